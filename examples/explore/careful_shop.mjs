@@ -26,7 +26,7 @@ async function ask(method, url, body) {
       method,
       headers: { authorization: `Bearer ${PAYMENTS_API_KEY}`, 'content-type': 'application/json' },
       body: body && JSON.stringify(body),
-      signal: AbortSignal.timeout(2_000),
+      signal: AbortSignal.timeout(1_000),
     })
     return [reply.status, await reply.json()]
   } catch {

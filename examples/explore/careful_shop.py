@@ -48,7 +48,7 @@ def ask(method: str, url: str, body: Any = None) -> tuple[int, Any]:
     key = os.environ["PAYMENTS_API_KEY"]
     headers = {"Authorization": f"Bearer {key}", "Content-Type": "application/json"}
     try:
-        api = http.client.HTTPConnection(str(to.hostname), to.port, timeout=2)
+        api = http.client.HTTPConnection(str(to.hostname), to.port, timeout=1)
         path = f"{to.path}?{to.query}" if to.query else to.path
         api.request(method, path, body and json.dumps(body), headers)
         reply = api.getresponse()

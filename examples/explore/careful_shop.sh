@@ -39,7 +39,7 @@ mkfifo "$folder/port"
 python3 -S "$here/inetd.py" sh "$0" webhook "$folder/paid" > "$folder/port" &
 trap "kill $!; rm -r $folder" EXIT
 read -r port < "$folder/port"
-curl -s --max-time 2 -o /dev/null "$PAYMENTS_SANDBOX_URL/webhook_endpoints" \
+curl -s --max-time 1 -o /dev/null "$PAYMENTS_SANDBOX_URL/webhook_endpoints" \
     -d "{\"url\": \"http://127.0.0.1:$port/\"}" -H 'Content-Type: application/json' \
     -H "Authorization: Bearer $PAYMENTS_API_KEY"
 

@@ -16,7 +16,7 @@ const post = (url, body) => fetch(url, {
   method: 'POST',
   headers: { authorization: `Bearer ${PAYMENTS_API_KEY}`, 'content-type': 'application/json' },
   body: JSON.stringify(body),
-  signal: AbortSignal.timeout(2_000),
+  signal: AbortSignal.timeout(1_000),
 })
 
 async function pay() {

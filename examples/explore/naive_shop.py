@@ -27,7 +27,7 @@ PAID = threading.Event()
 
 def post(url: str, body: Any) -> tuple[int, bytes]:
     to = urlsplit(url)
-    api = http.client.HTTPConnection(str(to.hostname), to.port, timeout=2)
+    api = http.client.HTTPConnection(str(to.hostname), to.port, timeout=1)
     key = os.environ["PAYMENTS_API_KEY"]
     headers = {"Authorization": f"Bearer {key}", "Content-Type": "application/json"}
     api.request("POST", to.path, json.dumps(body), headers)

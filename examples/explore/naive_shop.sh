@@ -17,7 +17,7 @@ order='{"amount": 4200, "currency": "EUR", "customer_id": "cust_ada", "descripti
  "exp_year": 2034, "cvc": "123"}}'
 
 post() { # URL BODY
-    curl -sf --max-time 2 "$1" -d "$2" -H 'Content-Type: application/json' \
+    curl -sf --max-time 1 "$1" -d "$2" -H 'Content-Type: application/json' \
         -H "Authorization: Bearer $PAYMENTS_API_KEY"
 }
 

@@ -373,6 +373,7 @@ def test_views_rows_and_the_clock_are_reached_by_the_keyboard(page: "Page", worl
         page.get_by_role("heading", name=re.compile(f"^{title}"), level=2).wait_for()
     page.keyboard.press("g")
     page.keyboard.press("n")
+    page.locator(".row.request").wait_for()
     page.locator(".rows").focus()
     page.keyboard.press("j")
     page.keyboard.press("j")

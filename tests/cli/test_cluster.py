@@ -82,10 +82,22 @@ def test_nothing_is_lost_with_a_node_that_is_killed_but_what_is_told(durability:
     asyncio.run(Run(7, durability, keys=8).tell("kill"))
 
 
+@needs_redis
+def test_no_request_fails_while_one_node_after_the_other_is_replaced() -> None:
+    """Three of them, under load, each with worlds of its own; another story of the same run."""
+    asyncio.run(Run(7, "reply", keys=8).tell("roll"))
+
+
+@needs_redis
+def test_what_a_node_that_was_stopped_writes_late_is_refused() -> None:
+    """And no answer is lost: as above."""
+    asyncio.run(Run(7, "reply", keys=8, asleep=0).tell("stop"))
+
+
 def test_a_plain_server_imports_nothing_of_a_cluster() -> None:
     """Neither the package nor the client of the engine."""
     code = (
-        "import sys; from payments_sandbox.cli.serve import run;"
+        "import sys; from payments_sandbox.cli.commands.serve import run;"
         " from payments_sandbox.server.factory import assemble;"
         " from payments_sandbox.server.http_server import listening;"
         " from payments_sandbox.core.settings import Settings; assemble(Settings());"

@@ -6,7 +6,7 @@ from typing import Final
 
 import pytest
 
-from payments_sandbox.cli.completion import words_by_place
+from payments_sandbox.cli.commands.completion import words_by_place
 from payments_sandbox.cli.main import COMMANDS, make_parser
 from tests.support.process import options_of, run
 

@@ -2,7 +2,7 @@
 
 import pytest
 
-from payments_sandbox.cli.docs import topics_of
+from payments_sandbox.cli.commands.docs import topics_of
 from payments_sandbox.core.resources import data_files
 from tests.project.tree import ROOT
 from tests.support.process import run

@@ -2,7 +2,7 @@
 
 import pytest
 
-from payments_sandbox.cli.highlight import (
+from payments_sandbox.cli.terminal.highlight import (
     EXPLANATION,
     EXPLORATION,
     LINT,
@@ -11,7 +11,7 @@ from payments_sandbox.cli.highlight import (
     Colours,
     View,
 )
-from payments_sandbox.cli.screen import Screen
+from payments_sandbox.cli.terminal.screen import Screen
 from payments_sandbox.core.colours import BAD, END, GOOD, NAME, POOR, QUIET, RULE, STRONG
 
 COLOURED = Screen(80, has_colours=True)

@@ -2,8 +2,8 @@
 
 import pytest
 
-from payments_sandbox.cli.listen import delivery_line, is_wanted
-from payments_sandbox.cli.logs import entry_line
+from payments_sandbox.cli.commands.listen import delivery_line, is_wanted
+from payments_sandbox.cli.commands.logs import entry_line
 from payments_sandbox.client.models import (
     DeliveryModel,
     DeliveryStatusLiteral,

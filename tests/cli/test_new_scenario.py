@@ -10,7 +10,7 @@ from typing import Any, Final
 import pytest
 import yaml
 
-from payments_sandbox.cli.new_scenario import SCHEMA_URL, new_scenario
+from payments_sandbox.cli.commands.new_scenario import SCHEMA_URL, new_scenario
 from payments_sandbox.core.resources import data_files
 from payments_sandbox.scenarios.loader import load
 from payments_sandbox.scenarios.scenario_schema import accepts

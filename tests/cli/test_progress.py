@@ -16,11 +16,11 @@ from pathlib import Path
 
 import pytest
 
-from payments_sandbox.cli import progress as module
+from payments_sandbox.cli.commands.seed import _what_was_done
 from payments_sandbox.cli.failure import INTERRUPTED, CommandFailedError
-from payments_sandbox.cli.progress import HowFar, interruptible, progress
-from payments_sandbox.cli.seed import _what_was_done
 from payments_sandbox.cli.state_file import StateFile
+from payments_sandbox.cli.terminal import progress as module
+from payments_sandbox.cli.terminal.progress import HowFar, interruptible, progress
 from payments_sandbox.core.settings import Settings
 from payments_sandbox.core.slices import finish
 from payments_sandbox.scenarios.parser import parse_generated

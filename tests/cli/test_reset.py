@@ -5,7 +5,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from payments_sandbox.cli.reset import PARTS
+from payments_sandbox.cli.commands.reset import PARTS
 from tests.project.tree import ROOT
 from tests.support.process import documented_example, new_remote_world, serve_process
 

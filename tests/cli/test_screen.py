@@ -9,7 +9,7 @@ from typing import TextIO
 
 import pytest
 
-from payments_sandbox.cli.screen import Screen, screen_of, wants_colours, width_of
+from payments_sandbox.cli.terminal.screen import Screen, screen_of, wants_colours, width_of
 
 fcntl = pytest.importorskip("fcntl", reason="Windows has no pseudo-terminals")
 termios = pytest.importorskip("termios", reason="Windows has no pseudo-terminals")
@@ -112,5 +112,5 @@ def test_an_old_console_of_windows_has_no_colours(
     import rich.console  # noqa: PLC0415 - before the system's name is another
 
     monkeypatch.setattr(rich.console, "detect_legacy_windows", lambda: is_legacy)
-    monkeypatch.setattr("payments_sandbox.cli.screen.os.name", "nt")
+    monkeypatch.setattr("payments_sandbox.cli.terminal.screen.os.name", "nt")
     assert wants_colours({}, is_terminal=True) is not is_legacy

@@ -12,6 +12,8 @@ from typing import Any
 
 import pytest
 
+from payments_sandbox.client.async_client import AsyncSandboxClient
+from payments_sandbox.client.errors import Unreachable, UnreachableCause
 from payments_sandbox.core.trust import TRUST_VARIABLES
 from tests.support.process import python, run, serve_process
 from tests.support.receiver import SELF_SIGNED
@@ -229,17 +231,43 @@ def test_a_ready_file_in_a_folder_that_takes_no_certificate_is_told(tmp_path: Pa
 
 
 def test_commands_of_ours_trust_what_openssl_is_told_to() -> None:
-    """A `--url` of TLS is asked like any other."""
+    """A `--url` of TLS is asked like any other; who doubts it is told what would have worked."""
     with serve_process("--tls", "auto") as server:
         url = server.facts["sandbox_url"]
-        trusting_it = run(
-            "healthcheck",
-            "--url",
-            url,
-            extra={"SSL_CERT_FILE": server.facts["ca_file"]},
-            is_process=True,
-        )
-        doubting_it = run("healthcheck", "--url", url, is_process=True)
-    assert (trusting_it.returncode, trusting_it.stderr) == (0, "")
-    assert doubting_it.returncode == 1
-    assert "CERTIFICATE_VERIFY_FAILED" in doubting_it.stderr
+        trust = {"SSL_CERT_FILE": server.facts["ca_file"]}
+        asked = [
+            run(*command, "--url", url, extra=extra, is_process=True)
+            for command, extra in (
+                (("healthcheck",), trust),
+                (("healthcheck",), {}),
+                (("clock", "show"), trust),
+                (("clock", "show"), {}),
+                (("logs", "-f"), {}),
+            )
+        ]
+    address, doubt = url.removesuffix("/_sandbox"), "unable to get local issuer certificate"
+    unready = f"{address} is not ready: its certificate is not trusted ({doubt}).\n"
+    untrusted = (
+        f"the certificate of {address} is not trusted: {doubt}; SSL_CERT_FILE names the file that"
+        " it is checked by: for serve --tls auto, the ca_file of its ready line.\n"
+    )
+
+    assert [
+        (each.returncode, each.stderr.removeprefix("payments-sandbox: ")) for each in asked
+    ] == [
+        (0, ""),
+        (1, unready),
+        (0, ""),
+        (1, untrusted),
+        (1, untrusted),
+    ]
+
+
+async def test_an_async_client_tells_a_certificate_that_it_does_not_trust() -> None:
+    with serve_process("--tls", "auto") as server:
+        async with AsyncSandboxClient(server.facts["sandbox_url"]) as client:
+            with pytest.raises(Unreachable) as caught:
+                await client.live()
+
+    assert caught.value.cause is UnreachableCause.NOT_TRUSTED
+    assert caught.value.reason == "unable to get local issuer certificate"

@@ -7,7 +7,6 @@ from typing import Final
 
 import pytest
 
-from payments_sandbox.cli.remote_options import every
 from tests.support.process import RemoteWorld, documented_example, new_remote_world, options_of, run
 from tests.support.sockets import running_server
 
@@ -102,16 +101,6 @@ def test_a_key_without_a_world_gets_none(world: RemoteWorld, verb: str) -> None:
         " payments-sandbox worlds list shows those that there are.\n"
     )
     assert "sk_test_none" not in world.run("worlds", "list").stdout
-
-
-def test_all_pages_of_a_list_are_read() -> None:
-    pages = {None: (["a", "b"], "b"), "b": (["c"], None)}
-
-    def page(after: str | None) -> dict[str, object]:
-        data, cursor = pages[after]
-        return {"data": data, "has_more": cursor is not None, "next_cursor": cursor}
-
-    assert list(every(page)) == ["a", "b", "c"]  # type: ignore[arg-type]
 
 
 @pytest.mark.parametrize(

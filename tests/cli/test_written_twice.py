@@ -4,8 +4,8 @@ import json
 
 import pytest
 
+from payments_sandbox.cli.commands.listen import event_filter
 from payments_sandbox.cli.follow import JOURNAL_SIZE
-from payments_sandbox.cli.listen import event_filter
 from payments_sandbox.cli.remote_options import DEFAULT_URL
 from payments_sandbox.client import messages
 from payments_sandbox.contract.control_route_table import CONTROL_PATH

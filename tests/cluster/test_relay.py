@@ -10,8 +10,11 @@ from contextlib import asynccontextmanager
 
 import pytest
 
-from payments_sandbox.cluster.relay import UnreachableError, relay
-from tests.support.shared import Way, sharing_servers
+from payments_sandbox.cluster import relay as relays
+from payments_sandbox.cluster.connection import mark
+from payments_sandbox.cluster.relay import Relay, UnreachableError
+from payments_sandbox.core.settings import Settings
+from tests.support.shared import FRONT, Way, sharing_servers
 from tests.support.sockets import connected, exchange, raw_request
 from tests.support.values import LONGEST_WAIT, documented_create
 
@@ -19,8 +22,8 @@ AT_ONCE = struct.pack("ii", 1, 0)
 
 
 @asynccontextmanager
-async def relayed(begun: bytes = b"") -> AsyncIterator[tuple[socket.socket, socket.socket]]:
-    """The client's end of a relay, and the end of the node that it leads to."""
+async def relayed(begun: bytes = b"") -> AsyncIterator[tuple[socket.socket, socket.socket, Relay]]:
+    """The client's end of a relay, the end of the node that it leads to, and the relay."""
     loop = asyncio.get_running_loop()
     with (
         socket.create_server(("127.0.0.1", 0)) as accepting,
@@ -29,14 +32,15 @@ async def relayed(begun: bytes = b"") -> AsyncIterator[tuple[socket.socket, sock
         client = socket.create_connection(accepting.getsockname(), LONGEST_WAIT)
         accepted, _ = accepting.accept()
         host, port = listening.getsockname()
-        task = asyncio.create_task(relay(accepted, host, port, begun))
+        relay = Relay(accepted, host, port, begun)
+        task = asyncio.create_task(relay.run())
         listening.setblocking(False)  # noqa: FBT003 - the module’s own way
         async with asyncio.timeout(LONGEST_WAIT):
             node, _ = await loop.sock_accept(listening)
         for end in (client, node):
             end.setblocking(False)  # noqa: FBT003 - as above
         with client, node:
-            yield client, node
+            yield client, node, relay
         async with asyncio.timeout(LONGEST_WAIT):
             await task
 
@@ -55,7 +59,7 @@ async def send(end: socket.socket, data: bytes) -> None:
 
 async def test_what_was_read_goes_first() -> None:
     """And what comes later behind it, both ways."""
-    async with relayed(b"begun") as (client, node):
+    async with relayed(b"begun") as (client, node, _):
         assert await read(node) == b"begun"
         await send(client, b"more")
         assert await read(node) == b"more"
@@ -65,7 +69,7 @@ async def test_what_was_read_goes_first() -> None:
 
 async def test_a_client_that_has_sent_all_is_answered() -> None:
     """Its FIN is a FIN to the node, which may go on."""
-    async with relayed() as (client, node):
+    async with relayed() as (client, node, _):
         client.shutdown(socket.SHUT_WR)
         assert await read(node) == b""
         await send(node, b"answer")
@@ -76,7 +80,7 @@ async def test_a_client_that_has_sent_all_is_answered() -> None:
 
 async def test_a_node_that_closes_closes_the_client() -> None:
     """After all that it has sent."""
-    async with relayed() as (client, node):
+    async with relayed() as (client, node, _):
         await send(node, b"last")
         node.close()
         assert await read(client) == b"last"
@@ -86,7 +90,7 @@ async def test_a_node_that_closes_closes_the_client() -> None:
 @pytest.mark.parametrize("is_nodes", [False, True])
 async def test_a_reset_is_a_reset(*, is_nodes: bool) -> None:
     """Whoever has sent it."""
-    async with relayed(b"x") as (client, node):
+    async with relayed(b"x") as (client, node, _):
         assert await read(node) == b"x"
         left, stays = (node, client) if is_nodes else (client, node)
         left.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, AT_ONCE)
@@ -98,7 +102,7 @@ async def test_a_reset_is_a_reset(*, is_nodes: bool) -> None:
 async def test_who_reads_slowly_slows_the_other() -> None:
     """Far more than any buffer holds arrives whole, and is not gathered in between."""
     size = 8_000_000
-    async with relayed() as (client, node):
+    async with relayed() as (client, node, _):
         sending = asyncio.create_task(send(node, b"x" * size))
         got = 0
         while got < size:
@@ -115,7 +119,7 @@ async def test_a_node_that_is_not_there_is_told_and_the_client_kept() -> None:
         port = accepting.getsockname()[1]
     with client, accepted:
         with pytest.raises(UnreachableError, match="Connect"):
-            await relay(accepted, "127.0.0.1", port, b"begun")
+            await Relay(accepted, "127.0.0.1", port, b"begun").run()
         assert accepted.send(b"still open") == 10
 
 
@@ -145,3 +149,55 @@ def test_a_connection_with_too_much_unanswered_does_not_leave() -> None:
             came, _ = wire.rest()
         assert came.count(b"HTTP/1.1 ") == 6_000
         assert exchange(both.front.address, theirs).status == 200
+
+
+def test_a_connection_that_goes_on_from_node_to_node_ends_with_its_answer() -> None:
+    """Else one that is used with two keys in turn would get longer with each request."""
+    theirs = raw_request("GET", "/v3/payments")
+    ours = raw_request("GET", "/v3/payments", {"Authorization": f"Bearer {FRONT}"})
+    with (
+        sharing_servers(Way.NODES, settings=Settings(port=0)) as both,
+        connected(both.front.address) as wire,
+    ):
+        replies = []
+        for raw in (ours, theirs, theirs, ours):
+            wire.send(raw)
+            replies.append(wire.reply())
+        assert wire.ends()
+    assert [(each.status, each.closes) for each in replies] == [(200, False)] * 3 + [(200, True)]
+
+
+@pytest.mark.parametrize("size", [1, 5, len(mark(1)) - 1])
+def test_what_tells_that_a_connection_is_relayed_may_come_in_pieces(size: int) -> None:
+    """It is no part of the request."""
+    raw = raw_request("GET", "/v3/payments", {"Authorization": f"Bearer {FRONT}"})
+    live = raw_request("GET", "/_sandbox/live", {"Authorization": None})
+    with sharing_servers(Way.RELAYED) as both, connected(both.front.address) as wire:
+        wire.send(mark(1)[:size])
+        assert exchange(both.front.address, live).status == 200  # the piece has been read
+        wire.send(mark(1)[size:] + raw)
+        assert wire.reply().status == 200
+
+
+def is_awaited(relay: Relay) -> bool:
+    """Whether it is at the moment."""
+    return relay.is_awaited
+
+
+async def test_a_relay_is_awaited_until_it_has_been_silent_for_a_while(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """From what the client says on; then it may be closed, and nobody misses anything."""
+    async with relayed(b"asked") as (client, node, relay):
+        assert await read(node) == b"asked"
+        assert is_awaited(relay)
+        await send(node, b"answered")
+        assert await read(client) == b"answered"
+        assert is_awaited(relay)
+        monkeypatch.setattr(relays, "QUIET", 0)
+        assert not is_awaited(relay)
+        await send(client, b"more")
+        assert await read(node) == b"more"
+        assert is_awaited(relay)
+        relay.close()
+        assert [await read(each) for each in (client, node)] == [b"", b""]

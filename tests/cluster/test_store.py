@@ -9,19 +9,21 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from redis import Redis
 
-from payments_sandbox.cluster.redis_engine import PREFIX, RedisEngine
+from payments_sandbox.cluster.redis_engine import AT_ONCE, PREFIX, RedisEngine
 from payments_sandbox.cluster.store import (
     Claim,
     EngineError,
     Member,
+    Overdue,
     StoredWorld,
     WorldWrite,
 )
 from payments_sandbox.core.ids import DEFAULT_API_KEY
-from payments_sandbox.core.instants import HOUR, Instant
+from payments_sandbox.core.instants import DAY, HOUR, Instant
 from tests.support.redis_server import RedisServer, running_redis
 
 T = TypeVar("T")
+NOTHING = Overdue([], [])
 KEYS = ("sk_test_a", "sk_test_b")
 MEMBERS = (Member("a", "10.0.0.1", 8080), Member("b", "10.0.0.2", 8080))
 Run = Callable[[Callable[[RedisEngine], Coroutine[Any, Any, T]]], T]
@@ -212,6 +214,33 @@ def test_a_key_goes_to_the_candidate_if_it_lives(url: str) -> None:
     assert run(url, story) == ("b", "a")
 
 
+def test_members_are_told_of_each_change_among_them(url: str, redis: Redis) -> None:
+    """Of who comes, leaves, is lost and is back; else the members are the very same ones."""
+
+    async def story(engine: RedisEngine) -> None:
+        async def told() -> set[str]:
+            return {each.name for each in (await engine.renew(MEMBERS[0])).members}
+
+        assert await told() == {"a"}
+        await engine.renew(MEMBERS[1])
+        assert await told() == {"a", "b"}
+        members = (await engine.renew(MEMBERS[0])).members
+        assert (await engine.renew(MEMBERS[0])).members is members
+        await engine.leave("b")
+        assert await told() == {"a"}
+        await engine.renew(MEMBERS[1])
+        assert await told() == {"a", "b"}
+        redis.zadd(f"{PREFIX}nodes", {"b": 1})
+        assert await told() == {"a"}
+        assert not (await engine.renew(MEMBERS[1])).was_member
+        assert await told() == {"a", "b"}
+        await engine.renew(MEMBERS[1]._replace(is_leaving=True))
+        census = await engine.renew(MEMBERS[0])
+        assert [each.is_leaving for each in census.members if each.name == "b"] == [True]
+
+    run(url, story)
+
+
 def test_members_are_told_of_each_other(url: str) -> None:
     """With where they are, and whether they leave; the time is the engine's."""
 
@@ -244,17 +273,82 @@ def test_several_worlds_are_written_at_once(url: str) -> None:
     run(url, story)
 
 
-def test_worlds_in_which_something_is_due_are_found(url: str) -> None:
-    """Until nothing is due in them any more."""
+def test_any_number_of_calls_may_be_made_at_once(url: str) -> None:
+    """More than there are connections: they wait for their turn, and a lease for none of them."""
+
+    async def story(engine: RedisEngine) -> None:
+        await engine.renew(MEMBERS[0])
+        keys = [f"sk_test_{number}" for number in range(10 * AT_ONCE)]
+        claiming = [asyncio.create_task(engine.claim(key, "a", "a")) for key in keys]
+        await asyncio.sleep(0)  # noqa: TID251 - so that all of them have asked
+        assert (await engine.renew(MEMBERS[0])).was_member
+        assert not all(each.done() for each in claiming)
+        claiming.pop().cancel()
+        assert {(await each).owner for each in claiming} == {"a"}
+
+    run(url, story)
+
+
+def test_what_is_due_in_a_world_is_found_by_its_owner(url: str) -> None:
+    """Until nothing is due in it any more."""
 
     async def story(engine: RedisEngine) -> None:
         await engine.renew(MEMBERS[0])
         epoch = (await engine.claim(KEYS[0], "a", "a")).epoch
         write = WorldWrite(KEYS[0], epoch, due=Instant(1_000))
         await engine.write([write])
-        found = [await engine.overdue(Instant(at), 10) for at in (999, 1_000)]
+        assert await engine.overdue("a", Instant(999), 10) == NOTHING
+        assert await engine.overdue("a", Instant(1_000), 10) == Overdue([KEYS[0]], [])
+        assert await engine.overdue("b", Instant(1_000), 10) == NOTHING
         await engine.write([write._replace(due=None)])
-        assert [*found, await engine.overdue(Instant(2_000), 10)] == [[], [KEYS[0]], []]
+        assert await engine.overdue("a", Instant(2_000), 10) == NOTHING
+
+    run(url, story)
+
+
+@pytest.mark.parametrize("end", ["release", "leave", "lease", "forgotten", "day"])
+def test_what_is_due_without_an_owner_that_lives_is_found_by_all(
+    url: str, redis: Redis, end: str
+) -> None:
+    """Whatever has become of the owner, until somebody else has the key."""
+
+    async def story(engine: RedisEngine) -> None:
+        for each in MEMBERS:
+            await engine.renew(each)
+        epoch = (await engine.claim(KEYS[0], "a", "a")).epoch
+        await engine.write([WorldWrite(KEYS[0], epoch, due=Instant(1_000))])
+        if end == "release":
+            await engine.release(KEYS[0], epoch)
+        elif end == "leave":
+            await engine.leave("a")
+        elif end == "forgotten":
+            redis.delete(f"{PREFIX}world:{KEYS[0]}")
+            await engine.overdue("a", Instant(1_000), 10)  # it finds out, and puts it right
+        else:
+            long_ago = 1 if end == "lease" else 2 * DAY
+            redis.zadd(f"{PREFIX}nodes", {"a": redis.time()[0] * 1_000 - long_ago})
+            await engine.renew(MEMBERS[1])
+        assert await engine.overdue("b", Instant(1_000), 10) == Overdue([], [KEYS[0]])
+        epoch = (await engine.claim(KEYS[0], "b", "b")).epoch
+        assert await engine.overdue("b", Instant(1_000), 10) == Overdue([KEYS[0]], [])
+        await engine.write([WorldWrite(KEYS[0], epoch)])
+        assert await engine.overdue("b", Instant(1_000), 10) == NOTHING
+
+    run(url, story)
+
+
+def test_what_is_due_of_a_key_that_got_an_owner_since_is_its(url: str, redis: Redis) -> None:
+    """Its world was forgotten and made anew while another node was to see to it."""
+
+    async def story(engine: RedisEngine) -> None:
+        for each in MEMBERS:
+            await engine.renew(each)
+        epoch = (await engine.claim(KEYS[0], "a", "a")).epoch
+        await engine.write([WorldWrite(KEYS[0], epoch, due=Instant(1_000))])
+        redis.delete(f"{PREFIX}world:{KEYS[0]}")
+        await engine.claim(KEYS[0], "b", "b")
+        assert await engine.overdue("a", Instant(1_000), 10) == NOTHING
+        assert await engine.overdue("b", Instant(1_000), 10) == Overdue([KEYS[0]], [])
 
     run(url, story)
 

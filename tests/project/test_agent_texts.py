@@ -5,8 +5,8 @@ from typing import Final
 
 import yaml
 
-from payments_sandbox.cli.completion import words_by_place
-from payments_sandbox.cli.docs import find_topic, topics_of
+from payments_sandbox.cli.commands.completion import words_by_place
+from payments_sandbox.cli.commands.docs import find_topic, topics_of
 from payments_sandbox.cli.main import COMMANDS, make_parser
 from payments_sandbox.core.resources import data_files
 from tests.project.tree import ROOT

@@ -36,6 +36,12 @@ ENVELOPES: Final = {
         "The request is invalid",
         "/: expected the body to arrive within 0.1 s.",
     ),
+    "badly framed": (
+        400,
+        "invalid_request",
+        "The request is invalid",
+        "/: expected a body that is framed correctly.",
+    ),
     "large": (
         413,
         "request_too_large",
@@ -53,10 +59,16 @@ ENVELOPES: Final = {
 
 @pytest.fixture(scope="module")
 def server() -> Iterator[RunningServer]:
-    """One server for the module that soon loses patience with a body."""
-    with running_server(
-        Settings(port=0, clock="2030-01-15T10:30:00Z", rate_limit=100_000, body_timeout=0.1)
-    ) as running:
+    """One server for the module."""
+    settings = Settings(port=0, clock="2030-01-15T10:30:00Z", rate_limit=100_000)
+    with running_server(settings) as running:
+        yield running
+
+
+@pytest.fixture(scope="module")
+def hasty() -> Iterator[RunningServer]:
+    """One that soon loses patience with a body."""
+    with running_server(Settings(port=0, body_timeout=0.1)) as running:
         yield running
 
 
@@ -184,37 +196,41 @@ def test_a_large_body_is_refused(
     ],
 )
 def test_a_body_that_never_comes_is_not_waited_for(
-    server: RunningServer,
-    wire: BlockingConnection,
-    caplog: pytest.LogCaptureFixture,
-    target: str,
-    came: bytes,
+    hasty: RunningServer, caplog: pytest.LogCaptureFixture, target: str, came: bytes
 ) -> None:
     """400 after the patience, and the connection is closed."""
-    with server_unharmed(server, caplog):
+    with server_unharmed(hasty, caplog), connected(hasty.address) as wire:
         wire.send(head(target, Content_Length=str(len(CREATE))) + came)
         assert_envelope(wire.reply(), "late")
         assert wire.ends()
 
 
 def test_a_chunk_that_never_comes_is_not_waited_for(
-    server: RunningServer, wire: BlockingConnection, caplog: pytest.LogCaptureFixture
+    hasty: RunningServer, caplog: pytest.LogCaptureFixture
 ) -> None:
     """The end of a chunked body is awaited no longer than the rest of it."""
-    with server_unharmed(server, caplog):
+    with server_unharmed(hasty, caplog), connected(hasty.address) as wire:
         wire.send(head(Transfer_Encoding="chunked") + chunks(CREATE, 20).removesuffix(b"0\r\n\r\n"))
         assert_envelope(wire.reply(), "late")
 
 
-def test_a_bad_chunk_behind_a_good_one_is_refused(
-    server: RunningServer, wire: BlockingConnection, caplog: pytest.LogCaptureFixture
+@pytest.mark.parametrize("target", [PAYMENTS, CONTROL])
+@pytest.mark.parametrize("good", [b"", b"2\r\n{}\r\n", b"2\r\n{}"])
+def test_a_bad_chunk_behind_what_was_good_is_refused_at_once(
+    server: RunningServer,
+    wire: BlockingConnection,
+    caplog: pytest.LogCaptureFixture,
+    target: str,
+    good: bytes,
 ) -> None:
-    """400, whoever says it first: aiohttp, or we who read the body."""
+    """400 when it comes, not once the patience with the rest of the body is over."""
     with server_unharmed(server, caplog):
-        wire.send(head(Transfer_Encoding="chunked", Expect="100-continue"))
+        wire.send(head(target, Transfer_Encoding="chunked", Expect="100-continue"))
         assert wire.reply().status == 100
-        wire.send(b"2\r\n{}\r\n" + b"zz\r\n")
-        assert wire.reply().status == 400
+        wire.send(good)
+        wire.send(b"zz\r\n")
+        assert_envelope(wire.reply(), "badly framed")
+        assert wire.ends()
 
 
 @pytest.mark.parametrize("target", [PAYMENTS, CONTROL])

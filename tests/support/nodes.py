@@ -119,7 +119,7 @@ class Cluster:
     async def members(self) -> dict[str, list[Any]]:
         """What each node that is a member says of itself, by its name."""
         said = await self.admin.hgetall(f"{PREFIX}members")
-        return {_text(name): orjson.loads(text) for name, text in said.items()}
+        return {text_of(name): orjson.loads(text) for name, text in said.items()}
 
     async def end_lease(self, node: RunningNode) -> None:
         """Let the engine see a node's lease at an end, as if it had slept; it does not know."""
@@ -129,7 +129,7 @@ class Cluster:
     async def owner_of(self, key: str = KEY) -> str:
         """The name of the node that owns a key; empty where none does."""
         found = await self.admin.hget(f"{PREFIX}world:{key}", "node")
-        return "" if found is None else _text(found)
+        return "" if found is None else text_of(found)
 
     async def ask(
         self,
@@ -166,7 +166,7 @@ class Cluster:
         return (await self.ask(node, "GET", "/_sandbox/world", key=key)).json
 
 
-def _text(raw: bytes | str) -> str:
+def text_of(raw: bytes | str) -> str:
     """What a client gives as bytes, which redis types as either."""
     return raw.decode() if isinstance(raw, bytes) else raw
 

@@ -1,6 +1,6 @@
 """Owns two servers that share an address: one that owns few keys, and the owner of all others."""
 
-from collections.abc import AsyncIterator, Callable, Iterator, Sequence
+from collections.abc import AsyncIterator, Callable, Iterable, Iterator, Sequence
 from contextlib import AbstractAsyncContextManager, ExitStack, asynccontextmanager, contextmanager
 from dataclasses import dataclass
 from enum import StrEnum
@@ -8,14 +8,23 @@ from functools import partial
 from typing import Any, Final
 from urllib.parse import urlsplit
 
+import pytest
+
+from payments_sandbox.cluster import node
 from payments_sandbox.cluster.mailbox import Mailbox, open_mailbox
+from payments_sandbox.cluster.membership import Membership
 from payments_sandbox.cluster.places import Here, Node, Place, Sibling
+from payments_sandbox.cluster.runtime import NodeRuntime
 from payments_sandbox.cluster.server import SharedServer
+from payments_sandbox.cluster.serving import ClusterOptions, serving, settings_of_node
+from payments_sandbox.core.settings import Settings
+from payments_sandbox.rules.model import CardRule
 from payments_sandbox.server.control.questions import answer
-from payments_sandbox.server.factory import AssembledServer
+from payments_sandbox.server.factory import AssembledServer, assemble
 from payments_sandbox.server.http_server import listening
 from payments_sandbox.server.listeners import ListeningAt
-from tests.support.sockets import RunningServer, running_server
+from tests.support.redis_server import running_redis
+from tests.support.sockets import RunningServer, running_server, with_card_rules
 
 FRONT: Final = "sk_test_front"
 """What the keys begin with that the server in front owns."""
@@ -29,6 +38,7 @@ class Way(StrEnum):
 
     PASSED = "passed"
     RELAYED = "relayed"
+    NODES = "between nodes"
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,6 +103,10 @@ def sharing_servers(
         owners_port: where the one in front looks for the owner, if that is not its port.
         options: of `running_server`.
     """
+    if way is Way.NODES:
+        with _sharing_nodes(**options) as nodes:
+            yield nodes
+        return
     boxes = [open_mailbox(), open_mailbox()]
     with ExitStack() as stack:
         for box in boxes:
@@ -111,6 +125,43 @@ def sharing_servers(
             running_server(listens=_listens(_FRONT, directory, boxes), **options)
         )
         yield SharingServers(front, owner)
+
+
+@contextmanager
+def _sharing_nodes(
+    *,
+    settings: Settings,
+    rules: Iterable[CardRule] = (),
+    **options: Any,  # noqa: ANN401 - of `running_server`
+) -> Iterator[SharingServers]:
+    """Two nodes of a cluster; only which of them is first for a key is as it is wanted here."""
+    with ExitStack() as stack:
+        at = ClusterOptions(stack.enter_context(running_redis()).url, waits_for_replies=False)
+        patch = stack.enter_context(pytest.MonkeyPatch.context())
+        patch.setattr(node, "ANNOUNCE", 0)
+        patch.setattr(node, "LINGER", 0)
+        start = partial(
+            running_server,
+            settings,
+            assembling=partial(_assembled_node, rules=rules),
+            listens=partial(serving, settings=settings, options=at),
+            **options,
+        )
+        owner, front = stack.enter_context(start()), stack.enter_context(start())
+        names = [_name(each) for each in (owner, front)]
+        patch.setattr(Membership, "first_for", lambda _, key: names[key.startswith(FRONT)])
+        yield SharingServers(front, owner)
+
+
+def _assembled_node(settings: Settings, rules: Iterable[CardRule]) -> AssembledServer:
+    sandbox = assemble(settings_of_node(settings), runtime_type=NodeRuntime)
+    return with_card_rules(sandbox, rules)
+
+
+def _name(server: RunningServer) -> str:
+    runtime = server.sandbox.runtime
+    assert isinstance(runtime, NodeRuntime)
+    return runtime.node.membership.member.name
 
 
 def _listens(

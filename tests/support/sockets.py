@@ -19,7 +19,6 @@ import requests
 
 from payments_sandbox.core.ids import DEFAULT_API_KEY
 from payments_sandbox.core.settings import Settings
-from payments_sandbox.core.slices import finish
 from payments_sandbox.rules.magic_cards import CARD_RULES
 from payments_sandbox.rules.model import CardRule
 from payments_sandbox.rules.rule_engine import index_card_rules
@@ -61,7 +60,8 @@ def with_card_rules(sandbox: AssembledServer, rules: Iterable[CardRule]) -> Asse
     """The sandbox, whose worlds hold to these rules beside those of the magic cards."""
     worlds = sandbox.runtime.worlds
     worlds.context = worlds.context._replace(card_rules=index_card_rules([*CARD_RULES, *rules]))
-    finish(worlds.dropping(worlds.get_or_create(DEFAULT_API_KEY)))  # it starts again at once
+    worlds.let_go(worlds.home)
+    worlds.make(DEFAULT_API_KEY)
     return sandbox
 
 
@@ -71,10 +71,11 @@ def running_server(
     *,
     rules: Iterable[CardRule] = (),
     new_loop: Callable[[], asyncio.AbstractEventLoop] | None = None,
+    assembling: Callable[[Settings], AssembledServer] = assemble,
     listens: Callable[[AssembledServer], AbstractAsyncContextManager[ListeningAt]] = listening,
 ) -> Iterator[RunningServer]:
     """Serve on a free port until the block ends; `rules` are as for `ruled`."""
-    sandbox = assemble(settings or Settings(port=0, max_wall_delay=100))
+    sandbox = assembling(settings or Settings(port=0, max_wall_delay=100))
     if rules:
         with_card_rules(sandbox, rules)
     ready = threading.Event()
@@ -93,7 +94,7 @@ def running_server(
 
     thread = threading.Thread(target=run, daemon=True)
     thread.start()
-    assert ready.wait(10), "the sandbox did not start"
+    assert ready.wait(LONGEST_WAIT), "the sandbox did not start"
     at, loop, stop = shared["at"], shared["loop"], shared["stop"]
     assert isinstance(at, ListeningAt)
     assert isinstance(loop, asyncio.AbstractEventLoop)
@@ -102,7 +103,7 @@ def running_server(
         yield RunningServer(at, sandbox)
     finally:
         loop.call_soon_threadsafe(stop.set)
-        thread.join(10)
+        thread.join(LONGEST_WAIT)
         assert not thread.is_alive(), "the sandbox did not stop"
 
 
@@ -295,13 +296,21 @@ def raw_create(card: str) -> bytes:
 def held_create(address: str, headers: Mapping[str, str | None] | None = None) -> Iterator[str]:
     """A create that is held, as long as the block lasts; gives its id."""
     active = json.dumps([HOLD]).encode()
-    exchange(address, raw_request("PUT", "/_sandbox/scenarios/active", headers, active))
+    put = exchange(address, raw_request("PUT", "/_sandbox/scenarios/active", headers, active))
+    assert put.status == 200, put.body
+    # That of an earlier client may still be there, who has left and was not missed yet.
+    before = _held(address, headers)
     with connected(address) as wire:
         wire.send(raw_create("4111111111111111"))
-        found: list[dict[str, Any]] = []
-        while not found:
-            found = exchange(address, raw_request("GET", "/_sandbox/held", headers)).json["data"]
-        yield str(found[-1]["id"])
+        while not (new := _held(address, headers) - before):
+            assert wire.is_silent_for(0), wire.reply()
+        yield new.pop()
+
+
+def _held(address: str, headers: Mapping[str, str | None] | None) -> set[str]:
+    """The ids of the calls that are held."""
+    page = exchange(address, raw_request("GET", "/_sandbox/held", headers)).json
+    return {each["id"] for each in page["data"]}
 
 
 RATE_LIMIT_HEADERS = ("x-ratelimit-limit", "x-ratelimit-remaining", "x-ratelimit-reset")
@@ -391,7 +400,7 @@ def pay(world: Sandbox, status: int = 201, **changes: object) -> dict[str, Any]:
     """The reply to the documented create, with changes to its body; it must have the status."""
     url = f"{world.base_url}/payments"
     body = documented_create(**changes)
-    reply = requests.post(url, json=body, headers=world.headers, timeout=10)
+    reply = requests.post(url, json=body, headers=world.headers, timeout=LONGEST_WAIT)
     assert reply.status_code == status, reply.text
     found: dict[str, Any] = reply.json()
     return found

@@ -1,4 +1,4 @@
-"""The command line: one module per command; each parses, calls and prints."""
+"""The command line: each command parses, calls and prints; its module is in `commands`."""
 
 from payments_sandbox.cli.main import main
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Final
 
 from payments_sandbox.cli.remote_options import control_client
 from payments_sandbox.cli.signals import signals_blocked
-from payments_sandbox.cli.standard_streams import try_to_print
+from payments_sandbox.cli.terminal.standard_streams import try_to_print
 
 if TYPE_CHECKING:  # imported when something is asked, so that --help is instant
     from payments_sandbox.client.client import SandboxClient

@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING
 
-from payments_sandbox.cli.progress import HowFar, interruptible, progress
+from payments_sandbox.cli.terminal.progress import HowFar, interruptible, progress
 from payments_sandbox.core.instants import read_instant
 
 if TYPE_CHECKING:  # for the type checker alone

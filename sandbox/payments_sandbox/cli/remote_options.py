@@ -2,12 +2,12 @@
 
 import argparse
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Final, TypeVar
+from typing import TYPE_CHECKING, Final
 
 from payments_sandbox.cli.failure import CommandFailedError
-from payments_sandbox.cli.options import CommandOptions, Commands, add_command, refuse
+from payments_sandbox.cli.options import CommandOptions, refuse
 from payments_sandbox.core.ids import API_KEY, DEFAULT_API_KEY
 from payments_sandbox.core.option_values import (
     LAST_PORT,
@@ -20,7 +20,6 @@ from payments_sandbox.core.option_values import (
 if TYPE_CHECKING:  # imported when something is asked, so that --help is instant
     from payments_sandbox.client.client import SandboxClient
     from payments_sandbox.client.errors import ControlApiError
-    from payments_sandbox.client.models import Page
 
 _HOST: Final = "127.0.0.1"
 _PORT: Final = 8080
@@ -28,9 +27,9 @@ DEFAULT_URL: Final = f"http://{_HOST}:{_PORT}"
 TIMEOUT: Final = 30.0
 """Seconds of silence after which a server counts as gone."""
 
-EPILOG: Final = "Every option can come from the environment: --api-key is PAYMENTS_SANDBOX_API_KEY."
-
-T = TypeVar("T")
+_EPILOG: Final = (
+    "Every option can come from the environment: --api-key is PAYMENTS_SANDBOX_API_KEY."
+)
 
 _EXPECTED_KEY: Final = f"expected a key of the sandbox, such as {DEFAULT_API_KEY}"
 _FALLBACK: Final = "PAYMENTS_API_KEY"
@@ -40,30 +39,9 @@ _HINTS: Final = {
 }
 
 
-def add_remote_command(
-    commands: "Commands[argparse.ArgumentParser]", name: str, *, usage: str, does: str, text: str
-) -> tuple[argparse.ArgumentParser, CommandOptions]:
-    """Add a command that asks a running server.
-
-    Args:
-        commands: where to.
-        name: the command.
-        usage: what may follow its name.
-        does: one line, for the list of commands.
-        text: what `--help` says first.
-    """
-    return add_command(
-        commands,
-        name,
-        usage=f"{name} {usage}",
-        does=does,
-        text=text,
-        epilog=EPILOG,
-    )
-
-
 def add_remote_options(options: CommandOptions) -> None:
     """Add the options that say which server and whose world."""
+    options.parser.epilog = _EPILOG
     add_url_option(options)
     options.value(
         "--api-key",
@@ -93,13 +71,13 @@ def add_url_option(options: CommandOptions) -> None:
 
 
 def _url(host: str, port: object) -> str:
-    """Where a client on this machine finds what listens there: a wildcard is no address."""
+    """The url at which a client on this machine reaches a host, which may be a wildcard."""
     reachable = {"0.0.0.0": _HOST, "::": "::1"}.get(host, host)  # noqa: S104 - read, not bound to
     return f"http://[{reachable}]:{port}" if ":" in reachable else f"http://{reachable}:{port}"
 
 
 def api_key(text: str) -> str:
-    """Read a key of the sandbox; any other is perhaps a real one, and is sent nowhere."""
+    """Read a key of the sandbox; any other may be a real one, and must not be sent."""
     if not API_KEY.fullmatch(text):
         raise ValueError(_EXPECTED_KEY)
     return text
@@ -124,25 +102,12 @@ def control_client(
     if not API_KEY.fullmatch(key):
         refuse(arguments, "--api-key", f"{_EXPECTED_KEY}; {_FALLBACK} has another")
     client = SandboxClient(arguments.url, key, token=arguments.control_token, timeout=timeout)
-    with client, failures_told(client.url):
+    with client, client_failures(client.url):
         yield client
 
 
-def every(list_page: "Callable[[str | None], Page[T]]") -> Iterator[T]:
-    """Yield all items of a list, page by page.
-
-    Args:
-        list_page: gives the page behind a cursor, or the first one for None.
-    """
-    page = list_page(None)
-    yield from page["data"]
-    while page["has_more"]:
-        page = list_page(page["next_cursor"])
-        yield from page["data"]
-
-
 @contextmanager
-def failures_told(url: str) -> Iterator[None]:
+def client_failures(url: str) -> Iterator[None]:
     """Raise what a client raises as the failure of the command.
 
     Args:

@@ -52,6 +52,7 @@ class UnreachableCause(StrEnum):
     """Why there is no answer of a sandbox."""
 
     NO_CONNECTION = "no_connection"
+    NOT_TRUSTED = "not_trusted"
     TIMEOUT = "timeout"
     NOT_HTTP = "not_http"
     NOT_A_SANDBOX = "not_a_sandbox"
@@ -111,6 +112,12 @@ def describe_unreachable(error: Unreachable, url: str, option: str) -> str:
             return (
                 f"no sandbox answers at {url}: {error.reason};"
                 f" payments-sandbox serve starts one, and {option} names another"
+            )
+        case UnreachableCause.NOT_TRUSTED:
+            return (
+                f"the certificate of {url} is not trusted: {error.reason};"
+                " SSL_CERT_FILE names the file that it is checked by: for serve --tls auto,"
+                " the ca_file of its ready line"
             )
         case UnreachableCause.NOT_HTTP:
             return _not_a_sandbox(url, "its answer is not HTTP, or not all of it", option)

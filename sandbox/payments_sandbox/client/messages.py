@@ -136,6 +136,9 @@ def connection_failure(
     cause = UnreachableCause.NO_CONNECTION if is_http else UnreachableCause.NOT_HTTP
     if isinstance(error, TimeoutError):
         cause, reason = UnreachableCause.TIMEOUT, _TIMED_OUT
+    # Told by its attribute, since `ssl` is loaded only where TLS is; aiohttp wraps it in its own.
+    if doubt := getattr(getattr(error, "certificate_error", error), "verify_message", None):
+        cause, reason = UnreachableCause.NOT_TRUSTED, str(doubt)
     return Unreachable(f"{request}: no answer from {address}: {reason}.", cause, reason)
 
 

@@ -21,6 +21,14 @@ KEPT: Final = 2 * 1024 * 1024
 
 _HEAD_END: Final = b"\r\n\r\n"
 
+_MARK: Final = b"\0payments-sandbox relays "
+"""What a relayed connection begins with, before a byte that says how often it is relayed by now."""
+
+
+def mark(times: int) -> bytes:
+    """What tells another machine how often a connection is relayed that leads to it."""
+    return _MARK + bytes([min(times, 255)])
+
 
 class PassedConnection(NamedTuple):
     """A connection that leaves.
@@ -28,10 +36,12 @@ class PassedConnection(NamedTuple):
     Attributes:
         descriptor: of its socket; it is closed here with the next turn of the loop.
         begun: what was read of it and is not answered.
+        relays: how often it is relayed.
     """
 
     descriptor: int
     begun: bytes
+    relays: int = 0
 
 
 class MovableConnection(Connection):
@@ -41,13 +51,28 @@ class MovableConnection(Connection):
         server: as for any connection.
         head_timeout: as for any connection.
         begun: what another process has read of it.
+
+    Attributes:
+        relays: how often it is relayed on its way here.
     """
 
-    __slots__ = ("_answered", "_begun", "_is_torn", "_kept", "_length", "_passed", "_size")
+    __slots__ = (
+        "_answered",
+        "_begun",
+        "_has_begun",
+        "_is_torn",
+        "_kept",
+        "_length",
+        "_passed",
+        "_size",
+        "relays",
+    )
 
     def __init__(self, server: web.Server, head_timeout: float, begun: bytes = b"") -> None:
         super().__init__(server, head_timeout)
         self._begun = begun
+        self._has_begun = False
+        self.relays = 0
         self._kept: list[bytes] = []
         self._size = 0
         self._answered = 0
@@ -58,12 +83,14 @@ class MovableConnection(Connection):
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """Begin with what another process has read."""
         super().connection_made(transport)
-        if self._begun:
-            self.data_received(self._begun)
+        if begun := self._begun:
             self._begun = b""
+            self.data_received(begun)
 
     def data_received(self, data: bytes) -> None:
         """Keep what comes, and read it."""
+        if not self._has_begun:
+            data = self._behind_mark(data)
         if data:
             if self._answered and self._is_between_requests():
                 self._kept.clear()
@@ -97,7 +124,19 @@ class MovableConnection(Connection):
             return None
         begun = behind(self._answered, b"".join(self._kept))
         descriptor: int = transport.get_extra_info("socket").fileno()
-        return PassedConnection(descriptor, begun)
+        return PassedConnection(descriptor, begun, self.relays)
+
+    def _behind_mark(self, data: bytes) -> bytes:
+        """What has come behind the mark of a relay, if it has one; nothing until that is known."""
+        data = self._begun + data
+        self._has_begun = not _MARK.startswith(data)
+        self._begun = b"" if self._has_begun else data
+        if not self._has_begun:
+            return b""
+        if not data.startswith(_MARK):
+            return data
+        self.relays = data[len(_MARK)]
+        return data[len(_MARK) + 1 :]
 
     def _is_between_requests(self) -> bool:
         """Whether what was kept is requests that are answered here, and nothing behind them."""

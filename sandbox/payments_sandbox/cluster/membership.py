@@ -22,6 +22,10 @@ LEASE: Final = 3_000
 RENEW_EVERY: Final = 1.0
 """Wall seconds."""
 
+_LARGEST: Final = 2**64 - 1
+_ODD: Final = 0x9E37_79B9_7F4A_7C15
+"""2**64 by the golden ratio: all digits of a factor move the highest of the product."""
+
 _log: Final = logging.getLogger(__name__)
 
 
@@ -52,6 +56,8 @@ class Membership:
         self._until = 0.0
         self._renewing: asyncio.Task[Instant] | None = None
         self._must_check = False
+        self._members: tuple[Member, ...] = ()
+        self._taking: dict[str, int] = {}
         self.member = member
         self.others: dict[str, Member] = {}
 
@@ -62,10 +68,15 @@ class Membership:
     def first_for(self, key: str) -> str:
         """The name of the member that a key without an owner is for: the same for all who ask.
 
-        Each member has a hash with the key, and the highest one wins.
+        Each member has a weight with the key, and the highest one wins.
         """
-        taking = [each.name for each in self.others.values() if not each.is_leaving]
-        return max(taking, key=lambda name: _weight(key, name), default=self.member.name)
+        taking, number = self._taking, _number(key)
+        # One multiplication for each: a digest of each pair takes a millisecond of a thousand.
+        return max(
+            taking,
+            key=lambda name: (taking[name] ^ number) * _ODD & _LARGEST,
+            default=self.member.name,
+        )
 
     async def renew(self) -> Instant:
         """Renew the lease now; who asks while that is under way is answered with it.
@@ -122,10 +133,17 @@ class Membership:
         if self._must_check:
             await self._check_owned()  # where this fails, it is asked again with the next renewal
             self._must_check = False
-        self.others = {each.name: each for each in census.members}
+        if census.members is not self._members:
+            self._take_note(census.members)
         self._until = asked_at + LEASE / 1_000
         return census.now
 
+    def _take_note(self, members: tuple[Member, ...]) -> None:
+        self._members = members
+        self.others = {each.name: each for each in members}
+        self._taking = {each.name: _number(each.name) for each in members if not each.is_leaving}
 
-def _weight(key: str, name: str) -> bytes:
-    return blake2b(f"{key}\0{name}".encode(), digest_size=8).digest()
+
+def _number(text: str) -> int:
+    """A number that looks drawn, and is the same in every process."""
+    return int.from_bytes(blake2b(text.encode(), digest_size=8).digest(), "big")

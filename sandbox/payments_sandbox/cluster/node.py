@@ -92,6 +92,7 @@ class ClusterNode(Directory):
         self.wall = runtime.worlds.context.wall
         self._longest_wait = longest_wait
         self._most = most
+        self._name = member.name
         self._epochs: dict[str, int] = {}
         self._active: set[str] = set()
         self._drawn: set[str] = set()
@@ -131,8 +132,7 @@ class ClusterNode(Directory):
 
     def places(self) -> Sequence[Place]:
         """This node and all others; see `Directory`."""
-        own = self.membership.member.name
-        others = (each for each in self.membership.others.values() if each.name != own)
+        others = (each for each in self.membership.others.values() if each.name != self._name)
         return [_HERE, *(Node(each.name, each.host, each.port) for each in others)]
 
     @property
@@ -161,7 +161,7 @@ class ClusterNode(Directory):
 
         A node that leaves takes no key, whoever has wanted it to.
         """
-        own, members = self.membership.member.name, self.membership.others
+        own, members = self._name, self.membership.others
         for _ in range(_CLAIMS):
             claim = await self._engine.claim(key, self.membership.first_for(key), own)
             if claim.owner != own and claim.owner not in members:
@@ -238,7 +238,10 @@ class ClusterNode(Directory):
                 _log.warning("not all worlds could be looked after: %s", error)
 
     async def _take_overdue(self) -> None:
-        for key in await self._engine.overdue(self.wall(), OVERDUE_AT_ONCE):
+        overdue = await self._engine.overdue(self._name, self.wall(), OVERDUE_AT_ONCE)
+        # All nodes find the same that are nobody's: each takes those that would be given to it.
+        nobodys = (key for key in overdue.nobodys if self.membership.first_for(key) == self._name)
+        for key in (*overdue.own, *nobodys):
             if key in self._active or self.is_leaving:
                 continue
             place, epoch = await self.claim(key), self._epochs.get(key)
@@ -306,13 +309,12 @@ class ClusterNode(Directory):
             NotKeptError: it is another node's, or that cannot be found out.
         """
         if key in self._drawn:
-            own = self.membership.member.name
             try:
-                claim = await self._engine.claim(key, own, own)
+                claim = await self._engine.claim(key, self._name, self._name)
             except EngineError as error:
                 raise NotKeptError(str(error)) from None
             self._drawn.discard(key)
-            if claim.owner == own:
+            if claim.owner == self._name:
                 self._epochs[key] = claim.epoch
                 self._active.add(key)
         if key not in self._epochs:

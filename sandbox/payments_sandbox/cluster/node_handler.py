@@ -21,6 +21,10 @@ _BELOW_CONTROL: Final = f"{CONTROL_PATH}/"
 _OF_NO_KEY: Final = frozenset(
     CONTROL_PATH + each.path for each in CONTROL_ROUTES if not each.needs_key
 )
+
+MOST_RELAYS: Final = 1
+"""How often a connection is relayed that stays open: from where it was accepted to the owner."""
+
 _log: Final = logging.getLogger(__name__)
 
 
@@ -31,14 +35,25 @@ class NodeHandler(OwnerHandler):
         handler: answers requests.
         node: knows the owners, and fetches worlds.
         passer: takes connections to other nodes.
+
+    Attributes:
+        under_way: how many requests are not answered yet, and not on their way elsewhere.
     """
 
     def __init__(self, handler: Handler, node: ClusterNode, passer: ConnectionPasser) -> None:
         super().__init__(handler, node, passer)
         self._node = node
+        self.under_way = 0
 
     async def __call__(self, request: web.BaseRequest) -> web.StreamResponse:
         """Answer one request, or let its connection go."""
+        self.under_way += 1
+        try:
+            return await self._answer_or_leave(request)
+        finally:
+            self.under_way -= 1
+
+    async def _answer_or_leave(self, request: web.BaseRequest) -> web.StreamResponse:
         connection = cast("MovableConnection", request.protocol)
         try:
             place, response = await self._place_or_response(request)
@@ -49,8 +64,11 @@ class NodeHandler(OwnerHandler):
         if response is None:
             return await self._leave(connection, place)
         connection.stays_for(request)
-        if self._node.is_leaving and not response.prepared:
-            response.force_close()  # its client connects to another node
+        # Where the node leaves, its client connects to another one. And a connection that is used
+        # with the keys of several nodes would get longer with each turn, or never shorter again.
+        ends = self._node.is_leaving or connection.relays > MOST_RELAYS
+        if ends and not response.prepared:
+            response.force_close()
         return response
 
     async def _place_or_response(

@@ -6,13 +6,15 @@ What is there of a key `K`, below the prefix:
 - `effects:K`, a list: the first one has all of the world and is deflated, the others are JSON;
 - `journal:K`, a hash of entries by their place in the ring, so that it never has more than those.
 
-And of all: `nodes`, ends of leases by node; `members`, what each says of itself; `due`, keys by
-when something falls due; `epoch`, the last one that was given. Time is the engine's.
+And of all: `nodes`, ends of leases by node; `members`, what each says of itself; `changes`, how
+often that was another; `due:N`, keys that node `N` owns, or nobody where the name is empty, by when
+something falls due; `epoch`, the last one that was given. Time is the engine's.
 """
 
+import asyncio
 import zlib
-from collections.abc import Awaitable, Sequence
-from typing import Any, Final, cast
+from collections.abc import Callable, Sequence
+from typing import Any, Final
 
 import orjson
 from redis.asyncio import Redis
@@ -25,6 +27,7 @@ from payments_sandbox.cluster.store import (
     Claim,
     EngineError,
     Member,
+    Overdue,
     StoredWorld,
     WorldWrite,
 )
@@ -34,6 +37,13 @@ from payments_sandbox.core.instants import DAY, Instant
 PREFIX: Final = "payments-sandbox:"
 TIMEOUT: Final = 1.0
 """Wall seconds that an answer of the engine may take."""
+
+AT_ONCE: Final = 64
+"""Calls that are under way at a time; further ones wait for their turn, but for a lease's renewal.
+
+A node that takes over a thousand worlds asks for all of them at once, and the client's pool refuses
+what it has no connection for.
+"""
 
 _CLOCK: Final = """
 local time = redis.call('TIME')
@@ -46,20 +56,49 @@ local function is_member(name)
 end
 """
 
-_RENEW: Final = f"""{_CLOCK}
+_LEAVE: Final = """
+local function leave(prefix, name)
+  redis.call('ZREM', prefix .. 'nodes', name)
+  redis.call('HDEL', prefix .. 'members', name)
+  local own, nobodys = prefix .. 'due:' .. name, prefix .. 'due:'
+  if redis.call('EXISTS', own) == 1 then
+    redis.call('ZUNIONSTORE', nobodys, 2, nobodys, own)
+    redis.call('DEL', own)
+  end
+end
+"""
+
+# All members are told to who knows them as they were before: there may be a thousand. A member that
+# is lost changes how many there are, and any other change counts as one.
+_RENEW: Final = f"""{_CLOCK}{_LEAVE}
 local name, said, lease, kept = ARGV[1], ARGV[2], tonumber(ARGV[3]), tonumber(ARGV[4])
-local was_member = is_member(name)
+local was_member, changes = is_member(name), prefix .. 'changes'
+if not was_member or redis.call('HGET', members, name) ~= said then redis.call('INCR', changes) end
 redis.call('ZADD', nodes, now + lease, name)
 redis.call('HSET', members, name, said)
 for _, old in ipairs(redis.call('ZRANGEBYSCORE', nodes, '-inf', now - kept)) do
-  redis.call('ZREM', nodes, old)
-  redis.call('HDEL', members, old)
+  leave(prefix, old)
 end
-local living = redis.call('ZRANGEBYSCORE', nodes, '(' .. now, '+inf')
-return {{was_member and 1 or 0, now, redis.call('HMGET', members, unpack(living))}}
+local state = redis.call('GET', changes) .. ':' .. redis.call('ZCOUNT', nodes, '(' .. now, '+inf')
+local told = false
+if state ~= ARGV[5] then
+  local living = redis.call('ZRANGEBYSCORE', nodes, '(' .. now, '+inf')
+  told = redis.call('HMGET', members, unpack(living))
+end
+return {{was_member and 1 or 0, now, state, told}}
 """
 
-_CLAIM: Final = f"""{_CLOCK}
+_DUE: Final = """
+local function move_due(prefix, key, from, to)
+  local due = redis.call('ZSCORE', prefix .. 'due:' .. from, key)
+  if due then
+    redis.call('ZREM', prefix .. 'due:' .. from, key)
+    redis.call('ZADD', prefix .. 'due:' .. to, due, key)
+  end
+end
+"""
+
+_CLAIM: Final = f"""{_CLOCK}{_DUE}
 local world = prefix .. 'world:' .. ARGV[1]
 local candidate, claimant, ttl = ARGV[2], ARGV[3], tonumber(ARGV[4])
 local owner, epoch, lost = unpack(redis.call('HMGET', world, 'node', 'epoch', 'lost'))
@@ -68,7 +107,10 @@ if not owner or not is_member(owner) then
     lost = owner
     redis.call('HSET', world, 'lost', lost)
   end
+  local before = owner or ''
   owner = is_member(candidate) and candidate or claimant
+  move_due(prefix, ARGV[1], before, owner)
+  move_due(prefix, ARGV[1], '', owner)
   epoch = redis.call('INCR', prefix .. 'epoch')
   redis.call('HSET', world, 'node', owner, 'epoch', epoch)
   if ttl > 0 then redis.call('PEXPIRE', world, ttl) end
@@ -76,9 +118,36 @@ end
 return {{owner, tonumber(epoch), lost or ''}}
 """
 
-_RELEASE: Final = """
+_RELEASE: Final = f"""{_DUE}
 local world = KEYS[1] .. 'world:' .. ARGV[1]
-if redis.call('HGET', world, 'epoch') == ARGV[2] then redis.call('HDEL', world, 'node', 'epoch') end
+local owner, epoch = unpack(redis.call('HMGET', world, 'node', 'epoch'))
+if epoch == ARGV[2] then
+  move_due(KEYS[1], ARGV[1], owner, '')
+  redis.call('HDEL', world, 'node', 'epoch')
+end
+"""
+
+# What is due of a key may be among that of an owner that it has no more: its world was forgotten
+# since nobody used it, or the owner has left. It is put right where it is found.
+_OVERDUE: Final = f"""{_CLOCK}{_DUE}
+local name, upto, most = ARGV[1], ARGV[2], tonumber(ARGV[3])
+local function look(place, found)
+  local due = prefix .. 'due:' .. place
+  for _, key in ipairs(redis.call('ZRANGEBYSCORE', due, '-inf', upto, 'LIMIT', 0, most - #found)) do
+    local owner = redis.call('HGET', prefix .. 'world:' .. key, 'node') or ''
+    if owner == place or (place == '' and not is_member(owner)) then table.insert(found, key)
+    else move_due(prefix, key, place, place == '' and owner or '') end
+  end
+end
+local own, nobodys = {{}}, {{}}
+look(name, own)
+look('', nobodys)
+for _, lost in ipairs(redis.call('ZRANGEBYSCORE', nodes, '-inf', now)) do look(lost, nobodys) end
+return {{own, nobodys}}
+"""
+
+_LEAVING: Final = f"""{_LEAVE}
+leave(KEYS[1], ARGV[1])
 """
 
 _WRITE: Final = """
@@ -89,11 +158,13 @@ while ARGV[i] do
   local size = 2 * tonumber(count)
   local world = prefix .. 'world:' .. key
   local effects, journal = prefix .. 'effects:' .. key, prefix .. 'journal:' .. key
-  if redis.call('HGET', world, 'epoch') ~= epoch then
+  local owner, last = unpack(redis.call('HMGET', world, 'node', 'epoch'))
+  local all_due = prefix .. 'due:' .. (owner or '')
+  if last ~= epoch then
     table.insert(refused, key)
   elseif string.find(flags, 'g') then
     redis.call('DEL', world, effects, journal)
-    redis.call('ZREM', prefix .. 'due', key)
+    redis.call('ZREM', all_due, key)
   else
     if string.find(flags, 'w') then redis.call('DEL', effects) end
     if effect ~= '' and redis.call('LLEN', effects) == tonumber(position) then
@@ -101,8 +172,8 @@ while ARGV[i] do
     end
     if string.find(flags, 'j') then redis.call('DEL', journal) end
     if size > 0 then redis.call('HSET', journal, unpack(ARGV, i, i + size - 1)) end
-    if due ~= '' then redis.call('ZADD', prefix .. 'due', due, key)
-    else redis.call('ZREM', prefix .. 'due', key) end
+    if due ~= '' then redis.call('ZADD', all_due, due, key)
+    else redis.call('ZREM', all_due, key) end
     if ttl ~= '0' then
       for _, each in ipairs({world, effects, journal}) do redis.call('PEXPIRE', each, ttl) end
     end
@@ -128,8 +199,10 @@ class RedisEngine:
     def __init__(self, url: str, *, ttl: int, lease: int) -> None:
         self._ttl = ttl
         self._lease = lease
+        self._turns = asyncio.Semaphore(AT_ONCE)
         self._redis = Redis.from_url(
             url,
+            max_connections=2 * AT_ONCE,
             socket_timeout=TIMEOUT,
             socket_connect_timeout=TIMEOUT,
             retry=Retry(NoBackoff(), 1),  # a connection may have ended since it was used last
@@ -138,6 +211,9 @@ class RedisEngine:
         self._claim = self._redis.register_script(_CLAIM)
         self._release = self._redis.register_script(_RELEASE)
         self._write = self._redis.register_script(_WRITE)
+        self._overdue = self._redis.register_script(_OVERDUE)
+        self._leave = self._redis.register_script(_LEAVING)
+        self._known: tuple[bytes, tuple[Member, ...]] = b"", ()  # a state, and the members then
 
     async def close(self) -> None:
         """Close the connections."""
@@ -149,7 +225,7 @@ class RedisEngine:
         Raises:
             EngineError: it does not answer.
         """
-        found = await _answer(self._redis.info("server"))
+        found = await self._answer(self._redis.info, "server")
         return tuple(int(part) for part in str(found["redis_version"]).split("."))
 
     async def number_of_start(self) -> int:
@@ -158,51 +234,49 @@ class RedisEngine:
         Raises:
             EngineError: it does not answer.
         """
-        return int(await _answer(self._redis.incr(f"{PREFIX}starts")))
+        return int(await self._answer(self._redis.incr, f"{PREFIX}starts"))
 
     async def renew(self, member: Member) -> Census:
         """Be a member for the time of another lease; see `Registry`."""
         said = orjson.dumps(tuple(member))
-        arguments = (member.name, said, self._lease, DAY)
-        was_member, now, members = await _answer(self._renew([PREFIX], arguments))
-        living = tuple(Member(*orjson.loads(each)) for each in members if each)
-        return Census(bool(was_member), Instant(now), living)
+        arguments = (member.name, said, self._lease, DAY, self._known[0])
+        was_member, now, state, told = await _answer(self._renew, [PREFIX], arguments)
+        if told is not None:
+            self._known = state, tuple(Member(*orjson.loads(each)) for each in told if each)
+        return Census(bool(was_member), Instant(now), self._known[1])
 
     async def leave(self, name: str) -> None:
         """Be a member no more, and own nothing; see `Registry`."""
-        await _answer(self._redis.zrem(f"{PREFIX}nodes", name))
-        await _answer(self._redis.hdel(f"{PREFIX}members", name))
+        await self._answer(self._leave, [PREFIX], (name,))
 
     async def claim(self, key: str, candidate: str, claimant: str) -> Claim:
         """Ask who owns a key, which gets an owner that lives; see `Registry`."""
         arguments = (key, candidate, claimant, self._ttl_of(key))
-        owner, epoch, lost = await _answer(self._claim([PREFIX], arguments))
+        owner, epoch, lost = await self._answer(self._claim, [PREFIX], arguments)
         return Claim(owner.decode(), epoch, lost.decode())
 
     async def release(self, key: str, epoch: int) -> None:
         """Let a key have no owner, if it still has the one of this epoch; see `Registry`."""
-        await _answer(self._release([PREFIX], (key, epoch)))
+        await self._answer(self._release, [PREFIX], (key, epoch))
 
     async def owned(self, keys: Sequence[str]) -> Sequence[int]:
         """The epochs of keys, 0 where one has no owner; see `Registry`."""
         pipeline = self._redis.pipeline(transaction=False)
         for key in keys:
             pipeline.execute_command("HGET", f"{PREFIX}world:{key}", "epoch")
-        return [int(epoch or 0) for epoch in await _answer(pipeline.execute())]
+        return [int(epoch or 0) for epoch in await self._answer(pipeline.execute)]
 
-    async def overdue(self, now: Instant, most: int) -> Sequence[str]:
+    async def overdue(self, name: str, now: Instant, most: int) -> Overdue:
         """Keys of worlds in which something has fallen due; see `Registry`."""
-        found = await _answer(
-            self._redis.zrangebyscore(f"{PREFIX}due", "-inf", now, start=0, num=most)
-        )
-        return [key.decode() for key in found]
+        found = await self._answer(self._overdue, [PREFIX], (name, now, most))
+        return Overdue(*([key.decode() for key in keys] for keys in found))
 
     async def read(self, key: str) -> StoredWorld:
         """What is kept of a world; see `Store`."""
         pipeline = self._redis.pipeline(transaction=True)
         pipeline.execute_command("LRANGE", f"{PREFIX}effects:{key}", 0, -1)
         pipeline.execute_command("HVALS", f"{PREFIX}journal:{key}")
-        effects, entries = await _answer(pipeline.execute())
+        effects, entries = await self._answer(pipeline.execute)
         return StoredWorld([*map(zlib.decompress, effects[:1]), *effects[1:]], entries)
 
     async def write(self, writes: Sequence[WorldWrite]) -> frozenset[str]:
@@ -218,21 +292,30 @@ class RedisEngine:
             arguments += (self._ttl_of(each.key), count)
             for place, entry in each.entries.items():
                 arguments += (place, entry)
-        refused = await _answer(self._write([PREFIX], arguments))
+        refused = await self._answer(self._write, [PREFIX], arguments)
         return frozenset(key.decode() for key in refused)
 
     def _ttl_of(self, key: str) -> int:
         """How long a world is kept that nobody uses; 0 is for ever."""
         return 0 if key == DEFAULT_API_KEY else self._ttl
 
+    async def _answer(self, call: Callable[..., Any], *given: object, **options: object) -> Any:  # noqa: ANN401 - of any command
+        """What the engine answers when it is this call's turn.
 
-async def _answer(answering: Awaitable[Any] | Any) -> Any:  # noqa: ANN401 - redis types its commands as both
+        Raises:
+            EngineError: it does not, or refuses.
+        """
+        async with self._turns:
+            return await _answer(call, *given, **options)
+
+
+async def _answer(call: Callable[..., Any], *given: object, **options: object) -> Any:  # noqa: ANN401 - of any command
     """What the engine answers.
 
     Raises:
         EngineError: it does not, or refuses.
     """
     try:
-        return await cast("Awaitable[Any]", answering)
+        return await call(*given, **options)
     except (RedisError, OSError) as error:
         raise EngineError(str(error) or type(error).__name__) from None

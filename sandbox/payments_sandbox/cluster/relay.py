@@ -9,9 +9,12 @@ Nothing is read of what goes through, so that damaged replies arrive just as the
 
 import asyncio
 import socket
-from typing import cast
+from typing import Final, cast
 
 from payments_sandbox.server.fault_player import LINGER_ZERO
+
+QUIET: Final = 0.4
+"""Wall seconds in which nothing has come of an answer that is whole."""
 
 
 class UnreachableError(Exception):
@@ -26,6 +29,7 @@ class _Side(asyncio.Protocol):
 
     Attributes:
         other: the other side.
+        spoke_at: when something came from it; the client begins.
         ended: is done when the connection is gone.
     """
 
@@ -34,6 +38,7 @@ class _Side(asyncio.Protocol):
         self._transport: asyncio.Transport | None = None
         self._early = b""
         self.other: _Side
+        self.spoke_at = _now() if is_client else 0.0
         self.ended: asyncio.Future[None] = asyncio.get_running_loop().create_future()
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
@@ -43,6 +48,7 @@ class _Side(asyncio.Protocol):
 
     def data_received(self, data: bytes) -> None:
         """Pass on what comes."""
+        self.spoke_at = _now()
         self.other.write(data)
 
     def eof_received(self) -> bool:
@@ -94,33 +100,57 @@ class _Side(asyncio.Protocol):
         transport.abort()
 
 
-async def relay(client: socket.socket, host: str, port: int, begun: bytes) -> None:
-    """Relay a client's connection until both sides have ended.
+class Relay:
+    """A client's connection that is relayed to another machine.
 
     Args:
         client: the connection, which ends with the relay, once that has begun.
         host: where the other side is.
         port: as above.
         begun: what was read of the client, and goes first.
-
-    Raises:
-        UnreachableError: nobody listens there: nothing was sent, and the client's connection is as
-            it was.
-        OSError: the client has gone.
     """
-    loop = asyncio.get_running_loop()
-    near, far = _Side(is_client=True), _Side(is_client=False)
-    near.other, far.other = far, near
-    try:
+
+    def __init__(self, client: socket.socket, host: str, port: int, begun: bytes) -> None:
+        self._client = client
+        self._to = host, port
+        self._begun = begun
+        self._near, self._far = _Side(is_client=True), _Side(is_client=False)
+        self._near.other, self._far.other = self._far, self._near
+
+    @property
+    def is_awaited(self) -> bool:
+        """Whether an answer is on its way, as far as that can be told without reading any."""
+        has_asked = self._near.spoke_at >= self._far.spoke_at
+        return has_asked or _now() - self._far.spoke_at < QUIET
+
+    async def run(self) -> None:
+        """Relay until both sides have ended.
+
+        Raises:
+            UnreachableError: nobody listens there: nothing was sent, and the client's connection is
+                as it was.
+            OSError: the client has gone.
+        """
+        near, far, loop = self._near, self._far, asyncio.get_running_loop()
         try:
-            await loop.create_connection(lambda: far, host, port)
-        except OSError as error:
-            raise UnreachableError(error.strerror or str(error)) from None
-        far.write(begun)
-        await loop.connect_accepted_socket(lambda: near, client)
-        if far.ended.done():  # it has ended before there was anybody to tell
-            near.end()
-        await asyncio.wait((near.ended, far.ended))
-    finally:
-        near.end(is_reset=True)
-        far.end(is_reset=True)
+            try:
+                await loop.create_connection(lambda: far, *self._to)
+            except OSError as error:
+                raise UnreachableError(error.strerror or str(error)) from None
+            far.write(self._begun)
+            await loop.connect_accepted_socket(lambda: near, self._client)
+            if far.ended.done():  # it has ended before there was anybody to tell
+                near.end()
+            await asyncio.wait((near.ended, far.ended))
+        finally:
+            near.end(is_reset=True)
+            far.end(is_reset=True)
+
+    def close(self) -> None:
+        """End both sides with a FIN."""
+        self._near.end()
+        self._far.end()
+
+
+def _now() -> float:
+    return asyncio.get_running_loop().time()

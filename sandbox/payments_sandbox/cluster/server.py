@@ -15,11 +15,11 @@ from typing import Any, Final, assert_never
 
 import orjson
 
-from payments_sandbox.cluster.connection import MovableConnection, PassedConnection
+from payments_sandbox.cluster.connection import MovableConnection, PassedConnection, mark
 from payments_sandbox.cluster.handler import OwnerHandler
 from payments_sandbox.cluster.mailbox import Outgoing, receive_message
 from payments_sandbox.cluster.places import Directory, Here, Node, Place, Sibling
-from payments_sandbox.cluster.relay import UnreachableError, relay
+from payments_sandbox.cluster.relay import QUIET, Relay, UnreachableError
 from payments_sandbox.server.http_server import Handler, HttpServer
 from payments_sandbox.server.slices import pause
 
@@ -35,8 +35,8 @@ _MESSAGES: Final = 16
 _AGAIN: Final = 0.1
 """Wall seconds until it is asked again who owns a key, where a node could not be reached."""
 
-_QUIET: Final = 0.4
-"""Wall seconds that relays have to end by themselves when the server closes."""
+_LOOK_EVERY: Final = 0.05
+"""Wall seconds between two looks whether something is still awaited."""
 
 
 class SharedServer(HttpServer):
@@ -63,6 +63,7 @@ class SharedServer(HttpServer):
         self._siblings = {index: Outgoing(writer) for index, writer in siblings.items()}
         self._answer = answer
         self._tasks: set[asyncio.Task[None]] = set()
+        self._relays: set[Relay] = set()
 
     def _owner_handler(self, handler: Handler, directory: Directory) -> Handler:
         """Make what lets requests go to their owners."""
@@ -79,7 +80,7 @@ class SharedServer(HttpServer):
                 self._pass_to(index, passed)
             case Node():
                 client = socket.socket(fileno=os.dup(passed.descriptor))
-                self._begin(self._relay(client, place, passed.begun))
+                self._begin(self._relay(client, place, passed))
             case Here():
                 self._take_over(os.dup(passed.descriptor), passed.begun)
             case _:
@@ -124,11 +125,24 @@ class SharedServer(HttpServer):
     async def close(self) -> None:
         """End every connection; those that are relayed have a moment to end by themselves."""
         await super().close()
+        for each in self._relays:
+            if not each.is_awaited:
+                each.close()
         if self._tasks:
-            await asyncio.wait(self._tasks, timeout=_QUIET)
+            await asyncio.wait(self._tasks, timeout=QUIET)
         for task in self._tasks:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
+
+    async def until_answered(self, longest: float) -> None:
+        """Wait until no answer is on its way any more, for so many seconds at most."""
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(longest):
+                while self._is_awaited():
+                    await pause(_LOOK_EVERY)
+
+    def _is_awaited(self) -> bool:
+        return any(each.is_awaited for each in self._relays)
 
     def _read(self, mailbox: socket.socket) -> None:
         for _ in range(_MESSAGES):
@@ -156,17 +170,22 @@ class SharedServer(HttpServer):
         except OSError:  # it has ended on its way
             connection.close()
 
-    async def _relay(self, client: socket.socket, node: Node, begun: bytes) -> None:
+    async def _relay(self, client: socket.socket, node: Node, passed: PassedConnection) -> None:
         with contextlib.ExitStack() as stack:
             stack.callback(client.close)
+            begun = mark(passed.relays + 1) + passed.begun
+            relay = Relay(client, node.host, node.port, begun)
+            self._relays.add(relay)
+            stack.callback(self._relays.discard, relay)
             try:
-                await relay(client, node.host, node.port, begun)
+                await relay.run()
             except UnreachableError as error:
                 _log.warning("%s at %s:%d cannot be reached: %s", *astuple(node), error)
                 self._directory.unreachable(node)
                 await pause(_AGAIN)
                 stack.pop_all()
-                await self._serve(client, begun)  # from its begin: there may be another owner now
+                # From its begin: there may be another owner now.
+                await self._serve(client, mark(passed.relays) + passed.begun)
             except OSError:
                 return  # the client has gone
 

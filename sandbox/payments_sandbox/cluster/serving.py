@@ -106,6 +106,7 @@ async def serving(
                 yield at
             finally:
                 await node.leave()
+                await server.until_answered(settings.max_wall_delay / SECOND)
 
 
 class _NodeServer(SharedServer):
@@ -116,7 +117,11 @@ class _NodeServer(SharedServer):
         super().__init__(handler, head_timeout, node, {}, lambda _, __: None)
 
     def _owner_handler(self, handler: Handler, _: Directory) -> Handler:
-        return NodeHandler(handler, self._node, self)
+        self._node_handler = NodeHandler(handler, self._node, self)
+        return self._node_handler
+
+    def _is_awaited(self) -> bool:
+        return self._node_handler.under_way > 0 or super()._is_awaited()
 
 
 async def _checked(engine: RedisEngine, url: str) -> int:

@@ -94,7 +94,8 @@ class Census(NamedTuple):
     Attributes:
         was_member: whether the lease before was still running.
         now: the engine's time.
-        members: those that have a lease, this one among them.
+        members: those that have a lease, this one among them; the same tuple as long as they are
+            the same.
     """
 
     was_member: bool
@@ -114,6 +115,18 @@ class Claim(NamedTuple):
     owner: str
     epoch: int
     lost: str
+
+
+class Overdue(NamedTuple):
+    """Keys of worlds in which something has fallen due.
+
+    Attributes:
+        own: those that belong to the node that asks.
+        nobodys: those without an owner that lives.
+    """
+
+    own: Sequence[str]
+    nobodys: Sequence[str]
 
 
 class Registry(Protocol):
@@ -140,5 +153,11 @@ class Registry(Protocol):
     async def owned(self, keys: Sequence[str]) -> Sequence[int]:
         """The epochs of keys, 0 where one has no owner."""
 
-    async def overdue(self, now: Instant, most: int) -> Sequence[str]:
-        """Keys of worlds in which something has fallen due that somebody has to see to."""
+    async def overdue(self, name: str, now: Instant, most: int) -> Overdue:
+        """Keys of worlds in which something has fallen due that somebody has to see to.
+
+        Args:
+            name: the node that asks.
+            now: what is due by then.
+            most: how many are wanted, of either kind.
+        """

@@ -11,7 +11,10 @@ def nearest(word: str, known: Iterable[str], likeness: float = 0.6) -> str | Non
         known: what would have worked.
         likeness: from 0, anything is, to 1, only the word itself.
     """
+    known = list(known)
+    if word in known:
+        return word  # as most are: to compare the others takes a millisecond
     from difflib import get_close_matches  # noqa: PLC0415 - few mistakes are made at the start
 
-    close = get_close_matches(word, list(known), 1, likeness)
+    close = get_close_matches(word, known, 1, likeness)
     return close[0] if close else None

@@ -5,6 +5,7 @@ from functools import partial
 from textwrap import indent, wrap
 from typing import Final
 
+from payments_sandbox.core.wording import counted
 from payments_sandbox.exploration.call_by_call import call_by_call
 from payments_sandbox.exploration.exploration import ExplorationResult
 from payments_sandbox.exploration.findings import ExploredFinding
@@ -43,17 +44,17 @@ def summary(flow: ExploredFlow, result: ExplorationResult) -> str:
     """One line: how many findings, in how many runs, of which verdicts."""
     new, all_found = new_findings(flow, result), len(result.found)
     known = f", {all_found - len(new)} accepted" if all_found > len(new) else ""
-    what = _counted(len(new), "finding") if new else "nothing found"
+    what = counted(len(new), "finding") if new else "nothing found"
     spread = ", ".join(f"{word} {count}" for word, count in counts(result).items())
     left = f"; {len(result.left)} left, since time was up" if result.left else ""
-    runs = _counted(len(result.runs), "run")
+    runs = counted(len(result.runs), "run")
     return f"{what}{known} in {runs} ({spread}){left}"
 
 
 def finding_lines(
     flow: ExploredFlow, finding: ExploredFinding, *, width: int = WIDTH
 ) -> Iterator[str]:
-    """A finding, as a story with its end, the advice, and what repeats it."""
+    """Write a finding: what happened, the evidence, the advice, and the command that repeats it."""
     run, wrapped = finding.run, partial(_wrapped, width=width)
     accepted = " (accepted)" if is_accepted(flow, finding) else ""
     yield f"{finding.number:02} {finding.verdict}{accepted}: {MEANINGS[finding.verdict]}"
@@ -90,7 +91,3 @@ def _wrapped(text: str, *, width: int) -> list[str]:
         text, width, initial_indent=_INDENT, subsequent_indent=f"{_INDENT}   ",
         break_long_words=False, break_on_hyphens=False,
     )  # fmt: skip
-
-
-def _counted(count: int, noun: str) -> str:
-    return f"{count} {noun}" if count == 1 else f"{count} {noun}s"

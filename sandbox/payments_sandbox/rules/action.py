@@ -2,7 +2,7 @@
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable
-from typing import Any, ClassVar, NamedTuple, Self
+from typing import Any, ClassVar, Final, NamedTuple, Self
 
 from payments_sandbox.core.errors import IllegalMove
 from payments_sandbox.core.instants import Instant
@@ -12,6 +12,14 @@ from payments_sandbox.payments.payment import Move
 from payments_sandbox.payments.rate_limiter import RateLimiter
 from payments_sandbox.rules.schema_parts import Json
 from payments_sandbox.rules.step_outcome import EntryProblem
+
+EVENT_OF: Final = {
+    Move.COMPLETE: EventType.PAYMENT_COMPLETED,
+    Move.FAIL: EventType.PAYMENT_FAILED,
+    Move.REFUND: EventType.REFUND_CREATED,
+    Move.CHARGE_BACK: EventType.CHARGEBACK_CREATED,
+}
+"""The event that each move of a payment makes."""
 
 
 class ActionTarget(NamedTuple):
@@ -79,9 +87,9 @@ class Action(ABC):
         """
 
     @property
-    @abstractmethod
     def describes(self) -> str:
         """What the timeline shows: the type of the event that it makes, or its name."""
+        return self.name if self.payment_move is None else EVENT_OF[self.payment_move].value
 
     def problem(self) -> EntryProblem | None:
         """What is wrong with the values together; None where they are right."""

@@ -15,7 +15,7 @@ from payments_sandbox.payments.events import EventType
 from payments_sandbox.payments.payment import Move
 from payments_sandbox.rules.action import Action, ActionTarget
 from payments_sandbox.rules.outcomes import MoveRateLimit
-from payments_sandbox.rules.schema_parts import Json, flag, mapping, text, whole, word
+from payments_sandbox.rules.schema_parts import Json, flag, mapping, text, whole, without_none, word
 from payments_sandbox.rules.step_outcome import EntryProblem
 
 _AMOUNT: Final = whole("How much; what is left unless told less.", 1, 99_999_999)
@@ -49,17 +49,12 @@ class ChargeBack(Action):
 
     def value(self) -> dict[str, object]:
         """Write `{reason, amount}`."""
-        return _given({"reason": self.reason, "amount": self.amount})
+        return without_none({"reason": self.reason, "amount": self.amount})
 
     def act(self, target: ActionTarget) -> None:
         """Charge the payment back."""
         reason = mask_text(self.reason)
         target.ledger.charge_back(target.payment, self.amount, reason, at=target.at)
-
-    @property
-    def describes(self) -> str:
-        """The event's type."""
-        return EventType.CHARGEBACK_CREATED.value
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,7 +68,7 @@ class Complete(Action):
     ROW: ClassVar = "a pending payment completes"
 
     @classmethod
-    def parse(cls, value: object) -> Self:  # noqa: ARG003 - it is true
+    def parse(cls, value: object) -> Self:
         """Read `true`."""
         return cls()
 
@@ -84,11 +79,6 @@ class Complete(Action):
     def act(self, target: ActionTarget) -> None:
         """Complete the payment."""
         target.ledger.complete(target.payment, at=target.at)
-
-    @property
-    def describes(self) -> str:
-        """The event's type."""
-        return EventType.PAYMENT_COMPLETED.value
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,11 +118,6 @@ class Fail(Action):
         """Fail the payment."""
         target.ledger.fail(target.payment, self.error, at=target.at)
 
-    @property
-    def describes(self) -> str:
-        """The event's type."""
-        return EventType.PAYMENT_FAILED.value
-
 
 @dataclass(frozen=True, slots=True)
 class RefundPayment(Action):
@@ -158,17 +143,12 @@ class RefundPayment(Action):
 
     def value(self) -> dict[str, object]:
         """Write `{amount, reason}`."""
-        return _given({"amount": self.amount, "reason": self.reason})
+        return without_none({"amount": self.amount, "reason": self.reason})
 
     def act(self, target: ActionTarget) -> None:
         """Refund the payment."""
         reason = None if self.reason is None else mask_text(self.reason)
         target.ledger.refund(target.payment, self.amount, at=target.at, reason=reason)
-
-    @property
-    def describes(self) -> str:
-        """The event's type."""
-        return EventType.REFUND_CREATED.value
 
 
 @dataclass(frozen=True, slots=True)
@@ -210,7 +190,7 @@ class Emit(Action):
 
     def value(self) -> dict[str, object]:
         """Write `{type, data}`."""
-        return _given({"type": self.type, "data": self.data})
+        return without_none({"type": self.type, "data": self.data})
 
     def act(self, target: ActionTarget) -> None:
         """Make the event."""
@@ -255,7 +235,3 @@ def parse_action(source: Json) -> Action:
     """Read an action as a scenario has it: a mapping of its one key, valid by the schema."""
     [(name, value)] = source.items()
     return _ACTION_NAMED[name].parse(value)
-
-
-def _given(fields: Mapping[str, object]) -> dict[str, object]:
-    return {key: value for key, value in fields.items() if value is not None}

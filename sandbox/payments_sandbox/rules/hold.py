@@ -38,14 +38,14 @@ class Hold(Outcome):
     lasts: int
 
     @classmethod
-    def parse_step(cls, step: Json, *, is_read: bool) -> Self:  # noqa: ARG003 - one signature
+    def parse_step(cls, step: Json, *, is_read: bool) -> Self:
         """Read `hold: {for}`."""
         return cls(read_duration(step[cls.name]["for"]))
 
-    def step_source(self, *, is_read: bool) -> dict[str, Any]:  # noqa: ARG002 - one signature
+    def step_source(self, *, is_read: bool) -> dict[str, Any]:
         """Write `hold: {for}`."""
         return {self.name: {"for": show_duration(self.lasts)}}
 
-    def step_plan(self, rule: str, known_as: str) -> StepPlan:  # noqa: ARG002 - one signature
+    def step_plan(self, rule: str, known_as: str) -> StepPlan:
         """Perform nothing, and keep the call."""
         return StepPlan(options=None, hold=self.lasts)

@@ -8,7 +8,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, ClassVar, Final, Self
 
-from payments_sandbox.contract.error_codes import CODES, documented_for
+from payments_sandbox.contract.error_codes import CODES
 from payments_sandbox.contract.operations import BY_NAME
 from payments_sandbox.contract.schema_errors import render
 from payments_sandbox.contract.schemas import Contract
@@ -26,6 +26,7 @@ from payments_sandbox.rules.schema_parts import (
     mapping,
     text,
     whole,
+    without_none,
     word,
 )
 from payments_sandbox.rules.settle import Settle
@@ -51,15 +52,15 @@ class Pass(Outcome):
     ROW: ClassVar = "what would have happened anyway"
 
     @classmethod
-    def parse_step(cls, step: Json, *, is_read: bool) -> Self:  # noqa: ARG003 - one signature
+    def parse_step(cls, step: Json, *, is_read: bool) -> Self:
         """Read `pass: true`."""
         return cls()
 
-    def step_source(self, *, is_read: bool) -> dict[str, Any]:  # noqa: ARG002 - one signature
+    def step_source(self, *, is_read: bool) -> dict[str, Any]:
         """Write nothing: a step without an outcome passes."""
         return {}
 
-    def step_plan(self, rule: str, known_as: str) -> StepPlan:  # noqa: ARG002 - one signature
+    def step_plan(self, rule: str, known_as: str) -> StepPlan:
         """Perform the operation."""
         return StepPlan()
 
@@ -77,20 +78,20 @@ class StepsExhausted(Outcome):
     ROW: ClassVar = ""
 
     @classmethod
-    def parse_step(cls, step: Json, *, is_read: bool) -> Self:  # noqa: ARG003 - one signature
+    def parse_step(cls, step: Json, *, is_read: bool) -> Self:
         """Make it, of whatever step."""
         return cls()
 
-    def step_source(self, *, is_read: bool) -> dict[str, Any]:  # noqa: ARG002 - one signature
+    def step_source(self, *, is_read: bool) -> dict[str, Any]:
         """Write the error that is answered."""
         return {"respond": {"error": "internal_error"}}
 
-    def step_plan(self, rule: str, known_as: str) -> StepPlan:  # noqa: ARG002 - one signature
+    def step_plan(self, rule: str, known_as: str) -> StepPlan:
         """Answer 500 and name the rule."""
         error = InternalError(f"The rule {rule} has no step left (then: fail).")
         return StepPlan(options=None, answer=error)
 
-    def may_have_answered(self, error: str | None) -> bool:  # noqa: ARG002 - one signature
+    def may_have_answered(self, error: str | None) -> bool:
         """Never: the journal's step is written as the error that was answered."""
         return False
 
@@ -139,7 +140,7 @@ class Respond(Outcome):
     details: str | None = None
 
     @classmethod
-    def parse_step(cls, step: Json, *, is_read: bool) -> Self:  # noqa: ARG003 - one signature
+    def parse_step(cls, step: Json, *, is_read: bool) -> Self:
         """Read `respond: {error, commit, message, details}`."""
         fields = step[cls.name]
         commit = fields.get("commit", False)
@@ -149,9 +150,9 @@ class Respond(Outcome):
         """Write the error, and `commit` where it is true and has an effect."""
         fields = {"error": self.error, "message": self.message, "details": self.details}
         commit = {"commit": True} if self.commit and not is_read else {}
-        return {self.name: _given(fields) | commit}
+        return {self.name: without_none(fields) | commit}
 
-    def step_plan(self, rule: str, known_as: str) -> StepPlan:  # noqa: ARG002 - one signature
+    def step_plan(self, rule: str, known_as: str) -> StepPlan:
         """Answer the error; a decline that does not commit keeps the attempt as failed."""
         error = SandboxError(self.error, self.details, message=self.message)
         if self.commit:
@@ -164,11 +165,11 @@ class Respond(Outcome):
         cls,
         step: Json,
         operation: str,
-        contract: Contract,  # noqa: ARG003 - one signature
+        contract: Contract,
     ) -> Iterator[EntryProblem]:
         """Find an error that the operation does not document."""
-        operations = list(BY_NAME) if operation == "*" else [operation]
-        known = [name for name in CODES if all(name in documented_for(each) for each in operations)]
+        operations = set(BY_NAME) if operation == "*" else {operation}
+        known = [name for name, code in CODES.items() if operations.issubset(code.operations)]
         error = step[cls.name]["error"]
         if error not in known:
             whose = "every operation" if operation == "*" else operation
@@ -229,7 +230,7 @@ class MoveRateLimit(Outcome, Action):
             raise ValueError("window: expected 1ms or more")
 
     @classmethod
-    def parse_step(cls, step: Json, *, is_read: bool) -> Self:  # noqa: ARG003 - one signature
+    def parse_step(cls, step: Json, *, is_read: bool) -> Self:
         """Read `rate_limit: {remaining, limit, window}`."""
         return cls.parse(step[cls.name])
 
@@ -240,27 +241,22 @@ class MoveRateLimit(Outcome, Action):
         length = None if window is None else read_duration(window)
         return cls(value.get("remaining"), value.get("limit"), length)
 
-    def step_source(self, *, is_read: bool) -> dict[str, Any]:  # noqa: ARG002 - one signature
+    def step_source(self, *, is_read: bool) -> dict[str, Any]:
         """Write what is moved."""
         return self.source()
 
     def value(self) -> dict[str, object]:
         """Write `{remaining, limit, window}`."""
         window = None if self.window is None else show_duration(self.window)
-        return _given({"remaining": self.remaining, "limit": self.limit, "window": window})
+        return without_none({"remaining": self.remaining, "limit": self.limit, "window": window})
 
-    def step_plan(self, rule: str, known_as: str) -> StepPlan:  # noqa: ARG002 - one signature
+    def step_plan(self, rule: str, known_as: str) -> StepPlan:
         """Perform the operation if the call still counts."""
         return StepPlan(limit=self._move())
 
     def act(self, target: ActionTarget) -> None:
         """Move the limit now."""
         target.limiter.move(target.at, **self._move()._asdict())
-
-    @property
-    def describes(self) -> str:
-        """Its name, as it makes no event."""
-        return self.name
 
     def _move(self) -> LimitMove:
         return LimitMove(self.remaining, self.limit, self.window)
@@ -289,7 +285,7 @@ class Patch(Outcome):
     off_contract: bool = False
 
     @classmethod
-    def parse_step(cls, step: Json, *, is_read: bool) -> Self:  # noqa: ARG003 - one signature
+    def parse_step(cls, step: Json, *, is_read: bool) -> Self:
         """Read `patch` and `off_contract` beside it."""
         return cls(step[cls.name], step.get("off_contract", False))
 
@@ -306,12 +302,12 @@ class Patch(Outcome):
                 hint = "add off_contract: true to do it anyway"
                 yield EntryProblem((cls.name,), message, hint, is_key=True)
 
-    def step_source(self, *, is_read: bool) -> dict[str, Any]:  # noqa: ARG002 - one signature
+    def step_source(self, *, is_read: bool) -> dict[str, Any]:
         """Write the patch, and `off_contract` where it is true."""
         more = {"off_contract": True} if self.off_contract else {}
         return {self.name: dict(self.patch)} | more
 
-    def step_plan(self, rule: str, known_as: str) -> StepPlan:  # noqa: ARG002 - one signature
+    def step_plan(self, rule: str, known_as: str) -> StepPlan:
         """Perform the operation, and patch the reply of a success."""
         return StepPlan(patch=self.patch, off_contract=self.off_contract)
 
@@ -326,7 +322,3 @@ SAYS_RATE_LIMITED: Final = Respond("rate_limit_exceeded")
 
 EXHAUSTS_RATE_LIMIT: Final = MoveRateLimit(remaining=0)
 """A 429 for this call and all that follow in its window."""
-
-
-def _given(fields: Mapping[str, object]) -> dict[str, object]:
-    return {key: value for key, value in fields.items() if value is not None}

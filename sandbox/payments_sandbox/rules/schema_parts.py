@@ -87,5 +87,10 @@ def duration(description: str, hint: str | None = None) -> Json:
     return part | ({"x-hint": hint} if hint else {})
 
 
+def without_none(fields: Mapping[str, object]) -> dict[str, object]:
+    """The fields that have a value."""
+    return {key: value for key, value in fields.items() if value is not None}
+
+
 def _worded(part: dict[str, Any], expected: str, hint: str | None) -> dict[str, Any]:
     return part | {"x-expected": expected} | ({"x-hint": hint} if hint else {})

@@ -40,7 +40,7 @@ class Settle(Outcome):
     turns: tuple[Settlement, ...]
 
     @classmethod
-    def parse_step(cls, step: Json, *, is_read: bool) -> Self:  # noqa: ARG003 - one signature
+    def parse_step(cls, step: Json, *, is_read: bool) -> Self:
         """Read `settle`: each `after` counts from the entry before."""
         found: list[Settlement] = []
         since = 0
@@ -57,7 +57,7 @@ class Settle(Outcome):
         cls,
         step: Json,
         operation: str,
-        contract: Contract,  # noqa: ARG003 - one signature
+        contract: Contract,
     ) -> Iterator[EntryProblem]:
         """Find turns that no payment takes, and an operation that makes no payment."""
         if operation != "create_payment":
@@ -71,7 +71,7 @@ class Settle(Outcome):
                 yield from _turn_problems(before, turn, place)
                 before = Status(turn["to"])
 
-    def step_source(self, *, is_read: bool) -> dict[str, Any]:  # noqa: ARG002 - one signature
+    def step_source(self, *, is_read: bool) -> dict[str, Any]:
         """Write `pending` and the turns; each `after` counts from the entry before."""
         entries: list[dict[str, object]] = [{"to": Status.PENDING.value}]
         since = 0
@@ -83,7 +83,7 @@ class Settle(Outcome):
             entries.append({"to": turn.to.value} | wait)
         return {self.name: entries}
 
-    def step_plan(self, rule: str, known_as: str) -> StepPlan:  # noqa: ARG002 - one signature
+    def step_plan(self, rule: str, known_as: str) -> StepPlan:
         """Make the payment pending."""
         return StepPlan(PaymentOptions(turns=self.turns, rule=known_as))
 

@@ -160,9 +160,9 @@ class Outcome(ABC):
     @classmethod
     def problems(
         cls,
-        step: Json,  # noqa: ARG003 - one signature
-        operation: str,  # noqa: ARG003 - as above
-        contract: Contract,  # noqa: ARG003 - as above
+        step: Json,
+        operation: str,
+        contract: Contract,
     ) -> Iterator[EntryProblem]:
         """Find what no schema sees in a step that has the outcome's key.
 

@@ -9,6 +9,7 @@ from typing import Final, NamedTuple, Protocol
 from payments_sandbox.core.resources import data_files
 from payments_sandbox.core.settings import Settings
 from payments_sandbox.core.suggestions import nearest
+from payments_sandbox.core.wording import counted
 from payments_sandbox.scenarios.diagnostics import Problem, render
 from payments_sandbox.scenarios.loader import LONGEST_WAIT, Loaded, load
 
@@ -93,14 +94,11 @@ def count_problems(files: Sequence[ScenarioFile]) -> str:
     """Say how many problems there are: `2 problems and 1 warning in 3 files`."""
     problems: list[Problem] = [each for file in files for each in file.loaded.problems]
     warnings = sum(each.is_warning for each in problems)
-    counts = [_counted(len(problems) - warnings, "problem")]
+    wrong = len(problems) - warnings
+    counts = [counted(wrong, "problem") if wrong else "no problems"]
     if warnings:
-        counts.append(_counted(warnings, "warning"))
-    return f"{' and '.join(counts)} in {_counted(len(files), 'file')}"
-
-
-def _counted(number: int, noun: str) -> str:
-    return f"{number or 'no'} {noun}{'' if number == 1 else 's'}"
+        counts.append(counted(warnings, "warning"))
+    return f"{' and '.join(counts)} in {counted(len(files), 'file')}"
 
 
 class UnknownScenario(ValueError):

@@ -8,6 +8,7 @@ from payments_sandbox.contract.schema_errors import Path
 from payments_sandbox.contract.schemas import Contract
 from payments_sandbox.core.instants import read_duration, show_duration
 from payments_sandbox.core.suggestions import nearest
+from payments_sandbox.core.wording import counted
 from payments_sandbox.payments.payment import TRANSITIONS, Status
 from payments_sandbox.rules.conditions import compile_condition, equals_one_of
 from payments_sandbox.rules.model import AtRule, Condition, EventRule, RequestRule, Then, When
@@ -32,7 +33,7 @@ STATUSES_AFTER: Final = {
 """What a payment can be when one of its events has happened."""
 
 _LOOKED_AT: Final = 10_000
-"""Calls that are tried for how many a rule lets through; no rule has as many steps."""
+"""How many calls are tried to find out how many a rule lets through."""
 
 _NO_PAYMENT: Final = frozenset({"create_payment", "list_payments"})
 _SEED: Final = "add 'seed: 7' or any other number at the top, so that each run draws the same"
@@ -135,7 +136,7 @@ def check_rules(rules: Sequence[Placed], context: LintContext) -> Iterator[Probl
         context: what they are held against.
     """
     names: set[str] = set()
-    above: list[RequestRule] = []
+    endless: list[RequestRule] = []
     for position, plain, rule in rules:
         path: Path = ("rules", position)
         if rule.name in names:
@@ -147,8 +148,9 @@ def check_rules(rules: Sequence[Placed], context: LintContext) -> Iterator[Probl
         match rule:
             case RequestRule():
                 yield from _check_request(plain, rule, path, context)
-                yield from _check_shadow(rule, above, path)
-                above.append(rule)
+                yield from _check_shadow(rule, endless, path)
+                if _is_endless(rule):
+                    endless.append(rule)
             case EventRule() | AtRule():
                 yield from _check_action(rule, path)
             case _:
@@ -196,7 +198,7 @@ def _check_step(step: Plain, operation: str, path: Path, context: LintContext) -
 
 
 def _waits(delay: Any) -> list[str]:  # noqa: ANN401 - a duration, a mapping or nothing
-    """The duration of a delay, or that in the middle of a distribution."""
+    """The durations of a delay: its own, or the middle one of its distribution."""
     if not isinstance(delay, dict):
         return [] if delay is None else [delay]
     if "cap" in delay:
@@ -232,7 +234,7 @@ def _check_steps_are_reached(plain: Plain, rule: RequestRule, path: Path) -> Ite
     if (most := _most_calls(rule.when)) is None:
         return
     served = 0
-    why = f"'call' lets {most} call{'s' if most > 1 else ''} through"
+    why = f"'call' lets {counted(most, 'call')} through"
     for (position, _), step in zip(items(plain, "do"), rule.steps, strict=True):
         if served >= most:
             yield Problem((*path, "do", position), f"this step is never reached: {why}")
@@ -266,23 +268,24 @@ def _bound(operator: str, operand: object) -> int | None:
             return None
 
 
-def _check_shadow(rule: RequestRule, above: Sequence[RequestRule], path: Path) -> Iterator[Problem]:
-    """Whether a rule above never stops answering, and answers each call that this one would.
+def _check_shadow(
+    rule: RequestRule, endless: Sequence[RequestRule], path: Path
+) -> Iterator[Problem]:
+    """Whether a rule above that never stops answering answers each call that this one would.
 
     Only plain cases are seen: each of its conditions is one of this rule's too, or holds for every
     value that this rule names for that field. Bounds and prefixes are not compared.
     """
+    own = set(rule.when)
     named = {each.field: values for each in rule.when if (values := equals_one_of(each))}
 
     def is_implied(condition: Condition) -> bool:
         values = named.get(condition.field)
-        return condition in rule.when or (
-            values is not None and all(map(compile_condition(condition), values))
-        )
+        return values is not None and all(map(compile_condition(condition), values))
 
-    for other in above:
-        is_about = _is_endless(other) and other.operation in ("*", rule.operation)
-        if is_about and all(is_implied(each) for each in other.when):
+    for other in endless:
+        is_about = other.operation in ("*", rule.operation)
+        if is_about and all(map(is_implied, set(other.when) - own)):
             message = f"this rule never answers: '{other.name}' answers each of its calls before it"
             hint = f"put it above '{other.name}', or let that one pass"
             yield Problem(path, message, hint)

@@ -8,7 +8,8 @@
    comes back. A fault that sends nothing more ends, else who has left would keep a socket for as
    long as `--max-wall-delay` allows. What the client has begun and not finished is over at once.
 3. A connection is not used again where a body was not read, or where nothing can follow.
-4. The head of a request has its time to arrive, as its body has.
+4. The head of a request has its time to arrive, as its body has. A body that goes wrong in a later
+   segment is over at once; aiohttp lets whoever reads it wait for the rest.
 5. What is not HTTP gets a 400 of ours that repeats nothing, and is one line of log.
 """
 
@@ -32,6 +33,12 @@ KEEP_ALIVE: Final = 75
 VERSIONS: Final = (HttpVersion11, HttpVersion10)
 """The versions of HTTP that are spoken here."""
 
+NOT_HTTP: Final = (HttpProcessingError, web.RequestPayloadError)
+"""What is raised for what is no request, or for a body that is not framed as its head says.
+
+Whoever reads a body gets the second, and the first where aiohttp's parser is the one in Python.
+"""
+
 _log: Final = logging.getLogger(__name__)
 
 _OPTIONS: Final[dict[str, Any]] = {
@@ -41,7 +48,6 @@ _OPTIONS: Final[dict[str, Any]] = {
     "keepalive_timeout": KEEP_ALIVE,
     "lingering_time": 1,
 }
-_NOT_HTTP: Final = (HttpProcessingError, web.RequestPayloadError)
 _WHAT_IS_HTTP: Final = b"""\
 This is no HTTP request, or its body is not framed as its head says.
 The sandbox speaks HTTP/1.1 and 1.0, and TLS where it was started with --tls. A head has one Host,
@@ -106,6 +112,7 @@ class Connection(web.RequestHandler):
         super().data_received(data)
         while known < len(messages) < self._max_msg_queue_size and self._parser is not None:
             if messages and not isinstance(messages[-1][0], RawRequestMessage):
+                self._end_body(web.RequestPayloadError("it is not framed as its head says"))
                 break  # what follows an error is nothing
             known = len(messages)
             # Behind each request the parser stops, and goes on with what it has when it is told so.
@@ -166,7 +173,7 @@ class Connection(web.RequestHandler):
     def log_exception(self, *args: Any, **kw: Any) -> None:  # noqa: ANN401 - as in aiohttp
         """Log what has failed: in one line, or not at all, where the client has done it."""
         error = kw.get("exc_info")
-        if isinstance(error, _NOT_HTTP):
+        if isinstance(error, NOT_HTTP):
             _log.warning(
                 "What %s sent is not HTTP, or not its body; the connection is closed.", self._peer()
             )
@@ -179,9 +186,12 @@ class Connection(web.RequestHandler):
         has_begun = not iscoroutine(work) or getcoroutinestate(work) != CORO_CREATED
         return self._waiter is not None or not has_begun
 
-    def _end_body(self, error: ConnectionResetError) -> None:
+    def _end_body(self, error: ConnectionResetError | web.RequestPayloadError) -> None:
         """Tell whoever reads the last body, if it has not come whole, that no more comes."""
-        body = self._messages[-1][1] if self._messages else self.body
+        requests = (
+            each for each in reversed(self._messages) if isinstance(each[0], RawRequestMessage)
+        )
+        _, body = next(requests, (None, self.body))
         if not body.is_eof():
             body.set_exception(error)
 

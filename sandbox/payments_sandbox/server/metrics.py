@@ -44,7 +44,7 @@ class Metrics:
         self.calls[entry.operation, entry.status, entry.fault] += 1
 
     def count_refused_key(self, operation: str | None, status: int) -> None:
-        """Count a call that no world was asked about."""
+        """Count a call that was refused for its key."""
         self.calls[operation, status, None] += 1
 
     def count_attempt(self, delivery: "Delivery", attempt: "DeliveryAttempt") -> None:

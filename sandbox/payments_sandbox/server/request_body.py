@@ -6,6 +6,7 @@ import contextlib
 from aiohttp import HttpVersion10, web
 
 from payments_sandbox.core.errors import InvalidRequest, RequestTooLarge, SandboxError
+from payments_sandbox.server.connection import NOT_HTTP
 from payments_sandbox.server.request_headers import RequestHeaders, read_headers
 
 LIMIT = 64 * 1024
@@ -70,7 +71,7 @@ async def read_any_body(
         return InvalidRequest(f"/: expected the body to arrive within {seconds:g} s.")
     except web.HTTPRequestEntityTooLarge:  # chunked: there was no length to check up front
         return RequestTooLarge(limit)
-    except web.RequestPayloadError:
+    except NOT_HTTP:
         return InvalidRequest("/: expected a body that is framed correctly.")
 
 
@@ -81,7 +82,7 @@ async def await_unread_body(request: web.BaseRequest) -> None:
     """
     if "Expect" in request.headers or request.content.exception() is not None:
         return  # it is held back until it is asked for, or does not come at all
-    with contextlib.suppress(TimeoutError, ConnectionResetError, web.RequestPayloadError):
+    with contextlib.suppress(TimeoutError, ConnectionResetError, *NOT_HTTP):
         async with asyncio.timeout(_MOMENT):
             await request.content.wait_eof()
 

@@ -8,6 +8,7 @@ from typing import Final
 
 from payments_sandbox.core.errors import InvalidRequest
 from payments_sandbox.core.settings import Settings
+from payments_sandbox.core.wording import counted
 from payments_sandbox.rules.scenario import Scenario
 from payments_sandbox.scenarios.activation import check_together, reload
 from payments_sandbox.scenarios.library import (
@@ -108,7 +109,7 @@ class ScenarioReloader:
         found = [world for world in worlds if before in world.rules.scenarios]
         for world in found:
             self._reload(world, now)
-        _log.info("%s is reloaded in %d world%s", name, len(found), "" if len(found) == 1 else "s")
+        _log.info("%s is reloaded in %s", name, counted(len(found), "world"))
 
     def _reload(self, world: World, scenario: Scenario) -> None:
         world.catch_up()

@@ -3,7 +3,7 @@
 import json
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
-from typing import Any, Final, Protocol, Self, TypeVar
+from typing import Any, Protocol, Self, TypeVar
 
 from payments_sandbox.client.async_client import AsyncSandboxClient
 from payments_sandbox.client.client import SandboxClient
@@ -13,7 +13,6 @@ from payments_sandbox.client.models import (
     DeliveryModel,
     EventModel,
     JournalEntryModel,
-    Page,
     PaymentModel,
     ReportExpectationModel,
     ReportModel,
@@ -23,24 +22,15 @@ from payments_sandbox.client.models import (
     WebhookEndpointModel,
     WorldModel,
 )
+from payments_sandbox.client.paging import ListPage, every
 from payments_sandbox.testing.clock import Clock, RateLimit
 from payments_sandbox.testing.inbox import Inbox
 from payments_sandbox.testing.scenario_files import find_scenario
-
-PAGE: Final = 1_000
-"""Items of a page, where all of a list is wanted."""
 
 __tracebackhide__ = True
 """pytest shows the test's line that called, not ours."""
 
 T = TypeVar("T")
-
-
-class Lister(Protocol[T]):
-    """A method of the client that gives a page of a list, newest first."""
-
-    def __call__(self, *, limit: int, starting_after: str | None) -> Page[T]:
-        """One page."""
 
 
 class Clients(Protocol):
@@ -106,27 +96,27 @@ class Sandbox:
     @property
     def payments(self) -> list[PaymentModel]:
         """Every payment in full; asking counts against no limit."""
-        return _all(self.control.list_payments)
+        return _oldest_first(self.control.list_payments)
 
     @property
     def requests(self) -> list[JournalEntryModel]:
         """The requests that the journal keeps, each with what answered it; cards are masked."""
-        return _all(self.control.list_requests)
+        return _oldest_first(self.control.list_requests)
 
     @property
     def events(self) -> list[EventModel]:
         """Every event, as the body of its webhook."""
-        return _all(self.control.list_events)
+        return _oldest_first(self.control.list_events)
 
     @property
     def deliveries(self) -> list[DeliveryModel]:
         """Events on their way to endpoints, each with all its attempts."""
-        return _all(self.control.list_deliveries)
+        return _oldest_first(self.control.list_deliveries)
 
     @property
     def webhooks(self) -> list[WebhookEndpointModel]:
         """The webhook endpoints."""
-        return _all(self.control.list_webhook_endpoints)
+        return _oldest_first(self.control.list_webhook_endpoints)
 
     def inbox(
         self, name: str = "test", *, events: Sequence[WebhookEndpointEventLiteral] = ("*",)
@@ -304,12 +294,6 @@ def _refusal(body: object) -> str:
             return ""
 
 
-def _all(lister: Lister[T]) -> list[T]:
-    """All of a list, in the order of time."""
-    found: list[T] = []
-    cursor: str | None = None
-    while True:
-        page = lister(limit=PAGE, starting_after=cursor)
-        found += page["data"]
-        if (cursor := page["next_cursor"]) is None:
-            return found[::-1]
+def _oldest_first(list_page: ListPage[T]) -> list[T]:
+    """All of a list whose pages begin with the newest."""
+    return list(every(list_page))[::-1]

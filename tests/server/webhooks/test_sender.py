@@ -12,7 +12,9 @@ from collections.abc import AsyncIterator, Coroutine, Mapping
 from importlib.util import find_spec
 from typing import Any
 
+import aiohttp
 import pytest
+from aiohttp.http_parser import HttpResponseParserPy
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
@@ -77,13 +79,13 @@ async def sender() -> AsyncIterator[HttpSender]:
 
 
 async def post(
-    sender: HttpSender, url: str, *, timeout_ms: int = 2_000, headers: Mapping[str, str] = HEADERS
+    sender: HttpSender, url: str, *, timeout_ms: int = 30_000, headers: Mapping[str, str] = HEADERS
 ) -> AttemptResult:
     """Post a small body."""
     return await sender.post(url, headers=headers, body=b"{}", timeout_ms=timeout_ms)
 
 
-async def post_and_close(url: str, *, timeout_ms: int = 2_000) -> AttemptResult:
+async def post_and_close(url: str, *, timeout_ms: int = 30_000) -> AttemptResult:
     """Post with a sender of its own."""
     sender = HttpSender(public=False)
     try:
@@ -177,6 +179,28 @@ async def test_an_answer_that_is_not_http_is_told_as_such(raw: bytes, words: str
     assert words in (result.error or "")
 
 
+async def test_a_body_that_the_parser_in_python_refuses_is_told_as_such(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """It is what aiohttp has where its extensions are missing, and raises an error of its own."""
+    monkeypatch.setattr(aiohttp.client_proto, "HttpResponseParser", HttpResponseParserPy)
+
+    async def answer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.readuntil(b"\r\n\r\n")
+        writer.write(CHUNKED + b"2\r\n{}\r\n")
+        for _ in range(100):  # until the sender has read it
+            await asyncio.sleep(0)  # noqa: TID251 - no time passes
+        writer.write(b"zz\r\n")
+        await reader.read()  # until it has left
+        writer.close()
+
+    async with await asyncio.start_server(answer, "127.0.0.1", 0) as server:
+        port = server.sockets[0].getsockname()[1]
+        result = await post_and_close(f"http://127.0.0.1:{port}/")
+
+    assert (result.response, result.error) == (None, "the answer is not HTTP: zz")
+
+
 @pytest.mark.parametrize("raw", [raw for raw, _ in list(ANSWERS.values())[:6]], ids=range(6))
 async def test_an_answer_that_is_cut_off_is_told_as_such(raw: bytes) -> None:
     """In the head, and where the body or its trailer has begun."""
@@ -232,7 +256,7 @@ async def test_what_is_told_as_sent_is_what_arrived(receiver: Receiver, sender: 
 
 async def test_an_empty_body_has_a_length(receiver: Receiver, sender: HttpSender) -> None:
     """A fault of a scenario sends one."""
-    await sender.post(receiver.url, headers=HEADERS, body=b"", timeout_ms=2_000)
+    await sender.post(receiver.url, headers=HEADERS, body=b"", timeout_ms=30_000)
     (hit,) = receiver.hits
 
     assert (hit.headers["content-length"], hit.body) == ("0", b"")

@@ -65,7 +65,7 @@ has no `commit`: the reply does arrive. A body of fewer bytes than `chunks` come
             raise ValueError("chunks: expected 1 or more")
 
     @classmethod
-    def parse(cls, plain: Json, *, is_read: bool) -> Self:  # noqa: ARG003 - every fault's signature
+    def parse(cls, plain: Json, *, is_read: bool) -> Self:
         """Read `{over, chunks}`."""
         return cls(read_duration(plain["over"]), plain.get("chunks", _CHUNKS))
 

@@ -65,6 +65,6 @@ class Drop(Fault):
         """Make a `close`, as the journal does not tell the two apart."""
         return cls(record.commit)
 
-    def plan(self, reply: RealReply) -> Iterator[PlanStep]:  # noqa: ARG002 - every fault's signature
+    def plan(self, reply: RealReply) -> Iterator[PlanStep]:
         """End the connection at once."""
         yield Reset() if self.how == "reset" else Close()

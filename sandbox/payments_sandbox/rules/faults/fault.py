@@ -122,10 +122,10 @@ class Fault(Outcome):
         """Write the fault's key and mapping."""
         return {self.name: self.source(is_read=is_read)}
 
-    def step_plan(self, rule: str, known_as: str) -> StepPlan:  # noqa: ARG002 - one signature
+    def step_plan(self, rule: str, known_as: str) -> StepPlan:
         """Perform the operation if the fault commits; the reply is hidden or spoilt later."""
         return StepPlan(DEFAULT if self.commit else None)
 
-    def may_have_answered(self, error: str | None) -> bool:  # noqa: ARG002 - one signature
+    def may_have_answered(self, error: str | None) -> bool:
         """Never, as a call that met a fault has it in its journal entry."""
         return False

@@ -131,7 +131,7 @@ refused before anything is activated.
                 raise ValueError(f"headers: expected {name} in one line without control characters")
 
     @classmethod
-    def parse(cls, plain: Json, *, is_read: bool) -> Self:  # noqa: ARG003 - every fault's signature
+    def parse(cls, plain: Json, *, is_read: bool) -> Self:
         """Read `{status, headers, body, commit}`; a body that is no text is written as JSON."""
         given = plain.get("body", "")
         body = given if isinstance(given, str) else json.dumps(given, ensure_ascii=False)

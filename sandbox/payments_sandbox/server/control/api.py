@@ -12,7 +12,7 @@ from aiohttp import web
 
 from payments_sandbox.api.gateway import CHALLENGE
 from payments_sandbox.contract import representations
-from payments_sandbox.contract.control_route_table import CONTROL_PATH
+from payments_sandbox.contract.control_route_table import CONTROL_PATH, ROUTES_BY_NOUN
 from payments_sandbox.contract.control_routes.route import ControlRoute
 from payments_sandbox.contract.error_codes import code_of
 from payments_sandbox.contract.schemas import Contract
@@ -67,7 +67,8 @@ class ControlApi:
         self._runtime = runtime
         self._log = log
         self._admitting = admitting
-        self._imported: set[str] = set()
+        # Those of its health bring nothing with them, and for most servers are the first.
+        self._imported = {route.name for route in ROUTES_BY_NOUN["server"]}
 
     async def handle(
         self, request: web.BaseRequest, route: ControlRoute, query: str, path_parameter: str

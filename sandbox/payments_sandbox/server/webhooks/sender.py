@@ -21,6 +21,7 @@ import aiohttp
 from aiohttp.abc import AbstractResolver, ResolveResult
 from aiohttp.client_proto import ResponseHandler
 from aiohttp.connector import Connection
+from aiohttp.http_exceptions import HttpProcessingError
 from yarl import URL
 
 from payments_sandbox.core.instants import SECOND
@@ -92,7 +93,8 @@ class HttpSender:
             async with asyncio.timeout(timeout_ms / SECOND):
                 response = await self._exchange(target, sent, body)
             error = why_failed(response)
-        except (aiohttp.ClientError, OSError, ValueError) as failure:
+        # The last is what aiohttp's parser in Python raises for a body.
+        except (aiohttp.ClientError, OSError, ValueError, HttpProcessingError) as failure:
             error = describe_failure(failure, timeout_ms)
         return AttemptResult(sent, response, error, round((perf_counter() - started) * 1_000, 3))
 
@@ -331,7 +333,7 @@ def _describe(failure: Exception, timeout_ms: int) -> str:
             return f"the host {host} is not known"
         case aiohttp.ClientConnectorError(os_error=cause):
             return _describe_os_error(cause)
-        case aiohttp.ClientResponseError(message=message):
+        case aiohttp.ClientResponseError(message=message) | HttpProcessingError(message=message):
             return f"the answer is not HTTP: {message.rstrip('^ ')}"
         case aiohttp.ServerDisconnectedError() | aiohttp.ClientPayloadError():
             return "the connection was closed before the answer was complete"

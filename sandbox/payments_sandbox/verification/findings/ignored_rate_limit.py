@@ -4,6 +4,7 @@ from collections.abc import Iterator
 from typing import Final
 
 from payments_sandbox.core.instants import SECOND
+from payments_sandbox.core.wording import counted
 from payments_sandbox.verification.findings.finding import FindingKind, Occurrence, ids_of
 from payments_sandbox.verification.observed import Observed, ObservedCall
 
@@ -25,10 +26,7 @@ def _find(observed: Observed) -> Iterator[Occurrence]:
         if _has_heard(call, own, first) and not _has_waited(call, first):
             early = [*(early or [first]), call]
     if early:
-        count = len(early) - 1
-        message = (
-            f"{count} call{'s' if count > 1 else ''} came back before the rate limit was reset."
-        )
+        message = f"{counted(len(early) - 1, 'call')} came back before the rate limit was reset."
         yield Occurrence(message, ids_of(early))
 
 

@@ -1,0 +1,1 @@
+"""The commands, one module each: what `--help` says of it, its options, and what it does."""

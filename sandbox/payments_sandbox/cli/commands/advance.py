@@ -1,0 +1,87 @@
+"""Owns `payments-sandbox advance`: a world's clock is moved, and what happened is printed."""
+
+import argparse
+import sys
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Final, Literal
+
+from payments_sandbox.cli.moving_clock import moving_clock
+from payments_sandbox.cli.options import CommandOptions, Commands, add_command, argument, refuse
+from payments_sandbox.cli.remote_options import add_remote_options, control_client
+from payments_sandbox.cli.terminal.columns import Cell, Row, print_rows
+from payments_sandbox.cli.terminal.screen import screen_of
+from payments_sandbox.core.colours import BAD, QUIET, STRONG
+from payments_sandbox.core.instants import read_duration, read_instant
+from payments_sandbox.core.option_values import text_that
+
+if TYPE_CHECKING:  # for the type checker alone
+    from payments_sandbox.client.models import HappenedJobModel
+
+TEXT: Final = """\
+Move the clock of a world. All that falls due on the way happens, webhooks and their
+retries too, and is printed in order; the last line is the new now.
+
+examples:
+  payments-sandbox advance 3d
+  payments-sandbox advance --to 2030-01-18T09:00:00Z
+  payments-sandbox advance --next
+      to what is due next, whenever that is"""
+
+_ONE_OF: Final = "expected one of DURATION, --to ISO and --next"
+
+
+def add_to(commands: "Commands[argparse.ArgumentParser]") -> None:
+    """Add the command."""
+    options = add_command(
+        commands,
+        "advance",
+        usage="(DURATION | --to ISO | --next) [options]",
+        does="move a world's clock",
+        text=TEXT,
+        run=run,
+    )
+    options.parser.add_argument(
+        "by",
+        nargs="?",
+        type=argument(text_that(read_duration)),
+        metavar="DURATION",
+        help="how far, such as 300ms, 5s, 10m, 2h or 45d",
+    )
+    _add_options(options)
+
+
+def _add_options(options: CommandOptions) -> None:
+    options.value("--to", "to which ISO 8601 instant", read=text_that(read_instant), metavar="ISO")
+    options.flag("--next", "to what is due next")
+    add_remote_options(options)
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Advance, and print a line for each thing that happened."""
+    if sum((arguments.by is not None, arguments.to is not None, arguments.next)) != 1:
+        refuse(arguments, "DURATION", _ONE_OF)
+    # A receiver may take its time, and there may be many: the server answers when all is done.
+    with control_client(arguments, timeout=None) as client:
+        next_due: Literal[True] | None = True if arguments.next else None
+        with moving_clock(arguments, client, _target(arguments)):
+            advanced = client.advance_clock(by=arguments.by, to=arguments.to, next=next_due)
+    screen = screen_of(arguments)
+    print_rows(screen, [_row(each) for each in advanced["happened"]], fold=((2, 20),))
+    sys.stdout.write(f"now {screen.paint(advanced['now'], STRONG)}\n")
+    return 0
+
+
+def _target(arguments: argparse.Namespace) -> Callable[[int], int | None]:
+    """The instant that the clock is moved to, by its now; None if only the server knows."""
+    if arguments.by is not None:
+        return lambda now: now + read_duration(arguments.by)
+    return lambda _: None if arguments.to is None else read_instant(arguments.to)
+
+
+def _row(happened: "HappenedJobModel") -> Row:
+    """The row of a timeline entry: when, what, the ids that it is about, and why it failed."""
+    error = happened.get("error")
+    about = (happened["payment_id"], happened["event_id"], happened.get("delivery_id"), error)
+    colour = STRONG if error is None else BAD
+    ids = "  ".join(part for part in about if part)
+    return Cell(happened["at"], QUIET), Cell(happened["what"], colour), ids

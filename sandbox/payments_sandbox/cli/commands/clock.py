@@ -1,0 +1,132 @@
+"""Owns `payments-sandbox clock`: a world's clock is shown, frozen, and let run."""
+
+import argparse
+import json
+import sys
+from typing import TYPE_CHECKING, Final
+
+from payments_sandbox.cli.moving_clock import moving_clock
+from payments_sandbox.cli.options import CommandOptions, Commands, add_command, add_group
+from payments_sandbox.cli.remote_options import add_remote_options, control_client
+from payments_sandbox.cli.terminal.columns import Cell, print_rows
+from payments_sandbox.cli.terminal.screen import screen_of
+from payments_sandbox.core.colours import NAME, QUIET, STRONG
+from payments_sandbox.core.instants import read_instant
+from payments_sandbox.core.option_values import text_that
+
+if TYPE_CHECKING:  # for the type checker alone
+    from payments_sandbox.client.models import ClockModel
+
+TEXT: Final = """\
+Look at the clock of a world, stop it, or let it run; payments-sandbox advance moves it.
+
+examples:
+  payments-sandbox clock show
+  payments-sandbox clock freeze
+  payments-sandbox clock freeze --at 2030-01-18T09:00:00Z
+  payments-sandbox clock resume"""
+
+SHOW_TEXT: Final = """\
+Show where the clock of a world stands, and what waits for it, soonest first.
+
+examples:
+  payments-sandbox clock show
+  payments-sandbox clock show --json | jq .due"""
+
+FREEZE_TEXT: Final = """\
+Stop the clock of a world: now, or at an instant that is later. What is due until then
+happens.
+
+examples:
+  payments-sandbox clock freeze
+  payments-sandbox clock freeze --at 2030-01-18T09:00:00Z"""
+
+RESUME_TEXT: Final = """\
+Let the clock of a world run on from where it stands, at the speed of the real one.
+
+examples:
+  payments-sandbox clock resume"""
+
+
+def add_to(commands: "Commands[argparse.ArgumentParser]") -> None:
+    """Add the command."""
+    verbs = add_group(
+        commands,
+        "clock",
+        usage="(show | freeze | resume) …",
+        does="show a world's clock, stop it, let it run",
+        text=TEXT,
+    )
+    _add_show(verbs)
+    _add_freeze(verbs)
+    _add_resume(verbs)
+
+
+def _add_show(verbs: "Commands[argparse.ArgumentParser]") -> None:
+    does = "show where it stands, and what is due"
+    options = add_command(verbs, "show", usage="[options]", does=does, text=SHOW_TEXT, run=show)
+    _add_json(options)
+    add_remote_options(options)
+
+
+def _add_freeze(verbs: "Commands[argparse.ArgumentParser]") -> None:
+    options = add_command(
+        verbs, "freeze", usage="[options]", does="stop it", text=FREEZE_TEXT, run=freeze
+    )
+    _add_json(options)
+    options.value("--at", "at which ISO 8601 instant", read=text_that(read_instant), metavar="ISO")
+    add_remote_options(options)
+
+
+def _add_resume(verbs: "Commands[argparse.ArgumentParser]") -> None:
+    options = add_command(
+        verbs, "resume", usage="[options]", does="let it run", text=RESUME_TEXT, run=resume
+    )
+    _add_json(options)
+    add_remote_options(options)
+
+
+def _add_json(options: CommandOptions) -> None:
+    options.flag("--json", "as JSON, like GET /_sandbox/clock")
+
+
+def show(arguments: argparse.Namespace) -> int:
+    """Print the clock."""
+    with control_client(arguments) as client:
+        return _print(client.retrieve_clock(), arguments)
+
+
+def freeze(arguments: argparse.Namespace) -> int:
+    """Stop the clock; receivers of webhooks may take their time before it answers."""
+    at = None if arguments.at is None else read_instant(arguments.at)
+    with control_client(arguments, timeout=None) as client:
+        with moving_clock(arguments, client, lambda _: at):
+            frozen = client.freeze_clock(at=arguments.at)
+        return _print(frozen, arguments)
+
+
+def resume(arguments: argparse.Namespace) -> int:
+    """Let the clock run."""
+    with control_client(arguments) as client:
+        return _print(client.resume_clock(), arguments)
+
+
+def _print(clock: "ClockModel", arguments: argparse.Namespace) -> int:
+    if arguments.json:
+        sys.stdout.write(json.dumps(clock, indent=2) + "\n")
+        return 0
+    screen = screen_of(arguments)
+    sys.stdout.write(f"now {screen.paint(clock['now'], STRONG)}, {clock['mode']}\n")
+    print_rows(
+        screen,
+        [
+            (
+                Cell("due", QUIET),
+                each["at"],
+                each["what"],
+                Cell(each["payment_id"] or each.get("delivery_id") or "", NAME),
+            )
+            for each in clock["due"]
+        ],
+    )
+    return 0

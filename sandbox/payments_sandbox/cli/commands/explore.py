@@ -1,0 +1,121 @@
+"""Owns `payments-sandbox explore`: a command, run once for every failure that could have met it."""
+
+import argparse
+import logging
+from pathlib import Path
+from typing import Final
+
+from payments_sandbox.cli.command_options import (
+    add_command_words,
+    add_settings_of_runs,
+    add_sign_and_seed,
+    add_timeout,
+    check_command,
+    check_process_groups,
+)
+from payments_sandbox.cli.options import CommandOptions, Commands, add_command
+from payments_sandbox.cli.server_options import read_settings
+from payments_sandbox.core.option_values import file_to_write, time_limit, whole_number
+from payments_sandbox.core.wording import one_of_words
+
+TEXT: Final = """\
+Run a command once for every failure that could have met it, and hold what it says
+against the ledger: who was charged twice, which payment was lost, what has crashed. The
+command has to end well where nothing fails; its exit code says whether all went well for
+the user. It finds its world as under `run`, a fresh one each time.
+
+examples:
+  payments-sandbox explore -- python pay.py
+  payments-sandbox explore --report found -- npm run checkout
+      a page, and a scenario for each finding, in the folder found
+  payments-sandbox explore --depth 2 --budget 60s -- ./checkout.sh
+      a second failure after each that was survived, for a minute at most
+  payments-sandbox explore --faults drop,malform,forged -- python pay.py
+      those alone; or a set: all, calls, errors, wire, webhooks, quick; or a file
+  payments-sandbox explore --told-by 'exit 4' -- python pay.py
+      exit code 4 says that money may have moved and somebody has to look
+
+exit code: 0 nothing was found, 1 something was, 2 the command fails without any failure"""
+
+
+def add_to(commands: "Commands[argparse.ArgumentParser]") -> None:
+    """Add the command."""
+    options = add_command(
+        commands,
+        "explore",
+        usage="[options] -- COMMAND…",
+        does="run a command once for every failure that could meet it",
+        text=TEXT,
+        run=run,
+    )
+    add_command_words(options)
+    _add_options(options)
+    add_settings_of_runs(options, without=frozenset({"seed"}))
+
+
+def _add_options(options: CommandOptions) -> None:
+    options.value(
+        "--depth", "how many failures a run meets, 1 or 2 (default: 1)",
+        metavar="N", default=1, read=whole_number(1, 2),
+    )  # fmt: skip
+    options.value(
+        "--jobs", "how many commands run at once (default: one for each core)",
+        metavar="N", read=whole_number(1, 256),
+    )  # fmt: skip
+    options.value(
+        "--faults", "the failures to try: a set, names, or a file of names (default: all)",
+        metavar="FILE|SET", read=_failures,
+    )  # fmt: skip
+    add_timeout(options)
+    options.value(
+        "--budget", "begin no run after so long; what is most likely comes first",
+        metavar="DURATION", read=time_limit,
+    )  # fmt: skip
+    options.value(
+        "--report", "a folder for the page, the JSON and the scenarios", metavar="DIR", read=Path
+    )
+    options.value(
+        "--junit-xml", "write the outcome here, as JUnit XML", metavar="FILE", read=file_to_write
+    )
+    options.value("--json", "write the report here, as JSON", metavar="FILE", read=file_to_write)
+    options.many(
+        "--allow", "accept findings of a verdict (repeatable)", metavar="CLASS", read=_verdict
+    )
+    options.value(
+        "--baseline", "accept what this JSON report of an earlier run has found",
+        metavar="FILE", read=_baseline,
+    )  # fmt: skip
+    add_sign_and_seed(options)
+
+
+def _failures(text: str) -> frozenset[str]:
+    from payments_sandbox.exploration.failure_sets import read_failures
+
+    return read_failures(text)
+
+
+def _verdict(text: str) -> str:
+    from payments_sandbox.exploration.verdicts import UNWELL
+
+    if text not in UNWELL:
+        raise ValueError(f"expected {one_of_words(UNWELL)}")
+    return text
+
+
+def _baseline(text: str) -> frozenset[str]:
+    from payments_sandbox.exploration.report import read_baseline
+
+    return read_baseline(Path(text))
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Explore the command; return 0 if every finding was accepted, or there was none."""
+    check_command(arguments, "explore [options]", "python pay.py")
+    check_process_groups("explore")
+    settings = read_settings(arguments)
+    from payments_sandbox.cli.server_process import no_certificates, run_loop, to_the_end
+
+    logging.getLogger("payments_sandbox").setLevel(logging.ERROR)  # runs end as they will
+    with no_certificates():
+        from payments_sandbox.cli.exploration.runner import explore_command
+    return run_loop(to_the_end(explore_command(arguments, settings)))

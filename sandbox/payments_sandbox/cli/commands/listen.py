@@ -1,0 +1,221 @@
+"""Owns `payments-sandbox listen`: a world's webhooks, printed as they are attempted."""
+
+import argparse
+import json
+import sys
+import time
+from collections import Counter
+from contextlib import suppress
+from typing import TYPE_CHECKING, Final, cast
+
+from payments_sandbox.cli.follow import OF_ATTEMPTS, SILENCE, follow, sum_up
+from payments_sandbox.cli.forwarding import Forwarding, endpoint_urls, forwarding
+from payments_sandbox.cli.options import CommandOptions, Commands, add_command, webhook_url
+from payments_sandbox.cli.remote_options import add_remote_options, control_client
+from payments_sandbox.cli.signals import until_stopped
+from payments_sandbox.cli.terminal.screen import Screen, screen_of
+from payments_sandbox.core.colours import NAME, QUIET
+
+if TYPE_CHECKING:  # imported when something is asked, so that --help is instant
+    from payments_sandbox.client.client import SandboxClient
+    from payments_sandbox.client.event_stream import StreamMessage
+    from payments_sandbox.client.models import DeliveryModel
+    from payments_sandbox.server.webhook_log import WebhookLine
+
+TEXT: Final = """\
+Print every webhook of a world as it is attempted: when, which event, where to, what came
+back and when it is tried again. Times are those of the world's clock.
+
+examples:
+  payments-sandbox listen
+  payments-sandbox listen --forward-to http://localhost:3000/webhooks
+      and send them there, signed with the secret that is printed
+  payments-sandbox listen --events 'payment.*' --events refund.created
+  payments-sandbox listen --json
+      each as one line of JSON, with what was sent and answered"""
+
+FRESH_FOR: Final = 1
+"""Seconds for which the urls of endpoints are remembered."""
+
+
+def add_to(commands: "Commands[argparse.ArgumentParser]") -> None:
+    """Add the command."""
+    options = add_command(
+        commands,
+        "listen",
+        usage="[--forward-to URL] [--events FILTER]… [--json] [options]",
+        does="print webhooks as they are sent, and forward them",
+        text=TEXT,
+        run=run,
+    )
+    _add_options(options)
+
+
+def _add_options(options: CommandOptions) -> None:
+    options.value(
+        "--forward-to",
+        "a webhook endpoint for as long as this runs, such as http://localhost:3000/webhooks",
+        read=webhook_url,
+        metavar="URL",
+    )
+    options.many(
+        "--events",
+        "only these: a type such as payment.failed, a family such as payment.* (repeatable)",
+        read=event_filter,
+        metavar="FILTER",
+    )
+    options.flag("--json", "all that is known of each, as one line of JSON")
+    add_remote_options(options)
+
+
+def event_filter(text: str) -> str:
+    """Read a filter of events; a typo is refused, since it would match nothing without a word."""
+    known = _filters()
+    if text not in known:
+        raise ValueError(f"expected one of {', '.join(known)}")
+    return text
+
+
+def _filters() -> list[str]:
+    from payments_sandbox.payments.events import (  # takes longer than all of --help
+        EVENT_FAMILIES,
+        EventType,
+    )
+
+    return ["*", *EVENT_FAMILIES, *EventType]
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Print webhooks until a signal comes, then delete the endpoint that forwards them."""
+    filters = list(dict.fromkeys(arguments.events)) or ["*"]
+    printed: Counter[str] = Counter()
+    with (
+        until_stopped(),
+        control_client(arguments, timeout=SILENCE) as client,
+        forwarding(arguments, filters) as forward,
+    ):
+        printer = _Printer(client, forward, arguments, printed)
+        for message in follow(client, on_connected=printer.begin):
+            if message.kind in ("event", "delivery") and is_wanted(message.value["type"], filters):
+                printer.print(message)
+    sum_up("webhooks", printed)
+    return 0
+
+
+def is_wanted(event: str, filters: list[str]) -> bool:
+    """Whether one of the filters lets an event of this type through."""
+    family = f"{event.partition('.')[0]}.*"
+    return any(each in ("*", family, event) for each in filters)
+
+
+class _Printer:
+    """Prints deliveries, and what is listened to."""
+
+    def __init__(
+        self,
+        client: "SandboxClient",
+        forward: Forwarding | None,
+        arguments: argparse.Namespace,
+        printed: Counter[str],
+    ) -> None:
+        self._client = client
+        self._forward = forward
+        self._arguments = arguments
+        self._as_json = arguments.json
+        self._printed = printed
+        self._urls: dict[str, str] = {}
+        self._asked_at = float("-inf")
+        self._announced: str | None = None
+
+    def begin(self) -> None:
+        """Make the endpoint, if one is wanted, and say what is listened to."""
+        if self._forward is not None:
+            self._forward.ensure()
+        self.announce()
+
+    def announce(self) -> None:
+        """Say what is listened to: once, and again when the endpoint has changed."""
+        endpoint = None if self._forward is None else self._forward.endpoint
+        endpoint_id = "" if endpoint is None else endpoint["id"]
+        if endpoint_id == self._announced:
+            return
+        self._announced = endpoint_id
+        if self._as_json:
+            facts = {"listening": True, "url": self._client.url, "api_key": self._client.api_key}
+            _say(json.dumps(facts | {"endpoint": endpoint}))
+            return
+        screen = screen_of(self._arguments)
+        key = screen.paint(str(self._client.api_key), NAME)
+        url = screen.paint(self._client.url, NAME)
+        _say(f"Listening to the webhooks of {key} at {url}.")
+        if endpoint is not None:
+            _say_fact(screen, "forwarded to", endpoint["url"], f"  ({endpoint['id']})")
+            _say_fact(screen, "webhook secret", endpoint["secret"])
+        _say("  Ctrl-C stops it.")
+
+    def print(self, message: "StreamMessage") -> None:
+        """Print a delivery with its attempt; an event may still have to be forwarded."""
+        from payments_sandbox.client.errors import Unreachable
+
+        if message.kind == "delivery":
+            self._print_delivery(cast("DeliveryModel", message.value))
+        elif self._forward is not None:
+            with suppress(Unreachable):  # it is made again when the server is back
+                self._forward.send_missed(message.value["id"])
+            self.announce()
+
+    def _print_delivery(self, delivery: "DeliveryModel") -> None:
+        self._printed[OF_ATTEMPTS[delivery["status"]]] += 1
+        if self._as_json:
+            _say(json.dumps(delivery))
+        else:
+            self._print_line(delivery_line(delivery, self._url_of(delivery["endpoint_id"])))
+
+    def _print_line(self, line: "WebhookLine") -> None:
+        from payments_sandbox.server.log_colours import LOG_COLOURS
+        from payments_sandbox.server.webhook_log import format_webhook
+
+        screen = screen_of(self._arguments)
+        paint = LOG_COLOURS.webhook if screen.has_colours else None
+        _say(format_webhook(line, screen.width, paint))
+
+    def _url_of(self, endpoint_id: str) -> str:
+        """Return the url of an endpoint, which can change; its id if it is gone."""
+        from payments_sandbox.client.errors import ControlError
+
+        if endpoint_id not in self._urls or time.monotonic() - self._asked_at > FRESH_FOR:
+            with suppress(ControlError):  # what is known of it will do
+                self._urls |= endpoint_urls(self._client)
+            self._asked_at = time.monotonic()
+        return self._urls.get(endpoint_id, endpoint_id)
+
+
+def delivery_line(delivery: "DeliveryModel", url: str) -> "WebhookLine":
+    """Make the line that `serve` prints, without the attempt's number, which the stream lacks."""
+    from payments_sandbox.server.webhook_log import WebhookLine
+
+    attempt = delivery["attempts"][-1]
+    response = attempt["response"]
+    return WebhookLine(
+        at=attempt["at"],
+        type=delivery["type"],
+        status=response["status"] if response else None,
+        error=attempt["error"],
+        event_id=delivery["event_id"],
+        url=url,
+        number=None,
+        becomes=delivery["status"],
+        next_at=delivery["next_attempt_at"],
+        duration_ms=attempt["duration_ms"],
+        id=delivery["id"],
+        world="",
+    )
+
+
+def _say_fact(screen: Screen, name: str, fact: str, besides: str = "") -> None:
+    _say(f"  {screen.paint(f'{name:<14}', QUIET)}  {screen.paint(fact, NAME)}{besides}")
+
+
+def _say(line: str) -> None:
+    sys.stdout.write(line + "\n")
+    sys.stdout.flush()

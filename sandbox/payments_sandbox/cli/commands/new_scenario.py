@@ -1,0 +1,96 @@
+"""Owns `payments-sandbox scenario new`: a commented scenario to begin with."""
+
+import argparse
+import sys
+from pathlib import Path
+from typing import Final
+
+from payments_sandbox.cli.failure import MISTAKEN, CommandFailedError
+from payments_sandbox.cli.options import Commands, add_command, argument
+from payments_sandbox.cli.remote_options import DEFAULT_URL
+from payments_sandbox.core.option_values import scenario_name
+
+SCHEMA_URL: Final = f"{DEFAULT_URL}/_sandbox/scenario.schema.json"
+"""Where a server that was started without options has the schema."""
+
+TEXT: Final = """\
+Write NAME.yaml, a short scenario with comments, to be changed into one of your own. Its
+first line tells editors where the schema is, by which they complete and check it.
+
+examples:
+  payments-sandbox scenario new lost-reply
+  payments-sandbox schema > scenario.schema.json
+  payments-sandbox scenario new lost-reply --schema scenario.schema.json
+      for editors without a running server"""
+
+_FILE: Final = """\
+# yaml-language-server: $schema={schema}
+# By this line an editor completes and checks the file: while `payments-sandbox serve` runs, or
+# always with the schema in a file: `payments-sandbox schema > scenario.schema.json`.
+
+scenario: {name}  # the name of the file
+about: The first payment is made, and its reply is lost on the way back.
+tags: [retry]
+
+# Where the API deviates. What no rule answers goes as ever, with real state.
+rules:
+  - name: reply-lost
+    request: create_payment  # retrieve_payment, list_payments, create_refund, or "*" for all
+    # when: {{customer_id: cust_ada, amount: {{gte: 1000}}}}  # only such calls
+    # per: customer  # whose calls are counted; of the world, unless it says so
+    do:  # a step for each call; after the last one the API works again
+      - {{drop: {{commit: true, how: reset}}}}  # the payment is made, and nobody is told
+      # - {{respond: {{error: internal_error}}, times: 2}}
+      # - {{delay: 2s}}
+      # - pass
+
+# What has to be true afterwards: `payments-sandbox report` judges it.
+expect:
+  - {{retries: create_payment, max: 0}}  # a client looks before it pays again
+  - {{audit: clean}}  # nobody is charged twice
+"""
+
+
+def add_new(verbs: "Commands[argparse.ArgumentParser]") -> None:
+    """Add the command to those of `scenario`."""
+    options = add_command(
+        verbs,
+        "new",
+        usage="NAME [options]",
+        does="write a commented file to begin with",
+        text=TEXT,
+        run=run,
+    )
+    options.parser.add_argument(
+        "name", type=argument(_name), metavar="NAME", help="what the scenario is called"
+    )
+    options.value(
+        "--schema",
+        f"where editors find the schema: an address, or a file (default: {SCHEMA_URL})",
+        default=SCHEMA_URL,
+        metavar="PLACE",
+    )
+
+
+def _name(text: str) -> str:
+    return scenario_name(text.removesuffix(".yaml"))
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Write the file, unless there is one."""
+    file = Path(f"{arguments.name}.yaml")
+    try:
+        with file.open("x", encoding="utf-8") as written:
+            written.write(new_scenario(arguments.name, arguments.schema))
+    except FileExistsError:
+        hint = "take another name, or move the file away"
+        raise CommandFailedError(f"{file} is there, and stays as it is; {hint}", MISTAKEN) from None
+    except OSError as error:
+        raise CommandFailedError(f"cannot write {file}: {error.strerror}") from None
+    sys.stdout.write(f"{file}: payments-sandbox serve --scenario {file} --watch\n")
+    return 0
+
+
+def new_scenario(name: str, schema: str) -> str:
+    """Write the text of a new scenario, with the address of its schema."""
+    return _FILE.format(name=name, schema=schema)

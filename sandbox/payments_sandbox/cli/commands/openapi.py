@@ -1,0 +1,50 @@
+"""Owns `payments-sandbox openapi`: the OpenAPI 3.1 documents, for generators of clients."""
+
+import argparse
+import json
+import sys
+from typing import Final
+
+from payments_sandbox.cli.options import Commands, add_command
+from payments_sandbox.contract.operations import DOCUMENTED_URL
+
+CONTROL_URL: Final = "http://127.0.0.1:8080/_sandbox"
+"""Where a server that was started without options has its control API."""
+
+
+def add_to(commands: "Commands[argparse.ArgumentParser]") -> None:
+    """Add the command."""
+    options = add_command(
+        commands,
+        "openapi",
+        usage="[--control] [--server URL]",
+        does="print the API's OpenAPI document",
+        text="Print the OpenAPI 3.1 document of the emulated API, or that of the control API.\n\n"
+        "examples:\n  payments-sandbox openapi > openapi.json\n"
+        "  payments-sandbox openapi --server http://127.0.0.1:8080/v3\n"
+        "  payments-sandbox openapi --control > control-openapi.json",
+        run=run,
+    )
+    options.flag("--control", "the control API, which is below /_sandbox")
+    options.value(
+        "--server",
+        f"what servers[0].url says (default: {DOCUMENTED_URL}, or with --control {CONTROL_URL})",
+        metavar="URL",
+    )
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Print the document."""
+    from payments_sandbox.contract.schema_files import schema_files
+
+    if arguments.control:
+        from payments_sandbox.contract.control_openapi import control_document
+
+        made = control_document(schema_files(), server_url=arguments.server or CONTROL_URL)
+    else:
+        from payments_sandbox.contract.openapi import document
+
+        made = document(schema_files(), server_url=arguments.server or DOCUMENTED_URL)
+    json.dump(made, sys.stdout, indent=2)
+    sys.stdout.write("\n")
+    return 0

@@ -1,0 +1,99 @@
+"""Owns `payments-sandbox prove`: a scenario fails with the old code and passes with the new."""
+
+import argparse
+import logging
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Final
+
+from payments_sandbox.cli.command_options import (
+    add_command_words,
+    add_settings_of_runs,
+    add_sign_and_seed,
+    add_timeout,
+    check_command,
+    check_process_groups,
+)
+from payments_sandbox.cli.options import Commands, add_command, refuse
+from payments_sandbox.cli.server_options import read_settings
+from payments_sandbox.core.option_values import scenario
+
+if TYPE_CHECKING:
+    from payments_sandbox.core.settings import Settings
+    from payments_sandbox.rules.scenario import Scenario
+
+TEXT: Final = """\
+Show that a repair is one: run a command with a scenario on an earlier tree of the git
+repository, and on the tree as it is now, with equal seeds. It is proved when the first
+run fails and the second passes, and only then is the exit code 0. What passes and fails
+is what does under `run`. A run without what the scenario lets go wrong shows that the
+command works on both trees.
+
+examples:
+  payments-sandbox prove found/01-double_charge-create_payment-drop.yaml -- python pay.py
+      what is changed and not committed yet, against HEAD
+  payments-sandbox prove lost-reply --against HEAD~1 -- npm run checkout
+      the last commit, against the one before it
+  payments-sandbox prove FILE.yaml --against found/report.json -- python pay.py
+      against what explore has seen when it wrote the scenario
+  payments-sandbox prove FILE.yaml --told-by 'exit 3' -- python pay.py
+      exit code 3 says what has happened, and is no failure
+
+exit code: 0 proved, 1 not proved, 2 there is nothing to compare"""
+
+
+def add_to(commands: "Commands[argparse.ArgumentParser]") -> None:
+    """Add the command."""
+    options = add_command(
+        commands,
+        "prove",
+        usage="SCENARIO [options] -- COMMAND…",
+        does="show that a repair is one, by a scenario",
+        text=TEXT,
+        run=run,
+    )
+    options.parser.add_argument(
+        "scenario", nargs="?", metavar="SCENARIO", help="its name, or its file"
+    )
+    add_command_words(options)
+    options.value(
+        "--against",
+        "the old tree: a revision, or the JSON report of an exploration (default: HEAD)",
+        metavar="REV|FILE", default="HEAD",
+    )  # fmt: skip
+    add_timeout(options)
+    add_sign_and_seed(options)
+    add_settings_of_runs(options, without=frozenset({"scenarios", "seed"}))
+    options.parser.set_defaults(scenarios=[])
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Compare the two trees; return 0 if the repair is proved."""
+    if arguments.scenario is None:
+        example = "payments-sandbox prove lost-reply -- npm test"
+        refuse(arguments, "SCENARIO", f"expected a name or a file: {example}")
+    check_command(arguments, f"prove {arguments.scenario} [options]", "python pay.py")
+    check_process_groups("prove")
+    logging.getLogger("payments_sandbox").setLevel(logging.ERROR)  # runs end as they will
+    settings = read_settings(arguments)
+    wanted = _scenario(arguments, settings)
+    from payments_sandbox.cli.server_process import no_certificates, run_loop, to_the_end
+
+    with no_certificates():
+        from payments_sandbox.cli.exploration.proof import prove_command
+    return run_loop(to_the_end(prove_command(arguments, settings, wanted)))
+
+
+def _scenario(arguments: argparse.Namespace, settings: "Settings") -> "Scenario":
+    """Read the scenario; its problems are printed as `run` prints them."""
+    from payments_sandbox.cli.server_process import scenarios_read
+    from payments_sandbox.scenarios.library import initial_files
+
+    try:
+        name: str | Path = scenario(arguments.scenario)
+    except ValueError as error:
+        refuse(arguments, "SCENARIO", str(error))
+    with scenarios_read("SCENARIO"):
+        [file] = initial_files(replace(settings, scenarios=(name,)))
+    assert file.loaded.scenario is not None  # noqa: S101 - files with problems are refused
+    return file.loaded.scenario

@@ -1,0 +1,70 @@
+"""Owns `payments-sandbox report`: whether a running world's expectations are met."""
+
+import argparse
+import json
+import sys
+from contextlib import suppress
+from typing import Final
+
+from payments_sandbox.cli.failure import FAILED
+from payments_sandbox.cli.options import Commands, add_command
+from payments_sandbox.cli.remote_options import add_remote_options, control_client
+from payments_sandbox.cli.terminal.highlight import REPORT, View
+from payments_sandbox.cli.terminal.progress import interruptible, progress
+from payments_sandbox.cli.terminal.screen import screen_of
+from payments_sandbox.core.option_values import file_to_write
+
+TEXT: Final = """\
+Judge a world: which expectations of its scenarios are met, which rules have fired, and
+what the audit finds. Exit 1 when an expectation is not met, or nothing has happened.
+
+examples:
+  payments-sandbox report
+  payments-sandbox report --junit-xml sandbox.xml
+      for the test results of a CI server
+  payments-sandbox report --json | jq .audit.findings"""
+
+
+def add_to(commands: "Commands[argparse.ArgumentParser]") -> None:
+    """Add the command."""
+    options = add_command(
+        commands,
+        "report",
+        usage="[options]",
+        does="judge a world's expectations",
+        text=TEXT,
+        run=run,
+    )
+    options.flag("--json", "as JSON, like GET /_sandbox/report")
+    options.flag("--strict", "fail when a path or method was called that the API does not have")
+    options.value(
+        "--junit-xml", "write it here as JUnit XML, too", read=file_to_write, metavar="FILE"
+    )
+    options.value("--html", "write it here as a page, too", read=file_to_write, metavar="FILE")
+    add_remote_options(options)
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Wait for what is expected, and print the report; return 1 if it has failed."""
+    from payments_sandbox.cli.output_files import UnwritableError, forget
+    from payments_sandbox.cli.run_verdict import final_report, write_reports
+    from payments_sandbox.verification.report_text import as_text
+
+    with suppress(UnwritableError):  # that is told below the report
+        forget(arguments.junit_xml)
+        forget(arguments.html)
+    with (
+        control_client(arguments, timeout=None) as client,
+        interruptible(lambda: "nothing is judged"),
+        progress(arguments, "waiting for what is expected", lambda: None),
+    ):
+        world = final_report(client, is_strict=arguments.strict)
+    as_json = json.dumps(world.report, indent=2) + "\n"
+    if arguments.json:
+        sys.stdout.write(as_json)
+    else:
+        screen = screen_of(arguments)
+        sys.stdout.write(View(screen, REPORT).text(as_text([world], width=screen.width)))
+    sys.stdout.flush()
+    write_reports([world], junit=arguments.junit_xml, html=arguments.html)
+    return 0 if world.passed and not world.says_nothing else FAILED

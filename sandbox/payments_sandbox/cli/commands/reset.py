@@ -1,0 +1,69 @@
+"""Owns `payments-sandbox reset`: a world of a running server begins anew, wholly or in part."""
+
+import argparse
+import sys
+from typing import TYPE_CHECKING, Final
+
+from payments_sandbox.cli.options import CommandOptions, Commands, add_command
+from payments_sandbox.cli.remote_options import add_remote_options, control_client
+from payments_sandbox.core.option_values import one_of
+from payments_sandbox.core.wording import one_of_words
+
+if TYPE_CHECKING:  # for the type checker alone
+    from collections.abc import Sequence
+
+    from payments_sandbox.client.client import SandboxClient
+    from payments_sandbox.client.models import ResetWorldOnlyLiteral
+
+_TEXT: Final = """\
+Put a world back to how it was made. Requests that are being held end without a reply.
+
+examples:
+  payments-sandbox {command}
+  payments-sandbox {command} --only payments --only journal
+      its scenarios, webhook endpoints and clock stay as they are"""
+
+PARTS: Final = ("payments", "journal", "rules", "webhooks", "clock", "rate_limit")
+
+
+def add_to(commands: "Commands[argparse.ArgumentParser]") -> None:
+    """Add the command."""
+    options = add_command(
+        commands,
+        "reset",
+        usage="[--only PART]… [options]",
+        does="put a world back to how it was made",
+        text=text_of("reset"),
+        run=run,
+    )
+    add_only(options)
+    add_remote_options(options)
+
+
+def text_of(command: str) -> str:
+    """The first part of the help of a command that resets a world."""
+    return _TEXT.format(command=command)
+
+
+def add_only(options: CommandOptions) -> None:
+    """Add the option that says which parts."""
+    options.many(
+        "--only",
+        f"only this: {one_of_words(PARTS)} (repeatable)",
+        read=one_of(*PARTS),
+        metavar="PART",
+    )
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Reset it."""
+    with control_client(arguments) as client:
+        reset_parts(client, arguments.only)
+    return 0
+
+
+def reset_parts(client: "SandboxClient", only: "Sequence[ResetWorldOnlyLiteral]") -> None:
+    """Reset these parts of a world, or all, and say which."""
+    parts = list(dict.fromkeys(only))
+    client.reset_world(only=parts or None)
+    sys.stdout.write(f"{client.api_key}: reset {', '.join(parts or PARTS)}\n")

@@ -1,0 +1,200 @@
+"""Owns `payments-sandbox run`: a private server for as long as a command runs, and its verdict."""
+
+import argparse
+import asyncio
+import logging
+import sys
+from functools import partial
+from typing import TYPE_CHECKING, Final, cast
+
+from payments_sandbox.cli.command_options import (
+    add_command_words,
+    check_command,
+    has_process_groups,
+)
+from payments_sandbox.cli.failure import FAILED, CommandFailedError
+from payments_sandbox.cli.options import Commands, add_command
+from payments_sandbox.cli.output_files import forget, write_whole
+from payments_sandbox.cli.server_options import add_server_options
+from payments_sandbox.cli.server_process import Listening, ListeningServer, run_server
+from payments_sandbox.cli.signals import on_signals
+from payments_sandbox.cli.terminal.standard_streams import try_to_print
+from payments_sandbox.core.option_values import file_to_write
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+    from contextlib import AbstractAsyncContextManager
+
+    from payments_sandbox.cli.child_process import Command
+    from payments_sandbox.cli.lone_command import LoneCommand
+    from payments_sandbox.client.models import CoverageModel
+    from payments_sandbox.server.judging import KeptReports
+    from payments_sandbox.server.request_log import RequestLog
+    from payments_sandbox.verification.report_text import Reports
+
+TEXT: Final = """\
+Run a command, such as a test suite, with a server of its own on a free port. The command
+finds it by PAYMENTS_BASE_URL, PAYMENTS_API_KEY, PAYMENTS_WEBHOOK_SECRET and
+PAYMENTS_SANDBOX_URL. Then what the scenarios expect is judged. The exit code is the
+command's, or 1 when that is 0 and an expectation is not met.
+
+examples:
+  payments-sandbox run -- npm test
+  payments-sandbox run --scenario lost-reply --junit-xml sandbox.xml -- npm test
+      with a reply that is lost, and what must be true afterwards
+  payments-sandbox run --clock 2030-01-15T09:00:00Z --seed 7 -- go test ./...
+      the same run every time
+  payments-sandbox run -- sh -c 'curl -s $PAYMENTS_SANDBOX_URL/ready'
+      a shell, for more than one command"""
+
+
+def add_to(commands: "Commands[argparse.ArgumentParser]") -> None:
+    """Add the command."""
+    options = add_command(
+        commands,
+        "run",
+        usage="[options] -- COMMAND…",
+        does="run a command with a server of its own",
+        text=TEXT,
+        run=run,
+    )
+    add_command_words(options)
+    for option, form in (("--report", "text"), ("--junit-xml", "JUnit XML")):
+        options.value(
+            option, f"write the verdict here, as {form}", read=file_to_write, metavar="FILE"
+        )
+    for option, form in (("--coverage-json", "JSON"), ("--coverage-html", "a page of HTML")):
+        options.value(
+            option, f"write what --coverage counts here, as {form}",
+            read=file_to_write, metavar="FILE",
+        )  # fmt: skip
+    options.flag("--strict", "fail when a path or method was called that the API does not have")
+    add_server_options(options, port=0)
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Run the command; return its exit code, or 1 if that is 0 and an expectation is not met."""
+    check_command(arguments, "run [options]", "npm test")
+    arguments.coverage |= bool(arguments.coverage_json or arguments.coverage_html)
+    make_log = partial(_make_log, arguments) if arguments.log else None
+    return run_server(arguments, partial(_run, arguments), make_log=make_log, level=logging.WARNING)
+
+
+def _make_log(arguments: argparse.Namespace) -> "RequestLog":
+    from payments_sandbox.cli.serve_log import make_log
+
+    return make_log(arguments, sys.stderr)
+
+
+async def _run(arguments: argparse.Namespace, server: ListeningServer) -> int:
+    from payments_sandbox.cli.child_process import NotStartedError, environment_of
+    from payments_sandbox.server.judging import KeptReports
+
+    forget(arguments.report, arguments.junit_xml, arguments.coverage_json, arguments.coverage_html)
+    interrupted = asyncio.Event()
+    async with server as listening:
+        reports = listening.runtime.reports = KeptReports(listening.runtime.notifier)
+        try:
+            early: list[int] = []  # a signal may come before we know that the command runs
+            on_signals(early.append)
+            async with _running(arguments.command, environment_of(listening.facts)) as command:
+
+                def handle_signal(number: int) -> None:
+                    if command.has_ended:
+                        interrupted.set()
+                    else:
+                        command.forward(number)
+
+                on_signals(handle_signal)
+                for number in early:
+                    command.forward(number)
+                code = await command.ended()
+                # What the command has left running may still answer webhooks until then.
+                verdict = await _verdict(arguments, reports, listening, interrupted)
+                return code or verdict
+        except NotStartedError as error:
+            _say(f"payments-sandbox: cannot run {arguments.command[0]}: {error}.")
+            return error.exit_code
+
+
+def _running(
+    words: "Sequence[str]", environment: "Mapping[str, str]"
+) -> "AbstractAsyncContextManager[Command | LoneCommand]":
+    """Run the command in a process group if the system has them, else alone."""
+    if has_process_groups():
+        from payments_sandbox.cli.child_process import running
+
+        return running(words, environment)
+    from payments_sandbox.cli.lone_command import running_alone
+
+    return running_alone(words, environment)
+
+
+async def _verdict(
+    arguments: argparse.Namespace,
+    reports: "KeptReports",
+    listening: Listening,
+    interrupted: asyncio.Event,
+) -> int:
+    """Judge the worlds and print the verdict; return the exit code that it stands for."""
+    judging = asyncio.ensure_future(_judged(arguments, reports, listening))
+    waiting = asyncio.ensure_future(interrupted.wait())
+    await asyncio.wait((judging, waiting), return_when=asyncio.FIRST_COMPLETED)
+    waiting.cancel()
+    if not judging.done():
+        judging.cancel()
+        _say("payments-sandbox: interrupted before the expectations were judged.")
+        return FAILED
+    try:
+        verdict = _publish(arguments, judging.result())
+        _publish_coverage(arguments, listening)
+    except CommandFailedError as error:
+        _say(error.line.rstrip())
+        return error.code
+    return verdict
+
+
+async def _judged(
+    arguments: argparse.Namespace, reports: "KeptReports", listening: Listening
+) -> "Reports":
+    """The reports of the worlds that were used; of the given key's if none was."""
+    from payments_sandbox.cli.run_verdict import world_reports
+
+    worlds = listening.runtime.worlds
+    default = worlds.get_or_create(str(listening.facts["api_key"]))
+    return world_reports(await reports.finish(worlds, default), is_strict=arguments.strict)
+
+
+def _publish(arguments: argparse.Namespace, reports: "Reports") -> int:
+    from payments_sandbox.cli.run_verdict import write_reports
+    from payments_sandbox.cli.terminal.highlight import REPORT, View
+    from payments_sandbox.cli.terminal.screen import screen_of
+    from payments_sandbox.verification.report_text import as_short_text
+
+    screen = screen_of(arguments, sys.stderr)
+    if summary := as_short_text(reports, width=screen.width):
+        view = View(screen, REPORT)
+        _say(view.text(f"payments-sandbox: {summary}").rstrip("\n"))
+    write_reports(reports, text=arguments.report, junit=arguments.junit_xml)
+    return 0 if all(world.passed for world in reports) else FAILED
+
+
+def _publish_coverage(arguments: argparse.Namespace, listening: Listening) -> None:
+    if (tally := listening.runtime.tally) is None:
+        return
+    from payments_sandbox.exploration.coverage import coverage_of
+    from payments_sandbox.exploration.coverage_files import coverage_files
+    from payments_sandbox.exploration.coverage_text import as_text
+
+    coverage = coverage_of([cast("CoverageModel", tally.as_json())])
+    _say(f"payments-sandbox: {as_text(coverage, '--coverage-json').rstrip()}")
+    files = coverage_files(
+        coverage, json_file=arguments.coverage_json, html_file=arguments.coverage_html
+    )
+    for file, text in files:
+        write_whole(file, text)
+
+
+def _say(line: str) -> None:
+    """On stderr: stdout is the command's."""
+    try_to_print(line, sys.stderr)

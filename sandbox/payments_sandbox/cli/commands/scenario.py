@@ -1,0 +1,254 @@
+"""Owns `payments-sandbox scenario`: the library, the lint, and scenarios made of the journal."""
+
+import argparse
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Final
+
+from payments_sandbox.cli.commands.active_scenarios import add_end, add_use
+from payments_sandbox.cli.commands.new_scenario import add_new
+from payments_sandbox.cli.failure import MISTAKEN, CommandFailedError
+from payments_sandbox.cli.options import CommandOptions, Commands, add_command, add_group
+from payments_sandbox.cli.remote_options import add_remote_options, control_client
+from payments_sandbox.cli.terminal.columns import Cell, Row, print_rows
+from payments_sandbox.cli.terminal.github_annotations import annotation
+from payments_sandbox.cli.terminal.highlight import LINT, YAML, View
+from payments_sandbox.cli.terminal.screen import Screen, screen_of
+from payments_sandbox.core.colours import BAD, QUIET, STRONG
+from payments_sandbox.core.option_values import folder, scenario_name
+
+if TYPE_CHECKING:  # imported when there is something to read, so that --help is instant
+    from payments_sandbox.scenarios.diagnostics import Problem
+    from payments_sandbox.scenarios.library import Library, ScenarioFile
+
+TEXT: Final = """\
+Work on scenarios: what goes wrong, and what must be true afterwards.
+
+examples:
+  payments-sandbox scenario list
+  payments-sandbox scenario show lost-reply > mine.yaml
+  payments-sandbox scenario new mine
+  payments-sandbox scenario check scenarios/*.yaml
+  payments-sandbox scenario use lost-reply
+  payments-sandbox scenario end
+  payments-sandbox scenario from-journal req_7k2m9q > seen.yaml"""
+
+LIST_TEXT: Final = """\
+List the scenarios that have a name: those that are shipped, and those of your folders.
+
+examples:
+  payments-sandbox scenario list
+  payments-sandbox scenario list --scenario-dir tests/scenarios"""
+
+SHOW_TEXT: Final = """\
+Print the file of a scenario, to read it or to make one of your own from it.
+
+examples:
+  payments-sandbox scenario show lost-reply
+  payments-sandbox scenario show lost-reply > mine.yaml"""
+
+CHECK_TEXT: Final = """\
+Say all that is wrong with files of scenarios, each problem at its place. Rules with a
+chance stand behind one another, so the rates at which they really answer are told too.
+
+examples:
+  payments-sandbox scenario check scenarios/*.yaml
+  payments-sandbox scenario check --github scenarios/*.yaml
+      as annotations of a pull request"""
+
+JOURNAL_TEXT: Final = """\
+Print a scenario that makes happen again what requests of a running server have met. Their
+ids are in the journal, and in the header Sandbox-Request-Id of what a rule has answered.
+
+examples:
+  payments-sandbox logs -n 3 --json | jq .id
+  payments-sandbox scenario from-journal req_7k2m9q req_7k2m9r > from-journal.yaml
+  payments-sandbox scenario from-journal req_7k2m9q --name lost-reply > lost-reply.yaml"""
+
+FROM_JOURNAL: Final = "from-journal"
+
+
+def add_to(commands: "Commands[argparse.ArgumentParser]") -> None:
+    """Add the command."""
+    verbs = add_group(
+        commands,
+        "scenario",
+        usage="(list | show | new | check | use | end | from-journal) …",
+        does="list, show, check, write and use scenarios",
+        text=TEXT,
+    )
+    _add_list(verbs)
+    _add_show(verbs)
+    add_new(verbs)
+    _add_check(verbs)
+    add_use(verbs)
+    add_end(verbs)
+    _add_from_journal(verbs)
+
+
+def _add_list(verbs: "Commands[argparse.ArgumentParser]") -> None:
+    options = add_command(
+        verbs,
+        "list",
+        usage="[options]",
+        does="list the library",
+        text=LIST_TEXT,
+        run=list_scenarios,
+    )
+    _add_folders(options)
+
+
+def _add_show(verbs: "Commands[argparse.ArgumentParser]") -> None:
+    options = add_command(
+        verbs,
+        "show",
+        usage="NAME [options]",
+        does="print a scenario",
+        text=SHOW_TEXT,
+        run=show,
+    )
+    options.parser.add_argument("name", metavar="NAME", help="of the library")
+    _add_folders(options)
+
+
+def _add_check(verbs: "Commands[argparse.ArgumentParser]") -> None:
+    options = add_command(
+        verbs,
+        "check",
+        usage="FILE… [options]",
+        does="say what is wrong with scenarios",
+        text=CHECK_TEXT,
+        run=check,
+    )
+    options.parser.add_argument("files", nargs="+", type=Path, metavar="FILE", help="YAML or JSON")
+    options.flag("--github", "as annotations, which GitHub shows beside the lines")
+
+
+def _add_from_journal(verbs: "Commands[argparse.ArgumentParser]") -> None:
+    options = add_command(
+        verbs,
+        "from-journal",
+        usage="REQUEST_ID… [options]",
+        does="write a scenario of what requests have met",
+        text=JOURNAL_TEXT,
+        run=from_journal,
+    )
+    options.parser.add_argument("requests", nargs="+", metavar="REQUEST_ID", help="in the journal")
+    options.value(
+        "--name",
+        f"what the scenario is called, and so its file (default: {FROM_JOURNAL})",
+        default=FROM_JOURNAL,
+        read=scenario_name,
+        metavar="NAME",
+    )
+    add_remote_options(options)
+
+
+def _add_folders(options: CommandOptions) -> None:
+    options.many(
+        "--scenario-dir",
+        "a folder of scenarios, whose names come before those that are shipped (repeatable)",
+        read=folder,
+        metavar="DIR",
+    )
+
+
+def list_scenarios(arguments: argparse.Namespace) -> int:
+    """Print a line for each: its name, its tags and the first sentence about it."""
+    library = _library(arguments)
+    files = {name: library.read(name) for name in library.names()}
+    rows = [_row(name, file) for name, file in files.items()]
+    print_rows(screen_of(arguments), rows, fold=((2, 50), (1, 18), (2, 30)))
+    return 0
+
+
+def _row(name: str, file: "ScenarioFile") -> Row:
+    from payments_sandbox.scenarios.library import count_problems
+
+    scenario, leads_to = file.loaded.scenario, _url_of(file)
+    if scenario is None:
+        hint = f"{count_problems([file])}: payments-sandbox scenario check {file.path}"
+        return Cell(name, BAD, leads_to), "", Cell(hint, BAD)
+    sentence, stop, _ = scenario.about.partition(". ")
+    about = sentence + stop.rstrip()
+    return Cell(name, STRONG, leads_to), Cell(", ".join(scenario.tags), QUIET), about
+
+
+def _url_of(file: "ScenarioFile") -> str:
+    """The url of the file, if it is one on disk, for a terminal to link to."""
+    path = Path(file.path)
+    return path.resolve().as_uri() if path.is_file() else ""
+
+
+def show(arguments: argparse.Namespace) -> int:
+    """The file as it is."""
+    from payments_sandbox.scenarios.library import UnknownScenario
+
+    try:
+        file = _library(arguments).read(arguments.name)
+    except UnknownScenario as error:
+        raise CommandFailedError(str(error), MISTAKEN) from None
+    screen = screen_of(arguments)._replace(width=None)  # a line that is broken is no YAML
+    sys.stdout.write(View(screen, YAML).text(file.text))
+    return 0
+
+
+def _library(arguments: argparse.Namespace) -> "Library":
+    from payments_sandbox.core.settings import Settings
+    from payments_sandbox.scenarios.library import library_of
+
+    return library_of(Settings(scenario_dirs=tuple(arguments.scenario_dir)))
+
+
+def check(arguments: argparse.Namespace) -> int:
+    """Print the problems of all files; return 2 if one is more than a warning."""
+    from payments_sandbox.scenarios.library import count_problems
+    from payments_sandbox.scenarios.rates import rates_of
+
+    files = [_read(path) for path in arguments.files]
+    lines: list[str] = []
+    for file in files:
+        if arguments.github:
+            lines += (_annotation(problem, file.path) for problem in file.loaded.problems)
+        else:
+            lines += file.lint
+        if file.loaded.scenario is not None:
+            lines += (f"{file.path}: {rates}" for rates in rates_of(file.loaded.scenario))
+    text = "\n".join([*lines, count_problems(files)])
+    screen = Screen() if arguments.github else screen_of(arguments)
+    sys.stdout.write(View(screen, LINT, has_excerpts=True).text(text))
+    return 0 if all(file.loaded.scenario is not None for file in files) else MISTAKEN
+
+
+def _read(path: Path) -> "ScenarioFile":
+    from payments_sandbox.scenarios.library import read_scenario_file
+
+    try:
+        return read_scenario_file(path)
+    except IsADirectoryError:
+        return _unread(path, "no file but a folder", f"name its files, such as {path}/*.yaml")
+    except OSError as error:
+        return _unread(path, f"no file: {error.strerror}")
+
+
+def _unread(path: Path, problem: str, hint: str | None = None) -> "ScenarioFile":
+    from payments_sandbox.scenarios.diagnostics import Problem
+    from payments_sandbox.scenarios.library import ScenarioFile
+    from payments_sandbox.scenarios.loader import Loaded
+
+    return ScenarioFile(str(path), "", Loaded(None, (Problem((), problem, hint),)))
+
+
+def _annotation(problem: "Problem", file: str) -> str:
+    line, column = problem.place or (1, 1)
+    message = f"{problem.message}; {problem.hint}" if problem.hint else problem.message
+    kind = "warning" if problem.is_warning else "error"
+    return annotation(kind, message, file=file, line=line, col=column)
+
+
+def from_journal(arguments: argparse.Namespace) -> int:
+    """What a running server writes."""
+    with control_client(arguments) as client:
+        written = client.write_scenario(arguments.requests, name=arguments.name)
+    sys.stdout.write(written["yaml"])
+    return 0

@@ -1,0 +1,36 @@
+"""Owns `payments-sandbox schema`: the JSON Schema of scenarios, for editors."""
+
+import argparse
+import sys
+from typing import Final
+
+from payments_sandbox.cli.options import Commands, add_command
+
+TEXT: Final = """\
+Print the JSON Schema of scenarios, by which editors complete and check them.
+
+examples:
+  payments-sandbox schema > scenario.schema.json
+      a scenario beside it begins with
+      # yaml-language-server: $schema=scenario.schema.json"""
+
+
+def add_to(commands: "Commands[argparse.ArgumentParser]") -> None:
+    """Add the command."""
+    add_command(
+        commands,
+        "schema",
+        usage="",
+        does="print the JSON Schema of scenarios",
+        text=TEXT,
+        run=run,
+    )
+
+
+def run(_: argparse.Namespace) -> int:
+    """Print it as it is shipped."""
+    from payments_sandbox.core.resources import data_files
+    from payments_sandbox.scenarios.scenario_schema import FILE
+
+    sys.stdout.write(data_files("schemas")[FILE])
+    return 0

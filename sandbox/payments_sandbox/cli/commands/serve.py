@@ -1,0 +1,190 @@
+"""Owns `payments-sandbox serve`: it runs the server until it is told to stop."""
+
+import argparse
+import asyncio
+import json
+import os
+import stat
+import sys
+from functools import partial
+from typing import TYPE_CHECKING, Final
+
+from payments_sandbox.cli.options import Commands, add_command, refuse
+from payments_sandbox.cli.server_options import add_server_options
+from payments_sandbox.cli.server_process import Facts, ListeningServer, run_server
+from payments_sandbox.cli.signals import on_signals, on_stdin_closed
+from payments_sandbox.cli.terminal.standard_streams import drop_unwritten, try_to_print
+from payments_sandbox.core.option_values import (
+    engine_url,
+    host_and_port,
+    one_of,
+    state,
+    whole_number,
+)
+
+if TYPE_CHECKING:  # imported when somebody watches
+    from payments_sandbox.server.request_log import RequestLog
+
+EXAMPLES: Final = """\
+examples:
+  payments-sandbox serve
+      http://127.0.0.1:8080/v3, and the key is sk_test_sandbox
+  payments-sandbox serve --port 0 --ready-file ready.json
+      a free port, for scripts
+  payments-sandbox serve --clock 2030-01-15T09:00:00Z --seed 7
+      the same run every time
+  payments-sandbox serve --rate-limit 20
+      see how your client takes a 429
+  payments-sandbox serve --scenario ./outage.yaml --watch
+      what goes wrong, from a file that you edit meanwhile
+  payments-sandbox serve --workers 4 --state ./worlds
+      for a team: four processes, each with the worlds of its own keys"""
+
+WORKERS: Final = "--workers"
+UNTIL_STDIN_CLOSES: Final = "--until-stdin-closes"
+_MOST_WORKERS: Final = 64
+_STDIN: Final = 0
+
+
+def add_to(commands: "Commands[argparse.ArgumentParser]") -> None:
+    """Add the command."""
+    options = add_command(
+        commands,
+        "serve",
+        usage="[options]",
+        does="run the server",
+        text=f"Run the server until SIGTERM, SIGINT or SIGHUP.\n\n{EXAMPLES}",
+        run=run,
+    )
+    add_server_options(options, read_state=state)
+    options.value(
+        WORKERS,
+        "serve with so many processes, each with the worlds of its own keys (default: 1)",
+        default=1,
+        read=whole_number(1, _MOST_WORKERS),
+        metavar="N",
+    )
+    options.value(
+        "--cluster",
+        "serve with the others, on any machine, that are given the same Redis or Valkey",
+        read=engine_url,
+        metavar="URL",
+    )
+    options.value(
+        "--durability",
+        "when the cluster keeps a change: within 100 ms (relaxed), or before its reply (reply)"
+        " (default: relaxed)",
+        default="relaxed",
+        read=one_of("relaxed", "reply"),
+        metavar="relaxed|reply",
+    )
+    options.value(
+        "--advertise",
+        "where clients and the others of the cluster reach this one (default: found out)",
+        read=host_and_port,
+        metavar="HOST[:PORT]",
+    )
+    options.flag(
+        UNTIL_STDIN_CLOSES,
+        "stop when stdin is closed too: no server outlives the program that started it",
+    )
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Serve until a signal, or as long as stdin is open."""
+    _check_workers(arguments)
+    if arguments.until_stdin_closes and _has_no_stdin():
+        expected = "expected a pipe that stays open; stdin is closed, or the null device"
+        refuse(arguments, UNTIL_STDIN_CLOSES, expected)
+    is_watched = bool(arguments.log) or sys.stdout.isatty()
+    make_log = partial(_make_log, arguments) if is_watched else None
+    until_told = partial(_until_told, arguments, is_watched=is_watched)
+    if arguments.cluster is not None:
+        from payments_sandbox.cli.cluster import serve_in_cluster
+
+        code = serve_in_cluster(arguments, until_told, make_log=make_log)
+    elif arguments.workers > 1:
+        from payments_sandbox.cli.workers import serve_with_workers
+
+        announce = partial(_announce, arguments, is_watched=is_watched)
+        code = serve_with_workers(arguments, announce, make_log=make_log)
+    else:
+        code = run_server(arguments, until_told, make_log=make_log)
+    drop_unwritten(sys.stdout)  # it is no client's fault that nobody reads it, or the disk is full
+    return code
+
+
+def _check_workers(arguments: argparse.Namespace) -> None:
+    """Refuse what does not go with the number of workers."""
+    if arguments.workers > 1 and not hasattr(os, "fork"):  # Windows
+        refuse(arguments, WORKERS, "expected 1: this system cannot pass a connection to a process")
+    if arguments.workers > 1 and arguments.tls is not None:
+        problem = "expected 1 with --tls: an encrypted connection stays where it is"
+        refuse(arguments, WORKERS, problem)
+    if arguments.workers == 1 and arguments.state is not None and arguments.state.is_dir():
+        hint = f"a folder is for {WORKERS} 2 or more"
+        refuse(arguments, "--state", f"expected a file in a folder that exists; {hint}")
+
+
+def _has_no_stdin() -> bool:
+    """Whether stdin is the null device, which a closed one has been replaced with."""
+    return stat.S_ISCHR(os.fstat(_STDIN).st_mode) and not os.isatty(_STDIN)
+
+
+def _make_log(arguments: argparse.Namespace) -> "RequestLog":
+    from payments_sandbox.cli.serve_log import make_log
+
+    return make_log(arguments, sys.stdout)
+
+
+async def _until_told(
+    arguments: argparse.Namespace, server: ListeningServer, *, is_watched: bool
+) -> int:
+    told_to_stop = asyncio.Event()
+    starting = asyncio.current_task()
+
+    def stop(_: int = 0) -> None:
+        told_to_stop.set()
+        if starting is not None:
+            starting.cancel()  # to load a state takes long, and nobody wants it any more
+
+    on_signals(stop)
+    if arguments.until_stdin_closes:
+        on_stdin_closed(stop)
+    listening = totals = None
+    try:
+        async with server as listening:
+            starting = None
+            if is_watched:
+                from payments_sandbox.server.server_totals import ServerTotals
+
+                totals = listening.runtime.totals = ServerTotals(listening.runtime.worlds)
+            _announce(arguments, listening.facts, is_watched=is_watched)
+            await told_to_stop.wait()
+    except asyncio.CancelledError:
+        if listening is not None or not told_to_stop.is_set():
+            raise
+    finally:
+        # The webhooks that were in flight have ended by now.
+        if listening is not None and totals is not None:
+            from payments_sandbox.cli.serve_log import print_summary, summary_of
+
+            print_summary(arguments, summary_of(listening.log, totals))
+    return 0
+
+
+def _announce(arguments: argparse.Namespace, facts: Facts, *, is_watched: bool) -> None:
+    if is_watched and arguments.log != "json" and sys.stdout.isatty():
+        from payments_sandbox.cli.serve_log import announced
+
+        _say(announced(arguments, facts))
+    else:
+        _say(_as_json(facts))
+
+
+def _as_json(facts: Facts) -> str:
+    return json.dumps({"ready": True} | facts)
+
+
+def _say(line: str) -> None:
+    try_to_print(line, sys.stdout)

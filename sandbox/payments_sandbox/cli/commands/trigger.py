@@ -1,0 +1,91 @@
+"""Owns `payments-sandbox trigger`: an event is sent by hand, and printed."""
+
+import argparse
+import json
+import sys
+from pathlib import Path
+from typing import Final
+
+from payments_sandbox.cli.options import Commands, add_command, refuse
+from payments_sandbox.cli.remote_options import add_remote_options, control_client
+from payments_sandbox.cli.terminal.standard_streams import try_to_print
+
+TEXT: Final = """\
+Send an event to the webhook endpoints of a world, signed as any other, and print it.
+Without --payment and --data a payment is made for it, which the client can retrieve.
+
+examples:
+  payments-sandbox trigger payment.completed
+  payments-sandbox trigger refund.created --payment pay_xyz789
+  payments-sandbox trigger payout.paid --data '{"payout_id": "po_1"}'
+  payments-sandbox trigger payout.paid --data @payout.json"""
+
+_EXPECTED: Final = "expected a JSON object, @FILE with one, or - to read one from stdin"
+_NOBODY: Final = (
+    "payments-sandbox: nobody is told: no webhook endpoint of this world wants it;"
+    " payments-sandbox listen --forward-to URL makes one."
+)
+
+
+def add_to(commands: "Commands[argparse.ArgumentParser]") -> None:
+    """Add the command."""
+    options = add_command(
+        commands,
+        "trigger",
+        usage="EVENT [options]",
+        does="send an event by hand",
+        text=TEXT,
+        run=run,
+    )
+    options.parser.add_argument(
+        "event",
+        metavar="EVENT",
+        help="payment.completed, payment.failed, refund.created, chargeback.created, or with --data"
+        " any other",
+    )
+    options.value("--payment", "which payment it tells of", metavar="ID")
+    options.value(
+        "--data",
+        "what it says: a JSON object, @FILE with one, or - to read one from stdin",
+        metavar="JSON",
+    )
+    add_remote_options(options)
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Send it, and print it as webhooks carry it."""
+    if arguments.payment is not None and arguments.data is not None:
+        refuse(arguments, "--data", "expected --payment or --data, not both")
+    data = None if arguments.data is None else _data(arguments)
+    with control_client(arguments) as client:
+        event = client.create_event(arguments.event, payment_id=arguments.payment, data=data)
+        sys.stdout.write(json.dumps(event, indent=2) + "\n")
+        # An event that goes nowhere would look like a webhook that does not arrive.
+        if not client.list_deliveries(event_id=event["id"], limit=1)["data"]:
+            try_to_print(_NOBODY, sys.stderr)
+    return 0
+
+
+def _data(arguments: argparse.Namespace) -> dict[str, object]:
+    """The JSON object of `--data`, read strictly: a doubled key is a mistake."""
+    from payments_sandbox.core import strict_json
+
+    try:
+        raw = _bytes(arguments.data)
+        strict_json.read(raw)
+    except OSError as error:
+        refuse(arguments, "--data", f"{_EXPECTED}; {error.filename}: {error.strerror}")
+    except strict_json.BadJson as error:
+        refuse(arguments, "--data", f"{_EXPECTED}; {error}")
+    value = json.loads(raw)  # with floats for fractions, as they are sent
+    if not isinstance(value, dict):
+        refuse(arguments, "--data", _EXPECTED)
+    return value
+
+
+def _bytes(text: str) -> bytes:
+    if text == "-":
+        return sys.stdin.buffer.read()
+    if text.startswith("@"):
+        return Path(text.removeprefix("@")).read_bytes()
+    return text.encode("utf-8", "surrogateescape")

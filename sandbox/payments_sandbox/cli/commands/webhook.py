@@ -1,0 +1,232 @@
+"""Owns `payments-sandbox webhook verify`: a webhook that was kept is judged, without a server."""
+
+import argparse
+import os
+import re
+import sys
+import time
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Final
+
+from payments_sandbox.cli.options import CommandOptions, Commands, add_command, add_group, refuse
+from payments_sandbox.cli.terminal.standard_streams import try_to_print
+from payments_sandbox.core.instants import SECOND, read_instant
+from payments_sandbox.core.option_values import one_of, text_that
+
+if TYPE_CHECKING:  # imported when something is judged, so that --help is instant
+    from payments_sandbox.webhooks.signing import Signing
+
+TEXT: Final = """\
+Work on webhooks that were received.
+
+examples:
+  payments-sandbox webhook verify --help"""
+
+VERIFY_TEXT: Final = """\
+Say whether a webhook that was received is good, or why a careful receiver refuses it.
+No server is asked. Without --scheme the headers tell how it is signed.
+
+examples:
+  payments-sandbox webhook verify --secret whsec_… --body body.json \\
+      --header 'webhook-id: evt_abc123' \\
+      --header 'webhook-timestamp: 1736937000' \\
+      --header 'webhook-signature: v1,…'
+  payments-sandbox webhook verify --secret … --body - --now ignore \\
+      --header 'X-Signature: sha256=…' < body.json
+      whenever it was sent"""
+
+_EPILOG: Final = """\
+Exit code: 0 when it is good, 1 when it is refused.
+Every option can come from the environment: --secret is PAYMENTS_SANDBOX_SECRET.
+Several secrets or headers are separated by line ends there."""
+
+_FALLBACK: Final = "PAYMENTS_WEBHOOK_SECRET"
+_HEADER: Final = re.compile(r"(?P<name>[A-Za-z0-9!#$%&'*+.^_`|~-]+):(?P<value>[^\r\n]*)")
+_TIMESTAMP_IS: Final = "the timestamp is"
+
+Header = tuple[str, str]
+"""A header's name in lower case, and its value."""
+
+
+def add_to(commands: "Commands[argparse.ArgumentParser]") -> None:
+    """Add the command."""
+    verbs = add_group(
+        commands,
+        "webhook",
+        usage="verify [options]",
+        does="say why a webhook is refused",
+        text=TEXT,
+    )
+    options = add_command(
+        verbs,
+        "verify",
+        usage="--body FILE --header 'NAME: VALUE'… [options]",
+        does="say whether a webhook is good, or why it is refused",
+        text=VERIFY_TEXT,
+        epilog=_EPILOG,
+        run=run,
+    )
+    _add_message(options)
+    _add_signing(options)
+
+
+def _add_message(options: CommandOptions) -> None:
+    options.many(
+        "--secret",
+        f"what it should be signed with; repeat it while one is rotated (default: what"
+        f" {_FALLBACK} says)",
+        metavar="S",
+        separator="\n",
+    )
+    options.value("--body", "the exact bytes that arrived; - reads stdin", metavar="FILE")
+    options.many(
+        "--header",
+        "a header that arrived (repeatable)",
+        read=header,
+        metavar="'NAME: VALUE'",
+        separator="\n",
+    )
+    options.value(
+        "--now",
+        "the receiver's time, which the timestamp may differ from by five minutes; ignore accepts"
+        " any (default: the real time)",
+        read=now,
+        metavar="ISO|ignore",
+    )
+
+
+def _add_signing(options: CommandOptions) -> None:
+    options.value(
+        "--scheme",
+        "how it should be signed (default: what the headers look like)",
+        read=one_of("standard", "timestamped", "hmac"),
+        metavar="standard|timestamped|hmac",
+    )
+    options.value(
+        "--header-name",
+        "the header that carries the signature of timestamped and hmac",
+        metavar="NAME",
+    )
+    options.value("--prefix", "what stands before the digest of hmac, such as sha256=", metavar="P")
+    options.value(
+        "--encoding",
+        "how the digest of hmac is written",
+        read=one_of("hex", "base64"),
+        metavar="hex|base64",
+    )
+
+
+def header(text: str) -> Header:
+    """Reads a line of an HTTP head."""
+    if not (found := _HEADER.fullmatch(text.strip())):
+        raise ValueError("expected 'NAME: VALUE', as it arrived")
+    return found["name"].lower(), found["value"].strip()
+
+
+def now(text: str) -> str:
+    """Reads an ISO 8601 instant, or `ignore`, and keeps the text."""
+    return text if text == "ignore" else text_that(read_instant)(text)
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Print `good`, or why not."""
+    from payments_sandbox.webhooks.verification import Received, describe_signing, why_refused
+
+    secrets, received = _secrets(arguments), Received(_headers(arguments), _body(arguments))
+    signing = _signing(arguments, received.headers)
+    if signing is None:
+        given = ", ".join(received.headers)
+        sys.stdout.write(
+            f"refused: no header looks like a signature; there are {given}, and --header-name and"
+            " --scheme say which is one\n"
+        )
+        return 1
+    if arguments.scheme is None:
+        try_to_print(
+            f"payments-sandbox: by its headers this is {describe_signing(signing)}.", sys.stderr
+        )
+    try:
+        reason = why_refused(signing, secrets, received, now=_seconds(arguments))
+    except ValueError as error:
+        refuse(arguments, "--secret", f"{error}, for the scheme {signing.scheme}")
+    if reason is None:
+        sys.stdout.write("good\n")
+        return 0
+    if reason.startswith(_TIMESTAMP_IS):
+        reason = f"the signature holds, but {reason}; --now ignore accepts any"
+    sys.stdout.write(f"refused: {reason}\n")
+    return 1
+
+
+def _secrets(arguments: argparse.Namespace) -> list[str]:
+    given = os.environ.get(_FALLBACK)
+    secrets: list[str] = arguments.secret or ([given] if given else [])
+    if not secrets:
+        refuse(arguments, "--secret", f"expected one, here or in {_FALLBACK}")
+    return secrets
+
+
+def _headers(arguments: argparse.Namespace) -> dict[str, str]:
+    headers: dict[str, str] = dict(arguments.header)
+    if not headers:
+        refuse(arguments, "--header", "expected those that arrived, the signature's at least")
+    if len(headers) < len(arguments.header):
+        refuse(arguments, "--header", "expected each name once")
+    return headers
+
+
+def _body(arguments: argparse.Namespace) -> bytes:
+    if arguments.body is None:
+        refuse(arguments, "--body", "expected a file with what arrived, or - for stdin")
+    try:
+        return (
+            sys.stdin.buffer.read() if arguments.body == "-" else Path(arguments.body).read_bytes()
+        )
+    except OSError as error:
+        refuse(arguments, "--body", f"expected a file to read; {error.strerror}")
+
+
+def _signing(arguments: argparse.Namespace, headers: Mapping[str, str]) -> "Signing | None":
+    """How the message should be signed: by the options, else by its headers."""
+    from payments_sandbox.webhooks.signing import (
+        DEFAULT_HEADER,
+        STANDARD,
+        Encoding,
+        Scheme,
+        Signing,
+    )
+    from payments_sandbox.webhooks.verification import guess_signing
+
+    name = None if arguments.header_name is None else arguments.header_name.lower()
+    seen = guess_signing(headers if name is None else {name: headers.get(name, "")})
+    scheme = arguments.scheme or (seen and seen.scheme)
+    if scheme is None:
+        return None
+    _check_parts(arguments, scheme)
+    if scheme == Scheme.STANDARD:
+        return STANDARD
+    like = seen if seen is not None and seen.scheme == scheme else Signing(Scheme(scheme))
+    return Signing(
+        Scheme(scheme),
+        header=arguments.header_name or like.header or DEFAULT_HEADER,
+        prefix=like.prefix if arguments.prefix is None else arguments.prefix,
+        encoding=like.encoding if arguments.encoding is None else Encoding(arguments.encoding),
+    )
+
+
+def _check_parts(arguments: argparse.Namespace, scheme: str) -> None:
+    """Refuse options about parts that the scheme does not have."""
+    taken = {"standard": (), "timestamped": ("header_name",)}.get(scheme)
+    for part in ("header_name", "prefix", "encoding"):
+        if taken is not None and part not in taken and getattr(arguments, part) is not None:
+            option = f"--{part.replace('_', '-')}"
+            refuse(arguments, option, f"expected nothing; the scheme {scheme} has none")
+
+
+def _seconds(arguments: argparse.Namespace) -> int | None:
+    if arguments.now == "ignore":
+        return None
+    if arguments.now is not None:
+        return read_instant(arguments.now) // SECOND
+    return int(time.time())  # noqa: TID251 - a receiver's clock is the wall's, and no world is here

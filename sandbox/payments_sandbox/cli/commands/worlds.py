@@ -1,0 +1,231 @@
+"""Owns `payments-sandbox worlds`: the worlds of a running server, listed, shown, reset, dropped."""
+
+import argparse
+import json
+import sys
+from typing import TYPE_CHECKING, Final
+
+from payments_sandbox.cli.commands import reset
+from payments_sandbox.cli.failure import CommandFailedError
+from payments_sandbox.cli.options import CommandOptions, Commands, add_command, add_group, argument
+from payments_sandbox.cli.remote_options import (
+    add_remote_options,
+    api_key,
+    control_client,
+)
+from payments_sandbox.cli.terminal.columns import Cell, Row, print_facts, print_rows
+from payments_sandbox.cli.terminal.screen import screen_of
+from payments_sandbox.core.colours import NAME, QUIET, STRONG
+from payments_sandbox.core.wording import counted
+
+if TYPE_CHECKING:  # imported when something is asked, so that --help is instant
+    from collections.abc import Callable, Iterator
+
+    from payments_sandbox.client.client import SandboxClient
+    from payments_sandbox.client.models import WorldModel
+
+TEXT: Final = """\
+Look at the worlds of a running server: each API key has one.
+
+examples:
+  payments-sandbox worlds list
+  payments-sandbox worlds show sk_test_sandbox
+  payments-sandbox worlds reset sk_test_sandbox --only journal
+  payments-sandbox worlds drop sk_test_5e3fd11c2ab04a6f"""
+
+LIST_TEXT: Final = """\
+List the worlds of a server, the one that was used last first: its key, where its clock
+stands, how many payments it has, and its name.
+
+examples:
+  payments-sandbox worlds list
+  payments-sandbox worlds list --json | jq .api_key"""
+
+SHOW_TEXT: Final = """\
+Show a world in summary; to look makes no world of a key that has none.
+
+examples:
+  payments-sandbox worlds show
+  payments-sandbox worlds show sk_test_5e3fd11c2ab04a6f --json"""
+
+DROP_TEXT: Final = """\
+Drop a world, and all that waits in it. Its key has a new one when it is used again.
+
+examples:
+  payments-sandbox worlds drop sk_test_5e3fd11c2ab04a6f"""
+
+
+def add_to(commands: "Commands[argparse.ArgumentParser]") -> None:
+    """Add the command."""
+    verbs = add_group(
+        commands,
+        "worlds",
+        usage="(list | show | reset | drop) …",
+        does="list, show, reset and drop worlds",
+        text=TEXT,
+    )
+    _add_list(verbs)
+    _add_show(verbs)
+    _add_reset(verbs)
+    _add_drop(verbs)
+
+
+def _add_list(verbs: "Commands[argparse.ArgumentParser]") -> None:
+    options = add_command(
+        verbs,
+        "list",
+        usage="[options]",
+        does="list the worlds of a server",
+        text=LIST_TEXT,
+        run=list_worlds,
+    )
+    options.flag("--json", "all that is known of each, as one line of JSON")
+    add_remote_options(options)
+
+
+def _add_show(verbs: "Commands[argparse.ArgumentParser]") -> None:
+    options = _add_for_one(verbs, "show", "show a world in summary", SHOW_TEXT, run=show)
+    options.flag("--json", "as JSON, like GET /_sandbox/world")
+    add_remote_options(options)
+
+
+def _add_reset(verbs: "Commands[argparse.ArgumentParser]") -> None:
+    options = _add_for_one(
+        verbs,
+        "reset",
+        "the same as payments-sandbox reset",
+        reset.text_of("worlds reset"),
+        run=reset_world,
+    )
+    reset.add_only(options)
+    add_remote_options(options)
+
+
+def _add_drop(verbs: "Commands[argparse.ArgumentParser]") -> None:
+    options = _add_for_one(verbs, "drop", "drop a world", DROP_TEXT, run=drop)
+    add_remote_options(options)
+
+
+def _add_for_one(
+    verbs: "Commands[argparse.ArgumentParser]",
+    name: str,
+    does: str,
+    text: str,
+    run: "Callable[[argparse.Namespace], int]",
+) -> CommandOptions:
+    options = add_command(verbs, name, usage="[KEY] [options]", does=does, text=text, run=run)
+    options.parser.add_argument(
+        "key",
+        nargs="?",
+        type=argument(api_key),
+        metavar="KEY",
+        help="whose world (default: that of --api-key)",
+    )
+    return options
+
+
+def list_worlds(arguments: argparse.Namespace) -> int:
+    """A line for each, the last used first."""
+    with control_client(arguments) as client:
+        worlds = list(_worlds(client))
+    if arguments.json:
+        sys.stdout.write("".join(f"{json.dumps(world)}\n" for world in worlds))
+    else:
+        print_rows(screen_of(arguments), [_row(world) for world in worlds], cut=((4, 1),))
+    return 0
+
+
+def _row(world: "WorldModel") -> Row:
+    count = sum((world["payments"]["pending"], *_settled(world)))
+    return (
+        Cell(world["api_key"], STRONG),
+        Cell(_seconds(world["clock"]["now"]), QUIET),
+        world["clock"]["mode"],
+        counted(count, "payment"),
+        Cell(world.get("name", ""), NAME),
+    )
+
+
+def _settled(world: "WorldModel") -> tuple[int, int]:
+    return world["payments"]["completed"], world["payments"]["failed"]
+
+
+def _seconds(instant: str) -> str:
+    """An instant without its milliseconds."""
+    whole, dot, _ = instant.partition(".")
+    return f"{whole}Z" if dot else instant
+
+
+def show(arguments: argparse.Namespace) -> int:
+    """What there is to know of one."""
+    with control_client(_of_key(arguments)) as client:
+        world = _found(client)
+    if arguments.json:
+        sys.stdout.write(json.dumps(world, indent=2) + "\n")
+        return 0
+    completed, failed = _settled(world)
+    limit = world["rate_limit"]
+    print_facts(
+        screen_of(arguments),
+        (
+            ("API key", Cell(world["api_key"], STRONG)),
+            ("name", Cell(world.get("name", ""), NAME)),
+            ("base URL", world["base_url"]),
+            ("webhook secret", world["webhook_secret"]),
+            ("made", world["created_at"]),
+            ("used", world.get("used_at")),
+            ("clock", f"{world['clock']['now']}, {world['clock']['mode']}"),
+            ("waiting", len(world["clock"]["due"])),
+            (
+                "payments",
+                f"{world['payments']['pending']} pending, {completed} completed, {failed} failed",
+            ),
+            ("refunds", world["refunds"]),
+            ("chargebacks", world["chargebacks"]),
+            ("events", world["events"]),
+            ("requests", f"{world['requests']['kept']} kept, {world['requests']['dropped']} gone"),
+            ("rate limit", f"{limit['remaining']} of {limit['limit']} left in this hour"),
+            ("seed", world["seed"]),
+            ("begun anew", world["restarted"]),
+        ),
+    )
+    return 0
+
+
+def reset_world(arguments: argparse.Namespace) -> int:
+    """Reset the world, if the key has one."""
+    with control_client(_of_key(arguments)) as client:
+        _found(client)
+        reset.reset_parts(client, arguments.only)
+    return 0
+
+
+def drop(arguments: argparse.Namespace) -> int:
+    """Drop the world, if the key has one."""
+    with control_client(_of_key(arguments)) as client:
+        _found(client)
+        client.delete_world()
+        sys.stdout.write(f"{client.api_key}: dropped\n")
+    return 0
+
+
+def _of_key(arguments: argparse.Namespace) -> argparse.Namespace:
+    """The arguments, with the positional KEY in the place of `--api-key`."""
+    if arguments.key is not None:
+        arguments.api_key = arguments.key
+    return arguments
+
+
+def _found(client: "SandboxClient") -> "WorldModel":
+    """Find the world of the client's key in the list: to retrieve it would make one."""
+    for world in _worlds(client):
+        if world["api_key"] == client.api_key:
+            return world
+    hint = "payments-sandbox worlds list shows those that there are"
+    raise CommandFailedError(f"{client.api_key} has no world at {client.url}; {hint}")
+
+
+def _worlds(client: "SandboxClient") -> "Iterator[WorldModel]":
+    from payments_sandbox.client.paging import every
+
+    return every(client.list_worlds)

@@ -1,0 +1,85 @@
+"""Owns where the reports of an exploration go: the terminal, the folder, and files."""
+
+import argparse
+import json
+import os
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Final
+
+from payments_sandbox.cli.exploration.junit import as_explored_junit
+from payments_sandbox.cli.output_files import UnwritableError, forget, write_whole
+from payments_sandbox.cli.terminal.github_annotations import annotation
+from payments_sandbox.cli.terminal.highlight import EXPLORATION, View
+from payments_sandbox.cli.terminal.screen import screen_of
+from payments_sandbox.exploration.exploration import ExplorationResult
+from payments_sandbox.exploration.page import as_page
+from payments_sandbox.exploration.report import (
+    ExploredFlow,
+    as_json,
+    new_findings,
+    scenario_of,
+)
+from payments_sandbox.exploration.report_text import WIDTH, as_text
+from payments_sandbox.exploration.verdicts import MEANINGS, UNWELL
+from payments_sandbox.scenarios.yaml_writer import text_of
+
+PAGE: Final = "index.html"
+DATA: Final = "report.json"
+
+_TO_COPY: Final = ("     payments-sandbox run ", " " * 10)
+"""How the lines of a report begin that repeat a finding: a command, and the text of a scenario."""
+
+
+def prepare(arguments: argparse.Namespace) -> None:
+    """Make the folder, and let nobody take files of an earlier time for those of this one.
+
+    Raises:
+        UnwritableError: the system refuses.
+    """
+    folder: Path | None = arguments.report
+    forget(arguments.junit_xml, arguments.json)
+    if folder is None:
+        return
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise UnwritableError(f"cannot make {folder}: {error.strerror}") from None
+    earlier = (file for verdict in UNWELL for file in folder.glob(f"[0-9]*-{verdict}-*.yaml"))
+    forget(folder / PAGE, folder / DATA, *earlier)
+
+
+def publish(arguments: argparse.Namespace, flow: ExploredFlow, result: ExplorationResult) -> bool:
+    """Print the report and write its files; whether all is well.
+
+    Raises:
+        UnwritableError: the system refuses.
+    """
+    screen = screen_of(arguments)
+    text = as_text(flow, result, width=screen.width or WIDTH)
+    sys.stdout.write(View(screen, EXPLORATION, verbatim=_TO_COPY).text(text))
+    data = json.dumps(as_json(flow, result), indent=2, ensure_ascii=False) + "\n"
+    if arguments.json is not None:
+        write_whole(arguments.json, data)
+    if arguments.junit_xml is not None:
+        write_whole(arguments.junit_xml, as_explored_junit(flow, result))
+    if os.environ.get("GITHUB_ACTIONS") == "true":
+        sys.stdout.write("".join(f"{line}\n" for line in annotations(flow, result)))
+    if arguments.report is not None:
+        write_whole(arguments.report / PAGE, as_page(flow, result))
+        write_whole(arguments.report / DATA, data)
+        for finding in result.found:
+            write_whole(
+                arguments.report / f"{finding.name}.yaml", text_of(scenario_of(finding, result))
+            )
+    return not new_findings(flow, result)
+
+
+def annotations(flow: ExploredFlow, result: ExplorationResult) -> Iterator[str]:
+    """An annotation of GitHub for each finding that nobody has accepted."""
+    for finding in new_findings(flow, result):
+        run = finding.run
+        lines = [*map(str, run.planned.injections), *run.why.evidence, flow.repeat_of(finding)]
+        title = f"{finding.verdict}: {MEANINGS[finding.verdict]}"
+        yield annotation("error", "\n".join(lines), title=title)

@@ -1,0 +1,183 @@
+"""Owns the exploring of a command: so many runs at once, until all are made, or time is up."""
+
+import argparse
+import asyncio
+import os
+import shlex
+from collections.abc import Awaitable, Callable, Sequence
+from functools import partial
+from time import perf_counter
+from typing import Final, TypeVar
+
+from payments_sandbox.cli.child_process import NotStartedError
+from payments_sandbox.cli.exploration.command_runs import ExploredCommand
+from payments_sandbox.cli.failure import FAILED, INTERRUPTED, MISTAKEN, CommandFailedError
+from payments_sandbox.cli.server_options import settings_words
+from payments_sandbox.cli.server_process import assembled
+from payments_sandbox.cli.signals import on_signals
+from payments_sandbox.core.settings import Settings
+from payments_sandbox.exploration.exploration import (
+    CannotExploreError,
+    Exploration,
+    ExplorationOptions,
+    ExplorationResult,
+)
+from payments_sandbox.exploration.planning import PlannedRun
+from payments_sandbox.exploration.report import ExploredFlow
+from payments_sandbox.exploration.run_record import RunRecord
+from payments_sandbox.server.factory import assemble
+
+T = TypeVar("T")
+
+_SECOND: Final = 1_000
+
+
+async def explore_command(arguments: argparse.Namespace, settings: Settings) -> int:
+    """Explore the command that was given, and report; the exit code."""
+    from payments_sandbox.cli.exploration.reports import prepare, publish
+
+    assembled(settings, partial(assemble, settings))  # scenarios that are wrong are told at once
+    prepare(arguments)
+    runner = ExplorationRunner(arguments, settings)
+    try:
+        await runner.run()
+    except NotStartedError as error:
+        problem = f"cannot run {arguments.command[0]}: {error}"
+        raise CommandFailedError(problem, error.exit_code) from None
+    except CannotExploreError as error:
+        raise CommandFailedError(runner.why_not(error), MISTAKEN) from None
+    if runner.is_interrupted and not runner.has_begun:
+        problem = "interrupted before the command has ended without a failure; nothing is known"
+        raise CommandFailedError(problem, INTERRUPTED)
+    result = runner.exploration.result()
+    is_well = publish(arguments, runner.flow(), result)
+    if runner.is_interrupted:
+        return INTERRUPTED
+    if is_well and not result.has_tried:
+        raise CommandFailedError(_nothing_known(result), MISTAKEN)
+    return 0 if is_well else FAILED
+
+
+def _nothing_known(result: ExplorationResult) -> str:
+    if result.runs:
+        return "no failure has come up in its run, and nothing is known"
+    why = "there was no time" if result.left else "no call meets the failures of --faults"
+    return f"no failure was tried, and nothing is known: {why}"
+
+
+class ExplorationRunner:
+    """Makes the runs of an exploration.
+
+    Args:
+        arguments: of the command line.
+        settings: of the servers.
+
+    Attributes:
+        exploration: says which runs to make.
+        is_interrupted: whether somebody has stopped it.
+        has_begun: whether the runs without a failure are made.
+    """
+
+    def __init__(self, arguments: argparse.Namespace, settings: Settings) -> None:
+        self._arguments = arguments
+        seconds = arguments.timeout / _SECOND
+        self._command = ExploredCommand(arguments.command, settings, seconds)
+        options = ExplorationOptions(arguments.depth, arguments.faults, arguments.told_by)
+        self.exploration = Exploration(options)
+        self._started = perf_counter()
+        self._slots = asyncio.Semaphore(arguments.jobs or os.cpu_count() or 1)
+        self._baseline: Sequence[RunRecord] = ()
+        self.is_interrupted = self.has_begun = False
+
+    async def run(self) -> None:
+        """Make all runs, until somebody interrupts.
+
+        Raises:
+            CannotExploreError, NotStartedError: there is nothing to compare with.
+        """
+        working = asyncio.ensure_future(self._run())
+
+        def stop(_number: int) -> None:
+            self.is_interrupted = True
+            working.cancel()
+
+        on_signals(stop)
+        await asyncio.wait((working,))
+        if not working.cancelled():
+            working.result()
+
+    async def _run(self) -> None:
+        from payments_sandbox.cli.exploration.matrix_progress import MatrixProgress
+
+        self._baseline = await self._together([partial(self._command.run, 0, None)] * 2)
+        self.exploration.begin(*self._baseline)
+        self.has_begun = True
+        with MatrixProgress(self.exploration) as progress:
+
+            async def make(planned: PlannedRun) -> None:
+                record = await self._command.run(planned.number, planned.scenario())
+                self.exploration.record(planned, record)
+                progress.show()
+
+            async def repeat(planned: PlannedRun) -> None:
+                record = await self._command.run(planned.number, planned.scenario())
+                self.exploration.repeat(planned, record)
+
+            while batch := self.exploration.next_batch():
+                await self._in_time(batch, make)
+            await self._in_time(self.exploration.to_repeat(), repeat)
+
+    def flow(self) -> ExploredFlow:
+        """Describe the exploration, for reports."""
+        arguments, words = self._arguments, shlex.join(self._arguments.command)
+        file = "FILE" if arguments.report is None else f"{shlex.quote(str(arguments.report))}/FILE"
+        options = shlex.join(settings_words(arguments))
+        return ExploredFlow(
+            title=words,
+            repeat=f"payments-sandbox run --scenario {file} {options} -- {words}",
+            depth=arguments.depth,
+            seed=arguments.seed,
+            seconds=perf_counter() - self._started,
+            keeps_files=arguments.report is not None,
+            accepted=frozenset(arguments.allow) | (arguments.baseline or frozenset()),
+        )
+
+    def why_not(self, error: CannotExploreError) -> str:
+        """Say why there is nothing to explore, with the last lines that the command printed."""
+        said = [record.end.output for record in self._baseline if record.end.output]
+        last = "".join(f"\n  {line}" for line in said[0].splitlines()[-5:]) if said else ""
+        words = shlex.join(self._arguments.command)
+        hint = (
+            "\nIt gets no terminal and no input here; "
+            f"payments-sandbox run -- {words} shows all that it prints"
+        )
+        return f"cannot explore {words}: {error}{last}{hint}"
+
+    async def _in_time(
+        self, batch: Sequence[PlannedRun], make: Callable[[PlannedRun], Awaitable[None]]
+    ) -> None:
+        """Make runs; those that have not begun when time is up are left out."""
+
+        async def begin(planned: PlannedRun) -> None:
+            if self._has_time():
+                await make(planned)
+
+        await self._together([partial(begin, planned) for planned in batch])
+
+    async def _together(self, work: Sequence[Callable[[], Awaitable[T]]]) -> list[T]:
+        """Do work, as many at once as `--jobs` allows; return the results in order."""
+
+        async def in_turn(one: Callable[[], Awaitable[T]]) -> T:
+            async with self._slots:
+                return await one()
+
+        try:
+            async with asyncio.TaskGroup() as group:
+                tasks = [group.create_task(in_turn(each)) for each in work]
+        except ExceptionGroup as errors:
+            raise errors.exceptions[0] from None
+        return [task.result() for task in tasks]
+
+    def _has_time(self) -> bool:
+        budget = self._arguments.budget
+        return budget is None or perf_counter() - self._started < budget / _SECOND

@@ -1,0 +1,150 @@
+"""Owns how a text that is the same for every reader looks on a terminal: in colours, and as wide.
+
+What a text says in its words stays: a report is the same in a file, over HTTP and here.
+"""
+
+import re
+from collections.abc import Iterable, Iterator, Sequence
+from itertools import zip_longest
+from textwrap import wrap
+from typing import Final, NamedTuple
+
+from payments_sandbox.cli.terminal.screen import Screen
+from payments_sandbox.core.colours import BAD, GOOD, NAME, POOR, QUIET, RULE, STRONG, painted
+
+Colours = Sequence[tuple[str, str]]
+"""What has a colour, as a regular expression, and which; of two the first counts."""
+
+_IDS: Final = (r"\b(?:pay|ref|chb|evt|dlv|req|we)_\w+", NAME)
+
+REPORT: Final[Colours] = (
+    (r"(?:^|(?<=^payments-sandbox: ))passed\b", GOOD),
+    (r"(?:^|(?<=^payments-sandbox: ))failed\b", BAD),
+    (r"(?:^|(?<=^payments-sandbox: ))nothing happened\b", POOR),
+    (r"^(?:expectations|rules|undocumented calls|audit):$", STRONG),
+    (r"^  NOT MET\b", BAD),
+    (r"^  met\b", GOOD),
+    (r"^  never fired\b", POOR),
+    (r"^  fired \S+", RULE),
+    (r"^  [a-z_]+$", BAD),
+    _IDS,
+)
+
+EXPLORATION: Final[Colours] = (
+    (r"^nothing found\b", GOOD),
+    (r"^[0-9]+ findings?\b", BAD),
+    (r"^[0-9]{2} \w+", BAD),
+    (r"^ +→", POOR),
+    (r"^ +advice:", GOOD),
+    (r"(?<=  )[DRLPFWHC](?=  |$)", BAD),
+    (r"(?<=  )t(?=  |$)", POOR),
+    (r"(?<=  )·(?=  |$)", GOOD),
+    _IDS,
+)
+
+LINT: Final[Colours] = (
+    (r"^\S+:[0-9]+:[0-9]+:", STRONG),
+    (r"(?<=: )warning:", POOR),
+    (r"^ +\^$", BAD),
+    (r"^no problems\b", GOOD),
+    (r"^[0-9]+ problems?\b", BAD),
+)
+
+PROOF: Final[Colours] = (
+    (r"(?:^|(?<=  ))fails:", BAD),
+    (r"(?:^|(?<=  ))passes:", GOOD),
+    (r"^Proved\b", GOOD),
+    (r"^Not proved\b", BAD),
+    _IDS,
+)
+
+EXPLANATION: Final[Colours] = (
+    (r"^[^\s:]+(?=: )", STRONG),
+    (r"^  in a scenario:$", QUIET),
+    (r"\bcard [0-9]{13,}", NAME),
+    (r"`[^`]+`", RULE),
+    _IDS,
+)
+
+YAML: Final[Colours] = (
+    (r"^ *#.*", QUIET),
+    (r"(?<= )#.*", QUIET),
+    (r"[\w./-]+(?=:(?: |$))", NAME),
+)
+
+_HEAD: Final = re.compile(r" *(?:[^ ]+(?: [^ ]+)*  +)?")
+"""The beginning of a line, below which its text is continued."""
+
+_DEEPEST: Final = 30
+"""Columns that the rest of a line is indented by at most."""
+
+_CARET: Final = "^"
+_EXCERPT: Final = " " * 4
+"""The indent of a line that is quoted from a file."""
+
+
+class View(NamedTuple):
+    """How a kind of text is shown.
+
+    Attributes:
+        screen: what it is shown on.
+        colours: what of it has colours.
+        has_excerpts: whether lines of files are repeated in it, which each stay one line.
+        verbatim: how lines begin that are to be copied: they stay as they are.
+    """
+
+    screen: Screen
+    colours: Colours
+    has_excerpts: bool = False
+    verbatim: tuple[str, ...] = ()
+
+    def lines(self, lines: Iterable[str]) -> Iterator[str]:
+        """The lines as they are shown: each as wide as the screen at most."""
+
+        def coloured(hit: re.Match[str]) -> str:
+            return painted(hit[0], named[hit.lastgroup or ""][1])
+
+        named = {f"_{number}": each for number, each in enumerate(self.colours)}
+        found = re.compile("|".join(f"(?P<{name}>{each})" for name, (each, _) in named.items()))
+        if self.has_excerpts and self.screen.width is not None:
+            lines = _fitting_excerpts(list(lines), self.screen.width)
+        for line in lines:
+            for shown in self._folded(line):
+                yield found.sub(coloured, shown) if self.screen.has_colours else shown
+
+    def text(self, text: str) -> str:
+        """A text of whole lines as it is shown."""
+        return "".join(f"{line}\n" for line in self.lines(text.splitlines()))
+
+    def _folded(self, line: str) -> list[str]:
+        """Wrap a line, and indent the rest to where its text begins."""
+        width = self.screen.width
+        if width is None or len(line) <= width or line.startswith(self.verbatim):
+            return [line]
+        head = _HEAD.match(line)
+        indent = len(head[0]) if head and len(head[0]) <= _DEEPEST else 2
+        return wrap(
+            line,
+            width,
+            subsequent_indent=" " * indent,
+            break_long_words=False,
+            break_on_hyphens=False,
+        )
+
+
+def _fitting_excerpts(lines: Sequence[str], width: int) -> Iterator[str]:
+    """Yield lines; those quoted from a file are cut around the caret below them."""
+    start = 0
+    for line, below in zip_longest(lines, lines[1:], fillvalue=""):
+        if not line.startswith(_EXCERPT):
+            yield line
+        elif line.strip() == _CARET:
+            yield f"{_EXCERPT}{line[len(_EXCERPT) + start :]}"
+        else:
+            text, room = line[len(_EXCERPT) :], width - len(_EXCERPT)
+            place = len(below) - len(_EXCERPT)
+            start = max(0, min(place - room // 2, len(text) - room))
+            shown = text[start : start + room]
+            shown = f"…{shown[1:]}" if start else shown
+            is_cut = start + room < len(text)
+            yield f"{_EXCERPT}{shown[:-1]}…" if is_cut else f"{_EXCERPT}{shown}"
