@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Final
 
 from aiohttp import HttpVersion10, web
 
+from payments_sandbox.api.call import Call
 from payments_sandbox.contract.control_route_table import CONTROL_PATH, CONTROL_ROUTES
 from payments_sandbox.contract.operations import BASE_PATH, OPERATIONS
 from payments_sandbox.core.errors import (
@@ -112,10 +113,12 @@ class RequestHandler:
             return self._refuse(request, error, is_emulated=is_emulated)
         if not is_emulated:
             return await self._answer_control(request, target)
-        methods = self._operations.find(target)
+        methods, parameter = self._operations.find(target)
         operation = methods.get(request.method) if methods else None
         if operation is not None:
-            response = await self._emulated.handle(request, headers, target, operation)
+            call = Call(operation, request.method, target.path, headers.lines, target.query)
+            call.payment_id = parameter
+            response = await self._emulated.handle(request, headers, call)
         else:
             response = await self._answer_undocumented(request, headers, target, _listed(methods))
         if self._origins:
@@ -152,14 +155,15 @@ class RequestHandler:
         """Answer a path or method of `/v3` that is no operation."""
         if request.method == "OPTIONS" and cors.permits(request, self._origins):
             return cors.preflight(request, allow)
-        response = await self._emulated.handle(request, headers, target, None, allow=allow)
-        return _with_allow(response, allow)
+        method, lines = request.method, headers.lines
+        call = Call(None, method, target.path, lines, target.query, allow=allow)
+        return _with_allow(await self._emulated.handle(request, headers, call), allow)
 
     async def _answer_control(self, request: web.BaseRequest, target: Target) -> web.StreamResponse:
-        methods = self._routes.find(target)
+        methods, parameter = self._routes.find(target)
         route = methods.get(request.method) if methods else None
         if route is not None:
-            return await self._control.handle(request, route, target.query, target.parameter)
+            return await self._control.handle(request, route, target.query, parameter)
         if (allow := _listed(methods)) is not None:
             return _with_allow(refusal(MethodNotAllowed(request.method, allow)), allow)
         if request.method in _READS and (page := self._page(request, target)) is not None:

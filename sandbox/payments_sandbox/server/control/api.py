@@ -125,7 +125,8 @@ class ControlApi:
             result = await result
         if world is not None:
             self._runtime.changed(world)
-            await self._runtime.before_reply(world)
+            if (kept := self._runtime.before_reply(world)) is not None:
+                await kept
         return result if isinstance(result, web.StreamResponse) else _reply(route, result)
 
     def _check_token(self, request: web.BaseRequest) -> None:
