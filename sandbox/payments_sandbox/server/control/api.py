@@ -80,6 +80,7 @@ class ControlApi:
             error = _with_route(raised, route)
             response = refusal(error)
             if isinstance(error, InvalidApiKey | Forbidden):
+                self._runtime.metrics.count_turned_away()
                 self._log.refused(request, response.status, error)
             if not request.content.is_eof():
                 response.force_close()  # the rest of the body is not waited for
@@ -124,7 +125,8 @@ class ControlApi:
             result = await result
         if world is not None:
             self._runtime.changed(world)
-            await self._runtime.before_reply(world)
+            if (kept := self._runtime.before_reply(world)) is not None:
+                await kept
         return result if isinstance(result, web.StreamResponse) else _reply(route, result)
 
     def _check_token(self, request: web.BaseRequest) -> None:
