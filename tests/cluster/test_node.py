@@ -335,6 +335,25 @@ async def _is_ready(cluster: Cluster, only: RunningNode) -> bool:
     return (await cluster.ask(only, "GET", "/_sandbox/ready")).status == 200
 
 
+async def test_who_waits_for_a_node_that_is_gone_is_answered_by_the_next(
+    cluster: Cluster, caplog: pytest.LogCaptureFixture
+) -> None:
+    """As soon as its lease has run out; the log tells once, however many wait."""
+    async with nodes_of(cluster, 2) as nodes:
+        await cluster.pay(nodes[0])
+        lost = await owner(cluster, nodes)
+        successor = next(each for each in nodes if each is not lost)
+        await lost.crash()
+
+        waiting = [asyncio.create_task(cluster.pay(successor)) for _ in range(5)]
+        await until(lambda: "cannot be reached" in caplog.text)
+        assert not any(each.done() for each in waiting)
+        await cluster.end_lease(lost)
+
+        assert [reply.status for reply in await asyncio.gather(*waiting)] == [201] * 5
+        assert caplog.text.count("cannot be reached") == 1
+
+
 async def test_a_node_whose_clock_is_off_does_not_join(cluster: Cluster) -> None:
     """Its worlds would go back in time, or forward, with each move."""
     with pytest.raises(serving.CannotJoinError, match=r"is .* behind that of unix://.*NTP"):

@@ -51,7 +51,7 @@ class Directory(Protocol):
             NoOwnerError: there is none at the moment.
         """
 
-    def unreachable(self, node: Node) -> None:
+    def unreachable(self, node: Node, why: str) -> None:
         """Nobody has answered at a node: what is known of its keys is to be asked for again."""
 
     def places(self) -> Sequence[Place]:

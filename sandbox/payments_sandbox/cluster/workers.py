@@ -49,7 +49,7 @@ class WorkerDirectory:
         """The place of a key: every key has one."""
         return self.place_of(key)
 
-    def unreachable(self, node: Node) -> None:
+    def unreachable(self, node: Node, why: str) -> None:
         """There are no nodes among workers."""
 
     def places(self) -> Sequence[Place]:
