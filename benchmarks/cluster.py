@@ -4,7 +4,7 @@ import contextlib
 from collections.abc import Iterator
 from shutil import which
 from statistics import median
-from subprocess import DEVNULL, Popen
+from subprocess import PIPE, Popen
 from tempfile import TemporaryDirectory
 from typing import Final
 
@@ -60,22 +60,31 @@ def _servers(cores: Cores) -> Iterator[dict[str, Server]]:
         serve = sandbox_command(Loop.ASYNCIO)
         servers = {IN_MEMORY: stack.enter_context(running(serve, cores))}
         for name in WANTED:
-            url = stack.enter_context(_engine(f"{folder}/{name}.sock"))
+            url = stack.enter_context(running_engine(f"{folder}/{name}.sock"))
             node = [*serve[:-1], "--cluster", url, "--durability", name, serve[-1]]
             servers[name] = stack.enter_context(running(node, cores))
         yield servers
 
 
+def engine_program() -> str | None:
+    """The Redis that is installed, if one is."""
+    return which("redis-server") or which("valkey-server")
+
+
 @contextlib.contextmanager
-def _engine(path: str) -> Iterator[str]:
-    """A Redis of its own, on the core of the load; gives its url."""
-    program = which("redis-server") or which("valkey-server")
+def running_engine(path: str) -> Iterator[str]:
+    """A Redis of its own, which listens; gives its url."""
+    program = engine_program()
     if program is None:
         raise RuntimeError("redis-server is not installed, and a cluster needs one")
     keep_nothing = ["--port", "0", "--unixsocket", path, "--save", "", "--appendonly", "no"]
-    engine = Popen([program, *keep_nothing], stdout=DEVNULL)
+    engine = Popen([program, *keep_nothing], stdout=PIPE, text=True)
     try:
+        assert engine.stdout is not None
+        for line in engine.stdout:
+            if "eady to accept connections" in line:
+                break
         yield f"unix://{path}"
     finally:
         engine.terminate()
-        engine.wait()
+        engine.communicate()

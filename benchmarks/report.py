@@ -6,7 +6,7 @@ from pathlib import Path
 from statistics import median
 from typing import Final, Literal
 
-Unit = Literal["×", "µs", "ms", "MB", "s", "/s", "runs/min"]
+Unit = Literal["×", "µs", "ms", "kB", "MB", "s", "/s", "runs/min", ""]
 
 _HEAD: Final = ("figure", "measured", "target", "", "rounds", "where it comes from")
 
@@ -126,7 +126,7 @@ def _cells(row: Row) -> tuple[str, ...]:
     spread = f"{number(min(row.values))} … {number(max(row.values))}"
     return (
         row.figure,
-        f"{number(row.value)} {row.unit}",
+        f"{number(row.value)} {row.unit}".rstrip(),
         target,
         row.verdict,
         spread if len(row.values) > 1 else "",

@@ -1,11 +1,13 @@
-"""Owns what every test shares: how Hypothesis draws, what is measured, and that signals arrive.
+"""Owns what every test shares: how Hypothesis draws, what is measured and what is compiled once.
 
 `HYPOTHESIS_PROFILE=nightly` draws anew on every run and looks longer; the default draws the same
 examples every time, so that a red build is red for everybody.
 """
 
+import gc
 import os
 import signal
+import sys
 from collections.abc import Generator
 from typing import Final
 
@@ -32,6 +34,11 @@ settings.register_profile(
 settings.register_profile("mutate", derandomize=True, deadline=None, max_examples=10)
 settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "ci"))
 
+# Hundreds of processes start from this checkout, and each would compile all of it again where
+# images of containers forbid Python to keep what it has compiled.
+sys.dont_write_bytecode = False
+os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
+
 # Whoever runs the suite in the background ignores these, and processes inherit that.
 if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
     signal.signal(signal.SIGINT, signal.default_int_handler)
@@ -44,6 +51,12 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption(
         "--update-golden", action="store_true", help="write the files of tests/cli/golden anew"
     )
+
+
+def pytest_collection_finish() -> None:
+    """Let the collector of garbage never look at thirteen thousand tests again: they stay."""
+    gc.collect()
+    gc.freeze()
 
 
 @pytest.hookimpl(wrapper=True)

@@ -11,7 +11,7 @@ from typing import Any, Final
 from payments_sandbox.contract.operations import BY_NAME
 from payments_sandbox.contract.schema_files import schema_files
 from payments_sandbox.core.card_numbers import Brand
-from payments_sandbox.payments.events import EventType
+from payments_sandbox.payments.events import EVENT_FAMILIES, EventType
 from payments_sandbox.payments.payment import Status
 from payments_sandbox.rules.actions import ACTIONS
 from payments_sandbox.rules.fields import FIELDS
@@ -25,11 +25,7 @@ FILE: Final = "schemas/scenario.schema.json"
 STEP: Final = "schemas/control/objects/scenario_step.json"
 ENDPOINTS: Final = "control/requests/create_webhook_endpoint"
 _BESIDE_OUTCOMES: Final = ("delay", "times")
-_EVENTS: Final = [
-    *EventType,
-    *dict.fromkeys(f"{each.partition('.')[0]}.*" for each in EventType),
-    "*",
-]
+_EVENTS: Final = [*EventType, *EVENT_FAMILIES, "*"]
 _OPERATIONS: Final = [*BY_NAME, "*"]
 _MODIFIERS: Final = "modifier_mapping/properties"
 

@@ -13,8 +13,8 @@ import httpx
 import pytest
 from xmlschema import XMLSchema
 
-from payments_sandbox.cli.explore_progress import Progress, progress_line
-from payments_sandbox.exploration.exploration import Exploration, Wishes
+from payments_sandbox.cli.exploration.matrix_progress import MatrixProgress, progress_line
+from payments_sandbox.exploration.exploration import Exploration, ExplorationOptions
 from payments_sandbox.testing.sandbox import Sandbox
 from tests.support.flows import flow_of, order
 from tests.support.process import COMMAND, environment, run
@@ -304,7 +304,7 @@ if lost():
     child = os.fork()
     with open({str(pids)!r}, "a") as file:
         file.write(f"{{os.getpid()}}\\n")
-    while child == 0:
+    for _ in range(50 if child == 0 else 0):
         print("x" * 100_000)
     signal.pause()
 """
@@ -379,7 +379,7 @@ if lost():
 
 def test_nothing_of_exploring_is_imported_by_what_does_not_explore() -> None:
     """Neither by a plain `serve`, nor by the plugin before it is used."""
-    modules = "cli.serve, cli.server_process, cli.main, server.factory, server.http_server"
+    modules = "cli.commands.serve, cli.server_process, cli.main, server.factory, server.http_server"
     names = [f"payments_sandbox.{each}" for each in modules.split(", ")]
     script = (
         f"import sys, payments_sandbox.pytest_plugin, {', '.join(names)};"
@@ -399,11 +399,11 @@ def test_a_terminal_shows_the_matrix_as_it_fills(monkeypatch: pytest.MonkeyPatch
     monkeypatch.setattr(sys, "stderr", terminal)
     monkeypatch.setenv("COLUMNS", "80")
     monkeypatch.setenv("LINES", "30")
-    exploration = Exploration(Wishes(among=frozenset({"drop"})))
+    exploration = Exploration(ExplorationOptions(among=frozenset({"drop"})))
     flow = flow_of(_pays)
     exploration.begin(flow(None), flow(None))
     [first, _] = exploration.next_batch()
-    with Progress(exploration) as progress:
+    with MatrixProgress(exploration) as progress:
         exploration.record(first, flow(first.scenario()))
         progress.show()
 
@@ -414,7 +414,7 @@ def test_a_terminal_shows_the_matrix_as_it_fills(monkeypatch: pytest.MonkeyPatch
 
 
 def test_nothing_is_drawn_where_there_is_no_terminal(capsys: pytest.CaptureFixture[str]) -> None:
-    with Progress(Exploration(Wishes())) as progress:
+    with MatrixProgress(Exploration(ExplorationOptions())) as progress:
         progress.show()
 
     assert capsys.readouterr() == ("", "")

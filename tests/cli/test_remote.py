@@ -10,7 +10,7 @@ from typing import Final
 import pytest
 
 from payments_sandbox.cli.failure import CommandFailedError
-from payments_sandbox.cli.remote_options import failures_told
+from payments_sandbox.cli.remote_options import client_failures
 from payments_sandbox.testing import SandboxClient
 from tests.support.process import (
     RemoteWorld,
@@ -180,7 +180,7 @@ def test_a_server_that_says_nothing_is_given_up() -> None:
     with socket.create_server(("127.0.0.1", 0)) as silent:
         url = f"http://127.0.0.1:{silent.getsockname()[1]}"
         client = SandboxClient(url, timeout=0.05)
-        with pytest.raises(CommandFailedError) as caught, failures_told(url):
+        with pytest.raises(CommandFailedError) as caught, client_failures(url):
             client.live()
 
     assert str(caught.value) == f"{url} does not answer"

@@ -2,14 +2,19 @@
 
 import json
 import re
-from collections.abc import Iterator, Sequence
+import threading
+from asyncio import BaseTransport
+from collections.abc import Awaitable, Iterator, Sequence
 from itertools import count
 from typing import Final
 
 import pytest
+from aiohttp.web import BaseRequest, StreamResponse
 
+from payments_sandbox.cluster.connection import MovableConnection
+from payments_sandbox.cluster.handler import OwnerHandler
 from payments_sandbox.core.settings import Settings
-from tests.support.shared import SharingServers, Way, sharing_servers
+from tests.support.shared import FRONT, SharingServers, Way, sharing_servers
 from tests.support.sockets import (
     RunningServer,
     connected,
@@ -174,3 +179,32 @@ def test_answers_are_those_of_one_process(
     through = answered(servers.front, SCRIPTS[script], number)
     assert through == answered(alone, SCRIPTS[script], number)
     assert through[0].startswith("HTTP/1.")
+
+
+def test_what_a_sibling_answers_is_passed_on_before_anybody_reads_it(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """A new connection begins with its owner alone, and a used one leaves before the parser."""
+    begun: list[int] = []
+    read: list[int] = []
+    begin, handle = MovableConnection.connection_made, OwnerHandler.__call__
+
+    def begins(self: MovableConnection, transport: BaseTransport) -> None:
+        begun.append(threading.get_ident())
+        begin(self, transport)
+
+    def handles(self: OwnerHandler, request: BaseRequest) -> Awaitable[StreamResponse]:
+        read.append(threading.get_ident())
+        return handle(self, request)
+
+    monkeypatch.setattr(MovableConnection, "connection_made", begins)
+    monkeypatch.setattr(OwnerHandler, "__call__", handles)
+    with sharing_servers(Way.PASSED, settings=SETTINGS) as servers:
+        for keys in ((THEIRS,), (FRONT, FRONT, THEIRS)):
+            with connected(servers.front.address) as wire:
+                for key in keys:
+                    wire.send(listed(key))
+                    assert wire.reply().status == 200
+    owner, front, _ = begun
+    assert begun == [owner, front, owner]
+    assert read == [owner, front, front, owner]

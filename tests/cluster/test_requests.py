@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from payments_sandbox.cluster.requests import behind
+from payments_sandbox.cluster.requests import behind, first_head
 
 REQUESTS = (
     b"GET / HTTP/1.1\r\nHost: a\r\n\r\n",
@@ -38,3 +38,20 @@ async def test_nothing_is_too_long(body: bytes) -> None:
     """A body that aiohttp would read in parts."""
     head = b"POST / HTTP/1.1\r\nHost: a\r\nContent-Length: %d\r\n\r\n" % len(body)
     assert behind(1, head + body + REQUESTS[0]) == REQUESTS[0]
+
+
+@pytest.mark.parametrize("request_", REQUESTS)
+async def test_the_head_of_the_first_request_is_known_once_it_is_there(request_: bytes) -> None:
+    """Whether its body is there or not, and whatever follows."""
+    start = request_.find(b"\r\n\r\n") + 4
+    for raw in (request_, request_[:start], request_ + REQUESTS[3], request_ + b"j\0nk"):
+        head = first_head(raw)
+        assert head is not None
+        assert (head.method.encode(), head.headers["Host"]) == (request_.split()[0], "a")
+    assert first_head(request_[: start - 1]) is None
+
+
+@pytest.mark.parametrize("raw", [b"", b"\r\n\r\n", b"j\0nk\r\n\r\n", b"\x16\x03\x01"])
+async def test_what_is_no_head_is_none(raw: bytes) -> None:
+    """It is for whoever reads it to say so."""
+    assert first_head(raw) is None

@@ -11,9 +11,9 @@ from payments_sandbox.exploration.exploration import (
     NOBODY_MOVES,
     CannotExploreError,
     Exploration,
+    ExplorationOptions,
     ExplorationResult,
     Flow,
-    Wishes,
     explore,
 )
 from payments_sandbox.exploration.failures import call_failures
@@ -140,7 +140,7 @@ def _give_back(api: httpx.Client, payment: str) -> None:
 
 def test_a_shop_that_verifies_and_remembers_is_not_fooled_by_webhooks() -> None:
     among = frozenset({"forged", "stale", "twice", "before_reply"})
-    result = explore(shop(), Wishes(depth=2, among=among))
+    result = explore(shop(), ExplorationOptions(depth=2, among=among))
 
     assert result.found == ()
     assert [str(each) for each in result.names] == [
@@ -155,7 +155,7 @@ def test_what_a_built_in_inbox_takes_is_not_the_clients_fault() -> None:
         world.control.create_webhook_endpoint("inbox:orders")
         return gives_up(api, world)
 
-    result = explore(flow_of(body), Wishes(among=frozenset({"forged", "stale"})))
+    result = explore(flow_of(body), ExplorationOptions(among=frozenset({"forged", "stale"})))
 
     assert [(each.verdict, each.is_met) for each in result.runs] == [
         (RunVerdict.SURVIVED, True)
@@ -163,7 +163,7 @@ def test_what_a_built_in_inbox_takes_is_not_the_clients_fault() -> None:
 
 
 def test_a_shop_that_takes_a_forgery_is_found() -> None:
-    result = explore(shop(verifies=False), Wishes(among=frozenset({"forged", "twice"})))
+    result = explore(shop(verifies=False), ExplorationOptions(among=frozenset({"forged", "twice"})))
 
     assert [each.verdict for each in result.runs] == [
         RunVerdict.ACCEPTED_FORGERY,
@@ -172,7 +172,9 @@ def test_a_shop_that_takes_a_forgery_is_found() -> None:
 
 
 def test_a_shop_that_does_not_remember_events_is_found() -> None:
-    result = explore(shop(remembers=False), Wishes(among=frozenset({"forged", "twice"})))
+    result = explore(
+        shop(remembers=False), ExplorationOptions(among=frozenset({"forged", "twice"}))
+    )
 
     assert [each.verdict for each in result.runs] == [
         RunVerdict.SURVIVED,
@@ -198,14 +200,14 @@ def test_a_planted_bug_is_found_and_its_scenario_repeats_it(
     body: Body, verdict: RunVerdict, failure: str
 ) -> None:
     flow = flow_of(body)
-    result = explore(flow, Wishes())
+    result = explore(flow, ExplorationOptions())
 
     [run] = [
         each
         for each in result.runs
         if each.verdict is verdict and each.planned.failures[0].id == failure
     ]
-    again = Exploration(Wishes())
+    again = Exploration(ExplorationOptions())
     again.begin(flow(None), flow(None))
 
     assert verdict in verdicts(result)
@@ -217,7 +219,7 @@ def test_a_planted_bug_is_found_and_its_scenario_repeats_it(
 def test_a_careful_client_survives_two_failures_or_says_that_it_has_not(
     told_by: str | None,
 ) -> None:
-    result = explore(flow_of(careful), Wishes(depth=2, told_by=told_by))
+    result = explore(flow_of(careful), ExplorationOptions(depth=2, told_by=told_by))
 
     assert result.found == ()
     assert {each.planned.depth for each in result.runs} == {1, 2}
@@ -231,14 +233,14 @@ def test_a_client_that_says_no_where_it_does_not_know_is_found_at_depth_two() ->
     def sure(api: httpx.Client, sandbox: Sandbox) -> int:
         return min(careful(api, sandbox), NOT_PAID)
 
-    result = explore(flow_of(sure), Wishes(depth=2))
+    result = explore(flow_of(sure), ExplorationOptions(depth=2))
 
     assert {each.verdict for each in result.found} == {RunVerdict.LOST_PAYMENT}
     assert {each.run.planned.depth for each in result.found} == {2}
 
 
 def test_second_failures_are_those_of_calls_that_come_after_the_first() -> None:
-    result = explore(flow_of(careful), Wishes(depth=2, told_by=f"exit {NOBODY_KNOWS}"))
+    result = explore(flow_of(careful), ExplorationOptions(depth=2, told_by=f"exit {NOBODY_KNOWS}"))
     seconds = {str(each.planned.injections[1].name) for each in result.runs[26:]}
 
     assert seconds == {"list_payments of cust_ada, 1st", "create_payment of cust_ada, 2nd"}
@@ -250,7 +252,7 @@ def test_second_failures_are_those_of_calls_that_come_after_the_first() -> None:
 
 
 def test_equal_flows_give_equal_results_in_whatever_order_runs_end() -> None:
-    flow, wishes = flow_of(pays_again), Wishes(depth=2)
+    flow, wishes = flow_of(pays_again), ExplorationOptions(depth=2)
     backwards = Exploration(wishes)
     backwards.begin(flow(None), flow(None))
     while batch := backwards.next_batch():
@@ -264,14 +266,16 @@ def test_equal_flows_give_equal_results_in_whatever_order_runs_end() -> None:
 
 def test_runs_for_which_there_is_no_time_are_left_and_named() -> None:
     times = iter([True] * 3)
-    result = explore(flow_of(gives_up), Wishes(), has_time=lambda: next(times, False))
+    result = explore(flow_of(gives_up), ExplorationOptions(), has_time=lambda: next(times, False))
 
     assert [len(result.runs), len(result.left)] == [3, 23]
     assert [each.is_repeatable for each in result.found] == [None]
 
 
 def test_only_the_failures_that_are_wanted_are_tried() -> None:
-    result = explore(flow_of(pays_again), Wishes(among=frozenset({"drop", "card_declined"})))
+    result = explore(
+        flow_of(pays_again), ExplorationOptions(among=frozenset({"drop", "card_declined"}))
+    )
 
     assert [each.planned.failures[0].id for each in result.runs] == [
         "drop_after_commit",
@@ -284,14 +288,14 @@ def test_a_flow_that_does_not_end_in_time_has_nothing_to_compare_with() -> None:
     ended = RunRecord(FlowEnd(-1, timed_out=True), ())
 
     with pytest.raises(CannotExploreError, match="it did not end in time"):
-        explore(lambda _: ended, Wishes())
+        explore(lambda _: ended, ExplorationOptions())
 
 
 def test_a_flow_whose_expectations_are_not_met_has_nothing_to_compare_with() -> None:
     world = WorldRecord((), (), {}, (), ("saw none",), frozenset())
 
     with pytest.raises(CannotExploreError, match="is not met without any failure: saw none"):
-        explore(lambda _: RunRecord(FlowEnd(0), (world,)), Wishes())
+        explore(lambda _: RunRecord(FlowEnd(0), (world,)), ExplorationOptions())
 
 
 def _fails(_api: httpx.Client, _world: Sandbox) -> int:
@@ -316,7 +320,7 @@ def _idles(_api: httpx.Client, _world: Sandbox) -> int:
 )
 def test_a_flow_that_has_nothing_to_compare_with_is_refused(body: Body, why: str) -> None:
     with pytest.raises(CannotExploreError, match=why):
-        explore(flow_of(body), Wishes())
+        explore(flow_of(body), ExplorationOptions())
 
 
 def _varying(make: Callable[[int], dict[str, object]]) -> Body:
@@ -331,7 +335,7 @@ def _varying(make: Callable[[int], dict[str, object]]) -> Body:
 
 def test_customers_that_are_made_up_in_each_run_are_not_told_apart() -> None:
     body = _varying(lambda run: order(customer=f"cust_{run}"))
-    result = explore(flow_of(body), Wishes(among=frozenset({"drop"})))
+    result = explore(flow_of(body), ExplorationOptions(among=frozenset({"drop"})))
 
     assert [str(each) for each in result.names] == ["create_payment, 1st"]
     assert [each[:41] for each in result.differences] == [
@@ -343,7 +347,7 @@ def test_customers_that_are_made_up_in_each_run_are_not_told_apart() -> None:
 
 def test_descriptions_that_are_made_up_are_told_and_do_no_harm() -> None:
     body = _varying(lambda run: order(text=f"Order {run}"))
-    result = explore(flow_of(body), Wishes(among=frozenset({"drop"})))
+    result = explore(flow_of(body), ExplorationOptions(among=frozenset({"drop"})))
 
     assert [each[:55] for each in result.differences] == [
         "Two runs without a failure have different descriptions:"
@@ -355,7 +359,7 @@ def test_amounts_that_are_made_up_cannot_be_compared() -> None:
     body = _varying(lambda run: order(amount=100 + run))
 
     with pytest.raises(CannotExploreError, match="move different amounts of money"):
-        explore(flow_of(body), Wishes())
+        explore(flow_of(body), ExplorationOptions())
 
 
 def test_calls_that_only_one_of_two_runs_makes_are_not_explored() -> None:
@@ -366,7 +370,7 @@ def test_calls_that_only_one_of_two_runs_makes_are_not_explored() -> None:
             read(api, "/payments")
         return OK if post(api, "/payments", order()) is not None else NOT_PAID
 
-    result = explore(flow_of(body), Wishes(among=frozenset({"drop"})))
+    result = explore(flow_of(body), ExplorationOptions(among=frozenset({"drop"})))
 
     assert [str(each) for each in result.names] == ["create_payment of cust_ada, 1st"]
     assert "calls: list_payments, 1st in one of them alone" in result.differences[0]
@@ -378,7 +382,7 @@ def test_what_a_world_has_seen_before_a_reset_counts() -> None:
         world.reset()
         return code
 
-    result = explore(flow_of(body), Wishes(among=frozenset({"drop_after_commit"})))
+    result = explore(flow_of(body), ExplorationOptions(among=frozenset({"drop_after_commit"})))
 
     assert verdicts(result) == {RunVerdict.DOUBLE_CHARGE}
 
@@ -397,7 +401,7 @@ def test_a_month_late_is_tried_where_the_clock_gets_there(
             world.clock.advance(f"{days}d")
         return OK
 
-    result = explore(flow_of(pays), Wishes(among=among))
+    result = explore(flow_of(pays), ExplorationOptions(among=among))
 
     tried = [each for each in result.runs if each.planned.failure_ids == "month_late"]
     assert [each.is_met for each in tried] == ([True] if days == 30 else [])
@@ -412,7 +416,7 @@ def test_what_is_tried_of_later_calls_does_not_hang_on_what_is_left_out() -> Non
         world.control.create_webhook_endpoint("inbox:x")
         return careful(api, world)
 
-    result = explore(flow_of(pays), Wishes(depth=2))
+    result = explore(flow_of(pays), ExplorationOptions(depth=2))
 
     of_lists = [each.planned.injections[1] for each in result.runs if each.planned.depth > 1]
     tried = {each.failure.id for each in of_lists if each.name.what == "list_payments"}

@@ -7,9 +7,9 @@ from typing import Any
 import httpx
 import pytest
 
-from payments_sandbox.cli.explore_reports import annotations
+from payments_sandbox.cli.exploration.reports import annotations
 from payments_sandbox.exploration.call_by_call import call_by_call
-from payments_sandbox.exploration.exploration import ExplorationResult, Wishes, explore
+from payments_sandbox.exploration.exploration import ExplorationOptions, ExplorationResult, explore
 from payments_sandbox.exploration.matrix import cells, legend, matrix
 from payments_sandbox.exploration.page import as_page
 from payments_sandbox.exploration.report import (
@@ -45,7 +45,9 @@ def result() -> ExplorationResult:
     """Of one client: three failures, and no time for the last."""
     among = frozenset({"drop", "card_declined", "malform_after_commit"})
     times = iter([True] * 3)
-    return explore(flow_of(pays_again), Wishes(among=among), has_time=lambda: next(times, False))
+    return explore(
+        flow_of(pays_again), ExplorationOptions(among=among), has_time=lambda: next(times, False)
+    )
 
 
 def test_the_text_tells_findings_call_by_call_the_worst_first(result: ExplorationResult) -> None:

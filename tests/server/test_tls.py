@@ -19,7 +19,7 @@ import pytest
 from payments_sandbox.core.settings import Settings, settings_from
 from payments_sandbox.core.tls_options import TlsChoice
 from payments_sandbox.rules.magic_cards import MAGIC_CARDS
-from payments_sandbox.server import tls_listener
+from payments_sandbox.server import first_bytes
 from payments_sandbox.server.certificates import make_certificates
 from payments_sandbox.server.factory import assemble
 from payments_sandbox.server.http_server import listening
@@ -215,7 +215,7 @@ def test_a_handshake_has_its_time(caplog: pytest.LogCaptureFixture) -> None:
 
 def test_a_silent_connection_has_its_time(monkeypatch: pytest.MonkeyPatch) -> None:
     """As long as an idle one is kept; it ends without a byte."""
-    monkeypatch.setattr(tls_listener, "KEEP_ALIVE", 0.05)
+    monkeypatch.setattr(first_bytes, "KEEP_ALIVE", 0.05)
     with running_server(TLS) as server, connected(server.address) as wire:
         assert wire.rest() == (b"", False)
 

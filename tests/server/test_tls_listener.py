@@ -11,7 +11,7 @@ import pytest
 
 from payments_sandbox.core.settings import settings_from
 from payments_sandbox.core.tls_options import TlsChoice
-from payments_sandbox.server import tls_listener
+from payments_sandbox.server import first_bytes
 from payments_sandbox.server.certificates import make_certificates
 from payments_sandbox.server.factory import assemble
 from payments_sandbox.server.http_server import HttpServer
@@ -115,7 +115,7 @@ async def test_who_has_left_before_he_is_let_in_harms_nobody(bound: OddListener)
 
 async def test_a_byte_that_is_not_there_after_all_is_waited_for(bound: OddListener) -> None:
     """The system may say that one can read, and be wrong."""
-    bound.of_connection.append(BlockingIOError())
+    bound.of_connection += [BlockingIOError(), BlockingIOError()]
     listener = listener_of(bound)
     assert (await answered(bound)).startswith(b"HTTP/1.1 200")
     listener.close()
@@ -123,7 +123,7 @@ async def test_a_byte_that_is_not_there_after_all_is_waited_for(bound: OddListen
 
 async def test_a_connection_that_breaks_before_its_first_byte_ends(bound: OddListener) -> None:
     """Without a line of log."""
-    bound.of_connection.append(ConnectionResetError())
+    bound.of_connection += [BlockingIOError(), ConnectionResetError()]
     listener = listener_of(bound)
     with pytest.raises(ConnectionResetError):  # what it had sent was not read
         await answered(bound)
@@ -134,7 +134,7 @@ async def test_without_room_it_tries_again(
     bound: OddListener, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The loop is told of it, as asyncio's own servers tell it."""
-    monkeypatch.setattr(tls_listener, "_AGAIN", 0)
+    monkeypatch.setattr(first_bytes, "_AGAIN", 0)
     told: list[object] = []
     asyncio.get_running_loop().set_exception_handler(lambda _, told_: told.append(told_))
     bound.failures.append(NO_ROOM)

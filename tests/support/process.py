@@ -23,6 +23,7 @@ from payments_sandbox.client.models import ReportModel
 from payments_sandbox.verification.report_text import Reports, WorldReport
 from tests.project.blocks import below, read_blocks
 from tests.project.tree import ROOT
+from tests.support.forked import CAN_FORK, ForkedCommand, ForkedPytest, can_be_forked
 from tests.support.sockets import RawReply, exchange, raw_request
 from tests.support.terminal import terminal
 from tests.support.values import LONGEST_WAIT, documented_create
@@ -79,16 +80,38 @@ def run(  # noqa: PLR0913 - what a command is run with, each by its name
         is_process = command is not COMMAND or arguments[:1] in {("serve",), ("run",), ("explore",)}
     if not is_process:
         return call(*arguments, cwd=cwd, extra=extra, given=given, columns=columns)
-    return subprocess.run(
-        [*command, *arguments],
+    timeout = EXPLORING if arguments[:1] == ("explore",) else LONGEST_WAIT
+    stdin = None if given is None else subprocess.PIPE
+    with started(arguments, command=command, cwd=cwd, extra=extra, stdin=stdin) as process:
+        output, errors = process.communicate(given, timeout)
+        return subprocess.CompletedProcess(arguments, process.returncode, output, errors)
+
+
+@contextmanager
+def started(  # noqa: PLR0913 - as `run`
+    arguments: Sequence[str],
+    *,
+    command: Sequence[str] = COMMAND,
+    cwd: Path = ROOT,
+    extra: Mapping[str, str] | None = None,
+    stdin: int | None = None,
+    process_group: int | None = None,
+) -> Iterator[subprocess.Popen[str]]:
+    """A process whose outputs are pipes, and which is gone when the block ends."""
+    is_forked = command is COMMAND and can_be_forked(extra or {})
+    make = ForkedCommand if is_forked else subprocess.Popen[str]
+    process = make(
+        list(arguments) if is_forked else [*command, *arguments],
         cwd=cwd,
         env=environment(**(extra or {})),
-        input=given,
-        capture_output=True,
+        stdin=stdin,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
         text=True,
-        timeout=EXPLORING if arguments[:1] == ("explore",) else LONGEST_WAIT,
-        check=False,
+        process_group=process_group,
     )
+    with ended_with_block(process):
+        yield process
 
 
 def call(
@@ -203,8 +226,8 @@ def serve_process(
     extra: Mapping[str, str] | None = None,
 ) -> Iterator[ServeProcess]:
     """A server on a free port, ready, and gone when the block ends."""
-    started = _started([*command, "serve", "--port", "0", *arguments], cwd, extra)
-    with started as process:
+    words = ("serve", "--port", "0", *arguments)
+    with started(words, command=command, cwd=cwd, extra=extra) as process:
         yield ServeProcess(process)
 
 
@@ -213,24 +236,8 @@ def running_command(
     *arguments: str, extra: Mapping[str, str] | None = None
 ) -> Iterator[RunningCommand]:
     """A command that goes on by itself, and gone when the block ends."""
-    with _started([*COMMAND, *arguments], ROOT, extra) as process:
+    with started(arguments, extra=extra) as process:
         yield RunningCommand(process)
-
-
-@contextmanager
-def _started(
-    command: Sequence[str], cwd: Path, extra: Mapping[str, str] | None
-) -> Iterator[subprocess.Popen[str]]:
-    process = subprocess.Popen(
-        command,
-        cwd=cwd,
-        env=environment(**(extra or {})),
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-    )
-    with ended_with_block(process):
-        yield process
 
 
 @contextmanager
@@ -310,15 +317,8 @@ def run_process(
     program: str, *options: str, extra: Mapping[str, str] | None = None
 ) -> Iterator[RunProcess]:
     """Run a Python program with a server of its own; it tells of itself first."""
-    with subprocess.Popen(
-        [*COMMAND, "run", *options, "--", *python(PRINT_PID_AND_URL + program)],
-        cwd=ROOT,
-        env=environment(**(extra or {})),
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-        process_group=0,
-    ) as process:
+    words = ("run", *options, "--", *python(PRINT_PID_AND_URL + program))
+    with started(words, extra=extra, process_group=0) as process:
         try:
             yield RunProcess(process)
         finally:
@@ -386,6 +386,24 @@ def documented_example(heading: str) -> list[str]:
     return without_ids(block.code).splitlines()
 
 
+def run_pytest(arguments: Sequence[str]) -> subprocess.CompletedProcess[str]:
+    """A session of pytest in this folder, which is forked."""
+    with (
+        ForkedPytest(
+            list(arguments),
+            cwd=Path.cwd(),
+            env=dict(os.environ),
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+        ) as process,
+        ended_with_block(process),
+    ):
+        output, errors = process.communicate(timeout=LONGEST_WAIT)
+    return subprocess.CompletedProcess(arguments, process.returncode, output, errors)
+
+
 PLUGIN_NAME: Final = "payments-sandbox"
 
 PYTEST_INI: Final = """
@@ -414,13 +432,30 @@ class Suite:
         self.pytester.makepyfile(code, **more)
 
     def run(self, *arguments: str) -> pytest.RunResult:
-        """Run all of it."""
-        loaded = [part for name in (PLUGIN_NAME, *self.plugins) for part in ("-p", name)]
-        return self.pytester.runpytest_subprocess(*loaded, *arguments)
+        """Run all of it, without an interpreter of its own."""
+        # pytest takes the plugin's name for that of a module, and warns that it is imported.
+        if not CAN_FORK or "asyncio" in self.plugins:
+            return self.run_by_itself(*arguments)
+        done = run_pytest(
+            [f"--basetemp={self.pytester.path / 'temporary'}", *self._words(arguments)]
+        )
+        print(done.stdout, done.stderr)  # noqa: T201 - it is shown where a test fails
+        output, errors = done.stdout.splitlines(), done.stderr.splitlines()
+        return pytest.RunResult(done.returncode, output, errors, duration=0.0)
+
+    def run_by_itself(self, *arguments: str) -> pytest.RunResult:
+        """Run all of it, by an interpreter that has imported nothing."""
+        return self.pytester.runpytest_subprocess(*self._words(arguments))
 
     def shown(self, *arguments: str) -> str:
         """What a run prints."""
         return self.run(*arguments).stdout.str()
+
+    def _words(self, arguments: Sequence[str]) -> Sequence[str]:
+        return [
+            *(part for name in (PLUGIN_NAME, *self.plugins) for part in ("-p", name)),
+            *arguments,
+        ]
 
 
 SHOP_MODULE: Final = """

@@ -94,7 +94,7 @@ def running_server(
 
     thread = threading.Thread(target=run, daemon=True)
     thread.start()
-    assert ready.wait(10), "the sandbox did not start"
+    assert ready.wait(LONGEST_WAIT), "the sandbox did not start"
     at, loop, stop = shared["at"], shared["loop"], shared["stop"]
     assert isinstance(at, ListeningAt)
     assert isinstance(loop, asyncio.AbstractEventLoop)
@@ -103,7 +103,7 @@ def running_server(
         yield RunningServer(at, sandbox)
     finally:
         loop.call_soon_threadsafe(stop.set)
-        thread.join(10)
+        thread.join(LONGEST_WAIT)
         assert not thread.is_alive(), "the sandbox did not stop"
 
 
@@ -295,14 +295,23 @@ def raw_create(card: str) -> bytes:
 @contextmanager
 def held_create(address: str, headers: Mapping[str, str | None] | None = None) -> Iterator[str]:
     """A create that is held, as long as the block lasts; gives its id."""
-    active = json.dumps([HOLD]).encode()
-    exchange(address, raw_request("PUT", "/_sandbox/scenarios/active", headers, active))
+    for active in ([], [HOLD]):  # one that has held a call before would go on where it is
+        body = json.dumps(active).encode()
+        put = exchange(address, raw_request("PUT", "/_sandbox/scenarios/active", headers, body))
+        assert put.status == 200, put.body
+    # That of an earlier client may still be there, who has left and was not missed yet.
+    before = _held(address, headers)
     with connected(address) as wire:
         wire.send(raw_create("4111111111111111"))
-        found: list[dict[str, Any]] = []
-        while not found:
-            found = exchange(address, raw_request("GET", "/_sandbox/held", headers)).json["data"]
-        yield str(found[-1]["id"])
+        while not (new := _held(address, headers) - before):
+            assert wire.is_silent_for(0), wire.reply()
+        yield new.pop()
+
+
+def _held(address: str, headers: Mapping[str, str | None] | None) -> set[str]:
+    """The ids of the calls that are held."""
+    page = exchange(address, raw_request("GET", "/_sandbox/held", headers)).json
+    return {each["id"] for each in page["data"]}
 
 
 RATE_LIMIT_HEADERS = ("x-ratelimit-limit", "x-ratelimit-remaining", "x-ratelimit-reset")
@@ -392,7 +401,7 @@ def pay(world: Sandbox, status: int = 201, **changes: object) -> dict[str, Any]:
     """The reply to the documented create, with changes to its body; it must have the status."""
     url = f"{world.base_url}/payments"
     body = documented_create(**changes)
-    reply = requests.post(url, json=body, headers=world.headers, timeout=10)
+    reply = requests.post(url, json=body, headers=world.headers, timeout=LONGEST_WAIT)
     assert reply.status_code == status, reply.text
     found: dict[str, Any] = reply.json()
     return found

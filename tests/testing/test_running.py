@@ -9,6 +9,7 @@ import subprocess
 import sys
 import threading
 import time
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Final, NoReturn
 
@@ -24,9 +25,10 @@ from payments_sandbox.testing import (
     RunningSandbox,
     Unreachable,
     running_sandbox,
+    running_server,
 )
 from tests.support.sockets import pay
-from tests.support.values import KEY
+from tests.support.values import KEY, LONGEST_WAIT
 
 DESCRIPTORS: Final = Path("/proc/self/fd")
 
@@ -191,6 +193,39 @@ def test_a_server_that_was_stopped_is_stopped_again_without_a_word() -> None:
         server.stop()
         with pytest.raises(Unreachable, match="no answer from"):
             world.control.retrieve_world()
+
+
+def test_what_the_server_raises_is_raised_where_it_was_asked(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Its handler answers whatever happens; what it does not is a bug that somebody should see."""
+
+    async def fail(_: object) -> NoReturn:
+        raise ZeroDivisionError
+
+    with running_sandbox() as server:
+        monkeypatch.setattr(server, "_handler", fail)
+        with pytest.raises(ZeroDivisionError):
+            server.new_world()
+
+
+def test_who_waits_for_a_server_that_stops_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
+    """However long it has waited."""
+    asked = threading.Event()
+
+    async def hang(_: object) -> NoReturn:
+        asked.set()
+        await asyncio.Event().wait()
+        raise AssertionError
+
+    monkeypatch.setattr(running_server, "LOOK_AGAIN", 0.001)
+    with ThreadPoolExecutor(1) as pool, running_sandbox() as server:
+        monkeypatch.setattr(server, "_handler", hang)
+        waiting = pool.submit(server.new_world)
+        assert asked.wait(LONGEST_WAIT)
+        server.stop()
+        with pytest.raises(Unreachable, match="no answer from"):
+            waiting.result()
 
 
 def test_waits_of_the_server_end_while_a_test_has_stopped_time(

@@ -4,15 +4,19 @@ import asyncio
 import os
 import threading
 from collections import UserDict
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, MutableMapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
+from functools import partial
 from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
+from typing import Any
 
 import pytest
 from aiohttp import web
+from fastapi import FastAPI
 from pytest_aiohttp import AiohttpServer
+from starlette.types import ASGIApp
 
 from payments_sandbox.client.blocked_ports import blocked_ports
 from payments_sandbox.client.messages import HttpRequest, control_request
@@ -129,6 +133,92 @@ async def test_an_async_handler_that_awaits_the_client_is_refused(
         await control.advance_clock(by="1h")
     assert len(refusals) == 1
     assert BLOCKED in refusals[0]
+
+
+def shop_of(told: list[str], world: Sandbox) -> FastAPI:
+    """An app whose plain handler, in a thread of the pool, has nothing of its request."""
+    shop = FastAPI()
+
+    @shop.post("/", status_code=204)
+    def hear() -> None:
+        try:
+            world.clock.advance("1h")
+        except ControlApiError as error:
+            told.append(str(error))
+
+    return shop
+
+
+async def serve(app: ASGIApp, request: web.Request) -> web.Response:
+    """Answer a request by an ASGI app, as its server does."""
+    status = 0
+    url = request.url
+    scope: dict[str, object] = {
+        "type": "http",
+        "asgi": {"version": "3.0"},
+        "method": request.method,
+        "path": url.path,
+        "query_string": b"",
+        "headers": [],
+        "server": (url.host, url.port),
+    }
+
+    async def receive() -> MutableMapping[str, object]:
+        return {"type": "http.request", "body": await request.read()}
+
+    async def send(message: MutableMapping[str, Any]) -> None:
+        nonlocal status
+        status = message.get("status", status)
+
+    await app(scope, receive, send)
+    return web.Response(status=status)
+
+
+async def test_a_plain_handler_of_fastapi_that_moves_the_clock_is_refused(
+    world: Sandbox, aiohttp_server: AiohttpServer
+) -> None:
+    """While the loop of its server goes on, and nothing on the thread's stack is of the request."""
+    told: list[str] = []
+    app = web.Application()
+    app.router.add_post("/", partial(serve, shop_of(told, world)))
+    receiving = await aiohttp_server(app)
+    async with world.async_client() as control:
+        await control.create_webhook_endpoint(str(receiving.make_url("/")))
+        await control.create_event("payment.completed")
+        await control.verify(
+            expect=[{"webhook": "payment.completed", "acknowledged": True}], within="60s"
+        )
+    assert len(told) == 1
+    assert BLOCKED in told[0]
+
+
+async def test_an_async_handler_that_moves_the_clock_in_a_thread_is_refused(
+    world: Sandbox, aiohttp_server: AiohttpServer
+) -> None:
+    """The handler itself waits for the thread, so its request waits for it, too."""
+    told: list[str] = []
+
+    def advance() -> None:
+        try:
+            world.clock.advance("1h")
+        except ControlApiError as error:
+            told.append(str(error))
+
+    async def receive(_request: web.Request) -> web.Response:
+        await asyncio.to_thread(advance)
+        return web.Response()
+
+    app = web.Application()
+    app.router.add_post("/", receive)
+    receiving = await aiohttp_server(app)
+    async with world.async_client() as control:
+        await control.create_webhook_endpoint(str(receiving.make_url("/")))
+        await control.create_event("payment.completed")
+        await control.verify(
+            expect=[{"webhook": "payment.completed", "acknowledged": True}], within="60s"
+        )
+    assert len(told) == 1
+    assert BLOCKED in told[0]
 
 
 ADVANCE = HttpRequest("POST", "/_sandbox/clock/advance")

@@ -28,13 +28,13 @@ _KEPT: Final = 64 * 1024
 """Bytes of each stream whose end is kept."""
 
 _LAST_WORDS: Final = 0.5
-"""Seconds that are waited for the end of streams whose processes were ended."""
+"""Seconds to wait for streams to end once their processes were ended."""
 
 Streams = tuple[int | None, int | None, int | None]
-"""The descriptors of stdin, stdout and stderr; None is our own."""
+"""The descriptors of stdin, stdout and stderr; None inherits ours."""
 
 _ENDS: Final = frozenset({"SIGTERM", "SIGHUP"})
-"""Signals that are meant to end a command, by their names: Windows has not all of them."""
+"""Names of the signals that are meant to end a command; Windows lacks some of them."""
 
 
 class NotStartedError(Exception):
@@ -71,7 +71,7 @@ class Output:
 
     @contextlib.asynccontextmanager
     async def pipes(self) -> AsyncIterator[Streams]:
-        """The streams of a process that is started in the block; what it prints is read on."""
+        """Give the streams for a process that is started in the block, and read what it prints."""
         writers: list[int] = []
         for tail in self._tails:
             read, write = os.pipe()
@@ -84,7 +84,7 @@ class Output:
                 os.close(write)
 
     async def end(self) -> None:
-        """Read what is left; who has left the group may hold the streams open for ever."""
+        """Read what is left, for a moment: a process outside the group may keep them open."""
         _, pending = await asyncio.wait(self._reading, timeout=_LAST_WORDS)
         for each in pending:
             each.cancel()
@@ -116,7 +116,7 @@ class Command:
         self.has_ended = False
 
     async def ended(self) -> int:
-        """Wait for it; its exit code, or 128 and the number of the signal that ended it."""
+        """Wait for its end; return its exit code, or 128 plus the number of the signal."""
         line = await self._lines.readline()
         self.has_ended = True
         if self._deadline is not None:
@@ -141,7 +141,7 @@ class Command:
             self.kill()
 
     def kill(self) -> None:
-        """End all of the group at once."""
+        """Kill the whole group."""
         self._send(signal.SIGKILL)
 
     def _send(self, number: int) -> None:
@@ -150,7 +150,7 @@ class Command:
 
 
 def environment_of(facts: Mapping[str, object]) -> dict[str, str]:
-    """Our environment, and where a server is, by what it says of itself."""
+    """Make the environment of a command: ours, and the variables that say where the server is."""
     names = ("base_url", "api_key", "webhook_secret", "sandbox_url")
     token = facts.get("control_token")
     given = sandbox_variables(
@@ -214,7 +214,7 @@ async def running(
 
 @contextlib.asynccontextmanager
 async def _ours() -> AsyncIterator[Streams]:
-    """A command has the streams that we have."""
+    """Let a command inherit our streams."""
     yield None, None, None
 
 

@@ -1,4 +1,4 @@
-"""Owns `serve --cluster`: how a server is put together that is a node."""
+"""Owns `serve --cluster`: how a server that is a node is put together."""
 
 import argparse
 import contextlib

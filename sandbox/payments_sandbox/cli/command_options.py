@@ -14,12 +14,12 @@ _NOT_FOR_THE_USER: Final = {
     "host": "127.0.0.1", "port": 0, "control_token": None, "allow_hosts": [], "coverage": False,
     "watch": False, "tls": None, "tls_faults": [], "unix": None,
 }  # fmt: skip
-"""Of a server that is made for one run of the command: it has a port of its own, on loopback."""
+"""Settings that a user cannot choose for the server of one run: it has a free port on loopback."""
 
 
-def add_command_words(parser: argparse.ArgumentParser) -> None:
-    """Take the words that are no options and stand before `--`, to be refused by name."""
-    parser.add_argument("astray", nargs="*", help=argparse.SUPPRESS)
+def add_command_words(options: CommandOptions) -> None:
+    """Accept words before `--` that are no options, so that they can be refused by name."""
+    options.parser.add_argument("astray", nargs="*", help=argparse.SUPPRESS)
 
 
 def check_command(arguments: argparse.Namespace, usage: str, usual: str) -> None:
@@ -37,7 +37,7 @@ def check_command(arguments: argparse.Namespace, usage: str, usual: str) -> None
 
 
 def has_process_groups() -> bool:
-    """Whether a command and all that it has started can be ended as one; Windows cannot."""
+    """Whether the system can end a command together with all that it started; Windows cannot."""
     return hasattr(os, "killpg")
 
 
@@ -57,7 +57,7 @@ def check_process_groups(name: str) -> None:
 
 
 def add_timeout(options: CommandOptions) -> None:
-    """Add how long a run of the command may take."""
+    """Add the option that limits how long a run of the command may take."""
     options.value(
         "--timeout", "how long the command may take (default: 30s)",
         metavar="DURATION", default=_USUAL_TIMEOUT, read=time_limit,
@@ -65,7 +65,7 @@ def add_timeout(options: CommandOptions) -> None:
 
 
 def add_sign_and_seed(options: CommandOptions) -> None:
-    """Add the sign of a command that cannot tell, and the seed: equal ones give equal runs."""
+    """Add `--told-by`, and `--seed`, by which equal runs can be made again."""
     options.value(
         "--told-by",
         "how the command says that money may have moved: `exit N`, or words that it prints",
@@ -77,15 +77,12 @@ def add_sign_and_seed(options: CommandOptions) -> None:
     )  # fmt: skip
 
 
-def add_settings_of_runs(
-    parser: argparse.ArgumentParser, options: CommandOptions, *, without: frozenset[str]
-) -> None:
+def add_settings_of_runs(options: CommandOptions, *, without: frozenset[str]) -> None:
     """Add the settings of the servers that runs have, each run one of its own.
 
     Args:
-        parser: of the command.
         options: where to.
         without: settings that the command says otherwise.
     """
     add_settings(options, port=0, without=without | _NOT_FOR_THE_USER.keys())
-    parser.set_defaults(**_NOT_FOR_THE_USER)
+    options.parser.set_defaults(**_NOT_FOR_THE_USER)

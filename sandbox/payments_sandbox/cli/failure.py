@@ -5,7 +5,7 @@ from typing import Final
 FAILED: Final = 1
 MISTAKEN: Final = 2
 INTERRUPTED: Final = 130
-"""The exit code of what Ctrl-C has ended, as shells have it."""
+"""The exit code of a command that Ctrl-C has ended, as in shells."""
 
 
 class CommandFailedError(Exception):

@@ -29,11 +29,11 @@ OF_ATTEMPTS: Final = {
     "failed": "given up",
     "disabled": "the endpoint is disabled, or gone",
 }
-"""What has come of an attempt, by what it has left its delivery as."""
+"""The outcome of an attempt in words, by the status of its delivery."""
 
 
 def sum_up(what: str, printed: Mapping[str, int]) -> None:
-    """Say at a terminal how much was printed until now, where somebody has had enough."""
+    """Print on a terminal how much was printed, once the user has stopped it."""
     if (width := width_of(sys.stderr)) is not None:
         from textwrap import fill
 
@@ -86,7 +86,7 @@ class _ResumedStream:
         self.was_connected = False
 
     def messages(self) -> "Iterator[StreamMessage]":
-        """Yield what follows the last message; all that the journal has of another world."""
+        """Yield what follows the last message; of another world, its whole journal first."""
         found = self._client.retrieve_world()
         world = found["created_at"], found["seed"]
         if self._world not in (None, world):

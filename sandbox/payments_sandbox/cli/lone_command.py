@@ -31,7 +31,7 @@ class LoneCommand:
         return code
 
     def forward(self, number: int) -> None:
-        """Take no notice of a signal: the command has had it as well, and it is its to heed."""
+        """Ignore a signal: the command has received it, too."""
 
     def kill(self) -> None:
         """End it at once."""

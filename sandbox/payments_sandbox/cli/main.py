@@ -9,7 +9,7 @@ from typing import Final
 
 from payments_sandbox import __version__
 from payments_sandbox.cli.failure import FAILED, INTERRUPTED, CommandFailedError
-from payments_sandbox.cli.options import CommandOptions, Commands
+from payments_sandbox.cli.options import CommandOptions, Commands, variables_of
 from payments_sandbox.cli.terminal.standard_streams import (
     drop_unwritten,
     prepare_streams,
@@ -45,10 +45,10 @@ COMMANDS: Final = (
 """Each is a module of `cli/commands`; only the one that is called is imported, since each costs."""
 
 _RUNNING: Final = frozenset({"run", "explore", "prove"})
-"""Those that run a command, whose words are behind `--`."""
+"""Commands of ours that run a command of the user's, given behind `--`."""
 
 _TLS: Final = re.compile(r"--?(tls|ssl|https|cert|key-?file|private-key)")
-"""How options begin that say with which certificate a server speaks TLS."""
+"""How other programs name the options about TLS."""
 
 EXAMPLES: Final = """\
 examples:
@@ -143,7 +143,7 @@ def _refuse(word: str, options: CommandOptions) -> None:
 
 
 def _hint(name: str, known: Sequence[str]) -> str:
-    """What somebody may have meant, by an option of another program perhaps."""
+    """Suggest an option for one that there is not."""
     if _TLS.match(name):
         return "the server speaks plain HTTP; https needs a proxy that ends TLS before it."
     if not name.startswith("--"):  # one letter
@@ -155,7 +155,7 @@ def _hint(name: str, known: Sequence[str]) -> str:
 
 
 def _parted(given: Sequence[str]) -> tuple[Sequence[str], Sequence[str]]:
-    """Our own words, and those of a command that is run: argparse would read those too."""
+    """Split the arguments at `--`: ours, and the words of a command to run."""
     if not given or given[0] not in _RUNNING or "--" not in given:
         return given, ()
     at = given.index("--")
@@ -163,13 +163,10 @@ def _parted(given: Sequence[str]) -> tuple[Sequence[str], Sequence[str]]:
 
 
 def _variables() -> set[str]:
-    """The environment's names of all options: those of another command are no mistake."""
+    """The names of all options in the environment: those of other commands are no mistake."""
     commands = argparse.ArgumentParser().add_subparsers()
     _add(commands, COMMANDS)
-    found: list[CommandOptions] = [
-        parser.get_default("options") for parser in commands.choices.values()
-    ]
-    return {name for options in found for name in options.variables}
+    return set(variables_of(commands))
 
 
 def _unknown(word: str) -> str | None:

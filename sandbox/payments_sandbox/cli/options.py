@@ -4,7 +4,7 @@ import argparse
 import os
 import re
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Final, NoReturn
 
 from payments_sandbox.cli.terminal.standard_streams import try_to_print
@@ -15,7 +15,7 @@ _TRUE: Final = frozenset({"1", "true", "yes", "on"})
 _FALSE: Final = frozenset({"", "0", "false", "no", "off"})
 
 _TYPO: Final = 0.75
-"""How like an option a variable is that was meant for it: `PROT` is, `FOO_TEAM` is not."""
+"""How similar a variable has to be to count as a misspelt option: `PROT` is, `FOO_TEAM` is not."""
 
 _SERVICE_LINK: Final = re.compile(
     PREFIX + r"(\w+_)?(SERVICE_HOST|SERVICE_PORT(_\w+)?|PORT_[0-9]+_(TCP|UDP|SCTP)(_\w+)?|ENV_\w+)"
@@ -36,43 +36,83 @@ def add_command(  # noqa: PLR0913 - the parts of a command, each by its name
     usage: str,
     does: str,
     text: str,
+    run: Callable[[argparse.Namespace], int],
     epilog: str | None = None,
-    is_group: bool = False,
-) -> tuple[argparse.ArgumentParser, "CommandOptions"]:
-    """Add a command, or a command of a command.
+) -> "CommandOptions":
+    """Add a command.
 
     Args:
-        commands: where to.
+        commands: where to: the command line, or a group.
         name: the command.
-        usage: what follows the program's name.
+        usage: what follows its name.
         does: one line, for the list of commands.
         text: what `--help` says first.
-        epilog: what it says last.
-        is_group: whether it has commands of its own, and prints nothing itself.
+        run: does it, and returns the exit code.
+        epilog: what `--help` says last.
     """
-    parser = commands.add_parser(
+    parser = _add_parser(commands, name, usage=usage, does=does, text=text)
+    parser.epilog = epilog
+    parser.set_defaults(run=run)
+    options = CommandOptions(parser)
+    options.flag("--no-color", "print no colours (so does NO_COLOR=1)")
+    return options
+
+
+def add_group(
+    commands: "Commands[argparse.ArgumentParser]", name: str, *, usage: str, does: str, text: str
+) -> "Commands[argparse.ArgumentParser]":
+    """Add a command that has commands of its own, and does nothing itself.
+
+    Returns:
+        Where its commands are added; the arguments are those of `add_command`.
+    """
+    parser = _add_parser(commands, name, usage=usage, does=does, text=text)
+    return parser.add_subparsers(
+        title="commands", metavar="COMMAND", required=True, prog=_prog(commands, name)
+    )
+
+
+def _add_parser(
+    commands: "Commands[argparse.ArgumentParser]", name: str, *, usage: str, does: str, text: str
+) -> argparse.ArgumentParser:
+    return commands.add_parser(
         name,
         help=does,
-        usage=f"payments-sandbox {usage}",
+        usage=f"{_prog(commands, name)} {usage}".rstrip(),
         description=text,
-        epilog=epilog,
         formatter_class=argparse.RawDescriptionHelpFormatter,
         allow_abbrev=False,
     )
-    options = CommandOptions(parser)
-    if not is_group:
-        options.flag("--no-color", "print no colours (so does NO_COLOR=1)")
-    return parser, options
+
+
+def _prog(commands: "Commands[argparse.ArgumentParser]", name: str) -> str:
+    """What is typed to call a command."""
+    return f"{commands._prog_prefix} {name}"  # noqa: SLF001 - argparse has no public name for it
+
+
+def variables_of(commands: "Commands[argparse.ArgumentParser]") -> Iterator[str]:
+    """The names that options of commands have in the environment, those in groups included."""
+    for parser in commands.choices.values():
+        options: CommandOptions | None = parser.get_default("options")
+        yield from () if options is None else options.variables
+        for action in parser._actions:  # noqa: SLF001 - as above
+            if isinstance(action, Commands):
+                yield from variables_of(action)
 
 
 class CommandOptions:
     """Adds options to a parser; the command line wins over the environment.
 
     A list in the environment is separated by commas, and the command line adds to it.
+
+    Attributes:
+        parser: takes the arguments that are no options.
+        names: of the options that were added.
+        variables: what they are called in the environment.
     """
 
     def __init__(self, parser: argparse.ArgumentParser) -> None:
-        self._parser = parser
+        self.parser = parser
         self._problems: list[str] = []
         self.names = ["--help"]
         self.variables: set[str] = set()
@@ -98,15 +138,15 @@ class CommandOptions:
             else:
                 strangers.append(name)
         if problems:
-            self._parser.error(problems[0])
+            self.parser.error(problems[0])
         for name in strangers:
             try_to_print(
-                f"{self._parser.prog}: warning: {name} is no option, and is ignored.", sys.stderr
+                f"{self.parser.prog}: warning: {name} is no option, and is ignored.", sys.stderr
             )
 
     def refuse(self, option: str, problem: str) -> NoReturn:
         """Exit with 2: an option does not go with the others."""
-        self._parser.error(f"argument {option}: {problem}")
+        self.parser.error(f"argument {option}: {problem}")
 
     def value(  # noqa: PLR0913 - the parts of an option, each by its name
         self,
@@ -131,7 +171,7 @@ class CommandOptions:
             field: the attribute that has the value, if it is not called as the option.
         """
         given = self._given(option)
-        self._parser.add_argument(
+        self.parser.add_argument(
             *([] if short is None else [short]),
             option,
             dest=field or _field(option),
@@ -157,7 +197,7 @@ class CommandOptions:
         """
         given = self._given(option) or ""
         parts = [part.strip() for part in given.split(separator) if part.strip()]
-        self._parser.add_argument(
+        self.parser.add_argument(
             option,
             dest=field or _field(option),
             action="append",
@@ -174,7 +214,7 @@ class CommandOptions:
         given = (self._given(option) or "").lower()
         if given not in _TRUE | _FALSE:
             self._problems.append(f"{_variable(option)}: expected 1 or 0, true or false")
-        self._parser.add_argument(
+        self.parser.add_argument(
             *([] if short is None else [short]),
             option,
             dest=field or _field(option),
@@ -207,7 +247,7 @@ class CommandOptions:
         default = bare if given in _TRUE else None
         if given not in _TRUE | _FALSE:
             default = self._read(option, read, given)
-        self._parser.add_argument(
+        self.parser.add_argument(
             option,
             dest=_field(option),
             nargs="?",
@@ -233,7 +273,7 @@ class CommandOptions:
         return self._read(option, read, given)
 
     def _given(self, option: str) -> str | None:
-        """What the environment says; a service's address is the platform's word, and not for us."""
+        """The option's value in the environment, unless Kubernetes or Docker has set it."""
         self.names.append(option)
         self.variables.add(name := _variable(option))
         given = os.environ.get(name)
@@ -248,7 +288,7 @@ class CommandOptions:
 
 
 def argument(read: Callable[[str], object]) -> Callable[[str], object]:
-    """Let argparse say what a reader's ValueError says, and not that a value is invalid."""
+    """Make a reader into a type of argparse that passes on the text of its ValueError."""
 
     def parse(text: str) -> object:
         try:
@@ -264,7 +304,7 @@ def _field(option: str) -> str:
 
 
 def webhook_url(text: str) -> str:
-    """Read where webhooks go; whether the internet is open is another option's to say."""
+    """Read the url of a webhook endpoint; `--public-webhooks` is checked later."""
     from payments_sandbox.webhooks.target_policy import why_blocked  # few name one
 
     if problem := why_blocked(text, public=True):

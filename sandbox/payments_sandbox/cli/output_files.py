@@ -18,7 +18,7 @@ def write_whole(file: Path, text: str) -> None:
     Raises:
         UnwritableError: the system refuses.
     """
-    with _refusals_told(file), replaced(file) as written:
+    with _system_refusals(file), replaced(file) as written:
         written.write(text.encode())
 
 
@@ -30,13 +30,13 @@ def forget(*files: Path | None) -> None:
     """
     for file in files:
         if file is not None:
-            with _refusals_told(file):
+            with _system_refusals(file):
                 check_writable(file)
                 remove_file(file)
 
 
 @contextmanager
-def _refusals_told(file: Path) -> Iterator[None]:
+def _system_refusals(file: Path) -> Iterator[None]:
     try:
         yield
     except OSError as error:

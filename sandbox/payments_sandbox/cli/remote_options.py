@@ -7,7 +7,7 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING, Final
 
 from payments_sandbox.cli.failure import CommandFailedError
-from payments_sandbox.cli.options import CommandOptions, Commands, add_command, refuse
+from payments_sandbox.cli.options import CommandOptions, refuse
 from payments_sandbox.core.ids import API_KEY, DEFAULT_API_KEY
 from payments_sandbox.core.option_values import (
     LAST_PORT,
@@ -27,7 +27,9 @@ DEFAULT_URL: Final = f"http://{_HOST}:{_PORT}"
 TIMEOUT: Final = 30.0
 """Seconds of silence after which a server counts as gone."""
 
-EPILOG: Final = "Every option can come from the environment: --api-key is PAYMENTS_SANDBOX_API_KEY."
+_EPILOG: Final = (
+    "Every option can come from the environment: --api-key is PAYMENTS_SANDBOX_API_KEY."
+)
 
 _EXPECTED_KEY: Final = f"expected a key of the sandbox, such as {DEFAULT_API_KEY}"
 _FALLBACK: Final = "PAYMENTS_API_KEY"
@@ -37,30 +39,9 @@ _HINTS: Final = {
 }
 
 
-def add_remote_command(
-    commands: "Commands[argparse.ArgumentParser]", name: str, *, usage: str, does: str, text: str
-) -> tuple[argparse.ArgumentParser, CommandOptions]:
-    """Add a command that asks a running server.
-
-    Args:
-        commands: where to.
-        name: the command.
-        usage: what may follow its name.
-        does: one line, for the list of commands.
-        text: what `--help` says first.
-    """
-    return add_command(
-        commands,
-        name,
-        usage=f"{name} {usage}",
-        does=does,
-        text=text,
-        epilog=EPILOG,
-    )
-
-
 def add_remote_options(options: CommandOptions) -> None:
     """Add the options that say which server and whose world."""
+    options.parser.epilog = _EPILOG
     add_url_option(options)
     options.value(
         "--api-key",
@@ -90,13 +71,13 @@ def add_url_option(options: CommandOptions) -> None:
 
 
 def _url(host: str, port: object) -> str:
-    """Where a client on this machine finds what listens there: a wildcard is no address."""
+    """The url at which a client on this machine reaches a host, which may be a wildcard."""
     reachable = {"0.0.0.0": _HOST, "::": "::1"}.get(host, host)  # noqa: S104 - read, not bound to
     return f"http://[{reachable}]:{port}" if ":" in reachable else f"http://{reachable}:{port}"
 
 
 def api_key(text: str) -> str:
-    """Read a key of the sandbox; any other is perhaps a real one, and is sent nowhere."""
+    """Read a key of the sandbox; any other may be a real one, and must not be sent."""
     if not API_KEY.fullmatch(text):
         raise ValueError(_EXPECTED_KEY)
     return text
@@ -121,12 +102,12 @@ def control_client(
     if not API_KEY.fullmatch(key):
         refuse(arguments, "--api-key", f"{_EXPECTED_KEY}; {_FALLBACK} has another")
     client = SandboxClient(arguments.url, key, token=arguments.control_token, timeout=timeout)
-    with client, failures_told(client.url):
+    with client, client_failures(client.url):
         yield client
 
 
 @contextmanager
-def failures_told(url: str) -> Iterator[None]:
+def client_failures(url: str) -> Iterator[None]:
     """Raise what a client raises as the failure of the command.
 
     Args:

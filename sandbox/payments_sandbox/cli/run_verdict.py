@@ -32,7 +32,7 @@ def final_report(client: "SandboxClient", *, is_strict: bool) -> WorldReport:
 
 
 def world_reports(kept: "Sequence[KeptReport]", *, is_strict: bool) -> Reports:
-    """The reports of a server in this process, as readers are told of them."""
+    """Make the reports of a server in this process ready to be printed."""
     return [
         WorldReport(
             each.config.api_key,

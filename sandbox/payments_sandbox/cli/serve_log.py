@@ -15,6 +15,7 @@ from payments_sandbox.cli.terminal.columns import in_words, print_facts
 from payments_sandbox.cli.terminal.screen import screen_of, width_of
 from payments_sandbox.cli.terminal.standard_streams import try_to_print
 from payments_sandbox.core.colours import NAME, QUIET, STRONG
+from payments_sandbox.server.metrics import Metrics
 from payments_sandbox.server.request_log import RequestLog
 from payments_sandbox.server.server_totals import EVENTS, ServerTotals
 
@@ -46,11 +47,11 @@ def make_log(arguments: argparse.Namespace, stream: TextIO) -> RequestLog:
 
 
 def announced(arguments: argparse.Namespace, facts: Facts) -> str:
-    """What a server says of itself, for who reads it on a terminal."""
+    """The facts about a server, for a terminal."""
     screen = screen_of(arguments)
     token, page = facts.get("control_token"), f"{facts['sandbox_url']}/"
     faults = cast("Mapping[str, str]", facts.get("tls_faults", {}))
-    told = (
+    shown = (
         ("base URL", facts["base_url"], ""),
         ("API key", facts["api_key"], "  (any sk_test_… key gets a world of its own)"),
         ("webhook secret", facts["webhook_secret"], ""),
@@ -63,7 +64,7 @@ def announced(arguments: argparse.Namespace, facts: Facts) -> str:
     )
     lines = [
         f"  {screen.paint(f'{name:<14}', QUIET)}  {screen.paint(str(fact), NAME)}{besides}"
-        for name, fact, besides in told
+        for name, fact, besides in shown
         if fact is not None
     ]
     ready = screen.paint(f"payments-sandbox {facts['version']} is ready.", STRONG)
@@ -93,18 +94,23 @@ class Summary(NamedTuple):
     worlds_gone: int
 
 
-def summary_of(log: RequestLog, totals: ServerTotals) -> Summary:
-    """What a server has done that stops."""
+def summary_of(metrics: Metrics, totals: ServerTotals) -> Summary:
+    """Sum up what a server has done."""
     counts = totals.counts()
     events = counts.pop(EVENTS, 0)
-    requests = {str(outcome): count for outcome, count in log.answers.items()}
     return Summary(
-        requests, log.turned_away, counts, events, log.attempts, totals.worlds, totals.worlds_gone
+        metrics.answers(),
+        metrics.turned_away,
+        counts,
+        events,
+        metrics.attempts_by_delivery(),
+        totals.worlds,
+        totals.worlds_gone,
     )
 
 
 def joined(summaries: Iterable[Summary]) -> Summary:
-    """What several processes have done together."""
+    """Add up what several processes have done."""
     columns = zip(*summaries, strict=True)
     return Summary(*(_sum(column) for column in columns))
 
@@ -116,7 +122,7 @@ def _sum(values: Sequence[Any]) -> Any:  # noqa: ANN401 - numbers, or mappings t
 
 
 def print_summary(arguments: argparse.Namespace, summary: Summary) -> None:
-    """Say what a server has done, as JSON where lines are JSON, or to who watches a terminal."""
+    """Print what a server has done: as JSON with `--log json`, else on a terminal."""
     if arguments.log == JSON:
         try_to_print(json.dumps({"kind": "summary"} | summary._asdict()), sys.stdout)
         return

@@ -16,19 +16,19 @@ from payments_sandbox.core.option_values import file_to_write, one_of
 from payments_sandbox.core.settings import Option, Settings, options, settings_from
 from payments_sandbox.core.tls_options import TlsChoice
 
-EPILOG: Final = """\
+_EPILOG: Final = """\
 Every option can come from the environment: --rate-limit is PAYMENTS_SANDBOX_RATE_LIMIT.
 A list is separated by commas there."""
 """What the help of a command that has them says last."""
 
 _READERS: Final = {"webhooks": webhook_url}
-"""What `core` cannot read, since it does not know webhooks."""
+"""Readers that `core` does not have, since it knows no webhooks."""
 
 _PORT: Final = Settings().port
 
 
 def add_server_options(
-    parser: CommandOptions,
+    command: CommandOptions,
     *,
     port: int = _PORT,
     read_state: Callable[[str], Path] = file_to_write,
@@ -36,18 +36,19 @@ def add_server_options(
     """Add them all.
 
     Args:
-        parser: where to.
+        command: where to.
         port: the default port, which is not the same for each command.
         read_state: reads where worlds are kept.
     """
-    add_settings(parser, port=port)
-    _add_files(parser, read_state)
+    add_settings(command, port=port)
+    _add_files(command, read_state)
 
 
 def add_settings(
-    parser: CommandOptions, *, port: int, without: frozenset[str] = frozenset()
+    command: CommandOptions, *, port: int, without: frozenset[str] = frozenset()
 ) -> None:
     """Add the options of a server that are settings, but for those of some names."""
+    command.parser.epilog = _EPILOG
     for setting, option in options():
         if setting.name in without:
             continue
@@ -55,12 +56,12 @@ def add_settings(
         shown = str(port) if setting.name == "port" else option.shown
         text = f"{option.help} (default: {shown})" if shown else option.help
         if option.read is None:
-            parser.flag(option.name, text, field=setting.name)
+            command.flag(option.name, text, field=setting.name)
         elif option.is_list:
             read = _READERS.get(setting.name, option.read)
-            parser.many(option.name, text, read=read, metavar=option.metavar, field=setting.name)
+            command.many(option.name, text, read=read, metavar=option.metavar, field=setting.name)
         else:
-            parser.value(
+            command.value(
                 option.name,
                 text,
                 default=default,
@@ -89,14 +90,14 @@ def settings_words(arguments: argparse.Namespace) -> Iterator[str]:
 
 
 def _typed(value: object, option: Option) -> str:
-    """A value as it is typed."""
+    """Write a value as it is typed."""
     if option.metavar == "DURATION":
         return show_duration(cast("int", value))
     return "public" if value is True else str(value)
 
 
 def _add_files(parser: CommandOptions, read_state: Callable[[str], Path]) -> None:
-    """What the process of a server does beside serving."""
+    """Add the options about files and the log of the process."""
     parser.flag("--watch", "take over scenarios' files whenever they are edited")
     parser.value(
         "--ready-file",

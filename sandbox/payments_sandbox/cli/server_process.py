@@ -117,7 +117,7 @@ def put_together(
 
 
 def assembled(settings: Settings, assemble: Callable[[], "AssembledServer"]) -> "AssembledServer":
-    """The server, unless its scenarios are refused: then everything that is wrong is printed."""
+    """Put a server together; problems of its scenarios are printed."""
     if not settings.scenarios:
         return assemble()
 
@@ -196,7 +196,7 @@ def no_certificates() -> Iterator[None]:
 
 
 async def to_the_end(working: Coroutine[Any, Any, int]) -> int:
-    """Not even the exit is interrupted, by whoever is impatient."""
+    """Run to the end, and ignore signals from then on, so that the exit is not interrupted."""
     try:
         return await working
     finally:
@@ -266,7 +266,7 @@ def _trusted(authority: bytes, ready_file: Path | None, stack: contextlib.AsyncE
 
 @contextlib.contextmanager
 def no_ready_file(file: Path | None) -> Iterator[None]:
-    """Nobody finds the ready file of an earlier server, nor that of one that has stopped."""
+    """Remove the ready file of an earlier server, and in the end that of this one."""
     forget(file)
     try:
         yield
@@ -277,19 +277,19 @@ def no_ready_file(file: Path | None) -> Iterator[None]:
 
 @contextlib.asynccontextmanager
 async def _announced(file: Path, text: str) -> AsyncIterator[None]:
-    """Write the ready file; of a pipe, as soon as somebody reads it, and only until the end."""
+    """Write the ready file; a pipe is written as soon as somebody reads it."""
     if not is_pipe(file):
         write_whole(file, text)
         yield
         return
-    telling = asyncio.create_task(_tell_reader(file, text))
+    writing = asyncio.create_task(_write_for_reader(file, text))
     try:
         yield
     finally:
-        telling.cancel()
+        writing.cancel()
 
 
-async def _tell_reader(pipe: Path, text: str) -> None:
+async def _write_for_reader(pipe: Path, text: str) -> None:
     from payments_sandbox.server.slices import pause
 
     while True:
@@ -302,7 +302,7 @@ async def _tell_reader(pipe: Path, text: str) -> None:
 
 
 def cannot_listen(settings: Settings, error: OSError) -> CannotServeError:
-    """Why nobody can listen where the settings say, and what would work."""
+    """Say why the server cannot listen where the settings say, and what would work."""
     if error.filename is not None:  # the path of a unix socket, or the port of a TLS fault
         return CannotServeError(f"cannot listen on {error.filename}: {error.strerror}")
     reason = os.strerror(error.errno) if error.errno else str(error)
@@ -318,7 +318,7 @@ def _reachable(address: str) -> str:
 
 
 def facts_of(settings: Settings, at: "ListeningAt") -> Facts:
-    """What a server says of itself, by where it listens."""
+    """The facts about a server, by where it listens."""
     from payments_sandbox.core.ids import DEFAULT_API_KEY
     from payments_sandbox.world.registry import DEFAULT_WEBHOOK_SECRET
 

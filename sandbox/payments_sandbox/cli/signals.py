@@ -81,7 +81,7 @@ def on_stdin_closed(handle: Callable[[], None]) -> None:
 
 
 def ignore_signals(loop: "asyncio.AbstractEventLoop") -> None:
-    """Who is about to exit is not interrupted: the loop that heeded signals ends before that."""
+    """Ignore signals until the exit, once the loop that handled them has ended."""
     with signals_blocked():
         for number in _SIGNALS:
             with suppress(NotImplementedError):  # Windows
@@ -90,7 +90,7 @@ def ignore_signals(loop: "asyncio.AbstractEventLoop") -> None:
 
 
 def unblock_signals() -> None:
-    """In a process that was started while signals were blocked: let them in."""
+    """Unblock the signals that were blocked when this process was started."""
     signal.pthread_sigmask(signal.SIG_UNBLOCK, _SIGNALS)
 
 
@@ -122,12 +122,12 @@ def _stays_ignored(number: int) -> bool:
 
 
 def _do_nothing(_number: int, _frame: FrameType | None) -> None:
-    """A handler: without one, nothing would be woken."""
+    """Do nothing; without a handler, the wake-up descriptor would not be written to."""
 
 
 @contextmanager
 def signals_blocked() -> Iterator[None]:
-    """A signal waits until the block has ended: what it makes is known to whoever undoes it."""
+    """Hold signals back until the block has ended, so that what it makes can be undone."""
     if not hasattr(signal, "pthread_sigmask"):  # Windows
         yield
         return

@@ -98,7 +98,7 @@ class StateFile:
             raise NoStateError(error.strerror or str(error)) from None
 
     def _counted(self, lines: Iterable[bytes], size: int) -> Iterator[bytes]:
-        """The lines of the file, counted as they are read; no more once nobody wants them."""
+        """Yield the lines of a file, counting the bytes, until loading is given up."""
         done = 0
         for line in lines:
             if self._is_given_up:
@@ -108,17 +108,17 @@ class StateFile:
             yield line
 
     def _restoring(self, kept: Sequence[SavedWorld]) -> Slices[list[World]]:
-        """All worlds, or none where one of them cannot be restored."""
+        """Restore all worlds; if one cannot be restored, none is."""
         done, of, worlds = 0, sum(each.slices for each in kept), []
         for number, each in enumerate(kept):
             work = each.restoring(self._worlds.context)
             words = f"{number} of {len(kept)} worlds restored"
-            worlds.append((yield from self._told(work, done, of, words)))
+            worlds.append((yield from self._count_slices(work, done, of, words)))
             done += each.slices
         return worlds
 
-    def _told(self, work: Slices[World], done: int, of: int, words: str) -> Slices[World]:
-        """Restore a world, and tell how far that is."""
+    def _count_slices(self, work: Slices[World], done: int, of: int, words: str) -> Slices[World]:
+        """Restore a world, and note after each slice how far it is."""
         while True:
             try:
                 next(work)
@@ -139,14 +139,14 @@ class StateFile:
 
     def _writing(self) -> Slices[list[bytes]]:
         self.unsaved = []
-        return (yield from writing(self._worlds, self._tell))
+        return (yield from writing(self._worlds, self._note_unsaved))
 
     def _write(self, blocks: list[bytes]) -> None:
         """Put the whole file in the place of the one before: whatever happens, there is one."""
         with self._one_writes, replaced(self._path, is_private=True) as file:
             file.writelines(blocks)
 
-    def _tell(self, world: World, error: Exception) -> None:
+    def _note_unsaved(self, world: World, error: Exception) -> None:
         self.unsaved.append(world.config.api_key)
         _log.error(
             "the world %s could not be saved, and all others were: %s: %s",
@@ -175,7 +175,7 @@ class StateFile:
 
 
 def _can_be_kept_in(path: Path) -> bool:
-    """Whether a name leads to a file, to none yet, or to the device that keeps nothing."""
+    """Whether a path is a file, is free, or is the null device."""
     if not path.exists() or path.is_file():
         return True
     return path.samefile(os.devnull)

@@ -16,7 +16,7 @@ from payments_sandbox.world.state_file import NoStateError, SavedWorld, read_lin
 
 _FILES: Final = "*.state"
 _OWN: Final = "workers"
-"""What is reserved while a server has the folder, whatever it has saved by then."""
+"""The name that is reserved while a server uses the folder."""
 
 
 def state_file_of(folder: Path, index: int, workers: int) -> Path:

@@ -17,7 +17,7 @@ from typing import Final
 _PROCESSES: Final = Path("/proc")
 _ALL_WITH_ENVIRONMENT: Final = ("ps", "axeww", "-o", "pid=,command=")
 _MOMENT: Final = 1.0
-"""Seconds in which a process is gone that was killed."""
+"""Seconds within which a killed process is gone."""
 
 
 @contextmanager
@@ -58,7 +58,7 @@ def _having(wanted: set[bytes]) -> Iterator[int]:
 
 
 def _listed(wanted: set[bytes]) -> Iterator[int]:
-    """The same, as `ps` knows them: it shows the environment behind the command."""
+    """The same by `ps`, which prints the environment behind the command."""
     with suppress(OSError):  # there is none
         done = subprocess.run(_ALL_WITH_ENVIRONMENT, capture_output=True, check=False)  # noqa: S603
         for line in done.stdout.splitlines():

@@ -2,22 +2,29 @@
 
 To move a clock is to wait for webhooks to be answered. Who moves it in the event loop of a
 receiver, or in the handler of one, waits for himself until the webhook times out. The server is
-told the ports of such receivers, and refuses to wait for them. A handler in a thread pool that has
-nothing of its request on its stack is not known here: the attempt itself says it when it times out.
+told the ports of such receivers, and refuses to wait for them.
+
+A handler in a thread pool need not have anything of its request on its stack, as a plain `def` of
+FastAPI. Then the task is looked at that waits for the pool: it has the future that is worked on.
 """
 
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any, Final
 
 from payments_sandbox.client.messages import CONTROL_PATH, HttpRequest
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from socket import socket
 
 HEADER: Final = "Sandbox-Blocked-Ports"
 _WAITS: Final = (f"{CONTROL_PATH}/clock/advance", f"{CONTROL_PATH}/clock/freeze")
+
+_LOOKS: Final = 50
+_A_MOMENT: Final = 0.001
+"""Seconds between two looks at who waits for a thread."""
 
 
 def blocked_ports(request: HttpRequest, *, is_awaited: bool = False) -> dict[str, str]:
@@ -41,16 +48,19 @@ def _ports_of_loop() -> Iterator[int]:
     """The ports of sockets that this thread's event loop reads from, if one runs: it is blocked."""
     from socket import socket
 
-    asyncio: Any = sys.modules.get("asyncio")
-    running = getattr(asyncio, "_get_running_loop", lambda: None)  # its public twin raises
-    loop = running()
-    selector = getattr(loop, "_selector", None)  # uvloop has none, and tells nobody
+    selector = getattr(_running_loop(), "_selector", None)  # uvloop has none, and tells nobody
     for key in () if selector is None else list(selector.get_map().values()):
         with suppress(OSError):  # it may be a pipe
             found = socket(fileno=key.fd)
             port = _port(found)
             found.detach()  # it is the loop's, not ours to close
             yield port
+
+
+def _running_loop() -> object:
+    asyncio: Any = sys.modules.get("asyncio")
+    running = getattr(asyncio, "_get_running_loop", lambda: None)  # its public twin raises
+    return running()
 
 
 def _ports_of_sockets() -> Iterator[int]:
@@ -64,7 +74,7 @@ def _ports_of_stack() -> Iterator[int]:
     """The ports of servers in whose handlers the call is made, be they awaited or in a pool."""
     asyncio: Any = sys.modules.get("asyncio")
     protocol = getattr(asyncio, "BaseProtocol", ())
-    for value in _callers_values():
+    for value in (*_callers_values(), *_values_of_waiting_tasks()):
         with suppress(Exception):  # whatever a caller holds
             if isinstance(value, protocol):
                 yield int(value.transport.get_extra_info("sockname")[1])
@@ -80,6 +90,51 @@ def _callers_values() -> Iterator[Any]:
     while frame is not None:
         yield from list(frame.f_locals.values())
         frame = frame.f_back  # type: ignore[assignment]
+
+
+def _values_of_waiting_tasks() -> Iterator[Any]:
+    """The local values of the tasks that wait for what this thread of a pool does."""
+    from threading import Event
+
+    asyncio: Any = sys.modules.get("asyncio")
+    if asyncio is None or _running_loop() is not None:  # a thread of a pool has no loop
+        return
+    futures = [*_futures_in(_callers_values(), asyncio.isfuture)]
+    tasks: list[Any] = []
+    for _ in range(_LOOKS if futures else 0):
+        tasks = [task for each in futures for task in _tasks_that_wait(each, asyncio)]
+        if tasks:
+            break
+        Event().wait(_A_MOMENT)  # the thread may have begun before the task has come to wait
+    for task in tasks:
+        yield from _values_of(task.get_coro())
+
+
+def _futures_in(values: Iterable[Any], is_future: "Callable[[object], bool]") -> Iterator[Any]:
+    """The futures of the work that a thread of a pool does: anyio's, or of an executor's item."""
+    for value in values:
+        if is_future(value):
+            yield value
+        elif hasattr(future := getattr(value, "future", None), "_done_callbacks"):
+            yield future
+
+
+def _tasks_that_wait(future: Any, asyncio: Any) -> Iterator[Any]:  # noqa: ANN401 - of either kind
+    """The tasks that wait for a future: it knows whom it calls, and nothing else does."""
+    for callback, *_ in list(getattr(future, "_callbacks", None) or ()):
+        if isinstance(task := getattr(callback, "__self__", None), asyncio.Task):
+            yield task
+    for callback in list(getattr(future, "_done_callbacks", ())):
+        for cell in getattr(callback, "__closure__", None) or ():
+            if asyncio.isfuture(cell.cell_contents):  # the loop's future in front of an executor's
+                yield from _tasks_that_wait(cell.cell_contents, asyncio)
+
+
+def _values_of(coroutine: Any) -> Iterator[Any]:  # noqa: ANN401 - or whatever it awaits in the end
+    """The local values of a coroutine, and of all that it awaits in turn."""
+    while (frame := getattr(coroutine, "cr_frame", None)) is not None:
+        yield from list(frame.f_locals.values())
+        coroutine = coroutine.cr_await
 
 
 def _port(opened: "socket") -> int:

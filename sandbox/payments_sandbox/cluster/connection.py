@@ -9,6 +9,7 @@ has come than may be kept does not leave: it is closed, and its client connects 
 """
 
 import asyncio
+from collections.abc import Callable
 from typing import Final, NamedTuple
 
 from aiohttp import web
@@ -50,7 +51,9 @@ class MovableConnection(Connection):
     Args:
         server: as for any connection.
         head_timeout: as for any connection.
-        begun: what another process has read of it.
+        begun: what another process, or who has accepted it here, has read of it.
+        passes: passes a connection on, by its descriptor and the begin of a request, if that is for
+            a sibling; None where there are none.
 
     Attributes:
         relays: how often it is relayed on its way here.
@@ -61,15 +64,28 @@ class MovableConnection(Connection):
         "_begun",
         "_has_begun",
         "_is_torn",
+        "_is_unknown",
         "_kept",
+        "_key",
         "_length",
         "_passed",
+        "_passes",
         "_size",
         "relays",
     )
 
-    def __init__(self, server: web.Server, head_timeout: float, begun: bytes = b"") -> None:
+    def __init__(
+        self,
+        server: web.Server,
+        head_timeout: float,
+        begun: bytes = b"",
+        *,
+        passes: Callable[[int, bytes], bool] | None = None,
+    ) -> None:
         super().__init__(server, head_timeout)
+        self._passes = passes
+        self._key = b""
+        self._is_unknown = True
         self._begun = begun
         self._has_begun = False
         self.relays = 0
@@ -97,6 +113,8 @@ class MovableConnection(Connection):
                 self._passed += self._answered
                 self._size = self._answered = 0
                 self._is_torn = False
+                if self._key not in data and self._is_passed_unread(data):
+                    return
             self._kept.append(data)
             self._size += len(data)
             if self._size > KEPT:
@@ -108,6 +126,10 @@ class MovableConnection(Connection):
         """Count a request that is answered here; those that come are told of in their order."""
         self._answered += 1
         self._length = request.content_length
+        if self._is_unknown:
+            self._is_unknown = False
+            key = request.headers.get("Authorization", "")
+            self._key = key.encode("utf-8", "surrogateescape")
 
     async def prepare_to_pass(self) -> PassedConnection | None:
         """Stop reading, let what was written leave, and give what the next process needs.
@@ -125,6 +147,23 @@ class MovableConnection(Connection):
         begun = behind(self._answered, b"".join(self._kept))
         descriptor: int = transport.get_extra_info("socket").fileno()
         return PassedConnection(descriptor, begun, self.relays)
+
+    def _is_passed_unread(self, data: bytes) -> bool:
+        """Pass the connection on with a request that has another key, if that is a sibling's.
+
+        What has come is looked at before the parser is given it: whoever has answered all, and sent
+        it, has nothing to wait for. Where that is not so, it leaves once the request was read.
+        """
+        transport = self.transport
+        if self._passes is None or self._waiter is None or transport is None:
+            return False
+        self._is_unknown = True
+        if transport.is_closing() or transport.get_write_buffer_size():
+            return False
+        if not self._passes(transport.get_extra_info("socket").fileno(), data):
+            return False
+        transport.close()
+        return True
 
     def _behind_mark(self, data: bytes) -> bytes:
         """What has come behind the mark of a relay, if it has one; nothing until that is known."""

@@ -1,7 +1,8 @@
 """Owns what becomes of a request where several processes share an address: it goes to its owner.
 
 1. A request with a valid key in its head is for the owner of the key. Who has read it asks the
-   directory, and answers it if the owner is here.
+   directory, and answers it if the owner is here. Of the first one on a connection that is asked
+   before the connection begins anywhere (`listener.py`).
 2. `POST /_sandbox/worlds` has its key in the body, if any, and what is in its head does not count.
    It is answered here up to where the world would be made; if the key is another process's, it goes
    there, from its first byte. Without a key, a world is made whose key is owned here.
@@ -13,6 +14,7 @@ from functools import lru_cache
 from typing import Final, Protocol, cast
 
 from aiohttp import web
+from aiohttp.http_parser import RawRequestMessage
 
 from payments_sandbox.api.gateway import key_in
 from payments_sandbox.cluster.connection import MovableConnection, PassedConnection
@@ -91,10 +93,16 @@ class OwnerHandler:
         return AlreadySent()
 
 
-def key_of(request: web.BaseRequest) -> str | None:
+def key_of(request: web.BaseRequest | RawRequestMessage) -> str | None:
     """The key in the head of a request that decides whose it is, if it has a valid one."""
     given = request.headers.getall("Authorization", ())
     return _valid_key(given[0]) if len(given) == 1 else None
+
+
+def key_in_head(head: RawRequestMessage) -> str | None:
+    """The same of a head, where it decides whatever the body is and wherever the path leads."""
+    has_no_other = head.method != "POST" or head.path.startswith(_BELOW_EMULATED)
+    return key_of(head) if has_no_other else None
 
 
 def _has_key_in_body(request: web.BaseRequest) -> bool:

@@ -1,12 +1,15 @@
-"""Owns where requests end in bytes that were read: aiohttp's parser is asked, and nobody else."""
+"""Owns where requests begin and end in bytes that were read: aiohttp's parser is asked."""
 
 import asyncio
 from bisect import bisect_left
+from typing import Final
 
 from aiohttp import web
 from aiohttp.base_protocol import BaseProtocol
 from aiohttp.http_exceptions import HttpProcessingError
-from aiohttp.http_parser import HttpRequestParser
+from aiohttp.http_parser import HttpRequestParser, RawRequestMessage
+
+_HEAD_END: Final = b"\r\n\r\n"
 
 
 def behind(count: int, raw: bytes) -> bytes:
@@ -23,17 +26,34 @@ def behind(count: int, raw: bytes) -> bytes:
     return raw[end:]
 
 
+def first_head(raw: bytes) -> RawRequestMessage | None:
+    """The head of the first request in bytes; None where it is not whole, or no HTTP."""
+    end = raw.find(_HEAD_END)
+    if end < 0:
+        return None
+    try:
+        messages, _, _ = _parser(raw).feed_data(raw[: end + len(_HEAD_END)])
+    except HttpProcessingError:
+        return None
+    return messages[0][0] if messages else None
+
+
 def _whole_requests(raw: bytes) -> int:
     """How many requests are there with all of their bodies; too many where one is not HTTP."""
-    parser = HttpRequestParser(
-        BaseProtocol(asyncio.get_running_loop()),
-        asyncio.get_running_loop(),
-        len(raw) + 1,  # nothing pauses it
-        payload_exception=web.RequestPayloadError,
-        auto_decompress=False,
-    )
     try:
-        messages, _, _ = parser.feed_data(raw)
+        messages, _, _ = _parser(raw).feed_data(raw)
     except HttpProcessingError:
         return len(raw)  # what is wrong is behind all that was answered
     return sum(payload.is_eof() for _, payload in messages)
+
+
+def _parser(raw: bytes) -> HttpRequestParser:
+    """A parser that nothing pauses in these bytes."""
+    loop = asyncio.get_running_loop()
+    return HttpRequestParser(
+        BaseProtocol(loop),
+        loop,
+        len(raw) + 1,
+        payload_exception=web.RequestPayloadError,
+        auto_decompress=False,
+    )

@@ -10,15 +10,18 @@ import logging
 import os
 import socket
 from collections.abc import AsyncIterator, Callable, Coroutine, Mapping
+from functools import partial
 from typing import Any, Final, assert_never
 
 import orjson
 
 from payments_sandbox.cluster.connection import MovableConnection, PassedConnection, mark
-from payments_sandbox.cluster.handler import OwnerHandler
+from payments_sandbox.cluster.handler import OwnerHandler, key_in_head
+from payments_sandbox.cluster.listener import SharedListener
 from payments_sandbox.cluster.mailbox import Outgoing, receive_message
 from payments_sandbox.cluster.places import Directory, Here, Node, Place, Sibling
 from payments_sandbox.cluster.relay import QUIET, Relay, UnreachableError
+from payments_sandbox.cluster.requests import first_head
 from payments_sandbox.server.http_server import Handler, HttpServer
 from payments_sandbox.server.slices import pause
 
@@ -26,10 +29,6 @@ _log: Final = logging.getLogger(__name__)
 
 _CONNECTION: Final = b"c"
 _QUESTION: Final = b"q"
-
-_MESSAGES: Final = 16
-"""Messages that are read in a turn of the loop: what is served here already has its turn, too."""
-
 
 _AGAIN: Final = 0.1
 """Wall seconds until it is asked again who owns a key, where a node could not be reached."""
@@ -60,6 +59,8 @@ class SharedServer(HttpServer):
         super().__init__(self._owner_handler(handler, directory), head_timeout)
         self._directory = directory
         self._siblings = {index: Outgoing(writer) for index, writer in siblings.items()}
+        if siblings:
+            self.accepting = partial(SharedListener, begin=self._begin_where_it_belongs)
         self._answer = answer
         self._tasks: set[asyncio.Task[None]] = set()
         self._relays: set[Relay] = set()
@@ -69,8 +70,12 @@ class SharedServer(HttpServer):
         return OwnerHandler(handler, directory, self)
 
     def __call__(self) -> MovableConnection:
-        """Make the protocol of a connection that was accepted here."""
-        return MovableConnection(self, self._head_timeout)
+        """Make the protocol of a connection."""
+        return self._connection()
+
+    def _connection(self, begun: bytes = b"") -> MovableConnection:
+        passes = self._passes if self._siblings else None
+        return MovableConnection(self, self._head_timeout, begun, passes=passes)
 
     async def pass_on(self, passed: PassedConnection, place: Place) -> None:
         """Take a connection to another place, or let it begin anew in this one."""
@@ -104,6 +109,22 @@ class SharedServer(HttpServer):
         _, writer = await asyncio.open_connection(sock=connection)
         with contextlib.closing(writer):
             writer.write(orjson.dumps(self._answer(*orjson.loads(text))))
+
+    def _begin_where_it_belongs(self, connection: socket.socket, first: bytes) -> None:
+        """Let a connection that was accepted here begin with what was read of it."""
+        if self._passes(connection.fileno(), first):
+            connection.close()
+        else:
+            self._begin(self._serve(connection, first))
+
+    def _passes(self, descriptor: int, begin: bytes) -> bool:
+        """Pass a connection on with the begin of a request, if that is known to be a sibling's."""
+        key = None if (head := first_head(begin)) is None else key_in_head(head)
+        place = None if key is None else self._directory.place_of(key)
+        if not isinstance(place, Sibling):
+            return False
+        self._pass_to(place.index, PassedConnection(descriptor, begin))
+        return True
 
     def _pass_to(self, index: int, passed: PassedConnection) -> None:
         try:
@@ -144,19 +165,18 @@ class SharedServer(HttpServer):
         return any(each.is_awaited for each in self._relays)
 
     def _read(self, mailbox: socket.socket) -> None:
-        for _ in range(_MESSAGES):
-            message = receive_message(mailbox)
-            if message is None:
-                return
-            if not message.is_whole:
-                _log.warning("a connection was lost: too many are open here; ulimit -n raises it")
-                continue
-            [descriptor] = message.descriptors
-            kind, text = message.text[:1], message.text[1:]
-            if kind == _CONNECTION:
-                self._take_over(descriptor, text)
-            else:
-                self._begin(self._reply(socket.socket(fileno=descriptor), text))
+        message = receive_message(mailbox)  # one in a turn: what is served here has its turn, too
+        if message is None:
+            return
+        if not message.is_whole:
+            _log.warning("a connection was lost: too many are open here; ulimit -n raises it")
+            return
+        [descriptor] = message.descriptors
+        kind, text = message.text[:1], message.text[1:]
+        if kind == _CONNECTION:
+            self._take_over(descriptor, text)
+        else:
+            self._begin(self._reply(socket.socket(fileno=descriptor), text))
 
     def _take_over(self, descriptor: int, begun: bytes) -> None:
         self._begin(self._serve(socket.socket(fileno=descriptor), begun))
@@ -164,7 +184,7 @@ class SharedServer(HttpServer):
     async def _serve(self, connection: socket.socket, begun: bytes) -> None:
         try:
             await asyncio.get_running_loop().connect_accepted_socket(
-                lambda: MovableConnection(self, self._head_timeout, begun), connection
+                lambda: self._connection(begun), connection
             )
         except OSError:  # it has ended on its way
             connection.close()

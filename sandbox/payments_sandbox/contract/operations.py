@@ -79,7 +79,7 @@ _ID_SEGMENT: Final = 2
 """Which segment of a path is the payment's id, if it has one."""
 
 _LONGEST: Final = 200
-"""Signs of a path that are looked at to say what it was meant for."""
+"""Characters of a path that are looked at to say what it was meant for."""
 
 
 def nearest_call(method: str, target: str) -> str:

@@ -6,12 +6,12 @@ from payments_sandbox.exploration.run_record import RunRecord, SeenCall
 
 
 def call_by_call(record: RunRecord) -> tuple[str, ...]:
-    """Tell what the calls of a run have met, and how its command ended."""
-    calls = tuple(_told(call) for call in record.calls())
+    """Describe a run line by line: its calls, its webhooks, and how its command ended."""
+    calls = tuple(_call_text(call) for call in record.calls())
     return (*calls, *_webhooks(record), _ending(record), *_last_words(record))
 
 
-def _told(call: SeenCall) -> str:
+def _call_text(call: SeenCall) -> str:
     of = f" of {call.about}" if call.about else ""
     whose = f" for {call.customer}" if call.customer else ""
     return f"{call.operation}{of}{whose}: {_outcome(call)}"
@@ -30,7 +30,7 @@ def _outcome(call: SeenCall) -> str:
 
 
 def _webhooks(record: RunRecord) -> Iterator[str]:
-    """The webhooks; whether one was taken may hang on who was faster, and is the audit's to say."""
+    """Describe the webhooks, but not whether they were accepted, which may depend on timing."""
     for world in record.worlds:
         for webhook in world.webhooks:
             whose = f" for {webhook.customer}" if webhook.customer else ""
@@ -45,6 +45,6 @@ def _ending(record: RunRecord) -> str:
 
 
 def _last_words(record: RunRecord) -> Iterator[str]:
-    """What a command that broke down has printed last: a trace ends with what went wrong."""
+    """The last line that a crashed command printed: a trace ends with what went wrong."""
     if record.end.crash is not None:
         yield from (f"its last words: {line}" for line in record.end.output.splitlines()[-1:])

@@ -23,7 +23,7 @@ class CoverageRow(NamedTuple):
 
 
 class OtherRow(NamedTuple):
-    """What was met beside the family, such as a reply that a scenario has written out."""
+    """A failure that was met outside the family, such as a reply written out in a scenario."""
 
     subject: str
     name: str
@@ -50,7 +50,7 @@ class FailureCoverage(NamedTuple):
 
     @property
     def percent(self) -> int:
-        """How many of a hundred, rounded down: 100 means all."""
+        """The share of failures that were met, in percent, rounded down."""
         return 100 * self.met // len(self.rows)
 
     @property
@@ -66,12 +66,12 @@ class FailureCoverage(NamedTuple):
 
     @property
     def missing(self) -> list[Failure]:
-        """What was never met: of what the suite uses first, and there what costs most first."""
+        """The failures that were never met: of used operations first, the most costly first."""
         missing = [row.failure for row in self.rows if not row.times]
         return sorted(missing, key=lambda each: (each.subject not in self.used, _rank(each)))
 
     def as_json(self) -> dict[str, Any]:
-        """All of it in plain values; what is missing has the scenario that would meet it."""
+        """The coverage as JSON; each failure that was not met has a scenario for it."""
         return {
             "met": self.met,
             "total": len(self.rows),
@@ -144,7 +144,7 @@ def _counts(tally: CoverageModel) -> Counter[MetKey]:
 
 
 def _take(counts: Counter[MetKey], failure: Failure) -> int:
-    """How often a failure was met; it is no other one then."""
+    """Take the count of a failure out of the counts."""
     commits: tuple[bool | None, ...] = (None, False, True)
     if isinstance(failure, CallFailure) and failure.commit is not None:
         commits = (failure.commit,)
@@ -152,7 +152,7 @@ def _take(counts: Counter[MetKey], failure: Failure) -> int:
 
 
 def _rank(failure: Failure) -> int:
-    """What moves money and hides it comes first, then what else happens on the wire."""
+    """Rank failures: those that hide that money moved, then webhooks, the wire, errors."""
     if isinstance(failure, CallFailure):
         return 0 if failure.commit else 2 if failure.is_on_wire else 3
     return 1

@@ -9,7 +9,7 @@ from payments_sandbox.exploration.failures import EVENTS, Failure
 from payments_sandbox.scenarios.yaml_writer import line_of
 
 NAMED: Final = 5
-"""Missing failures that a terminal is told of, each with its scenario."""
+"""How many missing failures are printed with their scenarios."""
 
 NOTHING: Final = (
     "coverage of failure: nothing is covered, for no call has reached a sandbox that counts."
@@ -19,7 +19,7 @@ _NEVER: Final = "-"
 
 
 def headline(coverage: FailureCoverage) -> str:
-    """What it comes to, in a line."""
+    """Sum the coverage up in a line."""
     if not coverage.used:
         return NOTHING
     seen, unseen = len(coverage.errors_seen), len(coverage.errors_unseen)

@@ -25,7 +25,7 @@ _CHARGED: Final = ["completed", "pending"]
 
 
 def expected(run: JudgedRun, oracle: Oracle) -> list[dict[str, Any]]:
-    """What has to be true, and is not in a run that went wrong; nothing where that is enough."""
+    """List the expectations that a run which went wrong does not meet."""
     if run.verdict is RunVerdict.ACCEPTED_FORGERY:
         return [_refused(run)]
     if run.verdict not in _MONEY:
@@ -41,7 +41,7 @@ def _refused(run: JudgedRun) -> dict[str, Any]:
 
 
 def _of_money(run: JudgedRun, oracle: Oracle) -> Iterator[dict[str, Any]]:
-    """The totals that are other ones than without the failure."""
+    """Expect the totals that there are without the failure, where they differ."""
     usual, now = customers_money(oracle.money, oracle), customers_money(run.record.money(), oracle)
     for customer, currency in sorted({*usual, *now}):
         before = usual.get((customer, currency), Money())

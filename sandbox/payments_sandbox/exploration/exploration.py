@@ -2,7 +2,7 @@
 
 It makes no run itself, and knows neither processes nor tests. Whoever makes runs asks it:
 
-    exploration = Exploration(wishes)
+    exploration = Exploration(options)
     exploration.begin(flow(None), flow(None))          the run without a failure, twice
     while batch := exploration.next_batch():
         for planned in batch:                          in any order, or several at once
@@ -45,7 +45,7 @@ class CannotExploreError(Exception):
     """There is nothing to compare with; the text says why, and what would have worked."""
 
 
-class Wishes(NamedTuple):
+class ExplorationOptions(NamedTuple):
     """What is asked of an exploration.
 
     Attributes:
@@ -92,15 +92,15 @@ class Exploration:
     """An exploration of one flow.
 
     Args:
-        wishes: what is asked of it.
+        options: what is asked of it.
 
     Attributes:
         names: the calls and webhooks of the run without a failure, once it has begun.
     """
 
-    def __init__(self, wishes: Wishes) -> None:
-        self._wishes = wishes
-        self._among = wishes.among
+    def __init__(self, options: ExplorationOptions) -> None:
+        self._options = options
+        self._among = options.among
         self._out_of_reach: dict[str, int] = {}
         self._runs: dict[int, JudgedRun] = {}
         self._planned: list[PlannedRun] = []
@@ -119,7 +119,7 @@ class Exploration:
         for each in (first, second):
             _check_well(each)
             if not each.names():
-                raise CannotExploreError(f"it has made no call: {self._wishes.needs}")
+                raise CannotExploreError(f"it has made no call: {self._options.needs}")
         self._oracle, self.names, self._differences = compared(first, second)
         if not any(world.moved >= MONTH_LATE for world in first.worlds):
             self._leave_out("month_late", NOBODY_MOVES)
@@ -131,7 +131,7 @@ class Exploration:
         if self._batches == 1:
             found = injections(self.names, among=self._among)
             batch = [PlannedRun(number, (each,)) for number, each in enumerate(found, 1)]
-        elif self._batches == 2 and self._wishes.depth > 1:  # noqa: PLR2004 - the second
+        elif self._batches == 2 and self._options.depth > 1:  # noqa: PLR2004 - the second
             # Of whole depth 1, so that it does not hang on which run ends first.
             refusals = (each.record for each in self._runs.values() if is_refusal(each.record))
             self._of_refusal = frozenset(each.end.exit_code for each in refusals)
@@ -142,7 +142,7 @@ class Exploration:
 
     def judged(self, planned: PlannedRun, record: RunRecord) -> JudgedRun:
         """Judge a run without keeping it."""
-        signs = Signs(self._wishes.told_by, self._of_refusal if planned.depth > 1 else frozenset())
+        signs = Signs(self._options.told_by, self._of_refusal if planned.depth > 1 else frozenset())
         why = judge(record, self._oracle, planned.failures, signs)
         is_met = all(record.has_fired(rule) for rule in planned.rule_names)
         return JudgedRun(planned, record, why, is_met)
@@ -153,7 +153,7 @@ class Exploration:
         return run
 
     def to_repeat(self) -> Sequence[PlannedRun]:
-        """The runs that tell of what was found, to see whether they come to the same again."""
+        """The runs that stand for the findings, to be made again: is their verdict the same?"""
         return [each.run.planned for each in self.result().found]
 
     def repeat(self, planned: PlannedRun, record: RunRecord) -> None:
@@ -162,7 +162,7 @@ class Exploration:
         self._repeated[planned.number] = again.verdict is self._runs[planned.number].verdict
 
     def result(self) -> ExplorationResult:
-        """What it comes to by now."""
+        """The result so far."""
         runs = tuple(self._runs[number] for number in sorted(self._runs))
         left = tuple(each for each in self._planned if each.number not in self._runs)
         return ExplorationResult(
@@ -177,10 +177,10 @@ class Exploration:
 
     def _leave_out(self, failure: str, why: str) -> None:
         """Try no failure of a name, and count those that would have been tried."""
-        wanted = injections(self.names, among=self._wishes.among)
+        wanted = injections(self.names, among=self._options.among)
         if count := sum(each.failure.name == failure for each in wanted):
             self._out_of_reach[why] = count
-            among = (each for each in all_failures() if is_among(each, self._wishes.among))
+            among = (each for each in all_failures() if is_among(each, self._options.among))
             self._among = frozenset(each.id for each in among if each.name != failure)
 
     def _plan_second(self) -> SecondFailures:
@@ -203,7 +203,7 @@ class Exploration:
 
 def explore(
     flow: Flow,
-    wishes: Wishes,
+    options: ExplorationOptions,
     *,
     has_time: Callable[[], bool] = lambda: True,
     on_run: Callable[[JudgedRun], None] = lambda _: None,
@@ -212,14 +212,14 @@ def explore(
 
     Args:
         flow: what is explored.
-        wishes: what is asked.
+        options: what is asked.
         has_time: whether another run may be made.
         on_run: told of each run.
 
     Raises:
         CannotExploreError: the flow fails without a failure, or makes no call.
     """
-    exploration = Exploration(wishes)
+    exploration = Exploration(options)
     exploration.begin(flow(None), flow(None))
     while batch := exploration.next_batch():
         for planned in batch:
@@ -232,7 +232,7 @@ def explore(
 
 
 def _history(injection: Injection, calls: Sequence[tuple[CallName, SeenCall]]) -> object:
-    """What the flow has met since its failure; of a webhook's failure, all."""
+    """What the flow has met since its failure; for a failure of a webhook, all calls."""
     seen = [(name, call.status, call.code, call.is_unknown, call.committed) for name, call in calls]
     place = next((at for at, (name, *_) in enumerate(seen) if name == injection.name), None)
     if place is None:

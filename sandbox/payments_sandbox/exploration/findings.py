@@ -9,7 +9,7 @@ from payments_sandbox.exploration.run_record import RunRecord
 from payments_sandbox.exploration.verdicts import RunVerdict
 
 LONGEST_NAME: Final = 80
-"""Signs of a scenario's name, as the scenario schema has it."""
+"""Characters of a scenario's name, as the scenario schema has it."""
 
 
 class JudgedRun(NamedTuple):
@@ -72,7 +72,7 @@ class ExploredFinding(NamedTuple):
 
 
 def scenario_name(text: str) -> str:
-    """The start of a text that is a scenario's name: there is a most of signs to it."""
+    """Cut a text to the length that the name of a scenario may have."""
     return text[:LONGEST_NAME].rstrip("-_")
 
 

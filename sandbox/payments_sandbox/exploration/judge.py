@@ -31,7 +31,7 @@ from payments_sandbox.payments.events import EventType
 _EXIT: Final = re.compile(r"exit (\d+)")
 
 _UNREADABLE: Final = frozenset({"malform", "truncate"})
-"""Failures in which a reply comes, and is none."""
+"""Failures in which a reply comes that cannot be read."""
 
 _LOOKS: Final = frozenset({"list_payments", "retrieve_payment"})
 
@@ -128,11 +128,11 @@ _OF_AUDIT: Final = {
     "stale_delivery_accepted": RunVerdict.ACCEPTED_FORGERY,
     "duplicate_handled_twice": RunVerdict.HANDLED_TWICE,
 }
-"""Findings of the audit that are verdicts; those about money are the ledger's to say."""
+"""Findings of the audit that are verdicts; money is judged by the ledger."""
 
 
 def _extra(record: RunRecord, oracle: Oracle) -> Iterator[_Found]:
-    """More than without the failure: paid by a customer or for an order, or given back."""
+    """Find what was paid or given back beyond what is without the failure."""
     usual, now = customers_money(oracle.money, oracle), customers_money(record.money(), oracle)
     said: set[str] = set()
     for (customer, currency), money in now.items():
@@ -163,7 +163,7 @@ def _phantoms(record: RunRecord, oracle: Oracle) -> Iterator[_Found]:
 
 
 def _is_more(money: Money, before: Money) -> bool:
-    """Whether more was charged, and is kept: what was given back again is put right."""
+    """Whether more was charged and not given back."""
     return money.charged > before.charged and money.net > before.net
 
 
@@ -187,7 +187,7 @@ def is_refusal(record: RunRecord) -> bool:
 def _failed(
     record: RunRecord, oracle: Oracle, failures: tuple[Failure, ...], signs: Signs
 ) -> _Found:
-    """What a flow has done that says that it did not go well."""
+    """Judge a flow that says that it failed."""
     end = record.end
     if end.timed_out:
         return RunVerdict.HANG, "It was still running when its time was over, and was ended."
@@ -218,7 +218,7 @@ def _is_honest_doubt(record: RunRecord, of_refusal: frozenset[int]) -> bool:
 
 
 def _has_looked_in_vain(after: tuple[SeenCall, ...]) -> bool:
-    """Whether the last answer to a look was none that says anything."""
+    """Whether the flow has looked, and its last look was not answered well."""
     looks = [call for call in after if call.operation in _LOOKS]
     return bool(looks) and not looks[-1].is_success
 

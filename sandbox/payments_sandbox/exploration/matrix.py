@@ -31,7 +31,7 @@ Cells = Mapping[tuple[CallName, str], str]
 
 
 def cells(result: ExplorationResult) -> Cells:
-    """What each failure of each call has come to, of depth 1: those that were not tried last."""
+    """The mark of each failure of each call, of depth 1; failures that were not tried come last."""
     tried = [
         (run.planned, NOT_MET if run.says_nothing else MARKS[run.verdict]) for run in result.runs
     ]

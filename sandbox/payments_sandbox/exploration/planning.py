@@ -21,10 +21,10 @@ from payments_sandbox.exploration.failures import (
 
 _SLUG: Final = re.compile(r"[^A-Za-z0-9_]+")
 _SLUG_LENGTH: Final = 40
-"""Signs of a customer's id in a file's name."""
+"""Characters of a customer's id in a file's name."""
 
 _NEEDS_OTHERS: Final = frozenset({"out_of_order"})
-"""Failures of webhooks that there have to be several for."""
+"""Failures that need several webhooks."""
 
 
 class Injection(NamedTuple):
@@ -40,7 +40,7 @@ class Injection(NamedTuple):
 
     @property
     def slug(self) -> str:
-        """It in the name of a file: CALL-FAULT."""
+        """The part of a file's name that stands for it: CALL-FAULT."""
         parts = self.name.what, (self.name.customer or "")[:_SLUG_LENGTH], str(self.name.nth)
         call = "_".join(_SLUG.sub("_", part) for part in parts if part)
         return f"{call}-{self.failure.id}"
@@ -77,7 +77,7 @@ class PlannedRun(NamedTuple):
 
     @property
     def slug(self) -> str:
-        """It in the name of a file: CALL-FAULT, twice where two failures are met."""
+        """The part of a file's name that stands for it: CALL-FAULT, once for each failure."""
         return "-then-".join(each.slug for each in self.injections)
 
     def __str__(self) -> str:
@@ -115,7 +115,7 @@ def class_of(failure: Failure) -> str:
 _LATE: Final = frozenset({"drip", "slow"})
 _NOT_IN_TIME: Final = frozenset({"lost", "late", "month_late"})
 _WAITING: Final = frozenset({"hang", *_LATE})
-"""Failures that take their time: their quick siblings are tried before them."""
+"""Failures that take time, and are tried after the quick ones."""
 
 
 def failures_of(name: CallName, *, among: frozenset[str] | None) -> Iterator[Failure]:
@@ -156,7 +156,7 @@ _RANKS: Final = (
 
 
 def _rank(failure: Failure) -> tuple[bool, int, bool]:
-    """What takes time comes last; in a class, what is on the wire comes before a status."""
+    """Rank a failure: slow ones last; within a class, those on the wire before statuses."""
     place = _RANKS.index(class_of(failure))
     if isinstance(failure, WebhookFailure):
         return False, place, False

@@ -12,7 +12,7 @@ from payments_sandbox.exploration.report import read_report
 from payments_sandbox.exploration.run_record import RunRecord
 
 COLUMN: Final = 48
-"""Signs of each of the two columns."""
+"""The width of each of the two columns."""
 
 _LAST_LINES: Final = 3
 """Lines of a command's output that are shown where it fails."""
@@ -81,7 +81,7 @@ def judge_run(record: RunRecord, told_by: str | None) -> ProvedRun:
 
 
 def conclude(old: ProvedTree, new: ProvedTree) -> Conclusion:
-    """Say what two trees come to; nothing is proved but by a failure there and none here."""
+    """Conclude from two runs: a repair is proved if the old tree fails and the new one passes."""
     if (doubt := _doubt(old, new)) is not None:
         return Conclusion(doubt)
     match old.run.passes, new.run.passes:
@@ -102,7 +102,7 @@ _HINT: Final = "Where the command says so on purpose, --told-by names the sign"
 
 
 def _doubt(old: ProvedTree, new: ProvedTree) -> str | None:
-    """Why the runs with the scenario say nothing, whatever has become of them."""
+    """Why the runs with the scenario prove nothing, if so."""
     for tree, other in ((old, new), (new, old)):
         if tree.without is None or other.without is None:
             continue
@@ -118,7 +118,7 @@ def _doubt(old: ProvedTree, new: ProvedTree) -> str | None:
 
 
 def side_by_side(old: ProvedTree, new: ProvedTree, *, column: int = COLUMN) -> str:
-    """Both runs, in two columns that are so wide."""
+    """Write both runs in two columns."""
     lines = zip_longest(_lines(old, column), _lines(new, column), fillvalue="")
     return "\n".join(f"{left.ljust(column)}  {right}".rstrip() for left, right in lines)
 

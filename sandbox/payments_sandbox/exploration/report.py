@@ -17,10 +17,10 @@ from payments_sandbox.exploration.planning import Injection
 from payments_sandbox.exploration.verdicts import RunVerdict
 
 FORMAT: Final = 1
-"""The number of this form; another one may be read otherwise."""
+"""The version of the format."""
 
 NOT_MET: Final = "not_met"
-"""What stands in counts for the verdict of a run that says nothing."""
+"""The key in counts for runs that say nothing."""
 
 Json = dict[str, Any]
 
@@ -71,7 +71,7 @@ def as_json(flow: ExploredFlow, result: ExplorationResult) -> Json:
 
 
 def counts(result: ExplorationResult) -> dict[str, int]:
-    """How many runs have come to what; those that say nothing are no verdict."""
+    """Count the runs by verdict, and those that say nothing."""
     found = Counter(NOT_MET if each.says_nothing else str(each.verdict) for each in result.runs)
     return {word: found[word] for word in (*map(str, RunVerdict), NOT_MET) if found[word]}
 

@@ -54,7 +54,7 @@ def summary(flow: ExploredFlow, result: ExplorationResult) -> str:
 def finding_lines(
     flow: ExploredFlow, finding: ExploredFinding, *, width: int = WIDTH
 ) -> Iterator[str]:
-    """A finding, as a story with its end, the advice, and what repeats it."""
+    """Write a finding: what happened, the evidence, the advice, and the command that repeats it."""
     run, wrapped = finding.run, partial(_wrapped, width=width)
     accepted = " (accepted)" if is_accepted(flow, finding) else ""
     yield f"{finding.number:02} {finding.verdict}{accepted}: {MEANINGS[finding.verdict]}"

@@ -20,7 +20,7 @@ class RunVerdict(StrEnum):
 
     @property
     def is_well(self) -> bool:
-        """Whether nobody has lost anything, and everybody knows how things stand."""
+        """Whether no money was lost, and the flow says truly how it went."""
         return self in {RunVerdict.TOLD, RunVerdict.SURVIVED}
 
 
@@ -39,4 +39,4 @@ MEANINGS: Final = {
 """What each says, in a clause."""
 
 UNWELL: Final = tuple(each for each in RunVerdict if not each.is_well)
-"""What a user may accept by name, and is found otherwise."""
+"""The verdicts that are findings, which a user may accept by name."""

@@ -1,7 +1,7 @@
 """Owns events and what they report: facts about payments, refunds and chargebacks."""
 
 from enum import StrEnum
-from typing import NamedTuple
+from typing import Final, NamedTuple
 
 from payments_sandbox.core.ids import ChargebackId, EventId, PaymentId, RefundId
 from payments_sandbox.core.instants import Instant
@@ -14,6 +14,10 @@ class EventType(StrEnum):
     PAYMENT_FAILED = "payment.failed"
     REFUND_CREATED = "refund.created"
     CHARGEBACK_CREATED = "chargeback.created"
+
+
+EVENT_FAMILIES: Final = tuple(dict.fromkeys(f"{each.partition('.')[0]}.*" for each in EventType))
+"""What all events about one thing are called together, such as `payment.*`."""
 
 
 class Refund(NamedTuple):

@@ -81,8 +81,8 @@ class Ledger:
     """
 
     __slots__ = (
-        "_chargebacks", "_events", "_refunds", "_represent", "_seed", "_told", "payments",
-        "preexisting_events",
+        "_chargebacks", "_events", "_refunds", "_reported", "_represent", "_seed",
+        "payments", "preexisting_events",
     )  # fmt: skip
 
     def __init__(self, seed: int, represent: Represent, first: int = 0) -> None:
@@ -101,7 +101,7 @@ class Ledger:
         self._chargebacks = RecordTable(IdSequence("chb_", self._seed))
         self._events = EventLog(IdSequence("evt_", self._seed), first)
         self.preexisting_events = 0
-        self._told: _Sizes | None = None
+        self._reported: _Sizes | None = None
 
     # Commands
 
@@ -182,7 +182,7 @@ class Ledger:
         """
         self.payments.put_before(past.payments)
         self._events.put_before(past._events)  # noqa: SLF001 - another of its own kind
-        self._told = None
+        self._reported = None
 
     # Queries
 
@@ -228,7 +228,7 @@ class Ledger:
     @property
     def events(self) -> int:
         """The number that the next event will have; that of the first one is 0."""
-        return self._events.numbers.stop
+        return self._events.next_number
 
     @property
     def event_numbers(self) -> range:
@@ -306,21 +306,21 @@ class Ledger:
         """Rows that are new or others since this was called last; None where all may be others."""
         names = self.payments.names()
         sizes = _Sizes(
-            self.payments.numbers.stop, len(names), self.refunds, self.chargebacks, self.events
+            self.payments.next_number, len(names), self.refunds, self.chargebacks, self.events
         )
-        told, self._told = self._told, sizes
-        payments = self.payments.numbered_rows(sizes.payments if told is None else told.payments)
-        if told is None:
+        last, self._reported = self._reported, sizes
+        payments = self.payments.numbered_rows(sizes.payments if last is None else last.payments)
+        if last is None:
             return None
-        if not payments and told == sizes:
+        if not payments and last == sizes:
             return {}
         refunds, chargebacks = self._refunds, self._chargebacks
         return {
             "payments": payments,
-            "names": names[told.names :],
-            "refunds": [refunds.row(n) for n in range(told.refunds, sizes.refunds)],
-            "chargebacks": [chargebacks.row(n) for n in range(told.chargebacks, sizes.chargebacks)],
-            "events": [self._events.any_row(n) for n in range(told.events, sizes.events)],
+            "names": names[last.names :],
+            "refunds": [refunds.row(n) for n in range(last.refunds, sizes.refunds)],
+            "chargebacks": [chargebacks.row(n) for n in range(last.chargebacks, sizes.chargebacks)],
+            "events": [self._events.any_row(n) for n in range(last.events, sizes.events)],
         }
 
     def snapshot(self) -> dict[str, object]:

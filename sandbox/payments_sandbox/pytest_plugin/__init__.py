@@ -62,12 +62,12 @@ UNUSABLE: Final = "payments_sandbox_unusable"
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
-    """Options and ini keys; what is said nearer to the run wins."""
+    """Add options and ini keys; the command line wins, then the environment."""
     add_options(parser)
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    """Read what the session is told."""
+    """Read the options of the session."""
     import_plainly(config)
     for mark in MARKS:
         config.addinivalue_line("markers", mark)
@@ -161,7 +161,7 @@ def pytest_runtest_setup(item: pytest.Item) -> Generator[None, object, object]:
 def pytest_fixture_setup(
     fixturedef: "pytest.FixtureDef[Any]", request: pytest.FixtureRequest
 ) -> Generator[None, object, object]:
-    """Let a fixture of somebody else's that goes by our name keep marks and judging."""
+    """Let a fixture of the suite that has our name be judged, and follow marks."""
     result = yield
     if fixturedef.argname == FIXTURE and fixturedef.scope == "function":
         _watch(request.node, result)
@@ -213,14 +213,14 @@ def sandbox_server(
     from payments_sandbox.testing import RunningSandbox
 
     request.config.stash[JOURNALS] = JournalFolder(request.config)
-    told = request.config.stash[OPTIONS]
-    if told.url is not None:
-        yield server_at(told.url)
+    given = request.config.stash[OPTIONS]
+    if given.url is not None:
+        yield server_at(given.url)
         return
     # No world is idle for longer than its test; one that travels in time is not to lose its own.
-    options: Options = {"world_ttl": "36500d", "max_worlds": 10**6, "coverage": told.coverage}
+    options: Options = {"world_ttl": "36500d", "max_worlds": 10**6, "coverage": given.coverage}
     options |= sandbox_options
-    with RunningSandbox(settings_from(options), number=told.worker) as own:
+    with RunningSandbox(settings_from(options), number=given.worker) as own:
         yield own
 
 

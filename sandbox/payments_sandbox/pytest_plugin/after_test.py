@@ -40,7 +40,7 @@ class JournalFolder:
             try:
                 self.path = cache.mkdir("payments-sandbox")
             except OSError as error:
-                self.why_not = f": {_told(error)}"
+                self.why_not = f": {_error_text(error)}"
 
     def write(self, name: str, text: str) -> None:
         """Write a file anew.
@@ -75,7 +75,7 @@ def judge(item: pytest.Item) -> str | None:
 
 
 def shorten(report: pytest.TestReport, error: BaseException) -> None:
-    """Let the summary's line of a test that asked in vain be the reason, not the error's class."""
+    """Shorten the summary's line of an unmet expectation to its text."""
     errors = sys.modules.get("payments_sandbox.client.errors")
     if errors and isinstance(error, errors.ExpectationFailed | errors.WebhookNotReceived):
         crash = getattr(report.longrepr, "reprcrash", None)
@@ -95,7 +95,7 @@ def _section(item: pytest.Item) -> str:
         sections = [WorldSection(world) for world in item.stash[WORLDS]]
         lines = [failure_report(sections)]
     except Exception as error:  # noqa: BLE001 - a hook that raises ends the session
-        return f"the sandbox cannot be asked: {_told(error)}"
+        return f"the sandbox cannot be asked: {_error_text(error)}"
     options = item.config.stash[OPTIONS]
     if options.journal != "off":
         lines.append(f"journal: {_keep(item, sections)}")
@@ -118,7 +118,7 @@ def _reason(world: "Sandbox", *, is_strict: bool) -> str | None:
         return str(unmet)
     except Exception as error:  # noqa: BLE001 - as above
         if is_strict and world.is_scripted:
-            return f"what was expected of the test could not be judged: {_told(error)}"
+            return f"what was expected of the test could not be judged: {_error_text(error)}"
     return None
 
 
@@ -161,7 +161,7 @@ def _keep(item: pytest.Item, sections: "Sequence[WorldSection]") -> str:
             folder.write(name, text)
         return _listed(folder.path, list(files))
     except Exception as error:  # noqa: BLE001 - as above
-        return f"not kept: {_told(error)}"
+        return f"not kept: {_error_text(error)}"
 
 
 def _listed(folder: Path, names: Sequence[str]) -> str:
@@ -169,5 +169,5 @@ def _listed(folder: Path, names: Sequence[str]) -> str:
     return ", ".join(f"{folder}/{each}" for each in names if not each.endswith(".txt"))
 
 
-def _told(error: Exception) -> str:
+def _error_text(error: Exception) -> str:
     return f"{type(error).__name__}: {error}"

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 FIXTURE: Final = "sandbox_server"
 GATHERED: Final = "payments_sandbox_coverage"
-"""What a worker hands its tallies over by."""
+"""The key under which a worker of pytest-xdist hands over its tallies."""
 
 
 class SessionCoverage:

@@ -28,7 +28,12 @@ from payments_sandbox.exploration.findings import JudgedRun, scenario_name
 from payments_sandbox.exploration.recorded_worlds import RecordedWorlds
 from payments_sandbox.exploration.report import counts, scenario_of_run
 from payments_sandbox.exploration.run_record import FlowEnd, RunRecord, WorldRecord
-from payments_sandbox.pytest_plugin.marks import EXPLORE, EXPLORED_SCENARIO, REPORT, wishes_of
+from payments_sandbox.pytest_plugin.marks import (
+    EXPLORE,
+    EXPLORED_SCENARIO,
+    REPORT,
+    exploration_options,
+)
 from payments_sandbox.scenarios.yaml_writer import text_of
 
 if TYPE_CHECKING:
@@ -57,7 +62,7 @@ def explore_item(item: pytest.Function) -> None:
     if item.config.getoption("setuponly", default=False):
         return
     try:
-        result = explore(ItemFlow(item), wishes_of(**mark.kwargs))
+        result = explore(ItemFlow(item), exploration_options(**mark.kwargs))
     except NotExploredError:
         del item.stash[EXPLORED_SCENARIO]  # it is a test like any other
     except CannotExploreError as error:
@@ -158,7 +163,7 @@ def _phase(
 
 
 def _nothing() -> None:
-    """Do nothing, and so fail at nothing."""
+    """Do nothing."""
 
 
 def _raised(phase: pytest.CallInfo[object], *errors: type[BaseException]) -> bool:
@@ -200,8 +205,8 @@ def report_runs(own: pytest.Function, result: ExplorationResult) -> None:
         own: the test.
         result: of its exploration.
     """
-    told = ", ".join(f"{count} {verdict}" for verdict, count in counts(result).items())
-    own.add_report_section("call", EXPLORE, f"{len(result.runs)} runs: {told}")
+    spread = ", ".join(f"{count} {verdict}" for verdict, count in counts(result).items())
+    own.add_report_section("call", EXPLORE, f"{len(result.runs)} runs: {spread}")
     if not result.has_tried:
         pytest.fail(
             f"{EXPLORE}: nothing is known: no call of the test meets such a failure, or its worlds"

@@ -10,7 +10,7 @@ import pytest
 from payments_sandbox.pytest_plugin.options import OPTIONS, SEEDS, server_at
 
 if TYPE_CHECKING:
-    from payments_sandbox.exploration.exploration import Wishes
+    from payments_sandbox.exploration.exploration import ExplorationOptions
 
 SCENARIO: Final = "sandbox_scenario"
 CLOCK: Final = "sandbox_clock"
@@ -26,7 +26,7 @@ FIXTURE: Final = "sandbox"
 """Makes the world that the marks are about."""
 
 EXPLORED_SCENARIO: Final = pytest.StashKey[Mapping[str, Any] | None]()
-"""What the worlds of a test follow that is explored: in a run without a failure, nothing."""
+"""The scenario that the worlds of an explored test follow; None in a run without a failure."""
 
 REPORT: Final = pytest.StashKey[Callable[[pytest.Function], None]]()
 """What takes the place of the body of a test that was explored."""
@@ -84,19 +84,19 @@ def found(name: str, node: Node) -> str | Path:
     return find_scenario(name, node.config.stash[OPTIONS].folders, beside=node.path.parent)
 
 
-def wishes_of(*, depth: int = 1, faults: str | None = None) -> "Wishes":
+def exploration_options(*, depth: int = 1, faults: str | None = None) -> "ExplorationOptions":
     """What a mark wants to be explored.
 
     Raises:
         ValueError: a value makes no sense; the text says what would.
     """
-    from payments_sandbox.exploration.exploration import Wishes
+    from payments_sandbox.exploration.exploration import ExplorationOptions
     from payments_sandbox.exploration.failure_sets import read_failures
 
     if depth not in {1, 2}:
         raise ValueError(f"expected depth=1 or depth=2, not {depth!r}")
     among = None if faults is None else read_failures(faults)
-    return Wishes(depth, among, needs=_NEEDS)
+    return ExplorationOptions(depth, among, needs=_NEEDS)
 
 
 def _problem_of(check: partial[None]) -> str | None:
@@ -193,7 +193,7 @@ def _check_explored(mark: pytest.Mark, node: Node) -> None:
     if mark.args or mark.kwargs.keys() - {"depth", "faults"}:
         raise ValueError(f"{EXPLORE}: expected depth and faults, as in {EXPLORE}(depth=2)")
     try:
-        wishes_of(**mark.kwargs)
+        exploration_options(**mark.kwargs)
     except ValueError as error:
         raise ValueError(f"{EXPLORE}: {error}") from None
     if node.config.stash[OPTIONS].url is not None:

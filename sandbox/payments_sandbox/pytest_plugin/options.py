@@ -14,7 +14,7 @@ ENVIRONMENT: Final = "PAYMENTS_SANDBOX_"
 DEFAULT_SEED: Final = 0
 _ALL: Final = 100
 SEED: Final = "sandbox_seed"
-"""What a worker of pytest-xdist is told the seed by."""
+"""The key under which a worker of pytest-xdist gets the seed."""
 
 SEEDS: Final = 2**53
 """Seeds are below this, as the control API has it."""
@@ -54,7 +54,7 @@ _WHY_UNUSABLE: Final = pytest.StashKey[str | None]()
 
 
 def add_options(parser: pytest.Parser) -> None:
-    """Options and ini keys; what is said nearer to the run wins."""
+    """Add options and ini keys; the command line wins, then the environment."""
     group = parser.getgroup("payments-sandbox")
     group.addoption(
         "--sandbox-url",

@@ -110,8 +110,9 @@ class RuleEngine:
     """
 
     __slots__ = (
-        "_by_name", "_card_rule_set", "_card_rules", "_counters", "_matches", "_named", "_numbers",
-        "_requests", "_seed", "_told", "_used_up", "_webhooks", "rule_set", "scenarios",
+        "_by_name", "_card_rule_set", "_card_rules", "_counters", "_matches", "_named",
+        "_numbers", "_reported", "_requests", "_seed", "_used_up", "_webhooks",
+        "rule_set", "scenarios",
     )  # fmt: skip
 
     def __init__(self, seed: int, card_rules: CardRules | None = None) -> None:
@@ -122,7 +123,7 @@ class RuleEngine:
         self._load(())
 
     def _load(self, scenarios: Sequence[Scenario]) -> None:
-        self._told: tuple[Mapping[int, UsedUp], list[Tally]] | None = None
+        self._reported: tuple[Mapping[int, UsedUp], list[Tally]] | None = None
         self.scenarios = tuple(scenarios)
         self.rule_set = RuleSet(rules_of(self.scenarios, self._seed))
         self._by_name = {rule.name: rule for rule in self.rule_set.all}
@@ -301,14 +302,14 @@ class RuleEngine:
 
     def changes(self) -> dict[str, object] | None:
         """Counters and tallies that are other since this was called last; None where all may be."""
-        counters, told = self._counters.changes(), self._told
+        counters, reported = self._counters.changes(), self._reported
         tallies = [rule.tally() for rule in self.rule_set.all]
-        self._told = self._used_up, tallies
-        if counters is None or told is None:
+        self._reported = self._used_up, tallies
+        if counters is None or reported is None:
             return None
-        pairs = zip(tallies, told[1], strict=True)
+        pairs = zip(tallies, reported[1], strict=True)
         changed = [(place, tally) for place, (tally, old) in enumerate(pairs) if tally != old]
-        is_same = self._used_up is told[0]
+        is_same = self._used_up is reported[0]
         if not counters and not changed and is_same:
             return {}
         used_up = None if is_same else self._used_up_rows()

@@ -192,7 +192,7 @@ def _clock_of(coming: Sequence[Scenario]) -> Instant | None:
 
 
 def _forget_gone(world: World, names: set[str]) -> None:
-    """Drop what rules of scenarios that end have planned."""
+    """Drop the planned actions of scenarios that end."""
     gone = {each.name for each in world.rules.scenarios} - names
 
     def is_gone(job: Job) -> bool:

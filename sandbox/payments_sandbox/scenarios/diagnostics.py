@@ -9,7 +9,7 @@ Place = tuple[int, int]
 """Line and column, both counted from 1."""
 
 KEY: Final = "@key"
-"""Behind a path: the place of the key itself, where the path alone is that of its value."""
+"""The last part of a path that leads to a key, not to its value."""
 
 LONGEST_EXCERPT: Final = 160
 
@@ -68,7 +68,7 @@ def locate(problems: Iterable[Problem], places: Mapping[Path, Place]) -> list[Pr
 
 
 def _place(path: Path, places: Mapping[Path, Place]) -> Place | None:
-    """The place of a path, or of the nearest thing around it that has one."""
+    """The place of a path, or of the nearest part around it that has one."""
     while path not in places and path:
         path = path[:-1]
     return places.get(path)

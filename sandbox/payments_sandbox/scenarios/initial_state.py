@@ -24,7 +24,7 @@ _FAILURE: Final = {Status.FAILED: SETTLED_AS_FAILED}
 
 
 class StartState(NamedTuple):
-    """What scenarios start from, read and not made yet."""
+    """The state that scenarios start from, before it is made."""
 
     now: Instant
     payments: list[tuple[Instant, GivenPayment]]

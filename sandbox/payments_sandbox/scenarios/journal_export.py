@@ -176,7 +176,7 @@ def _can_be_written(field: str, value: object) -> bool:
 
 
 def _matchers(fields: Source, others: Sequence[Source]) -> Source:
-    """As few matchers as set a call apart from the others: values first, then what it has not."""
+    """The fewest matchers that only this call meets: values first, then fields that it lacks."""
     when: Source = {}
     left = list(others)
     for field, value in sorted(fields.items(), key=_rank):
@@ -192,7 +192,7 @@ def _rank(field: tuple[str, object]) -> int:
 
 
 def _matcher(value: object, others: Iterable[object]) -> object:
-    """What sets a value apart from those of others."""
+    """The matcher that a value meets and those of other calls do not."""
     if value is None:
         return {"exists": False}
     if value is not _UNWRITABLE:

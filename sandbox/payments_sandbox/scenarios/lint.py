@@ -95,8 +95,8 @@ def check_expectation(plain: Plain, path: Path, *, has_rules: bool) -> Iterator[
     if kind.needs_rules and not has_rules:
         yield Problem(path, "there are no rules that could fire", "leave it out")
     if kind.matchers is not None:
-        subject = kind.parse(plain).subject
-        yield from _check_counted(plain.get(kind.matchers, {}), subject, (*path, kind.matchers))
+        matchers = plain.get(kind.matchers, {})
+        yield from _check_matchers(matchers, kind.subject(plain), (*path, kind.matchers))
 
 
 def _is_empty_range(wanted: dict[str, Any]) -> bool:
@@ -104,14 +104,14 @@ def _is_empty_range(wanted: dict[str, Any]) -> bool:
     return isinstance(least, int) and isinstance(most, int) and least > most
 
 
-def _check_counted(matchers: dict[str, Any], subject: str | None, place: Path) -> Iterator[Problem]:
-    """What an expectation counts can exist."""
+def _check_matchers(matchers: dict[str, Any], subject: str, place: Path) -> Iterator[Problem]:
+    """Check that what an expectation counts can exist."""
     yield from check_cards(matchers, place)
     for key in ("call", "attempt"):
         if key in matchers:
             yield Problem((*place, key, KEY), f"'{key}' belongs to rules", "use count")
     wanted = tuple(each for each in parse_when(matchers) if each.field not in ("call", "attempt"))
-    if subject is not None and (found := why_unmatchable(subject, wanted)) is not None:
+    if (found := why_unmatchable(subject, wanted)) is not None:
         field, reason = found
         key = next((each for each in matchers if each.lower() == field), field)
         yield Problem((*place, key, KEY), f"nothing can meet this: {reason}")

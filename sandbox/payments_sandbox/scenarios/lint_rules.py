@@ -33,7 +33,7 @@ STATUSES_AFTER: Final = {
 """What a payment can be when one of its events has happened."""
 
 _LOOKED_AT: Final = 10_000
-"""Calls that are tried for how many a rule lets through; no rule has as many steps."""
+"""How many calls are tried to find out how many a rule lets through."""
 
 _NO_PAYMENT: Final = frozenset({"create_payment", "list_payments"})
 _SEED: Final = "add 'seed: 7' or any other number at the top, so that each run draws the same"
@@ -198,7 +198,7 @@ def _check_step(step: Plain, operation: str, path: Path, context: LintContext) -
 
 
 def _waits(delay: Any) -> list[str]:  # noqa: ANN401 - a duration, a mapping or nothing
-    """The duration of a delay, or that in the middle of a distribution."""
+    """The durations of a delay: its own, or the middle one of its distribution."""
     if not isinstance(delay, dict):
         return [] if delay is None else [delay]
     if "cap" in delay:

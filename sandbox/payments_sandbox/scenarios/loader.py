@@ -160,7 +160,7 @@ class _Source(NamedTuple):
 
 
 def _in_words_of(error: strict_json.BadJson, problem: Problem) -> Problem:
-    """Why a text in braces is not JSON; the problem of YAML where that could read it further."""
+    """Say why a text in braces is no JSON; if YAML could read further, say what YAML says."""
     message, at = str(error), _AT.search(str(error))
     place = (int(at[1]), int(at[2])) if at else (1, 1)
     if at and problem.place and problem.place > place:
@@ -213,7 +213,7 @@ def _problems(
 
 
 def _may_be_behind(path: Path, cut: Path) -> bool:
-    """Whether what is wrong with a value may be put right by what was not read any more."""
+    """Whether a problem may be due to the part of the text that was not read."""
     path = path[:-1] if path[-1:] == (KEY,) else path
     return path == cut[: len(path)]
 

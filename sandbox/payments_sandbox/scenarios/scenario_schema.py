@@ -85,7 +85,7 @@ def _take_off(
 
 
 def _find(value: Any, path: Path) -> tuple[Any, Any, Any]:  # noqa: ANN401 - JSON
-    """What holds the value of a path, under which key, and the value; gaps are not counted."""
+    """Find a path's value: its container, its key there, and the value; gaps do not count."""
     parent, key = None, None
     for step in path:
         parent, key = value, step

@@ -14,7 +14,7 @@ from payments_sandbox.world.world import World
 
 
 def fill_world(world: World, wanted: Generated, seed: int | None = None) -> Slices[None]:
-    """Fill a world, with a breath after each slice; until it is full, it stays as it is.
+    """Fill a world, in slices; until it is full, it stays as it is.
 
     The payments are those that `given: {generate: …}` of a scenario makes of the same numbers. They
     are spread over the time before the world's now, or before what it has, if that is earlier.

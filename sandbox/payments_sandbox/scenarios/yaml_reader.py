@@ -30,7 +30,7 @@ _CORE: Final[tuple[tuple[re.Pattern[str], Callable[[str], object]], ...]] = (
     (re.compile(r"-?(?:0|[1-9][0-9]{0,18})"), int),
     (re.compile(r"-?(?:0|[1-9][0-9]{0,15})\.[0-9]{1,15}"), lambda text: _number(float(text))),
 )
-"""Plain scalars that are no text: YAML 1.2's core schema, minus hex, octal, exponents and inf."""
+"""Plain scalars that are not text: YAML 1.2's core schema without hex, octal, exponents and inf."""
 
 _SURPRISES: Final = re.compile(
     r"""(?: yes|no|on|off|y|n ) | [+-]?(?: 0[0-9_]+ | 0[xob][0-9a-f_]+ )
@@ -50,7 +50,7 @@ _LONGEST_REREAD: Final = 32 * 1024
 """Characters of a text that is read again for the sake of a `*`: each time takes as long."""
 
 _TOO_DEEP: Final = "exceeded maximum nesting depth"
-"""What libyaml says of a thousand levels, from 0.2.6 on, before we are handed the seventeenth."""
+"""What libyaml, from 0.2.6 on, says of a thousand levels, before it gives us any."""
 
 
 class _Mark(Protocol):
@@ -176,7 +176,7 @@ class _Reader:
         self._document.cut = path[:-1] if path else None
 
     def _key(self, event: yaml.Event, path: Path, found: dict[str, object]) -> str:
-        """The key; one that cannot be used is named, and stands for itself from then on."""
+        """Read a key; a problem with it is noted, and the key is used all the same."""
         if not isinstance(event, yaml.ScalarEvent):
             raise _Unreadable(event.start_mark, "a key is one word")
         name = presentable(event.value)
@@ -223,7 +223,7 @@ def _surprise(text: str) -> tuple[str, str]:
 
 
 def _worded(error: yaml.MarkedYAMLError) -> tuple[str, str | None]:
-    """PyYAML's words, but for the one mistake that everybody makes."""
+    """Put an error of PyYAML into words; for the most common mistakes, into better ones."""
     if "alias" in (error.context or ""):
         return _STAR, 'write "*" in quotes'
     if error.problem == _TOO_DEEP:

@@ -15,7 +15,7 @@ from aiohttp.streams import StreamReader
 
 from payments_sandbox.server.connection import Connection, Request
 from payments_sandbox.server.factory import AssembledServer
-from payments_sandbox.server.listeners import ListeningAt, open_listeners
+from payments_sandbox.server.listeners import Accepting, ListeningAt, open_listeners
 from payments_sandbox.server.slices import pause
 from payments_sandbox.world.registry import Worlds
 
@@ -41,11 +41,15 @@ class HttpServer(web.Server):
     Args:
         handler: answers each request.
         head_timeout: seconds that the head of a request may take to arrive.
+
+    Attributes:
+        accepting: accepts its connections; None where the event loop does.
     """
 
     def __init__(self, handler: Handler, head_timeout: float = 30) -> None:
         super().__init__(handler, request_factory=self._request)
         self._head_timeout = head_timeout
+        self.accepting: Accepting | None = None
 
     def __call__(self) -> Connection:
         """Make the protocol of a new connection."""
@@ -90,7 +94,9 @@ async def listening(
         http_server = HttpServer(server.handler, settings.body_timeout)
     loop = asyncio.get_running_loop()
     with contextlib.ExitStack() as listeners:
-        at = await open_listeners(http_server, settings, listeners, bound)
+        at = await open_listeners(
+            http_server, settings, listeners, bound, accepting=http_server.accepting
+        )
         stop_watching = _tell_of_shortages(loop)
         sweeper = asyncio.create_task(_sweep(runtime.worlds))
         try:

@@ -27,7 +27,7 @@ if TYPE_CHECKING:  # for the type checker alone
     from payments_sandbox.webhooks.delivery import Delivery, DeliveryAttempt
 
 LONGEST: Final = 255
-"""Signs of a text that is repeated of what a client has sent."""
+"""Characters that are repeated of a text which a client has sent."""
 
 _MOST: Final = 2**53
 """Beyond it not every reader of JSON has whole numbers."""

@@ -37,9 +37,15 @@ class ListeningAt(NamedTuple):
     tls_faults: Mapping[str, str] = _NO_FAULTS
 
 
-class _Listener(Protocol):
+class Listener(Protocol):
+    """Accepts the connections of one socket."""
+
     def close(self) -> None:
         """Accept nobody any more."""
+
+
+Accepting = Callable[[socket.socket], Listener]
+"""Accepts the connections of a socket that is bound."""
 
 
 async def open_listeners(
@@ -47,6 +53,8 @@ async def open_listeners(
     settings: Settings,
     stack: ExitStack,
     bound: Sequence[socket.socket] | None = None,
+    *,
+    accepting: Accepting | None = None,
 ) -> ListeningAt:
     """Listen at all that the settings name.
 
@@ -55,12 +63,13 @@ async def open_listeners(
         settings: what the user asked for.
         stack: gets what closes them all.
         bound: what `bound_before` has bound, in place of all that the settings name.
+        accepting: accepts what comes there, in place of the event loop.
 
     Raises:
         OSError: a port is taken, the host is not ours, or a unix socket is somebody else's.
         RuntimeError: certificates are to be made, and the extra for it is not installed.
     """
-    opening = _Opening(make_connection, settings, stack)
+    opening = _Opening(make_connection, settings, stack, accepting)
     if bound is not None:
         for each in bound:
             await opening.accept(each)
@@ -113,11 +122,16 @@ class _Opening:
     """Opens listeners, and leaves with a stack what closes them."""
 
     def __init__(
-        self, make_connection: Callable[[], Connection], settings: Settings, stack: ExitStack
+        self,
+        make_connection: Callable[[], Connection],
+        settings: Settings,
+        stack: ExitStack,
+        accepting: Accepting | None,
     ) -> None:
         self._make_connection = make_connection
         self._settings = settings
         self._stack = stack
+        self._accepting = accepting
 
     def url(self, scheme: str, port: int) -> str:
         """The address of a port of ours."""
@@ -152,12 +166,14 @@ class _Opening:
         self._stack.callback((await self._listener(bound, context)).close)
         bound.listen(_BACKLOG)
 
-    async def _listener(self, bound: socket.socket, context: "ssl.SSLContext | None") -> _Listener:
+    async def _listener(self, bound: socket.socket, context: "ssl.SSLContext | None") -> Listener:
         if context is not None:
             from payments_sandbox.server.tls_listener import TlsListener  # noqa: PLC0415 - as above
 
             timeout = self._settings.body_timeout
             return TlsListener(self._make_connection, bound, context, handshake_timeout=timeout)
+        if self._accepting is not None:
+            return self._accepting(bound)
         # asyncio accepts as many connections in a turn as its backlog has, and where it has run out
         # of descriptors it fails as often, and tries again a second later for each: so the backlog
         # is the system's alone.

@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterable, Sequence
 from typing import Final
 
 WIDEST: Final = 60
-"""Signs that a line repeats of what a client has sent."""
+"""Characters that a line repeats of what a client has sent."""
 
 BETWEEN: Final = "  "
 WIDE: Final = 120
@@ -63,12 +63,12 @@ def clock_time(at: str, width: int | None) -> str:
 
 
 def cut(text: str) -> str:
-    """The start of what a client has sent, and no sign that a terminal obeys."""
+    """The start of what a client has sent, without what a terminal would obey."""
     return plain(text[:WIDEST])
 
 
 def plain(text: str) -> str:
-    """What somebody else has sent, without a sign that a terminal obeys."""
+    """What somebody else has sent, without what a terminal would obey."""
     if text.isascii() and text.isprintable() and "\\" not in text:
         return text  # nearly always, and in a tenth of the time
     return text.encode("unicode_escape").decode()

@@ -1,8 +1,8 @@
 """Owns connections of a port that takes TLS and plain HTTP: the first byte of each tells.
 
 A handshake begins with a byte that no request has. It is looked at and left where it is, so that
-whoever takes the connection then reads all of it. Until there is a byte, a connection costs a
-descriptor and a timer; a handshake has its time, as the head of a request has.
+whoever takes the connection then reads all of it. A handshake has its time, as the head of a
+request has.
 """
 
 import asyncio
@@ -10,21 +10,19 @@ import logging
 import socket
 import ssl
 from collections.abc import Callable
-from typing import Final
+from typing import ClassVar, Final
 
-from payments_sandbox.server.connection import KEEP_ALIVE, Connection
+from payments_sandbox.server.connection import Connection
+from payments_sandbox.server.first_bytes import FirstBytesListener
 
 _HANDSHAKE: Final = b"\x16"
 """The first byte of a TLS handshake: the type of its record (RFC 8446, 5.1)."""
 
-_AGAIN: Final = 1
-"""Seconds until connections are accepted again after the system had no room for one."""
-
 _log: Final = logging.getLogger(__name__)
 
 
-class TlsListener:
-    """Accepts the connections of one socket until it is closed.
+class TlsListener(FirstBytesListener):
+    """Accepts connections, each of which may speak TLS.
 
     Args:
         make_connection: makes the protocol of each.
@@ -33,8 +31,11 @@ class TlsListener:
         handshake_timeout: seconds that a handshake may take.
 
     Raises:
-        RuntimeError: the event loop is one that cannot wait for a byte, as that of Windows.
+        RuntimeError: as any that looks at what connections begin with.
     """
+
+    MOST: ClassVar = len(_HANDSHAKE)
+    FLAGS: ClassVar = socket.MSG_PEEK
 
     def __init__(
         self,
@@ -44,75 +45,26 @@ class TlsListener:
         *,
         handshake_timeout: float,
     ) -> None:
-        self._loop = asyncio.get_running_loop()
+        super().__init__(bound)
         self._make_connection = make_connection
-        self._bound = bound
+        self._beginning: set[asyncio.Task[None]] = set()
         self._context = context
         self._handshake_timeout = handshake_timeout
-        self._silent: dict[socket.socket, asyncio.TimerHandle] = {}
-        self._beginning: set[asyncio.Task[None]] = set()
-        self._accept_again: asyncio.TimerHandle | None = None
-        try:
-            self._accept_from_now()
-        except NotImplementedError:
-            raise RuntimeError("tls: this event loop cannot wait for a byte and leave it") from None
 
     def close(self) -> None:
-        """Accept nobody any more, and end what has not begun to speak HTTP."""
-        if self._accept_again is not None:
-            self._accept_again.cancel()
-        self._loop.remove_reader(self._bound)
-        self._bound.close()
-        for connection in list(self._silent):
-            self._drop(connection)
+        """Accept nobody any more, and end handshakes."""
+        super().close()
         for task in self._beginning:
             task.cancel()
 
-    def _accept_from_now(self) -> None:
-        self._accept_again = None
-        self._loop.add_reader(self._bound, self._accept)
-
-    def _accept(self) -> None:
-        try:
-            connection, _ = self._bound.accept()
-        except (BlockingIOError, InterruptedError, ConnectionAbortedError):
-            return  # whoever came has left
-        except OSError as error:  # there are no descriptors left, as asyncio's own servers meet it
-            self._loop.remove_reader(self._bound)
-            self._accept_again = self._loop.call_later(_AGAIN, self._accept_from_now)
-            self._loop.call_exception_handler({"message": "accept failed", "exception": error})
-            return
-        connection.setblocking(False)  # noqa: FBT003 - the module's own way
-        self._silent[connection] = self._loop.call_later(KEEP_ALIVE, self._drop, connection)
-        self._loop.add_reader(connection, self._look, connection)
-
-    def _look(self, connection: socket.socket) -> None:
-        """See what a connection begins with, and let it begin."""
-        try:
-            first = connection.recv(1, socket.MSG_PEEK)
-        except (BlockingIOError, InterruptedError):
-            return
-        except OSError:
-            first = b""
-        if not first:
-            self._drop(connection)
-            return
-        self._forget(connection)
-        context = self._context if first == _HANDSHAKE else None
-        task = self._loop.create_task(self._begin(connection, context))
+    def begin(self, connection: socket.socket, first: bytes) -> None:
+        """Let a connection be one of the server's, after its handshake where it has one."""
+        task = self._loop.create_task(self._begin(connection, first))
         self._beginning.add(task)
         task.add_done_callback(self._beginning.discard)
 
-    def _forget(self, connection: socket.socket) -> None:
-        self._silent.pop(connection).cancel()
-        self._loop.remove_reader(connection)
-
-    def _drop(self, connection: socket.socket) -> None:
-        self._forget(connection)
-        connection.close()
-
-    async def _begin(self, connection: socket.socket, context: ssl.SSLContext | None) -> None:
-        """Let a connection be one of the server's, after its handshake where it has one."""
+    async def _begin(self, connection: socket.socket, first: bytes) -> None:
+        context = self._context if first == _HANDSHAKE else None
         peer = _name_of(connection)
         timeout = None if context is None else self._handshake_timeout
         try:

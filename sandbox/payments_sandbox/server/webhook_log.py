@@ -20,7 +20,7 @@ if TYPE_CHECKING:  # for the type checker alone
     from payments_sandbox.world.world import World
 
 _NARROW: Final = 36
-"""Signs of an address, or of what went wrong, where there is not room for everything."""
+"""Characters of an address, or of what went wrong, where there is not room for everything."""
 
 
 class WebhookLine(NamedTuple):

@@ -63,7 +63,7 @@ _RENAMED: Final = {
 
 
 def __getattr__(name: str) -> object:
-    """Import the transports once they are asked for, and find what has been renamed."""
+    """Import the transports on first use, and find what has been renamed."""
     if name in _RENAMED:
         new = _RENAMED[name]
         warnings.warn(f"{name} is now {new.__name__}", DeprecationWarning, stacklevel=2)

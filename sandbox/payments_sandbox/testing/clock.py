@@ -9,7 +9,7 @@ from payments_sandbox.client.models import DueJobModel, HappenedJobModel
 from payments_sandbox.core.instants import read_duration, read_instant
 
 MoveTo = Callable[[datetime], object]
-"""Moves a clock of the test's own process to an instant: `move_to` of time-machine or freezegun."""
+"""Moves a clock of the test's process to an instant: `move_to` of time-machine or freezegun."""
 
 __tracebackhide__ = True
 
@@ -39,7 +39,7 @@ class Clock:
     def freeze(self, at: str | datetime | None = None) -> None:
         """Stand still, now or at a later instant; what falls due on the way happens."""
         self._control.freeze_clock(at=_instant(at))
-        self._tell(self.now)
+        self._move_followers(self.now)
 
     def resume(self) -> None:
         """Go on at wall speed."""
@@ -82,16 +82,16 @@ class Clock:
         """
         self._followers.append(move_to)
         try:
-            self._tell(self.now)
+            self._move_followers(self.now)
             yield
         finally:
             self._followers.remove(move_to)
 
     def _move_together(self, end: datetime) -> list[HappenedJobModel]:
-        self._tell(end)
+        self._move_followers(end)
         return self._control.advance_clock(to=_instant(end))["happened"]
 
-    def _tell(self, now: datetime) -> None:
+    def _move_followers(self, now: datetime) -> None:
         for move_to in self._followers:
             move_to(now)
 

@@ -88,7 +88,7 @@ class DirectConnection(BaseProtocol):
         self.write(b"".join(parts))
 
     def resume_reading(self, resume_parser: bool = True) -> None:  # noqa: FBT001, FBT002 - aiohttp's
-        """Nothing more comes; aiohttp's own would ask the transport, itself, without end."""
+        """Do nothing; aiohttp's own would call itself without end, as this is the transport."""
 
     def is_closing(self) -> bool:
         """Whether nobody reads any more."""

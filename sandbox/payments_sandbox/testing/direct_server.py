@@ -114,7 +114,7 @@ class DirectDelays(DelayedReplies):
         seconds: float,
         goes_on: Callable[[], bool],  # noqa: ARG002 - as in the base class
     ) -> bool:
-        """Let seconds pass, or as many as the client bears."""
+        """Count the seconds, or as many as the client's timeout allows."""
         connection = cast("DirectConnection", request.protocol)
         left = connection.read_timeout - connection.silence
         self.passed += max(0.0, min(seconds, left))
@@ -138,7 +138,7 @@ class DirectSubscriber(Subscriber):
     """A subscriber to which nothing happens while it waits."""
 
     async def wait(self, seconds: float) -> bool:  # noqa: ARG002 - as in the base class
-        """All there is has been told."""
+        """Return at once: nothing more comes."""
         self.is_over = True
         return False
 
@@ -148,7 +148,7 @@ class DirectNotifier(ChangeNotifier):
 
     @contextmanager
     def subscribe(self, world: World) -> Iterator[Subscriber]:  # noqa: ARG002 - as in the base class
-        """Give a subscriber that has heard all there is."""
+        """Give a subscriber that waits for nothing."""
         yield DirectSubscriber()
 
     async def wait_until(
@@ -157,7 +157,7 @@ class DirectNotifier(ChangeNotifier):
         holds: Callable[[], bool],
         seconds: float,
     ) -> None:
-        """What does not hold now is not going to."""
+        """Return at once: what does not hold now will not hold."""
 
 
 class NoTimers(LiveTimers):

@@ -60,8 +60,8 @@ class WorldSection:
         earlier = max(0, len(requests) - shown)
         left_out = [f"… {earlier} earlier requests"] if earlier else []
         moments = self.moments[requests[earlier] :] if earlier else self.moments
-        told = [each.text for each in moments]
-        return [*self.reasons, self._head, *left_out, *told, *self._rest]
+        texts = [each.text for each in moments]
+        return [*self.reasons, self._head, *left_out, *texts, *self._rest]
 
 
 def failure_report(sections: Sequence[WorldSection]) -> str:
@@ -93,8 +93,8 @@ def journal_files(
     if with_page:
         from payments_sandbox.testing.failure_page import failure_page
 
-        told = [(section.around, section.moments) for section in sections]
-        files[f"{name}.html"] = failure_page(test, told)
+        worlds = [(section.around, section.moments) for section in sections]
+        files[f"{name}.html"] = failure_page(test, worlds)
     return files
 
 
@@ -111,7 +111,7 @@ def why_vanished(world: Sandbox, restarted: str | None) -> str | None:
 
 
 def _reasons(report: ReportModel) -> Iterator[str]:
-    """What of it may have failed the test, or explains why it failed."""
+    """The reasons in a report for which the test may have failed."""
     if unmet := [each for each in report["expectations"] if not each["met"]]:
         yield "not met:"
         yield from (f"{json.dumps(each['expect'])}: {each['observed']}" for each in unmet)
@@ -124,7 +124,7 @@ def _reasons(report: ReportModel) -> Iterator[str]:
 
 
 def _rest(report: ReportModel) -> Iterator[str]:
-    """What is no reason of its own: expectations that are met, and why rules did not fire."""
+    """The rest of a report: expectations that are met, and why rules did not fire."""
     for each in report["expectations"]:
         if each["met"]:
             yield f"met: {json.dumps(each['expect'])}: {each['observed']}"

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 
 URL: Final = "http://sandbox"
-"""What it calls itself; any name that is local will do."""
+"""Its address; any local name will do."""
 
 
 class MemorySandbox(Server):

@@ -11,8 +11,9 @@ import asyncio
 import os
 import threading
 import time
-from concurrent.futures import CancelledError, wait
+from concurrent.futures import CancelledError, Future
 from contextlib import AsyncExitStack, suppress
+from functools import partial
 from typing import TYPE_CHECKING, Any, Final, Self, TypeVar, Unpack
 from urllib.parse import urlsplit
 
@@ -75,6 +76,7 @@ class RunningSandbox(Server):
         self._failure: BaseException | None = None
         self._thread = threading.Thread(target=self._run, name="payments-sandbox", daemon=True)
         self._process = os.getpid()
+        self._answering: set[asyncio.Task[None]] = set()
         self.api_key = self.webhook_secret = ""
 
     def start(self) -> Self:
@@ -111,7 +113,7 @@ class RunningSandbox(Server):
 
     @property
     def plain_url(self) -> str:
-        """Where our own clients ask it over sockets: without TLS they have nobody to trust."""
+        """The address for our own clients, which speak no TLS."""
         return self.url.replace("https://", "http://", 1)
 
     def ask(self, request: HttpRequest, headers: dict[str, str]) -> HttpResponse | None:
@@ -124,18 +126,15 @@ class RunningSandbox(Server):
         # A process that was forked has neither the thread nor its loop, but can use the socket.
         if not self._thread.is_alive() or os.getpid() != self._process:
             return None
-        work = self._answer(request, {"Host": urlsplit(self.url).netloc, **headers})
-        try:
-            future = asyncio.run_coroutine_threadsafe(work, self._loop)
-        except RuntimeError:  # it has just stopped
-            work.close()
-            return None
+        headers = {"Host": urlsplit(self.url).netloc, **headers}
+        reply = Future[HttpResponse]()
+        with suppress(RuntimeError):  # it has just stopped
+            self._loop.call_soon_threadsafe(self._begin, request, headers, reply)
         while self._thread.is_alive():
-            wait([future], LOOK_AGAIN)
-            if future.done():
-                with suppress(CancelledError):  # the loop has ended
-                    return future.result()
-                return None
+            with suppress(TimeoutError, CancelledError):  # it takes long, or the loop has ended
+                reply.exception(LOOK_AGAIN)
+            if reply.done():
+                return None if reply.cancelled() else reply.result()
         return None
 
     def use_runtime(self, work: "Callable[[WorldRuntime], Coroutine[Any, Any, T]]") -> T:
@@ -158,13 +157,32 @@ class RunningSandbox(Server):
         is_up = self._thread.is_alive() and bool(self.url)
         return super().__repr__() if is_up else "<RunningSandbox, not running>"
 
-    async def _answer(self, request: HttpRequest, headers: dict[str, str]) -> HttpResponse:
+    def _begin(
+        self, request: HttpRequest, headers: dict[str, str], reply: "Future[HttpResponse]"
+    ) -> None:
+        """Answer a request in a task, as `asyncio.run_coroutine_threadsafe` does, but sooner.
+
+        Who waits is told in the turn of the loop in which there is an answer, not two later.
+        """
+        task = self._loop.create_task(self._answer(request, headers, reply))
+        self._answering.add(task)
+        task.add_done_callback(partial(self._end, reply))
+
+    def _end(self, reply: "Future[HttpResponse]", task: "asyncio.Task[None]") -> None:
+        self._answering.discard(task)
+        if not task.cancelled() and (error := task.exception()) is not None:
+            reply.set_exception(error)
+        reply.cancel()  # unless there is an answer
+
+    async def _answer(
+        self, request: HttpRequest, headers: dict[str, str], reply: "Future[HttpResponse]"
+    ) -> None:
         from payments_sandbox.testing.direct_connection import control_exchange
 
         scheme = urlsplit(self.url).scheme
         connection, made = control_exchange(request, headers, scheme=scheme)
         await connection.serve(self._handler, made)
-        return connection.reply()
+        reply.set_result(connection.reply())
 
     def _run(self) -> None:
         try:

@@ -104,7 +104,7 @@ def timeline(seen: Seen) -> list[Moment]:
     """What a world has seen and done, in order."""
     urls = {each["id"]: each["url"] for each in seen.endpoints}
     happened = in_order(seen.requests, seen.events, seen.deliveries)
-    found = [_told(each, urls) for each in happened]
+    found = [_moment_of(each, urls) for each in happened]
     for move in seen.clock.get("moves", ()):
         text = f"clock at {move['at']}: moved to {move['to']}"
         found.append(_moment("clock", move["at"], text, move))
@@ -133,7 +133,7 @@ def in_order(
     return sorted(found, key=lambda each: datetime.fromisoformat(each.at))
 
 
-def _told(item: HistoryItem, urls: Mapping[str, str]) -> Moment:
+def _moment_of(item: HistoryItem, urls: Mapping[str, str]) -> Moment:
     """What a line says of a thing that has happened.
 
     Args:

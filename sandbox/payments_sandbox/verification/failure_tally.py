@@ -73,7 +73,7 @@ class FailureTally:
             self._calls[CallRow(entry.operation, failure, commit if failure else None)] += 1
 
     def count_refused_key(self, operation: str | None, error_code: str) -> None:
-        """Count a call that no world was asked about."""
+        """Count a call that was refused for its key."""
         if operation is not None:
             commit = False if operation in _WRITES else None
             self._calls[CallRow(operation, error_code, commit)] += 1

@@ -25,11 +25,11 @@ _REFUSED: Final = 400
 _OF_THE_CALL: Final = frozenset(
     {"invalid_request", "invalid_card", "expired_card", "invalid_cvc", "request_too_large"}
 )
-"""Errors that a call brings upon itself in any world."""
+"""Errors that are due to the call itself, in any world."""
 
 
 def journal_step(world: World, call: ObservedCall) -> Step:
-    """What the call met, as a step that meets one call so; a delay as it was drawn."""
+    """The step that makes one call meet the same again; a drawn delay becomes a fixed one."""
     step = _answered_by(world, call)
     if step is None or not _fits(step.outcome, call):
         return Step(_outcome_seen(call, is_of_step=step is not None))
@@ -78,7 +78,7 @@ def _fits(outcome: Outcome, call: ObservedCall) -> bool:
 
 
 def _outcome_seen(call: ObservedCall, *, is_of_step: bool) -> Outcome:
-    """What the journal shows; of a fault it does not keep every part."""
+    """The outcome as far as the journal shows it, which lacks some details of faults."""
     entry, code = call.entry, call.code
     if entry.fault is not None:
         return _fault_seen(entry, entry.fault)

@@ -26,6 +26,7 @@ _PAYMENT: Final = 3
 _SERVER_ERROR: Final = 500
 _ARRIVING: Final = frozenset(fault.name for fault in FAULTS if fault.reply_arrives)
 _SUCCESS: Final = range(200, 300)
+_BRANDS: Final = frozenset(Brand)
 
 
 class ObservedCall:
@@ -62,7 +63,7 @@ class ObservedCall:
 
     @property
     def retry_key(self) -> tuple[object, ...]:
-        """What makes a later call a repetition of this one, however its JSON is written."""
+        """The key that is equal for calls that repeat one another, however written."""
         match self.entry.operation:
             case "create_payment":
                 keys = ("customer_id", "amount", "currency", "description")
@@ -125,7 +126,7 @@ class ObservedCall:
             headers=self._headers,
             payment_id=self.payment_id or "",
             find_payment=self._world.ledger.payments.find,
-            brand=brand if brand in set(Brand) else None,
+            brand=brand if brand in _BRANDS else None,
         )
         return CallFields(parts, self._known_card)
 
@@ -191,7 +192,7 @@ def refund_in_words(call: ObservedCall) -> str:
 
 
 def in_journal(when: When) -> When:
-    """Conditions as the journal can meet them: it has card numbers masked."""
+    """Conditions for the journal, where card numbers are masked."""
     return tuple(_masked(each) if each.field == "card" else each for each in when)
 
 

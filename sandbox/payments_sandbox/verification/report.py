@@ -122,7 +122,7 @@ def verifying(
 
 
 def _once(observed: Observed) -> Callable[[], Slices[Sequence[Finding]]]:
-    """Give the audit to whoever asks for it; it is made when the first one does."""
+    """Make a function that audits at the first call, and gives the same findings from then on."""
     found: list[tuple[Finding, ...]] = []
 
     def auditing_once() -> Slices[Sequence[Finding]]:

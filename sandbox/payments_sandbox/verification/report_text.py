@@ -17,7 +17,7 @@ _WIDTH: Final = 88
 """Columns of a finding's text."""
 
 _INDENT: Final = 11
-"""Those before it."""
+"""The indent of a finding's text."""
 
 _LEAST: Final = 20
 
@@ -52,7 +52,7 @@ class WorldReport(NamedTuple):
 
     @property
     def passed(self) -> bool:
-        """Whether nothing that counts is wrong."""
+        """Whether the world has passed."""
         return self.report["passed"] and not (self.is_strict and self.undocumented)
 
     @property
@@ -68,7 +68,7 @@ class WorldReport(NamedTuple):
 
     @property
     def is_well(self) -> bool:
-        """Whether all has gone as it was meant to."""
+        """Whether there is nothing to report: expectations met, rules fired, audit clean."""
         is_as_meant = all(rule["why_not"] is None for rule in self.report["rules"])
         return (
             self.report["passed"]
@@ -82,7 +82,7 @@ Reports = Sequence[WorldReport]
 
 
 def as_one_line(reports: Reports) -> str:
-    """The outcome of all, with what there is of each part."""
+    """Sum all reports up in a line."""
     expectations = [each for world in reports for each in world.report["expectations"]]
     rules = [rule for world in reports for rule in world.report["rules"]]
     found = sum(len(world.report["audit"]["findings"]) for world in reports)
@@ -115,7 +115,7 @@ def as_text(reports: Reports, *, width: int | None = None) -> str:
 
 
 def as_short_text(reports: Reports, *, width: int | None = None) -> str:
-    """What there is to say at the end: nothing, a line when all is well, or what is not besides."""
+    """Write what `run` prints at the end: a line, and the worlds in which something is not well."""
     unwell = [each for each in reports if not each.is_well]
     if not unwell and not any(
         each.report["expectations"] or each.report["rules"] for each in reports
@@ -180,7 +180,7 @@ def _rules(rules: Sequence[Json]) -> Iterator[str]:
 
 
 def _times(rule: Json) -> str:
-    """How often it fired, and of how many chances where it let some go."""
+    """How often a rule fired, and of how many matching calls."""
     match rule["fired"]:
         case 0:
             return "never fired"

@@ -36,11 +36,11 @@ class InboxMessage(NamedTuple):
 class WebhookInbox:
     """One receiver."""
 
-    __slots__ = ("_answers", "_is_changed", "_messages", "_told", "count")
+    __slots__ = ("_answers", "_is_changed", "_messages", "_reported", "count")
 
     def __init__(self) -> None:
         self._is_changed = True
-        self._told = 0
+        self._reported = 0
         self._messages: deque[InboxMessage] = deque(maxlen=KEPT)
         self._answers: deque[int] = deque()
         self.count = 0
@@ -69,8 +69,8 @@ class WebhookInbox:
         """The messages that came since this was called last; None where nothing has happened."""
         if not self._is_changed:
             return None
-        new = list(self.since(self._told, None))
-        self._is_changed, self._told = False, self.count
+        new = list(self.since(self._reported, None))
+        self._is_changed, self._reported = False, self.count
         return new
 
     @property

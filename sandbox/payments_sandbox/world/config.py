@@ -10,7 +10,7 @@ from payments_sandbox.payments.payment_store import Represent
 from payments_sandbox.world.clock import WallClock
 
 NAME_LENGTH: Final = 500
-"""Signs of a world's name that are kept."""
+"""Characters of a world's name that are kept."""
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -35,16 +35,16 @@ class WorldEffects:
         is_kept: whether what it is now is known to whoever keeps effects.
     """
 
-    __slots__ = ("_told", "_world")
+    __slots__ = ("_reported", "_world")
 
     def __init__(self, world: World, *, is_kept: bool = False) -> None:
         self._world = world
-        self._told: dict[str, object] = {}
+        self._reported: dict[str, object] = {}
         if is_kept:
             for _ in self._changes():
                 pass
-            world.journal.mark_told()
-            self._told = self._small_parts() | {"webhooks": world.webhooks is not None}
+            world.journal.mark_reported()
+            self._reported = self._small_parts() | {"webhooks": world.webhooks is not None}
 
     def taking(self, *, everything: bool = False) -> Slices[Effect]:
         """Take what has changed, a few milliseconds at a time.
@@ -56,11 +56,11 @@ class WorldEffects:
         whole = {
             name: value
             for name, value in small.items()
-            if everything or name not in self._told or self._told[name] != value
+            if everything or name not in self._reported or self._reported[name] != value
         }
         rows: dict[str, Any] = {}
         has_webhooks = world.webhooks is not None
-        if not has_webhooks and (everything or self._told.get("webhooks") is not False):
+        if not has_webhooks and (everything or self._reported.get("webhooks") is not False):
             whole["webhooks"] = None
         is_ledger_whole = False
         for name, changes in self._changes():
@@ -71,7 +71,7 @@ class WorldEffects:
                 is_ledger_whole = True
             else:
                 whole[name] = self._snapshot(name)
-        self._told = small | {"webhooks": has_webhooks}
+        self._reported = small | {"webhooks": has_webhooks}
         if is_ledger_whole:  # last, since it may take more than one slice
             whole["ledger"] = yield from world.ledger.snapshotting()
         return {"whole": whole, "rows": rows}

@@ -140,13 +140,13 @@ def _reply_of(entry: Entry) -> _Reply:
 class Journal:
     """A ring of entries; numbers go on counting when old entries fall out."""
 
-    __slots__ = ("_entries", "_ids", "_told", "_unanswered", "count", "restored")
+    __slots__ = ("_entries", "_ids", "_reported", "_unanswered", "count", "restored")
 
     def __init__(self, seed: int) -> None:
         self._ids = IdSequence("req_", seed)
         self._entries: deque[Entry] = deque(maxlen=KEPT)
         self.count = self.restored = 0
-        self._told: int | None = None
+        self._reported: int | None = None
         self._unanswered: list[tuple[Entry, _Reply]] = []
 
     @property
@@ -195,11 +195,11 @@ class Journal:
         """Forget every entry; ids start again."""
         self._entries.clear()
         self.count = self.restored = 0
-        self._told = None
+        self._reported = None
 
     def changes(self) -> "JournalChanges":
         """What has changed since this was called last."""
-        told, self._told = self._told, self.count
+        told, self._reported = self._reported, self.count
         new = list(self.since(told or 0))
         waiting = [] if told is None else self._unanswered
         others, timed = new, list[Entry]()
@@ -210,9 +210,9 @@ class Journal:
         self._unanswered = [each for each in known if each[0].duration_ms is None]
         return JournalChanges(others, timed, told is None)
 
-    def mark_told(self) -> None:
+    def mark_reported(self) -> None:
         """Let `changes` begin with the next entry: those that are here are known."""
-        self._told, self._unanswered = self.count, []
+        self._reported, self._unanswered = self.count, []
 
     def snapshot(self) -> dict[str, object]:
         """The counter and every entry, masked."""

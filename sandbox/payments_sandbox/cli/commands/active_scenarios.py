@@ -6,8 +6,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from payments_sandbox.cli.failure import MISTAKEN, CommandFailedError
-from payments_sandbox.cli.options import CommandOptions, Commands, add_command, argument
-from payments_sandbox.cli.remote_options import EPILOG, add_remote_options, control_client
+from payments_sandbox.cli.options import Commands, add_command, argument
+from payments_sandbox.cli.remote_options import add_remote_options, control_client
 from payments_sandbox.core.option_values import scenario, scenario_name
 
 if TYPE_CHECKING:  # for the type checker alone
@@ -31,17 +31,17 @@ examples:
   payments-sandbox scenario end"""
 
 
-def add_use(verbs: "Commands[argparse.ArgumentParser]") -> CommandOptions:
+def add_use(verbs: "Commands[argparse.ArgumentParser]") -> None:
     """Add `use` to the commands of `scenario`."""
-    parser, options = add_command(
+    options = add_command(
         verbs,
         "use",
-        usage="scenario use NAME|FILE… [options]",
+        usage="NAME|FILE… [options]",
         does="let a world follow scenarios",
         text=USE_TEXT,
-        epilog=EPILOG,
+        run=use,
     )
-    parser.add_argument(
+    options.parser.add_argument(
         "scenarios",
         nargs="+",
         type=argument(scenario),
@@ -49,21 +49,19 @@ def add_use(verbs: "Commands[argparse.ArgumentParser]") -> CommandOptions:
         help="a name that the server knows, or a file of yours",
     )
     add_remote_options(options)
-    parser.set_defaults(run=use)
-    return options
 
 
-def add_end(verbs: "Commands[argparse.ArgumentParser]") -> CommandOptions:
+def add_end(verbs: "Commands[argparse.ArgumentParser]") -> None:
     """Add `end` to the commands of `scenario`."""
-    parser, options = add_command(
+    options = add_command(
         verbs,
         "end",
-        usage="scenario end [NAME] [options]",
+        usage="[NAME] [options]",
         does="end a scenario of a world, or all",
         text=END_TEXT,
-        epilog=EPILOG,
+        run=end,
     )
-    parser.add_argument(
+    options.parser.add_argument(
         "name",
         nargs="?",
         type=argument(scenario_name),
@@ -71,12 +69,10 @@ def add_end(verbs: "Commands[argparse.ArgumentParser]") -> CommandOptions:
         help="of the scenario (default: all)",
     )
     add_remote_options(options)
-    parser.set_defaults(run=end)
-    return options
 
 
 def use(arguments: argparse.Namespace) -> int:
-    """Activate each; one of our files that is wrong activates none."""
+    """Activate each scenario; if a file has problems, activate none."""
     wanted = [_read(each) if isinstance(each, Path) else each for each in arguments.scenarios]
     with control_client(arguments) as client:
         for each in wanted:

@@ -6,12 +6,8 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Final, Literal
 
 from payments_sandbox.cli.moving_clock import moving_clock
-from payments_sandbox.cli.options import CommandOptions, Commands, argument, refuse
-from payments_sandbox.cli.remote_options import (
-    add_remote_command,
-    add_remote_options,
-    control_client,
-)
+from payments_sandbox.cli.options import CommandOptions, Commands, add_command, argument, refuse
+from payments_sandbox.cli.remote_options import add_remote_options, control_client
 from payments_sandbox.cli.terminal.columns import Cell, Row, print_rows
 from payments_sandbox.cli.terminal.screen import screen_of
 from payments_sandbox.core.colours import BAD, QUIET, STRONG
@@ -36,14 +32,15 @@ _ONE_OF: Final = "expected one of DURATION, --to ISO and --next"
 
 def add_to(commands: "Commands[argparse.ArgumentParser]") -> None:
     """Add the command."""
-    parser, options = add_remote_command(
+    options = add_command(
         commands,
         "advance",
         usage="(DURATION | --to ISO | --next) [options]",
         does="move a world's clock",
         text=TEXT,
+        run=run,
     )
-    parser.add_argument(
+    options.parser.add_argument(
         "by",
         nargs="?",
         type=argument(text_that(read_duration)),
@@ -51,7 +48,6 @@ def add_to(commands: "Commands[argparse.ArgumentParser]") -> None:
         help="how far, such as 300ms, 5s, 10m, 2h or 45d",
     )
     _add_options(options)
-    parser.set_defaults(run=run)
 
 
 def _add_options(options: CommandOptions) -> None:
@@ -76,14 +72,14 @@ def run(arguments: argparse.Namespace) -> int:
 
 
 def _target(arguments: argparse.Namespace) -> Callable[[int], int | None]:
-    """Where the clock is moved to, from where it stands; None where only the server knows."""
+    """The instant that the clock is moved to, by its now; None if only the server knows."""
     if arguments.by is not None:
         return lambda now: now + read_duration(arguments.by)
     return lambda _: None if arguments.to is None else read_instant(arguments.to)
 
 
 def _row(happened: "HappenedJobModel") -> Row:
-    """When, what, and the ids it is about; why, where it failed."""
+    """The row of a timeline entry: when, what, the ids that it is about, and why it failed."""
     error = happened.get("error")
     about = (happened["payment_id"], happened["event_id"], happened.get("delivery_id"), error)
     colour = STRONG if error is None else BAD

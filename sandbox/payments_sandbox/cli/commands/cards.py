@@ -12,16 +12,16 @@ from payments_sandbox.core.colours import NAME, STRONG
 
 def add_to(commands: "Commands[argparse.ArgumentParser]") -> None:
     """Add the command."""
-    parser, options = add_command(
+    options = add_command(
         commands,
         "cards",
-        usage="cards [--json]",
+        usage="[--json]",
         does="list the magic cards",
         text="List the magic cards: any future expiry, any cvc of the right length.\n\n"
         "examples:\n  payments-sandbox cards\n  payments-sandbox cards --json",
+        run=run,
     )
     options.flag("--json", "as JSON, like GET /_sandbox/cards")
-    parser.set_defaults(run=run)
 
 
 def run(arguments: argparse.Namespace) -> int:

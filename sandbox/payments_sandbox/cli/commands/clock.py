@@ -6,8 +6,8 @@ import sys
 from typing import TYPE_CHECKING, Final
 
 from payments_sandbox.cli.moving_clock import moving_clock
-from payments_sandbox.cli.options import CommandOptions, Commands, add_command
-from payments_sandbox.cli.remote_options import EPILOG, add_remote_options, control_client
+from payments_sandbox.cli.options import CommandOptions, Commands, add_command, add_group
+from payments_sandbox.cli.remote_options import add_remote_options, control_client
 from payments_sandbox.cli.terminal.columns import Cell, print_rows
 from payments_sandbox.cli.terminal.screen import screen_of
 from payments_sandbox.core.colours import NAME, QUIET, STRONG
@@ -50,61 +50,54 @@ examples:
 
 def add_to(commands: "Commands[argparse.ArgumentParser]") -> None:
     """Add the command."""
-    group, known = add_command(
+    verbs = add_group(
         commands,
         "clock",
-        usage="clock (show | freeze | resume) …",
+        usage="(show | freeze | resume) …",
         does="show a world's clock, stop it, let it run",
         text=TEXT,
-        is_group=True,
     )
-    verbs = group.add_subparsers(
-        title="commands", metavar="COMMAND", required=True, prog="payments-sandbox clock"
-    )
-    for options in (_add_show(verbs), _add_freeze(verbs), _add_resume(verbs)):
-        known.variables |= options.variables
+    _add_show(verbs)
+    _add_freeze(verbs)
+    _add_resume(verbs)
 
 
-def _add(
-    verbs: "Commands[argparse.ArgumentParser]", name: str, does: str, text: str
-) -> tuple[argparse.ArgumentParser, CommandOptions]:
-    parser, options = add_command(
-        verbs, name, usage=f"clock {name} [options]", does=does, text=text, epilog=EPILOG
-    )
-    options.flag("--json", "as JSON, like GET /_sandbox/clock")
-    return parser, options
-
-
-def _add_show(verbs: "Commands[argparse.ArgumentParser]") -> CommandOptions:
-    parser, options = _add(verbs, "show", "show where it stands, and what is due", SHOW_TEXT)
+def _add_show(verbs: "Commands[argparse.ArgumentParser]") -> None:
+    does = "show where it stands, and what is due"
+    options = add_command(verbs, "show", usage="[options]", does=does, text=SHOW_TEXT, run=show)
+    _add_json(options)
     add_remote_options(options)
-    parser.set_defaults(run=show)
-    return options
 
 
-def _add_freeze(verbs: "Commands[argparse.ArgumentParser]") -> CommandOptions:
-    parser, options = _add(verbs, "freeze", "stop it", FREEZE_TEXT)
+def _add_freeze(verbs: "Commands[argparse.ArgumentParser]") -> None:
+    options = add_command(
+        verbs, "freeze", usage="[options]", does="stop it", text=FREEZE_TEXT, run=freeze
+    )
+    _add_json(options)
     options.value("--at", "at which ISO 8601 instant", read=text_that(read_instant), metavar="ISO")
     add_remote_options(options)
-    parser.set_defaults(run=freeze)
-    return options
 
 
-def _add_resume(verbs: "Commands[argparse.ArgumentParser]") -> CommandOptions:
-    parser, options = _add(verbs, "resume", "let it run", RESUME_TEXT)
+def _add_resume(verbs: "Commands[argparse.ArgumentParser]") -> None:
+    options = add_command(
+        verbs, "resume", usage="[options]", does="let it run", text=RESUME_TEXT, run=resume
+    )
+    _add_json(options)
     add_remote_options(options)
-    parser.set_defaults(run=resume)
-    return options
+
+
+def _add_json(options: CommandOptions) -> None:
+    options.flag("--json", "as JSON, like GET /_sandbox/clock")
 
 
 def show(arguments: argparse.Namespace) -> int:
-    """Where it stands."""
+    """Print the clock."""
     with control_client(arguments) as client:
         return _print(client.retrieve_clock(), arguments)
 
 
 def freeze(arguments: argparse.Namespace) -> int:
-    """Stop it; what happens on the way may take as long as receivers of webhooks do."""
+    """Stop the clock; receivers of webhooks may take their time before it answers."""
     at = None if arguments.at is None else read_instant(arguments.at)
     with control_client(arguments, timeout=None) as client:
         with moving_clock(arguments, client, lambda _: at):
@@ -113,7 +106,7 @@ def freeze(arguments: argparse.Namespace) -> int:
 
 
 def resume(arguments: argparse.Namespace) -> int:
-    """Let it run."""
+    """Let the clock run."""
     with control_client(arguments) as client:
         return _print(client.resume_clock(), arguments)
 

@@ -38,17 +38,17 @@ class Word(NamedTuple):
 
 def add_to(commands: "Commands[argparse.ArgumentParser]") -> None:
     """Add the command."""
-    parser, _ = add_command(
+    options = add_command(
         commands,
         "completion",
-        usage="completion (bash | zsh | fish)",
+        usage="(bash | zsh | fish)",
         does="print what a shell completes by",
         text=TEXT,
+        run=run,
     )
-    parser.add_argument(
+    options.parser.add_argument(
         "shell", type=argument(one_of(*_SCRIPTS)), metavar="SHELL", help="bash, zsh or fish"
     )
-    parser.set_defaults(run=run)
 
 
 def run(arguments: argparse.Namespace) -> int:
@@ -173,7 +173,7 @@ def _filled(script: str, places: dict[str, list[Word]], lines: list[str]) -> str
 
 
 def _described(words: list[Word]) -> Iterator[str]:
-    """Each word and what it does, as zsh's `_describe` reads it."""
+    """Yield each word with what it does, in the form that zsh's `_describe` reads."""
     for word in words:
         for name in word.names:
             yield _quoted(f"{name}:{word.about}", "'\\''")

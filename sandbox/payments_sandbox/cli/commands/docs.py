@@ -28,19 +28,21 @@ _DECISIONS: Final = "adr/"
 
 def add_to(commands: "Commands[argparse.ArgumentParser]") -> None:
     """Add the command."""
-    parser, _ = add_command(
+    options = add_command(
         commands,
         "docs",
-        usage="docs [TOPIC]",
+        usage="[TOPIC]",
         does="print a page of the documentation",
         text=TEXT,
+        run=run,
     )
-    parser.add_argument("topic", nargs="?", metavar="TOPIC", help="such as testing, or how-to/go")
-    parser.set_defaults(run=run)
+    options.parser.add_argument(
+        "topic", nargs="?", metavar="TOPIC", help="such as testing, or how-to/go"
+    )
 
 
 def run(arguments: argparse.Namespace) -> int:
-    """Print a page, or what there is."""
+    """Print a page, or the list of pages."""
     from payments_sandbox.core.resources import data_files
 
     pages = data_files("docs")
@@ -54,7 +56,7 @@ def run(arguments: argparse.Namespace) -> int:
 
 
 def topics_of(names: Sequence[str]) -> list[str]:
-    """The topics of the files of these names: all pages but the decisions."""
+    """List the topics that files are about; decisions are left out."""
     pages = (name for name in names if name.endswith(_ENDING))
     return [name.removesuffix(_ENDING) for name in pages if not name.startswith(_DECISIONS)]
 

@@ -8,12 +8,8 @@ from itertools import groupby
 from typing import TYPE_CHECKING, Final
 
 from payments_sandbox.cli.failure import MISTAKEN, CommandFailedError
-from payments_sandbox.cli.options import Commands
-from payments_sandbox.cli.remote_options import (
-    add_remote_command,
-    add_remote_options,
-    control_client,
-)
+from payments_sandbox.cli.options import Commands, add_command
+from payments_sandbox.cli.remote_options import add_remote_options, control_client
 from payments_sandbox.cli.terminal.columns import Cell, print_rows
 from payments_sandbox.cli.terminal.highlight import EXPLANATION, View
 from payments_sandbox.cli.terminal.screen import Screen, screen_of
@@ -41,22 +37,22 @@ _REQUEST: Final = re.compile(r"req_\w+")
 
 def add_to(commands: "Commands[argparse.ArgumentParser]") -> None:
     """Add the command."""
-    parser, options = add_remote_command(
+    options = add_command(
         commands,
         "explain",
         usage="(CODE | CARD | FAULT | REQUEST) [options]",
         does="explain an error code, a card, a fault, a request",
         text=TEXT,
+        run=run,
     )
-    parser.add_argument(
+    options.parser.add_argument(
         "word", metavar="WORD", help="a code, a card, a fault, or the id of a request"
     )
     add_remote_options(options)
-    parser.set_defaults(run=run)
 
 
 def run(arguments: argparse.Namespace) -> int:
-    """Explain all that is called so: a code and a card often share their name."""
+    """Explain everything of that name: a code and a card often share one."""
     screen = screen_of(arguments)
     if _REQUEST.fullmatch(arguments.word):
         _explain_request(arguments, screen)

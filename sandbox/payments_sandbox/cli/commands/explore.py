@@ -14,7 +14,7 @@ from payments_sandbox.cli.command_options import (
     check_process_groups,
 )
 from payments_sandbox.cli.options import CommandOptions, Commands, add_command
-from payments_sandbox.cli.server_options import EPILOG, read_settings
+from payments_sandbox.cli.server_options import read_settings
 from payments_sandbox.core.option_values import file_to_write, time_limit, whole_number
 from payments_sandbox.core.wording import one_of_words
 
@@ -40,18 +40,17 @@ exit code: 0 nothing was found, 1 something was, 2 the command fails without any
 
 def add_to(commands: "Commands[argparse.ArgumentParser]") -> None:
     """Add the command."""
-    parser, options = add_command(
+    options = add_command(
         commands,
         "explore",
-        usage="explore [options] -- COMMAND…",
+        usage="[options] -- COMMAND…",
         does="run a command once for every failure that could meet it",
         text=TEXT,
-        epilog=EPILOG,
+        run=run,
     )
-    add_command_words(parser)
+    add_command_words(options)
     _add_options(options)
-    add_settings_of_runs(parser, options, without=frozenset({"seed"}))
-    parser.set_defaults(run=run)
+    add_settings_of_runs(options, without=frozenset({"seed"}))
 
 
 def _add_options(options: CommandOptions) -> None:
@@ -110,7 +109,7 @@ def _baseline(text: str) -> frozenset[str]:
 
 
 def run(arguments: argparse.Namespace) -> int:
-    """Explore the command; 0 when nothing was found that nobody has accepted."""
+    """Explore the command; return 0 if every finding was accepted, or there was none."""
     check_command(arguments, "explore [options]", "python pay.py")
     check_process_groups("explore")
     settings = read_settings(arguments)
@@ -118,5 +117,5 @@ def run(arguments: argparse.Namespace) -> int:
 
     logging.getLogger("payments_sandbox").setLevel(logging.ERROR)  # runs end as they will
     with no_certificates():
-        from payments_sandbox.cli.exploring import explore_command
+        from payments_sandbox.cli.exploration.runner import explore_command
     return run_loop(to_the_end(explore_command(arguments, settings)))

@@ -19,17 +19,17 @@ _NOT_OURS: Final = "what answers there is no payments-sandbox"
 
 def add_to(commands: "Commands[argparse.ArgumentParser]") -> None:
     """Add the command."""
-    parser, options = add_command(
+    options = add_command(
         commands,
         "healthcheck",
-        usage="healthcheck [--url URL]",
+        usage="[--url URL]",
         does="ask a running server whether it is ready",
         text="Ask a running server whether it is ready: exit 0 when it is, else 1.\n\n"
         "examples:\n  payments-sandbox healthcheck\n"
         "  payments-sandbox healthcheck --url http://127.0.0.1:9000",
+        run=run,
     )
     add_url_option(options)
-    parser.set_defaults(run=run)
 
 
 def run(arguments: argparse.Namespace) -> int:

@@ -10,12 +10,8 @@ from typing import TYPE_CHECKING, Final, cast
 
 from payments_sandbox.cli.follow import OF_ATTEMPTS, SILENCE, follow, sum_up
 from payments_sandbox.cli.forwarding import Forwarding, endpoint_urls, forwarding
-from payments_sandbox.cli.options import CommandOptions, Commands, webhook_url
-from payments_sandbox.cli.remote_options import (
-    add_remote_command,
-    add_remote_options,
-    control_client,
-)
+from payments_sandbox.cli.options import CommandOptions, Commands, add_command, webhook_url
+from payments_sandbox.cli.remote_options import add_remote_options, control_client
 from payments_sandbox.cli.signals import until_stopped
 from payments_sandbox.cli.terminal.screen import Screen, screen_of
 from payments_sandbox.core.colours import NAME, QUIET
@@ -39,20 +35,20 @@ examples:
       each as one line of JSON, with what was sent and answered"""
 
 FRESH_FOR: Final = 1
-"""Seconds for which it is not asked again where endpoints lead."""
+"""Seconds for which the urls of endpoints are remembered."""
 
 
 def add_to(commands: "Commands[argparse.ArgumentParser]") -> None:
     """Add the command."""
-    parser, options = add_remote_command(
+    options = add_command(
         commands,
         "listen",
         usage="[--forward-to URL] [--events FILTER]… [--json] [options]",
         does="print webhooks as they are sent, and forward them",
         text=TEXT,
+        run=run,
     )
     _add_options(options)
-    parser.set_defaults(run=run)
 
 
 def _add_options(options: CommandOptions) -> None:
@@ -73,7 +69,7 @@ def _add_options(options: CommandOptions) -> None:
 
 
 def event_filter(text: str) -> str:
-    """Reads a filter of events: a typo would listen to nothing, and say nothing."""
+    """Read a filter of events; a typo is refused, since it would match nothing without a word."""
     known = _filters()
     if text not in known:
         raise ValueError(f"expected one of {', '.join(known)}")
@@ -81,14 +77,16 @@ def event_filter(text: str) -> str:
 
 
 def _filters() -> list[str]:
-    from payments_sandbox.payments.events import EventType  # takes longer than all of --help
+    from payments_sandbox.payments.events import (  # takes longer than all of --help
+        EVENT_FAMILIES,
+        EventType,
+    )
 
-    families = dict.fromkeys(f"{each.partition('.')[0]}.*" for each in EventType)
-    return ["*", *families, *EventType]
+    return ["*", *EVENT_FAMILIES, *EventType]
 
 
 def run(arguments: argparse.Namespace) -> int:
-    """Print until it is told to stop; an endpoint that was made for it is deleted then."""
+    """Print webhooks until a signal comes, then delete the endpoint that forwards them."""
     filters = list(dict.fromkeys(arguments.events)) or ["*"]
     printed: Counter[str] = Counter()
     with (
@@ -111,7 +109,7 @@ def is_wanted(event: str, filters: list[str]) -> bool:
 
 
 class _Printer:
-    """Prints what is going on, and where each delivery goes."""
+    """Prints deliveries, and what is listened to."""
 
     def __init__(
         self,
@@ -130,13 +128,13 @@ class _Printer:
         self._announced: str | None = None
 
     def begin(self) -> None:
-        """The server is there: make the endpoint, if one is wanted, and say so."""
+        """Make the endpoint, if one is wanted, and say what is listened to."""
         if self._forward is not None:
             self._forward.ensure()
         self.announce()
 
     def announce(self) -> None:
-        """Say what is going on, once, and again when the endpoint has become another."""
+        """Say what is listened to: once, and again when the endpoint has changed."""
         endpoint = None if self._forward is None else self._forward.endpoint
         endpoint_id = "" if endpoint is None else endpoint["id"]
         if endpoint_id == self._announced:
@@ -182,7 +180,7 @@ class _Printer:
         _say(format_webhook(line, screen.width, paint))
 
     def _url_of(self, endpoint_id: str) -> str:
-        """Where an endpoint leads, which can change; its id when it is gone."""
+        """Return the url of an endpoint, which can change; its id if it is gone."""
         from payments_sandbox.client.errors import ControlError
 
         if endpoint_id not in self._urls or time.monotonic() - self._asked_at > FRESH_FOR:
@@ -193,7 +191,7 @@ class _Printer:
 
 
 def delivery_line(delivery: "DeliveryModel", url: str) -> "WebhookLine":
-    """What the line that `serve` prints tells; which attempt it is, the stream does not say."""
+    """Make the line that `serve` prints, without the attempt's number, which the stream lacks."""
     from payments_sandbox.server.webhook_log import WebhookLine
 
     attempt = delivery["attempts"][-1]

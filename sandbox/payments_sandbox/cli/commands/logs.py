@@ -9,12 +9,8 @@ from contextlib import suppress
 from typing import TYPE_CHECKING, Final, NamedTuple, cast
 
 from payments_sandbox.cli.follow import JOURNAL_SIZE, SILENCE, follow, sum_up
-from payments_sandbox.cli.options import CommandOptions, Commands
-from payments_sandbox.cli.remote_options import (
-    add_remote_command,
-    add_remote_options,
-    control_client,
-)
+from payments_sandbox.cli.options import CommandOptions, Commands, add_command
+from payments_sandbox.cli.remote_options import add_remote_options, control_client
 from payments_sandbox.cli.signals import until_stopped
 from payments_sandbox.cli.terminal.screen import screen_of
 from payments_sandbox.contract.operations import BY_NAME
@@ -77,12 +73,13 @@ _ALL: Final = _Wanted(None, None, None, None)
 
 def add_to(commands: "Commands[argparse.ArgumentParser]") -> None:
     """Add the command."""
-    parser, options = add_remote_command(
+    options = add_command(
         commands,
         "logs",
         usage="[-f] [-n N] [--json] [options]",
         does="print the requests that a world has seen",
         text=TEXT,
+        run=run,
     )
     options.flag("--follow", "go on with what comes; a server that goes is waited for", short="-f")
     options.value(
@@ -96,7 +93,6 @@ def add_to(commands: "Commands[argparse.ArgumentParser]") -> None:
     _add_filters(options)
     options.flag("--json", "all that is known of each, as one line of JSON")
     add_remote_options(options)
-    parser.set_defaults(run=run)
 
 
 def _add_filters(options: CommandOptions) -> None:
@@ -125,7 +121,7 @@ def _status(text: str) -> str:
 
 
 def _since(text: str) -> str:
-    """Read an instant or a duration; which it is, is seen again when the clock is known."""
+    """Check that a text is an instant or a duration; it is read when the clock is known."""
     for read in (read_instant, read_duration):
         with suppress(ValueError):
             read(text)
@@ -134,7 +130,7 @@ def _since(text: str) -> str:
 
 
 def run(arguments: argparse.Namespace) -> int:
-    """Print what there is; with `--follow`, what comes too."""
+    """Print the requests of the journal; with `--follow`, new ones too."""
     if arguments.follow:
         _print_followed(arguments)
     elif arguments.limit:
@@ -146,7 +142,7 @@ def run(arguments: argparse.Namespace) -> int:
 
 
 def _print_followed(arguments: argparse.Namespace) -> None:
-    """Print what comes until it is told to stop, and then say how much that was."""
+    """Print requests as they come until a signal comes, then print how many there were."""
     printed: Counter[str] = Counter()
     with until_stopped(), control_client(arguments, timeout=SILENCE) as client:
         wanted = _wanted(client, arguments)
@@ -179,7 +175,7 @@ def _found(client: "SandboxClient", wanted: _Wanted, limit: int) -> "list[Journa
 
 
 def _past(client: "SandboxClient", wanted: _Wanted, limit: int) -> int:
-    """How many requests of the past to begin with, so that so many of them are wanted."""
+    """How far to go back in the journal so that `limit` of the requests are wanted ones."""
     if wanted == _ALL or limit == 0:
         return limit
     page = client.list_requests(limit=JOURNAL_SIZE)["data"]

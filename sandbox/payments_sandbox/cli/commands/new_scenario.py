@@ -6,12 +6,12 @@ from pathlib import Path
 from typing import Final
 
 from payments_sandbox.cli.failure import MISTAKEN, CommandFailedError
-from payments_sandbox.cli.options import CommandOptions, Commands, add_command, argument
+from payments_sandbox.cli.options import Commands, add_command, argument
 from payments_sandbox.cli.remote_options import DEFAULT_URL
 from payments_sandbox.core.option_values import scenario_name
 
 SCHEMA_URL: Final = f"{DEFAULT_URL}/_sandbox/scenario.schema.json"
-"""Where the schema is of a server that was started without options."""
+"""Where a server that was started without options has the schema."""
 
 TEXT: Final = """\
 Write NAME.yaml, a short scenario with comments, to be changed into one of your own. Its
@@ -51,16 +51,17 @@ expect:
 """
 
 
-def add_new(verbs: "Commands[argparse.ArgumentParser]") -> CommandOptions:
+def add_new(verbs: "Commands[argparse.ArgumentParser]") -> None:
     """Add the command to those of `scenario`."""
-    parser, options = add_command(
+    options = add_command(
         verbs,
         "new",
-        usage="scenario new NAME [options]",
+        usage="NAME [options]",
         does="write a commented file to begin with",
         text=TEXT,
+        run=run,
     )
-    parser.add_argument(
+    options.parser.add_argument(
         "name", type=argument(_name), metavar="NAME", help="what the scenario is called"
     )
     options.value(
@@ -69,8 +70,6 @@ def add_new(verbs: "Commands[argparse.ArgumentParser]") -> CommandOptions:
         default=SCHEMA_URL,
         metavar="PLACE",
     )
-    parser.set_defaults(run=run)
-    return options
 
 
 def _name(text: str) -> str:
@@ -93,5 +92,5 @@ def run(arguments: argparse.Namespace) -> int:
 
 
 def new_scenario(name: str, schema: str) -> str:
-    """The text of a scenario of this name, whose schema is there."""
+    """Write the text of a new scenario, with the address of its schema."""
     return _FILE.format(name=name, schema=schema)

@@ -9,20 +9,21 @@ from payments_sandbox.cli.options import Commands, add_command
 from payments_sandbox.contract.operations import DOCUMENTED_URL
 
 CONTROL_URL: Final = "http://127.0.0.1:8080/_sandbox"
-"""Where the control API of a server is that was started without options."""
+"""Where a server that was started without options has its control API."""
 
 
 def add_to(commands: "Commands[argparse.ArgumentParser]") -> None:
     """Add the command."""
-    parser, options = add_command(
+    options = add_command(
         commands,
         "openapi",
-        usage="openapi [--control] [--server URL]",
+        usage="[--control] [--server URL]",
         does="print the API's OpenAPI document",
         text="Print the OpenAPI 3.1 document of the emulated API, or that of the control API.\n\n"
         "examples:\n  payments-sandbox openapi > openapi.json\n"
         "  payments-sandbox openapi --server http://127.0.0.1:8080/v3\n"
         "  payments-sandbox openapi --control > control-openapi.json",
+        run=run,
     )
     options.flag("--control", "the control API, which is below /_sandbox")
     options.value(
@@ -30,7 +31,6 @@ def add_to(commands: "Commands[argparse.ArgumentParser]") -> None:
         f"what servers[0].url says (default: {DOCUMENTED_URL}, or with --control {CONTROL_URL})",
         metavar="URL",
     )
-    parser.set_defaults(run=run)
 
 
 def run(arguments: argparse.Namespace) -> int:

@@ -6,12 +6,8 @@ import sys
 from itertools import takewhile
 from typing import TYPE_CHECKING, Final, assert_never
 
-from payments_sandbox.cli.options import CommandOptions, Commands, refuse
-from payments_sandbox.cli.remote_options import (
-    add_remote_command,
-    add_remote_options,
-    control_client,
-)
+from payments_sandbox.cli.options import CommandOptions, Commands, add_command, refuse
+from payments_sandbox.cli.remote_options import add_remote_options, control_client
 from payments_sandbox.cli.terminal.columns import Cell, Row, print_facts, print_rows, remark
 from payments_sandbox.cli.terminal.screen import screen_of
 from payments_sandbox.core.colours import BAD, GOOD, NAME, POOR, QUIET, STRONG
@@ -47,7 +43,7 @@ _CUT: Final = ((4, 1),)
 """The customer may be long."""
 
 _WIDE: Final = 110
-"""Columns in which there is room for what has become of a payment; in fewer it is a line more."""
+"""Columns from which on the outcome of a payment is on the same line."""
 
 _OF_STATUS: Final = {"pending": POOR, "completed": GOOD, "failed": BAD}
 """The colour of each status."""
@@ -57,18 +53,18 @@ _FILTERS: Final = ("--status", "--customer", "--created-after", "--starting-afte
 
 def add_to(commands: "Commands[argparse.ArgumentParser]") -> None:
     """Add the command."""
-    parser, options = add_remote_command(
+    options = add_command(
         commands,
         "payments",
         usage="[ID] [options]",
         does="list the payments of a world, or show one",
         text=TEXT,
+        run=run,
     )
-    parser.add_argument("id", nargs="?", metavar="ID", help="of the one to show")
+    options.parser.add_argument("id", nargs="?", metavar="ID", help="of the one to show")
     _add_filters(options)
     options.flag("--json", "all that is known of each, as one line of JSON")
     add_remote_options(options)
-    parser.set_defaults(run=run)
 
 
 def _add_filters(options: CommandOptions) -> None:
@@ -189,7 +185,7 @@ def _show(client: "SandboxClient", arguments: argparse.Namespace) -> None:
 def _history(
     client: "SandboxClient", payment: "PaymentModel"
 ) -> "tuple[list[EventModel], list[DeliveryModel], list[JournalEntryModel]]":
-    """All that was about a payment, each oldest first; what the journal has dropped is gone."""
+    """Find the events, deliveries and requests about a payment, each oldest first."""
     from payments_sandbox.client.paging import every
 
     since = takewhile(
@@ -213,12 +209,12 @@ def _is_about(entry: "JournalEntryModel", payment_id: str) -> bool:
 
 
 def _row_of(item: "HistoryItem") -> Row:
-    what, outcome = _told(item)
+    what, outcome = _name_and_outcome(item)
     return Cell(item.at, QUIET), Cell(what, STRONG), outcome
 
 
-def _told(item: "HistoryItem") -> tuple[str, str]:
-    """What a thing that has happened is called, and what came of it."""
+def _name_and_outcome(item: "HistoryItem") -> tuple[str, str]:
+    """The name and the outcome of a request, an event or an attempt."""
     from payments_sandbox.testing.timeline import AttemptMade, EventMade, RequestMade
 
     match item:

@@ -15,7 +15,7 @@ from payments_sandbox.cli.command_options import (
     check_process_groups,
 )
 from payments_sandbox.cli.options import Commands, add_command, refuse
-from payments_sandbox.cli.server_options import EPILOG, read_settings
+from payments_sandbox.cli.server_options import read_settings
 from payments_sandbox.core.option_values import scenario
 
 if TYPE_CHECKING:
@@ -44,16 +44,18 @@ exit code: 0 proved, 1 not proved, 2 there is nothing to compare"""
 
 def add_to(commands: "Commands[argparse.ArgumentParser]") -> None:
     """Add the command."""
-    parser, options = add_command(
+    options = add_command(
         commands,
         "prove",
-        usage="prove SCENARIO [options] -- COMMAND…",
+        usage="SCENARIO [options] -- COMMAND…",
         does="show that a repair is one, by a scenario",
         text=TEXT,
-        epilog=EPILOG,
+        run=run,
     )
-    parser.add_argument("scenario", nargs="?", metavar="SCENARIO", help="its name, or its file")
-    add_command_words(parser)
+    options.parser.add_argument(
+        "scenario", nargs="?", metavar="SCENARIO", help="its name, or its file"
+    )
+    add_command_words(options)
     options.value(
         "--against",
         "the old tree: a revision, or the JSON report of an exploration (default: HEAD)",
@@ -61,12 +63,12 @@ def add_to(commands: "Commands[argparse.ArgumentParser]") -> None:
     )  # fmt: skip
     add_timeout(options)
     add_sign_and_seed(options)
-    add_settings_of_runs(parser, options, without=frozenset({"scenarios", "seed"}))
-    parser.set_defaults(run=run, scenarios=[])
+    add_settings_of_runs(options, without=frozenset({"scenarios", "seed"}))
+    options.parser.set_defaults(scenarios=[])
 
 
 def run(arguments: argparse.Namespace) -> int:
-    """Compare the two trees; 0 when the repair is proved."""
+    """Compare the two trees; return 0 if the repair is proved."""
     if arguments.scenario is None:
         example = "payments-sandbox prove lost-reply -- npm test"
         refuse(arguments, "SCENARIO", f"expected a name or a file: {example}")
@@ -78,12 +80,12 @@ def run(arguments: argparse.Namespace) -> int:
     from payments_sandbox.cli.server_process import no_certificates, run_loop, to_the_end
 
     with no_certificates():
-        from payments_sandbox.cli.proving import prove_command
+        from payments_sandbox.cli.exploration.proof import prove_command
     return run_loop(to_the_end(prove_command(arguments, settings, wanted)))
 
 
 def _scenario(arguments: argparse.Namespace, settings: "Settings") -> "Scenario":
-    """Read the scenario; what is wrong with it is told as `run` tells it."""
+    """Read the scenario; its problems are printed as `run` prints them."""
     from payments_sandbox.cli.server_process import scenarios_read
     from payments_sandbox.scenarios.library import initial_files
 

@@ -7,12 +7,8 @@ from contextlib import suppress
 from typing import Final
 
 from payments_sandbox.cli.failure import FAILED
-from payments_sandbox.cli.options import Commands
-from payments_sandbox.cli.remote_options import (
-    add_remote_command,
-    add_remote_options,
-    control_client,
-)
+from payments_sandbox.cli.options import Commands, add_command
+from payments_sandbox.cli.remote_options import add_remote_options, control_client
 from payments_sandbox.cli.terminal.highlight import REPORT, View
 from payments_sandbox.cli.terminal.progress import interruptible, progress
 from payments_sandbox.cli.terminal.screen import screen_of
@@ -31,12 +27,13 @@ examples:
 
 def add_to(commands: "Commands[argparse.ArgumentParser]") -> None:
     """Add the command."""
-    parser, options = add_remote_command(
+    options = add_command(
         commands,
         "report",
         usage="[options]",
         does="judge a world's expectations",
         text=TEXT,
+        run=run,
     )
     options.flag("--json", "as JSON, like GET /_sandbox/report")
     options.flag("--strict", "fail when a path or method was called that the API does not have")
@@ -45,11 +42,10 @@ def add_to(commands: "Commands[argparse.ArgumentParser]") -> None:
     )
     options.value("--html", "write it here as a page, too", read=file_to_write, metavar="FILE")
     add_remote_options(options)
-    parser.set_defaults(run=run)
 
 
 def run(arguments: argparse.Namespace) -> int:
-    """Print the report, after all that may be waited for; 1 when it has failed."""
+    """Wait for what is expected, and print the report; return 1 if it has failed."""
     from payments_sandbox.cli.output_files import UnwritableError, forget
     from payments_sandbox.cli.run_verdict import final_report, write_reports
     from payments_sandbox.verification.report_text import as_text

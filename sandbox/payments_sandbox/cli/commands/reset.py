@@ -4,12 +4,8 @@ import argparse
 import sys
 from typing import TYPE_CHECKING, Final
 
-from payments_sandbox.cli.options import CommandOptions, Commands
-from payments_sandbox.cli.remote_options import (
-    add_remote_command,
-    add_remote_options,
-    control_client,
-)
+from payments_sandbox.cli.options import CommandOptions, Commands, add_command
+from payments_sandbox.cli.remote_options import add_remote_options, control_client
 from payments_sandbox.core.option_values import one_of
 from payments_sandbox.core.wording import one_of_words
 
@@ -32,20 +28,20 @@ PARTS: Final = ("payments", "journal", "rules", "webhooks", "clock", "rate_limit
 
 def add_to(commands: "Commands[argparse.ArgumentParser]") -> None:
     """Add the command."""
-    parser, options = add_remote_command(
+    options = add_command(
         commands,
         "reset",
         usage="[--only PART]… [options]",
         does="put a world back to how it was made",
         text=text_of("reset"),
+        run=run,
     )
     add_only(options)
     add_remote_options(options)
-    parser.set_defaults(run=run)
 
 
 def text_of(command: str) -> str:
-    """What the help of a command says first that resets a world."""
+    """The first part of the help of a command that resets a world."""
     return _TEXT.format(command=command)
 
 

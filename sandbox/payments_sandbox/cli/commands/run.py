@@ -15,7 +15,7 @@ from payments_sandbox.cli.command_options import (
 from payments_sandbox.cli.failure import FAILED, CommandFailedError
 from payments_sandbox.cli.options import Commands, add_command
 from payments_sandbox.cli.output_files import forget, write_whole
-from payments_sandbox.cli.server_options import EPILOG, add_server_options
+from payments_sandbox.cli.server_options import add_server_options
 from payments_sandbox.cli.server_process import Listening, ListeningServer, run_server
 from payments_sandbox.cli.signals import on_signals
 from payments_sandbox.cli.terminal.standard_streams import try_to_print
@@ -50,15 +50,15 @@ examples:
 
 def add_to(commands: "Commands[argparse.ArgumentParser]") -> None:
     """Add the command."""
-    parser, options = add_command(
+    options = add_command(
         commands,
         "run",
-        usage="run [options] -- COMMAND…",
+        usage="[options] -- COMMAND…",
         does="run a command with a server of its own",
         text=TEXT,
-        epilog=EPILOG,
+        run=run,
     )
-    add_command_words(parser)
+    add_command_words(options)
     for option, form in (("--report", "text"), ("--junit-xml", "JUnit XML")):
         options.value(
             option, f"write the verdict here, as {form}", read=file_to_write, metavar="FILE"
@@ -70,11 +70,10 @@ def add_to(commands: "Commands[argparse.ArgumentParser]") -> None:
         )  # fmt: skip
     options.flag("--strict", "fail when a path or method was called that the API does not have")
     add_server_options(options, port=0)
-    parser.set_defaults(run=run)
 
 
 def run(arguments: argparse.Namespace) -> int:
-    """Run the command; its exit code, or 1 when that is 0 and the verdict is bad."""
+    """Run the command; return its exit code, or 1 if that is 0 and an expectation is not met."""
     check_command(arguments, "run [options]", "npm test")
     arguments.coverage |= bool(arguments.coverage_json or arguments.coverage_html)
     make_log = partial(_make_log, arguments) if arguments.log else None
@@ -121,7 +120,7 @@ async def _run(arguments: argparse.Namespace, server: ListeningServer) -> int:
 def _running(
     words: "Sequence[str]", environment: "Mapping[str, str]"
 ) -> "AbstractAsyncContextManager[Command | LoneCommand]":
-    """The command, as well looked after as the system lets us."""
+    """Run the command in a process group if the system has them, else alone."""
     if has_process_groups():
         from payments_sandbox.cli.child_process import running
 
@@ -137,7 +136,7 @@ async def _verdict(
     listening: Listening,
     interrupted: asyncio.Event,
 ) -> int:
-    """Judge the worlds, and say so; the exit code where the command's own is 0."""
+    """Judge the worlds and print the verdict; return the exit code that it stands for."""
     judging = asyncio.ensure_future(_judged(arguments, reports, listening))
     waiting = asyncio.ensure_future(interrupted.wait())
     await asyncio.wait((judging, waiting), return_when=asyncio.FIRST_COMPLETED)
@@ -158,7 +157,7 @@ async def _verdict(
 async def _judged(
     arguments: argparse.Namespace, reports: "KeptReports", listening: Listening
 ) -> "Reports":
-    """The reports of the worlds that were used; where none was, that of the key which was given."""
+    """The reports of the worlds that were used; of the given key's if none was."""
     from payments_sandbox.cli.run_verdict import world_reports
 
     worlds = listening.runtime.worlds

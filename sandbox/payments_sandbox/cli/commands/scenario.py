@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Final
 from payments_sandbox.cli.commands.active_scenarios import add_end, add_use
 from payments_sandbox.cli.commands.new_scenario import add_new
 from payments_sandbox.cli.failure import MISTAKEN, CommandFailedError
-from payments_sandbox.cli.options import CommandOptions, Commands, add_command
+from payments_sandbox.cli.options import CommandOptions, Commands, add_command, add_group
 from payments_sandbox.cli.remote_options import add_remote_options, control_client
 from payments_sandbox.cli.terminal.columns import Cell, Row, print_rows
 from payments_sandbox.cli.terminal.github_annotations import annotation
@@ -70,78 +70,70 @@ FROM_JOURNAL: Final = "from-journal"
 
 def add_to(commands: "Commands[argparse.ArgumentParser]") -> None:
     """Add the command."""
-    group, known = add_command(
+    verbs = add_group(
         commands,
         "scenario",
-        usage="scenario (list | show | new | check | use | end | from-journal) …",
+        usage="(list | show | new | check | use | end | from-journal) …",
         does="list, show, check, write and use scenarios",
         text=TEXT,
-        is_group=True,
     )
-    verbs = group.add_subparsers(
-        title="commands", metavar="COMMAND", required=True, prog="payments-sandbox scenario"
-    )
-    added = (
-        _add_list(verbs),
-        _add_show(verbs),
-        add_new(verbs),
-        _add_check(verbs),
-        add_use(verbs),
-        add_end(verbs),
-        _add_from_journal(verbs),
-    )
-    for options in added:  # the environment's names are looked for in those of the group
-        known.variables |= options.variables
+    _add_list(verbs)
+    _add_show(verbs)
+    add_new(verbs)
+    _add_check(verbs)
+    add_use(verbs)
+    add_end(verbs)
+    _add_from_journal(verbs)
 
 
-def _add(
-    verbs: "Commands[argparse.ArgumentParser]", name: str, *, usage: str, does: str, text: str
-) -> tuple[argparse.ArgumentParser, CommandOptions]:
-    return add_command(verbs, name, usage=f"scenario {name} {usage}", does=does, text=text)
-
-
-def _add_list(verbs: "Commands[argparse.ArgumentParser]") -> CommandOptions:
-    parser, options = _add(
-        verbs, "list", usage="[options]", does="list the library", text=LIST_TEXT
+def _add_list(verbs: "Commands[argparse.ArgumentParser]") -> None:
+    options = add_command(
+        verbs,
+        "list",
+        usage="[options]",
+        does="list the library",
+        text=LIST_TEXT,
+        run=list_scenarios,
     )
     _add_folders(options)
-    parser.set_defaults(run=list_scenarios)
-    return options
 
 
-def _add_show(verbs: "Commands[argparse.ArgumentParser]") -> CommandOptions:
-    parser, options = _add(
-        verbs, "show", usage="NAME [options]", does="print a scenario", text=SHOW_TEXT
+def _add_show(verbs: "Commands[argparse.ArgumentParser]") -> None:
+    options = add_command(
+        verbs,
+        "show",
+        usage="NAME [options]",
+        does="print a scenario",
+        text=SHOW_TEXT,
+        run=show,
     )
-    parser.add_argument("name", metavar="NAME", help="of the library")
+    options.parser.add_argument("name", metavar="NAME", help="of the library")
     _add_folders(options)
-    parser.set_defaults(run=show)
-    return options
 
 
-def _add_check(verbs: "Commands[argparse.ArgumentParser]") -> CommandOptions:
-    parser, options = _add(
+def _add_check(verbs: "Commands[argparse.ArgumentParser]") -> None:
+    options = add_command(
         verbs,
         "check",
         usage="FILE… [options]",
         does="say what is wrong with scenarios",
         text=CHECK_TEXT,
+        run=check,
     )
-    parser.add_argument("files", nargs="+", type=Path, metavar="FILE", help="YAML or JSON")
+    options.parser.add_argument("files", nargs="+", type=Path, metavar="FILE", help="YAML or JSON")
     options.flag("--github", "as annotations, which GitHub shows beside the lines")
-    parser.set_defaults(run=check)
-    return options
 
 
-def _add_from_journal(verbs: "Commands[argparse.ArgumentParser]") -> CommandOptions:
-    parser, options = _add(
+def _add_from_journal(verbs: "Commands[argparse.ArgumentParser]") -> None:
+    options = add_command(
         verbs,
         "from-journal",
         usage="REQUEST_ID… [options]",
         does="write a scenario of what requests have met",
         text=JOURNAL_TEXT,
+        run=from_journal,
     )
-    parser.add_argument("requests", nargs="+", metavar="REQUEST_ID", help="in the journal")
+    options.parser.add_argument("requests", nargs="+", metavar="REQUEST_ID", help="in the journal")
     options.value(
         "--name",
         f"what the scenario is called, and so its file (default: {FROM_JOURNAL})",
@@ -150,8 +142,6 @@ def _add_from_journal(verbs: "Commands[argparse.ArgumentParser]") -> CommandOpti
         metavar="NAME",
     )
     add_remote_options(options)
-    parser.set_defaults(run=from_journal)
-    return options
 
 
 def _add_folders(options: CommandOptions) -> None:
@@ -164,7 +154,7 @@ def _add_folders(options: CommandOptions) -> None:
 
 
 def list_scenarios(arguments: argparse.Namespace) -> int:
-    """A line for each: its name, its tags and what it is about, in a sentence."""
+    """Print a line for each: its name, its tags and the first sentence about it."""
     library = _library(arguments)
     files = {name: library.read(name) for name in library.names()}
     rows = [_row(name, file) for name, file in files.items()]
@@ -185,7 +175,7 @@ def _row(name: str, file: "ScenarioFile") -> Row:
 
 
 def _url_of(file: "ScenarioFile") -> str:
-    """Where a terminal finds the file, if it is one on disk."""
+    """The url of the file, if it is one on disk, for a terminal to link to."""
     path = Path(file.path)
     return path.resolve().as_uri() if path.is_file() else ""
 
@@ -211,7 +201,7 @@ def _library(arguments: argparse.Namespace) -> "Library":
 
 
 def check(arguments: argparse.Namespace) -> int:
-    """All problems of all files; 2 when there is one that is more than a warning."""
+    """Print the problems of all files; return 2 if one is more than a warning."""
     from payments_sandbox.scenarios.library import count_problems
     from payments_sandbox.scenarios.rates import rates_of
 

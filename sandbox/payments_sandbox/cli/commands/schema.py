@@ -17,10 +17,14 @@ examples:
 
 def add_to(commands: "Commands[argparse.ArgumentParser]") -> None:
     """Add the command."""
-    parser, _ = add_command(
-        commands, "schema", usage="schema", does="print the JSON Schema of scenarios", text=TEXT
+    add_command(
+        commands,
+        "schema",
+        usage="",
+        does="print the JSON Schema of scenarios",
+        text=TEXT,
+        run=run,
     )
-    parser.set_defaults(run=run)
 
 
 def run(_: argparse.Namespace) -> int:

@@ -6,12 +6,8 @@ from contextlib import suppress
 from functools import partial
 from typing import TYPE_CHECKING, Final, cast
 
-from payments_sandbox.cli.options import CommandOptions, Commands
-from payments_sandbox.cli.remote_options import (
-    add_remote_command,
-    add_remote_options,
-    control_client,
-)
+from payments_sandbox.cli.options import CommandOptions, Commands, add_command
+from payments_sandbox.cli.remote_options import add_remote_options, control_client
 from payments_sandbox.cli.terminal.progress import HowFar, interruptible, progress
 from payments_sandbox.core.instants import read_duration
 from payments_sandbox.core.option_values import seed, text_that, whole_number
@@ -32,16 +28,16 @@ PAYMENTS: Final = 500
 
 def add_to(commands: "Commands[argparse.ArgumentParser]") -> None:
     """Add the command."""
-    parser, options = add_remote_command(
+    options = add_command(
         commands,
         "seed",
         usage="[options]",
         does="fill a world with payments of the past",
         text=TEXT,
+        run=run,
     )
     _add_options(options)
     add_remote_options(options)
-    parser.set_defaults(run=run)
 
 
 def _add_options(options: CommandOptions) -> None:
@@ -96,7 +92,7 @@ def run(arguments: argparse.Namespace) -> int:
 
 
 def _how_far(client: "SandboxClient") -> HowFar | None:
-    """How far the server is; None before it has begun, and when it has ended."""
+    """Ask the server how many payments are made; None before it begins and after it ends."""
     from payments_sandbox.client.errors import ControlError
 
     with suppress(ControlError):

@@ -10,7 +10,7 @@ from functools import partial
 from typing import TYPE_CHECKING, Final
 
 from payments_sandbox.cli.options import Commands, add_command, refuse
-from payments_sandbox.cli.server_options import EPILOG, add_server_options
+from payments_sandbox.cli.server_options import add_server_options
 from payments_sandbox.cli.server_process import Facts, ListeningServer, run_server
 from payments_sandbox.cli.signals import on_signals, on_stdin_closed
 from payments_sandbox.cli.terminal.standard_streams import drop_unwritten, try_to_print
@@ -48,13 +48,13 @@ _STDIN: Final = 0
 
 def add_to(commands: "Commands[argparse.ArgumentParser]") -> None:
     """Add the command."""
-    parser, options = add_command(
+    options = add_command(
         commands,
         "serve",
-        usage="serve [options]",
+        usage="[options]",
         does="run the server",
         text=f"Run the server until SIGTERM, SIGINT or SIGHUP.\n\n{EXAMPLES}",
-        epilog=EPILOG,
+        run=run,
     )
     add_server_options(options, read_state=state)
     options.value(
@@ -88,7 +88,6 @@ def add_to(commands: "Commands[argparse.ArgumentParser]") -> None:
         UNTIL_STDIN_CLOSES,
         "stop when stdin is closed too: no server outlives the program that started it",
     )
-    parser.set_defaults(run=run)
 
 
 def run(arguments: argparse.Namespace) -> int:
@@ -128,7 +127,7 @@ def _check_workers(arguments: argparse.Namespace) -> None:
 
 
 def _has_no_stdin() -> bool:
-    """Whether it ends at once: what was closed is the null device by now."""
+    """Whether stdin is the null device, which a closed one has been replaced with."""
     return stat.S_ISCHR(os.fstat(_STDIN).st_mode) and not os.isatty(_STDIN)
 
 
@@ -170,7 +169,7 @@ async def _until_told(
         if listening is not None and totals is not None:
             from payments_sandbox.cli.serve_log import print_summary, summary_of
 
-            print_summary(arguments, summary_of(listening.log, totals))
+            print_summary(arguments, summary_of(listening.runtime.metrics, totals))
     return 0
 
 

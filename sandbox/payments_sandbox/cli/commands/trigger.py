@@ -6,12 +6,8 @@ import sys
 from pathlib import Path
 from typing import Final
 
-from payments_sandbox.cli.options import Commands, refuse
-from payments_sandbox.cli.remote_options import (
-    add_remote_command,
-    add_remote_options,
-    control_client,
-)
+from payments_sandbox.cli.options import Commands, add_command, refuse
+from payments_sandbox.cli.remote_options import add_remote_options, control_client
 from payments_sandbox.cli.terminal.standard_streams import try_to_print
 
 TEXT: Final = """\
@@ -33,14 +29,15 @@ _NOBODY: Final = (
 
 def add_to(commands: "Commands[argparse.ArgumentParser]") -> None:
     """Add the command."""
-    parser, options = add_remote_command(
+    options = add_command(
         commands,
         "trigger",
         usage="EVENT [options]",
         does="send an event by hand",
         text=TEXT,
+        run=run,
     )
-    parser.add_argument(
+    options.parser.add_argument(
         "event",
         metavar="EVENT",
         help="payment.completed, payment.failed, refund.created, chargeback.created, or with --data"
@@ -53,7 +50,6 @@ def add_to(commands: "Commands[argparse.ArgumentParser]") -> None:
         metavar="JSON",
     )
     add_remote_options(options)
-    parser.set_defaults(run=run)
 
 
 def run(arguments: argparse.Namespace) -> int:

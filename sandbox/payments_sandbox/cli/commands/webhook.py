@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
-from payments_sandbox.cli.options import CommandOptions, Commands, add_command, refuse
+from payments_sandbox.cli.options import CommandOptions, Commands, add_command, add_group, refuse
 from payments_sandbox.cli.terminal.standard_streams import try_to_print
 from payments_sandbox.core.instants import SECOND, read_instant
 from payments_sandbox.core.option_values import one_of, text_that
@@ -51,29 +51,24 @@ Header = tuple[str, str]
 
 def add_to(commands: "Commands[argparse.ArgumentParser]") -> None:
     """Add the command."""
-    group, _ = add_command(
+    verbs = add_group(
         commands,
         "webhook",
-        usage="webhook verify [options]",
+        usage="verify [options]",
         does="say why a webhook is refused",
         text=TEXT,
-        is_group=True,
     )
-    verbs = group.add_subparsers(
-        title="commands", metavar="COMMAND", required=True, prog="payments-sandbox webhook"
-    )
-    parser, options = add_command(
+    options = add_command(
         verbs,
         "verify",
-        usage="webhook verify --body FILE --header 'NAME: VALUE'… [options]",
+        usage="--body FILE --header 'NAME: VALUE'… [options]",
         does="say whether a webhook is good, or why it is refused",
         text=VERIFY_TEXT,
         epilog=_EPILOG,
+        run=run,
     )
     _add_message(options)
     _add_signing(options)
-    group.set_defaults(options=options)  # where the environment's names are looked for
-    parser.set_defaults(run=run)
 
 
 def _add_message(options: CommandOptions) -> None:
@@ -193,7 +188,7 @@ def _body(arguments: argparse.Namespace) -> bytes:
 
 
 def _signing(arguments: argparse.Namespace, headers: Mapping[str, str]) -> "Signing | None":
-    """How the message should be signed: what is said of it, and else what it looks like."""
+    """How the message should be signed: by the options, else by its headers."""
     from payments_sandbox.webhooks.signing import (
         DEFAULT_HEADER,
         STANDARD,
@@ -221,7 +216,7 @@ def _signing(arguments: argparse.Namespace, headers: Mapping[str, str]) -> "Sign
 
 
 def _check_parts(arguments: argparse.Namespace, scheme: str) -> None:
-    """A part that the scheme has not would be ignored in silence."""
+    """Refuse options about parts that the scheme does not have."""
     taken = {"standard": (), "timestamped": ("header_name",)}.get(scheme)
     for part in ("header_name", "prefix", "encoding"):
         if taken is not None and part not in taken and getattr(arguments, part) is not None:

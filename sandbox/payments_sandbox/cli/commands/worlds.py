@@ -7,9 +7,8 @@ from typing import TYPE_CHECKING, Final
 
 from payments_sandbox.cli.commands import reset
 from payments_sandbox.cli.failure import CommandFailedError
-from payments_sandbox.cli.options import CommandOptions, Commands, add_command, argument
+from payments_sandbox.cli.options import CommandOptions, Commands, add_command, add_group, argument
 from payments_sandbox.cli.remote_options import (
-    EPILOG,
     add_remote_options,
     api_key,
     control_client,
@@ -20,7 +19,7 @@ from payments_sandbox.core.colours import NAME, QUIET, STRONG
 from payments_sandbox.core.wording import counted
 
 if TYPE_CHECKING:  # imported when something is asked, so that --help is instant
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
     from payments_sandbox.client.client import SandboxClient
     from payments_sandbox.client.models import WorldModel
@@ -58,75 +57,71 @@ examples:
 
 def add_to(commands: "Commands[argparse.ArgumentParser]") -> None:
     """Add the command."""
-    group, known = add_command(
+    verbs = add_group(
         commands,
         "worlds",
-        usage="worlds (list | show | reset | drop) …",
+        usage="(list | show | reset | drop) …",
         does="list, show, reset and drop worlds",
         text=TEXT,
-        is_group=True,
     )
-    verbs = group.add_subparsers(
-        title="commands", metavar="COMMAND", required=True, prog="payments-sandbox worlds"
-    )
-    for options in (_add_list(verbs), _add_show(verbs), _add_reset(verbs), _add_drop(verbs)):
-        known.variables |= options.variables
+    _add_list(verbs)
+    _add_show(verbs)
+    _add_reset(verbs)
+    _add_drop(verbs)
 
 
-def _add_list(verbs: "Commands[argparse.ArgumentParser]") -> CommandOptions:
-    parser, options = add_command(
+def _add_list(verbs: "Commands[argparse.ArgumentParser]") -> None:
+    options = add_command(
         verbs,
         "list",
-        usage="worlds list [options]",
+        usage="[options]",
         does="list the worlds of a server",
         text=LIST_TEXT,
-        epilog=EPILOG,
+        run=list_worlds,
     )
     options.flag("--json", "all that is known of each, as one line of JSON")
     add_remote_options(options)
-    parser.set_defaults(run=list_worlds)
-    return options
 
 
-def _add_show(verbs: "Commands[argparse.ArgumentParser]") -> CommandOptions:
-    parser, options = _add_for_one(verbs, "show", "show a world in summary", SHOW_TEXT)
+def _add_show(verbs: "Commands[argparse.ArgumentParser]") -> None:
+    options = _add_for_one(verbs, "show", "show a world in summary", SHOW_TEXT, run=show)
     options.flag("--json", "as JSON, like GET /_sandbox/world")
     add_remote_options(options)
-    parser.set_defaults(run=show)
-    return options
 
 
-def _add_reset(verbs: "Commands[argparse.ArgumentParser]") -> CommandOptions:
-    parser, options = _add_for_one(
-        verbs, "reset", "the same as payments-sandbox reset", reset.text_of("worlds reset")
+def _add_reset(verbs: "Commands[argparse.ArgumentParser]") -> None:
+    options = _add_for_one(
+        verbs,
+        "reset",
+        "the same as payments-sandbox reset",
+        reset.text_of("worlds reset"),
+        run=reset_world,
     )
     reset.add_only(options)
     add_remote_options(options)
-    parser.set_defaults(run=reset_world)
-    return options
 
 
-def _add_drop(verbs: "Commands[argparse.ArgumentParser]") -> CommandOptions:
-    parser, options = _add_for_one(verbs, "drop", "drop a world", DROP_TEXT)
+def _add_drop(verbs: "Commands[argparse.ArgumentParser]") -> None:
+    options = _add_for_one(verbs, "drop", "drop a world", DROP_TEXT, run=drop)
     add_remote_options(options)
-    parser.set_defaults(run=drop)
-    return options
 
 
 def _add_for_one(
-    verbs: "Commands[argparse.ArgumentParser]", name: str, does: str, text: str
-) -> tuple[argparse.ArgumentParser, CommandOptions]:
-    parser, options = add_command(
-        verbs, name, usage=f"worlds {name} [KEY] [options]", does=does, text=text, epilog=EPILOG
-    )
-    parser.add_argument(
+    verbs: "Commands[argparse.ArgumentParser]",
+    name: str,
+    does: str,
+    text: str,
+    run: "Callable[[argparse.Namespace], int]",
+) -> CommandOptions:
+    options = add_command(verbs, name, usage="[KEY] [options]", does=does, text=text, run=run)
+    options.parser.add_argument(
         "key",
         nargs="?",
         type=argument(api_key),
         metavar="KEY",
         help="whose world (default: that of --api-key)",
     )
-    return parser, options
+    return options
 
 
 def list_worlds(arguments: argparse.Namespace) -> int:
@@ -198,7 +193,7 @@ def show(arguments: argparse.Namespace) -> int:
 
 
 def reset_world(arguments: argparse.Namespace) -> int:
-    """Reset one that there is."""
+    """Reset the world, if the key has one."""
     with control_client(_of_key(arguments)) as client:
         _found(client)
         reset.reset_parts(client, arguments.only)
@@ -206,7 +201,7 @@ def reset_world(arguments: argparse.Namespace) -> int:
 
 
 def drop(arguments: argparse.Namespace) -> int:
-    """Drop one that there is."""
+    """Drop the world, if the key has one."""
     with control_client(_of_key(arguments)) as client:
         _found(client)
         client.delete_world()
@@ -215,14 +210,14 @@ def drop(arguments: argparse.Namespace) -> int:
 
 
 def _of_key(arguments: argparse.Namespace) -> argparse.Namespace:
-    """With the key that was given by itself as that of the option."""
+    """The arguments, with the positional KEY in the place of `--api-key`."""
     if arguments.key is not None:
         arguments.api_key = arguments.key
     return arguments
 
 
 def _found(client: "SandboxClient") -> "WorldModel":
-    """The world of the client's key; to ask for it alone would make one."""
+    """Find the world of the client's key in the list: to retrieve it would make one."""
     for world in _worlds(client):
         if world["api_key"] == client.api_key:
             return world

@@ -12,7 +12,7 @@ from payments_sandbox.core.colours import QUIET
 
 BETWEEN: Final = "  "
 _LEAST_FACT: Final = 20
-"""Columns of a fact: in fewer, lines would be single words."""
+"""The least columns of a fact: in fewer, lines would be single words."""
 
 
 class Cell(NamedTuple):
@@ -64,7 +64,7 @@ def print_rows(
 
 
 def print_facts(screen: Screen, facts: Iterable[tuple[str, Cell | str | int | None]]) -> None:
-    """Print what each is called, and what it is; what there is none of is left out."""
+    """Print names with their values; names without a value are left out."""
     shown = [
         (Cell(name, QUIET), value if isinstance(value, Cell) else Cell(str(value)))
         for name, value in facts
@@ -82,7 +82,7 @@ def in_words(counts: Mapping[Any, int]) -> str:
 
 
 def remark(text: str) -> None:
-    """Say on stderr what is no part of what is printed."""
+    """Print a remark on stderr."""
     try_to_print(f"payments-sandbox: {text}.", sys.stderr)
 
 
@@ -110,7 +110,7 @@ def _line_width(row: Sequence[Cell], widths: Sequence[int]) -> int:
 def _lines(
     row: Sequence[Cell], widths: Sequence[int], folded: Collection[int]
 ) -> Iterator[Sequence[Cell]]:
-    """The lines of a row, of which some cells go on below themselves."""
+    """Split a row into lines; cells of folded columns are wrapped."""
     texts = [
         wrap(cell.text, width, break_on_hyphens=False)
         if place in folded and width_of_text(cell.text) > width
@@ -153,7 +153,7 @@ def _shortened(text: str, width: int) -> str:
 
 
 def _plain(cell: Cell | str) -> Cell:
-    """Without a sign that a terminal obeys, or that is no letter of a line."""
+    """Write out what a terminal would obey, and what would end the line."""
     cell = cell if isinstance(cell, Cell) else Cell(cell)
     text = "".join(each if each.isprintable() else repr(each)[1:-1] for each in cell.text)
     return cell._replace(text=text)

@@ -73,14 +73,14 @@ YAML: Final[Colours] = (
 )
 
 _HEAD: Final = re.compile(r" *(?:[^ ]+(?: [^ ]+)*  +)?")
-"""What a line begins with, up to the text whose rest stands below it."""
+"""The beginning of a line, below which its text is continued."""
 
 _DEEPEST: Final = 30
 """Columns that the rest of a line is indented by at most."""
 
 _CARET: Final = "^"
 _EXCERPT: Final = " " * 4
-"""How a line begins that repeats one of a file."""
+"""The indent of a line that is quoted from a file."""
 
 
 class View(NamedTuple):
@@ -117,7 +117,7 @@ class View(NamedTuple):
         return "".join(f"{line}\n" for line in self.lines(text.splitlines()))
 
     def _folded(self, line: str) -> list[str]:
-        """A line in as many lines as it needs; the rest stands below where the text begins."""
+        """Wrap a line, and indent the rest to where its text begins."""
         width = self.screen.width
         if width is None or len(line) <= width or line.startswith(self.verbatim):
             return [line]
@@ -133,7 +133,7 @@ class View(NamedTuple):
 
 
 def _fitting_excerpts(lines: Sequence[str], width: int) -> Iterator[str]:
-    """Lines, of which those that repeat one of a file are cut around the caret below them."""
+    """Yield lines; those quoted from a file are cut around the caret below them."""
     start = 0
     for line, below in zip_longest(lines, lines[1:], fillvalue=""):
         if not line.startswith(_EXCERPT):

@@ -18,13 +18,13 @@ if TYPE_CHECKING:  # imported when something takes long
     from rich.progress import Progress
 
 AFTER: Final = 1.0
-"""Seconds after which something takes long."""
+"""Seconds after which progress is shown."""
 
 _EVERY: Final = 0.25
 """Seconds between two looks."""
 
 _LONGEST_LOOK: Final = 2.0
-"""Seconds that the end waits for the last look."""
+"""Seconds that the end waits for the thread."""
 
 
 class HowFar(NamedTuple):

@@ -16,7 +16,7 @@ from payments_sandbox.core.colours import painted
 
 _NOT_FORCED: Final = frozenset({"0", "false", "no", "off"})
 _USUAL_WIDTH: Final = 80
-"""Columns of a terminal that does not say how many it has."""
+"""The width that is assumed of a terminal that does not say it."""
 
 
 class Screen(NamedTuple):
@@ -37,7 +37,7 @@ class Screen(NamedTuple):
         return painted(text, colour) if self.has_colours else text
 
     def link(self, text: str, url: str) -> str:
-        """Let a text lead to an address, where that can be (OSC 8)."""
+        """Make a text a link (OSC 8), if the terminal has links."""
         return f"\x1b]8;;{url}\x1b\\{text}\x1b]8;;\x1b\\" if self.has_links and url else text
 
 
@@ -76,9 +76,9 @@ def width_of(stream: TextIO) -> int | None:
     """How many columns a terminal has; None where a stream is none."""
     if not stream.isatty():
         return None
-    told = os.environ.get("COLUMNS", "")
-    if told.isdecimal() and int(told):
-        return int(told)
+    columns = os.environ.get("COLUMNS", "")
+    if columns.isdecimal() and int(columns):
+        return int(columns)
     try:
         return os.get_terminal_size(stream.fileno()).columns or _USUAL_WIDTH
     except OSError:  # it has gone

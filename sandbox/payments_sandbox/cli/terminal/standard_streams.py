@@ -27,14 +27,14 @@ def prepare_streams() -> None:
 
 
 def try_to_print(line: str, stream: TextIO) -> None:
-    """Print a line if that can be done: nobody reads it, or the disk is full."""
+    """Print a line; it is lost if nobody reads it or the disk is full."""
     with suppress(OSError):
         stream.write(line + "\n")
         stream.flush()
 
 
 def drop_unwritten(stream: TextIO) -> None:
-    """Give up what could not be written until now: the interpreter would try again, and fail."""
+    """Discard what could not be written: at exit the interpreter would try again, and fail."""
     try:
         stream.flush()
     except OSError:

@@ -12,7 +12,7 @@ from aiohttp import web
 
 from payments_sandbox.api.gateway import CHALLENGE
 from payments_sandbox.contract import representations
-from payments_sandbox.contract.control_route_table import CONTROL_PATH
+from payments_sandbox.contract.control_route_table import CONTROL_PATH, ROUTES_BY_NOUN
 from payments_sandbox.contract.control_routes.route import ControlRoute
 from payments_sandbox.contract.error_codes import code_of
 from payments_sandbox.contract.schemas import Contract
@@ -67,7 +67,8 @@ class ControlApi:
         self._runtime = runtime
         self._log = log
         self._admitting = admitting
-        self._imported: set[str] = set()
+        # Those of its health bring nothing with them, and for most servers are the first.
+        self._imported = {route.name for route in ROUTES_BY_NOUN["server"]}
 
     async def handle(
         self, request: web.BaseRequest, route: ControlRoute, query: str, path_parameter: str
@@ -79,6 +80,7 @@ class ControlApi:
             error = _with_route(raised, route)
             response = refusal(error)
             if isinstance(error, InvalidApiKey | Forbidden):
+                self._runtime.metrics.count_turned_away()
                 self._log.refused(request, response.status, error)
             if not request.content.is_eof():
                 response.force_close()  # the rest of the body is not waited for
@@ -123,7 +125,8 @@ class ControlApi:
             result = await result
         if world is not None:
             self._runtime.changed(world)
-            await self._runtime.before_reply(world)
+            if (kept := self._runtime.before_reply(world)) is not None:
+                await kept
         return result if isinstance(result, web.StreamResponse) else _reply(route, result)
 
     def _check_token(self, request: web.BaseRequest) -> None:

@@ -56,8 +56,8 @@ async def advance_clock(request: ControlRequest) -> dict[str, object]:
 
 def _blocked_ports(request: ControlRequest) -> frozenset[int]:
     """The ports of receivers that cannot answer before this request is answered."""
-    told = request.http.headers.get("Sandbox-Blocked-Ports", "").split(",")
-    return frozenset(int(port) for port in told if port.isascii() and port.isdigit())
+    given = request.http.headers.get("Sandbox-Blocked-Ports", "").split(",")
+    return frozenset(int(port) for port in given if port.isascii() and port.isdigit())
 
 
 def _all_json(happened: Sequence[TimelineEntry]) -> Slices[list[dict[str, object]]]:

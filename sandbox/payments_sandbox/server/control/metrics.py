@@ -68,7 +68,7 @@ def counts_of(runtime: WorldRuntime) -> Counts:
         "worlds": len(runtime.worlds),
     }
     return Counts(
-        list(metrics.calls.items()),
+        list((Counter(metrics.calls) + Counter(metrics.refused_keys)).items()),
         metrics.attempts,
         metrics.deliveries,
         now,
@@ -108,8 +108,8 @@ def _families(counts: Sequence[Counts]) -> Iterator[Family]:
         yield _family(name, "gauge", text, (Sample(sum(each.now[name] for each in counts)),))
     yield from _lag([each.lag for each in counts if each.lag is not None])
     for name, kind, text, as_one in _OF_A_PROCESS:
-        if told := [each.process[name] for each in counts if name in each.process]:
-            yield Family(name, kind, text, (Sample(as_one(told)),))
+        if values := [each.process[name] for each in counts if name in each.process]:
+            yield Family(name, kind, text, (Sample(as_one(values)),))
 
 
 def _labels(operation: object, status: object, fault: object) -> dict[str, str]:

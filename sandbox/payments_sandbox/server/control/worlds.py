@@ -158,13 +158,13 @@ async def seed_world(request: ControlRequest) -> dict[str, object]:
     fillings, world, wanted = request.runtime.fillings, request.world, request.body["payments"]
     fillings[world] = Filling(0, wanted)
     try:
-        await run_in_slices(_told(filling, fillings, world))
+        await run_in_slices(_count_slices(filling, fillings, world))
     finally:
         fillings.pop(world, None)
     return _shown(request, world)
 
 
-def _told(work: Slices[None], fillings: dict[World, Filling], world: World) -> Slices[None]:
+def _count_slices(work: Slices[None], fillings: dict[World, Filling], world: World) -> Slices[None]:
     """Fill a world, and tell how far that is."""
     for number, _ in enumerate(work):  # the first slice has made nothing
         wanted = fillings[world].wanted if world in fillings else 0

@@ -3,6 +3,7 @@
 from typing import Final
 
 from payments_sandbox.core.instants import read_duration
+from payments_sandbox.rules.conditions import parse_when
 from payments_sandbox.verification.expectations.audit import AUDIT
 from payments_sandbox.verification.expectations.expectation import (
     Expectation,
@@ -42,4 +43,7 @@ def parse_expectation(plain: Plain) -> Expectation:
     Raises:
         KeyError: it is of no kind.
     """
-    return Expectation(kind_of(plain).parse(plain), plain, read_duration(plain.get("within", "0s")))
+    kind = kind_of(plain)
+    conditions = () if kind.matchers is None else parse_when(plain.get(kind.matchers))
+    within = read_duration(plain.get("within", "0s"))
+    return Expectation(kind.parse(plain), plain, within, conditions)

@@ -3,6 +3,7 @@
 from collections.abc import Iterable, Sequence
 from typing import Final, NamedTuple
 
+from payments_sandbox.rules.schema_parts import Json
 from payments_sandbox.verification.expectations.expectation import ExpectationResult
 
 MAX_IDS_SHOWN: Final = 10
@@ -43,6 +44,32 @@ def parse_count(value: object) -> Count | None:
             return Count(bounds.get("min"), bounds.get("max"))
 
 
+def records_schema(key: str, description: str, example: str) -> Json:
+    """The schema of an expectation that counts records and adds their amounts up.
+
+    Args:
+        key: of the matchers, which is what the records are called.
+        description: a sentence for editors.
+        example: of matchers, such as `{status: completed}`.
+    """
+    return {
+        "description": description,
+        "x-hint": f"{key} has count or total",
+        "properties": {
+            key: {
+                "description": "Which.",
+                "x-expected": f"a mapping of matchers such as {example}",
+            },
+            "count": {"description": "How many.", "$ref": "#/$defs/count"},
+            "total": {
+                "description": "The sum of their amounts, in minor units.",
+                "$ref": "#/$defs/count",
+            },
+        },
+        "anyOf": [{"required": ["count"]}, {"required": ["total"]}],
+    }
+
+
 class Tally:
     """Records that were found, and the sum of their amounts in minor units."""
 
@@ -51,7 +78,7 @@ class Tally:
         self._amount = self._staying = self._staying_amount = 0
 
     def add(self, record_id: str, amount: int, *, may_leave: bool = False) -> None:
-        """Count a record; one that may leave can yet become another that is not counted."""
+        """Count a record; `may_leave` says that it can still change and stop counting."""
         self._ids.append(record_id)
         self._amount += amount
         if not may_leave:

@@ -46,14 +46,6 @@ class EvaluationContext:
 class Check(Protocol):
     """What one expectation says must be true; each kind has a value of its own."""
 
-    @property
-    def subject(self) -> str | None:
-        """What its conditions are about: an operation or a kind; None where it has none."""
-
-    @property
-    def conditions(self) -> When:
-        """What the calls, payments or refunds that it counts have to be."""
-
     def evaluate(self, context: EvaluationContext) -> Slices[ExpectationResult]:
         """Hold it against what was seen, a few milliseconds at a time."""
 
@@ -61,7 +53,7 @@ class Check(Protocol):
 def at_once(
     evaluate: Callable[[Any, EvaluationContext], ExpectationResult],
 ) -> Callable[[Any, EvaluationContext], Slices[ExpectationResult]]:
-    """Make slices of an evaluation that is short: the calls of a journal are few."""
+    """Make an evaluation that is short yield once, as long ones yield slices."""
 
     def evaluate_at_once(self: object, context: EvaluationContext) -> Slices[ExpectationResult]:
         yield from ()
@@ -80,8 +72,8 @@ class ExpectationKind(NamedTuple):
         examples: expectations of this kind, as they are written.
         parse: makes the value of one that the schema has accepted.
         matchers: the key under which its matchers stand; None where it has none.
-        fields: the fields of its subject that matchers look at; empty where the subject is an
-            operation, whose fields are known.
+        fields: what the matchers can look at; empty where they are about calls of an operation,
+            whose fields are known.
         needs_rules: whether it can be met only in a scenario with rules.
     """
 
@@ -94,6 +86,10 @@ class ExpectationKind(NamedTuple):
     fields: tuple[str, ...] = ()
     needs_rules: bool = False
 
+    def subject(self, plain: Plain) -> str:
+        """What the matchers of an expectation are about: calls of an operation, or records."""
+        return self.key if self.fields else str(plain[self.key])
+
 
 @dataclass(frozen=True, slots=True)
 class Expectation:
@@ -103,13 +99,10 @@ class Expectation:
         check: what it says.
         source: as it was written.
         within: wall milliseconds that may be waited for it.
+        conditions: what the calls, payments or refunds that it counts have to be.
     """
 
     check: Check
     source: Mapping[str, object]
     within: int = 0
-
-    @property
-    def conditions(self) -> When:
-        """What the calls, payments or refunds that it counts have to be."""
-        return self.check.conditions
+    conditions: When = ()

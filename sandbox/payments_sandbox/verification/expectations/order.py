@@ -1,9 +1,10 @@
 """Owns the expectation `order`: calls in an order, with others between them."""
 
 from dataclasses import dataclass
-from typing import ClassVar, Final
+from typing import Final
 
-from payments_sandbox.rules.model import When
+from payments_sandbox.contract.operations import BY_NAME
+from payments_sandbox.rules.schema_parts import word
 from payments_sandbox.verification.expectations.counting import MAX_IDS_SHOWN
 from payments_sandbox.verification.expectations.expectation import (
     EvaluationContext,
@@ -21,8 +22,6 @@ class CallOrder:
     """Calls of these operations in this order, with others between them."""
 
     operations: tuple[str, ...]
-    subject: ClassVar[None] = None
-    conditions: ClassVar[When] = ()
 
     @at_once
     def evaluate(self, context: EvaluationContext) -> ExpectationResult:
@@ -50,17 +49,7 @@ ORDER: Final = ExpectationKind(
                 "type": "array",
                 "minItems": 1,
                 "maxItems": 100,
-                "items": {
-                    "description": "An operation.",
-                    "type": "string",
-                    "enum": [
-                        "create_payment",
-                        "retrieve_payment",
-                        "list_payments",
-                        "create_refund",
-                    ],
-                    "x-expected": "an operation",
-                },
+                "items": word("An operation.", "an operation", BY_NAME),
                 "x-expected": "a list of operations",
             },
         },

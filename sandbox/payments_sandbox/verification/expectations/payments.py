@@ -1,14 +1,19 @@
 """Owns the expectation `payments`: how many payments there are, and what they add up to."""
 
 from dataclasses import dataclass
-from typing import ClassVar, Final
+from typing import Final
 
 from payments_sandbox.core.slices import SLICE, Slices
 from payments_sandbox.payments.payment import Status
 from payments_sandbox.rules.conditions import matches, parse_when
 from payments_sandbox.rules.fields import PaymentFields
 from payments_sandbox.rules.model import When
-from payments_sandbox.verification.expectations.counting import Count, Tally, parse_count
+from payments_sandbox.verification.expectations.counting import (
+    Count,
+    Tally,
+    parse_count,
+    records_schema,
+)
 from payments_sandbox.verification.expectations.expectation import (
     EvaluationContext,
     ExpectationKind,
@@ -24,7 +29,6 @@ class PaymentCount:
     conditions: When
     count: Count | None = None
     total: Count | None = None
-    subject: ClassVar[str] = "payments"
 
     def evaluate(self, context: EvaluationContext) -> Slices[ExpectationResult]:
         """Count the payments as they are now."""
@@ -51,22 +55,7 @@ def _parse(plain: Plain) -> PaymentCount:
 PAYMENTS: Final = ExpectationKind(
     key="payments",
     docs="there are `count` such payments, or they add up to `total`",
-    schema={
-        "description": "Payments that there are.",
-        "x-hint": "payments has count or total",
-        "properties": {
-            "payments": {
-                "description": "Which.",
-                "x-expected": "a mapping of matchers such as {status: completed}",
-            },
-            "count": {"description": "How many.", "$ref": "#/$defs/count"},
-            "total": {
-                "description": "The sum of their amounts, in minor units.",
-                "$ref": "#/$defs/count",
-            },
-        },
-        "anyOf": [{"required": ["count"]}, {"required": ["total"]}],
-    },
+    schema=records_schema("payments", "Payments that there are.", "{status: completed}"),
     examples=({"payments": {"status": "completed", "customer_id": "cust_ada"}, "count": 1},),
     parse=_parse,
     matchers="payments",

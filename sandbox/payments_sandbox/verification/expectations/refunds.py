@@ -1,14 +1,19 @@
 """Owns the expectation `refunds`: how many refunds there are, and what they add up to."""
 
 from dataclasses import dataclass
-from typing import ClassVar, Final
+from typing import Final
 
 from payments_sandbox.core.slices import SLICE, Slices
 from payments_sandbox.payments.events import Event, Refund
 from payments_sandbox.rules.conditions import matches, parse_when
 from payments_sandbox.rules.fields import PaymentFields
 from payments_sandbox.rules.model import When
-from payments_sandbox.verification.expectations.counting import Count, Tally, parse_count
+from payments_sandbox.verification.expectations.counting import (
+    Count,
+    Tally,
+    parse_count,
+    records_schema,
+)
 from payments_sandbox.verification.expectations.expectation import (
     EvaluationContext,
     ExpectationKind,
@@ -24,7 +29,6 @@ class RefundCount:
     conditions: When
     count: Count | None = None
     total: Count | None = None
-    subject: ClassVar[str] = "refunds"
 
     def evaluate(self, context: EvaluationContext) -> Slices[ExpectationResult]:
         """Count the refunds by their events; events that were made by hand are none."""
@@ -49,22 +53,7 @@ def _parse(plain: Plain) -> RefundCount:
 REFUNDS: Final = ExpectationKind(
     key="refunds",
     docs="the same of refunds",
-    schema={
-        "description": "Refunds that there are.",
-        "x-hint": "refunds has count or total",
-        "properties": {
-            "refunds": {
-                "description": "Which.",
-                "x-expected": "a mapping of matchers such as {payment_id: pay_old}",
-            },
-            "count": {"description": "How many.", "$ref": "#/$defs/count"},
-            "total": {
-                "description": "The sum of their amounts, in minor units.",
-                "$ref": "#/$defs/count",
-            },
-        },
-        "anyOf": [{"required": ["count"]}, {"required": ["total"]}],
-    },
+    schema=records_schema("refunds", "Refunds that there are.", "{payment_id: pay_old}"),
     examples=({"refunds": {"payment_id": "pay_old"}, "total": 1200},),
     parse=_parse,
     matchers="refunds",

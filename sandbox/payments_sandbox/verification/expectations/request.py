@@ -3,8 +3,10 @@
 from dataclasses import dataclass
 from typing import Final
 
+from payments_sandbox.contract.operations import BY_NAME
 from payments_sandbox.rules.conditions import matches, parse_when
 from payments_sandbox.rules.model import When
+from payments_sandbox.rules.schema_parts import word
 from payments_sandbox.verification.expectations.counting import Count, parse_count, saw
 from payments_sandbox.verification.expectations.expectation import (
     EvaluationContext,
@@ -23,11 +25,6 @@ class RequestCount:
     operation: str
     conditions: When
     count: Count
-
-    @property
-    def subject(self) -> str:
-        """The operation."""
-        return self.operation
 
     @at_once
     def evaluate(self, context: EvaluationContext) -> ExpectationResult:
@@ -56,18 +53,9 @@ REQUEST: Final = ExpectationKind(
     schema={
         "description": "How often calls were made.",
         "properties": {
-            "request": {
-                "description": 'The operation, or "*" for all of them.',
-                "type": "string",
-                "enum": [
-                    "create_payment",
-                    "retrieve_payment",
-                    "list_payments",
-                    "create_refund",
-                    "*",
-                ],
-                "x-expected": "an operation",
-            },
+            "request": word(
+                'The operation, or "*" for all of them.', "an operation", [*BY_NAME, "*"]
+            ),
             "when": {"$ref": "#/$defs/when"},
             "count": {
                 "description": "How many; at least one unless told otherwise.",

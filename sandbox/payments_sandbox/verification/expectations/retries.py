@@ -3,10 +3,11 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import pairwise
-from typing import ClassVar, Final
+from typing import Final
 
+from payments_sandbox.contract.operations import BY_NAME
 from payments_sandbox.core.instants import read_duration, show_duration
-from payments_sandbox.rules.model import When
+from payments_sandbox.rules.schema_parts import duration, mapping, whole, word
 from payments_sandbox.verification.expectations.counting import listed
 from payments_sandbox.verification.expectations.expectation import (
     EvaluationContext,
@@ -38,8 +39,6 @@ class RetryPolicyCheck:
     least_gap: int = 0
     growth: float = 0.0
     same_body: bool = False
-    subject: ClassVar[None] = None
-    conditions: ClassVar[When] = ()
 
     @at_once
     def evaluate(self, context: EvaluationContext) -> ExpectationResult:
@@ -105,25 +104,13 @@ RETRIES: Final = ExpectationKind(
         "description": "How a call was repeated.",
         "x-hint": "retries has max, spacing or same",
         "properties": {
-            "retries": {
-                "description": "The operation.",
-                "type": "string",
-                "enum": ["create_payment", "retrieve_payment", "list_payments", "create_refund"],
-                "x-expected": "an operation",
-            },
-            "max": {
-                "description": "At most so many, the first not counted.",
-                "type": "integer",
-                "minimum": 0,
-                "maximum": 1000000,
-                "x-expected": "a whole number from 0 to 1000000",
-            },
-            "spacing": {
-                "description": "How far they are apart, in wall time or the world's.",
-                "type": "object",
-                "x-expected": "a mapping such as {min: 1s, growth: 1.5}",
-                "properties": {
-                    "min": {"description": "At least so far.", "$ref": "#/$defs/duration"},
+            "retries": word("The operation.", "an operation", BY_NAME),
+            "max": whole("At most so many, the first not counted.", 0, 1_000_000),
+            "spacing": mapping(
+                "How far they are apart, in wall time or the world's.",
+                "{min: 1s, growth: 1.5}",
+                {
+                    "min": duration("At least so far."),
                     "growth": {
                         "description": "Each gap so many times the one before.",
                         "type": "number",
@@ -132,20 +119,14 @@ RETRIES: Final = ExpectationKind(
                         "x-expected": "a number of 1 or more",
                     },
                 },
-                "minProperties": 1,
-                "additionalProperties": False,
-            },
+                minProperties=1,
+            ),
             "same": {
                 "description": "What does not change from one to the next.",
                 "type": "array",
                 "minItems": 1,
                 "maxItems": 1,
-                "items": {
-                    "description": "A part.",
-                    "type": "string",
-                    "enum": ["body"],
-                    "x-expected": "a part of the request",
-                },
+                "items": word("A part.", "a part of the request", ["body"]),
                 "x-expected": "a list such as [body]",
             },
         },

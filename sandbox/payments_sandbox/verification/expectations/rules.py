@@ -1,9 +1,9 @@
 """Owns the expectation `rules`: each rule of the scenario has fired."""
 
 from dataclasses import dataclass
-from typing import ClassVar, Final
+from typing import Final
 
-from payments_sandbox.rules.model import When
+from payments_sandbox.rules.schema_parts import word
 from payments_sandbox.verification.expectations.counting import listed
 from payments_sandbox.verification.expectations.expectation import (
     EvaluationContext,
@@ -17,9 +17,6 @@ from payments_sandbox.verification.expectations.expectation import (
 @dataclass(frozen=True, slots=True)
 class AllRulesFired:
     """Each rule has answered or acted at least once."""
-
-    subject: ClassVar[None] = None
-    conditions: ClassVar[When] = ()
 
     @at_once
     def evaluate(self, context: EvaluationContext) -> ExpectationResult:
@@ -41,12 +38,7 @@ RULES: Final = ExpectationKind(
     schema={
         "description": "The rules.",
         "properties": {
-            "rules": {
-                "description": "Each has fired.",
-                "type": "string",
-                "enum": ["all_fired"],
-                "x-expected": "all_fired",
-            },
+            "rules": word("Each has fired.", "all_fired", ["all_fired"]),
         },
     },
     examples=({"rules": "all_fired"},),

@@ -2,10 +2,11 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import ClassVar, Final
+from typing import Final
 
-from payments_sandbox.rules.model import When
+from payments_sandbox.payments.events import EVENT_FAMILIES, EventType
 from payments_sandbox.rules.rule_engine import event_matches
+from payments_sandbox.rules.schema_parts import word
 from payments_sandbox.verification.expectations.counting import Count, parse_count, saw
 from payments_sandbox.verification.expectations.expectation import (
     EvaluationContext,
@@ -34,8 +35,6 @@ class WebhookCheck:
     attempts: Count | None = None
     count: Count | None = None
     forged_refused: bool = False
-    subject: ClassVar[None] = None
-    conditions: ClassVar[When] = ()
 
     @at_once
     def evaluate(self, context: EvaluationContext) -> ExpectationResult:
@@ -111,21 +110,9 @@ WEBHOOK: Final = ExpectationKind(
         "description": "How deliveries were received.",
         "x-hint": "webhook has acknowledged, attempts, count or forged",
         "properties": {
-            "webhook": {
-                "description": "The event, or a family of them.",
-                "type": "string",
-                "enum": [
-                    "payment.completed",
-                    "payment.failed",
-                    "refund.created",
-                    "chargeback.created",
-                    "payment.*",
-                    "refund.*",
-                    "chargeback.*",
-                    "*",
-                ],
-                "x-expected": "an event",
-            },
+            "webhook": word(
+                "The event, or a family of them.", "an event", [*EventType, *EVENT_FAMILIES, "*"]
+            ),
             "acknowledged": {
                 "description": "Whether each was answered with a 2xx in the end.",
                 "type": "boolean",
@@ -136,12 +123,7 @@ WEBHOOK: Final = ExpectationKind(
                 "$ref": "#/$defs/count",
             },
             "count": {"description": "How many deliveries.", "$ref": "#/$defs/count"},
-            "forged": {
-                "description": "What became of the forged ones.",
-                "type": "string",
-                "enum": ["refused"],
-                "x-expected": "refused",
-            },
+            "forged": word("What became of the forged ones.", "refused", ["refused"]),
         },
         "anyOf": [
             {"required": ["acknowledged"]},

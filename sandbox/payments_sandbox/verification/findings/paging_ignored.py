@@ -8,7 +8,7 @@ from payments_sandbox.verification.findings.finding import FindingKind, Occurren
 from payments_sandbox.verification.observed import Observed, ObservedCall
 
 _AS_MANY_AS_THERE_ARE: Final = (None, "100")
-"""The limits of who wants everything: none given, or the largest that is documented."""
+"""The limits of a client that wants everything: none given, or the largest documented one."""
 
 
 def _find(observed: Observed) -> Iterator[Occurrence]:
@@ -28,7 +28,7 @@ def _find(observed: Observed) -> Iterator[Occurrence]:
 
 
 def _wants_all(call: ObservedCall) -> bool:
-    """Whether a list is the first page of who wants everything, as far as can be seen."""
+    """Whether a list is the first page of a client that seems to want everything."""
     query = call.fields.query
     is_first = "starting_after" not in query
     return call.is_success and is_first and query.get("limit") in _AS_MANY_AS_THERE_ARE

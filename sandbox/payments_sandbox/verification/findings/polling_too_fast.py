@@ -11,7 +11,7 @@ from payments_sandbox.verification.findings.finding import FindingKind, Occurren
 from payments_sandbox.verification.observed import Observed, ObservedCall
 
 _MIN_READS: Final = 3
-"""So many reads of the same payment in a row are polling."""
+"""From so many reads of the same payment in a row on, it is polling."""
 
 _MAX_PATH_SHOWN: Final = 100
 
@@ -22,8 +22,8 @@ def _find(observed: Observed) -> Iterator[Occurrence]:
         if call.entry.operation == "retrieve_payment":
             reads[call.target].append(call)
     for target, same in reads.items():
-        told = _told_of(observed, same[0].payment_id)
-        hasty = [call for before, call in pairwise(same) if _is_hasty(before, call, told)]
+        taken = _webhook_instants(observed, same[0].payment_id)
+        hasty = [call for before, call in pairwise(same) if _is_hasty(before, call, taken)]
         if len(hasty) >= _MIN_READS - 1:
             message = (
                 f"{target[:_MAX_PATH_SHOWN]} was read {len(hasty) + 1} times with less than a"
@@ -32,7 +32,7 @@ def _find(observed: Observed) -> Iterator[Occurrence]:
             yield Occurrence(message, (same[0].id, *ids_of(hasty)))
 
 
-def _told_of(observed: Observed, payment_id: str | None) -> list[Instant]:
+def _webhook_instants(observed: Observed, payment_id: str | None) -> list[Instant]:
     """When receivers took webhooks about a payment, in real time."""
     return [
         attempt.sent_at
@@ -43,7 +43,7 @@ def _told_of(observed: Observed, payment_id: str | None) -> list[Instant]:
     ]
 
 
-def _is_hasty(before: ObservedCall, call: ObservedCall, told: list[Instant]) -> bool:
+def _is_hasty(before: ObservedCall, call: ObservedCall, taken: list[Instant]) -> bool:
     """Whether it is pending as in the answer before, less than a second old on both clocks.
 
     A webhook is a reason for one read, and is taken out of those that are.
@@ -53,9 +53,9 @@ def _is_hasty(before: ObservedCall, call: ObservedCall, told: list[Instant]) -> 
         return False
     if not call.has_seen_reply_to(before):
         return False
-    reasons = (at for at in told if before.entry.wall <= at <= call.entry.wall)
+    reasons = (at for at in taken if before.entry.wall <= at <= call.entry.wall)
     if (reason := next(reasons, None)) is not None:
-        told.remove(reason)
+        taken.remove(reason)
         return False
     on_the_wall = call.entry.wall - before.entry.wall
     in_the_world = call.entry.at - before.entry.at

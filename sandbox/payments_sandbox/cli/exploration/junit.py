@@ -19,25 +19,25 @@ def as_explored_junit(flow: ExploredFlow, result: ExplorationResult) -> str:
     Nothing is said by a run whose failure has not come up, or that was not made; and a finding that
     is accepted fails nothing.
     """
-    told = {
+    text = {
         run.planned.number: "\n".join(finding_lines(flow, finding))
         for finding in result.found
         if not is_accepted(flow, finding)
         for run in finding.witnesses
     }
     suite = Element("testsuite", name=f"{SUITE}: {clean_text(flow.title)}")
-    suite.extend(_case(run, told.get(run.planned.number)) for run in result.runs)
+    suite.extend(_case(run, text.get(run.planned.number)) for run in result.runs)
     suite.extend(map(_left, result.left))
     SubElement(suite, "system-out").text = clean_text(summary(flow, result))
     return suites_as_xml(SUITE, [suite])
 
 
-def _case(run: JudgedRun, told: str | None) -> Element:
+def _case(run: JudgedRun, text: str | None) -> Element:
     case = _named(run.planned)
     case.set("time", f"{run.record.end.seconds:.3f}")
-    if told is not None:
+    if text is not None:
         failure = SubElement(case, "failure", message=str(run.verdict))
-        failure.text = clean_text(told)
+        failure.text = clean_text(text)
     elif not run.verdict.is_well:
         SubElement(case, "skipped", message=f"{run.verdict}, which is accepted")
     elif run.says_nothing:

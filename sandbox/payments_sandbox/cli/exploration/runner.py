@@ -10,7 +10,7 @@ from time import perf_counter
 from typing import Final, TypeVar
 
 from payments_sandbox.cli.child_process import NotStartedError
-from payments_sandbox.cli.explored_command import ExploredCommand
+from payments_sandbox.cli.exploration.command_runs import ExploredCommand
 from payments_sandbox.cli.failure import FAILED, INTERRUPTED, MISTAKEN, CommandFailedError
 from payments_sandbox.cli.server_options import settings_words
 from payments_sandbox.cli.server_process import assembled
@@ -19,8 +19,8 @@ from payments_sandbox.core.settings import Settings
 from payments_sandbox.exploration.exploration import (
     CannotExploreError,
     Exploration,
+    ExplorationOptions,
     ExplorationResult,
-    Wishes,
 )
 from payments_sandbox.exploration.planning import PlannedRun
 from payments_sandbox.exploration.report import ExploredFlow
@@ -34,24 +34,24 @@ _SECOND: Final = 1_000
 
 async def explore_command(arguments: argparse.Namespace, settings: Settings) -> int:
     """Explore the command that was given, and report; the exit code."""
-    from payments_sandbox.cli.explore_reports import prepare, publish
+    from payments_sandbox.cli.exploration.reports import prepare, publish
 
     assembled(settings, partial(assemble, settings))  # scenarios that are wrong are told at once
     prepare(arguments)
-    exploring = Exploring(arguments, settings)
+    runner = ExplorationRunner(arguments, settings)
     try:
-        await exploring.run()
+        await runner.run()
     except NotStartedError as error:
         problem = f"cannot run {arguments.command[0]}: {error}"
         raise CommandFailedError(problem, error.exit_code) from None
     except CannotExploreError as error:
-        raise CommandFailedError(exploring.why_not(error), MISTAKEN) from None
-    if exploring.is_interrupted and not exploring.has_begun:
+        raise CommandFailedError(runner.why_not(error), MISTAKEN) from None
+    if runner.is_interrupted and not runner.has_begun:
         problem = "interrupted before the command has ended without a failure; nothing is known"
         raise CommandFailedError(problem, INTERRUPTED)
-    result = exploring.exploration.result()
-    is_well = publish(arguments, exploring.flow(), result)
-    if exploring.is_interrupted:
+    result = runner.exploration.result()
+    is_well = publish(arguments, runner.flow(), result)
+    if runner.is_interrupted:
         return INTERRUPTED
     if is_well and not result.has_tried:
         raise CommandFailedError(_nothing_known(result), MISTAKEN)
@@ -65,7 +65,7 @@ def _nothing_known(result: ExplorationResult) -> str:
     return f"no failure was tried, and nothing is known: {why}"
 
 
-class Exploring:
+class ExplorationRunner:
     """Makes the runs of an exploration.
 
     Args:
@@ -82,8 +82,8 @@ class Exploring:
         self._arguments = arguments
         seconds = arguments.timeout / _SECOND
         self._command = ExploredCommand(arguments.command, settings, seconds)
-        wishes = Wishes(arguments.depth, arguments.faults, arguments.told_by)
-        self.exploration = Exploration(wishes)
+        options = ExplorationOptions(arguments.depth, arguments.faults, arguments.told_by)
+        self.exploration = Exploration(options)
         self._started = perf_counter()
         self._slots = asyncio.Semaphore(arguments.jobs or os.cpu_count() or 1)
         self._baseline: Sequence[RunRecord] = ()
@@ -107,12 +107,12 @@ class Exploring:
             working.result()
 
     async def _run(self) -> None:
-        from payments_sandbox.cli.explore_progress import Progress
+        from payments_sandbox.cli.exploration.matrix_progress import MatrixProgress
 
         self._baseline = await self._together([partial(self._command.run, 0, None)] * 2)
         self.exploration.begin(*self._baseline)
         self.has_begun = True
-        with Progress(self.exploration) as progress:
+        with MatrixProgress(self.exploration) as progress:
 
             async def make(planned: PlannedRun) -> None:
                 record = await self._command.run(planned.number, planned.scenario())
@@ -128,7 +128,7 @@ class Exploring:
             await self._in_time(self.exploration.to_repeat(), repeat)
 
     def flow(self) -> ExploredFlow:
-        """What is explored, for reports."""
+        """Describe the exploration, for reports."""
         arguments, words = self._arguments, shlex.join(self._arguments.command)
         file = "FILE" if arguments.report is None else f"{shlex.quote(str(arguments.report))}/FILE"
         options = shlex.join(settings_words(arguments))
@@ -143,7 +143,7 @@ class Exploring:
         )
 
     def why_not(self, error: CannotExploreError) -> str:
-        """Why there is nothing to explore, with the last words of the command."""
+        """Say why there is nothing to explore, with the last lines that the command printed."""
         said = [record.end.output for record in self._baseline if record.end.output]
         last = "".join(f"\n  {line}" for line in said[0].splitlines()[-5:]) if said else ""
         words = shlex.join(self._arguments.command)
@@ -156,7 +156,7 @@ class Exploring:
     async def _in_time(
         self, batch: Sequence[PlannedRun], make: Callable[[PlannedRun], Awaitable[None]]
     ) -> None:
-        """Make runs, but for those that have not begun when time is up."""
+        """Make runs; those that have not begun when time is up are left out."""
 
         async def begin(planned: PlannedRun) -> None:
             if self._has_time():
@@ -165,7 +165,7 @@ class Exploring:
         await self._together([partial(begin, planned) for planned in batch])
 
     async def _together(self, work: Sequence[Callable[[], Awaitable[T]]]) -> list[T]:
-        """Do so many at once as there are jobs; what comes of them is in their order."""
+        """Do work, as many at once as `--jobs` allows; return the results in order."""
 
         async def in_turn(one: Callable[[], Awaitable[T]]) -> T:
             async with self._slots:

@@ -33,16 +33,16 @@ if TYPE_CHECKING:
     from payments_sandbox.server.listeners import ListeningAt
 
 GRACE: Final = 1.0
-"""Seconds that a command has to end when its time is over."""
+"""Seconds between SIGTERM and SIGKILL for a command that has run for too long."""
 
 _OF_ONE_RUN: Final = ("PAYMENTS_BASE_URL", "PAYMENTS_API_KEY")
-"""Variables that together no two runs have."""
+"""Variables whose values together tell the runs apart."""
 
 _LINES: Final = 40
 """Lines of a command's output that are kept."""
 
 _CHANGING: Final = re.compile(r"0x[0-9a-f]{6,}")
-"""What is another one in each run and says nothing: addresses in memory."""
+"""What differs in each run without a meaning: addresses in memory."""
 
 
 class ExploredCommand(NamedTuple):
@@ -91,7 +91,7 @@ class ExploredCommand(NamedTuple):
         return RunRecord(_end(code, output, seconds, at.url), records)
 
     async def _ended(self, command: Command) -> int | None:
-        """Wait for the command; None when its time was over."""
+        """Wait for the command; return its exit code, or None if it took too long."""
         with suppress(TimeoutError):
             async with asyncio.timeout(self.timeout):
                 return await command.ended()
@@ -101,7 +101,7 @@ class ExploredCommand(NamedTuple):
 
 
 def _facts(server: "AssembledServer", at: "ListeningAt", number: int) -> dict[str, object]:
-    """What a run's command is told: a key of its own, whose world is as that of `run` is."""
+    """The facts for the command of a run: its key, whose world equals the one that `run` gives."""
     worlds = server.runtime.worlds
     usual = worlds.get_or_create(DEFAULT_API_KEY)
     world = worlds.make(f"sk_test_explore_{number}", seed=usual.config.seed)
@@ -120,7 +120,7 @@ def _end(code: int | None, output: Output, seconds: float, address: str) -> Flow
 
 
 def _last_lines(text: str, address: str) -> str:
-    """The end of an output, cards masked, without what is another one in each run."""
+    """The last lines of an output, cards masked, without what differs in each run."""
     port = address.rpartition(":")[2]
     lines = [line for line in text.splitlines() if line.strip()][-_LINES:]
     text = mask_text(_CHANGING.sub("0x…", "\n".join(lines)))

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Final
 
-from payments_sandbox.cli.explore_junit import as_explored_junit
+from payments_sandbox.cli.exploration.junit import as_explored_junit
 from payments_sandbox.cli.output_files import UnwritableError, forget, write_whole
 from payments_sandbox.cli.terminal.github_annotations import annotation
 from payments_sandbox.cli.terminal.highlight import EXPLORATION, View

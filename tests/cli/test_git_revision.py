@@ -5,8 +5,8 @@ from pathlib import Path
 
 import pytest
 
+from payments_sandbox.cli.exploration.git_revision import find_revision, tree_of
 from payments_sandbox.cli.failure import CommandFailedError
-from payments_sandbox.cli.old_tree import find_revision, tree_of
 
 
 def git(*words: str) -> None:

@@ -9,9 +9,9 @@ from pathlib import Path
 from typing import Any, Final
 
 from payments_sandbox.cli.child_process import NotStartedError
-from payments_sandbox.cli.explored_command import ExploredCommand
+from payments_sandbox.cli.exploration.command_runs import ExploredCommand
+from payments_sandbox.cli.exploration.git_revision import find_revision, tree_of
 from payments_sandbox.cli.failure import FAILED, INTERRUPTED, MISTAKEN, CommandFailedError
-from payments_sandbox.cli.old_tree import find_revision, tree_of
 from payments_sandbox.cli.signals import on_signals
 from payments_sandbox.cli.terminal.highlight import PROOF, View
 from payments_sandbox.cli.terminal.progress import HowFar, progress
@@ -68,7 +68,7 @@ class _Runs:
         self.wanted = 2 * _RUNS_OF_A_TREE
 
     def how_far(self) -> HowFar:
-        """So many, in words too."""
+        """Say how many runs are made."""
         return HowFar(self.made, self.wanted, f"{self.made} of {self.wanted} runs")
 
 
@@ -125,6 +125,6 @@ async def _tree(  # noqa: PLR0913 - what a run is made of
 
 
 def _harmless(source: Mapping[str, Any]) -> Mapping[str, Any] | None:
-    """What is left of a scenario without what it lets go wrong, and what it expects then."""
+    """Take rules and expectations off a scenario; None if nothing is left."""
     left = {key: value for key, value in source.items() if key not in {"rules", "expect"}}
     return left if "given" in left else None

@@ -14,7 +14,7 @@ _BAR: Final = 30
 _ERASE_BELOW: Final = "\x1b[J"
 
 
-class Progress:
+class MatrixProgress:
     """Draws on stderr, where that is a terminal, until the block ends; then it is gone again.
 
     Args:
@@ -39,7 +39,7 @@ class Progress:
         self._draw([])
 
     def show(self) -> None:
-        """Show how far it is."""
+        """Draw the matrix and the bar."""
         if not self._is_shown:
             return
         result = self._exploration.result()
@@ -60,7 +60,7 @@ class Progress:
 
 
 def progress_line(done: int, of: int, seconds: float) -> str:
-    """A bar, how many of how many, and about how many seconds more."""
+    """Make the line with the bar, the number of runs, and the seconds left."""
     filled = _BAR * done // max(of, 1)
     left = seconds / max(done, 1) * (of - done)
     return f"[{'█' * filled}{'░' * (_BAR - filled)}] {done} of {of} runs, {left:.0f} s left"

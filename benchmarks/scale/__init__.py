@@ -1,0 +1,1 @@
+"""How far a cluster goes: its directory and its alarms at a million worlds, without a socket."""

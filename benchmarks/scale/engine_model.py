@@ -1,0 +1,186 @@
+"""Owns an engine in memory: what Redis decides, and how long its one core takes for that.
+
+It decides as the scripts of `cluster/redis_engine.py` do. Calls queue for the core. One that would
+be answered after the client's timeout is made once more, as the client does, and then is an error;
+the engine does it all the same, when it is its turn.
+"""
+
+import asyncio
+from collections import Counter, defaultdict
+from collections.abc import Callable, Sequence
+from typing import Final, TypeVar
+
+from benchmarks.scale.engine_costs import EngineCosts
+from payments_sandbox.cluster.membership import LEASE
+from payments_sandbox.cluster.redis_engine import TIMEOUT
+from payments_sandbox.cluster.store import (
+    Census,
+    Claim,
+    EngineError,
+    Member,
+    Overdue,
+    StoredWorld,
+    WorldWrite,
+)
+from payments_sandbox.core.instants import Instant
+
+T = TypeVar("T")
+TRIES: Final = 2
+BEGIN: Final = 1_900_000_000_000
+"""The wall's instant at which a simulation begins."""
+
+
+def wall() -> Instant:
+    """The time of the simulation, which engine and nodes share."""
+    return Instant(BEGIN + round(asyncio.get_running_loop().time() * 1_000))
+
+
+class ModelEngine:
+    """A store and a registry.
+
+    Args:
+        costs: of its calls.
+        elsewhere: the part of its core that other calls take, which are not made here.
+
+    Attributes:
+        spent: microseconds of the core, by the second in which they were asked for.
+        late: milliseconds after which each world was seen to in which something was due.
+    """
+
+    def __init__(self, costs: EngineCosts, elsewhere: float = 0.0) -> None:
+        self._costs = costs
+        self._stretch = 1 / (1 - elsewhere)
+        self._free_at = 0.0
+        self._ends: dict[str, int] = {}
+        self._members: dict[str, Member] = {}
+        self._changes = 0
+        self._told: tuple[tuple[int, int], tuple[Member, ...]] = (-1, -1), ()
+        self._owners: dict[str, Claim] = {}
+        self._epoch = 0
+        self._due: defaultdict[str, dict[str, Instant]] = defaultdict(dict)
+        self.spent: Counter[int] = Counter()
+        self.late: list[int] = []
+
+    async def renew(self, member: Member) -> Census:
+        """Be a member for the time of another lease; see `Registry`."""
+        return await self._do(self._costs.renewal, lambda: self._renew(member))
+
+    async def leave(self, name: str) -> None:
+        """Be a member no more, and own nothing; see `Registry`."""
+        await self._do(self._costs.claim, lambda: self._leave(name))
+
+    async def claim(self, key: str, candidate: str, claimant: str) -> Claim:
+        """Ask who owns a key, which gets an owner that lives; see `Registry`."""
+        return await self._do(self._costs.claim, lambda: self._claim(key, candidate, claimant))
+
+    async def release(self, key: str, epoch: int) -> None:
+        """Let a key have no owner, if it still has the one of this epoch; see `Registry`."""
+        await self._do(self._costs.claim, lambda: self._release(key, epoch))
+
+    async def owned(self, keys: Sequence[str]) -> Sequence[int]:
+        """The epochs of keys, 0 where one has no owner; see `Registry`."""
+        cost = self._costs.claim * len(keys)
+        return await self._do(cost, lambda: [self._epoch_of(key) for key in keys])
+
+    async def overdue(self, name: str, now: Instant, most: int) -> Overdue:
+        """Keys of worlds in which something has fallen due; see `Registry`."""
+        return await self._do(self._costs.look, lambda: self._overdue(name, now, most))
+
+    async def read(self, key: str) -> StoredWorld:  # noqa: ARG002 - all worlds are alike
+        """Nothing, for what it costs to read a world: none is ever made here."""
+        return await self._do(self._costs.read, lambda: StoredWorld([], []))
+
+    async def write(self, writes: Sequence[WorldWrite]) -> frozenset[str]:
+        """Keep when something is due in worlds, for what it costs to keep a change of them."""
+        return await self._do(self._costs.change * len(writes), lambda: self._write(writes))
+
+    def give(self, key: str, owner: str, due: Instant | None = None) -> None:
+        """Let a node own a key from before the simulation."""
+        self._epoch += 1
+        self._owners[key] = Claim(owner, self._epoch, "")
+        if due is not None:
+            self._due[owner][key] = due
+
+    async def _do(self, microseconds: float, decide: Callable[[], T]) -> T:
+        loop = asyncio.get_running_loop()
+        for _ in range(TRIES):
+            now = loop.time()
+            self.spent[int(now)] += round(microseconds)
+            self._free_at = max(self._free_at, now) + microseconds * self._stretch / 1e6
+            wait = self._free_at - now
+            if wait <= TIMEOUT:
+                await asyncio.sleep(wait)
+                return decide()
+            loop.call_at(self._free_at, decide)
+            await asyncio.sleep(TIMEOUT)
+        raise EngineError("Timeout reading from the model")
+
+    def _lives(self, name: str) -> bool:
+        return self._ends.get(name, 0) > wall()
+
+    def _renew(self, member: Member) -> Census:
+        was_member = self._lives(member.name)
+        self._changes += not was_member or self._members.get(member.name) != member
+        self._ends[member.name] = wall() + LEASE
+        self._members[member.name] = member
+        now = wall()
+        living = sum(end > now for end in self._ends.values())
+        if self._told[0] != (state := (self._changes, living)):
+            members = (each for each in self._members.values() if self._lives(each.name))
+            self._told = state, tuple(members)
+        return Census(was_member, now, self._told[1])
+
+    def _leave(self, name: str) -> None:
+        self._ends.pop(name, None)
+        self._members.pop(name, None)
+        self._due[""] |= self._due.pop(name, {})
+
+    def _claim(self, key: str, candidate: str, claimant: str) -> Claim:
+        found = self._owners.get(key, Claim("", 0, ""))
+        if not self._lives(found.owner):
+            owner = candidate if self._lives(candidate) else claimant
+            for place in (found.owner, ""):
+                self._move_due(key, place, owner)
+            self._epoch += 1
+            lost = found.owner if found.owner in self._ends else found.lost
+            found = self._owners[key] = Claim(owner, self._epoch, lost)
+        return found
+
+    def _release(self, key: str, epoch: int) -> None:
+        if self._owns(key, epoch):
+            self._move_due(key, self._owners[key].owner, "")
+            self._owners[key] = Claim("", 0, self._owners[key].lost)
+
+    def _owns(self, key: str, epoch: int) -> bool:
+        return epoch > 0 and self._epoch_of(key) == epoch
+
+    def _epoch_of(self, key: str) -> int:
+        return self._owners.get(key, Claim("", 0, "")).epoch
+
+    def _move_due(self, key: str, place: str, to: str) -> None:
+        if (due := self._due[place].pop(key, None)) is not None:
+            self._due[to][key] = due
+
+    def _overdue(self, name: str, now: Instant, most: int) -> Overdue:
+        own = self._due_of(name, now)[:most]
+        for key in self._due_of("", now):  # of a node that has left, and is back
+            if self._lives(owner := self._owners[key].owner):
+                self._move_due(key, "", owner)
+        lost = [each for each, end in self._ends.items() if end <= wall()]
+        nobodys = (key for place in ("", *lost) for key in self._due_of(place, now))
+        return Overdue(own, [*nobodys][:most])
+
+    def _due_of(self, place: str, now: Instant) -> list[str]:
+        found = self._due.get(place, {})
+        return sorted((key for key, due in found.items() if due <= now), key=found.__getitem__)
+
+    def _write(self, writes: Sequence[WorldWrite]) -> frozenset[str]:
+        refused = {each.key for each in writes if not self._owns(each.key, each.epoch)}
+        for each in writes:
+            if each.key not in refused:
+                all_due = self._due[self._owners[each.key].owner]
+                if (due := all_due.pop(each.key, None)) is not None:
+                    self.late.append(wall() - due)
+                if each.due is not None:
+                    all_due[each.key] = each.due
+        return frozenset(refused)

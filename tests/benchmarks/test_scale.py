@@ -1,0 +1,216 @@
+"""The simulation of a cluster: its engine decides as Redis does, and its nodes are real."""
+
+import asyncio
+import random
+import re
+from collections.abc import Coroutine
+from html import unescape
+from typing import Any
+
+import pytest
+
+from benchmarks.plot import draw
+from benchmarks.report import render
+from benchmarks.scale.engine_costs import costs_at, measured_costs
+from benchmarks.scale.engine_model import ModelEngine, wall
+from benchmarks.scale.simulated_cluster import (
+    Cluster,
+    dying,
+    falling_due,
+    member_of,
+    renewing,
+    spread,
+)
+from benchmarks.scale.tables import tables_of
+from benchmarks.scale.virtual_time import simulated
+from payments_sandbox.cluster.membership import LEASE
+from payments_sandbox.cluster.redis_engine import RedisEngine
+from payments_sandbox.cluster.store import EngineError, Overdue, WorldWrite
+from payments_sandbox.core.instants import HOUR, Instant
+from tests.project.tree import ROOT
+from tests.support.redis_server import running_redis
+
+FAST = costs_at(100_000)
+SMALL = Cluster(nodes=8, worlds=800, changed_each=10.0, due_each=20.0)
+
+
+def test_waiting_takes_no_time_and_counts() -> None:
+    """An hour, beside minutes that end before it, in their order."""
+
+    async def story() -> tuple[float, list[int]]:
+        ended: list[int] = []
+
+        async def wait(minutes: int) -> None:
+            await asyncio.sleep(minutes * 60)  # noqa: TID251 - of virtual time
+            ended.append(minutes)
+
+        await asyncio.gather(wait(60), wait(7), wait(30))
+        return asyncio.get_running_loop().time(), ended
+
+    time, ended = simulated(story())
+    assert time == pytest.approx(3_600)
+    assert ended == [7, 30, 60]
+
+
+class Steps:
+    """What two nodes and a few keys may do to an engine, drawn by a seed."""
+
+    def __init__(self, engine: ModelEngine | RedisEngine, seed: int) -> None:
+        self._engine = engine
+        self._draw = random.Random(seed)  # noqa: S311 - steps, no secret
+        self._epochs: dict[tuple[str, str], int] = {}
+
+    async def take(self, count: int) -> list[object]:
+        """What the engine answers to each of so many steps."""
+        return [await self._step() for _ in range(count)]
+
+    async def _step(self) -> object:
+        member = member_of(self._draw.randrange(2))
+        name, other = member.name, member_of(self._draw.randrange(3)).name
+        key = f"sk_test_{self._draw.randrange(3)}"
+        epoch = self._epochs.get((name, key), 0)
+        match self._draw.randrange(7):
+            case 0:
+                census = await self._engine.renew(member)
+                return census.was_member, {each.name for each in census.members}
+            case 1 | 2:
+                claim = await self._engine.claim(key, other, name)
+                self._epochs[claim.owner, key] = claim.epoch
+                return claim
+            case 3:
+                due = self._draw.choice((None, Instant(1_000)))
+                return await self._engine.write([WorldWrite(key, epoch, due=due)])
+            case 4:
+                return await self._engine.overdue(name, Instant(1_000), 10)
+            case 5:
+                await self._engine.release(key, epoch)
+                return await self._engine.owned([key])
+            case _:
+                await self._engine.leave(name)
+                return await self._engine.owned([key])
+
+
+@pytest.mark.parametrize("seed", range(20))
+def test_the_model_decides_as_redis_does(seed: int) -> None:
+    """Whoever comes, leaves, claims and writes, in whatever order."""
+
+    async def at_redis(url: str) -> list[object]:
+        engine = RedisEngine(url, ttl=HOUR, lease=HOUR)
+        try:
+            return await Steps(engine, seed).take(100)
+        finally:
+            await engine.close()
+
+    with running_redis() as server:
+        of_redis = asyncio.run(at_redis(server.url))
+    of_model = simulated(Steps(ModelEngine(FAST), seed).take(100))
+    assert [_sorted(each) for each in of_model] == [_sorted(each) for each in of_redis]
+
+
+def _sorted(answer: object) -> object:
+    """An answer without the order of keys that are due at the same time."""
+    return tuple(map(sorted, answer)) if isinstance(answer, Overdue) else answer
+
+
+def test_a_key_of_a_node_whose_lease_has_ended_is_given_away() -> None:
+    """The claim says whose lease that was, and what is due goes along."""
+
+    async def story() -> tuple[str, str, Overdue]:
+        engine = ModelEngine(FAST)
+        first, second = member_of(1), member_of(2)
+        await engine.renew(first)
+        engine.give("sk_test_a", first.name, wall())
+        await asyncio.sleep(LEASE / 1_000)  # noqa: TID251 - of virtual time
+        await engine.renew(second)
+        claim = await engine.claim("sk_test_a", first.name, second.name)
+        return claim.owner, claim.lost, await engine.overdue(second.name, wall(), 10)
+
+    first, second = member_of(1).name, member_of(2).name
+    assert simulated(story()) == (second, first, Overdue(["sk_test_a"], []))
+
+
+def test_calls_queue_for_the_one_core() -> None:
+    """Each waits for those before it; and one that would wait too long is an error."""
+
+    async def story() -> tuple[float, list[object]]:
+        engine = ModelEngine(costs_at(10))
+        asked = (engine.renew(member_of(number)) for number in range(30))
+        answers = await asyncio.gather(*asked, return_exceptions=True)
+        return asyncio.get_running_loop().time(), list(answers)
+
+    time, answers = simulated(story())
+    errors = [each for each in answers if isinstance(each, EngineError)]
+    assert time == pytest.approx(2)
+    assert (len(answers), len(errors)) == (30, 20)
+
+
+def test_leases_are_kept_as_long_as_the_engine_is_fast_enough() -> None:
+    """And are lost where it is not."""
+    well, badly = (simulated(renewing(costs_at(each), 50)) for each in (5_000, 20))
+    assert well.core == pytest.approx(0.01)
+    assert well.lost == 0
+    assert badly.lost > 0
+
+
+def test_worlds_of_nodes_that_died_answer_again() -> None:
+    """Once the leases of these have ended, and no other node loses its own."""
+    found = simulated(dying(FAST, SMALL, lost=2, elsewhere=0.5))
+    assert len(found.waits) > 50
+    assert 1 < max(found.waits) < 5
+    assert (found.failed, found.lost) == (0, 0)
+    assert 0.5 < found.busiest < 1
+
+
+def test_an_engine_that_is_too_slow_for_it_takes_more_nodes_with_it() -> None:
+    """Who asks again and again keeps others from renewing their leases."""
+    found = simulated(dying(costs_at(120), SMALL, lost=4, elsewhere=0.5))
+    assert found.busiest > 1
+    assert found.lost > 0
+
+
+def test_what_falls_due_in_worlds_at_rest_is_seen_to() -> None:
+    """All of it, at the next look of the owner."""
+    found = simulated(falling_due(FAST, SMALL))
+    assert len(found.late) == 400
+    assert max(found.late) < 1.5
+
+
+def test_worlds_are_spread_evenly_and_stay_where_they_are() -> None:
+    """Those of nodes that are gone are spread over all others."""
+    before, after, moved = simulated(spread(20, 20_000))
+    assert 1 < before < 1.15
+    assert 1 < after < 1.15
+    assert moved == 0
+
+
+def test_costs_are_measured_on_a_redis() -> None:
+    """Each is something, and a world takes more than its payments alone."""
+
+    def measure(url: str) -> Coroutine[Any, Any, Any]:
+        return measured_costs(url, calls=50, members=3)
+
+    with running_redis() as server:
+        costs = asyncio.run(measure(server.url))
+    assert min(costs) > 0
+    assert costs.bytes_of_world > 10_000
+
+
+def test_the_tables_say_what_ends_first() -> None:
+    """Memory, where worlds are idle; the core, where they are not."""
+    idle = [*tables_of(FAST, Cluster(4, 4_000, changed_each=1e6, due_each=1e4))]
+    busy = [*tables_of(FAST, Cluster(4, 400, changed_each=0.1, due_each=1e4))]
+    assert "is memory: it is full at 2,560,000 worlds." in render(idle[-1])
+    assert "is the engine's core, by payments: it is full at 10,000 worlds." in render(busy[-1])
+    assert "leases of 12 nodes" in draw(busy, dict.fromkeys(("date", "Python", "machine"), ""))
+
+
+def test_the_picture_of_the_page_shows_the_figures_of_its_tables() -> None:
+    page = (ROOT / "docs" / "how-to" / "share-one-server.md").read_text(encoding="utf-8")
+    row = re.compile(r"^\| (.+?) +\| (\S+) × +\| ([≥≤] \S+) +\|", re.MULTILINE)
+    in_tables = [(figure, f"{value} × ({bound})") for figure, value, bound in row.findall(page)]
+
+    picture = (ROOT / "docs" / "images" / "scale.svg").read_text(encoding="utf-8")
+    said = {unescape(text) for text in re.findall(r"<text[^>]*>([^<]*)</text>", picture)}
+
+    assert len(in_tables) > 10
+    assert [pair for pair in in_tables if not set(pair) <= said] == []
