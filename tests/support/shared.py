@@ -61,10 +61,6 @@ class FixedDirectory:
         """It stays where it is."""
         logging.getLogger(__name__).warning("%s: %s", node.name, why)
 
-    def places(self) -> Sequence[Place]:
-        """Both places."""
-        return [Here(), self.others]
-
     def owns(self, api_key: str) -> bool:
         """Whether a key is here."""
         return self._place(api_key) == Here()

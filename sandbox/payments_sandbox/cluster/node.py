@@ -18,7 +18,6 @@ import asyncio
 import contextlib
 import logging
 from collections import Counter
-from collections.abc import Sequence
 from typing import Final, Protocol
 
 from payments_sandbox.cluster.ending import end
@@ -128,11 +127,6 @@ class ClusterNode(Directory):
     def unreachable(self, node: Node, why: str) -> None:
         """Nobody has answered at a node: ask for the owners of its keys again; see `Directory`."""
         self._elsewhere.unreachable(node, why)
-
-    def places(self) -> Sequence[Place]:
-        """This node and all others; see `Directory`."""
-        others = (each for each in self.membership.others.values() if each.name != self._name)
-        return [_HERE, *(Node(each.name, each.host, each.port) for each in others)]
 
     @property
     def is_leaving(self) -> bool:
@@ -346,7 +340,7 @@ class ClusterNode(Directory):
         self.membership.member = self.membership.member._replace(is_leaving=True)
         try:
             await self.membership.renew()
-            has_others = len(self.places()) > 1
+            has_others = len(self.membership.others) > 1
             if has_others:
                 await pause(ANNOUNCE)
             await asyncio.gather(*self._asking.values(), return_exceptions=True)
