@@ -213,11 +213,6 @@ def _sent_to_inboxes(observed: Observed) -> set[str]:
     return {each.id for each in observed.deliveries if each.endpoint_id in inboxes}
 
 
-def was_used(world: World) -> bool:
-    """Whether there is anything to record of a world."""
-    return bool(world.journal.count or world.ledger.events)
-
-
 def _added(items: Iterable[tuple[OrderName, Money]]) -> dict[OrderName, Money]:
     charged: Counter[OrderName] = Counter()
     refunded: Counter[OrderName] = Counter()

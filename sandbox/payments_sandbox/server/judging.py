@@ -216,6 +216,6 @@ async def _judged(
     reason: str | None,
     only: Sequence[Scenario] | None = None,
 ) -> KeptReport:
-    was_used = bool(world.journal.count or world.ledger.events)
+    was_used = world.was_used
     found = await run_in_slices(reporting(observed, only))
     return KeptReport(world.config, reason, was_used, found)

@@ -151,6 +151,11 @@ class World:
         return self.webhooks
 
     @property
+    def was_used(self) -> bool:
+        """Whether it has seen a request, or had an event."""
+        return bool(self.journal.count or self.ledger.events)
+
+    @property
     def pending_webhooks(self) -> int:
         """How many webhooks are still to be delivered."""
         return 0 if self.webhooks is None else self.webhooks.outbox.pending
