@@ -304,7 +304,7 @@ if lost():
     child = os.fork()
     with open({str(pids)!r}, "a") as file:
         file.write(f"{{os.getpid()}}\\n")
-    while child == 0:
+    for _ in range(50 if child == 0 else 0):
         print("x" * 100_000)
     signal.pause()
 """
@@ -379,7 +379,7 @@ if lost():
 
 def test_nothing_of_exploring_is_imported_by_what_does_not_explore() -> None:
     """Neither by a plain `serve`, nor by the plugin before it is used."""
-    modules = "cli.serve, cli.server_process, cli.main, server.factory, server.http_server"
+    modules = "cli.commands.serve, cli.server_process, cli.main, server.factory, server.http_server"
     names = [f"payments_sandbox.{each}" for each in modules.split(", ")]
     script = (
         f"import sys, payments_sandbox.pytest_plugin, {', '.join(names)};"

@@ -8,7 +8,6 @@ import argparse
 import re
 import signal
 import subprocess
-import sys
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
@@ -23,6 +22,7 @@ from payments_sandbox.core import resources
 from payments_sandbox.core.instants import read_instant
 from payments_sandbox.core.settings import Settings
 from tests.project.tree import ROOT
+from tests.support.forked import TimelessCommand
 from tests.support.process import (
     RemoteWorld,
     ended_with_block,
@@ -258,16 +258,6 @@ def test_every_command_has_its_golden_output() -> None:
 
 # Commands that go on, or start others: each is a process at a terminal.
 
-FROZEN: Final = (
-    sys.executable,
-    "-c",
-    (
-        "import sys, time; time.perf_counter = lambda: 0.0;"
-        "from payments_sandbox.cli import main; sys.exit(main())"
-    ),
-)
-"""Our command, on a clock that measures nothing."""
-
 CLIENT: Final = f"""
 import http.client, json, os, sys
 from urllib.parse import urlsplit
@@ -292,7 +282,7 @@ COMMAND: Final = ("env", "-u", "COVERAGE_PROCESS_START", "python3", "-I", "-S", 
 class Screen(NamedTuple):
     """A command at a terminal."""
 
-    process: subprocess.Popen[bytes]
+    process: subprocess.Popen[str]
     terminal: Terminal
 
     def wait_for(self, text: str) -> str:
@@ -318,8 +308,8 @@ def screen_of(
     variables = environment(**shown, **(extra or {}))
     del variables["COLUMNS"]
     with terminal(columns, LONGEST_WAIT) as device:
-        process = subprocess.Popen(
-            [*FROZEN, *arguments],
+        process = TimelessCommand(
+            list(arguments),
             cwd=folder,
             env=variables,
             stdin=subprocess.DEVNULL,

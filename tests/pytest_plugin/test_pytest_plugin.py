@@ -421,4 +421,4 @@ def test_modules_of_the_server_are_imported_as_they_are(suite: Suite) -> None:
         """
     )
 
-    suite.run().assert_outcomes(passed=1)
+    suite.run_by_itself().assert_outcomes(passed=1)

@@ -190,4 +190,4 @@ def test_the_plugin_needs_no_http_client(suite_of: SuiteOf) -> None:
             assert not {"requests", "httpx"} & set(sys.modules)
         """
     )
-    suite.run().assert_outcomes(passed=1)
+    suite.run_by_itself().assert_outcomes(passed=1)

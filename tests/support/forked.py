@@ -1,4 +1,4 @@
-"""Owns `payments-sandbox` as a process that is forked off one that has imported all of it.
+"""Owns commands as processes that are forked off one that has imported what they need.
 
 To start an interpreter and to import the package takes ten times as long as most of what a test
 does with the process. Its streams, signals, exit code, folder and environment are as ever.
@@ -9,18 +9,30 @@ import multiprocessing
 import os
 import subprocess
 import sys
-from collections.abc import Mapping, Sequence
+import time
+from collections.abc import Callable, Mapping, Sequence
+from multiprocessing.context import ForkServerContext
+from multiprocessing.forkserver import ensure_running
 from multiprocessing.reduction import DupFd
+from pathlib import Path
 from typing import Any, Final
 
-# What commands import once they are called is imported here, before they are forked.
+import pytest
+import requests  # noqa: F401
+
+# What commands and suites import once they begin is imported here, before they are forked.
 import payments_sandbox.cli.commands.explore
 import payments_sandbox.cli.commands.run
 import payments_sandbox.cli.commands.serve
 import payments_sandbox.cli.exploration.runner
 import payments_sandbox.server.factory
-import payments_sandbox.server.http_server  # noqa: F401
+import payments_sandbox.server.http_server
+import payments_sandbox.testing.sandbox  # noqa: F401
 from payments_sandbox.cli import main
+from payments_sandbox.server import emulated_api
+
+COVERAGE: Final = ("COVERAGE_PROCESS_START", "COVERAGE_PROCESS_CONFIG")
+"""Variables that let an interpreter be measured."""
 
 CAN_FORK: Final = "forkserver" in multiprocessing.get_all_start_methods()
 READ_BY_INTERPRETERS: Final = ("LANG", "LC_", "PYTHON", "TZ")
@@ -37,15 +49,15 @@ def can_be_forked(extra: Mapping[str, str]) -> bool:
 class ForkedCommand(subprocess.Popen[str]):
     """The command with some words; of the options of processes it knows those that tests use."""
 
+    begin: Callable[[Sequence[str]], int] = staticmethod(main)
+
     def _execute_child(self, *given: Any) -> None:  # noqa: ANN401 - whatever the version has
         told = dict(zip(_TOLD, given, strict=True))
         ends = (told["p2cread"], told["c2pwrite"], told["errwrite"])
         streams = [_Stream(number if end == -1 else end) for number, end in enumerate(ends)]
-        forking = multiprocessing.get_context("forkserver")
-        forking.set_forkserver_preload([__name__])
         leads = told["process_group"] == 0
-        self._forked = forking.Process(
-            target=_run, args=(told["args"], told["cwd"], told["env"], streams, leads)
+        self._forked = _forking().Process(
+            target=_run, args=(self.begin, told["args"], told["cwd"], told["env"], streams, leads)
         )
         try:
             self._forked.start()
@@ -72,6 +84,46 @@ class ForkedCommand(subprocess.Popen[str]):
         return self.returncode
 
 
+def main_in_no_time(words: Sequence[str]) -> int:
+    """Be the command on a clock that measures nothing."""
+    for module in (time, emulated_api):
+        vars(module)["perf_counter"] = lambda: 0.0
+    return main(words)
+
+
+class TimelessCommand(ForkedCommand):
+    """The command on a clock that measures nothing: what it prints is the same every time."""
+
+    begin = staticmethod(main_in_no_time)
+
+
+def main_of_pytest(words: Sequence[str]) -> int:
+    """Be `python -m pytest`."""
+    sys.path[:0] = [
+        str(Path.cwd()),
+        *filter(None, os.environ.get("PYTHONPATH", "").split(os.pathsep)),
+    ]
+    return int(pytest.main(list(words)))
+
+
+class ForkedPytest(ForkedCommand):
+    """A session of pytest."""
+
+    begin = staticmethod(main_of_pytest)
+
+
+def _forking() -> ForkServerContext:
+    """What forks; the process that does it has imported this module, and is not measured."""
+    forking = multiprocessing.get_context("forkserver")
+    forking.set_forkserver_preload([__name__])
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("PYTHONPATH", os.pathsep.join(sys.path))
+        for name in COVERAGE:
+            patch.delenv(name, raising=False)
+        ensure_running()
+    return forking
+
+
 class _Stream:
     """A descriptor, which goes along as the process begins."""
 
@@ -86,7 +138,8 @@ def _arrived(sent: Any) -> int:  # noqa: ANN401 - multiprocessing has no public 
     return int(sent.detach())
 
 
-def _run(
+def _run(  # noqa: PLR0913 - all that a process has, as multiprocessing gives it
+    begin: Callable[[Sequence[str]], int],
     words: Sequence[str],
     folder: str,
     variables: Mapping[str, str],
@@ -101,9 +154,13 @@ def _run(
         os.close(stream)
     os.environ.clear()
     os.environ.update(variables)
+    if any(map(variables.get, COVERAGE)):
+        import coverage  # noqa: PLC0415 - it is only there when something is measured
+
+        coverage.process_startup()  # as an interpreter does
     os.chdir(folder)
     sys.argv = ["payments-sandbox", *words]
     sys.stdin = open(0, encoding="utf-8")  # noqa: SIM115 - until it ends
     sys.stdout = open(1, "w", encoding="utf-8")  # noqa: SIM115 - as above
     sys.stderr = open(2, "w", encoding="utf-8", errors="backslashreplace")  # noqa: SIM115
-    sys.exit(main(words))
+    sys.exit(begin(words))

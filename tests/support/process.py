@@ -23,7 +23,7 @@ from payments_sandbox.client.models import ReportModel
 from payments_sandbox.verification.report_text import Reports, WorldReport
 from tests.project.blocks import below, read_blocks
 from tests.project.tree import ROOT
-from tests.support.forked import ForkedCommand, can_be_forked
+from tests.support.forked import CAN_FORK, ForkedCommand, ForkedPytest, can_be_forked
 from tests.support.sockets import RawReply, exchange, raw_request
 from tests.support.terminal import terminal
 from tests.support.values import LONGEST_WAIT, documented_create
@@ -386,6 +386,24 @@ def documented_example(heading: str) -> list[str]:
     return without_ids(block.code).splitlines()
 
 
+def run_pytest(arguments: Sequence[str]) -> subprocess.CompletedProcess[str]:
+    """A session of pytest in this folder, which is forked."""
+    with (
+        ForkedPytest(
+            list(arguments),
+            cwd=Path.cwd(),
+            env=dict(os.environ),
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+        ) as process,
+        ended_with_block(process),
+    ):
+        output, errors = process.communicate(timeout=LONGEST_WAIT)
+    return subprocess.CompletedProcess(arguments, process.returncode, output, errors)
+
+
 PLUGIN_NAME: Final = "payments-sandbox"
 
 PYTEST_INI: Final = """
@@ -414,13 +432,30 @@ class Suite:
         self.pytester.makepyfile(code, **more)
 
     def run(self, *arguments: str) -> pytest.RunResult:
-        """Run all of it."""
-        loaded = [part for name in (PLUGIN_NAME, *self.plugins) for part in ("-p", name)]
-        return self.pytester.runpytest_subprocess(*loaded, *arguments)
+        """Run all of it, without an interpreter of its own."""
+        # pytest takes the plugin's name for that of a module, and warns that it is imported.
+        if not CAN_FORK or "asyncio" in self.plugins:
+            return self.run_by_itself(*arguments)
+        done = run_pytest(
+            [f"--basetemp={self.pytester.path / 'temporary'}", *self._words(arguments)]
+        )
+        print(done.stdout, done.stderr)  # noqa: T201 - it is shown where a test fails
+        output, errors = done.stdout.splitlines(), done.stderr.splitlines()
+        return pytest.RunResult(done.returncode, output, errors, duration=0.0)
+
+    def run_by_itself(self, *arguments: str) -> pytest.RunResult:
+        """Run all of it, by an interpreter that has imported nothing."""
+        return self.pytester.runpytest_subprocess(*self._words(arguments))
 
     def shown(self, *arguments: str) -> str:
         """What a run prints."""
         return self.run(*arguments).stdout.str()
+
+    def _words(self, arguments: Sequence[str]) -> Sequence[str]:
+        return [
+            *(part for name in (PLUGIN_NAME, *self.plugins) for part in ("-p", name)),
+            *arguments,
+        ]
 
 
 SHOP_MODULE: Final = """
