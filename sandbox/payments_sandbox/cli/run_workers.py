@@ -87,7 +87,7 @@ def _keep(inherited: Inherited, facts: Facts, other: socket.socket, told: socket
     ):  # they are for who runs the command
         signal.signal(number, signal.SIG_IGN)
 
-    def tell(*line: object) -> None:
+    def report(*line: object) -> None:
         with suppress(OSError):  # nobody listens any more
             told.sendall(json.dumps(line).encode() + b"\n")
 
@@ -96,11 +96,11 @@ def _keep(inherited: Inherited, facts: Facts, other: socket.socket, told: socket
             inherited,
             facts,
             told,
-            announce=lambda _: tell(_READY),
-            on_death=lambda text: tell(_DIED, text),
+            announce=lambda _: report(_READY),
+            on_death=lambda text: report(_DIED, text),
         )
     except CommandFailedError as error:
-        tell(_FAILED, str(error), error.code)
+        report(_FAILED, str(error), error.code)
 
 
 class _Workers:
