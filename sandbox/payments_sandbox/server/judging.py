@@ -47,7 +47,7 @@ KEPT: Final = 10_000
 """Reports that are kept; those that have passed go first."""
 
 EVIDENCE: Final = frozenset({ResetScope.PAYMENTS, ResetScope.JOURNAL, ResetScope.WEBHOOKS})
-"""What of a reset takes with it what expectations and the audit speak of."""
+"""The parts of a reset that remove what expectations and the audit are about."""
 
 
 class KeptReport(NamedTuple):
@@ -183,7 +183,7 @@ async def wait_for(
 
 
 def _state_of(world: World) -> tuple[object, ...]:
-    """What has grown of all that is observed: a call may be seen before its reply is sent."""
+    """The sizes of what is observed, by which growth is noticed."""
     outbox = None if world.webhooks is None else world.webhooks.outbox
     sent = None if outbox is None else (outbox.count, outbox.attempted)
     return "observed", world.journal.count, world.ledger.events, sent

@@ -9,7 +9,7 @@ from payments_sandbox.server.world_runtime import WorldRuntime
 
 
 def coverage(runtime: WorldRuntime) -> dict[str, Any] | None:
-    """What this process has counted; nothing where none of them counts."""
+    """The tally of this process; None where the server counts nothing."""
     return None if runtime.tally is None else runtime.tally.as_json()
 
 
