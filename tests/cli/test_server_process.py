@@ -1,10 +1,16 @@
 """A server that runs in this process: what goes wrong in it is told as it is."""
 
 import sys
+from importlib.util import find_spec
+from typing import Final
 
 import pytest
 
 from payments_sandbox.cli import server_process
+from tests.support.process import WITHOUT_UVLOOP, serve_process
+from tests.support.sockets import connected, raw_request
+
+UNMEASURED: Final = {"COVERAGE_PROCESS_CONFIG": "", "COVERAGE_PROCESS_START": ""}
 
 
 async def fail() -> int:
@@ -20,3 +26,19 @@ def test_a_traceback_tells_of_no_loop_that_is_not_installed(
     with pytest.raises(RuntimeError, match="a defect") as failure:
         server_process.run_loop(fail())
     assert failure.value.__context__ is None
+
+
+@pytest.mark.skipif(find_spec("uvloop") is None, reason="there is no uvloop for this system")
+@pytest.mark.parametrize("options", [(), ("--workers", "2")], ids=["one process", "workers"])
+@pytest.mark.parametrize("path", [WITHOUT_UVLOOP, ""], ids=["asyncio", "uvloop"])
+def test_a_server_runs_on_uvloop_where_there_is_one(options: tuple[str, ...], path: str) -> None:
+    """And on asyncio elsewhere, with the same answers to the same connection."""
+    seen = {"PYTHONPATH": path, "PYTHONPROFILEIMPORTTIME": "1", **UNMEASURED}
+    with serve_process(*options, extra=seen) as server:
+        with connected(server.address) as wire:
+            for key in ("sk_test_a", "sk_test_b", "sk_test_c", "sk_test_a"):
+                wire.send(raw_request("GET", "/v3/payments", {"Authorization": f"Bearer {key}"}))
+                assert wire.reply().status == 200
+        assert server.stop()[0] == 0
+        names = {line.rpartition("|")[2].strip() for line in server.rest()[1].splitlines()}
+    assert ("uvloop.loop" in names) == (path == "")

@@ -37,10 +37,17 @@ COMMAND: Final = (sys.executable, "-m", "payments_sandbox")
 OF_EVERY_COMMAND: Final = {"--help", "--no-color"}
 
 
+WITHOUT_UVLOOP: Final = str(Path(__file__).parent / "without_uvloop")
+"""Where Python finds, before all others, a uvloop that cannot be imported."""
+
+
 def environment(**extra: str) -> dict[str, str]:
-    """The environment without variables of payments, as wide as a page, plus some."""
+    """The environment without variables of payments, as wide as a page, plus some.
+
+    Servers run on asyncio there, as they do where the extra [fast] is not installed.
+    """
     kept = {name: value for name, value in os.environ.items() if not name.startswith("PAYMENTS_")}
-    return kept | {"COLUMNS": "80", "NO_COLOR": "1"} | extra
+    return kept | {"COLUMNS": "80", "NO_COLOR": "1", "PYTHONPATH": WITHOUT_UVLOOP} | extra
 
 
 def unmeasured(variables: Mapping[str, str]) -> dict[str, str]:

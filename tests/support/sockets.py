@@ -435,7 +435,7 @@ def new_loop(name: str) -> Callable[[], asyncio.AbstractEventLoop] | None:
     if name == "asyncio":
         return None
     if find_spec("uvloop") is None:
-        pytest.skip("the extra [fast] is not installed")
+        pytest.skip("there is no uvloop for this system")
     from uvloop import new_event_loop  # noqa: PLC0415 - only where it is installed
 
     maker: Callable[[], asyncio.AbstractEventLoop] = new_event_loop
