@@ -136,8 +136,9 @@ async def test_a_node_that_has_no_room_for_a_connection_is_not_waited_for(
         client = socket.create_connection(accepting.getsockname(), LONGEST_WAIT)
         accepted, _ = accepting.accept()
         with client, accepted:
+            host, port = full.getsockname()
             with pytest.raises(UnreachableError, match="it accepts no connection"):
-                await Relay(accepted, *full.getsockname(), b"begun").run()
+                await Relay(accepted, host, port, b"begun").run()
             assert accepted.send(b"still open") == 10
 
 

@@ -26,6 +26,7 @@ import signal
 import sys
 import tempfile
 import time
+from collections import Counter
 from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass, field
 from functools import partial
@@ -343,12 +344,19 @@ class Run:
         return True
 
     async def _ask(self, method: str, path: str, key: str, body: object = None) -> Any:  # noqa: ANN401 - JSON
-        """Ask until there is an answer; only what may be asked twice."""
-        async with asyncio.timeout(LONGEST_WAIT):
-            while True:
-                with contextlib.suppress(*_TROUBLE):
-                    return await self._once(method, path, key, body)
-                await pause(0.05)
+        """Ask until there is an answer; only what may be asked twice.
+
+        Raises:
+            AssertionError: there is none.
+        """
+        deadline, troubles = time.monotonic() + LONGEST_WAIT, Counter[str]()
+        while time.monotonic() < deadline:
+            try:
+                return await self._once(method, path, key, body)
+            except _TROUBLE as error:
+                troubles[repr(error)] += 1
+            await pause(0.05)
+        raise AssertionError(f"{key}: {method} {path} is not answered: {troubles}")
 
     async def _once(self, method: str, path: str, key: str, body: object = None) -> Any:  # noqa: ANN401 - JSON
         node = self._draw.choice(self._open)
