@@ -17,7 +17,7 @@ QUIET: Final = 0.4
 """Wall seconds in which nothing has come of an answer that is whole."""
 
 
-CONNECTED_WITHIN: Final = 1.0
+CONNECTED_WITHIN: Final = 2.0
 """Wall seconds that the other machine may take to accept: where its system has no room for more
 connections, such as while a process is stopped, it answers nothing at all."""
 
