@@ -67,11 +67,12 @@ REFUNDED: Final = 0.25
 MANY: Final = 2
 """Payments of each world before anything happens to a node."""
 
+FAILED: Final = 500
 KEY: Final = "sk_test_w0"
 REFUNDS, EACH, OF = 500, 7, 1_000
 HOWS: Final = ("kill", "stop", "roll")
-GIVEN_UP: Final = "is another node's by now: it is given up here"
-"""What the log of a node says of a world that it wanted to write too late."""
+TOO_LATE: Final = "comes too late: refused"
+"""What the log of a node says of a world that it wanted to write when it was another node's."""
 
 
 @dataclass(slots=True)
@@ -144,6 +145,7 @@ class Run:
         self._open: list[Node] = []
         self._ends: list[float] = []
         self._first: dict[str, str] = {}
+        self._is_back: dict[str, float] = {}
         self._is_over = False
         self._figures = Figures()
 
@@ -174,18 +176,14 @@ class Run:
     async def _under_load(self, how: str, times: int) -> None:
         payment = await self._ask("POST", "/v3/payments", KEY, documented_create(amount=OF))
         path = f"/v3/payments/{payment['id']}/refunds"
-        clients = [asyncio.create_task(self._be_client(key)) for key in self._told]
         refunds = [asyncio.create_task(self._refund(path)) for _ in range(REFUNDS)]
-        await _until(lambda: min(len(told.paid) for told in self._told.values()) >= MANY)
-        if how == "kill":
-            await self._kill()
-        elif how == "roll":
-            await self._roll()
-        for _ in range(times if how == "stop" else 0):
-            await self._stop()
-        refunded = sum(await asyncio.gather(*refunds))
-        self._is_over = True
-        await asyncio.gather(*clients)
+        clients = [asyncio.create_task(self._be_client(key)) for key in self._told]
+        try:
+            await self._let_happen(how, times)
+            refunded = sum(await asyncio.gather(*refunds))
+        finally:
+            self._is_over = True
+            await asyncio.gather(*clients)
         shown = await self._ask("GET", f"/_sandbox/payments/{payment['id']}", KEY)
         assert shown["refunded"] == OF // EACH * EACH, shown
         assert refunded <= OF // EACH
@@ -194,9 +192,18 @@ class Run:
             self._figures.lost += await self._hold(key)
             self._figures.answers += len(told.paid) + len(told.refunded)
         logs = "".join(node.log.read_text(encoding="utf-8") for node in self._nodes)
-        self._figures.late = logs.count(GIVEN_UP)
+        self._figures.late = logs.count(TOO_LATE)
 
     # What happens to nodes
+
+    async def _let_happen(self, how: str, times: int) -> None:
+        await _until(lambda: min(len(told.paid) for told in self._told.values()) >= MANY)
+        if how == "kill":
+            await self._kill()
+        elif how == "roll":
+            await self._roll()
+        for _ in range(times if how == "stop" else 0):
+            await self._stop()
 
     async def _kill(self) -> None:
         """End a node, and wait until all of its worlds have answered."""
@@ -254,9 +261,10 @@ class Run:
 
     async def _owned(self, node: Node) -> list[str]:
         """The keys that a node owns."""
-        owners = await asyncio.gather(
-            *(self._engine.hget(f"{PREFIX}world:{key}", "node") for key in self._told)
-        )
+        asking = self._engine.pipeline(transaction=False)
+        for key in self._told:
+            asking.execute_command("HGET", f"{PREFIX}world:{key}", "node")
+        owners = await asking.execute()
         return [
             key
             for key, owner in zip(self._told, owners, strict=True)
@@ -264,9 +272,10 @@ class Run:
         ]
 
     async def _back(self, key: str) -> float:
-        """Wall seconds since the last end of a node until a world answers again."""
+        """Wall seconds since the last end of a node until somebody is answered by a world again."""
+        self._is_back.pop(key, None)
         await self._ask("GET", "/v3/payments?limit=1", key)
-        return time.monotonic() - self._ends[-1]
+        return self._is_back[key] - self._ends[-1]
 
     # What is left
 
@@ -348,6 +357,8 @@ class Run:
         http = self._keeping if key[-1] in "13579" else self._http
         async with http.request(method, url, json=body, headers=headers) as reply:
             raw = await reply.read()
+            if reply.status < FAILED:
+                self._is_back.setdefault(key, time.monotonic())
             if reply.status not in (200, 201):
                 raise _Failed(f"{reply.status} {raw!r}")
             return json.loads(raw)
@@ -394,7 +405,7 @@ _TROUBLE: Final = (aiohttp.ClientError, TimeoutError, _Failed)
 
 def _client(patience: float, *, keeps: bool) -> aiohttp.ClientSession:
     """A client that connects anew for each request, or keeps its connections."""
-    connector = aiohttp.TCPConnector(force_close=not keeps, limit=100)
+    connector = aiohttp.TCPConnector(force_close=not keeps, limit=0)
     timeout = aiohttp.ClientTimeout(patience)
     return aiohttp.ClientSession(connector=connector, timeout=timeout)
 

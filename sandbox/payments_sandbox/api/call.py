@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, NamedTuple
 
 from payments_sandbox.core.errors import SandboxError
+from payments_sandbox.core.ids import PaymentId
 from payments_sandbox.payments.cards import Card
 from payments_sandbox.world.journal import Entry
 from payments_sandbox.world.world import World
@@ -25,7 +26,8 @@ class Call:
         body: the raw body, or the error that reading it ended in.
         allow: for a documented path with another method, the methods that would do.
         payment_id: the path's payment, where it has one.
-        payment: the number of that payment, from an operation that has looked it up.
+        payment: the number of that payment, or of the one that was made, from the operation.
+        made: the id of the payment that was made.
         shown: the body as the journal may keep it, from an operation that knows; else the journal
             masks whatever came.
         leaked: a card number stood in a text field.
@@ -41,6 +43,7 @@ class Call:
     allow: str | None = None
     payment_id: str = field(default="", repr=False)
     payment: int | None = None
+    made: PaymentId | None = field(default=None, repr=False)
     shown: object = field(default=None, repr=False)
     leaked: bool = False
     connection: int | None = None

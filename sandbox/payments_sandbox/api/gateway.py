@@ -178,8 +178,7 @@ class Gateway:
             headers = CHALLENGE
         if call.payment is not None:
             entry.payment_status = world.ledger.payments.status(call.payment)
-            if call.operation == "create_payment":
-                entry.made = world.ledger.payments.id_of(call.payment)
+            entry.made = call.made
         elif call.payment_id:
             entry.payment_status = world.ledger.payments.status_of(call.payment_id)
         if (selected := result.selected) is not None and selected.scenario is not None:
@@ -337,7 +336,7 @@ def _is_documented(path: str) -> bool:
 
 def _record(entry: Entry, result: CallResult, reply: Reply, headers: Mapping[str, str]) -> None:
     if result.card is not None:
-        entry.card = f"{result.card.brand.value} {result.card.last4}"
+        entry.card = f"{result.card.brand} {result.card.last4}"
     if result.selected is not None:
         entry.rule, entry.step = result.selected.rule, result.selected.position
     entry.committed = result.committed

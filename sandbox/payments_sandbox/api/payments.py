@@ -67,7 +67,7 @@ def create_payment(
         payment = world.create_payment(
             order, failure=options.decline_code, turns=options.turns, rule=options.rule
         )
-        call.payment = world.ledger.payments.numbers.stop - 1
+        call.payment, call.made = world.ledger.payments.next_number - 1, payment.id
         # No check of its own: it is a part of what retrieve shows, which was checked to be stored.
         reply = Reply(_CREATE.success, json_bytes(representations.created_payment(payment)))
         return CallResult(reply, card=order.card, committed=True)

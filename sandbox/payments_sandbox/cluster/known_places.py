@@ -1,7 +1,9 @@
 """Owns what a node remembers of the places of other nodes' keys: it need not ask each time."""
 
 import asyncio
+import logging
 from collections.abc import Mapping
+from dataclasses import astuple
 from typing import Final
 
 from payments_sandbox.cluster.places import Node, NoOwnerError
@@ -17,6 +19,12 @@ KNOWN_AT_MOST: Final = 10_000
 
 PATIENCE: Final = 5.0
 """Wall seconds after which a node that is a member and cannot be reached is not waited for."""
+
+
+TRIED_AFTER: Final = 1.0
+"""Wall seconds until a node is tried again that could not be reached."""
+
+_log: Final = logging.getLogger(__name__)
 
 
 class _KnownPlace:
@@ -72,11 +80,18 @@ class KnownPlaces:
         """Remember nothing of a key."""
         self._places.pop(key, None)
 
-    def unreachable(self, node: Node) -> None:
+    def is_unreachable(self, name: str) -> bool:
+        """Whether nobody has answered at a node just now."""
+        return name in self._unreachable and _now() - self._unreachable[name][1] < TRIED_AFTER
+
+    def unreachable(self, node: Node, why: str) -> None:
         """Nobody has answered at a node: remember nothing of its keys."""
         now = _now()
-        since, last = self._unreachable.get(node.name, (now, now))
-        self._unreachable[node.name] = (since if now - last < PATIENCE else now), now
+        since, last = self._unreachable.get(node.name, (now, -PATIENCE))
+        is_news = now - last >= PATIENCE
+        if is_news:
+            _log.warning("%s at %s:%d cannot be reached: %s", *astuple(node), why)
+        self._unreachable[node.name] = (now if is_news else since), now
         for key in [key for key, known in self._places.items() if known.node == node]:
             del self._places[key]
 

@@ -1,6 +1,6 @@
 """Owns what follows a change of a world on a node of a cluster: it is kept, too."""
 
-from collections.abc import Sequence
+from collections.abc import Awaitable, Sequence
 from typing import TYPE_CHECKING, Protocol
 
 from payments_sandbox.cluster.keeper import AGAIN, Keeper
@@ -76,14 +76,12 @@ class NodeRuntime(WorldRuntime):
             self.keeper.mark(world)
         super().replied(world, deliveries)
 
-    async def before_reply(self, world: World) -> None:
-        """Wait until what a reply tells of is kept, where that is wanted.
+    def before_reply(self, world: World) -> Awaitable[None] | None:
+        """What waits until that of which a reply tells is kept, where that is wanted.
 
-        Raises:
-            NotKeptError: it is not, and may be lost.
+        It raises NotKeptError where that may be lost.
         """
-        if self.waits_for_replies:
-            await self.keeper.kept(world)
+        return self.keeper.kept(world) if self.waits_for_replies else None
 
     def problems(self) -> Sequence[str]:
         """Why the node cannot serve at the moment."""

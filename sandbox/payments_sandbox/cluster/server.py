@@ -10,7 +10,6 @@ import logging
 import os
 import socket
 from collections.abc import AsyncIterator, Callable, Coroutine, Mapping
-from dataclasses import astuple
 from functools import partial
 from typing import Any, Final, assert_never
 
@@ -200,8 +199,7 @@ class SharedServer(HttpServer):
             try:
                 await relay.run()
             except UnreachableError as error:
-                _log.warning("%s at %s:%d cannot be reached: %s", *astuple(node), error)
-                self._directory.unreachable(node)
+                self._directory.unreachable(node, str(error))
                 await pause(_AGAIN)
                 stack.pop_all()
                 # From its begin: there may be another owner now.

@@ -67,7 +67,9 @@ _LAYOUTS: Final = frozenset({(4, 6, 5), (4, 6, 4)})
 _PAIR: Final = 2
 """Digits of a group that is more often a part of a time or a date."""
 
-_ENOUGH_DIGITS: Final = re.compile(r"\d(?:\D{0,16}\d){12}")
+_ENOUGH_DIGITS: Final = re.compile(r"\d(?:[^\dA-Za-z*]{0,16}\d){12}")
+"""Enough digits for a number, and none of what ends a group between, such as an id’s letters."""
+
 _OTHER_DIGIT: Final = re.compile(r"[^\D0-9]")
 _OTHER_BLANKS: Final = dict.fromkeys(
     (

@@ -228,7 +228,7 @@ class Ledger:
     @property
     def events(self) -> int:
         """The number that the next event will have; that of the first one is 0."""
-        return self._events.numbers.stop
+        return self._events.next_number
 
     @property
     def event_numbers(self) -> range:
@@ -306,7 +306,7 @@ class Ledger:
         """Rows that are new or others since this was called last; None where all may be others."""
         names = self.payments.names()
         sizes = _Sizes(
-            self.payments.numbers.stop, len(names), self.refunds, self.chargebacks, self.events
+            self.payments.next_number, len(names), self.refunds, self.chargebacks, self.events
         )
         last, self._reported = self._reported, sizes
         payments = self.payments.numbered_rows(sizes.payments if last is None else last.payments)

@@ -66,7 +66,7 @@ class PaymentStore:
     @property
     def numbers(self) -> range:
         """The numbers of all payments, oldest first."""
-        return range(self._first, self._first + len(self._status))
+        return range(self._first, self.next_number)
 
     @property
     def earliest(self) -> Instant:
@@ -78,18 +78,19 @@ class PaymentStore:
         """When the last payment was made; the first instant of all when there is none."""
         return Instant(self._created[-1] if self._created else 0)
 
+    @property
+    def next_number(self) -> int:
+        """The number that the next payment will have."""
+        return self._first + len(self._status)
+
     def next_id(self) -> PaymentId:
         """The id of the payment that `add` will be given next."""
-        return self.id_of(self.numbers.stop)
+        return self.id_of(self.next_number)
 
     def number_of(self, payment_id: str) -> int | None:
         """The number of a payment of this world, or None."""
         number = self._ids.number_of(payment_id, self._first)
-        if (
-            number is not None
-            and number < self._first + len(self._status)
-            and number not in self._names
-        ):
+        if number is not None and number < self.next_number and number not in self._names:
             return number
         return self._named.get(payment_id)
 
@@ -123,7 +124,7 @@ class PaymentStore:
     def add(self, payment: Payment) -> int:
         """Keep a new payment; returns its number."""
         shown = self._represent(payment)
-        number = self._first + len(self._status)
+        number = self.next_number
         self._shown.append(shown)
         self._created.append(payment.created)
         self._amount.append(payment.amount)
@@ -216,7 +217,7 @@ class PaymentStore:
         """Numbers of the matching payments, walked lazily: a page costs its own length."""
         after = 0 if created_after is None else bisect_right(self._created, created_after)
         lowest = self._first + after
-        top = self.numbers.stop if below is None else below
+        top = self.next_number if below is None else below
         if customer_id is None:
             return self._by_status(status, lowest, top)
         own = self._customers.get(customer_id, _NOBODY)

@@ -71,9 +71,14 @@ class EventLog:
         self._made: list[bytes] = []
 
     @property
+    def next_number(self) -> int:
+        """The number that the next event will have."""
+        return self._first + len(self._type)
+
+    @property
     def numbers(self) -> range:
         """The numbers of all events, oldest first."""
-        return range(self._first, self._first + len(self._type))
+        return range(self._first, self.next_number)
 
     @property
     def earliest(self) -> Instant:

@@ -124,6 +124,11 @@ class Connection(web.RequestHandler):
         elif self._waiter is not None and self._head_timer is None and data.strip():
             self._head_timer = self._loop.call_later(self._head_timeout, self._give_up)
 
+    def resume_reading(self, resume_parser: bool = True) -> None:  # noqa: FBT001, FBT002 - aiohttp's
+        """Go on reading where that was stopped; aiohttp asks for it with every body."""
+        if self._reading_paused:
+            super().resume_reading(resume_parser)
+
     def eof_received(self) -> bool:  # type: ignore[override]  # asyncio's protocol returns a bool
         """Take no more requests, answer those that have come, then close.
 

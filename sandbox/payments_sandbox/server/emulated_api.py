@@ -24,7 +24,6 @@ from payments_sandbox.server.request_body import buffered_body, read_any_body
 from payments_sandbox.server.request_headers import RequestHeaders
 from payments_sandbox.server.request_log import RequestLog
 from payments_sandbox.server.response import EVERY_REPLY, AlreadySent, JsonResponse
-from payments_sandbox.server.routing import Target
 from payments_sandbox.server.slices import run_in_slices
 from payments_sandbox.server.world_runtime import NotKeptError, WorldRuntime
 from payments_sandbox.world.journal import Entry
@@ -35,7 +34,6 @@ if TYPE_CHECKING:
 
 _log = logging.getLogger(__name__)
 
-_OF_A_PAYMENT: Final = frozenset(each.name for each in OPERATIONS if "{" in each.path)
 _WITH_BODY: Final = frozenset(each.name for each in OPERATIONS if each.request is not None)
 
 
@@ -54,24 +52,20 @@ class EmulatedApi:
         self,
         request: web.BaseRequest,
         headers: RequestHeaders,
-        target: Target,
-        operation: str | None,
-        *,
-        allow: str | None = None,
+        call: Call,
     ) -> web.StreamResponse:
         """Answer one request in the envelope, whatever goes wrong."""
         started = perf_counter()
-        path, query = target.path, target.query
-        call = Call(operation, request.method, path, headers.lines, query, allow=allow)
         if isinstance(peer := request.protocol.peername, tuple):
             call.connection = peer[1]  # its port: each connection of a client has its own
-        if operation in _OF_A_PAYMENT:
-            call.payment_id = target.parameter
         world = None
         try:
             key = headers.authorization
-            world = await self._admit(key)
-            if operation in _WITH_BODY:
+            if self._runtime.worlds.context.scenarios:
+                world = await self._admit(key)
+            else:
+                world = self._gateway.admit(key)
+            if call.operation in _WITH_BODY:
                 body = buffered_body(request, headers)
                 if body is None:
                     body = await read_any_body(request, seconds=self._settings.body_timeout)
@@ -80,14 +74,19 @@ class EmulatedApi:
                 call.body = body
             return await self._answer(request, world, call, started)
         except InvalidApiKey as error:
-            return self._turn_away(request, operation, error)
+            return self._turn_away(request, call.operation, error)
         except ConnectionResetError:
             raise  # the client left while we read: nobody to answer
         except Exception as error:
             if world is None or request.writer.output_size > 0:
                 raise  # the request handler answers without a world, and after half an answer
-            _log_failure(request, path, error)
-            return _response(self._gateway.give_up(world))
+            return self._give_up(request, call, world, error)
+
+    def _give_up(
+        self, request: web.BaseRequest, call: Call, world: World, error: Exception
+    ) -> web.StreamResponse:
+        _log_failure(request, call.path, error)
+        return _response(self._gateway.give_up(world))
 
     def _turn_away(
         self, request: web.BaseRequest, operation: str | None, error: InvalidApiKey
@@ -100,9 +99,8 @@ class EmulatedApi:
         return _response(refused)
 
     async def _admit(self, authorization: str | None) -> World:
-        if self._runtime.worlds.context.scenarios:  # a new world may take long to start with them
-            return await run_in_slices(self._gateway.admitting(authorization))
-        return self._gateway.admit(authorization)
+        """The world of a key, let others go first: a new one may take long to start."""
+        return await run_in_slices(self._gateway.admitting(authorization))
 
     async def _answer(
         self, request: web.BaseRequest, world: World, call: Call, started: float
@@ -120,7 +118,8 @@ class EmulatedApi:
                 return AlreadySent()
             answer = outcome
         held = self._runtime.take_due(world)
-        await self._runtime.before_reply(world)
+        if (kept := self._runtime.before_reply(world)) is not None:
+            await kept
         if held and (first := [each for each in held if each.is_before_reply]):
             if not await self._sent_first(world, first):
                 return _abandoned(answer)

@@ -14,6 +14,7 @@ Only `run` keeps reports, for its verdict: nobody else would read them.
 
 import asyncio
 from collections.abc import Collection, Iterable, Sequence
+from functools import partial
 from time import perf_counter
 from typing import Final, NamedTuple
 
@@ -167,7 +168,9 @@ async def wait_for(
         is_over = subscriber.is_over
         while True:
             started = perf_counter()
-            lines = await _verified(world, expectations)
+            # Those who wait look at the same calls: what is known of each is found out once.
+            observed = notifier.shared(world, _state_of(world), partial(observe, world))
+            lines = await run_in_slices(verifying(observed, expectations))
             looked = perf_counter()
             if looked >= end or is_over or _are_settled(lines):
                 return lines
@@ -179,8 +182,11 @@ async def wait_for(
             await asyncio.sleep(min(pause, max(0, end - perf_counter())))  # noqa: TID251 - a breath
 
 
-async def _verified(world: World, expectations: Sequence[Expectation]) -> tuple[ReportLine, ...]:
-    return await run_in_slices(verifying(observe(world), expectations))
+def _state_of(world: World) -> tuple[object, ...]:
+    """What has grown of all that is observed: a call may be seen before its reply is sent."""
+    outbox = None if world.webhooks is None else world.webhooks.outbox
+    sent = None if outbox is None else (outbox.count, outbox.attempted)
+    return "observed", world.journal.count, world.ledger.events, sent
 
 
 def _are_settled(lines: Sequence[ReportLine]) -> bool:
@@ -210,6 +216,6 @@ async def _judged(
     reason: str | None,
     only: Sequence[Scenario] | None = None,
 ) -> KeptReport:
-    was_used = bool(world.journal.count or world.ledger.events)
+    was_used = world.was_used
     found = await run_in_slices(reporting(observed, only))
     return KeptReport(world.config, reason, was_used, found)

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Final
 
 from aiohttp import HttpVersion10, web
 
+from payments_sandbox.api.call import Call
 from payments_sandbox.contract.control_route_table import CONTROL_PATH, CONTROL_ROUTES
 from payments_sandbox.contract.operations import BASE_PATH, OPERATIONS
 from payments_sandbox.core.errors import (
@@ -24,6 +25,7 @@ from payments_sandbox.server import cors
 from payments_sandbox.server.connection import VERSIONS, NotHttp, UnfinishedBodyError
 from payments_sandbox.server.control.api import ControlApi, refusal
 from payments_sandbox.server.emulated_api import EmulatedApi
+from payments_sandbox.server.metrics import Metrics
 from payments_sandbox.server.origin_guard import HostPolicy, is_cross_site
 from payments_sandbox.server.request_body import await_unread_body
 from payments_sandbox.server.request_headers import HeaderReader, RequestHeaders
@@ -61,9 +63,15 @@ class RequestHandler:
     """
 
     def __init__(
-        self, settings: Settings, emulated: EmulatedApi, control: ControlApi, log: RequestLog
+        self,
+        settings: Settings,
+        emulated: EmulatedApi,
+        control: ControlApi,
+        log: RequestLog,
+        metrics: Metrics,
     ) -> None:
         self._log = log
+        self._metrics = metrics
         self._origins = settings.cors
         self._headers = HeaderReader()
         self._hosts = HostPolicy(settings.allow_hosts)
@@ -105,10 +113,12 @@ class RequestHandler:
             return self._refuse(request, error, is_emulated=is_emulated)
         if not is_emulated:
             return await self._answer_control(request, target)
-        methods = self._operations.find(target)
+        methods, parameter = self._operations.find(target)
         operation = methods.get(request.method) if methods else None
         if operation is not None:
-            response = await self._emulated.handle(request, headers, target, operation)
+            call = Call(operation, request.method, target.path, headers.lines, target.query)
+            call.payment_id = parameter
+            response = await self._emulated.handle(request, headers, call)
         else:
             response = await self._answer_undocumented(request, headers, target, _listed(methods))
         if self._origins:
@@ -145,14 +155,15 @@ class RequestHandler:
         """Answer a path or method of `/v3` that is no operation."""
         if request.method == "OPTIONS" and cors.permits(request, self._origins):
             return cors.preflight(request, allow)
-        response = await self._emulated.handle(request, headers, target, None, allow=allow)
-        return _with_allow(response, allow)
+        method, lines = request.method, headers.lines
+        call = Call(None, method, target.path, lines, target.query, allow=allow)
+        return _with_allow(await self._emulated.handle(request, headers, call), allow)
 
     async def _answer_control(self, request: web.BaseRequest, target: Target) -> web.StreamResponse:
-        methods = self._routes.find(target)
+        methods, parameter = self._routes.find(target)
         route = methods.get(request.method) if methods else None
         if route is not None:
-            return await self._control.handle(request, route, target.query, target.parameter)
+            return await self._control.handle(request, route, target.query, parameter)
         if (allow := _listed(methods)) is not None:
             return _with_allow(refusal(MethodNotAllowed(request.method, allow)), allow)
         if request.method in _READS and (page := self._page(request, target)) is not None:
@@ -173,6 +184,7 @@ class RequestHandler:
         """Refuse with 403 or 421; the emulated API documents neither: there it is a 400."""
         is_undocumented = is_emulated and isinstance(error, Forbidden)
         response = refusal(InvalidRequest(f"/: {error.details}") if is_undocumented else error)
+        self._metrics.count_turned_away()
         self._log.refused(request, response.status, error)
         return response
 

@@ -5,7 +5,6 @@ the journal of a server that it asks. What the server itself has to say goes to 
 has become of a request in full is in the journal.
 """
 
-from collections import Counter
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Final, NamedTuple
 from urllib.parse import parse_qsl
@@ -104,11 +103,6 @@ class RequestLog:
         say: is given each line; None wants none.
         width: how many columns there are for it; None for as many as it has.
         colours: what gives them colours.
-
-    Attributes:
-        answers: how often each was answered, a status or a fault; who was turned away is no part.
-        turned_away: how many were.
-        attempts: how often each came of an attempt of a webhook.
     """
 
     def __init__(
@@ -120,9 +114,6 @@ class RequestLog:
         self._say = say
         self._width = width
         self._colours = colours
-        self.answers: Counter[int | str] = Counter()
-        self.turned_away = 0
-        self.attempts: Counter[str] = Counter()
 
     @property
     def is_wanted(self) -> bool:
@@ -132,19 +123,16 @@ class RequestLog:
     def answered(self, world: World, entry: Entry) -> None:
         """A call to `/v3` that is in a world's journal."""
         if self._say is not None:
-            self.answers[entry.fault or entry.status or ""] += 1
             self._say(self._request(world, entry))
 
     def attempted(self, world: World, delivery: "Delivery", attempt: "DeliveryAttempt") -> None:
         """An attempt of a webhook that has ended."""
         if self._say is not None:
-            self.attempts[delivery.status.value] += 1
             self._say(self._webhook(world, delivery, attempt))
 
     def refused(self, request: "web.BaseRequest", status: int, error: SandboxError) -> None:
         """A request to either API that no world was asked about."""
         if self._say is not None:
-            self.turned_away += 1
             self._say(self._refusal(request, status, error))
 
     def _request(self, world: World, entry: Entry) -> str:

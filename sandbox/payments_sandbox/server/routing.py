@@ -29,12 +29,6 @@ class Target(NamedTuple):
     query: str
     decoded: str
 
-    @property
-    def parameter(self) -> str:
-        """The parameter in the path; empty where it has none."""
-        segments = self.decoded.split("/", _PARAMETER + 1)
-        return segments[_PARAMETER] if len(segments) > _PARAMETER else ""
-
     def is_below(self, base: str) -> bool:
         """Whether the path is a base such as `/v3`, or below it."""
         return self.decoded.startswith(base) and self.decoded[len(base) :][:1] in {"", "/"}
@@ -63,15 +57,19 @@ class Routes(Generic[T]):
             if method == "GET":
                 methods["HEAD"] = route
 
-    def find(self, target: Target) -> Mapping[str, T] | None:
-        """The routes of the target's path by method, or None for an unknown path."""
-        found = self._paths.get(target.decoded)
-        if found is None:
-            segments = target.decoded.split("/", _PARAMETER + 1)
-            if len(segments) > _PARAMETER and segments[_PARAMETER]:
-                segments[_PARAMETER] = "{}"
-                found = self._paths.get("/".join(segments))
-        return found
+    def find(self, target: Target) -> tuple[Mapping[str, T] | None, str]:
+        """Find the routes of the target's path.
+
+        Returns:
+            Them by method, or None for an unknown path; and the parameter, "" where there is none.
+        """
+        if (found := self._paths.get(target.decoded)) is not None:
+            return found, ""
+        segments = target.decoded.split("/", _PARAMETER + 1)
+        if len(segments) <= _PARAMETER or not (parameter := segments[_PARAMETER]):
+            return None, ""
+        segments[_PARAMETER] = "{}"
+        return self._paths.get("/".join(segments)), parameter
 
 
 def _decoded(path: str) -> str:

@@ -13,7 +13,7 @@ Who changes a world says so with one call, and everything else is done here:
 
 import asyncio
 import logging
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Awaitable, Callable, Collection, Sequence
 from typing import TYPE_CHECKING, Any, ClassVar, Final, NamedTuple, Protocol, TypeVar
 
 from payments_sandbox.server.change_notifier import ChangeNotifier
@@ -220,12 +220,12 @@ class WorldRuntime:
         """Why it cannot serve at the moment, in words."""
         return ()
 
-    async def before_reply(self, world: World) -> None:
-        """Wait for what has to be done before a reply tells what has changed in a world.
+    def before_reply(self, world: World) -> Awaitable[None] | None:  # noqa: ARG002 - as in subclasses
+        """What has to be awaited before a reply tells what has changed in a world, if anything.
 
-        Raises:
-            NotKeptError: it cannot be done, and the reply may not be sent.
+        It raises NotKeptError where it cannot be done, and the reply may not be sent.
         """
+        return None
 
     async def send_before_reply(self, world: World, deliveries: "Sequence[Delivery]") -> None:
         """Attempt the deliveries that a rule wants before the reply, and wait for their ends."""

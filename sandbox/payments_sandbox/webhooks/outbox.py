@@ -173,6 +173,8 @@ class Outbox:
 
     def pop(self) -> list[Delivery]:
         """Take out all deliveries that are due, in the order they are to be sent."""
+        if not self._due:
+            return []
         due, self._due = self._due, []
         return in_sending_order((each for each in due if each.is_pending), self._seed)
 

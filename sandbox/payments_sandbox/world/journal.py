@@ -8,7 +8,7 @@ from payments_sandbox.core.ids import IdSequence
 from payments_sandbox.core.instants import Instant
 from payments_sandbox.core.masking import Headers, mask_content, mask_header, mask_headers
 from payments_sandbox.core.slices import Slices, finish, rows_of
-from payments_sandbox.world.abandoned import ABANDONED
+from payments_sandbox.rules.faults.fault import ABANDONED
 
 KEPT: Final = 1_000
 """Requests a world remembers; older ones are dropped and counted."""

@@ -71,6 +71,10 @@ class Timeline:
         """When the next job is due, or None."""
         return self._due[0][0] if self._due else None
 
+    def is_due(self, now: Instant) -> bool:
+        """Whether the next job is due by now."""
+        return bool(self._due) and self._due[0][0] <= now
+
     def pop(self) -> tuple[Instant, Job]:
         """Take the next job off."""
         due, ticket, job = heapq.heappop(self._due)

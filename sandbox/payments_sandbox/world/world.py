@@ -97,7 +97,7 @@ class World:
         While somebody moves the clock, what is due happens there, and others come between.
         """
         now = self.clock.now()
-        while not self._is_advancing and self._has_due(now):
+        while not self._is_advancing and self.timeline.is_due(now):
             self._perform(*self.timeline.pop())
         return now
 
@@ -105,13 +105,9 @@ class World:
         """Let some of what is due by now happen: as much as takes a few milliseconds."""
         now = self.clock.now()
         for _ in range(SLICE):
-            if self._is_advancing or not self._has_due(now):
+            if self._is_advancing or not self.timeline.is_due(now):
                 break
             self._perform(*self.timeline.pop())
-
-    def _has_due(self, now: Instant) -> bool:
-        due = self.timeline.next_due
-        return due is not None and due <= now
 
     def advance(self, until: Instant) -> Iterator[list[TimelineEntry]]:
         """Move the clock to an instant, stopping wherever something falls due.
@@ -153,6 +149,11 @@ class World:
             config = self.config
             self.webhooks = Webhooks(config.seed, config.webhook_secret, self.timeline, self.rules)
         return self.webhooks
+
+    @property
+    def was_used(self) -> bool:
+        """Whether it has seen a request, or had an event."""
+        return bool(self.journal.count or self.ledger.events)
 
     @property
     def pending_webhooks(self) -> int:

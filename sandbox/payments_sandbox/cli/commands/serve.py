@@ -169,7 +169,7 @@ async def _until_told(
         if listening is not None and totals is not None:
             from payments_sandbox.cli.serve_log import print_summary, summary_of
 
-            print_summary(arguments, summary_of(listening.log, totals))
+            print_summary(arguments, summary_of(listening.runtime.metrics, totals))
     return 0
 
 

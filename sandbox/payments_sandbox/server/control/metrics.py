@@ -68,7 +68,7 @@ def counts_of(runtime: WorldRuntime) -> Counts:
         "worlds": len(runtime.worlds),
     }
     return Counts(
-        list(metrics.calls.items()),
+        list((Counter(metrics.calls) + Counter(metrics.refused_keys)).items()),
         metrics.attempts,
         metrics.deliveries,
         now,

@@ -9,7 +9,7 @@ import socket
 import ssl
 import sys
 import threading
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from concurrent.futures import Future
 from functools import lru_cache, partial
 from pathlib import Path
@@ -52,6 +52,9 @@ _ACKNOWLEDGED: Final = "acknowledged"
 
 _BYTES_ACKED: Final = range(120, 128)
 """Where that stands in what the system tells of a connection."""
+
+_NOT_HELD: Final = -1
+"""Stands for a descriptor where there is none."""
 
 _TRUST: Final = "; --webhook-ca FILE trusts the certificates in a file"
 
@@ -150,14 +153,17 @@ class _Response(aiohttp.ClientResponse):
     async def start(self, connection: Connection) -> Self:
         self._handler = handler = cast(ResponseHandler, connection.protocol)
         known: int | None = vars(handler).get(_ACKNOWLEDGED)  # None on a new connection
-        with _held_open(None if known is None else handler.transport) as descriptor:
-            try:
-                await super().start(connection)
-            except (aiohttp.ServerDisconnectedError, aiohttp.ClientOSError) as error:
-                # 0 proves nothing: a system that does not tell says so, too.
-                if known and descriptor >= 0 and known == _acknowledged_on(descriptor):
-                    raise _NotTakenError from error
-                raise
+        descriptor = _NOT_HELD if known is None else _hold_open(handler.transport)
+        try:
+            await super().start(connection)
+        except (aiohttp.ServerDisconnectedError, aiohttp.ClientOSError) as error:
+            # 0 proves nothing: a system that does not tell says so, too.
+            if known and descriptor != _NOT_HELD and known == _acknowledged_on(descriptor):
+                raise _NotTakenError from error
+            raise
+        finally:
+            if descriptor != _NOT_HELD:
+                os.close(descriptor)
         if handler.transport is not None:
             connected = handler.transport.get_extra_info("socket")
             vars(handler)[_ACKNOWLEDGED] = _acknowledged(connected)
@@ -198,21 +204,17 @@ def _open_session(*, public: bool, tls: ssl.SSLContext | bool) -> aiohttp.Client
     )
 
 
-@contextlib.contextmanager
-def _held_open(transport: asyncio.BaseTransport | None) -> Iterator[int]:
+def _hold_open(transport: asyncio.BaseTransport | None) -> int:
     """Keep a connection's socket open, so that it can be asked when the transport has ended.
 
-    It gives a descriptor; -1 where there is no connection, or no descriptor is left.
+    Returns:
+        A descriptor to be closed; `_NOT_HELD` where there is no connection, or none is left.
     """
     connection = None if transport is None else transport.get_extra_info("socket")
-    held = -1
-    with contextlib.suppress(OSError):
-        held = -1 if connection is None else os.dup(connection.fileno())
     try:
-        yield held
-    finally:
-        if held >= 0:
-            os.close(held)
+        return _NOT_HELD if connection is None else os.dup(connection.fileno())
+    except OSError:
+        return _NOT_HELD
 
 
 def _acknowledged(connection: socket.socket) -> int:
