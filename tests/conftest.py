@@ -15,12 +15,20 @@ import pytest
 from hypothesis import settings
 
 UNMEASURED: Final = (
+    "tests/browser/",
+    "tests/cli/test_golden.py",
+    "tests/cli/test_standard_streams.py",
+    "tests/cli/test_webhook_receivers.py",
     "tests/contract/test_schemathesis.py",
     "tests/docs/",
     "tests/library/",
+    "tests/payments/test_ledger_machine.py",
     "tests/project/",
+    "tests/server/faults/test_clients.py",
+    "tests/server/test_leaks.py",
     "tests/server/webhooks/test_many.py",
     "tests/server/webhooks/test_sameness.py",
+    "tests/webhooks/test_leaks.py",
 )
 """Tests that run for long and reach no line that others do not reach.
 
