@@ -134,7 +134,7 @@ _Reply = tuple[int | None, str | None, bytes]
 
 
 def _reply_of(entry: Entry) -> _Reply:
-    """What of an entry may change until its reply has left."""
+    """The parts of an entry that may change until its reply has left."""
     return entry.status, entry.fault, entry.reply_body
 
 
@@ -199,7 +199,7 @@ class Journal:
         self._reported = None
 
     def changes(self) -> "JournalChanges":
-        """What has changed since this was called last."""
+        """The changes since the last call."""
         told, self._reported = self._reported, self.count
         new = list(self.since(told or 0))
         waiting = [] if told is None else self._unanswered
