@@ -47,7 +47,7 @@ KEPT: Final = 10_000
 """Reports that are kept; those that have passed go first."""
 
 EVIDENCE: Final = frozenset({ResetScope.PAYMENTS, ResetScope.JOURNAL, ResetScope.WEBHOOKS})
-"""What of a reset takes with it what expectations and the audit speak of."""
+"""The parts of a reset that remove what expectations and the audit are about."""
 
 
 class KeptReport(NamedTuple):
@@ -120,19 +120,19 @@ class KeptReports:
             self._keep(world, f"when {names} ended", expecting)
             await self._judged[-1]
 
-    async def finish(self, worlds: Iterable[World], default: World) -> list[KeptReport]:
+    async def finish(self, worlds: Iterable[World], default: World | None) -> list[KeptReport]:
         """Judge what is still there, and give all reports.
 
         Args:
             worlds: that are there. Those are judged that have seen a request, or of which somebody
                 expects something that is not expected of all.
-            default: is judged where there is no other.
+            default: is judged where there is no other; None where none is then.
 
         Returns:
             The reports, in the order in which worlds ended; then those of `worlds`.
         """
         living = [world for world in worlds if world.journal.news or _is_expected_of(world)]
-        if not living and not self._judged:
+        if not living and not self._judged and default is not None:
             living = [default]
         await asyncio.gather(*(self.settle(world, MAX_WAIT) for world in living))
         return [
@@ -183,7 +183,7 @@ async def wait_for(
 
 
 def _state_of(world: World) -> tuple[object, ...]:
-    """What has grown of all that is observed: a call may be seen before its reply is sent."""
+    """The sizes of what is observed, by which growth is noticed."""
     outbox = None if world.webhooks is None else world.webhooks.outbox
     sent = None if outbox is None else (outbox.count, outbox.attempted)
     return "observed", world.journal.count, world.ledger.events, sent

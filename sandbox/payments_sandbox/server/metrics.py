@@ -23,7 +23,7 @@ CallEnd = tuple[str | None, int | None, str | None]
 DELIVERED: Final = "delivered"
 FAILED: Final = "failed"
 LOST: Final = "lost"
-"""What comes of an attempt: it was taken, it was not, or a rule has let it never arrive."""
+"""The outcomes of an attempt: accepted, not accepted, or dropped by a rule."""
 
 
 class Metrics:
@@ -76,7 +76,7 @@ class Metrics:
         return found
 
     def attempts_by_delivery(self) -> Counter[str]:
-        """How many attempts have left their delivery as what: all but the last leave it pending."""
+        """How many attempts there were, by the status in which they have left their delivery."""
         from payments_sandbox.webhooks.delivery import DeliveryStatus  # noqa: PLC0415 - most send none
 
         ended = Counter(self.deliveries)

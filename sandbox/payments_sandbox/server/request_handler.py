@@ -214,7 +214,7 @@ def _with_allow(response: web.StreamResponse, allow: str | None) -> web.StreamRe
 
 
 def _suggestion(target: Target) -> str:
-    """What a path that does not exist may have been meant for."""
+    """Suggest a path for one that does not exist."""
     if "//" in target.path:
         meant = mask_target(re.sub("/{2,}", "/", target.path))
         return f"There are two slashes in a row; did you mean {meant}?"

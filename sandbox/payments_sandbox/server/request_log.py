@@ -33,7 +33,7 @@ if TYPE_CHECKING:  # `logs` needs no HTTP library for its lines, and most server
 _FAILED: Final = 500
 
 _OF_CARDS: Final = "card:"
-"""How the rules of magic cards are called."""
+"""The beginning of the names of magic cards' rules."""
 
 _AT_FAULT: Final = {"unknown_host": "Host", "cross_site_request": "Origin"}
 """The header that a refusal is about; of keys and tokens nothing is repeated."""
@@ -75,7 +75,7 @@ class LogLine(NamedTuple):
 
 
 def no_width() -> int | None:
-    """Nobody says how wide a line may be."""
+    """The width of a log that is no terminal."""
     return None
 
 
@@ -240,12 +240,12 @@ def _parts(line: LogLine, width: int | None) -> tuple[str, ...]:
 
 
 def outcome_of(line: LogLine) -> str:
-    """What was sent, and what was wrong with it or kept it from being sent."""
+    """The status that was sent, and the fault that was met, if any."""
     return " ".join(str(each) for each in (line.status, line.fault) if each is not None)
 
 
 def customer_of(line: LogLine) -> str | None:
-    """Whose payment it is about, as far as the request or the reply says."""
+    """The customer that a request is about, as far as it or its reply says."""
     query = line.target.partition("?")[2]
     for said in (line.body, line.reply, dict(parse_qsl(query)) if query else None):
         found = said.get("customer_id") if isinstance(said, dict) else None
@@ -264,7 +264,7 @@ def _amount(line: LogLine) -> str:
 
 
 def pointed_field(reply: object) -> str:
-    """What of the request a refusal is about, as a JSON pointer."""
+    """The JSON pointer to the field that a refusal is about."""
     error = reply.get("error") if isinstance(reply, dict) else None
     details = error.get("details") if isinstance(error, dict) else None
     is_pointed = isinstance(details, str) and details.startswith("/")

@@ -16,7 +16,7 @@ from payments_sandbox.rules.faults.fault import ABANDONED
 _FIRST_STATUS: Final = 100
 _LAST_STATUS: Final = 999
 _BITS: Final = 63
-"""What a whole number is written in."""
+"""Bits of a whole number."""
 
 Check = Callable[[object], bool]
 
