@@ -26,6 +26,7 @@ import signal
 import sys
 import tempfile
 import time
+from collections import Counter
 from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass, field
 from functools import partial
@@ -134,12 +135,19 @@ class Run:
         durability: of all nodes.
         keys: how many worlds there are.
         asleep: seconds that a node is stopped.
+        rest: seconds between two calls of a client, at the middle.
+
+    Attributes:
+        figures: what it comes to.
     """
 
-    def __init__(self, seed: int, durability: str, keys: int, *, asleep: float = ASLEEP) -> None:
+    def __init__(
+        self, seed: int, durability: str, keys: int, *, asleep: float = ASLEEP, rest: float = PAUSE
+    ) -> None:
         self._draw = random.Random(seed)  # noqa: S311 - a story, no secret
         self._durability = durability
         self._asleep = asleep
+        self._rest = rest
         self._told = {f"sk_test_w{number}": Told() for number in range(keys)}
         self._nodes: list[Node] = []
         self._open: list[Node] = []
@@ -147,7 +155,7 @@ class Run:
         self._first: dict[str, str] = {}
         self._is_back: dict[str, float] = {}
         self._is_over = False
-        self._figures = Figures()
+        self.figures = Figures()
 
     async def tell(self, how: str, *, times: int = 1) -> Figures:
         """Let it happen; `times` is how many nodes are stopped, one after the other.
@@ -171,7 +179,7 @@ class Run:
                 self._open = list(self._nodes)
                 await asyncio.gather(*map(self._begin, self._told))
                 await self._under_load(how, times)
-        return self._figures
+        return self.figures
 
     async def _under_load(self, how: str, times: int) -> None:
         payment = await self._ask("POST", "/v3/payments", KEY, documented_create(amount=OF))
@@ -189,10 +197,10 @@ class Run:
         assert refunded <= OF // EACH
         for key, told in self._told.items():
             assert how != "roll" or not told.failures, f"{key}: {told.failures}"
-            self._figures.lost += await self._hold(key)
-            self._figures.answers += len(told.paid) + len(told.refunded)
+            self.figures.lost += await self._hold(key)
+            self.figures.answers += len(told.paid) + len(told.refunded)
         logs = "".join(node.log.read_text(encoding="utf-8") for node in self._nodes)
-        self._figures.late = logs.count(TOO_LATE)
+        self.figures.late = logs.count(TOO_LATE)
 
     # What happens to nodes
 
@@ -212,7 +220,7 @@ class Run:
         self._open.remove(victim)
         self._ends.append(time.monotonic())
         victim.process.kill()
-        self._figures.back += await asyncio.gather(*map(self._back, owned))
+        self.figures.back += await asyncio.gather(*map(self._back, owned))
 
     async def _stop(self) -> None:
         """Stop a node until its worlds have long been another's, and let it go on."""
@@ -221,8 +229,8 @@ class Run:
         self._open.remove(victim)
         self._ends.append(time.monotonic())
         victim.process.send_signal(signal.SIGSTOP)
-        self._figures.tries += len(owned)
-        self._figures.back += await asyncio.gather(*map(self._back, owned))
+        self.figures.tries += len(owned)
+        self.figures.back += await asyncio.gather(*map(self._back, owned))
         awake = self._ends[-1] + self._asleep
         await pause(max(0, awake - time.monotonic()))
         victim.process.send_signal(signal.SIGCONT)
@@ -333,7 +341,7 @@ class Run:
                     told.refunded.append(time.monotonic())
                 else:
                     told.paid[answer["id"]] = time.monotonic()
-            await pause(2 * self._draw.random() * PAUSE)
+            await pause(2 * self._draw.random() * self._rest)
 
     async def _refund(self, path: str) -> bool:
         try:
@@ -343,12 +351,19 @@ class Run:
         return True
 
     async def _ask(self, method: str, path: str, key: str, body: object = None) -> Any:  # noqa: ANN401 - JSON
-        """Ask until there is an answer; only what may be asked twice."""
-        async with asyncio.timeout(LONGEST_WAIT):
-            while True:
-                with contextlib.suppress(*_TROUBLE):
-                    return await self._once(method, path, key, body)
-                await pause(0.05)
+        """Ask until there is an answer; only what may be asked twice.
+
+        Raises:
+            AssertionError: there is none.
+        """
+        deadline, troubles = time.monotonic() + LONGEST_WAIT, Counter[str]()
+        while time.monotonic() < deadline:
+            try:
+                return await self._once(method, path, key, body)
+            except _TROUBLE as error:
+                troubles[repr(error)] += 1
+            await pause(0.05)
+        raise AssertionError(f"{key}: {method} {path} is not answered: {troubles}")
 
     async def _once(self, method: str, path: str, key: str, body: object = None) -> Any:  # noqa: ANN401 - JSON
         node = self._draw.choice(self._open)
@@ -423,28 +438,34 @@ def main() -> int:
     parser.add_argument("--seeds", type=int, default=50)
     parser.add_argument("--first", type=int, default=0)
     parser.add_argument("--keys", type=int, default=200)
+    parser.add_argument(
+        "--rest", type=float, default=PAUSE, help="seconds between calls of a client"
+    )
     parser.add_argument("--how", choices=HOWS, help="one kind of story alone")
     parser.add_argument("--times", type=int, default=5, help="how many nodes a story stops")
     chosen = parser.parse_args()
     told: list[Figures] = []
+    failed = 0
     for seed in range(chosen.first, chosen.first + chosen.seeds):
         how = chosen.how or HOWS[seed % len(HOWS)]
         durability = ("reply", "relaxed")[seed // len(HOWS) % 2]
+        story = Run(seed, durability, chosen.keys, rest=chosen.rest)
         try:
-            figures = asyncio.run(Run(seed, durability, chosen.keys).tell(how, times=chosen.times))
+            figures = asyncio.run(story.tell(how, times=chosen.times))
             # What was led to a node that is stopped waits with it, until its client gives up.
-            assert how != "kill" or max(figures.back) <= BACK_WITHIN, figures
+            assert how != "kill" or max(figures.back) <= BACK_WITHIN, f"too late: {figures}"
         except AssertionError as error:
-            print(f"seed {seed}, {how}, {durability}: {error}")
-            return 1
-        print(f"seed {seed}, {how}, {durability}: {figures}", flush=True)
+            print(f"seed {seed}, {how}, {durability}, FAILED: {error}", flush=True)
+            failed += 1
+        else:
+            print(f"seed {seed}, {how}, {durability}: {figures}", flush=True)
         if how == "kill":
-            told.append(figures)
+            told.append(story.figures)
     if len(back := [seconds for each in told for seconds in each.back]) > 1:
         hundredths = quantiles(back, n=100)
         shown = ", ".join(f"{place} % {hundredths[place - 1]:.2f} s" for place in (50, 90, 99))
         print(f"{len(back)} worlds of {len(told)} nodes that were killed were back after: {shown}")
-    return 0
+    return failed > 0
 
 
 if __name__ == "__main__":

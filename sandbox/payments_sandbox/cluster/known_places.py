@@ -24,6 +24,9 @@ PATIENCE: Final = 5.0
 TRIED_AFTER: Final = 1.0
 """Wall seconds until a node is tried again that could not be reached."""
 
+FORGIVEN_AFTER: Final = 3 * TRIED_AFTER
+"""Wall seconds after which it counts no more that a node could not be reached."""
+
 _log: Final = logging.getLogger(__name__)
 
 
@@ -61,20 +64,23 @@ class KnownPlaces:
         return None if member is None or member.is_leaving or is_stale else known.node
 
     def remember(self, key: str, member: Member) -> Node:
-        """Remember for a moment who owns a key; returns its place.
-
-        Raises:
-            NoOwnerError: it cannot be reached from here, for a while by now.
-        """
-        since, last = self._unreachable.get(member.name, (0.0, 0.0))
-        if last - since > PATIENCE:
-            where = f"{member.host}:{member.port}"
-            raise NoOwnerError(f"{member.name} owns the key, and is not reached at {where}")
+        """Remember for a moment who owns a key; returns its place."""
         if len(self._places) >= KNOWN_AT_MOST:
             self._places.clear()
         node = Node(member.name, member.host, member.port)
         self._places[key] = _KnownPlace(node)
         return node
+
+    def check(self, member: Member) -> None:
+        """Check that it makes sense to wait for a member.
+
+        Raises:
+            NoOwnerError: it cannot be reached from here, for a while by now.
+        """
+        since, last = self._unreachable.get(member.name, (0.0, 0.0))
+        if last - since > PATIENCE and self.is_unreachable(member.name):
+            where = f"{member.host}:{member.port}"
+            raise NoOwnerError(f"{member.name} owns the key, and is not reached at {where}")
 
     def forget(self, key: str) -> None:
         """Remember nothing of a key."""
@@ -87,8 +93,8 @@ class KnownPlaces:
     def unreachable(self, node: Node, why: str) -> None:
         """Nobody has answered at a node: remember nothing of its keys."""
         now = _now()
-        since, last = self._unreachable.get(node.name, (now, -PATIENCE))
-        is_news = now - last >= PATIENCE
+        since, last = self._unreachable.get(node.name, (now, -FORGIVEN_AFTER))
+        is_news = now - last >= FORGIVEN_AFTER  # it was reached meanwhile, or nobody has tried
         if is_news:
             _log.warning("%s at %s:%d cannot be reached: %s", *astuple(node), why)
         self._unreachable[node.name] = (now if is_news else since), now

@@ -155,6 +155,7 @@ class ClusterNode(Directory):
         All who want the key wait here together: each of them would connect, parse and ask anew.
         """
         while (other := await self._claim(key)) is not None:
+            self._elsewhere.check(other)
             if not self._elsewhere.is_unreachable(other.name):
                 break
             await pause(AGAIN)

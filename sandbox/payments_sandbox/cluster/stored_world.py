@@ -1,7 +1,7 @@
 """Owns how a world is made of what is kept of it: effects, and the entries of its journal."""
 
 from collections.abc import Iterable
-from typing import Any
+from typing import Any, Final
 
 import orjson
 
@@ -10,8 +10,12 @@ from payments_sandbox.core.instants import Instant
 from payments_sandbox.server.slices import run_in_slices
 from payments_sandbox.server.world_runtime import WorldRuntime
 from payments_sandbox.world.effects import folded
+from payments_sandbox.world.journal import entry_of
 from payments_sandbox.world.snapshot import restoring
 from payments_sandbox.world.world import World
+
+TIMED: Final = "number", "duration_ms"
+"""What is kept beside an entry whose reply has left when it was kept; its row is longer."""
 
 
 async def world_of(runtime: WorldRuntime, key: str, stored: StoredWorld) -> World:
@@ -39,10 +43,10 @@ def entries_of(stored: Iterable[bytes]) -> list[dict[str, Any]]:
     entries: dict[int, dict[str, Any]] = {}
     durations: dict[int, float] = {}
     for row in map(orjson.loads, stored):
-        if isinstance(row, dict):
-            entries[row["number"]] = row
-        else:
+        if len(row) == len(TIMED):
             durations[row[0]] = row[1]
+        else:
+            entries[row[0]] = entry_of(row)
     for number in entries.keys() & durations.keys():
         entries[number]["duration_ms"] = durations[number]
     return [entries[number] for number in sorted(entries)]

@@ -120,19 +120,19 @@ class KeptReports:
             self._keep(world, f"when {names} ended", expecting)
             await self._judged[-1]
 
-    async def finish(self, worlds: Iterable[World], default: World) -> list[KeptReport]:
+    async def finish(self, worlds: Iterable[World], default: World | None) -> list[KeptReport]:
         """Judge what is still there, and give all reports.
 
         Args:
             worlds: that are there. Those are judged that have seen a request, or of which somebody
                 expects something that is not expected of all.
-            default: is judged where there is no other.
+            default: is judged where there is no other; None where none is then.
 
         Returns:
             The reports, in the order in which worlds ended; then those of `worlds`.
         """
         living = [world for world in worlds if world.journal.news or _is_expected_of(world)]
-        if not living and not self._judged:
+        if not living and not self._judged and default is not None:
             living = [default]
         await asyncio.gather(*(self.settle(world, MAX_WAIT) for world in living))
         return [
