@@ -45,8 +45,10 @@ site:  ## the documentation as a site in build/site, without a warning or a dead
 test:  ## the suite alone
 	$(BIN)/python -m pytest
 
-nightly:  ## a server against a model for many stories, and against itself for many calls
+nightly:  ## more examples, a server against a model for many stories, and against itself for many calls
 	$(BIN)/python -m pytest -n0 tests/nightly
+	HYPOTHESIS_PROFILE=nightly $(BIN)/python -m pytest -m hypothesis
+	HYPOTHESIS_PROFILE=nightly $(BIN)/python -m pytest tests/contract/test_schemathesis.py
 	$(BIN)/python -m tests.nightly.simulation --seeds $(SEEDS)
 	$(BIN)/python -m tests.nightly.growth --calls $(CALLS)
 

@@ -15,12 +15,20 @@ import pytest
 from hypothesis import settings
 
 UNMEASURED: Final = (
+    "tests/browser/",
+    "tests/cli/test_golden.py",
+    "tests/cli/test_standard_streams.py",
+    "tests/cli/test_webhook_receivers.py",
     "tests/contract/test_schemathesis.py",
     "tests/docs/",
     "tests/library/",
+    "tests/payments/test_ledger_machine.py",
     "tests/project/",
+    "tests/server/faults/test_clients.py",
+    "tests/server/test_leaks.py",
     "tests/server/webhooks/test_many.py",
     "tests/server/webhooks/test_sameness.py",
+    "tests/webhooks/test_leaks.py",
 )
 """Tests that run for long and reach no line that others do not reach.
 
@@ -51,6 +59,13 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption(
         "--update-golden", action="store_true", help="write the files of tests/cli/golden anew"
     )
+
+
+@pytest.hookimpl(wrapper=True, optionalhook=True)
+def pytest_xdist_auto_num_workers() -> Generator[None, int, int]:
+    """Half as many again as there are cores: tests of processes wait for those."""
+    cores = yield
+    return cores if "PYTEST_XDIST_AUTO_NUM_WORKERS" in os.environ else cores + (cores + 1) // 2
 
 
 def pytest_collection_finish() -> None:

@@ -31,6 +31,14 @@ class Texts(dict[str, str]):
         return (ROOT / path).read_text(encoding="utf-8")
 
 
+def schemas() -> Texts:
+    """Make the text of every generated schema, by its path below the root."""
+    texts = Texts()
+    texts.update(scenario_schema.texts(texts))
+    texts.update(verification_families.schemas(texts))
+    return texts
+
+
 def generated() -> dict[str, str]:
     """Make the text of every generated file, by its path below the root."""
     modules = {
@@ -39,11 +47,9 @@ def generated() -> dict[str, str]:
         **settings_keywords.modules(),
     }
     code = {path: _formatted(path, text) for path, text in modules.items()}
-    texts = Texts()
-    texts.update(scenario_schema.texts(texts))
+    texts = schemas()
     texts.update(faults.texts(texts))
     texts.update(magic_cards.texts(texts))
-    texts.update(verification_families.schemas(texts))
     texts.update(documentation.pages(texts))
     texts.update(typescript_client.modules(texts))
     texts.update(agent_texts.texts(texts))
@@ -67,11 +73,10 @@ def _formatted(path: str, text: str) -> str:
 
 
 def main() -> None:
-    """Write them all; the schemas first, since the client and its pages are made of them."""
-    for path, text in verification_families.schemas(Texts()).items():
-        (ROOT / path).write_text(text, encoding="utf-8")
-    for path, text in generated().items():
-        (ROOT / path).write_text(text, encoding="utf-8")
+    """Write them all; the schemas first, since clients and pages are made of what is written."""
+    for make in (schemas, generated):
+        for path, text in make().items():
+            (ROOT / path).write_text(text, encoding="utf-8")
 
 
 if __name__ == "__main__":

@@ -204,7 +204,7 @@ class SimulatedCluster:
             if place is None:
                 self.failed += 1
             elif isinstance(place, Node):
-                node.unreachable(place)
+                node.unreachable(place, "it has died")
             await asyncio.sleep(AGAIN)
 
     async def _place(self, name: str, key: str) -> Place | None:

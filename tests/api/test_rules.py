@@ -7,6 +7,7 @@ import pytest
 
 from payments_sandbox.api.call import Answer
 from payments_sandbox.core.instants import HOUR, Instant
+from payments_sandbox.core.slices import finish
 from payments_sandbox.rules.faults.drip import Drip
 from payments_sandbox.rules.faults.drop import Drop
 from payments_sandbox.rules.faults.hang import Hang
@@ -14,7 +15,7 @@ from payments_sandbox.rules.faults.malform import Malform, Malformation
 from payments_sandbox.rules.faults.respond_raw import RespondRaw
 from payments_sandbox.rules.faults.truncate import Truncate
 from payments_sandbox.rules.magic_cards import MAGIC_CARDS
-from payments_sandbox.scenarios.activation import activate
+from payments_sandbox.scenarios.activation import activating
 from payments_sandbox.server.journal_json import entry_json
 from payments_sandbox.world.snapshot import snapshot
 from tests.support.http import envelope
@@ -37,7 +38,7 @@ FAILED = envelope("internal_error")
 def desk_of(text: str, *, seed: int | None = None) -> InProcessApi:
     """A world in which these rules are active."""
     desk = InProcessApi(new_world())
-    activate(desk.world, rules_of(text, seed=seed))
+    finish(activating(desk.world, rules_of(text, seed=seed)))
     return desk
 
 

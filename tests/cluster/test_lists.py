@@ -1,6 +1,7 @@
 """What is about all worlds is about those of every process, whichever of them is asked."""
 
 import json
+import re
 from collections.abc import Iterator
 from typing import Any
 
@@ -14,11 +15,21 @@ from tests.support.values import documented_create
 OWNED = (f"{FRONT}_a", "sk_test_b", f"{FRONT}_c", "sk_test_d")
 
 
+HOME = "sk_test_sandbox"
+
+
+@pytest.fixture(scope="module", params=[Way.PASSED, Way.NODES])
+def way(request: pytest.FixtureRequest) -> Way:
+    """Two workers, or two nodes."""
+    return Way(request.param)
+
+
 @pytest.fixture(scope="module")
-def servers() -> Iterator[SharingServers]:
+def servers(way: Way) -> Iterator[SharingServers]:
     """Two servers with two worlds each, used in turn, beside the home world."""
     settings = Settings(port=0, clock="2030-01-15T10:30:00Z", coverage=True)
-    with sharing_servers(Way.PASSED, settings=settings) as both:
+    with sharing_servers(way, settings=settings) as both:
+        assert exchange(both.front.address, raw_request("GET", "/_sandbox/world")).status == 200
         for key in OWNED:
             body = json.dumps(documented_create(card_number="4000000000000002")).encode()
             raw = raw_request("POST", "/v3/payments", {"Authorization": f"Bearer {key}"}, body)
@@ -45,7 +56,7 @@ def test_worlds_are_listed_from_everywhere(servers: SharingServers) -> None:
             pages.append(page_of(address, f"?limit=2&starting_after={cursor}"))
         assert (pages[-1]["has_more"], pages[-1]["next_cursor"]) == (False, None)
         listed = [world for page in pages for world in page["data"]]
-        assert {world["api_key"] for world in listed} == {*OWNED, "sk_test_sandbox"}
+        assert {world["api_key"] for world in listed} == {*OWNED, HOME}
         times = [world["used_at"] for world in listed]
         assert times == sorted(times, reverse=True)
         assert {world["base_url"] for world in listed} == {"http://127.0.0.1/v3"}
@@ -58,9 +69,18 @@ def test_failures_are_counted_everywhere(servers: SharingServers) -> None:
         assert (row["failure"], row["count"]) == ("card_declined", 4)
 
 
-def test_metrics_are_sums(servers: SharingServers) -> None:
-    """Of calls, and of worlds."""
-    for address in addresses(servers):
-        text = exchange(address, raw_request("GET", "/_sandbox/metrics")).body.decode()
-        assert "\npayments_sandbox_worlds 5\n" in text
-        assert 'operation="create_payment",status="400",fault="none"} 4\n' in text
+def calls_and_worlds(address: str) -> tuple[int, int]:
+    """How many creates were answered 400, and how many worlds there are, as metrics have it."""
+    text = exchange(address, raw_request("GET", "/_sandbox/metrics")).body.decode()
+    calls = re.search(r'operation="create_payment",status="400",fault="none"} (\d+)\n', text)
+    worlds = re.search(r"\npayments_sandbox_worlds (\d+)\n", text)
+    assert worlds is not None
+    return int(calls[1]) if calls is not None else 0, int(worlds[1])
+
+
+def test_metrics_are_sums_over_workers_and_those_of_each_node(
+    servers: SharingServers, way: Way
+) -> None:
+    """Prometheus asks each node, and adds them up itself."""
+    found = [calls_and_worlds(address) for address in addresses(servers)]
+    assert found == ([(4, 5)] * 2 if way is Way.PASSED else [(2, 2), (2, 3)])

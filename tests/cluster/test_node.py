@@ -8,7 +8,7 @@ from functools import partial
 
 import pytest
 
-from payments_sandbox.cluster import membership, node, serving
+from payments_sandbox.cluster import membership, node, redis_engine, serving
 from payments_sandbox.cluster.redis_engine import PREFIX
 from payments_sandbox.core.ids import DEFAULT_API_KEY
 from payments_sandbox.core.instants import HOUR, Instant
@@ -331,8 +331,71 @@ async def test_an_owner_serves_until_its_lease_ends_without_an_engine(
         await cluster.close()
 
 
+async def test_lists_wait_for_no_node_that_has_gone_and_need_the_engine(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    """Who has gone has no worlds; who does not answer is told of; and no engine is a 500."""
+    with running_redis() as engine:
+        cluster = Cluster(engine.url)
+        async with nodes_of(cluster, 3) as all_nodes:
+            nodes = list(all_nodes)
+            await cluster.pay(nodes[0])
+            lost = next(each for each in nodes if not each.has(KEY))
+            asked = next(each for each in nodes if each is not lost)
+            await lost.crash()
+            nodes.remove(lost)
+            assert await _listed(cluster, asked) == [KEY]
+            assert "do not answer" not in caplog.text
+            await cluster.admin.pubsub().subscribe(f"{PREFIX}questions")
+            with pytest.MonkeyPatch.context() as patch:
+                patch.setattr(redis_engine, "ANSWERS_WITHIN", 0.2)
+                assert await _listed(cluster, asked) == [KEY]
+            assert "1 of 3 nodes do not answer what they have" in caplog.text
+            engine.stop()
+            reply = await cluster.ask(asked, "GET", "/_sandbox/worlds")
+            assert reply.status == 500
+            assert "The engine of the cluster is away" in reply.json["error"]["details"]
+            engine.start()
+            await until(lambda: _is_listed(cluster, nodes))
+        await cluster.close()
+
+
+async def _listed(cluster: Cluster, node: RunningNode) -> list[str]:
+    """The keys of the worlds that are listed."""
+    reply = await cluster.ask(node, "GET", "/_sandbox/worlds")
+    if reply.status != 200:
+        return []
+    return [each["api_key"] for each in reply.json["data"]]
+
+
+async def _is_listed(cluster: Cluster, nodes: list[RunningNode]) -> bool:
+    """Whether a world is listed at the other node than its own, once the engine is back."""
+    await cluster.pay(nodes[0])
+    other = next(each for each in nodes if not each.has(KEY))
+    return KEY in await _listed(cluster, other)
+
+
 async def _is_ready(cluster: Cluster, only: RunningNode) -> bool:
     return (await cluster.ask(only, "GET", "/_sandbox/ready")).status == 200
+
+
+async def test_who_waits_for_a_node_that_is_gone_is_answered_by_the_next(
+    cluster: Cluster, caplog: pytest.LogCaptureFixture
+) -> None:
+    """As soon as its lease has run out; the log tells once, however many wait."""
+    async with nodes_of(cluster, 2) as nodes:
+        await cluster.pay(nodes[0])
+        lost = await owner(cluster, nodes)
+        successor = next(each for each in nodes if each is not lost)
+        await lost.crash()
+
+        waiting = [asyncio.create_task(cluster.pay(successor)) for _ in range(5)]
+        await until(lambda: "cannot be reached" in caplog.text)
+        assert not any(each.done() for each in waiting)
+        await cluster.end_lease(lost)
+
+        assert [reply.status for reply in await asyncio.gather(*waiting)] == [201] * 5
+        assert caplog.text.count("cannot be reached") == 1
 
 
 async def test_a_node_whose_clock_is_off_does_not_join(cluster: Cluster) -> None:

@@ -123,6 +123,25 @@ async def test_a_node_that_is_not_there_is_told_and_the_client_kept() -> None:
         assert accepted.send(b"still open") == 10
 
 
+async def test_a_node_that_has_no_room_for_a_connection_is_not_waited_for(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """As one that is stopped has none when so many wait as may: its system answers nothing."""
+    monkeypatch.setattr(relays, "CONNECTED_WITHIN", 0.05)
+    with (
+        socket.create_server(("127.0.0.1", 0)) as accepting,
+        socket.create_server(("127.0.0.1", 0), backlog=0) as full,
+        socket.create_connection(full.getsockname()),
+    ):
+        client = socket.create_connection(accepting.getsockname(), LONGEST_WAIT)
+        accepted, _ = accepting.accept()
+        with client, accepted:
+            host, port = full.getsockname()
+            with pytest.raises(UnreachableError, match="it accepts no connection"):
+                await Relay(accepted, host, port, b"begun").run()
+            assert accepted.send(b"still open") == 10
+
+
 def test_the_log_names_a_node_that_is_not_there(caplog: pytest.LogCaptureFixture) -> None:
     """The connection waits for another owner of the key, and the server in front goes on."""
     with socket.create_server(("127.0.0.1", 0)) as unused:
@@ -134,7 +153,7 @@ def test_the_log_names_a_node_that_is_not_there(caplog: pytest.LogCaptureFixture
     ):
         wire.send(raw_request("GET", "/v3/payments"))
         live = raw_request("GET", "/_sandbox/live", {"Authorization": None})
-        while "owner at 127.0.0.1:" not in caplog.text:
+        while "owner: Connect call failed" not in caplog.text:
             assert exchange(both.front.address, live).status == 200
 
 

@@ -267,3 +267,8 @@ def test_undocumented_keys_are_dropped_at_every_depth() -> None:
 def test_a_query_is_read_as_the_standard_library_reads_it(query: str) -> None:
     """The quick way, where nothing is escaped, leaves out and changes nothing."""
     assert read_pairs(query) == parse_qsl(query, keep_blank_values=True)
+
+
+def test_a_schema_without_a_file_is_an_error_that_says_which_to_write() -> None:
+    with pytest.raises(KeyError, match=r"write schemas/control/objects/refund\.json"):
+        schema_files()["control/pages/refund"]

@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any, Final
 
 import pytest
+from hypothesis import settings
 
 from payments_sandbox.core.settings import Settings
 from tests.project.tree import ROOT
@@ -28,7 +29,7 @@ CLOCK: Final = "2031-01-01T00:00:00Z"
 
 LINKS: Final = re.compile(r"API Links: +(?P<covered>\d+) covered / (?P<selected>\d+) selected")
 OPTIONS: Final = (
-    "--max-examples=25",
+    f"--max-examples={settings().max_examples // 10}",
     "--generation-deterministic",
     "--checks=all",
     "--max-response-time=30",

@@ -6,7 +6,6 @@ from payments_sandbox.exploration.failures import Failure, call_failures, webhoo
 from payments_sandbox.exploration.judge import Oracle, Signs, is_refusal, judge
 from payments_sandbox.exploration.run_record import (
     FlowEnd,
-    FoundByAudit,
     Money,
     OrderName,
     RunRecord,
@@ -15,6 +14,8 @@ from payments_sandbox.exploration.run_record import (
     WorldRecord,
 )
 from payments_sandbox.exploration.verdicts import RunVerdict
+from payments_sandbox.verification.findings import FINDING_KINDS
+from payments_sandbox.verification.findings.finding import Finding
 
 ORDER = OrderName("ada", "EUR", "Order 1")
 OTHER = OrderName("ada", "EUR", "Order 2")
@@ -38,7 +39,7 @@ def record(
     end: FlowEnd = WELL,
     *calls: SeenCall,
     webhooks: tuple[SeenWebhook, ...] = (),
-    audit: tuple[FoundByAudit, ...] = (),
+    audit: tuple[Finding, ...] = (),
     unmet: tuple[str, ...] = (),
 ) -> RunRecord:
     """A run with one world."""
@@ -157,14 +158,12 @@ def test_what_breaks_down_at_a_reply_that_cannot_be_read_has_crashed(name: str) 
     ],
 )
 def test_the_audit_has_its_say_about_webhooks(kind: str, verdict: RunVerdict) -> None:
-    found = judge(
-        record({ORDER: ONCE}, audit=(FoundByAudit(kind, "It happened.", "Do not."),)),
-        PAID,
-        failure("forged"),
-    )
+    [known] = [each for each in FINDING_KINDS if each.name == kind]
+    finding = Finding(known, "It happened.", ())
+    found = judge(record({ORDER: ONCE}, audit=(finding,)), PAID, failure("forged"))
 
     assert found.verdict is verdict
-    assert verdict is RunVerdict.SURVIVED or found.advice == ("Do not.",)
+    assert verdict is RunVerdict.SURVIVED or found.advice == (known.advice,)
 
 
 def test_more_money_after_a_webhook_that_came_twice_was_handled_twice() -> None:

@@ -26,6 +26,7 @@ import signal
 import sys
 import tempfile
 import time
+from collections import Counter
 from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass, field
 from functools import partial
@@ -67,11 +68,12 @@ REFUNDED: Final = 0.25
 MANY: Final = 2
 """Payments of each world before anything happens to a node."""
 
+FAILED: Final = 500
 KEY: Final = "sk_test_w0"
 REFUNDS, EACH, OF = 500, 7, 1_000
 HOWS: Final = ("kill", "stop", "roll")
-GIVEN_UP: Final = "is another node's by now: it is given up here"
-"""What the log of a node says of a world that it wanted to write too late."""
+TOO_LATE: Final = "comes too late: refused"
+"""What the log of a node says of a world that it wanted to write when it was another node's."""
 
 
 @dataclass(slots=True)
@@ -133,19 +135,27 @@ class Run:
         durability: of all nodes.
         keys: how many worlds there are.
         asleep: seconds that a node is stopped.
+        rest: seconds between two calls of a client, at the middle.
+
+    Attributes:
+        figures: what it comes to.
     """
 
-    def __init__(self, seed: int, durability: str, keys: int, *, asleep: float = ASLEEP) -> None:
+    def __init__(
+        self, seed: int, durability: str, keys: int, *, asleep: float = ASLEEP, rest: float = PAUSE
+    ) -> None:
         self._draw = random.Random(seed)  # noqa: S311 - a story, no secret
         self._durability = durability
         self._asleep = asleep
+        self._rest = rest
         self._told = {f"sk_test_w{number}": Told() for number in range(keys)}
         self._nodes: list[Node] = []
         self._open: list[Node] = []
         self._ends: list[float] = []
         self._first: dict[str, str] = {}
+        self._is_back: dict[str, float] = {}
         self._is_over = False
-        self._figures = Figures()
+        self.figures = Figures()
 
     async def tell(self, how: str, *, times: int = 1) -> Figures:
         """Let it happen; `times` is how many nodes are stopped, one after the other.
@@ -169,13 +179,32 @@ class Run:
                 self._open = list(self._nodes)
                 await asyncio.gather(*map(self._begin, self._told))
                 await self._under_load(how, times)
-        return self._figures
+        return self.figures
 
     async def _under_load(self, how: str, times: int) -> None:
         payment = await self._ask("POST", "/v3/payments", KEY, documented_create(amount=OF))
         path = f"/v3/payments/{payment['id']}/refunds"
-        clients = [asyncio.create_task(self._be_client(key)) for key in self._told]
         refunds = [asyncio.create_task(self._refund(path)) for _ in range(REFUNDS)]
+        clients = [asyncio.create_task(self._be_client(key)) for key in self._told]
+        try:
+            await self._let_happen(how, times)
+            refunded = sum(await asyncio.gather(*refunds))
+        finally:
+            self._is_over = True
+            await asyncio.gather(*clients)
+        shown = await self._ask("GET", f"/_sandbox/payments/{payment['id']}", KEY)
+        assert shown["refunded"] == OF // EACH * EACH, shown
+        assert refunded <= OF // EACH
+        for key, told in self._told.items():
+            assert how != "roll" or not told.failures, f"{key}: {told.failures}"
+            self.figures.lost += await self._hold(key)
+            self.figures.answers += len(told.paid) + len(told.refunded)
+        logs = "".join(node.log.read_text(encoding="utf-8") for node in self._nodes)
+        self.figures.late = logs.count(TOO_LATE)
+
+    # What happens to nodes
+
+    async def _let_happen(self, how: str, times: int) -> None:
         await _until(lambda: min(len(told.paid) for told in self._told.values()) >= MANY)
         if how == "kill":
             await self._kill()
@@ -183,20 +212,6 @@ class Run:
             await self._roll()
         for _ in range(times if how == "stop" else 0):
             await self._stop()
-        refunded = sum(await asyncio.gather(*refunds))
-        self._is_over = True
-        await asyncio.gather(*clients)
-        shown = await self._ask("GET", f"/_sandbox/payments/{payment['id']}", KEY)
-        assert shown["refunded"] == OF // EACH * EACH, shown
-        assert refunded <= OF // EACH
-        for key, told in self._told.items():
-            assert how != "roll" or not told.failures, f"{key}: {told.failures}"
-            self._figures.lost += await self._hold(key)
-            self._figures.answers += len(told.paid) + len(told.refunded)
-        logs = "".join(node.log.read_text(encoding="utf-8") for node in self._nodes)
-        self._figures.late = logs.count(GIVEN_UP)
-
-    # What happens to nodes
 
     async def _kill(self) -> None:
         """End a node, and wait until all of its worlds have answered."""
@@ -205,7 +220,7 @@ class Run:
         self._open.remove(victim)
         self._ends.append(time.monotonic())
         victim.process.kill()
-        self._figures.back += await asyncio.gather(*map(self._back, owned))
+        self.figures.back += await asyncio.gather(*map(self._back, owned))
 
     async def _stop(self) -> None:
         """Stop a node until its worlds have long been another's, and let it go on."""
@@ -214,8 +229,8 @@ class Run:
         self._open.remove(victim)
         self._ends.append(time.monotonic())
         victim.process.send_signal(signal.SIGSTOP)
-        self._figures.tries += len(owned)
-        self._figures.back += await asyncio.gather(*map(self._back, owned))
+        self.figures.tries += len(owned)
+        self.figures.back += await asyncio.gather(*map(self._back, owned))
         awake = self._ends[-1] + self._asleep
         await pause(max(0, awake - time.monotonic()))
         victim.process.send_signal(signal.SIGCONT)
@@ -254,9 +269,10 @@ class Run:
 
     async def _owned(self, node: Node) -> list[str]:
         """The keys that a node owns."""
-        owners = await asyncio.gather(
-            *(self._engine.hget(f"{PREFIX}world:{key}", "node") for key in self._told)
-        )
+        asking = self._engine.pipeline(transaction=False)
+        for key in self._told:
+            asking.execute_command("HGET", f"{PREFIX}world:{key}", "node")
+        owners = await asking.execute()
         return [
             key
             for key, owner in zip(self._told, owners, strict=True)
@@ -264,9 +280,10 @@ class Run:
         ]
 
     async def _back(self, key: str) -> float:
-        """Wall seconds since the last end of a node until a world answers again."""
+        """Wall seconds since the last end of a node until somebody is answered by a world again."""
+        self._is_back.pop(key, None)
         await self._ask("GET", "/v3/payments?limit=1", key)
-        return time.monotonic() - self._ends[-1]
+        return self._is_back[key] - self._ends[-1]
 
     # What is left
 
@@ -324,7 +341,7 @@ class Run:
                     told.refunded.append(time.monotonic())
                 else:
                     told.paid[answer["id"]] = time.monotonic()
-            await pause(2 * self._draw.random() * PAUSE)
+            await pause(2 * self._draw.random() * self._rest)
 
     async def _refund(self, path: str) -> bool:
         try:
@@ -334,12 +351,19 @@ class Run:
         return True
 
     async def _ask(self, method: str, path: str, key: str, body: object = None) -> Any:  # noqa: ANN401 - JSON
-        """Ask until there is an answer; only what may be asked twice."""
-        async with asyncio.timeout(LONGEST_WAIT):
-            while True:
-                with contextlib.suppress(*_TROUBLE):
-                    return await self._once(method, path, key, body)
-                await pause(0.05)
+        """Ask until there is an answer; only what may be asked twice.
+
+        Raises:
+            AssertionError: there is none.
+        """
+        deadline, troubles = time.monotonic() + LONGEST_WAIT, Counter[str]()
+        while time.monotonic() < deadline:
+            try:
+                return await self._once(method, path, key, body)
+            except _TROUBLE as error:
+                troubles[repr(error)] += 1
+            await pause(0.05)
+        raise AssertionError(f"{key}: {method} {path} is not answered: {troubles}")
 
     async def _once(self, method: str, path: str, key: str, body: object = None) -> Any:  # noqa: ANN401 - JSON
         node = self._draw.choice(self._open)
@@ -348,6 +372,8 @@ class Run:
         http = self._keeping if key[-1] in "13579" else self._http
         async with http.request(method, url, json=body, headers=headers) as reply:
             raw = await reply.read()
+            if reply.status < FAILED:
+                self._is_back.setdefault(key, time.monotonic())
             if reply.status not in (200, 201):
                 raise _Failed(f"{reply.status} {raw!r}")
             return json.loads(raw)
@@ -394,7 +420,7 @@ _TROUBLE: Final = (aiohttp.ClientError, TimeoutError, _Failed)
 
 def _client(patience: float, *, keeps: bool) -> aiohttp.ClientSession:
     """A client that connects anew for each request, or keeps its connections."""
-    connector = aiohttp.TCPConnector(force_close=not keeps, limit=100)
+    connector = aiohttp.TCPConnector(force_close=not keeps, limit=0)
     timeout = aiohttp.ClientTimeout(patience)
     return aiohttp.ClientSession(connector=connector, timeout=timeout)
 
@@ -412,28 +438,34 @@ def main() -> int:
     parser.add_argument("--seeds", type=int, default=50)
     parser.add_argument("--first", type=int, default=0)
     parser.add_argument("--keys", type=int, default=200)
+    parser.add_argument(
+        "--rest", type=float, default=PAUSE, help="seconds between calls of a client"
+    )
     parser.add_argument("--how", choices=HOWS, help="one kind of story alone")
     parser.add_argument("--times", type=int, default=5, help="how many nodes a story stops")
     chosen = parser.parse_args()
     told: list[Figures] = []
+    failed = 0
     for seed in range(chosen.first, chosen.first + chosen.seeds):
         how = chosen.how or HOWS[seed % len(HOWS)]
         durability = ("reply", "relaxed")[seed // len(HOWS) % 2]
+        story = Run(seed, durability, chosen.keys, rest=chosen.rest)
         try:
-            figures = asyncio.run(Run(seed, durability, chosen.keys).tell(how, times=chosen.times))
+            figures = asyncio.run(story.tell(how, times=chosen.times))
             # What was led to a node that is stopped waits with it, until its client gives up.
-            assert how != "kill" or max(figures.back) <= BACK_WITHIN, figures
+            assert how != "kill" or max(figures.back) <= BACK_WITHIN, f"too late: {figures}"
         except AssertionError as error:
-            print(f"seed {seed}, {how}, {durability}: {error}")
-            return 1
-        print(f"seed {seed}, {how}, {durability}: {figures}", flush=True)
+            print(f"seed {seed}, {how}, {durability}, FAILED: {error}", flush=True)
+            failed += 1
+        else:
+            print(f"seed {seed}, {how}, {durability}: {figures}", flush=True)
         if how == "kill":
-            told.append(figures)
+            told.append(story.figures)
     if len(back := [seconds for each in told for seconds in each.back]) > 1:
         hundredths = quantiles(back, n=100)
         shown = ", ".join(f"{place} % {hundredths[place - 1]:.2f} s" for place in (50, 90, 99))
         print(f"{len(back)} worlds of {len(told)} nodes that were killed were back after: {shown}")
-    return 0
+    return failed > 0
 
 
 if __name__ == "__main__":

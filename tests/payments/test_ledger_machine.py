@@ -221,7 +221,7 @@ def written(world: World) -> str:
 
 TestLedgerMachine = LedgerMachine.TestCase
 TestLedgerMachine.settings = settings(
-    max_examples=min(settings().max_examples // 4, 200), stateful_step_count=40
+    max_examples=min(settings().max_examples // 8, 200), stateful_step_count=40
 )
 
 

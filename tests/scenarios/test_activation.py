@@ -11,7 +11,7 @@ from payments_sandbox.payments.cards import fingerprint
 from payments_sandbox.payments.payment import Status
 from payments_sandbox.rules.scenario import Given, GivenPayment, Scenario
 from payments_sandbox.scenarios.activation import (
-    activate,
+    activating,
     reload,
     remove,
     resetting,
@@ -81,8 +81,8 @@ def test_scenarios_are_activated_and_removed() -> None:
     """One by one, all, or exactly these."""
     world = new_world()
     said = [names(world)]
-    activate(world, FAILS)
-    activate(world, PASSES)
+    finish(activating(world, FAILS))
+    finish(activating(world, PASSES))
     said.append(names(world))
     remove(world, "a")
     said.append(names(world))
@@ -98,9 +98,9 @@ def test_scenarios_are_activated_and_removed() -> None:
 def test_a_scenario_that_is_active_is_not_activated_again() -> None:
     """And the refusal says how to end it."""
     world = new_world()
-    activate(world, FAILS)
+    finish(activating(world, FAILS))
     with pytest.raises(InvalidRequest) as caught:
-        activate(world, FAILS)
+        finish(activating(world, FAILS))
 
     assert caught.value.details == (
         "/: 'a' is active already; DELETE /_sandbox/scenarios/active?name=a ends it."
@@ -111,7 +111,7 @@ def test_a_scenario_that_is_active_is_not_activated_again() -> None:
 def test_a_scenario_that_is_not_active_cannot_be_removed() -> None:
     """The refusal names what is."""
     world = new_world()
-    activate(world, FAILS)
+    finish(activating(world, FAILS))
     with pytest.raises(InvalidRequest) as caught:
         remove(world, "x")
 

@@ -6,6 +6,7 @@ from typing import Final
 import pytest
 
 from payments_sandbox.core.ids import DEFAULT_API_KEY
+from payments_sandbox.core.instants import MINUTE
 from payments_sandbox.core.settings import Settings
 from payments_sandbox.core.slices import finish
 from payments_sandbox.scenarios.activation import set_active
@@ -13,6 +14,8 @@ from payments_sandbox.server import judging
 from payments_sandbox.server.factory import assemble
 from payments_sandbox.server.judging import KeptReport, KeptReports
 from payments_sandbox.server.world_runtime import WorldRuntime
+from payments_sandbox.verification import observed
+from payments_sandbox.verification.observed import Observed
 from payments_sandbox.world.world import ResetScope, World
 from tests.support.in_process import InProcessApi, scenario_of
 from tests.support.values import documented_create
@@ -139,3 +142,40 @@ async def test_so_many_reports_are_kept_and_those_that_passed_go_first(
         )
 
     assert [name for name, _, _ in await verdict(runtime)] == ["1 of 2", "3 of 2"]
+
+
+async def test_those_who_wait_look_at_a_world_once_each_time_it_has_changed(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """However many they are; and a call is seen though nobody was notified of it yet."""
+    looks: list[int] = []
+    looked = asyncio.Event()
+
+    def observe(world: World) -> Observed:
+        looks.append(world.journal.count)
+        looked.set()
+        return observed.observe(world)
+
+    monkeypatch.setattr(judging, "observe", observe)
+    runtime, _ = keeping()
+    world = used(runtime, 0)
+    api = InProcessApi(world)
+
+    async def wait() -> bool:
+        [line] = await judging.wait_for(
+            runtime.notifier, world, judging.expectations_in(world), MINUTE
+        )
+        return line.result.met
+
+    waiting = [asyncio.create_task(wait()) for _ in range(20)]
+    await looked.wait()
+    looked.clear()
+    api.ask("create_payment", documented_create())
+    runtime.notifier.notify(world)
+    await looked.wait()
+    api.ask("create_payment", documented_create())
+    assert await wait()
+    runtime.notifier.notify(world)
+
+    assert await asyncio.gather(*waiting) == [True] * 20
+    assert looks in ([0, 1, 2], [0, 1, 2, 2])

@@ -195,7 +195,7 @@ def revealed(outputs: Iterable[object], numbers: Iterable[str]) -> list[str]:
         text = html.unescape(unquote(text))
         text = re.sub(r"\\+u([0-9a-fA-F]{4})", lambda found: chr(int(found[1], 16)), text)
     text = re.sub(r"\\+[tnr]", " ", unicodedata.normalize("NFKC", text))
-    text = "".join(str(unicodedata.digit(sign, sign)) for sign in text)
+    text = text.translate({ord(sign): str(unicodedata.digit(sign, sign)) for sign in set(text)})
     plain = re.sub(r"[^\w*]|_", "", text)
     return sorted({number for number in numbers if number in text or number in plain})
 

@@ -114,7 +114,7 @@ def sandbox(lines: list[str], settings: Settings) -> AssembledServer:
 async def test_who_is_turned_away_is_logged_in_one_line_with_the_reason(
     aiohttp_client: AiohttpClient, sandbox: AssembledServer, lines: list[str], case: str
 ) -> None:
-    """One line that says why, and nothing of a key or a token; no world has seen it."""
+    """One line that says why, with nothing of a key or a token; it counts, and for no world."""
     method, path, headers, line = REFUSED[case]
     stranger = await client_of(aiohttp_client, sandbox)
     async with stranger.request(method, path, headers=headers) as reply:
@@ -124,6 +124,7 @@ async def test_who_is_turned_away_is_logged_in_one_line_with_the_reason(
     assert lines == [line]
     assert SECRET not in line
     assert len(world.journal) == 0
+    assert (sandbox.runtime.metrics.turned_away, sandbox.runtime.metrics.answers()) == (1, {})
 
 
 async def test_what_is_answered_is_logged_in_one_line(api: Api, lines: list[str]) -> None:

@@ -158,6 +158,9 @@ def _run(  # noqa: PLR0913 - all that a process has, as multiprocessing gives it
         import coverage  # noqa: PLC0415 - it is only there when something is measured
 
         coverage.process_startup()  # as an interpreter does
+        if begin is not main_of_pytest:  # whose workers are processes
+            for name in COVERAGE:
+                os.environ.pop(name, None)  # a supervisor, and what tests let it start, cost more
     os.chdir(folder)
     sys.argv = ["payments-sandbox", *words]
     sys.stdin = open(0, encoding="utf-8")  # noqa: SIM115 - until it ends

@@ -13,6 +13,7 @@ from redis.asyncio import Redis
 
 from payments_sandbox.cluster.keeper import Keeper
 from payments_sandbox.cluster.membership import Membership
+from payments_sandbox.cluster.node import ClusterNode
 from payments_sandbox.cluster.redis_engine import PREFIX
 from payments_sandbox.cluster.runtime import NodeRuntime
 from payments_sandbox.cluster.serving import ClusterOptions, serving, settings_of_node
@@ -43,6 +44,11 @@ class RunningNode:
     def has(self, key: str) -> bool:
         """Whether the world of a key is in its memory."""
         return self.sandbox.runtime.worlds.get(key) is not None
+
+    @property
+    def directory(self) -> ClusterNode:
+        """Knows where keys are."""
+        return cast("ClusterNode", self._runtime.node)
 
     @property
     def keeper(self) -> Keeper:

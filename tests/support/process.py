@@ -386,11 +386,14 @@ def documented_example(heading: str) -> list[str]:
     return without_ids(block.code).splitlines()
 
 
-def run_pytest(arguments: Sequence[str]) -> subprocess.CompletedProcess[str]:
-    """A session of pytest in this folder, which is forked."""
+def run_pytest(*arguments: str) -> subprocess.CompletedProcess[str]:
+    """A session of pytest in this folder, without an interpreter of its own."""
+    # pytest takes the name of this plugin for that of a module, and warns that it is imported.
+    is_forked = CAN_FORK and "asyncio" not in arguments
+    make = ForkedPytest if is_forked else subprocess.Popen[str]
     with (
-        ForkedPytest(
-            list(arguments),
+        make(
+            list(arguments) if is_forked else [sys.executable, "-m", "pytest", *arguments],
             cwd=Path.cwd(),
             env=dict(os.environ),
             stdin=subprocess.DEVNULL,
@@ -433,12 +436,8 @@ class Suite:
 
     def run(self, *arguments: str) -> pytest.RunResult:
         """Run all of it, without an interpreter of its own."""
-        # pytest takes the plugin's name for that of a module, and warns that it is imported.
-        if not CAN_FORK or "asyncio" in self.plugins:
-            return self.run_by_itself(*arguments)
-        done = run_pytest(
-            [f"--basetemp={self.pytester.path / 'temporary'}", *self._words(arguments)]
-        )
+        temporary = f"--basetemp={self.pytester.path / 'temporary'}"
+        done = run_pytest(temporary, *self._words(arguments))
         print(done.stdout, done.stderr)  # noqa: T201 - it is shown where a test fails
         output, errors = done.stdout.splitlines(), done.stderr.splitlines()
         return pytest.RunResult(done.returncode, output, errors, duration=0.0)

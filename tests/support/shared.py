@@ -1,5 +1,6 @@
 """Owns two servers that share an address: one that owns few keys, and the owner of all others."""
 
+import logging
 from collections.abc import AsyncIterator, Callable, Iterable, Iterator, Sequence
 from contextlib import AbstractAsyncContextManager, ExitStack, asynccontextmanager, contextmanager
 from dataclasses import dataclass
@@ -56,12 +57,9 @@ class FixedDirectory:
         """The place of a key."""
         return self._place(key)
 
-    def unreachable(self, node: Node) -> None:
+    def unreachable(self, node: Node, why: str) -> None:
         """It stays where it is."""
-
-    def places(self) -> Sequence[Place]:
-        """Both places."""
-        return [Here(), self.others]
+        logging.getLogger(__name__).warning("%s: %s", node.name, why)
 
     def owns(self, api_key: str) -> bool:
         """Whether a key is here."""

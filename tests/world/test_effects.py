@@ -25,7 +25,7 @@ from payments_sandbox.scenarios.seeding import fill_world
 from payments_sandbox.webhooks.inbox import InboxMessage
 from payments_sandbox.webhooks.outbox import KEPT as DELIVERIES_KEPT
 from payments_sandbox.world.effects import Effect, WorldEffects, folded
-from payments_sandbox.world.journal import KEPT, entry_rows
+from payments_sandbox.world.journal import KEPT, entry_of, entry_rows
 from payments_sandbox.world.snapshot import restoring, snapshot
 from payments_sandbox.world.world import ResetScope, World
 from tests.nightly import operations
@@ -70,7 +70,7 @@ class KeptLife:
     def kept(self) -> dict[str, Any]:
         """What was kept, put together."""
         kept = folded(map(orjson.loads, self.effects))
-        entries = map(orjson.loads, self.journal.values())
+        entries = map(entry_of, map(orjson.loads, self.journal.values()))
         kept["journal"]["entries"] = sorted(entries, key=lambda row: int(row["number"]))
         return kept
 

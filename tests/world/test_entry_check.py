@@ -8,11 +8,11 @@ import orjson
 import pytest
 
 from payments_sandbox.core.errors import InvalidRequest
+from payments_sandbox.rules.faults.fault import ABANDONED
 from payments_sandbox.scenarios.journal_export import scenario_from_journal
 from payments_sandbox.server.journal_json import entry_json
 from payments_sandbox.verification.observed import observe
 from payments_sandbox.verification.report import report
-from payments_sandbox.world.abandoned import ABANDONED
 from payments_sandbox.world.entry_check import check_row
 from payments_sandbox.world.snapshot import snapshot
 from payments_sandbox.world.world import World

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 
 class StepContext(NamedTuple):
-    """Where a step is carried out."""
+    """The context in which a step is carried out."""
 
     world: World
     contract: Contract

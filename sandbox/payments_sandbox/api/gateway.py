@@ -195,7 +195,7 @@ class Gateway:
     def _result(
         self, call: Call, entry: Entry, perform: Callable[[object], CallResult]
     ) -> CallResult:
-        """What performing a call with its body comes to, whatever goes wrong."""
+        """Perform a call; whatever goes wrong becomes its result."""
         body: object = None
         try:
             body = self._body(call, entry)
@@ -283,7 +283,7 @@ def key_in(authorization: str | None) -> str:
 
 
 def _parts(world: World, call: Call, body: object) -> CallParts:
-    """What of a call rules look at, whatever of its body parses."""
+    """The fields of a call that rules look at, as far as its body parses."""
     return CallParts(
         operation=call.operation,
         body=body if isinstance(body, dict) else {},

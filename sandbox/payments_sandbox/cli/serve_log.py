@@ -15,6 +15,7 @@ from payments_sandbox.cli.terminal.columns import in_words, print_facts
 from payments_sandbox.cli.terminal.screen import screen_of, width_of
 from payments_sandbox.cli.terminal.standard_streams import try_to_print
 from payments_sandbox.core.colours import NAME, QUIET, STRONG
+from payments_sandbox.server.metrics import Metrics
 from payments_sandbox.server.request_log import RequestLog
 from payments_sandbox.server.server_totals import EVENTS, ServerTotals
 
@@ -93,13 +94,18 @@ class Summary(NamedTuple):
     worlds_gone: int
 
 
-def summary_of(log: RequestLog, totals: ServerTotals) -> Summary:
+def summary_of(metrics: Metrics, totals: ServerTotals) -> Summary:
     """Sum up what a server has done."""
     counts = totals.counts()
     events = counts.pop(EVENTS, 0)
-    requests = {str(outcome): count for outcome, count in log.answers.items()}
     return Summary(
-        requests, log.turned_away, counts, events, log.attempts, totals.worlds, totals.worlds_gone
+        metrics.answers(),
+        metrics.turned_away,
+        counts,
+        events,
+        metrics.attempts_by_delivery(),
+        totals.worlds,
+        totals.worlds_gone,
     )
 
 

@@ -4,7 +4,7 @@ import argparse
 import ipaddress
 import os
 import secrets
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import replace
 from importlib.util import find_spec
 from pathlib import Path
@@ -12,7 +12,7 @@ from typing import Final, cast
 
 from payments_sandbox.cli.options import CommandOptions, webhook_url
 from payments_sandbox.core.instants import show_duration
-from payments_sandbox.core.option_values import file_to_write, one_of
+from payments_sandbox.core.option_values import file_to_write, one_of, state, whole_number
 from payments_sandbox.core.settings import Option, Settings, options, settings_from
 from payments_sandbox.core.tls_options import TlsChoice
 
@@ -24,24 +24,28 @@ A list is separated by commas there."""
 _READERS: Final = {"webhooks": webhook_url}
 """Readers that `core` does not have, since it knows no webhooks."""
 
+WORKERS: Final = "--workers"
+
 _PORT: Final = Settings().port
+_MOST_WORKERS: Final = 64
 
 
-def add_server_options(
-    command: CommandOptions,
-    *,
-    port: int = _PORT,
-    read_state: Callable[[str], Path] = file_to_write,
-) -> None:
+def add_server_options(command: CommandOptions, *, port: int = _PORT) -> None:
     """Add them all.
 
     Args:
         command: where to.
         port: the default port, which is not the same for each command.
-        read_state: reads where worlds are kept.
     """
     add_settings(command, port=port)
-    _add_files(command, read_state)
+    _add_files(command)
+    command.value(
+        WORKERS,
+        "serve with so many processes, each with the worlds of its own keys (default: 1)",
+        default=1,
+        read=whole_number(1, _MOST_WORKERS),
+        metavar="N",
+    )
 
 
 def add_settings(
@@ -96,7 +100,7 @@ def _typed(value: object, option: Option) -> str:
     return "public" if value is True else str(value)
 
 
-def _add_files(parser: CommandOptions, read_state: Callable[[str], Path]) -> None:
+def _add_files(parser: CommandOptions) -> None:
     """Add the options about files and the log of the process."""
     parser.flag("--watch", "take over scenarios' files whenever they are edited")
     parser.value(
@@ -108,7 +112,7 @@ def _add_files(parser: CommandOptions, read_state: Callable[[str], Path]) -> Non
     parser.value(
         "--state",
         "keep every world here: read at the start, saved at the end and every 30 s",
-        read=read_state,
+        read=state,
         metavar="FILE",
     )
     parser.flag_or_value(
@@ -118,6 +122,18 @@ def _add_files(parser: CommandOptions, read_state: Callable[[str], Path]) -> Non
         bare="text",
         read=one_of("text", "json"),
     )
+
+
+def check_workers(arguments: argparse.Namespace) -> None:
+    """Refuse what does not go with the number of workers."""
+    refuse = arguments.options.refuse
+    if arguments.workers > 1 and not hasattr(os, "fork"):  # Windows
+        refuse(WORKERS, "expected 1: this system cannot pass a connection to a process")
+    if arguments.workers > 1 and arguments.tls is not None:
+        refuse(WORKERS, "expected 1 with --tls: an encrypted connection stays where it is")
+    if arguments.workers == 1 and arguments.state is not None and arguments.state.is_dir():
+        hint = f"a folder is for {WORKERS} 2 or more"
+        refuse("--state", f"expected a file in a folder that exists; {hint}")
 
 
 def read_settings(arguments: argparse.Namespace) -> Settings:

@@ -162,7 +162,7 @@ async def _serve(
     if totals is not None:
         from payments_sandbox.cli.serve_log import summary_of
 
-        parent.report("summary", json.dumps(summary_of(listening.log, totals)))
+        parent.report("summary", json.dumps(summary_of(listening.runtime.metrics, totals)))
 
 
 def _stop_when_told(life: int, told_to_stop: asyncio.Event) -> None:

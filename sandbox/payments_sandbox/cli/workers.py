@@ -77,9 +77,59 @@ def serve_with_workers(
         CannotServeError: on the way to readiness, at the end, or where a worker ends at once.
         UnwritableError: the ready file cannot be written.
     """
+    with prepared_workers(arguments, make_log=make_log) as (inherited, facts):
+        ready = _Readiness(arguments, facts, announce)
+        with heard_signals() as told, _running(inherited) as group:
+            _watch(group, ready, told, is_stdin_watched=arguments.until_stdin_closes)
+            group.stop()
+    if group.summaries:
+        from payments_sandbox.cli.serve_log import Summary, joined, print_summary
+
+        print_summary(arguments, joined(Summary(*json.loads(each)) for each in group.summaries))
+    return 0
+
+
+def keep_workers(
+    inherited: Inherited,
+    facts: Facts,
+    told: socket.socket,
+    *,
+    announce: Callable[[Facts], None],
+    on_death: Callable[[str], None],
+) -> None:
+    """Keep the workers running for another process, until that closes its end of a socket.
+
+    Args:
+        inherited: what they have from their parent.
+        facts: what the server says of itself.
+        told: the socket.
+        announce: given the facts, once all of them are ready.
+        on_death: told of each that has died, in words.
+
+    Raises:
+        CannotServeError, UnwritableError: as `serve_with_workers`.
+    """
+    ready = _Readiness(inherited.arguments, facts, announce)
+    with _running(inherited, on_death) as group:
+        _watch(group, ready, told, is_stdin_watched=False)
+        group.stop()
+
+
+@contextmanager
+def prepared_workers(
+    arguments: argparse.Namespace,
+    *,
+    make_log: "Callable[[], RequestLog] | None" = None,
+    level: int = logging.INFO,
+) -> Iterator[tuple[Inherited, Facts]]:
+    """Have all that workers need before they are started, until the block ends.
+
+    Raises:
+        CannotServeError: nobody can listen, or the folder of the worlds cannot be used.
+    """
     settings = read_settings(arguments)
     share = replace(settings, max_worlds=max(2, -(-settings.max_worlds // arguments.workers)))
-    sandbox = put_together(share, make_log=make_log)
+    sandbox = put_together(share, make_log=make_log, level=level)
     with ExitStack() as stack:
         stack.enter_context(_kept(arguments))
         stack.enter_context(no_ready_file(arguments.ready_file))
@@ -88,17 +138,10 @@ def serve_with_workers(
         except OSError as error:
             raise cannot_listen(settings, error) from None
         boxes = [open_mailbox() for _ in range(arguments.workers)]
-        inherited = Inherited(arguments, sandbox, bound, boxes, open_mailbox(), os.pipe())
-        ready = _Readiness(arguments, facts_of(settings, at_bound(settings, bound)), announce)
-        told = stack.enter_context(heard_signals())
-        group = stack.enter_context(_running(inherited))
-        _watch(group, ready, told, is_stdin_watched=arguments.until_stdin_closes)
-        group.stop()
-    if group.summaries:
-        from payments_sandbox.cli.serve_log import Summary, joined, print_summary
-
-        print_summary(arguments, joined(Summary(*json.loads(each)) for each in group.summaries))
-    return 0
+        yield (
+            Inherited(arguments, sandbox, bound, boxes, open_mailbox(), os.pipe()),
+            facts_of(settings, at_bound(settings, bound)),
+        )
 
 
 @contextmanager
@@ -122,9 +165,11 @@ def _kept(arguments: argparse.Namespace) -> Iterator[None]:
 
 
 @contextmanager
-def _running(inherited: Inherited) -> Iterator["_Group"]:
+def _running(
+    inherited: Inherited, on_death: Callable[[str], None] | None = None
+) -> Iterator["_Group"]:
     """Let all workers run until the block ends, whatever ends it."""
-    group = _Group(inherited)
+    group = _Group(inherited, on_death)
     try:
         group.start_all()
         yield group
@@ -158,8 +203,9 @@ class _Group:
         summaries: of what they have done, as JSON, of those that have stopped as they should.
     """
 
-    def __init__(self, inherited: Inherited) -> None:
+    def __init__(self, inherited: Inherited, on_death: Callable[[str], None] | None = None) -> None:
         self._inherited = inherited
+        self._on_death = on_death
         self._workers: dict[int, _Worker] = {}
         self._failure: WorkerReport | None = None
         self._is_stopped = False
@@ -213,6 +259,8 @@ class _Group:
             if self._failure is not None or in_vain > _IN_VAIN:
                 self._refuse(f"{_name(worker)} {how} before it was ready")
             _log.error("%s", _end_in_words(worker, how, has_state=self._inherited.arguments.state))
+            if self._on_death is not None:
+                self._on_death(f"{_name(worker)} {how}")
             reason = f"lost with worker {worker.start.worker + 1}, which {how}"
             lost = worker.lost | worker.keys
             number = worker.start.number + 1

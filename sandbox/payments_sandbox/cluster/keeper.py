@@ -16,8 +16,8 @@ How it works:
 
 import asyncio
 import logging
-from collections.abc import Iterable, Sequence
-from typing import Any, Final, Protocol
+from collections.abc import Sequence
+from typing import Final, Protocol
 
 import orjson
 
@@ -273,6 +273,7 @@ class Keeper:
 
     def _settle(self, world: World, write: WorldWrite, *, is_refused: bool) -> None:
         if is_refused:
+            _log.warning("what has changed in the world of %s comes too late: refused", write.key)
             self._refuse(world, NotKeptError(f"the world of {write.key} is another node's by now"))
             self._owner.give_up(world)
         elif (progress := self._progress.get(world)) is not None:
@@ -312,20 +313,6 @@ def _written(journal: JournalChanges) -> dict[str, bytes]:
         took = orjson.dumps([entry.number, entry.duration_ms])
         written[f"{entry.number % KEPT} took"] = took
     return written
-
-
-def entries_of(stored: Iterable[bytes]) -> list[dict[str, Any]]:
-    """The entries of a journal as a snapshot has them, of what was written of it in any order."""
-    entries: dict[int, dict[str, Any]] = {}
-    durations: dict[int, float] = {}
-    for row in map(orjson.loads, stored):
-        if isinstance(row, dict):
-            entries[row["number"]] = row
-        else:
-            durations[row[0]] = row[1]
-    for number in entries.keys() & durations.keys():
-        entries[number]["duration_ms"] = durations[number]
-    return [entries[number] for number in sorted(entries)]
 
 
 def _due(world: World, wall: Instant) -> Instant | None:

@@ -18,13 +18,10 @@ import asyncio
 import contextlib
 import logging
 from collections import Counter
-from collections.abc import Sequence
 from typing import Final, Protocol
 
-import orjson
-
 from payments_sandbox.cluster.ending import end
-from payments_sandbox.cluster.keeper import Keeper, entries_of
+from payments_sandbox.cluster.keeper import Keeper
 from payments_sandbox.cluster.known_places import KnownPlaces
 from payments_sandbox.cluster.membership import Membership
 from payments_sandbox.cluster.places import Directory, Here, Node, NoOwnerError, Place
@@ -34,15 +31,13 @@ from payments_sandbox.cluster.store import (
     Member,
     Registry,
     Store,
-    StoredWorld,
     WorldWrite,
 )
+from payments_sandbox.cluster.stored_world import world_of
 from payments_sandbox.core.ids import DEFAULT_API_KEY
-from payments_sandbox.core.instants import MINUTE, Instant
-from payments_sandbox.server.slices import pause, run_in_slices
+from payments_sandbox.core.instants import MINUTE
+from payments_sandbox.server.slices import pause
 from payments_sandbox.server.world_runtime import NotKeptError
-from payments_sandbox.world.effects import folded
-from payments_sandbox.world.snapshot import restoring
 from payments_sandbox.world.world import World
 
 ANNOUNCE: Final = 1.5
@@ -54,6 +49,9 @@ LINGER: Final = 0.5
 
 COLD: Final = MINUTE
 """Wall milliseconds after which a world that nobody uses leaves memory."""
+
+AGAIN: Final = 0.2
+"""Wall seconds until it is asked again who owns a key, where its owner cannot be reached."""
 
 LOOK_EVERY: Final = 1.0
 OVERDUE_AT_ONCE: Final = 100
@@ -126,14 +124,9 @@ class ClusterNode(Directory):
             asking.add_done_callback(lambda _: self._asking.pop(key))
         return await asyncio.shield(asking)
 
-    def unreachable(self, node: Node) -> None:
+    def unreachable(self, node: Node, why: str) -> None:
         """Nobody has answered at a node: ask for the owners of its keys again; see `Directory`."""
-        self._elsewhere.unreachable(node)
-
-    def places(self) -> Sequence[Place]:
-        """This node and all others; see `Directory`."""
-        others = (each for each in self.membership.others.values() if each.name != self._name)
-        return [_HERE, *(Node(each.name, each.host, each.port) for each in others)]
+        self._elsewhere.unreachable(node, why)
 
     @property
     def is_leaving(self) -> bool:
@@ -148,13 +141,25 @@ class ClusterNode(Directory):
             if self.is_leaving:
                 await self._disown(key)
             for _ in range(_CLAIMS):
-                if key not in self._epochs and (other := await self._claim(key)) is not None:
+                if key not in self._epochs and (other := await self._claim_until_reachable(key)):
                     return self._elsewhere.remember(key, other)
                 if key in self._active or await self._activate(key):
                     return _HERE
         except EngineError as error:
             raise NoOwnerError(f"the engine of the cluster is away: {error}") from None
         raise NoOwnerError("the key changes hands again and again; try again")
+
+    async def _claim_until_reachable(self, key: str) -> Member | None:
+        """The same as `_claim`; as long as nobody answers at the owner, it is asked for again.
+
+        All who want the key wait here together: each of them would connect, parse and ask anew.
+        """
+        while (other := await self._claim(key)) is not None:
+            self._elsewhere.check(other)
+            if not self._elsewhere.is_unreachable(other.name):
+                break
+            await pause(AGAIN)
+        return other
 
     async def _claim(self, key: str) -> Member | None:
         """The other node that owns a key; None where this one does, from now on if need be.
@@ -193,7 +198,7 @@ class ClusterNode(Directory):
         """
         epoch = self._epochs[key]
         stored = await self._engine.read(key)
-        world = await self._world_of(key, stored) if stored.effects else None
+        world = await world_of(self._runtime, key, stored) if stored.effects else None
         if self._epochs.get(key) != epoch:
             return False  # it was lost meanwhile
         self._active.add(key)
@@ -203,18 +208,6 @@ class ClusterNode(Directory):
             self._worlds.put(world)
             self._runtime.changed(world)
         return True
-
-    async def _world_of(self, key: str, stored: StoredWorld) -> World:
-        kept = folded(map(orjson.loads, stored.effects))
-        kept["journal"]["entries"] = entries_of(stored.entries)
-        if kept["rules"]["scenarios"]:
-            await self._runtime.run_beside(_import_language)
-        made_at = Instant(kept["made_at"])
-        context = self._worlds.context
-        restored = restoring(kept, api_key=key, made_at=made_at, context=context, is_masked=True)
-        world = await run_in_slices(restored)
-        world.used_at = self.wall()
-        return world
 
     def begin_call(self, key: str) -> None:
         """Let the world of a key stay where it is until a call has ended."""
@@ -348,7 +341,7 @@ class ClusterNode(Directory):
         self.membership.member = self.membership.member._replace(is_leaving=True)
         try:
             await self.membership.renew()
-            has_others = len(self.places()) > 1
+            has_others = len(self.membership.others) > 1
             if has_others:
                 await pause(ANNOUNCE)
             await asyncio.gather(*self._asking.values(), return_exceptions=True)
@@ -392,8 +385,3 @@ class ClusterNode(Directory):
         while self._calls[key]:
             self._ended.clear()
             await self._ended.wait()
-
-
-def _import_language() -> None:
-    """Import what reads the scenarios of a world."""
-    import payments_sandbox.scenarios.loader  # noqa: F401, PLC0415 - few worlds have any

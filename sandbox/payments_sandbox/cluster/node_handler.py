@@ -1,6 +1,7 @@
 """Owns what becomes of a request at a node: its world is fetched, stays, and is kept."""
 
 import logging
+from collections.abc import Awaitable
 from typing import Final, cast
 
 from aiohttp import web
@@ -45,24 +46,52 @@ class NodeHandler(OwnerHandler):
         self._node = node
         self.under_way = 0
 
-    async def __call__(self, request: web.BaseRequest) -> web.StreamResponse:
+    def __call__(self, request: web.BaseRequest) -> Awaitable[web.StreamResponse]:
         """Answer one request, or let its connection go."""
+        key = None if _is_of_no_key(request) else key_of(request)
+        if key is not None and isinstance(self._node.place_of(key), Here):
+            return self._answer_here(request, key)  # no coroutine more: it is so with nearly all
+        return self._answer_or_leave(request, key)
+
+    async def _answer_here(self, request: web.BaseRequest, key: str) -> web.StreamResponse:
+        self.under_way += 1
+        self._node.begin_call(key)
+        try:
+            response = await self._handler(request)
+        except Exception as error:  # noqa: BLE001 - it is answered where others are
+            return await self._answer_or_leave(request, key, raised=error)
+        finally:
+            self._node.end_call(key)
+            self.under_way -= 1
+        return self._staying(request, response)
+
+    async def _answer_or_leave(
+        self, request: web.BaseRequest, key: str | None, *, raised: Exception | None = None
+    ) -> web.StreamResponse:
         self.under_way += 1
         try:
-            return await self._answer_or_leave(request)
+            place, response = await self._place_or_failure(request, key, raised)
+            if response is None:
+                return await self._leave(cast("MovableConnection", request.protocol), place)
         finally:
             self.under_way -= 1
+        return self._staying(request, response)
 
-    async def _answer_or_leave(self, request: web.BaseRequest) -> web.StreamResponse:
-        connection = cast("MovableConnection", request.protocol)
+    async def _place_or_failure(
+        self, request: web.BaseRequest, key: str | None, raised: Exception | None
+    ) -> tuple[Place, web.StreamResponse | None]:
         try:
-            place, response = await self._place_or_response(request)
+            return await self._place_or_response(request, key, raised)
         except Exception as error:  # noqa: BLE001 - as the handler inside, it answers in the envelope
-            place, response = Here(), _failure(error)
+            response = _failure(error)
             if not request.content.is_eof():
                 response.force_close()  # the rest of the body is not waited for
-        if response is None:
-            return await self._leave(connection, place)
+            return Here(), response
+
+    def _staying(
+        self, request: web.BaseRequest, response: web.StreamResponse
+    ) -> web.StreamResponse:
+        connection = cast("MovableConnection", request.protocol)
         connection.stays_for(request)
         # Where the node leaves, its client connects to another one. And a connection that is used
         # with the keys of several nodes would get longer with each turn, or never shorter again.
@@ -72,15 +101,16 @@ class NodeHandler(OwnerHandler):
         return response
 
     async def _place_or_response(
-        self, request: web.BaseRequest
+        self, request: web.BaseRequest, key: str | None, raised: Exception | None
     ) -> tuple[Place, web.StreamResponse | None]:
         """The response, or the place where it is to be got.
 
         Raises:
             NoOwnerError: there is no such place at the moment.
         """
-        key = None if _is_of_no_key(request) else key_of(request)
         try:
+            if raised is not None:
+                raise raised
             if key is None:
                 return Here(), await self._answer_without_key(request)
             place = self._node.place_of(key)

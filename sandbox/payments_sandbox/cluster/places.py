@@ -1,6 +1,5 @@
 """Owns where the world of a key is: in this process, in a sibling of it, or on another machine."""
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -51,8 +50,5 @@ class Directory(Protocol):
             NoOwnerError: there is none at the moment.
         """
 
-    def unreachable(self, node: Node) -> None:
+    def unreachable(self, node: Node, why: str) -> None:
         """Nobody has answered at a node: what is known of its keys is to be asked for again."""
-
-    def places(self) -> Sequence[Place]:
-        """All places, this one among them: for what is asked of all worlds."""

@@ -9,19 +9,26 @@ What is there of a key `K`, below the prefix:
 And of all: `nodes`, ends of leases by node; `members`, what each says of itself; `changes`, how
 often that was another; `due:N`, keys that node `N` owns, or nobody where the name is empty, by when
 something falls due; `epoch`, the last one that was given. Time is the engine's.
+
+What all nodes are asked is published in `questions`, with the list that its answers go to.
 """
 
 import asyncio
+import contextlib
+import logging
 import zlib
-from collections.abc import Callable, Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
+from secrets import token_hex
 from typing import Any, Final
 
 import orjson
 from redis.asyncio import Redis
+from redis.asyncio.client import PubSub
 from redis.asyncio.retry import Retry
 from redis.backoff import NoBackoff
 from redis.exceptions import RedisError
 
+from payments_sandbox.cluster.ending import end
 from payments_sandbox.cluster.store import (
     Census,
     Claim,
@@ -33,10 +40,19 @@ from payments_sandbox.cluster.store import (
 )
 from payments_sandbox.core.ids import DEFAULT_API_KEY
 from payments_sandbox.core.instants import DAY, Instant
+from payments_sandbox.server.slices import pause
+
+_log: Final = logging.getLogger(__name__)
 
 PREFIX: Final = "payments-sandbox:"
 TIMEOUT: Final = 1.0
 """Wall seconds that an answer of the engine may take."""
+
+ANSWERS_WITHIN: Final = 3.0
+"""Wall seconds that the answer of another node may take: as long as a lease."""
+
+_LISTEN: Final = TIMEOUT / 2
+_QUESTIONS: Final = f"{PREFIX}questions"
 
 AT_ONCE: Final = 64
 """Calls that are under way at a time; further ones wait for their turn, but for a lease's renewal.
@@ -294,6 +310,52 @@ class RedisEngine:
                 arguments += (place, entry)
         refused = await self._answer(self._write, [PREFIX], arguments)
         return frozenset(key.decode() for key in refused)
+
+    async def ask(self, name: str, question: bytes) -> Sequence[bytes]:
+        """Ask all nodes but one; see `Messenger`."""
+        replies = f"{PREFIX}replies:{token_hex(8)}"
+        text = b"\0".join((replies.encode(), name.encode(), question))
+        there = await self._answer(self._redis.publish, _QUESTIONS, text)
+        until = asyncio.get_running_loop().time() + ANSWERS_WITHIN
+        answers: list[bytes] = []
+        while len(answers) < there and asyncio.get_running_loop().time() < until:
+            # Not in its turn, which others wait for: what is asked for may need theirs.
+            if (found := await _answer(self._redis.blpop, [replies], timeout=_LISTEN)) is not None:
+                answers.append(found[1])
+        if missing := there - len(answers):
+            _log.warning("%d of %d nodes do not answer what they have", missing, there)
+        return [each for each in answers if each]  # one's own is empty
+
+    @contextlib.asynccontextmanager
+    async def answering(self, name: str, answer: Callable[[bytes], bytes]) -> AsyncIterator[None]:
+        """Let a node answer what it is asked; see `Messenger`."""
+        async with self._redis.pubsub(ignore_subscribe_messages=True) as questions:
+            await _answer(questions.subscribe, _QUESTIONS)
+            task = asyncio.create_task(self._answer_all(name.encode(), questions, answer))
+            try:
+                yield
+            finally:
+                await end(task)
+
+    async def _answer_all(
+        self, name: bytes, questions: PubSub, answer: Callable[[bytes], bytes]
+    ) -> None:
+        while True:
+            try:
+                asked = await _answer(questions.get_message, timeout=_LISTEN)
+                if asked is not None:
+                    replies, who, question = asked["data"].split(b"\0", 2)
+                    await self._reply(replies, b"" if who == name else answer(question))
+            except EngineError:
+                await pause(_LISTEN)
+            except Exception:  # noqa: BLE001 - a bug of ours, and the next question may go well
+                _log.exception("a question of another node is not answered")
+
+    async def _reply(self, replies: bytes, text: bytes) -> None:
+        replying = self._redis.pipeline(transaction=True)
+        replying.execute_command("RPUSH", replies, text)
+        replying.execute_command("PEXPIRE", replies, int(2_000 * ANSWERS_WITHIN))
+        await self._answer(replying.execute)
 
     def _ttl_of(self, key: str) -> int:
         """How long a world is kept that nobody uses; 0 is for ever."""

@@ -17,6 +17,11 @@ QUIET: Final = 0.4
 """Wall seconds in which nothing has come of an answer that is whole."""
 
 
+CONNECTED_WITHIN: Final = 2.0
+"""Wall seconds that the other machine may take to accept: where its system has no room for more
+connections, such as while a process is stopped, it answers nothing at all."""
+
+
 class UnreachableError(Exception):
     """Nobody listens where a connection is to be relayed to."""
 
@@ -134,7 +139,10 @@ class Relay:
         near, far, loop = self._near, self._far, asyncio.get_running_loop()
         try:
             try:
-                await loop.create_connection(lambda: far, *self._to)
+                async with asyncio.timeout(CONNECTED_WITHIN):
+                    await loop.create_connection(lambda: far, *self._to)
+            except TimeoutError:
+                raise UnreachableError("it accepts no connection") from None
             except OSError as error:
                 raise UnreachableError(error.strerror or str(error)) from None
             far.write(self._begun)

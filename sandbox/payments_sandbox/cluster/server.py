@@ -9,13 +9,11 @@ import contextlib
 import logging
 import os
 import socket
-from collections.abc import AsyncIterator, Callable, Coroutine, Mapping
-from dataclasses import astuple
+from collections.abc import AsyncIterator, Coroutine, Mapping
 from functools import partial
 from typing import Any, Final, assert_never
 
-import orjson
-
+from payments_sandbox.cluster.asking import Answer, ask, reply
 from payments_sandbox.cluster.connection import MovableConnection, PassedConnection, mark
 from payments_sandbox.cluster.handler import OwnerHandler, key_in_head
 from payments_sandbox.cluster.listener import SharedListener
@@ -29,7 +27,6 @@ from payments_sandbox.server.slices import pause
 _log: Final = logging.getLogger(__name__)
 
 _CONNECTION: Final = b"c"
-_QUESTION: Final = b"q"
 
 _AGAIN: Final = 0.1
 """Wall seconds until it is asked again who owns a key, where a node could not be reached."""
@@ -55,7 +52,7 @@ class SharedServer(HttpServer):
         head_timeout: float,
         directory: Directory,
         siblings: Mapping[int, socket.socket],
-        answer: Callable[[str, list[Any] | None], object],
+        answer: Answer,
     ) -> None:
         super().__init__(self._owner_handler(handler, directory), head_timeout)
         self._directory = directory
@@ -93,23 +90,8 @@ class SharedServer(HttpServer):
 
     async def ask(self, question: str, given: list[Any] | None = None) -> list[Any]:
         """Ask all siblings, as `Elsewhere`; one that is started again meanwhile knows nothing."""
-        asked = [self._ask(each, question, given) for each in self._siblings.values()]
-        answers = await asyncio.gather(*asked)
-        return [orjson.loads(each) for each in answers if each]
-
-    async def _ask(self, sibling: Outgoing, question: str, given: list[Any] | None) -> bytes:
-        ours, theirs = socket.socketpair()
-        with theirs:
-            sibling.send(_QUESTION + orjson.dumps([question, given]), (theirs.fileno(),))
-        reader, writer = await asyncio.open_connection(sock=ours)
-        with contextlib.closing(writer), contextlib.suppress(ConnectionError):
-            return await reader.read()
-        return b""
-
-    async def _reply(self, connection: socket.socket, text: bytes) -> None:
-        _, writer = await asyncio.open_connection(sock=connection)
-        with contextlib.closing(writer):
-            writer.write(orjson.dumps(self._answer(*orjson.loads(text))))
+        asked = (ask(each, question, given) for each in self._siblings.values())
+        return [each for each in await asyncio.gather(*asked) if each is not None]
 
     def _begin_where_it_belongs(self, connection: socket.socket, first: bytes) -> None:
         """Let a connection that was accepted here begin with what was read of it."""
@@ -177,7 +159,7 @@ class SharedServer(HttpServer):
         if kind == _CONNECTION:
             self._take_over(descriptor, text)
         else:
-            self._begin(self._reply(socket.socket(fileno=descriptor), text))
+            self._begin(reply(socket.socket(fileno=descriptor), text, self._answer))
 
     def _take_over(self, descriptor: int, begun: bytes) -> None:
         self._begin(self._serve(socket.socket(fileno=descriptor), begun))
@@ -200,8 +182,7 @@ class SharedServer(HttpServer):
             try:
                 await relay.run()
             except UnreachableError as error:
-                _log.warning("%s at %s:%d cannot be reached: %s", *astuple(node), error)
-                self._directory.unreachable(node)
+                self._directory.unreachable(node, str(error))
                 await pause(_AGAIN)
                 stack.pop_all()
                 # From its begin: there may be another owner now.

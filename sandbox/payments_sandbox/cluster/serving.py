@@ -5,6 +5,7 @@ import contextlib
 import socket
 from collections.abc import AsyncIterator
 from dataclasses import replace
+from functools import partial
 from secrets import token_hex
 from typing import Final, NamedTuple, cast
 from urllib.parse import urlsplit
@@ -13,6 +14,7 @@ from payments_sandbox.cluster.ending import end
 from payments_sandbox.cluster.membership import LEASE
 from payments_sandbox.cluster.node import ClusterNode
 from payments_sandbox.cluster.node_handler import NodeHandler
+from payments_sandbox.cluster.other_nodes import OtherNodes
 from payments_sandbox.cluster.places import Directory
 from payments_sandbox.cluster.redis_engine import RedisEngine
 from payments_sandbox.cluster.runtime import NodeRuntime
@@ -20,6 +22,7 @@ from payments_sandbox.cluster.server import SharedServer
 from payments_sandbox.cluster.store import EngineError, Member
 from payments_sandbox.core.instants import LAST, SECOND, show_duration
 from payments_sandbox.core.settings import Settings
+from payments_sandbox.server.control.questions import answer
 from payments_sandbox.server.factory import AssembledServer
 from payments_sandbox.server.http_server import Handler, listening
 from payments_sandbox.server.listeners import ListeningAt, bound_before
@@ -98,6 +101,9 @@ async def serving(
         runtime.worlds.share(node)
         runtime.worlds.begin_keys_at(number * _KEYS_OF_A_START)
         server = _NodeServer(sandbox.handler, settings.body_timeout, node)
+        others = OtherNodes(engine, member.name, partial(answer, runtime))
+        runtime.elsewhere = others
+        await stack.enter_async_context(others.answering())
         await _join(node, options.url)
         for work in (node.membership.run(), node.keeper.run(), node.look_after()):
             stack.push_async_callback(end, asyncio.create_task(work))

@@ -4,7 +4,6 @@ Rendezvous hashing: each worker has a hash with the key, and the highest one win
 added or taken away, the keys of the others stay where they were.
 """
 
-from collections.abc import Sequence
 from hashlib import blake2b
 from typing import Final
 
@@ -49,12 +48,8 @@ class WorkerDirectory:
         """The place of a key: every key has one."""
         return self.place_of(key)
 
-    def unreachable(self, node: Node) -> None:
+    def unreachable(self, node: Node, why: str) -> None:
         """There are no nodes among workers."""
-
-    def places(self) -> Sequence[Place]:
-        """The workers in their order."""
-        return [self._place(index) for index in range(self._workers)]
 
     def _place(self, index: int) -> Place:
         return Here() if index == self._own else Sibling(index)

@@ -150,7 +150,7 @@ def _parameters(route: ControlRoute, parts: DocumentParts) -> list[dict[str, obj
 
 
 def _needs_body(schema: Schema) -> bool:
-    """Where everything is optional, an absent body means an empty object."""
+    """Schemas in which everything is optional: an absent body stands for an empty object."""
     return bool(
         schema.get("required") or schema.get("minProperties") or schema.get("type") != "object"
     )

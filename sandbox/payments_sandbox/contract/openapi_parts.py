@@ -179,7 +179,7 @@ def by_status(codes: Mapping[str, Code]) -> dict[int, dict[str, Code]]:
 
 
 def pick(names: Iterable[str]) -> dict[str, Code]:
-    """Those codes of either table, by name."""
+    """Look codes up by name, in both tables."""
     return {name: code_of(name) for name in names}
 
 

@@ -57,7 +57,10 @@ class _Files(Mapping[str, Schema]):
         return sum(1 for _ in self)
 
     def _file(self, name: str) -> Schema:
-        schema: Schema = json.loads(self._texts[name + SUFFIX])
+        try:
+            schema: Schema = json.loads(self._texts[name + SUFFIX])
+        except KeyError:
+            raise KeyError(f"there is no schema {name}: write schemas/{name}{SUFFIX}") from None
         return schema
 
     def _page(self, name: str) -> Schema:

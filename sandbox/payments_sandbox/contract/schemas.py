@@ -21,7 +21,7 @@ from payments_sandbox.core.errors import InvalidRequest
 
 INTEGER: Final = re.compile(r"-?(?:0|[1-9][0-9]{0,8})")
 LENIENT: Final = ("requests/", "queries/")
-"""What `lenient` is lenient about: the emulated API. A typo in a control request never passes."""
+"""The schemas that `lenient` is about: those of the emulated API, not of the control API."""
 
 
 class Contract:

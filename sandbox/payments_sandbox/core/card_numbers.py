@@ -130,7 +130,7 @@ def in_ascii(text: str) -> str:
 
 
 def _hidden_places(text: str) -> Iterator[int]:
-    """Where the digits are that belong to a card number, but not to its last four signs."""
+    """Find the digits of card numbers that are to be hidden: all but the last four characters."""
     places = [place for place, sign in enumerate(text) if sign.isdigit()]
     digits = "".join(map(text.__getitem__, places))
     groups = _Groups(text)

@@ -3,11 +3,7 @@
 They are among the sixteen that every terminal has, in the shades that its user has chosen.
 """
 
-from collections.abc import Callable
 from typing import Final
-
-Paint = Callable[[str, str], str]
-"""Gives a text a colour, or leaves it as it is."""
 
 GOOD: Final = "\x1b[32m"
 POOR: Final = "\x1b[33m"
@@ -22,8 +18,3 @@ END: Final = "\x1b[0m"
 def painted(text: str, colour: str) -> str:
     """Give a text a colour; nothing is nothing in any."""
     return f"{colour}{text}{END}" if text and colour else text
-
-
-def unpainted(text: str, _colour: str) -> str:
-    """Leave a text as it is, where no colours are shown."""
-    return text

@@ -123,7 +123,7 @@ def reserved(file: Path) -> Iterator[None]:
 
 
 def _renamable(file: Path) -> Path | None:
-    """Where a file is, or is to be, links followed; None for what is no file to be renamed over."""
+    """The path of a file with links followed; None if it cannot be replaced by renaming."""
     target = Path(os.path.realpath(file))
     try:
         found = file.stat()

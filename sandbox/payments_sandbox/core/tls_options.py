@@ -6,10 +6,10 @@ from typing import Final, NamedTuple
 from payments_sandbox.core.option_values import LAST_PORT, whole_number
 
 AUTO: Final = "auto"
-"""What asks for an authority of the sandbox's own, and certificates."""
+"""The value of `--tls` that makes an authority of the sandbox's own."""
 
 TLS_FAULTS: Final = ("expired", "wrong-host")
-"""What can be wrong with the certificate of a port of its own."""
+"""The faults that the certificate of a port of its own can have."""
 
 
 class TlsChoice(NamedTuple):

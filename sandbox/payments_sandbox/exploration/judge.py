@@ -104,7 +104,7 @@ def judge(
     order = list(RunVerdict)
     found.sort(key=lambda each: order.index(each[0]))
     evidence = tuple(dict.fromkeys(why for _, why in found))
-    advice = tuple(dict.fromkeys(each.advice for each in record.audit()))
+    advice = tuple(dict.fromkeys(each.kind.advice for each in record.audit()))
     return ReasonedVerdict(found[0][0], evidence, advice)
 
 
@@ -119,8 +119,8 @@ def _found(record: RunRecord, oracle: Oracle, failures: tuple[Failure, ...]) -> 
     for verdict, why in _extra(record, oracle):
         yield (RunVerdict.HANDLED_TWICE if is_duplicate else verdict), why
     for finding in record.audit():
-        if finding.kind in _OF_AUDIT:
-            yield _OF_AUDIT[finding.kind], finding.message
+        if finding.kind.name in _OF_AUDIT:
+            yield _OF_AUDIT[finding.kind.name], finding.message
 
 
 _OF_AUDIT: Final = {

@@ -7,20 +7,6 @@ from payments_sandbox.exploration.calls import CallName
 from payments_sandbox.exploration.exploration import ExplorationResult
 from payments_sandbox.exploration.verdicts import RunVerdict
 
-MARKS: Final = {
-    RunVerdict.DOUBLE_CHARGE: "D",
-    RunVerdict.REFUNDED_TWICE: "R",
-    RunVerdict.LOST_PAYMENT: "L",
-    RunVerdict.PHANTOM_SUCCESS: "P",
-    RunVerdict.ACCEPTED_FORGERY: "F",
-    RunVerdict.HANDLED_TWICE: "W",
-    RunVerdict.HANG: "H",
-    RunVerdict.CRASH: "C",
-    RunVerdict.TOLD: "t",
-    RunVerdict.SURVIVED: "·",
-}
-"""What stands for each verdict in a cell."""
-
 NOT_MET: Final = "-"
 AHEAD: Final = "."
 _NONE: Final = " "
@@ -33,7 +19,7 @@ Cells = Mapping[tuple[CallName, str], str]
 def cells(result: ExplorationResult) -> Cells:
     """The mark of each failure of each call, of depth 1; failures that were not tried come last."""
     tried = [
-        (run.planned, NOT_MET if run.says_nothing else MARKS[run.verdict]) for run in result.runs
+        (run.planned, NOT_MET if run.says_nothing else run.verdict.mark) for run in result.runs
     ]
     ahead = [(planned, AHEAD) for planned in result.left]
     return {
@@ -72,7 +58,7 @@ def matrix(names: Sequence[CallName], marks: Cells, *, width: int) -> list[str]:
 
 def legend(names: Sequence[CallName], used: Iterable[str]) -> list[str]:
     """What the numbers and the marks stand for."""
-    words = {mark: verdict.replace("_", " ") for verdict, mark in MARKS.items()}
+    words = {each.mark: each.replace("_", " ") for each in RunVerdict}
     words |= {NOT_MET: "not met", AHEAD: "not tried"}
     present = set(used)
     marks = [f"{mark} {word}" for mark, word in words.items() if mark in present]

@@ -7,10 +7,10 @@ from payments_sandbox.core.html_page import html_page
 from payments_sandbox.exploration.call_by_call import call_by_call
 from payments_sandbox.exploration.exploration import ExplorationResult
 from payments_sandbox.exploration.findings import ExploredFinding
-from payments_sandbox.exploration.matrix import AHEAD, MARKS, NOT_MET, cells, columns
+from payments_sandbox.exploration.matrix import AHEAD, NOT_MET, cells, columns
 from payments_sandbox.exploration.report import ExploredFlow, is_accepted, scenario_of
 from payments_sandbox.exploration.report_text import remarks, summary
-from payments_sandbox.exploration.verdicts import MEANINGS
+from payments_sandbox.exploration.verdicts import RunVerdict
 from payments_sandbox.scenarios.yaml_writer import text_of
 
 _STYLE: Final = """
@@ -45,8 +45,8 @@ def _matrix(result: ExplorationResult) -> list[str]:
     return [*rows, "</table>"]
 
 
-_WORDS: Final = {mark: str(verdict) for verdict, mark in MARKS.items()}
-_WELL: Final = frozenset({mark for verdict, mark in MARKS.items() if verdict.is_well})
+_WORDS: Final = {each.mark: str(each) for each in RunVerdict}
+_WELL: Final = frozenset(each.mark for each in RunVerdict if each.is_well)
 
 
 def _cell(mark: str | None) -> str:
@@ -64,7 +64,7 @@ def _finding(flow: ExploredFlow, finding: ExploredFinding, result: ExplorationRe
     witnesses = ", ".join(dict.fromkeys(each.planned.failure_ids for each in finding.witnesses))
     return (
         f"<details open><summary>{finding.number:02} {finding.verdict}{accepted}:"
-        f" {escape(MEANINGS[finding.verdict])}</summary>"
+        f" {escape(finding.verdict.meaning)}</summary>"
         f"<p>{escape(str(run.planned))}</p><ol>{steps}</ol>"
         f"<p><strong>{escape(' '.join(run.why.evidence))}</strong></p>{advice}"
         f"<p>Seen after: {escape(witnesses)}</p><pre>{scenario}</pre>"

@@ -2,7 +2,7 @@
 
 from collections.abc import Collection, Iterable
 
-from payments_sandbox.exploration.run_record import WorldRecord, record_world, was_used
+from payments_sandbox.exploration.run_record import WorldRecord, record_world
 from payments_sandbox.rules.scenario import Scenario
 from payments_sandbox.server.change_notifier import ChangeNotifier
 from payments_sandbox.server.judging import EVIDENCE, MAX_WAIT, KeptReports
@@ -41,5 +41,5 @@ class RecordedWorlds(KeptReports):
         return tuple(self._records)
 
     def _record(self, world: World) -> None:
-        if was_used(world):
+        if world.was_used:
             self._records.append(record_world(world))

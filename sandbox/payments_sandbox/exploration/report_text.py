@@ -17,7 +17,6 @@ from payments_sandbox.exploration.report import (
     new_findings,
     scenario_of,
 )
-from payments_sandbox.exploration.verdicts import MEANINGS
 from payments_sandbox.scenarios.yaml_writer import text_of
 
 WIDTH: Final = 90
@@ -57,7 +56,7 @@ def finding_lines(
     """Write a finding: what happened, the evidence, the advice, and the command that repeats it."""
     run, wrapped = finding.run, partial(_wrapped, width=width)
     accepted = " (accepted)" if is_accepted(flow, finding) else ""
-    yield f"{finding.number:02} {finding.verdict}{accepted}: {MEANINGS[finding.verdict]}"
+    yield f"{finding.number:02} {finding.verdict}{accepted}: {finding.verdict.meaning}"
     for injection in run.planned.injections:
         yield from wrapped(str(injection))
     for number, line in enumerate(call_by_call(run.record), 1):

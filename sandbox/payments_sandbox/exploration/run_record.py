@@ -11,6 +11,7 @@ from typing import NamedTuple
 from payments_sandbox.core.masking import mask_text
 from payments_sandbox.exploration.calls import NOBODY, CallName, names_of
 from payments_sandbox.payments.payment import Status
+from payments_sandbox.verification.findings.finding import Finding
 from payments_sandbox.verification.observed import (
     Observed,
     ObservedCall,
@@ -113,14 +114,6 @@ class Money(NamedTuple):
         return self.charged - self.refunded
 
 
-class FoundByAudit(NamedTuple):
-    """A finding of the audit, in words."""
-
-    kind: str
-    message: str
-    advice: str
-
-
 class WorldRecord(NamedTuple):
     """What one world has seen of a run.
 
@@ -136,7 +129,7 @@ class WorldRecord(NamedTuple):
     calls: tuple[SeenCall, ...]
     webhooks: tuple[SeenWebhook, ...]
     money: dict[OrderName, Money]
-    audit: tuple[FoundByAudit, ...]
+    audit: tuple[Finding, ...]
     unmet: tuple[str, ...]
     fired: frozenset[str]
     moved: int = 0
@@ -168,7 +161,7 @@ class RunRecord(NamedTuple):
             seen = [(each.operation, each.customer) for each in world.calls]
             yield from zip(names_of(seen, by_customer=by_customer), world.calls, strict=True)
 
-    def audit(self) -> Iterator[FoundByAudit]:
+    def audit(self) -> Iterator[Finding]:
         """What the audit finds in all worlds."""
         return (finding for world in self.worlds for finding in world.audit)
 
@@ -190,9 +183,7 @@ def record_world(world: World) -> WorldRecord:
         tuple(_seen_webhooks(observed)),
         _added(_charges(world)),
         tuple(
-            FoundByAudit(each.kind.name, each.message, each.kind.advice)
-            for each in judged.findings
-            if not set(each.requests) <= _sent_to_inboxes(observed)
+            each for each in judged.findings if not set(each.requests) <= _sent_to_inboxes(observed)
         ),
         tuple(line.result.observed for line in judged.lines if not line.result.met),
         frozenset(f"{each['scenario']}/{each['rule']}" for each in judged.rules if each["fired"]),
@@ -211,11 +202,6 @@ def _sent_to_inboxes(observed: Observed) -> set[str]:
     endpoints = {} if webhooks is None else webhooks.outbox.endpoints
     inboxes = {each.id for each in endpoints.values() if each.inbox is not None}
     return {each.id for each in observed.deliveries if each.endpoint_id in inboxes}
-
-
-def was_used(world: World) -> bool:
-    """Whether there is anything to record of a world."""
-    return bool(world.journal.count or world.ledger.events)
 
 
 def _added(items: Iterable[tuple[OrderName, Money]]) -> dict[OrderName, Money]:

@@ -26,7 +26,7 @@ class RateLimiter:
 
     @property
     def window(self) -> str:
-        """What the window is called: an hour unless a rule has made it another."""
+        """The window in words: an hour unless a rule has changed it."""
         return "hour" if self._window == HOUR else "window"
 
     @property

@@ -124,7 +124,7 @@ class ActiveRule(Generic[RuleT]):
         return all(test(fields.get(field)) for field, test in self._tests)
 
     def key(self, fields: Fields) -> str:
-        """What the call is counted by; a card is hashed, and calls of nobody have one key."""
+        """The key that a call is counted by; cards are hashed, and no value is one key."""
         per = self.rule.per
         match per:
             case Per.WORLD:
@@ -213,7 +213,7 @@ class ActiveRule(Generic[RuleT]):
         return sample_delay(delay, draw(self._seed, f"{self.name}\0delay", key, call))
 
     def tally(self) -> Tally:
-        """What `restore` takes over."""
+        """The counts as `restore` takes them."""
         return (self.matched, self.fired, self.failed, self.skipped, self.why_skipped)
 
     def restore(self, matched: int, fired: int, failed: int, skipped: int, why: str) -> None:

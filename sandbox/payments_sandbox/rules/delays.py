@@ -27,7 +27,7 @@ class Normal(NamedTuple):
 
 
 class Lognormal(NamedTuple):
-    """As services are: people know a p99, nobody knows a sigma; in milliseconds."""
+    """The distribution of service times, in milliseconds, by its median and 99th percentile."""
 
     median: Milliseconds
     p99: Milliseconds
@@ -70,7 +70,7 @@ def sample_delay(delay: Distribution, u: float) -> Milliseconds:
 
 
 def _normal(u: float) -> float:
-    """How many standard deviations from the middle a draw is."""
+    """The standard normal quantile of a draw."""
     from statistics import NormalDist  # noqa: PLC0415 - a large import that few scenarios need
 
     return NormalDist().inv_cdf(min(max(u, 1e-12), 1 - 1e-12))

@@ -46,7 +46,7 @@ class FieldSource(NamedTuple):
         matcher: which definition of the scenario schema its matchers follow.
         about: what a matcher looks at, in a sentence of the schema.
         subjects: what has the field: an operation, `*` for any operation, `event`, `webhook` or
-            `at` for the rules of these triggers, `payments` or `refunds` for expectations.
+            `at` for the rules of these triggers. Expectations name the fields of their records.
         in_body: whether the body of a call may say it; that comes before the payment's.
         in_query: whether the query of LIST PAYMENTS may say it.
         attribute: the payment's attribute, or None.
@@ -63,7 +63,7 @@ class FieldSource(NamedTuple):
 
 _RULES_OF_PAYMENTS: Final = frozenset({"event", "webhook", "at"})
 _OPERATIONS: Final = frozenset({*BY_NAME, "*"})
-_OF_PAYMENT: Final = (_OPERATIONS - {"list_payments"}) | _RULES_OF_PAYMENTS | {"payments"}
+_OF_PAYMENT: Final = (_OPERATIONS - {"list_payments"}) | _RULES_OF_PAYMENTS
 
 FIELDS: Final = (
     FieldSource("card", "card_match", "The card: its number, or a magic card's name.", _OF_PAYMENT),
@@ -72,7 +72,7 @@ FIELDS: Final = (
         "amount",
         "number_match",
         "In minor units: 5000 is 50.00.",
-        _OF_PAYMENT | {"refunds"},
+        _OF_PAYMENT,
         in_body=True,
         attribute="amount",
     ),
@@ -80,7 +80,7 @@ FIELDS: Final = (
         "currency",
         "currency_match",
         "The currency.",
-        _OF_PAYMENT | {"refunds"},
+        _OF_PAYMENT,
         in_body=True,
         attribute="currency",
     ),
@@ -88,7 +88,7 @@ FIELDS: Final = (
         "customer_id",
         "text_match",
         "The customer.",
-        _OF_PAYMENT | {"list_payments", "refunds"},
+        _OF_PAYMENT | {"list_payments"},
         in_body=True,
         in_query=True,
         attribute="customer_id",
@@ -97,7 +97,7 @@ FIELDS: Final = (
         "payment_id",
         "text_match",
         "The payment that the path names.",
-        _OF_PAYMENT - {"create_payment"} | {"refunds"},
+        _OF_PAYMENT - {"create_payment"},
         attribute="id",
     ),
     FieldSource(
@@ -112,7 +112,7 @@ FIELDS: Final = (
         "reason",
         "text_match",
         "The reason of a refund or a chargeback.",
-        frozenset({"create_refund", "*", "event", "webhook", "refunds"}),
+        frozenset({"create_refund", "*", "event", "webhook"}),
         in_body=True,
     ),
     FieldSource(

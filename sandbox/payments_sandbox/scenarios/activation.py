@@ -32,11 +32,6 @@ def activating(world: World, scenario: Scenario) -> Slices[None]:
     yield from setting_active(world, [*world.rules.scenarios, scenario])
 
 
-def activate(world: World, scenario: Scenario) -> None:
-    """Make one more scenario active, at once."""
-    finish(activating(world, scenario))
-
-
 def remove(world: World, name: str | None) -> None:
     """End an active scenario.
 

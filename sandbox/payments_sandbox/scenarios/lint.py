@@ -96,7 +96,7 @@ def check_expectation(plain: Plain, path: Path, *, has_rules: bool) -> Iterator[
         yield Problem(path, "there are no rules that could fire", "leave it out")
     if kind.matchers is not None:
         matchers = plain.get(kind.matchers, {})
-        yield from _check_matchers(matchers, kind.subject(plain), (*path, kind.matchers))
+        yield from _check_matchers(matchers, kind.operation(plain), (*path, kind.matchers))
 
 
 def _is_empty_range(wanted: dict[str, Any]) -> bool:
@@ -104,14 +104,16 @@ def _is_empty_range(wanted: dict[str, Any]) -> bool:
     return isinstance(least, int) and isinstance(most, int) and least > most
 
 
-def _check_matchers(matchers: dict[str, Any], subject: str, place: Path) -> Iterator[Problem]:
+def _check_matchers(
+    matchers: dict[str, Any], operation: str | None, place: Path
+) -> Iterator[Problem]:
     """Check that what an expectation counts can exist."""
     yield from check_cards(matchers, place)
     for key in ("call", "attempt"):
         if key in matchers:
             yield Problem((*place, key, KEY), f"'{key}' belongs to rules", "use count")
     wanted = tuple(each for each in parse_when(matchers) if each.field not in ("call", "attempt"))
-    if (found := why_unmatchable(subject, wanted)) is not None:
+    if (found := why_unmatchable(operation, wanted)) is not None:
         field, reason = found
         key = next((each for each in matchers if each.lower() == field), field)
         yield Problem((*place, key, KEY), f"nothing can meet this: {reason}")

@@ -65,20 +65,21 @@ def _check_operand(operator: str, operand: object, path: Path) -> Iterator[Probl
         yield from check_card(operand, path)
 
 
-def why_unmatchable(trigger: str, when: When) -> tuple[str, str] | None:
+def why_unmatchable(subject: str | None, when: When) -> tuple[str, str] | None:
     """The field and the reason why nothing meets the conditions; None when something does.
 
     Args:
-        trigger: an operation, or one of `event`, `webhook`, `at`, `payments` and `refunds`.
+        subject: an operation, or one of `event`, `webhook` and `at`; None is about records of an
+            expectation, whose schema names no field that they do not have.
         when: the conditions.
     """
     by_field: dict[str, list[Condition]] = defaultdict(list)
     for condition in when:
         by_field[condition.field].append(condition)
     for field, conditions in by_field.items():
-        if not has_field(trigger, field):
+        if subject is not None and not has_field(subject, field):
             if not _meets(None, conditions):
-                return field, f"{_whose(trigger)} has no {field}"
+                return field, f"{_whose(subject)} has no {field}"
         elif not any(_meets(value, conditions) for value in _suggested(field, conditions)):
             return field, f"no {field} is all of that"
     if {"card", "brand"} <= by_field.keys() and not _fit(by_field["card"], by_field["brand"]):
@@ -86,8 +87,8 @@ def why_unmatchable(trigger: str, when: When) -> tuple[str, str] | None:
     return None
 
 
-def _whose(trigger: str) -> str:
-    return {"event": "an event", "webhook": "a delivery", "at": "a payment"}.get(trigger, trigger)
+def _whose(subject: str) -> str:
+    return {"event": "an event", "webhook": "a delivery", "at": "a payment"}.get(subject, subject)
 
 
 def _meets(value: object, conditions: list[Condition]) -> bool:

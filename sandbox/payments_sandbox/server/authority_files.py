@@ -57,7 +57,7 @@ def authority_files(
 
 
 def _trusted(environment: Mapping[str, str]) -> Iterator[bytes]:
-    """What is trusted now: what variables name, or else by default."""
+    """The certificates that are trusted now: those that variables name, else the default ones."""
     named = dict.fromkeys(environment[each] for each in TRUST_VARIABLES if environment.get(each))
     for file in map(Path, named):
         with suppress(OSError):  # it is a folder, or not there: whoever has named it has none

@@ -8,10 +8,10 @@ from contextlib import ExitStack, suppress
 from typing import Any, Final
 
 _TRIES: Final = 20
-"""How often another free port is tried where the first is not free at every address."""
+"""How many free ports are tried where one is not free at every address."""
 
 _NOT_HERE: Final = frozenset({errno.EADDRNOTAVAIL, errno.EAFNOSUPPORT})
-"""What comes of an address of a family that this machine is not set up for."""
+"""Errors of an address family that this machine is not set up for."""
 
 _EVERY_IPV6: Final = "::"
 

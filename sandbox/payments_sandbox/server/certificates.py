@@ -24,7 +24,7 @@ MISSING: Final = "it needs the package trustme: pip install 'payments-sandbox[tl
 _LOCAL: Final = ("localhost", "127.0.0.1", "::1", "host.docker.internal", DOCUMENTED_HOST)
 _WILDCARDS: Final = ("0.0.0.0", "::")  # noqa: S104 - no name of anything
 _NAME: Final = re.compile(r"(\*\.)?[A-Za-z0-9.-]+|[0-9A-Fa-f:.]+", re.ASCII)
-"""What a certificate can be for: no name with an underscore, as Docker has some."""
+"""Names that a certificate can be for: none with an underscore, such as Docker's."""
 
 _BEFORE: Final = datetime(2020, 1, 1, tzinfo=UTC)
 _EXPIRED: Final = datetime(2021, 1, 1, tzinfo=UTC)
@@ -69,7 +69,7 @@ def make_certificates(tls: TlsChoice, settings: Settings) -> Certificates:
 
 
 def _names(settings: Settings) -> Iterator[str]:
-    """Whom the certificate is for: this machine, and the names that the Host header may carry."""
+    """The names that the certificate is for: this machine's, and those of --allow-host."""
     host = () if settings.host in _WILDCARDS else (settings.host,)
     names = dict.fromkeys((*_LOCAL, *host, *sorted(settings.allow_hosts)))
     return (name for name in names if _NAME.fullmatch(name))

@@ -29,7 +29,7 @@ class Subscriber:
 
     @property
     def companions(self) -> int:
-        """How many wait for changes of the world, with this one."""
+        """The number of subscribers to changes of the world, this one included."""
         return len(self._others)
 
     def notify(self) -> None:

@@ -124,7 +124,7 @@ class ClockAdvancer:
 
 
 class _Turns:
-    """Those who want to move one world's clock: one does, the others wait."""
+    """The callers that want to move one world's clock: one does, the others wait."""
 
     __slots__ = ("is_over", "lock", "waiting")
 

@@ -148,7 +148,7 @@ class Connection(web.RequestHandler):
         return True
 
     def connection_lost(self, exc: BaseException | None) -> None:
-        """Let everything go that waits for the client."""
+        """End all that waits for the client."""
         self._stop_head_timer()
         self._end_body(ConnectionResetError("the client has left"))
         self.body = EMPTY_PAYLOAD

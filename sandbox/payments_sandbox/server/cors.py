@@ -44,7 +44,7 @@ def preflight(request: web.BaseRequest, allow: str | None) -> web.Response:
 def name_origin(
     request: web.BaseRequest, headers: MutableMapping[str, str], *, is_permitted: bool
 ) -> None:
-    """Let the page that asked read the answer; caches learn that others may not."""
+    """Let the page that asked read the answer, and caches keep it for its origin alone."""
     headers["Vary"] = "Origin"
     if is_permitted:
         headers["Access-Control-Allow-Origin"] = request.headers["Origin"]

@@ -158,7 +158,7 @@ class EmulatedApi:
         *,
         delay: int = 0,
     ) -> None:
-        """Let follow what a call sets off; whoever fails at that changes nothing of the reply."""
+        """Do what follows a call; a failure in that does not change the reply."""
         try:
             if entry is not None:
                 entry.duration_ms = seconds * 1_000
@@ -248,11 +248,11 @@ def _log_failure(request: web.BaseRequest, path: str, error: Exception) -> None:
 
 
 def _nothing() -> None:
-    """There is nothing to restore."""
+    """Do nothing: there is nothing to restore."""
 
 
 def _abandoned(answer: Answer) -> AlreadySent:
-    """Nobody gets the reply: its world has ended meanwhile."""
+    """Journal a reply that nobody gets, as its world has ended."""
     if answer.entry is not None:
         answer.entry.abandon()
     return AlreadySent()

@@ -24,7 +24,7 @@ HEARTBEAT: Final = 15
 """Seconds after which a quiet stream says that it is still there."""
 
 PROBE: Final = 1
-"""As long, to a reader that has closed its sending side: only what comes back tells if it reads."""
+"""The same for a reader that has closed its sending side: only an RST shows that it is gone."""
 
 _EVENT_ID: Final = re.compile(r"([0-9]{1,15})-([0-9]{1,15})-([0-9]{1,15})")
 
@@ -102,7 +102,7 @@ def _now(world: World) -> _Cursor:
 
 
 def _news_since(world: World, held_calls: HeldCalls, seen: _Cursor) -> tuple[_Cursor, bytes]:
-    """What there is that a reader has not seen, as one message after the other."""
+    """The messages that a reader has not seen."""
     upto = _now(world)._replace(held=held_calls.version(world))
     news = b"".join(_news(world, seen, upto))
     if seen.held != upto.held:

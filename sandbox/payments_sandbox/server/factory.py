@@ -87,8 +87,8 @@ def assemble(
     )
     gateway = Gateway(runtime.worlds, contract)
     emulated = EmulatedApi(settings, runtime, gateway, log)
-    control = ControlApi(settings, contract, runtime, gateway.admitting, log)
-    handler = RequestHandler(settings, emulated, control, log)
+    control = ControlApi(settings, contract, runtime, gateway, log)
+    handler = RequestHandler(settings, emulated, control, log, runtime.metrics)
     return AssembledServer(settings, contract, runtime, gateway, handler, log)
 
 

@@ -28,7 +28,7 @@ class FirstBytesListener(ABC):
     """Bytes that are looked at."""
 
     FLAGS: ClassVar[int] = 0
-    """How they are received; `MSG_PEEK` leaves them where they are."""
+    """The flag that leaves received bytes in the socket."""
 
     def __init__(self, bound: socket.socket) -> None:
         self._loop = asyncio.get_running_loop()

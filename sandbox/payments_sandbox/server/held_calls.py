@@ -76,7 +76,7 @@ class PendingCall:
         self.woken.set()
 
     def end(self) -> None:
-        """Let nothing of it happen: its world is another one."""
+        """Drop the call: its world was reset, replaced or dropped."""
         self.is_of_no_world = True
         self.woken.set()
 
@@ -88,7 +88,7 @@ class PendingCall:
         return self.abandoned
 
     def meet_step(self, gateway: Gateway) -> Answer | None:
-        """Let it meet its step; None where that holds it further."""
+        """Apply the decided step; return None if that holds the call further."""
         outcome = gateway.go_on(self.held, self._step or _AS_IF_UNHELD)
         if isinstance(outcome, HeldCall):
             self._begin(outcome, since=outcome.world.wall())
@@ -116,12 +116,12 @@ class HeldCalls:
         self._worlds: dict[World, _OfWorld] = {}
 
     def of(self, world: World) -> list[PendingCall]:
-        """Those of a world, oldest first."""
+        """The held calls of a world, oldest first."""
         found = self._worlds.get(world)
         return [] if found is None else list(found.pending.values())
 
     def version(self, world: World) -> int:
-        """What is another number whenever those of a world have changed; 0 until there is one."""
+        """A number that changes with the held calls of a world; 0 until there is one."""
         found = self._worlds.get(world)
         return 0 if found is None else found.version
 
@@ -176,7 +176,7 @@ class HeldCalls:
                 each.abandon(gateway)
 
     def end(self, world: World) -> None:
-        """Let those of a world that begins anew end without a reply."""
+        """End the held calls of a world that is reset, without a reply."""
         for each in self.of(world):
             each.end()
 
@@ -186,7 +186,7 @@ class HeldCalls:
         self._worlds.pop(world, None)
 
     def let_go(self, world: World) -> None:
-        """Let those go on, as if nobody had held them, whose scenario is not active any more."""
+        """Release the calls whose scenario is no longer active, as if they had not been held."""
         active = {each.name for each in world.rules.scenarios}
         for each in self.of(world):
             if each.held.selected.scenario not in active and not each.is_decided:

@@ -69,7 +69,7 @@ class JsonLog(RequestLog):
 
 
 def request_object(entry: Entry, line: LogLine) -> dict[str, object]:
-    """What is told of a request that is in a world's journal."""
+    """The log's object for a request of the journal."""
     amount, currency = _amount(line)
     return {
         "kind": "request",
@@ -97,7 +97,7 @@ def request_object(entry: Entry, line: LogLine) -> dict[str, object]:
 
 
 def webhook_object(line: "WebhookLine", *, sent_at: Instant) -> dict[str, object]:
-    """What is told of an attempt of a webhook."""
+    """The log's object for an attempt of a webhook."""
     return {
         "kind": "webhook",
         "id": line.id,

@@ -14,6 +14,7 @@ Only `run` keeps reports, for its verdict: nobody else would read them.
 
 import asyncio
 from collections.abc import Collection, Iterable, Sequence
+from functools import partial
 from time import perf_counter
 from typing import Final, NamedTuple
 
@@ -46,7 +47,7 @@ KEPT: Final = 10_000
 """Reports that are kept; those that have passed go first."""
 
 EVIDENCE: Final = frozenset({ResetScope.PAYMENTS, ResetScope.JOURNAL, ResetScope.WEBHOOKS})
-"""What of a reset takes with it what expectations and the audit speak of."""
+"""The parts of a reset that remove what expectations and the audit are about."""
 
 
 class KeptReport(NamedTuple):
@@ -119,19 +120,19 @@ class KeptReports:
             self._keep(world, f"when {names} ended", expecting)
             await self._judged[-1]
 
-    async def finish(self, worlds: Iterable[World], default: World) -> list[KeptReport]:
+    async def finish(self, worlds: Iterable[World], default: World | None) -> list[KeptReport]:
         """Judge what is still there, and give all reports.
 
         Args:
             worlds: that are there. Those are judged that have seen a request, or of which somebody
                 expects something that is not expected of all.
-            default: is judged where there is no other.
+            default: is judged where there is no other; None where none is then.
 
         Returns:
             The reports, in the order in which worlds ended; then those of `worlds`.
         """
         living = [world for world in worlds if world.journal.news or _is_expected_of(world)]
-        if not living and not self._judged:
+        if not living and not self._judged and default is not None:
             living = [default]
         await asyncio.gather(*(self.settle(world, MAX_WAIT) for world in living))
         return [
@@ -167,7 +168,9 @@ async def wait_for(
         is_over = subscriber.is_over
         while True:
             started = perf_counter()
-            lines = await _verified(world, expectations)
+            # Those who wait look at the same calls: what is known of each is found out once.
+            observed = notifier.shared(world, _state_of(world), partial(observe, world))
+            lines = await run_in_slices(verifying(observed, expectations))
             looked = perf_counter()
             if looked >= end or is_over or _are_settled(lines):
                 return lines
@@ -179,8 +182,11 @@ async def wait_for(
             await asyncio.sleep(min(pause, max(0, end - perf_counter())))  # noqa: TID251 - a breath
 
 
-async def _verified(world: World, expectations: Sequence[Expectation]) -> tuple[ReportLine, ...]:
-    return await run_in_slices(verifying(observe(world), expectations))
+def _state_of(world: World) -> tuple[object, ...]:
+    """The sizes of what is observed, by which growth is noticed."""
+    outbox = None if world.webhooks is None else world.webhooks.outbox
+    sent = None if outbox is None else (outbox.count, outbox.attempted)
+    return "observed", world.journal.count, world.ledger.events, sent
 
 
 def _are_settled(lines: Sequence[ReportLine]) -> bool:
@@ -210,6 +216,6 @@ async def _judged(
     reason: str | None,
     only: Sequence[Scenario] | None = None,
 ) -> KeptReport:
-    was_used = bool(world.journal.count or world.ledger.events)
+    was_used = world.was_used
     found = await run_in_slices(reporting(observed, only))
     return KeptReport(world.config, reason, was_used, found)

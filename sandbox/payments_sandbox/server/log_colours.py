@@ -18,7 +18,7 @@ from payments_sandbox.server.request_log import LogColours
 _REQUEST: Final = (
     QUIET, STRONG, "", "", POOR, "", NAME, "", RULE, RULE, POOR, QUIET, QUIET, QUIET,
 )  # fmt: skip
-"""Of each part of a request's line; what came of it has the colour of that."""
+"""The colours of the parts of a request's line; the outcome has its own."""
 
 _WEBHOOK: Final = (QUIET, STRONG, "", NAME, "", POOR, POOR, QUIET, QUIET, QUIET)
 """The same of a webhook's."""
@@ -49,7 +49,7 @@ def _painted(parts: Sequence[str], colours: Sequence[str], of_outcome: str) -> l
 
 
 def _paint_refusal(parts: Sequence[str]) -> list[str]:
-    """What was called, the status and the code."""
+    """Colour the parts of a refusal's line: what was called, the status and the code."""
     called, *what = parts
     return [painted(called, STRONG), *(painted(each, BAD) for each in what)]
 

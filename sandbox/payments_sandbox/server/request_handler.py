@@ -25,6 +25,7 @@ from payments_sandbox.server import cors
 from payments_sandbox.server.connection import VERSIONS, NotHttp, UnfinishedBodyError
 from payments_sandbox.server.control.api import ControlApi, refusal
 from payments_sandbox.server.emulated_api import EmulatedApi
+from payments_sandbox.server.metrics import Metrics
 from payments_sandbox.server.origin_guard import HostPolicy, is_cross_site
 from payments_sandbox.server.request_body import await_unread_body
 from payments_sandbox.server.request_headers import HeaderReader, RequestHeaders
@@ -62,9 +63,15 @@ class RequestHandler:
     """
 
     def __init__(
-        self, settings: Settings, emulated: EmulatedApi, control: ControlApi, log: RequestLog
+        self,
+        settings: Settings,
+        emulated: EmulatedApi,
+        control: ControlApi,
+        log: RequestLog,
+        metrics: Metrics,
     ) -> None:
         self._log = log
+        self._metrics = metrics
         self._origins = settings.cors
         self._headers = HeaderReader()
         self._hosts = HostPolicy(settings.allow_hosts)
@@ -177,6 +184,7 @@ class RequestHandler:
         """Refuse with 403 or 421; the emulated API documents neither: there it is a 400."""
         is_undocumented = is_emulated and isinstance(error, Forbidden)
         response = refusal(InvalidRequest(f"/: {error.details}") if is_undocumented else error)
+        self._metrics.count_turned_away()
         self._log.refused(request, response.status, error)
         return response
 
@@ -206,7 +214,7 @@ def _with_allow(response: web.StreamResponse, allow: str | None) -> web.StreamRe
 
 
 def _suggestion(target: Target) -> str:
-    """What a path that does not exist may have been meant for."""
+    """Suggest a path for one that does not exist."""
     if "//" in target.path:
         meant = mask_target(re.sub("/{2,}", "/", target.path))
         return f"There are two slashes in a row; did you mean {meant}?"

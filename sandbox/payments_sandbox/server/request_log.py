@@ -5,7 +5,6 @@ the journal of a server that it asks. What the server itself has to say goes to 
 has become of a request in full is in the journal.
 """
 
-from collections import Counter
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Final, NamedTuple
 from urllib.parse import parse_qsl
@@ -34,7 +33,7 @@ if TYPE_CHECKING:  # `logs` needs no HTTP library for its lines, and most server
 _FAILED: Final = 500
 
 _OF_CARDS: Final = "card:"
-"""How the rules of magic cards are called."""
+"""The beginning of the names of magic cards' rules."""
 
 _AT_FAULT: Final = {"unknown_host": "Host", "cross_site_request": "Origin"}
 """The header that a refusal is about; of keys and tokens nothing is repeated."""
@@ -76,7 +75,7 @@ class LogLine(NamedTuple):
 
 
 def no_width() -> int | None:
-    """Nobody says how wide a line may be."""
+    """The width of a log that is no terminal."""
     return None
 
 
@@ -104,11 +103,6 @@ class RequestLog:
         say: is given each line; None wants none.
         width: how many columns there are for it; None for as many as it has.
         colours: what gives them colours.
-
-    Attributes:
-        answers: how often each was answered, a status or a fault; who was turned away is no part.
-        turned_away: how many were.
-        attempts: how often each came of an attempt of a webhook.
     """
 
     def __init__(
@@ -120,9 +114,6 @@ class RequestLog:
         self._say = say
         self._width = width
         self._colours = colours
-        self.answers: Counter[int | str] = Counter()
-        self.turned_away = 0
-        self.attempts: Counter[str] = Counter()
 
     @property
     def is_wanted(self) -> bool:
@@ -132,19 +123,16 @@ class RequestLog:
     def answered(self, world: World, entry: Entry) -> None:
         """A call to `/v3` that is in a world's journal."""
         if self._say is not None:
-            self.answers[entry.fault or entry.status or ""] += 1
             self._say(self._request(world, entry))
 
     def attempted(self, world: World, delivery: "Delivery", attempt: "DeliveryAttempt") -> None:
         """An attempt of a webhook that has ended."""
         if self._say is not None:
-            self.attempts[delivery.status.value] += 1
             self._say(self._webhook(world, delivery, attempt))
 
     def refused(self, request: "web.BaseRequest", status: int, error: SandboxError) -> None:
         """A request to either API that no world was asked about."""
         if self._say is not None:
-            self.turned_away += 1
             self._say(self._refusal(request, status, error))
 
     def _request(self, world: World, entry: Entry) -> str:
@@ -252,12 +240,12 @@ def _parts(line: LogLine, width: int | None) -> tuple[str, ...]:
 
 
 def outcome_of(line: LogLine) -> str:
-    """What was sent, and what was wrong with it or kept it from being sent."""
+    """The status that was sent, and the fault that was met, if any."""
     return " ".join(str(each) for each in (line.status, line.fault) if each is not None)
 
 
 def customer_of(line: LogLine) -> str | None:
-    """Whose payment it is about, as far as the request or the reply says."""
+    """The customer that a request is about, as far as it or its reply says."""
     query = line.target.partition("?")[2]
     for said in (line.body, line.reply, dict(parse_qsl(query)) if query else None):
         found = said.get("customer_id") if isinstance(said, dict) else None
@@ -276,7 +264,7 @@ def _amount(line: LogLine) -> str:
 
 
 def pointed_field(reply: object) -> str:
-    """What of the request a refusal is about, as a JSON pointer."""
+    """The JSON pointer to the field that a refusal is about."""
     error = reply.get("error") if isinstance(reply, dict) else None
     details = error.get("details") if isinstance(error, dict) else None
     is_pointed = isinstance(details, str) and details.startswith("/")

@@ -9,7 +9,7 @@ T = TypeVar("T")
 
 
 async def pause(seconds: float) -> None:
-    """Let wall seconds pass, as work that is done again and again does in between."""
+    """Sleep for wall seconds: for work of the server that is done again and again."""
     await asyncio.sleep(seconds)  # noqa: TID251 - of the server, and of no world
 
 

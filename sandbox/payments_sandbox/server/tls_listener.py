@@ -88,7 +88,7 @@ def _name_of(connection: socket.socket) -> str:
 
 
 def _why(error: OSError) -> str:
-    """What kept a handshake from its end."""
+    """Say why a handshake failed."""
     reason = getattr(error, "reason", None)
     if reason is None:
         return "left, or did not go on in time"

@@ -38,7 +38,7 @@ def unix_socket(path: Path) -> Iterator[socket.socket]:
 
 @contextmanager
 def _folder_for_us(folder: Path) -> Iterator[None]:
-    """Let no second server look at a stale socket before the first has put its own there."""
+    """Lock the folder, so that two servers do not replace one stale socket at once."""
     if sys.platform == "win32":
         yield
         return

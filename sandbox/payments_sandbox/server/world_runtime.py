@@ -39,14 +39,14 @@ T = TypeVar("T")
 _log: Final = logging.getLogger(__name__)
 
 _DELIVERIES: Final = frozenset({ResetScope.PAYMENTS, ResetScope.WEBHOOKS})
-"""What of a reset takes the deliveries with it."""
+"""The parts of a reset that end deliveries."""
 
 _RECORDS: Final = frozenset({ResetScope.PAYMENTS, ResetScope.JOURNAL})
-"""What of a reset takes the calls with it that have not happened yet."""
+"""The parts of a reset that end held calls."""
 
 
 class Filling(NamedTuple):
-    """How many payments of the past are made for a world, of how many."""
+    """How many payments of the past are made so far, and how many are wanted."""
 
     made: int
     wanted: int
@@ -68,7 +68,7 @@ class Elsewhere(Protocol):
 
 
 class NotKeptError(Exception):
-    """What has changed in a world is not kept where it should be; the text says why."""
+    """A change of a world could not be stored; the text says why."""
 
 
 class WorldRuntime:
@@ -155,7 +155,7 @@ class WorldRuntime:
             self.changed(world)
 
     def changed(self, world: World) -> None:
-        """Let follow what follows any change of a world; nothing does when it is gone."""
+        """Do what follows any change of a world, unless it is gone."""
         if world in self.worlds:
             self.notifier.notify(world)
             self.timers.cancel(world)  # the clock may have moved
@@ -163,7 +163,7 @@ class WorldRuntime:
             self.dispatcher.release(world)
 
     def reset(self, world: World, scopes: Collection[ResetScope]) -> None:
-        """Let follow what follows a reset of some of a world, or a change of its rules."""
+        """Do what follows a reset of parts of a world, or a change of its rules."""
         self.delayed_replies.wake(world)
         if _RECORDS.isdisjoint(scopes):
             self.held_calls.let_go(world)
@@ -183,7 +183,7 @@ class WorldRuntime:
             self.totals.before_reset(world, scopes)
 
     async def before_drop(self, world: World) -> None:
-        """Let arrive what is expected of a world that is about to go, where reports are kept."""
+        """Wait for what is expected of a world that is about to end, if reports are kept."""
         if self.reports is not None:
             await self.reports.settle(world)
 
@@ -243,7 +243,7 @@ class WorldRuntime:
         self.notifier.notify(world)
 
     def stop(self) -> None:
-        """Let nothing begin any more, and nobody wait."""
+        """Start no more attempts, and wake all that wait."""
         if self.metrics.lag is not None:
             self.metrics.lag.stop()
         self.timers.cancel_all()
@@ -261,7 +261,7 @@ class WorldRuntime:
         return sum(world.pending_webhooks for world in self.worlds)
 
     def _attempted(self, world: World) -> None:
-        """Let follow what follows an attempt: its retry may be due."""
+        """Do what follows an attempt: set timers, send what is due, notify."""
         self.notifier.notify(world)
         if world in self.clock_advancer:
             return  # whoever moves the clock lets happen what falls due, and tells of it

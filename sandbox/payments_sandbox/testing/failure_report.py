@@ -8,8 +8,9 @@ from typing import Final
 
 from payments_sandbox.client.errors import ControlError
 from payments_sandbox.client.models import ReportModel
-from payments_sandbox.testing.sandbox import Sandbox, explain_undocumented, failed_rules
+from payments_sandbox.testing.sandbox import Sandbox, failed_rules
 from payments_sandbox.testing.timeline import Moment, Seen, see, timeline
+from payments_sandbox.verification.report_text import undocumented_in_words
 
 SHOWN: Final = 20
 """Requests that the report shows, with what happened since; files have all that is kept."""
@@ -118,7 +119,7 @@ def _reasons(report: ReportModel) -> Iterator[str]:
     if not report["passed"] and not unmet:
         yield "a rule has failed:"
         yield from failed_rules(report)
-    yield from map(explain_undocumented, report.get("undocumented", ()))
+    yield from map(undocumented_in_words, report.get("undocumented", ()))
     for finding in report["audit"]["findings"]:
         yield f"audit: {finding['kind']}: {finding['message']} {finding['advice']}"
 

@@ -16,7 +16,6 @@ from payments_sandbox.client.models import (
     PaymentModel,
     ReportExpectationModel,
     ReportModel,
-    ReportUndocumentedModel,
     ResetWorldOnlyLiteral,
     WebhookEndpointEventLiteral,
     WebhookEndpointModel,
@@ -26,6 +25,7 @@ from payments_sandbox.client.paging import ListPage, every
 from payments_sandbox.testing.clock import Clock, RateLimit
 from payments_sandbox.testing.inbox import Inbox
 from payments_sandbox.testing.scenario_files import find_scenario
+from payments_sandbox.verification.report_text import undocumented_in_words
 
 __tracebackhide__ = True
 """pytest shows the test's line that called, not ours."""
@@ -247,7 +247,7 @@ def raise_if_unmet(expectations: Iterable[ReportExpectationModel]) -> None:
 def check_calls(report: ReportModel) -> None:
     """Raise ExpectationFailed if a report has calls that the API does not have."""
     if calls := report.get("undocumented", ()):
-        raise ExpectationFailed("\n".join(map(explain_undocumented, calls)), ())
+        raise ExpectationFailed("\n".join(map(undocumented_in_words, calls)), ())
 
 
 def failed_rules(report: ReportModel) -> list[str]:
@@ -260,11 +260,6 @@ def failed_rules(report: ReportModel) -> list[str]:
         for each in report["rules"]
         if each["fired"] and each["why_not"]
     ]
-
-
-def explain_undocumented(call: ReportUndocumentedModel) -> str:
-    """A call that the API does not have, in a line."""
-    return f"{call['call']}: the API has no such call; did you mean {call['nearest']}?"
 
 
 def explain_request(entry: JournalEntryModel) -> str:

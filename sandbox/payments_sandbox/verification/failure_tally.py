@@ -11,10 +11,10 @@ from typing import Any, Final, NamedTuple, TypeVar
 from payments_sandbox.contract.operations import OPERATIONS
 from payments_sandbox.core.instants import DAY, SECOND
 from payments_sandbox.payments.events import EventType
+from payments_sandbox.rules.faults.fault import ABANDONED
 from payments_sandbox.webhooks.delivery import Delivery, WebhookRequest
 from payments_sandbox.webhooks.outbox import Outbox
 from payments_sandbox.webhooks.world_webhooks import Webhooks
-from payments_sandbox.world.abandoned import ABANDONED
 from payments_sandbox.world.journal import Entry
 
 SLOW: Final = 1 * SECOND

@@ -4,7 +4,7 @@ from typing import Final
 
 from payments_sandbox.contract.error_codes import CODES, documented_for
 from payments_sandbox.rules.faults import FAULT_NAMED
-from payments_sandbox.rules.faults.fault import Fault, JournalRecord
+from payments_sandbox.rules.faults.fault import ABANDONED, Fault, JournalRecord
 from payments_sandbox.rules.faults.hang import Hang
 from payments_sandbox.rules.magic_cards import MAGIC_CARDS
 from payments_sandbox.rules.model import RequestRule, Step
@@ -14,7 +14,6 @@ from payments_sandbox.rules.outcomes import (
 )
 from payments_sandbox.rules.step_outcome import Outcome
 from payments_sandbox.verification.observed import ObservedCall
-from payments_sandbox.world.abandoned import ABANDONED
 from payments_sandbox.world.journal import Entry
 from payments_sandbox.world.world import World
 

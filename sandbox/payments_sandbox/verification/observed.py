@@ -26,6 +26,7 @@ _PAYMENT: Final = 3
 _SERVER_ERROR: Final = 500
 _ARRIVING: Final = frozenset(fault.name for fault in FAULTS if fault.reply_arrives)
 _SUCCESS: Final = range(200, 300)
+_BRANDS: Final = frozenset(Brand)
 
 
 class ObservedCall:
@@ -125,7 +126,7 @@ class ObservedCall:
             headers=self._headers,
             payment_id=self.payment_id or "",
             find_payment=self._world.ledger.payments.find,
-            brand=brand if brand in set(Brand) else None,
+            brand=brand if brand in _BRANDS else None,
         )
         return CallFields(parts, self._known_card)
 

@@ -329,7 +329,7 @@ class Outbox:
         return sum(each.is_pending for each in self._deliveries.values())
 
     def changes(self) -> "OutboxChanges | None":
-        """What has changed since this was called last; None where everything may have."""
+        """The changes since the last call; None if everything may have changed."""
         changes, self._changes = self._changes, OutboxChanges()
         return changes
 

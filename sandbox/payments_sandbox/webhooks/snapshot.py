@@ -26,7 +26,7 @@ _TEXT: Final = "latin-1"
 
 
 def snapshot(webhooks: Webhooks) -> dict[str, object]:
-    """All of it; what is in flight is still to be attempted."""
+    """The whole outbox; attempts that are in flight count as not made."""
     return finish(snapshotting(webhooks))
 
 
@@ -60,7 +60,7 @@ def _rest(
 
 
 def changes(webhooks: Webhooks) -> dict[str, object] | None:
-    """What has changed since this was called last; None where everything may have."""
+    """The changes since the last call; None if everything may have changed."""
     outbox, changed = webhooks.outbox, webhooks.outbox.changes()
     removed, inboxes = webhooks.inboxes.changes()
     if changed is None:

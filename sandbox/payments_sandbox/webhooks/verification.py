@@ -44,7 +44,7 @@ class Received(NamedTuple):
 
 
 class _Claim(NamedTuple):
-    """What a message says of itself: when it was signed, what exactly, and the signatures."""
+    """The signed parts of a message: its timestamp, what was signed, and the signatures."""
 
     sent_at: int | None
     signed: bytes

@@ -39,7 +39,7 @@ class WorldConfig(NamedTuple):
 
     @property
     def title(self) -> str:
-        """What readers know the world by: its name and its key, or the key alone."""
+        """The world as logs show it: its name and key, or the key alone."""
         return self.api_key if self.name is None else f"{self.name} ({self.api_key})"
 
 

@@ -11,12 +11,12 @@ from typing import Final
 from payments_sandbox.contract.operations import BY_NAME
 from payments_sandbox.core.instants import EPOCH, LAST
 from payments_sandbox.rules.faults import FAULT_NAMED
-from payments_sandbox.world.abandoned import ABANDONED
+from payments_sandbox.rules.faults.fault import ABANDONED
 
 _FIRST_STATUS: Final = 100
 _LAST_STATUS: Final = 999
 _BITS: Final = 63
-"""What a whole number is written in."""
+"""Bits of a whole number."""
 
 Check = Callable[[object], bool]
 

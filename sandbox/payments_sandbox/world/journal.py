@@ -2,13 +2,14 @@
 
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Mapping
+from operator import attrgetter
 from typing import Any, Final, NamedTuple
 
 from payments_sandbox.core.ids import IdSequence
 from payments_sandbox.core.instants import Instant
 from payments_sandbox.core.masking import Headers, mask_content, mask_header, mask_headers
 from payments_sandbox.core.slices import Slices, finish, rows_of
-from payments_sandbox.world.abandoned import ABANDONED
+from payments_sandbox.rules.faults.fault import ABANDONED
 
 KEPT: Final = 1_000
 """Requests a world remembers; older ones are dropped and counted."""
@@ -133,7 +134,7 @@ _Reply = tuple[int | None, str | None, bytes]
 
 
 def _reply_of(entry: Entry) -> _Reply:
-    """What of an entry may change until its reply has left."""
+    """The parts of an entry that may change until its reply has left."""
     return entry.status, entry.fault, entry.reply_body
 
 
@@ -198,7 +199,7 @@ class Journal:
         self._reported = None
 
     def changes(self) -> "JournalChanges":
-        """What has changed since this was called last."""
+        """The changes since the last call."""
         told, self._reported = self._reported, self.count
         new = list(self.since(told or 0))
         waiting = [] if told is None else self._unanswered
@@ -247,19 +248,28 @@ _KEPT_AS_IT_IS: Final = (
 )  # fmt: skip
 
 
+_plain_values: Final = attrgetter(*_KEPT_AS_IT_IS)
+
 _WRITTEN: Final = ("headers", "reply_headers", "reply_body", "considered")
 """What a snapshot has in another form."""
 
 
-def entry_rows(entries: Iterable[Entry]) -> Iterator[dict[str, object]]:
-    """Entries as a snapshot has them, masked."""
+def entry_rows(entries: Iterable[Entry]) -> Iterator[list[object]]:
+    """Entries as rows of values, masked; `entry_of` makes of each what a snapshot has."""
     # A client sends the same headers again and again, and the server keeps them once.
     masked: dict[int, list[list[str]]] = {}
     for entry in entries:
         headers = masked.get(id(entry.headers))
         if headers is None:
             headers = masked[id(entry.headers)] = _masked(entry.headers)
-        yield _row(_as_it_is(entry), headers)
+        reply_headers, considered = dict(entry.reply_headers), list(map(list, entry.considered))
+        reply = reply_headers, entry.reply_body.decode(), considered
+        yield [*_plain_values(entry), headers, *reply]
+
+
+def entry_of(row: Iterable[object]) -> dict[str, Any]:
+    """What a snapshot has of an entry, made of its row."""
+    return dict(zip((*_KEPT_AS_IT_IS, *_WRITTEN), row, strict=True))
 
 
 def _as_it_is(entry: Entry) -> dict[str, Any]:
@@ -275,9 +285,9 @@ def _masked(headers: Headers) -> list[list[str]]:
     return list(map(list, mask_headers(headers).items()))
 
 
-def _row(plain: dict[str, Any], headers: list[list[str]] | None = None) -> dict[str, object]:
+def _row(plain: dict[str, Any]) -> dict[str, object]:
     return plain | {
-        "headers": _masked(plain["headers"]) if headers is None else headers,
+        "headers": _masked(plain["headers"]),
         "reply_headers": dict(plain["reply_headers"]),
         "reply_body": plain["reply_body"].decode(),
         "considered": list(map(list, plain["considered"])),

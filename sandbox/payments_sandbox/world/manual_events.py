@@ -12,7 +12,7 @@ from payments_sandbox.payments.ledger import NewPayment
 from payments_sandbox.world.world import SETTLED_AS_FAILED, World
 
 _TYPO: Final = 0.8
-"""How like a type another is that was meant for it: `payment.complete` is, `payout.paid` is not."""
+"""How similar a misspelt type is: `payment.complete` is one, `payout.paid` is not."""
 
 _ORDER: Final = NewPayment(
     amount=2_500,

@@ -320,7 +320,7 @@ class Worlds:
 
     def restarted(self, api_key: str) -> str | None:
         """The same as a sentence, as worlds and reports have it."""
-        gone = self._drop_reasons.get(api_key)
+        gone = self.drop_reason(api_key)
         return f"An earlier world of this key was {gone}." if gone else None
 
     def _longest_idle(self) -> World | None:

@@ -17,7 +17,7 @@ from payments_sandbox.world.timeline_entries import TimelineEntry, describe_job
 
 
 class ActionContext(NamedTuple):
-    """What of a world rules act on."""
+    """The parts of a world that actions of rules change."""
 
     ledger: Ledger
     timeline: Timeline

@@ -41,7 +41,7 @@ _ROWS: Final = 8
 """Rows that are written at once: one of the journal may have a large body."""
 _PLAIN: Final = frozenset({str, int, bool, type(None)})
 _MALFORMED: Final = (ValueError, TypeError, IndexError, OverflowError, AttributeError)
-"""What comes of values that are not what a snapshot has in their place."""
+"""Errors raised for values that a snapshot cannot have."""
 
 
 def snapshot(world: World) -> dict[str, object]:

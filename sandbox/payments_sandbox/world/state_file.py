@@ -51,7 +51,7 @@ class SavedWorld:
         return 1 + 2 * rows // SLICE
 
     def as_line(self) -> list[object]:
-        """What its line in a file has."""
+        """The values of the world's line in a state file."""
         return [self.api_key, self.made_at, self.used_at, self.snapshot]
 
     def restored(self, context: ServerContext) -> World:

@@ -217,7 +217,7 @@ class PendingReads:
         self._changed = None
 
     def changes(self) -> dict[str, list[object] | None] | None:
-        """What is other since this was called last, by payment; None where all may be."""
+        """The changes since the last call, by payment; None if everything may have changed."""
         changed, self._changed = self._changed, set()
         if changed is None:
             return None

@@ -36,7 +36,7 @@ class TimelineEntry(NamedTuple):
 def upcoming_entry(
     due: Instant, job: Job, ledger: Ledger, outbox: "Outbox | None"
 ) -> TimelineEntry:
-    """What a job of the timeline is going to be."""
+    """Describe a job of the timeline that is due later."""
     match job:
         case AttemptDelivery(number):
             if outbox is None or (delivery := outbox.get(number)) is None:

@@ -102,7 +102,7 @@ class World:
         return now
 
     def catch_up_some(self) -> None:
-        """Let some of what is due by now happen: as much as takes a few milliseconds."""
+        """Carry out some of what is due by now, for a few milliseconds."""
         now = self.clock.now()
         for _ in range(SLICE):
             if self._is_advancing or not self.timeline.is_due(now):
@@ -149,6 +149,11 @@ class World:
             config = self.config
             self.webhooks = Webhooks(config.seed, config.webhook_secret, self.timeline, self.rules)
         return self.webhooks
+
+    @property
+    def was_used(self) -> bool:
+        """Whether it has seen a request, or had an event."""
+        return bool(self.journal.count or self.ledger.events)
 
     @property
     def pending_webhooks(self) -> int:

@@ -48,7 +48,7 @@ async def story(api: Api, control: Control) -> None:
 
 
 async def test_webhooks_are_told_in_a_line_each_and_counted(
-    api: Api, control: Control, lines: list[str], log: RequestLog
+    api: Api, control: Control, lines: list[str], sandbox: AssembledServer
 ) -> None:
     """With number, outcome, address and what is next; who was turned away counts, too."""
     await story(api, control)
@@ -69,8 +69,9 @@ async def test_webhooks_are_told_in_a_line_each_and_counted(
             "  again at 10:35:05  …  dlv_…  sk_test_sandbox"
         ),
     ]
-    assert (log.answers, log.turned_away) == ({201: 1}, 1)
-    assert log.attempts == {"delivered": 1, "pending": 2}
+    metrics = sandbox.runtime.metrics
+    assert (metrics.answers(), metrics.turned_away) == ({"201": 1}, 1)
+    assert metrics.attempts_by_delivery() == {"delivered": 1, "pending": 2}
 
 
 @pytest.mark.parametrize("log", ["json"], indirect=True)

@@ -5,7 +5,7 @@ import asyncio
 import logging
 import sys
 from functools import partial
-from typing import TYPE_CHECKING, Final, cast
+from typing import TYPE_CHECKING, Any, Final
 
 from payments_sandbox.cli.command_options import (
     add_command_words,
@@ -13,22 +13,22 @@ from payments_sandbox.cli.command_options import (
     has_process_groups,
 )
 from payments_sandbox.cli.failure import FAILED, CommandFailedError
+from payments_sandbox.cli.judged_server import JudgedServer, JudgedServers, judged
 from payments_sandbox.cli.options import Commands, add_command
 from payments_sandbox.cli.output_files import forget, write_whole
-from payments_sandbox.cli.server_options import add_server_options
-from payments_sandbox.cli.server_process import Listening, ListeningServer, run_server
+from payments_sandbox.cli.server_options import add_server_options, check_workers
+from payments_sandbox.cli.server_process import ListeningServer, run_server
 from payments_sandbox.cli.signals import on_signals
 from payments_sandbox.cli.terminal.standard_streams import try_to_print
 from payments_sandbox.core.option_values import file_to_write
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Coroutine, Mapping, Sequence
     from contextlib import AbstractAsyncContextManager
 
     from payments_sandbox.cli.child_process import Command
     from payments_sandbox.cli.lone_command import LoneCommand
     from payments_sandbox.client.models import CoverageModel
-    from payments_sandbox.server.judging import KeptReports
     from payments_sandbox.server.request_log import RequestLog
     from payments_sandbox.verification.report_text import Reports
 
@@ -74,10 +74,19 @@ def add_to(commands: "Commands[argparse.ArgumentParser]") -> None:
 
 def run(arguments: argparse.Namespace) -> int:
     """Run the command; return its exit code, or 1 if that is 0 and an expectation is not met."""
+    check_workers(arguments)
     check_command(arguments, "run [options]", "npm test")
     arguments.coverage |= bool(arguments.coverage_json or arguments.coverage_html)
     make_log = partial(_make_log, arguments) if arguments.log else None
-    return run_server(arguments, partial(_run, arguments), make_log=make_log, level=logging.WARNING)
+    if arguments.workers > 1:
+        from payments_sandbox.cli.run_workers import run_with_workers
+
+        return run_with_workers(arguments, partial(_run, arguments), make_log=make_log)
+
+    def use_server(server: ListeningServer) -> "Coroutine[Any, Any, int]":
+        return _run(arguments, judged(server))
+
+    return run_server(arguments, use_server, make_log=make_log, level=logging.WARNING)
 
 
 def _make_log(arguments: argparse.Namespace) -> "RequestLog":
@@ -86,14 +95,12 @@ def _make_log(arguments: argparse.Namespace) -> "RequestLog":
     return make_log(arguments, sys.stderr)
 
 
-async def _run(arguments: argparse.Namespace, server: ListeningServer) -> int:
+async def _run(arguments: argparse.Namespace, server: JudgedServers) -> int:
     from payments_sandbox.cli.child_process import NotStartedError, environment_of
-    from payments_sandbox.server.judging import KeptReports
 
     forget(arguments.report, arguments.junit_xml, arguments.coverage_json, arguments.coverage_html)
     interrupted = asyncio.Event()
     async with server as listening:
-        reports = listening.runtime.reports = KeptReports(listening.runtime.notifier)
         try:
             early: list[int] = []  # a signal may come before we know that the command runs
             on_signals(early.append)
@@ -110,7 +117,7 @@ async def _run(arguments: argparse.Namespace, server: ListeningServer) -> int:
                     command.forward(number)
                 code = await command.ended()
                 # What the command has left running may still answer webhooks until then.
-                verdict = await _verdict(arguments, reports, listening, interrupted)
+                verdict = await _verdict(arguments, listening, interrupted)
                 return code or verdict
         except NotStartedError as error:
             _say(f"payments-sandbox: cannot run {arguments.command[0]}: {error}.")
@@ -131,13 +138,10 @@ def _running(
 
 
 async def _verdict(
-    arguments: argparse.Namespace,
-    reports: "KeptReports",
-    listening: Listening,
-    interrupted: asyncio.Event,
+    arguments: argparse.Namespace, server: JudgedServer, interrupted: asyncio.Event
 ) -> int:
     """Judge the worlds and print the verdict; return the exit code that it stands for."""
-    judging = asyncio.ensure_future(_judged(arguments, reports, listening))
+    judging = asyncio.ensure_future(_judged(arguments, server))
     waiting = asyncio.ensure_future(interrupted.wait())
     await asyncio.wait((judging, waiting), return_when=asyncio.FIRST_COMPLETED)
     waiting.cancel()
@@ -146,23 +150,22 @@ async def _verdict(
         _say("payments-sandbox: interrupted before the expectations were judged.")
         return FAILED
     try:
-        verdict = _publish(arguments, judging.result())
-        _publish_coverage(arguments, listening)
+        reports, tallies = judging.result()
+        verdict = _publish(arguments, reports)
+        _publish_coverage(arguments, tallies)
     except CommandFailedError as error:
         _say(error.line.rstrip())
         return error.code
-    return verdict
+    for loss in server.losses:
+        _say(f"payments-sandbox: not judged: {loss}.")
+    return FAILED if server.losses else verdict
 
 
 async def _judged(
-    arguments: argparse.Namespace, reports: "KeptReports", listening: Listening
-) -> "Reports":
-    """The reports of the worlds that were used; of the given key's if none was."""
-    from payments_sandbox.cli.run_verdict import world_reports
-
-    worlds = listening.runtime.worlds
-    default = worlds.get_or_create(str(listening.facts["api_key"]))
-    return world_reports(await reports.finish(worlds, default), is_strict=arguments.strict)
+    arguments: argparse.Namespace, server: JudgedServer
+) -> "tuple[Reports, Sequence[CoverageModel]]":
+    """The reports of the worlds, and what was counted meanwhile."""
+    return await server.reports(is_strict=arguments.strict), await server.tallies()
 
 
 def _publish(arguments: argparse.Namespace, reports: "Reports") -> int:
@@ -179,14 +182,14 @@ def _publish(arguments: argparse.Namespace, reports: "Reports") -> int:
     return 0 if all(world.passed for world in reports) else FAILED
 
 
-def _publish_coverage(arguments: argparse.Namespace, listening: Listening) -> None:
-    if (tally := listening.runtime.tally) is None:
+def _publish_coverage(arguments: argparse.Namespace, tallies: "Sequence[CoverageModel]") -> None:
+    if not tallies:
         return
     from payments_sandbox.exploration.coverage import coverage_of
     from payments_sandbox.exploration.coverage_files import coverage_files
     from payments_sandbox.exploration.coverage_text import as_text
 
-    coverage = coverage_of([cast("CoverageModel", tally.as_json())])
+    coverage = coverage_of(tallies)
     _say(f"payments-sandbox: {as_text(coverage, '--coverage-json').rstrip()}")
     files = coverage_files(
         coverage, json_file=arguments.coverage_json, html_file=arguments.coverage_html

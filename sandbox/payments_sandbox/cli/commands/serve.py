@@ -10,7 +10,7 @@ from functools import partial
 from typing import TYPE_CHECKING, Final
 
 from payments_sandbox.cli.options import Commands, add_command, refuse
-from payments_sandbox.cli.server_options import add_server_options
+from payments_sandbox.cli.server_options import add_server_options, check_workers
 from payments_sandbox.cli.server_process import Facts, ListeningServer, run_server
 from payments_sandbox.cli.signals import on_signals, on_stdin_closed
 from payments_sandbox.cli.terminal.standard_streams import drop_unwritten, try_to_print
@@ -18,8 +18,6 @@ from payments_sandbox.core.option_values import (
     engine_url,
     host_and_port,
     one_of,
-    state,
-    whole_number,
 )
 
 if TYPE_CHECKING:  # imported when somebody watches
@@ -40,9 +38,7 @@ examples:
   payments-sandbox serve --workers 4 --state ./worlds
       for a team: four processes, each with the worlds of its own keys"""
 
-WORKERS: Final = "--workers"
 UNTIL_STDIN_CLOSES: Final = "--until-stdin-closes"
-_MOST_WORKERS: Final = 64
 _STDIN: Final = 0
 
 
@@ -56,14 +52,7 @@ def add_to(commands: "Commands[argparse.ArgumentParser]") -> None:
         text=f"Run the server until SIGTERM, SIGINT or SIGHUP.\n\n{EXAMPLES}",
         run=run,
     )
-    add_server_options(options, read_state=state)
-    options.value(
-        WORKERS,
-        "serve with so many processes, each with the worlds of its own keys (default: 1)",
-        default=1,
-        read=whole_number(1, _MOST_WORKERS),
-        metavar="N",
-    )
+    add_server_options(options)
     options.value(
         "--cluster",
         "serve with the others, on any machine, that are given the same Redis or Valkey",
@@ -92,7 +81,7 @@ def add_to(commands: "Commands[argparse.ArgumentParser]") -> None:
 
 def run(arguments: argparse.Namespace) -> int:
     """Serve until a signal, or as long as stdin is open."""
-    _check_workers(arguments)
+    check_workers(arguments)
     if arguments.until_stdin_closes and _has_no_stdin():
         expected = "expected a pipe that stays open; stdin is closed, or the null device"
         refuse(arguments, UNTIL_STDIN_CLOSES, expected)
@@ -112,18 +101,6 @@ def run(arguments: argparse.Namespace) -> int:
         code = run_server(arguments, until_told, make_log=make_log)
     drop_unwritten(sys.stdout)  # it is no client's fault that nobody reads it, or the disk is full
     return code
-
-
-def _check_workers(arguments: argparse.Namespace) -> None:
-    """Refuse what does not go with the number of workers."""
-    if arguments.workers > 1 and not hasattr(os, "fork"):  # Windows
-        refuse(arguments, WORKERS, "expected 1: this system cannot pass a connection to a process")
-    if arguments.workers > 1 and arguments.tls is not None:
-        problem = "expected 1 with --tls: an encrypted connection stays where it is"
-        refuse(arguments, WORKERS, problem)
-    if arguments.workers == 1 and arguments.state is not None and arguments.state.is_dir():
-        hint = f"a folder is for {WORKERS} 2 or more"
-        refuse(arguments, "--state", f"expected a file in a folder that exists; {hint}")
 
 
 def _has_no_stdin() -> bool:
@@ -169,7 +146,7 @@ async def _until_told(
         if listening is not None and totals is not None:
             from payments_sandbox.cli.serve_log import print_summary, summary_of
 
-            print_summary(arguments, summary_of(listening.log, totals))
+            print_summary(arguments, summary_of(listening.runtime.metrics, totals))
     return 0
 
 

@@ -22,7 +22,7 @@ from payments_sandbox.exploration.report import (
     scenario_of,
 )
 from payments_sandbox.exploration.report_text import WIDTH, as_text
-from payments_sandbox.exploration.verdicts import MEANINGS, UNWELL
+from payments_sandbox.exploration.verdicts import UNWELL
 from payments_sandbox.scenarios.yaml_writer import text_of
 
 PAGE: Final = "index.html"
@@ -81,5 +81,5 @@ def annotations(flow: ExploredFlow, result: ExplorationResult) -> Iterator[str]:
     for finding in new_findings(flow, result):
         run = finding.run
         lines = [*map(str, run.planned.injections), *run.why.evidence, flow.repeat_of(finding)]
-        title = f"{finding.verdict}: {MEANINGS[finding.verdict]}"
+        title = f"{finding.verdict}: {finding.verdict.meaning}"
         yield annotation("error", "\n".join(lines), title=title)

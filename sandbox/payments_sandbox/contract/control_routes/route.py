@@ -9,10 +9,10 @@ NO_QUERY: Final = "control/queries/none"
 PAGE_QUERY: Final = "control/queries/page"
 
 TEXT: Final = "text/plain"
-"""What a success is sent as that is no JSON."""
+"""The media type of a success that is no JSON."""
 
 SCENARIO_BYTES: Final = 1024 * 1024
-"""What a body with scenarios may have."""
+"""Bytes that a body with scenarios may have."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

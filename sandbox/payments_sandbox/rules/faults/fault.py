@@ -3,11 +3,14 @@
 from abc import abstractmethod
 from collections.abc import Iterator, Mapping
 from types import MappingProxyType
-from typing import Any, ClassVar, NamedTuple, Self
+from typing import Any, ClassVar, Final, NamedTuple, Self
 
 from payments_sandbox.rules.faults.reply import PlanStep, RealReply
 from payments_sandbox.rules.schema_parts import Json
 from payments_sandbox.rules.step_outcome import DEFAULT, Outcome, StepPlan
+
+ABANDONED: Final = "abandoned"
+"""What the journal has in place of a fault's name where the client left before the reply."""
 
 
 class JournalRecord(NamedTuple):

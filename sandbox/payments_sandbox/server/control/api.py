@@ -4,13 +4,13 @@ import hmac
 import inspect
 import logging
 from functools import partial
-from typing import Any, Protocol
+from typing import Any
 from urllib.parse import parse_qsl
 
 import orjson
 from aiohttp import web
 
-from payments_sandbox.api.gateway import CHALLENGE
+from payments_sandbox.api.gateway import CHALLENGE, Gateway
 from payments_sandbox.contract import representations
 from payments_sandbox.contract.control_route_table import CONTROL_PATH, ROUTES_BY_NOUN
 from payments_sandbox.contract.control_routes.route import ControlRoute
@@ -29,7 +29,6 @@ from payments_sandbox.core.errors import (
 )
 from payments_sandbox.core.masking import mask_target
 from payments_sandbox.core.settings import Settings
-from payments_sandbox.core.slices import Slices
 from payments_sandbox.server.control.control_request import ControlRequest
 from payments_sandbox.server.control.handlers import handler_of
 from payments_sandbox.server.request_body import LIMIT, YAML, read_any_body, read_body
@@ -44,13 +43,6 @@ from payments_sandbox.world.world import World
 _log = logging.getLogger(__name__)
 
 
-class Admitting(Protocol):
-    """Gives the world that an `Authorization` header names; it is `Gateway.admitting`."""
-
-    def __call__(self, authorization: str | None, *, makes_world: bool) -> Slices[World]:
-        """Find the world, or make it if its key is new and that is wanted."""
-
-
 class ControlApi:
     """Serves the routes of `CONTROL_ROUTES`."""
 
@@ -59,14 +51,14 @@ class ControlApi:
         settings: Settings,
         contract: Contract,
         runtime: WorldRuntime,
-        admitting: Admitting,
+        gateway: Gateway,
         log: RequestLog,
     ) -> None:
         self._settings = settings
         self._contract = contract
         self._runtime = runtime
         self._log = log
-        self._admitting = admitting
+        self._gateway = gateway
         # Those of its health bring nothing with them, and for most servers are the first.
         self._imported = {route.name for route in ROUTES_BY_NOUN["server"]}
 
@@ -80,6 +72,7 @@ class ControlApi:
             error = _with_route(raised, route)
             response = refusal(error)
             if isinstance(error, InvalidApiKey | Forbidden):
+                self._runtime.metrics.count_turned_away()
                 self._log.refused(request, response.status, error)
             if not request.content.is_eof():
                 response.force_close()  # the rest of the body is not waited for
@@ -136,7 +129,7 @@ class ControlApi:
 
     async def _world(self, request: web.BaseRequest, route: ControlRoute) -> World:
         authorization = read_headers(request).authorization
-        admitting = self._admitting(authorization, makes_world=route.makes_world)
+        admitting = self._gateway.admitting(authorization, makes_world=route.makes_world)
         world = await run_in_slices(admitting)
         world.catch_up()
         return world

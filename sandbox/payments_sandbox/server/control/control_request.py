@@ -40,6 +40,11 @@ class ControlRequest(NamedTuple):
     text: str | None = None
 
     @property
+    def origin(self) -> str:
+        """Where the client has found the server: scheme, host and port."""
+        return f"{self.http.scheme}://{self.http.host}"
+
+    @property
     def world(self) -> World:
         """The world of the API key.
 

@@ -15,7 +15,7 @@ from payments_sandbox.contract.control_route_table import ROUTES_BY_NOUN
 from payments_sandbox.server.control.control_request import ControlRequest
 
 Result = dict[str, object] | web.StreamResponse | None
-"""What a handler makes: the JSON of the response, all of the response, or None for no body."""
+"""The result of a handler: the JSON of the response, the whole response, or None for no body."""
 
 Handler = Callable[[ControlRequest], Result | Awaitable[Result]]
 

@@ -13,11 +13,11 @@ from payments_sandbox.server.control.scenarios import refuse_problems
 from payments_sandbox.server.journal_json import held_call_json
 
 _DEPTH: Final = len(("rules", 0, "do", 0))
-"""How deep the step stands in the scenario that it is read in."""
+"""The length of the path to the step in the scenario that it is read in."""
 
 
 def list_held_calls(request: ControlRequest) -> dict[str, object]:
-    """Those of the world, oldest first."""
+    """The held calls of the world, oldest first."""
     found = request.runtime.held_calls.of(request.world)
     return representations.page([held_call_json(each) for each in found], has_more=False)
 

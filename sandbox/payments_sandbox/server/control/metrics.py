@@ -27,7 +27,7 @@ _OF_A_PROCESS: Final[tuple[tuple[str, Kind, str, Callable[[Iterable[float]], flo
     (OPEN, "gauge", "Open file descriptors.", sum),
     (MOST, "gauge", "File descriptors that a process may have open.", min),
 )
-"""What is told of a process, and what several processes of one server have of it together."""
+"""The metrics of a process, and how those of several processes are combined."""
 
 
 class Counts(NamedTuple):
@@ -59,7 +59,7 @@ async def retrieve_metrics(request: ControlRequest) -> web.StreamResponse:
 
 
 def counts_of(runtime: WorldRuntime) -> Counts:
-    """What this process has counted; the lag of its event loop is measured from now on."""
+    """The counts of this process; from now on the lag of its event loop is measured."""
     runtime.start_measuring()
     metrics, lag = runtime.metrics, runtime.metrics.lag
     now = {
@@ -68,7 +68,7 @@ def counts_of(runtime: WorldRuntime) -> Counts:
         "worlds": len(runtime.worlds),
     }
     return Counts(
-        list(metrics.calls.items()),
+        list((Counter(metrics.calls) + Counter(metrics.refused_keys)).items()),
         metrics.attempts,
         metrics.deliveries,
         now,

@@ -9,7 +9,7 @@ from payments_sandbox.server.world_runtime import WorldRuntime
 
 
 def coverage(runtime: WorldRuntime) -> dict[str, Any] | None:
-    """What this process has counted; nothing where none of them counts."""
+    """The tally of this process; None where the server counts nothing."""
     return None if runtime.tally is None else runtime.tally.as_json()
 
 
@@ -18,16 +18,36 @@ def metrics(runtime: WorldRuntime) -> list[Any]:
     return [*counts_of(runtime)]
 
 
+async def reports(runtime: WorldRuntime, default: str | None = None) -> list[list[Any]]:
+    """Judge the worlds of this process, where reports are kept.
+
+    Args:
+        runtime: of this process.
+        default: the key of the world that is judged where there is no other.
+
+    Returns:
+        Of each: its key, its report, why it was judged before the end, whether it was used.
+    """
+    if runtime.reports is None:
+        return []
+    world = None if default is None else runtime.worlds.get_or_create(default)
+    return [
+        [each.config.api_key, each.report.as_json(), each.reason, each.was_used]
+        for each in await runtime.reports.finish(runtime.worlds, world)
+    ]
+
+
 _ANSWERS: Final[dict[str, Callable[..., object]]] = {
     "coverage": coverage,
     "metrics": metrics,
+    "reports": reports,
     "summaries_of_worlds": summaries_of_worlds,
     "uses_of_worlds": uses_of_worlds,
 }
 
 
 def answer(runtime: WorldRuntime, question: str, given: list[Any] | None) -> object:
-    """Answer another process.
+    """Answer another process; what is given may have to be awaited.
 
     Args:
         runtime: of this process.

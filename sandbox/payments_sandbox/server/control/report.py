@@ -36,9 +36,8 @@ async def retrieve_report(request: ControlRequest) -> dict[str, object] | web.St
     if media_type is None:
         restarted = request.runtime.worlds.restarted(world.config.api_key)
         return report | ({} if restarted is None else {"restarted": restarted})
-    was_used = bool(world.journal.count or world.ledger.events)
     return web.Response(
-        body=_written(media_type, world.config.api_key, report, was_used=was_used).encode(),
+        body=_written(media_type, world.config.api_key, report, was_used=world.was_used).encode(),
         content_type=media_type,
         charset="utf-8",
         headers=SERVER,

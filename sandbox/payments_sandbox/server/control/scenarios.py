@@ -19,7 +19,7 @@ from payments_sandbox.server.slices import run_in_slices
 from payments_sandbox.world.world import ResetScope
 
 FROM_JOURNAL: Final = "from-journal"
-"""What a scenario is called that is written without a name."""
+"""The name of a scenario that is written without one."""
 
 
 async def list_scenarios(request: ControlRequest) -> dict[str, object]:

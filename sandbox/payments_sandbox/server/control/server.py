@@ -23,15 +23,11 @@ def retrieve_openapi(request: ControlRequest) -> dict[str, object]:
     """The OpenAPI document of the emulated API."""
     from payments_sandbox.contract.openapi import document  # noqa: PLC0415 - few are ever asked for it
 
-    return document(request.contract.schemas, server_url=f"{_origin(request)}/v3")
+    return document(request.contract.schemas, server_url=f"{request.origin}/v3")
 
 
 def retrieve_control_openapi(request: ControlRequest) -> dict[str, object]:
     """The OpenAPI document of the control API."""
     from payments_sandbox.contract.control_openapi import control_document  # noqa: PLC0415 - few ask for it
 
-    return control_document(request.contract.schemas, server_url=f"{_origin(request)}/_sandbox")
-
-
-def _origin(request: ControlRequest) -> str:
-    return f"{request.http.scheme}://{request.http.host}"
+    return control_document(request.contract.schemas, server_url=f"{request.origin}/_sandbox")

@@ -86,7 +86,7 @@ async def list_worlds(request: ControlRequest) -> dict[str, object]:
 
 
 async def _summaries(request: ControlRequest, keys: Sequence[str]) -> dict[str, dict[str, object]]:
-    origin, elsewhere = _origin(request), request.runtime.elsewhere
+    origin, elsewhere = request.origin, request.runtime.elsewhere
     shown = summaries_of_worlds(request.runtime, keys, origin)
     if elsewhere is not None and len(shown) < len(keys):
         for more in await elsewhere.ask("summaries_of_worlds", [keys, origin]):
@@ -251,12 +251,8 @@ def _clock(text: str | None) -> Instant | str | None:
 
 
 def _shown(request: ControlRequest, world: World) -> dict[str, object]:
-    origin = request.runtime.address or _origin(request)
+    origin = request.runtime.address or request.origin
     return _summary(request.runtime, origin, world)
-
-
-def _origin(request: ControlRequest) -> str:
-    return f"{request.http.scheme}://{request.http.host}"
 
 
 def _summary(runtime: WorldRuntime, origin: str, world: World) -> dict[str, object]:

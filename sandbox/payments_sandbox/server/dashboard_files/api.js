@@ -4,7 +4,7 @@ const TOKEN = "payments-sandbox-token";
 const listeners = new Set();
 
 /** A refusal of the server: its envelope, and for a scenario the problems beside it. */
-export class ApiError extends Error {
+class ApiError extends Error {
   constructor(status, body) {
     const error = body?.error ?? {};
     super([error.message, error.details].filter(Boolean).join(" — ") || `HTTP ${status}`);
@@ -50,7 +50,10 @@ export async function call(key, method, path, body, { yaml } = {}) {
 
 /** Keep an answer in a form of its own, such as a page, as a file. */
 export async function download(key, path, accept, name) {
-  const response = await fetch(`/_sandbox${path}`, { headers: headersFor(key, { Accept: accept }), cache: "no-store" });
+  const response = await fetch(`/_sandbox${path}`, {
+    headers: headersFor(key, { Accept: accept }),
+    cache: "no-store",
+  });
   if (!response.ok) throw new ApiError(response.status, await response.json().catch(() => null));
   const link = document.createElement("a");
   link.href = URL.createObjectURL(await response.blob());
@@ -160,7 +163,11 @@ async function past(key) {
   const [events, deliveries] = await Promise.all([list(key, "/events"), list(key, "/deliveries")]);
   return [
     ...events.reverse().map((value) => ({ kind: "event", value })),
-    ...deliveries.reverse().flatMap((value) => value.attempts.map((attempt) => ({ kind: "delivery", value: { ...value, attempts: [attempt] } }))),
+    ...deliveries
+      .reverse()
+      .flatMap((value) =>
+        value.attempts.map((attempt) => ({ kind: "delivery", value: { ...value, attempts: [attempt] } })),
+      ),
   ];
 }
 

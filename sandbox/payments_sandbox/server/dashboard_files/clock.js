@@ -4,13 +4,18 @@ import { call } from "./api.js";
 import { Action, Form, html, Problem, useEvery, useFollowed } from "./parts.js";
 import { useState } from "./preact.js";
 
-const STEPS = [["+1 h", "1h"], ["+1 d", "1d"], ["+45 d", "45d"]];
+const STEPS = [
+  ["+1 h", "1h"],
+  ["+1 d", "1d"],
+  ["+45 d", "45d"],
+];
 
 /** The clock and the limit of a world, asked for again when something has happened. */
 export function useClock(apiKey, timeline) {
   const load = async () => {
     const [clock, limit] = await Promise.all([
-      call(apiKey, "GET", "/clock"), call(apiKey, "GET", "/rate_limit"),
+      call(apiKey, "GET", "/clock"),
+      call(apiKey, "GET", "/rate_limit"),
     ]);
     return { clock, limit, read: Date.now() };
   };
@@ -23,15 +28,25 @@ export function ClockBar({ apiKey, clock: loaded }) {
   const { value, error, reload } = loaded;
   const [, tick] = useState(0);
   useEvery(1000, () => tick((old) => old + 1), []);
-  if (!value) return html`<div class="bar" role="region" aria-label="Clock and rate limit"><${Problem} error=${error} /></div>`;
+  if (!value)
+    return html`<div class="bar" role="region" aria-label="Clock and rate limit"><${Problem} error=${error} /></div>`;
   const { clock, limit, read } = value;
   const isLive = clock.mode === "live";
   const now = Date.parse(clock.now) + (isLive ? Date.now() - read : 0);
   const ahead = now - Date.now();
   const next = clock.due[0];
-  const move = (body) => async () => { await call(apiKey, "POST", "/clock/advance", body); reload(); };
-  const set = (path) => async () => { await call(apiKey, "POST", path, {}); reload(); };
-  const limitTo = (remaining) => async () => { await call(apiKey, "PUT", "/rate_limit", { remaining }); reload(); };
+  const move = (body) => async () => {
+    await call(apiKey, "POST", "/clock/advance", body);
+    reload();
+  };
+  const set = (path) => async () => {
+    await call(apiKey, "POST", path, {});
+    reload();
+  };
+  const limitTo = (remaining) => async () => {
+    await call(apiKey, "PUT", "/rate_limit", { remaining });
+    reload();
+  };
   const to = async ({ to: text }) => {
     const isInstant = /^\d{4}-/.test(text);
     await call(apiKey, "POST", "/clock/advance", isInstant ? { to: text } : { by: text });
@@ -62,7 +77,12 @@ function DataAction({ data, does, disabled, children }) {
     <${Problem} error=${problem} />`;
 }
 
-const UNITS = [["d", 86400], ["h", 3600], ["min", 60], ["s", 1]];
+const UNITS = [
+  ["d", 86400],
+  ["h", 3600],
+  ["min", 60],
+  ["s", 1],
+];
 
 /** A length of time in its two largest units. */
 export function span(milliseconds) {

@@ -18,7 +18,8 @@ function openFrames(text) {
       if (rest === "" && number < lines.length - 1) continue;
       while (frames.length > 1 && top().indent > indent) frames.pop();
       for (let dash; (dash = /^-(\s+|$)/.exec(rest)); rest = rest.slice(dash[0].length)) {
-        if (!(top().list && top().indent === indent)) frames.push(frame(top().pending, { indent, list: true }));
+        if (!(top().list && top().indent === indent))
+          frames.push(frame(top().pending, { indent, list: true }));
         indent += dash[0].length;
         frames.push(frame("[]", { indent }));
       }
@@ -58,9 +59,13 @@ function openFlow(frames, text) {
 function inEveryBranch(schema, root) {
   const branches = [];
   for (let each = schema; each?.if?.required; each = each.else) {
-    branches.push(Object.assign({}, ...variants(each.then, root, new Set()).map((found) => found.properties)));
+    branches.push(
+      Object.assign({}, ...variants(each.then, root, new Set()).map((found) => found.properties)),
+    );
   }
-  return Object.fromEntries(Object.entries(branches[0]).filter(([key]) => branches.every((each) => key in each)));
+  return Object.fromEntries(
+    Object.entries(branches[0]).filter(([key]) => branches.every((each) => key in each)),
+  );
 }
 
 /** A schema and all that it may turn out to be, for a mapping that has these keys. */
@@ -71,32 +76,48 @@ function variants(schema, root, keys, isFirst = true) {
   if ($ref) found.push(...variants(root.$defs[$ref.split("/").at(-1)], root, keys));
   if (condition?.required) {
     found.push(...variants(condition.required.every((each) => keys.has(each)) ? yes : no, root, keys, false));
-    if (isFirst && found.some((each) => each["x-keys"])) found.push({ properties: inEveryBranch(schema, root) });
+    if (isFirst && found.some((each) => each["x-keys"]))
+      found.push({ properties: inEveryBranch(schema, root) });
   }
   if (condition && !condition.required) found.push(...variants(yes, root, keys), ...variants(no, root, keys));
   for (const each of [...anyOf, ...oneOf, ...allOf]) found.push(...variants(each, root, keys));
   return found;
 }
 
-const inside = (schemas, step) => schemas.flatMap((each) => (step === "[]" ? each.items : each.properties?.[step])
-  ?? Object.entries(each.patternProperties ?? {}).filter(([pattern]) => new RegExp(pattern).test(step)).map(([, value]) => value));
+const inside = (schemas, step) =>
+  schemas.flatMap(
+    (each) =>
+      (step === "[]" ? each.items : each.properties?.[step]) ??
+      Object.entries(each.patternProperties ?? {})
+        .filter(([pattern]) => new RegExp(pattern).test(step))
+        .map(([, value]) => value),
+  );
 
 const firstOf = (schemas, name) => schemas.map((each) => each[name]).find(Boolean) ?? "";
 
 /** The values that a schema has words for. */
 function words(schemas) {
-  const found = schemas.flatMap((each) => each.enum ?? ("const" in each ? [each.const] : each.type === "boolean" ? [true, false] : []));
-  return [...new Set(found)].map((value) => ({ text: String(value), insert: String(value) === "*" ? '"*"' : String(value), about: "" }));
+  const found = schemas.flatMap(
+    (each) => each.enum ?? ("const" in each ? [each.const] : each.type === "boolean" ? [true, false] : []),
+  );
+  return [...new Set(found)].map((value) => ({
+    text: String(value),
+    insert: String(value) === "*" ? '"*"' : String(value),
+    about: "",
+  }));
 }
 
 /** The keys that a mapping can still have. */
 function keysOf(schemas, root, keys) {
   const found = new Map();
   for (const each of schemas) {
-    for (const [key, value] of Object.entries(each.properties ?? {})) found.set(key, firstOf(variants(value, root, new Set()), "description"));
+    for (const [key, value] of Object.entries(each.properties ?? {}))
+      found.set(key, firstOf(variants(value, root, new Set()), "description"));
     for (const key of each["x-keys"] ?? []) found.set(key, "");
   }
-  return [...found].filter(([key]) => !keys.has(key)).map(([key, about]) => ({ text: key, insert: `${key}: `, about }));
+  return [...found]
+    .filter(([key]) => !keys.has(key))
+    .map(([key, about]) => ({ text: key, insert: `${key}: `, about }));
 }
 
 /**
@@ -118,12 +139,18 @@ export function complete(text, root) {
   let items;
   if (pending !== null || list) {
     schemas = inside(schemas, list ? "[]" : pending).flatMap((each) => variants(each, root, new Set()));
-    const ofMapping = keysOf(schemas, root, new Set()).map((each) => ({ ...each, insert: `{${each.insert}` }));
+    const ofMapping = keysOf(schemas, root, new Set()).map((each) => ({
+      ...each,
+      insert: `{${each.insert}`,
+    }));
     items = [...words(schemas), ...(list ? ofMapping : [])];
   } else {
     const ofItem = inside(schemas, "[]").flatMap((each) => variants(each, root, new Set()));
-    items = [...keysOf(schemas, root, keys), ...(keys.size ? [] : words(schemas)),
-      ...keysOf(ofItem, root, new Set()).map((each) => ({ ...each, insert: `- ${each.insert}` }))];
+    items = [
+      ...keysOf(schemas, root, keys),
+      ...(keys.size ? [] : words(schemas)),
+      ...keysOf(ofItem, root, new Set()).map((each) => ({ ...each, insert: `- ${each.insert}` })),
+    ];
   }
   const known = items.filter((each) => each.text !== typed && each.text.startsWith(typed));
   return { typed, items: known, expected: known.length ? "" : firstOf(schemas, "x-expected") };

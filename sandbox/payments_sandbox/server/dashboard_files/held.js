@@ -6,11 +6,26 @@ import { useEffect, useState } from "./preact.js";
 import { money } from "./timeline.js";
 
 const NAME = "hold-next-call";
-const OPERATIONS = [["*", "any operation"], "create_payment", "retrieve_payment", "list_payments", "create_refund"];
-const DECLINES = { create_payment: "card_declined", create_refund: "refund_declined", retrieve_payment: "payment_not_found" };
+const OPERATIONS = [
+  ["*", "any operation"],
+  "create_payment",
+  "retrieve_payment",
+  "list_payments",
+  "create_refund",
+];
+const DECLINES = {
+  create_payment: "card_declined",
+  create_refund: "refund_declined",
+  retrieve_payment: "payment_not_found",
+};
 const STEPS = [
-  "{delay: 2s}", "{respond: {error: rate_limit_exceeded}}", "{hang: {commit: false}}", "{malform: {commit: true, as: html}}",
-  "{truncate: {commit: true, keep: 40%}}", "{settle: [{to: pending}, {to: completed, after: 2h}]}", "{hold: {for: 1h}}",
+  "{delay: 2s}",
+  "{respond: {error: rate_limit_exceeded}}",
+  "{hang: {commit: false}}",
+  "{malform: {commit: true, as: html}}",
+  "{truncate: {commit: true, keep: 40%}}",
+  "{settle: [{to: pending}, {to: completed, after: 2h}]}",
+  "{hold: {for: 1h}}",
 ];
 
 /** Let the next call of an operation wait; others that are held stay so. */
@@ -18,17 +33,25 @@ export function HoldNext({ apiKey, timeline }) {
   const [operation, setOperation] = useState("*");
   const active = useFollowed(() => whole(apiKey, "/scenarios/active"), [apiKey], timeline);
   const hold = async () => {
-    const others = (await whole(apiKey, "/scenarios/active")).filter((each) => each.name !== NAME).map((each) => each.scenario);
+    const others = (await whole(apiKey, "/scenarios/active"))
+      .filter((each) => each.name !== NAME)
+      .map((each) => each.scenario);
     const about = `Asked for at ${new Date().toISOString()}.`; // another text than before, so its counting starts anew
     const rules = [{ name: "hold", request: operation, do: [{ hold: { for: "10m" } }] }];
     await call(apiKey, "PUT", "/scenarios/active", [...others, { scenario: NAME, about, rules }]);
     active.reload();
   };
-  const end = async () => { await call(apiKey, "DELETE", `/scenarios/active?name=${NAME}`); active.reload(); };
+  const end = async () => {
+    await call(apiKey, "DELETE", `/scenarios/active?name=${NAME}`);
+    active.reload();
+  };
   const isThere = (active.value ?? []).some((each) => each.name === NAME);
   return html`<span class="buttons"><${Action} does=${hold} data="hold">hold the next call<//>
     <label class="check">of <select value=${operation} onChange=${(event) => setOperation(event.target.value)}>
-      ${OPERATIONS.map((each) => { const [value, text] = Array.isArray(each) ? each : [each, each]; return html`<option value=${value}>${text}</option>`; })}</select></label>
+      ${OPERATIONS.map((each) => {
+        const [value, text] = Array.isArray(each) ? each : [each, each];
+        return html`<option value=${value}>${text}</option>`;
+      })}</select></label>
     ${isThere && html`<${Action} does=${end}>hold no call<//>`}</span>`;
 }
 

@@ -55,7 +55,11 @@ function App() {
   }, []);
   useKeyboard(address, sheet, setSheet);
   if (needsToken) {
-    const keep = async ({ token }) => { keepToken(token); setNeedsToken(false); setTurn(turn + 1); };
+    const keep = async ({ token }) => {
+      keepToken(token);
+      setNeedsToken(false);
+      setTurn(turn + 1);
+    };
     return html`<main class="alone"><h1>payments-sandbox</h1>
       <p>This server listens beyond this machine, or was started with <code>--control-token</code>: it
       wants the token. It is kept in this tab only.</p>
@@ -63,41 +67,59 @@ function App() {
         <${Field} label="Control token" name="token" type="password" required autofocus /><//></main>`;
   }
   return html`${sheet && html`<${Sheet} close=${() => setSheet(false)} />`}
-    ${address.key
-      ? html`<${World} key=${`${address.key} ${turn}`} address=${address} help=${() => setSheet(true)} />`
-      : html`<header><h1><a href="#/">payments-sandbox</a></h1>
+    ${
+      address.key
+        ? html`<${World} key=${`${address.key} ${turn}`} address=${address} help=${() => setSheet(true)} />`
+        : html`<header><h1><a href="#/">payments-sandbox</a></h1>
           <span class="corner"><button type="button" class="quiet" onClick=${() => setSheet(true)}>keys (?)</button></span></header>
-          <main id="main"><${Worlds} key=${turn} /></main>`}`;
+          <main id="main"><${Worlds} key=${turn} /></main>`
+    }`;
 }
 
 function World({ address, help }) {
   const { key, view, id } = address;
   const timeline = useRef(null);
   timeline.current ??= new Timeline();
-  useEffect(() => follow(key, {
-    onMessages: (messages) => timeline.current.add(messages),
-    onPast: (messages) => timeline.current.addPast(messages),
-    onAnew: () => timeline.current.clear(),
-    onState: (state, error) => timeline.current.set(state, error),
-  }), [key]);
+  useEffect(
+    () =>
+      follow(key, {
+        onMessages: (messages) => timeline.current.add(messages),
+        onPast: (messages) => timeline.current.addPast(messages),
+        onAnew: () => timeline.current.clear(),
+        onState: (state, error) => timeline.current.set(state, error),
+      }),
+    [key],
+  );
   const clock = useClock(key, timeline.current);
   const shared = { apiKey: key, id, timeline: timeline.current, clock };
-  const shown = {
-    now: Now, requests: Request, payments: id ? Payment : Payments, webhooks: Webhooks,
-    deliveries: Delivery, scenarios: Scenarios, verdict: Verdict, reference: Reference,
-  }[view] ?? Now;
+  const shown =
+    {
+      now: Now,
+      requests: Request,
+      payments: id ? Payment : Payments,
+      webhooks: Webhooks,
+      deliveries: Delivery,
+      scenarios: Scenarios,
+      verdict: Verdict,
+      reference: Reference,
+    }[view] ?? Now;
   const tab = { requests: "now", deliveries: "webhooks" }[view] ?? view;
   return html`<a class="skip" href="#main" onClick=${skip}>Skip to the content</a>
     <header><h1><a href="#/">payments-sandbox</a></h1><code class="key" title=${key}>${key}</code>
-      <nav aria-label="Views"><a href="#/">Worlds</a>${VIEWS.map(([name, title]) => html`<a href=${addressOf(key, name)}
-        aria-current=${tab === name ? "page" : undefined}>${title}</a>`)}</nav>
+      <nav aria-label="Views"><a href="#/">Worlds</a>${VIEWS.map(
+        ([name, title]) => html`<a href=${addressOf(key, name)}
+        aria-current=${tab === name ? "page" : undefined}>${title}</a>`,
+      )}</nav>
       <span class="corner"><${Connection} timeline=${timeline.current} />
         <button type="button" class="quiet" onClick=${help}>keys (?)</button></span></header>
     <${ClockBar} apiKey=${key} clock=${clock} />
     <main id="main" tabindex="-1"><${shown} ...${shared} key=${`${view} ${id}`} /></main>`;
 }
 
-const skip = (event) => { event.preventDefault(); document.getElementById("main").focus(); };
+const skip = (event) => {
+  event.preventDefault();
+  document.getElementById("main").focus();
+};
 
 function Connection({ timeline }) {
   const [, setTurn] = useState(0);
@@ -108,7 +130,9 @@ function Connection({ timeline }) {
 
 function Sheet({ close }) {
   const dialog = useRef(null);
-  useEffect(() => { dialog.current.showModal(); }, []);
+  useEffect(() => {
+    dialog.current.showModal();
+  }, []);
   return html`<dialog ref=${dialog} onClose=${close} aria-label="Keyboard">
     <h2>Keyboard</h2><dl class="facts">${KEYS.map(([keys, what]) => html`<div><dt><kbd>${keys}</kbd></dt><dd>${what}</dd></div>`)}</dl>
     <form method="dialog"><button autofocus>Close</button></form></dialog>`;

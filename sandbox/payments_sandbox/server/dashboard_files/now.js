@@ -16,22 +16,36 @@ export function Now({ apiKey, timeline, clock }) {
   const [filter, setFilter] = useState({ text: "", kind: "", wrong: false });
   useEffect(() => timeline.subscribe(() => timeline.paused || setVersion(timeline.version)), [timeline]);
   const rows = useMemo(() => chosen(timeline.rows, filter), [version, filter]);
-  const pause = () => { timeline.pause(!timeline.paused); setVersion(timeline.version); };
+  const pause = () => {
+    timeline.pause(!timeline.paused);
+    setVersion(timeline.version);
+  };
   useEffect(() => {
     const press = (event) => {
-      if (event.key === " " && event.target === document.body) { event.preventDefault(); pause(); }
+      if (event.key === " " && event.target === document.body) {
+        event.preventDefault();
+        pause();
+      }
     };
     addEventListener("keydown", press);
     return () => removeEventListener("keydown", press);
   }, []);
-  const move = useAction(async (at) => { await call(apiKey, "POST", "/clock/advance", { to: at }); clock.reload(); });
+  const move = useAction(async (at) => {
+    await call(apiKey, "POST", "/clock/advance", { to: at });
+    clock.reload();
+  });
   const due = clock.value?.clock.due ?? [];
   const now = Date.parse(clock.value?.clock.now);
   return html`<div class="tools">
       <label>Filter <input data-search type="search" value=${filter.text} placeholder="payment, customer, type, status, rule"
         onInput=${(event) => setFilter({ ...filter, text: event.target.value })} /></label>
       <label>Kind <select value=${filter.kind} onChange=${(event) => setFilter({ ...filter, kind: event.target.value })}>
-        ${[["", "all"], ["request", "requests"], ["event", "events"], ["delivery", "webhook attempts"]].map(([value, text]) => html`<option value=${value}>${text}</option>`)}</select></label>
+        ${[
+          ["", "all"],
+          ["request", "requests"],
+          ["event", "events"],
+          ["delivery", "webhook attempts"],
+        ].map(([value, text]) => html`<option value=${value}>${text}</option>`)}</select></label>
       <label class="check"><input type="checkbox" checked=${filter.wrong} onChange=${(event) => setFilter({ ...filter, wrong: event.target.checked })} /> only what went wrong</label>
       <button type="button" onClick=${pause} aria-pressed=${timeline.paused}>${timeline.paused ? `go on (${timeline.waiting} new)` : "pause"}</button>
       <small role="status">${rows.length} rows${timeline.dropped ? `, ${timeline.dropped} more were dropped` : ""}</small>
@@ -39,14 +53,22 @@ export function Now({ apiKey, timeline, clock }) {
     </div>
     <${Held} apiKey=${apiKey} timeline=${timeline} />
     <${Problem} error=${move.problem} />
-    <section class="future" aria-label="Due on the world's clock">${due.slice(0, 8).reverse().map((each) => html`
+    <section class="future" aria-label="Due on the world's clock">${due
+      .slice(0, 8)
+      .reverse()
+      .map(
+        (each) => html`
       <button type="button" key=${`${each.at} ${each.what} ${each.payment_id} ${each.delivery_id}`} class="row" disabled=${move.busy} onClick=${() => move.run(each.at)} title="advance the clock to it">
         <span class="at">in ${span(Date.parse(each.at) - now)}</span><${Badge} kind="due">due<//>
-        <span class="what">${each.what}</span><span class="detail">${each.payment_id ?? each.delivery_id ?? ""} — click to advance to ${each.at}</span></button>`)}
+        <span class="what">${each.what}</span><span class="detail">${each.payment_id ?? each.delivery_id ?? ""} — click to advance to ${each.at}</span></button>`,
+      )}
       ${due.length > 8 && html`<p><small>and ${due.length - 8} more that are due later</small></p>`}</section>
     <p class="line" aria-hidden="true"><span>now</span></p>
-    ${timeline.rows.length ? html`<${Rows} rows=${rows} apiKey=${apiKey} />`
-      : html`<div class="empty"><p>Nothing has happened in this world yet. Send it a first request, and it appears here:</p><${FirstCall} apiKey=${apiKey} /></div>`}`;
+    ${
+      timeline.rows.length
+        ? html`<${Rows} rows=${rows} apiKey=${apiKey} />`
+        : html`<div class="empty"><p>Nothing has happened in this world yet. Send it a first request, and it appears here:</p><${FirstCall} apiKey=${apiKey} /></div>`
+    }`;
 }
 
 function chosen(rows, { text, kind, wrong }) {
@@ -95,7 +117,8 @@ function Row({ row, number, apiKey }) {
   const shown = (row.shown ??= describe(row));
   const to = {
     request: () => addressOf(apiKey, "requests", row.value.id),
-    event: () => shown.payment ? addressOf(apiKey, "payments", shown.payment) : addressOf(apiKey, "webhooks"),
+    event: () =>
+      shown.payment ? addressOf(apiKey, "payments", shown.payment) : addressOf(apiKey, "webhooks"),
     delivery: () => addressOf(apiKey, "deliveries", row.value.id),
   }[row.kind]();
   return html`<a href=${to} data-row=${number} class=${`row ${row.kind} ${shown.wrong ? "wrong" : ""}`} style=${{ top: `${number * ROW}px` }}>

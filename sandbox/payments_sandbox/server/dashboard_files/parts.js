@@ -14,7 +14,9 @@ export function useLoaded(load, deps) {
       (value) => wanted && setState({ value, error: null }),
       (error) => wanted && setState((old) => ({ value: old.value, error })),
     );
-    return () => { wanted = false; };
+    return () => {
+      wanted = false;
+    };
   }, [...deps, turn]);
   return { ...state, reload: useCallback(() => setTurn((old) => old + 1), []) };
 }
@@ -23,8 +25,23 @@ export function useLoaded(load, deps) {
 export function useFollowed(load, deps, timeline) {
   const loaded = useLoaded(load, deps);
   const stale = useRef(false);
-  useEffect(() => timeline.subscribe(() => { stale.current = true; }), [timeline]);
-  useEvery(300, () => { if (stale.current) { stale.current = false; loaded.reload(); } }, []);
+  useEffect(
+    () =>
+      timeline.subscribe(() => {
+        stale.current = true;
+      }),
+    [timeline],
+  );
+  useEvery(
+    300,
+    () => {
+      if (stale.current) {
+        stale.current = false;
+        loaded.reload();
+      }
+    },
+    [],
+  );
   return loaded;
 }
 
@@ -97,16 +114,19 @@ export function Copy({ text, children }) {
     }
   };
   return html`<button type="button" class="quiet" onClick=${copy}>${
-    copied === null ? "copying is not permitted" : copied ? "copied" : children ?? "copy"}</button>`;
+    copied === null ? "copying is not permitted" : copied ? "copied" : (children ?? "copy")
+  }</button>`;
 }
 
 export function Json({ value, label }) {
   return html`<pre class="json" tabindex="0" role="region" aria-label=${label ?? "JSON"}>${
-    typeof value === "string" ? value : JSON.stringify(value, null, 2)}</pre>`;
+    typeof value === "string" ? value : JSON.stringify(value, null, 2)
+  }</pre>`;
 }
 
 export function Facts({ rows }) {
-  return html`<dl class="facts">${rows.filter(([, value]) => value !== null && value !== undefined && value !== "")
+  return html`<dl class="facts">${rows
+    .filter(([, value]) => value !== null && value !== undefined && value !== "")
     .map(([name, value]) => html`<div><dt>${name}</dt><dd>${value}</dd></div>`)}</dl>`;
 }
 
@@ -120,8 +140,10 @@ export function Table({ head, rows, empty, label }) {
 
 export const Badge = ({ kind, children }) => html`<span class=${`badge ${kind ?? ""}`}>${children}</span>`;
 
-export const time = (text) => html`<time datetime=${text} title=${`${text} on the world's clock`}>${
-  (text ?? "").replace("T", " ").replace("Z", "")}</time>`;
+export const time = (text) =>
+  html`<time datetime=${text} title=${`${text} on the world's clock`}>${(text ?? "")
+    .replace("T", " ")
+    .replace("Z", "")}</time>`;
 
 /** Call `tick` every so many milliseconds while the page can be seen. */
 export function useEvery(milliseconds, tick, deps) {

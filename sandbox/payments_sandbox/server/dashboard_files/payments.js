@@ -2,7 +2,21 @@
 
 import { addressOf } from "./address.js";
 import { call, callApi, list, whole } from "./api.js";
-import { Action, Badge, Choice, Facts, Field, Form, html, Json, Problem, Table, time, useFollowed, useLoaded } from "./parts.js";
+import {
+  Action,
+  Badge,
+  Choice,
+  Facts,
+  Field,
+  Form,
+  html,
+  Json,
+  Problem,
+  Table,
+  time,
+  useFollowed,
+  useLoaded,
+} from "./parts.js";
 import { useState } from "./preact.js";
 import { money } from "./timeline.js";
 
@@ -11,12 +25,18 @@ const Status = ({ status }) => html`<${Badge} kind=${MARKS[status]}>${status}<//
 
 export function Payments({ apiKey, timeline }) {
   const { value, error } = useFollowed(() => list(apiKey, "/payments"), [apiKey], timeline);
-  const [filter, setFilter] = useState({ customer_id: "", status: "", created_after: "", created_before: "" });
+  const [filter, setFilter] = useState({
+    customer_id: "",
+    status: "",
+    created_after: "",
+    created_before: "",
+  });
   const set = (event) => setFilter({ ...filter, [event.target.name]: event.target.value });
-  const isWanted = (each) => (!filter.customer_id || each.customer_id === filter.customer_id)
-    && (!filter.status || each.status === filter.status)
-    && (!filter.created_after || each.created_at > filter.created_after)
-    && (!filter.created_before || each.created_at < filter.created_before);
+  const isWanted = (each) =>
+    (!filter.customer_id || each.customer_id === filter.customer_id) &&
+    (!filter.status || each.status === filter.status) &&
+    (!filter.created_after || each.created_at > filter.created_after) &&
+    (!filter.created_before || each.created_at < filter.created_before);
   const rows = (value ?? []).filter(isWanted);
   return html`<h2>Payments</h2><${PayWithCard} apiKey=${apiKey} />
     <form class="tools" onInput=${set} onSubmit=${(event) => event.preventDefault()} aria-label="Filters">
@@ -28,29 +48,50 @@ export function Payments({ apiKey, timeline }) {
     <${Problem} error=${error} />
     <${Table} label="Payments" head=${["created", "payment", "status", "amount", "customer", "card", "refunded", "charged back"]}
       empty="No payment: pay with one of the cards above, or let your client do it."
-      rows=${rows.slice(0, 300).map((each) => ({ key: each.id, cells: [
-        time(each.created_at), html`<a href=${addressOf(apiKey, "payments", each.id)}>${each.id}</a>`,
-        html`<${Status} status=${each.status} />${each.failure_code ? html` <small>${each.failure_code}</small>` : ""}`,
-        money(each.amount, each.currency), each.customer_id,
-        `${each.payment_method.brand ?? each.payment_method.type} ${each.payment_method.last4 ?? ""}`,
-        each.refunded || "", each.charged_back || "",
-      ] }))} />
+      rows=${rows
+        .slice(0, 300)
+        .map((each) => ({
+          key: each.id,
+          cells: [
+            time(each.created_at),
+            html`<a href=${addressOf(apiKey, "payments", each.id)}>${each.id}</a>`,
+            html`<${Status} status=${each.status} />${each.failure_code ? html` <small>${each.failure_code}</small>` : ""}`,
+            money(each.amount, each.currency),
+            each.customer_id,
+            `${each.payment_method.brand ?? each.payment_method.type} ${each.payment_method.last4 ?? ""}`,
+            each.refunded || "",
+            each.charged_back || "",
+          ],
+        }))} />
     ${rows.length > 300 && html`<p><small>The first 300 are shown: filter for others.</small></p>`}`;
 }
 
-export function PayWithCard({ apiKey }) {
+function PayWithCard({ apiKey }) {
   const cards = useLoaded(() => whole(null, "/cards"), []);
   const [answer, setAnswer] = useState(null);
   const [chosen, setChosen] = useState("4111111111111111");
   const pay = async ({ number, amount, currency, customer, description }) => {
     try {
-      setAnswer(await callApi(apiKey, "POST", "/payments", JSON.stringify({
-        amount: Number(amount), currency, customer_id: customer,
-        ...(description && { description }),
-        payment_method: { type: "card", card_number: number, exp_month: 12, exp_year: 2040, cvc: "123" },
-      })));
+      setAnswer(
+        await callApi(
+          apiKey,
+          "POST",
+          "/payments",
+          JSON.stringify({
+            amount: Number(amount),
+            currency,
+            customer_id: customer,
+            ...(description && { description }),
+            payment_method: { type: "card", card_number: number, exp_month: 12, exp_year: 2040, cvc: "123" },
+          }),
+        ),
+      );
     } catch (error) {
-      setAnswer({ status: "no reply", text: `The connection ended without an answer (${error.message}).`, milliseconds: 0 });
+      setAnswer({
+        status: "no reply",
+        text: `The connection ended without an answer (${error.message}).`,
+        milliseconds: 0,
+      });
     }
   };
   const card = (cards.value ?? []).find((each) => each.number === chosen);
@@ -69,40 +110,86 @@ export function PayWithCard({ apiKey }) {
 }
 
 export function Payment({ apiKey, id, timeline }) {
-  const { value, error, reload } = useFollowed(async () => {
-    const [payments, events, requests] = await Promise.all([
-      list(apiKey, "/payments", Infinity, (each) => each.id === id), list(apiKey, "/events", 10000), list(apiKey, "/requests"),
-    ]);
-    const payment = payments.find((each) => each.id === id);
-    const about = events.filter((each) => each.data?.payment_id === id);
-    const deliveries = (await Promise.all(about.slice(0, 20).map((each) => list(apiKey, `/deliveries?event_id=${each.id}`)))).flat();
-    const calls = requests.filter((each) => each.path.includes(id) || each.response?.body?.id === id);
-    return { payment, about, deliveries, calls };
-  }, [apiKey, id], timeline);
+  const { value, error, reload } = useFollowed(
+    async () => {
+      const [payments, events, requests] = await Promise.all([
+        list(apiKey, "/payments", Infinity, (each) => each.id === id),
+        list(apiKey, "/events", 10000),
+        list(apiKey, "/requests"),
+      ]);
+      const payment = payments.find((each) => each.id === id);
+      const about = events.filter((each) => each.data?.payment_id === id);
+      const deliveries = (
+        await Promise.all(about.slice(0, 20).map((each) => list(apiKey, `/deliveries?event_id=${each.id}`)))
+      ).flat();
+      const calls = requests.filter((each) => each.path.includes(id) || each.response?.body?.id === id);
+      return { payment, about, deliveries, calls };
+    },
+    [apiKey, id],
+    timeline,
+  );
   if (!value) return html`<${Problem} error=${error} />`;
   const { payment, about, deliveries, calls } = value;
-  if (!payment) return html`<h2>${id}</h2><p class="problem">This world has no payment of this id (any more).</p>`;
-  const act = (verb) => async (body = {}) => { await call(apiKey, "POST", `/payments/${id}/${verb}`, body); reload(); };
-  const amountOf = ({ amount, reason }) => ({ ...(amount && { amount: Number(amount) }), ...(reason && { reason }) });
+  if (!payment)
+    return html`<h2>${id}</h2><p class="problem">This world has no payment of this id (any more).</p>`;
+  const act =
+    (verb) =>
+    async (body = {}) => {
+      await call(apiKey, "POST", `/payments/${id}/${verb}`, body);
+      reload();
+    };
+  const amountOf = ({ amount, reason }) => ({
+    ...(amount && { amount: Number(amount) }),
+    ...(reason && { reason }),
+  });
   const refund = async (fields) => {
     const answer = await callApi(apiKey, "POST", `/payments/${id}/refunds`, JSON.stringify(amountOf(fields)));
     if (answer.status >= 400) throw new Error(answer.text);
     reload();
   };
   const history = [
-    ...calls.map((each) => ({ at: each.at, what: html`<a href=${addressOf(apiKey, "requests", each.id)}>${each.operation ?? each.path}</a>`, outcome: each.fault ?? each.response?.status ?? "no reply" })),
-    ...about.map((each) => ({ at: each.created_at, what: each.type, outcome: each.data.amount === undefined ? "" : money(each.data.amount, each.data.currency) })),
-    ...deliveries.flatMap((each) => each.attempts.map((attempt) => ({ at: attempt.at, what: html`webhook <a href=${addressOf(apiKey, "deliveries", each.id)}>${each.type}</a>`, outcome: attempt.error ?? `answered ${attempt.response?.status}` }))),
+    ...calls.map((each) => ({
+      at: each.at,
+      what: html`<a href=${addressOf(apiKey, "requests", each.id)}>${each.operation ?? each.path}</a>`,
+      outcome: each.fault ?? each.response?.status ?? "no reply",
+    })),
+    ...about.map((each) => ({
+      at: each.created_at,
+      what: each.type,
+      outcome: each.data.amount === undefined ? "" : money(each.data.amount, each.data.currency),
+    })),
+    ...deliveries.flatMap((each) =>
+      each.attempts.map((attempt) => ({
+        at: attempt.at,
+        what: html`webhook <a href=${addressOf(apiKey, "deliveries", each.id)}>${each.type}</a>`,
+        outcome: attempt.error ?? `answered ${attempt.response?.status}`,
+      })),
+    ),
   ].sort((left, right) => (left.at < right.at ? -1 : left.at > right.at ? 1 : 0));
   return html`<h2>${money(payment.amount, payment.currency)} <${Status} status=${payment.status} /> <small>${id}</small></h2>
-    <${Facts} rows=${[["customer", payment.customer_id], ["description", payment.description], ["created", time(payment.created_at)],
-      ["card", `${payment.payment_method.brand ?? payment.payment_method.type} ${payment.payment_method.last4 ?? ""}`],
-      ["refunded", payment.refunded || null], ["charged back", payment.charged_back || null], ["failed because", payment.failure_code]]} />
-    ${payment.status === "pending" && html`<div class="forms"><${Action} does=${act("complete")} kind="main">complete<//>
+    <${Facts} rows=${[
+      ["customer", payment.customer_id],
+      ["description", payment.description],
+      ["created", time(payment.created_at)],
+      [
+        "card",
+        `${payment.payment_method.brand ?? payment.payment_method.type} ${payment.payment_method.last4 ?? ""}`,
+      ],
+      ["refunded", payment.refunded || null],
+      ["charged back", payment.charged_back || null],
+      ["failed because", payment.failure_code],
+    ]} />
+    ${
+      payment.status === "pending" &&
+      html`<div class="forms"><${Action} does=${act("complete")} kind="main">complete<//>
       <${Form} does=${({ code }) => act("fail")(code ? { code } : {})} submit="fail" label="Fail the payment">
-        <${Field} label="Decline code" name="code" placeholder="card_declined" /><//></div>`}
-    ${payment.status === "completed" && html`<div class="forms">
+        <${Field} label="Decline code" name="code" placeholder="card_declined" /><//></div>`
+    }
+    ${
+      payment.status === "completed" &&
+      html`<div class="forms">
       <${Form} does=${refund} submit="refund" label="Refund the payment"><${Field} label="Amount" name="amount" placeholder="all that is left" inputmode="numeric" /><${Field} label="Reason" name="reason" /><//>
-      <${Form} does=${(fields) => act("chargeback")(amountOf(fields))} submit="charge back" label="Charge the payment back"><${Field} label="Amount" name="amount" placeholder="all that is left" inputmode="numeric" /><${Field} label="Reason" name="reason" placeholder="fraudulent" /><//></div>`}
+      <${Form} does=${(fields) => act("chargeback")(amountOf(fields))} submit="charge back" label="Charge the payment back"><${Field} label="Amount" name="amount" placeholder="all that is left" inputmode="numeric" /><${Field} label="Reason" name="reason" placeholder="fraudulent" /><//></div>`
+    }
     <h3>History</h3><${Table} label="History" head=${["at", "what", "outcome"]} rows=${history.map((each, index) => ({ key: index, cells: [time(each.at), each.what, each.outcome] }))} />`;
 }

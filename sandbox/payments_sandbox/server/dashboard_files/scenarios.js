@@ -23,25 +23,56 @@ export function Scenarios({ apiKey, timeline }) {
   const active = useLoaded(() => whole(apiKey, "/scenarios/active"), [apiKey]);
   const report = useFollowed(() => call(apiKey, "GET", "/report"), [apiKey], timeline);
   const [search, setSearch] = useState("");
-  const reload = () => { active.reload(); report.reload(); };
+  const reload = () => {
+    active.reload();
+    report.reload();
+  };
   useEvery(5000, reload, []); // others may activate scenarios, of which no stream tells
   const names = new Set((active.value ?? []).map((each) => each.name));
-  const found = (library.value ?? []).filter((each) => `${each.name} ${each.about} ${each.tags.join(" ")}`.toLowerCase().includes(search.toLowerCase()));
-  const use = (name) => async () => { await call(apiKey, "POST", "/scenarios/active", name); reload(); };
-  const end = (name) => async () => { await call(apiKey, "DELETE", `/scenarios/active?name=${encodeURIComponent(name)}`); reload(); };
+  const found = (library.value ?? []).filter((each) =>
+    `${each.name} ${each.about} ${each.tags.join(" ")}`.toLowerCase().includes(search.toLowerCase()),
+  );
+  const use = (name) => async () => {
+    await call(apiKey, "POST", "/scenarios/active", name);
+    reload();
+  };
+  const end = (name) => async () => {
+    await call(apiKey, "DELETE", `/scenarios/active?name=${encodeURIComponent(name)}`);
+    reload();
+  };
   return html`<h2>Scenarios</h2><${Problem} error=${library.error ?? active.error} />
     <h3>Active</h3>
     <${Table} label="Active scenarios" head=${["scenario", "about", ""]} empty="None: the API behaves as documented."
       rows=${(active.value ?? []).map((each) => ({ key: each.name, cells: [html`<code>${each.name}</code>`, each.about, html`<${Action} does=${end(each.name)}>end<//>`] }))} />
-    ${report.value?.rules.length > 0 && html`<h3>Their rules</h3><${Table} label="Rules" head=${["scenario", "rule", "matched", "fired", "why not"]}
-      rows=${report.value.rules.map((each) => ({ key: `${each.scenario} ${each.rule}`, cells: [each.scenario, each.rule, each.matched,
-        html`${each.fired} ${each.fired ? "" : html`<${Badge} kind="due">unused<//>`}`, each.why_not ?? ""] }))} />`}
+    ${
+      report.value?.rules.length > 0 &&
+      html`<h3>Their rules</h3><${Table} label="Rules" head=${["scenario", "rule", "matched", "fired", "why not"]}
+      rows=${report.value.rules.map((each) => ({
+        key: `${each.scenario} ${each.rule}`,
+        cells: [
+          each.scenario,
+          each.rule,
+          each.matched,
+          html`${each.fired} ${each.fired ? "" : html`<${Badge} kind="due">unused<//>`}`,
+          each.why_not ?? "",
+        ],
+      }))} />`
+    }
     <p><${HoldNext} apiKey=${apiKey} timeline=${timeline} /></p><${Held} apiKey=${apiKey} timeline=${timeline} />
     <${Editor} apiKey=${apiKey} reload=${reload} />
     <h3>Library</h3>
     <p class="tools"><label>Search <input data-search type="search" value=${search} onInput=${(event) => setSearch(event.target.value)} /></label></p>
-    <${Table} label="Library" head=${["scenario", "about", "tags", ""]} rows=${found.map((each) => ({ key: each.name, cells: [html`<code>${each.name}</code>`, each.about, each.tags.join(", "),
-      names.has(each.name) ? html`<${Badge} kind="yes">active<//>` : html`<${Action} does=${use(each.name)} label=${`activate ${each.name}`}>activate<//>`] }))} />`;
+    <${Table} label="Library" head=${["scenario", "about", "tags", ""]} rows=${found.map((each) => ({
+      key: each.name,
+      cells: [
+        html`<code>${each.name}</code>`,
+        each.about,
+        each.tags.join(", "),
+        names.has(each.name)
+          ? html`<${Badge} kind="yes">active<//>`
+          : html`<${Action} does=${use(each.name)} label=${`activate ${each.name}`}>activate<//>`,
+      ],
+    }))} />`;
 }
 
 function Editor({ apiKey, reload }) {
@@ -63,9 +94,19 @@ function Editor({ apiKey, reload }) {
     return () => clearTimeout(timer);
   }, [text]);
   const isWrong = problems.some((each) => !each.message.startsWith("warning"));
-  const activate = async () => { await call(apiKey, "POST", "/scenarios/active", text, { yaml: true }); reload(); };
+  const activate = async () => {
+    await call(apiKey, "POST", "/scenarios/active", text, { yaml: true });
+    reload();
+  };
   const goTo = ({ line, column }) => {
-    const start = text.split("\n").slice(0, line - 1).join("\n").length + (line > 1 ? 1 : 0) + (column ?? 1) - 1;
+    const start =
+      text
+        .split("\n")
+        .slice(0, line - 1)
+        .join("\n").length +
+      (line > 1 ? 1 : 0) +
+      (column ?? 1) -
+      1;
     area.current.focus();
     area.current.setSelectionRange(start, start);
   };
@@ -76,9 +117,15 @@ function Editor({ apiKey, reload }) {
       <${Completed} area=${area} text=${text} setText=${setText} rows=${Math.max(12, lines.length + 1)} /></div>
     <p><small>Press ctrl and space for what can stand at the cursor, Tab to take it.</small></p>
     <div id="problems" role="status"><${Problem} error=${trouble} />
-      ${problems.length === 0 ? html`<p><${Badge} kind="yes">valid<//></p>` : html`<ul class="problems">${problems.map((each) => html`<li>
+      ${
+        problems.length === 0
+          ? html`<p><${Badge} kind="yes">valid<//></p>`
+          : html`<ul class="problems">${problems.map(
+              (each) => html`<li>
         <button type="button" class="quiet" onClick=${() => goTo(each)}>${each.line ? `line ${each.line}, column ${each.column}` : each.path || "/"}</button>
-        ${each.message}${each.hint ? html` <em>${each.hint}</em>` : ""}</li>`)}</ul>`}</div>
+        ${each.message}${each.hint ? html` <em>${each.hint}</em>` : ""}</li>`,
+            )}</ul>`
+      }</div>
     <p class="buttons"><${Action} does=${activate} kind="main">activate it<//>${isWrong && html`<small>It has problems: activating it is refused.</small>`}</p>`;
 }
 
@@ -100,9 +147,15 @@ function Completed({ area, text, setText, rows }) {
     const line = value.slice(0, end).split("\n").at(-1);
     if (!schema.value || !(isAsked || /[\w]$|[{[,:-] $/.test(line))) return close();
     setAt(0);
-    return setFound({ ...complete(value.slice(0, end), schema.value), left: line.length, top: value.slice(0, end).split("\n").length });
+    return setFound({
+      ...complete(value.slice(0, end), schema.value),
+      left: line.length,
+      top: value.slice(0, end).split("\n").length,
+    });
   };
-  useEffect(() => { if (document.activeElement === area.current) look(false); }, [schema.value]); // who types at once waits for it
+  useEffect(() => {
+    if (document.activeElement === area.current) look(false);
+  }, [schema.value]); // who types at once waits for it
   const take = (item) => {
     const { value, selectionStart: end } = area.current;
     const start = end - found.typed.length;
@@ -126,10 +179,18 @@ function Completed({ area, text, setText, rows }) {
   const shown = found.items.slice(Math.max(0, at - 7), Math.max(0, at - 7) + 8);
   return html`<div class="completed"><textarea ref=${area} aria-label="Scenario in YAML" aria-describedby="problems" rows=${rows} spellcheck=${false} wrap="off"
       aria-autocomplete="list" aria-controls="completions" aria-activedescendant=${shown.length ? "completion" : undefined} value=${text}
-      onInput=${(event) => { setText(event.target.value); look(false); }} onKeyDown=${press} onBlur=${close} onClick=${close}></textarea>
+      onInput=${(event) => {
+        setText(event.target.value);
+        look(false);
+      }} onKeyDown=${press} onBlur=${close} onClick=${close}></textarea>
     <ul id="completions" role="listbox" aria-label="What can stand here" hidden=${!shown.length}
-      style=${{ left: `${Math.min(found.left ?? 0, 40)}ch`, top: `${(found.top ?? 0) * 1.35 + 0.4}rem` }}>${shown.map((each) => html`
+      style=${{ left: `${Math.min(found.left ?? 0, 40)}ch`, top: `${(found.top ?? 0) * 1.35 + 0.4}rem` }}>${shown.map(
+        (each) => html`
       <li role="option" key=${each.insert} id=${each === found.items[at] ? "completion" : undefined} aria-selected=${each === found.items[at]}
-        onMouseDown=${(event) => { event.preventDefault(); take(each); }}><code>${each.insert.trim()}</code> <small>${each.about}</small></li>`)}</ul>
+        onMouseDown=${(event) => {
+          event.preventDefault();
+          take(each);
+        }}><code>${each.insert.trim()}</code> <small>${each.about}</small></li>`,
+      )}</ul>
     ${found.expected && html`<small class="expected" role="status">here belongs ${found.expected}</small>`}</div>`;
 }

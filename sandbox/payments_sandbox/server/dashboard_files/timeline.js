@@ -52,7 +52,9 @@ export class Timeline {
   /** What had happened before the stream began, but for what it has told already. */
   addPast(past) {
     const known = new Set(this.rows.map((row) => row.id));
-    const missed = past.map(({ kind, value }) => ({ kind, id: idOf(kind, value), value })).filter((row) => !known.has(row.id));
+    const missed = past
+      .map(({ kind, value }) => ({ kind, id: idOf(kind, value), value }))
+      .filter((row) => !known.has(row.id));
     if (!missed.length) return;
     const rows = [...missed, ...this.rows];
     const made = new Map(); // a webhook's body has whole seconds: the request of its payment has more
@@ -61,9 +63,12 @@ export class Timeline {
       if (row.kind === "request") made.set(`${row.shown.payment} ${second(row)}`, row.shown.at);
     }
     for (const row of rows) {
-      if (row.kind === "event") row.shown.at = made.get(`${row.shown.payment} ${second(row)}`) ?? row.shown.at;
+      if (row.kind === "event")
+        row.shown.at = made.get(`${row.shown.payment} ${second(row)}`) ?? row.shown.at;
     }
-    this.rows = rows.sort((left, right) => (left.shown.at < right.shown.at ? -1 : left.shown.at > right.shown.at ? 1 : 0));
+    this.rows = rows.sort((left, right) =>
+      left.shown.at < right.shown.at ? -1 : left.shown.at > right.shown.at ? 1 : 0,
+    );
     this.changed();
   }
 
@@ -101,7 +106,8 @@ export class Timeline {
 
 const second = (row) => row.shown.at.slice(0, 19);
 
-const idOf = (kind, value) => `${kind} ${value.id} ${kind === "delivery" ? value.attempts.at(-1)?.sent_at : ""}`;
+const idOf = (kind, value) =>
+  `${kind} ${value.id} ${kind === "delivery" ? value.attempts.at(-1)?.sent_at : ""}`;
 
 /** What a row is about, in the words of the list. */
 export function describe({ kind, value }) {
@@ -139,7 +145,9 @@ export function describe({ kind, value }) {
       body?.customer_id ?? "",
       value.rule ? `rule ${value.rule} · step ${value.step}` : "",
       value.decided ? `decided: ${Object.keys(value.decided).join(", ")}` : "",
-    ].filter(Boolean).join(" · "),
+    ]
+      .filter(Boolean)
+      .join(" · "),
     outcome: value.fault ?? (status === undefined ? "no reply" : String(status)),
     committed: value.committed,
     wrong: Boolean(value.fault) || status === undefined || status >= 400,

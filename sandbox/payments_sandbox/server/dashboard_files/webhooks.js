@@ -2,7 +2,23 @@
 
 import { addressOf } from "./address.js";
 import { call, list } from "./api.js";
-import { Action, Badge, Choice, Copy, Facts, Field, Form, html, Json, Problem, Table, time, useEvery, useFollowed, useLoaded } from "./parts.js";
+import {
+  Action,
+  Badge,
+  Choice,
+  Copy,
+  Facts,
+  Field,
+  Form,
+  html,
+  Json,
+  Problem,
+  Table,
+  time,
+  useEvery,
+  useFollowed,
+  useLoaded,
+} from "./parts.js";
 import { useEffect, useState } from "./preact.js";
 
 const MARKS = { delivered: "yes", failed: "no", pending: "due", disabled: "" };
@@ -12,7 +28,8 @@ export function Webhooks({ apiKey, timeline }) {
   const [status, setStatus] = useState("");
   const load = async () => {
     const [endpoints, deliveries] = await Promise.all([
-      list(apiKey, "/webhook_endpoints"), list(apiKey, `/deliveries${status ? `?status=${status}` : ""}`, 200),
+      list(apiKey, "/webhook_endpoints"),
+      list(apiKey, `/deliveries${status ? `?status=${status}` : ""}`, 200),
     ]);
     return { endpoints, deliveries };
   };
@@ -26,8 +43,14 @@ export function Webhooks({ apiKey, timeline }) {
   };
   return html`<h2>Webhooks</h2><${Problem} error=${error} />
     <h3>Endpoints</h3>
-    ${endpoints.length ? endpoints.map((each) => html`<${Endpoint} key=${each.id} apiKey=${apiKey} endpoint=${each} reload=${reload} deliveries=${deliveries} />`)
-      : html`<div class="empty">No endpoint yet. One whose url is <code>inbox:orders</code> is a receiver that is built in: nothing else has to run.</div>`}
+    ${
+      endpoints.length
+        ? endpoints.map(
+            (each) =>
+              html`<${Endpoint} key=${each.id} apiKey=${apiKey} endpoint=${each} reload=${reload} deliveries=${deliveries} />`,
+          )
+        : html`<div class="empty">No endpoint yet. One whose url is <code>inbox:orders</code> is a receiver that is built in: nothing else has to run.</div>`
+    }
     <${NewEndpoint} apiKey=${apiKey} reload=${reload} />
     <h3>Send a test event</h3>
     <${Form} does=${send} submit="send" label="Send a test event"><${Choice} label="Type" name="type" options=${TYPES} />
@@ -37,11 +60,17 @@ export function Webhooks({ apiKey, timeline }) {
     <div class="tools"><label>Status <select data-search value=${status} onChange=${(event) => setStatus(event.target.value)}>
       ${["", "pending", "delivered", "failed", "disabled"].map((each) => html`<option value=${each}>${each || "all"}</option>`)}</select></label></div>
     <${Table} label="Deliveries" head=${["event", "to", "status", "attempts", "last answer", "next attempt"]} empty="No delivery."
-      rows=${deliveries.map((each) => ({ key: each.id, cells: [
-        html`<a href=${addressOf(apiKey, "deliveries", each.id)}>${each.type}</a>`, urls[each.endpoint_id] ?? each.endpoint_id,
-        html`<${Badge} kind=${MARKS[each.status]}>${each.status}<//>`, each.attempts.length,
-        each.attempts.at(-1)?.error ?? each.attempts.at(-1)?.response?.status ?? "", each.next_attempt_at ? time(each.next_attempt_at) : "",
-      ] }))} />
+      rows=${deliveries.map((each) => ({
+        key: each.id,
+        cells: [
+          html`<a href=${addressOf(apiKey, "deliveries", each.id)}>${each.type}</a>`,
+          urls[each.endpoint_id] ?? each.endpoint_id,
+          html`<${Badge} kind=${MARKS[each.status]}>${each.status}<//>`,
+          each.attempts.length,
+          each.attempts.at(-1)?.error ?? each.attempts.at(-1)?.response?.status ?? "",
+          each.next_attempt_at ? time(each.next_attempt_at) : "",
+        ],
+      }))} />
     <${Inbox} apiKey=${apiKey} names=${endpoints.filter((each) => each.url.startsWith("inbox:")).map((each) => each.url.slice(6))} />`;
 }
 
@@ -49,27 +78,59 @@ export function Webhooks({ apiKey, timeline }) {
 function Pasted({ apiKey, endpoints }) {
   const [verdicts, setVerdicts] = useState(null);
   const judge = async ({ headers, body, age }) => {
-    const lines = headers.split("\n").map((line) => line.replace(/^-H\s+|['"\\]/g, "").split(/:\s*(.*)/s)).filter(([name, value]) => name.trim() && value !== undefined);
-    const message = { headers: Object.fromEntries(lines.map(([name, value]) => [name.trim(), value.trim()])), body, ...(age && { now: "ignore" }) };
-    setVerdicts(await Promise.all(endpoints.map(async ({ id, url }) => ({ id, url, ...await call(apiKey, "POST", `/webhook_endpoints/${id}/verify`, message) }))));
+    const lines = headers
+      .split("\n")
+      .map((line) => line.replace(/^-H\s+|['"\\]/g, "").split(/:\s*(.*)/s))
+      .filter(([name, value]) => name.trim() && value !== undefined);
+    const message = {
+      headers: Object.fromEntries(lines.map(([name, value]) => [name.trim(), value.trim()])),
+      body,
+      ...(age && { now: "ignore" }),
+    };
+    setVerdicts(
+      await Promise.all(
+        endpoints.map(async ({ id, url }) => ({
+          id,
+          url,
+          ...(await call(apiKey, "POST", `/webhook_endpoints/${id}/verify`, message)),
+        })),
+      ),
+    );
   };
   return html`<details><summary>Why is a webhook refused? Paste it here</summary>
-    ${endpoints.length ? html`<${Form} does=${judge} submit="judge it" label="Judge a webhook">
+    ${
+      endpoints.length
+        ? html`<${Form} does=${judge} submit="judge it" label="Judge a webhook">
       <label class="wide">Headers, one a line<textarea name="headers" rows="4" required spellcheck=${false} placeholder="webhook-id: evt_…"></textarea></label>
       <label class="wide">Body, just as it arrived<textarea name="body" rows="4" spellcheck=${false} placeholder='{"id":"evt_…"}'></textarea></label>
       <label class="check"><input type="checkbox" name="age" checked /> whatever its age</label><//>`
-      : html`<p>There is no endpoint that could have sent it: make one first.</p>`}
-    <div role="status">${verdicts?.map((each) => html`<p key=${each.id}><code>${each.url}</code> ${each.verified
-      ? html`<${Badge} kind="yes">good<//> its receiver takes it` : html`<${Badge} kind="no">refused<//> ${each.reason}`}</p>`)}</div></details>`;
+        : html`<p>There is no endpoint that could have sent it: make one first.</p>`
+    }
+    <div role="status">${verdicts?.map(
+      (each) =>
+        html`<p key=${each.id}><code>${each.url}</code> ${
+          each.verified
+            ? html`<${Badge} kind="yes">good<//> its receiver takes it`
+            : html`<${Badge} kind="no">refused<//> ${each.reason}`
+        }</p>`,
+    )}</div></details>`;
 }
 
 function NewEndpoint({ apiKey, reload }) {
   const make = async ({ url, events, scheme, header, headers, description }, form) => {
-    const custom = Object.fromEntries(headers.split("\n").map((line) => line.split(/:\s*(.*)/s)).filter(([name]) => name.trim()).map(([name, value]) => [name.trim(), value ?? ""]));
+    const custom = Object.fromEntries(
+      headers
+        .split("\n")
+        .map((line) => line.split(/:\s*(.*)/s))
+        .filter(([name]) => name.trim())
+        .map(([name, value]) => [name.trim(), value ?? ""]),
+    );
     await call(apiKey, "POST", "/webhook_endpoints", {
-      url, ...(events && { events: events.split(/[\s,]+/).filter(Boolean) }),
+      url,
+      ...(events && { events: events.split(/[\s,]+/).filter(Boolean) }),
       signature: { scheme, ...(scheme !== "standard" && header && { header }) },
-      ...(Object.keys(custom).length && { headers: custom }), ...(description && { description }),
+      ...(Object.keys(custom).length && { headers: custom }),
+      ...(description && { description }),
     });
     form.reset();
     reload();
@@ -89,48 +150,110 @@ function Endpoint({ apiKey, endpoint, reload, deliveries }) {
   const mine = deliveries.filter((each) => each.endpoint_id === endpoint.id);
   const failed = mine.filter((each) => each.attempts.at(-1)?.error).length;
   return html`<article class="card"><h4>${endpoint.url} ${endpoint.enabled ? "" : html`<${Badge} kind="no">disabled<//>`}</h4>
-    <${Facts} rows=${[["id", endpoint.id], ["description", endpoint.description], ["events", endpoint.events.join(", ")], ["signature", endpoint.signature.scheme],
-      ["headers", Object.entries(endpoint.headers).map(([name, value]) => `${name}: ${value}`).join(", ")],
-      ["health", mine.length ? `${mine.length - failed} of the last ${mine.length} deliveries are well` : "nothing sent yet"],
-      ["secret", html`${shown ? html`<code>${endpoint.secret}</code>` : "whsec_…"} <button type="button" class="quiet" onClick=${() => setShown(!shown)}>${shown ? "hide" : "reveal"}</button> <${Copy} text=${endpoint.secret} />`]]} />
-    <p class="buttons"><${Action} does=${async () => { await call(apiKey, "POST", `${path}/rotate_secret`, {}); reload(); }} sure="really rotate?">rotate the secret<//>
-      <${Action} does=${async () => { await call(apiKey, "PATCH", path, { enabled: !endpoint.enabled }); reload(); }}>${endpoint.enabled ? "disable" : "enable"}<//>
-      <${Action} does=${async () => { await call(apiKey, "DELETE", path); reload(); }} sure="really delete?" kind="danger">delete<//></p></article>`;
+    <${Facts} rows=${[
+      ["id", endpoint.id],
+      ["description", endpoint.description],
+      ["events", endpoint.events.join(", ")],
+      ["signature", endpoint.signature.scheme],
+      [
+        "headers",
+        Object.entries(endpoint.headers)
+          .map(([name, value]) => `${name}: ${value}`)
+          .join(", "),
+      ],
+      [
+        "health",
+        mine.length
+          ? `${mine.length - failed} of the last ${mine.length} deliveries are well`
+          : "nothing sent yet",
+      ],
+      [
+        "secret",
+        html`${shown ? html`<code>${endpoint.secret}</code>` : "whsec_…"} <button type="button" class="quiet" onClick=${() => setShown(!shown)}>${shown ? "hide" : "reveal"}</button> <${Copy} text=${endpoint.secret} />`,
+      ],
+    ]} />
+    <p class="buttons"><${Action} does=${async () => {
+      await call(apiKey, "POST", `${path}/rotate_secret`, {});
+      reload();
+    }} sure="really rotate?">rotate the secret<//>
+      <${Action} does=${async () => {
+        await call(apiKey, "PATCH", path, { enabled: !endpoint.enabled });
+        reload();
+      }}>${endpoint.enabled ? "disable" : "enable"}<//>
+      <${Action} does=${async () => {
+        await call(apiKey, "DELETE", path);
+        reload();
+      }} sure="really delete?" kind="danger">delete<//></p></article>`;
 }
 
 export function Delivery({ apiKey, id, timeline }) {
-  const { value, error } = useFollowed(async () => {
-    const delivery = await call(apiKey, "GET", `/deliveries/${encodeURIComponent(id)}`);
-    const endpoint = await call(apiKey, "GET", `/webhook_endpoints/${delivery.endpoint_id}`).catch(() => null);
-    return { delivery, endpoint };
-  }, [apiKey, id], timeline);
+  const { value, error } = useFollowed(
+    async () => {
+      const delivery = await call(apiKey, "GET", `/deliveries/${encodeURIComponent(id)}`);
+      const endpoint = await call(apiKey, "GET", `/webhook_endpoints/${delivery.endpoint_id}`).catch(
+        () => null,
+      );
+      return { delivery, endpoint };
+    },
+    [apiKey, id],
+    timeline,
+  );
   if (!value) return html`<${Problem} error=${error} />`;
   const { delivery, endpoint } = value;
   const again = async () => {
-    const made = await call(apiKey, "POST", `/events/${delivery.event_id}/resend`, { endpoint_id: delivery.endpoint_id });
+    const made = await call(apiKey, "POST", `/events/${delivery.event_id}/resend`, {
+      endpoint_id: delivery.endpoint_id,
+    });
     location.hash = addressOf(apiKey, "deliveries", made.data[0].id);
   };
   return html`<h2>${delivery.type} <${Badge} kind=${MARKS[delivery.status]}>${delivery.status}<//> <small>${delivery.id}</small></h2>
-    <${Facts} rows=${[["event", delivery.event_id], ["to", endpoint?.url ?? delivery.endpoint_id], ["next attempt", delivery.next_attempt_at && time(delivery.next_attempt_at)]]} />
+    <${Facts} rows=${[
+      ["event", delivery.event_id],
+      ["to", endpoint?.url ?? delivery.endpoint_id],
+      ["next attempt", delivery.next_attempt_at && time(delivery.next_attempt_at)],
+    ]} />
     <p class="buttons"><${Action} does=${again}>send the event again<//></p>
-    ${delivery.attempts.map((attempt, index) => html`<section key=${index}><h3>Attempt ${index + 1}: ${attempt.error ?? `answered ${attempt.response?.status}`}</h3>
-      <${Facts} rows=${[["at", time(attempt.at)], ["really sent at", attempt.sent_at], ["took", `${attempt.duration_ms} ms`]]} />
-      <div class="columns"><div><h4>What was sent</h4><${Json} value=${Object.entries(attempt.request.headers).map(([name, text]) => `${name}: ${text}`).join("\n")} label="Headers that were sent" /><${Json} value=${attempt.request.body} label="Body that was sent" /></div>
-      <div><h4>What came back</h4>${attempt.response ? html`<${Json} value=${`${attempt.response.status}\n${Object.entries(attempt.response.headers).map(([name, text]) => `${name}: ${text}`).join("\n")}\n\n${attempt.response.body}`} label="Answer of the receiver" />` : html`<p>Nothing: ${attempt.error}</p>`}</div></div>
-      ${endpoint && html`<${Signature} endpoint=${endpoint} attempt=${attempt} />`}</section>`)}
+    ${delivery.attempts.map(
+      (
+        attempt,
+        index,
+      ) => html`<section key=${index}><h3>Attempt ${index + 1}: ${attempt.error ?? `answered ${attempt.response?.status}`}</h3>
+      <${Facts} rows=${[
+        ["at", time(attempt.at)],
+        ["really sent at", attempt.sent_at],
+        ["took", `${attempt.duration_ms} ms`],
+      ]} />
+      <div class="columns"><div><h4>What was sent</h4><${Json} value=${Object.entries(attempt.request.headers)
+        .map(([name, text]) => `${name}: ${text}`)
+        .join(
+          "\n",
+        )} label="Headers that were sent" /><${Json} value=${attempt.request.body} label="Body that was sent" /></div>
+      <div><h4>What came back</h4>${
+        attempt.response
+          ? html`<${Json} value=${`${attempt.response.status}\n${Object.entries(attempt.response.headers)
+              .map(([name, text]) => `${name}: ${text}`)
+              .join("\n")}\n\n${attempt.response.body}`} label="Answer of the receiver" />`
+          : html`<p>Nothing: ${attempt.error}</p>`
+      }</div></div>
+      ${endpoint && html`<${Signature} endpoint=${endpoint} attempt=${attempt} />`}</section>`,
+    )}
     ${delivery.attempts.length === 0 && html`<p class="empty">No attempt yet.</p>`}`;
 }
 
 /** What was signed, with which key, and whether the signature is that of these bytes. */
 function Signature({ endpoint, attempt }) {
-  const headers = Object.fromEntries(Object.entries(attempt.request.headers).map(([name, value]) => [name.toLowerCase(), value]));
+  const headers = Object.fromEntries(
+    Object.entries(attempt.request.headers).map(([name, value]) => [name.toLowerCase(), value]),
+  );
   const [found, setFound] = useState(null);
   const isStandard = endpoint.signature.scheme === "standard";
   const signed = `${headers["webhook-id"]}.${headers["webhook-timestamp"]}.${attempt.request.body}`;
   useEffect(() => {
-    if (isStandard && crypto.subtle) standardSignature(endpoint.secret, signed).then(setFound, () => setFound(null));
+    if (isStandard && crypto.subtle)
+      standardSignature(endpoint.secret, signed).then(setFound, () => setFound(null));
   }, [signed, endpoint.secret]);
-  if (!isStandard) return html`<details><summary>The signature</summary><p>Scheme <code>${endpoint.signature.scheme}</code> in the header <code>${endpoint.signature.header}</code>: see the page on webhooks.</p></details>`;
+  if (!isStandard)
+    return html`<details><summary>The signature</summary><p>Scheme <code>${endpoint.signature.scheme}</code> in the header <code>${endpoint.signature.header}</code>: see the page on webhooks.</p></details>`;
   const given = (headers["webhook-signature"] ?? "").split(" ");
   return html`<details><summary>The signature, explained</summary><ol>
     <li>Signed is <code>webhook-id.webhook-timestamp.body</code>:<${Json} value=${signed} label="What is signed" /></li>
@@ -149,14 +272,37 @@ async function standardSignature(secret, text) {
 function Inbox({ apiKey, names }) {
   const [name, setName] = useState("");
   const wanted = name || names[0];
-  const { value, error, reload } = useLoaded(() => (wanted ? list(apiKey, `/inbox/${encodeURIComponent(wanted)}`) : Promise.resolve([])), [apiKey, wanted]);
+  const { value, error, reload } = useLoaded(
+    () => (wanted ? list(apiKey, `/inbox/${encodeURIComponent(wanted)}`) : Promise.resolve([])),
+    [apiKey, wanted],
+  );
   useEvery(1000, reload, []);
-  const script = async ({ statuses }) => call(apiKey, "PUT", `/inbox/${encodeURIComponent(wanted)}`, { respond: statuses.split(/[\s,]+/).filter(Boolean).map(Number) });
+  const script = async ({ statuses }) =>
+    call(apiKey, "PUT", `/inbox/${encodeURIComponent(wanted)}`, {
+      respond: statuses
+        .split(/[\s,]+/)
+        .filter(Boolean)
+        .map(Number),
+    });
   return html`<h3>Inbox</h3><p class="tools"><label>Name <input value=${name} placeholder=${names[0] ?? "orders"} onInput=${(event) => setName(event.target.value)} /></label></p>
     <${Problem} error=${error} />
-    ${wanted && html`<${Form} does=${script} submit="answer the next with these" label="Answers of the inbox"><${Field} label="Statuses" name="statuses" placeholder="500 500 200" required /><//>
-      <p class="buttons"><${Action} does=${async () => { await call(apiKey, "DELETE", `/inbox/${encodeURIComponent(wanted)}`); reload(); }}>empty it<//></p>`}
+    ${
+      wanted &&
+      html`<${Form} does=${script} submit="answer the next with these" label="Answers of the inbox"><${Field} label="Statuses" name="statuses" placeholder="500 500 200" required /><//>
+      <p class="buttons"><${Action} does=${async () => {
+        await call(apiKey, "DELETE", `/inbox/${encodeURIComponent(wanted)}`);
+        reload();
+      }}>empty it<//></p>`
+    }
     <${Table} label="Messages of the inbox" head=${["received", "signature", "message"]} empty="No message."
-      rows=${(value ?? []).map((each, index) => ({ key: index, cells: [time(each.received_at),
-        each.verified ? html`<${Badge} kind="yes">verified<//>` : html`<${Badge} kind="no">${each.reason}<//>`, html`<${Json} value=${each.raw} label="Message" />`] }))} />`;
+      rows=${(value ?? []).map((each, index) => ({
+        key: index,
+        cells: [
+          time(each.received_at),
+          each.verified
+            ? html`<${Badge} kind="yes">verified<//>`
+            : html`<${Badge} kind="no">${each.reason}<//>`,
+          html`<${Json} value=${each.raw} label="Message" />`,
+        ],
+      }))} />`;
 }

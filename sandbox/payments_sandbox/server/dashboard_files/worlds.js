@@ -2,15 +2,28 @@
 
 import { addressOf } from "./address.js";
 import { call, list, whole } from "./api.js";
-import { Action, Choice, Copy, Field, Form, html, Problem, Table, time, useEvery, useLoaded } from "./parts.js";
+import {
+  Action,
+  Choice,
+  Copy,
+  Field,
+  Form,
+  html,
+  Problem,
+  Table,
+  time,
+  useEvery,
+  useLoaded,
+} from "./parts.js";
 
 /** What `payments-sandbox run` tells a command, as lines of a file of variables. */
-const environment = (world) => [
-  `PAYMENTS_BASE_URL=${world.base_url}`,
-  `PAYMENTS_API_KEY=${world.api_key}`,
-  `PAYMENTS_WEBHOOK_SECRET=${world.webhook_secret}`,
-  `PAYMENTS_SANDBOX_URL=${world.sandbox_url}`,
-].join("\n");
+const environment = (world) =>
+  [
+    `PAYMENTS_BASE_URL=${world.base_url}`,
+    `PAYMENTS_API_KEY=${world.api_key}`,
+    `PAYMENTS_WEBHOOK_SECRET=${world.webhook_secret}`,
+    `PAYMENTS_SANDBOX_URL=${world.sandbox_url}`,
+  ].join("\n");
 
 export function Worlds() {
   const { value, error, reload } = useLoaded(() => list(null, "/worlds"), []);
@@ -19,8 +32,11 @@ export function Worlds() {
   const make = async ({ name, api_key: key, seed, clock }, form) => {
     const scenarios = new FormData(form).getAll("scenarios");
     const made = await call(null, "POST", "/worlds", {
-      ...(name && { name }), ...(key && { api_key: key }), ...(seed && { seed: Number(seed) }),
-      ...(clock && { clock }), ...(scenarios.length && { scenarios }),
+      ...(name && { name }),
+      ...(key && { api_key: key }),
+      ...(seed && { seed: Number(seed) }),
+      ...(clock && { clock }),
+      ...(scenarios.length && { scenarios }),
     });
     location.hash = addressOf(made.api_key, "now");
   };
@@ -29,17 +45,31 @@ export function Worlds() {
     <${Problem} error=${error} />
     <${Table} label="Worlds" head=${["world", "clock", "payments", "requests", "last used", ""]}
       empty=${html`<p>No world has been used yet. Send a first request:</p>${value !== null && html`<${FirstCall} />`}`}
-      rows=${(value ?? []).map((world) => ({ key: world.api_key, cells: [
-        html`<a href=${addressOf(world.api_key, "now")}><code>${world.api_key}</code></a>${world.name ? html`<br /><small>${world.name}</small>` : ""}`,
-        html`${time(world.clock.now)} <small>${world.clock.mode}</small>`,
-        html`${Object.values(world.payments).reduce((sum, each) => sum + each, 0)} <small>${Object.entries(world.payments).filter(([, n]) => n).map(([status, n]) => `${n} ${status}`).join(", ")}</small>`,
-        world.requests.kept + world.requests.dropped,
-        time(world.used_at),
-        html`<span class="buttons"><${Copy} text=${world.api_key}>key<//><${Copy} text=${world.webhook_secret}>secret<//>
+      rows=${(value ?? []).map((world) => ({
+        key: world.api_key,
+        cells: [
+          html`<a href=${addressOf(world.api_key, "now")}><code>${world.api_key}</code></a>${world.name ? html`<br /><small>${world.name}</small>` : ""}`,
+          html`${time(world.clock.now)} <small>${world.clock.mode}</small>`,
+          html`${Object.values(world.payments).reduce((sum, each) => sum + each, 0)} <small>${Object.entries(
+            world.payments,
+          )
+            .filter(([, n]) => n)
+            .map(([status, n]) => `${n} ${status}`)
+            .join(", ")}</small>`,
+          world.requests.kept + world.requests.dropped,
+          time(world.used_at),
+          html`<span class="buttons"><${Copy} text=${world.api_key}>key<//><${Copy} text=${world.webhook_secret}>secret<//>
           <${Copy} text=${environment(world)}>environment<//>
-          <${Action} does=${async () => { await call(world.api_key, "POST", "/world/reset", {}); reload(); }} sure="really reset?">reset<//>
-          <${Action} does=${async () => { await call(world.api_key, "DELETE", "/world"); reload(); }} sure="really drop?" kind="danger">drop<//></span>`,
-      ] }))} />
+          <${Action} does=${async () => {
+            await call(world.api_key, "POST", "/world/reset", {});
+            reload();
+          }} sure="really reset?">reset<//>
+          <${Action} does=${async () => {
+            await call(world.api_key, "DELETE", "/world");
+            reload();
+          }} sure="really drop?" kind="danger">drop<//></span>`,
+        ],
+      }))} />
     <h3>Make a world</h3>
     <${Form} does=${make} submit="Make it" label="Make a world">
       <${Field} label="Name" name="name" placeholder="what reports call it" maxlength="255" />

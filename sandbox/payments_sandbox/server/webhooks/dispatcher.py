@@ -376,7 +376,7 @@ def _refuse_to_wait(urls: Iterable[str], blocked: Collection[int]) -> None:
 
 
 async def _end(tasks: Collection[asyncio.Task[None]], grace: float) -> None:
-    """Let tasks end, and cancel those that have not after so many seconds."""
+    """Wait for tasks to end; cancel those that have not after some seconds."""
     if tasks:
         _, late = await asyncio.wait(tasks, timeout=grace)
         for task in late:

@@ -51,7 +51,7 @@ _ACKNOWLEDGED: Final = "acknowledged"
 """The attribute of a connection that says how many bytes were acknowledged at its last answer."""
 
 _BYTES_ACKED: Final = range(120, 128)
-"""Where that stands in what the system tells of a connection."""
+"""The place of that in the system's facts about a connection."""
 
 _NOT_HELD: Final = -1
 """Stands for a descriptor where there is none."""
@@ -170,7 +170,7 @@ class _Response(aiohttp.ClientResponse):
         return self
 
     def discard_connection(self) -> None:
-        """Let no other post use the connection."""
+        """Close the connection, so that no other post uses it."""
         self._handler.close()
 
 

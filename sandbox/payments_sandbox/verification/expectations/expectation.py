@@ -86,9 +86,9 @@ class ExpectationKind(NamedTuple):
     fields: tuple[str, ...] = ()
     needs_rules: bool = False
 
-    def subject(self, plain: Plain) -> str:
-        """What the matchers of an expectation are about: calls of an operation, or records."""
-        return self.key if self.fields else str(plain[self.key])
+    def operation(self, plain: Plain) -> str | None:
+        """The operation whose calls the matchers are about; None if they are about records."""
+        return None if self.fields else str(plain[self.key])
 
 
 @dataclass(frozen=True, slots=True)
