@@ -21,6 +21,9 @@ DOCS: Final = Path(__file__).parents[2] / "docs"
 PAGE: Final = DOCS / "how-to" / "share-one-server.md"
 PICTURE: Final = DOCS / "images" / "scale.svg"
 MARK: Final = "scale"
+FEWEST: Final = 10
+"""Nodes of which a tenth may die."""
+
 CALLS: Final = 3_000
 MEMBERS: Final = 1_000
 
@@ -45,14 +48,29 @@ def main() -> None:
 
 
 def _read() -> argparse.Namespace:
-    parser = argparse.ArgumentParser(prog="python -m benchmarks.scale", description=__doc__)
-    parser.add_argument("--nodes", type=int, default=1_000, metavar="N")
-    parser.add_argument("--worlds", type=int, default=1_000_000, metavar="N")
-    parser.add_argument(
-        "--changed-each", type=float, default=60.0, metavar="S", help="seconds between payments"
+    parser = argparse.ArgumentParser(
+        prog="python -m benchmarks.scale",
+        description="Simulate a cluster at one engine; see docs/how-to/share-one-server.md.",
     )
     parser.add_argument(
-        "--due-each", type=float, default=600.0, metavar="S", help="the same of what falls due"
+        "--nodes", type=int, default=1_000, metavar="N", help="how many there are: %(default)s"
+    )
+    parser.add_argument(
+        "--worlds", type=int, default=1_000_000, metavar="N", help="on all nodes: %(default)s"
+    )
+    parser.add_argument(
+        "--changed-each",
+        type=float,
+        default=60.0,
+        metavar="S",
+        help="seconds between two payments of a world: %(default)s",
+    )
+    parser.add_argument(
+        "--due-each",
+        type=float,
+        default=600.0,
+        metavar="S",
+        help="between two things that fall due in it: %(default)s",
     )
     parser.add_argument(
         "--operations",
@@ -62,6 +80,11 @@ def _read() -> argparse.Namespace:
     )
     parser.add_argument("--docs", action="store_true", help="put tables and picture into the page")
     chosen = parser.parse_args()
+    if not FEWEST <= chosen.nodes <= chosen.worlds:
+        parser.error(f"expected {FEWEST} nodes or more, and as many worlds at least")
+    given = (chosen.changed_each, chosen.due_each, chosen.operations)
+    if any(each is not None and each <= 0 for each in given):
+        parser.error("expected seconds and calls above 0")
     if chosen.operations is None and engine_program() is None:
         parser.error("redis-server is not installed: expected it, or --operations N")
     return chosen

@@ -5,6 +5,7 @@ that it asks the engine. What is left out: worlds, sockets, and the time that a 
 """
 
 import asyncio
+import contextlib
 import random
 from collections import Counter
 from collections.abc import Iterable
@@ -18,13 +19,16 @@ from payments_sandbox.cluster.node import ClusterNode
 from payments_sandbox.cluster.places import Here, Node, NoOwnerError, Place
 from payments_sandbox.cluster.runtime import NodeRuntime
 from payments_sandbox.cluster.serving import settings_of_node
-from payments_sandbox.cluster.store import Member
+from payments_sandbox.cluster.store import EngineError, Member
 from payments_sandbox.core.instants import SECOND, Instant
 from payments_sandbox.core.settings import Settings
 from payments_sandbox.server.factory import assemble
 
 AGAIN: Final = 0.1
 """Seconds until a node that could not reach an owner asks again, as `cluster/server.py` has it."""
+
+GIVES_UP: Final = 30.0
+"""Seconds after which a client asks no more."""
 
 WATCHED: Final = 10.0
 """Seconds that a story goes on."""
@@ -132,7 +136,8 @@ async def renewing(costs: EngineCosts, nodes: int) -> Shares:
 
 async def _begin(membership: Membership, after: float) -> None:
     await asyncio.sleep(after * RENEW_EVERY)
-    await membership.renew()
+    with contextlib.suppress(EngineError):  # it tries again each second
+        await membership.renew()
     await membership.run()
 
 
@@ -170,7 +175,8 @@ class SimulatedCluster:
 
     async def _run(self, node: ClusterNode, after: float) -> None:
         await asyncio.sleep(after)
-        await node.membership.renew()
+        with contextlib.suppress(EngineError):  # it tries again each second
+            await node.membership.renew()
         await asyncio.gather(node.membership.run(), node.look_after(), self._watch(node))
 
     async def _watch(self, node: ClusterNode) -> None:
@@ -189,12 +195,12 @@ class SimulatedCluster:
         return list(self._work)
 
     async def ask(self, key: str, at: float) -> float:
-        """Ask for a world at any node; returns the seconds until its owner has answered."""
+        """Ask for a world at any node; returns the seconds until it answered, or one gave up."""
         loop = asyncio.get_running_loop()
         await asyncio.sleep(at)
         asked = loop.time()
         name = self.draw.choice(self.names)
-        while True:
+        while loop.time() - asked < GIVES_UP:
             node, place = self._nodes[name], await self._place(name, key)
             if isinstance(place, Here):
                 return loop.time() - asked
@@ -206,6 +212,7 @@ class SimulatedCluster:
             elif isinstance(place, Node):
                 node.unreachable(place, "it has died")
             await asyncio.sleep(AGAIN)
+        return GIVES_UP
 
     async def _place(self, name: str, key: str) -> Place | None:
         node = self._nodes[name]

@@ -14,6 +14,7 @@ from benchmarks.scale.simulated_cluster import (
     spread,
 )
 from benchmarks.scale.virtual_time import simulated
+from payments_sandbox.cluster.node import LOOK_EVERY, OVERDUE_AT_ONCE
 
 BACK_WITHIN: Final = 5.0
 """Seconds within which a world is to answer again whose node died."""
@@ -137,6 +138,7 @@ def _ends(costs: EngineCosts, shares: dict[str, float], cluster: Cluster) -> Tab
             [1e6 / (costs.takeover + costs.read)],
             "/s",
         ),
+        Row("the same of those in which something is due", [OVERDUE_AT_ONCE / LOOK_EVERY], "/s"),
         Row(f"worlds in {MEMORY / 1e9:.0f} GB", [MEMORY / costs.bytes_of_world], ""),
     ]
     first = max(shares, key=shares.__getitem__)

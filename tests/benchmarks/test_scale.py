@@ -11,9 +11,11 @@ import pytest
 
 from benchmarks.plot import draw
 from benchmarks.report import render
+from benchmarks.scale.__main__ import main
 from benchmarks.scale.engine_costs import costs_at, measured_costs
 from benchmarks.scale.engine_model import ModelEngine, wall
 from benchmarks.scale.simulated_cluster import (
+    GIVES_UP,
     Cluster,
     dying,
     falling_due,
@@ -166,6 +168,26 @@ def test_an_engine_that_is_too_slow_for_it_takes_more_nodes_with_it() -> None:
     found = simulated(dying(costs_at(120), SMALL, lost=4, elsewhere=0.5))
     assert found.busiest > 1
     assert found.lost > 0
+
+
+def test_clients_of_an_engine_that_never_gets_on_give_up() -> None:
+    """So that the story has an end."""
+    found = simulated(dying(costs_at(5), Cluster(10, 100, changed_each=1.0), 1, elsewhere=0.9))
+    assert max(found.waits) == GIVES_UP
+
+
+@pytest.mark.parametrize(
+    "options",
+    [("--nodes", "9"), ("--worlds", "999"), ("--operations", "0"), ("--due-each", "-1")],
+)
+def test_what_cannot_be_simulated_is_refused(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], options: tuple[str, str]
+) -> None:
+    """With what would have worked."""
+    monkeypatch.setattr("sys.argv", ["scale", *options])
+    with pytest.raises(SystemExit):
+        main()
+    assert "error: expected " in capsys.readouterr().err
 
 
 def test_what_falls_due_in_worlds_at_rest_is_seen_to() -> None:

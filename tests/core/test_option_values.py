@@ -16,6 +16,7 @@ from payments_sandbox.core.option_values import (
     file_to_write,
     folder,
     header_value,
+    host_and_port,
     host_name,
     lifetime,
     listening_host,
@@ -24,6 +25,7 @@ from payments_sandbox.core.option_values import (
     scenario,
     scenario_name,
     server_url,
+    state,
     text_that,
     time_limit,
     webhook_targets,
@@ -107,6 +109,10 @@ HERE = Path(__file__)
         (folder, str(HERE.parent), HERE.parent),
         (file_to_write, str(HERE.parent / "new.json"), HERE.parent / "new.json"),
         (file_to_write, str(HERE), HERE),
+        (host_and_port, "node-1", ("node-1", 0)),
+        (host_and_port, "[::1]:65535", ("::1", 65_535)),
+        (state, str(HERE.parent), HERE.parent),
+        (state, str(HERE.parent / "new.json"), HERE.parent / "new.json"),
     ],
 )
 def test_a_value_is_read_as_what_it_says(
@@ -138,6 +144,8 @@ def test_a_value_is_read_as_what_it_says(
         (folder, str(HERE), "expected a folder that exists"),
         (file_to_write, str(HERE.parent), "expected a file in a folder that exists"),
         (file_to_write, str(HERE / "x.json"), "expected a file in a folder that exists"),
+        (host_and_port, "node-1:65536", "expected a host and perhaps a port, such as 10.0.0.5 or"),
+        (state, str(HERE / "x.json"), "expected a file or a folder in a folder that exists"),
     ],
 )
 def test_what_is_no_such_value_is_refused_by_what_would_do(

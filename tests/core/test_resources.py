@@ -11,7 +11,7 @@ import pytest
 
 from payments_sandbox.contract.schema_files import schema_files
 from payments_sandbox.contract.schemas import load_contract
-from payments_sandbox.core.resources import data_files, read_all_data
+from payments_sandbox.core.resources import PackageFile, data_files, read_all_data
 from payments_sandbox.scenarios.library import Library
 from tests.project.tree import PACKAGE, ROOT
 
@@ -116,3 +116,10 @@ def test_what_was_read_stays_when_a_test_takes_the_file_system_away(
 def test_a_file_that_there_is_not_is_a_key_error() -> None:
     with pytest.raises(KeyError):
         data_files("schemas")["nothing.json"]
+
+
+def test_a_file_of_the_package_is_one() -> None:
+    """As a path is: with its name, its bytes and itself as text."""
+    file = PackageFile("folder/é.yaml", "é")
+    assert file.is_file() is True
+    assert (file.name, file.read_bytes(), str(file)) == ("é.yaml", "é".encode(), "folder/é.yaml")

@@ -28,6 +28,7 @@ from payments_sandbox.rules.step_outcome import (
     PaymentOptions,
     Settlement,
     StepPlan,
+    merged,
 )
 from payments_sandbox.rules.step_search import SelectedStep
 from payments_sandbox.scenarios.loader import load_value
@@ -252,6 +253,17 @@ def test_only_a_payment_that_is_being_made_settles() -> None:
     found = problems({"settle": [{"to": "pending"}]}, "list_payments")
 
     assert found == ["'settle' is about a payment that is being made"]
+
+
+def test_a_patch_takes_away_what_it_says_is_nothing() -> None:
+    """And leaves what it does not speak of; neither is changed."""
+    target = {"a": 1, "b": {"c": 2, "d": 3}}
+    assert merged(target, {"a": None, "b": {"c": None}, "e": 4}) == {"b": {"d": 3}, "e": 4}
+    assert target == {"a": 1, "b": {"c": 2, "d": 3}}
+
+
+def test_a_step_that_passes_writes_nothing() -> None:
+    assert Pass().step_source(is_read=True) == {}
 
 
 def test_what_a_step_does_not_say_it_does_not_do() -> None:

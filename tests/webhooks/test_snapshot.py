@@ -19,6 +19,7 @@ from payments_sandbox.webhooks.delivery import AttemptResult, DeliveryAttempt, R
 from payments_sandbox.webhooks.endpoint import Endpoint, TimestampClock
 from payments_sandbox.webhooks.inbox import Inboxes, InboxMessage
 from payments_sandbox.webhooks.signing import Encoding, Scheme, Signing
+from payments_sandbox.webhooks.snapshot import changes
 from payments_sandbox.webhooks.verification import Received
 from payments_sandbox.webhooks.world_webhooks import event_message
 from payments_sandbox.world.snapshot import snapshot
@@ -234,3 +235,29 @@ def test_a_snapshot_without_webhooks_names_what_is_missing(kept: dict[str, Any])
         restored_world(before)
     assert caught.value.details is not None
     assert "'webhooks' is missing" in caught.value.details
+
+
+def test_whatever_changes_is_told_once_and_alone() -> None:
+    """An inbox that is made, an endpoint, a delivery that is made, and one that ends unsent."""
+    world = new_world()
+    webhooks = world.open_webhooks()
+    assert changes(webhooks) is None
+    assert changes(webhooks) == {}
+
+    def told() -> dict[str, Any]:
+        found = changes(webhooks)
+        assert found is not None
+        assert changes(webhooks) == {}
+        del found["counts"]
+        return {name: value for name, value in found.items() if value}
+
+    webhooks.inboxes.get_or_create("orders")
+    assert told() == {"inboxes": [["orders", 0, [], []]]}
+    endpoint = _endpoint(world, "http://localhost:1/")
+    assert told().keys() == {"endpoints"}
+    world.make_event("payout.paid", {"payout_id": "po_1"})
+    [[number, *_]] = told()["deliveries"]
+    webhooks.put(replace(endpoint, enabled=False))
+    found = told()
+    assert found["ended"] == [number] == [0]
+    assert found["deliveries"][0].count("disabled") == 1
