@@ -14,10 +14,11 @@ import pytest
 from tests.project.blocks import read_blocks
 from tests.project.tree import ROOT, not_ignored
 from tests.support.process import environment
+from tests.support.values import LONGEST_WAIT
 
 EXAMPLES: Final = ROOT / "examples"
 NAMES: Final = sorted(path.name for path in EXAMPLES.iterdir() if path.is_dir())
-PATIENCE: Final = 50
+PATIENCE: Final = LONGEST_WAIT
 """Seconds that an example's suite may take."""
 
 

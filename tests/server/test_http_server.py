@@ -8,6 +8,7 @@ import subprocess
 import sys
 from collections.abc import AsyncIterator, Iterator
 from contextlib import AsyncExitStack, ExitStack, asynccontextmanager, contextmanager
+from pathlib import Path
 from urllib.parse import urlsplit
 
 import pytest
@@ -18,6 +19,7 @@ from payments_sandbox.server.http_server import HttpServer, listening
 from tests.support.sockets import raw_request
 from tests.support.values import LONGEST_WAIT, documented_create
 
+HUNDREDS = 500
 LIST = raw_request("GET", "/v3/payments")
 PAY = raw_request("POST", "/v3/payments", body=json.dumps(documented_create()).encode())
 
@@ -41,6 +43,22 @@ def connections(port: int, count: int = 1) -> Iterator[list[socket.socket]]:
             each.connect(("127.0.0.1", port))
             each.settimeout(0)
         yield made
+
+
+def most_that_wait() -> int:
+    """How many connections the system lets wait; few where it does not say."""
+    limit = Path("/proc/sys/net/core/somaxconn")
+    return int(limit.read_text(encoding="ascii")) if limit.exists() else 0
+
+
+async def test_hundreds_that_connect_at_once_find_room() -> None:
+    """While nobody lets them in, as here: who finds none comes again a second later at best."""
+    if most_that_wait() < HUNDREDS:
+        pytest.skip("this system lets fewer connections wait")
+    async with served() as (_, port):
+        with connections(port, HUNDREDS) as waiting:  # the loop stands still meanwhile
+            waiting[-1].sendall(raw_request("GET", "/_sandbox/live", {"Connection": "close"}))
+            assert b"HTTP/1.1 200" in await everything(waiting[-1])
 
 
 async def everything(connection: socket.socket) -> bytes:

@@ -295,17 +295,25 @@ def raw_create(card: str) -> bytes:
 @contextmanager
 def held_create(address: str, headers: Mapping[str, str | None] | None = None) -> Iterator[str]:
     """A create that is held, as long as the block lasts; gives its id."""
-    for active in ([], [HOLD]):  # one that has held a call before would go on where it is
-        body = json.dumps(active).encode()
-        put = exchange(address, raw_request("PUT", "/_sandbox/scenarios/active", headers, body))
-        assert put.status == 200, put.body
-    # That of an earlier client may still be there, who has left and was not missed yet.
-    before = _held(address, headers)
-    with connected(address) as wire:
-        wire.send(raw_create("4111111111111111"))
-        while not (new := _held(address, headers) - before):
-            assert wire.is_silent_for(0), wire.reply()
-        yield new.pop()
+    _activate([HOLD], address, headers)
+    try:
+        # That of an earlier client may still be there, who has left and was not missed yet.
+        before = _held(address, headers)
+        with connected(address) as wire:
+            wire.send(raw_create("4111111111111111"))
+            while not (new := _held(address, headers) - before):
+                assert wire.is_silent_for(0), wire.reply()
+            yield new.pop()
+    finally:
+        _activate([], address, headers)  # a world that is reset would hold the next create
+
+
+def _activate(
+    scenarios: list[object], address: str, headers: Mapping[str, str | None] | None
+) -> None:
+    body = json.dumps(scenarios).encode()
+    put = exchange(address, raw_request("PUT", "/_sandbox/scenarios/active", headers, body))
+    assert put.status == 200, put.body
 
 
 def _held(address: str, headers: Mapping[str, str | None] | None) -> set[str]:

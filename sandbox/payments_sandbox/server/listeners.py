@@ -16,8 +16,9 @@ if TYPE_CHECKING:
 
     from payments_sandbox.server.certificates import Certificates
 
-_BACKLOG: Final = 128
-"""Connections that may wait to be let in; one that finds no room comes again a second later."""
+_BACKLOG: Final = 1_024
+"""Connections that may wait to be let in, unless the system has a lower limit; one that finds no
+room comes again a second later, then three, and so on."""
 
 _NO_FAULTS: Final[Mapping[str, str]] = {}
 

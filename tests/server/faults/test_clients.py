@@ -4,6 +4,7 @@ import asyncio
 import json
 import socket
 import ssl
+import sys
 import urllib.request
 from collections.abc import Callable, Iterator
 from typing import Any, Final
@@ -95,7 +96,8 @@ def with_urllib(shop: WorldClient, card: str, patience: float) -> Reply:
     body = orjson.dumps(documented_create(card_number=card))
     headers = {**bearer(shop.key), "Content-Type": "application/json"}
     request = urllib.request.Request(pays_at(shop), body, headers)  # noqa: S310 - our own URL
-    with urllib.request.urlopen(request, timeout=patience) as reply:  # noqa: S310 - as above
+    # `urlopen` keeps whom it has trusted when it was called first.
+    with urllib.request.build_opener().open(request, timeout=patience) as reply:
         return int(reply.status), json.loads(reply.read())
 
 
@@ -125,7 +127,9 @@ TABLE: Final = rows_below("What clients make of it", PAGE.read_text(encoding="ut
 TABLE_UNDER_TLS: Final = {
     row["step"]: row for row in rows_below("Under TLS", PAGE.read_text(encoding="utf-8"))
 }
-"""The rows that are others under TLS."""
+"""The rows that are others under TLS, where `ssl` does not tell an RST from an end."""
+
+OTHERS_UNDER_TLS: Final = TABLE_UNDER_TLS if sys.version_info < (3, 13) else {}
 
 
 @pytest.fixture(scope="module", params=["plain", "under TLS"])
@@ -160,7 +164,7 @@ def test_a_client_is_told_what_the_page_says(
 ) -> None:
     """The payment is made behind its back; the next one is answered; the log is calm."""
     if server.at.authority is not None:
-        row = TABLE_UNDER_TLS.get(row["step"], row)
+        row = OTHERS_UNDER_TLS.get(row["step"], row)
     step = row["step"].strip("`")
     patience = SHORT_WAIT if fault_seconds(fault_of(step)) > SHORT_WAIT else LONGEST_WAIT
     with WorldClient(server) as shop:

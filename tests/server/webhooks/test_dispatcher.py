@@ -1,6 +1,7 @@
 """Holds the dispatcher to who is sent next and how many at once, with a sender that waits."""
 
 import asyncio
+import json
 from collections import Counter
 
 import pytest
@@ -38,12 +39,12 @@ class DispatcherFixture:
     def _count(self, world: World) -> None:
         self.attempted[world] += 1
 
-    async def send(self, world: World, count: int = 1) -> None:
-        """Let so many events happen, and release them."""
-        for _ in range(count):
-            trigger(world, EventType.PAYMENT_COMPLETED, None)
+    async def send(self, world: World, count: int = 1) -> list[str]:
+        """Let so many events happen, and release them; their ids."""
+        events = [trigger(world, EventType.PAYMENT_COMPLETED, None) for _ in range(count)]
         self.dispatcher.release(world)
         await self.sender.turn()
+        return [event.id for event in events]
 
 
 @pytest.fixture
@@ -101,6 +102,19 @@ async def test_an_endpoint_gets_one_attempt_until_it_answers_then_eight_at_once(
     assert len(setup.sender.posts) == MAX_PER_ENDPOINT
     await setup.sender.answer_all()
     assert len(setup.sender.posts) == 20 - 1 - 2 * MAX_PER_ENDPOINT
+
+
+async def test_webhooks_of_one_endpoint_leave_in_the_order_of_their_events(
+    setup: DispatcherFixture,
+) -> None:
+    """In which they arrive is up to the network: eight are on their way at once."""
+    events = await setup.send(world_with("http://a/"), 30)
+    left = []
+    while posts := list(setup.sender.posts):
+        left += [json.loads(post.body)["id"] for post in posts]
+        await setup.sender.answer_all()
+
+    assert left == events
 
 
 async def test_an_endpoint_that_falls_silent_gets_one_attempt_at_a_time_again(

@@ -278,28 +278,19 @@ async def test_an_endpoint_gets_one_webhook_at_a_time_until_it_answers(
     webhooks: WebhookApi, receiver: Receiver
 ) -> None:
     """A new endpoint, and one that did not answer, are not run into by eight at once."""
-    gate = asyncio.Event()
+    gate, later = asyncio.Event(), asyncio.Event()
     receiver.script(Answer(gate=gate))
-    receiver.usual = Answer(after=0.05)
+    receiver.usual = Answer(gate=later)
     await webhooks.create_endpoint(receiver.url)
     for _ in range(20):
         await webhooks.pay()
     assert len(receiver.hits) == 1
     gate.set()
+    await receiver.arrived(1 + MAX_PER_ENDPOINT)
+    later.set()
     await receiver.arrived(20)
 
     assert receiver.most == MAX_PER_ENDPOINT
-
-
-async def test_webhooks_of_one_endpoint_leave_in_the_order_of_their_events(
-    webhooks: WebhookApi, receiver: Receiver
-) -> None:
-    """An endpoint's deliveries leave in the order of their events."""
-    await webhooks.create_endpoint(receiver.url)
-    paid = [await webhooks.pay() for _ in range(30)]
-    await receiver.arrived(30)
-
-    assert [hit.json["data"]["payment_id"] for hit in receiver.hits] == paid
 
 
 async def test_the_api_answers_while_webhooks_hang(
