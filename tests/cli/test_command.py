@@ -6,7 +6,7 @@ import signal
 import subprocess
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 import pytest
 
@@ -61,6 +61,36 @@ async def test_a_command_that_is_not_there_leaves_no_supervisor() -> None:
     with pytest.raises(NotStartedError, match=r"^No such file or directory$"):
         async with running(("no-such-command",), os.environ):
             pytest.fail("it runs")
+
+
+async def test_whoever_is_cancelled_at_any_moment_leaves_no_supervisor(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """As one of two runs is where the other was told that there is no such command."""
+    made: list[asyncio.subprocess.Process] = []
+    start = asyncio.create_subprocess_exec
+
+    async def noted(
+        *words: str,
+        **options: Any,  # noqa: ANN401 - whatever is given
+    ) -> asyncio.subprocess.Process:
+        made.append(await start(*words, **options))
+        return made[-1]
+
+    monkeypatch.setattr(asyncio, "create_subprocess_exec", noted)
+
+    async def run_it() -> None:
+        async with running(["true"], os.environ) as command:
+            await command.ended()
+
+    for turns in range(12):
+        task = asyncio.create_task(run_it())
+        for _ in range(turns):
+            await asyncio.sleep(0)  # noqa: TID251 - no time passes
+        task.cancel()
+        await asyncio.wait([task])
+        assert [each.returncode for each in made if each.returncode is None] == []
+    assert made
 
 
 def test_a_group_that_is_stopped_is_ended_too() -> None:

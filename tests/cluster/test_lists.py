@@ -3,6 +3,7 @@
 import json
 import re
 from collections.abc import Iterator
+from datetime import datetime
 from typing import Any
 
 import pytest
@@ -57,7 +58,7 @@ def test_worlds_are_listed_from_everywhere(servers: SharingServers) -> None:
         assert (pages[-1]["has_more"], pages[-1]["next_cursor"]) == (False, None)
         listed = [world for page in pages for world in page["data"]]
         assert {world["api_key"] for world in listed} == {*OWNED, HOME}
-        times = [world["used_at"] for world in listed]
+        times = [datetime.fromisoformat(world["used_at"]) for world in listed]
         assert times == sorted(times, reverse=True)
         assert {world["base_url"] for world in listed} == {"http://127.0.0.1/v3"}
 

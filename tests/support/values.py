@@ -238,8 +238,8 @@ REAL_HEAD: Final = (
 """The head of the real reply."""
 
 FAULT_PARTS: Final = (
-    "name", "reply_arrives", "needs_commit", "SCHEMA", "EXAMPLES", "ROW", "SECTION", "parse",
-    "fields", "from_journal", "plan",
+    "name", "reply_arrives", "needs_commit", "SCHEMA", "EXAMPLES", "EXPLORED", "ROW", "SECTION",
+    "parse", "fields", "from_journal", "plan",
 )  # fmt: skip
 """What each fault defines in its class."""
 

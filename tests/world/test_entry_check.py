@@ -68,6 +68,19 @@ def test_nonsense_in_an_entry_is_refused_or_harms_nobody(field: str, place: int)
             assert why.startswith("/journal: expected this part as GET world/snapshot gave it")
 
 
+@pytest.mark.parametrize(
+    ("field", "taken", "refused"),
+    [("status", (100, 999), (99, 1_000)), ("duration_ms", (0, 0.5), (-0.5,))],
+)
+def test_a_number_of_an_entry_has_bounds(
+    field: str, taken: tuple[float, ...], refused: tuple[float, ...]
+) -> None:
+    """What is just within them is taken, and what is just beyond is not."""
+    path = ("journal", "entries", 0, field)
+    assert [refusal_of(with_value(KEPT, path, each)) for each in taken] == [None] * len(taken)
+    assert None not in [refusal_of(with_value(KEPT, path, each)) for each in refused]
+
+
 def refusal_of(kept: dict[str, Any]) -> str | None:
     """Why a snapshot is not taken, if it is not."""
     try:

@@ -1,6 +1,7 @@
 """Holds the worlds to their keys: made on first use or by hand, dropped when idle or too many."""
 
 import re
+from base64 import b64decode
 from typing import NamedTuple
 
 import pytest
@@ -144,6 +145,7 @@ def test_first_use_makes_a_world() -> None:
     assert worlds.get_or_create(ALICE) is made
     assert keys_of(worlds) == [DEFAULT_API_KEY, ALICE]
     assert made.config.webhook_secret == secret_of(made.config.seed)
+    assert len(b64decode(made.config.webhook_secret.removeprefix("whsec_"))) == 32
 
 
 @pytest.mark.parametrize(

@@ -186,9 +186,11 @@ async def running(
     """
     from payments_sandbox.cli import supervisor
 
-    ours, theirs = socket.socketpair()
-    async with _ours() if output is None else output.pipes() as (stdin, stdout, stderr):
-        with theirs:
+    async with contextlib.AsyncExitStack() as at_end:
+        ours, theirs = map(at_end.enter_context, socket.socketpair())
+        lines, line = await asyncio.open_connection(sock=ours)
+        at_end.callback(line.close)
+        async with _ours() if output is None else output.pipes() as (stdin, stdout, stderr):
             process = await asyncio.create_subprocess_exec(
                 sys.executable,
                 "-I",  # what the environment says to Python is for the command
@@ -202,14 +204,15 @@ async def running(
                 stdout=stdout,
                 stderr=stderr,
             )
-    lines, line = await asyncio.open_connection(sock=ours)
-    try:
-        yield Command(_group_in(await lines.readline()), lines, grace)
-    finally:
-        line.close()
-        await process.wait()
-        if output is not None:
-            await output.end()
+        # From here on it is waited for, even where whoever has started it is cancelled at once.
+        try:
+            theirs.close()
+            yield Command(_group_in(await lines.readline()), lines, grace)
+        finally:
+            line.close()
+            await process.wait()
+            if output is not None:
+                await output.end()
 
 
 @contextlib.asynccontextmanager

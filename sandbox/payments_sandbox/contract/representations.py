@@ -26,7 +26,6 @@ _MAKES: Final = {
 """The route that makes what an event is about, where it is no payment's own status."""
 
 _AFTER_SUMMARY: Final = b',"payment_method":'
-_CREATED: Final = b',"created_at":"'
 _CREATED_LENGTH: Final = len(b',"created_at":"2022-01-15T10:30:00Z"')
 
 
@@ -76,11 +75,12 @@ def payments_page(stored: Sequence[bytes], *, has_more: bool) -> bytes:
 def _summary(stored: bytes) -> bytes:
     """One item of LIST PAYMENTS: five keys of what RETRIEVE PAYMENT shows, cut out of it.
 
-    No text of a client's stands before them, so the first place where a key is found is its own.
+    No text of a client's stands before them, so the first place where a key is found is its own,
+    and the date follows the first object that ends.
     """
-    end = stored.index(_AFTER_SUMMARY)
-    start = stored.index(_CREATED, end)
-    return stored[:end] + stored[start : start + _CREATED_LENGTH] + b"}"
+    summary, _, rest = stored.partition(_AFTER_SUMMARY)
+    created = rest.index(b"}") + 1
+    return summary + rest[created : created + _CREATED_LENGTH] + b"}"
 
 
 def _id_in(stored: bytes) -> bytes:

@@ -12,6 +12,9 @@ from payments_sandbox.contract.error_codes import documented_for
 from payments_sandbox.contract.operations import BY_NAME, OPERATIONS
 from payments_sandbox.core.instants import DAY, show_duration
 from payments_sandbox.payments.events import EventType
+from payments_sandbox.rules.faults import FAULTS
+from payments_sandbox.rules.faults.fault import Fault
+from payments_sandbox.rules.faults.reply import RealReply, Send
 
 EVENTS: Final = tuple(each.value for each in EventType)
 """The documented events, each of which can be a webhook."""
@@ -109,18 +112,34 @@ class _WireFault(NamedTuple):
     name: str
     about: str
     step: Mapping[str, Any]
-    has_commit: bool = True
+    has_commit: bool
 
+
+_EXPLORED: Final = {fault: explored for fault in FAULTS if (explored := fault.EXPLORED) is not None}
 
 WIRE_FAULTS: Final = (
-    _WireFault("drop", "the connection breaks and no reply comes", {"drop": {"how": "reset"}}),
-    _WireFault("hang", "no reply comes, the connection stays open", {"hang": {"for": "2500ms"}}),
-    _WireFault("truncate", "the reply breaks off", {"truncate": {"keep": "50%"}}),
-    _WireFault("malform", "the reply is no JSON", {"malform": {"as": "invalid_json"}}),
-    _WireFault("drip", "the reply drips in", {"drip": {"over": "2500ms"}}, has_commit=False),
+    *(
+        _WireFault(fault.name, about, {fault.name: plain}, fault.may_commit())
+        for fault, (about, plain) in _EXPLORED.items()
+    ),
     _WireFault("slow", "the reply comes late", {"delay": "2500ms"}, has_commit=False),
-)  # fmt: skip
-"""One of each class. The waits lie between timeouts that clients have: none of them is a race."""
+)
+"""What every operation can meet on the wire: each fault that is explored, and a late reply."""
+
+LATE: Final = frozenset({"slow", *(fault.name for fault in _EXPLORED if fault.reply_arrives)})
+"""Failures in which the reply arrives, only later."""
+
+WAITING: Final = LATE | {fault.name for fault in _EXPLORED if fault.wall_time is not None}
+"""Failures that take time."""
+
+
+def _sends(fault: type[Fault]) -> bool:
+    explored = fault.parse({"commit": True, **_EXPLORED[fault].plain}, is_read=False)
+    return any(isinstance(step, Send) for step in explored.plan(RealReply(200, {}, b"{}")))
+
+
+UNREADABLE: Final = frozenset(fault.name for fault in _EXPLORED if _sends(fault)) - LATE
+"""Failures in which a reply comes that cannot be read."""
 
 MONTH_LATE: Final = 30 * DAY
 """Virtual milliseconds that a webhook comes later which is a month late."""

@@ -16,7 +16,7 @@ from collections import Counter
 from collections.abc import Iterator, Mapping
 from typing import Final, NamedTuple
 
-from payments_sandbox.exploration.failures import Failure, WebhookFailure
+from payments_sandbox.exploration.failures import UNREADABLE, Failure, WebhookFailure
 from payments_sandbox.exploration.run_record import (
     FlowEnd,
     Money,
@@ -29,9 +29,6 @@ from payments_sandbox.exploration.verdicts import RunVerdict
 from payments_sandbox.payments.events import EventType
 
 _EXIT: Final = re.compile(r"exit (\d+)")
-
-_UNREADABLE: Final = frozenset({"malform", "truncate"})
-"""Failures in which a reply comes that cannot be read."""
 
 _LOOKS: Final = frozenset({"list_payments", "retrieve_payment"})
 
@@ -194,7 +191,7 @@ def _failed(
     how = end.crash or f"exit status {end.exit_code}"
     if signs.told_by is not None and is_told(end, signs.told_by):
         return RunVerdict.TOLD, f"It says that money may have moved ({signs.told_by})."
-    if end.crash is not None and any(each.name in _UNREADABLE for each in failures):
+    if end.crash is not None and any(each.name in UNREADABLE for each in failures):
         return RunVerdict.CRASH, f"It broke down at a reply that cannot be read: {end.crash}."
     if end.crash is None and _is_honest_doubt(record, signs.of_refusal):
         why = f"It has looked in vain, and says neither that all is well nor no ({how})."

@@ -13,6 +13,8 @@ from typing import Any, Final, NamedTuple
 
 from payments_sandbox.exploration.calls import CallName
 from payments_sandbox.exploration.failures import (
+    LATE,
+    WAITING,
     Failure,
     WebhookFailure,
     call_failures,
@@ -107,15 +109,12 @@ def class_of(failure: Failure) -> str:
         return "not in time" if failure.name in _NOT_IN_TIME else failure.name
     if failure.commit:
         return "reply lost, and it has happened"
-    if failure.name in _LATE:
+    if failure.name in LATE:
         return "late"
     return "reply lost, and nothing has happened" if failure.is_on_wire else "refused"
 
 
-_LATE: Final = frozenset({"drip", "slow"})
 _NOT_IN_TIME: Final = frozenset({"lost", "late", "month_late"})
-_WAITING: Final = frozenset({"hang", *_LATE})
-"""Failures that take time, and are tried after the quick ones."""
 
 
 def failures_of(name: CallName, *, among: frozenset[str] | None) -> Iterator[Failure]:
@@ -160,7 +159,7 @@ def _rank(failure: Failure) -> tuple[bool, int, bool]:
     place = _RANKS.index(class_of(failure))
     if isinstance(failure, WebhookFailure):
         return False, place, False
-    return failure.name in _WAITING, place, not failure.is_on_wire
+    return failure.name in WAITING, place, not failure.is_on_wire
 
 
 class Survivor(NamedTuple):

@@ -5,6 +5,7 @@ event. A command that raises has changed nothing.
 """
 
 from collections.abc import Iterator
+from itertools import islice
 from typing import Any, Final, NamedTuple, TypeVar, cast
 
 from payments_sandbox.core.errors import InvalidRequest, NotFound
@@ -216,9 +217,8 @@ class Ledger:
             status=wanted.status,
             created_after=wanted.created_after,
         )
-        found = [number for _, number in zip(range(wanted.limit + 1), numbers, strict=False)]
-        items = [self.payments.retrieve_json(number) for number in found[: wanted.limit]]
-        return items, len(found) > wanted.limit
+        found = list(islice(numbers, wanted.limit + 1))
+        return self.payments.retrieve_jsons(found[: wanted.limit]), len(found) > wanted.limit
 
     def last_event(self, type_: EventType, number: int) -> Event | None:
         """The last event of a type that tells of a payment, or None."""

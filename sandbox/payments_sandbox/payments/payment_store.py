@@ -7,7 +7,7 @@ What is put before the first payment later on has numbers below 0.
 
 from array import array
 from bisect import bisect_left, bisect_right
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from copy import copy
 from typing import Any, Final
 
@@ -142,6 +142,11 @@ class PaymentStore:
     def retrieve_json(self, number: int) -> bytes:
         """The payment as RETRIEVE PAYMENT shows it."""
         return self._shown[number - self._first]
+
+    def retrieve_jsons(self, numbers: Iterable[int]) -> list[bytes]:
+        """The same of several payments."""
+        shown, first = self._shown, self._first
+        return [shown[number - first] for number in numbers]
 
     def get(self, number: int) -> Payment:
         """The payment of a number; a call that reads one reads it again when it changes it."""

@@ -78,21 +78,18 @@ class JsonResponse(web.StreamResponse):
             ConnectionError: the client has left.
         """
         self._stays_open = self._stays_open and request.keep_alive
-        start = _start(request.version, self._code, stays_open=self._stays_open)
-        head = self._head(start)
+        start = _start(request.version, self._code, self._stays_open)
+        added = b"" if self._added is None else _encoded(self._added)
+        lines, length, date = self._lines, len(self._whole), rfc822_formatted_time().encode()
+        if isinstance(lines, bytes):
+            head = _LINES % (start, lines, added, length, date)
+        else:
+            limit, remaining, reset_at = lines.limit, lines.remaining, lines.reset_at
+            head = _LIMITS % (start, limit, remaining, reset_at, added, length, date)
         await request.writer.write_eof(head if request.method == "HEAD" else head + self._whole)
 
     async def write_eof(self, data: bytes = b"") -> None:
         """Nothing is left to send."""
-
-    def _head(self, start: bytes) -> bytes:
-        lines = self._lines
-        added = b"" if self._added is None else _encoded(self._added)
-        date = rfc822_formatted_time().encode()
-        if isinstance(lines, bytes):
-            return _LINES % (start, lines, added, len(self._whole), date)
-        limit, remaining, reset_at = lines.limit, lines.remaining, lines.reset_at
-        return _LIMITS % (start, limit, remaining, reset_at, added, len(self._whole), date)
 
 
 class AlreadySent(web.StreamResponse):
@@ -143,7 +140,7 @@ def _encoded(headers: Mapping[str, str]) -> bytes:
 
 
 @lru_cache(maxsize=256)
-def _start(version: HttpVersion, status: int, *, stays_open: bool) -> bytes:
+def _start(version: HttpVersion, status: int, stays_open: bool) -> bytes:  # noqa: FBT001 - a keyword costs as much as the look-up
     """The lines that many replies begin with."""
     reason = _REASONS.get(status, "")
     start = f"HTTP/{version.major}.{version.minor} {status} {reason}\r\n".encode()

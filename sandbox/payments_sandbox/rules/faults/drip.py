@@ -6,7 +6,7 @@ from itertools import pairwise
 from typing import ClassVar, Final, Self
 
 from payments_sandbox.core.instants import read_duration, show_duration
-from payments_sandbox.rules.faults.fault import Example, Fault, JournalRecord
+from payments_sandbox.rules.faults.fault import Example, Explored, Fault, JournalRecord
 from payments_sandbox.rules.faults.reply import KeepOpen, PlanStep, RealReply, Send, WaitUntil
 from payments_sandbox.rules.schema_parts import Json, duration, mapping, whole
 
@@ -50,6 +50,7 @@ class Drip(Fault):
             urllib="**completed**",
         ),
     )
+    EXPLORED: ClassVar = Explored("the reply drips in", {"over": "2500ms"})
     ROW: ClassVar = "the real reply, its body `over` so long in so many `chunks`"
     SECTION: ClassVar = """
 `drip: {over: 4s, chunks: 20}`. The head comes at once, the last piece when `over` has passed. It

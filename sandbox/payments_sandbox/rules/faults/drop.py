@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import ClassVar, Literal, Self
 
-from payments_sandbox.rules.faults.fault import Example, Fault, JournalRecord
+from payments_sandbox.rules.faults.fault import Example, Explored, Fault, JournalRecord
 from payments_sandbox.rules.faults.reply import Close, PlanStep, RealReply, Reset
 from payments_sandbox.rules.schema_parts import COMMIT, Json, mapping, word
 
@@ -43,6 +43,7 @@ class Drop(Fault):
             under_tls={"httpx": "RemoteProtocolError", "urllib": "RemoteDisconnected"},
         ),
     )
+    EXPLORED: ClassVar = Explored("the connection breaks and no reply comes", {"how": "reset"})
     ROW: ClassVar = "not one byte: `how: close` ends the connection, `reset` breaks it"
     SECTION: ClassVar = """
 `drop: {commit: true, how: reset}`. `how` is `close` (a FIN) or `reset` (an RST).

@@ -49,6 +49,19 @@ class Example(NamedTuple):
     under_tls: Mapping[str, str] = MappingProxyType({})
 
 
+class Explored(NamedTuple):
+    """The fault as `explore` tries it and coverage of failure counts it.
+
+    Attributes:
+        about: what the client meets, in a clause.
+        plain: the mapping without `commit`. What waits does so between the timeouts that clients
+            have, so that nothing is a race.
+    """
+
+    about: str
+    plain: Json
+
+
 class Fault(Outcome):
     """What a client meets on its socket in place of a good reply; the values are frozen.
 
@@ -58,6 +71,7 @@ class Fault(Outcome):
         SCHEMA: the JSON Schema of its mapping in a scenario; `make generate` writes it into the
             scenario schema, and the lint reads it.
         EXAMPLES: at least one; the tests of the family run each of them.
+        EXPLORED: how `explore` tries it; None where it does not.
         ROW: what it does, for the table of steps in docs/scenario-language.md.
         SECTION: what there is to know about it, for docs/wire-faults.md.
         reply_arrives: whether the client gets the real reply after all, only later.
@@ -71,6 +85,7 @@ class Fault(Outcome):
     name: ClassVar[str]
     SCHEMA: ClassVar[Json]
     EXAMPLES: ClassVar[tuple[Example, ...]]
+    EXPLORED: ClassVar[Explored | None]
     ROW: ClassVar[str]
     SECTION: ClassVar[str]
     reply_arrives: ClassVar[bool]

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import ClassVar, Self
 
 from payments_sandbox.core.instants import read_duration, show_duration
-from payments_sandbox.rules.faults.fault import Example, Fault, JournalRecord
+from payments_sandbox.rules.faults.fault import Example, Explored, Fault, JournalRecord
 from payments_sandbox.rules.faults.reply import Close, PlanStep, RealReply, WaitUntil
 from payments_sandbox.rules.schema_parts import COMMIT, Json, duration, mapping
 
@@ -47,6 +47,7 @@ class Hang(Fault):
             urllib="RemoteDisconnected",
         ),
     )
+    EXPLORED: ClassVar = Explored("no reply comes, the connection stays open", {"for": "2500ms"})
     ROW: ClassVar = "silence `for` so long, and then the end"
     SECTION: ClassVar = """
 `hang: {commit: true, for: 2s}`. Without `for` it lasts as long as `--max-wall-delay` allows.

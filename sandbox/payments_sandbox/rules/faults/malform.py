@@ -6,7 +6,7 @@ from enum import StrEnum
 from hashlib import shake_256
 from typing import ClassVar, Final, Self
 
-from payments_sandbox.rules.faults.fault import Example, Fault, JournalRecord
+from payments_sandbox.rules.faults.fault import Example, Explored, Fault, JournalRecord
 from payments_sandbox.rules.faults.reply import Close, PlanStep, RealReply, Send, send_last
 from payments_sandbox.rules.schema_parts import COMMIT, Json, mapping, word
 
@@ -141,6 +141,7 @@ class Malform(Fault):
         ["as"],
     )
     EXAMPLES: ClassVar = tuple(Example({"as": way.value}, *met) for way, met in _MET.items())
+    EXPLORED: ClassVar = Explored("the reply is no JSON", {"as": "invalid_json"})
     ROW: ClassVar = "a reply that no client should take for a good one, `as` one of those below"
     SECTION: ClassVar = """
 `malform: {commit: true, as: html}`.

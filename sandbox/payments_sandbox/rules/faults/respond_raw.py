@@ -99,6 +99,7 @@ class RespondRaw(Fault):
             urllib="HTTPError",
         ),
     )
+    EXPLORED: ClassVar = None  # it is whatever its author writes
     ROW: ClassVar = (
         "any `status`, `headers` and `body`; `off_contract: true` says that no documentation has it"
     )

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import ClassVar, Final, Literal, Self
 
-from payments_sandbox.rules.faults.fault import Example, Fault, JournalRecord
+from payments_sandbox.rules.faults.fault import Example, Explored, Fault, JournalRecord
 from payments_sandbox.rules.faults.reply import Close, PlanStep, RealReply, Send
 from payments_sandbox.rules.schema_parts import COMMIT, Json, mapping, word
 
@@ -59,6 +59,7 @@ class Truncate(Fault):
             urllib="**JSONDecodeError**",
         ),
     )
+    EXPLORED: ClassVar = Explored("the reply breaks off", {"keep": "50%"})
     ROW: ClassVar = (
         "a reply that breaks off: `keep: 40%` of what it promises, `in` its `body` or its `headers`"
     )
