@@ -292,7 +292,7 @@ class Screen(NamedTuple):
     def end(self) -> str:
         """What is shown in the end."""
         self.process.wait(LONGEST_WAIT)
-        return self.terminal.text
+        return self.terminal.close(LONGEST_WAIT)  # the last of it may not have been read yet
 
 
 @contextmanager

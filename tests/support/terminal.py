@@ -32,6 +32,7 @@ class Terminal:
         termios.tcsetattr(self.device, termios.TCSANOW, modes)
         size = struct.pack("HHHH", _LINES, columns, 0, 0)
         fcntl.ioctl(self.device, termios.TIOCSWINSZ, size)
+        self._is_closed = False
         self._said = bytearray()
         self._changed = threading.Condition()
         self._reader = threading.Thread(target=self._read, daemon=True)
@@ -59,12 +60,14 @@ class Terminal:
         return self.text
 
     def close(self, seconds: float) -> str:
-        """All that was written to it; nobody else has it open any more."""
-        with suppress(OSError):
-            os.close(self.device)
-        self._reader.join(seconds)
-        assert not self._reader.is_alive(), self.text
-        os.close(self._ours)
+        """All that was written to it, once nobody else has it open any more."""
+        if not self._is_closed:
+            self._is_closed = True
+            with suppress(OSError):
+                os.close(self.device)
+            self._reader.join(seconds)
+            assert not self._reader.is_alive(), self.text
+            os.close(self._ours)
         return self.text
 
 
