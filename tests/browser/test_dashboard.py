@@ -386,6 +386,26 @@ def test_views_rows_and_the_clock_are_reached_by_the_keyboard(page: "Page", worl
     bar.get_by_role("button", name="freeze").wait_for()
 
 
+def test_a_row_has_the_focus_before_the_next_key_comes(page: "Page", world: Sandbox) -> None:
+    """However quickly the keys follow each other."""
+    pay(world)
+    page.goto(address(world))
+    page.locator(".row.request").wait_for()
+    page.locator(".row.event").wait_for()
+    focused = page.evaluate(
+        """() => {
+          document.querySelector(".rows").focus();
+          return ["j", "j", "k", "j"].map((key) => {
+            const down = new KeyboardEvent("keydown", { key, bubbles: true });
+            document.activeElement.dispatchEvent(down);
+            return document.activeElement.dataset.row;
+          });
+        }"""
+    )
+
+    assert focused == ["0", "1", "0", "1"]
+
+
 def test_two_tabs_on_two_worlds_do_not_mix(
     browser: "Browser", server: RunningSandbox, world: Sandbox
 ) -> None:

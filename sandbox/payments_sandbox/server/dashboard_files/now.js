@@ -92,7 +92,7 @@ function chosen(rows, { text, kind, wrong }) {
 function Rows({ rows, apiKey }) {
   const box = useRef(null);
   const [top, setTop] = useState(0);
-  const [at, setAt] = useState(-1);
+  const at = useRef(-1);
   const height = box.current?.clientHeight ?? 600;
   const first = Math.max(0, Math.floor(top / ROW) - 5);
   const inSight = rows.slice(first, first + Math.ceil(height / ROW) + 10);
@@ -100,11 +100,13 @@ function Rows({ rows, apiKey }) {
     const step = { ArrowDown: 1, j: 1, ArrowUp: -1, k: -1 }[event.key];
     if (!step) return;
     event.preventDefault();
-    const next = Math.min(rows.length - 1, Math.max(0, at + step));
-    setAt(next);
+    const next = Math.min(rows.length - 1, Math.max(0, at.current + step));
+    at.current = next;
     const edge = next * ROW;
     if (edge < top || edge > top + height - ROW) box.current.scrollTop = edge - height / 2;
-    requestAnimationFrame(() => box.current.querySelector(`[data-row="${next}"]`)?.focus());
+    const focus = () => box.current?.querySelector(`[data-row="${next}"]`)?.focus();
+    focus(); // at once, so that the next key is the row's
+    requestAnimationFrame(focus); // one that comes into sight is made by then
   };
   return html`<div class="rows" ref=${box} tabindex="0" role="region" aria-label="What has happened, newest first"
       onScroll=${(event) => setTop(event.currentTarget.scrollTop)} onKeyDown=${press}>
