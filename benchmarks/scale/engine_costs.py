@@ -10,7 +10,7 @@ from benchmarks.in_process import Api
 from benchmarks.traffic import KEY
 from payments_sandbox.cluster.keeper import Keeper
 from payments_sandbox.cluster.redis_engine import RedisEngine
-from payments_sandbox.cluster.store import Member, StoredWorld, WorldWrite
+from payments_sandbox.cluster.store import Member, WorldWrite
 from payments_sandbox.core.instants import DAY
 from payments_sandbox.server.factory import wall_clock
 from payments_sandbox.world.world import World
@@ -151,9 +151,6 @@ class _Written:
     async def write(self, writes: Sequence[WorldWrite]) -> frozenset[str]:
         self.writes += writes
         return frozenset()
-
-    async def read(self, key: str) -> StoredWorld:
-        raise NotImplementedError(key)
 
     async def epoch_of(self, key: str) -> int:
         return len(key)

@@ -4,7 +4,7 @@ import asyncio
 import os
 import threading
 from collections import UserDict
-from collections.abc import Callable, Iterator, MutableMapping
+from collections.abc import Awaitable, Callable, Iterator, MutableMapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from functools import partial
@@ -86,6 +86,15 @@ def test_a_handler_that_moves_the_clock_in_another_thread_is_refused(world: Sand
     assert "a receiver that moves the clock while it handles one waits for itself" in refusals[0]
 
 
+async def receiving_at(
+    aiohttp_server: AiohttpServer, receive: Callable[[web.Request], Awaitable[web.Response]]
+) -> str:
+    """Let a handler receive what is posted to a url."""
+    app = web.Application()
+    app.router.add_post("/", receive)
+    return str((await aiohttp_server(app)).make_url("/"))
+
+
 async def test_a_call_that_blocks_the_loop_of_the_receiver_is_refused(
     world: Sandbox, aiohttp_server: AiohttpServer
 ) -> None:
@@ -94,11 +103,9 @@ async def test_a_call_that_blocks_the_loop_of_the_receiver_is_refused(
     async def receive(_request: web.Request) -> web.Response:
         return web.Response()
 
-    app = web.Application()
-    app.router.add_post("/", receive)
-    receiving = await aiohttp_server(app)
+    url = await receiving_at(aiohttp_server, receive)
     async with world.async_client() as control:
-        await control.create_webhook_endpoint(str(receiving.make_url("/")))
+        await control.create_webhook_endpoint(url)
         world.control.create_event("payment.completed")
         with pytest.raises(ControlApiError, match=BLOCKED):
             world.clock.advance("1h")
@@ -121,11 +128,9 @@ async def test_an_async_handler_that_awaits_the_client_is_refused(
             refusals.append(str(error))
         return web.Response()
 
-    app = web.Application()
-    app.router.add_post("/", receive)
-    receiving = await aiohttp_server(app)
+    url = await receiving_at(aiohttp_server, receive)
     async with world.async_client() as control:
-        await control.create_webhook_endpoint(str(receiving.make_url("/")))
+        await control.create_webhook_endpoint(url)
         await control.create_event("payment.completed")
         await control.verify(
             expect=[{"webhook": "payment.completed", "acknowledged": True}], within="60s"
@@ -179,11 +184,9 @@ async def test_a_plain_handler_of_fastapi_that_moves_the_clock_is_refused(
 ) -> None:
     """While the loop of its server goes on, and nothing on the thread's stack is of the request."""
     told: list[str] = []
-    app = web.Application()
-    app.router.add_post("/", partial(serve, shop_of(told, world)))
-    receiving = await aiohttp_server(app)
+    url = await receiving_at(aiohttp_server, partial(serve, shop_of(told, world)))
     async with world.async_client() as control:
-        await control.create_webhook_endpoint(str(receiving.make_url("/")))
+        await control.create_webhook_endpoint(url)
         await control.create_event("payment.completed")
         await control.verify(
             expect=[{"webhook": "payment.completed", "acknowledged": True}], within="60s"
@@ -208,11 +211,9 @@ async def test_an_async_handler_that_moves_the_clock_in_a_thread_is_refused(
         await asyncio.to_thread(advance)
         return web.Response()
 
-    app = web.Application()
-    app.router.add_post("/", receive)
-    receiving = await aiohttp_server(app)
+    url = await receiving_at(aiohttp_server, receive)
     async with world.async_client() as control:
-        await control.create_webhook_endpoint(str(receiving.make_url("/")))
+        await control.create_webhook_endpoint(url)
         await control.create_event("payment.completed")
         await control.verify(
             expect=[{"webhook": "payment.completed", "acknowledged": True}], within="60s"

@@ -21,7 +21,7 @@ from typing import Final, Protocol
 
 import orjson
 
-from payments_sandbox.cluster.store import EngineError, Store, WorldWrite
+from payments_sandbox.cluster.store import EngineError, WorldWrite, WorldWriter
 from payments_sandbox.core.instants import Instant
 from payments_sandbox.server.slices import pause, run_in_slices
 from payments_sandbox.server.world_runtime import NotKeptError
@@ -101,7 +101,7 @@ class Keeper:
         wall: the real time.
     """
 
-    def __init__(self, store: Store, owner: Owner, wall: WallClock) -> None:
+    def __init__(self, store: WorldWriter, owner: Owner, wall: WallClock) -> None:
         self._store = store
         self._owner = owner
         self._wall = wall

@@ -52,15 +52,8 @@ class WorldWrite(NamedTuple):
     is_gone: bool = False
 
 
-class Store(Protocol):
-    """Keeps worlds for the owners of their keys."""
-
-    async def read(self, key: str) -> StoredWorld:
-        """What is kept of a world.
-
-        Raises:
-            EngineError: it cannot be read.
-        """
+class WorldWriter(Protocol):
+    """Keeps what changes in worlds."""
 
     async def write(self, writes: Sequence[WorldWrite]) -> frozenset[str]:
         """Keep what is written of several worlds, each wholly or not at all.
@@ -70,6 +63,17 @@ class Store(Protocol):
 
         Raises:
             EngineError: it is not known what was kept; the same may be written again.
+        """
+
+
+class Store(WorldWriter, Protocol):
+    """Keeps worlds for the owners of their keys."""
+
+    async def read(self, key: str) -> StoredWorld:
+        """What is kept of a world.
+
+        Raises:
+            EngineError: it cannot be read.
         """
 
 

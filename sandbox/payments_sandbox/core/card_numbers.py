@@ -68,7 +68,7 @@ _PAIR: Final = 2
 """Digits of a group that is more often a part of a time or a date."""
 
 _ENOUGH_DIGITS: Final = re.compile(r"\d(?:[^\dA-Za-z*]{0,16}\d){12}")
-"""Enough digits for a number, and none of what ends a group between, such as an id’s letters."""
+"""Enough digits for a number, and between them nothing that ends a group, such as a letter."""
 
 _OTHER_DIGIT: Final = re.compile(r"[^\D0-9]")
 _OTHER_BLANKS: Final = dict.fromkeys(
