@@ -29,7 +29,7 @@ from payments_sandbox.server.http_server import listening
 
 if TYPE_CHECKING:
     from payments_sandbox.server.factory import AssembledServer
-    from payments_sandbox.server.listeners import ListeningAt
+    from payments_sandbox.server.listening.listeners import ListeningAt
 
 GRACE: Final = 1.0
 """Seconds between SIGTERM and SIGKILL for a command that has run for too long."""
