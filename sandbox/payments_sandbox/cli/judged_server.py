@@ -1,10 +1,12 @@
-"""Owns the server of a run as its verdict needs it, be it one process or several."""
+"""Owns the server of a run as its verdict needs it, be it one process or several; its reports."""
 
 import contextlib
 from collections.abc import AsyncIterator, Sequence
 from contextlib import AbstractAsyncContextManager
+from pathlib import Path
 from typing import TYPE_CHECKING, Protocol, cast
 
+from payments_sandbox.cli.output_files import write_whole
 from payments_sandbox.cli.server_process import Facts, Listening, ListeningServer
 
 if TYPE_CHECKING:
@@ -51,11 +53,20 @@ class _OneProcess:
         self._reports = listening.runtime.reports = KeptReports(listening.runtime.notifier)
 
     async def reports(self, *, is_strict: bool) -> "Reports":
-        from payments_sandbox.cli.run_verdict import world_reports
+        from payments_sandbox.verification.report_text import WorldReport
 
         worlds = self._runtime.worlds
         default = worlds.get_or_create(str(self.facts["api_key"]))
-        return world_reports(await self._reports.finish(worlds, default), is_strict=is_strict)
+        return [
+            WorldReport(
+                each.config.api_key,
+                each.report.as_json(),
+                each.reason,
+                was_used=each.was_used,
+                is_strict=is_strict,
+            )
+            for each in await self._reports.finish(worlds, default)
+        ]
 
     async def tallies(self) -> "Sequence[CoverageModel]":
         tally = self._runtime.tally
@@ -67,3 +78,23 @@ async def judged(server: ListeningServer) -> "AsyncIterator[JudgedServer]":
     """Listen with a server of this process until the block ends, and keep its reports."""
     async with server as listening:
         yield _OneProcess(listening)
+
+
+def write_reports(
+    reports: "Reports", *, text: Path | None = None, junit: Path | None, html: Path | None = None
+) -> None:
+    """Write the files that were asked for.
+
+    Raises:
+        UnwritableError: the system refuses.
+    """
+    from payments_sandbox.verification.report_junit import as_junit
+    from payments_sandbox.verification.report_page import as_page
+    from payments_sandbox.verification.report_text import as_text
+
+    if text is not None:
+        write_whole(text, as_text(reports))
+    if junit is not None:
+        write_whole(junit, as_junit(reports))
+    if html is not None:
+        write_whole(html, as_page(reports))

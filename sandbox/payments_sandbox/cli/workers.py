@@ -36,7 +36,7 @@ from payments_sandbox.cli.server_process import (
     put_together,
 )
 from payments_sandbox.cli.signals import heard_signals, signals_blocked
-from payments_sandbox.cli.state_folder import placed_worlds
+from payments_sandbox.cli.state_file import placed_worlds
 from payments_sandbox.cli.worker import Inherited, WorkerReport, WorkerStart, read_report, work
 from payments_sandbox.cluster.mailbox import open_mailbox, receive_message
 from payments_sandbox.cluster.workers import owner_of

@@ -5,7 +5,7 @@ import json
 import sys
 from typing import TYPE_CHECKING, Final
 
-from payments_sandbox.cli.moving_clock import moving_clock
+from payments_sandbox.cli.commands.advance import moving_clock
 from payments_sandbox.cli.options import CommandOptions, Commands, add_command, add_group
 from payments_sandbox.cli.remote_options import add_remote_options, control_client
 from payments_sandbox.cli.terminal.columns import Cell, print_rows

@@ -23,11 +23,10 @@ from payments_sandbox.cli.terminal.standard_streams import try_to_print
 from payments_sandbox.core.option_values import file_to_write
 
 if TYPE_CHECKING:
-    from collections.abc import Coroutine, Mapping, Sequence
+    from collections.abc import Callable, Coroutine, Sequence
     from contextlib import AbstractAsyncContextManager
 
-    from payments_sandbox.cli.child_process import Command
-    from payments_sandbox.cli.lone_command import LoneCommand
+    from payments_sandbox.cli.child_process import Command, LoneCommand
     from payments_sandbox.client.models import CoverageModel
     from payments_sandbox.server.request_log import RequestLog
     from payments_sandbox.verification.report_text import Reports
@@ -96,15 +95,22 @@ def _make_log(arguments: argparse.Namespace) -> "RequestLog":
 
 
 async def _run(arguments: argparse.Namespace, server: JudgedServers) -> int:
-    from payments_sandbox.cli.child_process import NotStartedError, environment_of
+    from payments_sandbox.cli.child_process import (
+        NotStartedError,
+        environment_of,
+        running,
+        running_alone,
+    )
 
+    start: Callable[..., AbstractAsyncContextManager[Command | LoneCommand]]
+    start = running if has_process_groups() else running_alone
     forget(arguments.report, arguments.junit_xml, arguments.coverage_json, arguments.coverage_html)
     interrupted = asyncio.Event()
     async with server as listening:
         try:
             early: list[int] = []  # a signal may come before we know that the command runs
             on_signals(early.append)
-            async with _running(arguments.command, environment_of(listening.facts)) as command:
+            async with start(arguments.command, environment_of(listening.facts)) as command:
 
                 def handle_signal(number: int) -> None:
                     if command.has_ended:
@@ -122,19 +128,6 @@ async def _run(arguments: argparse.Namespace, server: JudgedServers) -> int:
         except NotStartedError as error:
             _say(f"payments-sandbox: cannot run {arguments.command[0]}: {error}.")
             return error.exit_code
-
-
-def _running(
-    words: "Sequence[str]", environment: "Mapping[str, str]"
-) -> "AbstractAsyncContextManager[Command | LoneCommand]":
-    """Run the command in a process group if the system has them, else alone."""
-    if has_process_groups():
-        from payments_sandbox.cli.child_process import running
-
-        return running(words, environment)
-    from payments_sandbox.cli.lone_command import running_alone
-
-    return running_alone(words, environment)
 
 
 async def _verdict(
@@ -169,7 +162,7 @@ async def _judged(
 
 
 def _publish(arguments: argparse.Namespace, reports: "Reports") -> int:
-    from payments_sandbox.cli.run_verdict import write_reports
+    from payments_sandbox.cli.judged_server import write_reports
     from payments_sandbox.cli.terminal.highlight import REPORT, View
     from payments_sandbox.cli.terminal.screen import screen_of
     from payments_sandbox.verification.report_text import as_short_text
