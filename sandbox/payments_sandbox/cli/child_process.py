@@ -183,10 +183,10 @@ async def running(
 
     Args:
         words: of the command.
-        environment: of the command.
+        environment: all of it.
         grace: seconds that it has to end after SIGTERM.
         output: gets what it prints, and it reads nothing then; else the streams are ours.
-        folder: where it runs; None is where we do.
+        folder: where it runs, if that is not where we do.
 
     Raises:
         NotStartedError: there is no such command, or it cannot be run.
@@ -270,9 +270,7 @@ async def running_alone(
 ) -> AsyncIterator[LoneCommand]:
     """Run a command until the block ends, with the streams that we have.
 
-    Args:
-        words: of the command; one such as `npm` is found as `npm.cmd`, as a shell finds it.
-        environment: of the command.
+    One such as `npm` is found as `npm.cmd`, as a shell finds it.
 
     Raises:
         NotStartedError: there is no such command, or it cannot be run.

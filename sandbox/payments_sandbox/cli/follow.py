@@ -11,7 +11,7 @@ from payments_sandbox.cli.terminal.standard_streams import try_to_print
 
 if TYPE_CHECKING:  # imported when something is followed, so that --help is instant
     from payments_sandbox.client.client import SandboxClient
-    from payments_sandbox.client.event_stream import StreamMessage
+    from payments_sandbox.client.messages import StreamMessage
 
 SILENCE: Final = 60.0
 """Seconds after which a stream counts as lost; the server sends something every 15."""

@@ -26,10 +26,9 @@ class JudgedServer(Protocol):
         """What was lost on the way and cannot be judged, in words."""
 
     async def reports(self, *, is_strict: bool) -> "Reports":
-        """Judge the worlds that were used, or that of the given key if none was.
+        """Judge the worlds that were used, or that of the server's key if none was.
 
-        Args:
-            is_strict: whether an undocumented call fails a world.
+        In a strict run an undocumented call fails a world.
         """
 
     async def tallies(self) -> "Sequence[CoverageModel]":

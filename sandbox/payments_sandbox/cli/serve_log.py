@@ -23,12 +23,7 @@ JSON: Final = "json"
 
 
 def make_log(arguments: argparse.Namespace, stream: TextIO) -> RequestLog:
-    """The log that the options ask for.
-
-    Args:
-        arguments: of the command, with `--log` and `--no-color`.
-        stream: where it goes.
-    """
+    """The log that `--log` and `--no-color` ask for."""
 
     def say(line: str) -> None:
         try_to_print(line, stream)

@@ -31,12 +31,7 @@ _MOST_WORKERS: Final = 64
 
 
 def add_server_options(command: CommandOptions, *, port: int = _PORT) -> None:
-    """Add them all.
-
-    Args:
-        command: where to.
-        port: the default port, which is not the same for each command.
-    """
+    """Add them all; the default port is not the same for each command."""
     add_settings(command, port=port)
     _add_files(command)
     command.value(

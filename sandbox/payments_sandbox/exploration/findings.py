@@ -83,9 +83,7 @@ def key_of(run: JudgedRun) -> tuple[tuple[str, str], ...]:
 def group(runs: Sequence[JudgedRun], repeated: Mapping[int, bool]) -> tuple[ExploredFinding, ...]:
     """Group what went wrong, the worst first.
 
-    Args:
-        runs: that were made, by number.
-        repeated: whether a run has come to the same again, by its number.
+    `repeated` says whether a run has come to the same again, by its number.
     """
     groups: dict[tuple[object, ...], list[JudgedRun]] = {}
     for run in runs:

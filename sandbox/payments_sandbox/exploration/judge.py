@@ -128,14 +128,7 @@ def judge(
     failures: tuple[Failure, ...],
     signs: Signs = Signs(),  # noqa: B008 - it never changes
 ) -> ReasonedVerdict:
-    """Judge a run.
-
-    Args:
-        record: of the run.
-        oracle: the ledger of the run without a failure.
-        failures: that the run has met.
-        signs: how the flow says what it knows.
-    """
+    """Judge a run that has met these failures."""
     found = list(_found(record, oracle, failures))
     if record.end.says_well:
         found += _phantoms(record, oracle)

@@ -118,12 +118,7 @@ _NOT_IN_TIME: Final = frozenset({"lost", "late", "month_late"})
 
 
 def failures_of(name: CallName, *, among: frozenset[str] | None) -> Iterator[Failure]:
-    """The failures that a call or a webhook can meet.
-
-    Args:
-        name: of it.
-        among: the ids or names of those that are wanted; None wants all.
-    """
+    """The failures that a call or a webhook can meet, as far as they are among those wanted."""
     all_of = webhook_failures(name.what) if name.is_webhook else call_failures(name.what)
     for failure in all_of:
         if is_among(failure, among):

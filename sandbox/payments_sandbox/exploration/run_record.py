@@ -268,11 +268,7 @@ def _seen_webhooks(observed: Observed) -> Iterator[SeenWebhook]:
 
 
 class RecordedWorlds(KeptReports):
-    """Records the worlds of one server; `runtime.reports` of it is to be this.
-
-    Args:
-        notifier: tells when a world has changed.
-    """
+    """Records the worlds of one server; `runtime.reports` of it is to be this."""
 
     def __init__(self, notifier: ChangeNotifier) -> None:
         super().__init__(notifier)

@@ -97,10 +97,7 @@ def moving_clock(
 ) -> Iterator[None]:
     """Show how far the clock is, and say where it stands when somebody interrupts.
 
-    Args:
-        arguments: of the command.
-        client: of the world.
-        target: where to, from where it stands; None where nobody knows.
+    `target` says where it goes from where it stands; None where nobody knows.
     """
     start = read_instant(client.retrieve_clock()["now"])
     end = target(start)

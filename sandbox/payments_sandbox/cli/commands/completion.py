@@ -63,12 +63,7 @@ def run(arguments: argparse.Namespace) -> int:
 def words_by_place(
     parser: argparse.ArgumentParser, place: str = ""
 ) -> Iterator[tuple[str, list[Word]]]:
-    """Yield what can be completed behind each command.
-
-    Args:
-        parser: of the command.
-        place: its words, each behind a slash, such as `/scenario/list`.
-    """
+    """Yield what can be completed behind each command, by its words, such as `/scenario/list`."""
     words: list[Word] = []
     below: dict[str, argparse.ArgumentParser] = {}
     for action in parser._actions:  # noqa: SLF001 - argparse tells of a parser's words nowhere else

@@ -19,7 +19,7 @@ from payments_sandbox.core.colours import NAME, QUIET
 
 if TYPE_CHECKING:
     from payments_sandbox.client.client import SandboxClient
-    from payments_sandbox.client.event_stream import StreamMessage
+    from payments_sandbox.client.messages import StreamMessage
     from payments_sandbox.client.models import (
         DeliveryModel,
         WebhookEndpointEventLiteral,
@@ -43,11 +43,6 @@ class Forwarding:
     """An endpoint that is made again when it is lost, with the same secret.
 
     A world that is reset and a server that is restarted have forgotten it.
-
-    Args:
-        client: of its world.
-        url: where to.
-        filters: which events.
 
     Attributes:
         endpoint: the endpoint as it was made, or None until it was.

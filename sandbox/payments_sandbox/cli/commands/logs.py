@@ -200,9 +200,7 @@ def _print(
 def entry_line(entry: "JournalEntryModel", api_key: str) -> "LogLine":
     """What the line that `serve` prints tells; of the card, only what the journal keeps.
 
-    Args:
-        entry: of the journal.
-        api_key: what a world is called that has no name.
+    A world that has no name is called by its key.
     """
     from payments_sandbox.server.request_log import LogLine
 

@@ -186,7 +186,7 @@ def _history(
     client: "SandboxClient", payment: "PaymentModel"
 ) -> "tuple[list[EventModel], list[DeliveryModel], list[JournalEntryModel]]":
     """Find the events, deliveries and requests about a payment, each oldest first."""
-    from payments_sandbox.client.paging import every
+    from payments_sandbox.client.messages import every
 
     since = takewhile(
         lambda each: each["created_at"] >= payment["created_at"],

@@ -226,6 +226,6 @@ def _found(client: "SandboxClient") -> "WorldModel":
 
 
 def _worlds(client: "SandboxClient") -> "Iterator[WorldModel]":
-    from payments_sandbox.client.paging import every
+    from payments_sandbox.client.messages import every
 
     return every(client.list_worlds)

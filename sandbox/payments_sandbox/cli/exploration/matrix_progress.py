@@ -4,7 +4,6 @@ import shutil
 import sys
 from contextlib import suppress
 from time import perf_counter
-from types import TracebackType
 from typing import Final, Self
 
 from payments_sandbox.exploration.exploration import Exploration
@@ -15,11 +14,7 @@ _ERASE_BELOW: Final = "\x1b[J"
 
 
 class MatrixProgress:
-    """Draws on stderr, where that is a terminal, until the block ends; then it is gone again.
-
-    Args:
-        exploration: what is shown.
-    """
+    """Draws on stderr, where that is a terminal, until the block ends; then it is gone again."""
 
     def __init__(self, exploration: Exploration) -> None:
         self._exploration = exploration
@@ -30,12 +25,7 @@ class MatrixProgress:
     def __enter__(self) -> Self:
         return self
 
-    def __exit__(
-        self,
-        _kind: type[BaseException] | None,
-        _error: BaseException | None,
-        _trace: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *_error: object) -> None:
         self._draw([])
 
     def show(self) -> None:

@@ -1,4 +1,4 @@
-"""Owns where the reports of an exploration go: the terminal, the folder, and files; as JUnit XML."""
+"""Owns where the reports of an exploration go: the terminal, the folder, files, JUnit XML."""
 
 import argparse
 import json

@@ -68,10 +68,6 @@ def _nothing_known(result: ExplorationResult) -> str:
 class ExplorationRunner:
     """Makes the runs of an exploration.
 
-    Args:
-        arguments: of the command line.
-        settings: of the servers.
-
     Attributes:
         exploration: says which runs to make.
         is_interrupted: whether somebody has stopped it.

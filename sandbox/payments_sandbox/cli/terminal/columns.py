@@ -16,13 +16,7 @@ _LEAST_FACT: Final = 20
 
 
 class Cell(NamedTuple):
-    """A cell of a table.
-
-    Attributes:
-        text: what it says.
-        colour: the code of its colour.
-        url: where it leads.
-    """
+    """A cell of a table, with the code of its colour, and the url that it leads to."""
 
     text: str
     colour: str = ""

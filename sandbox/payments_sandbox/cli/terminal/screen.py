@@ -42,12 +42,7 @@ class Screen(NamedTuple):
 
 
 def screen_of(arguments: argparse.Namespace, stream: TextIO | None = None) -> Screen:
-    """What a stream shows of what a command prints.
-
-    Args:
-        arguments: of the command, with its `--no-color`.
-        stream: stdout unless told otherwise.
-    """
+    """What a stream, which is stdout unless told otherwise, shows of what a command prints."""
     stream = sys.stdout if stream is None else stream
     is_terminal = stream.isatty()
     has_colours = not arguments.no_color and wants_colours(os.environ, is_terminal=is_terminal)
