@@ -15,7 +15,7 @@ import signal
 import socket
 from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Sequence
 from contextlib import asynccontextmanager, suppress
-from typing import TYPE_CHECKING, Any, Final, TypeVar
+from typing import TYPE_CHECKING, Any, Final, TextIO, TypeVar
 
 from payments_sandbox.cli.failure import CommandFailedError
 from payments_sandbox.cli.judged_server import JudgedServer, JudgedServers
@@ -30,7 +30,6 @@ from payments_sandbox.verification.report_text import WorldReport
 
 if TYPE_CHECKING:
     from payments_sandbox.client.models import CoverageModel
-    from payments_sandbox.server.request_log import RequestLog
     from payments_sandbox.verification.report_text import Reports
 
 _READY: Final = "ready"
@@ -47,19 +46,19 @@ def run_with_workers(
     arguments: argparse.Namespace,
     use_server: Callable[[JudgedServers], Coroutine[Any, Any, int]],
     *,
-    make_log: "Callable[[], RequestLog] | None",
+    log_to: TextIO | None,
 ) -> int:
     """Serve with several workers as long as a command runs.
 
     Args:
         arguments: of `run`.
         use_server: uses the server, and gives the exit code when all is done.
-        make_log: makes what is told of requests and webhooks; None where nobody wants it.
+        log_to: gets what is told of requests and webhooks; None where nobody wants it.
 
     Raises:
         CannotServeError: as `serve_with_workers`.
     """
-    prepared = prepared_workers(arguments, make_log=make_log, level=logging.WARNING)
+    prepared = prepared_workers(arguments, log_to=log_to, level=logging.WARNING)
     with prepared as (inherited, facts):
         runtime = inherited.sandbox.runtime
         runtime.reports = KeptReports(runtime.notifier)  # each worker has one like it

@@ -10,7 +10,6 @@ from functools import partial
 from typing import Any, Final, NamedTuple, TextIO, cast
 
 from payments_sandbox.cli.follow import OF_ATTEMPTS
-from payments_sandbox.cli.server_process import Facts
 from payments_sandbox.cli.terminal.columns import in_words, print_facts
 from payments_sandbox.cli.terminal.screen import screen_of, width_of
 from payments_sandbox.cli.terminal.standard_streams import try_to_print
@@ -41,7 +40,7 @@ def make_log(arguments: argparse.Namespace, stream: TextIO) -> RequestLog:
     return RequestLog(say, width, LOG_COLOURS)
 
 
-def announced(arguments: argparse.Namespace, facts: Facts) -> str:
+def announced(arguments: argparse.Namespace, facts: Mapping[str, object]) -> str:
     """The facts about a server, for a terminal."""
     screen = screen_of(arguments)
     token, page = facts.get("control_token"), f"{facts['sandbox_url']}/"

@@ -12,9 +12,8 @@ import socket
 import sys
 from collections.abc import AsyncIterator, Callable, Coroutine, Iterator
 from contextlib import AbstractAsyncContextManager
-from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final, NamedTuple
+from typing import TYPE_CHECKING, Any, Final, NamedTuple, TextIO
 
 from payments_sandbox import __version__
 from payments_sandbox.cli.failure import MISTAKEN, CommandFailedError
@@ -61,7 +60,7 @@ def run_server(
     arguments: argparse.Namespace,
     use_server: Callable[[ListeningServer], Coroutine[Any, Any, int]],
     *,
-    make_log: "Callable[[], RequestLog] | None" = None,
+    log_to: TextIO | None,
     level: int = logging.INFO,
 ) -> int:
     """Put a server together, and run what it is there for.
@@ -69,31 +68,33 @@ def run_server(
     Args:
         arguments: the options of a server.
         use_server: uses the server, and gives the exit code when all is done.
-        make_log: makes what is told of requests and webhooks; None where nobody wants it.
+        log_to: gets what is told of requests and webhooks; None where nobody wants it.
         level: what is less than this is not logged.
 
     Raises:
         CannotServeError: on entering the server, or on leaving it.
         UnwritableError: the ready file cannot be written.
     """
-    sandbox = put_together(read_settings(arguments), make_log=make_log, level=level)
+    sandbox = put_together(arguments, read_settings(arguments), log_to=log_to, level=level)
     from payments_sandbox.server.http_server import listening
 
     return run_loop(to_the_end(use_server(served(arguments, sandbox, listening(sandbox)))))
 
 
 def put_together(
+    arguments: argparse.Namespace,
     settings: Settings,
     *,
-    make_log: "Callable[[], RequestLog] | None" = None,
+    log_to: TextIO | None,
     level: int = logging.INFO,
     runtime_type: "type[WorldRuntime] | None" = None,
 ) -> "AssembledServer":
     """Import what a server is made of, and make one that does not listen yet.
 
     Args:
-        settings: what the user asked for.
-        make_log: makes what is told of requests and webhooks; None where nobody wants it.
+        arguments: how requests and webhooks are logged.
+        settings: of this server.
+        log_to: gets that; None where nobody wants it.
         level: what is less than this is not logged.
         runtime_type: what runs for its worlds, where that is another one than usual.
 
@@ -104,25 +105,20 @@ def put_together(
     with no_certificates():
         from payments_sandbox.server.factory import assemble
         from payments_sandbox.server.http_server import listening  # noqa: F401 - it comes with aiohttp, too
+        from payments_sandbox.server.world_runtime import WorldRuntime
 
     logging.basicConfig(level=level, format="%(levelname)s %(name)s: %(message)s")
-    making = partial(assemble, settings, None if make_log is None else make_log())
-    if runtime_type is not None:
-        making = partial(making, runtime_type=runtime_type)
-    sandbox = assembled(settings, making)
+    log = None
+    if log_to is not None:
+        from payments_sandbox.cli.serve_log import make_log
+
+        log = make_log(arguments, log_to)
+    with scenarios_read("--scenario") if settings.scenarios else contextlib.nullcontext():
+        sandbox = assemble(settings, log, runtime_type=runtime_type or WorldRuntime)
     gc.freeze()
     gc.set_threshold(10_000, 20, 50)  # a request leaves hundreds of objects, and none in a cycle
     gc.enable()
     return sandbox
-
-
-def assembled(settings: Settings, assemble: Callable[[], "AssembledServer"]) -> "AssembledServer":
-    """Put a server together; problems of its scenarios are printed."""
-    if not settings.scenarios:
-        return assemble()
-
-    with scenarios_read("--scenario"):
-        return assemble()
 
 
 @contextlib.contextmanager

@@ -21,7 +21,7 @@ from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field, replace
 from functools import partial
 from multiprocessing.context import ForkProcess
-from typing import TYPE_CHECKING, Final
+from typing import Final, TextIO
 
 from payments_sandbox.cli.failure import FAILED, MISTAKEN
 from payments_sandbox.cli.options import refuse
@@ -44,9 +44,6 @@ from payments_sandbox.core.output_files import is_pipe
 from payments_sandbox.server.listening.listeners import at_bound, bound_before
 from payments_sandbox.world.state_file import NoStateError
 
-if TYPE_CHECKING:  # imported where somebody watches
-    from payments_sandbox.server.request_log import RequestLog
-
 _log: Final = logging.getLogger(__name__)
 
 _LOOK_FOR_READER_EVERY: Final = 0.1
@@ -64,20 +61,20 @@ def serve_with_workers(
     arguments: argparse.Namespace,
     announce: Callable[[Facts], None],
     *,
-    make_log: "Callable[[], RequestLog] | None" = None,
+    log_to: TextIO | None,
 ) -> int:
     """Serve with several workers until a signal, or as long as stdin is open.
 
     Args:
         arguments: of `serve`.
         announce: given what the server says of itself, once all of them are ready.
-        make_log: makes what is told of requests and webhooks; None where nobody wants it.
+        log_to: gets what is told of requests and webhooks; None where nobody wants it.
 
     Raises:
         CannotServeError: on the way to readiness, at the end, or where a worker ends at once.
         UnwritableError: the ready file cannot be written.
     """
-    with prepared_workers(arguments, make_log=make_log) as (inherited, facts):
+    with prepared_workers(arguments, log_to=log_to) as (inherited, facts):
         ready = _Readiness(arguments, facts, announce)
         with heard_signals() as told, _running(inherited) as group:
             _watch(group, ready, told, is_stdin_watched=arguments.until_stdin_closes)
@@ -119,7 +116,7 @@ def keep_workers(
 def prepared_workers(
     arguments: argparse.Namespace,
     *,
-    make_log: "Callable[[], RequestLog] | None" = None,
+    log_to: TextIO | None,
     level: int = logging.INFO,
 ) -> Iterator[tuple[Inherited, Facts]]:
     """Have all that workers need before they are started, until the block ends.
@@ -129,7 +126,7 @@ def prepared_workers(
     """
     settings = read_settings(arguments)
     share = replace(settings, max_worlds=max(2, -(-settings.max_worlds // arguments.workers)))
-    sandbox = put_together(share, make_log=make_log, level=level)
+    sandbox = put_together(arguments, share, log_to=log_to, level=level)
     with ExitStack() as stack:
         stack.enter_context(_kept(arguments))
         stack.enter_context(no_ready_file(arguments.ready_file))

@@ -28,7 +28,6 @@ if TYPE_CHECKING:
 
     from payments_sandbox.cli.child_process import Command, LoneCommand
     from payments_sandbox.client.models import CoverageModel
-    from payments_sandbox.server.request_log import RequestLog
     from payments_sandbox.verification.report_text import Reports
 
 TEXT: Final = """\
@@ -76,22 +75,16 @@ def run(arguments: argparse.Namespace) -> int:
     check_workers(arguments)
     check_command(arguments, "run [options]", "npm test")
     arguments.coverage |= bool(arguments.coverage_json or arguments.coverage_html)
-    make_log = partial(_make_log, arguments) if arguments.log else None
+    log_to = sys.stderr if arguments.log else None
     if arguments.workers > 1:
         from payments_sandbox.cli.run_workers import run_with_workers
 
-        return run_with_workers(arguments, partial(_run, arguments), make_log=make_log)
+        return run_with_workers(arguments, partial(_run, arguments), log_to=log_to)
 
     def use_server(server: ListeningServer) -> "Coroutine[Any, Any, int]":
         return _run(arguments, judged(server))
 
-    return run_server(arguments, use_server, make_log=make_log, level=logging.WARNING)
-
-
-def _make_log(arguments: argparse.Namespace) -> "RequestLog":
-    from payments_sandbox.cli.serve_log import make_log
-
-    return make_log(arguments, sys.stderr)
+    return run_server(arguments, use_server, log_to=log_to, level=logging.WARNING)
 
 
 async def _run(arguments: argparse.Namespace, server: JudgedServers) -> int:

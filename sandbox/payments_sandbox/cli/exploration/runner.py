@@ -13,7 +13,7 @@ from payments_sandbox.cli.child_process import NotStartedError
 from payments_sandbox.cli.exploration.command_runs import ExploredCommand
 from payments_sandbox.cli.failure import FAILED, INTERRUPTED, MISTAKEN, CommandFailedError
 from payments_sandbox.cli.server_options import settings_words
-from payments_sandbox.cli.server_process import assembled
+from payments_sandbox.cli.server_process import scenarios_read
 from payments_sandbox.cli.signals import on_signals
 from payments_sandbox.core.settings import Settings
 from payments_sandbox.exploration.exploration import (
@@ -36,7 +36,8 @@ async def explore_command(arguments: argparse.Namespace, settings: Settings) -> 
     """Explore the command that was given, and report; the exit code."""
     from payments_sandbox.cli.exploration.reports import prepare, publish
 
-    assembled(settings, partial(assemble, settings))  # scenarios that are wrong are told at once
+    with scenarios_read("--scenario"):  # those that are wrong are told at once
+        assemble(settings)
     prepare(arguments)
     runner = ExplorationRunner(arguments, settings)
     try:
