@@ -129,7 +129,7 @@ def _run(given: Sequence[str]) -> int:
     return code
 
 
-def _add(commands: "Commands[argparse.ArgumentParser]", names: Sequence[str]) -> None:
+def _add(commands: Commands, names: Sequence[str]) -> None:
     for name in names:
         import_module(f"payments_sandbox.cli.commands.{name}").add_to(commands)
 

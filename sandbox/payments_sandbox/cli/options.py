@@ -5,7 +5,7 @@ import os
 import re
 import sys
 from collections.abc import Callable, Iterator
-from typing import Final, NoReturn
+from typing import TYPE_CHECKING, Final, NoReturn
 
 from payments_sandbox.cli.terminal.standard_streams import try_to_print
 from payments_sandbox.core.suggestions import nearest
@@ -26,11 +26,14 @@ _SERVICE_PORT: Final = re.compile(PREFIX + r"(\w+_)?PORT")
 _SERVICE_ADDRESS: Final = re.compile(r"(tcp|udp|sctp)://")
 """How the value of `_SERVICE_PORT` begins where it is the platform's and no port's number."""
 
-Commands = argparse._SubParsersAction  # noqa: SLF001 - argparse has no public name for it
+if TYPE_CHECKING:
+    Commands = argparse._SubParsersAction[argparse.ArgumentParser]  # noqa: SLF001 - it has no public name
+else:
+    Commands = argparse._SubParsersAction  # noqa: SLF001 - as above
 
 
 def add_command(  # noqa: PLR0913 - the parts of a command, each by its name
-    commands: "Commands[argparse.ArgumentParser]",
+    commands: Commands,
     name: str,
     *,
     usage: str,
@@ -58,9 +61,7 @@ def add_command(  # noqa: PLR0913 - the parts of a command, each by its name
     return options
 
 
-def add_group(
-    commands: "Commands[argparse.ArgumentParser]", name: str, *, usage: str, does: str, text: str
-) -> "Commands[argparse.ArgumentParser]":
+def add_group(commands: Commands, name: str, *, usage: str, does: str, text: str) -> Commands:
     """Add a command that has commands of its own, and does nothing itself.
 
     Returns:
@@ -73,7 +74,7 @@ def add_group(
 
 
 def _add_parser(
-    commands: "Commands[argparse.ArgumentParser]", name: str, *, usage: str, does: str, text: str
+    commands: Commands, name: str, *, usage: str, does: str, text: str
 ) -> argparse.ArgumentParser:
     return commands.add_parser(
         name,
@@ -85,18 +86,18 @@ def _add_parser(
     )
 
 
-def _prog(commands: "Commands[argparse.ArgumentParser]", name: str) -> str:
+def _prog(commands: Commands, name: str) -> str:
     """What is typed to call a command."""
     return f"{commands._prog_prefix} {name}"  # noqa: SLF001 - argparse has no public name for it
 
 
-def variables_of(commands: "Commands[argparse.ArgumentParser]") -> Iterator[str]:
+def variables_of(commands: Commands) -> Iterator[str]:
     """The names that options of commands have in the environment, those in groups included."""
     for parser in commands.choices.values():
         options: CommandOptions | None = parser.get_default("options")
         yield from () if options is None else options.variables
         for action in parser._actions:  # noqa: SLF001 - as above
-            if isinstance(action, Commands):
+            if isinstance(action, argparse._SubParsersAction):  # noqa: SLF001 - as above
                 yield from variables_of(action)
 
 

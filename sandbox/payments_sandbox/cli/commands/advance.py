@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING, Final, Literal
 
-from payments_sandbox.cli.options import CommandOptions, Commands, add_command, argument, refuse
+from payments_sandbox.cli.options import Commands, add_command, argument, refuse
 from payments_sandbox.cli.remote_options import add_remote_options, control_client
 from payments_sandbox.cli.terminal.columns import Cell, Row, print_rows
 from payments_sandbox.cli.terminal.progress import HowFar, interruptible, progress
@@ -32,7 +32,7 @@ examples:
 _ONE_OF: Final = "expected one of DURATION, --to ISO and --next"
 
 
-def add_to(commands: "Commands[argparse.ArgumentParser]") -> None:
+def add_to(commands: Commands) -> None:
     """Add the command."""
     options = add_command(
         commands,
@@ -49,10 +49,6 @@ def add_to(commands: "Commands[argparse.ArgumentParser]") -> None:
         metavar="DURATION",
         help="how far, such as 300ms, 5s, 10m, 2h or 45d",
     )
-    _add_options(options)
-
-
-def _add_options(options: CommandOptions) -> None:
     options.value("--to", "to which ISO 8601 instant", read=text_that(read_instant), metavar="ISO")
     options.flag("--next", "to what is due next")
     add_remote_options(options)

@@ -36,7 +36,7 @@ class Word(NamedTuple):
         return self.names[0].startswith("-")
 
 
-def add_to(commands: "Commands[argparse.ArgumentParser]") -> None:
+def add_to(commands: Commands) -> None:
     """Add the command."""
     options = add_command(
         commands,
@@ -67,7 +67,7 @@ def words_by_place(
     words: list[Word] = []
     below: dict[str, argparse.ArgumentParser] = {}
     for action in parser._actions:  # noqa: SLF001 - argparse tells of a parser's words nowhere else
-        if isinstance(action, Commands):
+        if isinstance(action, argparse._SubParsersAction):  # noqa: SLF001 - as above
             below |= action.choices
             words += (Word((each.dest,), each.help or "") for each in action._choices_actions)  # noqa: SLF001 - as above
         elif action.option_strings and action.help != argparse.SUPPRESS:

@@ -17,7 +17,7 @@ TIMEOUT: Final = 2
 _NOT_OURS: Final = "what answers there is no payments-sandbox"
 
 
-def add_to(commands: "Commands[argparse.ArgumentParser]") -> None:
+def add_to(commands: Commands) -> None:
     """Add the command."""
     options = add_command(
         commands,

@@ -10,7 +10,7 @@ from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING, Final, cast
 
 from payments_sandbox.cli.follow import OF_ATTEMPTS, SILENCE, follow, sum_up
-from payments_sandbox.cli.options import CommandOptions, Commands, add_command, webhook_url
+from payments_sandbox.cli.options import Commands, add_command, webhook_url
 from payments_sandbox.cli.remote_options import add_remote_options, control_client
 from payments_sandbox.cli.signals import signals_blocked, until_stopped
 from payments_sandbox.cli.terminal.screen import Screen, screen_of
@@ -143,7 +143,7 @@ FRESH_FOR: Final = 1
 """Seconds for which the urls of endpoints are remembered."""
 
 
-def add_to(commands: "Commands[argparse.ArgumentParser]") -> None:
+def add_to(commands: Commands) -> None:
     """Add the command."""
     options = add_command(
         commands,
@@ -153,10 +153,6 @@ def add_to(commands: "Commands[argparse.ArgumentParser]") -> None:
         text=TEXT,
         run=run,
     )
-    _add_options(options)
-
-
-def _add_options(options: CommandOptions) -> None:
     options.value(
         "--forward-to",
         "a webhook endpoint for as long as this runs, such as http://localhost:3000/webhooks",

@@ -42,7 +42,7 @@ examples:
 exit code: 0 proved, 1 not proved, 2 there is nothing to compare"""
 
 
-def add_to(commands: "Commands[argparse.ArgumentParser]") -> None:
+def add_to(commands: Commands) -> None:
     """Add the command."""
     options = add_command(
         commands,

@@ -29,7 +29,7 @@ examples:
   payments-sandbox report --json | jq .audit.findings"""
 
 
-def add_to(commands: "Commands[argparse.ArgumentParser]") -> None:
+def add_to(commands: Commands) -> None:
     """Add the command."""
     options = add_command(
         commands,

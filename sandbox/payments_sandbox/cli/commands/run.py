@@ -46,7 +46,7 @@ examples:
       a shell, for more than one command"""
 
 
-def add_to(commands: "Commands[argparse.ArgumentParser]") -> None:
+def add_to(commands: Commands) -> None:
     """Add the command."""
     options = add_command(
         commands,

@@ -69,7 +69,7 @@ examples:
 FROM_JOURNAL: Final = "from-journal"
 
 
-def add_to(commands: "Commands[argparse.ArgumentParser]") -> None:
+def add_to(commands: Commands) -> None:
     """Add the command."""
     verbs = add_group(
         commands,
@@ -87,7 +87,7 @@ def add_to(commands: "Commands[argparse.ArgumentParser]") -> None:
     _add_from_journal(verbs)
 
 
-def _add_list(verbs: "Commands[argparse.ArgumentParser]") -> None:
+def _add_list(verbs: Commands) -> None:
     options = add_command(
         verbs,
         "list",
@@ -99,7 +99,7 @@ def _add_list(verbs: "Commands[argparse.ArgumentParser]") -> None:
     _add_folders(options)
 
 
-def _add_show(verbs: "Commands[argparse.ArgumentParser]") -> None:
+def _add_show(verbs: Commands) -> None:
     options = add_command(
         verbs,
         "show",
@@ -112,7 +112,7 @@ def _add_show(verbs: "Commands[argparse.ArgumentParser]") -> None:
     _add_folders(options)
 
 
-def _add_check(verbs: "Commands[argparse.ArgumentParser]") -> None:
+def _add_check(verbs: Commands) -> None:
     options = add_command(
         verbs,
         "check",
@@ -125,7 +125,7 @@ def _add_check(verbs: "Commands[argparse.ArgumentParser]") -> None:
     options.flag("--github", "as annotations, which GitHub shows beside the lines")
 
 
-def _add_from_journal(verbs: "Commands[argparse.ArgumentParser]") -> None:
+def _add_from_journal(verbs: Commands) -> None:
     options = add_command(
         verbs,
         "from-journal",
@@ -271,7 +271,7 @@ examples:
   payments-sandbox scenario end"""
 
 
-def add_use(verbs: "Commands[argparse.ArgumentParser]") -> None:
+def add_use(verbs: Commands) -> None:
     """Add `use` to the commands of `scenario`."""
     options = add_command(
         verbs,
@@ -291,7 +291,7 @@ def add_use(verbs: "Commands[argparse.ArgumentParser]") -> None:
     add_remote_options(options)
 
 
-def add_end(verbs: "Commands[argparse.ArgumentParser]") -> None:
+def add_end(verbs: Commands) -> None:
     """Add `end` to the commands of `scenario`."""
     options = add_command(
         verbs,

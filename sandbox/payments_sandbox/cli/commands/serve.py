@@ -39,7 +39,7 @@ UNTIL_STDIN_CLOSES: Final = "--until-stdin-closes"
 _STDIN: Final = 0
 
 
-def add_to(commands: "Commands[argparse.ArgumentParser]") -> None:
+def add_to(commands: Commands) -> None:
     """Add the command."""
     options = add_command(
         commands,

@@ -27,7 +27,7 @@ _NOBODY: Final = (
 )
 
 
-def add_to(commands: "Commands[argparse.ArgumentParser]") -> None:
+def add_to(commands: Commands) -> None:
     """Add the command."""
     options = add_command(
         commands,
