@@ -36,7 +36,7 @@ Facts = dict[str, object]
 authority to trust, `tls_faults` and `unix_socket` where they were asked for."""
 
 
-_LOOK_FOR_READER_EVERY: Final = 0.1
+LOOK_FOR_READER_EVERY: Final = 0.1
 """Seconds between two looks for somebody who reads a ready file that is a pipe."""
 
 
@@ -169,8 +169,7 @@ async def served(
         if at.authority is not None:
             facts |= _trusted(at.authority, arguments.ready_file, stack)
         if arguments.ready_file is not None:
-            announced = _announced(arguments.ready_file, json.dumps(facts) + "\n")
-            await stack.enter_async_context(announced)
+            await stack.enter_async_context(_announced(arguments.ready_file, facts))
         yield Listening(facts, sandbox.runtime, sandbox.log)
 
 
@@ -271,30 +270,39 @@ def no_ready_file(file: Path | None) -> Iterator[None]:
             forget(file)
 
 
+def write_ready_file(file: Path, facts: Facts) -> bool:
+    """Write the ready file; whether it is written: a pipe is not while nobody reads it.
+
+    Raises:
+        UnwritableError: the system refuses.
+    """
+    try:
+        write_whole(file, json.dumps(facts) + "\n")
+    except UnwritableError:
+        if not is_pipe(file):
+            raise
+        return False
+    return True
+
+
 @contextlib.asynccontextmanager
-async def _announced(file: Path, text: str) -> AsyncIterator[None]:
+async def _announced(file: Path, facts: Facts) -> AsyncIterator[None]:
     """Write the ready file; a pipe is written as soon as somebody reads it."""
-    if not is_pipe(file):
-        write_whole(file, text)
+    if write_ready_file(file, facts):
         yield
         return
-    writing = asyncio.create_task(_write_for_reader(file, text))
+    writing = asyncio.create_task(_write_for_reader(file, facts))
     try:
         yield
     finally:
         writing.cancel()
 
 
-async def _write_for_reader(pipe: Path, text: str) -> None:
+async def _write_for_reader(pipe: Path, facts: Facts) -> None:
     from payments_sandbox.server.slices import pause
 
-    while True:
-        try:
-            write_whole(pipe, text)
-        except UnwritableError:  # nobody reads it yet
-            await pause(_LOOK_FOR_READER_EVERY)
-        else:
-            return
+    while not write_ready_file(pipe, facts):
+        await pause(LOOK_FOR_READER_EVERY)
 
 
 def cannot_listen(settings: Settings, error: OSError) -> CannotServeError:

@@ -25,29 +25,26 @@ from typing import Final, TextIO
 
 from payments_sandbox.cli.failure import FAILED, MISTAKEN
 from payments_sandbox.cli.options import refuse
-from payments_sandbox.cli.output_files import UnwritableError, write_whole
 from payments_sandbox.cli.server_options import read_settings
 from payments_sandbox.cli.server_process import (
+    LOOK_FOR_READER_EVERY,
     CannotServeError,
     Facts,
     cannot_listen,
     facts_of,
     no_ready_file,
     put_together,
+    write_ready_file,
 )
 from payments_sandbox.cli.signals import heard_signals, signals_blocked
 from payments_sandbox.cli.state_file import placed_worlds
 from payments_sandbox.cli.worker import Inherited, WorkerReport, WorkerStart, read_report, work
 from payments_sandbox.cluster.mailbox import open_mailbox, receive_message
 from payments_sandbox.cluster.workers import owner_of
-from payments_sandbox.core.output_files import is_pipe
 from payments_sandbox.server.listening.listeners import at_bound, bound_before
 from payments_sandbox.world.state_file import NoStateError
 
 _log: Final = logging.getLogger(__name__)
-
-_LOOK_FOR_READER_EVERY: Final = 0.1
-"""Seconds between two looks for somebody who reads a ready file that is a pipe."""
 
 _IN_VAIN: Final = 3
 """Workers of one place that may end before they are ready, one after the other."""
@@ -316,7 +313,7 @@ class _Readiness:
     @property
     def pause(self) -> float | None:
         """Seconds after which to look again; None where nothing is looked for."""
-        return _LOOK_FOR_READER_EVERY if self._is_announced and not self._is_written else None
+        return LOOK_FOR_READER_EVERY if self._is_announced and not self._is_written else None
 
     def announce_if_ready(self, group: _Group) -> None:
         """Tell who is to be told, if it is time.
@@ -327,20 +324,10 @@ class _Readiness:
         if not self._is_announced and not group.are_ready:
             return
         if not self._is_written:
-            self._write()
+            self._is_written = write_ready_file(self._file, self._facts)
         if not self._is_announced:
             self._is_announced = True
             self._announce(self._facts)
-
-    def _write(self) -> None:
-        text = json.dumps(self._facts) + "\n"
-        try:
-            write_whole(self._file, text)
-        except UnwritableError:
-            if not is_pipe(self._file):
-                raise
-            return  # nobody reads it yet
-        self._is_written = True
 
 
 def _watch(
