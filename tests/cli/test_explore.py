@@ -379,7 +379,10 @@ if lost():
 
 def test_nothing_of_exploring_is_imported_by_what_does_not_explore() -> None:
     """Neither by a plain `serve`, nor by the plugin before it is used."""
-    modules = "cli.commands.serve, cli.server_process, cli.main, server.factory, server.http_server"
+    modules = (
+        "cli.commands.serve, cli.processes.server_process, cli.main, server.factory,"
+        " server.http_server"
+    )
     names = [f"payments_sandbox.{each}" for each in modules.split(", ")]
     script = (
         f"import sys, payments_sandbox.pytest_plugin, {', '.join(names)};"

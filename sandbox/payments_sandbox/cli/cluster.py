@@ -8,8 +8,7 @@ from typing import TYPE_CHECKING, Any, Final, TextIO
 
 from payments_sandbox.cli.failure import MISTAKEN
 from payments_sandbox.cli.options import refuse
-from payments_sandbox.cli.server_options import is_loopback, read_settings
-from payments_sandbox.cli.server_process import (
+from payments_sandbox.cli.processes.server_process import (
     CannotServeError,
     ListeningServer,
     put_together,
@@ -17,6 +16,7 @@ from payments_sandbox.cli.server_process import (
     served,
     to_the_end,
 )
+from payments_sandbox.cli.server_options import is_loopback, read_settings
 
 if TYPE_CHECKING:
     from payments_sandbox.server.listening.listeners import ListeningAt

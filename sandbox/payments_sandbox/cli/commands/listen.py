@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING, Final, cast
 
 from payments_sandbox.cli.follow import OF_ATTEMPTS, SILENCE, follow, sum_up
 from payments_sandbox.cli.options import Commands, add_command, webhook_url
+from payments_sandbox.cli.processes.signals import signals_blocked, until_stopped
 from payments_sandbox.cli.remote_options import add_remote_options, control_client
-from payments_sandbox.cli.signals import signals_blocked, until_stopped
 from payments_sandbox.cli.terminal.screen import Screen, screen_of
 from payments_sandbox.cli.terminal.standard_streams import try_to_print
 from payments_sandbox.core.colours import NAME, QUIET

@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, Final, NamedTuple, cast
 
 from payments_sandbox.cli.follow import JOURNAL_SIZE, SILENCE, follow, sum_up
 from payments_sandbox.cli.options import Commands, add_command
+from payments_sandbox.cli.processes.signals import until_stopped
 from payments_sandbox.cli.remote_options import add_remote_options, control_client
-from payments_sandbox.cli.signals import until_stopped
 from payments_sandbox.cli.terminal.screen import screen_of
 from payments_sandbox.contract.operations import BY_NAME
 from payments_sandbox.core.instants import read_duration, read_instant

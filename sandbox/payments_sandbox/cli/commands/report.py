@@ -50,8 +50,8 @@ def add_to(commands: Commands) -> None:
 
 def run(arguments: argparse.Namespace) -> int:
     """Wait for what is expected, and print the report; return 1 if it has failed."""
-    from payments_sandbox.cli.judged_server import write_reports
     from payments_sandbox.cli.output_files import UnwritableError, forget
+    from payments_sandbox.cli.processes.judged_server import write_reports
     from payments_sandbox.verification.report_text import as_text
 
     with suppress(UnwritableError):  # that is told below the report

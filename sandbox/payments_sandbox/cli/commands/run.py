@@ -13,12 +13,12 @@ from payments_sandbox.cli.command_options import (
     has_process_groups,
 )
 from payments_sandbox.cli.failure import FAILED, CommandFailedError
-from payments_sandbox.cli.judged_server import JudgedServer, JudgedServers, judged
 from payments_sandbox.cli.options import Commands, add_command
 from payments_sandbox.cli.output_files import forget, write_whole
+from payments_sandbox.cli.processes.judged_server import JudgedServer, JudgedServers, judged
+from payments_sandbox.cli.processes.server_process import ListeningServer, run_server
+from payments_sandbox.cli.processes.signals import on_signals
 from payments_sandbox.cli.server_options import add_server_options, check_workers
-from payments_sandbox.cli.server_process import ListeningServer, run_server
-from payments_sandbox.cli.signals import on_signals
 from payments_sandbox.cli.terminal.standard_streams import try_to_print
 from payments_sandbox.core.option_values import file_to_write
 
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Coroutine, Sequence
     from contextlib import AbstractAsyncContextManager
 
-    from payments_sandbox.cli.child_process import Command, LoneCommand
+    from payments_sandbox.cli.processes.child_process import Command, LoneCommand
     from payments_sandbox.client.models import CoverageModel
     from payments_sandbox.verification.report_text import Reports
 
@@ -77,7 +77,7 @@ def run(arguments: argparse.Namespace) -> int:
     arguments.coverage |= bool(arguments.coverage_json or arguments.coverage_html)
     log_to = sys.stderr if arguments.log else None
     if arguments.workers > 1:
-        from payments_sandbox.cli.run_workers import run_with_workers
+        from payments_sandbox.cli.processes.run_workers import run_with_workers
 
         return run_with_workers(arguments, partial(_run, arguments), log_to=log_to)
 
@@ -88,7 +88,7 @@ def run(arguments: argparse.Namespace) -> int:
 
 
 async def _run(arguments: argparse.Namespace, server: JudgedServers) -> int:
-    from payments_sandbox.cli.child_process import (
+    from payments_sandbox.cli.processes.child_process import (
         NotStartedError,
         environment_of,
         running,
@@ -155,7 +155,7 @@ async def _judged(
 
 
 def _publish(arguments: argparse.Namespace, reports: "Reports") -> int:
-    from payments_sandbox.cli.judged_server import write_reports
+    from payments_sandbox.cli.processes.judged_server import write_reports
     from payments_sandbox.cli.terminal.highlight import REPORT, View
     from payments_sandbox.cli.terminal.screen import screen_of
     from payments_sandbox.verification.report_text import as_short_text

@@ -10,9 +10,9 @@ from functools import partial
 from typing import Final
 
 from payments_sandbox.cli.options import Commands, add_command, refuse
+from payments_sandbox.cli.processes.server_process import Facts, ListeningServer, run_server
+from payments_sandbox.cli.processes.signals import on_signals, on_stdin_closed
 from payments_sandbox.cli.server_options import add_server_options, check_workers
-from payments_sandbox.cli.server_process import Facts, ListeningServer, run_server
-from payments_sandbox.cli.signals import on_signals, on_stdin_closed
 from payments_sandbox.cli.terminal.standard_streams import drop_unwritten, try_to_print
 from payments_sandbox.core.option_values import (
     engine_url,
@@ -89,7 +89,7 @@ def run(arguments: argparse.Namespace) -> int:
 
         code = serve_in_cluster(arguments, until_told, log_to=log_to)
     elif arguments.workers > 1:
-        from payments_sandbox.cli.workers import serve_with_workers
+        from payments_sandbox.cli.processes.workers import serve_with_workers
 
         code = serve_with_workers(arguments, partial(_announce, arguments), log_to=log_to)
     else:

@@ -8,11 +8,11 @@ from contextlib import ExitStack
 from pathlib import Path
 from typing import Any, Final
 
-from payments_sandbox.cli.child_process import NotStartedError
 from payments_sandbox.cli.exploration.command_runs import ExploredCommand
 from payments_sandbox.cli.exploration.git_revision import find_revision, tree_of
 from payments_sandbox.cli.failure import FAILED, INTERRUPTED, MISTAKEN, CommandFailedError
-from payments_sandbox.cli.signals import on_signals
+from payments_sandbox.cli.processes.child_process import NotStartedError
+from payments_sandbox.cli.processes.signals import on_signals
 from payments_sandbox.cli.terminal.highlight import PROOF, View
 from payments_sandbox.cli.terminal.progress import HowFar, progress
 from payments_sandbox.cli.terminal.screen import screen_of

@@ -9,12 +9,12 @@ from functools import partial
 from time import perf_counter
 from typing import Final, TypeVar
 
-from payments_sandbox.cli.child_process import NotStartedError
 from payments_sandbox.cli.exploration.command_runs import ExploredCommand
 from payments_sandbox.cli.failure import FAILED, INTERRUPTED, MISTAKEN, CommandFailedError
+from payments_sandbox.cli.processes.child_process import NotStartedError
+from payments_sandbox.cli.processes.server_process import scenarios_read
+from payments_sandbox.cli.processes.signals import on_signals
 from payments_sandbox.cli.server_options import settings_words
-from payments_sandbox.cli.server_process import scenarios_read
-from payments_sandbox.cli.signals import on_signals
 from payments_sandbox.core.settings import Settings
 from payments_sandbox.exploration.exploration import (
     CannotExploreError,

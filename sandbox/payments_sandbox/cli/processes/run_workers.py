@@ -18,10 +18,15 @@ from contextlib import asynccontextmanager, suppress
 from typing import TYPE_CHECKING, Any, Final, TextIO, TypeVar
 
 from payments_sandbox.cli.failure import CommandFailedError
-from payments_sandbox.cli.judged_server import JudgedServer, JudgedServers
-from payments_sandbox.cli.server_process import CannotServeError, Facts, run_loop, to_the_end
-from payments_sandbox.cli.worker import Inherited
-from payments_sandbox.cli.workers import keep_workers, prepared_workers
+from payments_sandbox.cli.processes.judged_server import JudgedServer, JudgedServers
+from payments_sandbox.cli.processes.server_process import (
+    CannotServeError,
+    Facts,
+    run_loop,
+    to_the_end,
+)
+from payments_sandbox.cli.processes.worker import Inherited
+from payments_sandbox.cli.processes.workers import keep_workers, prepared_workers
 from payments_sandbox.cluster.asking import ask
 from payments_sandbox.cluster.mailbox import Outgoing
 from payments_sandbox.cluster.workers import owner_of

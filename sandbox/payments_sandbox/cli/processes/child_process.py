@@ -191,7 +191,7 @@ async def running(
     Raises:
         NotStartedError: there is no such command, or it cannot be run.
     """
-    from payments_sandbox.cli import supervisor
+    from payments_sandbox.cli.processes import supervisor
 
     async with contextlib.AsyncExitStack() as at_end:
         ours, theirs = map(at_end.enter_context, socket.socketpair())

@@ -25,8 +25,7 @@ from typing import Final, TextIO
 
 from payments_sandbox.cli.failure import FAILED, MISTAKEN
 from payments_sandbox.cli.options import refuse
-from payments_sandbox.cli.server_options import read_settings
-from payments_sandbox.cli.server_process import (
+from payments_sandbox.cli.processes.server_process import (
     LOOK_FOR_READER_EVERY,
     CannotServeError,
     Facts,
@@ -36,15 +35,22 @@ from payments_sandbox.cli.server_process import (
     put_together,
     write_ready_file,
 )
-from payments_sandbox.cli.signals import heard_signals, signals_blocked
+from payments_sandbox.cli.processes.signals import heard_signals, signals_blocked
+from payments_sandbox.cli.processes.worker import (
+    Inherited,
+    WorkerReport,
+    WorkerStart,
+    read_report,
+    work,
+)
+from payments_sandbox.cli.server_options import read_settings
 from payments_sandbox.cli.state_file import placed_worlds
-from payments_sandbox.cli.worker import Inherited, WorkerReport, WorkerStart, read_report, work
 from payments_sandbox.cluster.mailbox import open_mailbox, receive_message
 from payments_sandbox.cluster.workers import owner_of
 from payments_sandbox.server.listening.listeners import at_bound, bound_before
 from payments_sandbox.world.state_file import NoStateError
 
-_log: Final = logging.getLogger(__name__)
+_log: Final = logging.getLogger("payments_sandbox.cli.workers")  # as docs/cli.md shows it
 
 _IN_VAIN: Final = 3
 """Workers of one place that may end before they are ready, one after the other."""

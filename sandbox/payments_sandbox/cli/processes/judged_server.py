@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Protocol, cast
 
 from payments_sandbox.cli.output_files import write_whole
-from payments_sandbox.cli.server_process import Facts, Listening, ListeningServer
+from payments_sandbox.cli.processes.server_process import Facts, Listening, ListeningServer
 
 if TYPE_CHECKING:
     from payments_sandbox.client.models import CoverageModel

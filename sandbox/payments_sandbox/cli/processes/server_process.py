@@ -18,8 +18,8 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple, TextIO
 from payments_sandbox import __version__
 from payments_sandbox.cli.failure import MISTAKEN, CommandFailedError
 from payments_sandbox.cli.output_files import UnwritableError, forget, write_whole
+from payments_sandbox.cli.processes.signals import ignore_signals
 from payments_sandbox.cli.server_options import read_settings
-from payments_sandbox.cli.signals import ignore_signals
 from payments_sandbox.cli.terminal.standard_streams import try_to_print
 from payments_sandbox.core.output_files import is_pipe
 from payments_sandbox.core.settings import Settings
