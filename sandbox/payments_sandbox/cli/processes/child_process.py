@@ -18,12 +18,7 @@ from contextlib import asynccontextmanager, suppress
 from pathlib import Path
 from typing import Final, cast
 
-from payments_sandbox.client.environment import (
-    fault_variables,
-    sandbox_variables,
-    trust_variables,
-    without_proxy,
-)
+from payments_sandbox.client.environment import sandbox_variables, without_proxy
 
 GRACE: Final = 5.0
 """Seconds that a command has to end after SIGTERM, or when its terminal has gone."""
@@ -161,12 +156,12 @@ def environment_of(facts: Mapping[str, object]) -> dict[str, str]:
     names = ("base_url", "api_key", "webhook_secret", "sandbox_url")
     token = facts.get("control_token")
     given = sandbox_variables(
-        **{name: str(facts[name]) for name in names}, token=None if token is None else str(token)
+        **{name: str(facts[name]) for name in names},
+        token=None if token is None else str(token),
+        tls_faults=cast("Mapping[str, str]", facts.get("tls_faults", {})),
+        ca_file=facts.get("ca_file"),
+        ca_bundle=facts.get("ca_bundle"),
     )
-    given |= fault_variables(cast("Mapping[str, str]", facts.get("tls_faults", {})))
-    if "ca_file" in facts:
-        files = str(facts["ca_file"]), str(facts["ca_bundle"])
-        given |= trust_variables(*files, os.environ)
     return {**os.environ, **without_proxy(given["PAYMENTS_BASE_URL"], os.environ), **given}
 
 
