@@ -12,14 +12,7 @@ LONGEST_NAME: Final = 80
 
 
 class JudgedRun(NamedTuple):
-    """A run that was made.
-
-    Attributes:
-        planned: what it was to be.
-        record: what it was.
-        why: its verdict, and what that is known by.
-        is_met: whether each of its failures has come up.
-    """
+    """A run that was made, with its verdict; it is met if each of its failures has come up."""
 
     planned: PlannedRun
     record: RunRecord

@@ -82,13 +82,7 @@ CustomersMoney = dict[tuple[str, str], Money]
 
 
 class ReasonedVerdict(NamedTuple):
-    """A verdict.
-
-    Attributes:
-        verdict: the worst that is true.
-        evidence: what it is known by, a sentence each.
-        advice: what the audit advises.
-    """
+    """The worst verdict that is true, sentences by which it is known, and the audit's advice."""
 
     verdict: RunVerdict
     evidence: tuple[str, ...] = ()

@@ -53,7 +53,6 @@ class SeenCall(NamedTuple):
     Attributes:
         operation: which one.
         customer: whose, or NOBODY.
-        request: its `req_…` id.
         status: what was answered; None where no reply came.
         code: of the error that was answered; "" where it was none.
         fault: the wire fault that took the reply's place, or None.
@@ -66,7 +65,6 @@ class SeenCall(NamedTuple):
 
     operation: str
     customer: str
-    request: str
     status: int | None
     code: str
     fault: str | None
@@ -84,7 +82,6 @@ class SeenWebhook(NamedTuple):
         event: its type.
         customer: of its payment, or NOBODY.
         payment_id: the payment that it is about, if it is about one.
-        attempts: how often it was sent.
         is_delivered: whether a receiver has taken it.
         is_copy: whether it is of an event that was sent to this endpoint before.
     """
@@ -92,7 +89,6 @@ class SeenWebhook(NamedTuple):
     event: str
     customer: str
     payment_id: str | None
-    attempts: int
     is_delivered: bool
     is_copy: bool = False
 
@@ -231,7 +227,6 @@ def _seen_call(call: ObservedCall) -> SeenCall:
     return SeenCall(
         operation=str(entry.operation),
         customer=customer if isinstance(customer, str) else NOBODY,
-        request=call.id,
         status=entry.status,
         code=call.code,
         fault=entry.fault,
@@ -260,7 +255,6 @@ def _seen_webhooks(observed: Observed) -> Iterator[SeenWebhook]:
             delivery.type,
             customer or NOBODY,
             delivery.payment_id,
-            len(delivery.attempts),
             delivery.is_delivered,
             is_copy=sent_to in seen,
         )

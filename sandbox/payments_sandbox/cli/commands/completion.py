@@ -18,13 +18,7 @@ examples:
 
 
 class Word(NamedTuple):
-    """A command or an option that can be completed.
-
-    Attributes:
-        names: the command, or the option with its short name.
-        about: what it does.
-        takes_value: whether a value follows it.
-    """
+    """A command, or an option with its short name, that can be completed."""
 
     names: tuple[str, ...]
     about: str

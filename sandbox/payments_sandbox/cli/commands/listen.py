@@ -14,7 +14,7 @@ from payments_sandbox.cli.options import Commands, add_command, webhook_url
 from payments_sandbox.cli.processes.signals import signals_blocked, until_stopped
 from payments_sandbox.cli.remote_options import add_remote_options, control_client
 from payments_sandbox.cli.terminal.screen import Screen, screen_of
-from payments_sandbox.cli.terminal.standard_streams import try_to_print
+from payments_sandbox.cli.terminal.standard_streams import remark
 from payments_sandbox.core.colours import NAME, QUIET
 
 if TYPE_CHECKING:
@@ -67,10 +67,7 @@ class Forwarding:
         if self._is_among(urls):
             return False
         if self._url in urls.values():
-            try_to_print(
-                f"payments-sandbox: {self._url} is an endpoint already: each event comes twice.",
-                sys.stderr,
-            )
+            remark(f"{self._url} is an endpoint already: each event comes twice")
         # The receiver has the secret by now, so that another endpoint gets the same.
         secret = None if self.endpoint is None else self.endpoint["secret"]
         with signals_blocked():

@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING, Final, assert_never
 
 from payments_sandbox.cli.options import Commands, add_command, refuse
 from payments_sandbox.cli.remote_options import add_remote_options, control_client
-from payments_sandbox.cli.terminal.columns import Cell, Row, print_facts, print_rows, remark
+from payments_sandbox.cli.terminal.columns import Cell, Row, print_facts, print_rows
 from payments_sandbox.cli.terminal.screen import screen_of
+from payments_sandbox.cli.terminal.standard_streams import remark
 from payments_sandbox.core.colours import BAD, GOOD, NAME, POOR, QUIET, STRONG
 from payments_sandbox.core.instants import read_instant
 from payments_sandbox.core.option_values import one_of, text_that, whole_number

@@ -19,7 +19,7 @@ from payments_sandbox.cli.processes.judged_server import JudgedServer, JudgedSer
 from payments_sandbox.cli.processes.server_process import ListeningServer, run_server
 from payments_sandbox.cli.processes.signals import on_signals
 from payments_sandbox.cli.server_options import add_server_options, check_workers
-from payments_sandbox.cli.terminal.standard_streams import try_to_print
+from payments_sandbox.cli.terminal.standard_streams import remark, try_to_print
 from payments_sandbox.core.option_values import file_to_write
 
 if TYPE_CHECKING:
@@ -119,7 +119,7 @@ async def _run(arguments: argparse.Namespace, server: JudgedServers) -> int:
                 verdict = await _verdict(arguments, listening, interrupted)
                 return code or verdict
         except NotStartedError as error:
-            _say(f"payments-sandbox: cannot run {arguments.command[0]}: {error}.")
+            remark(f"cannot run {arguments.command[0]}: {error}")
             return error.exit_code
 
 
@@ -133,7 +133,7 @@ async def _verdict(
     waiting.cancel()
     if not judging.done():
         judging.cancel()
-        _say("payments-sandbox: interrupted before the expectations were judged.")
+        remark("interrupted before the expectations were judged")
         return FAILED
     try:
         reports, tallies = judging.result()
@@ -143,7 +143,7 @@ async def _verdict(
         _say(error.line.rstrip())
         return error.code
     for loss in server.losses:
-        _say(f"payments-sandbox: not judged: {loss}.")
+        remark(f"not judged: {loss}")
     return FAILED if server.losses else verdict
 
 

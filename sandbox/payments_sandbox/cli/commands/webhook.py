@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from payments_sandbox.cli.options import Commands, add_command, add_group, refuse
-from payments_sandbox.cli.terminal.standard_streams import try_to_print
+from payments_sandbox.cli.terminal.standard_streams import remark
 from payments_sandbox.core.instants import SECOND, read_instant
 from payments_sandbox.core.option_values import one_of, text_that
 
@@ -135,9 +135,7 @@ def run(arguments: argparse.Namespace) -> int:
         )
         return 1
     if arguments.scheme is None:
-        try_to_print(
-            f"payments-sandbox: by its headers this is {describe_signing(signing)}.", sys.stderr
-        )
+        remark(f"by its headers this is {describe_signing(signing)}")
     try:
         reason = why_refused(signing, secrets, received, now=_seconds(arguments))
     except ValueError as error:

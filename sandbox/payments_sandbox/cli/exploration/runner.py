@@ -7,7 +7,7 @@ import shlex
 from collections.abc import Awaitable, Callable, Sequence
 from functools import partial
 from time import perf_counter
-from typing import Final, TypeVar
+from typing import TypeVar
 
 from payments_sandbox.cli.exploration.command_runs import ExploredCommand
 from payments_sandbox.cli.failure import FAILED, INTERRUPTED, MISTAKEN, CommandFailedError
@@ -15,6 +15,7 @@ from payments_sandbox.cli.processes.child_process import NotStartedError
 from payments_sandbox.cli.processes.server_process import scenarios_read
 from payments_sandbox.cli.processes.signals import on_signals
 from payments_sandbox.cli.server_options import settings_words
+from payments_sandbox.core.instants import SECOND
 from payments_sandbox.core.settings import Settings
 from payments_sandbox.exploration.exploration import (
     CannotExploreError,
@@ -28,8 +29,6 @@ from payments_sandbox.exploration.run_record import RunRecord
 from payments_sandbox.server.factory import assemble
 
 T = TypeVar("T")
-
-_SECOND: Final = 1_000
 
 
 async def explore_command(arguments: argparse.Namespace, settings: Settings) -> int:
@@ -77,7 +76,7 @@ class ExplorationRunner:
 
     def __init__(self, arguments: argparse.Namespace, settings: Settings) -> None:
         self._arguments = arguments
-        seconds = arguments.timeout / _SECOND
+        seconds = arguments.timeout / SECOND
         self._command = ExploredCommand(arguments.command, settings, seconds)
         options = ExplorationOptions(arguments.depth, arguments.faults, arguments.told_by)
         self.exploration = Exploration(options)
@@ -177,4 +176,4 @@ class ExplorationRunner:
 
     def _has_time(self) -> bool:
         budget = self._arguments.budget
-        return budget is None or perf_counter() - self._started < budget / _SECOND
+        return budget is None or perf_counter() - self._started < budget / SECOND

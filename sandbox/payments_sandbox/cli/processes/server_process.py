@@ -20,7 +20,7 @@ from payments_sandbox.cli.failure import MISTAKEN, CommandFailedError
 from payments_sandbox.cli.output_files import UnwritableError, forget, write_whole
 from payments_sandbox.cli.processes.signals import ignore_signals
 from payments_sandbox.cli.server_options import read_settings
-from payments_sandbox.cli.terminal.standard_streams import try_to_print
+from payments_sandbox.cli.terminal.standard_streams import remark, try_to_print
 from payments_sandbox.core.output_files import is_pipe
 from payments_sandbox.core.settings import Settings
 
@@ -233,7 +233,7 @@ async def _kept(arguments: argparse.Namespace, sandbox: "AssembledServer") -> As
             raise CannotServeError(f"cannot use {file}: {error}", MISTAKEN) from None
         except asyncio.CancelledError:
             words = "nothing of it was taken over, and it is as it was"
-            try_to_print(f"payments-sandbox: {file} was not loaded whole; {words}.", sys.stderr)
+            remark(f"{file} was not loaded whole; {words}")
             raise
         async with state.saving():
             yield

@@ -28,13 +28,7 @@ _LONGEST_LOOK: Final = 2.0
 
 
 class HowFar(NamedTuple):
-    """How far some work is.
-
-    Attributes:
-        done: how much of it is done.
-        of: how much it is; None where nobody knows.
-        words: what there is to say besides.
-    """
+    """How far some work is: how much is done, of how much, if that is known, and in words."""
 
     done: int
     of: int | None
