@@ -30,7 +30,7 @@ from payments_sandbox.verification.report_text import WorldReport
 
 if TYPE_CHECKING:
     from payments_sandbox.client.models import CoverageModel
-    from payments_sandbox.server.request_log import RequestLog
+    from payments_sandbox.server.log.request_log import RequestLog
     from payments_sandbox.verification.report_text import Reports
 
 _READY: Final = "ready"
