@@ -52,20 +52,10 @@ class _OneProcess:
         self._reports = listening.runtime.reports = KeptReports(listening.runtime.notifier)
 
     async def reports(self, *, is_strict: bool) -> "Reports":
-        from payments_sandbox.verification.report_text import WorldReport
-
         worlds = self._runtime.worlds
         default = worlds.get_or_create(str(self.facts["api_key"]))
-        return [
-            WorldReport(
-                each.config.api_key,
-                each.report.as_json(),
-                each.reason,
-                was_used=each.was_used,
-                is_strict=is_strict,
-            )
-            for each in await self._reports.finish(worlds, default)
-        ]
+        found = await self._reports.finish(worlds, default)
+        return [each._replace(is_strict=is_strict) for each in found]
 
     async def tallies(self) -> "Sequence[CoverageModel]":
         tally = self._runtime.tally
