@@ -13,7 +13,7 @@ import httpx
 import pytest
 from xmlschema import XMLSchema
 
-from payments_sandbox.cli.exploration.matrix_progress import MatrixProgress, progress_line
+from payments_sandbox.cli.exploration.runner import MatrixProgress, progress_line
 from payments_sandbox.exploration.exploration import Exploration, ExplorationOptions
 from payments_sandbox.testing.sandbox import Sandbox
 from tests.support.flows import flow_of, order

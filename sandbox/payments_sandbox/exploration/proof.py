@@ -18,14 +18,7 @@ _LAST_LINES: Final = 3
 
 
 class ProvedRun(NamedTuple):
-    """What became of a run.
-
-    Attributes:
-        why: by what it is known whether it passes.
-        happened: what its calls have met, and how it has ended.
-        passes: whether all was well.
-        is_word: whether it is the command itself that says that it failed.
-    """
+    """What became of a run, and why; it is a word where the command itself says that it failed."""
 
     why: str
     happened: tuple[str, ...] = ()

@@ -76,15 +76,7 @@ class SeenCall(NamedTuple):
 
 
 class SeenWebhook(NamedTuple):
-    """A delivery of an event.
-
-    Attributes:
-        event: its type.
-        customer: of its payment, or NOBODY.
-        payment_id: the payment that it is about, if it is about one.
-        is_delivered: whether a receiver has taken it.
-        is_copy: whether it is of an event that was sent to this endpoint before.
-    """
+    """A delivery of an event; a copy is of one that was sent to this endpoint before."""
 
     event: str
     customer: str

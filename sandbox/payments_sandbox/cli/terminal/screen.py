@@ -20,13 +20,7 @@ _USUAL_WIDTH: Final = 80
 
 
 class Screen(NamedTuple):
-    """What can be shown.
-
-    Attributes:
-        width: how many columns there are; None for as many as a line has.
-        has_colours: whether colours are shown.
-        has_links: whether a text can lead somewhere.
-    """
+    """What can be shown, and in how many columns; None for as many as a line has."""
 
     width: int | None = None
     has_colours: bool = False
