@@ -12,7 +12,7 @@ How it works:
    engine, the more each write has, and effects are written in their order.
 4. A write that failed may have happened. It is made again until the engine has answered, which
    takes it once; whoever waits is let go with an error when the node's lease ends.
-5. A world whose effects have become longer than itself is written whole.
+5. A world whose effects have become much longer than itself is written whole.
 6. What the engine refuses is another node's by now: the world is given up here.
 """
 
@@ -46,6 +46,9 @@ AGAIN: Final = 0.1
 
 MOST_EFFECTS: Final = 1_000
 """A world is written whole behind so many of them, however small they are."""
+
+TIMES: Final = 3
+"""A world is written whole when the effects behind the first are so many times as long as it."""
 
 SMALL: Final = 16 * 1024
 """A world is not written whole for fewer bytes of effects than these."""
@@ -88,7 +91,7 @@ class _Progress:
     @property
     def is_whole_next(self) -> bool:
         """Whether the world is to be written whole."""
-        too_long = self.tail > max(SMALL, self.whole) or self.position >= MOST_EFFECTS
+        too_long = self.tail > max(SMALL, TIMES * self.whole) or self.position >= MOST_EFFECTS
         return self.position == 0 or too_long
 
     def count(self, write: WorldWrite) -> None:
