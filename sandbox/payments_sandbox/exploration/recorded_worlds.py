@@ -3,7 +3,7 @@
 from collections.abc import Collection, Iterable
 
 from payments_sandbox.exploration.run_record import WorldRecord, record_world
-from payments_sandbox.rules.scenario import Scenario
+from payments_sandbox.rules.model import Scenario
 from payments_sandbox.server.change_notifier import ChangeNotifier
 from payments_sandbox.server.judging import EVIDENCE, MAX_WAIT, KeptReports
 from payments_sandbox.world.world import ResetScope, World
