@@ -185,9 +185,7 @@ def _publish(arguments: argparse.Namespace, reports: "Reports") -> int:
 def _publish_coverage(arguments: argparse.Namespace, tallies: "Sequence[CoverageModel]") -> None:
     if not tallies:
         return
-    from payments_sandbox.exploration.coverage import coverage_of
-    from payments_sandbox.exploration.coverage_files import coverage_files
-    from payments_sandbox.exploration.coverage_text import as_text
+    from payments_sandbox.exploration.coverage import as_text, coverage_files, coverage_of
 
     coverage = coverage_of(tallies)
     _say(f"payments-sandbox: {as_text(coverage, '--coverage-json').rstrip()}")
