@@ -24,7 +24,8 @@ from payments_sandbox.rules.step_search import SelectedStep
 from payments_sandbox.scenarios.activation import set_active, setting_active
 from payments_sandbox.scenarios.loader import load, load_expectations, read_scenario
 from payments_sandbox.server.journal_json import entry_json
-from payments_sandbox.server.request_log import format_line, journal_line
+from payments_sandbox.server.log.lines import journal_line
+from payments_sandbox.server.log.text import format_line
 from payments_sandbox.verification.audit import auditing
 from payments_sandbox.verification.expectations.expectation import ExpectationResult
 from payments_sandbox.verification.findings.finding import Finding

@@ -28,7 +28,7 @@ from payments_sandbox.core.settings import Settings
 if TYPE_CHECKING:
     from payments_sandbox.server.factory import AssembledServer
     from payments_sandbox.server.listening.listeners import ListeningAt
-    from payments_sandbox.server.request_log import RequestLog
+    from payments_sandbox.server.log.request_log import RequestLog
     from payments_sandbox.server.world_runtime import WorldRuntime
 
 Facts = dict[str, object]

@@ -45,7 +45,7 @@ from payments_sandbox.server.listening.listeners import at_bound, bound_before
 from payments_sandbox.world.state_file import NoStateError
 
 if TYPE_CHECKING:  # imported where somebody watches
-    from payments_sandbox.server.request_log import RequestLog
+    from payments_sandbox.server.log.request_log import RequestLog
 
 _log: Final = logging.getLogger(__name__)
 

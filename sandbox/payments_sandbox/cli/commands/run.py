@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from payments_sandbox.cli.child_process import Command
     from payments_sandbox.cli.lone_command import LoneCommand
     from payments_sandbox.client.models import CoverageModel
-    from payments_sandbox.server.request_log import RequestLog
+    from payments_sandbox.server.log.request_log import RequestLog
     from payments_sandbox.verification.report_text import Reports
 
 TEXT: Final = """\
