@@ -3,7 +3,7 @@
 import pytest
 
 from payments_sandbox.exploration.failures import Failure, call_failures, webhook_failures
-from payments_sandbox.exploration.judge import Oracle, Signs, is_refusal, judge
+from payments_sandbox.exploration.judge import Oracle, RunVerdict, Signs, is_refusal, judge
 from payments_sandbox.exploration.run_record import (
     FlowEnd,
     Money,
@@ -13,7 +13,6 @@ from payments_sandbox.exploration.run_record import (
     SeenWebhook,
     WorldRecord,
 )
-from payments_sandbox.exploration.verdicts import RunVerdict
 from payments_sandbox.verification.findings import FINDING_KINDS
 from payments_sandbox.verification.findings.finding import Finding
 

@@ -23,7 +23,7 @@ from payments_sandbox.rules.model import CardRule
 from payments_sandbox.server.control.questions import answer
 from payments_sandbox.server.factory import AssembledServer, assemble
 from payments_sandbox.server.http_server import listening
-from payments_sandbox.server.listeners import ListeningAt
+from payments_sandbox.server.listening.listeners import ListeningAt
 from tests.support.redis_server import running_redis
 from tests.support.sockets import RunningServer, running_server, with_card_rules
 

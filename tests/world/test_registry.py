@@ -10,7 +10,7 @@ from payments_sandbox.core.errors import InvalidApiKey, InvalidRequest, NotFound
 from payments_sandbox.core.ids import DEFAULT_API_KEY
 from payments_sandbox.core.instants import DAY, HOUR
 from payments_sandbox.core.slices import SLICE, finish
-from payments_sandbox.rules.scenario import Scenario
+from payments_sandbox.rules.model import Scenario
 from payments_sandbox.world.clock import Mode
 from payments_sandbox.world.config import secret_of
 from payments_sandbox.world.registry import (

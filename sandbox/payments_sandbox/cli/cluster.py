@@ -19,8 +19,8 @@ from payments_sandbox.cli.server_process import (
 )
 
 if TYPE_CHECKING:
-    from payments_sandbox.server.listeners import ListeningAt
-    from payments_sandbox.server.request_log import RequestLog
+    from payments_sandbox.server.listening.listeners import ListeningAt
+    from payments_sandbox.server.log.request_log import RequestLog
 
 CLUSTER: Final = "--cluster"
 

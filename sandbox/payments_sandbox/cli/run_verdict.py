@@ -1,6 +1,5 @@
 """Owns the verdict of a run: the reports of its worlds, gathered and written to files."""
 
-from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -11,7 +10,6 @@ from payments_sandbox.verification.report_text import Reports, WorldReport, as_t
 
 if TYPE_CHECKING:  # for the type checker alone
     from payments_sandbox.client.client import SandboxClient
-    from payments_sandbox.server.judging import KeptReport
 
 
 def final_report(client: "SandboxClient", *, is_strict: bool) -> WorldReport:
@@ -29,20 +27,6 @@ def final_report(client: "SandboxClient", *, is_strict: bool) -> WorldReport:
     world, report = client.retrieve_world(), client.retrieve_report()
     was_used = bool(world["requests"]["kept"] or world["requests"]["dropped"] or world["events"])
     return WorldReport(str(client.api_key), report, was_used=was_used, is_strict=is_strict)
-
-
-def world_reports(kept: "Sequence[KeptReport]", *, is_strict: bool) -> Reports:
-    """Make the reports of a server in this process ready to be printed."""
-    return [
-        WorldReport(
-            each.config.api_key,
-            each.report.as_json(),
-            each.reason,
-            was_used=each.was_used,
-            is_strict=is_strict,
-        )
-        for each in kept
-    ]
 
 
 def write_reports(

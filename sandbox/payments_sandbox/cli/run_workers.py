@@ -30,7 +30,7 @@ from payments_sandbox.verification.report_text import WorldReport
 
 if TYPE_CHECKING:
     from payments_sandbox.client.models import CoverageModel
-    from payments_sandbox.server.request_log import RequestLog
+    from payments_sandbox.server.log.request_log import RequestLog
     from payments_sandbox.verification.report_text import Reports
 
 _READY: Final = "ready"
@@ -148,10 +148,7 @@ class _Workers:
             key = str(self.facts["api_key"])
             owner = self._mailboxes[owner_of(key, len(self._mailboxes))]
             rows = await self._while_it_serves(ask(owner, "reports", [key])) or []
-        return [
-            WorldReport(key, report, reason, was_used=was_used, is_strict=is_strict)
-            for key, report, reason, was_used in rows
-        ]
+        return [WorldReport(*row)._replace(is_strict=is_strict) for row in rows]
 
     async def tallies(self) -> "Sequence[CoverageModel]":
         return await self._ask_all("coverage")

@@ -27,8 +27,8 @@ from payments_sandbox.core.settings import Settings
 
 if TYPE_CHECKING:
     from payments_sandbox.server.factory import AssembledServer
-    from payments_sandbox.server.listeners import ListeningAt
-    from payments_sandbox.server.request_log import RequestLog
+    from payments_sandbox.server.listening.listeners import ListeningAt
+    from payments_sandbox.server.log.request_log import RequestLog
     from payments_sandbox.server.world_runtime import WorldRuntime
 
 Facts = dict[str, object]
@@ -254,7 +254,7 @@ async def _kept(arguments: argparse.Namespace, sandbox: "AssembledServer") -> As
 
 def _trusted(authority: bytes, ready_file: Path | None, stack: contextlib.AsyncExitStack) -> Facts:
     """Write the files that clients trust an authority by; they are gone with the stack's block."""
-    from payments_sandbox.server.authority_files import authority_files
+    from payments_sandbox.server.listening.certificates import authority_files
 
     is_file = ready_file is not None and (ready_file.is_file() or not ready_file.exists())
     try:

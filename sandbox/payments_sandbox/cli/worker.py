@@ -29,7 +29,7 @@ from payments_sandbox.cluster.server import SharedServer
 from payments_sandbox.cluster.workers import WorkerDirectory
 from payments_sandbox.server.factory import AssembledServer
 from payments_sandbox.server.http_server import listening
-from payments_sandbox.server.listeners import ListeningAt
+from payments_sandbox.server.listening.listeners import ListeningAt
 from payments_sandbox.server.server_totals import ServerTotals
 
 _KEYS_OF_A_START: Final = 2**40

@@ -41,11 +41,11 @@ from payments_sandbox.cli.worker import Inherited, WorkerReport, WorkerStart, re
 from payments_sandbox.cluster.mailbox import open_mailbox, receive_message
 from payments_sandbox.cluster.workers import owner_of
 from payments_sandbox.core.output_files import is_pipe
-from payments_sandbox.server.listeners import at_bound, bound_before
+from payments_sandbox.server.listening.listeners import at_bound, bound_before
 from payments_sandbox.world.state_file import NoStateError
 
 if TYPE_CHECKING:  # imported where somebody watches
-    from payments_sandbox.server.request_log import RequestLog
+    from payments_sandbox.server.log.request_log import RequestLog
 
 _log: Final = logging.getLogger(__name__)
 

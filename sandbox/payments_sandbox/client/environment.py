@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from typing import Final
 from urllib.parse import urlsplit
 
-from payments_sandbox.core.trust import TRUST_VARIABLES
+from payments_sandbox.core.tls_options import TRUST_VARIABLES
 
 _LOOPBACK: Final = ("localhost", "127.0.0.1", "::1")
 _NO_PROXY: Final = ("NO_PROXY", "no_proxy")

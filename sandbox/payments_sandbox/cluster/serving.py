@@ -25,7 +25,7 @@ from payments_sandbox.core.settings import Settings
 from payments_sandbox.server.control.questions import answer
 from payments_sandbox.server.factory import AssembledServer
 from payments_sandbox.server.http_server import Handler, listening
-from payments_sandbox.server.listeners import ListeningAt, bound_before
+from payments_sandbox.server.listening.listeners import ListeningAt, bound_before
 
 OLDEST: Final = 7
 """The oldest version of Redis."""

@@ -3,14 +3,17 @@
 Coverage of failure has a row for each of them, and exploring a client tries them. Of a call they
 are the errors that are documented for its operation, in the order of `contract/error_codes.py`,
 then one of each wire fault; of a webhook they are `WEBHOOK_FAILURES`.
+What is tried is named by sets of them, by their own names, or in a file.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
+from pathlib import Path
 from typing import Any, Final, NamedTuple
 
 from payments_sandbox.contract.error_codes import documented_for
 from payments_sandbox.contract.operations import BY_NAME, OPERATIONS
 from payments_sandbox.core.instants import DAY, show_duration
+from payments_sandbox.core.suggestions import nearest
 from payments_sandbox.payments.events import EventType
 from payments_sandbox.rules.faults import FAULTS
 from payments_sandbox.rules.faults.fault import Fault
@@ -238,3 +241,56 @@ _COMMITS: Final = (
     (False, "and nothing has happened"),
 )
 """The choice of `commit`, what is worse first."""
+
+
+def _ids_of(failures: Iterable[Failure]) -> frozenset[str]:
+    return frozenset(each.id for each in failures)
+
+
+_OF_CALLS: Final = [each for each in all_failures() if isinstance(each, CallFailure)]
+
+SETS: Final = {
+    "all": _ids_of(all_failures()),
+    "calls": _ids_of(_OF_CALLS),
+    "errors": _ids_of(each for each in _OF_CALLS if not each.is_on_wire),
+    "wire": _ids_of(each for each in _OF_CALLS if each.is_on_wire),
+    "webhooks": _ids_of(WEBHOOK_FAILURES),
+    "quick": frozenset(
+        {
+            "internal_error_after_commit", "drop_after_commit", "drop", "malform_after_commit",
+            "malform", "card_declined", "refund_declined", "lost", "twice", "forged",
+        }
+    ),
+}  # fmt: skip
+"""The failures of each set, by their ids; `quick` is what goes wrong most often."""
+
+
+def read_failures(text: str) -> frozenset[str]:
+    """Read which failures are wanted.
+
+    Args:
+        text: names of sets and of failures, separated by commas; or the path of a file that has
+            such names, one on a line, and comments after `#`.
+
+    Raises:
+        ValueError: a name is none, or the file has none.
+    """
+    names = [part.strip() for part in text.split(",")]
+    if Path(text).is_file():
+        lines = Path(text).read_text(encoding="utf-8").splitlines()
+        names = [line.partition("#")[0].strip() for line in lines]
+    wanted = [_ids_named(name) for name in names if name]
+    if not wanted:
+        raise ValueError(f"expected a failure or a set of them: {', '.join(SETS)}")
+    return frozenset().union(*wanted)
+
+
+def _ids_named(name: str) -> frozenset[str]:
+    known = {each.name for each in all_failures()} | SETS["all"]
+    if name in SETS:
+        return SETS[name]
+    if name in known:
+        return frozenset({name})
+    close = nearest(name, sorted({*known, *SETS}))
+    hint = f"did you mean {close}?" if close else f"sets are {', '.join(SETS)}"
+    raise ValueError(f"there is no failure '{name}', and no such file or set; {hint}")

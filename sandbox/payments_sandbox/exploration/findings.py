@@ -3,10 +3,9 @@
 from collections.abc import Mapping, Sequence
 from typing import Final, NamedTuple
 
-from payments_sandbox.exploration.judge import ReasonedVerdict
+from payments_sandbox.exploration.judge import ReasonedVerdict, RunVerdict
 from payments_sandbox.exploration.planning import PlannedRun, class_of
 from payments_sandbox.exploration.run_record import RunRecord
-from payments_sandbox.exploration.verdicts import RunVerdict
 
 LONGEST_NAME: Final = 80
 """Characters of a scenario's name, as the scenario schema has it."""

@@ -6,10 +6,9 @@ from itertools import zip_longest
 from pathlib import Path
 from typing import Final, NamedTuple
 
-from payments_sandbox.exploration.call_by_call import call_by_call
 from payments_sandbox.exploration.judge import is_told
 from payments_sandbox.exploration.report import read_report
-from payments_sandbox.exploration.run_record import RunRecord
+from payments_sandbox.exploration.run_record import RunRecord, call_by_call
 
 COLUMN: Final = 48
 """The width of each of the two columns."""

@@ -18,16 +18,20 @@ from typing import TYPE_CHECKING, Any, Final, Literal
 import pytest
 
 from payments_sandbox.client.errors import ExpectationFailed, WebhookNotReceived
-from payments_sandbox.exploration.call_by_call import call_by_call
 from payments_sandbox.exploration.exploration import (
     CannotExploreError,
     ExplorationResult,
     explore,
 )
 from payments_sandbox.exploration.findings import JudgedRun, scenario_name
-from payments_sandbox.exploration.recorded_worlds import RecordedWorlds
 from payments_sandbox.exploration.report import counts, scenario_of_run
-from payments_sandbox.exploration.run_record import FlowEnd, RunRecord, WorldRecord
+from payments_sandbox.exploration.run_record import (
+    FlowEnd,
+    RecordedWorlds,
+    RunRecord,
+    WorldRecord,
+    call_by_call,
+)
 from payments_sandbox.pytest_plugin.marks import (
     EXPLORE,
     EXPLORED_SCENARIO,

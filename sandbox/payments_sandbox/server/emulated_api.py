@@ -20,9 +20,9 @@ from payments_sandbox.server import cors
 from payments_sandbox.server.connection import has_failed, is_half_closed
 from payments_sandbox.server.delayed_replies import CHECK_EVERY
 from payments_sandbox.server.fault_player import apply_fault
+from payments_sandbox.server.log.request_log import RequestLog
 from payments_sandbox.server.request_body import buffered_body, read_any_body
 from payments_sandbox.server.request_headers import RequestHeaders
-from payments_sandbox.server.request_log import RequestLog
 from payments_sandbox.server.response import EVERY_REPLY, AlreadySent, JsonResponse
 from payments_sandbox.server.slices import run_in_slices
 from payments_sandbox.server.world_runtime import NotKeptError, WorldRuntime

@@ -15,8 +15,8 @@ from payments_sandbox.core.settings import Settings
 from payments_sandbox.core.slices import Slices
 from payments_sandbox.server.control.api import ControlApi
 from payments_sandbox.server.emulated_api import EmulatedApi
+from payments_sandbox.server.log.request_log import RequestLog
 from payments_sandbox.server.request_handler import RequestHandler
-from payments_sandbox.server.request_log import RequestLog
 from payments_sandbox.server.webhooks.dispatcher import Sender
 from payments_sandbox.server.world_runtime import WorldRuntime
 from payments_sandbox.world.config import ServerContext
@@ -26,7 +26,7 @@ from payments_sandbox.world.world import World
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from payments_sandbox.rules.scenario import Scenario
+    from payments_sandbox.rules.model import Scenario
     from payments_sandbox.verification.failure_tally import FailureTally
 
 _log = logging.getLogger(__name__)

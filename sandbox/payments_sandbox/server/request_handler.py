@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Final
 from aiohttp import HttpVersion10, web
 
 from payments_sandbox.api.call import Call
-from payments_sandbox.contract.control_route_table import CONTROL_PATH, CONTROL_ROUTES
+from payments_sandbox.contract.control_routes import CONTROL_PATH, CONTROL_ROUTES
 from payments_sandbox.contract.operations import BASE_PATH, OPERATIONS
 from payments_sandbox.core.errors import (
     SANDBOX_FAILED,
@@ -25,11 +25,11 @@ from payments_sandbox.server import cors
 from payments_sandbox.server.connection import VERSIONS, NotHttp, UnfinishedBodyError
 from payments_sandbox.server.control.api import ControlApi, refusal
 from payments_sandbox.server.emulated_api import EmulatedApi
+from payments_sandbox.server.log.request_log import RequestLog
 from payments_sandbox.server.metrics import Metrics
 from payments_sandbox.server.origin_guard import HostPolicy, is_cross_site
 from payments_sandbox.server.request_body import await_unread_body
 from payments_sandbox.server.request_headers import HeaderReader, RequestHeaders
-from payments_sandbox.server.request_log import RequestLog
 from payments_sandbox.server.response import AlreadySent
 from payments_sandbox.server.routing import Routes, Target, target_of
 from payments_sandbox.world.registry import NotOwned

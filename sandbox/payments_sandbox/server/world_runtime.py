@@ -141,7 +141,7 @@ class WorldRuntime:
     def start_measuring(self) -> None:
         """Measure the lag of the event loop from now on."""
         if self.metrics.lag is None:
-            from payments_sandbox.server.loop_lag import LoopLag  # noqa: PLC0415 - few servers are watched
+            from payments_sandbox.server.process_facts import LoopLag  # noqa: PLC0415 - few servers are watched
 
             self.metrics.lag = LoopLag()
 

@@ -210,7 +210,7 @@ class RunningSandbox(Server):
         async with AsyncExitStack() as stack:
             at = await stack.enter_async_context(listening(sandbox))
             if at.authority is not None:
-                from payments_sandbox.server.authority_files import authority_files
+                from payments_sandbox.server.listening.certificates import authority_files
 
                 files = stack.enter_context(authority_files(at.authority))
                 self.ca_file, self.ca_bundle = files.authority, files.bundle

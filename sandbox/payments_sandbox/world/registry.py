@@ -14,7 +14,7 @@ from payments_sandbox.world.config import ServerContext, WorldConfig, secret_of,
 from payments_sandbox.world.world import World
 
 if TYPE_CHECKING:
-    from payments_sandbox.rules.scenario import Scenario
+    from payments_sandbox.rules.model import Scenario
 
 DEFAULT_WEBHOOK_SECRET: Final = "whsec_cGF5bWVudHMtc2FuZGJveC1kZWZhdWx0LXNlY3JldCE="  # noqa: S105 - public by design
 """The home world's webhook secret: one documented constant, so that it survives restarts."""

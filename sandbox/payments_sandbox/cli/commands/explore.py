@@ -89,13 +89,13 @@ def _add_options(options: CommandOptions) -> None:
 
 
 def _failures(text: str) -> frozenset[str]:
-    from payments_sandbox.exploration.failure_sets import read_failures
+    from payments_sandbox.exploration.failures import read_failures
 
     return read_failures(text)
 
 
 def _verdict(text: str) -> str:
-    from payments_sandbox.exploration.verdicts import UNWELL
+    from payments_sandbox.exploration.judge import UNWELL
 
     if text not in UNWELL:
         raise ValueError(f"expected {one_of_words(UNWELL)}")

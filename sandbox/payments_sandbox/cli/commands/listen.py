@@ -20,7 +20,7 @@ if TYPE_CHECKING:  # imported when something is asked, so that --help is instant
     from payments_sandbox.client.client import SandboxClient
     from payments_sandbox.client.event_stream import StreamMessage
     from payments_sandbox.client.models import DeliveryModel
-    from payments_sandbox.server.webhook_log import WebhookLine
+    from payments_sandbox.server.log.lines import WebhookLine
 
 TEXT: Final = """\
 Print every webhook of a world as it is attempted: when, which event, where to, what came
@@ -172,12 +172,10 @@ class _Printer:
             self._print_line(delivery_line(delivery, self._url_of(delivery["endpoint_id"])))
 
     def _print_line(self, line: "WebhookLine") -> None:
-        from payments_sandbox.server.log_colours import LOG_COLOURS
-        from payments_sandbox.server.webhook_log import format_webhook
+        from payments_sandbox.server.log.text import format_webhook
 
         screen = screen_of(self._arguments)
-        paint = LOG_COLOURS.webhook if screen.has_colours else None
-        _say(format_webhook(line, screen.width, paint))
+        _say(format_webhook(line, screen.width, is_coloured=screen.has_colours))
 
     def _url_of(self, endpoint_id: str) -> str:
         """Return the url of an endpoint, which can change; its id if it is gone."""
@@ -192,7 +190,7 @@ class _Printer:
 
 def delivery_line(delivery: "DeliveryModel", url: str) -> "WebhookLine":
     """Make the line that `serve` prints, without the attempt's number, which the stream lacks."""
-    from payments_sandbox.server.webhook_log import WebhookLine
+    from payments_sandbox.server.log.lines import WebhookLine
 
     attempt = delivery["attempts"][-1]
     response = attempt["response"]

@@ -21,7 +21,7 @@ from payments_sandbox.core.wording import one_of_words
 if TYPE_CHECKING:  # for the type checker alone
     from payments_sandbox.client.client import SandboxClient
     from payments_sandbox.client.models import JournalEntryModel
-    from payments_sandbox.server.request_log import LogLine
+    from payments_sandbox.server.log.lines import LogLine
 
 TEXT: Final = """\
 Print the requests to /v3 that a world has seen, oldest first: a line each, as `serve`
@@ -189,12 +189,11 @@ def _print(
     if arguments.json:
         sys.stdout.write(json.dumps(entry) + "\n")
         return
-    from payments_sandbox.server.log_colours import LOG_COLOURS
-    from payments_sandbox.server.request_log import format_line
+    from payments_sandbox.server.log.text import format_line
 
     screen, line = screen_of(arguments), entry_line(entry, str(client.api_key))
-    paint = LOG_COLOURS.request if screen.has_colours else None
-    sys.stdout.write(format_line(line, screen.width, paint) + "\n")
+    text = format_line(line, screen.width, is_coloured=screen.has_colours)
+    sys.stdout.write(f"{text}\n")
 
 
 def entry_line(entry: "JournalEntryModel", api_key: str) -> "LogLine":
@@ -204,7 +203,7 @@ def entry_line(entry: "JournalEntryModel", api_key: str) -> "LogLine":
         entry: of the journal.
         api_key: what a world is called that has no name.
     """
-    from payments_sandbox.server.request_log import LogLine
+    from payments_sandbox.server.log.lines import LogLine
 
     response = entry["response"]
     return LogLine(
@@ -226,7 +225,7 @@ def entry_line(entry: "JournalEntryModel", api_key: str) -> "LogLine":
 
 
 def _customer(entry: "JournalEntryModel") -> str | None:
-    from payments_sandbox.server.request_log import customer_of
+    from payments_sandbox.server.log.lines import customer_of
 
     return customer_of(entry_line(entry, ""))
 

@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from payments_sandbox.cli.child_process import Command
     from payments_sandbox.cli.lone_command import LoneCommand
     from payments_sandbox.client.models import CoverageModel
-    from payments_sandbox.server.request_log import RequestLog
+    from payments_sandbox.server.log.request_log import RequestLog
     from payments_sandbox.verification.report_text import Reports
 
 TEXT: Final = """\
@@ -185,9 +185,7 @@ def _publish(arguments: argparse.Namespace, reports: "Reports") -> int:
 def _publish_coverage(arguments: argparse.Namespace, tallies: "Sequence[CoverageModel]") -> None:
     if not tallies:
         return
-    from payments_sandbox.exploration.coverage import coverage_of
-    from payments_sandbox.exploration.coverage_files import coverage_files
-    from payments_sandbox.exploration.coverage_text import as_text
+    from payments_sandbox.exploration.coverage import as_text, coverage_files, coverage_of
 
     coverage = coverage_of(tallies)
     _say(f"payments-sandbox: {as_text(coverage, '--coverage-json').rstrip()}")

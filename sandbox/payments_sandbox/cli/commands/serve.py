@@ -21,7 +21,7 @@ from payments_sandbox.core.option_values import (
 )
 
 if TYPE_CHECKING:  # imported when somebody watches
-    from payments_sandbox.server.request_log import RequestLog
+    from payments_sandbox.server.log.request_log import RequestLog
 
 EXAMPLES: Final = """\
 examples:

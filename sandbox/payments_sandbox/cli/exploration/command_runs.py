@@ -22,15 +22,14 @@ from payments_sandbox.core.ids import DEFAULT_API_KEY
 from payments_sandbox.core.masking import mask_text
 from payments_sandbox.core.settings import Settings
 from payments_sandbox.exploration.crashes import crash_evidence
-from payments_sandbox.exploration.recorded_worlds import RecordedWorlds
-from payments_sandbox.exploration.run_record import FlowEnd, RunRecord
+from payments_sandbox.exploration.run_record import FlowEnd, RecordedWorlds, RunRecord
 from payments_sandbox.scenarios.loader import read_scenario
 from payments_sandbox.server.factory import assemble
 from payments_sandbox.server.http_server import listening
 
 if TYPE_CHECKING:
     from payments_sandbox.server.factory import AssembledServer
-    from payments_sandbox.server.listeners import ListeningAt
+    from payments_sandbox.server.listening.listeners import ListeningAt
 
 GRACE: Final = 1.0
 """Seconds between SIGTERM and SIGKILL for a command that has run for too long."""

@@ -8,7 +8,7 @@ from types import TracebackType
 from typing import Final, Self
 
 from payments_sandbox.exploration.exploration import Exploration
-from payments_sandbox.exploration.matrix import cells, matrix
+from payments_sandbox.exploration.report_text import cells, matrix
 
 _BAR: Final = 30
 _ERASE_BELOW: Final = "\x1b[J"

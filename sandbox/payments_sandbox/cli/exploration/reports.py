@@ -14,6 +14,7 @@ from payments_sandbox.cli.terminal.github_annotations import annotation
 from payments_sandbox.cli.terminal.highlight import EXPLORATION, View
 from payments_sandbox.cli.terminal.screen import screen_of
 from payments_sandbox.exploration.exploration import ExplorationResult
+from payments_sandbox.exploration.judge import UNWELL
 from payments_sandbox.exploration.page import as_page
 from payments_sandbox.exploration.report import (
     ExploredFlow,
@@ -22,7 +23,6 @@ from payments_sandbox.exploration.report import (
     scenario_of,
 )
 from payments_sandbox.exploration.report_text import WIDTH, as_text
-from payments_sandbox.exploration.verdicts import UNWELL
 from payments_sandbox.scenarios.yaml_writer import text_of
 
 PAGE: Final = "index.html"

@@ -12,7 +12,7 @@ from aiohttp import web
 
 from payments_sandbox.api.gateway import CHALLENGE, Gateway
 from payments_sandbox.contract import representations
-from payments_sandbox.contract.control_route_table import CONTROL_PATH, ROUTES_BY_NOUN
+from payments_sandbox.contract.control_routes import CONTROL_PATH, ROUTES_BY_NOUN
 from payments_sandbox.contract.control_routes.route import ControlRoute
 from payments_sandbox.contract.error_codes import code_of
 from payments_sandbox.contract.schemas import Contract
@@ -31,9 +31,9 @@ from payments_sandbox.core.masking import mask_target
 from payments_sandbox.core.settings import Settings
 from payments_sandbox.server.control.control_request import ControlRequest
 from payments_sandbox.server.control.handlers import handler_of
+from payments_sandbox.server.log.request_log import RequestLog
 from payments_sandbox.server.request_body import LIMIT, YAML, read_any_body, read_body
 from payments_sandbox.server.request_headers import JSON, read_headers
-from payments_sandbox.server.request_log import RequestLog
 from payments_sandbox.server.response import EVERY_REPLY, SERVER
 from payments_sandbox.server.slices import run_in_slices
 from payments_sandbox.server.world_runtime import NotKeptError, WorldRuntime

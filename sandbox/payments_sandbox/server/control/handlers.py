@@ -11,7 +11,7 @@ from typing import Final
 
 from aiohttp import web
 
-from payments_sandbox.contract.control_route_table import ROUTES_BY_NOUN
+from payments_sandbox.contract.control_routes import ROUTES_BY_NOUN
 from payments_sandbox.server.control.control_request import ControlRequest
 
 Result = dict[str, object] | web.StreamResponse | None

@@ -26,15 +26,12 @@ async def reports(runtime: WorldRuntime, default: str | None = None) -> list[lis
         default: the key of the world that is judged where there is no other.
 
     Returns:
-        Of each: its key, its report, why it was judged before the end, whether it was used.
+        The values of each `WorldReport`.
     """
     if runtime.reports is None:
         return []
     world = None if default is None else runtime.worlds.get_or_create(default)
-    return [
-        [each.config.api_key, each.report.as_json(), each.reason, each.was_used]
-        for each in await runtime.reports.finish(runtime.worlds, world)
-    ]
+    return [[*each] for each in await runtime.reports.finish(runtime.worlds, world)]
 
 
 _ANSWERS: Final[dict[str, Callable[..., object]]] = {

@@ -11,11 +11,11 @@ import pytest
 
 from payments_sandbox.core.settings import settings_from
 from payments_sandbox.core.tls_options import TlsChoice
-from payments_sandbox.server import first_bytes
-from payments_sandbox.server.certificates import make_certificates
 from payments_sandbox.server.factory import assemble
 from payments_sandbox.server.http_server import HttpServer
-from payments_sandbox.server.tls_listener import TlsListener
+from payments_sandbox.server.listening import first_bytes
+from payments_sandbox.server.listening.certificates import make_certificates
+from payments_sandbox.server.listening.first_bytes import TlsListener
 from tests.support.sockets import raw_request
 from tests.support.values import LONGEST_WAIT
 

@@ -9,9 +9,9 @@ from pytest_aiohttp import AiohttpClient
 from payments_sandbox.core.colours import BAD, END, GOOD, POOR
 from payments_sandbox.core.settings import Settings
 from payments_sandbox.server.factory import assemble
-from payments_sandbox.server.log_colours import LOG_COLOURS
-from payments_sandbox.server.request_log import LogLine, RequestLog, format_line
-from payments_sandbox.server.webhook_log import WebhookLine, format_webhook
+from payments_sandbox.server.log.lines import LogLine, WebhookLine
+from payments_sandbox.server.log.request_log import RequestLog
+from payments_sandbox.server.log.text import format_line, format_webhook
 from tests.support.http import client_of
 
 LINE = LogLine(
@@ -43,9 +43,9 @@ def without_colours(text: str) -> str:
 
 @pytest.mark.parametrize("width", [None, 20, 60, 80, 120])
 def test_colours_change_no_text(width: int | None) -> None:
-    shown = format_line(LINE, width, LOG_COLOURS.request)
+    shown = format_line(LINE, width, is_coloured=True)
     assert without_colours(shown) == format_line(LINE, width)
-    webhook = format_webhook(DELIVERED, width, LOG_COLOURS.webhook)
+    webhook = format_webhook(DELIVERED, width, is_coloured=True)
     assert without_colours(webhook) == format_webhook(DELIVERED, width)
 
 
@@ -63,13 +63,13 @@ def test_colours_change_no_text(width: int | None) -> None:
 def test_what_came_of_a_request_is_seen_by_its_colour(
     status: int | None, fault: str | None, outcome: str
 ) -> None:
-    shown = format_line(LINE._replace(status=status, fault=fault), None, LOG_COLOURS.request)
+    shown = format_line(LINE._replace(status=status, fault=fault), is_coloured=True)
     assert shown.split("  ")[2] == outcome
 
 
 def test_a_webhook_that_failed_is_seen_by_its_colour() -> None:
     failed = DELIVERED._replace(error="answered 500", becomes="failed")
-    lines = [format_webhook(each, None, LOG_COLOURS.webhook) for each in (DELIVERED, failed)]
+    lines = [format_webhook(each, is_coloured=True) for each in (DELIVERED, failed)]
     assert [line.split("  ")[2] for line in lines] == [
         f"{GOOD}200{END}",
         f"{BAD}answered 500{END}",
@@ -81,7 +81,7 @@ async def test_who_is_turned_away_is_told_in_lines_that_fit(
 ) -> None:
     """All that is wrong is needed."""
     lines: list[str] = []
-    log = RequestLog(lines.append, lambda: 60, LOG_COLOURS)
+    log = RequestLog(lines.append, lambda: 60, is_coloured=True)
     stranger = await client_of(aiohttp_client, assemble(replace(settings, strict_keys=True), log))
     for key in ("Bearer sk_live_1", "Bearer sk_test_unknown"):
         async with stranger.get("/v3/payments", headers={"Authorization": key}) as reply:

@@ -7,15 +7,16 @@ import orjson
 
 from payments_sandbox.core.errors import SandboxError
 from payments_sandbox.core.instants import Instant, show_milliseconds
-from payments_sandbox.core.masking import mask_target
-from payments_sandbox.server.request_log import (
+from payments_sandbox.server.log.lines import (
     LogLine,
-    RequestLog,
+    WebhookLine,
+    attempt_line,
     customer_of,
-    header_at_fault,
     journal_line,
     pointed_field,
+    refusal_line,
 )
+from payments_sandbox.server.log.request_log import RequestLog
 from payments_sandbox.world.clock import WallClock
 from payments_sandbox.world.journal import Entry
 from payments_sandbox.world.world import World
@@ -23,7 +24,6 @@ from payments_sandbox.world.world import World
 if TYPE_CHECKING:  # for the type checker alone
     from aiohttp import web
 
-    from payments_sandbox.server.webhook_log import WebhookLine
     from payments_sandbox.webhooks.delivery import Delivery, DeliveryAttempt
 
 LONGEST: Final = 255
@@ -49,22 +49,20 @@ class JsonLog(RequestLog):
         return _line(request_object(entry, journal_line(world, entry)))
 
     def _webhook(self, world: World, delivery: "Delivery", attempt: "DeliveryAttempt") -> str:
-        from payments_sandbox.server.webhook_log import attempt_line  # noqa: PLC0415 - most servers send none
-
         line = attempt_line(world, delivery, attempt)
         return _line(webhook_object(line, sent_at=attempt.request.sent_at))
 
     def _refusal(self, request: "web.BaseRequest", status: int, error: SandboxError) -> str:
-        name, value = header_at_fault(request, error) or (None, None)
+        line = refusal_line(request, status, error)
         return _line({
             "kind": "refusal",
             "received_at": show_milliseconds(self._wall()),
-            "method": request.method,
-            "path": mask_target(request.raw_path.partition("?")[0])[:LONGEST],
-            "status": status,
-            "error": error.code,
-            "details": error.details,
-            "header": None if name is None else f"{name}: {value}",
+            "method": line.method,
+            "path": line.path[:LONGEST],
+            "status": line.status,
+            "error": line.code,
+            "details": line.details,
+            "header": None if line.header is None else ": ".join(line.header),
         })  # fmt: skip
 
 
@@ -96,7 +94,7 @@ def request_object(entry: Entry, line: LogLine) -> dict[str, object]:
     }
 
 
-def webhook_object(line: "WebhookLine", *, sent_at: Instant) -> dict[str, object]:
+def webhook_object(line: WebhookLine, *, sent_at: Instant) -> dict[str, object]:
     """The log's object for an attempt of a webhook."""
     return {
         "kind": "webhook",

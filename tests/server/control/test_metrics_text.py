@@ -4,7 +4,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from prometheus_client.parser import text_string_to_metric_families
 
-from payments_sandbox.server.metrics_text import Family, Sample, metrics_text
+from payments_sandbox.server.control.metrics import Family, Sample, metrics_text
 
 
 def test_a_family_has_its_help_its_kind_and_its_samples() -> None:

@@ -16,7 +16,7 @@ import pytest
 from payments_sandbox.core.settings import Settings
 from payments_sandbox.core.tls_options import TlsChoice
 from payments_sandbox.rules.magic_cards import MAGIC_CARDS
-from payments_sandbox.server.unix_sockets import unix_socket
+from payments_sandbox.server.listening.sockets import unix_socket
 from tests.support.http import bearer
 from tests.support.sockets import RunningServer, new_loop, raw_create, raw_request, running_server
 from tests.support.values import KEY, LONGEST_WAIT

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from payments_sandbox.server.bound_sockets import bind_sockets
+from payments_sandbox.server.listening.sockets import bind_sockets
 
 V4 = (socket.AF_INET, ("127.0.0.1", 0))
 V6 = (socket.AF_INET6, ("::1", 0, 0, 0))

@@ -7,14 +7,11 @@ from contextlib import ExitStack
 from typing import TYPE_CHECKING, Final, NamedTuple, Protocol
 
 from payments_sandbox.core.settings import Settings
-from payments_sandbox.server.bound_sockets import bind_sockets
 from payments_sandbox.server.connection import Connection
+from payments_sandbox.server.listening.sockets import bind_sockets, unix_socket
 
 if TYPE_CHECKING:
     import ssl
-    from pathlib import Path
-
-    from payments_sandbox.server.certificates import Certificates
 
 _BACKLOG: Final = 1_024
 """Connections that may wait to be let in, unless the system has a lower limit; one that finds no
@@ -75,18 +72,22 @@ async def open_listeners(
         for each in bound:
             await opening.accept(each)
         return at_bound(settings, bound)
-    certificates = _certificates(settings)
+    certificates = None
+    if settings.tls is not None:
+        from payments_sandbox.server.listening.certificates import make_certificates  # noqa: PLC0415 - few want TLS
+
+        certificates = make_certificates(settings.tls, settings)
     context = None if certificates is None else certificates.good
     port = await opening.listen(settings.port, context)
     if settings.unix is not None:
-        await opening.listen_at_path(settings.unix, context)
+        await opening.accept(stack.enter_context(unix_socket(settings.unix)), context)
     if certificates is None:
-        return ListeningAt(opening.url("http", port))
+        return ListeningAt(_url(settings, "http", port))
     faults = {
-        fault.name: opening.url("https", await opening.listen_for_fault(fault.port, shown))
+        fault.name: _url(settings, "https", await opening.listen_for_fault(fault.port, shown))
         for fault, shown in certificates.faults.items()
     }
-    return ListeningAt(opening.url("https", port), certificates.authority, faults)
+    return ListeningAt(_url(settings, "https", port), certificates.authority, faults)
 
 
 def bound_before(settings: Settings, stack: ExitStack) -> list[socket.socket]:
@@ -103,8 +104,6 @@ def bound_before(settings: Settings, stack: ExitStack) -> list[socket.socket]:
     for each in bound:
         stack.callback(each.close)
     if settings.unix is not None:
-        from payments_sandbox.server.unix_sockets import unix_socket  # noqa: PLC0415 - few want one
-
         bound.append(stack.enter_context(unix_socket(settings.unix)))
     return bound
 
@@ -134,10 +133,6 @@ class _Opening:
         self._stack = stack
         self._accepting = accepting
 
-    def url(self, scheme: str, port: int) -> str:
-        """The address of a port of ours."""
-        return _url(self._settings, scheme, port)
-
     async def listen(self, port: int, context: "ssl.SSLContext | None") -> int:
         """Listen at a port of each address of the host; returns which it has become."""
         bound = bind_sockets(self._settings.host, port)
@@ -153,14 +148,8 @@ class _Opening:
         try:
             return await self.listen(port, context)
         except OSError as error:
-            where = self.url("https", port).removeprefix("https://")
+            where = _url(self._settings, "https", port).removeprefix("https://")
             raise OSError(error.errno, error.strerror, where) from None
-
-    async def listen_at_path(self, path: "Path", context: "ssl.SSLContext | None") -> None:
-        """Listen at a path."""
-        from payments_sandbox.server.unix_sockets import unix_socket  # noqa: PLC0415 - few want one
-
-        await self.accept(self._stack.enter_context(unix_socket(path)), context)
 
     async def accept(self, bound: socket.socket, context: "ssl.SSLContext | None" = None) -> None:
         """Accept the connections of a socket that is bound."""
@@ -169,7 +158,7 @@ class _Opening:
 
     async def _listener(self, bound: socket.socket, context: "ssl.SSLContext | None") -> Listener:
         if context is not None:
-            from payments_sandbox.server.tls_listener import TlsListener  # noqa: PLC0415 - as above
+            from payments_sandbox.server.listening.first_bytes import TlsListener  # noqa: PLC0415 - few want TLS
 
             timeout = self._settings.body_timeout
             return TlsListener(self._make_connection, bound, context, handshake_timeout=timeout)
@@ -182,11 +171,3 @@ class _Opening:
         if bound.family in (socket.AF_INET, socket.AF_INET6):
             return await loop.create_server(self._make_connection, sock=bound, backlog=1)
         return await loop.create_unix_server(self._make_connection, sock=bound, backlog=1)
-
-
-def _certificates(settings: Settings) -> "Certificates | None":
-    if settings.tls is None:
-        return None
-    from payments_sandbox.server.certificates import make_certificates  # noqa: PLC0415 - as above
-
-    return make_certificates(settings.tls, settings)

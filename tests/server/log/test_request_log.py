@@ -8,7 +8,9 @@ from pytest_aiohttp import AiohttpClient
 
 from payments_sandbox.core.settings import Settings
 from payments_sandbox.server.factory import AssembledServer, assemble
-from payments_sandbox.server.request_log import LogLine, RequestLog, customer_of, format_line
+from payments_sandbox.server.log.lines import LogLine, customer_of
+from payments_sandbox.server.log.request_log import RequestLog
+from payments_sandbox.server.log.text import format_line
 from tests.support.http import Api, client_of, paid
 from tests.support.values import AUTHORIZED
 

@@ -1,20 +1,27 @@
-"""Owns the certificates that a server shows: given ones, or those of an authority of its own.
+"""Owns the certificates that a server shows, and the files that clients trust its authority by.
 
 `--tls auto` makes an authority with each start. Its certificate is good for the names that lead to
 this machine, so that who trusts the authority has nothing to turn off. Those of `--tls-fault` are
 of the same authority, and each has one thing wrong with it.
+
+Most clients take one file in the place of all that the machine trusts, so there is a bundle of
+both: what they could reach over TLS before, they still can.
 """
 
+import os
 import re
 import ssl
+import tempfile
 from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager, suppress
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import TYPE_CHECKING, Final, NamedTuple
 
+from payments_sandbox.core.output_files import remove_file, replaced
 from payments_sandbox.core.settings import Settings
-from payments_sandbox.core.tls_options import TlsChoice, TlsFault
+from payments_sandbox.core.tls_options import TRUST_VARIABLES, TlsChoice, TlsFault
 from payments_sandbox.server.origin_guard import DOCUMENTED_HOST
-from payments_sandbox.server.tls_session import TlsSession
 
 if TYPE_CHECKING:
     from trustme import CA, LeafCert
@@ -103,3 +110,88 @@ def _context() -> ssl.SSLContext:
     context.set_alpn_protocols(["http/1.1"])
     context.sslobject_class = TlsSession
     return context
+
+
+class TlsSession(ssl.SSLObject):
+    """The TLS of one connection; both event loops ask it to end before they close the socket.
+
+    Attributes:
+        is_cut: whether the end is a bare FIN. Faults end so: a close_notify would be one byte more
+            than they send, and would tell the client that nothing is missing.
+    """
+
+    is_cut = False
+
+    def unwrap(self) -> None:
+        """Send close_notify, unless the connection is cut off, and wait for no answer to it.
+
+        Nobody has to wait for the other side's (RFC 8446, 6.1). asyncio would do so for 30 s, and a
+        server that stops has one.
+        """
+        if not self.is_cut:
+            with suppress(ssl.SSLWantReadError):  # the other side's is not there yet
+                super().unwrap()
+
+
+# Trust
+
+
+class AuthorityFiles(NamedTuple):
+    """Files of PEM.
+
+    Attributes:
+        authority: the certificate of the authority alone.
+        bundle: that, and what clients on this machine trust without it.
+    """
+
+    authority: Path
+    bundle: Path
+
+
+@contextmanager
+def authority_files(
+    authority: bytes, beside: Path | None = None, environment: Mapping[str, str] = os.environ
+) -> Iterator[AuthorityFiles]:
+    """Write both files, in a folder that is gone with the block.
+
+    Args:
+        authority: the certificate, in PEM.
+        beside: a file, whose folder gets the authority's: `ready.ca.pem` beside `ready.json`.
+        environment: whose variables name what clients trust.
+
+    Raises:
+        OSError: the system refuses.
+    """
+    with tempfile.TemporaryDirectory(prefix="payments-sandbox-") as name:
+        folder = Path(name)
+        bundle = folder / "ca-bundle.pem"
+        bundle.write_bytes(b"\n".join([*_trusted(environment), authority]))
+        own = folder / "ca.pem" if beside is None else beside.absolute().with_suffix(".ca.pem")
+        with replaced(own) as written:
+            written.write(authority)
+        try:
+            yield AuthorityFiles(own, bundle)
+        finally:
+            with suppress(OSError):  # whoever has taken it away meanwhile
+                remove_file(own)
+
+
+def _trusted(environment: Mapping[str, str]) -> Iterator[bytes]:
+    """The certificates that are trusted now: those that variables name, else the default ones."""
+    named = dict.fromkeys(environment[each] for each in TRUST_VARIABLES if environment.get(each))
+    for file in map(Path, named):
+        with suppress(OSError):  # it is a folder, or not there: whoever has named it has none
+            yield file.read_bytes()
+    if not environment.get("SSL_CERT_FILE"):
+        yield from _of_the_system()
+
+
+def _of_the_system() -> Iterator[bytes]:
+    """What OpenSSL trusts by default: a file, or a folder of them, each under its hash."""
+    paths = ssl.get_default_verify_paths()
+    if paths.cafile:
+        yield Path(paths.cafile).read_bytes()
+    elif paths.capath:
+        for each in sorted(Path(paths.capath).glob("????????.[0-9]")):
+            with suppress(OSError):  # a link that leads nowhere
+                yield each.read_bytes()
