@@ -17,8 +17,8 @@ from payments_sandbox.payments.cards import fingerprint
 from payments_sandbox.payments.payment import Status
 from payments_sandbox.rules.delays import Uniform
 from payments_sandbox.rules.faults.fault import ABANDONED
-from payments_sandbox.rules.hold import Hold
 from payments_sandbox.rules.model import Step
+from payments_sandbox.rules.outcomes import Hold
 from tests.support.http import envelope, invalid
 from tests.support.in_process import (
     NOON,

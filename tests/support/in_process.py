@@ -19,15 +19,15 @@ from payments_sandbox.contract.schemas import Contract, load_contract
 from payments_sandbox.core.instants import Instant, read_instant
 from payments_sandbox.core.settings import Settings
 from payments_sandbox.core.slices import finish
+from payments_sandbox.rules.model import Scenario
 from payments_sandbox.rules.rule_engine import Decision, RuleEngine
-from payments_sandbox.rules.scenario import Scenario
 from payments_sandbox.rules.step_search import SelectedStep
 from payments_sandbox.scenarios.activation import set_active, setting_active
 from payments_sandbox.scenarios.loader import load, load_expectations, read_scenario
 from payments_sandbox.server.journal_json import entry_json
 from payments_sandbox.server.log.lines import journal_line
 from payments_sandbox.server.log.text import format_line
-from payments_sandbox.verification.audit import audit
+from payments_sandbox.verification.audit import auditing
 from payments_sandbox.verification.expectations.expectation import ExpectationResult
 from payments_sandbox.verification.findings.finding import Finding
 from payments_sandbox.verification.observed import (
@@ -36,7 +36,7 @@ from payments_sandbox.verification.observed import (
     ObservedDelivery,
     observe,
 )
-from payments_sandbox.verification.report import verify
+from payments_sandbox.verification.report import verifying
 from payments_sandbox.webhooks.delivery import (
     AttemptResult,
     Delivery,
@@ -280,7 +280,7 @@ class History:
         """How one expectation stands."""
         expectations, problems = load_expectations([expect])
         assert problems == []
-        [line] = verify(self.observed(), expectations)
+        [line] = finish(verifying(self.observed(), expectations))
         return line.result
 
     def meets(self, **expect: object) -> bool:
@@ -289,7 +289,7 @@ class History:
 
     def findings(self) -> list[Finding]:
         """What the audit finds."""
-        return list(audit(self.observed()))
+        return list(finish(auditing(self.observed())))
 
     def found(self) -> list[tuple[str, tuple[str, ...]]]:
         """Kinds and ids of what it finds."""

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from payments_sandbox.contract.control_route_table import (
+from payments_sandbox.contract.control_routes import (
     CONTROL_PATH,
     CONTROL_ROUTES,
     ROUTES_BY_NOUN,
@@ -48,7 +48,7 @@ def test_every_module_of_rows_is_in_the_table() -> None:
     routes = import_module("payments_sandbox.contract.control_routes")
     (folder,) = routes.__path__
     found = {path.stem for path in Path(folder).glob("*.py")} - {"__init__", "route"}
-    assert found == set(ROUTES_BY_NOUN), "Add the rows to ROUTES_BY_NOUN in control_route_table.py."
+    assert found == set(ROUTES_BY_NOUN), "Add the rows to ROUTES_BY_NOUN in its __init__.py."
 
 
 @each_route

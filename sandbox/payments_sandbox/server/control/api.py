@@ -19,7 +19,7 @@ from aiohttp import web
 
 from payments_sandbox.api.gateway import CHALLENGE, Gateway
 from payments_sandbox.contract import representations
-from payments_sandbox.contract.control_route_table import CONTROL_PATH, ROUTES_BY_NOUN
+from payments_sandbox.contract.control_routes import CONTROL_PATH, ROUTES_BY_NOUN
 from payments_sandbox.contract.control_routes.route import ControlRoute
 from payments_sandbox.contract.error_codes import code_of
 from payments_sandbox.contract.schemas import Contract
