@@ -3,7 +3,6 @@
 import contextlib
 from collections.abc import Iterator
 from shutil import which
-from statistics import median
 from subprocess import PIPE, Popen
 from tempfile import TemporaryDirectory
 from typing import Final
@@ -11,7 +10,7 @@ from typing import Final
 from benchmarks.load import Client, Load, measure
 from benchmarks.machine import Cores
 from benchmarks.plan import Plan
-from benchmarks.report import Row, Table, at_least, number
+from benchmarks.report import Row, Table, at_least, ratio
 from benchmarks.servers import Loop, Server, running, sandbox_command
 from benchmarks.traffic import VARIETY, create
 
@@ -34,23 +33,17 @@ def measure_cluster(plan: Plan, cores: Cores, client: Client) -> Table:
 
 
 def _rows(name: str, rounds: list[dict[str, Load]]) -> list[Row]:
-    rates = [loads[name].rate / loads[IN_MEMORY].rate for loads in rounds]
-    shown = " ÷ ".join(
-        f"{number(median(loads[each].rate for loads in rounds))}/s" for each in (name, IN_MEMORY)
-    )
-    cpu = [_cpu(loads[IN_MEMORY]) / _cpu(loads[name]) for loads in rounds]
-    each = " ÷ ".join(
-        f"{number(median(_cpu(loads[each]) * 1e6 for loads in rounds))} µs"
-        for each in (IN_MEMORY, name)
-    )
+    rates, usual = ([loads[each].rate for loads in rounds] for each in (name, IN_MEMORY))
+    cost, least = ([_cpu(loads[each]) for loads in rounds] for each in (name, IN_MEMORY))
     return [
-        Row(f"create, {name}, requests per second", rates, "×", at_least(WANTED[name]), shown),
-        Row(f"create, {name}, by CPU seconds of the server", cpu, "×", None, each),
+        ratio(f"create, {name}, requests per second", rates, usual, "/s", at_least(WANTED[name])),
+        ratio(f"create, {name}, by CPU seconds of the server", least, cost, " µs"),
     ]
 
 
 def _cpu(load: Load) -> float:
-    return (load.cpu or load.seconds) / load.requests
+    """Microseconds of a request."""
+    return (load.cpu or load.seconds) / load.requests * 1e6
 
 
 @contextlib.contextmanager

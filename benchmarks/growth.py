@@ -2,14 +2,13 @@
 
 import contextlib
 from collections.abc import Sequence
-from statistics import median
 from typing import Final
 
 from benchmarks.filled import FIRST
 from benchmarks.load import Client, Load, measure
 from benchmarks.machine import Cores
 from benchmarks.plan import Plan
-from benchmarks.report import Row, Table, Target, at_least, at_most, number
+from benchmarks.report import Row, Table, Target, at_least, at_most, number, ratio
 from benchmarks.servers import Server, filled_command, running
 from benchmarks.traffic import Requests, answer, create, list_of, retrieve
 
@@ -69,10 +68,8 @@ def _rates(operation: str, plan: Plan, loads: Sequence[Sequence[Load]]) -> list[
     rows = []
     for size, turns in zip(plan.sizes[1:], others, strict=True):
         target = RATES.get(operation) if size == plan.sizes[-1] else None
-        ratios = [each.rate / base.rate for each, base in zip(turns, first, strict=True)]
-        rates = [median(load.rate for load in each) for each in (turns, first)]
-        detail = " ÷ ".join(f"{number(rate)}/s" for rate in rates)
-        rows.append(Row(f"{operation} at {size:,}, requests/s", ratios, "×", target, detail))
+        large, small = ([load.rate for load in each] for each in (turns, first))
+        rows.append(ratio(f"{operation} at {size:,}, requests/s", large, small, "/s", target))
     return rows
 
 

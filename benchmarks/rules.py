@@ -3,7 +3,6 @@
 import contextlib
 from collections.abc import Iterator
 from pathlib import Path
-from statistics import median
 from tempfile import TemporaryDirectory
 from time import perf_counter
 from typing import Final
@@ -11,7 +10,7 @@ from typing import Final
 from benchmarks.load import Client, Load, measure
 from benchmarks.machine import Cores
 from benchmarks.plan import Plan
-from benchmarks.report import Row, Table, at_least, at_most, number
+from benchmarks.report import Row, Table, at_least, at_most, ratio
 from benchmarks.servers import Loop, Server, running, sandbox_command
 from benchmarks.traffic import VARIETY, create
 from payments_sandbox.scenarios.loader import load
@@ -57,9 +56,8 @@ def _servers(cores: Cores) -> Iterator[dict[int, Server]]:
 
 
 def _ratio(figure: str, rounds: list[dict[int, Load]], fewer: int) -> Row:
-    ratios = [loads[MANY].rate / loads[fewer].rate for loads in rounds]
-    rates = [number(median(loads[rules].rate for loads in rounds)) for rules in (MANY, fewer)]
-    return Row(figure, ratios, "×", ENOUGH, " ÷ ".join(f"{rate}/s" for rate in rates))
+    many, few = ([loads[rules].rate for loads in rounds] for rules in (MANY, fewer))
+    return ratio(figure, many, few, "/s", ENOUGH)
 
 
 def _file(rules: int) -> str:

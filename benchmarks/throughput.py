@@ -12,7 +12,7 @@ from typing import Final
 from benchmarks.load import Client, Load, measure
 from benchmarks.machine import Cores
 from benchmarks.plan import CONNECTIONS, Plan
-from benchmarks.report import Row, Table, Target, at_least, at_most, number
+from benchmarks.report import Row, Table, Target, at_least, at_most, ratio
 from benchmarks.servers import Loop, Server, bare_command, loops, running, sandbox_command
 from benchmarks.traffic import Requests, prepare, sample
 
@@ -79,36 +79,18 @@ def _turns(
 
 
 def _rate(loop: Loop, operation: str, turns: Turns) -> Row:
-    ratios = [ours.rate / bare.rate for ours, bare in _pairs(turns)]
-    rates = [median(load.rate for load in loads) for loads in (turns.ours, turns.bare)]
-    return Row(
-        f"{operation}, requests/s",
-        ratios,
-        "×",
-        RATES[loop].get(operation),
-        " ÷ ".join(f"{number(rate)}/s" for rate in rates),
-    )
+    ours, bare = ([load.rate for load in loads] for loads in (turns.ours, turns.bare))
+    return ratio(f"{operation}, requests/s", ours, bare, "/s", RATES[loop].get(operation))
 
 
 def _cpu(operation: str, turns: Turns) -> list[Row]:
     ours, bare = _costs(turns.ours), _costs(turns.bare)
-    if not ours or not bare:
-        return []
-    ratios = [each / other for each, other in zip(ours, bare, strict=True)]
-    detail = f"{number(median(ours))} µs ÷ {number(median(bare))} µs"
-    return [Row(f"{operation}, CPU s/request", ratios, "×", detail=detail)]
+    return [ratio(f"{operation}, CPU s/request", ours, bare, " µs")] if ours and bare else []
 
 
 def _p99(turns: Turns) -> Row:
-    ratios = [ours.p99_ms / bare.p99_ms for ours, bare in _pairs(turns)]
-    medians = [median(load.p99_ms for load in loads) for loads in (turns.ours, turns.bare)]
-    return Row(
-        f"create_payment, p99 at {CONNECTIONS} connections",
-        ratios,
-        "×",
-        LATENCY,
-        " ÷ ".join(f"{number(each)} ms" for each in medians),
-    )
+    ours, bare = ([load.p99_ms for load in loads] for loads in (turns.ours, turns.bare))
+    return ratio(f"create_payment, p99 at {CONNECTIONS} connections", ours, bare, " ms", LATENCY)
 
 
 def _busy(loads: Iterable[Load]) -> list[str]:
@@ -118,10 +100,6 @@ def _busy(loads: Iterable[Load]) -> list[str]:
         return []
     spread = f"{min(shares):.0%} … {max(shares):.0%}"
     return [f"The servers were busy for {spread} of their turns (median {median(shares):.0%})."]
-
-
-def _pairs(turns: Turns) -> Iterator[tuple[Load, Load]]:
-    return zip(turns.ours, turns.bare, strict=True)
 
 
 def _costs(loads: Sequence[Load]) -> list[float]:

@@ -8,7 +8,7 @@ import textwrap
 from collections.abc import Iterator
 from typing import Final, NamedTuple
 
-from payments_sandbox.contract.control_route_table import CONTROL_ROUTES
+from payments_sandbox.contract.control_routes import CONTROL_ROUTES
 from payments_sandbox.contract.control_routes.route import TEXT, ControlRoute
 from payments_sandbox.contract.openapi_parts import variables
 from payments_sandbox.contract.schema_files import schema_files

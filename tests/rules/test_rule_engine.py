@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from payments_sandbox.payments.cards import fingerprint
 from payments_sandbox.rules.model import Step
-from payments_sandbox.rules.outcomes import Pass, Respond, StepsExhausted
+from payments_sandbox.rules.outcomes import Pass, Respond
 from payments_sandbox.rules.settle import Settle
 from payments_sandbox.rules.step_search import SelectedStep
 from tests.support.in_process import GivenFields, RuleEngineFixture, rules_of
@@ -94,7 +94,7 @@ def test_after_the_last_step_comes_what_then_says(
     assert [engine.answer() for _ in range(6)] == [("r", 1), ("r", 1), ("r", 2), *after]
 
 
-def test_a_rule_that_fails_is_counted_as_failed() -> None:
+def test_a_rule_that_fails_answers_500_with_its_name_and_is_counted_as_failed() -> None:
     """The report fails by it."""
     engine = RuleEngineFixture(
         rules_of("- {name: r, request: create_payment, do: [pass], then: fail}")
@@ -104,7 +104,9 @@ def test_a_rule_that_fails_is_counted_as_failed() -> None:
     [active_rule] = engine.rules.rule_set.all
 
     assert selected is not None
-    assert selected.step.outcome == StepsExhausted()
+    assert selected.step == Step(
+        Respond("internal_error", details="The rule r has no step left (then: fail).")
+    )
     assert (active_rule.matched, active_rule.fired, active_rule.failed) == (2, 2, 1)
 
 

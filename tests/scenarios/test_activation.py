@@ -9,7 +9,7 @@ from payments_sandbox.core.instants import DAY, HOUR, MINUTE, Instant, read_inst
 from payments_sandbox.core.slices import finish
 from payments_sandbox.payments.cards import fingerprint
 from payments_sandbox.payments.payment import Status
-from payments_sandbox.rules.scenario import Given, GivenPayment, Scenario
+from payments_sandbox.rules.model import Given, GivenPayment, Scenario
 from payments_sandbox.scenarios.activation import (
     activating,
     reload,
@@ -19,7 +19,6 @@ from payments_sandbox.scenarios.activation import (
     setting_active,
 )
 from payments_sandbox.world.clock import Mode
-from payments_sandbox.world.snapshot import snapshot
 from payments_sandbox.world.world import ResetScope, World
 from tests.support.in_process import (
     NOON,
@@ -29,6 +28,7 @@ from tests.support.in_process import (
     restored_world,
     rules_of,
     scenario_of,
+    snapshot,
 )
 from tests.support.values import documented_create
 

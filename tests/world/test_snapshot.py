@@ -15,7 +15,7 @@ from payments_sandbox.core.slices import SLICE
 from payments_sandbox.rules.magic_cards import MAGIC_CARDS
 from payments_sandbox.server.journal_json import entry_json
 from payments_sandbox.webhooks.verification import Received
-from payments_sandbox.world.snapshot import check_seal, restoring, sealed, snapshot
+from payments_sandbox.world.snapshot import check_seal, restoring, sealed
 from payments_sandbox.world.world import ResetScope, World
 from tests.support.in_process import (
     NOON,
@@ -27,6 +27,7 @@ from tests.support.in_process import (
     restored_world,
     sealed_snapshot,
     server_context,
+    snapshot,
 )
 from tests.support.values import (
     KEY,

@@ -85,12 +85,7 @@ _LONGEST: Final = 200
 def nearest_call(method: str, target: str) -> str:
     """The documented method and path that is most like one that is not documented.
 
-    Args:
-        method: as it was sent.
-        target: path and query, as they were sent.
-
-    Returns:
-        Such as `POST /v3/payments/{payment_id}/refunds`.
+    It is such as `POST /v3/payments/{payment_id}/refunds`.
     """
     path = target[:_LONGEST].partition("?")[0].lower()
     segments = [each for each in path.split("/") if each]

@@ -44,18 +44,13 @@ _WORDS: Final = {"currency": re.compile("[A-Z]{3}"), "status": re.compile("|".jo
 
 
 def scenario_from_journal(world: World, ids: Sequence[str], name: str) -> Source:
-    """Write the scenario that makes happen again what these requests have met.
-
-    Args:
-        world: whose journal it is.
-        ids: of its requests, in any order.
-        name: of the scenario.
-
-    Raises:
-        InvalidRequest: an id is unknown or of no operation, or every call went as it always would.
+    """Write the scenario that makes happen again what these requests, in any order, have met.
 
     Returns:
         The scenario in plain values, as YAML and JSON have them.
+
+    Raises:
+        InvalidRequest: an id is unknown or of no operation, or every call went as it always would.
     """
     exported = _calls_to_export(world, ids)
     steps = dict(zip((call.id for call in exported), _steps(world, exported), strict=True))

@@ -19,14 +19,12 @@ from time import perf_counter
 from typing import Final
 
 from payments_sandbox.core.instants import MINUTE, SECOND
-from payments_sandbox.rules.scenario import Scenario
+from payments_sandbox.rules.model import Expectation, Scenario
 from payments_sandbox.server.change_notifier import ChangeNotifier
 from payments_sandbox.server.slices import run_in_slices
-from payments_sandbox.verification.expectations.expectation import Expectation
 from payments_sandbox.verification.observed import Observed, observe
 from payments_sandbox.verification.report import (
     ReportLine,
-    expectations_of,
     reporting,
     verifying,
 )
@@ -174,7 +172,7 @@ def _are_settled(lines: Sequence[ReportLine]) -> bool:
 
 def expectations_in(world: World) -> list[Expectation]:
     """What the active scenarios of a world expect."""
-    return [each for scenario in world.rules.scenarios for each in expectations_of(scenario)]
+    return [each for scenario in world.rules.scenarios for each in scenario.expectations]
 
 
 def longest(expectations: Iterable[Expectation]) -> int:

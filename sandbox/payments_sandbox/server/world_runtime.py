@@ -16,16 +16,16 @@ import logging
 from collections.abc import Awaitable, Callable, Collection, Sequence
 from typing import TYPE_CHECKING, Any, ClassVar, Final, NamedTuple, Protocol, TypeVar
 
+from payments_sandbox.core.settings import Settings
 from payments_sandbox.server.change_notifier import ChangeNotifier
-from payments_sandbox.server.clock_advance import ClockAdvancer
+from payments_sandbox.server.clock_advance import ClockAdvancer, LiveTimers
 from payments_sandbox.server.delayed_replies import DelayedReplies
 from payments_sandbox.server.held_calls import HeldCalls
-from payments_sandbox.server.live_timers import LiveTimers
 from payments_sandbox.server.metrics import Metrics
 from payments_sandbox.server.webhooks.dispatcher import Dispatcher, LogAttempt, Sender
 from payments_sandbox.world.clock import Mode
 from payments_sandbox.world.config import ServerContext
-from payments_sandbox.world.registry import Activate, WorldDefaults, Worlds
+from payments_sandbox.world.registry import Activate, Worlds
 from payments_sandbox.world.world import ResetScope, World
 
 if TYPE_CHECKING:  # a server without webhooks does without their modules
@@ -77,7 +77,7 @@ class WorldRuntime:
     A server without an event loop has a subclass, with other classes of what waits.
 
     Args:
-        defaults: what worlds are like unless they are asked for otherwise.
+        settings: what the user asked for.
         context: what holds in every world.
         entropy: gives a seed for each world that is given none.
         activate: makes scenarios the active ones of a world.
@@ -111,7 +111,7 @@ class WorldRuntime:
 
     def __init__(  # noqa: PLR0913 - the parts of a server, each by its name
         self,
-        defaults: WorldDefaults,
+        settings: Settings,
         context: ServerContext,
         *,
         entropy: Callable[[], int],
@@ -135,7 +135,7 @@ class WorldRuntime:
         self.fillings: dict[World, Filling] = {}
         self.elsewhere: Elsewhere | None = None
         self.worlds = Worlds(
-            defaults, context=context, entropy=entropy, on_drop=self.dropped, activate=activate
+            settings, context=context, entropy=entropy, on_drop=self.dropped, activate=activate
         )
 
     def start_measuring(self) -> None:

@@ -192,7 +192,7 @@ class RunningSandbox(Server):
         from payments_sandbox.core.resources import read_all_data
         from payments_sandbox.server.factory import assemble
         from payments_sandbox.server.http_server import listening
-        from payments_sandbox.world.registry import DEFAULT_WEBHOOK_SECRET
+        from payments_sandbox.world.config import DEFAULT_WEBHOOK_SECRET
 
         self._loop, self._stop = asyncio.get_running_loop(), asyncio.Event()
         # Tests stop time by replacing what the module `time` has; waits of the server still end.

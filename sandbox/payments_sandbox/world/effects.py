@@ -20,7 +20,7 @@ from payments_sandbox.rules.active_rule import COUNTERS_KEPT
 from payments_sandbox.webhooks import snapshot as webhooks_snapshot
 from payments_sandbox.webhooks.inbox import KEPT as MESSAGES_KEPT
 from payments_sandbox.webhooks.outbox import KEPT as DELIVERIES_KEPT
-from payments_sandbox.world.snapshot import FORMAT, VERSION
+from payments_sandbox.world.snapshot import small_parts
 from payments_sandbox.world.world import World
 
 Effect = dict[str, dict[str, Any]]
@@ -78,18 +78,10 @@ class WorldEffects:
 
     def _small_parts(self) -> dict[str, object]:
         world = self._world
-        config = world.config
         return {
-            "format": FORMAT,
-            "version": VERSION,
-            "made_at": config.made_at,
+            **small_parts(world),
+            "made_at": world.config.made_at,
             "used_at": world.used_at,
-            "seed": config.seed,
-            "name": config.name,
-            "webhook_secret": config.webhook_secret,
-            "frozen_at": config.frozen_at,
-            "clock": world.clock.snapshot(),
-            "rate_limit": world.limiter.snapshot(),
             "journal": {"count": world.journal.count, "entries": []},
         }
 

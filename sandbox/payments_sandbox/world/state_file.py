@@ -14,7 +14,7 @@ import orjson
 from payments_sandbox.core.errors import InvalidRequest
 from payments_sandbox.core.ids import API_KEY
 from payments_sandbox.core.instants import EPOCH, LAST, Instant
-from payments_sandbox.core.slices import SLICE, Slices, discard, finish
+from payments_sandbox.core.slices import SLICE, Slices, discard
 from payments_sandbox.world.config import ServerContext
 from payments_sandbox.world.snapshot import blocks_of, restoring, snapshotting
 from payments_sandbox.world.world import World
@@ -53,10 +53,6 @@ class SavedWorld:
     def as_line(self) -> list[object]:
         """The values of the world's line in a state file."""
         return [self.api_key, self.made_at, self.used_at, self.snapshot]
-
-    def restored(self, context: ServerContext) -> World:
-        """The world, exactly as it was, in one go; see `restoring`."""
-        return finish(self.restoring(context))
 
     def restoring(self, context: ServerContext) -> Slices[World]:
         """The world, exactly as it was, a few milliseconds at a time.

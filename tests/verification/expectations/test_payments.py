@@ -23,7 +23,7 @@ def test_payments_are_counted_and_added_up_as_they_are_now() -> None:
         ),
     )
     assert history.meets(payments={"customer_id": "ann", "brand": "visa"}, count=2)
-    assert history.meets(payments={"card": "declined"}, count=0)  # known again with a play only
+    assert history.meets(payments={"card": "declined"}, count=0)  # no scenario names it
     assert not history.meets(payments=completed, total={"max": 5})
     assert not history.meets(payments=completed, count=3, total=2505)
 

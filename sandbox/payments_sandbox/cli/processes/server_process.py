@@ -324,7 +324,7 @@ def _reachable(address: str) -> str:
 def facts_of(settings: Settings, at: "ListeningAt") -> Facts:
     """The facts about a server, by where it listens."""
     from payments_sandbox.core.ids import DEFAULT_API_KEY
-    from payments_sandbox.world.registry import DEFAULT_WEBHOOK_SECRET
+    from payments_sandbox.world.config import DEFAULT_WEBHOOK_SECRET
 
     address = _reachable(at.url)
     facts: Facts = {

@@ -140,7 +140,7 @@ class Fault(Outcome):
         """Write the fault's key and mapping."""
         return {self.name: self.source(is_read=is_read)}
 
-    def step_plan(self, rule: str, known_as: str) -> StepPlan:
+    def step_plan(self, rule: str) -> StepPlan:
         """Perform the operation if the fault commits; the reply is hidden or spoilt later."""
         return StepPlan(DEFAULT if self.commit else None)
 

@@ -8,6 +8,7 @@ from aiohttp import web
 
 from payments_sandbox.core.errors import InvalidRequest
 from payments_sandbox.core.instants import read_duration, show_duration
+from payments_sandbox.rules.model import Expectation
 from payments_sandbox.scenarios.loader import load_expectations
 from payments_sandbox.server.control.control_request import ControlRequest
 from payments_sandbox.server.control.scenarios import refuse_problems
@@ -15,7 +16,6 @@ from payments_sandbox.server.judging import MAX_WAIT, expectations_in, longest, 
 from payments_sandbox.server.request_headers import JSON
 from payments_sandbox.server.response import SERVER
 from payments_sandbox.server.slices import run_in_slices
-from payments_sandbox.verification.expectations.expectation import Expectation
 from payments_sandbox.verification.observed import observe
 from payments_sandbox.verification.report import reporting
 

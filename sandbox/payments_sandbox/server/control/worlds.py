@@ -21,7 +21,7 @@ from payments_sandbox.world.snapshot import check_seal, restoring, sealed, snaps
 from payments_sandbox.world.world import ResetScope, World
 
 if TYPE_CHECKING:
-    from payments_sandbox.rules.scenario import Scenario
+    from payments_sandbox.rules.model import Scenario
 
 
 async def create_world(request: ControlRequest) -> dict[str, object]:
@@ -174,8 +174,8 @@ def _count_slices(work: Slices[None], fillings: dict[World, Filling], world: Wor
 
 def _filling(request: ControlRequest) -> Slices[None]:
     """Read what a world is to be filled with; nothing of it is done yet."""
+    from payments_sandbox.scenarios.initial_state import fill_world  # noqa: PLC0415 - few fill a world
     from payments_sandbox.scenarios.parser import parse_generated  # noqa: PLC0415 - few fill a world
-    from payments_sandbox.scenarios.seeding import fill_world  # noqa: PLC0415 - few fill a world
 
     try:
         wanted = parse_generated(request.body)

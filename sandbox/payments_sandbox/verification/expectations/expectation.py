@@ -6,7 +6,6 @@ from typing import Any, NamedTuple, Protocol
 
 from payments_sandbox.core.slices import Slices
 from payments_sandbox.rules.active_rule import AnyActiveRule
-from payments_sandbox.rules.model import When
 from payments_sandbox.verification.findings.finding import Finding
 from payments_sandbox.verification.observed import Observed
 
@@ -89,20 +88,3 @@ class ExpectationKind(NamedTuple):
     def operation(self, plain: Plain) -> str | None:
         """The operation whose calls the matchers are about; None if they are about records."""
         return None if self.fields else str(plain[self.key])
-
-
-@dataclass(frozen=True, slots=True)
-class Expectation:
-    """One thing that must be true.
-
-    Attributes:
-        check: what it says.
-        source: as it was written.
-        within: wall milliseconds that may be waited for it.
-        conditions: what the calls, payments or refunds that it counts have to be.
-    """
-
-    check: Check
-    source: Mapping[str, object]
-    within: int = 0
-    conditions: When = ()

@@ -9,7 +9,6 @@ from payments_sandbox.verification.expectations.expectation import (
     EvaluationContext,
     ExpectationKind,
     ExpectationResult,
-    Plain,
     at_once,
 )
 
@@ -28,10 +27,6 @@ class AllRulesFired:
         return ExpectationResult(not idle, observed)
 
 
-def _parse(_: Plain) -> AllRulesFired:
-    return AllRulesFired()
-
-
 RULES: Final = ExpectationKind(
     key="rules",
     docs="`all_fired`: each rule of this scenario has answered or acted at least once",
@@ -42,6 +37,6 @@ RULES: Final = ExpectationKind(
         },
     },
     examples=({"rules": "all_fired"},),
-    parse=_parse,
+    parse=lambda _: AllRulesFired(),
     needs_rules=True,
 )
