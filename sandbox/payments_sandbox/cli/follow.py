@@ -7,11 +7,11 @@ from typing import TYPE_CHECKING, Final
 
 from payments_sandbox.cli.terminal.columns import in_words
 from payments_sandbox.cli.terminal.screen import width_of
-from payments_sandbox.cli.terminal.standard_streams import try_to_print
+from payments_sandbox.cli.terminal.standard_streams import remark, try_to_print
 
 if TYPE_CHECKING:  # imported when something is followed, so that --help is instant
     from payments_sandbox.client.client import SandboxClient
-    from payments_sandbox.client.event_stream import StreamMessage
+    from payments_sandbox.client.messages import StreamMessage
 
 SILENCE: Final = 60.0
 """Seconds after which a stream counts as lost; the server sends something every 15."""
@@ -101,16 +101,12 @@ class _ResumedStream:
     def lose(self) -> None:
         """Say that the server is gone, once."""
         if not self._is_lost:
-            _say(f"the server at {self._client.url} is gone; waiting for it")
+            remark(f"the server at {self._client.url} is gone; waiting for it")
         self._is_lost = True
 
     def _connect(self) -> None:
         if self._is_lost:
-            _say(f"the server at {self._client.url} is back")
+            remark(f"the server at {self._client.url} is back")
         self.was_connected, self._is_lost = True, False
         if self._on_connected is not None:
             self._on_connected()
-
-
-def _say(text: str) -> None:
-    try_to_print(f"payments-sandbox: {text}.", sys.stderr)

@@ -15,13 +15,7 @@ _SIGNALLED: Final = 128
 
 
 class Runtime(NamedTuple):
-    """How a runtime says that nobody has handled an error.
-
-    Attributes:
-        name: of the runtime.
-        trace: what is in its last lines.
-        example: such lines.
-    """
+    """How the last lines of a runtime say that nobody has handled an error, with an example."""
 
     name: str
     trace: re.Pattern[str]

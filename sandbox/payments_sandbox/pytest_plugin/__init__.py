@@ -284,12 +284,7 @@ def payments_env(
     sandbox: "Sandbox", sandbox_server: "Server", monkeypatch: pytest.MonkeyPatch
 ) -> dict[str, str]:
     """Tells code under test where the API is, in the variables of `payments-sandbox run`."""
-    from payments_sandbox.client.environment import (
-        fault_variables,
-        sandbox_variables,
-        trust_variables,
-        without_proxy,
-    )
+    from payments_sandbox.client.environment import sandbox_variables, without_proxy
 
     variables = sandbox_variables(
         base_url=sandbox.base_url,
@@ -297,11 +292,10 @@ def payments_env(
         webhook_secret=sandbox.webhook_secret,
         sandbox_url=sandbox.sandbox_url,
         token=sandbox.token,
+        tls_faults=sandbox_server.tls_faults,
+        ca_file=sandbox_server.ca_file,
+        ca_bundle=sandbox_server.ca_bundle,
     )
-    variables |= fault_variables(sandbox_server.tls_faults)
-    if sandbox_server.ca_file is not None:
-        files = str(sandbox_server.ca_file), str(sandbox_server.ca_bundle)
-        variables |= trust_variables(*files, os.environ)
     for name, value in {**variables, **without_proxy(sandbox.base_url, os.environ)}.items():
         monkeypatch.setenv(name, value)
     return variables

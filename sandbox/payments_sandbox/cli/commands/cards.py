@@ -10,7 +10,7 @@ from payments_sandbox.cli.terminal.screen import screen_of
 from payments_sandbox.core.colours import NAME, STRONG
 
 
-def add_to(commands: "Commands[argparse.ArgumentParser]") -> None:
+def add_to(commands: Commands) -> None:
     """Add the command."""
     options = add_command(
         commands,

@@ -26,7 +26,7 @@ _ENDING: Final = ".md"
 _DECISIONS: Final = "adr/"
 
 
-def add_to(commands: "Commands[argparse.ArgumentParser]") -> None:
+def add_to(commands: Commands) -> None:
     """Add the command."""
     options = add_command(
         commands,

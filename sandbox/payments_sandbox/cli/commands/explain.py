@@ -35,7 +35,7 @@ _WIDTH: Final = 80
 _REQUEST: Final = re.compile(r"req_\w+")
 
 
-def add_to(commands: "Commands[argparse.ArgumentParser]") -> None:
+def add_to(commands: Commands) -> None:
     """Add the command."""
     options = add_command(
         commands,

@@ -12,7 +12,7 @@ CONTROL_URL: Final = "http://127.0.0.1:8080/_sandbox"
 """Where a server that was started without options has its control API."""
 
 
-def add_to(commands: "Commands[argparse.ArgumentParser]") -> None:
+def add_to(commands: Commands) -> None:
     """Add the command."""
     options = add_command(
         commands,

@@ -15,9 +15,9 @@ from pathlib import Path
 from time import perf_counter
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
-from payments_sandbox.cli.child_process import Command, Output, environment_of, running
-from payments_sandbox.cli.server_process import facts_of
-from payments_sandbox.cli.stray_processes import strays_ended
+from payments_sandbox.cli.processes.child_process import Command, Output, environment_of, running
+from payments_sandbox.cli.processes.server_process import facts_of
+from payments_sandbox.cli.processes.stray_processes import strays_ended
 from payments_sandbox.core.ids import DEFAULT_API_KEY
 from payments_sandbox.core.masking import mask_text
 from payments_sandbox.core.settings import Settings

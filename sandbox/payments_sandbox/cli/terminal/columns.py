@@ -7,7 +7,6 @@ from textwrap import wrap
 from typing import Any, Final, NamedTuple
 
 from payments_sandbox.cli.terminal.screen import Screen
-from payments_sandbox.cli.terminal.standard_streams import try_to_print
 from payments_sandbox.core.colours import QUIET
 
 BETWEEN: Final = "  "
@@ -16,13 +15,7 @@ _LEAST_FACT: Final = 20
 
 
 class Cell(NamedTuple):
-    """A cell of a table.
-
-    Attributes:
-        text: what it says.
-        colour: the code of its colour.
-        url: where it leads.
-    """
+    """A cell of a table, with the code of its colour, and the url that it leads to."""
 
     text: str
     colour: str = ""
@@ -79,11 +72,6 @@ def in_words(counts: Mapping[Any, int]) -> str:
     each = ", ".join(f"{counts[kind]}× {kind}" for kind in kinds if counts[kind])
     total = sum(counts.values())
     return f"{total}: {each}" if total else "none"
-
-
-def remark(text: str) -> None:
-    """Print a remark on stderr."""
-    try_to_print(f"payments-sandbox: {text}.", sys.stderr)
 
 
 def _narrow(

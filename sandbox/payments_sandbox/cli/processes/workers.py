@@ -21,36 +21,36 @@ from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field, replace
 from functools import partial
 from multiprocessing.context import ForkProcess
-from typing import TYPE_CHECKING, Final
+from typing import Final, TextIO
 
 from payments_sandbox.cli.failure import FAILED, MISTAKEN
 from payments_sandbox.cli.options import refuse
-from payments_sandbox.cli.output_files import UnwritableError, write_whole
-from payments_sandbox.cli.server_options import read_settings
-from payments_sandbox.cli.server_process import (
+from payments_sandbox.cli.processes.server_process import (
+    LOOK_FOR_READER_EVERY,
     CannotServeError,
     Facts,
     cannot_listen,
     facts_of,
     no_ready_file,
     put_together,
+    write_ready_file,
 )
-from payments_sandbox.cli.signals import heard_signals, signals_blocked
-from payments_sandbox.cli.state_folder import placed_worlds
-from payments_sandbox.cli.worker import Inherited, WorkerReport, WorkerStart, read_report, work
+from payments_sandbox.cli.processes.signals import heard_signals, signals_blocked
+from payments_sandbox.cli.processes.worker import (
+    Inherited,
+    WorkerReport,
+    WorkerStart,
+    read_report,
+    work,
+)
+from payments_sandbox.cli.server_options import read_settings
+from payments_sandbox.cli.state_file import placed_worlds
 from payments_sandbox.cluster.mailbox import open_mailbox, receive_message
 from payments_sandbox.cluster.workers import owner_of
-from payments_sandbox.core.output_files import is_pipe
 from payments_sandbox.server.listening.listeners import at_bound, bound_before
 from payments_sandbox.world.state_file import NoStateError
 
-if TYPE_CHECKING:  # imported where somebody watches
-    from payments_sandbox.server.log.request_log import RequestLog
-
-_log: Final = logging.getLogger(__name__)
-
-_LOOK_FOR_READER_EVERY: Final = 0.1
-"""Seconds between two looks for somebody who reads a ready file that is a pipe."""
+_log: Final = logging.getLogger("payments_sandbox.cli.workers")  # as docs/cli.md shows it
 
 _IN_VAIN: Final = 3
 """Workers of one place that may end before they are ready, one after the other."""
@@ -64,20 +64,20 @@ def serve_with_workers(
     arguments: argparse.Namespace,
     announce: Callable[[Facts], None],
     *,
-    make_log: "Callable[[], RequestLog] | None" = None,
+    log_to: TextIO | None,
 ) -> int:
     """Serve with several workers until a signal, or as long as stdin is open.
 
     Args:
         arguments: of `serve`.
         announce: given what the server says of itself, once all of them are ready.
-        make_log: makes what is told of requests and webhooks; None where nobody wants it.
+        log_to: gets what is told of requests and webhooks; None where nobody wants it.
 
     Raises:
         CannotServeError: on the way to readiness, at the end, or where a worker ends at once.
         UnwritableError: the ready file cannot be written.
     """
-    with prepared_workers(arguments, make_log=make_log) as (inherited, facts):
+    with prepared_workers(arguments, log_to=log_to) as (inherited, facts):
         ready = _Readiness(arguments, facts, announce)
         with heard_signals() as told, _running(inherited) as group:
             _watch(group, ready, told, is_stdin_watched=arguments.until_stdin_closes)
@@ -119,7 +119,7 @@ def keep_workers(
 def prepared_workers(
     arguments: argparse.Namespace,
     *,
-    make_log: "Callable[[], RequestLog] | None" = None,
+    log_to: TextIO | None,
     level: int = logging.INFO,
 ) -> Iterator[tuple[Inherited, Facts]]:
     """Have all that workers need before they are started, until the block ends.
@@ -129,7 +129,7 @@ def prepared_workers(
     """
     settings = read_settings(arguments)
     share = replace(settings, max_worlds=max(2, -(-settings.max_worlds // arguments.workers)))
-    sandbox = put_together(share, make_log=make_log, level=level)
+    sandbox = put_together(arguments, share, log_to=log_to, level=level)
     with ExitStack() as stack:
         stack.enter_context(_kept(arguments))
         stack.enter_context(no_ready_file(arguments.ready_file))
@@ -319,7 +319,7 @@ class _Readiness:
     @property
     def pause(self) -> float | None:
         """Seconds after which to look again; None where nothing is looked for."""
-        return _LOOK_FOR_READER_EVERY if self._is_announced and not self._is_written else None
+        return LOOK_FOR_READER_EVERY if self._is_announced and not self._is_written else None
 
     def announce_if_ready(self, group: _Group) -> None:
         """Tell who is to be told, if it is time.
@@ -330,20 +330,10 @@ class _Readiness:
         if not self._is_announced and not group.are_ready:
             return
         if not self._is_written:
-            self._write()
+            self._is_written = write_ready_file(self._file, self._facts)
         if not self._is_announced:
             self._is_announced = True
             self._announce(self._facts)
-
-    def _write(self) -> None:
-        text = json.dumps(self._facts) + "\n"
-        try:
-            write_whole(self._file, text)
-        except UnwritableError:
-            if not is_pipe(self._file):
-                raise
-            return  # nobody reads it yet
-        self._is_written = True
 
 
 def _watch(
