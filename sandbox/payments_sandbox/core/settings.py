@@ -193,9 +193,6 @@ def settings_from(given: Mapping[str, object]) -> Settings:
     A text is read as the command line reads it, so `max_wall_delay="5s"` is `5_000`; every other
     value is taken as it is.
 
-    Args:
-        given: values by the names of the fields of `Settings`.
-
     Raises:
         TypeError: there is no such setting; the text says which was meant.
         ValueError: a text is no value of its setting; the text says what would have worked.

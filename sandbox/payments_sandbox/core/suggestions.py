@@ -6,10 +6,7 @@ from collections.abc import Iterable
 def nearest(word: str, known: Iterable[str], likeness: float = 0.6) -> str | None:
     """The known word most like this one, or None when none is like it enough.
 
-    Args:
-        word: what somebody wrote.
-        known: what would have worked.
-        likeness: from 0, anything is, to 1, only the word itself.
+    `likeness` is from 0, where anything is, to 1, where only the word itself is.
     """
     known = list(known)
     if word in known:

@@ -30,9 +30,7 @@ _HOST: Final = re.compile(r"(?:[\w.-]+|\[[\w.:%-]+\])(?::[0-9]*)?", re.ASCII)
 def is_our_host(host: str, allowed: frozenset[str] = frozenset()) -> bool:
     """Whether a Host is a literal address, a local name, a single label, or an allowed name.
 
-    Args:
-        host: the header's value.
-        allowed: names, and patterns such as `*.shop.test` for every name below one.
+    A pattern such as `*.shop.test` allows every name below one.
     """
     if not _HOST.fullmatch(host):
         return False
@@ -63,11 +61,7 @@ def is_cross_site(request: web.BaseRequest, headers: RequestHeaders) -> bool:
 
 
 class HostPolicy:
-    """Which Host headers are allowed; remembers some of them, as clients send the same one.
-
-    Args:
-        allowed: names, and patterns of names, that are allowed beside the local ones.
-    """
+    """Which Host headers are allowed; remembers some of them, as clients send the same one."""
 
     def __init__(self, allowed: frozenset[str]) -> None:
         self._allowed = frozenset(name.lower().rstrip(".") for name in allowed)
