@@ -371,8 +371,9 @@ async def _listed(cluster: Cluster, node: RunningNode) -> list[str]:
 async def _is_listed(cluster: Cluster, nodes: list[RunningNode]) -> bool:
     """Whether a world is listed at the other node than its own, once the engine is back."""
     await cluster.pay(nodes[0])
-    other = next(each for each in nodes if not each.has(KEY))
-    return KEY in await _listed(cluster, other)
+    # An engine that forgot all may have named another owner, and the first one finds out soon.
+    others = [each for each in nodes if not each.has(KEY)]
+    return any([KEY in await _listed(cluster, each) for each in others])
 
 
 async def _is_ready(cluster: Cluster, only: RunningNode) -> bool:
