@@ -305,7 +305,7 @@ def test_a_timed_rule_of_now_acts_at_once() -> None:
 
 
 def test_a_reset_starts_scenarios_again() -> None:
-    """Given payments are there again, marks count from now, steps from the first."""
+    """Given payments are there again, times count from now, steps from the first."""
     desk = InProcessApi(new_world())
     set_active(desk.world, [GIVEN, FAILS])
     fresh = snapshot(desk.world)
@@ -342,7 +342,7 @@ def test_a_reset_of_rules_alone_lets_their_times_count_from_now() -> None:
 
 
 def test_a_reset_of_the_journal_alone_changes_no_scenario() -> None:
-    """Marks and payments stay."""
+    """What is planned stays, and so do payments."""
     world = new_world()
     set_active(world, [GIVEN])
     before = snapshot(world)
@@ -352,7 +352,7 @@ def test_a_reset_of_the_journal_alone_changes_no_scenario() -> None:
 
 
 def test_a_snapshot_carries_the_active_scenarios() -> None:
-    """Rules, counters, marks, given ids; the restored world goes on where this one is."""
+    """Rules, counters, times, given ids; the restored world goes on where this one is."""
     desk = InProcessApi(new_world())
     set_active(desk.world, [GIVEN, rules_of(
         """

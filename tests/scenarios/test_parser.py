@@ -225,7 +225,7 @@ def test_request_rules_are_read() -> None:
 
 
 def test_event_timed_and_webhook_rules_are_read() -> None:
-    """Events, marks and webhooks."""
+    """Each with its trigger, conditions and action."""
     pending = (Condition("status", "eq", "pending"),)
 
     assert read().rules[2:] == (

@@ -117,7 +117,7 @@ def _suggested(field: str, conditions: list[Condition]) -> Iterator[object]:
 
 def _numbers(conditions: list[Condition]) -> Iterator[object]:
     """Each bound and its neighbours, as numbers and as the text of a header, in any last digit."""
-    bounds, periods = {0}, set[int]()
+    bounds, periods = set[int](), set[int]()
     for _, operator, operand in conditions:
         given = operand if isinstance(operand, tuple) else (operand,)
         numbers = {each for each in given if isinstance(each, int)}

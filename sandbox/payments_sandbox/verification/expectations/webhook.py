@@ -13,7 +13,6 @@ from payments_sandbox.verification.expectations.expectation import (
     ExpectationKind,
     ExpectationResult,
     Plain,
-    at_once,
 )
 from payments_sandbox.verification.observed import ObservedAttempt, ObservedDelivery
 
@@ -36,7 +35,6 @@ class WebhookCheck:
     count: Count | None = None
     forged_refused: bool = False
 
-    @at_once
     def evaluate(self, context: EvaluationContext) -> ExpectationResult:
         """Look at each delivery of the event."""
         sent = [
