@@ -193,22 +193,11 @@ def all_failures() -> tuple[Failure, ...]:
     return (*calls, *(each for event in EVENTS for each in webhook_failures(event)))
 
 
-def scenario_of(
-    failure: Failure, *, name: str | None = None, when: Mapping[str, Any] | None = None
-) -> dict[str, Any]:
-    """Write the scenario that brings a failure on.
-
-    Args:
-        failure: of a call, or of a webhook.
-        name: of the scenario; else one is made of the failure.
-        when: as `rule` of the failure has it.
-
-    Returns:
-        The scenario in plain values, as YAML and JSON have them.
-    """
-    made = f"{failure.subject}-{failure.id}".replace("_", "-").replace(".", "-")
+def scenario_of(failure: Failure) -> dict[str, Any]:
+    """Write the scenario that brings a failure on, in plain values, as YAML and JSON have them."""
+    name = f"{failure.subject}-{failure.id}".replace("_", "-").replace(".", "-")
     about = f"{failure.subject}: {failure.about}."
-    return {"scenario": name or made, "about": about, "rules": [failure.rule(when)]}
+    return {"scenario": name, "about": about, "rules": [failure.rule()]}
 
 
 def _errors(operation: str, *, is_read: bool) -> Iterator[CallFailure]:
