@@ -58,11 +58,9 @@ class CallFailure(NamedTuple):
         return f"{self.name}_after_commit" if self.commit else self.name
 
     def rule(self, when: Mapping[str, Any] | None = None) -> dict[str, Any]:
-        """The rule of a scenario that brings it on, once.
+        """The rule of a scenario that brings it on, once: on the first call, or on that of `when`.
 
-        Args:
-            when: which call meets it, such as `{"call": 2, "customer_id": "cust_ada"}`; without
-                it the first.
+        Such as `{"call": 2, "customer_id": "cust_ada"}`.
         """
         named = {"name": self.id.replace("_", "-"), "request": self.operation}
         return named | ({"when": dict(when)} if when else {}) | {"do": [dict(self.step)]}
@@ -96,11 +94,7 @@ class WebhookFailure(NamedTuple):
         return self.name
 
     def rule(self, when: Mapping[str, Any] | None = None) -> dict[str, Any]:
-        """The rule of a scenario that brings it on.
-
-        Args:
-            when: which deliveries meet it, such as `{"call": 2}`; without it all of the event.
-        """
+        """The rule of a scenario that brings it on, for all deliveries, or those of `when`."""
         matchers = {**(when or {}), **({"attempt": 1} if self.first_attempt else {})}
         named = {"name": self.id.replace("_", "-"), "webhook": self.event}
         return named | ({"when": matchers} if matchers else {}) | {"do": dict(self.modifiers)}
@@ -255,11 +249,9 @@ SETS: Final = {
 
 
 def read_failures(text: str) -> frozenset[str]:
-    """Read which failures are wanted.
+    """Read which failures are wanted: names of them and of sets, separated by commas; or a file.
 
-    Args:
-        text: names of sets and of failures, separated by commas; or the path of a file that has
-            such names, one on a line, and comments after `#`.
+    A file has such names, one on a line, and comments after `#`.
 
     Raises:
         ValueError: a name is none, or the file has none.
