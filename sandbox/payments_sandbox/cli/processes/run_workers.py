@@ -100,7 +100,7 @@ def _keep(inherited: Inherited, facts: Facts, other: socket.socket, told: socket
             inherited,
             facts,
             told,
-            announce=lambda _: report(_READY),
+            lambda _: report(_READY),
             on_death=lambda text: report(_DIED, text),
         )
     except CommandFailedError as error:
