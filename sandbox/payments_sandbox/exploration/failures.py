@@ -13,7 +13,7 @@ from typing import Any, Final, NamedTuple
 from payments_sandbox.contract.error_codes import documented_for
 from payments_sandbox.contract.operations import BY_NAME, OPERATIONS
 from payments_sandbox.core.instants import DAY, show_duration
-from payments_sandbox.core.suggestions import nearest
+from payments_sandbox.core.wording import nearest
 from payments_sandbox.payments.events import EventType
 from payments_sandbox.rules.faults import FAULTS
 from payments_sandbox.rules.faults.fault import Fault

@@ -162,8 +162,7 @@ def _timeline_entry(world: World, made: MadeAttempt) -> TimelineEntry:
 class LiveTimers:
     """One timer of the event loop for each live world that has something due.
 
-    Args:
-        on_fired: told of a world in which something has happened on time; it sets the next timer.
+    `on_fired` is told of a world in which something has happened on time, and sets the next.
     """
 
     def __init__(self, on_fired: Callable[[World], None]) -> None:

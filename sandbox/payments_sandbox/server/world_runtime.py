@@ -56,15 +56,7 @@ class Elsewhere(Protocol):
     """The other processes of one server, where there are several."""
 
     async def ask(self, question: str, given: list[Any] | None = None) -> list[Any]:
-        """Ask each of them.
-
-        Args:
-            question: its name in `server/control/questions.py`.
-            given: what it is about, as JSON can carry it.
-
-        Returns:
-            The answers of those that are there.
-        """
+        """The answers of those that are there to a question of `server/control/questions.py`."""
 
 
 class NotKeptError(Exception):
@@ -86,18 +78,9 @@ class WorldRuntime:
         tally: counts what calls and webhooks of all worlds meet; None where nobody asked for it.
 
     Attributes:
-        worlds: the worlds by their keys.
-        notifier: who waits for a change.
-        delayed_replies: who waits for a reply.
-        held_calls: who waits for a decision.
-        timers: what falls due in live worlds.
-        dispatcher: sends webhooks.
-        clock_advancer: moves clocks.
         reports: keeps those of worlds that are gone; None where nobody will read them.
-        metrics: counts what has happened.
         totals: counts what worlds have had that are gone; None where nobody asks.
         fillings: how far worlds are that are being filled with payments of the past.
-        tally: as it was given.
         elsewhere: the processes that have other worlds of the server; None where there is one.
         address: where clients reach the worlds of this process, such as `http://10.0.0.5:8080`;
             None where it is wherever they have reached it.
@@ -188,12 +171,7 @@ class WorldRuntime:
             await self.reports.settle(world)
 
     def dropped(self, world: World, reason: str) -> None:
-        """End what runs for a world that is gone.
-
-        Args:
-            world: no longer one of `worlds`.
-            reason: why, for the log.
-        """
+        """End what runs for a world that is no longer one of `worlds`; the log is told why."""
         if self.reports is not None:
             self.reports.dropped(world, reason)
         if self.totals is not None:
@@ -252,11 +230,7 @@ class WorldRuntime:
         self.held_calls.wake_all()
 
     async def close(self) -> int:
-        """Let what is in flight end, for a moment, and begin nothing.
-
-        Returns:
-            How many deliveries were pending.
-        """
+        """Let what is in flight end, for a moment; returns how many deliveries were pending."""
         await self.dispatcher.close()
         return sum(world.pending_webhooks for world in self.worlds)
 

@@ -30,9 +30,7 @@ Effect = dict[str, dict[str, Any]]
 class WorldEffects:
     """What has changed in one world since the last time.
 
-    Args:
-        world: to be looked at.
-        is_kept: whether what it is now is known to whoever keeps effects.
+    `is_kept` says that whoever keeps effects knows what it is now.
     """
 
     __slots__ = ("_reported", "_world")
@@ -47,11 +45,7 @@ class WorldEffects:
             self._reported = self._small_parts() | {"webhooks": world.webhooks is not None}
 
     def taking(self, *, everything: bool = False) -> Slices[Effect]:
-        """Take what has changed, a few milliseconds at a time.
-
-        Args:
-            everything: whether all parts are wanted, changed or not.
-        """
+        """Take what has changed, or `everything`, a few milliseconds at a time."""
         world, small = self._world, self._small_parts()
         whole = {
             name: value
@@ -104,10 +98,9 @@ class WorldEffects:
 
 
 def folded(effects: Iterable[Effect]) -> dict[str, Any]:
-    """The snapshot that effects come to; the first of them has all parts.
+    """The snapshot that effects come to, with `made_at` and `used_at` beside it.
 
-    Returns:
-        What `restoring` takes, with `made_at` and `used_at` beside it.
+    The first of them has all parts.
     """
     kept: dict[str, Any] = {}
     for effect in effects:

@@ -109,11 +109,7 @@ class Worlds:
         return self._unlisted_home or self.get_or_create(DEFAULT_API_KEY)
 
     def share(self, ownership: Ownership) -> None:
-        """Keep to the worlds of this process's keys from now on, before any but home is made.
-
-        Args:
-            ownership: knows which those are, and is told of each world.
-        """
+        """Keep to the worlds of this process's keys from now on, before any but home is made."""
         self._ownership = ownership
         for key in list(self._worlds):
             if ownership.owns(key):
@@ -122,12 +118,7 @@ class Worlds:
                 self._unlisted_home = self._worlds.pop(key)
 
     def lose(self, api_key: str, reason: str) -> None:
-        """Remember of a key that its world was lost; whoever makes it anew is told.
-
-        Args:
-            api_key: the key.
-            reason: what comes after "was", such as "lost with the process that had it".
-        """
+        """Remember that the world of a key was lost: how, in words that follow "was"."""
         self._drop_reasons[api_key] = reason
 
     def begin_keys_at(self, number: int) -> None:

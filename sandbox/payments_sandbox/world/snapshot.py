@@ -80,11 +80,7 @@ def small_parts(world: World) -> dict[str, object]:
 
 
 def sealed(kept: Mapping[str, object]) -> Slices[list[bytes]]:
-    """Write a snapshot as JSON with its digest, a few milliseconds at a time.
-
-    Returns:
-        The blocks of the text.
-    """
+    """Write a snapshot as blocks of JSON with its digest, a few milliseconds at a time."""
     seal, blocks = sha256(), []
     for block in blocks_of(kept, _canonical):
         seal.update(block)
@@ -95,10 +91,7 @@ def sealed(kept: Mapping[str, object]) -> Slices[list[bytes]]:
 
 
 def check_seal(kept: Mapping[str, object]) -> Slices[None]:
-    """Hold a snapshot against its digest, a few milliseconds at a time.
-
-    Args:
-        kept: the JSON value, as `strict_json` reads it.
+    """Hold a snapshot, as `strict_json` reads it, against its digest, some milliseconds at a time.
 
     Raises:
         InvalidRequest: it is no snapshot of this version, or is not as it was given.
@@ -131,11 +124,7 @@ def _digest(kept: Mapping[str, object]) -> Slices[str]:
 
 
 def blocks_of(kept: object, write: Callable[[object], bytes]) -> Iterator[bytes]:
-    """The JSON of a snapshot in blocks of about a millisecond.
-
-    Args:
-        kept: the snapshot, or a part of it.
-        write: gives the JSON of what is small.
+    """The JSON of a snapshot, or of a part of one, in blocks of about a millisecond.
 
     Raises:
         TypeError, ValueError: what is to be written is nothing that a snapshot has.

@@ -73,14 +73,9 @@ class SavedWorld:
 def writing(
     worlds: Iterable[World], tell_unsaved: Callable[[World, Exception], None]
 ) -> Slices[list[bytes]]:
-    """Write the state, a few milliseconds at a time; each world is as it is when its turn comes.
+    """Write the blocks of the file; each world is as it is when its turn comes.
 
-    Args:
-        worlds: of the server.
-        tell_unsaved: given each world that could not be saved, and why; it has no line.
-
-    Returns:
-        The blocks of the file.
+    `tell_unsaved` is given each world that could not be saved, and why; it has no line.
     """
     count, file = 0, [_HEAD]
     seal = sha256(_HEAD)

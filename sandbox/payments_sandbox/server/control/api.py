@@ -229,9 +229,6 @@ def _reply(route: ControlRoute, body: dict[str, object] | None) -> web.Response:
 def handler_of(route_name: str) -> Handler:
     """Find the handler of a route.
 
-    Args:
-        route_name: the `name` in the route's row.
-
     Raises:
         LookupError: no row has the name, or its noun's module has no function of it.
     """
