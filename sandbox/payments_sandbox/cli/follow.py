@@ -58,13 +58,13 @@ def follow(
 
     known: object = None
     message_id: str | None = None
-    was_connected = is_lost = False
+    was_connected = is_away = False
 
     def connected() -> None:
-        nonlocal was_connected, is_lost
-        if is_lost:
+        nonlocal was_connected, is_away
+        if is_away:
             remark(f"the server at {client.url} is back")
-        was_connected, is_lost = True, False
+        was_connected, is_away = True, False
         if on_connected is not None:
             on_connected()
 
@@ -83,7 +83,7 @@ def follow(
         except Unreachable as error:
             if not was_connected or error.cause is UnreachableCause.NOT_A_SANDBOX:
                 raise
-            if not is_lost:
+            if not is_away:
                 remark(f"the server at {client.url} is gone; waiting for it")
-            is_lost = True
+            is_away = True
         threading.Event().wait(RETRY_AFTER)
