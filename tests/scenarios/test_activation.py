@@ -19,7 +19,6 @@ from payments_sandbox.scenarios.activation import (
     setting_active,
 )
 from payments_sandbox.world.clock import Mode
-from payments_sandbox.world.snapshot import snapshot
 from payments_sandbox.world.world import ResetScope, World
 from tests.support.in_process import (
     NOON,
@@ -29,6 +28,7 @@ from tests.support.in_process import (
     restored_world,
     rules_of,
     scenario_of,
+    snapshot,
 )
 from tests.support.values import documented_create
 

@@ -17,7 +17,6 @@ How a key finds its node, and a world its way:
 import asyncio
 import contextlib
 import logging
-from collections import Counter
 from typing import Final, Protocol
 
 from payments_sandbox.cluster.ending import end
@@ -97,7 +96,7 @@ class ClusterNode(Directory):
         self._elsewhere = KnownPlaces()
         self._asking: dict[str, asyncio.Task[Place]] = {}
         self._gates: dict[str, asyncio.Event] = {}
-        self._calls: Counter[str] = Counter()
+        self._calls: dict[str, int] = {}
         self._ended = asyncio.Event()
         self.keeper = Keeper(engine, self, self.wall)
         self.membership = Membership(engine, member, self._check_owned, self.keeper.fail)
@@ -211,12 +210,13 @@ class ClusterNode(Directory):
 
     def begin_call(self, key: str) -> None:
         """Let the world of a key stay where it is until a call has ended."""
-        self._calls[key] += 1
+        self._calls[key] = self._calls.get(key, 0) + 1
 
     def end_call(self, key: str) -> None:
         """A call has ended."""
-        self._calls[key] -= 1
-        if not self._calls[key]:
+        if left := self._calls[key] - 1:
+            self._calls[key] = left
+        else:
             del self._calls[key]
             self._ended.set()
 
@@ -382,6 +382,6 @@ class ClusterNode(Directory):
             gate.set()
 
     async def _until_unused(self, key: str) -> None:
-        while self._calls[key]:
+        while key in self._calls:
             self._ended.clear()
             await self._ended.wait()

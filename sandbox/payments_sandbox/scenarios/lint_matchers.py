@@ -11,7 +11,7 @@ from typing import Final
 
 from payments_sandbox.contract.schema_errors import Path, presentable
 from payments_sandbox.core.card_numbers import brand_of, passes_luhn
-from payments_sandbox.core.suggestions import nearest
+from payments_sandbox.core.wording import nearest
 from payments_sandbox.rules.conditions import CARD_NUMBERS, compile_condition
 from payments_sandbox.rules.fields import has_field
 from payments_sandbox.rules.magic_cards import MAGIC_CARDS
