@@ -250,6 +250,13 @@ def test_a_patch_takes_away_what_it_says_is_nothing() -> None:
     assert target == {"a": 1, "b": {"c": 2, "d": 3}}
 
 
+def test_a_scenario_of_the_journal_repeats_what_a_step_has_done_but_for_moves_of_the_limit() -> (
+    None
+):
+    """Those it would make twice: what the journal shows of them is the limiter's own doing."""
+    assert [each for each in OUTCOMES if not each.is_replayed] == [MoveRateLimit]
+
+
 def test_a_step_that_passes_writes_nothing() -> None:
     assert Pass().step_source(is_read=True) == {}
 

@@ -427,6 +427,17 @@ def test_a_rule_that_is_used_up_for_good_is_still_explained() -> None:
     assert [scenario for scenario, _, _ in explanations] == ["scene"] * 100
 
 
+def test_a_rule_that_is_used_up_for_good_is_looked_at_no_more() -> None:
+    """It is among those that are used up from its last step on, and no sooner."""
+    engine = RuleEngineFixture(rules_of("- {request: create_payment, do: [pass, pass]}"))
+    found = []
+    for _ in range(3):
+        engine.answer()
+        found.append(engine.rules.snapshot()["used_up"])
+
+    assert found == [[], [[0, 2]], [[0, 2]]]
+
+
 def test_the_last_answer_of_a_rule_is_a_call_to_those_after_it() -> None:
     """They count it, as they count every call that another rule answers."""
     engine = RuleEngineFixture(

@@ -17,6 +17,7 @@ from payments_sandbox.contract import representations
 from payments_sandbox.contract.operations import BASE_PATH, BY_NAME
 from payments_sandbox.contract.schemas import Contract, load_contract
 from payments_sandbox.core.instants import Instant, read_instant
+from payments_sandbox.core.settings import Settings
 from payments_sandbox.core.slices import finish
 from payments_sandbox.rules.model import Scenario
 from payments_sandbox.rules.rule_engine import Decision, RuleEngine
@@ -45,8 +46,8 @@ from payments_sandbox.webhooks.delivery import (
 )
 from payments_sandbox.world.clock import Mode, WallClock
 from payments_sandbox.world.config import ServerContext, WorldConfig, secret_of
-from payments_sandbox.world.registry import WorldDefaults, Worlds
-from payments_sandbox.world.snapshot import restored, sealed, snapshot
+from payments_sandbox.world.registry import Worlds
+from payments_sandbox.world.snapshot import restoring, sealed, snapshotting
 from payments_sandbox.world.world import World
 from tests.support.values import KEY, documented_create
 
@@ -104,13 +105,13 @@ def new_world(
 
 
 def new_worlds(
-    defaults: WorldDefaults | None = None,
+    settings: Settings | None = None,
     wall: WallClock | None = None,
     on_drop: Callable[[World, str], None] = lambda _, __: None,
 ) -> Worlds:
     """Worlds by key; what they draw is 0, 1, 2, …."""
     return Worlds(
-        defaults or WorldDefaults(),
+        settings or Settings(),
         context=server_context(wall),
         entropy=count().__next__,
         on_drop=on_drop,
@@ -169,7 +170,13 @@ class InProcessApi:
 
 def restored_world(kept: Mapping[str, Any], wall: WallClock | None = None) -> World:
     """The world of a snapshot."""
-    return restored(kept, api_key=KEY, made_at=NOON, context=server_context(wall))
+    made = restoring(kept, api_key=KEY, made_at=NOON, context=server_context(wall))
+    return finish(made)
+
+
+def snapshot(world: World) -> dict[str, object]:
+    """The whole world at once."""
+    return finish(snapshotting(world))
 
 
 def sealed_snapshot(kept: Mapping[str, object]) -> dict[str, Any]:

@@ -10,7 +10,6 @@ from functools import partial
 from typing import Any, Final, NamedTuple, TextIO, cast
 
 from payments_sandbox.cli.follow import OF_ATTEMPTS
-from payments_sandbox.cli.server_process import Facts
 from payments_sandbox.cli.terminal.columns import in_words, print_facts
 from payments_sandbox.cli.terminal.screen import screen_of, width_of
 from payments_sandbox.cli.terminal.standard_streams import try_to_print
@@ -23,12 +22,7 @@ JSON: Final = "json"
 
 
 def make_log(arguments: argparse.Namespace, stream: TextIO) -> RequestLog:
-    """The log that the options ask for.
-
-    Args:
-        arguments: of the command, with `--log` and `--no-color`.
-        stream: where it goes.
-    """
+    """The log that `--log` and `--no-color` ask for."""
 
     def say(line: str) -> None:
         try_to_print(line, stream)
@@ -42,7 +36,7 @@ def make_log(arguments: argparse.Namespace, stream: TextIO) -> RequestLog:
     return RequestLog(say, width, is_coloured=screen_of(arguments, stream).has_colours)
 
 
-def announced(arguments: argparse.Namespace, facts: Facts) -> str:
+def announced(arguments: argparse.Namespace, facts: Mapping[str, object]) -> str:
     """The facts about a server, for a terminal."""
     screen = screen_of(arguments)
     token, page = facts.get("control_token"), f"{facts['sandbox_url']}/"

@@ -53,11 +53,7 @@ class Dashboard:
         }
 
     def answer(self, request: web.BaseRequest, path: str) -> web.Response | None:
-        """Answer with a file of the page, or lead a browser to it.
-
-        Args:
-            request: GET or HEAD.
-            path: what it asks for, decoded.
+        """Answer GET or HEAD with a file of the page, or lead a browser to it.
 
         Returns:
             None where nothing of the page is meant.

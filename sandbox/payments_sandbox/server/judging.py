@@ -48,23 +48,14 @@ EVIDENCE: Final = frozenset({ResetScope.PAYMENTS, ResetScope.JOURNAL, ResetScope
 
 
 class KeptReports:
-    """The reports of the worlds of one server that have ended or begun anew.
-
-    Args:
-        notifier: tells when a world has changed.
-    """
+    """The reports of the worlds of one server that have ended or begun anew."""
 
     def __init__(self, notifier: ChangeNotifier) -> None:
         self._notifier = notifier
         self._judged: list[asyncio.Task[WorldReport]] = []
 
     async def settle(self, world: World, most: int = GRACE) -> None:
-        """Wait until nothing is worth waiting for in a world that was used, or time is up.
-
-        Args:
-            world: that is judged next.
-            most: wall milliseconds that may be waited.
-        """
+        """Wait until nothing is worth waiting for in a world that was used, or time is up."""
         if world.journal.news:
             expectations = expectations_in(world)
             await wait_for(self._notifier, world, expectations, min(most, longest(expectations)))
@@ -128,13 +119,7 @@ class KeptReports:
 async def wait_for(
     notifier: ChangeNotifier, world: World, expectations: Sequence[Expectation], wait_ms: int
 ) -> tuple[ReportLine, ...]:
-    """Wait until expectations are met, or cannot be met any more, or time is up.
-
-    Args:
-        notifier: tells when the world has changed.
-        world: that the expectations are held against.
-        expectations: that are waited for.
-        wait_ms: wall milliseconds that may be waited.
+    """Wait until expectations are met, or cannot be met any more, or so much wall time is up.
 
     Returns:
         How they stand then.

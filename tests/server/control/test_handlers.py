@@ -14,8 +14,8 @@ from payments_sandbox.contract.control_routes import (
 )
 from payments_sandbox.contract.control_routes.route import ControlRoute
 from payments_sandbox.contract.schema_files import schema_files
+from payments_sandbox.server.control.api import handler_of
 from payments_sandbox.server.control.control_request import ControlRequest
-from payments_sandbox.server.control.handlers import handler_of
 
 TESTS = Path(__file__).parents[1]
 each_route = pytest.mark.parametrize("route", CONTROL_ROUTES, ids=lambda route: route.name)

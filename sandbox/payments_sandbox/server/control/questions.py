@@ -19,14 +19,9 @@ def metrics(runtime: WorldRuntime) -> list[Any]:
 
 
 async def reports(runtime: WorldRuntime, default: str | None = None) -> list[list[Any]]:
-    """Judge the worlds of this process, where reports are kept.
+    """Judge the worlds of this process, where reports are kept: the values of each `WorldReport`.
 
-    Args:
-        runtime: of this process.
-        default: the key of the world that is judged where there is no other.
-
-    Returns:
-        The values of each `WorldReport`.
+    `default` is the key of the world that is judged where there is no other.
     """
     if runtime.reports is None:
         return []
@@ -45,11 +40,6 @@ _ANSWERS: Final[dict[str, Callable[..., object]]] = {
 
 def answer(runtime: WorldRuntime, question: str, given: list[Any] | None) -> object:
     """Answer another process; what is given may have to be awaited.
-
-    Args:
-        runtime: of this process.
-        question: its name.
-        given: what it is about.
 
     Raises:
         LookupError: there is no such question.

@@ -102,12 +102,9 @@ def uses_of_worlds(runtime: WorldRuntime) -> Sequence[tuple[str, Instant]]:
 def summaries_of_worlds(
     runtime: WorldRuntime, keys: Collection[str], origin: str
 ) -> dict[str, dict[str, object]]:
-    """Those worlds of this process that are among the keys, as the list shows them.
+    """The worlds of this process that are among the keys, as the list shows them.
 
-    Args:
-        runtime: of this process.
-        keys: which worlds are wanted.
-        origin: where the client has found the server.
+    `origin` is where the client has found the server.
     """
     wanted = frozenset(keys)
     # Only here is it said when each was used: what is read again and again of one world stays the

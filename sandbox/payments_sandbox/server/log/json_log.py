@@ -34,12 +34,7 @@ _MOST: Final = 2**53
 
 
 class JsonLog(RequestLog):
-    """A log whose lines are JSON objects; their `kind` is request, webhook or refusal.
-
-    Args:
-        say: is given each line.
-        wall: the real time.
-    """
+    """A log whose lines are JSON objects; their `kind` is request, webhook or refusal."""
 
     def __init__(self, say: Callable[[str], None], wall: WallClock) -> None:
         super().__init__(say)

@@ -53,10 +53,7 @@ _WEBHOOK_COLOURS: Final = (QUIET, STRONG, "", NAME, "", POOR, POOR, QUIET, QUIET
 def format_line(line: LogLine, width: int | None = None, *, is_coloured: bool = False) -> str:
     """One line; where there is no room for all of it, what is needed least is left out.
 
-    Args:
-        line: what it tells.
-        width: how many columns there are; None for as many as it has.
-        is_coloured: whether its parts have colours.
+    `width` is how many columns there are, or None for as many as it has.
     """
     rule = cut(f"{line.rule} step {line.step}") if line.rule else ""
     is_card = rule.startswith(_OF_CARDS)
@@ -133,14 +130,10 @@ def _fit(
     width: int | None,
     colours: Sequence[str] | None,
 ) -> str:
-    """The parts of a line that there is room for.
+    """The parts of a line that there is room for; those are "" where there is nothing to say.
 
-    Args:
-        parts: "" where there is nothing to say.
-        order: their places, that of the part first that is needed most; with whether it is always
-            there.
-        width: how many columns there are; None for as many as it has.
-        colours: of the parts; None where there are none.
+    `order` has their places, that of the part first that is needed most, with whether it is
+    always there.
     """
     if width is not None:
         kept, used = [""] * len(parts), -len(_BETWEEN)

@@ -15,13 +15,18 @@ import signal
 import socket
 from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Sequence
 from contextlib import asynccontextmanager, suppress
-from typing import TYPE_CHECKING, Any, Final, TypeVar
+from typing import TYPE_CHECKING, Any, Final, TextIO, TypeVar
 
 from payments_sandbox.cli.failure import CommandFailedError
-from payments_sandbox.cli.judged_server import JudgedServer, JudgedServers
-from payments_sandbox.cli.server_process import CannotServeError, Facts, run_loop, to_the_end
-from payments_sandbox.cli.worker import Inherited
-from payments_sandbox.cli.workers import keep_workers, prepared_workers
+from payments_sandbox.cli.processes.judged_server import JudgedServer, JudgedServers
+from payments_sandbox.cli.processes.server_process import (
+    CannotServeError,
+    Facts,
+    run_loop,
+    to_the_end,
+)
+from payments_sandbox.cli.processes.worker import Inherited
+from payments_sandbox.cli.processes.workers import keep_workers, prepared_workers
 from payments_sandbox.cluster.asking import ask
 from payments_sandbox.cluster.mailbox import Outgoing
 from payments_sandbox.cluster.workers import owner_of
@@ -30,7 +35,6 @@ from payments_sandbox.verification.report_text import WorldReport
 
 if TYPE_CHECKING:
     from payments_sandbox.client.models import CoverageModel
-    from payments_sandbox.server.log.request_log import RequestLog
     from payments_sandbox.verification.report_text import Reports
 
 _READY: Final = "ready"
@@ -47,19 +51,19 @@ def run_with_workers(
     arguments: argparse.Namespace,
     use_server: Callable[[JudgedServers], Coroutine[Any, Any, int]],
     *,
-    make_log: "Callable[[], RequestLog] | None",
+    log_to: TextIO | None,
 ) -> int:
     """Serve with several workers as long as a command runs.
 
     Args:
         arguments: of `run`.
         use_server: uses the server, and gives the exit code when all is done.
-        make_log: makes what is told of requests and webhooks; None where nobody wants it.
+        log_to: gets what is told of requests and webhooks; None where nobody wants it.
 
     Raises:
         CannotServeError: as `serve_with_workers`.
     """
-    prepared = prepared_workers(arguments, make_log=make_log, level=logging.WARNING)
+    prepared = prepared_workers(arguments, log_to=log_to, level=logging.WARNING)
     with prepared as (inherited, facts):
         runtime = inherited.sandbox.runtime
         runtime.reports = KeptReports(runtime.notifier)  # each worker has one like it
@@ -96,7 +100,7 @@ def _keep(inherited: Inherited, facts: Facts, other: socket.socket, told: socket
             inherited,
             facts,
             told,
-            announce=lambda _: report(_READY),
+            lambda _: report(_READY),
             on_death=lambda text: report(_DIED, text),
         )
     except CommandFailedError as error:
@@ -104,13 +108,7 @@ def _keep(inherited: Inherited, facts: Facts, other: socket.socket, told: socket
 
 
 class _Workers:
-    """The server, as the process knows it that runs the command.
-
-    Args:
-        inherited: what the workers have, too.
-        facts: what the server says of itself.
-        lines: what the parent of the workers says.
-    """
+    """The server, as the process knows it that runs the command; in lines their parent tells."""
 
     def __init__(self, inherited: Inherited, facts: Facts, lines: asyncio.StreamReader) -> None:
         self.facts = facts

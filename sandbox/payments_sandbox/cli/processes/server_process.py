@@ -12,16 +12,15 @@ import socket
 import sys
 from collections.abc import AsyncIterator, Callable, Coroutine, Iterator
 from contextlib import AbstractAsyncContextManager
-from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final, NamedTuple
+from typing import TYPE_CHECKING, Any, Final, NamedTuple, TextIO
 
 from payments_sandbox import __version__
 from payments_sandbox.cli.failure import MISTAKEN, CommandFailedError
 from payments_sandbox.cli.output_files import UnwritableError, forget, write_whole
+from payments_sandbox.cli.processes.signals import ignore_signals
 from payments_sandbox.cli.server_options import read_settings
-from payments_sandbox.cli.signals import ignore_signals
-from payments_sandbox.cli.terminal.standard_streams import try_to_print
+from payments_sandbox.cli.terminal.standard_streams import remark, try_to_print
 from payments_sandbox.core.output_files import is_pipe
 from payments_sandbox.core.settings import Settings
 
@@ -37,7 +36,7 @@ Facts = dict[str, object]
 authority to trust, `tls_faults` and `unix_socket` where they were asked for."""
 
 
-_LOOK_FOR_READER_EVERY: Final = 0.1
+LOOK_FOR_READER_EVERY: Final = 0.1
 """Seconds between two looks for somebody who reads a ready file that is a pipe."""
 
 
@@ -61,7 +60,7 @@ def run_server(
     arguments: argparse.Namespace,
     use_server: Callable[[ListeningServer], Coroutine[Any, Any, int]],
     *,
-    make_log: "Callable[[], RequestLog] | None" = None,
+    log_to: TextIO | None,
     level: int = logging.INFO,
 ) -> int:
     """Put a server together, and run what it is there for.
@@ -69,31 +68,33 @@ def run_server(
     Args:
         arguments: the options of a server.
         use_server: uses the server, and gives the exit code when all is done.
-        make_log: makes what is told of requests and webhooks; None where nobody wants it.
+        log_to: gets what is told of requests and webhooks; None where nobody wants it.
         level: what is less than this is not logged.
 
     Raises:
         CannotServeError: on entering the server, or on leaving it.
         UnwritableError: the ready file cannot be written.
     """
-    sandbox = put_together(read_settings(arguments), make_log=make_log, level=level)
+    sandbox = put_together(arguments, read_settings(arguments), log_to=log_to, level=level)
     from payments_sandbox.server.http_server import listening
 
     return run_loop(to_the_end(use_server(served(arguments, sandbox, listening(sandbox)))))
 
 
 def put_together(
+    arguments: argparse.Namespace,
     settings: Settings,
     *,
-    make_log: "Callable[[], RequestLog] | None" = None,
+    log_to: TextIO | None,
     level: int = logging.INFO,
     runtime_type: "type[WorldRuntime] | None" = None,
 ) -> "AssembledServer":
     """Import what a server is made of, and make one that does not listen yet.
 
     Args:
-        settings: what the user asked for.
-        make_log: makes what is told of requests and webhooks; None where nobody wants it.
+        arguments: how requests and webhooks are logged.
+        settings: of this server.
+        log_to: gets that; None where nobody wants it.
         level: what is less than this is not logged.
         runtime_type: what runs for its worlds, where that is another one than usual.
 
@@ -104,25 +105,20 @@ def put_together(
     with no_certificates():
         from payments_sandbox.server.factory import assemble
         from payments_sandbox.server.http_server import listening  # noqa: F401 - it comes with aiohttp, too
+        from payments_sandbox.server.world_runtime import WorldRuntime
 
     logging.basicConfig(level=level, format="%(levelname)s %(name)s: %(message)s")
-    making = partial(assemble, settings, None if make_log is None else make_log())
-    if runtime_type is not None:
-        making = partial(making, runtime_type=runtime_type)
-    sandbox = assembled(settings, making)
+    log = None
+    if log_to is not None:
+        from payments_sandbox.cli.serve_log import make_log
+
+        log = make_log(arguments, log_to)
+    with scenarios_read("--scenario") if settings.scenarios else contextlib.nullcontext():
+        sandbox = assemble(settings, log, runtime_type=runtime_type or WorldRuntime)
     gc.freeze()
     gc.set_threshold(10_000, 20, 50)  # a request leaves hundreds of objects, and none in a cycle
     gc.enable()
     return sandbox
-
-
-def assembled(settings: Settings, assemble: Callable[[], "AssembledServer"]) -> "AssembledServer":
-    """Put a server together; problems of its scenarios are printed."""
-    if not settings.scenarios:
-        return assemble()
-
-    with scenarios_read("--scenario"):
-        return assemble()
 
 
 @contextlib.contextmanager
@@ -173,8 +169,7 @@ async def served(
         if at.authority is not None:
             facts |= _trusted(at.authority, arguments.ready_file, stack)
         if arguments.ready_file is not None:
-            announced = _announced(arguments.ready_file, json.dumps(facts) + "\n")
-            await stack.enter_async_context(announced)
+            await stack.enter_async_context(_announced(arguments.ready_file, facts))
         yield Listening(facts, sandbox.runtime, sandbox.log)
 
 
@@ -238,7 +233,7 @@ async def _kept(arguments: argparse.Namespace, sandbox: "AssembledServer") -> As
             raise CannotServeError(f"cannot use {file}: {error}", MISTAKEN) from None
         except asyncio.CancelledError:
             words = "nothing of it was taken over, and it is as it was"
-            try_to_print(f"payments-sandbox: {file} was not loaded whole; {words}.", sys.stderr)
+            remark(f"{file} was not loaded whole; {words}")
             raise
         async with state.saving():
             yield
@@ -275,30 +270,39 @@ def no_ready_file(file: Path | None) -> Iterator[None]:
             forget(file)
 
 
+def write_ready_file(file: Path, facts: Facts) -> bool:
+    """Write the ready file; whether it is written: a pipe is not while nobody reads it.
+
+    Raises:
+        UnwritableError: the system refuses.
+    """
+    try:
+        write_whole(file, json.dumps(facts) + "\n")
+    except UnwritableError:
+        if not is_pipe(file):
+            raise
+        return False
+    return True
+
+
 @contextlib.asynccontextmanager
-async def _announced(file: Path, text: str) -> AsyncIterator[None]:
+async def _announced(file: Path, facts: Facts) -> AsyncIterator[None]:
     """Write the ready file; a pipe is written as soon as somebody reads it."""
-    if not is_pipe(file):
-        write_whole(file, text)
+    if write_ready_file(file, facts):
         yield
         return
-    writing = asyncio.create_task(_write_for_reader(file, text))
+    writing = asyncio.create_task(_write_for_reader(file, facts))
     try:
         yield
     finally:
         writing.cancel()
 
 
-async def _write_for_reader(pipe: Path, text: str) -> None:
+async def _write_for_reader(pipe: Path, facts: Facts) -> None:
     from payments_sandbox.server.slices import pause
 
-    while True:
-        try:
-            write_whole(pipe, text)
-        except UnwritableError:  # nobody reads it yet
-            await pause(_LOOK_FOR_READER_EVERY)
-        else:
-            return
+    while not write_ready_file(pipe, facts):
+        await pause(LOOK_FOR_READER_EVERY)
 
 
 def cannot_listen(settings: Settings, error: OSError) -> CannotServeError:
@@ -320,7 +324,7 @@ def _reachable(address: str) -> str:
 def facts_of(settings: Settings, at: "ListeningAt") -> Facts:
     """The facts about a server, by where it listens."""
     from payments_sandbox.core.ids import DEFAULT_API_KEY
-    from payments_sandbox.world.registry import DEFAULT_WEBHOOK_SECRET
+    from payments_sandbox.world.config import DEFAULT_WEBHOOK_SECRET
 
     address = _reachable(at.url)
     facts: Facts = {

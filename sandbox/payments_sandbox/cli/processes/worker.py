@@ -20,9 +20,9 @@ from typing import Any, Final, NamedTuple
 import orjson
 
 from payments_sandbox.cli.failure import CommandFailedError
-from payments_sandbox.cli.server_process import run_loop, served, to_the_end
-from payments_sandbox.cli.signals import unblock_signals
-from payments_sandbox.cli.state_folder import state_file_of
+from payments_sandbox.cli.processes.server_process import run_loop, served, to_the_end
+from payments_sandbox.cli.processes.signals import unblock_signals
+from payments_sandbox.cli.state_file import state_file_of
 from payments_sandbox.cluster.mailbox import Mailbox, Outgoing
 from payments_sandbox.cluster.places import Here
 from payments_sandbox.cluster.server import SharedServer

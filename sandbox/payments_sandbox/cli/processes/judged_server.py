@@ -1,11 +1,13 @@
-"""Owns the server of a run as its verdict needs it, be it one process or several."""
+"""Owns the server of a run as its verdict needs it, be it one process or several; its reports."""
 
 import contextlib
 from collections.abc import AsyncIterator, Sequence
 from contextlib import AbstractAsyncContextManager
+from pathlib import Path
 from typing import TYPE_CHECKING, Protocol, cast
 
-from payments_sandbox.cli.server_process import Facts, Listening, ListeningServer
+from payments_sandbox.cli.output_files import write_whole
+from payments_sandbox.cli.processes.server_process import Facts, Listening, ListeningServer
 
 if TYPE_CHECKING:
     from payments_sandbox.client.models import CoverageModel
@@ -24,10 +26,9 @@ class JudgedServer(Protocol):
         """What was lost on the way and cannot be judged, in words."""
 
     async def reports(self, *, is_strict: bool) -> "Reports":
-        """Judge the worlds that were used, or that of the given key if none was.
+        """Judge the worlds that were used, or that of the server's key if none was.
 
-        Args:
-            is_strict: whether an undocumented call fails a world.
+        In a strict run an undocumented call fails a world.
         """
 
     async def tallies(self) -> "Sequence[CoverageModel]":
@@ -66,3 +67,23 @@ async def judged(server: ListeningServer) -> "AsyncIterator[JudgedServer]":
     """Listen with a server of this process until the block ends, and keep its reports."""
     async with server as listening:
         yield _OneProcess(listening)
+
+
+def write_reports(
+    reports: "Reports", *, text: Path | None = None, junit: Path | None, html: Path | None = None
+) -> None:
+    """Write the files that were asked for.
+
+    Raises:
+        UnwritableError: the system refuses.
+    """
+    from payments_sandbox.verification.report_junit import as_junit
+    from payments_sandbox.verification.report_page import as_page
+    from payments_sandbox.verification.report_text import as_text
+
+    if text is not None:
+        write_whole(text, as_text(reports))
+    if junit is not None:
+        write_whole(junit, as_junit(reports))
+    if html is not None:
+        write_whole(html, as_page(reports))

@@ -1,9 +1,15 @@
-"""Owns a command that runs beside a server: it is told of signals, and never left behind."""
+"""Owns a command that runs beside a server: it is told of signals, and never left behind.
+
+Where the system has no process groups, as Windows, every process of a console hears Ctrl-C itself,
+so nothing is passed on. What can be ended there is the command alone (`LoneCommand`): what it has
+started, and the command of a run that was killed, goes on.
+"""
 
 import asyncio
 import contextlib
 import errno
 import os
+import shutil
 import signal
 import socket
 import sys
@@ -11,12 +17,7 @@ from collections.abc import AsyncIterator, Mapping, Sequence
 from pathlib import Path
 from typing import Final, cast
 
-from payments_sandbox.client.environment import (
-    fault_variables,
-    sandbox_variables,
-    trust_variables,
-    without_proxy,
-)
+from payments_sandbox.client.environment import sandbox_variables, without_proxy
 
 GRACE: Final = 5.0
 """Seconds that a command has to end after SIGTERM, or when its terminal has gone."""
@@ -154,12 +155,12 @@ def environment_of(facts: Mapping[str, object]) -> dict[str, str]:
     names = ("base_url", "api_key", "webhook_secret", "sandbox_url")
     token = facts.get("control_token")
     given = sandbox_variables(
-        **{name: str(facts[name]) for name in names}, token=None if token is None else str(token)
+        **{name: str(facts[name]) for name in names},
+        token=None if token is None else str(token),
+        tls_faults=cast("Mapping[str, str]", facts.get("tls_faults", {})),
+        ca_file=facts.get("ca_file"),
+        ca_bundle=facts.get("ca_bundle"),
     )
-    given |= fault_variables(cast("Mapping[str, str]", facts.get("tls_faults", {})))
-    if "ca_file" in facts:
-        files = str(facts["ca_file"]), str(facts["ca_bundle"])
-        given |= trust_variables(*files, os.environ)
     return {**os.environ, **without_proxy(given["PAYMENTS_BASE_URL"], os.environ), **given}
 
 
@@ -176,15 +177,15 @@ async def running(
 
     Args:
         words: of the command.
-        environment: of the command.
+        environment: all of it.
         grace: seconds that it has to end after SIGTERM.
         output: gets what it prints, and it reads nothing then; else the streams are ours.
-        folder: where it runs; None is where we do.
+        folder: where it runs, if that is not where we do.
 
     Raises:
         NotStartedError: there is no such command, or it cannot be run.
     """
-    from payments_sandbox.cli import supervisor
+    from payments_sandbox.cli.processes import supervisor
 
     async with contextlib.AsyncExitStack() as at_end:
         ours, theirs = map(at_end.enter_context, socket.socketpair())
@@ -229,3 +230,53 @@ def _group_in(line: bytes) -> int:
             raise NotStartedError(int(number))
         case _:  # a signal has ended the supervisor before it had its handlers
             raise NotStartedError(errno.EINTR)
+
+
+class LoneCommand:
+    """A command that runs, in the console that we have.
+
+    Attributes:
+        has_ended: whether its end has been waited for.
+    """
+
+    def __init__(self, process: asyncio.subprocess.Process) -> None:
+        self._process = process
+        self.has_ended = False
+
+    async def ended(self) -> int:
+        """Wait for it; its exit code."""
+        code = await self._process.wait()
+        self.has_ended = True
+        return code
+
+    def forward(self, number: int) -> None:
+        """Ignore a signal: the command has received it, too."""
+
+    def kill(self) -> None:
+        """End it at once."""
+        with contextlib.suppress(ProcessLookupError):
+            self._process.kill()
+
+
+@contextlib.asynccontextmanager
+async def running_alone(
+    words: Sequence[str], environment: Mapping[str, str]
+) -> AsyncIterator[LoneCommand]:
+    """Run a command until the block ends, with the streams that we have.
+
+    One such as `npm` is found as `npm.cmd`, as a shell finds it.
+
+    Raises:
+        NotStartedError: there is no such command, or it cannot be run.
+    """
+    program = shutil.which(words[0], path=environment.get("PATH")) or words[0]
+    try:
+        process = await asyncio.create_subprocess_exec(program, *words[1:], env=environment)
+    except OSError as error:
+        raise NotStartedError(error.errno or errno.ENOEXEC) from None
+    command = LoneCommand(process)
+    try:
+        yield command
+    finally:
+        command.kill()
+        await process.wait()

@@ -21,36 +21,36 @@ from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field, replace
 from functools import partial
 from multiprocessing.context import ForkProcess
-from typing import TYPE_CHECKING, Final
+from typing import Final, TextIO
 
 from payments_sandbox.cli.failure import FAILED, MISTAKEN
 from payments_sandbox.cli.options import refuse
-from payments_sandbox.cli.output_files import UnwritableError, write_whole
-from payments_sandbox.cli.server_options import read_settings
-from payments_sandbox.cli.server_process import (
+from payments_sandbox.cli.processes.server_process import (
+    LOOK_FOR_READER_EVERY,
     CannotServeError,
     Facts,
     cannot_listen,
     facts_of,
     no_ready_file,
     put_together,
+    write_ready_file,
 )
-from payments_sandbox.cli.signals import heard_signals, signals_blocked
-from payments_sandbox.cli.state_folder import placed_worlds
-from payments_sandbox.cli.worker import Inherited, WorkerReport, WorkerStart, read_report, work
+from payments_sandbox.cli.processes.signals import heard_signals, signals_blocked
+from payments_sandbox.cli.processes.worker import (
+    Inherited,
+    WorkerReport,
+    WorkerStart,
+    read_report,
+    work,
+)
+from payments_sandbox.cli.server_options import read_settings
+from payments_sandbox.cli.state_file import placed_worlds
 from payments_sandbox.cluster.mailbox import open_mailbox, receive_message
 from payments_sandbox.cluster.workers import owner_of
-from payments_sandbox.core.output_files import is_pipe
 from payments_sandbox.server.listening.listeners import at_bound, bound_before
 from payments_sandbox.world.state_file import NoStateError
 
-if TYPE_CHECKING:  # imported where somebody watches
-    from payments_sandbox.server.log.request_log import RequestLog
-
-_log: Final = logging.getLogger(__name__)
-
-_LOOK_FOR_READER_EVERY: Final = 0.1
-"""Seconds between two looks for somebody who reads a ready file that is a pipe."""
+_log: Final = logging.getLogger("payments_sandbox.cli.workers")  # as docs/cli.md shows it
 
 _IN_VAIN: Final = 3
 """Workers of one place that may end before they are ready, one after the other."""
@@ -64,62 +64,71 @@ def serve_with_workers(
     arguments: argparse.Namespace,
     announce: Callable[[Facts], None],
     *,
-    make_log: "Callable[[], RequestLog] | None" = None,
+    log_to: TextIO | None,
 ) -> int:
     """Serve with several workers until a signal, or as long as stdin is open.
 
     Args:
         arguments: of `serve`.
         announce: given what the server says of itself, once all of them are ready.
-        make_log: makes what is told of requests and webhooks; None where nobody wants it.
+        log_to: gets what is told of requests and webhooks; None where nobody wants it.
 
     Raises:
         CannotServeError: on the way to readiness, at the end, or where a worker ends at once.
         UnwritableError: the ready file cannot be written.
     """
-    with prepared_workers(arguments, make_log=make_log) as (inherited, facts):
-        ready = _Readiness(arguments, facts, announce)
-        with heard_signals() as told, _running(inherited) as group:
-            _watch(group, ready, told, is_stdin_watched=arguments.until_stdin_closes)
-            group.stop()
-    if group.summaries:
+    with (
+        prepared_workers(arguments, log_to=log_to) as (inherited, facts),
+        heard_signals() as told,
+    ):
+        is_watched = arguments.until_stdin_closes
+        summaries = keep_workers(inherited, facts, told, announce, is_stdin_watched=is_watched)
+    if summaries:
         from payments_sandbox.cli.serve_log import Summary, joined, print_summary
 
-        print_summary(arguments, joined(Summary(*json.loads(each)) for each in group.summaries))
+        print_summary(arguments, joined(Summary(*json.loads(each)) for each in summaries))
     return 0
 
 
-def keep_workers(
+def keep_workers(  # noqa: PLR0913 - what their parent has, and whom it tells
     inherited: Inherited,
     facts: Facts,
     told: socket.socket,
-    *,
     announce: Callable[[Facts], None],
-    on_death: Callable[[str], None],
-) -> None:
-    """Keep the workers running for another process, until that closes its end of a socket.
+    *,
+    on_death: Callable[[str], None] | None = None,
+    is_stdin_watched: bool = False,
+) -> list[str]:
+    """Keep the workers running until told to stop, and wait until they have ended.
 
     Args:
         inherited: what they have from their parent.
         facts: what the server says of itself.
-        told: the socket.
+        told: becomes readable when they are to stop.
         announce: given the facts, once all of them are ready.
         on_death: told of each that has died, in words.
+        is_stdin_watched: whether they stop when stdin is closed, too.
+
+    Returns:
+        What they have done, each a summary as JSON.
 
     Raises:
         CannotServeError, UnwritableError: as `serve_with_workers`.
     """
-    ready = _Readiness(inherited.arguments, facts, announce)
-    with _running(inherited, on_death) as group:
-        _watch(group, ready, told, is_stdin_watched=False)
+    group = _Group(inherited, on_death)
+    try:
+        group.start_all()
+        _watch(group, facts, told, announce, is_stdin_watched=is_stdin_watched)
+    finally:
         group.stop()
+    return group.summaries
 
 
 @contextmanager
 def prepared_workers(
     arguments: argparse.Namespace,
     *,
-    make_log: "Callable[[], RequestLog] | None" = None,
+    log_to: TextIO | None,
     level: int = logging.INFO,
 ) -> Iterator[tuple[Inherited, Facts]]:
     """Have all that workers need before they are started, until the block ends.
@@ -129,7 +138,7 @@ def prepared_workers(
     """
     settings = read_settings(arguments)
     share = replace(settings, max_worlds=max(2, -(-settings.max_worlds // arguments.workers)))
-    sandbox = put_together(share, make_log=make_log, level=level)
+    sandbox = put_together(arguments, share, log_to=log_to, level=level)
     with ExitStack() as stack:
         stack.enter_context(_kept(arguments))
         stack.enter_context(no_ready_file(arguments.ready_file))
@@ -164,19 +173,6 @@ def _kept(arguments: argparse.Namespace) -> Iterator[None]:
         yield
 
 
-@contextmanager
-def _running(
-    inherited: Inherited, on_death: Callable[[str], None] | None = None
-) -> Iterator["_Group"]:
-    """Let all workers run until the block ends, whatever ends it."""
-    group = _Group(inherited, on_death)
-    try:
-        group.start_all()
-        yield group
-    finally:
-        group.stop()
-
-
 @dataclass(slots=True)
 class _Worker:
     """One worker as its parent knows it.
@@ -199,16 +195,18 @@ class _Group:
     """The workers of one server.
 
     Attributes:
+        ready_file: is written when all of them are.
         reports: where they report.
         summaries: of what they have done, as JSON, of those that have stopped as they should.
     """
 
-    def __init__(self, inherited: Inherited, on_death: Callable[[str], None] | None = None) -> None:
+    def __init__(self, inherited: Inherited, on_death: Callable[[str], None] | None) -> None:
         self._inherited = inherited
         self._on_death = on_death
         self._workers: dict[int, _Worker] = {}
         self._failure: WorkerReport | None = None
         self._is_stopped = False
+        self.ready_file = inherited.arguments.ready_file
         self.reports = inherited.parents_box.reader
         self.summaries: list[str] = []
 
@@ -304,61 +302,30 @@ class _Group:
         self.stop()
 
 
-class _Readiness:
-    """Tells the world that the server is ready, once, when all workers are."""
-
-    def __init__(
-        self, arguments: argparse.Namespace, facts: Facts, announce: Callable[[Facts], None]
-    ) -> None:
-        self._file = arguments.ready_file
-        self._facts = facts
-        self._announce = announce
-        self._is_announced = False
-        self._is_written = self._file is None
-
-    @property
-    def pause(self) -> float | None:
-        """Seconds after which to look again; None where nothing is looked for."""
-        return _LOOK_FOR_READER_EVERY if self._is_announced and not self._is_written else None
-
-    def announce_if_ready(self, group: _Group) -> None:
-        """Tell who is to be told, if it is time.
-
-        Raises:
-            UnwritableError: the ready file cannot be written.
-        """
-        if not self._is_announced and not group.are_ready:
-            return
-        if not self._is_written:
-            self._write()
-        if not self._is_announced:
-            self._is_announced = True
-            self._announce(self._facts)
-
-    def _write(self) -> None:
-        text = json.dumps(self._facts) + "\n"
-        try:
-            write_whole(self._file, text)
-        except UnwritableError:
-            if not is_pipe(self._file):
-                raise
-            return  # nobody reads it yet
-        self._is_written = True
-
-
 def _watch(
-    group: _Group, ready: _Readiness, told: socket.socket, *, is_stdin_watched: bool
+    group: _Group,
+    facts: Facts,
+    told: socket.socket,
+    announce: Callable[[Facts], None],
+    *,
+    is_stdin_watched: bool,
 ) -> None:
-    """Keep the workers running until told to stop."""
+    """Keep the workers running until told to stop, and announce them once, when all are ready."""
     stdin = [_STDIN] if is_stdin_watched else []
+    is_announced, is_written = False, group.ready_file is None
     while True:
         heard: list[socket.socket | int] = [told, group.reports, *group.sentinels, *stdin]
-        readable, _, _ = select.select(heard, [], [], ready.pause)
+        pause = LOOK_FOR_READER_EVERY if is_announced and not is_written else None
+        readable, _, _ = select.select(heard, [], [], pause)
         if told in readable or (_STDIN in readable and _has_ended(_STDIN)):
             return
         group.receive_reports()
         group.renew_dead()
-        ready.announce_if_ready(group)
+        if is_announced or group.are_ready:
+            is_written = is_written or write_ready_file(group.ready_file, facts)
+            if not is_announced:
+                is_announced = True
+                announce(facts)
 
 
 def _has_ended(stream: int) -> bool:
