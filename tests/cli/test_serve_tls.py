@@ -14,7 +14,7 @@ import pytest
 
 from payments_sandbox.client.async_client import AsyncSandboxClient
 from payments_sandbox.client.errors import Unreachable, UnreachableCause
-from payments_sandbox.core.trust import TRUST_VARIABLES
+from payments_sandbox.core.tls_options import TRUST_VARIABLES
 from tests.support.process import python, run, serve_process
 from tests.support.receiver import SELF_SIGNED
 from tests.support.sockets import exchange, raw_request

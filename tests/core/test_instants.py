@@ -99,6 +99,11 @@ DURATIONS = {
 }
 
 
+def test_units_are_so_many_milliseconds() -> None:
+    """They are what all durations are made of."""
+    assert (SECOND, MINUTE, HOUR, DAY) == (1_000, 60_000, 3_600_000, 86_400_000)
+
+
 @pytest.mark.parametrize("text", READ)
 def test_an_instant_is_read_with_an_offset_or_as_a_date(text: str) -> None:
     """ISO 8601 with `Z` or an offset, or a plain date, which is midnight UTC."""

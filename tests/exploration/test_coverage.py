@@ -1,5 +1,8 @@
-"""Coverage of failure: what servers have counted, held against the family."""
+"""Coverage of failure: what servers have counted, held against the family; as text, as files."""
 
+import json
+from html.parser import HTMLParser
+from pathlib import Path
 from typing import Final
 
 import pytest
@@ -7,11 +10,16 @@ import pytest
 from payments_sandbox.exploration.coverage import (
     FailureCoverage,
     OtherRow,
+    as_page,
+    as_text,
+    coverage_files,
     coverage_of,
+    headline,
     table,
     why_too_low,
 )
 from payments_sandbox.exploration.failures import EVENTS, CallFailure, all_failures
+from payments_sandbox.scenarios.loader import load
 from tests.support.values import MetCall, tally
 
 ALL: Final = len(all_failures())
@@ -157,3 +165,136 @@ def test_a_suite_that_has_called_nothing_is_never_enough() -> None:
     assert why_too_low(found, 0) == (
         "no call has reached a sandbox that counts, so no failure is covered"
     )
+
+
+LOST = tally(
+    ("create_payment", "drop", True, 2),
+    ("list_payments", None, None, 9),
+    ("list_payments", "respond_raw", None, 1),
+    webhooks=(("payment.completed", "forged", 1),),
+)
+
+
+def test_the_first_line_says_what_it_comes_to() -> None:
+    first, *_ = as_text(coverage_of([LOST]), "--coverage-json").splitlines()
+
+    assert first == (
+        f"coverage of failure: 2 of {len(all_failures())} met (2 %);"
+        " errors of the API seen: 0 of 19"
+    )
+
+
+def test_the_table_tells_met_from_missing_from_impossible() -> None:
+    lines = as_text(coverage_of([LOST]), "--coverage-json").splitlines()
+    heads = next(line for line in lines if "create_payment" in line)
+    [drop] = [line for line in lines if line.startswith("drop_after_commit")]
+    [forged] = [line for line in lines if line.startswith("forged")]
+
+    assert heads.split() == ["create_payment", "retrieve_payment", "list_payments", "create_refund"]
+    assert drop.split() == ["drop_after_commit", "2", "-"]
+    assert len(drop) == len(heads)
+    assert forged.split() == ["forged", "1", "-", "-", "-"]
+
+
+def test_some_of_what_is_missing_is_named_with_its_rule_and_the_rest_counted() -> None:
+    text = as_text(coverage_of([LOST]), "--coverage-json")
+
+    assert (
+        "  create_payment hang_after_commit: no reply comes, the connection stays open,"
+        " though the operation has happened\n"
+        "    {name: hang-after-commit, request: create_payment,"
+        " do: [{hang: {commit: true, for: 2500ms}}]}\n"
+    ) in text
+    assert text.endswith(
+        f"  and {len(all_failures()) - 7} more, which --coverage-json FILE writes down\n"
+    )
+
+
+def test_what_was_met_besides_is_told() -> None:
+    assert "\nmet besides: list_payments respond_raw (1)\n" in as_text(coverage_of([LOST]), "")
+
+
+def test_where_little_is_missing_all_of_it_is_named() -> None:
+    calls = [
+        (each.operation, each.name, each.commit, 1)
+        for each in all_failures()
+        if isinstance(each, CallFailure)
+    ]
+    webhooks = [
+        (each.event, each.name, 1) for each in all_failures() if not isinstance(each, CallFailure)
+    ]
+    one_left = coverage_of([tally(*calls, webhooks=tuple(webhooks[1:]))])
+    none_left = coverage_of([tally(*calls, webhooks=tuple(webhooks))])
+
+    assert as_text(one_left, "").endswith("do: {drop: true}}\n")
+    assert "never met" not in as_text(none_left, "")
+
+
+def test_nothing_is_covered_where_nothing_was_called() -> None:
+    """No table, no number: that would look like a result."""
+    assert as_text(coverage_of([tally()]), "") == (
+        "coverage of failure: nothing is covered, for no call has reached a sandbox that counts.\n"
+    )
+
+
+def test_where_nothing_was_called_there_is_no_number() -> None:
+    unused = coverage_of([])
+
+    assert as_text(unused, "--coverage-json") == f"{headline(unused)}\n"
+    assert headline(unused).startswith("coverage of failure: nothing is covered")
+
+
+COVERAGE = coverage_of([tally(("create_payment", "drop", True, 2))])
+
+
+class Page(HTMLParser):
+    """The cells and the scenarios of a page, and what it would load from elsewhere."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.cells: list[str] = []
+        self.scenarios: list[str] = []
+        self.loads: list[str] = []
+        self._tags: list[str] = []
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        """Note a tag that opens."""
+        self._tags.append(tag)
+        self.loads += [value or "" for name, value in attrs if name in {"src", "href"}]
+
+    def handle_data(self, data: str) -> None:
+        """Keep what a cell or a scenario says."""
+        if self._tags[-1:] == ["td"]:
+            self.cells.append(data)
+        if self._tags[-1:] == ["pre"]:
+            self.scenarios.append(data)
+
+    def handle_endtag(self, tag: str) -> None:
+        """Note a tag that closes."""
+        while self._tags and self._tags.pop() != tag:
+            pass
+
+
+def test_the_page_has_a_cell_for_each_failure_and_loads_nothing() -> None:
+    page = Page()
+    page.feed(as_page(COVERAGE))
+
+    assert sorted(page.cells) == ["2"] + ["never"] * (len(all_failures()) - 1)
+    assert page.loads == []
+
+
+def test_every_missing_failure_has_its_scenario_on_the_page_as_a_file_would_have_it() -> None:
+    page = Page()
+    page.feed(as_page(COVERAGE))
+
+    assert len(page.scenarios) == len(COVERAGE.missing)
+    assert all(load(each, name=None).problems == () for each in page.scenarios[:3])
+
+
+def test_only_the_files_that_were_asked_for_are_written() -> None:
+    one, other = Path("one.json"), Path("other.html")
+
+    assert dict(coverage_files(COVERAGE, json_file=None, html_file=None)) == {}
+    found = dict(coverage_files(COVERAGE, json_file=one, html_file=other))
+    assert json.loads(found[one]) == COVERAGE.as_json()
+    assert found[other] == as_page(COVERAGE)

@@ -5,11 +5,11 @@ from typing import Any
 import pytest
 
 from payments_sandbox.exploration.calls import NOBODY, CallName
-from payments_sandbox.exploration.expected import expected
 from payments_sandbox.exploration.failures import call_failures, webhook_failures
 from payments_sandbox.exploration.findings import JudgedRun
-from payments_sandbox.exploration.judge import Oracle, ReasonedVerdict
+from payments_sandbox.exploration.judge import Oracle, ReasonedVerdict, RunVerdict
 from payments_sandbox.exploration.planning import Injection, PlannedRun
+from payments_sandbox.exploration.report import expected
 from payments_sandbox.exploration.run_record import (
     FlowEnd,
     Money,
@@ -17,7 +17,6 @@ from payments_sandbox.exploration.run_record import (
     RunRecord,
     WorldRecord,
 )
-from payments_sandbox.exploration.verdicts import RunVerdict
 
 ADA = OrderName("ada", "EUR", "Order 1")
 SOMEBODY = OrderName(NOBODY, "EUR", None)

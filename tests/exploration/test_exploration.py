@@ -17,8 +17,8 @@ from payments_sandbox.exploration.exploration import (
     explore,
 )
 from payments_sandbox.exploration.failures import call_failures
+from payments_sandbox.exploration.judge import RunVerdict
 from payments_sandbox.exploration.run_record import FlowEnd, RunRecord, WorldRecord
-from payments_sandbox.exploration.verdicts import RunVerdict
 from payments_sandbox.testing.sandbox import Sandbox
 from tests.support.flows import Body, flow_of, order
 

@@ -1,4 +1,6 @@
-"""The family of failures: each names itself, and its scenario is one that a world takes."""
+"""The family of failures: each is one that a world takes; which are tried is said by names."""
+
+from pathlib import Path
 
 import pytest
 
@@ -7,6 +9,7 @@ from payments_sandbox.contract.operations import BY_NAME
 from payments_sandbox.exploration.failures import (
     EVENTS,
     LATE,
+    SETS,
     UNREADABLE,
     WAITING,
     WIRE_FAULTS,
@@ -14,6 +17,7 @@ from payments_sandbox.exploration.failures import (
     Failure,
     all_failures,
     call_failures,
+    read_failures,
     scenario_of,
     webhook_failures,
 )
@@ -94,3 +98,34 @@ def test_all_failures_are_those_of_every_operation_and_every_event() -> None:
 
     assert calls == set(BY_NAME)
     assert events == set(EVENTS)
+
+
+def test_the_sets_are_parts_of_all() -> None:
+    assert SETS["all"] == {each.id for each in all_failures()}
+    assert SETS["calls"] == SETS["errors"] | SETS["wire"]
+    assert SETS["all"] == SETS["calls"] | SETS["webhooks"]
+    assert SETS["quick"] < SETS["all"]
+
+
+def test_names_and_sets_go_together() -> None:
+    assert read_failures("webhooks, drop") == SETS["webhooks"] | {"drop"}
+
+
+def test_a_file_has_a_name_on_each_line(tmp_path: Path) -> None:
+    file = tmp_path / "failures.txt"
+    file.write_text("drop  # the worst\n\n# nothing\nhang_after_commit\n", encoding="utf-8")
+
+    assert read_failures(str(file)) == {"drop", "hang_after_commit"}
+
+
+@pytest.mark.parametrize(
+    ("text", "why"),
+    [
+        ("dorp", "there is no failure 'dorp', and no such file or set; did you mean drop?"),
+        ("x.yaml", "there is no failure 'x.yaml', and no such file or set; sets are all, calls,"),
+        (",", "expected a failure or a set of them: all, calls, errors, wire, webhooks, quick"),
+    ],
+)
+def test_what_is_none_is_refused(text: str, why: str) -> None:
+    with pytest.raises(ValueError, match="^" + why.replace("?", r"\?")):
+        read_failures(text)

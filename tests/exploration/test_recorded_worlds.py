@@ -2,8 +2,7 @@
 
 import pytest
 
-from payments_sandbox.exploration.recorded_worlds import RecordedWorlds
-from payments_sandbox.exploration.run_record import WorldRecord
+from payments_sandbox.exploration.run_record import RecordedWorlds, WorldRecord
 from payments_sandbox.testing.direct_server import run_now
 from payments_sandbox.testing.memory_sandbox import MemorySandbox
 from payments_sandbox.testing.sandbox import Sandbox

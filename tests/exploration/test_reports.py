@@ -8,9 +8,7 @@ import httpx
 import pytest
 
 from payments_sandbox.cli.exploration.reports import annotations
-from payments_sandbox.exploration.call_by_call import call_by_call
 from payments_sandbox.exploration.exploration import ExplorationOptions, ExplorationResult, explore
-from payments_sandbox.exploration.matrix import cells, legend, matrix
 from payments_sandbox.exploration.page import as_page
 from payments_sandbox.exploration.report import (
     ExploredFlow,
@@ -19,8 +17,8 @@ from payments_sandbox.exploration.report import (
     read_baseline,
     scenario_of,
 )
-from payments_sandbox.exploration.report_text import as_text
-from payments_sandbox.exploration.run_record import FlowEnd, RunRecord
+from payments_sandbox.exploration.report_text import as_text, cells, legend, matrix
+from payments_sandbox.exploration.run_record import FlowEnd, RunRecord, call_by_call
 from payments_sandbox.scenarios.loader import load
 from payments_sandbox.scenarios.yaml_writer import text_of
 from payments_sandbox.testing.sandbox import Sandbox

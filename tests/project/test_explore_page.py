@@ -1,7 +1,7 @@
 """docs/explore.md says of each verdict what the command says."""
 
-from payments_sandbox.exploration.failure_sets import SETS
-from payments_sandbox.exploration.verdicts import RunVerdict
+from payments_sandbox.exploration.failures import SETS
+from payments_sandbox.exploration.judge import RunVerdict
 from tests.project.tree import ROOT
 
 PAGE = (ROOT / "docs" / "explore.md").read_text(encoding="utf-8")

@@ -19,11 +19,11 @@ import pytest
 from payments_sandbox.core.settings import Settings, settings_from
 from payments_sandbox.core.tls_options import TlsChoice
 from payments_sandbox.rules.magic_cards import MAGIC_CARDS
-from payments_sandbox.server import first_bytes
-from payments_sandbox.server.certificates import make_certificates
 from payments_sandbox.server.factory import assemble
 from payments_sandbox.server.http_server import listening
-from payments_sandbox.server.listeners import ListeningAt
+from payments_sandbox.server.listening import first_bytes
+from payments_sandbox.server.listening.certificates import make_certificates
+from payments_sandbox.server.listening.listeners import ListeningAt
 from tests.support.receiver import SELF_SIGNED
 from tests.support.sockets import (
     RunningServer,

@@ -6,8 +6,7 @@ from typing import Any, Final
 import httpx
 
 from payments_sandbox.exploration.exploration import Flow
-from payments_sandbox.exploration.recorded_worlds import RecordedWorlds
-from payments_sandbox.exploration.run_record import FlowEnd, RunRecord
+from payments_sandbox.exploration.run_record import FlowEnd, RecordedWorlds, RunRecord
 from payments_sandbox.testing.direct_server import run_now
 from payments_sandbox.testing.httpx_transport import SandboxTransport
 from payments_sandbox.testing.memory_sandbox import MemorySandbox

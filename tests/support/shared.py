@@ -14,7 +14,7 @@ import pytest
 from payments_sandbox.cluster import node
 from payments_sandbox.cluster.mailbox import Mailbox, open_mailbox
 from payments_sandbox.cluster.membership import Membership
-from payments_sandbox.cluster.places import Here, Node, Place, Sibling
+from payments_sandbox.cluster.places import Here, Node, Place, Sibling, UnreachableError
 from payments_sandbox.cluster.runtime import NodeRuntime
 from payments_sandbox.cluster.server import SharedServer
 from payments_sandbox.cluster.serving import ClusterOptions, serving, settings_of_node
@@ -23,7 +23,7 @@ from payments_sandbox.rules.model import CardRule
 from payments_sandbox.server.control.questions import answer
 from payments_sandbox.server.factory import AssembledServer, assemble
 from payments_sandbox.server.http_server import listening
-from payments_sandbox.server.listeners import ListeningAt
+from payments_sandbox.server.listening.listeners import ListeningAt
 from tests.support.redis_server import running_redis
 from tests.support.sockets import RunningServer, running_server, with_card_rules
 
@@ -57,9 +57,9 @@ class FixedDirectory:
         """The place of a key."""
         return self._place(key)
 
-    def unreachable(self, node: Node, why: str) -> None:
+    def unreachable(self, node: Node, error: UnreachableError) -> None:
         """It stays where it is."""
-        logging.getLogger(__name__).warning("%s: %s", node.name, why)
+        logging.getLogger(__name__).warning("%s: %s", node.name, error)
 
     def owns(self, api_key: str) -> bool:
         """Whether a key is here."""

@@ -24,7 +24,7 @@ from payments_sandbox.rules.model import CardRule
 from payments_sandbox.rules.rule_engine import index_card_rules
 from payments_sandbox.server.factory import AssembledServer, assemble
 from payments_sandbox.server.http_server import listening
-from payments_sandbox.server.listeners import ListeningAt
+from payments_sandbox.server.listening.listeners import ListeningAt
 from payments_sandbox.testing import Sandbox
 from tests.support.http import Api
 from tests.support.values import HOLD, KEY, LONGEST_WAIT, documented_create

@@ -8,7 +8,7 @@ import socket
 from collections.abc import Callable
 from typing import ClassVar
 
-from payments_sandbox.server.first_bytes import FirstBytesListener
+from payments_sandbox.server.listening.first_bytes import FirstBytesListener
 
 
 class SharedListener(FirstBytesListener):

@@ -137,9 +137,9 @@ def engine_url(text: str) -> str:
 def host_and_port(text: str) -> tuple[str, int]:
     """Read where others reach a server; the port is 0 where none is given."""
     found = _HOST_AND_PORT.fullmatch(text)
-    if found is None or int(found["port"] or 0) > LAST_PORT:
+    if found is None or (port := int(found["port"] or 0)) > LAST_PORT:
         raise ValueError("expected a host and perhaps a port, such as 10.0.0.5 or node-1:8080")
-    return found["host"].strip("[]"), int(found["port"] or 0)
+    return found["host"].strip("[]"), port
 
 
 def webhook_targets(text: str) -> bool:

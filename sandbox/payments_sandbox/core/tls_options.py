@@ -1,4 +1,4 @@
-"""Owns what a server can be told about TLS, as it is written and as it is read."""
+"""Owns what is told about TLS: to a server by its options, to clients by variables."""
 
 from pathlib import Path
 from typing import Final, NamedTuple
@@ -10,6 +10,17 @@ AUTO: Final = "auto"
 
 TLS_FAULTS: Final = ("expired", "wrong-host")
 """The faults that the certificate of a port of its own can have."""
+
+TRUST_VARIABLES: Final = (
+    "SSL_CERT_FILE",
+    "REQUESTS_CA_BUNDLE",
+    "CURL_CA_BUNDLE",
+    "NODE_EXTRA_CA_CERTS",
+)
+"""Where TLS clients look for whom to trust.
+
+The first is that of OpenSSL, and so of most languages; Node's adds to its own.
+"""
 
 
 class TlsChoice(NamedTuple):

@@ -1,12 +1,24 @@
-"""Owns coverage of failure: which failures of the family a suite has met, and which it has not."""
+"""Owns coverage of failure: which of the family a suite has met, as text, as JSON, as a page."""
 
+import json
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from html import escape
+from pathlib import Path
 from typing import Any, Final, NamedTuple
 
 from payments_sandbox.client.models import CoverageModel
 from payments_sandbox.contract.error_codes import CODES
-from payments_sandbox.exploration.failures import CallFailure, Failure, all_failures, scenario_of
+from payments_sandbox.contract.operations import BY_NAME
+from payments_sandbox.core.html_page import html_page
+from payments_sandbox.exploration.failures import (
+    EVENTS,
+    CallFailure,
+    Failure,
+    all_failures,
+    scenario_of,
+)
+from payments_sandbox.scenarios.yaml_writer import line_of, text_of
 
 _ERRORS: Final = tuple(name for name, code in CODES.items() if code.operations)
 """The error codes that some operation documents."""
@@ -88,12 +100,7 @@ class FailureCoverage(NamedTuple):
 def coverage_of(
     tallies: Iterable[CoverageModel], before: CoverageModel | None = None
 ) -> FailureCoverage:
-    """Merge what servers have counted.
-
-    Args:
-        tallies: of servers, as the control API shows them.
-        before: what one of them had counted already when the suite began.
-    """
+    """Merge what servers have counted, less what one had counted before the suite began."""
     counts = sum(map(_counts, tallies), Counter[MetKey]())
     if before is not None:
         counts -= _counts(before)
@@ -110,7 +117,7 @@ def coverage_of(
 def table(
     rows: Iterable[CoverageRow], subjects: Sequence[str]
 ) -> list[tuple[str, list[int | None]]]:
-    """Lay the rows of some operations, or of some events, out as a table.
+    """Lay the rows of some operations, or of some events, out as a _table.
 
     Returns:
         A row for each failure: its name, and how often each subject met it; None where that has no
@@ -170,3 +177,117 @@ def _row_as_json(row: CoverageRow) -> dict[str, Any]:
         "count": row.times,
         **({} if row.times else {"scenario": scenario_of(failure)}),
     }
+
+
+NAMED: Final = 5
+"""How many missing failures are printed with their scenarios."""
+
+NOTHING: Final = (
+    "coverage of failure: nothing is covered, for no call has reached a sandbox that counts."
+)
+
+_NEVER: Final = "-"
+
+
+def headline(coverage: FailureCoverage) -> str:
+    """Sum the coverage up in a line."""
+    if not coverage.used:
+        return NOTHING
+    seen, unseen = len(coverage.errors_seen), len(coverage.errors_unseen)
+    return (
+        f"coverage of failure: {coverage.met} of {len(coverage.rows)} met ({coverage.percent} %);"
+        f" errors of the API seen: {seen} of {seen + unseen}"
+    )
+
+
+def as_text(coverage: FailureCoverage, option: str) -> str:
+    """Write it for a terminal, where `--coverage-json`, or such an option, writes it to a file."""
+    if not coverage.used:
+        return f"{NOTHING}\n"
+    lines = [headline(coverage)]
+    for subjects in (tuple(BY_NAME), EVENTS):
+        lines += ["", *_text_table(coverage, subjects)]
+    lines += _others(coverage)
+    if missing := coverage.missing:
+        lines += ["", "never met, with a rule that lets each happen:"]
+        lines += [line for each in missing[:NAMED] for line in _named(each)]
+    if (left := len(missing) - NAMED) > 0:
+        lines.append(f"  and {left} more, which {option} FILE writes down")
+    return "\n".join([*lines, ""])
+
+
+def _text_table(coverage: FailureCoverage, subjects: Sequence[str]) -> Iterator[str]:
+    rows = table(coverage.rows, subjects)
+    margin = max(len(name) for name, _ in rows)
+    yield "  ".join([" " * margin, *subjects])
+    for name, counts in rows:
+        cells = map(_text_cell, counts, map(len, subjects))
+        yield "  ".join([name.ljust(margin), *cells]).rstrip()
+
+
+def _text_cell(count: int | None, width: int) -> str:
+    shown = "" if count is None else str(count or _NEVER)
+    return shown.rjust(width)
+
+
+def _others(coverage: FailureCoverage) -> list[str]:
+    if not coverage.others:
+        return []
+    others = (f"{each.subject} {each.name} ({each.times})" for each in coverage.others)
+    return ["", f"met besides: {', '.join(others)}"]
+
+
+def _named(failure: Failure) -> list[str]:
+    return [
+        f"  {failure.subject} {failure.id}: {failure.about}",
+        f"    {line_of(failure.rule())}",
+    ]
+
+
+_STYLE: Final = """
+_table { border-collapse: collapse; margin: 1em 0 }
+th, td { border: 1px solid #8886; padding: .1em .6em; text-align: right }
+th:first-child { text-align: left; font-weight: normal }
+td.met { background: #2924 } td.never { background: #c224 }
+pre, summary { font: 13px/1.5 monospace; white-space: pre-wrap; overflow-wrap: anywhere }
+"""
+
+
+def coverage_files(
+    coverage: FailureCoverage, *, json_file: Path | None, html_file: Path | None
+) -> Iterator[tuple[Path, str]]:
+    """Yield the files that were asked for, each with its text."""
+    if json_file is not None:
+        yield json_file, f"{json.dumps(coverage.as_json(), indent=2)}\n"
+    if html_file is not None:
+        yield html_file, as_page(coverage)
+
+
+def as_page(coverage: FailureCoverage) -> str:
+    """Write the page: the tables, then what is missing with its scenarios."""
+    parts = [
+        *_html_table(coverage, "Calls", tuple(BY_NAME)),
+        *_html_table(coverage, "Webhooks", EVENTS),
+        f"<p>Errors never seen: {escape(', '.join(coverage.errors_unseen) or 'none')}.</p>",
+        "<h2>Never met</h2>",
+    ]
+    for each in coverage.missing:
+        name = escape(f"{each.subject} {each.id}: {each.about}")
+        source = escape(text_of(scenario_of(each)))
+        parts.append(f"<details><summary>{name}</summary><pre>{source}</pre></details>")
+    return html_page(headline(coverage), _STYLE, parts)
+
+
+def _html_table(coverage: FailureCoverage, title: str, subjects: Sequence[str]) -> Iterator[str]:
+    heads = "".join(f'<th scope="col">{escape(each)}</th>' for each in subjects)
+    yield f"<h2>{title}</h2><_table><tr><td></td>{heads}</tr>"
+    for name, counts in table(coverage.rows, subjects):
+        cells = "".join(map(_html_cell, counts))
+        yield f'<tr><th scope="row">{escape(name)}</th>{cells}</tr>'
+    yield "</_table>"
+
+
+def _html_cell(count: int | None) -> str:
+    if count is None:
+        return "<td></td>"
+    return f'<td class="met">{count}</td>' if count else '<td class="never">never</td>'

@@ -20,7 +20,14 @@ from typing import Any, Final, NamedTuple
 from payments_sandbox.exploration.calls import NOBODY, CallName
 from payments_sandbox.exploration.failures import MONTH_LATE, all_failures
 from payments_sandbox.exploration.findings import ExploredFinding, JudgedRun, group
-from payments_sandbox.exploration.judge import Oracle, Signs, customers_money, is_refusal, judge
+from payments_sandbox.exploration.judge import (
+    Oracle,
+    RunVerdict,
+    Signs,
+    customers_money,
+    is_refusal,
+    judge,
+)
 from payments_sandbox.exploration.planning import (
     Injection,
     PlannedRun,
@@ -31,7 +38,6 @@ from payments_sandbox.exploration.planning import (
     second_failures,
 )
 from payments_sandbox.exploration.run_record import RunRecord, SeenCall
-from payments_sandbox.exploration.verdicts import RunVerdict
 
 Flow = Callable[[Mapping[str, Any] | None], RunRecord]
 """Lets the client act in a fresh world with a scenario, or with none, and records the run."""
@@ -91,9 +97,6 @@ class ExplorationResult(NamedTuple):
 class Exploration:
     """An exploration of one flow.
 
-    Args:
-        options: what is asked of it.
-
     Attributes:
         names: the calls and webhooks of the run without a failure, once it has begun.
     """
@@ -147,10 +150,9 @@ class Exploration:
         is_met = all(record.has_fired(rule) for rule in planned.rule_names)
         return JudgedRun(planned, record, why, is_met)
 
-    def record(self, planned: PlannedRun, record: RunRecord) -> JudgedRun:
-        """Take a run that was made; returns its verdict."""
-        run = self._runs[planned.number] = self.judged(planned, record)
-        return run
+    def record(self, planned: PlannedRun, record: RunRecord) -> None:
+        """Take a run that was made."""
+        self._runs[planned.number] = self.judged(planned, record)
 
     def to_repeat(self) -> Sequence[PlannedRun]:
         """The runs that stand for the findings, to be made again: is their verdict the same?"""
@@ -206,15 +208,8 @@ def explore(
     options: ExplorationOptions,
     *,
     has_time: Callable[[], bool] = lambda: True,
-    on_run: Callable[[JudgedRun], None] = lambda _: None,
 ) -> ExplorationResult:
-    """Explore a flow, one run after the other.
-
-    Args:
-        flow: what is explored.
-        options: what is asked.
-        has_time: whether another run may be made.
-        on_run: told of each run.
+    """Explore a flow, one run after the other, as long as there is time.
 
     Raises:
         CannotExploreError: the flow fails without a failure, or makes no call.
@@ -224,7 +219,7 @@ def explore(
     while batch := exploration.next_batch():
         for planned in batch:
             if has_time():
-                on_run(exploration.record(planned, flow(planned.scenario())))
+                exploration.record(planned, flow(planned.scenario()))
     for planned in exploration.to_repeat():
         if has_time():
             exploration.repeat(planned, flow(planned.scenario()))

@@ -3,14 +3,17 @@
 Coverage of failure has a row for each of them, and exploring a client tries them. Of a call they
 are the errors that are documented for its operation, in the order of `contract/error_codes.py`,
 then one of each wire fault; of a webhook they are `WEBHOOK_FAILURES`.
+What is tried is named by sets of them, by their own names, or in a file.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
+from pathlib import Path
 from typing import Any, Final, NamedTuple
 
 from payments_sandbox.contract.error_codes import documented_for
 from payments_sandbox.contract.operations import BY_NAME, OPERATIONS
 from payments_sandbox.core.instants import DAY, show_duration
+from payments_sandbox.core.wording import nearest
 from payments_sandbox.payments.events import EventType
 from payments_sandbox.rules.faults import FAULTS
 from payments_sandbox.rules.faults.fault import Fault
@@ -55,11 +58,9 @@ class CallFailure(NamedTuple):
         return f"{self.name}_after_commit" if self.commit else self.name
 
     def rule(self, when: Mapping[str, Any] | None = None) -> dict[str, Any]:
-        """The rule of a scenario that brings it on, once.
+        """The rule of a scenario that brings it on, once: on the first call, or on that of `when`.
 
-        Args:
-            when: which call meets it, such as `{"call": 2, "customer_id": "cust_ada"}`; without
-                it the first.
+        Such as `{"call": 2, "customer_id": "cust_ada"}`.
         """
         named = {"name": self.id.replace("_", "-"), "request": self.operation}
         return named | ({"when": dict(when)} if when else {}) | {"do": [dict(self.step)]}
@@ -93,11 +94,7 @@ class WebhookFailure(NamedTuple):
         return self.name
 
     def rule(self, when: Mapping[str, Any] | None = None) -> dict[str, Any]:
-        """The rule of a scenario that brings it on.
-
-        Args:
-            when: which deliveries meet it, such as `{"call": 2}`; without it all of the event.
-        """
+        """The rule of a scenario that brings it on, for all deliveries, or those of `when`."""
         matchers = {**(when or {}), **({"attempt": 1} if self.first_attempt else {})}
         named = {"name": self.id.replace("_", "-"), "webhook": self.event}
         return named | ({"when": matchers} if matchers else {}) | {"do": dict(self.modifiers)}
@@ -190,22 +187,11 @@ def all_failures() -> tuple[Failure, ...]:
     return (*calls, *(each for event in EVENTS for each in webhook_failures(event)))
 
 
-def scenario_of(
-    failure: Failure, *, name: str | None = None, when: Mapping[str, Any] | None = None
-) -> dict[str, Any]:
-    """Write the scenario that brings a failure on.
-
-    Args:
-        failure: of a call, or of a webhook.
-        name: of the scenario; else one is made of the failure.
-        when: as `rule` of the failure has it.
-
-    Returns:
-        The scenario in plain values, as YAML and JSON have them.
-    """
-    made = f"{failure.subject}-{failure.id}".replace("_", "-").replace(".", "-")
+def scenario_of(failure: Failure) -> dict[str, Any]:
+    """Write the scenario that brings a failure on, in plain values, as YAML and JSON have them."""
+    name = f"{failure.subject}-{failure.id}".replace("_", "-").replace(".", "-")
     about = f"{failure.subject}: {failure.about}."
-    return {"scenario": name or made, "about": about, "rules": [failure.rule(when)]}
+    return {"scenario": name, "about": about, "rules": [failure.rule()]}
 
 
 def _errors(operation: str, *, is_read: bool) -> Iterator[CallFailure]:
@@ -238,3 +224,54 @@ _COMMITS: Final = (
     (False, "and nothing has happened"),
 )
 """The choice of `commit`, what is worse first."""
+
+
+def _ids_of(failures: Iterable[Failure]) -> frozenset[str]:
+    return frozenset(each.id for each in failures)
+
+
+_OF_CALLS: Final = [each for each in all_failures() if isinstance(each, CallFailure)]
+
+SETS: Final = {
+    "all": _ids_of(all_failures()),
+    "calls": _ids_of(_OF_CALLS),
+    "errors": _ids_of(each for each in _OF_CALLS if not each.is_on_wire),
+    "wire": _ids_of(each for each in _OF_CALLS if each.is_on_wire),
+    "webhooks": _ids_of(WEBHOOK_FAILURES),
+    "quick": frozenset(
+        {
+            "internal_error_after_commit", "drop_after_commit", "drop", "malform_after_commit",
+            "malform", "card_declined", "refund_declined", "lost", "twice", "forged",
+        }
+    ),
+}  # fmt: skip
+"""The failures of each set, by their ids; `quick` is what goes wrong most often."""
+
+
+def read_failures(text: str) -> frozenset[str]:
+    """Read which failures are wanted: names of them and of sets, separated by commas; or a file.
+
+    A file has such names, one on a line, and comments after `#`.
+
+    Raises:
+        ValueError: a name is none, or the file has none.
+    """
+    names = [part.strip() for part in text.split(",")]
+    if Path(text).is_file():
+        lines = Path(text).read_text(encoding="utf-8").splitlines()
+        names = [line.partition("#")[0].strip() for line in lines]
+    wanted = [_ids_named(name) for name in names if name]
+    if not wanted:
+        raise ValueError(f"expected a failure or a set of them: {', '.join(SETS)}")
+    return frozenset().union(*wanted)
+
+
+def _ids_named(name: str) -> frozenset[str]:
+    known = {each.name for each in all_failures()} | SETS["all"]
+    if name in SETS:
+        return SETS[name]
+    if name in known:
+        return frozenset({name})
+    close = nearest(name, sorted({*known, *SETS}))
+    hint = f"did you mean {close}?" if close else f"sets are {', '.join(SETS)}"
+    raise ValueError(f"there is no failure '{name}', and no such file or set; {hint}")

@@ -3,24 +3,16 @@
 from collections.abc import Mapping, Sequence
 from typing import Final, NamedTuple
 
-from payments_sandbox.exploration.judge import ReasonedVerdict
+from payments_sandbox.exploration.judge import ReasonedVerdict, RunVerdict
 from payments_sandbox.exploration.planning import PlannedRun, class_of
 from payments_sandbox.exploration.run_record import RunRecord
-from payments_sandbox.exploration.verdicts import RunVerdict
 
 LONGEST_NAME: Final = 80
 """Characters of a scenario's name, as the scenario schema has it."""
 
 
 class JudgedRun(NamedTuple):
-    """A run that was made.
-
-    Attributes:
-        planned: what it was to be.
-        record: what it was.
-        why: its verdict, and what that is known by.
-        is_met: whether each of its failures has come up.
-    """
+    """A run that was made, with its verdict; it is met if each of its failures has come up."""
 
     planned: PlannedRun
     record: RunRecord
@@ -84,9 +76,7 @@ def key_of(run: JudgedRun) -> tuple[tuple[str, str], ...]:
 def group(runs: Sequence[JudgedRun], repeated: Mapping[int, bool]) -> tuple[ExploredFinding, ...]:
     """Group what went wrong, the worst first.
 
-    Args:
-        runs: that were made, by number.
-        repeated: whether a run has come to the same again, by its number.
+    `repeated` says whether a run has come to the same again, by its number.
     """
     groups: dict[tuple[object, ...], list[JudgedRun]] = {}
     for run in runs:

@@ -14,7 +14,8 @@
 import re
 from collections import Counter
 from collections.abc import Iterator, Mapping
-from typing import Final, NamedTuple
+from enum import StrEnum
+from typing import Final, NamedTuple, Self
 
 from payments_sandbox.exploration.failures import UNREADABLE, Failure, WebhookFailure
 from payments_sandbox.exploration.run_record import (
@@ -25,8 +26,52 @@ from payments_sandbox.exploration.run_record import (
     SeenCall,
     WorldRecord,
 )
-from payments_sandbox.exploration.verdicts import RunVerdict
 from payments_sandbox.payments.events import EventType
+
+
+class RunVerdict(StrEnum):
+    """What has become of a run; the worst comes first.
+
+    Attributes:
+        mark: its letter in the matrix that a terminal shows.
+        meaning: what it says, in a clause.
+    """
+
+    mark: str
+    meaning: str
+
+    def __new__(cls, word: str, mark: str, meaning: str) -> Self:
+        """Make a verdict from its row."""
+        verdict = str.__new__(cls, word)
+        verdict._value_ = word
+        verdict.mark = mark
+        verdict.meaning = meaning
+        return verdict
+
+    DOUBLE_CHARGE = "double_charge", "D", "a customer has paid more than without the failure"
+    REFUNDED_TWICE = (
+        "refunded_twice",
+        "R",
+        "a customer was given back more than without the failure",
+    )
+    LOST_PAYMENT = "lost_payment", "L", "money has moved, and the command says that it has not"
+    PHANTOM_SUCCESS = "phantom_success", "P", "no money has moved, and the command says that it has"
+    ACCEPTED_FORGERY = "accepted_forgery", "F", "a webhook that should have been refused was taken"
+    HANDLED_TWICE = "handled_twice", "W", "a webhook that came twice has had its effect twice"
+    HANG = "hang", "H", "the command did not end within its time"
+    CRASH = "crash", "C", "the command broke down instead of handling the failure"
+    TOLD = "told", "t", "the command has failed, and says so; the ledger agrees"
+    SURVIVED = "survived", "·", "all is as without the failure"
+
+    @property
+    def is_well(self) -> bool:
+        """Whether no money was lost, and the flow says truly how it went."""
+        return self in {RunVerdict.TOLD, RunVerdict.SURVIVED}
+
+
+UNWELL: Final = tuple(each for each in RunVerdict if not each.is_well)
+"""The verdicts that are findings, which a user may accept by name."""
+
 
 _EXIT: Final = re.compile(r"exit (\d+)")
 
@@ -37,13 +82,7 @@ CustomersMoney = dict[tuple[str, str], Money]
 
 
 class ReasonedVerdict(NamedTuple):
-    """A verdict.
-
-    Attributes:
-        verdict: the worst that is true.
-        evidence: what it is known by, a sentence each.
-        advice: what the audit advises.
-    """
+    """The worst verdict that is true, sentences by which it is known, and the audit's advice."""
 
     verdict: RunVerdict
     evidence: tuple[str, ...] = ()
@@ -83,14 +122,7 @@ def judge(
     failures: tuple[Failure, ...],
     signs: Signs = Signs(),  # noqa: B008 - it never changes
 ) -> ReasonedVerdict:
-    """Judge a run.
-
-    Args:
-        record: of the run.
-        oracle: the ledger of the run without a failure.
-        failures: that the run has met.
-        signs: how the flow says what it knows.
-    """
+    """Judge a run that has met these failures."""
     found = list(_found(record, oracle, failures))
     if record.end.says_well:
         found += _phantoms(record, oracle)

@@ -4,13 +4,19 @@ from html import escape
 from typing import Final
 
 from payments_sandbox.core.html_page import html_page
-from payments_sandbox.exploration.call_by_call import call_by_call
 from payments_sandbox.exploration.exploration import ExplorationResult
 from payments_sandbox.exploration.findings import ExploredFinding
-from payments_sandbox.exploration.matrix import AHEAD, NOT_MET, cells, columns
+from payments_sandbox.exploration.judge import RunVerdict
 from payments_sandbox.exploration.report import ExploredFlow, is_accepted, scenario_of
-from payments_sandbox.exploration.report_text import remarks, summary
-from payments_sandbox.exploration.verdicts import RunVerdict
+from payments_sandbox.exploration.report_text import (
+    AHEAD,
+    NOT_MET,
+    cells,
+    columns,
+    remarks,
+    summary,
+)
+from payments_sandbox.exploration.run_record import call_by_call
 from payments_sandbox.scenarios.yaml_writer import text_of
 
 _STYLE: Final = """

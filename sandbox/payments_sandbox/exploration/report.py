@@ -1,20 +1,24 @@
 """Owns the report of an exploration as plain values, and the reading of it where it is JSON.
 
 Whatever is a time is called `seconds`: all else is equal where seeds are.
+
+The scenario of a finding expects what the ledger says where nothing fails, so that `run` fails for
+as long as the bug is there. A command that fails or crashes makes `run` fail by its own exit code,
+and needs no expectation.
 """
 
 import json
 from collections import Counter
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, Final, NamedTuple
 
-from payments_sandbox.exploration.call_by_call import call_by_call
-from payments_sandbox.exploration.calls import CallName
-from payments_sandbox.exploration.expected import expected
+from payments_sandbox.exploration.calls import NOBODY, CallName
 from payments_sandbox.exploration.exploration import ExplorationResult
 from payments_sandbox.exploration.findings import ExploredFinding, JudgedRun
+from payments_sandbox.exploration.judge import Oracle, RunVerdict, customers_money
 from payments_sandbox.exploration.planning import Injection
-from payments_sandbox.exploration.verdicts import RunVerdict
+from payments_sandbox.exploration.run_record import Money, call_by_call
 
 FORMAT: Final = 1
 """The version of the format."""
@@ -169,3 +173,52 @@ def _injection(injection: Injection) -> Json:
 def _name(name: CallName) -> Json:
     kind = "event" if name.is_webhook else "operation"
     return {kind: name.what, "customer": name.customer or None, "nth": name.nth}
+
+
+# What a finding's scenario expects
+
+
+_MONEY: Final = frozenset(
+    {
+        RunVerdict.DOUBLE_CHARGE,
+        RunVerdict.REFUNDED_TWICE,
+        RunVerdict.PHANTOM_SUCCESS,
+        RunVerdict.HANDLED_TWICE,
+    }
+)
+_CHARGED: Final = ["completed", "pending"]
+
+
+def expected(run: JudgedRun, oracle: Oracle) -> list[dict[str, Any]]:
+    """List the expectations that a run which went wrong does not meet."""
+    if run.verdict is RunVerdict.ACCEPTED_FORGERY:
+        return [_refused(run)]
+    if run.verdict not in _MONEY:
+        return []
+    return list(_of_money(run, oracle)) or [{"audit": "clean"}]
+
+
+def _refused(run: JudgedRun) -> dict[str, Any]:
+    for each in run.planned.injections:
+        if each.failure.id == "forged":
+            return {"webhook": each.name.what, "forged": "refused"}
+    return {"audit": "clean"}
+
+
+def _of_money(run: JudgedRun, oracle: Oracle) -> Iterator[dict[str, Any]]:
+    """Expect the totals that there are without the failure, where they differ."""
+    usual, now = customers_money(oracle.money, oracle), customers_money(run.record.money(), oracle)
+    for customer, currency in sorted({*usual, *now}):
+        before = usual.get((customer, currency), Money())
+        money = now.get((customer, currency), Money())
+        whose = _whose(customer, oracle) | {"currency": currency}
+        if money.charged != before.charged:
+            yield {"payments": whose | {"status": _CHARGED}, "total": before.charged}
+        if money.refunded != before.refunded:
+            yield {"refunds": whose, "total": before.refunded}
+
+
+def _whose(customer: str, oracle: Oracle) -> dict[str, Any]:
+    if not oracle.by_customer:
+        return {}
+    return {"customer_id": {"exists": False} if customer == NOBODY else customer}

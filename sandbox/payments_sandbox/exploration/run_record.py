@@ -1,16 +1,19 @@
-"""Owns what is kept of one run: how its flow ended, and what its worlds have seen.
+"""Owns what is kept of one run: how its flow ended, what its worlds have seen, how it reads.
 
 A run may use several worlds: that of its key, and those that it makes itself. A world is recorded
 when the run is over, and before it is dropped or reset; nothing of it is held on to.
 """
 
 from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from typing import NamedTuple
 
 from payments_sandbox.core.masking import mask_text
 from payments_sandbox.exploration.calls import NOBODY, CallName, names_of
 from payments_sandbox.payments.payment import Status
+from payments_sandbox.rules.model import Scenario
+from payments_sandbox.server.change_notifier import ChangeNotifier
+from payments_sandbox.server.judging import EVIDENCE, MAX_WAIT, KeptReports
 from payments_sandbox.verification.findings.finding import Finding
 from payments_sandbox.verification.observed import (
     Observed,
@@ -18,7 +21,7 @@ from payments_sandbox.verification.observed import (
     observe,
 )
 from payments_sandbox.verification.report import report
-from payments_sandbox.world.world import World
+from payments_sandbox.world.world import ResetScope, World
 
 
 class FlowEnd(NamedTuple):
@@ -50,7 +53,6 @@ class SeenCall(NamedTuple):
     Attributes:
         operation: which one.
         customer: whose, or NOBODY.
-        request: its `req_…` id.
         status: what was answered; None where no reply came.
         code: of the error that was answered; "" where it was none.
         fault: the wire fault that took the reply's place, or None.
@@ -63,7 +65,6 @@ class SeenCall(NamedTuple):
 
     operation: str
     customer: str
-    request: str
     status: int | None
     code: str
     fault: str | None
@@ -75,21 +76,11 @@ class SeenCall(NamedTuple):
 
 
 class SeenWebhook(NamedTuple):
-    """A delivery of an event.
-
-    Attributes:
-        event: its type.
-        customer: of its payment, or NOBODY.
-        payment_id: the payment that it is about, if it is about one.
-        attempts: how often it was sent.
-        is_delivered: whether a receiver has taken it.
-        is_copy: whether it is of an event that was sent to this endpoint before.
-    """
+    """A delivery of an event; a copy is of one that was sent to this endpoint before."""
 
     event: str
     customer: str
     payment_id: str | None
-    attempts: int
     is_delivered: bool
     is_copy: bool = False
 
@@ -228,7 +219,6 @@ def _seen_call(call: ObservedCall) -> SeenCall:
     return SeenCall(
         operation=str(entry.operation),
         customer=customer if isinstance(customer, str) else NOBODY,
-        request=call.id,
         status=entry.status,
         code=call.code,
         fault=entry.fault,
@@ -257,8 +247,84 @@ def _seen_webhooks(observed: Observed) -> Iterator[SeenWebhook]:
             delivery.type,
             customer or NOBODY,
             delivery.payment_id,
-            len(delivery.attempts),
             delivery.is_delivered,
             is_copy=sent_to in seen,
         )
         seen.add(sent_to)
+
+
+class RecordedWorlds(KeptReports):
+    """Records the worlds of one server; `runtime.reports` of it is to be this."""
+
+    def __init__(self, notifier: ChangeNotifier) -> None:
+        super().__init__(notifier)
+        self._records: list[WorldRecord] = []
+
+    def dropped(self, world: World, reason: str) -> None:  # noqa: ARG002 - as in the base class
+        """Record a world that is gone, if it was used."""
+        self._record(world)
+
+    async def before_reset(self, world: World, scopes: Collection[ResetScope]) -> None:
+        """Record a world of which a reset is about to take what was seen in it."""
+        if not EVIDENCE.isdisjoint(scopes):
+            await self.settle(world)
+            self._record(world)
+
+    async def before_scenarios_end(self, world: World, leaving: Iterable[Scenario]) -> None:
+        """Record nothing: the world goes on."""
+
+    async def recorded(self, worlds: Iterable[World]) -> tuple[WorldRecord, ...]:
+        """Wait for what is expected of the worlds that are still there, and give all records."""
+        for world in worlds:
+            await self.settle(world, MAX_WAIT)
+            self._record(world)
+        return tuple(self._records)
+
+    def _record(self, world: World) -> None:
+        if world.was_used:
+            self._records.append(record_world(world))
+
+
+def call_by_call(record: RunRecord) -> tuple[str, ...]:
+    """Describe a run line by line: its calls, its webhooks, and how its command ended."""
+    calls = tuple(_call_text(call) for call in record.calls())
+    return (*calls, *_webhooks(record), _ending(record), *_last_words(record))
+
+
+def _call_text(call: SeenCall) -> str:
+    of = f" of {call.about}" if call.about else ""
+    whose = f" for {call.customer}" if call.customer else ""
+    return f"{call.operation}{of}{whose}: {_outcome(call)}"
+
+
+def _outcome(call: SeenCall) -> str:
+    has_happened = "it has happened" if call.committed else "nothing has happened"
+    after = f", {has_happened}" if call.committed is not None else ""
+    if call.status is None:
+        return f"no reply ({call.fault}){after}"
+    if call.fault is not None:
+        return f"a spoilt reply ({call.fault}){after}"
+    if call.code:
+        return f"{call.status} {call.code}{after if call.is_unknown else ''}"
+    return str(call.status)
+
+
+def _webhooks(record: RunRecord) -> Iterator[str]:
+    """Describe the webhooks, but not whether they were accepted, which may depend on timing."""
+    for world in record.worlds:
+        for webhook in world.webhooks:
+            whose = f" for {webhook.customer}" if webhook.customer else ""
+            yield f"webhook {webhook.event}{whose}"
+
+
+def _ending(record: RunRecord) -> str:
+    end = record.end
+    if end.timed_out:
+        return "the command was ended, since its time was over"
+    return f"the command: {end.crash or f'exit status {end.exit_code}'}"
+
+
+def _last_words(record: RunRecord) -> Iterator[str]:
+    """The last line that a crashed command printed: a trace ends with what went wrong."""
+    if record.end.crash is not None:
+        yield from (f"its last words: {line}" for line in record.end.output.splitlines()[-1:])

@@ -23,11 +23,7 @@ GATHERED: Final = "payments_sandbox_coverage"
 
 
 class SessionCoverage:
-    """Gathers what the servers of a session have counted.
-
-    Args:
-        options: what the session was told.
-    """
+    """Gathers what the servers of a session have counted."""
 
     def __init__(self, options: PluginOptions) -> None:
         self._options = options
@@ -99,7 +95,7 @@ class SessionCoverage:
         """Show it."""
         if self._coverage is None:
             return
-        from payments_sandbox.exploration.coverage_text import as_text
+        from payments_sandbox.exploration.coverage import as_text
 
         terminalreporter.section("payments sandbox: coverage of failure")
         terminalreporter.write(as_text(self._coverage, "--sandbox-coverage-json"))
@@ -116,7 +112,7 @@ class SessionCoverage:
 
     def _write(self, coverage: "FailureCoverage") -> None:
         from payments_sandbox.core.output_files import replaced
-        from payments_sandbox.exploration.coverage_files import coverage_files
+        from payments_sandbox.exploration.coverage import coverage_files
 
         options = self._options
         for file, text in coverage_files(

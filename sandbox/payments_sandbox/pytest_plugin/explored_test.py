@@ -18,16 +18,20 @@ from typing import TYPE_CHECKING, Any, Final, Literal
 import pytest
 
 from payments_sandbox.client.errors import ExpectationFailed, WebhookNotReceived
-from payments_sandbox.exploration.call_by_call import call_by_call
 from payments_sandbox.exploration.exploration import (
     CannotExploreError,
     ExplorationResult,
     explore,
 )
 from payments_sandbox.exploration.findings import JudgedRun, scenario_name
-from payments_sandbox.exploration.recorded_worlds import RecordedWorlds
 from payments_sandbox.exploration.report import counts, scenario_of_run
-from payments_sandbox.exploration.run_record import FlowEnd, RunRecord, WorldRecord
+from payments_sandbox.exploration.run_record import (
+    FlowEnd,
+    RecordedWorlds,
+    RunRecord,
+    WorldRecord,
+    call_by_call,
+)
 from payments_sandbox.pytest_plugin.marks import (
     EXPLORE,
     EXPLORED_SCENARIO,
@@ -77,11 +81,7 @@ def explore_item(item: pytest.Function) -> None:
 
 
 class ItemFlow:
-    """Runs a test with a scenario, or with none, and records what its worlds have seen.
-
-    Args:
-        item: the test.
-    """
+    """Runs a test with a scenario, or with none, and records what its worlds have seen."""
 
     def __init__(self, item: pytest.Function) -> None:
         self._item = item
@@ -199,12 +199,7 @@ def _sections(item: pytest.Item) -> list[tuple[str, str, str]]:
 
 
 def report_runs(own: pytest.Function, result: ExplorationResult) -> None:
-    """Report an exploration as a test that runs: it fails where something was found.
-
-    Args:
-        own: the test.
-        result: of its exploration.
-    """
+    """Report an exploration as a test that runs: it fails where something was found."""
     spread = ", ".join(f"{count} {verdict}" for verdict, count in counts(result).items())
     own.add_report_section("call", EXPLORE, f"{len(result.runs)} runs: {spread}")
     if not result.has_tried:

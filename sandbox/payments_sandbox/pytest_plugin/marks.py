@@ -91,7 +91,7 @@ def exploration_options(*, depth: int = 1, faults: str | None = None) -> "Explor
         ValueError: a value makes no sense; the text says what would.
     """
     from payments_sandbox.exploration.exploration import ExplorationOptions
-    from payments_sandbox.exploration.failure_sets import read_failures
+    from payments_sandbox.exploration.failures import read_failures
 
     if depth not in {1, 2}:
         raise ValueError(f"expected depth=1 or depth=2, not {depth!r}")

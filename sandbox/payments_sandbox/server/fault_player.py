@@ -23,7 +23,7 @@ from payments_sandbox.server.response import AlreadySent
 from payments_sandbox.world.journal import Entry
 
 if TYPE_CHECKING:
-    from payments_sandbox.server.tls_session import TlsSession
+    from payments_sandbox.server.listening.certificates import TlsSession
 
 LINGER_ZERO: Final = struct.pack("ii", 1, 0)
 """Tells a socket to end with an RST in place of a FIN."""

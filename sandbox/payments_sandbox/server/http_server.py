@@ -15,7 +15,7 @@ from aiohttp.streams import StreamReader
 
 from payments_sandbox.server.connection import Connection, Request
 from payments_sandbox.server.factory import AssembledServer
-from payments_sandbox.server.listeners import Accepting, ListeningAt, open_listeners
+from payments_sandbox.server.listening.listeners import Accepting, ListeningAt, open_listeners
 from payments_sandbox.server.slices import pause
 from payments_sandbox.world.registry import Worlds
 

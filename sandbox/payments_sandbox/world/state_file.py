@@ -14,7 +14,7 @@ import orjson
 from payments_sandbox.core.errors import InvalidRequest
 from payments_sandbox.core.ids import API_KEY
 from payments_sandbox.core.instants import EPOCH, LAST, Instant
-from payments_sandbox.core.slices import SLICE, Slices, discard, finish
+from payments_sandbox.core.slices import SLICE, Slices, discard
 from payments_sandbox.world.config import ServerContext
 from payments_sandbox.world.snapshot import blocks_of, restoring, snapshotting
 from payments_sandbox.world.world import World
@@ -54,10 +54,6 @@ class SavedWorld:
         """The values of the world's line in a state file."""
         return [self.api_key, self.made_at, self.used_at, self.snapshot]
 
-    def restored(self, context: ServerContext) -> World:
-        """The world, exactly as it was, in one go; see `restoring`."""
-        return finish(self.restoring(context))
-
     def restoring(self, context: ServerContext) -> Slices[World]:
         """The world, exactly as it was, a few milliseconds at a time.
 
@@ -77,14 +73,9 @@ class SavedWorld:
 def writing(
     worlds: Iterable[World], tell_unsaved: Callable[[World, Exception], None]
 ) -> Slices[list[bytes]]:
-    """Write the state, a few milliseconds at a time; each world is as it is when its turn comes.
+    """Write the blocks of the file; each world is as it is when its turn comes.
 
-    Args:
-        worlds: of the server.
-        tell_unsaved: given each world that could not be saved, and why; it has no line.
-
-    Returns:
-        The blocks of the file.
+    `tell_unsaved` is given each world that could not be saved, and why; it has no line.
     """
     count, file = 0, [_HEAD]
     seal = sha256(_HEAD)

@@ -17,8 +17,7 @@ import requests
 from aiohttp import AddrInfoType
 
 from payments_sandbox.core.settings import Settings
-from payments_sandbox.core.tls_options import TlsChoice
-from payments_sandbox.core.trust import TRUST_VARIABLES
+from payments_sandbox.core.tls_options import TRUST_VARIABLES, TlsChoice
 from tests.project.tables import rows_below
 from tests.project.tree import ROOT
 from tests.support.http import bearer

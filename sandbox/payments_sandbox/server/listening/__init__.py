@@ -1,0 +1,1 @@
+"""Owns where a server listens: its port, the ports of TLS faults, a unix socket."""

@@ -1,0 +1,160 @@
+"""Owns the sockets that a server listens on: one port for all that a name leads to, or a path."""
+
+import errno
+import os
+import socket
+import stat
+import sys
+from collections.abc import Iterable, Iterator
+from contextlib import ExitStack, contextmanager, suppress
+from pathlib import Path
+from typing import Any, Final
+
+_TRIES: Final = 20
+"""How many free ports are tried where one is not free at every address."""
+
+_NOT_HERE: Final = frozenset({errno.EADDRNOTAVAIL, errno.EAFNOSUPPORT})
+"""Errors of an address family that this machine is not set up for."""
+
+_EVERY_IPV6: Final = "::"
+_FOR_OWNER: Final = 0o600
+
+
+def bind_sockets(host: str, port: int) -> list[socket.socket]:
+    """Bind a socket for each address of a host, all to one port.
+
+    Args:
+        host: an address or a name; `::` is every address of both families.
+        port: 0 picks one that is free at all of them.
+
+    Raises:
+        OSError: the port is taken, or the host is not ours.
+    """
+    # Nothing is served yet that could wait for it, so the loop needs no thread for it.
+    found = socket.getaddrinfo(
+        host, port, type=socket.SOCK_STREAM, proto=socket.IPPROTO_TCP, flags=socket.AI_PASSIVE
+    )
+    addresses = list(dict.fromkeys((family, address) for family, *_, address in found))
+    for _ in range(_TRIES if port == 0 else 0):
+        with suppress(OSError):
+            return _bind_each(addresses, port)
+    return _bind_each(addresses, port)
+
+
+def _bind_each(
+    addresses: Iterable[tuple[socket.AddressFamily, Any]], port: int
+) -> list[socket.socket]:
+    with ExitStack() as stack:
+        bound: list[socket.socket] = []
+        missing = OSError(errno.EADDRNOTAVAIL, os.strerror(errno.EADDRNOTAVAIL))
+        for family, address in addresses:
+            try:
+                made = stack.enter_context(_listening(family, (address[0], port, *address[2:])))
+            except OSError as error:
+                if error.errno not in _NOT_HERE:
+                    raise
+                missing = error
+                continue
+            bound.append(made)
+            port = made.getsockname()[1]
+        if not bound:
+            raise missing
+        stack.pop_all()
+        return bound
+
+
+def _listening(family: socket.AddressFamily, address: Any) -> socket.socket:  # noqa: ANN401 - each family has its own
+    made = socket.socket(family, socket.SOCK_STREAM)
+    try:
+        if os.name == "posix":  # elsewhere it would take a port from whoever has it
+            made.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        if family == socket.AF_INET6:
+            # Every address is that of IPv4, too, as other servers have it.
+            only_ipv6 = address[0] != _EVERY_IPV6 or not socket.has_dualstack_ipv6()
+            made.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, only_ipv6)
+        made.setblocking(False)  # noqa: FBT003 - the module's own way
+        made.bind(address)
+        made.listen()
+    except OSError:
+        made.close()
+        raise
+    return made
+
+
+# Paths
+
+
+@contextmanager
+def unix_socket(path: Path) -> Iterator[socket.socket]:
+    """Bind a socket to a path and listen, for its owner alone; its file is gone with the block.
+
+    A socket that a killed server has left is replaced.
+
+    Raises:
+        OSError: another server listens there, or the path is a file of another kind, or the system
+            refuses; `filename` is the path.
+    """
+    with _folder_for_us(path.parent):
+        _remove_stale(path)
+        bound = _bind_path(path)
+        ours = path.stat()
+    try:
+        with bound:
+            yield bound
+    finally:
+        with suppress(FileNotFoundError):
+            if os.path.samestat(path.stat(), ours):  # nobody has put another there meanwhile
+                path.unlink()
+
+
+@contextmanager
+def _folder_for_us(folder: Path) -> Iterator[None]:
+    """Lock the folder, so that two servers do not replace one stale socket at once."""
+    if sys.platform == "win32":
+        yield
+        return
+    import fcntl  # noqa: PLC0415 - it is not there on Windows
+
+    opened = os.open(folder, os.O_RDONLY)
+    try:
+        with suppress(OSError):  # the file system knows no locks
+            fcntl.flock(opened, fcntl.LOCK_EX)
+        yield
+    finally:
+        os.close(opened)
+
+
+def _remove_stale(path: Path) -> None:
+    try:
+        is_socket = stat.S_ISSOCK(path.lstat().st_mode)
+    except FileNotFoundError:
+        return
+    if not is_socket:
+        raise OSError(errno.EEXIST, "it is there already, and is no socket", str(path))
+    with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as probe:
+        probe.setblocking(False)  # noqa: FBT003 - the module's own way
+        try:
+            probe.connect(str(path))
+        except ConnectionRefusedError:
+            path.unlink()
+            return
+        except FileNotFoundError:
+            return
+        except BlockingIOError:  # so many wait that it is busy
+            pass
+        except OSError as error:
+            raise OSError(error.errno, error.strerror, str(path)) from None
+    raise OSError(errno.EADDRINUSE, "another server listens there", str(path))
+
+
+def _bind_path(path: Path) -> socket.socket:
+    made = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+    try:
+        made.setblocking(False)  # noqa: FBT003 - as above
+        made.bind(str(path))
+        path.chmod(_FOR_OWNER)
+        made.listen()  # until now nobody could connect, whatever the file's mode was
+    except OSError as error:
+        made.close()
+        raise OSError(error.errno, error.strerror, str(path)) from None
+    return made
