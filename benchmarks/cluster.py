@@ -1,13 +1,13 @@
 """Owns the section on clusters: what it costs that an engine keeps every change."""
 
 import contextlib
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from shutil import which
 from subprocess import PIPE, Popen
 from tempfile import TemporaryDirectory
 from typing import Final
 
-from benchmarks.load import Client, Load, measure
+from benchmarks.load import Client, Load, in_turns
 from benchmarks.machine import Cores
 from benchmarks.plan import Plan
 from benchmarks.report import Row, Table, at_least, ratio
@@ -22,22 +22,20 @@ def measure_cluster(plan: Plan, cores: Cores, client: Client) -> Table:
     """Creates of a server in memory, and of a node that keeps them, turn by turn."""
     requests = [create(f"buyer_{nth:03}") for nth in range(VARIETY)]
     with _servers(cores) as servers:
-        for server in servers.values():
-            client(server.port, requests, 1)  # the first second is nobody's
-        rounds = [
-            {name: measure(client, each, requests, plan.seconds) for name, each in turn}
-            for turn in [servers.items()] * plan.rounds
-        ]
-    rows = [row for name in WANTED for row in _rows(name, rounds)]
+        usual, *kept = in_turns(client, [(each, requests) for each in servers.values()], plan)
+    rows = [
+        row for name, loads in zip(WANTED, kept, strict=True) for row in _rows(name, loads, usual)
+    ]
     return Table("A node of a cluster, against a server in memory, on asyncio", rows)
 
 
-def _rows(name: str, rounds: list[dict[str, Load]]) -> list[Row]:
-    rates, usual = ([loads[each].rate for loads in rounds] for each in (name, IN_MEMORY))
-    cost, least = ([_cpu(loads[each]) for loads in rounds] for each in (name, IN_MEMORY))
+def _rows(name: str, kept: Sequence[Load], usual: Sequence[Load]) -> list[Row]:
+    rates, usual_rates = ([load.rate for load in loads] for loads in (kept, usual))
+    costs, usual_costs = (list(map(_cpu, loads)) for loads in (kept, usual))
+    target = at_least(WANTED[name])
     return [
-        ratio(f"create, {name}, requests per second", rates, usual, "/s", at_least(WANTED[name])),
-        ratio(f"create, {name}, by CPU seconds of the server", least, cost, " µs"),
+        ratio(f"create, {name}, requests per second", rates, usual_rates, "/s", target),
+        ratio(f"create, {name}, by CPU seconds of the server", usual_costs, costs, " µs"),
     ]
 
 

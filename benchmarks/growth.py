@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from typing import Final
 
 from benchmarks.filled import FIRST
-from benchmarks.load import Client, Load, measure
+from benchmarks.load import Client, Load, in_turns
 from benchmarks.machine import Cores
 from benchmarks.plan import Plan
 from benchmarks.report import Row, Table, Target, at_least, at_most, number, ratio
@@ -25,15 +25,11 @@ def measure_growth(plan: Plan, cores: Cores, client: Client) -> Table:
     with contextlib.ExitStack() as stack:
         servers = [stack.enter_context(running(filled_command(size), cores)) for size in plan.sizes]
         requests = [_requests(server) for server in servers]
-        rows = [
-            row
-            for operation in requests[0]
-            for row in _rates(
-                operation,
-                plan,
-                _turns(client, servers, [each[operation] for each in requests], plan),
-            )
-        ]
+        rows: list[Row] = []
+        for operation in requests[0]:
+            sent = [each[operation] for each in requests]
+            turns = in_turns(client, list(zip(servers, sent, strict=True)), plan)
+            rows += _rates(operation, plan, turns)
         rows += _memory(servers[-1], plan.sizes[-1], requests[-1]["retrieve_payment"][0])
         rows.append(_stall(servers[-1], plan.sizes[-1]))
     return Table(f"Growth, compared with {plan.sizes[0]:,} stored payments", rows)
@@ -48,19 +44,6 @@ def _requests(server: Server) -> Requests:
         "retrieve_payment": tuple(map(retrieve, ids)),
         "list_payments": tuple(map(list_of, customers)),
     }
-
-
-def _turns(
-    client: Client, servers: Sequence[Server], requests: Sequence[Sequence[bytes]], plan: Plan
-) -> list[list[Load]]:
-    """The loads of every server, round by round, after a second that is nobody's."""
-    loads: list[list[Load]] = [[] for _ in servers]
-    for server, each in zip(servers, requests, strict=True):
-        client(server.port, each, 1)
-    for _ in range(plan.rounds):
-        for server, each, kept in zip(servers, requests, loads, strict=True):
-            kept.append(measure(client, server, each, plan.seconds))
-    return loads
 
 
 def _rates(operation: str, plan: Plan, loads: Sequence[Sequence[Load]]) -> list[Row]:

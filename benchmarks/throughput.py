@@ -3,13 +3,12 @@
 import contextlib
 import json
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass, field
 from pathlib import Path
 from statistics import median
 from tempfile import TemporaryDirectory
-from typing import Final
+from typing import Final, NamedTuple
 
-from benchmarks.load import Client, Load, measure
+from benchmarks.load import Client, Load, in_turns
 from benchmarks.machine import Cores
 from benchmarks.plan import CONNECTIONS, Plan
 from benchmarks.report import Row, Table, Target, at_least, at_most, ratio
@@ -28,12 +27,11 @@ RATES: Final[dict[Loop, dict[str, Target]]] = {
 LATENCY: Final = at_most(2)
 
 
-@dataclass(slots=True)
-class Turns:
-    """What each round gave of one operation."""
+class Turns(NamedTuple):
+    """What the rounds gave of one operation."""
 
-    ours: list[Load] = field(default_factory=list)
-    bare: list[Load] = field(default_factory=list)
+    ours: Sequence[Load]
+    bare: Sequence[Load]
 
 
 def measure_throughput(plan: Plan, cores: Cores, client: Client) -> list[Table]:
@@ -44,8 +42,8 @@ def measure_throughput(plan: Plan, cores: Cores, client: Client) -> list[Table]:
 def _on(loop: Loop, plan: Plan, cores: Cores, client: Client) -> Table:
     with both(loop, cores) as (ours, bare, requests):
         turns = {
-            operation: _turns(client, ours, bare, requests[operation], plan)
-            for operation in requests
+            operation: Turns(*in_turns(client, [(ours, each), (bare, each)], plan))
+            for operation, each in requests.items()
         }
     rows = [_rate(loop, *item) for item in turns.items()]
     rows += [row for item in turns.items() for row in _cpu(*item)]
@@ -64,18 +62,6 @@ def both(loop: Loop, cores: Cores) -> Iterator[tuple[Server, Server, Requests]]:
         with running(bare_command(loop, bodies), cores) as bare:
             assert sample(bare.port, requests) == json.loads(bodies.read_text(encoding="utf-8"))
             yield ours, bare, requests
-
-
-def _turns(
-    client: Client, ours: Server, bare: Server, requests: Sequence[bytes], plan: Plan
-) -> Turns:
-    turns = Turns()
-    for server in (ours, bare):
-        client(server.port, requests, 1)  # the first second is nobody's
-    for _ in range(plan.rounds):
-        turns.ours.append(measure(client, ours, requests, plan.seconds))
-        turns.bare.append(measure(client, bare, requests, plan.seconds))
-    return turns
 
 
 def _rate(loop: Loop, operation: str, turns: Turns) -> Row:

@@ -1,5 +1,7 @@
 """Holds a scenario that has one of everything to the values that it is read as."""
 
+import pytest
+
 from payments_sandbox.core.instants import DAY, HOUR, MINUTE, read_instant
 from payments_sandbox.payments.payment import Status
 from payments_sandbox.rules.actions import ChargeBack, Complete, Emit, Fail, RefundPayment
@@ -34,6 +36,7 @@ from payments_sandbox.rules.webhook_effects import (
     WebhookEffects,
 )
 from payments_sandbox.scenarios.loader import load
+from payments_sandbox.scenarios.parser import parse_rule
 
 HEAD = """\
 scenario: everything
@@ -222,7 +225,7 @@ def test_request_rules_are_read() -> None:
 
 
 def test_event_timed_and_webhook_rules_are_read() -> None:
-    """Events, marks and webhooks."""
+    """Each with its trigger, conditions and action."""
     pending = (Condition("status", "eq", "pending"),)
 
     assert read().rules[2:] == (
@@ -260,3 +263,14 @@ def test_event_timed_and_webhook_rules_are_read() -> None:
             delay=Uniform(1_000, 2_000),
         ),
     )
+
+
+@pytest.mark.parametrize(
+    ("written", "off"), [("10m", 10 * MINUTE), ("+10m", 10 * MINUTE), ("-10m", -10 * MINUTE)]
+)
+def test_a_timestamp_is_off_by_a_duration_with_or_without_a_sign(written: str, off: int) -> None:
+    rule = {"webhook": "*", "do": {"timestamp": written}}
+    parsed = parse_rule(rule, 0)
+
+    assert isinstance(parsed, WebhookRule)
+    assert parsed.effects.timestamp == off

@@ -56,57 +56,34 @@ def follow(
     """
     from payments_sandbox.client.errors import Unreachable, UnreachableCause
 
-    stream, pause = _ResumedStream(client, last, on_connected), threading.Event()
+    known: object = None
+    message_id: str | None = None
+    was_connected = is_away = False
+
+    def connected() -> None:
+        nonlocal was_connected, is_away
+        if is_away:
+            remark(f"the server at {client.url} is back")
+        was_connected, is_away = True, False
+        if on_connected is not None:
+            on_connected()
+
     while True:
         try:
-            yield from stream.messages()
+            found = client.retrieve_world()
+            world = found["created_at"], found["seed"]
+            if known not in (None, world):  # it is another world: all of its journal is new
+                message_id, last = None, JOURNAL_SIZE
+            known = world
+            for message in client.stream(
+                last=last, last_event_id=message_id, on_connected=connected
+            ):
+                message_id = message.id
+                yield message
         except Unreachable as error:
-            if not stream.was_connected or error.cause is UnreachableCause.NOT_A_SANDBOX:
+            if not was_connected or error.cause is UnreachableCause.NOT_A_SANDBOX:
                 raise
-            stream.lose()
-        pause.wait(RETRY_AFTER)
-
-
-class _ResumedStream:
-    """A stream that goes on where it was left.
-
-    Attributes:
-        was_connected: whether it has ever begun.
-    """
-
-    def __init__(
-        self, client: "SandboxClient", last: int, on_connected: Callable[[], None] | None
-    ) -> None:
-        self._client = client
-        self._last = last
-        self._on_connected = on_connected
-        self._world: object = None
-        self._message_id: str | None = None
-        self._is_lost = False
-        self.was_connected = False
-
-    def messages(self) -> "Iterator[StreamMessage]":
-        """Yield what follows the last message; of another world, its whole journal first."""
-        found = self._client.retrieve_world()
-        world = found["created_at"], found["seed"]
-        if self._world not in (None, world):
-            self._message_id, self._last = None, JOURNAL_SIZE
-        self._world = world
-        for message in self._client.stream(
-            last=self._last, last_event_id=self._message_id, on_connected=self._connect
-        ):
-            self._message_id = message.id
-            yield message
-
-    def lose(self) -> None:
-        """Say that the server is gone, once."""
-        if not self._is_lost:
-            remark(f"the server at {self._client.url} is gone; waiting for it")
-        self._is_lost = True
-
-    def _connect(self) -> None:
-        if self._is_lost:
-            remark(f"the server at {self._client.url} is back")
-        self.was_connected, self._is_lost = True, False
-        if self._on_connected is not None:
-            self._on_connected()
+            if not is_away:
+                remark(f"the server at {client.url} is gone; waiting for it")
+            is_away = True
+        threading.Event().wait(RETRY_AFTER)

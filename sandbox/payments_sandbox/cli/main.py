@@ -16,7 +16,7 @@ from payments_sandbox.cli.terminal.standard_streams import (
     remark,
     try_to_print,
 )
-from payments_sandbox.core.suggestions import nearest
+from payments_sandbox.core.wording import nearest
 
 COMMANDS: Final = (
     "serve",

@@ -8,7 +8,8 @@ from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING, Final, NoReturn
 
 from payments_sandbox.cli.terminal.standard_streams import try_to_print
-from payments_sandbox.core.suggestions import nearest
+from payments_sandbox.core.option_values import file_to_write
+from payments_sandbox.core.wording import nearest
 
 PREFIX: Final = "PAYMENTS_SANDBOX_"
 _TRUE: Final = frozenset({"1", "true", "yes", "on"})
@@ -176,6 +177,10 @@ class CommandOptions:
             metavar=metavar,
             help=help_text,
         )
+
+    def file(self, option: str, help_text: str) -> None:
+        """Add an option with a file that is going to be written."""
+        self.value(option, help_text, metavar="FILE", read=file_to_write)
 
     def many(  # noqa: PLR0913 - as for one value
         self,

@@ -12,7 +12,7 @@ from typing import Final, cast
 
 from payments_sandbox.cli.options import CommandOptions, refuse, webhook_url
 from payments_sandbox.core.instants import show_duration
-from payments_sandbox.core.option_values import file_to_write, one_of, state, whole_number
+from payments_sandbox.core.option_values import one_of, state, whole_number
 from payments_sandbox.core.settings import Option, Settings, options, settings_from
 from payments_sandbox.core.tls_options import TlsChoice
 
@@ -98,11 +98,8 @@ def _typed(value: object, option: Option) -> str:
 def _add_files(parser: CommandOptions) -> None:
     """Add the options about files and the log of the process."""
     parser.flag("--watch", "take over scenarios' files whenever they are edited")
-    parser.value(
-        "--ready-file",
-        "write the address and key here, as JSON, once connections are accepted",
-        read=file_to_write,
-        metavar="FILE",
+    parser.file(
+        "--ready-file", "write the address and key here, as JSON, once connections are accepted"
     )
     parser.value(
         "--state",

@@ -5,7 +5,7 @@ Source: section "ENDPOINTS" of the API documentation. Paths are relative to the 
 
 from typing import Final, Literal, NamedTuple
 
-from payments_sandbox.core.suggestions import nearest
+from payments_sandbox.core.wording import nearest
 
 BASE_PATH: Final = "/v3"
 DOCUMENTED_URL: Final = "https://api.payments.example.com/v3"

@@ -27,8 +27,8 @@ from payments_sandbox.core.option_values import (
     webhook_targets,
     whole_number,
 )
-from payments_sandbox.core.suggestions import nearest
 from payments_sandbox.core.tls_options import TlsChoice, TlsFault, certificate, tls_fault
+from payments_sandbox.core.wording import nearest
 
 _OPTION: Final = "option"
 

@@ -56,9 +56,7 @@ RUNTIMES: Final = (
 def crash_evidence(exit_code: int, errors: str) -> str | None:
     """Say by what it is known that a command has crashed; None where it has not.
 
-    Args:
-        exit_code: of the command; 128 and the number of a signal where one has ended it.
-        errors: the end of what it has written to stderr.
+    Its exit code is 128 and the number of a signal where one has ended it.
     """
     if exit_code == 0:
         return None

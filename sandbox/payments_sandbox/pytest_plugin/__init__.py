@@ -17,8 +17,8 @@ from payments_sandbox.pytest_plugin.after_test import (
     JOURNALS,
     WORLDS,
     JournalFolder,
-    add_section,
     judge,
+    section_of,
     shorten,
 )
 from payments_sandbox.pytest_plugin.marks import (
@@ -193,7 +193,7 @@ def pytest_runtest_makereport(
     is_kept = call.when == "call" and item.config.stash[OPTIONS].journal == "on"
     is_wanted = (report.failed or is_kept) and EXPLORED_SCENARIO not in item.stash
     if is_wanted and call.when != "teardown" and item.stash.get(WORLDS, None):
-        add_section(item, report)
+        report.sections.append(("payments sandbox", section_of(item)))
     return report
 
 

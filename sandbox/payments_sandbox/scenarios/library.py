@@ -8,8 +8,7 @@ from typing import Final, NamedTuple
 
 from payments_sandbox.core.resources import PackageFile, PackageFiles, data_files
 from payments_sandbox.core.settings import Settings
-from payments_sandbox.core.suggestions import nearest
-from payments_sandbox.core.wording import counted
+from payments_sandbox.core.wording import counted, nearest
 from payments_sandbox.scenarios.diagnostics import Problem, render
 from payments_sandbox.scenarios.loader import LONGEST_WAIT, Loaded, load
 

@@ -7,8 +7,7 @@ from payments_sandbox.contract.operations import BY_NAME
 from payments_sandbox.contract.schema_errors import Path
 from payments_sandbox.contract.schemas import Contract
 from payments_sandbox.core.instants import read_duration, show_duration
-from payments_sandbox.core.suggestions import nearest
-from payments_sandbox.core.wording import counted
+from payments_sandbox.core.wording import counted, nearest
 from payments_sandbox.payments.payment import TRANSITIONS, Status
 from payments_sandbox.rules.conditions import compile_condition, equals_one_of
 from payments_sandbox.rules.model import AtRule, Condition, EventRule, RequestRule, Rule, Then, When

@@ -93,9 +93,7 @@ def journal_files(
 def why_vanished(world: Sandbox, restarted: str | None) -> str | None:
     """Why a world is another one than the test was given, or None: it was dropped meanwhile.
 
-    Args:
-        world: as the test was given it.
-        restarted: what the world, or its report, says of an earlier one.
+    `restarted` is what the world, or its report, says of an earlier one.
     """
     if restarted is None or restarted == world.made["restarted"]:
         return None

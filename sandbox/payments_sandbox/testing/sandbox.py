@@ -41,11 +41,6 @@ class Sandbox:
 
     Lists are in the order of time, and read anew whenever they are asked for.
 
-    Args:
-        server: whose world it is.
-        made: the world, as the control API shows it.
-        folders: where the team's scenarios are.
-
     Attributes:
         base_url: where the emulated API is; it ends in `/v3`.
         sandbox_url: where the control API is.

@@ -138,7 +138,9 @@ def _evaluate(
     lines: list[ReportLine] = []
     for each in expectations:
         check: Check = each.check
-        lines.append(ReportLine(each, (yield from check.evaluate(context))))
+        found = check.evaluate(context)
+        result = found if isinstance(found, ExpectationResult) else (yield from found)
+        lines.append(ReportLine(each, result))
         yield
     return lines
 

@@ -1,14 +1,13 @@
 """Owns `payments-sandbox clock`: a world's clock is shown, frozen, and let run."""
 
 import argparse
-import json
 import sys
 from typing import TYPE_CHECKING, Final
 
 from payments_sandbox.cli.commands.advance import moving_clock
 from payments_sandbox.cli.options import Commands, add_command, add_group
 from payments_sandbox.cli.remote_options import add_remote_options, control_client
-from payments_sandbox.cli.terminal.columns import Cell, print_rows
+from payments_sandbox.cli.terminal.columns import Cell, print_json, print_rows
 from payments_sandbox.cli.terminal.screen import screen_of
 from payments_sandbox.core.colours import NAME, QUIET, STRONG
 from payments_sandbox.core.instants import read_instant
@@ -93,7 +92,7 @@ def resume(arguments: argparse.Namespace) -> int:
 
 def _print(clock: "ClockModel", arguments: argparse.Namespace) -> int:
     if arguments.json:
-        sys.stdout.write(json.dumps(clock, indent=2) + "\n")
+        print_json(clock)
         return 0
     screen = screen_of(arguments)
     sys.stdout.write(f"now {screen.paint(clock['now'], STRONG)}, {clock['mode']}\n")

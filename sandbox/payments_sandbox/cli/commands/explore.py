@@ -15,7 +15,7 @@ from payments_sandbox.cli.command_options import (
 )
 from payments_sandbox.cli.options import Commands, add_command
 from payments_sandbox.cli.server_options import read_settings
-from payments_sandbox.core.option_values import file_to_write, time_limit, whole_number
+from payments_sandbox.core.option_values import time_limit, whole_number
 from payments_sandbox.core.wording import one_of_words
 
 TEXT: Final = """\
@@ -69,10 +69,8 @@ def add_to(commands: Commands) -> None:
     options.value(
         "--report", "a folder for the page, the JSON and the scenarios", metavar="DIR", read=Path
     )
-    options.value(
-        "--junit-xml", "write the outcome here, as JUnit XML", metavar="FILE", read=file_to_write
-    )
-    options.value("--json", "write the report here, as JSON", metavar="FILE", read=file_to_write)
+    options.file("--junit-xml", "write the outcome here, as JUnit XML")
+    options.file("--json", "write the report here, as JSON")
     options.many(
         "--allow", "accept findings of a verdict (repeatable)", metavar="CLASS", read=_verdict
     )

@@ -1,7 +1,6 @@
 """Owns `payments-sandbox report`: whether a running world's expectations are met."""
 
 import argparse
-import json
 import sys
 from contextlib import suppress
 from typing import TYPE_CHECKING, Final
@@ -9,10 +8,10 @@ from typing import TYPE_CHECKING, Final
 from payments_sandbox.cli.failure import FAILED
 from payments_sandbox.cli.options import Commands, add_command
 from payments_sandbox.cli.remote_options import add_remote_options, control_client
+from payments_sandbox.cli.terminal.columns import print_json
 from payments_sandbox.cli.terminal.highlight import REPORT, View
 from payments_sandbox.cli.terminal.progress import interruptible, progress
 from payments_sandbox.cli.terminal.screen import screen_of
-from payments_sandbox.core.option_values import file_to_write
 
 if TYPE_CHECKING:  # for the type checker alone
     from payments_sandbox.client.client import SandboxClient
@@ -41,10 +40,8 @@ def add_to(commands: Commands) -> None:
     )
     options.flag("--json", "as JSON, like GET /_sandbox/report")
     options.flag("--strict", "fail when a path or method was called that the API does not have")
-    options.value(
-        "--junit-xml", "write it here as JUnit XML, too", read=file_to_write, metavar="FILE"
-    )
-    options.value("--html", "write it here as a page, too", read=file_to_write, metavar="FILE")
+    options.file("--junit-xml", "write it here as JUnit XML, too")
+    options.file("--html", "write it here as a page, too")
     add_remote_options(options)
 
 
@@ -63,9 +60,8 @@ def run(arguments: argparse.Namespace) -> int:
         progress(arguments, "waiting for what is expected", lambda: None),
     ):
         world = _final_report(client, is_strict=arguments.strict)
-    as_json = json.dumps(world.report, indent=2) + "\n"
     if arguments.json:
-        sys.stdout.write(as_json)
+        print_json(world.report)
     else:
         screen = screen_of(arguments)
         sys.stdout.write(View(screen, REPORT).text(as_text([world], width=screen.width)))

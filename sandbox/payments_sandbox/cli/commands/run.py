@@ -20,7 +20,6 @@ from payments_sandbox.cli.processes.server_process import ListeningServer, run_s
 from payments_sandbox.cli.processes.signals import on_signals
 from payments_sandbox.cli.server_options import add_server_options, check_workers
 from payments_sandbox.cli.terminal.standard_streams import remark, try_to_print
-from payments_sandbox.core.option_values import file_to_write
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Coroutine, Sequence
@@ -57,15 +56,10 @@ def add_to(commands: Commands) -> None:
         run=run,
     )
     add_command_words(options)
-    for option, form in (("--report", "text"), ("--junit-xml", "JUnit XML")):
-        options.value(
-            option, f"write the verdict here, as {form}", read=file_to_write, metavar="FILE"
-        )
-    for option, form in (("--coverage-json", "JSON"), ("--coverage-html", "a page of HTML")):
-        options.value(
-            option, f"write what --coverage counts here, as {form}",
-            read=file_to_write, metavar="FILE",
-        )  # fmt: skip
+    options.file("--report", "write the verdict here, as text")
+    options.file("--junit-xml", "write the verdict here, as JUnit XML")
+    options.file("--coverage-json", "write what --coverage counts here, as JSON")
+    options.file("--coverage-html", "write what --coverage counts here, as a page of HTML")
     options.flag("--strict", "fail when a path or method was called that the API does not have")
     add_server_options(options, port=0)
 

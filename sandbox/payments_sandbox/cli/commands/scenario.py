@@ -66,6 +66,21 @@ examples:
   payments-sandbox scenario from-journal req_7k2m9q req_7k2m9r > from-journal.yaml
   payments-sandbox scenario from-journal req_7k2m9q --name lost-reply > lost-reply.yaml"""
 
+USE_TEXT: Final = """\
+Let a world of a running server follow scenarios, beside those that it follows already.
+
+examples:
+  payments-sandbox scenario use lost-reply
+  payments-sandbox scenario use ./outage.yaml late-decline"""
+
+END_TEXT: Final = """\
+Let a world of a running server follow a scenario no longer, or without a name none. What
+their rules have planned does not happen.
+
+examples:
+  payments-sandbox scenario end lost-reply
+  payments-sandbox scenario end"""
+
 FROM_JOURNAL: Final = "from-journal"
 
 
@@ -82,8 +97,8 @@ def add_to(commands: Commands) -> None:
     _add_show(verbs)
     add_new(verbs)
     _add_check(verbs)
-    add_use(verbs)
-    add_end(verbs)
+    _add_use(verbs)
+    _add_end(verbs)
     _add_from_journal(verbs)
 
 
@@ -123,6 +138,44 @@ def _add_check(verbs: Commands) -> None:
     )
     options.parser.add_argument("files", nargs="+", type=Path, metavar="FILE", help="YAML or JSON")
     options.flag("--github", "as annotations, which GitHub shows beside the lines")
+
+
+def _add_use(verbs: Commands) -> None:
+    options = add_command(
+        verbs,
+        "use",
+        usage="NAME|FILE… [options]",
+        does="let a world follow scenarios",
+        text=USE_TEXT,
+        run=use,
+    )
+    options.parser.add_argument(
+        "scenarios",
+        nargs="+",
+        type=argument(scenario),
+        metavar="NAME|FILE",
+        help="a name that the server knows, or a file of yours",
+    )
+    add_remote_options(options)
+
+
+def _add_end(verbs: Commands) -> None:
+    options = add_command(
+        verbs,
+        "end",
+        usage="[NAME] [options]",
+        does="end a scenario of a world, or all",
+        text=END_TEXT,
+        run=end,
+    )
+    options.parser.add_argument(
+        "name",
+        nargs="?",
+        type=argument(scenario_name),
+        metavar="NAME",
+        help="of the scenario (default: all)",
+    )
+    add_remote_options(options)
 
 
 def _add_from_journal(verbs: Commands) -> None:
@@ -253,62 +306,6 @@ def from_journal(arguments: argparse.Namespace) -> int:
         written = client.write_scenario(arguments.requests, name=arguments.name)
     sys.stdout.write(written["yaml"])
     return 0
-
-
-USE_TEXT: Final = """\
-Let a world of a running server follow scenarios, beside those that it follows already.
-
-examples:
-  payments-sandbox scenario use lost-reply
-  payments-sandbox scenario use ./outage.yaml late-decline"""
-
-END_TEXT: Final = """\
-Let a world of a running server follow a scenario no longer, or without a name none. What
-their rules have planned does not happen.
-
-examples:
-  payments-sandbox scenario end lost-reply
-  payments-sandbox scenario end"""
-
-
-def add_use(verbs: Commands) -> None:
-    """Add `use` to the commands of `scenario`."""
-    options = add_command(
-        verbs,
-        "use",
-        usage="NAME|FILE… [options]",
-        does="let a world follow scenarios",
-        text=USE_TEXT,
-        run=use,
-    )
-    options.parser.add_argument(
-        "scenarios",
-        nargs="+",
-        type=argument(scenario),
-        metavar="NAME|FILE",
-        help="a name that the server knows, or a file of yours",
-    )
-    add_remote_options(options)
-
-
-def add_end(verbs: Commands) -> None:
-    """Add `end` to the commands of `scenario`."""
-    options = add_command(
-        verbs,
-        "end",
-        usage="[NAME] [options]",
-        does="end a scenario of a world, or all",
-        text=END_TEXT,
-        run=end,
-    )
-    options.parser.add_argument(
-        "name",
-        nargs="?",
-        type=argument(scenario_name),
-        metavar="NAME",
-        help="of the scenario (default: all)",
-    )
-    add_remote_options(options)
 
 
 def use(arguments: argparse.Namespace) -> int:

@@ -8,6 +8,7 @@ from typing import Final
 
 from payments_sandbox.cli.options import Commands, add_command, refuse
 from payments_sandbox.cli.remote_options import add_remote_options, control_client
+from payments_sandbox.cli.terminal.columns import print_json
 from payments_sandbox.cli.terminal.standard_streams import remark
 
 TEXT: Final = """\
@@ -59,7 +60,7 @@ def run(arguments: argparse.Namespace) -> int:
     data = None if arguments.data is None else _data(arguments)
     with control_client(arguments) as client:
         event = client.create_event(arguments.event, payment_id=arguments.payment, data=data)
-        sys.stdout.write(json.dumps(event, indent=2) + "\n")
+        print_json(event)
         # An event that goes nowhere would look like a webhook that does not arrive.
         if not client.list_deliveries(event_id=event["id"], limit=1)["data"]:
             remark(_NOBODY)

@@ -13,7 +13,7 @@ from payments_sandbox.cli.remote_options import (
     api_key,
     control_client,
 )
-from payments_sandbox.cli.terminal.columns import Cell, Row, print_facts, print_rows
+from payments_sandbox.cli.terminal.columns import Cell, Row, print_facts, print_json, print_rows
 from payments_sandbox.cli.terminal.screen import screen_of
 from payments_sandbox.core.colours import NAME, QUIET, STRONG
 from payments_sandbox.core.wording import counted
@@ -145,7 +145,7 @@ def show(arguments: argparse.Namespace) -> int:
     with control_client(_of_key(arguments)) as client:
         world = _found(client)
     if arguments.json:
-        sys.stdout.write(json.dumps(world, indent=2) + "\n")
+        print_json(world)
         return 0
     completed, failed = _settled(world)
     limit = world["rate_limit"]

@@ -60,11 +60,7 @@ class ExploredCommand(NamedTuple):
     folder: Path | None = None
 
     async def run(self, number: int, scenario: Mapping[str, Any] | None) -> RunRecord:
-        """Run it once, and record what has become of it.
-
-        Args:
-            number: of the run, for its key.
-            scenario: what is active in each of its worlds.
+        """Run it once with a scenario that is active in all worlds; record what has become of it.
 
         Raises:
             NotStartedError: there is no such command, or it cannot be run.

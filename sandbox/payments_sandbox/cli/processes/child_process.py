@@ -14,7 +14,6 @@ import signal
 import socket
 import sys
 from collections.abc import AsyncIterator, Mapping, Sequence
-from contextlib import asynccontextmanager, suppress
 from pathlib import Path
 from typing import Final, cast
 
@@ -255,11 +254,11 @@ class LoneCommand:
 
     def kill(self) -> None:
         """End it at once."""
-        with suppress(ProcessLookupError):
+        with contextlib.suppress(ProcessLookupError):
             self._process.kill()
 
 
-@asynccontextmanager
+@contextlib.asynccontextmanager
 async def running_alone(
     words: Sequence[str], environment: Mapping[str, str]
 ) -> AsyncIterator[LoneCommand]:

@@ -100,7 +100,7 @@ def _keep(inherited: Inherited, facts: Facts, other: socket.socket, told: socket
             inherited,
             facts,
             told,
-            announce=lambda _: report(_READY),
+            lambda _: report(_READY),
             on_death=lambda text: report(_DIED, text),
         )
     except CommandFailedError as error:
@@ -108,13 +108,7 @@ def _keep(inherited: Inherited, facts: Facts, other: socket.socket, told: socket
 
 
 class _Workers:
-    """The server, as the process knows it that runs the command.
-
-    Args:
-        inherited: what the workers have, too.
-        facts: what the server says of itself.
-        lines: what the parent of the workers says.
-    """
+    """The server, as the process knows it that runs the command; in lines their parent tells."""
 
     def __init__(self, inherited: Inherited, facts: Facts, lines: asyncio.StreamReader) -> None:
         self.facts = facts

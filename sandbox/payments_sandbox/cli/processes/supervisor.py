@@ -38,9 +38,7 @@ _STDIN: Final = 0
 def main(run: int, command: Sequence[str]) -> None:
     """Run the command until the run's end of the socket is closed, and then end its group.
 
-    Args:
-        run: the descriptor of the socket.
-        command: gets the standard streams and the environment as they are, and nothing else.
+    The command gets the standard streams and the environment as they are, and nothing else.
     """
     os.setpgid(0, 0)  # neither a Ctrl-C nor what ends the run's own group may come this far
     for number in _FOR_THE_RUN:

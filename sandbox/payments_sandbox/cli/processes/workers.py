@@ -77,42 +77,51 @@ def serve_with_workers(
         CannotServeError: on the way to readiness, at the end, or where a worker ends at once.
         UnwritableError: the ready file cannot be written.
     """
-    with prepared_workers(arguments, log_to=log_to) as (inherited, facts):
-        ready = _Readiness(arguments, facts, announce)
-        with heard_signals() as told, _running(inherited) as group:
-            _watch(group, ready, told, is_stdin_watched=arguments.until_stdin_closes)
-            group.stop()
-    if group.summaries:
+    with (
+        prepared_workers(arguments, log_to=log_to) as (inherited, facts),
+        heard_signals() as told,
+    ):
+        is_watched = arguments.until_stdin_closes
+        summaries = keep_workers(inherited, facts, told, announce, is_stdin_watched=is_watched)
+    if summaries:
         from payments_sandbox.cli.serve_log import Summary, joined, print_summary
 
-        print_summary(arguments, joined(Summary(*json.loads(each)) for each in group.summaries))
+        print_summary(arguments, joined(Summary(*json.loads(each)) for each in summaries))
     return 0
 
 
-def keep_workers(
+def keep_workers(  # noqa: PLR0913 - what their parent has, and whom it tells
     inherited: Inherited,
     facts: Facts,
     told: socket.socket,
-    *,
     announce: Callable[[Facts], None],
-    on_death: Callable[[str], None],
-) -> None:
-    """Keep the workers running for another process, until that closes its end of a socket.
+    *,
+    on_death: Callable[[str], None] | None = None,
+    is_stdin_watched: bool = False,
+) -> list[str]:
+    """Keep the workers running until told to stop, and wait until they have ended.
 
     Args:
         inherited: what they have from their parent.
         facts: what the server says of itself.
-        told: the socket.
+        told: becomes readable when they are to stop.
         announce: given the facts, once all of them are ready.
         on_death: told of each that has died, in words.
+        is_stdin_watched: whether they stop when stdin is closed, too.
+
+    Returns:
+        What they have done, each a summary as JSON.
 
     Raises:
         CannotServeError, UnwritableError: as `serve_with_workers`.
     """
-    ready = _Readiness(inherited.arguments, facts, announce)
-    with _running(inherited, on_death) as group:
-        _watch(group, ready, told, is_stdin_watched=False)
+    group = _Group(inherited, on_death)
+    try:
+        group.start_all()
+        _watch(group, facts, told, announce, is_stdin_watched=is_stdin_watched)
+    finally:
         group.stop()
+    return group.summaries
 
 
 @contextmanager
@@ -164,19 +173,6 @@ def _kept(arguments: argparse.Namespace) -> Iterator[None]:
         yield
 
 
-@contextmanager
-def _running(
-    inherited: Inherited, on_death: Callable[[str], None] | None = None
-) -> Iterator["_Group"]:
-    """Let all workers run until the block ends, whatever ends it."""
-    group = _Group(inherited, on_death)
-    try:
-        group.start_all()
-        yield group
-    finally:
-        group.stop()
-
-
 @dataclass(slots=True)
 class _Worker:
     """One worker as its parent knows it.
@@ -199,16 +195,18 @@ class _Group:
     """The workers of one server.
 
     Attributes:
+        ready_file: is written when all of them are.
         reports: where they report.
         summaries: of what they have done, as JSON, of those that have stopped as they should.
     """
 
-    def __init__(self, inherited: Inherited, on_death: Callable[[str], None] | None = None) -> None:
+    def __init__(self, inherited: Inherited, on_death: Callable[[str], None] | None) -> None:
         self._inherited = inherited
         self._on_death = on_death
         self._workers: dict[int, _Worker] = {}
         self._failure: WorkerReport | None = None
         self._is_stopped = False
+        self.ready_file = inherited.arguments.ready_file
         self.reports = inherited.parents_box.reader
         self.summaries: list[str] = []
 
@@ -304,51 +302,30 @@ class _Group:
         self.stop()
 
 
-class _Readiness:
-    """Tells the world that the server is ready, once, when all workers are."""
-
-    def __init__(
-        self, arguments: argparse.Namespace, facts: Facts, announce: Callable[[Facts], None]
-    ) -> None:
-        self._file = arguments.ready_file
-        self._facts = facts
-        self._announce = announce
-        self._is_announced = False
-        self._is_written = self._file is None
-
-    @property
-    def pause(self) -> float | None:
-        """Seconds after which to look again; None where nothing is looked for."""
-        return LOOK_FOR_READER_EVERY if self._is_announced and not self._is_written else None
-
-    def announce_if_ready(self, group: _Group) -> None:
-        """Tell who is to be told, if it is time.
-
-        Raises:
-            UnwritableError: the ready file cannot be written.
-        """
-        if not self._is_announced and not group.are_ready:
-            return
-        if not self._is_written:
-            self._is_written = write_ready_file(self._file, self._facts)
-        if not self._is_announced:
-            self._is_announced = True
-            self._announce(self._facts)
-
-
 def _watch(
-    group: _Group, ready: _Readiness, told: socket.socket, *, is_stdin_watched: bool
+    group: _Group,
+    facts: Facts,
+    told: socket.socket,
+    announce: Callable[[Facts], None],
+    *,
+    is_stdin_watched: bool,
 ) -> None:
-    """Keep the workers running until told to stop."""
+    """Keep the workers running until told to stop, and announce them once, when all are ready."""
     stdin = [_STDIN] if is_stdin_watched else []
+    is_announced, is_written = False, group.ready_file is None
     while True:
         heard: list[socket.socket | int] = [told, group.reports, *group.sentinels, *stdin]
-        readable, _, _ = select.select(heard, [], [], ready.pause)
+        pause = LOOK_FOR_READER_EVERY if is_announced and not is_written else None
+        readable, _, _ = select.select(heard, [], [], pause)
         if told in readable or (_STDIN in readable and _has_ended(_STDIN)):
             return
         group.receive_reports()
         group.renew_dead()
-        ready.announce_if_ready(group)
+        if is_announced or group.are_ready:
+            is_written = is_written or write_ready_file(group.ready_file, facts)
+            if not is_announced:
+                is_announced = True
+                announce(facts)
 
 
 def _has_ended(stream: int) -> bool:

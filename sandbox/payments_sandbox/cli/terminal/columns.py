@@ -1,5 +1,6 @@
-"""Owns how commands print tables and facts: whole where piped, else as wide as there is."""
+"""Owns how commands print tables, facts and JSON: whole where piped, else as wide as there is."""
 
+import json
 import sys
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from itertools import zip_longest
@@ -64,6 +65,11 @@ def print_facts(screen: Screen, facts: Iterable[tuple[str, Cell | str | int | No
         if value not in (None, "") and not (isinstance(value, Cell) and not value.text)
     ]
     print_rows(screen, shown, fold=((1, _LEAST_FACT),))
+
+
+def print_json(value: object) -> None:
+    """Print a value as JSON that can be read."""
+    sys.stdout.write(json.dumps(value, indent=2) + "\n")
 
 
 def in_words(counts: Mapping[Any, int]) -> str:

@@ -156,13 +156,7 @@ _IN_PROPERTY: Final = {**_ESCAPES, ord(":"): "%3A", ord(","): "%2C"}
 
 
 def annotation(kind: str, message: str, **properties: object) -> str:
-    """Write an annotation.
-
-    Args:
-        kind: `error` or `warning`.
-        message: what it says; it may have several lines.
-        properties: such as `file` and `line`, or `title`.
-    """
+    """Write an annotation, an `error` or a `warning`, with such as its file, line and title."""
     where = ",".join(
         f"{name}={str(value).translate(_IN_PROPERTY)}" for name, value in properties.items()
     )

@@ -46,7 +46,7 @@ async def retrieve_report(request: ControlRequest) -> dict[str, object] | web.St
 
 def _written(media_type: str, api_key: str, report: dict[str, object], *, was_used: bool) -> str:
     """The report in one of the forms that few ask for."""
-    from payments_sandbox.verification.report_junit import as_junit  # noqa: PLC0415 - as above
+    from payments_sandbox.verification.report_junit import as_junit  # noqa: PLC0415 - few ask for it
     from payments_sandbox.verification.report_page import as_page  # noqa: PLC0415
     from payments_sandbox.verification.report_text import WorldReport, as_text  # noqa: PLC0415
 

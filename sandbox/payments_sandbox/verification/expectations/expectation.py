@@ -45,20 +45,8 @@ class EvaluationContext:
 class Check(Protocol):
     """What one expectation says must be true; each kind has a value of its own."""
 
-    def evaluate(self, context: EvaluationContext) -> Slices[ExpectationResult]:
-        """Hold it against what was seen, a few milliseconds at a time."""
-
-
-def at_once(
-    evaluate: Callable[[Any, EvaluationContext], ExpectationResult],
-) -> Callable[[Any, EvaluationContext], Slices[ExpectationResult]]:
-    """Make an evaluation that is short yield once, as long ones yield slices."""
-
-    def evaluate_at_once(self: object, context: EvaluationContext) -> Slices[ExpectationResult]:
-        yield from ()
-        return evaluate(self, context)
-
-    return evaluate_at_once
+    def evaluate(self, context: EvaluationContext) -> ExpectationResult | Slices[ExpectationResult]:
+        """Hold it against what was seen; in slices where that may take long."""
 
 
 class ExpectationKind(NamedTuple):

@@ -9,7 +9,6 @@ from payments_sandbox.verification.expectations.expectation import (
     EvaluationContext,
     ExpectationKind,
     ExpectationResult,
-    at_once,
 )
 
 
@@ -17,7 +16,6 @@ from payments_sandbox.verification.expectations.expectation import (
 class AllRulesFired:
     """Each rule has answered or acted at least once."""
 
-    @at_once
     def evaluate(self, context: EvaluationContext) -> ExpectationResult:
         """Name the rules that have not."""
         if not context.rules:
