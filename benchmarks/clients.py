@@ -3,15 +3,13 @@
 import json
 import subprocess
 import sys
-from collections.abc import Sequence
 from shutil import which
-from statistics import median
 from typing import Final, NamedTuple
 
 from benchmarks.load import Client, Load
 from benchmarks.machine import Cores, cpu_seconds
 from benchmarks.plan import Plan
-from benchmarks.report import Row, Table, Target, at_least, number
+from benchmarks.report import Row, Table, Target, at_least, ratio
 from benchmarks.servers import HERE, Loop, Server
 from benchmarks.throughput import both
 from benchmarks.traffic import create_body
@@ -54,24 +52,17 @@ def measure_clients(plan: Plan, cores: Cores, _: Client) -> Table:
 
 
 def _rows(case: Case, plan: Plan, ours: Server, bare: Server) -> list[Row]:
-    turns = [
-        (_drive(case, ours, plan.seconds), _drive(case, bare, plan.seconds))
-        for _ in range(plan.rounds)
-    ]
+    turns: tuple[list[Load], list[Load]] = [], []
+    for _ in range(plan.rounds):
+        for server, loads in zip((ours, bare), turns, strict=True):
+            loads.append(_drive(case, server, plan.seconds))
     name = f"{case.name}, {case.at_once} at once"
-    rates = [(each.rate, other.rate) for each, other in turns]
-    costs = [(_cost(each), _cost(other)) for each, other in turns]
-    return [
-        _ratio(f"{name}, requests/s", rates, "/s", case.target),
-        *([_ratio(f"{name}, CPU s/request", costs, " µs")] if all(map(all, costs)) else []),
-    ]
-
-
-def _ratio(
-    figure: str, turns: Sequence[tuple[float, float]], unit: str, target: Target | None = None
-) -> Row:
-    detail = " ÷ ".join(f"{number(median(each))}{unit}" for each in zip(*turns, strict=True))
-    return Row(figure, [ours / bare for ours, bare in turns], "×", target, detail)
+    ours_rates, bare_rates = ([load.rate for load in loads] for loads in turns)
+    ours_costs, bare_costs = (list(map(_cost, loads)) for loads in turns)
+    rows = [ratio(f"{name}, requests/s", ours_rates, bare_rates, "/s", case.target)]
+    if all(ours_costs) and all(bare_costs):
+        rows.append(ratio(f"{name}, CPU s/request", ours_costs, bare_costs, " µs"))
+    return rows
 
 
 def _cost(load: Load) -> float:

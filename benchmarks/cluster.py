@@ -1,17 +1,16 @@
 """Owns the section on clusters: what it costs that an engine keeps every change."""
 
 import contextlib
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from shutil import which
-from statistics import median
 from subprocess import PIPE, Popen
 from tempfile import TemporaryDirectory
 from typing import Final
 
-from benchmarks.load import Client, Load, measure
+from benchmarks.load import Client, Load, in_turns
 from benchmarks.machine import Cores
 from benchmarks.plan import Plan
-from benchmarks.report import Row, Table, at_least, number
+from benchmarks.report import Row, Table, at_least, ratio
 from benchmarks.servers import Loop, Server, running, sandbox_command
 from benchmarks.traffic import VARIETY, create
 
@@ -23,34 +22,26 @@ def measure_cluster(plan: Plan, cores: Cores, client: Client) -> Table:
     """Creates of a server in memory, and of a node that keeps them, turn by turn."""
     requests = [create(f"buyer_{nth:03}") for nth in range(VARIETY)]
     with _servers(cores) as servers:
-        for server in servers.values():
-            client(server.port, requests, 1)  # the first second is nobody's
-        rounds = [
-            {name: measure(client, each, requests, plan.seconds) for name, each in turn}
-            for turn in [servers.items()] * plan.rounds
-        ]
-    rows = [row for name in WANTED for row in _rows(name, rounds)]
+        usual, *kept = in_turns(client, [(each, requests) for each in servers.values()], plan)
+    rows = [
+        row for name, loads in zip(WANTED, kept, strict=True) for row in _rows(name, loads, usual)
+    ]
     return Table("A node of a cluster, against a server in memory, on asyncio", rows)
 
 
-def _rows(name: str, rounds: list[dict[str, Load]]) -> list[Row]:
-    rates = [loads[name].rate / loads[IN_MEMORY].rate for loads in rounds]
-    shown = " ÷ ".join(
-        f"{number(median(loads[each].rate for loads in rounds))}/s" for each in (name, IN_MEMORY)
-    )
-    cpu = [_cpu(loads[IN_MEMORY]) / _cpu(loads[name]) for loads in rounds]
-    each = " ÷ ".join(
-        f"{number(median(_cpu(loads[each]) * 1e6 for loads in rounds))} µs"
-        for each in (IN_MEMORY, name)
-    )
+def _rows(name: str, kept: Sequence[Load], usual: Sequence[Load]) -> list[Row]:
+    rates, usual_rates = ([load.rate for load in loads] for loads in (kept, usual))
+    costs, usual_costs = (list(map(_cpu, loads)) for loads in (kept, usual))
+    target = at_least(WANTED[name])
     return [
-        Row(f"create, {name}, requests per second", rates, "×", at_least(WANTED[name]), shown),
-        Row(f"create, {name}, by CPU seconds of the server", cpu, "×", None, each),
+        ratio(f"create, {name}, requests per second", rates, usual_rates, "/s", target),
+        ratio(f"create, {name}, by CPU seconds of the server", usual_costs, costs, " µs"),
     ]
 
 
 def _cpu(load: Load) -> float:
-    return (load.cpu or load.seconds) / load.requests
+    """Microseconds of a request."""
+    return (load.cpu or load.seconds) / load.requests * 1e6
 
 
 @contextlib.contextmanager

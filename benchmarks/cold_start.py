@@ -2,13 +2,12 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from statistics import median
 from time import perf_counter
 from typing import Final
 
 from benchmarks.machine import Cores, resident_bytes
 from benchmarks.plan import Plan
-from benchmarks.report import Row, Table, at_most, number
+from benchmarks.report import Table, at_most, ratio
 from benchmarks.servers import Loop, bare_command, loops, running, sandbox_command
 from benchmarks.traffic import answer, raw
 
@@ -36,14 +35,11 @@ def _on(loop: Loop, plan: Plan, cores: Cores) -> Table:
     for _ in range(plan.starts + 1):
         ours.append(_start(sandbox_command(loop), cores))
         bare.append(_start(bare_command(loop), cores))
-    times = [[start.ms for start in starts[1:]] for starts in (ours, bare)]
-    memory = [
-        [start.megabytes for start in starts[1:] if start.megabytes is not None]
-        for starts in (ours, bare)
-    ]
-    rows = [Row("spawn to first 200", _ratios(times), "×", START, _detail(times, "ms"))]
-    if all(memory):
-        rows.append(Row("RSS idle", _ratios(memory), "×", MEMORY, _detail(memory, "MB")))
+    ours, bare = ours[1:], bare[1:]
+    rows = [ratio("spawn to first 200", _times(ours), _times(bare), " ms", START)]
+    memory, least = _memory(ours), _memory(bare)
+    if memory and least:
+        rows.append(ratio("RSS idle", memory, least, " MB", MEMORY))
     return Table(f"Cold start, ours to an aiohttp hello world, both on {loop}", rows)
 
 
@@ -57,9 +53,9 @@ def _start(command: Sequence[str], cores: Cores) -> Start:
         return Start(took * 1e3, None if resident is None else resident / 1e6)
 
 
-def _ratios(both: Sequence[Sequence[float]]) -> list[float]:
-    return [ours / bare for ours, bare in zip(*both, strict=True)]
+def _times(starts: Sequence[Start]) -> list[float]:
+    return [start.ms for start in starts]
 
 
-def _detail(both: Sequence[Sequence[float]], unit: str) -> str:
-    return " ÷ ".join(f"{number(median(values))} {unit}" for values in both)
+def _memory(starts: Sequence[Start]) -> list[float]:
+    return [start.megabytes for start in starts if start.megabytes is not None]

@@ -2,14 +2,13 @@
 
 import contextlib
 from collections.abc import Sequence
-from statistics import median
 from typing import Final
 
 from benchmarks.filled import FIRST
-from benchmarks.load import Client, Load, measure
+from benchmarks.load import Client, Load, in_turns
 from benchmarks.machine import Cores
 from benchmarks.plan import Plan
-from benchmarks.report import Row, Table, Target, at_least, at_most, number
+from benchmarks.report import Row, Table, Target, at_least, at_most, number, ratio
 from benchmarks.servers import Server, filled_command, running
 from benchmarks.traffic import Requests, answer, create, list_of, retrieve
 
@@ -26,15 +25,11 @@ def measure_growth(plan: Plan, cores: Cores, client: Client) -> Table:
     with contextlib.ExitStack() as stack:
         servers = [stack.enter_context(running(filled_command(size), cores)) for size in plan.sizes]
         requests = [_requests(server) for server in servers]
-        rows = [
-            row
-            for operation in requests[0]
-            for row in _rates(
-                operation,
-                plan,
-                _turns(client, servers, [each[operation] for each in requests], plan),
-            )
-        ]
+        rows: list[Row] = []
+        for operation in requests[0]:
+            sent = [each[operation] for each in requests]
+            turns = in_turns(client, list(zip(servers, sent, strict=True)), plan)
+            rows += _rates(operation, plan, turns)
         rows += _memory(servers[-1], plan.sizes[-1], requests[-1]["retrieve_payment"][0])
         rows.append(_stall(servers[-1], plan.sizes[-1]))
     return Table(f"Growth, compared with {plan.sizes[0]:,} stored payments", rows)
@@ -51,28 +46,13 @@ def _requests(server: Server) -> Requests:
     }
 
 
-def _turns(
-    client: Client, servers: Sequence[Server], requests: Sequence[Sequence[bytes]], plan: Plan
-) -> list[list[Load]]:
-    """The loads of every server, round by round, after a second that is nobody's."""
-    loads: list[list[Load]] = [[] for _ in servers]
-    for server, each in zip(servers, requests, strict=True):
-        client(server.port, each, 1)
-    for _ in range(plan.rounds):
-        for server, each, kept in zip(servers, requests, loads, strict=True):
-            kept.append(measure(client, server, each, plan.seconds))
-    return loads
-
-
 def _rates(operation: str, plan: Plan, loads: Sequence[Sequence[Load]]) -> list[Row]:
     first, *others = loads
     rows = []
     for size, turns in zip(plan.sizes[1:], others, strict=True):
         target = RATES.get(operation) if size == plan.sizes[-1] else None
-        ratios = [each.rate / base.rate for each, base in zip(turns, first, strict=True)]
-        rates = [median(load.rate for load in each) for each in (turns, first)]
-        detail = " ÷ ".join(f"{number(rate)}/s" for rate in rates)
-        rows.append(Row(f"{operation} at {size:,}, requests/s", ratios, "×", target, detail))
+        large, small = ([load.rate for load in each] for each in (turns, first))
+        rows.append(ratio(f"{operation} at {size:,}, requests/s", large, small, "/s", target))
     return rows
 
 

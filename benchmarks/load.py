@@ -9,7 +9,7 @@ from tempfile import TemporaryDirectory
 from typing import Final
 
 from benchmarks.machine import cpu_seconds
-from benchmarks.plan import CONNECTIONS
+from benchmarks.plan import CONNECTIONS, Plan
 from benchmarks.servers import Server
 from benchmarks.wire_client import drive
 
@@ -61,6 +61,22 @@ def measure(client: Client, server: Server, requests: Sequence[bytes], seconds: 
     after = cpu_seconds(server.pid)
     cpu = None if before is None or after is None else after - before
     return Load(load.requests, load.seconds, load.p99_ms, cpu)
+
+
+def in_turns(
+    client: Client, servers: Sequence[tuple[Server, Sequence[bytes]]], plan: Plan
+) -> list[list[Load]]:
+    """The loads of each server, with what it is sent, round by round.
+
+    Before the first there is a second for each that is nobody's.
+    """
+    for server, requests in servers:
+        client(server.port, requests, 1)
+    rounds = [
+        [measure(client, server, requests, plan.seconds) for server, requests in servers]
+        for _ in range(plan.rounds)
+    ]
+    return [list(loads) for loads in zip(*rounds, strict=True)]
 
 
 def _by_wrk(port: int, requests: Sequence[bytes], seconds: int) -> Load:

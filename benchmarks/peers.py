@@ -14,7 +14,6 @@ import sys
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from statistics import median
 from tempfile import TemporaryDirectory
 from typing import Final
 from urllib.parse import urlencode
@@ -22,7 +21,7 @@ from urllib.parse import urlencode
 from benchmarks.load import Client, Load, measure
 from benchmarks.machine import Cores
 from benchmarks.plan import Plan
-from benchmarks.report import Row, Table, at_least, number
+from benchmarks.report import Row, Table, at_least, ratio
 from benchmarks.servers import Loop, Server, listening, running, sandbox_command
 from benchmarks.traffic import VARIETY, create, create_body, raw
 from payments_sandbox.contract.openapi import document
@@ -102,14 +101,8 @@ def _started(peer: Peer, folder: Path, cores: Cores, client: Client) -> Iterator
 def _row(peer: Peer, ours: Sequence[Load], theirs: Sequence[Load]) -> Row:
     if not all(load.requests for load in theirs):
         raise PeerMissingError("it answered nothing in one of its turns.")
-    rates = [number(median(load.rate for load in loads)) for loads in (ours, theirs)]
-    return Row(
-        f"create, beside {peer.name}",
-        [mine.rate / other.rate for mine, other in zip(ours, theirs, strict=True)],
-        "×",
-        TARGET,
-        f"{rates[0]}/s ÷ {rates[1]}/s",
-    )
+    mine, other = ([load.rate for load in loads] for loads in (ours, theirs))
+    return ratio(f"create, beside {peer.name}", mine, other, "/s", TARGET)
 
 
 def _install_localstripe(folder: Path) -> None:

@@ -70,6 +70,27 @@ def at_most(bound: float) -> Target:
     return Target("≤", bound)
 
 
+def ratio(
+    figure: str,
+    tops: Sequence[float],
+    bottoms: Sequence[float],
+    unit: str,
+    target: Target | None = None,
+) -> Row:
+    """The ratio of two figures, round by round, with the medians of both.
+
+    Args:
+        figure: what the ratio is called.
+        tops: what each round gave of the one.
+        bottoms: what it gave of the other.
+        unit: of both, as it stands behind a number.
+        target: what the ratio is to reach.
+    """
+    values = [top / bottom for top, bottom in zip(tops, bottoms, strict=True)]
+    detail = " ÷ ".join(f"{number(median(each))}{unit}" for each in (tops, bottoms))
+    return Row(figure, values, "×", target, detail)
+
+
 def render(table: Table) -> str:
     """The table as text that is Markdown, too."""
     lines = [_HEAD, *map(_cells, table.rows)]

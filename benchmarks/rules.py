@@ -1,17 +1,16 @@
 """Owns the section on rules: what a hundred cost calls that none is about, and their loading."""
 
 import contextlib
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
-from statistics import median
 from tempfile import TemporaryDirectory
 from time import perf_counter
 from typing import Final
 
-from benchmarks.load import Client, Load, measure
+from benchmarks.load import Client, Load, in_turns
 from benchmarks.machine import Cores
 from benchmarks.plan import Plan
-from benchmarks.report import Row, Table, at_least, at_most, number
+from benchmarks.report import Row, Table, at_least, at_most, ratio
 from benchmarks.servers import Loop, Server, running, sandbox_command
 from benchmarks.traffic import VARIETY, create
 from payments_sandbox.scenarios.loader import load
@@ -25,17 +24,13 @@ def measure_rules(plan: Plan, cores: Cores, client: Client) -> Table:
     """Creates beside no rule, ten and a hundred, turn by turn, and how long loading takes."""
     requests = [create(f"buyer_{nth:03}") for nth in range(VARIETY)]
     with _servers(cores) as servers:
-        for server in servers.values():
-            client(server.port, requests, 1)  # the first second is nobody's
-        rounds = [
-            {rules: measure(client, each, requests, plan.seconds) for rules, each in turn}
-            for turn in [servers.items()] * plan.rounds
-        ]
+        loads = in_turns(client, [(each, requests) for each in servers.values()], plan)
     text = _file(FILE)
     loading = [_milliseconds_to_load(text) for _ in range(plan.rounds)]
+    none, few, many = loads
     rows = [
-        _ratio(f"create, {MANY} rules against none", rounds, 0),
-        _ratio(f"create, {MANY} rules against {FEW}", rounds, FEW),
+        _ratio(f"create, {MANY} rules against none", many, none),
+        _ratio(f"create, {MANY} rules against {FEW}", many, few),
         Row(f"a file of {FILE} rules, loaded", loading, "ms", SOON),
     ]
     return Table("Rules of a scenario, on asyncio", rows)
@@ -56,10 +51,9 @@ def _servers(cores: Cores) -> Iterator[dict[int, Server]]:
         yield servers
 
 
-def _ratio(figure: str, rounds: list[dict[int, Load]], fewer: int) -> Row:
-    ratios = [loads[MANY].rate / loads[fewer].rate for loads in rounds]
-    rates = [number(median(loads[rules].rate for loads in rounds)) for rules in (MANY, fewer)]
-    return Row(figure, ratios, "×", ENOUGH, " ÷ ".join(f"{rate}/s" for rate in rates))
+def _ratio(figure: str, many: Sequence[Load], fewer: Sequence[Load]) -> Row:
+    rates = [load.rate for load in many]
+    return ratio(figure, rates, [load.rate for load in fewer], "/s", ENOUGH)
 
 
 def _file(rules: int) -> str:

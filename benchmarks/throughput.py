@@ -3,16 +3,15 @@
 import contextlib
 import json
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass, field
 from pathlib import Path
 from statistics import median
 from tempfile import TemporaryDirectory
-from typing import Final
+from typing import Final, NamedTuple
 
-from benchmarks.load import Client, Load, measure
+from benchmarks.load import Client, Load, in_turns
 from benchmarks.machine import Cores
 from benchmarks.plan import CONNECTIONS, Plan
-from benchmarks.report import Row, Table, Target, at_least, at_most, number
+from benchmarks.report import Row, Table, Target, at_least, at_most, ratio
 from benchmarks.servers import Loop, Server, bare_command, loops, running, sandbox_command
 from benchmarks.traffic import Requests, prepare, sample
 
@@ -28,12 +27,11 @@ RATES: Final[dict[Loop, dict[str, Target]]] = {
 LATENCY: Final = at_most(2)
 
 
-@dataclass(slots=True)
-class Turns:
-    """What each round gave of one operation."""
+class Turns(NamedTuple):
+    """What the rounds gave of one operation."""
 
-    ours: list[Load] = field(default_factory=list)
-    bare: list[Load] = field(default_factory=list)
+    ours: Sequence[Load]
+    bare: Sequence[Load]
 
 
 def measure_throughput(plan: Plan, cores: Cores, client: Client) -> list[Table]:
@@ -44,8 +42,8 @@ def measure_throughput(plan: Plan, cores: Cores, client: Client) -> list[Table]:
 def _on(loop: Loop, plan: Plan, cores: Cores, client: Client) -> Table:
     with both(loop, cores) as (ours, bare, requests):
         turns = {
-            operation: _turns(client, ours, bare, requests[operation], plan)
-            for operation in requests
+            operation: Turns(*in_turns(client, [(ours, each), (bare, each)], plan))
+            for operation, each in requests.items()
         }
     rows = [_rate(loop, *item) for item in turns.items()]
     rows += [row for item in turns.items() for row in _cpu(*item)]
@@ -66,49 +64,19 @@ def both(loop: Loop, cores: Cores) -> Iterator[tuple[Server, Server, Requests]]:
             yield ours, bare, requests
 
 
-def _turns(
-    client: Client, ours: Server, bare: Server, requests: Sequence[bytes], plan: Plan
-) -> Turns:
-    turns = Turns()
-    for server in (ours, bare):
-        client(server.port, requests, 1)  # the first second is nobody's
-    for _ in range(plan.rounds):
-        turns.ours.append(measure(client, ours, requests, plan.seconds))
-        turns.bare.append(measure(client, bare, requests, plan.seconds))
-    return turns
-
-
 def _rate(loop: Loop, operation: str, turns: Turns) -> Row:
-    ratios = [ours.rate / bare.rate for ours, bare in _pairs(turns)]
-    rates = [median(load.rate for load in loads) for loads in (turns.ours, turns.bare)]
-    return Row(
-        f"{operation}, requests/s",
-        ratios,
-        "×",
-        RATES[loop].get(operation),
-        " ÷ ".join(f"{number(rate)}/s" for rate in rates),
-    )
+    ours, bare = ([load.rate for load in loads] for loads in (turns.ours, turns.bare))
+    return ratio(f"{operation}, requests/s", ours, bare, "/s", RATES[loop].get(operation))
 
 
 def _cpu(operation: str, turns: Turns) -> list[Row]:
     ours, bare = _costs(turns.ours), _costs(turns.bare)
-    if not ours or not bare:
-        return []
-    ratios = [each / other for each, other in zip(ours, bare, strict=True)]
-    detail = f"{number(median(ours))} µs ÷ {number(median(bare))} µs"
-    return [Row(f"{operation}, CPU s/request", ratios, "×", detail=detail)]
+    return [ratio(f"{operation}, CPU s/request", ours, bare, " µs")] if ours and bare else []
 
 
 def _p99(turns: Turns) -> Row:
-    ratios = [ours.p99_ms / bare.p99_ms for ours, bare in _pairs(turns)]
-    medians = [median(load.p99_ms for load in loads) for loads in (turns.ours, turns.bare)]
-    return Row(
-        f"create_payment, p99 at {CONNECTIONS} connections",
-        ratios,
-        "×",
-        LATENCY,
-        " ÷ ".join(f"{number(each)} ms" for each in medians),
-    )
+    ours, bare = ([load.p99_ms for load in loads] for loads in (turns.ours, turns.bare))
+    return ratio(f"create_payment, p99 at {CONNECTIONS} connections", ours, bare, " ms", LATENCY)
 
 
 def _busy(loads: Iterable[Load]) -> list[str]:
@@ -118,10 +86,6 @@ def _busy(loads: Iterable[Load]) -> list[str]:
         return []
     spread = f"{min(shares):.0%} … {max(shares):.0%}"
     return [f"The servers were busy for {spread} of their turns (median {median(shares):.0%})."]
-
-
-def _pairs(turns: Turns) -> Iterator[tuple[Load, Load]]:
-    return zip(turns.ours, turns.bare, strict=True)
 
 
 def _costs(loads: Sequence[Load]) -> list[float]:

@@ -12,7 +12,7 @@ from unittest import mock
 from benchmarks.in_process import Api
 from benchmarks.machine import Cores
 from benchmarks.plan import Plan
-from benchmarks.report import Row, Table, at_least, at_most, number
+from benchmarks.report import Row, Table, at_least, at_most, number, ratio
 from benchmarks.servers import HERE, running
 from benchmarks.traffic import VARIETY
 from payments_sandbox.world.world import World
@@ -26,17 +26,9 @@ GROWN: Final = at_most(20)
 def measure_webhooks(plan: Plan, cores: Cores) -> Table:
     """Deliveries of one world to one endpoint, and creates where nobody listens."""
     found = _posted(plan, cores)
-    ratios = [bare / ours for ours, bare in zip(found["ours"], found["bare"], strict=True)]
-    rates = [plan.events / median(found[name]) for name in ("ours", "bare")]
-    rows = [
-        Row(
-            f"{plan.events:,} webhooks to one endpoint, per second",
-            ratios,
-            "×",
-            DRAIN,
-            " ÷ ".join(f"{number(rate)}/s" for rate in rates),
-        )
-    ]
+    ours, bare = ([plan.events / each for each in found[name]] for name in ("ours", "bare"))
+    figure = f"{plan.events:,} webhooks to one endpoint, per second"
+    rows = [ratio(figure, ours, bare, "/s", DRAIN)]
     first, *_, last = found["resident"]
     if first is not None:
         detail = f"{plan.events * plan.rounds:,} more events"

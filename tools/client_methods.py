@@ -8,7 +8,7 @@ import textwrap
 from collections.abc import Iterator
 from typing import Final, NamedTuple
 
-from payments_sandbox.contract.control_route_table import CONTROL_ROUTES
+from payments_sandbox.contract.control_routes import CONTROL_ROUTES
 from payments_sandbox.contract.control_routes.route import TEXT, ControlRoute
 from payments_sandbox.contract.openapi_parts import variables
 from payments_sandbox.contract.schema_files import schema_files
@@ -25,16 +25,14 @@ _HEAD: Final = '''\
 from collections.abc import AsyncGenerator, Callable, Generator, Mapping, Sequence
 from typing import Any, Literal, Self, TypeVar
 
-from payments_sandbox.client.base_client import BaseClient
-from payments_sandbox.client.event_stream import MessageReader, StreamMessage, stream_request
 from payments_sandbox.client.messages import (
-    CONTROL_PATH, TIMEOUT, HttpRequest, common_headers, control_request, path_segment,
-    read_response, read_text
+    CONTROL_PATH, TIMEOUT, BaseClient, HttpRequest, MessageReader, StreamMessage, common_headers,
+    control_request, path_segment, read_response, read_text, stream_request
 )
 from payments_sandbox.client.models import (
     {models}
 )
-from payments_sandbox.client.{module} import {prefix}HttpTransport, {prefix}Transport
+from payments_sandbox.client.transport import {prefix}HttpTransport, {prefix}Transport
 
 T = TypeVar("T")
 
@@ -92,7 +90,6 @@ class Flavour(NamedTuple):
 
     Attributes:
         module: its name.
-        transport: the module of its transport.
         prefix: of its classes.
         async_: before `def` and `for`.
         await_: before a call.
@@ -102,7 +99,6 @@ class Flavour(NamedTuple):
     """
 
     module: str
-    transport: str
     prefix: str
     async_: str
     await_: str
@@ -114,7 +110,6 @@ class Flavour(NamedTuple):
 FLAVOURS: Final = (
     Flavour(
         "client",
-        "transport",
         "",
         "",
         "",
@@ -124,7 +119,6 @@ FLAVOURS: Final = (
     ),
     Flavour(
         "async_client",
-        "async_transport",
         "Async",
         "async ",
         "await ",
@@ -146,7 +140,7 @@ def modules() -> dict[str, str]:
 def _module(flavour: Flavour, types: TypeWriter) -> str:
     methods = [_method(route, flavour, types) for route in CONTROL_ROUTES]
     head = _HEAD.format(
-        **flavour._asdict() | {"module": flavour.transport},
+        **flavour._asdict(),
         models=", ".join(sorted({*types.models, *types.aliases, "Page"})),
     )
     return "\n".join([head, *(textwrap.indent(each, "    ") for each in methods)])

@@ -2,7 +2,7 @@
 
 from typing import Final
 
-from payments_sandbox.contract.control_route_table import CONTROL_ROUTES
+from payments_sandbox.contract.control_routes import CONTROL_ROUTES
 from payments_sandbox.contract.schema_files import schema_files
 from tools.client_parameters import parameters_of
 from tools.client_types import TypeWriter

@@ -4,12 +4,12 @@ import re
 from collections.abc import Callable, Mapping
 from typing import Final
 
-from payments_sandbox.contract.control_route_table import CONTROL_ROUTES
+from payments_sandbox.contract.control_routes import CONTROL_ROUTES
 from payments_sandbox.contract.schema_files import schema_files
 from payments_sandbox.rules.actions import ACTIONS
 from payments_sandbox.rules.outcomes import OUTCOMES
 from payments_sandbox.verification.report_text import flow
-from tools import verification_families
+from tools import faults, verification_families
 from tools.client_parameters import parameters_of
 from tools.client_types import TypeWriter
 
@@ -80,5 +80,9 @@ TABLES: Final[tuple[tuple[str, str, Callable[[], str]], ...]] = (
     ("docs/scenario-language.md", "actions", _actions),
     ("docs/scenario-language.md", "outcomes", _outcomes),
     ("docs/scenario-language.md", "expectations", verification_families.expectations_table),
+    ("docs/wire-faults.md", "faults", faults.faults_table),
+    ("docs/wire-faults.md", "sections", faults.fault_sections),
+    ("docs/wire-faults.md", "clients", faults.clients_table),
+    ("docs/wire-faults.md", "clients under TLS", faults.clients_under_tls_table),
 )
 """Each page, the mark of a generated part of it, and what makes that part."""

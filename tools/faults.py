@@ -1,7 +1,7 @@
 """Owns what is made from the wire faults: their parts of their page."""
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable
 from importlib import import_module
 from typing import Final
 
@@ -10,24 +10,9 @@ import yaml
 from payments_sandbox.rules.faults import FAULTS
 from payments_sandbox.rules.faults.fault import Example, Fault
 
-PAGE: Final = "docs/wire-faults.md"
 CLIENTS: Final = ("requests", "httpx", "aiohttp", "urllib")
 
 _WIDTH: Final = 1_000
-
-
-def texts(known: Mapping[str, str]) -> dict[str, str]:
-    """Make the text of every file that says something of the faults, by its path below the root."""
-    parts = {
-        "faults": "\n".join(_table()),
-        "sections": "\n\n".join(f"### {each.name}\n\n{each.SECTION.strip()}" for each in FAULTS),
-        "clients": "\n".join(_clients()),
-        "clients under TLS": "\n".join(_clients_under_tls()),
-    }
-    page = known[PAGE]
-    for name, text in parts.items():
-        page = _replaced(page, name, text)
-    return {PAGE: page}
 
 
 def spelling(fault: type[Fault], example: Example) -> str:
@@ -38,11 +23,16 @@ def spelling(fault: type[Fault], example: Example) -> str:
     return f"{fault.name}: {mapping.strip()}"
 
 
-def _table() -> Iterator[str]:
-    yield "| fault | what the client meets |"
-    yield "|---|---|"
-    for fault in FAULTS:
-        yield f"| [`{fault.name}`](#{fault.name}) | {_summary(fault)} |"
+def faults_table() -> str:
+    """A row for each fault, with what its module says of it."""
+    rows = ["| fault | what the client meets |", "|---|---|"]
+    rows += [f"| [`{each.name}`](#{each.name}) | {_summary(each)} |" for each in FAULTS]
+    return "\n".join(rows)
+
+
+def fault_sections() -> str:
+    """A section for each fault."""
+    return "\n\n".join(f"### {each.name}\n\n{each.SECTION.strip()}" for each in FAULTS)
 
 
 def _summary(fault: type[Fault]) -> str:
@@ -57,35 +47,30 @@ def _summary(fault: type[Fault]) -> str:
     return found[1]
 
 
-def _clients() -> Iterator[str]:
-    yield f"| step | {' | '.join(CLIENTS)} |"
-    yield f"|---|{'---|' * len(CLIENTS)}"
-    for fault in FAULTS:
-        for example in fault.EXAMPLES:
-            said = " | ".join(str(getattr(example, client)) for client in CLIENTS)
-            yield f"| `{spelling(fault, example)}` | {said} |"
+def clients_table() -> str:
+    """What clients make of each example."""
+    return _clients(
+        (spelling(fault, each), [str(getattr(each, client)) for client in CLIENTS])
+        for fault in FAULTS
+        for each in fault.EXAMPLES
+    )
 
 
-def _clients_under_tls() -> Iterator[str]:
+def clients_under_tls_table() -> str:
     """The rows that are others under TLS."""
-    yield f"| step | {' | '.join(CLIENTS)} |"
-    yield f"|---|{'---|' * len(CLIENTS)}"
-    for fault in FAULTS:
-        for example in (each for each in fault.EXAMPLES if each.under_tls):
-            said = " | ".join(under_tls(example, client) for client in CLIENTS)
-            yield f"| `{spelling(fault, example)}` | {said} |"
+    return _clients(
+        (spelling(fault, each), [under_tls(each, client) for client in CLIENTS])
+        for fault in FAULTS
+        for each in fault.EXAMPLES
+        if each.under_tls
+    )
+
+
+def _clients(rows: Iterable[tuple[str, list[str]]]) -> str:
+    head = [f"| step | {' | '.join(CLIENTS)} |", f"|---|{'---|' * len(CLIENTS)}"]
+    return "\n".join([*head, *(f"| `{step}` | {' | '.join(said)} |" for step, said in rows)])
 
 
 def under_tls(example: Example, client: str) -> str:
     """What a client makes of an example under TLS."""
     return example.under_tls.get(client) or str(getattr(example, client))
-
-
-def _replaced(page: str, name: str, text: str) -> str:
-    """The page with another text between the comments that mark what is made."""
-    start, end = f"<!-- make generate: {name} -->\n", "\n<!-- end -->"
-    before, mark, rest = page.partition(start)
-    _, end_mark, after = rest.partition(end)
-    if not (mark and end_mark):
-        raise ValueError(f"{PAGE}: expected the lines {start.strip()} and {end.strip()}")
-    return f"{before}{mark}\n{text}\n{end_mark}{after}"

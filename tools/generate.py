@@ -13,7 +13,6 @@ from tools import (
     client_methods,
     client_models,
     documentation,
-    faults,
     magic_cards,
     scenario_schema,
     settings_keywords,
@@ -48,7 +47,6 @@ def generated() -> dict[str, str]:
     }
     code = {path: _formatted(path, text) for path, text in modules.items()}
     texts = schemas()
-    texts.update(faults.texts(texts))
     texts.update(magic_cards.texts(texts))
     texts.update(documentation.pages(texts))
     texts.update(typescript_client.modules(texts))

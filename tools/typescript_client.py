@@ -11,7 +11,7 @@ from typing import Any, Final, NamedTuple
 
 from payments_sandbox import __version__
 from payments_sandbox.contract.control_openapi import control_document
-from payments_sandbox.contract.control_route_table import CONTROL_ROUTES
+from payments_sandbox.contract.control_routes import CONTROL_ROUTES
 from payments_sandbox.contract.control_routes.route import TEXT, ControlRoute
 from payments_sandbox.contract.openapi_parts import variables
 from payments_sandbox.contract.schema_files import schema_files

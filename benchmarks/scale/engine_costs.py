@@ -81,12 +81,12 @@ class _Measurement:
             await engine.renew(_member(f"node-{number}"))
         whole, change = await writes_of_a_world()
         empty = await self._memory()
-        epochs = {key: (await engine.claim(key, first, first)).epoch for key in self._keys}
+        epochs = {key: (await engine.claim({key: first}, first))[0].epoch for key in self._keys}
         await self._cost(lambda key: self._write(whole, key, epochs[key]))
         full = await self._memory()
         costs = EngineCosts(
             renewal=await self._cost(lambda _: engine.renew(_member(first))),
-            claim=await self._cost(lambda key: engine.claim(key, second, second)),
+            claim=await self._cost(lambda key: engine.claim({key: second}, second)),
             takeover=0.0,
             read=await self._cost(engine.read),
             change=await self._cost(lambda key: self._write(change, key, epochs[key])),
@@ -94,7 +94,7 @@ class _Measurement:
             bytes_of_world=(full - empty) / len(self._keys),
         )
         await engine.leave(first)
-        takeover = await self._cost(lambda key: engine.claim(key, second, second))
+        takeover = await self._cost(lambda key: engine.claim({key: second}, second))
         return costs._replace(takeover=takeover)
 
     async def _write(self, write: WorldWrite, key: str, epoch: int) -> None:

@@ -1,18 +1,20 @@
 """Owns an engine in memory: what Redis decides, and how long its one core takes for that.
 
-It decides as the scripts of `cluster/redis_engine.py` do. Calls queue for the core. One that would
-be answered after the client's timeout is made once more, as the client does, and then is an error;
-the engine does it all the same, when it is its turn.
+It decides as the scripts of `cluster/redis_scripts.py` do. Calls queue for the core. One that would
+be answered after the client's timeout is an error, as it is there; the engine does it all the same,
+when it is its turn.
 """
 
 import asyncio
 from collections import Counter, defaultdict
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from functools import partial
+from itertools import starmap
 from typing import Final, TypeVar
 
 from benchmarks.scale.engine_costs import EngineCosts
 from payments_sandbox.cluster.membership import LEASE
-from payments_sandbox.cluster.redis_engine import TIMEOUT
+from payments_sandbox.cluster.redis_engine import RENEWED_WITHIN, TIMEOUT
 from payments_sandbox.cluster.store import (
     Census,
     Claim,
@@ -25,7 +27,6 @@ from payments_sandbox.cluster.store import (
 from payments_sandbox.core.instants import Instant
 
 T = TypeVar("T")
-TRIES: Final = 2
 BEGIN: Final = 1_900_000_000_000
 """The wall's instant at which a simulation begins."""
 
@@ -63,15 +64,24 @@ class ModelEngine:
 
     async def renew(self, member: Member) -> Census:
         """Be a member for the time of another lease; see `Registry`."""
-        return await self._do(self._costs.renewal, lambda: self._renew(member))
+        return await self._do(
+            self._costs.renewal, lambda: self._renew(member), within=RENEWED_WITHIN
+        )
 
     async def leave(self, name: str) -> None:
         """Be a member no more, and own nothing; see `Registry`."""
         await self._do(self._costs.claim, lambda: self._leave(name))
 
-    async def claim(self, key: str, candidate: str, claimant: str) -> Claim:
-        """Ask who owns a key, which gets an owner that lives; see `Registry`."""
-        return await self._do(self._costs.claim, lambda: self._claim(key, candidate, claimant))
+    async def claim(
+        self,
+        wanted: Mapping[str, str],
+        claimant: str,
+        refusing: Iterable[str] = (),  # noqa: ARG002 - machines are lost here, which answer nothing
+    ) -> Sequence[Claim]:
+        """Ask who owns keys, which get owners that live; see `Registry`."""
+        cost = self._costs.claim * len(wanted)
+        decide = partial(self._claim, claimant=claimant)
+        return await self._do(cost, lambda: list(starmap(decide, wanted.items())))
 
     async def release(self, key: str, epoch: int) -> None:
         """Let a key have no owner, if it still has the one of this epoch; see `Registry`."""
@@ -82,9 +92,9 @@ class ModelEngine:
         cost = self._costs.claim * len(keys)
         return await self._do(cost, lambda: [self._epoch_of(key) for key in keys])
 
-    async def overdue(self, name: str, now: Instant, most: int) -> Overdue:
+    async def overdue(self, name: str, now: Instant, most: int, skipped: int = 0) -> Overdue:
         """Keys of worlds in which something has fallen due; see `Registry`."""
-        return await self._do(self._costs.look, lambda: self._overdue(name, now, most))
+        return await self._do(self._costs.look, lambda: self._overdue(name, now, most, skipped))
 
     async def read(self, key: str) -> StoredWorld:  # noqa: ARG002 - all worlds are alike
         """Nothing, for what it costs to read a world: none is ever made here."""
@@ -101,18 +111,19 @@ class ModelEngine:
         if due is not None:
             self._due[owner][key] = due
 
-    async def _do(self, microseconds: float, decide: Callable[[], T]) -> T:
+    async def _do(
+        self, microseconds: float, decide: Callable[[], T], *, within: float = TIMEOUT
+    ) -> T:
         loop = asyncio.get_running_loop()
-        for _ in range(TRIES):
-            now = loop.time()
-            self.spent[int(now)] += round(microseconds)
-            self._free_at = max(self._free_at, now) + microseconds * self._stretch / 1e6
-            wait = self._free_at - now
-            if wait <= TIMEOUT:
-                await asyncio.sleep(wait)
-                return decide()
-            loop.call_at(self._free_at, decide)
-            await asyncio.sleep(TIMEOUT)
+        now = loop.time()
+        self.spent[int(now)] += round(microseconds)
+        self._free_at = max(self._free_at, now) + microseconds * self._stretch / 1e6
+        wait = self._free_at - now
+        if wait <= within:
+            await asyncio.sleep(wait)
+            return decide()
+        loop.call_at(self._free_at, decide)
+        await asyncio.sleep(within)
         raise EngineError("Timeout reading from the model")
 
     def _lives(self, name: str) -> bool:
@@ -121,9 +132,12 @@ class ModelEngine:
     def _renew(self, member: Member) -> Census:
         was_member = self._lives(member.name)
         self._changes += not was_member or self._members.get(member.name) != member
-        self._ends[member.name] = wall() + LEASE
-        self._members[member.name] = member
         now = wall()
+        self._ends[member.name] = now + LEASE
+        self._members[member.name] = member
+        lost = (name for name, end in self._ends.items() if end <= now and self._due.get(name))
+        if (first := next(lost, None)) is not None:
+            self._due[""] |= self._due.pop(first)
         living = sum(end > now for end in self._ends.values())
         if self._told[0] != (state := (self._changes, living)):
             members = (each for each in self._members.values() if self._lives(each.name))
@@ -144,7 +158,7 @@ class ModelEngine:
             self._epoch += 1
             lost = found.owner if found.owner in self._ends else found.lost
             found = self._owners[key] = Claim(owner, self._epoch, lost)
-        return found
+        return found._replace(lease=self._ends.get(found.owner, 0) - wall())
 
     def _release(self, key: str, epoch: int) -> None:
         if self._owns(key, epoch):
@@ -161,14 +175,12 @@ class ModelEngine:
         if (due := self._due[place].pop(key, None)) is not None:
             self._due[to][key] = due
 
-    def _overdue(self, name: str, now: Instant, most: int) -> Overdue:
+    def _overdue(self, name: str, now: Instant, most: int, skipped: int) -> Overdue:
         own = self._due_of(name, now)[:most]
         for key in self._due_of("", now):  # of a node that has left, and is back
             if self._lives(owner := self._owners[key].owner):
                 self._move_due(key, "", owner)
-        lost = [each for each, end in self._ends.items() if end <= wall()]
-        nobodys = (key for place in ("", *lost) for key in self._due_of(place, now))
-        return Overdue(own, [*nobodys][:most])
+        return Overdue(own, self._due_of("", now)[skipped : skipped + most])
 
     def _due_of(self, place: str, now: Instant) -> list[str]:
         found = self._due.get(place, {})

@@ -16,7 +16,7 @@ from benchmarks.scale.engine_model import ModelEngine, wall
 from payments_sandbox.cluster.ending import end
 from payments_sandbox.cluster.membership import LEASE, RENEW_EVERY, Membership
 from payments_sandbox.cluster.node import ClusterNode
-from payments_sandbox.cluster.places import Here, Node, NoOwnerError, Place
+from payments_sandbox.cluster.places import Here, Node, NoOwnerError, Place, UnreachableError
 from payments_sandbox.cluster.runtime import NodeRuntime
 from payments_sandbox.cluster.serving import settings_of_node
 from payments_sandbox.cluster.store import EngineError, Member
@@ -210,7 +210,7 @@ class SimulatedCluster:
             if place is None:
                 self.failed += 1
             elif isinstance(place, Node):
-                node.unreachable(place, "it has died")
+                node.unreachable(place, UnreachableError("it has died"))
             await asyncio.sleep(AGAIN)
         return GIVES_UP
 

@@ -9,9 +9,8 @@ from payments_sandbox.api.call import Answer
 from payments_sandbox.contract.schemas import load_contract
 from payments_sandbox.rules.faults.drop import Drop
 from payments_sandbox.rules.faults.hang import Hang
-from payments_sandbox.world.snapshot import snapshot
 from tests.support.http import envelope, invalid
-from tests.support.in_process import InProcessApi, call_of, new_world
+from tests.support.in_process import InProcessApi, call_of, new_world, snapshot
 from tests.support.values import documented_create, documented_refund
 
 

@@ -8,7 +8,7 @@ import pytest
 from payments_sandbox.api.apply_step import StepContext, apply_step
 from payments_sandbox.api.call import CallResult, Reply
 from payments_sandbox.contract.operations import BY_NAME
-from payments_sandbox.core.errors import InternalError, InvalidRequest, RateLimited, SandboxError
+from payments_sandbox.core.errors import InvalidRequest, RateLimited, SandboxError
 from payments_sandbox.payments.payment import Status
 from payments_sandbox.rules.faults.drip import Drip
 from payments_sandbox.rules.faults.drop import Drop
@@ -22,7 +22,6 @@ from payments_sandbox.rules.outcomes import (
     Pass,
     Patch,
     Respond,
-    StepsExhausted,
 )
 from payments_sandbox.rules.settle import Settle
 from payments_sandbox.rules.step_outcome import DEFAULT, Outcome, PaymentOptions, Settlement
@@ -240,13 +239,3 @@ def test_a_refusal_is_not_patched() -> None:
     patch = Patch({"status": "failed"})
 
     assert applied(Step(patch), Performed(refused)).reply is REFUSED
-
-
-def test_a_rule_that_has_run_out_fails() -> None:
-    """Nothing is performed, and the reply says which rule it was."""
-    performed = Performed()
-    outcome = applied(Step(StepsExhausted()), performed)
-
-    assert isinstance(outcome.reply, InternalError)
-    assert outcome.reply.details == "The rule rule has no step left (then: fail)."
-    assert (outcome.committed, performed.options) == (False, [])

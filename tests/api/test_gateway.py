@@ -11,14 +11,14 @@ from payments_sandbox.api.gateway import HANDLERS, Gateway
 from payments_sandbox.contract import representations
 from payments_sandbox.core.errors import InvalidApiKey, InvalidRequest, NotFound, RequestTooLarge
 from payments_sandbox.core.instants import HOUR, SECOND, Instant
+from payments_sandbox.core.settings import Settings
 from payments_sandbox.core.slices import finish
 from payments_sandbox.payments.cards import fingerprint
 from payments_sandbox.payments.payment import Status
 from payments_sandbox.rules.delays import Uniform
 from payments_sandbox.rules.faults.fault import ABANDONED
-from payments_sandbox.rules.hold import Hold
 from payments_sandbox.rules.model import Step
-from payments_sandbox.world.registry import WorldDefaults
+from payments_sandbox.rules.outcomes import Hold
 from tests.support.http import envelope, invalid
 from tests.support.in_process import (
     NOON,
@@ -94,7 +94,7 @@ def test_a_key_is_admitted(header: str) -> None:
 
 def test_a_key_without_a_world_is_refused_where_keys_are_strict() -> None:
     """Where only worlds made by hand exist."""
-    gateway = Gateway(new_worlds(WorldDefaults(strict_keys=True)), contract())
+    gateway = Gateway(new_worlds(Settings(strict_keys=True)), contract())
     with pytest.raises(InvalidApiKey, match="strict-keys"):
         gateway.admit("Bearer sk_test_alice")
 

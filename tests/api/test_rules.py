@@ -17,7 +17,6 @@ from payments_sandbox.rules.faults.truncate import Truncate
 from payments_sandbox.rules.magic_cards import MAGIC_CARDS
 from payments_sandbox.scenarios.activation import activating
 from payments_sandbox.server.journal_json import entry_json
-from payments_sandbox.world.snapshot import snapshot
 from tests.support.http import envelope
 from tests.support.in_process import (
     AUTHORIZATION,
@@ -26,6 +25,7 @@ from tests.support.in_process import (
     contract,
     new_world,
     rules_of,
+    snapshot,
     status_and_json,
 )
 from tests.support.values import documented_create, documented_refund

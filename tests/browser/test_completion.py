@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any, Final
 
 from payments_sandbox.scenarios.diagnostics import KEY
-from payments_sandbox.scenarios.yaml_reader import Document
+from payments_sandbox.scenarios.yaml_reader import read_document
 from payments_sandbox.testing import Sandbox
 from tests.browser.test_dashboard import address
 from tests.project.tree import ROOT
@@ -61,7 +61,7 @@ def places_of_keys() -> Iterator[tuple[str, str]]:
         text = path.read_text(encoding="utf-8")
         lines = text.splitlines(keepends=True)
         for (*_, key), (line, column) in (
-            (path[:-1], place) for path, place in Document(text).places.items() if KEY in path
+            (path[:-1], place) for path, place in read_document(text).places.items() if KEY in path
         ):
             yield "".join(lines[: line - 1]) + lines[line - 1][: column - 1], str(key)
 

@@ -4,8 +4,9 @@ from typing import Final
 
 import pytest
 
-from payments_sandbox.cli.terminal.columns import Cell, print_facts, print_rows, remark
+from payments_sandbox.cli.terminal.columns import Cell, print_facts, print_rows
 from payments_sandbox.cli.terminal.screen import Screen
+from payments_sandbox.cli.terminal.standard_streams import remark
 from payments_sandbox.core.colours import GOOD, NAME
 
 ROWS = [("a", "first of all", "x" * 30), ("bb", "second", "")]

@@ -10,9 +10,9 @@ from typing import Any, Final
 
 import pytest
 
-from payments_sandbox.cli import supervisor
-from payments_sandbox.cli.child_process import NotStartedError, running
-from payments_sandbox.cli.supervisor import end
+from payments_sandbox.cli.processes import supervisor
+from payments_sandbox.cli.processes.child_process import NotStartedError, running
+from payments_sandbox.cli.processes.supervisor import end
 from tests.support.process import IGNORE_SIGTERM, WAIT_FOR_SIGNAL, ended_with_block, python
 
 NOW: Final = 0.0

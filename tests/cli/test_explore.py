@@ -13,7 +13,7 @@ import httpx
 import pytest
 from xmlschema import XMLSchema
 
-from payments_sandbox.cli.exploration.matrix_progress import MatrixProgress, progress_line
+from payments_sandbox.cli.exploration.runner import MatrixProgress, progress_line
 from payments_sandbox.exploration.exploration import Exploration, ExplorationOptions
 from payments_sandbox.testing.sandbox import Sandbox
 from tests.support.flows import flow_of, order
@@ -379,7 +379,10 @@ if lost():
 
 def test_nothing_of_exploring_is_imported_by_what_does_not_explore() -> None:
     """Neither by a plain `serve`, nor by the plugin before it is used."""
-    modules = "cli.commands.serve, cli.server_process, cli.main, server.factory, server.http_server"
+    modules = (
+        "cli.commands.serve, cli.processes.server_process, cli.main, server.factory,"
+        " server.http_server"
+    )
     names = [f"payments_sandbox.{each}" for each in modules.split(", ")]
     script = (
         f"import sys, payments_sandbox.pytest_plugin, {', '.join(names)};"

@@ -10,8 +10,7 @@ from payments_sandbox.client.models import (
     JournalEntryModel,
 )
 from payments_sandbox.payments.events import EventType
-from payments_sandbox.server.request_log import format_line
-from payments_sandbox.server.webhook_log import format_webhook
+from payments_sandbox.server.log.text import format_line, format_webhook
 from payments_sandbox.webhooks.endpoint import Endpoint
 
 EVENTS = [*EventType, "payout.paid"]

@@ -23,8 +23,8 @@ from payments_sandbox.cli.terminal import progress as module
 from payments_sandbox.cli.terminal.progress import HowFar, interruptible, progress
 from payments_sandbox.core.settings import Settings
 from payments_sandbox.core.slices import finish
+from payments_sandbox.scenarios.initial_state import fill_world
 from payments_sandbox.scenarios.parser import parse_generated
-from payments_sandbox.scenarios.seeding import fill_world
 from payments_sandbox.server.factory import assemble
 from tests.support.process import (
     COMMAND,

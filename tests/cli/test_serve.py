@@ -35,8 +35,8 @@ OF_A_TERMINAL: Final = {
     "screen",
     "serve_log",
     "json_log",
-    "log_colours",
-    "webhook_log",
+    "lines",
+    "text",
     "server_totals",
 }
 """Modules of ours that only somebody who watches needs."""

@@ -6,7 +6,7 @@ from typing import Final
 
 import pytest
 
-from payments_sandbox.cli import server_process
+from payments_sandbox.cli.processes import server_process
 from tests.support.process import WITHOUT_UVLOOP, serve_process
 from tests.support.sockets import connected, raw_request
 

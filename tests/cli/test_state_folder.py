@@ -4,12 +4,11 @@ from pathlib import Path
 
 import pytest
 
-from payments_sandbox.cli.state_folder import placed_worlds, state_file_of
+from payments_sandbox.cli.state_file import placed_worlds, state_file_of
 from payments_sandbox.core.instants import Instant
 from payments_sandbox.core.output_files import reserved
-from payments_sandbox.world.snapshot import snapshot
 from payments_sandbox.world.state_file import NoStateError, SavedWorld, read_lines, rewritten
-from tests.support.in_process import new_world
+from tests.support.in_process import new_world, snapshot
 
 
 def saved(key: str, used_at: int) -> SavedWorld:

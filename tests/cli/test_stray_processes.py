@@ -9,8 +9,8 @@ from uuid import uuid4
 
 import pytest
 
-from payments_sandbox.cli import stray_processes
-from payments_sandbox.cli.stray_processes import strays_ended
+from payments_sandbox.cli.processes import stray_processes
+from payments_sandbox.cli.processes.stray_processes import strays_ended
 from tests.support.process import WAIT_FOR_SIGNAL, ended_with_block, python
 
 needs_ps = pytest.mark.skipif(shutil.which("ps") is None, reason="there is no ps")

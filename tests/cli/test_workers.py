@@ -190,7 +190,11 @@ def test_one_process_imports_nothing_for_several() -> None:
         exchange(server.address, raw_request("GET", "/v3/payments"))
         server.stop()
         names = {line.rpartition("|")[2].strip() for line in server.rest()[1].splitlines()}
-    several = {"payments_sandbox.cli.workers", "payments_sandbox.cluster", "multiprocessing"}
+    several = {
+        "payments_sandbox.cli.processes.workers",
+        "payments_sandbox.cluster",
+        "multiprocessing",
+    }
     assert several & names == set()
     assert "payments_sandbox.server.http_server" in names
 

@@ -8,7 +8,7 @@ from payments_sandbox.cli.commands.listen import event_filter
 from payments_sandbox.cli.follow import JOURNAL_SIZE
 from payments_sandbox.cli.remote_options import DEFAULT_URL
 from payments_sandbox.client import messages
-from payments_sandbox.contract.control_route_table import CONTROL_PATH
+from payments_sandbox.contract.control_routes import CONTROL_PATH
 from payments_sandbox.core.settings import Settings
 from payments_sandbox.world.journal import KEPT
 from tests.project.tree import ROOT

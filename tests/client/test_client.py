@@ -11,7 +11,7 @@ import pytest
 import requests
 
 from payments_sandbox.client.messages import HttpRequest, HttpResponse
-from payments_sandbox.contract.control_route_table import CONTROL_PATH, CONTROL_ROUTES
+from payments_sandbox.contract.control_routes import CONTROL_PATH, CONTROL_ROUTES
 from payments_sandbox.contract.control_routes.route import ControlRoute
 from payments_sandbox.contract.schemas import load_contract
 from payments_sandbox.testing import AsyncSandboxClient, Sandbox, SandboxClient

@@ -4,7 +4,7 @@ import asyncio
 
 import pytest
 
-from payments_sandbox.client.event_stream import MessageReader, StreamMessage, stream_request
+from payments_sandbox.client.messages import MessageReader, StreamMessage, stream_request
 from payments_sandbox.testing import (
     AsyncSandboxClient,
     ControlApiError,

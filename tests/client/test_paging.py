@@ -2,8 +2,8 @@
 
 from typing import cast
 
+from payments_sandbox.client.messages import every
 from payments_sandbox.client.models import Page
-from payments_sandbox.client.paging import every
 
 
 def test_all_pages_of_a_list_are_read() -> None:

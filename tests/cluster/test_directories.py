@@ -7,7 +7,7 @@ import pytest
 
 from payments_sandbox.cluster import known_places, node
 from payments_sandbox.cluster.node import ClusterNode
-from payments_sandbox.cluster.places import Directory, Here, Node, Place, Sibling
+from payments_sandbox.cluster.places import Directory, Here, Node, Place, Sibling, UnreachableError
 from payments_sandbox.cluster.workers import WorkerDirectory
 from tests.support.nodes import Cluster
 
@@ -75,6 +75,6 @@ async def test_a_place_that_is_not_reached_is_asked_for_again(directories: Direc
     for key in KEYS:
         for directory in directories:
             if isinstance(place := await directory.claim(key), Node):
-                directory.unreachable(place, "connection refused")
+                directory.unreachable(place, UnreachableError("refused", is_refused=True))
                 assert directory.place_of(key) is None
                 assert await directory.claim(key) == place

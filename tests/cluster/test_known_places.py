@@ -1,9 +1,11 @@
 """Holds what a node remembers of others to be believed for a while, and no longer."""
 
+import asyncio
 import logging
 
 import pytest
 
+from benchmarks.scale.virtual_time import simulated
 from payments_sandbox.cluster import known_places
 from payments_sandbox.cluster.known_places import (
     FORGIVEN_AFTER,
@@ -14,12 +16,15 @@ from payments_sandbox.cluster.known_places import (
     TRIED_AFTER,
     KnownPlaces,
 )
-from payments_sandbox.cluster.places import NoOwnerError
+from payments_sandbox.cluster.places import NoOwnerError, UnreachableError
 from payments_sandbox.cluster.store import Member
 
 OTHER = Member("other", "10.0.0.2", 8080)
 MEMBERS = {OTHER.name: OTHER}
 KEY = "sk_test_a"
+LEASE = 3.0
+SILENT = UnreachableError("no answer")
+REFUSED = UnreachableError("refused", is_refused=True)
 
 
 class Clock:
@@ -41,26 +46,17 @@ def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
     return clock
 
 
-def is_refused(places: KnownPlaces) -> bool:
-    """Whether it is said that the node cannot be reached."""
-    try:
-        places.check(OTHER)
-    except NoOwnerError:
-        return True
-    return False
-
-
 def test_a_place_is_believed_for_a_while_and_so_many_uses(clock: Clock) -> None:
     """And not of a node that leaves, or is no member any more."""
     places = KnownPlaces()
     assert places.get(KEY, MEMBERS) is None
-    node = places.remember(KEY, OTHER)
+    node = places.remember(KEY, OTHER, LEASE)
     assert places.get(KEY, MEMBERS) == node
     assert places.get(KEY, {}) is None
     assert places.get(KEY, {OTHER.name: OTHER._replace(is_leaving=True)}) is None
     uses = [places.get(KEY, MEMBERS) for _ in range(KNOWN_USES)]
     assert (uses[0], uses[-1]) == (node, None)
-    places.remember(KEY, OTHER)
+    places.remember(KEY, OTHER, LEASE)
     clock.now += KNOWN_FOR + 0.1
     assert places.get(KEY, MEMBERS) is None
 
@@ -69,40 +65,74 @@ def test_any_number_of_keys_is_asked_for(clock: Clock) -> None:  # noqa: ARG001 
     """What is remembered of them is bounded."""
     places = KnownPlaces()
     for number in range(KNOWN_AT_MOST + 1):
-        places.remember(f"sk_test_{number}", OTHER)
+        places.remember(f"sk_test_{number}", OTHER, LEASE)
     assert places.get("sk_test_0", MEMBERS) is None
 
 
-def test_a_node_that_is_not_reached_is_tried_each_second_and_after_a_while_not_waited_for(
-    clock: Clock, caplog: pytest.LogCaptureFixture
+def test_a_node_that_is_not_reached_is_waited_for_tried_each_second_and_given_up(
+    caplog: pytest.LogCaptureFixture,
 ) -> None:
-    """The log tells of it once; and it is never given up: the next try may go well."""
-    places = KnownPlaces()
-    node = places.remember(KEY, OTHER)
-    assert not places.is_unreachable(OTHER.name)
-    began = clock.now
-    with caplog.at_level(logging.WARNING):
-        while clock.now - began <= PATIENCE:
-            assert not is_refused(places)
-            places.unreachable(node, "refused")
+    """For a while, as often as its lease is renewed; the log tells of it once."""
+
+    async def story() -> tuple[int, str]:
+        places, tries = KnownPlaces(), 0
+        node = places.remember(KEY, OTHER, LEASE)
+        assert await places.until_worth_a_try(KEY) is None  # it has not been tried
+        while True:
+            places.unreachable(node, SILENT)
+            places.remember(KEY, OTHER, LEASE)  # it has renewed its lease
             assert places.get(KEY, MEMBERS) is None
-            assert places.is_unreachable(OTHER.name)
-            clock.now += TRIED_AFTER
+            before = asyncio.get_running_loop().time()
+            try:
+                assert await places.until_worth_a_try(KEY) == node
+            except NoOwnerError as error:
+                return tries, str(error)
+            assert asyncio.get_running_loop().time() - before == pytest.approx(TRIED_AFTER)
             assert not places.is_unreachable(OTHER.name)
-        places.unreachable(node, "refused")
-    assert caplog.messages == ["other at 10.0.0.2:8080 cannot be reached: refused"]
-    with pytest.raises(NoOwnerError, match=r"other owns the key, and is not reached at 10\.0\.0"):
-        places.check(OTHER)
-    clock.now += TRIED_AFTER
-    assert not is_refused(places)
+            tries += 1
+
+    with caplog.at_level(logging.WARNING):
+        tries, refusal = simulated(story())
+    assert tries > PATIENCE / TRIED_AFTER
+    assert refusal == "other owns the key, and is not reached at 10.0.0.2:8080"
+    assert caplog.messages == ["other at 10.0.0.2:8080 cannot be reached: no answer"]
 
 
-def test_what_was_long_ago_counts_no_more(clock: Clock) -> None:
+def test_a_node_that_is_not_reached_is_waited_for_until_its_lease_ends() -> None:
+    """Then, and not before, it is asked who owns its keys."""
+
+    async def story() -> float:
+        places = KnownPlaces()
+        places.unreachable(places.remember(KEY, OTHER, TRIED_AFTER / 4), SILENT)
+        assert await places.until_worth_a_try(KEY) is None
+        return asyncio.get_running_loop().time()
+
+    assert simulated(story()) == pytest.approx(TRIED_AFTER / 4)
+
+
+def test_of_a_node_that_refuses_it_is_asked_at_once_whether_it_has_died() -> None:
+    """As long as that was just now."""
+
+    async def story() -> tuple[list[str], list[str]]:
+        places = KnownPlaces()
+        places.unreachable(places.remember(KEY, OTHER, LEASE), REFUSED)
+        assert await places.until_worth_a_try(KEY) is None
+        assert asyncio.get_running_loop().time() == 0
+        refusing = list(places.refusing())
+        await asyncio.sleep(2 * TRIED_AFTER)  # noqa: TID251 - of virtual time
+        return refusing, list(places.refusing())
+
+    assert simulated(story()) == ([OTHER.name], [])
+
+
+def test_what_was_long_ago_counts_no_more() -> None:
     """A node that is not reached now and then has been reached in between."""
-    places = KnownPlaces()
-    node = places.remember(KEY, OTHER)
-    for _ in range(4):
-        places.unreachable(node, "refused")
-        clock.now += FORGIVEN_AFTER
-    places.unreachable(node, "refused")
-    assert not is_refused(places)
+
+    async def story() -> None:
+        places = KnownPlaces()
+        for _ in range(5):
+            places.unreachable(places.remember(KEY, OTHER, LEASE), SILENT)
+            assert await places.until_worth_a_try(KEY) is not None
+            await asyncio.sleep(FORGIVEN_AFTER)  # noqa: TID251 - of virtual time
+
+    simulated(story())

@@ -12,7 +12,8 @@ import pytest
 
 from payments_sandbox.cluster import relay as relays
 from payments_sandbox.cluster.connection import mark
-from payments_sandbox.cluster.relay import Relay, UnreachableError
+from payments_sandbox.cluster.places import UnreachableError
+from payments_sandbox.cluster.relay import Relay
 from payments_sandbox.core.settings import Settings
 from tests.support.shared import FRONT, Way, sharing_servers
 from tests.support.sockets import connected, exchange, raw_request

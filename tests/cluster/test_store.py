@@ -11,7 +11,6 @@ from redis import Redis
 
 from payments_sandbox.cluster.redis_engine import AT_ONCE, PREFIX, RedisEngine
 from payments_sandbox.cluster.store import (
-    Claim,
     EngineError,
     Member,
     Overdue,
@@ -20,6 +19,7 @@ from payments_sandbox.cluster.store import (
 )
 from payments_sandbox.core.ids import DEFAULT_API_KEY
 from payments_sandbox.core.instants import DAY, HOUR, Instant
+from tests.support.nodes import claimed
 from tests.support.redis_server import RedisServer, running_redis
 
 T = TypeVar("T")
@@ -34,6 +34,7 @@ def redis(shared_redis: RedisServer) -> Iterator[Redis]:
     """The engine as an administrator has it, empty."""
     with Redis.from_url(shared_redis.url) as client:
         client.flushall()
+        client.set(f"{PREFIX}epoch", 0)
         yield client
 
 
@@ -116,8 +117,8 @@ class Story:
             self._owner[key] = node, self._epoch
         owner, epoch = self._owner[key]
         name = MEMBERS[node].name
-        claim = await self._engine.claim(KEYS[key], name, name)
-        assert claim == Claim(MEMBERS[owner].name, epoch, "")
+        claim = await claimed(self._engine, KEYS[key], name, name)
+        assert claim[:3] == (MEMBERS[owner].name, epoch, "")
         if owner == node:
             self._believed[node, key] = Believed(epoch, len(self._effects[key]))
 
@@ -178,6 +179,7 @@ def test_what_the_last_owner_writes_is_kept_and_nothing_else(
     """Whole worlds and what follows them, twice as once; nothing of who was the owner before."""
     with Redis.from_url(shared_redis.url) as client:
         client.flushall()
+        client.set(f"{PREFIX}epoch", 0)
     run(shared_redis.url, lambda engine: Story(engine).tell(steps))
 
 
@@ -188,13 +190,13 @@ def test_a_node_whose_lease_ran_out_is_lost(url: str) -> None:
         other = RedisEngine(url, ttl=HOUR, lease=HOUR)
         await other.renew(MEMBERS[1])
         assert not (await engine.renew(MEMBERS[0])).was_member
-        first = await engine.claim(KEYS[0], "a", "a")
-        second = await other.claim(KEYS[0], "b", "b")
+        first = await claimed(engine, KEYS[0], "a", "a")
+        second = await claimed(other, KEYS[0], "b", "b")
         late = await engine.write([WorldWrite(KEYS[0], first.epoch, effect=b"{}")])
 
         assert (second.owner, second.lost) == ("b", "a")
         assert late == {KEYS[0]}
-        assert (await other.claim(KEYS[0], "b", "b")).lost == "a"
+        assert (await claimed(other, KEYS[0], "b", "b")).lost == "a"
         assert [each.name for each in (await other.renew(MEMBERS[1])).members] == ["b"]
         await other.close()
 
@@ -207,11 +209,69 @@ def test_a_key_goes_to_the_candidate_if_it_lives(url: str) -> None:
     async def story(engine: RedisEngine) -> tuple[str, str]:
         for each in MEMBERS:
             await engine.renew(each)
-        first = await engine.claim(KEYS[0], "b", "a")
-        second = await engine.claim(KEYS[1], "gone", "a")
+        first = await claimed(engine, KEYS[0], "b", "a")
+        second = await claimed(engine, KEYS[1], "gone", "a")
         return first.owner, second.owner
 
     assert run(url, story) == ("b", "a")
+
+
+def test_an_engine_that_has_lost_everything_gives_no_epoch_again(url: str, redis: Redis) -> None:
+    """Who owned a key before that is refused, whoever owns it now."""
+
+    async def story(engine: RedisEngine) -> None:
+        epochs = []
+        for _ in range(2):
+            redis.flushall()
+            await engine.renew(MEMBERS[0])
+            epochs.append((await claimed(engine, KEYS[0], "a", "a")).epoch)
+        assert epochs[1] > epochs[0]
+        assert await engine.write([WorldWrite(KEYS[0], epochs[0], effect=b"{}")]) == {KEYS[0]}
+
+    run(url, story)
+
+
+def test_what_is_nobodys_is_shared_by_those_who_look(url: str) -> None:
+    """Each skips what is for others, and gives what it finds to who should have it."""
+
+    async def story(engine: RedisEngine) -> None:
+        for each in MEMBERS:
+            await engine.renew(each)
+        keys = [f"sk_test_{number}" for number in range(5)]
+        claims = await engine.claim(dict.fromkeys(keys, "a"), "a")
+        assert [each.owner for each in claims] == ["a"] * 5
+        for nth, (key, claim) in enumerate(zip(keys, claims, strict=True)):
+            await engine.write([WorldWrite(key, claim.epoch, due=Instant(1_000 + nth))])
+            await engine.release(key, claim.epoch)
+        for skipped in (0, 2, 4, 6):
+            found = await engine.overdue("a", Instant(2_000), 2, skipped)
+            assert found == Overdue([], keys[skipped : skipped + 2])
+        await engine.claim(dict.fromkeys(keys[:2], "b"), "a")
+        assert await engine.overdue("b", Instant(2_000), 2, 2) == Overdue(keys[:2], keys[4:])
+
+    run(url, story)
+
+
+def test_a_lease_ends_early_if_its_node_refuses_and_the_engine_has_no_connection_of_it(
+    url: str,
+) -> None:
+    """Both together: one of them alone may be a wrong address, or a connection that comes back."""
+
+    async def story(engine: RedisEngine) -> None:
+        for each in MEMBERS:
+            await engine.renew(each)
+        key = KEYS[0]
+        first = await claimed(engine, key, "a", "a")
+        assert 0 < first.lease <= HOUR
+        async with engine.answering("a", lambda question: question):
+            assert (await claimed(engine, key, "b", "b", "a", "c")).owner == "a"
+        assert (await claimed(engine, key, "b", "b", "aa")).owner == "a"
+        second = await claimed(engine, key, "b", "b", "c", "a")
+        assert (second.owner, second.lost) == ("b", "a")
+        assert await engine.write([WorldWrite(key, first.epoch, effect=b"{}")]) == {key}
+        assert not (await engine.renew(MEMBERS[0])).was_member
+
+    run(url, story)
 
 
 def test_members_are_told_of_each_change_among_them(url: str, redis: Redis) -> None:
@@ -261,7 +321,7 @@ def test_several_worlds_are_written_at_once(url: str) -> None:
 
     async def story(engine: RedisEngine) -> None:
         await engine.renew(MEMBERS[0])
-        epochs = [(await engine.claim(key, "a", "a")).epoch for key in KEYS]
+        epochs = [(await claimed(engine, key, "a", "a")).epoch for key in KEYS]
         writes = [
             WorldWrite(KEYS[0], epochs[0] + 7, effect=b"no", entries={"1": b"no"}),
             WorldWrite(KEYS[1], epochs[1], effect=b"yes", entries={"1": b"x", "2": b"y"}),
@@ -279,7 +339,7 @@ def test_any_number_of_calls_may_be_made_at_once(url: str) -> None:
     async def story(engine: RedisEngine) -> None:
         await engine.renew(MEMBERS[0])
         keys = [f"sk_test_{number}" for number in range(10 * AT_ONCE)]
-        claiming = [asyncio.create_task(engine.claim(key, "a", "a")) for key in keys]
+        claiming = [asyncio.create_task(claimed(engine, key, "a", "a")) for key in keys]
         await asyncio.sleep(0)  # noqa: TID251 - so that all of them have asked
         assert (await engine.renew(MEMBERS[0])).was_member
         assert not all(each.done() for each in claiming)
@@ -294,7 +354,7 @@ def test_what_is_due_in_a_world_is_found_by_its_owner(url: str) -> None:
 
     async def story(engine: RedisEngine) -> None:
         await engine.renew(MEMBERS[0])
-        epoch = (await engine.claim(KEYS[0], "a", "a")).epoch
+        epoch = (await claimed(engine, KEYS[0], "a", "a")).epoch
         write = WorldWrite(KEYS[0], epoch, due=Instant(1_000))
         await engine.write([write])
         assert await engine.overdue("a", Instant(999), 10) == NOTHING
@@ -315,7 +375,7 @@ def test_what_is_due_without_an_owner_that_lives_is_found_by_all(
     async def story(engine: RedisEngine) -> None:
         for each in MEMBERS:
             await engine.renew(each)
-        epoch = (await engine.claim(KEYS[0], "a", "a")).epoch
+        epoch = (await claimed(engine, KEYS[0], "a", "a")).epoch
         await engine.write([WorldWrite(KEYS[0], epoch, due=Instant(1_000))])
         if end == "release":
             await engine.release(KEYS[0], epoch)
@@ -329,7 +389,7 @@ def test_what_is_due_without_an_owner_that_lives_is_found_by_all(
             redis.zadd(f"{PREFIX}nodes", {"a": redis.time()[0] * 1_000 - long_ago})
             await engine.renew(MEMBERS[1])
         assert await engine.overdue("b", Instant(1_000), 10) == Overdue([], [KEYS[0]])
-        epoch = (await engine.claim(KEYS[0], "b", "b")).epoch
+        epoch = (await claimed(engine, KEYS[0], "b", "b")).epoch
         assert await engine.overdue("b", Instant(1_000), 10) == Overdue([KEYS[0]], [])
         await engine.write([WorldWrite(KEYS[0], epoch)])
         assert await engine.overdue("b", Instant(1_000), 10) == NOTHING
@@ -343,10 +403,10 @@ def test_what_is_due_of_a_key_that_got_an_owner_since_is_its(url: str, redis: Re
     async def story(engine: RedisEngine) -> None:
         for each in MEMBERS:
             await engine.renew(each)
-        epoch = (await engine.claim(KEYS[0], "a", "a")).epoch
+        epoch = (await claimed(engine, KEYS[0], "a", "a")).epoch
         await engine.write([WorldWrite(KEYS[0], epoch, due=Instant(1_000))])
         redis.delete(f"{PREFIX}world:{KEYS[0]}")
-        await engine.claim(KEYS[0], "b", "b")
+        await claimed(engine, KEYS[0], "b", "b")
         assert await engine.overdue("a", Instant(1_000), 10) == NOTHING
         assert await engine.overdue("b", Instant(1_000), 10) == Overdue([KEYS[0]], [])
 
@@ -359,7 +419,7 @@ def test_worlds_that_nobody_uses_are_forgotten(url: str, redis: Redis) -> None:
     async def story(engine: RedisEngine) -> None:
         await engine.renew(MEMBERS[0])
         for key in (KEYS[0], DEFAULT_API_KEY):
-            epoch = (await engine.claim(key, "a", "a")).epoch
+            epoch = (await claimed(engine, key, "a", "a")).epoch
             await engine.write([WorldWrite(key, epoch, effect=b"{}", entries={"0": b"{}"})])
 
     run(url, story)

@@ -24,11 +24,11 @@ WELL, FAILED = FlowEnd(0), FlowEnd(1)
 CRASHED = FlowEnd(1, crash="SIGSEGV ended it")
 
 LOST = SeenCall(
-    "create_payment", "ada", "req_1", None, "", "drop", committed=True, is_unknown=True,
+    "create_payment", "ada", None, "", "drop", committed=True, is_unknown=True,
     is_success=False, payment_id="pay_1", about="100 EUR",
 )  # fmt: skip
 LISTED = SeenCall(
-    "list_payments", "ada", "req_2", 200, "", None, committed=None, is_unknown=False,
+    "list_payments", "ada", 200, "", None, committed=None, is_unknown=False,
     is_success=True, payment_id=None,
 )  # fmt: skip
 
@@ -116,7 +116,7 @@ def test_a_payment_that_was_retrieved_is_known(paid_for: str, *, is_known: bool)
 @pytest.mark.parametrize("is_heard_of", [True, False])
 def test_a_lost_refund_is_known_by_its_webhook_alone(*, is_heard_of: bool) -> None:
     refund = LOST._replace(operation="create_refund")
-    heard = SeenWebhook("refund.created", "ada", "pay_1", 1, is_delivered=is_heard_of)
+    heard = SeenWebhook("refund.created", "ada", "pay_1", is_delivered=is_heard_of)
     given_back = Oracle({ORDER: Money(100, 50), OTHER: ONCE})
     run = record({ORDER: Money(100, 50)}, FAILED, refund, LISTED, webhooks=(heard,))
 

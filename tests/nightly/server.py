@@ -116,7 +116,7 @@ class Server:
         self._direct = DirectServer(settings, lambda _: self.receivers)
         runtime = self._direct.sandbox.runtime
         for kept in read_lines(lines) if lines else ():
-            runtime.worlds.put(kept.restored(runtime.worlds.context))
+            runtime.worlds.put(finish(kept.restoring(runtime.worlds.context)))
         runtime.start()
 
     def lines(self) -> list[bytes]:

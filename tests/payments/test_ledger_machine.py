@@ -21,9 +21,8 @@ from payments_sandbox.payments import payment as domain
 from payments_sandbox.payments.events import EventType
 from payments_sandbox.payments.payment import Payment, Status
 from payments_sandbox.rules.magic_cards import MAGIC_CARDS, MagicCard
-from payments_sandbox.world.snapshot import snapshot
 from payments_sandbox.world.world import ResetScope, World
-from tests.support.in_process import InProcessApi, all_outputs, new_world
+from tests.support.in_process import InProcessApi, all_outputs, new_world, snapshot
 from tests.support.values import CVC3, CVC4, codes_in, documented_create, leaks
 
 CARDS = st.sampled_from(MAGIC_CARDS)

@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from payments_sandbox.contract.control_route_table import CONTROL_PATH, CONTROL_ROUTES
+from payments_sandbox.contract.control_routes import CONTROL_PATH, CONTROL_ROUTES
 from payments_sandbox.contract.error_codes import CONTROL_CODES
 from payments_sandbox.contract.schemas import load_contract
 from tests.project.blocks import Block, read_blocks

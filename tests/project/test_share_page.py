@@ -9,7 +9,7 @@ from typing import Any, Final
 import pytest
 import yaml
 
-from payments_sandbox.contract.control_route_table import CONTROL_PATH, CONTROL_ROUTES
+from payments_sandbox.contract.control_routes import CONTROL_PATH, CONTROL_ROUTES
 from tests.project.blocks import read_blocks
 from tests.project.tree import ROOT
 from tests.support.process import PREFIX, environment_name, options_of

@@ -7,7 +7,7 @@ from typing import Final
 import pytest
 
 from payments_sandbox import pytest_plugin
-from payments_sandbox.contract.control_route_table import CONTROL_ROUTES
+from payments_sandbox.contract.control_routes import CONTROL_ROUTES
 from payments_sandbox.pytest_plugin.marks import MARKS
 from payments_sandbox.testing import Inbox, Sandbox, SandboxClient, Server, running_sandbox
 from payments_sandbox.testing.clock import Clock, RateLimit

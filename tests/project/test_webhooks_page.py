@@ -12,7 +12,7 @@ from payments_sandbox.webhooks.delivery import KEPT_BODY
 from payments_sandbox.webhooks.endpoint import TIMEOUT
 from payments_sandbox.webhooks.retry_policy import DELAYS
 from payments_sandbox.webhooks.signing import DEFAULT_HEADER, Encoding, Scheme, Signing, sign
-from payments_sandbox.world.registry import DEFAULT_WEBHOOK_SECRET
+from payments_sandbox.world.config import DEFAULT_WEBHOOK_SECRET
 from tests.project.blocks import HEADING
 from tests.project.tree import ROOT
 

@@ -10,15 +10,14 @@ from payments_sandbox.core.resources import data_files
 from payments_sandbox.payments.payment import Status
 from payments_sandbox.rules.faults import FAULTS
 from payments_sandbox.rules.faults.fault import Example
-from payments_sandbox.rules.hold import Hold
 from payments_sandbox.rules.model import Step
 from payments_sandbox.rules.outcomes import (
     OUTCOMES,
+    Hold,
     MoveRateLimit,
     Pass,
     Patch,
     Respond,
-    StepsExhausted,
 )
 from payments_sandbox.rules.settle import Settle
 from payments_sandbox.rules.step_outcome import (
@@ -93,7 +92,7 @@ def test_an_outcome_that_needs_commit_is_refused_without_it(kind: type[Outcome])
 @pytest.mark.parametrize("kind", [each for each in OUTCOMES if each.needs_commit], ids=named)
 def test_an_outcome_that_does_not_commit_performs_nothing(kind: type[Outcome]) -> None:
     value = {**kind.EXAMPLES[0].plain, "commit": False}
-    plan = kind.parse_step({kind.name: value}, is_read=False).step_plan("r", "s/r")
+    plan = kind.parse_step({kind.name: value}, is_read=False).step_plan("s/r")
 
     assert plan.options is None
 
@@ -115,7 +114,7 @@ PLANS: list[tuple[Outcome, StepPlan]] = [
 
 @pytest.mark.parametrize(("outcome", "plan"), PLANS, ids=str)
 def test_an_outcome_makes_its_plan(outcome: Outcome, plan: StepPlan) -> None:
-    assert outcome.step_plan("r", "s/r") == plan
+    assert outcome.step_plan("s/r") == plan
 
 
 @pytest.mark.parametrize(
@@ -131,21 +130,11 @@ def test_an_outcome_makes_its_plan(outcome: Outcome, plan: StepPlan) -> None:
 def test_an_error_is_answered_whatever_happens_before(
     respond: Respond, options: PaymentOptions | None
 ) -> None:
-    plan = respond.step_plan("r", "s/r")
+    plan = respond.step_plan("s/r")
 
     assert plan.options == options
     assert plan.answer is not None
     assert plan.answer.code == respond.error
-
-
-def test_a_rule_without_steps_left_answers_500_and_performs_nothing() -> None:
-    plan = StepsExhausted().step_plan("r", "s/r")
-
-    assert plan.options is None
-    assert plan.answer is not None
-    assert plan.answer.details == "The rule r has no step left (then: fail)."
-    assert StepsExhausted().step_source(is_read=False) == {"respond": {"error": "internal_error"}}
-    assert StepsExhausted.parse_step({}, is_read=False) == StepsExhausted()
 
 
 @pytest.mark.parametrize(
@@ -157,7 +146,6 @@ def test_a_rule_without_steps_left_answers_500_and_performs_nothing() -> None:
         (Patch({}), {None}),
         (Hold(MINUTE), {None}),
         (Respond("lost_card"), {"lost_card"}),
-        (StepsExhausted(), set()),
         (FAULTS[0].parse(FAULTS[0].EXAMPLES[0].plain, is_read=True), set()),
     ],
     ids=str,
@@ -260,6 +248,13 @@ def test_a_patch_takes_away_what_it_says_is_nothing() -> None:
     target = {"a": 1, "b": {"c": 2, "d": 3}}
     assert merged(target, {"a": None, "b": {"c": None}, "e": 4}) == {"b": {"d": 3}, "e": 4}
     assert target == {"a": 1, "b": {"c": 2, "d": 3}}
+
+
+def test_a_scenario_of_the_journal_repeats_what_a_step_has_done_but_for_moves_of_the_limit() -> (
+    None
+):
+    """Those it would make twice: what the journal shows of them is the limiter's own doing."""
+    assert [each for each in OUTCOMES if not each.is_replayed] == [MoveRateLimit]
 
 
 def test_a_step_that_passes_writes_nothing() -> None:

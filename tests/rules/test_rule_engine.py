@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from payments_sandbox.payments.cards import fingerprint
 from payments_sandbox.rules.model import Step
-from payments_sandbox.rules.outcomes import Pass, Respond, StepsExhausted
+from payments_sandbox.rules.outcomes import Pass, Respond
 from payments_sandbox.rules.settle import Settle
 from payments_sandbox.rules.step_search import SelectedStep
 from tests.support.in_process import GivenFields, RuleEngineFixture, rules_of
@@ -94,7 +94,7 @@ def test_after_the_last_step_comes_what_then_says(
     assert [engine.answer() for _ in range(6)] == [("r", 1), ("r", 1), ("r", 2), *after]
 
 
-def test_a_rule_that_fails_is_counted_as_failed() -> None:
+def test_a_rule_that_fails_answers_500_with_its_name_and_is_counted_as_failed() -> None:
     """The report fails by it."""
     engine = RuleEngineFixture(
         rules_of("- {name: r, request: create_payment, do: [pass], then: fail}")
@@ -104,7 +104,9 @@ def test_a_rule_that_fails_is_counted_as_failed() -> None:
     [active_rule] = engine.rules.rule_set.all
 
     assert selected is not None
-    assert selected.step.outcome == StepsExhausted()
+    assert selected.step == Step(
+        Respond("internal_error", details="The rule r has no step left (then: fail).")
+    )
     assert (active_rule.matched, active_rule.fired, active_rule.failed) == (2, 2, 1)
 
 
@@ -423,6 +425,17 @@ def test_a_rule_that_is_used_up_for_good_is_still_explained() -> None:
     assert selected is None
     assert [why for _, _, why in explanations] == ["its steps are used up after 1 answer"] * 100
     assert [scenario for scenario, _, _ in explanations] == ["scene"] * 100
+
+
+def test_a_rule_that_is_used_up_for_good_is_looked_at_no_more() -> None:
+    """It is among those that are used up from its last step on, and no sooner."""
+    engine = RuleEngineFixture(rules_of("- {request: create_payment, do: [pass, pass]}"))
+    found = []
+    for _ in range(3):
+        engine.answer()
+        found.append(engine.rules.snapshot()["used_up"])
+
+    assert found == [[], [[0, 2]], [[0, 2]]]
 
 
 def test_the_last_answer_of_a_rule_is_a_call_to_those_after_it() -> None:

@@ -9,7 +9,7 @@ from payments_sandbox.core.instants import DAY, HOUR, MINUTE, Instant, read_inst
 from payments_sandbox.core.slices import finish
 from payments_sandbox.payments.cards import fingerprint
 from payments_sandbox.payments.payment import Status
-from payments_sandbox.rules.scenario import Given, GivenPayment, Scenario
+from payments_sandbox.rules.model import Given, GivenPayment, Scenario
 from payments_sandbox.scenarios.activation import (
     activating,
     reload,
@@ -19,7 +19,6 @@ from payments_sandbox.scenarios.activation import (
     setting_active,
 )
 from payments_sandbox.world.clock import Mode
-from payments_sandbox.world.snapshot import snapshot
 from payments_sandbox.world.world import ResetScope, World
 from tests.support.in_process import (
     NOON,
@@ -29,6 +28,7 @@ from tests.support.in_process import (
     restored_world,
     rules_of,
     scenario_of,
+    snapshot,
 )
 from tests.support.values import documented_create
 
@@ -305,7 +305,7 @@ def test_a_timed_rule_of_now_acts_at_once() -> None:
 
 
 def test_a_reset_starts_scenarios_again() -> None:
-    """Given payments are there again, marks count from now, steps from the first."""
+    """Given payments are there again, times count from now, steps from the first."""
     desk = InProcessApi(new_world())
     set_active(desk.world, [GIVEN, FAILS])
     fresh = snapshot(desk.world)
@@ -318,8 +318,31 @@ def test_a_reset_starts_scenarios_again() -> None:
     assert [each.at - NOON for each in desk.world.upcoming(10)] == [3 * DAY]
 
 
+def test_a_reset_of_webhooks_opens_the_given_endpoints_again() -> None:
+    """One that was made by hand is gone."""
+    world = new_world()
+    given = scenario_of("given: {webhook_endpoints: [{url: 'inbox:orders'}]}")
+    set_active(world, [given])
+    webhooks = world.open_webhooks()
+    webhooks.put(webhooks.new_endpoint("inbox:others"))
+    finish(resetting(world, [ResetScope.WEBHOOKS]))
+
+    endpoints = world.open_webhooks().outbox.endpoints.values()
+    assert [each.url for each in endpoints] == ["inbox:orders"]
+
+
+def test_a_reset_of_rules_alone_lets_their_times_count_from_now() -> None:
+    """Each acts once: what was planned before is forgotten."""
+    world = new_world()
+    set_active(world, [rules_of("- {at: 3d, do: {rate_limit: {remaining: 0}}}")])
+    world.clock.reach(Instant(NOON + DAY))
+    finish(resetting(world, [ResetScope.RULES]))
+
+    assert [each.at - NOON for each in world.upcoming(10)] == [4 * DAY]
+
+
 def test_a_reset_of_the_journal_alone_changes_no_scenario() -> None:
-    """Marks and payments stay."""
+    """What is planned stays, and so do payments."""
     world = new_world()
     set_active(world, [GIVEN])
     before = snapshot(world)
@@ -329,7 +352,7 @@ def test_a_reset_of_the_journal_alone_changes_no_scenario() -> None:
 
 
 def test_a_snapshot_carries_the_active_scenarios() -> None:
-    """Rules, counters, marks, given ids; the restored world goes on where this one is."""
+    """Rules, counters, times, given ids; the restored world goes on where this one is."""
     desk = InProcessApi(new_world())
     set_active(desk.world, [GIVEN, rules_of(
         """
@@ -499,9 +522,10 @@ def test_a_reset_whose_scenarios_are_changed_meanwhile_is_refused() -> None:
     steps = resetting(world, list(ResetScope))
     next(steps)
     remove(world, None)
-    with pytest.raises(InvalidRequest, match="changed meanwhile"):
+    with pytest.raises(InvalidRequest, match="changed meanwhile") as caught:
         list(steps)
 
+    assert caught.value.is_conflict
     assert len(world.ledger.payments) == 2_000
 
 

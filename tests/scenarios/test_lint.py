@@ -182,6 +182,33 @@ def test_a_rule_that_another_leaves_some_calls_is_fine(first: str, second: str, 
     assert said_of_the_second(first, second, then) == []
 
 
+@pytest.mark.parametrize(
+    "when",
+    [
+        "call: {every: 100, gt: 450}",
+        "call: {gt: 450, every: 100}",
+        "call: {gt: 450, every: 100, ne: 500}",
+        "call: {every: 100, not_in: [500, 600], gt: 450}",
+        "amount: {gte: 5, ne: 5}",
+        "header.x-test: {lt: 0}",
+        *(f"header.x-test: {{gt: 50, suffix: '{digit}'}}" for digit in range(10)),
+    ],
+)
+def test_matchers_that_something_meets_are_fine(when: str) -> None:
+    """Whatever the order of their operators."""
+    rule = f"{{request: create_payment, when: {{{when}}}, do: [pass]}}"
+
+    assert said(f"{HEAD}rules: [{rule}]") == []
+
+
+def test_matchers_that_no_number_meets_are_told() -> None:
+    """Though each of them alone could be met."""
+    for call in ("{gt: 450, lt: 480, every: 100}", "{gt: 5, lt: 6}"):
+        rule = f"{{request: create_payment, when: {{call: {call}}}, do: [pass]}}"
+
+        assert "no call is all of that" in said(f"{HEAD}rules: [{rule}]")[0]
+
+
 def test_a_problem_is_shown_with_its_line_and_a_caret() -> None:
     """As compilers do."""
     text = f"{HEAD}rules: [{{request: list_payments, do: [pas]}}]"

@@ -1,5 +1,7 @@
 """Holds a scenario that has one of everything to the values that it is read as."""
 
+import pytest
+
 from payments_sandbox.core.instants import DAY, HOUR, MINUTE, read_instant
 from payments_sandbox.payments.payment import Status
 from payments_sandbox.rules.actions import ChargeBack, Complete, Emit, Fail, RefundPayment
@@ -10,9 +12,21 @@ from payments_sandbox.rules.faults.hang import Hang
 from payments_sandbox.rules.faults.malform import Malform, Malformation
 from payments_sandbox.rules.faults.respond_raw import RespondRaw
 from payments_sandbox.rules.faults.truncate import Truncate
-from payments_sandbox.rules.model import AtRule, Condition, EventRule, Per, RequestRule, Step, Then
+from payments_sandbox.rules.model import (
+    AtRule,
+    Condition,
+    EventRule,
+    Generated,
+    Given,
+    GivenPayment,
+    Per,
+    RequestRule,
+    Scenario,
+    Step,
+    Then,
+    WebhookRule,
+)
 from payments_sandbox.rules.outcomes import MoveRateLimit, Pass, Patch, Respond
-from payments_sandbox.rules.scenario import Generated, Given, GivenPayment, Scenario
 from payments_sandbox.rules.settle import Settle
 from payments_sandbox.rules.step_outcome import Settlement
 from payments_sandbox.rules.webhook_effects import (
@@ -20,9 +34,9 @@ from payments_sandbox.rules.webhook_effects import (
     DeliveryOrder,
     Signature,
     WebhookEffects,
-    WebhookRule,
 )
 from payments_sandbox.scenarios.loader import load
+from payments_sandbox.scenarios.parser import parse_rule
 
 HEAD = """\
 scenario: everything
@@ -211,7 +225,7 @@ def test_request_rules_are_read() -> None:
 
 
 def test_event_timed_and_webhook_rules_are_read() -> None:
-    """Events, marks and webhooks."""
+    """Each with its trigger, conditions and action."""
     pending = (Condition("status", "eq", "pending"),)
 
     assert read().rules[2:] == (
@@ -249,3 +263,14 @@ def test_event_timed_and_webhook_rules_are_read() -> None:
             delay=Uniform(1_000, 2_000),
         ),
     )
+
+
+@pytest.mark.parametrize(
+    ("written", "off"), [("10m", 10 * MINUTE), ("+10m", 10 * MINUTE), ("-10m", -10 * MINUTE)]
+)
+def test_a_timestamp_is_off_by_a_duration_with_or_without_a_sign(written: str, off: int) -> None:
+    rule = {"webhook": "*", "do": {"timestamp": written}}
+    parsed = parse_rule(rule, 0)
+
+    assert isinstance(parsed, WebhookRule)
+    assert parsed.effects.timestamp == off

@@ -17,8 +17,7 @@ from payments_sandbox.scenarios.loader import load
 from payments_sandbox.scenarios.scenario_schema import accepts
 from payments_sandbox.verification.observed import observe
 from payments_sandbox.verification.report import report
-from payments_sandbox.world.snapshot import snapshot
-from tests.support.in_process import NOON, InProcessApi, call_of, contract, new_world
+from tests.support.in_process import NOON, InProcessApi, call_of, contract, new_world, snapshot
 from tests.support.values import documented_create
 
 Json = dict[str, Any]

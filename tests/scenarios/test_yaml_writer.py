@@ -21,7 +21,6 @@ from payments_sandbox.rules.outcomes import (
     Pass,
     Patch,
     Respond,
-    StepsExhausted,
 )
 from payments_sandbox.rules.settle import Settle
 from payments_sandbox.rules.step_outcome import Outcome, Settlement
@@ -74,11 +73,9 @@ def test_a_step_of_a_read_is_written_without_commit(written: Step) -> None:
     assert step_source(parse_step(source, is_read=True), is_read=True) == source
 
 
-def test_exhausted_steps_are_written_as_an_internal_error() -> None:
-    """A rule that ran out is the error that it gave; a delay to be drawn is left out."""
-    ran_out, drawn = Step(StepsExhausted()), Step(delay=Uniform(1, 2))
-    assert step_source(ran_out, is_read=False) == {"respond": {"error": "internal_error"}}
-    assert step_source(drawn, is_read=False) == "pass"
+def test_a_delay_to_be_drawn_is_left_out() -> None:
+    """The written scenario draws nothing."""
+    assert step_source(Step(delay=Uniform(1, 2)), is_read=False) == "pass"
 
 
 @given(TEXTS, TEXTS)

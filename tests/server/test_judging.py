@@ -12,7 +12,7 @@ from payments_sandbox.core.slices import finish
 from payments_sandbox.scenarios.activation import set_active
 from payments_sandbox.server import judging
 from payments_sandbox.server.factory import assemble
-from payments_sandbox.server.judging import KeptReport, KeptReports
+from payments_sandbox.server.judging import KeptReports
 from payments_sandbox.server.world_runtime import WorldRuntime
 from payments_sandbox.verification import observed
 from payments_sandbox.verification.observed import Observed
@@ -46,8 +46,8 @@ async def verdict(runtime: WorldRuntime) -> list[tuple[str | None, str | None, b
     """Name, reason and outcome of each report."""
     assert runtime.reports is not None
     default = runtime.worlds.get_or_create(DEFAULT_API_KEY)
-    found: list[KeptReport] = await runtime.reports.finish(runtime.worlds, default)
-    return [(each.config.name, each.reason, each.report.passed) for each in found]
+    found = await runtime.reports.finish(runtime.worlds, default)
+    return [(each.report.get("name"), each.reason, each.passed) for each in found]
 
 
 async def test_worlds_that_were_used_are_judged_whatever_becomes_of_them() -> None:
@@ -71,7 +71,7 @@ async def test_where_nothing_was_used_the_world_that_was_given_is_judged() -> No
     default = runtime.worlds.get_or_create(DEFAULT_API_KEY)
     [only] = await reports.finish(runtime.worlds, default)
 
-    assert (only.config.api_key, only.was_used) == (DEFAULT_API_KEY, False)
+    assert (only.api_key, only.was_used) == (DEFAULT_API_KEY, False)
 
 
 async def test_a_world_of_which_something_is_expected_is_judged_though_it_is_unused() -> None:

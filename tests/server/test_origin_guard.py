@@ -5,7 +5,7 @@ from typing import Final
 
 import pytest
 
-from payments_sandbox.contract.control_route_table import CONTROL_PATH, CONTROL_ROUTES
+from payments_sandbox.contract.control_routes import CONTROL_PATH, CONTROL_ROUTES
 from payments_sandbox.contract.operations import BASE_PATH, OPERATIONS
 from payments_sandbox.core.settings import Settings
 from tests.support.sockets import (

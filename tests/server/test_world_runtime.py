@@ -10,11 +10,10 @@ from payments_sandbox.core.settings import Settings
 from payments_sandbox.core.slices import finish
 from payments_sandbox.payments.events import EventType
 from payments_sandbox.server.change_notifier import ChangeNotifier
-from payments_sandbox.server.clock_advance import ClockAdvancer
+from payments_sandbox.server.clock_advance import ClockAdvancer, LiveTimers
 from payments_sandbox.server.delayed_replies import DelayedReplies
 from payments_sandbox.server.factory import assemble
 from payments_sandbox.server.held_calls import HeldCalls
-from payments_sandbox.server.live_timers import LiveTimers
 from payments_sandbox.server.webhooks.dispatcher import Dispatcher
 from payments_sandbox.server.world_runtime import WorldRuntime
 from payments_sandbox.world.manual_events import trigger

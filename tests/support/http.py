@@ -17,7 +17,7 @@ from aiohttp.test_utils import BaseTestServer, TestClient
 from aiohttp.web import BaseRequest
 from pytest_aiohttp import AiohttpClient
 
-from payments_sandbox.contract.control_route_table import CONTROL_PATH, CONTROL_ROUTES
+from payments_sandbox.contract.control_routes import CONTROL_PATH, CONTROL_ROUTES
 from payments_sandbox.contract.control_routes.route import ControlRoute
 from payments_sandbox.contract.error_codes import code_of
 from payments_sandbox.contract.schemas import Contract

@@ -17,15 +17,17 @@ from payments_sandbox.contract import representations
 from payments_sandbox.contract.operations import BASE_PATH, BY_NAME
 from payments_sandbox.contract.schemas import Contract, load_contract
 from payments_sandbox.core.instants import Instant, read_instant
+from payments_sandbox.core.settings import Settings
 from payments_sandbox.core.slices import finish
+from payments_sandbox.rules.model import Scenario
 from payments_sandbox.rules.rule_engine import Decision, RuleEngine
-from payments_sandbox.rules.scenario import Scenario
 from payments_sandbox.rules.step_search import SelectedStep
 from payments_sandbox.scenarios.activation import set_active, setting_active
 from payments_sandbox.scenarios.loader import load, load_expectations, read_scenario
 from payments_sandbox.server.journal_json import entry_json
-from payments_sandbox.server.request_log import format_line, journal_line
-from payments_sandbox.verification.audit import audit
+from payments_sandbox.server.log.lines import journal_line
+from payments_sandbox.server.log.text import format_line
+from payments_sandbox.verification.audit import auditing
 from payments_sandbox.verification.expectations.expectation import ExpectationResult
 from payments_sandbox.verification.findings.finding import Finding
 from payments_sandbox.verification.observed import (
@@ -34,7 +36,7 @@ from payments_sandbox.verification.observed import (
     ObservedDelivery,
     observe,
 )
-from payments_sandbox.verification.report import verify
+from payments_sandbox.verification.report import verifying
 from payments_sandbox.webhooks.delivery import (
     AttemptResult,
     Delivery,
@@ -44,8 +46,8 @@ from payments_sandbox.webhooks.delivery import (
 )
 from payments_sandbox.world.clock import Mode, WallClock
 from payments_sandbox.world.config import ServerContext, WorldConfig, secret_of
-from payments_sandbox.world.registry import WorldDefaults, Worlds
-from payments_sandbox.world.snapshot import restored, sealed, snapshot
+from payments_sandbox.world.registry import Worlds
+from payments_sandbox.world.snapshot import restoring, sealed, snapshotting
 from payments_sandbox.world.world import World
 from tests.support.values import KEY, documented_create
 
@@ -103,13 +105,13 @@ def new_world(
 
 
 def new_worlds(
-    defaults: WorldDefaults | None = None,
+    settings: Settings | None = None,
     wall: WallClock | None = None,
     on_drop: Callable[[World, str], None] = lambda _, __: None,
 ) -> Worlds:
     """Worlds by key; what they draw is 0, 1, 2, …."""
     return Worlds(
-        defaults or WorldDefaults(),
+        settings or Settings(),
         context=server_context(wall),
         entropy=count().__next__,
         on_drop=on_drop,
@@ -168,7 +170,13 @@ class InProcessApi:
 
 def restored_world(kept: Mapping[str, Any], wall: WallClock | None = None) -> World:
     """The world of a snapshot."""
-    return restored(kept, api_key=KEY, made_at=NOON, context=server_context(wall))
+    made = restoring(kept, api_key=KEY, made_at=NOON, context=server_context(wall))
+    return finish(made)
+
+
+def snapshot(world: World) -> dict[str, object]:
+    """The whole world at once."""
+    return finish(snapshotting(world))
 
 
 def sealed_snapshot(kept: Mapping[str, object]) -> dict[str, Any]:
@@ -272,7 +280,7 @@ class History:
         """How one expectation stands."""
         expectations, problems = load_expectations([expect])
         assert problems == []
-        [line] = verify(self.observed(), expectations)
+        [line] = finish(verifying(self.observed(), expectations))
         return line.result
 
     def meets(self, **expect: object) -> bool:
@@ -281,7 +289,7 @@ class History:
 
     def findings(self) -> list[Finding]:
         """What the audit finds."""
-        return list(audit(self.observed()))
+        return list(finish(auditing(self.observed())))
 
     def found(self) -> list[tuple[str, tuple[str, ...]]]:
         """Kinds and ids of what it finds."""

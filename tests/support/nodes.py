@@ -17,6 +17,7 @@ from payments_sandbox.cluster.node import ClusterNode
 from payments_sandbox.cluster.redis_engine import PREFIX
 from payments_sandbox.cluster.runtime import NodeRuntime
 from payments_sandbox.cluster.serving import ClusterOptions, serving, settings_of_node
+from payments_sandbox.cluster.store import Claim, Member, Registry
 from payments_sandbox.core.instants import Instant
 from payments_sandbox.core.settings import Settings
 from payments_sandbox.server.factory import AssembledServer, assemble
@@ -127,7 +128,7 @@ class Cluster:
         said = await self.admin.hgetall(f"{PREFIX}members")
         return {text_of(name): orjson.loads(text) for name, text in said.items()}
 
-    async def end_lease(self, node: RunningNode) -> None:
+    async def end_lease(self, node: RunningNode | Member) -> None:
         """Let the engine see a node's lease at an end, as if it had slept; it does not know."""
         seconds, _ = await self.admin.time()
         await self.admin.zadd(f"{PREFIX}nodes", {node.name: int(seconds) * 1_000 - 1_000})
@@ -170,6 +171,14 @@ class Cluster:
     async def world(self, node: RunningNode, key: str = KEY) -> Any:  # noqa: ANN401 - JSON
         """The world in numbers, as a node has it."""
         return (await self.ask(node, "GET", "/_sandbox/world", key=key)).json
+
+
+async def claimed(
+    registry: Registry, key: str, candidate: str, claimant: str, *refusing: str
+) -> Claim:
+    """What a registry says of one key."""
+    [claim] = await registry.claim({key: candidate}, claimant, refusing)
+    return claim
 
 
 def text_of(raw: bytes | str) -> str:

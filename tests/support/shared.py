@@ -14,7 +14,7 @@ import pytest
 from payments_sandbox.cluster import node
 from payments_sandbox.cluster.mailbox import Mailbox, open_mailbox
 from payments_sandbox.cluster.membership import Membership
-from payments_sandbox.cluster.places import Here, Node, Place, Sibling
+from payments_sandbox.cluster.places import Here, Node, Place, Sibling, UnreachableError
 from payments_sandbox.cluster.runtime import NodeRuntime
 from payments_sandbox.cluster.server import SharedServer
 from payments_sandbox.cluster.serving import ClusterOptions, serving, settings_of_node
@@ -57,9 +57,9 @@ class FixedDirectory:
         """The place of a key."""
         return self._place(key)
 
-    def unreachable(self, node: Node, why: str) -> None:
+    def unreachable(self, node: Node, error: UnreachableError) -> None:
         """It stays where it is."""
-        logging.getLogger(__name__).warning("%s: %s", node.name, why)
+        logging.getLogger(__name__).warning("%s: %s", node.name, error)
 
     def owns(self, api_key: str) -> bool:
         """Whether a key is here."""

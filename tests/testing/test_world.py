@@ -43,7 +43,7 @@ def test_lists_are_in_the_order_of_time(world: Sandbox) -> None:
 
 def test_lists_have_every_page(world: Sandbox, monkeypatch: pytest.MonkeyPatch) -> None:
     """However many pages they have."""
-    monkeypatch.setattr("payments_sandbox.client.paging.LARGEST_PAGE", 2)
+    monkeypatch.setattr("payments_sandbox.client.messages.LARGEST_PAGE", 2)
     ids = [pay(world)["id"] for _ in range(5)]
     assert [each["id"] for each in world.payments] == ids
     assert len(world.events) == len(world.requests) == 5

@@ -12,7 +12,7 @@ from tests.project.tree import PACKAGE, ROOT
 from tests.support.in_process import History
 
 FOLDER = PACKAGE / "verification" / "findings"
-SHARED = {"__init__", "finding", "repetitions", "accepted_deliveries"}
+SHARED = {"__init__", "finding", "repetitions"}
 each_kind = pytest.mark.parametrize("kind", FINDING_KINDS, ids=lambda kind: kind.name)
 
 

@@ -13,7 +13,9 @@ from payments_sandbox.verification.journal_steps import STEPS_EXHAUSTED, journal
 from payments_sandbox.verification.observed import ObservedCall
 from tests.support.in_process import History, rules_of
 
-LOST = rules_of("- {name: lost, request: create_payment, do: [pass, {drop: {commit: true}}]}")
+LOST = rules_of(
+    "- {name: lost, request: create_payment, do: [pass, {drop: {commit: true, how: reset}}]}"
+)
 TWO = rules_of(
     """
     - {name: same, request: create_refund, do: [{respond: {error: refund_declined}}]}
@@ -34,15 +36,16 @@ def step_of(history: History, request_id: str, **changes: Any) -> Step:  # noqa:
 
 
 def test_a_call_meets_the_step_again_that_answered_it() -> None:
-    """Each by its position in the rule."""
+    """Each by its position in the rule, unless the journal shows that it was another one then."""
     history = History(LOST)
     calls = [history.pay(), history.pay(), history.pay()]
 
     assert [step_of(history, each) for each in calls] == [
         Step(Pass()),
-        Step(Drop(commit=True)),
+        Step(Drop(commit=True, how="reset")),
         Step(Pass()),
     ]
+    assert step_of(history, calls[1], fault="hang") == Step(Hang(commit=True))
 
 
 def test_the_rule_is_the_one_of_the_operation_that_did_not_decline_to_answer() -> None:

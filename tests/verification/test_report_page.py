@@ -57,6 +57,21 @@ def test_a_report_is_shown_whole_and_as_text() -> None:
     assert "<b>" not in page
 
 
+def test_what_went_well_is_green_and_what_did_not_is_red() -> None:
+    """A rule that fired and then went wrong, too."""
+    page = as_page(only_report(FAILED_REPORT))
+    marks = re.findall(r'<span class="(\w+)">([^<]*)', page)
+    assert marks == [
+        ("good", "met"),
+        ("bad", "not met"),
+        ("bad", "not met"),
+        ("good", "fired 1 of 1"),
+        ("bad", "fired 2 of 3"),
+        ("bad", "fired 0 of 0"),
+        ("bad", "possible_double_charge"),
+    ]
+
+
 def test_what_there_is_none_of_has_no_heading() -> None:
     page = as_page([WorldReport("sk_test_unused", EMPTY_REPORT, was_used=False)])
     assert "<h3>" not in page

@@ -78,6 +78,22 @@ def test_a_rule_that_went_wrong_is_counted() -> None:
     )
 
 
+@pytest.mark.parametrize(("width", "columns"), [(None, 88), (200, 88), (61, 50), (12, 20)], ids=str)
+def test_what_the_audit_says_is_as_wide_as_is_read_well_or_as_there_is_room(
+    width: int | None, columns: int
+) -> None:
+    """Ids and words stay whole, so that they can be copied."""
+    report = copy.deepcopy(FAILED_REPORT)
+    finding = report["audit"]["findings"][0]
+    finding["message"] = " ".join(["four"] * 40)
+    finding["advice"] = "long-" * 20
+    text = as_text(only_report(report), width=width)
+    message = [line.strip() for line in text.splitlines() if line.startswith(" " * 11 + "four")]
+
+    assert max(map(len, message)) == (columns + 1) // 5 * 5 - 1
+    assert f"\n           {'long-' * 20}\n" in text
+
+
 SEVERAL: Final = """\
 failed: 3 worlds; 2 of 5 expectations not met; 1 of 5 rules never fired; 1 rule went wrong; \
 1 audit finding

@@ -14,7 +14,6 @@ from payments_sandbox.scenarios.loader import read_scenario
 from payments_sandbox.server.webhook_json import delivery_json, endpoint_json, inbox_message_json
 from payments_sandbox.webhooks.delivery import AttemptResult, receiver_response, why_failed
 from payments_sandbox.webhooks.verification import Received
-from payments_sandbox.world.snapshot import snapshot
 from payments_sandbox.world.world import World
 from tests.server.test_leaks import FORTY, NUMBERS, revealed
 from tests.support.in_process import (
@@ -24,6 +23,7 @@ from tests.support.in_process import (
     all_outputs,
     new_world,
     restored_world,
+    snapshot,
 )
 from tests.support.values import all_paths, documented_create, value_at, with_value
 

@@ -22,7 +22,6 @@ from payments_sandbox.webhooks.signing import Encoding, Scheme, Signing
 from payments_sandbox.webhooks.snapshot import changes
 from payments_sandbox.webhooks.verification import Received
 from payments_sandbox.webhooks.world_webhooks import event_message
-from payments_sandbox.world.snapshot import snapshot
 from payments_sandbox.world.world import World
 from tests.support.in_process import (
     NOON,
@@ -32,6 +31,7 @@ from tests.support.in_process import (
     contract,
     new_world,
     restored_world,
+    snapshot,
 )
 from tests.support.values import JsonPath, documented_create, with_value
 

@@ -35,7 +35,7 @@ SECRET = "whsec_cGF5bWVudHMtc2FuZGJveC1kZWZhdWx0LXNlY3JldCE="
 def world() -> World:
     """A world whose server gives every world two endpoints."""
     urls = ("http://localhost:1/", "inbox:orders")
-    return World(config(), server_context()._replace(webhooks=urls, webhook_secret=SECRET))
+    return World(config(), server_context()._replace(webhooks=urls))
 
 
 def test_a_world_begins_with_the_servers_endpoints(world: World) -> None:

@@ -18,15 +18,15 @@ from payments_sandbox.payments.cards import Card
 from payments_sandbox.payments.ledger import NewPayment
 from payments_sandbox.payments.payment import Status
 from payments_sandbox.rules.active_rule import COUNTERS_KEPT, Counters
-from payments_sandbox.rules.scenario import Generated
+from payments_sandbox.rules.model import Generated
 from payments_sandbox.rules.step_outcome import Settlement
 from payments_sandbox.scenarios.activation import set_active
-from payments_sandbox.scenarios.seeding import fill_world
+from payments_sandbox.scenarios.initial_state import fill_world
 from payments_sandbox.webhooks.inbox import InboxMessage
 from payments_sandbox.webhooks.outbox import KEPT as DELIVERIES_KEPT
 from payments_sandbox.world.effects import Effect, WorldEffects, folded
 from payments_sandbox.world.journal import KEPT, entry_of, entry_rows
-from payments_sandbox.world.snapshot import restoring, snapshot
+from payments_sandbox.world.snapshot import restoring
 from payments_sandbox.world.world import ResetScope, World
 from tests.nightly import operations
 from tests.nightly.server import Server
@@ -38,6 +38,7 @@ from tests.support.in_process import (
     new_world,
     scenario_of,
     server_context,
+    snapshot,
 )
 from tests.support.values import KEY, documented_create
 

@@ -14,9 +14,8 @@ from payments_sandbox.server.journal_json import entry_json
 from payments_sandbox.verification.observed import observe
 from payments_sandbox.verification.report import report
 from payments_sandbox.world.entry_check import check_row
-from payments_sandbox.world.snapshot import snapshot
 from payments_sandbox.world.world import World
-from tests.support.in_process import InProcessApi, all_outputs, new_world, restored_world
+from tests.support.in_process import InProcessApi, all_outputs, new_world, restored_world, snapshot
 from tests.support.values import documented_create, documented_refund, with_value
 
 

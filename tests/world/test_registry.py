@@ -8,21 +8,20 @@ import pytest
 
 from payments_sandbox.core.errors import InvalidApiKey, InvalidRequest, NotFound
 from payments_sandbox.core.ids import DEFAULT_API_KEY
-from payments_sandbox.core.instants import DAY, HOUR
+from payments_sandbox.core.instants import DAY, HOUR, show_instant
+from payments_sandbox.core.settings import Settings
 from payments_sandbox.core.slices import SLICE, finish
-from payments_sandbox.rules.scenario import Scenario
+from payments_sandbox.rules.model import Scenario
 from payments_sandbox.world.clock import Mode
-from payments_sandbox.world.config import secret_of
+from payments_sandbox.world.config import DEFAULT_WEBHOOK_SECRET, secret_of
 from payments_sandbox.world.registry import (
-    DEFAULT_WEBHOOK_SECRET,
     SEEDS,
     NotOwned,
-    WorldDefaults,
     Worlds,
 )
-from payments_sandbox.world.snapshot import restored, snapshot
+from payments_sandbox.world.snapshot import restoring
 from payments_sandbox.world.world import World
-from tests.support.in_process import NOON, Wall, new_worlds, scenario_of
+from tests.support.in_process import NOON, Wall, new_worlds, scenario_of, snapshot
 from tests.support.values import run_to_end
 
 DROP_REASONS_KEPT = 1_000
@@ -35,6 +34,11 @@ MALFORMED = (
     "A key of the sandbox is sk_test_ and 1 to 64 letters, digits, '-' or '_',"
     " as in 'Authorization: Bearer sk_test_sandbox'."
 )
+
+
+def said(reason: str) -> str:
+    """What a world that begins again says of the earlier one."""
+    return f"An earlier world of this key was {reason}."
 
 
 class Gone(list[tuple[str, str]]):
@@ -60,7 +64,7 @@ def test_a_server_begins_with_the_home_world() -> None:
 
 def starting_with(*scenarios: Scenario, is_strict: bool = False) -> Worlds:
     """Worlds that start with these from now on."""
-    worlds = new_worlds(WorldDefaults(strict_keys=is_strict))
+    worlds = new_worlds(Settings(strict_keys=is_strict))
     worlds.context = worlds.context._replace(scenarios=scenarios)
     return worlds
 
@@ -181,7 +185,7 @@ def test_the_longest_key_makes_a_world() -> None:
 def test_strict_keys_know_only_worlds_made_by_hand() -> None:
     """The refusal says how one is made, and whether there was one."""
     wall = Wall()
-    worlds = new_worlds(WorldDefaults(strict_keys=True), wall)
+    worlds = new_worlds(Settings(strict_keys=True), wall)
     made = worlds.make(ALICE)
     found = worlds.get_or_create(ALICE)
     wall.move(DAY)
@@ -201,9 +205,9 @@ def test_strict_keys_know_only_worlds_made_by_hand() -> None:
 
 def test_seeds_are_given_derived_or_drawn() -> None:
     """Derived ones come from the server's seed and the key; drawn ones are new each time."""
-    given = new_worlds(WorldDefaults(seed=1)).make(ALICE, seed=42)
+    given = new_worlds(Settings(seed=1)).make(ALICE, seed=42)
     derived = [
-        new_worlds(WorldDefaults(seed=seed)).get_or_create(key).config.seed
+        new_worlds(Settings(seed=seed)).get_or_create(key).config.seed
         for seed, key in ((1, ALICE), (1, ALICE), (2, ALICE), (1, BOB))
     ]
     worlds = new_worlds()
@@ -229,7 +233,7 @@ def test_a_name_is_on_one_line_and_not_endless() -> None:
 
 def test_keys_are_made_up_from_the_seed() -> None:
     """Well-formed, new each time, the same in the next run; a key that is taken is passed over."""
-    worlds, again = (new_worlds(WorldDefaults(seed=1)) for _ in range(2))
+    worlds, again = (new_worlds(Settings(seed=1)) for _ in range(2))
     made = [worlds.make().config.api_key for _ in range(3)]
     again.make(made[0])
     repeated = [again.make().config.api_key for _ in range(2)]
@@ -241,7 +245,7 @@ def test_keys_are_made_up_from_the_seed() -> None:
 
 def test_servers_of_one_seed_need_not_draw_the_same_keys() -> None:
     """Each may begin where another does not come."""
-    worlds, other = (new_worlds(WorldDefaults(seed=1)) for _ in range(2))
+    worlds, other = (new_worlds(Settings(seed=1)) for _ in range(2))
     made = [worlds.make().config.api_key for _ in range(6)]
     other.begin_keys_at(5)
 
@@ -250,7 +254,7 @@ def test_servers_of_one_seed_need_not_draw_the_same_keys() -> None:
 
 def test_clocks_are_as_asked_for_or_as_the_server_has_them() -> None:
     """An instant to stand still at, or "live"."""
-    worlds = new_worlds(WorldDefaults(frozen_at=NOON))
+    worlds = new_worlds(Settings(clock=show_instant(NOON)))
     made = [worlds.make(), worlds.make(clock="live"), worlds.make(clock=NOON)]
 
     assert [world.clock.mode for world in made] == [Mode.FROZEN, Mode.LIVE, Mode.FROZEN]
@@ -288,7 +292,7 @@ def test_idle_worlds_go_and_the_home_world_stays() -> None:
     assert before == [DEFAULT_API_KEY, ALICE, BOB]
     assert keys_of(worlds) == [DEFAULT_API_KEY, ALICE]
     assert gone == [(BOB, IDLE)]
-    assert [worlds.drop_reason(key) for key in (ALICE, BOB)] == [None, IDLE]
+    assert [worlds.restarted(key) for key in (ALICE, BOB)] == [None, said(IDLE)]
     assert [worlds.restarted(key) for key in (ALICE, BOB)] == [
         None, f"An earlier world of this key was {IDLE}.",
     ]  # fmt: skip
@@ -318,7 +322,7 @@ def test_a_world_that_is_looked_for_is_not_made() -> None:
 def test_too_many_worlds_are_not_kept() -> None:
     """The longest idle one goes, never the home world, however long that is idle."""
     gone = Gone()
-    worlds = new_worlds(WorldDefaults(most=3), on_drop=gone)
+    worlds = new_worlds(Settings(max_worlds=3), on_drop=gone)
     for key in (ALICE, BOB, ALICE, CAROL):
         worlds.get_or_create(key)
 
@@ -328,7 +332,7 @@ def test_too_many_worlds_are_not_kept() -> None:
 
 def test_a_world_that_went_begins_again() -> None:
     """Its summary says why the earlier one went."""
-    worlds = new_worlds(WorldDefaults(most=3, seed=1))
+    worlds = new_worlds(Settings(max_worlds=3, seed=1))
     before = worlds.get_or_create(ALICE)
     for key in (BOB, CAROL):
         worlds.get_or_create(key)
@@ -336,30 +340,30 @@ def test_a_world_that_went_begins_again() -> None:
 
     assert after is not before
     assert after.config == before.config
-    assert worlds.drop_reason(ALICE) == CROWDED
+    assert worlds.restarted(ALICE) == said(CROWDED)
 
 
 def test_the_oldest_drop_reason_is_forgotten() -> None:
     """The oldest is forgotten."""
-    worlds = new_worlds(WorldDefaults(most=1))
+    worlds = new_worlds(Settings(max_worlds=1))
     keys = [f"sk_test_{number}" for number in range(DROP_REASONS_KEPT + 2)]
     for key in keys:
         worlds.get_or_create(key)
-    told = [worlds.drop_reason(key) is not None for key in keys]
+    told = [worlds.restarted(key) is not None for key in keys]
 
     assert told == [False, *[True] * DROP_REASONS_KEPT, False]
 
 
 @pytest.mark.parametrize("key", [ALICE, DEFAULT_API_KEY])
 def test_a_world_that_is_dropped_by_hand_leaves_no_reason(key: str) -> None:
-    """A world dropped by hand leaves no drop_reason; the home world starts again at once."""
+    """A world dropped by hand leaves no reason; the home world starts again at once."""
     gone = Gone()
     worlds = new_worlds(on_drop=gone)
     before = worlds.get_or_create(key)
     finish(worlds.dropping(before))
 
     assert keys_of(worlds) == [DEFAULT_API_KEY]
-    assert (gone, worlds.drop_reason(key)) == ([(key, "dropped by DELETE world")], None)
+    assert (gone, worlds.restarted(key)) == ([(key, "dropped by DELETE world")], None)
     assert worlds.get_or_create(key) is not before
 
 
@@ -399,7 +403,7 @@ def test_a_world_is_among_them_until_it_goes() -> None:
 
 def test_the_rate_limit_is_as_asked_for_or_as_the_server_has_it() -> None:
     """And stays so when the world is reset."""
-    worlds = new_worlds(WorldDefaults(rate_limit=5))
+    worlds = new_worlds(Settings(rate_limit=5))
 
     assert [world.config.rate_limit for world in (worlds.make(), worlds.make(rate_limit=9))] == [
         5,
@@ -409,7 +413,7 @@ def test_the_rate_limit_is_as_asked_for_or_as_the_server_has_it() -> None:
 
 def test_what_happens_in_one_world_is_not_seen_in_another() -> None:
     """What happens in one is not seen in another."""
-    worlds = new_worlds(WorldDefaults(frozen_at=NOON))
+    worlds = new_worlds(Settings(clock=show_instant(NOON)))
     alice, bob = worlds.get_or_create(ALICE), worlds.get_or_create(BOB)
     before = snapshot(bob)
     alice.limiter.take(NOON)
@@ -423,7 +427,7 @@ def test_the_home_world_keeps_its_secret_through_a_restore() -> None:
     worlds = new_worlds()
     other = worlds.make("sk_test_other")
     kept = snapshot(other)
-    home = restored(kept, api_key=DEFAULT_API_KEY, made_at=NOON, context=worlds.context)
+    home = finish(restoring(kept, api_key=DEFAULT_API_KEY, made_at=NOON, context=worlds.context))
     worlds.put(home)
     assert (
         worlds.get_or_create(DEFAULT_API_KEY).config.webhook_secret
@@ -449,7 +453,7 @@ def test_a_world_that_is_being_made_is_found_by_nobody() -> None:
 
 def test_the_reason_of_a_world_that_went_again_is_not_the_oldest() -> None:
     """Of so many reasons the last ones are kept, each at the place of its last time."""
-    worlds = new_worlds(WorldDefaults(most=2))
+    worlds = new_worlds(Settings(max_worlds=2))
     worlds.get_or_create(ALICE)
     for number in range(DROP_REASONS_KEPT - 1):
         worlds.get_or_create(f"sk_test_{number}")
@@ -457,8 +461,8 @@ def test_the_reason_of_a_world_that_went_again_is_not_the_oldest() -> None:
     for number in range(2):
         worlds.get_or_create(f"sk_test_again_{number}")
 
-    assert worlds.drop_reason(ALICE) == "the longest idle of 2 worlds (--max-worlds)"
-    assert worlds.drop_reason("sk_test_0") is None
+    assert worlds.restarted(ALICE) == said("the longest idle of 2 worlds (--max-worlds)")
+    assert worlds.restarted("sk_test_0") is None
 
 
 class Share(NamedTuple):
@@ -496,7 +500,7 @@ def test_a_world_is_made_only_where_its_key_is_owned() -> None:
     worlds.make(CAROL)
     finish(worlds.dropping(worlds.get_or_create(ALICE)))
     kept = snapshot(worlds.get_or_create(CAROL))
-    worlds.put(restored(kept, api_key=ALICE, made_at=NOON, context=worlds.context))
+    worlds.put(finish(restoring(kept, api_key=ALICE, made_at=NOON, context=worlds.context)))
     assert share.told == [f"+{ALICE}", f"+{CAROL}", f"-{ALICE}", f"+{ALICE}"]
 
 
@@ -515,7 +519,7 @@ def test_the_home_world_is_where_its_key_is_owned() -> None:
 
 def test_a_drawn_key_is_one_that_is_owned() -> None:
     """Of one seed, what one process passes over is drawn by another."""
-    worlds, shared = new_worlds(WorldDefaults(seed=7)), new_worlds(WorldDefaults(seed=7))
+    worlds, shared = new_worlds(Settings(seed=7)), new_worlds(Settings(seed=7))
     drawn = [worlds.make().config.api_key for _ in range(4)]
     shared.share(Share(frozenset(drawn[1::2]), []))
     assert [shared.make().config.api_key for _ in range(2)] == drawn[1::2]

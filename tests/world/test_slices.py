@@ -10,7 +10,7 @@ from payments_sandbox.core.instants import HOUR, Instant
 from payments_sandbox.core.slices import SLICE, Slices, finish
 from payments_sandbox.scenarios.activation import set_active
 from payments_sandbox.webhooks.snapshot import snapshotting as snapshotting_webhooks
-from payments_sandbox.world.snapshot import snapshot, snapshotting
+from payments_sandbox.world.snapshot import snapshotting
 from payments_sandbox.world.world import World
 from tests.support.in_process import (
     NOON,
@@ -20,6 +20,7 @@ from tests.support.in_process import (
     new_world,
     restored_world,
     scenario_of,
+    snapshot,
 )
 from tests.support.values import documented_create
 

@@ -15,7 +15,7 @@ from payments_sandbox.core.slices import SLICE
 from payments_sandbox.rules.magic_cards import MAGIC_CARDS
 from payments_sandbox.server.journal_json import entry_json
 from payments_sandbox.webhooks.verification import Received
-from payments_sandbox.world.snapshot import check_seal, restoring, sealed, snapshot
+from payments_sandbox.world.snapshot import blocks_of, check_seal, restoring, sealed
 from payments_sandbox.world.world import ResetScope, World
 from tests.support.in_process import (
     NOON,
@@ -27,6 +27,7 @@ from tests.support.in_process import (
     restored_world,
     sealed_snapshot,
     server_context,
+    snapshot,
 )
 from tests.support.values import (
     KEY,
@@ -174,6 +175,25 @@ def test_a_number_is_the_same_however_it_is_written(number: float) -> None:
 
     assert isinstance(read, dict)
     assert refusal_of(read) is None
+
+
+@pytest.mark.parametrize("number", [100.0, 0.1, 1e15, 1e22, 2.5, 7])
+def test_another_number_is_refused(number: float) -> None:
+    """Whole or not."""
+    kept = sealed_snapshot(snapshot(new_world()) | {"seed": number})
+
+    assert refusal_of(kept) is None
+    assert refusal_of(kept | {"seed": 2 * number}) == CHANGED
+
+
+def test_the_json_of_a_snapshot_comes_in_blocks_however_its_parts_are_nested() -> None:
+    """None is much larger than others: each is a turn in which nobody else is served."""
+    rows = {f"{number:04}": "x" * 1_000 for number in range(1_000)}
+    for kept in (rows, {"a": rows}, {"a": {"b": rows}}, {"a": {"b": list(rows.values())}}):
+        blocks = list(blocks_of(kept, orjson.dumps))
+
+        assert orjson.loads(b"".join(blocks)) == kept
+        assert max(map(len, blocks)) < 2**17
 
 
 def test_a_number_that_no_float_is_is_refused(kept: dict[str, Any]) -> None:

@@ -1,6 +1,5 @@
 """Holds a server at rest to its seal: all of it comes back, or nothing does."""
 
-import dataclasses
 import json
 from hashlib import sha256
 
@@ -10,10 +9,9 @@ from hypothesis import strategies as st
 
 from payments_sandbox.core.instants import LAST, Instant
 from payments_sandbox.core.slices import finish
-from payments_sandbox.world.snapshot import snapshot
 from payments_sandbox.world.state_file import NoStateError, read_lines, rewritten, writing
 from payments_sandbox.world.world import World
-from tests.support.in_process import InProcessApi, new_world, server_context
+from tests.support.in_process import InProcessApi, new_world, server_context, snapshot
 from tests.support.values import documented_create
 
 HEAD = {"format": "payments-sandbox/state", "version": 1}
@@ -46,7 +44,7 @@ def test_a_state_that_is_read_has_all_that_was_written() -> None:
     """Keys, times and worlds are as they were."""
     busy = busy_world()
     (kept,) = read_lines(line + b"\n" for line in lines(busy))
-    back = kept.restored(server_context())
+    back = finish(kept.restoring(server_context()))
 
     assert (back.config, back.used_at) == (busy.config, busy.used_at)
     assert snapshot(back) == snapshot(busy)
@@ -56,10 +54,12 @@ def test_worlds_of_several_files_are_written_to_one() -> None:
     """Sealed, and each as it was; also where there is none of them."""
     saved = read_lines(lines(busy_world()))
     (other,) = read_lines(lines(busy_world()))
-    both = [*saved, dataclasses.replace(other, api_key="sk_test_other")]
+    both = [*saved, other._replace(api_key="sk_test_other")]
     assert read_lines(b"".join(rewritten(both)).splitlines()) == both
     assert read_lines(b"".join(rewritten([])).splitlines()) == []
-    assert b"".join(rewritten(saved)).splitlines() == lines(saved[0].restored(server_context()))
+    assert b"".join(rewritten(saved)).splitlines() == lines(
+        finish(saved[0].restoring(server_context()))
+    )
 
 
 @given(st.data())
@@ -99,7 +99,7 @@ def test_a_world_of_another_version_is_refused_by_its_key() -> None:
     (kept,) = read_lines(sealed(HEAD, ["sk_test_checkout", 0, 0, {"version": 99}]))
 
     with pytest.raises(NoStateError) as refused:
-        kept.restored(server_context())
+        finish(kept.restoring(server_context()))
     assert str(refused.value) == (
         "the world of sk_test_checkout: /version: expected a snapshot of format"
         " payments-sandbox/world, version 4."

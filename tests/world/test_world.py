@@ -13,11 +13,15 @@ from payments_sandbox.payments.payment import Status
 from payments_sandbox.rules.actions import Complete
 from payments_sandbox.rules.step_outcome import Settlement
 from payments_sandbox.world.config import secret_of
-from payments_sandbox.world.snapshot import snapshot
-from payments_sandbox.world.timeline import ActOnPayment, AttemptDelivery, RunTimedRule
-from payments_sandbox.world.timeline_entries import TimelineEntry, upcoming_entry
+from payments_sandbox.world.timeline import (
+    ActOnPayment,
+    AttemptDelivery,
+    RunTimedRule,
+    TimelineEntry,
+    upcoming_entry,
+)
 from payments_sandbox.world.world import SETTLED_AS_FAILED, ResetScope, World
-from tests.support.in_process import NOON, FakeDispatcher, InProcessApi, Wall, new_world
+from tests.support.in_process import NOON, FakeDispatcher, InProcessApi, Wall, new_world, snapshot
 from tests.support.values import documented_create
 
 VISA, CHARGED_BACK, FLAKY = "4111111111111111", "4000000000000259", "4000009900000111"

@@ -131,7 +131,7 @@ def _trust(server: RunningSandbox) -> dict[str, str]:
     """The variables that let the programs trust the server's authority, where it has one."""
     if server.ca_file is None:
         return {}
-    return trust_variables(str(server.ca_file), str(server.ca_bundle), os.environ)
+    return trust_variables(str(server.ca_file), str(server.ca_bundle))
 
 
 @contextmanager

@@ -40,7 +40,7 @@ class Perform(Protocol):
 def apply_step(selected: "SelectedStep", context: StepContext, perform: Perform) -> CallResult:
     """Perform the operation as the selected step says."""
     outcome = selected.step.outcome
-    plan = outcome.step_plan(selected.rule, selected.known_as)
+    plan = outcome.step_plan(selected.known_as)
     if plan.hold:
         return CallResult(None, selected=selected, committed=False, hold=plan.hold)
     result = _perform(plan, context.world, perform)

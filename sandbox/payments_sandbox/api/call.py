@@ -1,6 +1,6 @@
 """Owns what goes into the emulated API and what comes out: calls, results, replies, answers."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import ItemsView, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -76,6 +76,10 @@ class RateLimitHeaders(Mapping[str, str]):
 
     def __len__(self) -> int:
         return len(self._as_dict())
+
+    def items(self) -> ItemsView[str, str]:
+        """All of them, made once: `dict` makes all again for each that it reads by its name."""
+        return self._as_dict().items()
 
     def _as_dict(self) -> dict[str, str]:
         return {

@@ -4,12 +4,11 @@ import argparse
 import contextlib
 from collections.abc import AsyncIterator, Callable, Coroutine
 from importlib.util import find_spec
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, TextIO
 
 from payments_sandbox.cli.failure import MISTAKEN
 from payments_sandbox.cli.options import refuse
-from payments_sandbox.cli.server_options import is_loopback, read_settings
-from payments_sandbox.cli.server_process import (
+from payments_sandbox.cli.processes.server_process import (
     CannotServeError,
     ListeningServer,
     put_together,
@@ -17,10 +16,10 @@ from payments_sandbox.cli.server_process import (
     served,
     to_the_end,
 )
+from payments_sandbox.cli.server_options import is_loopback, read_settings
 
 if TYPE_CHECKING:
     from payments_sandbox.server.listening.listeners import ListeningAt
-    from payments_sandbox.server.request_log import RequestLog
 
 CLUSTER: Final = "--cluster"
 
@@ -29,7 +28,7 @@ def serve_in_cluster(
     arguments: argparse.Namespace,
     use_server: Callable[[ListeningServer], Coroutine[Any, Any, int]],
     *,
-    make_log: "Callable[[], RequestLog] | None",
+    log_to: TextIO | None,
 ) -> int:
     """Serve as a node until a signal, or as long as stdin is open; the rest is as `run_server`.
 
@@ -47,7 +46,8 @@ def serve_in_cluster(
     )
 
     settings = read_settings(arguments)
-    sandbox = put_together(settings_of_node(settings), make_log=make_log, runtime_type=NodeRuntime)
+    own = settings_of_node(settings)
+    sandbox = put_together(arguments, own, log_to=log_to, runtime_type=NodeRuntime)
     waits = arguments.durability == "reply"
     options = ClusterOptions(arguments.cluster, waits, arguments.advertise)
 

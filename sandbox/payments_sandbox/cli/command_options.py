@@ -23,13 +23,7 @@ def add_command_words(options: CommandOptions) -> None:
 
 
 def check_command(arguments: argparse.Namespace, usage: str, usual: str) -> None:
-    """See that there is a command.
-
-    Args:
-        arguments: of the command line.
-        usage: what comes before `--`, for an example.
-        usual: a command for the example, where none was given.
-    """
+    """See that there is a command; `usage` and a `usual` one make the example of the refusal."""
     if arguments.astray or not arguments.command:
         words = " ".join([*arguments.astray, *arguments.command]) or usual
         example = f"payments-sandbox {usage} -- {words}"
@@ -43,9 +37,6 @@ def has_process_groups() -> bool:
 
 def check_process_groups(name: str) -> None:
     """See that what a command of ours runs can be ended with all that it has started.
-
-    Args:
-        name: of our command.
 
     Raises:
         CommandFailedError: the system cannot.
@@ -78,11 +69,6 @@ def add_sign_and_seed(options: CommandOptions) -> None:
 
 
 def add_settings_of_runs(options: CommandOptions, *, without: frozenset[str]) -> None:
-    """Add the settings of the servers that runs have, each run one of its own.
-
-    Args:
-        options: where to.
-        without: settings that the command says otherwise.
-    """
+    """Add the settings of the servers of runs, but for those that the command says otherwise."""
     add_settings(options, port=0, without=without | _NOT_FOR_THE_USER.keys())
     options.parser.set_defaults(**_NOT_FOR_THE_USER)

@@ -7,11 +7,11 @@ from typing import TYPE_CHECKING, Final
 
 from payments_sandbox.cli.terminal.columns import in_words
 from payments_sandbox.cli.terminal.screen import width_of
-from payments_sandbox.cli.terminal.standard_streams import try_to_print
+from payments_sandbox.cli.terminal.standard_streams import remark, try_to_print
 
 if TYPE_CHECKING:  # imported when something is followed, so that --help is instant
     from payments_sandbox.client.client import SandboxClient
-    from payments_sandbox.client.event_stream import StreamMessage
+    from payments_sandbox.client.messages import StreamMessage
 
 SILENCE: Final = 60.0
 """Seconds after which a stream counts as lost; the server sends something every 15."""
@@ -56,61 +56,34 @@ def follow(
     """
     from payments_sandbox.client.errors import Unreachable, UnreachableCause
 
-    stream, pause = _ResumedStream(client, last, on_connected), threading.Event()
+    known: object = None
+    message_id: str | None = None
+    was_connected = is_away = False
+
+    def connected() -> None:
+        nonlocal was_connected, is_away
+        if is_away:
+            remark(f"the server at {client.url} is back")
+        was_connected, is_away = True, False
+        if on_connected is not None:
+            on_connected()
+
     while True:
         try:
-            yield from stream.messages()
+            found = client.retrieve_world()
+            world = found["created_at"], found["seed"]
+            if known not in (None, world):  # it is another world: all of its journal is new
+                message_id, last = None, JOURNAL_SIZE
+            known = world
+            for message in client.stream(
+                last=last, last_event_id=message_id, on_connected=connected
+            ):
+                message_id = message.id
+                yield message
         except Unreachable as error:
-            if not stream.was_connected or error.cause is UnreachableCause.NOT_A_SANDBOX:
+            if not was_connected or error.cause is UnreachableCause.NOT_A_SANDBOX:
                 raise
-            stream.lose()
-        pause.wait(RETRY_AFTER)
-
-
-class _ResumedStream:
-    """A stream that goes on where it was left.
-
-    Attributes:
-        was_connected: whether it has ever begun.
-    """
-
-    def __init__(
-        self, client: "SandboxClient", last: int, on_connected: Callable[[], None] | None
-    ) -> None:
-        self._client = client
-        self._last = last
-        self._on_connected = on_connected
-        self._world: object = None
-        self._message_id: str | None = None
-        self._is_lost = False
-        self.was_connected = False
-
-    def messages(self) -> "Iterator[StreamMessage]":
-        """Yield what follows the last message; of another world, its whole journal first."""
-        found = self._client.retrieve_world()
-        world = found["created_at"], found["seed"]
-        if self._world not in (None, world):
-            self._message_id, self._last = None, JOURNAL_SIZE
-        self._world = world
-        for message in self._client.stream(
-            last=self._last, last_event_id=self._message_id, on_connected=self._connect
-        ):
-            self._message_id = message.id
-            yield message
-
-    def lose(self) -> None:
-        """Say that the server is gone, once."""
-        if not self._is_lost:
-            _say(f"the server at {self._client.url} is gone; waiting for it")
-        self._is_lost = True
-
-    def _connect(self) -> None:
-        if self._is_lost:
-            _say(f"the server at {self._client.url} is back")
-        self.was_connected, self._is_lost = True, False
-        if self._on_connected is not None:
-            self._on_connected()
-
-
-def _say(text: str) -> None:
-    try_to_print(f"payments-sandbox: {text}.", sys.stderr)
+            if not is_away:
+                remark(f"the server at {client.url} is gone; waiting for it")
+            is_away = True
+        threading.Event().wait(RETRY_AFTER)

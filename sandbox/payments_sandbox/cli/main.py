@@ -13,9 +13,10 @@ from payments_sandbox.cli.options import CommandOptions, Commands, variables_of
 from payments_sandbox.cli.terminal.standard_streams import (
     drop_unwritten,
     prepare_streams,
+    remark,
     try_to_print,
 )
-from payments_sandbox.core.suggestions import nearest
+from payments_sandbox.core.wording import nearest
 
 COMMANDS: Final = (
     "serve",
@@ -92,7 +93,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except OSError as error:
         if error.filename is not None:
             raise
-        try_to_print(f"payments-sandbox: cannot print: {error.strerror}.", sys.stderr)
+        remark(f"cannot print: {error.strerror}")
         return FAILED
     finally:
         for stream in (sys.stdout, sys.stderr):
@@ -129,7 +130,7 @@ def _run(given: Sequence[str]) -> int:
     return code
 
 
-def _add(commands: "Commands[argparse.ArgumentParser]", names: Sequence[str]) -> None:
+def _add(commands: Commands, names: Sequence[str]) -> None:
     for name in names:
         import_module(f"payments_sandbox.cli.commands.{name}").add_to(commands)
 

@@ -5,10 +5,11 @@ import os
 import re
 import sys
 from collections.abc import Callable, Iterator
-from typing import Final, NoReturn
+from typing import TYPE_CHECKING, Final, NoReturn
 
 from payments_sandbox.cli.terminal.standard_streams import try_to_print
-from payments_sandbox.core.suggestions import nearest
+from payments_sandbox.core.option_values import file_to_write
+from payments_sandbox.core.wording import nearest
 
 PREFIX: Final = "PAYMENTS_SANDBOX_"
 _TRUE: Final = frozenset({"1", "true", "yes", "on"})
@@ -26,11 +27,14 @@ _SERVICE_PORT: Final = re.compile(PREFIX + r"(\w+_)?PORT")
 _SERVICE_ADDRESS: Final = re.compile(r"(tcp|udp|sctp)://")
 """How the value of `_SERVICE_PORT` begins where it is the platform's and no port's number."""
 
-Commands = argparse._SubParsersAction  # noqa: SLF001 - argparse has no public name for it
+if TYPE_CHECKING:
+    Commands = argparse._SubParsersAction[argparse.ArgumentParser]  # noqa: SLF001 - it has no public name
+else:
+    Commands = argparse._SubParsersAction  # noqa: SLF001 - as above
 
 
 def add_command(  # noqa: PLR0913 - the parts of a command, each by its name
-    commands: "Commands[argparse.ArgumentParser]",
+    commands: Commands,
     name: str,
     *,
     usage: str,
@@ -39,10 +43,10 @@ def add_command(  # noqa: PLR0913 - the parts of a command, each by its name
     run: Callable[[argparse.Namespace], int],
     epilog: str | None = None,
 ) -> "CommandOptions":
-    """Add a command.
+    """Add a command to the command line, or to a group.
 
     Args:
-        commands: where to: the command line, or a group.
+        commands: where to.
         name: the command.
         usage: what follows its name.
         does: one line, for the list of commands.
@@ -58,9 +62,7 @@ def add_command(  # noqa: PLR0913 - the parts of a command, each by its name
     return options
 
 
-def add_group(
-    commands: "Commands[argparse.ArgumentParser]", name: str, *, usage: str, does: str, text: str
-) -> "Commands[argparse.ArgumentParser]":
+def add_group(commands: Commands, name: str, *, usage: str, does: str, text: str) -> Commands:
     """Add a command that has commands of its own, and does nothing itself.
 
     Returns:
@@ -73,7 +75,7 @@ def add_group(
 
 
 def _add_parser(
-    commands: "Commands[argparse.ArgumentParser]", name: str, *, usage: str, does: str, text: str
+    commands: Commands, name: str, *, usage: str, does: str, text: str
 ) -> argparse.ArgumentParser:
     return commands.add_parser(
         name,
@@ -85,18 +87,18 @@ def _add_parser(
     )
 
 
-def _prog(commands: "Commands[argparse.ArgumentParser]", name: str) -> str:
+def _prog(commands: Commands, name: str) -> str:
     """What is typed to call a command."""
     return f"{commands._prog_prefix} {name}"  # noqa: SLF001 - argparse has no public name for it
 
 
-def variables_of(commands: "Commands[argparse.ArgumentParser]") -> Iterator[str]:
+def variables_of(commands: Commands) -> Iterator[str]:
     """The names that options of commands have in the environment, those in groups included."""
     for parser in commands.choices.values():
         options: CommandOptions | None = parser.get_default("options")
         yield from () if options is None else options.variables
         for action in parser._actions:  # noqa: SLF001 - as above
-            if isinstance(action, Commands):
+            if isinstance(action, argparse._SubParsersAction):  # noqa: SLF001 - as above
                 yield from variables_of(action)
 
 
@@ -104,6 +106,11 @@ class CommandOptions:
     """Adds options to a parser; the command line wins over the environment.
 
     A list in the environment is separated by commas, and the command line adds to it.
+
+    Of what the methods are given, `option` is its name, such as `--rate-limit`; `help_text` its
+    line of `--help`, in which `metavar` stands for the value; `short` another name, such as `-n`;
+    `field` the attribute that has the value, if it is not called as the option. `read` turns a text
+    into the value, or raises ValueError with what would have worked.
 
     Attributes:
         parser: takes the arguments that are no options.
@@ -159,17 +166,7 @@ class CommandOptions:
         short: str | None = None,
         field: str | None = None,
     ) -> None:
-        """Add an option with one value.
-
-        Args:
-            option: its name, such as `--rate-limit`.
-            help_text: its line of `--help`.
-            metavar: what stands for the value there.
-            default: the value where none is given.
-            read: turns a text into the value, or raises ValueError with what would have worked.
-            short: another name, such as `-n`.
-            field: the attribute that has the value, if it is not called as the option.
-        """
+        """Add an option with one value, which is `default` where none is given."""
         given = self._given(option)
         self.parser.add_argument(
             *([] if short is None else [short]),
@@ -181,6 +178,10 @@ class CommandOptions:
             help=help_text,
         )
 
+    def file(self, option: str, help_text: str) -> None:
+        """Add an option with a file that is going to be written."""
+        self.value(option, help_text, metavar="FILE", read=file_to_write)
+
     def many(  # noqa: PLR0913 - as for one value
         self,
         option: str,
@@ -191,10 +192,7 @@ class CommandOptions:
         separator: str = ",",
         field: str | None = None,
     ) -> None:
-        """Add an option that can be given several times; the rest is as for one value.
-
-        In the environment its values are separated by `separator`.
-        """
+        """Add an option that can be repeated; in the environment `separator` is between values."""
         given = self._given(option) or ""
         parts = [part.strip() for part in given.split(separator) if part.strip()]
         self.parser.add_argument(
@@ -210,7 +208,7 @@ class CommandOptions:
     def flag(
         self, option: str, help_text: str, *, short: str | None = None, field: str | None = None
     ) -> None:
-        """Add an option without a value; `short` is another name, such as `-f`."""
+        """Add an option without a value."""
         given = (self._given(option) or "").lower()
         if given not in _TRUE | _FALSE:
             self._problems.append(f"{_variable(option)}: expected 1 or 0, true or false")
@@ -232,16 +230,9 @@ class CommandOptions:
         bare: object,
         read: Callable[[str], object],
     ) -> None:
-        """Add an option that may do without its value.
+        """Add an option that may do without its value, which is `bare` then.
 
         In the environment 1 or true stands for the option alone, 0 or false for none.
-
-        Args:
-            option: its name, such as `--log`.
-            help_text: its line of `--help`.
-            metavar: what stands for the value there.
-            bare: the value where the option is alone.
-            read: turns a text into the value, or raises ValueError with what would have worked.
         """
         given = (self._given(option) or "").lower()
         default = bare if given in _TRUE else None
@@ -259,22 +250,16 @@ class CommandOptions:
         )
 
     def of_server(self, option: str, default: object, read: Callable[[str], object]) -> object:
-        """The value that `serve` takes from the environment for one of its options.
-
-        Args:
-            option: its name, such as `--port`.
-            default: the value where the environment has none.
-            read: as for `value`.
-        """
-        self.variables.add(name := _variable(option))
-        given = os.environ.get(name)
-        if given is None or _is_of_a_service(name, given):
-            return default
-        return self._read(option, read, given)
+        """The value that `serve` takes from the environment for one of its options."""
+        given = self._in_environment(option)
+        return default if given is None else self._read(option, read, given)
 
     def _given(self, option: str) -> str | None:
-        """The option's value in the environment, unless Kubernetes or Docker has set it."""
         self.names.append(option)
+        return self._in_environment(option)
+
+    def _in_environment(self, option: str) -> str | None:
+        """The option's value in the environment, unless Kubernetes or Docker has set it."""
         self.variables.add(name := _variable(option))
         given = os.environ.get(name)
         return None if given is None or _is_of_a_service(name, given) else given

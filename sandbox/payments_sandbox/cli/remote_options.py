@@ -89,9 +89,7 @@ def control_client(
 ) -> "Iterator[SandboxClient]":
     """Give a client of the world that the options name; what it raises ends the command.
 
-    Args:
-        arguments: has the options of `add_remote_options`.
-        timeout: seconds of silence after which the server counts as gone; None waits for ever.
+    After `timeout` seconds of silence the server counts as gone; None waits for ever.
 
     Raises:
         CommandFailedError: the server refuses, or no sandbox answers.
@@ -108,10 +106,7 @@ def control_client(
 
 @contextmanager
 def client_failures(url: str) -> Iterator[None]:
-    """Raise what a client raises as the failure of the command.
-
-    Args:
-        url: of the server that the client asks.
+    """Raise what a client of the server at this url raises as the failure of the command.
 
     Raises:
         CommandFailedError: the server refuses, or no sandbox answers.

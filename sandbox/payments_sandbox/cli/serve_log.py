@@ -10,43 +10,33 @@ from functools import partial
 from typing import Any, Final, NamedTuple, TextIO, cast
 
 from payments_sandbox.cli.follow import OF_ATTEMPTS
-from payments_sandbox.cli.server_process import Facts
 from payments_sandbox.cli.terminal.columns import in_words, print_facts
 from payments_sandbox.cli.terminal.screen import screen_of, width_of
 from payments_sandbox.cli.terminal.standard_streams import try_to_print
 from payments_sandbox.core.colours import NAME, QUIET, STRONG
+from payments_sandbox.server.log.request_log import RequestLog
 from payments_sandbox.server.metrics import Metrics
-from payments_sandbox.server.request_log import RequestLog
 from payments_sandbox.server.server_totals import EVENTS, ServerTotals
 
 JSON: Final = "json"
 
 
 def make_log(arguments: argparse.Namespace, stream: TextIO) -> RequestLog:
-    """The log that the options ask for.
-
-    Args:
-        arguments: of the command, with `--log` and `--no-color`.
-        stream: where it goes.
-    """
+    """The log that `--log` and `--no-color` ask for."""
 
     def say(line: str) -> None:
         try_to_print(line, stream)
 
     if arguments.log == JSON:
         from payments_sandbox.server.factory import wall_clock
-        from payments_sandbox.server.json_log import JsonLog
+        from payments_sandbox.server.log.json_log import JsonLog
 
         return JsonLog(say, wall_clock)
     width = partial(width_of, stream)  # a terminal may become another size
-    if not screen_of(arguments, stream).has_colours:
-        return RequestLog(say, width)
-    from payments_sandbox.server.log_colours import LOG_COLOURS
-
-    return RequestLog(say, width, LOG_COLOURS)
+    return RequestLog(say, width, is_coloured=screen_of(arguments, stream).has_colours)
 
 
-def announced(arguments: argparse.Namespace, facts: Facts) -> str:
+def announced(arguments: argparse.Namespace, facts: Mapping[str, object]) -> str:
     """The facts about a server, for a terminal."""
     screen = screen_of(arguments)
     token, page = facts.get("control_token"), f"{facts['sandbox_url']}/"

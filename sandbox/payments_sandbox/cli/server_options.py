@@ -10,9 +10,9 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import Final, cast
 
-from payments_sandbox.cli.options import CommandOptions, webhook_url
+from payments_sandbox.cli.options import CommandOptions, refuse, webhook_url
 from payments_sandbox.core.instants import show_duration
-from payments_sandbox.core.option_values import file_to_write, one_of, state, whole_number
+from payments_sandbox.core.option_values import one_of, state, whole_number
 from payments_sandbox.core.settings import Option, Settings, options, settings_from
 from payments_sandbox.core.tls_options import TlsChoice
 
@@ -31,12 +31,7 @@ _MOST_WORKERS: Final = 64
 
 
 def add_server_options(command: CommandOptions, *, port: int = _PORT) -> None:
-    """Add them all.
-
-    Args:
-        command: where to.
-        port: the default port, which is not the same for each command.
-    """
+    """Add them all; the default port is not the same for each command."""
     add_settings(command, port=port)
     _add_files(command)
     command.value(
@@ -103,11 +98,8 @@ def _typed(value: object, option: Option) -> str:
 def _add_files(parser: CommandOptions) -> None:
     """Add the options about files and the log of the process."""
     parser.flag("--watch", "take over scenarios' files whenever they are edited")
-    parser.value(
-        "--ready-file",
-        "write the address and key here, as JSON, once connections are accepted",
-        read=file_to_write,
-        metavar="FILE",
+    parser.file(
+        "--ready-file", "write the address and key here, as JSON, once connections are accepted"
     )
     parser.value(
         "--state",
@@ -126,14 +118,15 @@ def _add_files(parser: CommandOptions) -> None:
 
 def check_workers(arguments: argparse.Namespace) -> None:
     """Refuse what does not go with the number of workers."""
-    refuse = arguments.options.refuse
     if arguments.workers > 1 and not hasattr(os, "fork"):  # Windows
-        refuse(WORKERS, "expected 1: this system cannot pass a connection to a process")
+        refuse(arguments, WORKERS, "expected 1: this system cannot pass a connection to a process")
     if arguments.workers > 1 and arguments.tls is not None:
-        refuse(WORKERS, "expected 1 with --tls: an encrypted connection stays where it is")
+        refuse(
+            arguments, WORKERS, "expected 1 with --tls: an encrypted connection stays where it is"
+        )
     if arguments.workers == 1 and arguments.state is not None and arguments.state.is_dir():
         hint = f"a folder is for {WORKERS} 2 or more"
-        refuse("--state", f"expected a file in a folder that exists; {hint}")
+        refuse(arguments, "--state", f"expected a file in a folder that exists; {hint}")
 
 
 def read_settings(arguments: argparse.Namespace) -> Settings:
@@ -155,32 +148,36 @@ def _check_webhooks(arguments: argparse.Namespace, settings: Settings) -> None:
 
         for url in settings.webhooks:
             if problem := why_blocked(url, public=settings.public_webhooks):
-                arguments.options.refuse("--webhook", problem)
+                refuse(arguments, "--webhook", problem)
 
 
 def _check_watch(arguments: argparse.Namespace, settings: Settings) -> None:
     if not arguments.watch:
         return
     if not (settings.scenario_dirs or any(isinstance(each, Path) for each in settings.scenarios)):
-        arguments.options.refuse(
-            "--watch", "expected --scenario FILE or --scenario-dir DIR beside it"
-        )
+        refuse(arguments, "--watch", "expected --scenario FILE or --scenario-dir DIR beside it")
     if find_spec("watchfiles") is None:
         hint = "pip install 'payments-sandbox[watch]'"
-        arguments.options.refuse("--watch", f"it needs the package watchfiles: {hint}")
+        refuse(arguments, "--watch", f"it needs the package watchfiles: {hint}")
 
 
 def _check_listening(arguments: argparse.Namespace, settings: Settings) -> None:
     """Refuse what this system, or this installation, cannot listen with."""
-    refuse, is_posix = arguments.options.refuse, os.name == "posix"
+    is_posix = os.name == "posix"
     for option, value in (("--tls", settings.tls), ("--unix", settings.unix)):
         if value is not None and not is_posix:
-            refuse(option, "it needs a POSIX system")
+            refuse(arguments, option, "it needs a POSIX system")
     if settings.tls == TlsChoice() and find_spec("trustme") is None:
-        refuse("--tls", "auto needs the package trustme: pip install 'payments-sandbox[tls]'")
+        refuse(
+            arguments,
+            "--tls",
+            "auto needs the package trustme: pip install 'payments-sandbox[tls]'",
+        )
     if settings.tls_faults and settings.tls != TlsChoice():
         refuse(
-            "--tls-fault", "expected --tls auto beside it, whose authority makes the certificate"
+            arguments,
+            "--tls-fault",
+            "expected --tls auto beside it, whose authority makes the certificate",
         )
 
 

@@ -4,18 +4,19 @@
 from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
 from typing import Any, Literal, Self, TypeVar
 
-from payments_sandbox.client.async_transport import AsyncHttpTransport, AsyncTransport
-from payments_sandbox.client.base_client import BaseClient
-from payments_sandbox.client.event_stream import MessageReader, StreamMessage, stream_request
 from payments_sandbox.client.messages import (
     CONTROL_PATH,
     TIMEOUT,
+    BaseClient,
     HttpRequest,
+    MessageReader,
+    StreamMessage,
     common_headers,
     control_request,
     path_segment,
     read_response,
     read_text,
+    stream_request,
 )
 from payments_sandbox.client.models import (
     ActiveScenarioModel,
@@ -53,6 +54,7 @@ from payments_sandbox.client.models import (
     WorldModel,
     WrittenScenarioModel,
 )
+from payments_sandbox.client.transport import AsyncHttpTransport, AsyncTransport
 
 T = TypeVar("T")
 

@@ -61,14 +61,9 @@ class UnreachableCause(StrEnum):
 class Unreachable(ControlError):
     """Nothing answers at the address, or what does is not a sandbox.
 
-    Args:
-        text: the sentence to show.
-        cause: which of the ways to fail it was.
-        reason: the same in a few words, such as the system's text for the error.
-
     Attributes:
         cause: which of the ways to fail it was.
-        reason: the same in a few words.
+        reason: the same in a few words, such as the system's text for the error.
     """
 
     def __init__(self, text: str, cause: UnreachableCause, reason: str) -> None:
@@ -83,10 +78,6 @@ class WebhookNotReceived(AssertionError):
 
 class ExpectationFailed(AssertionError):
     """Expectations that are not met; the text has each with what was observed instead.
-
-    Args:
-        text: the text to show.
-        unmet: the expectations, as the report has them.
 
     Attributes:
         unmet: the expectations, as the report has them.

@@ -1,12 +1,13 @@
-"""Owns how a call of the control API becomes an HTTP request, and its response a value."""
+"""Owns how a call of the control API becomes an HTTP request, and what comes back a value."""
 
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import suppress
-from typing import Final, NamedTuple, TypeVar, cast
+from typing import Any, Final, NamedTuple, Protocol, TypeVar, cast
 from urllib.parse import quote, urlencode, urlsplit
 
 from payments_sandbox.client.errors import ControlApiError, Unreachable, UnreachableCause
+from payments_sandbox.client.models import Page
 
 CONTROL_PATH: Final = "/_sandbox"
 TIMEOUT: Final = 330.0
@@ -167,3 +168,82 @@ def parse_address(url: str) -> str:
 
 def _given(values: Mapping[str, object]) -> dict[str, object]:
     return {name: value for name, value in values.items() if value is not None}
+
+
+class BaseClient:
+    """What the blocking client and that for asyncio have in common: whom they ask, and for whom."""
+
+    def __init__(self, url: str, api_key: str | None = None) -> None:
+        self.url = parse_address(url)
+        self.api_key = api_key
+
+    def __repr__(self) -> str:
+        return f"<{type(self).__name__} of {self.api_key or 'no world'} at {self.url}>"
+
+
+LARGEST_PAGE: Final = 1_000
+"""Items that a page of the control API has at most."""
+
+
+class ListPage(Protocol[T]):
+    """A method of the client that gives a page of a list."""
+
+    def __call__(self, *, limit: int, starting_after: str | None) -> Page[T]:
+        """Ask for one page."""
+
+
+def every(list_page: ListPage[T]) -> Iterator[T]:
+    """Yield all items of a list, in the order of its pages."""
+    cursor: str | None = None
+    while True:
+        page = list_page(limit=LARGEST_PAGE, starting_after=cursor)
+        yield from page["data"]
+        if (cursor := page["next_cursor"]) is None:
+            return
+
+
+class StreamMessage(NamedTuple):
+    """One message of the event stream.
+
+    Attributes:
+        kind: what it is about: `request`, `event`, `delivery` or `held`.
+        value: that, as the control API shows it; a delivery with its newest attempt alone, and of
+            `held` the list of all calls that are held now.
+        id: what to send as `last_event_id` to go on after it.
+    """
+
+    kind: str
+    value: dict[str, Any]
+    id: str
+
+
+class MessageReader:
+    """Makes messages of the lines of a stream; half a message at its end is dropped.
+
+    `on_connected` is called once, when the first line arrives.
+    """
+
+    def __init__(self, on_connected: Callable[[], None] | None = None) -> None:
+        self._on_connected = on_connected
+        self._fields: dict[str, str] = {}
+
+    def read(self, line: str) -> StreamMessage | None:
+        """Take in a line without its end; returns the message that it completes."""
+        if self._on_connected is not None:
+            self._on_connected()
+            self._on_connected = None
+        name, _, value = line.partition(":")
+        if name:
+            self._fields[name] = value.removeprefix(" ")
+        elif not line and "data" in self._fields:
+            fields, self._fields = self._fields, {}
+            value = json.loads(fields["data"])
+            return StreamMessage(fields.get("event", ""), value, fields.get("id", ""))
+        return None
+
+
+def stream_request(last: int | None, last_event_id: str | None) -> HttpRequest:
+    """Write the request for the stream: from the last requests on, or after a message's id."""
+    request = control_request("GET", "/stream", query={"last": last})
+    headers = {} if last_event_id is None else {"Last-Event-ID": last_event_id}
+    return request._replace(headers=headers)

@@ -1,10 +1,11 @@
-"""Owns the blocking transport: connections that are kept, each lent to one thread at a time.
+"""Owns the transports: blocking, with connections that each are lent to one thread; for asyncio.
 
-`http.client` is imported with the first request: a test suite that makes none pays nothing.
+`http.client` and aiohttp are imported with the first request: a test suite that makes none pays
+nothing.
 """
 
 import weakref
-from collections.abc import Iterator
+from collections.abc import AsyncIterator, Iterator
 from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING, Protocol
 from urllib.parse import urlsplit
@@ -22,6 +23,7 @@ from payments_sandbox.client.messages import (
 if TYPE_CHECKING:
     from http.client import HTTPConnection, HTTPResponse
 
+    from aiohttp import ClientSession
 
 __tracebackhide__ = True
 
@@ -142,3 +144,79 @@ def _close_all(connections: "list[HTTPConnection]") -> None:
     with suppress(IndexError):
         while True:
             connections.pop().close()
+
+
+class AsyncTransport(Protocol):
+    """Carries requests to a server, as `Transport` does."""
+
+    async def send(self, request: HttpRequest) -> HttpResponse:
+        """Send a request; returns the response, whatever its status."""
+
+    def stream(self, request: HttpRequest) -> AsyncIterator[str]:
+        """Yield the lines of a response that goes on, without their ends."""
+
+    async def close(self) -> None:
+        """Close what is kept open."""
+
+
+class AsyncHttpTransport:
+    """The same for one event loop of asyncio."""
+
+    def __init__(
+        self, address: str, headers: dict[str, str], *, timeout: float | None = TIMEOUT
+    ) -> None:
+        self._address = address
+        self._headers = headers
+        self._timeout = timeout
+        self._session: ClientSession | None = None
+
+    async def send(self, request: HttpRequest) -> HttpResponse:
+        """Send a request and read the whole response."""
+        from aiohttp import ClientError
+
+        url = self._address + request.target
+        headers = {**request.headers, **blocked_ports(request, is_awaited=True)}
+        try:
+            async with self._opened().request(
+                request.method, url, data=request.body, headers=headers
+            ) as response:
+                return HttpResponse(response.status, await response.read())
+        except (OSError, ClientError) as error:
+            raise connection_failure(request, self._address, error) from error
+
+    async def stream(self, request: HttpRequest) -> AsyncIterator[str]:
+        """Yield the lines as they come, until the response ends or the caller has enough."""
+        from aiohttp import ClientError
+
+        url = self._address + request.target
+        try:
+            async with self._opened().request(
+                request.method, url, headers=request.headers
+            ) as response:
+                if response.status != OK:
+                    whole = HttpResponse(response.status, await response.read())
+                    read_response(object, request, whole)
+                async for line in response.content:
+                    yield line.decode("utf-8", "replace").rstrip("\r\n")
+        except (OSError, ClientError) as error:
+            raise connection_failure(request, self._address, error) from error
+
+    async def close(self) -> None:
+        """Close every connection; the next request opens one again."""
+        session, self._session = self._session, None
+        if session is not None:
+            await session.close()
+
+    def _opened(self) -> "ClientSession":
+        if self._session is None:
+            from aiohttp import ClientSession, ClientTimeout, DummyCookieJar
+
+            self._session = ClientSession(
+                headers=self._headers,
+                timeout=ClientTimeout(
+                    total=None, sock_connect=self._timeout, sock_read=self._timeout
+                ),
+                cookie_jar=DummyCookieJar(),
+                trust_env=False,  # a proxy would answer for a server that is not there
+            )
+        return self._session

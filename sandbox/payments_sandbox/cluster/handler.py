@@ -19,7 +19,7 @@ from aiohttp.http_parser import RawRequestMessage
 from payments_sandbox.api.gateway import key_in
 from payments_sandbox.cluster.connection import MovableConnection, PassedConnection
 from payments_sandbox.cluster.places import Directory, Here, Place
-from payments_sandbox.contract.control_route_table import CONTROL_PATH
+from payments_sandbox.contract.control_routes import CONTROL_PATH
 from payments_sandbox.contract.operations import BASE_PATH
 from payments_sandbox.core.errors import InvalidApiKey
 from payments_sandbox.core.ids import API_KEY

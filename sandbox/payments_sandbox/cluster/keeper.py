@@ -6,17 +6,20 @@ How it works:
    that have changed until then, in one write.
 2. Who may not go on before it is written waits (`kept`): a reply, where the cluster is told so, and
    the attempt of a webhook always. Then it is written at once, with all that others wait for.
+   Any other reply waits as well (`kept_in_time`) where writes take longer than they are given: so
+   nobody is answered any more from `BEHIND` and `GIVEN` after the first change that may be lost.
 3. One write is under way at a time; what changes meanwhile goes into the next. So the slower the
    engine, the more each write has, and effects are written in their order.
 4. A write that failed may have happened. It is made again until the engine has answered, which
    takes it once; whoever waits is let go with an error when the node's lease ends.
-5. A world whose effects have become longer than itself is written whole.
+5. A world whose effects have become much longer than itself is written whole.
 6. What the engine refuses is another node's by now: the world is given up here.
 """
 
 import asyncio
 import logging
-from collections.abc import Sequence
+from collections.abc import Awaitable, Sequence
+from math import inf
 from typing import Final, Protocol
 
 import orjson
@@ -32,8 +35,11 @@ from payments_sandbox.world.world import World
 
 _log: Final = logging.getLogger(__name__)
 
-BEHIND: Final = 0.05
+BEHIND: Final = 0.04
 """Wall seconds after which a change is written at the latest, but for what that takes."""
+
+GIVEN: Final = 0.05
+"""Wall seconds that a write may take; with those before it that is less than 100 ms."""
 
 AGAIN: Final = 0.1
 """Wall seconds between two tries to reach the engine."""
@@ -41,8 +47,13 @@ AGAIN: Final = 0.1
 MOST_EFFECTS: Final = 1_000
 """A world is written whole behind so many of them, however small they are."""
 
+TIMES: Final = 3
+"""A world is written whole when the effects behind the first are so many times as long as it."""
+
 SMALL: Final = 16 * 1024
 """A world is not written whole for fewer bytes of effects than these."""
+
+_NEVER: Final = inf
 
 
 class Owner(Protocol):
@@ -80,7 +91,7 @@ class _Progress:
     @property
     def is_whole_next(self) -> bool:
         """Whether the world is to be written whole."""
-        too_long = self.tail > max(SMALL, self.whole) or self.position >= MOST_EFFECTS
+        too_long = self.tail > max(SMALL, TIMES * self.whole) or self.position >= MOST_EFFECTS
         return self.position == 0 or too_long
 
     def count(self, write: WorldWrite) -> None:
@@ -112,6 +123,8 @@ class Keeper:
         self._writing: dict[World, asyncio.Future[None]] = {}
         self._timer: asyncio.TimerHandle | None = None
         self._is_time = False
+        self._oldest_behind = self._oldest_under_way = _NEVER
+        self._took = 0.0
         self._woken = asyncio.Event()
         self._is_idle = asyncio.Event()
         self._is_idle.set()
@@ -130,8 +143,21 @@ class Keeper:
         """Write a world soon: it has changed, or may have."""
         self._behind[world] = None
         self._is_idle.clear()
-        if self._timer is None:
-            self._timer = asyncio.get_running_loop().call_later(BEHIND, self._be_in_time)
+        if self._oldest_behind == _NEVER:
+            loop = asyncio.get_running_loop()
+            self._oldest_behind = loop.time()
+            if self._timer is None:
+                self._timer = loop.call_later(BEHIND, self._be_in_time)
+
+    def kept_in_time(self, world: World) -> Awaitable[None] | None:
+        """Wait like `kept`, unless all that has changed is kept in time as far as can be told.
+
+        Returns:
+            What to await, if anything.
+        """
+        oldest = min(self._oldest_behind, self._oldest_under_way)
+        is_late = asyncio.get_running_loop().time() - oldest > BEHIND + GIVEN
+        return self.kept(world) if is_late or self._took > GIVEN else None
 
     async def kept(self, world: World) -> None:
         """Wait until all that has changed in a world is written.
@@ -201,15 +227,21 @@ class Keeper:
         """Write what somebody waits for, or all where it is time to; False when that is nothing."""
         batch = list(self._behind if self._is_time else self._waiters)
         gone = dict(self._gone)
-        self._is_time = False
+        began, self._is_time = asyncio.get_running_loop().time(), False
+        oldest = self._oldest_behind
+        if len(batch) == len(self._behind):
+            self._oldest_behind = _NEVER  # what changes from here on is not in this write
         if not batch and not gone:
             return False
+        self._oldest_under_way = oldest
         writes = [WorldWrite(key, epoch, is_gone=True) for key, (epoch, _) in gone.items()]
         found = [each for world in batch if (each := await self._take(world)) is not None]
         if found or writes:
             refused = await self._until_written([*writes, *(write for _, write in found)])
             for world, write in found:
                 self._settle(world, write, is_refused=write.key in refused)
+            self._took = asyncio.get_running_loop().time() - began
+        self._oldest_under_way = _NEVER
         for key, (_, future) in gone.items():
             del self._gone[key]
             future.set_result(None)

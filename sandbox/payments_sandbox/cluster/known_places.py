@@ -2,12 +2,13 @@
 
 import asyncio
 import logging
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import astuple
-from typing import Final
+from typing import Final, NamedTuple
 
-from payments_sandbox.cluster.places import Node, NoOwnerError
+from payments_sandbox.cluster.places import Node, NoOwnerError, UnreachableError
 from payments_sandbox.cluster.store import Member
+from payments_sandbox.server.slices import pause
 
 KNOWN_FOR: Final = 1.0
 """Wall seconds that the place of a key is believed."""
@@ -19,7 +20,6 @@ KNOWN_AT_MOST: Final = 10_000
 
 PATIENCE: Final = 5.0
 """Wall seconds after which a node that is a member and cannot be reached is not waited for."""
-
 
 TRIED_AFTER: Final = 1.0
 """Wall seconds until a node is tried again that could not be reached."""
@@ -33,12 +33,27 @@ _log: Final = logging.getLogger(__name__)
 class _KnownPlace:
     """Where a key was when it was asked for."""
 
-    __slots__ = ("node", "until", "uses")
+    __slots__ = ("lease_ends", "node", "until", "uses")
 
-    def __init__(self, node: Node) -> None:
+    def __init__(self, node: Node, lease: float) -> None:
         self.node = node
+        self.lease_ends = _now() + lease
         self.until = _now() + KNOWN_FOR
         self.uses = KNOWN_USES
+
+
+class _Unreachable(NamedTuple):
+    """A node at which nobody has answered.
+
+    Attributes:
+        since: the first time.
+        last: the last time.
+        is_refused: whether its machine has refused the connection then.
+    """
+
+    since: float
+    last: float
+    is_refused: bool
 
 
 class KnownPlaces:
@@ -46,7 +61,7 @@ class KnownPlaces:
 
     def __init__(self) -> None:
         self._places: dict[str, _KnownPlace] = {}
-        self._unreachable: dict[str, tuple[float, float]] = {}
+        self._unreachable: dict[str, _Unreachable] = {}
 
     def get(self, key: str, members: Mapping[str, Member]) -> Node | None:
         """The place of a key, unless that has to be asked for.
@@ -60,27 +75,41 @@ class KnownPlaces:
             return None
         known.uses -= 1
         member = members.get(known.node.name)
-        is_stale = known.uses < 0 or known.until < _now()
+        is_stale = known.uses < 0 or known.until < _now() or self.is_unreachable(known.node.name)
         return None if member is None or member.is_leaving or is_stale else known.node
 
-    def remember(self, key: str, member: Member) -> Node:
-        """Remember for a moment who owns a key; returns its place."""
+    def remember(self, key: str, member: Member, lease: float) -> Node:
+        """Remember for a moment who owns a key; returns its place.
+
+        Args:
+            key: the API key.
+            member: its owner.
+            lease: wall seconds that the owner's lease goes on, if it is not renewed.
+        """
         if len(self._places) >= KNOWN_AT_MOST:
             self._places.clear()
         node = Node(member.name, member.host, member.port)
-        self._places[key] = _KnownPlace(node)
+        self._places[key] = _KnownPlace(node, lease)
         return node
 
-    def check(self, member: Member) -> None:
-        """Check that it makes sense to wait for a member.
+    async def until_worth_a_try(self, key: str) -> Node | None:
+        """Wait for an owner that cannot be reached, without asking anybody.
+
+        Returns:
+            The owner, which is to be tried again; None where it has to be asked who that is: it is
+            not known, or its lease is at an end.
 
         Raises:
             NoOwnerError: it cannot be reached from here, for a while by now.
         """
-        since, last = self._unreachable.get(member.name, (0.0, 0.0))
-        if last - since > PATIENCE and self.is_unreachable(member.name):
-            where = f"{member.host}:{member.port}"
-            raise NoOwnerError(f"{member.name} owns the key, and is not reached at {where}")
+        known = self._places.get(key)
+        if known is None or not self.is_unreachable(known.node.name):
+            return None
+        self._check(known.node)
+        tried_again = self._unreachable[known.node.name].last + TRIED_AFTER
+        await pause(max(0.0, min(known.lease_ends, tried_again) - _now()))
+        has_lease = tried_again < known.lease_ends and self._places.get(key) is known
+        return known.node if has_lease else None
 
     def forget(self, key: str) -> None:
         """Remember nothing of a key."""
@@ -88,18 +117,36 @@ class KnownPlaces:
 
     def is_unreachable(self, name: str) -> bool:
         """Whether nobody has answered at a node just now."""
-        return name in self._unreachable and _now() - self._unreachable[name][1] < TRIED_AFTER
+        found = self._unreachable.get(name)
+        return found is not None and _now() - found.last < TRIED_AFTER
 
-    def unreachable(self, node: Node, why: str) -> None:
-        """Nobody has answered at a node: remember nothing of its keys."""
+    def refusing(self) -> Iterable[str]:
+        """The nodes whose machines have refused connections just now."""
         now = _now()
-        since, last = self._unreachable.get(node.name, (now, -FORGIVEN_AFTER))
-        is_news = now - last >= FORGIVEN_AFTER  # it was reached meanwhile, or nobody has tried
-        if is_news:
-            _log.warning("%s at %s:%d cannot be reached: %s", *astuple(node), why)
-        self._unreachable[node.name] = (now if is_news else since), now
-        for key in [key for key, known in self._places.items() if known.node == node]:
-            del self._places[key]
+        return (
+            name
+            for name, each in self._unreachable.items()
+            if each.is_refused and now - each.last < TRIED_AFTER
+        )
+
+    def unreachable(self, node: Node, error: UnreachableError) -> None:
+        """Nobody has answered at a node."""
+        now = _now()
+        before = self._unreachable.get(node.name)
+        is_news = before is None or now - before.last >= FORGIVEN_AFTER
+        if is_news:  # it was reached meanwhile, or nobody has tried
+            _log.warning("%s at %s:%d cannot be reached: %s", *astuple(node), error)
+        since = now if before is None or is_news else before.since
+        self._unreachable[node.name] = _Unreachable(since, now, error.is_refused)
+        if error.is_refused:  # it may have died, which the engine knows
+            for key in [key for key, known in self._places.items() if known.node == node]:
+                del self._places[key]
+
+    def _check(self, node: Node) -> None:
+        since, last, _ = self._unreachable[node.name]
+        if last - since > PATIENCE:
+            where = f"{node.host}:{node.port}"
+            raise NoOwnerError(f"{node.name} owns the key, and is not reached at {where}")
 
 
 def _now() -> float:

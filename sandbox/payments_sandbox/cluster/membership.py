@@ -41,6 +41,8 @@ class Membership:
     Attributes:
         member: the node, as it is now.
         others: all members by their names, this one among them, as of the last renewal.
+        on_lost: called with the names of members that are none any more, and have not said that
+            they leave.
     """
 
     def __init__(
@@ -58,6 +60,7 @@ class Membership:
         self._must_check = False
         self._members: tuple[Member, ...] = ()
         self._taking: dict[str, int] = {}
+        self.on_lost: Callable[[set[str]], None] = lambda _: None
         self.member = member
         self.others: dict[str, Member] = {}
 
@@ -78,6 +81,11 @@ class Membership:
             default=self.member.name,
         )
 
+    @property
+    def place(self) -> int:
+        """How many of the members that take keys are before this one, in an order of all."""
+        return sum(name < self.member.name for name in self._taking)
+
     async def renew(self) -> Instant:
         """Renew the lease now; who asks while that is under way is answered with it.
 
@@ -94,8 +102,12 @@ class Membership:
 
     async def run(self) -> None:
         """Renew the lease each second, until it is cancelled."""
+        loop = asyncio.get_running_loop()
+        asked_at = loop.time()
         while True:
-            await pause(RENEW_EVERY)
+            # Counted from when it was asked: one that took long is followed by the next at once.
+            await pause(max(0.0, asked_at + RENEW_EVERY - loop.time()))
+            asked_at = loop.time()
             try:
                 await self.renew()
             except EngineError as error:
@@ -140,7 +152,11 @@ class Membership:
 
     def _take_note(self, members: tuple[Member, ...]) -> None:
         self._members = members
-        self.others = {each.name: each for each in members}
+        before, self.others = self.others, {each.name: each for each in members}
+        if lost := {name for name, each in before.items() if not each.is_leaving} - set(
+            self.others
+        ):
+            self.on_lost(lost)
         self._taking = {each.name: _number(each.name) for each in members if not each.is_leaving}
 
 

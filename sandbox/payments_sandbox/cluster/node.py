@@ -17,16 +17,23 @@ How a key finds its node, and a world its way:
 import asyncio
 import contextlib
 import logging
-from collections import Counter
 from typing import Final, Protocol
 
 from payments_sandbox.cluster.ending import end
 from payments_sandbox.cluster.keeper import Keeper
 from payments_sandbox.cluster.known_places import KnownPlaces
 from payments_sandbox.cluster.membership import Membership
-from payments_sandbox.cluster.places import Directory, Here, Node, NoOwnerError, Place
+from payments_sandbox.cluster.places import (
+    Directory,
+    Here,
+    Node,
+    NoOwnerError,
+    Place,
+    UnreachableError,
+)
 from payments_sandbox.cluster.runtime import NodeRuntime
 from payments_sandbox.cluster.store import (
+    Claim,
     EngineError,
     Member,
     Registry,
@@ -49,9 +56,6 @@ LINGER: Final = 0.5
 
 COLD: Final = MINUTE
 """Wall milliseconds after which a world that nobody uses leaves memory."""
-
-AGAIN: Final = 0.2
-"""Wall seconds until it is asked again who owns a key, where its owner cannot be reached."""
 
 LOOK_EVERY: Final = 1.0
 OVERDUE_AT_ONCE: Final = 100
@@ -97,7 +101,7 @@ class ClusterNode(Directory):
         self._elsewhere = KnownPlaces()
         self._asking: dict[str, asyncio.Task[Place]] = {}
         self._gates: dict[str, asyncio.Event] = {}
-        self._calls: Counter[str] = Counter()
+        self._calls: dict[str, int] = {}
         self._ended = asyncio.Event()
         self.keeper = Keeper(engine, self, self.wall)
         self.membership = Membership(engine, member, self._check_owned, self.keeper.fail)
@@ -124,9 +128,9 @@ class ClusterNode(Directory):
             asking.add_done_callback(lambda _: self._asking.pop(key))
         return await asyncio.shield(asking)
 
-    def unreachable(self, node: Node, why: str) -> None:
+    def unreachable(self, node: Node, error: UnreachableError) -> None:
         """Nobody has answered at a node: ask for the owners of its keys again; see `Directory`."""
-        self._elsewhere.unreachable(node, why)
+        self._elsewhere.unreachable(node, error)
 
     @property
     def is_leaving(self) -> bool:
@@ -141,47 +145,49 @@ class ClusterNode(Directory):
             if self.is_leaving:
                 await self._disown(key)
             for _ in range(_CLAIMS):
-                if key not in self._epochs and (other := await self._claim_until_reachable(key)):
-                    return self._elsewhere.remember(key, other)
+                if key not in self._epochs and (other := await self._owner_to_try(key)):
+                    return other
                 if key in self._active or await self._activate(key):
                     return _HERE
         except EngineError as error:
             raise NoOwnerError(f"the engine of the cluster is away: {error}") from None
         raise NoOwnerError("the key changes hands again and again; try again")
 
-    async def _claim_until_reachable(self, key: str) -> Member | None:
-        """The same as `_claim`; as long as nobody answers at the owner, it is asked for again.
-
-        All who want the key wait here together: each of them would connect, parse and ask anew.
-        """
-        while (other := await self._claim(key)) is not None:
-            self._elsewhere.check(other)
-            if not self._elsewhere.is_unreachable(other.name):
-                break
-            await pause(AGAIN)
-        return other
-
-    async def _claim(self, key: str) -> Member | None:
+    async def _owner_to_try(self, key: str) -> Node | None:
         """The other node that owns a key; None where this one does, from now on if need be.
 
-        A node that leaves takes no key, whoever has wanted it to.
+        As long as nobody answers at the owner, its lease is waited for, and the engine not asked.
+        All who want the key wait here together: each of them would connect, parse and ask anew.
         """
-        own, members = self._name, self.membership.others
+        while True:
+            known = await self._elsewhere.until_worth_a_try(key)
+            if known is None or known.name not in self.membership.others:
+                known = await self._claim(key)
+                if known is not None and self._elsewhere.is_unreachable(known.name):
+                    continue
+            return known
+
+    async def _claim(self, key: str) -> Node | None:
+        """The same, as the engine has it. A node that leaves takes no key, whoever wants it to."""
+        own = self._name
         for _ in range(_CLAIMS):
-            claim = await self._engine.claim(key, self.membership.first_for(key), own)
-            if claim.owner != own and claim.owner not in members:
+            wanted, refusing = {key: self.membership.first_for(key)}, self._elsewhere.refusing()
+            [claim] = await self._engine.claim(wanted, own, refusing)
+            if claim.owner != own and claim.owner not in self.membership.others:
                 await self.membership.renew()
-                members = self.membership.others
             if claim.owner == own and self.is_leaving:
                 await self._engine.release(key, claim.epoch)
             elif claim.owner == own:
-                self._epochs[key] = claim.epoch
-                if claim.lost and not self._runtime.waits_for_replies:
-                    self._worlds.lose(key, _LOST.format(claim.lost))
+                self._take(key, claim)
                 return None
-            elif (member := members.get(claim.owner)) is not None:
-                return member
+            elif (member := self.membership.others.get(claim.owner)) is not None:
+                return self._elsewhere.remember(key, member, claim.lease / 1_000)
         raise NoOwnerError("the owner of the key has just left, and no other node takes it")
+
+    def _take(self, key: str, claim: Claim) -> None:
+        self._epochs[key] = claim.epoch
+        if claim.lost and not self._runtime.waits_for_replies:
+            self._worlds.lose(key, _LOST.format(claim.lost))
 
     async def _disown(self, key: str) -> None:
         """Let a key have no owner that was this node's, and whose world is not here any more."""
@@ -211,12 +217,13 @@ class ClusterNode(Directory):
 
     def begin_call(self, key: str) -> None:
         """Let the world of a key stay where it is until a call has ended."""
-        self._calls[key] += 1
+        self._calls[key] = self._calls.get(key, 0) + 1
 
     def end_call(self, key: str) -> None:
         """A call has ended."""
-        self._calls[key] -= 1
-        if not self._calls[key]:
+        if left := self._calls[key] - 1:
+            self._calls[key] = left
+        else:
             del self._calls[key]
             self._ended.set()
 
@@ -231,10 +238,15 @@ class ClusterNode(Directory):
                 _log.warning("not all worlds could be looked after: %s", error)
 
     async def _take_overdue(self) -> None:
-        overdue = await self._engine.overdue(self._name, self.wall(), OVERDUE_AT_ONCE)
-        # All nodes find the same that are nobody's: each takes those that would be given to it.
-        nobodys = (key for key in overdue.nobodys if self.membership.first_for(key) == self._name)
-        for key in (*overdue.own, *nobodys):
+        most, first_for = OVERDUE_AT_ONCE, self.membership.first_for
+        skipped = most * self.membership.place
+        overdue = await self._engine.overdue(self._name, self.wall(), most, skipped)
+        if overdue.nobodys and not self.is_leaving:
+            # Each node sees to others of them, and gives them to who should have them: those find
+            # them among their own.
+            wanted = {key: first_for(key) for key in overdue.nobodys}
+            await self._engine.claim(wanted, self._name)
+        for key in overdue.own:
             if key in self._active or self.is_leaving:
                 continue
             place, epoch = await self.claim(key), self._epochs.get(key)
@@ -303,7 +315,7 @@ class ClusterNode(Directory):
         """
         if key in self._drawn:
             try:
-                claim = await self._engine.claim(key, self._name, self._name)
+                [claim] = await self._engine.claim({key: self._name}, self._name)
             except EngineError as error:
                 raise NotKeptError(str(error)) from None
             self._drawn.discard(key)
@@ -382,6 +394,6 @@ class ClusterNode(Directory):
             gate.set()
 
     async def _until_unused(self, key: str) -> None:
-        while self._calls[key]:
+        while key in self._calls:
             self._ended.clear()
             await self._ended.wait()

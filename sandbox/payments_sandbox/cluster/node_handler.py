@@ -10,7 +10,7 @@ from payments_sandbox.cluster.connection import MovableConnection
 from payments_sandbox.cluster.handler import ConnectionPasser, OwnerHandler, key_of
 from payments_sandbox.cluster.node import ClusterNode
 from payments_sandbox.cluster.places import Here, NoOwnerError, Place
-from payments_sandbox.contract.control_route_table import CONTROL_PATH, CONTROL_ROUTES
+from payments_sandbox.contract.control_routes import CONTROL_PATH, CONTROL_ROUTES
 from payments_sandbox.core.errors import SANDBOX_FAILED, InternalError
 from payments_sandbox.server.control.api import refusal
 from payments_sandbox.server.http_server import Handler

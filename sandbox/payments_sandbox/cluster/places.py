@@ -37,6 +37,18 @@ class NoOwnerError(Exception):
     """Nobody has a key at the moment, or it cannot be found out who; the text says why."""
 
 
+class UnreachableError(Exception):
+    """Nobody listens where a node is said to be; the text says how that shows.
+
+    Attributes:
+        is_refused: whether its machine has refused the connection.
+    """
+
+    def __init__(self, text: str, *, is_refused: bool = False) -> None:
+        super().__init__(text)
+        self.is_refused = is_refused
+
+
 class Directory(Protocol):
     """Knows the place of every key."""
 
@@ -50,5 +62,5 @@ class Directory(Protocol):
             NoOwnerError: there is none at the moment.
         """
 
-    def unreachable(self, node: Node, why: str) -> None:
+    def unreachable(self, node: Node, error: UnreachableError) -> None:
         """Nobody has answered at a node: what is known of its keys is to be asked for again."""

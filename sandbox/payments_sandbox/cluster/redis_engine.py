@@ -1,15 +1,5 @@
 """Owns the engine on Redis or Valkey: every decision is one script, so that it is made at once.
 
-What is there of a key `K`, below the prefix:
-
-- `world:K`, a hash: the `node` that owns it, the `epoch`, and `lost`, the last node that was lost;
-- `effects:K`, a list: the first one has all of the world and is deflated, the others are JSON;
-- `journal:K`, a hash of entries by their place in the ring, so that it never has more than those.
-
-And of all: `nodes`, ends of leases by node; `members`, what each says of itself; `changes`, how
-often that was another; `due:N`, keys that node `N` owns, or nobody where the name is empty, by when
-something falls due; `epoch`, the last one that was given. Time is the engine's.
-
 What all nodes are asked is published in `questions`, with the list that its answers go to.
 """
 
@@ -17,7 +7,7 @@ import asyncio
 import contextlib
 import logging
 import zlib
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator, Callable, Iterable, Mapping, Sequence
 from secrets import token_hex
 from typing import Any, Final
 
@@ -26,8 +16,9 @@ from redis.asyncio import Redis
 from redis.asyncio.client import PubSub
 from redis.asyncio.retry import Retry
 from redis.backoff import NoBackoff
-from redis.exceptions import RedisError
+from redis.exceptions import ConnectionError, RedisError  # noqa: A004 - as the client calls it
 
+from payments_sandbox.cluster import redis_scripts as scripts
 from payments_sandbox.cluster.ending import end
 from payments_sandbox.cluster.store import (
     Census,
@@ -54,149 +45,14 @@ ANSWERS_WITHIN: Final = 3.0
 _LISTEN: Final = TIMEOUT / 2
 _QUESTIONS: Final = f"{PREFIX}questions"
 
-AT_ONCE: Final = 64
+RENEWED_WITHIN: Final = 1.5
+"""Wall seconds that the renewal of a lease may take: half of one, so that a late one will do."""
+
+AT_ONCE: Final = 16
 """Calls that are under way at a time; further ones wait for their turn, but for a lease's renewal.
 
-A node that takes over a thousand worlds asks for all of them at once, and the client's pool refuses
-what it has no connection for.
-"""
-
-_CLOCK: Final = """
-local time = redis.call('TIME')
-local now = time[1] * 1000 + math.floor(time[2] / 1000)
-local prefix = KEYS[1]
-local nodes, members = prefix .. 'nodes', prefix .. 'members'
-local function is_member(name)
-  local ends = redis.call('ZSCORE', nodes, name)
-  return ends and tonumber(ends) > now
-end
-"""
-
-_LEAVE: Final = """
-local function leave(prefix, name)
-  redis.call('ZREM', prefix .. 'nodes', name)
-  redis.call('HDEL', prefix .. 'members', name)
-  local own, nobodys = prefix .. 'due:' .. name, prefix .. 'due:'
-  if redis.call('EXISTS', own) == 1 then
-    redis.call('ZUNIONSTORE', nobodys, 2, nobodys, own)
-    redis.call('DEL', own)
-  end
-end
-"""
-
-# All members are told to who knows them as they were before: there may be a thousand. A member that
-# is lost changes how many there are, and any other change counts as one.
-_RENEW: Final = f"""{_CLOCK}{_LEAVE}
-local name, said, lease, kept = ARGV[1], ARGV[2], tonumber(ARGV[3]), tonumber(ARGV[4])
-local was_member, changes = is_member(name), prefix .. 'changes'
-if not was_member or redis.call('HGET', members, name) ~= said then redis.call('INCR', changes) end
-redis.call('ZADD', nodes, now + lease, name)
-redis.call('HSET', members, name, said)
-for _, old in ipairs(redis.call('ZRANGEBYSCORE', nodes, '-inf', now - kept)) do
-  leave(prefix, old)
-end
-local state = redis.call('GET', changes) .. ':' .. redis.call('ZCOUNT', nodes, '(' .. now, '+inf')
-local told = false
-if state ~= ARGV[5] then
-  local living = redis.call('ZRANGEBYSCORE', nodes, '(' .. now, '+inf')
-  told = redis.call('HMGET', members, unpack(living))
-end
-return {{was_member and 1 or 0, now, state, told}}
-"""
-
-_DUE: Final = """
-local function move_due(prefix, key, from, to)
-  local due = redis.call('ZSCORE', prefix .. 'due:' .. from, key)
-  if due then
-    redis.call('ZREM', prefix .. 'due:' .. from, key)
-    redis.call('ZADD', prefix .. 'due:' .. to, due, key)
-  end
-end
-"""
-
-_CLAIM: Final = f"""{_CLOCK}{_DUE}
-local world = prefix .. 'world:' .. ARGV[1]
-local candidate, claimant, ttl = ARGV[2], ARGV[3], tonumber(ARGV[4])
-local owner, epoch, lost = unpack(redis.call('HMGET', world, 'node', 'epoch', 'lost'))
-if not owner or not is_member(owner) then
-  if owner and redis.call('ZSCORE', nodes, owner) then
-    lost = owner
-    redis.call('HSET', world, 'lost', lost)
-  end
-  local before = owner or ''
-  owner = is_member(candidate) and candidate or claimant
-  move_due(prefix, ARGV[1], before, owner)
-  move_due(prefix, ARGV[1], '', owner)
-  epoch = redis.call('INCR', prefix .. 'epoch')
-  redis.call('HSET', world, 'node', owner, 'epoch', epoch)
-  if ttl > 0 then redis.call('PEXPIRE', world, ttl) end
-end
-return {{owner, tonumber(epoch), lost or ''}}
-"""
-
-_RELEASE: Final = f"""{_DUE}
-local world = KEYS[1] .. 'world:' .. ARGV[1]
-local owner, epoch = unpack(redis.call('HMGET', world, 'node', 'epoch'))
-if epoch == ARGV[2] then
-  move_due(KEYS[1], ARGV[1], owner, '')
-  redis.call('HDEL', world, 'node', 'epoch')
-end
-"""
-
-# What is due of a key may be among that of an owner that it has no more: its world was forgotten
-# since nobody used it, or the owner has left. It is put right where it is found.
-_OVERDUE: Final = f"""{_CLOCK}{_DUE}
-local name, upto, most = ARGV[1], ARGV[2], tonumber(ARGV[3])
-local function look(place, found)
-  local due = prefix .. 'due:' .. place
-  for _, key in ipairs(redis.call('ZRANGEBYSCORE', due, '-inf', upto, 'LIMIT', 0, most - #found)) do
-    local owner = redis.call('HGET', prefix .. 'world:' .. key, 'node') or ''
-    if owner == place or (place == '' and not is_member(owner)) then table.insert(found, key)
-    else move_due(prefix, key, place, place == '' and owner or '') end
-  end
-end
-local own, nobodys = {{}}, {{}}
-look(name, own)
-look('', nobodys)
-for _, lost in ipairs(redis.call('ZRANGEBYSCORE', nodes, '-inf', now)) do look(lost, nobodys) end
-return {{own, nobodys}}
-"""
-
-_LEAVING: Final = f"""{_LEAVE}
-leave(KEYS[1], ARGV[1])
-"""
-
-_WRITE: Final = """
-local prefix, refused, i = KEYS[1], {}, 1
-while ARGV[i] do
-  local key, epoch, flags, position, effect, due, ttl, count = unpack(ARGV, i, i + 7)
-  i = i + 8
-  local size = 2 * tonumber(count)
-  local world = prefix .. 'world:' .. key
-  local effects, journal = prefix .. 'effects:' .. key, prefix .. 'journal:' .. key
-  local owner, last = unpack(redis.call('HMGET', world, 'node', 'epoch'))
-  local all_due = prefix .. 'due:' .. (owner or '')
-  if last ~= epoch then
-    table.insert(refused, key)
-  elseif string.find(flags, 'g') then
-    redis.call('DEL', world, effects, journal)
-    redis.call('ZREM', all_due, key)
-  else
-    if string.find(flags, 'w') then redis.call('DEL', effects) end
-    if effect ~= '' and redis.call('LLEN', effects) == tonumber(position) then
-      redis.call('RPUSH', effects, effect)
-    end
-    if string.find(flags, 'j') then redis.call('DEL', journal) end
-    if size > 0 then redis.call('HSET', journal, unpack(ARGV, i, i + size - 1)) end
-    if due ~= '' then redis.call('ZADD', all_due, due, key)
-    else redis.call('ZREM', all_due, key) end
-    if ttl ~= '0' then
-      for _, each in ipairs({world, effects, journal}) do redis.call('PEXPIRE', each, ttl) end
-    end
-  end
-  i = i + size
-end
-return refused
+A node that takes over a thousand worlds asks for all of them at once. The engine takes calls in
+their order, so what all nodes have under way is what a lease waits behind.
 """
 
 
@@ -216,23 +72,19 @@ class RedisEngine:
         self._ttl = ttl
         self._lease = lease
         self._turns = asyncio.Semaphore(AT_ONCE)
-        self._redis = Redis.from_url(
-            url,
-            max_connections=2 * AT_ONCE,
-            socket_timeout=TIMEOUT,
-            socket_connect_timeout=TIMEOUT,
-            retry=Retry(NoBackoff(), 1),  # a connection may have ended since it was used last
-        )
-        self._renew = self._redis.register_script(_RENEW)
-        self._claim = self._redis.register_script(_CLAIM)
-        self._release = self._redis.register_script(_RELEASE)
-        self._write = self._redis.register_script(_WRITE)
-        self._overdue = self._redis.register_script(_OVERDUE)
-        self._leave = self._redis.register_script(_LEAVING)
+        self._redis = _client(url, TIMEOUT)
+        self._leases = _client(url, RENEWED_WITHIN)
+        self._renew = self._leases.register_script(scripts.RENEW)
+        self._claim = self._redis.register_script(scripts.CLAIM)
+        self._release = self._redis.register_script(scripts.RELEASE)
+        self._write = self._redis.register_script(scripts.WRITE)
+        self._overdue = self._redis.register_script(scripts.OVERDUE)
+        self._leave = self._redis.register_script(scripts.LEAVING)
         self._known: tuple[bytes, tuple[Member, ...]] = b"", ()  # a state, and the members then
 
     async def close(self) -> None:
         """Close the connections."""
+        await self._leases.aclose()
         await self._redis.aclose()
 
     async def version(self) -> tuple[int, ...]:
@@ -265,11 +117,18 @@ class RedisEngine:
         """Be a member no more, and own nothing; see `Registry`."""
         await self._answer(self._leave, [PREFIX], (name,))
 
-    async def claim(self, key: str, candidate: str, claimant: str) -> Claim:
-        """Ask who owns a key, which gets an owner that lives; see `Registry`."""
-        arguments = (key, candidate, claimant, self._ttl_of(key))
-        owner, epoch, lost = await self._answer(self._claim, [PREFIX], arguments)
-        return Claim(owner.decode(), epoch, lost.decode())
+    async def claim(
+        self, wanted: Mapping[str, str], claimant: str, refusing: Iterable[str] = ()
+    ) -> Sequence[Claim]:
+        """Ask who owns keys, which get owners that live; see `Registry`."""
+        arguments: list[str | int] = [claimant, f" {' '.join(refusing)} "]
+        for key, candidate in wanted.items():
+            arguments += (key, candidate, self._ttl_of(key))
+        claims = await self._answer(self._claim, [PREFIX], arguments)
+        return [
+            Claim(owner.decode(), epoch, lost.decode(), lease)
+            for owner, epoch, lost, lease in claims
+        ]
 
     async def release(self, key: str, epoch: int) -> None:
         """Let a key have no owner, if it still has the one of this epoch; see `Registry`."""
@@ -282,9 +141,9 @@ class RedisEngine:
             pipeline.execute_command("HGET", f"{PREFIX}world:{key}", "epoch")
         return [int(epoch or 0) for epoch in await self._answer(pipeline.execute)]
 
-    async def overdue(self, name: str, now: Instant, most: int) -> Overdue:
+    async def overdue(self, name: str, now: Instant, most: int, skipped: int = 0) -> Overdue:
         """Keys of worlds in which something has fallen due; see `Registry`."""
-        found = await self._answer(self._overdue, [PREFIX], (name, now, most))
+        found = await self._answer(self._overdue, [PREFIX], (name, now, most, skipped))
         return Overdue(*([key.decode() for key in keys] for keys in found))
 
     async def read(self, key: str) -> StoredWorld:
@@ -330,7 +189,8 @@ class RedisEngine:
     async def answering(self, name: str, answer: Callable[[bytes], bytes]) -> AsyncIterator[None]:
         """Let a node answer what it is asked; see `Messenger`."""
         async with self._redis.pubsub(ignore_subscribe_messages=True) as questions:
-            await _answer(questions.subscribe, _QUESTIONS)
+            # Of its own one nobody is told anything: as long as it is there, the node has not died.
+            await _answer(questions.subscribe, _QUESTIONS, f"{PREFIX}node:{name}")
             task = asyncio.create_task(self._answer_all(name.encode(), questions, answer))
             try:
                 yield
@@ -381,3 +241,15 @@ async def _answer(call: Callable[..., Any], *given: object, **options: object) -
         return await call(*given, **options)
     except (RedisError, OSError) as error:
         raise EngineError(str(error) or type(error).__name__) from None
+
+
+def _client(url: str, timeout: float) -> Redis:
+    return Redis.from_url(
+        url,
+        max_connections=8 * AT_ONCE,
+        socket_timeout=timeout,
+        socket_connect_timeout=timeout,
+        # A connection may have ended since it was used last. An engine that is slow is not asked
+        # the same once more.
+        retry=Retry(NoBackoff(), 1, supported_errors=(ConnectionError,)),
+    )

@@ -11,6 +11,7 @@ import asyncio
 import socket
 from typing import Final, cast
 
+from payments_sandbox.cluster.places import UnreachableError
 from payments_sandbox.server.fault_player import LINGER_ZERO
 
 QUIET: Final = 0.4
@@ -20,10 +21,6 @@ QUIET: Final = 0.4
 CONNECTED_WITHIN: Final = 2.0
 """Wall seconds that the other machine may take to accept: where its system has no room for more
 connections, such as while a process is stopped, it answers nothing at all."""
-
-
-class UnreachableError(Exception):
-    """Nobody listens where a connection is to be relayed to."""
 
 
 class _Side(asyncio.Protocol):
@@ -119,6 +116,7 @@ class Relay:
         self._client = client
         self._to = host, port
         self._begun = begun
+        self._is_cut = False
         self._near, self._far = _Side(is_client=True), _Side(is_client=False)
         self._near.other, self._far.other = self._far, self._near
 
@@ -144,7 +142,12 @@ class Relay:
             except TimeoutError:
                 raise UnreachableError("it accepts no connection") from None
             except OSError as error:
-                raise UnreachableError(error.strerror or str(error)) from None
+                is_refused = isinstance(error, ConnectionRefusedError)
+                raise UnreachableError(
+                    error.strerror or str(error), is_refused=is_refused
+                ) from None
+            if self._is_cut:
+                raise UnreachableError("its lease has run out")
             far.write(self._begun)
             await loop.connect_accepted_socket(lambda: near, self._client)
             if far.ended.done():  # it has ended before there was anybody to tell
@@ -153,6 +156,12 @@ class Relay:
         finally:
             near.end(is_reset=True)
             far.end(is_reset=True)
+
+    def cut(self) -> None:
+        """End both sides with an RST: who is there is the owner no more, and may never answer."""
+        self._is_cut = True
+        self._near.end(is_reset=True)
+        self._far.end(is_reset=True)
 
     def close(self) -> None:
         """End both sides with a FIN."""

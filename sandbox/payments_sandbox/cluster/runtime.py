@@ -77,11 +77,12 @@ class NodeRuntime(WorldRuntime):
         super().replied(world, deliveries)
 
     def before_reply(self, world: World) -> Awaitable[None] | None:
-        """What waits until that of which a reply tells is kept, where that is wanted.
+        """What waits until that of which a reply tells is kept, where that is wanted or late.
 
         It raises NotKeptError where that may be lost.
         """
-        return self.keeper.kept(world) if self.waits_for_replies else None
+        keeper = self.keeper
+        return keeper.kept(world) if self.waits_for_replies else keeper.kept_in_time(world)
 
     def problems(self) -> Sequence[str]:
         """Why the node cannot serve at the moment."""

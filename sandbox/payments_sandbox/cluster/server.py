@@ -18,8 +18,15 @@ from payments_sandbox.cluster.connection import MovableConnection, PassedConnect
 from payments_sandbox.cluster.handler import OwnerHandler, key_in_head
 from payments_sandbox.cluster.listener import SharedListener
 from payments_sandbox.cluster.mailbox import Outgoing, receive_message
-from payments_sandbox.cluster.places import Directory, Here, Node, Place, Sibling
-from payments_sandbox.cluster.relay import QUIET, Relay, UnreachableError
+from payments_sandbox.cluster.places import (
+    Directory,
+    Here,
+    Node,
+    Place,
+    Sibling,
+    UnreachableError,
+)
+from payments_sandbox.cluster.relay import QUIET, Relay
 from payments_sandbox.cluster.requests import first_head
 from payments_sandbox.server.http_server import Handler, HttpServer
 from payments_sandbox.server.slices import pause
@@ -61,7 +68,7 @@ class SharedServer(HttpServer):
             self.accepting = partial(SharedListener, begin=self._begin_where_it_belongs)
         self._answer = answer
         self._tasks: set[asyncio.Task[None]] = set()
-        self._relays: set[Relay] = set()
+        self._relays: dict[Relay, str] = {}
 
     def _owner_handler(self, handler: Handler, directory: Directory) -> Handler:
         """Make what lets requests go to their owners."""
@@ -177,14 +184,15 @@ class SharedServer(HttpServer):
             stack.callback(client.close)
             begun = mark(passed.relays + 1) + passed.begun
             relay = Relay(client, node.host, node.port, begun)
-            self._relays.add(relay)
-            stack.callback(self._relays.discard, relay)
+            self._relays[relay] = node.name
+            stack.callback(self._relays.pop, relay)
             try:
                 await relay.run()
             except UnreachableError as error:
-                self._directory.unreachable(node, str(error))
+                self._directory.unreachable(node, error)
                 await pause(_AGAIN)
                 stack.pop_all()
+                del self._relays[relay]
                 # From its begin: there may be another owner now.
                 await self._serve(client, mark(passed.relays) + passed.begun)
             except OSError:

@@ -17,6 +17,7 @@ from payments_sandbox.cluster.node_handler import NodeHandler
 from payments_sandbox.cluster.other_nodes import OtherNodes
 from payments_sandbox.cluster.places import Directory
 from payments_sandbox.cluster.redis_engine import RedisEngine
+from payments_sandbox.cluster.relay import Relay
 from payments_sandbox.cluster.runtime import NodeRuntime
 from payments_sandbox.cluster.server import SharedServer
 from payments_sandbox.cluster.store import EngineError, Member
@@ -26,12 +27,16 @@ from payments_sandbox.server.control.questions import answer
 from payments_sandbox.server.factory import AssembledServer
 from payments_sandbox.server.http_server import Handler, listening
 from payments_sandbox.server.listening.listeners import ListeningAt, bound_before
+from payments_sandbox.server.slices import pause
 
 OLDEST: Final = 7
 """The oldest version of Redis."""
 
 MOST_OFF: Final = 2_000
 """Milliseconds that a node's clock may be off the engine's."""
+
+GRACE: Final = 0.3
+"""Wall seconds that a node has to renew a lease that it has lost, if it is there after all."""
 
 _KEYS_OF_A_START: Final = 1_000_000
 """Keys that one run of a node may draw: those of one seed draw from one sequence."""
@@ -121,6 +126,23 @@ class _NodeServer(SharedServer):
     def __init__(self, handler: Handler, head_timeout: float, node: ClusterNode) -> None:
         self._node = node
         super().__init__(handler, head_timeout, node, {}, lambda _, __: None)
+        node.membership.on_lost = lambda names: self._begin(self._end_relays(names))
+
+    async def _end_relays(self, lost: set[str]) -> None:
+        """End the connections that are relayed to nodes which have lost their leases.
+
+        Who waits there for an answer may wait for as long as a process is stopped, and who asks
+        next on such a connection would, too.
+        """
+        for each in self._relays_to(lost):
+            if not each.is_awaited:
+                each.close()
+        await pause(GRACE)
+        for each in self._relays_to(lost - self._node.membership.others.keys()):
+            each.cut()
+
+    def _relays_to(self, names: set[str]) -> list[Relay]:
+        return [relay for relay, name in self._relays.items() if name in names]
 
     def _owner_handler(self, handler: Handler, _: Directory) -> Handler:
         self._node_handler = NodeHandler(handler, self._node, self)

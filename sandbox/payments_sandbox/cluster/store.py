@@ -4,7 +4,7 @@ Whoever owns a key has an epoch of it, which grows with each owner. An engine ta
 last owner alone: one that slept meanwhile is refused, and changes nothing.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import NamedTuple, Protocol
 
 from payments_sandbox.core.instants import Instant
@@ -114,11 +114,13 @@ class Claim(NamedTuple):
         owner: the name of the node.
         epoch: of its ownership.
         lost: the node whose lease ran out while it owned the key, if one's did; else empty.
+        lease: milliseconds that the lease of the owner goes on, if it is not renewed.
     """
 
     owner: str
     epoch: int
     lost: str
+    lease: int = 0
 
 
 class Overdue(NamedTuple):
@@ -142,13 +144,16 @@ class Registry(Protocol):
     async def leave(self, name: str) -> None:
         """Be a member no more, and own nothing."""
 
-    async def claim(self, key: str, candidate: str, claimant: str) -> Claim:
-        """Ask who owns a key; one without an owner that lives gets one.
+    async def claim(
+        self, wanted: Mapping[str, str], claimant: str, refusing: Iterable[str] = ()
+    ) -> Sequence[Claim]:
+        """Ask who owns keys; those without an owner that lives get one.
 
         Args:
-            key: the API key.
-            candidate: who gets it, if that is a member.
-            claimant: who asks, and gets it otherwise.
+            wanted: by each key who gets it, if that is a member.
+            claimant: who asks, and gets the others.
+            refusing: members that refuse its connections: of those, the ones that have none to the
+                engine have died, and their leases are at an end.
         """
 
     async def release(self, key: str, epoch: int) -> None:
@@ -157,11 +162,12 @@ class Registry(Protocol):
     async def owned(self, keys: Sequence[str]) -> Sequence[int]:
         """The epochs of keys, 0 where one has no owner."""
 
-    async def overdue(self, name: str, now: Instant, most: int) -> Overdue:
+    async def overdue(self, name: str, now: Instant, most: int, skipped: int = 0) -> Overdue:
         """Keys of worlds in which something has fallen due that somebody has to see to.
 
         Args:
             name: the node that asks.
             now: what is due by then.
             most: how many are wanted, of either kind.
+            skipped: how many of those that are nobody's are for others to see to.
         """

@@ -5,7 +5,7 @@ Source: section "ENDPOINTS" of the API documentation. Paths are relative to the 
 
 from typing import Final, Literal, NamedTuple
 
-from payments_sandbox.core.suggestions import nearest
+from payments_sandbox.core.wording import nearest
 
 BASE_PATH: Final = "/v3"
 DOCUMENTED_URL: Final = "https://api.payments.example.com/v3"
@@ -85,12 +85,7 @@ _LONGEST: Final = 200
 def nearest_call(method: str, target: str) -> str:
     """The documented method and path that is most like one that is not documented.
 
-    Args:
-        method: as it was sent.
-        target: path and query, as they were sent.
-
-    Returns:
-        Such as `POST /v3/payments/{payment_id}/refunds`.
+    It is such as `POST /v3/payments/{payment_id}/refunds`.
     """
     path = target[:_LONGEST].partition("?")[0].lower()
     segments = [each for each in path.split("/") if each]

@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from typing import Final, assert_never
 
-from payments_sandbox.contract.control_route_table import CONTROL_PATH
+from payments_sandbox.contract.control_routes import CONTROL_PATH
 from payments_sandbox.contract.error_codes import code_of
 from payments_sandbox.contract.operations import BASE_PATH
 from payments_sandbox.core.errors import InvalidRequest, SandboxError

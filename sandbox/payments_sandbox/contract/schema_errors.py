@@ -19,7 +19,7 @@ import jsonschema_rs
 
 from payments_sandbox.contract.schema_files import Schema
 from payments_sandbox.core.masking import mask_target
-from payments_sandbox.core.suggestions import nearest
+from payments_sandbox.core.wording import nearest
 
 MOST_IN_A_BODY: Final = 20
 MOST_IN_A_FILE: Final = 200

@@ -65,10 +65,6 @@ class Contract:
         """The `details` of a refusal; `UNEXPLAINED` when no reason is found, which is our bug."""
         return render(self.problems(name, value))
 
-    def strip(self, name: str, value: object) -> object:
-        """The value without its undocumented keys, at every depth."""
-        return without_undocumented(self.schema(name), value)
-
     def check(self, name: str, value: object) -> dict[str, object]:
         """The body, when it follows the schema; stripped first when that is lenient.
 
@@ -79,7 +75,8 @@ class Contract:
         Raises:
             InvalidRequest: the details name each field and what would have worked.
         """
-        kept = self.strip(name, value) if self.lenient and _is_emulated(name) else value
+        is_cut = self.lenient and _is_emulated(name)
+        kept = without_undocumented(self.schema(name), value) if is_cut else value
         if not self.accepts(name, kept):
             raise InvalidRequest(self.explain(name, kept))
         return cast("dict[str, object]", kept)

@@ -129,12 +129,7 @@ def _hidden(value: object, secret: _Secret) -> object:
 
 
 def mask_json(value: object, name: str = "") -> object:
-    """A JSON value without card numbers and security codes, whatever the keys are called.
-
-    Args:
-        value: as a reader of JSON makes it.
-        name: the key under which it stands, if it does.
-    """
+    """A JSON value without card numbers and security codes; `name` is its key, if it has one."""
     if name and (secret := _secret_named(name)) is not None:
         return _hidden(value, secret)
     match value:

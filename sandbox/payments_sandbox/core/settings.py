@@ -27,8 +27,8 @@ from payments_sandbox.core.option_values import (
     webhook_targets,
     whole_number,
 )
-from payments_sandbox.core.suggestions import nearest
 from payments_sandbox.core.tls_options import TlsChoice, TlsFault, certificate, tls_fault
+from payments_sandbox.core.wording import nearest
 
 _OPTION: Final = "option"
 
@@ -192,9 +192,6 @@ def settings_from(given: Mapping[str, object]) -> Settings:
 
     A text is read as the command line reads it, so `max_wall_delay="5s"` is `5_000`; every other
     value is taken as it is.
-
-    Args:
-        given: values by the names of the fields of `Settings`.
 
     Raises:
         TypeError: there is no such setting; the text says which was meant.

@@ -14,11 +14,7 @@ SLICE: Final = 250
 
 
 def finish(work: Slices[T]) -> T:
-    """Do all of some work at once, where nobody else is served.
-
-    Returns:
-        What the work has made.
-    """
+    """Do all of some work at once, where nobody else is served, and give what it has made."""
     while True:
         try:
             next(work)
@@ -38,10 +34,9 @@ def rows_of(items: Iterable[Item], row: Callable[[Item], T]) -> Slices[list[T]]:
 
 
 def discard(value: object) -> Slices[None]:
-    """Empty lists that nobody needs any more: to free a hundred thousand rows at once takes long.
+    """Empty a list, or the lists of an object, that nobody needs any more.
 
-    Args:
-        value: a list of rows, or an object whose values are some.
+    To free a hundred thousand rows at once takes long.
     """
     for rows in value.values() if isinstance(value, dict) else (value,):
         while rows and isinstance(rows, list):

@@ -38,10 +38,6 @@ def json_bytes(value: object) -> bytes:
 def read(raw: bytes, *, deepest: int = MAX_DEPTH) -> object:
     """The value that the bytes mean; a number with a fraction is a `Decimal`.
 
-    Args:
-        raw: what was sent.
-        deepest: how deep arrays and objects may be nested.
-
     Raises:
         BadJson: not UTF-8, not JSON, or JSON whose meaning two readers may disagree about.
     """

@@ -100,12 +100,7 @@ class FailureCoverage(NamedTuple):
 def coverage_of(
     tallies: Iterable[CoverageModel], before: CoverageModel | None = None
 ) -> FailureCoverage:
-    """Merge what servers have counted.
-
-    Args:
-        tallies: of servers, as the control API shows them.
-        before: what one of them had counted already when the suite began.
-    """
+    """Merge what servers have counted, less what one had counted before the suite began."""
     counts = sum(map(_counts, tallies), Counter[MetKey]())
     if before is not None:
         counts -= _counts(before)
@@ -206,12 +201,7 @@ def headline(coverage: FailureCoverage) -> str:
 
 
 def as_text(coverage: FailureCoverage, option: str) -> str:
-    """Write it for a terminal.
-
-    Args:
-        coverage: what was met.
-        option: what writes all of it to a file, such as `--coverage-json`.
-    """
+    """Write it for a terminal, where `--coverage-json`, or such an option, writes it to a file."""
     if not coverage.used:
         return f"{NOTHING}\n"
     lines = [headline(coverage)]

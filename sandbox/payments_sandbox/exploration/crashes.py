@@ -15,13 +15,7 @@ _SIGNALLED: Final = 128
 
 
 class Runtime(NamedTuple):
-    """How a runtime says that nobody has handled an error.
-
-    Attributes:
-        name: of the runtime.
-        trace: what is in its last lines.
-        example: such lines.
-    """
+    """How the last lines of a runtime say that nobody has handled an error, with an example."""
 
     name: str
     trace: re.Pattern[str]
@@ -62,9 +56,7 @@ RUNTIMES: Final = (
 def crash_evidence(exit_code: int, errors: str) -> str | None:
     """Say by what it is known that a command has crashed; None where it has not.
 
-    Args:
-        exit_code: of the command; 128 and the number of a signal where one has ended it.
-        errors: the end of what it has written to stderr.
+    Its exit code is 128 and the number of a signal where one has ended it.
     """
     if exit_code == 0:
         return None

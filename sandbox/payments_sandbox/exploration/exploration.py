@@ -209,12 +209,7 @@ def explore(
     *,
     has_time: Callable[[], bool] = lambda: True,
 ) -> ExplorationResult:
-    """Explore a flow, one run after the other.
-
-    Args:
-        flow: what is explored.
-        options: what is asked.
-        has_time: whether another run may be made.
+    """Explore a flow, one run after the other, as long as there is time.
 
     Raises:
         CannotExploreError: the flow fails without a failure, or makes no call.

@@ -13,7 +13,7 @@ from typing import Any, Final, NamedTuple
 from payments_sandbox.contract.error_codes import documented_for
 from payments_sandbox.contract.operations import BY_NAME, OPERATIONS
 from payments_sandbox.core.instants import DAY, show_duration
-from payments_sandbox.core.suggestions import nearest
+from payments_sandbox.core.wording import nearest
 from payments_sandbox.payments.events import EventType
 from payments_sandbox.rules.faults import FAULTS
 from payments_sandbox.rules.faults.fault import Fault
@@ -58,11 +58,9 @@ class CallFailure(NamedTuple):
         return f"{self.name}_after_commit" if self.commit else self.name
 
     def rule(self, when: Mapping[str, Any] | None = None) -> dict[str, Any]:
-        """The rule of a scenario that brings it on, once.
+        """The rule of a scenario that brings it on, once: on the first call, or on that of `when`.
 
-        Args:
-            when: which call meets it, such as `{"call": 2, "customer_id": "cust_ada"}`; without
-                it the first.
+        Such as `{"call": 2, "customer_id": "cust_ada"}`.
         """
         named = {"name": self.id.replace("_", "-"), "request": self.operation}
         return named | ({"when": dict(when)} if when else {}) | {"do": [dict(self.step)]}
@@ -96,11 +94,7 @@ class WebhookFailure(NamedTuple):
         return self.name
 
     def rule(self, when: Mapping[str, Any] | None = None) -> dict[str, Any]:
-        """The rule of a scenario that brings it on.
-
-        Args:
-            when: which deliveries meet it, such as `{"call": 2}`; without it all of the event.
-        """
+        """The rule of a scenario that brings it on, for all deliveries, or those of `when`."""
         matchers = {**(when or {}), **({"attempt": 1} if self.first_attempt else {})}
         named = {"name": self.id.replace("_", "-"), "webhook": self.event}
         return named | ({"when": matchers} if matchers else {}) | {"do": dict(self.modifiers)}
@@ -193,22 +187,11 @@ def all_failures() -> tuple[Failure, ...]:
     return (*calls, *(each for event in EVENTS for each in webhook_failures(event)))
 
 
-def scenario_of(
-    failure: Failure, *, name: str | None = None, when: Mapping[str, Any] | None = None
-) -> dict[str, Any]:
-    """Write the scenario that brings a failure on.
-
-    Args:
-        failure: of a call, or of a webhook.
-        name: of the scenario; else one is made of the failure.
-        when: as `rule` of the failure has it.
-
-    Returns:
-        The scenario in plain values, as YAML and JSON have them.
-    """
-    made = f"{failure.subject}-{failure.id}".replace("_", "-").replace(".", "-")
+def scenario_of(failure: Failure) -> dict[str, Any]:
+    """Write the scenario that brings a failure on, in plain values, as YAML and JSON have them."""
+    name = f"{failure.subject}-{failure.id}".replace("_", "-").replace(".", "-")
     about = f"{failure.subject}: {failure.about}."
-    return {"scenario": name or made, "about": about, "rules": [failure.rule(when)]}
+    return {"scenario": name, "about": about, "rules": [failure.rule()]}
 
 
 def _errors(operation: str, *, is_read: bool) -> Iterator[CallFailure]:
@@ -266,11 +249,9 @@ SETS: Final = {
 
 
 def read_failures(text: str) -> frozenset[str]:
-    """Read which failures are wanted.
+    """Read which failures are wanted: names of them and of sets, separated by commas; or a file.
 
-    Args:
-        text: names of sets and of failures, separated by commas; or the path of a file that has
-            such names, one on a line, and comments after `#`.
+    A file has such names, one on a line, and comments after `#`.
 
     Raises:
         ValueError: a name is none, or the file has none.

@@ -12,14 +12,7 @@ LONGEST_NAME: Final = 80
 
 
 class JudgedRun(NamedTuple):
-    """A run that was made.
-
-    Attributes:
-        planned: what it was to be.
-        record: what it was.
-        why: its verdict, and what that is known by.
-        is_met: whether each of its failures has come up.
-    """
+    """A run that was made, with its verdict; it is met if each of its failures has come up."""
 
     planned: PlannedRun
     record: RunRecord
@@ -83,9 +76,7 @@ def key_of(run: JudgedRun) -> tuple[tuple[str, str], ...]:
 def group(runs: Sequence[JudgedRun], repeated: Mapping[int, bool]) -> tuple[ExploredFinding, ...]:
     """Group what went wrong, the worst first.
 
-    Args:
-        runs: that were made, by number.
-        repeated: whether a run has come to the same again, by its number.
+    `repeated` says whether a run has come to the same again, by its number.
     """
     groups: dict[tuple[object, ...], list[JudgedRun]] = {}
     for run in runs:

@@ -82,13 +82,7 @@ CustomersMoney = dict[tuple[str, str], Money]
 
 
 class ReasonedVerdict(NamedTuple):
-    """A verdict.
-
-    Attributes:
-        verdict: the worst that is true.
-        evidence: what it is known by, a sentence each.
-        advice: what the audit advises.
-    """
+    """The worst verdict that is true, sentences by which it is known, and the audit's advice."""
 
     verdict: RunVerdict
     evidence: tuple[str, ...] = ()
@@ -128,14 +122,7 @@ def judge(
     failures: tuple[Failure, ...],
     signs: Signs = Signs(),  # noqa: B008 - it never changes
 ) -> ReasonedVerdict:
-    """Judge a run.
-
-    Args:
-        record: of the run.
-        oracle: the ledger of the run without a failure.
-        failures: that the run has met.
-        signs: how the flow says what it knows.
-    """
+    """Judge a run that has met these failures."""
     found = list(_found(record, oracle, failures))
     if record.end.says_well:
         found += _phantoms(record, oracle)

@@ -8,7 +8,7 @@ failure go on the same, so that one of them stands for all.
 
 import re
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Final, NamedTuple
 
 from payments_sandbox.exploration.calls import CallName
@@ -117,19 +117,6 @@ def class_of(failure: Failure) -> str:
 _NOT_IN_TIME: Final = frozenset({"lost", "late", "month_late"})
 
 
-def failures_of(name: CallName, *, among: frozenset[str] | None) -> Iterator[Failure]:
-    """The failures that a call or a webhook can meet.
-
-    Args:
-        name: of it.
-        among: the ids or names of those that are wanted; None wants all.
-    """
-    all_of = webhook_failures(name.what) if name.is_webhook else call_failures(name.what)
-    for failure in all_of:
-        if is_among(failure, among):
-            yield failure
-
-
 def is_among(failure: Failure, among: frozenset[str] | None) -> bool:
     """Whether a failure is one of those that are wanted, by its id or name; None wants all."""
     return among is None or failure.id in among or failure.name in among
@@ -141,8 +128,8 @@ def injections(names: Sequence[CallName], *, among: frozenset[str] | None) -> li
     found = [
         Injection(name, failure)
         for name in names
-        for failure in failures_of(name, among=among)
-        if webhooks > 1 or failure.name not in _NEEDS_OTHERS
+        for failure in (webhook_failures if name.is_webhook else call_failures)(name.what)
+        if is_among(failure, among) and (webhooks > 1 or failure.name not in _NEEDS_OTHERS)
     ]
     return sorted(found, key=lambda each: _rank(each.failure))  # stable: then as calls came
 
@@ -202,7 +189,7 @@ def second_failures(
         survivors: the runs of depth 1 that went well, in the order of the plan.
         lost: how many runs of depth 1 did not.
         usual: the names of the run without a failure.
-        among: as for `failures_of`.
+        among: as `is_among` has it.
         first_number: of the first run.
     """
     pruned: Counter[str] = Counter()

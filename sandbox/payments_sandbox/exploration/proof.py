@@ -18,14 +18,7 @@ _LAST_LINES: Final = 3
 
 
 class ProvedRun(NamedTuple):
-    """What became of a run.
-
-    Attributes:
-        why: by what it is known whether it passes.
-        happened: what its calls have met, and how it has ended.
-        passes: whether all was well.
-        is_word: whether it is the command itself that says that it failed.
-    """
+    """What became of a run, and why; it is a word where the command itself says that it failed."""
 
     why: str
     happened: tuple[str, ...] = ()
@@ -59,9 +52,7 @@ class Conclusion(NamedTuple):
 def judge_run(record: RunRecord, told_by: str | None) -> ProvedRun:
     """Judge a run as `run` does: by its expectations, and by how its command has ended.
 
-    Args:
-        record: of the run.
-        told_by: how the command says that money may have moved: `exit N`, or words in its output.
+    By `told_by` the command says that money may have moved: `exit N`, or words in its output.
     """
     end = record.end
     unmet = [each for world in record.worlds for each in world.unmet]
@@ -135,12 +126,7 @@ def _wrapped(lines: Sequence[str], column: int) -> Iterator[str]:
 
 
 def read_earlier(file: Path, scenario: str, seed: int) -> ProvedTree:
-    """Read what an earlier exploration has seen of a scenario that it has written.
-
-    Args:
-        file: the JSON report.
-        scenario: the name of the scenario.
-        seed: of the run that it is compared with.
+    """Read what the report of an earlier exploration tells of a scenario that it has written.
 
     Raises:
         ValueError: it is no such report, has not found that, or had another seed.

@@ -50,13 +50,7 @@ def columns(result: ExplorationResult, marks: Cells) -> list[CallName]:
 
 
 def matrix(names: Sequence[CallName], marks: Cells, *, width: int) -> list[str]:
-    """The lines of the matrix, in parts where a terminal is too narrow for all calls.
-
-    Args:
-        names: the calls, a column each.
-        marks: the cells.
-        width: columns of the terminal.
-    """
+    """The lines of the matrix, in parts where a terminal is too narrow for all calls."""
     most = max(1, (width - _LABEL) // 3)
     lines: list[str] = []
     for start in range(0, len(names), most):

@@ -11,7 +11,7 @@ from typing import NamedTuple
 from payments_sandbox.core.masking import mask_text
 from payments_sandbox.exploration.calls import NOBODY, CallName, names_of
 from payments_sandbox.payments.payment import Status
-from payments_sandbox.rules.scenario import Scenario
+from payments_sandbox.rules.model import Scenario
 from payments_sandbox.server.change_notifier import ChangeNotifier
 from payments_sandbox.server.judging import EVIDENCE, MAX_WAIT, KeptReports
 from payments_sandbox.verification.findings.finding import Finding
@@ -53,7 +53,6 @@ class SeenCall(NamedTuple):
     Attributes:
         operation: which one.
         customer: whose, or NOBODY.
-        request: its `req_…` id.
         status: what was answered; None where no reply came.
         code: of the error that was answered; "" where it was none.
         fault: the wire fault that took the reply's place, or None.
@@ -66,7 +65,6 @@ class SeenCall(NamedTuple):
 
     operation: str
     customer: str
-    request: str
     status: int | None
     code: str
     fault: str | None
@@ -78,21 +76,11 @@ class SeenCall(NamedTuple):
 
 
 class SeenWebhook(NamedTuple):
-    """A delivery of an event.
-
-    Attributes:
-        event: its type.
-        customer: of its payment, or NOBODY.
-        payment_id: the payment that it is about, if it is about one.
-        attempts: how often it was sent.
-        is_delivered: whether a receiver has taken it.
-        is_copy: whether it is of an event that was sent to this endpoint before.
-    """
+    """A delivery of an event; a copy is of one that was sent to this endpoint before."""
 
     event: str
     customer: str
     payment_id: str | None
-    attempts: int
     is_delivered: bool
     is_copy: bool = False
 
@@ -231,7 +219,6 @@ def _seen_call(call: ObservedCall) -> SeenCall:
     return SeenCall(
         operation=str(entry.operation),
         customer=customer if isinstance(customer, str) else NOBODY,
-        request=call.id,
         status=entry.status,
         code=call.code,
         fault=entry.fault,
@@ -260,7 +247,6 @@ def _seen_webhooks(observed: Observed) -> Iterator[SeenWebhook]:
             delivery.type,
             customer or NOBODY,
             delivery.payment_id,
-            len(delivery.attempts),
             delivery.is_delivered,
             is_copy=sent_to in seen,
         )
@@ -268,11 +254,7 @@ def _seen_webhooks(observed: Observed) -> Iterator[SeenWebhook]:
 
 
 class RecordedWorlds(KeptReports):
-    """Records the worlds of one server; `runtime.reports` of it is to be this.
-
-    Args:
-        notifier: tells when a world has changed.
-    """
+    """Records the worlds of one server; `runtime.reports` of it is to be this."""
 
     def __init__(self, notifier: ChangeNotifier) -> None:
         super().__init__(notifier)

@@ -17,8 +17,8 @@ from payments_sandbox.pytest_plugin.after_test import (
     JOURNALS,
     WORLDS,
     JournalFolder,
-    add_section,
     judge,
+    section_of,
     shorten,
 )
 from payments_sandbox.pytest_plugin.marks import (
@@ -193,7 +193,7 @@ def pytest_runtest_makereport(
     is_kept = call.when == "call" and item.config.stash[OPTIONS].journal == "on"
     is_wanted = (report.failed or is_kept) and EXPLORED_SCENARIO not in item.stash
     if is_wanted and call.when != "teardown" and item.stash.get(WORLDS, None):
-        add_section(item, report)
+        report.sections.append(("payments sandbox", section_of(item)))
     return report
 
 
@@ -284,12 +284,7 @@ def payments_env(
     sandbox: "Sandbox", sandbox_server: "Server", monkeypatch: pytest.MonkeyPatch
 ) -> dict[str, str]:
     """Tells code under test where the API is, in the variables of `payments-sandbox run`."""
-    from payments_sandbox.client.environment import (
-        fault_variables,
-        sandbox_variables,
-        trust_variables,
-        without_proxy,
-    )
+    from payments_sandbox.client.environment import sandbox_variables, without_proxy
 
     variables = sandbox_variables(
         base_url=sandbox.base_url,
@@ -297,11 +292,10 @@ def payments_env(
         webhook_secret=sandbox.webhook_secret,
         sandbox_url=sandbox.sandbox_url,
         token=sandbox.token,
+        tls_faults=sandbox_server.tls_faults,
+        ca_file=sandbox_server.ca_file,
+        ca_bundle=sandbox_server.ca_bundle,
     )
-    variables |= fault_variables(sandbox_server.tls_faults)
-    if sandbox_server.ca_file is not None:
-        files = str(sandbox_server.ca_file), str(sandbox_server.ca_bundle)
-        variables |= trust_variables(*files, os.environ)
     for name, value in {**variables, **without_proxy(sandbox.base_url, os.environ)}.items():
         monkeypatch.setenv(name, value)
     return variables

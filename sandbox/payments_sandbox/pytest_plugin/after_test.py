@@ -83,12 +83,8 @@ def shorten(report: pytest.TestReport, error: BaseException) -> None:
             crash.message = str(error)
 
 
-def add_section(item: pytest.Item, report: pytest.TestReport) -> None:
-    """Show what a test's worlds have seen, and keep all of it as files."""
-    report.sections.append(("payments sandbox", _section(item)))
-
-
-def _section(item: pytest.Item) -> str:
+def section_of(item: pytest.Item) -> str:
+    """What a test's worlds have seen, for its report; all of it is kept as files."""
     try:
         from payments_sandbox.testing.failure_report import WorldSection, failure_report
 

@@ -23,11 +23,7 @@ GATHERED: Final = "payments_sandbox_coverage"
 
 
 class SessionCoverage:
-    """Gathers what the servers of a session have counted.
-
-    Args:
-        options: what the session was told.
-    """
+    """Gathers what the servers of a session have counted."""
 
     def __init__(self, options: PluginOptions) -> None:
         self._options = options

@@ -81,11 +81,7 @@ def explore_item(item: pytest.Function) -> None:
 
 
 class ItemFlow:
-    """Runs a test with a scenario, or with none, and records what its worlds have seen.
-
-    Args:
-        item: the test.
-    """
+    """Runs a test with a scenario, or with none, and records what its worlds have seen."""
 
     def __init__(self, item: pytest.Function) -> None:
         self._item = item
@@ -203,12 +199,7 @@ def _sections(item: pytest.Item) -> list[tuple[str, str, str]]:
 
 
 def report_runs(own: pytest.Function, result: ExplorationResult) -> None:
-    """Report an exploration as a test that runs: it fails where something was found.
-
-    Args:
-        own: the test.
-        result: of its exploration.
-    """
+    """Report an exploration as a test that runs: it fails where something was found."""
     spread = ", ".join(f"{count} {verdict}" for verdict, count in counts(result).items())
     own.add_report_section("call", EXPLORE, f"{len(result.runs)} runs: {spread}")
     if not result.has_tried:

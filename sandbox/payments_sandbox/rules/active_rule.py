@@ -12,9 +12,16 @@ from payments_sandbox.payments.cards import fingerprint
 from payments_sandbox.rules.conditions import Predicate, compile_condition
 from payments_sandbox.rules.delays import Delay, draw, sample_delay
 from payments_sandbox.rules.fields import ATTEMPT, CALL, Fields
-from payments_sandbox.rules.model import AtRule, Condition, EventRule, Per, RequestRule
-from payments_sandbox.rules.scenario import Rule, Scenario
-from payments_sandbox.rules.webhook_effects import WebhookRule
+from payments_sandbox.rules.model import (
+    AtRule,
+    Condition,
+    EventRule,
+    Per,
+    RequestRule,
+    Rule,
+    Scenario,
+    WebhookRule,
+)
 
 COUNTERS_KEPT: Final = 10_000
 """Counters of one world; beyond it the longest unused one starts again."""
@@ -139,15 +146,7 @@ class ActiveRule(Generic[RuleT]):
                 assert_never(per)
 
     def count_call(self, counters: Counters, key: str) -> int:
-        """Count a call.
-
-        Args:
-            counters: of the world.
-            key: whose call it is, as `key` gives it.
-
-        Returns:
-            Its number among those of the key, from 1, or 0 where nothing needs it.
-        """
+        """Count a call of a key: its number among those, from 1, or 0 where nothing needs it."""
         return counters.count(f"{self.name}\0call\0{key}") if self.counts else 0
 
     def wrong_call(self, call: int) -> Condition | None:
@@ -155,15 +154,7 @@ class ActiveRule(Generic[RuleT]):
         return next((each for each, test in self._call_tests if not test(call)), None)
 
     def chance_missed(self, key: str, call: int) -> float | None:
-        """Draw for a call.
-
-        Args:
-            key: whose call it is.
-            call: its number among those of the key, from 1.
-
-        Returns:
-            The draw in [0, 1), where it is not below the rule's chance; else None.
-        """
+        """Draw for a call, by its number from 1; the draw where the chance is missed, else None."""
         if self.rule.chance >= 1:
             return None
         found = draw(self._seed, self.name, key, call)
@@ -198,16 +189,7 @@ class ActiveRule(Generic[RuleT]):
         self.why_skipped = why
 
     def delay(self, delay: Delay, key: str, call: int) -> int:
-        """Sample a delay, where it is a distribution.
-
-        Args:
-            delay: in milliseconds, or drawn.
-            key: whose call it is.
-            call: its number among those of the key, from 1.
-
-        Returns:
-            Milliseconds.
-        """
+        """Sample a delay for a call, where it is a distribution; in milliseconds."""
         if isinstance(delay, int):
             return delay
         return sample_delay(delay, draw(self._seed, f"{self.name}\0delay", key, call))

@@ -81,12 +81,7 @@ def equals_one_of(condition: Condition) -> tuple[object, ...] | None:
 
 
 def why_not(condition: Condition, value: object) -> str:
-    """Say why a value does not match, such as `amount 4200 is not gte 5000`.
-
-    Args:
-        condition: that it does not match.
-        value: what was found in the field; None where there is nothing.
-    """
+    """Say why a value, or None, does not match, such as `amount 4200 is not gte 5000`."""
     field, operator, operand = condition
     if value is None:
         return f"{field} is not there"

@@ -32,11 +32,7 @@ class Fields(Protocol):
     """The values that conditions look at."""
 
     def get(self, name: str, /) -> object:
-        """Look a field up.
-
-        Returns:
-            Its value, or None where there is none.
-        """
+        """Look a field up; None where there is none."""
 
 
 class FieldSource(NamedTuple):
@@ -141,12 +137,7 @@ _SOURCES: Final = {source.name: source for source in FIELDS}
 
 
 def has_field(subject: str, name: str) -> bool:
-    """Tell whether a subject of this kind can have a value of the field.
-
-    Args:
-        subject: one of `FieldSource.subjects`.
-        name: of the field, as in `when`; header names in lower case.
-    """
+    """Tell whether a subject, one of `FieldSource.subjects`, can have a value of the field."""
     if name.startswith((HEADER, QUERY)):
         return subject in _OPERATIONS
     return subject in _SOURCES[name].subjects
@@ -183,14 +174,7 @@ class CallFields:
         self._has_query = operation is not None and operation.query is not None
 
     def get(self, name: str, /) -> object:
-        """Look a field up.
-
-        Args:
-            name: as in `when`; header names in lower case.
-
-        Returns:
-            Its value, or None where there is none.
-        """
+        """Look a field up, by its name in `when`; header names are in lower case."""
         source = _SOURCES.get(name)
         if source is None:
             return self._header_or_parameter(name)
@@ -274,14 +258,7 @@ class PaymentFields:
         self._event = event
 
     def get(self, name: str, /) -> object:
-        """Look a field up.
-
-        Args:
-            name: as in `when`.
-
-        Returns:
-            Its value, or None where there is none.
-        """
+        """Look a field up, by its name in `when`."""
         match name:
             case "card":
                 return self._known_card(self._payment.card.fingerprint)

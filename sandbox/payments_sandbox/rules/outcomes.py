@@ -12,11 +12,10 @@ from payments_sandbox.contract.error_codes import CODES
 from payments_sandbox.contract.operations import BY_NAME
 from payments_sandbox.contract.schema_errors import render
 from payments_sandbox.contract.schemas import Contract
-from payments_sandbox.core.errors import InternalError, SandboxError
+from payments_sandbox.core.errors import SandboxError
 from payments_sandbox.core.instants import read_duration, show_duration
 from payments_sandbox.rules.action import Action, ActionTarget
 from payments_sandbox.rules.faults import FAULTS
-from payments_sandbox.rules.hold import Hold
 from payments_sandbox.rules.schema_parts import (
     NOT_ZERO,
     OPTIONAL_COMMIT,
@@ -60,40 +59,9 @@ class Pass(Outcome):
         """Write nothing: a step without an outcome passes."""
         return {}
 
-    def step_plan(self, rule: str, known_as: str) -> StepPlan:
+    def step_plan(self, rule: str) -> StepPlan:
         """Perform the operation."""
         return StepPlan()
-
-
-@dataclass(frozen=True, slots=True)
-class StepsExhausted(Outcome):
-    """What `then: fail` answers: 500, nothing performed, and a report that fails.
-
-    No step of a scenario says it, so it is no entry of `OUTCOMES`.
-    """
-
-    name: ClassVar = ""
-    SCHEMA: ClassVar[Json] = {}
-    EXAMPLES: ClassVar = ()
-    ROW: ClassVar = ""
-
-    @classmethod
-    def parse_step(cls, step: Json, *, is_read: bool) -> Self:
-        """Make it, of whatever step."""
-        return cls()
-
-    def step_source(self, *, is_read: bool) -> dict[str, Any]:
-        """Write the error that is answered."""
-        return {"respond": {"error": "internal_error"}}
-
-    def step_plan(self, rule: str, known_as: str) -> StepPlan:
-        """Answer 500 and name the rule."""
-        error = InternalError(f"The rule {rule} has no step left (then: fail).")
-        return StepPlan(options=None, answer=error)
-
-    def may_have_answered(self, error: str | None) -> bool:
-        """Never: the journal's step is written as the error that was answered."""
-        return False
 
 
 @dataclass(frozen=True, slots=True)
@@ -152,7 +120,7 @@ class Respond(Outcome):
         commit = {"commit": True} if self.commit and not is_read else {}
         return {self.name: without_none(fields) | commit}
 
-    def step_plan(self, rule: str, known_as: str) -> StepPlan:
+    def step_plan(self, rule: str) -> StepPlan:
         """Answer the error; a decline that does not commit keeps the attempt as failed."""
         error = SandboxError(self.error, self.details, message=self.message)
         if self.commit:
@@ -250,7 +218,7 @@ class MoveRateLimit(Outcome, Action):
         window = None if self.window is None else show_duration(self.window)
         return without_none({"remaining": self.remaining, "limit": self.limit, "window": window})
 
-    def step_plan(self, rule: str, known_as: str) -> StepPlan:
+    def step_plan(self, rule: str) -> StepPlan:
         """Perform the operation if the call still counts."""
         return StepPlan(limit=self._move())
 
@@ -307,9 +275,52 @@ class Patch(Outcome):
         more = {"off_contract": True} if self.off_contract else {}
         return {self.name: dict(self.patch)} | more
 
-    def step_plan(self, rule: str, known_as: str) -> StepPlan:
+    def step_plan(self, rule: str) -> StepPlan:
         """Perform the operation, and patch the reply of a success."""
         return StepPlan(patch=self.patch, off_contract=self.off_contract)
+
+
+@dataclass(frozen=True, slots=True)
+class Hold(Outcome):
+    """Keep the call; unless another step is chosen for it meanwhile, it then behaves normally.
+
+    Attributes:
+        lasts: wall milliseconds; `--max-wall-delay` does not cut them, as somebody sits before it.
+    """
+
+    name: ClassVar = "hold"
+    SCHEMA: ClassVar[Json] = mapping(
+        "Kept before anything has happened, until somebody decides.",
+        "{for: 10m}",
+        {
+            "for": {
+                **duration("How long, in wall time; --max-wall-delay does not cut it."),
+                "pattern": NOT_ZERO,
+                "x-expected": "a duration of 1ms or more",
+            }
+        },
+        ["for"],
+    )
+    EXAMPLES: ClassVar = ({"for": "10m"}, {"for": "250ms"})
+    ROW: ClassVar = (
+        "nothing yet: the call is kept before anything has happened, until `POST held/{id}` gives"
+        " it another step; after `for` it behaves normally"
+    )
+
+    lasts: int
+
+    @classmethod
+    def parse_step(cls, step: Json, *, is_read: bool) -> Self:
+        """Read `hold: {for}`."""
+        return cls(read_duration(step[cls.name]["for"]))
+
+    def step_source(self, *, is_read: bool) -> dict[str, Any]:
+        """Write `hold: {for}`."""
+        return {self.name: {"for": show_duration(self.lasts)}}
+
+    def step_plan(self, rule: str) -> StepPlan:
+        """Perform nothing, and keep the call."""
+        return StepPlan(options=None, hold=self.lasts)
 
 
 OUTCOMES: Final[tuple[type[Outcome], ...]] = (

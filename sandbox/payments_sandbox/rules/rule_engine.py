@@ -38,16 +38,18 @@ from payments_sandbox.rules.active_rule import (
     rules_of,
 )
 from payments_sandbox.rules.conditions import LONGEST_SHOWN, compile_condition
-from payments_sandbox.rules.explanations import (
-    RuleExplanations,
-    UsedUp,
-)
 from payments_sandbox.rules.fields import ATTEMPT, Fields, PaymentFields, PaymentLike
 from payments_sandbox.rules.magic_cards import CARD_RULES
-from payments_sandbox.rules.model import AtRule, CardRule, Per, Then
-from payments_sandbox.rules.scenario import Scenario
-from payments_sandbox.rules.step_search import PlacedRule, SelectedStep, StepSearch, answers_counter
-from payments_sandbox.rules.webhook_effects import WebhookEffects, WebhookRule, combine_effects
+from payments_sandbox.rules.model import AtRule, CardRule, Per, Scenario, Then, WebhookRule
+from payments_sandbox.rules.step_search import (
+    PlacedRule,
+    RuleExplanations,
+    SelectedStep,
+    UsedUp,
+    answers_counter,
+    search_step,
+)
+from payments_sandbox.rules.webhook_effects import WebhookEffects, combine_effects
 
 MATCHES_KEPT: Final = 1_000
 """Values of calls for which it is kept which rules match."""
@@ -142,15 +144,12 @@ class RuleEngine:
     def decide(self, operation: str, fields: Fields) -> Decision:
         """Decide which scenario's rule answers a call; every rule that it concerns counts it."""
         values = {name: fields.get(name) for name in self.rule_set.fields[operation]}
-        found = StepSearch(self._counters, self._used_up)
-        found.search(self._matching(operation, values), fields)
+        matching = self._matching(operation, values)
+        found = search_step(matching, fields, self._counters, self._used_up)
         if found.answered is not None:
             self._retire(found.answered)
         kept = tuple(_kept(name, value) for name, value in values.items())
-        return Decision(
-            found.selected,
-            RuleExplanations(self.rule_set, operation, kept, found.not_matched, found.answered),
-        )
+        return Decision(found.selected, RuleExplanations(self.rule_set, operation, kept, found))
 
     def _matching(self, operation: str, values: Mapping[str, object]) -> list[PlacedRule]:
         """The rules whose conditions hold: the same for equal values, so found once for them."""
@@ -165,19 +164,12 @@ class RuleEngine:
         return found
 
     def decide_by_card(self, operation: str, payment: PaymentLike) -> SelectedStep | None:
-        """Decide which step of a magic card answers a call, counted.
-
-        Args:
-            operation: that the call is about.
-            payment: that is to be made, or to be refunded.
-        """
+        """Decide which step of the card of a payment, perhaps one to be made, answers a call."""
         if payment.card.fingerprint not in self._card_rules.numbers:
             return None
-        found = StepSearch(self._counters, {})
         fields = PaymentFields(payment, self._card_rules.numbers.get)
-        rules = self._built_in.of_operation(operation)
-        found.search(_all_matching(rules, fields), fields)
-        return found.selected
+        rules = _all_matching(self._built_in.of_operation(operation), fields)
+        return search_step(rules, fields, self._counters, {}).selected
 
     @property
     def _built_in(self) -> RuleSet:
@@ -246,7 +238,7 @@ class RuleEngine:
     def effects(self, applied: Iterable[AppliedRule], attempt: int) -> WebhookEffects:
         """What the rules that apply to a delivery do to one of its attempts, counted from 1."""
         return combine_effects(
-            (active.rule, active.delay(active.rule.delay, key, call))
+            (active.rule.name, active.rule.effects, active.delay(active.rule.delay, key, call))
             for name, key, call in applied
             if (active := self._webhooks.get(name)) is not None
             and _is_attempt(active.rule, attempt)
@@ -270,11 +262,7 @@ class RuleEngine:
     # Life
 
     def set_scenarios(self, scenarios: Sequence[Scenario]) -> None:
-        """Let exactly these be active; those that were already go on where they are.
-
-        Args:
-            scenarios: in the order in which they apply, no two of one name.
-        """
+        """Let exactly these be active, in this order; those that were so go on where they are."""
         before, used_up = self._by_name, self._names_used_up()
         # By value: an edited scenario of the same name is another one, and begins anew.
         staying = {each.name for each in self.scenarios if each in scenarios}

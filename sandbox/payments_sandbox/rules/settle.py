@@ -83,9 +83,9 @@ class Settle(Outcome):
             entries.append({"to": turn.to.value} | wait)
         return {self.name: entries}
 
-    def step_plan(self, rule: str, known_as: str) -> StepPlan:
+    def step_plan(self, rule: str) -> StepPlan:
         """Make the payment pending."""
-        return StepPlan(PaymentOptions(turns=self.turns, rule=known_as))
+        return StepPlan(PaymentOptions(turns=self.turns, rule=rule))
 
 
 def _turn_problems(

@@ -138,22 +138,13 @@ class Outcome(ABC):
         """The keys of a step that `parse_step` makes the outcome of again."""
 
     @abstractmethod
-    def step_plan(self, rule: str, known_as: str) -> StepPlan:
-        """Say what is to happen to a call.
-
-        Args:
-            rule: the name of the step's rule, for error texts.
-            known_as: the same within its scenario, for the report.
-        """
+    def step_plan(self, rule: str) -> StepPlan:
+        """Say what is to happen to a call; `rule` is the rule's name within its scenario."""
 
     def may_have_answered(self, error: str | None) -> bool:
         """Whether a reply in the journal, no fault in its place, can have come of the outcome.
 
-        Args:
-            error: the code that was answered; None where it was a success.
-
-        Returns:
-            Whether it was a success, unless the outcome knows better.
+        `error` is the code that was answered; None stands for a success, which most outcomes give.
         """
         return error is None
 

@@ -1,20 +1,26 @@
-"""Owns the search for the step that answers a call: one rule after the other, counted and drawn."""
+"""Owns the search for the step that answers a call, and why the other rules did not, in words.
+
+One rule after the other is asked, counted and drawn for. At the call only what the words need is
+kept: the values that rules look at, card numbers masked, and what became of the rules whose
+conditions held. They are put into words when somebody asks.
+"""
 
 from bisect import bisect_right
-from collections.abc import Iterable, Mapping
-from itertools import accumulate
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from itertools import accumulate, islice
 from typing import Final, NamedTuple, assert_never
 
-from payments_sandbox.rules.active_rule import ActiveRule, Counters
-from payments_sandbox.rules.explanations import LostDraw, NoMatch, UsedUp, WrongCall
+from payments_sandbox.rules.active_rule import ActiveRule, Counters, RuleSet
+from payments_sandbox.rules.conditions import compile_condition, why_not
 from payments_sandbox.rules.fields import Fields
-from payments_sandbox.rules.model import RequestRule, Step, Then
-from payments_sandbox.rules.outcomes import StepsExhausted
+from payments_sandbox.rules.model import Condition, RequestRule, Step, Then
+from payments_sandbox.rules.outcomes import Respond
 
 PlacedRule = tuple[int, ActiveRule[RequestRule]]
 """A request rule with its position among all of them."""
 
-STEPS_EXHAUSTED: Final = Step(StepsExhausted())
+MOST: Final = 100
+"""Rules that one request explains."""
 
 
 class SelectedStep(NamedTuple):
@@ -39,8 +45,31 @@ class SelectedStep(NamedTuple):
         return self.rule if self.scenario is None else f"{self.scenario}/{self.rule}"
 
 
-class StepSearch:
-    """The search for the step that answers one call.
+class WrongCall(NamedTuple):
+    """The conditions held, but it was not the turn of this call."""
+
+    condition: Condition
+    call: int
+
+
+class LostDraw(NamedTuple):
+    """The draw was not below the chance."""
+
+    draw: float
+    chance: float
+
+
+class UsedUp(NamedTuple):
+    """Every step had been served."""
+
+    answers: int
+
+
+NoMatch = WrongCall | LostDraw | UsedUp
+
+
+class StepSearch(NamedTuple):
+    """What came of the search for the step that answers one call.
 
     Attributes:
         selected: the step; None where no rule answers.
@@ -48,55 +77,68 @@ class StepSearch:
         not_matched: what became of the rules whose conditions held and that did not answer.
     """
 
-    __slots__ = ("_counters", "answered", "not_matched", "selected")
+    selected: SelectedStep | None
+    answered: int | None
+    not_matched: Mapping[int, NoMatch]
 
-    def __init__(self, counters: Counters, used_up: Mapping[int, UsedUp]) -> None:
-        self._counters = counters
-        self.selected: SelectedStep | None = None
-        self.answered: int | None = None
-        self.not_matched: Mapping[int, NoMatch] = used_up
 
-    def search(self, rules: Iterable[PlacedRule], fields: Fields) -> None:
-        """Ask rules in their order.
+def search_step(
+    rules: Iterable[PlacedRule],
+    fields: Fields,
+    counters: Counters,
+    used_up: Mapping[int, UsedUp],
+) -> StepSearch:
+    """Ask rules in their order for the step that answers a call; each that it concerns counts it.
 
-        Args:
-            rules: those whose conditions hold, but for the ones on the number of the call.
-            fields: of the call.
-        """
-        for position, active in rules:
-            if self.selected is None or active.counts:
-                key = active.key(fields)
-                call = active.count_call(self._counters, key)
-                if self.selected is None:
-                    self._answer(position, active, key, call)
+    Args:
+        rules: those whose conditions hold, but for the ones on the number of the call.
+        fields: of the call.
+        counters: of the world.
+        used_up: rules that are not asked any more.
+    """
+    selected: SelectedStep | None = None
+    answered: int | None = None
+    not_matched: Mapping[int, NoMatch] = used_up
+    for position, active in rules:
+        if selected is None or active.counts:
+            key = active.key(fields)
+            call = active.count_call(counters, key)
+            if selected is not None:
+                continue
+            outcome = _step_of(active, key, call, counters)
+            if isinstance(outcome, SelectedStep):
+                selected, answered = outcome, position
+            else:
+                not_matched = {**not_matched, position: outcome}
+    return StepSearch(selected, answered, not_matched)
 
-    def _answer(self, position: int, active: ActiveRule[RequestRule], key: str, call: int) -> None:
-        outcome = self._step_of(active, key, call)
-        if isinstance(outcome, SelectedStep):
-            self.selected, self.answered = outcome, position
-        else:
-            self.not_matched = {**self.not_matched, position: outcome}
 
-    def _step_of(
-        self, active: ActiveRule[RequestRule], key: str, call: int
-    ) -> SelectedStep | NoMatch:
-        if (condition := active.wrong_call(call)) is not None:
-            return WrongCall(condition, call)
-        active.matched += 1
-        if (drawn_value := active.chance_missed(key, call)) is not None:
-            return LostDraw(drawn_value, active.rule.chance)
-        rule, counter = active.rule, answers_counter(active, key)
-        answered = 0 if rule.answers_alike else self._counters.get(counter)
-        if (position := step_at(rule, answered)) is None:
-            return UsedUp(answered)
-        if not rule.answers_alike:
-            self._counters.count(counter)
-        active.fired += 1
-        is_exhausted = position > len(rule.steps)
-        active.failed += is_exhausted
-        step = STEPS_EXHAUSTED if is_exhausted else rule.steps[position - 1]
-        delay = active.delay(step.delay, key, call)
-        return SelectedStep(rule.name, position, step, delay, active.scenario)
+def _step_of(
+    active: ActiveRule[RequestRule], key: str, call: int, counters: Counters
+) -> SelectedStep | NoMatch:
+    if (condition := active.wrong_call(call)) is not None:
+        return WrongCall(condition, call)
+    active.matched += 1
+    if (drawn_value := active.chance_missed(key, call)) is not None:
+        return LostDraw(drawn_value, active.rule.chance)
+    rule, counter = active.rule, answers_counter(active, key)
+    answered = 0 if rule.answers_alike else counters.get(counter)
+    if (position := step_at(rule, answered)) is None:
+        return UsedUp(answered)
+    if not rule.answers_alike:
+        counters.count(counter)
+    active.fired += 1
+    is_exhausted = position > len(rule.steps)
+    active.failed += is_exhausted
+    step = _exhausted(rule.name) if is_exhausted else rule.steps[position - 1]
+    delay = active.delay(step.delay, key, call)
+    return SelectedStep(rule.name, position, step, delay, active.scenario)
+
+
+def _exhausted(rule: str) -> Step:
+    """What `then: fail` answers."""
+    details = f"The rule {rule} has no step left (then: fail)."
+    return Step(Respond("internal_error", details=details))
 
 
 def step_at(rule: RequestRule, answered: int) -> int | None:
@@ -125,3 +167,66 @@ def step_at(rule: RequestRule, answered: int) -> int | None:
 def answers_counter(active: ActiveRule[RequestRule], key: str) -> str:
     """The name of the counter of a rule's answers to the calls of a key."""
     return f"{active.name}\0answer\0{key}"
+
+
+class RuleExplanations:
+    """The rules that did not answer one call; iterates over (scenario, rule, why not).
+
+    Args:
+        rule_set: all rules.
+        operation: of the call.
+        kept: the values of the fields that rules of the operation look at.
+        found: what came of the search.
+    """
+
+    __slots__ = ("_found", "_kept", "_operation", "_rule_set")
+
+    def __init__(
+        self, rule_set: RuleSet, operation: str, kept: Sequence[object], found: StepSearch
+    ) -> None:
+        self._rule_set = rule_set
+        self._operation = operation
+        self._kept = kept
+        self._found = found
+
+    def __iter__(self) -> Iterator[tuple[str, str, str]]:
+        return islice(self._explained(), MOST)
+
+    def _explained(self) -> Iterator[tuple[str, str, str]]:
+        kept = dict(zip(self._rule_set.fields[self._operation], self._kept, strict=True))
+        for position, active in enumerate(self._rule_set.requests):
+            if position != self._found.answered:
+                why = self._why_not(position, active.rule, kept)
+                yield active.scenario or "", active.rule.name, why
+
+    def _why_not(self, position: int, rule: RequestRule, kept: Mapping[str, object]) -> str:
+        if rule.operation not in ("*", self._operation):
+            return f"it is about {rule.operation}"
+        if (no_match := self._found.not_matched.get(position)) is not None:
+            return _worded(no_match)
+        for condition in rule.when:
+            value = kept.get(condition.field)
+            if condition.field != "call" and not compile_condition(condition)(value):
+                return why_not(condition, value)
+        answered = self._found.answered
+        if answered is not None and answered < position:
+            return f"'{self._rule_set.requests[answered].rule.name}' answered before it"
+        return "a value that is masked here does not fit"
+
+
+def _worded(no_match: NoMatch) -> str:
+    match no_match:
+        case WrongCall(condition, call):
+            return why_not(condition, call)
+        case LostDraw(draw, chance):
+            return f"draw {_short(draw, chance)} ≥ chance {chance:g}"
+        case UsedUp(answers):
+            return f"its steps are used up after {answers} answer{'s' if answers > 1 else ''}"
+        case _:
+            assert_never(no_match)
+
+
+def _short(draw: float, chance: float) -> str:
+    """Two digits of the draw, or as many as show that it is not below the chance."""
+    shown = (f"{draw:.{digits}f}" for digits in range(2, 18))
+    return next((text for text in shown if float(text) >= chance), f"{draw}")

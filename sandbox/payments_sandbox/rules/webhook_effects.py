@@ -1,11 +1,8 @@
-"""Owns webhook rules, and what those that apply to one delivery come to together."""
+"""Owns what webhook rules do to a delivery, and what several come to together."""
 
 from collections.abc import Iterable, Mapping
 from enum import StrEnum
 from typing import Final, NamedTuple
-
-from payments_sandbox.rules.delays import Delay
-from payments_sandbox.rules.model import Per, When
 
 
 class DeliveryOrder(StrEnum):
@@ -70,30 +67,18 @@ class WebhookEffects(NamedTuple):
 NO_EFFECTS: Final = WebhookEffects()
 
 
-class WebhookRule(NamedTuple):
-    """Changes the deliveries of an event, or of a family of events such as `payment.*`."""
-
-    name: str
-    webhook: str
-    when: When
-    effects: WebhookEffects
-    per: Per = Per.WORLD
-    chance: float = 1.0
-    delay: Delay = 0
-
-
-def combine_effects(parts: Iterable[tuple[WebhookRule, int]]) -> WebhookEffects:
+def combine_effects(parts: Iterable[tuple[str, WebhookEffects, int]]) -> WebhookEffects:
     """Merge what several rules do; where two contradict each other, the later one wins.
 
     Args:
-        parts: rules in the order of their scenarios, each with its delay as sampled, in ms.
+        parts: in the order of their scenarios the name of each rule, what it does, and its delay
+            as sampled, in ms.
     """
     found = NO_EFFECTS
-    for rule, delay in parts:
-        more = rule.effects
+    for rule, more, delay in parts:
         is_later_window = more.window is not None
         found = WebhookEffects(
-            rules=(*found.rules, rule.name),
+            rules=(*found.rules, rule),
             delay=found.delay + delay,
             drop=found.drop or more.drop,
             copies=max(found.copies, more.copies),

@@ -10,7 +10,7 @@ from typing import Final
 from payments_sandbox.core.errors import InvalidRequest
 from payments_sandbox.core.instants import LAST, Instant, show_instant
 from payments_sandbox.core.slices import Slices, finish
-from payments_sandbox.rules.scenario import Scenario
+from payments_sandbox.rules.model import Scenario
 from payments_sandbox.scenarios.initial_state import plan_start
 from payments_sandbox.world.timeline import ActOnPayment, Job, RunTimedRule
 from payments_sandbox.world.world import ResetScope, World
@@ -33,11 +33,7 @@ def activating(world: World, scenario: Scenario) -> Slices[None]:
 
 
 def remove(world: World, name: str | None) -> None:
-    """End an active scenario.
-
-    Args:
-        world: where.
-        name: of the scenario; None ends all.
+    """End an active scenario, or with None all.
 
     Raises:
         InvalidRequest: none of this name is active.

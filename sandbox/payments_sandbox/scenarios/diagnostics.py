@@ -80,13 +80,7 @@ def _rank(problem: Problem) -> tuple[Place, list[tuple[int, str]]]:
 
 
 def render(problem: Problem, file: str, text: str) -> str:
-    """Write `file:line:column: message; hint`, then the line and a caret below the place.
-
-    Args:
-        problem: in a text.
-        file: what the text is called.
-        text: the text, of which the line is shown.
-    """
+    """Write `file:line:column: message; hint`, then the line and a caret below the place."""
     if problem.place is None:
         return f"{file}: {problem.sentence}"
     line, column = problem.place

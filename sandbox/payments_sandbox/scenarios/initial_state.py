@@ -1,4 +1,4 @@
-"""Owns the state that scenarios start from: payments, endpoints, a rate limit, made in one go."""
+"""Owns the state that worlds start from: payments of the past, endpoints, a rate limit."""
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from heapq import merge
@@ -7,14 +7,14 @@ from typing import Final, NamedTuple
 from payments_sandbox.core.card_numbers import brand_of
 from payments_sandbox.core.errors import InvalidRequest
 from payments_sandbox.core.ids import PaymentId
-from payments_sandbox.core.instants import EPOCH, Instant, read_duration, read_instant
+from payments_sandbox.core.instants import EPOCH, LAST, Instant, read_duration, read_instant
 from payments_sandbox.core.masking import mask_text
 from payments_sandbox.core.slices import SLICE, Slices
 from payments_sandbox.payments.cards import Card, fingerprint
 from payments_sandbox.payments.ledger import HistoricalPayment, Ledger, NewPayment
 from payments_sandbox.payments.payment import Status
+from payments_sandbox.rules.model import Generated, Given, GivenPayment, Scenario
 from payments_sandbox.rules.rule_engine import RuleEngine
-from payments_sandbox.rules.scenario import Generated, Given, GivenPayment, Scenario
 from payments_sandbox.webhooks.endpoint import Endpoint
 from payments_sandbox.webhooks.endpoint_settings import apply_settings
 from payments_sandbox.webhooks.target_policy import TargetPolicy
@@ -45,14 +45,9 @@ class StartState(NamedTuple):
             apply_settings(endpoint, body, TargetPolicy(world.context.public_webhooks))
 
     def making_ledger(self, world: World, scenarios: Sequence[Scenario]) -> Slices[Ledger | None]:
-        """Make the payments beside a world, in the order of time and without webhooks.
+        """Make the payments, if there are any, beside a world, in the order of time.
 
-        Args:
-            world: that they are for.
-            scenarios: that will be active in it, whose rules may name cards.
-
-        Returns:
-            The ledger with the payments; None where there are none.
+        The rules of `scenarios`, which will be active in it, may name cards.
         """
         if not self.payments and not self.generated:
             return None
@@ -99,6 +94,42 @@ def fill_ledger(
         ledger.create(past.order, at=past.at, status=past.status, failure=failure)
     ledger.preexisting_events = ledger.events
     return ledger
+
+
+def fill_world(world: World, wanted: Generated, seed: int | None = None) -> Slices[None]:
+    """Fill a world with payments of the past, in slices; until it is full, it stays as it is.
+
+    They are those that `given: {generate: …}` of a scenario makes of the same numbers, spread over
+    the time before the world's now, or before what it has, if that is earlier: so payments and
+    events stay in the order of time.
+
+    Args:
+        world: gets them, and nobody is told of their events.
+        wanted: how many.
+        seed: what they are drawn from; the world's unless told otherwise.
+
+    Raises:
+        InvalidRequest: it gets others meanwhile that are older, or its clock is set back.
+    """
+    from payments_sandbox.scenarios.generated_payments import generate_history  # noqa: PLC0415 - few fill a world
+
+    yield  # that may have taken as long as a slice
+    lowest, earliest = begin = _begin_of(world)
+    is_empty = earliest == LAST
+    until = min(world.clock.now(), earliest)
+    payments = generate_history(world.config.seed if seed is None else seed, wanted, until)
+    past = yield from fill_ledger(world, payments, 0 if is_empty else lowest - wanted.payments)
+    if _begin_of(world) != begin or world.clock.now() < until:
+        raise InvalidRequest("/: the world was reset, filled or first used meanwhile; try again.")
+    if is_empty:
+        world.replace_ledger(past)
+    else:
+        world.ledger.put_before(past)
+
+
+def _begin_of(world: World) -> tuple[int, Instant]:
+    """The number that a world begins with, and when."""
+    return world.ledger.event_numbers.start, world.ledger.earliest
 
 
 def plan_start(scenarios: Iterable[Scenario], *, now: Instant) -> StartState:

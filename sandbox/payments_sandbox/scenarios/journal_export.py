@@ -44,21 +44,16 @@ _WORDS: Final = {"currency": re.compile("[A-Z]{3}"), "status": re.compile("|".jo
 
 
 def scenario_from_journal(world: World, ids: Sequence[str], name: str) -> Source:
-    """Write the scenario that makes happen again what these requests have met.
-
-    Args:
-        world: whose journal it is.
-        ids: of its requests, in any order.
-        name: of the scenario.
-
-    Raises:
-        InvalidRequest: an id is unknown or of no operation, or every call went as it always would.
+    """Write the scenario that makes happen again what these requests, in any order, have met.
 
     Returns:
         The scenario in plain values, as YAML and JSON have them.
+
+    Raises:
+        InvalidRequest: an id is unknown or of no operation, or every call went as it always would.
     """
     exported = _calls_to_export(world, ids)
-    steps = dict(zip((call.id for call in exported), _steps(world, exported), strict=True))
+    steps = {call.id: step for call, step in _steps(world, exported)}
     rules: list[Source] = []
     for operation, when, calls in _groups(world, exported):
         if run := _run((steps[call.id] for call in calls), is_read=operation in READS):
@@ -90,7 +85,7 @@ def _calls_to_export(world: World, ids: Sequence[str]) -> list[ObservedCall]:
     return [found[number] for number in sorted(found)]
 
 
-def _steps(world: World, exported: Sequence[ObservedCall]) -> Iterator[Step]:
+def _steps(world: World, exported: Sequence[ObservedCall]) -> Iterator[tuple[ObservedCall, Step]]:
     """What each call met, in their order.
 
     The limiter is really exhausted where nobody gets through afterwards; a 429 before a call that
@@ -100,15 +95,15 @@ def _steps(world: World, exported: Sequence[ObservedCall]) -> Iterator[Step]:
     last = through[-1] if through else -1
     for place, call in enumerate(exported):
         if call.entry.decided is not None:
-            yield parse_step(call.entry.decided, is_read=call.entry.operation in READS)
+            yield call, parse_step(call.entry.decided, is_read=call.entry.operation in READS)
         elif call.entry.status != LIMITED:
-            yield journal_step(world, call)
+            yield call, journal_step(world, call)
         elif place <= last:
-            yield Step(SAYS_RATE_LIMITED)
+            yield call, Step(SAYS_RATE_LIMITED)
         elif place == last + 1:
-            yield Step(EXHAUSTS_RATE_LIMIT)
+            yield call, Step(EXHAUSTS_RATE_LIMIT)
         else:
-            yield Step()  # the limiter says it again
+            yield call, Step()  # the limiter says it again
 
 
 def _run(steps: Iterable[Step], *, is_read: bool) -> list[Source | str]:

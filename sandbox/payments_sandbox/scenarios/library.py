@@ -4,37 +4,19 @@ import re
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import suppress
 from pathlib import Path
-from typing import Final, NamedTuple, Protocol
+from typing import Final, NamedTuple
 
-from payments_sandbox.core.resources import data_files
+from payments_sandbox.core.resources import PackageFile, PackageFiles, data_files
 from payments_sandbox.core.settings import Settings
-from payments_sandbox.core.suggestions import nearest
-from payments_sandbox.core.wording import counted
+from payments_sandbox.core.wording import counted, nearest
 from payments_sandbox.scenarios.diagnostics import Problem, render
 from payments_sandbox.scenarios.loader import LONGEST_WAIT, Loaded, load
 
 _FILE: Final = re.compile(r"(?P<name>.+)\.(?:yaml|yml|json)", re.DOTALL)
 
 
-class File(Protocol):
-    """A file: a path, or a part of the package's data."""
-
-    @property
-    def name(self) -> str:
-        """The last part of its path."""
-
-    def is_file(self) -> bool:
-        """Whether it is a file that is there."""
-
-    def read_bytes(self) -> bytes:
-        """What it says."""
-
-
-class Folder(Protocol):
-    """A folder: a path, or the package's data."""
-
-    def iterdir(self) -> Iterable[File]:
-        """What is in it."""
+File = Path | PackageFile
+Folder = Path | PackageFiles
 
 
 class ScenarioFile(NamedTuple):
@@ -57,11 +39,7 @@ class ScenarioFile(NamedTuple):
 
 
 def read_scenario_file(file: File, *, longest_wait: int = LONGEST_WAIT) -> ScenarioFile:
-    """Read a file, whose name has to be that of its scenario.
-
-    Args:
-        file: of a scenario, in YAML or JSON.
-        longest_wait: wall milliseconds that the server lets a client wait (`--max-wall-delay`).
+    """Read a file in YAML or JSON, whose name has to be that of its scenario.
 
     Raises:
         OSError: it cannot be read.
@@ -124,9 +102,6 @@ class Library:
         files: for one scenario each.
         folders: with any number; of several of one name the first counts, and files before folders.
         longest_wait: wall milliseconds that the server lets a client wait (`--max-wall-delay`).
-
-    Attributes:
-        longest_wait: the same.
     """
 
     def __init__(

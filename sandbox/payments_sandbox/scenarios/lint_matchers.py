@@ -11,7 +11,7 @@ from typing import Final
 
 from payments_sandbox.contract.schema_errors import Path, presentable
 from payments_sandbox.core.card_numbers import brand_of, passes_luhn
-from payments_sandbox.core.suggestions import nearest
+from payments_sandbox.core.wording import nearest
 from payments_sandbox.rules.conditions import CARD_NUMBERS, compile_condition
 from payments_sandbox.rules.fields import has_field
 from payments_sandbox.rules.magic_cards import MAGIC_CARDS
@@ -116,14 +116,16 @@ def _suggested(field: str, conditions: list[Condition]) -> Iterator[object]:
 
 
 def _numbers(conditions: list[Condition]) -> Iterator[object]:
-    """Each bound and its neighbours, as numbers and as the text of a header."""
-    bounds = {0, 1, 2}
+    """Each bound and its neighbours, as numbers and as the text of a header, in any last digit."""
+    bounds, periods = set[int](), set[int]()
     for _, operator, operand in conditions:
         given = operand if isinstance(operand, tuple) else (operand,)
-        bounds |= {each for each in given if isinstance(each, int)}
-        if operator == "every" and isinstance(operand, int):
-            bounds |= {operand * (bound // operand + 1) for bound in tuple(bounds)}
-    for bound, step in product(sorted(bounds), range(-1, 5)):
+        numbers = {each for each in given if isinstance(each, int)}
+        bounds |= numbers
+        periods |= numbers if operator == "every" else set()
+    for period in periods:
+        bounds |= {period * (bound // period + 1) for bound in bounds}
+    for bound, step in product(sorted(bounds), range(-1, 11)):
         yield bound + step
         yield str(bound + step)
 

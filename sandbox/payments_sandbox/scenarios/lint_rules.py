@@ -7,13 +7,11 @@ from payments_sandbox.contract.operations import BY_NAME
 from payments_sandbox.contract.schema_errors import Path
 from payments_sandbox.contract.schemas import Contract
 from payments_sandbox.core.instants import read_duration, show_duration
-from payments_sandbox.core.suggestions import nearest
-from payments_sandbox.core.wording import counted
+from payments_sandbox.core.wording import counted, nearest
 from payments_sandbox.payments.payment import TRANSITIONS, Status
 from payments_sandbox.rules.conditions import compile_condition, equals_one_of
-from payments_sandbox.rules.model import AtRule, Condition, EventRule, RequestRule, Then, When
+from payments_sandbox.rules.model import AtRule, Condition, EventRule, RequestRule, Rule, Then, When
 from payments_sandbox.rules.outcomes import OUTCOMES
-from payments_sandbox.rules.scenario import Rule
 from payments_sandbox.rules.schema_parts import COMMIT
 from payments_sandbox.rules.step_outcome import EntryProblem
 from payments_sandbox.scenarios.diagnostics import KEY, Problem
@@ -129,12 +127,7 @@ def _check_commit_of_read(value: Plain, operation: str, path: Path) -> Iterator[
 
 
 def check_rules(rules: Sequence[Placed], context: LintContext) -> Iterator[Problem]:
-    """Find what is wrong with the values of rules that have the shape of rules.
-
-    Args:
-        rules: of one scenario, in the order of the file.
-        context: what they are held against.
-    """
+    """Find what is wrong with the values of rules that have the shape of rules, in their order."""
     names: set[str] = set()
     endless: list[RequestRule] = []
     for position, plain, rule in rules:

@@ -26,15 +26,14 @@ from payments_sandbox.contract.schema_errors import Path
 from payments_sandbox.contract.schemas import Contract, load_contract
 from payments_sandbox.core import strict_json
 from payments_sandbox.core.settings import Settings
-from payments_sandbox.rules.scenario import Scenario
+from payments_sandbox.rules.model import Expectation, Scenario
 from payments_sandbox.scenarios.diagnostics import KEY, Place, Problem, locate
 from payments_sandbox.scenarios.lint import check_scenario
 from payments_sandbox.scenarios.lint_rules import LintContext, check_keys
 from payments_sandbox.scenarios.parser import parse_scenario
 from payments_sandbox.scenarios.scenario_schema import accepts, drop_invalid_parts, schema_problems
-from payments_sandbox.scenarios.yaml_reader import DEEPEST, MOST, Document
+from payments_sandbox.scenarios.yaml_reader import DEEPEST, MOST, Document, read_document
 from payments_sandbox.verification.expectations import parse_expectation
-from payments_sandbox.verification.expectations.expectation import Expectation
 
 LONGEST_WAIT: Final = Settings().max_wall_delay
 """Wall milliseconds for which a client waits at most, where no server says otherwise."""
@@ -63,18 +62,16 @@ def load(text: str, *, name: str | None, longest_wait: int = LONGEST_WAIT) -> Lo
             without one.
         longest_wait: wall milliseconds that the server lets a client wait (`--max-wall-delay`).
     """
-    document = Document(text)  # JSON is nearly YAML, whose parser knows the places
-    source = _Source(document.data, document.places, document.problems, document.cut)
+    document = read_document(text)  # JSON is nearly YAML, whose parser knows the places
     if text.lstrip()[:1] == "{":
         try:
             value = strict_json.read(text.encode("utf-8", "replace")[: 4 * MOST], deepest=DEEPEST)
         except strict_json.BadJson as error:
             if not document.is_readable:
-                *others, problem = document.problems
-                source = source._replace(problems=[*others, _in_words_of(error, problem)])
+                document.problems[-1] = _in_words_of(error, document.problems[-1])
         else:
-            source = _Source(_plain(value), {} if document.problems else document.places)
-    return _check(source, name, longest_wait)
+            document = Document(_plain(value), {} if document.problems else document.places)
+    return _check(document, name, longest_wait)
 
 
 def load_list(text: str, *, longest_wait: int = LONGEST_WAIT) -> list[str | Loaded]:
@@ -88,7 +85,7 @@ def load_list(text: str, *, longest_wait: int = LONGEST_WAIT) -> list[str | Load
         A name, or what came of reading a scenario, for each item; the problems have their places in
         the text, and what is wrong with the text itself is told with the first item.
     """
-    document = Document(text)
+    document = read_document(text)
     if not isinstance(document.data, list):
         return [load(text, name=None, longest_wait=longest_wait)]
     places: dict[int | str, dict[Path, Place]] = defaultdict(dict)
@@ -103,9 +100,9 @@ def load_list(text: str, *, longest_wait: int = LONGEST_WAIT) -> list[str | Load
             for problem in document.problems
             if problem.path[:1] in ((position,), () if position == 0 else (position,))
         ]
-        source = _Source(each, places[position], problems, cut)
         is_name = isinstance(each, str) and not problems
-        found.append(each if is_name else _check(source, None, longest_wait))
+        part = Document(each, places[position], problems, cut)
+        found.append(each if is_name else _check(part, None, longest_wait))
     return found
 
 
@@ -113,7 +110,7 @@ def load_value(
     value: object, *, name: str | None = None, longest_wait: int = LONGEST_WAIT
 ) -> Loaded:
     """Read a scenario that is a JSON value as `load` does; its problems have no places."""
-    return _check(_Source(_plain(value)), name, longest_wait)
+    return _check(Document(_plain(value)), name, longest_wait)
 
 
 def read_scenario(source: object) -> Scenario:
@@ -129,34 +126,15 @@ def read_scenario(source: object) -> Scenario:
 
 
 def load_expectations(values: Sequence[object]) -> tuple[list[Expectation], list[Problem]]:
-    """Read expectations without a scenario.
-
-    Args:
-        values: as JSON has them.
-
-    Returns:
-        The good ones, and what is wrong with the others.
-    """
+    """Read expectations without a scenario: the good ones, and what is wrong with the others."""
     if not values:
         return [], []
     whole = {"scenario": "expectations", "expect": _plain(list(values))}
-    source = _Source(whole)
-    problems = _problems(source, drop_invalid_parts(whole), None, has_rules=True)
+    context = LintContext(_contract(), LONGEST_WAIT, has_rules=True)
+    problems = _problems(Document(whole), drop_invalid_parts(whole), None, context)
     wrong = {problem.path[:2] for problem in problems if not problem.is_warning}
     good = [each for n, each in enumerate(whole["expect"]) if ("expect", n) not in wrong]
     return [parse_expectation(each) for each in good], problems
-
-
-class _Source(NamedTuple):
-    """What was read of a text: values, the place of each, what is wrong, and where reading ended.
-
-    The attributes are those of `yaml_reader.Document`.
-    """
-
-    data: object
-    places: Mapping[Path, Place] = {}
-    problems: Sequence[Problem] = ()
-    cut: Path | None = None
 
 
 def _in_words_of(error: strict_json.BadJson, problem: Problem) -> Problem:
@@ -168,48 +146,34 @@ def _in_words_of(error: strict_json.BadJson, problem: Problem) -> Problem:
     return Problem((), _AT.sub("", message), None, place)
 
 
-def _check(source: _Source, name: str | None, longest_wait: int) -> Loaded:
-    data = source.data
+def _check(document: Document, name: str | None, longest_wait: int) -> Loaded:
+    data = document.data
     if data is None:
         hint = "a scenario starts with scenario: NAME"
         empty = Problem((), "there is nothing in it", hint, (1, 1))
-        return Loaded(None, tuple(source.problems) or (empty,))
+        return Loaded(None, tuple(document.problems) or (empty,))
     is_shaped = accepts(data)
     kept = cast("dict[str, Any]", data) if is_shaped else drop_invalid_parts(data)
     if not (isinstance(data, dict) and "scenario" in data):
         name = None  # there is nothing to compare it with
-    problems = _problems(source, kept, name, longest_wait)
+    problems = _problems(document, kept, name, LintContext(_contract(), longest_wait))
     is_good = is_shaped and all(each.is_warning for each in problems)
     return Loaded(parse_scenario(kept) if is_good else None, tuple(problems))
 
 
 def _problems(
-    source: _Source,
-    kept: Mapping[str, Any],
-    name: str | None,
-    longest_wait: int = LONGEST_WAIT,
-    *,
-    has_rules: bool = False,
+    document: Document, kept: Mapping[str, Any], name: str | None, context: LintContext
 ) -> list[Problem]:
-    """All that is wrong, with its places.
-
-    Args:
-        source: what was read.
-        kept: the parts of it that have the right shape.
-        name: of its file.
-        longest_wait: as for `load`.
-        has_rules: whether there are rules elsewhere that an expectation may speak of.
-    """
-    data, cut = source.data, source.cut
+    """All that is wrong, with its places; `kept` are the parts that have the right shape."""
+    data, cut = document.data, document.cut
     has_seed = cut is not None or (isinstance(data, dict) and "seed" in data)
-    context = LintContext(_contract(), longest_wait, has_rules=has_rules)
     found = [
         *schema_problems(data),
         *check_keys(data, has_seed=has_seed),
         *check_scenario(kept, name, context),
     ]
     known = [each for each in found if cut is None or not _may_be_behind(each.path, cut)]
-    return locate([*source.problems, *known], source.places)
+    return locate([*document.problems, *known], document.places)
 
 
 def _may_be_behind(path: Path, cut: Path) -> bool:

@@ -5,8 +5,7 @@ from math import prod
 from typing import NamedTuple
 
 from payments_sandbox.contract.operations import BY_NAME
-from payments_sandbox.rules.model import RequestRule
-from payments_sandbox.rules.scenario import Scenario
+from payments_sandbox.rules.model import RequestRule, Scenario
 
 
 class Rates(NamedTuple):

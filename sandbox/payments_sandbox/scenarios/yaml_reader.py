@@ -10,6 +10,7 @@ that lacks its quotes is read as if it had them, and told.
 
 import re
 from collections.abc import Callable
+from dataclasses import dataclass, field
 from functools import partial
 from typing import Final, Protocol
 
@@ -68,8 +69,9 @@ class _Unreadable(Exception):
         self.problem = Problem((), message, hint, _place(mark))
 
 
+@dataclass(slots=True)
 class Document:
-    """A YAML text, of which JSON is nearly a part.
+    """What was read of a text.
 
     Attributes:
         data: its plain values, as far as they could be read; None when there are none.
@@ -79,44 +81,47 @@ class Document:
             None when all of it was read.
     """
 
-    def __init__(self, text: str) -> None:
-        self.data: object = None
-        self.places: dict[Path, Place] = {}
-        self.problems: list[Problem] = []
-        self.cut: Path | None = None
-        if len(text) > MOST:
-            self.problems.append(Problem((), f"the text is longer than {MOST} characters"))
-            return
-        stars: list[Problem] = []
-        while (star := self._read(text)) is not None:
-            stars.append(self.problems.pop())
-            if len(stars) > _MOST_STARS or len(text) > _LONGEST_REREAD:
-                break
-            text = f"{text[:star]}{_QUOTED_STAR}{text[star + 1 :]}"
-            self.data, self.places, self.problems, self.cut = None, {}, [], None
-        self.problems += stars
-
-    def _read(self, text: str) -> int | None:
-        """Read all of a text; the position of a `*` without quotes, if it stops there."""
-        try:
-            _Reader(text, self).read()
-        except _Unreadable as error:
-            self.problems.append(error.problem)
-        except yaml.MarkedYAMLError as error:
-            mark = error.problem_mark or error.context_mark
-            self.problems.append(problem := Problem((), *_worded(error), _place(mark)))
-            if problem.message == _STAR and mark is not None and text[mark.index - 1] == "*":
-                return int(mark.index) - 1
-        except yaml.reader.ReaderError as error:  # it has an offset and no mark
-            before = text[: int(error.position)]
-            place = before.count("\n") + 1, len(before) - before.rfind("\n")
-            self.problems.append(Problem((), "a control character is not allowed", None, place))
-        return None
+    data: object = None
+    places: dict[Path, Place] = field(default_factory=dict)
+    problems: list[Problem] = field(default_factory=list)
+    cut: Path | None = None
 
     @property
     def is_readable(self) -> bool:
         """Whether the values are all there."""
         return self.data is not None and self.cut is None
+
+
+def read_document(text: str) -> Document:
+    """Read a YAML text, of which JSON is nearly a part."""
+    if len(text) > MOST:
+        return Document(problems=[Problem((), f"the text is longer than {MOST} characters")])
+    stars: list[Problem] = []
+    while (star := _read(text, document := Document())) is not None:
+        stars.append(document.problems.pop())
+        if len(stars) > _MOST_STARS or len(text) > _LONGEST_REREAD:
+            break
+        text = f"{text[:star]}{_QUOTED_STAR}{text[star + 1 :]}"
+    document.problems += stars
+    return document
+
+
+def _read(text: str, document: Document) -> int | None:
+    """Read all of a text; the position of a `*` without quotes, if it stops there."""
+    try:
+        _Reader(text, document).read()
+    except _Unreadable as error:
+        document.problems.append(error.problem)
+    except yaml.MarkedYAMLError as error:
+        mark = error.problem_mark or error.context_mark
+        document.problems.append(problem := Problem((), *_worded(error), _place(mark)))
+        if problem.message == _STAR and mark is not None and text[mark.index - 1] == "*":
+            return int(mark.index) - 1
+    except yaml.reader.ReaderError as error:  # it has an offset and no mark
+        before = text[: int(error.position)]
+        place = before.count("\n") + 1, len(before) - before.rfind("\n")
+        document.problems.append(Problem((), "a control character is not allowed", None, place))
+    return None
 
 
 class _Reader:

@@ -19,9 +19,7 @@ WIDTH: Final = 100
 def step_source(step: Step, *, is_read: bool) -> Source | str:
     """A step as it is written: reading it gives the step again.
 
-    Args:
-        step: with a delay that is fixed; a distribution is left out.
-        is_read: of an operation on which `commit` has no effect, and so is left out.
+    A delay to be drawn is left out; so is `commit` on a read, where it has no effect.
     """
     source = step.outcome.step_source(is_read=is_read) | _delay(step.delay)
     if step.times > 1:

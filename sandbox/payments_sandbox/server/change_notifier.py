@@ -13,9 +13,6 @@ T = TypeVar("T")
 class Subscriber:
     """One that waits for changes of a world.
 
-    Args:
-        others: all that wait for changes of the world, it among them.
-
     Attributes:
         is_over: the world is gone, or the server stops: nothing more will come.
     """
@@ -84,13 +81,7 @@ class ChangeNotifier:
                     await subscriber.wait(seconds)
 
     def shared(self, world: World, key: Hashable, make: Callable[[], T]) -> T:
-        """What is the same for all subscribers of a world until it changes, made by the first.
-
-        Args:
-            world: what it is about.
-            key: which of several such things it is.
-            make: makes it.
-        """
+        """What is the same for all subscribers of a world until it changes, made by the first."""
         made = self._shared.setdefault(world, {}) if world in self._subscribers else {}
         if key not in made:
             made[key] = make()

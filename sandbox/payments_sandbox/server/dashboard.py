@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Final, NamedTuple
 
 from aiohttp import web
 
-from payments_sandbox.contract.control_route_table import CONTROL_PATH
+from payments_sandbox.contract.control_routes import CONTROL_PATH
 from payments_sandbox.server.response import SERVER
 
 if TYPE_CHECKING:
@@ -53,11 +53,7 @@ class Dashboard:
         }
 
     def answer(self, request: web.BaseRequest, path: str) -> web.Response | None:
-        """Answer with a file of the page, or lead a browser to it.
-
-        Args:
-            request: GET or HEAD.
-            path: what it asks for, decoded.
+        """Answer GET or HEAD with a file of the page, or lead a browser to it.
 
         Returns:
             None where nothing of the page is meant.

@@ -91,29 +91,20 @@ class DelayedReplies:
         goes_on: Callable[[], bool],
     ) -> bool:
         """Wait as `sleep` does, until an event of the caller's own is set."""
-        return await _sleep(request, wake_event, seconds, goes_on)
-
-
-async def _sleep(
-    request: web.BaseRequest,
-    wake_event: asyncio.Event,
-    seconds: float,
-    goes_on: Callable[[], bool],
-) -> bool:
-    loop = asyncio.get_running_loop()
-    end = loop.time() + seconds
-    was_half_closed = False
-    # A client that goes away tells nobody, so its transport is looked at now and then.
-    while (transport := request.transport) is not None and not transport.is_closing():
-        if not was_half_closed and is_half_closed(request):
-            was_half_closed = True
-            if not goes_on():
-                return False
-        left = end - loop.time()
-        if left <= 0:
-            return True
-        with contextlib.suppress(TimeoutError):
-            async with asyncio.timeout(min(left, CHECK_EVERY)):
-                await wake_event.wait()
-                return False
-    return False
+        loop = asyncio.get_running_loop()
+        end = loop.time() + seconds
+        was_half_closed = False
+        # A client that goes away tells nobody, so its transport is looked at now and then.
+        while (transport := request.transport) is not None and not transport.is_closing():
+            if not was_half_closed and is_half_closed(request):
+                was_half_closed = True
+                if not goes_on():
+                    return False
+            left = end - loop.time()
+            if left <= 0:
+                return True
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(min(left, CHECK_EVERY)):
+                    await wake_event.wait()
+                    return False
+        return False

@@ -16,13 +16,13 @@ from payments_sandbox.core.errors import InvalidApiKey
 from payments_sandbox.core.masking import mask_target
 from payments_sandbox.core.settings import Settings
 from payments_sandbox.rules.faults.reply import RealReply
-from payments_sandbox.server import cors
 from payments_sandbox.server.connection import has_failed, is_half_closed
 from payments_sandbox.server.delayed_replies import CHECK_EVERY
 from payments_sandbox.server.fault_player import apply_fault
+from payments_sandbox.server.log.request_log import RequestLog
+from payments_sandbox.server.origin_guard import is_origin_permitted, name_origin
 from payments_sandbox.server.request_body import buffered_body, read_any_body
 from payments_sandbox.server.request_headers import RequestHeaders
-from payments_sandbox.server.request_log import RequestLog
 from payments_sandbox.server.response import EVERY_REPLY, AlreadySent, JsonResponse
 from payments_sandbox.server.slices import run_in_slices
 from payments_sandbox.server.world_runtime import NotKeptError, WorldRuntime
@@ -201,7 +201,7 @@ class EmulatedApi:
     ) -> RealReply:
         headers = {**EVERY_REPLY, **answer.headers}
         if origins := self._settings.cors:  # too late for the request handler to add them
-            cors.name_origin(request, headers, is_permitted=cors.permits(request, origins))
+            name_origin(request, headers, is_permitted=is_origin_permitted(request, origins))
         return RealReply(
             answer.reply.status,
             headers,

@@ -51,12 +51,8 @@ async def serve_stream(
 ) -> web.StreamResponse:
     """Send news as server-sent events until the reader leaves or the world ends.
 
-    Args:
-        request: its `Last-Event-ID` says what the reader has seen already.
-        world: whose news.
-        notifier: tells when there are some.
-        held_calls: of the server.
-        last: how many requests of the journal to begin with, unless the reader comes back.
+    It begins where `Last-Event-ID` says that the reader has left off, or else with the `last`
+    requests of the journal.
     """
     response = web.StreamResponse(
         headers={

@@ -10,23 +10,23 @@ from typing import TYPE_CHECKING, NamedTuple
 from payments_sandbox.api.gateway import Gateway
 from payments_sandbox.api.responses import payment_at_rest
 from payments_sandbox.contract.schemas import Contract, load_contract
-from payments_sandbox.core.instants import Instant, read_instant
+from payments_sandbox.core.instants import Instant
 from payments_sandbox.core.settings import Settings
 from payments_sandbox.core.slices import Slices
 from payments_sandbox.server.control.api import ControlApi
 from payments_sandbox.server.emulated_api import EmulatedApi
+from payments_sandbox.server.log.request_log import RequestLog
 from payments_sandbox.server.request_handler import RequestHandler
-from payments_sandbox.server.request_log import RequestLog
 from payments_sandbox.server.webhooks.dispatcher import Sender
 from payments_sandbox.server.world_runtime import WorldRuntime
 from payments_sandbox.world.config import ServerContext
-from payments_sandbox.world.registry import DEFAULT_WEBHOOK_SECRET, SEEDS, WorldDefaults
+from payments_sandbox.world.registry import SEEDS
 from payments_sandbox.world.world import World
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from payments_sandbox.rules.scenario import Scenario
+    from payments_sandbox.rules.model import Scenario
     from payments_sandbox.verification.failure_tally import FailureTally
 
 _log = logging.getLogger(__name__)
@@ -77,7 +77,7 @@ def assemble(
     contract = load_contract(lenient=settings.lenient)
     log = RequestLog() if log is None else log
     runtime = runtime_type(
-        _defaults(settings),
+        settings,
         _context(settings, contract, scenarios),
         entropy=_entropy,
         log_attempt=log.attempted if log.is_wanted else None,
@@ -100,7 +100,6 @@ def _context(
         partial(payment_at_rest, contract),
         _read_scenario,
         settings.webhooks,
-        DEFAULT_WEBHOOK_SECRET,
         settings.public_webhooks,
         (*_scenarios(settings), *scenarios),
         report_bug=_report_bug,
@@ -146,17 +145,6 @@ def _tally() -> "FailureTally":
     from payments_sandbox.verification.failure_tally import FailureTally  # noqa: PLC0415 - most servers count nothing
 
     return FailureTally()
-
-
-def _defaults(settings: Settings) -> WorldDefaults:
-    return WorldDefaults(
-        seed=settings.seed,
-        frozen_at=None if settings.clock == "live" else read_instant(settings.clock),
-        rate_limit=settings.rate_limit,
-        strict_keys=settings.strict_keys,
-        ttl=settings.world_ttl,
-        most=settings.max_worlds,
-    )
 
 
 def wall_clock() -> Instant:

@@ -1,16 +1,20 @@
 """Owns how a journal entry and a held call look, in the control API and the stream."""
 
+from typing import TYPE_CHECKING
+
 import orjson
 
 from payments_sandbox.contract.operations import nearest_call
 from payments_sandbox.core.instants import show_milliseconds
 from payments_sandbox.core.masking import mask_headers, mask_target
-from payments_sandbox.server.held_calls import PendingCall
-from payments_sandbox.world.journal import Entry
-from payments_sandbox.world.world import World
+
+if TYPE_CHECKING:  # `logs` needs no server for its lines
+    from payments_sandbox.server.held_calls import PendingCall
+    from payments_sandbox.world.journal import Entry
+    from payments_sandbox.world.world import World
 
 
-def entry_json(world: World, entry: Entry) -> dict[str, object]:
+def entry_json(world: "World", entry: "Entry") -> dict[str, object]:
     """One entry as JSON: `request` and `response` with cards masked.
 
     `world` is there where that has a name, `nearest` where no operation was called, and `decided`
@@ -35,7 +39,7 @@ def entry_json(world: World, entry: Entry) -> dict[str, object]:
     }
 
 
-def held_call_json(pending: PendingCall) -> dict[str, object]:
+def held_call_json(pending: "PendingCall") -> dict[str, object]:
     """A held call as JSON: its request with cards masked, and which step holds it."""
     entry, selected = pending.held.entry, pending.held.selected
     return {
@@ -51,7 +55,7 @@ def held_call_json(pending: PendingCall) -> dict[str, object]:
     }
 
 
-def _request_json(entry: Entry) -> dict[str, object]:
+def _request_json(entry: "Entry") -> dict[str, object]:
     return {
         "method": entry.method,
         "path": mask_target(entry.path),
@@ -59,7 +63,7 @@ def _request_json(entry: Entry) -> dict[str, object]:
     }
 
 
-def _reply_json(entry: Entry) -> dict[str, object] | None:
+def _reply_json(entry: "Entry") -> dict[str, object] | None:
     if entry.status is None:
         return None
     headers = entry.reply_headers

@@ -16,22 +16,19 @@ import asyncio
 from collections.abc import Collection, Iterable, Sequence
 from functools import partial
 from time import perf_counter
-from typing import Final, NamedTuple
+from typing import Final
 
 from payments_sandbox.core.instants import MINUTE, SECOND
-from payments_sandbox.rules.scenario import Scenario
+from payments_sandbox.rules.model import Expectation, Scenario
 from payments_sandbox.server.change_notifier import ChangeNotifier
 from payments_sandbox.server.slices import run_in_slices
-from payments_sandbox.verification.expectations.expectation import Expectation
 from payments_sandbox.verification.observed import Observed, observe
 from payments_sandbox.verification.report import (
-    Report,
     ReportLine,
-    expectations_of,
     reporting,
     verifying,
 )
-from payments_sandbox.world.config import WorldConfig
+from payments_sandbox.verification.report_text import WorldReport
 from payments_sandbox.world.world import ResetScope, World
 
 MAX_WAIT: Final = 5 * MINUTE
@@ -50,45 +47,15 @@ EVIDENCE: Final = frozenset({ResetScope.PAYMENTS, ResetScope.JOURNAL, ResetScope
 """The parts of a reset that remove what expectations and the audit are about."""
 
 
-class KeptReport(NamedTuple):
-    """The report of one world as it stood at some time.
-
-    Attributes:
-        config: what the world was made from; its key and its name among it.
-        reason: why it was judged before the end of all; None where it was not.
-        was_used: whether it had seen a request or had an event.
-        report: how its scenarios stood.
-    """
-
-    config: WorldConfig
-    reason: str | None
-    was_used: bool
-    report: Report
-
-    @property
-    def is_well(self) -> bool:
-        """Whether it may be forgotten before one that is not."""
-        return self.report.passed and not self.report.undocumented
-
-
 class KeptReports:
-    """The reports of the worlds of one server that have ended or begun anew.
-
-    Args:
-        notifier: tells when a world has changed.
-    """
+    """The reports of the worlds of one server that have ended or begun anew."""
 
     def __init__(self, notifier: ChangeNotifier) -> None:
         self._notifier = notifier
-        self._judged: list[asyncio.Task[KeptReport]] = []
+        self._judged: list[asyncio.Task[WorldReport]] = []
 
     async def settle(self, world: World, most: int = GRACE) -> None:
-        """Wait until nothing is worth waiting for in a world that was used, or time is up.
-
-        Args:
-            world: that is judged next.
-            most: wall milliseconds that may be waited.
-        """
+        """Wait until nothing is worth waiting for in a world that was used, or time is up."""
         if world.journal.news:
             expectations = expectations_in(world)
             await wait_for(self._notifier, world, expectations, min(most, longest(expectations)))
@@ -107,20 +74,16 @@ class KeptReports:
             rule.failed for rule in world.rules.rule_set.all
         )
         if world.journal.news and (has_failed or not EVIDENCE.isdisjoint(scopes)):
-            await self.settle(world)
-            self._keep(world, "reset")
-            await self._judged[-1]
+            await self._judge(world, "reset")
 
     async def before_scenarios_end(self, world: World, leaving: Iterable[Scenario]) -> None:
         """Judge scenarios of a world that are about to end, as far as they expect something."""
         expecting = [each for each in leaving if each.expectations]
         if world.journal.news and expecting:
-            await self.settle(world)
             names = ", ".join(each.name for each in expecting)
-            self._keep(world, f"when {names} ended", expecting)
-            await self._judged[-1]
+            await self._judge(world, f"when {names} ended", expecting)
 
-    async def finish(self, worlds: Iterable[World], default: World | None) -> list[KeptReport]:
+    async def finish(self, worlds: Iterable[World], default: World | None) -> list[WorldReport]:
         """Judge what is still there, and give all reports.
 
         Args:
@@ -140,9 +103,16 @@ class KeptReports:
             *[await _judged(world, observe(world), None) for world in living],
         ]
 
+    async def _judge(
+        self, world: World, reason: str, only: Sequence[Scenario] | None = None
+    ) -> None:
+        await self.settle(world)
+        self._keep(world, reason, only)
+        await self._judged[-1]
+
     def _keep(self, world: World, reason: str, only: Sequence[Scenario] | None = None) -> None:
         if len(self._judged) >= KEPT:
-            well = (each for each in self._judged if each.done() and each.result().is_well)
+            well = (each for each in self._judged if each.done() and _has_passed(each.result()))
             self._judged.remove(next(well, self._judged[0]))
         # What was seen is taken now: who ends a world forgets its deliveries next.
         judging = _judged(world, observe(world), reason, only)
@@ -152,13 +122,7 @@ class KeptReports:
 async def wait_for(
     notifier: ChangeNotifier, world: World, expectations: Sequence[Expectation], wait_ms: int
 ) -> tuple[ReportLine, ...]:
-    """Wait until expectations are met, or cannot be met any more, or time is up.
-
-    Args:
-        notifier: tells when the world has changed.
-        world: that the expectations are held against.
-        expectations: that are waited for.
-        wait_ms: wall milliseconds that may be waited.
+    """Wait until expectations are met, or cannot be met any more, or so much wall time is up.
 
     Returns:
         How they stand then.
@@ -196,7 +160,7 @@ def _are_settled(lines: Sequence[ReportLine]) -> bool:
 
 def expectations_in(world: World) -> list[Expectation]:
     """What the active scenarios of a world expect."""
-    return [each for scenario in world.rules.scenarios for each in expectations_of(scenario)]
+    return [each for scenario in world.rules.scenarios for each in scenario.expectations]
 
 
 def longest(expectations: Iterable[Expectation]) -> int:
@@ -215,7 +179,12 @@ async def _judged(
     observed: Observed,
     reason: str | None,
     only: Sequence[Scenario] | None = None,
-) -> KeptReport:
+) -> WorldReport:
     was_used = world.was_used
     found = await run_in_slices(reporting(observed, only))
-    return KeptReport(world.config, reason, was_used, found)
+    return WorldReport(world.config.api_key, found.as_json(), reason, was_used=was_used)
+
+
+def _has_passed(world: WorldReport) -> bool:
+    """Whether it may be forgotten before one that has not."""
+    return world.passed and not world.undocumented

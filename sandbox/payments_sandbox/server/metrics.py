@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Final
 from payments_sandbox.world.journal import Entry
 
 if TYPE_CHECKING:  # a server does without their modules until it needs them
-    from payments_sandbox.server.loop_lag import LoopLag
+    from payments_sandbox.server.process_facts import LoopLag
     from payments_sandbox.webhooks.delivery import Delivery, DeliveryAttempt
 
 CallEnd = tuple[str | None, int | None, str | None]

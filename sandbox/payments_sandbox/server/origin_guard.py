@@ -1,18 +1,20 @@
-"""Owns the origin guard: which Host names are ours, and what comes from a foreign web page.
+"""Owns the origin guard: which Host names are ours, and which pages of other origins may call.
 
 "Only localhost" is no boundary, since any page can reach it. A name that a hostile page could own
 is refused (DNS rebinding), and so is a write that a browser says comes from another site.
+Cross-origin access is off by default: exact origins may call `/v3`, and nothing else.
 """
 
 import ipaddress
 import re
+from collections.abc import MutableMapping
 from typing import Final
 from urllib.parse import urlsplit
 
 from aiohttp import web
 
-from payments_sandbox.server.cors import is_preflight
 from payments_sandbox.server.request_headers import RequestHeaders
+from payments_sandbox.server.response import SERVER
 
 DOCUMENTED_HOST: Final = "api.payments.example.com"
 _LOCAL_ENDINGS: Final = (".localhost", ".internal", ".svc", ".svc.cluster.local")
@@ -26,13 +28,19 @@ _SAFE_METHODS: Final = frozenset({"GET", "HEAD", "OPTIONS"})
 _HOST: Final = re.compile(r"(?:[\w.-]+|\[[\w.:%-]+\])(?::[0-9]*)?", re.ASCII)
 """A name or an address and perhaps a port: no user, no path, and no byte that JSON cannot carry."""
 
+_EXPOSED: Final = (
+    "X-RateLimit-Limit, X-RateLimit-Remaining, X-RateLimit-Reset,"
+    " Sandbox-Rule, Sandbox-Step, Sandbox-Request-Id"
+)
+_USUAL: Final = "Authorization, Content-Type"
+_NAMES: Final = re.compile(r"[\w!#$%&'*+.^`|~-]+(?: *, *[\w!#$%&'*+.^`|~-]+)*", re.ASCII)
+"""A list of header names, and nothing that could be more than that."""
+
 
 def is_our_host(host: str, allowed: frozenset[str] = frozenset()) -> bool:
     """Whether a Host is a literal address, a local name, a single label, or an allowed name.
 
-    Args:
-        host: the header's value.
-        allowed: names, and patterns such as `*.shop.test` for every name below one.
+    A pattern such as `*.shop.test` allows every name below one.
     """
     if not _HOST.fullmatch(host):
         return False
@@ -63,11 +71,7 @@ def is_cross_site(request: web.BaseRequest, headers: RequestHeaders) -> bool:
 
 
 class HostPolicy:
-    """Which Host headers are allowed; remembers some of them, as clients send the same one.
-
-    Args:
-        allowed: names, and patterns of names, that are allowed beside the local ones.
-    """
+    """Which Host headers are allowed; remembers some of them, as clients send the same one."""
 
     def __init__(self, allowed: frozenset[str]) -> None:
         self._allowed = frozenset(name.lower().rstrip(".") for name in allowed)
@@ -85,3 +89,40 @@ class HostPolicy:
         if len(self._known) < 64:  # noqa: PLR2004 - enough for any honest client
             self._known.add(host)
         return True
+
+
+# Pages of other origins
+
+
+def is_origin_permitted(request: web.BaseRequest, origins: frozenset[str]) -> bool:
+    """Whether the request comes from an allowed origin."""
+    return bool(origins) and request.headers.get("Origin") in origins
+
+
+def is_preflight(request: web.BaseRequest) -> bool:
+    """Whether a browser asks what a page of another origin may send."""
+    return request.method == "OPTIONS" and "Access-Control-Request-Method" in request.headers
+
+
+def answer_preflight(request: web.BaseRequest, allow: str | None) -> web.Response:
+    """The answer to the browser of a page that may call: it may send whatever headers it has."""
+    wanted = request.headers.get("Access-Control-Request-Headers", "")
+    return web.Response(
+        status=204,
+        headers={
+            "Access-Control-Allow-Methods": allow or "GET,POST",
+            "Access-Control-Allow-Headers": wanted if _NAMES.fullmatch(wanted) else _USUAL,
+            "Access-Control-Max-Age": "600",
+            **SERVER,
+        },
+    )
+
+
+def name_origin(
+    request: web.BaseRequest, headers: MutableMapping[str, str], *, is_permitted: bool
+) -> None:
+    """Let the page that asked read the answer, and caches keep it for its origin alone."""
+    headers["Vary"] = "Origin"
+    if is_permitted:
+        headers["Access-Control-Allow-Origin"] = request.headers["Origin"]
+        headers["Access-Control-Expose-Headers"] = _EXPOSED

@@ -1,7 +1,13 @@
-"""Owns what the system tells of this process, as far as it does: only Linux tells all of it."""
+"""Owns how this process is: what the system tells of it, and how late its event loop is.
 
+Only Linux tells all of it. The loop is measured once a second, and only once somebody has asked: an
+idle server that nobody watches sleeps.
+"""
+
+import asyncio
 import os
 import time
+from collections import deque
 from contextlib import suppress
 from pathlib import Path
 from typing import Final
@@ -22,6 +28,12 @@ _STARTED: Final = 19
 
 _RESIDENT: Final = 1
 """The place of the pages in memory among the numbers of `statm`."""
+
+_EVERY: Final = 1.0
+"""Seconds between two measurements."""
+
+_RECENT: Final = 60
+"""Measurements among which the largest is looked for."""
 
 
 def process_facts() -> dict[str, float]:
@@ -49,3 +61,39 @@ def _started_at() -> float:
     lines = Path("/proc/stat").read_text(encoding="ascii").splitlines()
     booted = next(int(line.split()[1]) for line in lines if line.startswith("btime "))
     return booted + ticks / os.sysconf("SC_CLK_TCK")
+
+
+class LoopLag:
+    """Measures the loop that runs, until it is stopped.
+
+    Attributes:
+        measured: how often it was measured.
+        total: the seconds of all measurements.
+    """
+
+    def __init__(self) -> None:
+        self.measured = 0
+        self.total = 0.0
+        self._recent: deque[float] = deque(maxlen=_RECENT)
+        self._loop = asyncio.get_running_loop()
+        self._timer = self._next_timer()
+
+    @property
+    def largest(self) -> float:
+        """The seconds of the largest of the last measurements."""
+        return max(self._recent, default=0.0)
+
+    def stop(self) -> None:
+        """Measure no more."""
+        self._timer.cancel()
+
+    def _next_timer(self) -> asyncio.TimerHandle:
+        wanted = self._loop.time() + _EVERY
+        return self._loop.call_at(wanted, self._measure, wanted)
+
+    def _measure(self, wanted: float) -> None:
+        late = max(0.0, self._loop.time() - wanted)
+        self.measured += 1
+        self.total += late
+        self._recent.append(late)
+        self._timer = self._next_timer()

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Final
 from aiohttp import HttpVersion10, web
 
 from payments_sandbox.api.call import Call
-from payments_sandbox.contract.control_route_table import CONTROL_PATH, CONTROL_ROUTES
+from payments_sandbox.contract.control_routes import CONTROL_PATH, CONTROL_ROUTES
 from payments_sandbox.contract.operations import BASE_PATH, OPERATIONS
 from payments_sandbox.core.errors import (
     SANDBOX_FAILED,
@@ -20,16 +20,21 @@ from payments_sandbox.core.errors import (
 )
 from payments_sandbox.core.masking import mask_target
 from payments_sandbox.core.settings import Settings
-from payments_sandbox.core.suggestions import nearest
-from payments_sandbox.server import cors
+from payments_sandbox.core.wording import nearest
 from payments_sandbox.server.connection import VERSIONS, NotHttp, UnfinishedBodyError
 from payments_sandbox.server.control.api import ControlApi, refusal
 from payments_sandbox.server.emulated_api import EmulatedApi
+from payments_sandbox.server.log.request_log import RequestLog
 from payments_sandbox.server.metrics import Metrics
-from payments_sandbox.server.origin_guard import HostPolicy, is_cross_site
+from payments_sandbox.server.origin_guard import (
+    HostPolicy,
+    answer_preflight,
+    is_cross_site,
+    is_origin_permitted,
+    name_origin,
+)
 from payments_sandbox.server.request_body import await_unread_body
 from payments_sandbox.server.request_headers import HeaderReader, RequestHeaders
-from payments_sandbox.server.request_log import RequestLog
 from payments_sandbox.server.response import AlreadySent
 from payments_sandbox.server.routing import Routes, Target, target_of
 from payments_sandbox.world.registry import NotOwned
@@ -122,8 +127,8 @@ class RequestHandler:
         else:
             response = await self._answer_undocumented(request, headers, target, _listed(methods))
         if self._origins:
-            is_permitted = cors.permits(request, self._origins)
-            cors.name_origin(request, response.headers, is_permitted=is_permitted)
+            is_permitted = is_origin_permitted(request, self._origins)
+            name_origin(request, response.headers, is_permitted=is_permitted)
         return response
 
     def _refusal(
@@ -138,7 +143,7 @@ class RequestHandler:
         if not self._hosts.allows(request, headers.host) and not _is_bare_health_check(request):
             return Forbidden("unknown_host", _WHICH_HOST)
         if is_cross_site(request, headers) and not (
-            is_emulated and cors.permits(request, self._origins)
+            is_emulated and is_origin_permitted(request, self._origins)
         ):
             return Forbidden("cross_site_request", _WHICH_ORIGIN)
         if headers.is_webhook and not target.is_below(_INBOXES):
@@ -153,8 +158,8 @@ class RequestHandler:
         allow: str | None,
     ) -> web.StreamResponse:
         """Answer a path or method of `/v3` that is no operation."""
-        if request.method == "OPTIONS" and cors.permits(request, self._origins):
-            return cors.preflight(request, allow)
+        if request.method == "OPTIONS" and is_origin_permitted(request, self._origins):
+            return answer_preflight(request, allow)
         method, lines = request.method, headers.lines
         call = Call(None, method, target.path, lines, target.query, allow=allow)
         return _with_allow(await self._emulated.handle(request, headers, call), allow)

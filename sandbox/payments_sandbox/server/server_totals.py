@@ -16,9 +16,6 @@ class ServerTotals:
 
     What there is already when it begins to count, such as that of a `--state`, is no part.
 
-    Args:
-        worlds: of the server.
-
     Attributes:
         worlds_gone: how many were dropped.
     """

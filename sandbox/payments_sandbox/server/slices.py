@@ -14,11 +14,7 @@ async def pause(seconds: float) -> None:
 
 
 async def run_in_slices(work: Slices[T]) -> T:
-    """Run long work, letting other requests be served at each of its yields.
-
-    Returns:
-        What the generator returns.
-    """
+    """Run long work to its result, letting other requests be served at each of its yields."""
     while True:
         try:
             next(work)

@@ -16,16 +16,16 @@ import logging
 from collections.abc import Awaitable, Callable, Collection, Sequence
 from typing import TYPE_CHECKING, Any, ClassVar, Final, NamedTuple, Protocol, TypeVar
 
+from payments_sandbox.core.settings import Settings
 from payments_sandbox.server.change_notifier import ChangeNotifier
-from payments_sandbox.server.clock_advance import ClockAdvancer
+from payments_sandbox.server.clock_advance import ClockAdvancer, LiveTimers
 from payments_sandbox.server.delayed_replies import DelayedReplies
 from payments_sandbox.server.held_calls import HeldCalls
-from payments_sandbox.server.live_timers import LiveTimers
 from payments_sandbox.server.metrics import Metrics
 from payments_sandbox.server.webhooks.dispatcher import Dispatcher, LogAttempt, Sender
 from payments_sandbox.world.clock import Mode
 from payments_sandbox.world.config import ServerContext
-from payments_sandbox.world.registry import Activate, WorldDefaults, Worlds
+from payments_sandbox.world.registry import Activate, Worlds
 from payments_sandbox.world.world import ResetScope, World
 
 if TYPE_CHECKING:  # a server without webhooks does without their modules
@@ -56,15 +56,7 @@ class Elsewhere(Protocol):
     """The other processes of one server, where there are several."""
 
     async def ask(self, question: str, given: list[Any] | None = None) -> list[Any]:
-        """Ask each of them.
-
-        Args:
-            question: its name in `server/control/questions.py`.
-            given: what it is about, as JSON can carry it.
-
-        Returns:
-            The answers of those that are there.
-        """
+        """The answers of those that are there to a question of `server/control/questions.py`."""
 
 
 class NotKeptError(Exception):
@@ -77,7 +69,7 @@ class WorldRuntime:
     A server without an event loop has a subclass, with other classes of what waits.
 
     Args:
-        defaults: what worlds are like unless they are asked for otherwise.
+        settings: what the user asked for.
         context: what holds in every world.
         entropy: gives a seed for each world that is given none.
         activate: makes scenarios the active ones of a world.
@@ -86,18 +78,9 @@ class WorldRuntime:
         tally: counts what calls and webhooks of all worlds meet; None where nobody asked for it.
 
     Attributes:
-        worlds: the worlds by their keys.
-        notifier: who waits for a change.
-        delayed_replies: who waits for a reply.
-        held_calls: who waits for a decision.
-        timers: what falls due in live worlds.
-        dispatcher: sends webhooks.
-        clock_advancer: moves clocks.
         reports: keeps those of worlds that are gone; None where nobody will read them.
-        metrics: counts what has happened.
         totals: counts what worlds have had that are gone; None where nobody asks.
         fillings: how far worlds are that are being filled with payments of the past.
-        tally: as it was given.
         elsewhere: the processes that have other worlds of the server; None where there is one.
         address: where clients reach the worlds of this process, such as `http://10.0.0.5:8080`;
             None where it is wherever they have reached it.
@@ -111,7 +94,7 @@ class WorldRuntime:
 
     def __init__(  # noqa: PLR0913 - the parts of a server, each by its name
         self,
-        defaults: WorldDefaults,
+        settings: Settings,
         context: ServerContext,
         *,
         entropy: Callable[[], int],
@@ -135,13 +118,13 @@ class WorldRuntime:
         self.fillings: dict[World, Filling] = {}
         self.elsewhere: Elsewhere | None = None
         self.worlds = Worlds(
-            defaults, context=context, entropy=entropy, on_drop=self.dropped, activate=activate
+            settings, context=context, entropy=entropy, on_drop=self.dropped, activate=activate
         )
 
     def start_measuring(self) -> None:
         """Measure the lag of the event loop from now on."""
         if self.metrics.lag is None:
-            from payments_sandbox.server.loop_lag import LoopLag  # noqa: PLC0415 - few servers are watched
+            from payments_sandbox.server.process_facts import LoopLag  # noqa: PLC0415 - few servers are watched
 
             self.metrics.lag = LoopLag()
 
@@ -188,12 +171,7 @@ class WorldRuntime:
             await self.reports.settle(world)
 
     def dropped(self, world: World, reason: str) -> None:
-        """End what runs for a world that is gone.
-
-        Args:
-            world: no longer one of `worlds`.
-            reason: why, for the log.
-        """
+        """End what runs for a world that is no longer one of `worlds`; the log is told why."""
         if self.reports is not None:
             self.reports.dropped(world, reason)
         if self.totals is not None:
@@ -252,11 +230,7 @@ class WorldRuntime:
         self.held_calls.wake_all()
 
     async def close(self) -> int:
-        """Let what is in flight end, for a moment, and begin nothing.
-
-        Returns:
-            How many deliveries were pending.
-        """
+        """Let what is in flight end, for a moment; returns how many deliveries were pending."""
         await self.dispatcher.close()
         return sum(world.pending_webhooks for world in self.worlds)
 

@@ -21,8 +21,7 @@ from payments_sandbox.testing.inbox import Inbox
 from payments_sandbox.testing.memory_sandbox import MemorySandbox
 from payments_sandbox.testing.options import Options
 from payments_sandbox.testing.running_server import RunningSandbox, running_sandbox
-from payments_sandbox.testing.sandbox import Sandbox
-from payments_sandbox.testing.server import MakeSandbox, Server
+from payments_sandbox.testing.sandbox import MakeSandbox, Sandbox, Server
 
 if TYPE_CHECKING:
     from payments_sandbox.testing.httpx_transport import (

@@ -19,9 +19,9 @@ from aiohttp import web
 from payments_sandbox.core.resources import read_all_data
 from payments_sandbox.core.settings import Settings
 from payments_sandbox.server.change_notifier import ChangeNotifier, Subscriber
+from payments_sandbox.server.clock_advance import LiveTimers
 from payments_sandbox.server.delayed_replies import DelayedReplies
 from payments_sandbox.server.factory import assemble
-from payments_sandbox.server.live_timers import LiveTimers
 from payments_sandbox.server.webhooks.dispatcher import Dispatcher, Sender
 from payments_sandbox.server.world_runtime import WorldRuntime
 from payments_sandbox.testing.direct_connection import DirectConnection, Ending

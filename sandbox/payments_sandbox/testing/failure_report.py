@@ -4,10 +4,12 @@ import json
 import re
 from collections.abc import Iterator, Sequence
 from hashlib import blake2b
+from html import escape
 from typing import Final
 
 from payments_sandbox.client.errors import ControlError
 from payments_sandbox.client.models import ReportModel
+from payments_sandbox.core.html_page import html_page
 from payments_sandbox.testing.sandbox import Sandbox, failed_rules
 from payments_sandbox.testing.timeline import Moment, Seen, see, timeline
 from payments_sandbox.verification.report_text import undocumented_in_words
@@ -20,11 +22,7 @@ KEPT: Final = 1_000
 
 
 class WorldSection:
-    """What is told of one world of a test, asked for once.
-
-    Args:
-        world: of the test.
-    """
+    """What is told of one world of a test, asked for once."""
 
     def __init__(self, world: Sandbox) -> None:
         self._head, self._rest = f"{world!r} was dropped by the test", list[str]()
@@ -73,12 +71,7 @@ def failure_report(sections: Sequence[WorldSection]) -> str:
 def journal_files(
     sections: Sequence[WorldSection], test: str, *, with_page: bool
 ) -> dict[str, str]:
-    """All that the worlds of a test have seen and done: as JSON, as text, as a page.
-
-    Args:
-        sections: of the worlds of one test.
-        test: its id.
-        with_page: whether a page of HTML is wanted, too.
+    """All that the worlds of a test have seen and done: as JSON, as text, as a page if wanted.
 
     Returns:
         The files' texts by their names, which are the test's.
@@ -92,8 +85,6 @@ def journal_files(
         f"{name}.txt": "\n".join([test, *lines, ""]),
     }
     if with_page:
-        from payments_sandbox.testing.failure_page import failure_page
-
         worlds = [(section.around, section.moments) for section in sections]
         files[f"{name}.html"] = failure_page(test, worlds)
     return files
@@ -102,9 +93,7 @@ def journal_files(
 def why_vanished(world: Sandbox, restarted: str | None) -> str | None:
     """Why a world is another one than the test was given, or None: it was dropped meanwhile.
 
-    Args:
-        world: as the test was given it.
-        restarted: what the world, or its report, says of an earlier one.
+    `restarted` is what the world, or its report, says of an earlier one.
     """
     if restarted is None or restarted == world.made["restarted"]:
         return None
@@ -140,4 +129,29 @@ def _head(world: Sandbox, seen: Seen) -> str:
     return (
         f"world {world.api_key}, seed {world.seed}, at {world.base_url}: {payments} payments,"
         f" clock {seen.clock['mode']} at {seen.clock['now']}"
+    )
+
+
+_STYLE: Final = """
+pre, summary { font: 13px/1.5 monospace; white-space: pre-wrap; overflow-wrap: anywhere }
+details { border-left: 4px solid #8886; padding-left: .6em; margin: .2em 0 }
+details.request { border-color: #27c } details.event { border-color: #292 }
+details.attempt { border-color: #c72 } details.clock { border-color: #82a }
+"""
+
+
+def failure_page(test: str, worlds: Sequence[tuple[Sequence[str], Sequence[Moment]]]) -> str:
+    """Write the page: of each world the lines on top, and the timeline with details that open."""
+    parts: list[str] = []
+    for lines, moments in worlds:
+        parts.append(f"<pre>{escape(chr(10).join(lines))}</pre>")
+        parts += map(_moment, moments)
+    return html_page(test, _STYLE, parts)
+
+
+def _moment(moment: Moment) -> str:
+    detail = json.dumps(moment.detail, indent=2, ensure_ascii=False)
+    return (
+        f'<details class="{moment.kind}"><summary>{escape(moment.text)}</summary>'
+        f"<pre>{escape(detail)}</pre></details>"
     )

@@ -14,7 +14,7 @@ from payments_sandbox.client.messages import (
 )
 from payments_sandbox.core.settings import settings_from
 from payments_sandbox.testing.options import Options
-from payments_sandbox.testing.server import Server
+from payments_sandbox.testing.sandbox import Server
 
 if TYPE_CHECKING:
     from payments_sandbox.server.world_runtime import WorldRuntime
@@ -90,12 +90,7 @@ class MemorySandbox(Server):
 
 
 class MemoryTransport:
-    """The transport of a client of the control API.
-
-    Args:
-        server: who answers.
-        headers: what every request carries.
-    """
+    """The transport of a client of the control API; `headers` are what every request carries."""
 
     def __init__(self, server: "DirectServer", headers: dict[str, str]) -> None:
         self._server = server

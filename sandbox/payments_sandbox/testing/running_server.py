@@ -24,7 +24,7 @@ from payments_sandbox.client.messages import HttpRequest, HttpResponse, common_h
 from payments_sandbox.client.transport import HttpTransport
 from payments_sandbox.core.settings import Settings, settings_from
 from payments_sandbox.testing.options import Options
-from payments_sandbox.testing.server import Server
+from payments_sandbox.testing.sandbox import Server
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Coroutine
@@ -117,12 +117,7 @@ class RunningSandbox(Server):
         return self.url.replace("https://", "http://", 1)
 
     def ask(self, request: HttpRequest, headers: dict[str, str]) -> HttpResponse | None:
-        """Let the handler answer a request of a client; None when this is not its process.
-
-        Args:
-            request: to the control API.
-            headers: what every request of the client carries.
-        """
+        """Let the handler answer a request of a client; None when this is not its process."""
         # A process that was forked has neither the thread nor its loop, but can use the socket.
         if not self._thread.is_alive() or os.getpid() != self._process:
             return None
@@ -197,7 +192,7 @@ class RunningSandbox(Server):
         from payments_sandbox.core.resources import read_all_data
         from payments_sandbox.server.factory import assemble
         from payments_sandbox.server.http_server import listening
-        from payments_sandbox.world.registry import DEFAULT_WEBHOOK_SECRET
+        from payments_sandbox.world.config import DEFAULT_WEBHOOK_SECRET
 
         self._loop, self._stop = asyncio.get_running_loop(), asyncio.Event()
         # Tests stop time by replacing what the module `time` has; waits of the server still end.
@@ -222,12 +217,7 @@ class RunningSandbox(Server):
 
 
 class LoopTransport(HttpTransport):
-    """Asks a server in a thread of this process; where that cannot be, over sockets.
-
-    Args:
-        server: the server.
-        headers: what every request carries.
-    """
+    """Asks a server in a thread of this process; where that cannot be, over sockets."""
 
     def __init__(self, server: RunningSandbox, headers: dict[str, str]) -> None:
         super().__init__(server.plain_url, headers)

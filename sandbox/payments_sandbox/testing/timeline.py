@@ -134,12 +134,7 @@ def in_order(
 
 
 def _moment_of(item: HistoryItem, urls: Mapping[str, str]) -> Moment:
-    """What a line says of a thing that has happened.
-
-    Args:
-        item: the thing.
-        urls: of the endpoints, by their ids.
-    """
+    """What a line says of a thing that has happened; `urls` has those of endpoints by their ids."""
     at = item.at
     match item:
         case RequestMade():

@@ -6,19 +6,14 @@ orders from one that was sent twice, so it says "possible".
 
 from collections.abc import Iterable
 
-from payments_sandbox.core.slices import Slices, finish
+from payments_sandbox.core.slices import Slices
 from payments_sandbox.verification.findings import FINDING_KINDS
 from payments_sandbox.verification.findings.finding import Finding
 from payments_sandbox.verification.observed import Observed
 
 
-def audit(observed: Observed) -> tuple[Finding, ...]:
-    """Everything that is found, by kind and then in the order it happened."""
-    return finish(auditing(observed))
-
-
 def auditing(observed: Observed) -> Slices[tuple[Finding, ...]]:
-    """The same, a kind at a time."""
+    """Everything that is found, by kind and then in the order it happened; a kind at a time."""
     found: list[Finding] = []
     for kind in FINDING_KINDS:
         found += [Finding(kind, message, requests) for message, requests in kind.find(observed)]

@@ -62,9 +62,7 @@ class FailureTally:
     def count_call(self, entry: Entry, delay: int) -> None:
         """Count a call of a documented operation that was answered, or met a fault.
 
-        Args:
-            entry: its entry in the journal.
-            delay: wall milliseconds for which a rule has held its reply.
+        A rule has held its reply for `delay` wall milliseconds.
         """
         if entry.operation is None:
             return

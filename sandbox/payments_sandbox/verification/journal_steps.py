@@ -72,7 +72,7 @@ def _fits(outcome: Outcome, call: ObservedCall) -> bool:
     if fault == ABANDONED:
         return not isinstance(outcome, Fault)
     if fault is not None:
-        return isinstance(outcome, Fault) and outcome.name == fault
+        return outcome.name == fault
     return outcome.may_have_answered(call.code if _is_refused(call) else None)
 
 

@@ -57,11 +57,6 @@ class ObservedCall:
         return not self.outcome_unknown and self.entry.status in _SUCCESS
 
     @property
-    def target(self) -> str:
-        """Path and query."""
-        return self.entry.path
-
-    @property
     def retry_key(self) -> tuple[object, ...]:
         """The key that is equal for calls that repeat one another, however written."""
         match self.entry.operation:
@@ -71,7 +66,7 @@ class ObservedCall:
             case "create_refund":
                 return (self.payment_id, _comparable(self.body.get("amount")))
             case _:
-                return (self.target, str(self.entry.body))
+                return (self.entry.path, str(self.entry.body))
 
     def has_seen_reply_to(self, before: "ObservedCall") -> bool:
         """Whether an earlier call had been answered when this one came.
@@ -106,7 +101,7 @@ class ObservedCall:
     @property
     def payment_id(self) -> str | None:
         """The payment that its path names."""
-        segments = self.target.partition("?")[0].split("/")
+        segments = self.entry.path.partition("?")[0].split("/")
         return segments[_PAYMENT] if len(segments) > _PAYMENT else None
 
     @property
@@ -122,7 +117,7 @@ class ObservedCall:
         parts = CallParts(
             operation=entry.operation,
             body=self.body,
-            query=self.target.partition("?")[2],
+            query=self.entry.path.partition("?")[2],
             headers=self._headers,
             payment_id=self.payment_id or "",
             find_payment=self._world.ledger.payments.find,

@@ -1,17 +1,22 @@
 """Owns the report: which expectations are met, which rules have fired, what the audit finds."""
 
 from collections.abc import Callable, Iterable, Sequence
-from typing import NamedTuple, assert_never, cast
+from typing import NamedTuple, assert_never
 
 from payments_sandbox.core.slices import Slices, finish
 from payments_sandbox.rules.active_rule import AnyActiveRule
-from payments_sandbox.rules.model import AtRule, EventRule, RequestRule
-from payments_sandbox.rules.scenario import Scenario
-from payments_sandbox.rules.webhook_effects import WebhookRule
+from payments_sandbox.rules.model import (
+    AtRule,
+    EventRule,
+    Expectation,
+    RequestRule,
+    Scenario,
+    WebhookRule,
+)
 from payments_sandbox.verification.audit import audit_as_json, auditing
 from payments_sandbox.verification.expectations.expectation import (
+    Check,
     EvaluationContext,
-    Expectation,
     ExpectationResult,
 )
 from payments_sandbox.verification.findings.finding import Finding
@@ -81,12 +86,7 @@ def report(observed: Observed) -> Report:
 
 
 def reporting(observed: Observed, only: Sequence[Scenario] | None = None) -> Slices[Report]:
-    """The same, a few milliseconds at a time.
-
-    Args:
-        observed: what the client did.
-        only: the scenarios that are judged; None are all that are active.
-    """
+    """How they, or `only` these scenarios, stand now, a few milliseconds at a time."""
     world = observed.world
     scenarios = world.rules.scenarios if only is None else only
     names = {each.name for each in scenarios}
@@ -97,7 +97,7 @@ def reporting(observed: Observed, only: Sequence[Scenario] | None = None) -> Sli
     for scenario in scenarios:
         own = [rule for rule in rules if rule.scenario == scenario.name]
         context = EvaluationContext(observed, own, auditing)
-        lines += yield from _evaluate(expectations_of(scenario), context)
+        lines += yield from _evaluate(scenario.expectations, context)
     return Report(
         lines=tuple(lines),
         rules=tuple(_rule_as_json(world, rule) for rule in rules),
@@ -108,15 +108,10 @@ def reporting(observed: Observed, only: Sequence[Scenario] | None = None) -> Sli
     )
 
 
-def verify(observed: Observed, expectations: Iterable[Expectation]) -> tuple[ReportLine, ...]:
-    """How expectations stand now; `rules: all_fired` speaks of every active rule."""
-    return finish(verifying(observed, expectations))
-
-
 def verifying(
     observed: Observed, expectations: Iterable[Expectation]
 ) -> Slices[tuple[ReportLine, ...]]:
-    """The same, a few milliseconds at a time."""
+    """How expectations stand now, in slices; `rules: all_fired` speaks of every active rule."""
     context = EvaluationContext(observed, _active_rules(observed.world), _once(observed))
     return tuple((yield from _evaluate(expectations, context)))
 
@@ -133,11 +128,6 @@ def _once(observed: Observed) -> Callable[[], Slices[Sequence[Finding]]]:
     return auditing_once
 
 
-def expectations_of(scenario: Scenario) -> tuple[Expectation, ...]:
-    """The expectations of a scenario, which carries them without knowing what they check."""
-    return cast("tuple[Expectation, ...]", scenario.expectations)
-
-
 def _active_rules(world: World) -> Sequence[AnyActiveRule]:
     return world.rules.rule_set.all
 
@@ -147,7 +137,10 @@ def _evaluate(
 ) -> Slices[list[ReportLine]]:
     lines: list[ReportLine] = []
     for each in expectations:
-        lines.append(ReportLine(each, (yield from each.check.evaluate(context))))
+        check: Check = each.check
+        found = check.evaluate(context)
+        result = found if isinstance(found, ExpectationResult) else (yield from found)
+        lines.append(ReportLine(each, result))
         yield
     return lines
 

@@ -62,7 +62,7 @@ def _suite(name: str, world: WorldReport) -> Element:
     suite.extend(_rules(name, world))
     suite.extend(_undocumented(name, world))
     suite.append(_audit(name, world))
-    _add(suite, "system-out").text = clean_text(f"{world.title}\n{as_text([world])}")
+    SubElement(suite, "system-out").text = clean_text(f"{world.title}\n{as_text([world])}")
     return suite
 
 
@@ -109,11 +109,7 @@ def _case(world: str, name: str) -> Element:
 
 
 def _explain(case: Element, outcome: str, why: str) -> None:
-    _add(case, outcome).set("message", clean_text(why))
-
-
-def _add(parent: Element, tag: str) -> Element:
-    return SubElement(parent, tag)
+    SubElement(case, outcome).set("message", clean_text(why))
 
 
 def clean_text(text: str) -> str:

@@ -6,7 +6,7 @@ from dataclasses import replace
 from typing import Any, Final
 from urllib.parse import urlsplit
 
-from payments_sandbox.contract.control_route_table import CONTROL_PATH
+from payments_sandbox.contract.control_routes import CONTROL_PATH
 from payments_sandbox.core.errors import InvalidRequest
 from payments_sandbox.core.instants import DAY, SECOND, read_duration, show_duration
 from payments_sandbox.core.masking import holds_card_number, is_credential, mask_header, mask_text

@@ -10,7 +10,7 @@ from typing import Final
 import orjson
 
 from payments_sandbox.contract import representations
-from payments_sandbox.contract.control_route_table import CONTROL_PATH
+from payments_sandbox.contract.control_routes import CONTROL_PATH
 from payments_sandbox.core.errors import InvalidRequest, NotFound
 from payments_sandbox.core.instants import SECOND, Instant
 from payments_sandbox.core.masking import mask_content, mask_headers, mask_text

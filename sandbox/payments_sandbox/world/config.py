@@ -9,14 +9,17 @@ from payments_sandbox.core.masking import mask_text
 from payments_sandbox.payments.payment_store import Represent
 from payments_sandbox.world.clock import WallClock
 
+DEFAULT_WEBHOOK_SECRET: Final = "whsec_cGF5bWVudHMtc2FuZGJveC1kZWZhdWx0LXNlY3JldCE="  # noqa: S105 - public by design
+"""The home world's webhook secret: one documented constant, so that it survives restarts."""
+
 NAME_LENGTH: Final = 500
 """Characters of a world's name that are kept."""
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from payments_sandbox.rules.model import Scenario
     from payments_sandbox.rules.rule_engine import CardRules
-    from payments_sandbox.rules.scenario import Scenario
 
 
 class WorldConfig(NamedTuple):
@@ -49,7 +52,7 @@ class ServerContext(NamedTuple):
     Attributes:
         read_scenario: reads a scenario as a snapshot has it, or raises ValueError.
         scenarios: what is active in every world from its start.
-        webhooks: the urls that every world has an endpoint for, signed with `webhook_secret`.
+        webhooks: the urls that every world has an endpoint for, with the home world's secret.
         public_webhooks: whether webhooks may leave for the public internet.
         card_rules: of the magic cards; None are those of `rules/magic_cards.py`.
         report_bug: told of what a rule has raised, which is a bug of ours and ends nothing else.
@@ -59,7 +62,6 @@ class ServerContext(NamedTuple):
     represent: Represent
     read_scenario: "Callable[[object], Scenario]"
     webhooks: tuple[str, ...] = ()
-    webhook_secret: str = ""
     public_webhooks: bool = False
     scenarios: "tuple[Scenario, ...]" = ()
     card_rules: "CardRules | None" = None

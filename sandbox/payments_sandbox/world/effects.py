@@ -20,7 +20,7 @@ from payments_sandbox.rules.active_rule import COUNTERS_KEPT
 from payments_sandbox.webhooks import snapshot as webhooks_snapshot
 from payments_sandbox.webhooks.inbox import KEPT as MESSAGES_KEPT
 from payments_sandbox.webhooks.outbox import KEPT as DELIVERIES_KEPT
-from payments_sandbox.world.snapshot import FORMAT, VERSION
+from payments_sandbox.world.snapshot import small_parts
 from payments_sandbox.world.world import World
 
 Effect = dict[str, dict[str, Any]]
@@ -30,9 +30,7 @@ Effect = dict[str, dict[str, Any]]
 class WorldEffects:
     """What has changed in one world since the last time.
 
-    Args:
-        world: to be looked at.
-        is_kept: whether what it is now is known to whoever keeps effects.
+    `is_kept` says that whoever keeps effects knows what it is now.
     """
 
     __slots__ = ("_reported", "_world")
@@ -47,11 +45,7 @@ class WorldEffects:
             self._reported = self._small_parts() | {"webhooks": world.webhooks is not None}
 
     def taking(self, *, everything: bool = False) -> Slices[Effect]:
-        """Take what has changed, a few milliseconds at a time.
-
-        Args:
-            everything: whether all parts are wanted, changed or not.
-        """
+        """Take what has changed, or `everything`, a few milliseconds at a time."""
         world, small = self._world, self._small_parts()
         whole = {
             name: value
@@ -78,18 +72,10 @@ class WorldEffects:
 
     def _small_parts(self) -> dict[str, object]:
         world = self._world
-        config = world.config
         return {
-            "format": FORMAT,
-            "version": VERSION,
-            "made_at": config.made_at,
+            **small_parts(world),
+            "made_at": world.config.made_at,
             "used_at": world.used_at,
-            "seed": config.seed,
-            "name": config.name,
-            "webhook_secret": config.webhook_secret,
-            "frozen_at": config.frozen_at,
-            "clock": world.clock.snapshot(),
-            "rate_limit": world.limiter.snapshot(),
             "journal": {"count": world.journal.count, "entries": []},
         }
 
@@ -112,10 +98,9 @@ class WorldEffects:
 
 
 def folded(effects: Iterable[Effect]) -> dict[str, Any]:
-    """The snapshot that effects come to; the first of them has all parts.
+    """The snapshot that effects come to, with `made_at` and `used_at` beside it.
 
-    Returns:
-        What `restoring` takes, with `made_at` and `used_at` beside it.
+    The first of them has all parts.
     """
     kept: dict[str, Any] = {}
     for effect in effects:

@@ -13,11 +13,6 @@ from payments_sandbox.core.instants import EPOCH, LAST
 from payments_sandbox.rules.faults import FAULT_NAMED
 from payments_sandbox.rules.faults.fault import ABANDONED
 
-_FIRST_STATUS: Final = 100
-_LAST_STATUS: Final = 999
-_BITS: Final = 63
-"""Bits of a whole number."""
-
 Check = Callable[[object], bool]
 
 
@@ -25,24 +20,16 @@ def _is_text(value: object) -> bool:
     return isinstance(value, str)
 
 
-def _is_number(value: object) -> bool:
-    return type(value) is int and 0 <= value < 2**_BITS
-
-
-def _is_instant(value: object) -> bool:
-    return type(value) is int and EPOCH <= value <= LAST
-
-
 def _is_fact(value: object) -> bool:
     return isinstance(value, bool)
 
 
-def _is_status(value: object) -> bool:
-    return type(value) is int and _FIRST_STATUS <= value <= _LAST_STATUS
+def _whole(low: int, high: int) -> Check:
+    return lambda value: type(value) is int and low <= value <= high
 
 
 def _is_duration(value: object) -> bool:
-    return isinstance(value, int | float | Decimal) and not isinstance(value, bool) and value >= 0
+    return isinstance(value, int | float | Decimal) and not _is_fact(value) and value >= 0
 
 
 def _is_fault(value: object) -> bool:
@@ -52,6 +39,10 @@ def _is_fault(value: object) -> bool:
 def _is_operation(value: object) -> bool:
     return isinstance(value, str) and value in BY_NAME
 
+
+_is_number: Final = _whole(0, 2**63 - 1)
+_is_instant: Final = _whole(EPOCH, LAST)
+_is_status: Final = _whole(100, 999)
 
 _FIELDS: Final[Mapping[str, Check]] = {
     "number": _is_number,
@@ -90,11 +81,8 @@ def check_row(row: Mapping[str, object]) -> None:
         ValueError: a field is not what it has to be.
         KeyError: one is missing.
     """
-    for name, is_right in _FIELDS.items():
-        if not is_right(row[name]):
-            raise ValueError(f"{name} is none of an entry")
-    for name, is_right in _OPTIONAL.items():
-        if row[name] is not None and not is_right(row[name]):
+    for name, is_right in {**_FIELDS, **_OPTIONAL}.items():
+        if not is_right(row[name]) and not (name in _OPTIONAL and row[name] is None):
             raise ValueError(f"{name} is none of an entry")
     if row["decided"] is not None and row["operation"] is None:
         raise ValueError("nobody decides about what is no operation")

@@ -254,7 +254,7 @@ _WRITTEN: Final = ("headers", "reply_headers", "reply_body", "considered")
 """What a snapshot has in another form."""
 
 
-def entry_rows(entries: Iterable[Entry]) -> Iterator[list[object]]:
+def entry_rows(entries: Iterable[Entry]) -> Iterator[tuple[object, ...]]:
     """Entries as rows of values, masked; `entry_of` makes of each what a snapshot has."""
     # A client sends the same headers again and again, and the server keeps them once.
     masked: dict[int, list[list[str]]] = {}
@@ -262,9 +262,8 @@ def entry_rows(entries: Iterable[Entry]) -> Iterator[list[object]]:
         headers = masked.get(id(entry.headers))
         if headers is None:
             headers = masked[id(entry.headers)] = _masked(entry.headers)
-        reply_headers, considered = dict(entry.reply_headers), list(map(list, entry.considered))
-        reply = reply_headers, entry.reply_body.decode(), considered
-        yield [*_plain_values(entry), headers, *reply]
+        reply = dict(entry.reply_headers.items()), entry.reply_body.decode(), list(entry.considered)
+        yield (*_plain_values(entry), headers, *reply)
 
 
 def entry_of(row: Iterable[object]) -> dict[str, Any]:
@@ -288,7 +287,7 @@ def _masked(headers: Headers) -> list[list[str]]:
 def _row(plain: dict[str, Any]) -> dict[str, object]:
     return plain | {
         "headers": _masked(plain["headers"]),
-        "reply_headers": dict(plain["reply_headers"]),
+        "reply_headers": dict(plain["reply_headers"].items()),
         "reply_body": plain["reply_body"].decode(),
         "considered": list(map(list, plain["considered"])),
     }

@@ -5,7 +5,7 @@ from typing import Final
 from payments_sandbox.contract import representations
 from payments_sandbox.core.card_numbers import Brand
 from payments_sandbox.core.errors import InvalidRequest
-from payments_sandbox.core.suggestions import nearest
+from payments_sandbox.core.wording import nearest
 from payments_sandbox.payments.cards import Card
 from payments_sandbox.payments.events import AnyEvent, EventType
 from payments_sandbox.payments.ledger import NewPayment

@@ -3,45 +3,29 @@
 from collections import OrderedDict
 from collections.abc import Callable, Iterator, Sequence
 from hashlib import blake2b
-from typing import TYPE_CHECKING, Final, NamedTuple, Protocol, TypedDict, Unpack
+from typing import TYPE_CHECKING, Final, Protocol, TypedDict, Unpack
 
 from payments_sandbox.core.errors import InvalidApiKey, InvalidRequest, NotFound
 from payments_sandbox.core.ids import API_KEY, DEFAULT_API_KEY, IdSequence
-from payments_sandbox.core.instants import DAY, Instant, show_duration
+from payments_sandbox.core.instants import Instant, read_instant, show_duration
+from payments_sandbox.core.settings import Settings
 from payments_sandbox.core.slices import Slices, finish
-from payments_sandbox.payments.rate_limiter import DOCUMENTED_LIMIT
-from payments_sandbox.world.config import ServerContext, WorldConfig, secret_of, world_name
+from payments_sandbox.world.config import (
+    DEFAULT_WEBHOOK_SECRET,
+    ServerContext,
+    WorldConfig,
+    secret_of,
+    world_name,
+)
 from payments_sandbox.world.world import World
 
 if TYPE_CHECKING:
-    from payments_sandbox.rules.scenario import Scenario
-
-DEFAULT_WEBHOOK_SECRET: Final = "whsec_cGF5bWVudHMtc2FuZGJveC1kZWZhdWx0LXNlY3JldCE="  # noqa: S105 - public by design
-"""The home world's webhook secret: one documented constant, so that it survives restarts."""
+    from payments_sandbox.rules.model import Scenario
 
 SEEDS: Final = 2**53
 """Seeds are below this, so that every JSON reader keeps them exact."""
 
 DROP_REASONS_KEPT: Final = 1_000
-
-
-class WorldDefaults(NamedTuple):
-    """What worlds are like unless they are asked for otherwise.
-
-    Attributes:
-        seed: what seeds are derived from, together with the key; None draws them.
-        frozen_at: where clocks stand still; None lets them run.
-        strict_keys: only worlds made by hand exist.
-        ttl: wall milliseconds after which an unused world is dropped.
-        most: how many worlds are kept; the home world is one of them.
-    """
-
-    seed: int | None = None
-    frozen_at: Instant | None = None
-    rate_limit: int = DOCUMENTED_LIMIT
-    strict_keys: bool = False
-    ttl: int = DAY
-    most: int = 10_000
 
 
 class WorldWishes(TypedDict, total=False):
@@ -96,20 +80,21 @@ class Worlds:
 
     def __init__(
         self,
-        defaults: WorldDefaults,
+        settings: Settings,
         *,
         context: ServerContext,
         entropy: Callable[[], int],
         on_drop: Callable[[World, str], None],
         activate: Activate,
     ) -> None:
-        self._defaults = defaults
+        self._settings = settings
+        self._frozen_at = None if settings.clock == "live" else read_instant(settings.clock)
         self.context = context
         self._wall = context.wall
         self._entropy = entropy
         self._on_drop = on_drop
         self._activate = activate
-        self._keys = IdSequence("sk_test_", entropy() if defaults.seed is None else defaults.seed)
+        self._keys = IdSequence("sk_test_", entropy() if settings.seed is None else settings.seed)
         self._made = 0
         self._worlds: OrderedDict[str, World] = OrderedDict()
         self._being_made: dict[str, Slices[World]] = {}
@@ -124,11 +109,7 @@ class Worlds:
         return self._unlisted_home or self.get_or_create(DEFAULT_API_KEY)
 
     def share(self, ownership: Ownership) -> None:
-        """Keep to the worlds of this process's keys from now on, before any but home is made.
-
-        Args:
-            ownership: knows which those are, and is told of each world.
-        """
+        """Keep to the worlds of this process's keys from now on, before any but home is made."""
         self._ownership = ownership
         for key in list(self._worlds):
             if ownership.owns(key):
@@ -137,12 +118,7 @@ class Worlds:
                 self._unlisted_home = self._worlds.pop(key)
 
     def lose(self, api_key: str, reason: str) -> None:
-        """Remember of a key that its world was lost; whoever makes it anew is told.
-
-        Args:
-            api_key: the key.
-            reason: what comes after "was", such as "lost with the process that had it".
-        """
+        """Remember that the world of a key was lost: how, in words that follow "was"."""
         self._drop_reasons[api_key] = reason
 
     def begin_keys_at(self, number: int) -> None:
@@ -251,11 +227,11 @@ class Worlds:
         self._check_new(key)
         self.sweep(room_for=1)
         seed = self._seed_of(key) if seed is None else seed
-        frozen_at = self._defaults.frozen_at
+        frozen_at = self._frozen_at
         if clock is not None:
             frozen_at = None if isinstance(clock, str) else clock
         secret = DEFAULT_WEBHOOK_SECRET if key == DEFAULT_API_KEY else secret_of(seed)
-        limit = self._defaults.rate_limit if rate_limit is None else rate_limit
+        limit = self._settings.rate_limit if rate_limit is None else rate_limit
         config = WorldConfig(
             key, seed, secret, frozen_at, limit, self._wall(), name and world_name(name)
         )
@@ -302,25 +278,21 @@ class Worlds:
 
     def sweep(self, *, room_for: int = 0) -> None:
         """Drop worlds that are idle for too long, and the longest idle ones over the limit."""
-        defaults = self._defaults
-        oldest = self._wall() - defaults.ttl
-        idle = f"idle for {show_duration(defaults.ttl)} (--world-ttl)"
-        crowded = f"the longest idle of {defaults.most} worlds (--max-worlds)"
+        ttl, most = self._settings.world_ttl, self._settings.max_worlds
+        oldest = self._wall() - ttl
+        idle = f"idle for {show_duration(ttl)} (--world-ttl)"
+        crowded = f"the longest idle of {most} worlds (--max-worlds)"
         while (world := self._longest_idle()) is not None:
             if world.used_at <= oldest:
                 self._forget(world.config.api_key, idle)
-            elif len(self._worlds) + room_for > defaults.most:
+            elif len(self._worlds) + room_for > most:
                 self._forget(world.config.api_key, crowded)
             else:
                 break
 
-    def drop_reason(self, api_key: str) -> str | None:
-        """Why an earlier world of this key was dropped, or None."""
-        return self._drop_reasons.get(api_key)
-
     def restarted(self, api_key: str) -> str | None:
-        """The same as a sentence, as worlds and reports have it."""
-        gone = self.drop_reason(api_key)
+        """Why an earlier world of this key was dropped, as worlds and reports have it, or None."""
+        gone = self._drop_reasons.get(api_key)
         return f"An earlier world of this key was {gone}." if gone else None
 
     def _longest_idle(self) -> World | None:
@@ -333,7 +305,7 @@ class Worlds:
                 "A key of the sandbox is sk_test_ and 1 to 64 letters, digits, '-' or '_',"
                 " as in 'Authorization: Bearer sk_test_sandbox'."
             )
-        if self._defaults.strict_keys and api_key != DEFAULT_API_KEY:
+        if self._settings.strict_keys and api_key != DEFAULT_API_KEY:
             gone = self._drop_reasons.get(api_key)
             reason = f"Its world was {gone}." if gone else "No world has this key (--strict-keys)."
             raise InvalidApiKey(f"{reason} POST /_sandbox/worlds makes one.")
@@ -348,9 +320,9 @@ class Worlds:
         self._on_drop(self._worlds.pop(key), reason)
 
     def _seed_of(self, api_key: str) -> int:
-        if self._defaults.seed is None:
+        if self._settings.seed is None:
             return self._entropy() % SEEDS
-        text = f"{self._defaults.seed}\0{api_key}".encode()
+        text = f"{self._settings.seed}\0{api_key}".encode()
         return int.from_bytes(blake2b(text, digest_size=8).digest(), "big") % SEEDS
 
     def _fresh_key(self) -> str:

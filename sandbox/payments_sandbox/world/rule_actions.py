@@ -12,8 +12,13 @@ from payments_sandbox.payments.rate_limiter import RateLimiter
 from payments_sandbox.rules.action import ActionTarget
 from payments_sandbox.rules.fields import PaymentFields
 from payments_sandbox.rules.rule_engine import RuleEngine
-from payments_sandbox.world.timeline import ActOnPayment, RunTimedRule, Timeline
-from payments_sandbox.world.timeline_entries import TimelineEntry, describe_job
+from payments_sandbox.world.timeline import (
+    ActOnPayment,
+    RunTimedRule,
+    Timeline,
+    TimelineEntry,
+    describe_job,
+)
 
 
 class ActionContext(NamedTuple):

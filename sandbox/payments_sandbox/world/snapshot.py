@@ -2,7 +2,7 @@
 
 Theory of operation:
 
-1. `snapshot` gives every part of a world as plain values that change no more; never its API key.
+1. `snapshotting` gives all of a world but its API key, as plain values that change no more.
 2. `sealed` writes them as canonical JSON, and adds the digest: the SHA-256 of all the rest.
 3. Canonical JSON has its keys sorted, no blanks, UTF-8, and whole numbers written as integers. So
    others may read a snapshot and write it again: only its values count.
@@ -26,7 +26,7 @@ import orjson
 from payments_sandbox.core.errors import InvalidRequest
 from payments_sandbox.core.instants import Instant
 from payments_sandbox.core.masking import masking
-from payments_sandbox.core.slices import Slices, discard, finish
+from payments_sandbox.core.slices import Slices, discard
 from payments_sandbox.core.strict_json import MAX_DIGITS
 from payments_sandbox.world.config import ServerContext, WorldConfig, world_name
 from payments_sandbox.world.world import World
@@ -44,31 +44,16 @@ _MALFORMED: Final = (ValueError, TypeError, IndexError, OverflowError, Attribute
 """Errors raised for values that a snapshot cannot have."""
 
 
-def snapshot(world: World) -> dict[str, object]:
-    """The whole world at once; see `snapshotting`."""
-    return finish(snapshotting(world))
-
-
 def snapshotting(world: World) -> Slices[dict[str, object]]:
     """The whole world but its API key, unsealed, as it is now; no card number is in it.
 
     Webhook secrets and the headers of endpoints are: a restored world has to send them. What may
     be much is taken a few milliseconds at a time, and what changes meanwhile is left out.
     """
-    config = world.config
     world.catch_up()
-    kept: dict[str, object] = {
-        "format": FORMAT,
-        "version": VERSION,
-        "seed": config.seed,
-        "name": config.name,
-        "webhook_secret": config.webhook_secret,
-        "frozen_at": config.frozen_at,
-        "clock": world.clock.snapshot(),
-        "rate_limit": world.limiter.snapshot(),
-        "rules": world.rules.snapshot(),
-        "pending_reads": world.pending_reads.snapshot(),
-    }
+    kept = small_parts(world)
+    kept["rules"] = world.rules.snapshot()
+    kept["pending_reads"] = world.pending_reads.snapshot()
     # Each of them is taken as it is now: the ledger, which breathes first, does that at its start.
     timeline, journal = world.timeline.snapshotting(), world.journal.snapshotting()
     webhooks, ledger = _webhooks(world), world.ledger.snapshotting()
@@ -79,12 +64,23 @@ def snapshotting(world: World) -> Slices[dict[str, object]]:
     return kept
 
 
-def sealed(kept: Mapping[str, object]) -> Slices[list[bytes]]:
-    """Write a snapshot as JSON with its digest, a few milliseconds at a time.
+def small_parts(world: World) -> dict[str, object]:
+    """What there is one of, however much a world has seen."""
+    config = world.config
+    return {
+        "format": FORMAT,
+        "version": VERSION,
+        "seed": config.seed,
+        "name": config.name,
+        "webhook_secret": config.webhook_secret,
+        "frozen_at": config.frozen_at,
+        "clock": world.clock.snapshot(),
+        "rate_limit": world.limiter.snapshot(),
+    }
 
-    Returns:
-        The blocks of the text.
-    """
+
+def sealed(kept: Mapping[str, object]) -> Slices[list[bytes]]:
+    """Write a snapshot as blocks of JSON with its digest, a few milliseconds at a time."""
     seal, blocks = sha256(), []
     for block in blocks_of(kept, _canonical):
         seal.update(block)
@@ -95,10 +91,7 @@ def sealed(kept: Mapping[str, object]) -> Slices[list[bytes]]:
 
 
 def check_seal(kept: Mapping[str, object]) -> Slices[None]:
-    """Hold a snapshot against its digest, a few milliseconds at a time.
-
-    Args:
-        kept: the JSON value, as `strict_json` reads it.
+    """Hold a snapshot, as `strict_json` reads it, against its digest, some milliseconds at a time.
 
     Raises:
         InvalidRequest: it is no snapshot of this version, or is not as it was given.
@@ -131,11 +124,7 @@ def _digest(kept: Mapping[str, object]) -> Slices[str]:
 
 
 def blocks_of(kept: object, write: Callable[[object], bytes]) -> Iterator[bytes]:
-    """The JSON of a snapshot in blocks of about a millisecond.
-
-    Args:
-        kept: the snapshot, or a part of it.
-        write: gives the JSON of what is small.
+    """The JSON of a snapshot, or of a part of one, in blocks of about a millisecond.
 
     Raises:
         TypeError, ValueError: what is to be written is nothing that a snapshot has.
@@ -185,13 +174,6 @@ def _with_whole(value: object) -> object:
     if isinstance(value, float) and value.is_integer() and abs(value) < 10**MAX_DIGITS:
         return int(value)
     return value
-
-
-def restored(
-    kept: Mapping[str, Any], *, api_key: str, made_at: Instant, context: ServerContext
-) -> World:
-    """A world made anew from a snapshot, in one go; see `restoring`."""
-    return finish(restoring(kept, api_key=api_key, made_at=made_at, context=context))
 
 
 def restoring(

@@ -5,16 +5,15 @@ before any world is made of it.
 """
 
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
 from hashlib import sha256
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 import orjson
 
 from payments_sandbox.core.errors import InvalidRequest
 from payments_sandbox.core.ids import API_KEY
 from payments_sandbox.core.instants import EPOCH, LAST, Instant
-from payments_sandbox.core.slices import SLICE, Slices, discard, finish
+from payments_sandbox.core.slices import SLICE, Slices, discard
 from payments_sandbox.world.config import ServerContext
 from payments_sandbox.world.snapshot import blocks_of, restoring, snapshotting
 from payments_sandbox.world.world import World
@@ -33,9 +32,8 @@ class NoStateError(ValueError):
     """What was read is not the state of a server; the text says why."""
 
 
-@dataclass(frozen=True, slots=True)
-class SavedWorld:
-    """A world at rest, with what its snapshot does not say."""
+class SavedWorld(NamedTuple):
+    """A world at rest, with what its snapshot does not say: the values of its line in a file."""
 
     api_key: str
     made_at: Instant
@@ -49,14 +47,6 @@ class SavedWorld:
         parts = ledger.values() if isinstance(ledger, dict) else ()
         rows = sum(len(part) for part in parts if isinstance(part, list))
         return 1 + 2 * rows // SLICE
-
-    def as_line(self) -> list[object]:
-        """The values of the world's line in a state file."""
-        return [self.api_key, self.made_at, self.used_at, self.snapshot]
-
-    def restored(self, context: ServerContext) -> World:
-        """The world, exactly as it was, in one go; see `restoring`."""
-        return finish(self.restoring(context))
 
     def restoring(self, context: ServerContext) -> Slices[World]:
         """The world, exactly as it was, a few milliseconds at a time.
@@ -77,14 +67,9 @@ class SavedWorld:
 def writing(
     worlds: Iterable[World], tell_unsaved: Callable[[World, Exception], None]
 ) -> Slices[list[bytes]]:
-    """Write the state, a few milliseconds at a time; each world is as it is when its turn comes.
+    """Write the blocks of the file; each world is as it is when its turn comes.
 
-    Args:
-        worlds: of the server.
-        tell_unsaved: given each world that could not be saved, and why; it has no line.
-
-    Returns:
-        The blocks of the file.
+    `tell_unsaved` is given each world that could not be saved, and why; it has no line.
     """
     count, file = 0, [_HEAD]
     seal = sha256(_HEAD)
@@ -104,7 +89,7 @@ def writing(
 
 def rewritten(saved: Iterable[SavedWorld]) -> list[bytes]:
     """The blocks of a file of worlds that were read from others."""
-    lines = [orjson.dumps(each.as_line()) for each in saved]
+    lines = [orjson.dumps([*each]) for each in saved]
     seal = sha256(b"".join([_HEAD, *lines]))
     file = [block for line in lines for block in (b"\n", line)]
     return [_HEAD, *file, *_end(len(lines), seal.hexdigest())]

@@ -12,7 +12,7 @@ from payments_sandbox.payments.ledger import Ledger, NewPayment
 from payments_sandbox.payments.payment import Payment, Status
 from payments_sandbox.payments.rate_limiter import RateLimiter
 from payments_sandbox.world.clock import WorldClock
-from payments_sandbox.world.config import ServerContext, WorldConfig
+from payments_sandbox.world.config import DEFAULT_WEBHOOK_SECRET, ServerContext, WorldConfig
 from payments_sandbox.world.journal import Journal
 from payments_sandbox.world.timeline import (
     ActOnPayment,
@@ -22,8 +22,10 @@ from payments_sandbox.world.timeline import (
     RunTimedRule,
     SettlePayment,
     Timeline,
+    TimelineEntry,
+    describe_job,
+    upcoming_entry,
 )
-from payments_sandbox.world.timeline_entries import TimelineEntry, describe_job, upcoming_entry
 
 if TYPE_CHECKING:
     from payments_sandbox.rules.rule_engine import RuleEngine
@@ -355,4 +357,4 @@ class World:
         """Every world has these endpoints."""
         for url in self.context.webhooks:
             webhooks = self.open_webhooks()
-            webhooks.put(webhooks.new_endpoint(url, secret=self.context.webhook_secret))
+            webhooks.put(webhooks.new_endpoint(url, secret=DEFAULT_WEBHOOK_SECRET))

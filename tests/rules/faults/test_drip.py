@@ -29,6 +29,13 @@ def test_a_short_body_comes_byte_by_byte_and_an_empty_one_at_once() -> None:
     assert [*fault.plan(empty)] == [Send(REAL_HEAD, shown=empty.framed()), KeepOpen()]
 
 
+def test_a_body_comes_in_twenty_pieces_unless_told_otherwise() -> None:
+    """Enough of them for a client to meet its timeout between two."""
+    planned = list(Drip(over=1_000).plan(REAL_REPLY))
+    assert len([each for each in planned if isinstance(each, WaitUntil)]) == 20
+    assert Drip.parse({"over": "1s"}, is_read=False) == Drip(over=1_000)
+
+
 def test_the_cap_shortens_a_drip() -> None:
     """All of its gaps alike."""
     waits = [

@@ -7,15 +7,15 @@ from pathlib import Path
 
 import pytest
 
-from payments_sandbox.contract.control_route_table import (
+from payments_sandbox.contract.control_routes import (
     CONTROL_PATH,
     CONTROL_ROUTES,
     ROUTES_BY_NOUN,
 )
 from payments_sandbox.contract.control_routes.route import ControlRoute
 from payments_sandbox.contract.schema_files import schema_files
+from payments_sandbox.server.control.api import handler_of
 from payments_sandbox.server.control.control_request import ControlRequest
-from payments_sandbox.server.control.handlers import handler_of
 
 TESTS = Path(__file__).parents[1]
 each_route = pytest.mark.parametrize("route", CONTROL_ROUTES, ids=lambda route: route.name)
@@ -48,7 +48,7 @@ def test_every_module_of_rows_is_in_the_table() -> None:
     routes = import_module("payments_sandbox.contract.control_routes")
     (folder,) = routes.__path__
     found = {path.stem for path in Path(folder).glob("*.py")} - {"__init__", "route"}
-    assert found == set(ROUTES_BY_NOUN), "Add the rows to ROUTES_BY_NOUN in control_route_table.py."
+    assert found == set(ROUTES_BY_NOUN), "Add the rows to ROUTES_BY_NOUN in its __init__.py."
 
 
 @each_route

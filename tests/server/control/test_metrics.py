@@ -16,7 +16,7 @@ from payments_sandbox.core.settings import Settings
 from payments_sandbox.server import process_facts
 from payments_sandbox.server.control.metrics import Counts, together
 from payments_sandbox.server.factory import AssembledServer
-from payments_sandbox.server.loop_lag import LoopLag
+from payments_sandbox.server.process_facts import LoopLag
 from payments_sandbox.testing import MemorySandbox
 from tests.support.http import Api, Control, bearer, paid, until
 from tests.support.values import KEY, documented_create

@@ -9,7 +9,7 @@ from typing import Any, Final, NoReturn
 import pytest
 
 from payments_sandbox.contract.control_openapi import control_document
-from payments_sandbox.contract.control_route_table import CONTROL_PATH, CONTROL_ROUTES
+from payments_sandbox.contract.control_routes import CONTROL_PATH, CONTROL_ROUTES
 from payments_sandbox.contract.control_routes.route import ControlRoute
 from payments_sandbox.contract.error_codes import code_of
 from payments_sandbox.contract.schema_files import schema_files

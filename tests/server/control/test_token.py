@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import pytest
 
-from payments_sandbox.contract.control_route_table import CONTROL_ROUTES
+from payments_sandbox.contract.control_routes import CONTROL_ROUTES
 from payments_sandbox.contract.control_routes.route import ControlRoute
 from payments_sandbox.core.settings import Settings
 from payments_sandbox.server.factory import AssembledServer

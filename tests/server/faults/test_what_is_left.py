@@ -9,7 +9,8 @@ from typing import Final
 import pytest
 
 from payments_sandbox.server.factory import AssembledServer
-from payments_sandbox.server.request_log import format_line, journal_line
+from payments_sandbox.server.log.lines import journal_line
+from payments_sandbox.server.log.text import format_line
 from tests.support.http import Api, Control, events, paid, until
 from tests.support.sockets import raw_create, raw_exchange
 from tests.support.values import FAULT_SPELLINGS, PAYMENT_ID, fault_card, fault_of

@@ -8,7 +8,7 @@ import pytest
 from payments_sandbox.core.settings import Settings
 from payments_sandbox.server.factory import AssembledServer
 from payments_sandbox.webhooks.signing import Signing, sign
-from payments_sandbox.world.registry import DEFAULT_WEBHOOK_SECRET
+from payments_sandbox.world.config import DEFAULT_WEBHOOK_SECRET
 from tests.support.http import Api, WebhookApi, ask, attempt_errors, bearer, until
 from tests.support.sockets import raw_request
 from tests.support.values import AUTHORIZED, LONGEST_WAIT

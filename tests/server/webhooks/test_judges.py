@@ -14,7 +14,7 @@ import svix.webhooks
 
 from payments_sandbox.core.instants import MINUTE, Instant
 from payments_sandbox.server.factory import AssembledServer
-from payments_sandbox.world.registry import DEFAULT_WEBHOOK_SECRET
+from payments_sandbox.world.config import DEFAULT_WEBHOOK_SECRET
 from tests.support.http import WebhookApi
 from tests.support.receiver import Hit, Receiver
 

@@ -10,7 +10,7 @@ from payments_sandbox.core.instants import read_instant
 from payments_sandbox.server.factory import AssembledServer
 from payments_sandbox.webhooks.signing import Encoding, Scheme, Signing, sign
 from payments_sandbox.webhooks.verification import Received, why_refused
-from payments_sandbox.world.registry import DEFAULT_WEBHOOK_SECRET
+from payments_sandbox.world.config import DEFAULT_WEBHOOK_SECRET
 from tests.support.http import Json, WebhookApi
 from tests.support.receiver import Answer, Hit, Receiver
 from tests.support.values import CVC3, KEY, codes_in, leaks

@@ -8,9 +8,10 @@ import pytest
 
 from payments_sandbox.core.settings import Settings
 from payments_sandbox.server.factory import AssembledServer, assemble
-from payments_sandbox.server.json_log import JsonLog
-from payments_sandbox.server.request_log import RequestLog
-from payments_sandbox.server.webhook_log import WebhookLine, format_webhook
+from payments_sandbox.server.log.json_log import JsonLog
+from payments_sandbox.server.log.lines import WebhookLine
+from payments_sandbox.server.log.request_log import RequestLog
+from payments_sandbox.server.log.text import format_webhook
 from tests.support.http import Api, Control, Json, ask, paid
 from tests.support.in_process import NOON
 

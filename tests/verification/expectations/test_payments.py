@@ -1,7 +1,13 @@
 """`payments` counts payments and adds them up."""
 
+from payments_sandbox.core.slices import SLICE
 from payments_sandbox.rules.magic_cards import MAGIC_CARDS
-from payments_sandbox.verification.expectations.expectation import ExpectationResult
+from payments_sandbox.scenarios.loader import load_expectations
+from payments_sandbox.verification.audit import auditing
+from payments_sandbox.verification.expectations.expectation import (
+    EvaluationContext,
+    ExpectationResult,
+)
 from tests.support.in_process import History, scenario_of
 
 CARD = {card.name: card.number for card in MAGIC_CARDS}
@@ -23,7 +29,7 @@ def test_payments_are_counted_and_added_up_as_they_are_now() -> None:
         ),
     )
     assert history.meets(payments={"customer_id": "ann", "brand": "visa"}, count=2)
-    assert history.meets(payments={"card": "declined"}, count=0)  # known again with a play only
+    assert history.meets(payments={"card": "declined"}, count=0)  # no scenario names it
     assert not history.meets(payments=completed, total={"max": 5})
     assert not history.meets(payments=completed, count=3, total=2505)
 
@@ -35,3 +41,16 @@ def test_a_card_that_an_expectation_names_is_known_again() -> None:
     history.pay(card_number=CARD["visa"])
 
     assert history.meets(payments={"card": "visa_2"}, count=1)
+
+
+def test_payments_are_counted_a_slice_at_a_time() -> None:
+    """Others are served meanwhile."""
+    history = History(
+        scenario_of(f"given: {{generate: {{payments: {2 * SLICE + 1}}}}}", seed=7),
+    )
+    expectations, _ = load_expectations([{"payments": {}, "count": 2 * SLICE + 1}])
+    work = expectations[0].check.evaluate(
+        EvaluationContext(history.observed(), (), lambda: auditing(history.observed()))
+    )
+
+    assert len(list(work)) == 3

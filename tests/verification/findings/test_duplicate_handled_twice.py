@@ -18,6 +18,22 @@ def test_a_refund_after_each_delivery_is_found() -> None:
     other = history.call("create_refund", {"amount": 5}, payment_id=paid)
 
     assert history.found() == [("duplicate_handled_twice", (first, one, second, other))]
+    assert history.findings()[0].message == "evt_1 was handled twice: a refund was made each time."
+
+
+def test_deliveries_are_looked_at_in_the_order_in_which_they_were_taken() -> None:
+    """The one that was sent first may have been refused, and have been tried again later."""
+    history = History()
+    history.pay()
+    paid = history.payment()
+    ids = []
+    for _ in range(2):
+        ids.append(history.receive(200, payment_id=paid))
+        ids.append(history.call("create_refund", {"amount": 5}, payment_id=paid))
+        history.wait(SECOND)
+    history.sent[0] = history.sent[0]._replace(id="dlv_9")
+
+    assert history.found() == [("duplicate_handled_twice", ("dlv_9", *ids[1:]))]
 
 
 def test_three_times_is_one_finding_that_counts_them() -> None:

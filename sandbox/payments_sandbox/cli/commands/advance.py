@@ -2,19 +2,21 @@
 
 import argparse
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING, Final, Literal
 
-from payments_sandbox.cli.moving_clock import moving_clock
-from payments_sandbox.cli.options import CommandOptions, Commands, add_command, argument, refuse
+from payments_sandbox.cli.options import Commands, add_command, argument, refuse
 from payments_sandbox.cli.remote_options import add_remote_options, control_client
 from payments_sandbox.cli.terminal.columns import Cell, Row, print_rows
+from payments_sandbox.cli.terminal.progress import HowFar, interruptible, progress
 from payments_sandbox.cli.terminal.screen import screen_of
 from payments_sandbox.core.colours import BAD, QUIET, STRONG
 from payments_sandbox.core.instants import read_duration, read_instant
 from payments_sandbox.core.option_values import text_that
 
-if TYPE_CHECKING:  # for the type checker alone
+if TYPE_CHECKING:
+    from payments_sandbox.client.client import SandboxClient
     from payments_sandbox.client.models import HappenedJobModel
 
 TEXT: Final = """\
@@ -30,7 +32,7 @@ examples:
 _ONE_OF: Final = "expected one of DURATION, --to ISO and --next"
 
 
-def add_to(commands: "Commands[argparse.ArgumentParser]") -> None:
+def add_to(commands: Commands) -> None:
     """Add the command."""
     options = add_command(
         commands,
@@ -47,10 +49,6 @@ def add_to(commands: "Commands[argparse.ArgumentParser]") -> None:
         metavar="DURATION",
         help="how far, such as 300ms, 5s, 10m, 2h or 45d",
     )
-    _add_options(options)
-
-
-def _add_options(options: CommandOptions) -> None:
     options.value("--to", "to which ISO 8601 instant", read=text_that(read_instant), metavar="ISO")
     options.flag("--next", "to what is due next")
     add_remote_options(options)
@@ -85,3 +83,34 @@ def _row(happened: "HappenedJobModel") -> Row:
     colour = STRONG if error is None else BAD
     ids = "  ".join(part for part in about if part)
     return Cell(happened["at"], QUIET), Cell(happened["what"], colour), ids
+
+
+@contextmanager
+def moving_clock(
+    arguments: argparse.Namespace,
+    client: "SandboxClient",
+    target: Callable[[int], int | None],
+) -> Iterator[None]:
+    """Show how far the clock is, and say where it stands when somebody interrupts.
+
+    `target` says where it goes from where it stands; None where nobody knows.
+    """
+    start = read_instant(client.retrieve_clock()["now"])
+    end = target(start)
+
+    def how_far() -> HowFar | None:
+        from payments_sandbox.client.errors import ControlError
+
+        with suppress(ControlError):
+            now = client.retrieve_clock()["now"]
+            whole = None if end is None else end - start
+            return HowFar(read_instant(now) - start, whole, f"at {now}")
+        return None
+
+    def where() -> str:
+        far = how_far()
+        place = "wherever the server has moved it" if far is None else far.words
+        return f"the clock is {place}, and goes on to where it is moved"
+
+    with interruptible(where), progress(arguments, "moving the clock", how_far):
+        yield

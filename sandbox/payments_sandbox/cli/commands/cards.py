@@ -1,16 +1,14 @@
 """Owns `payments-sandbox cards`: the magic cards as a table, or as JSON."""
 
 import argparse
-import json
-import sys
 
 from payments_sandbox.cli.options import Commands, add_command
-from payments_sandbox.cli.terminal.columns import Cell, print_rows
+from payments_sandbox.cli.terminal.columns import Cell, print_json, print_rows
 from payments_sandbox.cli.terminal.screen import screen_of
 from payments_sandbox.core.colours import NAME, STRONG
 
 
-def add_to(commands: "Commands[argparse.ArgumentParser]") -> None:
+def add_to(commands: Commands) -> None:
     """Add the command."""
     options = add_command(
         commands,
@@ -31,8 +29,7 @@ def run(arguments: argparse.Namespace) -> int:
 
     if arguments.json:
         shown = [card.as_json() for card in MAGIC_CARDS]
-        json.dump(page(shown, has_more=False), sys.stdout, indent=2)
-        sys.stdout.write("\n")
+        print_json(page(shown, has_more=False))
         return 0
     rows = [
         (Cell(card.name, STRONG), Cell(card.number, NAME), card.description) for card in MAGIC_CARDS

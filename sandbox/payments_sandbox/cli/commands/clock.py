@@ -1,14 +1,13 @@
 """Owns `payments-sandbox clock`: a world's clock is shown, frozen, and let run."""
 
 import argparse
-import json
 import sys
 from typing import TYPE_CHECKING, Final
 
-from payments_sandbox.cli.moving_clock import moving_clock
-from payments_sandbox.cli.options import CommandOptions, Commands, add_command, add_group
+from payments_sandbox.cli.commands.advance import moving_clock
+from payments_sandbox.cli.options import Commands, add_command, add_group
 from payments_sandbox.cli.remote_options import add_remote_options, control_client
-from payments_sandbox.cli.terminal.columns import Cell, print_rows
+from payments_sandbox.cli.terminal.columns import Cell, print_json, print_rows
 from payments_sandbox.cli.terminal.screen import screen_of
 from payments_sandbox.core.colours import NAME, QUIET, STRONG
 from payments_sandbox.core.instants import read_instant
@@ -48,7 +47,7 @@ examples:
   payments-sandbox clock resume"""
 
 
-def add_to(commands: "Commands[argparse.ArgumentParser]") -> None:
+def add_to(commands: Commands) -> None:
     """Add the command."""
     verbs = add_group(
         commands,
@@ -57,37 +56,17 @@ def add_to(commands: "Commands[argparse.ArgumentParser]") -> None:
         does="show a world's clock, stop it, let it run",
         text=TEXT,
     )
-    _add_show(verbs)
-    _add_freeze(verbs)
-    _add_resume(verbs)
-
-
-def _add_show(verbs: "Commands[argparse.ArgumentParser]") -> None:
-    does = "show where it stands, and what is due"
-    options = add_command(verbs, "show", usage="[options]", does=does, text=SHOW_TEXT, run=show)
-    _add_json(options)
-    add_remote_options(options)
-
-
-def _add_freeze(verbs: "Commands[argparse.ArgumentParser]") -> None:
-    options = add_command(
-        verbs, "freeze", usage="[options]", does="stop it", text=FREEZE_TEXT, run=freeze
-    )
-    _add_json(options)
-    options.value("--at", "at which ISO 8601 instant", read=text_that(read_instant), metavar="ISO")
-    add_remote_options(options)
-
-
-def _add_resume(verbs: "Commands[argparse.ArgumentParser]") -> None:
-    options = add_command(
-        verbs, "resume", usage="[options]", does="let it run", text=RESUME_TEXT, run=resume
-    )
-    _add_json(options)
-    add_remote_options(options)
-
-
-def _add_json(options: CommandOptions) -> None:
-    options.flag("--json", "as JSON, like GET /_sandbox/clock")
+    for name, does, text, run in (
+        ("show", "show where it stands, and what is due", SHOW_TEXT, show),
+        ("freeze", "stop it", FREEZE_TEXT, freeze),
+        ("resume", "let it run", RESUME_TEXT, resume),
+    ):
+        options = add_command(verbs, name, usage="[options]", does=does, text=text, run=run)
+        options.flag("--json", "as JSON, like GET /_sandbox/clock")
+        if run is freeze:
+            at = text_that(read_instant)
+            options.value("--at", "at which ISO 8601 instant", read=at, metavar="ISO")
+        add_remote_options(options)
 
 
 def show(arguments: argparse.Namespace) -> int:
@@ -113,7 +92,7 @@ def resume(arguments: argparse.Namespace) -> int:
 
 def _print(clock: "ClockModel", arguments: argparse.Namespace) -> int:
     if arguments.json:
-        sys.stdout.write(json.dumps(clock, indent=2) + "\n")
+        print_json(clock)
         return 0
     screen = screen_of(arguments)
     sys.stdout.write(f"now {screen.paint(clock['now'], STRONG)}, {clock['mode']}\n")

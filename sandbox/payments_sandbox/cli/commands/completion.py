@@ -18,13 +18,7 @@ examples:
 
 
 class Word(NamedTuple):
-    """A command or an option that can be completed.
-
-    Attributes:
-        names: the command, or the option with its short name.
-        about: what it does.
-        takes_value: whether a value follows it.
-    """
+    """A command, or an option with its short name, that can be completed."""
 
     names: tuple[str, ...]
     about: str
@@ -36,7 +30,7 @@ class Word(NamedTuple):
         return self.names[0].startswith("-")
 
 
-def add_to(commands: "Commands[argparse.ArgumentParser]") -> None:
+def add_to(commands: Commands) -> None:
     """Add the command."""
     options = add_command(
         commands,
@@ -63,16 +57,11 @@ def run(arguments: argparse.Namespace) -> int:
 def words_by_place(
     parser: argparse.ArgumentParser, place: str = ""
 ) -> Iterator[tuple[str, list[Word]]]:
-    """Yield what can be completed behind each command.
-
-    Args:
-        parser: of the command.
-        place: its words, each behind a slash, such as `/scenario/list`.
-    """
+    """Yield what can be completed behind each command, by its words, such as `/scenario/list`."""
     words: list[Word] = []
     below: dict[str, argparse.ArgumentParser] = {}
     for action in parser._actions:  # noqa: SLF001 - argparse tells of a parser's words nowhere else
-        if isinstance(action, Commands):
+        if isinstance(action, argparse._SubParsersAction):  # noqa: SLF001 - as above
             below |= action.choices
             words += (Word((each.dest,), each.help or "") for each in action._choices_actions)  # noqa: SLF001 - as above
         elif action.option_strings and action.help != argparse.SUPPRESS:

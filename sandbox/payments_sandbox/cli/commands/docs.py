@@ -26,7 +26,7 @@ _ENDING: Final = ".md"
 _DECISIONS: Final = "adr/"
 
 
-def add_to(commands: "Commands[argparse.ArgumentParser]") -> None:
+def add_to(commands: Commands) -> None:
     """Add the command."""
     options = add_command(
         commands,
@@ -71,7 +71,7 @@ def find_topic(wanted: str, topics: Sequence[str]) -> str:
     for topic in topics:
         if word in (topic.lower(), topic.lower().rpartition("/")[2]):
             return topic
-    from payments_sandbox.core.suggestions import nearest
+    from payments_sandbox.core.wording import nearest
 
     last = {topic.lower().rpartition("/")[2]: topic for topic in topics}
     close = nearest(word, list(last))

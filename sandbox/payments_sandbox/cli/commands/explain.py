@@ -35,7 +35,7 @@ _WIDTH: Final = 80
 _REQUEST: Final = re.compile(r"req_\w+")
 
 
-def add_to(commands: "Commands[argparse.ArgumentParser]") -> None:
+def add_to(commands: Commands) -> None:
     """Add the command."""
     options = add_command(
         commands,
@@ -146,7 +146,7 @@ def _unbroken(text: str) -> "Iterator[str]":
 
 def _unknown(word: str) -> str:
     from payments_sandbox.contract.error_codes import CODES, CONTROL_CODES
-    from payments_sandbox.core.suggestions import nearest
+    from payments_sandbox.core.wording import nearest
     from payments_sandbox.rules.faults import FAULT_NAMED
     from payments_sandbox.rules.magic_cards import MAGIC_CARDS
 

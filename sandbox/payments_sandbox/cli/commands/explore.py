@@ -13,9 +13,9 @@ from payments_sandbox.cli.command_options import (
     check_command,
     check_process_groups,
 )
-from payments_sandbox.cli.options import CommandOptions, Commands, add_command
+from payments_sandbox.cli.options import Commands, add_command
 from payments_sandbox.cli.server_options import read_settings
-from payments_sandbox.core.option_values import file_to_write, time_limit, whole_number
+from payments_sandbox.core.option_values import time_limit, whole_number
 from payments_sandbox.core.wording import one_of_words
 
 TEXT: Final = """\
@@ -38,7 +38,7 @@ examples:
 exit code: 0 nothing was found, 1 something was, 2 the command fails without any failure"""
 
 
-def add_to(commands: "Commands[argparse.ArgumentParser]") -> None:
+def add_to(commands: Commands) -> None:
     """Add the command."""
     options = add_command(
         commands,
@@ -49,11 +49,6 @@ def add_to(commands: "Commands[argparse.ArgumentParser]") -> None:
         run=run,
     )
     add_command_words(options)
-    _add_options(options)
-    add_settings_of_runs(options, without=frozenset({"seed"}))
-
-
-def _add_options(options: CommandOptions) -> None:
     options.value(
         "--depth", "how many failures a run meets, 1 or 2 (default: 1)",
         metavar="N", default=1, read=whole_number(1, 2),
@@ -74,10 +69,8 @@ def _add_options(options: CommandOptions) -> None:
     options.value(
         "--report", "a folder for the page, the JSON and the scenarios", metavar="DIR", read=Path
     )
-    options.value(
-        "--junit-xml", "write the outcome here, as JUnit XML", metavar="FILE", read=file_to_write
-    )
-    options.value("--json", "write the report here, as JSON", metavar="FILE", read=file_to_write)
+    options.file("--junit-xml", "write the outcome here, as JUnit XML")
+    options.file("--json", "write the report here, as JSON")
     options.many(
         "--allow", "accept findings of a verdict (repeatable)", metavar="CLASS", read=_verdict
     )
@@ -86,6 +79,7 @@ def _add_options(options: CommandOptions) -> None:
         metavar="FILE", read=_baseline,
     )  # fmt: skip
     add_sign_and_seed(options)
+    add_settings_of_runs(options, without=frozenset({"seed"}))
 
 
 def _failures(text: str) -> frozenset[str]:
@@ -113,7 +107,7 @@ def run(arguments: argparse.Namespace) -> int:
     check_command(arguments, "explore [options]", "python pay.py")
     check_process_groups("explore")
     settings = read_settings(arguments)
-    from payments_sandbox.cli.server_process import no_certificates, run_loop, to_the_end
+    from payments_sandbox.cli.processes.server_process import no_certificates, run_loop, to_the_end
 
     logging.getLogger("payments_sandbox").setLevel(logging.ERROR)  # runs end as they will
     with no_certificates():

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Final, assert_never
 
 from payments_sandbox.cli.options import Commands, add_command
 from payments_sandbox.cli.remote_options import add_url_option
-from payments_sandbox.cli.terminal.standard_streams import try_to_print
+from payments_sandbox.cli.terminal.standard_streams import remark
 
 if TYPE_CHECKING:  # imported when something is asked, so that --help is instant
     from payments_sandbox.client.errors import Unreachable
@@ -17,7 +17,7 @@ TIMEOUT: Final = 2
 _NOT_OURS: Final = "what answers there is no payments-sandbox"
 
 
-def add_to(commands: "Commands[argparse.ArgumentParser]") -> None:
+def add_to(commands: Commands) -> None:
     """Add the command."""
     options = add_command(
         commands,
@@ -35,7 +35,7 @@ def add_to(commands: "Commands[argparse.ArgumentParser]") -> None:
 def run(arguments: argparse.Namespace) -> int:
     """Ask once, and say in one line what came of it."""
     if problem := _problem(arguments.url):
-        try_to_print(f"payments-sandbox: {arguments.url} is not ready: {problem}.", sys.stderr)
+        remark(f"{arguments.url} is not ready: {problem}")
         return 1
     sys.stdout.write(f"{arguments.url} is ready.\n")
     return 0

@@ -1,26 +1,31 @@
-"""Owns `payments-sandbox listen`: a world's webhooks, printed as they are attempted."""
+"""Owns `payments-sandbox listen`: webhooks of a world, printed as they are sent, and forwarded."""
 
 import argparse
 import json
 import sys
 import time
 from collections import Counter
-from contextlib import suppress
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING, Final, cast
 
 from payments_sandbox.cli.follow import OF_ATTEMPTS, SILENCE, follow, sum_up
-from payments_sandbox.cli.forwarding import Forwarding, endpoint_urls, forwarding
-from payments_sandbox.cli.options import CommandOptions, Commands, add_command, webhook_url
+from payments_sandbox.cli.options import Commands, add_command, webhook_url
+from payments_sandbox.cli.processes.signals import signals_blocked, until_stopped
 from payments_sandbox.cli.remote_options import add_remote_options, control_client
-from payments_sandbox.cli.signals import until_stopped
 from payments_sandbox.cli.terminal.screen import Screen, screen_of
+from payments_sandbox.cli.terminal.standard_streams import remark
 from payments_sandbox.core.colours import NAME, QUIET
 
-if TYPE_CHECKING:  # imported when something is asked, so that --help is instant
+if TYPE_CHECKING:
     from payments_sandbox.client.client import SandboxClient
-    from payments_sandbox.client.event_stream import StreamMessage
-    from payments_sandbox.client.models import DeliveryModel
-    from payments_sandbox.server.webhook_log import WebhookLine
+    from payments_sandbox.client.messages import StreamMessage
+    from payments_sandbox.client.models import (
+        DeliveryModel,
+        WebhookEndpointEventLiteral,
+        WebhookEndpointModel,
+    )
+    from payments_sandbox.server.log.lines import WebhookLine
 
 TEXT: Final = """\
 Print every webhook of a world as it is attempted: when, which event, where to, what came
@@ -34,11 +39,17 @@ examples:
   payments-sandbox listen --json
       each as one line of JSON, with what was sent and answered"""
 
+MOST: Final = 1_000
+"""Endpoints of a page."""
+
+TIMEOUT: Final = 5.0
+"""Seconds that a server has to say which endpoints there are, to make one, and to take it back."""
+
 FRESH_FOR: Final = 1
 """Seconds for which the urls of endpoints are remembered."""
 
 
-def add_to(commands: "Commands[argparse.ArgumentParser]") -> None:
+def add_to(commands: Commands) -> None:
     """Add the command."""
     options = add_command(
         commands,
@@ -48,10 +59,6 @@ def add_to(commands: "Commands[argparse.ArgumentParser]") -> None:
         text=TEXT,
         run=run,
     )
-    _add_options(options)
-
-
-def _add_options(options: CommandOptions) -> None:
     options.value(
         "--forward-to",
         "a webhook endpoint for as long as this runs, such as http://localhost:3000/webhooks",
@@ -114,7 +121,7 @@ class _Printer:
     def __init__(
         self,
         client: "SandboxClient",
-        forward: Forwarding | None,
+        forward: "Forwarding | None",
         arguments: argparse.Namespace,
         printed: Counter[str],
     ) -> None:
@@ -172,12 +179,10 @@ class _Printer:
             self._print_line(delivery_line(delivery, self._url_of(delivery["endpoint_id"])))
 
     def _print_line(self, line: "WebhookLine") -> None:
-        from payments_sandbox.server.log_colours import LOG_COLOURS
-        from payments_sandbox.server.webhook_log import format_webhook
+        from payments_sandbox.server.log.text import format_webhook
 
         screen = screen_of(self._arguments)
-        paint = LOG_COLOURS.webhook if screen.has_colours else None
-        _say(format_webhook(line, screen.width, paint))
+        _say(format_webhook(line, screen.width, is_coloured=screen.has_colours))
 
     def _url_of(self, endpoint_id: str) -> str:
         """Return the url of an endpoint, which can change; its id if it is gone."""
@@ -192,7 +197,7 @@ class _Printer:
 
 def delivery_line(delivery: "DeliveryModel", url: str) -> "WebhookLine":
     """Make the line that `serve` prints, without the attempt's number, which the stream lacks."""
-    from payments_sandbox.server.webhook_log import WebhookLine
+    from payments_sandbox.server.log.lines import WebhookLine
 
     attempt = delivery["attempts"][-1]
     response = attempt["response"]
@@ -219,3 +224,96 @@ def _say_fact(screen: Screen, name: str, fact: str, besides: str = "") -> None:
 def _say(line: str) -> None:
     sys.stdout.write(line + "\n")
     sys.stdout.flush()
+
+
+# What is forwarded
+
+
+def endpoint_urls(client: "SandboxClient") -> dict[str, str]:
+    """The url of each endpoint of the world, by id."""
+    return {each["id"]: each["url"] for each in client.list_webhook_endpoints(limit=MOST)["data"]}
+
+
+class Forwarding:
+    """An endpoint that is made again when it is lost, with the same secret.
+
+    A world that is reset and a server that is restarted have forgotten it.
+
+    Attributes:
+        endpoint: the endpoint as it was made, or None until it was.
+    """
+
+    def __init__(
+        self, client: "SandboxClient", url: str, filters: "Sequence[WebhookEndpointEventLiteral]"
+    ) -> None:
+        self._client = client
+        self._url = url
+        self._filters = filters
+        self._has_missed = False
+        self.endpoint: WebhookEndpointModel | None = None
+
+    def ensure(self) -> bool:
+        """Make the endpoint unless it is there; returns whether it was made.
+
+        Raises:
+            ControlError: the server is not there, or refuses.
+        """
+        urls = endpoint_urls(self._client)
+        if self._is_among(urls):
+            return False
+        if self._url in urls.values():
+            remark(f"{self._url} is an endpoint already: each event comes twice")
+        # The receiver has the secret by now, so that another endpoint gets the same.
+        secret = None if self.endpoint is None else self.endpoint["secret"]
+        with signals_blocked():
+            self.endpoint = self._client.create_webhook_endpoint(
+                self._url, events=self._filters, secret=secret
+            )
+        return True
+
+    def send_missed(self, event_id: str) -> None:
+        """Send an event that happened while the endpoint was not there.
+
+        Raises:
+            ControlError: the server is not there, or refuses.
+        """
+        from payments_sandbox.client.errors import ControlError
+
+        self._has_missed = self.ensure() or self._has_missed
+        if self.endpoint is None or not self._has_missed:
+            return
+        endpoint_id = self.endpoint["id"]
+        sent = self._client.list_deliveries(limit=1, event_id=event_id, endpoint_id=endpoint_id)
+        if sent["data"]:
+            self._has_missed = False
+        else:
+            with suppress(ControlError):  # the event may be gone again
+                self._client.resend_event(event_id, endpoint_id=endpoint_id)
+
+    def end(self) -> None:
+        """Delete the endpoint; a server that has gone has forgotten it anyway."""
+        from payments_sandbox.client.errors import ControlError
+
+        with suppress(ControlError):
+            if self.endpoint and self._is_among(endpoint_urls(self._client)):
+                self._client.delete_webhook_endpoint(self.endpoint["id"])
+
+    def _is_among(self, urls: dict[str, str]) -> bool:
+        """Whether ours is there; after a reset its id may be somebody else's."""
+        return self.endpoint is not None and urls.get(self.endpoint["id"]) == self._url
+
+
+@contextmanager
+def forwarding(
+    arguments: argparse.Namespace, filters: "Sequence[WebhookEndpointEventLiteral]"
+) -> Iterator[Forwarding | None]:
+    """Forward for as long as the block runs; None without `--forward-to`."""
+    if arguments.forward_to is None:
+        yield None
+        return
+    with control_client(arguments, timeout=TIMEOUT) as client:
+        made = Forwarding(client, arguments.forward_to, filters)
+        try:
+            yield made
+        finally:
+            made.end()

@@ -9,9 +9,9 @@ from contextlib import suppress
 from typing import TYPE_CHECKING, Final, NamedTuple, cast
 
 from payments_sandbox.cli.follow import JOURNAL_SIZE, SILENCE, follow, sum_up
-from payments_sandbox.cli.options import CommandOptions, Commands, add_command
+from payments_sandbox.cli.options import Commands, add_command
+from payments_sandbox.cli.processes.signals import until_stopped
 from payments_sandbox.cli.remote_options import add_remote_options, control_client
-from payments_sandbox.cli.signals import until_stopped
 from payments_sandbox.cli.terminal.screen import screen_of
 from payments_sandbox.contract.operations import BY_NAME
 from payments_sandbox.core.instants import read_duration, read_instant
@@ -21,7 +21,7 @@ from payments_sandbox.core.wording import one_of_words
 if TYPE_CHECKING:  # for the type checker alone
     from payments_sandbox.client.client import SandboxClient
     from payments_sandbox.client.models import JournalEntryModel
-    from payments_sandbox.server.request_log import LogLine
+    from payments_sandbox.server.log.lines import LogLine
 
 TEXT: Final = """\
 Print the requests to /v3 that a world has seen, oldest first: a line each, as `serve`
@@ -71,7 +71,7 @@ class _Wanted(NamedTuple):
 _ALL: Final = _Wanted(None, None, None, None)
 
 
-def add_to(commands: "Commands[argparse.ArgumentParser]") -> None:
+def add_to(commands: Commands) -> None:
     """Add the command."""
     options = add_command(
         commands,
@@ -90,12 +90,6 @@ def add_to(commands: "Commands[argparse.ArgumentParser]") -> None:
         metavar="N",
         short="-n",
     )
-    _add_filters(options)
-    options.flag("--json", "all that is known of each, as one line of JSON")
-    add_remote_options(options)
-
-
-def _add_filters(options: CommandOptions) -> None:
     options.value(
         "--status", "only what was answered so, such as 404 or 5xx", read=_status, metavar="STATUS"
     )
@@ -112,6 +106,8 @@ def _add_filters(options: CommandOptions) -> None:
         read=_since,
         metavar="ISO|DURATION",
     )
+    options.flag("--json", "all that is known of each, as one line of JSON")
+    add_remote_options(options)
 
 
 def _status(text: str) -> str:
@@ -189,22 +185,19 @@ def _print(
     if arguments.json:
         sys.stdout.write(json.dumps(entry) + "\n")
         return
-    from payments_sandbox.server.log_colours import LOG_COLOURS
-    from payments_sandbox.server.request_log import format_line
+    from payments_sandbox.server.log.text import format_line
 
     screen, line = screen_of(arguments), entry_line(entry, str(client.api_key))
-    paint = LOG_COLOURS.request if screen.has_colours else None
-    sys.stdout.write(format_line(line, screen.width, paint) + "\n")
+    text = format_line(line, screen.width, is_coloured=screen.has_colours)
+    sys.stdout.write(f"{text}\n")
 
 
 def entry_line(entry: "JournalEntryModel", api_key: str) -> "LogLine":
     """What the line that `serve` prints tells; of the card, only what the journal keeps.
 
-    Args:
-        entry: of the journal.
-        api_key: what a world is called that has no name.
+    A world that has no name is called by its key.
     """
-    from payments_sandbox.server.request_log import LogLine
+    from payments_sandbox.server.log.lines import LogLine
 
     response = entry["response"]
     return LogLine(
@@ -226,7 +219,7 @@ def entry_line(entry: "JournalEntryModel", api_key: str) -> "LogLine":
 
 
 def _customer(entry: "JournalEntryModel") -> str | None:
-    from payments_sandbox.server.request_log import customer_of
+    from payments_sandbox.server.log.lines import customer_of
 
     return customer_of(entry_line(entry, ""))
 

@@ -51,7 +51,7 @@ expect:
 """
 
 
-def add_new(verbs: "Commands[argparse.ArgumentParser]") -> None:
+def add_new(verbs: Commands) -> None:
     """Add the command to those of `scenario`."""
     options = add_command(
         verbs,

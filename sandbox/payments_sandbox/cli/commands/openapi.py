@@ -1,18 +1,17 @@
 """Owns `payments-sandbox openapi`: the OpenAPI 3.1 documents, for generators of clients."""
 
 import argparse
-import json
-import sys
 from typing import Final
 
 from payments_sandbox.cli.options import Commands, add_command
+from payments_sandbox.cli.terminal.columns import print_json
 from payments_sandbox.contract.operations import DOCUMENTED_URL
 
 CONTROL_URL: Final = "http://127.0.0.1:8080/_sandbox"
 """Where a server that was started without options has its control API."""
 
 
-def add_to(commands: "Commands[argparse.ArgumentParser]") -> None:
+def add_to(commands: Commands) -> None:
     """Add the command."""
     options = add_command(
         commands,
@@ -45,6 +44,5 @@ def run(arguments: argparse.Namespace) -> int:
         from payments_sandbox.contract.openapi import document
 
         made = document(schema_files(), server_url=arguments.server or DOCUMENTED_URL)
-    json.dump(made, sys.stdout, indent=2)
-    sys.stdout.write("\n")
+    print_json(made)
     return 0

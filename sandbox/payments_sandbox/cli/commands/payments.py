@@ -6,10 +6,11 @@ import sys
 from itertools import takewhile
 from typing import TYPE_CHECKING, Final, assert_never
 
-from payments_sandbox.cli.options import CommandOptions, Commands, add_command, refuse
+from payments_sandbox.cli.options import Commands, add_command, refuse
 from payments_sandbox.cli.remote_options import add_remote_options, control_client
-from payments_sandbox.cli.terminal.columns import Cell, Row, print_facts, print_rows, remark
+from payments_sandbox.cli.terminal.columns import Cell, Row, print_facts, print_rows
 from payments_sandbox.cli.terminal.screen import screen_of
+from payments_sandbox.cli.terminal.standard_streams import remark
 from payments_sandbox.core.colours import BAD, GOOD, NAME, POOR, QUIET, STRONG
 from payments_sandbox.core.instants import read_instant
 from payments_sandbox.core.option_values import one_of, text_that, whole_number
@@ -51,7 +52,7 @@ _OF_STATUS: Final = {"pending": POOR, "completed": GOOD, "failed": BAD}
 _FILTERS: Final = ("--status", "--customer", "--created-after", "--starting-after")
 
 
-def add_to(commands: "Commands[argparse.ArgumentParser]") -> None:
+def add_to(commands: Commands) -> None:
     """Add the command."""
     options = add_command(
         commands,
@@ -62,12 +63,6 @@ def add_to(commands: "Commands[argparse.ArgumentParser]") -> None:
         run=run,
     )
     options.parser.add_argument("id", nargs="?", metavar="ID", help="of the one to show")
-    _add_filters(options)
-    options.flag("--json", "all that is known of each, as one line of JSON")
-    add_remote_options(options)
-
-
-def _add_filters(options: CommandOptions) -> None:
     options.value(
         "--status",
         f"only those that are {one_of_words(STATUSES)}",
@@ -90,6 +85,8 @@ def _add_filters(options: CommandOptions) -> None:
         metavar="N",
         short="-n",
     )
+    options.flag("--json", "all that is known of each, as one line of JSON")
+    add_remote_options(options)
 
 
 def run(arguments: argparse.Namespace) -> int:
@@ -186,7 +183,7 @@ def _history(
     client: "SandboxClient", payment: "PaymentModel"
 ) -> "tuple[list[EventModel], list[DeliveryModel], list[JournalEntryModel]]":
     """Find the events, deliveries and requests about a payment, each oldest first."""
-    from payments_sandbox.client.paging import every
+    from payments_sandbox.client.messages import every
 
     since = takewhile(
         lambda each: each["created_at"] >= payment["created_at"],

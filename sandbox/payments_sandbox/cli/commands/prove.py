@@ -20,7 +20,7 @@ from payments_sandbox.core.option_values import scenario
 
 if TYPE_CHECKING:
     from payments_sandbox.core.settings import Settings
-    from payments_sandbox.rules.scenario import Scenario
+    from payments_sandbox.rules.model import Scenario
 
 TEXT: Final = """\
 Show that a repair is one: run a command with a scenario on an earlier tree of the git
@@ -42,7 +42,7 @@ examples:
 exit code: 0 proved, 1 not proved, 2 there is nothing to compare"""
 
 
-def add_to(commands: "Commands[argparse.ArgumentParser]") -> None:
+def add_to(commands: Commands) -> None:
     """Add the command."""
     options = add_command(
         commands,
@@ -77,7 +77,7 @@ def run(arguments: argparse.Namespace) -> int:
     logging.getLogger("payments_sandbox").setLevel(logging.ERROR)  # runs end as they will
     settings = read_settings(arguments)
     wanted = _scenario(arguments, settings)
-    from payments_sandbox.cli.server_process import no_certificates, run_loop, to_the_end
+    from payments_sandbox.cli.processes.server_process import no_certificates, run_loop, to_the_end
 
     with no_certificates():
         from payments_sandbox.cli.exploration.proof import prove_command
@@ -86,7 +86,7 @@ def run(arguments: argparse.Namespace) -> int:
 
 def _scenario(arguments: argparse.Namespace, settings: "Settings") -> "Scenario":
     """Read the scenario; its problems are printed as `run` prints them."""
-    from payments_sandbox.cli.server_process import scenarios_read
+    from payments_sandbox.cli.processes.server_process import scenarios_read
     from payments_sandbox.scenarios.library import initial_files
 
     try:

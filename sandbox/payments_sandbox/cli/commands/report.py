@@ -1,18 +1,21 @@
 """Owns `payments-sandbox report`: whether a running world's expectations are met."""
 
 import argparse
-import json
 import sys
 from contextlib import suppress
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from payments_sandbox.cli.failure import FAILED
 from payments_sandbox.cli.options import Commands, add_command
 from payments_sandbox.cli.remote_options import add_remote_options, control_client
+from payments_sandbox.cli.terminal.columns import print_json
 from payments_sandbox.cli.terminal.highlight import REPORT, View
 from payments_sandbox.cli.terminal.progress import interruptible, progress
 from payments_sandbox.cli.terminal.screen import screen_of
-from payments_sandbox.core.option_values import file_to_write
+
+if TYPE_CHECKING:  # for the type checker alone
+    from payments_sandbox.client.client import SandboxClient
+    from payments_sandbox.verification.report_text import WorldReport
 
 TEXT: Final = """\
 Judge a world: which expectations of its scenarios are met, which rules have fired, and
@@ -25,7 +28,7 @@ examples:
   payments-sandbox report --json | jq .audit.findings"""
 
 
-def add_to(commands: "Commands[argparse.ArgumentParser]") -> None:
+def add_to(commands: Commands) -> None:
     """Add the command."""
     options = add_command(
         commands,
@@ -37,17 +40,15 @@ def add_to(commands: "Commands[argparse.ArgumentParser]") -> None:
     )
     options.flag("--json", "as JSON, like GET /_sandbox/report")
     options.flag("--strict", "fail when a path or method was called that the API does not have")
-    options.value(
-        "--junit-xml", "write it here as JUnit XML, too", read=file_to_write, metavar="FILE"
-    )
-    options.value("--html", "write it here as a page, too", read=file_to_write, metavar="FILE")
+    options.file("--junit-xml", "write it here as JUnit XML, too")
+    options.file("--html", "write it here as a page, too")
     add_remote_options(options)
 
 
 def run(arguments: argparse.Namespace) -> int:
     """Wait for what is expected, and print the report; return 1 if it has failed."""
     from payments_sandbox.cli.output_files import UnwritableError, forget
-    from payments_sandbox.cli.run_verdict import final_report, write_reports
+    from payments_sandbox.cli.processes.judged_server import write_reports
     from payments_sandbox.verification.report_text import as_text
 
     with suppress(UnwritableError):  # that is told below the report
@@ -58,13 +59,23 @@ def run(arguments: argparse.Namespace) -> int:
         interruptible(lambda: "nothing is judged"),
         progress(arguments, "waiting for what is expected", lambda: None),
     ):
-        world = final_report(client, is_strict=arguments.strict)
-    as_json = json.dumps(world.report, indent=2) + "\n"
+        world = _final_report(client, is_strict=arguments.strict)
     if arguments.json:
-        sys.stdout.write(as_json)
+        print_json(world.report)
     else:
         screen = screen_of(arguments)
         sys.stdout.write(View(screen, REPORT).text(as_text([world], width=screen.width)))
     sys.stdout.flush()
     write_reports([world], junit=arguments.junit_xml, html=arguments.html)
     return 0 if world.passed and not world.says_nothing else FAILED
+
+
+def _final_report(client: "SandboxClient", *, is_strict: bool) -> "WorldReport":
+    """The report of a world, after all that its expectations say may be waited for."""
+    from payments_sandbox.verification.report_text import WorldReport
+
+    client.retrieve_report()  # it refuses a key that has no world, which `verify` would make
+    client.verify()
+    world, report = client.retrieve_world(), client.retrieve_report()
+    was_used = bool(world["requests"]["kept"] or world["requests"]["dropped"] or world["events"])
+    return WorldReport(str(client.api_key), report, was_used=was_used, is_strict=is_strict)

@@ -26,7 +26,7 @@ examples:
 PARTS: Final = ("payments", "journal", "rules", "webhooks", "clock", "rate_limit")
 
 
-def add_to(commands: "Commands[argparse.ArgumentParser]") -> None:
+def add_to(commands: Commands) -> None:
     """Add the command."""
     options = add_command(
         commands,

@@ -13,23 +13,20 @@ from payments_sandbox.cli.command_options import (
     has_process_groups,
 )
 from payments_sandbox.cli.failure import FAILED, CommandFailedError
-from payments_sandbox.cli.judged_server import JudgedServer, JudgedServers, judged
 from payments_sandbox.cli.options import Commands, add_command
 from payments_sandbox.cli.output_files import forget, write_whole
+from payments_sandbox.cli.processes.judged_server import JudgedServer, JudgedServers, judged
+from payments_sandbox.cli.processes.server_process import ListeningServer, run_server
+from payments_sandbox.cli.processes.signals import on_signals
 from payments_sandbox.cli.server_options import add_server_options, check_workers
-from payments_sandbox.cli.server_process import ListeningServer, run_server
-from payments_sandbox.cli.signals import on_signals
-from payments_sandbox.cli.terminal.standard_streams import try_to_print
-from payments_sandbox.core.option_values import file_to_write
+from payments_sandbox.cli.terminal.standard_streams import remark, try_to_print
 
 if TYPE_CHECKING:
-    from collections.abc import Coroutine, Mapping, Sequence
+    from collections.abc import Callable, Coroutine, Sequence
     from contextlib import AbstractAsyncContextManager
 
-    from payments_sandbox.cli.child_process import Command
-    from payments_sandbox.cli.lone_command import LoneCommand
+    from payments_sandbox.cli.processes.child_process import Command, LoneCommand
     from payments_sandbox.client.models import CoverageModel
-    from payments_sandbox.server.request_log import RequestLog
     from payments_sandbox.verification.report_text import Reports
 
 TEXT: Final = """\
@@ -48,7 +45,7 @@ examples:
       a shell, for more than one command"""
 
 
-def add_to(commands: "Commands[argparse.ArgumentParser]") -> None:
+def add_to(commands: Commands) -> None:
     """Add the command."""
     options = add_command(
         commands,
@@ -59,15 +56,10 @@ def add_to(commands: "Commands[argparse.ArgumentParser]") -> None:
         run=run,
     )
     add_command_words(options)
-    for option, form in (("--report", "text"), ("--junit-xml", "JUnit XML")):
-        options.value(
-            option, f"write the verdict here, as {form}", read=file_to_write, metavar="FILE"
-        )
-    for option, form in (("--coverage-json", "JSON"), ("--coverage-html", "a page of HTML")):
-        options.value(
-            option, f"write what --coverage counts here, as {form}",
-            read=file_to_write, metavar="FILE",
-        )  # fmt: skip
+    options.file("--report", "write the verdict here, as text")
+    options.file("--junit-xml", "write the verdict here, as JUnit XML")
+    options.file("--coverage-json", "write what --coverage counts here, as JSON")
+    options.file("--coverage-html", "write what --coverage counts here, as a page of HTML")
     options.flag("--strict", "fail when a path or method was called that the API does not have")
     add_server_options(options, port=0)
 
@@ -77,34 +69,35 @@ def run(arguments: argparse.Namespace) -> int:
     check_workers(arguments)
     check_command(arguments, "run [options]", "npm test")
     arguments.coverage |= bool(arguments.coverage_json or arguments.coverage_html)
-    make_log = partial(_make_log, arguments) if arguments.log else None
+    log_to = sys.stderr if arguments.log else None
     if arguments.workers > 1:
-        from payments_sandbox.cli.run_workers import run_with_workers
+        from payments_sandbox.cli.processes.run_workers import run_with_workers
 
-        return run_with_workers(arguments, partial(_run, arguments), make_log=make_log)
+        return run_with_workers(arguments, partial(_run, arguments), log_to=log_to)
 
     def use_server(server: ListeningServer) -> "Coroutine[Any, Any, int]":
         return _run(arguments, judged(server))
 
-    return run_server(arguments, use_server, make_log=make_log, level=logging.WARNING)
-
-
-def _make_log(arguments: argparse.Namespace) -> "RequestLog":
-    from payments_sandbox.cli.serve_log import make_log
-
-    return make_log(arguments, sys.stderr)
+    return run_server(arguments, use_server, log_to=log_to, level=logging.WARNING)
 
 
 async def _run(arguments: argparse.Namespace, server: JudgedServers) -> int:
-    from payments_sandbox.cli.child_process import NotStartedError, environment_of
+    from payments_sandbox.cli.processes.child_process import (
+        NotStartedError,
+        environment_of,
+        running,
+        running_alone,
+    )
 
+    start: Callable[..., AbstractAsyncContextManager[Command | LoneCommand]]
+    start = running if has_process_groups() else running_alone
     forget(arguments.report, arguments.junit_xml, arguments.coverage_json, arguments.coverage_html)
     interrupted = asyncio.Event()
     async with server as listening:
         try:
             early: list[int] = []  # a signal may come before we know that the command runs
             on_signals(early.append)
-            async with _running(arguments.command, environment_of(listening.facts)) as command:
+            async with start(arguments.command, environment_of(listening.facts)) as command:
 
                 def handle_signal(number: int) -> None:
                     if command.has_ended:
@@ -120,21 +113,8 @@ async def _run(arguments: argparse.Namespace, server: JudgedServers) -> int:
                 verdict = await _verdict(arguments, listening, interrupted)
                 return code or verdict
         except NotStartedError as error:
-            _say(f"payments-sandbox: cannot run {arguments.command[0]}: {error}.")
+            remark(f"cannot run {arguments.command[0]}: {error}")
             return error.exit_code
-
-
-def _running(
-    words: "Sequence[str]", environment: "Mapping[str, str]"
-) -> "AbstractAsyncContextManager[Command | LoneCommand]":
-    """Run the command in a process group if the system has them, else alone."""
-    if has_process_groups():
-        from payments_sandbox.cli.child_process import running
-
-        return running(words, environment)
-    from payments_sandbox.cli.lone_command import running_alone
-
-    return running_alone(words, environment)
 
 
 async def _verdict(
@@ -147,7 +127,7 @@ async def _verdict(
     waiting.cancel()
     if not judging.done():
         judging.cancel()
-        _say("payments-sandbox: interrupted before the expectations were judged.")
+        remark("interrupted before the expectations were judged")
         return FAILED
     try:
         reports, tallies = judging.result()
@@ -157,7 +137,7 @@ async def _verdict(
         _say(error.line.rstrip())
         return error.code
     for loss in server.losses:
-        _say(f"payments-sandbox: not judged: {loss}.")
+        remark(f"not judged: {loss}")
     return FAILED if server.losses else verdict
 
 
@@ -169,7 +149,7 @@ async def _judged(
 
 
 def _publish(arguments: argparse.Namespace, reports: "Reports") -> int:
-    from payments_sandbox.cli.run_verdict import write_reports
+    from payments_sandbox.cli.processes.judged_server import write_reports
     from payments_sandbox.cli.terminal.highlight import REPORT, View
     from payments_sandbox.cli.terminal.screen import screen_of
     from payments_sandbox.verification.report_text import as_short_text

@@ -1,23 +1,24 @@
-"""Owns `payments-sandbox scenario`: the library, the lint, and scenarios made of the journal."""
+"""Owns `payments-sandbox scenario`: the library, the lint, what a world follows, its journal."""
 
 import argparse
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
-from payments_sandbox.cli.commands.active_scenarios import add_end, add_use
 from payments_sandbox.cli.commands.new_scenario import add_new
 from payments_sandbox.cli.failure import MISTAKEN, CommandFailedError
-from payments_sandbox.cli.options import CommandOptions, Commands, add_command, add_group
+from payments_sandbox.cli.options import CommandOptions, Commands, add_command, add_group, argument
 from payments_sandbox.cli.remote_options import add_remote_options, control_client
 from payments_sandbox.cli.terminal.columns import Cell, Row, print_rows
-from payments_sandbox.cli.terminal.github_annotations import annotation
-from payments_sandbox.cli.terminal.highlight import LINT, YAML, View
+from payments_sandbox.cli.terminal.highlight import LINT, YAML, View, annotation
 from payments_sandbox.cli.terminal.screen import Screen, screen_of
 from payments_sandbox.core.colours import BAD, QUIET, STRONG
-from payments_sandbox.core.option_values import folder, scenario_name
+from payments_sandbox.core.option_values import folder, scenario, scenario_name
 
-if TYPE_CHECKING:  # imported when there is something to read, so that --help is instant
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from payments_sandbox.client.client import SandboxClient
     from payments_sandbox.scenarios.diagnostics import Problem
     from payments_sandbox.scenarios.library import Library, ScenarioFile
 
@@ -65,10 +66,25 @@ examples:
   payments-sandbox scenario from-journal req_7k2m9q req_7k2m9r > from-journal.yaml
   payments-sandbox scenario from-journal req_7k2m9q --name lost-reply > lost-reply.yaml"""
 
+USE_TEXT: Final = """\
+Let a world of a running server follow scenarios, beside those that it follows already.
+
+examples:
+  payments-sandbox scenario use lost-reply
+  payments-sandbox scenario use ./outage.yaml late-decline"""
+
+END_TEXT: Final = """\
+Let a world of a running server follow a scenario no longer, or without a name none. What
+their rules have planned does not happen.
+
+examples:
+  payments-sandbox scenario end lost-reply
+  payments-sandbox scenario end"""
+
 FROM_JOURNAL: Final = "from-journal"
 
 
-def add_to(commands: "Commands[argparse.ArgumentParser]") -> None:
+def add_to(commands: Commands) -> None:
     """Add the command."""
     verbs = add_group(
         commands,
@@ -81,12 +97,12 @@ def add_to(commands: "Commands[argparse.ArgumentParser]") -> None:
     _add_show(verbs)
     add_new(verbs)
     _add_check(verbs)
-    add_use(verbs)
-    add_end(verbs)
+    _add_use(verbs)
+    _add_end(verbs)
     _add_from_journal(verbs)
 
 
-def _add_list(verbs: "Commands[argparse.ArgumentParser]") -> None:
+def _add_list(verbs: Commands) -> None:
     options = add_command(
         verbs,
         "list",
@@ -98,7 +114,7 @@ def _add_list(verbs: "Commands[argparse.ArgumentParser]") -> None:
     _add_folders(options)
 
 
-def _add_show(verbs: "Commands[argparse.ArgumentParser]") -> None:
+def _add_show(verbs: Commands) -> None:
     options = add_command(
         verbs,
         "show",
@@ -111,7 +127,7 @@ def _add_show(verbs: "Commands[argparse.ArgumentParser]") -> None:
     _add_folders(options)
 
 
-def _add_check(verbs: "Commands[argparse.ArgumentParser]") -> None:
+def _add_check(verbs: Commands) -> None:
     options = add_command(
         verbs,
         "check",
@@ -124,7 +140,45 @@ def _add_check(verbs: "Commands[argparse.ArgumentParser]") -> None:
     options.flag("--github", "as annotations, which GitHub shows beside the lines")
 
 
-def _add_from_journal(verbs: "Commands[argparse.ArgumentParser]") -> None:
+def _add_use(verbs: Commands) -> None:
+    options = add_command(
+        verbs,
+        "use",
+        usage="NAME|FILE… [options]",
+        does="let a world follow scenarios",
+        text=USE_TEXT,
+        run=use,
+    )
+    options.parser.add_argument(
+        "scenarios",
+        nargs="+",
+        type=argument(scenario),
+        metavar="NAME|FILE",
+        help="a name that the server knows, or a file of yours",
+    )
+    add_remote_options(options)
+
+
+def _add_end(verbs: Commands) -> None:
+    options = add_command(
+        verbs,
+        "end",
+        usage="[NAME] [options]",
+        does="end a scenario of a world, or all",
+        text=END_TEXT,
+        run=end,
+    )
+    options.parser.add_argument(
+        "name",
+        nargs="?",
+        type=argument(scenario_name),
+        metavar="NAME",
+        help="of the scenario (default: all)",
+    )
+    add_remote_options(options)
+
+
+def _add_from_journal(verbs: Commands) -> None:
     options = add_command(
         verbs,
         "from-journal",
@@ -252,3 +306,41 @@ def from_journal(arguments: argparse.Namespace) -> int:
         written = client.write_scenario(arguments.requests, name=arguments.name)
     sys.stdout.write(written["yaml"])
     return 0
+
+
+def use(arguments: argparse.Namespace) -> int:
+    """Activate each scenario; if a file has problems, activate none."""
+    wanted = [_checked(each) if isinstance(each, Path) else each for each in arguments.scenarios]
+    with control_client(arguments) as client:
+        for each in wanted:
+            client.add_active_scenario(each)
+        _print_active(client)
+    return 0
+
+
+def end(arguments: argparse.Namespace) -> int:
+    """End one, or all."""
+    with control_client(arguments) as client:
+        client.remove_active_scenarios(name=arguments.name)
+        _print_active(client)
+    return 0
+
+
+def _checked(path: Path) -> "Mapping[str, object]":
+    """The scenario of a file.
+
+    Raises:
+        CommandFailedError: it has problems, which are printed.
+    """
+    from payments_sandbox.scenarios.library import count_problems, read_scenario_file
+
+    file = read_scenario_file(path)
+    if file.loaded.scenario is None:
+        sys.stdout.write("".join(f"{line}\n" for line in file.lint))
+        raise CommandFailedError(count_problems([file]), MISTAKEN)
+    return file.loaded.scenario.source
+
+
+def _print_active(client: "SandboxClient") -> None:
+    active = ", ".join(each["name"] for each in client.list_active_scenarios()["data"])
+    sys.stdout.write(f"{client.api_key}: {active or 'no scenario'} active\n")

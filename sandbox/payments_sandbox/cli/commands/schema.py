@@ -15,7 +15,7 @@ examples:
       # yaml-language-server: $schema=scenario.schema.json"""
 
 
-def add_to(commands: "Commands[argparse.ArgumentParser]") -> None:
+def add_to(commands: Commands) -> None:
     """Add the command."""
     add_command(
         commands,

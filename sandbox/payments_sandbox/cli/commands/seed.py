@@ -6,7 +6,7 @@ from contextlib import suppress
 from functools import partial
 from typing import TYPE_CHECKING, Final, cast
 
-from payments_sandbox.cli.options import CommandOptions, Commands, add_command
+from payments_sandbox.cli.options import Commands, add_command
 from payments_sandbox.cli.remote_options import add_remote_options, control_client
 from payments_sandbox.cli.terminal.progress import HowFar, interruptible, progress
 from payments_sandbox.core.instants import read_duration
@@ -26,7 +26,7 @@ examples:
 PAYMENTS: Final = 500
 
 
-def add_to(commands: "Commands[argparse.ArgumentParser]") -> None:
+def add_to(commands: Commands) -> None:
     """Add the command."""
     options = add_command(
         commands,
@@ -36,11 +36,6 @@ def add_to(commands: "Commands[argparse.ArgumentParser]") -> None:
         text=TEXT,
         run=run,
     )
-    _add_options(options)
-    add_remote_options(options)
-
-
-def _add_options(options: CommandOptions) -> None:
     options.value(
         "--payments",
         f"how many (default: {PAYMENTS})",
@@ -66,6 +61,7 @@ def _add_options(options: CommandOptions) -> None:
         read=seed,
         metavar="N",
     )
+    add_remote_options(options)
 
 
 def run(arguments: argparse.Namespace) -> int:

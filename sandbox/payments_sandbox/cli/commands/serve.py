@@ -7,21 +7,18 @@ import os
 import stat
 import sys
 from functools import partial
-from typing import TYPE_CHECKING, Final
+from typing import Final
 
 from payments_sandbox.cli.options import Commands, add_command, refuse
+from payments_sandbox.cli.processes.server_process import Facts, ListeningServer, run_server
+from payments_sandbox.cli.processes.signals import on_signals, on_stdin_closed
 from payments_sandbox.cli.server_options import add_server_options, check_workers
-from payments_sandbox.cli.server_process import Facts, ListeningServer, run_server
-from payments_sandbox.cli.signals import on_signals, on_stdin_closed
 from payments_sandbox.cli.terminal.standard_streams import drop_unwritten, try_to_print
 from payments_sandbox.core.option_values import (
     engine_url,
     host_and_port,
     one_of,
 )
-
-if TYPE_CHECKING:  # imported when somebody watches
-    from payments_sandbox.server.request_log import RequestLog
 
 EXAMPLES: Final = """\
 examples:
@@ -42,7 +39,7 @@ UNTIL_STDIN_CLOSES: Final = "--until-stdin-closes"
 _STDIN: Final = 0
 
 
-def add_to(commands: "Commands[argparse.ArgumentParser]") -> None:
+def add_to(commands: Commands) -> None:
     """Add the command."""
     options = add_command(
         commands,
@@ -85,20 +82,18 @@ def run(arguments: argparse.Namespace) -> int:
     if arguments.until_stdin_closes and _has_no_stdin():
         expected = "expected a pipe that stays open; stdin is closed, or the null device"
         refuse(arguments, UNTIL_STDIN_CLOSES, expected)
-    is_watched = bool(arguments.log) or sys.stdout.isatty()
-    make_log = partial(_make_log, arguments) if is_watched else None
-    until_told = partial(_until_told, arguments, is_watched=is_watched)
+    log_to = sys.stdout if arguments.log or sys.stdout.isatty() else None
+    until_told = partial(_until_told, arguments)
     if arguments.cluster is not None:
         from payments_sandbox.cli.cluster import serve_in_cluster
 
-        code = serve_in_cluster(arguments, until_told, make_log=make_log)
+        code = serve_in_cluster(arguments, until_told, log_to=log_to)
     elif arguments.workers > 1:
-        from payments_sandbox.cli.workers import serve_with_workers
+        from payments_sandbox.cli.processes.workers import serve_with_workers
 
-        announce = partial(_announce, arguments, is_watched=is_watched)
-        code = serve_with_workers(arguments, announce, make_log=make_log)
+        code = serve_with_workers(arguments, partial(_announce, arguments), log_to=log_to)
     else:
-        code = run_server(arguments, until_told, make_log=make_log)
+        code = run_server(arguments, until_told, log_to=log_to)
     drop_unwritten(sys.stdout)  # it is no client's fault that nobody reads it, or the disk is full
     return code
 
@@ -108,15 +103,7 @@ def _has_no_stdin() -> bool:
     return stat.S_ISCHR(os.fstat(_STDIN).st_mode) and not os.isatty(_STDIN)
 
 
-def _make_log(arguments: argparse.Namespace) -> "RequestLog":
-    from payments_sandbox.cli.serve_log import make_log
-
-    return make_log(arguments, sys.stdout)
-
-
-async def _until_told(
-    arguments: argparse.Namespace, server: ListeningServer, *, is_watched: bool
-) -> int:
+async def _until_told(arguments: argparse.Namespace, server: ListeningServer) -> int:
     told_to_stop = asyncio.Event()
     starting = asyncio.current_task()
 
@@ -132,11 +119,11 @@ async def _until_told(
     try:
         async with server as listening:
             starting = None
-            if is_watched:
+            if listening.log.is_wanted:
                 from payments_sandbox.server.server_totals import ServerTotals
 
                 totals = listening.runtime.totals = ServerTotals(listening.runtime.worlds)
-            _announce(arguments, listening.facts, is_watched=is_watched)
+            _announce(arguments, listening.facts)
             await told_to_stop.wait()
     except asyncio.CancelledError:
         if listening is not None or not told_to_stop.is_set():
@@ -150,18 +137,10 @@ async def _until_told(
     return 0
 
 
-def _announce(arguments: argparse.Namespace, facts: Facts, *, is_watched: bool) -> None:
-    if is_watched and arguments.log != "json" and sys.stdout.isatty():
+def _announce(arguments: argparse.Namespace, facts: Facts) -> None:
+    line = json.dumps({"ready": True} | facts)
+    if arguments.log != "json" and sys.stdout.isatty():
         from payments_sandbox.cli.serve_log import announced
 
-        _say(announced(arguments, facts))
-    else:
-        _say(_as_json(facts))
-
-
-def _as_json(facts: Facts) -> str:
-    return json.dumps({"ready": True} | facts)
-
-
-def _say(line: str) -> None:
+        line = announced(arguments, facts)
     try_to_print(line, sys.stdout)

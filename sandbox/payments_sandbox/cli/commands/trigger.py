@@ -8,7 +8,8 @@ from typing import Final
 
 from payments_sandbox.cli.options import Commands, add_command, refuse
 from payments_sandbox.cli.remote_options import add_remote_options, control_client
-from payments_sandbox.cli.terminal.standard_streams import try_to_print
+from payments_sandbox.cli.terminal.columns import print_json
+from payments_sandbox.cli.terminal.standard_streams import remark
 
 TEXT: Final = """\
 Send an event to the webhook endpoints of a world, signed as any other, and print it.
@@ -22,12 +23,12 @@ examples:
 
 _EXPECTED: Final = "expected a JSON object, @FILE with one, or - to read one from stdin"
 _NOBODY: Final = (
-    "payments-sandbox: nobody is told: no webhook endpoint of this world wants it;"
-    " payments-sandbox listen --forward-to URL makes one."
+    "nobody is told: no webhook endpoint of this world wants it;"
+    " payments-sandbox listen --forward-to URL makes one"
 )
 
 
-def add_to(commands: "Commands[argparse.ArgumentParser]") -> None:
+def add_to(commands: Commands) -> None:
     """Add the command."""
     options = add_command(
         commands,
@@ -59,10 +60,10 @@ def run(arguments: argparse.Namespace) -> int:
     data = None if arguments.data is None else _data(arguments)
     with control_client(arguments) as client:
         event = client.create_event(arguments.event, payment_id=arguments.payment, data=data)
-        sys.stdout.write(json.dumps(event, indent=2) + "\n")
+        print_json(event)
         # An event that goes nowhere would look like a webhook that does not arrive.
         if not client.list_deliveries(event_id=event["id"], limit=1)["data"]:
-            try_to_print(_NOBODY, sys.stderr)
+            remark(_NOBODY)
     return 0
 
 

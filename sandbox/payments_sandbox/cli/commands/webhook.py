@@ -9,8 +9,8 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
-from payments_sandbox.cli.options import CommandOptions, Commands, add_command, add_group, refuse
-from payments_sandbox.cli.terminal.standard_streams import try_to_print
+from payments_sandbox.cli.options import Commands, add_command, add_group, refuse
+from payments_sandbox.cli.terminal.standard_streams import remark
 from payments_sandbox.core.instants import SECOND, read_instant
 from payments_sandbox.core.option_values import one_of, text_that
 
@@ -49,7 +49,7 @@ Header = tuple[str, str]
 """A header's name in lower case, and its value."""
 
 
-def add_to(commands: "Commands[argparse.ArgumentParser]") -> None:
+def add_to(commands: Commands) -> None:
     """Add the command."""
     verbs = add_group(
         commands,
@@ -67,11 +67,6 @@ def add_to(commands: "Commands[argparse.ArgumentParser]") -> None:
         epilog=_EPILOG,
         run=run,
     )
-    _add_message(options)
-    _add_signing(options)
-
-
-def _add_message(options: CommandOptions) -> None:
     options.many(
         "--secret",
         f"what it should be signed with; repeat it while one is rotated (default: what"
@@ -94,9 +89,6 @@ def _add_message(options: CommandOptions) -> None:
         read=now,
         metavar="ISO|ignore",
     )
-
-
-def _add_signing(options: CommandOptions) -> None:
     options.value(
         "--scheme",
         "how it should be signed (default: what the headers look like)",
@@ -143,9 +135,7 @@ def run(arguments: argparse.Namespace) -> int:
         )
         return 1
     if arguments.scheme is None:
-        try_to_print(
-            f"payments-sandbox: by its headers this is {describe_signing(signing)}.", sys.stderr
-        )
+        remark(f"by its headers this is {describe_signing(signing)}")
     try:
         reason = why_refused(signing, secrets, received, now=_seconds(arguments))
     except ValueError as error:

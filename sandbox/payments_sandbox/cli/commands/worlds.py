@@ -13,7 +13,7 @@ from payments_sandbox.cli.remote_options import (
     api_key,
     control_client,
 )
-from payments_sandbox.cli.terminal.columns import Cell, Row, print_facts, print_rows
+from payments_sandbox.cli.terminal.columns import Cell, Row, print_facts, print_json, print_rows
 from payments_sandbox.cli.terminal.screen import screen_of
 from payments_sandbox.core.colours import NAME, QUIET, STRONG
 from payments_sandbox.core.wording import counted
@@ -55,7 +55,7 @@ examples:
   payments-sandbox worlds drop sk_test_5e3fd11c2ab04a6f"""
 
 
-def add_to(commands: "Commands[argparse.ArgumentParser]") -> None:
+def add_to(commands: Commands) -> None:
     """Add the command."""
     verbs = add_group(
         commands,
@@ -64,13 +64,6 @@ def add_to(commands: "Commands[argparse.ArgumentParser]") -> None:
         does="list, show, reset and drop worlds",
         text=TEXT,
     )
-    _add_list(verbs)
-    _add_show(verbs)
-    _add_reset(verbs)
-    _add_drop(verbs)
-
-
-def _add_list(verbs: "Commands[argparse.ArgumentParser]") -> None:
     options = add_command(
         verbs,
         "list",
@@ -81,15 +74,9 @@ def _add_list(verbs: "Commands[argparse.ArgumentParser]") -> None:
     )
     options.flag("--json", "all that is known of each, as one line of JSON")
     add_remote_options(options)
-
-
-def _add_show(verbs: "Commands[argparse.ArgumentParser]") -> None:
     options = _add_for_one(verbs, "show", "show a world in summary", SHOW_TEXT, run=show)
     options.flag("--json", "as JSON, like GET /_sandbox/world")
     add_remote_options(options)
-
-
-def _add_reset(verbs: "Commands[argparse.ArgumentParser]") -> None:
     options = _add_for_one(
         verbs,
         "reset",
@@ -99,15 +86,12 @@ def _add_reset(verbs: "Commands[argparse.ArgumentParser]") -> None:
     )
     reset.add_only(options)
     add_remote_options(options)
-
-
-def _add_drop(verbs: "Commands[argparse.ArgumentParser]") -> None:
     options = _add_for_one(verbs, "drop", "drop a world", DROP_TEXT, run=drop)
     add_remote_options(options)
 
 
 def _add_for_one(
-    verbs: "Commands[argparse.ArgumentParser]",
+    verbs: Commands,
     name: str,
     does: str,
     text: str,
@@ -161,7 +145,7 @@ def show(arguments: argparse.Namespace) -> int:
     with control_client(_of_key(arguments)) as client:
         world = _found(client)
     if arguments.json:
-        sys.stdout.write(json.dumps(world, indent=2) + "\n")
+        print_json(world)
         return 0
     completed, failed = _settled(world)
     limit = world["rate_limit"]
@@ -226,6 +210,6 @@ def _found(client: "SandboxClient") -> "WorldModel":
 
 
 def _worlds(client: "SandboxClient") -> "Iterator[WorldModel]":
-    from payments_sandbox.client.paging import every
+    from payments_sandbox.client.messages import every
 
     return every(client.list_worlds)

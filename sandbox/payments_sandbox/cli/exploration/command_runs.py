@@ -15,9 +15,9 @@ from pathlib import Path
 from time import perf_counter
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
-from payments_sandbox.cli.child_process import Command, Output, environment_of, running
-from payments_sandbox.cli.server_process import facts_of
-from payments_sandbox.cli.stray_processes import strays_ended
+from payments_sandbox.cli.processes.child_process import Command, Output, environment_of, running
+from payments_sandbox.cli.processes.server_process import facts_of
+from payments_sandbox.cli.processes.stray_processes import strays_ended
 from payments_sandbox.core.ids import DEFAULT_API_KEY
 from payments_sandbox.core.masking import mask_text
 from payments_sandbox.core.settings import Settings
@@ -60,11 +60,7 @@ class ExploredCommand(NamedTuple):
     folder: Path | None = None
 
     async def run(self, number: int, scenario: Mapping[str, Any] | None) -> RunRecord:
-        """Run it once, and record what has become of it.
-
-        Args:
-            number: of the run, for its key.
-            scenario: what is active in each of its worlds.
+        """Run it once with a scenario that is active in all worlds; record what has become of it.
 
         Raises:
             NotStartedError: there is no such command, or it cannot be run.

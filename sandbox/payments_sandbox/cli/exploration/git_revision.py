@@ -12,13 +12,7 @@ from payments_sandbox.cli.failure import MISTAKEN, CommandFailedError
 
 
 class Revision(NamedTuple):
-    """A revision of the repository that the working folder is in.
-
-    Attributes:
-        name: as it was given.
-        commit: its id.
-        folder: the working folder, below the top of the tree.
-    """
+    """A revision of the repository whose `folder`, below its top, the working folder is."""
 
     name: str
     commit: str

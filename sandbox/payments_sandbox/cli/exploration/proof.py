@@ -8,14 +8,15 @@ from contextlib import ExitStack
 from pathlib import Path
 from typing import Any, Final
 
-from payments_sandbox.cli.child_process import NotStartedError
 from payments_sandbox.cli.exploration.command_runs import ExploredCommand
 from payments_sandbox.cli.exploration.git_revision import find_revision, tree_of
 from payments_sandbox.cli.failure import FAILED, INTERRUPTED, MISTAKEN, CommandFailedError
-from payments_sandbox.cli.signals import on_signals
+from payments_sandbox.cli.processes.child_process import NotStartedError
+from payments_sandbox.cli.processes.signals import on_signals
 from payments_sandbox.cli.terminal.highlight import PROOF, View
 from payments_sandbox.cli.terminal.progress import HowFar, progress
 from payments_sandbox.cli.terminal.screen import screen_of
+from payments_sandbox.core.instants import SECOND
 from payments_sandbox.core.settings import Settings
 from payments_sandbox.exploration.proof import (
     COLUMN,
@@ -25,9 +26,8 @@ from payments_sandbox.exploration.proof import (
     read_earlier,
     side_by_side,
 )
-from payments_sandbox.rules.scenario import Scenario
+from payments_sandbox.rules.model import Scenario
 
-_SECOND: Final = 1_000
 _RUNS_OF_A_TREE: Final = 2
 _BETWEEN: Final = 2
 """Columns between the two trees."""
@@ -105,7 +105,7 @@ async def _tree(  # noqa: PLR0913 - what a run is made of
     folder: Path | None,
 ) -> ProvedTree:
     """What becomes of the command on one tree."""
-    seconds = arguments.timeout / _SECOND
+    seconds = arguments.timeout / SECOND
     command = ExploredCommand(arguments.command, settings, seconds, folder)
     try:
         without = await command.run(1, _harmless(scenario.source))

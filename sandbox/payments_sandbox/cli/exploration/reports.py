@@ -1,4 +1,4 @@
-"""Owns where the reports of an exploration go: the terminal, the folder, and files."""
+"""Owns where the reports of an exploration go: the terminal, the folder, files, JUnit XML."""
 
 import argparse
 import json
@@ -7,23 +7,29 @@ import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Final
+from xml.etree.ElementTree import Element, SubElement
 
-from payments_sandbox.cli.exploration.junit import as_explored_junit
 from payments_sandbox.cli.output_files import UnwritableError, forget, write_whole
-from payments_sandbox.cli.terminal.github_annotations import annotation
-from payments_sandbox.cli.terminal.highlight import EXPLORATION, View
+from payments_sandbox.cli.terminal.highlight import EXPLORATION, View, annotation
 from payments_sandbox.cli.terminal.screen import screen_of
 from payments_sandbox.exploration.exploration import ExplorationResult
+from payments_sandbox.exploration.findings import JudgedRun
 from payments_sandbox.exploration.judge import UNWELL
 from payments_sandbox.exploration.page import as_page
+from payments_sandbox.exploration.planning import PlannedRun
 from payments_sandbox.exploration.report import (
     ExploredFlow,
     as_json,
+    is_accepted,
     new_findings,
     scenario_of,
 )
-from payments_sandbox.exploration.report_text import WIDTH, as_text
+from payments_sandbox.exploration.report_text import WIDTH, as_text, finding_lines, summary
 from payments_sandbox.scenarios.yaml_writer import text_of
+from payments_sandbox.verification.report_junit import clean_text, suites_as_xml
+
+SUITE: Final = "payments-sandbox explore"
+
 
 PAGE: Final = "index.html"
 DATA: Final = "report.json"
@@ -83,3 +89,53 @@ def annotations(flow: ExploredFlow, result: ExplorationResult) -> Iterator[str]:
         lines = [*map(str, run.planned.injections), *run.why.evidence, flow.repeat_of(finding)]
         title = f"{finding.verdict}: {finding.verdict.meaning}"
         yield annotation("error", "\n".join(lines), title=title)
+
+
+# As JUnit XML: a case for each run, by call and failure
+
+
+def as_explored_junit(flow: ExploredFlow, result: ExplorationResult) -> str:
+    """One suite: a run that went wrong has failed, and what says nothing is skipped.
+
+    Nothing is said by a run whose failure has not come up, or that was not made; and a finding that
+    is accepted fails nothing.
+    """
+    text = {
+        run.planned.number: "\n".join(finding_lines(flow, finding))
+        for finding in result.found
+        if not is_accepted(flow, finding)
+        for run in finding.witnesses
+    }
+    suite = Element("testsuite", name=f"{SUITE}: {clean_text(flow.title)}")
+    suite.extend(_case(run, text.get(run.planned.number)) for run in result.runs)
+    suite.extend(map(_left, result.left))
+    SubElement(suite, "system-out").text = clean_text(summary(flow, result))
+    return suites_as_xml(SUITE, [suite])
+
+
+def _case(run: JudgedRun, text: str | None) -> Element:
+    case = _named(run.planned)
+    case.set("time", f"{run.record.end.seconds:.3f}")
+    if text is not None:
+        failure = SubElement(case, "failure", message=str(run.verdict))
+        failure.text = clean_text(text)
+    elif not run.verdict.is_well:
+        SubElement(case, "skipped", message=f"{run.verdict}, which is accepted")
+    elif run.says_nothing:
+        SubElement(case, "skipped", message="its failure has not come up")
+    return case
+
+
+def _left(planned: PlannedRun) -> Element:
+    case = _named(planned)
+    SubElement(case, "skipped", message="not made, since time was up")
+    return case
+
+
+def _named(planned: PlannedRun) -> Element:
+    calls = " then ".join(str(each.name) for each in planned.injections)
+    return Element(
+        "testcase",
+        classname=clean_text(f"{SUITE}.{calls}"),
+        name=clean_text(f"{calls}: {planned.failure_ids}"),
+    )

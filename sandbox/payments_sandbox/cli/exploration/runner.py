@@ -4,17 +4,21 @@ import argparse
 import asyncio
 import os
 import shlex
+import shutil
+import sys
 from collections.abc import Awaitable, Callable, Sequence
+from contextlib import suppress
 from functools import partial
 from time import perf_counter
-from typing import Final, TypeVar
+from typing import Final, Self, TypeVar
 
-from payments_sandbox.cli.child_process import NotStartedError
 from payments_sandbox.cli.exploration.command_runs import ExploredCommand
 from payments_sandbox.cli.failure import FAILED, INTERRUPTED, MISTAKEN, CommandFailedError
+from payments_sandbox.cli.processes.child_process import NotStartedError
+from payments_sandbox.cli.processes.server_process import scenarios_read
+from payments_sandbox.cli.processes.signals import on_signals
 from payments_sandbox.cli.server_options import settings_words
-from payments_sandbox.cli.server_process import assembled
-from payments_sandbox.cli.signals import on_signals
+from payments_sandbox.core.instants import SECOND
 from payments_sandbox.core.settings import Settings
 from payments_sandbox.exploration.exploration import (
     CannotExploreError,
@@ -24,19 +28,22 @@ from payments_sandbox.exploration.exploration import (
 )
 from payments_sandbox.exploration.planning import PlannedRun
 from payments_sandbox.exploration.report import ExploredFlow
+from payments_sandbox.exploration.report_text import cells, matrix
 from payments_sandbox.exploration.run_record import RunRecord
 from payments_sandbox.server.factory import assemble
 
-T = TypeVar("T")
+_BAR: Final = 30
+_ERASE_BELOW: Final = "\x1b[J"
 
-_SECOND: Final = 1_000
+T = TypeVar("T")
 
 
 async def explore_command(arguments: argparse.Namespace, settings: Settings) -> int:
     """Explore the command that was given, and report; the exit code."""
     from payments_sandbox.cli.exploration.reports import prepare, publish
 
-    assembled(settings, partial(assemble, settings))  # scenarios that are wrong are told at once
+    with scenarios_read("--scenario"):  # those that are wrong are told at once
+        assemble(settings)
     prepare(arguments)
     runner = ExplorationRunner(arguments, settings)
     try:
@@ -68,10 +75,6 @@ def _nothing_known(result: ExplorationResult) -> str:
 class ExplorationRunner:
     """Makes the runs of an exploration.
 
-    Args:
-        arguments: of the command line.
-        settings: of the servers.
-
     Attributes:
         exploration: says which runs to make.
         is_interrupted: whether somebody has stopped it.
@@ -80,7 +83,7 @@ class ExplorationRunner:
 
     def __init__(self, arguments: argparse.Namespace, settings: Settings) -> None:
         self._arguments = arguments
-        seconds = arguments.timeout / _SECOND
+        seconds = arguments.timeout / SECOND
         self._command = ExploredCommand(arguments.command, settings, seconds)
         options = ExplorationOptions(arguments.depth, arguments.faults, arguments.told_by)
         self.exploration = Exploration(options)
@@ -107,8 +110,6 @@ class ExplorationRunner:
             working.result()
 
     async def _run(self) -> None:
-        from payments_sandbox.cli.exploration.matrix_progress import MatrixProgress
-
         self._baseline = await self._together([partial(self._command.run, 0, None)] * 2)
         self.exploration.begin(*self._baseline)
         self.has_begun = True
@@ -180,4 +181,47 @@ class ExplorationRunner:
 
     def _has_time(self) -> bool:
         budget = self._arguments.budget
-        return budget is None or perf_counter() - self._started < budget / _SECOND
+        return budget is None or perf_counter() - self._started < budget / SECOND
+
+
+class MatrixProgress:
+    """Draws on stderr, where that is a terminal, until the block ends; then it is gone again."""
+
+    def __init__(self, exploration: Exploration) -> None:
+        self._exploration = exploration
+        self._is_shown = sys.stderr.isatty()
+        self._height = 0
+        self._started = perf_counter()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_error: object) -> None:
+        self._draw([])
+
+    def show(self) -> None:
+        """Draw the matrix and the bar."""
+        if not self._is_shown:
+            return
+        result = self._exploration.result()
+        size = shutil.get_terminal_size()
+        lines = matrix(result.names, cells(result), width=size.columns)
+        lines = lines if len(lines) < size.lines - 2 else []
+        done, of = len(result.runs), len(result.runs) + len(result.left)
+        self._draw([*lines, "", progress_line(done, of, perf_counter() - self._started)])
+
+    def _draw(self, lines: list[str]) -> None:
+        if not self._is_shown:
+            return
+        up = f"\x1b[{self._height}A" if self._height else ""
+        self._height = len(lines)
+        with suppress(OSError):
+            sys.stderr.write(f"{up}\r{_ERASE_BELOW}" + "".join(f"{line}\n" for line in lines))
+            sys.stderr.flush()
+
+
+def progress_line(done: int, of: int, seconds: float) -> str:
+    """Make the line with the bar, the number of runs, and the seconds left."""
+    filled = _BAR * done // max(of, 1)
+    left = seconds / max(done, 1) * (of - done)
+    return f"[{'█' * filled}{'░' * (_BAR - filled)}] {done} of {of} runs, {left:.0f} s left"

@@ -1,5 +1,6 @@
-"""Owns how commands print tables and facts: whole where piped, else as wide as there is."""
+"""Owns how commands print tables, facts and JSON: whole where piped, else as wide as there is."""
 
+import json
 import sys
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from itertools import zip_longest
@@ -7,7 +8,6 @@ from textwrap import wrap
 from typing import Any, Final, NamedTuple
 
 from payments_sandbox.cli.terminal.screen import Screen
-from payments_sandbox.cli.terminal.standard_streams import try_to_print
 from payments_sandbox.core.colours import QUIET
 
 BETWEEN: Final = "  "
@@ -16,13 +16,7 @@ _LEAST_FACT: Final = 20
 
 
 class Cell(NamedTuple):
-    """A cell of a table.
-
-    Attributes:
-        text: what it says.
-        colour: the code of its colour.
-        url: where it leads.
-    """
+    """A cell of a table, with the code of its colour, and the url that it leads to."""
 
     text: str
     colour: str = ""
@@ -73,17 +67,17 @@ def print_facts(screen: Screen, facts: Iterable[tuple[str, Cell | str | int | No
     print_rows(screen, shown, fold=((1, _LEAST_FACT),))
 
 
+def print_json(value: object) -> None:
+    """Print a value as JSON that can be read."""
+    sys.stdout.write(json.dumps(value, indent=2) + "\n")
+
+
 def in_words(counts: Mapping[Any, int]) -> str:
     """How many there were, and how many of each kind: `3: 2× 201, 1× drop`."""
     kinds = sorted(counts, key=str)
     each = ", ".join(f"{counts[kind]}× {kind}" for kind in kinds if counts[kind])
     total = sum(counts.values())
     return f"{total}: {each}" if total else "none"
-
-
-def remark(text: str) -> None:
-    """Print a remark on stderr."""
-    try_to_print(f"payments-sandbox: {text}.", sys.stderr)
 
 
 def _narrow(

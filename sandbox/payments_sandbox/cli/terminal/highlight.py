@@ -1,6 +1,7 @@
 """Owns how a text that is the same for every reader looks on a terminal: in colours, and as wide.
 
-What a text says in its words stays: a report is the same in a file, over HTTP and here.
+What a text says in its words stays: a report is the same in a file, over HTTP and here. A log of
+GitHub shows lines of a form of its own beside a pull request.
 """
 
 import re
@@ -148,3 +149,15 @@ def _fitting_excerpts(lines: Sequence[str], width: int) -> Iterator[str]:
             shown = f"…{shown[1:]}" if start else shown
             is_cut = start + room < len(text)
             yield f"{_EXCERPT}{shown[:-1]}…" if is_cut else f"{_EXCERPT}{shown}"
+
+
+_ESCAPES: Final = str.maketrans({"%": "%25", "\r": "%0D", "\n": "%0A"})
+_IN_PROPERTY: Final = {**_ESCAPES, ord(":"): "%3A", ord(","): "%2C"}
+
+
+def annotation(kind: str, message: str, **properties: object) -> str:
+    """Write an annotation, an `error` or a `warning`, with such as its file, line and title."""
+    where = ",".join(
+        f"{name}={str(value).translate(_IN_PROPERTY)}" for name, value in properties.items()
+    )
+    return f"::{kind} {where}::{message.translate(_ESCAPES)}"

@@ -28,13 +28,7 @@ _LONGEST_LOOK: Final = 2.0
 
 
 class HowFar(NamedTuple):
-    """How far some work is.
-
-    Attributes:
-        done: how much of it is done.
-        of: how much it is; None where nobody knows.
-        words: what there is to say besides.
-    """
+    """How far some work is: how much is done, of how much, if that is known, and in words."""
 
     done: int
     of: int | None
@@ -49,8 +43,8 @@ def progress(
 
     Args:
         arguments: of the command.
-        does: what it does, such as "making payments".
-        how_far: says how far it is, in a thread of its own; None where that cannot be said now.
+        does: such as "making payments".
+        how_far: is asked in a thread of its own; None where that cannot be said now.
     """
     if not sys.stderr.isatty():
         yield
@@ -69,10 +63,7 @@ def progress(
 
 @contextmanager
 def interruptible(tell: Callable[[], str]) -> Iterator[None]:
-    """Let Ctrl-C in the block end the command with what was done until then.
-
-    Args:
-        tell: says it.
+    """Let Ctrl-C in the block end the command; `tell` says what was done until then.
 
     Raises:
         CommandFailedError: somebody has interrupted.

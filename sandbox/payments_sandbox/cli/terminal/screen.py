@@ -20,13 +20,7 @@ _USUAL_WIDTH: Final = 80
 
 
 class Screen(NamedTuple):
-    """What can be shown.
-
-    Attributes:
-        width: how many columns there are; None for as many as a line has.
-        has_colours: whether colours are shown.
-        has_links: whether a text can lead somewhere.
-    """
+    """What can be shown, and in how many columns; None for as many as a line has."""
 
     width: int | None = None
     has_colours: bool = False
@@ -42,12 +36,7 @@ class Screen(NamedTuple):
 
 
 def screen_of(arguments: argparse.Namespace, stream: TextIO | None = None) -> Screen:
-    """What a stream shows of what a command prints.
-
-    Args:
-        arguments: of the command, with its `--no-color`.
-        stream: stdout unless told otherwise.
-    """
+    """What a stream, which is stdout unless told otherwise, shows of what a command prints."""
     stream = sys.stdout if stream is None else stream
     is_terminal = stream.isatty()
     has_colours = not arguments.no_color and wants_colours(os.environ, is_terminal=is_terminal)

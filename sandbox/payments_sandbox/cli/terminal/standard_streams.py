@@ -33,6 +33,11 @@ def try_to_print(line: str, stream: TextIO) -> None:
         stream.flush()
 
 
+def remark(text: str) -> None:
+    """Print a remark of ours, without its full stop, on stderr."""
+    try_to_print(f"payments-sandbox: {text}.", sys.stderr)
+
+
 def drop_unwritten(stream: TextIO) -> None:
     """Discard what could not be written: at exit the interpreter would try again, and fail."""
     try:

@@ -67,29 +67,21 @@ class Fault(Outcome):
 
     Attributes:
         commit: whether the operation happens; True on reads, which change nothing.
-        name: the key of a step in scenarios, the journal's `fault`, and the name of its module.
-        SCHEMA: the JSON Schema of its mapping in a scenario; `make generate` writes it into the
-            scenario schema, and the lint reads it.
+        name: beside the key of a step, the journal's `fault` and the name of its module.
         EXAMPLES: at least one; the tests of the family run each of them.
         EXPLORED: how `explore` tries it; None where it does not.
-        ROW: what it does, for the table of steps in docs/scenario-language.md.
         SECTION: what there is to know about it, for docs/wire-faults.md.
         reply_arrives: whether the client gets the real reply after all, only later.
-        needs_commit: whether a scenario has to say `commit` where the operation changes something.
         starts_silent: whether the client waits before it gets a byte or the end of the connection.
             What the call sets off does not wait for that.
     """
 
     __slots__ = ()
 
-    name: ClassVar[str]
-    SCHEMA: ClassVar[Json]
     EXAMPLES: ClassVar[tuple[Example, ...]]
     EXPLORED: ClassVar[Explored | None]
-    ROW: ClassVar[str]
     SECTION: ClassVar[str]
     reply_arrives: ClassVar[bool]
-    needs_commit: ClassVar[bool]
     starts_silent: ClassVar[bool] = False
 
     commit: bool
@@ -140,7 +132,7 @@ class Fault(Outcome):
         """Write the fault's key and mapping."""
         return {self.name: self.source(is_read=is_read)}
 
-    def step_plan(self, rule: str, known_as: str) -> StepPlan:
+    def step_plan(self, rule: str) -> StepPlan:
         """Perform the operation if the fault commits; the reply is hidden or spoilt later."""
         return StepPlan(DEFAULT if self.commit else None)
 

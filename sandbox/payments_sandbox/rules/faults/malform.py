@@ -10,7 +10,6 @@ from payments_sandbox.rules.faults.fault import Example, Explored, Fault, Journa
 from payments_sandbox.rules.faults.reply import Close, PlanStep, RealReply, Send, send_last
 from payments_sandbox.rules.schema_parts import COMMIT, Json, mapping, word
 
-GARBAGE_BYTES: Final = 64
 _PAGE: Final = (
     b"<html>\r\n<head><title>502 Bad Gateway</title></head>\r\n<body>\r\n"
     b"<center><h1>502 Bad Gateway</h1></center>\r\n</body>\r\n</html>\r\n"
@@ -76,7 +75,7 @@ def bad_gzip(real: RealReply) -> RealReply:
 
 def garbage(seed: int, number: int) -> bytes:
     """Bytes that are no HTTP, drawn from the world's seed and the number of the request."""
-    drawn = shake_256(f"garbage\0{seed}\0{number}".encode()).digest(GARBAGE_BYTES)
+    drawn = shake_256(f"garbage\0{seed}\0{number}".encode()).digest(64)
     return bytes([drawn[0] | 0x80]) + drawn[1:] + b"\r\n\r\n"
 
 
@@ -100,7 +99,8 @@ def _spoiler(way: Malformation) -> Callable[..., object]:
 _WAYS: Final = [str(each) for each in Malformation]
 
 _MET: Final = {
-    Malformation.INVALID_JSON: ("JSONDecodeError",) * 4,
+    Malformation.INVALID_JSON:
+        ("JSONDecodeError", "JSONDecodeError", "JSONDecodeError", "JSONDecodeError"),
     Malformation.HTML: ("status 502", "status 502", "status 502", "HTTPError"),
     Malformation.EMPTY: ("JSONDecodeError", "JSONDecodeError", "**None**", "JSONDecodeError"),
     Malformation.WRONG_CONTENT_TYPE:

@@ -1,10 +1,17 @@
-"""Owns the way of a request through the control API: token, key, body, route, envelope."""
+"""Owns the way of a request through the control API: token, key, body, route, envelope.
+
+What answers a route is the function of the route's name, in the module of its noun. A module is
+imported with the first request to one of its routes: some bring the scenario language.
+"""
 
 import hmac
 import inspect
 import logging
-from functools import partial
-from typing import Any
+from collections.abc import Awaitable, Callable
+from functools import cache, partial
+from importlib import import_module
+from importlib.util import find_spec
+from typing import Any, Final
 from urllib.parse import parse_qsl
 
 import orjson
@@ -12,7 +19,7 @@ from aiohttp import web
 
 from payments_sandbox.api.gateway import CHALLENGE, Gateway
 from payments_sandbox.contract import representations
-from payments_sandbox.contract.control_route_table import CONTROL_PATH, ROUTES_BY_NOUN
+from payments_sandbox.contract.control_routes import CONTROL_PATH, ROUTES_BY_NOUN
 from payments_sandbox.contract.control_routes.route import ControlRoute
 from payments_sandbox.contract.error_codes import code_of
 from payments_sandbox.contract.schemas import Contract
@@ -30,10 +37,9 @@ from payments_sandbox.core.errors import (
 from payments_sandbox.core.masking import mask_target
 from payments_sandbox.core.settings import Settings
 from payments_sandbox.server.control.control_request import ControlRequest
-from payments_sandbox.server.control.handlers import handler_of
+from payments_sandbox.server.log.request_log import RequestLog
 from payments_sandbox.server.request_body import LIMIT, YAML, read_any_body, read_body
 from payments_sandbox.server.request_headers import JSON, read_headers
-from payments_sandbox.server.request_log import RequestLog
 from payments_sandbox.server.response import EVERY_REPLY, SERVER
 from payments_sandbox.server.slices import run_in_slices
 from payments_sandbox.server.world_runtime import NotKeptError, WorldRuntime
@@ -41,6 +47,13 @@ from payments_sandbox.world.registry import NotOwned
 from payments_sandbox.world.world import World
 
 _log = logging.getLogger(__name__)
+
+Result = dict[str, object] | web.StreamResponse | None
+"""The result of a handler: the JSON of the response, the whole response, or None for no body."""
+
+Handler = Callable[[ControlRequest], Result | Awaitable[Result]]
+
+_NOUNS: Final = {route.name: noun for noun, rows in ROUTES_BY_NOUN.items() for route in rows}
 
 
 class ControlApi:
@@ -210,3 +223,19 @@ def _reply(route: ControlRoute, body: dict[str, object] | None) -> web.Response:
     if body is None:
         return web.Response(status=route.success, headers=SERVER)
     return json_response(route.success, body)
+
+
+@cache
+def handler_of(route_name: str) -> Handler:
+    """Find the handler of a route.
+
+    Raises:
+        LookupError: no row has the name, or its noun's module has no function of it.
+    """
+    noun = _NOUNS[route_name]
+    module_name = f"{__package__}.{noun}"
+    found = vars(import_module(module_name)) if find_spec(module_name) else {}
+    handler: Handler | None = found.get(route_name)
+    if handler is None:
+        raise LookupError(f"write the handler {route_name}(request) in server/control/{noun}.py")
+    return handler

@@ -1,13 +1,12 @@
 """Owns the routes of the clock: show it, freeze it, move it, let it run."""
 
-from collections.abc import Sequence
 from typing import Final
 
 from payments_sandbox.core.instants import Instant, read_duration, read_instant, show_milliseconds
-from payments_sandbox.core.slices import SLICE, Slices
+from payments_sandbox.core.slices import rows_of
 from payments_sandbox.server.control.control_request import ControlRequest, parse_field
 from payments_sandbox.server.slices import run_in_slices
-from payments_sandbox.world.timeline_entries import TimelineEntry
+from payments_sandbox.world.timeline import TimelineEntry
 from payments_sandbox.world.world import World
 
 DUE_SHOWN: Final = 100
@@ -50,7 +49,7 @@ async def advance_clock(request: ControlRequest) -> dict[str, object]:
     )
     return {
         "now": show_milliseconds(world.clock.now()),
-        "happened": await run_in_slices(_all_json(happened)),
+        "happened": await run_in_slices(rows_of(happened, _happened_json)),
     }
 
 
@@ -58,16 +57,6 @@ def _blocked_ports(request: ControlRequest) -> frozenset[int]:
     """The ports of receivers that cannot answer before this request is answered."""
     given = request.http.headers.get("Sandbox-Blocked-Ports", "").split(",")
     return frozenset(int(port) for port in given if port.isascii() and port.isdigit())
-
-
-def _all_json(happened: Sequence[TimelineEntry]) -> Slices[list[dict[str, object]]]:
-    """All that has happened as JSON, a few milliseconds at a time."""
-    shown: list[dict[str, object]] = []
-    for number, each in enumerate(happened):
-        if number % SLICE == 0:
-            yield
-        shown.append(_happened_json(each))
-    return shown
 
 
 def clock_json(world: World) -> dict[str, object]:

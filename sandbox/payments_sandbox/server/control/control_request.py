@@ -59,13 +59,8 @@ class ControlRequest(NamedTuple):
 def parse_field(parse: Callable[[str], T], field: str, text: str) -> T:
     """Parse the text of one field of a body or a query.
 
-    Args:
-        parse: raises ValueError with what it expected.
-        field: the name, for the pointer in the error.
-        text: what was sent.
-
     Raises:
-        InvalidRequest: the text does not parse; it has the field's pointer.
+        InvalidRequest: `parse` has raised ValueError with what it expected; the field is named.
     """
     try:
         return parse(text)
@@ -76,14 +71,8 @@ def parse_field(parse: Callable[[str], T], field: str, text: str) -> T:
 def read_all(*reads: Callable[[], object]) -> list[Any]:
     """Read several parts of a body, and tell all that is wrong with them at once.
 
-    Args:
-        reads: each reads one part, or raises InvalidRequest or InvalidScenario.
-
-    Returns:
-        What each has read.
-
     Raises:
-        InvalidRequest, InvalidScenario: one or more have refused.
+        InvalidRequest, InvalidScenario: one or more of the reads have raised one of these.
     """
     found: list[object] = []
     refused: list[InvalidRequest | InvalidScenario] = []

@@ -7,7 +7,7 @@ from payments_sandbox.core.errors import InvalidRequest, NotHeld
 from payments_sandbox.core.masking import mask_json
 from payments_sandbox.rules.model import RequestRule, Step
 from payments_sandbox.scenarios.loader import load_value
-from payments_sandbox.scenarios.yaml_reader import Document
+from payments_sandbox.scenarios.yaml_reader import read_document
 from payments_sandbox.server.control.control_request import ControlRequest
 from payments_sandbox.server.control.scenarios import refuse_problems
 from payments_sandbox.server.journal_json import held_call_json
@@ -41,7 +41,7 @@ def _chosen(request: ControlRequest) -> dict[str, Any]:
     """The body, which may be YAML as a step in a file is."""
     if request.text is None:
         return request.body
-    document = Document(request.text)
+    document = read_document(request.text)
     refuse_problems(document.problems)
     return request.contract.check("control/requests/decide_held_call", document.data)
 

@@ -1,19 +1,23 @@
-"""Owns the route of the metrics: what was counted, and how things stand now."""
+"""Owns the route of the metrics: what was counted, and how things stand, for Prometheus."""
 
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from typing import Final, NamedTuple
+from typing import Final, Literal, NamedTuple
 
 from aiohttp import web
 
 from payments_sandbox import __version__
 from payments_sandbox.server.control.control_request import ControlRequest
 from payments_sandbox.server.metrics import DELIVERED, FAILED, LOST, CallEnd
-from payments_sandbox.server.metrics_text import CONTENT_TYPE, Family, Kind, Sample, metrics_text
 from payments_sandbox.server.process_facts import CPU, MEMORY, MOST, OPEN, STARTED, process_facts
 from payments_sandbox.server.response import SERVER
 from payments_sandbox.server.world_runtime import WorldRuntime
 from payments_sandbox.webhooks.delivery import DeliveryStatus
+
+CONTENT_TYPE: Final = "text/plain; version=0.0.4; charset=utf-8"
+
+Kind = Literal["counter", "gauge", "summary"]
+NO_LABELS: Final[Mapping[str, str]] = {}
 
 _ATTEMPTS: Final = (DELIVERED, FAILED, LOST)
 _ENDS: Final = tuple(each.value for each in DeliveryStatus if each is not DeliveryStatus.PENDING)
@@ -28,6 +32,36 @@ _OF_A_PROCESS: Final[tuple[tuple[str, Kind, str, Callable[[Iterable[float]], flo
     (MOST, "gauge", "File descriptors that a process may have open.", min),
 )
 """The metrics of a process, and how those of several processes are combined."""
+
+
+class Sample(NamedTuple):
+    """One number of a family.
+
+    Attributes:
+        value: the number.
+        labels: which one it is.
+        ending: what follows the family's name: `_sum` and `_count` of a summary.
+    """
+
+    value: float
+    labels: Mapping[str, str] = NO_LABELS
+    ending: str = ""
+
+
+class Family(NamedTuple):
+    """Numbers of one name.
+
+    Attributes:
+        name: of all of them.
+        kind: whether they only grow, go up and down, or are sums with their counts.
+        help: what they are, in a sentence.
+        samples: the numbers; those of other labels are other ones.
+    """
+
+    name: str
+    kind: Kind
+    help: str
+    samples: Iterable[Sample]
 
 
 class Counts(NamedTuple):
@@ -137,3 +171,26 @@ def _lag(lags: Sequence[tuple[float, int, float]]) -> Iterator[Family]:
 
 def _family(name: str, kind: Kind, text: str, samples: Iterable[Sample]) -> Family:
     return Family(f"payments_sandbox_{name}", kind, text, samples)
+
+
+# The text format of Prometheus, version 0.0.4
+
+
+def metrics_text(families: Iterable[Family]) -> str:
+    """Write families as Prometheus reads them."""
+    lines: list[str] = []
+    for family in families:
+        text = family.help.replace("\\", r"\\").replace("\n", r"\n")
+        lines += [f"# HELP {family.name} {text}", f"# TYPE {family.name} {family.kind}"]
+        lines += [_line(family.name, sample) for sample in family.samples]
+    return "\n".join([*lines, ""])
+
+
+def _line(name: str, sample: Sample) -> str:
+    labels = ",".join(f'{label}="{_escaped(value)}"' for label, value in sample.labels.items())
+    shown = f"{{{labels}}}" if labels else ""
+    return f"{name}{sample.ending}{shown} {sample.value!r}"
+
+
+def _escaped(value: str) -> str:
+    return value.replace("\\", r"\\").replace("\n", r"\n").replace('"', r"\"")

@@ -5,7 +5,7 @@ from typing import Final, TypeVar
 
 from payments_sandbox.api.payments import read_created_after
 from payments_sandbox.contract import representations
-from payments_sandbox.contract.control_route_table import CONTROL_PATH
+from payments_sandbox.contract.control_routes import CONTROL_PATH
 from payments_sandbox.contract.operations import BASE_PATH
 from payments_sandbox.core.errors import IllegalMove
 from payments_sandbox.core.masking import mask_text

@@ -19,22 +19,14 @@ def metrics(runtime: WorldRuntime) -> list[Any]:
 
 
 async def reports(runtime: WorldRuntime, default: str | None = None) -> list[list[Any]]:
-    """Judge the worlds of this process, where reports are kept.
+    """Judge the worlds of this process, where reports are kept: the values of each `WorldReport`.
 
-    Args:
-        runtime: of this process.
-        default: the key of the world that is judged where there is no other.
-
-    Returns:
-        Of each: its key, its report, why it was judged before the end, whether it was used.
+    `default` is the key of the world that is judged where there is no other.
     """
     if runtime.reports is None:
         return []
     world = None if default is None else runtime.worlds.get_or_create(default)
-    return [
-        [each.config.api_key, each.report.as_json(), each.reason, each.was_used]
-        for each in await runtime.reports.finish(runtime.worlds, world)
-    ]
+    return [[*each] for each in await runtime.reports.finish(runtime.worlds, world)]
 
 
 _ANSWERS: Final[dict[str, Callable[..., object]]] = {
@@ -48,11 +40,6 @@ _ANSWERS: Final[dict[str, Callable[..., object]]] = {
 
 def answer(runtime: WorldRuntime, question: str, given: list[Any] | None) -> object:
     """Answer another process; what is given may have to be awaited.
-
-    Args:
-        runtime: of this process.
-        question: its name.
-        given: what it is about.
 
     Raises:
         LookupError: there is no such question.

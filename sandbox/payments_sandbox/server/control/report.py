@@ -8,6 +8,7 @@ from aiohttp import web
 
 from payments_sandbox.core.errors import InvalidRequest
 from payments_sandbox.core.instants import read_duration, show_duration
+from payments_sandbox.rules.model import Expectation
 from payments_sandbox.scenarios.loader import load_expectations
 from payments_sandbox.server.control.control_request import ControlRequest
 from payments_sandbox.server.control.scenarios import refuse_problems
@@ -15,7 +16,6 @@ from payments_sandbox.server.judging import MAX_WAIT, expectations_in, longest, 
 from payments_sandbox.server.request_headers import JSON
 from payments_sandbox.server.response import SERVER
 from payments_sandbox.server.slices import run_in_slices
-from payments_sandbox.verification.expectations.expectation import Expectation
 from payments_sandbox.verification.observed import observe
 from payments_sandbox.verification.report import reporting
 
@@ -46,7 +46,7 @@ async def retrieve_report(request: ControlRequest) -> dict[str, object] | web.St
 
 def _written(media_type: str, api_key: str, report: dict[str, object], *, was_used: bool) -> str:
     """The report in one of the forms that few ask for."""
-    from payments_sandbox.verification.report_junit import as_junit  # noqa: PLC0415 - as above
+    from payments_sandbox.verification.report_junit import as_junit  # noqa: PLC0415 - few ask for it
     from payments_sandbox.verification.report_page import as_page  # noqa: PLC0415
     from payments_sandbox.verification.report_text import WorldReport, as_text  # noqa: PLC0415
 

@@ -21,7 +21,7 @@ from payments_sandbox.world.snapshot import check_seal, restoring, sealed, snaps
 from payments_sandbox.world.world import ResetScope, World
 
 if TYPE_CHECKING:
-    from payments_sandbox.rules.scenario import Scenario
+    from payments_sandbox.rules.model import Scenario
 
 
 async def create_world(request: ControlRequest) -> dict[str, object]:
@@ -102,12 +102,9 @@ def uses_of_worlds(runtime: WorldRuntime) -> Sequence[tuple[str, Instant]]:
 def summaries_of_worlds(
     runtime: WorldRuntime, keys: Collection[str], origin: str
 ) -> dict[str, dict[str, object]]:
-    """Those worlds of this process that are among the keys, as the list shows them.
+    """The worlds of this process that are among the keys, as the list shows them.
 
-    Args:
-        runtime: of this process.
-        keys: which worlds are wanted.
-        origin: where the client has found the server.
+    `origin` is where the client has found the server.
     """
     wanted = frozenset(keys)
     # Only here is it said when each was used: what is read again and again of one world stays the
@@ -174,8 +171,8 @@ def _count_slices(work: Slices[None], fillings: dict[World, Filling], world: Wor
 
 def _filling(request: ControlRequest) -> Slices[None]:
     """Read what a world is to be filled with; nothing of it is done yet."""
+    from payments_sandbox.scenarios.initial_state import fill_world  # noqa: PLC0415 - few fill a world
     from payments_sandbox.scenarios.parser import parse_generated  # noqa: PLC0415 - few fill a world
-    from payments_sandbox.scenarios.seeding import fill_world  # noqa: PLC0415 - few fill a world
 
     try:
         wanted = parse_generated(request.body)

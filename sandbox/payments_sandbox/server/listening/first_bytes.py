@@ -110,17 +110,7 @@ class FirstBytesListener(ABC):
 
 
 class TlsListener(FirstBytesListener):
-    """Accepts connections, each of which may speak TLS.
-
-    Args:
-        make_connection: makes the protocol of each.
-        bound: the socket, bound and listening.
-        context: what TLS shows to clients.
-        handshake_timeout: seconds that a handshake may take.
-
-    Raises:
-        RuntimeError: as any that looks at what connections begin with.
-    """
+    """Accepts connections, each of which may speak TLS."""
 
     MOST: ClassVar = len(_HANDSHAKE)
     FLAGS: ClassVar = socket.MSG_PEEK

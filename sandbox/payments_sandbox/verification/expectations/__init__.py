@@ -4,12 +4,9 @@ from typing import Final
 
 from payments_sandbox.core.instants import read_duration
 from payments_sandbox.rules.conditions import parse_when
+from payments_sandbox.rules.model import Expectation
 from payments_sandbox.verification.expectations.audit import AUDIT
-from payments_sandbox.verification.expectations.expectation import (
-    Expectation,
-    ExpectationKind,
-    Plain,
-)
+from payments_sandbox.verification.expectations.expectation import ExpectationKind, Plain
 from payments_sandbox.verification.expectations.order import ORDER
 from payments_sandbox.verification.expectations.payments import PAYMENTS
 from payments_sandbox.verification.expectations.refunds import REFUNDS
@@ -25,24 +22,12 @@ EXPECTATION_KINDS: Final[tuple[ExpectationKind, ...]] = (
 
 
 def kind_of(plain: Plain) -> ExpectationKind:
-    """The kind of an expectation, by the first of the keys that it has.
-
-    Raises:
-        KeyError: it has none of them.
-    """
-    for kind in EXPECTATION_KINDS:
-        if kind.key in plain:
-            return kind
-    known = ", ".join(kind.key for kind in EXPECTATION_KINDS)
-    raise KeyError(f"an expectation has one of {known}; this has {', '.join(plain) or 'nothing'}")
+    """The kind of an expectation, by the first of the keys that it has; the schema demands one."""
+    return next(kind for kind in EXPECTATION_KINDS if kind.key in plain)
 
 
 def parse_expectation(plain: Plain) -> Expectation:
-    """The expectation that a mapping of the right shape writes.
-
-    Raises:
-        KeyError: it is of no kind.
-    """
+    """The expectation that a mapping of the right shape writes."""
     kind = kind_of(plain)
     conditions = () if kind.matchers is None else parse_when(plain.get(kind.matchers))
     within = read_duration(plain.get("within", "0s"))

@@ -9,7 +9,6 @@ from payments_sandbox.verification.expectations.expectation import (
     EvaluationContext,
     ExpectationKind,
     ExpectationResult,
-    Plain,
 )
 
 
@@ -26,10 +25,6 @@ class AuditIsClean:
         return ExpectationResult(not kinds, observed, is_final=is_final)
 
 
-def _parse(_: Plain) -> AuditIsClean:
-    return AuditIsClean()
-
-
 AUDIT: Final = ExpectationKind(
     key="audit",
     docs="it is `clean`: nothing is found that a real ledger would not forgive",
@@ -40,5 +35,5 @@ AUDIT: Final = ExpectationKind(
         },
     },
     examples=({"audit": "clean"},),
-    parse=_parse,
+    parse=lambda _: AuditIsClean(),
 )

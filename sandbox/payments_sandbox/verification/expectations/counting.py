@@ -1,10 +1,20 @@
 """Owns how expectations count: an exact number or bounds, and the words for what was seen."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass
 from typing import Final, NamedTuple
 
-from payments_sandbox.rules.schema_parts import Json
-from payments_sandbox.verification.expectations.expectation import ExpectationResult
+from payments_sandbox.core.slices import SLICE, Slices
+from payments_sandbox.rules.conditions import matches, parse_when
+from payments_sandbox.rules.fields import Fields
+from payments_sandbox.rules.model import When
+from payments_sandbox.verification.expectations.expectation import (
+    EvaluationContext,
+    ExpectationKind,
+    ExpectationResult,
+    Plain,
+)
+from payments_sandbox.world.world import World
 
 MAX_IDS_SHOWN: Final = 10
 """Ids that one result names; the journal has the rest."""
@@ -44,21 +54,98 @@ def parse_count(value: object) -> Count | None:
             return Count(bounds.get("min"), bounds.get("max"))
 
 
-def records_schema(key: str, description: str, example: str) -> Json:
-    """The schema of an expectation that counts records and adds their amounts up.
+class Record(NamedTuple):
+    """A payment or a refund, as an expectation counts it.
+
+    Attributes:
+        amount: in minor units.
+        fields: what conditions look at.
+        may_leave: whether its status can still become another.
+    """
+
+    id: str
+    amount: int
+    fields: Fields
+    may_leave: bool = False
+
+
+FindRecords = Callable[[World], Iterator[Record | None]]
+"""Gives the records of a world as they are now; None where something else stands among them."""
+
+
+@dataclass(frozen=True, slots=True)
+class RecordCount:
+    """So many records that meet the conditions, and so much money in them (minor units)."""
+
+    find: FindRecords
+    conditions: When
+    count: Count | None = None
+    total: Count | None = None
+
+    def evaluate(self, context: EvaluationContext) -> Slices[ExpectationResult]:
+        """Count the records, and those apart that nothing can take away any more."""
+        asks_for_status = any(each.field == "status" for each in self.conditions)
+        ids: list[str] = []
+        amount = staying = staying_amount = 0
+        for number, each in enumerate(self.find(context.observed.world)):
+            if number % SLICE == 0:
+                yield
+            if each is None or not matches(self.conditions, each.fields):
+                continue
+            ids.append(each.id)
+            amount += each.amount
+            if not (asks_for_status and each.may_leave):
+                staying += 1
+                staying_amount += each.amount
+        met, too_many = _held(self.count, len(ids), staying)
+        is_enough, too_much = _held(self.total, amount, staying_amount)
+        wanted = [] if self.count is None else [str(self.count)]
+        wanted += [] if self.total is None else [f"a total of {self.total}"]
+        observed = f"expected {' and '.join(wanted)}, {saw(ids)}"
+        observed += "" if self.total is None else f"; their total is {amount}"
+        return ExpectationResult(met and is_enough, observed, is_final=too_many or too_much)
+
+
+def _held(wanted: Count | None, found: int, staying: int) -> tuple[bool, bool]:
+    """Whether so many may be, and whether those that stay are too many already."""
+    if wanted is None:
+        return True, False
+    return wanted.admits(found), wanted.is_exceeded_by(staying)
+
+
+def records_kind(  # noqa: PLR0913 - each by its name
+    *,
+    key: str,
+    docs: str,
+    description: str,
+    hint: str,
+    example: Plain,
+    fields: tuple[str, ...],
+    find: FindRecords,
+) -> ExpectationKind:
+    """The kind of expectation that counts records and adds their amounts up.
 
     Args:
         key: of the matchers, which is what the records are called.
+        docs: when it is met.
         description: a sentence for editors.
-        example: of matchers, such as `{status: completed}`.
+        hint: an example of matchers, such as `{status: completed}`.
+        example: of the whole.
+        fields: what matchers can look at.
+        find: gives the records.
     """
-    return {
+
+    def parse(plain: Plain) -> RecordCount:
+        count, total = parse_count(plain.get("count")), parse_count(plain.get("total"))
+        return RecordCount(find, parse_when(plain[key]), count, total)
+
+    schema = {
         "description": description,
         "x-hint": f"{key} has count or total",
         "properties": {
             key: {
                 "description": "Which.",
-                "x-expected": f"a mapping of matchers such as {example}",
+                "x-expected": f"a mapping of matchers such as {hint}",
             },
             "count": {"description": "How many.", "$ref": "#/$defs/count"},
             "total": {
@@ -68,39 +155,7 @@ def records_schema(key: str, description: str, example: str) -> Json:
         },
         "anyOf": [{"required": ["count"]}, {"required": ["total"]}],
     }
-
-
-class Tally:
-    """Records that were found, and the sum of their amounts in minor units."""
-
-    def __init__(self) -> None:
-        self._ids: list[str] = []
-        self._amount = self._staying = self._staying_amount = 0
-
-    def add(self, record_id: str, amount: int, *, may_leave: bool = False) -> None:
-        """Count a record; `may_leave` says that it can still change and stop counting."""
-        self._ids.append(record_id)
-        self._amount += amount
-        if not may_leave:
-            self._staying += 1
-            self._staying_amount += amount
-
-    def result(self, count: Count | None, total: Count | None) -> ExpectationResult:
-        """Hold the records against what may be.
-
-        Args:
-            count: how many there may be; None for any number.
-            total: what they may add up to, in minor units; None for any sum.
-        """
-        met = count is None or count.admits(len(self._ids))
-        met = met and (total is None or total.admits(self._amount))
-        too_many = count is not None and count.is_exceeded_by(self._staying)
-        too_much = total is not None and total.is_exceeded_by(self._staying_amount)
-        wanted = [] if count is None else [str(count)]
-        wanted += [] if total is None else [f"a total of {total}"]
-        observed = f"expected {' and '.join(wanted)}, {saw(self._ids)}"
-        observed += "" if total is None else f"; their total is {self._amount}"
-        return ExpectationResult(met, observed, is_final=too_many or too_much)
+    return ExpectationKind(key, docs, schema, (example,), parse, matchers=key, fields=fields)
 
 
 def saw(ids: Sequence[str]) -> str:

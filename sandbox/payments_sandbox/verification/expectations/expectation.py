@@ -6,7 +6,6 @@ from typing import Any, NamedTuple, Protocol
 
 from payments_sandbox.core.slices import Slices
 from payments_sandbox.rules.active_rule import AnyActiveRule
-from payments_sandbox.rules.model import When
 from payments_sandbox.verification.findings.finding import Finding
 from payments_sandbox.verification.observed import Observed
 
@@ -46,20 +45,8 @@ class EvaluationContext:
 class Check(Protocol):
     """What one expectation says must be true; each kind has a value of its own."""
 
-    def evaluate(self, context: EvaluationContext) -> Slices[ExpectationResult]:
-        """Hold it against what was seen, a few milliseconds at a time."""
-
-
-def at_once(
-    evaluate: Callable[[Any, EvaluationContext], ExpectationResult],
-) -> Callable[[Any, EvaluationContext], Slices[ExpectationResult]]:
-    """Make an evaluation that is short yield once, as long ones yield slices."""
-
-    def evaluate_at_once(self: object, context: EvaluationContext) -> Slices[ExpectationResult]:
-        yield from ()
-        return evaluate(self, context)
-
-    return evaluate_at_once
+    def evaluate(self, context: EvaluationContext) -> ExpectationResult | Slices[ExpectationResult]:
+        """Hold it against what was seen; in slices where that may take long."""
 
 
 class ExpectationKind(NamedTuple):
@@ -89,20 +76,3 @@ class ExpectationKind(NamedTuple):
     def operation(self, plain: Plain) -> str | None:
         """The operation whose calls the matchers are about; None if they are about records."""
         return None if self.fields else str(plain[self.key])
-
-
-@dataclass(frozen=True, slots=True)
-class Expectation:
-    """One thing that must be true.
-
-    Attributes:
-        check: what it says.
-        source: as it was written.
-        within: wall milliseconds that may be waited for it.
-        conditions: what the calls, payments or refunds that it counts have to be.
-    """
-
-    check: Check
-    source: Mapping[str, object]
-    within: int = 0
-    conditions: When = ()

@@ -11,7 +11,6 @@ from payments_sandbox.verification.expectations.expectation import (
     ExpectationKind,
     ExpectationResult,
     Plain,
-    at_once,
 )
 
 _MAX_SHOWN: Final = 2 * MAX_IDS_SHOWN
@@ -23,7 +22,6 @@ class CallOrder:
 
     operations: tuple[str, ...]
 
-    @at_once
     def evaluate(self, context: EvaluationContext) -> ExpectationResult:
         """Look for the operations as a subsequence of all calls."""
         seen = [str(call.entry.operation) for call in context.observed.calls]

@@ -13,7 +13,6 @@ from payments_sandbox.verification.expectations.expectation import (
     ExpectationKind,
     ExpectationResult,
     Plain,
-    at_once,
 )
 from payments_sandbox.verification.observed import in_journal
 
@@ -26,7 +25,6 @@ class RequestCount:
     conditions: When
     count: Count
 
-    @at_once
     def evaluate(self, context: EvaluationContext) -> ExpectationResult:
         """Count the calls."""
         conditions = in_journal(self.conditions)

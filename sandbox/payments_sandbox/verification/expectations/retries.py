@@ -14,7 +14,6 @@ from payments_sandbox.verification.expectations.expectation import (
     ExpectationKind,
     ExpectationResult,
     Plain,
-    at_once,
 )
 from payments_sandbox.verification.observed import ObservedCall, alike
 
@@ -40,7 +39,6 @@ class RetryPolicyCheck:
     growth: float = 0.0
     same_body: bool = False
 
-    @at_once
     def evaluate(self, context: EvaluationContext) -> ExpectationResult:
         """Look at the repetitions of each call."""
         # One that was held is journalled when it happens, perhaps after a later one.

@@ -9,8 +9,6 @@ from payments_sandbox.verification.expectations.expectation import (
     EvaluationContext,
     ExpectationKind,
     ExpectationResult,
-    Plain,
-    at_once,
 )
 
 
@@ -18,7 +16,6 @@ from payments_sandbox.verification.expectations.expectation import (
 class AllRulesFired:
     """Each rule has answered or acted at least once."""
 
-    @at_once
     def evaluate(self, context: EvaluationContext) -> ExpectationResult:
         """Name the rules that have not."""
         if not context.rules:
@@ -26,10 +23,6 @@ class AllRulesFired:
         idle = [each.rule.name for each in context.rules if not each.fired]
         observed = f"never fired: {listed(idle)}" if idle else "each has fired"
         return ExpectationResult(not idle, observed)
-
-
-def _parse(_: Plain) -> AllRulesFired:
-    return AllRulesFired()
 
 
 RULES: Final = ExpectationKind(
@@ -42,6 +35,6 @@ RULES: Final = ExpectationKind(
         },
     },
     examples=({"rules": "all_fired"},),
-    parse=_parse,
+    parse=lambda _: AllRulesFired(),
     needs_rules=True,
 )

@@ -13,7 +13,6 @@ from payments_sandbox.verification.expectations.expectation import (
     ExpectationKind,
     ExpectationResult,
     Plain,
-    at_once,
 )
 from payments_sandbox.verification.observed import ObservedAttempt, ObservedDelivery
 
@@ -36,7 +35,6 @@ class WebhookCheck:
     count: Count | None = None
     forged_refused: bool = False
 
-    @at_once
     def evaluate(self, context: EvaluationContext) -> ExpectationResult:
         """Look at each delivery of the event."""
         sent = [
@@ -64,13 +62,10 @@ class WebhookCheck:
         return self.acknowledged is not None or self.attempts is not None or self.forged_refused
 
     def _is_beyond_mending(self, sent: ObservedDelivery) -> bool:
-        """Whether no further attempt can put a delivery right, or none will be made."""
-        if not sent.is_pending:
-            return True
-        attempts = self.attempts is not None and self.attempts.is_exceeded_by(len(sent.attempts))
-        acknowledged = self.acknowledged is False and sent.is_delivered
-        forged = self.forged_refused and any(each.is_accepted for each in _forged(sent))
-        return attempts or acknowledged or forged
+        """Whether no further attempt can put a delivery right: one that was taken has none."""
+        return not sent.is_pending or (
+            self.attempts is not None and self.attempts.is_exceeded_by(len(sent.attempts))
+        )
 
     def _what_is_wrong(self, sent: ObservedDelivery) -> str | None:
         if self.acknowledged is not None and sent.is_delivered is not self.acknowledged:

@@ -19,11 +19,10 @@ def _find(observed: Observed) -> Iterator[Occurrence]:
             if attempt.is_accepted:
                 taken[each.event_id, each.endpoint_id].append((attempt.sent_at, each))
     refunds = [call for call in observed.calls if _is_refund(call)]
-    for accepted in taken.values():
+    for (event, _), accepted in taken.items():
         handled = list(_refunded(sorted(accepted, key=lambda each: each[0]), refunds))
         if len(handled) > 1:
             times = "twice" if len(handled) == 2 else f"{len(handled)} times"  # noqa: PLR2004 - a word
-            event = handled[0][0].event_id
             ids = dict.fromkeys(each.id for pair in handled for each in pair)
             message = f"{event} was handled {times}: a refund was made each time."
             yield Occurrence(message, tuple(ids))

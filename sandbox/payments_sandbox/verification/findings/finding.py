@@ -1,9 +1,9 @@
-"""Owns what every audit finding has: its kind's entry, and one thing that was found."""
+"""Owns what audit findings have in common: a kind's entry, and one thing that was found."""
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from typing import NamedTuple
 
-from payments_sandbox.verification.observed import Observed, ObservedCall
+from payments_sandbox.verification.observed import Observed, ObservedAttempt, ObservedCall
 
 
 class Occurrence(NamedTuple):
@@ -58,3 +58,16 @@ class Finding(NamedTuple):
 def ids_of(calls: Iterable[ObservedCall]) -> tuple[str, ...]:
     """The ids of calls, in their order."""
     return tuple(call.id for call in calls)
+
+
+def accepted(
+    observed: Observed, what: str, is_bad: Callable[[ObservedAttempt], bool]
+) -> Iterator[Occurrence]:
+    """Deliveries with an attempt that a careful receiver would have refused: `what` they are."""
+    taken = [
+        each.id
+        for each in observed.deliveries
+        if any(is_bad(attempt) and attempt.is_accepted for attempt in each.attempts)
+    ]
+    if taken:
+        yield Occurrence(f"A {what} delivery was answered with a 2xx.", tuple(taken))

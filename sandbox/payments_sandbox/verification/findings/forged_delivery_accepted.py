@@ -3,8 +3,7 @@
 from collections.abc import Iterator
 from typing import Final
 
-from payments_sandbox.verification.findings.accepted_deliveries import accepted
-from payments_sandbox.verification.findings.finding import FindingKind, Occurrence
+from payments_sandbox.verification.findings.finding import FindingKind, Occurrence, accepted
 from payments_sandbox.verification.observed import Observed
 
 

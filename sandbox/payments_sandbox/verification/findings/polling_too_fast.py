@@ -20,7 +20,7 @@ def _find(observed: Observed) -> Iterator[Occurrence]:
     reads: dict[str, list[ObservedCall]] = defaultdict(list)
     for call in observed.calls:
         if call.entry.operation == "retrieve_payment":
-            reads[call.target].append(call)
+            reads[call.entry.path].append(call)
     for target, same in reads.items():
         taken = _webhook_instants(observed, same[0].payment_id)
         hasty = [call for before, call in pairwise(same) if _is_hasty(before, call, taken)]

@@ -1,0 +1,204 @@
+"""Owns `run --workers N`: the parent of the workers beside the command, and the verdict over all.
+
+The command is run by a process that has a loop, and workers are forked by one that has none. So the
+parent of the workers is a process of its own, forked before there is a loop. It ends them when its
+socket to the process that runs the command is closed, however that has ended.
+"""
+
+import argparse
+import asyncio
+import json
+import logging
+import multiprocessing
+import os
+import signal
+import socket
+from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Sequence
+from contextlib import asynccontextmanager, suppress
+from typing import TYPE_CHECKING, Any, Final, TextIO, TypeVar
+
+from payments_sandbox.cli.failure import CommandFailedError
+from payments_sandbox.cli.processes.judged_server import JudgedServer, JudgedServers
+from payments_sandbox.cli.processes.server_process import (
+    CannotServeError,
+    Facts,
+    run_loop,
+    to_the_end,
+)
+from payments_sandbox.cli.processes.worker import Inherited
+from payments_sandbox.cli.processes.workers import keep_workers, prepared_workers
+from payments_sandbox.cluster.asking import ask
+from payments_sandbox.cluster.mailbox import Outgoing
+from payments_sandbox.cluster.workers import owner_of
+from payments_sandbox.server.judging import KeptReports
+from payments_sandbox.verification.report_text import WorldReport
+
+if TYPE_CHECKING:
+    from payments_sandbox.client.models import CoverageModel
+    from payments_sandbox.verification.report_text import Reports
+
+_READY: Final = "ready"
+_DIED: Final = "died"
+_FAILED: Final = "failed"
+"""What the parent of the workers says, each with what there is to say of it."""
+
+_ENDED: Final = "the workers have ended, and nobody knows why"
+
+T = TypeVar("T")
+
+
+def run_with_workers(
+    arguments: argparse.Namespace,
+    use_server: Callable[[JudgedServers], Coroutine[Any, Any, int]],
+    *,
+    log_to: TextIO | None,
+) -> int:
+    """Serve with several workers as long as a command runs.
+
+    Args:
+        arguments: of `run`.
+        use_server: uses the server, and gives the exit code when all is done.
+        log_to: gets what is told of requests and webhooks; None where nobody wants it.
+
+    Raises:
+        CannotServeError: as `serve_with_workers`.
+    """
+    prepared = prepared_workers(arguments, log_to=log_to, level=logging.WARNING)
+    with prepared as (inherited, facts):
+        runtime = inherited.sandbox.runtime
+        runtime.reports = KeptReports(runtime.notifier)  # each worker has one like it
+        ours, theirs = socket.socketpair()
+        context = multiprocessing.get_context("fork")
+        keeper = context.Process(target=_keep, args=(inherited, facts, ours, theirs))
+        keeper.start()
+        theirs.close()
+        os.close(inherited.lives[1])  # the workers end when the last who has it does
+        try:
+            return run_loop(to_the_end(use_server(_served(inherited, facts, ours))))
+        finally:
+            ours.close()
+            keeper.join()
+
+
+def _keep(inherited: Inherited, facts: Facts, other: socket.socket, told: socket.socket) -> None:
+    """Be the parent of the workers, and say in lines of JSON how they are."""
+    other.close()
+    signal.set_wakeup_fd(-1)
+    for number in (
+        signal.SIGINT,
+        signal.SIGHUP,
+        signal.SIGTERM,
+    ):  # they are for who runs the command
+        signal.signal(number, signal.SIG_IGN)
+
+    def report(*line: object) -> None:
+        with suppress(OSError):  # nobody listens any more
+            told.sendall(json.dumps(line).encode() + b"\n")
+
+    try:
+        keep_workers(
+            inherited,
+            facts,
+            told,
+            lambda _: report(_READY),
+            on_death=lambda text: report(_DIED, text),
+        )
+    except CommandFailedError as error:
+        report(_FAILED, str(error), error.code)
+
+
+class _Workers:
+    """The server, as the process knows it that runs the command; in lines their parent tells."""
+
+    def __init__(self, inherited: Inherited, facts: Facts, lines: asyncio.StreamReader) -> None:
+        self.facts = facts
+        self.losses: list[str] = []
+        self._mailboxes = [Outgoing(box.writer) for box in inherited.boxes]
+        self._lines = lines
+        self._listening: asyncio.Future[bool]
+        self._is_told = False
+
+    async def until_ready(self) -> None:
+        """Wait until all of them serve.
+
+        Raises:
+            CannotServeError: they never will.
+        """
+        if not await self._listen(until=_READY):
+            raise CannotServeError(_ENDED)
+        self._listening = asyncio.ensure_future(self._listen())
+
+    async def until_ended(self) -> None:
+        """Wait until all of them have ended.
+
+        Raises:
+            CannotServeError: their worlds could not be kept, or they ended long before.
+        """
+        try:
+            await self._listening
+        except CannotServeError:
+            if not self._is_told:  # else the verdict has said so
+                raise
+
+    async def reports(self, *, is_strict: bool) -> "Reports":
+        rows = [row for each in await self._ask_all("reports") for row in each]
+        if not rows:
+            key = str(self.facts["api_key"])
+            owner = self._mailboxes[owner_of(key, len(self._mailboxes))]
+            rows = await self._while_it_serves(ask(owner, "reports", [key])) or []
+        return [WorldReport(*row)._replace(is_strict=is_strict) for row in rows]
+
+    async def tallies(self) -> "Sequence[CoverageModel]":
+        return await self._ask_all("coverage")
+
+    async def _ask_all(self, question: str) -> list[Any]:
+        asked = asyncio.gather(*(ask(each, question) for each in self._mailboxes))
+        return [each for each in await self._while_it_serves(asked) if each is not None]
+
+    async def _while_it_serves(self, asking: Awaitable[T]) -> T:
+        """What is answered; who reads a mailbox may have ended, and nobody is there in his place.
+
+        Raises:
+            CannotServeError: none of them is there any more.
+        """
+        asked = asyncio.ensure_future(asking)
+        try:
+            await asyncio.wait((asked, self._listening), return_when=asyncio.FIRST_COMPLETED)
+            if not asked.done():
+                self._is_told = True
+                self._listening.result()
+                raise CannotServeError(_ENDED)
+            return asked.result()
+        finally:
+            asked.cancel()
+
+    async def _listen(self, *, until: str | None = None) -> bool:
+        """Take in what the parent of the workers says; whether it has said what is waited for.
+
+        Raises:
+            CannotServeError: it says why there is no server.
+        """
+        while line := await self._lines.readline():
+            what, *given = json.loads(line)
+            if what == _DIED:
+                self.losses += given
+            elif what == _FAILED:
+                raise CannotServeError(*given)
+            if what == until:
+                return True
+        return False
+
+
+@asynccontextmanager
+async def _served(
+    inherited: Inherited, facts: Facts, connection: socket.socket
+) -> AsyncIterator[JudgedServer]:
+    lines, writer = await asyncio.open_connection(sock=connection)
+    workers = _Workers(inherited, facts, lines)
+    await workers.until_ready()
+    try:
+        yield workers
+    finally:
+        writer.write_eof()
+        await workers.until_ended()
+        writer.close()

@@ -1,0 +1,345 @@
+"""Owns a server that runs in this process: how it is put together, and the files it keeps."""
+
+import argparse
+import asyncio
+import contextlib
+import errno
+import gc
+import json
+import logging
+import os
+import socket
+import sys
+from collections.abc import AsyncIterator, Callable, Coroutine, Iterator
+from contextlib import AbstractAsyncContextManager
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final, NamedTuple, TextIO
+
+from payments_sandbox import __version__
+from payments_sandbox.cli.failure import MISTAKEN, CommandFailedError
+from payments_sandbox.cli.output_files import UnwritableError, forget, write_whole
+from payments_sandbox.cli.processes.signals import ignore_signals
+from payments_sandbox.cli.server_options import read_settings
+from payments_sandbox.cli.terminal.standard_streams import remark, try_to_print
+from payments_sandbox.core.output_files import is_pipe
+from payments_sandbox.core.settings import Settings
+
+if TYPE_CHECKING:
+    from payments_sandbox.server.factory import AssembledServer
+    from payments_sandbox.server.listening.listeners import ListeningAt
+    from payments_sandbox.server.log.request_log import RequestLog
+    from payments_sandbox.server.world_runtime import WorldRuntime
+
+Facts = dict[str, object]
+"""What a server says of itself: `base_url`, `sandbox_url`, `api_key`, `webhook_secret`, `pid`,
+`version`; `control_token` where one is demanded, `ca_file` and `ca_bundle` where clients have an
+authority to trust, `tls_faults` and `unix_socket` where they were asked for."""
+
+
+LOOK_FOR_READER_EVERY: Final = 0.1
+"""Seconds between two looks for somebody who reads a ready file that is a pipe."""
+
+
+class Listening(NamedTuple):
+    """A server that listens; touch its worlds only from the loop that it runs on."""
+
+    facts: Facts
+    runtime: "WorldRuntime"
+    log: "RequestLog"
+
+
+ListeningServer = AbstractAsyncContextManager[Listening]
+"""Listens while it is entered."""
+
+
+class CannotServeError(CommandFailedError):
+    """There will be no server, or its state cannot be kept; the text says what and why."""
+
+
+def run_server(
+    arguments: argparse.Namespace,
+    use_server: Callable[[ListeningServer], Coroutine[Any, Any, int]],
+    *,
+    log_to: TextIO | None,
+    level: int = logging.INFO,
+) -> int:
+    """Put a server together, and run what it is there for.
+
+    Args:
+        arguments: the options of a server.
+        use_server: uses the server, and gives the exit code when all is done.
+        log_to: gets what is told of requests and webhooks; None where nobody wants it.
+        level: what is less than this is not logged.
+
+    Raises:
+        CannotServeError: on entering the server, or on leaving it.
+        UnwritableError: the ready file cannot be written.
+    """
+    sandbox = put_together(arguments, read_settings(arguments), log_to=log_to, level=level)
+    from payments_sandbox.server.http_server import listening
+
+    return run_loop(to_the_end(use_server(served(arguments, sandbox, listening(sandbox)))))
+
+
+def put_together(
+    arguments: argparse.Namespace,
+    settings: Settings,
+    *,
+    log_to: TextIO | None,
+    level: int = logging.INFO,
+    runtime_type: "type[WorldRuntime] | None" = None,
+) -> "AssembledServer":
+    """Import what a server is made of, and make one that does not listen yet.
+
+    Args:
+        arguments: how requests and webhooks are logged.
+        settings: of this server.
+        log_to: gets that; None where nobody wants it.
+        level: what is less than this is not logged.
+        runtime_type: what runs for its worlds, where that is another one than usual.
+
+    Raises:
+        CannotServeError: its scenarios are refused.
+    """
+    gc.disable()  # nothing that is imported from here on is garbage
+    with no_certificates():
+        from payments_sandbox.server.factory import assemble
+        from payments_sandbox.server.http_server import listening  # noqa: F401 - it comes with aiohttp, too
+        from payments_sandbox.server.world_runtime import WorldRuntime
+
+    logging.basicConfig(level=level, format="%(levelname)s %(name)s: %(message)s")
+    log = None
+    if log_to is not None:
+        from payments_sandbox.cli.serve_log import make_log
+
+        log = make_log(arguments, log_to)
+    with scenarios_read("--scenario") if settings.scenarios else contextlib.nullcontext():
+        sandbox = assemble(settings, log, runtime_type=runtime_type or WorldRuntime)
+    gc.freeze()
+    gc.set_threshold(10_000, 20, 50)  # a request leaves hundreds of objects, and none in a cycle
+    gc.enable()
+    return sandbox
+
+
+@contextlib.contextmanager
+def scenarios_read(option: str) -> Iterator[None]:
+    """Print all that is wrong with scenarios that are read in the block.
+
+    Raises:
+        CannotServeError: something is.
+    """
+    from payments_sandbox.core.errors import InvalidRequest
+    from payments_sandbox.scenarios.library import UnknownScenario, WrongScenarios
+
+    try:
+        yield
+    except WrongScenarios as error:
+        try_to_print(str(error), sys.stderr)
+        problem = error.summary
+    except InvalidRequest as error:
+        problem = str(error.details).removeprefix("/: ")
+    except UnknownScenario as error:
+        problem = str(error)
+    except OSError as error:
+        problem = f"cannot read {error.filename}: {error.strerror}"
+    else:
+        return
+    raise CannotServeError(f"{option}: {problem}", MISTAKEN)
+
+
+@contextlib.asynccontextmanager
+async def served(
+    arguments: argparse.Namespace,
+    sandbox: "AssembledServer",
+    listens: "AbstractAsyncContextManager[ListeningAt]",
+) -> AsyncIterator[Listening]:
+    """Listen until the block ends, with the state and the ready file that were asked for."""
+    settings = sandbox.settings
+    async with _kept(arguments, sandbox), contextlib.AsyncExitStack() as stack:
+        stack.enter_context(no_ready_file(arguments.ready_file))
+        if arguments.watch:
+            from payments_sandbox.cli.scenario_watcher import watching
+
+            await stack.enter_async_context(watching(sandbox))
+        try:
+            at = await stack.enter_async_context(listens)
+        except OSError as error:
+            raise cannot_listen(settings, error) from None
+        facts = facts_of(settings, at)
+        if at.authority is not None:
+            facts |= _trusted(at.authority, arguments.ready_file, stack)
+        if arguments.ready_file is not None:
+            await stack.enter_async_context(_announced(arguments.ready_file, facts))
+        yield Listening(facts, sandbox.runtime, sandbox.log)
+
+
+@contextlib.contextmanager
+def no_certificates() -> Iterator[None]:
+    """While aiohttp is imported it reads the machine's certificates, for clients that we are not.
+
+    That takes longer than all of our own imports. Who calls out has to make a context of its own.
+    """
+    kept = {name: os.environ.get(name) for name in ("SSL_CERT_FILE", "SSL_CERT_DIR")}
+    os.environ.update(dict.fromkeys(kept, os.devnull))
+    try:
+        yield
+    finally:
+        for name, value in kept.items():
+            del os.environ[name]
+            if value is not None:
+                os.environ[name] = value
+
+
+async def to_the_end(working: Coroutine[Any, Any, int]) -> int:
+    """Run to the end, and ignore signals from then on, so that the exit is not interrupted."""
+    try:
+        return await working
+    finally:
+        loop = asyncio.get_running_loop()
+        # For a moment a signal would end the process: it is blocked, but in this thread alone.
+        await loop.shutdown_default_executor()
+        ignore_signals(loop)
+
+
+def run_loop(working: Coroutine[Any, Any, int]) -> int:
+    """Run on uvloop where the extra `[fast]` has installed it."""
+    new_loop: Callable[[], asyncio.AbstractEventLoop] | None = None
+    with contextlib.suppress(ImportError):
+        from uvloop import new_event_loop
+
+        new_loop = new_event_loop
+    with asyncio.Runner(loop_factory=new_loop) as runner:  # no error is being handled here
+        return runner.run(working)
+
+
+@contextlib.asynccontextmanager
+async def _kept(arguments: argparse.Namespace, sandbox: "AssembledServer") -> AsyncIterator[None]:
+    """Take over the state of an earlier server, and keep this one's."""
+    file: Path | None = arguments.state
+    if file is None:
+        yield
+        return
+    from payments_sandbox.cli.state_file import StateFile
+    from payments_sandbox.cli.terminal.progress import progress
+    from payments_sandbox.world.state_file import NoStateError
+
+    state = StateFile(file, sandbox)
+    with contextlib.ExitStack() as stack:
+        try:
+            stack.enter_context(state.reserved())
+            with progress(arguments, f"loading {file.name}", lambda: state.how_far):
+                await state.load()
+        except NoStateError as error:
+            raise CannotServeError(f"cannot use {file}: {error}", MISTAKEN) from None
+        except asyncio.CancelledError:
+            words = "nothing of it was taken over, and it is as it was"
+            remark(f"{file} was not loaded whole; {words}")
+            raise
+        async with state.saving():
+            yield
+        gc.disable()  # the exit has a second, and would look at every object again and again
+        gc.freeze()
+        try:
+            state.save()
+        except OSError as error:
+            raise CannotServeError(f"cannot write {file}: {error.strerror}") from None
+    if state.unsaved:
+        raise CannotServeError(f"not saved in {file}: {', '.join(state.unsaved)}")
+
+
+def _trusted(authority: bytes, ready_file: Path | None, stack: contextlib.AsyncExitStack) -> Facts:
+    """Write the files that clients trust an authority by; they are gone with the stack's block."""
+    from payments_sandbox.server.listening.certificates import authority_files
+
+    is_file = ready_file is not None and (ready_file.is_file() or not ready_file.exists())
+    try:
+        files = stack.enter_context(authority_files(authority, ready_file if is_file else None))
+    except OSError as error:
+        raise CannotServeError(f"cannot write {error.filename}: {error.strerror}") from None
+    return {"ca_file": str(files.authority), "ca_bundle": str(files.bundle)}
+
+
+@contextlib.contextmanager
+def no_ready_file(file: Path | None) -> Iterator[None]:
+    """Remove the ready file of an earlier server, and in the end that of this one."""
+    forget(file)
+    try:
+        yield
+    finally:
+        with contextlib.suppress(UnwritableError):  # whoever has taken it away meanwhile
+            forget(file)
+
+
+def write_ready_file(file: Path, facts: Facts) -> bool:
+    """Write the ready file; whether it is written: a pipe is not while nobody reads it.
+
+    Raises:
+        UnwritableError: the system refuses.
+    """
+    try:
+        write_whole(file, json.dumps(facts) + "\n")
+    except UnwritableError:
+        if not is_pipe(file):
+            raise
+        return False
+    return True
+
+
+@contextlib.asynccontextmanager
+async def _announced(file: Path, facts: Facts) -> AsyncIterator[None]:
+    """Write the ready file; a pipe is written as soon as somebody reads it."""
+    if write_ready_file(file, facts):
+        yield
+        return
+    writing = asyncio.create_task(_write_for_reader(file, facts))
+    try:
+        yield
+    finally:
+        writing.cancel()
+
+
+async def _write_for_reader(pipe: Path, facts: Facts) -> None:
+    from payments_sandbox.server.slices import pause
+
+    while not write_ready_file(pipe, facts):
+        await pause(LOOK_FOR_READER_EVERY)
+
+
+def cannot_listen(settings: Settings, error: OSError) -> CannotServeError:
+    """Say why the server cannot listen where the settings say, and what would work."""
+    if error.filename is not None:  # the path of a unix socket, or the port of a TLS fault
+        return CannotServeError(f"cannot listen on {error.filename}: {error.strerror}")
+    reason = os.strerror(error.errno) if error.errno else str(error)
+    hint = "; --port 0 picks a free one" if error.errno == errno.EADDRINUSE else ""
+    if isinstance(error, socket.gaierror):  # its numbers are none of the system's
+        reason, hint = str(error.strerror), "; --host is an address or a name of this machine"
+    return CannotServeError(f"cannot listen on {settings.host}:{settings.port}: {reason}{hint}")
+
+
+def _reachable(address: str) -> str:
+    """An address that a client on this machine can use: a wildcard is none."""
+    return address.replace("//0.0.0.0:", "//127.0.0.1:").replace("//[::]:", "//[::1]:")
+
+
+def facts_of(settings: Settings, at: "ListeningAt") -> Facts:
+    """The facts about a server, by where it listens."""
+    from payments_sandbox.core.ids import DEFAULT_API_KEY
+    from payments_sandbox.world.config import DEFAULT_WEBHOOK_SECRET
+
+    address = _reachable(at.url)
+    facts: Facts = {
+        "base_url": f"{address}/v3",
+        "sandbox_url": f"{address}/_sandbox",
+        "api_key": DEFAULT_API_KEY,
+        "webhook_secret": DEFAULT_WEBHOOK_SECRET,
+        "pid": os.getpid(),
+        "version": __version__,
+    }
+    if settings.control_token is not None:
+        facts["control_token"] = settings.control_token
+    if settings.unix is not None:
+        facts["unix_socket"] = str(settings.unix.absolute())
+    if at.tls_faults:
+        urls = {name: f"{_reachable(url)}/v3" for name, url in at.tls_faults.items()}
+        facts["tls_faults"] = urls
+    return facts

@@ -1,0 +1,218 @@
+"""Owns one of several workers: a process that serves the worlds of its keys, and tells its parent.
+
+It ends by SIGTERM, or when its parent has gone: the system closes the parent's end of a pipe then,
+however the parent has ended. Other signals are for the parent, which tells its workers.
+"""
+
+import argparse
+import asyncio
+import contextlib
+import json
+import os
+import signal
+import socket
+import sys
+from collections.abc import AsyncIterator, Sequence
+from contextlib import AbstractAsyncContextManager
+from functools import partial
+from typing import Any, Final, NamedTuple
+
+import orjson
+
+from payments_sandbox.cli.failure import CommandFailedError
+from payments_sandbox.cli.processes.server_process import run_loop, served, to_the_end
+from payments_sandbox.cli.processes.signals import unblock_signals
+from payments_sandbox.cli.state_file import state_file_of
+from payments_sandbox.cluster.mailbox import Mailbox, Outgoing
+from payments_sandbox.cluster.places import Here
+from payments_sandbox.cluster.server import SharedServer
+from payments_sandbox.cluster.workers import WorkerDirectory
+from payments_sandbox.server.factory import AssembledServer
+from payments_sandbox.server.http_server import listening
+from payments_sandbox.server.listening.listeners import ListeningAt
+from payments_sandbox.server.server_totals import ServerTotals
+
+_KEYS_OF_A_START: Final = 2**40
+"""Drawn keys that a worker has before it is started again: none of them is ever drawn anew."""
+
+
+class Inherited(NamedTuple):
+    """What all workers of a server have from their parent, since before they were started.
+
+    Attributes:
+        arguments: the options of the server.
+        sandbox: a server that does not listen yet, of which each worker has a copy.
+        bound: the sockets to accept connections from.
+        boxes: the mailbox of each worker.
+        parents_box: that of their parent.
+        lives: a pipe that nobody writes to; its writing end is the parent's alone.
+    """
+
+    arguments: argparse.Namespace
+    sandbox: AssembledServer
+    bound: Sequence[socket.socket]
+    boxes: Sequence[Mailbox]
+    parents_box: Mailbox
+    lives: tuple[int, int]
+
+
+class WorkerStart(NamedTuple):
+    """One start of a worker.
+
+    Attributes:
+        worker: its index.
+        number: how often it was started before.
+        lost: the keys whose worlds have gone with it.
+        reason: what became of them, as what comes after "was".
+    """
+
+    worker: int
+    number: int = 0
+    lost: Sequence[str] = ()
+    reason: str = ""
+
+
+class WorkerReport(NamedTuple):
+    """What a worker tells its parent.
+
+    Attributes:
+        worker: its index.
+        what: `ready`, `made`, `dropped`, `summary` or `failed`.
+        text: the key that has a world now, or none any more; the summary; why it has failed.
+        code: the exit code where it has failed.
+    """
+
+    worker: int
+    what: str
+    text: str = ""
+    code: int = 0
+
+
+def read_report(text: bytes) -> WorkerReport:
+    """Read what a worker has sent."""
+    return WorkerReport(*orjson.loads(text))
+
+
+def work(inherited: Inherited, start: WorkerStart) -> None:
+    """Be a worker, in the process that was started for it, and end it with its exit code."""
+    signal.set_wakeup_fd(-1)  # the parent's
+    os.close(inherited.lives[1])
+    sys.exit(run_loop(to_the_end(_work(inherited, start))))
+
+
+class _Parent:
+    """Tells the parent; it is told of worlds as well, as their `Ownership`."""
+
+    def __init__(self, inherited: Inherited, start: WorkerStart) -> None:
+        self._index = start.worker
+        self._directory = WorkerDirectory(start.worker, len(inherited.boxes))
+        self._messages_out = Outgoing(inherited.parents_box.writer)
+
+    def report(self, what: str, text: str = "", code: int = 0) -> None:
+        """Send a report."""
+        self._messages_out.send(orjson.dumps([*WorkerReport(self._index, what, text, code)]))
+
+    async def flush(self) -> None:
+        """Wait until all reports are sent."""
+        await self._messages_out.flush()
+
+    def owns(self, api_key: str) -> bool:
+        """Whether a key is this worker's."""
+        return self._directory.place_of(api_key) == Here()
+
+    def draws(self, api_key: str) -> bool:
+        """Whether a key that was drawn is this worker's."""
+        return self.owns(api_key)
+
+    def made(self, api_key: str) -> None:
+        """A key has a world now."""
+        self.report("made", api_key)
+
+    def dropped(self, api_key: str) -> None:
+        """A key has no world any more."""
+        self.report("dropped", api_key)
+
+
+async def _work(inherited: Inherited, start: WorkerStart) -> int:
+    told_to_stop, parent, code = asyncio.Event(), _Parent(inherited, start), 0
+    _stop_when_told(inherited.lives[0], told_to_stop)
+    try:
+        await _serve(inherited, start, parent, told_to_stop)
+    except CommandFailedError as error:
+        parent.report("failed", str(error), error.code)
+        code = error.code
+    await parent.flush()
+    return code
+
+
+async def _serve(
+    inherited: Inherited, start: WorkerStart, parent: _Parent, told_to_stop: asyncio.Event
+) -> None:
+    worlds, totals = inherited.sandbox.runtime.worlds, None
+    worlds.share(parent)
+    worlds.begin_keys_at(start.number * _KEYS_OF_A_START)
+    for key in start.lost:
+        worlds.lose(key, start.reason)
+    server = served(_own(inherited, start), inherited.sandbox, _listening(inherited, start))
+    async with server as listening:
+        if listening.log.is_wanted:
+            totals = listening.runtime.totals = ServerTotals(worlds)
+        parent.report("ready")
+        await told_to_stop.wait()
+    if totals is not None:
+        from payments_sandbox.cli.serve_log import summary_of
+
+        parent.report("summary", json.dumps(summary_of(listening.runtime.metrics, totals)))
+
+
+def _stop_when_told(life: int, told_to_stop: asyncio.Event) -> None:
+    loop = asyncio.get_running_loop()
+
+    def parent_has_gone() -> None:
+        loop.remove_reader(life)
+        told_to_stop.set()
+
+    loop.add_reader(life, parent_has_gone)
+    loop.add_signal_handler(signal.SIGTERM, told_to_stop.set)
+    for number in (signal.SIGINT, signal.SIGHUP):
+        signal.signal(number, signal.SIG_IGN)
+    unblock_signals()
+
+
+def _own(inherited: Inherited, start: WorkerStart) -> argparse.Namespace:
+    """The options of the server as they are for this worker: the ready file is the parent's."""
+    options = {**vars(inherited.arguments), "ready_file": None}
+    if (folder := inherited.arguments.state) is not None:
+        options["state"] = state_file_of(folder, start.worker, len(inherited.boxes))
+    return argparse.Namespace(**options)
+
+
+def _answer(sandbox: AssembledServer, question: str, given: list[Any] | None) -> object:
+    from payments_sandbox.server.control.questions import answer
+
+    return answer(sandbox.runtime, question, given)
+
+
+def _listening(
+    inherited: Inherited, start: WorkerStart
+) -> AbstractAsyncContextManager[ListeningAt]:
+    @contextlib.asynccontextmanager
+    async def listens() -> AsyncIterator[ListeningAt]:
+        sandbox = inherited.sandbox
+        writers = {index: box.writer for index, box in enumerate(inherited.boxes)}
+        del writers[start.worker]
+        server = SharedServer(
+            sandbox.handler,
+            sandbox.settings.body_timeout,
+            WorkerDirectory(start.worker, len(inherited.boxes)),
+            writers,
+            partial(_answer, sandbox),
+        )
+        sandbox.runtime.elsewhere = server
+        async with (
+            listening(sandbox, http_server=server, bound=inherited.bound) as at,
+            server.receiving(inherited.boxes[start.worker].reader),
+        ):
+            yield at
+
+    return listens()

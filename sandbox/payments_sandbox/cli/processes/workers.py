@@ -1,0 +1,356 @@
+"""Owns `serve --workers N`: the parent of N processes that share an address, and hold the worlds.
+
+1. Everything is put together once, and each worker is a copy of it: they are forked, and the parent
+   starts neither a loop nor a thread, so that it can fork at any time.
+2. The parent has the ready file, the first line of output and the signals. It serves nothing.
+3. A worker tells which keys have worlds in it. If it dies, the parent says which have gone with it
+   and starts another in its place, whose worlds say so, too.
+4. When the parent is told to stop, all are; when it is killed, the system tells them.
+"""
+
+import argparse
+import json
+import logging
+import multiprocessing
+import os
+import select
+import signal
+import socket
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass, field, replace
+from functools import partial
+from multiprocessing.context import ForkProcess
+from typing import Final, TextIO
+
+from payments_sandbox.cli.failure import FAILED, MISTAKEN
+from payments_sandbox.cli.options import refuse
+from payments_sandbox.cli.processes.server_process import (
+    LOOK_FOR_READER_EVERY,
+    CannotServeError,
+    Facts,
+    cannot_listen,
+    facts_of,
+    no_ready_file,
+    put_together,
+    write_ready_file,
+)
+from payments_sandbox.cli.processes.signals import heard_signals, signals_blocked
+from payments_sandbox.cli.processes.worker import (
+    Inherited,
+    WorkerReport,
+    WorkerStart,
+    read_report,
+    work,
+)
+from payments_sandbox.cli.server_options import read_settings
+from payments_sandbox.cli.state_file import placed_worlds
+from payments_sandbox.cluster.mailbox import open_mailbox, receive_message
+from payments_sandbox.cluster.workers import owner_of
+from payments_sandbox.server.listening.listeners import at_bound, bound_before
+from payments_sandbox.world.state_file import NoStateError
+
+_log: Final = logging.getLogger("payments_sandbox.cli.workers")  # as docs/cli.md shows it
+
+_IN_VAIN: Final = 3
+"""Workers of one place that may end before they are ready, one after the other."""
+
+_KEYS_SHOWN: Final = 20
+_CHUNK: Final = 65_536
+_STDIN: Final = 0
+
+
+def serve_with_workers(
+    arguments: argparse.Namespace,
+    announce: Callable[[Facts], None],
+    *,
+    log_to: TextIO | None,
+) -> int:
+    """Serve with several workers until a signal, or as long as stdin is open.
+
+    Args:
+        arguments: of `serve`.
+        announce: given what the server says of itself, once all of them are ready.
+        log_to: gets what is told of requests and webhooks; None where nobody wants it.
+
+    Raises:
+        CannotServeError: on the way to readiness, at the end, or where a worker ends at once.
+        UnwritableError: the ready file cannot be written.
+    """
+    with (
+        prepared_workers(arguments, log_to=log_to) as (inherited, facts),
+        heard_signals() as told,
+    ):
+        is_watched = arguments.until_stdin_closes
+        summaries = keep_workers(inherited, facts, told, announce, is_stdin_watched=is_watched)
+    if summaries:
+        from payments_sandbox.cli.serve_log import Summary, joined, print_summary
+
+        print_summary(arguments, joined(Summary(*json.loads(each)) for each in summaries))
+    return 0
+
+
+def keep_workers(  # noqa: PLR0913 - what their parent has, and whom it tells
+    inherited: Inherited,
+    facts: Facts,
+    told: socket.socket,
+    announce: Callable[[Facts], None],
+    *,
+    on_death: Callable[[str], None] | None = None,
+    is_stdin_watched: bool = False,
+) -> list[str]:
+    """Keep the workers running until told to stop, and wait until they have ended.
+
+    Args:
+        inherited: what they have from their parent.
+        facts: what the server says of itself.
+        told: becomes readable when they are to stop.
+        announce: given the facts, once all of them are ready.
+        on_death: told of each that has died, in words.
+        is_stdin_watched: whether they stop when stdin is closed, too.
+
+    Returns:
+        What they have done, each a summary as JSON.
+
+    Raises:
+        CannotServeError, UnwritableError: as `serve_with_workers`.
+    """
+    group = _Group(inherited, on_death)
+    try:
+        group.start_all()
+        _watch(group, facts, told, announce, is_stdin_watched=is_stdin_watched)
+    finally:
+        group.stop()
+    return group.summaries
+
+
+@contextmanager
+def prepared_workers(
+    arguments: argparse.Namespace,
+    *,
+    log_to: TextIO | None,
+    level: int = logging.INFO,
+) -> Iterator[tuple[Inherited, Facts]]:
+    """Have all that workers need before they are started, until the block ends.
+
+    Raises:
+        CannotServeError: nobody can listen, or the folder of the worlds cannot be used.
+    """
+    settings = read_settings(arguments)
+    share = replace(settings, max_worlds=max(2, -(-settings.max_worlds // arguments.workers)))
+    sandbox = put_together(arguments, share, log_to=log_to, level=level)
+    with ExitStack() as stack:
+        stack.enter_context(_kept(arguments))
+        stack.enter_context(no_ready_file(arguments.ready_file))
+        try:
+            bound = bound_before(settings, stack)
+        except OSError as error:
+            raise cannot_listen(settings, error) from None
+        boxes = [open_mailbox() for _ in range(arguments.workers)]
+        yield (
+            Inherited(arguments, sandbox, bound, boxes, open_mailbox(), os.pipe()),
+            facts_of(settings, at_bound(settings, bound)),
+        )
+
+
+@contextmanager
+def _kept(arguments: argparse.Namespace) -> Iterator[None]:
+    """Have the folder of the worlds in the block, if they are kept, with each where it belongs."""
+    if (folder := arguments.state) is None:
+        yield
+        return
+    if folder.is_file():
+        hint = f"mkdir worlds && mv {folder} worlds/one.state, and --state worlds takes it over"
+        refuse(arguments, "--state", f"expected a folder, since each worker has a file: {hint}")
+    with ExitStack() as stack:
+        owner = partial(owner_of, workers=arguments.workers)
+        try:
+            stack.enter_context(placed_worlds(folder, arguments.workers, owner))
+        except NoStateError as error:
+            raise CannotServeError(f"cannot use {folder}: {error}", MISTAKEN) from None
+        except OSError as error:
+            raise CannotServeError(f"cannot use {folder}: {error.strerror}", MISTAKEN) from None
+        yield
+
+
+@dataclass(slots=True)
+class _Worker:
+    """One worker as its parent knows it.
+
+    Attributes:
+        keys: those that have worlds in it, the oldest first.
+        lost: those whose worlds have gone with those before it, and had none since.
+        in_vain: how many before it have ended before they were ready.
+    """
+
+    start: WorkerStart
+    process: ForkProcess
+    keys: dict[str, None] = field(default_factory=dict)
+    lost: dict[str, None] = field(default_factory=dict)
+    in_vain: int = 0
+    is_ready: bool = False
+
+
+class _Group:
+    """The workers of one server.
+
+    Attributes:
+        ready_file: is written when all of them are.
+        reports: where they report.
+        summaries: of what they have done, as JSON, of those that have stopped as they should.
+    """
+
+    def __init__(self, inherited: Inherited, on_death: Callable[[str], None] | None) -> None:
+        self._inherited = inherited
+        self._on_death = on_death
+        self._workers: dict[int, _Worker] = {}
+        self._failure: WorkerReport | None = None
+        self._is_stopped = False
+        self.ready_file = inherited.arguments.ready_file
+        self.reports = inherited.parents_box.reader
+        self.summaries: list[str] = []
+
+    @property
+    def are_ready(self) -> bool:
+        """Whether all of them serve."""
+        return all(worker.is_ready for worker in self._workers.values())
+
+    @property
+    def sentinels(self) -> list[int]:
+        """What becomes readable when one of them has ended."""
+        return [worker.process.sentinel for worker in self._workers.values()]
+
+    def start_all(self) -> None:
+        """Start each of them."""
+        for index in range(len(self._inherited.boxes)):
+            self._start(WorkerStart(index))
+
+    def receive_reports(self) -> None:
+        """Read what they have told."""
+        while (message := receive_message(self.reports)) is not None:
+            report = read_report(message.text)
+            worker = self._workers[report.worker]
+            match report.what:
+                case "ready":
+                    worker.is_ready = True
+                case "made":
+                    worker.keys[report.text] = None
+                    worker.lost.pop(report.text, None)
+                case "dropped":
+                    worker.keys.pop(report.text, None)
+                    worker.lost.pop(report.text, None)
+                case "summary":
+                    self.summaries.append(report.text)
+                case _:
+                    self._failure = self._failure or report
+
+    def renew_dead(self) -> None:
+        """Start another one for each that has ended.
+
+        Raises:
+            CannotServeError: none of the last was ever ready: another would fare no better.
+        """
+        for worker in [each for each in self._workers.values() if not each.process.is_alive()]:
+            self.receive_reports()  # what it has told before
+            how = _end_of(worker.process)
+            in_vain = 0 if worker.is_ready else worker.in_vain + 1
+            if self._failure is not None or in_vain > _IN_VAIN:
+                self._refuse(f"{_name(worker)} {how} before it was ready")
+            _log.error("%s", _end_in_words(worker, how, has_state=self._inherited.arguments.state))
+            if self._on_death is not None:
+                self._on_death(f"{_name(worker)} {how}")
+            reason = f"lost with worker {worker.start.worker + 1}, which {how}"
+            lost = worker.lost | worker.keys
+            number = worker.start.number + 1
+            self._start(WorkerStart(worker.start.worker, number, tuple(lost), reason), in_vain)
+
+    def stop(self) -> None:
+        """End all of them, and wait until they have.
+
+        Raises:
+            CannotServeError: one could not keep its worlds, or has not ended as it should.
+        """
+        if self._is_stopped:
+            return
+        self._is_stopped = True
+        for worker in self._workers.values():
+            if worker.process.is_alive():  # as long as nobody has waited for it, its id is its own
+                worker.process.terminate()
+                os.kill(worker.process.pid or 0, signal.SIGCONT)  # one that is stopped, too
+        while alive := [each.process for each in self._workers.values() if each.process.is_alive()]:
+            heard: list[socket.socket | int] = [self.reports, *(each.sentinel for each in alive)]
+            select.select(heard, [], [])  # what they report last finds room
+            self.receive_reports()
+        self.receive_reports()
+        if self._failure is not None:
+            raise CannotServeError(self._failure.text, self._failure.code)
+        for worker in self._workers.values():
+            if worker.process.exitcode:
+                raise CannotServeError(f"{_name(worker)} {_end_of(worker.process)}", FAILED)
+
+    def _start(self, start: WorkerStart, in_vain: int = 0) -> None:
+        context = multiprocessing.get_context("fork")
+        process = context.Process(target=work, args=(self._inherited, start))
+        with signals_blocked():  # until the worker has its own handlers
+            process.start()
+        lost = dict.fromkeys(start.lost)
+        self._workers[start.worker] = _Worker(start, process, lost=lost, in_vain=in_vain)
+
+    def _refuse(self, problem: str) -> None:
+        if self._failure is None:
+            self._failure = WorkerReport(0, "failed", problem, FAILED)
+        self.stop()
+
+
+def _watch(
+    group: _Group,
+    facts: Facts,
+    told: socket.socket,
+    announce: Callable[[Facts], None],
+    *,
+    is_stdin_watched: bool,
+) -> None:
+    """Keep the workers running until told to stop, and announce them once, when all are ready."""
+    stdin = [_STDIN] if is_stdin_watched else []
+    is_announced, is_written = False, group.ready_file is None
+    while True:
+        heard: list[socket.socket | int] = [told, group.reports, *group.sentinels, *stdin]
+        pause = LOOK_FOR_READER_EVERY if is_announced and not is_written else None
+        readable, _, _ = select.select(heard, [], [], pause)
+        if told in readable or (_STDIN in readable and _has_ended(_STDIN)):
+            return
+        group.receive_reports()
+        group.renew_dead()
+        if is_announced or group.are_ready:
+            is_written = is_written or write_ready_file(group.ready_file, facts)
+            if not is_announced:
+                is_announced = True
+                announce(facts)
+
+
+def _has_ended(stream: int) -> bool:
+    """Whether nothing more comes; what has come is thrown away."""
+    try:
+        return not os.read(stream, _CHUNK)
+    except OSError:  # a terminal that has gone
+        return True
+
+
+def _name(worker: _Worker) -> str:
+    return f"worker {worker.start.worker + 1} (pid {worker.process.pid})"
+
+
+def _end_of(process: ForkProcess) -> str:
+    code = process.exitcode or 0
+    return f"was ended by {signal.Signals(-code).name}" if code < 0 else f"ended with {code}"
+
+
+def _end_in_words(worker: _Worker, how: str, *, has_state: bool) -> str:
+    """What the log says of a worker that has ended, and of the worlds that went with it."""
+    keys = list(worker.keys)
+    shown = ", ".join(keys[:_KEYS_SHOWN])
+    more = f" and {len(keys) - _KEYS_SHOWN} more" if len(keys) > _KEYS_SHOWN else ""
+    worlds = "1 world" if len(keys) == 1 else f"{len(keys)} worlds"
+    lost = f"with it went {worlds}: {shown}{more}" if keys else "no world went with it"
+    back = "; what was saved last is back" if has_state and keys else ""
+    return f"{_name(worker)} {how} and is started again; {lost}{back}"

@@ -1,0 +1,209 @@
+"""Owns how the lines of a log read on a terminal: what there is room for, and in which colours."""
+
+from collections.abc import Iterable, Sequence
+from typing import Final
+
+from payments_sandbox.core.colours import BAD, GOOD, NAME, POOR, QUIET, RULE, STRONG, painted
+from payments_sandbox.server.log.lines import (
+    LogLine,
+    RefusalLine,
+    WebhookLine,
+    customer_of,
+    cut,
+    plain,
+    pointed_field,
+)
+
+_BETWEEN: Final = "  "
+_WIDE: Final = 120
+"""Columns in which there is room for the day."""
+
+_NARROW: Final = 36
+"""Characters of an address, or of what went wrong, where there is not room for everything."""
+
+_SECONDS: Final = len("2030-01-15T10:30:00")
+_DAY: Final = len("2030-01-15T")
+_FAILED: Final = 500
+
+_OF_CARDS: Final = "card:"
+"""The beginning of the names of magic cards' rules."""
+
+_OUTCOME: Final = 2
+"""The part that says what came of it: a status, or what went wrong."""
+
+_BY_CLASS: Final = {"2": GOOD, "3": POOR, "4": POOR}
+"""The colours of outcomes by the first digit of a status; all else is bad."""
+
+
+def _ordered(ranks: Sequence[int]) -> Sequence[tuple[int, bool]]:
+    """The places of parts by how soon each is left out, and whether it never is: its rank is 0."""
+    places = sorted(range(len(ranks)), key=ranks.__getitem__)
+    return [(place, not ranks[place]) for place in places]
+
+
+_REQUEST_ORDER: Final = _ordered((0, 0, 0, 1, 1, 4, 5, 8, 8, 2, 3, 9, 6, 7))
+_REQUEST_COLOURS: Final = (
+    QUIET, STRONG, "", "", POOR, "", NAME, "", RULE, RULE, POOR, QUIET, QUIET, QUIET,
+)  # fmt: skip
+_WEBHOOK_ORDER: Final = _ordered((0, 0, 0, 4, 1, 3, 2, 7, 8, 6))
+_WEBHOOK_COLOURS: Final = (QUIET, STRONG, "", NAME, "", POOR, POOR, QUIET, QUIET, QUIET)
+"""The colours of the parts of a line; the outcome has its own."""
+
+
+def format_line(line: LogLine, width: int | None = None, *, is_coloured: bool = False) -> str:
+    """One line; where there is no room for all of it, what is needed least is left out.
+
+    `width` is how many columns there are, or None for as many as it has.
+    """
+    rule = cut(f"{line.rule} step {line.step}") if line.rule else ""
+    is_card = rule.startswith(_OF_CARDS)
+    outcome = " ".join(str(each) for each in (line.status, line.fault) if each is not None)
+    parts = (
+        _clock_time(line.at, width),
+        cut(line.what),
+        outcome,
+        _id_or_code(line.reply),
+        pointed_field(line.reply),
+        _amount(line),
+        cut(customer_of(line) or ""),
+        line.card or "",
+        rule if is_card else "",
+        "" if is_card else rule,
+        "" if is_card and line.fault is None else _committed(line),
+        "" if line.duration_ms is None else f"{line.duration_ms:.1f} ms",
+        line.id,
+        cut(line.world),
+    )
+    colour = BAD if " " in outcome else _BY_CLASS.get(outcome[:1], BAD)
+    colours = _colours(_REQUEST_COLOURS, colour) if is_coloured else None
+    return _fit(parts, _REQUEST_ORDER, width, colours)
+
+
+def format_webhook(
+    line: WebhookLine, width: int | None = None, *, is_coloured: bool = False
+) -> str:
+    """One line, as `format_line`; what has failed says more than a status."""
+    is_narrow = width is not None and width < _WIDE
+    again = line.number is not None and line.number > 1
+    parts = (
+        _clock_time(line.at, width),
+        cut(line.type) if is_narrow else f"webhook {cut(line.type)}",
+        _shortened(plain(line.error) if line.error else str(line.status), width),
+        line.event_id,
+        _shortened(plain(line.url if width is None else line.url.removeprefix("http://")), width),
+        f"attempt {line.number}" if again else "",
+        _next(line),
+        f"{line.duration_ms:.1f} ms",
+        line.id,
+        cut(line.world),
+    )
+    colour = GOOD if parts[_OUTCOME].isdigit() else BAD
+    colours = _colours(_WEBHOOK_COLOURS, colour) if is_coloured else None
+    return _fit(parts, _WEBHOOK_ORDER, width, colours)
+
+
+def format_refusal(
+    line: RefusalLine, width: int | None = None, *, is_coloured: bool = False
+) -> str:
+    """Method and path, status, code, what is wrong, and the header that is at fault.
+
+    It is one line, and goes on in others where there is no room: all of it is needed.
+    """
+    head = (cut(f"{line.method} {line.path}"), str(line.status), line.code)
+    rest = [line.details or ""]
+    if line.header is not None:
+        rest.append(f"{line.header[0]}: {line.header[1] or '(none)'}")
+    whole, shown = _joined((*head, *rest)), _joined(head)
+    if is_coloured:
+        shown = _joined(map(painted, head, (STRONG, BAD, BAD)))
+    if width is None or len(whole) <= width:
+        return _joined((shown, *rest))
+    from textwrap import indent, wrap  # noqa: PLC0415 - few are turned away
+
+    wrapped = wrap(_joined(rest), width - len(_BETWEEN))
+    return f"{shown}\n{indent(chr(10).join(wrapped), _BETWEEN)}"
+
+
+def _fit(
+    parts: Sequence[str],
+    order: Sequence[tuple[int, bool]],
+    width: int | None,
+    colours: Sequence[str] | None,
+) -> str:
+    """The parts of a line that there is room for; those are "" where there is nothing to say.
+
+    `order` has their places, that of the part first that is needed most, with whether it is
+    always there.
+    """
+    if width is not None:
+        kept, used = [""] * len(parts), -len(_BETWEEN)
+        for place, is_needed in order:
+            if (part := parts[place]) and (
+                (wider := used + len(_BETWEEN) + len(part)) <= width or is_needed
+            ):
+                kept[place], used = part, wider
+        if used > width:  # not even what is needed has room
+            return _joined(kept)[:width]
+        parts = kept
+    return _joined(parts if colours is None else map(painted, parts, colours))
+
+
+def _joined(parts: Iterable[str]) -> str:
+    """The parts of a line, with blanks between those that there are."""
+    return _BETWEEN.join(filter(None, parts))
+
+
+def _colours(colours: Sequence[str], of_outcome: str) -> Sequence[str]:
+    return (*colours[:_OUTCOME], of_outcome, *colours[_OUTCOME + 1 :])
+
+
+def _clock_time(at: str, width: int | None) -> str:
+    """The instant in whole seconds; where there is little room, without its day."""
+    seconds = at[:_SECONDS]
+    return f"{seconds}Z" if width is None or width >= _WIDE else seconds[_DAY:]
+
+
+def _shortened(text: str, width: int | None) -> str:
+    is_whole = width is None or len(text) <= _NARROW
+    return text if is_whole else f"{text[: _NARROW - 1]}…"
+
+
+def _id_or_code(reply: object) -> str:
+    if not isinstance(reply, dict):
+        return ""
+    error = reply.get("error")
+    found = error.get("code") if isinstance(error, dict) else reply.get("id")
+    return cut(found) if isinstance(found, str) else ""
+
+
+def _amount(line: LogLine) -> str:
+    for said in (line.body, line.reply):
+        if isinstance(said, dict) and isinstance(said.get("amount"), int):
+            currency = said.get("currency")
+            amount = cut(str(said["amount"]))
+            return f"{amount} {cut(currency)}" if isinstance(currency, str) else amount
+    return ""
+
+
+def _committed(line: LogLine) -> str:
+    """Whether something has changed, where the status alone does not tell."""
+    is_plain = line.fault is None and line.rule is None and (line.status or _FAILED) < _FAILED
+    if is_plain or line.committed is None:
+        return ""
+    return "committed" if line.committed else "not committed"
+
+
+def _next(line: WebhookLine) -> str:
+    """What becomes of the delivery; nothing is said of one that has arrived."""
+    match line.becomes:
+        case "delivered":
+            return ""
+        case "pending" if line.next_at is not None:
+            is_same_day = line.next_at[:_DAY] == line.at[:_DAY]
+            return f"again at {_clock_time(line.next_at, 0 if is_same_day else None)}"
+        case "pending":
+            return "again now"
+        case "failed":
+            return "given up"
+        case _:
+            return "the endpoint is disabled, or gone"
