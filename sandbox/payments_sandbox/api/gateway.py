@@ -207,7 +207,7 @@ class Gateway:
             return CallResult(InternalError(SANDBOX_FAILED))
         finally:
             if body is not None and not isinstance(body, SandboxError):
-                entry.body = mask_json(body) if call.shown is None else call.shown
+                entry.body = mask_json(body) if call.shown is None else json_bytes(call.shown)
             entry.leaked = call.leaked
 
     def _count_and_decide(self, world: World, call: Call, entry: Entry, body: object) -> CallResult:

@@ -5,6 +5,8 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from operator import attrgetter
 from typing import Any, Final, NamedTuple
 
+import orjson
+
 from payments_sandbox.core.ids import IdSequence
 from payments_sandbox.core.instants import Instant
 from payments_sandbox.core.masking import Headers, mask_content, mask_header, mask_headers
@@ -31,8 +33,8 @@ class Entry:
     """
 
     __slots__ = (
+        "_body",
         "at",
-        "body",
         "card",
         "committed",
         "connection",
@@ -68,7 +70,7 @@ class Entry:
         self.method = method
         self.path = path
         self.headers = headers
-        self.body: object = None
+        self._body: object = None
         self.card: str | None = None
         self.status: int | None = None
         self.reply_headers: Mapping[str, str] = {}
@@ -86,6 +88,19 @@ class Entry:
         self.considered: Iterable[WhyNot] = ()
         self.decided: Mapping[str, object] | None = None
         self.duration_ms: float | None = None
+
+    @property
+    def body(self) -> object:
+        """What was sent, masked; where it was given as the bytes of JSON, it is read now.
+
+        A thousand entries are kept, and each that comes frees the oldest one: memory that no cache
+        has any more, so that few objects in an entry make every call quicker.
+        """
+        return orjson.loads(self._body) if isinstance(self._body, bytes) else self._body
+
+    @body.setter
+    def body(self, value: object) -> None:
+        self._body = value
 
     def abandon(self) -> Callable[[], None]:
         """The reply was held, and the client left or the world ended before it was sent.
