@@ -1,4 +1,4 @@
-"""Owns what every test shares: how Hypothesis draws, what is measured and what is compiled once.
+"""Owns what every test shares: how Hypothesis draws, and what is compiled once.
 
 `HYPOTHESIS_PROFILE=nightly` draws anew on every run and looks longer; the default draws the same
 examples every time, so that a red build is red for everybody.
@@ -9,31 +9,11 @@ import os
 import signal
 import sys
 from collections.abc import Generator
-from typing import Final
 
 import pytest
 from hypothesis import settings
 
-UNMEASURED: Final = (
-    "tests/browser/",
-    "tests/cli/test_golden.py",
-    "tests/cli/test_standard_streams.py",
-    "tests/cli/test_webhook_receivers.py",
-    "tests/contract/test_schemathesis.py",
-    "tests/docs/",
-    "tests/library/",
-    "tests/payments/test_ledger_machine.py",
-    "tests/project/",
-    "tests/server/faults/test_clients.py",
-    "tests/server/test_leaks.py",
-    "tests/server/webhooks/test_many.py",
-    "tests/server/webhooks/test_sameness.py",
-    "tests/webhooks/test_leaks.py",
-)
-"""Tests that run for long and reach no line that others do not reach.
-
-To measure makes an interpreter twice as slow, whatever code it runs.
-"""
+from tests.support.measuring import Measuring, is_measured
 
 settings.register_profile("ci", derandomize=True, deadline=None, print_blob=True)
 settings.register_profile(
@@ -54,6 +34,12 @@ if hasattr(signal, "SIGHUP") and signal.getsignal(signal.SIGHUP) is signal.SIG_I
     signal.signal(signal.SIGHUP, signal.SIG_DFL)
 
 
+def pytest_configure(config: pytest.Config) -> None:
+    """Let coverage look at tests alone."""
+    if is_measured(os.environ):
+        config.pluginmanager.register(Measuring())
+
+
 def pytest_addoption(parser: pytest.Parser) -> None:
     """Let the files be written that tests hold outputs against."""
     parser.addoption(
@@ -68,26 +54,12 @@ def pytest_xdist_auto_num_workers() -> Generator[None, int, int]:
     return cores if "PYTEST_XDIST_AUTO_NUM_WORKERS" in os.environ else cores + (cores + 1) // 2
 
 
-def pytest_collection_finish() -> None:
-    """Let the collector of garbage never look at thirteen thousand tests again: they stay."""
-    gc.collect()
-    gc.freeze()
-
-
 @pytest.hookimpl(wrapper=True)
-def pytest_runtest_protocol(item: pytest.Item) -> Generator[None, object, object]:
-    """Let coverage rest during the tests that need not be measured."""
-    if "COVERAGE_PROCESS_START" not in os.environ or not item.nodeid.startswith(UNMEASURED):
+def pytest_collection() -> Generator[None, object, object]:
+    """Let the collector of garbage never look at thirteen thousand tests: they stay."""
+    gc.disable()
+    try:
         return (yield)
-    from coverage import Coverage  # noqa: PLC0415 - it is only there when something is measured
-
-    measured = Coverage.current()
-    assert measured is not None
-    with pytest.MonkeyPatch.context() as patch:
-        for name in ("COVERAGE_PROCESS_START", "COVERAGE_PROCESS_CONFIG"):
-            patch.delenv(name, raising=False)  # what such a test starts
-        measured.stop()
-        try:
-            return (yield)
-        finally:
-            measured.start()
+    finally:
+        gc.freeze()
+        gc.enable()

@@ -4,7 +4,6 @@ import json
 import os
 import select
 import signal
-import time
 from contextlib import ExitStack
 from itertools import count
 from pathlib import Path
@@ -23,7 +22,6 @@ from tests.support.process import (
     run_process,
     without_ids,
 )
-from tests.support.sockets import exchange, raw_request
 from tests.support.values import LONGEST_WAIT, documented_create
 
 TWO: Final = ("--workers", "2")
@@ -173,18 +171,16 @@ def test_nothing_outlives_a_run_that_is_killed() -> None:
 
 def test_workers_that_have_all_gone_are_no_verdict() -> None:
     """In one line; nobody waits for an answer that never comes."""
-    with run_process(WAIT_FOR_SIGNAL, *TWO) as command:
+    with run_process(WAIT_FOR_SIGNAL, *TWO) as command, ExitStack() as stack:
+        handles = [os.pidfd_open(pid) for pid in workers_of(command)]
+        for each in handles:
+            stack.callback(os.close, each)
         [keeper] = [
             each for each in children_of(command.process.pid) if len(children_of(each)) == 2
         ]
         os.kill(keeper, signal.SIGKILL)
-        address = command.address
-        deadline = time.monotonic() + LONGEST_WAIT
-        while time.monotonic() < deadline:
-            try:
-                exchange(address, raw_request("GET", "/_sandbox/live"))
-            except (OSError, AssertionError):
-                break
+        for each in handles:
+            assert select.select([each], [], [], LONGEST_WAIT)[0] == [each]
         os.kill(int(command.pid), signal.SIGTERM)
         code, _, errors = command.ended()
     assert code == 128 + signal.SIGTERM

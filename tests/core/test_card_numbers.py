@@ -4,7 +4,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from payments_sandbox.core.card_numbers import LENGTHS, Brand, brand_of, passes_luhn
+from payments_sandbox.core.card_numbers import (
+    LENGTHS,
+    LONGEST,
+    SHORTEST,
+    Brand,
+    brand_of,
+    passes_luhn,
+)
 from payments_sandbox.core.masking import mask_text
 from tests.support.values import with_check_digit
 
@@ -43,6 +50,8 @@ def test_prefixes_between_brands_belong_to_no_brand(prefix: str) -> None:
 
 def test_lengths_are_those_of_the_brands() -> None:
     """A length that a brand does not issue is invalid."""
+    assert min(map(min, LENGTHS.values())) == SHORTEST == 13
+    assert max(map(max, LENGTHS.values())) == LONGEST == 19
     assert {brand.value: sorted(lengths) for brand, lengths in LENGTHS.items()} == {
         "visa": [13, 16, 19],
         "mastercard": [16],

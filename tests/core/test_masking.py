@@ -482,6 +482,20 @@ def test_credentials_are_known_by_their_header(name: str) -> None:
     assert not is_credential("X-Tenant")
 
 
+@pytest.mark.parametrize("name", ["Date", "content-type", "SERVER", "User-Agent", "Host"])
+@pytest.mark.parametrize(
+    ("value", "shown"),
+    [
+        ("text/plain; a=b", "text/plain; a=b"),
+        (f"a {VISA}", f"a {HIDDEN}"),
+        ("shop/1; cvc=873", "shop/1; cvc=***"),
+    ],
+)
+def test_the_value_of_a_usual_header_is_masked(name: str, value: str, shown: str) -> None:
+    """Its name is known to hide nothing, and is not searched; its value is, like any other."""
+    assert mask_header(name, value) == mask_header("X-Other", value) == shown
+
+
 @pytest.mark.parametrize(("text", "is_held"), [(VISA, True), ("a?cvc=873", True), ("a?b=1", False)])
 def test_what_has_to_stay_whole_is_refused_where_it_holds_a_number(
     text: str, *, is_held: bool

@@ -15,7 +15,7 @@ import pytest
 from payments_sandbox.testing import running_sandbox
 from tests.project.blocks import Block, read_blocks
 from tests.project.tree import ROOT
-from tests.support.process import ASYNCIO_INI, PYTEST_INI, serve_process
+from tests.support.process import ASYNCIO_INI, PYTEST_INI, run_pytest, serve_process
 from tests.support.values import LONGEST_WAIT
 
 pytest_plugins = ["pytester"]
@@ -141,7 +141,8 @@ def test_all_suites_can_share_a_server(
 def _output(words: Sequence[str], plugins: Sequence[str], folder: Path) -> str:
     match words:
         case ["pytest", *arguments]:
-            command = ["-m", "pytest", *plugins, *arguments]
+            ended = run_pytest(*plugins, *arguments)
+            return ended.stdout + ended.stderr
         case ["python", *script]:
             command = script
         case ["behave"]:

@@ -30,9 +30,11 @@ import payments_sandbox.server.http_server
 import payments_sandbox.testing.sandbox  # noqa: F401
 from payments_sandbox.cli import main
 from payments_sandbox.server import emulated_api
+from tests.project.tree import ROOT
+from tests.support.measuring import COVERAGE, is_measured
 
-COVERAGE: Final = ("COVERAGE_PROCESS_START", "COVERAGE_PROCESS_CONFIG")
-"""Variables that let an interpreter be measured."""
+MEASURED_FORKS: Final = "tests.support.measured_forks"
+"""What is imported as well where processes are measured."""
 
 CAN_FORK: Final = "forkserver" in multiprocessing.get_all_start_methods()
 READ_BY_INTERPRETERS: Final = ("LANG", "LC_", "PYTHON", "TZ")
@@ -115,7 +117,8 @@ class ForkedPytest(ForkedCommand):
 def _forking() -> ForkServerContext:
     """What forks; the process that does it has imported this module, and is not measured."""
     forking = multiprocessing.get_context("forkserver")
-    forking.set_forkserver_preload([__name__])
+    more = [MEASURED_FORKS] if is_measured(os.environ) else []
+    forking.set_forkserver_preload([__name__, *more])
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("PYTHONPATH", os.pathsep.join(sys.path))
         for name in COVERAGE:
@@ -154,16 +157,38 @@ def _run(  # noqa: PLR0913 - all that a process has, as multiprocessing gives it
         os.close(stream)
     os.environ.clear()
     os.environ.update(variables)
-    if any(map(variables.get, COVERAGE)):
-        import coverage  # noqa: PLC0415 - it is only there when something is measured
+    if is_measured(variables):
+        if begin is main_of_pytest:  # whose workers are processes
+            import coverage  # noqa: PLC0415 - it is only there when something is measured
 
-        coverage.process_startup()  # as an interpreter does
-        if begin is not main_of_pytest:  # whose workers are processes
-            for name in COVERAGE:
-                os.environ.pop(name, None)  # a supervisor, and what tests let it start, cost more
+            coverage.process_startup()  # as an interpreter does
+        else:
+            for name in COVERAGE:  # a supervisor, and what tests let it start, cost more
+                os.environ.pop(name, None)
+            _measure()
     os.chdir(folder)
     sys.argv = ["payments-sandbox", *words]
     sys.stdin = open(0, encoding="utf-8")  # noqa: SIM115 - until it ends
     sys.stdout = open(1, "w", encoding="utf-8")  # noqa: SIM115 - as above
     sys.stderr = open(2, "w", encoding="utf-8", errors="backslashreplace")  # noqa: SIM115
     sys.exit(begin(words))
+
+
+def _measure() -> None:
+    """Begin to measure as an interpreter does, but do not look for all files of the package.
+
+    They are in what the processes of the suite keep; to find them again takes longer than most of
+    what is measured.
+    """
+    from coverage import Coverage  # noqa: PLC0415 - it is only there when something is measured
+
+    measured = Coverage(
+        data_file=ROOT / ".coverage",
+        config_file=False,
+        branch=True,
+        include=["*/payments_sandbox/*"],
+    )
+    measured.set_option("run:parallel", True)  # noqa: FBT003 - so are options set
+    measured.set_option("run:patch", ["fork", "_exit"])
+    measured.set_option("run:disable_warnings", ["no-data-collected"])
+    measured.start()

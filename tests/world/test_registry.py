@@ -11,7 +11,7 @@ from payments_sandbox.core.ids import DEFAULT_API_KEY
 from payments_sandbox.core.instants import DAY, HOUR, show_instant
 from payments_sandbox.core.settings import Settings
 from payments_sandbox.core.slices import SLICE, finish
-from payments_sandbox.rules.model import Scenario
+from payments_sandbox.rules.scenario import Scenario
 from payments_sandbox.world.clock import Mode
 from payments_sandbox.world.config import DEFAULT_WEBHOOK_SECRET, secret_of
 from payments_sandbox.world.registry import (
@@ -34,6 +34,11 @@ MALFORMED = (
     "A key of the sandbox is sk_test_ and 1 to 64 letters, digits, '-' or '_',"
     " as in 'Authorization: Bearer sk_test_sandbox'."
 )
+
+
+def said(reason: str) -> str:
+    """What a world that begins again says of the earlier one."""
+    return f"An earlier world of this key was {reason}."
 
 
 class Gone(list[tuple[str, str]]):
@@ -287,7 +292,7 @@ def test_idle_worlds_go_and_the_home_world_stays() -> None:
     assert before == [DEFAULT_API_KEY, ALICE, BOB]
     assert keys_of(worlds) == [DEFAULT_API_KEY, ALICE]
     assert gone == [(BOB, IDLE)]
-    assert [worlds.drop_reason(key) for key in (ALICE, BOB)] == [None, IDLE]
+    assert [worlds.restarted(key) for key in (ALICE, BOB)] == [None, said(IDLE)]
     assert [worlds.restarted(key) for key in (ALICE, BOB)] == [
         None, f"An earlier world of this key was {IDLE}.",
     ]  # fmt: skip
@@ -335,7 +340,7 @@ def test_a_world_that_went_begins_again() -> None:
 
     assert after is not before
     assert after.config == before.config
-    assert worlds.drop_reason(ALICE) == CROWDED
+    assert worlds.restarted(ALICE) == said(CROWDED)
 
 
 def test_the_oldest_drop_reason_is_forgotten() -> None:
@@ -344,21 +349,21 @@ def test_the_oldest_drop_reason_is_forgotten() -> None:
     keys = [f"sk_test_{number}" for number in range(DROP_REASONS_KEPT + 2)]
     for key in keys:
         worlds.get_or_create(key)
-    told = [worlds.drop_reason(key) is not None for key in keys]
+    told = [worlds.restarted(key) is not None for key in keys]
 
     assert told == [False, *[True] * DROP_REASONS_KEPT, False]
 
 
 @pytest.mark.parametrize("key", [ALICE, DEFAULT_API_KEY])
 def test_a_world_that_is_dropped_by_hand_leaves_no_reason(key: str) -> None:
-    """A world dropped by hand leaves no drop_reason; the home world starts again at once."""
+    """A world dropped by hand leaves no reason; the home world starts again at once."""
     gone = Gone()
     worlds = new_worlds(on_drop=gone)
     before = worlds.get_or_create(key)
     finish(worlds.dropping(before))
 
     assert keys_of(worlds) == [DEFAULT_API_KEY]
-    assert (gone, worlds.drop_reason(key)) == ([(key, "dropped by DELETE world")], None)
+    assert (gone, worlds.restarted(key)) == ([(key, "dropped by DELETE world")], None)
     assert worlds.get_or_create(key) is not before
 
 
@@ -456,8 +461,8 @@ def test_the_reason_of_a_world_that_went_again_is_not_the_oldest() -> None:
     for number in range(2):
         worlds.get_or_create(f"sk_test_again_{number}")
 
-    assert worlds.drop_reason(ALICE) == "the longest idle of 2 worlds (--max-worlds)"
-    assert worlds.drop_reason("sk_test_0") is None
+    assert worlds.restarted(ALICE) == said("the longest idle of 2 worlds (--max-worlds)")
+    assert worlds.restarted("sk_test_0") is None
 
 
 class Share(NamedTuple):

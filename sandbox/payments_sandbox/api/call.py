@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from payments_sandbox.core.errors import SandboxError
 from payments_sandbox.core.ids import PaymentId
+from payments_sandbox.core.instants import EPOCH, Instant
 from payments_sandbox.payments.cards import Card
 from payments_sandbox.world.journal import Entry
 from payments_sandbox.world.world import World
@@ -32,6 +33,7 @@ class Call:
             masks whatever came.
         leaked: a card number stood in a text field.
         connection: what tells the client's connections apart: its port; None without a network.
+        at: the world's instant when the gateway answers it.
     """
 
     operation: str | None
@@ -47,6 +49,7 @@ class Call:
     shown: object = field(default=None, repr=False)
     leaked: bool = False
     connection: int | None = None
+    at: Instant = field(default=EPOCH, repr=False)
 
 
 class RateLimitHeaders(Mapping[str, str]):

@@ -121,12 +121,12 @@ class Gateway:
 
     def answer(self, world: World, call: Call) -> Answer | HeldCall:
         """The answer to an admitted call, counted and journalled; or the call, where it is held."""
-        now = world.catch_up()
+        call.at = world.catch_up()
         path = f"{call.path}?{call.query}" if call.query else call.path
-        method, path = mask_text(call.method), mask_target(path)
-        entry = Entry(now, call.operation, method, path, call.headers)
+        method = call.method if call.operation is not None else mask_text(call.method)
+        entry = Entry(call.at, call.operation, method, mask_target(path), call.headers)
         entry.wall, entry.connection = world.wall(), call.connection
-        first_checks = partial(self._count_and_decide, world, call, entry, now)
+        first_checks = partial(self._count_and_decide, world, call, entry)
         return self._concluded(world, call, entry, self._result(call, entry, first_checks))
 
     def go_on(self, held: HeldCall, step: Step) -> Answer | HeldCall:
@@ -137,7 +137,7 @@ class Gateway:
             step: what it meets; another `hold` keeps it further.
         """
         world, call, entry, selected, _ = held
-        entry.at = world.catch_up()
+        call.at = entry.at = world.catch_up()
         world.limiter.turn(entry.at)  # it may have been held for hours
         delay = step.delay
         if not isinstance(delay, int):
@@ -210,11 +210,9 @@ class Gateway:
                 entry.body = mask_json(body) if call.shown is None else call.shown
             entry.leaked = call.leaked
 
-    def _count_and_decide(
-        self, world: World, call: Call, entry: Entry, now: Instant, body: object
-    ) -> CallResult:
+    def _count_and_decide(self, world: World, call: Call, entry: Entry, body: object) -> CallResult:
         """Put a call through the checks, and perform it where it passes them."""
-        if not world.limiter.take(now):
+        if not world.limiter.take(call.at):
             return CallResult(_rate_limited(world))
         if world.rules.scenarios and call.operation is not None:
             fields = CallFields(_parts(world, call, body), world.rules.number_of)

@@ -56,7 +56,7 @@ def create_payment(
 ) -> CallResult:
     """CREATE PAYMENT: shape, then the card's own checks, then what the card is known for."""
     wanted = cast("CreatePayment", contract.check("requests/create_payment", body))
-    order = _order(world, wanted)
+    order = _order(world, wanted, call.at)
     texts = wanted.get("description"), wanted.get("customer_id")
     call.leaked = texts != (order.description, order.customer_id)
     if wanted is body:
@@ -103,14 +103,14 @@ def list_payments(
     )
 
 
-def _order(world: World, body: CreatePayment) -> NewPayment:
+def _order(world: World, body: CreatePayment, now: Instant) -> NewPayment:
     method = body["payment_method"]
     card = cards.check(
         method["card_number"],
         exp_year=method["exp_year"],
         exp_month=method["exp_month"],
         cvc=method["cvc"],
-        now=world.clock.now(),
+        now=now,
     )
     description, customer_id = body.get("description"), body.get("customer_id")
     return NewPayment(

@@ -19,7 +19,7 @@ from time import perf_counter
 from typing import Final
 
 from payments_sandbox.core.instants import MINUTE, SECOND
-from payments_sandbox.rules.model import Expectation, Scenario
+from payments_sandbox.rules.scenario import Expectation, Scenario
 from payments_sandbox.server.change_notifier import ChangeNotifier
 from payments_sandbox.server.slices import run_in_slices
 from payments_sandbox.verification.observed import Observed, observe
@@ -74,18 +74,14 @@ class KeptReports:
             rule.failed for rule in world.rules.rule_set.all
         )
         if world.journal.news and (has_failed or not EVIDENCE.isdisjoint(scopes)):
-            await self.settle(world)
-            self._keep(world, "reset")
-            await self._judged[-1]
+            await self._judge(world, "reset")
 
     async def before_scenarios_end(self, world: World, leaving: Iterable[Scenario]) -> None:
         """Judge scenarios of a world that are about to end, as far as they expect something."""
         expecting = [each for each in leaving if each.expectations]
         if world.journal.news and expecting:
-            await self.settle(world)
             names = ", ".join(each.name for each in expecting)
-            self._keep(world, f"when {names} ended", expecting)
-            await self._judged[-1]
+            await self._judge(world, f"when {names} ended", expecting)
 
     async def finish(self, worlds: Iterable[World], default: World | None) -> list[WorldReport]:
         """Judge what is still there, and give all reports.
@@ -106,6 +102,13 @@ class KeptReports:
             *[await each for each in self._judged],
             *[await _judged(world, observe(world), None) for world in living],
         ]
+
+    async def _judge(
+        self, world: World, reason: str, only: Sequence[Scenario] | None = None
+    ) -> None:
+        await self.settle(world)
+        self._keep(world, reason, only)
+        await self._judged[-1]
 
     def _keep(self, world: World, reason: str, only: Sequence[Scenario] | None = None) -> None:
         if len(self._judged) >= KEPT:

@@ -113,12 +113,12 @@ class RequestHandler:
     async def _answer(self, request: web.BaseRequest) -> web.StreamResponse:
         target = target_of(request)
         headers = self._headers.read(request)
-        is_emulated = target.is_below(BASE_PATH)
+        methods, parameter = self._operations.find(target)
+        is_emulated = methods is not None or target.is_below(BASE_PATH)
         if (error := self._refusal(request, headers, target, is_emulated=is_emulated)) is not None:
             return self._refuse(request, error, is_emulated=is_emulated)
         if not is_emulated:
             return await self._answer_control(request, target)
-        methods, parameter = self._operations.find(target)
         operation = methods.get(request.method) if methods else None
         if operation is not None:
             call = Call(operation, request.method, target.path, headers.lines, target.query)

@@ -20,7 +20,7 @@ from payments_sandbox.world.config import (
 from payments_sandbox.world.world import World
 
 if TYPE_CHECKING:
-    from payments_sandbox.rules.model import Scenario
+    from payments_sandbox.rules.scenario import Scenario
 
 SEEDS: Final = 2**53
 """Seeds are below this, so that every JSON reader keeps them exact."""
@@ -290,13 +290,9 @@ class Worlds:
             else:
                 break
 
-    def drop_reason(self, api_key: str) -> str | None:
-        """Why an earlier world of this key was dropped, or None."""
-        return self._drop_reasons.get(api_key)
-
     def restarted(self, api_key: str) -> str | None:
-        """The same as a sentence, as worlds and reports have it."""
-        gone = self.drop_reason(api_key)
+        """Why an earlier world of this key was dropped, as worlds and reports have it, or None."""
+        gone = self._drop_reasons.get(api_key)
         return f"An earlier world of this key was {gone}." if gone else None
 
     def _longest_idle(self) -> World | None:

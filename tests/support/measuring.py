@@ -1,0 +1,84 @@
+"""Owns when coverage looks: while a test runs and its fixtures are made, and at nothing else.
+
+To measure makes an interpreter twice as slow, whatever code it runs. So it rests while tests are
+collected, chosen and reported, and during those that reach no line that others do not reach.
+"""
+
+import sys
+import threading
+from collections.abc import Generator, Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Final
+
+import pytest
+
+COVERAGE: Final = ("COVERAGE_PROCESS_START", "COVERAGE_PROCESS_CONFIG")
+"""Variables that let an interpreter be measured."""
+
+UNMEASURED: Final = tuple(
+    (Path(__file__).parent / "unmeasured.txt").read_text(encoding="utf-8").splitlines()
+)
+"""What the ids of tests begin with that run for long and reach no line that others do not reach.
+
+Of a single test of a module, `…py::test_it`, the fixtures are looked at: others may use them, too.
+"""
+
+_WITH_FIXTURES: Final = tuple(each for each in UNMEASURED if "::" not in each)
+
+
+class Measuring:
+    """A plugin of pytest that lets coverage look, and rest, where it was begun with Python."""
+
+    def __init__(self) -> None:
+        self._look, self._look_at_threads = sys.gettrace(), threading.gettrace()
+        self._rest()
+
+    @pytest.hookimpl(wrapper=True)
+    def pytest_runtest_protocol(self, item: pytest.Item) -> Generator[None, object, object]:
+        """Let no process of an unmeasured test be measured."""
+        with pytest.MonkeyPatch.context() as patch:
+            if item.nodeid.startswith(UNMEASURED):
+                for name in COVERAGE:
+                    patch.delenv(name, raising=False)
+            return (yield)
+
+    @pytest.hookimpl(wrapper=True, trylast=True)
+    def pytest_runtest_setup(self, item: pytest.Item) -> Generator[None, object, object]:
+        """Look at what fixtures do."""
+        with self._looking(at=not item.nodeid.startswith(_WITH_FIXTURES)):
+            return (yield)
+
+    @pytest.hookimpl(wrapper=True, trylast=True)
+    def pytest_runtest_call(self, item: pytest.Item) -> Generator[None, object, object]:
+        """Look at what a test does."""
+        with self._looking(at=not item.nodeid.startswith(UNMEASURED)):
+            return (yield)
+
+    @pytest.hookimpl(wrapper=True, trylast=True)
+    def pytest_runtest_teardown(self, item: pytest.Item) -> Generator[None, object, object]:
+        """Look at how fixtures end."""
+        with self._looking(at=not item.nodeid.startswith(_WITH_FIXTURES)):
+            return (yield)
+
+    @contextmanager
+    def _looking(self, *, at: bool) -> Iterator[None]:
+        if not at:
+            yield
+            return
+        sys.settrace(self._look)
+        threading.settrace(self._look_at_threads)
+        try:
+            yield
+        finally:
+            self._rest()
+
+    def _rest(self) -> None:
+        """Threads that are looked at go on being so."""
+        sys.settrace(None)
+        threading.settrace(None)
+
+
+def is_measured(variables: Mapping[str, str]) -> bool:
+    """Whether an interpreter with these variables is measured."""
+    return any(map(variables.get, COVERAGE))
