@@ -2,6 +2,7 @@
 
 import argparse
 import asyncio
+import logging
 import platform
 from datetime import UTC, datetime
 from importlib.metadata import version
@@ -31,6 +32,9 @@ MEMBERS: Final = 1_000
 def main() -> None:
     """Measure the engine, simulate the cluster, and print what came of it."""
     chosen = _read()
+    logging.getLogger("payments_sandbox").setLevel(
+        logging.ERROR
+    )  # of nodes that die, by the hundred
     cluster = Cluster(chosen.nodes, chosen.worlds, chosen.changed_each, chosen.due_each)
     costs = _measured() if chosen.operations is None else costs_at(chosen.operations)
     given = chosen.operations and f"{chosen.operations:,.0f} calls a second, as given"

@@ -129,6 +129,8 @@ def _of_deaths(lost: int, found: Deaths) -> list[Row]:
 
 def _ends(costs: EngineCosts, shares: dict[str, float], cluster: Cluster) -> Table:
     due = costs.claim + costs.read + costs.change
+    looked_at = cluster.nodes * OVERDUE_AT_ONCE / LOOK_EVERY
+    taken = 1e6 / (costs.takeover + due)
     rows = [
         Row("nodes, if leases were all", [1e6 / (costs.renewal + costs.look)], ""),
         Row("payments", [1e6 / costs.change], "/s"),
@@ -138,7 +140,7 @@ def _ends(costs: EngineCosts, shares: dict[str, float], cluster: Cluster) -> Tab
             [1e6 / (costs.takeover + costs.read)],
             "/s",
         ),
-        Row("the same of those in which something is due", [OVERDUE_AT_ONCE / LOOK_EVERY], "/s"),
+        Row("the same of those in which something is due", [min(looked_at, taken)], "/s"),
         Row(f"worlds in {MEMORY / 1e9:.0f} GB", [MEMORY / costs.bytes_of_world], ""),
     ]
     first = max(shares, key=shares.__getitem__)

@@ -5,7 +5,7 @@ from pathlib import Path
 from textwrap import fill
 from typing import Final
 
-from payments_sandbox.rules.model import Scenario
+from payments_sandbox.rules.scenario import Scenario
 from payments_sandbox.scenarios.loader import load
 from tests.library.misses import NAIVE, Misses
 from tests.project.tree import ROOT

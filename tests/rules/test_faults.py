@@ -10,7 +10,8 @@ from payments_sandbox.core.instants import Instant
 from payments_sandbox.rules.faults import FAULT_NAMED, FAULTS
 from payments_sandbox.rules.faults.fault import Fault, JournalRecord
 from payments_sandbox.rules.faults.reply import Close, KeepOpen, Reset, Send, WaitUntil
-from payments_sandbox.rules.model import RequestRule, Scenario
+from payments_sandbox.rules.model import RequestRule
+from payments_sandbox.rules.scenario import Scenario
 from payments_sandbox.scenarios.loader import load
 from payments_sandbox.verification.observed import ObservedCall
 from payments_sandbox.world.journal import Entry

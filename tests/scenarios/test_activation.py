@@ -9,7 +9,7 @@ from payments_sandbox.core.instants import DAY, HOUR, MINUTE, Instant, read_inst
 from payments_sandbox.core.slices import finish
 from payments_sandbox.payments.cards import fingerprint
 from payments_sandbox.payments.payment import Status
-from payments_sandbox.rules.model import Given, GivenPayment, Scenario
+from payments_sandbox.rules.scenario import Given, GivenPayment, Scenario
 from payments_sandbox.scenarios.activation import (
     activating,
     reload,

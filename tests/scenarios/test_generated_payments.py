@@ -3,7 +3,7 @@
 from itertools import pairwise
 
 from payments_sandbox.core.instants import DAY, EPOCH, Instant
-from payments_sandbox.rules.model import Generated
+from payments_sandbox.rules.scenario import Generated
 from payments_sandbox.scenarios.generated_payments import generate_history
 from tests.support.in_process import NOON
 

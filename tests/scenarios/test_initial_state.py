@@ -5,7 +5,7 @@ import pytest
 from payments_sandbox.core.errors import InvalidRequest
 from payments_sandbox.core.instants import DAY
 from payments_sandbox.core.slices import SLICE
-from payments_sandbox.rules.model import Generated
+from payments_sandbox.rules.scenario import Generated
 from payments_sandbox.scenarios.generated_payments import generate_history
 from payments_sandbox.scenarios.initial_state import fill_world
 from payments_sandbox.world.world import ResetScope

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from payments_sandbox.core.errors import InvalidRequest
 from payments_sandbox.rules.magic_cards import MAGIC_CARDS
-from payments_sandbox.rules.model import Scenario
+from payments_sandbox.rules.scenario import Scenario
 from payments_sandbox.scenarios.activation import set_active
 from payments_sandbox.scenarios.journal_export import scenario_from_journal
 from payments_sandbox.scenarios.loader import load, load_value

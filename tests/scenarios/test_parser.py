@@ -12,21 +12,9 @@ from payments_sandbox.rules.faults.hang import Hang
 from payments_sandbox.rules.faults.malform import Malform, Malformation
 from payments_sandbox.rules.faults.respond_raw import RespondRaw
 from payments_sandbox.rules.faults.truncate import Truncate
-from payments_sandbox.rules.model import (
-    AtRule,
-    Condition,
-    EventRule,
-    Generated,
-    Given,
-    GivenPayment,
-    Per,
-    RequestRule,
-    Scenario,
-    Step,
-    Then,
-    WebhookRule,
-)
+from payments_sandbox.rules.model import AtRule, Condition, EventRule, Per, RequestRule, Step, Then
 from payments_sandbox.rules.outcomes import MoveRateLimit, Pass, Patch, Respond
+from payments_sandbox.rules.scenario import Generated, Given, GivenPayment, Scenario, WebhookRule
 from payments_sandbox.rules.settle import Settle
 from payments_sandbox.rules.step_outcome import Settlement
 from payments_sandbox.rules.webhook_effects import (

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from payments_sandbox.core.errors import InvalidRequest
-from payments_sandbox.rules.model import Generated
+from payments_sandbox.rules.scenario import Generated
 from payments_sandbox.scenarios.initial_state import fill_world
 from payments_sandbox.world.world import World
 from tests.support.http import Api, Control, ask, bearer, invalid, paid

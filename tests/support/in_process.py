@@ -19,8 +19,8 @@ from payments_sandbox.contract.schemas import Contract, load_contract
 from payments_sandbox.core.instants import Instant, read_instant
 from payments_sandbox.core.settings import Settings
 from payments_sandbox.core.slices import finish
-from payments_sandbox.rules.model import Scenario
 from payments_sandbox.rules.rule_engine import Decision, RuleEngine
+from payments_sandbox.rules.scenario import Scenario
 from payments_sandbox.rules.step_search import SelectedStep
 from payments_sandbox.scenarios.activation import set_active, setting_active
 from payments_sandbox.scenarios.loader import load, load_expectations, read_scenario

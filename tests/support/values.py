@@ -12,7 +12,8 @@ from payments_sandbox.rules.faults import FAULTS
 from payments_sandbox.rules.faults.fault import Example, Fault
 from payments_sandbox.rules.faults.reply import RealReply, Send, WaitUntil
 from payments_sandbox.rules.magic_cards import MAGIC_CARDS, paid_with
-from payments_sandbox.rules.model import CardRule, Per, RequestRule, Scenario, Step, Then
+from payments_sandbox.rules.model import CardRule, Per, RequestRule, Step, Then
+from payments_sandbox.rules.scenario import Scenario
 from tools.faults import spelling
 
 LONGEST_WAIT: Final = 120

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from payments_sandbox.core.instants import HOUR, SECOND
-from payments_sandbox.rules.model import Scenario
+from payments_sandbox.rules.scenario import Scenario
 from tests.support.in_process import History, scenario_of
 
 WRITES = (

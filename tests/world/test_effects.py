@@ -18,7 +18,7 @@ from payments_sandbox.payments.cards import Card
 from payments_sandbox.payments.ledger import NewPayment
 from payments_sandbox.payments.payment import Status
 from payments_sandbox.rules.active_rule import COUNTERS_KEPT, Counters
-from payments_sandbox.rules.model import Generated
+from payments_sandbox.rules.scenario import Generated
 from payments_sandbox.rules.step_outcome import Settlement
 from payments_sandbox.scenarios.activation import set_active
 from payments_sandbox.scenarios.initial_state import fill_world

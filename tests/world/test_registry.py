@@ -11,7 +11,7 @@ from payments_sandbox.core.ids import DEFAULT_API_KEY
 from payments_sandbox.core.instants import DAY, HOUR, show_instant
 from payments_sandbox.core.settings import Settings
 from payments_sandbox.core.slices import SLICE, finish
-from payments_sandbox.rules.model import Scenario
+from payments_sandbox.rules.scenario import Scenario
 from payments_sandbox.world.clock import Mode
 from payments_sandbox.world.config import DEFAULT_WEBHOOK_SECRET, secret_of
 from payments_sandbox.world.registry import (

@@ -24,6 +24,9 @@ PATIENCE: Final = 5.0
 TRIED_AFTER: Final = 1.0
 """Wall seconds until a node is tried again that could not be reached."""
 
+REFUSED_AGAIN: Final = 0.2
+"""The same where it has refused: it may have died, and the engine knows that a moment later."""
+
 FORGIVEN_AFTER: Final = 3 * TRIED_AFTER
 """Wall seconds after which it counts no more that a node could not be reached."""
 
@@ -54,6 +57,11 @@ class _Unreachable(NamedTuple):
     since: float
     last: float
     is_refused: bool
+
+    @property
+    def tried_again(self) -> float:
+        """When it is tried again."""
+        return self.last + (REFUSED_AGAIN if self.is_refused else TRIED_AFTER)
 
 
 class KnownPlaces:
@@ -106,7 +114,7 @@ class KnownPlaces:
         if known is None or not self.is_unreachable(known.node.name):
             return None
         self._check(known.node)
-        tried_again = self._unreachable[known.node.name].last + TRIED_AFTER
+        tried_again = self._unreachable[known.node.name].tried_again
         await pause(max(0.0, min(known.lease_ends, tried_again) - _now()))
         has_lease = tried_again < known.lease_ends and self._places.get(key) is known
         return known.node if has_lease else None

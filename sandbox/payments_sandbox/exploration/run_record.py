@@ -11,7 +11,7 @@ from typing import NamedTuple
 from payments_sandbox.core.masking import mask_text
 from payments_sandbox.exploration.calls import NOBODY, CallName, names_of
 from payments_sandbox.payments.payment import Status
-from payments_sandbox.rules.model import Scenario
+from payments_sandbox.rules.scenario import Scenario
 from payments_sandbox.server.change_notifier import ChangeNotifier
 from payments_sandbox.server.judging import EVIDENCE, MAX_WAIT, KeptReports
 from payments_sandbox.verification.findings.finding import Finding

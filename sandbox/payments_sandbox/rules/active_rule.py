@@ -12,16 +12,8 @@ from payments_sandbox.payments.cards import fingerprint
 from payments_sandbox.rules.conditions import Predicate, compile_condition
 from payments_sandbox.rules.delays import Delay, draw, sample_delay
 from payments_sandbox.rules.fields import ATTEMPT, CALL, Fields
-from payments_sandbox.rules.model import (
-    AtRule,
-    Condition,
-    EventRule,
-    Per,
-    RequestRule,
-    Rule,
-    Scenario,
-    WebhookRule,
-)
+from payments_sandbox.rules.model import AtRule, Condition, EventRule, Per, RequestRule
+from payments_sandbox.rules.scenario import Rule, Scenario, WebhookRule
 
 COUNTERS_KEPT: Final = 10_000
 """Counters of one world; beyond it the longest unused one starts again."""

@@ -40,7 +40,8 @@ from payments_sandbox.rules.active_rule import (
 from payments_sandbox.rules.conditions import LONGEST_SHOWN, compile_condition
 from payments_sandbox.rules.fields import ATTEMPT, Fields, PaymentFields, PaymentLike
 from payments_sandbox.rules.magic_cards import CARD_RULES
-from payments_sandbox.rules.model import AtRule, CardRule, Per, Scenario, Then, WebhookRule
+from payments_sandbox.rules.model import AtRule, CardRule, Per, Then
+from payments_sandbox.rules.scenario import Scenario, WebhookRule
 from payments_sandbox.rules.step_search import (
     PlacedRule,
     RuleExplanations,

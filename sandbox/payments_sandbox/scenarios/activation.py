@@ -10,7 +10,7 @@ from typing import Final
 from payments_sandbox.core.errors import InvalidRequest
 from payments_sandbox.core.instants import LAST, Instant, show_instant
 from payments_sandbox.core.slices import Slices, finish
-from payments_sandbox.rules.model import Scenario
+from payments_sandbox.rules.scenario import Scenario
 from payments_sandbox.scenarios.initial_state import plan_start
 from payments_sandbox.world.timeline import ActOnPayment, Job, RunTimedRule
 from payments_sandbox.world.world import ResetScope, World

@@ -13,7 +13,7 @@ from payments_sandbox.core.instants import EPOCH, Instant
 from payments_sandbox.payments.cards import Card
 from payments_sandbox.payments.ledger import HistoricalPayment, NewPayment
 from payments_sandbox.payments.payment import Status
-from payments_sandbox.rules.model import Generated
+from payments_sandbox.rules.scenario import Generated
 from payments_sandbox.scenarios.generated_names import FIRST_NAMES, LAST_NAMES, PHRASES
 
 _TABLE: Final = 256

@@ -13,8 +13,8 @@ from payments_sandbox.core.slices import SLICE, Slices
 from payments_sandbox.payments.cards import Card, fingerprint
 from payments_sandbox.payments.ledger import HistoricalPayment, Ledger, NewPayment
 from payments_sandbox.payments.payment import Status
-from payments_sandbox.rules.model import Generated, Given, GivenPayment, Scenario
 from payments_sandbox.rules.rule_engine import RuleEngine
+from payments_sandbox.rules.scenario import Generated, Given, GivenPayment, Scenario
 from payments_sandbox.webhooks.endpoint import Endpoint
 from payments_sandbox.webhooks.endpoint_settings import apply_settings
 from payments_sandbox.webhooks.target_policy import TargetPolicy

@@ -10,8 +10,9 @@ from payments_sandbox.core.instants import read_duration, show_duration
 from payments_sandbox.core.wording import counted, nearest
 from payments_sandbox.payments.payment import TRANSITIONS, Status
 from payments_sandbox.rules.conditions import compile_condition, equals_one_of
-from payments_sandbox.rules.model import AtRule, Condition, EventRule, RequestRule, Rule, Then, When
+from payments_sandbox.rules.model import AtRule, Condition, EventRule, RequestRule, Then, When
 from payments_sandbox.rules.outcomes import OUTCOMES
+from payments_sandbox.rules.scenario import Rule
 from payments_sandbox.rules.schema_parts import COMMIT
 from payments_sandbox.rules.step_outcome import EntryProblem
 from payments_sandbox.scenarios.diagnostics import KEY, Problem

@@ -26,7 +26,7 @@ from payments_sandbox.contract.schema_errors import Path
 from payments_sandbox.contract.schemas import Contract, load_contract
 from payments_sandbox.core import strict_json
 from payments_sandbox.core.settings import Settings
-from payments_sandbox.rules.model import Expectation, Scenario
+from payments_sandbox.rules.scenario import Expectation, Scenario
 from payments_sandbox.scenarios.diagnostics import KEY, Place, Problem, locate
 from payments_sandbox.scenarios.lint import check_scenario
 from payments_sandbox.scenarios.lint_rules import LintContext, check_keys

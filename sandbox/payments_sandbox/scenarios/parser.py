@@ -9,21 +9,16 @@ from payments_sandbox.rules.action import Action
 from payments_sandbox.rules.actions import parse_action
 from payments_sandbox.rules.conditions import CARD_NUMBERS, parse_when
 from payments_sandbox.rules.delays import Delay, Distribution, Lognormal, Normal, Uniform
-from payments_sandbox.rules.model import (
-    AtRule,
-    EventRule,
+from payments_sandbox.rules.model import AtRule, EventRule, Per, RequestRule, Step, Then
+from payments_sandbox.rules.outcomes import OUTCOMES, Pass
+from payments_sandbox.rules.scenario import (
     Generated,
     Given,
     GivenPayment,
-    Per,
-    RequestRule,
     Rule,
     Scenario,
-    Step,
-    Then,
     WebhookRule,
 )
-from payments_sandbox.rules.outcomes import OUTCOMES, Pass
 from payments_sandbox.rules.step_outcome import Outcome
 from payments_sandbox.rules.webhook_effects import (
     BodyFault,

@@ -5,7 +5,8 @@ from math import prod
 from typing import NamedTuple
 
 from payments_sandbox.contract.operations import BY_NAME
-from payments_sandbox.rules.model import RequestRule, Scenario
+from payments_sandbox.rules.model import RequestRule
+from payments_sandbox.rules.scenario import Scenario
 
 
 class Rates(NamedTuple):

@@ -26,7 +26,7 @@ from payments_sandbox.world.world import World
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from payments_sandbox.rules.model import Scenario
+    from payments_sandbox.rules.scenario import Scenario
     from payments_sandbox.verification.failure_tally import FailureTally
 
 _log = logging.getLogger(__name__)

@@ -19,7 +19,7 @@ from time import perf_counter
 from typing import Final
 
 from payments_sandbox.core.instants import MINUTE, SECOND
-from payments_sandbox.rules.model import Expectation, Scenario
+from payments_sandbox.rules.scenario import Expectation, Scenario
 from payments_sandbox.server.change_notifier import ChangeNotifier
 from payments_sandbox.server.slices import run_in_slices
 from payments_sandbox.verification.observed import Observed, observe

@@ -9,7 +9,7 @@ from typing import Final
 from payments_sandbox.core.errors import InvalidRequest
 from payments_sandbox.core.settings import Settings
 from payments_sandbox.core.wording import counted
-from payments_sandbox.rules.model import Scenario
+from payments_sandbox.rules.scenario import Scenario
 from payments_sandbox.scenarios.activation import check_together, reload
 from payments_sandbox.scenarios.library import (
     Library,

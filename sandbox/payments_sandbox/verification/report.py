@@ -5,14 +5,8 @@ from typing import NamedTuple, assert_never
 
 from payments_sandbox.core.slices import Slices, finish
 from payments_sandbox.rules.active_rule import AnyActiveRule
-from payments_sandbox.rules.model import (
-    AtRule,
-    EventRule,
-    Expectation,
-    RequestRule,
-    Scenario,
-    WebhookRule,
-)
+from payments_sandbox.rules.model import AtRule, EventRule, RequestRule
+from payments_sandbox.rules.scenario import Expectation, Scenario, WebhookRule
 from payments_sandbox.verification.audit import audit_as_json, auditing
 from payments_sandbox.verification.expectations.expectation import (
     Check,

@@ -18,8 +18,8 @@ NAME_LENGTH: Final = 500
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from payments_sandbox.rules.model import Scenario
     from payments_sandbox.rules.rule_engine import CardRules
+    from payments_sandbox.rules.scenario import Scenario
 
 
 class WorldConfig(NamedTuple):

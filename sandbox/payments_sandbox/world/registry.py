@@ -20,7 +20,7 @@ from payments_sandbox.world.config import (
 from payments_sandbox.world.world import World
 
 if TYPE_CHECKING:
-    from payments_sandbox.rules.model import Scenario
+    from payments_sandbox.rules.scenario import Scenario
 
 SEEDS: Final = 2**53
 """Seeds are below this, so that every JSON reader keeps them exact."""

@@ -6,7 +6,7 @@ from collections.abc import Callable
 import pytest
 
 from payments_sandbox.core.instants import SECOND, Instant, show_instant
-from payments_sandbox.rules.model import Scenario
+from payments_sandbox.rules.scenario import Scenario
 from payments_sandbox.scenarios.activation import set_active
 from payments_sandbox.server.factory import AssembledServer
 from payments_sandbox.webhooks.signing import STANDARD

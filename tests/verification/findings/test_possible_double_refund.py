@@ -2,7 +2,7 @@
 
 import pytest
 
-from payments_sandbox.rules.model import Scenario
+from payments_sandbox.rules.scenario import Scenario
 from tests.support.in_process import History, rules_of
 
 LOST = rules_of("- {request: create_refund, do: [{drop: {commit: true}}]}")

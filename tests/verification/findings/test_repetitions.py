@@ -5,7 +5,7 @@ from typing import Final
 
 import pytest
 
-from payments_sandbox.rules.model import Scenario
+from payments_sandbox.rules.scenario import Scenario
 from tests.support.in_process import AUTHORIZATION, History, call_of, rules_of
 from tests.support.values import documented_create
 

@@ -20,7 +20,7 @@ from payments_sandbox.core.option_values import scenario
 
 if TYPE_CHECKING:
     from payments_sandbox.core.settings import Settings
-    from payments_sandbox.rules.model import Scenario
+    from payments_sandbox.rules.scenario import Scenario
 
 TEXT: Final = """\
 Show that a repair is one: run a command with a scenario on an earlier tree of the git

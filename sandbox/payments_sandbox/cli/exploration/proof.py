@@ -26,7 +26,7 @@ from payments_sandbox.exploration.proof import (
     read_earlier,
     side_by_side,
 )
-from payments_sandbox.rules.model import Scenario
+from payments_sandbox.rules.scenario import Scenario
 
 _RUNS_OF_A_TREE: Final = 2
 _BETWEEN: Final = 2

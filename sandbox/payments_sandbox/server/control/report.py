@@ -8,7 +8,7 @@ from aiohttp import web
 
 from payments_sandbox.core.errors import InvalidRequest
 from payments_sandbox.core.instants import read_duration, show_duration
-from payments_sandbox.rules.model import Expectation
+from payments_sandbox.rules.scenario import Expectation
 from payments_sandbox.scenarios.loader import load_expectations
 from payments_sandbox.server.control.control_request import ControlRequest
 from payments_sandbox.server.control.scenarios import refuse_problems

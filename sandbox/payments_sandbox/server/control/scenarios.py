@@ -6,7 +6,7 @@ from typing import Any, Final
 
 from payments_sandbox.contract import representations
 from payments_sandbox.core.errors import InvalidRequest, InvalidScenario
-from payments_sandbox.rules.model import Scenario
+from payments_sandbox.rules.scenario import Scenario
 from payments_sandbox.scenarios import activation
 from payments_sandbox.scenarios.diagnostics import Problem
 from payments_sandbox.scenarios.journal_export import scenario_from_journal

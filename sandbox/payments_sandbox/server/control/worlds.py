@@ -21,7 +21,7 @@ from payments_sandbox.world.snapshot import check_seal, restoring, sealed, snaps
 from payments_sandbox.world.world import ResetScope, World
 
 if TYPE_CHECKING:
-    from payments_sandbox.rules.model import Scenario
+    from payments_sandbox.rules.scenario import Scenario
 
 
 async def create_world(request: ControlRequest) -> dict[str, object]:

@@ -4,7 +4,7 @@ from typing import Final
 
 from payments_sandbox.core.instants import read_duration
 from payments_sandbox.rules.conditions import parse_when
-from payments_sandbox.rules.model import Expectation
+from payments_sandbox.rules.scenario import Expectation
 from payments_sandbox.verification.expectations.audit import AUDIT
 from payments_sandbox.verification.expectations.expectation import ExpectationKind, Plain
 from payments_sandbox.verification.expectations.order import ORDER
