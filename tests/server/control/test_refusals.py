@@ -79,12 +79,19 @@ def server() -> Iterator[RunningServer]:
 
 
 @cache
+def document() -> dict[str, Any]:
+    """The one of the control API, which is made from hundreds of schemas."""
+    return dict(control_document(schema_files(), server_url="http://sandbox/_sandbox"))
+
+
+@cache
 def documented(route: ControlRoute) -> dict[str, int]:
     """The codes that the document has for a route, with the status that each stands below."""
-    paths: Any = control_document(schema_files(), server_url="http://sandbox/_sandbox")["paths"]
     return {
         code: int(status)
-        for status, response in paths[route.path][route.method.lower()]["responses"].items()
+        for status, response in document()["paths"][route.path][route.method.lower()][
+            "responses"
+        ].items()
         for media in response.get("content", {}).values()
         for code, example in media.get("examples", {}).items()
         if status != "default"  # of any path, and so of none of these
