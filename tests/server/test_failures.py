@@ -56,7 +56,7 @@ async def test_a_failure_once_the_key_is_known_is_a_500_with_the_rate_limit(
 
 
 @pytest.mark.parametrize(
-    "where", ["request_log.RequestLog.answered", "change_notifier.ChangeNotifier.notify"]
+    "where", ["log.request_log.RequestLog.answered", "change_notifier.ChangeNotifier.notify"]
 )
 async def test_a_failure_to_tell_of_an_answer_leaves_the_answer_as_it_is(
     api: Api, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture, where: str
