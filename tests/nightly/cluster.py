@@ -49,6 +49,9 @@ NODES: Final = 3
 LATE: Final = 0.3
 """Wall seconds before the end of a node in which an answer may be lost: 0.1, and what it takes."""
 
+ON_ITS_WAY: Final = 0.1
+"""Wall seconds in which an answer is read that had left its node when that ended."""
+
 BACK_WITHIN: Final = 5.0
 """Wall seconds after which every world of a node that was killed answers again."""
 
@@ -306,13 +309,14 @@ class Run:
             world = await self._ask("GET", "/_sandbox/world", key)
             assert "was lost" in (world["restarted"] or ""), f"{key} does not say what it lost"
             before = max(map(self._before_an_end, missing))
-            assert before < LATE, f"{key}: what was answered {before} s before is lost"
+            assert before < LATE, f"{key}: what was answered {before:.3f} s before is lost"
         await _until(lambda: there <= self._arrived(), f"webhooks of {key}")
         return len(missing)
 
     def _before_an_end(self, answered_at: float) -> float:
         """How long before the next end of a node something was answered."""
-        return min((end - answered_at for end in self._ends if end >= answered_at), default=1e9)
+        befores = (end - answered_at for end in self._ends)
+        return min((each for each in befores if each > -ON_ITS_WAY), default=1e9)
 
     def _arrived(self) -> set[str]:
         return {hit.json["data"]["payment_id"] for hit in self._receiver.hits}
