@@ -196,6 +196,26 @@ def test_the_json_of_a_snapshot_comes_in_blocks_however_its_parts_are_nested() -
         assert max(map(len, blocks)) < 2**17
 
 
+def test_what_is_already_in_a_block_is_not_looked_at_again() -> None:
+    """A world may have ten thousand counters: their block would take seconds of the loop."""
+    looks = 0
+
+    class Piece(bytes):
+        __slots__ = ()
+
+        def __len__(self) -> int:
+            nonlocal looks
+            looks += 1
+            return super().__len__()
+
+    counters = {f"{number:04}": number for number in range(2_000)}
+    kept = {"rules": {"counters": counters}}
+    blocks = list(blocks_of(kept, lambda value: Piece(orjson.dumps(value))))
+
+    assert orjson.loads(b"".join(blocks)) == kept
+    assert looks <= len(counters)
+
+
 def test_a_number_that_no_float_is_is_refused(kept: dict[str, Any]) -> None:
     """Though it would be read as the float that was given."""
     entry = ("journal", "entries", 0, "duration_ms")

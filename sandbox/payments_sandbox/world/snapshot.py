@@ -129,13 +129,13 @@ def blocks_of(kept: object, write: Callable[[object], bytes]) -> Iterator[bytes]
     Raises:
         TypeError, ValueError: what is to be written is nothing that a snapshot has.
     """
-    block: list[bytes] = []
+    block = bytearray()
     for piece in _pieces(kept, write):
-        block.append(piece)
-        if sum(map(len, block)) >= _BLOCK:
-            yield b"".join(block)
+        block += piece
+        if len(block) >= _BLOCK:
+            yield bytes(block)
             block.clear()
-    yield b"".join(block)
+    yield bytes(block)
 
 
 def _pieces(value: object, write: Callable[[object], bytes], depth: int = 2) -> Iterator[bytes]:
