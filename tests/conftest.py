@@ -39,7 +39,8 @@ if hasattr(signal, "SIGHUP") and signal.getsignal(signal.SIGHUP) is signal.SIG_I
 
 def pytest_configure(config: pytest.Config) -> None:
     """Let coverage look at tests alone."""
-    if is_measured(os.environ):
+    only_controls = config.getoption("numprocesses", None) and not hasattr(config, "workerinput")
+    if is_measured(os.environ) and not only_controls:
         config.pluginmanager.register(Measuring())
 
 

@@ -114,7 +114,7 @@ def explore(program: Path, text: str, *options: str) -> "subprocess.CompletedPro
 
 def python(program: Path) -> list[str]:
     """What starts it: nothing is imported that it does not name."""
-    return ["env", "-u", "COVERAGE_PROCESS_START", "python3", "-I", "-S", str(program)]
+    return ["python3", "-I", "-S", str(program)]
 
 
 def test_a_naive_client_is_found_out_and_its_scenario_repeats_it(
@@ -189,7 +189,7 @@ def test_what_repeats_a_finding_has_the_options_of_the_server(
     ended = explore(program, NAIVE, *options, "--scenario-dir", str(tmp_path))
 
     words = f"--seed 7 --max-wall-delay 3s --scenario-dir {tmp_path} --lenient"
-    assert f"_1-drop_after_commit.yaml {words} -- env -u" in ended.stdout
+    assert f"_1-drop_after_commit.yaml {words} -- python3" in ended.stdout
 
 
 def test_equal_seeds_give_equal_reports_whatever_runs_at_once(

@@ -50,11 +50,6 @@ def environment(**extra: str) -> dict[str, str]:
     return kept | {"COLUMNS": "80", "NO_COLOR": "1", "PYTHONPATH": WITHOUT_UVLOOP} | extra
 
 
-def unmeasured(variables: Mapping[str, str]) -> dict[str, str]:
-    """The variables without those of coverage: what runs there is measured elsewhere."""
-    return {name: value for name, value in variables.items() if not name.startswith("COVERAGE_")}
-
-
 def environment_name(option: str) -> str:
     """The environment's name of an option."""
     return PREFIX + option.removeprefix("--").replace("-", "_").upper()
