@@ -39,9 +39,10 @@ if hasattr(signal, "SIGHUP") and signal.getsignal(signal.SIGHUP) is signal.SIG_I
 
 def pytest_configure(config: pytest.Config) -> None:
     """Let coverage look at tests alone."""
-    only_controls = config.getoption("numprocesses", None) and not hasattr(config, "workerinput")
-    if is_measured(os.environ) and not only_controls:
-        config.pluginmanager.register(Measuring())
+    if is_measured(os.environ):
+        is_worker = hasattr(config, "workerinput")
+        has_workers = not is_worker and bool(config.getoption("numprocesses", None))
+        config.pluginmanager.register(Measuring(is_worker=is_worker, has_workers=has_workers))
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
