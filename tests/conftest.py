@@ -42,7 +42,9 @@ def pytest_configure(config: pytest.Config) -> None:
     """Let coverage look at tests alone, and nothing hang for ever."""
     config.pluginmanager.register(Watchdog())
     if is_measured(os.environ):
-        config.pluginmanager.register(Measuring())
+        is_worker = hasattr(config, "workerinput")
+        has_workers = not is_worker and bool(config.getoption("numprocesses", None))
+        config.pluginmanager.register(Measuring(is_worker=is_worker, has_workers=has_workers))
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
