@@ -51,6 +51,7 @@ nightly:  ## more examples, a server against a model for many stories, and again
 	HYPOTHESIS_PROFILE=nightly $(BIN)/python -m pytest tests/contract/test_schemathesis.py
 	$(BIN)/python -m tests.nightly.simulation --seeds $(SEEDS)
 	$(BIN)/python -m tests.nightly.growth --calls $(CALLS)
+	$(BIN)/python -m tests.nightly.cluster --seeds 6 --keys 8 --times 1
 
 mutate:  ## whether the unit tests notice small faults in the core
 	$(BIN)/python -m tools.mutation --places $(PLACES)

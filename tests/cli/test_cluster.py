@@ -1,12 +1,12 @@
 """`serve --cluster`: nodes as processes, and what they refuse in words."""
 
 import asyncio
+import signal
 import sys
 from collections.abc import Iterator
 
 import pytest
 
-from tests.nightly.cluster import Run
 from tests.support.process import RemoteWorld, python, run, serve_process
 from tests.support.redis_server import RedisServer, needs_redis, running_redis
 
@@ -76,22 +76,16 @@ def test_a_world_outlives_its_node(redis: RedisServer) -> None:
 
 
 @needs_redis
-@pytest.mark.parametrize("durability", ["relaxed", "reply"])
-def test_nothing_is_lost_with_a_node_that_is_killed_but_what_is_told(durability: str) -> None:
-    """One story of the nightly run, which has more of them, and larger ones."""
-    asyncio.run(Run(7, durability, keys=8).tell("kill"))
-
-
-@needs_redis
-def test_no_request_fails_while_one_node_after_the_other_is_replaced() -> None:
-    """Three of them, under load, each with worlds of its own; another story of the same run."""
-    asyncio.run(Run(7, "reply", keys=8).tell("roll"))
-
-
-@needs_redis
-def test_what_a_node_that_was_stopped_writes_late_is_refused() -> None:
-    """And no answer is lost: as above."""
-    asyncio.run(Run(7, "reply", keys=8, asleep=0).tell("stop"))
+def test_what_was_answered_outlives_a_node_that_is_killed(redis: RedisServer) -> None:
+    """The smallest story of `tests.nightly.cluster`, where more happens to more of them."""
+    options = ("--cluster", redis.url, "--durability", "reply", "--advertise", "127.0.0.1")
+    keys = [f"sk_test_{number}" for number in range(8)]  # some of them are the first one's
+    with serve_process(*options) as first, serve_process(*options) as second:
+        paid = {key: RemoteWorld(first.address, key).pay().json["id"] for key in keys}
+        first.stop(signal.SIGKILL)
+        for key in keys:
+            listed = RemoteWorld(second.address, key).ask("GET", "/v3/payments").json["data"]
+            assert [each["id"] for each in listed] == [paid[key]]
 
 
 def test_a_plain_server_imports_nothing_of_a_cluster() -> None:

@@ -276,7 +276,7 @@ try:
 except OSError:
     LOST
 """
-COMMAND: Final = ("env", "-u", "COVERAGE_PROCESS_START", "python3", "-I", "-S", "pay.py")
+COMMAND: Final = ("python3", "-I", "-S", "pay.py")
 
 
 class Screen(NamedTuple):

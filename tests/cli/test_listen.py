@@ -4,25 +4,22 @@ import json
 import os
 import signal
 import socket
-import subprocess
 from collections.abc import Iterator
 from typing import Any, Final
 
 import pytest
 
 from tests.support.process import (
-    COMMAND,
     RemoteWorld,
     RunningCommand,
     ServeProcess,
     documented_example,
-    ended_with_block,
-    environment,
     environment_name,
     new_remote_world,
     options_of,
     run,
     serve_process,
+    started,
     without_ids,
 )
 
@@ -315,19 +312,16 @@ def test_an_endpoint_that_moves_is_shown_by_its_new_url(world: RemoteWorld) -> N
 def test_a_reader_that_has_seen_enough_is_no_error(world: RemoteWorld) -> None:
     """As in `payments-sandbox listen | head -4`: no traceback, and no endpoint is left."""
     reader, writer = os.pipe()
-    with os.fdopen(writer, "wb") as ours:
-        process = subprocess.Popen(
-            [*COMMAND, *FORWARD],
-            env=environment(**world.variables),
-            stdout=ours,
-            stderr=subprocess.PIPE,
-        )
-    with ended_with_block(process), os.fdopen(reader) as head:
+    with (
+        started(FORWARD, extra=world.variables, stdout=writer) as process,
+        os.fdopen(reader) as head,
+    ):
+        os.close(writer)
         for _ in range(4):
             head.readline()
         head.close()
         world.pay()
-        assert process.communicate(timeout=20)[1] == b""
+        assert process.communicate(timeout=20)[1] == ""
     assert (process.returncode, endpoints(world)) == (0, [])
 
 

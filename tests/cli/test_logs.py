@@ -3,24 +3,21 @@
 import json
 import os
 import signal
-import subprocess
 from collections.abc import Iterator
 from typing import Final
 
 import pytest
 
 from tests.support.process import (
-    COMMAND,
     RemoteWorld,
     ServeProcess,
     documented_example,
-    ended_with_block,
-    environment,
     environment_name,
     new_remote_world,
     options_of,
     run,
     serve_process,
+    started,
     without_ids,
 )
 
@@ -229,19 +226,17 @@ def test_a_server_that_is_started_anew_is_waited_for() -> None:
 def test_a_reader_that_has_seen_enough_is_no_error(world: RemoteWorld) -> None:
     """As in `payments-sandbox logs --follow | head -1`: no traceback."""
     reader, writer = os.pipe()
-    with os.fdopen(writer, "wb") as ours:
-        process = subprocess.Popen(
-            [*COMMAND, "logs", "--follow"],
-            env=environment(**world.variables),
-            stdout=ours,
-            stderr=subprocess.PIPE,
-        )
-    with ended_with_block(process), os.fdopen(reader) as head:
+    words = ("logs", "--follow")
+    with (
+        started(words, extra=world.variables, stdout=writer) as process,
+        os.fdopen(reader) as head,
+    ):
+        os.close(writer)
         seen(world, 1)
         assert bare(head.readline()) == "GET /v3/a0  404  not_found  N ms"
         head.close()
         seen(world, 1)
-        assert process.communicate(timeout=20)[1] == b""
+        assert process.communicate(timeout=20)[1] == ""
     assert process.returncode == 0
 
 

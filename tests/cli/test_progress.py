@@ -26,14 +26,7 @@ from payments_sandbox.core.slices import finish
 from payments_sandbox.scenarios.initial_state import fill_world
 from payments_sandbox.scenarios.parser import parse_generated
 from payments_sandbox.server.factory import assemble
-from tests.support.process import (
-    COMMAND,
-    RemoteWorld,
-    ended_with_block,
-    environment,
-    new_remote_world,
-    serve_process,
-)
+from tests.support.process import RemoteWorld, new_remote_world, serve_process, started
 from tests.support.terminal import Terminal, terminal
 from tests.support.values import LONGEST_WAIT
 
@@ -97,16 +90,14 @@ def test_who_interrupts_is_told_what_was_done() -> None:
 
 def interrupted(world: RemoteWorld, text: str, *arguments: str) -> str:
     """What a command says at a terminal that is interrupted once a text is shown."""
-    variables = environment(**world.variables)
     with terminal(120, LONGEST_WAIT) as device:
-        process = subprocess.Popen(
-            [*COMMAND, *arguments], env=variables, stdout=subprocess.DEVNULL, stderr=device.device
-        )
-        with ended_with_block(process):
+        with started(
+            arguments, extra=world.variables, stdout=subprocess.DEVNULL, stderr=device.device
+        ) as process:
             device.wait_for(text, LONGEST_WAIT)
             process.send_signal(signal.SIGINT)
             assert process.wait(LONGEST_WAIT) == INTERRUPTED
-        return device.text.splitlines()[-1]
+        return device.close(LONGEST_WAIT).splitlines()[-1]
 
 
 def test_a_world_that_is_filled_shows_how_far_that_is() -> None:

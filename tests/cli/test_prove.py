@@ -7,8 +7,8 @@ from typing import Final
 
 import pytest
 
-from tests.support.process import COMMAND, environment
-from tests.support.values import LONGEST_WAIT, documented_create
+from tests.support.process import run
+from tests.support.values import documented_create
 
 PAY: Final = f"""
 import http.client, json, os
@@ -36,7 +36,7 @@ scenario: lost
 rules: [{request: create_payment, do: [{drop: {commit: true, how: reset}}]}]
 expect: [{payments: {status: completed}, total: 2500}]
 """
-CLIENT: Final = ("env", "-u", "COVERAGE_PROCESS_START", "python3", "-I", "-S", "pay.py")
+CLIENT: Final = ("python3", "-I", "-S", "pay.py")
 
 
 class Repository:
@@ -56,10 +56,7 @@ class Repository:
 
     def prove(self, *options: str, words: tuple[str, ...] = CLIENT) -> tuple[int, str, str]:
         """The exit code and both outputs."""
-        done = subprocess.run(
-            [*COMMAND, "prove", *options, "--", *words], cwd=self.folder, env=environment(),
-            capture_output=True, text=True, check=False, timeout=LONGEST_WAIT,
-        )  # fmt: skip
+        done = run("prove", *options, "--", *words, cwd=self.folder, is_process=True)
         assert not list((self.folder / ".git").glob("worktrees/*"))
         return done.returncode, done.stdout, done.stderr
 

@@ -272,11 +272,7 @@ def test_help_asks_nobody(command: str) -> None:
 @pytest.mark.parametrize("command", [*COMMANDS, "webhook verify"])
 def test_help_is_instant(command: str) -> None:
     """Nothing that a server needs is imported, nor what asks one."""
-    alone = {
-        "PYTHONPROFILEIMPORTTIME": "1",
-        "COVERAGE_PROCESS_CONFIG": "",
-        "COVERAGE_PROCESS_START": "",
-    }
+    alone = {"PYTHONPROFILEIMPORTTIME": "1"}
     ended = run(*command.split(), "--help", extra=alone, is_process=True)
 
     names = {line.rpartition("|")[2].strip() for line in ended.stderr.splitlines()}

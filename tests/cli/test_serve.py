@@ -15,14 +15,7 @@ from typing import Final
 import pytest
 
 import payments_sandbox
-from tests.support.process import (
-    COMMAND,
-    ServeProcess,
-    ended_with_block,
-    environment,
-    run,
-    serve_process,
-)
+from tests.support.process import COMMAND, ServeProcess, run, serve_process, started
 from tests.support.sockets import RawReply, connected, exchange, raw_request
 from tests.support.values import documented_create
 
@@ -191,10 +184,11 @@ def _imported_while(*raws: bytes) -> set[str]:
 def test_on_a_terminal_it_speaks_prose() -> None:
     """What to do with it, then one line for each request."""
     ours, theirs = os.openpty()
-    process = subprocess.Popen(
-        [*COMMAND, "serve", "--port", "0", "--clock", CLOCK], env=environment(), stdout=theirs
-    )
-    with ended_with_block(process), os.fdopen(ours, encoding="utf-8", newline="") as screen:
+    words = ("serve", "--port", "0", "--clock", CLOCK)
+    with (
+        started(words, stdout=theirs) as process,
+        os.fdopen(ours, encoding="utf-8", newline="") as screen,
+    ):
         os.close(theirs)
         prose = [screen.readline() for _ in range(7)]
         address = prose[1].split()[-1].removesuffix("/v3")

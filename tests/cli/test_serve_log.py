@@ -10,15 +10,7 @@ import pytest
 
 from tests.project.blocks import read_blocks
 from tests.project.tree import ROOT
-from tests.support.process import (
-    COMMAND,
-    RemoteWorld,
-    ended_with_block,
-    environment,
-    python,
-    run,
-    serve_process,
-)
+from tests.support.process import RemoteWorld, python, run, serve_process, started
 from tests.support.terminal import terminal
 from tests.support.values import LONGEST_WAIT
 
@@ -54,19 +46,14 @@ def busy(world: RemoteWorld) -> None:
 def test_on_a_terminal_it_sums_up_what_it_has_done_as_the_page_shows() -> None:
     """In prose, at Ctrl-C, over all that has come of requests and webhooks."""
     with terminal(80, LONGEST_WAIT) as screen:
-        process = subprocess.Popen(
-            [*COMMAND, "serve", "--port", "0", "--clock", CLOCK, "--seed", "7"],
-            env=environment(),
-            stdout=screen.device,
-            stderr=subprocess.DEVNULL,
-        )
-        with ended_with_block(process):
+        words = ("serve", "--port", "0", "--clock", CLOCK, "--seed", "7")
+        with started(words, stdout=screen.device, stderr=subprocess.DEVNULL) as process:
             said = screen.wait_for("Ctrl-C stops it", LONGEST_WAIT)
             address = re.findall(r"http://\S+(?=/v3)", said)[0]
             busy(RemoteWorld(address, "sk_test_sandbox"))
             process.send_signal(signal.SIGINT)
             assert process.wait(LONGEST_WAIT) == 0
-        lines = screen.text.splitlines()
+        lines = screen.close(LONGEST_WAIT).splitlines()
 
     [shown] = [
         block.code.splitlines()

@@ -2,15 +2,12 @@
 
 import sys
 from importlib.util import find_spec
-from typing import Final
 
 import pytest
 
 from payments_sandbox.cli.processes import server_process
 from tests.support.process import WITHOUT_UVLOOP, serve_process
 from tests.support.sockets import connected, raw_request
-
-UNMEASURED: Final = {"COVERAGE_PROCESS_CONFIG": "", "COVERAGE_PROCESS_START": ""}
 
 
 async def fail() -> int:
@@ -33,7 +30,7 @@ def test_a_traceback_tells_of_no_loop_that_is_not_installed(
 @pytest.mark.parametrize("path", [WITHOUT_UVLOOP, ""], ids=["asyncio", "uvloop"])
 def test_a_server_runs_on_uvloop_where_there_is_one(options: tuple[str, ...], path: str) -> None:
     """And on asyncio elsewhere, with the same answers to the same connection."""
-    seen = {"PYTHONPATH": path, "PYTHONPROFILEIMPORTTIME": "1", **UNMEASURED}
+    seen = {"PYTHONPATH": path, "PYTHONPROFILEIMPORTTIME": "1"}
     with serve_process(*options, extra=seen) as server:
         with connected(server.address) as wire:
             for key in ("sk_test_a", "sk_test_b", "sk_test_c", "sk_test_a"):

@@ -6,7 +6,7 @@ import subprocess
 import sys
 import time
 from base64 import b64encode
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
@@ -29,7 +29,8 @@ OTHER: Final = f"whsec_{b64encode(b'another key of 32 bytes, no more').decode()}
 BODY: Final = '{"id":"evt_1","name":"Grüße"}'.encode()
 
 Headers = Mapping[str, str]
-Verify = Callable[[bytes, Headers], bool]
+Webhook = tuple[bytes, Headers]
+Verify = Callable[[Sequence[Webhook]], list[bool]]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -40,8 +41,9 @@ class Language:
         heading: where the block stands.
         needs: what has to be installed.
         file: what the program is called.
-        program: the block with a main part, which is given id, timestamp, signature and secret as
-            arguments and the body on stdin, and prints true or false.
+        program: the block with a main part, which is given the secret as its argument and on stdin
+            a line for each webhook, `id|timestamp|signature|body`, the body in base64. It prints
+            true or false for each.
         build: a command to run first.
         run: the command.
     """
@@ -59,50 +61,68 @@ def _then(main: str) -> Callable[[str], str]:
 
 
 _PYTHON: Final = """
-import sys
+import base64, sys
 
-id, sent_at, signature, secret = sys.argv[1:]
-headers = {"webhook-id": id, "webhook-timestamp": sent_at, "webhook-signature": signature}
-print(str(verify(sys.stdin.buffer.read(), headers, secret)).lower())
+for line in sys.stdin.buffer.read().decode().splitlines():
+    id, sent_at, signature, body = line.split("|")
+    headers = {"webhook-id": id, "webhook-timestamp": sent_at, "webhook-signature": signature}
+    print(str(verify(base64.b64decode(body), headers, sys.argv[1])).lower())
 """
 _NODE: Final = """
-const [id, sentAt, signature, secret] = process.argv.slice(2);
-const given = { "webhook-id": id, "webhook-timestamp": sentAt, "webhook-signature": signature };
-console.log(verify(require("node:fs").readFileSync(0), given, secret));
+for (const line of require("node:fs").readFileSync(0, "utf-8").trimEnd().split("\\n")) {
+  const [id, sentAt, signature, body] = line.split("|");
+  const given = { "webhook-id": id, "webhook-timestamp": sentAt, "webhook-signature": signature };
+  console.log(verify(Buffer.from(body, "base64"), given, process.argv[2]));
+}
 """
 _GO: Final = """
 func main() {
-	header := http.Header{}
-	header.Set("Webhook-Id", os.Args[1])
-	header.Set("Webhook-Timestamp", os.Args[2])
-	header.Set("Webhook-Signature", os.Args[3])
-	body, _ := io.ReadAll(os.Stdin)
-	fmt.Println(Verify(body, header, os.Args[4]))
+	lines := bufio.NewScanner(os.Stdin)
+	for lines.Scan() {
+		given := strings.Split(lines.Text(), "|")
+		header := http.Header{}
+		header.Set("Webhook-Id", given[0])
+		header.Set("Webhook-Timestamp", given[1])
+		header.Set("Webhook-Signature", given[2])
+		body, _ := base64.StdEncoding.DecodeString(given[3])
+		fmt.Println(Verify(body, header, os.Args[1]))
+	}
 }
 """
 _RUBY: Final = """
-headers = %w[webhook-id webhook-timestamp webhook-signature].zip(ARGV).to_h
-puts verify($stdin.binmode.read, headers, ARGV[3])
+$stdin.set_encoding("UTF-8").each_line(chomp: true) do |line|
+  *given, body = line.split("|")
+  headers = %w[webhook-id webhook-timestamp webhook-signature].zip(given).to_h
+  puts verify(body.unpack1("m0"), headers, ARGV[0])
+end
 """
 _JAVA: Final = """
 final class Main {
     public static void main(String[] given) throws Exception {
-        Map<String, String> headers = Map.of("webhook-id", given[0],
-            "webhook-timestamp", given[1], "webhook-signature", given[2]);
-        System.out.println(Webhooks.verify(System.in.readAllBytes(), headers, given[3]));
+        String lines = new String(System.in.readAllBytes(), StandardCharsets.UTF_8);
+        for (String line : lines.split("\\n")) {
+            String[] parts = line.split("[|]");
+            Map<String, String> headers = Map.of("webhook-id", parts[0],
+                "webhook-timestamp", parts[1], "webhook-signature", parts[2]);
+            byte[] body = Base64.getDecoder().decode(parts[3]);
+            System.out.println(Webhooks.verify(body, headers, given[0]));
+        }
     }
 }
 """
 _PHP: Final = """
-$headers = array_combine(['webhook-id', 'webhook-timestamp', 'webhook-signature'],
-    array_slice($argv, 1, 3));
-echo verify(file_get_contents('php://stdin'), $headers, $argv[4]) ? 'true' : 'false';
+foreach (file('php://stdin', FILE_IGNORE_NEW_LINES) as $line) {
+    [$id, $sentAt, $signature, $body] = explode('|', $line);
+    $headers = ['webhook-id' => $id, 'webhook-timestamp' => $sentAt,
+        'webhook-signature' => $signature];
+    echo verify(base64_decode($body), $headers, $argv[1]) ? "true\\n" : "false\\n";
+}
 """
 
 
 def _go(code: str) -> str:
     code = code.replace("package webhooks", "package main", 1)
-    return code.replace("import (", 'import (\n\t"fmt"\n\t"io"\n\t"os"', 1) + _GO
+    return code.replace("import (", 'import (\n\t"bufio"\n\t"fmt"\n\t"os"', 1) + _GO
 
 
 LANGUAGES: Final = (
@@ -165,12 +185,15 @@ def verify(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFact
     if language.build:
         _run(folder, language.build, b"", patience=BUILD)
 
-    def verified(body: bytes, headers: Headers) -> bool:
+    def verified(webhooks: Sequence[Webhook]) -> list[bool]:
         names = ("webhook-id", "webhook-timestamp", "webhook-signature")
-        given = [headers.get(name, "") for name in names]
-        printed = _run(folder, (*language.run, *given, SECRET), body)
-        assert printed in ("true", "false")
-        return printed == "true"
+        lines = [
+            "|".join([*(headers.get(name, "") for name in names), b64encode(body).decode()])
+            for body, headers in webhooks
+        ]
+        printed = _run(folder, (*language.run, SECRET), "\n".join(lines).encode() + b"\n")
+        answers = {"true": True, "false": False}
+        return [answers[each] for each in printed.splitlines()]
 
     return verified
 
@@ -195,24 +218,27 @@ def test_what_is_genuine_is_accepted(verify: Verify) -> None:
     """With one signature, or with several of which one is good."""
     headers = signed()
     good, other = headers["webhook-signature"], signed(OTHER)["webhook-signature"]
-    assert verify(BODY, headers)
-    assert verify(BODY, headers | {"webhook-signature": f"v1a,AAAA {other} {good}"})
-    assert verify(BODY, signed(ago=280))
+    several = headers | {"webhook-signature": f"v1a,AAAA {other} {good}"}
+    genuine = [(BODY, headers), (BODY, several), (BODY, signed(ago=280))]
+    assert verify(genuine) == [True] * len(genuine)
 
 
 def test_what_is_not_genuine_is_refused(verify: Verify) -> None:
     """Each for its own reason, and none with an accident."""
     headers = signed()
     good = headers["webhook-signature"]
-    assert not verify(BODY + b" ", headers)
-    assert not verify(BODY, signed(OTHER))
-    assert not verify(BODY, signed(ago=360))
-    assert not verify(BODY, signed(ago=-360))
-    assert not verify(BODY, headers | {"webhook-id": "evt_2"})
-    assert not verify(BODY, headers | {"webhook-timestamp": "soon"})
-    assert not verify(BODY, headers | {"webhook-signature": good.replace("v1,", "v2,")})
-    assert not verify(BODY, headers | {"webhook-signature": "grüße"})
-    assert not verify(BODY, {})
+    forged = [
+        (BODY + b" ", headers),
+        (BODY, signed(OTHER)),
+        (BODY, signed(ago=360)),
+        (BODY, signed(ago=-360)),
+        (BODY, headers | {"webhook-id": "evt_2"}),
+        (BODY, headers | {"webhook-timestamp": "soon"}),
+        (BODY, headers | {"webhook-signature": good.replace("v1,", "v2,")}),
+        (BODY, headers | {"webhook-signature": "grüße"}),
+        (BODY, {}),
+    ]
+    assert verify(forged) == [False] * len(forged)
 
 
 def test_every_block_of_the_page_is_run() -> None:

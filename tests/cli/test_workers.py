@@ -184,8 +184,7 @@ def test_a_system_that_cannot_fork_has_one_process(monkeypatch: pytest.MonkeyPat
 
 def test_one_process_imports_nothing_for_several() -> None:
     """Not a line of it, nor what only several need."""
-    unmeasured = {"COVERAGE_PROCESS_CONFIG": "", "COVERAGE_PROCESS_START": ""}
-    with serve_process(extra={"PYTHONPROFILEIMPORTTIME": "1", **unmeasured}) as server:
+    with serve_process(extra={"PYTHONPROFILEIMPORTTIME": "1"}) as server:
         exchange(server.address, raw_request("GET", "/_sandbox/worlds"))
         exchange(server.address, raw_request("GET", "/v3/payments"))
         server.stop()
@@ -369,6 +368,7 @@ def test_a_state_that_is_in_use_or_a_file_is_refused(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("x")
     for arguments, expected in (
         ((*TWO, "--state", str(tmp_path / "file")), "expected a folder, since each worker has a"),
+        ((*TWO, "--state", os.devnull), "expected a folder, since each worker has a file"),
         (("--state", str(tmp_path)), "expected a file in a folder that exists; a folder is for"),
         ((*TWO, "--state", str(tmp_path / "no" / "where")), "expected a file or a folder in a"),
     ):

@@ -19,7 +19,7 @@ from hypothesis import settings
 
 from payments_sandbox.core.settings import Settings
 from tests.project.tree import ROOT
-from tests.support.process import environment, unmeasured
+from tests.support.process import environment
 from tests.support.sockets import RunningServer, exchange, raw_request, running_server
 
 Document = dict[str, Any]
@@ -101,7 +101,7 @@ def judge(document: Document, config: Path, folder: Path, *options: str) -> tupl
             *options,
         ],
         cwd=folder,
-        env=unmeasured(environment()),
+        env=environment(),
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
         text=True,

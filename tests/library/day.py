@@ -1,14 +1,14 @@
 """Owns one day of a shop in a world of its own: the scenario, the webhooks, the passing of time."""
 
 import contextlib
-import threading
 from collections.abc import Callable, Iterator
 from datetime import datetime
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 import httpx
 
-from payments_sandbox.core.instants import SECOND
+from payments_sandbox.core.instants import SECOND, Instant
+from payments_sandbox.server.factory import wall_clock
 from tests.library.endpoint import endpoint
 from tests.library.merchant import Account, Order, Shop, Time
 
@@ -17,22 +17,45 @@ FELT: Final = 1.0
 """Seconds from which on a pause passes on the world's clock alone."""
 
 
-Host = httpx.Client
-"""Speaks to the control API of a sandbox, on a connection that all worlds share."""
+class Wall:
+    """The wall clock of a sandbox: what is waited on it is over at once."""
+
+    def __init__(self) -> None:
+        self._ahead = 0
+
+    def now(self) -> Instant:
+        """What it shows."""
+        return Instant(wall_clock() + self._ahead)
+
+    def wait(self, seconds: float) -> None:
+        """Let time pass on it."""
+        self._ahead += round(seconds * SECOND)
+
+
+class Host(NamedTuple):
+    """A sandbox that all worlds share.
+
+    Attributes:
+        http: speaks to its control API, on one connection.
+        wall: its clock.
+    """
+
+    http: httpx.Client
+    wall: Wall
 
 
 class Control:
     """The remote control of one world."""
 
     def __init__(self, host: Host, api_key: str) -> None:
-        self._host = host
-        self.address = str(host.base_url).removesuffix("/_sandbox/")
+        self._http = host.http
+        self.address = str(host.http.base_url).removesuffix("/_sandbox/")
         self.api_key = api_key
         self._headers = {"Authorization": f"Bearer {api_key}"}
 
     def __call__(self, method: str, path: str, body: object = None) -> Any:  # noqa: ANN401 - JSON
         """Ask, and expect to be understood; the JSON of the answer."""
-        reply = self._host.request(method, path, json=body, headers=self._headers)
+        reply = self._http.request(method, path, json=body, headers=self._headers)
         assert reply.is_success, reply.text
         return reply.json()
 
@@ -47,17 +70,18 @@ class WorldTime:
     What clients are judged by on the wall, the pause between two tries, passes there too.
     """
 
-    def __init__(self, control: Control) -> None:
+    def __init__(self, control: Control, wall: Wall) -> None:
         self._control = control
+        self._wall = wall
 
     def now(self) -> datetime:
         """What the world's clock says."""
         return datetime.fromisoformat(self._control("GET", "clock")["now"])
 
     def sleep(self, seconds: float) -> None:
-        """Move the clock; a short pause is felt as well."""
+        """Move the clock; a short pause passes on the wall, too."""
         if seconds < FELT:
-            threading.Event().wait(seconds)
+            self._wall.wait(seconds)
         self._control.advance(f"{round(seconds * SECOND)}ms")
 
 
@@ -97,12 +121,12 @@ MakeShop = Callable[[Account, Time], Shop]
 @contextlib.contextmanager
 def opened(host: Host, scenario: str, make_shop: MakeShop) -> Iterator[Day]:
     """A day in a world with a scenario, until the block ends."""
-    made = host.post("worlds", json={"clock": MORNING, "scenarios": [scenario]})
+    made = host.http.post("worlds", json={"clock": MORNING, "scenarios": [scenario]})
     assert made.is_success, made.text
     world = made.json()
     account = Account(world["base_url"], world["api_key"], world["webhook_secret"])
     control = Control(host, account.api_key)
-    shop = make_shop(account, WorldTime(control))
+    shop = make_shop(account, WorldTime(control, host.wall))
     with contextlib.closing(shop), endpoint(shop.on_webhook) as url:
         hook = control("POST", "webhook_endpoints", {"url": url})
         yield Day(shop, control, hook["id"])

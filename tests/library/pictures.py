@@ -9,6 +9,7 @@ from datetime import datetime
 from http import HTTPStatus
 from pathlib import Path
 from typing import Any, Final
+from unittest.mock import patch
 
 import httpx
 
@@ -17,7 +18,7 @@ from payments_sandbox.core.settings import Settings
 from payments_sandbox.testing import Server
 from payments_sandbox.testing.timeline import Moment, see, timeline
 from tests.library.careful import CarefulShop
-from tests.library.day import Day, MakeShop, opened
+from tests.library.day import Day, Host, MakeShop, Wall, opened
 from tests.library.merchant import Account, Shop, Time
 from tests.library.stories import STORIES
 from tests.project.tree import ROOT
@@ -52,13 +53,15 @@ def path_of(name: str) -> Path:
 
 
 @contextmanager
-def served() -> Iterator[httpx.Client]:
+def served() -> Iterator[Host]:
     """A sandbox as it comes, but that nobody is kept waiting for more than two seconds."""
+    wall = Wall()
     with (
+        patch("payments_sandbox.server.factory.wall_clock", wall.now),
         running_server(Settings(port=0, max_wall_delay=2_000)) as server,
         httpx.Client(base_url=f"{server.address}/_sandbox/", timeout=30) as http,
     ):
-        yield http
+        yield Host(http, wall)
 
 
 def _rows(moments: Sequence[Moment]) -> Iterator[Row]:

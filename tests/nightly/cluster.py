@@ -40,7 +40,7 @@ from redis.asyncio import Redis
 from payments_sandbox.cluster.redis_engine import PREFIX
 from payments_sandbox.server.slices import pause
 from tests.support.nodes import text_of
-from tests.support.process import COMMAND, environment, unmeasured
+from tests.support.process import COMMAND, environment
 from tests.support.receiver import Receiver
 from tests.support.redis_server import running_redis
 from tests.support.values import LONGEST_WAIT, documented_create
@@ -393,7 +393,7 @@ class Run:
             with log.open("wb") as written:
                 process = await asyncio.create_subprocess_exec(
                     *COMMAND, "serve", "--cluster", url, "--durability", self._durability,
-                    *options, env=unmeasured(environment()), stdout=asyncio.subprocess.DEVNULL,
+                    *options, env=environment(), stdout=asyncio.subprocess.DEVNULL,
                     stderr=written,
                 )  # fmt: skip
             try:

@@ -6,7 +6,6 @@ import sys
 from typing import Final
 
 from tests.project.tree import ROOT
-from tests.support.process import unmeasured
 
 TABLES: Final = (
     "test_hostile_bodies",
@@ -25,7 +24,7 @@ def test_the_pure_python_parser_is_as_strict() -> None:
             *(f"tests/server/{module}.py" for module in TABLES),
         ],
         cwd=ROOT,
-        env=unmeasured(os.environ | {"AIOHTTP_NO_EXTENSIONS": "1"}),
+        env=os.environ | {"AIOHTTP_NO_EXTENSIONS": "1"},
         capture_output=True,
         text=True,
         check=False,

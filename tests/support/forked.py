@@ -4,6 +4,7 @@ To start an interpreter and to import the package takes ten times as long as mos
 does with the process. Its streams, signals, exit code, folder and environment are as ever.
 """
 
+import gc
 import inspect
 import multiprocessing
 import os
@@ -31,7 +32,7 @@ import payments_sandbox.testing.sandbox  # noqa: F401
 from payments_sandbox.cli import main
 from payments_sandbox.server import emulated_api
 from tests.project.tree import ROOT
-from tests.support.measuring import COVERAGE, is_measured
+from tests.support.measuring import LOOKS_AT_FORKS
 
 MEASURED_FORKS: Final = "tests.support.measured_forks"
 """What is imported as well where processes are measured."""
@@ -117,12 +118,10 @@ class ForkedPytest(ForkedCommand):
 def _forking() -> ForkServerContext:
     """What forks; the process that does it has imported this module, and is not measured."""
     forking = multiprocessing.get_context("forkserver")
-    more = [MEASURED_FORKS] if is_measured(os.environ) else []
+    more = [MEASURED_FORKS] if LOOKS_AT_FORKS in os.environ else []
     forking.set_forkserver_preload([__name__, *more])
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("PYTHONPATH", os.pathsep.join(sys.path))
-        for name in COVERAGE:
-            patch.delenv(name, raising=False)
         ensure_running()
     return forking
 
@@ -150,6 +149,7 @@ def _run(  # noqa: PLR0913 - all that a process has, as multiprocessing gives it
     leads: bool,  # noqa: FBT001 - multiprocessing gives it by position
 ) -> None:
     """Be the command."""
+    gc.freeze()  # pytest looks for garbage as it ends, and has not made what was imported here
     if leads:
         os.setpgid(0, 0)
     for number, stream in enumerate(streams):
@@ -157,15 +157,8 @@ def _run(  # noqa: PLR0913 - all that a process has, as multiprocessing gives it
         os.close(stream)
     os.environ.clear()
     os.environ.update(variables)
-    if is_measured(variables):
-        if begin is main_of_pytest:  # whose workers are processes
-            import coverage  # noqa: PLC0415 - it is only there when something is measured
-
-            coverage.process_startup()  # as an interpreter does
-        else:
-            for name in COVERAGE:  # a supervisor, and what tests let it start, cost more
-                os.environ.pop(name, None)
-            _measure()
+    if os.environ.pop(LOOKS_AT_FORKS, None):
+        _measure()
     os.chdir(folder)
     sys.argv = ["payments-sandbox", *words]
     sys.stdin = open(0, encoding="utf-8")  # noqa: SIM115 - until it ends

@@ -2,19 +2,31 @@
 
 To measure makes an interpreter twice as slow, whatever code it runs. So it rests while tests are
 collected, chosen and reported, and during those that reach no line that others do not reach.
+Commands that tests fork are looked at, too. What has an interpreter of its own is not: it would
+begin four times as slowly, and reaches what others reach.
+
+What modules do as they are imported is looked at once, before all tests.
 """
 
+import os
+import pkgutil
 import sys
 import threading
 from collections.abc import Generator, Iterator, Mapping
 from contextlib import contextmanager
+from importlib import import_module
 from pathlib import Path
 from typing import Final
 
 import pytest
 
+import payments_sandbox
+
 COVERAGE: Final = ("COVERAGE_PROCESS_START", "COVERAGE_PROCESS_CONFIG")
-"""Variables that let an interpreter be measured."""
+"""Variables that let every interpreter be measured that begins."""
+
+LOOKS_AT_FORKS: Final = "TESTS_LOOK_AT_FORKS"
+"""The variable that lets a process be measured that is forked."""
 
 UNMEASURED: Final = tuple(
     (Path(__file__).parent / "unmeasured.txt").read_text(encoding="utf-8").splitlines()
@@ -28,9 +40,20 @@ _WITH_FIXTURES: Final = tuple(each for each in UNMEASURED if "::" not in each)
 
 
 class Measuring:
-    """A plugin of pytest that lets coverage look, and rest, where it was begun with Python."""
+    """A plugin of pytest that lets coverage look, and rest, where it was begun with Python.
 
-    def __init__(self) -> None:
+    Args:
+        is_worker: whether others do the same, and who has begun them has looked at imports.
+        has_workers: whether it begins workers, which are looked at, and nothing else.
+    """
+
+    def __init__(self, *, is_worker: bool, has_workers: bool) -> None:
+        if not is_worker:
+            _import_all()
+        if not has_workers:
+            for name in COVERAGE:
+                os.environ.pop(name, None)
+            os.environ[LOOKS_AT_FORKS] = "1"
         self._look, self._look_at_threads = sys.gettrace(), threading.gettrace()
         self._rest()
 
@@ -39,8 +62,7 @@ class Measuring:
         """Let no process of an unmeasured test be measured."""
         with pytest.MonkeyPatch.context() as patch:
             if item.nodeid.startswith(UNMEASURED):
-                for name in COVERAGE:
-                    patch.delenv(name, raising=False)
+                patch.delenv(LOOKS_AT_FORKS, raising=False)
             return (yield)
 
     @pytest.hookimpl(wrapper=True, trylast=True)
@@ -79,6 +101,12 @@ class Measuring:
         threading.settrace(None)
 
 
+def _import_all() -> None:
+    for each in pkgutil.walk_packages(payments_sandbox.__path__, f"{payments_sandbox.__name__}."):
+        if not each.name.endswith("__main__"):
+            import_module(each.name)
+
+
 def is_measured(variables: Mapping[str, str]) -> bool:
-    """Whether an interpreter with these variables is measured."""
+    """Whether an interpreter that has begun with these variables is measured."""
     return any(map(variables.get, COVERAGE))

@@ -50,11 +50,6 @@ def environment(**extra: str) -> dict[str, str]:
     return kept | {"COLUMNS": "80", "NO_COLOR": "1", "PYTHONPATH": WITHOUT_UVLOOP} | extra
 
 
-def unmeasured(variables: Mapping[str, str]) -> dict[str, str]:
-    """The variables without those of coverage: what runs there is measured elsewhere."""
-    return {name: value for name, value in variables.items() if not name.startswith("COVERAGE_")}
-
-
 def environment_name(option: str) -> str:
     """The environment's name of an option."""
     return PREFIX + option.removeprefix("--").replace("-", "_").upper()
@@ -102,9 +97,11 @@ def started(  # noqa: PLR0913 - as `run`
     cwd: Path = ROOT,
     extra: Mapping[str, str] | None = None,
     stdin: int | None = None,
+    stdout: int = subprocess.PIPE,
+    stderr: int = subprocess.PIPE,
     process_group: int | None = None,
 ) -> Iterator[subprocess.Popen[str]]:
-    """A process whose outputs are pipes, and which is gone when the block ends."""
+    """A process which is gone when the block ends; its outputs are pipes, or what is given."""
     is_forked = command is COMMAND and can_be_forked(extra or {})
     make = ForkedCommand if is_forked else subprocess.Popen[str]
     process = make(
@@ -112,8 +109,8 @@ def started(  # noqa: PLR0913 - as `run`
         cwd=cwd,
         env=environment(**(extra or {})),
         stdin=stdin,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
+        stdout=stdout,
+        stderr=stderr,
         text=True,
         process_group=process_group,
     )
