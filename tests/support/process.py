@@ -392,12 +392,10 @@ def documented_example(heading: str) -> list[str]:
 
 def run_pytest(*arguments: str) -> subprocess.CompletedProcess[str]:
     """A session of pytest in this folder, without an interpreter of its own."""
-    # pytest takes the name of this plugin for that of a module, and warns that it is imported.
-    is_forked = CAN_FORK and "asyncio" not in arguments
-    make = ForkedPytest if is_forked else subprocess.Popen[str]
+    make = ForkedPytest if CAN_FORK else subprocess.Popen[str]
     with (
         make(
-            list(arguments) if is_forked else [sys.executable, "-m", "pytest", *arguments],
+            list(arguments) if CAN_FORK else [sys.executable, "-m", "pytest", *arguments],
             cwd=Path.cwd(),
             env=dict(os.environ),
             stdin=subprocess.DEVNULL,
@@ -412,6 +410,9 @@ def run_pytest(*arguments: str) -> subprocess.CompletedProcess[str]:
 
 
 PLUGIN_NAME: Final = "payments-sandbox"
+
+PLUGIN_MODULES: Final = {"asyncio": "pytest_asyncio.plugin", "aiohttp": "pytest_aiohttp.plugin"}
+"""Plugins whose names are those of modules, too, of which pytest warns that they are imported."""
 
 PYTEST_INI: Final = """
 [pytest]
@@ -456,7 +457,8 @@ class Suite:
 
     def _words(self, arguments: Sequence[str]) -> Sequence[str]:
         return [
-            *(part for name in (PLUGIN_NAME, *self.plugins) for part in ("-p", name)),
+            *("-p", PLUGIN_NAME),
+            *(part for name in self.plugins for part in ("-p", PLUGIN_MODULES.get(name, name))),
             *arguments,
         ]
 
