@@ -14,6 +14,7 @@ import pytest
 from hypothesis import settings
 
 from tests.support.measuring import Measuring, is_measured
+from tests.support.watchdog import Watchdog
 
 settings.register_profile("ci", derandomize=True, deadline=None, print_blob=True)
 settings.register_profile(
@@ -38,7 +39,8 @@ if hasattr(signal, "SIGHUP") and signal.getsignal(signal.SIGHUP) is signal.SIG_I
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    """Let coverage look at tests alone."""
+    """Let coverage look at tests alone, and nothing hang for ever."""
+    config.pluginmanager.register(Watchdog())
     if is_measured(os.environ):
         is_worker = hasattr(config, "workerinput")
         has_workers = not is_worker and bool(config.getoption("numprocesses", None))

@@ -13,6 +13,7 @@ from payments_sandbox.scenarios.activation import set_active
 from payments_sandbox.scenarios.loader import read_scenario
 from payments_sandbox.server.webhook_json import delivery_json, endpoint_json, inbox_message_json
 from payments_sandbox.webhooks.delivery import AttemptResult, receiver_response, why_failed
+from payments_sandbox.webhooks.endpoint import Endpoint
 from payments_sandbox.webhooks.verification import Received
 from payments_sandbox.world.world import World
 from tests.server.test_leaks import FORTY, NUMBERS, revealed
@@ -43,14 +44,23 @@ def received(
     return receive
 
 
+def the_endpoint(world: World, url: str = "http://localhost/") -> Endpoint:
+    """The endpoint at a URL: one, however often it is asked for."""
+    webhooks = world.open_webhooks()
+    for endpoint in webhooks.outbox.endpoints.values():
+        if endpoint.url == url:
+            return endpoint
+    webhooks.put(made := webhooks.new_endpoint(url))
+    return made
+
+
 def answered(
     lines: Callable[[bytes], dict[bytes, bytes]], body: bytes = b""
 ) -> Callable[..., None]:
     """A receiver's answer to a delivery; `SENT` stands for what is sent."""
 
     def answer(world: World, sent: str) -> None:
-        webhooks = world.open_webhooks()
-        webhooks.put(endpoint := webhooks.new_endpoint("http://localhost/"))
+        webhooks, endpoint = world.open_webhooks(), the_endpoint(world)
         world.make_event("payout.paid", {})
         for delivery in webhooks.outbox.pop():
             request = webhooks.request(delivery, endpoint, now=NOON, sent_at=NOON)
@@ -68,13 +78,11 @@ def ruled(rule: str) -> Callable[[World, str], None]:
     def act(world: World, sent: str) -> None:
         source = json.loads(rule.replace("SENT", json.dumps(sent)[1:-1]))
         set_active(world, [read_scenario({"scenario": "written", "rules": [source]})])
-        webhooks = world.open_webhooks()
-        if not webhooks.outbox.endpoints:
-            webhooks.put(webhooks.new_endpoint("http://localhost/"))
+        the_endpoint(world)
         InProcessApi(world).ask("create_payment", documented_create())
         set_active(world, [])
         world.catch_up()
-        for delivery in webhooks.outbox.pop():
+        for delivery in world.open_webhooks().outbox.pop():
             FakeDispatcher(world).attempt(delivery, 200)
 
     return act
@@ -82,7 +90,7 @@ def ruled(rule: str) -> Callable[[World, str], None]:
 
 def made_by_hand(world: World, sent: str) -> None:
     """An event of any data."""
-    world.open_webhooks().put(world.open_webhooks().new_endpoint("inbox:orders"))
+    the_endpoint(world, "inbox:orders")
     world.make_event(mask_text(sent), mask_object({"a": [sent], sent: {"b": sent}}))
     FakeDispatcher(world).deliver()
 

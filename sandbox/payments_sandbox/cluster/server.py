@@ -15,7 +15,7 @@ from typing import Any, Final, assert_never
 
 from payments_sandbox.cluster.asking import Answer, ask, reply
 from payments_sandbox.cluster.connection import MovableConnection, PassedConnection, mark
-from payments_sandbox.cluster.handler import OwnerHandler, key_in_head
+from payments_sandbox.cluster.handler import OwnerHandler
 from payments_sandbox.cluster.listener import SharedListener
 from payments_sandbox.cluster.mailbox import Outgoing, receive_message
 from payments_sandbox.cluster.places import (
@@ -27,7 +27,7 @@ from payments_sandbox.cluster.places import (
     UnreachableError,
 )
 from payments_sandbox.cluster.relay import QUIET, Relay
-from payments_sandbox.cluster.requests import first_head
+from payments_sandbox.cluster.requests import first_head, key_in_head
 from payments_sandbox.server.http_server import Handler, HttpServer
 from payments_sandbox.server.slices import pause
 

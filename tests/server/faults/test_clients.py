@@ -21,6 +21,7 @@ from payments_sandbox.core.tls_options import TRUST_VARIABLES, TlsChoice
 from tests.project.tables import rows_below
 from tests.project.tree import ROOT
 from tests.support.http import bearer
+from tests.support.receiver import SELF_SIGNED
 from tests.support.sockets import RunningServer, WorldClient, running_server
 from tests.support.values import (
     FAULT_SPELLINGS,
@@ -135,18 +136,20 @@ OTHERS_UNDER_TLS: Final = TABLE_UNDER_TLS if sys.version_info < (3, 13) else {}
 def server(
     request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[RunningServer]:
-    """A server that would hold a reply for a minute, and whom these clients trust."""
+    """A server that would hold a reply for a minute, and whom these clients trust.
+
+    They trust nobody else: to read the authorities of a system takes longer than a payment.
+    """
     tls = TlsChoice() if request.param == "under TLS" else None
     settings = Settings(port=0, max_wall_delay=60_000, tls=tls)
     with (
         running_server(settings, rules=fault_cards()) as server,
         pytest.MonkeyPatch.context() as patch,
     ):
-        if server.at.authority is not None:
-            trusted = tmp_path_factory.mktemp("trusted") / "ca.pem"
-            trusted.write_bytes(server.at.authority)
-            for name in TRUST_VARIABLES:
-                patch.setenv(name, str(trusted))
+        trusted = tmp_path_factory.mktemp("trusted") / "ca.pem"
+        trusted.write_bytes(server.at.authority or SELF_SIGNED.read_bytes())
+        for name in TRUST_VARIABLES:
+            patch.setenv(name, str(trusted))
         yield server
 
 

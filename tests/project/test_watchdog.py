@@ -1,0 +1,51 @@
+"""A worker that hangs is ended, whatever its test swallows."""
+
+import subprocess
+import sys
+from typing import Final
+
+import pytest
+
+from tests.project.tree import ROOT
+from tests.support.values import LONGEST_WAIT
+from tests.support.watchdog import HANGS, Watchdog
+
+HANGING: Final = """
+from tests.support.watchdog import Watchdog
+
+def hang():
+    while True:
+        pass
+
+Watchdog(-59.99).pytest_runtest_setup()
+hang()
+"""
+
+
+def test_what_hangs_is_shown_and_ended() -> None:
+    """With where it was, on the stream that is not captured."""
+    ended = subprocess.run(
+        [sys.executable, "-c", HANGING],
+        cwd=ROOT,
+        stderr=subprocess.PIPE,
+        text=True,
+        check=False,
+        timeout=LONGEST_WAIT,
+    )
+    assert ended.returncode == 1
+    assert "Timeout (0:00:00.01" in ended.stderr
+    assert "in hang\n" in ended.stderr
+
+
+def test_one_wait_is_enough_for_many_tests(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Each is a thread."""
+    begun: list[float] = []
+    with monkeypatch.context() as patch:
+        patch.setattr("faulthandler.dump_traceback_later", lambda limit, **_: begun.append(limit))
+        patch.setattr("faulthandler.cancel_dump_traceback_later", lambda: None)
+        watchdog = Watchdog()
+        for _ in range(1_000):
+            watchdog.pytest_runtest_setup()
+        watchdog.pytest_unconfigure()
+    assert 1 <= len(begun) < 1_000
+    assert set(begun) == {HANGS + 60}
