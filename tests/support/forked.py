@@ -12,6 +12,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from multiprocessing.context import ForkServerContext
 from multiprocessing.forkserver import ensure_running
 from multiprocessing.reduction import DupFd
@@ -98,6 +99,19 @@ class TimelessCommand(ForkedCommand):
     """The command on a clock that measures nothing: what it prints is the same every time."""
 
     begin = staticmethod(main_in_no_time)
+
+
+def main_after(code: str, words: Sequence[str]) -> int:
+    """Be the command where something is otherwise."""
+    exec(code, {})  # noqa: S102 - a test says what
+    return main(words)
+
+
+def forked_after(code: str) -> type[ForkedCommand]:
+    """Make the command begin with other code."""
+    return type(
+        "ChangedCommand", (ForkedCommand,), {"begin": staticmethod(partial(main_after, code))}
+    )
 
 
 def main_of_pytest(words: Sequence[str]) -> int:

@@ -15,7 +15,6 @@ Only `run` keeps reports, for its verdict: nobody else would read them.
 import asyncio
 from collections.abc import Collection, Iterable, Sequence
 from functools import partial
-from time import perf_counter
 from typing import Final
 
 from payments_sandbox.core.instants import MINUTE, SECOND
@@ -127,15 +126,17 @@ async def wait_for(
     Returns:
         How they stand then.
     """
-    end = perf_counter() + wait_ms / SECOND
+    # Of the loop, which goes on where a test has stopped what the module `time` has.
+    now = asyncio.get_running_loop().time
+    end = now() + wait_ms / SECOND
     with notifier.subscribe(world) as subscriber:
         is_over = subscriber.is_over
         while True:
-            started = perf_counter()
+            started = now()
             # Those who wait look at the same calls: what is known of each is found out once.
             observed = notifier.shared(world, _state_of(world), partial(observe, world))
             lines = await run_in_slices(verifying(observed, expectations))
-            looked = perf_counter()
+            looked = now()
             if looked >= end or is_over or _are_settled(lines):
                 return lines
             is_over = not await subscriber.wait(end - looked)
@@ -143,7 +144,7 @@ async def wait_for(
                 continue
             # Together those who wait look for half of the time, however many they are.
             pause = min((looked - started) * subscriber.companions, MAX_PAUSE)
-            await asyncio.sleep(min(pause, max(0, end - perf_counter())))  # noqa: TID251 - a breath
+            await asyncio.sleep(min(pause, max(0, end - now())))  # noqa: TID251 - a breath
 
 
 def _state_of(world: World) -> tuple[object, ...]:
