@@ -26,6 +26,7 @@ def redis() -> Iterator[RedisServer]:
         (("--cluster", "localhost:6379"), "expected an address such as redis://localhost:6379"),
         (("--cluster", URL, "--workers", "2"), "expected no --workers: start a node for each core"),
         (("--cluster", URL, "--state", "w.json"), "expected no --state: the worlds are kept by"),
+        (("--cluster", URL, "--tls", "auto"), "expected no --tls: an encrypted connection cannot"),
         (("--cluster", URL, "--host", "0.0.0.0"), "expected --control-token, the same for each"),
         (("--durability", "always"), "expected relaxed or reply"),
         (("--advertise", "http://x"), "expected a host and perhaps a port, such as 10.0.0.5"),
