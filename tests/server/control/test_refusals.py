@@ -17,6 +17,7 @@ from payments_sandbox.core.settings import Settings
 from payments_sandbox.server.control import api as control_api
 from payments_sandbox.server.routing import Routes, Target
 from tests.support.http import path_of
+from tests.support.rows import each_of
 from tests.support.sockets import (
     RawReply,
     RunningServer,
@@ -150,10 +151,13 @@ def broken(_: object) -> NoReturn:
     raise ZeroDivisionError
 
 
+each_route = each_of(CONTROL_ROUTES, name=lambda route: route.name)
+
+
 @pytest.mark.parametrize("code", CODES)
-@pytest.mark.parametrize("route", [pytest.param(each, id=each.name) for each in CONTROL_ROUTES])
+@each_route
 def test_each_route_answers_the_codes_that_are_documented(
-    server: RunningServer, monkeypatch: pytest.MonkeyPatch, route: ControlRoute, code: str
+    route: ControlRoute, server: RunningServer, monkeypatch: pytest.MonkeyPatch, code: str
 ) -> None:
     """The code where the document has it, below its status; where it has it not, something else."""
     if code == "internal_error":
@@ -173,9 +177,9 @@ ROUTE: Final = re.compile(r"(GET|POST|PUT|PATCH|DELETE) (/(?:_sandbox|v3)/[\w/]+
 
 
 @pytest.mark.parametrize("code", ["payment_not_found", "not_found", "illegal_move"])
-@pytest.mark.parametrize("route", [pytest.param(each, id=each.name) for each in CONTROL_ROUTES])
+@each_route
 def test_what_is_not_there_or_cannot_be_names_a_route_that_would_do(
-    server: RunningServer, route: ControlRoute, code: str
+    route: ControlRoute, server: RunningServer, code: str
 ) -> None:
     """One that there is, or of the emulated API."""
     reply = provoked(server, route, code)

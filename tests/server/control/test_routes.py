@@ -18,6 +18,7 @@ from tests.support.http import (
     paid,
     path_of,
 )
+from tests.support.rows import each_of
 
 PENDING = "4000009900000038"
 ROUTES = "GET /_sandbox/control-openapi.json has all routes."
@@ -140,6 +141,11 @@ def settings(settings: Settings) -> Settings:
     return replace(settings, coverage=True)
 
 
+def name_of(route: ControlRoute) -> str:
+    """What a route is called."""
+    return route.name
+
+
 def named(routes: list[ControlRoute]) -> list[object]:
     """Routes as parameters."""
     return [pytest.param(route, id=route.name) for route in routes]
@@ -230,8 +236,8 @@ async def test_a_body_may_be_left_out(api: Api, control: Control, route: Control
         assert "error" not in await control(route.name, ids=ids)
 
 
-@pytest.mark.parametrize("route", named(KEYED))
-async def test_a_key_names_the_world(api: Api, route: ControlRoute) -> None:
+@each_of(KEYED, name=name_of)
+async def test_a_key_names_the_world(route: ControlRoute, api: Api) -> None:
     """Without a good key 401, before anything else is looked at."""
     headers = {"Authorization": "Bearer sk_live_0"}
     refusal = await ask(api, route.method, f"{path_of(route)}?x=1", 401, headers=headers)
@@ -266,9 +272,9 @@ async def test_an_unknown_field_is_refused_with_the_one_that_was_meant(
     assert await control("retrieve_world") == before
 
 
-@pytest.mark.parametrize("route", named(list(CONTROL_ROUTES)))
+@each_of(CONTROL_ROUTES, name=name_of)
 async def test_an_unknown_parameter_is_refused_with_those_that_are_known(
-    api: Api, route: ControlRoute
+    route: ControlRoute, api: Api
 ) -> None:
     """Refused by every route; the lists say which they know."""
     known = KNOWN.get(route.query_schema, "there are none.")
@@ -277,7 +283,7 @@ async def test_an_unknown_parameter_is_refused_with_those_that_are_known(
     assert refusal == invalid(f"/verbose: is not a documented parameter; {known}")
 
 
-@pytest.mark.parametrize("route", named(WITH_BODY))
+@each_of(WITH_BODY, name=name_of)
 @pytest.mark.parametrize(
     ("body", "content_type", "details"),
     [
@@ -288,7 +294,7 @@ async def test_an_unknown_parameter_is_refused_with_those_that_are_known(
     ],
 )
 async def test_a_body_that_is_no_object_is_refused(
-    api: Api, route: ControlRoute, body: str, content_type: str, details: str
+    route: ControlRoute, api: Api, body: str, content_type: str, details: str
 ) -> None:
     """Read as strictly as the emulated API reads."""
     headers = {"Content-Type": content_type}
