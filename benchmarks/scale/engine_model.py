@@ -98,7 +98,7 @@ class ModelEngine:
 
     async def read(self, key: str) -> StoredWorld:  # noqa: ARG002 - all worlds are alike
         """Nothing, for what it costs to read a world: none is ever made here."""
-        return await self._do(self._costs.read, lambda: StoredWorld([], []))
+        return await self._do(self._costs.read, lambda: StoredWorld([], {}))
 
     async def write(self, writes: Sequence[WorldWrite]) -> frozenset[str]:
         """Keep when something is due in worlds, for what it costs to keep a change of them."""

@@ -1,5 +1,7 @@
 """The folder of `--state` with workers: each world is in the file of its owner, once."""
 
+import os
+import re
 from pathlib import Path
 
 import pytest
@@ -89,6 +91,37 @@ def test_a_file_that_is_no_state_or_in_use_changes_nothing(tmp_path: Path) -> No
     with pytest.raises(NoStateError, match=r"two\.state: expected a file of format"):
         place_worlds(tmp_path, 2)
     assert sorted(each.name for each in tmp_path.iterdir()) == ["one.state", "two.state"]
+
+
+@pytest.mark.parametrize("name", ["1-of-2.state", "pipe.state"])
+def test_what_is_no_file_is_refused_before_anything_waits_for_it(tmp_path: Path, name: str) -> None:
+    """A pipe would be waited for until somebody writes to it, whatever signals come."""
+    write(tmp_path / "one.state", saved("sk_test_a0", 1))
+    os.mkfifo(tmp_path / name)
+    with pytest.raises(NoStateError, match=rf"^{re.escape(name)}: expected a file: nothing is"):
+        place_worlds(tmp_path, 2)
+    (tmp_path / name).unlink()
+    (tmp_path / name).mkdir()
+    with pytest.raises(NoStateError, match=rf"^{re.escape(name)}: expected a file"):
+        place_worlds(tmp_path, 2)
+    assert contents_of_one(tmp_path) == [("sk_test_a0", 1)]
+
+
+def test_a_link_to_a_file_that_is_still_to_come_has_no_worlds(tmp_path: Path) -> None:
+    """Where it is the file of a worker, its worlds are written to what it leads to."""
+    folder = tmp_path / "worlds"
+    folder.mkdir()
+    write(folder / "one.state", saved("sk_test_a0", 1))
+    (folder / "1-of-2.state").symlink_to(tmp_path / "kept")
+    (folder / "gone.state").symlink_to(tmp_path / "gone")
+    place_worlds(folder, 2)
+    assert (folder / "1-of-2.state").is_symlink()
+    assert contents(folder) == {"1-of-2.state": [("sk_test_a0", 1)], "2-of-2.state": []}
+
+
+def contents_of_one(folder: Path) -> list[tuple[str, int]]:
+    """The worlds of `one.state`, and when they were used."""
+    return [(each.api_key, each.used_at) for each in read_lines(_lines(folder / "one.state"))]
 
 
 def test_two_servers_have_no_folder_in_common(tmp_path: Path) -> None:

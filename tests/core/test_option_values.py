@@ -13,6 +13,7 @@ from payments_sandbox.core.option_values import (
     certificates,
     clock,
     duration,
+    engine_url,
     file_to_write,
     folder,
     header_value,
@@ -100,6 +101,9 @@ HERE = Path(__file__)
         (origin, "http://localhost:5173", "http://localhost:5173"),
         (server_url, "https://[::1]:65535/v3", "https://[::1]:65535"),
         (server_url, "http://shop.test/_sandbox/", "http://shop.test"),
+        (engine_url, "redis://localhost", "redis://localhost"),
+        (engine_url, "rediss://user:p%40@[::1]:6379/2", "rediss://user:p%40@[::1]:6379/2"),
+        (engine_url, "unix:///run/redis.sock", "unix:///run/redis.sock"),
         (webhook_targets, "private", False),
         (webhook_targets, "public", True),
         (one_of("a", "b"), "b", "b"),
@@ -135,6 +139,20 @@ def test_a_value_is_read_as_what_it_says(
         (origin, "http://shop.test/", "expected an origin in lower case, without a path"),
         (server_url, "ftp://shop.test", "expected an address such as http://127.0.0.1:8080"),
         (server_url, "http://shop.test:65536", "expected an address such as http://127.0.0.1:8080"),
+        *(
+            (engine_url, text, "expected an address such as redis://localhost:6379")
+            for text in (
+                "localhost:6379",
+                "redis://",
+                "redis://:6379",
+                "redis://localhost:65536",
+                "redis://localhost:0",
+                "redis://localhost:port",
+                "redis://[::1",
+                "redis://[x]",
+                "redis://localhost/x",
+            )
+        ),
         (webhook_targets, "all", "expected private or public"),
         (scenario, str(HERE.parent), "expected a name or a file; a folder is for --scenario-dir"),
         (scenario, "no.yaml", "expected the name of a scenario, or a file that exists"),

@@ -9,7 +9,7 @@ from statistics import median, quantiles
 from typing import Final
 
 from tests.project.tree import PACKAGE, modules
-from tests.support.rows import each_of
+from tests.support.tables import for_each
 
 LONGEST_MODULE: Final = 400
 LONGEST_FUNCTION: Final = 60
@@ -23,7 +23,7 @@ UNSAFE_CALLS: Final = {"eval", "exec", "compile", "__import__"}
 WORDS: Final = re.compile(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+")
 
 Function = ast.FunctionDef | ast.AsyncFunctionDef
-each_module = each_of(modules(), name=lambda path: path.relative_to(PACKAGE).as_posix())
+each_module = for_each("path", modules(), show=lambda path: path.relative_to(PACKAGE).as_posix())
 
 
 @each_module

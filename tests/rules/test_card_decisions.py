@@ -153,7 +153,7 @@ def test_an_event_of_a_payment_with_the_card_sets_off_the_action() -> None:
 def test_a_card_is_named_by_its_own_rule_without_a_scenario() -> None:
     engine = engine_of()
 
-    assert [engine.names_card(fingerprint(each)) for each in (NUMBER, OTHER)] == [True, False]
+    assert [fingerprint(each) in engine.named_cards for each in (NUMBER, OTHER)] == [True, False]
     assert engine.number_of(fingerprint(NUMBER)) is None  # of scenarios alone
 
 

@@ -8,7 +8,6 @@ import pytest
 from payments_sandbox.contract.control_routes import CONTROL_PATH, CONTROL_ROUTES
 from payments_sandbox.contract.operations import BASE_PATH, OPERATIONS
 from payments_sandbox.core.settings import Settings
-from tests.support.rows import each_of
 from tests.support.sockets import (
     RawReply,
     RunningServer,
@@ -18,6 +17,7 @@ from tests.support.sockets import (
     running_server,
     server_unharmed,
 )
+from tests.support.tables import for_each
 
 METHODS: Final = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS")
 SAFE: Final = ("GET", "HEAD", "OPTIONS")
@@ -32,7 +32,7 @@ KNOWN_HERE: Final = [
     path.replace("{payment_id}", "pay_1").replace("{request_id}", "req_1") for path in KNOWN
 ]
 EVERYWHERE: Final = (*KNOWN_HERE, *UNKNOWN)
-every_path = each_of(EVERYWHERE)
+every_path = for_each("path", EVERYWHERE)
 
 ALLOWED: Final = "shop.test"
 OURS: Final = (
@@ -240,7 +240,7 @@ def test_a_known_host_admits_no_other(server: RunningServer, path: str) -> None:
 
 @every_path
 def test_a_foreign_host_is_refused_everywhere(
-    path: str, server: RunningServer, caplog: pytest.LogCaptureFixture
+    server: RunningServer, caplog: pytest.LogCaptureFixture, path: str
 ) -> None:
     """Every route by every method, the routes without a key and the unknown ones too."""
     with server_unharmed(server, caplog):
@@ -253,7 +253,7 @@ def test_a_foreign_host_is_refused_everywhere(
 
 @every_path
 def test_a_write_of_a_foreign_page_is_refused_everywhere(
-    path: str, server: RunningServer, caplog: pytest.LogCaptureFixture
+    server: RunningServer, caplog: pytest.LogCaptureFixture, path: str
 ) -> None:
     """Every route by every method that could change something."""
     with server_unharmed(server, caplog):
@@ -264,7 +264,7 @@ def test_a_write_of_a_foreign_page_is_refused_everywhere(
 
 
 @every_path
-def test_no_answer_lets_a_foreign_page_read(path: str, server: RunningServer) -> None:
+def test_no_answer_lets_a_foreign_page_read(server: RunningServer, path: str) -> None:
     """No cross-origin header on any answer, and nobody answers a preflight."""
     for method in answering(path, SAFE):
         raw = raw_request(method, path, {"Origin": "http://evil.test"})
@@ -297,7 +297,7 @@ def test_our_own_page_and_no_page_are_let_through(
 
 
 @every_path
-def test_a_wrong_method_is_told_which_would_do(path: str, server: RunningServer) -> None:
+def test_a_wrong_method_is_told_which_would_do(server: RunningServer, path: str) -> None:
     """405 with `Allow` in the envelope on every route, 404 in it on every other path."""
     for method in answering(path, (*METHODS, "TRACE")):
         reply = exchange(server.address, raw_request(method, path, {"Content-Length": "0"}))

@@ -10,6 +10,7 @@ from payments_sandbox.contract import representations
 from payments_sandbox.core.errors import NotFound
 from payments_sandbox.core.instants import DAY, SECOND, Instant
 from payments_sandbox.scenarios.activation import set_active
+from payments_sandbox.webhooks.attempt_request import USER_AGENT
 from payments_sandbox.webhooks.delivery import AttemptResult, DeliveryStatus, WebhookRequest
 from payments_sandbox.webhooks.endpoint import TimestampClock
 from payments_sandbox.webhooks.signing import Scheme, Signing
@@ -289,13 +290,13 @@ def test_a_signature_is_dated_by_the_clock_of_the_receiver() -> None:
     assert [each.reason for each in messages] == [None, None]
 
 
-def test_a_user_agent_of_the_endpoint_takes_the_place_of_ours() -> None:
+def test_a_user_agent_of_the_endpoint_comes_before_ours() -> None:
     """However it is written; other headers are sent as they were named."""
     headers = (("user-agent", "shop/1"), ("x-Tenant", "7"))
     request, _ = request_of("{before_reply: true}", headers=headers)
     agents = [value for name, value in request.headers.items() if name.lower() == "user-agent"]
 
-    assert (agents, request.headers["x-Tenant"]) == (["shop/1"], "7")
+    assert (agents, request.headers["x-Tenant"]) == ([f"shop/1 {USER_AGENT}"], "7")
 
 
 def test_an_event_about_no_payment_is_sent_as_it_is_whatever_the_rules_say() -> None:

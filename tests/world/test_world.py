@@ -11,6 +11,7 @@ from payments_sandbox.payments.events import EventType
 from payments_sandbox.payments.ledger import NewPayment
 from payments_sandbox.payments.payment import Status
 from payments_sandbox.rules.actions import Complete
+from payments_sandbox.rules.rule_engine import MAGIC_CARD_RULES
 from payments_sandbox.rules.step_outcome import Settlement
 from payments_sandbox.world.config import secret_of
 from payments_sandbox.world.timeline import (
@@ -31,7 +32,9 @@ FAILS = (Settlement(Status.FAILED, HOUR),)
 
 def order(number: str = VISA) -> NewPayment:
     """An order with a card."""
-    card = check(number, exp_year=2034, exp_month=12, cvc="123", now=NOON)
+    card = check(
+        number, exp_year=2034, exp_month=12, cvc="123", now=NOON, named=MAGIC_CARD_RULES.numbers
+    )
     return NewPayment(amount=2_500, currency="USD", card=card, description=None, customer_id=None)
 
 

@@ -111,12 +111,13 @@ def _order(world: World, body: CreatePayment, now: Instant) -> NewPayment:
         exp_month=method["exp_month"],
         cvc=method["cvc"],
         now=now,
+        named=world.rules.named_cards,
     )
     description, customer_id = body.get("description"), body.get("customer_id")
     return NewPayment(
         amount=body["amount"],
         currency=body["currency"],
-        card=card if world.rules.names_card(card.fingerprint) else card.forgotten(),
+        card=card,
         description=None if description is None else mask_text(description),
         customer_id=None if customer_id is None else mask_text(customer_id),
     )

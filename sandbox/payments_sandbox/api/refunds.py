@@ -44,7 +44,7 @@ def create_refund(
         reply = success(contract, _CREATE, representations.refund(refund))
         return CallResult(reply, card=payment.card, committed=True)
 
-    if not world.rules.names_card(payment.card.fingerprint):
+    if payment.card.fingerprint not in world.rules.named_cards:
         return perform()
     payments.refund(payment, amount)  # what the ledger would refuse is no step of the card's
     selected = world.rules.decide_by_card("create_refund", payment)

@@ -72,7 +72,7 @@ class StateFile:
         with contextlib.ExitStack() as stack:
             try:
                 if not _can_be_kept_in(self._path):
-                    raise NoStateError("expected a file: nothing is read back from a device")
+                    raise NoStateError(_NO_FILE)
                 stack.enter_context(reserved(self._path))
                 check_writable(self._path)
             except FileInUseError as error:
@@ -185,6 +185,9 @@ class StateFile:
                 _log.warning("the state could not be saved in %s: %s", self._path, error.strerror)
 
 
+_NO_FILE: Final = "expected a file: nothing is read back from a device"
+
+
 def _can_be_kept_in(path: Path) -> bool:
     """Whether a path is a file, is free, or is the null device."""
     if not path.exists() or path.is_file():
@@ -230,6 +233,8 @@ def _place_worlds(folder: Path, workers: int, owner_of: Callable[[str], int]) ->
         return
     with contextlib.ExitStack() as stack:
         for each in found:
+            if not _can_be_kept_in(each):
+                raise NoStateError(f"{each.name}: {_NO_FILE}")  # a pipe would be waited for
             _reserve(stack, each)
         owned: dict[int, list[SavedWorld]] = {index: [] for index in range(workers)}
         for world in _newest(found):
@@ -260,8 +265,10 @@ def _newest(files: Iterable[Path]) -> Iterable[SavedWorld]:
 
 
 def _read(file: Path) -> list[SavedWorld]:
-    with file.open("rb") as lines:
-        try:
+    try:
+        with file.open("rb") as lines:
             return read_lines(lines) if file.stat().st_size else []
-        except NoStateError as error:
-            raise NoStateError(f"{file.name}: {error}") from None
+    except FileNotFoundError:  # a link to a file that is still to come
+        return []
+    except NoStateError as error:
+        raise NoStateError(f"{file.name}: {error}") from None

@@ -55,6 +55,7 @@ class Membership:
         self._registry = registry
         self._check_owned = check_owned
         self._on_end = on_end
+        self._now = asyncio.get_running_loop().time  # found once: each request asks for it
         self._until = 0.0
         self._renewing: asyncio.Task[Instant] | None = None
         self._must_check = False
@@ -66,7 +67,7 @@ class Membership:
 
     def is_running(self) -> bool:
         """Whether the lease runs: nobody else can have taken what is owned here."""
-        return asyncio.get_running_loop().time() < self._until
+        return self._now() < self._until
 
     def first_for(self, key: str) -> str:
         """The name of the member that a key without an owner is for: the same for all who ask.
@@ -102,12 +103,11 @@ class Membership:
 
     async def run(self) -> None:
         """Renew the lease each second, until it is cancelled."""
-        loop = asyncio.get_running_loop()
-        asked_at = loop.time()
+        asked_at = self._now()
         while True:
             # Counted from when it was asked: one that took long is followed by the next at once.
-            await pause(max(0.0, asked_at + RENEW_EVERY - loop.time()))
-            asked_at = loop.time()
+            await pause(max(0.0, asked_at + RENEW_EVERY - self._now()))
+            asked_at = self._now()
             try:
                 await self.renew()
             except EngineError as error:
@@ -139,7 +139,7 @@ class Membership:
             task.exception()  # who waits for it has it, if anybody does
 
     async def _renew(self) -> Instant:
-        asked_at = asyncio.get_running_loop().time()
+        asked_at = self._now()
         census = await self._registry.renew(self.member)
         self._must_check |= not census.was_member
         if self._must_check:

@@ -24,6 +24,7 @@ from payments_sandbox.cluster.store import (
     Census,
     Claim,
     EngineError,
+    JournalWrite,
     Member,
     Overdue,
     StoredWorld,
@@ -43,6 +44,7 @@ ANSWERS_WITHIN: Final = 3.0
 """Wall seconds that the answer of another node may take: as long as a lease."""
 
 _LISTEN: Final = TIMEOUT / 2
+_NO_JOURNAL: Final = JournalWrite("", b"")
 _QUESTIONS: Final = f"{PREFIX}questions"
 
 RENEWED_WITHIN: Final = 1.5
@@ -150,23 +152,23 @@ class RedisEngine:
         """What is kept of a world; see `Store`."""
         pipeline = self._redis.pipeline(transaction=True)
         pipeline.execute_command("LRANGE", f"{PREFIX}effects:{key}", 0, -1)
-        pipeline.execute_command("HVALS", f"{PREFIX}journal:{key}")
-        effects, entries = await self._answer(pipeline.execute)
-        return StoredWorld([*map(zlib.decompress, effects[:1]), *effects[1:]], entries)
+        pipeline.execute_command("HGETALL", f"{PREFIX}parts:{key}")
+        effects, journal = await self._answer(pipeline.execute)
+        parts = {name.decode(): part for name, part in journal.items()}
+        return StoredWorld([*map(zlib.decompress, effects[:1]), *effects[1:]], parts)
 
     async def write(self, writes: Sequence[WorldWrite]) -> frozenset[str]:
         """Keep what is written of several worlds, each wholly or not at all; see `Store`."""
         arguments: list[str | int | bytes] = []
         for each in writes:
             is_first = each.effect and each.position == 0
-            flags = "g" * each.is_gone + "w" * each.is_whole + "j" * each.is_journal_new
+            journal = each.journal or _NO_JOURNAL
+            flags = "g" * each.is_gone + "w" * each.is_whole + "j" * journal.is_new
             effect = zlib.compress(each.effect, 1) if is_first else each.effect
             due = "" if each.due is None else each.due
-            count = len(each.entries)
             arguments += (each.key, each.epoch, flags, each.position, effect, due)
-            arguments += (self._ttl_of(each.key), count)
-            for place, entry in each.entries.items():
-                arguments += (place, entry)
+            arguments += (self._ttl_of(each.key), journal.name, journal.part)
+            arguments += (len(journal.gone), *journal.gone)
         refused = await self._answer(self._write, [PREFIX], arguments)
         return frozenset(key.decode() for key in refused)
 

@@ -129,9 +129,20 @@ def server_url(text: str) -> str:
 
 def engine_url(text: str) -> str:
     """Read where the engine of a cluster is."""
-    if not _ENGINE.fullmatch(text):
+    if not _ENGINE.fullmatch(text) or not _has_host_and_port(text):
         raise ValueError("expected an address such as redis://localhost:6379")
     return text
+
+
+def _has_host_and_port(url: str) -> bool:
+    """Whether a url of an engine leads to a host and a port, or to a socket of this machine."""
+    from urllib.parse import urlsplit  # noqa: PLC0415 - few name an engine
+
+    try:
+        parts = urlsplit(url)
+        return parts.scheme == "unix" or (bool(parts.hostname) and parts.port != 0)
+    except ValueError:  # brackets that are no address, or a port that none can be
+        return False
 
 
 def host_and_port(text: str) -> tuple[str, int]:

@@ -4,6 +4,7 @@ Nothing here keeps a number. A payment keeps the brand and the last four digits,
 a rule names, which is no secret, a fingerprint that tells it from others.
 """
 
+from collections.abc import Container
 from typing import NamedTuple
 from zlib import crc32
 
@@ -19,18 +20,30 @@ class Card(NamedTuple):
     last4: str
     fingerprint: int
 
-    def forgotten(self) -> "Card":
-        """The card without its fingerprint: with brand and last four it would narrow a number."""
-        return Card(self.brand, self.last4, 0)
-
 
 def fingerprint(number: str) -> int:
     """32 bits that tell test cards apart."""
     return crc32(number.encode())
 
 
-def check(number: str, *, exp_year: int, exp_month: int, cvc: str, now: Instant) -> Card:
+def check(  # noqa: PLR0913 - each by its name
+    number: str,
+    *,
+    exp_year: int,
+    exp_month: int,
+    cvc: str,
+    now: Instant,
+    named: Container[int],
+) -> Card:
     """Check a well-formed card in the decided order: number, expiry, security code.
+
+    Args:
+        number: its digits.
+        exp_year: the year with its century.
+        exp_month: 1 to 12.
+        cvc: its digits.
+        now: by the world's clock.
+        named: the fingerprints of cards that rules name.
 
     Raises:
         CardRefused: `invalid_card`, `expired_card` or `invalid_cvc`; no payment is kept.
@@ -43,4 +56,18 @@ def check(number: str, *, exp_year: int, exp_month: int, cvc: str, now: Instant)
     digits = 4 if brand is Brand.AMEX else 3
     if len(cvc) != digits:
         raise CardRefused("invalid_cvc", f"The cvc of this brand has {digits} digits.")
-    return Card(brand, number[-4:], fingerprint(number))
+    return keep(number, brand, named)
+
+
+def keep(number: str, brand: Brand, named: Container[int]) -> Card:
+    """What is kept of a card; no fingerprint where no rule names it.
+
+    With brand and last four digits one would narrow the number.
+
+    Args:
+        number: its digits.
+        brand: whose it is.
+        named: the fingerprints of cards that rules name.
+    """
+    known_as = fingerprint(number)
+    return Card(brand, number[-4:], known_as if known_as in named else 0)

@@ -110,12 +110,13 @@ class RuleEngine:
     Attributes:
         scenarios: the active ones, in the order of activation.
         rule_set: their rules.
+        named_cards: the fingerprints of cards that any rule names.
     """
 
     __slots__ = (
-        "_by_name", "_card_rule_set", "_card_rules", "_counters", "_matches", "_named",
-        "_numbers", "_reported", "_requests", "_seed", "_used_up", "_webhooks",
-        "rule_set", "scenarios",
+        "_by_name", "_card_rule_set", "_card_rules", "_counters", "_matches", "_numbers",
+        "_reported", "_requests", "_seed", "_used_up", "_webhooks",
+        "named_cards", "rule_set", "scenarios",
     )  # fmt: skip
 
     def __init__(self, seed: int, card_rules: CardRules | None = None) -> None:
@@ -132,7 +133,7 @@ class RuleEngine:
         self._by_name = {rule.name: rule for rule in self.rule_set.all}
         self._webhooks = {rule.name: rule for rule in self.rule_set.webhooks}
         self._numbers = cards_named(self.scenarios)
-        self._named = self._numbers.keys() | self._card_rules.numbers.keys()
+        self.named_cards = self._numbers.keys() | self._card_rules.numbers.keys()
         self._look_at_all()
 
     def _look_at_all(self) -> None:
@@ -246,10 +247,6 @@ class RuleEngine:
         )
 
     # Cards and the report
-
-    def names_card(self, card: int) -> bool:
-        """Whether some rule names the card of this fingerprint."""
-        return card in self._named
 
     def number_of(self, card: int) -> str | None:
         """The number of the card of this fingerprint, where an active scenario names it."""

@@ -12,7 +12,7 @@ from payments_sandbox.core.errors import InvalidApiKey
 from payments_sandbox.core.masking import mask_text
 
 SANDBOX_AGENT: Final = "payments-sandbox/"
-"""How the User-Agent of a webhook begins, unless its endpoint has another."""
+"""How the product begins that is in the User-Agent of every webhook."""
 
 JSON: Final = "application/json"
 
@@ -91,10 +91,17 @@ def read_headers(request: web.BaseRequest) -> RequestHeaders:
         host=headers.get("Host", ""),
         authorizations=tuple(headers.getall("Authorization", ())),
         is_from_another_site=_is_from_another_site(request),
-        is_webhook=headers.get("User-Agent", "").startswith(SANDBOX_AGENT),
+        is_webhook=_names_sandbox(headers.get("User-Agent", "")),
         length=request.content_length or 0,
         is_encoded=headers.get("Content-Encoding", "identity").lower() != "identity",
         wrong_type=_wrong_type(request),
+    )
+
+
+def _names_sandbox(agent: str) -> bool:
+    """Whether ours is one of the products of a User-Agent (RFC 9110, 10.1.5)."""
+    return SANDBOX_AGENT in agent and any(
+        product.startswith(SANDBOX_AGENT) for product in agent.split()
     )
 
 

@@ -56,7 +56,7 @@ def request_for(  # noqa: PLR0913 - what an attempt is made of, each by its name
     headers = {
         "Content-Type": "text/plain" if is_text else "application/json",
         "User-Agent": USER_AGENT,
-        **{_named_alike(name): value for name, value in endpoint.headers},
+        **dict(_besides(name, value) for name, value in endpoint.headers),
         **_damaged(signature, endpoint, effects.signature),
     }
     is_stale = abs(effects.timestamp) > TOLERANCE * SECOND
@@ -71,9 +71,15 @@ def request_for(  # noqa: PLR0913 - what an attempt is made of, each by its name
     )
 
 
-def _named_alike(name: str) -> str:
-    """A User-Agent takes the place of ours, however it is written."""
-    return "User-Agent" if name.lower() == "user-agent" else name
+def _besides(name: str, value: str) -> tuple[str, str]:
+    """A header of the endpoint; a User-Agent, however it is written, comes before ours.
+
+    A sandbox, this one or another node of a cluster, knows by ours that what comes is a webhook,
+    which would set off the next where a sandbox takes it for a client.
+    """
+    return (
+        ("User-Agent", f"{value} {USER_AGENT}") if name.lower() == "user-agent" else (name, value)
+    )
 
 
 def _patched(body: bytes, effects: WebhookEffects) -> bytes:

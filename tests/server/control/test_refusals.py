@@ -17,7 +17,6 @@ from payments_sandbox.core.settings import Settings
 from payments_sandbox.server.control import api as control_api
 from payments_sandbox.server.routing import Routes, Target
 from tests.support.http import path_of
-from tests.support.rows import each_of
 from tests.support.sockets import (
     RawReply,
     RunningServer,
@@ -26,6 +25,7 @@ from tests.support.sockets import (
     raw_request,
     running_server,
 )
+from tests.support.tables import for_each
 from tests.support.values import documented_create
 
 TOKEN: Final = "token"
@@ -69,6 +69,9 @@ CODES: Final = (
     *HEADERS, "invalid_request", "payment_not_found", "not_found", "illegal_move", "internal_error",
     "invalid_scenario", "not_held",
 )  # fmt: skip
+
+
+each_route = for_each("route", CONTROL_ROUTES, show=lambda route: route.name)
 
 
 @pytest.fixture(scope="module")
@@ -151,13 +154,10 @@ def broken(_: object) -> NoReturn:
     raise ZeroDivisionError
 
 
-each_route = each_of(CONTROL_ROUTES, name=lambda route: route.name)
-
-
 @pytest.mark.parametrize("code", CODES)
 @each_route
 def test_each_route_answers_the_codes_that_are_documented(
-    route: ControlRoute, server: RunningServer, monkeypatch: pytest.MonkeyPatch, code: str
+    server: RunningServer, monkeypatch: pytest.MonkeyPatch, route: ControlRoute, code: str
 ) -> None:
     """The code where the document has it, below its status; where it has it not, something else."""
     if code == "internal_error":
@@ -179,7 +179,7 @@ ROUTE: Final = re.compile(r"(GET|POST|PUT|PATCH|DELETE) (/(?:_sandbox|v3)/[\w/]+
 @pytest.mark.parametrize("code", ["payment_not_found", "not_found", "illegal_move"])
 @each_route
 def test_what_is_not_there_or_cannot_be_names_a_route_that_would_do(
-    route: ControlRoute, server: RunningServer, code: str
+    server: RunningServer, route: ControlRoute, code: str
 ) -> None:
     """One that there is, or of the emulated API."""
     reply = provoked(server, route, code)

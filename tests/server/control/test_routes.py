@@ -18,7 +18,7 @@ from tests.support.http import (
     paid,
     path_of,
 )
-from tests.support.rows import each_of
+from tests.support.tables import for_each
 
 PENDING = "4000009900000038"
 ROUTES = "GET /_sandbox/control-openapi.json has all routes."
@@ -141,11 +141,6 @@ def settings(settings: Settings) -> Settings:
     return replace(settings, coverage=True)
 
 
-def name_of(route: ControlRoute) -> str:
-    """What a route is called."""
-    return route.name
-
-
 def named(routes: list[ControlRoute]) -> list[object]:
     """Routes as parameters."""
     return [pytest.param(route, id=route.name) for route in routes]
@@ -236,8 +231,8 @@ async def test_a_body_may_be_left_out(api: Api, control: Control, route: Control
         assert "error" not in await control(route.name, ids=ids)
 
 
-@each_of(KEYED, name=name_of)
-async def test_a_key_names_the_world(route: ControlRoute, api: Api) -> None:
+@pytest.mark.parametrize("route", named(KEYED))
+async def test_a_key_names_the_world(api: Api, route: ControlRoute) -> None:
     """Without a good key 401, before anything else is looked at."""
     headers = {"Authorization": "Bearer sk_live_0"}
     refusal = await ask(api, route.method, f"{path_of(route)}?x=1", 401, headers=headers)
@@ -272,9 +267,9 @@ async def test_an_unknown_field_is_refused_with_the_one_that_was_meant(
     assert await control("retrieve_world") == before
 
 
-@each_of(CONTROL_ROUTES, name=name_of)
+@for_each("route", CONTROL_ROUTES, show=lambda route: route.name)
 async def test_an_unknown_parameter_is_refused_with_those_that_are_known(
-    route: ControlRoute, api: Api
+    api: Api, route: ControlRoute
 ) -> None:
     """Refused by every route; the lists say which they know."""
     known = KNOWN.get(route.query_schema, "there are none.")
@@ -283,7 +278,7 @@ async def test_an_unknown_parameter_is_refused_with_those_that_are_known(
     assert refusal == invalid(f"/verbose: is not a documented parameter; {known}")
 
 
-@each_of(WITH_BODY, name=name_of)
+@for_each("route", WITH_BODY, show=lambda route: route.name)
 @pytest.mark.parametrize(
     ("body", "content_type", "details"),
     [
@@ -294,7 +289,7 @@ async def test_an_unknown_parameter_is_refused_with_those_that_are_known(
     ],
 )
 async def test_a_body_that_is_no_object_is_refused(
-    route: ControlRoute, api: Api, body: str, content_type: str, details: str
+    api: Api, route: ControlRoute, body: str, content_type: str, details: str
 ) -> None:
     """Read as strictly as the emulated API reads."""
     headers = {"Content-Type": content_type}

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from payments_sandbox.core.settings import Settings
-from payments_sandbox.server.request_headers import SANDBOX_AGENT
+from payments_sandbox.webhooks.attempt_request import USER_AGENT
 from tests.support.http import WebhookApi, attempt_errors
 from tests.support.receiver import Receiver
 
@@ -109,13 +109,14 @@ async def test_the_sandbox_itself_is_refused_as_a_receiver(webhooks: WebhookApi,
         assert refused["error"]["details"] == f"/url: {OURS}."
 
 
+@pytest.mark.parametrize("agent", [{}, {"User-Agent": "curl/8"}, {"user-agent": "shop"}], ids=str)
 @pytest.mark.parametrize("path", ["/_sandbox/events", "/v3/payments", "/"])
 async def test_a_webhook_that_reaches_the_sandbox_all_the_same_is_refused(
-    webhooks: WebhookApi, path: str
+    webhooks: WebhookApi, path: str, agent: dict[str, str]
 ) -> None:
-    """In a spelling that no text gives away: it would feed itself without end."""
+    """In a spelling that no text gives away, whatever name it has: it would feed itself."""
     port = webhooks.api.port
-    headers = {"Authorization": f"Bearer {webhooks.key}"}
+    headers = {"Authorization": f"Bearer {webhooks.key}", **agent}
     await webhooks.create_endpoint(f"http://0x7f000001:{port}{path}", headers=headers, retries=[])
     await webhooks.create_endpoint(f"http://0x7f000001:{port}/_sandbox/inbox/a", headers=headers)
     await webhooks.pay()
@@ -124,7 +125,7 @@ async def test_a_webhook_that_reaches_the_sandbox_all_the_same_is_refused(
 
     assert (refused["status"], taken["status"]) == ("failed", "delivered")
     assert "not the webhook of a sandbox" in refused["attempts"][0]["response"]["body"]
-    assert refused["attempts"][0]["request"]["headers"]["User-Agent"].startswith(SANDBOX_AGENT)
+    assert refused["attempts"][0]["request"]["headers"]["User-Agent"].endswith(USER_AGENT)
     assert len((await webhooks.control("list_events"))["data"]) == 1
 
 

@@ -8,6 +8,7 @@ import pytest
 
 from payments_sandbox.core.instants import read_instant
 from payments_sandbox.server.factory import AssembledServer
+from payments_sandbox.webhooks.attempt_request import USER_AGENT
 from payments_sandbox.webhooks.signing import Encoding, Scheme, Signing, sign
 from payments_sandbox.webhooks.verification import Received, why_refused
 from payments_sandbox.world.config import DEFAULT_WEBHOOK_SECRET
@@ -273,12 +274,13 @@ async def test_an_inbox_refuses_what_is_dated_by_the_other_clock(webhooks: Webho
 async def test_an_endpoint_can_have_headers_of_its_own(
     webhooks: WebhookApi, receiver: Receiver
 ) -> None:
-    """They are sent besides; a User-Agent takes the place of ours."""
+    """They are sent besides; a User-Agent comes before ours."""
     headers = {"X-Tenant": "7", "authorization": "Bearer of-the-receiver", "user-agent": "Acme/1"}
     await webhooks.create_endpoint(receiver.url, headers=headers)
     hit = await arrived(webhooks, receiver)
 
-    assert {name: hit.headers[name.lower()] for name in headers} == headers
+    sent = {name: hit.headers[name.lower()] for name in headers}
+    assert sent == headers | {"user-agent": f"Acme/1 {USER_AGENT}"}
     assert sum(line.lower().startswith("user-agent:") for line in hit.lines) == 1
 
 

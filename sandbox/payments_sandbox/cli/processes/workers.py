@@ -159,9 +159,10 @@ def _kept(arguments: argparse.Namespace) -> Iterator[None]:
     if (folder := arguments.state) is None:
         yield
         return
-    if folder.is_file():
-        hint = f"mkdir worlds && mv {folder} worlds/one.state, and --state worlds takes it over"
-        refuse(arguments, "--state", f"expected a folder, since each worker has a file: {hint}")
+    if folder.exists() and not folder.is_dir():
+        expected = "expected a folder, since each worker has a file"
+        hint = f": mkdir worlds && mv {folder} worlds/one.state, and --state worlds takes it over"
+        refuse(arguments, "--state", expected + hint * folder.is_file())
     with ExitStack() as stack:
         owner = partial(owner_of, workers=arguments.workers)
         try:
