@@ -432,7 +432,11 @@ def run_pytest(*arguments: str) -> subprocess.CompletedProcess[str]:
 
 PLUGIN_NAME: Final = "payments-sandbox"
 
-PLUGIN_MODULES: Final = {"asyncio": "pytest_asyncio.plugin", "aiohttp": "pytest_aiohttp.plugin"}
+PLUGIN_MODULES: Final = {
+    "aiohttp": "pytest_aiohttp.plugin",
+    "anyio": "anyio.pytest_plugin",
+    "asyncio": "pytest_asyncio.plugin",
+}
 """Plugins whose names are those of modules, too, of which pytest warns that they are imported."""
 
 PYTEST_INI: Final = """
