@@ -340,15 +340,19 @@ DOUBLE = "There are two slashes in a row; did you mean"
         ("/v3/payments/pay_1/", "Did you mean /v3/payments/pay_1?"),
         ("/v3/payments/pay_1/refunds/", "Did you mean /v3/payments/pay_1/refunds?"),
         ("/v3/payments/4111111111111111/", "Did you mean /v3/payments/************1111?"),
+        ("/payments", "Did you mean /v3/payments?"),
+        ("/v2/payments/pay_1", "Did you mean /v3/payments/pay_1?"),
+        ("/v3/v3/payments/pay_1/refunds/", "Did you mean /v3/payments/pay_1/refunds?"),
+        ("/payments//refunds", f"{DOUBLE} /v3/payments/refunds?"),
         ("/v3/payments/x/refunds/y", PATHS),
         ("/v3/payment", PATHS),
         ("/v3", PATHS),
     ],
 )
-def test_a_path_that_differs_by_slashes_is_told_what_was_meant(
+def test_a_path_that_differs_by_little_is_told_what_was_meant(
     path: str, details: str, desk: InProcessApi
 ) -> None:
-    """Any other is told which there are."""
+    """By slashes, or before `/payments`; any other is told which there are."""
     assert status_and_json(desk.answer(unknown(path))) == (404, envelope("not_found", details))
 
 

@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import Sequence
 from typing import Final
 
+import orjson
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -39,7 +40,8 @@ class SimulatedStore:
         """Keep them, in time or late."""
         await asyncio.sleep(self.takes.pop(0) if len(self.takes) > 1 else self.takes[0])  # noqa: TID251 - of virtual time
         now = asyncio.get_running_loop().time()
-        self.kept_at |= {int(place): now for each in writes for place in each.entries}
+        parts = (orjson.loads(each.journal.part) for each in writes if each.journal)
+        self.kept_at |= {row[0]: now for _, rows, _ in parts for row in rows}
         return frozenset()
 
     async def epoch_of(self, key: str) -> int:
@@ -65,13 +67,13 @@ class Story:
         self._api = Api()
         self._world = self._api.sandbox.runtime.worlds.find(KEY)
         self.store = SimulatedStore(takes)
-        self._keeper = Keeper(self.store, self.store, wall_clock)
         self.called_at: dict[int, float] = {}
         self.answered_at: dict[int, float] = {}
         self.longest = 0.0
 
     async def tell(self, gaps: Sequence[float]) -> None:
         """Call it so many seconds after each other, whoever waits, and wait for all answers."""
+        self._keeper = Keeper(self.store, self.store, wall_clock)
         writing, calls = asyncio.create_task(self._keeper.run()), []
         for number, gap in enumerate(gaps):
             calls.append(asyncio.create_task(self._call(number)))

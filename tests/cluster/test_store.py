@@ -12,6 +12,7 @@ from redis import Redis
 from payments_sandbox.cluster.redis_engine import AT_ONCE, PREFIX, RedisEngine
 from payments_sandbox.cluster.store import (
     EngineError,
+    JournalWrite,
     Member,
     Overdue,
     StoredWorld,
@@ -132,8 +133,8 @@ class Story:
         elif what == "whole":
             write = write._replace(effect=text, is_whole=True, position=0)
         elif what in ("journal", "clear"):
-            entries = {str(self._texts % 3): text}
-            write = write._replace(entries=entries, is_journal_new=what == "clear")
+            journal = JournalWrite(f"{self._texts}", text, [f"{self._texts - 5}"], what == "clear")
+            write = write._replace(journal=journal)
         elif what == "release":
             await self._engine.release(KEYS[key], believed.epoch)
             if self._owner.get(key, (None, 0))[1] == believed.epoch != 0:
@@ -156,17 +157,20 @@ class Story:
             effects.clear()
         if write.effect:
             effects.append(write.effect)
-        if write.is_journal_new or what == "gone":
+        if what in ("clear", "gone"):
             journal.clear()
-        journal.update(write.entries)
+        if write.journal is not None:
+            journal[write.journal.name] = write.journal.part
+            for name in write.journal.gone:
+                journal.pop(name, None)
         if what == "gone":
             del self._owner[key]
 
     async def _hold(self) -> None:
         for place, key in enumerate(KEYS):
-            effects, entries = await self._engine.read(key)
+            effects, parts = await self._engine.read(key)
             assert effects == self._effects[place]
-            assert sorted(entries) == sorted(self._journal[place].values())
+            assert parts == self._journal[place]
             epochs = await self._engine.owned([key])
             assert epochs == [self._owner.get(place, (None, 0))[1]]
 
@@ -316,6 +320,19 @@ def test_members_are_told_of_each_other(url: str) -> None:
     run(url, story)
 
 
+def test_who_has_not_renewed_a_lease_since_has_not_heard_what_was_said(url: str) -> None:
+    """Members are counted, and nobody who is none any more."""
+
+    async def story(engine: RedisEngine) -> None:
+        renewed = [(await engine.renew(each)).now for each in MEMBERS]
+        assert await engine.unheard(renewed[0]) == 0
+        assert await engine.unheard(Instant(renewed[1] + 1)) == 2
+        await engine.leave(MEMBERS[0].name)
+        assert await engine.unheard(Instant(renewed[1] + 1)) == 1
+
+    run(url, story)
+
+
 def test_several_worlds_are_written_at_once(url: str) -> None:
     """Those of another owner are refused, and the others kept."""
 
@@ -323,12 +340,12 @@ def test_several_worlds_are_written_at_once(url: str) -> None:
         await engine.renew(MEMBERS[0])
         epochs = [(await claimed(engine, key, "a", "a")).epoch for key in KEYS]
         writes = [
-            WorldWrite(KEYS[0], epochs[0] + 7, effect=b"no", entries={"1": b"no"}),
-            WorldWrite(KEYS[1], epochs[1], effect=b"yes", entries={"1": b"x", "2": b"y"}),
+            WorldWrite(KEYS[0], epochs[0] + 7, effect=b"no", journal=JournalWrite("0", b"no")),
+            WorldWrite(KEYS[1], epochs[1], effect=b"yes", journal=JournalWrite("1", b"x")),
         ]
         assert await engine.write(writes) == {KEYS[0]}
-        assert await engine.read(KEYS[0]) == StoredWorld([], [])
-        assert await engine.read(KEYS[1]) == StoredWorld([b"yes"], [b"x", b"y"])
+        assert await engine.read(KEYS[0]) == StoredWorld([], {})
+        assert await engine.read(KEYS[1]) == StoredWorld([b"yes"], {"1": b"x"})
 
     run(url, story)
 
@@ -420,10 +437,11 @@ def test_worlds_that_nobody_uses_are_forgotten(url: str, redis: Redis) -> None:
         await engine.renew(MEMBERS[0])
         for key in (KEYS[0], DEFAULT_API_KEY):
             epoch = (await claimed(engine, key, "a", "a")).epoch
-            await engine.write([WorldWrite(key, epoch, effect=b"{}", entries={"0": b"{}"})])
+            journal = JournalWrite("0", b"{}")
+            await engine.write([WorldWrite(key, epoch, effect=b"{}", journal=journal)])
 
     run(url, story)
-    for kind in ("world", "effects", "journal"):
+    for kind in ("world", "effects", "parts"):
         assert 0 < redis.pttl(f"{PREFIX}{kind}:{KEYS[0]}") <= HOUR
         assert redis.pttl(f"{PREFIX}{kind}:{DEFAULT_API_KEY}") == -1
 

@@ -117,6 +117,106 @@ def test_a_test_whose_world_was_dropped_fails_with_that_sentence(suite: Suite, s
     assert "AssertionError: its own failure" in result.stdout.str()
 
 
+ENDS = """
+import pytest, requests
+from shop import pay
+
+@pytest.fixture
+def sold_out(sandbox):
+    sandbox.expect({"request": "create_refund"})
+    pay(sandbox)
+    sandbox.reset()  # what a fixture does is preparation
+    return sandbox
+
+ENDINGS = {
+    "dropped": lambda world: world.close(),
+    "reset": lambda world: world.reset(),
+    "restored": lambda world: world.restore(world.snapshot()),
+}
+
+@pytest.mark.parametrize("how", ENDINGS)
+def test_unmet(sandbox, how):
+    sandbox.expect({"payments": {}, "count": {"max": 0}})
+    pay(sandbox)
+    ENDINGS[how](sandbox)
+
+@pytest.mark.parametrize("how", ENDINGS)
+def test_lost_call(make_sandbox, how):
+    make_sandbox()
+    world = make_sandbox()
+    requests.get(world.base_url + "/payment", headers=world.headers, timeout=10)
+    ENDINGS[how](world)
+
+def test_reset_in_part(sandbox):
+    sandbox.expect({"request": "create_payment", "count": 2})
+    pay(sandbox)
+    sandbox.reset("rules")
+    pay(sandbox)
+
+def test_unused(sandbox):
+    sandbox.expect({"request": "create_payment"})
+    sandbox.close()
+
+def test_prepared(sold_out):
+    sold_out.control.remove_active_scenarios()
+
+def test_asked_nowhere(sandbox, sandbox_server, monkeypatch):
+    sandbox.expect({"request": "create_payment", "count": 0})
+    pay(sandbox)
+    monkeypatch.setattr(sandbox, "report", None)
+    sandbox.close()
+
+def test_own_failure(sandbox):
+    sandbox.expect({"request": "create_payment", "count": 0})
+    pay(sandbox)
+    sandbox.close()
+    assert 0, "its own failure"
+"""
+
+
+def test_a_world_is_judged_before_a_test_takes_what_was_seen_in_it(suite: Suite) -> None:
+    """Dropped, reset or restored; the failure shows what it had seen until then."""
+    suite.holds("", test_it=ENDS)
+    result = suite.run()
+    result.assert_outcomes(passed=3, failed=8)
+    shown = result.stdout.str()
+    for how in ("dropped", "reset", "restored"):
+        assert shown.count(f"(before the test {how} it)") >= 2
+    assert "POST /v3/payments → 201" in shown
+    assert "AssertionError: its own failure" in shown
+    assert "could not be judged: TypeError" in shown
+
+
+def test_a_test_that_is_not_strict_may_end_its_world_as_it_likes(suite: Suite) -> None:
+    """Nothing of it is judged."""
+    suite.holds("", test_it=ENDS)
+    suite.run("-o", "sandbox_strict=false").assert_outcomes(passed=10, failed=1)
+
+
+FOR_ALL = """
+import pytest
+from shop import pay
+
+@pytest.fixture(scope="session")
+def sandbox_options(sandbox_options):
+    return {**sandbox_options, "scenarios": ["charged-but-500"]}
+
+def test_used(sandbox):
+    pay(sandbox)
+    pay(sandbox)
+
+def test_unused(sandbox): pass
+"""
+
+
+def test_scenarios_of_the_server_are_expected_of_the_worlds_that_were_used(suite: Suite) -> None:
+    """As `run --scenario` does."""
+    suite.holds("", test_it=FOR_ALL)
+    result = suite.run()
+    result.assert_outcomes(passed=1, failed=1)
+    result.stdout.fnmatch_lines(["FAILED *::test_used - Failed: not met: *"])
+
+
 OVERRIDES = """
 import pytest
 from shop import pay

@@ -106,9 +106,11 @@ UNKNOWN_PATHS = [
     ("GET", "/v3/PAYMENTS", PATHS),
     ("GET", "/", APIS),
     ("POST", "/", APIS),
-    ("GET", "/v4/payments", APIS),
-    ("GET", "/payments", APIS),
-    ("GET", "/V3/payments", APIS),
+    ("GET", "/v4/payments", "Did you mean /v3/payments?"),
+    ("GET", "/payments", "Did you mean /v3/payments?"),
+    ("GET", "/V3/payments", "Did you mean /v3/payments?"),
+    ("GET", "/v3/v3/payments/pay_xyz789", "Did you mean /v3/payments/pay_xyz789?"),
+    ("GET", "/v1/charges", APIS),
     ("GET", "/v3payments", APIS),
     ("GET", "/favicon.ico", APIS),
 ]
@@ -165,6 +167,31 @@ async def test_an_unknown_path_is_404_with_those_that_are_known(
     async with api.request(method, path, allow_redirects=False) as reply:
         found = reply.status, reply.headers.get("Allow"), await reply.json()
     assert found == (404, None, envelope("not_found", details))
+
+
+LOST = [
+    ("/payments", "GET /v3/payments"),
+    ("/v2//payments", "GET /v3/payments"),
+    ("/v1/charges", "GET /v3/payments"),
+]
+NOBODYS = ["/", "/_sandbx/worlds", "/_sandbox//cards", "/_sandbox/nothing"]
+
+
+async def test_the_journal_tells_of_a_client_that_calls_past_the_api(
+    api: Api, control: Control
+) -> None:
+    """By its key; no limit counts it, and other paths and callers are nobody's."""
+    for path in [each for each, _ in LOST] + NOBODYS:
+        async with api.get(path) as reply:
+            assert (reply.status, "X-RateLimit-Limit" in reply.headers) == (404, False)
+    for header in ("Basic c2tfdGVzdDo=", "Bearer sk_live_0"):
+        async with api.get("/payments", headers={"Authorization": header}) as reply:
+            assert reply.status == 404
+    report = await control("retrieve_report")
+    assert [(each["call"], each["nearest"]) for each in report["undocumented"]] == [
+        (f"GET {path}", nearest) for path, nearest in LOST
+    ]
+    assert (await control("retrieve_rate_limit"))["remaining"] == 1_000
 
 
 @pytest.mark.parametrize(

@@ -121,12 +121,37 @@ def test_an_unknown_option_is_refused_with_the_nearest(options: Options, problem
 
 
 @pytest.mark.parametrize(
-    "options", [{"clock": "tomorrow"}, {"max_wall_delay": "soon"}, {"scenario_dirs": ["nowhere"]}]
+    ("options", "problem"),
+    [
+        ({"clock": "tomorrow"}, "clock: expected an ISO 8601 date-time"),
+        ({"max_wall_delay": "soon"}, "max_wall_delay: expected a duration"),
+        ({"max_wall_delay": -1}, "max_wall_delay: expected a duration"),
+        ({"max_wall_delay": 0.2}, "max_wall_delay: expected a duration"),
+        ({"scenario_dirs": ["nowhere"]}, "scenario_dirs: expected a folder that exists"),
+        ({"seed": -1}, "seed: expected a whole number from 0 to"),
+        ({"port": 99_999}, "port: expected a whole number from 0 to 65535"),
+        ({"rate_limit": 0}, "rate_limit: expected a whole number from 1 to"),
+        ({"max_worlds": True}, "max_worlds: expected a whole number from 2 to"),
+    ],
 )
-def test_a_value_that_makes_no_sense_is_refused(options: Options) -> None:
-    """ControlApiError before anything starts, with what would have worked."""
-    with pytest.raises(ValueError, match="expected"):
+def test_a_value_that_makes_no_sense_is_refused(options: Options, problem: str) -> None:
+    """ValueError before anything starts, with what would have worked: those of the command line."""
+    with pytest.raises(ValueError, match="expected") as caught:
         running_sandbox(**options)
+    assert str(caught.value).startswith(problem)
+
+
+def test_one_text_in_the_place_of_a_list_is_refused() -> None:
+    """Its letters would be the list."""
+    with pytest.raises(TypeError, match=r"scenarios: expected a list, such as \['lost-reply'\]"):
+        running_sandbox(scenarios="lost-reply")
+
+
+def test_a_webhook_that_is_no_url_is_refused_where_the_server_starts() -> None:
+    """As on the command line; nothing would ever have arrived there."""
+    server = running_sandbox(webhooks=["shop.localhost/webhooks"])
+    with pytest.raises(ValueError, match="webhooks: expected an http or https url, or inbox:NAME"):
+        server.start()
 
 
 def test_options_are_those_of_serve(tmp_path: Path) -> None:
@@ -228,12 +253,25 @@ def test_who_waits_for_a_server_that_stops_is_told(monkeypatch: pytest.MonkeyPat
             waiting.result()
 
 
+def stop_time(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Replace the clocks as freezegun does: in `time`, and in each module that has taken one."""
+    for name in ("monotonic", "perf_counter"):
+        real = getattr(time, name)
+        now = real()
+        for module in list(sys.modules.values()):
+            if vars(module).get(name) is real:
+                monkeypatch.setattr(module, name, lambda now=now: now)
+
+
+@pytest.mark.parametrize("stopped", ["before", "after"])
 def test_waits_of_the_server_end_while_a_test_has_stopped_time(
-    monkeypatch: pytest.MonkeyPatch,
+    stopped: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    if stopped == "before":
+        stop_time(monkeypatch)
     with running_sandbox(max_wall_delay="50ms") as server, server.new_world() as world:
-        now = time.monotonic()
-        monkeypatch.setattr(time, "monotonic", lambda: now)
+        if stopped == "after":
+            stop_time(monkeypatch)
         with pytest.raises(ExpectationFailed):
             world.verify({"payments": {}, "count": 1}, within="10ms")
         pay(world, card_number="4000009900000129")  # held for the 50 ms

@@ -3,6 +3,7 @@
 import json
 from collections.abc import Sequence
 from dataclasses import replace
+from itertools import starmap
 from typing import Any
 
 import orjson
@@ -64,14 +65,15 @@ class KeptLife:
         if is_new:
             self.journal.clear()
         changed = [*entries, *timed]
-        for entry, row in zip(changed, entry_rows(changed), strict=True):
-            self.journal[entry.number % KEPT] = orjson.dumps(row)
+        headers, rows = entry_rows(changed)
+        for entry, row in zip(changed, rows, strict=True):
+            self.journal[entry.number % KEPT] = orjson.dumps((row, headers))
         return effect
 
     def kept(self) -> dict[str, Any]:
         """What was kept, put together."""
         kept = folded(map(orjson.loads, self.effects))
-        entries = map(entry_of, map(orjson.loads, self.journal.values()))
+        entries = starmap(entry_of, map(orjson.loads, self.journal.values()))
         kept["journal"]["entries"] = sorted(entries, key=lambda row: int(row["number"]))
         return kept
 

@@ -26,6 +26,8 @@ class Call:
         headers: every header line, in order.
         body: the raw body, or the error that reading it ended in.
         allow: for a documented path with another method, the methods that would do.
+        elsewhere: for a path that is not below `/v3`, what was probably meant: it counts against no
+            limit, and nobody but the journal is told that it belongs to a world.
         payment_id: the path's payment, where it has one.
         payment: the number of that payment, or of the one that was made, from the operation.
         made: the id of the payment that was made.
@@ -43,6 +45,7 @@ class Call:
     query: str = field(default="", repr=False)
     body: bytes | SandboxError = field(default=b"", repr=False)
     allow: str | None = None
+    elsewhere: str | None = field(default=None, repr=False)
     payment_id: str = field(default="", repr=False)
     payment: int | None = None
     made: PaymentId | None = field(default=None, repr=False)

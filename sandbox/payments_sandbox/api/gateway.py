@@ -37,6 +37,7 @@ from payments_sandbox.core.errors import (
     RateLimited,
     SandboxError,
 )
+from payments_sandbox.core.ids import API_KEY
 from payments_sandbox.core.instants import Instant, show_instant
 from payments_sandbox.core.masking import joined, mask_body, mask_json, mask_target, mask_text
 from payments_sandbox.core.slices import Slices
@@ -70,6 +71,7 @@ CHALLENGE: Final = {"WWW-Authenticate": "Bearer"}
 _READS: Final = frozenset({"retrieve_payment", "list_payments"})
 _SCHEME: Final = "bearer "
 _UNAUTHORIZED: Final = 401
+_COLLECTION: Final = "payments"
 _PAYMENT: Final = 3
 """Which segment of a documented path is the payment's id."""
 
@@ -173,7 +175,7 @@ class Gateway:
                 entry.error_code = error.code
                 entry.error_details = error.details and mask_text(error.details)
             reply = refusal(self._contract, error)
-        headers: Mapping[str, str] = _headers(world)
+        headers: Mapping[str, str] = {} if call.elsewhere else _headers(world)
         if reply.status == _UNAUTHORIZED:
             headers = CHALLENGE
         if call.payment is not None:
@@ -212,6 +214,8 @@ class Gateway:
 
     def _count_and_decide(self, world: World, call: Call, entry: Entry, body: object) -> CallResult:
         """Put a call through the checks, and perform it where it passes them."""
+        if call.elsewhere is not None:
+            raise NotFound("not_found", call.elsewhere)
         if not world.limiter.take(call.at):
             return CallResult(_rate_limited(world))
         if world.rules.scenarios and call.operation is not None:
@@ -280,6 +284,14 @@ def key_in(authorization: str | None) -> str:
     return authorization[len(_SCHEME) :].strip()
 
 
+def names_key(authorization: str | None) -> bool:
+    """Whether an `Authorization` header has what a key of the sandbox looks like."""
+    try:
+        return API_KEY.fullmatch(key_in(authorization)) is not None
+    except InvalidApiKey:
+        return False
+
+
 def _parts(world: World, call: Call, body: object) -> CallParts:
     """The fields of a call that rules look at, as far as its body parses."""
     return CallParts(
@@ -306,7 +318,7 @@ def _rate_limited(world: World) -> RateLimited:
 def _no_such_route(call: Call) -> SandboxError:
     if call.allow is not None:
         return MethodNotAllowed(call.method, call.allow)
-    if (meant := _path_meant(call.path)) is not None:
+    if (meant := path_meant(call.path)) is not None:
         start = "There are two slashes in a row; did" if "//" in call.path else "Did"
         return NotFound("not_found", f"{start} you mean {mask_target(meant)}?")
     return NotFound(
@@ -314,12 +326,19 @@ def _no_such_route(call: Call) -> SandboxError:
     )
 
 
-def _path_meant(path: str) -> str | None:
-    """A documented path that differs by slashes: one too many, or an id that is empty."""
+def path_meant(path: str) -> str | None:
+    """A documented path that differs by slashes, or before `/payments`.
+
+    It has a slash too many, an id that is empty, or no `/v3`.
+    """
     segments = path.rstrip("/").split("/")
     if len(segments) > _PAYMENT + 1 and not segments[_PAYMENT]:
         segments[_PAYMENT] = "{payment_id}"
-    for meant in ("/".join(segments), "/".join(["", *filter(None, segments)])):
+    close = ["/".join(segments), "/".join(["", *filter(None, segments)])]
+    if _COLLECTION in segments:
+        below = segments[segments.index(_COLLECTION) :]
+        close.append("/".join([BASE_PATH, *filter(None, below)]))
+    for meant in close:
         if meant != path and _is_documented(meant):
             return meant
     return None

@@ -14,7 +14,7 @@ from typing import Final, NamedTuple
 
 from aiohttp import web
 
-from payments_sandbox.cluster.requests import behind
+from payments_sandbox.cluster.requests import Head, behind, read_head
 from payments_sandbox.server.connection import Connection
 
 KEPT: Final = 2 * 1024 * 1024
@@ -63,11 +63,13 @@ class MovableConnection(Connection):
         "_answered",
         "_begun",
         "_has_begun",
+        "_head",
         "_is_torn",
         "_is_unknown",
         "_kept",
         "_key",
         "_length",
+        "_lines",
         "_passed",
         "_passes",
         "_size",
@@ -86,6 +88,8 @@ class MovableConnection(Connection):
         self._passes = passes
         self._key = b""
         self._is_unknown = True
+        self._lines: tuple[tuple[bytes, bytes], ...] = ()
+        self._head: Head | None = None
         self._begun = begun
         self._has_begun = False
         self.relays = 0
@@ -122,14 +126,21 @@ class MovableConnection(Connection):
                 del self._kept[1:-1]  # the first has a head, and the last an end
         super().data_received(data)
 
+    def head_of(self, request: web.BaseRequest) -> Head:
+        """What the head of a request says; a client sends nearly the same one again and again."""
+        lines = request.raw_headers
+        if self._head is None or lines != self._lines:
+            self._lines, self._head = lines, read_head(request)
+        return self._head
+
     def stays_for(self, request: web.BaseRequest) -> None:
         """Count a request that is answered here; those that come are told of in their order."""
+        head = self.head_of(request)
         self._answered += 1
-        self._length = request.content_length
+        self._length = head.length
         if self._is_unknown:
             self._is_unknown = False
-            key = request.headers.get("Authorization", "")
-            self._key = key.encode("utf-8", "surrogateescape")
+            self._key = head.authorization
 
     async def prepare_to_pass(self) -> PassedConnection | None:
         """Stop reading, let what was written leave, and give what the next process needs.

@@ -10,26 +10,20 @@
 """
 
 from collections.abc import Awaitable
-from functools import lru_cache
 from typing import Final, Protocol, cast
 
 from aiohttp import web
-from aiohttp.http_parser import RawRequestMessage
 
-from payments_sandbox.api.gateway import key_in
 from payments_sandbox.cluster.connection import MovableConnection, PassedConnection
 from payments_sandbox.cluster.places import Directory, Here, Place
+from payments_sandbox.cluster.requests import BELOW_EMULATED
 from payments_sandbox.contract.control_routes import CONTROL_PATH
-from payments_sandbox.contract.operations import BASE_PATH
-from payments_sandbox.core.errors import InvalidApiKey
-from payments_sandbox.core.ids import API_KEY
 from payments_sandbox.server.http_server import Handler
 from payments_sandbox.server.response import AlreadySent
 from payments_sandbox.server.routing import target_of
 from payments_sandbox.world.registry import NotOwned
 
 _HERE: Final = Here()
-_BELOW_EMULATED: Final = f"{BASE_PATH}/"
 _WORLDS: Final = f"{CONTROL_PATH}/worlds"
 
 
@@ -59,10 +53,11 @@ class OwnerHandler:
         # No coroutine around that of the handler: nearly every request is answered here.
         if _has_key_in_body(request):
             return self._answer_as_far_as_owned(request)
-        key = key_of(request)
+        connection = cast("MovableConnection", request.protocol)
+        key = connection.head_of(request).key
         place = _HERE if key is None else self._directory.place_of(key)
         if isinstance(place, Here):
-            cast("MovableConnection", request.protocol).stays_for(request)
+            connection.stays_for(request)
             return self._handler(request)
         return self._answer_elsewhere(request, key or "", place)
 
@@ -93,28 +88,7 @@ class OwnerHandler:
         return AlreadySent()
 
 
-def key_of(request: web.BaseRequest | RawRequestMessage) -> str | None:
-    """The key in the head of a request that decides whose it is, if it has a valid one."""
-    given = request.headers.getall("Authorization", ())
-    return _valid_key(given[0]) if len(given) == 1 else None
-
-
-def key_in_head(head: RawRequestMessage) -> str | None:
-    """The same of a head, where it decides whatever the body is and wherever the path leads."""
-    has_no_other = head.method != "POST" or head.path.startswith(_BELOW_EMULATED)
-    return key_of(head) if has_no_other else None
-
-
 def _has_key_in_body(request: web.BaseRequest) -> bool:
-    if request.method != "POST" or request.raw_path.startswith(_BELOW_EMULATED):
+    if request.method != "POST" or request.raw_path.startswith(BELOW_EMULATED):
         return False
     return target_of(request).decoded == _WORLDS
-
-
-@lru_cache(maxsize=4_096)
-def _valid_key(authorization: str) -> str | None:
-    try:
-        key = key_in(authorization)
-    except InvalidApiKey:
-        return None
-    return key if API_KEY.fullmatch(key) else None

@@ -24,13 +24,13 @@ from typing import Final, Protocol
 
 import orjson
 
-from payments_sandbox.cluster.store import EngineError, WorldWrite, WorldWriter
+from payments_sandbox.cluster.journal_parts import JournalParts
+from payments_sandbox.cluster.store import EngineError, StoredWorld, WorldWrite, WorldWriter
 from payments_sandbox.core.instants import Instant
 from payments_sandbox.server.slices import pause, run_in_slices
 from payments_sandbox.server.world_runtime import NotKeptError
 from payments_sandbox.world.clock import Mode, WallClock
 from payments_sandbox.world.effects import WorldEffects
-from payments_sandbox.world.journal import KEPT, JournalChanges, entry_rows
 from payments_sandbox.world.world import World
 
 _log: Final = logging.getLogger(__name__)
@@ -47,13 +47,14 @@ AGAIN: Final = 0.1
 MOST_EFFECTS: Final = 1_000
 """A world is written whole behind so many of them, however small they are."""
 
-TIMES: Final = 3
+TIMES: Final = 8
 """A world is written whole when the effects behind the first are so many times as long as it."""
 
 SMALL: Final = 16 * 1024
 """A world is not written whole for fewer bytes of effects than these."""
 
 _NEVER: Final = inf
+_NOTHING: Final = StoredWorld((), {})
 
 
 class Owner(Protocol):
@@ -75,17 +76,20 @@ class _Progress:
 
     Attributes:
         effects: what has changed in it since.
+        journal: the parts that the engine has of its journal.
         epoch: of its key.
         position: how many effects the engine has of it.
         whole, tail: bytes of the first of them, and of all others.
     """
 
-    __slots__ = ("effects", "epoch", "position", "tail", "whole")
+    __slots__ = ("effects", "epoch", "journal", "position", "tail", "whole")
 
-    def __init__(self, effects: WorldEffects, epoch: int, sizes: Sequence[int] = ()) -> None:
+    def __init__(self, effects: WorldEffects, epoch: int, stored: StoredWorld = _NOTHING) -> None:
         self.effects = effects
         self.epoch = epoch
-        self.position = len(sizes)
+        self.journal = JournalParts(stored.journal)
+        self.position = len(stored.effects)
+        sizes = [len(each) for each in stored.effects]
         self.whole, self.tail = sum(sizes[:1]), sum(sizes[1:])
 
     @property
@@ -123,31 +127,37 @@ class Keeper:
         self._writing: dict[World, asyncio.Future[None]] = {}
         self._timer: asyncio.TimerHandle | None = None
         self._is_time = False
+        self._now = asyncio.get_running_loop().time  # found once: each reply asks for it
         self._oldest_behind = self._oldest_under_way = _NEVER
         self._took = 0.0
         self._woken = asyncio.Event()
         self._is_idle = asyncio.Event()
         self._is_idle.set()
 
-    def adopt(self, world: World, epoch: int, sizes: Sequence[int]) -> None:
+    def adopt(self, world: World, epoch: int, stored: StoredWorld) -> None:
         """Begin with a world that was made of what is kept.
 
         Args:
             world: as it is kept.
             epoch: of its key.
-            sizes: the bytes of each effect that it was made of.
+            stored: what it was made of.
         """
-        self._progress[world] = _Progress(WorldEffects(world, is_kept=True), epoch, sizes)
+        self._progress[world] = _Progress(WorldEffects(world, is_kept=True), epoch, stored)
 
     def mark(self, world: World) -> None:
         """Write a world soon: it has changed, or may have."""
+        if world in self._behind:
+            return  # until that is taken, it has what changes now as well
         self._behind[world] = None
         self._is_idle.clear()
         if self._oldest_behind == _NEVER:
-            loop = asyncio.get_running_loop()
-            self._oldest_behind = loop.time()
+            self._oldest_behind = self._now()
             if self._timer is None:
-                self._timer = loop.call_later(BEHIND, self._be_in_time)
+                self._timer = asyncio.get_running_loop().call_later(BEHIND, self._be_in_time)
+
+    def is_marked(self, world: World) -> bool:
+        """Whether a world is written soon, with all that has changed until then."""
+        return world in self._behind
 
     def kept_in_time(self, world: World) -> Awaitable[None] | None:
         """Wait like `kept`, unless all that has changed is kept in time as far as can be told.
@@ -155,9 +165,10 @@ class Keeper:
         Returns:
             What to await, if anything.
         """
-        oldest = min(self._oldest_behind, self._oldest_under_way)
-        is_late = asyncio.get_running_loop().time() - oldest > BEHIND + GIVEN
-        return self.kept(world) if is_late or self._took > GIVEN else None
+        oldest, under_way = self._oldest_behind, self._oldest_under_way
+        oldest = min(oldest, under_way)
+        is_late = self._took > GIVEN or self._now() - oldest > BEHIND + GIVEN
+        return self.kept(world) if is_late else None
 
     async def kept(self, world: World) -> None:
         """Wait until all that has changed in a world is written.
@@ -227,7 +238,7 @@ class Keeper:
         """Write what somebody waits for, or all where it is time to; False when that is nothing."""
         batch = list(self._behind if self._is_time else self._waiters)
         gone = dict(self._gone)
-        began, self._is_time = asyncio.get_running_loop().time(), False
+        began, self._is_time = self._now(), False
         oldest = self._oldest_behind
         if len(batch) == len(self._behind):
             self._oldest_behind = _NEVER  # what changes from here on is not in this write
@@ -240,7 +251,7 @@ class Keeper:
             refused = await self._until_written([*writes, *(write for _, write in found)])
             for world, write in found:
                 self._settle(world, write, is_refused=write.key in refused)
-            self._took = asyncio.get_running_loop().time() - began
+            self._took = self._now() - began
         self._oldest_under_way = _NEVER
         for key, (_, future) in gone.items():
             del self._gone[key]
@@ -276,12 +287,13 @@ class Keeper:
         waiter = self._waiters.pop(world, None) or _waiter()
         self._writing[world] = waiter
         # From here to the first slice of the effect nothing awaits: all is as it is at one instant.
-        journal = world.journal.changes()
+        is_first = progress.position == 0
+        journal = progress.journal.taking(world.journal, everything=is_first)
         due = _due(world, self._wall())
         is_whole = progress.is_whole_next
         effect = await run_in_slices(progress.effects.taking(everything=is_whole))
         has_effect = bool(effect["whole"] or effect["rows"])
-        if not (has_effect or any(journal)):
+        if not has_effect and journal is None:
             self._end(world)
             return None
         return world, WorldWrite(
@@ -290,8 +302,7 @@ class Keeper:
             0 if is_whole else progress.position,
             orjson.dumps(effect) if has_effect else b"",
             is_whole,
-            _written(journal),
-            journal.is_new,
+            journal,
             due,
         )
 
@@ -335,16 +346,6 @@ def _look_at(waiter: "asyncio.Future[None]") -> None:
     """Let nobody complain that a failure was not looked at: there may be nobody who waits."""
     if not waiter.cancelled():
         waiter.exception()
-
-
-def _written(journal: JournalChanges) -> dict[str, bytes]:
-    """Entries by their place in the ring; beside each, how long it took if that came later."""
-    rows = zip(journal.entries, entry_rows(journal.entries), strict=True)
-    written = {str(entry.number % KEPT): orjson.dumps(row) for entry, row in rows}
-    for entry in journal.timed:
-        took = orjson.dumps([entry.number, entry.duration_ms])
-        written[f"{entry.number % KEPT} took"] = took
-    return written
 
 
 def _due(world: World, wall: Instant) -> Instant | None:

@@ -22,6 +22,9 @@ LEASE: Final = 3_000
 RENEW_EVERY: Final = 1.0
 """Wall seconds."""
 
+_HEARD_EVERY: Final = 0.05
+"""Wall seconds between two looks whether all others have heard that a node leaves."""
+
 _LARGEST: Final = 2**64 - 1
 _ODD: Final = 0x9E37_79B9_7F4A_7C15
 """2**64 by the golden ratio: all digits of a factor move the highest of the product."""
@@ -55,6 +58,7 @@ class Membership:
         self._registry = registry
         self._check_owned = check_owned
         self._on_end = on_end
+        self._now = asyncio.get_running_loop().time  # found once: each request asks for it
         self._until = 0.0
         self._renewing: asyncio.Task[Instant] | None = None
         self._must_check = False
@@ -66,7 +70,7 @@ class Membership:
 
     def is_running(self) -> bool:
         """Whether the lease runs: nobody else can have taken what is owned here."""
-        return asyncio.get_running_loop().time() < self._until
+        return self._now() < self._until
 
     def first_for(self, key: str) -> str:
         """The name of the member that a key without an owner is for: the same for all who ask.
@@ -102,12 +106,11 @@ class Membership:
 
     async def run(self) -> None:
         """Renew the lease each second, until it is cancelled."""
-        loop = asyncio.get_running_loop()
-        asked_at = loop.time()
+        asked_at = self._now()
         while True:
             # Counted from when it was asked: one that took long is followed by the next at once.
-            await pause(max(0.0, asked_at + RENEW_EVERY - loop.time()))
-            asked_at = loop.time()
+            await pause(max(0.0, asked_at + RENEW_EVERY - self._now()))
+            asked_at = self._now()
             try:
                 await self.renew()
             except EngineError as error:
@@ -118,6 +121,29 @@ class Membership:
     def end(self) -> None:
         """Let the lease be at an end here, until it is renewed."""
         self._until = 0.0
+
+    async def announce_leaving(self) -> Instant:
+        """Say that this node leaves.
+
+        Returns:
+            The engine's time, for `until_heard`.
+
+        Raises:
+            EngineError: it could not be said.
+        """
+        self.member = self.member._replace(is_leaving=True)
+        if self._renewing is not None:
+            await asyncio.wait((self._renewing,))  # it was asked for before, and does not say so
+        return await self.renew()
+
+    async def until_heard(self, since: Instant) -> None:
+        """Wait until all others have renewed their leases since, or lost them: each was told.
+
+        Raises:
+            EngineError: it cannot be found out.
+        """
+        while await self._registry.unheard(since):
+            await pause(_HEARD_EVERY)
 
     async def leave(self) -> None:
         """Be a member no more.
@@ -139,7 +165,7 @@ class Membership:
             task.exception()  # who waits for it has it, if anybody does
 
     async def _renew(self) -> Instant:
-        asked_at = asyncio.get_running_loop().time()
+        asked_at = self._now()
         census = await self._registry.renew(self.member)
         self._must_check |= not census.was_member
         if self._must_check:

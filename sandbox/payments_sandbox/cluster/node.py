@@ -48,8 +48,8 @@ from payments_sandbox.server.world_runtime import NotKeptError
 from payments_sandbox.world.world import World
 
 ANNOUNCE: Final = 1.5
-"""Wall seconds from when a node says that it leaves until it gives its worlds away: others have
-renewed their leases by then, and were told."""
+"""Wall seconds from when a node says that it leaves until it gives its worlds away, if others have
+renewed their leases by then, and were told; on a busy machine it is longer."""
 
 LINGER: Final = 0.5
 """Wall seconds that it still leads clients to the others when it has given its worlds away."""
@@ -83,6 +83,9 @@ class ClusterNode(Directory):
         member: this node.
         longest_wait: wall milliseconds that calls have to end when the node leaves.
         most: how many worlds stay in memory.
+
+    Attributes:
+        is_leaving: whether this node gives its worlds away.
     """
 
     def __init__(
@@ -103,6 +106,7 @@ class ClusterNode(Directory):
         self._gates: dict[str, asyncio.Event] = {}
         self._calls: dict[str, int] = {}
         self._ended = asyncio.Event()
+        self.is_leaving = False
         self.keeper = Keeper(engine, self, self.wall)
         self.membership = Membership(engine, member, self._check_owned, self.keeper.fail)
 
@@ -131,11 +135,6 @@ class ClusterNode(Directory):
     def unreachable(self, node: Node, error: UnreachableError) -> None:
         """Nobody has answered at a node: ask for the owners of its keys again; see `Directory`."""
         self._elsewhere.unreachable(node, error)
-
-    @property
-    def is_leaving(self) -> bool:
-        """Whether this node gives its worlds away."""
-        return self.membership.member.is_leaving
 
     async def _ask(self, key: str) -> Place:
         try:
@@ -210,7 +209,7 @@ class ClusterNode(Directory):
         self._active.add(key)
         self._elsewhere.forget(key)
         if world is not None:
-            self.keeper.adopt(world, epoch, [len(each) for each in stored.effects])
+            self.keeper.adopt(world, epoch, stored)
             self._worlds.put(world)
             self._runtime.changed(world)
         return True
@@ -350,12 +349,13 @@ class ClusterNode(Directory):
 
     async def leave(self) -> None:
         """Give all worlds away, and be a member no more."""
-        self.membership.member = self.membership.member._replace(is_leaving=True)
+        self.is_leaving = True
         try:
-            await self.membership.renew()
+            announced = await self.membership.announce_leaving()
             has_others = len(self.membership.others) > 1
             if has_others:
                 await pause(ANNOUNCE)
+                await self.membership.until_heard(announced)
             await asyncio.gather(*self._asking.values(), return_exceptions=True)
             while worlds := list(self._worlds):
                 await asyncio.gather(*map(self._hand_over, worlds))

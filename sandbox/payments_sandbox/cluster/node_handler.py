@@ -7,7 +7,7 @@ from typing import Final, cast
 from aiohttp import web
 
 from payments_sandbox.cluster.connection import MovableConnection
-from payments_sandbox.cluster.handler import ConnectionPasser, OwnerHandler, key_of
+from payments_sandbox.cluster.handler import ConnectionPasser, OwnerHandler
 from payments_sandbox.cluster.node import ClusterNode
 from payments_sandbox.cluster.places import Here, NoOwnerError, Place
 from payments_sandbox.contract.control_routes import CONTROL_PATH, CONTROL_ROUTES
@@ -48,7 +48,8 @@ class NodeHandler(OwnerHandler):
 
     def __call__(self, request: web.BaseRequest) -> Awaitable[web.StreamResponse]:
         """Answer one request, or let its connection go."""
-        key = None if _is_of_no_key(request) else key_of(request)
+        connection = cast("MovableConnection", request.protocol)
+        key = None if _is_of_no_key(request) else connection.head_of(request).key
         if key is not None and isinstance(self._node.place_of(key), Here):
             return self._answer_here(request, key)  # no coroutine more: it is so with nearly all
         return self._answer_or_leave(request, key)

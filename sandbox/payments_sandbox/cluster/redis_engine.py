@@ -24,6 +24,7 @@ from payments_sandbox.cluster.store import (
     Census,
     Claim,
     EngineError,
+    JournalWrite,
     Member,
     Overdue,
     StoredWorld,
@@ -43,6 +44,7 @@ ANSWERS_WITHIN: Final = 3.0
 """Wall seconds that the answer of another node may take: as long as a lease."""
 
 _LISTEN: Final = TIMEOUT / 2
+_NO_JOURNAL: Final = JournalWrite("", b"")
 _QUESTIONS: Final = f"{PREFIX}questions"
 
 RENEWED_WITHIN: Final = 1.5
@@ -75,6 +77,7 @@ class RedisEngine:
         self._redis = _client(url, TIMEOUT)
         self._leases = _client(url, RENEWED_WITHIN)
         self._renew = self._leases.register_script(scripts.RENEW)
+        self._unheard = self._redis.register_script(scripts.UNHEARD)
         self._claim = self._redis.register_script(scripts.CLAIM)
         self._release = self._redis.register_script(scripts.RELEASE)
         self._write = self._redis.register_script(scripts.WRITE)
@@ -113,6 +116,10 @@ class RedisEngine:
             self._known = state, tuple(Member(*orjson.loads(each)) for each in told if each)
         return Census(bool(was_member), Instant(now), self._known[1])
 
+    async def unheard(self, since: Instant) -> int:
+        """How many members have not renewed their leases since; see `Registry`."""
+        return int(await self._answer(self._unheard, [PREFIX], (since + self._lease,)))
+
     async def leave(self, name: str) -> None:
         """Be a member no more, and own nothing; see `Registry`."""
         await self._answer(self._leave, [PREFIX], (name,))
@@ -150,23 +157,23 @@ class RedisEngine:
         """What is kept of a world; see `Store`."""
         pipeline = self._redis.pipeline(transaction=True)
         pipeline.execute_command("LRANGE", f"{PREFIX}effects:{key}", 0, -1)
-        pipeline.execute_command("HVALS", f"{PREFIX}journal:{key}")
-        effects, entries = await self._answer(pipeline.execute)
-        return StoredWorld([*map(zlib.decompress, effects[:1]), *effects[1:]], entries)
+        pipeline.execute_command("HGETALL", f"{PREFIX}parts:{key}")
+        effects, journal = await self._answer(pipeline.execute)
+        parts = {name.decode(): part for name, part in journal.items()}
+        return StoredWorld([*map(zlib.decompress, effects[:1]), *effects[1:]], parts)
 
     async def write(self, writes: Sequence[WorldWrite]) -> frozenset[str]:
         """Keep what is written of several worlds, each wholly or not at all; see `Store`."""
         arguments: list[str | int | bytes] = []
         for each in writes:
             is_first = each.effect and each.position == 0
-            flags = "g" * each.is_gone + "w" * each.is_whole + "j" * each.is_journal_new
+            journal = each.journal or _NO_JOURNAL
+            flags = "g" * each.is_gone + "w" * each.is_whole + "j" * journal.is_new
             effect = zlib.compress(each.effect, 1) if is_first else each.effect
             due = "" if each.due is None else each.due
-            count = len(each.entries)
             arguments += (each.key, each.epoch, flags, each.position, effect, due)
-            arguments += (self._ttl_of(each.key), count)
-            for place, entry in each.entries.items():
-                arguments += (place, entry)
+            arguments += (self._ttl_of(each.key), journal.name, journal.part)
+            arguments += (len(journal.gone), *journal.gone)
         refused = await self._answer(self._write, [PREFIX], arguments)
         return frozenset(key.decode() for key in refused)
 

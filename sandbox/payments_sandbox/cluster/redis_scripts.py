@@ -137,6 +137,11 @@ end
 return {{look(name, 0), look('', skipped)}}
 """
 
+# A lease that ends before one that began at some time has been renewed before that.
+UNHEARD: Final = f"""{_CLOCK}
+return redis.call('ZCOUNT', nodes, '(' .. now, '(' .. ARGV[1])
+"""
+
 LEAVING: Final = f"""{_LEAVE}
 leave(KEYS[1], ARGV[1])
 """
@@ -144,11 +149,10 @@ leave(KEYS[1], ARGV[1])
 WRITE: Final = """
 local prefix, refused, i = KEYS[1], {}, 1
 while ARGV[i] do
-  local key, epoch, flags, position, effect, due, ttl, count = unpack(ARGV, i, i + 7)
-  i = i + 8
-  local size = 2 * tonumber(count)
+  local key, epoch, flags, position, effect, due, ttl, name, part, gone = unpack(ARGV, i, i + 9)
+  i, gone = i + 10, tonumber(gone)
   local world = prefix .. 'world:' .. key
-  local effects, journal = prefix .. 'effects:' .. key, prefix .. 'journal:' .. key
+  local effects, journal = prefix .. 'effects:' .. key, prefix .. 'parts:' .. key
   local owner, last = unpack(redis.call('HMGET', world, 'node', 'epoch'))
   local all_due = prefix .. 'due:' .. (owner or '')
   if last ~= epoch then
@@ -162,14 +166,15 @@ while ARGV[i] do
       redis.call('RPUSH', effects, effect)
     end
     if string.find(flags, 'j') then redis.call('DEL', journal) end
-    if size > 0 then redis.call('HSET', journal, unpack(ARGV, i, i + size - 1)) end
+    if name ~= '' then redis.call('HSET', journal, name, part) end
+    if gone > 0 then redis.call('HDEL', journal, unpack(ARGV, i, i + gone - 1)) end
     if due ~= '' then redis.call('ZADD', all_due, due, key)
     else redis.call('ZREM', all_due, key) end
     if ttl ~= '0' then
       for _, each in ipairs({world, effects, journal}) do redis.call('PEXPIRE', each, ttl) end
     end
   end
-  i = i + size
+  i = i + gone
 end
 return refused
 """

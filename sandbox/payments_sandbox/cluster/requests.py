@@ -1,15 +1,52 @@
-"""Owns where requests begin and end in bytes that were read: aiohttp's parser is asked."""
+"""Owns what is read of requests to know whose they are, and where they begin and end in bytes.
+
+aiohttp's parser is asked for all of it.
+"""
 
 import asyncio
 from bisect import bisect_left
-from typing import Final
+from functools import lru_cache
+from typing import Final, NamedTuple
 
 from aiohttp import web
 from aiohttp.base_protocol import BaseProtocol
 from aiohttp.http_exceptions import HttpProcessingError
 from aiohttp.http_parser import HttpRequestParser, RawRequestMessage
 
+from payments_sandbox.api.gateway import key_in
+from payments_sandbox.contract.operations import BASE_PATH
+from payments_sandbox.core.errors import InvalidApiKey
+from payments_sandbox.core.ids import API_KEY
+
+BELOW_EMULATED: Final = f"{BASE_PATH}/"
+
 _HEAD_END: Final = b"\r\n\r\n"
+
+
+class Head(NamedTuple):
+    """What the head of a request says of where it belongs, and where it ends.
+
+    Attributes:
+        key: the valid key that decides whose it is, if it has one.
+        authorization: what stands for the key in it.
+        length: of its body, if it says so.
+    """
+
+    key: str | None
+    authorization: bytes
+    length: int | None
+
+
+def read_head(request: web.BaseRequest) -> Head:
+    """Read the head of a request."""
+    text = request.headers.get("Authorization", "").encode("utf-8", "surrogateescape")
+    return Head(_key_of(request), text, request.content_length)
+
+
+def key_in_head(head: RawRequestMessage) -> str | None:
+    """The key of a head, where it decides whatever the body is and wherever the path leads."""
+    has_no_other = head.method != "POST" or head.path.startswith(BELOW_EMULATED)
+    return _key_of(head) if has_no_other else None
 
 
 def behind(count: int, raw: bytes) -> bytes:
@@ -57,3 +94,17 @@ def _parser(raw: bytes) -> HttpRequestParser:
         payload_exception=web.RequestPayloadError,
         auto_decompress=False,
     )
+
+
+def _key_of(request: web.BaseRequest | RawRequestMessage) -> str | None:
+    given = request.headers.getall("Authorization", ())
+    return _valid_key(given[0]) if len(given) == 1 else None
+
+
+@lru_cache(maxsize=4_096)
+def _valid_key(authorization: str) -> str | None:
+    try:
+        key = key_in(authorization)
+    except InvalidApiKey:
+        return None
+    return key if API_KEY.fullmatch(key) else None

@@ -19,14 +19,12 @@ class OwnNode(Protocol):
     Attributes:
         keeper: writes what has changed.
         membership: its lease.
+        is_leaving: whether it gives its worlds away.
     """
 
     keeper: Keeper
     membership: Membership
-
-    @property
-    def is_leaving(self) -> bool:
-        """Whether the node gives its worlds away."""
+    is_leaving: bool
 
 
 class NodeRuntime(WorldRuntime):
@@ -72,7 +70,7 @@ class NodeRuntime(WorldRuntime):
 
     def replied(self, world: World, deliveries: "Sequence[Delivery]" = ()) -> None:
         """Keep how long a reply took, and let follow what follows it."""
-        if world in self.worlds:
+        if not self.keeper.is_marked(world) and world in self.worlds:
             self.keeper.mark(world)
         super().replied(world, deliveries)
 

@@ -19,11 +19,27 @@ class StoredWorld(NamedTuple):
 
     Attributes:
         effects: JSON of effects, the oldest first, as they were written; none of a new key.
-        entries: JSON of the entries of its journal, in no order.
+        journal: the parts of its journal, by their names.
     """
 
     effects: Sequence[bytes]
-    entries: Sequence[bytes]
+    journal: Mapping[str, bytes]
+
+
+class JournalWrite(NamedTuple):
+    """What is to be kept of the journal of a world.
+
+    Attributes:
+        name: of the part that is kept; empty where none is.
+        part: JSON.
+        gone: the names of parts that are forgotten.
+        is_new: whether all parts before this one are.
+    """
+
+    name: str
+    part: bytes
+    gone: Sequence[str] = ()
+    is_new: bool = False
 
 
 class WorldWrite(NamedTuple):
@@ -35,8 +51,7 @@ class WorldWrite(NamedTuple):
         position: how many effects it has before this one. A write that comes twice changes nothing.
         effect: what is kept behind them; empty where nothing is.
         is_whole: whether the effect takes the place of all before it; `position` is 0 then.
-        entries: of its journal, by their place in the ring; and what is kept beside them.
-        is_journal_new: whether all entries before these are gone.
+        journal: what is kept of its journal, if anything is.
         due: the wall's instant when something falls due in it that somebody has to see to, if any.
         is_gone: whether the world is forgotten with all that it had, its owner too.
     """
@@ -46,8 +61,7 @@ class WorldWrite(NamedTuple):
     position: int = 0
     effect: bytes = b""
     is_whole: bool = False
-    entries: Mapping[str, bytes] = {}
-    is_journal_new: bool = False
+    journal: JournalWrite | None = None
     due: Instant | None = None
     is_gone: bool = False
 
@@ -140,6 +154,9 @@ class Registry(Protocol):
 
     async def renew(self, member: Member) -> Census:
         """Be a member for the time of another lease."""
+
+    async def unheard(self, since: Instant) -> int:
+        """How many members have not renewed their leases since, by the engine's time."""
 
     async def leave(self, name: str) -> None:
         """Be a member no more, and own nothing."""

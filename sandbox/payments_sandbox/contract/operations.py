@@ -89,6 +89,8 @@ def nearest_call(method: str, target: str) -> str:
     """
     path = target[:_LONGEST].partition("?")[0].lower()
     segments = [each for each in path.split("/") if each]
+    if "payments" in segments:  # whatever stands before it, such as nothing or another version
+        segments = [BASE_PATH.strip("/"), *segments[segments.index("payments") :]]
     if len(segments) > _ID_SEGMENT:
         segments[_ID_SEGMENT] = "{payment_id}"
     found = nearest("/".join(["", *segments]), [BASE_PATH + each.path for each in OPERATIONS], 0.0)

@@ -180,6 +180,10 @@ class Settings:
     body_timeout: float = 30.0
 
 
+_NUMBERS: Final = {"N": "{}", "DURATION": "{}ms"}
+"""How a number that a test gives would be written on the command line, by the option's metavar."""
+
+
 def options() -> Iterator[tuple[Field[Any], Option]]:
     """Each setting that has an option, in the order of `--help`."""
     for each in fields(Settings):
@@ -190,12 +194,14 @@ def options() -> Iterator[tuple[Field[Any], Option]]:
 def settings_from(given: Mapping[str, object]) -> Settings:
     """Make settings from keywords, as a test gives them; the port is free unless it is given.
 
-    A text is read as the command line reads it, so `max_wall_delay="5s"` is `5_000`; every other
+    A text is read as the command line reads it, so `max_wall_delay="5s"` is `5_000`. A number has
+    to be one that the command line takes, too, of milliseconds where it is a duration. Every other
     value is taken as it is.
 
     Raises:
-        TypeError: there is no such setting; the text says which was meant.
-        ValueError: a text is no value of its setting; the text says what would have worked.
+        TypeError: there is no such setting, or a text in the place of a list; the text says
+            which was meant.
+        ValueError: a value is none of its setting; the text says what would have worked.
     """
     known = {each.name: each for each in fields(Settings)}
     for name in given:
@@ -212,15 +218,20 @@ def _value(setting: Field[Any], given: Any) -> Any:  # noqa: ANN401 - of any set
     if option is None or option.read is None:
         return given
     if not option.is_list:
-        return _read(setting.name, option.read, given)
+        return _read(setting.name, option.read, given, _NUMBERS.get(option.metavar))
+    if isinstance(given, str):
+        raise TypeError(f"{setting.name}: expected a list, such as [{given!r}], not {given!r}")
     collection: type[tuple[Any, ...] | frozenset[Any]] = type(cast("Any", setting.default))
     return collection(_read(setting.name, option.read, each) for each in given)
 
 
-def _read(name: str, read: Callable[[str], object], given: object) -> object:
-    if not isinstance(given, str):
+def _read(
+    name: str, read: Callable[[str], object], given: object, as_text: str | None = None
+) -> object:
+    is_number = as_text and isinstance(given, int | float)
+    if not is_number and not isinstance(given, str):
         return given
     try:
-        return read(given)
+        return read(as_text.format(given) if as_text and isinstance(given, int) else str(given))
     except ValueError as error:
         raise ValueError(f"{name}: {error}, not {given!r}") from None

@@ -21,6 +21,7 @@ from payments_sandbox.payments.cards import Card
 from payments_sandbox.payments.payment import Payment, Status
 
 STATUSES: Final = tuple(Status)
+_NAMES: Final = tuple(status.value for status in STATUSES)
 _CODE_OF: Final = {status: code for code, status in enumerate(STATUSES)}
 _BRANDS: Final = {str(brand): brand for brand in Brand}
 _NOBODY: Final = array("i")
@@ -299,7 +300,7 @@ class PaymentStore:
             self._amount[place],
             shown["currency"],
             (method["brand"], method["last4"], self._fingerprint[place]),
-            STATUSES[self._status[place]].value,
+            _NAMES[self._status[place]],
             shown["description"],
             shown["customer_id"],
             self._refunded[place],

@@ -12,6 +12,7 @@ from payments_sandbox.core.strict_json import json_bytes
 from payments_sandbox.payments.events import EventType
 
 _TYPES: Final = tuple(EventType)
+_NAMES: Final = tuple(type_.value for type_ in _TYPES)
 _CODE_OF: Final = {type_: code for code, type_ in enumerate(_TYPES)}
 _EVENT_COLUMNS: Final = ("_type", "_payment", "_at", "_nth")
 """What has an item for each event, at the place of its number."""
@@ -149,8 +150,9 @@ class EventLog:
         """An event as a row: of four plain values, or of three where it was made by hand."""
         if (made := self.made(number)) is not None:
             return made
-        type_, payment, at, nth = self.row(number)
-        return type_.value, payment, at, nth
+        place = number - self._first
+        name = _NAMES[self._type[place]]
+        return name, self._payment[place], self._at[place], self._nth[place]
 
     def restore(self, rows: Iterable[Sequence[Any]]) -> None:
         """Take over the rows of a snapshot.

@@ -14,12 +14,14 @@ import pytest
 
 from payments_sandbox import __version__
 from payments_sandbox.pytest_plugin.after_test import (
+    ENDED,
     JOURNALS,
     WORLDS,
     JournalFolder,
     judge,
     section_of,
     shorten,
+    watch,
 )
 from payments_sandbox.pytest_plugin.marks import (
     CLOCK,
@@ -154,6 +156,8 @@ def pytest_pyfunc_call(pyfuncitem: pytest.Function) -> bool | None:
 def pytest_runtest_setup(item: pytest.Item) -> Generator[None, object, object]:
     """Begin without worlds, each time that a test is run."""
     item.stash[WORLDS] = []
+    if ENDED in item.stash:  # it is run once more
+        del item.stash[ENDED]
     return (yield)
 
 
@@ -174,7 +178,14 @@ def pytest_runtest_call(item: pytest.Item) -> Generator[None, object, object]:
     given = getattr(item, "funcargs", {})
     if FIXTURE in given:  # one of a wider scope was there already
         _watch(item, given[FIXTURE])
-    result = yield
+    item.stash[ENDED] = []
+    for world in item.stash[WORLDS]:
+        watch(item, world)
+    try:
+        result = yield
+    finally:
+        for world in item.stash[WORLDS]:
+            world.before_end = None
     if EXPLORED_SCENARIO in item.stash:
         return result  # an exploration judges its worlds itself
     if item.stash[WORLDS] and (reason := judge(item)) is not None:
@@ -252,6 +263,7 @@ def make_sandbox(
         )
         made.append(world)
         worlds.append(world)
+        watch(node, world)
         world.use(*scenarios)
         if explored := node.stash.get(EXPLORED_SCENARIO, None):
             world.control.add_active_scenario(explored)

@@ -10,11 +10,13 @@ import os
 import sys
 from collections.abc import Sequence
 from contextlib import suppress
+from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, NamedTuple
 
 import pytest
 
+from payments_sandbox.pytest_plugin.marks import EXPLORED_SCENARIO
 from payments_sandbox.pytest_plugin.options import OPTIONS
 
 if TYPE_CHECKING:
@@ -23,6 +25,18 @@ if TYPE_CHECKING:
 
 WORLDS: Final = pytest.StashKey[list["Sandbox"]]()
 """The worlds of a test, in the order in which it has got them."""
+
+
+class Ended(NamedTuple):
+    """A world that a test has dropped or begun anew, and why the test fails by what it had seen."""
+
+    world: "Sandbox"
+    reason: str
+    section: "WorldSection | None"
+
+
+ENDED: Final = pytest.StashKey[list[Ended]]()
+"""Those of a test; there as long as its own part runs, and after it."""
 
 
 class JournalFolder:
@@ -60,6 +74,15 @@ class JournalFolder:
 JOURNALS: Final = pytest.StashKey[JournalFolder]()
 
 
+def watch(item: pytest.Item, world: "Sandbox") -> None:
+    """Judge a world, too, when the test's own part drops, restores or resets it.
+
+    What a fixture does before is preparation.
+    """
+    if ENDED in item.stash and EXPLORED_SCENARIO not in item.stash:
+        world.before_end = partial(_judge_ending, item, world)
+
+
 def judge(item: pytest.Item) -> str | None:
     """Why a test fails whose own part has passed; None where it does not.
 
@@ -68,9 +91,11 @@ def judge(item: pytest.Item) -> str | None:
     """
     is_strict = item.config.stash[OPTIONS].strict
     worlds = item.stash[WORLDS]
+    for ended in item.stash[ENDED]:
+        return _told(ended.reason, ended.world, worlds)
     for world in worlds:
         if (reason := _reason(world, is_strict=is_strict)) is not None:
-            return reason if len(worlds) == 1 else f"{reason}\n(in world {world.api_key})"
+            return _told(reason, world, worlds)
     return None
 
 
@@ -88,7 +113,14 @@ def section_of(item: pytest.Item) -> str:
     try:
         from payments_sandbox.testing.failure_report import WorldSection, failure_report
 
-        sections = [WorldSection(world) for world in item.stash[WORLDS]]
+        ended = item.stash.get(ENDED, [])
+        told = [each.world for each in ended]
+        sections = [each.section for each in ended if each.section is not None]
+        sections += [
+            WorldSection(world)
+            for world in item.stash[WORLDS]
+            if world not in told or not world.is_closed
+        ]
         lines = [failure_report(sections)]
     except Exception as error:  # noqa: BLE001 - a hook that raises ends the session
         return f"the sandbox cannot be asked: {_error_text(error)}"
@@ -100,15 +132,41 @@ def section_of(item: pytest.Item) -> str:
     return "\n".join(lines)
 
 
+def _told(reason: str, world: "Sandbox", worlds: "Sequence[Sandbox]") -> str:
+    return reason if len(worlds) == 1 else f"{reason}\n(in world {world.api_key})"
+
+
+def _judge_ending(item: pytest.Item, world: "Sandbox", how: str) -> None:
+    """Judge a world as it stands before a test takes what was seen in it, if anything was."""
+    from payments_sandbox.testing.failure_report import WorldSection
+
+    if not item.config.stash[OPTIONS].strict:
+        return
+    section = None
+    with suppress(Exception):  # what cannot be asked here is going to fail in the test's own line
+        if not _was_used(world) or (reason := _reason(world, is_strict=True)) is None:
+            return
+        with suppress(Exception):  # the reason stands without it
+            section = WorldSection(world)
+        told = f"{reason}\n(before the test {how} it)"
+        item.stash[ENDED].append(Ended(world, told, section))
+
+
+def _was_used(world: "Sandbox") -> bool:
+    return bool(world.control.list_requests(limit=1)["data"])
+
+
 def _reason(world: "Sandbox", *, is_strict: bool) -> str | None:
     from payments_sandbox.testing import ExpectationFailed
 
     try:
         if world.is_closed:
             return None
-        if (reason := _why_vanished(world, is_strict=is_strict)) is not None or not is_strict:
+        reason, is_expected = _why_vanished(world, is_strict=is_strict)
+        if reason is not None or not is_strict:
             return reason
-        if world.is_scripted:
+        # What the server gives to all worlds is expected of those that were used.
+        if world.is_scripted or (is_expected and _was_used(world)):
             world.judge()
     except ExpectationFailed as unmet:
         return str(unmet)
@@ -118,10 +176,13 @@ def _reason(world: "Sandbox", *, is_strict: bool) -> str | None:
     return None
 
 
-def _why_vanished(world: "Sandbox", *, is_strict: bool) -> str | None:
+def _why_vanished(world: "Sandbox", *, is_strict: bool) -> tuple[str | None, bool]:
     """Why a world is another one than its test was given; in a strict session, see to its calls.
 
     One request says both: the report. It brings the scenario language, so others ask for less.
+
+    Returns:
+        Why, or None; and whether a scenario expects something of it, as far as that was asked.
 
     Raises:
         ExpectationFailed: some calls are none that the API has.
@@ -135,12 +196,12 @@ def _why_vanished(world: "Sandbox", *, is_strict: bool) -> str | None:
             report = world.report()
             if (reason := why_vanished(world, report.get("restarted"))) is None:
                 check_calls(report)
-            return reason
+            return reason, bool(report["expectations"])
     try:
         restarted = world.control.retrieve_world()["restarted"]
     except ControlApiError as error:  # where keys are strict, it is not made again
         restarted = error.details if "Its world was" in (error.details or "") else None
-    return why_vanished(world, restarted)
+    return why_vanished(world, restarted), False
 
 
 def _keep(item: pytest.Item, sections: "Sequence[WorldSection]") -> str:

@@ -14,7 +14,6 @@
 6. Where nothing but warnings is left, the whole is parsed into the model (`parser`).
 """
 
-import functools
 import math
 import re
 from collections import defaultdict
@@ -23,7 +22,7 @@ from decimal import Decimal
 from typing import Any, Final, NamedTuple, cast
 
 from payments_sandbox.contract.schema_errors import Path
-from payments_sandbox.contract.schemas import Contract, load_contract
+from payments_sandbox.contract.schemas import load_contract
 from payments_sandbox.core import strict_json
 from payments_sandbox.core.settings import Settings
 from payments_sandbox.rules.scenario import Expectation, Scenario
@@ -130,7 +129,7 @@ def load_expectations(values: Sequence[object]) -> tuple[list[Expectation], list
     if not values:
         return [], []
     whole = {"scenario": "expectations", "expect": _plain(list(values))}
-    context = LintContext(_contract(), LONGEST_WAIT, has_rules=True)
+    context = LintContext(load_contract(), LONGEST_WAIT, has_rules=True)
     problems = _problems(Document(whole), drop_invalid_parts(whole), None, context)
     wrong = {problem.path[:2] for problem in problems if not problem.is_warning}
     good = [each for n, each in enumerate(whole["expect"]) if ("expect", n) not in wrong]
@@ -156,7 +155,7 @@ def _check(document: Document, name: str | None, longest_wait: int) -> Loaded:
     kept = cast("dict[str, Any]", data) if is_shaped else drop_invalid_parts(data)
     if not (isinstance(data, dict) and "scenario" in data):
         name = None  # there is nothing to compare it with
-    problems = _problems(document, kept, name, LintContext(_contract(), longest_wait))
+    problems = _problems(document, kept, name, LintContext(load_contract(), longest_wait))
     is_good = is_shaped and all(each.is_warning for each in problems)
     return Loaded(parse_scenario(kept) if is_good else None, tuple(problems))
 
@@ -180,11 +179,6 @@ def _may_be_behind(path: Path, cut: Path) -> bool:
     """Whether a problem may be due to the part of the text that was not read."""
     path = path[:-1] if path[-1:] == (KEY,) else path
     return path == cut[: len(path)]
-
-
-@functools.cache
-def _contract() -> Contract:
-    return load_contract()
 
 
 def _plain(value: Any) -> Any:  # noqa: ANN401 - JSON

@@ -99,11 +99,26 @@ def _context(
         wall_clock,
         partial(payment_at_rest, contract),
         _read_scenario,
-        settings.webhooks,
+        _webhooks(settings),
         settings.public_webhooks,
         (*_scenarios(settings), *scenarios),
         report_bug=_report_bug,
     )
+
+
+def _webhooks(settings: Settings) -> tuple[str, ...]:
+    """The urls that every world sends to; which of them are open is looked at later.
+
+    Raises:
+        ValueError: one is no url of a receiver.
+    """
+    if settings.webhooks:
+        from payments_sandbox.webhooks.target_policy import why_blocked  # noqa: PLC0415 - few name one
+
+        for url in settings.webhooks:
+            if problem := why_blocked(url, public=True):
+                raise ValueError(f"webhooks: {problem}, not {url!r}")
+    return settings.webhooks
 
 
 def _report_bug(error: Exception) -> None:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Final
 from aiohttp import HttpVersion10, web
 
 from payments_sandbox.api.call import Call
+from payments_sandbox.api.gateway import names_key, path_meant
 from payments_sandbox.contract.control_routes import CONTROL_PATH, CONTROL_ROUTES
 from payments_sandbox.contract.operations import BASE_PATH, OPERATIONS
 from payments_sandbox.core.errors import (
@@ -118,7 +119,7 @@ class RequestHandler:
         if (error := self._refusal(request, headers, target, is_emulated=is_emulated)) is not None:
             return self._refuse(request, error, is_emulated=is_emulated)
         if not is_emulated:
-            return await self._answer_control(request, target)
+            return await self._answer_control(request, headers, target)
         operation = methods.get(request.method) if methods else None
         if operation is not None:
             call = Call(operation, request.method, target.path, headers.lines, target.query)
@@ -164,7 +165,10 @@ class RequestHandler:
         call = Call(None, method, target.path, lines, target.query, allow=allow)
         return _with_allow(await self._emulated.handle(request, headers, call), allow)
 
-    async def _answer_control(self, request: web.BaseRequest, target: Target) -> web.StreamResponse:
+    async def _answer_control(
+        self, request: web.BaseRequest, headers: RequestHeaders, target: Target
+    ) -> web.StreamResponse:
+        """Answer what is not below `/v3`: the control API, the dashboard, or none of them."""
         methods, parameter = self._routes.find(target)
         route = methods.get(request.method) if methods else None
         if route is not None:
@@ -173,7 +177,13 @@ class RequestHandler:
             return _with_allow(refusal(MethodNotAllowed(request.method, allow)), allow)
         if request.method in _READS and (page := self._page(request, target)) is not None:
             return page
-        return refusal(NotFound("not_found", _suggestion(target)))
+        suggestion, is_ours = _suggestion(target)
+        if is_ours or not names_key(headers.authorization):
+            return refusal(NotFound("not_found", suggestion))
+        # A client of the API that has lost the /v3, say: the journal of its world tells of it.
+        method, lines = request.method, headers.lines
+        call = Call(None, method, target.path, lines, target.query, elsewhere=suggestion)
+        return await self._emulated.handle(request, headers, call)
 
     def _page(self, request: web.BaseRequest, target: Target) -> web.Response | None:
         """A file of the dashboard, if the path is that of one."""
@@ -218,15 +228,24 @@ def _with_allow(response: web.StreamResponse, allow: str | None) -> web.StreamRe
     return response
 
 
-def _suggestion(target: Target) -> str:
-    """Suggest a path for one that does not exist."""
-    if "//" in target.path:
-        meant = mask_target(re.sub("/{2,}", "/", target.path))
-        return f"There are two slashes in a row; did you mean {meant}?"
+def _suggestion(target: Target) -> tuple[str, bool]:
+    """Suggest a path for one that does not exist.
+
+    Returns:
+        The suggestion, and whether the path is none that a client of the emulated API calls.
+    """
+    single = re.sub("/{2,}", "/", target.path)
     known = [CONTROL_PATH + route.path for route in CONTROL_ROUTES]
-    if close := nearest(target.path, known, 0.9):
-        return f"Did you mean {close}?"
-    return _ROUTES if target.is_below(CONTROL_PATH) else _APIS
+    close = nearest(single, known, 0.9)
+    is_ours = close is not None or single[:1] != "/" or single == "/"
+    is_ours = is_ours or target.is_below(CONTROL_PATH) or single.startswith(f"{CONTROL_PATH}/")
+    if single != target.path:
+        return f"There are two slashes in a row; did you mean {mask_target(single)}?", is_ours
+    if close is not None:
+        return f"Did you mean {close}?", is_ours
+    if not is_ours and (meant := path_meant(single)) is not None:
+        return f"Did you mean {mask_target(meant)}?", is_ours
+    return _ROUTES if target.is_below(CONTROL_PATH) else _APIS, is_ours
 
 
 def _listed(methods: Iterable[str] | None) -> str | None:

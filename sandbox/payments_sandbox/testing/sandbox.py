@@ -1,11 +1,11 @@
 """Owns a server as its users know it, and a world of it as a test holds it: plain objects."""
 
 import json
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
 from types import MappingProxyType
-from typing import Any, Protocol, Self, TypeVar
+from typing import Any, Final, Protocol, Self, TypeVar
 
 from payments_sandbox.client.async_client import AsyncSandboxClient
 from payments_sandbox.client.client import SandboxClient
@@ -35,6 +35,9 @@ __tracebackhide__ = True
 
 T = TypeVar("T")
 
+_EVIDENCE: Final = frozenset({"payments", "journal", "webhooks"})
+"""The parts of a reset that remove what expectations are about."""
+
 
 class Sandbox:
     """A world: where it is, its key, and all that can be done to it and seen of it.
@@ -52,6 +55,7 @@ class Sandbox:
         clock, rate_limit: the world's own.
         is_scripted: whether it was given a scenario or an expectation.
         is_closed: whether it was dropped here.
+        before_end: is called before what was seen here is lost, with how: dropped, restored, reset.
         made: the world, as the control API showed it in the beginning.
     """
 
@@ -68,6 +72,7 @@ class Sandbox:
         self.made = made
         self.is_scripted = False
         self.is_closed = False
+        self.before_end: Callable[[str], None] | None = None
         self._server = server
         self._folders = folders
         self._expected = 0
@@ -184,10 +189,13 @@ class Sandbox:
 
     def restore(self, snapshot: dict[str, Any]) -> None:
         """Put a snapshot in the world's place."""
+        self._tell_end("restored")
         self.control.restore_snapshot(snapshot)
 
     def reset(self, *only: ResetWorldOnlyLiteral) -> None:
         """Put the world, or some parts of it such as `payments`, back to how it was made."""
+        if not only or not _EVIDENCE.isdisjoint(only):
+            self._tell_end("reset")
         self.control.reset_world(only=only or None)
 
     def explain(self, request_id: str) -> str:
@@ -200,6 +208,7 @@ class Sandbox:
 
     def close(self) -> None:
         """Drop the world."""
+        self._tell_end("dropped")
         self.is_closed = True
         self.control.delete_world()
         self.control.close()
@@ -209,6 +218,10 @@ class Sandbox:
 
     def __exit__(self, *_error: object) -> None:
         self.close()
+
+    def _tell_end(self, how: str) -> None:
+        if self.before_end is not None and not self.is_closed:
+            self.before_end(how)
 
     def _found(
         self, scenario: str | Path | Mapping[str, object]

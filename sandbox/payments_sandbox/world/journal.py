@@ -1,7 +1,7 @@
 """Owns the journal: the last requests of one world and what was answered, cards masked."""
 
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from operator import attrgetter
 from typing import Any, Final, NamedTuple
 
@@ -101,6 +101,10 @@ class Entry:
     @body.setter
     def body(self, value: object) -> None:
         self._body = value
+
+    def body_for_json(self) -> object:
+        """The same for orjson, which need not read what is JSON already."""
+        return orjson.Fragment(self._body) if isinstance(self._body, bytes) else self._body
 
     def abandon(self) -> Callable[[], None]:
         """The reply was held, and the client left or the world ended before it was sent.
@@ -213,9 +217,9 @@ class Journal:
         self.count = self.restored = 0
         self._reported = None
 
-    def changes(self) -> "JournalChanges":
-        """The changes since the last call."""
-        told, self._reported = self._reported, self.count
+    def changes(self, *, everything: bool = False) -> "JournalChanges":
+        """The changes since the last call, or `everything`."""
+        told, self._reported = None if everything else self._reported, self.count
         new = list(self.since(told or 0))
         waiting = [] if told is None else self._unanswered
         others, timed = new, list[Entry]()
@@ -263,27 +267,46 @@ _KEPT_AS_IT_IS: Final = (
 )  # fmt: skip
 
 
-_plain_values: Final = attrgetter(*_KEPT_AS_IT_IS)
-
 _WRITTEN: Final = ("headers", "reply_headers", "reply_body", "considered")
 """What a snapshot has in another form."""
 
+_IN_ROWS_AS_IT_IS: Final = tuple(name for name in _KEPT_AS_IT_IS if name != "body")
+_plain_values: Final = attrgetter(*_IN_ROWS_AS_IT_IS)
 
-def entry_rows(entries: Iterable[Entry]) -> Iterator[tuple[object, ...]]:
-    """Entries as rows of values, masked; `entry_of` makes of each what a snapshot has."""
-    # A client sends the same headers again and again, and the server keeps them once.
-    masked: dict[int, list[list[str]]] = {}
+
+class EntryRows(NamedTuple):
+    """Entries as rows for JSON, masked; `entry_of` makes of each what a snapshot has.
+
+    Attributes:
+        headers: those that the entries have come with. A client sends the same ones again and
+            again, and the server keeps them once.
+        rows: of each entry, with the place of its headers.
+    """
+
+    headers: list[list[list[str]]]
+    rows: list[tuple[object, ...]]
+
+
+def entry_rows(entries: Iterable[Entry]) -> EntryRows:
+    """Make rows of entries."""
+    headers: list[list[list[str]]] = []
+    places: dict[int, int] = {}
+    rows: list[tuple[object, ...]] = []
     for entry in entries:
-        headers = masked.get(id(entry.headers))
-        if headers is None:
-            headers = masked[id(entry.headers)] = _masked(entry.headers)
+        place = places.setdefault(id(entry.headers), len(headers))
+        if place == len(headers):
+            headers.append(_masked(entry.headers))
         reply = dict(entry.reply_headers.items()), entry.reply_body.decode(), list(entry.considered)
-        yield (*_plain_values(entry), headers, *reply)
+        rows.append((*_plain_values(entry), place, *reply, entry.body_for_json()))
+    return EntryRows(headers, rows)
 
 
-def entry_of(row: Iterable[object]) -> dict[str, Any]:
-    """What a snapshot has of an entry, made of its row."""
-    return dict(zip((*_KEPT_AS_IT_IS, *_WRITTEN), row, strict=True))
+def entry_of(row: Iterable[object], headers: Sequence[object]) -> dict[str, Any]:
+    """What a snapshot has of an entry, made of its row, and of the headers of all rows."""
+    names = (*_IN_ROWS_AS_IT_IS, *_WRITTEN, "body")
+    entry: dict[str, Any] = dict(zip(names, row, strict=True))
+    entry["headers"] = headers[entry["headers"]]
+    return entry
 
 
 def _as_it_is(entry: Entry) -> dict[str, Any]:

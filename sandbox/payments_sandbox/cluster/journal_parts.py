@@ -1,0 +1,72 @@
+"""Owns how the journal of a world is kept: in parts, each of which one write has brought.
+
+A part is one text, however many requests have come since the write before: a server that answers
+thousands in a second has no time for a text of each. It goes when the ring has none of it any more.
+Of an entry whose reply had not left by then, a later part has how long that took.
+"""
+
+from collections import deque
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+import orjson
+
+from payments_sandbox.cluster.store import JournalWrite
+from payments_sandbox.world.journal import KEPT, Journal, entry_of, entry_rows
+
+
+class JournalParts:
+    """The parts that are kept of one journal.
+
+    Args:
+        names: of those that there are by now.
+    """
+
+    __slots__ = ("_next", "_parts")
+
+    def __init__(self, names: Iterable[str] = ()) -> None:
+        self._parts = deque(sorted(map(_numbers_in, names)))
+        self._next = self._parts[-1][0] + 1 if self._parts else 0
+
+    def taking(self, journal: Journal, *, everything: bool = False) -> JournalWrite | None:
+        """Take what has changed in the journal, or `everything`; None where nothing has."""
+        changes = journal.changes(everything=everything)
+        if not any(changes):
+            return None
+        if changes.is_new:
+            self._parts.clear()
+        gone: list[str] = []
+        while self._parts and self._parts[0][1] < journal.count - KEPT:
+            gone.append(_name(*self._parts.popleft()))
+        changed = [*changes.entries, *changes.timed]
+        if not changed:
+            return JournalWrite("", b"", gone, changes.is_new)
+        timed = [(each.number, each.duration_ms) for each in changes.timed]
+        part = self._next, max(each.number for each in changed)
+        self._parts.append(part)
+        self._next += 1
+        return JournalWrite(
+            _name(*part), orjson.dumps((*entry_rows(changes.entries), timed)), gone, changes.is_new
+        )
+
+
+def entries_of(parts: Mapping[str, bytes]) -> list[dict[str, Any]]:
+    """The entries of a journal as a snapshot has them, of all its parts in any order."""
+    entries: dict[int, dict[str, Any]] = {}
+    for name in sorted(parts, key=_numbers_in):  # a row takes the place of those before it
+        headers, rows, timed = orjson.loads(parts[name])
+        entries |= {row[0]: entry_of(row, headers) for row in rows}
+        for number, duration_ms in timed:
+            if number in entries:
+                entries[number]["duration_ms"] = duration_ms
+    return [entries[number] for number in sorted(entries)[-KEPT:]]
+
+
+def _name(number: int, last: int) -> str:
+    """The name of a part: its number, and that of its last entry."""
+    return f"{number}:{last}"
+
+
+def _numbers_in(name: str) -> tuple[int, int]:
+    number, _, last = name.partition(":")
+    return int(number), int(last)
