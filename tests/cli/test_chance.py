@@ -1,4 +1,4 @@
-"""Chance does not depend on who comes first: one client or sixteen, in one process or another."""
+"""Chance depends neither on who comes first, one client or sixteen, nor on the process."""
 
 import json
 from collections.abc import Iterator
@@ -33,9 +33,9 @@ FIRST: Final = "...x....x.x.....x..xxx..x"
 """What every process decides: how many of the 400 fail, and which of the first customer's."""
 
 
-@pytest.fixture(params=["a process", "another process"])
-def server(request: pytest.FixtureRequest) -> Iterator[ServeProcess]:  # noqa: ARG001 - one for each
-    """A server of its own for each, with a seed of its own."""
+@pytest.fixture
+def server() -> Iterator[ServeProcess]:
+    """A server with a seed of its own."""
     with serve_process("--clock", "2030-01-15T09:00:00Z") as server:
         yield server
 

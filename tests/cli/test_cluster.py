@@ -7,7 +7,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from tests.support.process import RemoteWorld, python, run, serve_process
+from tests.support.process import RemoteWorld, run, serve_process
 from tests.support.redis_server import RedisServer, needs_redis, running_redis
 
 URL = "redis://localhost:6379"
@@ -26,6 +26,7 @@ def redis() -> Iterator[RedisServer]:
         (("--cluster", "localhost:6379"), "expected an address such as redis://localhost:6379"),
         (("--cluster", URL, "--workers", "2"), "expected no --workers: start a node for each core"),
         (("--cluster", URL, "--state", "w.json"), "expected no --state: the worlds are kept by"),
+        (("--cluster", URL, "--tls", "auto"), "expected no --tls: an encrypted connection cannot"),
         (("--cluster", URL, "--host", "0.0.0.0"), "expected --control-token, the same for each"),
         (("--durability", "always"), "expected relaxed or reply"),
         (("--advertise", "http://x"), "expected a host and perhaps a port, such as 10.0.0.5"),
@@ -42,11 +43,10 @@ def test_what_does_not_go_together_is_refused(options: tuple[str, ...], refusal:
 def test_the_missing_extra_is_said() -> None:
     """With the command that installs it."""
     code = (
-        "import importlib.util, sys; find = importlib.util.find_spec;"
-        " importlib.util.find_spec = lambda name: None if name == 'redis' else find(name);"
-        " from payments_sandbox.cli import main; sys.exit(main())"
+        "from payments_sandbox.cli import cluster; find = cluster.find_spec;"
+        " cluster.find_spec = lambda name: None if name == 'redis' else find(name)"
     )
-    refused = run("serve", "--cluster", URL, command=python(code))
+    refused = run("serve", "--cluster", URL, first=code)
 
     assert refused.returncode == 2
     assert "it needs the package redis: pip install 'payments-sandbox[cluster]'" in refused.stderr

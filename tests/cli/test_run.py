@@ -25,17 +25,21 @@ from tests.support.process import (
     python,
     run,
     run_process,
+    started,
 )
 from tests.support.sockets import connected, exchange, raw_request
 from tests.support.values import LONGEST_WAIT, documented_create
 
-FORKS: Final = f"""
+
+def forking(first: str = "") -> str:
+    """The begin of a program: another runs beside it, with its stderr, and begins with this."""
+    beside = f"{first}print(flush=True);{WAIT_FOR_SIGNAL}"
+    return f"""
 import subprocess, sys
-deaf = {IGNORE_SIGTERM + "print('deaf', flush=True);" + WAIT_FOR_SIGNAL!r}
-child = subprocess.Popen([sys.executable, "-c", deaf], stdout=subprocess.PIPE)
+child = subprocess.Popen([sys.executable, "-c", {beside!r}], stdout=subprocess.PIPE)
 child.stdout.readline()
 """
-"""The begin of a program: another runs beside it, with its stderr, and ignores SIGTERM."""
+
 
 TERMINAL: Final = """
 import os, pty, sys
@@ -300,13 +304,13 @@ def test_a_command_that_ignores_signals_is_killed_by_the_second() -> None:
 
 def test_what_the_command_leaves_behind_is_ended() -> None:
     """Its process group goes with the run, even what ignores SIGTERM."""
-    with run_process(FORKS + "sys.exit(5)") as running:
+    with run_process(forking(IGNORE_SIGTERM) + "sys.exit(5)") as running:
         assert running.ended() == (5, "", "")
 
 
 def test_nothing_outlives_a_run_that_is_killed() -> None:
-    """SIGKILL: the server, the command and what it has started are gone, deaf or not."""
-    with run_process(IGNORE_SIGTERM + FORKS + "print('up', flush=True); child.wait()") as running:
+    """SIGKILL: the server, the command and what it has started are gone."""
+    with run_process(forking() + "print('up', flush=True); child.wait()") as running:
         assert running.line() == "up"
         running.process.send_signal(SIGKILL)
         assert running.ended() == (-SIGKILL, "", "")
@@ -449,23 +453,12 @@ def test_without_a_call_nothing_is_covered() -> None:
     )
 
 
-WITHOUT_GROUPS: Final = """
-import os, sys
-del os.killpg  # as on Windows
-from payments_sandbox.cli import main
-sys.exit(main())
-"""
+WITHOUT_GROUPS: Final = "import os; del os.killpg"
+"""As on Windows."""
 
 
 def without_groups(*words: str) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(
-        [*python(WITHOUT_GROUPS), *words],
-        cwd=ROOT,
-        env=environment(),
-        capture_output=True,
-        text=True,
-        check=False,
-    )
+    return run(*words, first=WITHOUT_GROUPS)
 
 
 def test_without_process_groups_the_command_finds_its_server_and_is_judged(tmp_path: Path) -> None:
@@ -490,14 +483,8 @@ def test_without_process_groups_a_command_that_is_not_there_exits_with_127() -> 
 
 def test_without_process_groups_a_signal_is_the_commands_to_heed() -> None:
     """As Ctrl-C in a console: it is for both, and the run waits for the command."""
-    with subprocess.Popen(
-        [*python(WITHOUT_GROUPS), "run", "--", *python(HANDLES)],
-        cwd=ROOT,
-        env=environment(),
-        stdout=subprocess.PIPE,
-        text=True,
-        start_new_session=True,
-    ) as process:
+    words = ("run", "--", *python(HANDLES))
+    with started(words, first=WITHOUT_GROUPS, process_group=0) as process:
         assert process.stdout is not None
         process.stdout.readline()
         os.killpg(process.pid, SIGINT)

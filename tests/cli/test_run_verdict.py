@@ -152,9 +152,8 @@ def control(method, path, body=None):
     url = os.environ["PAYMENTS_SANDBOX_URL"] + path
     with opener.open(urllib.request.Request(url, raw, headers, method=method)) as reply:
         return json.loads(reply.read() or "null")
-made(name="a test")
 """
-"""The begin of a program that makes a world and may end it."""
+"""The begin of a program that makes worlds and may end them."""
 
 ENDS: Final = {
     "dropped": ("control('DELETE', '/world')", "dropped by DELETE world"),
@@ -164,33 +163,46 @@ ENDS: Final = {
         "control('PUT', '/world/snapshot', control('GET', '/world/snapshot'))",
         "restored from a snapshot",
     ),
-    "crowded out": (
-        "made(); made()",
-        "the longest idle of 2 worlds (--max-worlds)",
-    ),
     "scenarios ended": ("control('DELETE', '/scenarios/active')", "when lost-reply ended"),
     "scenarios replaced": ("control('PUT', '/scenarios/active', [])", "when lost-reply ended"),
 }
+CROWDED_OUT: Final = {
+    "crowded out": ("made(); made()", "the longest idle of 2 worlds (--max-worlds)")
+}
 
 
-@pytest.mark.parametrize(("end", "reason"), ENDS.values(), ids=ENDS.keys())
-def test_a_world_is_judged_when_it_ends_or_begins_anew(end: str, reason: str) -> None:
-    """Its name, its key and why it was judged are told; the unused world of the run is not."""
-    options = ("--scenario", "lost-reply", "--max-worlds", "2")
-    program = f"{ASK}{IN_A_WORLD_OF_ITS_OWN}"
-    bad, _, errors = ended(f"{program}{NAIVE}\n{end}", *options)
-    good, _, quiet = ended(f"{program}{CAREFUL}\n{end}", *options)
+@pytest.mark.parametrize(
+    ("ends", "options"),
+    [(ENDS, ()), (CROWDED_OUT, ("--max-worlds", "2"))],
+    ids=["ended", "crowded out"],
+)
+def test_worlds_are_judged_when_they_end_or_begin_anew(
+    ends: Mapping[str, tuple[str, str]], options: tuple[str, ...]
+) -> None:
+    """Their names, their keys and why they were judged are told; the unused world is not."""
+
+    def run_of(client: str) -> tuple[int, str, str]:
+        worlds = "".join(
+            f"made(name={name!r})\n{client}\n{end}\n" for name, (end, _) in ends.items()
+        )
+        begin = f"{ASK}{IN_A_WORLD_OF_ITS_OWN}"
+        return ended(f"{begin}{worlds}", "--scenario", "lost-reply", *options)
+
+    bad, _, errors = run_of(NAIVE)
+    good, _, quiet = run_of(CAREFUL)
 
     assert (bad, good) == (1, 0), quiet
     assert errors.startswith("payments-sandbox: failed: ")
-    assert re.search(rf"^a test \(sk_test_\w+\), {re.escape(reason)}$", errors, re.MULTILINE)
+    for name, (_, reason) in ends.items():
+        judged = rf"^{name} \(sk_test_\w+\), {re.escape(reason)}$"
+        assert re.search(judged, errors, re.MULTILINE), name
     assert "sk_test_sandbox" not in errors
     assert quiet.startswith("payments-sandbox: passed: ")
 
 
 def test_a_world_that_was_made_and_dropped_unused_is_not_judged() -> None:
     """That of a fixture, in a test that was skipped; the one that was used has the say."""
-    program = f"{ASK}{IN_A_WORLD_OF_ITS_OWN}control('DELETE', '/world')\nmade()\n{CAREFUL}"
+    program = f"{ASK}{IN_A_WORLD_OF_ITS_OWN}made()\ncontrol('DELETE', '/world')\nmade()\n{CAREFUL}"
     code, _, errors = ended(program, "--scenario", "lost-reply")
 
     assert code == 0
@@ -202,7 +214,7 @@ def test_a_webhook_on_its_way_when_a_world_is_dropped_still_arrives() -> None:
     late = {"webhook": "payment.completed", "do": {"delay": "300ms"}}
     scenario = {"scenario": "late", "rules": [late], "expect": [WEBHOOK_SOON]}
     program = (
-        f"{ASK}{IN_A_WORLD_OF_ITS_OWN}play({scenario!r})\n"
+        f"{ASK}{IN_A_WORLD_OF_ITS_OWN}made()\nplay({scenario!r})\n"
         f"control('POST', '/webhook_endpoints', {{'url': 'inbox:orders'}})\n"
         f"pay({documented_create()!r})\ncontrol('DELETE', '/world')"
     )

@@ -92,11 +92,12 @@ def test_a_world_that_was_dropped_is_judged_too() -> None:
         "opener.open(request).close()\n"
     )
     wrong = "try: ask(os.environ['PAYMENTS_BASE_URL'] + '/nothing')\nexcept OSError: pass\n"
-    for key in KEYS:
-        program = f"{ASK}os.environ['PAYMENTS_API_KEY'] = {key!r}\n{wrong}{drop}"
-        code, _, errors = ended(program, "--strict")
-        assert code == 1
-        assert f"{key}, dropped" in errors
+    program = ASK + "".join(
+        f"os.environ['PAYMENTS_API_KEY'] = {key!r}\n{wrong}{drop}" for key in KEYS
+    )
+    code, _, errors = ended(program, "--strict")
+    assert code == 1
+    assert all(f"{key}, dropped" in errors for key in KEYS)
 
 
 def test_coverage_is_that_of_all_workers(tmp_path: Path) -> None:

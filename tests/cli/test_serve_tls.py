@@ -5,7 +5,6 @@ import os
 import socket
 import ssl
 import stat
-import subprocess
 import sys
 from pathlib import Path
 from typing import Any
@@ -15,7 +14,7 @@ import pytest
 from payments_sandbox.client.async_client import AsyncSandboxClient
 from payments_sandbox.client.errors import Unreachable, UnreachableCause
 from payments_sandbox.core.tls_options import TRUST_VARIABLES
-from tests.support.process import python, run, serve_process
+from tests.support.process import python, run, serve_process, started
 from tests.support.receiver import SELF_SIGNED
 from tests.support.sockets import exchange, raw_request
 from tests.support.tls import tls_connected, trusting
@@ -102,14 +101,10 @@ def _absolute() -> tuple[str, ...]:
 
 def test_a_terminal_is_told_all_of_it_in_prose(tmp_path: Path) -> None:
     """A line for each."""
-    program = (
-        "import sys; from unittest.mock import patch;"
-        "from payments_sandbox.cli import main; sys.stdout.isatty = lambda: True; sys.exit(main())"
-    )
+    at_terminal = "import sys; sys.stdout.isatty = lambda: True"
     socket_path = str(tmp_path / "s")
-    started = [sys.executable, "-c", program, "serve", "--port", "0", *TLS, "--unix", socket_path]
-    started.append("--no-color")
-    with subprocess.Popen(started, stdout=subprocess.PIPE, text=True) as process:
+    words = ("serve", "--port", "0", *TLS, "--unix", socket_path, "--no-color")
+    with started(words, first=at_terminal) as process:
         assert process.stdout is not None
         lines = [process.stdout.readline() for _ in range(11)]
         process.terminate()
@@ -190,11 +185,7 @@ def test_what_a_command_trusted_before_it_still_trusts(tmp_path: Path) -> None:
 
 def test_a_missing_extra_ends_the_start_in_words() -> None:
     """Before anything listens."""
-    program = (
-        "import sys; sys.modules['trustme'] = None;"
-        "from payments_sandbox.cli import main; sys.exit(main())"
-    )
-    ended = run("serve", "--tls", "auto", command=(sys.executable, "-c", program))
+    ended = run("serve", "--tls", "auto", first="import sys; sys.modules['trustme'] = None")
 
     assert (ended.returncode, ended.stderr.splitlines()[-1]) == (
         2,

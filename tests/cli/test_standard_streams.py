@@ -1,8 +1,10 @@
 """Standard streams that are closed, full or not UTF-8: no command minds more than it has to."""
 
+import json
 import os
 import subprocess
 import sys
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from signal import SIGTERM
 from typing import Final
@@ -12,6 +14,8 @@ import pytest
 from tests.support.process import COMMAND, environment, python
 from tests.support.sockets import exchange, raw_request
 from tests.support.values import LONGEST_WAIT
+
+EachOf = Callable[..., tuple[list[int], "subprocess.CompletedProcess[str]"]]
 
 FULL: Final = Path("/dev/full")
 NO_SPACE: Final = "payments-sandbox: cannot print: No space left on device.\n"
@@ -29,10 +33,43 @@ PRINTING: Final = (
 )
 
 
-def shell(script: str, *words: str, **extra: str) -> "subprocess.CompletedProcess[str]":
+EACH: Final = """
+import json, os, sys
+from payments_sandbox.cli import main
+
+words, codes = json.loads(sys.argv[1]), []
+for sys.argv[1:] in words:
+    if (child := os.fork()) == 0:
+        sys.exit(main())
+    codes.append(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]))
+with open(sys.argv[0] + ".codes", "w") as file:
+    json.dump(codes, file)
+"""
+"""A program that is one command after the other; their exit codes are in a file beside it."""
+
+
+@pytest.fixture
+def each_of(tmp_path: Path) -> EachOf:
+    """Run many commands by an interpreter that begins with such streams."""
+    program = tmp_path / "each.py"
+    program.write_text(EACH, encoding="utf-8")
+
+    def run_them(
+        script: str, commands: Sequence[Sequence[str]], **extra: str
+    ) -> tuple[list[int], "subprocess.CompletedProcess[str]"]:
+        command = (sys.executable, str(program))
+        done = shell(script, json.dumps(commands), command=command, **extra)
+        return json.loads(program.with_name("each.py.codes").read_text("utf-8")), done
+
+    return run_them
+
+
+def shell(
+    script: str, *words: str, command: Sequence[str] = COMMAND, **extra: str
+) -> "subprocess.CompletedProcess[str]":
     """A command whose streams a shell has prepared: `"$@"` is the command."""
     return subprocess.run(
-        ["sh", "-c", script, "sh", *COMMAND, *words],
+        ["sh", "-c", script, "sh", *command, *words],
         env=environment(**extra),
         capture_output=True,
         text=True,
@@ -67,12 +104,12 @@ def test_a_command_that_runs_beside_has_streams_whatever_is_closed(redirection: 
     assert (done.returncode, done.stderr) == (0, "")
 
 
-@pytest.mark.parametrize("words", PRINTING, ids=" ".join)
-def test_a_stream_that_is_not_utf_8_gets_what_it_can_show(words: tuple[str, ...]) -> None:
+def test_a_stream_that_is_not_utf_8_gets_what_it_can_show(each_of: EachOf) -> None:
     """A letter that it has not is a question mark."""
-    done = shell('"$@"', *words, PYTHONIOENCODING="ascii", PYTHONUTF8="0")
-    assert (done.returncode, done.stderr) == (0, "")
+    codes, done = each_of('"$@"', PRINTING, PYTHONIOENCODING="ascii", PYTHONUTF8="0")
+    assert (codes, done.stderr) == ([0] * len(PRINTING), "")
     assert done.stdout.isascii()
+    assert "?" in done.stdout
 
 
 def test_a_refusal_can_be_shown_in_ascii() -> None:
@@ -88,11 +125,10 @@ def test_a_refusal_can_be_shown_in_ascii() -> None:
 
 
 @needs_full
-@pytest.mark.parametrize("words", PRINTING, ids=" ".join)
-def test_a_full_disk_is_one_line(words: tuple[str, ...]) -> None:
+def test_a_full_disk_is_one_line(each_of: EachOf) -> None:
     """Exit 1, for what was to be printed is not there."""
-    done = shell('"$@" > /dev/full', *words, PYTHONUNBUFFERED="")
-    assert (done.returncode, done.stderr) == (1, NO_SPACE)
+    codes, done = each_of('"$@" > /dev/full', PRINTING, PYTHONUNBUFFERED="")
+    assert (codes, done.stderr) == ([1] * len(PRINTING), NO_SPACE * len(PRINTING))
 
 
 @needs_full
@@ -103,19 +139,20 @@ def test_a_full_disk_is_one_line_where_nothing_is_buffered() -> None:
 
 
 @needs_full
-def test_a_full_disk_under_stderr_changes_no_exit_code() -> None:
+def test_a_full_disk_under_stderr_changes_no_exit_code(each_of: EachOf) -> None:
     """Whatever cannot be said, the outcome is the same."""
-    for words, code in (
-        (("srve",), 2),
-        (("serve", "--prot", "1"), 2),
-        (("healthcheck", "--url", "http://127.0.0.1:1"), 1),
-        (("report", "--url", "http://127.0.0.1:1"), 1),
-        (("run", "--", "no-such-command"), 127),
-        (("run", "--", sys.executable, "-c", "raise SystemExit(7)"), 7),
-        (("cards",), 0),
-    ):
-        extra = {"PAYMENTS_SANDBOX_FOO_TEAM": "red"}  # is warned of
-        assert (words, shell('"$@" 2> /dev/full', *words, **extra).returncode) == (words, code)
+    outcomes = {
+        ("srve",): 2,
+        ("serve", "--prot", "1"): 2,
+        ("healthcheck", "--url", "http://127.0.0.1:1"): 1,
+        ("report", "--url", "http://127.0.0.1:1"): 1,
+        ("run", "--", "no-such-command"): 127,
+        ("run", "--", sys.executable, "-c", "raise SystemExit(7)"): 7,
+        ("cards",): 0,
+    }
+    extra = {"PAYMENTS_SANDBOX_FOO_TEAM": "red"}  # is warned of
+    codes, _ = each_of('"$@" 2> /dev/full', list(outcomes), **extra)
+    assert dict(zip(outcomes, codes, strict=True)) == outcomes
 
 
 @needs_full

@@ -4,8 +4,6 @@ import asyncio
 import json
 import os
 import signal
-import subprocess
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +12,7 @@ import pytest
 from payments_sandbox.cli.state_file import StateFile
 from payments_sandbox.core.settings import Settings
 from payments_sandbox.server.factory import assemble
-from tests.support.process import ServeProcess, environment, python, run, serve_process
+from tests.support.process import ServeProcess, run, serve_process
 from tests.support.sockets import exchange, raw_request
 from tests.support.values import documented_create
 
@@ -45,7 +43,7 @@ def snapshots(server: ServeProcess) -> tuple[Any, Any]:
     return ask(server, "GET", path), ask(server, "GET", path, **OTHER)
 
 
-@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT, signal.SIGHUP])
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGHUP])
 def test_worlds_outlive_their_server(tmp_path: Path, number: int) -> None:
     """What a new server has is what the old one had, and it goes on from there."""
     arguments = ("--state", str(tmp_path / "state"), "--clock", "2030-01-15T10:30:00Z")
@@ -149,23 +147,22 @@ TORN = "it is torn, or was changed by hand: its end does not seal the rest"
 FOREIGN = "expected a file of format payments-sandbox/state, version 1"
 
 
-@pytest.mark.parametrize(("spoil", "reason"), [(torn, TORN), (changed, TORN), (foreign, FOREIGN)])
-def test_a_file_that_is_no_state_is_refused_and_left_alone(
-    tmp_path: Path, spoil: Callable[[bytes], bytes], reason: str
-) -> None:
+def test_a_file_that_is_no_state_is_refused_and_left_alone(tmp_path: Path) -> None:
     """Exit 2 with the reason before it listens; the file is left as it is."""
     state = tmp_path / "state"
     with serve_process("--state", str(state), "--clock", "2030-01-15T10:30:00Z") as server:
         filled(server)
         server.stop()
-    spoiled = spoil(state.read_bytes())
-    assert spoiled != state.read_bytes()
-    state.write_bytes(spoiled)
-    ended = run("serve", "--port", "0", "--state", str(state))
+    whole = state.read_bytes()
+    for spoil, reason in ((torn, TORN), (changed, TORN), (foreign, FOREIGN)):
+        spoiled = spoil(whole)
+        assert spoiled != whole
+        state.write_bytes(spoiled)
+        ended = run("serve", "--port", "0", "--state", str(state))
 
-    assert (ended.returncode, ended.stdout) == (2, "")
-    assert ended.stderr == f"payments-sandbox: cannot use {state}: {reason}.\n"
-    assert state.read_bytes() == spoiled
+        assert (ended.returncode, ended.stdout) == (2, "")
+        assert ended.stderr == f"payments-sandbox: cannot use {state}: {reason}.\n"
+        assert state.read_bytes() == spoiled
 
 
 def test_a_save_that_fails_for_one_world_keeps_the_others_and_says_so(
@@ -189,25 +186,25 @@ def test_a_save_that_fails_for_one_world_keeps_the_others_and_says_so(
 
 
 TOLD_TO_STOP = """
-import os, signal, sys
-from payments_sandbox.cli import main
+import os
 from payments_sandbox.cli.state_file import StateFile
 
-name, number = sys.argv.pop(1), int(sys.argv.pop(1))
-begin = getattr(StateFile, name)
+begin = StateFile.PART
 
 def told_to_stop(*arguments):
-    os.kill(os.getpid(), number)
+    os.kill(os.getpid(), NUMBER)
     return begin(*arguments)
 
-setattr(StateFile, name, told_to_stop)
-sys.exit(main())
+StateFile.PART = told_to_stop
 """
-"""A program: `payments-sandbox` that gets a signal when it begins with a part of its work."""
+"""What lets the command get a signal when it begins with a part of its work."""
 
 
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
-@pytest.mark.parametrize("part", ["_counted", "_restoring"], ids=["reads", "restores"])
+@pytest.mark.parametrize(
+    ("part", "number"),
+    [("_counted", signal.SIGINT), ("_restoring", signal.SIGTERM)],
+    ids=["reads", "restores"],
+)
 def test_a_server_that_is_stopped_while_it_loads_its_state_leaves_that_alone(
     tmp_path: Path, part: str, number: int
 ) -> None:
@@ -217,14 +214,8 @@ def test_a_server_that_is_stopped_while_it_loads_its_state_leaves_that_alone(
         server.stop(signal.SIGTERM)
     before = state.read_bytes()
 
-    options = ("--port", "0", "--state", str(state))
-    ended = subprocess.run(
-        [*python(TOLD_TO_STOP), part, str(int(number)), "serve", *options],
-        env=environment(),
-        capture_output=True,
-        text=True,
-        check=False,
-    )
+    first = TOLD_TO_STOP.replace("PART", part).replace("NUMBER", str(int(number)))
+    ended = run("serve", "--port", "0", "--state", str(state), first=first)
 
     assert (ended.returncode, ended.stdout) == (0, "")
     words = "nothing of it was taken over, and it is as it was"

@@ -4,21 +4,18 @@ import json
 import signal
 import socket
 import subprocess
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Final
 from urllib.parse import urlsplit
 
 import pytest
 
-from tests.project.tree import ROOT
-from tests.support.process import COMMAND, ended_with_block, environment, python, run
+from tests.support.process import COMMAND, python, run, started
 from tests.support.sockets import exchange, raw_request
 from tests.support.values import LONGEST_WAIT
 
 OPTION: Final = "--until-stdin-closes"
-SERVE: Final = (*COMMAND, "serve", "--port", "0", OPTION)
+SERVE: Final = ("serve", "--port", "0", OPTION)
 HARNESS: Final = python(
     "import subprocess, sys\n"
     "server = subprocess.Popen(sys.argv[1:], stdin=subprocess.PIPE)\n"
@@ -27,26 +24,10 @@ HARNESS: Final = python(
 """A program that starts a server whose output is its own."""
 
 
-@contextmanager
-def started(*command: str) -> Iterator[subprocess.Popen[str]]:
-    """A command with pipes for its standard streams."""
-    process = subprocess.Popen(
-        command,
-        cwd=ROOT,
-        env=environment(),
-        stdin=subprocess.PIPE,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-    )
-    with ended_with_block(process):
-        yield process
-
-
 def test_it_serves_until_stdin_is_closed(tmp_path: Path) -> None:
     """It puts things in order, as after a signal; what is written to it does not matter."""
     ready = tmp_path / "ready.json"
-    with started(*SERVE, f"--ready-file={ready}") as server:
+    with started([*SERVE, f"--ready-file={ready}"], stdin=subprocess.PIPE) as server:
         assert server.stdout is not None
         assert server.stdin is not None
         address = json.loads(server.stdout.readline())["base_url"].removesuffix("/v3")
@@ -60,7 +41,8 @@ def test_it_serves_until_stdin_is_closed(tmp_path: Path) -> None:
 
 def test_a_harness_that_is_killed_leaves_no_server() -> None:
     """Its output ends when nobody has it open any more: the server has gone."""
-    with started(*HARNESS, *SERVE) as harness:
+    words = [*COMMAND, *SERVE]
+    with started(words, command=HARNESS, stdin=subprocess.PIPE) as harness:
         assert harness.stdout is not None
         base_url = urlsplit(json.loads(harness.stdout.readline())["base_url"])
         harness.send_signal(signal.SIGKILL)
@@ -73,7 +55,7 @@ def test_a_harness_that_is_killed_leaves_no_server() -> None:
 
 def test_a_signal_stops_it_as_ever() -> None:
     """While stdin is open."""
-    with started(*SERVE) as server:
+    with started(SERVE, stdin=subprocess.PIPE) as server:
         assert server.stdout is not None
         server.stdout.readline()
         server.send_signal(signal.SIGTERM)
@@ -83,19 +65,11 @@ def test_a_signal_stops_it_as_ever() -> None:
 
 def test_a_stdin_that_ends_at_once_is_refused() -> None:
     """No server would be there, and nobody would know why."""
-    done = subprocess.run(
-        SERVE,
-        cwd=ROOT,
-        env=environment(),
-        stdin=subprocess.DEVNULL,
-        capture_output=True,
-        text=True,
-        timeout=LONGEST_WAIT,
-        check=False,
-    )
+    with started(SERVE, stdin=subprocess.DEVNULL) as server:
+        output, errors = server.communicate(timeout=LONGEST_WAIT)
 
-    assert (done.returncode, done.stdout) == (2, "")
-    assert done.stderr.splitlines()[-1] == (
+    assert (server.returncode, output) == (2, "")
+    assert errors.splitlines()[-1] == (
         "payments-sandbox serve: error: argument --until-stdin-closes: expected a pipe that stays "
         "open; stdin is closed, or the null device"
     )

@@ -5,6 +5,7 @@ import os
 import re
 import select
 import signal
+import subprocess
 import time
 from collections.abc import Iterator
 from contextlib import ExitStack
@@ -20,9 +21,9 @@ from tests.support.process import (
     COMMAND,
     RemoteWorld,
     ServeProcess,
-    python,
     run,
     serve_process,
+    started,
 )
 from tests.support.sockets import connected, exchange, raw_request
 from tests.support.values import LONGEST_WAIT, documented_create
@@ -408,12 +409,9 @@ def test_a_number_that_is_none_is_refused(workers: str) -> None:
 
 def test_it_stops_when_stdin_is_closed() -> None:
     """As with one process; what comes before is thrown away."""
-    program = (
-        "import subprocess, sys;"
-        "server = subprocess.Popen([sys.executable, '-m', 'payments_sandbox', 'serve', '--port',"
-        " '0', '--workers', '2', '--until-stdin-closes'], stdin=subprocess.PIPE,"
-        " stdout=subprocess.PIPE); server.stdout.readline(); server.stdin.write(b'x' * 99);"
-        " server.stdin.close(); print(server.wait())"
-    )
-    ended = run(command=python(program), is_process=True)
-    assert (ended.stdout, ended.stderr) == ("0\n", "")
+    words = ("serve", "--port", "0", *TWO, "--until-stdin-closes")
+    with started(words, stdin=subprocess.PIPE) as server:
+        assert server.stdout is not None
+        server.stdout.readline()
+        assert server.communicate("x" * 99, LONGEST_WAIT) == ("", "")
+        assert server.returncode == 0

@@ -16,6 +16,7 @@ from payments_sandbox.contract.control_routes.route import ControlRoute
 from payments_sandbox.contract.schemas import load_contract
 from payments_sandbox.testing import AsyncSandboxClient, Sandbox, SandboxClient
 from tests.support.sockets import pay
+from tests.support.tables import for_each
 from tests.support.values import DECLINED, HOLD, PENDING
 
 VARIABLE: Final = re.compile(r"\{(\w+)\}")
@@ -106,7 +107,7 @@ def test_every_route_has_its_method_in_both_clients() -> None:
     assert waiting == routes
 
 
-@pytest.mark.parametrize("route", named(iter(CONTROL_ROUTES)))
+@for_each("route", CONTROL_ROUTES, show=lambda route: route.name)
 def test_a_method_asks_its_route_with_ids_encoded_into_the_path(route: ControlRoute) -> None:
     """The method and the path are the table's, and ids are encoded into it."""
     transport = RecordingTransport()

@@ -14,6 +14,7 @@ from payments_sandbox.contract.openapi import document
 from payments_sandbox.contract.operations import DOCUMENTED_URL, OPERATIONS, Operation
 from payments_sandbox.contract.schema_files import schema_files
 from payments_sandbox.contract.schemas import Contract
+from tests.support.tables import for_each
 
 SCHEMAS: Final = schema_files()
 API: Final[dict[str, Any]] = document(SCHEMAS, server_url="http://127.0.0.1:8080/v3")
@@ -255,7 +256,7 @@ def test_every_control_route_knows_its_schemas_and_its_chapter() -> None:
     assert {route.tag for route in CONTROL_ROUTES} == set(TAGS)
 
 
-@pytest.mark.parametrize("route", CONTROL_ROUTES, ids=lambda route: route.name)
+@for_each("route", CONTROL_ROUTES, show=lambda route: route.name)
 def test_every_control_route_answers_with_what_its_row_says(route: ControlRoute) -> None:
     """Statuses, body and key follow from the row."""
     operation = CONTROL["paths"][route.path][route.method.lower()]

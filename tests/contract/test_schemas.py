@@ -21,6 +21,7 @@ from payments_sandbox.contract.schema_files import (
 )
 from payments_sandbox.contract.schemas import Contract, read_pairs
 from tests.contract.reference_validator import reference_validator
+from tests.support.tables import for_each
 
 SCHEMAS: Final = schema_files()
 OPEN: Final = {
@@ -72,7 +73,8 @@ PATTERNS: Final = sorted(
     }
 )
 
-each_schema = pytest.mark.parametrize("name", SCHEMAS)
+each_schema = for_each("name", SCHEMAS)
+each_request = for_each("name", [name for name in SCHEMAS if name.startswith(REQUESTS)])
 
 
 @each_schema
@@ -154,21 +156,21 @@ def test_a_format_is_never_relied_upon(name: str) -> None:
             assert "pattern" in part, place
 
 
-@pytest.mark.parametrize("name", [name for name in SCHEMAS if name.startswith(REQUESTS)])
+@each_request
 def test_whatever_can_be_refused_says_what_was_expected(name: str) -> None:
     """The end of the sentence "expected …" is in the schema, without its full stop."""
     for place, part in _parts(inline(name, SCHEMAS)):
         assert re.search(r"[^.]\Z", part["x-expected"]), place
 
 
-@pytest.mark.parametrize("name", [name for name in SCHEMAS if name.startswith(REQUESTS)])
+@each_request
 def test_null_is_never_a_request(name: str) -> None:
     """Absent means absent."""
     for place, part in _parts(inline(name, SCHEMAS)):
         assert "null" not in part["type"], place
 
 
-@pytest.mark.parametrize("pattern", PATTERNS)
+@for_each("pattern", PATTERNS)
 def test_every_pattern_is_portable(pattern: str) -> None:
     """Anchored, and with no class that means something else in another language."""
     assert pattern.startswith("^")
@@ -176,7 +178,7 @@ def test_every_pattern_is_portable(pattern: str) -> None:
     assert not re.search(r"\\[dDwWsSbB]|\(\?", pattern)
 
 
-@pytest.mark.parametrize("pattern", PATTERNS)
+@for_each("pattern", PATTERNS)
 @pytest.mark.parametrize("near_miss", ["1", "a", "Aa0", "pay_", "2025-01-15T10:30:00.1"])
 def test_every_pattern_is_fast_on_a_near_miss(pattern: str, near_miss: str) -> None:
     """A hundred thousand characters that nearly match: whoever looks back would take minutes."""

@@ -24,13 +24,14 @@ from payments_sandbox.exploration.failures import (
 from payments_sandbox.rules.faults import FAULT_NAMED
 from payments_sandbox.scenarios.loader import load
 from payments_sandbox.scenarios.yaml_writer import text_of
+from tests.support.tables import for_each
 
 
 def _name(failure: Failure) -> str:
     return str(scenario_of(failure)["scenario"])
 
 
-@pytest.mark.parametrize("failure", all_failures(), ids=_name)
+@for_each("failure", all_failures(), show=_name)
 def test_the_scenario_of_a_failure_loads_without_a_problem_or_a_warning(failure: Failure) -> None:
     loaded = load(text_of(scenario_of(failure)), name=None)
 

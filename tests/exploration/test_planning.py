@@ -1,7 +1,5 @@
 """The plan: the worst first, a second failure only where the first has led, nothing twice."""
 
-import pytest
-
 from payments_sandbox.exploration.calls import NOBODY, CallName
 from payments_sandbox.exploration.failures import Failure, all_failures
 from payments_sandbox.exploration.planning import (
@@ -17,6 +15,7 @@ from payments_sandbox.exploration.planning import (
 )
 from payments_sandbox.scenarios.loader import load
 from payments_sandbox.scenarios.yaml_writer import text_of
+from tests.support.tables import for_each
 
 PAY = CallName("create_payment", "cust_ada", 1)
 LIST = CallName("list_payments", "cust_ada", 1)
@@ -59,7 +58,7 @@ def test_webhooks_can_overtake_one_another_only_where_there_are_several() -> Non
     assert len(injections([COMPLETED, REFUNDED], among=wanted)) == 2
 
 
-@pytest.mark.parametrize("failure", all_failures(), ids=lambda each: f"{each[0]}-{each.id}")
+@for_each("failure", all_failures(), show=lambda each: f"{each[0]}-{each.id}")
 def test_every_failure_has_a_class_and_a_scenario_that_loads(failure: Failure) -> None:
     what = failure[0]
     planned = PlannedRun(1, (Injection(CallName(what, NOBODY, 2), failure),))

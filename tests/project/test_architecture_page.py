@@ -4,11 +4,10 @@ import re
 from collections.abc import Iterator
 from typing import Final
 
-import pytest
-
 from payments_sandbox.payments.payment import TRANSITIONS, Status
 from tests.project.blocks import read_blocks
 from tests.project.tree import PACKAGE, ROOT
+from tests.support.tables import for_each
 
 PAGE: Final = ROOT / "ARCHITECTURE.md"
 TEXT: Final = PAGE.read_text(encoding="utf-8")
@@ -30,7 +29,7 @@ def arrows() -> Iterator[tuple[str, str, str | None]]:
         yield found["before"], found["after"], found["move"]
 
 
-@pytest.mark.parametrize("path", PATHS)
+@for_each("path", PATHS)
 def test_a_path_on_the_page_exists(path: str) -> None:
     """In the package or beside it; a folder is written with a slash."""
     found = next((base / path for base in (PACKAGE, ROOT) if (base / path).exists()), None)

@@ -2,13 +2,12 @@
 
 import json
 
-import pytest
-
 from payments_sandbox.contract.control_routes import CONTROL_PATH, CONTROL_ROUTES
 from payments_sandbox.contract.error_codes import CONTROL_CODES
 from payments_sandbox.contract.schemas import load_contract
 from tests.project.blocks import Block, read_blocks
 from tests.project.tree import ROOT
+from tests.support.tables import for_each
 
 PAGE = ROOT / "docs" / "control-api.md"
 TITLES = {f"{route.method} {CONTROL_PATH}{route.path}": route for route in CONTROL_ROUTES}
@@ -30,7 +29,7 @@ def test_the_table_of_codes_is_the_code() -> None:
     assert [row for row in rows if row not in page] == []
 
 
-@pytest.mark.parametrize("block", EXAMPLES, ids=lambda block: f"line {block.line}")
+@for_each("block", EXAMPLES, show=lambda block: f"line {block.line}")
 def test_examples_follow_their_schemas(block: Block) -> None:
     """What the page shows to be sent or answered is what the schemas say."""
     route = TITLES[block.heading]

@@ -2,13 +2,12 @@
 
 import re
 
-import pytest
-
 from tests.project.tree import ROOT
 from tests.support.measuring import UNMEASURED
+from tests.support.tables import for_each
 
 
-@pytest.mark.parametrize("where", UNMEASURED)
+@for_each("where", UNMEASURED)
 def test_what_is_unmeasured_is_there(where: str) -> None:
     """The name of a test that is called otherwise by now would be ignored."""
     path, _, test = where.partition("::")

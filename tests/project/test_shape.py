@@ -7,9 +7,8 @@ from pathlib import Path
 from statistics import median, quantiles
 from typing import Final
 
-import pytest
-
 from tests.project.tree import PACKAGE, modules
+from tests.support.tables import for_each
 
 LONGEST_MODULE: Final = 400
 LONGEST_FUNCTION: Final = 60
@@ -23,9 +22,7 @@ UNSAFE_CALLS: Final = {"eval", "exec", "compile", "__import__"}
 WORDS: Final = re.compile(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+")
 
 Function = ast.FunctionDef | ast.AsyncFunctionDef
-each_module = pytest.mark.parametrize(
-    "path", modules(), ids=lambda path: path.relative_to(PACKAGE).as_posix()
-)
+each_module = for_each("path", modules(), show=lambda path: path.relative_to(PACKAGE).as_posix())
 
 
 @each_module

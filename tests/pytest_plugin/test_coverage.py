@@ -291,14 +291,3 @@ def test_what_a_worker_had_met_that_was_killed_is_missing_and_that_is_told(
     shown = suite.shown("--sandbox-coverage", "-n", "1", "--max-worker-restart=0")
 
     assert "gw0 has ended early: what its tests have met is missing" in shown
-
-
-def test_nothing_of_it_is_imported_where_nobody_has_asked(suite: Suite) -> None:
-    suite.holds(f"""{DECLINES}
-def test_imports():
-    import sys
-    unused = "payments_sandbox.exploration", "plugin.coverage", "plugin.explored", "tally"
-    assert not [name for name in sys.modules for each in unused if each in name]
-""")
-
-    suite.run_by_itself().assert_outcomes(passed=2)

@@ -175,34 +175,32 @@ def test_a_test_is_run_for_each_failure_with_a_subtest_for_each_run(
     assert "test_runs" not in "".join(summary)
 
 
-def test_the_scenario_of_a_run_repeats_it_in_a_test_of_its_own(pytester: pytest.Pytester) -> None:
-    suite = suite_of(pytester, SUITE)
-    shown = suite.shown("-k", "naive", "-p", "no:subtests")
-    told = re.search(r"(\d\S+)\.yaml, for a mark sandbox_scenario:\n((?:  .*\n)+)", shown)
-    assert told is not None
-    text = re.sub("(?m)^  ", "", told[2])
-    assert load(text, name=told[1]).problems == ()
-    (pytester.path / f"{told[1]}.yaml").write_text(text)
-    name = f"{told[1]}.yaml"
-    suite.holds(SUITE.replace(f'sandbox_explore(faults="{FAULTS}")', f'sandbox_scenario("{name}")'))
-
-    again = suite.shown("-k", "naive")
-
-    assert "expected a total of 4200, saw 2" in again
-
-
 def above_summary(shown: str) -> str:
     """What pytest prints above its summary, where CI has each failure once more, in full."""
     return shown.partition(" short test summary info ")[0]
 
 
-def test_without_subtests_one_failure_lists_what_was_found(pytester: pytest.Pytester) -> None:
-    result = suite_of(pytester, SUITE).run("-p", "no:subtests", "-k", "naive or careful")
+def test_without_subtests_one_failure_lists_what_was_found_and_scenarios_that_repeat_it(
+    pytester: pytest.Pytester,
+) -> None:
+    code = SUITE.replace(", depth=2", "")
+    suite = suite_of(pytester, code)
+    result = suite.run("-p", "no:subtests", "-k", "naive or careful")
 
     result.assert_outcomes(passed=1, failed=1)
     shown = above_summary(result.stdout.str())
     assert shown.count("double_charge: ") == 1
     assert shown.count("crash: ") == 1
+
+    told = re.search(r"(\d\S+)\.yaml, for a mark sandbox_scenario:\n((?:  .*\n)+)", shown)
+    assert told is not None
+    text = re.sub("(?m)^  ", "", told[2])
+    assert load(text, name=told[1]).problems == ()
+    name = f"{told[1]}.yaml"
+    (pytester.path / name).write_text(text)
+    suite.holds(code.replace(f'sandbox_explore(faults="{FAULTS}")', f'sandbox_scenario("{name}")'))
+
+    assert "expected a total of 4200, saw 2" in suite.shown("-k", "naive")
 
 
 def test_a_test_over_sockets_and_one_that_awaits_are_explored_too(
@@ -242,25 +240,27 @@ def test_a_test_over_sockets_and_one_that_awaits_are_explored_too(
     assert "test_blocking" not in "".join(re.findall("(?m)^FAILED.*", shown))
 
 
-@pytest.mark.parametrize(
-    ("code", "problem"),
-    [
-        ("(depth=3)\ndef test(sandbox):", "sandbox_explore: expected depth=1 or depth=2, not 3"),
-        ("(faults='drops')\ndef test(sandbox):", "there is no failure 'drops'*did you mean drop"),
-        ("(2)\ndef test(sandbox):", "sandbox_explore: expected depth and faults"),
-        ("()\ndef test():", "sandbox_explore is for tests that use the fixture 'sandbox'"),
-    ],
-)
-def test_a_mark_that_makes_no_sense_is_an_error_of_collection(
-    code: str, problem: str, pytester: pytest.Pytester
-) -> None:
+NONSENSE: Final = {
+    "(depth=3)\ndef test(sandbox):": "sandbox_explore: expected depth=1 or depth=2, not 3",
+    "(faults='drops')\ndef test(sandbox):": "there is no failure 'drops'*did you mean drop",
+    "(2)\ndef test(sandbox):": "sandbox_explore: expected depth and faults",
+    "()\ndef test():": "sandbox_explore is for tests that use the fixture 'sandbox'",
+}
+"""What a mark is given and what it marks, and what is said of it."""
+
+
+def test_a_mark_that_makes_no_sense_is_an_error_of_collection(pytester: pytest.Pytester) -> None:
     suite = Suite(pytester)
-    suite.holds(f"import pytest\n@pytest.mark.sandbox_explore{code}\n    pass")
+    for number, code in enumerate(NONSENSE):
+        text = f"import pytest\n@pytest.mark.sandbox_explore{code}\n    pass"
+        suite.holds("", **{f"test_{number}": text})
 
     result = suite.run()
 
-    result.assert_outcomes(errors=1)
-    result.stdout.fnmatch_lines([f"*{problem}*"])
+    result.assert_outcomes(errors=len(NONSENSE))
+    result.stdout.fnmatch_lines(
+        [f"test_{number}.py::*{said}*" for number, said in enumerate(NONSENSE.values())]
+    )
 
 
 def test_a_server_elsewhere_cannot_be_looked_into(pytester: pytest.Pytester) -> None:

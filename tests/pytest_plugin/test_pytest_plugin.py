@@ -67,7 +67,11 @@ def test_each_test_has_a_world(suite: Suite) -> None:
             assert "PAYMENTS_BASE_URL" not in os.environ
         """
     )
-    suite.run().assert_outcomes(passed=7)
+    result = suite.run()
+
+    result.assert_outcomes(passed=7)
+    header = f"payments-sandbox {__version__}: seed 0, a server of its own\n"
+    assert header in result.stdout.str()
 
 
 def test_code_under_test_trusts_a_server_of_tls(suite: Suite) -> None:
@@ -113,9 +117,9 @@ def test_what_cannot_be_collected_is_told_as_ever(suite: Suite) -> None:
 def test_the_header_says_how_to_repeat_a_run(suite: Suite) -> None:
     """Version, seed, server and folders; a drawn seed is the same for every worker."""
     suite.holds("def test_seed(sandbox): print('seed', sandbox.seed)")
-    assert f"payments-sandbox {__version__}: seed 0, a server of its own\n" in suite.shown()
     drawn = suite.shown("--sandbox-seed", "random", "-s")
     seed = drawn.partition(": seed ")[2].partition(",")[0]
+    assert f"payments-sandbox {__version__}: seed {seed}, a server of its own\n" in drawn
     [line] = [line for line in drawn.splitlines() if "seed " in line and line[-1].isdigit()]
     assert line.rpartition("test_")[2] in suite.shown("--sandbox-seed", seed, "-s")
 
@@ -146,7 +150,6 @@ def test_what_is_said_nearer_to_the_run_wins(suite: Suite, monkeypatch: pytest.M
     for name in ("ini", "environment", "line"):
         suite.pytester.mkdir(name)
     suite.holds("def test_it(): pass")
-    assert "scenarios in" not in suite.shown()
     ini = suite.pytester.path / "pytest.ini"
     ini.write_text(f"{ini.read_text()}\nsandbox_scenarios = ini\n")
     assert "scenarios in " + str(suite.pytester.path / "ini") in suite.shown()
@@ -367,18 +370,51 @@ def test_the_server_can_be_set(suite: Suite) -> None:
     suite.run().assert_outcomes(passed=1)
 
 
+IMPORTS: Final = """
+import json
+import sys
+from urllib.request import Request, urlopen
+
+def names():
+    return {name for name in sys.modules if name.startswith("payments_sandbox.")}
+
+def test_no_http_client_is_needed(sandbox):
+    request = Request(sandbox.base_url + "/payments", headers=sandbox.headers)
+    with urlopen(request) as reply:
+        assert json.load(reply)["data"] == []
+    assert not {"requests", "httpx"} & set(sys.modules)
+
+def test_what_nobody_has_asked_for_is_not_imported(sandbox):
+    unused = "payments_sandbox.exploration", "plugin.coverage", "plugin.explored", "tally"
+    assert not [name for name in names() for each in unused if each in name]
+
+def test_modules_of_the_server_are_imported_as_they_are(sandbox):
+    rule = {"name": "late", "request": "create_payment", "do": [{"delay": "1s"}]}
+    sandbox.use({"scenario": "late", "rules": [rule]})
+    loaders = {
+        name: type(sys.modules[name].__loader__).__module__
+        for name in names()
+        if "pytest_plugin" not in name
+    }
+    assert len(loaders) > 100
+    assert {loader for loader in loaders.values() if "pytest" in loader} == set()
+"""
+"""A suite that looks at what was imported. Of the server it is imported by threads while tests
+run, and rewriting assertions is for one thread alone."""
+
+
 def test_it_is_found_and_can_be_switched_off(suite: Suite, monkeypatch: pytest.MonkeyPatch) -> None:
     """Installed, it is there; switched off, it leaves no fixture, no option and no header."""
-    suite.holds("def test_it(sandbox): ...")
+    suite.holds(IMPORTS)
     monkeypatch.delenv("PYTEST_DISABLE_PLUGIN_AUTOLOAD")
     without = [part for name in OTHERS for part in ("-p", f"no:{name}")]
     on = suite.pytester.runpytest_subprocess(*without)
-    on.assert_outcomes(passed=1)
+    on.assert_outcomes(passed=3)
     assert f"payments-sandbox {__version__}: seed 0" in on.stdout.str()
 
     off = suite.pytester.runpytest_subprocess(*without, "-p", "no:payments-sandbox")
 
-    off.assert_outcomes(errors=1)
+    off.assert_outcomes(errors=3)
     off.stdout.fnmatch_lines(["E *fixture 'sandbox' not found"])
     assert "seed 0" not in off.stdout.str()
 
@@ -400,25 +436,3 @@ def test_a_suite_that_ignores_it_pays_little() -> None:
         "payments_sandbox.pytest_plugin.options",
         "payments_sandbox.pytest_plugin.plain_imports",
     ]
-
-
-def test_modules_of_the_server_are_imported_as_they_are(suite: Suite) -> None:
-    """Threads import them while tests run, and rewriting assertions is for one thread alone."""
-    suite.holds(
-        """
-        import sys
-
-        def test_one(sandbox):
-            rule = {"name": "late", "request": "create_payment", "do": [{"delay": "1s"}]}
-            sandbox.use({"scenario": "late", "rules": [rule]})
-            loaders = {
-                name: type(module.__loader__).__module__
-                for name, module in sys.modules.items()
-                if name.startswith("payments_sandbox.") and "pytest_plugin" not in name
-            }
-            assert len(loaders) > 100
-            assert {loader for loader in loaders.values() if "pytest" in loader} == set()
-        """
-    )
-
-    suite.run_by_itself().assert_outcomes(passed=1)

@@ -17,6 +17,7 @@ from tests.support.sockets import (
     running_server,
     server_unharmed,
 )
+from tests.support.tables import for_each
 
 METHODS: Final = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS")
 SAFE: Final = ("GET", "HEAD", "OPTIONS")
@@ -31,7 +32,7 @@ KNOWN_HERE: Final = [
     path.replace("{payment_id}", "pay_1").replace("{request_id}", "req_1") for path in KNOWN
 ]
 EVERYWHERE: Final = (*KNOWN_HERE, *UNKNOWN)
-every_path = pytest.mark.parametrize("path", EVERYWHERE)
+every_path = for_each("path", EVERYWHERE)
 
 ALLOWED: Final = "shop.test"
 OURS: Final = (

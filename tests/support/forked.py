@@ -12,6 +12,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from multiprocessing.context import ForkServerContext
 from multiprocessing.forkserver import ensure_running
 from multiprocessing.reduction import DupFd
@@ -19,23 +20,15 @@ from pathlib import Path
 from typing import Any, Final
 
 import pytest
-import requests  # noqa: F401
 
-# What commands and suites import once they begin is imported here, before they are forked.
-import payments_sandbox.cli.commands.explore
-import payments_sandbox.cli.commands.run
-import payments_sandbox.cli.commands.serve
-import payments_sandbox.cli.exploration.runner
-import payments_sandbox.server.factory
-import payments_sandbox.server.http_server
-import payments_sandbox.testing.sandbox  # noqa: F401
 from payments_sandbox.cli import main
 from payments_sandbox.server import emulated_api
 from tests.project.tree import ROOT
 from tests.support.measuring import LOOKS_AT_FORKS
 
+PRELOADED: Final = "tests.support.preloaded"
 MEASURED_FORKS: Final = "tests.support.measured_forks"
-"""What is imported as well where processes are measured."""
+"""What is imported as well, the latter where processes are measured."""
 
 CAN_FORK: Final = "forkserver" in multiprocessing.get_all_start_methods()
 READ_BY_INTERPRETERS: Final = ("LANG", "LC_", "PYTHON", "TZ")
@@ -100,12 +93,22 @@ class TimelessCommand(ForkedCommand):
     begin = staticmethod(main_in_no_time)
 
 
+def main_after(code: str, words: Sequence[str]) -> int:
+    """Be the command where something is otherwise."""
+    exec(code, {})  # noqa: S102 - a test says what
+    return main(words)
+
+
+def forked_after(code: str) -> type[ForkedCommand]:
+    """Make the command begin with other code."""
+    return type(
+        "ChangedCommand", (ForkedCommand,), {"begin": staticmethod(partial(main_after, code))}
+    )
+
+
 def main_of_pytest(words: Sequence[str]) -> int:
     """Be `python -m pytest`."""
-    sys.path[:0] = [
-        str(Path.cwd()),
-        *filter(None, os.environ.get("PYTHONPATH", "").split(os.pathsep)),
-    ]
+    sys.path.insert(0, str(Path.cwd()))
     return int(pytest.main(list(words)))
 
 
@@ -119,7 +122,7 @@ def _forking() -> ForkServerContext:
     """What forks; the process that does it has imported this module, and is not measured."""
     forking = multiprocessing.get_context("forkserver")
     more = [MEASURED_FORKS] if LOOKS_AT_FORKS in os.environ else []
-    forking.set_forkserver_preload([__name__, *more])
+    forking.set_forkserver_preload([__name__, PRELOADED, *more])
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("PYTHONPATH", os.pathsep.join(sys.path))
         ensure_running()
@@ -160,6 +163,7 @@ def _run(  # noqa: PLR0913 - all that a process has, as multiprocessing gives it
     if os.environ.pop(LOOKS_AT_FORKS, None):
         _measure()
     os.chdir(folder)
+    sys.path[:0] = filter(None, variables.get("PYTHONPATH", "").split(os.pathsep))
     sys.argv = ["payments-sandbox", *words]
     sys.stdin = open(0, encoding="utf-8")  # noqa: SIM115 - until it ends
     sys.stdout = open(1, "w", encoding="utf-8")  # noqa: SIM115 - as above

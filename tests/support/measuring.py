@@ -49,7 +49,7 @@ class Measuring:
 
     def __init__(self, *, is_worker: bool, has_workers: bool) -> None:
         if not is_worker:
-            _import_all()
+            import_all()
         if not has_workers:
             for name in COVERAGE:
                 os.environ.pop(name, None)
@@ -101,7 +101,8 @@ class Measuring:
         threading.settrace(None)
 
 
-def _import_all() -> None:
+def import_all() -> None:
+    """Import all modules of the package."""
     for each in pkgutil.walk_packages(payments_sandbox.__path__, f"{payments_sandbox.__name__}."):
         if not each.name.endswith("__main__"):
             import_module(each.name)

@@ -23,7 +23,12 @@ from payments_sandbox.client.models import ReportModel
 from payments_sandbox.verification.report_text import Reports, WorldReport
 from tests.project.blocks import below, read_blocks
 from tests.project.tree import ROOT
-from tests.support.forked import CAN_FORK, ForkedCommand, ForkedPytest, can_be_forked
+from tests.support.forked import (
+    CAN_FORK,
+    ForkedPytest,
+    can_be_forked,
+    forked_after,
+)
 from tests.support.sockets import RawReply, exchange, raw_request
 from tests.support.terminal import terminal
 from tests.support.values import LONGEST_WAIT, documented_create
@@ -33,6 +38,8 @@ EXPLORING: Final = 180
 """Seconds that an exploration may take: it starts many processes."""
 
 COMMAND: Final = (sys.executable, "-m", "payments_sandbox")
+AND_BE_THE_COMMAND: Final = "import sys; from payments_sandbox.cli import main; sys.exit(main())"
+"""The rest of a program: it is the command."""
 
 OF_EVERY_COMMAND: Final = {"--help", "--no-color"}
 
@@ -70,21 +77,29 @@ def run(  # noqa: PLR0913 - what a command is run with, each by its name
     given: str | None = None,
     columns: int | None = None,
     is_process: bool | None = None,
+    first: str = "",
 ) -> subprocess.CompletedProcess[str]:
     """A command that ends by itself; `extra` goes into its environment, `given` to its stdin.
 
-    With `columns` its stdout is a terminal that has so many.
+    With `columns` its stdout is a terminal that has so many; `first` is Python that its process
+    begins with.
 
     What has no server of its own is called in this process, unless `is_process` says otherwise:
     to start an interpreter takes longer than most commands do.
     """
     if is_process is None:
-        is_process = command is not COMMAND or arguments[:1] in {("serve",), ("run",), ("explore",)}
+        is_process = (
+            bool(first)
+            or command is not COMMAND
+            or arguments[:1] in {("serve",), ("run",), ("explore",)}
+        )
     if not is_process:
         return call(*arguments, cwd=cwd, extra=extra, given=given, columns=columns)
     timeout = EXPLORING if arguments[:1] == ("explore",) else LONGEST_WAIT
     stdin = None if given is None else subprocess.PIPE
-    with started(arguments, command=command, cwd=cwd, extra=extra, stdin=stdin) as process:
+    with started(
+        arguments, command=command, cwd=cwd, extra=extra, stdin=stdin, first=first
+    ) as process:
         output, errors = process.communicate(given, timeout)
         return subprocess.CompletedProcess(arguments, process.returncode, output, errors)
 
@@ -100,10 +115,16 @@ def started(  # noqa: PLR0913 - as `run`
     stdout: int = subprocess.PIPE,
     stderr: int = subprocess.PIPE,
     process_group: int | None = None,
+    first: str = "",
 ) -> Iterator[subprocess.Popen[str]]:
-    """A process which is gone when the block ends; its outputs are pipes, or what is given."""
+    """A process which is gone when the block ends; its outputs are pipes, or what is given.
+
+    It begins with the Python of `first`.
+    """
     is_forked = command is COMMAND and can_be_forked(extra or {})
-    make = ForkedCommand if is_forked else subprocess.Popen[str]
+    make = forked_after(first) if is_forked else subprocess.Popen[str]
+    if first and not is_forked:
+        command = python(f"{first}\n{AND_BE_THE_COMMAND}")
     process = make(
         list(arguments) if is_forked else [*command, *arguments],
         cwd=cwd,
@@ -392,12 +413,10 @@ def documented_example(heading: str) -> list[str]:
 
 def run_pytest(*arguments: str) -> subprocess.CompletedProcess[str]:
     """A session of pytest in this folder, without an interpreter of its own."""
-    # pytest takes the name of this plugin for that of a module, and warns that it is imported.
-    is_forked = CAN_FORK and "asyncio" not in arguments
-    make = ForkedPytest if is_forked else subprocess.Popen[str]
+    make = ForkedPytest if CAN_FORK else subprocess.Popen[str]
     with (
         make(
-            list(arguments) if is_forked else [sys.executable, "-m", "pytest", *arguments],
+            list(arguments) if CAN_FORK else [sys.executable, "-m", "pytest", *arguments],
             cwd=Path.cwd(),
             env=dict(os.environ),
             stdin=subprocess.DEVNULL,
@@ -412,6 +431,13 @@ def run_pytest(*arguments: str) -> subprocess.CompletedProcess[str]:
 
 
 PLUGIN_NAME: Final = "payments-sandbox"
+
+PLUGIN_MODULES: Final = {
+    "aiohttp": "pytest_aiohttp.plugin",
+    "anyio": "anyio.pytest_plugin",
+    "asyncio": "pytest_asyncio.plugin",
+}
+"""Plugins whose names are those of modules, too, of which pytest warns that they are imported."""
 
 PYTEST_INI: Final = """
 [pytest]
@@ -456,7 +482,8 @@ class Suite:
 
     def _words(self, arguments: Sequence[str]) -> Sequence[str]:
         return [
-            *(part for name in (PLUGIN_NAME, *self.plugins) for part in ("-p", name)),
+            *("-p", PLUGIN_NAME),
+            *(part for name in self.plugins for part in ("-p", PLUGIN_MODULES.get(name, name))),
             *arguments,
         ]
 

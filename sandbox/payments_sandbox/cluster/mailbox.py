@@ -20,6 +20,9 @@ LARGEST: Final = 32 * 1024
 _INLINE: Final = b"."
 _IN_FILE: Final = b"+"
 _MOST_DESCRIPTORS: Final = 2
+_IS_CUT: Final = int(
+    socket.MSG_CTRUNC
+)  # as a flag of an enum it takes as long as all else of a look
 _NO_ROOM: Final = frozenset({errno.EAGAIN, errno.ENOBUFS})
 
 
@@ -67,7 +70,7 @@ def receive_message(reader: socket.socket) -> Message | None:
         raw, descriptors, flags, _ = socket.recv_fds(reader, LARGEST + 1, _MOST_DESCRIPTORS)
     except BlockingIOError:
         return None
-    if flags & socket.MSG_CTRUNC:
+    if flags & _IS_CUT:
         for each in descriptors:
             os.close(each)
         return Message(raw[1:], is_whole=False)

@@ -16,9 +16,10 @@ from payments_sandbox.contract.control_routes.route import ControlRoute
 from payments_sandbox.contract.schema_files import schema_files
 from payments_sandbox.server.control.api import handler_of
 from payments_sandbox.server.control.control_request import ControlRequest
+from tests.support.tables import for_each
 
 TESTS = Path(__file__).parents[1]
-each_route = pytest.mark.parametrize("route", CONTROL_ROUTES, ids=lambda route: route.name)
+each_route = for_each("route", CONTROL_ROUTES, show=lambda route: route.name)
 
 
 @each_route

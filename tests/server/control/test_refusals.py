@@ -25,6 +25,7 @@ from tests.support.sockets import (
     raw_request,
     running_server,
 )
+from tests.support.tables import for_each
 from tests.support.values import documented_create
 
 TOKEN: Final = "token"
@@ -68,6 +69,9 @@ CODES: Final = (
     *HEADERS, "invalid_request", "payment_not_found", "not_found", "illegal_move", "internal_error",
     "invalid_scenario", "not_held",
 )  # fmt: skip
+
+
+each_route = for_each("route", CONTROL_ROUTES, show=lambda route: route.name)
 
 
 @pytest.fixture(scope="module")
@@ -151,7 +155,7 @@ def broken(_: object) -> NoReturn:
 
 
 @pytest.mark.parametrize("code", CODES)
-@pytest.mark.parametrize("route", [pytest.param(each, id=each.name) for each in CONTROL_ROUTES])
+@each_route
 def test_each_route_answers_the_codes_that_are_documented(
     server: RunningServer, monkeypatch: pytest.MonkeyPatch, route: ControlRoute, code: str
 ) -> None:
@@ -173,7 +177,7 @@ ROUTE: Final = re.compile(r"(GET|POST|PUT|PATCH|DELETE) (/(?:_sandbox|v3)/[\w/]+
 
 
 @pytest.mark.parametrize("code", ["payment_not_found", "not_found", "illegal_move"])
-@pytest.mark.parametrize("route", [pytest.param(each, id=each.name) for each in CONTROL_ROUTES])
+@each_route
 def test_what_is_not_there_or_cannot_be_names_a_route_that_would_do(
     server: RunningServer, route: ControlRoute, code: str
 ) -> None:

@@ -18,6 +18,7 @@ from tests.support.http import (
     paid,
     path_of,
 )
+from tests.support.tables import for_each
 
 PENDING = "4000009900000038"
 ROUTES = "GET /_sandbox/control-openapi.json has all routes."
@@ -266,7 +267,7 @@ async def test_an_unknown_field_is_refused_with_the_one_that_was_meant(
     assert await control("retrieve_world") == before
 
 
-@pytest.mark.parametrize("route", named(list(CONTROL_ROUTES)))
+@for_each("route", CONTROL_ROUTES, show=lambda route: route.name)
 async def test_an_unknown_parameter_is_refused_with_those_that_are_known(
     api: Api, route: ControlRoute
 ) -> None:
@@ -277,7 +278,7 @@ async def test_an_unknown_parameter_is_refused_with_those_that_are_known(
     assert refusal == invalid(f"/verbose: is not a documented parameter; {known}")
 
 
-@pytest.mark.parametrize("route", named(WITH_BODY))
+@for_each("route", WITH_BODY, show=lambda route: route.name)
 @pytest.mark.parametrize(
     ("body", "content_type", "details"),
     [

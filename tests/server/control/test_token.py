@@ -10,6 +10,7 @@ from payments_sandbox.core.settings import Settings
 from payments_sandbox.server.factory import AssembledServer
 from tests.support.http import Api, ask, bearer, envelope, paid, path_of
 from tests.support.sockets import exchange, raw_request, running_server
+from tests.support.tables import for_each
 
 TOKEN = "t\u00f6ken-0123456789"
 REFUSAL = envelope("invalid_token", "Send 'Sandbox-Token: \u2026' as the server was told.")
@@ -30,8 +31,10 @@ def settings() -> Settings:
     return Settings(clock="2030-01-15T10:30:00Z", seed=7, control_token=TOKEN)
 
 
-@pytest.mark.parametrize(
-    "route", [pytest.param(each, id=each.name) for each in CONTROL_ROUTES if each.name not in OPEN]
+@for_each(
+    "route",
+    [each for each in CONTROL_ROUTES if each.name not in OPEN],
+    show=lambda route: route.name,
 )
 async def test_every_route_but_health_demands_the_token(api: Api, route: ControlRoute) -> None:
     """Without it 401, whatever the key; with it the request is looked at."""
