@@ -16,7 +16,7 @@ from hypothesis import settings
 from tests.support.measuring import Measuring, is_measured
 from tests.support.watchdog import Watchdog
 
-settings.register_profile("ci", derandomize=True, deadline=None, print_blob=True)
+settings.register_profile("ci", derandomize=True, deadline=None, print_blob=True, max_examples=50)
 settings.register_profile(
     "nightly", derandomize=False, deadline=None, print_blob=True, max_examples=1_000
 )

@@ -4,6 +4,7 @@ Without Chromium, or without `playwright`, these tests are skipped and say what 
 """
 
 from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 import pytest
@@ -12,7 +13,7 @@ from payments_sandbox.testing import RunningSandbox, Sandbox, running_sandbox
 from tools.chromium import find_chromium, start_chromium
 
 if TYPE_CHECKING:
-    from playwright.sync_api import Browser, Page
+    from playwright.sync_api import Browser, ConsoleMessage, Page
 
 
 @pytest.fixture(scope="module")  # it runs an event loop, which tests of other modules want to do
@@ -41,21 +42,59 @@ def world(server: RunningSandbox) -> Iterator[Sandbox]:
         yield made
 
 
+@pytest.fixture(scope="module")
+def tab(browser: "Browser", server: RunningSandbox) -> "Page":
+    """The dashboard, loaded once: that takes longer than most of what a test does with it."""
+    opened = _opened(browser)
+    opened.goto(worlds_of(server))
+    return opened
+
+
 @pytest.fixture
-def page(browser: "Browser") -> "Iterator[Page]":
-    """A page of its own context; what its console says of errors fails the test."""
+def page(tab: "Page", server: RunningSandbox) -> "Iterator[Page]":
+    """A page that others have used: its views are new, and no draft is left in it."""
+    with _calm(tab):
+        tab.evaluate("sessionStorage.clear()")
+        yield tab
+        tab.goto(worlds_of(server))
+
+
+@pytest.fixture
+def own_page(browser: "Browser") -> "Iterator[Page]":
+    """A page of its own context, for who changes more of it than its views."""
+    opened = _opened(browser)
+    with _calm(opened):
+        yield opened
+        opened.context.close()
+
+
+def worlds_of(server: RunningSandbox) -> str:
+    """The address of the first view."""
+    return f"{server.sandbox_url}/#/"
+
+
+def _opened(browser: "Browser") -> "Page":
     context = browser.new_context()
     context.set_default_timeout(30_000)
-    opened = context.new_page()
+    return context.new_page()
+
+
+@contextmanager
+def _calm(page: "Page") -> Iterator[None]:
+    """Its console says nothing of errors until the block ends."""
     errors: list[str] = []
-    opened.on("pageerror", lambda error: errors.append(str(error)))
-    opened.on("console", lambda said: errors.append(said.text) if _is_error(said) else None)
-    yield opened
-    context.close()
+
+    def thrown(error: object) -> None:
+        errors.append(str(error))
+
+    def logged(said: "ConsoleMessage") -> None:
+        # The browser itself says of every answer from 400 on that it "failed to load".
+        if said.type == "error" and not said.text.startswith("Failed to load resource"):
+            errors.append(said.text)
+
+    page.on("pageerror", thrown)
+    page.on("console", logged)
+    yield
+    page.remove_listener("pageerror", thrown)
+    page.remove_listener("console", logged)
     assert errors == []
-
-
-def _is_error(said: object) -> bool:
-    kind, text = getattr(said, "type", ""), getattr(said, "text", "")
-    # The browser itself says of every answer from 400 on that it "failed to load".
-    return kind == "error" and not text.startswith("Failed to load resource")

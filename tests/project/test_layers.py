@@ -5,7 +5,7 @@ import shutil
 import subprocess
 import sys
 from pathlib import Path
-from typing import Final
+from typing import Final, NamedTuple
 
 import pytest
 
@@ -14,72 +14,92 @@ from tests.project.tree import PACKAGE, ROOT
 LINT_IMPORTS: Final = "from importlinter.cli import lint_imports_command; lint_imports_command()"
 VERDICT: Final = re.compile(r"^(?P<contract>.+) (?P<verdict>KEPT|BROKEN)\b", re.MULTILINE)
 
+CYCLE: Final = "No cycles"
+LAYERS: Final = "Layers point downwards"
+
 # For every contract a module that breaks it, and what it says.
 VIOLATIONS: Final = {
-    "Layers point downwards": ("core/stray.py", "import payments_sandbox.world"),
-    "The core does no I/O, owns no clock and draws no entropy": ("world/stray.py", "import time"),
-    "The ledger and its rules do not log": ("core/stray.py", "import logging"),
+    LAYERS: ("core.upwards", "import payments_sandbox.world"),
+    "The core does no I/O, owns no clock and draws no entropy": ("world.timed", "import time"),
+    "The ledger and its rules do not log": ("core.logged", "import logging"),
     "The control API and the wire faults do not know each other": (
-        "server/control/stray.py",
+        "server.control.knowing",
         "import payments_sandbox.server.fault_player",
     ),
-    "A wire fault waits but reads no clock": ("rules/faults/stray.py", "import datetime"),
-    "What belongs to test suites is not needed without one": (
-        "client/stray.py",
-        "import requests",
-    ),
-    "The engine of a cluster is behind a port": ("cluster/stray.py", "import redis"),
-    "No cycles": (
-        "world/stray/__init__.py",
-        "import payments_sandbox.world.astray\n",
-    ),
+    "A wire fault waits but reads no clock": ("rules.faults.dated", "import datetime"),
+    "What belongs to test suites is not needed without one": ("client.needy", "import requests"),
+    "The engine of a cluster is behind a port": ("cluster.engine", "import redis"),
+    CYCLE: ("world.ahead", "import payments_sandbox.world.astray"),
 }
 
 
-def test_every_contract_is_kept() -> None:
+class Linted(NamedTuple):
+    """What import-linter says of a package.
+
+    Attributes:
+        verdicts: whether each contract is kept.
+        report: all that is printed.
+    """
+
+    verdicts: dict[str, str]
+    report: str
+
+    def against(self, contract: str) -> str:
+        """What a broken contract is broken by."""
+        _, _, broken = self.report.partition("Broken contracts")
+        _, _, behind = broken.partition(f"{contract}\n{'-' * len(contract)}\n")
+        return re.split(r"\n\n.+\n-+\n", behind)[0]
+
+
+@pytest.fixture(scope="module")
+def kept() -> Linted:
+    """The package as it is."""
+    return _lint(ROOT)
+
+
+@pytest.fixture(scope="module")
+def broken(tmp_path_factory: pytest.TempPathFactory) -> Linted:
+    """A copy with all modules that should not be there."""
+    folder = tmp_path_factory.mktemp("broken")
+    shutil.copy(ROOT / "pyproject.toml", folder)
+    package = shutil.copytree(PACKAGE, folder / "payments_sandbox")
+    strays = dict(VIOLATIONS.values()) | {
+        "world.astray": "import payments_sandbox.world.ahead",
+        "outside": "",
+    }
+    for name, source in strays.items():
+        stray = package / f"{name.replace('.', '/')}.py"
+        assert not stray.exists()
+        stray.write_text(source, encoding="utf-8")
+    return _lint(folder)
+
+
+def test_every_contract_is_kept(kept: Linted) -> None:
     """The package imports what its layers allow."""
-    verdicts, report = _lint(ROOT)
-
-    assert set(verdicts.values()) == {"KEPT"}, report
+    assert set(kept.verdicts.values()) == {"KEPT"}, kept.report
 
 
-def test_every_contract_has_a_violation_to_catch() -> None:
+def test_every_contract_has_a_violation_to_catch(kept: Linted) -> None:
     """A new contract brings the module that breaks it."""
-    verdicts, _ = _lint(ROOT)
-
-    assert set(verdicts) == set(VIOLATIONS)
+    assert set(kept.verdicts) == set(VIOLATIONS)
 
 
 @pytest.mark.parametrize("contract", VIOLATIONS)
-def test_a_violation_is_caught(contract: str, tmp_path: Path) -> None:
-    """One stray import breaks the contract that forbids it."""
-    shutil.copy(ROOT / "pyproject.toml", tmp_path)
-    shutil.copytree(PACKAGE, tmp_path / "payments_sandbox")
-    name, source = VIOLATIONS[contract]
-    stray = tmp_path / "payments_sandbox" / name
-    stray.parent.mkdir(exist_ok=True)
-    stray.write_text(source, encoding="utf-8")
-    if contract == "No cycles":
-        stray.parent.with_name("astray.py").write_text("import payments_sandbox.world.stray\n")
+def test_a_violation_is_caught(broken: Linted, contract: str) -> None:
+    """A stray import breaks the contract that forbids it."""
+    stray, _ = VIOLATIONS[contract]
 
-    verdicts, report = _lint(tmp_path)
-
-    assert verdicts.get(contract) == "BROKEN", report
+    assert broken.verdicts[contract] == "BROKEN"
+    assert stray.rpartition(".")[2] in broken.against(contract), broken.report
 
 
-def test_a_module_outside_the_layers_is_caught(tmp_path: Path) -> None:
+def test_a_module_outside_the_layers_is_caught(broken: Linted) -> None:
     """A new folder has to be given its place."""
-    shutil.copy(ROOT / "pyproject.toml", tmp_path)
-    shutil.copytree(PACKAGE, tmp_path / "payments_sandbox")
-    (tmp_path / "payments_sandbox" / "stray.py").touch()
-
-    verdicts, report = _lint(tmp_path)
-
-    assert verdicts.get("Layers point downwards") == "BROKEN", report
+    assert "outside" in broken.against(LAYERS), broken.report
 
 
-def _lint(folder: Path) -> tuple[dict[str, str], str]:
-    """Each contract's verdict on the package in a folder, and the report to show."""
+def _lint(folder: Path) -> Linted:
+    """What is said of the package in a folder."""
     done = subprocess.run(
         [sys.executable, "-c", LINT_IMPORTS, "--no-cache"],
         cwd=folder,
@@ -88,4 +108,5 @@ def _lint(folder: Path) -> tuple[dict[str, str], str]:
         check=False,
     )
     report = done.stdout + done.stderr
-    return {match["contract"]: match["verdict"] for match in VERDICT.finditer(report)}, report
+    verdicts = {match["contract"]: match["verdict"] for match in VERDICT.finditer(report)}
+    return Linted(verdicts, report)

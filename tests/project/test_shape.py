@@ -3,6 +3,7 @@
 import ast
 import re
 from collections.abc import Iterator
+from functools import cache
 from pathlib import Path
 from statistics import median, quantiles
 from typing import Final
@@ -81,6 +82,7 @@ def test_checks_see_what_they_forbid() -> None:
     assert _words("charged_card") == {"charged", "card"}
 
 
+@cache
 def _parse(path: Path) -> ast.Module:
     return ast.parse(path.read_text(encoding="utf-8"), filename=str(path))
 

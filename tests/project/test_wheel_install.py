@@ -45,7 +45,7 @@ def python(tmp_path_factory: pytest.TempPathFactory) -> Path:
     venv.create(home, symlinks=True)
     interpreter = home / "bin" / "python"
     pip = (sys.executable, "-m", "pip", "--python", interpreter, "--disable-pip-version-check")
-    _run(*pip, "install", "--quiet", "--no-deps", "--no-index", wheel)
+    _run(*pip, "install", "--quiet", "--no-compile", "--no-deps", "--no-index", wheel)
     [packages] = home.glob("lib/python*/site-packages")
     (packages / "lent.pth").write_text("\n".join(site.getsitepackages()))
     return interpreter
