@@ -29,7 +29,7 @@ class _Departure:
             self._answer = self._goes_on()
         return self._answer
 
-    def look(self) -> None:
+    def notice(self) -> None:
         """Ask at once, if it has left."""
         transport = self._request.transport
         if transport is None or transport.is_closing() or is_half_closed(self._request):
@@ -114,15 +114,15 @@ class DelayedReplies:
             if not departures:
                 del self._departures[world]
 
-    def look(self, world: World) -> None:
+    def notice(self, world: World) -> None:
         """See which clients of a world have left by now, so that what is told of them is so."""
         for departure in self._departures.get(world, ()):
-            departure.look()
+            departure.notice()
 
-    def look_at_all(self) -> None:
+    def notice_all(self) -> None:
         """See which clients of any world have left by now."""
         for world in self._departures:
-            self.look(world)
+            self.notice(world)
 
     async def wait(
         self,
