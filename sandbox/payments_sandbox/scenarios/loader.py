@@ -16,7 +16,6 @@
 6. Where nothing but warnings is left, the whole is parsed into the model (`parser`).
 """
 
-import functools
 import math
 import re
 from collections import defaultdict
@@ -25,7 +24,7 @@ from decimal import Decimal
 from typing import Any, Final, NamedTuple, cast
 
 from payments_sandbox.contract.schema_errors import Path
-from payments_sandbox.contract.schemas import Contract, load_contract
+from payments_sandbox.contract.schemas import load_contract
 from payments_sandbox.core import strict_json
 from payments_sandbox.core.settings import Settings
 from payments_sandbox.rules.scenario import Expectation, Scenario
@@ -138,7 +137,7 @@ def load_expectations(values: Sequence[object]) -> tuple[list[Expectation], list
     if not values:
         return [], []
     whole = {"scenario": "expectations", "expect": _plain(list(values))}
-    context = LintContext(_contract(), LONGEST_WAIT, has_rules=True)
+    context = LintContext(load_contract(), LONGEST_WAIT, has_rules=True)
     meant = as_meant(whole)
     problems = _problems(Document(whole), meant, drop_invalid_parts(meant.value), None, context)
     wrong = {problem.path[:2] for problem in problems if not problem.is_warning}
@@ -166,7 +165,7 @@ def _check(document: Document, name: str | None, longest_wait: int) -> Loaded:
     kept = cast("dict[str, Any]", data) if is_shaped else drop_invalid_parts(meant.value)
     if not (isinstance(data, dict) and "scenario" in data):
         name = None  # there is nothing to compare it with
-    context = LintContext(_contract(), longest_wait)
+    context = LintContext(load_contract(), longest_wait)
     problems = _problems(document, meant, kept, name, context)
     is_good = is_shaped and all(each.is_warning for each in problems)
     return Loaded(parse_scenario(kept) if is_good else None, tuple(problems))
@@ -196,11 +195,6 @@ def _may_be_behind(path: Path, cut: Path) -> bool:
     """Whether a problem may be due to the part of the text that was not read."""
     path = path[:-1] if path[-1:] == (KEY,) else path
     return path == cut[: len(path)]
-
-
-@functools.cache
-def _contract() -> Contract:
-    return load_contract()
 
 
 def _plain(value: Any) -> Any:  # noqa: ANN401 - JSON
