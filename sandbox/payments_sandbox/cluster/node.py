@@ -48,8 +48,8 @@ from payments_sandbox.server.world_runtime import NotKeptError
 from payments_sandbox.world.world import World
 
 ANNOUNCE: Final = 1.5
-"""Wall seconds from when a node says that it leaves until it gives its worlds away: others have
-renewed their leases by then, and were told."""
+"""Wall seconds from when a node says that it leaves until it gives its worlds away, if others have
+renewed their leases by then, and were told; on a busy machine it is longer."""
 
 LINGER: Final = 0.5
 """Wall seconds that it still leads clients to the others when it has given its worlds away."""
@@ -350,12 +350,12 @@ class ClusterNode(Directory):
     async def leave(self) -> None:
         """Give all worlds away, and be a member no more."""
         self.is_leaving = True
-        self.membership.member = self.membership.member._replace(is_leaving=True)
         try:
-            await self.membership.renew()
+            announced = await self.membership.announce_leaving()
             has_others = len(self.membership.others) > 1
             if has_others:
                 await pause(ANNOUNCE)
+                await self.membership.until_heard(announced)
             await asyncio.gather(*self._asking.values(), return_exceptions=True)
             while worlds := list(self._worlds):
                 await asyncio.gather(*map(self._hand_over, worlds))
