@@ -68,6 +68,10 @@ class ModelEngine:
             self._costs.renewal, lambda: self._renew(member), within=RENEWED_WITHIN
         )
 
+    async def unheard(self, since: Instant) -> int:
+        """How many members have not renewed their leases since; see `Registry`."""
+        return await self._do(self._costs.look, lambda: self._unheard(since))
+
     async def leave(self, name: str) -> None:
         """Be a member no more, and own nothing; see `Registry`."""
         await self._do(self._costs.claim, lambda: self._leave(name))
@@ -143,6 +147,9 @@ class ModelEngine:
             members = (each for each in self._members.values() if self._lives(each.name))
             self._told = state, tuple(members)
         return Census(was_member, now, self._told[1])
+
+    def _unheard(self, since: Instant) -> int:
+        return sum(wall() < end < since + LEASE for end in self._ends.values())
 
     def _leave(self, name: str) -> None:
         self._ends.pop(name, None)

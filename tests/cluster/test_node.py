@@ -11,6 +11,7 @@ import pytest
 
 from payments_sandbox.cluster import membership, node, redis_engine, serving
 from payments_sandbox.cluster.redis_engine import PREFIX
+from payments_sandbox.cluster.server import SharedServer
 from payments_sandbox.cluster.store import Member
 from payments_sandbox.core.ids import DEFAULT_API_KEY
 from payments_sandbox.core.instants import HOUR, Instant
@@ -173,6 +174,21 @@ async def test_a_node_that_leaves_gives_its_worlds_away(cluster: Cluster) -> Non
         for key in KEYS:
             assert await cluster.payments(stays, key) == made[key]
             assert (await cluster.world(stays, key))["restarted"] is None
+
+
+async def test_answers_of_others_have_more_time_than_they_may_be_held_when_a_node_leaves(
+    cluster: Cluster, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Their owner may have to read a world first, and the machine may be busy."""
+    given: list[float] = []
+
+    async def wait(_: SharedServer, longest: float) -> None:
+        given.append(longest)
+
+    monkeypatch.setattr(SharedServer, "until_answered", wait)
+    async with cluster.node(max_wall_delay=100):
+        pass
+    assert given == [0.1 + serving.ANSWERED_WITHIN]
 
 
 async def test_requests_go_on_while_nodes_come_and_go(

@@ -320,6 +320,19 @@ def test_members_are_told_of_each_other(url: str) -> None:
     run(url, story)
 
 
+def test_who_has_not_renewed_a_lease_since_has_not_heard_what_was_said(url: str) -> None:
+    """Members are counted, and nobody who is none any more."""
+
+    async def story(engine: RedisEngine) -> None:
+        renewed = [(await engine.renew(each)).now for each in MEMBERS]
+        assert await engine.unheard(renewed[0]) == 0
+        assert await engine.unheard(Instant(renewed[1] + 1)) == 2
+        await engine.leave(MEMBERS[0].name)
+        assert await engine.unheard(Instant(renewed[1] + 1)) == 1
+
+    run(url, story)
+
+
 def test_several_worlds_are_written_at_once(url: str) -> None:
     """Those of another owner are refused, and the others kept."""
 

@@ -10,7 +10,7 @@ from typing import Final
 import pytest
 
 from payments_sandbox.contract.schema_files import schema_files
-from payments_sandbox.contract.schemas import load_contract
+from payments_sandbox.contract.schemas import Contract
 from payments_sandbox.core.resources import PackageFile, data_files, read_all_data
 from payments_sandbox.scenarios.library import Library
 from tests.project.tree import PACKAGE, ROOT
@@ -106,7 +106,7 @@ def test_what_was_read_stays_when_a_test_takes_the_file_system_away(
     read_all_data()
     for method in ("read_text", "read_bytes", "open", "is_file", "is_dir", "iterdir"):
         monkeypatch.setattr(Path, method, lambda *_, **__: pytest.fail("a file is looked for"))
-    contract = load_contract()
+    contract = Contract(schema_files())  # nobody has read it yet
     library = Library([], [data_files("scenarios")])
 
     assert [name for name in contract.schemas if not contract.schema(name)] == []

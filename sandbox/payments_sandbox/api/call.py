@@ -45,7 +45,7 @@ class Call:
     query: str = field(default="", repr=False)
     body: bytes | SandboxError = field(default=b"", repr=False)
     allow: str | None = None
-    elsewhere: str | None = None
+    elsewhere: str | None = field(default=None, repr=False)
     payment_id: str = field(default="", repr=False)
     payment: int | None = None
     made: PaymentId | None = field(default=None, repr=False)

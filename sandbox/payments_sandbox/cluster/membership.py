@@ -22,6 +22,9 @@ LEASE: Final = 3_000
 RENEW_EVERY: Final = 1.0
 """Wall seconds."""
 
+_HEARD_EVERY: Final = 0.05
+"""Wall seconds between two looks whether all others have heard that a node leaves."""
+
 _LARGEST: Final = 2**64 - 1
 _ODD: Final = 0x9E37_79B9_7F4A_7C15
 """2**64 by the golden ratio: all digits of a factor move the highest of the product."""
@@ -118,6 +121,29 @@ class Membership:
     def end(self) -> None:
         """Let the lease be at an end here, until it is renewed."""
         self._until = 0.0
+
+    async def announce_leaving(self) -> Instant:
+        """Say that this node leaves.
+
+        Returns:
+            The engine's time, for `until_heard`.
+
+        Raises:
+            EngineError: it could not be said.
+        """
+        self.member = self.member._replace(is_leaving=True)
+        if self._renewing is not None:
+            await asyncio.wait((self._renewing,))  # it was asked for before, and does not say so
+        return await self.renew()
+
+    async def until_heard(self, since: Instant) -> None:
+        """Wait until all others have renewed their leases since, or lost them: each was told.
+
+        Raises:
+            EngineError: it cannot be found out.
+        """
+        while await self._registry.unheard(since):
+            await pause(_HEARD_EVERY)
 
     async def leave(self) -> None:
         """Be a member no more.

@@ -77,6 +77,7 @@ class RedisEngine:
         self._redis = _client(url, TIMEOUT)
         self._leases = _client(url, RENEWED_WITHIN)
         self._renew = self._leases.register_script(scripts.RENEW)
+        self._unheard = self._redis.register_script(scripts.UNHEARD)
         self._claim = self._redis.register_script(scripts.CLAIM)
         self._release = self._redis.register_script(scripts.RELEASE)
         self._write = self._redis.register_script(scripts.WRITE)
@@ -114,6 +115,10 @@ class RedisEngine:
         if told is not None:
             self._known = state, tuple(Member(*orjson.loads(each)) for each in told if each)
         return Census(bool(was_member), Instant(now), self._known[1])
+
+    async def unheard(self, since: Instant) -> int:
+        """How many members have not renewed their leases since; see `Registry`."""
+        return int(await self._answer(self._unheard, [PREFIX], (since + self._lease,)))
 
     async def leave(self, name: str) -> None:
         """Be a member no more, and own nothing; see `Registry`."""

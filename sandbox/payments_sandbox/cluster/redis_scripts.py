@@ -137,6 +137,11 @@ end
 return {{look(name, 0), look('', skipped)}}
 """
 
+# A lease that ends before one that began at some time has been renewed before that.
+UNHEARD: Final = f"""{_CLOCK}
+return redis.call('ZCOUNT', nodes, '(' .. now, '(' .. ARGV[1])
+"""
+
 LEAVING: Final = f"""{_LEAVE}
 leave(KEYS[1], ARGV[1])
 """

@@ -155,6 +155,9 @@ class Registry(Protocol):
     async def renew(self, member: Member) -> Census:
         """Be a member for the time of another lease."""
 
+    async def unheard(self, since: Instant) -> int:
+        """How many members have not renewed their leases since, by the engine's time."""
+
     async def leave(self, name: str) -> None:
         """Be a member no more, and own nothing."""
 

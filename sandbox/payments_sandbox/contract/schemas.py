@@ -7,6 +7,7 @@ test holds it against `jsonschema`, the reference.
 import re
 from collections import Counter
 from collections.abc import Mapping, Sequence
+from functools import cache
 from typing import Final, cast
 from urllib.parse import parse_qsl
 
@@ -121,11 +122,16 @@ def read_pairs(query: str) -> list[tuple[str, str]]:
 
 
 def load_contract(*, lenient: bool = False) -> Contract:
-    """The contract that this version of the package ships.
+    """The contract that this version of the package ships, the same for all who ask.
 
     Raises:
         FileNotFoundError: the schemas are neither shipped with the package nor beside it.
     """
+    return _shipped(lenient=lenient)
+
+
+@cache
+def _shipped(*, lenient: bool) -> Contract:
     return Contract(schema_files(), lenient=lenient)
 
 

@@ -7,7 +7,7 @@ Source: section "RATE LIMITING". The documented reset, 1642262400, is on the hou
 
 from typing import Final
 
-from payments_sandbox.core.instants import HOUR, SECOND, Instant
+from payments_sandbox.core.instants import HOUR, LAST, SECOND, Instant
 
 DOCUMENTED_LIMIT: Final = 1_000
 
@@ -107,7 +107,15 @@ class RateLimiter:
         }
 
     def restore(self, kept: dict[str, int]) -> None:
-        """Take over a snapshot."""
+        """Take over a snapshot.
+
+        Raises:
+            ValueError: a value is none that a limiter has.
+        """
+        if not all(type(each) is int and 0 <= each <= LAST for each in kept.values()):
+            raise ValueError("a limiter counts in whole numbers")
+        if not kept["window"]:
+            raise ValueError("a window has a length")
         self._default = kept["default"]
         self.limit = kept["limit"]
         self._used = kept["used"]

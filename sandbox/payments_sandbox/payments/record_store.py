@@ -7,7 +7,7 @@ from typing import Any, Final
 import orjson
 
 from payments_sandbox.core.ids import IdSequence
-from payments_sandbox.core.instants import LAST, Instant
+from payments_sandbox.core.instants import EPOCH, LAST, Instant
 from payments_sandbox.core.strict_json import json_bytes
 from payments_sandbox.payments.events import EventType
 
@@ -16,6 +16,9 @@ _NAMES: Final = tuple(type_.value for type_ in _TYPES)
 _CODE_OF: Final = {type_: code for code, type_ in enumerate(_TYPES)}
 _EVENT_COLUMNS: Final = ("_type", "_payment", "_at", "_nth")
 """What has an item for each event, at the place of its number."""
+
+_OF_CALL: Final = 4
+"""Values in the row of an event that was not made by hand."""
 
 _MADE: Final = 255
 """The type's code of an event that was made by hand."""
@@ -159,9 +162,40 @@ class EventLog:
         """
         for row in rows:
             match row:
-                case [str(type_), int(payment), int(at), int(nth)]:
+                case [str(type_), int(payment), int(at), int(nth)] if EPOCH <= at <= LAST:
                     self.add(EventType(type_), payment, Instant(at), nth)
-                case [str(type_), dict(data), int(at)]:
+                case [str(type_), dict(data), int(at)] if EPOCH <= at <= LAST:
                     self.add_made(type_, data, Instant(at))
                 case _:
                     raise ValueError("an event is none")
+
+
+def check_payments(numbers: Iterable[int], there: range) -> None:
+    """Refuse what is about payments that are not there.
+
+    Raises:
+        ValueError: so is one.
+    """
+    if any(each not in there for each in numbers):
+        raise ValueError("a payment is not there")
+
+
+def check_events(
+    rows: Iterable[Sequence[Any]], payments: range, refunds: int, chargebacks: int
+) -> None:
+    """Refuse events of payments, refunds and chargebacks that are not there.
+
+    Args:
+        rows: as `EventLog.restore` has taken them.
+        payments: the numbers of those that are there.
+        refunds: how many there are.
+        chargebacks: how many there are.
+
+    Raises:
+        ValueError: so is one.
+    """
+    most = {EventType.REFUND_CREATED: refunds, EventType.CHARGEBACK_CREATED: chargebacks}
+    by_calls = [row for row in rows if len(row) == _OF_CALL]
+    check_payments((payment for _, payment, _, _ in by_calls), payments)
+    if any(nth >= most.get(type_, nth + 1) for type_, _, _, nth in by_calls):
+        raise ValueError("a refund or a chargeback is not there")

@@ -29,7 +29,7 @@ TIMEOUTS: Final = range(10, 30 * SECOND + 1)
 """Milliseconds that a receiver can be given."""
 
 _NO_CARD: Final = "expected no card number and no security code"
-_HEADER_NAME: Final = re.compile(r"[A-Za-z0-9!#$%&'*+.^_`|~-]{1,64}")
+HEADER_NAME: Final = re.compile(r"[A-Za-z0-9!#$%&'*+.^_`|~-]{1,64}")
 _OURS: Final = frozenset(
     {*STANDARD_HEADERS, "connection", "content-length", "content-type", "expect", "host"}
     | {"te", "trailer", "transfer-encoding", "upgrade"}
@@ -119,7 +119,7 @@ def _check_headers(endpoint: Endpoint) -> None:
     taken = _OURS | {endpoint.signing.header.lower()}
     seen: set[str] = set()
     for name, value in endpoint.headers:
-        if not _HEADER_NAME.fullmatch(name) or holds_card_number(name):
+        if not HEADER_NAME.fullmatch(name) or holds_card_number(name):
             raise InvalidRequest("/headers: expected names of headers, such as X-Tenant.")
         if name.lower() in taken:
             raise InvalidRequest(f"/headers/{name}: expected a header that is not the sandbox's.")

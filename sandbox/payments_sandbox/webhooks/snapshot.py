@@ -18,6 +18,7 @@ from payments_sandbox.webhooks.delivery import (
 from payments_sandbox.webhooks.endpoint import Endpoint, TimestampClock
 from payments_sandbox.webhooks.inbox import InboxMessage
 from payments_sandbox.webhooks.retry_policy import DELAYS
+from payments_sandbox.webhooks.row_check import check_endpoint, check_rows
 from payments_sandbox.webhooks.signing import Encoding, Scheme, Signing
 from payments_sandbox.webhooks.world_webhooks import Webhooks
 
@@ -94,9 +95,17 @@ def _counts(webhooks: Webhooks) -> dict[str, object]:
 
 
 def restore(webhooks: Webhooks, kept: dict[str, Any]) -> None:
-    """Take over a snapshot into webhooks that are new."""
+    """Take over a snapshot into webhooks that are new.
+
+    Raises:
+        ValueError, KeyError: no world has given it.
+    """
+    check_rows(kept)
+    endpoints = [_endpoint_of(row) for row in kept["endpoints"]]
+    for each in endpoints:
+        check_endpoint(each)
     webhooks.outbox.restore(
-        [_endpoint_of(row) for row in kept["endpoints"]],
+        endpoints,
         [_delivery_of(row) for row in kept["deliveries"]],
         finished=kept["finished"],
         made=kept["made"],

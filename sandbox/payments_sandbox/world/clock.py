@@ -6,7 +6,7 @@ from enum import StrEnum
 from typing import Any, Final
 
 from payments_sandbox.core.errors import InvalidRequest
-from payments_sandbox.core.instants import LAST, SECOND, Instant, show_instant
+from payments_sandbox.core.instants import EPOCH, LAST, SECOND, Instant, show_instant
 
 MOVES_KEPT: Final = 100
 """Moves by hand that a clock remembers."""
@@ -106,5 +106,6 @@ class WorldClock:
         self._latest = Instant(int(kept["now"]))
         self._offset = int(kept["offset"])
         self.moves.extend((Instant(int(start)), Instant(int(end))) for start, end in kept["moves"])
-        if not 0 <= self._latest <= LAST or abs(self._offset) > LAST:
+        shown = self._latest, *(instant for move in self.moves for instant in move)
+        if not all(EPOCH <= each <= LAST for each in shown) or abs(self._offset) > LAST:
             raise ValueError("a clock shows an instant that none reaches")

@@ -4,32 +4,21 @@ Anybody can seal a snapshot. What no request leaves behind is refused when it is
 whoever reads the journal later, to export it, to judge it or to show it, takes it for what it is.
 """
 
-from collections.abc import Callable, Mapping
-from decimal import Decimal
+from collections.abc import Mapping
 from typing import Final
 
 from payments_sandbox.contract.operations import BY_NAME
-from payments_sandbox.core.instants import EPOCH, LAST
+from payments_sandbox.core.value_checks import (
+    Check,
+    is_duration,
+    is_fact,
+    is_instant,
+    is_number,
+    is_text,
+    whole,
+)
 from payments_sandbox.rules.faults import FAULT_NAMED
 from payments_sandbox.rules.faults.fault import ABANDONED
-
-Check = Callable[[object], bool]
-
-
-def _is_text(value: object) -> bool:
-    return isinstance(value, str)
-
-
-def _is_fact(value: object) -> bool:
-    return isinstance(value, bool)
-
-
-def _whole(low: int, high: int) -> Check:
-    return lambda value: type(value) is int and low <= value <= high
-
-
-def _is_duration(value: object) -> bool:
-    return isinstance(value, int | float | Decimal) and not _is_fact(value) and value >= 0
 
 
 def _is_fault(value: object) -> bool:
@@ -40,34 +29,32 @@ def _is_operation(value: object) -> bool:
     return isinstance(value, str) and value in BY_NAME
 
 
-_is_number: Final = _whole(0, 2**63 - 1)
-_is_instant: Final = _whole(EPOCH, LAST)
-_is_status: Final = _whole(100, 999)
+_is_status: Final = whole(100, 999)
 
 _FIELDS: Final[Mapping[str, Check]] = {
-    "number": _is_number,
-    "at": _is_instant,
-    "wall": _is_instant,
-    "method": _is_text,
-    "path": _is_text,
-    "leaked": _is_fact,
+    "number": is_number,
+    "at": is_instant,
+    "wall": is_instant,
+    "method": is_text,
+    "path": is_text,
+    "leaked": is_fact,
 }
 """What each field has to be."""
 
 _OPTIONAL: Final[Mapping[str, Check]] = {
     "operation": _is_operation,
-    "card": _is_text,
+    "card": is_text,
     "status": _is_status,
     "fault": _is_fault,
-    "rule": _is_text,
-    "step": _is_number,
-    "committed": _is_fact,
-    "duration_ms": _is_duration,
-    "error_code": _is_text,
-    "error_details": _is_text,
-    "payment_status": _is_text,
-    "connection": _is_number,
-    "made": _is_text,
+    "rule": is_text,
+    "step": is_number,
+    "committed": is_fact,
+    "duration_ms": is_duration,
+    "error_code": is_text,
+    "error_details": is_text,
+    "payment_status": is_text,
+    "connection": is_number,
+    "made": is_text,
 }
 """What each of these has to be, where it is anything."""
 

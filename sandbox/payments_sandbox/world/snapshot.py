@@ -28,7 +28,9 @@ from payments_sandbox.core.instants import Instant
 from payments_sandbox.core.masking import masking
 from payments_sandbox.core.slices import Slices, discard
 from payments_sandbox.core.strict_json import MAX_DIGITS
+from payments_sandbox.core.value_checks import is_instant, is_seed, maybe
 from payments_sandbox.world.config import ServerContext, WorldConfig, world_name
+from payments_sandbox.world.timeline import ActOnPayment, AttemptDelivery, SettlePayment
 from payments_sandbox.world.world import World
 
 FORMAT: Final = "payments-sandbox/world"
@@ -223,11 +225,18 @@ def restoring(
         _check_decisions(world)
     with _naming("webhooks"):
         _restore_webhooks(world, kept["webhooks"])
+    with _naming("timeline"):
+        _check_jobs(world)
     return world
 
 
 def _config(kept: Mapping[str, Any], api_key: str, made_at: Instant) -> WorldConfig:
+    from payments_sandbox.webhooks.signing import Scheme, check_secret  # noqa: PLC0415 - few are restored
+
     limit, name = kept["rate_limit"]["default"], kept["name"]
+    if not is_seed(kept["seed"]) or not maybe(is_instant)(kept["frozen_at"]):
+        raise ValueError("no world is made so")
+    check_secret(kept["webhook_secret"], Scheme.STANDARD)
     return WorldConfig(
         api_key,
         kept["seed"],
@@ -258,6 +267,21 @@ def _restore_webhooks(world: World, kept: dict[str, Any] | None) -> None:
 def _restore_rules(world: World, kept: dict[str, Any]) -> None:
     scenarios = [world.context.read_scenario(source) for source in kept["scenarios"]]
     world.rules.restore(scenarios, **{key: kept[key] for key in kept if key != "scenarios"})
+
+
+def _check_jobs(world: World) -> None:
+    """Refuse jobs that are about a payment or a delivery which is not there."""
+    payments, webhooks = world.ledger.payments.numbers, world.webhooks
+    for _, job in world.timeline.upcoming(len(world.timeline)):
+        match job:
+            case AttemptDelivery(number):
+                is_there = webhooks is not None and webhooks.outbox.is_pending(number)
+            case SettlePayment(int(number)) | ActOnPayment(int(number)):
+                is_there = number in payments
+            case _:
+                is_there = True
+        if not is_there:
+            raise ValueError("what a job is about is not there")
 
 
 def _check_decisions(world: World) -> None:
