@@ -1,8 +1,6 @@
 """`serve --cluster`: nodes as processes, and what they refuse in words."""
 
-import asyncio
 import signal
-import sys
 from collections.abc import Iterator
 
 import pytest
@@ -86,21 +84,3 @@ def test_what_was_answered_outlives_a_node_that_is_killed(redis: RedisServer) ->
         for key in keys:
             listed = RemoteWorld(second.address, key).ask("GET", "/v3/payments").json["data"]
             assert [each["id"] for each in listed] == [paid[key]]
-
-
-def test_a_plain_server_imports_nothing_of_a_cluster() -> None:
-    """Neither the package nor the client of the engine."""
-    code = (
-        "import sys; from payments_sandbox.cli.commands.serve import run;"
-        " from payments_sandbox.server.factory import assemble;"
-        " from payments_sandbox.server.http_server import listening;"
-        " from payments_sandbox.core.settings import Settings; assemble(Settings());"
-        " sys.exit(any(each.startswith(('redis', 'payments_sandbox.cluster',"
-        " 'payments_sandbox.world.effects')) for each in sys.modules))"
-    )
-    assert asyncio.run(_exit_code(code)) == 0
-
-
-async def _exit_code(code: str) -> int:
-    process = await asyncio.create_subprocess_exec(sys.executable, "-c", code)
-    return await process.wait()

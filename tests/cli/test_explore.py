@@ -360,24 +360,6 @@ if lost():
     assert "3 left, since time was up" in printed
 
 
-def test_nothing_of_exploring_is_imported_by_what_does_not_explore() -> None:
-    """Neither by a plain `serve`, nor by the plugin before it is used."""
-    modules = (
-        "cli.commands.serve, cli.processes.server_process, cli.main, server.factory,"
-        " server.http_server"
-    )
-    names = [f"payments_sandbox.{each}" for each in modules.split(", ")]
-    script = (
-        f"import sys, payments_sandbox.pytest_plugin, {', '.join(names)};"
-        " print([name for name in sys.modules if 'explor' in name])"
-    )
-    done = subprocess.run(
-        [sys.executable, "-c", script], capture_output=True, text=True, check=True
-    )
-
-    assert done.stdout == "[]\n"
-
-
 def test_a_terminal_shows_the_matrix_as_it_fills(monkeypatch: pytest.MonkeyPatch) -> None:
     """Until the end of the block, which leaves nothing of it."""
     terminal = io.StringIO()

@@ -155,26 +155,40 @@ def test_a_second_signal_changes_nothing(name: str) -> None:
         assert (code, server.rest()) == (0, ("", ""))
 
 
+UNUSED: Final = (
+    "explor", "multiprocessing", "payments_sandbox.cli.processes.workers",
+    "payments_sandbox.cluster", "payments_sandbox.world.effects", "redis",
+)  # fmt: skip
+"""Parts of the names of modules that only several processes, a cluster or `explore` need."""
+
+
 def test_nothing_heavy_is_imported_once_it_listens() -> None:
-    """What is slow to import waits until it is needed."""
+    """What is slow to import waits until it is needed; nothing is there of what it does not do."""
     imported = _imported_while(
         raw_request("GET", "/v3/payments"),
         raw_request("POST", "/v3/payments", body=CREATE),
         raw_request("POST", "/v3/payments", body=b"{}"),
+        raw_request("GET", "/_sandbox/worlds"),
     )
 
-    assert imported & (HEAVY | OF_A_TERMINAL) == set()
+    assert _in_short(imported) & (HEAVY | OF_A_TERMINAL) == set()
     assert "aiohttp" in imported
+    assert "payments_sandbox.server.http_server" in imported
+    assert [name for name in imported if any(each in name for each in UNUSED)] == []
 
 
 def _imported_while(*raws: bytes) -> set[str]:
-    """The top-level modules that a server has imported after answering, and ours by their names."""
+    """The modules that a server has imported after answering."""
     with serve_process("--clock", CLOCK, extra={"PYTHONPROFILEIMPORTTIME": "1"}) as server:
         for raw in raws:
             assert exchange(server.address, raw).status in {200, 201, 400}
         server.stop()
         _, errors = server.rest()
-    names = (line.rpartition("|")[2].strip() for line in errors.splitlines())
+    return {line.rpartition("|")[2].strip() for line in errors.splitlines()}
+
+
+def _in_short(names: set[str]) -> set[str]:
+    """The top-level modules, and ours by their names."""
     return {
         name.rpartition(".")[2] if name.startswith("payments_sandbox.") else name.partition(".")[0]
         for name in names

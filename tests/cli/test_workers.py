@@ -183,22 +183,6 @@ def test_a_system_that_cannot_fork_has_one_process(monkeypatch: pytest.MonkeyPat
     assert ended.stderr.endswith(expected)
 
 
-def test_one_process_imports_nothing_for_several() -> None:
-    """Not a line of it, nor what only several need."""
-    with serve_process(extra={"PYTHONPROFILEIMPORTTIME": "1"}) as server:
-        exchange(server.address, raw_request("GET", "/_sandbox/worlds"))
-        exchange(server.address, raw_request("GET", "/v3/payments"))
-        server.stop()
-        names = {line.rpartition("|")[2].strip() for line in server.rest()[1].splitlines()}
-    several = {
-        "payments_sandbox.cli.processes.workers",
-        "payments_sandbox.cluster",
-        "multiprocessing",
-    }
-    assert several & names == set()
-    assert "payments_sandbox.server.http_server" in names
-
-
 def test_tls_has_one_process() -> None:
     """Refused in words."""
     ended = run("serve", *TWO, "--tls", "auto")

@@ -14,7 +14,10 @@ from tests.support.process import SHOP_MODULE, Suite
 
 pytest_plugins = ["pytester"]
 
-OTHERS: Final = ("schemathesis", "hypothesispytest", "aiohttp", "asyncio", "randomly", "xdist")
+OTHERS: Final = (
+    "aiohttp", "anyio", "asyncio", "faker", "hypothesispytest", "randomly", "schemathesis",
+    "time_machine", "xdist",
+)  # fmt: skip
 """Plugins of the machine that are slow to start, or want a word in every ini file."""
 
 

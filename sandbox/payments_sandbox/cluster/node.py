@@ -19,6 +19,7 @@ import contextlib
 import logging
 from typing import Final, Protocol
 
+from payments_sandbox.cluster.calls_under_way import CallsUnderWay
 from payments_sandbox.cluster.ending import end
 from payments_sandbox.cluster.keeper import Keeper
 from payments_sandbox.cluster.known_places import KnownPlaces
@@ -86,6 +87,7 @@ class ClusterNode(Directory):
         most: how many worlds stay in memory.
 
     Attributes:
+        calls: those of its keys that are under way.
         is_leaving: whether this node gives its worlds away.
     """
 
@@ -105,8 +107,7 @@ class ClusterNode(Directory):
         self._elsewhere = KnownPlaces()
         self._asking: dict[str, asyncio.Task[Place]] = {}
         self._gates: dict[str, asyncio.Event] = {}
-        self._calls: dict[str, int] = {}
-        self._ended = asyncio.Event()
+        self.calls = CallsUnderWay()
         self.is_leaving = False
         self.keeper = Keeper(engine, self, self.wall)
         self.membership = Membership(engine, member, self._check_owned, self.keeper.fail)
@@ -211,18 +212,6 @@ class ClusterNode(Directory):
             self._runtime.changed(world)
         return True
 
-    def begin_call(self, key: str) -> None:
-        """Let the world of a key stay where it is until a call has ended."""
-        self._calls[key] = self._calls.get(key, 0) + 1
-
-    def end_call(self, key: str) -> None:
-        """A call has ended."""
-        if left := self._calls[key] - 1:
-            self._calls[key] = left
-        else:
-            del self._calls[key]
-            self._ended.set()
-
     async def look_after(self) -> None:
         """See to what is overdue, and let what nobody uses leave memory, until it is cancelled."""
         while True:
@@ -265,7 +254,7 @@ class ClusterNode(Directory):
                 self._forget(world)
 
     def _is_at_rest(self, world: World) -> bool:
-        is_used = world.config.api_key in self._calls or self._runtime.dispatcher.is_busy(world)
+        is_used = world.config.api_key in self.calls or self._runtime.dispatcher.is_busy(world)
         return world in self._worlds and not is_used
 
     def _forget(self, world: World) -> None:
@@ -383,7 +372,7 @@ class ClusterNode(Directory):
         try:
             with contextlib.suppress(TimeoutError):
                 async with asyncio.timeout(self._longest_wait / 1_000):
-                    await self._until_unused(key)
+                    await self.calls.until_ended(key)
             self._runtime.let_go(world)
             await self._runtime.dispatcher.let_go(world)
             self.keeper.mark(world)
@@ -393,8 +382,3 @@ class ClusterNode(Directory):
         finally:
             del self._gates[key]
             gate.set()
-
-    async def _until_unused(self, key: str) -> None:
-        while key in self._calls:
-            self._ended.clear()
-            await self._ended.wait()
