@@ -81,10 +81,13 @@ REFUSED = [
 
 
 async def refusals(
-    webhooks: WebhookApi, route: str, rows: Sequence[tuple[str, str]], **ids: str
+    webhooks: WebhookApi, route: str, rows: Sequence[tuple[str, str]], endpoint_id: str = ""
 ) -> dict[str, str]:
     """What a route says of each URL."""
-    told = {url: await webhooks.control(route, {"url": url}, status=400, **ids) for url, _ in rows}
+    told = {
+        url: await webhooks.control(route, {"url": url}, status=400, endpoint_id=endpoint_id)
+        for url, _ in rows
+    }
     return {url: refusal["error"]["details"] for url, refusal in told.items()}
 
 
