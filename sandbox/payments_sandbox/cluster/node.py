@@ -31,6 +31,7 @@ from payments_sandbox.cluster.places import (
     NoOwnerError,
     Place,
     UnreachableError,
+    UnreadableWorldError,
 )
 from payments_sandbox.cluster.runtime import NodeRuntime
 from payments_sandbox.cluster.store import (
@@ -197,16 +198,12 @@ class ClusterNode(Directory):
     # Worlds
 
     async def _activate(self, key: str) -> bool:
-        """Make the world of a key that is owned here of what is kept of it, if anything is.
-
-        Returns:
-            Whether the key is still owned here.
-        """
+        """Make the world of an owned key of what is kept; False if the key was lost meanwhile."""
         epoch = self._epochs[key]
         stored = await self._engine.read(key)
         world = await world_of(self._runtime, key, stored) if stored.effects else None
         if self._epochs.get(key) != epoch:
-            return False  # it was lost meanwhile
+            return False
         self._active.add(key)
         self._elsewhere.forget(key)
         if world is not None:
@@ -230,14 +227,18 @@ class ClusterNode(Directory):
         skipped = most * self.membership.place
         overdue = await self._engine.overdue(self._name, self.wall(), most, skipped)
         if overdue.nobodys and not self.is_leaving:
-            # Each node sees to others of them, and gives them to who should have them: those find
-            # them among their own.
+            # Each node gives others of them to who should have them, who finds them among its own.
             wanted = {key: first_for(key) for key in overdue.nobodys}
             await self._engine.claim(wanted, self._name)
         for key in overdue.own:
             if key in self._active or self.is_leaving:
                 continue
-            place, epoch = await self.claim(key), self._epochs.get(key)
+            try:
+                place = await self.claim(key)
+            except UnreadableWorldError as error:
+                _log.warning("%s", error)
+                place = _HERE  # and it is not asked for again
+            epoch = self._epochs.get(key)
             if place == _HERE and epoch is not None and self._worlds.get(key) is None:
                 await self._engine.write([WorldWrite(key, epoch)])  # nothing is due
 
