@@ -126,6 +126,17 @@ def test_that_there_is_none_is_said(world: RemoteWorld) -> None:
     assert ended.stderr == f"payments-sandbox: {world.key} has no such payment.\n"
 
 
+def test_a_key_that_nobody_has_used_is_told_where_the_others_are(world: RemoteWorld) -> None:
+    """It may be misspelt; one that was used, and has no payments, is not."""
+    unused = RemoteWorld(world.address, "sk_test_typo")
+    used = RemoteWorld(world.address, "sk_test_used")
+    assert used.ask("GET", "/v3/payments").status == 200
+    said = "payments-sandbox: sk_test_{} has no payments{}.\n"
+    listed = "; payments-sandbox worlds list shows the keys that there are"
+    assert unused.run("payments").stderr == said.format("typo", listed)
+    assert used.run("payments", "--status", "failed").stderr == said.format("used", "")
+
+
 def test_what_did_not_go_well_is_in_the_history(world: RemoteWorld) -> None:
     """A reply that was lost, a path that is none, a payment that was charged back."""
     other = new_remote_world(world.address, seed=8)

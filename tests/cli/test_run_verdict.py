@@ -223,6 +223,24 @@ def test_a_webhook_on_its_way_when_a_world_is_dropped_still_arrives() -> None:
     assert (code, errors.startswith("payments-sandbox: passed: 1 expectation met;")) == (0, True)
 
 
+def test_a_client_that_gave_up_as_the_command_ended_may_have_charged_twice() -> None:
+    """Its reply was still delayed then."""
+    slow = {"request": "create_payment", "do": [{"delay": "4s"}], "then": "repeat_last"}
+    scenario = {"scenario": "slow", "rules": [slow], "expect": [CLEAN_AUDIT]}
+    program = f"""{ASK}
+import threading, time
+play({scenario!r})
+for number in (1, 2):
+    threading.Thread(target=pay, args=({documented_create()!r},), daemon=True).start()
+    while len(ask(os.environ["PAYMENTS_SANDBOX_URL"] + "/payments")["data"]) < number:
+        time.sleep(0.001)
+os._exit(0)
+"""
+    code, _, errors = ended(program)
+
+    assert (code, "found possible_double_charge, blind_retry" in errors) == (1, True)
+
+
 @pytest.mark.parametrize(("options", "code"), [((), 0), (("--strict",), 1)])
 def test_an_undocumented_call_fails_a_strict_run(options: tuple[str, ...], code: int) -> None:
     """Which says what it may have been meant for; an unknown id is no such call."""

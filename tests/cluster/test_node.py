@@ -2,9 +2,11 @@
 
 import asyncio
 import contextlib
+import zlib
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack
 from functools import partial
+from typing import cast
 
 import aiohttp
 import pytest
@@ -294,6 +296,55 @@ async def test_what_falls_due_in_a_world_that_rests_happens(
 
         (hit,) = await receiver.arrived(1)
         assert hit.json["type"] == "payment.completed"
+
+
+@pytest.mark.parametrize(
+    "kept", [b"junk", zlib.compress(b"[]"), zlib.compress(b'{"whole":{},"rows":{}}'), None]
+)
+async def test_a_world_that_cannot_be_read_is_told_and_stops_no_other(
+    cluster: Cluster,
+    receiver: Receiver,
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
+    kept: bytes | None,
+) -> None:
+    """As where a node of another version has written it: other worlds go on, on time."""
+    monkeypatch.setattr(node, "COLD", 0)
+    monkeypatch.setattr(serving, "MOST_OFF", 10**15)
+    moved = 0
+
+    def wall() -> Instant:
+        return Instant(1_900_000_000_000 + moved)
+
+    async with nodes_of(cluster, 1, wall=wall) as (only,):
+        rules = {"rules": [{"request": "create_payment", "do": [{"settle": [
+            {"to": "pending"}, {"to": "completed", "after": "1h"}]}]}]}  # fmt: skip
+        for key in KEYS[:2]:
+            scenario = [{"scenario": "s", **rules}]
+            await cluster.ask(only, "PUT", "/_sandbox/scenarios/active", scenario, key=key)
+            endpoint = {"url": receiver.url}
+            await cluster.ask(only, "POST", "/_sandbox/webhook_endpoints", endpoint, key=key)
+            moved += 1  # the first is due first
+            await cluster.pay(only, key)
+        await until(lambda: not (only.has(KEYS[0]) or only.has(KEYS[1])))
+        effects = f"{PREFIX}effects:{KEYS[0]}"
+        if kept is None:
+            first = zlib.decompress(cast("bytes", await cluster.admin.lindex(effects, 0)))
+            kept = zlib.compress(first.replace(b'"version":', b'"version":9'))
+        await cluster.admin.lset(effects, 0, kept)  # type: ignore[arg-type]  # bytes will do
+
+        moved = HOUR
+
+        (hit,) = await receiver.arrived(1)
+        assert hit.json["type"] == "payment.completed"
+        refused = await cluster.pay(only, KEYS[0])
+        assert refused.status == 500
+        told = f"what the cluster keeps of the world of {KEYS[0]} cannot be read ("
+        assert refused.json["error"]["details"].startswith(told)
+        assert any(each.message.startswith(told) for each in caplog.records)
+        assert all(each.exc_info is None for each in caplog.records)
+        await cluster.admin.delete(effects)
+        assert (await cluster.pay(only, KEYS[0])).status == 201
 
 
 async def test_a_world_that_is_dropped_is_gone_for_all(cluster: Cluster) -> None:

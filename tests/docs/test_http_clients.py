@@ -1,13 +1,14 @@
 """The table of HTTP libraries that pay twice: measured again with those that are here."""
 
 import re
+from collections.abc import Iterator, Mapping
 from typing import Final
 
 import pytest
 
-from payments_sandbox.testing import running_sandbox
+from payments_sandbox.testing import RunningSandbox, running_sandbox
 from tests.project.tree import ROOT
-from tools.http_clients.__main__ import CHROMIUM, CLIENTS, LOST, prepared, sent
+from tools.http_clients.__main__ import CHROMIUM, CLIENTS, LOST, Send, prepared, sent
 
 PAGE: Final = ROOT / "docs" / "how-to" / "your-http-library-pays-twice.md"
 ROWS: Final = {
@@ -19,14 +20,29 @@ ROWS: Final = {
 NAMES: Final = [*(client.name for client in CLIENTS), CHROMIUM]
 
 
-@pytest.mark.parametrize("name", NAMES)
-def test_a_client_does_what_the_page_says(name: str) -> None:
-    """One payment was asked for, on a connection that had been used, and the reply was lost."""
-    with running_sandbox() as server, prepared([name], server) as clients:
-        if name not in clients:
-            pytest.skip(f"there is no {name}")
+@pytest.fixture(scope="module")
+def server() -> Iterator[RunningSandbox]:
+    """A server for all of them."""
+    with running_sandbox() as running:
+        yield running
 
-        assert sent(server, clients[name], "warm", dict([LOST])) == ROWS[name]
+
+@pytest.fixture(scope="module")
+def clients(server: RunningSandbox) -> Iterator[Mapping[str, Send]]:
+    """Those that are here, compiled once."""
+    with prepared(NAMES, server) as found:
+        yield found
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_a_client_does_what_the_page_says(
+    server: RunningSandbox, clients: Mapping[str, Send], name: str
+) -> None:
+    """One payment was asked for, on a connection that had been used, and the reply was lost."""
+    if name not in clients:
+        pytest.skip(f"there is no {name}")
+
+    assert sent(server, clients[name], "warm", dict([LOST])) == ROWS[name]
 
 
 def test_the_page_lists_these_clients() -> None:

@@ -1,9 +1,12 @@
 """Holds every file of the project to what a stranger may read."""
 
 import re
+from functools import cache
 from typing import Final
 
 from tests.project.tree import ROOT, tracked
+
+NEWLINE: Final = "\n"
 
 # Written so that the patterns do not find themselves.
 MACHINE_PATH: Final = re.compile(r"(?<![\w.~-])/(?:work|root|home/\w+|Users/\w+)[/]|[A-Z]:\\Users")
@@ -32,12 +35,12 @@ def test_no_file_leaves_a_mark_for_later() -> None:
 def _found(pattern: re.Pattern[str]) -> list[str]:
     """Every line that matches, as `file:line: match`."""
     return [
-        f"{name}:{number}: {match[0]}"
-        for name in tracked()
-        for number, line in enumerate(_lines(name), start=1)
-        for match in pattern.finditer(line)
+        f"{name}:{1 + text.count(NEWLINE, 0, match.start())}: {match[0]}"
+        for name, text in _texts().items()
+        for match in pattern.finditer(text)
     ]
 
 
-def _lines(name: str) -> list[str]:
-    return (ROOT / name).read_text(encoding="utf-8", errors="replace").splitlines()
+@cache
+def _texts() -> dict[str, str]:
+    return {name: (ROOT / name).read_text(encoding="utf-8", errors="replace") for name in tracked()}

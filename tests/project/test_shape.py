@@ -3,12 +3,11 @@
 import ast
 import re
 from collections.abc import Iterator
-from functools import cache
 from pathlib import Path
 from statistics import median, quantiles
 from typing import Final
 
-from tests.project.tree import PACKAGE, modules
+from tests.project.tree import PACKAGE, modules, parsed
 from tests.support.tables import for_each
 
 LONGEST_MODULE: Final = 400
@@ -36,7 +35,7 @@ def test_module_is_short(path: Path) -> None:
 @each_module
 def test_module_says_what_it_owns(path: Path) -> None:
     """A module opens with a sentence."""
-    first, _, _ = (ast.get_docstring(_parse(path)) or "").partition("\n")
+    first, _, _ = (ast.get_docstring(parsed(path)) or "").partition("\n")
 
     assert re.match(r"[A-Z`].*[.:]$", first), "The first line of the docstring is one sentence."
 
@@ -56,7 +55,7 @@ def test_names_say_something() -> None:
     names = [path.stem for path in modules()] + [
         node.name
         for path in modules()
-        for node in ast.walk(_parse(path))
+        for node in ast.walk(parsed(path))
         if isinstance(node, ast.ClassDef)
     ]
 
@@ -66,7 +65,7 @@ def test_names_say_something() -> None:
 @each_module
 def test_nothing_that_users_send_becomes_code(path: Path) -> None:
     """No pickle, no eval, no template engine."""
-    tree = _parse(path)
+    tree = parsed(path)
 
     assert sorted(set(_imports(tree)) & UNSAFE_IMPORTS) == []
     assert sorted(set(_calls(tree)) & UNSAFE_CALLS) == []
@@ -82,14 +81,9 @@ def test_checks_see_what_they_forbid() -> None:
     assert _words("charged_card") == {"charged", "card"}
 
 
-@cache
-def _parse(path: Path) -> ast.Module:
-    return ast.parse(path.read_text(encoding="utf-8"), filename=str(path))
-
-
 def _functions(path: Path) -> Iterator[tuple[str, int]]:
     """Every function with its lines, from `def` to its end; its docstring is not counted."""
-    for node in ast.walk(_parse(path)):
+    for node in ast.walk(parsed(path)):
         if isinstance(node, Function):
             name = f"{path.relative_to(PACKAGE).as_posix()}:{node.lineno} {node.name}"
             yield name, _span(node) - _docstring(node)

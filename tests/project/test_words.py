@@ -6,7 +6,7 @@ from collections import defaultdict
 from collections.abc import Iterator
 from typing import Final
 
-from tests.project.tree import PACKAGE, ROOT, modules
+from tests.project.tree import PACKAGE, ROOT, modules, parsed
 
 TEXT: Final = (ROOT / "CONTRIBUTING.md").read_text(encoding="utf-8")
 RETIRED: Final = frozenset(
@@ -27,7 +27,7 @@ def test_no_retired_word_is_left() -> None:
     found = [
         f"{path.relative_to(PACKAGE).as_posix()}: {name}"
         for path in modules()
-        for name in [path.stem, *defined(ast.parse(path.read_text(encoding="utf-8")))]
+        for name in [path.stem, *defined(parsed(path))]
         if name in RETIRED
     ]
     assert found == [], "CONTRIBUTING.md, 'Words', says what these are called now"
@@ -45,7 +45,7 @@ def test_retired_words_are_found() -> None:
 def test_no_two_public_classes_share_a_name() -> None:
     places: dict[str, list[str]] = defaultdict(list)
     for path in modules():
-        for node in ast.parse(path.read_text(encoding="utf-8")).body:
+        for node in parsed(path).body:
             if isinstance(node, ast.ClassDef) and not node.name.startswith("_"):
                 places[node.name].append(path.relative_to(PACKAGE).as_posix())
 

@@ -1,10 +1,12 @@
 """Owns the list of files that the project consists of, in a git checkout and without git."""
 
+import ast
 import os
 import shutil
 import subprocess
 from collections.abc import Iterator
 from fnmatch import fnmatch
+from functools import cache
 from pathlib import Path
 from typing import Final
 
@@ -28,6 +30,12 @@ def not_ignored() -> list[str]:
 def modules() -> list[Path]:
     """Every module of the package."""
     return sorted(PACKAGE.rglob("*.py"))
+
+
+@cache
+def parsed(module: Path) -> ast.Module:
+    """What is written in a module; many tests look at all of them."""
+    return ast.parse(module.read_text(encoding="utf-8"), filename=str(module))
 
 
 def _git(*arguments: str) -> list[str]:

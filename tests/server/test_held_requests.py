@@ -7,6 +7,7 @@ import pytest
 from aiohttp import ClientConnectionError
 
 from payments_sandbox.core.settings import Settings
+from payments_sandbox.server import delayed_replies
 from payments_sandbox.server.factory import AssembledServer
 from tests.support.http import Api, Control, ask, listed, paid, until
 from tests.support.values import KEY, LONGEST_WAIT
@@ -93,6 +94,21 @@ async def test_the_clock_does_not_shorten_a_wait(
     assert (len(sandbox.runtime.delayed_replies), task.done()) == (1, False)
     await control("reset_world")
     assert await ended(task)
+
+
+async def test_who_asks_is_told_of_a_client_that_has_just_left(
+    api: Api, control: Control, sandbox: AssembledServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Not when it is looked for next: a test that is over then would have missed it."""
+    monkeypatch.setattr(delayed_replies, "CHECK_EVERY", 3_600)
+    task = await held(api, sandbox, SLOW_MS)
+    task.cancel()
+    with suppress(asyncio.CancelledError):
+        await task
+    [entry] = (await control("list_requests"))["data"]
+    assert (entry["fault"], entry["committed"]) == ("abandoned", True)
+    sandbox.runtime.delayed_replies.wake_all()
+    await until(api, lambda: len(sandbox.runtime.delayed_replies) == 0)
 
 
 async def test_a_reply_that_nobody_may_read_is_not_in_the_journal(

@@ -139,12 +139,10 @@ def prepared(names: Sequence[str], server: RunningSandbox) -> Iterator[Mapping[s
     """Those of the named clients that are here, ready to send to a server."""
     with contextlib.ExitStack() as stack:
         made = Path(stack.enter_context(tempfile.TemporaryDirectory()))
-        found: dict[str, Send] = {}
-        for client in CLIENTS:
-            if client.name in names and client.is_here:
-                if client.prepare:
-                    subprocess.run(_written(client.prepare, made), check=True)  # noqa: S603 - our own
-                found[client.name] = _runner(_written(client.command, made))
+        here = [each for each in CLIENTS if each.name in names and each.is_here]
+        for prepare in {tuple(each.prepare) for each in here if each.prepare}:
+            subprocess.run(_written(prepare, made), check=True)  # noqa: S603 - our own
+        found = {each.name: _runner(_written(each.command, made)) for each in here}
         if CHROMIUM in names and find_chromium() is not None:
             found[CHROMIUM] = stack.enter_context(_chromium(server))
         yield found

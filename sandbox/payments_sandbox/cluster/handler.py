@@ -2,7 +2,7 @@
 
 1. A request with a valid key in its head is for the owner of the key. Who has read it asks the
    directory, and answers it if the owner is here. Of the first one on a connection that is asked
-   before the connection begins anywhere (`listener.py`).
+   before the connection begins anywhere (`server.py`).
 2. `POST /_sandbox/worlds` has its key in the body, if any, and what is in its head does not count.
    It is answered here up to where the world would be made; if the key is another process's, it goes
    there, from its first byte. Without a key, a world is made whose key is owned here.

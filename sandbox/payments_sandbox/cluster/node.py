@@ -19,6 +19,7 @@ import contextlib
 import logging
 from typing import Final, Protocol
 
+from payments_sandbox.cluster.calls_under_way import CallsUnderWay
 from payments_sandbox.cluster.ending import end
 from payments_sandbox.cluster.keeper import Keeper
 from payments_sandbox.cluster.known_places import KnownPlaces
@@ -30,6 +31,7 @@ from payments_sandbox.cluster.places import (
     NoOwnerError,
     Place,
     UnreachableError,
+    UnreadableWorldError,
 )
 from payments_sandbox.cluster.runtime import NodeRuntime
 from payments_sandbox.cluster.store import (
@@ -85,6 +87,7 @@ class ClusterNode(Directory):
         most: how many worlds stay in memory.
 
     Attributes:
+        calls: those of its keys that are under way.
         is_leaving: whether this node gives its worlds away.
     """
 
@@ -104,8 +107,7 @@ class ClusterNode(Directory):
         self._elsewhere = KnownPlaces()
         self._asking: dict[str, asyncio.Task[Place]] = {}
         self._gates: dict[str, asyncio.Event] = {}
-        self._calls: dict[str, int] = {}
-        self._ended = asyncio.Event()
+        self.calls = CallsUnderWay()
         self.is_leaving = False
         self.keeper = Keeper(engine, self, self.wall)
         self.membership = Membership(engine, member, self._check_owned, self.keeper.fail)
@@ -196,16 +198,12 @@ class ClusterNode(Directory):
     # Worlds
 
     async def _activate(self, key: str) -> bool:
-        """Make the world of a key that is owned here of what is kept of it, if anything is.
-
-        Returns:
-            Whether the key is still owned here.
-        """
+        """Make the world of an owned key of what is kept; False if the key was lost meanwhile."""
         epoch = self._epochs[key]
         stored = await self._engine.read(key)
         world = await world_of(self._runtime, key, stored) if stored.effects else None
         if self._epochs.get(key) != epoch:
-            return False  # it was lost meanwhile
+            return False
         self._active.add(key)
         self._elsewhere.forget(key)
         if world is not None:
@@ -213,18 +211,6 @@ class ClusterNode(Directory):
             self._worlds.put(world)
             self._runtime.changed(world)
         return True
-
-    def begin_call(self, key: str) -> None:
-        """Let the world of a key stay where it is until a call has ended."""
-        self._calls[key] = self._calls.get(key, 0) + 1
-
-    def end_call(self, key: str) -> None:
-        """A call has ended."""
-        if left := self._calls[key] - 1:
-            self._calls[key] = left
-        else:
-            del self._calls[key]
-            self._ended.set()
 
     async def look_after(self) -> None:
         """See to what is overdue, and let what nobody uses leave memory, until it is cancelled."""
@@ -241,14 +227,18 @@ class ClusterNode(Directory):
         skipped = most * self.membership.place
         overdue = await self._engine.overdue(self._name, self.wall(), most, skipped)
         if overdue.nobodys and not self.is_leaving:
-            # Each node sees to others of them, and gives them to who should have them: those find
-            # them among their own.
+            # Each node gives others of them to who should have them, who finds them among its own.
             wanted = {key: first_for(key) for key in overdue.nobodys}
             await self._engine.claim(wanted, self._name)
         for key in overdue.own:
             if key in self._active or self.is_leaving:
                 continue
-            place, epoch = await self.claim(key), self._epochs.get(key)
+            try:
+                place = await self.claim(key)
+            except UnreadableWorldError as error:
+                _log.warning("%s", error)
+                place = _HERE  # and it is not asked for again
+            epoch = self._epochs.get(key)
             if place == _HERE and epoch is not None and self._worlds.get(key) is None:
                 await self._engine.write([WorldWrite(key, epoch)])  # nothing is due
 
@@ -264,7 +254,7 @@ class ClusterNode(Directory):
                 self._forget(world)
 
     def _is_at_rest(self, world: World) -> bool:
-        is_used = world.config.api_key in self._calls or self._runtime.dispatcher.is_busy(world)
+        is_used = world.config.api_key in self.calls or self._runtime.dispatcher.is_busy(world)
         return world in self._worlds and not is_used
 
     def _forget(self, world: World) -> None:
@@ -382,7 +372,7 @@ class ClusterNode(Directory):
         try:
             with contextlib.suppress(TimeoutError):
                 async with asyncio.timeout(self._longest_wait / 1_000):
-                    await self._until_unused(key)
+                    await self.calls.until_ended(key)
             self._runtime.let_go(world)
             await self._runtime.dispatcher.let_go(world)
             self.keeper.mark(world)
@@ -392,8 +382,3 @@ class ClusterNode(Directory):
         finally:
             del self._gates[key]
             gate.set()
-
-    async def _until_unused(self, key: str) -> None:
-        while key in self._calls:
-            self._ended.clear()
-            await self._ended.wait()

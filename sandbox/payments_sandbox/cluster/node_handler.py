@@ -43,7 +43,7 @@ class NodeHandler(OwnerHandler):
 
     def __init__(self, handler: Handler, node: ClusterNode, passer: ConnectionPasser) -> None:
         super().__init__(handler, node, passer)
-        self._node = node
+        self._node, self._calls = node, node.calls
         self.under_way = 0
 
     def __call__(self, request: web.BaseRequest) -> Awaitable[web.StreamResponse]:
@@ -56,13 +56,13 @@ class NodeHandler(OwnerHandler):
 
     async def _answer_here(self, request: web.BaseRequest, key: str) -> web.StreamResponse:
         self.under_way += 1
-        self._node.begin_call(key)
+        self._calls.begin(key)
         try:
             response = await self._handler(request)
         except Exception as error:  # noqa: BLE001 - it is answered where others are
             return await self._answer_or_leave(request, key, raised=error)
         finally:
-            self._node.end_call(key)
+            self._calls.end(key)
             self.under_way -= 1
         return self._staying(request, response)
 
@@ -120,11 +120,11 @@ class NodeHandler(OwnerHandler):
                 place = self._node.place_of(key) if isinstance(place, Here) else place
             if not isinstance(place, Here):
                 return place, None
-            self._node.begin_call(key)
+            self._calls.begin(key)
             try:
                 return place, await self._handler(request)
             finally:
-                self._node.end_call(key)
+                self._calls.end(key)
         except NotOwned as error:  # it has gone meanwhile, or its key is in the body
             return await self._node.claim(error.api_key), None
 

@@ -37,6 +37,17 @@ class NoOwnerError(Exception):
     """Nobody has a key at the moment, or it cannot be found out who; the text says why."""
 
 
+class UnreadableWorldError(NoOwnerError):
+    """What is kept of the world of a key is nothing that this node can read."""
+
+    def __init__(self, key: str, error: Exception) -> None:
+        super().__init__(
+            f"what the cluster keeps of the world of {key} cannot be read ({error}): expected what"
+            f" a node of this version writes; without payments-sandbox:effects:{key} in the engine"
+            " the key begins anew"
+        )
+
+
 class UnreachableError(Exception):
     """Nobody listens where a node is said to be; the text says how that shows.
 

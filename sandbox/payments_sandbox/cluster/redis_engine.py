@@ -20,6 +20,7 @@ from redis.exceptions import ConnectionError, RedisError  # noqa: A004 - as the 
 
 from payments_sandbox.cluster import redis_scripts as scripts
 from payments_sandbox.cluster.ending import end
+from payments_sandbox.cluster.places import UnreadableWorldError
 from payments_sandbox.cluster.store import (
     Census,
     Claim,
@@ -160,7 +161,10 @@ class RedisEngine:
         pipeline.execute_command("HGETALL", f"{PREFIX}parts:{key}")
         effects, journal = await self._answer(pipeline.execute)
         parts = {name.decode(): part for name, part in journal.items()}
-        return StoredWorld([*map(zlib.decompress, effects[:1]), *effects[1:]], parts)
+        try:
+            return StoredWorld([*map(zlib.decompress, effects[:1]), *effects[1:]], parts)
+        except zlib.error as error:
+            raise UnreadableWorldError(key, error) from error
 
     async def write(self, writes: Sequence[WorldWrite]) -> frozenset[str]:
         """Keep what is written of several worlds, each wholly or not at all; see `Store`."""

@@ -9,14 +9,13 @@ import contextlib
 import logging
 import os
 import socket
-from collections.abc import AsyncIterator, Coroutine, Mapping
+from collections.abc import AsyncIterator, Callable, Coroutine, Mapping
 from functools import partial
-from typing import Any, Final, assert_never
+from typing import Any, ClassVar, Final, assert_never
 
 from payments_sandbox.cluster.asking import Answer, ask, reply
 from payments_sandbox.cluster.connection import MovableConnection, PassedConnection, mark
 from payments_sandbox.cluster.handler import OwnerHandler
-from payments_sandbox.cluster.listener import SharedListener
 from payments_sandbox.cluster.mailbox import Outgoing, receive_message
 from payments_sandbox.cluster.places import (
     Directory,
@@ -29,6 +28,7 @@ from payments_sandbox.cluster.places import (
 from payments_sandbox.cluster.relay import QUIET, Relay
 from payments_sandbox.cluster.requests import first_head, key_in_head
 from payments_sandbox.server.http_server import Handler, HttpServer
+from payments_sandbox.server.listening.first_bytes import FirstBytesListener
 from payments_sandbox.server.slices import pause
 
 _log: Final = logging.getLogger(__name__)
@@ -65,7 +65,7 @@ class SharedServer(HttpServer):
         self._directory = directory
         self._siblings = {index: Outgoing(writer) for index, writer in siblings.items()}
         if siblings:
-            self.accepting = partial(SharedListener, begin=self._begin_where_it_belongs)
+            self.accepting = partial(_SharedListener, begin=self._begin_where_it_belongs)
         self._answer = answer
         self._tasks: set[asyncio.Task[None]] = set()
         self._relays: dict[Relay, str] = {}
@@ -217,3 +217,25 @@ class SharedServer(HttpServer):
         task = asyncio.get_running_loop().create_task(work)
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
+
+
+class _SharedListener(FirstBytesListener):
+    """Accepts the connections of a socket at which siblings listen, too.
+
+    What a connection begins with is read before it has a transport and a protocol: those cost more
+    than to pass it on, and it would have them here for nothing.
+
+    Args:
+        bound: the socket, bound and listening.
+        begin: lets a connection begin, here or there, with what was read of it.
+    """
+
+    MOST: ClassVar = 64 * 1024
+
+    def __init__(self, bound: socket.socket, begin: Callable[[socket.socket, bytes], None]) -> None:
+        super().__init__(bound)
+        self._begin = begin
+
+    def begin(self, connection: socket.socket, first: bytes) -> None:
+        """Let a connection begin where it belongs."""
+        self._begin(connection, first)

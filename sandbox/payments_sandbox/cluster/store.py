@@ -87,7 +87,8 @@ class Store(WorldWriter, Protocol):
         """What is kept of a world.
 
         Raises:
-            EngineError: it cannot be read.
+            EngineError: it cannot be asked for.
+            UnreadableWorldError: what is kept is no world.
         """
 
 

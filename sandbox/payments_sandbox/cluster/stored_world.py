@@ -1,15 +1,23 @@
 """Owns how a world is made of what is kept of it: effects, and the parts of its journal."""
 
+from typing import Final
+
 import orjson
 
 from payments_sandbox.cluster.journal_parts import entries_of
+from payments_sandbox.cluster.places import UnreadableWorldError
 from payments_sandbox.cluster.store import StoredWorld
+from payments_sandbox.core.errors import InvalidRequest
 from payments_sandbox.core.instants import Instant
 from payments_sandbox.server.slices import run_in_slices
 from payments_sandbox.server.world_runtime import WorldRuntime
 from payments_sandbox.world.effects import folded
 from payments_sandbox.world.snapshot import restoring
 from payments_sandbox.world.world import World
+
+_UNREADABLE: Final = (
+    ValueError, KeyError, TypeError, IndexError, AttributeError, InvalidRequest,
+)  # fmt: skip
 
 
 async def world_of(runtime: WorldRuntime, key: str, stored: StoredWorld) -> World:
@@ -19,7 +27,17 @@ async def world_of(runtime: WorldRuntime, key: str, stored: StoredWorld) -> Worl
         runtime: what worlds are made from; the world is not one of its yet.
         key: its API key.
         stored: what is kept of it, which is something.
+
+    Raises:
+        UnreadableWorldError: it is of another version, or no world.
     """
+    try:
+        return await _made(runtime, key, stored)
+    except _UNREADABLE as error:
+        raise UnreadableWorldError(key, error) from error
+
+
+async def _made(runtime: WorldRuntime, key: str, stored: StoredWorld) -> World:
     kept = folded(map(orjson.loads, stored.effects))
     kept["journal"]["entries"] = entries_of(stored.journal)
     if kept["rules"]["scenarios"]:

@@ -23,6 +23,9 @@ from payments_sandbox.core.wording import nearest
 
 MOST_IN_A_BODY: Final = 20
 MOST_IN_A_FILE: Final = 200
+SURELY: Final = 0.8
+"""How like a known key an unknown one is whose value is read as that one's."""
+
 LONGEST_NAME: Final = 64
 LONG_NUMBER: Final = re.compile(r"\d(?:[ ._-]?\d){5,}")
 
@@ -123,6 +126,25 @@ class CompiledSchema:
         """Explain what is wrong with a part of a scenario, in no order; at most 200 errors."""
         for refusal in islice(self.refusals(value), MOST_IN_A_FILE):
             yield from self._file_error(refusal)
+
+    def misspelt(self, value: object) -> Iterator[tuple[SchemaError, str]]:
+        """Each unknown key of a scenario that can only mean one which its mapping does not have.
+
+        Returns:
+            The error, whose path leads to the key, and the key that was meant.
+        """
+        for refusal in self.refusals(value):
+            match refusal:
+                case UnknownKey(path, name, part):
+                    keys = list(part.get("properties") or part["x-keys"])
+                case WrongValue(path, Kind.Not(), part, dict() as around):
+                    part = self._resolved(part)
+                    keys = part["x-keys"]
+                    name = next((each for each in around if nearest(each, keys)), "")
+                case _:
+                    continue
+            if meant := nearest(name, keys, SURELY):
+                yield _unknown_in_file(path, name, part), meant
 
     def refusals(self, value: object) -> Iterator[Refusal]:
         """All that the schema refuses in a value; nothing for a good one."""

@@ -3,8 +3,10 @@
 1. The text is read into plain values, with the place of each (`yaml_reader`). What is no YAML is a
    problem, and what stands before it is looked at all the same; JSON is read as JSON, and asked for
    its places as YAML.
-2. The schema is asked. What has a wrong shape is a problem, and is dropped, so that what follows
-   can rely on the shape of the rest (`scenario_schema`). Lists keep their length: a gap is None.
+2. The schema is asked. Misspelt keys are a problem, and are read as those that were meant, so that
+   what is wrong behind them is told, too. What has a wrong shape is a problem, and is dropped, so
+   that what follows can rely on the shape of the rest (`scenario_schema`). Lists keep their length:
+   a gap is None.
 3. Which keys rules have is looked at in what was written, as a value that was dropped could hide
    what is missing beside it (`lint_rules.check_keys`).
 4. The lint looks at the rest for what no schema can see, such as a step that is never reached
@@ -30,7 +32,13 @@ from payments_sandbox.scenarios.diagnostics import KEY, Place, Problem, locate
 from payments_sandbox.scenarios.lint import check_scenario
 from payments_sandbox.scenarios.lint_rules import LintContext, check_keys
 from payments_sandbox.scenarios.parser import parse_scenario
-from payments_sandbox.scenarios.scenario_schema import accepts, drop_invalid_parts, schema_problems
+from payments_sandbox.scenarios.scenario_schema import (
+    Meant,
+    accepts,
+    as_meant,
+    drop_invalid_parts,
+    schema_problems,
+)
 from payments_sandbox.scenarios.yaml_reader import DEEPEST, MOST, Document, read_document
 from payments_sandbox.verification.expectations import parse_expectation
 
@@ -130,7 +138,8 @@ def load_expectations(values: Sequence[object]) -> tuple[list[Expectation], list
         return [], []
     whole = {"scenario": "expectations", "expect": _plain(list(values))}
     context = LintContext(load_contract(), LONGEST_WAIT, has_rules=True)
-    problems = _problems(Document(whole), drop_invalid_parts(whole), None, context)
+    meant = as_meant(whole)
+    problems = _problems(Document(whole), meant, drop_invalid_parts(meant.value), None, context)
     wrong = {problem.path[:2] for problem in problems if not problem.is_warning}
     good = [each for n, each in enumerate(whole["expect"]) if ("expect", n) not in wrong]
     return [parse_expectation(each) for each in good], problems
@@ -152,25 +161,32 @@ def _check(document: Document, name: str | None, longest_wait: int) -> Loaded:
         empty = Problem((), "there is nothing in it", hint, (1, 1))
         return Loaded(None, tuple(document.problems) or (empty,))
     is_shaped = accepts(data)
-    kept = cast("dict[str, Any]", data) if is_shaped else drop_invalid_parts(data)
+    meant = Meant(data) if is_shaped else as_meant(data)
+    kept = cast("dict[str, Any]", data) if is_shaped else drop_invalid_parts(meant.value)
     if not (isinstance(data, dict) and "scenario" in data):
         name = None  # there is nothing to compare it with
-    problems = _problems(document, kept, name, LintContext(load_contract(), longest_wait))
+    context = LintContext(load_contract(), longest_wait)
+    problems = _problems(document, meant, kept, name, context)
     is_good = is_shaped and all(each.is_warning for each in problems)
     return Loaded(parse_scenario(kept) if is_good else None, tuple(problems))
 
 
 def _problems(
-    document: Document, kept: Mapping[str, Any], name: str | None, context: LintContext
+    document: Document,
+    meant: Meant,
+    kept: Mapping[str, Any],
+    name: str | None,
+    context: LintContext,
 ) -> list[Problem]:
     """All that is wrong, with its places; `kept` are the parts that have the right shape."""
-    data, cut = document.data, document.cut
+    data, cut = meant.value, document.cut
     has_seed = cut is not None or (isinstance(data, dict) and "seed" in data)
-    found = [
+    behind = [
         *schema_problems(data),
         *check_keys(data, has_seed=has_seed),
         *check_scenario(kept, name, context),
     ]
+    found = [*meant.problems, *map(meant.as_written, behind)]
     known = [each for each in found if cut is None or not _may_be_behind(each.path, cut)]
     return locate([*document.problems, *known], document.places)
 

@@ -2,8 +2,9 @@
 
 import functools
 import json
-from collections.abc import Iterator
-from typing import Any, Final, cast
+from collections.abc import Iterator, Mapping
+from types import MappingProxyType
+from typing import Any, Final, NamedTuple, cast
 
 from payments_sandbox.contract.schema_errors import (
     CompiledSchema,
@@ -39,6 +40,51 @@ def schema_problems(value: object) -> Iterator[Problem]:
     for error in _compiled().file_errors(value):
         path = (*error.path, KEY) if error.is_about_key else error.path
         yield Problem(path, error.message, error.hint, is_missing=error.is_missing)
+
+
+class Meant(NamedTuple):
+    """A scenario whose misspelt keys are read as those that were meant.
+
+    Attributes:
+        value: the scenario with the keys that were meant.
+        problems: what is wrong with the keys that were written.
+        written: the keys that were written, by the paths of those that were meant.
+    """
+
+    value: object
+    problems: tuple[Problem, ...] = ()
+    written: Mapping[Path, str] = MappingProxyType({})
+
+    def as_written(self, problem: Problem) -> Problem:
+        """The problem with the path that leads to it in what was written."""
+        ends = range(1, len(problem.path) + 1)
+        names = (self.written.get(problem.path[:end], problem.path[end - 1]) for end in ends)
+        return problem._replace(path=tuple(names))
+
+
+def as_meant(value: object) -> Meant:
+    """Read misspelt keys as those that were meant, so that what is wrong behind them is told, too.
+
+    A mapping that has the key which was meant as well keeps both.
+    """
+    meant = Meant(json.loads(json.dumps(value)))
+    problems: list[Problem] = []
+    written: dict[Path, str] = {}
+    is_new = True
+    while is_new:
+        is_new = False
+        for error, name in list(_compiled().misspelt(meant.value)):
+            around = _find(meant.value, error.path[:-1])[2]
+            wrong = cast("str", error.path[-1])
+            if wrong in around and name not in around:
+                problem = Problem((*error.path, KEY), error.message, error.hint)
+                problems.append(Meant(None, (), written).as_written(problem))
+                written[*error.path[:-1], name] = wrong
+                pairs = [(name if key == wrong else key, item) for key, item in around.items()]
+                around.clear()
+                around.update(pairs)
+                is_new = True
+    return Meant(meant.value, tuple(problems), written)
 
 
 def drop_invalid_parts(value: object) -> dict[str, object]:

@@ -14,11 +14,34 @@ CHECK_EVERY: Final = 0.05
 """Wall seconds between two looks whether the client is still there."""
 
 
+class _Departure:
+    """Asks once, where a client seems to have left, whether to wait for it all the same."""
+
+    __slots__ = ("_answer", "_goes_on", "_request")
+
+    def __init__(self, request: web.BaseRequest, goes_on: Callable[[], bool]) -> None:
+        self._request = request
+        self._goes_on = goes_on
+        self._answer: bool | None = None
+
+    def __call__(self) -> bool:
+        if self._answer is None:
+            self._answer = self._goes_on()
+        return self._answer
+
+    def notice(self) -> None:
+        """Ask at once, if it has left."""
+        transport = self._request.transport
+        if transport is None or transport.is_closing() or is_half_closed(self._request):
+            self()
+
+
 class DelayedReplies:
     """Requests that wait on the wall clock, by world; dropping or resetting a world ends them."""
 
     def __init__(self) -> None:
         self._wake_events: dict[World, set[asyncio.Event]] = {}
+        self._departures: dict[World, set[_Departure]] = {}
 
     def __len__(self) -> int:
         return sum(map(len, self._wake_events.values()))
@@ -80,8 +103,26 @@ class DelayedReplies:
         Returns:
             False when the client left or the world ended the wait before time was up.
         """
-        with self.wake_event(world) as event:
-            return await self.wait(request, event, seconds, goes_on)
+        departure = _Departure(request, goes_on)
+        departures = self._departures.setdefault(world, set())
+        departures.add(departure)
+        try:
+            with self.wake_event(world) as event:
+                return await self.wait(request, event, seconds, departure)
+        finally:
+            departures.discard(departure)
+            if not departures:
+                del self._departures[world]
+
+    def notice(self, world: World) -> None:
+        """See which clients of a world have left by now, so that what is told of them is so."""
+        for departure in self._departures.get(world, ()):
+            departure.notice()
+
+    def notice_all(self) -> None:
+        """See which clients of any world have left by now."""
+        for world in self._departures:
+            self.notice(world)
 
     async def wait(
         self,

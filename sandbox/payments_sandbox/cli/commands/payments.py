@@ -115,9 +115,19 @@ def _list(client: "SandboxClient", arguments: argparse.Namespace) -> None:
         rows = (_rows(each, is_narrow=is_narrow) for each in page["data"])
         print_rows(screen, [row for some in rows for row in some], cut=_CUT)
     else:
-        remark(f"{client.api_key} has no such payment")
+        remark(_why_none(client))
     if page["has_more"]:
         remark(f"there are more: --starting-after {page['next_cursor']} goes on")
+
+
+def _why_none(client: "SandboxClient") -> str:
+    """Say why a list is empty: by its filters, or since the key may be another one's."""
+    world = client.retrieve_world()
+    if any(world["payments"].values()):
+        return f"{client.api_key} has no such payment"
+    is_used = any(world["requests"].values())
+    hint = "" if is_used else "; payments-sandbox worlds list shows the keys that there are"
+    return f"{client.api_key} has no payments{hint}"
 
 
 def _rows(payment: "PaymentModel", *, is_narrow: bool) -> list[Row]:

@@ -54,6 +54,7 @@ class _OneProcess:
     async def reports(self, *, is_strict: bool) -> "Reports":
         worlds = self._runtime.worlds
         default = worlds.get_or_create(str(self.facts["api_key"]))
+        self._runtime.delayed_replies.notice_all()
         found = await self._reports.finish(worlds, default)
         return [each._replace(is_strict=is_strict) for each in found]
 

@@ -145,6 +145,7 @@ class ControlApi:
         admitting = self._gateway.admitting(authorization, makes_world=route.makes_world)
         world = await run_in_slices(admitting)
         world.catch_up()
+        self._runtime.delayed_replies.notice(world)
         return world
 
     async def _text(self, request: web.BaseRequest, route: ControlRoute) -> str | None:

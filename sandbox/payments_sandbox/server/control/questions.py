@@ -26,6 +26,7 @@ async def reports(runtime: WorldRuntime, default: str | None = None) -> list[lis
     if runtime.reports is None:
         return []
     world = None if default is None else runtime.worlds.get_or_create(default)
+    runtime.delayed_replies.notice_all()
     return [[*each] for each in await runtime.reports.finish(runtime.worlds, world)]
 
 

@@ -1,0 +1,32 @@
+"""Owns which keys have calls that are not answered yet: their worlds stay where they are."""
+
+import asyncio
+
+
+class CallsUnderWay:
+    """How many calls of each key are under way."""
+
+    def __init__(self) -> None:
+        self._counts: dict[str, int] = {}
+        self._ended = asyncio.Event()
+
+    def __contains__(self, key: str) -> bool:
+        return key in self._counts
+
+    def begin(self, key: str) -> None:
+        """A call has begun."""
+        self._counts[key] = self._counts.get(key, 0) + 1
+
+    def end(self, key: str) -> None:
+        """A call has ended."""
+        if left := self._counts[key] - 1:
+            self._counts[key] = left
+        else:
+            del self._counts[key]
+            self._ended.set()
+
+    async def until_ended(self, key: str) -> None:
+        """Wait until no call of a key is under way."""
+        while key in self._counts:
+            self._ended.clear()
+            await self._ended.wait()
