@@ -193,6 +193,51 @@ def test_a_test_that_is_not_strict_may_end_its_world_as_it_likes(suite: Suite) -
     suite.run("-o", "sandbox_strict=false").assert_outcomes(passed=10, failed=1)
 
 
+SHARES = """
+import pytest, requests
+
+def lose(world):
+    requests.get(world.base_url.removesuffix("/v3") + "/payments", headers=world.headers)
+
+@pytest.fixture(scope="module")
+def shared(sandbox_server):
+    with sandbox_server.new_world() as world:
+        yield world
+
+class TestOneObject:
+    @pytest.fixture
+    def sandbox(self, shared):
+        return shared
+
+    def test_1_lost(self, sandbox): lose(sandbox)
+    def test_2_innocent(self, sandbox): pass
+    def test_3_lost(self, sandbox): lose(sandbox)
+
+class TestOneKey:
+    @pytest.fixture
+    def sandbox(self, sandbox_server):
+        return sandbox_server.world("sk_test_shop")
+
+    def test_1_failed(self, sandbox):
+        lose(sandbox)
+        assert 0, "its own failure"
+
+    def test_2_innocent(self, sandbox): pass
+"""
+
+
+def test_a_test_is_not_blamed_for_the_calls_of_others_in_a_world_that_they_share(
+    suite: Suite,
+) -> None:
+    suite.holds("", test_it=SHARES)
+    result = suite.run()
+    shown = result.stdout.str()
+    result.assert_outcomes(passed=2, failed=3)
+    assert "FAILED test_it.py::TestOneObject::test_1_lost - Failed: GET /payments" in shown
+    assert "FAILED test_it.py::TestOneObject::test_3_lost - Failed: GET /payments" in shown
+    assert "AssertionError: its own failure" in shown
+
+
 FOR_ALL = """
 import pytest
 from shop import pay

@@ -14,11 +14,13 @@ import pytest
 
 from payments_sandbox import __version__
 from payments_sandbox.pytest_plugin.after_test import (
+    EARLIER,
     ENDED,
     JOURNALS,
     WORLDS,
     JournalFolder,
     judge,
+    note_earlier_calls,
     section_of,
     shorten,
     watch,
@@ -156,6 +158,7 @@ def pytest_pyfunc_call(pyfuncitem: pytest.Function) -> bool | None:
 def pytest_runtest_setup(item: pytest.Item) -> Generator[None, object, object]:
     """Begin without worlds, each time that a test is run."""
     item.stash[WORLDS] = []
+    item.stash[EARLIER] = {}
     if ENDED in item.stash:  # it is run once more
         del item.stash[ENDED]
     return (yield)
@@ -326,6 +329,7 @@ def _watch(node: pytest.Item, value: object) -> None:
     for world in given:
         if world not in worlds:
             worlds.append(world)
+            note_earlier_calls(node, world)
             _use_marks(node, world)
     names = (CLOCK, SCENARIO, WORLD, EXPLORE)
     marks = [mark.name for mark in node.iter_markers() if mark.name in names]

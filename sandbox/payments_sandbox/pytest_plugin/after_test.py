@@ -39,6 +39,13 @@ ENDED: Final = pytest.StashKey[list[Ended]]()
 """Those of a test; there as long as its own part runs, and after it."""
 
 
+SHARED: Final = pytest.StashKey[set[str]]()
+"""The keys of worlds that fixtures of the suite have given to tests of this session."""
+
+EARLIER: Final = pytest.StashKey[dict[str, set[str]]]()
+"""Of a test, by world: undocumented calls that were there before it."""
+
+
 class JournalFolder:
     """Where journals are kept, or why not: with what else pytest caches.
 
@@ -74,6 +81,16 @@ class JournalFolder:
 JOURNALS: Final = pytest.StashKey[JournalFolder]()
 
 
+def note_earlier_calls(item: pytest.Item, world: "Sandbox") -> None:
+    """Remember the undocumented calls of earlier tests in a world that tests share."""
+    shared = item.config.stash.setdefault(SHARED, set())
+    if world.api_key in shared and item.config.stash[OPTIONS].strict:
+        with suppress(Exception):  # what cannot be asked now is told after the test
+            calls = world.report().get("undocumented", ())
+            item.stash[EARLIER][world.api_key] = {each["request"] for each in calls}
+    shared.add(world.api_key)
+
+
 def watch(item: pytest.Item, world: "Sandbox") -> None:
     """Judge a world, too, when the test's own part drops, restores or resets it.
 
@@ -94,7 +111,7 @@ def judge(item: pytest.Item) -> str | None:
     for ended in item.stash[ENDED]:
         return _told(ended.reason, ended.world, worlds)
     for world in worlds:
-        if (reason := _reason(world, is_strict=is_strict)) is not None:
+        if (reason := _reason(item, world, is_strict=is_strict)) is not None:
             return _told(reason, world, worlds)
     return None
 
@@ -144,7 +161,7 @@ def _judge_ending(item: pytest.Item, world: "Sandbox", how: str) -> None:
         return
     section = None
     with suppress(Exception):  # what cannot be asked here is going to fail in the test's own line
-        if not _was_used(world) or (reason := _reason(world, is_strict=True)) is None:
+        if not _was_used(world) or (reason := _reason(item, world, is_strict=True)) is None:
             return
         with suppress(Exception):  # the reason stands without it
             section = WorldSection(world)
@@ -156,13 +173,13 @@ def _was_used(world: "Sandbox") -> bool:
     return bool(world.control.list_requests(limit=1)["data"])
 
 
-def _reason(world: "Sandbox", *, is_strict: bool) -> str | None:
+def _reason(item: pytest.Item, world: "Sandbox", *, is_strict: bool) -> str | None:
     from payments_sandbox.testing import ExpectationFailed
 
     try:
         if world.is_closed:
             return None
-        reason, is_expected = _why_vanished(world, is_strict=is_strict)
+        reason, is_expected = _why_vanished(item, world, is_strict=is_strict)
         if reason is not None or not is_strict:
             return reason
         # What the server gives to all worlds is expected of those that were used.
@@ -176,7 +193,9 @@ def _reason(world: "Sandbox", *, is_strict: bool) -> str | None:
     return None
 
 
-def _why_vanished(world: "Sandbox", *, is_strict: bool) -> tuple[str | None, bool]:
+def _why_vanished(
+    item: pytest.Item, world: "Sandbox", *, is_strict: bool
+) -> tuple[str | None, bool]:
     """Why a world is another one than its test was given; in a strict session, see to its calls.
 
     One request says both: the report. It brings the scenario language, so others ask for less.
@@ -195,7 +214,9 @@ def _why_vanished(world: "Sandbox", *, is_strict: bool) -> tuple[str | None, boo
         with suppress(ControlApiError):  # the key has no world any more
             report = world.report()
             if (reason := why_vanished(world, report.get("restarted"))) is None:
-                check_calls(report)
+                earlier = item.stash[EARLIER].get(world.api_key, ())
+                calls = report.get("undocumented", ())
+                check_calls([each for each in calls if each["request"] not in earlier])
             return reason, bool(report["expectations"])
     try:
         restarted = world.control.retrieve_world()["restarted"]
