@@ -301,6 +301,22 @@ def test_a_head_that_comes_line_by_line_is_not_waited_for(
     assert "127.0.0.1 sent no whole head within 0.5 s; the connection is closed." in caplog.messages
 
 
+@pytest.mark.parametrize("turns", range(3))
+async def test_a_head_has_its_time_however_early_it_begins(
+    caplog: pytest.LogCaptureFixture, turns: int
+) -> None:
+    """What is there when a connection begins comes before aiohttp's task waits for a request."""
+    server, transport = HttpServer(assemble(Settings(port=0)).handler, 0), FakeTransport()
+    connection = server()
+    connection.connection_made(transport)
+    await turn(turns)
+    connection.data_received(b"GET /v3")
+    await turn(5)
+
+    assert transport.is_closed
+    assert "a client sent no whole head within 0 s; the connection is closed." in caplog.messages
+
+
 def test_blank_lines_between_requests_are_no_head(hasty_wire: BlockingConnection) -> None:
     """Some clients send one behind a body; their connection stays."""
     wire = hasty_wire

@@ -121,7 +121,7 @@ class Connection(web.RequestHandler):
         if messages:
             self._stop_head_timer()
         # Line breaks before a request line are no beginning of a head (RFC 9112, 2.2).
-        elif self._waiter is not None and self._head_timer is None and data.strip():
+        elif self._head_timer is None and self._is_idle() and data.strip():
             self._head_timer = self._loop.call_later(self._head_timeout, self._give_up)
 
     def resume_reading(self, resume_parser: bool = True) -> None:  # noqa: FBT001, FBT002 - aiohttp's
