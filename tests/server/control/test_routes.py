@@ -231,7 +231,7 @@ async def test_a_body_may_be_left_out(api: Api, control: Control, route: Control
         assert "error" not in await control(route.name, ids=ids)
 
 
-@pytest.mark.parametrize("route", named(KEYED))
+@for_each("route", KEYED, show=lambda route: route.name)
 async def test_a_key_names_the_world(api: Api, route: ControlRoute) -> None:
     """Without a good key 401, before anything else is looked at."""
     headers = {"Authorization": "Bearer sk_live_0"}

@@ -68,7 +68,8 @@ def answered(server: RunningServer, raw: bytes) -> tuple[bytes, End]:
         return wire.rest()
 
 
-def real_reply(server: RunningServer) -> RealReply:
+@pytest.fixture(scope="module")
+def real(server: RunningServer) -> RealReply:
     """The reply that a create has without any fault, in a world equal to every `fresh` one."""
     raw, _ = answered(server, create(fresh(server), GOOD, **LAST))
     head, _, body = raw.partition(b"\r\n\r\n")
@@ -80,17 +81,17 @@ def real_reply(server: RunningServer) -> RealReply:
     return RealReply(int(first.split()[1]), headers, body, date=date, seed=7, max_wait=100)
 
 
-def plan(server: RunningServer, step: str, *, connection: str = "") -> list[PlanStep]:
+def plan(real: RealReply, step: str, *, connection: str = "") -> list[PlanStep]:
     """What the fault of a step does to that reply."""
-    return list(fault_of(step).plan(real_reply(server)._replace(connection=connection)))
+    return list(fault_of(step).plan(real._replace(connection=connection)))
 
 
 @pytest.mark.parametrize("step", FAULT_SPELLINGS)
 def test_a_socket_carries_the_bytes_of_the_plan_and_its_end(
-    server: RunningServer, step: str
+    server: RunningServer, real: RealReply, step: str
 ) -> None:
     """In an equal world, to the byte but for the date; under TLS, no fault announces its end."""
-    actions = plan(server, step, connection="close")
+    actions = plan(real, step, connection="close")
     closing = LAST if KeepOpen() in actions else {}
     came, end = answered(server, create(fresh(server), fault_card(step), **closing))
 
@@ -120,7 +121,7 @@ def test_garbage_comes_from_the_seed(server: RunningServer) -> None:
 
 @pytest.mark.parametrize("step", FAULT_SPELLINGS)
 def test_what_is_sent_behind_a_fault_is_answered_only_on_an_open_connection(
-    server: RunningServer, step: str
+    server: RunningServer, real: RealReply, step: str
 ) -> None:
     """Elsewhere a second request finds the connection ended: it is neither heard nor counted."""
     key = fresh(server)
@@ -128,7 +129,7 @@ def test_what_is_sent_behind_a_fault_is_answered_only_on_an_open_connection(
     alone, _ = answered(server, create(fresh(server), fault_card(step), **LAST))
     came, _ = answered(server, both)
 
-    if KeepOpen() in plan(server, step):
+    if KeepOpen() in plan(real, step):
         assert came.count(b"HTTP/1.1 201 Created") == 2
         assert _journal(server, key) == [None, _head_of(step)]
     else:
