@@ -313,13 +313,17 @@ BODIES: dict[str, tuple[object, object]] = {
     ),
     "no word as a key": ({"": CVC, "[]": CVC}, {"": CVC, "[]": CVC}),
     "other spellings": (
-        {"CVC": CVC, "Security-Code": CVC, "cvcCode": CVC, "cardNumber": "41", "csc": CVC},
+        {"CVC": CVC, "Security-Code": CVC, "cvcCode": CVC, "cardNumber": "41", "csc": CVC}
+        | {"cvNumber": CVC, "cv_value": CVC, "cv": "mine"},
         {
             "CVC": "****",
             "Security-Code": "****",
             "cvcCode": "****",
             "cardNumber": "**",
             "csc": "****",
+            "cvNumber": "****",
+            "cv_value": "****",
+            "cv": "mine",
         },
     ),
 }

@@ -55,7 +55,7 @@ _WORDS: Final = re.compile(r"[A-Z]?[a-z]+|[A-Z]+(?![a-z])|[0-9]+")
 _NUMBER: Final = re.compile(r"(?:.*card|cc|primaryaccount)?number|pan|(?:.*card|cc)no|.*cardpan")
 _CODE: Final = re.compile(
     r"(?:x|card|payment|credit)*(?:cvc|cvv|csc|cvn|cvd)[0-9]?(?:code|number|value)?"
-    r"|.*securitycode|.*cardverification(?:code|number|value|data)?|verificationvalue"
+    r"|cv(?:code|number|value)|.*securitycode|.*cardverification(?:code|number|value|data)?|verificationvalue"
 )
 _CODE_WORDS: Final = frozenset({"cvc", "cvv", "csc", "cvn", "cvd"})
 _SHORT_NUMBER: Final = re.compile("[0-9]{3,4}")
