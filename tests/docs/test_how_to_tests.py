@@ -15,7 +15,13 @@ import pytest
 from payments_sandbox.testing import running_sandbox
 from tests.project.blocks import Block, read_blocks
 from tests.project.tree import ROOT
-from tests.support.process import ASYNCIO_INI, PYTEST_INI, run_pytest, serve_process
+from tests.support.process import (
+    ASYNCIO_INI,
+    PLUGIN_MODULES,
+    PYTEST_INI,
+    run_pytest,
+    serve_process,
+)
 from tests.support.values import LONGEST_WAIT
 
 pytest_plugins = ["pytester"]
@@ -101,7 +107,8 @@ def test_a_page_does_what_it_says(
     page = Page(name, pytester.path)
     ini = PYTEST_INI + (ASYNCIO_INI + "asyncio_mode = auto\n") * ("asyncio" in PAGES[name])
     pytester.makefile(".ini", pytest=ini)
-    plugins = [part for each in ("payments-sandbox", *PAGES[name]) for part in ("-p", each)]
+    needed = ("payments-sandbox", *(PLUGIN_MODULES.get(each, each) for each in PAGES[name]))
+    plugins = [part for each in needed for part in ("-p", each)]
     seen = ""
     with running_sandbox() as server:
         for command, expected in page.outputs():

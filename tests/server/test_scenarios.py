@@ -262,14 +262,12 @@ async def test_one_wrong_scenario_of_several_hides_nothing_of_the_others(
     assert said[0] == [
         (None, "", unknown),
         (4, "/rules/0/do/0/drop", "'drop' needs 'commit'"),
-        (5, "", "a scenario has rules, expect or given"),
         (6, "", "on means different things to YAML readers"),
         (7, "/expct", "unknown key 'expct'"),
     ]
     assert [(path, message) for _, path, message in said[1]] == [
         ("", unknown),
         ("/rules/0/do/0/drop", "'drop' needs 'commit'"),
-        ("", "a scenario has rules, expect or given"),
         ("/expct", "unknown key 'expct'"),
         ("/on", "unknown key 'on'"),
     ]
