@@ -93,6 +93,36 @@ async def test_whoever_is_cancelled_at_any_moment_leaves_no_supervisor(
     assert made
 
 
+@pytest.mark.parametrize("times", [1, 2])
+async def test_whoever_is_cancelled_while_a_supervisor_ends_waits_for_its_end(
+    monkeypatch: pytest.MonkeyPatch, times: int
+) -> None:
+    """Else it may end when the loop has, and asyncio would say so on stderr."""
+    waited: list[asyncio.subprocess.Process] = []
+    wait = asyncio.subprocess.Process.wait
+
+    async def cancelled_while_it_waits(process: asyncio.subprocess.Process) -> int:
+        waited.append(process)
+        loop = asyncio.get_running_loop()
+        for _ in range(times):
+            loop.call_soon(task.cancel)
+            await asyncio.sleep(0)  # noqa: TID251 - no time passes
+        return await wait(process)
+
+    monkeypatch.setattr(asyncio.subprocess.Process, "wait", cancelled_while_it_waits)
+
+    async def run_it() -> None:
+        async with running(("no-such-command",), os.environ):
+            pytest.fail("it runs")
+
+    task = asyncio.create_task(run_it())
+    await asyncio.wait([task])
+
+    [process] = waited
+    assert task.cancelled()
+    assert process.returncode is not None
+
+
 def test_a_group_that_is_stopped_is_ended_too() -> None:
     """It would not hear of SIGTERM before it is continued."""
     child = subprocess.Popen(python(WAIT_FOR_SIGNAL), process_group=0)

@@ -111,6 +111,8 @@ UNKNOWN_PATHS = [
     ("GET", "/V3/payments", "Did you mean /v3/payments?"),
     ("GET", "/v3/v3/payments/pay_xyz789", "Did you mean /v3/payments/pay_xyz789?"),
     ("GET", "/v1/charges", APIS),
+    ("GET", "/v1//payments", "There are two slashes in a row; did you mean /v3/payments?"),
+    ("GET", "/v1//charges", APIS),
     ("GET", "/v3payments", APIS),
     ("GET", "/favicon.ico", APIS),
 ]

@@ -20,9 +20,9 @@ LARGEST: Final = 32 * 1024
 _INLINE: Final = b"."
 _IN_FILE: Final = b"+"
 _MOST_DESCRIPTORS: Final = 2
-_IS_CUT: Final = int(
-    socket.MSG_CTRUNC
-)  # as a flag of an enum it takes as long as all else of a look
+_IS_CUT: Final = int(socket.MSG_CTRUNC)
+"""Not as a flag of an enum: that takes as long as all else of a look into a mailbox."""
+
 _NO_ROOM: Final = frozenset({errno.EAGAIN, errno.ENOBUFS})
 
 

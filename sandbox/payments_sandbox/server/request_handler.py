@@ -243,12 +243,14 @@ def _suggestion(target: Target) -> tuple[str, bool]:
     close = nearest(single, known, 0.9)
     is_ours = close is not None or single[:1] != "/" or single in _NO_CALLS
     is_ours = is_ours or target.is_below(CONTROL_PATH) or single.startswith(f"{CONTROL_PATH}/")
-    if single != target.path:
-        return f"There are two slashes in a row; did you mean {mask_target(single)}?", is_ours
-    if close is not None:
-        return f"Did you mean {close}?", is_ours
-    if not is_ours and (meant := path_meant(single)) is not None:
-        return f"Did you mean {mask_target(meant)}?", is_ours
+    is_double = single != target.path
+    if is_ours:
+        meant = single if is_double and close is None else close
+    else:
+        meant = path_meant(target.path)
+    if meant is not None:
+        start = "There are two slashes in a row; did" if is_double else "Did"
+        return f"{start} you mean {mask_target(meant)}?", is_ours
     return _ROUTES if target.is_below(CONTROL_PATH) else _APIS, is_ours
 
 

@@ -211,9 +211,24 @@ async def running(
             yield Command(_group_in(await lines.readline()), lines, grace)
         finally:
             line.close()
-            await process.wait()
+            await _wait_for(process)
             if output is not None:
                 await output.end()
+
+
+async def _wait_for(process: asyncio.subprocess.Process) -> None:
+    """Wait for a process that is about to end, whoever cancels the waiting meanwhile.
+
+    One that ends when its loop has is told of on stderr, by asyncio.
+    """
+    waiting, cancelled = asyncio.ensure_future(process.wait()), None
+    while not waiting.done():
+        try:
+            await asyncio.shield(waiting)
+        except asyncio.CancelledError as error:
+            cancelled = error
+    if cancelled is not None:
+        raise cancelled
 
 
 @contextlib.asynccontextmanager
