@@ -50,6 +50,21 @@ def test_a_row_goes_with_other_arguments(number: int, other: int) -> None:
     assert number == other
 
 
+@for_each("text", ["x", "1"])
+def refused(text: str) -> None:
+    """A test that pytest fails at its second row."""
+    with pytest.raises(ValueError, match="invalid literal"):
+        int(text)
+
+
+def test_a_row_at_which_pytest_ends_the_test_is_named() -> None:
+    """Such as one where nothing is raised that should be, or where time is up."""
+    with pytest.raises(pytest.fail.Exception, match="DID NOT RAISE") as caught:
+        refused()
+
+    assert caught.value.__notes__ == ["text: '1'"]
+
+
 def test_a_table_without_rows_is_refused() -> None:
     """It would pass, and hold nothing."""
     with pytest.raises(AssertionError, match="a table without rows"):

@@ -72,12 +72,15 @@ class _Table(Generic[T]):
 
     @contextmanager
     def collecting(self, row: T) -> Iterator[None]:
-        """Keep what a row fails with."""
+        """Keep what a row fails with; what pytest ends a test with ends it here, too."""
         try:
             yield
         except Exception as error:  # noqa: BLE001 - whatever it is, it is told in the end
             error.add_note(f"{self._argument}: {self._show(row)}")
             self._failures.append(error)
+        except BaseException as error:  # what was to raise did not, or the test's time is up
+            error.add_note(f"{self._argument}: {self._show(row)}")
+            raise
 
     def tell(self) -> None:
         """Fail if a row has."""
