@@ -238,6 +238,55 @@ def test_a_test_is_not_blamed_for_the_calls_of_others_in_a_world_that_they_share
     assert "AssertionError: its own failure" in shown
 
 
+RESETS = """
+import pytest, requests
+
+def lose(world):
+    requests.get(world.base_url.removesuffix("/v3") + "/payments", headers=world.headers)
+
+@pytest.fixture(scope="module")
+def shared(sandbox_server):
+    with sandbox_server.new_world() as world:
+        yield world
+
+class TestBefore:
+    @pytest.fixture
+    def sandbox(self, shared):
+        return shared
+
+    @pytest.fixture(autouse=True)
+    def fresh(self, sandbox):
+        sandbox.reset()
+
+    def test_1_lost(self, sandbox): lose(sandbox)
+    def test_2_lost(self, sandbox): lose(sandbox)
+
+class TestInside:
+    @pytest.fixture
+    def sandbox(self, sandbox_server):
+        return sandbox_server.world("sk_test_shop")
+
+    def test_1_lost(self, sandbox): lose(sandbox)
+
+    def test_2_innocent(self, sandbox):
+        sandbox.reset("payments")
+
+    def test_3_lost(self, sandbox):
+        sandbox.reset("journal")
+        lose(sandbox)
+"""
+
+
+def test_a_test_is_blamed_for_its_calls_after_a_reset_of_a_world_that_tests_share(
+    suite: Suite,
+) -> None:
+    """There they have the ids that those of earlier tests had."""
+    suite.holds("", test_it=RESETS)
+    result = suite.run()
+    result.assert_outcomes(passed=1, failed=4)
+    result.stdout.no_fnmatch_line("FAILED *innocent*")
+
+
 FOR_ALL = """
 import pytest
 from shop import pay

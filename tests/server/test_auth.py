@@ -202,6 +202,7 @@ async def test_only_keys_of_existing_worlds_work_where_keys_are_strict(
     refusal = await ask(api, "GET", PATH, 401, headers=bearer("sk_test_new"))
     made = await control("create_world")
     assert refusal == envelope("invalid_api_key", details)
+    await ask(api, "GET", "/payments", 404, headers=bearer("sk_test_new"))  # it is no path at all
     assert made["api_key"] == API_KEY
     for key in ("sk_test_sandbox", made["api_key"]):
         await ask(api, "GET", PATH, headers=bearer(key))

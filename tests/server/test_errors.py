@@ -176,7 +176,7 @@ LOST = [
     ("/v2//payments", "GET /v3/payments"),
     ("/v1/charges", "GET /v3/payments"),
 ]
-NOBODYS = ["/", "/_sandbx/worlds", "/_sandbox//cards", "/_sandbox/nothing"]
+NOBODYS = ["/", "/favicon.ico", "/_sandbx/worlds", "/_sandbox//cards", "/_sandbox/nothing"]
 
 
 async def test_the_journal_tells_of_a_client_that_calls_past_the_api(
@@ -189,6 +189,9 @@ async def test_the_journal_tells_of_a_client_that_calls_past_the_api(
     for header in ("Basic c2tfdGVzdDo=", "Bearer sk_live_0"):
         async with api.get("/payments", headers={"Authorization": header}) as reply:
             assert reply.status == 404
+    lines = [("Authorization", f"Bearer sk_test_{name}") for name in ("alice", "bob")]
+    async with api.get("/payments", headers=lines) as reply:
+        assert reply.status == 404
     report = await control("retrieve_report")
     assert [(each["call"], each["nearest"]) for each in report["undocumented"]] == [
         (f"GET {path}", nearest) for path, nearest in LOST

@@ -110,7 +110,8 @@ class Gateway:
 
     def turn_away(self, error: SandboxError) -> Answer:
         """The answer to a call that no world is asked about: no rate limit, no journal."""
-        return Answer(refusal(self._contract, error), CHALLENGE)
+        reply = refusal(self._contract, error)
+        return Answer(reply, CHALLENGE if reply.status == _UNAUTHORIZED else {})
 
     def give_up(self, world: World) -> Answer:
         """The answer when we have failed where no answer should: held against no schema, sent last.
@@ -175,7 +176,7 @@ class Gateway:
                 entry.error_code = error.code
                 entry.error_details = error.details and mask_text(error.details)
             reply = refusal(self._contract, error)
-        headers: Mapping[str, str] = {} if call.elsewhere else _headers(world)
+        headers: Mapping[str, str] = _headers(world) if call.elsewhere is None else {}
         if reply.status == _UNAUTHORIZED:
             headers = CHALLENGE
         if call.payment is not None:
@@ -284,12 +285,13 @@ def key_in(authorization: str | None) -> str:
     return authorization[len(_SCHEME) :].strip()
 
 
-def names_key(authorization: str | None) -> bool:
-    """Whether an `Authorization` header has what a key of the sandbox looks like."""
+def valid_key(authorization: str) -> str | None:
+    """The key in an `Authorization` header, if it looks like one of the sandbox."""
     try:
-        return API_KEY.fullmatch(key_in(authorization)) is not None
+        key = key_in(authorization)
     except InvalidApiKey:
-        return False
+        return None
+    return key if API_KEY.fullmatch(key) else None
 
 
 def _parts(world: World, call: Call, body: object) -> CallParts:

@@ -13,10 +13,8 @@ from aiohttp.base_protocol import BaseProtocol
 from aiohttp.http_exceptions import HttpProcessingError
 from aiohttp.http_parser import HttpRequestParser, RawRequestMessage
 
-from payments_sandbox.api.gateway import key_in
+from payments_sandbox.api.gateway import valid_key
 from payments_sandbox.contract.operations import BASE_PATH
-from payments_sandbox.core.errors import InvalidApiKey
-from payments_sandbox.core.ids import API_KEY
 
 BELOW_EMULATED: Final = f"{BASE_PATH}/"
 
@@ -103,8 +101,4 @@ def _key_of(request: web.BaseRequest | RawRequestMessage) -> str | None:
 
 @lru_cache(maxsize=4_096)
 def _valid_key(authorization: str) -> str | None:
-    try:
-        key = key_in(authorization)
-    except InvalidApiKey:
-        return None
-    return key if API_KEY.fullmatch(key) else None
+    return valid_key(authorization)

@@ -86,9 +86,12 @@ def note_earlier_calls(item: pytest.Item, world: "Sandbox") -> None:
     shared = item.config.stash.setdefault(SHARED, set())
     if world.api_key in shared and item.config.stash[OPTIONS].strict:
         with suppress(Exception):  # what cannot be asked now is told after the test
-            calls = world.report().get("undocumented", ())
-            item.stash[EARLIER][world.api_key] = {each["request"] for each in calls}
+            item.stash[EARLIER][world.api_key] = _undocumented(world)
     shared.add(world.api_key)
+
+
+def _undocumented(world: "Sandbox") -> set[str]:
+    return {each["request"] for each in world.report().get("undocumented", ())}
 
 
 def watch(item: pytest.Item, world: "Sandbox") -> None:
@@ -97,6 +100,9 @@ def watch(item: pytest.Item, world: "Sandbox") -> None:
     What a fixture does before is preparation.
     """
     if ENDED in item.stash and EXPLORED_SCENARIO not in item.stash:
+        if earlier := item.stash[EARLIER].get(world.api_key):
+            with suppress(Exception):  # as above; after a reset the same ids are given again
+                earlier &= _undocumented(world)
         world.before_end = partial(_judge_ending, item, world)
 
 
@@ -155,10 +161,15 @@ def _told(reason: str, world: "Sandbox", worlds: "Sequence[Sandbox]") -> str:
 
 def _judge_ending(item: pytest.Item, world: "Sandbox", how: str) -> None:
     """Judge a world as it stands before a test takes what was seen in it, if anything was."""
+    if item.config.stash[OPTIONS].strict:
+        _judge_before(item, world, how)
+        if how == "reset":  # the ids of what was called are given again
+            item.stash[EARLIER].pop(world.api_key, None)
+
+
+def _judge_before(item: pytest.Item, world: "Sandbox", how: str) -> None:
     from payments_sandbox.testing.failure_report import WorldSection
 
-    if not item.config.stash[OPTIONS].strict:
-        return
     section = None
     with suppress(Exception):  # what cannot be asked here is going to fail in the test's own line
         if not _was_used(world) or (reason := _reason(item, world, is_strict=True)) is None:

@@ -74,7 +74,9 @@ def as_meant(value: object) -> Meant:
     while is_new:
         is_new = False
         for error, name in list(_compiled().misspelt(meant.value)):
-            around = _find(meant.value, error.path[:-1])[2]
+            around: Any = meant.value
+            for step in error.path[:-1]:
+                around = around[step]
             wrong = cast("str", error.path[-1])
             if wrong in around and name not in around:
                 problem = Problem((*error.path, KEY), error.message, error.hint)

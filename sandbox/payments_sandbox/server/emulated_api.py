@@ -12,7 +12,7 @@ from aiohttp import web
 from payments_sandbox.api.call import Answer, Call, HeldCall
 from payments_sandbox.api.gateway import Gateway
 from payments_sandbox.contract.operations import OPERATIONS
-from payments_sandbox.core.errors import InvalidApiKey
+from payments_sandbox.core.errors import InvalidApiKey, NotFound
 from payments_sandbox.core.masking import mask_target
 from payments_sandbox.core.settings import Settings
 from payments_sandbox.rules.faults.reply import RealReply
@@ -74,7 +74,7 @@ class EmulatedApi:
                 call.body = body
             return await self._answer(request, world, call, started)
         except InvalidApiKey as error:
-            return self._turn_away(request, call.operation, error)
+            return self._turn_away(request, call, error)
         except ConnectionResetError:
             raise  # the client left while we read: nobody to answer
         except Exception as error:
@@ -89,12 +89,14 @@ class EmulatedApi:
         return _response(self._gateway.give_up(world))
 
     def _turn_away(
-        self, request: web.BaseRequest, operation: str | None, error: InvalidApiKey
+        self, request: web.BaseRequest, call: Call, error: InvalidApiKey
     ) -> web.StreamResponse:
+        if call.elsewhere is not None:  # such a path is there for nobody, whatever the key
+            return _response(self._gateway.turn_away(NotFound("not_found", call.elsewhere)))
         refused = self._gateway.turn_away(error)
-        self._runtime.metrics.count_refused_key(operation, refused.reply.status)
+        self._runtime.metrics.count_refused_key(call.operation, refused.reply.status)
         if self._runtime.tally is not None:
-            self._runtime.tally.count_refused_key(operation, error.code)
+            self._runtime.tally.count_refused_key(call.operation, error.code)
         self._log.refused(request, refused.reply.status, error)
         return _response(refused)
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Final
 from aiohttp import HttpVersion10, web
 
 from payments_sandbox.api.call import Call
-from payments_sandbox.api.gateway import names_key, path_meant
+from payments_sandbox.api.gateway import path_meant, valid_key
 from payments_sandbox.contract.control_routes import CONTROL_PATH, CONTROL_ROUTES
 from payments_sandbox.contract.operations import BASE_PATH, OPERATIONS
 from payments_sandbox.core.errors import (
@@ -58,6 +58,9 @@ _NO_WEBHOOK: Final = (
 )
 _READS: Final = frozenset({"GET", "HEAD"})
 _HEALTH: Final = frozenset({f"{CONTROL_PATH}/live", f"{CONTROL_PATH}/ready"})
+_NO_CALLS: Final = frozenset({"/", "/favicon.ico"})
+"""What a browser asks for by itself, with whatever headers a test gives it."""
+
 _APIS: Final = "The APIs are /v3 and /_sandbox."
 _ROUTES: Final = f"GET {CONTROL_PATH}/control-openapi.json has all routes."
 
@@ -178,7 +181,8 @@ class RequestHandler:
         if request.method in _READS and (page := self._page(request, target)) is not None:
             return page
         suggestion, is_ours = _suggestion(target)
-        if is_ours or not names_key(headers.authorization):
+        keys = [valid_key(each) for each in headers.authorizations]
+        if is_ours or len(keys) != 1 or keys[0] is None:
             return refusal(NotFound("not_found", suggestion))
         # A client of the API that has lost the /v3, say: the journal of its world tells of it.
         method, lines = request.method, headers.lines
@@ -237,7 +241,7 @@ def _suggestion(target: Target) -> tuple[str, bool]:
     single = re.sub("/{2,}", "/", target.path)
     known = [CONTROL_PATH + route.path for route in CONTROL_ROUTES]
     close = nearest(single, known, 0.9)
-    is_ours = close is not None or single[:1] != "/" or single == "/"
+    is_ours = close is not None or single[:1] != "/" or single in _NO_CALLS
     is_ours = is_ours or target.is_below(CONTROL_PATH) or single.startswith(f"{CONTROL_PATH}/")
     is_double = single != target.path
     if is_ours:

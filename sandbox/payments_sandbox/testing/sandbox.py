@@ -56,7 +56,8 @@ class Sandbox:
         clock, rate_limit: the world's own.
         is_scripted: whether it was given a scenario or an expectation.
         is_closed: whether it was dropped here.
-        before_end: is called before what was seen here is lost, with how: dropped, restored, reset.
+        before_end: is called before what was seen here is lost, with how: dropped, restored, reset,
+            or partly reset, where the journal stays.
         made: the world, as the control API showed it in the beginning.
     """
 
@@ -196,7 +197,7 @@ class Sandbox:
     def reset(self, *only: ResetWorldOnlyLiteral) -> None:
         """Put the world, or some parts of it such as `payments`, back to how it was made."""
         if not only or not _EVIDENCE.isdisjoint(only):
-            self._tell_end("reset")
+            self._tell_end("partly reset" if only and "journal" not in only else "reset")
         self.control.reset_world(only=only or None)
 
     def explain(self, request_id: str) -> str:
