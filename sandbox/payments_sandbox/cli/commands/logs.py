@@ -24,8 +24,8 @@ if TYPE_CHECKING:  # for the type checker alone
     from payments_sandbox.server.log.lines import LogLine
 
 TEXT: Final = """\
-Print the requests to /v3 that a world has seen, oldest first: a line each, as `serve`
-prints it, or all that is known of it as JSON.
+Print the calls that a world has seen, oldest first: a line each, as `serve` prints it, or
+all that is known of it as JSON.
 
 examples:
   payments-sandbox logs
