@@ -225,7 +225,7 @@ def test_a_webhook_on_its_way_when_a_world_is_dropped_still_arrives() -> None:
 
 def test_a_client_that_gave_up_as_the_command_ended_may_have_charged_twice() -> None:
     """Its reply was still delayed then."""
-    slow = {"request": "create_payment", "do": [{"delay": "4s"}], "then": "repeat_last"}
+    slow = {"request": "create_payment", "do": [{"delay": "1h"}], "then": "repeat_last"}
     scenario = {"scenario": "slow", "rules": [slow], "expect": [CLEAN_AUDIT]}
     program = f"""{ASK}
 import threading, time
@@ -236,7 +236,7 @@ for number in (1, 2):
         time.sleep(0.001)
 os._exit(0)
 """
-    code, _, errors = ended(program)
+    code, _, errors = ended(program, "--max-wall-delay", "1h")
 
     assert (code, "found possible_double_charge, blind_retry" in errors) == (1, True)
 
