@@ -14,7 +14,7 @@ from tests.support.sockets import WaitingClient
 from tests.support.values import HOLD
 
 if TYPE_CHECKING:
-    from playwright.sync_api import Browser, Page
+    from playwright.sync_api import Browser, Page, Route
 
 VIEWS = ("now", "payments", "webhooks", "scenarios", "verdict", "reference")
 FORMS = {"the page": "<!doctype html>", "JUnit XML": "<?xml ", "the text": "nothing happened"}
@@ -200,6 +200,31 @@ def test_an_endpoint_is_made_and_its_delivery_explained(page: "Page", world: San
     page.get_by_role("button", name="disable").click()
     page.get_by_role("button", name="enable").wait_for()
     assert len(world.deliveries) >= 2
+
+
+def test_whoever_has_gone_elsewhere_is_not_led_to_what_was_made(
+    page: "Page", world: Sandbox
+) -> None:
+    """An answer that comes late takes nobody out of another view."""
+    world.inbox("orders")
+    pay(world)
+    page.goto(address(world, "deliveries", world.deliveries[0]["id"]))
+    held: list[Route] = []
+
+    def hold(route: "Route") -> None:
+        held.append(route)
+
+    page.route("**/resend", hold)
+    with page.expect_request("**/resend"):
+        page.get_by_role("button", name="send the event again").click()
+    page.goto(address(world, "payments"))
+    page.get_by_role("heading", name=re.compile("^Payments"), level=2).wait_for()
+    with page.expect_response("**/resend") as answered:
+        held[0].continue_()
+    answered.value.finished()
+    page.evaluate("new Promise((done) => requestAnimationFrame(() => setTimeout(done)))")
+    page.unroute("**/resend")
+    assert page.url == address(world, "payments")
 
 
 def test_a_webhook_that_is_pasted_is_judged(page: "Page", world: Sandbox) -> None:

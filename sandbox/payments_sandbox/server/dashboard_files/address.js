@@ -8,5 +8,12 @@ export function readAddress() {
   return place === "w" && key ? { key, view, id: rest.join("/") } : { key: null };
 }
 
+// Leads to what is being made, unless whoever asked for it has gone elsewhere meanwhile.
+export async function leadTo(making, addressOfMade) {
+  const here = location.hash;
+  const made = await making;
+  if (location.hash === here) location.hash = addressOfMade(made);
+}
+
 export const addressOf = (key, view, id) =>
   `#/w/${[key, view, ...(id ? [id] : [])].map(encodeURIComponent).join("/")}`;

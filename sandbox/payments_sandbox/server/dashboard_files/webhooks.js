@@ -1,6 +1,6 @@
 // Endpoints, deliveries with each attempt and its signature explained, inboxes.
 
-import { addressOf } from "./address.js";
+import { addressOf, leadTo } from "./address.js";
 import { call, list } from "./api.js";
 import {
   Action,
@@ -200,12 +200,11 @@ export function Delivery({ apiKey, id, timeline }) {
   );
   if (!value) return html`<${Problem} error=${error} />`;
   const { delivery, endpoint } = value;
-  const again = async () => {
-    const made = await call(apiKey, "POST", `/events/${delivery.event_id}/resend`, {
-      endpoint_id: delivery.endpoint_id,
-    });
-    location.hash = addressOf(apiKey, "deliveries", made.data[0].id);
-  };
+  const again = () =>
+    leadTo(
+      call(apiKey, "POST", `/events/${delivery.event_id}/resend`, { endpoint_id: delivery.endpoint_id }),
+      (made) => addressOf(apiKey, "deliveries", made.data[0].id),
+    );
   return html`<h2>${delivery.type} <${Badge} kind=${MARKS[delivery.status]}>${delivery.status}<//> <small>${delivery.id}</small></h2>
     <${Facts} rows=${[
       ["event", delivery.event_id],

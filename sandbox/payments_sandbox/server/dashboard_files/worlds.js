@@ -1,6 +1,6 @@
 // All worlds of the server: who is there, make one, copy what a client needs, reset, drop.
 
-import { addressOf } from "./address.js";
+import { addressOf, leadTo } from "./address.js";
 import { call, list, whole } from "./api.js";
 import {
   Action,
@@ -31,14 +31,14 @@ export function Worlds() {
   const library = useLoaded(() => whole(null, "/scenarios"), []);
   const make = async ({ name, api_key: key, seed, clock }, form) => {
     const scenarios = new FormData(form).getAll("scenarios");
-    const made = await call(null, "POST", "/worlds", {
+    const making = call(null, "POST", "/worlds", {
       ...(name && { name }),
       ...(key && { api_key: key }),
       ...(seed && { seed: Number(seed) }),
       ...(clock && { clock }),
       ...(scenarios.length && { scenarios }),
     });
-    location.hash = addressOf(made.api_key, "now");
+    await leadTo(making, (made) => addressOf(made.api_key, "now"));
   };
   return html`<h2>Worlds</h2>
     <p>Each API key is a world of its own: its payments, clock, webhooks and rate limit. A key that is used is there.</p>
