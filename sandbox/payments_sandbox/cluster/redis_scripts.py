@@ -4,7 +4,7 @@ What is there of a key `K`, below the prefix:
 
 - `world:K`, a hash: the `node` that owns it, the `epoch`, and `lost`, the last node that was lost;
 - `effects:K`, a list: the first one has all of the world and is deflated, the others are JSON;
-- `journal:K`, a hash of entries by their place in the ring, so that it never has more than those.
+- `parts:K`, a hash of the parts of its journal, by their names; see `journal_parts.py`.
 
 And of all: `nodes`, ends of leases by node; `gone`, those that were lost, by when that was found;
 `members`, what each says of itself; `changes`, how often that was another; `due:N`, keys that node
