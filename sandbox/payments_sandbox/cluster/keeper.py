@@ -155,18 +155,13 @@ class Keeper:
             if self._timer is None:
                 self._timer = asyncio.get_running_loop().call_later(BEHIND, self._be_in_time)
 
-    def is_marked(self, world: World) -> bool:
-        """Whether a world is written soon, with all that has changed until then."""
-        return world in self._behind
-
     def kept_in_time(self, world: World) -> Awaitable[None] | None:
         """Wait like `kept`, unless all that has changed is kept in time as far as can be told.
 
         Returns:
             What to await, if anything.
         """
-        oldest, under_way = self._oldest_behind, self._oldest_under_way
-        oldest = min(oldest, under_way)
+        oldest = min(self._oldest_behind, self._oldest_under_way)
         is_late = self._took > GIVEN or self._now() - oldest > BEHIND + GIVEN
         return self.kept(world) if is_late else None
 

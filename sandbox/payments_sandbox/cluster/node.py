@@ -88,7 +88,6 @@ class ClusterNode(Directory):
 
     Attributes:
         calls: those of its keys that are under way.
-        is_leaving: whether this node gives its worlds away.
     """
 
     def __init__(
@@ -108,7 +107,6 @@ class ClusterNode(Directory):
         self._asking: dict[str, asyncio.Task[Place]] = {}
         self._gates: dict[str, asyncio.Event] = {}
         self.calls = CallsUnderWay()
-        self.is_leaving = False
         self.keeper = Keeper(engine, self, self.wall)
         self.membership = Membership(engine, member, self._check_owned, self.keeper.fail)
 
@@ -137,6 +135,11 @@ class ClusterNode(Directory):
     def unreachable(self, node: Node, error: UnreachableError) -> None:
         """Nobody has answered at a node: ask for the owners of its keys again; see `Directory`."""
         self._elsewhere.unreachable(node, error)
+
+    @property
+    def is_leaving(self) -> bool:
+        """Whether this node gives its worlds away."""
+        return self.membership.member.is_leaving
 
     async def _ask(self, key: str) -> Place:
         try:
@@ -339,7 +342,6 @@ class ClusterNode(Directory):
 
     async def leave(self) -> None:
         """Give all worlds away, and be a member no more."""
-        self.is_leaving = True
         try:
             announced = await self.membership.announce_leaving()
             has_others = len(self.membership.others) > 1

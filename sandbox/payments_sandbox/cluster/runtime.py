@@ -19,12 +19,14 @@ class OwnNode(Protocol):
     Attributes:
         keeper: writes what has changed.
         membership: its lease.
-        is_leaving: whether it gives its worlds away.
     """
 
     keeper: Keeper
     membership: Membership
-    is_leaving: bool
+
+    @property
+    def is_leaving(self) -> bool:
+        """Whether the node gives its worlds away."""
 
 
 class NodeRuntime(WorldRuntime):
@@ -70,7 +72,7 @@ class NodeRuntime(WorldRuntime):
 
     def replied(self, world: World, deliveries: "Sequence[Delivery]" = ()) -> None:
         """Keep how long a reply took, and let follow what follows it."""
-        if not self.keeper.is_marked(world) and world in self.worlds:
+        if world in self.worlds:
             self.keeper.mark(world)
         super().replied(world, deliveries)
 

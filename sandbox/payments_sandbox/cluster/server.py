@@ -105,7 +105,7 @@ class SharedServer(HttpServer):
         if self._passes(connection.fileno(), first):
             connection.close()
         else:
-            self._serve(connection, first)
+            self._begin(self._serve(connection, first))
 
     def _passes(self, descriptor: int, begin: bytes) -> bool:
         """Pass a connection on with the begin of a request, if that is known to be a sibling's."""
@@ -134,7 +134,6 @@ class SharedServer(HttpServer):
 
     async def close(self) -> None:
         """End every connection; those that are relayed have a moment to end by themselves."""
-        await pause(0)  # what begins in this turn has begun with the next, and ends as well
         await super().close()
         for each in self._relays:
             if not each.is_awaited:
@@ -170,29 +169,15 @@ class SharedServer(HttpServer):
             self._begin(reply(socket.socket(fileno=descriptor), text, self._answer))
 
     def _take_over(self, descriptor: int, begun: bytes) -> None:
-        self._serve(socket.socket(fileno=descriptor), begun)
+        self._begin(self._serve(socket.socket(fileno=descriptor), begun))
 
-    def _serve(self, connection: socket.socket, begun: bytes) -> None:
-        """Let a connection begin here, in this turn of the loop.
-
-        A task would begin in the next one, and end in one more: with what else it costs that is a
-        fifth of what it takes to pass a connection on.
-        """
-        loop = asyncio.get_running_loop()
-        self._go_on(
-            loop.connect_accepted_socket(lambda: self._connection(begun), connection), connection
-        )
-
-    def _go_on(self, opening: Coroutine[Any, Any, object], connection: socket.socket) -> None:
-        """Go on with the opening of a connection as far as that goes without waiting."""
+    async def _serve(self, connection: socket.socket, begun: bytes) -> None:
         try:
-            waits_for: asyncio.Future[object] = opening.send(None)
-        except StopIteration:
-            return
+            await asyncio.get_running_loop().connect_accepted_socket(
+                lambda: self._connection(begun), connection
+            )
         except OSError:  # it has ended on its way
             connection.close()
-            return
-        waits_for.add_done_callback(lambda _: self._go_on(opening, connection))
 
     async def _relay(self, client: socket.socket, node: Node, passed: PassedConnection) -> None:
         with contextlib.ExitStack() as stack:
@@ -209,7 +194,7 @@ class SharedServer(HttpServer):
                 stack.pop_all()
                 del self._relays[relay]
                 # From its begin: there may be another owner now.
-                self._serve(client, mark(passed.relays) + passed.begun)
+                await self._serve(client, mark(passed.relays) + passed.begun)
             except OSError:
                 return  # the client has gone
 
