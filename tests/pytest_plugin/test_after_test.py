@@ -193,7 +193,7 @@ def test_a_test_that_is_not_strict_may_end_its_world_as_it_likes(suite: Suite) -
     suite.run("-o", "sandbox_strict=false").assert_outcomes(passed=10, failed=1)
 
 
-SHARES = """
+SHARED = """
 import pytest, requests
 
 def lose(world):
@@ -203,7 +203,9 @@ def lose(world):
 def shared(sandbox_server):
     with sandbox_server.new_world() as world:
         yield world
+"""
 
+SHARES = f"""{SHARED}
 class TestOneObject:
     @pytest.fixture
     def sandbox(self, shared):
@@ -238,17 +240,7 @@ def test_a_test_is_not_blamed_for_the_calls_of_others_in_a_world_that_they_share
     assert "AssertionError: its own failure" in shown
 
 
-RESETS = """
-import pytest, requests
-
-def lose(world):
-    requests.get(world.base_url.removesuffix("/v3") + "/payments", headers=world.headers)
-
-@pytest.fixture(scope="module")
-def shared(sandbox_server):
-    with sandbox_server.new_world() as world:
-        yield world
-
+RESETS = f"""{SHARED}
 class TestBefore:
     @pytest.fixture
     def sandbox(self, shared):

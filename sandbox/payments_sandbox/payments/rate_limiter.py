@@ -8,6 +8,7 @@ Source: section "RATE LIMITING". The documented reset, 1642262400, is on the hou
 from typing import Final
 
 from payments_sandbox.core.instants import HOUR, LAST, SECOND, Instant
+from payments_sandbox.core.value_checks import whole
 
 DOCUMENTED_LIMIT: Final = 1_000
 
@@ -112,7 +113,7 @@ class RateLimiter:
         Raises:
             ValueError: a value is none that a limiter has.
         """
-        if not all(type(each) is int and 0 <= each <= LAST for each in kept.values()):
+        if not all(map(whole(0, LAST), kept.values())):
             raise ValueError("a limiter counts in whole numbers")
         if not kept["window"]:
             raise ValueError("a window has a length")

@@ -114,8 +114,8 @@ def judge(item: pytest.Item) -> str | None:
     """
     is_strict = item.config.stash[OPTIONS].strict
     worlds = item.stash[WORLDS]
-    for ended in item.stash[ENDED]:
-        return _told(ended.reason, ended.world, worlds)
+    if ended := item.stash[ENDED]:
+        return _told(ended[0].reason, ended[0].world, worlds)
     for world in worlds:
         if (reason := _reason(item, world, is_strict=is_strict)) is not None:
             return _told(reason, world, worlds)
