@@ -23,7 +23,7 @@ from typing import Any, Final
 from aiohttp import HttpVersion, HttpVersion10, HttpVersion11, web
 from aiohttp.helpers import rfc822_formatted_time
 from aiohttp.http_exceptions import HttpProcessingError
-from aiohttp.http_parser import HttpRequestParser, RawRequestMessage
+from aiohttp.http_parser import HttpParser, HttpRequestParser, RawRequestMessage
 from aiohttp.streams import EMPTY_PAYLOAD, StreamReader
 
 from payments_sandbox.server.response import SERVER, AlreadySent
@@ -226,7 +226,7 @@ class Connection(web.RequestHandler):
             self._head_since = self._loop.time()
         if self._loop.time() < self._head_since + self._head_timeout:
             self._set_head_timer()
-        elif self._has_begun_head():
+        elif self._parser is not None and _has_begun_head(self._parser):
             _log.warning(
                 "%s sent no whole head within %g s; the connection is closed.",
                 self._peer(),
@@ -235,17 +235,18 @@ class Connection(web.RequestHandler):
             self.transport.write(_not_http(HttpVersion11))
             self.force_close()
 
-    def _has_begun_head(self) -> bool:
-        """Whether the parser is in a head, which ends by this."""
-        try:
-            # Between two requests this is nothing; in a head it is the end, or no HTTP.
-            messages, _, _ = self._parser.feed_data(_END_OF_HEAD)
-        except HttpProcessingError:
-            return True
-        return bool(messages)
-
     def _peer(self) -> str:
         return str(self.peername[0]) if self.peername else "a client"
+
+
+def _has_begun_head(parser: HttpParser[Any]) -> bool:
+    """Whether an idle parser is in a head, which ends by this."""
+    try:
+        # Between two requests this is nothing; in a head it is the end, or no HTTP.
+        messages, _, _ = parser.feed_data(_END_OF_HEAD)
+    except HttpProcessingError:
+        return True
+    return bool(messages)
 
 
 def is_half_closed(request: web.BaseRequest) -> bool:

@@ -117,7 +117,7 @@ class Dispatcher:
         self._log_attempt = log_attempt
         self._is_closed = False
         self._queues: dict[World, dict[str, EndpointQueue]] = {}
-        self._settling: list[_Settling] = []
+        self._settling: list[Settling] = []
         self._quick, self._slow = asyncio.Semaphore(MAX_IN_FLIGHT), asyncio.Semaphore(MAX_IN_FLIGHT)
 
     def __len__(self) -> int:
@@ -161,7 +161,7 @@ class Dispatcher:
         Returns:
             the attempts that have ended meanwhile in this world, in the order they did.
         """
-        settling = _Settling(world)
+        settling = Settling(world)
         self._settling.append(settling)
         try:
             for _ in range(MAX_FOLLOW_UPS):
@@ -243,7 +243,7 @@ class Dispatcher:
         return [(each, len(each.attempts)) for each in in_flight + waiting]
 
     async def _until_attempted(
-        self, settling: "_Settling", waiting: "list[tuple[Delivery, int]]"
+        self, settling: "Settling", waiting: "list[tuple[Delivery, int]]"
     ) -> None:
         """Wait until each has been attempted once more, or never will be."""
         while any(queue.busy for queue in self._queues.get(settling.world, {}).values()):
@@ -253,7 +253,10 @@ class Dispatcher:
             if not waiting:
                 return
             settling.woken.clear()
-            await settling.woken.wait()
+            await self._until_woken(settling)
+
+    async def _until_woken(self, settling: "Settling") -> None:
+        await settling.woken.wait()
 
     def _has_ended(self, world: World, delivery: "Delivery", attempts: int) -> bool:
         """Whether a delivery has more than so many attempts, or will have no more."""
@@ -389,7 +392,7 @@ async def _let_others_run() -> None:
     await asyncio.sleep(0)  # noqa: TID251 - no time passes
 
 
-class _Settling:
+class Settling:
     """Somebody who waits for the webhooks of a world, and the attempts that ended meanwhile."""
 
     __slots__ = ("attempts", "woken", "world")
