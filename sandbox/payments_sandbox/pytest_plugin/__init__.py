@@ -7,7 +7,6 @@ import os
 import sys
 from collections.abc import Generator, Iterator
 from contextlib import suppress
-from hashlib import blake2b
 from typing import TYPE_CHECKING, Final
 
 import pytest
@@ -42,7 +41,6 @@ from payments_sandbox.pytest_plugin.marks import (
 from payments_sandbox.pytest_plugin.options import (
     OPTIONS,
     SEED,
-    SEEDS,
     add_options,
     options_in,
     server_at,
@@ -244,6 +242,8 @@ def make_sandbox(
     request: pytest.FixtureRequest, sandbox_server: "Server"
 ) -> Iterator["MakeSandbox"]:
     """Makes worlds for one test, when one is not enough."""
+    from payments_sandbox.core.ids import derived_seed
+
     options, node = request.config.stash[OPTIONS], request.node
     worlds = node.stash.setdefault(WORLDS, [])
     made: list[Sandbox] = []
@@ -255,8 +255,8 @@ def make_sandbox(
         clock: str | None = None,
         rate_limit: int | None = None,
     ) -> "Sandbox":
-        if seed is None:
-            seed = _world_seed(options.seed, node.nodeid, len(made))
+        if seed is None:  # the same for a test in every run, whatever runs beside it
+            seed = derived_seed(options.seed, node.nodeid, len(made))
         world = sandbox_server.new_world(
             key=key,
             name=node.nodeid,
@@ -367,9 +367,3 @@ def _stop_using(world: "Sandbox", scenarios: set[str]) -> None:
 def _use_marked(node: pytest.Item, world: "Sandbox") -> None:
     marks = list(node.iter_markers(SCENARIO))[::-1]  # those of the module come first
     world.use(*(found(name, node) for mark in marks for name in mark.args))
-
-
-def _world_seed(seed: int, test: str, number: int) -> int:
-    """A world's seed: the same for a test in every run, whatever runs beside it."""
-    text = f"{seed}\0{test}\0{number}".encode()
-    return int.from_bytes(blake2b(text, digest_size=8).digest(), "big") % SEEDS
