@@ -77,10 +77,6 @@ class Webhooks:
         """Keep an endpoint, new or changed; disabling it ends its deliveries."""
         self.outbox.put(endpoint)
 
-    def remove(self, endpoint: Endpoint) -> None:
-        """Forget an endpoint; its deliveries end."""
-        self.outbox.remove(endpoint.id)
-
     def endpoint(self, endpoint_id: str) -> Endpoint:
         """Return the endpoint of an id.
 
@@ -199,10 +195,6 @@ class Webhooks:
         failed_at = now if now - request.at >= SECOND else request.at
         self.outbox.record(delivery, attempt, failed_at)
         return attempt
-
-    def forget_deliveries(self) -> None:
-        """Forget every delivery, those to come too; the endpoints stay."""
-        self.outbox.forget_deliveries()
 
     # Receiving
 
