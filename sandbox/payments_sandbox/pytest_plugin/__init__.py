@@ -31,11 +31,13 @@ from payments_sandbox.pytest_plugin.marks import (
     EXPLORED_SCENARIO,
     FIXTURE,
     MARKS,
+    NAMES,
     REPORT,
     SCENARIO,
     WORLD,
     found,
     problems,
+    scenario_marks,
     wants_server,
 )
 from payments_sandbox.pytest_plugin.options import (
@@ -284,8 +286,7 @@ def sandbox(request: pytest.FixtureRequest, make_sandbox: "MakeSandbox") -> "San
     """A world of the test's own, as its marks want it."""
     node = request.node
     clock, key = node.get_closest_marker(CLOCK), node.get_closest_marker(WORLD)
-    marks = list(node.iter_markers(SCENARIO))[::-1]  # those of the module come first
-    seeds = [mark.kwargs["seed"] for mark in marks if "seed" in mark.kwargs]
+    seeds = [mark.kwargs["seed"] for mark in scenario_marks(node) if "seed" in mark.kwargs]
     world = make_sandbox(
         key=None if key is None else key.kwargs["key"],
         clock=None if clock is None else clock.args[0],
@@ -332,8 +333,7 @@ def _watch(node: pytest.Item, value: object) -> None:
             worlds.append(world)
             note_earlier_calls(node, world)
             _use_marks(node, world)
-    names = (CLOCK, SCENARIO, WORLD, EXPLORE)
-    marks = [mark.name for mark in node.iter_markers() if mark.name in names]
+    marks = [mark.name for mark in node.iter_markers() if mark.name in NAMES]
     if marks and not given:
         pytest.fail(
             f"{marks[0]}: the fixture {FIXTURE!r} of this suite gives {type(value).__name__}, which"
@@ -365,5 +365,4 @@ def _stop_using(world: "Sandbox", scenarios: set[str]) -> None:
 
 
 def _use_marked(node: pytest.Item, world: "Sandbox") -> None:
-    marks = list(node.iter_markers(SCENARIO))[::-1]  # those of the module come first
-    world.use(*(found(name, node) for mark in marks for name in mark.args))
+    world.use(*(found(name, node) for mark in scenario_marks(node) for name in mark.args))
