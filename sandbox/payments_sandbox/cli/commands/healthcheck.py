@@ -21,13 +21,12 @@ def add_to(commands: Commands) -> None:
     """Add the command."""
     options = add_command(
         commands,
-        "healthcheck",
-        usage="[--url URL]",
-        does="ask a running server whether it is ready",
-        text="Ask a running server whether it is ready: exit 0 when it is, else 1.\n\n"
+        "healthcheck [--url URL]",
+        "ask a running server whether it is ready",
+        "Ask a running server whether it is ready: exit 0 when it is, else 1.\n\n"
         "examples:\n  payments-sandbox healthcheck\n"
         "  payments-sandbox healthcheck --url http://127.0.0.1:9000",
-        run=run,
+        run,
     )
     add_url_option(options)
 

@@ -48,12 +48,7 @@ examples:
 def add_to(commands: Commands) -> None:
     """Add the command."""
     options = add_command(
-        commands,
-        "run",
-        usage="[options] -- COMMAND…",
-        does="run a command with a server of its own",
-        text=TEXT,
-        run=run,
+        commands, "run [options] -- COMMAND…", "run a command with a server of its own", TEXT, run
     )
     add_command_words(options)
     options.file("--report", "write the verdict here, as text")
