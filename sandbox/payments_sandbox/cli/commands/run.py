@@ -129,7 +129,7 @@ async def _verdict(
         verdict = _publish(arguments, reports)
         _publish_coverage(arguments, tallies)
     except CommandFailedError as error:
-        _say(error.line.rstrip())
+        remark(str(error))
         return error.code
     for loss in server.losses:
         remark(f"not judged: {loss}")
