@@ -5,8 +5,10 @@ import os
 import re
 import sys
 from collections.abc import Callable, Iterator
+from pathlib import Path
 from typing import TYPE_CHECKING, Final, NoReturn
 
+from payments_sandbox.cli.output_files import STDOUT
 from payments_sandbox.cli.terminal.standard_streams import try_to_print
 from payments_sandbox.core.option_values import file_to_write
 from payments_sandbox.core.wording import nearest
@@ -170,8 +172,8 @@ class CommandOptions:
         )
 
     def file(self, option: str, help_text: str) -> None:
-        """Add an option with a file that is going to be written."""
-        self.value(option, help_text, metavar="FILE", read=file_to_write)
+        """Add an option with a file that is going to be written, or `-` for stdout."""
+        self.value(option, help_text, metavar="FILE", read=_file_or_stdout)
 
     def many(  # noqa: PLR0913 - as for one value
         self,
@@ -273,6 +275,10 @@ def argument(read: Callable[[str], object]) -> Callable[[str], object]:
             raise argparse.ArgumentTypeError(str(error)) from None
 
     return parse
+
+
+def _file_or_stdout(text: str) -> Path:
+    return STDOUT if text == "-" else file_to_write(text)
 
 
 def _field(option: str) -> str:

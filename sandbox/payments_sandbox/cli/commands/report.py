@@ -1,7 +1,6 @@
 """Owns `payments-sandbox report`: whether a running world's expectations are met."""
 
 import argparse
-import sys
 from contextlib import suppress
 from typing import TYPE_CHECKING, Final
 
@@ -40,7 +39,7 @@ def add_to(commands: Commands) -> None:
 
 def run(arguments: argparse.Namespace) -> int:
     """Wait for what is expected, and print the report; return 1 if it has failed."""
-    from payments_sandbox.cli.output_files import UnwritableError, forget
+    from payments_sandbox.cli.output_files import UnwritableError, forget, text_stream
     from payments_sandbox.cli.processes.judged_server import write_reports
     from payments_sandbox.verification.report_text import as_text
 
@@ -56,9 +55,10 @@ def run(arguments: argparse.Namespace) -> int:
     if arguments.json:
         print_json(world.report)
     else:
-        screen = screen_of(arguments)
-        sys.stdout.write(View(screen, REPORT).text(as_text([world], width=screen.width)))
-    sys.stdout.flush()
+        stream = text_stream(arguments.junit_xml, arguments.html)
+        screen = screen_of(arguments, stream)
+        stream.write(View(screen, REPORT).text(as_text([world], width=screen.width)))
+        stream.flush()
     write_reports([world], junit=arguments.junit_xml, html=arguments.html)
     return 0 if world.passed and not world.says_nothing else FAILED
 
