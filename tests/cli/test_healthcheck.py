@@ -66,11 +66,11 @@ def test_no_server_is_unhealthy() -> None:
     """Exit 1, and the words of every command that asks a server."""
     with socket.create_server(("127.0.0.1", 0)) as taken:
         address = f"http://127.0.0.1:{taken.getsockname()[1]}"
-    assert ended("--url", address) == (
-        1,
-        "",
+    code, output, errors = ended("--url", address)
+    assert (code, output) == (1, "")
+    assert errors == (
         f"payments-sandbox: no sandbox answers at {address}: Connection refused;"
-        " payments-sandbox serve starts one, and --url names another.\n",
+        " payments-sandbox serve starts one, and --url names another.\n"
     )
 
 
