@@ -17,6 +17,7 @@ from payments_sandbox.pytest_plugin.after_test import (
     EARLIER,
     ENDED,
     JOURNALS,
+    JUDGED,
     WORLDS,
     JournalFolder,
     judge,
@@ -158,7 +159,7 @@ def pytest_pyfunc_call(pyfuncitem: pytest.Function) -> bool | None:
 def pytest_runtest_setup(item: pytest.Item) -> Generator[None, object, object]:
     """Begin without worlds, each time that a test is run."""
     item.stash[WORLDS] = []
-    item.stash[EARLIER] = {}
+    item.stash[EARLIER], item.stash[JUDGED] = {}, {}
     if ENDED in item.stash:  # it is run once more
         del item.stash[ENDED]
     return (yield)
@@ -188,7 +189,7 @@ def pytest_runtest_call(item: pytest.Item) -> Generator[None, object, object]:
         result = yield
     finally:
         for world in item.stash[WORLDS]:
-            world.before_end = None
+            world._before_end = None  # noqa: SLF001 - no user's
     if EXPLORED_SCENARIO in item.stash:
         return result  # an exploration judges its worlds itself
     if item.stash[WORLDS] and (reason := judge(item)) is not None:
