@@ -340,6 +340,18 @@ def post""",
     assert ended.stdout.startswith("1 finding in 2 runs (double_charge 1, survived 1)\n")
 
 
+def test_the_report_as_json_can_be_all_of_stdout(program: Path, tmp_path: Path) -> None:
+    """What is printed otherwise goes to stderr."""
+    ended = explore(program, NAIVE, "--faults", "drop_after_commit", "--json", "-")
+    file = explore(program, NAIVE, "--faults", "drop_after_commit", "--json", f"{tmp_path}/x.json")
+
+    assert (
+        json.loads(ended.stdout)["findings"]
+        == json.loads((tmp_path / "x.json").read_text())["findings"]
+    )
+    assert file.stdout in ended.stderr
+
+
 def test_ctrl_c_prints_the_report_so_far(program: Path, tmp_path: Path) -> None:
     pipe = tmp_path / "pipe"
     os.mkfifo(pipe)

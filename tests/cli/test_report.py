@@ -1,7 +1,7 @@
 """`payments-sandbox report`: a world of a running server, judged."""
 
 import json
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
 import pytest
@@ -83,6 +83,18 @@ def test_a_report_can_be_written_as_junit_xml(world: RemoteWorld, tmp_path: Path
     report = WorldReport(world.key, world.control("GET", "/report"))
     assert file.read_text() == as_junit([report])
     assert page.read_text() == as_page([report])
+
+
+@pytest.mark.parametrize(("option", "written"), [("--junit-xml", as_junit), ("--html", as_page)])
+def test_a_file_of_a_report_can_be_all_of_stdout(
+    world: RemoteWorld, option: str, written: Callable[[Sequence[WorldReport]], str]
+) -> None:
+    """`-` is stdout, and what is printed otherwise goes to stderr."""
+    printed = world.run("report").stdout
+    done = run("report", option, "-", extra=world.variables, is_process=True)
+
+    report = WorldReport(world.key, world.control("GET", "/report"))
+    assert (done.returncode, done.stdout, done.stderr) == (1, written([report]), printed)
 
 
 def test_a_key_that_has_no_world_has_no_report_and_gets_none(server: ServeProcess) -> None:

@@ -367,12 +367,13 @@ def test_nothing_outlives_the_terminal(tmp_path: Path) -> None:
 
 def test_a_verdict_can_go_to_our_own_streams() -> None:
     """Behind what the command has printed there; they stay what they are."""
-    files = ("--junit-xml", "/dev/stdout", "--report", "/dev/stderr")
-    code, output, errors = ended("print('ran')", *files)
+    for stdout in ("/dev/stdout", "-"):
+        files = ("--junit-xml", stdout, "--report", "/dev/stderr")
+        code, output, errors = ended("print('ran')", *files)
 
-    assert code == 0
-    assert output.startswith("ran\n<?xml ")
-    assert "nothing happened" in errors
+        assert code == 0
+        assert output.startswith("ran\n<?xml ")
+        assert "nothing happened" in errors
 
 
 def test_a_verdict_that_could_not_be_written_is_told_before_the_command_runs(
