@@ -12,10 +12,11 @@
    raises that is no `Exception`, is raised when the call is over. `HeldSignals` says why.
 """
 
+import asyncio
 import threading
 from collections.abc import Callable, Coroutine, Iterator, Sequence
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Any, Final, Protocol, TypeVar, cast
+from typing import TYPE_CHECKING, Any, Final, NoReturn, Protocol, TypeVar, cast
 
 from aiohttp import web
 
@@ -23,7 +24,7 @@ from payments_sandbox.core.errors import InvalidRequest
 from payments_sandbox.core.resources import read_all_data
 from payments_sandbox.core.settings import Settings
 from payments_sandbox.server.change_notifier import ChangeNotifier, Subscriber
-from payments_sandbox.server.clock_advance import ClockAdvancer, LiveTimers, Turns
+from payments_sandbox.server.clock_advance import ClockAdvancer, ClockTurns, LiveTimers
 from payments_sandbox.server.delayed_replies import DelayedReplies
 from payments_sandbox.server.factory import assemble
 from payments_sandbox.server.webhooks.dispatcher import Dispatcher, Sender
@@ -33,9 +34,6 @@ from payments_sandbox.testing.held_signals import HeldSignals
 from payments_sandbox.world.world import World
 
 if TYPE_CHECKING:
-    import asyncio
-
-    from payments_sandbox.server.webhooks.dispatcher import Settling
     from payments_sandbox.webhooks.delivery import Delivery
 
 T = TypeVar("T")
@@ -184,14 +182,11 @@ class DirectDelays(DelayedReplies):
         return self.passed
 
 
-class DirectDispatcher(Dispatcher):
-    """Attempts each webhook as soon as it is released."""
+class _ReceiverHasAnswered(asyncio.Event):
+    """What a receiver's answer would set, and nobody can wait for: who asks may be called by it."""
 
-    def _start(self, queue: object, work: Coroutine[None, None, None]) -> None:  # noqa: ARG002 - as in the base class
-        run_now(work)
-
-    async def _until_woken(self, settling: "Settling") -> None:  # noqa: ARG002 - as in the base class
-        """Refuse to wait for a receiver: who asks may be called by it.
+    async def wait(self) -> NoReturn:
+        """Refuse to wait.
 
         Raises:
             InvalidRequest: always.
@@ -199,10 +194,19 @@ class DirectDispatcher(Dispatcher):
         raise InvalidRequest(_WAITS_FOR_ITSELF)
 
 
+class DirectDispatcher(Dispatcher):
+    """Attempts each webhook as soon as it is released."""
+
+    event_type = _ReceiverHasAnswered
+
+    def _start(self, queue: object, work: Coroutine[None, None, None]) -> None:  # noqa: ARG002 - as in the base class
+        run_now(work)
+
+
 class DirectAdvancer(ClockAdvancer):
     """Moves clocks for one caller at a time, and lets nobody wait for his turn."""
 
-    async def _take_turn(self, world: World, turns: Turns) -> None:
+    async def _take_turn(self, world: World, turns: ClockTurns) -> None:
         """Refuse to wait for who moves the clock: he waits for a receiver, maybe this one.
 
         Raises:
