@@ -2,7 +2,6 @@
 
 import re
 import shutil
-import sys
 from collections.abc import Mapping
 from pathlib import Path
 from textwrap import dedent
@@ -13,7 +12,8 @@ import requests
 
 from tests.project.blocks import below, read_blocks
 from tests.project.tree import ROOT
-from tests.support.process import ServeProcess, environment_name, run, serve_process
+from tests.support.process import ServeProcess, environment_name, python, run, serve_process
+from tests.support.programs import ASK
 from tests.support.sockets import exchange, raw_request
 from tests.support.values import AUTHORIZED, documented_create
 
@@ -201,13 +201,9 @@ def test_scenarios_that_do_not_go_together_are_refused(
 def test_run_takes_scenarios_too(tmp_path: Path) -> None:
     """The command meets them from its first request."""
     file = write(tmp_path, "down", failing("internal_error"))
-    call = (
-        "import os, urllib.request as u; "
-        "print(u.urlopen(u.Request(os.environ['PAYMENTS_SANDBOX_URL'] + '/scenarios/active',"
-        " headers={'Authorization': 'Bearer ' + os.environ['PAYMENTS_API_KEY']})).read().decode())"
-    )
-    ended = run("run", "--scenario", str(file), "--", sys.executable, "-c", call)
-    assert '"name":"down"' in ended.stdout.replace(": ", ":"), ended
+    program = f"{ASK}print(control('GET', '/scenarios/active'))"
+    ended = run("run", "--scenario", str(file), "--", *python(program))
+    assert "'name': 'down'" in ended.stdout, ended
 
 
 class Log:

@@ -290,25 +290,6 @@ PRINT_PID_AND_URL: Final = (
 WAIT_FOR_SIGNAL: Final = "import signal; signal.pause(); "
 """The rest of a program: it ends by a signal."""
 
-ASK: Final = """
-import json, os, urllib.error, urllib.request
-opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
-def ask(url, body=None):
-    headers = {"Authorization": "Bearer " + os.environ["PAYMENTS_API_KEY"],
-               "Content-Type": "application/json"}
-    raw = None if body is None else json.dumps(body).encode()
-    with opener.open(urllib.request.Request(url, raw, headers)) as reply:
-        return json.load(reply)
-def play(scenario):
-    return ask(os.environ["PAYMENTS_SANDBOX_URL"] + "/scenarios/active", scenario)
-def pay(body):
-    return ask(os.environ["PAYMENTS_BASE_URL"] + "/payments", body)
-def listed(body):
-    query = "/payments?customer_id=" + body["customer_id"]
-    return ask(os.environ["PAYMENTS_BASE_URL"] + query)["data"]
-"""
-"""The begin of a program that uses its sandbox: it can `play` a scenario, `pay`, and look."""
-
 
 def python(program: str) -> tuple[str, ...]:
     """The command that runs a program."""
