@@ -249,10 +249,11 @@ def serve_process(
     command: Sequence[str] = COMMAND,
     cwd: Path = ROOT,
     extra: Mapping[str, str] | None = None,
+    first: str = "",
 ) -> Iterator[ServeProcess]:
-    """A server on a free port, ready, and gone when the block ends."""
+    """A server on a free port, ready, and gone when the block ends; `first` is as for `run`."""
     words = ("serve", "--port", "0", *arguments)
-    with started(words, command=command, cwd=cwd, extra=extra) as process:
+    with started(words, command=command, cwd=cwd, extra=extra, first=first) as process:
         yield ServeProcess(process)
 
 
