@@ -68,38 +68,46 @@ def test_a_proxy_is_not_asked(server: ServeProcess) -> None:
 
 
 def test_no_server_is_unhealthy() -> None:
-    """Exit 1, and the system's own words."""
+    """Exit 1, and the words of every command that asks a server."""
     with socket.create_server(("127.0.0.1", 0)) as taken:
         address = f"http://127.0.0.1:{taken.getsockname()[1]}"
-    assert ended("--url", address) == (
-        1,
-        "",
-        f"payments-sandbox: {address} is not ready: Connection refused.\n",
+    code, output, errors = ended("--url", address)
+    assert (code, output) == (1, "")
+    assert errors == (
+        f"payments-sandbox: no sandbox answers at {address}: Connection refused;"
+        " payments-sandbox serve starts one, and --url names another.\n"
     )
 
 
-NOT_OURS: Final = "what answers there is no payments-sandbox"
+def not_ours(reason: str) -> str:
+    """What is said of a server of somebody else's."""
+    return f"what answers at URL is no payments-sandbox ({reason}); --url names another"
+
+
 NOT_READY: Final = {
     "problems": (
         reply("503 No", {"ready": False, "problems": ["a.yaml is broken.", "b.yaml too."]}),
-        "a.yaml is broken.; b.yaml too",
+        "URL is not ready: a.yaml is broken.; b.yaml too",
     ),
     "not ready, and no reason": (
         reply("503 No", {"ready": False, "problems": []}),
-        "status 503, and no reason",
+        "URL is not ready: status 503, and no reason",
     ),
-    "another object": (reply("200 OK", {"healthy": True}), f"{NOT_OURS} (status 200)"),
+    "another object": (reply("200 OK", {"healthy": True}), not_ours("status 200")),
     "our envelope": (
         reply("500 No", {"error": {"code": "internal_error", "message": "It failed"}}),
-        "status 500, It failed",
+        "URL refuses: It failed (internal_error)",
     ),
     "ready with a bad status": (
         reply("500 No", {"ready": True, "problems": []}),
-        f"{NOT_OURS} (status 500)",
+        not_ours("status 500"),
     ),
-    "another server": (reply("404 No", "<html>"), f"{NOT_OURS} (status 404)"),
-    "another JSON": (reply("200 OK", [1]), f"{NOT_OURS} (status 200)"),
-    "no HTTP": (b"SSH-2.0-OpenSSH_9.6\r\n", f"{NOT_OURS} (no HTTP)"),
+    "another server": (reply("404 No", "<html>"), not_ours("status 404")),
+    "another JSON": (reply("200 OK", [1]), not_ours("status 200")),
+    "no HTTP": (
+        b"SSH-2.0-OpenSSH_9.6\r\n",
+        not_ours("its answer is not HTTP, or not all of it"),
+    ),
 }
 
 
@@ -107,11 +115,8 @@ NOT_READY: Final = {
 def test_a_server_that_is_not_ready_is_unhealthy(raw: bytes | None, problem: str) -> None:
     """Exit 1, and what keeps it from being ready."""
     with saying(raw) as address:
-        assert ended("--url", address) == (
-            1,
-            "",
-            f"payments-sandbox: {address} is not ready: {problem}.\n",
-        )
+        said = problem.replace("URL", address)
+        assert ended("--url", address) == (1, "", f"payments-sandbox: {said}.\n")
 
 
 def test_a_server_that_says_nothing_is_unhealthy(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -119,7 +124,7 @@ def test_a_server_that_says_nothing_is_unhealthy(monkeypatch: pytest.MonkeyPatch
     assert healthcheck.TIMEOUT == 2
     monkeypatch.setattr(healthcheck, "TIMEOUT", 0.05)
     with saying(None) as address:
-        said = f"payments-sandbox: {address} is not ready: no answer within 0.05 s.\n"
+        said = f"payments-sandbox: {address} does not answer.\n"
         assert ended("--url", address) == (1, "", said)
 
 
@@ -154,7 +159,7 @@ def test_the_server_is_where_serve_was_told_to_listen() -> None:
 def test_what_is_no_port_of_a_server_is_not_where_it_is() -> None:
     """A service's address is the platform's word, and 0 any port; nonsense is refused by name."""
     assert ended(PAYMENTS_SANDBOX_PORT="1", PAYMENTS_SANDBOX_HOST="::")[2].startswith(
-        "payments-sandbox: http://[::1]:1 is not ready: "
+        "payments-sandbox: no sandbox answers at http://[::1]:1: "
     )
     code, _, errors = ended(PAYMENTS_SANDBOX_PORT="many")
     assert (code, errors.splitlines()[-1]) == (
@@ -167,4 +172,4 @@ def test_what_is_no_port_of_a_server_is_not_where_it_is() -> None:
     for port in ("tcp://10.0.0.11:9000", "0"):
         # Somebody may listen there: where it looks is what counts.
         _, output, errors = ended(PAYMENTS_SANDBOX_PORT=port)
-        assert "http://127.0.0.1:8080 is" in output + errors
+        assert "http://127.0.0.1:8080" in output + errors

@@ -222,6 +222,12 @@ def is_half_closed(request: web.BaseRequest) -> bool:
     return isinstance(connection, Connection) and connection.is_half_closed
 
 
+def may_have_left(request: web.BaseRequest) -> bool:
+    """Whether the client of a request has left, or has closed its sending side."""
+    transport = request.transport
+    return transport is None or transport.is_closing() or is_half_closed(request)
+
+
 def has_failed(request: web.BaseRequest) -> bool:
     """Whether what was sent last has met nobody: the client has left."""
     transport = request.transport

@@ -29,14 +29,7 @@ examples:
 
 def add_to(commands: Commands) -> None:
     """Add the command."""
-    options = add_command(
-        commands,
-        "report",
-        usage="[options]",
-        does="judge a world's expectations",
-        text=TEXT,
-        run=run,
-    )
+    options = add_command(commands, "report [options]", "judge a world's expectations", TEXT, run)
     options.flag("--json", "as JSON, like GET /_sandbox/report")
     options.flag("--strict", "fail when a path or method was called that the API does not have")
     options.file("--junit-xml", "write it here as JUnit XML, too")

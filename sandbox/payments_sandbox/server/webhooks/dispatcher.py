@@ -192,7 +192,7 @@ class Dispatcher:
         self._queues.pop(world, None)
         self._wake_settling(world)
         if world.webhooks is not None:
-            world.webhooks.forget_deliveries()
+            world.webhooks.outbox.forget_deliveries()
 
     def is_busy(self, world: World) -> bool:
         """Whether something of a world waits or is in flight."""
