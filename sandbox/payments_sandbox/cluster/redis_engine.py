@@ -263,13 +263,15 @@ async def _answer(call: Callable[..., Any], *given: object, **options: object) -
     """
     try:
         return await call(*given, **options)
-    except AuthenticationError:
-        raise EngineError(
-            "it wants another password: expected an address such as redis://:PASSWORD@localhost:6379"
-        ) from None
     except (RedisError, OSError) as error:
-        text = str(error).partition(" script: ")[0].rstrip(".")
-        raise EngineError(text or type(error).__name__) from None
+        raise EngineError(_in_words(error)) from None
+
+
+def _in_words(error: Exception) -> str:
+    if any(isinstance(each, AuthenticationError) for each in (error, error.__cause__)):
+        where = "redis://:PASSWORD@localhost:6379"
+        return f"it wants another password: expected an address such as {where}"
+    return str(error).partition(" script: ")[0].rstrip(".") or type(error).__name__
 
 
 def _text(found: bytes) -> str:
