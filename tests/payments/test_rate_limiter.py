@@ -132,8 +132,7 @@ def test_reset_goes_back_to_the_limit_it_was_made_with() -> None:
 def test_a_window_of_another_length_turns_by_itself() -> None:
     """It turns by itself, and a reset brings the hour back."""
     limiter = RateLimiter(1_000)
-    limiter.set_window(1_500, NOON)
-    limiter.move(NOON, limit=1)
+    limiter.move(NOON, limit=1, window=1_500)
     taken = [limiter.take(Instant(NOON + after)) for after in (0, 1_499, 1_500)]
     said = limiter.window, limiter.reset_at
     limiter.reset()

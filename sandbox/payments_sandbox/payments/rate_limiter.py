@@ -58,11 +58,6 @@ class RateLimiter:
         """Count one request less."""
         self._used = max(0, self._used - 1)
 
-    def set_window(self, window: int, now: Instant) -> None:
-        """Let each window be so many milliseconds, from now on and unused."""
-        if window != self._window:
-            self._window, self._hour, self._used = window, now // window, 0
-
     def move(
         self,
         now: Instant,
@@ -79,8 +74,8 @@ class RateLimiter:
             limit: how many requests a window has, for good.
             window: its length in virtual milliseconds, for good.
         """
-        if window is not None:
-            self.set_window(window, now)
+        if window is not None and window != self._window:
+            self._window, self._hour, self._used = window, now // window, 0
         self.turn(now)
         self.set(limit=limit, remaining=remaining)
 
