@@ -13,9 +13,10 @@ from payments_sandbox.cli.follow import OF_ATTEMPTS, SILENCE, follow, sum_up
 from payments_sandbox.cli.options import Commands, add_command, webhook_url
 from payments_sandbox.cli.processes.signals import signals_blocked, until_stopped
 from payments_sandbox.cli.remote_options import add_remote_options, control_client
-from payments_sandbox.cli.terminal.screen import Screen, screen_of
+from payments_sandbox.cli.terminal.columns import fact_line
+from payments_sandbox.cli.terminal.screen import screen_of
 from payments_sandbox.cli.terminal.standard_streams import remark
-from payments_sandbox.core.colours import NAME, QUIET
+from payments_sandbox.core.colours import NAME
 
 if TYPE_CHECKING:
     from payments_sandbox.client.client import SandboxClient
@@ -155,8 +156,8 @@ class _Printer:
         url = screen.paint(self._client.url, NAME)
         _say(f"Listening to the webhooks of {key} at {url}.")
         if endpoint is not None:
-            _say_fact(screen, "forwarded to", endpoint["url"], f"  ({endpoint['id']})")
-            _say_fact(screen, "webhook secret", endpoint["secret"])
+            _say(fact_line(screen, "forwarded to", endpoint["url"], f"  ({endpoint['id']})"))
+            _say(fact_line(screen, "webhook secret", endpoint["secret"]))
         _say("  Ctrl-C stops it.")
 
     def print(self, message: "StreamMessage") -> None:
@@ -214,10 +215,6 @@ def delivery_line(delivery: "DeliveryModel", url: str) -> "WebhookLine":
         id=delivery["id"],
         world="",
     )
-
-
-def _say_fact(screen: Screen, name: str, fact: str, besides: str = "") -> None:
-    _say(f"  {screen.paint(f'{name:<14}', QUIET)}  {screen.paint(fact, NAME)}{besides}")
 
 
 def _say(line: str) -> None:
