@@ -8,6 +8,7 @@ from payments_sandbox.core.slices import SLICE, Slices
 from payments_sandbox.rules.conditions import matches, parse_when
 from payments_sandbox.rules.fields import Fields
 from payments_sandbox.rules.model import When
+from payments_sandbox.rules.schema_parts import count_or_bounds
 from payments_sandbox.verification.expectations.expectation import (
     EvaluationContext,
     ExpectationKind,
@@ -147,11 +148,8 @@ def records_kind(  # noqa: PLR0913 - each by its name
                 "description": "Which.",
                 "x-expected": f"a mapping of matchers such as {hint}",
             },
-            "count": {"description": "How many.", "$ref": "#/$defs/count"},
-            "total": {
-                "description": "The sum of their amounts, in minor units.",
-                "$ref": "#/$defs/count",
-            },
+            "count": count_or_bounds("How many."),
+            "total": count_or_bounds("The sum of their amounts, in minor units."),
         },
         "anyOf": [{"required": ["count"]}, {"required": ["total"]}],
     }

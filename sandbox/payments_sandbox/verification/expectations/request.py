@@ -6,7 +6,7 @@ from typing import Final
 from payments_sandbox.contract.operations import BY_NAME
 from payments_sandbox.rules.conditions import matches, parse_when
 from payments_sandbox.rules.model import When
-from payments_sandbox.rules.schema_parts import word
+from payments_sandbox.rules.schema_parts import count_or_bounds, word
 from payments_sandbox.verification.expectations.counting import Count, parse_count, saw
 from payments_sandbox.verification.expectations.expectation import (
     EvaluationContext,
@@ -55,10 +55,7 @@ REQUEST: Final = ExpectationKind(
                 'The operation, or "*" for all of them.', "an operation", [*BY_NAME, "*"]
             ),
             "when": {"$ref": "#/$defs/when"},
-            "count": {
-                "description": "How many; at least one unless told otherwise.",
-                "$ref": "#/$defs/count",
-            },
+            "count": count_or_bounds("How many; at least one unless told otherwise."),
         },
         "x-kind": "an expectation of requests",
     },

@@ -6,7 +6,7 @@ from typing import Final
 
 from payments_sandbox.payments.events import EVENT_FAMILIES, EventType
 from payments_sandbox.rules.rule_engine import event_matches
-from payments_sandbox.rules.schema_parts import word
+from payments_sandbox.rules.schema_parts import count_or_bounds, word
 from payments_sandbox.verification.expectations.counting import Count, parse_count, saw
 from payments_sandbox.verification.expectations.expectation import (
     EvaluationContext,
@@ -113,11 +113,8 @@ WEBHOOK: Final = ExpectationKind(
                 "type": "boolean",
                 "x-expected": "true or false",
             },
-            "attempts": {
-                "description": "How many attempts each took.",
-                "$ref": "#/$defs/count",
-            },
-            "count": {"description": "How many deliveries.", "$ref": "#/$defs/count"},
+            "attempts": count_or_bounds("How many attempts each took."),
+            "count": count_or_bounds("How many deliveries."),
             "forged": word("What became of the forged ones.", "refused", ["refused"]),
         },
         "anyOf": [
