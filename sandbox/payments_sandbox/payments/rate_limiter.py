@@ -5,12 +5,8 @@ A rule may make the window shorter or longer than the documented hour.
 Source: section "RATE LIMITING". The documented reset, 1642262400, is on the hour.
 """
 
-from typing import Final
-
 from payments_sandbox.core.instants import HOUR, LAST, SECOND, Instant
 from payments_sandbox.core.value_checks import whole
-
-DOCUMENTED_LIMIT: Final = 1_000
 
 
 class RateLimiter:
