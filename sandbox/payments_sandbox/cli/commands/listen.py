@@ -128,7 +128,6 @@ class _Printer:
         self._client = client
         self._forward = forward
         self._arguments = arguments
-        self._as_json = arguments.json
         self._printed = printed
         self._urls: dict[str, str] = {}
         self._asked_at = float("-inf")
@@ -147,7 +146,7 @@ class _Printer:
         if endpoint_id == self._announced:
             return
         self._announced = endpoint_id
-        if self._as_json:
+        if self._arguments.json:
             facts = {"listening": True, "url": self._client.url, "api_key": self._client.api_key}
             _say(json.dumps(facts | {"endpoint": endpoint}))
             return
@@ -173,7 +172,7 @@ class _Printer:
 
     def _print_delivery(self, delivery: "DeliveryModel") -> None:
         self._printed[OF_ATTEMPTS[delivery["status"]]] += 1
-        if self._as_json:
+        if self._arguments.json:
             _say(json.dumps(delivery))
         else:
             self._print_line(delivery_line(delivery, self._url_of(delivery["endpoint_id"])))
