@@ -17,8 +17,8 @@ from payments_sandbox.rules.conditions import CARD_NUMBERS, compile_condition
 from payments_sandbox.rules.fields import has_field
 from payments_sandbox.rules.magic_cards import MAGIC_CARDS
 from payments_sandbox.rules.model import Condition, When
+from payments_sandbox.rules.schema_parts import Json
 from payments_sandbox.scenarios.diagnostics import Problem
-from payments_sandbox.scenarios.parser import Plain
 
 _PARTS: Final = frozenset({"prefix", "suffix", "contains"})
 _NUMBERS: Final = tuple(card.number for card in MAGIC_CARDS)
@@ -37,7 +37,7 @@ def check_card(value: object, path: Path) -> Iterator[Problem]:
         yield Problem(path, f"'{presentable(text)}' is no magic card", hint)
 
 
-def check_cards(plain: Plain | None, path: Path) -> Iterator[Problem]:
+def check_cards(plain: Json | None, path: Path) -> Iterator[Problem]:
     """The cards that `when` names."""
     matcher = (plain or {}).get("card")
     path = (*path, "card")

@@ -6,13 +6,12 @@ from typing import Final
 
 from payments_sandbox.payments.events import EVENT_FAMILIES, EventType
 from payments_sandbox.rules.rule_engine import event_matches
-from payments_sandbox.rules.schema_parts import count_or_bounds, word
+from payments_sandbox.rules.schema_parts import Json, count_or_bounds, word
 from payments_sandbox.verification.expectations.counting import Count, parse_count, saw
 from payments_sandbox.verification.expectations.expectation import (
     EvaluationContext,
     ExpectationKind,
     ExpectationResult,
-    Plain,
 )
 from payments_sandbox.verification.observed import ObservedAttempt, ObservedDelivery
 
@@ -85,7 +84,7 @@ def _saw_sent(sent: Sequence[ObservedDelivery]) -> str:
     return saw([each.id for each in sent])
 
 
-def _parse(plain: Plain) -> WebhookCheck:
+def _parse(plain: Json) -> WebhookCheck:
     return WebhookCheck(
         plain["webhook"],
         plain.get("acknowledged"),
