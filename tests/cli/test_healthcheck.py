@@ -6,7 +6,8 @@ from typing import Final
 
 import pytest
 
-from tests.support.process import run, serve_process
+from payments_sandbox.cli.commands import healthcheck
+from tests.support.process import ServeProcess, run, serve_process
 from tests.support.sockets import saying
 
 REPLY: Final = "HTTP/1.1 {status}\r\nContent-Length: {length}\r\nConnection: close\r\n\r\n{body}"
@@ -25,19 +26,16 @@ def ended(*arguments: str, **extra: str) -> tuple[int, str, str]:
 
 
 @pytest.mark.parametrize("path", ["", "/", "/v3", "/_sandbox"])
-def test_a_ready_server_is_healthy(path: str) -> None:
+def test_a_ready_server_is_healthy(server: ServeProcess, path: str) -> None:
     """Exit 0; the address may be that of either API, and may come from the environment."""
-    with serve_process() as server:
-        well = (0, f"{server.address} is ready.\n", "")
-        assert ended("--url", server.address + path) == well
-        assert ended(PAYMENTS_SANDBOX_URL=server.address + path) == well
+    well = (0, f"{server.address} is ready.\n", "")
+    assert ended("--url", server.address + path) == well
+    assert ended(PAYMENTS_SANDBOX_URL=server.address + path) == well
 
 
-def test_a_proxy_is_not_asked() -> None:
+def test_a_proxy_is_not_asked(server: ServeProcess) -> None:
     """It would answer for a server that is not there."""
-    with serve_process() as server:
-        code, *_ = ended("--url", server.address, http_proxy="http://127.0.0.1:1")
-    assert code == 0
+    assert ended("--url", server.address, http_proxy="http://127.0.0.1:1")[0] == 0
 
 
 def test_no_server_is_unhealthy() -> None:
@@ -81,7 +79,6 @@ NOT_READY: Final = {
         b"SSH-2.0-OpenSSH_9.6\r\n",
         not_ours("its answer is not HTTP, or not all of it"),
     ),
-    "silence": (None, "URL does not answer"),
 }
 
 
@@ -91,6 +88,15 @@ def test_a_server_that_is_not_ready_is_unhealthy(raw: bytes | None, problem: str
     with saying(raw) as address:
         said = problem.replace("URL", address)
         assert ended("--url", address) == (1, "", f"payments-sandbox: {said}.\n")
+
+
+def test_a_server_that_says_nothing_is_unhealthy(monkeypatch: pytest.MonkeyPatch) -> None:
+    """After two seconds, which are shorter here."""
+    assert healthcheck.TIMEOUT == 2
+    monkeypatch.setattr(healthcheck, "TIMEOUT", 0.05)
+    with saying(None) as address:
+        said = f"payments-sandbox: {address} does not answer.\n"
+        assert ended("--url", address) == (1, "", said)
 
 
 @pytest.mark.parametrize("url", ["localhost:8080", "http://", "http://a/b", "ftp://a", ""])
