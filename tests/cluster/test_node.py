@@ -17,7 +17,7 @@ from payments_sandbox.cluster.server import SharedServer
 from payments_sandbox.cluster.store import Member
 from payments_sandbox.core.ids import DEFAULT_API_KEY
 from payments_sandbox.core.instants import HOUR, Instant
-from tests.support.nodes import KEY, Cluster, RunningNode, claimed, until
+from tests.support.nodes import KEY, RENEW_EVERY, Cluster, RunningNode, claimed, until
 from tests.support.receiver import Answer, Receiver
 from tests.support.redis_server import running_redis
 from tests.support.values import LONGEST_WAIT
@@ -32,10 +32,10 @@ LOST = "was lost; what was answered in its last 100 ms may be missing."
 @pytest.fixture(autouse=True)
 def _no_waiting(monkeypatch: pytest.MonkeyPatch) -> None:
     """Nobody connects to a node that has gone, and nobody waits for that."""
-    monkeypatch.setattr(node, "ANNOUNCE", 0.2)
+    monkeypatch.setattr(node, "ANNOUNCE", 0)
     monkeypatch.setattr(node, "LINGER", 0)
     monkeypatch.setattr(node, "LOOK_EVERY", 0.01)
-    monkeypatch.setattr(membership, "RENEW_EVERY", 0.05)
+    monkeypatch.setattr(membership, "RENEW_EVERY", RENEW_EVERY)
 
 
 @pytest.fixture
@@ -193,10 +193,25 @@ async def test_answers_of_others_have_more_time_than_they_may_be_held_when_a_nod
     assert given == [0.1 + serving.ANSWERED_WITHIN]
 
 
+async def test_a_node_that_has_gone_is_no_member_whatever_it_was_still_asked(
+    cluster: Cluster, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """To lead clients on it renews its lease; the next to leave waits for no node that is gone."""
+
+    async def ask_until_answered(_: SharedServer, __: float) -> None:
+        await leaves.membership.renew()
+        assert leaves.name in await cluster.members()
+
+    async with cluster.node() as leaves:
+        monkeypatch.setattr(SharedServer, "until_answered", ask_until_answered)
+    assert not await cluster.members()
+
+
 async def test_requests_go_on_while_nodes_come_and_go(
     cluster: Cluster, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """One after the other is replaced under load, and no request fails."""
+    monkeypatch.setattr(node, "ANNOUNCE", 0.2)
     monkeypatch.setattr(node, "LINGER", 0.5)  # who has just connected is still led on
     answered, is_over = 0, False
 
@@ -212,7 +227,7 @@ async def test_requests_go_on_while_nodes_come_and_go(
         async with asyncio.TaskGroup() as clients:
             for key in KEYS[:4]:
                 clients.create_task(load(key))
-            for _ in range(3):
+            for _ in range(2):
                 newer = await stack.enter_async_context(cluster.node(rate_limit=10**6))
                 older, serving_now[0] = serving_now[0], newer
                 await older.membership.renew()

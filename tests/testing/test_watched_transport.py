@@ -6,7 +6,11 @@ import pytest
 
 from payments_sandbox.client.messages import HttpRequest
 from payments_sandbox.testing import MemorySandbox
-from payments_sandbox.testing.watched_transport import EndOfScenarios, what_ends
+from payments_sandbox.testing.watched_transport import (
+    AsyncWatchedTransport,
+    EndOfScenarios,
+    what_ends,
+)
 
 
 @pytest.mark.parametrize(
@@ -46,11 +50,13 @@ def test_scenarios_that_stay_are_known_by_name_or_in_full() -> None:
 
 
 def test_without_a_loop_of_asyncio_who_watches_is_told_in_the_call() -> None:
+    """As in trio, with a sandbox without a socket."""
+    reset = HttpRequest("POST", "/_sandbox/world/reset")
+    told: list[HttpRequest] = []
     with MemorySandbox() as server, server.new_world() as world:
-        told: list[tuple[str, object]] = []
-        world.before_end = lambda how, scenarios: told.append((how, scenarios))
-        resetting = world.async_client().reset_world()
-        with pytest.raises(StopIteration):  # in any loop, or in none
-            resetting.send(None)
-        world.before_end = None
-    assert told == [("reset", ())]
+        transport = AsyncWatchedTransport(server.async_transport(world.api_key), told.append)
+        sending = transport.send(reset)
+        with pytest.raises(StopIteration) as done:
+            sending.send(None)
+    assert done.value.value.status == 200
+    assert told == [reset]

@@ -82,7 +82,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         finally:
             sys.stdout.flush()
     except CommandFailedError as error:
-        try_to_print(error.line.rstrip("\n"), sys.stderr)
+        remark(str(error))
         return error.code
     except KeyboardInterrupt:  # of a command that has nothing to put in order
         if sys.stderr.isatty():

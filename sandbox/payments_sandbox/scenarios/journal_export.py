@@ -10,11 +10,12 @@ from collections.abc import Iterable, Iterator, Sequence
 from itertools import groupby
 from typing import Final, NamedTuple
 
+from payments_sandbox.contract.operations import READS
 from payments_sandbox.core.errors import InvalidRequest
 from payments_sandbox.payments.payment import Status
 from payments_sandbox.rules.model import Step
 from payments_sandbox.rules.outcomes import EXHAUSTS_RATE_LIMIT, SAYS_RATE_LIMITED
-from payments_sandbox.scenarios.parser import READS, parse_step
+from payments_sandbox.scenarios.parser import parse_step
 from payments_sandbox.scenarios.yaml_writer import Source, step_source
 from payments_sandbox.verification.journal_steps import journal_step
 from payments_sandbox.verification.observed import ObservedCall, observed_calls

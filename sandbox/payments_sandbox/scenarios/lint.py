@@ -7,6 +7,7 @@ from urllib.parse import urlsplit
 
 from payments_sandbox.contract.schema_errors import Path, presentable
 from payments_sandbox.core.errors import InvalidRequest
+from payments_sandbox.core.ids import webhook_secret
 from payments_sandbox.core.instants import Instant, read_duration, read_instant
 from payments_sandbox.rules.conditions import parse_when
 from payments_sandbox.scenarios.diagnostics import KEY, Problem
@@ -17,7 +18,6 @@ from payments_sandbox.verification.expectations import kind_of
 from payments_sandbox.webhooks.endpoint import Endpoint
 from payments_sandbox.webhooks.endpoint_settings import apply_settings
 from payments_sandbox.webhooks.target_policy import TargetPolicy
-from payments_sandbox.world.config import secret_of
 
 _NOWHERE: Final = "inbox:lint"
 """In place of a url with an address, which is as good as the server's policy."""
@@ -69,7 +69,7 @@ def check_given(plain: Plain, clock: Instant | None, path: Path) -> Iterator[Pro
 def _check_endpoint(plain: Plain, path: Path) -> Iterator[Problem]:
     """Check an endpoint as the control API does; where it may lead is for the server to say."""
     url = _NOWHERE if _has_address(plain["url"]) else plain["url"]
-    endpoint = Endpoint(number=0, id="", url=url, secret=secret_of(0))
+    endpoint = Endpoint(number=0, id="", url=url, secret=webhook_secret(0))
     try:
         apply_settings(endpoint, {**plain, "url": url}, TargetPolicy(public=True))
     except InvalidRequest as error:

@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Sequence
 from typing import Any, Final, NamedTuple
 
-from payments_sandbox.contract.operations import BY_NAME
+from payments_sandbox.contract.operations import BY_NAME, READS
 from payments_sandbox.contract.schema_errors import Path
 from payments_sandbox.contract.schemas import Contract
 from payments_sandbox.core.instants import read_duration, show_duration
@@ -17,7 +17,7 @@ from payments_sandbox.rules.schema_parts import COMMIT
 from payments_sandbox.rules.step_outcome import EntryProblem
 from payments_sandbox.scenarios.diagnostics import KEY, Problem
 from payments_sandbox.scenarios.lint_matchers import check_cards, why_unmatchable
-from payments_sandbox.scenarios.parser import READS, TRIGGERS, Plain, items
+from payments_sandbox.scenarios.parser import TRIGGERS, Plain, items
 
 STATUSES_AFTER: Final = {
     "payment.completed": {Status.COMPLETED},

@@ -3,6 +3,7 @@
 from collections.abc import Iterator, Mapping
 from typing import Any, Final
 
+from payments_sandbox.contract.operations import READS
 from payments_sandbox.core.instants import DAY, read_duration, read_instant
 from payments_sandbox.payments.payment import Status
 from payments_sandbox.rules.action import Action
@@ -30,9 +31,6 @@ from payments_sandbox.verification.expectations import parse_expectation
 
 Plain = Mapping[str, Any]
 """A mapping of a scenario as JSON has it, of the shape that the schema promises."""
-
-READS: Final = frozenset({"retrieve_payment", "list_payments"})
-"""The operations that change nothing."""
 
 TRIGGERS: Final = ("request", "event", "webhook", "at")
 

@@ -69,8 +69,6 @@ class Sandbox:
         clock, rate_limit: the world's own.
         is_scripted: whether it was given a scenario or an expectation.
         is_closed: whether it was dropped here.
-        before_end: is called before what was seen here is lost, or scenarios end, with how, and
-            with the names of those scenarios.
         made: the world, as the control API showed it in the beginning.
     """
 
@@ -88,7 +86,8 @@ class Sandbox:
         self.made = made
         self.is_scripted = False
         self.is_closed = False
-        self.before_end: BeforeEnd | None = None
+        # The fixtures' own: called before what was seen here is lost, or scenarios end.
+        self._before_end: BeforeEnd | None = None
         self._server = server
         self._folders = folders
         self._expected = 0
@@ -236,16 +235,16 @@ class Sandbox:
 
     def _before(self, request: HttpRequest) -> None:
         """Tell what a request of the control API is about to end."""
-        if self.before_end is None or self.is_closed:
+        if self._before_end is None or self.is_closed:
             return
         match what_ends(request):
             case str(how):
-                self.before_end(how, ())
+                self._before_end(how, ())
             case EndOfScenarios() as end:
                 active = self.control.list_active_scenarios()["data"]
                 names = [each["name"] for each in active if end.includes(each["scenario"])]
                 if names:
-                    self.before_end(f"ended {', '.join(names)} in", names)
+                    self._before_end(f"ended {', '.join(names)} in", names)
 
     def _found(
         self, scenario: str | Path | Mapping[str, object]

@@ -8,7 +8,7 @@ from typing import Final, NamedTuple
 
 import orjson
 
-from payments_sandbox.contract.operations import nearest_call
+from payments_sandbox.contract.operations import PAYMENT_SEGMENT, nearest_call
 from payments_sandbox.core.card_numbers import Brand, brand_of
 from payments_sandbox.core.instants import Instant
 from payments_sandbox.core.masking import mask_headers, mask_number
@@ -19,9 +19,6 @@ from payments_sandbox.rules.model import Condition, When
 from payments_sandbox.webhooks.delivery import SUCCESS, DeliveryAttempt, DeliveryStatus
 from payments_sandbox.world.journal import Entry
 from payments_sandbox.world.world import World
-
-_PAYMENT: Final = 3
-"""Which segment of a documented path is the payment's id."""
 
 _SERVER_ERROR: Final = 500
 _ARRIVING: Final = frozenset(fault.name for fault in FAULTS if fault.reply_arrives)
@@ -102,7 +99,7 @@ class ObservedCall:
     def payment_id(self) -> str | None:
         """The payment that its path names."""
         segments = self.entry.path.partition("?")[0].split("/")
-        return segments[_PAYMENT] if len(segments) > _PAYMENT else None
+        return segments[PAYMENT_SEGMENT] if len(segments) > PAYMENT_SEGMENT else None
 
     @property
     def payment(self) -> Payment | None:

@@ -53,11 +53,10 @@ def add_to(commands: Commands) -> None:
     """Add the command."""
     options = add_command(
         commands,
-        "listen",
-        usage="[--forward-to URL] [--events FILTER]… [--json] [options]",
-        does="print webhooks as they are sent, and forward them",
-        text=TEXT,
-        run=run,
+        "listen [--forward-to URL] [--events FILTER]… [--json] [options]",
+        "print webhooks as they are sent, and forward them",
+        TEXT,
+        run,
     )
     options.value(
         "--forward-to",

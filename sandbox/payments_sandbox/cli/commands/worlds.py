@@ -58,46 +58,27 @@ examples:
 def add_to(commands: Commands) -> None:
     """Add the command."""
     verbs = add_group(
-        commands,
-        "worlds",
-        usage="(list | show | reset | drop) …",
-        does="list, show, reset and drop worlds",
-        text=TEXT,
+        commands, "worlds (list | show | reset | drop) …", "list, show, reset and drop worlds", TEXT
     )
     options = add_command(
-        verbs,
-        "list",
-        usage="[options]",
-        does="list the worlds of a server",
-        text=LIST_TEXT,
-        run=list_worlds,
+        verbs, "list [options]", "list the worlds of a server", LIST_TEXT, list_worlds
     )
     options.flag("--json", "all that is known of each, as one line of JSON")
     add_remote_options(options)
-    options = _add_for_one(verbs, "show", "show a world in summary", SHOW_TEXT, run=show)
+    options = _add_for_one(verbs, "show", "show a world in summary", SHOW_TEXT, show)
     options.flag("--json", "as JSON, like GET /_sandbox/world")
     add_remote_options(options)
-    options = _add_for_one(
-        verbs,
-        "reset",
-        "the same as payments-sandbox reset",
-        reset.text_of("worlds reset"),
-        run=reset_world,
-    )
+    does = "the same as payments-sandbox reset"
+    options = _add_for_one(verbs, "reset", does, reset.text_of("worlds reset"), reset_world)
     reset.add_only(options)
     add_remote_options(options)
-    options = _add_for_one(verbs, "drop", "drop a world", DROP_TEXT, run=drop)
-    add_remote_options(options)
+    add_remote_options(_add_for_one(verbs, "drop", "drop a world", DROP_TEXT, drop))
 
 
 def _add_for_one(
-    verbs: Commands,
-    name: str,
-    does: str,
-    text: str,
-    run: "Callable[[argparse.Namespace], int]",
+    verbs: Commands, name: str, does: str, text: str, run: "Callable[[argparse.Namespace], int]"
 ) -> CommandOptions:
-    options = add_command(verbs, name, usage="[KEY] [options]", does=does, text=text, run=run)
+    options = add_command(verbs, f"{name} [KEY] [options]", does, text, run)
     options.parser.add_argument(
         "key",
         nargs="?",
