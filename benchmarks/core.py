@@ -41,7 +41,7 @@ def measure_core(plan: Plan) -> Table:
     pairs = list(zip(costs["create_payment"], framework, strict=True))[1:]
     ratios = [ours / its for ours, its in pairs]
     detail = " ÷ ".join(f"{number(median(each))} µs" for each in zip(*pairs, strict=True))
-    title = "create_payment, in process, to a POST of bare aiohttp without a socket"
+    title = "create in process, to a bare POST without a socket"
     return Table("The core without HTTP", [*rows, Row(title, ratios, "×", CREATES, detail)])
 
 

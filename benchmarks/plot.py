@@ -50,7 +50,7 @@ def draw(tables: Iterable[Table], facts: dict[str, str]) -> str:
     if not parts:
         raise ValueError("None of these figures is a ratio that has a target.")
     legend = "bar: median of the rounds · line: lowest to highest · green: target · dashed: 1 ×"
-    measured = " · ".join(facts[fact] for fact in ("date", "Python", "machine"))
+    measured = f"{facts['date']} · Python {facts['Python']} · {facts['machine']}"
     parts += [_text(0, y, legend, "quiet"), _text(0, y + 18, measured, "quiet")]
     even = _x(1)
     parts.insert(0, f'<line class="even" x1="{even}" x2="{even}" y1="8" y2="{y - 18}"/>')

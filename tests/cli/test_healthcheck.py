@@ -2,36 +2,15 @@
 
 import json
 import socket
-from collections.abc import Iterator
-from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
 from typing import Final
 
 import pytest
 
-from tests.support.process import run, serve_process
+from payments_sandbox.cli.commands import healthcheck
+from tests.support.process import ServeProcess, run, serve_process
+from tests.support.sockets import saying
 
 REPLY: Final = "HTTP/1.1 {status}\r\nContent-Length: {length}\r\nConnection: close\r\n\r\n{body}"
-
-
-@contextmanager
-def saying(raw: bytes | None) -> Iterator[str]:
-    """A server of somebody else's, which answers one request so, or with nothing for None."""
-    with socket.create_server(("127.0.0.1", 0)) as listener, ThreadPoolExecutor(1) as threads:
-        listener.settimeout(20)
-
-        def serve() -> None:
-            connection, _ = listener.accept()
-            with connection:
-                connection.recv(65_536)
-                if raw is None:
-                    connection.recv(1)  # until the client has had enough
-                else:
-                    connection.sendall(raw)
-
-        done = threads.submit(serve)
-        yield f"http://127.0.0.1:{listener.getsockname()[1]}"
-        done.result()
 
 
 def reply(status: str, body: object) -> bytes:
@@ -47,55 +26,59 @@ def ended(*arguments: str, **extra: str) -> tuple[int, str, str]:
 
 
 @pytest.mark.parametrize("path", ["", "/", "/v3", "/_sandbox"])
-def test_a_ready_server_is_healthy(path: str) -> None:
+def test_a_ready_server_is_healthy(server: ServeProcess, path: str) -> None:
     """Exit 0; the address may be that of either API, and may come from the environment."""
-    with serve_process() as server:
-        well = (0, f"{server.address} is ready.\n", "")
-        assert ended("--url", server.address + path) == well
-        assert ended(PAYMENTS_SANDBOX_URL=server.address + path) == well
+    well = (0, f"{server.address} is ready.\n", "")
+    assert ended("--url", server.address + path) == well
+    assert ended(PAYMENTS_SANDBOX_URL=server.address + path) == well
 
 
-def test_a_proxy_is_not_asked() -> None:
+def test_a_proxy_is_not_asked(server: ServeProcess) -> None:
     """It would answer for a server that is not there."""
-    with serve_process() as server:
-        code, *_ = ended("--url", server.address, http_proxy="http://127.0.0.1:1")
-    assert code == 0
+    assert ended("--url", server.address, http_proxy="http://127.0.0.1:1")[0] == 0
 
 
 def test_no_server_is_unhealthy() -> None:
-    """Exit 1, and the system's own words."""
+    """Exit 1, and the words of every command that asks a server."""
     with socket.create_server(("127.0.0.1", 0)) as taken:
         address = f"http://127.0.0.1:{taken.getsockname()[1]}"
-    assert ended("--url", address) == (
-        1,
-        "",
-        f"payments-sandbox: {address} is not ready: Connection refused.\n",
+    code, output, errors = ended("--url", address)
+    assert (code, output) == (1, "")
+    assert errors == (
+        f"payments-sandbox: no sandbox answers at {address}: Connection refused;"
+        " payments-sandbox serve starts one, and --url names another.\n"
     )
 
 
-NOT_OURS: Final = "what answers there is no payments-sandbox"
+def not_ours(reason: str) -> str:
+    """What is said of a server of somebody else's."""
+    return f"what answers at URL is no payments-sandbox ({reason}); --url names another"
+
+
 NOT_READY: Final = {
     "problems": (
         reply("503 No", {"ready": False, "problems": ["a.yaml is broken.", "b.yaml too."]}),
-        "a.yaml is broken.; b.yaml too",
+        "URL is not ready: a.yaml is broken.; b.yaml too",
     ),
     "not ready, and no reason": (
         reply("503 No", {"ready": False, "problems": []}),
-        "status 503, and no reason",
+        "URL is not ready: status 503, and no reason",
     ),
-    "another object": (reply("200 OK", {"healthy": True}), f"{NOT_OURS} (status 200)"),
+    "another object": (reply("200 OK", {"healthy": True}), not_ours("status 200")),
     "our envelope": (
         reply("500 No", {"error": {"code": "internal_error", "message": "It failed"}}),
-        "status 500, It failed",
+        "URL refuses: It failed (internal_error)",
     ),
     "ready with a bad status": (
         reply("500 No", {"ready": True, "problems": []}),
-        f"{NOT_OURS} (status 500)",
+        not_ours("status 500"),
     ),
-    "another server": (reply("404 No", "<html>"), f"{NOT_OURS} (status 404)"),
-    "another JSON": (reply("200 OK", [1]), f"{NOT_OURS} (status 200)"),
-    "no HTTP": (b"SSH-2.0-OpenSSH_9.6\r\n", f"{NOT_OURS} (no HTTP)"),
-    "silence": (None, "no answer within 2 s"),
+    "another server": (reply("404 No", "<html>"), not_ours("status 404")),
+    "another JSON": (reply("200 OK", [1]), not_ours("status 200")),
+    "no HTTP": (
+        b"SSH-2.0-OpenSSH_9.6\r\n",
+        not_ours("its answer is not HTTP, or not all of it"),
+    ),
 }
 
 
@@ -103,11 +86,17 @@ NOT_READY: Final = {
 def test_a_server_that_is_not_ready_is_unhealthy(raw: bytes | None, problem: str) -> None:
     """Exit 1, and what keeps it from being ready."""
     with saying(raw) as address:
-        assert ended("--url", address) == (
-            1,
-            "",
-            f"payments-sandbox: {address} is not ready: {problem}.\n",
-        )
+        said = problem.replace("URL", address)
+        assert ended("--url", address) == (1, "", f"payments-sandbox: {said}.\n")
+
+
+def test_a_server_that_says_nothing_is_unhealthy(monkeypatch: pytest.MonkeyPatch) -> None:
+    """After two seconds, which are shorter here."""
+    assert healthcheck.TIMEOUT == 2
+    monkeypatch.setattr(healthcheck, "TIMEOUT", 0.05)
+    with saying(None) as address:
+        said = f"payments-sandbox: {address} does not answer.\n"
+        assert ended("--url", address) == (1, "", said)
 
 
 @pytest.mark.parametrize("url", ["localhost:8080", "http://", "http://a/b", "ftp://a", ""])
@@ -141,7 +130,7 @@ def test_the_server_is_where_serve_was_told_to_listen() -> None:
 def test_what_is_no_port_of_a_server_is_not_where_it_is() -> None:
     """A service's address is the platform's word, and 0 any port; nonsense is refused by name."""
     assert ended(PAYMENTS_SANDBOX_PORT="1", PAYMENTS_SANDBOX_HOST="::")[2].startswith(
-        "payments-sandbox: http://[::1]:1 is not ready: "
+        "payments-sandbox: no sandbox answers at http://[::1]:1: "
     )
     code, _, errors = ended(PAYMENTS_SANDBOX_PORT="many")
     assert (code, errors.splitlines()[-1]) == (
@@ -154,4 +143,4 @@ def test_what_is_no_port_of_a_server_is_not_where_it_is() -> None:
     for port in ("tcp://10.0.0.11:9000", "0"):
         # Somebody may listen there: where it looks is what counts.
         _, output, errors = ended(PAYMENTS_SANDBOX_PORT=port)
-        assert "http://127.0.0.1:8080 is" in output + errors
+        assert "http://127.0.0.1:8080" in output + errors

@@ -237,7 +237,6 @@ def test_commands_of_ours_trust_what_openssl_is_told_to() -> None:
             )
         ]
     address, doubt = url.removesuffix("/_sandbox"), "unable to get local issuer certificate"
-    unready = f"{address} is not ready: its certificate is not trusted ({doubt}).\n"
     untrusted = (
         f"the certificate of {address} is not trusted: {doubt}; SSL_CERT_FILE names the file that"
         " it is checked by: for serve --tls auto, the ca_file of its ready line.\n"
@@ -247,7 +246,7 @@ def test_commands_of_ours_trust_what_openssl_is_told_to() -> None:
         (each.returncode, each.stderr.removeprefix("payments-sandbox: ")) for each in asked
     ] == [
         (0, ""),
-        (1, unready),
+        (1, untrusted),
         (0, ""),
         (1, untrusted),
         (1, untrusted),

@@ -5,7 +5,6 @@ import re
 import threading
 from asyncio import BaseTransport
 from collections.abc import Awaitable, Iterator, Sequence
-from itertools import count
 from typing import Final
 
 import pytest
@@ -23,10 +22,10 @@ from tests.support.sockets import (
     raw_request,
     running_server,
 )
+from tests.support.tables import for_each
 from tests.support.values import documented_create
 
 SETTINGS: Final = Settings(port=0, max_wall_delay=100)
-NUMBERS: Final = count()
 OURS: Final = "sk_test_front_"
 """Stands for a key that is owned in front, as long as one of them."""
 
@@ -136,13 +135,6 @@ def servers(request: pytest.FixtureRequest) -> Iterator[SharingServers]:
         yield both
 
 
-@pytest.fixture(scope="module")
-def alone() -> Iterator[RunningServer]:
-    """A server that owns all keys."""
-    with running_server(SETTINGS) as server:
-        yield server
-
-
 def answered(server: RunningServer, segments: Sequence[bytes], number: int) -> tuple[str, bool]:
     """All that comes back, but for what only the wall knows, and whether it ends with an RST."""
     ours, theirs = (f"{key[:-5]}{number:05}" for key in (OURS, THEIRS))
@@ -170,14 +162,23 @@ def answered(server: RunningServer, segments: Sequence[bytes], number: int) -> t
     return re.sub(r"(Date|Connection): [^\r]*\r\n", "", text), is_reset
 
 
-@pytest.mark.parametrize("script", SCRIPTS)
+@pytest.fixture(scope="module")
+def of_one_process() -> dict[str, tuple[str, bool]]:
+    """What a server answers that owns all keys, by the script."""
+    with running_server(SETTINGS) as alone:
+        return {
+            script: answered(alone, segments, number)
+            for number, (script, segments) in enumerate(SCRIPTS.items())
+        }
+
+
+@for_each("script", SCRIPTS)
 def test_answers_are_those_of_one_process(
-    servers: SharingServers, alone: RunningServer, script: str
+    servers: SharingServers, of_one_process: dict[str, tuple[str, bool]], script: str
 ) -> None:
     """To the byte, and to the way in which the connection ends."""
-    number = next(NUMBERS)
-    through = answered(servers.front, SCRIPTS[script], number)
-    assert through == answered(alone, SCRIPTS[script], number)
+    through = answered(servers.front, SCRIPTS[script], list(SCRIPTS).index(script))
+    assert through == of_one_process[script]
     assert through[0].startswith("HTTP/1.")
 
 

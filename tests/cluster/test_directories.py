@@ -5,11 +5,11 @@ from contextlib import AsyncExitStack
 
 import pytest
 
-from payments_sandbox.cluster import known_places, node
+from payments_sandbox.cluster import known_places, membership, node
 from payments_sandbox.cluster.node import ClusterNode
 from payments_sandbox.cluster.places import Directory, Here, Node, Place, Sibling, UnreachableError
 from payments_sandbox.cluster.workers import WorkerDirectory
-from tests.support.nodes import Cluster
+from tests.support.nodes import RENEW_EVERY, Cluster
 
 KEYS = tuple(f"sk_test_key{number}" for number in range(20))
 PROCESSES = 3
@@ -28,6 +28,7 @@ async def directories(
     for name in ("ANNOUNCE", "LINGER"):
         monkeypatch.setattr(node, name, 0)
     monkeypatch.setattr(known_places, "TRIED_AFTER", 0)
+    monkeypatch.setattr(membership, "RENEW_EVERY", RENEW_EVERY)
     cluster = Cluster(request.getfixturevalue("shared_redis").url)
     await cluster.admin.flushall()
     async with AsyncExitStack() as stack:

@@ -1,7 +1,7 @@
 """Holds the parts of a journal to what they promise: put together they are the journal."""
 
 import orjson
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from payments_sandbox.cluster.journal_parts import JournalParts, entries_of
@@ -73,6 +73,7 @@ class Story:
         assert sum(len(orjson.loads(part)[1]) for part in self.kept.values()) <= 4 * KEPT
 
 
+@settings(max_examples=settings().max_examples // 2)  # each is a long story
 @given(steps=STEPS)
 def test_the_parts_that_are_kept_are_the_journal(steps: list[tuple[str, int]]) -> None:
     """Whoever has written them, and however much has fallen out of the ring."""

@@ -17,7 +17,7 @@ from payments_sandbox.cluster.server import SharedServer
 from payments_sandbox.cluster.store import Member
 from payments_sandbox.core.ids import DEFAULT_API_KEY
 from payments_sandbox.core.instants import HOUR, Instant
-from tests.support.nodes import KEY, Cluster, RunningNode, claimed, until
+from tests.support.nodes import KEY, RENEW_EVERY, Cluster, RunningNode, claimed, until
 from tests.support.receiver import Answer, Receiver
 from tests.support.redis_server import running_redis
 from tests.support.values import LONGEST_WAIT
@@ -26,16 +26,20 @@ TRIES = 25
 """Owners that sleep and wake again; the nightly run has more of them."""
 
 KEYS = tuple(f"sk_test_key{number}" for number in range(12))
+NO_QUESTIONS = (
+    b"", b"junk", b"\xff\0\xff\0\xff", b"r\0n\0junk", b"r\0n\0[]", b"r\0n\0[{},null]",
+    b'r\0n\0["metrics",null]', b'r\0n\0["coverage",[1]]', b'r\0n\0["summaries_of_worlds",null]',
+)  # fmt: skip
 LOST = "was lost; what was answered in its last 100 ms may be missing."
 
 
 @pytest.fixture(autouse=True)
 def _no_waiting(monkeypatch: pytest.MonkeyPatch) -> None:
     """Nobody connects to a node that has gone, and nobody waits for that."""
-    monkeypatch.setattr(node, "ANNOUNCE", 0.2)
+    monkeypatch.setattr(node, "ANNOUNCE", 0)
     monkeypatch.setattr(node, "LINGER", 0)
     monkeypatch.setattr(node, "LOOK_EVERY", 0.01)
-    monkeypatch.setattr(membership, "RENEW_EVERY", 0.05)
+    monkeypatch.setattr(membership, "RENEW_EVERY", RENEW_EVERY)
 
 
 @pytest.fixture
@@ -193,10 +197,25 @@ async def test_answers_of_others_have_more_time_than_they_may_be_held_when_a_nod
     assert given == [0.1 + serving.ANSWERED_WITHIN]
 
 
+async def test_a_node_that_has_gone_is_no_member_whatever_it_was_still_asked(
+    cluster: Cluster, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """To lead clients on it renews its lease; the next to leave waits for no node that is gone."""
+
+    async def ask_until_answered(_: SharedServer, __: float) -> None:
+        await leaves.membership.renew()
+        assert leaves.name in await cluster.members()
+
+    async with cluster.node() as leaves:
+        monkeypatch.setattr(SharedServer, "until_answered", ask_until_answered)
+    assert not await cluster.members()
+
+
 async def test_requests_go_on_while_nodes_come_and_go(
     cluster: Cluster, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """One after the other is replaced under load, and no request fails."""
+    monkeypatch.setattr(node, "ANNOUNCE", 0.2)
     monkeypatch.setattr(node, "LINGER", 0.5)  # who has just connected is still led on
     answered, is_over = 0, False
 
@@ -212,7 +231,7 @@ async def test_requests_go_on_while_nodes_come_and_go(
         async with asyncio.TaskGroup() as clients:
             for key in KEYS[:4]:
                 clients.create_task(load(key))
-            for _ in range(3):
+            for _ in range(2):
                 newer = await stack.enter_async_context(cluster.node(rate_limit=10**6))
                 older, serving_now[0] = serving_now[0], newer
                 await older.membership.renew()
@@ -394,8 +413,8 @@ async def test_an_owner_serves_until_its_lease_ends_without_an_engine(
 
             assert reply.status == 500
             assert reply.json["error"]["code"] == "internal_error"
-            assert "engine of the cluster is away" in reply.json["error"]["details"]
-            assert "engine of the cluster is away" in caplog.text
+            assert "engine of the cluster cannot be asked" in reply.json["error"]["details"]
+            assert "engine of the cluster cannot be asked" in caplog.text
             ready = await cluster.ask(only, "GET", "/_sandbox/ready")
             assert ready.status == 503
             assert "lease" in ready.json["problems"][0]
@@ -427,10 +446,26 @@ async def test_lists_wait_for_no_node_that_has_gone_and_need_the_engine(
             engine.stop()
             reply = await cluster.ask(asked, "GET", "/_sandbox/worlds")
             assert reply.status == 500
-            assert "The engine of the cluster is away" in reply.json["error"]["details"]
+            assert "The engine of the cluster cannot be asked" in reply.json["error"]["details"]
             engine.start()
             await until(lambda: _is_listed(cluster, nodes))
         await cluster.close()
+
+
+async def test_what_is_no_question_is_a_line_in_the_log(
+    cluster: Cluster, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Whatever anybody publishes, in a channel of all or in that of one node."""
+    async with nodes_of(cluster, 2) as nodes:
+        await cluster.pay(nodes[0])
+        for junk in NO_QUESTIONS:
+            await cluster.admin.publish(f"{PREFIX}questions", junk)
+        await cluster.admin.publish(f"{PREFIX}node:{nodes[0].name}", b"r\0n\0[]")
+        for each in nodes:
+            assert await _listed(cluster, each) == [KEY]  # they answer, one after the other
+    told = [each for each in caplog.records if "is left unanswered" in each.message]
+    assert len(told) == 2 * len(NO_QUESTIONS) + 1
+    assert {each.exc_info for each in caplog.records} == {None}
 
 
 async def _listed(cluster: Cluster, node: RunningNode) -> list[str]:
@@ -536,3 +571,24 @@ async def test_an_engine_that_is_not_there_is_said() -> None:
     await cluster.close()
     assert "redis://…@127.0.0.1:1/0 cannot be used" in str(caught.value)
     assert "secret" not in str(caught.value)
+
+
+async def test_an_engine_that_is_too_old_is_said(
+    cluster: Cluster, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """With both versions."""
+    monkeypatch.setattr(serving, "OLDEST", 1_000)
+    with pytest.raises(serving.CannotJoinError, match=r"is Redis \d[\d.]+: expected 1000 or later"):
+        async with cluster.node():
+            pass
+
+
+async def test_an_engine_that_wants_a_password_is_said() -> None:
+    """With where it belongs, whether there was none or another one."""
+    with running_redis() as engine:
+        cluster = Cluster(engine.url)
+        await cluster.admin.config_set("requirepass", "secret")
+        with pytest.raises(serving.CannotJoinError, match="redis://:PASSWORD@localhost:6379"):
+            async with cluster.node():
+                pass
+        await cluster.close()

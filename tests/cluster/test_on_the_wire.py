@@ -2,14 +2,21 @@
 
 import json
 from collections.abc import Iterator
+from contextlib import ExitStack
 from itertools import count
-from typing import Final
+from typing import Final, NamedTuple
 
 import pytest
 
 from payments_sandbox.core.settings import Settings
 from tests.support.shared import FRONT, SharingServers, Way, sharing_servers
-from tests.support.sockets import connected, exchange, new_loop, raw_request
+from tests.support.sockets import (
+    BlockingConnection,
+    connected,
+    exchange,
+    new_loop,
+    raw_request,
+)
 from tests.support.values import FAULT_SPELLINGS, documented_create, fault_card, fault_cards
 
 LAST: Final = {"Connection": "close"}
@@ -49,29 +56,41 @@ def create(key: str, card: str, **headers: str) -> bytes:
     return raw_request("POST", "/v3/payments", {"Authorization": f"Bearer {key}", **headers}, body)
 
 
-def answered(address: str, raw: bytes, *, before: bytes | None = None) -> tuple[list[bytes], bool]:
-    """What comes until the connection ends, but for dates, and whether it ended with an RST."""
-    with connected(address) as wire:
-        if before is not None:
-            wire.send(before)
-            assert wire.reply().status == 200
-        wire.send(raw)
-        came, is_reset = wire.rest()
-    return [line for line in came.split(b"\r\n") if not line.startswith(b"Da")], is_reset
+class Asked(NamedTuple):
+    """A create that meets a fault, sent three times.
+
+    Attributes:
+        direct: to the owner.
+        first: through the one in front, on a fresh connection.
+        second: the same on a connection that was used with a key that is owned in front.
+    """
+
+    direct: BlockingConnection
+    first: BlockingConnection
+    second: BlockingConnection
 
 
-@pytest.mark.parametrize("step", FAULT_SPELLINGS)
-def test_a_fault_is_the_same_through_who_does_not_own_the_key(
-    servers: SharingServers, step: str
-) -> None:
-    """On a fresh connection, and on one that was used with a key that is owned in front."""
-    card = fault_card(step)
+def asked(servers: SharingServers, step: str, wires: ExitStack) -> Asked:
+    """Send the creates that meet a fault, and wait for none of the answers."""
     closing = LAST if step.startswith("drip") else {}
-    own = raw_request("GET", "/v3/payments", {"Authorization": f"Bearer {FRONT}"})
+    places = (servers.owner, servers.front, servers.front)
+    sent = Asked(*(wires.enter_context(connected(each.address)) for each in places))
+    sent.second.send(raw_request("GET", "/v3/payments", {"Authorization": f"Bearer {FRONT}"}))
+    assert sent.second.reply().status == 200
+    for wire in sent:
+        wire.send(create(fresh(servers), fault_card(step), **closing))
+    return sent
 
-    direct = answered(servers.owner.address, create(fresh(servers), card, **closing))
-    first = answered(servers.front.address, create(fresh(servers), card, **closing))
-    second = answered(servers.front.address, create(fresh(servers), card, **closing), before=own)
 
-    assert first == direct
-    assert second == direct
+def came(wire: BlockingConnection) -> tuple[list[bytes], bool]:
+    """What comes until the connection ends, but for dates, and whether it ended with an RST."""
+    raw, is_reset = wire.rest()
+    return [line for line in raw.split(b"\r\n") if not line.startswith(b"Da")], is_reset
+
+
+def test_a_fault_is_the_same_through_who_does_not_own_the_key(servers: SharingServers) -> None:
+    """On a fresh connection, and on one that was used; faults that wait do so at the same time."""
+    with ExitStack() as wires:
+        under_way = {step: asked(servers, step, wires) for step in FAULT_SPELLINGS}
+        ended = {step: [came(wire) for wire in sent] for step, sent in under_way.items()}
+    assert ended == {step: [direct] * 3 for step, (direct, _, _) in ended.items()}

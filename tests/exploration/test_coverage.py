@@ -20,7 +20,7 @@ from payments_sandbox.exploration.coverage import (
 )
 from payments_sandbox.exploration.failures import EVENTS, CallFailure, all_failures
 from payments_sandbox.scenarios.loader import load
-from tests.support.values import MetCall, tally
+from tests.support.values import MetCall, broken_markup, tally
 
 ALL: Final = len(all_failures())
 
@@ -281,6 +281,13 @@ def test_the_page_has_a_cell_for_each_failure_and_loads_nothing() -> None:
 
     assert sorted(page.cells) == ["2"] + ["never"] * (len(all_failures()) - 1)
     assert page.loads == []
+
+
+def test_a_browser_knows_each_tag_of_the_page() -> None:
+    page = as_page(COVERAGE)
+
+    assert broken_markup(page) == []
+    assert page.count("<table>") == 2
 
 
 def test_every_missing_failure_has_its_scenario_on_the_page_as_a_file_would_have_it() -> None:

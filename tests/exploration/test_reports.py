@@ -23,6 +23,7 @@ from payments_sandbox.scenarios.loader import load
 from payments_sandbox.scenarios.yaml_writer import text_of
 from payments_sandbox.testing.sandbox import Sandbox
 from tests.support.flows import flow_of, order
+from tests.support.values import broken_markup
 
 FLOW = ExploredFlow("shop <test>", "payments-sandbox run --scenario FILE -- shop", 1, 7)
 
@@ -131,6 +132,7 @@ def test_the_page_is_one_file_that_needs_nothing(result: ExplorationResult) -> N
     assert '<td class="well">survived</td>' in page
     assert result.found[0].name in page
     assert not any(each in page for each in ("<script", "src=", "href=", "http:", "https:"))
+    assert broken_markup(page) == []
 
 
 def test_annotations_are_one_line_each(result: ExplorationResult) -> None:

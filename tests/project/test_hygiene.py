@@ -14,6 +14,13 @@ REGISTRY: Final = re.compile(
     r"[p]ypi[.]org|[p]ythonhosted[.]org|[r]egistry[.]npmjs[.]org|[r]egistry[.]yarnpkg[.]com"
     r"|proxy[.]golang[.]org|crates[.]io|rubygems[.]org|--(?:extra-)?index[-]url|--find[-]links"
 )
+IN_THE_ROOT: Final = {
+    *(".ci", ".dockerignore", ".github", ".gitignore", "Dockerfile", "LICENSE", "Makefile"),
+    *("ARCHITECTURE.md", "CHANGELOG.md", "CONTRIBUTING.md", "README.md", "action.yml"),
+    *("benchmarks", "clients", "docs", "examples", "sandbox", "scenarios", "schemas", "tests"),
+    *("hatch_build.py", "image-requirements.txt", "llms.txt", "mkdocs.yml", "pyproject.toml"),
+    *("schemathesis.toml", "tools"),
+}
 MARK: Final = re.compile(r"\b(?:TO[D]O|FIX[M]E|HA[C]K)\b")
 
 
@@ -30,6 +37,11 @@ def test_no_file_names_a_package_registry() -> None:
 def test_no_file_leaves_a_mark_for_later() -> None:
     """A thing that is not done is written in the changelog or not at all."""
     assert _found(MARK) == []
+
+
+def test_the_root_has_what_belongs_there() -> None:
+    """A file that a command has left there is not committed with the rest."""
+    assert {name.split("/")[0] for name in tracked()} - IN_THE_ROOT == set()
 
 
 def _found(pattern: re.Pattern[str]) -> list[str]:

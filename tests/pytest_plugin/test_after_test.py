@@ -3,19 +3,9 @@
 import pytest
 
 from payments_sandbox.testing import running_sandbox
-from tests.support.process import SHOP_MODULE, Suite
+from tests.support.process import Suite
 
 pytest_plugins = ["pytester"]
-
-
-@pytest.fixture
-def suite(pytester: pytest.Pytester, monkeypatch: pytest.MonkeyPatch) -> Suite:
-    """A suite whose only plugin is ours."""
-    monkeypatch.setenv("PYTEST_DISABLE_PLUGIN_AUTOLOAD", "1")
-    monkeypatch.delenv("PAYMENTS_SANDBOX_URL", raising=False)
-    suite = Suite(pytester)
-    suite.holds("", shop=SHOP_MODULE)
-    return suite
 
 
 PATCHES = """
@@ -157,6 +147,29 @@ def test_unused(sandbox):
     sandbox.expect({"request": "create_payment"})
     sandbox.close()
 
+def test_met_and_reset(sandbox):
+    sandbox.expect({"request": "create_payment"})
+    pay(sandbox)
+    sandbox.reset()
+
+def test_unmet_after_reset(sandbox):
+    sandbox.expect({"request": "create_payment", "count": 2})
+    sandbox.reset()
+
+@pytest.mark.parametrize("again", [pay, lambda world: world.expect({"request": "create_refund"})])
+def test_more_after_reset(sandbox, again):
+    sandbox.expect({"request": "create_payment"})
+    pay(sandbox)
+    sandbox.reset()
+    again(sandbox)
+
+def test_restored_unmet(sandbox):
+    sandbox.expect({"request": "create_payment", "count": 2})
+    before = sandbox.snapshot()
+    pay(sandbox)
+    pay(sandbox)
+    sandbox.restore(before)
+
 def test_prepared(sold_out):
     sold_out.control.remove_active_scenarios()
 
@@ -178,7 +191,7 @@ def test_a_world_is_judged_before_a_test_takes_what_was_seen_in_it(suite: Suite)
     """Dropped, reset or restored; the failure shows what it had seen until then."""
     suite.holds("", test_it=ENDS)
     result = suite.run()
-    result.assert_outcomes(passed=3, failed=8)
+    result.assert_outcomes(passed=5, failed=11)
     shown = result.stdout.str()
     for how in ("dropped", "reset", "restored"):
         assert shown.count(f"(before the test {how} it)") >= 2
@@ -190,7 +203,7 @@ def test_a_world_is_judged_before_a_test_takes_what_was_seen_in_it(suite: Suite)
 def test_a_test_that_is_not_strict_may_end_its_world_as_it_likes(suite: Suite) -> None:
     """Nothing of it is judged."""
     suite.holds("", test_it=ENDS)
-    suite.run("-o", "sandbox_strict=false").assert_outcomes(passed=10, failed=1)
+    suite.run("-o", "sandbox_strict=false").assert_outcomes(passed=15, failed=1)
 
 
 SHARED = """

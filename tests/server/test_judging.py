@@ -9,6 +9,7 @@ from payments_sandbox.core.ids import DEFAULT_API_KEY
 from payments_sandbox.core.instants import MINUTE
 from payments_sandbox.core.settings import Settings
 from payments_sandbox.core.slices import finish
+from payments_sandbox.rules.scenario import Scenario
 from payments_sandbox.scenarios.activation import set_active
 from payments_sandbox.server import judging
 from payments_sandbox.server.factory import assemble
@@ -21,6 +22,7 @@ from tests.support.in_process import InProcessApi, scenario_of
 from tests.support.values import documented_create
 
 TWICE: Final = scenario_of("expect: [{request: create_payment, count: 2}]", name="twice")
+SOME_REFUND: Final = scenario_of("expect: [{request: create_refund}]", name="some-refund")
 FAILS: Final = scenario_of(
     "rules: [{request: create_payment, do: [pass], then: fail}]", name="fails"
 )
@@ -104,6 +106,27 @@ async def test_a_reset_that_takes_what_was_seen_is_judged_before(
 
     judged = [reason for _, reason, _ in await verdict(runtime)]
     assert ("reset" in judged) is is_judged
+
+
+@pytest.mark.parametrize(
+    ("calls", "scenarios", "is_judged"),
+    [(0, [TWICE], False), (1, [TWICE], True), (0, [TWICE, SOME_REFUND], True)],
+    ids=["nothing more", "one more call", "one more expectation"],
+)
+async def test_a_world_that_was_reset_is_judged_again_only_by_what_came_since(
+    calls: int, scenarios: list[Scenario], *, is_judged: bool
+) -> None:
+    """The emptied world does not fail what was met."""
+    runtime, _ = keeping()
+    world = used(runtime, 2)
+    await runtime.before_reset(world, list(ResetScope))
+    world.reset(ResetScope)
+    set_active(world, scenarios)
+    for _ in range(calls):
+        InProcessApi(world).ask("create_payment", documented_create())
+
+    reports = [("2 of 2", "reset", True), ("2 of 2", None, False)]
+    assert await verdict(runtime) == reports[: 1 + is_judged]
 
 
 async def test_a_rule_that_has_failed_is_not_reset_away() -> None:

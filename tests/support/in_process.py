@@ -12,10 +12,11 @@ from typing import Any
 
 from payments_sandbox.api.call import Answer, Call
 from payments_sandbox.api.gateway import Gateway
-from payments_sandbox.api.responses import payment_at_rest
+from payments_sandbox.api.responses import stored_payment
 from payments_sandbox.contract import representations
 from payments_sandbox.contract.operations import BASE_PATH, BY_NAME
 from payments_sandbox.contract.schemas import Contract, load_contract
+from payments_sandbox.core.ids import webhook_secret
 from payments_sandbox.core.instants import Instant, read_instant
 from payments_sandbox.core.settings import Settings
 from payments_sandbox.core.slices import finish
@@ -45,7 +46,7 @@ from payments_sandbox.webhooks.delivery import (
     why_failed,
 )
 from payments_sandbox.world.clock import Mode, WallClock
-from payments_sandbox.world.config import ServerContext, WorldConfig, secret_of
+from payments_sandbox.world.config import ServerContext, WorldConfig
 from payments_sandbox.world.registry import Worlds
 from payments_sandbox.world.snapshot import restoring, sealed, snapshotting
 from payments_sandbox.world.world import World
@@ -81,14 +82,14 @@ def contract() -> Contract:
 
 def server_context(wall: WallClock | None = None) -> ServerContext:
     """What holds in every world of a server: the contract as shipped."""
-    return ServerContext(wall or Wall(), partial(payment_at_rest, contract()), read_scenario)
+    return ServerContext(wall or Wall(), partial(stored_payment, contract()), read_scenario)
 
 
 def config(
     *, seed: int = 7, frozen_at: Instant | None = NOON, rate_limit: int = 1_000
 ) -> WorldConfig:
     """What a world of tests is made from."""
-    return WorldConfig(KEY, seed, secret_of(seed), frozen_at, rate_limit, NOON)
+    return WorldConfig(KEY, seed, webhook_secret(seed), frozen_at, rate_limit, NOON)
 
 
 def new_world(

@@ -25,6 +25,9 @@ from tests.support.values import LONGEST_WAIT, documented_create
 
 KEY: Final = "sk_test_shared"
 
+RENEW_EVERY: Final = 0.05
+"""Wall seconds between two renewals of a lease: who leaves waits until all others were told."""
+
 
 @dataclass(frozen=True, slots=True)
 class RunningNode:

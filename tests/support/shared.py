@@ -11,7 +11,7 @@ from urllib.parse import urlsplit
 
 import pytest
 
-from payments_sandbox.cluster import node
+from payments_sandbox.cluster import membership, node
 from payments_sandbox.cluster.mailbox import Mailbox, open_mailbox
 from payments_sandbox.cluster.membership import Membership
 from payments_sandbox.cluster.places import Here, Node, Place, Sibling, UnreachableError
@@ -24,6 +24,7 @@ from payments_sandbox.server.control.questions import answer
 from payments_sandbox.server.factory import AssembledServer, assemble
 from payments_sandbox.server.http_server import listening
 from payments_sandbox.server.listening.listeners import ListeningAt
+from tests.support.nodes import RENEW_EVERY
 from tests.support.redis_server import running_redis
 from tests.support.sockets import RunningServer, running_server, with_card_rules
 
@@ -138,6 +139,7 @@ def _sharing_nodes(
         patch = stack.enter_context(pytest.MonkeyPatch.context())
         patch.setattr(node, "ANNOUNCE", 0)
         patch.setattr(node, "LINGER", 0)
+        patch.setattr(membership, "RENEW_EVERY", RENEW_EVERY)
         start = partial(
             running_server,
             settings,

@@ -4,6 +4,7 @@ import copy
 import json
 import re
 from collections.abc import Generator, Iterable, Iterator
+from html.parser import HTMLParser
 from typing import Any, Final, TypeVar
 
 from payments_sandbox.client.models import CoverageModel
@@ -327,3 +328,34 @@ def tally(*calls: MetCall, webhooks: tuple[tuple[str, str | None, int], ...] = (
             for event, failure, count in webhooks
         ],
     }
+
+
+class _Markup(HTMLParser):
+    """Finds what a browser would show as text, or close itself."""
+
+    def __init__(self) -> None:
+        super().__init__(convert_charrefs=False)
+        self.problems: list[str] = []
+        self.open: list[str] = []
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:  # noqa: ARG002 - as in the base class
+        """Open a tag, unless it is one that has no end."""
+        if tag not in {"meta", "br"}:
+            self.open.append(tag)
+
+    def handle_endtag(self, tag: str) -> None:
+        """Close the tag that was opened last."""
+        if self.open.pop() != tag:
+            self.problems.append(f"</{tag}>")
+
+    def handle_data(self, data: str) -> None:
+        """Look for tags that are none."""
+        self.problems += re.findall("<[^>]*>?", data)
+
+
+def broken_markup(page: str) -> list[str]:
+    """The tags of a page of HTML that are none, or are not closed where they should be."""
+    markup = _Markup()
+    markup.feed(page)
+    markup.close()
+    return markup.problems + markup.open

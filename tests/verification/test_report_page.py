@@ -13,6 +13,7 @@ from tests.support.process import (
     UNDOCUMENTED_REPORT,
     only_report,
 )
+from tests.support.values import broken_markup
 
 SEEN: Final = """\
 failed: 2 of 3 expectations not met; 1 of 3 rules never fired; 1 rule went wrong; 1 audit finding
@@ -83,3 +84,8 @@ def test_each_world_and_its_undocumented_calls_have_their_place() -> None:
     assert page.count("<h2>") == 2
     assert "the API has no such call; did you mean" in page
     assert "<h1>passed: 2 worlds; " in page
+
+
+def test_a_browser_knows_each_tag_of_the_page() -> None:
+    reports = [*only_report(FAILED_REPORT), *only_report(UNDOCUMENTED_REPORT)]
+    assert broken_markup(as_page(reports)) == []

@@ -119,13 +119,13 @@ class OutboxMachine(RuleBasedStateMachine):
     def remove(self, place: int) -> None:
         """An endpoint goes."""
         endpoint = self._endpoint(place)
-        self.webhooks.remove(endpoint)
+        self.webhooks.outbox.remove(endpoint.id)
         assert self._pending_of(endpoint.id) == 0
 
     @rule()
     def forget(self) -> None:
         """The world begins anew; whoever holds a delivery sends it no more."""
-        self.webhooks.forget_deliveries()
+        self.webhooks.outbox.forget_deliveries()
         assert not any(each.is_pending for each in self.made)
         self.in_hand.clear()
         self.made.clear()
@@ -263,7 +263,7 @@ def test_the_log_of_attempts_keeps_the_last_ones() -> None:
     webhooks = dispatcher.webhooks
     webhooks.put(webhooks.new_endpoint("http://localhost/"))
     with mock.patch.object(outbox_module, "KEPT", 3):
-        webhooks.forget_deliveries()
+        webhooks.outbox.forget_deliveries()
         for _ in range(5):
             webhooks.outbox.schedule(MESSAGE, NOON)
         dispatcher.deliver()
@@ -305,7 +305,7 @@ def test_a_disabled_endpoint_leaves_nothing_on_the_timeline() -> None:
     assert len(world.timeline) == 2
     webhooks.put(replace(first, enabled=False))
     assert len(world.timeline) == 1
-    webhooks.remove(second)
+    webhooks.outbox.remove(second.id)
     assert len(world.timeline) == 0
     assert webhooks.outbox.pending == 0
 
@@ -317,7 +317,7 @@ def test_deliveries_that_are_forgotten_leave_nothing_on_the_timeline() -> None:
     webhooks.put(webhooks.new_endpoint("http://localhost/"))
     webhooks.outbox.schedule(MESSAGE, NOON)
     dispatcher.deliver()
-    webhooks.forget_deliveries()
+    webhooks.outbox.forget_deliveries()
 
     assert len(dispatcher.world.timeline) == 0
     assert list(webhooks.outbox.oldest_first()) == []
@@ -438,6 +438,6 @@ def test_endpoints_are_numbered_from_nothing() -> None:
         webhooks.put(endpoint := webhooks.new_endpoint(f"http://localhost:{port}/"))
         made.append((endpoint.number, endpoint.rotations))
         if port == 2:
-            webhooks.remove(endpoint)
+            webhooks.outbox.remove(endpoint.id)
 
     assert made == [(0, 0), (1, 0), (2, 0)]

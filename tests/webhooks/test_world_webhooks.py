@@ -47,7 +47,7 @@ def test_a_world_begins_with_the_servers_endpoints(world: World) -> None:
         ("http://localhost:1/", None, SECRET),
         ("inbox:orders", "orders", SECRET),
     ]
-    webhooks.remove(made[0])
+    webhooks.outbox.remove(made[0].id)
     webhooks.put(webhooks.new_endpoint("http://localhost:2/"))
     world.reset([ResetScope.WEBHOOKS])
     assert list(world.open_webhooks().outbox.endpoints.values()) == made
@@ -132,7 +132,7 @@ def test_an_endpoint_that_is_removed_leaves_nothing_due(world: World) -> None:
     world.make_event("payout.paid", {})
     dispatcher.deliver()
     assert len(world.upcoming(9)) == 2
-    webhooks.remove(first)
+    webhooks.outbox.remove(first.id)
 
     assert [each.delivery_id for each in world.upcoming(9)] == [webhooks.outbox.id_of(1)]
     statuses = [each.status for each in webhooks.outbox.oldest_first()]

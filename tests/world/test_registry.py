@@ -7,15 +7,14 @@ from typing import NamedTuple
 import pytest
 
 from payments_sandbox.core.errors import InvalidApiKey, InvalidRequest, NotFound
-from payments_sandbox.core.ids import DEFAULT_API_KEY
+from payments_sandbox.core.ids import DEFAULT_API_KEY, SEEDS, webhook_secret
 from payments_sandbox.core.instants import DAY, HOUR, show_instant
 from payments_sandbox.core.settings import Settings
 from payments_sandbox.core.slices import SLICE, finish
 from payments_sandbox.rules.scenario import Scenario
 from payments_sandbox.world.clock import Mode
-from payments_sandbox.world.config import DEFAULT_WEBHOOK_SECRET, secret_of
+from payments_sandbox.world.config import DEFAULT_WEBHOOK_SECRET
 from payments_sandbox.world.registry import (
-    SEEDS,
     NotOwned,
     Worlds,
 )
@@ -148,7 +147,7 @@ def test_first_use_makes_a_world() -> None:
 
     assert worlds.get_or_create(ALICE) is made
     assert keys_of(worlds) == [DEFAULT_API_KEY, ALICE]
-    assert made.config.webhook_secret == secret_of(made.config.seed)
+    assert made.config.webhook_secret == webhook_secret(made.config.seed)
     assert len(b64decode(made.config.webhook_secret.removeprefix("whsec_"))) == 32
 
 

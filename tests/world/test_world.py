@@ -5,6 +5,7 @@ from collections.abc import Callable
 import pytest
 
 from payments_sandbox.core.errors import IllegalMove
+from payments_sandbox.core.ids import webhook_secret
 from payments_sandbox.core.instants import DAY, HOUR, LAST, SECOND, Instant
 from payments_sandbox.payments.cards import check
 from payments_sandbox.payments.events import EventType
@@ -13,7 +14,6 @@ from payments_sandbox.payments.payment import Status
 from payments_sandbox.rules.actions import Complete
 from payments_sandbox.rules.rule_engine import MAGIC_CARD_RULES
 from payments_sandbox.rules.step_outcome import Settlement
-from payments_sandbox.world.config import secret_of
 from payments_sandbox.world.timeline import (
     ActOnPayment,
     AttemptDelivery,
@@ -292,8 +292,8 @@ def test_a_world_is_shown_by_its_size() -> None:
 
 def test_secrets_come_from_the_seed() -> None:
     """32 bytes in base64, as Standard Webhooks has it."""
-    assert secret_of(7) == secret_of(7) != secret_of(8)
-    assert len(secret_of(7)) == len("whsec_") + 44
+    assert webhook_secret(7) == webhook_secret(7) != webhook_secret(8)
+    assert len(webhook_secret(7)) == len("whsec_") + 44
 
 
 @pytest.mark.parametrize("has_webhooks", [False, True])

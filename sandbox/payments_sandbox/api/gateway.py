@@ -24,7 +24,7 @@ from payments_sandbox.api.apply_step import StepContext, apply_step
 from payments_sandbox.api.call import Answer, Call, CallResult, HeldCall, RateLimitHeaders, Reply
 from payments_sandbox.api.responses import refusal
 from payments_sandbox.contract import representations
-from payments_sandbox.contract.operations import BASE_PATH, BY_NAME
+from payments_sandbox.contract.operations import BASE_PATH, BY_NAME, PAYMENT_SEGMENT, READS
 from payments_sandbox.contract.schemas import Contract, read_pairs
 from payments_sandbox.core import strict_json
 from payments_sandbox.core.errors import (
@@ -68,12 +68,9 @@ _EMPTY: Final = "expected JSON; the body is empty"
 CHALLENGE: Final = {"WWW-Authenticate": "Bearer"}
 """What RFC 9110 (11.6.1) demands of every 401; some HTTP libraries fail without it."""
 
-_READS: Final = frozenset({"retrieve_payment", "list_payments"})
 _SCHEME: Final = "bearer "
 _UNAUTHORIZED: Final = 401
 _COLLECTION: Final = "payments"
-_PAYMENT: Final = 3
-"""Which segment of a documented path is the payment's id."""
 
 
 class Gateway:
@@ -155,7 +152,7 @@ class Gateway:
         entry = held.entry
         entry.at = held.world.catch_up()
         entry.rule, entry.step = held.selected.rule, held.selected.position
-        entry.committed = None if held.call.operation in _READS else False
+        entry.committed = None if held.call.operation in READS else False
         entry.abandon()
         held.world.journal.add(entry)
         return entry
@@ -239,7 +236,7 @@ class Gateway:
                 return CallResult(error, committed=False)
 
         result = apply_step(selected, StepContext(world, self._contract, operation), perform)
-        if operation.name in _READS:
+        if operation.name in READS:
             result.committed = None
         return result
 
@@ -334,8 +331,8 @@ def path_meant(path: str) -> str | None:
     It has a slash too many, an id that is empty, or no `/v3`.
     """
     segments = path.rstrip("/").split("/")
-    if len(segments) > _PAYMENT + 1 and not segments[_PAYMENT]:
-        segments[_PAYMENT] = "{payment_id}"
+    if len(segments) > PAYMENT_SEGMENT + 1 and not segments[PAYMENT_SEGMENT]:
+        segments[PAYMENT_SEGMENT] = "{payment_id}"
     close = ["/".join(segments), "/".join(["", *filter(None, segments)])]
     if _COLLECTION in segments:
         below = segments[segments.index(_COLLECTION) :]
@@ -349,7 +346,8 @@ def path_meant(path: str) -> str | None:
 def _is_documented(path: str) -> bool:
     """Whether an operation has this path, whatever its payment is."""
     wanted = path.split("/")
-    wanted[_PAYMENT : _PAYMENT + 1] = ["{payment_id}"] if len(wanted) > _PAYMENT else []
+    if len(wanted) > PAYMENT_SEGMENT:
+        wanted[PAYMENT_SEGMENT] = "{payment_id}"
     return "/".join(wanted) in {BASE_PATH + each.path for each in BY_NAME.values()}
 
 

@@ -21,9 +21,3 @@ class CommandFailedError(Exception):
     def __init__(self, problem: str, code: int = FAILED) -> None:
         super().__init__(problem)
         self.code = code
-
-    @property
-    def line(self) -> str:
-        """The line for stderr."""
-        text = str(self).rstrip(".")
-        return f"payments-sandbox: {text}{'' if text.endswith('?') else '.'}\n"

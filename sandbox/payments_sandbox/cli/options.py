@@ -5,8 +5,10 @@ import os
 import re
 import sys
 from collections.abc import Callable, Iterator
+from pathlib import Path
 from typing import TYPE_CHECKING, Final, NoReturn
 
+from payments_sandbox.cli.output_files import STDOUT
 from payments_sandbox.cli.terminal.standard_streams import try_to_print
 from payments_sandbox.core.option_values import file_to_write
 from payments_sandbox.core.wording import nearest
@@ -33,28 +35,26 @@ else:
     Commands = argparse._SubParsersAction  # noqa: SLF001 - as above
 
 
-def add_command(  # noqa: PLR0913 - the parts of a command, each by its name
+def add_command(  # noqa: PLR0913 - the parts of a command
     commands: Commands,
-    name: str,
-    *,
-    usage: str,
+    words: str,
     does: str,
     text: str,
     run: Callable[[argparse.Namespace], int],
+    *,
     epilog: str | None = None,
 ) -> "CommandOptions":
     """Add a command to the command line, or to a group.
 
     Args:
         commands: where to.
-        name: the command.
-        usage: what follows its name.
+        words: how it is typed, its name first, such as `seed [options]`.
         does: one line, for the list of commands.
         text: what `--help` says first.
         run: does it, and returns the exit code.
         epilog: what `--help` says last.
     """
-    parser = _add_parser(commands, name, usage=usage, does=does, text=text)
+    parser = _add_parser(commands, words, does, text)
     parser.epilog = epilog
     parser.set_defaults(run=run)
     options = CommandOptions(parser)
@@ -62,34 +62,27 @@ def add_command(  # noqa: PLR0913 - the parts of a command, each by its name
     return options
 
 
-def add_group(commands: Commands, name: str, *, usage: str, does: str, text: str) -> Commands:
+def add_group(commands: Commands, words: str, does: str, text: str) -> Commands:
     """Add a command that has commands of its own, and does nothing itself.
 
     Returns:
         Where its commands are added; the arguments are those of `add_command`.
     """
-    parser = _add_parser(commands, name, usage=usage, does=does, text=text)
+    parser = _add_parser(commands, words, does, text)
     return parser.add_subparsers(
-        title="commands", metavar="COMMAND", required=True, prog=_prog(commands, name)
+        title="commands", metavar="COMMAND", required=True, prog=parser.prog
     )
 
 
-def _add_parser(
-    commands: Commands, name: str, *, usage: str, does: str, text: str
-) -> argparse.ArgumentParser:
+def _add_parser(commands: Commands, words: str, does: str, text: str) -> argparse.ArgumentParser:
     return commands.add_parser(
-        name,
+        words.partition(" ")[0],
         help=does,
-        usage=f"{_prog(commands, name)} {usage}".rstrip(),
+        usage=f"{commands._prog_prefix} {words}",  # noqa: SLF001 - argparse has no public name for it
         description=text,
         formatter_class=argparse.RawDescriptionHelpFormatter,
         allow_abbrev=False,
     )
-
-
-def _prog(commands: Commands, name: str) -> str:
-    """What is typed to call a command."""
-    return f"{commands._prog_prefix} {name}"  # noqa: SLF001 - argparse has no public name for it
 
 
 def variables_of(commands: Commands) -> Iterator[str]:
@@ -179,8 +172,8 @@ class CommandOptions:
         )
 
     def file(self, option: str, help_text: str) -> None:
-        """Add an option with a file that is going to be written."""
-        self.value(option, help_text, metavar="FILE", read=file_to_write)
+        """Add an option with a file that is going to be written, or `-` for stdout."""
+        self.value(option, help_text, metavar="FILE", read=_file_or_stdout)
 
     def many(  # noqa: PLR0913 - as for one value
         self,
@@ -282,6 +275,10 @@ def argument(read: Callable[[str], object]) -> Callable[[str], object]:
             raise argparse.ArgumentTypeError(str(error)) from None
 
     return parse
+
+
+def _file_or_stdout(text: str) -> Path:
+    return STDOUT if text == "-" else file_to_write(text)
 
 
 def _field(option: str) -> str:

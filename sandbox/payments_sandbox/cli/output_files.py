@@ -1,11 +1,16 @@
 """Owns the files that commands write: what the system refuses is one line that names the file."""
 
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Final, TextIO
 
 from payments_sandbox.cli.failure import CommandFailedError
 from payments_sandbox.core.output_files import check_writable, remove_file, replaced
+
+STDOUT: Final = Path("/dev/stdout")
+"""The file that `-` stands for."""
 
 
 class UnwritableError(CommandFailedError):
@@ -33,6 +38,11 @@ def forget(*files: Path | None) -> None:
             with _system_refusals(file):
                 check_writable(file)
                 remove_file(file)
+
+
+def text_stream(*files: Path | None) -> TextIO:
+    """Where the text of a command goes: stdout, or stderr if one of its files is stdout."""
+    return sys.stderr if STDOUT in files else sys.stdout
 
 
 @contextmanager

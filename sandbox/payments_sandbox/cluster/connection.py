@@ -14,7 +14,7 @@ from typing import Final, NamedTuple
 
 from aiohttp import web
 
-from payments_sandbox.cluster.requests import Head, behind, read_head
+from payments_sandbox.cluster.requests import NO_HEAD, Head, behind, read_head
 from payments_sandbox.server.connection import Connection
 
 KEPT: Final = 2 * 1024 * 1024
@@ -88,8 +88,8 @@ class MovableConnection(Connection):
         self._passes = passes
         self._key = b""
         self._is_unknown = True
-        self._lines: tuple[tuple[bytes, bytes], ...] = ()
-        self._head: Head | None = None
+        self._lines: tuple[tuple[bytes, bytes], ...] | None = None
+        self._head = NO_HEAD
         self._begun = begun
         self._has_begun = False
         self.relays = 0
@@ -129,8 +129,10 @@ class MovableConnection(Connection):
     def head_of(self, request: web.BaseRequest) -> Head:
         """What the head of a request says; a client sends nearly the same one again and again."""
         lines = request.raw_headers
-        if self._head is None or lines != self._lines:
-            self._lines, self._head = lines, read_head(request)
+        if lines is not self._lines:  # of each request it is asked for more than once
+            if lines != self._lines:
+                self._head = read_head(request)
+            self._lines = lines
         return self._head
 
     def stays_for(self, request: web.BaseRequest) -> None:

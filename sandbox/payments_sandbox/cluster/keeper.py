@@ -11,8 +11,10 @@ How it works:
 3. One write is under way at a time; what changes meanwhile goes into the next. So the slower the
    engine, the more each write has, and effects are written in their order.
 4. A write that failed may have happened. It is made again until the engine has answered, which
-   takes it once; whoever waits is let go with an error when the node's lease ends.
-5. A world whose effects have become much longer than itself is written whole.
+   takes it once; whoever waits is let go with an error when the node's lease ends, or has a lease
+   gone by and the engine, which is there, has still not taken it: it is full, say.
+5. A world whose effects have become much longer than itself is written whole: not one that has
+   got as long as they are.
 6. What the engine refuses is another node's by now: the world is given up here.
 """
 
@@ -44,11 +46,17 @@ GIVEN: Final = 0.05
 AGAIN: Final = 0.1
 """Wall seconds between two tries to reach the engine."""
 
+PATIENCE: Final = 3.0
+"""Wall seconds that it is tried before nobody waits for it any more: as long as a lease."""
+
 MOST_EFFECTS: Final = 1_000
-"""A world is written whole behind so many of them, however small they are."""
+"""Behind so many of them a world is written whole once they are as long as the first."""
 
 TIMES: Final = 8
 """A world is written whole when the effects behind the first are so many times as long as it."""
+
+PAYMENT: Final = 150
+"""Bytes that a payment and its event take in a world that is written whole."""
 
 SMALL: Final = 16 * 1024
 """A world is not written whole for fewer bytes of effects than these."""
@@ -80,28 +88,32 @@ class _Progress:
         epoch: of its key.
         position: how many effects the engine has of it.
         whole, tail: bytes of the first of them, and of all others.
+        payments: how many the world had then.
     """
 
-    __slots__ = ("effects", "epoch", "journal", "position", "tail", "whole")
+    __slots__ = ("effects", "epoch", "journal", "payments", "position", "tail", "whole")
 
-    def __init__(self, effects: WorldEffects, epoch: int, stored: StoredWorld = _NOTHING) -> None:
-        self.effects = effects
+    def __init__(self, world: World, epoch: int, stored: StoredWorld = _NOTHING) -> None:
+        self.effects = WorldEffects(world, is_kept=bool(stored.effects))
         self.epoch = epoch
         self.journal = JournalParts(stored.journal)
         self.position = len(stored.effects)
         sizes = [len(each) for each in stored.effects]
         self.whole, self.tail = sum(sizes[:1]), sum(sizes[1:])
+        self.payments = len(world.ledger.payments)
 
-    @property
-    def is_whole_next(self) -> bool:
+    def is_whole_next(self, world: World) -> bool:
         """Whether the world is to be written whole."""
-        too_long = self.tail > max(SMALL, TIMES * self.whole) or self.position >= MOST_EFFECTS
-        return self.position == 0 or too_long
+        has_many = self.position >= MOST_EFFECTS and self.tail > self.whole
+        grown = PAYMENT * max(0, len(world.ledger.payments) - self.payments)
+        too_long = self.tail > max(SMALL, TIMES * (self.whole + grown))
+        return self.position == 0 or has_many or too_long
 
-    def count(self, write: WorldWrite) -> None:
+    def count(self, world: World, write: WorldWrite) -> None:
         """Count a write that the engine has taken."""
         if write.is_whole:
             self.whole, self.tail, self.position = len(write.effect), 0, 1
+            self.payments = len(world.ledger.payments)
         elif write.effect:
             self.tail += len(write.effect)
             self.position += 1
@@ -114,6 +126,9 @@ class Keeper:
         store: where to.
         owner: knows the epochs of keys.
         wall: the real time.
+
+    Attributes:
+        problem: why nothing is written, for so long that nobody waits for it; empty else.
     """
 
     def __init__(self, store: WorldWriter, owner: Owner, wall: WallClock) -> None:
@@ -130,6 +145,7 @@ class Keeper:
         self._now = asyncio.get_running_loop().time  # found once: each reply asks for it
         self._oldest_behind = self._oldest_under_way = _NEVER
         self._took = 0.0
+        self.problem = ""
         self._woken = asyncio.Event()
         self._is_idle = asyncio.Event()
         self._is_idle.set()
@@ -142,7 +158,7 @@ class Keeper:
             epoch: of its key.
             stored: what it was made of.
         """
-        self._progress[world] = _Progress(WorldEffects(world, is_kept=True), epoch, stored)
+        self._progress[world] = _Progress(world, epoch, stored)
 
     def mark(self, world: World) -> None:
         """Write a world soon: it has changed, or may have."""
@@ -271,7 +287,7 @@ class Keeper:
             NotKeptError: it is another node's.
         """
         epoch = await self._owner.epoch_of(world.config.api_key)
-        progress = self._progress[world] = _Progress(WorldEffects(world), epoch)
+        progress = self._progress[world] = _Progress(world, epoch)
         return progress
 
     async def _write_of(self, world: World) -> tuple[World, WorldWrite] | None:
@@ -285,7 +301,7 @@ class Keeper:
         is_first = progress.position == 0
         journal = progress.journal.taking(world.journal, everything=is_first)
         due = _due(world, self._wall())
-        is_whole = progress.is_whole_next
+        is_whole = progress.is_whole_next(world)
         effect = await run_in_slices(progress.effects.taking(everything=is_whole))
         has_effect = bool(effect["whole"] or effect["rows"])
         if not has_effect and journal is None:
@@ -302,12 +318,23 @@ class Keeper:
         )
 
     async def _until_written(self, writes: Sequence[WorldWrite]) -> frozenset[str]:
+        began, told = self._now(), ""
         while True:
             try:
-                return await self._store.write(writes)
+                refused = await self._store.write(writes)
             except EngineError as error:
-                _log.warning("what has changed is not written yet: %s", error)
+                if str(error) != told:
+                    told = str(error)
+                    _log.warning("what has changed is not written yet: %s", told)
+                if self._now() - began > PATIENCE:
+                    self.problem = f"the engine of the cluster does not take what changes: {told}"
+                    self.fail(self.problem)
                 await pause(AGAIN)
+            else:
+                if told:
+                    _log.warning("what has changed is written, after %.1f s", self._now() - began)
+                self.problem = ""
+                return refused
 
     def _settle(self, world: World, write: WorldWrite, *, is_refused: bool) -> None:
         if is_refused:
@@ -315,7 +342,7 @@ class Keeper:
             self._refuse(world, NotKeptError(f"the world of {write.key} is another node's by now"))
             self._owner.give_up(world)
         elif (progress := self._progress.get(world)) is not None:
-            progress.count(write)
+            progress.count(world, write)
         self._end(world)
 
     def _end(self, world: World) -> None:

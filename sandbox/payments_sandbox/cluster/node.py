@@ -106,6 +106,7 @@ class ClusterNode(Directory):
         self._elsewhere = KnownPlaces()
         self._asking: dict[str, asyncio.Task[Place]] = {}
         self._gates: dict[str, asyncio.Event] = {}
+        self._has_left = False
         self.calls = CallsUnderWay()
         self.keeper = Keeper(engine, self, self.wall)
         self.membership = Membership(engine, member, self._check_owned, self.keeper.fail)
@@ -154,7 +155,7 @@ class ClusterNode(Directory):
                 if key in self._active or await self._activate(key):
                     return _HERE
         except EngineError as error:
-            raise NoOwnerError(f"the engine of the cluster is away: {error}") from None
+            raise NoOwnerError(f"the engine of the cluster cannot be asked: {error}") from None
         raise NoOwnerError("the key changes hands again and again; try again")
 
     async def _owner_to_try(self, key: str) -> Node | None:
@@ -354,9 +355,9 @@ class ClusterNode(Directory):
             self._active.clear()
             await self.keeper.finish()
             await self.membership.leave()
+            self._has_left = True
             if has_others:
                 await pause(LINGER)
-                await self.membership.leave()  # who was asked for was a member all the same
         except (EngineError, NotKeptError) as error:
             _log.warning("not all worlds were handed over: %s", error)
 
@@ -364,6 +365,10 @@ class ClusterNode(Directory):
         """Ask nothing any more."""
         await end(*self._asking.values())
         await self.membership.close()
+        if self._has_left:
+            # Each renewal since has made it a member again, for which the next to leave would wait.
+            with contextlib.suppress(EngineError):
+                await self.membership.leave()
 
     async def _hand_over(self, world: World) -> None:
         """Let the calls of a world end, write it, and let its key have no owner."""

@@ -35,6 +35,9 @@ class Head(NamedTuple):
     length: int | None
 
 
+NO_HEAD: Final = Head(None, b"", None)
+
+
 def read_head(request: web.BaseRequest) -> Head:
     """Read the head of a request."""
     text = request.headers.get("Authorization", "").encode("utf-8", "surrogateescape")

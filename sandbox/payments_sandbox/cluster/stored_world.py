@@ -1,7 +1,5 @@
 """Owns how a world is made of what is kept of it: effects, and the parts of its journal."""
 
-from typing import Final
-
 import orjson
 
 from payments_sandbox.cluster.journal_parts import entries_of
@@ -12,12 +10,8 @@ from payments_sandbox.core.instants import Instant
 from payments_sandbox.server.slices import run_in_slices
 from payments_sandbox.server.world_runtime import WorldRuntime
 from payments_sandbox.world.effects import folded
-from payments_sandbox.world.snapshot import restoring
+from payments_sandbox.world.snapshot import MALFORMED, restoring
 from payments_sandbox.world.world import World
-
-_UNREADABLE: Final = (
-    ValueError, KeyError, TypeError, IndexError, AttributeError, InvalidRequest,
-)  # fmt: skip
 
 
 async def world_of(runtime: WorldRuntime, key: str, stored: StoredWorld) -> World:
@@ -33,7 +27,7 @@ async def world_of(runtime: WorldRuntime, key: str, stored: StoredWorld) -> Worl
     """
     try:
         return await _made(runtime, key, stored)
-    except _UNREADABLE as error:
+    except (*MALFORMED, InvalidRequest) as error:
         raise UnreadableWorldError(key, error) from error
 
 

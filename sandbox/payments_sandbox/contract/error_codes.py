@@ -6,9 +6,11 @@ Source: sections "ERROR HANDLING" and "CREATE PAYMENT" of the API documentation.
 
 from typing import Final, Literal, NamedTuple
 
+from payments_sandbox.contract.operations import BY_NAME
+
 Provenance = Literal["documented", "decided"]
 
-EVERYWHERE: Final = ("create_payment", "retrieve_payment", "list_payments", "create_refund")
+EVERYWHERE: Final = tuple(BY_NAME)
 
 
 class Code(NamedTuple):

@@ -75,8 +75,11 @@ OPERATIONS: Final = (
 
 BY_NAME: Final = {operation.name: operation for operation in OPERATIONS}
 
-_ID_SEGMENT: Final = 2
-"""Which segment of a path is the payment's id, if it has one."""
+READS: Final = frozenset(each.name for each in OPERATIONS if each.method == "GET")
+"""The operations that change nothing."""
+
+PAYMENT_SEGMENT: Final = 3
+"""Which part of a whole path, split at its slashes, is the payment's id, if it has one."""
 
 _LONGEST: Final = 200
 """Characters of a path that are looked at to say what it was meant for."""
@@ -91,9 +94,10 @@ def nearest_call(method: str, target: str) -> str:
     segments = [each for each in path.split("/") if each]
     if "payments" in segments:  # whatever stands before it, such as nothing or another version
         segments = [BASE_PATH.strip("/"), *segments[segments.index("payments") :]]
-    if len(segments) > _ID_SEGMENT:
-        segments[_ID_SEGMENT] = "{payment_id}"
-    found = nearest("/".join(["", *segments]), [BASE_PATH + each.path for each in OPERATIONS], 0.0)
+    segments = ["", *segments]
+    if len(segments) > PAYMENT_SEGMENT:
+        segments[PAYMENT_SEGMENT] = "{payment_id}"
+    found = nearest("/".join(segments), [BASE_PATH + each.path for each in OPERATIONS], 0.0)
     alike = [each for each in OPERATIONS if BASE_PATH + each.path == found] or OPERATIONS
     wanted = "GET" if method == "HEAD" else method
     meant = next((each for each in alike if each.method == wanted), alike[0])

@@ -1,4 +1,6 @@
-"""Owns ids: each kind's are a bijection of a counter, so they need no index and never repeat.
+"""Owns ids, seeds and secrets: what follows from other seeds, and from nothing else.
+
+Each kind's ids are a bijection of a counter, so they need no index and never repeat.
 
 The nth id is the prefix and 16 hexadecimal digits of `a * n + b`, modulo a prime just below
 2**64, where `a` and `b` come from the seed of the world. Reading one back is the inverse of that,
@@ -6,6 +8,7 @@ so an id is found without a table.
 """
 
 import re
+from base64 import b64encode
 from hashlib import blake2b
 from typing import Final, NewType
 
@@ -19,6 +22,9 @@ API_KEY: Final = re.compile(r"sk_test_[A-Za-z0-9_-]{1,64}")
 
 DEFAULT_API_KEY: Final = "sk_test_sandbox"
 """The key that every server has; its world is never dropped for being idle."""
+
+SEEDS: Final = 2**53
+"""Seeds are below this, so that every JSON reader keeps them exact."""
 
 _PRIME: Final[int] = 2**64 - 59
 _DIGITS: Final = 16
@@ -66,3 +72,15 @@ class IdSequence:
             return None
         number = (value - self._offset) * self._inverse % _PRIME
         return number if number < _PRIME + first else number - _PRIME
+
+
+def derived_seed(seed: int, *parts: object) -> int:
+    """Derive a seed from another one and from what it is for."""
+    text = "\0".join(map(str, (seed, *parts))).encode()
+    return int.from_bytes(blake2b(text, digest_size=8).digest(), "big") % SEEDS
+
+
+def webhook_secret(seed: int, *parts: int) -> str:
+    """Derive a webhook secret: `whsec_` and base64 of 32 bytes."""
+    text = "\0".join(map(str, ("webhook secret", seed, *parts))).encode()
+    return f"whsec_{b64encode(blake2b(text, digest_size=32).digest()).decode()}"

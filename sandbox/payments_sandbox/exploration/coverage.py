@@ -117,7 +117,7 @@ def coverage_of(
 def table(
     rows: Iterable[CoverageRow], subjects: Sequence[str]
 ) -> list[tuple[str, list[int | None]]]:
-    """Lay the rows of some operations, or of some events, out as a _table.
+    """Lay the rows of some operations, or of some events, out as a table.
 
     Returns:
         A row for each failure: its name, and how often each subject met it; None where that has no
@@ -245,7 +245,7 @@ def _named(failure: Failure) -> list[str]:
 
 
 _STYLE: Final = """
-_table { border-collapse: collapse; margin: 1em 0 }
+table { border-collapse: collapse; margin: 1em 0 }
 th, td { border: 1px solid #8886; padding: .1em .6em; text-align: right }
 th:first-child { text-align: left; font-weight: normal }
 td.met { background: #2924 } td.never { background: #c224 }
@@ -280,11 +280,11 @@ def as_page(coverage: FailureCoverage) -> str:
 
 def _html_table(coverage: FailureCoverage, title: str, subjects: Sequence[str]) -> Iterator[str]:
     heads = "".join(f'<th scope="col">{escape(each)}</th>' for each in subjects)
-    yield f"<h2>{title}</h2><_table><tr><td></td>{heads}</tr>"
+    yield f"<h2>{title}</h2><table><tr><td></td>{heads}</tr>"
     for name, counts in table(coverage.rows, subjects):
         cells = "".join(map(_html_cell, counts))
         yield f'<tr><th scope="row">{escape(name)}</th>{cells}</tr>'
-    yield "</_table>"
+    yield "</table>"
 
 
 def _html_cell(count: int | None) -> str:

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any, Final, NamedTuple
 
 from payments_sandbox.contract.error_codes import documented_for
-from payments_sandbox.contract.operations import BY_NAME, OPERATIONS
+from payments_sandbox.contract.operations import BY_NAME
 from payments_sandbox.core.instants import DAY, show_duration
 from payments_sandbox.core.wording import nearest
 from payments_sandbox.payments.events import EventType
@@ -24,8 +24,6 @@ EVENTS: Final = tuple(each.value for each in EventType)
 
 _SERVER_ERRORS: Final = 500
 """Statuses from here on do not tell the client whether the operation happened."""
-
-_READS: Final = frozenset(each.name for each in OPERATIONS if each.method == "GET")
 
 
 class CallFailure(NamedTuple):
@@ -172,7 +170,7 @@ def call_failures(operation: str) -> tuple[CallFailure, ...]:
     Raises:
         KeyError: there is no such operation.
     """
-    is_read = BY_NAME[operation].name in _READS
+    is_read = BY_NAME[operation].method == "GET"
     return (*_errors(operation, is_read=is_read), *_wire_failures(operation, is_read=is_read))
 
 

@@ -17,6 +17,7 @@ from collections.abc import Iterator, Mapping
 from enum import StrEnum
 from typing import Final, NamedTuple, Self
 
+from payments_sandbox.contract.operations import READS
 from payments_sandbox.exploration.failures import UNREADABLE, Failure, WebhookFailure
 from payments_sandbox.exploration.run_record import (
     FlowEnd,
@@ -74,8 +75,6 @@ UNWELL: Final = tuple(each for each in RunVerdict if not each.is_well)
 
 
 _EXIT: Final = re.compile(r"exit (\d+)")
-
-_LOOKS: Final = frozenset({"list_payments", "retrieve_payment"})
 
 CustomersMoney = dict[tuple[str, str], Money]
 """What each customer has paid and was given back, by customer and currency."""
@@ -248,7 +247,7 @@ def _is_honest_doubt(record: RunRecord, of_refusal: frozenset[int]) -> bool:
 
 def _has_looked_in_vain(after: tuple[SeenCall, ...]) -> bool:
     """Whether the flow has looked, and its last look was not answered well."""
-    looks = [call for call in after if call.operation in _LOOKS]
+    looks = [call for call in after if call.operation in READS]
     return bool(looks) and not looks[-1].is_success
 
 

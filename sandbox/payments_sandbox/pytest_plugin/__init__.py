@@ -7,7 +7,6 @@ import os
 import sys
 from collections.abc import Generator, Iterator
 from contextlib import suppress
-from hashlib import blake2b
 from typing import TYPE_CHECKING, Final
 
 import pytest
@@ -17,6 +16,7 @@ from payments_sandbox.pytest_plugin.after_test import (
     EARLIER,
     ENDED,
     JOURNALS,
+    JUDGED,
     WORLDS,
     JournalFolder,
     judge,
@@ -31,17 +31,18 @@ from payments_sandbox.pytest_plugin.marks import (
     EXPLORED_SCENARIO,
     FIXTURE,
     MARKS,
+    NAMES,
     REPORT,
     SCENARIO,
     WORLD,
     found,
     problems,
+    scenario_marks,
     wants_server,
 )
 from payments_sandbox.pytest_plugin.options import (
     OPTIONS,
     SEED,
-    SEEDS,
     add_options,
     options_in,
     server_at,
@@ -158,7 +159,7 @@ def pytest_pyfunc_call(pyfuncitem: pytest.Function) -> bool | None:
 def pytest_runtest_setup(item: pytest.Item) -> Generator[None, object, object]:
     """Begin without worlds, each time that a test is run."""
     item.stash[WORLDS] = []
-    item.stash[EARLIER] = {}
+    item.stash[EARLIER], item.stash[JUDGED] = {}, {}
     if ENDED in item.stash:  # it is run once more
         del item.stash[ENDED]
     return (yield)
@@ -188,7 +189,7 @@ def pytest_runtest_call(item: pytest.Item) -> Generator[None, object, object]:
         result = yield
     finally:
         for world in item.stash[WORLDS]:
-            world.before_end = None
+            world._before_end = None  # noqa: SLF001 - no user's
     if EXPLORED_SCENARIO in item.stash:
         return result  # an exploration judges its worlds itself
     if item.stash[WORLDS] and (reason := judge(item)) is not None:
@@ -243,6 +244,8 @@ def make_sandbox(
     request: pytest.FixtureRequest, sandbox_server: "Server"
 ) -> Iterator["MakeSandbox"]:
     """Makes worlds for one test, when one is not enough."""
+    from payments_sandbox.core.ids import derived_seed
+
     options, node = request.config.stash[OPTIONS], request.node
     worlds = node.stash.setdefault(WORLDS, [])
     made: list[Sandbox] = []
@@ -254,8 +257,8 @@ def make_sandbox(
         clock: str | None = None,
         rate_limit: int | None = None,
     ) -> "Sandbox":
-        if seed is None:
-            seed = _world_seed(options.seed, node.nodeid, len(made))
+        if seed is None:  # the same for a test in every run, whatever runs beside it
+            seed = derived_seed(options.seed, node.nodeid, len(made))
         world = sandbox_server.new_world(
             key=key,
             name=node.nodeid,
@@ -283,8 +286,7 @@ def sandbox(request: pytest.FixtureRequest, make_sandbox: "MakeSandbox") -> "San
     """A world of the test's own, as its marks want it."""
     node = request.node
     clock, key = node.get_closest_marker(CLOCK), node.get_closest_marker(WORLD)
-    marks = list(node.iter_markers(SCENARIO))[::-1]  # those of the module come first
-    seeds = [mark.kwargs["seed"] for mark in marks if "seed" in mark.kwargs]
+    seeds = [mark.kwargs["seed"] for mark in scenario_marks(node) if "seed" in mark.kwargs]
     world = make_sandbox(
         key=None if key is None else key.kwargs["key"],
         clock=None if clock is None else clock.args[0],
@@ -331,8 +333,7 @@ def _watch(node: pytest.Item, value: object) -> None:
             worlds.append(world)
             note_earlier_calls(node, world)
             _use_marks(node, world)
-    names = (CLOCK, SCENARIO, WORLD, EXPLORE)
-    marks = [mark.name for mark in node.iter_markers() if mark.name in names]
+    marks = [mark.name for mark in node.iter_markers() if mark.name in NAMES]
     if marks and not given:
         pytest.fail(
             f"{marks[0]}: the fixture {FIXTURE!r} of this suite gives {type(value).__name__}, which"
@@ -364,11 +365,4 @@ def _stop_using(world: "Sandbox", scenarios: set[str]) -> None:
 
 
 def _use_marked(node: pytest.Item, world: "Sandbox") -> None:
-    marks = list(node.iter_markers(SCENARIO))[::-1]  # those of the module come first
-    world.use(*(found(name, node) for mark in marks for name in mark.args))
-
-
-def _world_seed(seed: int, test: str, number: int) -> int:
-    """A world's seed: the same for a test in every run, whatever runs beside it."""
-    text = f"{seed}\0{test}\0{number}".encode()
-    return int.from_bytes(blake2b(text, digest_size=8).digest(), "big") % SEEDS
+    world.use(*(found(name, node) for mark in scenario_marks(node) for name in mark.args))

@@ -45,6 +45,9 @@ SHARED: Final = pytest.StashKey[set[str]]()
 EARLIER: Final = pytest.StashKey[dict[str, set[str]]]()
 """Of a test, by world: undocumented calls that were there before it."""
 
+JUDGED: Final = pytest.StashKey[dict[str, int]]()
+"""Of a test, by world: how many expectations were judged before it was reset."""
+
 
 class JournalFolder:
     """Where journals are kept, or why not: with what else pytest caches.
@@ -103,7 +106,7 @@ def watch(item: pytest.Item, world: "Sandbox") -> None:
         if earlier := item.stash[EARLIER].get(world.api_key):
             with suppress(Exception):  # as above; after a reset the same ids are given again
                 earlier &= _undocumented(world)
-        world.before_end = partial(_judge_ending, item, world)
+        world._before_end = partial(_judge_ending, item, world)  # noqa: SLF001 - no user's
 
 
 def judge(item: pytest.Item) -> str | None:
@@ -165,6 +168,8 @@ def _judge_ending(item: pytest.Item, world: "Sandbox", how: str) -> None:
         _judge_before(item, world, how)
         if how == "reset":  # the ids of what was called are given again
             item.stash[EARLIER].pop(world.api_key, None)
+        else:
+            item.stash[JUDGED].pop(world.api_key, None)
 
 
 def _judge_before(item: pytest.Item, world: "Sandbox", how: str) -> None:
@@ -190,12 +195,15 @@ def _reason(item: pytest.Item, world: "Sandbox", *, is_strict: bool) -> str | No
     try:
         if world.is_closed:
             return None
-        reason, is_expected = _why_vanished(item, world, is_strict=is_strict)
+        reason, expected = _why_vanished(item, world, is_strict=is_strict)
         if reason is not None or not is_strict:
             return reason
-        # What the server gives to all worlds is expected of those that were used.
-        if world.is_scripted or (is_expected and _was_used(world)):
+        # What the server gives to all worlds is expected of those that were used, and what was
+        # judged before a reset is judged again only where something has happened since.
+        is_new = world.is_scripted and item.stash[JUDGED].get(world.api_key) != expected
+        if is_new or ((world.is_scripted or expected) and _was_used(world)):
             world.judge()
+        item.stash[JUDGED][world.api_key] = expected
     except ExpectationFailed as unmet:
         return str(unmet)
     except Exception as error:  # noqa: BLE001 - as above
@@ -206,13 +214,13 @@ def _reason(item: pytest.Item, world: "Sandbox", *, is_strict: bool) -> str | No
 
 def _why_vanished(
     item: pytest.Item, world: "Sandbox", *, is_strict: bool
-) -> tuple[str | None, bool]:
+) -> tuple[str | None, int]:
     """Why a world is another one than its test was given; in a strict session, see to its calls.
 
     One request says both: the report. It brings the scenario language, so others ask for less.
 
     Returns:
-        Why, or None; and whether a scenario expects something of it, as far as that was asked.
+        Why, or None; and how much scenarios expect of it, as far as that was asked.
 
     Raises:
         ExpectationFailed: some calls are none that the API has.
@@ -228,12 +236,12 @@ def _why_vanished(
                 earlier = item.stash[EARLIER].get(world.api_key, ())
                 calls = report.get("undocumented", ())
                 check_calls([each for each in calls if each["request"] not in earlier])
-            return reason, bool(report["expectations"])
+            return reason, len(report["expectations"])
     try:
         restarted = world.control.retrieve_world()["restarted"]
     except ControlApiError as error:  # where keys are strict, it is not made again
         restarted = error.details if "Its world was" in (error.details or "") else None
-    return why_vanished(world, restarted), False
+    return why_vanished(world, restarted), 0
 
 
 def _keep(item: pytest.Item, sections: "Sequence[WorldSection]") -> str:

@@ -22,6 +22,7 @@ MARKS: Final = (
     f"{WORLD}(key): let the test's world have this API key, as services elsewhere know it",
     f"{EXPLORE}(depth=1, faults=None): run the test once for every failure that could meet it",
 )
+NAMES: Final = (SCENARIO, CLOCK, WORLD, EXPLORE)
 FIXTURE: Final = "sandbox"
 """Makes the world that the marks are about."""
 
@@ -35,10 +36,14 @@ _NEEDS: Final = (
     f"it has to call a world that {FIXTURE!r} or 'make_sandbox' has given; those of a server that"
     " the test makes itself, such as MemorySandbox(), are not seen"
 )
-_ALL: Final = (SCENARIO, CLOCK, WORLD, EXPLORE)
 _OURS: Final = "payments_sandbox.pytest_plugin"
 
 Node = pytest.Item | pytest.Collector
+
+
+def scenario_marks(node: Node) -> list[pytest.Mark]:
+    """The marks that name scenarios: those of the module first, then of the class, of the test."""
+    return list(node.iter_markers(SCENARIO))[::-1]
 
 
 def wants_server(node: Node) -> bool:
@@ -109,7 +114,7 @@ def _problem_of(check: partial[None]) -> str | None:
 
 def _check_use(node: Node) -> None:
     """A mark of a test without a world would be ignored; one of its class or module may be."""
-    own = [mark.name for mark in node.own_markers if mark.name in _ALL]
+    own = [mark.name for mark in node.own_markers if mark.name in NAMES]
     if own and FIXTURE not in getattr(node, "fixturenames", (FIXTURE,)):
         raise ValueError(f"{own[0]} is for tests that use the fixture {FIXTURE!r}")
 

@@ -10,11 +10,12 @@ from collections.abc import Iterable, Iterator, Sequence
 from itertools import groupby
 from typing import Final, NamedTuple
 
+from payments_sandbox.contract.operations import READS
 from payments_sandbox.core.errors import InvalidRequest
 from payments_sandbox.payments.payment import Status
 from payments_sandbox.rules.model import Step
 from payments_sandbox.rules.outcomes import EXHAUSTS_RATE_LIMIT, SAYS_RATE_LIMITED
-from payments_sandbox.scenarios.parser import READS, parse_step
+from payments_sandbox.scenarios.parser import parse_step
 from payments_sandbox.scenarios.yaml_writer import Source, step_source
 from payments_sandbox.verification.journal_steps import journal_step
 from payments_sandbox.verification.observed import ObservedCall, observed_calls
@@ -144,9 +145,9 @@ class _CallKey(NamedTuple):
 def _key_of(call: ObservedCall) -> _CallKey:
     operation = call.entry.operation or ""
     fields = _FIELDS[operation]
-    if call.payment_id is not None and call.get("status") is None:
+    if call.payment_id is not None and call.fields.get("status") is None:
         fields = ("payment_id", *fields)  # of no payment that is known, and so of any world
-    looked_at = ((field, call.get(field)) for field in fields)
+    looked_at = ((field, call.fields.get(field)) for field in fields)
     return _CallKey(
         operation,
         tuple(

@@ -7,7 +7,7 @@ from typing import Final
 
 from aiohttp import web
 
-from payments_sandbox.server.connection import is_half_closed
+from payments_sandbox.server.connection import is_half_closed, may_have_left
 from payments_sandbox.world.world import World
 
 CHECK_EVERY: Final = 0.05
@@ -31,8 +31,7 @@ class _Departure:
 
     def notice(self) -> None:
         """Ask at once, if it has left."""
-        transport = self._request.transport
-        if transport is None or transport.is_closing() or is_half_closed(self._request):
+        if may_have_left(self._request):
             self()
 
 

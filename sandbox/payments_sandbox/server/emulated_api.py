@@ -80,13 +80,8 @@ class EmulatedApi:
         except Exception as error:
             if world is None or request.writer.output_size > 0:
                 raise  # the request handler answers without a world, and after half an answer
-            return self._give_up(request, call, world, error)
-
-    def _give_up(
-        self, request: web.BaseRequest, call: Call, world: World, error: Exception
-    ) -> web.StreamResponse:
-        _log_failure(request, call.path, error)
-        return _response(self._gateway.give_up(world))
+            _log_failure(request, call.path, error)
+            return _response(self._gateway.give_up(world))
 
     def _turn_away(
         self, request: web.BaseRequest, call: Call, error: InvalidApiKey

@@ -8,8 +8,9 @@ from functools import partial
 from typing import TYPE_CHECKING, NamedTuple
 
 from payments_sandbox.api.gateway import Gateway
-from payments_sandbox.api.responses import payment_at_rest
+from payments_sandbox.api.responses import stored_payment
 from payments_sandbox.contract.schemas import Contract, load_contract
+from payments_sandbox.core.ids import SEEDS
 from payments_sandbox.core.instants import Instant
 from payments_sandbox.core.settings import Settings
 from payments_sandbox.core.slices import Slices
@@ -20,7 +21,6 @@ from payments_sandbox.server.request_handler import RequestHandler
 from payments_sandbox.server.webhooks.dispatcher import Sender
 from payments_sandbox.server.world_runtime import WorldRuntime
 from payments_sandbox.world.config import ServerContext
-from payments_sandbox.world.registry import SEEDS
 from payments_sandbox.world.world import World
 
 if TYPE_CHECKING:
@@ -97,7 +97,7 @@ def _context(
 ) -> ServerContext:
     return ServerContext(
         wall_clock,
-        partial(payment_at_rest, contract),
+        partial(stored_payment, contract),
         _read_scenario,
         _webhooks(settings),
         settings.public_webhooks,

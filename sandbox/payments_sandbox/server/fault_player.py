@@ -6,7 +6,7 @@ from collections.abc import Awaitable, Callable, Sequence
 from functools import partial
 from typing import TYPE_CHECKING, Final, assert_never
 
-from aiohttp import HttpVersion10, HttpVersion11, web
+from aiohttp import web
 from aiohttp.helpers import rfc822_formatted_time
 
 from payments_sandbox.rules.faults.fault import Fault
@@ -19,7 +19,7 @@ from payments_sandbox.rules.faults.reply import (
     Send,
     WaitUntil,
 )
-from payments_sandbox.server.response import AlreadySent
+from payments_sandbox.server.response import AlreadySent, connection_option
 from payments_sandbox.world.journal import Entry
 
 if TYPE_CHECKING:
@@ -85,15 +85,10 @@ def _sends(plan: Sequence[PlanStep]) -> bool:
 
 def _for_request(reply: RealReply, request: web.BaseRequest) -> RealReply:
     version = request.version
-    connection = ""
-    if request.keep_alive and version == HttpVersion10:
-        connection = "keep-alive"
-    elif not request.keep_alive and version == HttpVersion11:
-        connection = "close"
     return reply._replace(
         version=f"{version.major}.{version.minor}",
         is_head=request.method == "HEAD",
-        connection=connection,
+        connection=connection_option(version, stays_open=request.keep_alive),
         date=rfc822_formatted_time(),
     )
 

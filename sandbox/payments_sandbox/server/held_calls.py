@@ -20,7 +20,7 @@ from payments_sandbox.core.ids import IdSequence
 from payments_sandbox.core.instants import Instant
 from payments_sandbox.rules.model import Step
 from payments_sandbox.server.change_notifier import ChangeNotifier
-from payments_sandbox.server.connection import is_half_closed
+from payments_sandbox.server.connection import may_have_left
 from payments_sandbox.server.delayed_replies import DelayedReplies
 from payments_sandbox.world.journal import Entry
 from payments_sandbox.world.world import World
@@ -170,9 +170,7 @@ class HeldCalls:
     def abandon_left(self, world: World, gateway: Gateway) -> None:
         """Journal those whose client has left, before what it sends next."""
         for each in self.of(world):
-            transport = each.request.transport
-            has_left = transport is None or transport.is_closing() or is_half_closed(each.request)
-            if has_left and not each.is_decided:
+            if may_have_left(each.request) and not each.is_decided:
                 each.abandon(gateway)
 
     def end(self, world: World) -> None:

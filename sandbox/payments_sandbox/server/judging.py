@@ -7,7 +7,8 @@ When a world is judged, where reports are kept:
 2. When it is gone, whoever has dropped it, it is judged as it stood then. Nothing changes it any
    more, so this is done while others are served.
 3. Before a reset takes what was seen in it, or scenarios with expectations end.
-4. When all is over, if it is still there.
+4. When all is over, if it is still there; after a reset only where it has seen more, or more is
+   expected of it.
 
 Only `run` keeps reports, for its verdict: nobody else would read them.
 """
@@ -53,6 +54,7 @@ class KeptReports:
     def __init__(self, notifier: ChangeNotifier) -> None:
         self._notifier = notifier
         self._judged: list[asyncio.Task[WorldReport]] = []
+        self._reset: dict[World, Sequence[Scenario]] = {}  # by what they were judged before
 
     async def settle(self, world: World, most: int = GRACE) -> None:
         """Wait until nothing is worth waiting for in a world that was used, or time is up."""
@@ -62,6 +64,7 @@ class KeptReports:
 
     def dropped(self, world: World, reason: str) -> None:
         """Judge a world that is gone, if it has seen a request."""
+        self._reset.pop(world, None)
         if world.journal.news:
             self._keep(world, reason)
 
@@ -75,6 +78,7 @@ class KeptReports:
         )
         if world.journal.news and (has_failed or not EVIDENCE.isdisjoint(scopes)):
             await self._judge(world, "reset")
+            self._reset[world] = world.rules.scenarios
 
     async def before_scenarios_end(self, world: World, leaving: Iterable[Scenario]) -> None:
         """Judge scenarios of a world that are about to end, as far as they expect something."""
@@ -94,7 +98,7 @@ class KeptReports:
         Returns:
             The reports, in the order in which worlds ended; then those of `worlds`.
         """
-        living = [world for world in worlds if world.journal.news or _is_expected_of(world)]
+        living = [world for world in worlds if world.journal.news or self._is_expected_of(world)]
         if not living and not self._judged and default is not None:
             living = [default]
         await asyncio.gather(*(self.settle(world, MAX_WAIT) for world in living))
@@ -102,6 +106,12 @@ class KeptReports:
             *[await each for each in self._judged],
             *[await _judged(world, observe(world), None) for world in living],
         ]
+
+    def _is_expected_of(self, world: World) -> bool:
+        """Whether somebody expects of a world what is not expected of all, and was not judged."""
+        scenarios = world.rules.scenarios
+        own = (each for each in scenarios if each not in world.context.scenarios)
+        return any(each.expectations for each in own) and self._reset.get(world) != scenarios
 
     async def _judge(
         self, world: World, reason: str, only: Sequence[Scenario] | None = None
@@ -175,12 +185,6 @@ def expectations_in(world: World) -> list[Expectation]:
 def longest(expectations: Iterable[Expectation]) -> int:
     """Wall milliseconds that expectations may be waited for, by what they say themselves."""
     return min(max((each.within for each in expectations), default=0), MAX_WAIT)
-
-
-def _is_expected_of(world: World) -> bool:
-    """Whether somebody expects something of a world that is not expected of every world."""
-    own = (each for each in world.rules.scenarios if each not in world.context.scenarios)
-    return any(each.expectations for each in own)
 
 
 async def _judged(

@@ -18,18 +18,16 @@ _MOMENT = 0.1
 """Seconds in which the body that follows a head is there."""
 
 
-def buffered_body(
-    request: web.BaseRequest, headers: RequestHeaders, *, limit: int = LIMIT
-) -> bytes | SandboxError | None:
+def buffered_body(request: web.BaseRequest, headers: RequestHeaders) -> bytes | SandboxError | None:
     """The body, or the error that it is, if it has arrived; None when it is to be waited for.
 
     Nearly every body comes with its head, and waiting costs more than the reading.
     """
-    return _refused_by_headers(headers, limit) or _buffered(request, limit)
+    return _refused_by_headers(headers, LIMIT) or _buffered(request, LIMIT)
 
 
 async def read_body(
-    request: web.BaseRequest, *, seconds: float, limit: int = LIMIT
+    request: web.BaseRequest, *, seconds: float, limit: int
 ) -> bytes | SandboxError:
     """The raw body, or the error that reading it ended in; the connection is then to be closed.
 

@@ -144,9 +144,12 @@ def _start(version: HttpVersion, status: int, stays_open: bool) -> bytes:  # noq
     """The lines that many replies begin with."""
     reason = _REASONS.get(status, "")
     start = f"HTTP/{version.major}.{version.minor} {status} {reason}\r\n".encode()
-    start += _encoded(EVERY_REPLY)
-    if stays_open and version == HttpVersion10:
-        return start + b"Connection: keep-alive\r\n"
-    if not stays_open and version == HttpVersion11:
-        return start + b"Connection: close\r\n"
-    return start
+    connection = connection_option(version, stays_open=stays_open)
+    return start + _encoded(EVERY_REPLY | ({"Connection": connection} if connection else {}))
+
+
+def connection_option(version: HttpVersion, *, stays_open: bool) -> str:
+    """What the `Connection` of a reply says; "" where its version of HTTP has it so anyway."""
+    if stays_open:
+        return "keep-alive" if version == HttpVersion10 else ""
+    return "close" if version == HttpVersion11 else ""

@@ -56,8 +56,6 @@ class Sandbox:
         clock, rate_limit: the world's own.
         is_scripted: whether it was given a scenario or an expectation.
         is_closed: whether it was dropped here.
-        before_end: is called before what was seen here is lost, with how: dropped, restored, reset,
-            or partly reset, where the journal stays.
         made: the world, as the control API showed it in the beginning.
     """
 
@@ -74,7 +72,8 @@ class Sandbox:
         self.made = made
         self.is_scripted = False
         self.is_closed = False
-        self.before_end: Callable[[str], None] | None = None
+        # The fixtures' own: called before what was seen here is lost, with how that happens.
+        self._before_end: Callable[[str], None] | None = None
         self._server = server
         self._folders = folders
         self._expected = 0
@@ -191,13 +190,13 @@ class Sandbox:
 
     def restore(self, snapshot: dict[str, Any]) -> None:
         """Put a snapshot in the world's place."""
-        self._tell_end("restored")
+        self._ends("restored")
         self.control.restore_snapshot(snapshot)
 
     def reset(self, *only: ResetWorldOnlyLiteral) -> None:
         """Put the world, or some parts of it such as `payments`, back to how it was made."""
         if not only or not _EVIDENCE.isdisjoint(only):
-            self._tell_end("partly reset" if only and "journal" not in only else "reset")
+            self._ends("partly reset" if only and "journal" not in only else "reset")
         self.control.reset_world(only=only or None)
 
     def explain(self, request_id: str) -> str:
@@ -210,7 +209,7 @@ class Sandbox:
 
     def close(self) -> None:
         """Drop the world."""
-        self._tell_end("dropped")
+        self._ends("dropped")
         self.is_closed = True
         self.control.delete_world()
         self.control.close()
@@ -221,9 +220,9 @@ class Sandbox:
     def __exit__(self, *_error: object) -> None:
         self.close()
 
-    def _tell_end(self, how: str) -> None:
-        if self.before_end is not None and not self.is_closed:
-            self.before_end(how)
+    def _ends(self, how: str) -> None:
+        if self._before_end is not None and not self.is_closed:
+            self._before_end(how)
 
     def _found(
         self, scenario: str | Path | Mapping[str, object]

@@ -8,7 +8,7 @@ from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any, Final, NamedTuple, TypeVar
 
-from payments_sandbox.contract.operations import OPERATIONS
+from payments_sandbox.contract.operations import READS
 from payments_sandbox.core.instants import DAY, SECOND
 from payments_sandbox.payments.events import EventType
 from payments_sandbox.rules.faults.fault import ABANDONED
@@ -25,7 +25,6 @@ MONTH: Final = 28 * DAY
 
 _NONE: Final = (None,)
 _EVENTS: Final = frozenset(each.value for each in EventType)
-_WRITES: Final = frozenset(each.name for each in OPERATIONS if each.method == "POST")
 
 
 class CallRow(NamedTuple):
@@ -66,14 +65,14 @@ class FailureTally:
         """
         if entry.operation is None:
             return
-        commit = bool(entry.committed) if entry.operation in _WRITES else None
+        commit = None if entry.operation in READS else bool(entry.committed)
         for failure in tuple(_failures_of_call(entry, delay)) or _NONE:
             self._calls[CallRow(entry.operation, failure, commit if failure else None)] += 1
 
     def count_refused_key(self, operation: str | None, error_code: str) -> None:
         """Count a call that was refused for its key."""
         if operation is not None:
-            commit = False if operation in _WRITES else None
+            commit = None if operation in READS else False
             self._calls[CallRow(operation, error_code, commit)] += 1
 
     def count_attempt(

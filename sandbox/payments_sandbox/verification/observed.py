@@ -8,7 +8,7 @@ from typing import Final, NamedTuple
 
 import orjson
 
-from payments_sandbox.contract.operations import nearest_call
+from payments_sandbox.contract.operations import PAYMENT_SEGMENT, nearest_call
 from payments_sandbox.core.card_numbers import Brand, brand_of
 from payments_sandbox.core.instants import Instant
 from payments_sandbox.core.masking import mask_headers, mask_number
@@ -19,9 +19,6 @@ from payments_sandbox.rules.model import Condition, When
 from payments_sandbox.webhooks.delivery import SUCCESS, DeliveryAttempt, DeliveryStatus
 from payments_sandbox.world.journal import Entry
 from payments_sandbox.world.world import World
-
-_PAYMENT: Final = 3
-"""Which segment of a documented path is the payment's id."""
 
 _SERVER_ERROR: Final = 500
 _ARRIVING: Final = frozenset(fault.name for fault in FAULTS if fault.reply_arrives)
@@ -102,7 +99,7 @@ class ObservedCall:
     def payment_id(self) -> str | None:
         """The payment that its path names."""
         segments = self.entry.path.partition("?")[0].split("/")
-        return segments[_PAYMENT] if len(segments) > _PAYMENT else None
+        return segments[PAYMENT_SEGMENT] if len(segments) > PAYMENT_SEGMENT else None
 
     @property
     def payment(self) -> Payment | None:
@@ -124,10 +121,6 @@ class ObservedCall:
             brand=brand if brand in _BRANDS else None,
         )
         return CallFields(parts, self._known_card)
-
-    def get(self, field: str) -> object:
-        """The value of a field; None when there is none."""
-        return self.fields.get(field)
 
     def _headers(self) -> dict[str, str]:
         return {name.lower(): text for name, text in mask_headers(self.entry.headers).items()}
@@ -175,9 +168,9 @@ def undocumented_calls(world: World) -> Iterator[UndocumentedCall]:
 
 def payment_in_words(call: ObservedCall) -> str:
     """The payment that a call asks for: `The payment of 2500 USD for cust_ada`."""
-    customer = call.get("customer_id")
+    customer = call.fields.get("customer_id")
     whose = "" if customer is None else f" for {customer}"
-    return f"The payment of {call.get('amount')} {call.get('currency')}{whose}"
+    return f"The payment of {call.fields.get('amount')} {call.fields.get('currency')}{whose}"
 
 
 def refund_in_words(call: ObservedCall) -> str:

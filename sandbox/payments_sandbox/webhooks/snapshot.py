@@ -1,5 +1,6 @@
 """Owns a world's webhooks at rest: endpoints, deliveries and inboxes as plain values, and back."""
 
+from dataclasses import fields
 from typing import Any, Final
 
 from payments_sandbox.core.instants import Instant
@@ -120,49 +121,29 @@ def restore(webhooks: Webhooks, kept: dict[str, Any]) -> None:
         inbox.script(answers)
 
 
+_FIELDS: Final = tuple(field.name for field in fields(Endpoint))
+"""What the places of an endpoint's row are; `row_check.py` says what can be there."""
+
+
 def _endpoint(endpoint: Endpoint) -> list[object]:
-    return [
-        endpoint.number,
-        endpoint.id,
-        endpoint.url,
-        endpoint.secret,
-        endpoint.inbox,
-        endpoint.events,
-        endpoint.description,
-        endpoint.enabled,
-        list(endpoint.signing),
-        endpoint.headers,
-        endpoint.previous,
-        endpoint.previous_until,
-        endpoint.rotations,
-        None if endpoint.delays == DELAYS else endpoint.delays,
-        endpoint.timeout,
-        endpoint.timestamp,
-    ]
+    kept = {name: getattr(endpoint, name) for name in _FIELDS}
+    kept["signing"] = list(endpoint.signing)
+    kept["delays"] = None if endpoint.delays == DELAYS else endpoint.delays
+    return list(kept.values())
 
 
 def _endpoint_of(row: list[Any]) -> Endpoint:
-    number, endpoint_id, url, secret, inbox, events, description, enabled, *rest = row
-    signing, headers, previous, previous_until, rotations, delays, timeout, timestamp = rest
-    scheme, header, prefix, encoding = signing
-    return Endpoint(
-        number=number,
-        id=endpoint_id,
-        url=url,
-        secret=secret,
-        inbox=inbox,
-        events=tuple(events),
-        description=description,
-        enabled=enabled,
-        signing=Signing(Scheme(scheme), header, prefix, Encoding(encoding)),
-        headers=tuple((name, value) for name, value in headers),
-        previous=previous,
-        previous_until=previous_until,
-        rotations=rotations,
-        delays=DELAYS if delays is None else tuple(delays),
-        timeout=timeout,
-        timestamp=TimestampClock(timestamp),
-    )
+    kept = dict(zip(_FIELDS, row, strict=True))
+    scheme, header, prefix, encoding = kept["signing"]
+    delays = kept["delays"]
+    kept |= {
+        "events": tuple(kept["events"]),
+        "signing": Signing(Scheme(scheme), header, prefix, Encoding(encoding)),
+        "headers": tuple((name, value) for name, value in kept["headers"]),
+        "delays": DELAYS if delays is None else tuple(delays),
+        "timestamp": TimestampClock(kept["timestamp"]),
+    }
+    return Endpoint(**kept)
 
 
 _Delivery = tuple[

@@ -1,10 +1,8 @@
 """Owns the webhooks of one world: its outbox and its inboxes, and how the two are signed."""
 
 import re
-from base64 import b64encode
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import replace
-from hashlib import blake2b
 from typing import Final
 
 import orjson
@@ -12,6 +10,7 @@ import orjson
 from payments_sandbox.contract import representations
 from payments_sandbox.contract.control_routes import CONTROL_PATH
 from payments_sandbox.core.errors import InvalidRequest, NotFound
+from payments_sandbox.core.ids import webhook_secret
 from payments_sandbox.core.instants import SECOND, Instant
 from payments_sandbox.core.masking import mask_content, mask_headers, mask_text
 from payments_sandbox.core.strict_json import json_bytes
@@ -78,10 +77,6 @@ class Webhooks:
         """Keep an endpoint, new or changed; disabling it ends its deliveries."""
         self.outbox.put(endpoint)
 
-    def remove(self, endpoint: Endpoint) -> None:
-        """Forget an endpoint; its deliveries end."""
-        self.outbox.remove(endpoint.id)
-
     def endpoint(self, endpoint_id: str) -> Endpoint:
         """Return the endpoint of an id.
 
@@ -104,7 +99,7 @@ class Webhooks:
             ValueError: the secret is not one of the endpoint's scheme.
         """
         turn = endpoint.rotations + 1
-        new = secret or _secret_of(self._seed, endpoint.number, turn)
+        new = secret or webhook_secret(self._seed, endpoint.number, turn)
         check_secret(new, endpoint.signing.scheme)
         rotated = replace(
             endpoint,
@@ -163,7 +158,7 @@ class Webhooks:
             self.effects(delivery),
             now=now,
             sent_at=sent_at,
-            wrong_secret=lambda: _secret_of(self._seed, endpoint.number, -1),
+            wrong_secret=lambda: webhook_secret(self._seed, endpoint.number, -1),
         )
 
     def drop(self, request: WebhookRequest) -> AttemptResult:
@@ -200,10 +195,6 @@ class Webhooks:
         failed_at = now if now - request.at >= SECOND else request.at
         self.outbox.record(delivery, attempt, failed_at)
         return attempt
-
-    def forget_deliveries(self) -> None:
-        """Forget every delivery, those to come too; the endpoints stay."""
-        self.outbox.forget_deliveries()
 
     # Receiving
 
@@ -269,11 +260,6 @@ def _payment_in(data: dict[str, object]) -> str | None:
     """The payment that an event made by hand says it is about."""
     named = data.get("payment_id")
     return named if isinstance(named, str) and _PAYMENT_ID.fullmatch(named) else None
-
-
-def _secret_of(seed: int, number: int, turn: int) -> str:
-    text = f"webhook secret\0{seed}\0{number}\0{turn}".encode()
-    return f"whsec_{b64encode(blake2b(text, digest_size=32).digest()).decode()}"
 
 
 def _type_of(body: bytes) -> str | None:

@@ -1,7 +1,5 @@
 """Owns what a world is made from: its own particulars, and what its server gives to all."""
 
-from base64 import b64encode
-from hashlib import blake2b
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 from payments_sandbox.core.instants import Instant
@@ -72,9 +70,3 @@ def world_name(text: str) -> str:
     """The name that a world is given: masked, on one line, and not longer than is shown."""
     shown = (each if each.isprintable() else ascii(each)[1:-1] for each in mask_text(text))
     return "".join(shown)[:NAME_LENGTH]
-
-
-def secret_of(seed: int) -> str:
-    """The webhook secret that a seed gives: `whsec_` and base64 of 32 bytes."""
-    digest = blake2b(f"webhook secret\0{seed}".encode(), digest_size=32).digest()
-    return f"whsec_{b64encode(digest).decode()}"

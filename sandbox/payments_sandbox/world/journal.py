@@ -21,6 +21,19 @@ WhyNot = tuple[str, str, str]
 """A rule that did not answer: its scenario, its name, and why not."""
 
 
+_AS_IT_IS: Final = (
+    "number", "at", "wall", "operation", "method", "path", "card", "status", "fault", "rule",
+    "step", "committed", "duration_ms", "leaked", "error_code", "error_details", "payment_status",
+    "connection", "made", "decided",
+)  # fmt: skip
+"""What a snapshot has of an entry as it is, but for its body."""
+
+_WRITTEN: Final = ("headers", "reply_headers", "reply_body", "considered")
+"""What it has in another form."""
+
+_plain_values: Final = attrgetter(*_AS_IT_IS)
+
+
 class Entry:
     """One request and its answer; the rim adds `duration_ms` when the answer has left.
 
@@ -32,33 +45,7 @@ class Entry:
     `decided` is the step that somebody chose for it while it was held, as a scenario spells it.
     """
 
-    __slots__ = (
-        "_body",
-        "at",
-        "card",
-        "committed",
-        "connection",
-        "considered",
-        "decided",
-        "duration_ms",
-        "error_code",
-        "error_details",
-        "fault",
-        "headers",
-        "leaked",
-        "made",
-        "method",
-        "number",
-        "operation",
-        "path",
-        "payment_status",
-        "reply_body",
-        "reply_headers",
-        "rule",
-        "status",
-        "step",
-        "wall",
-    )  # fmt: skip
+    __slots__ = (*_AS_IT_IS, *_WRITTEN, "_body")
 
     def __init__(
         self, at: Instant, operation: str | None, method: str, path: str, headers: Headers
@@ -260,20 +247,6 @@ class Journal:
         self.count = self.restored = count
 
 
-_KEPT_AS_IT_IS: Final = (
-    "number", "at", "wall", "operation", "method", "path", "body", "card", "status", "fault",
-    "rule", "step", "committed", "duration_ms", "leaked", "error_code", "error_details",
-    "payment_status", "connection", "made", "decided",
-)  # fmt: skip
-
-
-_WRITTEN: Final = ("headers", "reply_headers", "reply_body", "considered")
-"""What a snapshot has in another form."""
-
-_IN_ROWS_AS_IT_IS: Final = tuple(name for name in _KEPT_AS_IT_IS if name != "body")
-_plain_values: Final = attrgetter(*_IN_ROWS_AS_IT_IS)
-
-
 class EntryRows(NamedTuple):
     """Entries as rows for JSON, masked; `entry_of` makes of each what a snapshot has.
 
@@ -303,7 +276,7 @@ def entry_rows(entries: Iterable[Entry]) -> EntryRows:
 
 def entry_of(row: Iterable[object], headers: Sequence[object]) -> dict[str, Any]:
     """What a snapshot has of an entry, made of its row, and of the headers of all rows."""
-    names = (*_IN_ROWS_AS_IT_IS, *_WRITTEN, "body")
+    names = (*_AS_IT_IS, *_WRITTEN, "body")
     entry: dict[str, Any] = dict(zip(names, row, strict=True))
     entry["headers"] = headers[entry["headers"]]
     return entry
@@ -311,7 +284,7 @@ def entry_of(row: Iterable[object], headers: Sequence[object]) -> dict[str, Any]
 
 def _as_it_is(entry: Entry) -> dict[str, Any]:
     """All of an entry, which may change when its answer has left; what takes long is for later."""
-    return {name: getattr(entry, name) for name in (*_KEPT_AS_IT_IS, *_WRITTEN)}
+    return {name: getattr(entry, name) for name in (*_AS_IT_IS, "body", *_WRITTEN)}
 
 
 def _snapshot(count: int, entries: list[dict[str, Any]]) -> Slices[dict[str, object]]:
@@ -334,7 +307,7 @@ def _row(plain: dict[str, Any]) -> dict[str, object]:
 def _rebuilt(kept: Mapping[str, Any]) -> Entry:
     headers = [(name.encode(), value.encode()) for name, value in kept["headers"]]
     entry = Entry(Instant(0), None, "", "", headers)
-    for name in _KEPT_AS_IT_IS:
+    for name in (*_AS_IT_IS, "body"):
         setattr(entry, name, kept[name])
     if entry.duration_ms is not None:
         entry.duration_ms = float(entry.duration_ms)  # a strict reader makes it another number

@@ -2,11 +2,17 @@
 
 from collections import OrderedDict
 from collections.abc import Callable, Iterator, Sequence
-from hashlib import blake2b
 from typing import TYPE_CHECKING, Final, Protocol, TypedDict, Unpack
 
 from payments_sandbox.core.errors import InvalidApiKey, InvalidRequest, NotFound
-from payments_sandbox.core.ids import API_KEY, DEFAULT_API_KEY, IdSequence
+from payments_sandbox.core.ids import (
+    API_KEY,
+    DEFAULT_API_KEY,
+    SEEDS,
+    IdSequence,
+    derived_seed,
+    webhook_secret,
+)
 from payments_sandbox.core.instants import Instant, read_instant, show_duration
 from payments_sandbox.core.settings import Settings
 from payments_sandbox.core.slices import Slices, finish
@@ -14,16 +20,12 @@ from payments_sandbox.world.config import (
     DEFAULT_WEBHOOK_SECRET,
     ServerContext,
     WorldConfig,
-    secret_of,
     world_name,
 )
 from payments_sandbox.world.world import World
 
 if TYPE_CHECKING:
     from payments_sandbox.rules.scenario import Scenario
-
-SEEDS: Final = 2**53
-"""Seeds are below this, so that every JSON reader keeps them exact."""
 
 DROP_REASONS_KEPT: Final = 1_000
 
@@ -230,7 +232,7 @@ class Worlds:
         frozen_at = self._frozen_at
         if clock is not None:
             frozen_at = None if isinstance(clock, str) else clock
-        secret = DEFAULT_WEBHOOK_SECRET if key == DEFAULT_API_KEY else secret_of(seed)
+        secret = DEFAULT_WEBHOOK_SECRET if key == DEFAULT_API_KEY else webhook_secret(seed)
         limit = self._settings.rate_limit if rate_limit is None else rate_limit
         config = WorldConfig(
             key, seed, secret, frozen_at, limit, self._wall(), name and world_name(name)
@@ -322,8 +324,7 @@ class Worlds:
     def _seed_of(self, api_key: str) -> int:
         if self._settings.seed is None:
             return self._entropy() % SEEDS
-        text = f"{self._settings.seed}\0{api_key}".encode()
-        return int.from_bytes(blake2b(text, digest_size=8).digest(), "big") % SEEDS
+        return derived_seed(self._settings.seed, api_key)
 
     def _fresh_key(self) -> str:
         while True:

@@ -42,7 +42,7 @@ _BLOCK: Final = 2**16
 _ROWS: Final = 8
 """Rows that are written at once: one of the journal may have a large body."""
 _PLAIN: Final = frozenset({str, int, bool, type(None)})
-_MALFORMED: Final = (ValueError, TypeError, IndexError, OverflowError, AttributeError)
+MALFORMED: Final = (ValueError, TypeError, LookupError, OverflowError, AttributeError)
 """Errors raised for values that a snapshot cannot have."""
 
 
@@ -303,5 +303,5 @@ def _naming(part: str) -> Iterator[None]:
         yield
     except KeyError as error:
         raise InvalidRequest(f"/{part}: expected {_AS_GIVEN}; {error} is missing.") from error
-    except _MALFORMED as error:
+    except MALFORMED as error:
         raise InvalidRequest(f"/{part}: expected {_AS_GIVEN}.") from error

@@ -12,8 +12,9 @@ import orjson
 
 from payments_sandbox.core.errors import InvalidRequest
 from payments_sandbox.core.ids import API_KEY
-from payments_sandbox.core.instants import EPOCH, LAST, Instant
+from payments_sandbox.core.instants import Instant
 from payments_sandbox.core.slices import SLICE, Slices, discard
+from payments_sandbox.core.value_checks import is_instant
 from payments_sandbox.world.config import ServerContext
 from payments_sandbox.world.snapshot import blocks_of, restoring, snapshotting
 from payments_sandbox.world.world import World
@@ -138,14 +139,10 @@ def _saved_world(line: bytes) -> SavedWorld | None:
     """The world of a line; None where it has none: anybody can seal what they have written."""
     match _value(line):
         case [str(key), int(made_at), int(used_at), dict(kept)] if (
-            API_KEY.fullmatch(key) and _is_instant(made_at) and _is_instant(used_at)
+            API_KEY.fullmatch(key) and is_instant(made_at) and is_instant(used_at)
         ):
             return SavedWorld(key, Instant(made_at), Instant(used_at), kept)
     return None
-
-
-def _is_instant(value: int) -> bool:
-    return not isinstance(value, bool) and EPOCH <= value <= LAST
 
 
 def _value(line: bytes) -> object:

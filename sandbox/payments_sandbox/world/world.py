@@ -267,11 +267,11 @@ class World:
         self.pending_reads.clear()
         self._published = 0
         if self.webhooks is not None:
-            self.webhooks.forget_deliveries()
+            self.webhooks.outbox.forget_deliveries()
 
     def _forget_webhooks(self) -> None:
         if self.webhooks is not None:
-            self.webhooks.forget_deliveries()
+            self.webhooks.outbox.forget_deliveries()
         self.webhooks = None
         self._make_endpoints()
 

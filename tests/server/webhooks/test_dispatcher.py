@@ -178,7 +178,7 @@ async def test_a_delivery_that_ended_while_it_waited_is_not_sent(
     await setup.send(second)
     webhooks = second.open_webhooks()
     (endpoint,) = webhooks.outbox.endpoints.values()
-    webhooks.remove(endpoint)
+    webhooks.outbox.remove(endpoint.id)
     await setup.sender.answer_all()
 
     assert setup.sender.count == 1

@@ -36,11 +36,10 @@ def add_to(commands: Commands) -> None:
     """Add the command."""
     options = add_command(
         commands,
-        "advance",
-        usage="(DURATION | --to ISO | --next) [options]",
-        does="move a world's clock",
-        text=TEXT,
-        run=run,
+        "advance (DURATION | --to ISO | --next) [options]",
+        "move a world's clock",
+        TEXT,
+        run,
     )
     options.parser.add_argument(
         "by",

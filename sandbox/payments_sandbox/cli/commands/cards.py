@@ -12,12 +12,11 @@ def add_to(commands: Commands) -> None:
     """Add the command."""
     options = add_command(
         commands,
-        "cards",
-        usage="[--json]",
-        does="list the magic cards",
-        text="List the magic cards: any future expiry, any cvc of the right length.\n\n"
+        "cards [--json]",
+        "list the magic cards",
+        "List the magic cards: any future expiry, any cvc of the right length.\n\n"
         "examples:\n  payments-sandbox cards\n  payments-sandbox cards --json",
-        run=run,
+        run,
     )
     options.flag("--json", "as JSON, like GET /_sandbox/cards")
 

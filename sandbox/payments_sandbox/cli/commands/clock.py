@@ -51,17 +51,16 @@ def add_to(commands: Commands) -> None:
     """Add the command."""
     verbs = add_group(
         commands,
-        "clock",
-        usage="(show | freeze | resume) …",
-        does="show a world's clock, stop it, let it run",
-        text=TEXT,
+        "clock (show | freeze | resume) …",
+        "show a world's clock, stop it, let it run",
+        TEXT,
     )
     for name, does, text, run in (
         ("show", "show where it stands, and what is due", SHOW_TEXT, show),
         ("freeze", "stop it", FREEZE_TEXT, freeze),
         ("resume", "let it run", RESUME_TEXT, resume),
     ):
-        options = add_command(verbs, name, usage="[options]", does=does, text=text, run=run)
+        options = add_command(verbs, f"{name} [options]", does, text, run)
         options.flag("--json", "as JSON, like GET /_sandbox/clock")
         if run is freeze:
             at = text_that(read_instant)

@@ -33,12 +33,7 @@ class Word(NamedTuple):
 def add_to(commands: Commands) -> None:
     """Add the command."""
     options = add_command(
-        commands,
-        "completion",
-        usage="(bash | zsh | fish)",
-        does="print what a shell completes by",
-        text=TEXT,
-        run=run,
+        commands, "completion (bash | zsh | fish)", "print what a shell completes by", TEXT, run
     )
     options.parser.add_argument(
         "shell", type=argument(one_of(*_SCRIPTS)), metavar="SHELL", help="bash, zsh or fish"

@@ -28,14 +28,7 @@ _DECISIONS: Final = "adr/"
 
 def add_to(commands: Commands) -> None:
     """Add the command."""
-    options = add_command(
-        commands,
-        "docs",
-        usage="[TOPIC]",
-        does="print a page of the documentation",
-        text=TEXT,
-        run=run,
-    )
+    options = add_command(commands, "docs [TOPIC]", "print a page of the documentation", TEXT, run)
     options.parser.add_argument(
         "topic", nargs="?", metavar="TOPIC", help="such as testing, or how-to/go"
     )

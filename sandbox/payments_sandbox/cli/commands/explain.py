@@ -39,11 +39,10 @@ def add_to(commands: Commands) -> None:
     """Add the command."""
     options = add_command(
         commands,
-        "explain",
-        usage="(CODE | CARD | FAULT | REQUEST) [options]",
-        does="explain an error code, a card, a fault, a request",
-        text=TEXT,
-        run=run,
+        "explain (CODE | CARD | FAULT | REQUEST) [options]",
+        "explain an error code, a card, a fault, a request",
+        TEXT,
+        run,
     )
     options.parser.add_argument(
         "word", metavar="WORD", help="a code, a card, a fault, or the id of a request"

@@ -42,11 +42,10 @@ def add_to(commands: Commands) -> None:
     """Add the command."""
     options = add_command(
         commands,
-        "explore",
-        usage="[options] -- COMMAND…",
-        does="run a command once for every failure that could meet it",
-        text=TEXT,
-        run=run,
+        "explore [options] -- COMMAND…",
+        "run a command once for every failure that could meet it",
+        TEXT,
+        run,
     )
     add_command_words(options)
     options.value(

@@ -2,76 +2,59 @@
 
 import argparse
 import sys
-from typing import TYPE_CHECKING, Final, assert_never
+from typing import TYPE_CHECKING, Final
 
+from payments_sandbox.cli.failure import FAILED
 from payments_sandbox.cli.options import Commands, add_command
-from payments_sandbox.cli.remote_options import add_url_option
+from payments_sandbox.cli.remote_options import add_url_option, client_failures
 from payments_sandbox.cli.terminal.standard_streams import remark
 
 if TYPE_CHECKING:  # imported when something is asked, so that --help is instant
-    from payments_sandbox.client.errors import Unreachable
+    from payments_sandbox.client.client import SandboxClient
 
 TIMEOUT: Final = 2
 """Seconds that the server may take to answer."""
-
-_NOT_OURS: Final = "what answers there is no payments-sandbox"
 
 
 def add_to(commands: Commands) -> None:
     """Add the command."""
     options = add_command(
         commands,
-        "healthcheck",
-        usage="[--url URL]",
-        does="ask a running server whether it is ready",
-        text="Ask a running server whether it is ready: exit 0 when it is, else 1.\n\n"
+        "healthcheck [--url URL]",
+        "ask a running server whether it is ready",
+        "Ask a running server whether it is ready: exit 0 when it is, else 1.\n\n"
         "examples:\n  payments-sandbox healthcheck\n"
         "  payments-sandbox healthcheck --url http://127.0.0.1:9000",
-        run=run,
+        run,
     )
     add_url_option(options)
 
 
 def run(arguments: argparse.Namespace) -> int:
     """Ask once, and say in one line what came of it."""
-    if problem := _problem(arguments.url):
-        remark(f"{arguments.url} is not ready: {problem}")
-        return 1
-    sys.stdout.write(f"{arguments.url} is ready.\n")
+    from payments_sandbox.client.client import SandboxClient
+
+    url = arguments.url
+    with client_failures(url), SandboxClient(url, timeout=TIMEOUT) as client:
+        problem = _problem(client)
+    if problem is not None:
+        remark(f"{url} is not ready: {problem}")
+        return FAILED
+    sys.stdout.write(f"{url} is ready.\n")
     return 0
 
 
-def _problem(url: str) -> str | None:
-    """What keeps the server from being ready, or None."""
-    from payments_sandbox.client.client import SandboxClient
-    from payments_sandbox.client.errors import ControlApiError, Unreachable
+def _problem(client: "SandboxClient") -> str | None:
+    """What keeps the server from being ready, or None.
 
+    Raises:
+        ControlError: there is no answer, or it is another server's.
+    """
+    from payments_sandbox.client.errors import Unreachable, UnreachableCause
+
+    state = client.ready()
     try:
-        with SandboxClient(url, timeout=TIMEOUT) as client:
-            state = client.ready()
-            is_ready, problems = state["ready"], "; ".join(map(str, state["problems"]))
-    except ControlApiError as error:
-        return f"status {error.status}, {error.message}"
-    except Unreachable as error:
-        return _no_answer(error)
+        is_ready, problems = state["ready"], "; ".join(map(str, state["problems"]))
     except (LookupError, TypeError):
-        return f"{_NOT_OURS} (status 200)"
-    return None if is_ready else problems.rstrip(".") or "status 503, and no reason"
-
-
-def _no_answer(error: "Unreachable") -> str:
-    from payments_sandbox.client.errors import UnreachableCause
-
-    match error.cause:
-        case UnreachableCause.TIMEOUT:
-            return f"no answer within {TIMEOUT} s"
-        case UnreachableCause.NO_CONNECTION:
-            return error.reason
-        case UnreachableCause.NOT_TRUSTED:
-            return f"its certificate is not trusted ({error.reason})"
-        case UnreachableCause.NOT_HTTP:
-            return f"{_NOT_OURS} (no HTTP)"
-        case UnreachableCause.NOT_A_SANDBOX:
-            return f"{_NOT_OURS} ({error.reason})"
-        case _:
-            assert_never(error.cause)
+        raise Unreachable("", UnreachableCause.NOT_A_SANDBOX, "status 200") from None
+    return None if is_ready else problems or "status 503, and no reason"

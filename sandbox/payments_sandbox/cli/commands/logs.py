@@ -75,11 +75,10 @@ def add_to(commands: Commands) -> None:
     """Add the command."""
     options = add_command(
         commands,
-        "logs",
-        usage="[-f] [-n N] [--json] [options]",
-        does="print the requests that a world has seen",
-        text=TEXT,
-        run=run,
+        "logs [-f] [-n N] [--json] [options]",
+        "print the requests that a world has seen",
+        TEXT,
+        run,
     )
     options.flag("--follow", "go on with what comes; a server that goes is waited for", short="-f")
     options.value(

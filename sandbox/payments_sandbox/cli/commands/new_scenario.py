@@ -54,12 +54,7 @@ expect:
 def add_new(verbs: Commands) -> None:
     """Add the command to those of `scenario`."""
     options = add_command(
-        verbs,
-        "new",
-        usage="NAME [options]",
-        does="write a commented file to begin with",
-        text=TEXT,
-        run=run,
+        verbs, "new NAME [options]", "write a commented file to begin with", TEXT, run
     )
     options.parser.add_argument(
         "name", type=argument(_name), metavar="NAME", help="what the scenario is called"

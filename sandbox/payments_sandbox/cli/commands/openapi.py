@@ -15,14 +15,13 @@ def add_to(commands: Commands) -> None:
     """Add the command."""
     options = add_command(
         commands,
-        "openapi",
-        usage="[--control] [--server URL]",
-        does="print the API's OpenAPI document",
-        text="Print the OpenAPI 3.1 document of the emulated API, or that of the control API.\n\n"
+        "openapi [--control] [--server URL]",
+        "print the API's OpenAPI document",
+        "Print the OpenAPI 3.1 document of the emulated API, or that of the control API.\n\n"
         "examples:\n  payments-sandbox openapi > openapi.json\n"
         "  payments-sandbox openapi --server http://127.0.0.1:8080/v3\n"
         "  payments-sandbox openapi --control > control-openapi.json",
-        run=run,
+        run,
     )
     options.flag("--control", "the control API, which is below /_sandbox")
     options.value(

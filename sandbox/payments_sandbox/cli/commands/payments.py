@@ -55,12 +55,7 @@ _FILTERS: Final = ("--status", "--customer", "--created-after", "--starting-afte
 def add_to(commands: Commands) -> None:
     """Add the command."""
     options = add_command(
-        commands,
-        "payments",
-        usage="[ID] [options]",
-        does="list the payments of a world, or show one",
-        text=TEXT,
-        run=run,
+        commands, "payments [ID] [options]", "list the payments of a world, or show one", TEXT, run
     )
     options.parser.add_argument("id", nargs="?", metavar="ID", help="of the one to show")
     options.value(

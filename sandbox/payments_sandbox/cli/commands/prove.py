@@ -46,11 +46,10 @@ def add_to(commands: Commands) -> None:
     """Add the command."""
     options = add_command(
         commands,
-        "prove",
-        usage="SCENARIO [options] -- COMMAND…",
-        does="show that a repair is one, by a scenario",
-        text=TEXT,
-        run=run,
+        "prove SCENARIO [options] -- COMMAND…",
+        "show that a repair is one, by a scenario",
+        TEXT,
+        run,
     )
     options.parser.add_argument(
         "scenario", nargs="?", metavar="SCENARIO", help="its name, or its file"

@@ -1,7 +1,6 @@
 """Owns `payments-sandbox report`: whether a running world's expectations are met."""
 
 import argparse
-import sys
 from contextlib import suppress
 from typing import TYPE_CHECKING, Final
 
@@ -30,14 +29,7 @@ examples:
 
 def add_to(commands: Commands) -> None:
     """Add the command."""
-    options = add_command(
-        commands,
-        "report",
-        usage="[options]",
-        does="judge a world's expectations",
-        text=TEXT,
-        run=run,
-    )
+    options = add_command(commands, "report [options]", "judge a world's expectations", TEXT, run)
     options.flag("--json", "as JSON, like GET /_sandbox/report")
     options.flag("--strict", "fail when a path or method was called that the API does not have")
     options.file("--junit-xml", "write it here as JUnit XML, too")
@@ -47,7 +39,7 @@ def add_to(commands: Commands) -> None:
 
 def run(arguments: argparse.Namespace) -> int:
     """Wait for what is expected, and print the report; return 1 if it has failed."""
-    from payments_sandbox.cli.output_files import UnwritableError, forget
+    from payments_sandbox.cli.output_files import UnwritableError, forget, text_stream
     from payments_sandbox.cli.processes.judged_server import write_reports
     from payments_sandbox.verification.report_text import as_text
 
@@ -63,9 +55,10 @@ def run(arguments: argparse.Namespace) -> int:
     if arguments.json:
         print_json(world.report)
     else:
-        screen = screen_of(arguments)
-        sys.stdout.write(View(screen, REPORT).text(as_text([world], width=screen.width)))
-    sys.stdout.flush()
+        stream = text_stream(arguments.junit_xml, arguments.html)
+        screen = screen_of(arguments, stream)
+        stream.write(View(screen, REPORT).text(as_text([world], width=screen.width)))
+        stream.flush()
     write_reports([world], junit=arguments.junit_xml, html=arguments.html)
     return 0 if world.passed and not world.says_nothing else FAILED
 

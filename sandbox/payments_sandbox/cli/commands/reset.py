@@ -30,11 +30,10 @@ def add_to(commands: Commands) -> None:
     """Add the command."""
     options = add_command(
         commands,
-        "reset",
-        usage="[--only PART]… [options]",
-        does="put a world back to how it was made",
-        text=text_of("reset"),
-        run=run,
+        "reset [--only PART]… [options]",
+        "put a world back to how it was made",
+        text_of("reset"),
+        run,
     )
     add_only(options)
     add_remote_options(options)

@@ -48,12 +48,7 @@ examples:
 def add_to(commands: Commands) -> None:
     """Add the command."""
     options = add_command(
-        commands,
-        "run",
-        usage="[options] -- COMMAND…",
-        does="run a command with a server of its own",
-        text=TEXT,
-        run=run,
+        commands, "run [options] -- COMMAND…", "run a command with a server of its own", TEXT, run
     )
     add_command_words(options)
     options.file("--report", "write the verdict here, as text")
@@ -134,7 +129,7 @@ async def _verdict(
         verdict = _publish(arguments, reports)
         _publish_coverage(arguments, tallies)
     except CommandFailedError as error:
-        _say(error.line.rstrip())
+        remark(str(error))
         return error.code
     for loss in server.losses:
         remark(f"not judged: {loss}")

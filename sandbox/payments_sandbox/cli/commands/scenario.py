@@ -88,66 +88,29 @@ def add_to(commands: Commands) -> None:
     """Add the command."""
     verbs = add_group(
         commands,
-        "scenario",
-        usage="(list | show | new | check | use | end | from-journal) …",
-        does="list, show, check, write and use scenarios",
-        text=TEXT,
+        "scenario (list | show | new | check | use | end | from-journal) …",
+        "list, show, check, write and use scenarios",
+        TEXT,
     )
-    _add_list(verbs)
-    _add_show(verbs)
+    options = add_command(verbs, "list [options]", "list the library", LIST_TEXT, list_scenarios)
+    _add_folders(options)
+    options = add_command(verbs, "show NAME [options]", "print a scenario", SHOW_TEXT, show)
+    options.parser.add_argument("name", metavar="NAME", help="of the library")
+    _add_folders(options)
     add_new(verbs)
-    _add_check(verbs)
+    options = add_command(
+        verbs, "check FILE… [options]", "say what is wrong with scenarios", CHECK_TEXT, check
+    )
+    options.parser.add_argument("files", nargs="+", type=Path, metavar="FILE", help="YAML or JSON")
+    options.flag("--github", "as annotations, which GitHub shows beside the lines")
     _add_use(verbs)
     _add_end(verbs)
     _add_from_journal(verbs)
 
 
-def _add_list(verbs: Commands) -> None:
-    options = add_command(
-        verbs,
-        "list",
-        usage="[options]",
-        does="list the library",
-        text=LIST_TEXT,
-        run=list_scenarios,
-    )
-    _add_folders(options)
-
-
-def _add_show(verbs: Commands) -> None:
-    options = add_command(
-        verbs,
-        "show",
-        usage="NAME [options]",
-        does="print a scenario",
-        text=SHOW_TEXT,
-        run=show,
-    )
-    options.parser.add_argument("name", metavar="NAME", help="of the library")
-    _add_folders(options)
-
-
-def _add_check(verbs: Commands) -> None:
-    options = add_command(
-        verbs,
-        "check",
-        usage="FILE… [options]",
-        does="say what is wrong with scenarios",
-        text=CHECK_TEXT,
-        run=check,
-    )
-    options.parser.add_argument("files", nargs="+", type=Path, metavar="FILE", help="YAML or JSON")
-    options.flag("--github", "as annotations, which GitHub shows beside the lines")
-
-
 def _add_use(verbs: Commands) -> None:
     options = add_command(
-        verbs,
-        "use",
-        usage="NAME|FILE… [options]",
-        does="let a world follow scenarios",
-        text=USE_TEXT,
-        run=use,
+        verbs, "use NAME|FILE… [options]", "let a world follow scenarios", USE_TEXT, use
     )
     options.parser.add_argument(
         "scenarios",
@@ -161,12 +124,7 @@ def _add_use(verbs: Commands) -> None:
 
 def _add_end(verbs: Commands) -> None:
     options = add_command(
-        verbs,
-        "end",
-        usage="[NAME] [options]",
-        does="end a scenario of a world, or all",
-        text=END_TEXT,
-        run=end,
+        verbs, "end [NAME] [options]", "end a scenario of a world, or all", END_TEXT, end
     )
     options.parser.add_argument(
         "name",
@@ -181,11 +139,10 @@ def _add_end(verbs: Commands) -> None:
 def _add_from_journal(verbs: Commands) -> None:
     options = add_command(
         verbs,
-        "from-journal",
-        usage="REQUEST_ID… [options]",
-        does="write a scenario of what requests have met",
-        text=JOURNAL_TEXT,
-        run=from_journal,
+        "from-journal REQUEST_ID… [options]",
+        "write a scenario of what requests have met",
+        JOURNAL_TEXT,
+        from_journal,
     )
     options.parser.add_argument("requests", nargs="+", metavar="REQUEST_ID", help="in the journal")
     options.value(

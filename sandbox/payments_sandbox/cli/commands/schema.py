@@ -17,14 +17,7 @@ examples:
 
 def add_to(commands: Commands) -> None:
     """Add the command."""
-    add_command(
-        commands,
-        "schema",
-        usage="",
-        does="print the JSON Schema of scenarios",
-        text=TEXT,
-        run=run,
-    )
+    add_command(commands, "schema", "print the JSON Schema of scenarios", TEXT, run)
 
 
 def run(_: argparse.Namespace) -> int:

@@ -29,12 +29,7 @@ PAYMENTS: Final = 500
 def add_to(commands: Commands) -> None:
     """Add the command."""
     options = add_command(
-        commands,
-        "seed",
-        usage="[options]",
-        does="fill a world with payments of the past",
-        text=TEXT,
-        run=run,
+        commands, "seed [options]", "fill a world with payments of the past", TEXT, run
     )
     options.value(
         "--payments",

@@ -43,11 +43,10 @@ def add_to(commands: Commands) -> None:
     """Add the command."""
     options = add_command(
         commands,
-        "serve",
-        usage="[options]",
-        does="run the server",
-        text=f"Run the server until SIGTERM, SIGINT or SIGHUP.\n\n{EXAMPLES}",
-        run=run,
+        "serve [options]",
+        "run the server",
+        f"Run the server until SIGTERM, SIGINT or SIGHUP.\n\n{EXAMPLES}",
+        run,
     )
     add_server_options(options)
     options.value(

@@ -30,14 +30,7 @@ _NOBODY: Final = (
 
 def add_to(commands: Commands) -> None:
     """Add the command."""
-    options = add_command(
-        commands,
-        "trigger",
-        usage="EVENT [options]",
-        does="send an event by hand",
-        text=TEXT,
-        run=run,
-    )
+    options = add_command(commands, "trigger EVENT [options]", "send an event by hand", TEXT, run)
     options.parser.add_argument(
         "event",
         metavar="EVENT",

@@ -51,21 +51,14 @@ Header = tuple[str, str]
 
 def add_to(commands: Commands) -> None:
     """Add the command."""
-    verbs = add_group(
-        commands,
-        "webhook",
-        usage="verify [options]",
-        does="say why a webhook is refused",
-        text=TEXT,
-    )
+    verbs = add_group(commands, "webhook verify [options]", "say why a webhook is refused", TEXT)
     options = add_command(
         verbs,
-        "verify",
-        usage="--body FILE --header 'NAME: VALUE'… [options]",
-        does="say whether a webhook is good, or why it is refused",
-        text=VERIFY_TEXT,
+        "verify --body FILE --header 'NAME: VALUE'… [options]",
+        "say whether a webhook is good, or why it is refused",
+        VERIFY_TEXT,
+        run,
         epilog=_EPILOG,
-        run=run,
     )
     options.many(
         "--secret",

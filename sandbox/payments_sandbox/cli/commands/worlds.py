@@ -16,6 +16,7 @@ from payments_sandbox.cli.remote_options import (
 from payments_sandbox.cli.terminal.columns import Cell, Row, print_facts, print_json, print_rows
 from payments_sandbox.cli.terminal.screen import screen_of
 from payments_sandbox.core.colours import NAME, QUIET, STRONG
+from payments_sandbox.core.instants import read_instant, show_instant
 from payments_sandbox.core.wording import counted
 
 if TYPE_CHECKING:  # imported when something is asked, so that --help is instant
@@ -58,46 +59,27 @@ examples:
 def add_to(commands: Commands) -> None:
     """Add the command."""
     verbs = add_group(
-        commands,
-        "worlds",
-        usage="(list | show | reset | drop) …",
-        does="list, show, reset and drop worlds",
-        text=TEXT,
+        commands, "worlds (list | show | reset | drop) …", "list, show, reset and drop worlds", TEXT
     )
     options = add_command(
-        verbs,
-        "list",
-        usage="[options]",
-        does="list the worlds of a server",
-        text=LIST_TEXT,
-        run=list_worlds,
+        verbs, "list [options]", "list the worlds of a server", LIST_TEXT, list_worlds
     )
     options.flag("--json", "all that is known of each, as one line of JSON")
     add_remote_options(options)
-    options = _add_for_one(verbs, "show", "show a world in summary", SHOW_TEXT, run=show)
+    options = _add_for_one(verbs, "show", "show a world in summary", SHOW_TEXT, show)
     options.flag("--json", "as JSON, like GET /_sandbox/world")
     add_remote_options(options)
-    options = _add_for_one(
-        verbs,
-        "reset",
-        "the same as payments-sandbox reset",
-        reset.text_of("worlds reset"),
-        run=reset_world,
-    )
+    does = "the same as payments-sandbox reset"
+    options = _add_for_one(verbs, "reset", does, reset.text_of("worlds reset"), reset_world)
     reset.add_only(options)
     add_remote_options(options)
-    options = _add_for_one(verbs, "drop", "drop a world", DROP_TEXT, run=drop)
-    add_remote_options(options)
+    add_remote_options(_add_for_one(verbs, "drop", "drop a world", DROP_TEXT, drop))
 
 
 def _add_for_one(
-    verbs: Commands,
-    name: str,
-    does: str,
-    text: str,
-    run: "Callable[[argparse.Namespace], int]",
+    verbs: Commands, name: str, does: str, text: str, run: "Callable[[argparse.Namespace], int]"
 ) -> CommandOptions:
-    options = add_command(verbs, name, usage="[KEY] [options]", does=does, text=text, run=run)
+    options = add_command(verbs, f"{name} [KEY] [options]", does, text, run)
     options.parser.add_argument(
         "key",
         nargs="?",
@@ -123,7 +105,7 @@ def _row(world: "WorldModel") -> Row:
     count = sum((world["payments"]["pending"], *_settled(world)))
     return (
         Cell(world["api_key"], STRONG),
-        Cell(_seconds(world["clock"]["now"]), QUIET),
+        Cell(show_instant(read_instant(world["clock"]["now"])), QUIET),
         world["clock"]["mode"],
         counted(count, "payment"),
         Cell(world.get("name", ""), NAME),
@@ -132,12 +114,6 @@ def _row(world: "WorldModel") -> Row:
 
 def _settled(world: "WorldModel") -> tuple[int, int]:
     return world["payments"]["completed"], world["payments"]["failed"]
-
-
-def _seconds(instant: str) -> str:
-    """An instant without its milliseconds."""
-    whole, dot, _ = instant.partition(".")
-    return f"{whole}Z" if dot else instant
 
 
 def show(arguments: argparse.Namespace) -> int:

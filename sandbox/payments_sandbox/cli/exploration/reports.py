@@ -3,13 +3,12 @@
 import argparse
 import json
 import os
-import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Final
 from xml.etree.ElementTree import Element, SubElement
 
-from payments_sandbox.cli.output_files import UnwritableError, forget, write_whole
+from payments_sandbox.cli.output_files import UnwritableError, forget, text_stream, write_whole
 from payments_sandbox.cli.terminal.highlight import EXPLORATION, View, annotation
 from payments_sandbox.cli.terminal.screen import screen_of
 from payments_sandbox.exploration.exploration import ExplorationResult
@@ -62,16 +61,17 @@ def publish(arguments: argparse.Namespace, flow: ExploredFlow, result: Explorati
     Raises:
         UnwritableError: the system refuses.
     """
-    screen = screen_of(arguments)
+    stream = text_stream(arguments.json, arguments.junit_xml)
+    screen = screen_of(arguments, stream)
     text = as_text(flow, result, width=screen.width or WIDTH)
-    sys.stdout.write(View(screen, EXPLORATION, verbatim=_TO_COPY).text(text))
+    stream.write(View(screen, EXPLORATION, verbatim=_TO_COPY).text(text))
     data = json.dumps(as_json(flow, result), indent=2, ensure_ascii=False) + "\n"
     if arguments.json is not None:
         write_whole(arguments.json, data)
     if arguments.junit_xml is not None:
         write_whole(arguments.junit_xml, as_explored_junit(flow, result))
     if os.environ.get("GITHUB_ACTIONS") == "true":
-        sys.stdout.write("".join(f"{line}\n" for line in annotations(flow, result)))
+        stream.write("".join(f"{line}\n" for line in annotations(flow, result)))
     if arguments.report is not None:
         write_whole(arguments.report / PAGE, as_page(flow, result))
         write_whole(arguments.report / DATA, data)

@@ -34,8 +34,9 @@ def try_to_print(line: str, stream: TextIO) -> None:
 
 
 def remark(text: str) -> None:
-    """Print a remark of ours, without its full stop, on stderr."""
-    try_to_print(f"payments-sandbox: {text}.", sys.stderr)
+    """Print a remark of ours on stderr; it gets its full stop here."""
+    text = text.rstrip(".")
+    try_to_print(f"payments-sandbox: {text}{'' if text.endswith('?') else '.'}", sys.stderr)
 
 
 def drop_unwritten(stream: TextIO) -> None:

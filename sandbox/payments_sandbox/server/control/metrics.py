@@ -88,7 +88,7 @@ async def retrieve_metrics(request: ControlRequest) -> web.StreamResponse:
     counts = [counts_of(request.runtime)]
     if (elsewhere := request.runtime.elsewhere) is not None:
         counts += [Counts(*each) for each in await elsewhere.ask("metrics")]
-    text = together(counts)
+    text = metrics_text(families_of(counts))
     return web.Response(body=text.encode(), headers={**SERVER, "Content-Type": CONTENT_TYPE})
 
 
@@ -111,12 +111,8 @@ def counts_of(runtime: WorldRuntime) -> Counts:
     )
 
 
-def together(counts: Sequence[Counts]) -> str:
-    """Write what the processes of a server have counted, as one text."""
-    return metrics_text(_families(counts))
-
-
-def _families(counts: Sequence[Counts]) -> Iterator[Family]:
+def families_of(counts: Sequence[Counts]) -> Iterator[Family]:
+    """What the processes of a server have counted."""
     info = (Sample(1, {"version": __version__}),)
     yield _family("info", "gauge", "Which version runs.", info)
     calls: Counter[tuple[object, ...]] = Counter()

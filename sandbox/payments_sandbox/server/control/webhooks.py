@@ -60,7 +60,7 @@ def update_webhook_endpoint(request: ControlRequest) -> dict[str, object]:
 def delete_webhook_endpoint(request: ControlRequest) -> None:
     """Forget an endpoint; what was to be sent to it is not."""
     webhooks = request.world.open_webhooks()
-    webhooks.remove(webhooks.endpoint(request.path_parameter))
+    webhooks.outbox.remove(webhooks.endpoint(request.path_parameter).id)
 
 
 def rotate_secret(request: ControlRequest) -> dict[str, object]:

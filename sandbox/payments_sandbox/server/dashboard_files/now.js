@@ -37,7 +37,7 @@ export function Now({ apiKey, timeline, clock }) {
   const due = clock.value?.clock.due ?? [];
   const now = Date.parse(clock.value?.clock.now);
   return html`<div class="tools">
-      <label>Filter <input data-search type="search" value=${filter.text} placeholder="payment, customer, type, status, rule"
+      <label>Filter <input data-search type="search" value=${filter.text} placeholder="payment, rule, …" title="what a row is about: payment, customer, type, status or rule"
         onInput=${(event) => setFilter({ ...filter, text: event.target.value })} /></label>
       <label>Kind <select value=${filter.kind} onChange=${(event) => setFilter({ ...filter, kind: event.target.value })}>
         ${[

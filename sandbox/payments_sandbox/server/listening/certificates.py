@@ -149,15 +149,12 @@ class AuthorityFiles(NamedTuple):
 
 
 @contextmanager
-def authority_files(
-    authority: bytes, beside: Path | None = None, environment: Mapping[str, str] = os.environ
-) -> Iterator[AuthorityFiles]:
+def authority_files(authority: bytes, beside: Path | None = None) -> Iterator[AuthorityFiles]:
     """Write both files, in a folder that is gone with the block.
 
     Args:
         authority: the certificate, in PEM.
         beside: a file, whose folder gets the authority's: `ready.ca.pem` beside `ready.json`.
-        environment: whose variables name what clients trust.
 
     Raises:
         OSError: the system refuses.
@@ -165,7 +162,7 @@ def authority_files(
     with tempfile.TemporaryDirectory(prefix="payments-sandbox-") as name:
         folder = Path(name)
         bundle = folder / "ca-bundle.pem"
-        bundle.write_bytes(b"\n".join([*_trusted(environment), authority]))
+        bundle.write_bytes(b"\n".join([*_trusted(), authority]))
         own = folder / "ca.pem" if beside is None else beside.absolute().with_suffix(".ca.pem")
         with replaced(own) as written:
             written.write(authority)
@@ -176,13 +173,13 @@ def authority_files(
                 remove_file(own)
 
 
-def _trusted(environment: Mapping[str, str]) -> Iterator[bytes]:
+def _trusted() -> Iterator[bytes]:
     """The certificates that are trusted now: those that variables name, else the default ones."""
-    named = dict.fromkeys(environment[each] for each in TRUST_VARIABLES if environment.get(each))
+    named = dict.fromkeys(filter(None, map(os.environ.get, TRUST_VARIABLES)))
     for file in map(Path, named):
         with suppress(OSError):  # it is a folder, or not there: whoever has named it has none
             yield file.read_bytes()
-    if not environment.get("SSL_CERT_FILE"):
+    if not os.environ.get("SSL_CERT_FILE"):
         yield from _of_the_system()
 
 

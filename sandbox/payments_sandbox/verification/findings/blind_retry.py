@@ -3,6 +3,7 @@
 from collections.abc import Iterator, Sequence
 from typing import Final
 
+from payments_sandbox.contract.operations import READS
 from payments_sandbox.core.instants import SECOND
 from payments_sandbox.payments.events import EventType
 from payments_sandbox.verification.findings.finding import FindingKind, Occurrence, ids_of
@@ -24,7 +25,6 @@ _WEBHOOK_COMES: Final = SECOND
 """Milliseconds, on either clock, in which the webhook of a refund comes."""
 
 _SHOWS_PAYMENTS: Final = frozenset({"list_payments"})
-_SHOWS_THE_PAYMENT: Final = frozenset({"list_payments", "retrieve_payment"})
 
 
 def _find(observed: Observed) -> Iterator[Occurrence]:
@@ -33,7 +33,7 @@ def _find(observed: Observed) -> Iterator[Occurrence]:
         yield from _occurrence(payment_in_words(group[0]), group, pairs, observed.calls)
     for group in alike(observed.calls, "create_refund"):
         if not _refunds_everything(group[0]):
-            pairs = sent_again_unseen(group, observed.calls, _SHOWS_THE_PAYMENT)
+            pairs = sent_again_unseen(group, observed.calls, READS)
             blind = [pair for pair in pairs if not _would_know(observed, *pair)]
             yield from _occurrence(refund_in_words(group[0]), group, blind, observed.calls)
 
