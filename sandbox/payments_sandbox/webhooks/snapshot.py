@@ -1,4 +1,4 @@
-"""Owns a world's webhooks at rest: endpoints, deliveries and inboxes as plain values, and back."""
+"""Owns snapshots of webhooks: endpoints, deliveries and inboxes as plain values, and back."""
 
 from dataclasses import fields
 from typing import Any, Final
