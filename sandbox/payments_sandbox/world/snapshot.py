@@ -230,6 +230,16 @@ def restoring(
     return world
 
 
+def has_steps(kept: object) -> bool:
+    """Whether a snapshot has what only the scenario language reads: scenarios, or a step."""
+    match kept:
+        case {"rules": {"scenarios": [_, *_]}}:
+            return True
+        case {"journal": {"entries": list(entries)}}:
+            return any(isinstance(each, dict) and each.get("decided") for each in entries)
+    return False
+
+
 def _config(kept: Mapping[str, Any], api_key: str, made_at: Instant) -> WorldConfig:
     from payments_sandbox.webhooks.signing import Scheme, check_secret  # noqa: PLC0415 - few are restored
 
