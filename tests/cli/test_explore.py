@@ -25,31 +25,24 @@ from payments_sandbox.exploration.exploration import Exploration, ExplorationOpt
 from payments_sandbox.testing.sandbox import Sandbox
 from tests.support.flows import flow_of, order
 from tests.support.process import run, started
+from tests.support.programs import SEND
 from tests.support.values import LONGEST_WAIT, documented_create
 
 SCHEMA: Final = Path(__file__).with_name("junit.xsd")
 HOUR: Final = 3_600.0
 
-PAY: Final = f"""
-import http.client, json, os, sys
-from urllib.parse import urlsplit
+PAY: Final = f"""{SEND}
+import json, sys
+ORDER = {json.dumps(documented_create()).encode()!r}
 
-API = urlsplit(os.environ["PAYMENTS_BASE_URL"])
-ORDER = {documented_create()!r}
-
-def post(path=API.path + "/payments", body=ORDER):
-    api = http.client.HTTPConnection(API.hostname, API.port, timeout=20)
-    headers = {{"Authorization": "Bearer " + os.environ["PAYMENTS_API_KEY"],
-               "Content-Type": "application/json"}}
-    api.request("POST", path, json.dumps(body), headers)
-    reply = api.getresponse()
-    return reply.status, reply.read()
+def post(path="/v3/payments", body=ORDER):
+    return send("POST", os.environ["PAYMENTS_BASE_URL"].removesuffix("/v3") + path, body)
 
 def lost(*asked):
     try:
         status, body = post(*asked)
         return status >= 500
-    except (OSError, http.client.HTTPException):
+    except OSError:
         return True
 """
 """The begin of a client: `lost()` pays, and says whether the reply was lost."""
@@ -60,7 +53,7 @@ NAIVE: Final = (
 for _ in range(3):
     try:
         status, body = post()
-    except (OSError, http.client.HTTPException):
+    except OSError:
         continue
     if status < 500:
         sys.exit(0 if json.loads(body)["status"] == "completed" else 1)
@@ -70,30 +63,30 @@ sys.exit(3)
 """Pays again at once, and reads JSON, whatever comes."""
 
 HEARS: Final = """
-import threading
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+import socketserver, threading
 
-class Receiver(BaseHTTPRequestHandler):
-    def do_POST(self):
-        hear(json.loads(self.rfile.read(int(self.headers["Content-Length"]))))
-        self.send_response(204)
-        self.end_headers()
-    def log_message(self, *_):
-        pass
+class Receiver(socketserver.StreamRequestHandler):
+    def handle(self):
+        while line := self.rfile.readline().strip():
+            name, _, value = line.partition(b": ")
+            if name.lower() == b"content-length":
+                size = int(value)
+        hear(json.loads(self.rfile.read(size)))
+        self.wfile.write(b"HTTP/1.1 204 No Content\\r\\nConnection: close\\r\\n\\r\\n")
 
-server = ThreadingHTTPServer(("127.0.0.1", 0), Receiver)
+server = socketserver.ThreadingTCPServer(("127.0.0.1", 0), Receiver)
 threading.Thread(target=server.serve_forever, daemon=True).start()
-hook = {"url": f"http://127.0.0.1:{server.server_port}/", "events": ["payment.*"]}
-post("/_sandbox/webhook_endpoints", hook)
+url = f"http://127.0.0.1:{server.server_address[1]}/"
+post("/_sandbox/webhook_endpoints", json.dumps({"url": url, "events": ["payment.*"]}).encode())
 post()
-post("/_sandbox/clock/advance", {"by": "0s"})  # returns when what is in flight has arrived
+post("/_sandbox/clock/advance", b'{"by": "0s"}')  # returns when what is in flight has arrived
 """
 """Pays and takes every webhook, whoever has sent it, and gives it to `hear`."""
 
 GIVES_BACK: Final = (
     """
 def hear(event):
-    post(f"{API.path}/payments/{event['data']['payment_id']}/refunds", {"amount": 100})
+    post(f"/v3/payments/{event['data']['payment_id']}/refunds", b'{"amount": 100}')
 """
     + HEARS
 )
@@ -252,7 +245,7 @@ with open({str(tmp_path / "runs")!r}, "ab", buffering=0) as file:
     file.write(b"x")
     is_usual = file.tell() <= 2
 if is_usual:
-    post(API.path + "/payments", {{}})
+    post(body=b"")
 """
     ended = explore(program, PAY + reads_twice, "--faults", "drop,card_declined")
 
@@ -322,17 +315,14 @@ def _is_running(process: str) -> bool:
 
 def test_worlds_that_the_command_makes_itself_take_part(program: Path) -> None:
     own = PAY.replace(
-        "def post",
+        "ORDER =",
         """
 def make():
-    control = urlsplit(os.environ["PAYMENTS_SANDBOX_URL"])
-    api = http.client.HTTPConnection(control.hostname, control.port)
-    api.request("POST", control.path + "/worlds", "{}", {"Content-Type": "application/json"})
-    os.environ["PAYMENTS_API_KEY"] = json.load(api.getresponse())["api_key"]
+    made = send("POST", os.environ["PAYMENTS_SANDBOX_URL"] + "/worlds", b"{}")
+    os.environ["PAYMENTS_API_KEY"] = json.loads(made[1])["api_key"]
 
 make()
-
-def post""",
+ORDER =""",
     )
     ended = explore(program, f"{own}\nlost() and lost()", "--faults", "drop", "--jobs", "3")
 

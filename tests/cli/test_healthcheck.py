@@ -2,36 +2,15 @@
 
 import json
 import socket
-from collections.abc import Iterator
-from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
 from typing import Final
 
 import pytest
 
-from tests.support.process import run, serve_process
+from payments_sandbox.cli.commands import healthcheck
+from tests.support.process import ServeProcess, run, serve_process
+from tests.support.sockets import saying
 
 REPLY: Final = "HTTP/1.1 {status}\r\nContent-Length: {length}\r\nConnection: close\r\n\r\n{body}"
-
-
-@contextmanager
-def saying(raw: bytes | None) -> Iterator[str]:
-    """A server of somebody else's, which answers one request so, or with nothing for None."""
-    with socket.create_server(("127.0.0.1", 0)) as listener, ThreadPoolExecutor(1) as threads:
-        listener.settimeout(20)
-
-        def serve() -> None:
-            connection, _ = listener.accept()
-            with connection:
-                connection.recv(65_536)
-                if raw is None:
-                    connection.recv(1)  # until the client has had enough
-                else:
-                    connection.sendall(raw)
-
-        done = threads.submit(serve)
-        yield f"http://127.0.0.1:{listener.getsockname()[1]}"
-        done.result()
 
 
 def reply(status: str, body: object) -> bytes:
@@ -47,19 +26,16 @@ def ended(*arguments: str, **extra: str) -> tuple[int, str, str]:
 
 
 @pytest.mark.parametrize("path", ["", "/", "/v3", "/_sandbox"])
-def test_a_ready_server_is_healthy(path: str) -> None:
+def test_a_ready_server_is_healthy(server: ServeProcess, path: str) -> None:
     """Exit 0; the address may be that of either API, and may come from the environment."""
-    with serve_process() as server:
-        well = (0, f"{server.address} is ready.\n", "")
-        assert ended("--url", server.address + path) == well
-        assert ended(PAYMENTS_SANDBOX_URL=server.address + path) == well
+    well = (0, f"{server.address} is ready.\n", "")
+    assert ended("--url", server.address + path) == well
+    assert ended(PAYMENTS_SANDBOX_URL=server.address + path) == well
 
 
-def test_a_proxy_is_not_asked() -> None:
+def test_a_proxy_is_not_asked(server: ServeProcess) -> None:
     """It would answer for a server that is not there."""
-    with serve_process() as server:
-        code, *_ = ended("--url", server.address, http_proxy="http://127.0.0.1:1")
-    assert code == 0
+    assert ended("--url", server.address, http_proxy="http://127.0.0.1:1")[0] == 0
 
 
 def test_no_server_is_unhealthy() -> None:
@@ -103,7 +79,6 @@ NOT_READY: Final = {
         b"SSH-2.0-OpenSSH_9.6\r\n",
         not_ours("its answer is not HTTP, or not all of it"),
     ),
-    "silence": (None, "URL does not answer"),
 }
 
 
@@ -113,6 +88,15 @@ def test_a_server_that_is_not_ready_is_unhealthy(raw: bytes | None, problem: str
     with saying(raw) as address:
         said = problem.replace("URL", address)
         assert ended("--url", address) == (1, "", f"payments-sandbox: {said}.\n")
+
+
+def test_a_server_that_says_nothing_is_unhealthy(monkeypatch: pytest.MonkeyPatch) -> None:
+    """After two seconds, which are shorter here."""
+    assert healthcheck.TIMEOUT == 2
+    monkeypatch.setattr(healthcheck, "TIMEOUT", 0.05)
+    with saying(None) as address:
+        said = f"payments-sandbox: {address} does not answer.\n"
+        assert ended("--url", address) == (1, "", said)
 
 
 @pytest.mark.parametrize("url", ["localhost:8080", "http://", "http://a/b", "ftp://a", ""])

@@ -31,6 +31,9 @@ from tests.support.terminal import Terminal, terminal
 from tests.support.values import LONGEST_WAIT
 
 ARGUMENTS = argparse.Namespace(no_color=True)
+AT_ONCE = "from payments_sandbox.cli.terminal import progress; progress.AFTER = 0"
+"""Begins a command that shows its progress from the start."""
+
 MANY = "400000"
 """Payments that take more than a second anywhere."""
 
@@ -92,7 +95,11 @@ def interrupted(world: RemoteWorld, text: str, *arguments: str) -> str:
     """What a command says at a terminal that is interrupted once a text is shown."""
     with terminal(120, LONGEST_WAIT) as device:
         with started(
-            arguments, extra=world.variables, stdout=subprocess.DEVNULL, stderr=device.device
+            arguments,
+            extra=world.variables,
+            stdout=subprocess.DEVNULL,
+            stderr=device.device,
+            first=AT_ONCE,
         ) as process:
             device.wait_for(text, LONGEST_WAIT)
             process.send_signal(signal.SIGINT)

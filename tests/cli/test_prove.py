@@ -8,23 +8,16 @@ from typing import Final
 import pytest
 
 from tests.support.process import run
+from tests.support.programs import SEND
 from tests.support.values import documented_create
 
 PAY: Final = f"""
-import http.client, json, os
-from urllib.parse import urlsplit
-
-API = urlsplit(os.environ["PAYMENTS_BASE_URL"])
-HEADERS = {{"Authorization": "Bearer " + os.environ["PAYMENTS_API_KEY"],
-            "Content-Type": "application/json"}}
-
-def ask(method, path, body=None):
-    api = http.client.HTTPConnection(API.hostname, API.port, timeout=20)
-    api.request(method, API.path + path, body and json.dumps(body), HEADERS)
-    return json.loads(api.getresponse().read())
+{SEND}
+def ask(method, body=b""):
+    send(method, os.environ["PAYMENTS_BASE_URL"] + "/payments", body)
 
 def pay():
-    ask("POST", "/payments", {documented_create()!r})
+    ask("POST", {json.dumps(documented_create()).encode()!r})
 
 try:
     pay()
@@ -72,7 +65,7 @@ def repository(tmp_path: Path) -> Repository:
 
 def test_a_repair_is_proved_against_the_last_commit(repository: Repository) -> None:
     """And it is shown what the calls of both have met, side by side."""
-    repository.write('ask("GET", "/payments")')
+    repository.write('ask("GET")')
 
     code, output, errors = repository.prove("lost.yaml")
 
@@ -98,7 +91,7 @@ def test_an_earlier_report_does_instead_of_a_tree(repository: Repository) -> Non
     finding = {"name": "lost", "verdict": "double_charge", "happened": ["create_payment: 201"]}
     report = {"format": 1, "seed": 0, "findings": [finding]}
     (repository.folder / "report.json").write_text(json.dumps(report))
-    repository.write('ask("GET", "/payments")')
+    repository.write('ask("GET")')
 
     code, output, _ = repository.prove("lost.yaml", "--against", "report.json")
 

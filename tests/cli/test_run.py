@@ -16,7 +16,6 @@ import pytest
 
 from tests.project.tree import ROOT
 from tests.support.process import (
-    ASK,
     COMMAND,
     IGNORE_SIGTERM,
     PRINT_PID_AND_URL,
@@ -27,6 +26,7 @@ from tests.support.process import (
     run_process,
     started,
 )
+from tests.support.programs import ASK
 from tests.support.sockets import connected, exchange, raw_request
 from tests.support.values import LONGEST_WAIT, documented_create
 
@@ -421,14 +421,14 @@ def test_coverage_is_told_when_the_command_has_ended_and_written_where_it_is_wan
     """Of every world, those that are gone too; stdout is the command's."""
     declined = documented_create(card_number="4000000000000002")
     program = f"""{ASK}
-other = ask(os.environ["PAYMENTS_SANDBOX_URL"] + "/worlds", {{}})["api_key"]
+other = control("POST", "/worlds", {{}})["api_key"]
 for key in (other, os.environ["PAYMENTS_API_KEY"]):
     os.environ["PAYMENTS_API_KEY"] = key
     try:
         pay({declined!r})
-    except urllib.error.HTTPError:
+    except OSError:
         pass
-    ask(os.environ["PAYMENTS_SANDBOX_URL"] + "/world/reset", {{}})
+    control("POST", "/world/reset", {{}})
 """
     written = tmp_path / "coverage.json"
     page = tmp_path / "coverage.html"

@@ -12,7 +12,8 @@ import pytest
 import xmlschema
 
 from tests.project.tree import ROOT
-from tests.support.process import ASK, environment_name, python, run, run_process, without_ids
+from tests.support.process import environment_name, python, run, run_process, without_ids
+from tests.support.programs import ASK
 from tests.support.values import (
     CLEAN_AUDIT,
     FAILED_BUT_CHARGED,
@@ -143,17 +144,9 @@ def test_every_world_that_was_used_is_judged(tmp_path: Path) -> None:
 
 IN_A_WORLD_OF_ITS_OWN: Final = """
 def made(**wishes):
-    made = ask(os.environ["PAYMENTS_SANDBOX_URL"] + "/worlds", wishes)
-    os.environ["PAYMENTS_API_KEY"] = made["api_key"]
-def control(method, path, body=None):
-    headers = {"Authorization": "Bearer " + os.environ["PAYMENTS_API_KEY"],
-               "Content-Type": "application/json"}
-    raw = None if body is None else json.dumps(body).encode()
-    url = os.environ["PAYMENTS_SANDBOX_URL"] + path
-    with opener.open(urllib.request.Request(url, raw, headers, method=method)) as reply:
-        return json.loads(reply.read() or "null")
+    os.environ["PAYMENTS_API_KEY"] = control("POST", "/worlds", wishes)["api_key"]
 """
-"""The begin of a program that makes worlds and may end them."""
+"""The begin of a program that makes worlds."""
 
 ENDS: Final = {
     "dropped": ("control('DELETE', '/world')", "dropped by DELETE world"),
@@ -232,7 +225,7 @@ import threading, time
 play({scenario!r})
 for number in (1, 2):
     threading.Thread(target=pay, args=({documented_create()!r},), daemon=True).start()
-    while len(ask(os.environ["PAYMENTS_SANDBOX_URL"] + "/payments")["data"]) < number:
+    while len(control("GET", "/payments")["data"]) < number:
         time.sleep(0.001)
 os._exit(0)
 """

@@ -13,7 +13,6 @@ import pytest
 
 from payments_sandbox.cluster.workers import owner_of
 from tests.support.process import (
-    ASK,
     WAIT_FOR_SIGNAL,
     RemoteWorld,
     RunProcess,
@@ -22,6 +21,7 @@ from tests.support.process import (
     run_process,
     without_ids,
 )
+from tests.support.programs import ASK
 from tests.support.values import LONGEST_WAIT, documented_create
 
 TWO: Final = ("--workers", "2")
@@ -84,11 +84,7 @@ def test_where_nothing_was_used_that_of_the_given_key_is_judged(tmp_path: Path) 
 
 def test_a_world_that_was_dropped_is_judged_too() -> None:
     """Its worker has kept the report."""
-    drop = (
-        "request = urllib.request.Request(os.environ['PAYMENTS_SANDBOX_URL'] + '/world',"
-        " method='DELETE', headers={'Authorization': 'Bearer ' + os.environ['PAYMENTS_API_KEY']})\n"
-        "opener.open(request).close()\n"
-    )
+    drop = "control('DELETE', '/world')\n"
     wrong = "try: ask(os.environ['PAYMENTS_BASE_URL'] + '/nothing')\nexcept OSError: pass\n"
     program = ASK + "".join(
         f"os.environ['PAYMENTS_API_KEY'] = {key!r}\n{wrong}{drop}" for key in KEYS

@@ -11,23 +11,15 @@ import pytest
 from tests.project.blocks import read_blocks
 from tests.project.tree import ROOT
 from tests.support.process import RemoteWorld, python, run, serve_process, started
+from tests.support.programs import ASK
 from tests.support.terminal import terminal
-from tests.support.values import LONGEST_WAIT
+from tests.support.values import LONGEST_WAIT, documented_create
 
 PAGE: Final = (ROOT / "docs" / "cli.md").read_text(encoding="utf-8")
 CLOCK: Final = "2030-01-15T10:30:00Z"
 DROPPED: Final = "4000009900000061"
 DECLINED: Final = "4000000000009995"
-PAY: Final = """
-import json, os, urllib.request
-body = {"amount": 2500, "currency": "USD", "payment_method": {"type": "card",
-        "card_number": "4111111111111111", "exp_month": 12, "exp_year": 2035, "cvc": "123"}}
-headers = {"Authorization": "Bearer " + os.environ["PAYMENTS_API_KEY"],
-           "Content-Type": "application/json"}
-url = os.environ["PAYMENTS_BASE_URL"] + "/payments"
-opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
-opener.open(urllib.request.Request(url, json.dumps(body).encode(), headers))
-"""
+PAY: Final = f"{ASK}pay({documented_create()!r})"
 
 
 def busy(world: RemoteWorld) -> None:

@@ -2,7 +2,6 @@
 
 import re
 import shutil
-import sys
 from collections.abc import Mapping
 from pathlib import Path
 from textwrap import dedent
@@ -13,13 +12,17 @@ import requests
 
 from tests.project.blocks import below, read_blocks
 from tests.project.tree import ROOT
-from tests.support.process import ServeProcess, environment_name, run, serve_process
+from tests.support.process import ServeProcess, environment_name, python, run, serve_process
+from tests.support.programs import ASK
 from tests.support.sockets import exchange, raw_request
 from tests.support.values import AUTHORIZED, documented_create
 
 PAGE: Final = ROOT / "docs" / "cli.md"
 CLOCK: Final = "2031-05-06T07:08:09Z"
 WITHOUT_WATCHFILES: Final = "import sys; sys.modules['watchfiles'] = None"
+
+LOOKS_OFTEN: Final = "from payments_sandbox.cli import scenario_watcher as w; w.LOOK_EVERY = 50"
+"""Begins a server that looks at files as soon as nothing is told of them."""
 
 LOGGER = "payments_sandbox.server.scenario_reload"
 
@@ -201,13 +204,9 @@ def test_scenarios_that_do_not_go_together_are_refused(
 def test_run_takes_scenarios_too(tmp_path: Path) -> None:
     """The command meets them from its first request."""
     file = write(tmp_path, "down", failing("internal_error"))
-    call = (
-        "import os, urllib.request as u; "
-        "print(u.urlopen(u.Request(os.environ['PAYMENTS_SANDBOX_URL'] + '/scenarios/active',"
-        " headers={'Authorization': 'Bearer ' + os.environ['PAYMENTS_API_KEY']})).read().decode())"
-    )
-    ended = run("run", "--scenario", str(file), "--", sys.executable, "-c", call)
-    assert '"name":"down"' in ended.stdout.replace(": ", ":"), ended
+    program = f"{ASK}print(control('GET', '/scenarios/active'))"
+    ended = run("run", "--scenario", str(file), "--", *python(program))
+    assert "'name': 'down'" in ended.stdout, ended
 
 
 class Log:
@@ -230,7 +229,7 @@ class Log:
 def test_an_edited_file_is_taken_over(tmp_path: Path) -> None:
     """With `--watch`: in the worlds that have it; a wrong one is logged, and the old one stays."""
     file = write(tmp_path, "down", failing("internal_error"))
-    with serve_process("--scenario", str(file), "--watch") as server:
+    with serve_process("--scenario", str(file), "--watch", first=LOOKS_OFTEN) as server:
         log = Log(server)
         assert pay(server) == (500, "rule-1")
 
@@ -263,7 +262,7 @@ def test_an_edited_file_is_taken_over(tmp_path: Path) -> None:
 def test_a_folder_is_watched_as_well(tmp_path: Path) -> None:
     """What was activated by its name is reloaded where it is active."""
     write(tmp_path, "down", failing("internal_error"))
-    with serve_process("--scenario-dir", str(tmp_path), "--watch") as server:
+    with serve_process("--scenario-dir", str(tmp_path), "--watch", first=LOOKS_OFTEN) as server:
         active = f"{server.address}/_sandbox/scenarios/active"
         requests.post(active, json="down", headers=AUTHORIZED, timeout=10)
         write(tmp_path, "down", failing("card_declined"))
@@ -302,7 +301,7 @@ def test_a_link_that_leads_elsewhere_is_followed(tmp_path: Path) -> None:
         write(tmp_path / name, "down", failing(code))
     (tmp_path / "..data").symlink_to("..1")
     (file := tmp_path / "down.yaml").symlink_to("..data/down.yaml")
-    with serve_process("--scenario", str(file), "--watch") as server:
+    with serve_process("--scenario", str(file), "--watch", first=LOOKS_OFTEN) as server:
         assert pay(server) == (500, "rule-1")
         (tmp_path / "..data_tmp").symlink_to("..2")
         (tmp_path / "..data_tmp").rename(tmp_path / "..data")
@@ -316,7 +315,7 @@ def test_what_a_link_leads_to_is_watched(tmp_path: Path) -> None:
     (tmp_path / "named").mkdir()
     write(tmp_path / "real", "down", failing("internal_error"))
     (file := tmp_path / "named" / "down.yaml").symlink_to("../real/down.yaml")
-    with serve_process("--scenario", str(file), "--watch") as server:
+    with serve_process("--scenario", str(file), "--watch", first=LOOKS_OFTEN) as server:
         write(tmp_path / "real", "down", failing("card_declined"))
         Log(server).until("down is reloaded in 1 world$")
         assert pay(server) == (400, "rule-1")
@@ -330,7 +329,7 @@ def test_a_folder_that_is_made_again_is_watched_still(
     (folder := tmp_path / "scenarios").mkdir()
     file = write(folder, "down", failing("internal_error"))
     named = file if option == "--scenario" else folder
-    with serve_process(option, str(named), "--watch") as server:
+    with serve_process(option, str(named), "--watch", first=LOOKS_OFTEN) as server:
         log = Log(server)
         active = f"{server.address}/_sandbox/scenarios/active"
         requests.put(active, json=["down"], headers=AUTHORIZED, timeout=10)

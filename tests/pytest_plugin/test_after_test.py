@@ -3,19 +3,9 @@
 import pytest
 
 from payments_sandbox.testing import running_sandbox
-from tests.support.process import SHOP_MODULE, Suite
+from tests.support.process import Suite
 
 pytest_plugins = ["pytester"]
-
-
-@pytest.fixture
-def suite(pytester: pytest.Pytester, monkeypatch: pytest.MonkeyPatch) -> Suite:
-    """A suite whose only plugin is ours."""
-    monkeypatch.setenv("PYTEST_DISABLE_PLUGIN_AUTOLOAD", "1")
-    monkeypatch.delenv("PAYMENTS_SANDBOX_URL", raising=False)
-    suite = Suite(pytester)
-    suite.holds("", shop=SHOP_MODULE)
-    return suite
 
 
 PATCHES = """

@@ -249,10 +249,11 @@ def serve_process(
     command: Sequence[str] = COMMAND,
     cwd: Path = ROOT,
     extra: Mapping[str, str] | None = None,
+    first: str = "",
 ) -> Iterator[ServeProcess]:
-    """A server on a free port, ready, and gone when the block ends."""
+    """A server on a free port, ready, and gone when the block ends; `first` is as for `run`."""
     words = ("serve", "--port", "0", *arguments)
-    with started(words, command=command, cwd=cwd, extra=extra) as process:
+    with started(words, command=command, cwd=cwd, extra=extra, first=first) as process:
         yield ServeProcess(process)
 
 
@@ -289,25 +290,6 @@ PRINT_PID_AND_URL: Final = (
 
 WAIT_FOR_SIGNAL: Final = "import signal; signal.pause(); "
 """The rest of a program: it ends by a signal."""
-
-ASK: Final = """
-import json, os, urllib.error, urllib.request
-opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
-def ask(url, body=None):
-    headers = {"Authorization": "Bearer " + os.environ["PAYMENTS_API_KEY"],
-               "Content-Type": "application/json"}
-    raw = None if body is None else json.dumps(body).encode()
-    with opener.open(urllib.request.Request(url, raw, headers)) as reply:
-        return json.load(reply)
-def play(scenario):
-    return ask(os.environ["PAYMENTS_SANDBOX_URL"] + "/scenarios/active", scenario)
-def pay(body):
-    return ask(os.environ["PAYMENTS_BASE_URL"] + "/payments", body)
-def listed(body):
-    query = "/payments?customer_id=" + body["customer_id"]
-    return ask(os.environ["PAYMENTS_BASE_URL"] + query)["data"]
-"""
-"""The begin of a program that uses its sandbox: it can `play` a scenario, `pay`, and look."""
 
 
 def python(program: str) -> tuple[str, ...]:

@@ -215,7 +215,7 @@ def _charges(world: World) -> Iterator[tuple[OrderName, Money]]:
 
 
 def _seen_call(call: ObservedCall) -> SeenCall:
-    entry, customer = call.entry, call.get("customer_id")
+    entry, customer = call.entry, call.fields.get("customer_id")
     return SeenCall(
         operation=str(entry.operation),
         customer=customer if isinstance(customer, str) else NOBODY,
@@ -233,8 +233,8 @@ def _seen_call(call: ObservedCall) -> SeenCall:
 def _about(call: ObservedCall) -> str:
     if call.entry.operation not in {"create_payment", "create_refund"}:
         return ""
-    amount = call.get("amount")
-    return "" if amount is None else f"{amount} {call.get('currency')}"
+    amount = call.fields.get("amount")
+    return "" if amount is None else f"{amount} {call.fields.get('currency')}"
 
 
 def _seen_webhooks(observed: Observed) -> Iterator[SeenWebhook]:

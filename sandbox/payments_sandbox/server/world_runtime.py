@@ -93,6 +93,7 @@ class WorldRuntime:
     notifier_type: ClassVar[type[ChangeNotifier]] = ChangeNotifier
     timers_type: ClassVar[type[LiveTimers]] = LiveTimers
     delays_type: ClassVar[type[DelayedReplies]] = DelayedReplies
+    advancer_type: ClassVar[type[ClockAdvancer]] = ClockAdvancer
 
     def __init__(  # noqa: PLR0913 - the parts of a server, each by its name
         self,
@@ -114,7 +115,7 @@ class WorldRuntime:
         self.dispatcher = self.dispatcher_type(
             make_sender, context.wall, self._attempted, self.metrics, tally, log_attempt
         )
-        self.clock_advancer = ClockAdvancer(self.dispatcher)
+        self.clock_advancer = self.advancer_type(self.dispatcher)
         self.reports: KeptReports | None = None
         self.totals: ServerTotals | None = None
         self.fillings: dict[World, Filling] = {}

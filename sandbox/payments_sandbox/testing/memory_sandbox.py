@@ -49,11 +49,11 @@ class MemorySandbox(Server):
         **options: Unpack[Options],
     ) -> None:
         from payments_sandbox.testing.direct_server import DirectServer
-        from payments_sandbox.testing.plugged_receivers import PluggedReceivers
+        from payments_sandbox.testing.plugged_receivers import PluggedReceivers, checked_receivers
 
         settings = settings_from(options)
         super().__init__(URL, settings.control_token)
-        plugged = dict(receivers or {})
+        plugged = checked_receivers({} if receivers is None else receivers)
         self.server = DirectServer(settings, lambda unlocked: PluggedReceivers(plugged, unlocked))
 
     def client(self, api_key: str | None = None) -> SandboxClient:
@@ -67,9 +67,7 @@ class MemorySandbox(Server):
 
     def use_runtime(self, work: "Callable[[WorldRuntime], Coroutine[Any, Any, T]]") -> T:
         """Let a coroutine look into the server; it waits for nothing."""
-        from payments_sandbox.testing.direct_server import run_now
-
-        return run_now(work(self.server.sandbox.runtime))
+        return self.server.run(lambda: work(self.server.sandbox.runtime))
 
     def close(self) -> None:
         """End it: nobody is answered any more."""
