@@ -317,6 +317,45 @@ async def test_a_head_has_its_time_however_early_it_begins(
     assert "a client sent no whole head within 0 s; the connection is closed." in caplog.messages
 
 
+@pytest.mark.parametrize(
+    ("whole", "partial"),
+    [(LIST, b"GET /v3/pay"), (LIST, LIST[:-2]), (PAY, b"G"), (PAY, PAY[: PAY.index(b"\r\n\r\n")])],
+)
+def test_a_head_that_begins_behind_a_request_is_not_waited_for(
+    hasty_wire: BlockingConnection,
+    caplog: pytest.LogCaptureFixture,
+    whole: bytes,
+    partial: bytes,
+) -> None:
+    """Whole and partial come as one, and the parser does not tell what it has begun to read."""
+    wire = hasty_wire
+    wire.send(whole + partial)
+    assert wire.reply().status in {200, 201}
+    assert wire.reply().is_the_transports
+    assert wire.ends()
+    assert "127.0.0.1 sent no whole head within 0.5 s; the connection is closed." in caplog.messages
+
+
+def test_a_head_that_begins_during_a_request_is_not_waited_for(
+    hasty_wire: BlockingConnection,
+) -> None:
+    """Its time begins with the end of the request before it; what comes whole is answered."""
+    wire = hasty_wire
+    start, rest = PAY[:-5], PAY[-5:]
+    wire.send(start)
+    assert wire.is_silent_for(0.02)
+    wire.send(rest + LIST[:9])
+    assert wire.reply().status == 201
+    wire.send(LIST[9:])
+    assert wire.reply().status == 200
+    wire.send(start)
+    assert wire.is_silent_for(0.02)
+    wire.send(rest + LIST[:9])
+    assert wire.reply().status == 201
+    assert wire.reply().is_the_transports
+    assert wire.ends()
+
+
 def test_blank_lines_between_requests_are_no_head(hasty_wire: BlockingConnection) -> None:
     """Some clients send one behind a body; their connection stays."""
     wire = hasty_wire

@@ -2,16 +2,18 @@
 
 import asyncio
 import gc
+import itertools
 import json
 import math
 import subprocess
 import sys
 import threading
-from collections.abc import Generator, Iterator
+from collections.abc import AsyncIterator, Generator, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from time import perf_counter
 from typing import Any, Final
 
+import h11
 import httpx
 import pytest
 import trio
@@ -123,6 +125,9 @@ EXCHANGES: Final[list[Asked]] = [
     raw(b"\x00" * 10),
     get("payments?customer_id=4111111111111111"),
     get("p%61yments"),
+    get("payments", headers={"Connection": "close"}),
+    get("payments", headers={"Connection": "x, Close"}),
+    {"method": "OPTIONS", "url": "payments", "extensions": {"target": b"*"}},
     get("http://127.0.0.1/_sandbox/clock"),
     get("http://127.0.0.1/_sandbox/nope"),
     get("http://127.0.0.1/_sandbox/clock", headers={"Host": "evil.example"}),
@@ -490,6 +495,69 @@ def test_a_fault_may_come_after_a_delay(memory: MemorySandbox) -> None:
     whole, late = world.requests
     assert (late["response"], late["fault"]) == (None, "drip")
     assert (whole["response"] is not None, whole["duration_ms"]) == (True, 5_000)
+
+
+@pytest.mark.parametrize(
+    "more",
+    [
+        {"method": "G ET"},
+        {"headers": {"X y": "1"}},
+        {"headers": {"X": "a\r\nb: c"}},
+        {"headers": {"Content-Length": "x"}},
+        {"headers": {"Transfer-Encoding": "gzip"}},
+    ],
+)
+def test_what_httpx_does_not_send_is_not_answered(memory: MemorySandbox, more: Asked) -> None:
+    """It says so as on a socket, and nothing has happened."""
+    world = memory.new_world()
+    asked = {"method": "POST", "url": URL, "json": documented_create(), **more}
+    with (
+        httpx.Client(transport=SandboxTransport(memory), headers=world.headers) as client,
+        pytest.raises(httpx.LocalProtocolError),
+    ):
+        client.request(**asked)
+    assert (world.requests, world.payments) == ([], [])
+
+
+@pytest.mark.parametrize("more", [b"", b"12345678901"])
+def test_a_body_of_another_length_than_announced_is_not_answered(
+    memory: MemorySandbox, more: bytes
+) -> None:
+    """Httpx has no error of its own for it on a socket either."""
+    world = memory.new_world()
+    with (
+        httpx.Client(transport=SandboxTransport(memory), headers=world.headers) as client,
+        pytest.raises(h11.LocalProtocolError),
+    ):
+        client.post(URL, content=more, headers={"Content-Length": "10"})
+    assert world.requests == []
+
+
+JSON: Final = {"Content-Type": "application/json"}
+
+
+@pytest.mark.parametrize("headers", [{}, {"Content-Length": "200000"}])
+def test_a_body_without_an_end_is_refused(memory: MemorySandbox, headers: dict[str, str]) -> None:
+    """As over the network, where nobody waits for the rest of it."""
+    world = memory.new_world()
+    endless = itertools.repeat(b" " * 1_000)
+    with httpx.Client(transport=SandboxTransport(memory), headers=world.headers) as client:
+        assert client.post(URL, content=endless, headers=JSON | headers).status_code == 413
+
+
+async def test_a_body_without_an_end_of_an_asynchronous_client_is_refused(
+    memory: MemorySandbox,
+) -> None:
+    """The same."""
+
+    async def endless() -> AsyncIterator[bytes]:
+        for piece in itertools.repeat(b" " * 1_000):
+            yield piece
+
+    world = memory.new_world()
+    transport = AsyncSandboxTransport(memory)
+    async with httpx.AsyncClient(transport=transport, headers=world.headers) as client:
+        assert (await client.post(URL, content=endless(), headers=JSON)).status_code == 413
 
 
 WEBHOOKS: Final = "https://shop.example/webhooks"

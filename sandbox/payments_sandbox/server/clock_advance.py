@@ -33,7 +33,7 @@ class ClockAdvancer:
 
     def __init__(self, dispatcher: Dispatcher) -> None:
         self._dispatcher = dispatcher
-        self._turns: dict[World, _Turns] = {}
+        self._turns: dict[World, ClockTurns] = {}
 
     def __contains__(self, world: World) -> bool:
         return world in self._turns
@@ -52,7 +52,7 @@ class ClockAdvancer:
             InvalidRequest: the world was reset, restored or dropped meanwhile, or it would wait for
                 a receiver that waits for it.
         """
-        turns = self._turns.setdefault(world, _Turns())
+        turns = self._turns.setdefault(world, ClockTurns())
         turns.waiting += 1
         try:
             await self._take_turn(world, turns)
@@ -71,7 +71,7 @@ class ClockAdvancer:
         if (turns := self._turns.pop(world, None)) is not None:
             turns.is_over = True
 
-    async def _take_turn(self, world: World, turns: "_Turns") -> None:
+    async def _take_turn(self, world: World, turns: "ClockTurns") -> None:
         """Wait until nobody else moves the clock.
 
         Raises:
@@ -100,7 +100,7 @@ class ClockAdvancer:
     async def _advance(
         self,
         world: World,
-        turns: "_Turns",
+        turns: "ClockTurns",
         target: Callable[[], Instant],
         blocked: Collection[int],
     ) -> list[TimelineEntry]:
@@ -124,7 +124,7 @@ class ClockAdvancer:
         return happened
 
 
-class _Turns:
+class ClockTurns:
     """The callers that want to move one world's clock: one does, the others wait."""
 
     __slots__ = ("is_over", "lock", "waiting")

@@ -8,8 +8,9 @@
    comes back. A fault that sends nothing more ends, else who has left would keep a socket for as
    long as `--max-wall-delay` allows. What the client has begun and not finished is over at once.
 3. A connection is not used again where a body was not read, or where nothing can follow.
-4. The head of a request has its time to arrive, as its body has. A body that goes wrong in a later
-   segment is over at once; aiohttp lets whoever reads it wait for the rest.
+4. The head of a request has its time to arrive, as its body has, also where it begins behind a
+   whole request. A body that goes wrong in a later segment is over at once; aiohttp lets whoever
+   reads it wait for the rest.
 5. What is not HTTP gets a 400 of ours that repeats nothing, and is one line of log.
 """
 
@@ -22,7 +23,7 @@ from typing import Any, Final
 from aiohttp import HttpVersion, HttpVersion10, HttpVersion11, web
 from aiohttp.helpers import rfc822_formatted_time
 from aiohttp.http_exceptions import HttpProcessingError
-from aiohttp.http_parser import HttpRequestParser, RawRequestMessage
+from aiohttp.http_parser import HttpParser, HttpRequestParser, RawRequestMessage
 from aiohttp.streams import EMPTY_PAYLOAD, StreamReader
 
 from payments_sandbox.server.response import SERVER, AlreadySent
@@ -38,6 +39,8 @@ NOT_HTTP: Final = (HttpProcessingError, web.RequestPayloadError)
 
 Whoever reads a body gets the second, and the first where aiohttp's parser is the one in Python.
 """
+
+_END_OF_HEAD: Final = b"\r\n\r\n"
 
 _log: Final = logging.getLogger(__name__)
 
@@ -84,7 +87,14 @@ class Connection(web.RequestHandler):
         body: that of the last request that was begun.
     """
 
-    __slots__ = ("_head_timeout", "_head_timer", "body", "is_half_closed")
+    __slots__ = (
+        "_head_since",
+        "_head_timeout",
+        "_head_timer",
+        "_is_in_head",
+        "body",
+        "is_half_closed",
+    )
 
     def __init__(self, server: web.Server, head_timeout: float) -> None:
         super().__init__(server, loop=asyncio.get_running_loop(), **_OPTIONS)
@@ -98,6 +108,8 @@ class Connection(web.RequestHandler):
         )
         self._head_timeout = head_timeout
         self._head_timer: asyncio.TimerHandle | None = None
+        self._head_since = 0.0
+        self._is_in_head = False
         self.is_half_closed = False
         self.body: StreamReader = EMPTY_PAYLOAD
 
@@ -118,11 +130,16 @@ class Connection(web.RequestHandler):
             # Behind each request the parser stops, and goes on with what it has when it is told so.
             self._parser.message_consumed()
             super().data_received(b"")
-        if messages:
-            self._stop_head_timer()
+        if messages or not self._is_idle():
+            self._is_in_head = False  # as far as is known: one can begin behind what ends here
         # Line breaks before a request line are no beginning of a head (RFC 9112, 2.2).
-        elif self._head_timer is None and self._is_idle() and data.strip():
-            self._head_timer = self._loop.call_later(self._head_timeout, self._give_up)
+        elif self._is_in_head or not data.strip():
+            return
+        else:
+            self._is_in_head = True
+        self._head_since = self._loop.time()
+        if self._head_timer is None:
+            self._set_head_timer()
 
     def resume_reading(self, resume_parser: bool = True) -> None:  # noqa: FBT001, FBT002 - aiohttp's
         """Go on reading where that was stopped; aiohttp asks for it with every body."""
@@ -149,7 +166,8 @@ class Connection(web.RequestHandler):
 
     def connection_lost(self, exc: BaseException | None) -> None:
         """End all that waits for the client."""
-        self._stop_head_timer()
+        if self._head_timer is not None:
+            self._head_timer.cancel()
         self._end_body(ConnectionResetError("the client has left"))
         self.body = EMPTY_PAYLOAD
         task = self._task_handler if self._is_idle() else None
@@ -195,15 +213,20 @@ class Connection(web.RequestHandler):
         if not body.is_eof():
             body.set_exception(error)
 
-    def _stop_head_timer(self) -> None:
-        if self._head_timer is not None:
-            self._head_timer.cancel()
-            self._head_timer = None
+    def _set_head_timer(self) -> None:
+        give_up = self._head_since + self._head_timeout
+        self._head_timer = self._loop.call_at(give_up, self._check_head)
 
-    def _give_up(self) -> None:
-        """The head of a request has not arrived in time."""
+    def _check_head(self) -> None:
+        """End the connection if a head has begun, and has not arrived in its time."""
         self._head_timer = None
-        if self.transport is not None:
+        if self.transport is None or self.transport.is_closing():
+            return
+        if not self._is_idle():
+            self._head_since = self._loop.time()
+        if self._loop.time() < self._head_since + self._head_timeout:
+            self._set_head_timer()
+        elif self._parser is not None and _has_begun_head(self._parser):
             _log.warning(
                 "%s sent no whole head within %g s; the connection is closed.",
                 self._peer(),
@@ -214,6 +237,16 @@ class Connection(web.RequestHandler):
 
     def _peer(self) -> str:
         return str(self.peername[0]) if self.peername else "a client"
+
+
+def _has_begun_head(parser: HttpParser[Any]) -> bool:
+    """Whether an idle parser is in a head, which ends by this."""
+    try:
+        # Between two requests this is nothing; in a head it is the end, or no HTTP.
+        messages, _, _ = parser.feed_data(_END_OF_HEAD)
+    except HttpProcessingError:
+        return True
+    return bool(messages)
 
 
 def is_half_closed(request: web.BaseRequest) -> bool:

@@ -155,7 +155,7 @@ def make_request(
         HttpVersion10 if is_last else HttpVersion11,
         CIMultiDictProxy(CIMultiDict(pairs)),
         tuple(headers),
-        is_last,
+        is_last or _says_close(headers),
         compression=None,
         upgrade=False,
         chunked=False,
@@ -164,6 +164,12 @@ def make_request(
     content, protocol = _body(connection, body), cast("AiohttpProtocol", connection)
     writer = StreamWriter(connection, _NO_LOOP)
     return web.BaseRequest(message, content, protocol, writer, nothing, _NO_LOOP, scheme=scheme)
+
+
+def _says_close(headers: HeaderLines) -> bool:
+    """Whether a client says that it uses the connection no more."""
+    said = (value.lower().split(b",") for name, value in headers if name.lower() == b"connection")
+    return any(each.strip() == b"close" for parts in said for each in parts)
 
 
 def _body(connection: DirectConnection, data: bytes) -> StreamReader:

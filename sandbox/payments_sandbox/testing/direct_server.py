@@ -7,32 +7,48 @@
    is released. A wait for something to happen is over at once, for nobody else acts meanwhile; what
    has fallen due on a live clock happens with the next call.
 3. One call is answered after the other. While a receiver handles a webhook, others may call.
+   Nobody waits for another call there, as that may be the one in which he is called.
+4. No exception comes into a call from outside: what handlers of signals raise, and what a receiver
+   raises that is no `Exception`, is raised when the call is over. `HeldSignals` says why.
 """
 
+import asyncio
 import threading
 from collections.abc import Callable, Coroutine, Iterator, Sequence
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Any, Final, TypeVar, cast
+from typing import TYPE_CHECKING, Any, Final, NoReturn, Protocol, TypeVar, cast
 
 from aiohttp import web
 
+from payments_sandbox.core.errors import InvalidRequest
 from payments_sandbox.core.resources import read_all_data
 from payments_sandbox.core.settings import Settings
 from payments_sandbox.server.change_notifier import ChangeNotifier, Subscriber
-from payments_sandbox.server.clock_advance import LiveTimers
+from payments_sandbox.server.clock_advance import ClockAdvancer, ClockTurns, LiveTimers
 from payments_sandbox.server.delayed_replies import DelayedReplies
 from payments_sandbox.server.factory import assemble
 from payments_sandbox.server.webhooks.dispatcher import Dispatcher, Sender
 from payments_sandbox.server.world_runtime import WorldRuntime
 from payments_sandbox.testing.direct_connection import DirectConnection, Ending
+from payments_sandbox.testing.held_signals import HeldSignals
 from payments_sandbox.world.world import World
 
 if TYPE_CHECKING:
-    import asyncio
-
     from payments_sandbox.webhooks.delivery import Delivery
 
 T = TypeVar("T")
+
+_WAITS_FOR_ITSELF: Final = (
+    "/: this call waits for a receiver to answer a webhook, and is made while it handles that. Move"
+    " the clock when it has answered."
+)
+
+
+class Unlocked(Protocol):
+    """Lets others call the sandbox, such as a receiver of webhooks, until a call has returned."""
+
+    def __call__(self, call: Callable[[], T]) -> T:
+        """Return what the call returns, and raise what it raises."""
 
 
 class DirectServer:
@@ -43,10 +59,10 @@ class DirectServer:
         make_sender: makes what posts webhooks to urls; given what lets others call meanwhile.
     """
 
-    def __init__(
-        self, settings: Settings, make_sender: Callable[[Callable[[], Any]], Sender]
-    ) -> None:
+    def __init__(self, settings: Settings, make_sender: Callable[[Unlocked], Sender]) -> None:
         self._lock = threading.Lock()
+        self._signals = HeldSignals()
+        self._interruptions: dict[int, BaseException] = {}
         self._is_closed = False
         read_all_data()  # a test may take the file system away
         self.sandbox: Final = assemble(
@@ -61,23 +77,62 @@ class DirectServer:
         Raises:
             RuntimeError: the server is closed.
         """
-        with self._lock:
-            if self._is_closed:
-                raise RuntimeError("this sandbox is closed")
-            run_now(connection.serve(self.sandbox.handler, request))
+        self.run(lambda: connection.serve(self.sandbox.handler, request))
+
+    def run(self, work: Callable[[], Coroutine[Any, Any, T]]) -> T:
+        """Run work that looks at the server or changes it, while nobody else does.
+
+        Raises:
+            RuntimeError: the server is closed.
+        """
+        is_main = _is_main_thread()
+        if is_main:
+            self._signals.hold()
+        try:
+            with self._lock:
+                if self._is_closed:
+                    raise RuntimeError("this sandbox is closed")
+                result = run_now(work())
+                interruption = self._interruptions.pop(threading.get_ident(), None)
+        finally:
+            if is_main:
+                self._signals.let_go()
+        if interruption is not None:
+            raise interruption
+        return result
 
     def close(self) -> None:
         """Answer nobody any more."""
         self._is_closed = True
 
-    @contextmanager
-    def _unlocked(self) -> Iterator[None]:
-        """Let other calls be answered, such as those of a receiver of webhooks."""
+    def _unlocked(self, call: Callable[[], T]) -> T:
+        """Let other calls be answered, and signals act, until a call of somebody else returns."""
+        is_main = _is_main_thread()
+        interruption: BaseException | None = None
         self._lock.release()
         try:
-            yield
+            if is_main:
+                self._signals.let_go()
+            return call()
+        except Exception:
+            raise
+        except BaseException as error:
+            interruption = error
+            raise
         finally:
+            while is_main:
+                try:
+                    self._signals.hold()
+                    break
+                except BaseException as error:  # noqa: BLE001 - a signal came just now
+                    interruption = error
             self._lock.acquire()
+            if interruption is not None:
+                self._interruptions[threading.get_ident()] = interruption
+
+
+def _is_main_thread() -> bool:
+    return threading.current_thread() is threading.main_thread()
 
 
 def run_now(work: Coroutine[Any, Any, T]) -> T:
@@ -127,11 +182,39 @@ class DirectDelays(DelayedReplies):
         return self.passed
 
 
+class _ReceiverHasAnswered(asyncio.Event):
+    """What a receiver's answer would set, and nobody can wait for: who asks may be called by it."""
+
+    async def wait(self) -> NoReturn:
+        """Refuse to wait.
+
+        Raises:
+            InvalidRequest: always.
+        """
+        raise InvalidRequest(_WAITS_FOR_ITSELF)
+
+
 class DirectDispatcher(Dispatcher):
     """Attempts each webhook as soon as it is released."""
 
+    event_type = _ReceiverHasAnswered
+
     def _start(self, queue: object, work: Coroutine[None, None, None]) -> None:  # noqa: ARG002 - as in the base class
         run_now(work)
+
+
+class DirectAdvancer(ClockAdvancer):
+    """Moves clocks for one caller at a time, and lets nobody wait for his turn."""
+
+    async def _take_turn(self, world: World, turns: ClockTurns) -> None:
+        """Refuse to wait for who moves the clock: he waits for a receiver, maybe this one.
+
+        Raises:
+            InvalidRequest: somebody moves it.
+        """
+        if turns.waiting > 1:
+            raise InvalidRequest(_WAITS_FOR_ITSELF)
+        await super()._take_turn(world, turns)
 
 
 class DirectSubscriber(Subscriber):
@@ -173,6 +256,7 @@ class DirectRuntime(WorldRuntime):
     dispatcher_type = DirectDispatcher
     notifier_type = DirectNotifier
     timers_type = NoTimers
+    advancer_type = DirectAdvancer
     delays_type = DirectDelays
 
     def start_measuring(self) -> None:

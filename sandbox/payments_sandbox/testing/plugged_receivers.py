@@ -1,14 +1,20 @@
 """Owns the receivers of webhooks that are plugged into a sandbox without a socket, by url."""
 
 import asyncio
-from collections.abc import Callable, Coroutine, Mapping
-from contextlib import AbstractContextManager
+import contextlib
+import sys
+import threading
+from collections.abc import AsyncIterable, Coroutine, Iterable, Mapping
+from concurrent.futures import Future
+from functools import partial
+from inspect import iscoroutinefunction
 from time import perf_counter
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, TypeVar, cast
 
 from payments_sandbox.core.masking import mask_text
 from payments_sandbox.server.webhooks.sender import MAX_ERROR
 from payments_sandbox.webhooks.delivery import (
+    KEPT_BODY,
     AttemptResult,
     ReceiverResponse,
     receiver_response,
@@ -18,8 +24,14 @@ from payments_sandbox.webhooks.delivery import (
 if TYPE_CHECKING:
     import httpx
 
+    from payments_sandbox.testing.direct_server import Unlocked
+
     Receiver = httpx.BaseTransport | httpx.AsyncBaseTransport
     """Answers requests: `httpx.WSGITransport(app)`, `httpx.ASGITransport(app)`, or any other."""
+
+T = TypeVar("T")
+
+_SCHEMES: Final = ("http://", "https://")
 
 NOT_PLUGGED_IN: Final = (
     "a sandbox without a socket sends to inbox:NAME and to the receivers that it was given;"
@@ -32,14 +44,10 @@ class PluggedReceivers:
 
     Args:
         receivers: by the beginning of their urls; the longest that fits answers.
-        unlocked: lets others call the sandbox until the block ends.
+        unlocked: lets others call the sandbox until a receiver has answered.
     """
 
-    def __init__(
-        self,
-        receivers: "Mapping[str, Receiver]",
-        unlocked: Callable[[], AbstractContextManager[None]],
-    ) -> None:
+    def __init__(self, receivers: "Mapping[str, Receiver]", unlocked: "Unlocked") -> None:
         self._receivers = dict(sorted(receivers.items(), key=lambda each: -len(each[0])))
         self._unlocked = unlocked
 
@@ -58,10 +66,10 @@ class PluggedReceivers:
         started = perf_counter()
         response = None
         try:
-            with self._unlocked():
-                response = _asked(self._receivers[found], url, headers, body)
+            response = self._unlocked(partial(_ask, self._receivers[found], url, headers, body))
             error = why_failed(response)
-        except Exception as failure:  # noqa: BLE001 - whatever the receiver does wrong
+        # Whatever the receiver does wrong; what is no Exception is raised when the call is over.
+        except BaseException as failure:  # noqa: BLE001
             error = mask_text(f"{type(failure).__name__}: {failure}")[:MAX_ERROR]
         took = round((perf_counter() - started) * 1_000, 3)
         return AttemptResult(headers, response, error, took)
@@ -70,35 +78,125 @@ class PluggedReceivers:
         """Nothing is open."""
 
 
-def _asked(
+def checked_receivers(receivers: "Mapping[str, Receiver]") -> "dict[str, Receiver]":
+    """Return the receivers, if they can be asked by the urls that they are given for.
+
+    Raises:
+        TypeError, ValueError: saying which cannot, and what would have worked.
+    """
+    if not isinstance(receivers, Mapping):
+        raise TypeError(
+            "receivers: expected a dict of transports by url, such as"
+            " {'https://shop.example/': httpx.WSGITransport(app)}"
+        )
+    for url, receiver in receivers.items():
+        if not any(url.startswith(each) or each.startswith(url) for each in _SCHEMES):
+            raise ValueError(
+                f"receivers: {url!r} is the beginning of no url; expected one such as"
+                " https://shop.example/"
+            )
+        if not _is_transport(receiver):
+            raise TypeError(
+                f"receivers: expected a transport of httpx for {url}, such as"
+                " httpx.WSGITransport(app) or httpx.ASGITransport(app)"
+            )
+    return dict(receivers)
+
+
+def _is_transport(receiver: object) -> bool:
+    import httpx
+
+    return isinstance(receiver, httpx.BaseTransport | httpx.AsyncBaseTransport)
+
+
+def _ask(
     receiver: "Receiver", url: str, headers: Mapping[str, str], body: bytes
 ) -> ReceiverResponse:
     import httpx
 
     request = httpx.Request("POST", url, headers=dict(headers), content=body)
-    if isinstance(receiver, httpx.BaseTransport):
+    # One of both kinds is a `MockTransport`, whose handler is of one of them.
+    is_async = iscoroutinefunction(getattr(receiver, "handler", None))
+    if isinstance(receiver, httpx.BaseTransport) and not is_async:
         response = receiver.handle_request(request)
-        response.read()
+        with contextlib.closing(response):
+            start = _start_of(cast("Iterable[bytes]", response.stream))
     else:
-        response = _run(_awaited(receiver, request))
-    return receiver_response(response.status_code, response.headers.raw, response.content)
+        response, start = _run(_awaited(cast("httpx.AsyncBaseTransport", receiver), request))
+    return receiver_response(response.status_code, response.headers.raw, start)
 
 
 async def _awaited(
     receiver: "httpx.AsyncBaseTransport", request: "httpx.Request"
-) -> "httpx.Response":
+) -> "tuple[httpx.Response, bytes]":
     response = await receiver.handle_async_request(request)
-    await response.aread()
-    return response
+    async with contextlib.aclosing(response):
+        stream = cast("AsyncIterable[bytes]", response.stream)
+        return response, await _start_of_async(stream)
 
 
-def _run(work: Coroutine[Any, Any, Any]) -> Any:  # noqa: ANN401 - what the work returns
+def _start_of(stream: Iterable[bytes]) -> bytes:
+    """What is kept of a body, as it was sent: it may have no end, or not be what its head says."""
+    start = bytearray()
+    for piece in stream:
+        start += piece[:KEPT_BODY]
+        if len(start) >= KEPT_BODY:
+            break
+    return bytes(start)
+
+
+async def _start_of_async(stream: AsyncIterable[bytes]) -> bytes:
+    start = bytearray()
+    async for piece in stream:
+        start += piece[:KEPT_BODY]
+        if len(start) >= KEPT_BODY:
+            break
+    return bytes(start)
+
+
+def _run(work: Coroutine[Any, Any, T]) -> T:
     """Run in an event loop of its own: in a thread where this one has a loop that runs."""
-    try:
-        asyncio.get_running_loop()
-    except RuntimeError:
+    if not _has_loop():
         return asyncio.run(work)
-    from concurrent.futures import ThreadPoolExecutor
+    done: Future[T] = Future()
+    running: list[tuple[asyncio.AbstractEventLoop, asyncio.Task[Any]]] = []
+    is_left = False
 
-    with ThreadPoolExecutor(1) as thread:
-        return thread.submit(asyncio.run, work).result()
+    async def main() -> T:
+        task = asyncio.ensure_future(work)
+        running.append((task.get_loop(), task))
+        if is_left:
+            task.cancel()
+        return await task
+
+    def run() -> None:
+        try:
+            done.set_result(asyncio.run(main()))
+        except BaseException as error:  # noqa: BLE001 - the one who waits gets it
+            done.set_exception(error)
+
+    # A daemon: a receiver that never answers does not keep a test that has timed out from ending.
+    thread = threading.Thread(target=run, name="payments-sandbox-receiver", daemon=True)
+    try:
+        thread.start()
+        return done.result()
+    finally:
+        if done.done():
+            thread.join()
+        else:  # the call is interrupted
+            is_left = True
+            with contextlib.suppress(RuntimeError):  # it has just ended
+                for loop, task in running:
+                    loop.call_soon_threadsafe(task.cancel)
+
+
+def _has_loop() -> bool:
+    """Whether an event loop runs in this thread, of asyncio or trio."""
+    with contextlib.suppress(RuntimeError):
+        return asyncio.get_running_loop() is not None
+    if (sniffio := sys.modules.get("sniffio")) is None:  # which comes with trio
+        return False
+    try:
+        return bool(sniffio.current_async_library())
+    except sniffio.AsyncLibraryNotFoundError:
+        return False

@@ -9,11 +9,10 @@ How a delivery leaves:
    whose deliveries are to arrive in an order.
 3. Attempts to slow and silent endpoints share one limit of `MAX_IN_FLIGHT`, all others another.
    However many slow ones there are, they delay nobody who is quick.
-4. A worker makes the request, waits for what comes of it, records that in the outbox, and takes
-   the next delivery; deliveries that have ended meanwhile are passed over.
+4. A worker posts, records what comes of it, and takes the next; what has ended is passed over.
 5. `settle` releases, and waits until all that is queued or in flight then has been attempted once
    more. What receivers set off by their own calls is followed, `MAX_FOLLOW_UPS` steps deep: who
-   never stops sending would hold it up for ever. It returns the attempts that ended meanwhile.
+   never stops sending would hold it up for ever.
 6. A world that is forgotten has its workers cancelled. Nothing of an attempt is recorded then.
 7. A server that stops, or lets a world go, begins no attempt; those in flight have `GRACE` seconds.
 """
@@ -21,7 +20,7 @@ How a delivery leaves:
 import asyncio
 from collections.abc import Awaitable, Callable, Collection, Coroutine, Iterable, Iterator, Mapping
 from itertools import chain
-from typing import TYPE_CHECKING, Final, NamedTuple, Protocol
+from typing import TYPE_CHECKING, ClassVar, Final, NamedTuple, Protocol
 
 from payments_sandbox.core.errors import InvalidRequest
 from payments_sandbox.core.instants import SECOND
@@ -98,6 +97,7 @@ class Dispatcher:
     """
 
     before_attempt: Callable[[World], Awaitable[bool]] | None = None
+    event_type: ClassVar[type[asyncio.Event]] = asyncio.Event
 
     def __init__(  # noqa: PLR0913 - the parts of a dispatcher, each by its name
         self,
@@ -161,7 +161,7 @@ class Dispatcher:
         Returns:
             the attempts that have ended meanwhile in this world, in the order they did.
         """
-        settling = _Settling(world)
+        settling = _Settling(world, self.event_type())
         self._settling.append(settling)
         try:
             for _ in range(MAX_FOLLOW_UPS):
@@ -233,7 +233,7 @@ class Dispatcher:
         for queue in self._queues.get(world, {}).values():
             yield from queue.workers
 
-    # Settling
+    # _Settling
 
     def _under_way(self, world: World) -> "list[tuple[Delivery, int]]":
         """What is in flight or waits, each with its attempts so far, in about the order it ends."""
@@ -394,7 +394,7 @@ class _Settling:
 
     __slots__ = ("attempts", "woken", "world")
 
-    def __init__(self, world: World) -> None:
+    def __init__(self, world: World, woken: asyncio.Event) -> None:
         self.world = world
         self.attempts: list[MadeAttempt] = []
-        self.woken = asyncio.Event()
+        self.woken = woken

@@ -1,0 +1,138 @@
+"""Signals whose handlers raise, such as a test's timeout and Ctrl-C, in the middle of a call."""
+
+import signal
+import sys
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import httpx
+import pytest
+
+from payments_sandbox.testing import Sandbox, SandboxTransport
+from payments_sandbox.testing.held_signals import HeldSignals
+from tests.support.values import documented_create
+
+URL = "http://127.0.0.1/v3/payments"
+WEBHOOKS = "https://shop.example/webhooks"
+EVERY = 37
+"""Of so many Python calls one is interrupted; a payment makes a thousand or two."""
+
+
+class TimesUpError(Exception):
+    """What a handler raises."""
+
+
+@pytest.fixture
+def handled() -> Iterator[None]:
+    """A handler that raises."""
+
+    def act(*_signal: object) -> None:
+        raise TimesUpError
+
+    before = signal.signal(signal.SIGUSR1, act)
+    yield
+    assert signal.signal(signal.SIGUSR1, before) is act
+
+
+@contextmanager
+def interrupted_at(number: int) -> Iterator[list[int]]:
+    """Raise the signal at the nth Python call of the block, and count them."""
+    calls = [0]
+
+    def count(_frame: object, event: str, _argument: object) -> None:
+        if event == "call":
+            calls[0] += 1
+            if calls[0] == number:
+                signal.raise_signal(signal.SIGUSR1)
+
+    before = sys.getprofile()
+    sys.setprofile(count)
+    try:
+        yield calls
+    finally:
+        sys.setprofile(before)
+
+
+def shop() -> tuple[httpx.Client, Sandbox]:
+    """A client, and its world, whose webhooks go to an app."""
+
+    def app(_environ: object, start: object) -> list[bytes]:
+        start("204 No Content", [])  # type: ignore[operator]  # WSGI's
+        return [b""]
+
+    transport = SandboxTransport(receivers={WEBHOOKS: httpx.WSGITransport(app)})
+    world = transport.server.new_world(clock="2030-01-15T10:30:00Z", rate_limit=100_000)
+    world.control.create_webhook_endpoint(WEBHOOKS)
+    return httpx.Client(transport=transport, headers=world.headers), world
+
+
+@pytest.mark.usefixtures("handled")
+def test_a_world_is_whole_wherever_a_signal_comes() -> None:
+    """The call is carried out or was not made; every payment has its event and its webhook."""
+    client, world = shop()
+    with client, interrupted_at(0) as calls:
+        assert client.post(URL, json=documented_create()).status_code == 201
+    assert calls[0] > 500
+    client, world = shop()
+    came = 0
+    with client:
+        for number in range(1, calls[0], EVERY):
+            try:
+                with interrupted_at(number):
+                    client.post(URL, json=documented_create())
+            except TimesUpError:
+                came += 1
+            assert client.post(URL, json=documented_create()).status_code == 201
+    world.clock.advance("5d")
+    assert came > 0
+    assert len(world.events) == len(world.requests) == len(world.payments)
+    assert {each["status"] for each in world.deliveries} == {"delivered"}
+    world.restore(world.snapshot())
+
+
+@pytest.mark.usefixtures("handled")
+def test_a_signal_acts_when_it_is_held_no_more() -> None:
+    """Not before."""
+    held = HeldSignals()
+    held.hold()
+    signal.raise_signal(signal.SIGUSR1)
+    with pytest.raises(TimesUpError):
+        held.let_go()
+
+
+@pytest.mark.usefixtures("handled")
+def test_each_handler_is_restored_though_one_raises() -> None:
+    """And what came of others acts, or is theirs again."""
+    acted: list[int] = []
+    before = signal.signal(signal.SIGUSR2, lambda number, _frame: acted.append(number))
+    try:
+        own = signal.getsignal(signal.SIGUSR2)
+        held = HeldSignals()
+        held.hold()
+        signal.raise_signal(signal.SIGUSR1)
+        assert signal.getsignal(signal.SIGUSR2) is not own
+        with pytest.raises(TimesUpError):
+            held.let_go()
+        assert signal.getsignal(signal.SIGUSR2) is own
+        signal.raise_signal(signal.SIGUSR2)
+        assert acted == [signal.SIGUSR2]
+    finally:
+        signal.signal(signal.SIGUSR2, before)
+
+
+def test_other_threads_have_no_signals() -> None:
+    """Their calls are answered as ever."""
+    client, world = shop()
+    statuses: list[int] = []
+
+    def call() -> None:
+        statuses.append(client.post(URL, json=documented_create()).status_code)
+
+    threads = [threading.Thread(target=call) for _ in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    client.close()
+    assert (statuses, len(world.payments)) == ([201] * 4, 4)

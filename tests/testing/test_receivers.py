@@ -1,0 +1,248 @@
+"""Receivers of webhooks in the process of a sandbox without a socket, whatever they do."""
+
+import asyncio
+import gzip
+import os
+import signal
+import threading
+from collections.abc import Callable, Iterator
+from itertools import repeat
+from typing import Any
+
+import anyio
+import httpx
+import pytest
+import trio
+
+from payments_sandbox.testing import (
+    AsyncSandboxTransport,
+    ControlApiError,
+    MemorySandbox,
+    Sandbox,
+    SandboxTransport,
+)
+from payments_sandbox.webhooks.delivery import KEPT_BODY
+from tests.support.values import LONGEST_WAIT, documented_create
+
+URL = "http://127.0.0.1/v3/payments"
+WEBHOOKS = "https://shop.example/webhooks"
+
+Start = Callable[[str, list[tuple[str, str]]], object]
+
+
+class EndedError(BaseException):
+    """What ends a test, such as `pytest.fail`, is no Exception."""
+
+
+def shop(receiver: Any) -> tuple[SandboxTransport, Sandbox]:  # noqa: ANN401 - whatever is given
+    """A sandbox with a world whose webhooks go to a receiver."""
+    transport = SandboxTransport(receivers={WEBHOOKS: receiver})
+    world = transport.server.new_world(clock="2030-01-15T10:30:00Z")
+    world.control.create_webhook_endpoint(WEBHOOKS)
+    return transport, world
+
+
+def pay(transport: SandboxTransport, world: Sandbox) -> httpx.Response:
+    """Make a payment."""
+    with httpx.Client(transport=transport, headers=world.headers) as client:
+        return client.post(URL, json=documented_create())
+
+
+async def pay_in_a_loop(transport: SandboxTransport, world: Sandbox) -> httpx.Response:
+    """Make a payment by an asynchronous client."""
+    there = AsyncSandboxTransport(transport.server)
+    async with httpx.AsyncClient(transport=there, headers=world.headers) as client:
+        return await client.post(URL, json=documented_create())
+
+
+def attempts(world: Sandbox) -> list[dict[str, Any]]:
+    """Every attempt of every delivery."""
+    return [dict(attempt) for delivery in world.deliveries for attempt in delivery["attempts"]]
+
+
+async def raising(*_asgi: object) -> None:
+    """An ASGI app."""
+    raise EndedError("no")
+
+
+def raising_wsgi(*_wsgi: object) -> list[bytes]:
+    """A WSGI app."""
+    raise EndedError("no")
+
+
+@pytest.mark.parametrize("kind", ["wsgi", "asgi", "asgi in a loop"])
+def test_what_ends_a_test_ends_it_when_the_call_is_over(kind: str) -> None:
+    """The attempt has failed then, and is made again; nothing of the world is lost."""
+    app = httpx.WSGITransport(raising_wsgi) if kind == "wsgi" else httpx.ASGITransport(raising)
+    transport, world = shop(app)
+
+    def call() -> object:
+        if kind == "asgi in a loop":
+            return asyncio.run(pay_in_a_loop(transport, world))
+        return pay(transport, world)
+
+    with pytest.raises(EndedError, match=r"^no$"):
+        call()
+    assert [each["error"] for each in attempts(world)] == ["EndedError: no"]
+    assert len(world.requests) == len(world.payments) == 1
+    with pytest.raises(EndedError):
+        world.clock.next()
+    assert len(attempts(world)) == 2
+
+
+def test_a_body_without_an_end_is_read_as_far_as_it_is_kept() -> None:
+    """As over the network."""
+    produced = 0
+
+    def endless() -> Iterator[bytes]:
+        nonlocal produced
+        for piece in repeat(b"x" * 1_000):
+            produced += len(piece)
+            yield piece
+
+    def app(_environ: object, start: Start) -> Iterator[bytes]:
+        start("200 OK", [])
+        return endless()
+
+    transport, world = shop(httpx.WSGITransport(app))
+    pay(transport, world)
+    assert attempts(world)[0]["error"] is None
+    assert produced <= KEPT_BODY + 1_000
+
+
+@pytest.mark.parametrize("body", [gzip.compress(b"\0" * 100_000), b"no gzip"])
+def test_an_encoded_body_is_kept_as_it_was_sent(body: bytes) -> None:
+    """As over the network, where nobody unpacks it either."""
+
+    def app(_environ: object, start: Start) -> list[bytes]:
+        start("200 OK", [("Content-Encoding", "gzip")])
+        return [body]
+
+    transport, world = shop(httpx.WSGITransport(app))
+    pay(transport, world)
+    [attempt] = attempts(world)
+    assert attempt["error"] is None
+    assert len(attempt["response"]["body"]) <= len(body)
+
+
+def test_a_stream_of_an_asynchronous_transport_is_read_as_far_as_it_is_kept() -> None:
+    """It is closed then."""
+    closed = []
+
+    class Endless(httpx.AsyncByteStream):
+        async def __aiter__(self) -> Any:  # noqa: ANN401 - an iterator
+            for piece in repeat(b"x" * 1_000):
+                yield piece
+
+        async def aclose(self) -> None:
+            closed.append(True)
+
+    class Transport(httpx.AsyncBaseTransport):
+        async def handle_async_request(self, _request: httpx.Request) -> httpx.Response:
+            return httpx.Response(200, stream=Endless())
+
+    transport, world = shop(Transport())
+    pay(transport, world)
+    assert (attempts(world)[0]["error"], closed) == (None, [True])
+
+
+async def anyio_app(_scope: object, receive: Any, send: Any) -> None:  # noqa: ANN401 - ASGI's
+    """An app that asks which kind of event loop it is in, as Starlette does."""
+    await anyio.to_thread.run_sync(str)
+    await receive()
+    await send({"type": "http.response.start", "status": 204, "headers": []})
+    await send({"type": "http.response.body", "body": b""})
+
+
+@pytest.mark.parametrize("run", [anyio.run, trio.run], ids=["asyncio", "trio"])
+def test_an_app_has_a_loop_of_asyncio_whatever_its_caller_has(run: Any) -> None:  # noqa: ANN401 - a runner
+    """In a thread, where nothing tells it of trio."""
+    transport, world = shop(httpx.ASGITransport(anyio_app))
+    assert run(pay_in_a_loop, transport, world).status_code == 201
+    assert [each["error"] for each in attempts(world)] == [None]
+
+
+def test_a_handler_of_a_mock_transport_may_be_asynchronous() -> None:
+    """The transport itself is of both kinds."""
+
+    async def handler(_request: httpx.Request) -> httpx.Response:
+        await asyncio.get_running_loop().run_in_executor(None, str)
+        return httpx.Response(204)
+
+    transport, world = shop(httpx.MockTransport(handler))
+    pay(transport, world)
+    assert [each["error"] for each in attempts(world)] == [None]
+
+
+def test_a_call_that_is_interrupted_leaves_a_receiver_that_never_answers() -> None:
+    """It is cancelled, and nobody waits for it."""
+    cancelled = threading.Event()
+
+    async def silent(*_asgi: object) -> None:
+        os.kill(os.getpid(), signal.SIGUSR1)
+        try:
+            await asyncio.Event().wait()
+        finally:
+            cancelled.set()
+
+    def act(*_signal: object) -> None:
+        raise EndedError
+
+    transport, world = shop(httpx.ASGITransport(silent))
+    before = signal.signal(signal.SIGUSR1, act)
+    try:
+        with pytest.raises(EndedError):
+            asyncio.run(pay_in_a_loop(transport, world))
+    finally:
+        signal.signal(signal.SIGUSR1, before)
+    assert cancelled.wait(LONGEST_WAIT)
+    assert [each["error"] for each in attempts(world)] == ["EndedError: "]
+
+
+@pytest.mark.parametrize("moved", [False, True])
+def test_a_receiver_that_moves_the_clock_is_told_that_it_waits_for_itself(*, moved: bool) -> None:
+    """In words, whether a payment or a clock on the move has led to its webhook."""
+    said: list[str | None] = []
+
+    def app(_environ: object, start: Start) -> list[bytes]:
+        try:
+            world.clock.advance("1h")
+        except ControlApiError as error:
+            said.append(error.details)
+        start("500 Later" if len(said) == 1 else "204 No Content", [])
+        return []
+
+    transport, world = shop(httpx.WSGITransport(app))
+    pay(transport, world)
+    if moved:
+        world.clock.next()
+    [details] = set(said)
+    assert details == (
+        "/: this call waits for a receiver to answer a webhook, and is made while it handles that."
+        " Move the clock when it has answered."
+    )
+    assert len(attempts(world)) == len(said) == 1 + moved
+
+
+@pytest.mark.parametrize(
+    ("receivers", "said"),
+    [
+        ([], "receivers: expected a dict of transports by url, such as {"),
+        ({"shop.example": httpx.WSGITransport(raising_wsgi)}, "is the beginning of no url"),
+        ({WEBHOOKS: raising_wsgi}, f"expected a transport of httpx for {WEBHOOKS}, such as"),
+    ],
+)
+def test_receivers_that_nobody_can_ask_are_refused(receivers: Any, said: str) -> None:  # noqa: ANN401 - what is wrong
+    """When they are given, not attempt by attempt."""
+    with pytest.raises((TypeError, ValueError)) as refused:
+        MemorySandbox(receivers=receivers)
+    assert said in str(refused.value)
+
+
+def test_a_sandbox_that_is_given_takes_no_options() -> None:
+    """Nobody would heed them."""
+    with (
+        MemorySandbox() as memory,
+        pytest.raises(TypeError, match=r"^receivers, seed: expected no"),
+    ):
+        AsyncSandboxTransport(memory, receivers={}, seed=7)
