@@ -4,7 +4,8 @@ import re
 from dataclasses import fields
 from typing import Final, get_args
 
-from payments_sandbox.core.option_values import duration, lifetime
+from payments_sandbox.core.instants import read_duration
+from payments_sandbox.core.option_values import lifetime
 from payments_sandbox.core.settings import Option, Settings, options
 from payments_sandbox.core.tls_options import certificate, tls_fault
 
@@ -56,7 +57,7 @@ def _written(annotation: object) -> str:
 
 
 def _type(annotation: str, option: Option | None) -> str:
-    if option is not None and option.read in (duration, lifetime):
+    if option is not None and option.read in (read_duration, lifetime):
         return f"str | {annotation}"
     if option is not None and option.read in _TEXTS:
         return _TEXTS[option.read]

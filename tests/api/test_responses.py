@@ -4,8 +4,8 @@ import pytest
 
 from payments_sandbox.api.responses import (
     ContractBrokenError,
-    payment_at_rest,
     refusal,
+    stored_payment,
     success,
 )
 from payments_sandbox.contract import representations
@@ -37,4 +37,4 @@ def test_a_payment_that_breaks_the_contract_is_not_kept(monkeypatch: pytest.Monk
     monkeypatch.setattr(representations, "payment", lambda _: {"id": payment.id})
 
     with pytest.raises(ContractBrokenError, match=r"^responses/retrieve_payment: "):
-        payment_at_rest(contract(), payment)
+        stored_payment(contract(), payment)

@@ -1,25 +1,8 @@
 """`payments-sandbox scenario use` and `scenario end`: what a world of a server follows."""
 
-from collections.abc import Iterator
 from pathlib import Path
 
-import pytest
-
-from tests.support.process import RemoteWorld, new_remote_world, run
-from tests.support.sockets import running_server
-
-
-@pytest.fixture(scope="module")
-def address() -> Iterator[str]:
-    """Where a server is."""
-    with running_server() as server:
-        yield server.address
-
-
-@pytest.fixture
-def world(address: str) -> RemoteWorld:
-    """A world without scenarios."""
-    return new_remote_world(address)
+from tests.support.process import RemoteWorld, run
 
 
 def test_scenarios_are_used_by_name_and_by_file_until_they_are_ended(

@@ -1,6 +1,5 @@
 """`payments-sandbox advance`: what happened, in order, and the new now."""
 
-from collections.abc import Iterator
 from typing import Final
 
 import pytest
@@ -12,7 +11,6 @@ from tests.support.process import (
     new_remote_world,
     options_of,
     run,
-    serve_process,
     without_ids,
 )
 
@@ -33,13 +31,6 @@ WRONG: Final = {
         "argument --to: expected an ISO 8601 date-time such as 2025-01-15T10:30:00Z",
     ),
 }
-
-
-@pytest.fixture(scope="module")
-def server() -> Iterator[ServeProcess]:
-    """One server; each test has a world of its own."""
-    with serve_process() as running:
-        yield running
 
 
 def test_the_page_shows_what_it_prints(server: ServeProcess) -> None:

@@ -1,36 +1,28 @@
 """`payments-sandbox clock`: shown, frozen, and let run."""
 
 import json
-from collections.abc import Iterator
 from typing import Final
 
 import pytest
 
 from tests.support.process import (
     RemoteWorld,
+    ServeProcess,
     documented_example,
     new_remote_world,
     options_of,
     run,
     without_ids,
 )
-from tests.support.sockets import running_server
 
 SHARED: Final = {"--url", "--api-key", "--control-token", "--json"}
 PENDING: Final = "4000009900000012"
 
 
-@pytest.fixture(scope="module")
-def address() -> Iterator[str]:
-    """Where a server is."""
-    with running_server() as server:
-        yield server.address
-
-
 @pytest.fixture
-def world(address: str) -> RemoteWorld:
+def world(server: ServeProcess) -> RemoteWorld:
     """A world whose clock stands still."""
-    return new_remote_world(address, seed=7)
+    return new_remote_world(server.address, seed=7)
 
 
 @pytest.mark.parametrize("columns", [80, 120])

@@ -2,44 +2,15 @@
 
 import json
 import socket
-from collections.abc import Iterator
-from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
 from typing import Final
 
 import pytest
 
 from payments_sandbox.cli.commands import healthcheck
 from tests.support.process import ServeProcess, run, serve_process
+from tests.support.sockets import saying
 
 REPLY: Final = "HTTP/1.1 {status}\r\nContent-Length: {length}\r\nConnection: close\r\n\r\n{body}"
-
-
-@pytest.fixture(scope="module")
-def server() -> Iterator[ServeProcess]:
-    """A server that is ready."""
-    with serve_process() as running:
-        yield running
-
-
-@contextmanager
-def saying(raw: bytes | None) -> Iterator[str]:
-    """A server of somebody else's, which answers one request so, or with nothing for None."""
-    with socket.create_server(("127.0.0.1", 0)) as listener, ThreadPoolExecutor(1) as threads:
-        listener.settimeout(20)
-
-        def serve() -> None:
-            connection, _ = listener.accept()
-            with connection:
-                connection.recv(65_536)
-                if raw is None:
-                    connection.recv(1)  # until the client has had enough
-                else:
-                    connection.sendall(raw)
-
-        done = threads.submit(serve)
-        yield f"http://127.0.0.1:{listener.getsockname()[1]}"
-        done.result()
 
 
 def reply(status: str, body: object) -> bytes:

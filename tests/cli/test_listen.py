@@ -4,7 +4,6 @@ import json
 import os
 import signal
 import socket
-from collections.abc import Iterator
 from typing import Any, Final
 
 import pytest
@@ -12,10 +11,8 @@ import pytest
 from tests.support.process import (
     RemoteWorld,
     RunningCommand,
-    ServeProcess,
     documented_example,
     environment_name,
-    new_remote_world,
     options_of,
     run,
     serve_process,
@@ -30,19 +27,6 @@ KNOWN: Final = (
     "*, payment.*, refund.*, chargeback.*,"
     " payment.completed, payment.failed, refund.created, chargeback.created"
 )
-
-
-@pytest.fixture(scope="module")
-def server() -> Iterator[ServeProcess]:
-    """One server; each test has a world of its own."""
-    with serve_process() as running:
-        yield running
-
-
-@pytest.fixture
-def world(server: ServeProcess) -> RemoteWorld:
-    """A world without endpoints."""
-    return new_remote_world(server.address)
 
 
 def endpoints(world: RemoteWorld) -> list[dict[str, Any]]:

@@ -3,14 +3,12 @@
 import json
 import os
 import signal
-from collections.abc import Iterator
 from typing import Final
 
 import pytest
 
 from tests.support.process import (
     RemoteWorld,
-    ServeProcess,
     documented_example,
     environment_name,
     new_remote_world,
@@ -23,19 +21,6 @@ from tests.support.process import (
 
 SHARED: Final = {"--url", "--api-key", "--control-token"}
 DROPPED: Final = "4000009900000061"
-
-
-@pytest.fixture(scope="module")
-def server() -> Iterator[ServeProcess]:
-    """One server; each test has a world of its own."""
-    with serve_process() as running:
-        yield running
-
-
-@pytest.fixture
-def world(server: ServeProcess) -> RemoteWorld:
-    """A world that has seen nothing."""
-    return new_remote_world(server.address)
 
 
 def seen(world: RemoteWorld, count: int) -> list[str]:

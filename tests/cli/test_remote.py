@@ -3,8 +3,6 @@
 import signal
 import socket
 from collections.abc import Iterator
-from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
 from typing import Final
 
 import pytest
@@ -21,7 +19,7 @@ from tests.support.process import (
     run,
     serve_process,
 )
-from tests.support.sockets import exchange, raw_request
+from tests.support.sockets import exchange, raw_request, saying
 
 COMMANDS: Final = ("advance", "trigger", "logs", "listen")
 CALLS: Final = (["advance", "1h"], ["trigger", "payment.failed"], ["logs"], ["listen"])
@@ -50,23 +48,6 @@ def now(server: ServeProcess, key: str) -> object:
     headers = {"Authorization": f"Bearer {key}", "Sandbox-Token": TOKEN}
     raw = raw_request("GET", "/_sandbox/clock", headers)
     return exchange(server.address, raw).json["now"]
-
-
-@contextmanager
-def saying(raw: bytes | None) -> Iterator[str]:
-    """A server of somebody else's, which answers one request so, or closes for None."""
-    with socket.create_server(("127.0.0.1", 0)) as listener, ThreadPoolExecutor(1) as threads:
-        listener.settimeout(20)
-
-        def serve() -> None:
-            connection, _ = listener.accept()
-            with connection:
-                connection.recv(65_536)
-                connection.sendall(raw or b"")
-
-        done = threads.submit(serve)
-        yield f"http://127.0.0.1:{listener.getsockname()[1]}"
-        done.result()
 
 
 @pytest.mark.parametrize("command", COMMANDS)
@@ -167,7 +148,7 @@ def test_a_server_that_is_no_sandbox_is_told(raw: bytes, reason: str) -> None:
 
 def test_a_server_that_hangs_up_is_one_line() -> None:
     """As if nobody were there."""
-    with saying(None) as url:
+    with saying(b"") as url:
         code, output, errors = advance("--url", url)
 
     assert (code, output) == (1, "")

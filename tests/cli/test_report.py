@@ -1,7 +1,7 @@
 """`payments-sandbox report`: a world of a running server, judged."""
 
 import json
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import pytest
@@ -16,17 +16,9 @@ from tests.support.process import (
     environment_name,
     new_remote_world,
     run,
-    serve_process,
     without_ids,
 )
 from tests.support.values import CLEAN_AUDIT, FAILED_BUT_CHARGED, PAID_ONCE, WEBHOOK_SOON
-
-
-@pytest.fixture(scope="module")
-def server() -> Iterator[ServeProcess]:
-    """One server; each test has a world of its own."""
-    with serve_process() as running:
-        yield running
 
 
 @pytest.fixture

@@ -1,27 +1,17 @@
 """`payments-sandbox reset`: a world begins anew, wholly or in part, and no other does."""
 
 import json
-from collections.abc import Iterator
-
-import pytest
 
 from payments_sandbox.cli.commands.reset import PARTS
 from tests.project.tree import ROOT
-from tests.support.process import documented_example, new_remote_world, serve_process
+from tests.support.process import ServeProcess, documented_example, new_remote_world
 
 SCHEMA = ROOT / "schemas" / "control" / "requests" / "reset_world.json"
 
 
-@pytest.fixture(scope="module")
-def address() -> Iterator[str]:
-    """Where a server is."""
-    with serve_process() as server:
-        yield server.address
-
-
-def test_a_world_is_put_back_to_how_it_was_made(address: str) -> None:
+def test_a_world_is_put_back_to_how_it_was_made(server: ServeProcess) -> None:
     """Its payments and its journal are gone, and those of others are there."""
-    world, other = new_remote_world(address), new_remote_world(address)
+    world, other = new_remote_world(server.address), new_remote_world(server.address)
     for each in (world, other):
         each.pay()
     reset = world.run("reset")
@@ -33,9 +23,9 @@ def test_a_world_is_put_back_to_how_it_was_made(address: str) -> None:
     assert (sum(counts["payments"].values()), counts["requests"]["kept"]) == (1, 1)
 
 
-def test_only_what_is_named_is_reset(address: str) -> None:
+def test_only_what_is_named_is_reset(server: ServeProcess) -> None:
     """As on the page; what is named twice is reset once."""
-    world = new_remote_world(address)
+    world = new_remote_world(server.address)
     world.pay()
     shown, line = documented_example("payments-sandbox reset")
     reset = world.run(*shown.removeprefix("$ payments-sandbox ").split(), "--only", "payments")
@@ -45,9 +35,9 @@ def test_only_what_is_named_is_reset(address: str) -> None:
     assert (sum(after["payments"].values()), after["requests"]["kept"]) == (0, 1)
 
 
-def test_a_part_that_is_none_is_refused(address: str) -> None:
+def test_a_part_that_is_none_is_refused(server: ServeProcess) -> None:
     """Exit 2, before anything is asked."""
-    reset = new_remote_world(address).run("reset", "--only", "payment")
+    reset = new_remote_world(server.address).run("reset", "--only", "payment")
     assert (reset.returncode, reset.stdout) == (2, "")
     assert reset.stderr.splitlines()[-1] == (
         f"payments-sandbox reset: error: argument --only: expected {' or '.join(PARTS)}"

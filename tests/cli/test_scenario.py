@@ -3,7 +3,6 @@
 import json
 import re
 import subprocess
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Final
 
@@ -36,19 +35,6 @@ rules:
   - request: list_payments
     do: [{hang: {commit: true}}]
 """
-
-
-@pytest.fixture(scope="module")
-def address() -> Iterator[str]:
-    """Where a server is."""
-    with serve_process() as server:
-        yield server.address
-
-
-@pytest.fixture
-def world(address: str) -> RemoteWorld:
-    """A new world of it."""
-    return new_remote_world(address)
 
 
 @pytest.fixture

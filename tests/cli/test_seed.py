@@ -1,11 +1,10 @@
 """`payments-sandbox seed`: what it prints and sends, and what it says when it may not."""
 
-from collections.abc import Iterator
 from typing import Final
 
 import pytest
 
-from tests.support.process import RemoteWorld, documented_example, new_remote_world, serve_process
+from tests.support.process import RemoteWorld, ServeProcess, documented_example, new_remote_world
 
 WRONG: Final = {
     "--payments": ("0", "expected a whole number from 1 to 1000000"),
@@ -15,31 +14,24 @@ WRONG: Final = {
 }
 
 
-@pytest.fixture(scope="module")
-def address() -> Iterator[str]:
-    """Where a server is."""
-    with serve_process() as server:
-        yield server.address
-
-
 def payments(world: RemoteWorld) -> list[dict[str, object]]:
     """The newest of a world's payments, without their ids."""
     found = world.ask("GET", "/v3/payments?limit=100").json["data"]
     return [{key: value for key, value in each.items() if key != "id"} for each in found]
 
 
-def test_what_was_made_is_printed(address: str) -> None:
+def test_what_was_made_is_printed(server: ServeProcess) -> None:
     """As on the page."""
-    world = new_remote_world(address, seed=1)
+    world = new_remote_world(server.address, seed=1)
     shown, line = documented_example("payments-sandbox seed")
     seeded = world.run(*shown.removeprefix("$ payments-sandbox ").split())
     assert (seeded.returncode, seeded.stderr, seeded.stdout) == (0, "", f"{line}\n")
 
 
-def test_every_option_reaches_the_server(address: str) -> None:
+def test_every_option_reaches_the_server(server: ServeProcess) -> None:
     """On the command line or in the environment; equal seeds give equal payments."""
     options = ("--payments", "40", "--customers", "2", "--over", "2d", "--seed", "7")
-    one, other, drawn = (new_remote_world(address, seed=seed) for seed in (1, 2, 3))
+    one, other, drawn = (new_remote_world(server.address, seed=seed) for seed in (1, 2, 3))
     assert one.run("seed", *options).stdout == "40 payments: 39 completed, 1 failed\n"
     other.control("POST", "/world/seed", {"payments": 40, "customers": 2, "over": "2d", "seed": 7})
     drawn.control("POST", "/world/seed", {"payments": 40, "customers": 2, "over": "2d"})
@@ -48,9 +40,9 @@ def test_every_option_reaches_the_server(address: str) -> None:
     assert {str(each["created_at"])[:7] for each in payments(one)} == {"2030-01"}
 
 
-def test_a_world_that_is_used_gets_a_past_too(address: str) -> None:
+def test_a_world_that_is_used_gets_a_past_too(server: ServeProcess) -> None:
     """What is printed is what was made, beside what there was."""
-    world = new_remote_world(address)
+    world = new_remote_world(server.address)
     world.pay()
     seeded = world.run("seed", "--payments", "40", "--customers", "2", "--seed", "7")
     assert (seeded.returncode, seeded.stderr) == (0, "")
@@ -58,10 +50,10 @@ def test_a_world_that_is_used_gets_a_past_too(address: str) -> None:
 
 
 @pytest.mark.parametrize("option", WRONG)
-def test_a_wrong_value_names_the_option(address: str, option: str) -> None:
+def test_a_wrong_value_names_the_option(server: ServeProcess, option: str) -> None:
     """Exit 2, before anything is asked."""
     value, expected = WRONG[option]
-    seeded = new_remote_world(address).run("seed", option, value)
+    seeded = new_remote_world(server.address).run("seed", option, value)
     last = seeded.stderr.splitlines()[-1]
     assert (seeded.returncode, last) == (
         2,

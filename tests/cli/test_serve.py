@@ -7,7 +7,6 @@ import re
 import signal
 import socket
 import subprocess
-from collections.abc import Iterator
 from contextlib import ExitStack, suppress
 from pathlib import Path
 from typing import Final
@@ -33,13 +32,6 @@ OF_A_TERMINAL: Final = {
     "server_totals",
 }
 """Modules of ours that only somebody who watches needs."""
-
-
-@pytest.fixture(scope="module")
-def server() -> Iterator[ServeProcess]:
-    """One server for the tests that do not stop it."""
-    with serve_process() as running:
-        yield running
 
 
 def facts(server: ServeProcess) -> dict[str, object]:

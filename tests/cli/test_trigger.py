@@ -1,7 +1,6 @@
 """`payments-sandbox trigger`: an event is sent by hand, and printed as webhooks carry it."""
 
 import json
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Final
 
@@ -15,7 +14,6 @@ from tests.support.process import (
     new_remote_world,
     options_of,
     run,
-    serve_process,
     without_ids,
 )
 
@@ -44,13 +42,6 @@ REFUSED: Final = [
         ),
     ),
 ]
-
-
-@pytest.fixture(scope="module")
-def server() -> Iterator[ServeProcess]:
-    """One server; each test has a world of its own."""
-    with serve_process() as running:
-        yield running
 
 
 @pytest.fixture

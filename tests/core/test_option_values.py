@@ -8,11 +8,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from payments_sandbox.core.instants import read_duration
 from payments_sandbox.core.option_values import (
     LAST_PORT,
     certificates,
     clock,
-    duration,
     engine_url,
     file_to_write,
     folder,
@@ -56,7 +56,7 @@ def test_what_is_no_whole_number_is_refused_in_one_sentence(text: str) -> None:
 @pytest.mark.parametrize(
     ("read", "text", "reason"),
     [
-        (duration, "9" * 5_000 + "d", "of at most 99999d, 999999h or 99999999m"),
+        (read_duration, "9" * 5_000 + "d", "of at most 99999d, 999999h or 99999999m"),
         (lifetime, "0s", "expected 1ms or more"),
         (time_limit, "0s", "expected 1ms or more, such as 30s"),
         (clock, "2030-01-15T10:30:00." + "9" * 5_000, "expected an ISO 8601 date-time"),
@@ -89,7 +89,7 @@ HERE = Path(__file__)
         (whole_number(1, 9), "09", 9),
         (whole_number(0, LAST_PORT), "65535", 65_535),
         (text_that(int), "07", "07"),
-        (duration, "500ms", 500),
+        (read_duration, "500ms", 500),
         (lifetime, "1ms", 1),
         (time_limit, "1ms", 1),
         (clock, "live", "live"),

@@ -24,7 +24,7 @@ def test_a_ratio_with_a_target_is_drawn_with_its_median_and_its_target() -> None
     assert {"Under load", "create", "0.50 × (≥ 0.45)", "p99", "3.00 × (≤ 2)"} <= set(texts(picture))
     assert 'class="met" x="320" y="35" width="85"' in picture
     assert 'class="missed" x="320" y="57" width="374"' in picture
-    assert "2030-01-15 · 3.11.7 · a <slow> one" in texts(picture)
+    assert "2030-01-15 · Python 3.11.7 · a <slow> one" in texts(picture)
 
 
 def test_what_is_no_ratio_or_has_no_target_is_left_to_the_tables() -> None:

@@ -156,20 +156,6 @@ def met(found: Mapping[str, Any]) -> dict[str, int]:
     }
 
 
-@pytest.fixture(autouse=True)
-def _alone(monkeypatch: pytest.MonkeyPatch) -> None:
-    """No plugin but ours is loaded unless a test wants it."""
-    monkeypatch.setenv("PYTEST_DISABLE_PLUGIN_AUTOLOAD", "1")
-    monkeypatch.delenv("PAYMENTS_SANDBOX_URL", raising=False)
-
-
-@pytest.fixture
-def suite(pytester: pytest.Pytester) -> Suite:
-    made = Suite(pytester)
-    made.holds("", shop=SHOP_MODULE)
-    return made
-
-
 @pytest.mark.parametrize("workers", [(), ("-n", "2")], ids=["one process", "two workers"])
 def test_the_coverage_of_twenty_tests_is_what_a_hand_counts(
     workers: tuple[str, ...], pytester: pytest.Pytester

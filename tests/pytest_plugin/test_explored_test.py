@@ -127,13 +127,6 @@ def test_skipped(sandbox):
 """
 
 
-@pytest.fixture(autouse=True)
-def _alone(monkeypatch: pytest.MonkeyPatch) -> None:
-    """No plugin but ours is loaded unless a test wants it."""
-    monkeypatch.setenv("PYTEST_DISABLE_PLUGIN_AUTOLOAD", "1")
-    monkeypatch.delenv("PAYMENTS_SANDBOX_URL", raising=False)
-
-
 def suite_of(pytester: pytest.Pytester, code: str, *plugins: str) -> Suite:
     suite = Suite(pytester, plugins)
     suite.holds(code, conftest=WITHOUT_SOCKETS, shop=SHOP)

@@ -10,7 +10,7 @@ import pytest
 
 from payments_sandbox import __version__
 from payments_sandbox.testing import running_sandbox
-from tests.support.process import SHOP_MODULE, Suite
+from tests.support.process import Suite
 
 pytest_plugins = ["pytester"]
 
@@ -19,17 +19,6 @@ OTHERS: Final = (
     "time_machine", "xdist",
 )  # fmt: skip
 """Plugins of the machine that are slow to start, or want a word in every ini file."""
-
-
-@pytest.fixture
-def suite(pytester: pytest.Pytester, monkeypatch: pytest.MonkeyPatch) -> Suite:
-    """A suite whose only plugin is ours."""
-    monkeypatch.setenv("PYTEST_DISABLE_PLUGIN_AUTOLOAD", "1")
-    for name in ("URL", "SEED", "SCENARIO_DIR"):
-        monkeypatch.delenv(f"PAYMENTS_SANDBOX_{name}", raising=False)
-    suite = Suite(pytester)
-    suite.holds("", shop=SHOP_MODULE)
-    return suite
 
 
 def test_each_test_has_a_world(suite: Suite) -> None:

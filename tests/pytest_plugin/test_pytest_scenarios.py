@@ -3,7 +3,7 @@
 import pytest
 
 from payments_sandbox.testing import running_sandbox
-from tests.support.process import SHOP_MODULE, Suite
+from tests.support.process import Suite
 
 pytest_plugins = ["pytester"]
 
@@ -19,13 +19,9 @@ expect:
 
 
 @pytest.fixture
-def suite(pytester: pytest.Pytester, monkeypatch: pytest.MonkeyPatch) -> Suite:
+def suite(suite: Suite) -> Suite:
     """A suite with a folder of scenarios."""
-    monkeypatch.setenv("PYTEST_DISABLE_PLUGIN_AUTOLOAD", "1")
-    monkeypatch.delenv("PAYMENTS_SANDBOX_URL", raising=False)
-    suite = Suite(pytester)
-    suite.holds("", shop=SHOP_MODULE)
-    pytester.mkdir("ours").joinpath("declines.yaml").write_text(DECLINES)
+    suite.pytester.mkdir("ours").joinpath("declines.yaml").write_text(DECLINES)
     return suite
 
 

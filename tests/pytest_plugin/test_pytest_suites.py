@@ -89,10 +89,8 @@ SuiteOf = Callable[..., Suite]
 
 
 @pytest.fixture
-def suite_of(pytester: pytest.Pytester, monkeypatch: pytest.MonkeyPatch) -> SuiteOf:
+def suite_of(pytester: pytest.Pytester) -> SuiteOf:
     """Makes a suite with some plugins."""
-    monkeypatch.setenv("PYTEST_DISABLE_PLUGIN_AUTOLOAD", "1")
-    monkeypatch.delenv("PAYMENTS_SANDBOX_URL", raising=False)
 
     def make(code: str, *plugins: str) -> Suite:
         suite = Suite(pytester, plugins)

@@ -12,7 +12,7 @@ from typing import Any
 
 from payments_sandbox.api.call import Answer, Call
 from payments_sandbox.api.gateway import Gateway
-from payments_sandbox.api.responses import payment_at_rest
+from payments_sandbox.api.responses import stored_payment
 from payments_sandbox.contract import representations
 from payments_sandbox.contract.operations import BASE_PATH, BY_NAME
 from payments_sandbox.contract.schemas import Contract, load_contract
@@ -82,7 +82,7 @@ def contract() -> Contract:
 
 def server_context(wall: WallClock | None = None) -> ServerContext:
     """What holds in every world of a server: the contract as shipped."""
-    return ServerContext(wall or Wall(), partial(payment_at_rest, contract()), read_scenario)
+    return ServerContext(wall or Wall(), partial(stored_payment, contract()), read_scenario)
 
 
 def config(

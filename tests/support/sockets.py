@@ -8,6 +8,7 @@ import select
 import socket
 import threading
 from collections.abc import AsyncIterator, Callable, Iterable, Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import AbstractAsyncContextManager, asynccontextmanager, contextmanager
 from dataclasses import dataclass
 from importlib.util import find_spec
@@ -171,7 +172,7 @@ class BlockingConnection:
         """All that comes until the server closes, and whether that was with an RST."""
         came = b""
         try:
-            while more := self._connection.recv(65_536):
+            while more := self._stream.read1():
                 came += more
         except ConnectionResetError:
             return came, True
@@ -231,6 +232,26 @@ def raw_request(
     head += [f"{name}: {value}" for name, value in lines.items() if value is not None]
     text = "\r\n".join(head).encode("utf-8", "surrogateescape")
     return text + b"\r\n\r\n" + (body or b"")
+
+
+@contextmanager
+def saying(raw: bytes | None) -> Iterator[str]:
+    """A server of somebody else's, which answers one request so, or with silence for None."""
+    with socket.create_server(("127.0.0.1", 0)) as listener, ThreadPoolExecutor(1) as threads:
+        listener.settimeout(LONGEST_WAIT)
+
+        def serve() -> None:
+            connection, _ = listener.accept()
+            with connection:
+                connection.recv(65_536)
+                if raw is None:
+                    connection.recv(1)  # until the client has had enough
+                else:
+                    connection.sendall(raw)
+
+        done = threads.submit(serve)
+        yield f"http://127.0.0.1:{listener.getsockname()[1]}"
+        done.result()
 
 
 class ReadToEnd(NamedTuple):

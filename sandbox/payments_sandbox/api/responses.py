@@ -26,7 +26,7 @@ def success(contract: Contract, operation: Operation, body: Mapping[str, object]
     return Reply(operation.success, json_bytes(body))
 
 
-def payment_at_rest(contract: Contract, payment: Payment) -> bytes:
+def stored_payment(contract: Contract, payment: Payment) -> bytes:
     """A payment as RETRIEVE PAYMENT shows it, which is how the ledger keeps it.
 
     Raises:

@@ -121,7 +121,7 @@ def _run(given: Sequence[str]) -> int:
     if given and (problem := _unknown(given[0])):
         make_parser(()).error(problem)
     parser = make_parser(given[:1] if given and given[0] in COMMANDS else COMMANDS)
-    own, behind = _parted(given)
+    own, behind = _split_at_dashes(given)
     parsed, left = parser.parse_known_args(own, argparse.Namespace(command=behind))
     if left:
         _refuse(left[0], parsed.options)
@@ -155,8 +155,8 @@ def _hint(name: str, known: Sequence[str]) -> str:
     return f"did you mean {' or '.join(meant)}?" if meant else "--help lists the options."
 
 
-def _parted(given: Sequence[str]) -> tuple[Sequence[str], Sequence[str]]:
-    """Split the arguments at `--`: ours, and the words of a command to run."""
+def _split_at_dashes(given: Sequence[str]) -> tuple[Sequence[str], Sequence[str]]:
+    """Split the arguments at `--`: those of ours, and the words of a command to run."""
     if not given or given[0] not in _RUNNING or "--" not in given:
         return given, ()
     at = given.index("--")

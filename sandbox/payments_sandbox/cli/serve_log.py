@@ -10,10 +10,10 @@ from functools import partial
 from typing import Any, Final, NamedTuple, TextIO, cast
 
 from payments_sandbox.cli.follow import OF_ATTEMPTS
-from payments_sandbox.cli.terminal.columns import in_words, print_facts
+from payments_sandbox.cli.terminal.columns import fact_line, in_words, print_facts
 from payments_sandbox.cli.terminal.screen import screen_of, width_of
 from payments_sandbox.cli.terminal.standard_streams import try_to_print
-from payments_sandbox.core.colours import NAME, QUIET, STRONG
+from payments_sandbox.core.colours import STRONG
 from payments_sandbox.server.log.request_log import RequestLog
 from payments_sandbox.server.metrics import Metrics
 from payments_sandbox.server.server_totals import EVENTS, ServerTotals
@@ -53,7 +53,7 @@ def announced(arguments: argparse.Namespace, facts: Mapping[str, object]) -> str
         ("dashboard", screen.link(page, page), ""),
     )
     lines = [
-        f"  {screen.paint(f'{name:<14}', QUIET)}  {screen.paint(str(fact), NAME)}{besides}"
+        fact_line(screen, name, str(fact), besides)
         for name, fact, besides in shown
         if fact is not None
     ]

@@ -60,21 +60,16 @@ def text_that(check: Callable[[str], object]) -> Callable[[str], str]:
     return read
 
 
-def duration(text: str) -> int:
-    """Read a duration such as `5s` as milliseconds."""
-    return read_duration(text)
-
-
 def time_limit(text: str) -> int:
     """Read how long something may take, at least a millisecond, as milliseconds."""
-    if not (milliseconds := duration(text)):
+    if not (milliseconds := read_duration(text)):
         raise ValueError("expected 1ms or more, such as 30s")
     return milliseconds
 
 
 def lifetime(text: str) -> int:
     """Read a duration of at least a millisecond, as milliseconds."""
-    if not (milliseconds := duration(text)):
+    if not (milliseconds := read_duration(text)):
         raise ValueError("expected 1ms or more: worlds live between two requests")
     return milliseconds
 

@@ -10,11 +10,11 @@ from dataclasses import Field, dataclass, field, fields
 from pathlib import Path
 from typing import Any, Final, NamedTuple, cast
 
+from payments_sandbox.core.instants import read_duration
 from payments_sandbox.core.option_values import (
     LAST_PORT,
     certificates,
     clock,
-    duration,
     folder,
     header_value,
     host_name,
@@ -122,8 +122,8 @@ class Settings:
         "N", "1000",
     )  # fmt: skip
     max_wall_delay: int = _setting(
-        5_000, "--max-wall-delay", "how long a client can be kept waiting", duration, "DURATION",
-        "5s",
+        5_000, "--max-wall-delay", "how long a client can be kept waiting", read_duration,
+        "DURATION", "5s",
     )  # fmt: skip
     world_ttl: int = _setting(
         86_400_000, "--world-ttl", "drop worlds that are unused for so long", lifetime, "DURATION",

@@ -24,7 +24,7 @@ def finish(work: Slices[T]) -> T:
 
 
 def rows_of(items: Iterable[Item], row: Callable[[Item], T]) -> Slices[list[T]]:
-    """Make a row of each item, with a breath before each slice of them."""
+    """Make a row of each item, and yield before each slice of them."""
     rows: list[T] = []
     for place, item in enumerate(items):
         if place % SLICE == 0:

@@ -19,14 +19,13 @@ from payments_sandbox.exploration.findings import ExploredFinding, JudgedRun
 from payments_sandbox.exploration.judge import Oracle, RunVerdict, customers_money
 from payments_sandbox.exploration.planning import Injection
 from payments_sandbox.exploration.run_record import Money, call_by_call
+from payments_sandbox.rules.schema_parts import Json
 
 FORMAT: Final = 1
 """The version of the format."""
 
 NOT_MET: Final = "not_met"
 """The key in counts for runs that say nothing."""
-
-Json = dict[str, Any]
 
 
 class ExploredFlow(NamedTuple):
@@ -64,6 +63,7 @@ def as_json(flow: ExploredFlow, result: ExplorationResult) -> Json:
         "seed": flow.seed,
         "calls": [_name(each) for each in result.names],
         "differences": list(result.differences),
+        "undocumented": list(result.undocumented),
         "verdicts": counts(result),
         "runs": [_run(each) for each in result.runs],
         "findings": [finding_json(flow, each, result) for each in result.found],

@@ -1,4 +1,4 @@
-"""Owns payments at rest: each is its documented representation, and a few numbers in arrays.
+"""Owns payments as they are kept: each is what clients are shown of it, and numbers in arrays.
 
 So retrieving one is a look-up, a payment takes little more than its JSON, and the garbage collector
 never looks at it. The number of a payment is its position: in order of creation, and so of time.

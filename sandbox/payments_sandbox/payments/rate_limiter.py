@@ -5,12 +5,8 @@ A rule may make the window shorter or longer than the documented hour.
 Source: section "RATE LIMITING". The documented reset, 1642262400, is on the hour.
 """
 
-from typing import Final
-
 from payments_sandbox.core.instants import HOUR, LAST, SECOND, Instant
 from payments_sandbox.core.value_checks import whole
-
-DOCUMENTED_LIMIT: Final = 1_000
 
 
 class RateLimiter:
@@ -58,11 +54,6 @@ class RateLimiter:
         """Count one request less."""
         self._used = max(0, self._used - 1)
 
-    def set_window(self, window: int, now: Instant) -> None:
-        """Let each window be so many milliseconds, from now on and unused."""
-        if window != self._window:
-            self._window, self._hour, self._used = window, now // window, 0
-
     def move(
         self,
         now: Instant,
@@ -79,8 +70,8 @@ class RateLimiter:
             limit: how many requests a window has, for good.
             window: its length in virtual milliseconds, for good.
         """
-        if window is not None:
-            self.set_window(window, now)
+        if window is not None and window != self._window:
+            self._window, self._hour, self._used = window, now // window, 0
         self.turn(now)
         self.set(limit=limit, remaining=remaining)
 

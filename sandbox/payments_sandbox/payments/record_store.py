@@ -1,4 +1,4 @@
-"""Owns refunds, chargebacks and events at rest: rows of numbers in arrays, found by id."""
+"""Owns refunds, chargebacks and events as they are kept: rows of numbers in arrays, found by id."""
 
 from array import array
 from collections.abc import Iterable, Sequence

@@ -17,12 +17,11 @@ from payments_sandbox.core.instants import read_duration, show_duration
 from payments_sandbox.rules.action import Action, ActionTarget
 from payments_sandbox.rules.faults import FAULTS
 from payments_sandbox.rules.schema_parts import (
-    NOT_ZERO,
     OPTIONAL_COMMIT,
     Json,
-    duration,
     flag,
     mapping,
+    positive_duration,
     text,
     whole,
     without_none,
@@ -173,11 +172,9 @@ class MoveRateLimit(Outcome, Action):
         {
             "remaining": whole("What remains of this window.", 0, _MOST_REQUESTS),
             "limit": whole("How many requests a window has.", 0, _MOST_REQUESTS),
-            "window": {
-                **duration("How long a window is, in virtual time; an hour unless told otherwise."),
-                "pattern": NOT_ZERO,
-                "x-expected": "a duration of 1ms or more",
-            },
+            "window": positive_duration(
+                "How long a window is, in virtual time; an hour unless told otherwise."
+            ),
         },
         x_hint="it has remaining, or limit and perhaps window",
         minProperties=1,
@@ -292,13 +289,7 @@ class Hold(Outcome):
     SCHEMA: ClassVar[Json] = mapping(
         "Kept before anything has happened, until somebody decides.",
         "{for: 10m}",
-        {
-            "for": {
-                **duration("How long, in wall time; --max-wall-delay does not cut it."),
-                "pattern": NOT_ZERO,
-                "x-expected": "a duration of 1ms or more",
-            }
-        },
+        {"for": positive_duration("How long, in wall time; --max-wall-delay does not cut it.")},
         ["for"],
     )
     EXAMPLES: ClassVar = ({"for": "10m"}, {"for": "250ms"})

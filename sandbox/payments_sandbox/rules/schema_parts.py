@@ -26,7 +26,7 @@ OPTIONAL_COMMIT: Final[Json] = {
 }
 
 
-NOT_ZERO: Final = r"^0*(?:[1-9][0-9]*(?:\.[0-9]+)?(?:ms|s|m|h|d)|\.[0-9]*[1-9][0-9]*(?:s|m|h|d))$"
+_NOT_ZERO: Final = r"^0*(?:[1-9][0-9]*(?:\.[0-9]+)?(?:ms|s|m|h|d)|\.[0-9]*[1-9][0-9]*(?:s|m|h|d))$"
 """Durations of a millisecond or more: hundredths of one are nothing."""
 
 
@@ -85,6 +85,17 @@ def duration(description: str, hint: str | None = None) -> Json:
     """A duration."""
     part = {"description": description, "$ref": "#/$defs/duration"}
     return part | ({"x-hint": hint} if hint else {})
+
+
+def positive_duration(description: str) -> Json:
+    """A duration of a millisecond or more."""
+    expected = "a duration of 1ms or more"
+    return {**duration(description), "pattern": _NOT_ZERO, "x-expected": expected}
+
+
+def count_or_bounds(description: str) -> Json:
+    """A whole number, or `{min, max}`."""
+    return {"description": description, "$ref": "#/$defs/count"}
 
 
 def without_none(fields: Mapping[str, object]) -> dict[str, object]:

@@ -111,13 +111,10 @@ def fill_world(world: World, wanted: Generated, seed: int | None = None) -> Slic
     Raises:
         InvalidRequest: it gets others meanwhile that are older, or its clock is set back.
     """
-    from payments_sandbox.scenarios.generated_payments import generate_history  # noqa: PLC0415 - few fill a world
-
-    yield  # that may have taken as long as a slice
     lowest, earliest = begin = _begin_of(world)
     is_empty = earliest == LAST
     until = min(world.clock.now(), earliest)
-    payments = generate_history(world.config.seed if seed is None else seed, wanted, until)
+    payments = _generate(world, seed, wanted, until)
     past = yield from fill_ledger(world, payments, 0 if is_empty else lowest - wanted.payments)
     if _begin_of(world) != begin or world.clock.now() < until:
         raise InvalidRequest("/: the world was reset, filled or first used meanwhile; try again.")
@@ -203,6 +200,6 @@ def _card(rules: RuleEngine, number: str) -> Card:
 def _generate(
     world: World, seed: int | None, wanted: Generated, now: Instant
 ) -> Iterator[HistoricalPayment]:
-    from payments_sandbox.scenarios.generated_payments import generate_history  # noqa: PLC0415 - few scenarios ask for some
+    from payments_sandbox.scenarios.generated_payments import generate_history  # noqa: PLC0415 - few worlds have some
 
     return generate_history(world.config.seed if seed is None else seed, wanted, now)

@@ -145,9 +145,9 @@ class _CallKey(NamedTuple):
 def _key_of(call: ObservedCall) -> _CallKey:
     operation = call.entry.operation or ""
     fields = _FIELDS[operation]
-    if call.payment_id is not None and call.get("status") is None:
+    if call.payment_id is not None and call.fields.get("status") is None:
         fields = ("payment_id", *fields)  # of no payment that is known, and so of any world
-    looked_at = ((field, call.get(field)) for field in fields)
+    looked_at = ((field, call.fields.get(field)) for field in fields)
     return _CallKey(
         operation,
         tuple(

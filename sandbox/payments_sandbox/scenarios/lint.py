@@ -10,10 +10,11 @@ from payments_sandbox.core.errors import InvalidRequest
 from payments_sandbox.core.ids import webhook_secret
 from payments_sandbox.core.instants import Instant, read_duration, read_instant
 from payments_sandbox.rules.conditions import parse_when
+from payments_sandbox.rules.schema_parts import Json
 from payments_sandbox.scenarios.diagnostics import KEY, Problem
 from payments_sandbox.scenarios.lint_matchers import check_card, check_cards, why_unmatchable
 from payments_sandbox.scenarios.lint_rules import LintContext, check_rules
-from payments_sandbox.scenarios.parser import Plain, items, parse_rule
+from payments_sandbox.scenarios.parser import items, parse_rule
 from payments_sandbox.verification.expectations import kind_of
 from payments_sandbox.webhooks.endpoint import Endpoint
 from payments_sandbox.webhooks.endpoint_settings import apply_settings
@@ -23,7 +24,7 @@ _NOWHERE: Final = "inbox:lint"
 """In place of a url with an address, which is as good as the server's policy."""
 
 
-def check_scenario(plain: Plain, name: str | None, context: LintContext) -> Iterator[Problem]:
+def check_scenario(plain: Json, name: str | None, context: LintContext) -> Iterator[Problem]:
     """Find all that the schema cannot see.
 
     Args:
@@ -45,7 +46,7 @@ def check_scenario(plain: Plain, name: str | None, context: LintContext) -> Iter
         )
 
 
-def check_given(plain: Plain, clock: Instant | None, path: Path) -> Iterator[Problem]:
+def check_given(plain: Json, clock: Instant | None, path: Path) -> Iterator[Problem]:
     """Check that what a scenario starts from is possible."""
     ids: set[str] = set()
     for position, payment in items(plain, "payments"):
@@ -66,7 +67,7 @@ def check_given(plain: Plain, clock: Instant | None, path: Path) -> Iterator[Pro
         yield Problem((*path, "generate", "customers"), "more customers than payments")
 
 
-def _check_endpoint(plain: Plain, path: Path) -> Iterator[Problem]:
+def _check_endpoint(plain: Json, path: Path) -> Iterator[Problem]:
     """Check an endpoint as the control API does; where it may lead is for the server to say."""
     url = _NOWHERE if _has_address(plain["url"]) else plain["url"]
     endpoint = Endpoint(number=0, id="", url=url, secret=webhook_secret(0))
@@ -86,7 +87,7 @@ def _has_address(url: str) -> bool:
     return True
 
 
-def check_expectation(plain: Plain, path: Path, *, has_rules: bool) -> Iterator[Problem]:
+def check_expectation(plain: Json, path: Path, *, has_rules: bool) -> Iterator[Problem]:
     """Check that an expectation can be met."""
     kind = kind_of(plain)
     for key, wanted in plain.items():

@@ -12,16 +12,16 @@ from typing import Final
 from payments_sandbox.contract.schema_errors import Path, presentable
 from payments_sandbox.core.card_numbers import brand_of, passes_luhn
 from payments_sandbox.core.wording import nearest
+from payments_sandbox.payments.payment import Status
 from payments_sandbox.rules.conditions import CARD_NUMBERS, compile_condition
 from payments_sandbox.rules.fields import has_field
 from payments_sandbox.rules.magic_cards import MAGIC_CARDS
 from payments_sandbox.rules.model import Condition, When
+from payments_sandbox.rules.schema_parts import Json
 from payments_sandbox.scenarios.diagnostics import Problem
-from payments_sandbox.scenarios.parser import Plain
 
 _PARTS: Final = frozenset({"prefix", "suffix", "contains"})
 _NUMBERS: Final = tuple(card.number for card in MAGIC_CARDS)
-_STATUSES: Final = ("pending", "completed", "failed")
 
 
 def check_card(value: object, path: Path) -> Iterator[Problem]:
@@ -37,7 +37,7 @@ def check_card(value: object, path: Path) -> Iterator[Problem]:
         yield Problem(path, f"'{presentable(text)}' is no magic card", hint)
 
 
-def check_cards(plain: Plain | None, path: Path) -> Iterator[Problem]:
+def check_cards(plain: Json | None, path: Path) -> Iterator[Problem]:
     """The cards that `when` names."""
     matcher = (plain or {}).get("card")
     path = (*path, "card")
@@ -110,7 +110,7 @@ def _suggested(field: str, conditions: list[Condition]) -> Iterator[object]:
     if field == "card":
         yield from _NUMBERS
     elif field == "status":
-        yield from _STATUSES
+        yield from Status
     yield from _numbers(conditions)
     yield from _texts(conditions)
 

@@ -13,11 +13,11 @@ from payments_sandbox.rules.conditions import compile_condition, equals_one_of
 from payments_sandbox.rules.model import AtRule, Condition, EventRule, RequestRule, Then, When
 from payments_sandbox.rules.outcomes import OUTCOMES
 from payments_sandbox.rules.scenario import Rule
-from payments_sandbox.rules.schema_parts import COMMIT
+from payments_sandbox.rules.schema_parts import COMMIT, Json
 from payments_sandbox.rules.step_outcome import EntryProblem
 from payments_sandbox.scenarios.diagnostics import KEY, Problem
 from payments_sandbox.scenarios.lint_matchers import check_cards, why_unmatchable
-from payments_sandbox.scenarios.parser import TRIGGERS, Plain, items
+from payments_sandbox.scenarios.parser import TRIGGERS, items
 
 STATUSES_AFTER: Final = {
     "payment.completed": {Status.COMPLETED},
@@ -37,7 +37,7 @@ _LOOKED_AT: Final = 10_000
 _NO_PAYMENT: Final = frozenset({"create_payment", "list_payments"})
 _SEED: Final = "add 'seed: 7' or any other number at the top, so that each run draws the same"
 
-Placed = tuple[int, Plain, Rule]
+Placed = tuple[int, Json, Rule]
 """A rule with its position in the file, counted from 0, as written and as read."""
 
 
@@ -91,7 +91,7 @@ def _operation_meant(written: object) -> str:
 
 
 def _check_draws(
-    rule: Plain, path: Path, delayed: Sequence[tuple[Path, object]]
+    rule: Json, path: Path, delayed: Sequence[tuple[Path, object]]
 ) -> Iterator[Problem]:
     if "chance" in rule:
         yield Problem((*path, "chance", KEY), "'chance' without a seed", _SEED)
@@ -100,7 +100,7 @@ def _check_draws(
             yield Problem((*place, "delay", KEY), "a drawn delay without a seed", _SEED)
 
 
-def _check_step_keys(step: Plain, operation: str, path: Path) -> Iterator[Problem]:
+def _check_step_keys(step: Json, operation: str, path: Path) -> Iterator[Problem]:
     given = [outcome for outcome in OUTCOMES if outcome.name in step]
     if len(given) > 1:
         message = f"two outcomes in one step: {' and '.join(each.name for each in given)}"
@@ -118,7 +118,7 @@ def _check_step_keys(step: Plain, operation: str, path: Path) -> Iterator[Proble
                 yield Problem((*place, KEY), message, COMMIT["x-hint"], is_missing=True)
 
 
-def _check_commit_of_read(value: Plain, operation: str, path: Path) -> Iterator[Problem]:
+def _check_commit_of_read(value: Json, operation: str, path: Path) -> Iterator[Problem]:
     if "commit" in value:
         message = f"commit has no effect on {operation}, which changes nothing"
         yield Problem((*path, "commit", KEY), message, "leave it out", is_warning=True)
@@ -152,7 +152,7 @@ def check_rules(rules: Sequence[Placed], context: LintContext) -> Iterator[Probl
                 yield from _check_distribution(given, (*path, "do", "delay"))
 
 
-def _check_reach(plain: Plain, rule: Rule, path: Path) -> Iterator[Problem]:
+def _check_reach(plain: Json, rule: Rule, path: Path) -> Iterator[Problem]:
     """Whether anything at all meets the rule's conditions."""
     trigger = next(key for key in TRIGGERS if key in plain)
     kind = str(plain["request"]) if trigger == "request" else trigger
@@ -163,7 +163,7 @@ def _check_reach(plain: Plain, rule: Rule, path: Path) -> Iterator[Problem]:
 
 
 def _check_request(
-    plain: Plain, rule: RequestRule, path: Path, context: LintContext
+    plain: Json, rule: RequestRule, path: Path, context: LintContext
 ) -> Iterator[Problem]:
     if rule.per == "payment" and rule.operation in _NO_PAYMENT:
         message = f"{rule.operation} is about no payment that is there already"
@@ -174,7 +174,7 @@ def _check_request(
     yield from _check_steps_are_reached(plain, rule, path)
 
 
-def _check_step(step: Plain, operation: str, path: Path, context: LintContext) -> Iterator[Problem]:
+def _check_step(step: Json, operation: str, path: Path, context: LintContext) -> Iterator[Problem]:
     waits: list[tuple[Path, str]] = [(("delay",), each) for each in _waits(step.get("delay"))]
     for outcome in OUTCOMES:
         if outcome.name in step:
@@ -223,7 +223,7 @@ def _check_distribution(value: Any, path: Path) -> Iterator[Problem]:  # noqa: A
             yield Problem((*path, "lognormal"), message)
 
 
-def _check_steps_are_reached(plain: Plain, rule: RequestRule, path: Path) -> Iterator[Problem]:
+def _check_steps_are_reached(plain: Json, rule: RequestRule, path: Path) -> Iterator[Problem]:
     """`call` may let through fewer calls, per key, than there are steps for."""
     if (most := _most_calls(rule.when)) is None:
         return

@@ -1,6 +1,6 @@
 """Owns the way from a scenario's plain values, of a shape that the schema accepts, to its model."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from typing import Any, Final
 
 from payments_sandbox.contract.operations import READS
@@ -20,6 +20,7 @@ from payments_sandbox.rules.scenario import (
     Scenario,
     WebhookRule,
 )
+from payments_sandbox.rules.schema_parts import Json
 from payments_sandbox.rules.step_outcome import Outcome
 from payments_sandbox.rules.webhook_effects import (
     BodyFault,
@@ -28,9 +29,6 @@ from payments_sandbox.rules.webhook_effects import (
     WebhookEffects,
 )
 from payments_sandbox.verification.expectations import parse_expectation
-
-Plain = Mapping[str, Any]
-"""A mapping of a scenario as JSON has it, of the shape that the schema promises."""
 
 TRIGGERS: Final = ("request", "event", "webhook", "at")
 
@@ -41,7 +39,7 @@ _OVER: Final = 30 * DAY
 _CARD: Final = "visa_2"
 
 
-def parse_scenario(plain: Plain) -> Scenario:
+def parse_scenario(plain: Json) -> Scenario:
     """Parse a scenario that neither the schema nor the lint has found anything wrong with."""
     clock = plain.get("clock")
     return Scenario(
@@ -60,7 +58,7 @@ def parse_scenario(plain: Plain) -> Scenario:
 # What is given
 
 
-def parse_given(plain: Plain) -> Given:
+def parse_given(plain: Json) -> Given:
     """Parse the state to start from."""
     limits = plain.get("rate_limit", {})
     return Given(
@@ -72,7 +70,7 @@ def parse_given(plain: Plain) -> Given:
     )
 
 
-def _given_payment(plain: Plain) -> GivenPayment:
+def _given_payment(plain: Json) -> GivenPayment:
     card = str(plain.get("card", _CARD))
     return GivenPayment(
         amount=plain["amount"],
@@ -86,7 +84,7 @@ def _given_payment(plain: Plain) -> GivenPayment:
     )
 
 
-def parse_generated(plain: Plain) -> Generated:
+def parse_generated(plain: Json) -> Generated:
     """Parse a number of payments: ten per customer over thirty days, unless told otherwise."""
     payments: int = plain["payments"]
     customers = plain.get("customers", max(1, payments // _PAYMENTS_PER_CUSTOMER))
@@ -96,7 +94,7 @@ def parse_generated(plain: Plain) -> Generated:
 # Rules
 
 
-def parse_rule(plain: Plain, position: int) -> Rule:
+def parse_rule(plain: Json, position: int) -> Rule:
     """Parse one rule; without a name it is called after its position, counted from 0."""
     name = str(plain.get("name", f"rule-{position + 1}"))
     conditions = parse_when(plain.get("when"))
@@ -117,7 +115,7 @@ def parse_rule(plain: Plain, position: int) -> Rule:
     return WebhookRule(name, plain["webhook"], conditions, effects, per, chance, delay)
 
 
-def parse_step(plain: str | Plain, *, is_read: bool) -> Step:
+def parse_step(plain: str | Json, *, is_read: bool) -> Step:
     """Parse one step; on a read, where nothing can happen, `commit` is true."""
     if isinstance(plain, str):
         return Step()
@@ -126,12 +124,12 @@ def parse_step(plain: str | Plain, *, is_read: bool) -> Step:
     return Step(outcome, _delay(plain.get("delay")), plain.get("times", 1))
 
 
-def _action(plain: str | Plain) -> Action:
+def _action(plain: str | Json) -> Action:
     """What an event rule or an `at` rule does; a word alone is a mapping of it to true."""
     return parse_action({plain: True} if isinstance(plain, str) else plain)
 
 
-def _webhook_effects(given: Plain) -> WebhookEffects:
+def _webhook_effects(given: Json) -> WebhookEffects:
     """What a webhook rule does to deliveries, but for its delay."""
     duplicate, reorder = given.get("duplicate", {}), given.get("reorder", {})
     signature, malform = given.get("signature"), given.get("malform")
@@ -153,14 +151,14 @@ def _webhook_effects(given: Plain) -> WebhookEffects:
 # Values
 
 
-def items(plain: Plain, key: str) -> Iterator[tuple[int, Any]]:
+def items(plain: Json, key: str) -> Iterator[tuple[int, Any]]:
     """The items of a list by their positions, without the gaps that `drop_invalid_parts` leaves."""
     for position, item in enumerate(plain.get(key, ())):
         if item is not None:
             yield position, item
 
 
-def _duration(plain: Plain, key: str) -> int | None:
+def _duration(plain: Json, key: str) -> int | None:
     """Milliseconds of a duration that need not be there."""
     text = plain.get(key)
     return None if text is None else read_duration(text)
@@ -183,7 +181,7 @@ def _delay(value: object) -> Delay:
             return _distribution(dict[str, Any](value))  # type: ignore[call-overload]  # a mapping of JSON
 
 
-def _distribution(plain: Plain) -> Distribution:
+def _distribution(plain: Json) -> Distribution:
     cap = _duration(plain, "cap")
     if "uniform" in plain:
         low, high = map(read_duration, plain["uniform"])

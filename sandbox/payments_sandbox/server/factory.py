@@ -8,7 +8,7 @@ from functools import partial
 from typing import TYPE_CHECKING, NamedTuple
 
 from payments_sandbox.api.gateway import Gateway
-from payments_sandbox.api.responses import payment_at_rest
+from payments_sandbox.api.responses import stored_payment
 from payments_sandbox.contract.schemas import Contract, load_contract
 from payments_sandbox.core.ids import SEEDS
 from payments_sandbox.core.instants import Instant
@@ -97,7 +97,7 @@ def _context(
 ) -> ServerContext:
     return ServerContext(
         wall_clock,
-        partial(payment_at_rest, contract),
+        partial(stored_payment, contract),
         _read_scenario,
         _webhooks(settings),
         settings.public_webhooks,

@@ -4,8 +4,9 @@ Importing this imports neither aiohttp nor httpx: a server that is started needs
 `SandboxTransport` and `AsyncSandboxTransport`, which are here as well, the latter.
 """
 
+import warnings
 from importlib.util import find_spec
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from payments_sandbox.client.async_client import AsyncSandboxClient
 from payments_sandbox.client.client import SandboxClient
@@ -52,9 +53,20 @@ if find_spec("httpx") is None:  # `import *` is not to fail for want of it
     __all__.remove("AsyncSandboxTransport")  # noqa: PYI056 - mypy supports it
     __all__.remove("SandboxTransport")  # noqa: PYI056
 
+_RENAMED: Final = {
+    "NotArrived": WebhookNotReceived,
+    "Refused": ControlApiError,
+    "Unmet": ExpectationFailed,
+}
+"""Exceptions by the names that they had until 0.2; they go with the release after it."""
+
 
 def __getattr__(name: str) -> object:
-    """Import the transports on first use."""
+    """Import the transports on first use, and find what has been renamed."""
+    if name in _RENAMED:
+        new = _RENAMED[name]
+        warnings.warn(f"{name} is now {new.__name__}", DeprecationWarning, stacklevel=2)
+        return new
     if name not in ("AsyncSandboxTransport", "SandboxTransport"):
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
     try:

@@ -122,10 +122,6 @@ class ObservedCall:
         )
         return CallFields(parts, self._known_card)
 
-    def get(self, field: str) -> object:
-        """The value of a field; None when there is none."""
-        return self.fields.get(field)
-
     def _headers(self) -> dict[str, str]:
         return {name.lower(): text for name, text in mask_headers(self.entry.headers).items()}
 
@@ -172,9 +168,9 @@ def undocumented_calls(world: World) -> Iterator[UndocumentedCall]:
 
 def payment_in_words(call: ObservedCall) -> str:
     """The payment that a call asks for: `The payment of 2500 USD for cust_ada`."""
-    customer = call.get("customer_id")
+    customer = call.fields.get("customer_id")
     whose = "" if customer is None else f" for {customer}"
-    return f"The payment of {call.get('amount')} {call.get('currency')}{whose}"
+    return f"The payment of {call.fields.get('amount')} {call.fields.get('currency')}{whose}"
 
 
 def refund_in_words(call: ObservedCall) -> str:

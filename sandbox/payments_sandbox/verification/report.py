@@ -84,7 +84,7 @@ def reporting(observed: Observed, only: Sequence[Scenario] | None = None) -> Sli
     world = observed.world
     scenarios = world.rules.scenarios if only is None else only
     names = {each.name for each in scenarios}
-    rules = [rule for rule in _active_rules(world) if rule.scenario in names]
+    rules = [rule for rule in world.rules.rule_set.all if rule.scenario in names]
     auditing = _once(observed)
     findings = yield from auditing()
     lines: list[ReportLine] = []
@@ -106,7 +106,7 @@ def verifying(
     observed: Observed, expectations: Iterable[Expectation]
 ) -> Slices[tuple[ReportLine, ...]]:
     """How expectations stand now, in slices; `rules: all_fired` speaks of every active rule."""
-    context = EvaluationContext(observed, _active_rules(observed.world), _once(observed))
+    context = EvaluationContext(observed, observed.world.rules.rule_set.all, _once(observed))
     return tuple((yield from _evaluate(expectations, context)))
 
 
@@ -120,10 +120,6 @@ def _once(observed: Observed) -> Callable[[], Slices[Sequence[Finding]]]:
         return found[0]
 
     return auditing_once
-
-
-def _active_rules(world: World) -> Sequence[AnyActiveRule]:
-    return world.rules.rule_set.all
 
 
 def _evaluate(

@@ -64,13 +64,6 @@ LINES = st.sampled_from(
 
 
 @pytest.fixture
-async def receiver() -> AsyncIterator[Receiver]:
-    """A receiver on a real socket."""
-    async with receiving() as receiver:
-        yield receiver
-
-
-@pytest.fixture
 async def sender() -> AsyncIterator[HttpSender]:
     """A sender to private addresses."""
     sender = HttpSender(public=False)

@@ -13,9 +13,10 @@ from payments_sandbox.cli.follow import OF_ATTEMPTS, SILENCE, follow, sum_up
 from payments_sandbox.cli.options import Commands, add_command, webhook_url
 from payments_sandbox.cli.processes.signals import signals_blocked, until_stopped
 from payments_sandbox.cli.remote_options import add_remote_options, control_client
-from payments_sandbox.cli.terminal.screen import Screen, screen_of
+from payments_sandbox.cli.terminal.columns import fact_line
+from payments_sandbox.cli.terminal.screen import screen_of
 from payments_sandbox.cli.terminal.standard_streams import remark
-from payments_sandbox.core.colours import NAME, QUIET
+from payments_sandbox.core.colours import NAME
 
 if TYPE_CHECKING:
     from payments_sandbox.client.client import SandboxClient
@@ -127,7 +128,6 @@ class _Printer:
         self._client = client
         self._forward = forward
         self._arguments = arguments
-        self._as_json = arguments.json
         self._printed = printed
         self._urls: dict[str, str] = {}
         self._asked_at = float("-inf")
@@ -146,7 +146,7 @@ class _Printer:
         if endpoint_id == self._announced:
             return
         self._announced = endpoint_id
-        if self._as_json:
+        if self._arguments.json:
             facts = {"listening": True, "url": self._client.url, "api_key": self._client.api_key}
             _say(json.dumps(facts | {"endpoint": endpoint}))
             return
@@ -155,8 +155,8 @@ class _Printer:
         url = screen.paint(self._client.url, NAME)
         _say(f"Listening to the webhooks of {key} at {url}.")
         if endpoint is not None:
-            _say_fact(screen, "forwarded to", endpoint["url"], f"  ({endpoint['id']})")
-            _say_fact(screen, "webhook secret", endpoint["secret"])
+            _say(fact_line(screen, "forwarded to", endpoint["url"], f"  ({endpoint['id']})"))
+            _say(fact_line(screen, "webhook secret", endpoint["secret"]))
         _say("  Ctrl-C stops it.")
 
     def print(self, message: "StreamMessage") -> None:
@@ -172,7 +172,7 @@ class _Printer:
 
     def _print_delivery(self, delivery: "DeliveryModel") -> None:
         self._printed[OF_ATTEMPTS[delivery["status"]]] += 1
-        if self._as_json:
+        if self._arguments.json:
             _say(json.dumps(delivery))
         else:
             self._print_line(delivery_line(delivery, self._url_of(delivery["endpoint_id"])))
@@ -214,10 +214,6 @@ def delivery_line(delivery: "DeliveryModel", url: str) -> "WebhookLine":
         id=delivery["id"],
         world="",
     )
-
-
-def _say_fact(screen: Screen, name: str, fact: str, besides: str = "") -> None:
-    _say(f"  {screen.paint(f'{name:<14}', QUIET)}  {screen.paint(fact, NAME)}{besides}")
 
 
 def _say(line: str) -> None:

@@ -16,6 +16,7 @@ from payments_sandbox.cli.remote_options import (
 from payments_sandbox.cli.terminal.columns import Cell, Row, print_facts, print_json, print_rows
 from payments_sandbox.cli.terminal.screen import screen_of
 from payments_sandbox.core.colours import NAME, QUIET, STRONG
+from payments_sandbox.core.instants import read_instant, show_instant
 from payments_sandbox.core.wording import counted
 
 if TYPE_CHECKING:  # imported when something is asked, so that --help is instant
@@ -104,7 +105,7 @@ def _row(world: "WorldModel") -> Row:
     count = sum((world["payments"]["pending"], *_settled(world)))
     return (
         Cell(world["api_key"], STRONG),
-        Cell(_seconds(world["clock"]["now"]), QUIET),
+        Cell(show_instant(read_instant(world["clock"]["now"])), QUIET),
         world["clock"]["mode"],
         counted(count, "payment"),
         Cell(world.get("name", ""), NAME),
@@ -113,12 +114,6 @@ def _row(world: "WorldModel") -> Row:
 
 def _settled(world: "WorldModel") -> tuple[int, int]:
     return world["payments"]["completed"], world["payments"]["failed"]
-
-
-def _seconds(instant: str) -> str:
-    """An instant without its milliseconds."""
-    whole, dot, _ = instant.partition(".")
-    return f"{whole}Z" if dot else instant
 
 
 def show(arguments: argparse.Namespace) -> int:

@@ -28,7 +28,7 @@ NOT_RUNNABLE: Final = 126
 _KEPT: Final = 64 * 1024
 """Bytes of each stream whose end is kept."""
 
-_LAST_WORDS: Final = 0.5
+_STREAMS_END: Final = 0.5
 """Seconds to wait for streams to end once their processes were ended."""
 
 Streams = tuple[int | None, int | None, int | None]
@@ -86,7 +86,7 @@ class Output:
 
     async def end(self) -> None:
         """Read what is left, for a moment: a process outside the group may keep them open."""
-        _, pending = await asyncio.wait(self._reading, timeout=_LAST_WORDS)
+        _, pending = await asyncio.wait(self._reading, timeout=_STREAMS_END)
         for each in pending:
             each.cancel()
 

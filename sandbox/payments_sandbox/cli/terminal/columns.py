@@ -8,7 +8,7 @@ from textwrap import wrap
 from typing import Any, Final, NamedTuple
 
 from payments_sandbox.cli.terminal.screen import Screen
-from payments_sandbox.core.colours import QUIET
+from payments_sandbox.core.colours import NAME, QUIET
 
 BETWEEN: Final = "  "
 _LEAST_FACT: Final = 20
@@ -65,6 +65,11 @@ def print_facts(screen: Screen, facts: Iterable[tuple[str, Cell | str | int | No
         if value not in (None, "") and not (isinstance(value, Cell) and not value.text)
     ]
     print_rows(screen, shown, fold=((1, _LEAST_FACT),))
+
+
+def fact_line(screen: Screen, name: str, fact: str, besides: str = "") -> str:
+    """Write a fact about what runs, below the line that says so."""
+    return f"  {screen.paint(f'{name:<14}', QUIET)}  {screen.paint(fact, NAME)}{besides}"
 
 
 def print_json(value: object) -> None:

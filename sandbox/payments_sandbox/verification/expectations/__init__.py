@@ -5,8 +5,9 @@ from typing import Final
 from payments_sandbox.core.instants import read_duration
 from payments_sandbox.rules.conditions import parse_when
 from payments_sandbox.rules.scenario import Expectation
+from payments_sandbox.rules.schema_parts import Json
 from payments_sandbox.verification.expectations.audit import AUDIT
-from payments_sandbox.verification.expectations.expectation import ExpectationKind, Plain
+from payments_sandbox.verification.expectations.expectation import ExpectationKind
 from payments_sandbox.verification.expectations.order import ORDER
 from payments_sandbox.verification.expectations.payments import PAYMENTS
 from payments_sandbox.verification.expectations.refunds import REFUNDS
@@ -21,12 +22,12 @@ EXPECTATION_KINDS: Final[tuple[ExpectationKind, ...]] = (
 """Every kind, in the order in which a mapping is asked for their keys."""
 
 
-def kind_of(plain: Plain) -> ExpectationKind:
+def kind_of(plain: Json) -> ExpectationKind:
     """The kind of an expectation, by the first of the keys that it has; the schema demands one."""
     return next(kind for kind in EXPECTATION_KINDS if kind.key in plain)
 
 
-def parse_expectation(plain: Plain) -> Expectation:
+def parse_expectation(plain: Json) -> Expectation:
     """The expectation that a mapping of the right shape writes."""
     kind = kind_of(plain)
     conditions = () if kind.matchers is None else parse_when(plain.get(kind.matchers))

@@ -8,11 +8,11 @@ from payments_sandbox.core.slices import SLICE, Slices
 from payments_sandbox.rules.conditions import matches, parse_when
 from payments_sandbox.rules.fields import Fields
 from payments_sandbox.rules.model import When
+from payments_sandbox.rules.schema_parts import Json, count_or_bounds
 from payments_sandbox.verification.expectations.expectation import (
     EvaluationContext,
     ExpectationKind,
     ExpectationResult,
-    Plain,
 )
 from payments_sandbox.world.world import World
 
@@ -119,7 +119,7 @@ def records_kind(  # noqa: PLR0913 - each by its name
     docs: str,
     description: str,
     hint: str,
-    example: Plain,
+    example: Json,
     fields: tuple[str, ...],
     find: FindRecords,
 ) -> ExpectationKind:
@@ -135,7 +135,7 @@ def records_kind(  # noqa: PLR0913 - each by its name
         find: gives the records.
     """
 
-    def parse(plain: Plain) -> RecordCount:
+    def parse(plain: Json) -> RecordCount:
         count, total = parse_count(plain.get("count")), parse_count(plain.get("total"))
         return RecordCount(find, parse_when(plain[key]), count, total)
 
@@ -147,11 +147,8 @@ def records_kind(  # noqa: PLR0913 - each by its name
                 "description": "Which.",
                 "x-expected": f"a mapping of matchers such as {hint}",
             },
-            "count": {"description": "How many.", "$ref": "#/$defs/count"},
-            "total": {
-                "description": "The sum of their amounts, in minor units.",
-                "$ref": "#/$defs/count",
-            },
+            "count": count_or_bounds("How many."),
+            "total": count_or_bounds("The sum of their amounts, in minor units."),
         },
         "anyOf": [{"required": ["count"]}, {"required": ["total"]}],
     }

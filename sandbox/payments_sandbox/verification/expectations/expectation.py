@@ -6,11 +6,9 @@ from typing import Any, NamedTuple, Protocol
 
 from payments_sandbox.core.slices import Slices
 from payments_sandbox.rules.active_rule import AnyActiveRule
+from payments_sandbox.rules.schema_parts import Json
 from payments_sandbox.verification.findings.finding import Finding
 from payments_sandbox.verification.observed import Observed
-
-Plain = Mapping[str, Any]
-"""An expectation as it is written, of the shape that its kind's schema promises."""
 
 
 class ExpectationResult(NamedTuple):
@@ -67,12 +65,12 @@ class ExpectationKind(NamedTuple):
     key: str
     docs: str
     schema: Mapping[str, Any]
-    examples: tuple[Plain, ...]
-    parse: Callable[[Plain], Check]
+    examples: tuple[Json, ...]
+    parse: Callable[[Json], Check]
     matchers: str | None = None
     fields: tuple[str, ...] = ()
     needs_rules: bool = False
 
-    def operation(self, plain: Plain) -> str | None:
+    def operation(self, plain: Json) -> str | None:
         """The operation whose calls the matchers are about; None if they are about records."""
         return None if self.fields else str(plain[self.key])

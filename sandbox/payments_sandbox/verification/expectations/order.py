@@ -4,13 +4,12 @@ from dataclasses import dataclass
 from typing import Final
 
 from payments_sandbox.contract.operations import BY_NAME
-from payments_sandbox.rules.schema_parts import word
+from payments_sandbox.rules.schema_parts import Json, word
 from payments_sandbox.verification.expectations.counting import MAX_IDS_SHOWN
 from payments_sandbox.verification.expectations.expectation import (
     EvaluationContext,
     ExpectationKind,
     ExpectationResult,
-    Plain,
 )
 
 _MAX_SHOWN: Final = 2 * MAX_IDS_SHOWN
@@ -31,7 +30,7 @@ class CallOrder:
         return ExpectationResult(met, f"saw {shown}{', …' if len(seen) > _MAX_SHOWN else ''}")
 
 
-def _parse(plain: Plain) -> CallOrder:
+def _parse(plain: Json) -> CallOrder:
     # The lint reads what is left of a bad list, too, in which None stands for what was wrong.
     return CallOrder(tuple(each for each in plain["order"] if each is not None))
 

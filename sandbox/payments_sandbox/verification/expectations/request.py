@@ -6,13 +6,12 @@ from typing import Final
 from payments_sandbox.contract.operations import BY_NAME
 from payments_sandbox.rules.conditions import matches, parse_when
 from payments_sandbox.rules.model import When
-from payments_sandbox.rules.schema_parts import word
+from payments_sandbox.rules.schema_parts import Json, count_or_bounds, word
 from payments_sandbox.verification.expectations.counting import Count, parse_count, saw
 from payments_sandbox.verification.expectations.expectation import (
     EvaluationContext,
     ExpectationKind,
     ExpectationResult,
-    Plain,
 )
 from payments_sandbox.verification.observed import in_journal
 
@@ -40,7 +39,7 @@ class RequestCount:
         )
 
 
-def _parse(plain: Plain) -> RequestCount:
+def _parse(plain: Json) -> RequestCount:
     count = parse_count(plain.get("count")) or Count(1)
     return RequestCount(plain["request"], parse_when(plain.get("when")), count)
 
@@ -55,10 +54,7 @@ REQUEST: Final = ExpectationKind(
                 'The operation, or "*" for all of them.', "an operation", [*BY_NAME, "*"]
             ),
             "when": {"$ref": "#/$defs/when"},
-            "count": {
-                "description": "How many; at least one unless told otherwise.",
-                "$ref": "#/$defs/count",
-            },
+            "count": count_or_bounds("How many; at least one unless told otherwise."),
         },
         "x-kind": "an expectation of requests",
     },

@@ -7,13 +7,12 @@ from typing import Final
 
 from payments_sandbox.contract.operations import BY_NAME
 from payments_sandbox.core.instants import read_duration, show_duration
-from payments_sandbox.rules.schema_parts import duration, mapping, whole, word
+from payments_sandbox.rules.schema_parts import Json, duration, mapping, whole, word
 from payments_sandbox.verification.expectations.counting import listed
 from payments_sandbox.verification.expectations.expectation import (
     EvaluationContext,
     ExpectationKind,
     ExpectationResult,
-    Plain,
 )
 from payments_sandbox.verification.observed import ObservedCall, alike
 
@@ -80,7 +79,7 @@ def _gap(before: ObservedCall, after: ObservedCall) -> int:
     return max(after.entry.wall - before.entry.wall, after.entry.at - before.entry.at)
 
 
-def _parse(plain: Plain) -> RetryPolicyCheck:
+def _parse(plain: Json) -> RetryPolicyCheck:
     spacing = plain.get("spacing", {})
     return RetryPolicyCheck(
         plain["retries"],

@@ -6,13 +6,12 @@ from typing import Final
 
 from payments_sandbox.payments.events import EVENT_FAMILIES, EventType
 from payments_sandbox.rules.rule_engine import event_matches
-from payments_sandbox.rules.schema_parts import word
+from payments_sandbox.rules.schema_parts import Json, count_or_bounds, word
 from payments_sandbox.verification.expectations.counting import Count, parse_count, saw
 from payments_sandbox.verification.expectations.expectation import (
     EvaluationContext,
     ExpectationKind,
     ExpectationResult,
-    Plain,
 )
 from payments_sandbox.verification.observed import ObservedAttempt, ObservedDelivery
 
@@ -85,7 +84,7 @@ def _saw_sent(sent: Sequence[ObservedDelivery]) -> str:
     return saw([each.id for each in sent])
 
 
-def _parse(plain: Plain) -> WebhookCheck:
+def _parse(plain: Json) -> WebhookCheck:
     return WebhookCheck(
         plain["webhook"],
         plain.get("acknowledged"),
@@ -113,11 +112,8 @@ WEBHOOK: Final = ExpectationKind(
                 "type": "boolean",
                 "x-expected": "true or false",
             },
-            "attempts": {
-                "description": "How many attempts each took.",
-                "$ref": "#/$defs/count",
-            },
-            "count": {"description": "How many deliveries.", "$ref": "#/$defs/count"},
+            "attempts": count_or_bounds("How many attempts each took."),
+            "count": count_or_bounds("How many deliveries."),
             "forged": word("What became of the forged ones.", "refused", ["refused"]),
         },
         "anyOf": [

@@ -10,7 +10,7 @@ from payments_sandbox.verification.observed import Observed, ObservedCall
 
 _TOO_MANY: Final = 429
 
-_HEARSAY: Final = SECOND
+_KNOWN_AFTER: Final = SECOND
 """Wall milliseconds after which all of a client's workers know of a refusal."""
 
 
@@ -37,7 +37,7 @@ def _has_heard(call: ObservedCall, own: ObservedCall, first: ObservedCall) -> bo
     another worker, which learns of it a little later than the server has said it.
     """
     is_told = call is not own and call.has_seen_reply_to(own)
-    return is_told or call.entry.wall - first.entry.wall >= _HEARSAY
+    return is_told or call.entry.wall - first.entry.wall >= _KNOWN_AFTER
 
 
 def _has_waited(call: ObservedCall, refused: ObservedCall) -> bool:
