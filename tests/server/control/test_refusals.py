@@ -181,7 +181,7 @@ ROUTE: Final = re.compile(r"(GET|POST|PUT|PATCH|DELETE) (/(?:_sandbox|v3)/[\w/]+
 def test_what_is_not_there_or_cannot_be_names_a_route_that_would_do(
     server: RunningServer, route: ControlRoute, code: str
 ) -> None:
-    """One that there is, or of the emulated API; and nothing says that its own path is not there."""
+    """One that there is, or of the emulated API; none says that its own path is not there."""
     reply = provoked(server, route, code)
     if reply.status < 400 or code_in(reply) != code:
         return
