@@ -45,8 +45,8 @@ SHARED: Final = pytest.StashKey[set[str]]()
 EARLIER: Final = pytest.StashKey[dict[str, set[str]]]()
 """Of a test, by world: undocumented calls that were there before it."""
 
-JUDGED: Final = pytest.StashKey[dict[str, int]]()
-"""Of a test, by world: how many expectations were judged before it was reset."""
+JUDGED: Final = pytest.StashKey[dict[str, list[object]]]()
+"""Of a test, by world: the expectations that were judged before it was reset."""
 
 
 class JournalFolder:
@@ -214,13 +214,13 @@ def _reason(item: pytest.Item, world: "Sandbox", *, is_strict: bool) -> str | No
 
 def _why_vanished(
     item: pytest.Item, world: "Sandbox", *, is_strict: bool
-) -> tuple[str | None, int]:
+) -> tuple[str | None, list[object]]:
     """Why a world is another one than its test was given; in a strict session, see to its calls.
 
     One request says both: the report. It brings the scenario language, so others ask for less.
 
     Returns:
-        Why, or None; and how much scenarios expect of it, as far as that was asked.
+        Why, or None; and what scenarios expect of it, as far as that was asked.
 
     Raises:
         ExpectationFailed: some calls are none that the API has.
@@ -236,12 +236,12 @@ def _why_vanished(
                 earlier = item.stash[EARLIER].get(world.api_key, ())
                 calls = report.get("undocumented", ())
                 check_calls([each for each in calls if each["request"] not in earlier])
-            return reason, len(report["expectations"])
+            return reason, [each["expect"] for each in report["expectations"]]
     try:
         restarted = world.control.retrieve_world()["restarted"]
     except ControlApiError as error:  # where keys are strict, it is not made again
         restarted = error.details if "Its world was" in (error.details or "") else None
-    return why_vanished(world, restarted), 0
+    return why_vanished(world, restarted), []
 
 
 def _keep(item: pytest.Item, sections: "Sequence[WorldSection]") -> str:
