@@ -258,8 +258,8 @@ def _reason(item: pytest.Item, world: "Sandbox", *, is_strict: bool) -> str | No
             return reason
         # What the server gives to all worlds is expected of those that were used, and what was
         # judged before a reset is judged again only where something has happened since.
-        is_scripted = _is_scripted(item, world)
-        is_new = is_scripted and item.stash[JUDGED].get(world.api_key, -1) < expected
+        is_scripted, judged = _is_scripted(item, world), item.stash[JUDGED].get(world.api_key)
+        is_new = is_scripted and (judged is None or any(each not in judged for each in expected))
         if is_new or ((is_scripted or expected) and _was_used(world)):
             world.judge()
         item.stash[JUDGED][world.api_key] = expected
