@@ -51,6 +51,7 @@ _WHICH_HOST: Final = (
 _WHICH_ORIGIN: Final = (
     "expected no page of another origin; start the sandbox with --cors ORIGIN to let one call /v3."
 )
+_WHICH_PATH: Final = "expected a path below /v3, which is all that --cors lets a page call."
 _WHICH_BODY: Final = "/: expected all of the body that the head announces."
 _INBOXES: Final = f"{CONTROL_PATH}/inbox"
 _NO_WEBHOOK: Final = (
@@ -146,10 +147,11 @@ class RequestHandler:
         """Why the origin guard refuses a request, if it does; a webhook would feed itself."""
         if not self._hosts.allows(request, headers.host) and not _is_bare_health_check(request):
             return Forbidden("unknown_host", _WHICH_HOST)
-        if is_cross_site(request, headers) and not (
-            is_emulated and is_origin_permitted(request, self._origins)
-        ):
-            return Forbidden("cross_site_request", _WHICH_ORIGIN)
+        if is_cross_site(request, headers):
+            if not is_origin_permitted(request, self._origins):
+                return Forbidden("cross_site_request", _WHICH_ORIGIN)
+            if not is_emulated:
+                return Forbidden("cross_site_request", self._only_emulated(target))
         if headers.is_webhook and not target.is_below(_INBOXES):
             return InvalidRequest(_NO_WEBHOOK)
         return None
@@ -188,6 +190,12 @@ class RequestHandler:
         method, lines = request.method, headers.lines
         call = Call(None, method, target.path, lines, target.query, elsewhere=suggestion)
         return await self._emulated.handle(request, headers, call)
+
+    def _only_emulated(self, target: Target) -> str:
+        """Why a page that may call `/v3` is refused elsewhere, and what it may have meant."""
+        suggestion, is_ours = self._suggestion(target)
+        is_meant = not is_ours and suggestion != _APIS
+        return f"{_WHICH_PATH} {suggestion}" if is_meant else _WHICH_PATH
 
     def _suggestion(self, target: Target) -> tuple[str, bool]:
         """Suggest a path for one that does not exist.
