@@ -189,6 +189,10 @@ def test_openapi_prints_the_servers_documents() -> None:
 
     validate(documented)
     assert printed == api
+    # The address of a server, and one that ends in a slash, mean the same.
+    for given in (server.address, f"{server.address}/v3/"):
+        assert json.loads(run("openapi", "--server", given).stdout) == api
+    assert json.loads(run("openapi", "--control", "--server", server.address).stdout) == remote
     assert documented == api | {
         "servers": [
             {"url": "https://api.payments.example.com/v3", "description": "The Payments API."}

@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from payments_sandbox.core.instants import read_duration
 from payments_sandbox.core.option_values import (
     LAST_PORT,
+    base_url,
     certificates,
     clock,
     engine_url,
@@ -138,6 +139,15 @@ def test_a_value_is_read_as_what_it_says(
         (host_name, "shop.test:80", "expected a host name without port, such as shop.test or"),
         (origin, "http://Shop.test", "expected an origin in lower case, without a path"),
         (origin, "http://shop.test/", "expected an origin in lower case, without a path"),
+        (origin, "http://localhost:80", "expected an origin without the port that its scheme has"),
+        (origin, "https://shop.test:443", "expected an origin without the port"),
+        (origin, "http://*.shop.test", "expected one origin as browsers send it"),
+        (origin, "http://a.test,http://b.test", "expected an origin in lower case"),
+        (origin, "http://a.test,b.test", "expected one origin as browsers send it"),
+        (base_url, "", "expected an address such as http://127.0.0.1:8080/v3"),
+        (base_url, "ftp://shop.test", "expected an address such as"),
+        (base_url, "shop.test/v3", "expected an address such as"),
+        (base_url, "http://shop.test/v3?a=1", "expected an address such as"),
         (server_url, "ftp://shop.test", "expected an address such as http://127.0.0.1:8080"),
         (server_url, "http://shop.test:65536", "expected an address such as http://127.0.0.1:8080"),
         *(
