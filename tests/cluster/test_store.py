@@ -27,7 +27,6 @@ T = TypeVar("T")
 NOTHING = Overdue([], [])
 KEYS = ("sk_test_a", "sk_test_b")
 MEMBERS = (Member("a", "10.0.0.1", 8080), Member("b", "10.0.0.2", 8080))
-Run = Callable[[Callable[[RedisEngine], Coroutine[Any, Any, T]]], T]
 
 
 @pytest.fixture
