@@ -39,7 +39,13 @@ from payments_sandbox.core.errors import (
 )
 from payments_sandbox.core.ids import API_KEY
 from payments_sandbox.core.instants import Instant, show_instant
-from payments_sandbox.core.masking import joined, mask_body, mask_json, mask_target, mask_text
+from payments_sandbox.core.masking import (
+    headers_by_name,
+    mask_body,
+    mask_json,
+    mask_target,
+    mask_text,
+)
 from payments_sandbox.core.slices import Slices
 from payments_sandbox.core.strict_json import json_bytes
 from payments_sandbox.rules.delays import draw, sample_delay
@@ -297,7 +303,7 @@ def _parts(world: World, call: Call, body: object) -> CallParts:
         operation=call.operation,
         body=body if isinstance(body, dict) else {},
         query=call.query,
-        headers=lambda: joined(call.headers),
+        headers=lambda: headers_by_name(call.headers),
         payment_id=call.payment_id,
         find_payment=world.ledger.payments.find,
     )
