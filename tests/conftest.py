@@ -1,4 +1,4 @@
-"""Owns what every test shares: how Hypothesis draws, and what is compiled once.
+"""Owns what every test shares: how Hypothesis draws, and what is compiled or read once.
 
 `HYPOTHESIS_PROFILE=nightly` draws anew on every run and looks longer; the default draws the same
 examples every time, so that a red build is red for everybody.
@@ -13,6 +13,7 @@ from collections.abc import Generator
 import pytest
 from hypothesis import settings
 
+from tests.support.authorities import read_once
 from tests.support.measuring import Measuring, is_measured
 from tests.support.watchdog import Watchdog
 
@@ -40,6 +41,9 @@ if hasattr(signal, "SIGHUP") and signal.getsignal(signal.SIGHUP) is signal.SIG_I
 
 def pytest_configure(config: pytest.Config) -> None:
     """Let coverage look at tests alone, and nothing hang for ever."""
+    patch = pytest.MonkeyPatch()
+    config.add_cleanup(patch.undo)
+    read_once(patch)
     config.pluginmanager.register(Watchdog())
     if is_measured(os.environ):
         is_worker = hasattr(config, "workerinput")

@@ -16,7 +16,7 @@ import subprocess
 import sys
 import tempfile
 import termios
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from html import escape
 from itertools import groupby
 from pathlib import Path
@@ -68,7 +68,14 @@ class Session(NamedTuple):
     frames: Sequence[Frame]
 
 
-def record(command: str, folder: Path, *, columns: int = COLUMNS, rows: int = ROWS) -> Session:
+def record(
+    command: str,
+    folder: Path,
+    *,
+    columns: int = COLUMNS,
+    rows: int = ROWS,
+    variables: Mapping[str, str] | None = None,
+) -> Session:
     """Run a command in a terminal of this width, and keep what it shows.
 
     Args:
@@ -76,11 +83,12 @@ def record(command: str, folder: Path, *, columns: int = COLUMNS, rows: int = RO
         folder: where it runs.
         columns: how wide the terminal is.
         rows: how much of it is kept, from the top.
+        variables: what its environment has beside ours, in which no variable is of payments.
     """
     screen = pyte.Screen(columns, _TALL)
     stream = pyte.ByteStream(screen)
     frames: list[Frame] = []
-    for chunk in _output(command, folder, columns):
+    for chunk in _output(command, folder, columns, variables or {}):
         stream.feed(chunk)
         frame = _frame(screen, rows)
         if frame and frame not in frames[-1:]:
@@ -88,7 +96,9 @@ def record(command: str, folder: Path, *, columns: int = COLUMNS, rows: int = RO
     return Session(command, frames)
 
 
-def _output(command: str, folder: Path, columns: int) -> Iterator[bytes]:
+def _output(
+    command: str, folder: Path, columns: int, variables: Mapping[str, str]
+) -> Iterator[bytes]:
     """What a command writes to its terminal, a state at a time: each is redrawn from its top."""
     leader, follower = pty.openpty()
     fcntl.ioctl(follower, termios.TIOCSWINSZ, struct.pack("HHHH", _TALL, columns, 0, 0))
@@ -99,7 +109,7 @@ def _output(command: str, folder: Path, columns: int) -> Iterator[bytes]:
     }
     kept = {name: value for name, value in os.environ.items() if name not in own}
     size = {"COLUMNS": str(columns), "LINES": str(_TALL)}  # a test's worker has others
-    environment = {**kept, **size, "PATH": path, "TERM": "xterm-256color"}
+    environment = {**kept, **size, "PATH": path, "TERM": "xterm-256color", **variables}
     process = subprocess.Popen(  # noqa: S603 - our own command
         shlex.split(command),
         cwd=folder,
@@ -205,11 +215,16 @@ def _film(frames: int, height: int) -> str:
     )
 
 
-def explored() -> Session:
-    """Record what README shows, beside a copy of the shop."""
+def explored(jobs: str | None = None) -> Session:
+    """Record what README shows, beside a copy of the shop.
+
+    Args:
+        jobs: how many shops run at once; without it, one for each core.
+    """
+    variables = {} if jobs is None else {"PAYMENTS_SANDBOX_JOBS": jobs}
     with tempfile.TemporaryDirectory() as folder:
         shutil.copy(SHOPS / "naive_shop.py", folder)
-        return record(EXPLORE, Path(folder))
+        return record(EXPLORE, Path(folder), variables=variables)
 
 
 def main() -> None:

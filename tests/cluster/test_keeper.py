@@ -5,15 +5,17 @@ from collections.abc import Sequence
 from typing import Final
 
 import orjson
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from benchmarks.in_process import Api
 from benchmarks.scale.virtual_time import simulated
 from benchmarks.traffic import KEY
-from payments_sandbox.cluster.keeper import GIVEN, MOST_EFFECTS, Keeper
-from payments_sandbox.cluster.store import WorldWrite
+from payments_sandbox.cluster.keeper import AGAIN, GIVEN, MOST_EFFECTS, PATIENCE, Keeper
+from payments_sandbox.cluster.store import EngineError, WorldWrite
 from payments_sandbox.server.factory import wall_clock
+from payments_sandbox.server.world_runtime import NotKeptError
 from payments_sandbox.world.world import World
 
 LOST_AT_MOST: Final = 0.1
@@ -179,3 +181,48 @@ def test_a_world_is_written_whole_when_its_effects_are_many_times_as_long() -> N
 def test_a_world_is_written_whole_when_its_effects_are_many_and_as_long_as_it() -> None:
     """However many payments it has."""
     assert simulated(written_whole_at(400, 1_050, makes_payments=False)) == [0, MOST_EFFECTS]
+
+
+class FullStore(SimulatedStore):
+    """A store that takes nothing for a while, and says why."""
+
+    def __init__(self, seconds: float) -> None:
+        super().__init__([FAST])
+        self._until = asyncio.get_running_loop().time() + seconds
+
+    async def write(self, writes: Sequence[WorldWrite]) -> frozenset[str]:
+        """Keep them, when there is room."""
+        if asyncio.get_running_loop().time() < self._until:
+            raise EngineError("it is full")
+        return await super().write(writes)
+
+
+def test_nobody_waits_for_an_engine_that_is_there_and_takes_nothing(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    """Longer than for a lease: then it is an error at once, until there is room again."""
+
+    async def story() -> None:
+        api, store, now = Api(), FullStore(10), asyncio.get_running_loop().time
+        world = api.sandbox.runtime.worlds.find(KEY)
+        keeper = Keeper(store, store, wall_clock)
+        writing = asyncio.create_task(keeper.run())
+        for longest in (PATIENCE + 2 * AGAIN, 2 * AGAIN, 2 * AGAIN):
+            api.create("buyer_1")
+            keeper.mark(world)
+            began = now()
+            with pytest.raises(NotKeptError, match="does not take what changes: it is full"):
+                await keeper.kept(world)
+            assert now() - began < longest
+            assert "it is full" in keeper.problem
+        await asyncio.sleep(10)  # noqa: TID251 - of virtual time
+        await keeper.kept(world)
+        assert keeper.problem == ""
+        assert len(store.kept_at) == 3
+        writing.cancel()
+
+    simulated(story())
+    assert [each.message for each in caplog.records] == [
+        "what has changed is not written yet: it is full",
+        "what has changed is written, after 10.1 s",
+    ]

@@ -26,6 +26,10 @@ TRIES = 25
 """Owners that sleep and wake again; the nightly run has more of them."""
 
 KEYS = tuple(f"sk_test_key{number}" for number in range(12))
+NO_QUESTIONS = (
+    b"", b"junk", b"\xff\0\xff\0\xff", b"r\0n\0junk", b"r\0n\0[]", b"r\0n\0[{},null]",
+    b'r\0n\0["metrics",null]', b'r\0n\0["coverage",[1]]', b'r\0n\0["summaries_of_worlds",null]',
+)  # fmt: skip
 LOST = "was lost; what was answered in its last 100 ms may be missing."
 
 
@@ -409,8 +413,8 @@ async def test_an_owner_serves_until_its_lease_ends_without_an_engine(
 
             assert reply.status == 500
             assert reply.json["error"]["code"] == "internal_error"
-            assert "engine of the cluster is away" in reply.json["error"]["details"]
-            assert "engine of the cluster is away" in caplog.text
+            assert "engine of the cluster cannot be asked" in reply.json["error"]["details"]
+            assert "engine of the cluster cannot be asked" in caplog.text
             ready = await cluster.ask(only, "GET", "/_sandbox/ready")
             assert ready.status == 503
             assert "lease" in ready.json["problems"][0]
@@ -442,10 +446,26 @@ async def test_lists_wait_for_no_node_that_has_gone_and_need_the_engine(
             engine.stop()
             reply = await cluster.ask(asked, "GET", "/_sandbox/worlds")
             assert reply.status == 500
-            assert "The engine of the cluster is away" in reply.json["error"]["details"]
+            assert "The engine of the cluster cannot be asked" in reply.json["error"]["details"]
             engine.start()
             await until(lambda: _is_listed(cluster, nodes))
         await cluster.close()
+
+
+async def test_what_is_no_question_is_a_line_in_the_log(
+    cluster: Cluster, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Whatever anybody publishes, in a channel of all or in that of one node."""
+    async with nodes_of(cluster, 2) as nodes:
+        await cluster.pay(nodes[0])
+        for junk in NO_QUESTIONS:
+            await cluster.admin.publish(f"{PREFIX}questions", junk)
+        await cluster.admin.publish(f"{PREFIX}node:{nodes[0].name}", b"r\0n\0[]")
+        for each in nodes:
+            assert await _listed(cluster, each) == [KEY]  # they answer, one after the other
+    told = [each for each in caplog.records if "is left unanswered" in each.message]
+    assert len(told) == 2 * len(NO_QUESTIONS) + 1
+    assert {each.exc_info for each in caplog.records} == {None}
 
 
 async def _listed(cluster: Cluster, node: RunningNode) -> list[str]:
@@ -551,3 +571,24 @@ async def test_an_engine_that_is_not_there_is_said() -> None:
     await cluster.close()
     assert "redis://…@127.0.0.1:1/0 cannot be used" in str(caught.value)
     assert "secret" not in str(caught.value)
+
+
+async def test_an_engine_that_is_too_old_is_said(
+    cluster: Cluster, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """With both versions."""
+    monkeypatch.setattr(serving, "OLDEST", 1_000)
+    with pytest.raises(serving.CannotJoinError, match=r"is Redis \d[\d.]+: expected 1000 or later"):
+        async with cluster.node():
+            pass
+
+
+async def test_an_engine_that_wants_a_password_is_said() -> None:
+    """With where it belongs, whether there was none or another one."""
+    with running_redis() as engine:
+        cluster = Cluster(engine.url)
+        await cluster.admin.config_set("requirepass", "secret")
+        with pytest.raises(serving.CannotJoinError, match="redis://:PASSWORD@localhost:6379"):
+            async with cluster.node():
+                pass
+        await cluster.close()

@@ -9,6 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from redis import Redis
 
+from payments_sandbox.cluster.places import UnreadableWorldError
 from payments_sandbox.cluster.redis_engine import AT_ONCE, PREFIX, RedisEngine
 from payments_sandbox.cluster.store import (
     EngineError,
@@ -27,6 +28,8 @@ T = TypeVar("T")
 NOTHING = Overdue([], [])
 KEYS = ("sk_test_a", "sk_test_b")
 MEMBERS = (Member("a", "10.0.0.1", 8080), Member("b", "10.0.0.2", 8080))
+JUNK = (b"junk", b"[]", b"null", b'["c",1,2,false]', b'["c","10.0.0.3","80",false]', b'["c",{}]')
+"""What a node of this version does not say of itself."""
 
 
 @pytest.fixture
@@ -465,3 +468,36 @@ def test_an_engine_that_is_away_is_an_error_in_words() -> None:
 
     with running_redis() as server:
         run(server.url, story)
+
+
+def test_what_no_node_has_written_stops_nothing(
+    url: str, redis: Redis, caplog: pytest.LogCaptureFixture
+) -> None:
+    """A member of another kind is left out, and a key whose owner has no epoch gets one."""
+
+    async def story(engine: RedisEngine) -> None:
+        await engine.renew(MEMBERS[0])
+        for number, said in enumerate(JUNK):
+            redis.zadd(f"{PREFIX}nodes", {f"junk{number}": 2**53})
+            redis.hset(f"{PREFIX}members", f"junk{number}", said)
+        redis.hset(f"{PREFIX}world:{KEYS[0]}", mapping={"node": MEMBERS[0].name, "epoch": "junk"})
+        redis.zadd(f"{PREFIX}due:{MEMBERS[0].name}", {b"\xff": 1, KEYS[0].encode(): 2})
+        redis.hset(f"{PREFIX}world:\ufffd", "epoch", b"\xff")
+
+        assert (await engine.renew(MEMBERS[0])).members == (MEMBERS[0],)
+        assert await engine.owned([KEYS[0], "\ufffd"]) == [0, 0]
+        claim = await claimed(engine, KEYS[0], MEMBERS[0].name, MEMBERS[0].name)
+        assert claim.epoch > 0
+        assert await engine.owned([KEYS[0]]) == [claim.epoch]
+        assert KEYS[0] in (await engine.overdue(MEMBERS[0].name, Instant(10), 10)).own
+
+    run(url, story)
+    assert len(caplog.records) == len(JUNK)
+    assert {each.exc_info for each in caplog.records} == {None}
+
+
+def test_a_journal_with_other_names_is_told(url: str, redis: Redis) -> None:
+    """With the key whose world that is."""
+    redis.hset(f"{PREFIX}parts:{KEYS[0]}", b"\xff", "[]")
+    with pytest.raises(UnreadableWorldError, match=KEYS[0]):
+        run(url, lambda engine: engine.read(KEYS[0]))

@@ -18,6 +18,7 @@ from payments_sandbox.exploration.exploration import (
 )
 from payments_sandbox.exploration.failures import call_failures
 from payments_sandbox.exploration.judge import RunVerdict
+from payments_sandbox.exploration.report_text import remarks
 from payments_sandbox.exploration.run_record import FlowEnd, RunRecord, WorldRecord
 from payments_sandbox.testing.sandbox import Sandbox
 from tests.support.flows import Body, flow_of, order
@@ -310,17 +311,41 @@ def _idles(_api: httpx.Client, _world: Sandbox) -> int:
     return OK
 
 
+def _calls_past(api: httpx.Client, _world: Sandbox) -> int:
+    for path in ("/payment", "/payment", "/refunds"):
+        api.get(path)
+    return OK
+
+
 @pytest.mark.parametrize(
     ("body", "why"),
     [
         (_fails, "it fails without any failure: exit status 3"),
         (_crashes, "it fails without any failure: ValueError"),
         (_idles, "it has made no call: it has to call PAYMENTS_BASE_URL with PAYMENTS_API_KEY"),
+        (
+            _calls_past,
+            r"it calls past the API: GET /v3/payment: .* GET /v3/payments\?; GET /v3/refunds: ",
+        ),
     ],
 )
 def test_a_flow_that_has_nothing_to_compare_with_is_refused(body: Body, why: str) -> None:
     with pytest.raises(CannotExploreError, match=why):
         explore(flow_of(body), ExplorationOptions())
+
+
+def test_calls_past_the_api_are_told_beside_those_that_are_explored() -> None:
+    """In the text and in the JSON, each once: a client may swallow the 404 for good."""
+
+    def body(api: httpx.Client, world: Sandbox) -> int:
+        _calls_past(api, world)
+        return OK if api.get("/payments").status_code == 200 else NOT_PAID
+
+    result = explore(flow_of(body), ExplorationOptions(among=frozenset({"drop"})))
+
+    told = [line for line in remarks(result) if "past the API" in line]
+    assert len(told) == len(result.undocumented) == 2
+    assert told[0].startswith("Without a failure it calls past the API: GET /v3/payment:")
 
 
 def _varying(make: Callable[[int], dict[str, object]]) -> Body:

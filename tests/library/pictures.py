@@ -53,12 +53,12 @@ def path_of(name: str) -> Path:
 
 
 @contextmanager
-def served() -> Iterator[Host]:
-    """A sandbox as it comes, but that nobody is kept waiting for more than two seconds."""
+def served(longest: int = 2_000) -> Iterator[Host]:
+    """A sandbox as it comes, but that nobody is kept waiting for more than two seconds, or less."""
     wall = Wall()
     with (
         patch("payments_sandbox.server.factory.wall_clock", wall.now),
-        running_server(Settings(port=0, max_wall_delay=2_000)) as server,
+        running_server(Settings(port=0, max_wall_delay=longest)) as server,
         httpx.Client(base_url=f"{server.address}/_sandbox/", timeout=30) as http,
     ):
         yield Host(http, wall)

@@ -38,6 +38,13 @@ def host() -> Iterator[Host]:
         yield http
 
 
+@pytest.fixture(scope="module")
+def brisk_host() -> Iterator[Host]:
+    """One for clients that wait for whatever comes, who need not wait for long."""
+    with served(100) as http:
+        yield http
+
+
 def test_the_library_is_what_was_promised() -> None:
     """Twenty names that users rely on, each with its day and its judgement."""
     assert tuple(path.stem for path in FILES) == NAMES
@@ -77,9 +84,9 @@ def judged(host: Host, name: str, make_shop: MakeShop) -> dict[str, Any]:
 
 
 @each_scenario
-def test_a_careful_client_meets_every_expectation(host: Host, name: str) -> None:
+def test_a_careful_client_meets_every_expectation(brisk_host: Host, name: str) -> None:
     """The audit finds nothing, and the page's picture shows what has happened."""
-    with opened(host, name, careful_shop(name)) as day:
+    with opened(brisk_host, name, careful_shop(name)) as day:
         STORIES[name].tell(day)
         report = day.report()
         drawn = picture(name, day)

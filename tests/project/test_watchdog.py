@@ -14,10 +14,10 @@ HANGING: Final = """
 from tests.support.watchdog import Watchdog
 
 def hang():
+    Watchdog(-59.99).pytest_runtest_setup()
     while True:
         pass
 
-Watchdog(-59.99).pytest_runtest_setup()
 hang()
 """
 

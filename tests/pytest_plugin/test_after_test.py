@@ -206,6 +206,153 @@ def test_a_test_that_is_not_strict_may_end_its_world_as_it_likes(suite: Suite) -
     suite.run("-o", "sandbox_strict=false").assert_outcomes(passed=15, failed=1)
 
 
+GIVEN = """
+import pytest, requests
+from shop import pay
+
+def lose(world):
+    requests.get(world.base_url + "/payment", headers=world.headers, timeout=10)
+
+@pytest.fixture
+def shop(sandbox_server):
+    with sandbox_server.new_world() as world:
+        yield world
+
+@pytest.fixture(scope="module")
+def wide(sandbox_server):
+    world = sandbox_server.new_world()
+    lose(world)
+    return world
+
+def test_dropped(sandbox_server):
+    with sandbox_server.new_world() as world:
+        world.expect({"payments": {}, "count": 0})
+        pay(world)
+
+def test_left(sandbox_server):
+    world = sandbox_server.new_world()
+    world.expect({"payments": {}, "count": 0})
+    pay(world)
+
+def test_fixture(shop):
+    lose(shop)
+
+def test_by_key(sandbox_server):
+    lose(sandbox_server.world("sk_test_1"))
+
+def test_innocent(sandbox_server):
+    with sandbox_server.new_world() as world:
+        world.expect({"payments": {}, "count": 1})
+        pay(world)
+
+def test_used_before(sandbox_server):
+    headers = {"Authorization": "Bearer sk_test_2"}
+    requests.get(sandbox_server.base_url + "/payment", headers=headers, timeout=10)
+    assert sandbox_server.world("sk_test_2").requests
+
+def test_wide(wide): pass
+
+def test_given_twice(sandbox, sandbox_server):
+    pay(sandbox)
+    assert sandbox_server.world(sandbox.api_key).payments == sandbox.payments
+    assert 0, "its own failure"
+"""
+
+
+def test_a_world_that_the_server_has_given_is_one_of_the_tests(suite: Suite) -> None:
+    """In its own part or by a fixture of its own; what others did in it is not held against it."""
+    suite.holds("", test_it=GIVEN)
+    result = suite.run()
+    result.assert_outcomes(passed=3, failed=5)
+    result.stdout.fnmatch_lines_random(
+        [f"FAILED test_it.py::test_{each}*" for each in ("dropped", "left", "fixture", "by_key")]
+    )
+    shown = result.stdout.str()
+    assert shown.count("POST /v3/payments → 201") == 3  # each world once
+
+
+SCENARIOS_END = """
+import pytest, requests
+from shop import pay
+
+FREE = {"scenario": "free", "expect": [{"payments": {}, "count": 0}]}
+PAID = {"scenario": "paid", "expect": [{"payments": {}, "count": 2}]}
+FIRED = {
+    "scenario": "fired",
+    "rules": [{"name": "idle", "request": "create_refund", "do": ["pass"]}],
+    "expect": [{"rules": "all_fired"}, {"payments": {}, "count": {"max": 5}}],
+}
+OTHER = {
+    "scenario": "other",
+    "rules": [{"name": "busy", "request": "create_payment", "do": ["pass"], "then": "repeat_last"}],
+    "expect": [{"rules": "all_fired"}],
+}
+ONCE = {
+    "scenario": "once",
+    "rules": [{"name": "once", "request": "create_payment", "do": ["pass"], "then": "fail"}],
+}
+WAYS = {
+    "all": lambda world: world.control.remove_active_scenarios(),
+    "one": lambda world: world.control.remove_active_scenarios(name="free"),
+    "others": lambda world: world.control.put_active_scenarios([]),
+}
+
+@pytest.mark.parametrize("way", WAYS)
+def test_unmet(sandbox, way):
+    sandbox.use(FREE)
+    pay(sandbox)
+    WAYS[way](sandbox)
+
+def test_dropped_by_its_client(sandbox):
+    sandbox.use(FREE)
+    pay(sandbox)
+    sandbox.control.delete_world()
+
+def test_idle(sandbox):
+    sandbox.use(FIRED, OTHER)
+    pay(sandbox)
+    sandbox.control.remove_active_scenarios(name="fired")
+
+def test_failed(sandbox):
+    sandbox.use(ONCE, OTHER)
+    pay(sandbox)
+    pay(sandbox)
+    sandbox.control.remove_active_scenarios(name="once")
+
+def test_busy(sandbox):
+    sandbox.use(OTHER, PAID)
+    pay(sandbox)
+    sandbox.control.remove_active_scenarios(name="other")  # and what is still to come is not judged
+    sandbox.control.put_active_scenarios([PAID])
+    pay(sandbox)
+
+def test_unused(sandbox):
+    sandbox.use(PAID)
+    sandbox.control.remove_active_scenarios()
+
+async def check_async(sandbox):
+    async with sandbox.async_client() as client:
+        await client.remove_active_scenarios()
+
+def test_async(sandbox):
+    import asyncio
+    sandbox.use(FREE)
+    pay(sandbox)
+    asyncio.run(check_async(sandbox))
+"""
+
+
+def test_a_scenario_is_judged_before_a_test_ends_it(suite: Suite) -> None:
+    """It alone, by whatever client of the world it is ended."""
+    suite.holds("", test_it=SCENARIOS_END)
+    result = suite.run()
+    result.assert_outcomes(passed=2, failed=7)
+    shown = result.stdout.str()
+    assert shown.count("(before the test ended free in it)") >= 4
+    assert shown.count("never fired: idle") >= 1
+    assert "a rule has failed: once: " in shown
+
+
 SHARED = """
 import pytest, requests
 
@@ -320,6 +467,18 @@ OVERRIDES = """
 import pytest
 from shop import pay
 
+class TestMade:
+    @pytest.fixture
+    def sandbox(self, make_sandbox):
+        return make_sandbox()
+
+    @pytest.mark.sandbox_scenario("lost-reply")
+    @pytest.mark.sandbox_clock("2030-01-15T09:00:00Z")
+    def test_marks_of_what_is_made(self, sandbox):
+        assert sandbox.clock.is_frozen
+        assert len(sandbox.control.list_active_scenarios()["data"]) == 1
+        sandbox.control.remove_active_scenarios()  # which nobody has used
+
 class TestByKey:
     @pytest.fixture
     def sandbox(self, sandbox_server):
@@ -378,7 +537,7 @@ def test_judged(sandbox):
 def test_a_world_of_the_suites_own_keeps_marks_judging_and_section(suite: Suite) -> None:
     suite.holds("", test_own=OVERRIDES, test_shared=SHARED)
     result = suite.run()
-    result.assert_outcomes(passed=2, failed=4, errors=1)
+    result.assert_outcomes(passed=3, failed=4, errors=1)
     shown = result.stdout.str()
     assert shown.count("- payments sandbox -") == 4
     assert shown.count("world sk_test_shop, seed") == 2

@@ -172,7 +172,7 @@ class BlockingConnection:
         """All that comes until the server closes, and whether that was with an RST."""
         came = b""
         try:
-            while more := self._connection.recv(65_536):
+            while more := self._stream.read1():
                 came += more
         except ConnectionResetError:
             return came, True

@@ -15,7 +15,7 @@ from payments_sandbox.core.slices import SLICE
 from payments_sandbox.rules.magic_cards import MAGIC_CARDS
 from payments_sandbox.server.journal_json import entry_json
 from payments_sandbox.webhooks.verification import Received
-from payments_sandbox.world.snapshot import blocks_of, check_seal, restoring, sealed
+from payments_sandbox.world.snapshot import blocks_of, check_seal, has_steps, restoring, sealed
 from payments_sandbox.world.world import ResetScope, World
 from tests.support.in_process import (
     NOON,
@@ -414,3 +414,20 @@ def test_a_snapshot_that_was_taken_changes_no_more() -> None:
     everything(desk)
 
     assert json.dumps(taken) == before
+
+
+@pytest.mark.parametrize(
+    ("kept", "expected"),
+    [
+        ({"rules": {"scenarios": [{"scenario": "lost"}]}, "journal": {"entries": []}}, True),
+        ({"rules": {"scenarios": []}, "journal": {"entries": [{"decided": {"pass": True}}]}}, True),
+        ({"rules": {"scenarios": []}, "journal": {"entries": [{"decided": None}, 7]}}, False),
+        ({"rules": None}, False),
+    ],
+    ids=["scenario", "decided step", "neither", "no snapshot"],
+)
+def test_only_scenarios_and_decided_steps_need_the_scenario_language(
+    kept: dict[str, Any], *, expected: bool
+) -> None:
+    """It takes long to import."""
+    assert has_steps(kept) is expected

@@ -108,7 +108,7 @@ class CallResult:
         card: the card it was about, once known to be one.
         selected: the rule and step that answered, if one did.
         committed: whether the operation happened; None where nothing could.
-        fault: what the rim does to the connection in place of sending the reply.
+        fault: what the server does to the connection in place of sending the reply.
         delay: wall milliseconds to hold the reply.
         hold: wall milliseconds to keep the call, of which nothing has happened yet.
     """
@@ -140,10 +140,10 @@ class HeldCall(NamedTuple):
 
 @dataclass(slots=True)
 class Answer:
-    """What the rim sends, or does instead.
+    """What the server sends, or does instead.
 
     Attributes:
-        headers: the documented ones; the rim adds content type and length.
+        headers: the documented ones; the server adds content type and length.
         delay: wall milliseconds to hold the reply.
         fault: what to do to the connection in place of sending the reply.
         close: the connection cannot be used again, because the request was not read to its end.

@@ -1,4 +1,7 @@
-"""Owns which keys have calls that are not answered yet: their worlds stay where they are."""
+"""Owns which keys have calls that are not answered yet: their worlds stay where they are.
+
+Calls of no key are counted like those of one, and nobody asks for them.
+"""
 
 import asyncio
 
@@ -7,17 +10,17 @@ class CallsUnderWay:
     """How many calls of each key are under way."""
 
     def __init__(self) -> None:
-        self._counts: dict[str, int] = {}
+        self._counts: dict[str | None, int] = {}
         self._ended = asyncio.Event()
 
     def __contains__(self, key: str) -> bool:
         return key in self._counts
 
-    def begin(self, key: str) -> None:
+    def begin(self, key: str | None) -> None:
         """A call has begun."""
         self._counts[key] = self._counts.get(key, 0) + 1
 
-    def end(self, key: str) -> None:
+    def end(self, key: str | None) -> None:
         """A call has ended."""
         if left := self._counts[key] - 1:
             self._counts[key] = left

@@ -11,7 +11,8 @@ How it works:
 3. One write is under way at a time; what changes meanwhile goes into the next. So the slower the
    engine, the more each write has, and effects are written in their order.
 4. A write that failed may have happened. It is made again until the engine has answered, which
-   takes it once; whoever waits is let go with an error when the node's lease ends.
+   takes it once; whoever waits is let go with an error when the node's lease ends, or has a lease
+   gone by and the engine, which is there, has still not taken it: it is full, say.
 5. A world whose effects have become much longer than itself is written whole: not one that has
    got as long as they are.
 6. What the engine refuses is another node's by now: the world is given up here.
@@ -44,6 +45,9 @@ GIVEN: Final = 0.05
 
 AGAIN: Final = 0.1
 """Wall seconds between two tries to reach the engine."""
+
+PATIENCE: Final = 3.0
+"""Wall seconds that it is tried before nobody waits for it any more: as long as a lease."""
 
 MOST_EFFECTS: Final = 1_000
 """Behind so many of them a world is written whole once they are as long as the first."""
@@ -122,6 +126,9 @@ class Keeper:
         store: where to.
         owner: knows the epochs of keys.
         wall: the real time.
+
+    Attributes:
+        problem: why nothing is written, for so long that nobody waits for it; empty else.
     """
 
     def __init__(self, store: WorldWriter, owner: Owner, wall: WallClock) -> None:
@@ -138,6 +145,7 @@ class Keeper:
         self._now = asyncio.get_running_loop().time  # found once: each reply asks for it
         self._oldest_behind = self._oldest_under_way = _NEVER
         self._took = 0.0
+        self.problem = ""
         self._woken = asyncio.Event()
         self._is_idle = asyncio.Event()
         self._is_idle.set()
@@ -310,12 +318,23 @@ class Keeper:
         )
 
     async def _until_written(self, writes: Sequence[WorldWrite]) -> frozenset[str]:
+        began, told = self._now(), ""
         while True:
             try:
-                return await self._store.write(writes)
+                refused = await self._store.write(writes)
             except EngineError as error:
-                _log.warning("what has changed is not written yet: %s", error)
+                if str(error) != told:
+                    told = str(error)
+                    _log.warning("what has changed is not written yet: %s", told)
+                if self._now() - began > PATIENCE:
+                    self.problem = f"the engine of the cluster does not take what changes: {told}"
+                    self.fail(self.problem)
                 await pause(AGAIN)
+            else:
+                if told:
+                    _log.warning("what has changed is written, after %.1f s", self._now() - began)
+                self.problem = ""
+                return refused
 
     def _settle(self, world: World, write: WorldWrite, *, is_refused: bool) -> None:
         if is_refused:

@@ -155,7 +155,7 @@ class ClusterNode(Directory):
                 if key in self._active or await self._activate(key):
                     return _HERE
         except EngineError as error:
-            raise NoOwnerError(f"the engine of the cluster is away: {error}") from None
+            raise NoOwnerError(f"the engine of the cluster cannot be asked: {error}") from None
         raise NoOwnerError("the key changes hands again and again; try again")
 
     async def _owner_to_try(self, key: str) -> Node | None:

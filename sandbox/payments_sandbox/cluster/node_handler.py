@@ -26,6 +26,7 @@ _OF_NO_KEY: Final = frozenset(
 MOST_RELAYS: Final = 1
 """How often a connection is relayed that stays open: from where it was accepted to the owner."""
 
+_HERE: Final = Here()
 _log: Final = logging.getLogger(__name__)
 
 
@@ -49,45 +50,50 @@ class NodeHandler(OwnerHandler):
     def __call__(self, request: web.BaseRequest) -> Awaitable[web.StreamResponse]:
         """Answer one request, or let its connection go."""
         connection = cast("MovableConnection", request.protocol)
-        key = None if _is_of_no_key(request) else connection.head_of(request).key
-        if key is not None and isinstance(self._node.place_of(key), Here):
-            return self._answer_here(request, key)  # no coroutine more: it is so with nearly all
-        return self._answer_or_leave(request, key)
+        return self._answer(
+            request, None if _is_of_no_key(request) else connection.head_of(request).key
+        )
 
-    async def _answer_here(self, request: web.BaseRequest, key: str) -> web.StreamResponse:
-        self.under_way += 1
-        self._calls.begin(key)
-        try:
-            response = await self._handler(request)
-        except Exception as error:  # noqa: BLE001 - it is answered where others are
-            return await self._answer_or_leave(request, key, raised=error)
-        finally:
-            self._calls.end(key)
-            self.under_way -= 1
-        return self._staying(request, response)
-
-    async def _answer_or_leave(
-        self, request: web.BaseRequest, key: str | None, *, raised: Exception | None = None
-    ) -> web.StreamResponse:
+    async def _answer(self, request: web.BaseRequest, key: str | None) -> web.StreamResponse:
+        connection = cast("MovableConnection", request.protocol)
+        response: web.StreamResponse | None = None
         self.under_way += 1
         try:
-            place, response = await self._place_or_failure(request, key, raised)
-            if response is None:
-                return await self._leave(cast("MovableConnection", request.protocol), place)
-        finally:
-            self.under_way -= 1
-        return self._staying(request, response)
-
-    async def _place_or_failure(
-        self, request: web.BaseRequest, key: str | None, raised: Exception | None
-    ) -> tuple[Place, web.StreamResponse | None]:
-        try:
-            return await self._place_or_response(request, key, raised)
+            place = _HERE if key is None else self._node.place_of(key) or await self._claimed(key)
+            if not isinstance(place, Here):
+                return await self._leave(connection, place)
+            gone = ""
+            self._calls.begin(key)
+            try:
+                response = await self._handler(request)
+            except NotOwned as error:  # it has gone meanwhile, or its key is in the body
+                gone = error.api_key
+            finally:
+                self._calls.end(key)
+            if response is None:  # whoever gives a world away waits for the end of its calls
+                return await self._leave(connection, await self._node.claim(gone))
+            if key is None:
+                await self._node.keep_drawn()
         except Exception as error:  # noqa: BLE001 - as the handler inside, it answers in the envelope
             response = _failure(error)
             if not request.content.is_eof():
                 response.force_close()  # the rest of the body is not waited for
-            return Here(), response
+        finally:
+            self.under_way -= 1
+        return self._staying(request, response)
+
+    async def _claimed(self, key: str) -> Place:
+        """The place of a key that has to be asked for.
+
+        Raises:
+            NoOwnerError: there is no such place at the moment.
+        """
+        place: Place | None = None
+        while place is None:  # what was asked for may be otherwise by now
+            place = await self._node.claim(key)
+            if isinstance(place, Here):
+                place = self._node.place_of(key)
+        return place
 
     def _staying(
         self, request: web.BaseRequest, response: web.StreamResponse
@@ -99,38 +105,6 @@ class NodeHandler(OwnerHandler):
         ends = self._node.is_leaving or connection.relays > MOST_RELAYS
         if ends and not response.prepared:
             response.force_close()
-        return response
-
-    async def _place_or_response(
-        self, request: web.BaseRequest, key: str | None, raised: Exception | None
-    ) -> tuple[Place, web.StreamResponse | None]:
-        """The response, or the place where it is to be got.
-
-        Raises:
-            NoOwnerError: there is no such place at the moment.
-        """
-        try:
-            if raised is not None:
-                raise raised
-            if key is None:
-                return Here(), await self._answer_without_key(request)
-            place = self._node.place_of(key)
-            while place is None:  # what was asked for may be otherwise by now
-                place = await self._node.claim(key)
-                place = self._node.place_of(key) if isinstance(place, Here) else place
-            if not isinstance(place, Here):
-                return place, None
-            self._calls.begin(key)
-            try:
-                return place, await self._handler(request)
-            finally:
-                self._calls.end(key)
-        except NotOwned as error:  # it has gone meanwhile, or its key is in the body
-            return await self._node.claim(error.api_key), None
-
-    async def _answer_without_key(self, request: web.BaseRequest) -> web.StreamResponse:
-        response = await self._handler(request)
-        await self._node.keep_drawn()
         return response
 
 

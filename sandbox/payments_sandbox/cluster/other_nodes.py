@@ -4,17 +4,20 @@ What a node has counted of its calls is asked of nobody: Prometheus asks each no
 nodes that come and go is no counter.
 """
 
+import logging
 from collections.abc import Callable, Sequence
 from contextlib import AbstractAsyncContextManager
 from typing import Any, Final, Protocol
 
 import orjson
 
-from payments_sandbox.cluster.store import EngineError
+from payments_sandbox.cluster.store import EngineError, NoQuestionError
 from payments_sandbox.core.errors import InternalError
 
-_OF_EACH: Final = frozenset({"metrics"})
-"""Questions that each node answers for itself alone."""
+_OF_ALL: Final = frozenset({"coverage", "summaries_of_worlds", "uses_of_worlds"})
+"""Questions that are about all nodes; others each node answers for itself alone."""
+
+_log: Final = logging.getLogger(__name__)
 
 
 class Messenger(Protocol):
@@ -65,17 +68,39 @@ class OtherNodes:
         Raises:
             InternalError: the engine is away.
         """
-        if question in _OF_EACH:
+        if question not in _OF_ALL:
             return []
         try:
             answers = await self._messenger.ask(self._name, orjson.dumps([question, given]))
         except EngineError as error:
-            raise InternalError(f"The engine of the cluster is away: {error}.") from None
-        return [orjson.loads(answer) for answer in answers]
+            raise InternalError(f"The engine of the cluster cannot be asked: {error}.") from None
+        return [read for answer in answers for read in _read(answer)]
 
     def answering(self) -> AbstractAsyncContextManager[None]:
         """Answer what the others ask, until the block ends."""
         return self._messenger.answering(self._name, self._answered)
 
     def _answered(self, question: bytes) -> bytes:
-        return orjson.dumps(self._answer(*orjson.loads(question)))
+        """The answer to a question.
+
+        Raises:
+            NoQuestionError: a node of this version asks no such thing.
+        """
+        try:
+            name, given = orjson.loads(question)
+            if name in _OF_ALL:
+                return orjson.dumps(self._answer(name, given))
+        except (ValueError, TypeError) as error:
+            raise NoQuestionError(f"{question!r:.100} ({error})") from None
+        raise NoQuestionError(f"nobody asks {name!r:.100} of all nodes")
+
+
+def _read(answer: bytes) -> list[Any]:
+    """An answer that has come, if it is one."""
+    try:
+        return [orjson.loads(answer)]
+    except ValueError:
+        _log.warning(
+            "an answer of another node is left out, since it cannot be read: %.100r", answer
+        )
+        return []

@@ -6,6 +6,7 @@ What all nodes are asked is published in `questions`, with the list that its ans
 import asyncio
 import contextlib
 import logging
+import re
 import zlib
 from collections.abc import AsyncIterator, Callable, Iterable, Mapping, Sequence
 from secrets import token_hex
@@ -16,7 +17,11 @@ from redis.asyncio import Redis
 from redis.asyncio.client import PubSub
 from redis.asyncio.retry import Retry
 from redis.backoff import NoBackoff
-from redis.exceptions import ConnectionError, RedisError  # noqa: A004 - as the client calls it
+from redis.exceptions import (
+    AuthenticationError,
+    ConnectionError,  # noqa: A004 - as the client calls it
+    RedisError,
+)
 
 from payments_sandbox.cluster import redis_scripts as scripts
 from payments_sandbox.cluster.ending import end
@@ -27,6 +32,7 @@ from payments_sandbox.cluster.store import (
     EngineError,
     JournalWrite,
     Member,
+    NoQuestionError,
     Overdue,
     StoredWorld,
     WorldWrite,
@@ -47,6 +53,8 @@ ANSWERS_WITHIN: Final = 3.0
 _LISTEN: Final = TIMEOUT / 2
 _NO_JOURNAL: Final = JournalWrite("", b"")
 _QUESTIONS: Final = f"{PREFIX}questions"
+_PARTS: Final = 3
+"""Of a question: where its answer goes, who asks, and what."""
 
 RENEWED_WITHIN: Final = 1.5
 """Wall seconds that the renewal of a lease may take: half of one, so that a late one will do."""
@@ -98,7 +106,7 @@ class RedisEngine:
             EngineError: it does not answer.
         """
         found = await self._answer(self._redis.info, "server")
-        return tuple(int(part) for part in str(found["redis_version"]).split("."))
+        return tuple(map(int, re.findall(r"\d+", str(found.get("redis_version", "0")))))
 
     async def number_of_start(self) -> int:
         """Count a start of a node; no other has the same number.
@@ -114,7 +122,7 @@ class RedisEngine:
         arguments = (member.name, said, self._lease, DAY, self._known[0])
         was_member, now, state, told = await _answer(self._renew, [PREFIX], arguments)
         if told is not None:
-            self._known = state, tuple(Member(*orjson.loads(each)) for each in told if each)
+            self._known = state, tuple(filter(None, map(_member, told)))
         return Census(bool(was_member), Instant(now), self._known[1])
 
     async def unheard(self, since: Instant) -> int:
@@ -134,8 +142,7 @@ class RedisEngine:
             arguments += (key, candidate, self._ttl_of(key))
         claims = await self._answer(self._claim, [PREFIX], arguments)
         return [
-            Claim(owner.decode(), epoch, lost.decode(), lease)
-            for owner, epoch, lost, lease in claims
+            Claim(_text(owner), epoch, _text(lost), lease) for owner, epoch, lost, lease in claims
         ]
 
     async def release(self, key: str, epoch: int) -> None:
@@ -147,12 +154,15 @@ class RedisEngine:
         pipeline = self._redis.pipeline(transaction=False)
         for key in keys:
             pipeline.execute_command("HGET", f"{PREFIX}world:{key}", "epoch")
-        return [int(epoch or 0) for epoch in await self._answer(pipeline.execute)]
+        return [
+            int(each) if each and each.isdigit() else 0
+            for each in await self._answer(pipeline.execute)
+        ]
 
     async def overdue(self, name: str, now: Instant, most: int, skipped: int = 0) -> Overdue:
         """Keys of worlds in which something has fallen due; see `Registry`."""
         found = await self._answer(self._overdue, [PREFIX], (name, now, most, skipped))
-        return Overdue(*([key.decode() for key in keys] for keys in found))
+        return Overdue(*(list(map(_text, keys)) for keys in found))
 
     async def read(self, key: str) -> StoredWorld:
         """What is kept of a world; see `Store`."""
@@ -160,10 +170,10 @@ class RedisEngine:
         pipeline.execute_command("LRANGE", f"{PREFIX}effects:{key}", 0, -1)
         pipeline.execute_command("HGETALL", f"{PREFIX}parts:{key}")
         effects, journal = await self._answer(pipeline.execute)
-        parts = {name.decode(): part for name, part in journal.items()}
         try:
+            parts = {name.decode(): part for name, part in journal.items()}
             return StoredWorld([*map(zlib.decompress, effects[:1]), *effects[1:]], parts)
-        except zlib.error as error:
+        except (zlib.error, ValueError) as error:
             raise UnreadableWorldError(key, error) from error
 
     async def write(self, writes: Sequence[WorldWrite]) -> frozenset[str]:
@@ -214,11 +224,14 @@ class RedisEngine:
         while True:
             try:
                 asked = await _answer(questions.get_message, timeout=_LISTEN)
-                if asked is not None:
-                    replies, who, question = asked["data"].split(b"\0", 2)
-                    await self._reply(replies, b"" if who == name else answer(question))
+                if asked is None:
+                    continue
+                replies, who, question = _question_in(asked)
+                await self._reply(replies, b"" if who == name else answer(question))
             except EngineError:
                 await pause(_LISTEN)
+            except NoQuestionError as error:
+                _log.warning("a message in the engine is left unanswered: %s", error)
             except Exception:  # noqa: BLE001 - a bug of ours, and the next question may go well
                 _log.exception("a question of another node is not answered")
 
@@ -251,7 +264,47 @@ async def _answer(call: Callable[..., Any], *given: object, **options: object) -
     try:
         return await call(*given, **options)
     except (RedisError, OSError) as error:
-        raise EngineError(str(error) or type(error).__name__) from None
+        raise EngineError(_in_words(error)) from None
+
+
+def _in_words(error: Exception) -> str:
+    if any(isinstance(each, AuthenticationError) for each in (error, error.__cause__)):
+        where = "redis://:PASSWORD@localhost:6379"
+        return f"it wants another password: expected an address such as {where}"
+    return str(error).partition(" script: ")[0].rstrip(".") or type(error).__name__
+
+
+def _text(found: bytes) -> str:
+    """A text of the engine; one that is none is no name or key that anybody knows."""
+    return found.decode(errors="replace")
+
+
+def _member(said: bytes | None) -> Member | None:
+    """What a member says of itself; None where that is nothing that a node of this version says."""
+    if said is None:
+        return None
+    try:
+        member = Member(*orjson.loads(said))
+    except (ValueError, TypeError):
+        member = None
+    if member is None or [*map(type, member)] != [str, str, int, bool]:
+        _log.warning(
+            "a member of the cluster is left out, since it is of another version: %r", said
+        )
+        return None
+    return member
+
+
+def _question_in(message: Mapping[str, Any]) -> Sequence[bytes]:
+    """Where the answer of a question goes, who asks, and what.
+
+    Raises:
+        NoQuestionError: a message is none.
+    """
+    channel, parts = message["channel"].decode(), message["data"].split(b"\0", 2)
+    if channel != _QUESTIONS or len(parts) < _PARTS:
+        raise NoQuestionError(f"{message['data']!r:.100} in {channel} is no question of a node")
+    return list(parts)
 
 
 def _client(url: str, timeout: float) -> Redis:

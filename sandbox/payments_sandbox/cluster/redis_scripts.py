@@ -88,7 +88,7 @@ for i = 3, #ARGV, 3 do
     and redis.call('PUBSUB', 'NUMSUB', prefix .. 'node:' .. owner)[2] == 0 then
     redis.call('ZADD', nodes, now, owner)
   end
-  if not owner or not is_member(owner) then
+  if not owner or not tonumber(epoch) or not is_member(owner) then
     local gone = prefix .. 'gone'
     if owner and (redis.call('ZSCORE', nodes, owner) or redis.call('ZSCORE', gone, owner)) then
       lost = owner

@@ -88,9 +88,9 @@ class NodeRuntime(WorldRuntime):
         """Why the node cannot serve at the moment."""
         if self.node.is_leaving:
             return ("this node leaves the cluster",)
-        if self.node.membership.is_running():
-            return ()
-        return ("the engine of the cluster is away, and the lease of this node has run out",)
+        if not self.node.membership.is_running():
+            return ("the engine of the cluster is away, and the lease of this node has run out",)
+        return (self.keeper.problem,) if self.keeper.problem else ()
 
     def let_go(self, world: World) -> None:
         """End what runs here for a world that goes on elsewhere, or later."""

@@ -14,6 +14,10 @@ class EngineError(Exception):
     """The engine does not answer, or refuses; what was asked may have happened all the same."""
 
 
+class NoQuestionError(Exception):
+    """What has come by the engine is no question of a node of this version; the text says what."""
+
+
 class StoredWorld(NamedTuple):
     """A world as a store has it.
 

@@ -10,7 +10,7 @@ from payments_sandbox.core.instants import Instant
 from payments_sandbox.server.slices import run_in_slices
 from payments_sandbox.server.world_runtime import WorldRuntime
 from payments_sandbox.world.effects import folded
-from payments_sandbox.world.snapshot import MALFORMED, restoring
+from payments_sandbox.world.snapshot import MALFORMED, has_steps, restoring
 from payments_sandbox.world.world import World
 
 
@@ -34,16 +34,11 @@ async def world_of(runtime: WorldRuntime, key: str, stored: StoredWorld) -> Worl
 async def _made(runtime: WorldRuntime, key: str, stored: StoredWorld) -> World:
     kept = folded(map(orjson.loads, stored.effects))
     kept["journal"]["entries"] = entries_of(stored.journal)
-    if kept["rules"]["scenarios"]:
-        await runtime.run_beside(_import_language)
+    if has_steps(kept):
+        await runtime.import_language()
     made_at = Instant(kept["made_at"])
     context = runtime.worlds.context
     restored = restoring(kept, api_key=key, made_at=made_at, context=context, is_masked=True)
     world = await run_in_slices(restored)
     world.used_at = context.wall()
     return world
-
-
-def _import_language() -> None:
-    """Import what reads the scenarios of a world."""
-    import payments_sandbox.scenarios.loader  # noqa: F401, PLC0415 - few worlds have any

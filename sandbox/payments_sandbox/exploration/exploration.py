@@ -78,6 +78,7 @@ class ExplorationResult(NamedTuple):
         found: what went wrong, the worst first.
         pruned: how many failures, and pairs of them, were left out, by the reason.
         oracle: the money that moves without a failure.
+        undocumented: calls without a failure that the API does not have, in words.
     """
 
     names: tuple[CallName, ...]
@@ -87,6 +88,7 @@ class ExplorationResult(NamedTuple):
     found: tuple[ExploredFinding, ...]
     pruned: Mapping[str, int]
     oracle: Oracle
+    undocumented: tuple[str, ...] = ()
 
     @property
     def has_tried(self) -> bool:
@@ -122,8 +124,9 @@ class Exploration:
         for each in (first, second):
             _check_well(each)
             if not each.names():
-                raise CannotExploreError(f"it has made no call: {self._options.needs}")
+                raise CannotExploreError(_why_nothing_is_seen(each, self._options.needs))
         self._oracle, self.names, self._differences = compared(first, second)
+        self._undocumented = first.undocumented()
         if not any(world.moved >= MONTH_LATE for world in first.worlds):
             self._leave_out("month_late", NOBODY_MOVES)
 
@@ -175,6 +178,7 @@ class Exploration:
             group(runs, self._repeated),
             {**self._out_of_reach, **self._second.pruned},
             self._oracle,
+            self._undocumented,
         )
 
     def _leave_out(self, failure: str, why: str) -> None:
@@ -278,6 +282,13 @@ _DIFFERENT_ORDERS: Final = (
     "Two runs without a failure have different descriptions: money is compared by"
     " customer, and not by order."
 )
+
+
+def _why_nothing_is_seen(record: RunRecord, needs: str) -> str:
+    """Why a run has no call that could fail."""
+    if past := record.undocumented():
+        return f"it calls past the API: {'; '.join(past)}"
+    return f"it has made no call: {needs}"
 
 
 def _check_well(record: RunRecord) -> None:

@@ -63,6 +63,7 @@ def as_json(flow: ExploredFlow, result: ExplorationResult) -> Json:
         "seed": flow.seed,
         "calls": [_name(each) for each in result.names],
         "differences": list(result.differences),
+        "undocumented": list(result.undocumented),
         "verdicts": counts(result),
         "runs": [_run(each) for each in result.runs],
         "findings": [finding_json(flow, each, result) for each in result.found],

@@ -127,10 +127,11 @@ def finding_lines(
 
 
 def remarks(result: ExplorationResult) -> Iterator[str]:
-    """In what runs without a failure differ, and which failures were left out."""
-    for difference in result.differences:
+    """In what runs without a failure differ, what they call past the API, and what was left out."""
+    past = (f"Without a failure it calls past the API: {each}" for each in result.undocumented)
+    for remark in (*result.differences, *past):
         yield ""
-        yield from wrap(difference, WIDTH)
+        yield from wrap(remark, WIDTH, break_long_words=False, break_on_hyphens=False)
     if result.pruned:
         yield ""
         yield "failures that were left out:"

@@ -21,6 +21,7 @@ from payments_sandbox.verification.observed import (
     observe,
 )
 from payments_sandbox.verification.report import report
+from payments_sandbox.verification.report_text import undocumented_in_words
 from payments_sandbox.world.world import ResetScope, World
 
 
@@ -115,6 +116,7 @@ class WorldRecord(NamedTuple):
         unmet: the expectations of active scenarios that are not met, in words.
         fired: the rules that have answered or acted, each as `scenario/rule`.
         moved: virtual milliseconds from where its clock was first moved to where it was moved last.
+        undocumented: the calls that the API does not have, in words, each once.
     """
 
     calls: tuple[SeenCall, ...]
@@ -124,6 +126,7 @@ class WorldRecord(NamedTuple):
     unmet: tuple[str, ...]
     fired: frozenset[str]
     moved: int = 0
+    undocumented: tuple[str, ...] = ()
 
 
 class RunRecord(NamedTuple):
@@ -152,6 +155,10 @@ class RunRecord(NamedTuple):
             seen = [(each.operation, each.customer) for each in world.calls]
             yield from zip(names_of(seen, by_customer=by_customer), world.calls, strict=True)
 
+    def undocumented(self) -> tuple[str, ...]:
+        """The calls of all worlds that the API does not have, in words, each once."""
+        return tuple(dict.fromkeys(text for world in self.worlds for text in world.undocumented))
+
     def audit(self) -> Iterator[Finding]:
         """What the audit finds in all worlds."""
         return (finding for world in self.worlds for finding in world.audit)
@@ -179,6 +186,7 @@ def record_world(world: World) -> WorldRecord:
         tuple(line.result.observed for line in judged.lines if not line.result.met),
         frozenset(f"{each['scenario']}/{each['rule']}" for each in judged.rules if each["fired"]),
         _moved(world),
+        tuple(dict.fromkeys(undocumented_in_words(each._asdict()) for each in judged.undocumented)),
     )
 
 

@@ -17,13 +17,15 @@ from payments_sandbox.pytest_plugin.after_test import (
     ENDED,
     JOURNALS,
     JUDGED,
+    OWNER,
     WORLDS,
     JournalFolder,
+    begin,
+    hear_of_worlds,
     judge,
-    note_earlier_calls,
     section_of,
     shorten,
-    watch,
+    take,
 )
 from payments_sandbox.pytest_plugin.marks import (
     CLOCK,
@@ -64,6 +66,13 @@ if TYPE_CHECKING:
 
 UNUSABLE: Final = "payments_sandbox_unusable"
 """What a report of collection is marked with, so that the main process hears of it from workers."""
+
+
+SERVER: Final = "sandbox_server"
+"""The fixture whose worlds are judged, whoever has asked for them."""
+
+MARKED: Final = pytest.StashKey[list["Sandbox"]]()
+"""The worlds of a test that have what its marks want."""
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -159,6 +168,7 @@ def pytest_pyfunc_call(pyfuncitem: pytest.Function) -> bool | None:
 def pytest_runtest_setup(item: pytest.Item) -> Generator[None, object, object]:
     """Begin without worlds, each time that a test is run."""
     item.stash[WORLDS] = []
+    item.stash[MARKED] = []
     item.stash[EARLIER], item.stash[JUDGED] = {}, {}
     if ENDED in item.stash:  # it is run once more
         del item.stash[ENDED]
@@ -169,10 +179,22 @@ def pytest_runtest_setup(item: pytest.Item) -> Generator[None, object, object]:
 def pytest_fixture_setup(
     fixturedef: "pytest.FixtureDef[Any]", request: pytest.FixtureRequest
 ) -> Generator[None, object, object]:
-    """Let a fixture of the suite that has our name be judged, and follow marks."""
-    result = yield
-    if fixturedef.argname == FIXTURE and fixturedef.scope == "function":
+    """Let a fixture of the suite that has our name be judged, and follow marks.
+
+    What a fixture of a test is given by `sandbox_server` is the test's, what a wider one is given
+    is nobody's.
+    """
+    stash, is_own = request.config.stash, fixturedef.scope == "function"
+    before = stash.get(OWNER, None)
+    stash[OWNER] = request.node if is_own else None
+    try:
+        result = yield
+    finally:
+        stash[OWNER] = before
+    if fixturedef.argname == FIXTURE and is_own:
         _watch(request.node, result)
+    if fixturedef.argname == SERVER:
+        hear_of_worlds(request.config, result)
     return result
 
 
@@ -182,12 +204,12 @@ def pytest_runtest_call(item: pytest.Item) -> Generator[None, object, object]:
     given = getattr(item, "funcargs", {})
     if FIXTURE in given:  # one of a wider scope was there already
         _watch(item, given[FIXTURE])
-    item.stash[ENDED] = []
-    for world in item.stash[WORLDS]:
-        watch(item, world)
+    begin(item)
+    item.config.stash[OWNER] = item
     try:
         result = yield
     finally:
+        item.config.stash[OWNER] = None
         for world in item.stash[WORLDS]:
             world._before_end = None  # noqa: SLF001 - no user's
     if EXPLORED_SCENARIO in item.stash:
@@ -247,7 +269,6 @@ def make_sandbox(
     from payments_sandbox.core.ids import derived_seed
 
     options, node = request.config.stash[OPTIONS], request.node
-    worlds = node.stash.setdefault(WORLDS, [])
     made: list[Sandbox] = []
 
     def make(
@@ -268,8 +289,7 @@ def make_sandbox(
             folders=options.folders,
         )
         made.append(world)
-        worlds.append(world)
-        watch(node, world)
+        take(node, world)
         world.use(*scenarios)
         if explored := node.stash.get(EXPLORED_SCENARIO, None):
             world.control.add_active_scenario(explored)
@@ -292,6 +312,7 @@ def sandbox(request: pytest.FixtureRequest, make_sandbox: "MakeSandbox") -> "San
         clock=None if clock is None else clock.args[0],
         seed=seeds[-1] if seeds else None,
     )
+    node.stash[MARKED].append(world)
     _use_marked(node, world)
     return world
 
@@ -324,14 +345,14 @@ def _watch(node: pytest.Item, value: object) -> None:
     It is the world itself, or an attribute of an object around it. What a fixture of our name gives
     otherwise is no business of ours, but for marks, which would be ignored.
     """
-    worlds, given = node.stash[WORLDS], []
+    marked, given = node.stash[MARKED], []
     if testing := sys.modules.get("payments_sandbox.testing.sandbox"):
         around = getattr(value, "__dict__", {}).values()
         given = [each for each in (value, *around) if isinstance(each, testing.Sandbox)]
     for world in given:
-        if world not in worlds:
-            worlds.append(world)
-            note_earlier_calls(node, world)
+        take(node, world)
+        if world not in marked:
+            marked.append(world)
             _use_marks(node, world)
     marks = [mark.name for mark in node.iter_markers() if mark.name in NAMES]
     if marks and not given:

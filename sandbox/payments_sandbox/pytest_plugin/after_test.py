@@ -42,6 +42,9 @@ ENDED: Final = pytest.StashKey[list[Ended]]()
 SHARED: Final = pytest.StashKey[set[str]]()
 """The keys of worlds that fixtures of the suite have given to tests of this session."""
 
+OWNER: Final = pytest.StashKey[pytest.Item | None]()
+"""Of the session: the test whose own part, or fixture, runs now."""
+
 EARLIER: Final = pytest.StashKey[dict[str, set[str]]]()
 """Of a test, by world: undocumented calls that were there before it."""
 
@@ -84,10 +87,39 @@ class JournalFolder:
 JOURNALS: Final = pytest.StashKey[JournalFolder]()
 
 
-def note_earlier_calls(item: pytest.Item, world: "Sandbox") -> None:
-    """Remember the undocumented calls of earlier tests in a world that tests share."""
+def hear_of_worlds(config: pytest.Config, server: object) -> None:
+    """Let the worlds that a server gives be those of the test, or its fixture, that asks for them.
+
+    What a wider fixture is given is nobody's.
+    """
+
+    def on_world(world: "Sandbox") -> None:
+        if (owner := config.stash.get(OWNER, None)) is not None:
+            take(owner, world)
+
+    with suppress(AttributeError):  # a suite's own may be anything
+        server.on_world = on_world  # type: ignore[attr-defined]
+
+
+def take(item: pytest.Item, world: "Sandbox") -> None:
+    """Take a world that somebody was given for one of the test's, if it is not one already."""
+    worlds = item.stash[WORLDS]
+    if any(each is world for each in worlds):
+        return
+    if all(each.api_key != world.api_key for each in worlds):
+        _note_earlier_calls(item, world)
+    worlds.append(world)
+    _watch(item, world)
+
+
+def _note_earlier_calls(item: pytest.Item, world: "Sandbox") -> None:
+    """Remember the undocumented calls of earlier tests in a world that tests share.
+
+    Whose the calls of a world are that was used before it was given to anybody, nobody knows.
+    """
     shared = item.config.stash.setdefault(SHARED, set())
-    if world.api_key in shared and item.config.stash[OPTIONS].strict:
+    is_used = world.api_key in shared or world.made["requests"]["kept"] > 0
+    if is_used and item.config.stash[OPTIONS].strict:
         with suppress(Exception):  # what cannot be asked now is told after the test
             item.stash[EARLIER][world.api_key] = _undocumented(world)
     shared.add(world.api_key)
@@ -97,7 +129,14 @@ def _undocumented(world: "Sandbox") -> set[str]:
     return {each["request"] for each in world.report().get("undocumented", ())}
 
 
-def watch(item: pytest.Item, world: "Sandbox") -> None:
+def begin(item: pytest.Item) -> None:
+    """Begin the test's own part: from now on its worlds are judged when they end, too."""
+    item.stash[ENDED] = []
+    for world in item.stash[WORLDS]:
+        _watch(item, world)
+
+
+def _watch(item: pytest.Item, world: "Sandbox") -> None:
     """Judge a world, too, when the test's own part drops, restores or resets it.
 
     What a fixture does before is preparation.
@@ -142,9 +181,11 @@ def section_of(item: pytest.Item) -> str:
         ended = item.stash.get(ENDED, [])
         told = [each.world for each in ended]
         sections = [each.section for each in ended if each.section is not None]
+        # A world that somebody was given twice is one.
+        living = {world.api_key: world for world in item.stash[WORLDS][::-1]}
         sections += [
             WorldSection(world)
-            for world in item.stash[WORLDS]
+            for world in [*living.values()][::-1]
             if world not in told or not world.is_closed
         ]
         lines = [failure_report(sections)]
@@ -159,30 +200,47 @@ def section_of(item: pytest.Item) -> str:
 
 
 def _told(reason: str, world: "Sandbox", worlds: "Sequence[Sandbox]") -> str:
-    return reason if len(worlds) == 1 else f"{reason}\n(in world {world.api_key})"
+    is_only_one = len({each.api_key for each in worlds}) == 1
+    return reason if is_only_one else f"{reason}\n(in world {world.api_key})"
 
 
-def _judge_ending(item: pytest.Item, world: "Sandbox", how: str) -> None:
-    """Judge a world as it stands before a test takes what was seen in it, if anything was."""
+def _judge_ending(item: pytest.Item, world: "Sandbox", how: str, scenarios: Sequence[str]) -> None:
+    """Judge a world as it stands before a test takes what was seen in it, if anything was.
+
+    Where it is scenarios that end, they alone are judged.
+    """
     if item.config.stash[OPTIONS].strict:
-        _judge_before(item, world, how)
+        _judge_before(item, world, how, scenarios)
         if how == "reset":  # the ids of what was called are given again
             item.stash[EARLIER].pop(world.api_key, None)
-        else:
+        elif not scenarios:
             item.stash[JUDGED].pop(world.api_key, None)
 
 
-def _judge_before(item: pytest.Item, world: "Sandbox", how: str) -> None:
+def _judge_before(item: pytest.Item, world: "Sandbox", how: str, scenarios: Sequence[str]) -> None:
     from payments_sandbox.testing.failure_report import WorldSection
 
     section = None
     with suppress(Exception):  # what cannot be asked here is going to fail in the test's own line
-        if not _was_used(world) or (reason := _reason(item, world, is_strict=True)) is None:
+        if not _was_used(world):
+            return
+        reason = _why_unmet(world, scenarios) if scenarios else _reason(item, world, is_strict=True)
+        if reason is None:
             return
         with suppress(Exception):  # the reason stands without it
             section = WorldSection(world)
         told = f"{reason}\n(before the test {how} it)"
         item.stash[ENDED].append(Ended(world, told, section))
+
+
+def _why_unmet(world: "Sandbox", scenarios: Sequence[str]) -> str | None:
+    from payments_sandbox.testing import ExpectationFailed
+
+    try:
+        world.judge(*scenarios)
+    except ExpectationFailed as unmet:
+        return str(unmet)
+    return None
 
 
 def _was_used(world: "Sandbox") -> bool:
@@ -200,16 +258,22 @@ def _reason(item: pytest.Item, world: "Sandbox", *, is_strict: bool) -> str | No
             return reason
         # What the server gives to all worlds is expected of those that were used, and what was
         # judged before a reset is judged again only where something has happened since.
-        is_new = world.is_scripted and item.stash[JUDGED].get(world.api_key) != expected
-        if is_new or ((world.is_scripted or expected) and _was_used(world)):
+        is_scripted = _is_scripted(item, world)
+        is_new = is_scripted and item.stash[JUDGED].get(world.api_key, -1) < expected
+        if is_new or ((is_scripted or expected) and _was_used(world)):
             world.judge()
         item.stash[JUDGED][world.api_key] = expected
     except ExpectationFailed as unmet:
         return str(unmet)
     except Exception as error:  # noqa: BLE001 - as above
-        if is_strict and world.is_scripted:
+        if is_strict and _is_scripted(item, world):
             return f"what was expected of the test could not be judged: {_error_text(error)}"
     return None
+
+
+def _is_scripted(item: pytest.Item, world: "Sandbox") -> bool:
+    """Whether a world was given something to expect, by whoever holds it in the test."""
+    return any(each.is_scripted for each in item.stash[WORLDS] if each.api_key == world.api_key)
 
 
 def _why_vanished(
@@ -227,7 +291,7 @@ def _why_vanished(
     """
     from payments_sandbox.client.errors import ControlApiError
     from payments_sandbox.testing.failure_report import why_vanished
-    from payments_sandbox.testing.sandbox import check_calls
+    from payments_sandbox.testing.reports import check_calls
 
     if is_strict:
         with suppress(ControlApiError):  # the key has no world any more

@@ -257,7 +257,7 @@ class RuleEngine:
         if (active := self._by_name.get(rule)) is not None:
             active.count_skip(why)
 
-    # Life
+    # Activation, resets, snapshots
 
     def set_scenarios(self, scenarios: Sequence[Scenario]) -> None:
         """Let exactly these be active, in this order; those that were so go on where they are."""

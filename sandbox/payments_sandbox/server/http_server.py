@@ -97,7 +97,7 @@ async def listening(
         at = await open_listeners(
             http_server, settings, listeners, bound, accepting=http_server.accepting
         )
-        stop_watching = _tell_of_shortages(loop)
+        stop_watching = _log_shortages(loop)
         sweeper = asyncio.create_task(_sweep(runtime.worlds))
         try:
             runtime.start()
@@ -116,7 +116,7 @@ async def listening(
                 _log.warning("webhook deliveries that were pending: %d", pending)
 
 
-def _tell_of_shortages(loop: asyncio.AbstractEventLoop) -> Callable[[], None]:
+def _log_shortages(loop: asyncio.AbstractEventLoop) -> Callable[[], None]:
     """Log one line when no connection can be accepted, and no traceback for each try.
 
     Returns:

@@ -154,7 +154,7 @@ async def wait_for(
                 continue
             # Together those who wait look for half of the time, however many they are.
             pause = min((looked - started) * subscriber.companions, MAX_PAUSE)
-            await asyncio.sleep(min(pause, max(0, end - now())))  # noqa: TID251 - a breath
+            await asyncio.sleep(min(pause, max(0, end - now())))  # noqa: TID251 - others go first
 
 
 def _wall() -> Callable[[], float]:

@@ -14,6 +14,8 @@ Who changes a world says so with one call, and everything else is done here:
 import asyncio
 import logging
 from collections.abc import Awaitable, Callable, Collection, Sequence
+from functools import partial
+from importlib import import_module
 from typing import TYPE_CHECKING, Any, ClassVar, Final, NamedTuple, Protocol, TypeVar
 
 from payments_sandbox.core.settings import Settings
@@ -132,6 +134,10 @@ class WorldRuntime:
     async def run_beside(self, work: Callable[[], T]) -> T:
         """Do work that takes long beside the loop, which serves others meanwhile."""
         return await asyncio.to_thread(work)
+
+    async def import_language(self) -> None:
+        """Import what reads scenarios: that takes long."""
+        await self.run_beside(partial(import_module, "payments_sandbox.scenarios.loader"))
 
     def start(self) -> None:
         """Let worlds that were kept go on where they were: the event loop runs."""

@@ -10,7 +10,8 @@ from typing import Final
 from payments_sandbox.client.errors import ControlError
 from payments_sandbox.client.models import ReportModel
 from payments_sandbox.core.html_page import html_page
-from payments_sandbox.testing.sandbox import Sandbox, failed_rules
+from payments_sandbox.testing.reports import failed_rules
+from payments_sandbox.testing.sandbox import Sandbox
 from payments_sandbox.testing.timeline import Moment, Seen, see, timeline
 from payments_sandbox.verification.report_text import undocumented_in_words
 
@@ -107,7 +108,7 @@ def _reasons(report: ReportModel) -> Iterator[str]:
         yield from (f"{json.dumps(each['expect'])}: {each['observed']}" for each in unmet)
     if not report["passed"] and not unmet:
         yield "a rule has failed:"
-        yield from failed_rules(report)
+        yield from failed_rules(report["rules"])
     yield from map(undocumented_in_words, report.get("undocumented", ()))
     for finding in report["audit"]["findings"]:
         yield f"audit: {finding['kind']}: {finding['message']} {finding['advice']}"

@@ -3,8 +3,6 @@
 from collections.abc import AsyncIterator, Callable, Coroutine, Iterator, Mapping
 from typing import TYPE_CHECKING, Any, Final, Self, TypeVar, Unpack
 
-from payments_sandbox.client.async_client import AsyncSandboxClient
-from payments_sandbox.client.client import SandboxClient
 from payments_sandbox.client.messages import (
     OK,
     HttpRequest,
@@ -56,14 +54,14 @@ class MemorySandbox(Server):
         plugged = checked_receivers({} if receivers is None else receivers)
         self.server = DirectServer(settings, lambda unlocked: PluggedReceivers(plugged, unlocked))
 
-    def client(self, api_key: str | None = None) -> SandboxClient:
-        """A client of the control API, for the world of a key."""
-        return SandboxClient(self.url, api_key, transport=self._transport(api_key))
+    def transport(self, api_key: str | None = None) -> "MemoryTransport":
+        """What carries the requests of a client."""
+        headers = {"Host": "sandbox", **common_headers(api_key, self.token)}
+        return MemoryTransport(self.server, headers)
 
-    def async_client(self, api_key: str | None = None) -> AsyncSandboxClient:
-        """The same with `await`; nothing is waited for."""
-        transport = AsyncMemoryTransport(self._transport(api_key))
-        return AsyncSandboxClient(self.url, api_key, transport=transport)
+    def async_transport(self, api_key: str | None = None) -> "AsyncMemoryTransport":
+        """The same of one with `await`; nothing is waited for."""
+        return AsyncMemoryTransport(self.transport(api_key))
 
     def use_runtime(self, work: "Callable[[WorldRuntime], Coroutine[Any, Any, T]]") -> T:
         """Let a coroutine look into the server; it waits for nothing."""
@@ -81,10 +79,6 @@ class MemorySandbox(Server):
 
     def __repr__(self) -> str:
         return "<MemorySandbox>"
-
-    def _transport(self, api_key: str | None) -> "MemoryTransport":
-        headers = {"Host": "sandbox", **common_headers(api_key, self.token)}
-        return MemoryTransport(self.server, headers)
 
 
 class MemoryTransport:

@@ -18,11 +18,14 @@ from functools import partial
 from typing import TYPE_CHECKING, Any, Final, Self, TypeVar, Unpack
 from urllib.parse import urlsplit
 
-from payments_sandbox.client.async_client import AsyncSandboxClient
 from payments_sandbox.client.blocked_ports import blocked_ports
-from payments_sandbox.client.client import SandboxClient
 from payments_sandbox.client.messages import HttpRequest, HttpResponse, common_headers
-from payments_sandbox.client.transport import HttpTransport
+from payments_sandbox.client.transport import (
+    AsyncHttpTransport,
+    AsyncTransport,
+    HttpTransport,
+    Transport,
+)
 from payments_sandbox.core.settings import Settings, settings_from
 from payments_sandbox.testing.options import Options
 from payments_sandbox.testing.sandbox import Server
@@ -103,14 +106,13 @@ class RunningSandbox(Server):
         if self._thread.is_alive():
             raise TimeoutError(f"the sandbox did not stop within {STUCK:g} s")
 
-    def client(self, api_key: str | None = None) -> SandboxClient:
-        """A client of the control API, for the world of a key."""
-        headers = common_headers(api_key, self.token)
-        return SandboxClient(self.url, api_key, transport=LoopTransport(self, headers))
+    def transport(self, api_key: str | None = None) -> Transport:
+        """What carries the requests of a client."""
+        return LoopTransport(self, common_headers(api_key, self.token))
 
-    def async_client(self, api_key: str | None = None) -> AsyncSandboxClient:
-        """The same for code that must not block its event loop."""
-        return AsyncSandboxClient(self.plain_url, api_key, token=self.token)
+    def async_transport(self, api_key: str | None = None) -> AsyncTransport:
+        """The same of one for code that must not block its event loop."""
+        return AsyncHttpTransport(self.plain_url, common_headers(api_key, self.token))
 
     @property
     def plain_url(self) -> str:

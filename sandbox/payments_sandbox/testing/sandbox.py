@@ -1,43 +1,56 @@
 """Owns a server as its users know it, and a world of it as a test holds it: plain objects."""
 
-import json
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
 from types import MappingProxyType
-from typing import Any, Final, Protocol, Self, TypeVar
+from typing import Any, Protocol, Self, TypeVar
 
 from payments_sandbox.client.async_client import AsyncSandboxClient
 from payments_sandbox.client.client import SandboxClient
-from payments_sandbox.client.errors import ControlApiError, ExpectationFailed
-from payments_sandbox.client.messages import ListPage, every
+from payments_sandbox.client.errors import ControlApiError
+from payments_sandbox.client.messages import (
+    HttpRequest,
+    ListPage,
+    common_headers,
+    every,
+    parse_address,
+)
 from payments_sandbox.client.models import (
     AuditModel,
     DeliveryModel,
     EventModel,
     JournalEntryModel,
     PaymentModel,
-    ReportExpectationModel,
     ReportModel,
-    ReportUndocumentedModel,
     ResetWorldOnlyLiteral,
     SetRateLimitModel,
     WebhookEndpointEventLiteral,
     WebhookEndpointModel,
     WorldModel,
 )
+from payments_sandbox.client.transport import (
+    AsyncHttpTransport,
+    AsyncTransport,
+    HttpTransport,
+    Transport,
+)
 from payments_sandbox.testing.clock import Clock, RateLimit
 from payments_sandbox.testing.inbox import Inbox
+from payments_sandbox.testing.reports import check_calls, judge_scenarios, raise_if_unmet
 from payments_sandbox.testing.scenario_files import find_scenario
-from payments_sandbox.verification.report_text import undocumented_in_words
+from payments_sandbox.testing.watched_transport import (
+    AsyncWatchedTransport,
+    BeforeEnd,
+    EndOfScenarios,
+    WatchedTransport,
+    what_ends,
+)
 
 __tracebackhide__ = True
 """pytest shows the test's line that called, not ours."""
 
 T = TypeVar("T")
-
-_EVIDENCE: Final = frozenset({"payments", "journal", "webhooks"})
-"""The parts of a reset that remove what expectations are about."""
 
 
 class Sandbox:
@@ -66,14 +79,15 @@ class Sandbox:
         self.webhook_secret = made["webhook_secret"]
         self.seed = made["seed"]
         self.token = server.token
-        self.control = server.client(self.api_key)
+        watched = WatchedTransport(server.transport(self.api_key), self._before)
+        self.control = SandboxClient(server.url, self.api_key, transport=watched)
         self.clock = Clock(self.control)
         self.rate_limit = RateLimit(self.control)
         self.made = made
         self.is_scripted = False
         self.is_closed = False
-        # The fixtures' own: called before what was seen here is lost, with how that happens.
-        self._before_end: Callable[[str], None] | None = None
+        # The fixtures' own: called before what was seen here is lost, or scenarios end.
+        self._before_end: BeforeEnd | None = None
         self._server = server
         self._folders = folders
         self._expected = 0
@@ -155,18 +169,17 @@ class Sandbox:
             self.control.verify(expect=expectations or None, within=within)["expectations"]
         )
 
-    def judge(self) -> None:
+    def judge(self, *scenarios: str) -> None:
         """Judge all that scenarios expect, and their rules, as the end of a test does.
+
+        Args:
+            scenarios: the names of those that are judged; all of them where there are none.
 
         Raises:
             ExpectationFailed: an expectation does not hold within its time, or a rule has run out
                 of steps.
         """
-        self.verify()
-        report = self.report()
-        if not report["passed"]:
-            rules = (f"a rule has failed: {each}" for each in failed_rules(report))
-            raise ExpectationFailed("\n".join(rules), ())
+        judge_scenarios(self.control, scenarios)
 
     def check_calls(self) -> None:
         """See that every call of the client was one that the API has.
@@ -190,13 +203,10 @@ class Sandbox:
 
     def restore(self, snapshot: dict[str, Any]) -> None:
         """Put a snapshot in the world's place."""
-        self._ends("restored")
         self.control.restore_snapshot(snapshot)
 
     def reset(self, *only: ResetWorldOnlyLiteral) -> None:
         """Put the world, or some parts of it such as `payments`, back to how it was made."""
-        if not only or not _EVIDENCE.isdisjoint(only):
-            self._ends("partly reset" if only and "journal" not in only else "reset")
         self.control.reset_world(only=only or None)
 
     def explain(self, request_id: str) -> str:
@@ -205,14 +215,17 @@ class Sandbox:
 
     def async_client(self) -> AsyncSandboxClient:
         """The control API for code that must not block its event loop."""
-        return self._server.async_client(self.api_key)
+        transport = self._server.async_transport(self.api_key)
+        watched = AsyncWatchedTransport(transport, self._before)
+        return AsyncSandboxClient(self._server.url, self.api_key, transport=watched)
 
     def close(self) -> None:
         """Drop the world."""
-        self._ends("dropped")
-        self.is_closed = True
-        self.control.delete_world()
-        self.control.close()
+        try:
+            self.control.delete_world()
+        finally:
+            self.is_closed = True
+            self.control.close()
 
     def __enter__(self) -> Self:
         return self
@@ -220,9 +233,18 @@ class Sandbox:
     def __exit__(self, *_error: object) -> None:
         self.close()
 
-    def _ends(self, how: str) -> None:
-        if self._before_end is not None and not self.is_closed:
-            self._before_end(how)
+    def _before(self, request: HttpRequest) -> None:
+        """Tell what a request of the control API is about to end."""
+        if self._before_end is None or self.is_closed:
+            return
+        match what_ends(request):
+            case str(how):
+                self._before_end(how, ())
+            case EndOfScenarios() as end:
+                active = self.control.list_active_scenarios()["data"]
+                names = [each["name"] for each in active if end.includes(each["scenario"])]
+                if names:
+                    self._before_end(f"ended {', '.join(names)} in", names)
 
     def _found(
         self, scenario: str | Path | Mapping[str, object]
@@ -233,31 +255,6 @@ class Sandbox:
 
     def __repr__(self) -> str:
         return f"<Sandbox {self.api_key} at {self.base_url}, seed {self.seed}>"
-
-
-def raise_if_unmet(expectations: Iterable[ReportExpectationModel]) -> None:
-    """Raise ExpectationFailed unless all are met."""
-    if unmet := [each for each in expectations if not each["met"]]:
-        lines = [f"not met: {json.dumps(each['expect'])}: {each['observed']}" for each in unmet]
-        raise ExpectationFailed("\n".join(lines), unmet)
-
-
-def check_calls(calls: Sequence[ReportUndocumentedModel]) -> None:
-    """Raise ExpectationFailed if there are calls that the API does not have."""
-    if calls:
-        raise ExpectationFailed("\n".join(map(undocumented_in_words, calls)), ())
-
-
-def failed_rules(report: ReportModel) -> list[str]:
-    """The rules of a report that has failed without an unmet expectation, and why they have.
-
-    A rule that has never fired has a reason, too, and fails nothing.
-    """
-    return [
-        f"{each['rule']}: {each['why_not']}"
-        for each in report["rules"]
-        if each["fired"] and each["why_not"]
-    ]
 
 
 def explain_request(entry: JournalEntryModel) -> str:
@@ -301,11 +298,13 @@ class Server:
         ca_file: the certificate of whom its clients have to trust, of a server with `tls="auto"`.
         ca_bundle: the same with all that is trusted on this machine.
         tls_faults: the `base_url` of ports with a certificate that nobody should accept, by fault.
+        on_world: is told of each world that somebody is given here.
     """
 
     ca_file: Path | None = None
     ca_bundle: Path | None = None
     tls_faults: Mapping[str, str] = MappingProxyType({})
+    on_world: Callable[[Sandbox], None] | None = None
 
     def __init__(self, url: str, token: str | None = None) -> None:
         self.url = url
@@ -323,16 +322,25 @@ class Server:
 
     def client(self, api_key: str | None = None) -> SandboxClient:
         """A client of the control API, for the world of a key."""
-        return SandboxClient(self.url, api_key, token=self.token)
+        return SandboxClient(self.url, api_key, transport=self.transport(api_key))
 
     def async_client(self, api_key: str | None = None) -> AsyncSandboxClient:
         """The same for code that must not block its event loop."""
-        return AsyncSandboxClient(self.url, api_key, token=self.token)
+        return AsyncSandboxClient(self.url, api_key, transport=self.async_transport(api_key))
+
+    def transport(self, api_key: str | None = None) -> Transport:
+        """What carries the requests of a client."""
+        return HttpTransport(parse_address(self.url), common_headers(api_key, self.token))
+
+    def async_transport(self, api_key: str | None = None) -> AsyncTransport:
+        """The same of one for code that must not block its event loop."""
+        return AsyncHttpTransport(parse_address(self.url), common_headers(api_key, self.token))
 
     def world(self, api_key: str, *, folders: Sequence[Path] = ()) -> Sandbox:
         """The world of a key, made now if the key is new."""
         with self.client(api_key) as client:
-            return Sandbox(self, client.retrieve_world(), folders=folders)
+            made = client.retrieve_world()
+        return self._given(made, folders)
 
     def new_world(
         self,
@@ -362,7 +370,13 @@ class Server:
             made = anybody.create_world(
                 api_key=key, name=name, seed=seed, clock=clock, rate_limit=limit
             )
-        return Sandbox(self, made, folders=folders)
+        return self._given(made, folders)
+
+    def _given(self, made: WorldModel, folders: Sequence[Path]) -> Sandbox:
+        world = Sandbox(self, made, folders=folders)
+        if self.on_world is not None:
+            self.on_world(world)
+        return world
 
     def __repr__(self) -> str:
         return f"<{type(self).__name__} at {self.url}>"

@@ -1,4 +1,4 @@
-"""Owns what the rows of webhooks at rest can be: one that comes from outside is held against it."""
+"""Owns what rows of a snapshot of webhooks can be: what comes from outside is held against it."""
 
 from collections.abc import Sequence
 from typing import Any, Final
@@ -89,7 +89,7 @@ _PARTS: Final = {
 
 
 def check_rows(kept: dict[str, Any]) -> None:
-    """Refuse webhooks at rest that no world has given.
+    """Refuse a snapshot of webhooks that no world has given.
 
     Raises:
         ValueError: a value is not what it has to be, or contradicts another.

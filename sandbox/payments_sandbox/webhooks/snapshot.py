@@ -1,4 +1,4 @@
-"""Owns a world's webhooks at rest: endpoints, deliveries and inboxes as plain values, and back."""
+"""Owns snapshots of webhooks: endpoints, deliveries and inboxes as plain values, and back."""
 
 from dataclasses import fields
 from typing import Any, Final
@@ -74,7 +74,7 @@ def changes(webhooks: Webhooks) -> dict[str, object] | None:
     return {
         "counts": _counts(webhooks),
         "endpoints": endpoints if has_endpoints else None,
-        "deliveries": [_delivery(each) for each in changed.deliveries.values()],
+        "deliveries": [_row(_as_it_is(each)) for each in changed.deliveries.values()],
         "ended": changed.ended,
         "gone": removed,
         "inboxes": [
@@ -164,10 +164,6 @@ def _as_it_is(delivery: Delivery) -> _Delivery:
     )  # fmt: skip
 
 
-def _delivery(delivery: Delivery) -> list[object]:
-    return _row(_as_it_is(delivery))
-
-
 def _row(kept: _Delivery) -> list[object]:
     delivery, status, next_at, applied, order, attempts = kept
     message = delivery.message
@@ -226,15 +222,8 @@ def _attempt_of(row: list[Any], event_body: bytes) -> DeliveryAttempt:
         is_stale=is_stale,
         dropped_by=dropped_by,
     )
-    result = AttemptResult(sent, _response(response), error, float(duration_ms))
-    return DeliveryAttempt(request, result)
-
-
-def _response(row: list[Any] | None) -> ReceiverResponse | None:
-    if row is None:
-        return None
-    status, headers, body, retry_after = row
-    return ReceiverResponse(status, headers, body, retry_after)
+    answered = None if response is None else ReceiverResponse(*response)
+    return DeliveryAttempt(request, AttemptResult(sent, answered, error, float(duration_ms)))
 
 
 def _message(message: InboxMessage) -> list[object]:

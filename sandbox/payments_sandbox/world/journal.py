@@ -35,7 +35,7 @@ _plain_values: Final = attrgetter(*_AS_IT_IS)
 
 
 class Entry:
-    """One request and its answer; the rim adds `duration_ms` when the answer has left.
+    """One request and its answer; the server adds `duration_ms` when the answer has left.
 
     `body` is the masked JSON value, or masked text when it was not JSON. `wall` is the real time of
     its arrival, `leaked` says that a card number stood where text belongs. `considered` are the
@@ -206,16 +206,16 @@ class Journal:
 
     def changes(self, *, everything: bool = False) -> "JournalChanges":
         """The changes since the last call, or `everything`."""
-        told, self._reported = None if everything else self._reported, self.count
-        new = list(self.since(told or 0))
-        waiting = [] if told is None else self._unanswered
+        reported, self._reported = None if everything else self._reported, self.count
+        new = list(self.since(reported or 0))
+        waiting = [] if reported is None else self._unanswered
         others, timed = new, list[Entry]()
         for entry, reply in waiting:
             if entry.duration_ms is not None:
                 (timed if _reply_of(entry) == reply else others).append(entry)
         known = [*waiting, *((each, _reply_of(each)) for each in new)]
         self._unanswered = [each for each in known if each[0].duration_ms is None]
-        return JournalChanges(others, timed, told is None)
+        return JournalChanges(others, timed, reported is None)
 
     def mark_reported(self) -> None:
         """Let `changes` begin with the next entry: those that are here are known."""
@@ -230,7 +230,7 @@ class Journal:
         return _snapshot(self.count, [_as_it_is(entry) for entry in self._entries])
 
     def restore(self, count: int, entries: Iterable[Mapping[str, Any]]) -> Iterator[None]:
-        """Take over a snapshot, with a breath after each entry: bodies may be large.
+        """Take over a snapshot; others go first after each entry, whose body may be large.
 
         Raises:
             ValueError, KeyError, TypeError, AttributeError: it is not one.

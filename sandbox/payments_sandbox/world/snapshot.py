@@ -1,4 +1,4 @@
-"""Owns a world at rest: all of it as one JSON value, and exactly the same world back.
+"""Owns snapshots: all of a world as one JSON value, and exactly the same world back.
 
 Theory of operation:
 
@@ -56,7 +56,7 @@ def snapshotting(world: World) -> Slices[dict[str, object]]:
     kept = small_parts(world)
     kept["rules"] = world.rules.snapshot()
     kept["pending_reads"] = world.pending_reads.snapshot()
-    # Each of them is taken as it is now: the ledger, which breathes first, does that at its start.
+    # Each of them is taken as it is now, the ledger too: it is asked before anything else happens.
     timeline, journal = world.timeline.snapshotting(), world.journal.snapshotting()
     webhooks, ledger = _webhooks(world), world.ledger.snapshotting()
     kept["ledger"] = yield from ledger
@@ -212,7 +212,7 @@ def restoring(
         yield from world.ledger.restore(kept["ledger"])
         # What was masked is a copy, and to free it at once takes long.
         yield from discard(kept["ledger"])
-        # Before anything else can happen: its events were told in its life before.
+        # Before anything else can happen: its events were published before.
         world.mark_published()
     with _naming("timeline"):
         world.timeline.restore(**kept["timeline"])
@@ -228,6 +228,16 @@ def restoring(
     with _naming("timeline"):
         _check_jobs(world)
     return world
+
+
+def has_steps(kept: object) -> bool:
+    """Whether a snapshot has what only the scenario language reads: scenarios, or a step."""
+    match kept:
+        case {"rules": {"scenarios": [_, *_]}}:
+            return True
+        case {"journal": {"entries": list(entries)}}:
+            return any(isinstance(each, dict) and each.get("decided") for each in entries)
+    return False
 
 
 def _config(kept: Mapping[str, Any], api_key: str, made_at: Instant) -> WorldConfig:

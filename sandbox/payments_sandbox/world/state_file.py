@@ -1,4 +1,4 @@
-"""Owns a whole server at rest: every world as one line, between a head and an end that seals them.
+"""Owns the state file of a server: each world as one line, between a head and an end that seals it.
 
 The end carries a digest of all that is before it, so a file that is torn or was changed is known
 before any world is made of it.
@@ -34,7 +34,7 @@ class NoStateError(ValueError):
 
 
 class SavedWorld(NamedTuple):
-    """A world at rest, with what its snapshot does not say: the values of its line in a file."""
+    """A snapshot of a world, with what it does not say itself: the values of a line of a file."""
 
     api_key: str
     made_at: Instant
@@ -66,11 +66,11 @@ class SavedWorld(NamedTuple):
 
 
 def writing(
-    worlds: Iterable[World], tell_unsaved: Callable[[World, Exception], None]
+    worlds: Iterable[World], report_unsaved: Callable[[World, Exception], None]
 ) -> Slices[list[bytes]]:
     """Write the blocks of the file; each world is as it is when its turn comes.
 
-    `tell_unsaved` is given each world that could not be saved, and why; it has no line.
+    `report_unsaved` is given each world that could not be saved, and why; it has no line.
     """
     count, file = 0, [_HEAD]
     seal = sha256(_HEAD)
@@ -78,7 +78,7 @@ def writing(
         try:
             line = yield from _writing_line(world)
         except Exception as error:  # noqa: BLE001 - whatever one world has, the others are saved
-            tell_unsaved(world, error)
+            report_unsaved(world, error)
             continue
         for block in line:
             seal.update(block)

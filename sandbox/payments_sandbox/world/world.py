@@ -329,7 +329,7 @@ class World:
         self._published = self.ledger.events
 
     def _publish(self, payment: int | None = None) -> None:
-        """Queue the deliveries of what has happened since the last time, for the rim to send.
+        """Queue the deliveries of what has happened since the last time, for the server to send.
 
         Args:
             payment: whose events these are, for rules to react to; None where a rule has made them

@@ -7,6 +7,8 @@ import ssl
 import sys
 import urllib.request
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from typing import Any, Final
 
 import aiohttp
@@ -160,18 +162,32 @@ def test_the_page_has_every_fault_and_every_client() -> None:
 
 
 @pytest.mark.parametrize("row", TABLE, ids=lambda row: row["step"].strip("`"))
-@pytest.mark.parametrize("client", CLIENTS)
-def test_a_client_is_told_what_the_page_says(
-    server: RunningServer, client: str, row: dict[str, str], caplog: pytest.LogCaptureFixture
+def test_clients_are_told_what_the_page_says(
+    server: RunningServer, row: dict[str, str], caplog: pytest.LogCaptureFixture
 ) -> None:
-    """The payment is made behind its back; the next one is answered; the log is calm."""
+    """The payment is made behind their backs; the next one is answered; the log is calm.
+
+    They wait side by side.
+    """
     if server.at.authority is not None:
         row = OTHERS_UNDER_TLS.get(row["step"], row)
     step = row["step"].strip("`")
+    with ThreadPoolExecutor(len(CLIENTS)) as threads:
+        seen = dict(zip(CLIENTS, threads.map(partial(met_by, server, step), CLIENTS), strict=True))
+    assert seen == {
+        client: (row[client].strip("`*"), {"completed": 1}, ["payment.completed"], "completed")
+        for client in CLIENTS
+    }
+    assert [each.getMessage() for each in caplog.records if each.levelname == "ERROR"] == []
+
+
+def met_by(
+    server: RunningServer, step: str, client: str
+) -> tuple[str, dict[str, int], list[str], str]:
+    """What a client makes of a fault, the payments and events behind it, and of the next one."""
+    pay = CLIENTS[client]
     patience = SHORT_WAIT if fault_seconds(fault_of(step)) > SHORT_WAIT else LONGEST_WAIT
     with WorldClient(server) as shop:
-        was_told = outcome_with(CLIENTS[client], shop, fault_card(step), patience)
-        assert was_told == row[client].strip("`*")
-        assert (shop.counts(), shop.events()) == ({"completed": 1}, ["payment.completed"])
-        assert outcome_with(CLIENTS[client], shop, "4111111111111111", LONGEST_WAIT) == "completed"
-    assert [each.getMessage() for each in caplog.records if each.levelname == "ERROR"] == []
+        was_told = outcome_with(pay, shop, fault_card(step), patience)
+        payments, events = shop.counts(), shop.events()
+        return was_told, payments, events, outcome_with(pay, shop, "4111111111111111", LONGEST_WAIT)

@@ -165,27 +165,25 @@ class ControlApi:
             raise InvalidRequest(f"/: expected UTF-8; byte {error.start} is none.") from None
 
     async def _body(self, request: web.BaseRequest, route: ControlRoute) -> dict[str, Any]:
-        if route.request is None or not request.can_read_body:
-            return self._checked(route, {})
-        timeout = self._settings.body_timeout
-        raw = await read_body(request, seconds=timeout, limit=route.body_limit or LIMIT)
+        if route.request is None:
+            return {}
+        raw: bytes | SandboxError = b""
+        if request.can_read_body:
+            timeout = self._settings.body_timeout
+            raw = await read_body(request, seconds=timeout, limit=route.body_limit or LIMIT)
         if isinstance(raw, SandboxError):
             raise raw
         try:
-            return self._checked(route, await self._read_json(raw, route.body_depth) if raw else {})
+            body = await self._read_json(raw, route.body_depth) if raw else {}
         except strict_json.BadJson as error:
             raise InvalidRequest(f"/: expected JSON; {error}.") from None
+        return self._contract.check(route.request, body)
 
     async def _read_json(self, raw: bytes, depth: int) -> object:
         """Read a body; a large one beside the loop, which serves others meanwhile."""
         if len(raw) <= LIMIT:
             return strict_json.read(raw, deepest=depth)
         return await self._runtime.run_beside(partial(strict_json.read, raw, deepest=depth))
-
-    def _checked(self, route: ControlRoute, body: object) -> dict[str, Any]:
-        if route.request is None:
-            return {}
-        return self._contract.check(route.request, body)
 
     def _query(self, route: ControlRoute, query: str) -> dict[str, Any]:
         pairs = parse_qsl(query, keep_blank_values=True)

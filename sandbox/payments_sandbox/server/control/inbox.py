@@ -30,10 +30,9 @@ async def receive_webhook(request: ControlRequest) -> web.StreamResponse:
     if isinstance(body, SandboxError):
         raise body
     headers = headers_by_name(http.raw_headers)
-    world, wall = request.world, request.runtime.worlds.context.wall()
-    status = world.open_webhooks().receive(
-        name, Received(headers, body), now=world.clock.now(), wall=wall
-    )
+    world, received = request.world, Received(headers, body)
+    now, wall = world.clock.now(), world.wall()
+    status = world.open_webhooks().receive(name, received, now=now, wall=wall)
     return web.Response(
         status=status,
         body=orjson.dumps({"received": True}) if status == ANSWER else None,

@@ -17,7 +17,7 @@ from payments_sandbox.server.control.page import Listing, page
 from payments_sandbox.server.response import send_blocks
 from payments_sandbox.server.slices import run_in_slices
 from payments_sandbox.server.world_runtime import Filling, WorldRuntime
-from payments_sandbox.world.snapshot import check_seal, restoring, sealed, snapshotting
+from payments_sandbox.world.snapshot import check_seal, has_steps, restoring, sealed, snapshotting
 from payments_sandbox.world.world import ResetScope, World
 
 if TYPE_CHECKING:
@@ -203,8 +203,8 @@ async def retrieve_snapshot(request: ControlRequest) -> web.StreamResponse:
 async def restore_snapshot(request: ControlRequest) -> dict[str, object]:
     """Put a snapshot in the world's place; until it is whole, others and that world are served."""
     await run_in_slices(check_seal(request.body))
-    if _has_steps(request.body):
-        await request.runtime.run_beside(_import_language)
+    if has_steps(request.body):
+        await request.runtime.import_language()
     worlds = request.runtime.worlds
     steps = restoring(
         request.body,
@@ -221,21 +221,6 @@ async def restore_snapshot(request: ControlRequest) -> dict[str, object]:
         totals.restored(world)
     request.runtime.changed(world)
     return _shown(request, world)
-
-
-def _has_steps(kept: object) -> bool:
-    """Whether a snapshot has scenarios, or a step that somebody has decided."""
-    match kept:
-        case {"rules": {"scenarios": [_, *_]}}:
-            return True
-        case {"journal": {"entries": list(entries)}}:
-            return any(isinstance(each, dict) and each.get("decided") for each in entries)
-    return False
-
-
-def _import_language() -> None:
-    """Import what reads the scenarios of a snapshot."""
-    import payments_sandbox.scenarios.loader  # noqa: F401, PLC0415 - few snapshots have any
 
 
 def _clock(text: str | None) -> Instant | str | None:

@@ -1,6 +1,7 @@
 // The control API and the event stream: all that this page knows of the server.
 
 const TOKEN = "payments-sandbox-token";
+export const PLAIN_CARD = "4111111111111111";
 const listeners = new Set();
 
 /** A refusal of the server: its envelope, and for a scenario the problems beside it. */
@@ -75,6 +76,16 @@ export async function list(key, path, most = 1000, isLast = () => false) {
   } while (cursor && items.length < most && !items.some(isLast));
   return items;
 }
+
+/** An action that calls a route and then does something, such as to load again what it has changed. */
+export const callThen = (after, key, method, path, body) => async () => {
+  await call(key, method, path, body);
+  after();
+};
+
+/** The deliveries of these events. */
+export const deliveriesOf = async (key, events) =>
+  (await Promise.all(events.map((each) => list(key, `/deliveries?event_id=${each.id}`)))).flat();
 
 /** Every item of a list that has no pages. */
 export const whole = async (key, path) => (await call(key, "GET", path)).data;

@@ -1,7 +1,7 @@
 // The clock bar: now, what is due, moving on; and the rate limit as a gauge.
 
-import { call } from "./api.js";
-import { Action, Form, html, Problem, useEvery, useFollowed } from "./parts.js";
+import { call, callThen } from "./api.js";
+import { Action, Form, html, Problem, useEvery, useFollowed, useSeconds } from "./parts.js";
 import { useState } from "./preact.js";
 
 const STEPS = [
@@ -26,8 +26,7 @@ export function useClock(apiKey, timeline) {
 
 export function ClockBar({ apiKey, clock: loaded }) {
   const { value, error, reload } = loaded;
-  const [, tick] = useState(0);
-  useEvery(1000, () => tick((old) => old + 1), []);
+  useSeconds();
   if (!value)
     return html`<div class="bar" role="region" aria-label="Clock and rate limit"><${Problem} error=${error} /></div>`;
   const { clock, limit, read } = value;
@@ -35,23 +34,10 @@ export function ClockBar({ apiKey, clock: loaded }) {
   const now = Date.parse(clock.now) + (isLive ? Date.now() - read : 0);
   const ahead = now - Date.now();
   const next = clock.due[0];
-  const move = (body) => async () => {
-    await call(apiKey, "POST", "/clock/advance", body);
-    reload();
-  };
-  const set = (path) => async () => {
-    await call(apiKey, "POST", path, {});
-    reload();
-  };
-  const limitTo = (remaining) => async () => {
-    await call(apiKey, "PUT", "/rate_limit", { remaining });
-    reload();
-  };
-  const to = async ({ to: text }) => {
-    const isInstant = /^\d{4}-/.test(text);
-    await call(apiKey, "POST", "/clock/advance", isInstant ? { to: text } : { by: text });
-    reload();
-  };
+  const move = (body) => callThen(reload, apiKey, "POST", "/clock/advance", body);
+  const set = (path) => callThen(reload, apiKey, "POST", path, {});
+  const limitTo = (remaining) => callThen(reload, apiKey, "PUT", "/rate_limit", { remaining });
+  const to = ({ to: text }) => move(/^\d{4}-/.test(text) ? { to: text } : { by: text })();
   return html`<div class="bar" role="region" aria-label="Clock and rate limit">
     <span class="clock"><strong>${new Date(now).toISOString().slice(0, 19).replace("T", " ")}</strong>
       <small>${isLive ? "live" : "frozen"}${Math.abs(ahead) > 60000 ? `, ${span(ahead)} ${ahead > 0 ? "ahead of" : "behind"} real time` : ""}</small></span>

@@ -1,7 +1,7 @@
 // The calls that wait for a decision, and the button that lets the next one wait.
 
-import { call, whole } from "./api.js";
-import { Action, Badge, Form, html, Json, useEvery, useFollowed } from "./parts.js";
+import { call, callThen, whole } from "./api.js";
+import { Action, Badge, choices, Form, html, Json, useFollowed, useSeconds } from "./parts.js";
 import { useEffect, useState } from "./preact.js";
 import { money } from "./timeline.js";
 
@@ -41,17 +41,11 @@ export function HoldNext({ apiKey, timeline }) {
     await call(apiKey, "PUT", "/scenarios/active", [...others, { scenario: NAME, about, rules }]);
     active.reload();
   };
-  const end = async () => {
-    await call(apiKey, "DELETE", `/scenarios/active?name=${NAME}`);
-    active.reload();
-  };
+  const end = callThen(active.reload, apiKey, "DELETE", `/scenarios/active?name=${NAME}`);
   const isThere = (active.value ?? []).some((each) => each.name === NAME);
   return html`<span class="buttons"><${Action} does=${hold} data="hold">hold the next call<//>
     <label class="check">of <select value=${operation} onChange=${(event) => setOperation(event.target.value)}>
-      ${OPERATIONS.map((each) => {
-        const [value, text] = Array.isArray(each) ? each : [each, each];
-        return html`<option value=${value}>${text}</option>`;
-      })}</select></label>
+      ${choices(OPERATIONS)}</select></label>
     ${isThere && html`<${Action} does=${end}>hold no call<//>`}</span>`;
 }
 
@@ -66,8 +60,7 @@ export function Held({ apiKey, timeline }) {
 }
 
 function HeldCall({ apiKey, held }) {
-  const [, tick] = useState(0);
-  useEvery(1000, () => tick((old) => old + 1), []);
+  useSeconds();
   const post = async (body, options) => {
     try {
       await call(apiKey, "POST", `/held/${held.id}`, body, options);

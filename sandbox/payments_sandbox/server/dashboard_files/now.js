@@ -4,7 +4,7 @@ import { addressOf } from "./address.js";
 import { call } from "./api.js";
 import { span } from "./clock.js";
 import { Held, HoldNext } from "./held.js";
-import { Badge, html, Problem, useAction } from "./parts.js";
+import { Badge, choices, html, Problem, useAction } from "./parts.js";
 import { useEffect, useMemo, useRef, useState } from "./preact.js";
 import { describe } from "./timeline.js";
 import { FirstCall } from "./worlds.js";
@@ -40,12 +40,12 @@ export function Now({ apiKey, timeline, clock }) {
       <label>Filter <input data-search type="search" value=${filter.text} placeholder="payment, rule, …" title="what a row is about: payment, customer, type, status or rule"
         onInput=${(event) => setFilter({ ...filter, text: event.target.value })} /></label>
       <label>Kind <select value=${filter.kind} onChange=${(event) => setFilter({ ...filter, kind: event.target.value })}>
-        ${[
+        ${choices([
           ["", "all"],
           ["request", "requests"],
           ["event", "events"],
           ["delivery", "webhook attempts"],
-        ].map(([value, text]) => html`<option value=${value}>${text}</option>`)}</select></label>
+        ])}</select></label>
       <label class="check"><input type="checkbox" checked=${filter.wrong} onChange=${(event) => setFilter({ ...filter, wrong: event.target.checked })} /> only what went wrong</label>
       <button type="button" onClick=${pause} aria-pressed=${timeline.paused}>${timeline.paused ? `go on (${timeline.waiting} new)` : "pause"}</button>
       <small role="status">${rows.length} rows${timeline.dropped ? `, ${timeline.dropped} more were dropped` : ""}</small>

@@ -95,11 +95,15 @@ export function Field({ label, name, ...rest }) {
   return html`<label>${label}<input name=${name} autocomplete="off" spellcheck=${false} ...${rest} /></label>`;
 }
 
-export function Choice({ label, name, options, ...rest }) {
-  return html`<label>${label}<select name=${name} ...${rest}>${options.map((each) => {
-    const [value, text] = Array.isArray(each) ? each : [each, each || "any"];
+/** What a select offers: values, or pairs of a value and its text; `all` is the text of none. */
+export const choices = (values, all = "any") =>
+  values.map((each) => {
+    const [value, text] = Array.isArray(each) ? each : [each, each || all];
     return html`<option value=${value}>${text}</option>`;
-  })}</select></label>`;
+  });
+
+export function Choice({ label, name, options, ...rest }) {
+  return html`<label>${label}<select name=${name} ...${rest}>${choices(options)}</select></label>`;
 }
 
 export function Copy({ text, children }) {
@@ -144,6 +148,12 @@ export const time = (text) =>
   html`<time datetime=${text} title=${`${text} on the world's clock`}>${(text ?? "")
     .replace("T", " ")
     .replace("Z", "")}</time>`;
+
+/** Show again each second what depends on the time. */
+export function useSeconds() {
+  const [, tick] = useState(0);
+  useEvery(1000, () => tick((old) => old + 1), []);
+}
 
 /** Call `tick` every so many milliseconds while the page can be seen. */
 export function useEvery(milliseconds, tick, deps) {

@@ -1,7 +1,7 @@
 // The payments of a world, one with its history, and paying with a card.
 
 import { addressOf } from "./address.js";
-import { call, callApi, list, whole } from "./api.js";
+import { call, callApi, deliveriesOf, list, PLAIN_CARD, whole } from "./api.js";
 import {
   Action,
   Badge,
@@ -18,10 +18,12 @@ import {
   useLoaded,
 } from "./parts.js";
 import { useState } from "./preact.js";
-import { money } from "./timeline.js";
+import { inOrder, money } from "./timeline.js";
 
 const MARKS = { completed: "yes", failed: "no", pending: "due" };
 const Status = ({ status }) => html`<${Badge} kind=${MARKS[status]}>${status}<//>`;
+
+const cardOf = ({ payment_method: { brand, type, last4 } }) => `${brand ?? type} ${last4 ?? ""}`;
 
 export function Payments({ apiKey, timeline }) {
   const { value, error } = useFollowed(() => list(apiKey, "/payments"), [apiKey], timeline);
@@ -58,7 +60,7 @@ export function Payments({ apiKey, timeline }) {
             html`<${Status} status=${each.status} />${each.failure_code ? html` <small>${each.failure_code}</small>` : ""}`,
             money(each.amount, each.currency),
             each.customer_id,
-            `${each.payment_method.brand ?? each.payment_method.type} ${each.payment_method.last4 ?? ""}`,
+            cardOf(each),
             each.refunded || "",
             each.charged_back || "",
           ],
@@ -69,7 +71,7 @@ export function Payments({ apiKey, timeline }) {
 function PayWithCard({ apiKey }) {
   const cards = useLoaded(() => whole(null, "/cards"), []);
   const [answer, setAnswer] = useState(null);
-  const [chosen, setChosen] = useState("4111111111111111");
+  const [chosen, setChosen] = useState(PLAIN_CARD);
   const pay = async ({ number, amount, currency, customer, description }) => {
     try {
       setAnswer(
@@ -98,14 +100,14 @@ function PayWithCard({ apiKey }) {
   return html`<details><summary>Pay with a card</summary>
     <${Form} does=${pay} submit="Pay" label="Pay with a card">
       <label>Card<select name="number" value=${chosen} onChange=${(event) => setChosen(event.target.value)}>
-        <option value="4111111111111111">plain: completes</option>
+        <option value=${PLAIN_CARD}>plain: completes</option>
         ${(cards.value ?? []).map((each) => html`<option value=${each.number}>${each.name}</option>`)}</select></label>
       <${Field} label="Amount (minor units)" name="amount" value="2500" inputmode="numeric" required />
       <${Field} label="Currency" name="currency" value="USD" required maxlength="3" size="4" />
       <${Field} label="Customer" name="customer" value="cust_ada" required />
       <${Field} label="Description" name="description" />
     <//>
-    <p><small>${card ? `${card.number}: ${card.description}` : "4111111111111111: an ordinary card."}</small></p>
+    <p><small>${card ? `${card.number}: ${card.description}` : `${PLAIN_CARD}: an ordinary card.`}</small></p>
     ${answer && html`<h4 role="status">${answer.status}</h4><${Json} value=${answer.text} label="Answer" />`}</details>`;
 }
 
@@ -119,9 +121,7 @@ export function Payment({ apiKey, id, timeline }) {
       ]);
       const payment = payments.find((each) => each.id === id);
       const about = events.filter((each) => each.data?.payment_id === id);
-      const deliveries = (
-        await Promise.all(about.slice(0, 20).map((each) => list(apiKey, `/deliveries?event_id=${each.id}`)))
-      ).flat();
+      const deliveries = await deliveriesOf(apiKey, about.slice(0, 20));
       const calls = requests.filter((each) => each.path.includes(id) || each.response?.body?.id === id);
       return { payment, about, deliveries, calls };
     },
@@ -165,16 +165,13 @@ export function Payment({ apiKey, id, timeline }) {
         outcome: attempt.error ?? `answered ${attempt.response?.status}`,
       })),
     ),
-  ].sort((left, right) => (left.at < right.at ? -1 : left.at > right.at ? 1 : 0));
+  ].sort((left, right) => inOrder(left.at, right.at));
   return html`<h2>${money(payment.amount, payment.currency)} <${Status} status=${payment.status} /> <small>${id}</small></h2>
     <${Facts} rows=${[
       ["customer", payment.customer_id],
       ["description", payment.description],
       ["created", time(payment.created_at)],
-      [
-        "card",
-        `${payment.payment_method.brand ?? payment.payment_method.type} ${payment.payment_method.last4 ?? ""}`,
-      ],
+      ["card", cardOf(payment)],
       ["refunded", payment.refunded || null],
       ["charged back", payment.charged_back || null],
       ["failed because", payment.failure_code],

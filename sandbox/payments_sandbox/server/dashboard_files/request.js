@@ -1,7 +1,7 @@
 // One request, explained: what was asked and answered, by which rule, and what followed.
 
 import { addressOf } from "./address.js";
-import { call, callApi, list, whole } from "./api.js";
+import { call, callApi, deliveriesOf, list, PLAIN_CARD, whole } from "./api.js";
 import { Action, Badge, Copy, Facts, Form, html, Json, Problem, time, useLoaded } from "./parts.js";
 import { useState } from "./preact.js";
 
@@ -18,8 +18,6 @@ export function curl(entry) {
     lines.push(`-d '${JSON.stringify(unmasked(entry.request.body)).replaceAll("'", "'\\''")}'`);
   return lines.join(" \\\n  ");
 }
-
-const PLAIN_CARD = "4111111111111111";
 
 function unmasked(body, cards = []) {
   const method = body?.payment_method;
@@ -39,9 +37,7 @@ export function Request({ apiKey, id }) {
       whole(null, "/cards"),
     ]);
     const about = events.filter((each) => paymentId && each.data?.payment_id === paymentId);
-    const deliveries = (
-      await Promise.all(about.slice(0, 10).map((each) => list(apiKey, `/deliveries?event_id=${each.id}`)))
-    ).flat();
+    const deliveries = await deliveriesOf(apiKey, about.slice(0, 10));
     return {
       entry,
       paymentId,

@@ -1,6 +1,6 @@
 // The library, what is active and how its rules stand, and an editor with the lint beside it.
 
-import { call, whole } from "./api.js";
+import { call, callThen, whole } from "./api.js";
 import { complete } from "./complete.js";
 import { Held, HoldNext } from "./held.js";
 import { Action, Badge, html, Problem, Table, useEvery, useFollowed, useLoaded } from "./parts.js";
@@ -32,14 +32,9 @@ export function Scenarios({ apiKey, timeline }) {
   const found = (library.value ?? []).filter((each) =>
     `${each.name} ${each.about} ${each.tags.join(" ")}`.toLowerCase().includes(search.toLowerCase()),
   );
-  const use = (name) => async () => {
-    await call(apiKey, "POST", "/scenarios/active", name);
-    reload();
-  };
-  const end = (name) => async () => {
-    await call(apiKey, "DELETE", `/scenarios/active?name=${encodeURIComponent(name)}`);
-    reload();
-  };
+  const use = (name) => callThen(reload, apiKey, "POST", "/scenarios/active", name);
+  const end = (name) =>
+    callThen(reload, apiKey, "DELETE", `/scenarios/active?name=${encodeURIComponent(name)}`);
   return html`<h2>Scenarios</h2><${Problem} error=${library.error ?? active.error} />
     <h3>Active</h3>
     <${Table} label="Active scenarios" head=${["scenario", "about", ""]} empty="None: the API behaves as documented."

@@ -66,9 +66,7 @@ export class Timeline {
       if (row.kind === "event")
         row.shown.at = made.get(`${row.shown.payment} ${second(row)}`) ?? row.shown.at;
     }
-    this.rows = rows.sort((left, right) =>
-      left.shown.at < right.shown.at ? -1 : left.shown.at > right.shown.at ? 1 : 0,
-    );
+    this.rows = rows.sort((left, right) => inOrder(left.shown.at, right.shown.at));
     this.changed();
   }
 
@@ -103,6 +101,9 @@ export class Timeline {
     }, 100);
   }
 }
+
+/** Which of two instants is first, for `sort`. */
+export const inOrder = (left, right) => (left < right ? -1 : left > right ? 1 : 0);
 
 const second = (row) => row.shown.at.slice(0, 19);
 

@@ -1,11 +1,12 @@
 // Endpoints, deliveries with each attempt and its signature explained, inboxes.
 
 import { addressOf, leadTo } from "./address.js";
-import { call, list } from "./api.js";
+import { call, callThen, list } from "./api.js";
 import {
   Action,
   Badge,
   Choice,
+  choices,
   Copy,
   Facts,
   Field,
@@ -22,7 +23,10 @@ import {
 import { useEffect, useState } from "./preact.js";
 
 const MARKS = { delivered: "yes", failed: "no", pending: "due", disabled: "" };
+const Status = ({ status }) => html`<${Badge} kind=${MARKS[status]}>${status}<//>`;
 const TYPES = ["payment.completed", "payment.failed", "refund.created", "chargeback.created"];
+
+const headerLines = (headers) => Object.entries(headers).map(([name, text]) => `${name}: ${text}`);
 
 export function Webhooks({ apiKey, timeline }) {
   const [status, setStatus] = useState("");
@@ -58,14 +62,14 @@ export function Webhooks({ apiKey, timeline }) {
     <${Pasted} apiKey=${apiKey} endpoints=${endpoints} />
     <h3>Deliveries</h3>
     <div class="tools"><label>Status <select data-search value=${status} onChange=${(event) => setStatus(event.target.value)}>
-      ${["", "pending", "delivered", "failed", "disabled"].map((each) => html`<option value=${each}>${each || "all"}</option>`)}</select></label></div>
+      ${choices(["", "pending", "delivered", "failed", "disabled"], "all")}</select></label></div>
     <${Table} label="Deliveries" head=${["event", "to", "status", "attempts", "last answer", "next attempt"]} empty="No delivery."
       rows=${deliveries.map((each) => ({
         key: each.id,
         cells: [
           html`<a href=${addressOf(apiKey, "deliveries", each.id)}>${each.type}</a>`,
           urls[each.endpoint_id] ?? each.endpoint_id,
-          html`<${Badge} kind=${MARKS[each.status]}>${each.status}<//>`,
+          html`<${Status} status=${each.status} />`,
           each.attempts.length,
           each.attempts.at(-1)?.error ?? each.attempts.at(-1)?.response?.status ?? "",
           each.next_attempt_at ? time(each.next_attempt_at) : "",
@@ -155,12 +159,7 @@ function Endpoint({ apiKey, endpoint, reload, deliveries }) {
       ["description", endpoint.description],
       ["events", endpoint.events.join(", ")],
       ["signature", endpoint.signature.scheme],
-      [
-        "headers",
-        Object.entries(endpoint.headers)
-          .map(([name, value]) => `${name}: ${value}`)
-          .join(", "),
-      ],
+      ["headers", headerLines(endpoint.headers).join(", ")],
       [
         "health",
         mine.length
@@ -172,18 +171,9 @@ function Endpoint({ apiKey, endpoint, reload, deliveries }) {
         html`${shown ? html`<code>${endpoint.secret}</code>` : "whsec_…"} <button type="button" class="quiet" onClick=${() => setShown(!shown)}>${shown ? "hide" : "reveal"}</button> <${Copy} text=${endpoint.secret} />`,
       ],
     ]} />
-    <p class="buttons"><${Action} does=${async () => {
-      await call(apiKey, "POST", `${path}/rotate_secret`, {});
-      reload();
-    }} sure="really rotate?">rotate the secret<//>
-      <${Action} does=${async () => {
-        await call(apiKey, "PATCH", path, { enabled: !endpoint.enabled });
-        reload();
-      }}>${endpoint.enabled ? "disable" : "enable"}<//>
-      <${Action} does=${async () => {
-        await call(apiKey, "DELETE", path);
-        reload();
-      }} sure="really delete?" kind="danger">delete<//></p></article>`;
+    <p class="buttons"><${Action} does=${callThen(reload, apiKey, "POST", `${path}/rotate_secret`, {})} sure="really rotate?">rotate the secret<//>
+      <${Action} does=${callThen(reload, apiKey, "PATCH", path, { enabled: !endpoint.enabled })}>${endpoint.enabled ? "disable" : "enable"}<//>
+      <${Action} does=${callThen(reload, apiKey, "DELETE", path)} sure="really delete?" kind="danger">delete<//></p></article>`;
 }
 
 export function Delivery({ apiKey, id, timeline }) {
@@ -205,7 +195,7 @@ export function Delivery({ apiKey, id, timeline }) {
       call(apiKey, "POST", `/events/${delivery.event_id}/resend`, { endpoint_id: delivery.endpoint_id }),
       (made) => addressOf(apiKey, "deliveries", made.data[0].id),
     );
-  return html`<h2>${delivery.type} <${Badge} kind=${MARKS[delivery.status]}>${delivery.status}<//> <small>${delivery.id}</small></h2>
+  return html`<h2>${delivery.type} <${Status} status=${delivery.status} /> <small>${delivery.id}</small></h2>
     <${Facts} rows=${[
       ["event", delivery.event_id],
       ["to", endpoint?.url ?? delivery.endpoint_id],
@@ -222,16 +212,10 @@ export function Delivery({ apiKey, id, timeline }) {
         ["really sent at", attempt.sent_at],
         ["took", `${attempt.duration_ms} ms`],
       ]} />
-      <div class="columns"><div><h4>What was sent</h4><${Json} value=${Object.entries(attempt.request.headers)
-        .map(([name, text]) => `${name}: ${text}`)
-        .join(
-          "\n",
-        )} label="Headers that were sent" /><${Json} value=${attempt.request.body} label="Body that was sent" /></div>
+      <div class="columns"><div><h4>What was sent</h4><${Json} value=${headerLines(attempt.request.headers).join("\n")} label="Headers that were sent" /><${Json} value=${attempt.request.body} label="Body that was sent" /></div>
       <div><h4>What came back</h4>${
         attempt.response
-          ? html`<${Json} value=${`${attempt.response.status}\n${Object.entries(attempt.response.headers)
-              .map(([name, text]) => `${name}: ${text}`)
-              .join("\n")}\n\n${attempt.response.body}`} label="Answer of the receiver" />`
+          ? html`<${Json} value=${[attempt.response.status, ...headerLines(attempt.response.headers), "", attempt.response.body].join("\n")} label="Answer of the receiver" />`
           : html`<p>Nothing: ${attempt.error}</p>`
       }</div></div>
       ${endpoint && html`<${Signature} endpoint=${endpoint} attempt=${attempt} />`}</section>`,
@@ -271,13 +255,14 @@ async function standardSignature(secret, text) {
 function Inbox({ apiKey, names }) {
   const [name, setName] = useState("");
   const wanted = name || names[0];
+  const path = wanted && `/inbox/${encodeURIComponent(wanted)}`;
   const { value, error, reload } = useLoaded(
-    () => (wanted ? list(apiKey, `/inbox/${encodeURIComponent(wanted)}`) : Promise.resolve([])),
+    () => (path ? list(apiKey, path) : Promise.resolve([])),
     [apiKey, wanted],
   );
   useEvery(1000, reload, []);
   const script = async ({ statuses }) =>
-    call(apiKey, "PUT", `/inbox/${encodeURIComponent(wanted)}`, {
+    call(apiKey, "PUT", path, {
       respond: statuses
         .split(/[\s,]+/)
         .filter(Boolean)
@@ -288,10 +273,7 @@ function Inbox({ apiKey, names }) {
     ${
       wanted &&
       html`<${Form} does=${script} submit="answer the next with these" label="Answers of the inbox"><${Field} label="Statuses" name="statuses" placeholder="500 500 200" required /><//>
-      <p class="buttons"><${Action} does=${async () => {
-        await call(apiKey, "DELETE", `/inbox/${encodeURIComponent(wanted)}`);
-        reload();
-      }}>empty it<//></p>`
+      <p class="buttons"><${Action} does=${callThen(reload, apiKey, "DELETE", path)}>empty it<//></p>`
     }
     <${Table} label="Messages of the inbox" head=${["received", "signature", "message"]} empty="No message."
       rows=${(value ?? []).map((each, index) => ({

@@ -1,7 +1,7 @@
 // All worlds of the server: who is there, make one, copy what a client needs, reset, drop.
 
 import { addressOf, leadTo } from "./address.js";
-import { call, list, whole } from "./api.js";
+import { call, callThen, list, PLAIN_CARD, whole } from "./api.js";
 import {
   Action,
   Choice,
@@ -60,14 +60,8 @@ export function Worlds() {
           time(world.used_at),
           html`<span class="buttons"><${Copy} text=${world.api_key}>key<//><${Copy} text=${world.webhook_secret}>secret<//>
           <${Copy} text=${environment(world)}>environment<//>
-          <${Action} does=${async () => {
-            await call(world.api_key, "POST", "/world/reset", {});
-            reload();
-          }} sure="really reset?">reset<//>
-          <${Action} does=${async () => {
-            await call(world.api_key, "DELETE", "/world");
-            reload();
-          }} sure="really drop?" kind="danger">drop<//></span>`,
+          <${Action} does=${callThen(reload, world.api_key, "POST", "/world/reset", {})} sure="really reset?">reset<//>
+          <${Action} does=${callThen(reload, world.api_key, "DELETE", "/world")} sure="really drop?" kind="danger">drop<//></span>`,
         ],
       }))} />
     <h3>Make a world</h3>
@@ -83,7 +77,7 @@ export function Worlds() {
 const firstCall = (key) => `curl ${location.origin}/v3/payments \\
   -H 'Authorization: Bearer ${key}' -H 'Content-Type: application/json' \\
   -d '{"amount": 2500, "currency": "USD", "customer_id": "cust_ada", "payment_method":
-       {"type": "card", "card_number": "4111111111111111", "exp_month": 12, "exp_year": 2040, "cvc": "123"}}'`;
+       {"type": "card", "card_number": "${PLAIN_CARD}", "exp_month": 12, "exp_year": 2040, "cvc": "123"}}'`;
 
 export function FirstCall({ apiKey = "sk_test_first" }) {
   const text = firstCall(apiKey);

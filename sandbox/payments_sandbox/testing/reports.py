@@ -1,0 +1,80 @@
+"""Owns what a test makes of a report: an exception says what is not as it should be."""
+
+import json
+from collections.abc import Collection, Iterable, Iterator, Sequence
+
+from payments_sandbox.client.client import SandboxClient
+from payments_sandbox.client.errors import ExpectationFailed
+from payments_sandbox.client.models import (
+    ReportExpectationModel,
+    ReportRuleModel,
+    ReportUndocumentedModel,
+    ScenarioModel,
+)
+from payments_sandbox.verification.report_text import undocumented_in_words
+
+__tracebackhide__ = True
+
+
+def judge_scenarios(control: SandboxClient, names: Collection[str] = ()) -> None:
+    """Judge what the active scenarios of a world expect, and their rules.
+
+    Args:
+        control: of the world.
+        names: of those that are judged; all of them where there are none.
+
+    Raises:
+        ExpectationFailed: an expectation does not hold within its time, or a rule has run out of
+            steps.
+    """
+    active = control.list_active_scenarios()["data"] if names else []
+    if all(each["name"] in names for each in active):
+        raise_if_unmet(control.verify()["expectations"])
+        report = control.retrieve_report()
+        failed = [] if report["passed"] else failed_rules(report["rules"])
+    else:
+        own = [each["scenario"] for each in active if each["name"] in names]
+        raise_if_unmet(_judged_alone(control, own))
+        rules = control.retrieve_report()["rules"]
+        failed = failed_rules(each for each in rules if each["scenario"] in names)
+    if failed:
+        raise ExpectationFailed("\n".join(f"a rule has failed: {each}" for each in failed), ())
+
+
+def _judged_alone(
+    control: SandboxClient, scenarios: Iterable[ScenarioModel]
+) -> Iterator[ReportExpectationModel]:
+    """What some of the active scenarios expect: `rules: all_fired` speaks of their own alone."""
+    for scenario in scenarios:
+        expected = scenario.get("expect", [])
+        if others := [each for each in expected if "rules" not in each]:
+            yield from control.verify(expect=others)["expectations"]
+        for each in expected:
+            if "rules" in each:
+                rules = control.retrieve_report()["rules"]
+                own = [rule for rule in rules if rule["scenario"] == scenario["scenario"]]
+                idle = ", ".join(rule["rule"] for rule in own if not rule["fired"])
+                yield {"expect": each, "met": not idle, "observed": f"never fired: {idle}"}
+
+
+def raise_if_unmet(expectations: Iterable[ReportExpectationModel]) -> None:
+    """Raise ExpectationFailed unless all are met."""
+    if unmet := [each for each in expectations if not each["met"]]:
+        lines = [f"not met: {json.dumps(each['expect'])}: {each['observed']}" for each in unmet]
+        raise ExpectationFailed("\n".join(lines), unmet)
+
+
+def check_calls(calls: Sequence[ReportUndocumentedModel]) -> None:
+    """Raise ExpectationFailed if there are calls that the API does not have."""
+    if calls:
+        raise ExpectationFailed("\n".join(map(undocumented_in_words, calls)), ())
+
+
+def failed_rules(rules: Iterable[ReportRuleModel]) -> list[str]:
+    """The rules of a report that has failed without an unmet expectation, and why they have.
+
+    A rule that has never fired has a reason, too, and fails nothing.
+    """
+    return [
+        f"{each['rule']}: {each['why_not']}" for each in rules if each["fired"] and each["why_not"]
+    ]

@@ -1,0 +1,62 @@
+"""What requests of the control API end, and who is told before."""
+
+import json
+
+import pytest
+
+from payments_sandbox.client.messages import HttpRequest
+from payments_sandbox.testing import MemorySandbox
+from payments_sandbox.testing.watched_transport import (
+    AsyncWatchedTransport,
+    EndOfScenarios,
+    what_ends,
+)
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "body", "ends"),
+    [
+        ("DELETE", "/world", None, "dropped"),
+        ("PUT", "/world/snapshot", {}, "restored"),
+        ("POST", "/world/reset", None, "reset"),
+        ("POST", "/world/reset", {"only": ["journal", "rules"]}, "reset"),
+        ("POST", "/world/reset", {"only": ["webhooks"]}, "partly reset"),
+        ("POST", "/world/reset", {"only": ["rules", "clock"]}, None),
+        ("DELETE", "/scenarios/active", None, EndOfScenarios(None)),
+        ("DELETE", "/scenarios/active?name=a%20b", None, EndOfScenarios("a b")),
+        ("PUT", "/scenarios/active", ["a"], EndOfScenarios(None, ["a"])),
+        ("PUT", "/scenarios/active", {"scenario": "a"}, None),
+        ("POST", "/scenarios/active", "a", None),
+        ("GET", "/world", None, None),
+    ],
+)
+def test_a_request_ends_what_its_route_says(
+    method: str, path: str, body: object, ends: object
+) -> None:
+    sent = None if body is None else json.dumps(body).encode()
+    assert what_ends(HttpRequest(method, f"/_sandbox{path}", sent)) == ends
+
+
+def test_what_is_no_json_ends_nothing_that_is_known() -> None:
+    assert what_ends(HttpRequest("PUT", "/_sandbox/scenarios/active", b"- a: [")) is None
+
+
+def test_scenarios_that_stay_are_known_by_name_or_in_full() -> None:
+    end = EndOfScenarios(None, ["a", {"scenario": "b", "rules": []}])
+    assert not end.includes({"scenario": "a"})
+    assert not end.includes({"scenario": "b", "rules": []})
+    assert end.includes({"scenario": "b"})
+    assert EndOfScenarios("a").includes({"scenario": "a"})
+
+
+def test_without_a_loop_of_asyncio_who_watches_is_told_in_the_call() -> None:
+    """As in trio, with a sandbox without a socket."""
+    reset = HttpRequest("POST", "/_sandbox/world/reset")
+    told: list[HttpRequest] = []
+    with MemorySandbox() as server, server.new_world() as world:
+        transport = AsyncWatchedTransport(server.async_transport(world.api_key), told.append)
+        sending = transport.send(reset)
+        with pytest.raises(StopIteration) as done:
+            sending.send(None)
+    assert done.value.value.status == 200
+    assert told == [reset]
