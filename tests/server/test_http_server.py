@@ -109,7 +109,8 @@ async def test_a_server_that_stops_answers_what_it_has_read() -> None:
 
 
 SHORT = """
-import resource, sys
+import asyncio.constants, resource, sys
+asyncio.constants.ACCEPT_RETRY_DELAY = 0.1  # seconds until it looks for room again
 resource.setrlimit(resource.RLIMIT_NOFILE, (64, 64))
 sys.modules["uvloop"] = None  # it drops whom it cannot let in, and says nothing
 from payments_sandbox.cli.main import main

@@ -51,6 +51,7 @@ _WHICH_HOST: Final = (
 _WHICH_ORIGIN: Final = (
     "expected no page of another origin; start the sandbox with --cors ORIGIN to let one call /v3."
 )
+_WHICH_PATH: Final = "expected a path below /v3, which is all that --cors lets a page call."
 _WHICH_BODY: Final = "/: expected all of the body that the head announces."
 _INBOXES: Final = f"{CONTROL_PATH}/inbox"
 _NO_WEBHOOK: Final = (
@@ -146,10 +147,11 @@ class RequestHandler:
         """Why the origin guard refuses a request, if it does; a webhook would feed itself."""
         if not self._hosts.allows(request, headers.host) and not _is_bare_health_check(request):
             return Forbidden("unknown_host", _WHICH_HOST)
-        if is_cross_site(request, headers) and not (
-            is_emulated and is_origin_permitted(request, self._origins)
-        ):
-            return Forbidden("cross_site_request", _WHICH_ORIGIN)
+        if is_cross_site(request, headers):
+            if not is_origin_permitted(request, self._origins):
+                return Forbidden("cross_site_request", _WHICH_ORIGIN)
+            if not is_emulated:
+                return Forbidden("cross_site_request", _only_emulated(target))
         if headers.is_webhook and not target.is_below(_INBOXES):
             return InvalidRequest(_NO_WEBHOOK)
         return None
@@ -252,6 +254,13 @@ def _suggestion(target: Target) -> tuple[str, bool]:
         start = "There are two slashes in a row; did" if is_double else "Did"
         return f"{start} you mean {mask_target(meant)}?", is_ours
     return _ROUTES if target.is_below(CONTROL_PATH) else _APIS, is_ours
+
+
+def _only_emulated(target: Target) -> str:
+    """Why a page that may call `/v3` is refused elsewhere, and what it may have meant."""
+    suggestion, is_ours = _suggestion(target)
+    is_meant = not is_ours and suggestion != _APIS
+    return f"{_WHICH_PATH} {suggestion}" if is_meant else _WHICH_PATH
 
 
 def _listed(methods: Iterable[str] | None) -> str | None:
