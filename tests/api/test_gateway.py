@@ -30,6 +30,7 @@ from tests.support.in_process import (
     scenario_of,
     status_and_json,
 )
+from tests.support.tables import for_each
 from tests.support.values import KEY, documented_create
 
 GOOD = documented_create()
@@ -72,7 +73,7 @@ UNADMITTED = {
 }
 
 
-@pytest.mark.parametrize("header", UNADMITTED, ids=str)
+@for_each("header", UNADMITTED, show=str)
 def test_a_call_without_a_good_key_is_not_admitted(header: str | None) -> None:
     """The refusal says what to send and quotes nothing; it has no rate limit and no journal."""
     gateway = Gateway(new_worlds(), contract())

@@ -116,7 +116,8 @@ async def turn() -> None:
 
 
 SHORT = """
-import resource, sys
+import asyncio.constants, resource, sys
+asyncio.constants.ACCEPT_RETRY_DELAY = 0.1  # seconds until it looks for room again
 resource.setrlimit(resource.RLIMIT_NOFILE, (64, 64))
 sys.modules["uvloop"] = None  # it drops whom it cannot let in, and says nothing
 from payments_sandbox.cli.main import main
