@@ -34,6 +34,7 @@ from payments_sandbox.core.option_values import (
     whole_number,
 )
 from tests.support.receiver import SELF_SIGNED
+from tests.support.tables import for_each
 
 
 @given(st.integers(0, 10**30), st.integers(0, 20))
@@ -47,7 +48,7 @@ def test_a_whole_number_is_read_up_to_its_bound(number: int, zeros: int) -> None
             whole_number(0, 1_000)(text)
 
 
-@pytest.mark.parametrize("text", ["", "-1", "+1", "1.0", "1e3", " 1", "٣", "9" * 5_000, "1_0"])
+@for_each("text", ["", "-1", "+1", "1.0", "1e3", " 1", "٣", "9" * 5_000, "1_0"])
 def test_what_is_no_whole_number_is_refused_in_one_sentence(text: str) -> None:
     """Thousands of digits, too: nothing of Python shows."""
     with pytest.raises(ValueError, match=r"^expected a whole number from 1 to 9$"):
