@@ -10,9 +10,9 @@ from hypothesis import strategies as st
 
 from payments_sandbox.core.card_numbers import brand_of, passes_luhn
 from payments_sandbox.core.masking import (
+    headers_by_name,
     holds_card_number,
     is_credential,
-    joined,
     mask_body,
     mask_content,
     mask_header,
@@ -473,7 +473,7 @@ def test_header_lines_of_one_name_are_joined_as_they_came() -> None:
     """For rules, which may look at what is secret; in lower case."""
     lines = [(b"Via", b"a"), (b"VIA", b"b"), (b"X-Card", VISA.encode()), (b"X-Bytes", b"\xff")]
 
-    assert joined(lines) == {
+    assert headers_by_name(lines) == {
         "via": "a, b", "x-card": VISA, "x-bytes": "\N{REPLACEMENT CHARACTER}",
     }  # fmt: skip
 
