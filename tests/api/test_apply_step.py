@@ -28,6 +28,7 @@ from payments_sandbox.rules.step_outcome import DEFAULT, Outcome, PaymentOptions
 from payments_sandbox.rules.step_search import SelectedStep
 from payments_sandbox.world.world import World
 from tests.support.in_process import NOON, contract, new_world
+from tests.support.tables import for_each
 
 DONE = Reply(201, b"{}")
 TURNS = (Settlement(Status.COMPLETED, 5),)
@@ -117,7 +118,7 @@ TABLE = {
 }
 
 
-@pytest.mark.parametrize("case", TABLE)
+@for_each("case", TABLE)
 def test_a_step_is_carried_out(case: str) -> None:
     """How the operation is performed, what is answered, and whether it happened."""
     row, performed = TABLE[case], Performed()

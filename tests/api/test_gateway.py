@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from payments_sandbox.api.call import Answer, Call, CallResult, HeldCall
+from payments_sandbox.api.call import Answer, Call, CallResult, HeldCall, Refusal
 from payments_sandbox.api.gateway import HANDLERS, Gateway
 from payments_sandbox.contract import representations
 from payments_sandbox.core.errors import InvalidApiKey, InvalidRequest, NotFound, RequestTooLarge
@@ -30,6 +30,7 @@ from tests.support.in_process import (
     scenario_of,
     status_and_json,
 )
+from tests.support.tables import for_each
 from tests.support.values import KEY, documented_create
 
 GOOD = documented_create()
@@ -72,7 +73,7 @@ UNADMITTED = {
 }
 
 
-@pytest.mark.parametrize("header", UNADMITTED, ids=str)
+@for_each("header", UNADMITTED, show=str)
 def test_a_call_without_a_good_key_is_not_admitted(header: str | None) -> None:
     """The refusal says what to send and quotes nothing; it has no rate limit and no journal."""
     gateway = Gateway(new_worlds(), contract())
@@ -81,7 +82,7 @@ def test_a_call_without_a_good_key_is_not_admitted(header: str | None) -> None:
     answer = gateway.turn_away(caught.value)
 
     assert status_and_json(answer) == (401, envelope("invalid_api_key", UNADMITTED[header]))
-    assert answer == Answer(answer.reply, {"WWW-Authenticate": "Bearer"})
+    assert answer == Refusal(answer.reply, {"WWW-Authenticate": "Bearer"})
 
 
 @pytest.mark.parametrize("header", [f"Bearer {KEY}", f"bearer {KEY}", f"BEARER   {KEY} "])

@@ -28,6 +28,7 @@ from tests.support.in_process import (
     snapshot,
     status_and_json,
 )
+from tests.support.tables import for_each
 from tests.support.values import documented_create, documented_refund
 
 CARD = {card.name: card.number for card in MAGIC_CARDS}
@@ -184,7 +185,7 @@ FAULTS = {
 }
 
 
-@pytest.mark.parametrize("step", FAULTS)
+@for_each("step", FAULTS)
 def test_a_wire_fault_that_commits_makes_the_payment(step: str) -> None:
     """One payment with its event; the rim is told what to do in place of the reply."""
     desk = desk_of(f"- {{request: create_payment, do: [{{{step}}}]}}")

@@ -15,7 +15,6 @@ from typing import Any, Final, NamedTuple, TextIO
 
 import httpx
 import pytest
-from xmlschema import XMLSchema
 
 from payments_sandbox.cli.exploration import command_runs
 from payments_sandbox.cli.exploration.command_runs import ExploredCommand
@@ -134,6 +133,8 @@ def test_a_naive_client_is_found_out_and_its_scenario_repeats_it(
     assert "cust_abc123 paid 5000 USD, and 2500 without the failure." in ended.stdout
     assert (folder / "report.json").read_bytes() == data.read_bytes()
     assert not {"http:", "https:", "src="} & set((folder / "index.html").read_text("utf-8").split())
+    from xmlschema import XMLSchema  # noqa: PLC0415 - it takes long
+
     XMLSchema(SCHEMA).validate(xml)
 
     again = run("run", "--scenario", str(folder / f"{names[0]}.yaml"), "--", *python(program))

@@ -10,6 +10,7 @@ from payments_sandbox.contract.error_codes import (
     documented_for,
 )
 from payments_sandbox.contract.operations import BY_NAME
+from tests.support.tables import for_each
 
 DECLINES = [
     "expired_card",
@@ -78,7 +79,7 @@ def test_the_documented_message_is_kept() -> None:
     }
 
 
-@pytest.mark.parametrize("name", [*CODES, *CONTROL_CODES])
+@for_each("name", [*CODES, *CONTROL_CODES])
 def test_a_message_is_one_sentence_for_humans(name: str) -> None:
     """Like the documented one: a capital letter, no full stop."""
     message = code_of(name).message

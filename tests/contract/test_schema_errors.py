@@ -22,6 +22,7 @@ from payments_sandbox.contract.schemas import Contract, load_contract
 from payments_sandbox.core.errors import InvalidRequest
 from tests.contract.bodies import CARD_NUMBER, JUNK, following, mutated, paths, put
 from tests.contract.reference_validator import reference_validator
+from tests.support.tables import for_each
 
 SCHEMAS: Final = schema_files()
 CONTRACT: Final = Contract(SCHEMAS)
@@ -193,7 +194,7 @@ MESSAGES: Final = {
 }
 
 
-@pytest.mark.parametrize("case", MESSAGES)
+@for_each("case", MESSAGES)
 def test_a_refusal_says_what_would_have_worked(case: str) -> None:
     """The details start with the pointer, and the sentence ends."""
     value, details = MESSAGES[case]
@@ -251,7 +252,7 @@ CONTROL_MESSAGES: Final = {
 }
 
 
-@pytest.mark.parametrize("case", CONTROL_MESSAGES)
+@for_each("case", CONTROL_MESSAGES)
 def test_a_refusal_of_the_control_api_has_the_same_words(case: str) -> None:
     """The same words, from the same schemas."""
     name, value, details = CONTROL_MESSAGES[case]
@@ -259,7 +260,7 @@ def test_a_refusal_of_the_control_api_has_the_same_words(case: str) -> None:
     assert CONTRACT.explain(name, value) == details
 
 
-@pytest.mark.parametrize("name", BODIES)
+@for_each("name", BODIES)
 def test_no_refusal_quotes_a_value(name: str) -> None:
     """A card number in any place of a body is in no message."""
     for example in SCHEMAS[name]["examples"]:
@@ -367,7 +368,7 @@ QUERIES: Final[dict[str, tuple[list[tuple[str, str]], object]]] = {
 }
 
 
-@pytest.mark.parametrize("case", QUERIES)
+@for_each("case", QUERIES)
 def test_a_query_is_read_or_refused_as_a_whole(case: str) -> None:
     """Parameters come in the types of the schema with its defaults, or as one refusal."""
     pairs, expected = QUERIES[case]

@@ -250,7 +250,7 @@ def test_undocumented_keys_are_dropped_at_every_depth() -> None:
     }
 
 
-@pytest.mark.parametrize(
+@for_each(
     "query",
     [
         "",

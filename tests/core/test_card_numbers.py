@@ -1,6 +1,5 @@
 """Holds card numbers to their prefixes, lengths and check digit."""
 
-import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -13,6 +12,7 @@ from payments_sandbox.core.card_numbers import (
     passes_luhn,
 )
 from payments_sandbox.core.masking import mask_text
+from tests.support.tables import for_each
 from tests.support.values import with_check_digit
 
 PREFIXES = {  # the first and the last four digits of each range, from the brands' own tables
@@ -32,7 +32,7 @@ NEITHER = (
 )  # fmt: skip
 
 
-@pytest.mark.parametrize("prefix", ENDS)
+@for_each("prefix", ENDS)
 def test_a_brand_is_known_by_its_prefixes_and_lengths(prefix: str) -> None:
     """Both ends of each range are of the brand, in its lengths and no other."""
     brand = ENDS[prefix]
@@ -42,7 +42,7 @@ def test_a_brand_is_known_by_its_prefixes_and_lengths(prefix: str) -> None:
     ]
 
 
-@pytest.mark.parametrize("prefix", NEITHER)
+@for_each("prefix", NEITHER)
 def test_prefixes_between_brands_belong_to_no_brand(prefix: str) -> None:
     """All zeros pass the check, but no brand begins so; nor do the neighbours of each range."""
     assert [brand_of(prefix.ljust(length, "0")) for length in range(4, 25)] == [None] * 21
@@ -93,7 +93,7 @@ DASHES = "\u2010\u2011\u2012\u2013\u2014\u2015\u2212\ufe58\ufe63\uff0d"
 DOTS_AND_LINES = "\u00b7\u2022\u30fb\uff0e\uff0f\uff3f"
 
 
-@pytest.mark.parametrize("sign", SPACES + NO_WIDTH + DASHES + DOTS_AND_LINES, ids=ascii)
+@for_each("sign", SPACES + NO_WIDTH + DASHES + DOTS_AND_LINES, show=ascii)
 def test_groups_of_any_length_are_one_number_whatever_stands_between_them(sign: str) -> None:
     """Spaces, dashes and dots of every alphabet, those of no width among them."""
     groups = ("411", "11111", "1111", "1111")

@@ -2,11 +2,11 @@
 
 import re
 
-import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from payments_sandbox.core.ids import IdSequence
+from tests.support.tables import for_each
 
 PAYMENTS = IdSequence("pay_", 7)
 COUNTS = st.integers(0, 2**63)
@@ -65,7 +65,7 @@ def test_an_id_of_another_world_is_far_away(seed: int, number: int) -> None:
     assert foreign is None or foreign > 1_000_000
 
 
-@pytest.mark.parametrize(
+@for_each(
     "text",
     [
         "",
@@ -85,7 +85,7 @@ def test_an_id_of_another_world_is_far_away(seed: int, number: int) -> None:
         "pay_-000000000000001",
         "pay_" + "\N{ARABIC-INDIC DIGIT ONE}" * 16,
     ],
-    ids=ascii,
+    show=ascii,
 )
 def test_what_no_sequence_wrote_has_no_number(text: str) -> None:
     """An id has one spelling, and `int` reads more than that."""

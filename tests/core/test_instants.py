@@ -24,6 +24,7 @@ from payments_sandbox.core.instants import (
     show_instant,
     show_milliseconds,
 )
+from tests.support.tables import for_each
 
 SCHEMAS = Path(__file__).parents[2] / "schemas"
 DOCUMENTED = 1_736_937_000_000
@@ -104,13 +105,13 @@ def test_units_are_so_many_milliseconds() -> None:
     assert (SECOND, MINUTE, HOUR, DAY) == (1_000, 60_000, 3_600_000, 86_400_000)
 
 
-@pytest.mark.parametrize("text", READ)
+@for_each("text", READ)
 def test_an_instant_is_read_with_an_offset_or_as_a_date(text: str) -> None:
     """ISO 8601 with `Z` or an offset, or a plain date, which is midnight UTC."""
     assert read_instant(text) == READ[text]
 
 
-@pytest.mark.parametrize("text", REFUSED, ids=ascii)
+@for_each("text", REFUSED, show=ascii)
 def test_what_is_no_instant_is_refused_with_what_would_have_worked(text: str) -> None:
     """The refusal says what would have worked and does not quote."""
     with pytest.raises(ValueError, match="expected") as caught:
@@ -159,13 +160,13 @@ def test_an_instant_is_shown_in_whole_seconds_of_utc() -> None:
     assert show_instant(Instant(DOCUMENTED + 999)) == "2025-01-15T10:30:00Z"
 
 
-@pytest.mark.parametrize("text", DURATIONS)
+@for_each("text", DURATIONS)
 def test_a_duration_is_a_number_and_a_unit(text: str) -> None:
     """A number and a unit."""
     assert read_duration(text) == DURATIONS[text]
 
 
-@pytest.mark.parametrize(
+@for_each(
     "text",
     ["", "5", "s", "-5s", "5 s", "5S", "1h30m", "5s\n", "1e3s", "\N{ARABIC-INDIC DIGIT FIVE}s"],
 )
@@ -177,7 +178,7 @@ def test_what_is_no_duration_is_refused_with_what_would_have_worked(text: str) -
     assert str(caught.value) == "expected a duration such as 300ms, 5s, 10m, 2h or 45d"
 
 
-@pytest.mark.parametrize(
+@for_each(
     "text",
     ["100000d", "1000000h", "100000000m", "10000000000s", f"{10**13}ms", "1.2345s", "0.0001d"],
 )

@@ -10,9 +10,9 @@ from hypothesis import strategies as st
 
 from payments_sandbox.core.card_numbers import brand_of, passes_luhn
 from payments_sandbox.core.masking import (
+    headers_by_name,
     holds_card_number,
     is_credential,
-    joined,
     mask_body,
     mask_content,
     mask_header,
@@ -25,6 +25,7 @@ from payments_sandbox.core.masking import (
     masking,
 )
 from payments_sandbox.core.slices import SLICE, finish
+from tests.support.tables import for_each
 from tests.support.values import in_groups
 
 TEXT_KEPT = 2_048
@@ -122,13 +123,13 @@ PIECES = (
 )
 
 
-@pytest.mark.parametrize("text", MASKED)
+@for_each("text", MASKED)
 def test_a_number_in_a_text_is_masked_but_for_its_last_four_digits(text: str) -> None:
     """With the usual separators, among words, beside other numbers; the last four digits stay."""
     assert mask_text(text) == MASKED[text]
 
 
-@pytest.mark.parametrize("blank", BLANKS, ids=ascii)
+@for_each("blank", BLANKS, show=ascii)
 def test_a_number_in_groups_is_masked(blank: str) -> None:
     """Whatever people, programs and typesetters put between them, up to three of it."""
     assert (
@@ -136,7 +137,7 @@ def test_a_number_in_groups_is_masked(blank: str) -> None:
     )
 
 
-@pytest.mark.parametrize("text", UNTOUCHED, ids=ascii)
+@for_each("text", UNTOUCHED, show=ascii)
 def test_what_is_no_card_number_is_left_alone(text: str) -> None:
     """Short numbers, dates, ids and numbers that are no card are what people write."""
     assert mask_text(text) == text
@@ -277,7 +278,7 @@ HEADERS: dict[str, tuple[list[tuple[bytes, bytes]], dict[str, str]]] = {
 }
 
 
-@pytest.mark.parametrize("case", HEADERS)
+@for_each("case", HEADERS)
 def test_headers_are_shown_without_what_is_secret(case: str) -> None:
     """Credentials shortened, card numbers masked, doubles joined."""
     lines, shown = HEADERS[case]
@@ -329,7 +330,7 @@ BODIES: dict[str, tuple[object, object]] = {
 }
 
 
-@pytest.mark.parametrize("case", BODIES)
+@for_each("case", BODIES)
 def test_a_body_is_kept_without_numbers_and_codes(case: str) -> None:
     """Whatever kind of value holds them, under whatever key."""
     value, shown = BODIES[case]
@@ -363,7 +364,7 @@ TARGETS = {
 }
 
 
-@pytest.mark.parametrize("target", TARGETS)
+@for_each("target", TARGETS)
 def test_a_target_is_kept_without_numbers_and_codes(target: str) -> None:
     """In a query or a path, encoded or not, under a nested key or inside another address."""
     shown = TARGETS[target]
@@ -391,7 +392,7 @@ TEXTS: dict[str, tuple[bytes, str]] = {
 }
 
 
-@pytest.mark.parametrize("case", TEXTS)
+@for_each("case", TEXTS)
 def test_a_body_that_is_no_json_is_kept_without_numbers(case: str) -> None:
     """Its start, with every run of three or more digits masked: nobody knows what they are."""
     body, shown = TEXTS[case]
@@ -427,7 +428,7 @@ CONTENTS: dict[str, tuple[bytes, bytes]] = {
 }  # fmt: skip
 
 
-@pytest.mark.parametrize("case", CONTENTS)
+@for_each("case", CONTENTS)
 def test_a_body_of_any_kind_is_kept_without_numbers_and_codes(case: str) -> None:
     """As it came where there is nothing to hide; and what is masked stays so."""
     body, kept = CONTENTS[case]
@@ -447,7 +448,7 @@ KEPT: dict[str, tuple[str, str]] = {
 }
 
 
-@pytest.mark.parametrize("case", KEPT)
+@for_each("case", KEPT)
 def test_a_text_of_a_snapshot_is_masked_but_for_ids(case: str) -> None:
     """Parsed where it is JSON; sixteen digits of an id are no card's."""
     text, kept = KEPT[case]
@@ -472,7 +473,7 @@ def test_header_lines_of_one_name_are_joined_as_they_came() -> None:
     """For rules, which may look at what is secret; in lower case."""
     lines = [(b"Via", b"a"), (b"VIA", b"b"), (b"X-Card", VISA.encode()), (b"X-Bytes", b"\xff")]
 
-    assert joined(lines) == {
+    assert headers_by_name(lines) == {
         "via": "a, b", "x-card": VISA, "x-bytes": "\N{REPLACEMENT CHARACTER}",
     }  # fmt: skip
 

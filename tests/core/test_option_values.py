@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from payments_sandbox.core.instants import read_duration
 from payments_sandbox.core.option_values import (
     LAST_PORT,
+    base_url,
     certificates,
     clock,
     engine_url,
@@ -33,6 +34,7 @@ from payments_sandbox.core.option_values import (
     whole_number,
 )
 from tests.support.receiver import SELF_SIGNED
+from tests.support.tables import for_each
 
 
 @given(st.integers(0, 10**30), st.integers(0, 20))
@@ -46,7 +48,7 @@ def test_a_whole_number_is_read_up_to_its_bound(number: int, zeros: int) -> None
             whole_number(0, 1_000)(text)
 
 
-@pytest.mark.parametrize("text", ["", "-1", "+1", "1.0", "1e3", " 1", "٣", "9" * 5_000, "1_0"])
+@for_each("text", ["", "-1", "+1", "1.0", "1e3", " 1", "٣", "9" * 5_000, "1_0"])
 def test_what_is_no_whole_number_is_refused_in_one_sentence(text: str) -> None:
     """Thousands of digits, too: nothing of Python shows."""
     with pytest.raises(ValueError, match=r"^expected a whole number from 1 to 9$"):
@@ -137,6 +139,15 @@ def test_a_value_is_read_as_what_it_says(
         (host_name, "shop.test:80", "expected a host name without port, such as shop.test or"),
         (origin, "http://Shop.test", "expected an origin in lower case, without a path"),
         (origin, "http://shop.test/", "expected an origin in lower case, without a path"),
+        (origin, "http://localhost:80", "expected an origin without the port that its scheme has"),
+        (origin, "https://shop.test:443", "expected an origin without the port"),
+        (origin, "http://*.shop.test", "expected one origin as browsers send it"),
+        (origin, "http://a.test,http://b.test", "expected an origin in lower case"),
+        (origin, "http://a.test,b.test", "expected one origin as browsers send it"),
+        (base_url, "", "expected an address such as http://127.0.0.1:8080/v3"),
+        (base_url, "ftp://shop.test", "expected an address such as"),
+        (base_url, "shop.test/v3", "expected an address such as"),
+        (base_url, "http://shop.test/v3?a=1", "expected an address such as"),
         (server_url, "ftp://shop.test", "expected an address such as http://127.0.0.1:8080"),
         (server_url, "http://shop.test:65536", "expected an address such as http://127.0.0.1:8080"),
         *(

@@ -9,6 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from payments_sandbox.core.strict_json import BadJson, json_bytes, read
+from tests.support.tables import for_each
 
 REFUSED = {
     "nan": (b"NaN", "NaN is not JSON"),
@@ -65,7 +66,7 @@ READ = {
 }
 
 
-@pytest.mark.parametrize("case", REFUSED)
+@for_each("case", REFUSED)
 def test_every_hostile_body_is_refused_without_a_quotation(case: str) -> None:
     """Each hostile body is one kind of error, which says why and never quotes it."""
     raw, why = REFUSED[case]
@@ -75,7 +76,7 @@ def test_every_hostile_body_is_refused_without_a_quotation(case: str) -> None:
     assert why in (None, str(caught.value))
 
 
-@pytest.mark.parametrize("raw", READ, ids=lambda raw: raw.decode()[:20])
+@for_each("raw", READ, show=lambda raw: raw.decode()[:20])
 def test_whole_numbers_and_escapes_are_read_for_what_they_mean(raw: bytes) -> None:
     """A whole number is an int however it is written, and escapes mean what they say."""
     value = read(raw)

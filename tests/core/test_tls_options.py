@@ -9,6 +9,7 @@ from payments_sandbox.core.option_values import LONGEST_SOCKET_PATH, socket_path
 from payments_sandbox.core.settings import Settings, settings_from
 from payments_sandbox.core.tls_options import TlsChoice, TlsFault, certificate, tls_fault
 from tests.support.receiver import SELF_SIGNED
+from tests.support.tables import for_each
 
 OF_OPTIONS = ("expected auto, or CERT,KEY: a certificate and its key, which has no password",)
 
@@ -25,7 +26,7 @@ def test_a_fault_is_written_as_it_is_read(text: str) -> None:
     assert str(tls_fault(text)) == text
 
 
-@pytest.mark.parametrize("text", ["", "Auto", "cert.pem", ",", f"{SELF_SIGNED}", "a,b,c"])
+@for_each("text", ["", "Auto", "cert.pem", ",", f"{SELF_SIGNED}", "a,b,c"])
 def test_what_is_no_certificate_with_its_key_is_refused(text: str) -> None:
     """Files that are not there, or are something else."""
     if text == str(SELF_SIGNED):
@@ -44,7 +45,7 @@ def test_a_key_with_a_password_is_refused_and_nobody_is_asked_for_it(tmp_path: P
         certificate(f"{SELF_SIGNED},{key}")
 
 
-@pytest.mark.parametrize("text", ["", "expird", "expired=", "expired=x", "expired=65536", "=1"])
+@for_each("text", ["", "expird", "expired=", "expired=x", "expired=65536", "=1"])
 def test_what_is_no_fault_or_no_port_is_refused(text: str) -> None:
     """By a sentence that says what would do."""
     with pytest.raises(ValueError, match="expected"):

@@ -13,7 +13,7 @@ import pytest
 from tests.project.blocks import Block, read_blocks
 from tests.project.tree import ROOT
 from tests.support.http import curl, pattern_of_block
-from tests.support.process import ServeProcess, serve_process
+from tests.support.process import ServeProcess, environment, serve_process
 from tests.support.values import LONGEST_WAIT
 
 PAGE: Final = ROOT / "README.md"
@@ -55,7 +55,13 @@ def test_the_suite_passes_as_it_stands(tmp_path: Path) -> None:
     (tmp_path / "test_shop.py").write_text(suite.code, encoding="utf-8")
     command = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", str(tmp_path)]
     done = subprocess.run(
-        command, cwd=tmp_path, capture_output=True, text=True, timeout=LONGEST_WAIT, check=False
+        command,
+        cwd=tmp_path,
+        env=environment(),
+        capture_output=True,
+        text=True,
+        timeout=LONGEST_WAIT,
+        check=False,
     )
 
     assert (done.returncode, done.stdout.splitlines()[-1].partition(" in ")[0]) == (0, "1 passed")

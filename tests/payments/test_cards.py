@@ -7,6 +7,7 @@ from payments_sandbox.core.errors import CardRefused
 from payments_sandbox.core.instants import Instant, read_instant
 from payments_sandbox.payments.cards import Card, check, fingerprint
 from payments_sandbox.rules.magic_cards import MAGIC_CARDS
+from tests.support.tables import for_each
 from tests.support.values import of_length, with_check_digit
 
 VISA, AMEX = "4111111111111111", "378282246310005"
@@ -35,7 +36,7 @@ def test_a_card_is_valid_through_its_month(expiry: tuple[int, int]) -> None:
     )  # fmt: skip
 
 
-@pytest.mark.parametrize("brand", Brand)
+@for_each("brand", Brand)
 def test_cvc_has_as_many_digits_as_the_brand_says(brand: Brand) -> None:
     """Four for American Express, three for every other."""
     number = next(card.number for card in MAGIC_CARDS if brand_of(card.number) is brand)

@@ -17,6 +17,7 @@ from payments_sandbox.payments.events import Chargeback, Event, EventType, MadeE
 from payments_sandbox.payments.ledger import Ledger, NewPayment, PaymentFilter
 from payments_sandbox.payments.payment import Payment, Status
 from tests.support.in_process import NOON, server_context
+from tests.support.tables import for_each
 
 SEED = 7
 LATER = Instant(NOON + 1_999)
@@ -154,7 +155,7 @@ REFUSALS: dict[str, tuple[Status, Callable[[Ledger], object], type[Exception]]] 
 }
 
 
-@pytest.mark.parametrize("case", REFUSALS)
+@for_each("case", REFUSALS)
 def test_a_refused_command_changes_nothing(case: str) -> None:
     """No money, no status, no event, no id used up."""
     status, command, kind = REFUSALS[case]

@@ -21,6 +21,7 @@ from payments_sandbox.payments.payment import (
     fail,
     refund,
 )
+from tests.support.tables import for_each
 
 PAYMENT = Payment(
     id=PaymentId("pay_1"),
@@ -135,7 +136,7 @@ REFUSED_REFUNDS = {  # refunded, charged back, wanted: code and details
 }
 
 
-@pytest.mark.parametrize("case", REFUSED_REFUNDS, ids=str)
+@for_each("case", REFUSED_REFUNDS, show=str)
 def test_a_refund_beyond_what_is_left_is_refused(case: tuple[int, int, int | None]) -> None:
     """The refusal names what is left."""
     refunded, charged_back, wanted = case

@@ -16,6 +16,7 @@ from packaging.requirements import Requirement
 
 from tests.project.blocks import read_blocks
 from tests.project.tree import ROOT, not_ignored
+from tests.support.tables import for_each
 
 BASE: Final = "FROM python:3.13.15-slim-trixie@sha256:"
 PAGE: Final = ROOT / "docs" / "how-to" / "containers-and-ci.md"
@@ -175,7 +176,7 @@ def test_the_images_requirements_are_those_of_the_package() -> None:
         assert locked[requirement.name] in requirement.specifier
 
 
-@pytest.mark.parametrize("name", YAML)
+@for_each("name", YAML)
 def test_the_pages_yaml_is_well_formed(name: str) -> None:
     """Each block is a file with a name."""
     assert isinstance(yaml.safe_load(YAML[name]), dict)

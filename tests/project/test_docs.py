@@ -8,6 +8,7 @@ import pytest
 
 from tests.project.blocks import Block, below, blocks, read_blocks
 from tests.project.tree import ROOT, tracked
+from tests.support.tables import for_each
 
 SERVE: Final = (
     "python3 -m venv .venv && .venv/bin/pip install --quiet . && .venv/bin/payments-sandbox serve"
@@ -109,7 +110,7 @@ def test_decisions_are_numbered_without_gaps() -> None:
     assert [int(path.name[:4]) for path in DECISIONS] == list(range(1, len(DECISIONS) + 1))
 
 
-@pytest.mark.parametrize("path", DECISIONS, ids=lambda path: path.stem)
+@for_each("path", DECISIONS, show=lambda path: path.stem)
 def test_decision_has_the_five_headings_on_one_page(path: Path) -> None:
     """Context, Decision, Consequences, Alternatives, Status; at most a page."""
     lines = path.read_text(encoding="utf-8").splitlines()

@@ -12,6 +12,7 @@ import pytest
 from payments_sandbox.contract.error_codes import CODES
 from tests.project.blocks import HEADING
 from tests.project.tree import ROOT
+from tests.support.tables import for_each
 
 PAGE: Final = ROOT / "docs" / "fidelity.md"
 TEST: Final = re.compile(r"`(?P<path>tests/[\w/]+\.py)::(?P<name>\w+)`")
@@ -167,7 +168,7 @@ def test_every_named_test_exists() -> None:
     assert sorted(f"{path}::{name}" for path, name in NAMED if name not in held_in(path)) == []
 
 
-@pytest.mark.parametrize("heading", DOCUMENTED)
+@for_each("heading", DOCUMENTED)
 def test_every_sentence_of_the_documentation_has_its_row(heading: str) -> None:
     """Below its own heading and in its order, or among those that no test can hold."""
     quoted = [row for row in ROWS if QUOTED in row.cells]

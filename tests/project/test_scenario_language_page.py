@@ -5,8 +5,6 @@ import re
 from collections.abc import Iterator
 from typing import Any, Final
 
-import pytest
-
 from payments_sandbox.contract.error_codes import documented_for
 from payments_sandbox.contract.operations import BY_NAME
 from payments_sandbox.scenarios.activation import set_active
@@ -15,6 +13,7 @@ from tests.project.blocks import Block, blocks
 from tests.project.tables import rows_below
 from tests.project.tree import ROOT
 from tests.support.in_process import new_world
+from tests.support.tables import for_each
 
 TEXT: Final = (ROOT / "docs" / "scenario-language.md").read_text(encoding="utf-8")
 SCHEMA: Final = json.loads((ROOT / "schemas" / "scenario.schema.json").read_text(encoding="utf-8"))
@@ -56,7 +55,7 @@ def test_a_word_that_is_not_on_the_page_is_noticed() -> None:
     assert "cycle" in missing("cycle `cycles`")
 
 
-@pytest.mark.parametrize("block", EXAMPLES, ids=lambda block: f"line {block.line}")
+@for_each("block", EXAMPLES, show=lambda block: f"line {block.line}")
 def test_an_example_can_be_run(block: Block) -> None:
     """Without a problem or a warning; a part of a file needs but a name above it."""
     is_whole = block.code.startswith("scenario:")

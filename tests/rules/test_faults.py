@@ -17,13 +17,14 @@ from payments_sandbox.verification.observed import ObservedCall
 from payments_sandbox.world.journal import Entry
 from tests.project.tree import PACKAGE, ROOT
 from tests.support.in_process import new_world
+from tests.support.tables import for_each
 from tests.support.values import FAULT_EXAMPLES, FAULT_PARTS, REAL_REPLY, bytes_sent, fault_of
 
 SHARED: Final = {"__init__", "fault", "reply"}
 FOLDER: Final = PACKAGE / "rules" / "faults"
 
 
-@pytest.mark.parametrize("fault", FAULTS, ids=lambda fault: fault.name)
+@for_each("fault", FAULTS, show=lambda fault: fault.name)
 def test_a_fault_brings_all_of_its_parts(fault: type[Fault]) -> None:
     """In its class: none has a default that would be taken for an answer."""
     missing = [part for part in FAULT_PARTS if part not in vars(fault)]
@@ -58,7 +59,7 @@ def test_a_scenario_of_the_example_loads_and_is_written_as_it_was_read(
     assert type(fault).parse(fault.source(is_read=False), is_read=False) == fault
 
 
-@pytest.mark.parametrize("step", FAULT_EXAMPLES)
+@for_each("step", FAULT_EXAMPLES)
 def test_a_read_needs_no_commit(step: str) -> None:
     """Nothing can happen there; the fault is written and read without it."""
     fault, example = FAULT_EXAMPLES[step]
@@ -71,7 +72,7 @@ def test_a_read_needs_no_commit(step: str) -> None:
     assert found.commit or not fault.needs_commit
 
 
-@pytest.mark.parametrize("step", FAULT_EXAMPLES)
+@for_each("step", FAULT_EXAMPLES)
 def test_a_missing_commit_is_refused_where_it_is_needed(step: str) -> None:
     """Of a write: it decides whether a retry charges twice."""
     fault, example = FAULT_EXAMPLES[step]
@@ -81,7 +82,7 @@ def test_a_missing_commit_is_refused_where_it_is_needed(step: str) -> None:
     assert messages == [f"'{fault.name}' needs 'commit'"] * fault.needs_commit
 
 
-@pytest.mark.parametrize("step", FAULT_EXAMPLES)
+@for_each("step", FAULT_EXAMPLES)
 def test_a_plan_has_one_end_and_waits_no_longer_than_the_cap(step: str) -> None:
     """It is the same each time, for it reads no clock and draws nothing."""
     fault = fault_of(step)
@@ -97,7 +98,7 @@ def test_a_plan_has_one_end_and_waits_no_longer_than_the_cap(step: str) -> None:
     assert fault.starts_silent == isinstance([*steps, end][0], WaitUntil)
 
 
-@pytest.mark.parametrize("step", FAULT_EXAMPLES)
+@for_each("step", FAULT_EXAMPLES)
 def test_a_head_request_gets_no_body(step: str) -> None:
     """Whatever is sent is the head alone, or no reply at all."""
     came = bytes_sent(fault_of(step), REAL_REPLY._replace(is_head=True))
@@ -105,7 +106,7 @@ def test_a_head_request_gets_no_body(step: str) -> None:
     assert not came.startswith(b"HTTP") or came.partition(b"\r\n\r\n")[2] == b""
 
 
-@pytest.mark.parametrize("step", FAULT_EXAMPLES)
+@for_each("step", FAULT_EXAMPLES)
 def test_what_the_journal_shows_is_what_a_client_was_told(step: str) -> None:
     """Where the journal shows a reply, its head went out, and its body as far as HTTP let it."""
     fault = fault_of(step)
@@ -137,7 +138,7 @@ def test_the_journal_makes_a_fault_that_scenarios_can_say(
         assert _first_outcome(loaded.scenario) == found
 
 
-@pytest.mark.parametrize("fault", FAULTS, ids=lambda fault: fault.name)
+@for_each("fault", FAULTS, show=lambda fault: fault.name)
 def test_the_audit_believes_whether_the_reply_arrives(fault: type[Fault]) -> None:
     """A client that did not get its reply cannot know what has become of its call."""
     entry = Entry(Instant(0), "create_payment", "POST", "/v3/payments", ())

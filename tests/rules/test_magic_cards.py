@@ -17,6 +17,7 @@ from payments_sandbox.rules.model import CardRule, EventRule, Per, RequestRule, 
 from payments_sandbox.rules.outcomes import MoveRateLimit, Pass, Respond
 from payments_sandbox.rules.settle import Settle
 from payments_sandbox.rules.step_outcome import Outcome, Settlement
+from tests.support.tables import for_each
 
 OURS = re.compile("40000099[0-9]{8}")
 PAY = {
@@ -114,7 +115,7 @@ def test_no_two_cards_share_a_number_or_a_fingerprint() -> None:
     assert len({fingerprint(card.number) for card in MAGIC_CARDS}) == len(MAGIC_CARDS)
 
 
-@pytest.mark.parametrize("card", MAGIC_CARDS, ids=lambda card: card.name)
+@for_each("card", MAGIC_CARDS, show=lambda card: card.name)
 def test_every_number_passes_the_checks_of_clients(card: MagicCard) -> None:
     """Check digit and brand are right, so that a client's own checks let it pass."""
     assert passes_luhn(card.number)
@@ -128,7 +129,7 @@ def test_our_block_of_numbers_holds_ours_alone() -> None:
     assert inside == {*OF_OURS, "fails_twice_then_completes"}
 
 
-@pytest.mark.parametrize("name", PAY)
+@for_each("name", PAY)
 def test_a_card_without_a_rule_simply_pays(name: str) -> None:
     """No rule touches it."""
     number, brand = PAY[name]
@@ -137,7 +138,7 @@ def test_a_card_without_a_rule_simply_pays(name: str) -> None:
     assert (brand_of(number), BY_NAME[name].rules) == (Brand(brand), ())
 
 
-@pytest.mark.parametrize("name", DECLINE)
+@for_each("name", DECLINE)
 def test_a_declined_card_is_declined_every_time(name: str) -> None:
     """Every time, with its code, which is a decline."""
     number, code = DECLINE[name]
@@ -164,7 +165,7 @@ def test_a_card_is_charged_back_a_day_after_its_payment(name: str) -> None:
     )  # fmt: skip
 
 
-@pytest.mark.parametrize("name", OF_OURS)
+@for_each("name", OF_OURS)
 def test_a_card_of_ours_has_one_outcome_every_time(name: str) -> None:
     """One outcome, every time."""
     number, outcome, what = OF_OURS[name]
@@ -212,7 +213,7 @@ def test_a_card_is_shown_in_six_fields() -> None:
     }
 
 
-@pytest.mark.parametrize("card", MAGIC_CARDS, ids=lambda card: card.name)
+@for_each("card", MAGIC_CARDS, show=lambda card: card.name)
 def test_a_rule_is_named_after_its_card(card: MagicCard) -> None:
     """The journal says which card answered."""
     assert [(rule.name, number_in(rule)) for rule in card.rules] in (
@@ -221,7 +222,7 @@ def test_a_rule_is_named_after_its_card(card: MagicCard) -> None:
     )
 
 
-@pytest.mark.parametrize("card", MAGIC_CARDS, ids=lambda card: card.name)
+@for_each("card", MAGIC_CARDS, show=lambda card: card.name)
 def test_a_card_answers_with_errors_that_its_operation_documents(card: MagicCard) -> None:
     """A decline of a refund would make it and say that it failed."""
     answers = [

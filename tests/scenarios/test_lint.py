@@ -14,6 +14,7 @@ import yaml
 
 from payments_sandbox.scenarios.diagnostics import Problem, render
 from payments_sandbox.scenarios.loader import load, load_expectations, load_value
+from tests.support.tables import for_each
 
 HEAD = "scenario: scene\n"
 CASES: Final = Path(__file__).with_name("lint_cases.txt").read_text(encoding="utf-8")
@@ -39,7 +40,7 @@ def _line(problem: Problem) -> str:
     return f"{line}:{column}: {problem.sentence}"
 
 
-@pytest.mark.parametrize("case", cases())
+@for_each("case", cases())
 def test_every_problem_of_a_text_is_told_at_its_place(case: str) -> None:
     """All of it, in the order of the text, and what would have worked."""
     text, expected = cases()[case]
@@ -81,7 +82,7 @@ LONG = {
 }
 
 
-@pytest.mark.parametrize("text", LONG, ids=range(len(LONG)))
+@for_each("text", LONG)
 def test_long_deep_and_unprintable_texts_are_refused(text: str) -> None:
     """Long, deep and unprintable texts are refused at once, and take nothing with them."""
     assert said(text) == [LONG[text]]
@@ -182,7 +183,7 @@ def test_a_rule_that_another_leaves_some_calls_is_fine(first: str, second: str, 
     assert said_of_the_second(first, second, then) == []
 
 
-@pytest.mark.parametrize(
+@for_each(
     "when",
     [
         "call: {every: 100, gt: 450}",

@@ -4,7 +4,6 @@ import json
 from collections.abc import Iterator
 from typing import Any, Final
 
-import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from jsonschema import Draft202012Validator
@@ -19,6 +18,7 @@ from payments_sandbox.scenarios.scenario_schema import (
     schema,
     schema_problems,
 )
+from tests.support.tables import for_each
 
 SCHEMA: Final = schema()
 DEFS: Final[dict[str, Any]] = SCHEMA["$defs"]
@@ -139,7 +139,7 @@ SALVAGED = {
 }  # fmt: skip
 
 
-@pytest.mark.parametrize("case", SALVAGED)
+@for_each("case", SALVAGED)
 def test_parts_of_a_wrong_shape_are_dropped_and_the_rest_stays(case: str) -> None:
     """The rest of it, at the places where it was."""
     value, left = SALVAGED[case]

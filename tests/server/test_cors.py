@@ -84,12 +84,20 @@ async def test_a_refused_key_can_be_read(api: Api) -> None:
 
 @pytest.mark.parametrize(
     ("path", "methods"),
-    [(PATH, "GET,HEAD,POST"), (f"{PATH}/pay_x", "GET,HEAD"), (f"{PATH}/pay_x/refunds", "POST")],
+    [
+        (PATH, "GET,HEAD,POST"),
+        (f"{PATH}/pay_x", "GET,HEAD,POST"),
+        (f"{PATH}/pay_x/refunds", "POST"),
+        ("/v3/payment", "GET,POST"),
+    ],
 )
 async def test_a_preflight_is_told_which_methods_and_headers_may_be_sent(
     settings: Settings, aiohttp_client: AiohttpClient, path: str, methods: str
 ) -> None:
-    """Browsers ask without a key: 204 says which methods and headers they may send."""
+    """Browsers ask without a key: 204 says which methods and headers they may send.
+
+    What they want is among them, whether the API has it or not: its answer is what tells.
+    """
     browser = await client_of(aiohttp_client, assemble(settings))
     headers = {"Origin": SHOP, "Access-Control-Request-Method": "POST"}
     async with browser.options(path, headers=headers) as reply:
@@ -158,11 +166,48 @@ async def test_a_foreign_page_cannot_read(api: Api, headers: dict[str, str]) -> 
             assert (reply.status, cors_of(reply.headers)) == (status, {"Vary": "Origin"})
 
 
+@pytest.mark.parametrize(
+    ("method", "allowed"),
+    [
+        ("DELETE", "GET,HEAD,POST,DELETE"),
+        ("GET", "GET,HEAD,POST"),
+        ("", "GET,HEAD,POST"),
+        ("a b", "GET,HEAD,POST"),
+        ("PUT,*", "GET,HEAD,POST"),
+    ],
+)
+async def test_a_method_that_the_api_does_not_have_is_refused_by_it(
+    settings: Settings, aiohttp_client: AiohttpClient, method: str, allowed: str
+) -> None:
+    """And not by the browser, of whose refusals nobody here would know."""
+    browser = await client_of(aiohttp_client, assemble(settings))
+    headers = {"Origin": SHOP, "Access-Control-Request-Method": method}
+    async with browser.options(PATH, headers=headers) as reply:
+        assert reply.headers["Access-Control-Allow-Methods"] == allowed
+
+
+@pytest.mark.parametrize(
+    ("path", "suggestion"),
+    [
+        ("/payments", " Did you mean /v3/payments?"),
+        ("/_sandbox/worlds", ""),
+        ("/", ""),
+        ("/shop", ""),
+    ],
+)
+async def test_a_page_that_may_call_is_told_where(api: Api, path: str, suggestion: str) -> None:
+    """That its origin may not call would send its maker to an option that is given already."""
+    preflight = {"Origin": SHOP, "Access-Control-Request-Method": "POST"}
+    details = "expected a path below /v3, which is all that --cors lets a page call." + suggestion
+    for method, headers in (("OPTIONS", preflight), ("POST", {"Origin": SHOP})):
+        refused = await ask(api, method, path, 403, json={}, headers=headers)
+        assert refused["error"]["details"] == details
+
+
 @pytest.mark.parametrize("path", ["/_sandbox/worlds", "/_sandbox/world/reset", "/"])
 async def test_the_origin_is_foreign_to_the_control_api(api: Api, path: str) -> None:
     """`--cors` is about `/v3` only."""
     headers = {"Origin": SHOP}
-    assert await ask(api, "POST", path, 403, json={}, headers=headers) == REFUSAL
     async with (
         api.options(path, headers=headers) as preflight,
         api.get(path, headers=headers) as get,

@@ -21,6 +21,7 @@ def test_the_pure_python_parser_is_as_strict() -> None:
     again = subprocess.run(
         [
             *(sys.executable, "-m", "pytest", "-q", "-n0", "-p", "no:cacheprovider"),
+            *("-p", "no:pytest_randomly"),  # it imports what takes as long as these tables
             *(f"tests/server/{module}.py" for module in TABLES),
         ],
         cwd=ROOT,

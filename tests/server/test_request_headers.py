@@ -6,6 +6,7 @@ import pytest
 from aiohttp.test_utils import make_mocked_request
 
 from payments_sandbox.core.errors import InvalidApiKey
+from payments_sandbox.server import request_headers
 from payments_sandbox.server.request_headers import HeaderReader, RequestHeaders, read_headers
 
 USUAL = {
@@ -46,12 +47,15 @@ def test_lines_that_may_hold_a_secret_are_not_remembered(headers: Mapping[str, s
     assert read(reader, headers) is not read(reader, headers)
 
 
-def test_lines_are_forgotten_when_there_are_too_many() -> None:
+def test_lines_are_forgotten_when_there_are_too_many(monkeypatch: pytest.MonkeyPatch) -> None:
     """However many clients there are, little is kept."""
+    monkeypatch.setattr(request_headers, "_KNOWN_AT_MOST", 8)
     reader = HeaderReader()
     first = read(reader, USUAL)
-    for number in range(256):
+    for number in range(7):
         read(reader, {**USUAL, "User-Agent": f"client {number}"})
+    assert read(reader, USUAL) is first
+    read(reader, {**USUAL, "User-Agent": "client 7"})
 
     assert read(reader, USUAL) is not first
 

@@ -91,6 +91,23 @@ def test_a_delivery_that_waits_for_the_clock_is_told(world: Sandbox) -> None:
     )
 
 
+def test_an_endpoint_that_is_disabled_is_told(world: Sandbox) -> None:
+    """What it wants would say that nothing is wrong with it."""
+    world.inbox("orders")
+    world.control.update_webhook_endpoint(world.webhooks[0]["id"], enabled=False)
+    pay(world)
+    assert told(world, "orders").endswith("\n  Its endpoint is disabled.")
+
+
+def test_what_is_due_on_the_clock_is_told(world: Sandbox) -> None:
+    """A payment that settles in an hour has no webhook before."""
+    world.inbox("orders", events=["payment.*"])
+    pay(world, card_number="4000009900000012")
+    assert told(world, "orders").endswith(
+        "\n  The clock is waited for: payment.completed is due at 2030-01-15T10:00:00Z."
+    )
+
+
 def test_what_is_forged_is_counted(world: Sandbox) -> None:
     """A message of somebody else's is no event of ours."""
     inbox = world.inbox("orders")

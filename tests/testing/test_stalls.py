@@ -14,7 +14,6 @@ from typing import Any
 
 import pytest
 from aiohttp import web
-from fastapi import FastAPI
 from pytest_aiohttp import AiohttpServer
 from starlette.types import ASGIApp
 
@@ -140,8 +139,10 @@ async def test_an_async_handler_that_awaits_the_client_is_refused(
     assert BLOCKED in refusals[0]
 
 
-def shop_of(told: list[str], world: Sandbox) -> FastAPI:
+def shop_of(told: list[str], world: Sandbox) -> ASGIApp:
     """An app whose plain handler, in a thread of the pool, has nothing of its request."""
+    from fastapi import FastAPI  # noqa: PLC0415 - it takes long
+
     shop = FastAPI()
 
     @shop.post("/", status_code=204)

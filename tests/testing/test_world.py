@@ -81,6 +81,19 @@ def test_another_clock_follows_the_world_instant_by_instant(world: Sandbox) -> N
     )
 
 
+def test_another_clock_follows_one_that_is_stopped_at_a_later_instant(world: Sandbox) -> None:
+    """What falls due on the way sees its own instant, as when the clock is advanced."""
+    pay(world, card_number=PENDING)
+    world.clock.resume()
+    seen: list[datetime] = []
+    with world.clock.followed_by(seen.append):
+        world.clock.freeze(START + timedelta(hours=2))
+        assert world.clock.is_frozen
+        with pytest.raises(ControlApiError):
+            world.clock.freeze(START)
+    assert seen[1:] == [START + timedelta(hours=1), START + timedelta(hours=2)]
+
+
 def test_the_clock_is_advanced_by_every_kind_of_argument(world: Sandbox) -> None:
     """By a duration of either kind, to an instant of either kind, or to what is next."""
     assert (world.clock.now, world.clock.is_frozen) == (START, True)

@@ -6,6 +6,7 @@ import pytest
 
 from payments_sandbox.rules.magic_cards import MAGIC_CARDS
 from tests.support.in_process import History
+from tests.support.tables import for_each
 
 PENDING = {card.name: card.number for card in MAGIC_CARDS}["pending_forever"]
 
@@ -56,7 +57,7 @@ OPEN: list[dict[str, Any]] = [
 ]
 
 
-@pytest.mark.parametrize("expect", LOST, ids=str)
+@for_each("expect", LOST, show=str)
 def test_what_is_too_much_already_is_lost(expect: dict[str, Any]) -> None:
     """Calls, refunds and attempts are never taken back."""
     result = busy().result_of(**expect)
@@ -64,7 +65,7 @@ def test_what_is_too_much_already_is_lost(expect: dict[str, Any]) -> None:
     assert (result.met, result.is_final) == (False, True)
 
 
-@pytest.mark.parametrize("expect", OPEN, ids=str)
+@for_each("expect", OPEN, show=str)
 def test_what_may_still_happen_is_open(expect: dict[str, Any]) -> None:
     """Payments may change their status, and deliveries be tried again."""
     result = busy().result_of(**expect)

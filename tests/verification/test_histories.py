@@ -17,6 +17,7 @@ from hypothesis import strategies as st
 from payments_sandbox.core.instants import read_duration
 from payments_sandbox.rules.magic_cards import MAGIC_CARDS
 from tests.support.in_process import AUTHORIZATION, History, scenario_of
+from tests.support.tables import for_each
 from tests.support.values import documented_create
 
 CARD: Final = {card.name: card.number for card in MAGIC_CARDS}
@@ -296,7 +297,7 @@ def test_in_any_life_the_audit_finds_what_was_wrong_and_nothing_else(
     assert {kind for kind, _ in story.history.found()} == expected
 
 
-@pytest.mark.parametrize("words", CORRECT)
+@for_each("words", CORRECT)
 def test_a_correct_client_is_accused_of_nothing(words: str) -> None:
     """Whatever it has met."""
     assert Story().tell(words) == []

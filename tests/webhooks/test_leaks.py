@@ -26,6 +26,7 @@ from tests.support.in_process import (
     restored_world,
     snapshot,
 )
+from tests.support.tables import for_each
 from tests.support.values import all_paths, documented_create, value_at, with_value
 
 CODE = "9137"
@@ -147,7 +148,7 @@ def everything(world: World) -> list[Any]:
     ]
 
 
-@pytest.mark.parametrize("position", POSITIONS)
+@for_each("position", POSITIONS)
 def test_no_output_holds_a_card_number_in_any_of_forty_spellings(position: str) -> None:
     """Whoever has sent it or written it; nor does the world that a snapshot gives."""
     world = new_world()
@@ -200,7 +201,7 @@ def busy_snapshot() -> dict[str, Any]:
 KEPT = busy_snapshot()
 
 
-@pytest.mark.parametrize("part", [name for name in KEPT if isinstance(KEPT[name], dict)])
+@for_each("part", [name for name in KEPT if isinstance(KEPT[name], dict)])
 def test_whatever_others_write_into_a_snapshot_is_masked_or_refused(part: str) -> None:
     """In the place of any text and of any key; whoever writes it can seal it, too."""
     number = NUMBERS[0]

@@ -16,6 +16,7 @@ from payments_sandbox.webhooks.retry_policy import (
     next_attempt,
     retry_after_ms,
 )
+from tests.support.tables import for_each
 
 NOW = read_instant("2030-01-15T12:00:00Z")
 NOON = datetime(2030, 1, 15, 12, tzinfo=UTC)
@@ -115,7 +116,7 @@ def test_retry_after_that_is_neither_seconds_nor_a_date_is_ignored(
     assert retry_after_ms(429, text, NOW) == asked
 
 
-@pytest.mark.parametrize("status", [200, 301, 410, 500, 502, 504])
+@for_each("status", [200, 301, 410, 500, 502, 504])
 def test_only_429_and_503_may_ask_to_wait(status: int) -> None:
     """Only 429 and 503."""
     assert retry_after_ms(status, "60", NOW) is None

@@ -19,7 +19,7 @@ from payments_sandbox.webhooks.delivery import AttemptResult, DeliveryAttempt, R
 from payments_sandbox.webhooks.endpoint import Endpoint, TimestampClock
 from payments_sandbox.webhooks.inbox import Inboxes, InboxMessage
 from payments_sandbox.webhooks.signing import Encoding, Scheme, Signing
-from payments_sandbox.webhooks.snapshot import changes
+from payments_sandbox.webhooks.snapshot import take_changes
 from payments_sandbox.webhooks.verification import Received
 from payments_sandbox.webhooks.world_webhooks import event_message
 from payments_sandbox.world.world import World
@@ -241,13 +241,13 @@ def test_whatever_changes_is_told_once_and_alone() -> None:
     """An inbox that is made, an endpoint, a delivery that is made, and one that ends unsent."""
     world = new_world()
     webhooks = world.open_webhooks()
-    assert changes(webhooks) is None
-    assert changes(webhooks) == {}
+    assert take_changes(webhooks) is None
+    assert take_changes(webhooks) == {}
 
     def told() -> dict[str, Any]:
-        found = changes(webhooks)
+        found = take_changes(webhooks)
         assert found is not None
-        assert changes(webhooks) == {}
+        assert take_changes(webhooks) == {}
         del found["counts"]
         return {name: value for name, value in found.items() if value}
 

@@ -61,7 +61,7 @@ class KeptLife:
         if everything:
             self.effects.clear()
         self.effects.append(orjson.dumps(effect))
-        entries, timed, is_new = self.world.journal.changes()
+        entries, timed, is_new = self.world.journal.take_changes()
         if is_new:
             self.journal.clear()
         changed = [*entries, *timed]
@@ -233,12 +233,12 @@ def test_counters_beyond_what_is_kept_are_forgotten() -> None:
     """Those that were not used for longest, in the effects as in the world."""
     counters = Counters()
     counters.restore({str(number): 1 for number in range(COUNTERS_KEPT)})
-    counters.changes()
+    counters.take_changes()
     before = counters.snapshot()
     for name in ("0", "new", "newer"):
         counters.count(name)
     parts = {"counters": before, "tallies": [], "used_up": []}
-    rows = {"counters": counters.changes(), "tallies": [], "used_up": None}
+    rows = {"counters": counters.take_changes(), "tallies": [], "used_up": None}
 
     kept = folded([{"whole": {"rules": parts}, "rows": {}}, {"whole": {}, "rows": {"rules": rows}}])
 
@@ -342,33 +342,33 @@ def test_effects_go_on_from_a_world_that_is_kept() -> None:
     effects = WorldEffects(world, is_kept=True)
 
     assert finish(effects.taking()) == {"whole": {}, "rows": {}}
-    assert world.journal.changes() == ([], [], False)
+    assert world.journal.take_changes() == ([], [], False)
     InProcessApi(world).ask("create_payment", documented_create())
     assert finish(effects.taking())["rows"]["ledger"]["payments"][0][0] == 1
-    assert [entry.number for entry in world.journal.changes()[0]] == [1]
+    assert [entry.number for entry in world.journal.take_changes()[0]] == [1]
 
 
 def test_an_entry_is_told_again_when_its_answer_has_left() -> None:
     """How long that took is known only then."""
     world = new_world()
     InProcessApi(world).ask("create_payment", documented_create())
-    (entry,), timed, is_new = world.journal.changes()
+    (entry,), timed, is_new = world.journal.take_changes()
 
     assert (timed, is_new) == ([], True)
-    assert world.journal.changes() == ([], [], False)
+    assert world.journal.take_changes() == ([], [], False)
     entry.duration_ms = 2.5
-    assert world.journal.changes() == ([], [entry], False)
-    assert world.journal.changes() == ([], [], False)
+    assert world.journal.take_changes() == ([], [entry], False)
+    assert world.journal.take_changes() == ([], [], False)
     world.journal.clear()
-    assert world.journal.changes() == ([], [], True)
+    assert world.journal.take_changes() == ([], [], True)
 
 
 def test_an_entry_whose_reply_became_another_is_told_anew() -> None:
     """Its client had left, or a fault has sent something else."""
     world = new_world()
     InProcessApi(world).ask("create_payment", documented_create())
-    (entry,), _, _ = world.journal.changes()
+    (entry,), _, _ = world.journal.take_changes()
     entry.abandon()
     entry.duration_ms = 2.5
 
-    assert world.journal.changes() == ([entry], [], False)
+    assert world.journal.take_changes() == ([entry], [], False)

@@ -21,6 +21,7 @@ from payments_sandbox.world.registry import (
 from payments_sandbox.world.snapshot import restoring
 from payments_sandbox.world.world import World
 from tests.support.in_process import NOON, Wall, new_worlds, scenario_of, snapshot
+from tests.support.tables import for_each
 from tests.support.values import run_to_end
 
 DROP_REASONS_KEPT = 1_000
@@ -151,7 +152,7 @@ def test_first_use_makes_a_world() -> None:
     assert len(b64decode(made.config.webhook_secret.removeprefix("whsec_"))) == 32
 
 
-@pytest.mark.parametrize(
+@for_each(
     "key",
     [
         "",
@@ -163,7 +164,7 @@ def test_first_use_makes_a_world() -> None:
         "x" + ALICE,
         ALICE + "\n",
     ],
-    ids=ascii,
+    show=ascii,
 )
 def test_a_malformed_key_makes_no_world(key: str) -> None:
     """The refusal says what a key looks like and does not quote it."""

@@ -26,6 +26,7 @@ from tests.support.in_process import (
     rules_of,
     server_context,
 )
+from tests.support.tables import for_each
 from tests.support.values import documented_create
 
 CARD = {card.name: card.number for card in MAGIC_CARDS}
@@ -127,7 +128,7 @@ ACTIONS = {
 }
 
 
-@pytest.mark.parametrize("action", ACTIONS)
+@for_each("action", ACTIONS)
 def test_an_action_on_a_completed_payment_has_its_event(action: str) -> None:
     """With its event, if it has one."""
     desk = desk_of(f"- {{event: payment.completed, after: 1s, do: {action}}}")

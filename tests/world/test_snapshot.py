@@ -29,6 +29,7 @@ from tests.support.in_process import (
     server_context,
     snapshot,
 )
+from tests.support.tables import for_each
 from tests.support.values import (
     KEY,
     JsonPath,
@@ -167,7 +168,7 @@ def test_a_snapshot_may_be_read_and_written_by_others(kept: dict[str, Any]) -> N
         assert refusal_of(read) is None
 
 
-@pytest.mark.parametrize("number", [100.0, 0.1, -0.0, 1e22, 1.5e-7, 2.5, 123456789.125, 9e15])
+@for_each("number", [100.0, 0.1, -0.0, 1e22, 1.5e-7, 2.5, 123456789.125, 9e15])
 def test_a_number_is_the_same_however_it_is_written(number: float) -> None:
     """A strict reader makes whole numbers integers and others decimals."""
     shown = sealed_snapshot(snapshot(new_world()) | {"seed": [number, {"x": (number,)}]})
@@ -177,7 +178,7 @@ def test_a_number_is_the_same_however_it_is_written(number: float) -> None:
     assert refusal_of(read) is None
 
 
-@pytest.mark.parametrize("number", [100.0, 0.1, 1e15, 1e22, 2.5, 7])
+@for_each("number", [100.0, 0.1, 1e15, 1e22, 2.5, 7])
 def test_another_number_is_refused(number: float) -> None:
     """Whole or not."""
     kept = sealed_snapshot(snapshot(new_world()) | {"seed": number})

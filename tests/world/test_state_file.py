@@ -12,6 +12,7 @@ from payments_sandbox.core.slices import finish
 from payments_sandbox.world.state_file import NoStateError, read_lines, rewritten, writing
 from payments_sandbox.world.world import World
 from tests.support.in_process import InProcessApi, new_world, server_context, snapshot
+from tests.support.tables import for_each
 from tests.support.values import documented_create
 
 HEAD = {"format": "payments-sandbox/state", "version": 1}
@@ -109,7 +110,7 @@ def test_a_world_of_another_version_is_refused_by_its_key() -> None:
 KEY = "sk_test_checkout"
 
 
-@pytest.mark.parametrize(
+@for_each(
     "row",
     [
         {},
@@ -131,7 +132,7 @@ KEY = "sk_test_checkout"
         [KEY + "\n", 0, 0, {}],
         [None, 0, 0, {}],
     ],
-    ids=repr,
+    show=repr,
 )
 def test_a_sealed_row_that_is_no_world_is_refused_by_its_line(row: object) -> None:
     """Anybody can seal what they have written by hand."""

@@ -17,6 +17,7 @@ from payments_sandbox.world.timeline import (
     SettlePayment,
     Timeline,
 )
+from tests.support.tables import for_each
 
 JOBS: list[Job] = [
     SettlePayment(0, None),
@@ -95,7 +96,7 @@ def test_a_snapshot_shows_each_job() -> None:
     }
 
 
-@pytest.mark.parametrize("job", JOBS, ids=str)
+@for_each("job", JOBS, show=str)
 def test_each_kind_of_job_comes_back_from_a_snapshot(job: Job) -> None:
     """Through JSON, as it is kept."""
     timeline, twin = Timeline(), Timeline()
@@ -105,7 +106,7 @@ def test_each_kind_of_job_comes_back_from_a_snapshot(job: Job) -> None:
     assert (twin.next_due, twin.pop(), len(twin)) == (Instant(5), (Instant(5), job), 0)
 
 
-@pytest.mark.parametrize(
+@for_each(
     "item",
     [
         [],
@@ -119,7 +120,7 @@ def test_each_kind_of_job_comes_back_from_a_snapshot(job: Job) -> None:
         [1.5, 0, "settle", 0, None, ""],
         "settle",
     ],
-    ids=str,
+    show=str,
 )
 def test_an_unknown_job_is_refused(item: list[object]) -> None:
     """A snapshot of another make is not guessed at."""

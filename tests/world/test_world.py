@@ -23,6 +23,7 @@ from payments_sandbox.world.timeline import (
 )
 from payments_sandbox.world.world import SETTLED_AS_FAILED, ResetScope, World
 from tests.support.in_process import NOON, FakeDispatcher, InProcessApi, Wall, new_world, snapshot
+from tests.support.tables import for_each
 from tests.support.values import documented_create
 
 VISA, CHARGED_BACK, FLAKY = "4111111111111111", "4000000000000259", "4000009900000111"
@@ -177,7 +178,7 @@ COMMANDS: dict[str, Callable[[World], object]] = {
 }
 
 
-@pytest.mark.parametrize("command", COMMANDS)
+@for_each("command", COMMANDS)
 def test_no_command_overtakes_what_was_due(command: str) -> None:
     """A live clock may be late: what was due before happens first, at its own instant."""
     wall = Wall()
@@ -227,7 +228,7 @@ OF_PARTS = {
 }
 
 
-@pytest.mark.parametrize("part", ResetScope)
+@for_each("part", ResetScope)
 def test_a_reset_of_one_part_leaves_the_others(part: ResetScope) -> None:
     """It is as in a new world; every other is as it was."""
     world, wall = used()

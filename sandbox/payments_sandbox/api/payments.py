@@ -1,5 +1,6 @@
 """Owns the payment operations: read the call, ask the world, show the result."""
 
+from functools import partial
 from typing import Final, NotRequired, TypedDict, cast
 
 from payments_sandbox.api.apply_step import StepContext, apply_step
@@ -7,7 +8,7 @@ from payments_sandbox.api.call import Call, CallResult, Reply
 from payments_sandbox.contract import representations
 from payments_sandbox.contract.operations import BY_NAME
 from payments_sandbox.contract.schemas import Contract, read_pairs
-from payments_sandbox.core.errors import InvalidRequest
+from payments_sandbox.core.errors import parse_field
 from payments_sandbox.core.instants import Instant, read_instant
 from payments_sandbox.core.masking import mask_number, mask_text
 from payments_sandbox.core.strict_json import json_bytes
@@ -153,7 +154,6 @@ def read_created_after(text: str | None) -> Instant | None:
     Raises:
         InvalidRequest: it is no date that there is.
     """
-    try:
-        return None if text is None else read_instant(text, earliest=None)
-    except ValueError as error:
-        raise InvalidRequest(f"/created_after: {error}.") from None
+    if text is None:
+        return None
+    return parse_field(partial(read_instant, earliest=None), "created_after", text)

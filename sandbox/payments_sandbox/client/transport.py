@@ -6,7 +6,7 @@ nothing.
 
 import weakref
 from collections.abc import AsyncIterator, Iterator
-from contextlib import contextmanager, suppress
+from contextlib import asynccontextmanager, contextmanager, suppress
 from typing import TYPE_CHECKING, Protocol
 from urllib.parse import urlsplit
 
@@ -23,7 +23,7 @@ from payments_sandbox.client.messages import (
 if TYPE_CHECKING:
     from http.client import HTTPConnection, HTTPResponse
 
-    from aiohttp import ClientSession
+    from aiohttp import ClientResponse, ClientSession
 
 __tracebackhide__ = True
 
@@ -172,6 +172,20 @@ class AsyncHttpTransport:
 
     async def send(self, request: HttpRequest) -> HttpResponse:
         """Send a request and read the whole response."""
+        async with self._response(request) as response:
+            return HttpResponse(response.status, await response.read())
+
+    async def stream(self, request: HttpRequest) -> AsyncIterator[str]:
+        """Yield the lines as they come, until the response ends or the caller has enough."""
+        async with self._response(request) as response:
+            if response.status != OK:
+                whole = HttpResponse(response.status, await response.read())
+                read_response(object, request, whole)
+            async for line in response.content:
+                yield line.decode("utf-8", "replace").rstrip("\r\n")
+
+    @asynccontextmanager
+    async def _response(self, request: HttpRequest) -> "AsyncIterator[ClientResponse]":
         from aiohttp import ClientError
 
         url = self._address + request.target
@@ -180,24 +194,7 @@ class AsyncHttpTransport:
             async with self._opened().request(
                 request.method, url, data=request.body, headers=headers
             ) as response:
-                return HttpResponse(response.status, await response.read())
-        except (OSError, ClientError) as error:
-            raise connection_failure(request, self._address, error) from error
-
-    async def stream(self, request: HttpRequest) -> AsyncIterator[str]:
-        """Yield the lines as they come, until the response ends or the caller has enough."""
-        from aiohttp import ClientError
-
-        url = self._address + request.target
-        try:
-            async with self._opened().request(
-                request.method, url, headers=request.headers
-            ) as response:
-                if response.status != OK:
-                    whole = HttpResponse(response.status, await response.read())
-                    read_response(object, request, whole)
-                async for line in response.content:
-                    yield line.decode("utf-8", "replace").rstrip("\r\n")
+                yield response
         except (OSError, ClientError) as error:
             raise connection_failure(request, self._address, error) from error
 

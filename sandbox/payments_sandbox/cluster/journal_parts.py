@@ -30,7 +30,7 @@ class JournalParts:
 
     def taking(self, journal: Journal, *, everything: bool = False) -> JournalWrite | None:
         """Take what has changed in the journal, or `everything`; None where nothing has."""
-        changes = journal.changes(everything=everything)
+        changes = journal.take_changes(everything=everything)
         if not any(changes):
             return None
         if changes.is_new:

@@ -19,10 +19,13 @@ An error knows its documented `code`, an optional `message` that replaces the co
 optional `details`. It knows no HTTP: statuses live in `payments_sandbox.contract.error_codes`.
 """
 
-from collections.abc import Sequence
-from typing import Final
+from collections.abc import Callable, Sequence
+from typing import Final, TypeVar
 
 from payments_sandbox.core.masking import mask_text
+
+T = TypeVar("T")
+Value = TypeVar("Value")
 
 
 class SandboxError(Exception):
@@ -138,3 +141,15 @@ class InternalError(SandboxError):
 
 class Forbidden(SandboxError):
     """A guard refuses: `unknown_host`, `cross_site_request` or `invalid_token`."""
+
+
+def parse_field(parse: Callable[[Value], T], field: str, value: Value) -> T:
+    """Parse one field of a body or a query.
+
+    Raises:
+        InvalidRequest: `parse` has raised ValueError with what it expected; the field is named.
+    """
+    try:
+        return parse(value)
+    except ValueError as error:
+        raise InvalidRequest(f"/{field}: {error}.") from None

@@ -185,7 +185,7 @@ def mask_headers(headers: Headers) -> dict[str, str]:
     return shown
 
 
-def joined(headers: Headers) -> dict[str, str]:
+def headers_by_name(headers: Headers) -> dict[str, str]:
     """Header lines as they came, by their names in lower case; those of one name are joined."""
     found: dict[str, str] = {}
     for raw_name, raw_value in headers:

@@ -111,7 +111,21 @@ def origin(text: str) -> str:
         raise ValueError(
             "expected an origin in lower case, without a path, such as http://localhost:5173"
         )
+    if re.fullmatch(r"http://.*:80|https://.*:443", text):
+        raise ValueError("expected an origin without the port that its scheme has anyway")
+    if not re.fullmatch(r"https?://(?:[\w.-]+|\[[0-9a-f:.]+\])(?::[0-9]+)?", text, re.ASCII):
+        raise ValueError(
+            "expected one origin as browsers send it, such as http://localhost:5173; there are no"
+            " patterns, and each further origin is a --cors of its own"
+        )
     return text
+
+
+def base_url(text: str) -> str:
+    """Read where an API is, for a document: an address or a path, which loses its last slash."""
+    if not text or not re.fullmatch(r"(?:https?://[^/?#\s]+)?(?:/[^?#\s]*)?", text):
+        raise ValueError("expected an address such as http://127.0.0.1:8080/v3")
+    return text.rstrip("/")
 
 
 def server_url(text: str) -> str:

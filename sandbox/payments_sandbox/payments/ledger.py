@@ -307,8 +307,8 @@ class Ledger:
             "events": (yield from rows_of(range(first, events), event_rows.any_row)),
         }
 
-    def changes(self) -> dict[str, object] | None:
-        """Rows that are new or others since this was called last; None where all may be others."""
+    def take_changes(self) -> dict[str, object] | None:
+        """Take the rows that are new or others since; None where all may be others."""
         names = self.payments.names()
         sizes = _Sizes(
             self.payments.next_number, len(names), self.refunds, self.chargebacks, self.events

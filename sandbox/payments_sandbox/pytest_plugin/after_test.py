@@ -48,8 +48,8 @@ OWNER: Final = pytest.StashKey[pytest.Item | None]()
 EARLIER: Final = pytest.StashKey[dict[str, set[str]]]()
 """Of a test, by world: undocumented calls that were there before it."""
 
-JUDGED: Final = pytest.StashKey[dict[str, int]]()
-"""Of a test, by world: how many expectations were judged before it was reset."""
+JUDGED: Final = pytest.StashKey[dict[str, list[object]]]()
+"""Of a test, by world: the expectations that were judged before it was reset."""
 
 
 class JournalFolder:
@@ -258,8 +258,8 @@ def _reason(item: pytest.Item, world: "Sandbox", *, is_strict: bool) -> str | No
             return reason
         # What the server gives to all worlds is expected of those that were used, and what was
         # judged before a reset is judged again only where something has happened since.
-        is_scripted = _is_scripted(item, world)
-        is_new = is_scripted and item.stash[JUDGED].get(world.api_key, -1) < expected
+        is_scripted, judged = _is_scripted(item, world), item.stash[JUDGED].get(world.api_key)
+        is_new = is_scripted and (judged is None or any(each not in judged for each in expected))
         if is_new or ((is_scripted or expected) and _was_used(world)):
             world.judge()
         item.stash[JUDGED][world.api_key] = expected
@@ -278,13 +278,13 @@ def _is_scripted(item: pytest.Item, world: "Sandbox") -> bool:
 
 def _why_vanished(
     item: pytest.Item, world: "Sandbox", *, is_strict: bool
-) -> tuple[str | None, int]:
+) -> tuple[str | None, list[object]]:
     """Why a world is another one than its test was given; in a strict session, see to its calls.
 
     One request says both: the report. It brings the scenario language, so others ask for less.
 
     Returns:
-        Why, or None; and how much scenarios expect of it, as far as that was asked.
+        Why, or None; and what scenarios expect of it, as far as that was asked.
 
     Raises:
         ExpectationFailed: some calls are none that the API has.
@@ -300,12 +300,12 @@ def _why_vanished(
                 earlier = item.stash[EARLIER].get(world.api_key, ())
                 calls = report.get("undocumented", ())
                 check_calls([each for each in calls if each["request"] not in earlier])
-            return reason, len(report["expectations"])
+            return reason, [each["expect"] for each in report["expectations"]]
     try:
         restarted = world.control.retrieve_world()["restarted"]
     except ControlApiError as error:  # where keys are strict, it is not made again
         restarted = error.details if "Its world was" in (error.details or "") else None
-    return why_vanished(world, restarted), 0
+    return why_vanished(world, restarted), []
 
 
 def _keep(item: pytest.Item, sections: "Sequence[WorldSection]") -> str:

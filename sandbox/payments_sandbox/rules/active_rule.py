@@ -63,8 +63,8 @@ class Counters:
             del self._counts[name]
         self._changed = None
 
-    def changes(self) -> list[tuple[str, int]] | None:
-        """Names that were counted since this was called last, the longest unused first.
+    def take_changes(self) -> list[tuple[str, int]] | None:
+        """Take the names that were counted since the last call, the longest unused first.
 
         Returns:
             Each with its count; None where all may be others.

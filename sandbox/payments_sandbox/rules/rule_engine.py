@@ -286,9 +286,9 @@ class RuleEngine:
         for rule in self.rule_set.all:
             rule.reset()
 
-    def changes(self) -> dict[str, object] | None:
-        """Counters and tallies that are other since this was called last; None where all may be."""
-        counters, reported = self._counters.changes(), self._reported
+    def take_changes(self) -> dict[str, object] | None:
+        """Take the counters and tallies that have changed since; None where all may have."""
+        counters, reported = self._counters.take_changes(), self._reported
         tallies = [rule.tally() for rule in self.rule_set.all]
         self._reported = self._used_up, tallies
         if counters is None or reported is None:

@@ -105,12 +105,20 @@ def is_preflight(request: web.BaseRequest) -> bool:
 
 
 def answer_preflight(request: web.BaseRequest, allow: str | None) -> web.Response:
-    """The answer to the browser of a page that may call: it may send whatever headers it has."""
+    """The answer to the browser of a page that may call: it may send whatever headers it has.
+
+    And whatever method: one that the API does not have is answered and told of, where the browser
+    would keep it to itself.
+    """
+    method = request.headers.get("Access-Control-Request-Method", "")
+    methods = (allow or "GET,POST").split(",")
+    if method not in methods and _NAMES.fullmatch(method) and "," not in method:
+        methods.append(method)
     wanted = request.headers.get("Access-Control-Request-Headers", "")
     return web.Response(
         status=204,
         headers={
-            "Access-Control-Allow-Methods": allow or "GET,POST",
+            "Access-Control-Allow-Methods": ",".join(methods),
             "Access-Control-Allow-Headers": wanted if _NAMES.fullmatch(wanted) else _USUAL,
             "Access-Control-Max-Age": "600",
             **SERVER,

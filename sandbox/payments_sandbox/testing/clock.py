@@ -38,6 +38,10 @@ class Clock:
 
     def freeze(self, at: str | datetime | None = None) -> None:
         """Stand still, now or at a later instant; what falls due on the way happens."""
+        if at is not None and self._followers and (end := _moment(_instant(at) or "")) > self.now:
+            self._control.freeze_clock()
+            self._follow_to(end)
+            return
         self._control.freeze_clock(at=_instant(at))
         self._move_followers(self.now)
 
@@ -59,10 +63,7 @@ class Clock:
             end = self.now + timedelta(milliseconds=read_duration(_duration(by) or ""))
         else:
             end = _moment(_instant(to) or "")
-        happened: list[HappenedJobModel] = []
-        while (due := self.due) and (at := _moment(due[0]["at"])) <= end:
-            happened += self._move_together(at)
-        return happened + self._move_together(end)
+        return self._follow_to(end)
 
     def next(self) -> list[HappenedJobModel]:
         """Move on to what is due next, whatever it is."""
@@ -86,6 +87,12 @@ class Clock:
             yield
         finally:
             self._followers.remove(move_to)
+
+    def _follow_to(self, end: datetime) -> list[HappenedJobModel]:
+        happened: list[HappenedJobModel] = []
+        while (due := self.due) and (at := _moment(due[0]["at"])) <= end:
+            happened += self._move_together(at)
+        return happened + self._move_together(end)
 
     def _move_together(self, end: datetime) -> list[HappenedJobModel]:
         self._move_followers(end)

@@ -77,13 +77,20 @@ class Inbox:
         ours = [each for each in endpoints if each["url"].endswith((self.url, f"/{self.url}"))]
         if not ours:
             return [f"  No webhook endpoint sends to {self.url}."]
-        wanted = ", ".join(event for each in ours for event in each["events"])
+        enabled = [each for each in ours if each["enabled"]]
+        if not enabled:
+            return ["  Its endpoint is disabled."]
+        wanted = ", ".join(event for each in enabled for event in each["events"])
         waiting = self._control.list_deliveries(status="pending", limit=MOST)["data"]
         at = [each["next_attempt_at"] for each in waiting if each["next_attempt_at"]]
-        return [
-            f"  Its endpoint wants: {wanted}.",
-            *([f"  The clock is waited for: the next attempt is at {min(at)}."] if at else []),
-        ]
+        due = self._control.retrieve_clock()["due"]
+        lines = [f"  Its endpoint wants: {wanted}."]
+        if at:
+            lines.append(f"  The clock is waited for: the next attempt is at {min(at)}.")
+        elif due:
+            first = due[0]
+            lines.append(f"  The clock is waited for: {first['what']} is due at {first['at']}.")
+        return lines
 
 
 def _counted(messages: Sequence[InboxMessageModel]) -> str:

@@ -7,7 +7,7 @@ from typing import Any, Final
 from urllib.parse import urlsplit
 
 from payments_sandbox.contract.control_routes import CONTROL_PATH
-from payments_sandbox.core.errors import InvalidRequest
+from payments_sandbox.core.errors import InvalidRequest, parse_field
 from payments_sandbox.core.instants import DAY, SECOND, read_duration, show_duration
 from payments_sandbox.core.masking import holds_card_number, is_credential, mask_header, mask_text
 from payments_sandbox.webhooks.endpoint import INBOX, INBOX_NAME, Endpoint, TimestampClock
@@ -137,10 +137,7 @@ def _check_headers(endpoint: Endpoint) -> None:
 def _delays(wanted: list[str]) -> tuple[int, ...]:
     delays = []
     for place, text in enumerate(wanted):
-        try:
-            delays.append(delay := read_duration(text))
-        except ValueError as error:
-            raise InvalidRequest(f"/retries/{place}: {error}.") from None
+        delays.append(delay := parse_field(read_duration, f"retries/{place}", text))
         if delay > MAX_RETRY_DELAY:
             longest = show_duration(MAX_RETRY_DELAY)
             raise InvalidRequest(f"/retries/{place}: expected a duration of at most {longest}.")
@@ -148,10 +145,7 @@ def _delays(wanted: list[str]) -> tuple[int, ...]:
 
 
 def _timeout(text: str) -> int:
-    try:
-        timeout = read_duration(text)
-    except ValueError as error:
-        raise InvalidRequest(f"/timeout: {error}.") from None
+    timeout = parse_field(read_duration, "timeout", text)
     if timeout not in TIMEOUTS:
         raise InvalidRequest("/timeout: expected a duration from 10ms to 30s.")
     return timeout

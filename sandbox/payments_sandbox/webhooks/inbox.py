@@ -65,8 +65,8 @@ class WebhookInbox:
         self._answers = deque(answers)
         self._is_changed = True
 
-    def changes(self) -> list[InboxMessage] | None:
-        """The messages that came since this was called last; None where nothing has happened."""
+    def take_changes(self) -> list[InboxMessage] | None:
+        """Take the messages that came since the last call; None where nothing has happened."""
         if not self._is_changed:
             return None
         new = list(self.since(self._reported, None))
@@ -115,14 +115,14 @@ class Inboxes:
         if self._inboxes.pop(name, None) is not None:
             self._removed.append(name)
 
-    def changes(self) -> tuple[list[str], list[tuple[str, WebhookInbox, list[InboxMessage]]]]:
-        """What has happened since this was called last.
+    def take_changes(self) -> tuple[list[str], list[tuple[str, WebhookInbox, list[InboxMessage]]]]:
+        """Take what has happened since the last call.
 
         Returns:
             The names of inboxes that were removed, and each that has changed with its new messages.
         """
         removed, self._removed = self._removed, []
-        new = ((name, inbox, inbox.changes()) for name, inbox in self._inboxes.items())
+        new = ((name, inbox, inbox.take_changes()) for name, inbox in self._inboxes.items())
         return removed, [(name, inbox, came) for name, inbox, came in new if came is not None]
 
     def items(self) -> list[tuple[str, WebhookInbox]]:

@@ -328,8 +328,8 @@ class Outbox:
         """How many deliveries have attempts to come."""
         return sum(each.is_pending for each in self._deliveries.values())
 
-    def changes(self) -> "OutboxChanges | None":
-        """The changes since the last call; None if everything may have changed."""
+    def take_changes(self) -> "OutboxChanges | None":
+        """Take the changes since the last call; None if everything may have changed."""
         changes, self._changes = self._changes, OutboxChanges()
         return changes
 

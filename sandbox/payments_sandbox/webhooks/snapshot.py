@@ -61,10 +61,10 @@ def _rest(
     return {**kept, "inboxes": rows}
 
 
-def changes(webhooks: Webhooks) -> dict[str, object] | None:
-    """The changes since the last call; None if everything may have changed."""
-    outbox, changed = webhooks.outbox, webhooks.outbox.changes()
-    removed, inboxes = webhooks.inboxes.changes()
+def take_changes(webhooks: Webhooks) -> dict[str, object] | None:
+    """Take the changes since the last call; None if everything may have changed."""
+    outbox, changed = webhooks.outbox, webhooks.outbox.take_changes()
+    removed, inboxes = webhooks.inboxes.take_changes()
     if changed is None:
         return None
     has_endpoints = changed.has_endpoints

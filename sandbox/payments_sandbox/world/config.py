@@ -7,17 +7,17 @@ from payments_sandbox.core.masking import mask_text
 from payments_sandbox.payments.payment_store import Represent
 from payments_sandbox.world.clock import WallClock
 
-DEFAULT_WEBHOOK_SECRET: Final = "whsec_cGF5bWVudHMtc2FuZGJveC1kZWZhdWx0LXNlY3JldCE="  # noqa: S105 - public by design
-"""The home world's webhook secret: one documented constant, so that it survives restarts."""
-
-NAME_LENGTH: Final = 500
-"""Characters of a world's name that are kept."""
-
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from payments_sandbox.rules.rule_engine import CardRules
     from payments_sandbox.rules.scenario import Scenario
+
+DEFAULT_WEBHOOK_SECRET: Final = "whsec_cGF5bWVudHMtc2FuZGJveC1kZWZhdWx0LXNlY3JldCE="  # noqa: S105 - public by design
+"""The home world's webhook secret: one documented constant, so that it survives restarts."""
+
+NAME_LENGTH: Final = 500
+"""Characters of a world's name that are kept."""
 
 
 class WorldConfig(NamedTuple):

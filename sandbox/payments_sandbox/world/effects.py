@@ -5,9 +5,9 @@ Theory of operation:
 1. A call holds a card number, so no call is kept to be made again: what it did to the world is.
 2. `WorldEffects.taking` gives an effect: parts of a snapshot that are other ones now, `whole`, and
    rows of parts that are larger. The first one has all parts, so it is a snapshot itself, without
-   the journal, which is kept apart (`Journal.changes`).
-3. Each larger part marks what changes in it, from the first time on that it is asked. Its `changes`
-   are None where everything may be another: at first, and after a reset.
+   the journal, which is kept apart (`Journal.take_changes`).
+3. Each larger part marks what changes in it, from the first time on that it is asked. Its
+   `take_changes` gives None where everything may be another: at first, and after a reset.
 4. `folded` puts effects together, in their order, to the snapshot that the world would give now.
 5. All of an effect is as it was at one instant, though a large one is written in slices.
 """
@@ -39,7 +39,7 @@ class WorldEffects:
         self._world = world
         self._reported: dict[str, object] = {}
         if is_kept:
-            for _ in self._changes():
+            for _ in self._take_changes():
                 pass
             world.journal.mark_reported()
             self._reported = self._small_parts() | {"webhooks": world.webhooks is not None}
@@ -57,7 +57,7 @@ class WorldEffects:
         if not has_webhooks and (everything or self._reported.get("webhooks") is not False):
             whole["webhooks"] = None
         is_ledger_whole = False
-        for name, changes in self._changes():
+        for name, changes in self._take_changes():
             if not everything and changes is not None:
                 if changes:
                     rows[name] = changes
@@ -79,15 +79,15 @@ class WorldEffects:
             "journal": {"count": world.journal.count, "entries": []},
         }
 
-    def _changes(self) -> Iterator[tuple[str, dict[str, Any] | None]]:
+    def _take_changes(self) -> Iterator[tuple[str, dict[str, Any] | None]]:
         """The changes of each larger part, by its name in a snapshot."""
         world = self._world
-        yield "timeline", world.timeline.changes()
-        yield "pending_reads", world.pending_reads.changes()
-        yield "rules", world.rules.changes()
+        yield "timeline", world.timeline.take_changes()
+        yield "pending_reads", world.pending_reads.take_changes()
+        yield "rules", world.rules.take_changes()
         if world.webhooks is not None:
-            yield "webhooks", webhooks_snapshot.changes(world.webhooks)
-        yield "ledger", world.ledger.changes()
+            yield "webhooks", webhooks_snapshot.take_changes(world.webhooks)
+        yield "ledger", world.ledger.take_changes()
 
     def _snapshot(self, name: str) -> object:
         world = self._world

@@ -204,8 +204,8 @@ class Journal:
         self.count = self.restored = 0
         self._reported = None
 
-    def changes(self, *, everything: bool = False) -> "JournalChanges":
-        """The changes since the last call, or `everything`."""
+    def take_changes(self, *, everything: bool = False) -> "JournalChanges":
+        """Take the changes since the last call, or `everything`."""
         reported, self._reported = None if everything else self._reported, self.count
         new = list(self.since(reported or 0))
         waiting = [] if reported is None else self._unanswered
@@ -218,7 +218,7 @@ class Journal:
         return JournalChanges(others, timed, reported is None)
 
     def mark_reported(self) -> None:
-        """Let `changes` begin with the next entry: those that are here are known."""
+        """Let `take_changes` begin with the next entry: those that are here are known."""
         self._reported, self._unanswered = self.count, []
 
     def snapshot(self) -> dict[str, object]:

@@ -114,8 +114,8 @@ class Timeline:
         self._ticket = 0
         self._changed = None
 
-    def changes(self) -> dict[str, object] | None:
-        """Jobs that came or went since this was called last; None where all may have."""
+    def take_changes(self) -> dict[str, object] | None:
+        """Take the jobs that came or went since the last call; None where all may have."""
         changed, self._changed = self._changed, {}
         if changed is None:
             return None
@@ -223,8 +223,8 @@ class PendingReads:
         self._waits.clear()
         self._changed = None
 
-    def changes(self) -> dict[str, list[object] | None] | None:
-        """The changes since the last call, by payment; None if everything may have changed."""
+    def take_changes(self) -> dict[str, list[object] | None] | None:
+        """Take the changes since the last call, by payment; None if everything may have changed."""
         changed, self._changed = self._changed, set()
         if changed is None:
             return None

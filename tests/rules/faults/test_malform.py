@@ -14,6 +14,7 @@ from payments_sandbox.rules.faults.malform import (
     garbage,
 )
 from payments_sandbox.rules.faults.reply import Close, RealReply, Send
+from tests.support.tables import for_each
 from tests.support.values import REAL_BODY, REAL_REPLY, body_sent, lines_sent
 
 bodies = st.dictionaries(st.text(max_size=5), st.text(max_size=5) | st.none(), min_size=1)
@@ -63,7 +64,7 @@ EXPECTED: Final[dict[Malformation, tuple[bytes, dict[str, str], int]]] = {
 }
 
 
-@pytest.mark.parametrize("way", EXPECTED)
+@for_each("way", EXPECTED)
 def test_a_reply_is_wrong_in_one_way_only(way: Malformation) -> None:
     """All else is the real reply, said to be the last of its connection."""
     body, changed, status = EXPECTED[way]

@@ -215,9 +215,10 @@ def test_the_lag_is_how_late_the_loop_does_something(monkeypatch: pytest.MonkeyP
 
 
 async def test_the_lag_is_measured_from_the_first_scrape_on(
-    api: Api, sandbox: AssembledServer
+    api: Api, sandbox: AssembledServer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """An idle server that nobody watches sleeps."""
+    monkeypatch.setattr(process_facts, "_EVERY", 0.01)
     before = sandbox.runtime.metrics.lag
     first = await scraped(api)
     lag = sandbox.runtime.metrics.lag
@@ -226,6 +227,7 @@ async def test_the_lag_is_measured_from_the_first_scrape_on(
     assert first["payments_sandbox_loop_lag_seconds_count",] == 0
 
     await until(api, lambda: lag.measured > 0)
+    lag.stop()
     assert (await scraped(api))["payments_sandbox_loop_lag_max_seconds",] == lag.largest
     assert sandbox.runtime.metrics.lag is lag
 

@@ -3,10 +3,12 @@
 import asyncio
 from typing import Any
 
+import pytest
 from pytest_aiohttp import AiohttpClient
 
 from payments_sandbox.core.settings import Settings
 from payments_sandbox.server.factory import AssembledServer, assemble
+from payments_sandbox.webhooks import outbox
 from tests.support.http import Api, Control, WebhookApi, client_of, paid
 from tests.support.receiver import Answer, Receiver, receiving
 from tests.support.values import AUTHORIZED, KEY
@@ -107,17 +109,21 @@ async def test_the_order_of_the_log_is_that_of_the_deliveries(
 
 
 async def test_more_attempts_at_one_instant_than_are_remembered_are_all_told(
-    webhooks: WebhookApi, receiver: Receiver, sandbox: AssembledServer
+    webhooks: WebhookApi,
+    receiver: Receiver,
+    sandbox: AssembledServer,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     """`advance` tells of every attempt, also where there are more than the log keeps."""
+    monkeypatch.setattr(outbox, "KEPT", 100)
     receiver.usual = Answer(status=500)
     await webhooks.create_endpoint(receiver.url, retries=["5s"])
     world = sandbox.runtime.worlds.get_or_create(KEY)
-    for _ in range(1_100):
+    for _ in range(120):
         world.make_event("payout.paid", {})
     await webhooks.advance("0s")
     happened = await webhooks.advance("5s")
 
-    assert len(happened) == 1_100
-    assert len({each["delivery_id"] for each in happened}) == 1_100
-    assert len(receiver.hits) == 2_200
+    assert len(happened) == 120
+    assert len({each["delivery_id"] for each in happened}) == 120
+    assert len(receiver.hits) == 240

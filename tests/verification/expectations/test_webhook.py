@@ -12,11 +12,14 @@ def test_deliveries_are_acknowledged_in_so_many_attempts() -> None:
 
     assert history.meets(webhook="payment.*", acknowledged=True, attempts=2, count=1)
     assert history.result_of(webhook="*", acknowledged=True) == ExpectationResult(
-        met=False, observed=f"expected an acknowledgement: {refused}"
+        met=False,
+        observed=f"expected an acknowledgement, saw no answer to the last of 1 attempt: {refused}",
     )
     assert history.meets(webhook="refund.*", acknowledged=False)
     assert history.result_of(webhook="payment.*", acknowledged=False) == ExpectationResult(
-        met=False, observed="expected no acknowledgement: dlv_0", is_final=True
+        met=False,
+        observed="expected no acknowledgement, saw 200 to the last of 2 attempts: dlv_0",
+        is_final=True,
     )
     assert history.result_of(webhook="payment.*", attempts={"max": 1}) == ExpectationResult(
         met=False, observed="expected at most 1 attempts, saw 2: dlv_0", is_final=True
@@ -25,6 +28,27 @@ def test_deliveries_are_acknowledged_in_so_many_attempts() -> None:
         met=True, observed="saw 2: dlv_0, dlv_1"
     )
     assert not history.meets(webhook="*", count={"max": 1})
+
+
+def test_one_delivery_that_is_beyond_mending_ends_the_wait() -> None:
+    """Whichever of them it is, and whatever may still become of the others."""
+    history = History()
+    pending = history.receive(500)
+    assert history.result_of(webhook="*", acknowledged=True) == ExpectationResult(
+        met=False,
+        observed=f"expected an acknowledgement, saw 500 to the last of 1 attempt: {pending}",
+    )
+    history.receive(500, is_final=True)
+    assert history.result_of(webhook="*", acknowledged=True).is_final
+
+    history = History()
+    history.receive(is_final=True)
+    told = history.result_of(webhook="*", acknowledged=True)
+    assert "saw no attempt, as its endpoint is disabled" in told.observed
+    history = History()
+    history.receive()
+    told = history.result_of(webhook="*", acknowledged=True)
+    assert ("saw no attempt yet" in told.observed, told.is_final) == (True, False)
 
 
 def test_forged_deliveries_are_refused_and_there_has_to_be_one() -> None:

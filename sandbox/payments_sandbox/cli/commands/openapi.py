@@ -2,12 +2,16 @@
 
 import argparse
 from typing import Final
+from urllib.parse import urlsplit
 
 from payments_sandbox.cli.options import Commands, add_command
+from payments_sandbox.cli.remote_options import DEFAULT_URL
 from payments_sandbox.cli.terminal.columns import print_json
-from payments_sandbox.contract.operations import DOCUMENTED_URL
+from payments_sandbox.client.messages import CONTROL_PATH
+from payments_sandbox.contract.operations import BASE_PATH, DOCUMENTED_URL
+from payments_sandbox.core.option_values import base_url
 
-CONTROL_URL: Final = "http://127.0.0.1:8080/_sandbox"
+CONTROL_URL: Final = f"{DEFAULT_URL}/_sandbox"
 """Where a server that was started without options has its control API."""
 
 
@@ -28,6 +32,7 @@ def add_to(commands: Commands) -> None:
         "--server",
         f"what servers[0].url says (default: {DOCUMENTED_URL}, or with --control {CONTROL_URL})",
         metavar="URL",
+        read=base_url,
     )
 
 
@@ -38,10 +43,18 @@ def run(arguments: argparse.Namespace) -> int:
     if arguments.control:
         from payments_sandbox.contract.control_openapi import control_document
 
-        made = control_document(schema_files(), server_url=arguments.server or CONTROL_URL)
+        made = control_document(
+            schema_files(), server_url=_url(arguments, CONTROL_PATH) or CONTROL_URL
+        )
     else:
         from payments_sandbox.contract.openapi import document
 
-        made = document(schema_files(), server_url=arguments.server or DOCUMENTED_URL)
+        made = document(schema_files(), server_url=_url(arguments, BASE_PATH) or DOCUMENTED_URL)
     print_json(made)
     return 0
+
+
+def _url(arguments: argparse.Namespace, path: str) -> str | None:
+    """The address that is given; one of a server alone has its API below `path`."""
+    given: str | None = arguments.server
+    return given if given is None or urlsplit(given).path else f"{given}{path}"

@@ -2,9 +2,10 @@
 
 from typing import Final
 
+from payments_sandbox.core.errors import parse_field
 from payments_sandbox.core.instants import Instant, read_duration, read_instant, show_milliseconds
 from payments_sandbox.core.slices import rows_of
-from payments_sandbox.server.control.control_request import ControlRequest, parse_field
+from payments_sandbox.server.control.control_request import ControlRequest
 from payments_sandbox.server.slices import run_in_slices
 from payments_sandbox.world.timeline import TimelineEntry
 from payments_sandbox.world.world import World

@@ -1,7 +1,7 @@
 """Owns what the handler of a control route is given: the request, read and checked."""
 
 from collections.abc import Callable
-from typing import Any, NamedTuple, TypeVar
+from typing import Any, NamedTuple
 
 from aiohttp import web
 
@@ -10,8 +10,6 @@ from payments_sandbox.core.errors import InvalidRequest, InvalidScenario
 from payments_sandbox.core.settings import Settings
 from payments_sandbox.server.world_runtime import WorldRuntime
 from payments_sandbox.world.world import World
-
-T = TypeVar("T")
 
 
 class ControlRequest(NamedTuple):
@@ -54,18 +52,6 @@ class ControlRequest(NamedTuple):
         if self.known_world is None:
             raise LookupError("this route needs no key, so it has no world")
         return self.known_world
-
-
-def parse_field(parse: Callable[[str], T], field: str, text: str) -> T:
-    """Parse the text of one field of a body or a query.
-
-    Raises:
-        InvalidRequest: `parse` has raised ValueError with what it expected; the field is named.
-    """
-    try:
-        return parse(text)
-    except ValueError as error:
-        raise InvalidRequest(f"/{field}: {error}.") from None
 
 
 def read_all(*reads: Callable[[], object]) -> list[Any]:

@@ -1,11 +1,12 @@
 """Owns the routes of webhook endpoints: make, show, change, delete, rotate, verify."""
 
+from functools import partial
 from typing import Final
 
-from payments_sandbox.core.errors import InvalidRequest
+from payments_sandbox.core.errors import InvalidRequest, parse_field
 from payments_sandbox.core.instants import SECOND, read_instant
 from payments_sandbox.core.masking import mask_text
-from payments_sandbox.server.control.control_request import ControlRequest, parse_field
+from payments_sandbox.server.control.control_request import ControlRequest
 from payments_sandbox.server.control.page import Listing, page
 from payments_sandbox.server.webhook_json import endpoint_json
 from payments_sandbox.webhooks.endpoint import Endpoint, TimestampClock
@@ -67,11 +68,8 @@ def rotate_secret(request: ControlRequest) -> dict[str, object]:
     """Give an endpoint a new secret; the old one stays valid for a virtual day."""
     webhooks, world = request.world.open_webhooks(), request.world
     endpoint = webhooks.endpoint(request.path_parameter)
-    try:
-        rotated = webhooks.rotate_secret(endpoint, request.body.get("secret"), world.clock.now())
-    except ValueError as error:
-        raise InvalidRequest(f"/secret: {error}.") from None
-    return endpoint_json(rotated)
+    rotate = partial(webhooks.rotate_secret, endpoint, now=world.clock.now())
+    return endpoint_json(parse_field(rotate, "secret", request.body.get("secret")))
 
 
 def verify_webhook(request: ControlRequest) -> dict[str, object]:

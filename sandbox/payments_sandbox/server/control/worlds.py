@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from aiohttp import web
 
-from payments_sandbox.core.errors import InvalidRequest
+from payments_sandbox.core.errors import InvalidRequest, parse_field
 from payments_sandbox.core.instants import Instant, read_instant, show_milliseconds
 from payments_sandbox.core.slices import SLICE, Slices, discard
 from payments_sandbox.server.control import clock, rate_limit
@@ -174,10 +174,7 @@ def _filling(request: ControlRequest) -> Slices[None]:
     from payments_sandbox.scenarios.initial_state import fill_world  # noqa: PLC0415 - few fill a world
     from payments_sandbox.scenarios.parser import parse_generated  # noqa: PLC0415 - few fill a world
 
-    try:
-        wanted = parse_generated(request.body)
-    except ValueError as error:
-        raise InvalidRequest(f"/over: {error}.") from None
+    wanted = parse_field(parse_generated, "over", request.body)
     if wanted.customers > wanted.payments:
         raise InvalidRequest(
             f"/customers: expected at most as many as payments, {wanted.payments}."

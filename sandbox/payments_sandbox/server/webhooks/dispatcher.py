@@ -233,7 +233,7 @@ class Dispatcher:
         for queue in self._queues.get(world, {}).values():
             yield from queue.workers
 
-    # _Settling
+    # Settling
 
     def _under_way(self, world: World) -> "list[tuple[Delivery, int]]":
         """What is in flight or waits, each with its attempts so far, in about the order it ends."""

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final
 
+from payments_sandbox.core.wording import counted
 from payments_sandbox.payments.events import EVENT_FAMILIES, EventType
 from payments_sandbox.rules.rule_engine import event_matches
 from payments_sandbox.rules.schema_parts import Json, count_or_bounds, word
@@ -45,12 +46,11 @@ class WebhookCheck:
             return ExpectationResult(met=False, observed=observed, is_final=is_final)
         if not sent and self._speaks_of_each:
             return ExpectationResult(met=False, observed="saw no delivery")
-        for each in sent:
-            if (wrong := self._what_is_wrong(each)) is not None:
-                is_final = self._is_beyond_mending(each)
-                return ExpectationResult(
-                    met=False, observed=f"{wrong}: {each.id}", is_final=is_final
-                )
+        wrong = [(each, why) for each in sent if (why := self._what_is_wrong(each)) is not None]
+        if wrong:
+            first, why = wrong[0]
+            is_final = any(self._is_beyond_mending(each) for each, _ in wrong)
+            return ExpectationResult(met=False, observed=f"{why}: {first.id}", is_final=is_final)
         if self.forged_refused and not any(_forged(each) for each in sent):
             return ExpectationResult(met=False, observed="saw no forged delivery")
         return ExpectationResult(met=True, observed=_saw_sent(sent))
@@ -62,18 +62,30 @@ class WebhookCheck:
 
     def _is_beyond_mending(self, sent: ObservedDelivery) -> bool:
         """Whether no further attempt can put a delivery right: one that was taken has none."""
-        return not sent.is_pending or (
-            self.attempts is not None and self.attempts.is_exceeded_by(len(sent.attempts))
+        return (
+            not sent.is_pending
+            or (self.attempts is not None and self.attempts.is_exceeded_by(len(sent.attempts)))
+            or (self.forged_refused and any(each.is_accepted for each in _forged(sent)))
         )
 
     def _what_is_wrong(self, sent: ObservedDelivery) -> str | None:
         if self.acknowledged is not None and sent.is_delivered is not self.acknowledged:
-            return f"expected {'an' if self.acknowledged else 'no'} acknowledgement"
+            wanted = "an" if self.acknowledged else "no"
+            return f"expected {wanted} acknowledgement, saw {_last_answer(sent)}"
         if self.attempts is not None and not self.attempts.admits(len(sent.attempts)):
             return f"expected {self.attempts} attempts, saw {len(sent.attempts)}"
         if self.forged_refused and any(each.is_accepted for each in _forged(sent)):
             return "expected forged deliveries to be refused, saw one answered with a 2xx"
         return None
+
+
+def _last_answer(sent: ObservedDelivery) -> str:
+    """What became of the last attempt of a delivery, and whether there is a next one."""
+    if not sent.attempts:
+        return "no attempt yet" if sent.is_pending else "no attempt, as its endpoint is disabled"
+    status = sent.attempts[-1].status
+    answer = "no answer" if status is None else str(status)
+    return f"{answer} to the last of {counted(len(sent.attempts), 'attempt')}"
 
 
 def _forged(sent: ObservedDelivery) -> list[ObservedAttempt]:
