@@ -60,7 +60,7 @@ class JournalFixture:
     def told(self, *ids: str) -> str:
         """The rules of the scenario that tells of these calls, as YAML."""
         source = scenario_from_journal(self.world, ids, "seen")
-        assert load_value(source, name="seen").problems == ()
+        assert (source["scenario"], load_value(source).problems) == ("seen", ())
         return text_of({"rules": source["rules"]})
 
 

@@ -47,7 +47,13 @@ from payments_sandbox.core.errors import (
 )
 from payments_sandbox.core.ids import API_KEY
 from payments_sandbox.core.instants import Instant, show_instant
-from payments_sandbox.core.masking import joined, mask_body, mask_json, mask_target, mask_text
+from payments_sandbox.core.masking import (
+    headers_by_name,
+    mask_body,
+    mask_json,
+    mask_target,
+    mask_text,
+)
 from payments_sandbox.core.slices import Slices
 from payments_sandbox.core.strict_json import json_bytes
 from payments_sandbox.rules.delays import draw, sample_delay
@@ -118,12 +124,12 @@ class Gateway:
         reply = refusal(self._contract, error)
         return Refusal(reply, CHALLENGE if reply.status == _UNAUTHORIZED else {})
 
-    def give_up(self, world: World) -> Refusal:
+    def give_up(self, world: World, why: str = SANDBOX_FAILED) -> Refusal:
         """The answer when we have failed where no answer should: held against no schema, sent last.
 
         How much of the request was read is unknown, so the connection cannot be used again.
         """
-        reply = Reply(500, json_bytes(representations.error(InternalError(SANDBOX_FAILED))))
+        reply = Reply(500, json_bytes(representations.error(InternalError(why))))
         world.limiter.turn(world.clock.now())  # no call may have done so, or not for hours
         return Refusal(reply, _headers(world), close=True)
 
@@ -305,7 +311,7 @@ def _parts(world: World, call: Call, body: object) -> CallParts:
         operation=call.operation,
         body=body if isinstance(body, dict) else {},
         query=call.query,
-        headers=lambda: joined(call.headers),
+        headers=lambda: headers_by_name(call.headers),
         payment_id=call.payment_id,
         find_payment=world.ledger.payments.find,
     )
