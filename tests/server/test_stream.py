@@ -27,6 +27,7 @@ from tests.support.http import (
     until,
 )
 from tests.support.sockets import running_server
+from tests.support.tables import for_each
 from tests.support.values import AUTHORIZED, KEY, LONGEST_WAIT
 
 PATH = "/_sandbox/stream"
@@ -188,9 +189,7 @@ async def test_a_reader_that_comes_back_misses_nothing_and_hears_nothing_twice(a
         assert sorted(each.data["id"] for each in again) == sorted(each.data["id"] for each in rest)
 
 
-@pytest.mark.parametrize(
-    "last_id", ["", "x", "1", "1-2", "1-2-3-4", "-1-0-0", "9" * 16 + "-0-0", "99-99-99"]
-)
+@for_each("last_id", ["", "x", "1", "1-2", "1-2-3-4", "-1-0-0", "9" * 16 + "-0-0", "99-99-99"])
 async def test_an_unknown_last_event_id_begins_now(api: Api, last_id: str) -> None:
     """Begins now, as without an id."""
     await paid(api)
