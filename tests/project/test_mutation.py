@@ -40,6 +40,7 @@ def test_every_excuse_is_of_a_fault_that_there_is() -> None:
 
 def test_no_fault_to_try_is_no_success(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(sys, "argv", ["mutation", "--only", "no line has this"])
+    monkeypatch.setattr("tools.mutation.__main__.modules", lambda: [PATH])
 
     with pytest.raises(SystemExit) as ended:
         main()

@@ -242,8 +242,11 @@ async def test_a_neighbours_news_stay_with_the_neighbour(api: Api) -> None:
     assert brief(messages) == [("request", "list_payments")]
 
 
-async def test_a_reader_that_leaves_is_forgotten(api: Api, sandbox: AssembledServer) -> None:
+async def test_a_reader_that_leaves_is_forgotten(
+    api: Api, sandbox: AssembledServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """The server keeps nothing for it, once it has had something to say."""
+    monkeypatch.setattr(event_stream, "PROBE", 0.05)
     async with api.get(PATH) as reply:
         assert len(sandbox.runtime.notifier) == 1
         reply.close()
