@@ -1,6 +1,8 @@
 """Holds calls and answers to what they show, and to what is so unless somebody says otherwise."""
 
 from payments_sandbox.api.call import Answer, Call, CallResult, RateLimitHeaders, Reply
+from payments_sandbox.core.instants import EPOCH
+from payments_sandbox.world.journal import Entry
 from tests.support.in_process import call_of
 from tests.support.values import documented_create
 
@@ -22,11 +24,11 @@ def test_a_call_shows_nothing_of_what_came_with_it() -> None:
 def test_a_plain_call_and_its_result_are_neither_held_nor_late() -> None:
     """Nor is a connection closed that nobody said should be."""
     call, result = Call(None, "GET", "/", ()), CallResult(None)
-    answer = Answer(Reply(200, b"{}"), {})
+    answer = Answer(Reply(200, b"{}"), {}, Entry(EPOCH, None, "GET", "/", ()))
 
     assert (call.query, call.body, call.payment_id, call.leaked) == ("", b"", "", False)
     assert (result.delay, result.hold, result.committed) == (0, 0, None)
-    assert (answer.delay, answer.close, answer.fault, answer.entry) == (0, False, None, None)
+    assert (answer.delay, answer.close, answer.fault) == (0, False, None)
 
 
 def test_the_headers_of_the_rate_limit_are_the_documented_ones() -> None:

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from payments_sandbox.api.call import Answer, Call, CallResult, HeldCall
+from payments_sandbox.api.call import Answer, Call, CallResult, HeldCall, Refusal
 from payments_sandbox.api.gateway import HANDLERS, Gateway
 from payments_sandbox.contract import representations
 from payments_sandbox.core.errors import InvalidApiKey, InvalidRequest, NotFound, RequestTooLarge
@@ -82,7 +82,7 @@ def test_a_call_without_a_good_key_is_not_admitted(header: str | None) -> None:
     answer = gateway.turn_away(caught.value)
 
     assert status_and_json(answer) == (401, envelope("invalid_api_key", UNADMITTED[header]))
-    assert answer == Answer(answer.reply, {"WWW-Authenticate": "Bearer"})
+    assert answer == Refusal(answer.reply, {"WWW-Authenticate": "Bearer"})
 
 
 @pytest.mark.parametrize("header", [f"Bearer {KEY}", f"bearer {KEY}", f"BEARER   {KEY} "])

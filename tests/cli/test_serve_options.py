@@ -229,13 +229,6 @@ def in_the_environment() -> dict[str, str]:
 
 
 @pytest.fixture(scope="module")
-def plain() -> Iterator[ServeProcess]:
-    """A server without options."""
-    with serve_process() as server:
-        yield server
-
-
-@pytest.fixture(scope="module")
 def told() -> Iterator[ServeProcess]:
     """A server that is told everything on the command line."""
     with serve_process(*on_the_command_line()) as server:
@@ -251,10 +244,10 @@ def found() -> Iterator[ServeProcess]:
 
 @pytest.mark.parametrize("option", OPTIONS, ids=lambda option: option.name)
 def test_an_option_does_what_it_says(
-    plain: ServeProcess, told: ServeProcess, found: ServeProcess, option: Option
+    server: ServeProcess, told: ServeProcess, found: ServeProcess, option: Option
 ) -> None:
     """The same from the command line and from the environment, and not without it."""
-    seen = option.look(told), option.look(found), option.look(plain)
+    seen = option.look(told), option.look(found), option.look(server)
 
     assert seen == (option.given, option.given, option.default)
 

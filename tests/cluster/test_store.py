@@ -31,8 +31,6 @@ MEMBERS = (Member("a", "10.0.0.1", 8080), Member("b", "10.0.0.2", 8080))
 JUNK = (b"junk", b"[]", b"null", b'["c",1,2,false]', b'["c","10.0.0.3","80",false]', b'["c",{}]')
 """What a node of this version does not say of itself."""
 
-Run = Callable[[Callable[[RedisEngine], Coroutine[Any, Any, T]]], T]
-
 
 @pytest.fixture
 def redis(shared_redis: RedisServer) -> Iterator[Redis]:

@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 from hypothesis.strategies import DrawFn, SearchStrategy
 
 from payments_sandbox.contract.schema_files import Schema
+from tests.support.values import value_at
 
 Path = tuple[str | int, ...]
 
@@ -123,7 +124,7 @@ def mutated(draw: DrawFn, values: SearchStrategy[Any]) -> object:
 
 def _change(value: object, path: Path) -> SearchStrategy[object]:
     replaced = st.sampled_from(JUNK).map(lambda junk: put(value, path, junk))
-    inside = at(value, path)
+    inside = value_at(value, path)
     if not isinstance(inside, dict):
         return replaced
     names = st.sampled_from(["amout", "Amount", "a/b~c", "", CARD_NUMBER, "description"])
@@ -145,13 +146,6 @@ def _children(value: object) -> Iterable[tuple[str | int, object]]:
     if isinstance(value, dict):
         return value.items()
     return enumerate(value) if isinstance(value, list) else ()
-
-
-def at(value: Any, path: Path) -> object:  # noqa: ANN401 - JSON
-    """What is at a path."""
-    for step in path:
-        value = value[step]
-    return value
 
 
 def put(value: Any, path: Path, new: object) -> object:  # noqa: ANN401 - JSON

@@ -2,7 +2,7 @@
 
 import pytest
 
-from payments_sandbox.core.wording import counted, nearest, one_of_words
+from payments_sandbox.core.wording import counted, first_of, nearest, one_of_words
 
 KNOWN = ("drop", "drip", "delay")
 
@@ -28,3 +28,8 @@ def test_how_alike_a_suggestion_has_to_be_can_be_said() -> None:
     """What is near enough for a guess may not be for another."""
     assert (nearest("dropp", KNOWN, 0.85), nearest("dropp", KNOWN, 0.95)) == ("drop", None)
     assert nearest("drop", []) is None
+
+
+def test_what_is_beyond_the_first_words_is_counted() -> None:
+    assert first_of(["a", "b"], 2) == "a, b"
+    assert first_of(["a", "b", "c", "d"], 2) == "a, b and 2 more"

@@ -99,12 +99,12 @@ def test_an_error_is_seen_once_any_operation_has_answered_it() -> None:
 def test_only_all_of_it_is_a_hundred_percent() -> None:
     """It is rounded down."""
     every: list[MetCall] = [
-        (each.operation, each.name, each.commit, 1)
+        (each.subject, each.name, each.commit, 1)
         for each in all_failures()
         if isinstance(each, CallFailure)
     ]
     webhooks = [
-        (each.event, each.name, 1) for each in all_failures() if not isinstance(each, CallFailure)
+        (each.subject, each.name, 1) for each in all_failures() if not isinstance(each, CallFailure)
     ]
 
     assert coverage_of([tally(*every, webhooks=tuple(webhooks))]).percent == 100
@@ -216,12 +216,12 @@ def test_what_was_met_besides_is_told() -> None:
 
 def test_where_little_is_missing_all_of_it_is_named() -> None:
     calls = [
-        (each.operation, each.name, each.commit, 1)
+        (each.subject, each.name, each.commit, 1)
         for each in all_failures()
         if isinstance(each, CallFailure)
     ]
     webhooks = [
-        (each.event, each.name, 1) for each in all_failures() if not isinstance(each, CallFailure)
+        (each.subject, each.name, 1) for each in all_failures() if not isinstance(each, CallFailure)
     ]
     one_left = coverage_of([tally(*calls, webhooks=tuple(webhooks[1:]))])
     none_left = coverage_of([tally(*calls, webhooks=tuple(webhooks))])

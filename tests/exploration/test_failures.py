@@ -94,8 +94,8 @@ def test_a_forged_webhook_is_followed_by_the_genuine_one() -> None:
 
 def test_all_failures_are_those_of_every_operation_and_every_event() -> None:
     found = all_failures()
-    calls = {each.operation for each in found if isinstance(each, CallFailure)}
-    events = {each.event for each in found if not isinstance(each, CallFailure)}
+    calls = {each.subject for each in found if isinstance(each, CallFailure)}
+    events = {each.subject for each in found if not isinstance(each, CallFailure)}
 
     assert calls == set(BY_NAME)
     assert events == set(EVENTS)

@@ -69,27 +69,27 @@ def shop() -> Shop:
     return Shop(box.new_world(clock=NOON, seed=7), box)
 
 
-@pytest.mark.parametrize("failure", CALLS, ids=lambda each: f"{each.operation}-{each.id}")
+@pytest.mark.parametrize("failure", CALLS, ids=lambda each: f"{each.subject}-{each.id}")
 def test_a_call_meets_the_failure_of_its_scenario(failure: CallFailure, shop: Shop) -> None:
-    if failure.operation != "create_payment":
+    if failure.subject != "create_payment":
         shop.pay()
     shop.world.use(scenario_of(failure))
 
-    shop.call(failure.operation)
+    shop.call(failure.subject)
 
     met = [row for row in shop.world.control.retrieve_coverage()["calls"] if row["failure"]]
     assert [(row["operation"], row["failure"], row["count"]) for row in met] == [
-        (failure.operation, failure.name, 1)
+        (failure.subject, failure.name, 1)
     ]
     assert failure.commit in (None, met[0]["commit"])
 
 
-@pytest.mark.parametrize("failure", WEBHOOKS, ids=lambda each: f"{each.event}-{each.name}")
+@pytest.mark.parametrize("failure", WEBHOOKS, ids=lambda each: f"{each.subject}-{each.name}")
 def test_a_webhook_meets_the_failure_of_its_scenario(failure: WebhookFailure, shop: Shop) -> None:
-    shop.world.inbox(events=[cast("WebhookEndpointEventLiteral", failure.event)])
+    shop.world.inbox(events=[cast("WebhookEndpointEventLiteral", failure.subject)])
     shop.world.use(scenario_of(failure))
 
-    shop.cause(failure.event)
+    shop.cause(failure.subject)
     shop.world.clock.advance("31d")
 
     met = {
@@ -97,4 +97,4 @@ def test_a_webhook_meets_the_failure_of_its_scenario(failure: WebhookFailure, sh
         for row in shop.world.control.retrieve_coverage()["webhooks"]
         if row["failure"]
     }
-    assert met == {(failure.event, failure.name)}
+    assert met == {(failure.subject, failure.name)}

@@ -14,5 +14,5 @@ def test_what_is_unmeasured_is_there(where: str) -> None:
     assert (ROOT / path).exists()
     if test:
         code = (ROOT / path).read_text(encoding="utf-8")
-        name = test.partition("::")[0]
+        name = re.split(r"::|\[", test)[0]
         assert re.search(rf"^(async def |def |class |){name}\b", code, re.MULTILINE)

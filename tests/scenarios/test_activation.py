@@ -136,7 +136,7 @@ def test_a_scenarios_clock_freezes_the_world() -> None:
 def test_a_clock_given_with_the_world_wins_over_a_scenarios() -> None:
     """The world keeps its own."""
     world = new_world()
-    set_active(world, [CLOCK], is_clock_given=True)
+    finish(setting_active(world, [CLOCK], is_clock_given=True))
 
     assert (world.clock.now(), names(world)) == (NOON, ["clock"])
 

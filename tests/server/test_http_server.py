@@ -108,13 +108,6 @@ async def test_a_server_that_stops_answers_what_it_has_read() -> None:
     assert [raw[:12] for raw in replies] == [b"HTTP/1.1 201"] * len(clients)
 
 
-async def turn() -> None:
-    """Let the loop turn once."""
-    future = asyncio.get_running_loop().create_future()
-    asyncio.get_running_loop().call_soon(future.set_result, None)
-    await future
-
-
 SHORT = """
 import asyncio.constants, resource, sys
 asyncio.constants.ACCEPT_RETRY_DELAY = 0.1  # seconds until it looks for room again

@@ -27,7 +27,6 @@ ALL_THREE: Final = dict.fromkeys(RATE_LIMIT_HEADERS, True)
 CREATE: Final = json.dumps(documented_create()).encode()
 LARGE: Final = b'{"description": "' + b"x" * 300_000 + b'"}'
 CHUNKED: Final[dict[str, str | None]] = {"Transfer-Encoding": "chunked", "Content-Length": None}
-EXPECT: Final[dict[str, str | None]] = {"Expect": "100-continue"}
 LIMIT: Final = 65_536
 ENVELOPES: Final = {
     "late": (

@@ -111,9 +111,9 @@ def bearer(key: str) -> dict[str, str]:
     return {"Authorization": f"Bearer {key}"}
 
 
-def envelope(code: str, details: str | None = None) -> dict[str, Any]:
-    """The documented envelope of a code, with its own message."""
-    error = {"code": code, "message": code_of(code).message}
+def envelope(code: str, details: str | None = None, message: str | None = None) -> dict[str, Any]:
+    """The documented envelope of a code, with its own message unless there is another one."""
+    error = {"code": code, "message": message or code_of(code).message}
     return {"error": error if details is None else {**error, "details": details}}
 
 

@@ -34,9 +34,10 @@ UNMEASURED: Final = tuple(
 """What the ids of tests begin with that run for long and reach no line that others do not reach.
 
 Of a single test of a module, `…py::test_it`, the fixtures are looked at: others may use them, too.
+Those of a row, `…py::test_it[row]`, are made for it, and are not.
 """
 
-_WITH_FIXTURES: Final = tuple(each for each in UNMEASURED if "::" not in each)
+_WITH_FIXTURES: Final = tuple(each for each in UNMEASURED if "::" not in each or "[" in each)
 
 
 class Measuring:

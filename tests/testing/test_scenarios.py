@@ -19,10 +19,6 @@ expect:
   - {request: create_payment, count: 2}
 """
 TWICE = {"request": "create_payment", "count": 2}
-FAILS = {
-    "scenario": "fails",
-    "rules": [{"name": "once", "request": "create_payment", "do": ["pass"], "then": "fail"}],
-}
 
 
 @pytest.fixture

@@ -16,12 +16,6 @@ from tests.support.in_process import History, rules_of
 LOST = rules_of(
     "- {name: lost, request: create_payment, do: [pass, {drop: {commit: true, how: reset}}]}"
 )
-TWO = rules_of(
-    """
-    - {name: same, request: create_refund, do: [{respond: {error: refund_declined}}]}
-    - {name: other, request: create_payment, do: [{respond: {error: internal_error}}]}
-    """
-)
 ENDS = rules_of("- {name: ends, request: create_payment, then: fail, do: [pass]}")
 DECLINED = "4000000000000002"
 

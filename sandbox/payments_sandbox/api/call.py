@@ -140,20 +140,27 @@ class HeldCall(NamedTuple):
 
 @dataclass(slots=True)
 class Answer:
-    """What the server sends, or does instead.
+    """What the server sends for a call, or does instead.
 
     Attributes:
         headers: the documented ones; the server adds content type and length.
+        entry: the record of the call.
         delay: wall milliseconds to hold the reply.
         fault: what to do to the connection in place of sending the reply.
         close: the connection cannot be used again, because the request was not read to its end.
-        world, entry: whose call it was and its record; None when the key was refused.
     """
 
     reply: Reply
     headers: Mapping[str, str]
+    entry: Entry
     delay: int = 0
     fault: "Fault | None" = None
     close: bool = False
-    world: World | None = None
-    entry: Entry | None = None
+
+
+class Refusal(NamedTuple):
+    """What the server sends for what is no call of a world; `close` is as in `Answer`."""
+
+    reply: Reply
+    headers: Mapping[str, str]
+    close: bool = False

@@ -21,7 +21,15 @@ from typing import TYPE_CHECKING, Final
 
 from payments_sandbox.api import payments, refunds
 from payments_sandbox.api.apply_step import StepContext, apply_step
-from payments_sandbox.api.call import Answer, Call, CallResult, HeldCall, RateLimitHeaders, Reply
+from payments_sandbox.api.call import (
+    Answer,
+    Call,
+    CallResult,
+    HeldCall,
+    RateLimitHeaders,
+    Refusal,
+    Reply,
+)
 from payments_sandbox.api.responses import refusal
 from payments_sandbox.contract import representations
 from payments_sandbox.contract.operations import BASE_PATH, BY_NAME, PAYMENT_SEGMENT, READS
@@ -39,7 +47,13 @@ from payments_sandbox.core.errors import (
 )
 from payments_sandbox.core.ids import API_KEY
 from payments_sandbox.core.instants import Instant, show_instant
-from payments_sandbox.core.masking import joined, mask_body, mask_json, mask_target, mask_text
+from payments_sandbox.core.masking import (
+    headers_by_name,
+    mask_body,
+    mask_json,
+    mask_target,
+    mask_text,
+)
 from payments_sandbox.core.slices import Slices
 from payments_sandbox.core.strict_json import json_bytes
 from payments_sandbox.rules.delays import draw, sample_delay
@@ -105,19 +119,19 @@ class Gateway:
         key = key_in(authorization)
         return (yield from self._worlds.getting(key)) if makes_world else self._worlds.find(key)
 
-    def turn_away(self, error: SandboxError) -> Answer:
+    def turn_away(self, error: SandboxError) -> Refusal:
         """The answer to a call that no world is asked about: no rate limit, no journal."""
         reply = refusal(self._contract, error)
-        return Answer(reply, CHALLENGE if reply.status == _UNAUTHORIZED else {})
+        return Refusal(reply, CHALLENGE if reply.status == _UNAUTHORIZED else {})
 
-    def give_up(self, world: World) -> Answer:
+    def give_up(self, world: World, why: str = SANDBOX_FAILED) -> Refusal:
         """The answer when we have failed where no answer should: held against no schema, sent last.
 
         How much of the request was read is unknown, so the connection cannot be used again.
         """
-        reply = Reply(500, json_bytes(representations.error(InternalError(SANDBOX_FAILED))))
+        reply = Reply(500, json_bytes(representations.error(InternalError(why))))
         world.limiter.turn(world.clock.now())  # no call may have done so, or not for hours
-        return Answer(reply, _headers(world), close=True)
+        return Refusal(reply, _headers(world), close=True)
 
     def answer(self, world: World, call: Call) -> Answer | HeldCall:
         """The answer to an admitted call, counted and journalled; or the call, where it is held."""
@@ -190,7 +204,7 @@ class Gateway:
             }
         _record(entry, result, reply, headers)
         close = isinstance(call.body, SandboxError)
-        return Answer(reply, headers, result.delay, result.fault, close, world, entry)
+        return Answer(reply, headers, entry, result.delay, result.fault, close)
 
     def _result(
         self, call: Call, entry: Entry, perform: Callable[[object], CallResult]
@@ -297,7 +311,7 @@ def _parts(world: World, call: Call, body: object) -> CallParts:
         operation=call.operation,
         body=body if isinstance(body, dict) else {},
         query=call.query,
-        headers=lambda: joined(call.headers),
+        headers=lambda: headers_by_name(call.headers),
         payment_id=call.payment_id,
         find_payment=world.ledger.payments.find,
     )

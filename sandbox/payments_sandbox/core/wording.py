@@ -1,6 +1,6 @@
 """Owns the small words of texts: how many there are, which may be chosen, which one was meant."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 
 def counted(count: int, noun: str) -> str:
@@ -12,6 +12,12 @@ def one_of_words(words: Iterable[str]) -> str:
     """Say which may be chosen, of two words or more: `pending, completed or failed`."""
     *others, last = words
     return f"{', '.join(others)} or {last}"
+
+
+def first_of(words: Sequence[str], most: int) -> str:
+    """List so many words, and say how many more there are: `a, b and 3 more`."""
+    more = f" and {len(words) - most} more" if len(words) > most else ""
+    return f"{', '.join(words[:most])}{more}"
 
 
 def nearest(word: str, known: Iterable[str], likeness: float = 0.6) -> str | None:

@@ -168,9 +168,9 @@ def _rank(failure: Failure) -> int:
 def _row_as_json(row: CoverageRow) -> dict[str, Any]:
     failure = row.failure
     if isinstance(failure, CallFailure):
-        of = {"operation": failure.operation, "failure": failure.name, "commit": failure.commit}
+        of = {"operation": failure.subject, "failure": failure.name, "commit": failure.commit}
     else:
-        of = {"event": failure.event, "failure": failure.name}
+        of = {"event": failure.subject, "failure": failure.name}
     return {
         **of,
         "about": failure.about,

@@ -30,7 +30,7 @@ class CallFailure(NamedTuple):
     """A failure that a call can meet.
 
     Attributes:
-        operation: of the call.
+        subject: what it is a failure of: the operation.
         name: the code of a documented error, or the name of a wire fault.
         about: what it is, in a clause.
         step: what brings it on, as a step of a scenario, `commit` included.
@@ -38,17 +38,12 @@ class CallFailure(NamedTuple):
         is_on_wire: whether it is none of the documented errors.
     """
 
-    operation: str
+    subject: str
     name: str
     about: str
     step: Mapping[str, Any]
     commit: bool | None = None
     is_on_wire: bool = False
-
-    @property
-    def subject(self) -> str:
-        """What it is a failure of: the operation."""
-        return self.operation
 
     @property
     def id(self) -> str:
@@ -60,7 +55,7 @@ class CallFailure(NamedTuple):
 
         Such as `{"call": 2, "customer_id": "cust_ada"}`.
         """
-        named = {"name": self.id.replace("_", "-"), "request": self.operation}
+        named = {"name": self.id.replace("_", "-"), "request": self.subject}
         return named | ({"when": dict(when)} if when else {}) | {"do": [dict(self.step)]}
 
 
@@ -68,23 +63,18 @@ class WebhookFailure(NamedTuple):
     """A failure that the webhook of an event can meet.
 
     Attributes:
-        event: such as `payment.completed`.
         name: what it is called.
         about: what it is, in a clause.
         modifiers: what brings it on, as `do` of a webhook rule.
         first_attempt: whether the first attempt alone meets it, so that the genuine one follows.
+        subject: what it is a failure of: the event; empty where it is of any.
     """
 
-    event: str
     name: str
     about: str
     modifiers: Mapping[str, Any]
     first_attempt: bool = False
-
-    @property
-    def subject(self) -> str:
-        """What it is a failure of: the event."""
-        return self.event
+    subject: str = ""
 
     @property
     def id(self) -> str:
@@ -94,7 +84,7 @@ class WebhookFailure(NamedTuple):
     def rule(self, when: Mapping[str, Any] | None = None) -> dict[str, Any]:
         """The rule of a scenario that brings it on, for all deliveries, or those of `when`."""
         matchers = {**(when or {}), **({"attempt": 1} if self.first_attempt else {})}
-        named = {"name": self.id.replace("_", "-"), "webhook": self.event}
+        named = {"name": self.id.replace("_", "-"), "webhook": self.subject}
         return named | ({"when": matchers} if matchers else {}) | {"do": dict(self.modifiers)}
 
 
@@ -140,25 +130,25 @@ MONTH_LATE: Final = 30 * DAY
 """Virtual milliseconds that a webhook comes later which is a month late."""
 
 WEBHOOK_FAILURES: Final = (
-    WebhookFailure("", "lost", "it never arrives", {"drop": True}),
-    WebhookFailure("", "twice", "it arrives twice", {"duplicate": {"copies": 2}}),
-    WebhookFailure("", "late", "it arrives three seconds late", {"delay": "3s"}),
+    WebhookFailure("lost", "it never arrives", {"drop": True}),
+    WebhookFailure("twice", "it arrives twice", {"duplicate": {"copies": 2}}),
+    WebhookFailure("late", "it arrives three seconds late", {"delay": "3s"}),
     WebhookFailure(
-        "", "month_late", "it arrives a month late", {"delay": show_duration(MONTH_LATE)}
+        "month_late", "it arrives a month late", {"delay": show_duration(MONTH_LATE)}
     ),
     WebhookFailure(
-        "", "before_reply", "it arrives before the reply to the call that caused it",
+        "before_reply", "it arrives before the reply to the call that caused it",
         {"before_reply": True},
     ),
     WebhookFailure(
-        "", "out_of_order", "it is held while others overtake it",
+        "out_of_order", "it is held while others overtake it",
         {"reorder": {"window": "2s", "order": "reverse"}},
     ),
     WebhookFailure(
-        "", "forged", "a stranger has signed it", {"signature": "wrong_secret"}, first_attempt=True
+        "forged", "a stranger has signed it", {"signature": "wrong_secret"}, first_attempt=True
     ),
     WebhookFailure(
-        "", "stale", "it was signed ten minutes ago", {"timestamp": "-10m"}, first_attempt=True
+        "stale", "it was signed ten minutes ago", {"timestamp": "-10m"}, first_attempt=True
     ),
 )  # fmt: skip
 """What the webhook of any event can meet; `webhook_failures` puts the event in."""
@@ -176,7 +166,7 @@ def call_failures(operation: str) -> tuple[CallFailure, ...]:
 
 def webhook_failures(event: str) -> tuple[WebhookFailure, ...]:
     """Every failure of an event's webhook."""
-    return tuple(each._replace(event=event) for each in WEBHOOK_FAILURES)
+    return tuple(each._replace(subject=event) for each in WEBHOOK_FAILURES)
 
 
 def all_failures() -> tuple[Failure, ...]:

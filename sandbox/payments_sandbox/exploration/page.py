@@ -9,8 +9,8 @@ from payments_sandbox.exploration.findings import ExploredFinding
 from payments_sandbox.exploration.judge import RunVerdict
 from payments_sandbox.exploration.report import ExploredFlow, is_accepted, scenario_of
 from payments_sandbox.exploration.report_text import (
-    AHEAD,
-    NOT_MET,
+    NOT_MET_MARK,
+    NOT_TRIED_MARK,
     cells,
     columns,
     remarks,
@@ -56,7 +56,7 @@ _WELL: Final = frozenset(each.mark for each in RunVerdict if each.is_well)
 
 
 def _cell(mark: str | None) -> str:
-    if mark is None or mark in {AHEAD, NOT_MET}:
+    if mark is None or mark in {NOT_TRIED_MARK, NOT_MET_MARK}:
         return f"<td>{mark or ''}</td>"
     return f'<td class="{"well" if mark in _WELL else "unwell"}">{_WORDS[mark]}</td>'
 

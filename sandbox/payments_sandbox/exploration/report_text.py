@@ -20,8 +20,8 @@ from payments_sandbox.exploration.report import (
 from payments_sandbox.exploration.run_record import call_by_call
 from payments_sandbox.scenarios.yaml_writer import text_of
 
-NOT_MET: Final = "-"
-AHEAD: Final = "."
+NOT_MET_MARK: Final = "-"
+NOT_TRIED_MARK: Final = "."
 _NONE: Final = " "
 _LABEL: Final = 34
 """Columns of a failure's name."""
@@ -32,9 +32,9 @@ Cells = Mapping[tuple[CallName, str], str]
 def cells(result: ExplorationResult) -> Cells:
     """The mark of each failure of each call, of depth 1; failures that were not tried come last."""
     tried = [
-        (run.planned, NOT_MET if run.says_nothing else run.verdict.mark) for run in result.runs
+        (run.planned, NOT_MET_MARK if run.says_nothing else run.verdict.mark) for run in result.runs
     ]
-    ahead = [(planned, AHEAD) for planned in result.left]
+    ahead = [(planned, NOT_TRIED_MARK) for planned in result.left]
     return {
         (injection.name, injection.failure.id): mark
         for planned, mark in (*tried, *ahead)
@@ -66,7 +66,7 @@ def matrix(names: Sequence[CallName], marks: Cells, *, width: int) -> list[str]:
 def legend(names: Sequence[CallName], used: Iterable[str]) -> list[str]:
     """What the numbers and the marks stand for."""
     words = {each.mark: each.replace("_", " ") for each in RunVerdict}
-    words |= {NOT_MET: "not met", AHEAD: "not tried"}
+    words |= {NOT_MET_MARK: "not met", NOT_TRIED_MARK: "not tried"}
     present = set(used)
     marks = [f"{mark} {word}" for mark, word in words.items() if mark in present]
     return [f"{number:>3} {name}" for number, name in enumerate(names, 1)] + ["", "  ".join(marks)]

@@ -56,10 +56,10 @@ def check(  # noqa: PLR0913 - each by its name
     digits = 4 if brand is Brand.AMEX else 3
     if len(cvc) != digits:
         raise CardRefused("invalid_cvc", f"The cvc of this brand has {digits} digits.")
-    return keep(number, brand, named)
+    return kept_card(number, brand, named)
 
 
-def keep(number: str, brand: Brand, named: Container[int]) -> Card:
+def kept_card(number: str, brand: Brand, named: Container[int]) -> Card:
     """What is kept of a card; no fingerprint where no rule names it.
 
     With brand and last four digits one would narrow the number.

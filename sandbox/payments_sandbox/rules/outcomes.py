@@ -128,12 +128,7 @@ class Respond(Outcome):
         return StepPlan(PaymentOptions(decline_code=self.error) if is_decline else None, error)
 
     @classmethod
-    def problems(
-        cls,
-        step: Json,
-        operation: str,
-        contract: Contract,
-    ) -> Iterator[EntryProblem]:
+    def problems(cls, step: Json, operation: str, contract: Contract) -> Iterator[EntryProblem]:
         """Find an error that the operation does not document."""
         operations = set(BY_NAME) if operation == "*" else {operation}
         known = [name for name, code in CODES.items() if operations.issubset(code.operations)]

@@ -53,12 +53,7 @@ class Settle(Outcome):
         return cls(tuple(found))
 
     @classmethod
-    def problems(
-        cls,
-        step: Json,
-        operation: str,
-        contract: Contract,
-    ) -> Iterator[EntryProblem]:
+    def problems(cls, step: Json, operation: str, contract: Contract) -> Iterator[EntryProblem]:
         """Find turns that no payment takes, and an operation that makes no payment."""
         if operation != "create_payment":
             message = f"'{cls.name}' is about a payment that is being made"

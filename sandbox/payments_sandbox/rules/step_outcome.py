@@ -149,12 +149,7 @@ class Outcome(ABC):
         return error is None
 
     @classmethod
-    def problems(
-        cls,
-        step: Json,
-        operation: str,
-        contract: Contract,
-    ) -> Iterator[EntryProblem]:
+    def problems(cls, step: Json, operation: str, contract: Contract) -> Iterator[EntryProblem]:
         """Find what no schema sees in a step that has the outcome's key.
 
         Args:

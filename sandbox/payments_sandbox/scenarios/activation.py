@@ -48,11 +48,9 @@ def remove(world: World, name: str | None) -> None:
     set_active(world, left)
 
 
-def set_active(
-    world: World, scenarios: Sequence[Scenario], *, is_clock_given: bool = False
-) -> None:
+def set_active(world: World, scenarios: Sequence[Scenario]) -> None:
     """Make exactly these scenarios active, at once; see `setting_active`."""
-    finish(setting_active(world, scenarios, is_clock_given=is_clock_given))
+    finish(setting_active(world, scenarios))
 
 
 def setting_active(

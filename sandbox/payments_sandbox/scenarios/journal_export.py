@@ -12,6 +12,7 @@ from typing import Final, NamedTuple
 
 from payments_sandbox.contract.operations import READS
 from payments_sandbox.core.errors import InvalidRequest
+from payments_sandbox.core.wording import first_of
 from payments_sandbox.payments.payment import Status
 from payments_sandbox.rules.model import Step
 from payments_sandbox.rules.outcomes import EXHAUSTS_RATE_LIMIT, SAYS_RATE_LIMITED
@@ -65,7 +66,7 @@ def scenario_from_journal(world: World, ids: Sequence[str], name: str) -> Source
             "/requests: expected a request that met an error, a fault or a delay; these went as"
             " they would in any world. GET /_sandbox/requests lists what requests have met."
         )
-    about = f"What the journal has of {_listed([call.id for call in exported])}."
+    about = f"What the journal has of {first_of([call.id for call in exported], _LISTED)}."
     return {"scenario": name, "about": about, "tags": ["from-journal"], "rules": rules}
 
 
@@ -195,8 +196,3 @@ def _matcher(value: object, others: Iterable[object]) -> object:
         return value
     known = {each: None for each in others if each is not None and each is not _UNWRITABLE}
     return {"exists": True} | ({"not_in": list(known)[:_LISTABLE]} if known else {})
-
-
-def _listed(ids: Sequence[str]) -> str:
-    first = ", ".join(ids[:_LISTED])
-    return f"{first} and {len(ids) - _LISTED} more" if len(ids) > _LISTED else first

@@ -12,7 +12,7 @@ from payments_sandbox.core.instants import Instant, read_duration, read_instant
 from payments_sandbox.rules.conditions import parse_when
 from payments_sandbox.rules.schema_parts import Json
 from payments_sandbox.scenarios.diagnostics import KEY, Problem
-from payments_sandbox.scenarios.lint_matchers import check_card, check_cards, why_unmatchable
+from payments_sandbox.scenarios.lint_matchers import check_card, check_cards, check_matchable
 from payments_sandbox.scenarios.lint_rules import LintContext, check_rules
 from payments_sandbox.scenarios.parser import items, parse_rule
 from payments_sandbox.verification.expectations import kind_of
@@ -114,10 +114,7 @@ def _check_matchers(
         if key in matchers:
             yield Problem((*place, key, KEY), f"'{key}' belongs to rules", "use count")
     wanted = tuple(each for each in parse_when(matchers) if each.field not in ("call", "attempt"))
-    if (found := why_unmatchable(operation, wanted)) is not None:
-        field, reason = found
-        key = next((each for each in matchers if each.lower() == field), field)
-        yield Problem((*place, key, KEY), f"nothing can meet this: {reason}")
+    yield from check_matchable(operation, wanted, matchers, place, "nothing can meet this")
 
 
 def _check_created(text: str | None, clock: Instant | None, path: Path) -> Iterator[Problem]:

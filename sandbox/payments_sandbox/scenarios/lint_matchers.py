@@ -18,7 +18,7 @@ from payments_sandbox.rules.fields import has_field
 from payments_sandbox.rules.magic_cards import MAGIC_CARDS
 from payments_sandbox.rules.model import Condition, When
 from payments_sandbox.rules.schema_parts import Json
-from payments_sandbox.scenarios.diagnostics import Problem
+from payments_sandbox.scenarios.diagnostics import KEY, Problem
 
 _PARTS: Final = frozenset({"prefix", "suffix", "contains"})
 _NUMBERS: Final = tuple(card.number for card in MAGIC_CARDS)
@@ -65,7 +65,17 @@ def _check_operand(operator: str, operand: object, path: Path) -> Iterator[Probl
         yield from check_card(operand, path)
 
 
-def why_unmatchable(subject: str | None, when: When) -> tuple[str, str] | None:
+def check_matchable(
+    subject: str | None, when: When, matchers: Json, path: Path, start: str
+) -> Iterator[Problem]:
+    """Find conditions, read from matchers at a path, that nothing meets; a sentence begins so."""
+    if (found := _why_unmatchable(subject, when)) is not None:
+        field, reason = found
+        key = next((each for each in matchers if each.lower() == field), field)
+        yield Problem((*path, key, KEY), f"{start}: {reason}")
+
+
+def _why_unmatchable(subject: str | None, when: When) -> tuple[str, str] | None:
     """The field and the reason why nothing meets the conditions; None when something does.
 
     Args:

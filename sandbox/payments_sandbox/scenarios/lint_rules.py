@@ -16,7 +16,7 @@ from payments_sandbox.rules.scenario import Rule
 from payments_sandbox.rules.schema_parts import COMMIT, Json
 from payments_sandbox.rules.step_outcome import EntryProblem
 from payments_sandbox.scenarios.diagnostics import KEY, Problem
-from payments_sandbox.scenarios.lint_matchers import check_cards, why_unmatchable
+from payments_sandbox.scenarios.lint_matchers import check_cards, check_matchable
 from payments_sandbox.scenarios.parser import TRIGGERS, items
 
 STATUSES_AFTER: Final = {
@@ -156,10 +156,8 @@ def _check_reach(plain: Json, rule: Rule, path: Path) -> Iterator[Problem]:
     """Whether anything at all meets the rule's conditions."""
     trigger = next(key for key in TRIGGERS if key in plain)
     kind = str(plain["request"]) if trigger == "request" else trigger
-    if (found := why_unmatchable(kind, rule.when)) is not None:
-        field, reason = found
-        key = next((each for each in plain["when"] if each.lower() == field), field)
-        yield Problem((*path, "when", key, KEY), f"this rule cannot fire: {reason}")
+    matchers, place = plain.get("when", {}), (*path, "when")
+    yield from check_matchable(kind, rule.when, matchers, place, "this rule cannot fire")
 
 
 def _check_request(

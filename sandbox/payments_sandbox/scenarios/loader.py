@@ -113,11 +113,9 @@ def load_list(text: str, *, longest_wait: int = LONGEST_WAIT) -> list[str | Load
     return found
 
 
-def load_value(
-    value: object, *, name: str | None = None, longest_wait: int = LONGEST_WAIT
-) -> Loaded:
+def load_value(value: object, *, longest_wait: int = LONGEST_WAIT) -> Loaded:
     """Read a scenario that is a JSON value as `load` does; its problems have no places."""
-    return _check(Document(_plain(value)), name, longest_wait)
+    return _check(Document(_plain(value)), None, longest_wait)
 
 
 def read_scenario(source: object) -> Scenario:

@@ -5,14 +5,14 @@ import logging
 from collections.abc import Awaitable, Callable, Sequence
 from functools import partial
 from time import perf_counter
-from typing import TYPE_CHECKING, Final, cast
+from typing import TYPE_CHECKING, Final
 
 from aiohttp import web
 
-from payments_sandbox.api.call import Answer, Call, HeldCall
+from payments_sandbox.api.call import Answer, Call, HeldCall, Refusal
 from payments_sandbox.api.gateway import Gateway
 from payments_sandbox.contract.operations import OPERATIONS
-from payments_sandbox.core.errors import InvalidApiKey, NotFound
+from payments_sandbox.core.errors import SANDBOX_FAILED, InvalidApiKey, NotFound
 from payments_sandbox.core.masking import mask_target
 from payments_sandbox.core.settings import Settings
 from payments_sandbox.rules.faults.reply import RealReply
@@ -81,7 +81,7 @@ class EmulatedApi:
             if world is None or request.writer.output_size > 0:
                 raise  # the request handler answers without a world, and after half an answer
             _log_failure(request, call.path, error)
-            return _response(self._gateway.give_up(world))
+            return _response(self._gateway.give_up(world, _why(error)))
 
     def _turn_away(
         self, request: web.BaseRequest, call: Call, error: InvalidApiKey
@@ -119,7 +119,8 @@ class EmulatedApi:
             await kept
         if held and (first := [each for each in held if each.is_before_reply]):
             if not await self._sent_first(world, first):
-                return _abandoned(answer)
+                answer.entry.abandon()  # nobody gets the reply, as its world has ended
+                return AlreadySent()
             held = [each for each in held if not each.is_before_reply]
         if answer.fault is not None and answer.fault.starts_silent:
             self._runtime.send(world, held)  # no reply is going to be first
@@ -149,7 +150,7 @@ class EmulatedApi:
     def _finish(
         self,
         world: World,
-        entry: Entry | None,
+        entry: Entry,
         held: "Sequence[Delivery]",
         seconds: float,
         *,
@@ -157,14 +158,12 @@ class EmulatedApi:
     ) -> None:
         """Do what follows a call; a failure in that does not change the reply."""
         try:
-            if entry is not None:
-                entry.duration_ms = seconds * 1_000
-                self._runtime.metrics.count_call(entry)
-                if self._runtime.tally is not None:
-                    self._runtime.tally.count_call(entry, delay)
+            entry.duration_ms = seconds * 1_000
+            self._runtime.metrics.count_call(entry)
+            if self._runtime.tally is not None:
+                self._runtime.tally.count_call(entry, delay)
             self._runtime.replied(world, held)
-            if entry is not None:
-                self._log.answered(world, entry)
+            self._log.answered(world, entry)
         except Exception:  # noqa: BLE001 - the call has happened, and its reply is the truth
             _log.exception("a call was answered, and could not be told of")
 
@@ -172,14 +171,14 @@ class EmulatedApi:
         self, request: web.BaseRequest, world: World, answer: Answer
     ) -> web.StreamResponse:
         """Hold the reply, or do in its place what the fault says."""
-        entry = cast("Entry", answer.entry)  # every call has one
+        entry = answer.entry
         wait = partial(self._runtime.delayed_replies.sleep, request, world)
-        restore = await self._hold(wait, answer, entry) if answer.delay else _nothing
+        restore = await self._hold(wait, answer) if answer.delay else _nothing
         if restore is None:
             return AlreadySent()
         if answer.fault is not None:
             restore()
-            real = self._real_reply(request, world, answer, entry)
+            real = self._real_reply(request, world, answer)
             wait_until = self._runtime.delayed_replies.wait_until(request, world)
             return await apply_fault(answer.fault, request, real, entry, wait_until)
         response = _response(answer)
@@ -193,9 +192,7 @@ class EmulatedApi:
         restore()
         return AlreadySent(stays_open=response.keep_alive)
 
-    def _real_reply(
-        self, request: web.BaseRequest, world: World, answer: Answer, entry: Entry
-    ) -> RealReply:
+    def _real_reply(self, request: web.BaseRequest, world: World, answer: Answer) -> RealReply:
         headers = {**EVERY_REPLY, **answer.headers}
         if origins := self._settings.cors:  # too late for the request handler to add them
             name_origin(request, headers, is_permitted=is_origin_permitted(request, origins))
@@ -204,7 +201,7 @@ class EmulatedApi:
             headers,
             answer.reply.body,
             seed=world.config.seed,
-            request_number=entry.number,
+            request_number=answer.entry.number,
             max_wait=self._settings.max_wall_delay,
         )
 
@@ -212,7 +209,6 @@ class EmulatedApi:
         self,
         wait: Callable[[float, Callable[[], bool]], Awaitable[bool]],
         answer: Answer,
-        entry: Entry,
     ) -> Callable[[], None] | None:
         """Hold the reply, and journal it as abandoned when its client may have left.
 
@@ -223,7 +219,7 @@ class EmulatedApi:
 
         def presume_gone() -> bool:
             nonlocal restore
-            restore = entry.abandon()
+            restore = answer.entry.abandon()
             return True
 
         is_time_up = False
@@ -232,7 +228,7 @@ class EmulatedApi:
             is_time_up = await wait(seconds, presume_gone)
         finally:
             if not is_time_up:
-                entry.abandon()
+                answer.entry.abandon()
         return restore if is_time_up else None
 
 
@@ -244,18 +240,17 @@ def _log_failure(request: web.BaseRequest, path: str, error: Exception) -> None:
         _log.error("unhandled error in %s", what, exc_info=error)
 
 
+def _why(error: Exception) -> str:
+    if isinstance(error, NotKeptError):
+        return f"What it has done may be lost: {error}."
+    return SANDBOX_FAILED
+
+
 def _nothing() -> None:
     """Do nothing: there is nothing to restore."""
 
 
-def _abandoned(answer: Answer) -> AlreadySent:
-    """Journal a reply that nobody gets, as its world has ended."""
-    if answer.entry is not None:
-        answer.entry.abandon()
-    return AlreadySent()
-
-
-def _response(answer: Answer) -> JsonResponse:
+def _response(answer: Answer | Refusal) -> JsonResponse:
     response = JsonResponse(answer.reply.status, answer.headers, answer.reply.body)
     if answer.close:
         response.force_close()

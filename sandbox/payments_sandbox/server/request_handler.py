@@ -151,7 +151,7 @@ class RequestHandler:
             if not is_origin_permitted(request, self._origins):
                 return Forbidden("cross_site_request", _WHICH_ORIGIN)
             if not is_emulated:
-                return Forbidden("cross_site_request", _only_emulated(target))
+                return Forbidden("cross_site_request", self._only_emulated(target))
         if headers.is_webhook and not target.is_below(_INBOXES):
             return InvalidRequest(_NO_WEBHOOK)
         return None
@@ -182,7 +182,7 @@ class RequestHandler:
             return _with_allow(refusal(MethodNotAllowed(request.method, allow)), allow)
         if request.method in _READS and (page := self._page(request, target)) is not None:
             return page
-        suggestion, is_ours = _suggestion(target)
+        suggestion, is_ours = self._suggestion(target)
         keys = [valid_key(each) for each in headers.authorizations]
         if is_ours or len(keys) != 1 or keys[0] is None:
             return refusal(NotFound("not_found", suggestion))
@@ -190,6 +190,31 @@ class RequestHandler:
         method, lines = request.method, headers.lines
         call = Call(None, method, target.path, lines, target.query, elsewhere=suggestion)
         return await self._emulated.handle(request, headers, call)
+
+    def _only_emulated(self, target: Target) -> str:
+        """Why a page that may call `/v3` is refused elsewhere, and what it may have meant."""
+        suggestion, is_ours = self._suggestion(target)
+        is_meant = not is_ours and suggestion != _APIS
+        return f"{_WHICH_PATH} {suggestion}" if is_meant else _WHICH_PATH
+
+    def _suggestion(self, target: Target) -> tuple[str, bool]:
+        """Suggest a path for one that does not exist.
+
+        Returns:
+            The suggestion, and whether the path is none that a client of the emulated API calls.
+        """
+        single = re.sub("/{2,}", "/", target.path)
+        known = [CONTROL_PATH + route.path for route in CONTROL_ROUTES]
+        is_double = single != target.path
+        is_route = is_double and self._routes.find(Target(single, "", single))[0] is not None
+        close = single if is_route else nearest(single, known, 0.9)
+        is_ours = close is not None or single[:1] != "/" or single in _NO_CALLS
+        is_ours = is_ours or target.is_below(CONTROL_PATH) or single.startswith(f"{CONTROL_PATH}/")
+        meant = close if is_ours else path_meant(target.path)
+        if meant is not None:
+            start = "There are two slashes in a row; did" if is_double else "Did"
+            return f"{start} you mean {mask_target(meant)}?", is_ours
+        return _ROUTES if target.is_below(CONTROL_PATH) else _APIS, is_ours
 
     def _page(self, request: web.BaseRequest, target: Target) -> web.Response | None:
         """A file of the dashboard, if the path is that of one."""
@@ -232,35 +257,6 @@ def _with_allow(response: web.StreamResponse, allow: str | None) -> web.StreamRe
     if allow is not None and response.status == web.HTTPMethodNotAllowed.status_code:
         response.headers["Allow"] = allow
     return response
-
-
-def _suggestion(target: Target) -> tuple[str, bool]:
-    """Suggest a path for one that does not exist.
-
-    Returns:
-        The suggestion, and whether the path is none that a client of the emulated API calls.
-    """
-    single = re.sub("/{2,}", "/", target.path)
-    known = [CONTROL_PATH + route.path for route in CONTROL_ROUTES]
-    close = nearest(single, known, 0.9)
-    is_ours = close is not None or single[:1] != "/" or single in _NO_CALLS
-    is_ours = is_ours or target.is_below(CONTROL_PATH) or single.startswith(f"{CONTROL_PATH}/")
-    is_double = single != target.path
-    if is_ours:
-        meant = single if is_double and close is None else close
-    else:
-        meant = path_meant(target.path)
-    if meant is not None:
-        start = "There are two slashes in a row; did" if is_double else "Did"
-        return f"{start} you mean {mask_target(meant)}?", is_ours
-    return _ROUTES if target.is_below(CONTROL_PATH) else _APIS, is_ours
-
-
-def _only_emulated(target: Target) -> str:
-    """Why a page that may call `/v3` is refused elsewhere, and what it may have meant."""
-    suggestion, is_ours = _suggestion(target)
-    is_meant = not is_ours and suggestion != _APIS
-    return f"{_WHICH_PATH} {suggestion}" if is_meant else _WHICH_PATH
 
 
 def _listed(methods: Iterable[str] | None) -> str | None:

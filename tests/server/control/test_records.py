@@ -270,7 +270,8 @@ async def test_an_unknown_request_is_not_found(api: Api, control: Control) -> No
             "No such request, or the journal has dropped it."
             " GET /_sandbox/requests lists what there is."
         )
-        assert refusal == envelope("not_found", details)
+        message = "What this path names does not exist"
+        assert refusal == envelope("not_found", details, message)
 
 
 async def test_the_journal_is_a_ring(api: Api, control: Control, world: World) -> None:

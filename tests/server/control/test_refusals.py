@@ -181,13 +181,14 @@ ROUTE: Final = re.compile(r"(GET|POST|PUT|PATCH|DELETE) (/(?:_sandbox|v3)/[\w/]+
 def test_what_is_not_there_or_cannot_be_names_a_route_that_would_do(
     server: RunningServer, route: ControlRoute, code: str
 ) -> None:
-    """One that there is, or of the emulated API."""
+    """One that there is, or of the emulated API; none says that its own path is not there."""
     reply = provoked(server, route, code)
     if reply.status < 400 or code_in(reply) != code:
         return
     routes = Routes((each.method, f"{CONTROL_PATH}{each.path}", each) for each in CONTROL_ROUTES)
     named = ROUTE.findall(reply.json["error"]["details"])
 
+    assert "path does not exist" not in reply.json["error"]["message"]
     assert named
     for method, path in named:
         methods, _ = routes.find(Target(path, "", path))

@@ -326,6 +326,17 @@ async def test_a_wrong_method_is_refused_with_those_that_are_allowed(
         ("/_sandbox", ROUTES),
         ("/_sandbox/nope", ROUTES),
         ("/_sandbox/world/", "Did you mean /_sandbox/world?"),
+        ("/_sandbox//nothing", ROUTES),
+        ("/_sandbox//clock///nothing/", ROUTES),
+        ("/_sandbox//cards", "There are two slashes in a row; did you mean /_sandbox/cards?"),
+        (
+            "/_sandbox//payments//pay_xyz789",
+            "There are two slashes in a row; did you mean /_sandbox/payments/pay_xyz789?",
+        ),
+        (
+            "/_sandbox//clock/advnace",
+            "There are two slashes in a row; did you mean /_sandbox/clock/advance?",
+        ),
         ("/_sandbox/clock/advnace", "Did you mean /_sandbox/clock/advance?"),
     ],
 )

@@ -36,7 +36,6 @@ def send(
         operation, body, payment_id = "create_refund", {"amount": refund}, history.payment()
     call = call_of(operation, body, payment_id=payment_id, headers=(AUTHORIZATION, *agent))
     answer = history.desk.answer(replace(call, connection=connection))
-    assert answer.entry is not None
     answer.entry.duration_ms = took
 
 

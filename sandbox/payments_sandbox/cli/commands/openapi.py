@@ -5,12 +5,13 @@ from typing import Final
 from urllib.parse import urlsplit
 
 from payments_sandbox.cli.options import Commands, add_command
+from payments_sandbox.cli.remote_options import DEFAULT_URL
 from payments_sandbox.cli.terminal.columns import print_json
 from payments_sandbox.client.messages import CONTROL_PATH
 from payments_sandbox.contract.operations import BASE_PATH, DOCUMENTED_URL
 from payments_sandbox.core.option_values import base_url
 
-CONTROL_URL: Final = "http://127.0.0.1:8080/_sandbox"
+CONTROL_URL: Final = f"{DEFAULT_URL}/_sandbox"
 """Where a server that was started without options has its control API."""
 
 

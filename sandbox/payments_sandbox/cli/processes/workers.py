@@ -47,6 +47,7 @@ from payments_sandbox.cli.server_options import read_settings
 from payments_sandbox.cli.state_file import placed_worlds
 from payments_sandbox.cluster.mailbox import open_mailbox, receive_message
 from payments_sandbox.cluster.workers import owner_of
+from payments_sandbox.core.wording import counted, first_of
 from payments_sandbox.server.listening.listeners import at_bound, bound_before
 from payments_sandbox.world.state_file import NoStateError
 
@@ -349,9 +350,7 @@ def _end_of(process: ForkProcess) -> str:
 def _end_in_words(worker: _Worker, how: str, *, has_state: bool) -> str:
     """What the log says of a worker that has ended, and of the worlds that went with it."""
     keys = list(worker.keys)
-    shown = ", ".join(keys[:_KEYS_SHOWN])
-    more = f" and {len(keys) - _KEYS_SHOWN} more" if len(keys) > _KEYS_SHOWN else ""
-    worlds = "1 world" if len(keys) == 1 else f"{len(keys)} worlds"
-    lost = f"with it went {worlds}: {shown}{more}" if keys else "no world went with it"
+    worlds = f"{counted(len(keys), 'world')}: {first_of(keys, _KEYS_SHOWN)}"
+    lost = f"with it went {worlds}" if keys else "no world went with it"
     back = "; what was saved last is back" if has_state and keys else ""
     return f"{_name(worker)} {how} and is started again; {lost}{back}"

@@ -55,6 +55,8 @@ Handler = Callable[[ControlRequest], Result | Awaitable[Result]]
 
 _NOUNS: Final = {route.name: noun for noun, rows in ROUTES_BY_NOUN.items() for route in rows}
 
+_NOT_THERE: Final = "What this path names does not exist"
+
 
 class ControlApi:
     """Serves the routes of `CONTROL_ROUTES`."""
@@ -193,10 +195,14 @@ class ControlApi:
 def _with_route(error: SandboxError, route: ControlRoute) -> SandboxError:
     """The error; what is not there, or does not go with what is, names a route that would do."""
     details = error.details or ""
-    if isinstance(error, NotFound) and CONTROL_PATH not in details:
-        nouns = "/payments" if error.code == "payment_not_found" else route.path.partition("/{")[0]
-        advice = f"GET {CONTROL_PATH}{nouns} lists what there is."
-        return NotFound(error.code, f"{details} {advice}".strip())
+    if isinstance(error, NotFound):
+        if CONTROL_PATH not in details:
+            is_payment = error.code == "payment_not_found"
+            nouns = "/payments" if is_payment else route.path.partition("/{")[0]
+            details = f"{details} GET {CONTROL_PATH}{nouns} lists what there is.".strip()
+        # The path does exist, which is what the code's own sentence is about.
+        message = _NOT_THERE if error.code == "not_found" else None
+        return NotFound(error.code, details, message=message)
     if isinstance(error, InvalidRequest) and error.is_conflict and route.otherwise:
         return InvalidRequest(f"{details} {route.otherwise}")
     return error

@@ -9,7 +9,7 @@ from aiohttp import web
 
 from payments_sandbox.core.errors import InvalidRequest, SandboxError, parse_field
 from payments_sandbox.core.instants import SECOND, read_duration
-from payments_sandbox.core.masking import holds_card_number, joined
+from payments_sandbox.core.masking import headers_by_name, holds_card_number
 from payments_sandbox.server.control.control_request import ControlRequest
 from payments_sandbox.server.control.page import Listing, page
 from payments_sandbox.server.request_body import read_any_body
@@ -29,7 +29,7 @@ async def receive_webhook(request: ControlRequest) -> web.StreamResponse:
     body = await read_any_body(http, seconds=request.settings.body_timeout)
     if isinstance(body, SandboxError):
         raise body
-    headers = joined(http.raw_headers)
+    headers = headers_by_name(http.raw_headers)
     world, received = request.world, Received(headers, body)
     now, wall = world.clock.now(), world.wall()
     status = world.open_webhooks().receive(name, received, now=now, wall=wall)

@@ -4,8 +4,17 @@ export function readAddress() {
   const [place, key, view = "now", ...rest] = location.hash
     .replace(/^#\/?/, "")
     .split("/")
-    .map(decodeURIComponent);
+    .map(decoded);
   return place === "w" && key ? { key, view, id: rest.join("/") } : { key: null };
+}
+
+/** A part of an address; one that somebody has typed may be encoded wrongly, and stands for itself. */
+function decoded(part) {
+  try {
+    return decodeURIComponent(part);
+  } catch {
+    return part;
+  }
 }
 
 // Leads to what is being made, unless whoever asked for it has gone elsewhere meanwhile.

@@ -15,6 +15,7 @@ class ApiError extends Error {
   }
 }
 
+/** Tell when a token is wanted: true where the one that was sent is another one. */
 export const onTokenWanted = (listener) => listeners.add(listener);
 
 /** Keep the token of this server in this tab, and nowhere else. */
@@ -24,11 +25,15 @@ export function keepToken(token) {
 
 function headersFor(key, more = {}) {
   const headers = { ...more };
-  if (key) headers.Authorization = `Bearer ${key}`;
+  if (key) headers.Authorization = inBytes(`Bearer ${key}`);
   const token = sessionStorage.getItem(TOKEN);
-  if (token) headers["Sandbox-Token"] = token;
+  if (token) headers["Sandbox-Token"] = inBytes(token);
   return headers;
 }
+
+/** A header's value as fetch wants it, each character a byte of UTF-8; it throws for all others. */
+const inBytes = (text) =>
+  Array.from(new TextEncoder().encode(text), (byte) => String.fromCharCode(byte)).join("");
 
 /** Call a route below /_sandbox; gives the JSON of its answer. */
 export async function call(key, method, path, body, { yaml } = {}) {
@@ -43,7 +48,7 @@ export async function call(key, method, path, body, { yaml } = {}) {
   const answer = text ? JSON.parse(text) : null;
   if (!response.ok) {
     const error = new ApiError(response.status, answer);
-    if (error.code === "invalid_token") listeners.forEach((each) => each());
+    if (error.code === "invalid_token") listeners.forEach((each) => each(sessionStorage.getItem(TOKEN) !== null));
     throw error;
   }
   return answer;
@@ -63,8 +68,8 @@ export async function download(key, path, accept, name) {
   URL.revokeObjectURL(link.href);
 }
 
-/** Every item of a list, page after page, up to `most`, or until `isLast` says so of one. */
-export async function list(key, path, most = 1000, isLast = () => false) {
+/** Every item of a list, page after page, up to `most`. */
+export async function list(key, path, most = 1000) {
   const items = [];
   let cursor = null;
   do {
@@ -73,7 +78,7 @@ export async function list(key, path, most = 1000, isLast = () => false) {
     const page = await call(key, "GET", `${path}${path.includes("?") ? "&" : "?"}${query}`);
     items.push(...page.data);
     cursor = page.has_more ? page.next_cursor : null;
-  } while (cursor && items.length < most && !items.some(isLast));
+  } while (cursor && items.length < most);
   return items;
 }
 
@@ -96,7 +101,7 @@ export async function callApi(key, method, path, body) {
   const response = await fetch(`/v3${path}`, {
     method,
     headers: {
-      ...(key ? { Authorization: `Bearer ${key}` } : {}),
+      ...(key ? { Authorization: inBytes(`Bearer ${key}`) } : {}),
       ...(body === undefined ? {} : { "Content-Type": "application/json" }),
     },
     body,

@@ -3,8 +3,8 @@
 import { addressOf, readAddress } from "./address.js";
 import { onTokenWanted, keepToken, follow } from "./api.js";
 import { ClockBar, useClock } from "./clock.js";
-import { html, Form, Field } from "./parts.js";
-import { render, useEffect, useRef, useState } from "./preact.js";
+import { html, Form, Field, Problem } from "./parts.js";
+import { render, useEffect, useErrorBoundary, useRef, useState } from "./preact.js";
 import { Timeline } from "./timeline.js";
 import { Worlds } from "./worlds.js";
 import { Now } from "./now.js";
@@ -45,24 +45,25 @@ const isTyping = (target) => /^(INPUT|SELECT|TEXTAREA)$/.test(target.tagName);
 function App() {
   const [address, setAddress] = useState(readAddress());
   const [sheet, setSheet] = useState(false);
-  const [needsToken, setNeedsToken] = useState(false);
+  const [token, setToken] = useState({ isWanted: false });
   const [turn, setTurn] = useState(0);
   useEffect(() => {
     const move = () => setAddress(readAddress());
     addEventListener("hashchange", move);
-    onTokenWanted(() => setNeedsToken(true));
+    onTokenWanted((isWrong) => setToken({ isWanted: true, isWrong }));
     return () => removeEventListener("hashchange", move);
   }, []);
   useKeyboard(address, sheet, setSheet);
-  if (needsToken) {
-    const keep = async ({ token }) => {
-      keepToken(token);
-      setNeedsToken(false);
+  if (token.isWanted) {
+    const keep = async ({ token: given }) => {
+      keepToken(given);
+      setToken({ isWanted: false });
       setTurn(turn + 1);
     };
     return html`<main class="alone"><h1>payments-sandbox</h1>
       <p>This server listens beyond this machine, or was started with <code>--control-token</code>: it
       wants the token. It is kept in this tab only.</p>
+      ${token.isWrong && html`<p class="problem" role="alert">The token that was given is another one.</p>`}
       <${Form} does=${keep} submit="Use the token" label="Control token">
         <${Field} label="Control token" name="token" type="password" required autofocus /><//></main>`;
   }
@@ -92,17 +93,17 @@ function World({ address, help }) {
   );
   const clock = useClock(key, timeline.current);
   const shared = { apiKey: key, id, timeline: timeline.current, clock };
-  const shown =
-    {
-      now: Now,
-      requests: Request,
-      payments: id ? Payment : Payments,
-      webhooks: Webhooks,
-      deliveries: Delivery,
-      scenarios: Scenarios,
-      verdict: Verdict,
-      reference: Reference,
-    }[view] ?? Now;
+  const views = {
+    now: Now,
+    requests: Request,
+    payments: id ? Payment : Payments,
+    webhooks: Webhooks,
+    deliveries: Delivery,
+    scenarios: Scenarios,
+    verdict: Verdict,
+    reference: Reference,
+  };
+  const shown = Object.hasOwn(views, view) ? views[view] : Now; // every object has a "constructor"
   const tab = { requests: "now", deliveries: "webhooks" }[view] ?? view;
   return html`<a class="skip" href="#main" onClick=${skip}>Skip to the content</a>
     <header><h1><a href="#/">payments-sandbox</a></h1><code class="key" title=${key}>${key}</code>
@@ -113,7 +114,13 @@ function World({ address, help }) {
       <span class="corner"><${Connection} timeline=${timeline.current} />
         <button type="button" class="quiet" onClick=${help}>keys (?)</button></span></header>
     <${ClockBar} apiKey=${key} clock=${clock} />
-    <main id="main" tabindex="-1"><${shown} ...${shared} key=${`${view} ${id}`} /></main>`;
+    <main id="main" tabindex="-1"><${View} is=${shown} ...${shared} key=${`${view} ${id}`} /></main>`;
+}
+
+/** One view. Where it breaks down, it says so in its place, and the others are there. */
+function View({ is, ...shared }) {
+  const [error] = useErrorBoundary();
+  return error ? html`<${Problem} error=${error} />` : html`<${is} ...${shared} />`;
 }
 
 const skip = (event) => {

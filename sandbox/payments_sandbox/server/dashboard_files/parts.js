@@ -122,23 +122,32 @@ export function Copy({ text, children }) {
   }</button>`;
 }
 
+const UNSEEN =
+  /[\u0000-\u0008\u000b\u000c\u000e-\u001f\u007f-\u009f\u00ad\u061c\u200b\u200e\u200f\u2028-\u202e\u2060-\u206f\ufeff\ufff9-\ufffb]/g;
+
+/** A text in which nothing is hidden: controls, and what turns the order of letters, are escaped. */
+export const visible = (text) =>
+  text.replace(UNSEEN, (each) => `\\u${each.charCodeAt(0).toString(16).padStart(4, "0")}`);
+
+const seen = (value) => (typeof value === "string" ? visible(value) : value);
+
 export function Json({ value, label }) {
-  return html`<pre class="json" tabindex="0" role="region" aria-label=${label ?? "JSON"}>${
-    typeof value === "string" ? value : JSON.stringify(value, null, 2)
-  }</pre>`;
+  return html`<pre class="json" tabindex="0" role="region" aria-label=${label ?? "JSON"}>${visible(
+    typeof value === "string" ? value : JSON.stringify(value, null, 2),
+  )}</pre>`;
 }
 
 export function Facts({ rows }) {
   return html`<dl class="facts">${rows
     .filter(([, value]) => value !== null && value !== undefined && value !== "")
-    .map(([name, value]) => html`<div><dt>${name}</dt><dd>${value}</dd></div>`)}</dl>`;
+    .map(([name, value]) => html`<div><dt>${name}</dt><dd>${seen(value)}</dd></div>`)}</dl>`;
 }
 
 export function Table({ head, rows, empty, label }) {
   if (!rows.length) return html`<div class="empty">${empty ?? "Nothing yet."}</div>`;
   return html`<div class="scroll" role="region" aria-label=${label} tabindex="0"><table>
     <thead><tr>${head.map((each) => (each ? html`<th scope="col">${each}</th>` : html`<td></td>`))}</tr></thead>
-    <tbody>${rows.map(({ key, cells }) => html`<tr key=${key}>${cells.map((each) => html`<td>${each}</td>`)}</tr>`)}</tbody>
+    <tbody>${rows.map(({ key, cells }) => html`<tr key=${key}>${cells.map((each) => html`<td>${seen(each)}</td>`)}</tr>`)}</tbody>
   </table></div>`;
 }
 

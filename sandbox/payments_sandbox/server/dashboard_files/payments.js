@@ -114,12 +114,14 @@ function PayWithCard({ apiKey }) {
 export function Payment({ apiKey, id, timeline }) {
   const { value, error, reload } = useFollowed(
     async () => {
-      const [payments, events, requests] = await Promise.all([
-        list(apiKey, "/payments", Infinity, (each) => each.id === id),
+      const [payment, events, requests] = await Promise.all([
+        call(apiKey, "GET", `/payments/${encodeURIComponent(id)}`).catch((error) => {
+          if (error.status === 404) return null;
+          throw error;
+        }),
         list(apiKey, "/events", 10000),
         list(apiKey, "/requests"),
       ]);
-      const payment = payments.find((each) => each.id === id);
       const about = events.filter((each) => each.data?.payment_id === id);
       const deliveries = await deliveriesOf(apiKey, about.slice(0, 20));
       const calls = requests.filter((each) => each.path.includes(id) || each.response?.body?.id === id);

@@ -1,5 +1,7 @@
 // What has happened in one world, as its stream tells it: bounded, counted, and never blocking.
 
+import { visible } from "./parts.js";
+
 const KEPT = 5000;
 const KINDS = ["request", "event", "delivery"]; // in the order of a message's id
 
@@ -129,7 +131,7 @@ export function describe({ kind, value }) {
     return {
       at: attempt?.at ?? value.next_attempt_at,
       what: value.type,
-      detail: attempt?.error ?? `${value.status}`,
+      detail: visible(attempt?.error ?? `${value.status}`),
       outcome: status === undefined ? "no answer" : String(status),
       wrong: Boolean(attempt?.error),
     };
@@ -138,17 +140,17 @@ export function describe({ kind, value }) {
   const status = value.response?.status;
   return {
     at: value.at,
-    what: value.operation ?? `${value.method} ${value.path}`,
+    what: value.operation ?? visible(`${value.method} ${value.path}`),
     payment: value.response?.body?.id ?? /\/v3\/payments\/([^/]+)/.exec(value.path)?.[1],
     customer: body?.customer_id,
-    detail: [
+    detail: visible([
       typeof body?.amount === "number" ? money(body.amount, body.currency) : "",
       body?.customer_id ?? "",
       value.rule ? `rule ${value.rule} · step ${value.step}` : "",
       value.decided ? `decided: ${Object.keys(value.decided).join(", ")}` : "",
     ]
       .filter(Boolean)
-      .join(" · "),
+      .join(" · ")),
     outcome: value.fault ?? (status === undefined ? "no reply" : String(status)),
     committed: value.committed,
     wrong: Boolean(value.fault) || status === undefined || status >= 400,
