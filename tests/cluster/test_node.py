@@ -22,7 +22,7 @@ from tests.support.receiver import Answer, Receiver
 from tests.support.redis_server import running_redis
 from tests.support.values import LONGEST_WAIT
 
-TRIES = 25
+TRIES = 12
 """Owners that sleep and wake again; the nightly run has more of them."""
 
 KEYS = tuple(f"sk_test_key{number}" for number in range(12))
