@@ -151,12 +151,13 @@ def test_a_group_of_zombies_is_over() -> None:
         threads.submit(end, child.pid, LONG).result(20)
 
 
-@pytest.mark.parametrize("is_there", [True, False])
-def test_where_the_system_shows_no_processes_the_group_is_killed(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, *, is_there: bool
+@pytest.mark.parametrize("processes", ["/proc", "empty", "none"])
+def test_a_group_that_ignores_sigterm_is_killed_whatever_the_system_shows_of_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, processes: str
 ) -> None:
     """When its time is over, whatever is left of it."""
-    monkeypatch.setattr(supervisor, "_PROCESSES", str(tmp_path if is_there else tmp_path / "none"))
+    (tmp_path / "empty").mkdir()
+    monkeypatch.setattr(supervisor, "_PROCESSES", str(tmp_path / processes))
     ignoring = IGNORE_SIGTERM + "print(flush=True);" + WAIT_FOR_SIGNAL
     child = subprocess.Popen(python(ignoring), process_group=0, stdout=subprocess.PIPE)
     with ended_with_block(child):

@@ -95,7 +95,7 @@ def test_a_server_that_says_nothing_is_unhealthy(monkeypatch: pytest.MonkeyPatch
     assert healthcheck.TIMEOUT == 2
     monkeypatch.setattr(healthcheck, "TIMEOUT", 0.05)
     with saying(None) as address:
-        said = f"payments-sandbox: {address} does not answer.\n"
+        said = f"payments-sandbox: {address} does not answer; --url names another.\n"
         assert ended("--url", address) == (1, "", said)
 
 

@@ -164,7 +164,7 @@ def test_a_server_that_says_nothing_is_given_up() -> None:
         with pytest.raises(CommandFailedError) as caught, client_failures(url):
             client.live()
 
-    assert str(caught.value) == f"{url} does not answer"
+    assert str(caught.value) == f"{url} does not answer; --url names another"
 
 
 def test_https_where_there_is_none_is_one_line(server: ServeProcess) -> None:

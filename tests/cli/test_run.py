@@ -30,15 +30,13 @@ from tests.support.programs import ASK
 from tests.support.sockets import connected, exchange, raw_request
 from tests.support.values import LONGEST_WAIT, documented_create
 
-
-def forking(first: str = "") -> str:
-    """The begin of a program: another runs beside it, with its stderr, and begins with this."""
-    beside = f"{first}print(flush=True);{WAIT_FOR_SIGNAL}"
-    return f"""
+FORKING: Final = f"""
 import subprocess, sys
-child = subprocess.Popen([sys.executable, "-c", {beside!r}], stdout=subprocess.PIPE)
+beside = {"print(flush=True);" + WAIT_FOR_SIGNAL!r}
+child = subprocess.Popen([sys.executable, "-c", beside], stdout=subprocess.PIPE)
 child.stdout.readline()
 """
+"""The begin of a program: another runs beside it, with its stderr."""
 
 
 TERMINAL: Final = """
@@ -303,14 +301,14 @@ def test_a_command_that_ignores_signals_is_killed_by_the_second() -> None:
 
 
 def test_what_the_command_leaves_behind_is_ended() -> None:
-    """Its process group goes with the run, even what ignores SIGTERM."""
-    with run_process(forking(IGNORE_SIGTERM) + "sys.exit(5)") as running:
+    """Its process group goes with the run; what ignores SIGTERM, too: see test_command.py."""
+    with run_process(FORKING + "sys.exit(5)") as running:
         assert running.ended() == (5, "", "")
 
 
 def test_nothing_outlives_a_run_that_is_killed() -> None:
     """SIGKILL: the server, the command and what it has started are gone."""
-    with run_process(forking() + "print('up', flush=True); child.wait()") as running:
+    with run_process(FORKING + "print('up', flush=True); child.wait()") as running:
         assert running.line() == "up"
         running.process.send_signal(SIGKILL)
         assert running.ended() == (-SIGKILL, "", "")

@@ -26,10 +26,13 @@ def test_a_traceback_tells_of_no_loop_that_is_not_installed(
 
 
 @pytest.mark.skipif(find_spec("uvloop") is None, reason="there is no uvloop for this system")
-@pytest.mark.parametrize("options", [(), ("--workers", "2")], ids=["one process", "workers"])
-@pytest.mark.parametrize("path", [WITHOUT_UVLOOP, ""], ids=["asyncio", "uvloop"])
+@pytest.mark.parametrize(
+    ("path", "options"),
+    [(WITHOUT_UVLOOP, ()), ("", ()), ("", ("--workers", "2"))],
+    ids=["asyncio", "uvloop", "workers"],
+)
 def test_a_server_runs_on_uvloop_where_there_is_one(options: tuple[str, ...], path: str) -> None:
-    """And on asyncio elsewhere, with the same answers to the same connection."""
+    """And on asyncio elsewhere, as in all other tests, with the same answers on one connection."""
     seen = {"PYTHONPATH": path, "PYTHONPROFILEIMPORTTIME": "1"}
     with serve_process(*options, extra=seen) as server:
         with connected(server.address) as wire:

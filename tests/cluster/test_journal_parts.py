@@ -5,6 +5,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from payments_sandbox.cluster.journal_parts import JournalParts, entries_of
+from payments_sandbox.core.slices import finish
 from payments_sandbox.world.journal import KEPT, Entry, Journal
 from tests.support.in_process import NOON
 
@@ -68,7 +69,7 @@ class Story:
     def hold(self) -> None:
         """Hold what is kept against the journal."""
         self._take()
-        told = orjson.loads(orjson.dumps(self._journal.snapshot()["entries"]))
+        told = orjson.loads(orjson.dumps(finish(self._journal.snapshotting())["entries"]))
         assert entries_of(self.kept) == told
         assert sum(len(orjson.loads(part)[1]) for part in self.kept.values()) <= 4 * KEPT
 

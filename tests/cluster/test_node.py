@@ -11,7 +11,7 @@ from typing import cast
 import aiohttp
 import pytest
 
-from payments_sandbox.cluster import membership, node, redis_engine, serving
+from payments_sandbox.cluster import keeper, membership, node, redis_engine, serving
 from payments_sandbox.cluster.redis_engine import PREFIX
 from payments_sandbox.cluster.server import SharedServer
 from payments_sandbox.cluster.store import Member
@@ -22,7 +22,7 @@ from tests.support.receiver import Answer, Receiver
 from tests.support.redis_server import running_redis
 from tests.support.values import LONGEST_WAIT
 
-TRIES = 25
+TRIES = 12
 """Owners that sleep and wake again; the nightly run has more of them."""
 
 KEYS = tuple(f"sk_test_key{number}" for number in range(12))
@@ -418,6 +418,28 @@ async def test_an_owner_serves_until_its_lease_ends_without_an_engine(
             ready = await cluster.ask(only, "GET", "/_sandbox/ready")
             assert ready.status == 503
             assert "lease" in ready.json["problems"][0]
+            engine.start()
+            await until(lambda: _is_ready(cluster, only))
+        await cluster.close()
+
+
+async def test_a_reply_that_cannot_be_kept_says_so_and_when_it_can_is_sent(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """As where an engine is full, for longer than a lease; here it is not there."""
+    monkeypatch.setattr(keeper, "PATIENCE", 0)
+    with running_redis() as engine:
+        cluster = Cluster(engine.url)
+        async with nodes_of(cluster, 1, durability="reply") as (only,):
+            await cluster.pay(only)
+            engine.stop()
+            reply = await cluster.pay(only)
+            assert reply.status == 500
+            why = (
+                "What it has done may be lost: the engine of the cluster does not take what changes"
+            )
+            assert why in reply.json["error"]["details"]
+            assert (await cluster.ask(only, "GET", "/_sandbox/ready")).status == 503
             engine.start()
             await until(lambda: _is_ready(cluster, only))
         await cluster.close()

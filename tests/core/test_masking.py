@@ -478,13 +478,27 @@ def test_header_lines_of_one_name_are_joined_as_they_came() -> None:
     }  # fmt: skip
 
 
-@pytest.mark.parametrize("name", ["Authorization", "COOKIE", "x-api-key", "Sandbox-Token"])
+@pytest.mark.parametrize(
+    "name",
+    ["Authorization", "COOKIE", "x-api-key", "Sandbox-Token", "ApiKey", "X_Vault_Token",
+     "Set-Cookie", "X-Functions-Key", "X-Amz-Security-Token", "Proxy-Authorization", "X-Jwt"],
+)  # fmt: skip
 def test_credentials_are_known_by_their_header(name: str) -> None:
     """In any case; of another key not even the beginning is shown."""
     assert is_credential(name)
     assert mask_header(name, "Bearer sk_live_1") == "…"
     assert mask_header(name, "Bearer sk_test_a") == "Bearer sk_test_…"
-    assert not is_credential("X-Tenant")
+
+
+@pytest.mark.parametrize(
+    "name",
+    ["X-Tenant", "Idempotency-Key", "X-Cache-Key", "WWW-Authenticate", "Webhook-Signature", "Key",
+     "X-Tokens-Left", "Authority"],
+)  # fmt: skip
+def test_other_headers_are_no_credentials(name: str) -> None:
+    """Who looks for what went wrong has to see them."""
+    assert not is_credential(name)
+    assert mask_header(name, "x") == "x"
 
 
 @pytest.mark.parametrize("name", ["Date", "content-type", "SERVER", "User-Agent", "Host"])

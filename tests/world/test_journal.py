@@ -5,6 +5,7 @@ import json
 import pytest
 
 from payments_sandbox.core.ids import IdSequence
+from payments_sandbox.core.slices import finish
 from payments_sandbox.world.journal import Entry, Journal
 from tests.support.in_process import NOON
 
@@ -72,17 +73,18 @@ def test_an_entry_is_found_by_its_id() -> None:
     assert journal.find("req_abc123") is None
 
 
-def test_what_a_snapshot_brought_is_no_news() -> None:
+def test_requests_of_a_snapshot_are_not_new() -> None:
     """Only what has come since was seen here."""
     journal, restored = filled(3), Journal(SEED)
-    kept = journal.snapshot()
+    kept = finish(journal.snapshotting())
     list(restored.restore(kept["count"], kept["entries"]))  # type: ignore[arg-type]  # JSON
-    before = restored.news
+    before = restored.has_new_requests
     restored.add(Entry(NOON, "list_payments", "GET", "/v3/payments", ()))
-    after = restored.news
+    after = restored.has_new_requests
     restored.clear()
 
-    assert (journal.news, before, after, restored.news) == (3, 0, 1, 0)
+    assert (journal.has_new_requests, before, after) == (True, False, True)
+    assert not restored.has_new_requests
 
 
 def test_a_cleared_journal_starts_again() -> None:
@@ -90,7 +92,7 @@ def test_a_cleared_journal_starts_again() -> None:
     journal = filled(3)
     journal.clear()
 
-    assert journal.snapshot() == Journal(SEED).snapshot()
+    assert finish(journal.snapshotting()) == finish(Journal(SEED).snapshotting())
 
 
 def test_a_snapshot_is_the_same_journal() -> None:
@@ -104,7 +106,7 @@ def test_a_snapshot_is_the_same_journal() -> None:
     entry.connection, entry.made, entry.decided = 4711, "pay_1", {"pass": True}
     entry.considered = [("scene", "rule", "amount 1 is not 2")]
     journal.add(entry)
-    kept = json.loads(json.dumps(journal.snapshot()))
+    kept = json.loads(json.dumps(finish(journal.snapshotting())))
     other = Journal(SEED)
     list(other.restore(**kept))
 
@@ -136,7 +138,7 @@ def test_a_snapshot_is_the_same_journal() -> None:
         "decided": {"pass": True},
         "considered": [["scene", "rule", "amount 1 is not 2"]],
     }
-    assert other.snapshot() == kept
+    assert finish(other.snapshotting()) == kept
 
 
 def test_an_abandoned_reply_that_was_read_all_the_same_is_in_the_journal() -> None:
@@ -172,11 +174,11 @@ def test_an_abandoned_reply_was_not_sent() -> None:
     entry.abandon()
     journal, other = Journal(SEED), Journal(SEED)
     journal.add(entry)
-    kept = json.loads(json.dumps(journal.snapshot()))
+    kept = json.loads(json.dumps(finish(journal.snapshotting())))
     list(other.restore(**kept))
     (shown,) = kept["entries"]
 
-    assert other.snapshot() == kept
+    assert finish(other.snapshotting()) == kept
     assert {name: shown[name] for name in ("status", "reply_headers", "reply_body", "fault")} == {
         "status": None,
         "reply_headers": {},

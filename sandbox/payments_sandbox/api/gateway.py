@@ -124,12 +124,12 @@ class Gateway:
         reply = refusal(self._contract, error)
         return Refusal(reply, CHALLENGE if reply.status == _UNAUTHORIZED else {})
 
-    def give_up(self, world: World) -> Refusal:
+    def give_up(self, world: World, why: str = SANDBOX_FAILED) -> Refusal:
         """The answer when we have failed where no answer should: held against no schema, sent last.
 
         How much of the request was read is unknown, so the connection cannot be used again.
         """
-        reply = Reply(500, json_bytes(representations.error(InternalError(SANDBOX_FAILED))))
+        reply = Reply(500, json_bytes(representations.error(InternalError(why))))
         world.limiter.turn(world.clock.now())  # no call may have done so, or not for hours
         return Refusal(reply, _headers(world), close=True)
 

@@ -98,7 +98,7 @@ def describe_unreachable(error: Unreachable, url: str, option: str) -> str:
     """
     match error.cause:
         case UnreachableCause.TIMEOUT:
-            return f"{url} does not answer"
+            return f"{url} does not answer; {option} names another"
         case UnreachableCause.NO_CONNECTION:
             return (
                 f"no sandbox answers at {url}: {error.reason};"

@@ -6,7 +6,7 @@ nothing.
 
 import weakref
 from collections.abc import AsyncIterator, Iterator
-from contextlib import asynccontextmanager, contextmanager, suppress
+from contextlib import asynccontextmanager, suppress
 from typing import TYPE_CHECKING, Protocol
 from urllib.parse import urlsplit
 
@@ -70,7 +70,7 @@ class HttpTransport:
     def send(self, request: HttpRequest) -> HttpResponse:
         """Send a request on a kept connection, or on a new one."""
         connection, opened = self._send(request)
-        with self._failures_described(request, connection):
+        with _FailuresDescribed(request, self._address, connection):
             response = HttpResponse(opened.status, opened.read())
         if opened.will_close:
             connection.close()
@@ -85,7 +85,7 @@ class HttpTransport:
             if response.status != OK:
                 read_response(object, request, HttpResponse(response.status, response.read()))
             while True:
-                with self._failures_described(request, connection):
+                with _FailuresDescribed(request, self._address, connection):
                     line = response.readline()
                 if not line:
                     return
@@ -105,13 +105,13 @@ class HttpTransport:
                 connection = self._idle.pop()
                 # The server may have closed it meanwhile; then there is another.
                 with (
-                    self._failures_described(request, connection),
+                    _FailuresDescribed(request, self._address, connection),
                     suppress(ConnectionError),
                 ):
                     return connection, self._send_on(connection, request)
                 connection.close()
         connection = self._connection()
-        with self._failures_described(request, connection):
+        with _FailuresDescribed(request, self._address, connection):
             return connection, self._send_on(connection, request)
 
     def _send_on(self, connection: "HTTPConnection", request: HttpRequest) -> "HTTPResponse":
@@ -126,18 +126,29 @@ class HttpTransport:
         make = HTTPSConnection if parts.scheme == "https" else HTTPConnection
         return make(parts.hostname or "", parts.port, timeout=self._timeout)
 
-    @contextmanager
-    def _failures_described(
-        self, request: HttpRequest, connection: "HTTPConnection"
-    ) -> Iterator[None]:
+
+class _FailuresDescribed:
+    """A block whose failures are told as those of a request.
+
+    It is no generator: the frames of `contextlib` would be what a failed test shows.
+    """
+
+    def __init__(self, request: HttpRequest, address: str, connection: "HTTPConnection") -> None:
+        self._request = request
+        self._address = address
+        self._connection = connection
+
+    def __enter__(self) -> None:
+        pass
+
+    def __exit__(self, _kind: object, error: BaseException | None, _traceback: object) -> None:
         from http.client import HTTPException
 
-        try:
-            yield
-        except (OSError, UnicodeError, HTTPException) as error:
-            connection.close()
+        if isinstance(error, OSError | UnicodeError | HTTPException):
+            self._connection.close()
             is_http = isinstance(error, OSError | UnicodeError)
-            raise connection_failure(request, self._address, error, is_http=is_http) from error
+            failure = connection_failure(self._request, self._address, error, is_http=is_http)
+            raise failure from None  # it says why; the trace of a library no more
 
 
 def _close_all(connections: "list[HTTPConnection]") -> None:
@@ -196,7 +207,7 @@ class AsyncHttpTransport:
             ) as response:
                 yield response
         except (OSError, ClientError) as error:
-            raise connection_failure(request, self._address, error) from error
+            raise connection_failure(request, self._address, error) from None
 
     async def close(self) -> None:
         """Close every connection; the next request opens one again."""

@@ -41,10 +41,13 @@ _LAYERS: Final = 4
 
 # Names
 
-_SECRET_HEADERS: Final = frozenset({
-    "api-key", "apikey", "authorization", "cookie", "proxy-authorization", "sandbox-token",
-    "set-cookie", "x-api-key", "x-auth-token",
-})  # fmt: skip
+_CREDENTIAL: Final = re.compile(
+    r"(?:.*[-_])?(?:auth|authorization|authentication|cookie|credentials?|jwt|passphrase|passwd"
+    r"|password|secret|token|apikey|(?:access|account|admin|api|app|auth|client|functions?|license"
+    r"|master|private|secret|service|shared|subscription)[-_]key)"
+)
+"""Names of headers that carry a credential, by their last words; an Idempotency-Key is none."""
+
 _USUAL_HEADERS: Final = frozenset({
     "accept", "accept-encoding", "connection", "content-length", "content-type", "date", "host",
     "keep-alive", "server", "transfer-encoding", "user-agent", "vary",
@@ -207,7 +210,7 @@ def mask_header(name: str, value: str) -> str:
 
 def is_credential(name: str) -> bool:
     """Whether a header of this name carries a credential."""
-    return name.lower() in _SECRET_HEADERS
+    return _CREDENTIAL.fullmatch(name.lower()) is not None
 
 
 def masking(kept: object, depth: int = 3) -> Slices[object]:

@@ -266,6 +266,7 @@ def make_sandbox(
     request: pytest.FixtureRequest, sandbox_server: "Server"
 ) -> Iterator["MakeSandbox"]:
     """Makes worlds for one test, when one is not enough."""
+    from payments_sandbox.client.errors import Unreachable, describe_unreachable
     from payments_sandbox.core.ids import derived_seed
 
     options, node = request.config.stash[OPTIONS], request.node
@@ -280,14 +281,18 @@ def make_sandbox(
     ) -> "Sandbox":
         if seed is None:  # the same for a test in every run, whatever runs beside it
             seed = derived_seed(options.seed, node.nodeid, len(made))
-        world = sandbox_server.new_world(
-            key=key,
-            name=node.nodeid,
-            seed=seed,
-            clock=clock,
-            rate_limit=rate_limit,
-            folders=options.folders,
-        )
+        try:
+            world = sandbox_server.new_world(
+                key=key,
+                name=node.nodeid,
+                seed=seed,
+                clock=clock,
+                rate_limit=rate_limit,
+                folders=options.folders,
+            )
+        except Unreachable as gone:
+            why = describe_unreachable(gone, sandbox_server.url, "--sandbox-url")
+            raise pytest.fail.Exception(why, pytrace=False) from None
         made.append(world)
         take(node, world)
         world.use(*scenarios)

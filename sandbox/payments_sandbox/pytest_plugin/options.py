@@ -13,6 +13,9 @@ KEEPING: Final = ("off", "on", "retain-on-failure")
 ENVIRONMENT: Final = "PAYMENTS_SANDBOX_"
 DEFAULT_SEED: Final = 0
 _ALL: Final = 100
+PATIENCE: Final = 30.0
+"""Seconds of silence after which the server of `--sandbox-url` counts as gone, as in a command."""
+
 SEED: Final = "sandbox_seed"
 """The key under which a worker of pytest-xdist gets the seed."""
 
@@ -149,7 +152,11 @@ def server_at(url: str) -> "Server":
     """The server that runs there, with the token that it may want."""
     from payments_sandbox.testing import Server
 
-    return Server(url, os.environ.get(f"{ENVIRONMENT}CONTROL_TOKEN"))
+    return Server(url, _token())
+
+
+def _token() -> str | None:
+    return os.environ.get(f"{ENVIRONMENT}CONTROL_TOKEN")
 
 
 def why_unusable(config: pytest.Config) -> str | None:
@@ -162,10 +169,11 @@ def why_unusable(config: pytest.Config) -> str | None:
 def _why_unusable(url: str | None) -> str | None:
     if url is None:
         return None
+    from payments_sandbox.client.client import SandboxClient
     from payments_sandbox.client.errors import ControlApiError, Unreachable, describe_unreachable
 
     try:
-        with server_at(url).client() as client:
+        with SandboxClient(url, token=_token(), timeout=PATIENCE) as client:
             client.list_cards()  # it wants the token, and no key
     except Unreachable as error:
         return describe_unreachable(error, url, "--sandbox-url")

@@ -12,7 +12,7 @@ from aiohttp import web
 from payments_sandbox.api.call import Answer, Call, HeldCall, Refusal
 from payments_sandbox.api.gateway import Gateway
 from payments_sandbox.contract.operations import OPERATIONS
-from payments_sandbox.core.errors import InvalidApiKey, NotFound
+from payments_sandbox.core.errors import SANDBOX_FAILED, InvalidApiKey, NotFound
 from payments_sandbox.core.masking import mask_target
 from payments_sandbox.core.settings import Settings
 from payments_sandbox.rules.faults.reply import RealReply
@@ -81,7 +81,7 @@ class EmulatedApi:
             if world is None or request.writer.output_size > 0:
                 raise  # the request handler answers without a world, and after half an answer
             _log_failure(request, call.path, error)
-            return _response(self._gateway.give_up(world))
+            return _response(self._gateway.give_up(world, _why(error)))
 
     def _turn_away(
         self, request: web.BaseRequest, call: Call, error: InvalidApiKey
@@ -238,6 +238,12 @@ def _log_failure(request: web.BaseRequest, path: str, error: Exception) -> None:
         _log.warning("%s is answered 500, since what it has done may be lost: %s", what, error)
     else:
         _log.error("unhandled error in %s", what, exc_info=error)
+
+
+def _why(error: Exception) -> str:
+    if isinstance(error, NotKeptError):
+        return f"What it has done may be lost: {error}."
+    return SANDBOX_FAILED
 
 
 def _nothing() -> None:

@@ -58,14 +58,14 @@ class KeptReports:
 
     async def settle(self, world: World, most: int = GRACE) -> None:
         """Wait until nothing is worth waiting for in a world that was used, or time is up."""
-        if world.journal.news:
+        if world.journal.has_new_requests:
             expectations = expectations_in(world)
             await wait_for(self._notifier, world, expectations, min(most, longest(expectations)))
 
     def dropped(self, world: World, reason: str) -> None:
         """Judge a world that is gone, if it has seen a request."""
         self._reset.pop(world, None)
-        if world.journal.news:
+        if world.journal.has_new_requests:
             self._keep(world, reason)
 
     async def before_reset(self, world: World, scopes: Collection[ResetScope]) -> None:
@@ -76,14 +76,14 @@ class KeptReports:
         has_failed = ResetScope.RULES in scopes and any(
             rule.failed for rule in world.rules.rule_set.all
         )
-        if world.journal.news and (has_failed or not EVIDENCE.isdisjoint(scopes)):
+        if world.journal.has_new_requests and (has_failed or not EVIDENCE.isdisjoint(scopes)):
             await self._judge(world, "reset")
             self._reset[world] = world.rules.scenarios
 
     async def before_scenarios_end(self, world: World, leaving: Iterable[Scenario]) -> None:
         """Judge scenarios of a world that are about to end, as far as they expect something."""
         expecting = [each for each in leaving if each.expectations]
-        if world.journal.news and expecting:
+        if world.journal.has_new_requests and expecting:
             names = ", ".join(each.name for each in expecting)
             await self._judge(world, f"when {names} ended", expecting)
 
@@ -98,7 +98,11 @@ class KeptReports:
         Returns:
             The reports, in the order in which worlds ended; then those of `worlds`.
         """
-        living = [world for world in worlds if world.journal.news or self._is_expected_of(world)]
+        living = [
+            world
+            for world in worlds
+            if world.journal.has_new_requests or self._is_expected_of(world)
+        ]
         if not living and not self._judged and default is not None:
             living = [default]
         await asyncio.gather(*(self.settle(world, MAX_WAIT) for world in living))

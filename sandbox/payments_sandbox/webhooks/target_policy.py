@@ -28,7 +28,8 @@ BLOCKED_NETWORKS: Final = tuple(
         "2002::/16",  # 6to4 and NAT64 carry an IPv4 address of anybody's choice
         "64:ff9b::/96",
         "64:ff9b:1::/48",
-        "2001::/32",  # so does Teredo
+        "2001::/32",  # so do Teredo
+        "::ffff:0:0:0/96",  # and stateless translation
         "::/128",
         "fd00:ec2::254/128",
         "fd20:ce::254/128",
@@ -36,8 +37,13 @@ BLOCKED_NETWORKS: Final = tuple(
         "ff00::/8",
     )
 )
-_NETLOC: Final = re.compile(r"(?:\[[0-9A-Fa-f:.]+(?:%25[\w.~-]+)?\]|[^\[\]:@]+)(?::[0-9]*)?")
+_NETLOC: Final = re.compile(
+    r"(?:\[[0-9A-Fa-f:.]+(?:%25[\w.~-]+)?\]|[\w.-]+)(?::(?:0*[1-9][0-9]*)?)?", re.ASCII
+)
 """A host and a port; what a parser of urls leaves out of them is not to be overlooked."""
+
+_COMPATIBLE: Final = ipaddress.ip_network("::/96")
+"""Addresses that end in one of IPv4, as they were once written; two of them are `::` and `::1`."""
 
 _EXPECTED: Final = "expected a url, such as http://localhost:3000/webhooks or inbox:orders"
 PORTS: Final = {"http": 80, "https": 443}
@@ -80,12 +86,21 @@ def _is_loopback(host: str) -> bool:
         address = ipaddress.ip_address(name)
     except ValueError:
         return name == "localhost" or name.endswith(".localhost")
-    return (getattr(address, "ipv4_mapped", None) or address).is_loopback
+    return _real(address).is_loopback
+
+
+def _real(address: Address) -> Address:
+    """The IPv4 address that one of IPv6 stands for, if it does."""
+    if address.version == 4:  # noqa: PLR2004 - the version of IP
+        return address
+    if address in _COMPATIBLE and int(address) > 1:
+        return ipaddress.IPv4Address(int(address))
+    return address.ipv4_mapped or address
 
 
 def is_permitted(address: Address, *, public: bool) -> bool:
     """Whether a webhook may go to this address; an IPv4 address inside an IPv6 one counts."""
-    real = getattr(address, "ipv4_mapped", None) or address
+    real = _real(address)
     return not any(real in network for network in BLOCKED_NETWORKS) and (
         public or not real.is_global
     )

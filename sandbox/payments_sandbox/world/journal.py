@@ -10,7 +10,7 @@ import orjson
 from payments_sandbox.core.ids import IdSequence
 from payments_sandbox.core.instants import Instant
 from payments_sandbox.core.masking import Headers, mask_content, mask_header, mask_headers
-from payments_sandbox.core.slices import Slices, finish, rows_of
+from payments_sandbox.core.slices import Slices, rows_of
 from payments_sandbox.rules.faults.fault import ABANDONED
 
 KEPT: Final = 1_000
@@ -147,19 +147,19 @@ def _reply_of(entry: Entry) -> _Reply:
 class Journal:
     """A ring of entries; numbers go on counting when old entries fall out."""
 
-    __slots__ = ("_entries", "_ids", "_reported", "_unanswered", "count", "restored")
+    __slots__ = ("_entries", "_ids", "_reported", "_restored", "_unanswered", "count")
 
     def __init__(self, seed: int) -> None:
         self._ids = IdSequence("req_", seed)
         self._entries: deque[Entry] = deque(maxlen=KEPT)
-        self.count = self.restored = 0
+        self.count = self._restored = 0
         self._reported: int | None = None
         self._unanswered: list[tuple[Entry, _Reply]] = []
 
     @property
-    def news(self) -> int:
-        """How many requests there have been since it was made, cleared or restored."""
-        return self.count - self.restored
+    def has_new_requests(self) -> bool:
+        """Whether there were requests since it was made, cleared or restored."""
+        return self.count > self._restored
 
     def add(self, entry: Entry) -> None:
         """Keep an entry and number it."""
@@ -201,7 +201,7 @@ class Journal:
     def clear(self) -> None:
         """Forget every entry; ids start again."""
         self._entries.clear()
-        self.count = self.restored = 0
+        self.count = self._restored = 0
         self._reported = None
 
     def take_changes(self, *, everything: bool = False) -> "JournalChanges":
@@ -221,12 +221,8 @@ class Journal:
         """Let `take_changes` begin with the next entry: those that are here are known."""
         self._reported, self._unanswered = self.count, []
 
-    def snapshot(self) -> dict[str, object]:
-        """The counter and every entry, masked."""
-        return finish(self.snapshotting())
-
     def snapshotting(self) -> Slices[dict[str, object]]:
-        """The same a few milliseconds at a time, as it is when this is called."""
+        """The counter and every entry, masked, as they are when this is called."""
         return _snapshot(self.count, [_as_it_is(entry) for entry in self._entries])
 
     def restore(self, count: int, entries: Iterable[Mapping[str, Any]]) -> Iterator[None]:
@@ -244,7 +240,7 @@ class Journal:
             yield
         if [entry.number for entry in self._entries] != [*range(count - len(self), count)]:
             raise ValueError("entries are numbered as they came")
-        self.count = self.restored = count
+        self.count = self._restored = count
 
 
 class EntryRows(NamedTuple):

@@ -1,9 +1,12 @@
 """What can go wrong on the way to a receiver: each failure is told in words, and tried again."""
 
 import asyncio
+import errno
 import socket
 import ssl
+import threading
 from collections.abc import Mapping
+from typing import Any
 
 import pytest
 
@@ -143,8 +146,61 @@ async def test_a_refused_connection_by_name_is_told_in_the_same_words(
     assert attempt_errors(delivery) == ["the connection was refused"]
 
 
-async def test_an_unknown_host_is_named(webhooks: WebhookApi) -> None:
+def refuse_names(monkeypatch: pytest.MonkeyPatch, failure: Exception) -> None:
+    """Let every look-up of a name below `.invalid` fail so; a machine may have no resolver."""
+    look_up = socket.getaddrinfo
+
+    def refusing(host: str | None, *rest: Any, **named: Any) -> Any:  # noqa: ANN401 - as the system's
+        if host is not None and host.endswith(".invalid"):
+            raise failure
+        return look_up(host, *rest, **named)
+
+    monkeypatch.setattr(socket, "getaddrinfo", refusing)
+
+
+@pytest.mark.parametrize(
+    "failure",
+    [
+        socket.gaierror(socket.EAI_AGAIN, "Temporary failure in name resolution"),
+        OSError(errno.EMFILE, "Too many open files"),
+    ],
+)
+async def test_a_name_that_nobody_can_look_up_is_not_called_unknown(
+    webhooks: WebhookApi, monkeypatch: pytest.MonkeyPatch, failure: OSError
+) -> None:
+    """The reason is told: it is another one the next time."""
+    refuse_names(monkeypatch, failure)
+    delivery = await failed(webhooks, "http://nobody.invalid/webhooks")
+
+    assert attempt_errors(delivery) == [
+        f"the host nobody.invalid cannot be looked up: {failure.strerror}"
+    ]
+
+
+async def test_without_a_thread_to_spare_a_name_cannot_be_looked_up(
+    webhooks: WebhookApi, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """An attempt that failed, as any other; its delivery stayed pending for ever."""
+    start = threading.Thread.start
+
+    def refuse(thread: threading.Thread) -> None:
+        if thread.name == "payments-sandbox-names":
+            raise RuntimeError("can't start new thread")
+        start(thread)
+
+    monkeypatch.setattr(threading.Thread, "start", refuse)
+    delivery = await failed(webhooks, "http://nobody.invalid/webhooks")
+
+    assert attempt_errors(delivery) == [
+        "the host nobody.invalid cannot be looked up: can't start new thread"
+    ]
+
+
+async def test_an_unknown_host_is_named(
+    webhooks: WebhookApi, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """The name is told."""
+    refuse_names(monkeypatch, socket.gaierror(socket.EAI_NONAME, "Name or service not known"))
     delivery = await failed(webhooks, "http://nobody.invalid/webhooks")
 
     assert attempt_errors(delivery) == ["the host nobody.invalid is not known"]

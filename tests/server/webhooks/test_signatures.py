@@ -297,6 +297,11 @@ async def test_a_credential_in_a_header_is_sent_and_not_shown(
         "X-Api-Key",
         "api-key",
         "X-Auth-Token",
+        "Private-Token",
+        "X-Goog-Api-Key",
+        "Ocp-Apim-Subscription-Key",
+        "X-Client-Secret",
+        "X-Shop-Password",
     )
     headers = dict.fromkeys(names, f"Bearer {secret}")
     await webhooks.create_endpoint(receiver.url, headers=headers)

@@ -58,6 +58,13 @@ _NOT_HELD: Final = -1
 
 _TRUST: Final = "; --webhook-ca FILE trusts the certificates in a file"
 
+_NO_SUCH_NAME: Final = frozenset(
+    getattr(socket, name)
+    for name in ("EAI_NONAME", "EAI_NODATA", "EAI_FAIL", "EAI_ADDRFAMILY")
+    if hasattr(socket, name)
+)
+"""Why a name is not found, as systems say it, other than that nobody could be asked."""
+
 _UNQUOTED: Final = "%/?:@!$&'()*+,;="
 """What stands in a path or a query as it is (RFC 3986); a url may have been quoted already."""
 
@@ -316,7 +323,10 @@ async def _in_a_thread(ask: Callable[[], list[Any]]) -> list[Any]:
         except Exception as error:  # noqa: BLE001 - the one who waits gets it
             done.set_exception(error)
 
-    threading.Thread(target=work, name="payments-sandbox-names", daemon=True).start()
+    try:
+        threading.Thread(target=work, name="payments-sandbox-names", daemon=True).start()
+    except RuntimeError as error:  # the system has no room for another
+        raise OSError(errno.EAGAIN, str(error)) from error
     return await asyncio.wrap_future(done)
 
 
@@ -329,8 +339,8 @@ def _describe(failure: Exception, timeout_ms: int) -> str:
     match failure:
         case TimeoutError(errno=None):
             return f"no answer within {timeout_ms / SECOND:g} s"
-        case aiohttp.ClientConnectorDNSError(host=host):
-            return f"the host {host} is not known"
+        case aiohttp.ClientConnectorDNSError(host=host, os_error=cause):
+            return _describe_lookup(host, cause)
         case aiohttp.ClientConnectorError(os_error=cause):
             return _describe_os_error(cause)
         case aiohttp.ClientResponseError(message=message) | HttpProcessingError(message=message):
@@ -338,6 +348,13 @@ def _describe(failure: Exception, timeout_ms: int) -> str:
         case aiohttp.ServerDisconnectedError() | aiohttp.ClientPayloadError():
             return "the connection was closed before the answer was complete"
     return _describe_os_error(failure)
+
+
+def _describe_lookup(host: str, failure: OSError) -> str:
+    """Say that a name is not known, or why nobody can tell."""
+    if failure.errno is None or failure.errno in _NO_SUCH_NAME:
+        return f"the host {host} is not known"
+    return f"the host {host} cannot be looked up: {failure.strerror}"
 
 
 def _describe_os_error(failure: Exception) -> str:
