@@ -154,10 +154,8 @@ class RedisEngine:
         pipeline = self._redis.pipeline(transaction=False)
         for key in keys:
             pipeline.execute_command("HGET", f"{PREFIX}world:{key}", "epoch")
-        return [
-            int(each) if each and each.isdigit() else 0
-            for each in await self._answer(pipeline.execute)
-        ]
+        epochs = await self._answer(pipeline.execute, raise_on_error=False)
+        return [int(each) if isinstance(each, bytes) and each.isdigit() else 0 for each in epochs]
 
     async def overdue(self, name: str, now: Instant, most: int, skipped: int = 0) -> Overdue:
         """Keys of worlds in which something has fallen due; see `Registry`."""
