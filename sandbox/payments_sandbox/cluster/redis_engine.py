@@ -53,6 +53,9 @@ ANSWERS_WITHIN: Final = 3.0
 _LISTEN: Final = TIMEOUT / 2
 _NO_JOURNAL: Final = JournalWrite("", b"")
 _QUESTIONS: Final = f"{PREFIX}questions"
+_WHERE: Final = re.compile(r" script: [0-9a-f]{40}.*")
+"""In which of its scripts something has gone wrong."""
+
 _PARTS: Final = 3
 """Of a question: where its answer goes, who asks, and what."""
 
@@ -269,7 +272,7 @@ def _in_words(error: Exception) -> str:
     if any(isinstance(each, AuthenticationError) for each in (error, error.__cause__)):
         where = "redis://:PASSWORD@localhost:6379"
         return f"it wants another password: expected an address such as {where}"
-    return str(error).partition(" script: ")[0].rstrip(".") or type(error).__name__
+    return _WHERE.sub("", str(error)).rstrip(".") or type(error).__name__
 
 
 def _text(found: bytes) -> str:
