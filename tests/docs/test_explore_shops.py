@@ -25,7 +25,7 @@ WRONG: Final = {
 """Failures with what a naive shop does of them; `make nightly` tries all of them on each."""
 
 JOBS: Final = "4"
-"""Shops that run at once: most of the time they wait."""
+"""How many naive shops in Python run at once: most of the time they wait."""
 
 OF_WRITES: Final = "drop_after_commit,malform_after_commit,hang_after_commit,forged,drop"
 """Failures of which hardly any keeps a shop waiting; `make nightly` tries them in pairs."""
@@ -48,8 +48,6 @@ def explored(shop: str, kind: str, data: Path, *options: str) -> tuple[int, dict
         "explore",
         "--json",
         str(data),
-        "--jobs",
-        JOBS,
         *options,
         "--",
         *command,
