@@ -3,7 +3,7 @@
 import asyncio
 import random
 import re
-from collections.abc import Coroutine
+from collections.abc import Coroutine, Iterator
 from html import unescape
 from typing import Any
 
@@ -32,7 +32,8 @@ from payments_sandbox.cluster.store import EngineError, Overdue, WorldWrite
 from payments_sandbox.core.instants import HOUR, Instant
 from tests.project.tree import ROOT
 from tests.support.nodes import claimed
-from tests.support.redis_server import running_redis
+from tests.support.redis_server import RedisServer, running_redis
+from tests.support.tables import for_each
 
 FAST = costs_at(100_000)
 SMALL = Cluster(nodes=8, worlds=800, changed_each=10.0, due_each=20.0)
@@ -94,21 +95,28 @@ class Steps:
                 return await self._engine.owned([key])
 
 
-@pytest.mark.parametrize("seed", range(20))
-def test_the_model_decides_as_redis_does(seed: int) -> None:
+@pytest.fixture(scope="module")
+def redis() -> Iterator[RedisServer]:
+    """A Redis for all who empty it first."""
+    with running_redis() as server:
+        yield server
+
+
+@for_each("seed", range(20))
+def test_the_model_decides_as_redis_does(redis: RedisServer, seed: int) -> None:
     """Whoever comes, leaves, claims and writes, in whatever order."""
 
-    async def at_redis(url: str) -> list[object]:
-        engine = RedisEngine(url, ttl=HOUR, lease=HOUR)
+    async def at_redis() -> list[object]:
+        async with Redis.from_url(redis.url) as admin:
+            await admin.flushall()
+            await admin.set(f"{PREFIX}epoch", 0)
+        engine = RedisEngine(redis.url, ttl=HOUR, lease=HOUR)
         try:
-            async with Redis.from_url(url) as admin:
-                await admin.set(f"{PREFIX}epoch", 0)
             return await Steps(engine, seed).take(100)
         finally:
             await engine.close()
 
-    with running_redis() as server:
-        of_redis = asyncio.run(at_redis(server.url))
+    of_redis = asyncio.run(at_redis())
     of_model = simulated(Steps(ModelEngine(FAST), seed).take(100))
     assert [_sorted(each) for each in of_model] == [_sorted(each) for each in of_redis]
 

@@ -94,7 +94,10 @@ WRONG: Final = {
     ),
     "argument": (
         ["openapi", "x"],
-        "payments-sandbox openapi: error: argument x: nothing more was expected here",
+        (
+            "payments-sandbox openapi: error: argument x: nothing more was expected here;"
+            " --help lists the options."
+        ),
     ),
     "no value": (
         ["openapi", "--server"],

@@ -41,8 +41,8 @@ def test_what_does_not_go_together_is_refused(options: tuple[str, ...], refusal:
 def test_the_missing_extra_is_said() -> None:
     """With the command that installs it."""
     code = (
-        "from payments_sandbox.cli import cluster; find = cluster.find_spec;"
-        " cluster.find_spec = lambda name: None if name == 'redis' else find(name)"
+        "from payments_sandbox.cli import server_options; find = server_options.find_spec;"
+        " server_options.find_spec = lambda name: None if name == 'redis' else find(name)"
     )
     refused = run("serve", "--cluster", URL, first=code)
 

@@ -496,6 +496,45 @@ def test_what_no_node_has_written_stops_nothing(
     assert {each.exc_info for each in caplog.records} == {None}
 
 
+@pytest.mark.parametrize("name", ["world", "effects", "parts"])
+def test_a_key_of_another_type_stops_the_writes_of_no_other_world(
+    url: str, redis: Redis, name: str
+) -> None:
+    """It is refused, and whoever has it is told so."""
+
+    async def story(engine: RedisEngine) -> None:
+        await engine.renew(MEMBERS[0])
+        journal = JournalWrite("0:0", b"[]")
+        claims = [await claimed(engine, key, "a", "a") for key in KEYS]
+        redis.delete(f"{PREFIX}{name}:{KEYS[0]}")
+        redis.set(f"{PREFIX}{name}:{KEYS[0]}", "of somebody else")
+        writes = [
+            WorldWrite(key, claim.epoch, effect=b"{}", is_whole=name == "world", journal=journal)
+            for key, claim in zip(KEYS, claims, strict=True)
+        ]
+        assert await engine.write(writes) == {KEYS[0]}
+        assert (await engine.read(KEYS[1])).effects == [b"{}"]
+        assert (await engine.owned(KEYS))[1] == claims[1].epoch
+
+    run(url, story)
+
+
+def test_what_goes_wrong_with_all_writes_is_an_error(url: str, redis: Redis) -> None:
+    """As where there is no room."""
+
+    async def story(engine: RedisEngine) -> None:
+        await engine.renew(MEMBERS[0])
+        claim = await claimed(engine, KEYS[0], "a", "a")
+        redis.acl_setuser("default", enabled=True, commands=["-rpush"])
+        try:
+            with pytest.raises(EngineError, match=r"can't run|no permissions"):
+                await engine.write([WorldWrite(KEYS[0], claim.epoch, effect=b"{}")])
+        finally:
+            redis.acl_setuser("default", enabled=True, commands=["+rpush"])
+
+    run(url, story)
+
+
 def test_a_journal_with_other_names_is_told(url: str, redis: Redis) -> None:
     """With the key whose world that is."""
     redis.hset(f"{PREFIX}parts:{KEYS[0]}", b"\xff", "[]")

@@ -336,6 +336,17 @@ def test_a_file_that_another_process_has_is_refused(
     assert not list(tmp_path.rglob("*.lock"))
 
 
+def test_a_lock_that_cannot_be_opened_is_named(tmp_path: Path) -> None:
+    """It is in the way, not the file that it is for."""
+    (tmp_path / "state.lock").mkdir()
+    with (
+        pytest.raises(IsADirectoryError) as refused,
+        reserved(tmp_path / "state"),
+    ):
+        pass  # pragma: no cover
+    assert refused.value.strerror == "its lock state.lock cannot be opened: Is a directory"
+
+
 def test_a_file_that_is_still_to_come_can_be_reserved(tmp_path: Path) -> None:
     """Nothing but the lock is there meanwhile; a process that was killed reserves nothing."""
     with hold(tmp_path / "state") as holder:

@@ -311,6 +311,17 @@ def test_dropped_by_its_client(sandbox):
     pay(sandbox)
     sandbox.control.delete_world()
 
+def test_dropped_by_another_client(sandbox, sandbox_server):
+    sandbox.use(FREE)
+    pay(sandbox)
+    sandbox_server.client(sandbox.api_key).delete_world()
+
+def test_made_again(sandbox_server):
+    world = sandbox_server.new_world(key="sk_test_again")
+    world.use(FREE)
+    pay(world)
+    sandbox_server.new_world(key="sk_test_again")
+
 def test_idle(sandbox):
     sandbox.use(FIRED, OTHER)
     pay(sandbox)
@@ -349,7 +360,7 @@ def test_a_scenario_is_judged_before_a_test_ends_it(suite: Suite) -> None:
     """It alone, by whatever client of the world it is ended."""
     suite.holds("", test_it=SCENARIOS_END)
     result = suite.run()
-    result.assert_outcomes(passed=2, failed=7)
+    result.assert_outcomes(passed=2, failed=9)
     shown = result.stdout.str()
     assert shown.count("(before the test ended free in it)") >= 4
     assert shown.count("never fired: idle") >= 1
@@ -730,25 +741,27 @@ def test_a_server_that_says_nothing_is_given_up(
 
 def test_a_server_that_goes_during_a_session_is_a_line_for_each_test(suite: Suite) -> None:
     """With what would do; what a test asks of it itself is told in the test's own line."""
-    suite.holds(
-        """
-        import pytest
-        from payments_sandbox.testing import Server
+    with socket.socket() as nobody:
+        nobody.bind(("127.0.0.1", 0))  # and it does not listen
+        url = f"http://127.0.0.1:{nobody.getsockname()[1]}"
+        suite.holds(
+            f"""
+            import pytest
+            from payments_sandbox.testing import Server
 
-        @pytest.fixture(scope="session")
-        def sandbox_server():
-            return Server("http://127.0.0.1:1")
+            @pytest.fixture(scope="session")
+            def sandbox_server():
+                return Server("{url}")
 
-        def test_fixture(sandbox): ...
+            def test_fixture(sandbox): ...
 
-        def test_asking(sandbox_server): sandbox_server.client().live()
-        """
-    )
-    result = suite.run()
+            def test_asking(sandbox_server): sandbox_server.client().live()
+            """
+        )
+        result = suite.run()
     result.assert_outcomes(errors=1, failed=1)
     shown = result.stdout.str()
-    gone = "no sandbox answers at http://127.0.0.1:1: Connection refused; payments-sandbox serve"
-    assert gone in shown
+    assert f"no sandbox answers at {url}: Connection refused; payments-sandbox serve" in shown
     for library in ("contextlib", "http/client.py", "During handling", "direct cause"):
         assert library not in shown
 

@@ -9,7 +9,7 @@ from payments_sandbox.core.settings import Settings
 from payments_sandbox.server.factory import AssembledServer, assemble
 from payments_sandbox.world.world import World
 from tests.support.http import Api, Control, client_of
-from tests.support.sockets import BlockingConnection, RunningServer, connected
+from tests.support.sockets import BlockingConnection, RunningServer, connected, running_server
 from tests.support.values import AUTHORIZED, KEY
 
 
@@ -17,6 +17,14 @@ from tests.support.values import AUTHORIZED, KEY
 def settings() -> Settings:
     """What the sandbox under test is told; a module overrides it with a fixture of its own."""
     return Settings(clock="2030-01-15T10:30:00Z", seed=7, max_wall_delay=100)
+
+
+@pytest.fixture(scope="module")
+def server() -> Iterator[RunningServer]:
+    """One server for the module, for clients that block; its limit is never reached."""
+    settings = Settings(port=0, clock="2030-01-15T10:30:00Z", seed=7, rate_limit=100_000)
+    with running_server(settings) as running:
+        yield running
 
 
 @pytest.fixture

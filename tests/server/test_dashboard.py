@@ -6,6 +6,7 @@ from importlib.resources import files
 import pytest
 
 from tests.support.http import Api
+from tests.support.tables import for_each
 
 BROWSER = {"Accept": "text/html,application/xhtml+xml"}
 FOLDER = files("payments_sandbox.server").joinpath("dashboard_files")
@@ -43,7 +44,7 @@ async def test_the_page_lets_nothing_run_but_its_own_files(api: Api) -> None:
     assert "Access-Control-Allow-Origin" not in response.headers
 
 
-@pytest.mark.parametrize("name", NAMES)
+@for_each("name", NAMES)
 async def test_every_file_is_served_as_what_it_is(api: Api, name: str) -> None:
     path = "/_sandbox/" if name == "index.html" else f"/_sandbox/dashboard/{name}"
     response = await api.get(path)
@@ -66,7 +67,7 @@ async def test_a_file_that_has_not_changed_is_not_sent_again(api: Api) -> None:
     assert (again.status, await again.read()) == (304, b"")
 
 
-@pytest.mark.parametrize(
+@for_each(
     "path",
     [
         "/_sandbox/dashboard/",

@@ -2,19 +2,17 @@
 
 import gzip
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from typing import Final
 
 import pytest
 
-from payments_sandbox.core.settings import Settings
 from tests.support.sockets import (
     RawReply,
     RunningServer,
     exchange,
     rate_limit_of,
     raw_request,
-    running_server,
     server_unharmed,
 )
 from tests.support.values import documented_create
@@ -126,15 +124,6 @@ ACCEPTED: Final[dict[str, tuple[Mapping[str, str | None], bytes]]] = {
     "quoted": ({"Content-Type": 'Application/JSON; charset="utf-8"'}, create()),
     "identity": ({"Content-Encoding": "identity"}, create()),
 }
-
-
-@pytest.fixture(scope="module")
-def server() -> Iterator[RunningServer]:
-    """One server for the module; its limit is never reached."""
-    with running_server(
-        Settings(port=0, clock="2030-01-15T10:30:00Z", seed=7, rate_limit=100_000)
-    ) as running:
-        yield running
 
 
 def assert_refused(reply: RawReply, details: str) -> None:

@@ -182,7 +182,7 @@ def outcome(reply: RawReply) -> tuple[int, object]:
     return reply.status, reply.json if reply.body else None
 
 
-@pytest.mark.parametrize("host", OURS)
+@for_each("host", OURS)
 def test_a_host_that_no_page_can_own_is_served(server: RunningServer, host: str) -> None:
     """Literal addresses, local names, single labels, the documented host, and allowed names."""
     for path in ("/v3/payments", "/_sandbox/live", "/_sandbox/world"):

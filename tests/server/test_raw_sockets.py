@@ -2,13 +2,11 @@
 
 import json
 import os
-from collections.abc import Iterator
 from typing import Final
 
 import pytest
 from aiohttp.http_parser import HttpRequestParser, HttpRequestParserPy
 
-from payments_sandbox.core.settings import Settings
 from tests.support.sockets import (
     RATE_LIMIT_HEADERS,
     BlockingConnection,
@@ -17,7 +15,6 @@ from tests.support.sockets import (
     exchange,
     rate_limit_of,
     raw_request,
-    running_server,
     server_unharmed,
 )
 from tests.support.values import documented_create
@@ -154,15 +151,6 @@ ELSEWHERE: Final = {
     "foreign absolute form": (raw_target(b"http://evil.test/v3/payments"), 400, FOREIGN),
     "HTTP/1.0 without Host": (b"GET /v3/payments HTTP/1.0\r\n\r\n", 400, FOREIGN),
 }
-
-
-@pytest.fixture(scope="module")
-def server() -> Iterator[RunningServer]:
-    """One server for the module; its limit is never reached."""
-    with running_server(
-        Settings(port=0, clock="2030-01-15T10:30:00Z", rate_limit=100_000)
-    ) as running:
-        yield running
 
 
 def assert_envelope(reply: RawReply, status: int, body: dict[str, object]) -> None:

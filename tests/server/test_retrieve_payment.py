@@ -4,6 +4,7 @@ import pytest
 from yarl import URL
 
 from tests.support.http import Api, Control, ask, envelope, invalid, paid, refunded
+from tests.support.tables import for_each
 from tests.support.values import PAYMENT_ID
 
 PENDING = "4000009900000038"
@@ -59,7 +60,7 @@ async def test_settling_changes_the_status_and_nothing_else(
     assert (before["status"], after) == ("pending", {**before, "status": status})
 
 
-@pytest.mark.parametrize("payment_id", NO_PAYMENTS.values(), ids=NO_PAYMENTS.keys())
+@for_each("payment_id", NO_PAYMENTS.values())
 async def test_an_unknown_id_is_not_found(api: Api, payment_id: str) -> None:
     """Whatever is no payment of this world is not found, in the same words."""
     await paid(api)
@@ -67,7 +68,7 @@ async def test_an_unknown_id_is_not_found(api: Api, payment_id: str) -> None:
     assert refusal == envelope("payment_not_found")
 
 
-@pytest.mark.parametrize("change", ["{0}0", "{0}%20", "_{0}", "+{0}", "0x{0}", "{0}%0A"])
+@for_each("change", ["{0}0", "{0}%20", "_{0}", "+{0}", "0x{0}", "{0}%0A"])
 async def test_an_id_in_another_spelling_is_not_found(api: Api, change: str) -> None:
     """Ids are compared sign by sign: other ways to write the same digits find nothing."""
     digits = (await paid(api))["id"].removeprefix("pay_")

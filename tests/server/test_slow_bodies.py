@@ -57,14 +57,6 @@ ENVELOPES: Final = {
 
 
 @pytest.fixture(scope="module")
-def server() -> Iterator[RunningServer]:
-    """One server for the module."""
-    settings = Settings(port=0, clock="2030-01-15T10:30:00Z", rate_limit=100_000)
-    with running_server(settings) as running:
-        yield running
-
-
-@pytest.fixture(scope="module")
 def hasty() -> Iterator[RunningServer]:
     """One that soon loses patience with a body."""
     with running_server(Settings(port=0, body_timeout=0.1)) as running:

@@ -27,6 +27,7 @@ from tests.support.http import (
     until,
 )
 from tests.support.sockets import running_server
+from tests.support.tables import for_each
 from tests.support.values import AUTHORIZED, KEY, LONGEST_WAIT
 
 PATH = "/_sandbox/stream"
@@ -188,9 +189,7 @@ async def test_a_reader_that_comes_back_misses_nothing_and_hears_nothing_twice(a
         assert sorted(each.data["id"] for each in again) == sorted(each.data["id"] for each in rest)
 
 
-@pytest.mark.parametrize(
-    "last_id", ["", "x", "1", "1-2", "1-2-3-4", "-1-0-0", "9" * 16 + "-0-0", "99-99-99"]
-)
+@for_each("last_id", ["", "x", "1", "1-2", "1-2-3-4", "-1-0-0", "9" * 16 + "-0-0", "99-99-99"])
 async def test_an_unknown_last_event_id_begins_now(api: Api, last_id: str) -> None:
     """Begins now, as without an id."""
     await paid(api)
@@ -243,8 +242,11 @@ async def test_a_neighbours_news_stay_with_the_neighbour(api: Api) -> None:
     assert brief(messages) == [("request", "list_payments")]
 
 
-async def test_a_reader_that_leaves_is_forgotten(api: Api, sandbox: AssembledServer) -> None:
+async def test_a_reader_that_leaves_is_forgotten(
+    api: Api, sandbox: AssembledServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """The server keeps nothing for it, once it has had something to say."""
+    monkeypatch.setattr(event_stream, "PROBE", 0.05)
     async with api.get(PATH) as reply:
         assert len(sandbox.runtime.notifier) == 1
         reply.close()

@@ -34,6 +34,7 @@ from tests.support.sockets import (
     raw_request,
     running_server,
 )
+from tests.support.tables import for_each
 from tests.support.tls import careless, tls_connected, trusting
 from tests.support.values import LONGEST_WAIT
 
@@ -77,7 +78,7 @@ def test_one_port_takes_both(server: RunningServer) -> None:
     assert json.loads(made.partition(b"\r\n\r\n")[2])["id"] in listed.body.decode()
 
 
-@pytest.mark.parametrize(
+@for_each(
     "name", ["localhost", "127.0.0.1", "::1", "api.payments.example.com", "host.docker.internal"]
 )
 def test_the_certificate_is_for_the_names_that_lead_here(server: RunningServer, name: str) -> None:

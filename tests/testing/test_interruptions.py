@@ -1,5 +1,6 @@
 """Signals whose handlers raise, such as a test's timeout and Ctrl-C, in the middle of a call."""
 
+import logging
 import signal
 import sys
 import threading
@@ -119,6 +120,33 @@ def test_each_handler_is_restored_though_one_raises() -> None:
         assert acted == [signal.SIGUSR2]
     finally:
         signal.signal(signal.SIGUSR2, before)
+
+
+def test_a_call_from_within_a_call_is_refused_in_words() -> None:
+    """It would wait for itself: a handler of the log is called wherever something is told."""
+    client, world = shop()
+    refused: list[str] = []
+
+    class Asking(logging.Handler):
+        def emit(self, _record: logging.LogRecord) -> None:
+            try:
+                client.get(URL)
+            except RuntimeError as error:
+                refused.append(str(error))
+
+    logger, asking = logging.getLogger("payments_sandbox"), Asking()
+    level = logger.level
+    logger.addHandler(asking)
+    logger.setLevel(logging.INFO)
+    try:
+        world.close()
+    finally:
+        logger.removeHandler(asking)
+        logger.setLevel(level)
+    assert client.get(URL).status_code == 200
+    client.close()
+    assert refused
+    assert "is asked from within it" in refused[0]
 
 
 def test_other_threads_have_no_signals() -> None:

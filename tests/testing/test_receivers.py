@@ -1,6 +1,7 @@
 """Receivers of webhooks in the process of a sandbox without a socket, whatever they do."""
 
 import asyncio
+import contextvars
 import gzip
 import os
 import signal
@@ -160,6 +161,26 @@ def test_an_app_has_a_loop_of_asyncio_whatever_its_caller_has(run: Any) -> None:
     transport, world = shop(httpx.ASGITransport(anyio_app))
     assert run(pay_in_a_loop, transport, world).status_code == 201
     assert [each["error"] for each in attempts(world)] == [None]
+
+
+@pytest.mark.parametrize("run", [anyio.run, trio.run], ids=["asyncio", "trio"])
+def test_an_app_sees_the_context_of_its_caller(run: Any) -> None:  # noqa: ANN401 - a runner
+    """Such as the request that a log is about, or the session of a database."""
+    variable = contextvars.ContextVar("variable", default="unset")
+    seen: list[str] = []
+
+    async def app(scope: object, receive: object, send: object) -> None:
+        seen.append(variable.get())
+        await anyio_app(scope, receive, send)
+
+    transport, world = shop(httpx.ASGITransport(app))
+
+    async def call() -> None:
+        variable.set("set")
+        await pay_in_a_loop(transport, world)
+
+    run(call)
+    assert seen == ["set"]
 
 
 def test_a_handler_of_a_mock_transport_may_be_asynchronous() -> None:

@@ -119,6 +119,13 @@ EXCHANGES: Final[list[Asked]] = [
     raw('{"amount": 1, "amount": 2}'),
     raw("[" * 5_000),
     raw(b"\xff\xfe"),
+    raw(b""),
+    raw(b"", Content_Type="text/plain"),
+    raw(b"", Content_Type="text/plain", Transfer_Encoding="chunked"),
+    raw(b"", Content_Encoding="gzip"),
+    {"method": "POST", "url": "payments"},
+    {"method": "POST", "url": f"{FIRST}/refunds"},
+    {"method": "DELETE", "url": "payments", "headers": {"Content-Type": "text/plain"}},
     raw("{}", Content_Type="text/plain"),
     raw("{}", Content_Encoding="gzip"),
     raw(b" " * 70_000),
@@ -517,6 +524,21 @@ def test_what_httpx_does_not_send_is_not_answered(memory: MemorySandbox, more: A
     ):
         client.request(**asked)
     assert (world.requests, world.payments) == ([], [])
+
+
+def test_header_lines_come_in_the_order_of_a_socket(
+    memory: MemorySandbox, served: RunningSandbox
+) -> None:
+    """As the journal shows them: httpx sends the Host first, wherever it was given."""
+    shown = []
+    for server, transport in ((memory, SandboxTransport(memory)), (served, httpx.HTTPTransport())):
+        world = server.new_world()
+        lines = {"X-First": "1", **world.headers, "Host": "127.0.0.1", "X-Last": "2"}
+        with httpx.Client(transport=transport) as client:
+            client.get(f"{world.base_url}/payments", headers=lines)
+        shown.append(list(world.requests[0]["request"]["headers"].items()))
+    assert shown[0] == shown[1]
+    assert shown[0][0] == ("Host", "127.0.0.1")
 
 
 @pytest.mark.parametrize("more", [b"", b"12345678901"])

@@ -150,6 +150,19 @@ def test_what_is_well_is_said_in_short(reports: list[ReportModel], said: str) ->
     assert as_short_text([WorldReport("sk_test_a", report) for report in reports]) == said
 
 
+def test_scenarios_that_have_ended_are_no_world_of_their_own() -> None:
+    """What they expected counts; the audit and the calls are those of their world's report."""
+    world = WorldReport("sk_test_a", {**UNDOCUMENTED_REPORT, "expectations": [], "rules": []})
+    part = WorldReport("sk_test_a", FAILED_REPORT, "when lost-reply ended", is_part=True)
+    alone = as_one_line([part])
+
+    assert as_one_line([part, world]).startswith("failed: ")
+    assert "world" not in as_one_line([part, world])
+    assert "1 undocumented call" in as_one_line([part, world])
+    assert "audit finding" not in as_one_line([part, world])
+    assert "audit finding" in alone
+
+
 def test_nothing_that_happened_has_not_passed() -> None:
     """Where nothing was expected; an expectation that is met without a request has passed."""
     idle: ReportModel = {**EMPTY_REPORT, "rules": FAILED_REPORT["rules"][2:]}

@@ -3,7 +3,6 @@
 import argparse
 import contextlib
 from collections.abc import AsyncIterator, Callable, Coroutine
-from importlib.util import find_spec
 from typing import TYPE_CHECKING, Any, Final, TextIO
 
 from payments_sandbox.cli.failure import MISTAKEN
@@ -16,7 +15,7 @@ from payments_sandbox.cli.processes.server_process import (
     served,
     to_the_end,
 )
-from payments_sandbox.cli.server_options import is_loopback, read_settings
+from payments_sandbox.cli.server_options import check_installed, is_loopback, read_settings
 
 if TYPE_CHECKING:
     from payments_sandbox.server.listening.listeners import ListeningAt
@@ -71,9 +70,7 @@ def _check(arguments: argparse.Namespace) -> None:
         refuse(arguments, CLUSTER, problem)
     if arguments.state is not None:
         refuse(arguments, CLUSTER, "expected no --state: the worlds are kept by the cluster")
-    if find_spec("redis") is None:
-        hint = "pip install 'payments-sandbox[cluster]'"
-        refuse(arguments, CLUSTER, f"it needs the package redis: {hint}")
+    check_installed(arguments, CLUSTER, "redis", extra="cluster")
     if arguments.control_token is None and not is_loopback(arguments.host):
         problem = "expected --control-token, the same for each node, where the host is no loopback"
         refuse(arguments, CLUSTER, problem)

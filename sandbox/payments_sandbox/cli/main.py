@@ -139,7 +139,7 @@ def _refuse(word: str, options: CommandOptions) -> None:
     """Exit with 2: a word is no option of the command, and none asked for it."""
     name = word.partition("=")[0]
     if not name.startswith("-"):
-        options.refuse(name, "nothing more was expected here")
+        options.refuse(name, "nothing more was expected here; --help lists the options.")
     options.refuse(name, f"there is no such option; {_hint(name, options.names)}")
 
 

@@ -156,9 +156,7 @@ def _check_watch(arguments: argparse.Namespace, settings: Settings) -> None:
         return
     if not (settings.scenario_dirs or any(isinstance(each, Path) for each in settings.scenarios)):
         refuse(arguments, "--watch", "expected --scenario FILE or --scenario-dir DIR beside it")
-    if find_spec("watchfiles") is None:
-        hint = "pip install 'payments-sandbox[watch]'"
-        refuse(arguments, "--watch", f"it needs the package watchfiles: {hint}")
+    check_installed(arguments, "--watch", "watchfiles", extra="watch")
 
 
 def _check_listening(arguments: argparse.Namespace, settings: Settings) -> None:
@@ -167,18 +165,23 @@ def _check_listening(arguments: argparse.Namespace, settings: Settings) -> None:
     for option, value in (("--tls", settings.tls), ("--unix", settings.unix)):
         if value is not None and not is_posix:
             refuse(arguments, option, "it needs a POSIX system")
-    if settings.tls == TlsChoice() and find_spec("trustme") is None:
-        refuse(
-            arguments,
-            "--tls",
-            "auto needs the package trustme: pip install 'payments-sandbox[tls]'",
-        )
+    if settings.tls == TlsChoice():
+        check_installed(arguments, "--tls", "trustme", extra="tls", what="auto")
     if settings.tls_faults and settings.tls != TlsChoice():
         refuse(
             arguments,
             "--tls-fault",
             "expected --tls auto beside it, whose authority makes the certificate",
         )
+
+
+def check_installed(
+    arguments: argparse.Namespace, option: str, package: str, *, extra: str, what: str = "it"
+) -> None:
+    """Refuse an option, or what is given to it, whose package is not installed."""
+    if find_spec(package) is None:
+        hint = f"pip install 'payments-sandbox[{extra}]'"
+        refuse(arguments, option, f"{what} needs the package {package}: {hint}")
 
 
 def is_loopback(host: str) -> bool:

@@ -53,6 +53,9 @@ ANSWERS_WITHIN: Final = 3.0
 _LISTEN: Final = TIMEOUT / 2
 _NO_JOURNAL: Final = JournalWrite("", b"")
 _QUESTIONS: Final = f"{PREFIX}questions"
+_WHERE: Final = re.compile(r" script: [0-9a-f]{40}.*")
+"""In which of its scripts something has gone wrong."""
+
 _PARTS: Final = 3
 """Of a question: where its answer goes, who asks, and what."""
 
@@ -154,10 +157,8 @@ class RedisEngine:
         pipeline = self._redis.pipeline(transaction=False)
         for key in keys:
             pipeline.execute_command("HGET", f"{PREFIX}world:{key}", "epoch")
-        return [
-            int(each) if each and each.isdigit() else 0
-            for each in await self._answer(pipeline.execute)
-        ]
+        epochs = await self._answer(pipeline.execute, raise_on_error=False)
+        return [int(each) if isinstance(each, bytes) and each.isdigit() else 0 for each in epochs]
 
     async def overdue(self, name: str, now: Instant, most: int, skipped: int = 0) -> Overdue:
         """Keys of worlds in which something has fallen due; see `Registry`."""
@@ -271,7 +272,7 @@ def _in_words(error: Exception) -> str:
     if any(isinstance(each, AuthenticationError) for each in (error, error.__cause__)):
         where = "redis://:PASSWORD@localhost:6379"
         return f"it wants another password: expected an address such as {where}"
-    return str(error).partition(" script: ")[0].rstrip(".") or type(error).__name__
+    return _WHERE.sub("", str(error)).rstrip(".") or type(error).__name__
 
 
 def _text(found: bytes) -> str:

@@ -146,11 +146,12 @@ LEAVING: Final = f"""{_LEAVE}
 leave(KEYS[1], ARGV[1])
 """
 
+# A key of another type, which no node has written, stops the writes of no other world: it is as if
+# another node had it. What is wrong with all, such as no room, is an error.
 WRITE: Final = """
 local prefix, refused, i = KEYS[1], {}, 1
-while ARGV[i] do
-  local key, epoch, flags, position, effect, due, ttl, name, part, gone = unpack(ARGV, i, i + 9)
-  i, gone = i + 10, tonumber(gone)
+local function write(i, last_gone)
+  local key, epoch, flags, position, effect, due, ttl, name, part = unpack(ARGV, i, i + 8)
   local world = prefix .. 'world:' .. key
   local effects, journal = prefix .. 'effects:' .. key, prefix .. 'parts:' .. key
   local owner, last = unpack(redis.call('HMGET', world, 'node', 'epoch'))
@@ -167,14 +168,23 @@ while ARGV[i] do
     end
     if string.find(flags, 'j') then redis.call('DEL', journal) end
     if name ~= '' then redis.call('HSET', journal, name, part) end
-    if gone > 0 then redis.call('HDEL', journal, unpack(ARGV, i, i + gone - 1)) end
+    if last_gone > i + 9 then redis.call('HDEL', journal, unpack(ARGV, i + 10, last_gone)) end
     if due ~= '' then redis.call('ZADD', all_due, due, key)
     else redis.call('ZREM', all_due, key) end
     if ttl ~= '0' then
       for _, each in ipairs({world, effects, journal}) do redis.call('PEXPIRE', each, ttl) end
     end
   end
-  i = i + gone
+end
+while ARGV[i] do
+  local last = i + 9 + tonumber(ARGV[i + 9])
+  local ok, problem = pcall(write, i, last)
+  if not ok then
+    local text = type(problem) == 'table' and problem.err or problem
+    if not string.find(text, 'WRONGTYPE', 1, true) then error(problem) end
+    table.insert(refused, ARGV[i])
+  end
+  i = last + 1
 end
 return refused
 """

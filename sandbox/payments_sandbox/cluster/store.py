@@ -77,7 +77,8 @@ class WorldWriter(Protocol):
         """Keep what is written of several worlds, each wholly or not at all.
 
         Returns:
-            The keys whose owner is another one by now: nothing of theirs was kept.
+            The keys whose owner is another one by now: nothing of theirs was kept. So are those
+            of which the engine has what is no part of a world.
 
         Raises:
             EngineError: it is not known what was kept; the same may be written again.

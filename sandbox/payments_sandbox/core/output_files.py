@@ -246,7 +246,8 @@ def _pid_file(name: Path) -> Iterator[None]:
             opened = name.open("a+", encoding="ascii")
         except OSError as error:
             if error.errno not in _NOT_BESIDE:
-                raise
+                why = f"its lock {name.name} cannot be opened: {error.strerror}"
+                raise OSError(error.errno, why) from None
             yield
             return
         with opened:

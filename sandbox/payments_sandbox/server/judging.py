@@ -199,7 +199,9 @@ async def _judged(
 ) -> WorldReport:
     was_used = world.was_used
     found = await run_in_slices(reporting(observed, only))
-    return WorldReport(world.config.api_key, found.as_json(), reason, was_used=was_used)
+    is_part = only is not None
+    api_key = world.config.api_key
+    return WorldReport(api_key, found.as_json(), reason, was_used=was_used, is_part=is_part)
 
 
 def _has_passed(world: WorldReport) -> bool:

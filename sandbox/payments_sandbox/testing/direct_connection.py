@@ -11,7 +11,7 @@ from aiohttp import HttpVersion10, HttpVersion11, web
 from aiohttp.base_protocol import BaseProtocol
 from aiohttp.http_parser import RawRequestMessage
 from aiohttp.http_writer import StreamWriter
-from aiohttp.streams import StreamReader
+from aiohttp.streams import EMPTY_PAYLOAD, StreamReader
 from multidict import CIMultiDict, CIMultiDictProxy
 from yarl import URL
 
@@ -161,7 +161,7 @@ def make_request(
         chunked=False,
         url=URL(target, encoded=True),
     )
-    content, protocol = _body(connection, body), cast("AiohttpProtocol", connection)
+    content, protocol = _body(connection, headers, body), cast("AiohttpProtocol", connection)
     writer = StreamWriter(connection, _NO_LOOP)
     return web.BaseRequest(message, content, protocol, writer, nothing, _NO_LOOP, scheme=scheme)
 
@@ -172,8 +172,10 @@ def _says_close(headers: HeaderLines) -> bool:
     return any(each.strip() == b"close" for parts in said for each in parts)
 
 
-def _body(connection: DirectConnection, data: bytes) -> StreamReader:
-    """Make a body that has arrived whole."""
+def _body(connection: DirectConnection, headers: HeaderLines, data: bytes) -> StreamReader:
+    """Make a body that has arrived whole; without a byte it is none, as aiohttp reads a head."""
+    if not data and not any(name.lower() == b"transfer-encoding" for name, _ in headers):
+        return EMPTY_PAYLOAD
     content = StreamReader(connection, len(data) + 1, loop=_NO_LOOP)
     content.feed_data(data)
     content.feed_eof()

@@ -61,6 +61,7 @@ class DirectServer:
 
     def __init__(self, settings: Settings, make_sender: Callable[[Unlocked], Sender]) -> None:
         self._lock = threading.Lock()
+        self._answering: int | None = None
         self._signals = HeldSignals()
         self._interruptions: dict[int, BaseException] = {}
         self._is_closed = False
@@ -83,8 +84,14 @@ class DirectServer:
         """Run work that looks at the server or changes it, while nobody else does.
 
         Raises:
-            RuntimeError: the server is closed.
+            RuntimeError: the server is closed, or is asked by what runs within a call, which would
+                wait for itself.
         """
+        if self._answering == threading.get_ident():
+            raise RuntimeError(
+                "this sandbox is answering a call, and is asked from within it, as by a handler of"
+                " the log or a finalizer; only receivers of webhooks may do so"
+            )
         is_main = _is_main_thread()
         if is_main:
             self._signals.hold()
@@ -92,7 +99,11 @@ class DirectServer:
             with self._lock:
                 if self._is_closed:
                     raise RuntimeError("this sandbox is closed")
-                result = run_now(work())
+                self._answering = threading.get_ident()
+                try:
+                    result = run_now(work())
+                finally:
+                    self._answering = None
                 interruption = self._interruptions.pop(threading.get_ident(), None)
         finally:
             if is_main:
@@ -109,6 +120,7 @@ class DirectServer:
         """Let other calls be answered, and signals act, until a call of somebody else returns."""
         is_main = _is_main_thread()
         interruption: BaseException | None = None
+        self._answering = None
         self._lock.release()
         try:
             if is_main:
@@ -127,6 +139,7 @@ class DirectServer:
                 except BaseException as error:  # noqa: BLE001 - a signal came just now
                     interruption = error
             self._lock.acquire()
+            self._answering = threading.get_ident()
             if interruption is not None:
                 self._interruptions[threading.get_ident()] = interruption
 

@@ -98,9 +98,9 @@ def _answer(sandbox: MemorySandbox, request: httpx.Request, body: bytes) -> http
     connection = DirectConnection(float("inf") if read_timeout is None else read_timeout)
     target = _target(request)
     sent = _sent(request, target, body)
-    made = make_request(
-        connection, request.method, target.decode("latin-1"), request.headers.raw, body
-    )
+    # The Host is the first line that goes out, wherever httpx has it.
+    lines = sorted(request.headers.raw, key=lambda line: line[0].lower() != b"host")
+    made = make_request(connection, request.method, target.decode("latin-1"), lines, body)
     sandbox.server.serve(connection, made)
     reply = _Reply(connection, request, sent)
     head = reply.head()

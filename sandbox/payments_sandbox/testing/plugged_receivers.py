@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import contextvars
 import sys
 import threading
 from collections.abc import AsyncIterable, Coroutine, Iterable, Mapping
@@ -176,7 +177,10 @@ def _run(work: Coroutine[Any, Any, T]) -> T:
             done.set_exception(error)
 
     # A daemon: a receiver that never answers does not keep a test that has timed out from ending.
-    thread = threading.Thread(target=run, name="payments-sandbox-receiver", daemon=True)
+    context = contextvars.copy_context()  # as a loop in this thread would have it
+    thread = threading.Thread(
+        target=context.run, args=(run,), name="payments-sandbox-receiver", daemon=True
+    )
     try:
         thread.start()
         return done.result()

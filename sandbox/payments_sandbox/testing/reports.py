@@ -1,4 +1,4 @@
-"""Owns what a test makes of a report: an exception says what is not as it should be."""
+"""Owns what a test is told of a report, where it is not as it should be, and of a request."""
 
 import json
 from collections.abc import Collection, Iterable, Iterator, Sequence
@@ -6,6 +6,7 @@ from collections.abc import Collection, Iterable, Iterator, Sequence
 from payments_sandbox.client.client import SandboxClient
 from payments_sandbox.client.errors import ExpectationFailed
 from payments_sandbox.client.models import (
+    JournalEntryModel,
     ReportExpectationModel,
     ReportRuleModel,
     ReportUndocumentedModel,
@@ -78,3 +79,30 @@ def failed_rules(rules: Iterable[ReportRuleModel]) -> list[str]:
     return [
         f"{each['rule']}: {each['why_not']}" for each in rules if each["fired"] and each["why_not"]
     ]
+
+
+def explain_request(entry: JournalEntryModel) -> str:
+    """A request in a line: what came of it, and which rule's doing that was."""
+    response = entry["response"]
+    what = f"fault {entry['fault']}"
+    if response is not None:
+        what = f"{response['status']}{_refusal(response['body'])}"
+    if entry["fault"] and response is not None:
+        what += f" ({entry['fault']})"
+    lines = [f"{entry['id']} at {entry['at']}: {entry['method']} {entry['path']} → {what}"]
+    if entry["rule"] is not None:
+        committed = {True: ", committed", False: ", not committed", None: ""}[entry["committed"]]
+        lines.append(f"  answered by {entry['rule']}, step {entry['step']}{committed}")
+    lines += [f"  {each['rule']}: {each['why_not']}" for each in entry["considered"]]
+    return "\n".join(lines)
+
+
+def _refusal(body: object) -> str:
+    """Code and details, where a reply is an error."""
+    match body:
+        case {"error": {"code": str(code), "details": str(details)}}:
+            return f" {code}: {details}"
+        case {"error": {"code": str(code)}}:
+            return f" {code}"
+        case _:
+            return ""

@@ -2,9 +2,11 @@
 
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
+from functools import partial
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any, Protocol, Self, TypeVar
+from weakref import WeakSet
 
 from payments_sandbox.client.async_client import AsyncSandboxClient
 from payments_sandbox.client.client import SandboxClient
@@ -37,7 +39,12 @@ from payments_sandbox.client.transport import (
 )
 from payments_sandbox.testing.clock import Clock, RateLimit
 from payments_sandbox.testing.inbox import Inbox
-from payments_sandbox.testing.reports import check_calls, judge_scenarios, raise_if_unmet
+from payments_sandbox.testing.reports import (
+    check_calls,
+    explain_request,
+    judge_scenarios,
+    raise_if_unmet,
+)
 from payments_sandbox.testing.scenario_files import find_scenario
 from payments_sandbox.testing.watched_transport import (
     AsyncWatchedTransport,
@@ -79,8 +86,7 @@ class Sandbox:
         self.webhook_secret = made["webhook_secret"]
         self.seed = made["seed"]
         self.token = server.token
-        watched = WatchedTransport(server.transport(self.api_key), self._before)
-        self.control = SandboxClient(server.url, self.api_key, transport=watched)
+        self.control = server.client(self.api_key)
         self.clock = Clock(self.control)
         self.rate_limit = RateLimit(self.control)
         self.made = made
@@ -215,9 +221,7 @@ class Sandbox:
 
     def async_client(self) -> AsyncSandboxClient:
         """The control API for code that must not block its event loop."""
-        transport = self._server.async_transport(self.api_key)
-        watched = AsyncWatchedTransport(transport, self._before)
-        return AsyncSandboxClient(self._server.url, self.api_key, transport=watched)
+        return self._server.async_client(self.api_key)
 
     def close(self) -> None:
         """Drop the world."""
@@ -233,18 +237,18 @@ class Sandbox:
     def __exit__(self, *_error: object) -> None:
         self.close()
 
-    def _before(self, request: HttpRequest) -> None:
-        """Tell what a request of the control API is about to end."""
+    def _before(self, ending: str | EndOfScenarios) -> bool:
+        """Tell what is about to end; returns whether there is somebody to tell."""
         if self._before_end is None or self.is_closed:
-            return
-        match what_ends(request):
-            case str(how):
-                self._before_end(how, ())
-            case EndOfScenarios() as end:
-                active = self.control.list_active_scenarios()["data"]
-                names = [each["name"] for each in active if end.includes(each["scenario"])]
-                if names:
-                    self._before_end(f"ended {', '.join(names)} in", names)
+            return False
+        if isinstance(ending, str):
+            self._before_end(ending, ())
+            return True
+        active = self.control.list_active_scenarios()["data"]
+        names = [each["name"] for each in active if ending.includes(each["scenario"])]
+        if names:
+            self._before_end(f"ended {', '.join(names)} in", names)
+        return True
 
     def _found(
         self, scenario: str | Path | Mapping[str, object]
@@ -255,33 +259,6 @@ class Sandbox:
 
     def __repr__(self) -> str:
         return f"<Sandbox {self.api_key} at {self.base_url}, seed {self.seed}>"
-
-
-def explain_request(entry: JournalEntryModel) -> str:
-    """A request in a line: what came of it, and which rule's doing that was."""
-    response = entry["response"]
-    what = f"fault {entry['fault']}"
-    if response is not None:
-        what = f"{response['status']}{_refusal(response['body'])}"
-    if entry["fault"] and response is not None:
-        what += f" ({entry['fault']})"
-    lines = [f"{entry['id']} at {entry['at']}: {entry['method']} {entry['path']} → {what}"]
-    if entry["rule"] is not None:
-        committed = {True: ", committed", False: ", not committed", None: ""}[entry["committed"]]
-        lines.append(f"  answered by {entry['rule']}, step {entry['step']}{committed}")
-    lines += [f"  {each['rule']}: {each['why_not']}" for each in entry["considered"]]
-    return "\n".join(lines)
-
-
-def _refusal(body: object) -> str:
-    """Code and details, where a reply is an error."""
-    match body:
-        case {"error": {"code": str(code), "details": str(details)}}:
-            return f" {code}: {details}"
-        case {"error": {"code": str(code)}}:
-            return f" {code}"
-        case _:
-            return ""
 
 
 def _oldest_first(list_page: ListPage[T]) -> list[T]:
@@ -309,6 +286,7 @@ class Server:
     def __init__(self, url: str, token: str | None = None) -> None:
         self.url = url
         self.token = token
+        self._held: dict[str | None, WeakSet[Sandbox]] = {}
 
     @property
     def base_url(self) -> str:
@@ -322,11 +300,14 @@ class Server:
 
     def client(self, api_key: str | None = None) -> SandboxClient:
         """A client of the control API, for the world of a key."""
-        return SandboxClient(self.url, api_key, transport=self.transport(api_key))
+        transport = WatchedTransport(self.transport(api_key), partial(self._before, api_key))
+        return SandboxClient(self.url, api_key, transport=transport)
 
     def async_client(self, api_key: str | None = None) -> AsyncSandboxClient:
         """The same for code that must not block its event loop."""
-        return AsyncSandboxClient(self.url, api_key, transport=self.async_transport(api_key))
+        before = partial(self._before, api_key)
+        transport = AsyncWatchedTransport(self.async_transport(api_key), before)
+        return AsyncSandboxClient(self.url, api_key, transport=transport)
 
     def transport(self, api_key: str | None = None) -> Transport:
         """What carries the requests of a client."""
@@ -374,9 +355,20 @@ class Server:
 
     def _given(self, made: WorldModel, folders: Sequence[Path]) -> Sandbox:
         world = Sandbox(self, made, folders=folders)
+        self._held.setdefault(world.api_key, WeakSet()).add(world)
         if self.on_world is not None:
             self.on_world(world)
         return world
+
+    def _before(self, api_key: str | None, request: HttpRequest) -> None:
+        """Tell who holds a world what a request of any client is about to end."""
+        if (ending := what_ends(request)) is None:
+            return
+        for world in [*self._held.get(api_key, ())]:
+            if world._before(ending):  # noqa: SLF001 - of this module
+                break
+        if ending == "dropped":
+            self._held.pop(api_key, None)
 
     def __repr__(self) -> str:
         return f"<{type(self).__name__} at {self.url}>"

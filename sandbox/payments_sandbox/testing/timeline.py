@@ -18,7 +18,8 @@ from payments_sandbox.client.models import (
     WebhookEndpointModel,
     WorldModel,
 )
-from payments_sandbox.testing.sandbox import Sandbox, explain_request
+from payments_sandbox.testing.reports import explain_request
+from payments_sandbox.testing.sandbox import Sandbox
 
 _WRITES: Final = frozenset({"create_payment", "create_refund"})
 _SECOND: Final = 19

@@ -31,6 +31,7 @@ class WorldReport(NamedTuple):
         reason: why it was judged before the end of all; None where it was not.
         was_used: whether it has seen a request or had an event.
         is_strict: whether an undocumented call fails it.
+        is_part: whether it is about scenarios that have ended alone: their world has another one.
     """
 
     api_key: str
@@ -38,6 +39,7 @@ class WorldReport(NamedTuple):
     reason: str | None = None
     was_used: bool = True
     is_strict: bool = False
+    is_part: bool = False
 
     @property
     def name(self) -> str:
@@ -82,16 +84,17 @@ Reports = Sequence[WorldReport]
 
 
 def as_one_line(reports: Reports) -> str:
-    """Sum all reports up in a line."""
+    """Sum all reports up in a line; what is in a part of a world is in its whole as well."""
+    whole = [world for world in reports if not world.is_part] or reports
     expectations = [each for world in reports for each in world.report["expectations"]]
     rules = [rule for world in reports for rule in world.report["rules"]]
-    found = sum(len(world.report["audit"]["findings"]) for world in reports)
+    found = sum(len(world.report["audit"]["findings"]) for world in whole)
     wrong = sum(bool(rule["fired"] and rule["why_not"]) for rule in rules)
-    undocumented = sum(len(world.undocumented) for world in reports)
+    undocumented = sum(len(world.undocumented) for world in whole)
     is_nothing = all(world.says_nothing for world in reports)
     parts = (
         "no request has come" if is_nothing else "",
-        counted(len(reports), "world") if len(reports) > 1 else "",
+        counted(len(whole), "world") if len(whole) > 1 else "",
         _share([each["met"] for each in expectations], "expectation", "met", "not met"),
         _share([bool(rule["fired"]) for rule in rules], "rule", "fired", "never fired"),
         f"{counted(wrong, 'rule')} went wrong" if wrong else "",

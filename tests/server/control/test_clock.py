@@ -20,6 +20,7 @@ from tests.support.http import (
     listed,
     paid,
 )
+from tests.support.tables import for_each
 from tests.support.values import AUTHORIZED, EVENT_ID, LONGEST_WAIT, WHOLE_SECOND
 
 THEN_COMPLETED, THEN_FAILED = "4000009900000012", "4000009900000020"
@@ -287,7 +288,7 @@ INSTANTS = [
 ]
 
 
-@pytest.mark.parametrize("text", INSTANTS)
+@for_each("text", INSTANTS)
 async def test_an_instant_is_taken_everywhere_as_languages_write_it(
     api: Api, control: Control, text: str
 ) -> None:

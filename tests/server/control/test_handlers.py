@@ -29,7 +29,7 @@ def test_every_route_has_a_handler_of_its_name(route: ControlRoute) -> None:
     assert parameter.annotation is ControlRequest
 
 
-@pytest.mark.parametrize("noun", ROUTES_BY_NOUN)
+@for_each("noun", ROUTES_BY_NOUN)
 def test_every_public_handler_has_a_row(noun: str) -> None:
     """A handler without one is never called: add a row to `contract/control_routes`."""
     module = import_module(f"payments_sandbox.server.control.{noun}")

@@ -4,6 +4,7 @@ import pytest
 
 from payments_sandbox.contract.error_codes import CODES
 from tests.support.http import Api, Control, Json, ask, envelope, events, invalid, paid, refunded
+from tests.support.tables import for_each
 from tests.support.values import CHARGEBACK_ID, EVENT_ID
 
 PENDING, DECLINED = "4000009900000038", "4000000000000002"
@@ -86,7 +87,7 @@ async def test_a_pending_payment_is_failed_by_hand(api: Api, control: Control) -
     assert [event["type"] for event in await events(api)] == ["payment.failed"]
 
 
-@pytest.mark.parametrize("code", DECLINES)
+@for_each("code", DECLINES)
 async def test_each_code_of_a_decline_can_fail_a_payment(
     api: Api, control: Control, code: str
 ) -> None:

@@ -10,6 +10,7 @@ from yarl import URL
 from payments_sandbox.world.journal import KEPT
 from payments_sandbox.world.world import World
 from tests.support.http import Api, Control, Json, ask, envelope, invalid, paid, refunded
+from tests.support.tables import for_each
 from tests.support.values import EVENT_ID, REQUEST_ID, digits_of, documented_create
 
 PATH = "/v3/payments"
@@ -222,7 +223,7 @@ async def test_a_body_that_is_no_json_is_shown_as_text(
     assert (await last_request(control))["request"]["body"] == kept
 
 
-@pytest.mark.parametrize(
+@for_each(
     "path",
     [
         f"{PATH}?customer_id={NUMBER}",

@@ -17,6 +17,7 @@ from tests.support.sockets import (
     raw_request,
     running_server,
 )
+from tests.support.tables import for_each
 from tests.support.tls import End, tls_connected, trusting
 from tests.support.values import (
     FAULT_SPELLINGS,
@@ -86,7 +87,7 @@ def plan(real: RealReply, step: str, *, connection: str = "") -> list[PlanStep]:
     return list(fault_of(step).plan(real._replace(connection=connection)))
 
 
-@pytest.mark.parametrize("step", FAULT_SPELLINGS)
+@for_each("step", FAULT_SPELLINGS)
 def test_a_socket_carries_the_bytes_of_the_plan_and_its_end(
     server: RunningServer, real: RealReply, step: str
 ) -> None:
@@ -119,7 +120,7 @@ def test_garbage_comes_from_the_seed(server: RunningServer) -> None:
     assert not came[0][0].startswith(b"HTTP")
 
 
-@pytest.mark.parametrize("step", FAULT_SPELLINGS)
+@for_each("step", FAULT_SPELLINGS)
 def test_what_is_sent_behind_a_fault_is_answered_only_on_an_open_connection(
     server: RunningServer, real: RealReply, step: str
 ) -> None:

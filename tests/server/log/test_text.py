@@ -13,6 +13,7 @@ from payments_sandbox.server.log.lines import LogLine, WebhookLine
 from payments_sandbox.server.log.request_log import RequestLog
 from payments_sandbox.server.log.text import format_line, format_webhook
 from tests.support.http import client_of
+from tests.support.tables import for_each
 
 LINE = LogLine(
     at="2030-01-15T10:30:00.250Z",
@@ -41,7 +42,7 @@ def without_colours(text: str) -> str:
     return re.sub(r"\x1b\[[0-9]*m", "", text)
 
 
-@pytest.mark.parametrize("width", [None, 20, 60, 80, 120])
+@for_each("width", [None, 20, 60, 80, 120])
 def test_colours_change_no_text(width: int | None) -> None:
     shown = format_line(LINE, width, is_coloured=True)
     assert without_colours(shown) == format_line(LINE, width)

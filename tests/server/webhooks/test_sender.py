@@ -30,6 +30,7 @@ from payments_sandbox.server.webhooks.sender import (
 from payments_sandbox.webhooks.delivery import KEPT_BODY, AttemptResult
 from tests.support.receiver import SELF_SIGNED, Answer, End, Receiver, receiving
 from tests.support.sockets import new_loop
+from tests.support.tables import for_each
 
 HEADERS = {"Content-Type": "application/json"}
 OK = b"HTTP/1.1 200 OK\r\n"
@@ -194,7 +195,7 @@ async def test_a_body_that_the_parser_in_python_refuses_is_told_as_such(
     assert (result.response, result.error) == (None, "the answer is not HTTP: zz")
 
 
-@pytest.mark.parametrize("raw", [raw for raw, _ in list(ANSWERS.values())[:6]], ids=range(6))
+@for_each("raw", [raw for raw, _ in list(ANSWERS.values())[:6]])
 async def test_an_answer_that_is_cut_off_is_told_as_such(raw: bytes) -> None:
     """In the head, and where the body or its trailer has begun."""
     for end in (0, 12, len(raw) - 1):

@@ -66,7 +66,7 @@ def run(arguments: argparse.Namespace) -> int:
 
 
 def _explain_request(arguments: argparse.Namespace, screen: Screen) -> None:
-    from payments_sandbox.testing.sandbox import explain_request
+    from payments_sandbox.testing.reports import explain_request
 
     with control_client(arguments) as client:
         text = explain_request(client.retrieve_request(arguments.word))

@@ -10,6 +10,7 @@ from payments_sandbox.core.instants import Instant, show_milliseconds
 from payments_sandbox.server.log.lines import (
     LogLine,
     WebhookLine,
+    amount_of,
     attempt_line,
     customer_of,
     journal_line,
@@ -63,7 +64,9 @@ class JsonLog(RequestLog):
 
 def request_object(entry: Entry, line: LogLine) -> dict[str, object]:
     """The log's object for a request of the journal."""
-    amount, currency = _amount(line)
+    amount, currency = amount_of(line)
+    if amount is not None and abs(amount) >= _MOST:
+        amount = currency = None
     return {
         "kind": "request",
         "id": line.id,
@@ -79,7 +82,7 @@ def request_object(entry: Entry, line: LogLine) -> dict[str, object]:
         "field": pointed_field(line.reply) or None,
         "result": _id(line.reply),
         "amount": amount,
-        "currency": currency,
+        "currency": _text(currency),
         "customer_id": _text(customer_of(line)),
         "card": line.card,
         "rule": line.rule,
@@ -111,14 +114,6 @@ def webhook_object(line: WebhookLine, *, sent_at: Instant) -> dict[str, object]:
 
 def _line(said: dict[str, object]) -> str:
     return orjson.dumps(said).decode()
-
-
-def _amount(line: LogLine) -> tuple[int | None, str | None]:
-    for said in (line.body, line.reply):
-        amount = said.get("amount") if isinstance(said, dict) else None
-        if isinstance(said, dict) and isinstance(amount, int) and abs(amount) < _MOST:
-            return amount, _text(said.get("currency"))
-    return None, None
 
 
 def _id(reply: object) -> str | None:

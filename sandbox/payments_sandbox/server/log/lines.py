@@ -168,6 +168,14 @@ def customer_of(line: LogLine) -> str | None:
     return None
 
 
+def amount_of(line: LogLine) -> tuple[int | None, object]:
+    """The amount that a request is about, with its currency, as far as it or its reply says."""
+    for said in (line.body, line.reply):
+        if isinstance(said, dict) and isinstance(said.get("amount"), int):
+            return said["amount"], said.get("currency")
+    return None, None
+
+
 def pointed_field(reply: object) -> str:
     """The JSON pointer to the field that a refusal is about."""
     error = reply.get("error") if isinstance(reply, dict) else None

@@ -8,6 +8,7 @@ from payments_sandbox.server.log.lines import (
     LogLine,
     RefusalLine,
     WebhookLine,
+    amount_of,
     customer_of,
     cut,
     plain,
@@ -177,12 +178,9 @@ def _id_or_code(reply: object) -> str:
 
 
 def _amount(line: LogLine) -> str:
-    for said in (line.body, line.reply):
-        if isinstance(said, dict) and isinstance(said.get("amount"), int):
-            currency = said.get("currency")
-            amount = cut(str(said["amount"]))
-            return f"{amount} {cut(currency)}" if isinstance(currency, str) else amount
-    return ""
+    amount, currency = amount_of(line)
+    parts = ("" if amount is None else str(amount), currency if isinstance(currency, str) else "")
+    return " ".join(map(cut, filter(None, parts)))
 
 
 def _committed(line: LogLine) -> str:
