@@ -6,6 +6,7 @@ import pytest
 
 from payments_sandbox.client.messages import HttpRequest
 from payments_sandbox.testing import MemorySandbox
+from payments_sandbox.testing.memory_sandbox import AsyncMemoryTransport, MemoryTransport
 from payments_sandbox.testing.watched_transport import (
     AsyncWatchedTransport,
     EndOfScenarios,
@@ -54,7 +55,8 @@ def test_without_a_loop_of_asyncio_who_watches_is_told_in_the_call() -> None:
     reset = HttpRequest("POST", "/_sandbox/world/reset")
     told: list[HttpRequest] = []
     with MemorySandbox() as server, server.new_world() as world:
-        transport = AsyncWatchedTransport(server.async_transport(world.api_key), told.append)
+        memory = MemoryTransport(server.server, world.headers | {"Host": "sandbox"})
+        transport = AsyncWatchedTransport(AsyncMemoryTransport(memory), told.append)
         sending = transport.send(reset)
         with pytest.raises(StopIteration) as done:
             sending.send(None)

@@ -98,7 +98,7 @@ def hear_of_worlds(config: pytest.Config, server: object) -> None:
             take(owner, world)
 
     with suppress(AttributeError):  # a suite's own may be anything
-        server.on_world = on_world  # type: ignore[attr-defined]
+        server._on_world = on_world  # type: ignore[attr-defined]  # noqa: SLF001 - no user's
 
 
 def take(item: pytest.Item, world: "Sandbox") -> None:

@@ -54,14 +54,14 @@ class MemorySandbox(Server):
         plugged = checked_receivers({} if receivers is None else receivers)
         self.server = DirectServer(settings, lambda unlocked: PluggedReceivers(plugged, unlocked))
 
-    def transport(self, api_key: str | None = None) -> "MemoryTransport":
+    def _transport(self, api_key: str | None = None) -> "MemoryTransport":
         """What carries the requests of a client."""
         headers = {"Host": "sandbox", **common_headers(api_key, self.token)}
         return MemoryTransport(self.server, headers)
 
-    def async_transport(self, api_key: str | None = None) -> "AsyncMemoryTransport":
+    def _async_transport(self, api_key: str | None = None) -> "AsyncMemoryTransport":
         """The same of one with `await`; nothing is waited for."""
-        return AsyncMemoryTransport(self.transport(api_key))
+        return AsyncMemoryTransport(self._transport(api_key))
 
     def use_runtime(self, work: "Callable[[WorldRuntime], Coroutine[Any, Any, T]]") -> T:
         """Let a coroutine look into the server; it waits for nothing."""

@@ -106,11 +106,11 @@ class RunningSandbox(Server):
         if self._thread.is_alive():
             raise TimeoutError(f"the sandbox did not stop within {STUCK:g} s")
 
-    def transport(self, api_key: str | None = None) -> Transport:
+    def _transport(self, api_key: str | None = None) -> Transport:
         """What carries the requests of a client."""
         return LoopTransport(self, common_headers(api_key, self.token))
 
-    def async_transport(self, api_key: str | None = None) -> AsyncTransport:
+    def _async_transport(self, api_key: str | None = None) -> AsyncTransport:
         """The same of one for code that must not block its event loop."""
         return AsyncHttpTransport(self.plain_url, common_headers(api_key, self.token))
 

@@ -275,13 +275,14 @@ class Server:
         ca_file: the certificate of whom its clients have to trust, of a server with `tls="auto"`.
         ca_bundle: the same with all that is trusted on this machine.
         tls_faults: the `base_url` of ports with a certificate that nobody should accept, by fault.
-        on_world: is told of each world that somebody is given here.
     """
 
     ca_file: Path | None = None
     ca_bundle: Path | None = None
     tls_faults: Mapping[str, str] = MappingProxyType({})
-    on_world: Callable[[Sandbox], None] | None = None
+    _on_world: Callable[[Sandbox], None] | None = (
+        None  # the plugin's: is told of each that is given
+    )
 
     def __init__(self, url: str, token: str | None = None) -> None:
         self.url = url
@@ -300,20 +301,20 @@ class Server:
 
     def client(self, api_key: str | None = None) -> SandboxClient:
         """A client of the control API, for the world of a key."""
-        transport = WatchedTransport(self.transport(api_key), partial(self._before, api_key))
+        transport = WatchedTransport(self._transport(api_key), partial(self._before, api_key))
         return SandboxClient(self.url, api_key, transport=transport)
 
     def async_client(self, api_key: str | None = None) -> AsyncSandboxClient:
         """The same for code that must not block its event loop."""
         before = partial(self._before, api_key)
-        transport = AsyncWatchedTransport(self.async_transport(api_key), before)
+        transport = AsyncWatchedTransport(self._async_transport(api_key), before)
         return AsyncSandboxClient(self.url, api_key, transport=transport)
 
-    def transport(self, api_key: str | None = None) -> Transport:
+    def _transport(self, api_key: str | None = None) -> Transport:
         """What carries the requests of a client."""
         return HttpTransport(parse_address(self.url), common_headers(api_key, self.token))
 
-    def async_transport(self, api_key: str | None = None) -> AsyncTransport:
+    def _async_transport(self, api_key: str | None = None) -> AsyncTransport:
         """The same of one for code that must not block its event loop."""
         return AsyncHttpTransport(parse_address(self.url), common_headers(api_key, self.token))
 
@@ -356,8 +357,8 @@ class Server:
     def _given(self, made: WorldModel, folders: Sequence[Path]) -> Sandbox:
         world = Sandbox(self, made, folders=folders)
         self._held.setdefault(world.api_key, WeakSet()).add(world)
-        if self.on_world is not None:
-            self.on_world(world)
+        if self._on_world is not None:
+            self._on_world(world)
         return world
 
     def _before(self, api_key: str | None, request: HttpRequest) -> None:
