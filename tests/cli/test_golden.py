@@ -10,7 +10,7 @@ import re
 import signal
 import subprocess
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Final, NamedTuple
 
@@ -281,6 +281,18 @@ class Screen(NamedTuple):
         """What is shown once a text is."""
         return self.terminal.wait_for(text, LONGEST_WAIT)
 
+    def interrupt(self) -> str:
+        """What is shown in the end, by Ctrl-C.
+
+        A signal that comes just as Python goes into a system call is heard when that is over. The
+        next one ends the call, as it does for people who press Ctrl-C once more.
+        """
+        while self.process.poll() is None:
+            self.process.send_signal(signal.SIGINT)
+            with suppress(subprocess.TimeoutExpired):
+                self.process.wait(0.5)
+        return self.end()
+
     def end(self) -> str:
         """What is shown in the end."""
         self.process.wait(LONGEST_WAIT)
@@ -349,8 +361,7 @@ def followed(look: str, folder: Path, world: RemoteWorld) -> str:
         screen.wait_for("/v3/customers")
         world.ask("GET", "/v3/payments")
         screen.wait_for("list_payments")
-        screen.process.send_signal(signal.SIGINT)
-        return screen.end()
+        return screen.interrupt()
 
 
 def ran(look: str, folder: Path, _world: RemoteWorld) -> str:

@@ -723,12 +723,12 @@ def test_a_server_that_cannot_be_used_is_one_usage_error(
     assert "no sandbox answers" not in result.stdout.str()
 
 
-def test_a_server_that_says_nothing_is_given_up(
-    suite: Suite, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_server_that_says_nothing_is_given_up(suite: Suite) -> None:
     """After half a minute, as by a command; the session waited for longer than anybody would."""
     assert options.PATIENCE == 30
-    monkeypatch.setattr(options, "PATIENCE", 0.05)
+    suite.pytester.makeconftest(
+        "from payments_sandbox.pytest_plugin import options\noptions.PATIENCE = 0.05"
+    )
     with socket.create_server(("127.0.0.1", 0)) as silent:
         url = f"http://127.0.0.1:{silent.getsockname()[1]}"
         suite.holds("def test_it(sandbox): ...")
