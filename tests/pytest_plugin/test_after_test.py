@@ -276,6 +276,7 @@ def test_a_world_that_the_server_has_given_is_one_of_the_tests(suite: Suite) -> 
 
 SCENARIOS_END = """
 import pytest, requests
+from payments_sandbox.testing import ControlApiError
 from shop import pay
 
 FREE = {"scenario": "free", "expect": [{"payments": {}, "count": 0}]}
@@ -344,6 +345,17 @@ def test_unused(sandbox):
     sandbox.use(PAID)
     sandbox.control.remove_active_scenarios()
 
+@pytest.mark.parametrize("refused", [
+    lambda world: world.control.put_active_scenarios(["no-such"]),
+    lambda world: world.restore({}),
+])
+def test_refused(sandbox, refused):
+    sandbox.use(PAID)
+    pay(sandbox)  # and one is still to come
+    with pytest.raises(ControlApiError):
+        refused(sandbox)
+    pay(sandbox)
+
 async def check_async(sandbox):
     async with sandbox.async_client() as client:
         await client.remove_active_scenarios()
@@ -357,10 +369,10 @@ def test_async(sandbox):
 
 
 def test_a_scenario_is_judged_before_a_test_ends_it(suite: Suite) -> None:
-    """It alone, by whatever client of the world it is ended."""
+    """It alone, by whatever client of the world it is ended; not where that is refused."""
     suite.holds("", test_it=SCENARIOS_END)
     result = suite.run()
-    result.assert_outcomes(passed=2, failed=9)
+    result.assert_outcomes(passed=4, failed=9)
     shown = result.stdout.str()
     assert shown.count("(before the test ended free in it)") >= 4
     assert shown.count("never fired: idle") >= 1

@@ -10,6 +10,7 @@ from payments_sandbox.testing.memory_sandbox import AsyncMemoryTransport, Memory
 from payments_sandbox.testing.watched_transport import (
     AsyncWatchedTransport,
     EndOfScenarios,
+    OnceEnded,
     what_ends,
 )
 
@@ -54,9 +55,13 @@ def test_without_a_loop_of_asyncio_who_watches_is_told_in_the_call() -> None:
     """As in trio, with a sandbox without a socket."""
     reset = HttpRequest("POST", "/_sandbox/world/reset")
     told: list[HttpRequest] = []
+
+    def before(request: HttpRequest) -> OnceEnded:
+        return lambda: told.append(request)
+
     with MemorySandbox() as server, server.new_world() as world:
         memory = MemoryTransport(server.server, world.headers | {"Host": "sandbox"})
-        transport = AsyncWatchedTransport(AsyncMemoryTransport(memory), told.append)
+        transport = AsyncWatchedTransport(AsyncMemoryTransport(memory), before)
         sending = transport.send(reset)
         with pytest.raises(StopIteration) as done:
             sending.send(None)

@@ -8,7 +8,7 @@ when the session began.
 
 import os
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from functools import partial
 from pathlib import Path
@@ -204,33 +204,46 @@ def _told(reason: str, world: "Sandbox", worlds: "Sequence[Sandbox]") -> str:
     return reason if is_only_one else f"{reason}\n(in world {world.api_key})"
 
 
-def _judge_ending(item: pytest.Item, world: "Sandbox", how: str, scenarios: Sequence[str]) -> None:
+def _judge_ending(
+    item: pytest.Item, world: "Sandbox", how: str, scenarios: Sequence[str]
+) -> Callable[[], None]:
     """Judge a world as it stands before a test takes what was seen in it, if anything was.
 
     Where it is scenarios that end, they alone are judged.
+
+    Returns:
+        What counts the judgement, once that has ended which is about to.
     """
-    if item.config.stash[OPTIONS].strict:
-        _judge_before(item, world, how, scenarios)
+    is_strict = item.config.stash[OPTIONS].strict
+    found = _judged_before(item, world, how, scenarios) if is_strict else None
+
+    def count() -> None:
+        if found is not None:
+            item.stash[ENDED].append(found)
         if how == "reset":  # the ids of what was called are given again
             item.stash[EARLIER].pop(world.api_key, None)
         elif not scenarios:
             item.stash[JUDGED].pop(world.api_key, None)
 
+    return count
 
-def _judge_before(item: pytest.Item, world: "Sandbox", how: str, scenarios: Sequence[str]) -> None:
+
+def _judged_before(
+    item: pytest.Item, world: "Sandbox", how: str, scenarios: Sequence[str]
+) -> Ended | None:
     from payments_sandbox.testing.failure_report import WorldSection
 
     section = None
     with suppress(Exception):  # what cannot be asked here is going to fail in the test's own line
         if not _was_used(world):
-            return
+            return None
         reason = _why_unmet(world, scenarios) if scenarios else _reason(item, world, is_strict=True)
         if reason is None:
-            return
+            return None
         with suppress(Exception):  # the reason stands without it
             section = WorldSection(world)
-        told = f"{reason}\n(before the test {how} it)"
-        item.stash[ENDED].append(Ended(world, told, section))
+        return Ended(world, f"{reason}\n(before the test {how} it)", section)
+    return None
 
 
 def _why_unmet(world: "Sandbox", scenarios: Sequence[str]) -> str | None:

@@ -50,7 +50,9 @@ from payments_sandbox.testing.watched_transport import (
     AsyncWatchedTransport,
     BeforeEnd,
     EndOfScenarios,
+    OnceEnded,
     WatchedTransport,
+    nothing,
     what_ends,
 )
 
@@ -237,18 +239,19 @@ class Sandbox:
     def __exit__(self, *_error: object) -> None:
         self.close()
 
-    def _before(self, ending: str | EndOfScenarios) -> bool:
-        """Tell what is about to end; returns whether there is somebody to tell."""
+    def _before(self, ending: str | EndOfScenarios) -> OnceEnded | None:
+        """Tell what is about to end.
+
+        Returns:
+            What to call once it has; None where there is nobody to tell.
+        """
         if self._before_end is None or self.is_closed:
-            return False
+            return None
         if isinstance(ending, str):
-            self._before_end(ending, ())
-            return True
+            return self._before_end(ending, ())
         active = self.control.list_active_scenarios()["data"]
         names = [each["name"] for each in active if ending.includes(each["scenario"])]
-        if names:
-            self._before_end(f"ended {', '.join(names)} in", names)
-        return True
+        return self._before_end(f"ended {', '.join(names)} in", names) if names else nothing
 
     def _found(
         self, scenario: str | Path | Mapping[str, object]
@@ -361,15 +364,19 @@ class Server:
             self._on_world(world)
         return world
 
-    def _before(self, api_key: str | None, request: HttpRequest) -> None:
+    def _before(self, api_key: str | None, request: HttpRequest) -> OnceEnded:
         """Tell who holds a world what a request of any client is about to end."""
         if (ending := what_ends(request)) is None:
-            return
-        for world in [*self._held.get(api_key, ())]:
-            if world._before(ending):  # noqa: SLF001 - of this module
-                break
-        if ending == "dropped":
-            self._held.pop(api_key, None)
+            return nothing
+        told = (each._before(ending) for each in [*self._held.get(api_key, ())])  # noqa: SLF001 - of this module
+        once_ended = next(filter(None, told), nothing)
+
+        def ended() -> None:
+            once_ended()
+            if ending == "dropped":
+                self._held.pop(api_key, None)
+
+        return ended
 
     def __repr__(self) -> str:
         return f"<{type(self).__name__} at {self.url}>"

@@ -12,8 +12,13 @@ from payments_sandbox.client.transport import AsyncTransport, Transport
 
 __tracebackhide__ = True
 
-BeforeEnd = Callable[[str, Sequence[str]], None]
+OnceEnded = Callable[[], None]
+"""Is called when that has ended which was about to; not where the server has refused."""
+
+BeforeEnd = Callable[[str, Sequence[str]], OnceEnded]
 """Is told how a world, or what was seen there, ends, and which scenarios do, if not all of it."""
+
+_REFUSED: Final = 400
 
 _EVIDENCE: Final = frozenset({"payments", "journal", "webhooks"})
 """The parts of a reset that remove what expectations are about."""
@@ -74,17 +79,24 @@ def _json(body: bytes | None) -> Any:  # noqa: ANN401 - whatever it is
         return None
 
 
-class WatchedTransport:
-    """A transport that tells of each request before it is sent."""
+def nothing() -> None:
+    """Do nothing: nothing has ended of which somebody has to know."""
 
-    def __init__(self, transport: Transport, before: Callable[[HttpRequest], None]) -> None:
+
+class WatchedTransport:
+    """A transport that tells of each request before it is sent, and when it has been answered."""
+
+    def __init__(self, transport: Transport, before: Callable[[HttpRequest], OnceEnded]) -> None:
         self._transport = transport
         self._before = before
 
     def send(self, request: HttpRequest) -> HttpResponse:
         """Send a request; returns the response, whatever its status."""
-        self._before(request)
-        return self._transport.send(request)
+        once_ended = self._before(request)
+        response = self._transport.send(request)
+        if response.status < _REFUSED:
+            once_ended()
+        return response
 
     def stream(self, request: HttpRequest) -> Iterator[str]:
         """Yield the lines of a response that goes on, without their ends."""
@@ -98,15 +110,20 @@ class WatchedTransport:
 class AsyncWatchedTransport:
     """The same for asyncio: who is told may take his time, in a thread."""
 
-    def __init__(self, transport: AsyncTransport, before: Callable[[HttpRequest], None]) -> None:
+    def __init__(
+        self, transport: AsyncTransport, before: Callable[[HttpRequest], OnceEnded]
+    ) -> None:
         self._transport = transport
         self._before = before
 
     async def send(self, request: HttpRequest) -> HttpResponse:
         """Send a request; returns the response, whatever its status."""
-        if what_ends(request) is not None:
-            await _told(self._before, request)
-        return await self._transport.send(request)
+        ends = what_ends(request) is not None
+        once_ended = await _told(self._before, request) if ends else nothing
+        response = await self._transport.send(request)
+        if response.status < _REFUSED:
+            once_ended()
+        return response
 
     def stream(self, request: HttpRequest) -> AsyncIterator[str]:
         """Yield the lines of a response that goes on, without their ends."""
@@ -117,11 +134,10 @@ class AsyncWatchedTransport:
         await self._transport.close()
 
 
-async def _told(before: Callable[[HttpRequest], None], request: HttpRequest) -> None:
+async def _told(before: Callable[[HttpRequest], OnceEnded], request: HttpRequest) -> OnceEnded:
     """Tell beside the loop: what is waited for may come by it."""
     try:
         asyncio.get_running_loop()
     except RuntimeError:  # another kind of loop, as a sandbox without a socket is used in
-        before(request)
-    else:
-        await asyncio.to_thread(before, request)
+        return before(request)
+    return await asyncio.to_thread(before, request)
