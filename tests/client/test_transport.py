@@ -139,6 +139,24 @@ def test_a_call_that_nobody_answers_names_the_address_and_the_reason(port: int) 
         asyncio.run(ask())
 
 
+async def test_a_call_that_nobody_answers_shows_no_frame_of_a_library() -> None:
+    """By either client: what pytest shows is the test's line, then, and why."""
+    with socket.socket() as nobody:
+        nobody.bind(("127.0.0.1", 0))  # and it does not listen
+        url = f"http://127.0.0.1:{nobody.getsockname()[1]}"
+        with pytest.raises(Unreachable) as of_sync, SandboxClient(url, "sk_test_x") as client:
+            client.retrieve_world()
+        async with AsyncSandboxClient(url, "sk_test_x") as async_client:
+            with pytest.raises(Unreachable) as of_async:
+                await async_client.retrieve_world()
+            with pytest.raises(Unreachable) as of_stream:
+                await anext(async_client.stream())
+    for caught in (of_sync, of_async, of_stream):
+        assert caught.value.__cause__ is None
+        modules = {each.frame.f_globals["__name__"].split(".")[0] for each in caught.traceback}
+        assert modules == {"tests", "payments_sandbox"}
+
+
 def test_a_server_that_is_not_a_sandbox_is_unreachable(stranger: str) -> None:
     """A page where JSON should be, or a connection that ends."""
     with SandboxClient(stranger) as client:

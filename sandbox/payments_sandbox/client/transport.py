@@ -6,7 +6,7 @@ nothing.
 
 import weakref
 from collections.abc import AsyncIterator, Iterator
-from contextlib import asynccontextmanager, suppress
+from contextlib import AbstractAsyncContextManager, suppress
 from typing import TYPE_CHECKING, Protocol
 from urllib.parse import urlsplit
 
@@ -70,7 +70,7 @@ class HttpTransport:
     def send(self, request: HttpRequest) -> HttpResponse:
         """Send a request on a kept connection, or on a new one."""
         connection, opened = self._send(request)
-        with _FailuresDescribed(request, self._address, connection):
+        with self._described(request, connection):
             response = HttpResponse(opened.status, opened.read())
         if opened.will_close:
             connection.close()
@@ -85,7 +85,7 @@ class HttpTransport:
             if response.status != OK:
                 read_response(object, request, HttpResponse(response.status, response.read()))
             while True:
-                with _FailuresDescribed(request, self._address, connection):
+                with self._described(request, connection):
                     line = response.readline()
                 if not line:
                     return
@@ -105,19 +105,26 @@ class HttpTransport:
                 connection = self._idle.pop()
                 # The server may have closed it meanwhile; then there is another.
                 with (
-                    _FailuresDescribed(request, self._address, connection),
+                    self._described(request, connection),
                     suppress(ConnectionError),
                 ):
                     return connection, self._send_on(connection, request)
                 connection.close()
         connection = self._connection()
-        with _FailuresDescribed(request, self._address, connection):
+        with self._described(request, connection):
             return connection, self._send_on(connection, request)
 
     def _send_on(self, connection: "HTTPConnection", request: HttpRequest) -> "HTTPResponse":
         headers = {**self._headers, **request.headers, **blocked_ports(request)}
         connection.request(request.method, request.target, request.body, headers)
         return connection.getresponse()
+
+    def _described(
+        self, request: HttpRequest, connection: "HTTPConnection"
+    ) -> "_FailuresDescribed":
+        from http.client import HTTPException
+
+        return _FailuresDescribed(request, self._address, HTTPException, connection)
 
     def _connection(self) -> "HTTPConnection":
         from http.client import HTTPConnection, HTTPSConnection
@@ -131,22 +138,34 @@ class _FailuresDescribed:
     """A block whose failures are told as those of a request.
 
     It is no generator: the frames of `contextlib` would be what a failed test shows.
+
+    Args:
+        request: what is sent.
+        address: where to.
+        of_library: what the library raises that sends it, beside OSError.
+        connection: is closed then; none where the library sees to that, and speaks HTTP.
     """
 
-    def __init__(self, request: HttpRequest, address: str, connection: "HTTPConnection") -> None:
+    def __init__(
+        self,
+        request: HttpRequest,
+        address: str,
+        of_library: type[Exception],
+        connection: "HTTPConnection | None" = None,
+    ) -> None:
         self._request = request
         self._address = address
+        self._of_library = of_library
         self._connection = connection
 
     def __enter__(self) -> None:
         pass
 
     def __exit__(self, _kind: object, error: BaseException | None, _traceback: object) -> None:
-        from http.client import HTTPException
-
-        if isinstance(error, OSError | UnicodeError | HTTPException):
-            self._connection.close()
-            is_http = isinstance(error, OSError | UnicodeError)
+        if isinstance(error, (OSError, UnicodeError, self._of_library)):
+            is_http = self._connection is None or isinstance(error, OSError | UnicodeError)
+            if self._connection is not None:
+                self._connection.close()
             failure = connection_failure(self._request, self._address, error, is_http=is_http)
             raise failure from None  # it says why; the trace of a library no more
 
@@ -183,31 +202,29 @@ class AsyncHttpTransport:
 
     async def send(self, request: HttpRequest) -> HttpResponse:
         """Send a request and read the whole response."""
-        async with self._response(request) as response:
-            return HttpResponse(response.status, await response.read())
+        with self._described(request):
+            async with self._asked(request) as response:
+                return HttpResponse(response.status, await response.read())
 
     async def stream(self, request: HttpRequest) -> AsyncIterator[str]:
         """Yield the lines as they come, until the response ends or the caller has enough."""
-        async with self._response(request) as response:
-            if response.status != OK:
-                whole = HttpResponse(response.status, await response.read())
-                read_response(object, request, whole)
-            async for line in response.content:
-                yield line.decode("utf-8", "replace").rstrip("\r\n")
+        with self._described(request):
+            async with self._asked(request) as response:
+                if response.status != OK:
+                    whole = HttpResponse(response.status, await response.read())
+                    read_response(object, request, whole)
+                async for line in response.content:
+                    yield line.decode("utf-8", "replace").rstrip("\r\n")
 
-    @asynccontextmanager
-    async def _response(self, request: HttpRequest) -> "AsyncIterator[ClientResponse]":
+    def _described(self, request: HttpRequest) -> _FailuresDescribed:
         from aiohttp import ClientError
 
+        return _FailuresDescribed(request, self._address, ClientError)
+
+    def _asked(self, request: HttpRequest) -> "AbstractAsyncContextManager[ClientResponse]":
         url = self._address + request.target
         headers = {**request.headers, **blocked_ports(request, is_awaited=True)}
-        try:
-            async with self._opened().request(
-                request.method, url, data=request.body, headers=headers
-            ) as response:
-                yield response
-        except (OSError, ClientError) as error:
-            raise connection_failure(request, self._address, error) from None
+        return self._opened().request(request.method, url, data=request.body, headers=headers)
 
     async def close(self) -> None:
         """Close every connection; the next request opens one again."""
