@@ -35,7 +35,7 @@ below docs, or the last part of it. `payments-sandbox explain WORD` explains an 
 a wire fault or a request.
 
 - [README](README.md): what it is, and five examples that run
-- [Documentation](docs/index.md): the pages below, by what one wants of them
+- [Documentation](docs/index.md): the pages below, by what you want to do
 """
 
 
