@@ -64,10 +64,9 @@ def _scenarios(request: ControlRequest, values: list[object] | None) -> "Sequenc
 
 async def list_worlds(request: ControlRequest) -> dict[str, object]:
     """All worlds in summary, the last used first."""
-    runtime, elsewhere = request.runtime, request.runtime.elsewhere
-    uses = list(uses_of_worlds(runtime))
-    if elsewhere is not None:
-        uses += chain.from_iterable(await elsewhere.ask("uses_of_worlds"))
+    uses = list(uses_of_worlds(request.runtime))
+    if others := await request.runtime.elsewhere.ask("uses_of_worlds"):
+        uses += chain.from_iterable(others)
         uses.sort(key=itemgetter(1), reverse=True)
     keys = [key for key, _ in uses]
     start, limit = request.query.get("starting_after"), request.query["limit"]
@@ -88,10 +87,10 @@ async def list_worlds(request: ControlRequest) -> dict[str, object]:
 
 
 async def _summaries(request: ControlRequest, keys: Sequence[str]) -> dict[str, dict[str, object]]:
-    origin, elsewhere = request.origin, request.runtime.elsewhere
-    shown = summaries_of_worlds(request.runtime, keys, origin)
-    if elsewhere is not None and len(shown) < len(keys):
-        for more in await elsewhere.ask("summaries_of_worlds", [keys, origin]):
+    shown = summaries_of_worlds(request.runtime, keys, request.origin)
+    if len(shown) < len(keys):
+        given = [keys, request.origin]
+        for more in await request.runtime.elsewhere.ask("summaries_of_worlds", given):
             shown |= more
     return shown
 
