@@ -109,9 +109,9 @@ def run(arguments: argparse.Namespace) -> int:
     check_command(arguments, "explore [options]", "python pay.py")
     check_process_groups("explore")
     settings = read_settings(arguments)
-    from payments_sandbox.cli.processes.server_process import no_certificates, run_loop, to_the_end
+    from payments_sandbox.cli.processes.server_process import no_certificates, run_to_the_end
 
     logging.getLogger("payments_sandbox").setLevel(logging.ERROR)  # runs end as they will
     with no_certificates():
         from payments_sandbox.cli.exploration.runner import explore_command
-    return run_loop(to_the_end(explore_command(arguments, settings)))
+    return run_to_the_end(explore_command(arguments, settings))

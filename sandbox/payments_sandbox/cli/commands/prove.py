@@ -74,11 +74,11 @@ def run(arguments: argparse.Namespace) -> int:
     logging.getLogger("payments_sandbox").setLevel(logging.ERROR)  # runs end as they will
     settings = read_settings(arguments)
     wanted = _scenario(arguments, settings)
-    from payments_sandbox.cli.processes.server_process import no_certificates, run_loop, to_the_end
+    from payments_sandbox.cli.processes.server_process import no_certificates, run_to_the_end
 
     with no_certificates():
         from payments_sandbox.cli.exploration.proof import prove_command
-    return run_loop(to_the_end(prove_command(arguments, settings, wanted)))
+    return run_to_the_end(prove_command(arguments, settings, wanted))
 
 
 def _scenario(arguments: argparse.Namespace, settings: "Settings") -> "Scenario":

@@ -4,8 +4,7 @@ import argparse
 import asyncio
 import logging
 import sys
-from functools import partial
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Final
 
 from payments_sandbox.cli.command_options import (
     add_command_words,
@@ -16,13 +15,13 @@ from payments_sandbox.cli.failure import FAILED, CommandFailedError
 from payments_sandbox.cli.options import Commands, add_command
 from payments_sandbox.cli.output_files import forget, write_whole
 from payments_sandbox.cli.processes.judged_server import JudgedServer, JudgedServers, judged
-from payments_sandbox.cli.processes.server_process import ListeningServer, run_server
+from payments_sandbox.cli.processes.server_process import run_to_the_end, server_of
 from payments_sandbox.cli.processes.signals import on_signals
 from payments_sandbox.cli.server_options import add_server_options, check_workers
 from payments_sandbox.cli.terminal.standard_streams import remark, try_to_print
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Coroutine, Sequence
+    from collections.abc import Callable, Sequence
     from contextlib import AbstractAsyncContextManager
 
     from payments_sandbox.cli.processes.child_process import Command, LoneCommand
@@ -66,14 +65,12 @@ def run(arguments: argparse.Namespace) -> int:
     arguments.coverage |= bool(arguments.coverage_json or arguments.coverage_html)
     log_to = sys.stderr if arguments.log else None
     if arguments.workers > 1:
-        from payments_sandbox.cli.processes.run_workers import run_with_workers
+        from payments_sandbox.cli.processes.run_workers import workers_of
 
-        return run_with_workers(arguments, partial(_run, arguments), log_to=log_to)
-
-    def use_server(server: ListeningServer) -> "Coroutine[Any, Any, int]":
-        return _run(arguments, judged(server))
-
-    return run_server(arguments, use_server, log_to=log_to, level=logging.WARNING)
+        with workers_of(arguments, log_to=log_to) as workers:
+            return run_to_the_end(_run(arguments, workers))
+    server = judged(server_of(arguments, log_to=log_to, level=logging.WARNING))
+    return run_to_the_end(_run(arguments, server))
 
 
 async def _run(arguments: argparse.Namespace, server: JudgedServers) -> int:

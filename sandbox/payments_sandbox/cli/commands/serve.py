@@ -10,7 +10,12 @@ from functools import partial
 from typing import Final
 
 from payments_sandbox.cli.options import Commands, add_command, refuse
-from payments_sandbox.cli.processes.server_process import Facts, ListeningServer, run_server
+from payments_sandbox.cli.processes.server_process import (
+    Facts,
+    ListeningServer,
+    run_to_the_end,
+    server_of,
+)
 from payments_sandbox.cli.processes.signals import on_signals, on_stdin_closed
 from payments_sandbox.cli.server_options import add_server_options, check_workers
 from payments_sandbox.cli.terminal.standard_streams import drop_unwritten, try_to_print
@@ -82,17 +87,16 @@ def run(arguments: argparse.Namespace) -> int:
         expected = "expected a pipe that stays open; stdin is closed, or the null device"
         refuse(arguments, UNTIL_STDIN_CLOSES, expected)
     log_to = sys.stdout if arguments.log or sys.stdout.isatty() else None
-    until_told = partial(_until_told, arguments)
     if arguments.cluster is not None:
-        from payments_sandbox.cli.cluster import serve_in_cluster
+        from payments_sandbox.cli.cluster import node_of
 
-        code = serve_in_cluster(arguments, until_told, log_to=log_to)
+        code = run_to_the_end(_until_told(arguments, node_of(arguments, log_to=log_to)))
     elif arguments.workers > 1:
         from payments_sandbox.cli.processes.workers import serve_with_workers
 
         code = serve_with_workers(arguments, partial(_announce, arguments), log_to=log_to)
     else:
-        code = run_server(arguments, until_told, log_to=log_to)
+        code = run_to_the_end(_until_told(arguments, server_of(arguments, log_to=log_to)))
     drop_unwritten(sys.stdout)  # it is no client's fault that nobody reads it, or the disk is full
     return code
 
