@@ -354,9 +354,9 @@ def _unknown_word(word: str, part: Schema) -> tuple[str, str | None]:
     if word in valued:
         return f"'{word}' needs a value", f"write {valued[word]}"
     message = f"{_quoted(word)} is not known"
-    likeness = SURELY if len(known) > _MANY else _ALIKE
+    least = SURELY if len(known) > _MANY else _ALIKE
     candidates = [*known, *valued]
-    if close := nearest(word, candidates, likeness) or nearest(word.upper(), known, likeness):
+    if close := nearest(word, candidates, least) or nearest(word.upper(), known, least):
         return message, f"did you mean '{close}'?"
     return message, part.get("x-hint") or f"known are {', '.join(known)}"
 
