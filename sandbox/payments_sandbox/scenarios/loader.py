@@ -81,7 +81,7 @@ def load(text: str, *, name: str | None, longest_wait: int = LONGEST_WAIT) -> Lo
     return _check(document, name, longest_wait)
 
 
-def load_list(text: str, *, longest_wait: int = LONGEST_WAIT) -> list[str | Loaded]:
+def load_list(text: str, *, longest_wait: int = LONGEST_WAIT) -> dict[Path, str | Loaded]:
     """Read a list of scenarios in YAML, or one of them.
 
     Args:
@@ -89,16 +89,16 @@ def load_list(text: str, *, longest_wait: int = LONGEST_WAIT) -> list[str | Load
         longest_wait: as for `load`.
 
     Returns:
-        A name, or what came of reading a scenario, for each item; the problems have their places in
-        the text, and what is wrong with the text itself is told with the first item.
+        A name, or what came of reading a scenario, by its path; the problems have their
+        places in the text, and what is wrong with the text itself is told with the first item.
     """
     document = read_document(text)
     if not isinstance(document.data, list):
-        return [load(text, name=None, longest_wait=longest_wait)]
+        return {(): load(text, name=None, longest_wait=longest_wait)}
     places: dict[int | str, dict[Path, Place]] = defaultdict(dict)
     for (position, *inside), place in ((path, at) for path, at in document.places.items() if path):
         places[position][tuple(inside)] = place
-    found: list[str | Loaded] = []
+    found: dict[Path, str | Loaded] = {}
     cut_at, *cut_in = document.cut or (None,)
     for position, each in enumerate(document.data):
         cut = tuple(cut_in) if cut_at == position else None
@@ -109,7 +109,7 @@ def load_list(text: str, *, longest_wait: int = LONGEST_WAIT) -> list[str | Load
         ]
         is_name = isinstance(each, str) and not problems
         part = Document(each, places[position], problems, cut)
-        found.append(each if is_name else _check(part, None, longest_wait))
+        found[position,] = each if is_name else _check(part, None, longest_wait)
     return found
 
 

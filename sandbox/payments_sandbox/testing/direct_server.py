@@ -25,7 +25,7 @@ from payments_sandbox.core.resources import read_all_data
 from payments_sandbox.core.settings import Settings
 from payments_sandbox.server.change_notifier import ChangeNotifier, Subscriber
 from payments_sandbox.server.clock_advance import ClockAdvancer, ClockTurns, LiveTimers
-from payments_sandbox.server.delayed_replies import DelayedReplies
+from payments_sandbox.server.delayed_replies import DelayedReplies, HeldReply
 from payments_sandbox.server.factory import assemble
 from payments_sandbox.server.webhooks.dispatcher import Dispatcher, Sender
 from payments_sandbox.server.world_runtime import WorldRuntime
@@ -175,15 +175,9 @@ class DirectDelays(DelayedReplies):
         super().__init__()
         self.passed = 0.0
 
-    async def wait(
-        self,
-        request: web.BaseRequest,
-        wake_event: "asyncio.Event",  # noqa: ARG002 - as in the base class
-        seconds: float,
-        goes_on: Callable[[], bool],  # noqa: ARG002 - as in the base class
-    ) -> bool:
+    async def wait(self, held: HeldReply, seconds: float) -> bool:
         """Count the seconds, or as many as the client's timeout allows."""
-        connection = cast("DirectConnection", request.protocol)
+        connection = cast("DirectConnection", held.request.protocol)
         left = connection.read_timeout - connection.silence
         self.passed += max(0.0, min(seconds, left))
         connection.silence += max(0.0, seconds)
