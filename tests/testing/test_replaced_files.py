@@ -1,16 +1,16 @@
-"""A test that takes the file system away, as pyfakefs does, takes nothing from a server that runs."""
+"""A test that takes the file system away, as pyfakefs does, takes nothing from a server."""
 
 import subprocess
 import sys
 from pathlib import Path
 from typing import Final
-from urllib.request import urlopen
 
 import pytest
 
 from payments_sandbox.core.resources import data_files, read_all_data
 from payments_sandbox.server.dashboard import Dashboard
 from payments_sandbox.testing import running_sandbox
+from tests.support.sockets import exchange, raw_request
 
 LIFE: Final = """
 import json, sys, types
@@ -69,8 +69,7 @@ def test_the_dashboard_is_there_when_the_files_are_not(monkeypatch: pytest.Monke
     with running_sandbox() as server:
         for method in ("read_text", "read_bytes", "open", "is_file", "is_dir", "iterdir"):
             monkeypatch.setattr(Path, method, lambda *_, **__: pytest.fail("a file is looked for"))
-        with urlopen(f"{server.url}/_sandbox/") as page:
-            assert page.status == 200
+        assert exchange(server.url, raw_request("GET", "/_sandbox/")).status == 200
 
 
 def test_who_starts_without_files_is_told_to_start_before(monkeypatch: pytest.MonkeyPatch) -> None:
