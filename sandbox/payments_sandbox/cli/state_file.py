@@ -90,23 +90,13 @@ class StateFile:
             NoStateError: the file is torn, foreign, or cannot be read; it is left as it is.
         """
         try:
-            kept = await asyncio.to_thread(self._read)
+            kept = await asyncio.to_thread(_read, self._path, self._counted)
             worlds = await run_in_slices(self._restoring(kept))
         except asyncio.CancelledError:
             self._is_given_up = True  # the thread that reads is waited for at the exit
             raise
         for world in worlds:
             self._worlds.put(world)
-
-    def _read(self) -> Sequence[SavedWorld]:
-        try:
-            with self._path.open("rb") as file:
-                size = os.fstat(file.fileno()).st_size
-                return read_lines(self._counted(file, size)) if size else ()
-        except FileNotFoundError:
-            return ()
-        except OSError as error:
-            raise NoStateError(error.strerror or str(error)) from None
 
     def _counted(self, lines: Iterable[bytes], size: int) -> Iterator[bytes]:
         """Yield the lines of a file, counting the bytes, until loading is given up."""
@@ -257,18 +247,38 @@ def _newest(files: Iterable[Path]) -> Iterable[SavedWorld]:
     """Every world of some files, as it was used last; the longest unused first."""
     newest: dict[str, SavedWorld] = {}
     for file in files:
-        for world in _read(file):
+        for world in _named(file):
             before = newest.get(world.api_key)
             if before is None or before.used_at < world.used_at:
                 newest[world.api_key] = world
     return sorted(newest.values(), key=lambda world: world.used_at)
 
 
-def _read(file: Path) -> list[SavedWorld]:
+def _named(file: Path) -> Sequence[SavedWorld]:
+    """The worlds of one of several files, which a refusal names."""
     try:
-        with file.open("rb") as lines:
-            return read_lines(lines) if file.stat().st_size else []
-    except FileNotFoundError:  # a link to a file that is still to come
-        return []
+        return _read(file)
     except NoStateError as error:
         raise NoStateError(f"{file.name}: {error}") from None
+
+
+def _read(
+    path: Path, counted: Callable[[Iterable[bytes], int], Iterable[bytes]] = lambda lines, _: lines
+) -> Sequence[SavedWorld]:
+    """The worlds of a file; none of one that is empty or still to come.
+
+    Args:
+        path: of the file.
+        counted: is given its lines and its size, and yields the lines.
+
+    Raises:
+        NoStateError: it is no state, or cannot be read.
+    """
+    try:
+        with path.open("rb") as file:
+            size = os.fstat(file.fileno()).st_size
+            return read_lines(counted(file, size)) if size else ()
+    except FileNotFoundError:
+        return ()
+    except OSError as error:
+        raise NoStateError(error.strerror or str(error)) from None

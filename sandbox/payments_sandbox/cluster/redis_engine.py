@@ -25,13 +25,12 @@ from redis.exceptions import (
 
 from payments_sandbox.cluster import redis_scripts as scripts
 from payments_sandbox.cluster.ending import end
-from payments_sandbox.cluster.places import UnreadableWorldError
+from payments_sandbox.cluster.places import Member, UnreadableWorldError
 from payments_sandbox.cluster.store import (
     Census,
     Claim,
     EngineError,
     JournalWrite,
-    Member,
     NoQuestionError,
     Overdue,
     StoredWorld,

@@ -21,7 +21,7 @@ from payments_sandbox.core.instants import Instant
 from payments_sandbox.rules.model import Step
 from payments_sandbox.server.change_notifier import ChangeNotifier
 from payments_sandbox.server.connection import may_have_left
-from payments_sandbox.server.delayed_replies import DelayedReplies
+from payments_sandbox.server.delayed_replies import DelayedReplies, HeldReply
 from payments_sandbox.world.journal import Entry
 from payments_sandbox.world.world import World
 
@@ -153,10 +153,8 @@ class HeldCalls:
         pending = self._add(held, request)
         try:
             while True:
-                seconds = pending.held.lasts / 1_000
-                is_time_up = await self._delays.wait(
-                    request, pending.woken, seconds, goes_on=lambda: False
-                )
+                waiting = HeldReply(request, ended=pending.woken, is_sent_anyway=False)
+                is_time_up = await self._delays.wait(waiting, pending.held.lasts / 1_000)
                 if pending.is_of_no_world:
                     return None
                 if pending.abandoned is not None or not (is_time_up or pending.is_decided):

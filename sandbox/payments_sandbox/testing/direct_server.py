@@ -21,16 +21,16 @@ from typing import TYPE_CHECKING, Any, Final, NoReturn, Protocol, TypeVar, cast
 from aiohttp import web
 
 from payments_sandbox.core.errors import InvalidRequest
-from payments_sandbox.core.resources import read_all_data
 from payments_sandbox.core.settings import Settings
 from payments_sandbox.server.change_notifier import ChangeNotifier, Subscriber
 from payments_sandbox.server.clock_advance import ClockAdvancer, ClockTurns, LiveTimers
-from payments_sandbox.server.delayed_replies import DelayedReplies
+from payments_sandbox.server.delayed_replies import DelayedReplies, HeldReply
 from payments_sandbox.server.factory import assemble
 from payments_sandbox.server.webhooks.dispatcher import Dispatcher, Sender
 from payments_sandbox.server.world_runtime import WorldRuntime
 from payments_sandbox.testing.direct_connection import DirectConnection, Ending
 from payments_sandbox.testing.held_signals import HeldSignals
+from payments_sandbox.testing.replaced_files import need_no_files
 from payments_sandbox.world.world import World
 
 if TYPE_CHECKING:
@@ -65,7 +65,7 @@ class DirectServer:
         self._signals = HeldSignals()
         self._interruptions: dict[int, BaseException] = {}
         self._is_closed = False
-        read_all_data()  # a test may take the file system away
+        need_no_files()
         self.sandbox: Final = assemble(
             settings,
             make_sender=lambda: make_sender(self._unlocked),
@@ -175,15 +175,9 @@ class DirectDelays(DelayedReplies):
         super().__init__()
         self.passed = 0.0
 
-    async def wait(
-        self,
-        request: web.BaseRequest,
-        wake_event: "asyncio.Event",  # noqa: ARG002 - as in the base class
-        seconds: float,
-        goes_on: Callable[[], bool],  # noqa: ARG002 - as in the base class
-    ) -> bool:
+    async def wait(self, held: HeldReply, seconds: float) -> bool:
         """Count the seconds, or as many as the client's timeout allows."""
-        connection = cast("DirectConnection", request.protocol)
+        connection = cast("DirectConnection", held.request.protocol)
         left = connection.read_timeout - connection.silence
         self.passed += max(0.0, min(seconds, left))
         connection.silence += max(0.0, seconds)

@@ -56,29 +56,25 @@ class CannotServeError(CommandFailedError):
     """There will be no server, or its state cannot be kept; the text says what and why."""
 
 
-def run_server(
-    arguments: argparse.Namespace,
-    use_server: Callable[[ListeningServer], Coroutine[Any, Any, int]],
-    *,
-    log_to: TextIO | None,
-    level: int = logging.INFO,
-) -> int:
-    """Put a server together, and run what it is there for.
+def server_of(
+    arguments: argparse.Namespace, *, log_to: TextIO | None, level: int = logging.INFO
+) -> ListeningServer:
+    """Put a server of this process together.
+
+    To enter it, and to leave it, raises CannotServeError, or UnwritableError of the ready file.
 
     Args:
         arguments: the options of a server.
-        use_server: uses the server, and gives the exit code when all is done.
         log_to: gets what is told of requests and webhooks; None where nobody wants it.
         level: what is less than this is not logged.
 
     Raises:
-        CannotServeError: on entering the server, or on leaving it.
-        UnwritableError: the ready file cannot be written.
+        CannotServeError: its scenarios are refused.
     """
     sandbox = put_together(arguments, read_settings(arguments), log_to=log_to, level=level)
     from payments_sandbox.server.http_server import listening
 
-    return run_loop(to_the_end(use_server(served(arguments, sandbox, listening(sandbox)))))
+    return served(arguments, sandbox, listening(sandbox))
 
 
 def put_together(
@@ -190,8 +186,12 @@ def no_certificates() -> Iterator[None]:
                 os.environ[name] = value
 
 
-async def to_the_end(working: Coroutine[Any, Any, int]) -> int:
-    """Run to the end, and ignore signals from then on, so that the exit is not interrupted."""
+def run_to_the_end(working: Coroutine[Any, Any, int]) -> int:
+    """Run in a loop, and ignore signals from the end on, so that the exit is not interrupted."""
+    return run_loop(_to_the_end(working))
+
+
+async def _to_the_end(working: Coroutine[Any, Any, int]) -> int:
     try:
         return await working
     finally:

@@ -20,7 +20,7 @@ from typing import Any, Final, NamedTuple
 import orjson
 
 from payments_sandbox.cli.failure import CommandFailedError
-from payments_sandbox.cli.processes.server_process import run_loop, served, to_the_end
+from payments_sandbox.cli.processes.server_process import run_to_the_end, served
 from payments_sandbox.cli.processes.signals import unblock_signals
 from payments_sandbox.cli.state_file import state_file_of
 from payments_sandbox.cluster.mailbox import Mailbox, Outgoing
@@ -97,7 +97,7 @@ def work(inherited: Inherited, start: WorkerStart) -> None:
     """Be a worker, in the process that was started for it, and end it with its exit code."""
     signal.set_wakeup_fd(-1)  # the parent's
     os.close(inherited.lives[1])
-    sys.exit(run_loop(to_the_end(_work(inherited, start))))
+    sys.exit(run_to_the_end(_work(inherited, start)))
 
 
 class _Parent:

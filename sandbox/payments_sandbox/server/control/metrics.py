@@ -86,8 +86,7 @@ class Counts(NamedTuple):
 async def retrieve_metrics(request: ControlRequest) -> web.StreamResponse:
     """What the server has done, and how it stands now, in the text format of Prometheus."""
     counts = [counts_of(request.runtime)]
-    if (elsewhere := request.runtime.elsewhere) is not None:
-        counts += [Counts(*each) for each in await elsewhere.ask("metrics")]
+    counts += [Counts(*each) for each in await request.runtime.elsewhere.ask("metrics")]
     text = metrics_text(families_of(counts))
     return web.Response(body=text.encode(), headers={**SERVER, "Content-Type": CONTENT_TYPE})
 
