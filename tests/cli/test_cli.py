@@ -50,6 +50,38 @@ WRONG: Final = {
             " did you mean --json?"
         ),
     ),
+    "nested": (
+        ["scenario", "lst"],
+        (
+            "payments-sandbox scenario: error: there is no command 'lst'; did you mean 'list'?"
+            " The commands are list, show, new, check, use, end, from-journal."
+        ),
+    ),
+    "before the command": (
+        ["--port", "8080", "serve"],
+        (
+            "payments-sandbox: error: argument --port: there is no such option;"
+            " options stand behind the command"
+        ),
+    ),
+    "before a nested command": (
+        ["worlds", "--json=1", "list"],
+        (
+            "payments-sandbox worlds: error: argument --json: there is no such option;"
+            " options stand behind the command"
+        ),
+    ),
+    "misspelt, without a command": (
+        ["--versio"],
+        (
+            "payments-sandbox: error: argument --versio: there is no such option;"
+            " did you mean --version?"
+        ),
+    ),
+    "a value for a switch": (
+        ["cards", "--json=1"],
+        "payments-sandbox cards: error: argument --json: expected no value",
+    ),
     "nested option": (
         ["scenario", "check", "x.yaml", "--gitlab"],
         (
