@@ -150,6 +150,12 @@ def test_the_page_shows_the_help_as_it_is(command: str) -> None:
     assert words(shown.stdout) == words(page)
 
 
+def test_help_in_a_pipe_is_the_same_on_every_terminal() -> None:
+    narrow = run("worlds", "list", "--help", extra={"COLUMNS": "40"})
+
+    assert narrow.stdout == run("worlds", "list", "--help").stdout
+
+
 def words(text: str) -> list[str]:
     """In order: Python 3.13 breaks lines elsewhere, and has `-n, --limit N`."""
     return text.replace(" -n N,", " -n,").split()
