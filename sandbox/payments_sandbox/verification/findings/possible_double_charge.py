@@ -26,13 +26,14 @@ POSSIBLE_DOUBLE_CHARGE: Final = FindingKind(
         " one of the same amount."
     ),
     finds=(
-        "a payment was made although an equal one (customer, amount, currency, description) had"
-        " been made within ten minutes of the world's clock before it, and the reply to that one"
-        " was lost, hidden by a fault, or a 5xx"
+        "a payment was made although an equal one (customer, amount, currency, description)"
+        " had been made within the previous ten minutes of the world's clock, and the reply"
+        " to that one was lost, hidden by a fault, or a 5xx"
     ),
     spares=(
-        "two equal payments whose replies both came: a customer may buy twice; a repetition after"
-        " a refusal (4xx), or of a call that made no payment, or one that has failed since"
+        "two equal payments whose replies both arrived (a customer may buy twice); a"
+        " repetition after a rejection (4xx), or of a call that made no payment, or of a"
+        " payment that has failed since"
     ),
     find=_find,
 )

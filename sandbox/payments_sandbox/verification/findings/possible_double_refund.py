@@ -23,13 +23,13 @@ POSSIBLE_DOUBLE_REFUND: Final = FindingKind(
         " refund again only when that does not come."
     ),
     finds=(
-        "a refund was made although an equal one (payment and amount) had been made within a day"
-        " of the world's clock before it, and the reply to that one was lost, hidden by a fault,"
-        " or a 5xx"
+        "a refund was made although an equal one (payment and amount) had been made within"
+        " the previous day of the world's clock, and the reply to that one was lost, hidden"
+        " by a fault, or a 5xx"
     ),
     spares=(
-        "two equal refunds whose replies both came; a repetition that was refused, since nothing"
-        " was left to refund"
+        "two equal refunds whose replies both arrived; a repetition that was rejected"
+        " because nothing was left to refund"
     ),
     find=_find,
 )
