@@ -42,8 +42,8 @@ curl -s http://127.0.0.1:8080/_sandbox/report -H "Authorization: Bearer sk_test_
 `POST /_sandbox/scenarios/active` activates one in an existing world; see the
 [control API](control-api.md#scenarios). `payments-sandbox serve --scenario lost-reply` activates it
 in every world, and so does [`run`](cli.md#payments-sandbox-run) for the tests of any language; in
-pytest, use [a mark](testing.md#sandbox_scenario). Scenarios about webhooks need an endpoint of yours,
-and for those about time you advance the clock.
+pytest, use [a mark](testing.md#sandbox_scenario). Scenarios about webhooks need an endpoint of your
+own, and for those about time you advance the clock.
 
 **The pictures**, and **what a naive client misses**, are recorded. The test suite runs two
 integrations through each scenario: a careful one, which meets all expectations, and a naive one,
