@@ -47,7 +47,7 @@ export type AdvancedClock = {
   happened: Array<HappenedJob>
 }
 
-/** An amount of money in the currency's minor units: 2500 is 25.00. */
+/** An amount of money in the currency's minor units: 2500 is 25.00 USD, and 2500 JPY. */
 export type Amount = number
 
 /** The API key that names a world. */
@@ -748,7 +748,7 @@ export type ScenarioProblem = {
   line: number | null
   /** The column, counted from 1; null in a JSON object. */
   column: number | null
-  /** The JSON pointer of the part. */
+  /** The JSON pointer of the part: from the top of the body, or of the file. */
   path: string
   /** What is wrong; a warning starts with that word, and refuses nothing. */
   message: string

@@ -21,7 +21,10 @@ WRONG: Final = {
     "--seed": ("-1", "expected a whole number from 0 to 9007199254740991"),
     "--clock": (
         "tomorrow",
-        "expected an ISO 8601 date-time such as 2025-01-15T10:30:00Z, or live",
+        (
+            "expected an ISO 8601 date, or date and time with Z or an offset,"
+            " such as 2025-01-15T10:30:00Z, or live"
+        ),
     ),
     "--log": ("xml", "expected text or json"),
     "--rate-limit": ("0", "expected a whole number from 1 to 1000000000"),

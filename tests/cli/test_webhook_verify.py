@@ -264,7 +264,10 @@ WRONG: Final = {
     "encoding": (["--encoding", "hexx"], "argument --encoding: expected hex or base64"),
     "now": (
         ["--now", "later"],
-        "argument --now: expected an ISO 8601 date-time such as 2025-01-15T10:30:00Z",
+        (
+            "argument --now: expected an ISO 8601 date, or date and time with Z or an offset,"
+            " such as 2025-01-15T10:30:00Z"
+        ),
     ),
     "a secret of another scheme": (
         ["--secret", "secret", "--body", "BODY", "--header", "webhook-id: 1"],

@@ -53,7 +53,9 @@ READ = {
     "1970-01-01T00:00:00Z": 0,
     "2999-12-31T23:59:59.999Z": LAST,
 }
-FORM = "expected an ISO 8601 date-time such as 2025-01-15T10:30:00Z"
+FORM = (
+    "expected an ISO 8601 date, or date and time with Z or an offset, such as 2025-01-15T10:30:00Z"
+)
 PLUS = f"{FORM} (a '+' in a URL is written %2B)"
 EXISTS = "expected a date-time that exists"
 RANGE = "expected a date-time from 1970 to 2999"

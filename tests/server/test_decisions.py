@@ -35,7 +35,9 @@ KEY: Final = "The Authorization header is 'Bearer ' and the key."
 OVER: Final = "The hour turns at 2030-01-15T11:00:00Z, by the world's clock."
 LARGE: Final = "The body is larger than 65536 bytes."
 SYNTAX: Final = "Expecting property name enclosed in double quotes at line 1, column 2"
-AMOUNT: Final = "/amount: expected an integer from 1 to 99999999, in minor units (2500 is 25.00)."
+AMOUNT: Final = (
+    "/amount: expected an integer from 1 to 99999999, in minor units (2500 is 25.00 USD)."
+)
 
 # Each fault with its refusal, in the order in which they are looked for.
 BEFORE_THE_BODY: Final = {

@@ -12,7 +12,7 @@ PENDING = "4000009900000038"
 DECLINED = "4000000000000002"
 REFUND_DECLINED = "4000000000005126"
 
-AMOUNT = "/amount: expected an integer from 1 to 99999999, in minor units (2500 is 25.00)."
+AMOUNT = "/amount: expected an integer from 1 to 99999999, in minor units (2500 is 25.00 USD)."
 REASON = "/reason: expected a string of at most 255 characters."
 DESCRIPTION = "/description: expected a string of at most 500 characters."
 

@@ -1,11 +1,11 @@
 """Owns when coverage looks: while a test runs and its fixtures are made, and at nothing else.
 
 To measure makes an interpreter twice as slow, whatever code it runs. So it rests while tests are
-collected, chosen and reported, and during those that reach no line that others do not reach.
+collected, chosen and reported, and during those that reach next to nothing that others do not.
 Commands that tests fork are looked at, too. What has an interpreter of its own is not: it would
 begin four times as slowly, and reaches what others reach.
 
-What modules do as they are imported is looked at once, before all tests.
+What modules do as they are imported is looked at once, while workers begin.
 """
 
 import os
@@ -31,7 +31,7 @@ LOOKS_AT_FORKS: Final = "TESTS_LOOK_AT_FORKS"
 UNMEASURED: Final = tuple(
     (Path(__file__).parent / "unmeasured.txt").read_text(encoding="utf-8").splitlines()
 )
-"""What the ids of tests begin with that run for long and reach no line that others do not reach.
+"""What the ids of tests begin with that run for long and reach next to nothing that others do not.
 
 Of a single test of a module, `…py::test_it`, the fixtures are looked at: others may use them, too.
 Those of a row, `…py::test_it[row]`, are made for it, and are not.
@@ -49,14 +49,23 @@ class Measuring:
     """
 
     def __init__(self, *, is_worker: bool, has_workers: bool) -> None:
-        if not is_worker:
-            import_all()
+        self._imports = not is_worker
         if not has_workers:
             for name in COVERAGE:
                 os.environ.pop(name, None)
             os.environ[LOOKS_AT_FORKS] = "1"
         self._look, self._look_at_threads = sys.gettrace(), threading.gettrace()
-        self._rest()
+        if is_worker:
+            self._rest()
+
+    @pytest.hookimpl(wrapper=True)
+    def pytest_sessionstart(self) -> Generator[None, object, object]:
+        """Look at imports, while workers that have begun do theirs."""
+        begun = yield
+        if self._imports:
+            import_all()
+            self._rest()
+        return begun
 
     @pytest.hookimpl(wrapper=True)
     def pytest_runtest_protocol(self, item: pytest.Item) -> Generator[None, object, object]:

@@ -56,21 +56,21 @@ examples:
   payments-sandbox serve                     the API on http://127.0.0.1:8080/v3
   payments-sandbox serve --port 0 --ready-file ready.json
   payments-sandbox run -- npm test           a server for as long as the tests run
-  payments-sandbox explore -- python pay.py  which failures a client does not survive
-  payments-sandbox prove FILE -- npm test    whether a repair is one
-  payments-sandbox healthcheck               exit 0 when a server is ready
-  payments-sandbox advance 3d                what is due within three days happens
-  payments-sandbox seed --payments 500       a past, for lists and dashboards
-  payments-sandbox reset                     the world as it was made
-  payments-sandbox worlds list               the worlds of a server
-  payments-sandbox payments --status failed  what has been paid, and what has not
-  payments-sandbox listen                    webhooks, as they are sent
-  payments-sandbox logs --follow             requests, as they come
-  payments-sandbox scenario list             what can go wrong, ready-made
-  payments-sandbox cards                     the magic cards
-  payments-sandbox explain card_declined     what it means, and how a test meets it
-  payments-sandbox docs                      the documentation, without a network
-  payments-sandbox openapi > openapi.json    the API's OpenAPI document"""
+  payments-sandbox explore -- python pay.py  find failures that a client does not survive
+  payments-sandbox prove FILE -- npm test    prove that a repair works
+  payments-sandbox healthcheck               exit 0 if a server is ready
+  payments-sandbox advance 3d                move the clock, and wait for what is due
+  payments-sandbox seed --payments 500       past payments, for lists and dashboards
+  payments-sandbox reset                     return the world to its initial state
+  payments-sandbox worlds list               list the worlds of a server
+  payments-sandbox payments --status failed  list the payments that failed
+  payments-sandbox listen                    print webhooks as they are sent
+  payments-sandbox logs --follow             print requests as they arrive
+  payments-sandbox scenario list             list the ready-made scenarios
+  payments-sandbox cards                     list the magic cards
+  payments-sandbox explain card_declined     its meaning, and how a test causes it
+  payments-sandbox docs                      read the documentation offline
+  payments-sandbox openapi > openapi.json    the OpenAPI document of the API"""
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

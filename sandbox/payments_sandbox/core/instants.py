@@ -59,7 +59,10 @@ def read_instant(text: str, *, earliest: Instant | None = EPOCH) -> Instant:
     if found is None or (found["hour"] and bool(found["dash"]) != bool(found["colon"])):
         is_blank = " " in text and _ISO.fullmatch(text.replace(" ", "+"))
         hint = " (a '+' in a URL is written %2B)" if is_blank else ""
-        raise ValueError(f"expected an ISO 8601 date-time such as 2025-01-15T10:30:00Z{hint}")
+        raise ValueError(
+            "expected an ISO 8601 date, or date and time with Z or an offset,"
+            f" such as 2025-01-15T10:30:00Z{hint}"
+        )
     try:
         instant = _milliseconds(found)
     except (ValueError, OverflowError):

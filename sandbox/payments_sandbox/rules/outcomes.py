@@ -201,6 +201,18 @@ class MoveRateLimit(Outcome, Action):
         length = None if window is None else read_duration(window)
         return cls(value.get("remaining"), value.get("limit"), length)
 
+    @classmethod
+    def problems(cls, step: Json, operation: str, contract: Contract) -> Iterator[EntryProblem]:
+        """Find what the move says against itself."""
+        if (found := cls.parse(step[cls.name]).problem()) is not None:
+            yield found
+
+    def problem(self) -> EntryProblem | None:
+        """No more can remain than the limit that is given beside it."""
+        if self.limit is None or self.remaining is None or self.remaining <= self.limit:
+            return None
+        return EntryProblem((self.name, "remaining"), "more remains than the limit allows")
+
     def step_source(self, *, is_read: bool) -> dict[str, Any]:
         """Write what is moved."""
         return self.source()

@@ -1,6 +1,6 @@
 """Owns the pass over a whole scenario: its head, what is given, rules, what is expected."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from ipaddress import ip_address
 from typing import Any, Final
 from urllib.parse import urlsplit
@@ -19,6 +19,8 @@ from payments_sandbox.verification.expectations import kind_of
 from payments_sandbox.webhooks.endpoint import Endpoint
 from payments_sandbox.webhooks.endpoint_settings import apply_settings
 from payments_sandbox.webhooks.target_policy import TargetPolicy
+
+_MINOR_UNITS: Final = frozenset({"amount", "total"})
 
 _NOWHERE: Final = "inbox:lint"
 """In place of a url with an address, which is as good as the server's policy."""
@@ -44,6 +46,19 @@ def check_scenario(plain: Json, name: str | None, context: LintContext) -> Itera
         yield from check_expectation(
             each, ("expect", position), has_rules=bool(rules) or context.has_rules
         )
+
+
+def check_minor_units(fractions: Mapping[Path, str]) -> Iterator[Problem]:
+    """Warn of whole numbers of minor units that look like major ones, such as `amount: 50.00`.
+
+    Args:
+        fractions: what was written so, by the path of the number, or of a bound of it.
+    """
+    for path, written in fractions.items():
+        names = [step for step in path if isinstance(step, str)]
+        if not _MINOR_UNITS.isdisjoint(names[-2:]):
+            message = f"{written} is read as {int(float(written))} minor units"
+            yield Problem(path, message, "5000 is 50.00", is_warning=True)
 
 
 def check_given(plain: Json, clock: Instant | None, path: Path) -> Iterator[Problem]:
@@ -127,18 +142,18 @@ def _check_created(text: str | None, clock: Instant | None, path: Path) -> Itera
             hint = "created is -40d or an instant such as 2025-01-15T10:30:00Z"
             yield Problem(path, f"'{presentable(text)}' is no time in the past", hint)
     else:
-        yield from _check_instant(text, path)
+        yield from _check_instant(text, path, "created is -40d or such an instant")
         created = _instant(text)
         if clock is not None and created is not None and created > clock:
             yield Problem(path, "this is later than the scenario's clock")
 
 
-def _check_instant(text: str | None, path: Path) -> Iterator[Problem]:
+def _check_instant(text: str | None, path: Path, hint: str | None = None) -> Iterator[Problem]:
     if text is not None:
         try:
             read_instant(text)
         except ValueError as error:
-            yield Problem(path, str(error))
+            yield Problem(path, str(error), hint)
 
 
 def _instant(text: str | None) -> Instant | None:

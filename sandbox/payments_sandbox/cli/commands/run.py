@@ -29,15 +29,15 @@ if TYPE_CHECKING:
     from payments_sandbox.verification.report_text import Reports
 
 TEXT: Final = """\
-Run a command, such as a test suite, with a server of its own on a free port. The command
-finds it by PAYMENTS_BASE_URL, PAYMENTS_API_KEY, PAYMENTS_WEBHOOK_SECRET and
-PAYMENTS_SANDBOX_URL. Then what the scenarios expect is judged. The exit code is the
-command's, or 1 when that is 0 and an expectation is not met.
+Run a command, such as a test suite, with its own server on a free port. The command finds
+the server by PAYMENTS_BASE_URL, PAYMENTS_API_KEY, PAYMENTS_WEBHOOK_SECRET and
+PAYMENTS_SANDBOX_URL. Afterwards the expectations of the scenarios are judged. The exit
+code is the command's, or 1 if that is 0 and an expectation is not met.
 
 examples:
   payments-sandbox run -- npm test
   payments-sandbox run --scenario lost-reply --junit-xml sandbox.xml -- npm test
-      with a reply that is lost, and what must be true afterwards
+      with a lost reply, and the expectations of that scenario
   payments-sandbox run --clock 2030-01-15T09:00:00Z --seed 7 -- go test ./...
       the same run every time
   payments-sandbox run -- sh -c 'curl -s $PAYMENTS_SANDBOX_URL/ready'
@@ -47,14 +47,14 @@ examples:
 def add_to(commands: Commands) -> None:
     """Add the command."""
     options = add_command(
-        commands, "run [options] -- COMMAND…", "run a command with a server of its own", TEXT, run
+        commands, "run [options] -- COMMAND…", "run a command with its own server", TEXT, run
     )
     add_command_words(options)
-    options.file("--report", "write the verdict here, as text")
-    options.file("--junit-xml", "write the verdict here, as JUnit XML")
-    options.file("--coverage-json", "write what --coverage counts here, as JSON")
-    options.file("--coverage-html", "write what --coverage counts here, as a page of HTML")
-    options.flag("--strict", "fail when a path or method was called that the API does not have")
+    options.file("--report", "write the verdict to this file, as text")
+    options.file("--junit-xml", "write the verdict to this file, as JUnit XML")
+    options.file("--coverage-json", "write what --coverage counts to this file, as JSON")
+    options.file("--coverage-html", "write what --coverage counts to this file, as HTML")
+    options.flag("--strict", "fail if a path or method was called that the API does not have")
     add_server_options(options, port=0)
 
 

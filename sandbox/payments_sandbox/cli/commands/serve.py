@@ -34,17 +34,17 @@ if TYPE_CHECKING:
 EXAMPLES: Final = """\
 examples:
   payments-sandbox serve
-      http://127.0.0.1:8080/v3, and the key is sk_test_sandbox
+      the API at http://127.0.0.1:8080/v3, with the key sk_test_sandbox
   payments-sandbox serve --port 0 --ready-file ready.json
       a free port, for scripts
   payments-sandbox serve --clock 2030-01-15T09:00:00Z --seed 7
       the same run every time
   payments-sandbox serve --rate-limit 20
-      see how your client takes a 429
+      see how your client handles a 429
   payments-sandbox serve --scenario ./outage.yaml --watch
-      what goes wrong, from a file that you edit meanwhile
+      failures from a file that you can edit while the server runs
   payments-sandbox serve --workers 4 --state ./worlds
-      for a team: four processes, each with the worlds of its own keys"""
+      four processes for a team, each with the worlds of its own keys"""
 
 UNTIL_STDIN_CLOSES: Final = "--until-stdin-closes"
 _STDIN: Final = 0
@@ -62,13 +62,13 @@ def add_to(commands: Commands) -> None:
     add_server_options(options)
     options.value(
         "--cluster",
-        "serve with the others, on any machine, that are given the same Redis or Valkey",
+        "join the cluster of all servers, on any machine, with the same Redis or Valkey",
         read=engine_url,
         metavar="URL",
     )
     options.value(
         "--durability",
-        "when the cluster keeps a change: within 100 ms (relaxed), or before its reply (reply)"
+        "when a change is stored: within 100 ms (relaxed), or before its reply (reply)"
         " (default: relaxed)",
         default="relaxed",
         read=one_of("relaxed", "reply"),
@@ -76,13 +76,13 @@ def add_to(commands: Commands) -> None:
     )
     options.value(
         "--advertise",
-        "where clients and the others of the cluster reach this one (default: found out)",
+        "the address at which clients and other nodes reach this one (default: detected)",
         read=host_and_port,
         metavar="HOST[:PORT]",
     )
     options.flag(
         UNTIL_STDIN_CLOSES,
-        "stop when stdin is closed too: no server outlives the program that started it",
+        "also stop when stdin closes, so the server does not outlive its parent",
     )
 
 

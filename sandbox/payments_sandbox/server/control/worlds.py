@@ -21,6 +21,7 @@ from payments_sandbox.world.snapshot import check_seal, has_steps, restoring, se
 from payments_sandbox.world.world import ResetScope, World
 
 if TYPE_CHECKING:
+    from payments_sandbox.contract.schema_errors import Path
     from payments_sandbox.rules.scenario import Scenario
 
 
@@ -57,7 +58,8 @@ def _scenarios(request: ControlRequest, values: list[object] | None) -> "Sequenc
     from payments_sandbox.scenarios.library import library_of  # noqa: PLC0415 - it brings the language
     from payments_sandbox.server.control.scenarios import resolve_scenarios  # noqa: PLC0415 - so does this
 
-    return resolve_scenarios(library_of(request.settings), values)
+    by_path: dict[Path, object] = {("scenarios", n): each for n, each in enumerate(values)}
+    return resolve_scenarios(library_of(request.settings), by_path)
 
 
 async def list_worlds(request: ControlRequest) -> dict[str, object]:

@@ -12,6 +12,7 @@ from payments_sandbox.verification.findings.repetitions import (
     gap,
     sent_again_by_library,
     sent_again_unseen,
+    sent_with_the_same_key,
 )
 from payments_sandbox.verification.observed import (
     Observed,
@@ -64,8 +65,10 @@ def _occurrence(
 ) -> Iterator[Occurrence]:
     if blind:
         how = sent_again_by_library(blind, calls) or "although nobody had looked for it"
+        key = sent_with_the_same_key(blind)
         ids = ids_of(call for _, call in blind)
-        yield Occurrence(f"{what} was sent again {how}.", (group[0].id, *ids))
+        message = f"{what} was sent again {how}{key and f'; {key}'}."
+        yield Occurrence(message, (group[0].id, *ids))
 
 
 BLIND_RETRY: Final = FindingKind(

@@ -1,4 +1,4 @@
-"""Owns the finding `possible_double_charge`: a payment made again after its reply was lost."""
+"""Owns the finding `possible_double_charge`: a payment that was made again and meant to be one."""
 
 from collections.abc import Iterator
 from typing import Final
@@ -28,10 +28,12 @@ POSSIBLE_DOUBLE_CHARGE: Final = FindingKind(
     finds=(
         "a payment was made although an equal one (customer, amount, currency, description) had"
         " been made within ten minutes of the world's clock before it, and the reply to that one"
-        " was lost, hidden by a fault, or a 5xx"
+        " was lost, hidden by a fault, or a 5xx, or both came with the same `Idempotency-Key`,"
+        " which this API does not know"
     ),
     spares=(
-        "two equal payments whose replies both came: a customer may buy twice; a repetition after"
+        "two equal payments whose replies both came, without such a key or with two: a customer"
+        " may buy twice; a payment that differs, whatever its key; a repetition after"
         " a refusal (4xx), or of a call that made no payment, or one that has failed since"
     ),
     find=_find,

@@ -1,4 +1,4 @@
-"""Owns the finding `possible_double_refund`: a refund made again after its reply was lost."""
+"""Owns the finding `possible_double_refund`: a refund that was made again and meant to be one."""
 
 from collections.abc import Iterator
 from typing import Final
@@ -25,11 +25,11 @@ POSSIBLE_DOUBLE_REFUND: Final = FindingKind(
     finds=(
         "a refund was made although an equal one (payment and amount) had been made within a day"
         " of the world's clock before it, and the reply to that one was lost, hidden by a fault,"
-        " or a 5xx"
+        " or a 5xx, or both came with the same `Idempotency-Key`, which this API does not know"
     ),
     spares=(
-        "two equal refunds whose replies both came; a repetition that was refused, since nothing"
-        " was left to refund"
+        "two equal refunds whose replies both came, without such a key or with two; a repetition"
+        " that was refused, since nothing was left to refund"
     ),
     find=_find,
 )
