@@ -319,9 +319,8 @@ class Dispatcher:
         # Who comes to wait while the request is out may be its own receiver.
         before = tuple(self._settling)
         result = await self._send(webhooks, endpoint, request)
-        if result.duration_ms >= endpoint.timeout >= SECOND and any(
-            each.world is world and each not in before for each in self._settling
-        ):
+        came = [each for each in self._settling if each.world is world and each not in before]
+        if came and result.duration_ms >= endpoint.timeout >= SECOND:
             result = result._replace(error=f"{result.error}{_KEPT_WAITING}")
         # After a reset numbers start again: another delivery may have this one.
         if webhooks.outbox.get(delivery.number) is not delivery:
