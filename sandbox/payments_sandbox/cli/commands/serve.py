@@ -50,6 +50,9 @@ UNTIL_STDIN_CLOSES: Final = "--until-stdin-closes"
 _STDIN: Final = 0
 
 
+_RELAXED: Final = "relaxed"
+
+
 def add_to(commands: Commands) -> None:
     """Add the command."""
     options = add_command(
@@ -70,8 +73,8 @@ def add_to(commands: Commands) -> None:
         "--durability",
         "when a change is stored: within 100 ms (relaxed), or before its reply (reply)"
         " (default: relaxed)",
-        default="relaxed",
-        read=one_of("relaxed", "reply"),
+        default=_RELAXED,
+        read=one_of(_RELAXED, "reply"),
         metavar="relaxed|reply",
     )
     options.value(
@@ -93,6 +96,8 @@ def run(arguments: argparse.Namespace) -> int:
         expected = "expected a pipe that stays open; stdin is closed, or the null device"
         refuse(arguments, UNTIL_STDIN_CLOSES, expected)
     log_to = sys.stdout if arguments.log or sys.stdout.isatty() else None
+    if arguments.cluster is None:
+        _refuse_what_nodes_have(arguments)
     if arguments.cluster is not None:
         from payments_sandbox.cli.cluster import node_of
 
@@ -105,6 +110,16 @@ def run(arguments: argparse.Namespace) -> int:
         code = run_to_the_end(_until_told(arguments, server_of(arguments, log_to=log_to)))
     drop_unwritten(sys.stdout)  # it is no client's fault that nobody reads it, or the disk is full
     return code
+
+
+def _refuse_what_nodes_have(arguments: argparse.Namespace) -> None:
+    """Refuse options that do nothing without a cluster."""
+    is_given = {
+        "--durability": arguments.durability != _RELAXED,
+        "--advertise": arguments.advertise is not None,
+    }
+    for option in (each for each in is_given if is_given[each]):
+        refuse(arguments, option, "expected --cluster beside it")
 
 
 def _has_no_stdin() -> bool:
