@@ -93,23 +93,24 @@ def _parse(plain: Json) -> RetryPolicyCheck:
 RETRIES: Final = ExpectationKind(
     key="retries",
     docs=(
-        "no call was repeated more than `max` times; its repetitions were `spacing` apart: `min`"
-        " at least, each gap `growth` times the one before, on the wall's clock or on the"
-        " world's, whichever has moved further; and had the `same` body"
+        "no call was repeated more than `max` times; the time between repetitions complied"
+        " with `spacing` (at least `min`, each gap `growth` times the previous one, on the"
+        " real or the world's clock, whichever moved further); and repetitions had the"
+        " `same` body"
     ),
     schema={
         "description": "How a call was repeated.",
         "x-hint": "retries has max, spacing or same",
         "properties": {
             "retries": word("The operation.", "an operation", BY_NAME),
-            "max": whole("At most so many, the first not counted.", 0, 1_000_000),
+            "max": whole("At most this many, not counting the first.", 0, 1_000_000),
             "spacing": mapping(
-                "How far they are apart, in wall time or the world's.",
+                "The time between them, in wall time or virtual time.",
                 "{min: 1s, growth: 1.5}",
                 {
-                    "min": duration("At least so far."),
+                    "min": duration("At least this far apart."),
                     "growth": {
-                        "description": "Each gap so many times the one before.",
+                        "description": "Each gap is this many times the previous one.",
                         "type": "number",
                         "minimum": 1,
                         "maximum": 100,

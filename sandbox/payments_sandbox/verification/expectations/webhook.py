@@ -109,8 +109,8 @@ def _parse(plain: Json) -> WebhookCheck:
 WEBHOOK: Final = ExpectationKind(
     key="webhook",
     docs=(
-        "there were `count` deliveries; each was `acknowledged` with a 2xx, after so many"
-        " `attempts`; and those that were `forged` were `refused`"
+        "there were `count` deliveries; each was `acknowledged` with a 2xx, after this many"
+        " `attempts`; and `forged` ones were `refused`"
     ),
     schema={
         "description": "How deliveries were received.",
@@ -126,7 +126,7 @@ WEBHOOK: Final = ExpectationKind(
             },
             "attempts": count_or_bounds("How many attempts each took."),
             "count": count_or_bounds("How many deliveries."),
-            "forged": word("What became of the forged ones.", "refused", ["refused"]),
+            "forged": word("The outcome of the forged ones.", "refused", ["refused"]),
         },
         "anyOf": [
             {"required": ["acknowledged"]},
