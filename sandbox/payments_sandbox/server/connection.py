@@ -189,6 +189,18 @@ class Connection(web.RequestHandler):
         if task is not None:
             task.cancel()  # it may have been woken, and would stumble over what is gone
 
+    async def _drain_helper(self) -> None:
+        """Wait until the client has read, as aiohttp does.
+
+        Raises:
+            ConnectionResetError: it has left; aiohttp has two errors for that, and one of them is
+                a ConnectionError like any other.
+        """
+        try:
+            await super()._drain_helper()
+        except ConnectionError as error:
+            raise ConnectionResetError("the client has left") from error
+
     def handle_error(
         self,
         request: web.BaseRequest,
