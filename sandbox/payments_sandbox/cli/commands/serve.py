@@ -2,12 +2,13 @@
 
 import argparse
 import asyncio
+import contextlib
 import json
 import os
 import stat
 import sys
 from functools import partial
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from payments_sandbox.cli.options import Commands, add_command, refuse
 from payments_sandbox.cli.processes.server_process import (
@@ -24,6 +25,11 @@ from payments_sandbox.core.option_values import (
     host_and_port,
     one_of,
 )
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from payments_sandbox.server.world_runtime import WorldRuntime
 
 EXAMPLES: Final = """\
 examples:
@@ -133,26 +139,34 @@ async def _until_told(arguments: argparse.Namespace, server: ListeningServer) ->
     on_signals(stop)
     if arguments.until_stdin_closes:
         on_stdin_closed(stop)
-    listening = totals = None
-    try:
-        async with server as listening:
-            starting = None
-            if listening.log.is_wanted:
-                from payments_sandbox.server.server_totals import ServerTotals
-
-                totals = listening.runtime.totals = ServerTotals(listening.runtime.worlds)
-            _announce(arguments, listening.facts)
-            await told_to_stop.wait()
-    except asyncio.CancelledError:
-        if listening is not None or not told_to_stop.is_set():
-            raise
-    finally:
-        # The webhooks that were in flight have ended by now.
-        if listening is not None and totals is not None:
-            from payments_sandbox.cli.serve_log import print_summary, summary_of
-
-            print_summary(arguments, summary_of(listening.runtime.metrics, totals))
+    async with contextlib.AsyncExitStack() as stack:
+        at_end = stack.enter_context(contextlib.ExitStack())  # when webhooks in flight have ended
+        try:
+            listening = await stack.enter_async_context(server)
+        except asyncio.CancelledError:
+            if not told_to_stop.is_set():
+                raise
+            return 0
+        starting = None
+        if listening.log.is_wanted:
+            at_end.callback(_counting(arguments, listening.runtime))
+        _announce(arguments, listening.facts)
+        await told_to_stop.wait()
     return 0
+
+
+def _counting(arguments: argparse.Namespace, runtime: "WorldRuntime") -> "Callable[[], None]":
+    """Count what the server does from now on; returns what prints that in the end."""
+    from payments_sandbox.server.server_totals import ServerTotals
+
+    totals = runtime.totals = ServerTotals(runtime.worlds)
+
+    def sum_up() -> None:
+        from payments_sandbox.cli.serve_log import print_summary, summary_of
+
+        print_summary(arguments, summary_of(runtime.metrics, totals))
+
+    return sum_up
 
 
 def _announce(arguments: argparse.Namespace, facts: Facts) -> None:
