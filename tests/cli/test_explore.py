@@ -247,10 +247,7 @@ def test_a_sign_that_every_output_has_is_refused(command: str) -> None:
 
     assert (ended.returncode, ended.stderr.splitlines()[-1]) == (
         2,
-        (
-            f"payments-sandbox {command}: error: argument --told-by:"
-            " expected text that is not empty"
-        ),
+        (f"payments-sandbox {command}: error: argument --told-by: expected text that is not empty"),
     )
 
 
