@@ -43,6 +43,15 @@ def test_a_list_has_names_and_scenarios_and_each_problem_its_place_in_the_text()
     }
 
 
+def test_an_amount_that_looks_like_major_units_is_warned_of_in_its_item() -> None:
+    item = "- scenario: {}\n  expect: [{{payments: {{}}, total: {}}}]\n"
+    text = item.format("a", "50") + item.format("b", "50.00")
+    [first, second] = load_list(text).values()
+
+    assert found(first) == ("a", [])
+    assert found(second) == ("b", [("50.00 is read as 50 minor units", (4, 34))])
+
+
 def test_a_text_that_is_no_list_is_one_scenario() -> None:
     text = "scenario: c\nrules: [{request: create_payment, do: [pass]}]\n"
 

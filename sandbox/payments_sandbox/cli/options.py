@@ -4,7 +4,7 @@ import argparse
 import os
 import re
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Final, NoReturn
 
@@ -17,6 +17,9 @@ PREFIX: Final = "PAYMENTS_SANDBOX_"
 _TRUE: Final = frozenset({"1", "true", "yes", "on"})
 _FALSE: Final = frozenset({"", "0", "false", "no", "off"})
 
+_WIDTH_OF_HELP: Final = 78
+"""Characters of a line of `--help` in a pipe or a file."""
+
 _TYPO: Final = 0.75
 """How similar a variable has to be to count as a misspelt option: `PROT` is, `FOO_TEAM` is not."""
 
@@ -28,6 +31,12 @@ _SERVICE_LINK: Final = re.compile(
 _SERVICE_PORT: Final = re.compile(PREFIX + r"(\w+_)?PORT")
 _SERVICE_ADDRESS: Final = re.compile(r"(tcp|udp|sctp)://")
 """How the value of `_SERVICE_PORT` begins where it is the platform's and no port's number."""
+
+_SHOWN: Final = re.compile(r"[^@:=]{0,200}|https?://[^@]{0,200}")
+"""Values that a refusal repeats; those of headers and urls with a password are none of them."""
+
+_NEEDS_NO_VALUE: Final = re.compile(r"(argument \S+): ignored explicit argument .*")
+"""What argparse says of `--watch=1`."""
 
 if TYPE_CHECKING:
     Commands = argparse._SubParsersAction[argparse.ArgumentParser]  # noqa: SLF001 - it has no public name
@@ -74,13 +83,50 @@ def add_group(commands: Commands, words: str, does: str, text: str) -> Commands:
     )
 
 
+class Parser(argparse.ArgumentParser):
+    """Reads the arguments of a command; what is piped does not depend on the terminal."""
+
+    def error(self, message: str) -> NoReturn:
+        """Exit with 2, in our words."""
+        super().error(_NEEDS_NO_VALUE.sub(r"\1: expected no value", message))
+
+
+def help_formatter(prog: str) -> argparse.HelpFormatter:
+    """Lay out the text of `--help`."""
+    width = None if sys.stdout.isatty() else _WIDTH_OF_HELP
+    return argparse.RawDescriptionHelpFormatter(prog, width=width)
+
+
+def check_command(parser: argparse.ArgumentParser, words: Sequence[str]) -> None:
+    """Exit with 2 where a word is no command of the group that it stands behind."""
+    groups = [each for each in parser._actions if isinstance(each, argparse._SubParsersAction)]  # noqa: SLF001 - argparse has no public name for it
+    if not groups or not words or words[0] in ("-h", "--help", "--version"):
+        return
+    word, known = words[0], list(groups[0].choices)
+    if word in known:
+        check_command(groups[0].choices[word], words[1:])
+    elif word.startswith("-"):
+        close = nearest(word, ["--help", "--version"])
+        hint = f"did you mean {close}?" if close else "options stand behind the command"
+        parser.error(f"argument {word.partition('=')[0]}: there is no such option; {hint}")
+    else:
+        parser.error(no_command(word, known))
+
+
+def no_command(word: str, known: Sequence[str]) -> str:
+    """Say that there is no such command, which was perhaps meant, and which there are."""
+    close = nearest(word, known)
+    hint = f"; did you mean '{close}'?" if close else "."
+    return f"there is no command '{word}'{hint} The commands are {', '.join(known)}."
+
+
 def _add_parser(commands: Commands, words: str, does: str, text: str) -> argparse.ArgumentParser:
     return commands.add_parser(
         words.partition(" ")[0],
         help=does,
         usage=f"{commands._prog_prefix} {words}",  # noqa: SLF001 - argparse has no public name for it
         description=text,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
+        formatter_class=help_formatter,
         allow_abbrev=False,
     )
 
@@ -185,7 +231,12 @@ class CommandOptions:
         separator: str = ",",
         field: str | None = None,
     ) -> None:
-        """Add an option that can be repeated; in the environment `separator` is between values."""
+        """Add an option that can be repeated; in the environment `separator` is between values.
+
+        A refusal says of which value it is: there may be others. Values that may have commas in
+        them, such as headers, are not repeated.
+        """
+        read = naming(read) if separator == "," else read
         given = self._given(option) or ""
         parts = [part.strip() for part in given.split(separator) if part.strip()]
         self.parser.add_argument(
@@ -273,6 +324,20 @@ def argument(read: Callable[[str], object]) -> Callable[[str], object]:
             return read(text)
         except ValueError as error:
             raise argparse.ArgumentTypeError(str(error)) from None
+
+    return parse
+
+
+def naming(read: Callable[[str], object]) -> Callable[[str], object]:
+    """Make a reader whose refusals begin with the text, unless that may have a secret in it."""
+
+    def parse(text: str) -> object:
+        try:
+            return read(text)
+        except ValueError as error:
+            if not text.isprintable() or not _SHOWN.fullmatch(text):
+                raise
+            raise ValueError(f"'{text}': {error}") from None
 
     return parse
 

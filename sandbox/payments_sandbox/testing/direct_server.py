@@ -21,7 +21,6 @@ from typing import TYPE_CHECKING, Any, Final, NoReturn, Protocol, TypeVar, cast
 from aiohttp import web
 
 from payments_sandbox.core.errors import InvalidRequest
-from payments_sandbox.core.resources import read_all_data
 from payments_sandbox.core.settings import Settings
 from payments_sandbox.server.change_notifier import ChangeNotifier, Subscriber
 from payments_sandbox.server.clock_advance import ClockAdvancer, ClockTurns, LiveTimers
@@ -31,6 +30,7 @@ from payments_sandbox.server.webhooks.dispatcher import Dispatcher, Sender
 from payments_sandbox.server.world_runtime import WorldRuntime
 from payments_sandbox.testing.direct_connection import DirectConnection, Ending
 from payments_sandbox.testing.held_signals import HeldSignals
+from payments_sandbox.testing.replaced_files import need_no_files
 from payments_sandbox.world.world import World
 
 if TYPE_CHECKING:
@@ -65,7 +65,7 @@ class DirectServer:
         self._signals = HeldSignals()
         self._interruptions: dict[int, BaseException] = {}
         self._is_closed = False
-        read_all_data()  # a test may take the file system away
+        need_no_files()
         self.sandbox: Final = assemble(
             settings,
             make_sender=lambda: make_sender(self._unlocked),

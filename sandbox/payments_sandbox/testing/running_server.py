@@ -192,15 +192,15 @@ class RunningSandbox(Server):
 
     async def _serve(self) -> None:
         from payments_sandbox.core.ids import DEFAULT_API_KEY
-        from payments_sandbox.core.resources import read_all_data
         from payments_sandbox.server.factory import assemble
         from payments_sandbox.server.http_server import listening
+        from payments_sandbox.testing.replaced_files import need_no_files
         from payments_sandbox.world.config import DEFAULT_WEBHOOK_SECRET
 
         self._loop, self._stop = asyncio.get_running_loop(), asyncio.Event()
         # Tests stop time by replacing what the module `time` has; waits of the server still end.
         self._loop.time = _real_time  # type: ignore[method-assign]
-        read_all_data()  # a test may take the file system away
+        need_no_files()
         sandbox = assemble(self._settings)
         self._handler: RequestHandler = sandbox.handler
         self._runtime: WorldRuntime = sandbox.runtime
