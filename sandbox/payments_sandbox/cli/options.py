@@ -17,6 +17,15 @@ PREFIX: Final = "PAYMENTS_SANDBOX_"
 _TRUE: Final = frozenset({"1", "true", "yes", "on"})
 _FALSE: Final = frozenset({"", "0", "false", "no", "off"})
 
+_NEVER_EMPTY: Final = "--control-token"
+"""The option that protects: who sets its variable wants it, also where it turns out to be empty."""
+
+_NOWHERE: Final = ""
+"""The field of a value that nothing on the command line replaces."""
+
+_UNUSABLE: Final = object()
+"""What an option is whose value in the environment is wrong, unless the command line has one."""
+
 _TYPO: Final = 0.75
 """How similar a variable has to be to count as a misspelt option: `PROT` is, `FOO_TEAM` is not."""
 
@@ -113,23 +122,30 @@ class CommandOptions:
 
     def __init__(self, parser: argparse.ArgumentParser) -> None:
         self.parser = parser
-        self._problems: list[str] = []
+        self._problems: list[tuple[str, str]] = []
         self.names = ["--help"]
         self.variables: set[str] = set()
         parser.set_defaults(options=self)
 
-    def check(self, all_variables: Callable[[], set[str]]) -> None:
+    def check(self, parsed: argparse.Namespace, all_variables: Callable[[], set[str]]) -> None:
         """Refuse the environment where a value or a name is wrong; warn of names we do not know.
 
-        Wrong are values that an option of this command does not take, and names that are nearly
-        those of an option; the exit code is 2 then. Other unknown names get a line on stderr.
+        Wrong are values that an option of this command does not take, unless the command line has
+        another, and names that are nearly those of an option; the exit code is 2 then. Other
+        unknown names get a line on stderr.
 
         Args:
+            parsed: what the command line and the environment say.
             all_variables: those of every command's options, for when ours are not all there are.
         """
         unknown = [name for name in sorted(os.environ) if _is_unknown(name, self.variables)]
         known = all_variables() if unknown else self.variables
-        strangers, problems = [], list(self._problems)
+        problems = [
+            text
+            for field, text in self._problems
+            if getattr(parsed, field, _UNUSABLE) is _UNUSABLE  # else the command line has another
+        ]
+        strangers = []
         for name in unknown:
             if name in known:
                 continue
@@ -161,12 +177,13 @@ class CommandOptions:
     ) -> None:
         """Add an option with one value, which is `default` where none is given."""
         given = self._given(option)
+        field = field or _field(option)
         self.parser.add_argument(
             *([] if short is None else [short]),
             option,
-            dest=field or _field(option),
+            dest=field,
             type=argument(read),
-            default=default if given is None else self._read(option, read, given),
+            default=default if given is None else self._read(option, read, given, field),
             metavar=metavar,
             help=help_text,
         )
@@ -193,7 +210,7 @@ class CommandOptions:
             dest=field or _field(option),
             action="append",
             type=argument(read),
-            default=[self._read(option, read, part) for part in parts],
+            default=[self._read(option, read, part, _NOWHERE) for part in parts],
             metavar=metavar,
             help=help_text,
         )
@@ -203,14 +220,18 @@ class CommandOptions:
     ) -> None:
         """Add an option without a value."""
         given = (self._given(option) or "").lower()
+        field = field or _field(option)
+        default: object = given in _TRUE
         if given not in _TRUE | _FALSE:
-            self._problems.append(f"{_variable(option)}: expected 1 or 0, true or false")
+            problem = f"{_variable(option)}: expected 1 or 0, true or false"
+            self._problems.append((field, problem))
+            default = _UNUSABLE
         self.parser.add_argument(
             *([] if short is None else [short]),
             option,
-            dest=field or _field(option),
+            dest=field,
             action="store_true",
-            default=given in _TRUE,
+            default=default,
             help=help_text,
         )
 
@@ -230,7 +251,7 @@ class CommandOptions:
         given = (self._given(option) or "").lower()
         default = bare if given in _TRUE else None
         if given not in _TRUE | _FALSE:
-            default = self._read(option, read, given)
+            default = self._read(option, read, given, _field(option))
         self.parser.add_argument(
             option,
             dest=_field(option),
@@ -245,24 +266,30 @@ class CommandOptions:
     def of_server(self, option: str, default: object, read: Callable[[str], object]) -> object:
         """The value that `serve` takes from the environment for one of its options."""
         given = self._in_environment(option)
-        return default if given is None else self._read(option, read, given)
+        value = default if given is None else self._read(option, read, given, _NOWHERE)
+        return default if value is _UNUSABLE else value
 
     def _given(self, option: str) -> str | None:
         self.names.append(option)
         return self._in_environment(option)
 
     def _in_environment(self, option: str) -> str | None:
-        """The option's value in the environment, unless Kubernetes or Docker has set it."""
+        """The option's value in the environment, unless Kubernetes or Docker has set it.
+
+        An empty variable is how CI and compose leave one out.
+        """
         self.variables.add(name := _variable(option))
         given = os.environ.get(name)
-        return None if given is None or _is_of_a_service(name, given) else given
+        if given is None or _is_of_a_service(name, given):
+            return None
+        return given if given or option == _NEVER_EMPTY else None
 
-    def _read(self, option: str, read: Callable[[str], object], given: str) -> object:
+    def _read(self, option: str, read: Callable[[str], object], given: str, field: str) -> object:
         try:
             return read(given)
         except ValueError as error:
-            self._problems.append(f"{_variable(option)}: {error}")
-            return None
+            self._problems.append((field, f"{_variable(option)}: {error}"))
+            return _UNUSABLE
 
 
 def argument(read: Callable[[str], object]) -> Callable[[str], object]:
