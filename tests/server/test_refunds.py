@@ -140,6 +140,16 @@ async def test_nothing_can_be_refunded_after_a_full_chargeback(api: Api, control
     assert await refunded(api, payment_id, 400, amount=1) == refusal
 
 
+async def test_nothing_is_left_where_a_chargeback_has_taken_what_refunds_left(
+    api: Api, control: Control
+) -> None:
+    """It was not charged back in full, so the details say how much is left."""
+    payment_id = (await paid(api))["id"]
+    await refunded(api, payment_id, amount=1)
+    await control("charge_back_payment", payment_id=payment_id)
+    assert await refunded(api, payment_id, 400, amount=1) == exceeds(0)
+
+
 @pytest.mark.parametrize(("card", "status"), [(PENDING, "pending"), (DECLINED, "failed")])
 async def test_only_a_completed_payment_can_be_refunded(api: Api, card: str, status: str) -> None:
     """Any other status is refused, and named."""

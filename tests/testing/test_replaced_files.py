@@ -34,7 +34,7 @@ def ask(url, headers):
 with testing.running_sandbox() as server:
     before = set(sys.modules)
     world = server.new_world()
-    world.use("lost-reply", "webhook-storm")
+    world.use("lost-reply", "slow-api")
     for route in CONTROL_ROUTES:
         if route.method == "GET" and "stream" not in route.path:
             ask(f"{server.url}/_sandbox{route.path}", world.headers)

@@ -9,7 +9,15 @@ from typing import Final
 
 from payments_sandbox import __version__
 from payments_sandbox.cli.failure import FAILED, INTERRUPTED, CommandFailedError
-from payments_sandbox.cli.options import CommandOptions, Commands, variables_of
+from payments_sandbox.cli.options import (
+    CommandOptions,
+    Commands,
+    Parser,
+    check_command,
+    help_formatter,
+    no_command,
+    variables_of,
+)
 from payments_sandbox.cli.terminal.standard_streams import (
     drop_unwritten,
     prepare_streams,
@@ -102,11 +110,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 def make_parser(names: Sequence[str]) -> argparse.ArgumentParser:
     """Make the parser of the command line, with these of its commands."""
-    parser = argparse.ArgumentParser(
+    parser: argparse.ArgumentParser = Parser(
         prog="payments-sandbox",
         usage="payments-sandbox [--version] COMMAND …",
         description=f"A local sandbox for the Payments API v3.2.\n\n{EXAMPLES}",
-        formatter_class=argparse.RawDescriptionHelpFormatter,
+        formatter_class=help_formatter,
         allow_abbrev=False,
     )
     parser.add_argument("--version", action="version", version=f"payments-sandbox {__version__}")
@@ -118,9 +126,10 @@ def make_parser(names: Sequence[str]) -> argparse.ArgumentParser:
 
 
 def _run(given: Sequence[str]) -> int:
-    if given and (problem := _unknown(given[0])):
-        make_parser(()).error(problem)
+    if given and given[0] not in COMMANDS and not given[0].startswith("-"):
+        make_parser(()).error(no_command(given[0], COMMANDS))
     parser = make_parser(given[:1] if given and given[0] in COMMANDS else COMMANDS)
+    check_command(parser, given)
     own, behind = _split_at_dashes(given)
     parsed, left = parser.parse_known_args(own, argparse.Namespace(command=behind))
     if left:
@@ -168,12 +177,3 @@ def _variables() -> set[str]:
     commands = argparse.ArgumentParser().add_subparsers()
     _add(commands, COMMANDS)
     return set(variables_of(commands))
-
-
-def _unknown(word: str) -> str | None:
-    """What is wrong with the first argument when it is no command."""
-    if word.startswith("-") or word in COMMANDS:
-        return None
-    close = nearest(word, COMMANDS)
-    hint = f"; did you mean '{close}'?" if close else "."
-    return f"there is no command '{word}'{hint} The commands are {', '.join(COMMANDS)}."

@@ -53,16 +53,20 @@ class RunVerdict(StrEnum):
     REFUNDED_TWICE = (
         "refunded_twice",
         "R",
-        "a customer was given back more than without the failure",
+        "a customer was refunded more than without the failure",
     )
-    LOST_PAYMENT = "lost_payment", "L", "money has moved, and the command says that it has not"
-    PHANTOM_SUCCESS = "phantom_success", "P", "no money has moved, and the command says that it has"
-    ACCEPTED_FORGERY = "accepted_forgery", "F", "a webhook that should have been refused was taken"
-    HANDLED_TWICE = "handled_twice", "W", "a webhook that came twice has had its effect twice"
+    LOST_PAYMENT = "lost_payment", "L", "money has moved, but the command says that it has not"
+    PHANTOM_SUCCESS = "phantom_success", "P", "no money has moved, but the command says that it has"
+    ACCEPTED_FORGERY = (
+        "accepted_forgery",
+        "F",
+        "a webhook that should have been rejected was accepted",
+    )
+    HANDLED_TWICE = "handled_twice", "W", "a webhook that was delivered twice had its effect twice"
     HANG = "hang", "H", "the command did not end within its time"
-    CRASH = "crash", "C", "the command broke down instead of handling the failure"
-    TOLD = "told", "t", "the command has failed, and says so; the ledger agrees"
-    SURVIVED = "survived", "·", "all is as without the failure"
+    CRASH = "crash", "C", "the command crashed instead of handling the failure"
+    TOLD = "told", "t", "the command failed and says so; the ledger agrees"
+    SURVIVED = "survived", "·", "everything is as without the failure"
 
     @property
     def is_well(self) -> bool:

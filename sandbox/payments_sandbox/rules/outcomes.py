@@ -47,7 +47,7 @@ class Pass(Outcome):
     name: ClassVar = "pass"
     SCHEMA: ClassVar[Json] = flag("Behave normally.")
     EXAMPLES: ClassVar = (True,)
-    ROW: ClassVar = "what would have happened anyway"
+    ROW: ClassVar = "the normal reply"
 
     @classmethod
     def parse_step(cls, step: Json, *, is_read: bool) -> Self:
@@ -97,7 +97,7 @@ class Respond(Outcome):
         {"error": "internal_error", "message": "Oops", "details": "Later."},
     )
     ROW: ClassVar = (
-        "an error documented for this operation: `error`, and if need be"
+        "an error documented for this operation: `error`, and optionally"
         " `message`, `details`, `commit`"
     )
 
@@ -167,9 +167,7 @@ class MoveRateLimit(Outcome, Action):
         {
             "remaining": whole("What remains of this window.", 0, _MOST_REQUESTS),
             "limit": whole("How many requests a window has.", 0, _MOST_REQUESTS),
-            "window": positive_duration(
-                "How long a window is, in virtual time; an hour unless told otherwise."
-            ),
+            "window": positive_duration("How long a window is, in virtual time; default: an hour."),
         },
         x_hint="it has remaining, or limit and perhaps window",
         minProperties=1,
@@ -177,8 +175,8 @@ class MoveRateLimit(Outcome, Action):
     )
     EXAMPLES: ClassVar = ({"remaining": 0}, {"limit": 5, "window": "1m"})
     ROW: ClassVar = (
-        "the real limiter is moved: `remaining`, or a `limit` and perhaps a `window`; a step's move"
-        " holds for its own call too"
+        "the real rate limit is changed: `remaining`, or a `limit` and optionally a `window`;"
+        " in a step, the change applies to its own call, too"
     )
 
     remaining: int | None = None
@@ -294,7 +292,7 @@ class Hold(Outcome):
 
     name: ClassVar = "hold"
     SCHEMA: ClassVar[Json] = mapping(
-        "Kept before anything has happened, until somebody decides.",
+        "Held before it has any effect, until somebody decides.",
         "{for: 10m}",
         {"for": positive_duration("How long, in wall time; --max-wall-delay does not cut it.")},
         ["for"],

@@ -61,8 +61,8 @@ _OPTIONS: Final[dict[str, Any]] = {
 _WHAT_IS_HTTP: Final = b"""\
 This is no HTTP request, or its body is not framed as its head says.
 The sandbox speaks HTTP/1.1 and 1.0, and TLS where it was started with --tls. A head has one Host,
-at most 128 lines, and at most 8190 bytes in each; a body has one Content-Length, or comes
-in chunks.
+no User-Agent or Content-Type twice, at most 128 lines, and at most 8190 bytes in each; a body has
+one Content-Length, or comes in chunks.
 """
 
 
@@ -188,6 +188,18 @@ class Connection(web.RequestHandler):
         super().connection_lost(exc)
         if task is not None:
             task.cancel()  # it may have been woken, and would stumble over what is gone
+
+    async def _drain_helper(self) -> None:
+        """Wait until the client has read, as aiohttp does.
+
+        Raises:
+            ConnectionResetError: it has left; aiohttp has two errors for that, and one of them is
+                a ConnectionError like any other.
+        """
+        try:
+            await super()._drain_helper()
+        except ConnectionError as error:
+            raise ConnectionResetError("the client has left") from error
 
     def handle_error(
         self,

@@ -105,14 +105,10 @@ class EmulatedApi:
         self._runtime.held_calls.abandon_left(world, self._gateway)
         answer = self._gateway.answer(world, call)
         if isinstance(answer, HeldCall):
-            outcome = await self._runtime.held_calls.wait_for_decision(
-                request, self._gateway, answer
-            )
-            if not isinstance(outcome, Answer):
-                if outcome is not None:
-                    self._finish(world, outcome, (), perf_counter() - started)
+            decided = await self._decided(request, answer, started)
+            if decided is None:
                 return AlreadySent()
-            answer = outcome
+            answer = decided
         held = self._runtime.take_due(world)
         if (kept := self._runtime.before_reply(world)) is not None:
             await kept
@@ -131,6 +127,17 @@ class EmulatedApi:
         finally:
             seconds = perf_counter() - started
             self._finish(world, answer.entry, held, seconds, delay=answer.delay)
+
+    async def _decided(
+        self, request: web.BaseRequest, held: HeldCall, started: float
+    ) -> Answer | None:
+        """Wait for what becomes of a held call; None where nobody waits for an answer any more."""
+        held_calls = self._runtime.held_calls
+        outcome = await held_calls.wait_for_decision(request, self._gateway, held)
+        if isinstance(outcome, Entry):
+            self._finish(held.world, outcome, (), perf_counter() - started)
+            return None
+        return outcome
 
     async def _sent_first(
         self, request: web.BaseRequest, world: World, first: "Sequence[Delivery]"

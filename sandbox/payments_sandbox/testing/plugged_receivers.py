@@ -2,7 +2,6 @@
 
 import asyncio
 import contextlib
-import contextvars
 import sys
 import threading
 from collections.abc import AsyncIterable, Coroutine, Iterable, Mapping
@@ -161,28 +160,22 @@ def _run(work: Coroutine[Any, Any, T]) -> T:
     """Run in an event loop of its own: in a thread where this one has a loop that runs."""
     if not _has_loop():
         return asyncio.run(work)
+    loop = asyncio.new_event_loop()
+    task = loop.create_task(work)  # with the context that it would have in a loop of this thread
     done: Future[T] = Future()
-    running: list[tuple[asyncio.AbstractEventLoop, asyncio.Task[Any]]] = []
-    is_left = False
 
     async def main() -> T:
-        task = asyncio.ensure_future(work)
-        running.append((task.get_loop(), task))
-        if is_left:
-            task.cancel()
         return await task
 
     def run() -> None:
         try:
-            done.set_result(asyncio.run(main()))
+            with asyncio.Runner(loop_factory=lambda: loop) as runner:
+                done.set_result(runner.run(main()))
         except BaseException as error:  # noqa: BLE001 - the one who waits gets it
             done.set_exception(error)
 
     # A daemon: a receiver that never answers does not keep a test that has timed out from ending.
-    context = contextvars.copy_context()  # as a loop in this thread would have it
-    thread = threading.Thread(
-        target=context.run, args=(run,), name="payments-sandbox-receiver", daemon=True
-    )
+    thread = threading.Thread(target=run, name="payments-sandbox-receiver", daemon=True)
     try:
         thread.start()
         return done.result()
@@ -190,10 +183,8 @@ def _run(work: Coroutine[Any, Any, T]) -> T:
         if done.done():
             thread.join()
         else:  # the call is interrupted
-            is_left = True
             with contextlib.suppress(RuntimeError):  # it has just ended
-                for loop, task in running:
-                    loop.call_soon_threadsafe(task.cancel)
+                loop.call_soon_threadsafe(task.cancel)
 
 
 def _has_loop() -> bool:

@@ -8,7 +8,7 @@ from typing import Final
 from payments_sandbox.cli.failure import MISTAKEN, CommandFailedError
 from payments_sandbox.cli.options import Commands, add_command, argument
 from payments_sandbox.cli.remote_options import DEFAULT_URL
-from payments_sandbox.core.option_values import scenario_name
+from payments_sandbox.core.option_values import not_empty, scenario_name
 
 SCHEMA_URL: Final = f"{DEFAULT_URL}/_sandbox/scenario.schema.json"
 """Where a server that was started without options has the schema."""
@@ -63,6 +63,7 @@ def add_new(verbs: Commands) -> None:
         "--schema",
         f"where editors find the schema: an address, or a file (default: {SCHEMA_URL})",
         default=SCHEMA_URL,
+        read=not_empty,
         metavar="PLACE",
     )
 

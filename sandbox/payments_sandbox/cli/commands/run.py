@@ -84,29 +84,47 @@ async def _run(arguments: argparse.Namespace, server: JudgedServers) -> int:
     start: Callable[..., AbstractAsyncContextManager[Command | LoneCommand]]
     start = running if has_process_groups() else running_alone
     forget(arguments.report, arguments.junit_xml, arguments.coverage_json, arguments.coverage_html)
-    interrupted = asyncio.Event()
+    signals = _Signals()
     async with server as listening:
         try:
-            early: list[int] = []  # a signal may come before we know that the command runs
-            on_signals(early.append)
+            on_signals(signals.handle)
             async with start(arguments.command, environment_of(listening.facts)) as command:
-
-                def handle_signal(number: int) -> None:
-                    if command.has_ended:
-                        interrupted.set()
-                    else:
-                        command.forward(number)
-
-                on_signals(handle_signal)
-                for number in early:
-                    command.forward(number)
+                signals.are_for(command)
                 code = await command.ended()
                 # What the command has left running may still answer webhooks until then.
-                verdict = await _verdict(arguments, listening, interrupted)
+                verdict = await _verdict(arguments, listening, signals.interrupted)
                 return code or verdict
         except NotStartedError as error:
             remark(f"cannot run {arguments.command[0]}: {error}")
             return error.exit_code
+
+
+class _Signals:
+    """What becomes of signals: the command hears them, and when it has ended they interrupt us.
+
+    Attributes:
+        interrupted: is set by one that comes when the command has ended.
+    """
+
+    def __init__(self) -> None:
+        self._command: Command | LoneCommand | None = None
+        self._early: list[int] = []  # one may come before we know that the command runs
+        self.interrupted = asyncio.Event()
+
+    def handle(self, number: int) -> None:
+        """Pass a signal on."""
+        if self._command is None:
+            self._early.append(number)
+        elif self._command.has_ended:
+            self.interrupted.set()
+        else:
+            self._command.forward(number)
+
+    def are_for(self, command: "Command | LoneCommand") -> None:
+        """Let a command hear them from now on, and those that came before."""
+        self._command = command
+        for number in self._early:
+            command.forward(number)
 
 
 async def _verdict(

@@ -7,13 +7,20 @@ from typing import TYPE_CHECKING, Final
 
 from payments_sandbox.cli.commands.new_scenario import add_new
 from payments_sandbox.cli.failure import MISTAKEN, CommandFailedError
-from payments_sandbox.cli.options import CommandOptions, Commands, add_command, add_group, argument
+from payments_sandbox.cli.options import (
+    CommandOptions,
+    Commands,
+    add_command,
+    add_group,
+    argument,
+    naming,
+)
 from payments_sandbox.cli.remote_options import add_remote_options, control_client
 from payments_sandbox.cli.terminal.columns import Cell, Row, print_rows
 from payments_sandbox.cli.terminal.highlight import LINT, YAML, View, annotation
 from payments_sandbox.cli.terminal.screen import Screen, screen_of
 from payments_sandbox.core.colours import BAD, QUIET, STRONG
-from payments_sandbox.core.option_values import folder, scenario, scenario_name
+from payments_sandbox.core.option_values import folder, near_file, scenario, scenario_name
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -115,7 +122,7 @@ def _add_use(verbs: Commands) -> None:
     options.parser.add_argument(
         "scenarios",
         nargs="+",
-        type=argument(scenario),
+        type=argument(naming(scenario)),
         metavar="NAME|FILE",
         help="a name that the server knows, or a local file",
     )
@@ -241,7 +248,9 @@ def _read(path: Path) -> "ScenarioFile":
     except IsADirectoryError:
         return _unread(path, "no file but a folder", f"name its files, such as {path}/*.yaml")
     except OSError as error:
-        return _unread(path, f"no file: {error.strerror}")
+        close = near_file(path)
+        hint = None if close is None else f"did you mean {close}?"
+        return _unread(path, f"no file: {error.strerror}", hint)
 
 
 def _unread(path: Path, problem: str, hint: str | None = None) -> "ScenarioFile":
@@ -268,11 +277,14 @@ def from_journal(arguments: argparse.Namespace) -> int:
 
 
 def use(arguments: argparse.Namespace) -> int:
-    """Activate each scenario; if a file has problems, activate none."""
+    """Activate all scenarios, or none where one is refused."""
     wanted = [_checked(each) if isinstance(each, Path) else each for each in arguments.scenarios]
     with control_client(arguments) as client:
-        for each in wanted:
-            client.add_active_scenario(each)
+        if len(wanted) == 1:
+            client.add_active_scenario(wanted[0])
+        else:  # in one request: of several, the last one may be refused
+            active = [each["scenario"] for each in client.list_active_scenarios()["data"]]
+            client.put_active_scenarios([*active, *wanted])
         _print_active(client)
     return 0
 

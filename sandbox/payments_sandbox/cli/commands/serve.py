@@ -2,12 +2,13 @@
 
 import argparse
 import asyncio
+import contextlib
 import json
 import os
 import stat
 import sys
 from functools import partial
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from payments_sandbox.cli.options import Commands, add_command, refuse
 from payments_sandbox.cli.processes.server_process import (
@@ -24,6 +25,11 @@ from payments_sandbox.core.option_values import (
     host_and_port,
     one_of,
 )
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from payments_sandbox.server.world_runtime import WorldRuntime
 
 EXAMPLES: Final = """\
 examples:
@@ -42,6 +48,9 @@ examples:
 
 UNTIL_STDIN_CLOSES: Final = "--until-stdin-closes"
 _STDIN: Final = 0
+
+
+_RELAXED: Final = "relaxed"
 
 
 def add_to(commands: Commands) -> None:
@@ -64,8 +73,8 @@ def add_to(commands: Commands) -> None:
         "--durability",
         "when a change is stored: within 100 ms (relaxed), or before its reply (reply)"
         " (default: relaxed)",
-        default="relaxed",
-        read=one_of("relaxed", "reply"),
+        default=_RELAXED,
+        read=one_of(_RELAXED, "reply"),
         metavar="relaxed|reply",
     )
     options.value(
@@ -87,6 +96,8 @@ def run(arguments: argparse.Namespace) -> int:
         expected = "expected a pipe that stays open; stdin is closed, or the null device"
         refuse(arguments, UNTIL_STDIN_CLOSES, expected)
     log_to = sys.stdout if arguments.log or sys.stdout.isatty() else None
+    if arguments.cluster is None:
+        _refuse_what_nodes_have(arguments)
     if arguments.cluster is not None:
         from payments_sandbox.cli.cluster import node_of
 
@@ -99,6 +110,16 @@ def run(arguments: argparse.Namespace) -> int:
         code = run_to_the_end(_until_told(arguments, server_of(arguments, log_to=log_to)))
     drop_unwritten(sys.stdout)  # it is no client's fault that nobody reads it, or the disk is full
     return code
+
+
+def _refuse_what_nodes_have(arguments: argparse.Namespace) -> None:
+    """Refuse options that do nothing without a cluster."""
+    is_given = {
+        "--durability": arguments.durability != _RELAXED,
+        "--advertise": arguments.advertise is not None,
+    }
+    for option in (each for each in is_given if is_given[each]):
+        refuse(arguments, option, "expected --cluster beside it")
 
 
 def _has_no_stdin() -> bool:
@@ -118,26 +139,34 @@ async def _until_told(arguments: argparse.Namespace, server: ListeningServer) ->
     on_signals(stop)
     if arguments.until_stdin_closes:
         on_stdin_closed(stop)
-    listening = totals = None
-    try:
-        async with server as listening:
-            starting = None
-            if listening.log.is_wanted:
-                from payments_sandbox.server.server_totals import ServerTotals
-
-                totals = listening.runtime.totals = ServerTotals(listening.runtime.worlds)
-            _announce(arguments, listening.facts)
-            await told_to_stop.wait()
-    except asyncio.CancelledError:
-        if listening is not None or not told_to_stop.is_set():
-            raise
-    finally:
-        # The webhooks that were in flight have ended by now.
-        if listening is not None and totals is not None:
-            from payments_sandbox.cli.serve_log import print_summary, summary_of
-
-            print_summary(arguments, summary_of(listening.runtime.metrics, totals))
+    async with contextlib.AsyncExitStack() as stack:
+        at_end = stack.enter_context(contextlib.ExitStack())  # when webhooks in flight have ended
+        try:
+            listening = await stack.enter_async_context(server)
+        except asyncio.CancelledError:
+            if not told_to_stop.is_set():
+                raise
+            return 0
+        starting = None
+        if listening.log.is_wanted:
+            at_end.callback(_counting(arguments, listening.runtime))
+        _announce(arguments, listening.facts)
+        await told_to_stop.wait()
     return 0
+
+
+def _counting(arguments: argparse.Namespace, runtime: "WorldRuntime") -> "Callable[[], None]":
+    """Count what the server does from now on; returns what prints that in the end."""
+    from payments_sandbox.server.server_totals import ServerTotals
+
+    totals = runtime.totals = ServerTotals(runtime.worlds)
+
+    def sum_up() -> None:
+        from payments_sandbox.cli.serve_log import print_summary, summary_of
+
+        print_summary(arguments, summary_of(runtime.metrics, totals))
+
+    return sum_up
 
 
 def _announce(arguments: argparse.Namespace, facts: Facts) -> None:

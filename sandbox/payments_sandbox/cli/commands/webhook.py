@@ -43,6 +43,7 @@ Separate several secrets or headers by line ends there."""
 
 _FALLBACK: Final = "PAYMENTS_WEBHOOK_SECRET"
 _HEADER: Final = re.compile(r"(?P<name>[A-Za-z0-9!#$%&'*+.^_`|~-]+):(?P<value>[^\r\n]*)")
+_CGI: Final = "HTTP_"
 _TIMESTAMP_IS: Final = "the timestamp is"
 
 Header = tuple[str, str]
@@ -104,10 +105,13 @@ def add_to(commands: Commands) -> None:
 
 
 def header(text: str) -> Header:
-    """Reads a line of an HTTP head."""
+    """Reads a line of an HTTP head, also by the name that CGI has, and so WSGI, Rack and PHP."""
     if not (found := _HEADER.fullmatch(text.strip())):
         raise ValueError("expected 'NAME: VALUE', as it arrived")
-    return found["name"].lower(), found["value"].strip()
+    name, value = found["name"], found["value"].strip()
+    if name.startswith(_CGI):
+        name = name.removeprefix(_CGI).replace("_", "-")
+    return name.lower(), value
 
 
 def now(text: str) -> str:

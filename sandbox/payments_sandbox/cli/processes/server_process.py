@@ -25,6 +25,7 @@ from payments_sandbox.core.output_files import is_pipe
 from payments_sandbox.core.settings import Settings
 
 if TYPE_CHECKING:
+    from payments_sandbox.cli.state_file import StateFile
     from payments_sandbox.server.factory import AssembledServer
     from payments_sandbox.server.listening.listeners import ListeningAt
     from payments_sandbox.server.log.request_log import RequestLog
@@ -220,21 +221,10 @@ async def _kept(arguments: argparse.Namespace, sandbox: "AssembledServer") -> As
         yield
         return
     from payments_sandbox.cli.state_file import StateFile
-    from payments_sandbox.cli.terminal.progress import progress
-    from payments_sandbox.world.state_file import NoStateError
 
     state = StateFile(file, sandbox)
     with contextlib.ExitStack() as stack:
-        try:
-            stack.enter_context(state.reserved())
-            with progress(arguments, f"loading {file.name}", lambda: state.how_far):
-                await state.load()
-        except NoStateError as error:
-            raise CannotServeError(f"cannot use {file}: {error}", MISTAKEN) from None
-        except asyncio.CancelledError:
-            words = "nothing of it was taken over, and it is as it was"
-            remark(f"{file} was not loaded whole; {words}")
-            raise
+        await _take_over(arguments, state, stack)
         async with state.saving():
             yield
         gc.disable()  # the exit has a second, and would look at every object again and again
@@ -245,6 +235,25 @@ async def _kept(arguments: argparse.Namespace, sandbox: "AssembledServer") -> As
             raise CannotServeError(f"cannot write {file}: {error.strerror}") from None
     if state.unsaved:
         raise CannotServeError(f"not saved in {file}: {', '.join(state.unsaved)}")
+
+
+async def _take_over(
+    arguments: argparse.Namespace, state: "StateFile", stack: contextlib.ExitStack
+) -> None:
+    """Reserve a state until the stack's block ends, and load it."""
+    from payments_sandbox.cli.terminal.progress import progress
+    from payments_sandbox.world.state_file import NoStateError
+
+    file: Path = arguments.state
+    try:
+        stack.enter_context(state.reserved())
+        with progress(arguments, f"loading {file.name}", lambda: state.how_far):
+            await state.load()
+    except NoStateError as error:
+        raise CannotServeError(f"cannot use {file}: {error}", MISTAKEN) from None
+    except asyncio.CancelledError:
+        remark(f"{file} was not loaded whole; nothing of it was taken over, and it is as it was")
+        raise
 
 
 def _trusted(authority: bytes, ready_file: Path | None, stack: contextlib.AsyncExitStack) -> Facts:

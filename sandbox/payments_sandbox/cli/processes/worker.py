@@ -7,7 +7,6 @@ however the parent has ended. Other signals are for the parent, which tells its 
 import argparse
 import asyncio
 import contextlib
-import json
 import os
 import signal
 import socket
@@ -78,14 +77,13 @@ class WorkerReport(NamedTuple):
     Attributes:
         worker: its index.
         what: `ready`, `made`, `dropped`, `summary` or `failed`.
-        text: the key that has a world now, or none any more; the summary; why it has failed.
-        code: the exit code where it has failed.
+        given: the key that has a world now, or none any more; the values of a `Summary`; why it has
+            failed, and its exit code.
     """
 
     worker: int
     what: str
-    text: str = ""
-    code: int = 0
+    given: Any = None
 
 
 def read_report(text: bytes) -> WorkerReport:
@@ -108,9 +106,9 @@ class _Parent:
         self._directory = WorkerDirectory(start.worker, len(inherited.boxes))
         self._messages_out = Outgoing(inherited.parents_box.writer)
 
-    def report(self, what: str, text: str = "", code: int = 0) -> None:
+    def report(self, what: str, given: object = None) -> None:
         """Send a report."""
-        self._messages_out.send(orjson.dumps([*WorkerReport(self._index, what, text, code)]))
+        self._messages_out.send(orjson.dumps([*WorkerReport(self._index, what, given)]))
 
     async def flush(self) -> None:
         """Wait until all reports are sent."""
@@ -139,7 +137,7 @@ async def _work(inherited: Inherited, start: WorkerStart) -> int:
     try:
         await _serve(inherited, start, parent, told_to_stop)
     except CommandFailedError as error:
-        parent.report("failed", str(error), error.code)
+        parent.report("failed", [str(error), error.code])
         code = error.code
     await parent.flush()
     return code
@@ -162,7 +160,7 @@ async def _serve(
     if totals is not None:
         from payments_sandbox.cli.serve_log import summary_of
 
-        parent.report("summary", json.dumps(summary_of(listening.runtime.metrics, totals)))
+        parent.report("summary", [*summary_of(listening.runtime.metrics, totals)])
 
 
 def _stop_when_told(life: int, told_to_stop: asyncio.Event) -> None:

@@ -79,16 +79,18 @@ BLIND_RETRY: Final = FindingKind(
         " only the webhook refund.created tells."
     ),
     finds=(
-        "`create_payment` was called again with equal customer, amount, currency and description"
-        " after the reply to the call before was lost, hidden by a fault, or a 5xx, and no list"
-        " of payments had succeeded in between; or an equal `create_refund` (payment and amount)"
-        " within ten minutes of the world's clock, and nobody had read the payment in between;"
-        " whether or not anything had been performed"
+        "`create_payment` was called again with equal customer, amount, currency and"
+        " description after the reply to the previous call was lost, hidden by a fault, or"
+        " a 5xx, and no list of payments had succeeded in between; or an equal"
+        " `create_refund` (payment and amount) was called within ten minutes of the world's"
+        " clock, and nobody had read the payment in between; whether or not the operation"
+        " took effect"
     ),
     spares=(
-        "a repetition after a refusal (4xx): that nothing has happened is known; a refund of the"
-        " whole payment, which cannot be made twice; a refund a second or more later, on either"
-        " clock, where an endpoint gets `refund.created`: it would have told"
+        "a repetition after a rejection (4xx), which shows that nothing happened; a refund"
+        " of the whole payment, which cannot be made twice; a refund a second or more"
+        " later, on either clock, if an endpoint receives `refund.created`, which would"
+        " have reported the first"
     ),
     find=_find,
 )
