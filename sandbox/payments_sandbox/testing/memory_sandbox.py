@@ -19,6 +19,8 @@ if TYPE_CHECKING:
     from payments_sandbox.testing.direct_server import DirectServer
     from payments_sandbox.testing.plugged_receivers import Receiver
 
+__tracebackhide__ = True
+
 T = TypeVar("T")
 
 URL: Final = "http://sandbox"

@@ -29,6 +29,8 @@ if TYPE_CHECKING:
     Receiver = httpx.BaseTransport | httpx.AsyncBaseTransport
     """An httpx transport, such as `httpx.WSGITransport(app)` or `httpx.ASGITransport(app)`."""
 
+__tracebackhide__ = True
+
 T = TypeVar("T")
 
 _SCHEMES: Final = ("http://", "https://")
