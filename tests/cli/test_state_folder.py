@@ -3,6 +3,7 @@
 import os
 import re
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -139,11 +140,11 @@ def test_a_file_that_cannot_be_read_is_named(
     write(tmp_path / "one.state", saved("sk_test_a0", 1))
     opened = Path.open
 
-    def refuse(file: Path, *given: str) -> object:
+    def refuse(file: Path, *given: Any, **options: Any) -> Any:  # noqa: ANN401 - as it is
         if file.name == "one.state" and given == ("rb",):
             raise PermissionError(13, "Permission denied")
-        return opened(file, *given)
+        return opened(file, *given, **options)
 
     monkeypatch.setattr(Path, "open", refuse)
-    with pytest.raises(NoStateError, match="^one.state: Permission denied$"):
+    with pytest.raises(NoStateError, match=r"^one\.state: Permission denied$"):
         place_worlds(tmp_path, 2)
