@@ -12,7 +12,6 @@ from payments_sandbox.client.async_client import AsyncSandboxClient
 from payments_sandbox.client.client import SandboxClient
 from payments_sandbox.client.errors import ControlApiError
 from payments_sandbox.client.messages import (
-    HttpRequest,
     ListPage,
     common_headers,
     every,
@@ -49,11 +48,10 @@ from payments_sandbox.testing.scenario_files import find_scenario
 from payments_sandbox.testing.watched_transport import (
     AsyncWatchedTransport,
     BeforeEnd,
-    EndOfScenarios,
+    Ending,
     OnceEnded,
     WatchedTransport,
     nothing,
-    what_ends,
 )
 
 __tracebackhide__ = True
@@ -239,7 +237,7 @@ class Sandbox:
     def __exit__(self, *_error: object) -> None:
         self.close()
 
-    def _before(self, ending: str | EndOfScenarios) -> OnceEnded | None:
+    def _before(self, ending: Ending) -> OnceEnded | None:
         """Report that something in this world is about to end.
 
         Returns:
@@ -364,10 +362,8 @@ class Server:
             self._on_world(world)
         return world
 
-    def _before(self, api_key: str | None, request: HttpRequest) -> OnceEnded:
+    def _before(self, api_key: str | None, ending: Ending) -> OnceEnded:
         """Report to the holders of a world what a client's request is about to end."""
-        if (ending := what_ends(request)) is None:
-            return nothing
         told = (each._before(ending) for each in [*self._held.get(api_key, ())])  # noqa: SLF001 - of this module
         once_ended = next(filter(None, told), nothing)
 
