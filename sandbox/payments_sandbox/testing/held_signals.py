@@ -10,6 +10,8 @@ from collections.abc import Callable
 from types import FrameType
 from typing import Any, Final
 
+__tracebackhide__ = True
+
 _NAMES: Final = (
     "SIGINT",
     "SIGTERM",

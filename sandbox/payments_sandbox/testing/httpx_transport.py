@@ -22,6 +22,8 @@ from payments_sandbox.testing.options import Options
 if TYPE_CHECKING:
     from payments_sandbox.testing.plugged_receivers import Receiver
 
+__tracebackhide__ = True
+
 MAX_HEAD: Final = 100 * 1024
 """The largest head in bytes, the same as in httpx."""
 

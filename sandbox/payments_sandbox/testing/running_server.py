@@ -36,6 +36,8 @@ if TYPE_CHECKING:
     from payments_sandbox.server.request_handler import RequestHandler
     from payments_sandbox.server.world_runtime import WorldRuntime
 
+__tracebackhide__ = True
+
 T = TypeVar("T")
 
 STUCK: Final = 60.0
