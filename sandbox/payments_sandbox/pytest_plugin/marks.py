@@ -17,7 +17,7 @@ CLOCK: Final = "sandbox_clock"
 WORLD: Final = "sandbox_world"
 EXPLORE: Final = "sandbox_explore"
 MARKS: Final = (
-    f"{SCENARIO}(*scenarios, seed=None): activate these scenarios, by name or path, in the test's world",
+    f"{SCENARIO}(*scenarios, seed=None): activate scenarios, by name or path, in the test's world",
     f"{CLOCK}(instant): freeze the clock of the test's world at this instant",
     f"{WORLD}(key): give the test's world this API key, for services that know it",
     f"{EXPLORE}(depth=1, faults=None): run the test once for every failure that could affect it",
