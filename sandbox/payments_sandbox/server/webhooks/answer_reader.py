@@ -28,6 +28,10 @@ class AnswerReader(ResponseHandler):
             super().data_received(data[:end])
             data = data[end:]
         super().data_received(data)
+        # Whoever reads a body that has gone wrong would wait for the rest of it.
+        body = self._payload
+        if self._exception is not None and body is not None and not body.is_eof():
+            body.set_exception(self._exception)
 
     def _waits_for_head(self) -> bool:
         return not self._buffer or self._buffer[-1][0][0].code < _FINAL
