@@ -8,7 +8,7 @@ from urllib.parse import urlsplit
 from payments_sandbox.contract.schema_errors import Path, presentable
 from payments_sandbox.core.errors import InvalidRequest
 from payments_sandbox.core.ids import webhook_secret
-from payments_sandbox.core.instants import Instant, read_duration, read_instant
+from payments_sandbox.core.instants import Instant, read_duration, read_instant, show_duration
 from payments_sandbox.rules.conditions import parse_when
 from payments_sandbox.rules.schema_parts import Json
 from payments_sandbox.scenarios.diagnostics import KEY, Problem
@@ -16,6 +16,7 @@ from payments_sandbox.scenarios.lint_matchers import check_card, check_cards, ch
 from payments_sandbox.scenarios.lint_rules import LintContext, check_rules
 from payments_sandbox.scenarios.parser import items, parse_rule
 from payments_sandbox.verification.expectations import kind_of
+from payments_sandbox.verification.expectations.expectation import MAX_WAIT
 from payments_sandbox.webhooks.endpoint import Endpoint
 from payments_sandbox.webhooks.endpoint_settings import apply_settings
 from payments_sandbox.webhooks.target_policy import TargetPolicy
@@ -105,6 +106,9 @@ def _has_address(url: str) -> bool:
 def check_expectation(plain: Json, path: Path, *, has_rules: bool) -> Iterator[Problem]:
     """Check that an expectation can be met."""
     kind = kind_of(plain)
+    if read_duration(plain.get("within", "0s")) > MAX_WAIT:
+        message = f"nobody waits longer than {show_duration(MAX_WAIT)}"
+        yield Problem((*path, "within"), message, is_warning=True)
     for key, wanted in plain.items():
         if isinstance(wanted, dict) and _is_empty_range(wanted):
             yield Problem((*path, key), "min is larger than max")
