@@ -219,7 +219,10 @@ def _place_worlds(folder: Path, workers: int, owner_of: Callable[[str], int]) ->
         for each in found:
             if not _can_be_kept_in(each):
                 raise NoStateError(f"{each.name}: {_NO_FILE}")  # a pipe would be waited for
-            _reserve(stack, each)
+            try:
+                _reserve(stack, each)
+            except OSError as error:
+                raise NoStateError(f"{each.name}: {error.strerror or error}") from None
         owned: dict[int, list[SavedWorld]] = {index: [] for index in range(workers)}
         for world in _newest(found):
             owned[owner_of(world.api_key)].append(world)
