@@ -300,8 +300,8 @@ def mask_target(text: str) -> str:
 
     It is as it came unless there is something to hide; what is hidden is shown decoded.
     """
-    if "=" not in text and "%" not in text and "+" not in text:
-        return mask_text(text)  # it names nothing, and hides no name, digit or blank
+    if "=" not in text and "%" not in text and has_few_digits(text):
+        return text  # it names nothing, and escapes hide neither a digit nor a name
     shown = plain = _mask_pieces(text)
     is_hidden = False
     for _ in range(_LAYERS):
