@@ -12,6 +12,7 @@ from collections.abc import Generator
 
 import pytest
 from hypothesis import settings
+from hypothesis import strategies as st
 
 from tests.support.authorities import read_once
 from tests.support.measuring import Measuring, is_measured
@@ -56,6 +57,24 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption(
         "--update-golden", action="store_true", help="write the files of tests/cli/golden anew"
     )
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_sessionstart(session: pytest.Session) -> Generator[None, object, object]:
+    """Let a file be written, while workers begin, for which each of them would need a second.
+
+    Hypothesis keeps in `.hypothesis` which letters there are.
+    """
+    begun = yield
+    if not hasattr(session.config, "workerinput"):
+        st.text().validate()
+    return begun
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Let tests in a browser follow each other, in their random order: they share it then."""
+    items.sort(key=lambda item: item.path.parent.name != "browser")
 
 
 @pytest.hookimpl(wrapper=True, optionalhook=True)

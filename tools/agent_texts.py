@@ -28,14 +28,14 @@ _INDEX_HEAD: Final = """\
 # payments-sandbox
 
 > A local server that behaves like the documented Payments API v3.2, with real state: magic cards,
-> scripted failures, signed webhooks, virtual time. Each API key is a world of its own.
+> scripted failures, signed webhooks, virtual time. Each API key has its own world.
 
-`payments-sandbox docs TOPIC` prints each page below without a network, where the topic is its path
-below docs, or the last part of it. `payments-sandbox explain WORD` explains an error code, a card,
+`payments-sandbox docs TOPIC` prints each page below without a network. TOPIC is the path below
+docs, or the last part of it. `payments-sandbox explain WORD` explains an error code, a card,
 a wire fault or a request.
 
 - [README](README.md): what it is, and five examples that run
-- [Documentation](docs/index.md): the pages below, by what one wants of them
+- [Documentation](docs/index.md): the pages below, by what you want to do
 """
 
 

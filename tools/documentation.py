@@ -59,7 +59,7 @@ def _routes() -> str:
 
 def _actions() -> str:
     """A row for each action, with the last of its examples."""
-    rows = ["| action | what happens |", "|---|---|"]
+    rows = ["| action | effect |", "|---|---|"]
     for action in ACTIONS:
         example = action.EXAMPLES[-1]
         spelt = action.name if example is True else flow({action.name: example})[1:-1]
@@ -69,7 +69,7 @@ def _actions() -> str:
 
 def _outcomes() -> str:
     """A row for each outcome of a step."""
-    rows = ["| outcome | what the client meets |", "|---|---|"]
+    rows = ["| outcome | what the client gets |", "|---|---|"]
     return "\n".join([*rows, *(f"| `{each.name}` | {each.ROW} |" for each in OUTCOMES)])
 
 

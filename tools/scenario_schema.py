@@ -34,6 +34,7 @@ ENUMERATIONS: Final[Mapping[str, Sequence[str]]] = {
     "event_rule/properties/event": _EVENTS,
     "webhook_rule/properties/webhook": _EVENTS,
     "brand_value": list(Brand),
+    "currency_value": schema_files()["objects/currency"]["enum"],
     "status_value": list(Status),
     "request_rule/properties/then": list(Then),
     **{f"{kind}_rule/properties/per": list(Per) for kind in ("request", "event", "webhook", "at")},
@@ -42,6 +43,13 @@ ENUMERATIONS: Final[Mapping[str, Sequence[str]]] = {
     f"{_MODIFIERS}/reorder/properties/order": list(DeliveryOrder),
 }
 """The words of the language that a table has, by the place of their part below `$defs`."""
+
+_WRITTEN: Final = {
+    "step": {"patch": "{status: pending}", "delay": "300ms", "times": "2"},
+    "modifiers": {"patch": "{data: {note: new}}", "delay": "10s", "timestamp": "-10m"},
+    "action": {"refund": "{amount: 500}"},
+}
+"""How keys are written that no word of their schema shows, by where a word may stand for them."""
 
 
 def texts(known: Mapping[str, str]) -> dict[str, str]:
@@ -59,6 +67,8 @@ def texts(known: Mapping[str, str]) -> dict[str, str]:
     endpoint.update((key, _without_provenance(taken[key])) for key in ("signature", "headers"))
     for place, words in ENUMERATIONS.items():
         _part(definitions, place)["enum"] = [str(word) for word in words]
+    for place, written in _WRITTEN.items():
+        _write_valued(definitions, place, written)
     used = _definitions_in_use(schema)
     schema["$defs"] = {name: definitions[name] for name in sorted(used)}
     made = {FILE: schema, STEP: _step(json.loads(known[STEP]), definitions)}
@@ -101,6 +111,24 @@ def _write_actions(definitions: Json) -> None:
     mapping["x-hint"] = f"an action is one of {', '.join(names[:-1])} and {names[-1]}"
     words = [action.name for action in ACTIONS if action.SCHEMA["type"] == "boolean"]
     definitions["action"]["then"]["enum"] = words
+
+
+def _write_valued(definitions: Json, place: str, written: Mapping[str, str]) -> None:
+    """Let a word that needs a value say how it is written, such as `{drop: {commit: true}}`."""
+    word = definitions[place]["then"]
+    mapping = definitions[definitions[place]["else"]["$ref"].rpartition("/")[2]]
+    alone = word.get("enum", [word.get("const")])
+    word["x-valued"] = {
+        key: f"{{{key}: {written.get(key) or _form(definitions, part)}}}"
+        for key, part in mapping["properties"].items()
+        if key not in alone and part.get("type") != "boolean"
+    }
+
+
+def _form(definitions: Json, part: Json) -> str:
+    """An example of a value: that of its schema's words, or the first of those it may be."""
+    part = definitions[part["$ref"].rpartition("/")[2]] if "$ref" in part else part
+    return str(part["enum"][0] if "enum" in part else part["x-expected"].partition(" such as ")[2])
 
 
 def _without_provenance(part: Any) -> Any:  # noqa: ANN401 - JSON

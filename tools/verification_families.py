@@ -14,7 +14,7 @@ Json = dict[str, Any]
 SCENARIO: Final = "schemas/scenario.schema.json"
 AUDIT: Final = "schemas/control/responses/audit.json"
 WITHIN: Final[Json] = {
-    "description": "Waits so long for it, in wall time.",
+    "description": "Waits this long for it, in wall time.",
     "$ref": "#/$defs/duration",
 }
 
@@ -107,7 +107,7 @@ def expectations_table() -> str:
             *examples,
             "```",
             "",
-            "| expectation | is met when |",
+            "| expectation | is met if |",
             "|---|---|",
             *rows,
         ]
@@ -116,7 +116,7 @@ def expectations_table() -> str:
 
 def findings_table() -> str:
     """A row for each kind of finding: what exactly is found, and what is not."""
-    head = ["| kind | is found when | is not |", "|---|---|---|"]
+    head = ["| kind | reported if | not reported for |", "|---|---|---|"]
     return "\n".join(
         [*head, *(f"| `{kind.name}` | {kind.finds} | {kind.spares} |" for kind in FINDING_KINDS)]
     )

@@ -9,8 +9,9 @@ from redis.asyncio import Redis
 from benchmarks.in_process import Api
 from benchmarks.traffic import KEY
 from payments_sandbox.cluster.keeper import Keeper
+from payments_sandbox.cluster.places import Member
 from payments_sandbox.cluster.redis_engine import RedisEngine
-from payments_sandbox.cluster.store import Member, WorldWrite
+from payments_sandbox.cluster.store import WorldWrite
 from payments_sandbox.core.instants import DAY
 from payments_sandbox.server.factory import wall_clock
 from payments_sandbox.world.world import World

@@ -14,12 +14,12 @@ from typing import Final, TypeVar
 
 from benchmarks.scale.engine_costs import EngineCosts
 from payments_sandbox.cluster.membership import LEASE
+from payments_sandbox.cluster.places import Member
 from payments_sandbox.cluster.redis_engine import RENEWED_WITHIN, TIMEOUT
 from payments_sandbox.cluster.store import (
     Census,
     Claim,
     EngineError,
-    Member,
     Overdue,
     StoredWorld,
     WorldWrite,

@@ -13,15 +13,15 @@ from typing import Final, NamedTuple
 
 from benchmarks.scale.engine_costs import EngineCosts, costs_at
 from benchmarks.scale.engine_model import ModelEngine, wall
-from payments_sandbox.cluster.ending import end
 from payments_sandbox.cluster.membership import LEASE, RENEW_EVERY, Membership
 from payments_sandbox.cluster.node import ClusterNode
-from payments_sandbox.cluster.places import Here, Node, NoOwnerError, Place, UnreachableError
+from payments_sandbox.cluster.places import Here, Member, NoOwnerError, Place, UnreachableError
 from payments_sandbox.cluster.runtime import NodeRuntime
 from payments_sandbox.cluster.serving import settings_of_node
-from payments_sandbox.cluster.store import EngineError, Member
+from payments_sandbox.cluster.store import EngineError
 from payments_sandbox.core.instants import SECOND, Instant
 from payments_sandbox.core.settings import Settings
+from payments_sandbox.server.background import end
 from payments_sandbox.server.factory import assemble
 
 AGAIN: Final = 0.1
@@ -162,7 +162,7 @@ class SimulatedCluster:
         assert isinstance(runtime, NodeRuntime)
         runtime.worlds.context = runtime.worlds.context._replace(wall=wall)
         node = ClusterNode(self.engine, runtime, member_of(number), longest_wait=0, most=1)
-        runtime.attach(node, waits_for_replies=False)
+        runtime.attach(node.membership, node.keeper, waits_for_replies=False)
         runtime.worlds.share(node)
         return node
 
@@ -204,12 +204,12 @@ class SimulatedCluster:
             node, place = self._nodes[name], await self._place(name, key)
             if isinstance(place, Here):
                 return loop.time() - asked
-            if isinstance(place, Node) and place.name in self._work:
+            if isinstance(place, Member) and place.name in self._work:
                 name = place.name
                 continue
             if place is None:
                 self.failed += 1
-            elif isinstance(place, Node):
+            elif isinstance(place, Member):
                 node.unreachable(place, UnreachableError("it has died"))
             await asyncio.sleep(AGAIN)
         return GIVES_UP

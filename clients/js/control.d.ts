@@ -7,7 +7,7 @@ export type ActiveScenario = {
   name: string
   /** What it is about; empty where it does not say. */
   about: string
-  /** What it is filed under. */
+  /** Words to find it by. */
   tags: Array<string>
   /** All of it, as a JSON object. */
   scenario: Scenario
@@ -47,13 +47,13 @@ export type AdvancedClock = {
   happened: Array<HappenedJob>
 }
 
-/** An amount of money in the currency's minor units: 2500 is 25.00. */
+/** An amount of money in the currency's minor units: 2500 is 25.00 USD, and 2500 JPY. */
 export type Amount = number
 
 /** The API key that names a world. */
 export type ApiKey = string
 
-/** What a real ledger would not forgive. */
+/** The findings of the audit, such as a double charge. */
 export type Audit = {
   /** Whether nothing was found. */
   clean: boolean
@@ -109,7 +109,7 @@ export type Clock = {
   }>
 }
 
-/** The body of a request that completes a pending payment; nothing can be set. */
+/** The body of a request that completes a pending payment; it is empty. */
 export type CompletePaymentRequest = Record<string, never>
 
 /** Which failures the calls and webhooks of all worlds have met. */
@@ -163,8 +163,8 @@ export type CreateWebhookEndpointRequest = {
   /** Whether events are sent; a disabled endpoint only logs them. */
   enabled?: boolean
   /**
-   * What it signs with. For standard: whsec_ and the base64 of 24 to 64 bytes. Else: 8 to 255
-   * printable characters.
+   * The secret that signs. For standard: whsec_ and the base64 of 24 to 64 bytes. Else: 8 to
+   * 255 printable characters.
    */
   secret?: string
   /** How it is signed. */
@@ -173,12 +173,12 @@ export type CreateWebhookEndpointRequest = {
     scheme: 'standard' | 'timestamped' | 'hmac'
     /** The header of timestamped and hmac. */
     header?: string
-    /** What hmac writes before the digest, such as sha256=. */
+    /** The prefix of hmac's digest, such as sha256=. */
     prefix?: string
-    /** How hmac writes the digest. */
+    /** The encoding of hmac's digest. */
     encoding?: 'hex' | 'base64'
   }
-  /** Headers that are sent besides, by name. */
+  /** Additional headers, by name. */
   headers?: Record<string, string>
   /**
    * The delays between attempts, on the world's clock; an empty list never retries. Shown only
@@ -186,8 +186,8 @@ export type CreateWebhookEndpointRequest = {
    */
   retries?: Array<string>
   /**
-   * How long it may take to answer, in wall time, from 10ms to 30s. Shown only where it is not
-   * 10s.
+   * How long a receiver may take to answer, in wall time, from 10ms to 30s. Shown only where
+   * it is not 10s.
    */
   timeout?: string
   /**
@@ -207,8 +207,8 @@ export type CreateWorldRequest = {
    */
   name?: string
   /**
-   * What ids and draws come from; leave it out for one derived from the server's seed and the
-   * key.
+   * The seed of ids and random draws; leave it out for one derived from the server's seed and
+   * the key.
    */
   seed?: number
   /**
@@ -232,7 +232,7 @@ export type Currency = 'AED' | 'AFN' | 'ALL' | 'AMD' | 'ANG' | 'AOA' | 'ARS' | '
 /** Your own identifier of the customer who pays. */
 export type CustomerId = string
 
-/** The body of a request that lets a held call meet a step. */
+/** The body of a request that decides a held call. */
 export type DecideHeldCallRequest = {
   /**
    * A step of the scenario language: the word pass, or a mapping. What is in it is judged by
@@ -248,7 +248,7 @@ export type Delivery = {
   endpoint_id: WebhookEndpointId
   /** The event's type. */
   type: string
-  /** What has become of it. */
+  /** Its status. */
   status: 'pending' | 'delivered' | 'failed' | 'disabled'
   /** The attempts, oldest first. */
   attempts: Array<{
@@ -263,7 +263,7 @@ export type Delivery = {
       /** The body as sent. */
       body: string
     }
-    /** What came back; null when nothing did. */
+    /** The answer; null if there was none. */
     response: null | {
       /** The HTTP status. */
       status: number
@@ -429,7 +429,7 @@ export type HeldCallPage = {
 export type InboxMessage = {
   /** The headers as they arrived, names in lower case. */
   headers: Record<string, string>
-  /** The body: its JSON value, or the text that is none. */
+  /** The body as JSON, or as text if it is not JSON. */
   body: unknown
   /** The body's exact text. */
   raw: string
@@ -603,13 +603,13 @@ export type PaymentPage = {
 /** Where a payment stands. */
 export type PaymentStatus = 'pending' | 'completed' | 'failed'
 
-/** What the lint has to say of a scenario that it does not refuse: warnings, if anything. */
+/** The warnings of the lint about a scenario that has no problems. */
 export type Problems = {
   /** Everything that is wrong, in the order of the text. */
   problems: Array<ScenarioProblem>
 }
 
-/** The body of a request that lets exactly these scenarios be active. */
+/** The body of a request that replaces the active scenarios. */
 export type PutScenariosRequest = Array<ScenarioOrName>
 
 /** A world's rate limit. */
@@ -648,7 +648,7 @@ export type RefusedScenario = {
   problems?: Array<ScenarioProblem>
 }
 
-/** What has become of the active scenarios. */
+/** The verdict on the active scenarios. */
 export type Report = {
   /** What the world is called; only where it was given a name. */
   name?: string
@@ -704,7 +704,7 @@ export type ResetWorldRequest = {
   only?: Array<'payments' | 'journal' | 'rules' | 'webhooks' | 'clock' | 'rate_limit'>
 }
 
-/** The body of a request that lets a world's clock run again; nothing can be set. */
+/** The body of a request that resumes a world's clock; it is empty. */
 export type ResumeClockRequest = Record<string, never>
 
 /** The body of a request that gives an endpoint a new secret. */
@@ -722,9 +722,9 @@ export type Scenario = {
   scenario: string
   /** What it is about, in a sentence or two. */
   about?: string
-  /** What it is filed under. */
+  /** Words to find it by. */
   tags?: Array<string>
-  /** What its draws come from; the world's unless given. */
+  /** The seed of its random draws; the world's unless given. */
   seed?: number
   /** The world's clock starts here, frozen. */
   clock?: string
@@ -748,7 +748,7 @@ export type ScenarioProblem = {
   line: number | null
   /** The column, counted from 1; null in a JSON object. */
   column: number | null
-  /** The JSON pointer of the part. */
+  /** The JSON pointer of the part: from the top of the body, or of the file. */
   path: string
   /** What is wrong; a warning starts with that word, and refuses nothing. */
   message: string
@@ -771,19 +771,19 @@ export type ScenarioStep = {
   hang?: unknown
   /** The reply promises more than it sends. */
   truncate?: unknown
-  /** A reply that no client should take for a good one. */
+  /** A damaged reply that no client should accept. */
   malform?: unknown
   /** A slow body. */
   drip?: unknown
-  /** Any reply: the only door out of the contract. */
+  /** Any reply, documented or not. */
   respond_raw?: unknown
   /** Moves the real limiter, headers included. */
   rate_limit?: unknown
-  /** This payment's future; the first entry is pending. */
+  /** How this payment settles; the first entry is pending. */
   settle?: unknown
   /** A merge patch (RFC 7396) on the normal reply. */
   patch?: unknown
-  /** Kept before anything has happened, until somebody decides. */
+  /** Held before it has any effect, until somebody decides. */
   hold?: unknown
   /** Lets a patch leave the documented contract. */
   off_contract?: unknown
@@ -799,7 +799,7 @@ export type ScenarioSummary = {
   name: string
   /** What it is about; empty where it does not say. */
   about: string
-  /** What it is filed under. */
+  /** Words to find it by. */
   tags: Array<string>
 }
 
@@ -819,18 +819,18 @@ export type ScriptInboxRequest = {
   respond: Array<number>
 }
 
-/** The body of a request that fills a world with payments of the past. */
+/** The body of a request that fills a world with past payments. */
 export type SeedWorldRequest = {
   /** How many. */
   payments: number
-  /** Of how many customers; a tenth of the payments unless told otherwise. */
+  /** The number of customers; default: a tenth of the payments. */
   customers?: number
   /**
-   * Spread over so long until now; 30d unless told otherwise. The schema knows its form;
-   * whether it exists is for the server's own parser.
+   * Spread over this time before now; default: 30d. The schema knows its form; whether it
+   * exists is for the server's own parser.
    */
   over?: string
-  /** What they are drawn from; the world's seed unless told otherwise. */
+  /** The seed that they are drawn from; default: the world's seed. */
   seed?: number
 }
 
@@ -869,8 +869,8 @@ export type UpdateWebhookEndpointRequest = {
   /** Whether events are sent; a disabled endpoint only logs them. */
   enabled?: boolean
   /**
-   * What it signs with. For standard: whsec_ and the base64 of 24 to 64 bytes. Else: 8 to 255
-   * printable characters.
+   * The secret that signs. For standard: whsec_ and the base64 of 24 to 64 bytes. Else: 8 to
+   * 255 printable characters.
    */
   secret?: string
   /** How it is signed. */
@@ -879,12 +879,12 @@ export type UpdateWebhookEndpointRequest = {
     scheme: 'standard' | 'timestamped' | 'hmac'
     /** The header of timestamped and hmac. */
     header?: string
-    /** What hmac writes before the digest, such as sha256=. */
+    /** The prefix of hmac's digest, such as sha256=. */
     prefix?: string
-    /** How hmac writes the digest. */
+    /** The encoding of hmac's digest. */
     encoding?: 'hex' | 'base64'
   }
-  /** Headers that are sent besides, by name. */
+  /** Additional headers, by name. */
   headers?: Record<string, string>
   /**
    * The delays between attempts, on the world's clock; an empty list never retries. Shown only
@@ -892,8 +892,8 @@ export type UpdateWebhookEndpointRequest = {
    */
   retries?: Array<string>
   /**
-   * How long it may take to answer, in wall time, from 10ms to 30s. Shown only where it is not
-   * 10s.
+   * How long a receiver may take to answer, in wall time, from 10ms to 30s. Shown only where
+   * it is not 10s.
    */
   timeout?: string
   /**
@@ -933,10 +933,7 @@ export type VerifyRequest = {
    * judged by the lint.
    */
   expect?: Array<Record<string, unknown>>
-  /**
-   * How long to wait until all are met, in wall time; the longest of their own unless told
-   * otherwise.
-   */
+  /** How long to wait until all are met, in wall time; default: the longest of their own. */
   within?: string
 }
 
@@ -968,8 +965,8 @@ export type WebhookEndpoint = {
   /** Whether events are sent; a disabled endpoint only logs them. */
   enabled: boolean
   /**
-   * What it signs with. For standard: whsec_ and the base64 of 24 to 64 bytes. Else: 8 to 255
-   * printable characters.
+   * The secret that signs. For standard: whsec_ and the base64 of 24 to 64 bytes. Else: 8 to
+   * 255 printable characters.
    */
   secret: string
   /** How it is signed. */
@@ -978,12 +975,12 @@ export type WebhookEndpoint = {
     scheme: 'standard' | 'timestamped' | 'hmac'
     /** The header of timestamped and hmac. */
     header?: string
-    /** What hmac writes before the digest, such as sha256=. */
+    /** The prefix of hmac's digest, such as sha256=. */
     prefix?: string
-    /** How hmac writes the digest. */
+    /** The encoding of hmac's digest. */
     encoding?: 'hex' | 'base64'
   }
-  /** Headers that are sent besides, by name. */
+  /** Additional headers, by name. */
   headers: Record<string, string>
   /**
    * The delays between attempts, on the world's clock; an empty list never retries. Shown only
@@ -991,8 +988,8 @@ export type WebhookEndpoint = {
    */
   retries?: Array<string>
   /**
-   * How long it may take to answer, in wall time, from 10ms to 30s. Shown only where it is not
-   * 10s.
+   * How long a receiver may take to answer, in wall time, from 10ms to 30s. Shown only where
+   * it is not 10s.
    */
   timeout?: string
   /**
@@ -1027,7 +1024,7 @@ export type World = {
   sandbox_url: string
   /** What the world's webhook endpoints sign with unless given their own. */
   webhook_secret: string
-  /** What ids and draws come from. */
+  /** The seed of ids and random draws. */
   seed: number
   /** When the world was made, on the wall clock. */
   created_at: Instant
@@ -1094,15 +1091,15 @@ export type WorldSnapshot = {
   digest?: string
 }
 
-/** The body of a request that has a scenario written of what requests have met. */
+/** The body of a request that writes a scenario from past requests. */
 export type WriteScenarioRequest = {
-  /** The requests that should meet the same again. */
+  /** The requests whose outcome the scenario reproduces. */
   requests: Array<RequestId>
-  /** What the scenario is called, and its file; from-journal unless told otherwise. */
+  /** What the scenario is called, and its file; default: from-journal. */
   name?: string
 }
 
-/** A scenario that makes happen again what was seen. */
+/** A scenario that reproduces what happened. */
 export type WrittenScenario = {
   /** All of it, as a JSON object. */
   scenario: Scenario
@@ -1115,187 +1112,174 @@ export class ControlClient extends Transport {
   /** Whether the process is up. Answers as soon as the server listens. */
   live(): Promise<Live>
   /**
-   * Whether the server is ready to serve. Answers 503 and the problems until everything is
+   * Whether the server is ready to serve. Answers 503 with the problems until everything is
    * loaded.
    */
   ready(): Promise<Ready>
   /**
-   * The OpenAPI document of the emulated API. OpenAPI 3.1, made of the schemas that requests
-   * are judged by.
+   * The OpenAPI document of the emulated API. OpenAPI 3.1, made from the schemas that validate
+   * requests.
    */
   retrieveOpenapi(): Promise<Record<string, unknown>>
   /** The OpenAPI document of the control API. OpenAPI 3.1: this document. */
   retrieveControlOpenapi(): Promise<Record<string, unknown>>
-  /** List the magic cards. Always comes whole, in one page. */
+  /** List the magic cards. Always complete, in one page. */
   listCards(): Promise<MagicCardPage>
   /**
-   * Which failures calls and webhooks have met. Over all worlds, since a server that was
-   * started with --coverage began.
+   * The failures that calls and webhooks met. Over all worlds, since the start of a server
+   * with --coverage.
    */
   retrieveCoverage(): Promise<Coverage>
   /**
-   * What the server has done, in numbers. In the text format of Prometheus, over all worlds
-   * since the server began.
+   * The metrics of the server. In the text format of Prometheus, over all worlds since the
+   * server began.
    */
   retrieveMetrics(): Promise<string>
-  /** Make a new world. A given clock instant starts the world frozen there. */
+  /** Create a new world. With a clock instant, the world starts frozen at it. */
   createWorld(body?: CreateWorldRequest): Promise<World>
-  /** List the worlds of the server. Each in summary, the one that was used last first. */
+  /** List the worlds of the server. A summary of each, most recently used first. */
   listWorlds(query?: { limit?: number; starting_after?: string }): Promise<WorldPage>
-  /** The world in summary. The world is the one of the API key. */
+  /** A summary of the world. The world is the one of the API key. */
   retrieveWorld(): Promise<World>
   /** Drop the world. Everything that waits in it is cancelled. */
   deleteWorld(): Promise<void>
   /**
-   * Empty the world, wholly or in part. Requests that are being held end without a reply,
+   * Reset the world, entirely or in part. Requests that are being held end without a reply,
    * whatever is reset.
    */
   resetWorld(body?: ResetWorldRequest): Promise<World>
   /**
-   * Fill the world with payments of the past. As many as wanted, like those of a real shop,
-   * and the same for the same seed.
+   * Fill the world with past payments. Like those of a real shop, and the same for the same
+   * seed.
    */
   seedWorld(body: SeedWorldRequest): Promise<World>
-  /** The whole world as JSON. Sealed by its `digest`: send it back just as it came. */
+  /** The whole world as JSON. Sealed by its `digest`: send it back unchanged. */
   retrieveSnapshot(): Promise<WorldSnapshot>
-  /**
-   * Put a snapshot in the place of the world. The restored world continues exactly where the
-   * snapshot was taken.
-   */
+  /** Replace the world with a snapshot. The restored world continues exactly from the snapshot. */
   restoreSnapshot(body: WorldSnapshot): Promise<World>
   /** The world's clock, and what waits for it. What falls due is listed soonest first. */
   retrieveClock(): Promise<Clock>
-  /** Stop the clock. Stops it now, or at a given instant that is not before now. */
+  /** Freeze the clock. Now, or at a given later instant. */
   freezeClock(body?: FreezeClockRequest): Promise<Clock>
-  /** Move the clock forward. Answers when all that became due has happened, in order. */
+  /** Move the clock forward. Answers when everything that became due has happened, in order. */
   advanceClock(body: AdvanceClockRequest): Promise<AdvancedClock>
-  /** Let the clock run again. It continues at wall speed from the world's now. */
+  /** Resume the clock. It continues at the speed of real time from its present time. */
   resumeClock(body?: ResumeClockRequest): Promise<Clock>
-  /** The world's rate limit. Asking does not count. */
+  /** The world's rate limit. Reading it does not count as a request. */
   retrieveRateLimit(): Promise<RateLimit>
-  /** Set the world's rate limit. `limit` holds for good, `remaining` until the hour turns. */
+  /** Set the world's rate limit. `limit` is permanent, `remaining` lasts until the next hour. */
   setRateLimit(body: SetRateLimitRequest): Promise<RateLimit>
   /**
-   * List the payments in full. Newest first, with all that became of them; asking leaves no
+   * List the payments in full. Newest first, with refunds and chargebacks; reading leaves no
    * trace.
    */
   listPayments(query?: { limit?: number; starting_after?: string; customer_id?: CustomerId; status?: PaymentStatus; created_after?: string }): Promise<PaymentPage>
   /** One payment in full. The same as in the list. */
   retrievePayment(paymentId: string): Promise<Payment>
-  /** Complete a pending payment. Its event follows as if it had completed by itself. */
+  /** Complete a pending payment. Its event follows as if it had completed on its own. */
   completePayment(paymentId: string, body?: CompletePaymentRequest): Promise<Payment>
-  /** Fail a pending payment. Its event follows as if it had failed by itself. */
+  /** Fail a pending payment. Its event follows as if it had failed on its own. */
   failPayment(paymentId: string, body?: FailPaymentRequest): Promise<Payment>
-  /** Charge a completed payment back. Takes what is left unless told less. */
+  /** Charge a completed payment back. Takes what is left by default. */
   chargeBackPayment(paymentId: string, body?: ChargeBackPaymentRequest): Promise<Chargeback>
   /**
-   * List the scenarios of the library. Those that are shipped, and those of --scenario-dir;
-   * always whole.
+   * List the scenarios of the library. Those of the package and of --scenario-dir; always
+   * complete.
    */
   listScenarios(): Promise<ScenarioSummaryPage>
-  /** List the world's scenarios. In the order in which they apply; always whole. */
+  /** List the world's scenarios. In the order in which they apply; always complete. */
   listActiveScenarios(): Promise<ActiveScenarioPage>
   /**
-   * Let exactly these scenarios be active. Those that stay go on where they are. One that is
-   * wrong changes nothing.
+   * Replace the active scenarios. Those that stay keep their state. If one is invalid, nothing
+   * changes.
    */
   putActiveScenarios(body: PutScenariosRequest): Promise<ActiveScenarioPage>
-  /**
-   * Activate one more scenario. By its name, or with all of it. One that is wrong changes
-   * nothing.
-   */
+  /** Activate one more scenario. By its name, or as a whole. If it is invalid, nothing changes. */
   addActiveScenario(body: ScenarioOrName): Promise<ActiveScenarioPage>
-  /** End one scenario, or all. What their rules have planned does not happen. */
+  /** End one scenario or all. What their rules have planned no longer happens. */
   removeActiveScenarios(query?: { name?: string }): Promise<void>
-  /**
-   * Say what is wrong with a scenario. Every problem at once; a warning is no refusal. Nothing
-   * is activated.
-   */
+  /** Check a scenario. Reports every problem at once, and warnings. Nothing is activated. */
   checkScenario(body: ScenarioOrName): Promise<Problems>
-  /** The JSON Schema of scenarios. What editors complete and check a scenario by. */
+  /** The JSON Schema of scenarios. For completion and checks in editors. */
   retrieveScenarioSchema(): Promise<Record<string, unknown>>
-  /**
-   * Write a scenario of what requests have met. As JSON and as the text of a file. Nothing is
-   * activated.
-   */
+  /** Write a scenario from past requests. As JSON and as a YAML file. Nothing is activated. */
   writeScenario(body: WriteScenarioRequest): Promise<WrittenScenario>
   /**
-   * How the active scenarios stand. Expectations met or not, rules fired or why not, and the
-   * audit; as a text, a page or JUnit XML where Accept asks for that.
+   * The report on the active scenarios. Expectations, rules and why they did not fire, and the
+   * audit; as text, HTML or JUnit XML if Accept asks for it.
    */
   retrieveReport(): Promise<Report>
   /**
-   * Judge expectations, and wait until they are met. Answers as soon as all are met, or when
-   * time is up.
+   * Judge expectations, and wait until they are met. Answers as soon as all are met, or after
+   * the given time.
    */
   verify(body?: VerifyRequest): Promise<Verified>
   /**
-   * What a real ledger would not forgive. Found in the journal and the deliveries; each with
-   * the requests behind it.
+   * The findings of the audit. What the journal and the deliveries show, each with the
+   * requests behind it.
    */
   retrieveAudit(): Promise<Audit>
   /** List the webhook endpoints. Newest first. */
   listWebhookEndpoints(query?: { limit?: number; starting_after?: string }): Promise<WebhookEndpointPage>
-  /** Make a webhook endpoint. Events that happen from now on are sent to it. */
+  /** Create a webhook endpoint. Events that happen from now on are sent to it. */
   createWebhookEndpoint(body: CreateWebhookEndpointRequest): Promise<WebhookEndpoint>
   /** One webhook endpoint. The same as in the list. */
   retrieveWebhookEndpoint(endpointId: string): Promise<WebhookEndpoint>
-  /**
-   * Change a webhook endpoint. What is left out stays; disabling it ends its pending
-   * deliveries.
-   */
+  /** Change a webhook endpoint. Omitted fields stay; disabling it ends its pending deliveries. */
   updateWebhookEndpoint(endpointId: string, body?: UpdateWebhookEndpointRequest): Promise<WebhookEndpoint>
   /** Delete a webhook endpoint. Its pending deliveries end. */
   deleteWebhookEndpoint(endpointId: string): Promise<void>
   /** Give a webhook endpoint a new secret. The old one stays valid for a virtual day. */
   rotateSecret(endpointId: string, body?: RotateSecretRequest): Promise<WebhookEndpoint>
-  /**
-   * Say why a webhook would be refused. Held against the endpoint's scheme and the secrets
-   * that are valid now.
-   */
+  /** Verify a webhook. Against the endpoint's scheme and its currently valid secrets. */
   verifyWebhook(endpointId: string, body: VerifyWebhookRequest): Promise<VerifiedWebhook>
   /** List the deliveries. Newest first, each with all its attempts. */
   listDeliveries(query?: { limit?: number; starting_after?: string; event_id?: EventId; endpoint_id?: WebhookEndpointId; status?: 'pending' | 'delivered' | 'failed' | 'disabled' }): Promise<DeliveryPage>
   /** One delivery. The same as in the list. */
   retrieveDelivery(deliveryId: string): Promise<Delivery>
   /**
-   * Post a webhook to a built-in receiver. Takes any body; answers as the inbox was told, 200
-   * unless it was.
+   * Post a webhook to a built-in receiver. Accepts any body; answers with the scripted status,
+   * or 200.
    */
   receiveWebhook(name: string, body: string | Uint8Array, headers: Record<string, string>): Promise<number>
-  /** What a built-in receiver has got. Oldest first; waits for it if asked to. */
+  /** The messages of a built-in receiver. Oldest first; can wait for them. */
   readInbox(name: string, query?: { limit?: number; starting_after?: string; type?: string; wait?: string; count?: number }): Promise<InboxMessagePage>
   /**
-   * Tell a built-in receiver what to answer. The next messages get these statuses, one each;
+   * Script the answers of a built-in receiver. The next messages get these statuses, one each;
    * later ones get 200.
    */
   scriptInbox(name: string, body: ScriptInboxRequest): Promise<InboxScript>
-  /** Empty a built-in receiver. Forgets what has arrived, and what it was told to answer. */
+  /** Empty a built-in receiver. Removes its messages and its script. */
   emptyInbox(name: string): Promise<void>
   /** List the events. Newest first; each is the body of its webhook. */
   listEvents(query?: { limit?: number; starting_after?: string }): Promise<EventPage>
-  /** Send an event by hand. About a payment, about one that is made for it, or with any data. */
+  /**
+   * Send an event by hand. About a payment, about one that is created for it, or with any
+   * data.
+   */
   createEvent(body: CreateEventRequest): Promise<Event>
-  /** Send an event once more. The same id and bytes to whoever wants it; it is not retried. */
+  /**
+   * Send an event once more. With the same id and bytes, to each endpoint that subscribes; not
+   * retried.
+   */
   resendEvent(eventId: string, body?: ResendEventRequest): Promise<DeliveryPage>
   /**
-   * List the requests that the world has seen. Newest first, cards masked; with what answered
-   * each, or why no rule did.
+   * List the requests of the world. Newest first, cards masked, with the rule that answered,
+   * or why none did.
    */
   listRequests(query?: { limit?: number; starting_after?: string }): Promise<JournalEntryPage>
-  /** One request that the world has seen. The same as in the list. */
+  /** One request of the world. The same as in the list. */
   retrieveRequest(requestId: string): Promise<JournalEntry>
   /** What happens in the world, as it happens. Server-sent events; the connection stays open. */
   stream(query?: { last?: number }): AsyncGenerator<StreamMessage, void, undefined>
   /**
-   * List the calls that are held now. Oldest first, cards masked; nothing of them has
-   * happened. Always whole.
+   * List the calls that are held now. Oldest first, cards masked; none of them has happened.
+   * Always complete.
    */
   listHeldCalls(): Promise<HeldCallPage>
   /**
-   * Let a held call meet a step. Any step of the scenario language: pass answers as if nobody
-   * had held it, and hold keeps it further. Answers when it has happened, with its id in the
-   * journal.
+   * Decide a held call. By any step of the scenario language: pass answers as if it had not
+   * been held, hold keeps it longer. Answers when it has happened, with its id in the journal.
    */
   decideHeldCall(heldId: string, body: DecideHeldCallRequest): Promise<HeldCall>
 }

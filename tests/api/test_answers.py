@@ -99,7 +99,8 @@ def test_a_refund_is_checked_by_the_ledger_before_the_card_declines_it(desk: InP
         (
             400,
             invalid(
-                "/amount: expected an integer from 1 to 99999999, in minor units (2500 is 25.00)."
+                "/amount: expected an integer from 1 to 99999999,"
+                " in minor units (2500 is 25.00 USD)."
             ),
         ),
         (400, envelope("refund_declined")),

@@ -228,7 +228,8 @@ def test_a_patch_that_leaves_the_contract_says_so_or_fails() -> None:
         500,
         (
             "The patch of the rule rule breaks the contract: /amount: is required: expected an"
-            " integer from 1 to 99999999, in minor units (2500 is 25.00). Add off_contract: true to"
+            " integer from 1 to 99999999,"
+            " in minor units (2500 is 25.00 USD). Add off_contract: true to"
             " do it anyway."
         ),
     )

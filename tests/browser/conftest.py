@@ -4,8 +4,9 @@ Without Chromium, or without `playwright`, these tests are skipped and say what 
 """
 
 from collections.abc import Iterator
-from contextlib import contextmanager
-from typing import TYPE_CHECKING
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Final
 
 import pytest
 
@@ -16,16 +17,41 @@ if TYPE_CHECKING:
     from playwright.sync_api import Browser, ConsoleMessage, Page
 
 
-@pytest.fixture(scope="module")  # it runs an event loop, which tests of other modules want to do
-def browser() -> "Iterator[Browser]":
-    """A Chromium, the system's own."""
+IN_USE: Final = pytest.StashKey["tuple[Browser, ExitStack]"]()
+IS_LAST: Final = pytest.StashKey[bool]()
+"""The Chromium that runs; whether a test is the last of those in a row that are in a browser."""
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_runtest_teardown(item: pytest.Item, nextitem: pytest.Item | None) -> None:
+    """Say whether a browser is wanted again."""
+    here = Path(__file__).parent
+    item.config.stash[IS_LAST] = nextitem is None or nextitem.path.parent != here
+
+
+@pytest.fixture(scope="module")
+def browser(pytestconfig: pytest.Config) -> "Iterator[Browser]":
+    """A Chromium, the system's own; modules one after the other have the same.
+
+    It runs an event loop, which tests elsewhere want to do, so it ends before them.
+    """
+    if (in_use := pytestconfig.stash.get(IN_USE, None)) is None:
+        in_use = pytestconfig.stash[IN_USE] = _started()
+    opened, ends = in_use
+    yield opened
+    if pytestconfig.stash[IS_LAST]:
+        del pytestconfig.stash[IN_USE]
+        ends.close()
+
+
+def _started() -> "tuple[Browser, ExitStack]":
     sync_api = pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
     if find_chromium() is None:
         pytest.skip("no Chromium: install it, or name it in $CHROMIUM")
-    with sync_api.sync_playwright() as playwright:
-        opened = start_chromium(playwright)
-        yield opened
-        opened.close()
+    with ExitStack() as ends:
+        opened = start_chromium(ends.enter_context(sync_api.sync_playwright()))
+        ends.callback(opened.close)
+        return opened, ends.pop_all()
 
 
 @pytest.fixture(scope="module")
@@ -43,11 +69,12 @@ def world(server: RunningSandbox) -> Iterator[Sandbox]:
 
 
 @pytest.fixture(scope="module")
-def tab(browser: "Browser", server: RunningSandbox) -> "Page":
+def tab(browser: "Browser", server: RunningSandbox) -> "Iterator[Page]":
     """The dashboard, loaded once: that takes longer than most of what a test does with it."""
     opened = _opened(browser)
     opened.goto(worlds_of(server))
-    return opened
+    yield opened
+    opened.context.close()
 
 
 @pytest.fixture

@@ -31,6 +31,28 @@ def test_a_file_that_is_wrong_is_told_its_problems_and_nothing_is_used(
     assert world.control("GET", "/scenarios/active")["data"] == []
 
 
+def test_of_several_all_are_used_or_none_and_those_before_go_on(world: RemoteWorld) -> None:
+    """The counts of what was active stay where they are."""
+    world.run("scenario", "use", "retry-then-succeed")
+    assert world.pay().status == 500
+    refused = [
+        world.run("scenario", "use", "late-decline", *last)
+        for last in (["slow-apy"], ["late-decline"], ["retry-then-succeed"], ["paging-under-load"])
+    ]
+    assert [each.returncode for each in refused] == [1, 1, 1, 1]
+    assert "did you mean 'slow-api'?" in refused[0].stderr
+    assert "'late-decline' comes twice" in refused[1].stderr
+    assert "'retry-then-succeed' comes twice" in refused[2].stderr
+    assert "expected a world that is not used yet" in refused[3].stderr
+    [active] = world.control("GET", "/scenarios/active")["data"]
+    assert active["name"] == "retry-then-succeed"
+
+    used = world.run("scenario", "use", "late-decline", "refund-refused")
+    assert used.stdout == f"{world.key}: retry-then-succeed, late-decline, refund-refused active\n"
+    fired = {each["rule"]: each["fired"] for each in world.control("GET", "/report")["rules"]}
+    assert fired["fails-twice"] == 1
+
+
 def test_what_is_not_there_is_told(world: RemoteWorld) -> None:
     unknown = world.run("scenario", "use", "late-declin")
     assert (unknown.returncode, unknown.stdout) == (1, "")
@@ -41,5 +63,5 @@ def test_what_is_not_there_is_told(world: RemoteWorld) -> None:
     missing = run("scenario", "use", "./none.yaml")
     assert missing.returncode == 2
     assert missing.stderr.splitlines()[-1].endswith(
-        "argument NAME|FILE: expected the name of a scenario, or a file that exists"
+        "argument NAME|FILE: './none.yaml': expected the name of a scenario, or a file that exists"
     )

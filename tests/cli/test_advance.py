@@ -28,7 +28,10 @@ WRONG: Final = {
     ),
     "no instant": (
         ["--to", "tomorrow"],
-        "argument --to: expected an ISO 8601 date-time such as 2025-01-15T10:30:00Z",
+        (
+            "argument --to: expected an ISO 8601 date, or date and time with Z or an offset,"
+            " such as 2025-01-15T10:30:00Z"
+        ),
     ),
 }
 

@@ -50,6 +50,38 @@ WRONG: Final = {
             " did you mean --json?"
         ),
     ),
+    "nested": (
+        ["scenario", "lst"],
+        (
+            "payments-sandbox scenario: error: there is no command 'lst'; did you mean 'list'?"
+            " The commands are list, show, new, check, use, end, from-journal."
+        ),
+    ),
+    "before the command": (
+        ["--port", "8080", "serve"],
+        (
+            "payments-sandbox: error: argument --port: there is no such option;"
+            " options stand behind the command"
+        ),
+    ),
+    "before a nested command": (
+        ["worlds", "--json=1", "list"],
+        (
+            "payments-sandbox worlds: error: argument --json: there is no such option;"
+            " options stand behind the command"
+        ),
+    ),
+    "misspelt, without a command": (
+        ["--versio"],
+        (
+            "payments-sandbox: error: argument --versio: there is no such option;"
+            " did you mean --version?"
+        ),
+    ),
+    "a value for a switch": (
+        ["cards", "--json=1"],
+        "payments-sandbox cards: error: argument --json: expected no value",
+    ),
     "nested option": (
         ["scenario", "check", "x.yaml", "--gitlab"],
         (
@@ -116,6 +148,12 @@ def test_the_page_shows_the_help_as_it_is(command: str) -> None:
     if sys.version_info < (3, 13):
         assert shown.stdout == page
     assert words(shown.stdout) == words(page)
+
+
+def test_help_in_a_pipe_is_the_same_on_every_terminal() -> None:
+    narrow = run("worlds", "list", "--help", extra={"COLUMNS": "40"})
+
+    assert narrow.stdout == run("worlds", "list", "--help").stdout
 
 
 def words(text: str) -> list[str]:

@@ -318,7 +318,7 @@ def test_every_option_is_tried() -> None:
     ("arguments", "problem"),
     [
         (["--forward-to", "localhost:3000"], f"argument --forward-to: {NO_URL}"),
-        (["--events", "payments.*"], f"argument --events: expected one of {KNOWN}"),
+        (["--events", "payments.*"], f"argument --events: 'payments.*': expected one of {KNOWN}"),
     ],
     ids=["url", "filter"],
 )

@@ -86,6 +86,15 @@ def test_a_name_that_is_none_is_refused(tmp_path: Path) -> None:
     )
 
 
+def test_a_schema_that_is_nowhere_is_refused(tmp_path: Path) -> None:
+    refused = run("scenario", "new", "mine", "--schema", "", cwd=tmp_path)
+
+    assert (refused.returncode, list(tmp_path.iterdir())) == (2, [])
+    assert refused.stderr.splitlines()[-1] == (
+        "payments-sandbox scenario new: error: argument --schema: expected text that is not empty"
+    )
+
+
 def test_the_schema_accepts_every_file_of_the_library() -> None:
     for file in data_files("scenarios").iterdir():
         if file.name.endswith(".yaml"):

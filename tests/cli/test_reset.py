@@ -40,7 +40,7 @@ def test_a_part_that_is_none_is_refused(server: ServeProcess) -> None:
     reset = new_remote_world(server.address).run("reset", "--only", "payment")
     assert (reset.returncode, reset.stdout) == (2, "")
     assert reset.stderr.splitlines()[-1] == (
-        f"payments-sandbox reset: error: argument --only: expected {' or '.join(PARTS)}"
+        f"payments-sandbox reset: error: argument --only: 'payment': expected {' or '.join(PARTS)}"
     )
 
 

@@ -147,6 +147,12 @@ def test_a_file_that_is_missing_does_not_hide_the_others(files: Path) -> None:
     )
 
 
+def test_a_file_that_is_like_a_missing_one_is_named(files: Path) -> None:
+    assert check(files, "flaki.yml").stdout.splitlines()[0] == (
+        "flaki.yml: no file: No such file or directory; did you mean flaky.yaml?"
+    )
+
+
 @pytest.mark.parametrize("how", ["option", "environment"])
 def test_problems_can_be_shown_as_annotations_for_github(files: Path, how: str) -> None:
     """One line a problem, with what GitHub would take for syntax escaped."""

@@ -15,13 +15,16 @@ WRONG: Final = {
     ),
     "--tls-fault": (
         "expird",
-        "expected expired or wrong-host, and a port if you like: expired=8444",
+        "'expird': expected expired or wrong-host, and a port if you like: expired=8444",
     ),
     "--unix": ("no/such/folder/s", "expected a file in a folder that exists"),
     "--seed": ("-1", "expected a whole number from 0 to 9007199254740991"),
     "--clock": (
         "tomorrow",
-        "expected an ISO 8601 date-time such as 2025-01-15T10:30:00Z, or live",
+        (
+            "expected an ISO 8601 date, or date and time with Z or an offset,"
+            " such as 2025-01-15T10:30:00Z, or live"
+        ),
     ),
     "--log": ("xml", "expected text or json"),
     "--rate-limit": ("0", "expected a whole number from 1 to 1000000000"),
@@ -40,22 +43,22 @@ WRONG: Final = {
     "--control-token": (" ", "expected printable characters, without blanks around"),
     "--webhook": (
         "http://169.254.169.254/",
-        "expected no link-local, multicast or metadata address",
+        "'http://169.254.169.254/': expected no link-local, multicast or metadata address",
     ),
     "--webhook-ca": ("no/such", "expected a file of certificates in PEM, to read"),
     "--webhook-targets": ("everywhere", "expected private or public"),
     "--scenario": (
         "no/such.yaml",
-        "expected the name of a scenario, or a file that exists",
+        "'no/such.yaml': expected the name of a scenario, or a file that exists",
     ),
-    "--scenario-dir": ("no/such/folder", "expected a folder that exists"),
+    "--scenario-dir": ("no/such/folder", "'no/such/folder': expected a folder that exists"),
     "--allow-host": (
         "shop.test:80",
         "expected a host name without port, such as shop.test or *.shop.test",
     ),
     "--cors": (
         "http://app.test/",
-        "expected an origin in lower case, without a path, such as http://localhost:5173",
+        "'http://app.test/': expected an origin in lower case, without a path, such as http://localhost:5173",
     ),
 }
 FLAGS: Final = (
@@ -79,6 +82,37 @@ def test_a_wrong_value_names_the_option(option: str) -> None:
     assert (ended.returncode, ended.stdout) == (2, "")
     last = ended.stderr.splitlines()[-1]
     assert last == f"payments-sandbox serve: error: argument {option}: {expected}"
+
+
+@pytest.mark.parametrize(
+    "given", [("--durability", "reply"), ("--advertise", "10.0.0.5")], ids=" ".join
+)
+def test_what_does_nothing_without_a_cluster_is_refused(given: tuple[str, str]) -> None:
+    option, value = given
+    for ended in (
+        run("serve", option, value, is_process=False),
+        run("serve", extra={environment_name(option): value}, is_process=False),
+    ):
+        assert (ended.returncode, ended.stderr.splitlines()[-1]) == (
+            2,
+            f"payments-sandbox serve: error: argument {option}: expected --cluster beside it",
+        )
+
+
+def test_of_several_values_the_wrong_one_is_named_and_what_may_be_secret_is_not(
+    tmp_path: Path,
+) -> None:
+    """A file that is like it is suggested."""
+    (tmp_path / "outage.yaml").touch()
+    wrong = str(tmp_path / "outag.yml")
+    ended = run("serve", "--scenario", "lost-reply", "--scenario", wrong, is_process=False)
+    assert ended.stderr.splitlines()[-1] == (
+        f"payments-sandbox serve: error: argument --scenario: '{wrong}': expected the name of a"
+        f" scenario, or a file that exists; did you mean {tmp_path}/outage.yaml?"
+    )
+    secret = run("serve", "--webhook", "http://me:hidden@127.0.0.1/", is_process=False)
+    assert "hidden" not in secret.stderr
+    assert "argument --webhook: expected a url without user" in secret.stderr
 
 
 def test_a_public_webhook_needs_a_word() -> None:
@@ -116,6 +150,53 @@ def test_a_wrong_flag_in_the_environment_is_named(flag: str) -> None:
         2,
         f"payments-sandbox serve: error: {environment_name(flag)}: expected 1 or 0, true or false",
     )
+
+
+EMPTY: Final = {environment_name(option): "" for option in {*WRONG, *FLAGS, *ANYTHING}}
+
+
+def test_an_empty_variable_is_one_that_is_not_set() -> None:
+    """CI and compose leave a variable out so: the options are what they are without."""
+    del (extra := EMPTY.copy())["PAYMENTS_SANDBOX_CONTROL_TOKEN"]
+    with serve_process(extra=extra) as server:
+        assert server.facts["ready"] is True
+
+
+def test_an_empty_token_is_refused() -> None:
+    """Whoever sets one wants the server to be protected."""
+    ended = run("serve", extra={"PAYMENTS_SANDBOX_CONTROL_TOKEN": ""}, is_process=False)
+
+    assert ended.returncode == 2
+    assert "PAYMENTS_SANDBOX_CONTROL_TOKEN: expected printable" in ended.stderr
+
+
+@pytest.mark.parametrize(
+    ("option", "value"),
+    [
+        ("--rate-limit", "5"),
+        ("--seed", "0"),
+        ("--clock", "live"),
+        ("--log", "text"),
+        ("--lenient", None),
+        ("--control-token", "token"),
+    ],
+)
+def test_the_command_line_wins_over_a_variable_that_cannot_be_used(
+    option: str, value: str | None
+) -> None:
+    """Whatever the value, such as one that is none; another variable is still looked at."""
+    wrong, expected = WRONG.get(option, ("perhaps", ""))
+    extra = {environment_name(option): wrong}
+    given = [option] if value is None else [option, value]
+    with serve_process(*given, extra=extra) as server:
+        assert server.facts["ready"] is True
+
+    ended = run("serve", *given, extra={**extra, "PAYMENTS_SANDBOX_PORT": "x"}, is_process=False)
+    assert ended.returncode == 2
+    assert ended.stderr.splitlines()[-1].startswith(
+        "payments-sandbox serve: error: PAYMENTS_SANDBOX_PORT: "
+    )
+    assert not expected or expected not in ended.stderr
 
 
 MISSPELT: Final = {

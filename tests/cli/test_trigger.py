@@ -33,7 +33,13 @@ REFUSED: Final = [
             " chargeback.created; did you mean payment.completed? With data it can be any other"
         ),
     ),
-    (["Payment", "--data", "{}"], "/type: expected an event's type such as payment.completed"),
+    (
+        ["Payment", "--data", "{}"],
+        (
+            "/type: expected an event's type such as payment.completed,"
+            " of at most 64 lower-case letters, digits, '_' and '.'"
+        ),
+    ),
     (
         ["refund.created", "--payment", "PAYMENT"],
         (

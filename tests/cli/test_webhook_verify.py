@@ -185,6 +185,12 @@ def test_a_timestamp_that_is_not_now_is_told_or_ignored(body: str, now: str, rea
     assert verify(body, *given, now="ignore") == (0, "good\n", "")
 
 
+def test_headers_may_have_the_names_of_cgi(body: str) -> None:
+    """As `request.META` of Django, the environment of Rack and `$_SERVER` of PHP have them."""
+    headers = {f"HTTP_{name.upper().replace('-', '_')}": VECTOR[name] for name in VECTOR}
+    assert verify(body, "--secret", SECRET, headers=headers)[:2] == (0, "good\n")
+
+
 def test_either_of_two_secrets_is_good(body: str) -> None:
     """While one is rotated, either is good."""
     assert verify(body, "--secret", OTHER, "--secret", SECRET)[:2] == (0, "good\n")
@@ -264,7 +270,10 @@ WRONG: Final = {
     "encoding": (["--encoding", "hexx"], "argument --encoding: expected hex or base64"),
     "now": (
         ["--now", "later"],
-        "argument --now: expected an ISO 8601 date-time such as 2025-01-15T10:30:00Z",
+        (
+            "argument --now: expected an ISO 8601 date, or date and time with Z or an offset,"
+            " such as 2025-01-15T10:30:00Z"
+        ),
     ),
     "a secret of another scheme": (
         ["--secret", "secret", "--body", "BODY", "--header", "webhook-id: 1"],

@@ -7,7 +7,14 @@ import pytest
 
 from payments_sandbox.cluster import known_places, membership, node
 from payments_sandbox.cluster.node import ClusterNode
-from payments_sandbox.cluster.places import Directory, Here, Node, Place, Sibling, UnreachableError
+from payments_sandbox.cluster.places import (
+    Directory,
+    Here,
+    Member,
+    Place,
+    Sibling,
+    UnreachableError,
+)
 from payments_sandbox.cluster.workers import WorkerDirectory
 from tests.support.nodes import RENEW_EVERY, Cluster
 
@@ -43,8 +50,7 @@ def place_from_elsewhere(directories: Directories, owner: int) -> Place:
     """How the others name the place of one process."""
     directory = directories[owner]
     if isinstance(directory, ClusterNode):
-        member = directory.membership.member
-        return Node(member.name, member.host, member.port)
+        return directory.membership.member
     return Sibling(owner)
 
 
@@ -75,7 +81,7 @@ async def test_a_place_that_is_not_reached_is_asked_for_again(directories: Direc
     """It is where it was as long as its owner lives."""
     for key in KEYS:
         for directory in directories:
-            if isinstance(place := await directory.claim(key), Node):
+            if isinstance(place := await directory.claim(key), Member):
                 directory.unreachable(place, UnreachableError("refused", is_refused=True))
                 assert directory.place_of(key) is None
                 assert await directory.claim(key) == place

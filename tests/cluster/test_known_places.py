@@ -17,8 +17,7 @@ from payments_sandbox.cluster.known_places import (
     TRIED_AFTER,
     KnownPlaces,
 )
-from payments_sandbox.cluster.places import NoOwnerError, UnreachableError
-from payments_sandbox.cluster.store import Member
+from payments_sandbox.cluster.places import Member, NoOwnerError, UnreachableError
 
 OTHER = Member("other", "10.0.0.2", 8080)
 MEMBERS = {OTHER.name: OTHER}
@@ -51,12 +50,12 @@ def test_a_place_is_believed_for_a_while_and_so_many_uses(clock: Clock) -> None:
     """And not of a node that leaves, or is no member any more."""
     places = KnownPlaces()
     assert places.get(KEY, MEMBERS) is None
-    node = places.remember(KEY, OTHER, LEASE)
-    assert places.get(KEY, MEMBERS) == node
+    places.remember(KEY, OTHER, LEASE)
+    assert places.get(KEY, MEMBERS) == OTHER
     assert places.get(KEY, {}) is None
     assert places.get(KEY, {OTHER.name: OTHER._replace(is_leaving=True)}) is None
     uses = [places.get(KEY, MEMBERS) for _ in range(KNOWN_USES)]
-    assert (uses[0], uses[-1]) == (node, None)
+    assert (uses[0], uses[-1]) == (OTHER, None)
     places.remember(KEY, OTHER, LEASE)
     clock.now += KNOWN_FOR + 0.1
     assert places.get(KEY, MEMBERS) is None
@@ -77,15 +76,15 @@ def test_a_node_that_is_not_reached_is_waited_for_tried_each_second_and_given_up
 
     async def story() -> tuple[int, str]:
         places, tries = KnownPlaces(), 0
-        node = places.remember(KEY, OTHER, LEASE)
+        places.remember(KEY, OTHER, LEASE)
         assert await places.until_worth_a_try(KEY) is None  # it has not been tried
         while True:
-            places.unreachable(node, SILENT)
+            places.unreachable(OTHER, SILENT)
             places.remember(KEY, OTHER, LEASE)  # it has renewed its lease
             assert places.get(KEY, MEMBERS) is None
             before = asyncio.get_running_loop().time()
             try:
-                assert await places.until_worth_a_try(KEY) == node
+                assert await places.until_worth_a_try(KEY) == OTHER
             except NoOwnerError as error:
                 return tries, str(error)
             assert asyncio.get_running_loop().time() - before == pytest.approx(TRIED_AFTER)
@@ -104,7 +103,8 @@ def test_a_node_that_is_not_reached_is_waited_for_until_its_lease_ends() -> None
 
     async def story() -> float:
         places = KnownPlaces()
-        places.unreachable(places.remember(KEY, OTHER, TRIED_AFTER / 4), SILENT)
+        places.remember(KEY, OTHER, TRIED_AFTER / 4)
+        places.unreachable(OTHER, SILENT)
         assert await places.until_worth_a_try(KEY) is None
         return asyncio.get_running_loop().time()
 
@@ -116,11 +116,12 @@ def test_of_a_node_that_refuses_it_is_asked_at_once_whether_it_has_died() -> Non
 
     async def story() -> tuple[list[str], list[str]]:
         places = KnownPlaces()
-        places.unreachable(places.remember(KEY, OTHER, LEASE), REFUSED)
+        places.remember(KEY, OTHER, LEASE)
+        places.unreachable(OTHER, REFUSED)
         assert await places.until_worth_a_try(KEY) is None
         assert asyncio.get_running_loop().time() == 0
-        node = places.remember(KEY, OTHER, LEASE)
-        assert await places.until_worth_a_try(KEY) == node
+        places.remember(KEY, OTHER, LEASE)
+        assert await places.until_worth_a_try(KEY) == OTHER
         assert asyncio.get_running_loop().time() == pytest.approx(REFUSED_AGAIN)
         refusing = list(places.refusing())
         await asyncio.sleep(2 * TRIED_AFTER)  # noqa: TID251 - of virtual time
@@ -135,7 +136,8 @@ def test_what_was_long_ago_counts_no_more() -> None:
     async def story() -> None:
         places = KnownPlaces()
         for _ in range(5):
-            places.unreachable(places.remember(KEY, OTHER, LEASE), SILENT)
+            places.remember(KEY, OTHER, LEASE)
+            places.unreachable(OTHER, SILENT)
             assert await places.until_worth_a_try(KEY) is not None
             await asyncio.sleep(FORGIVEN_AFTER)  # noqa: TID251 - of virtual time
 

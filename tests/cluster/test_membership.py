@@ -9,7 +9,7 @@ from benchmarks.scale.engine_costs import EngineCosts
 from benchmarks.scale.engine_model import ModelEngine
 from benchmarks.scale.virtual_time import simulated
 from payments_sandbox.cluster.membership import LEASE, Membership
-from payments_sandbox.cluster.store import Member
+from payments_sandbox.cluster.places import Member
 
 SLOW: Final = EngineCosts(
     renewal=200_000, claim=1, takeover=1, read=1, change=1, look=1, bytes_of_world=1

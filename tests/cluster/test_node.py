@@ -12,9 +12,9 @@ import aiohttp
 import pytest
 
 from payments_sandbox.cluster import keeper, membership, node, redis_engine, serving
+from payments_sandbox.cluster.places import Member
 from payments_sandbox.cluster.redis_engine import PREFIX
 from payments_sandbox.cluster.server import SharedServer
-from payments_sandbox.cluster.store import Member
 from payments_sandbox.core.ids import DEFAULT_API_KEY
 from payments_sandbox.core.instants import HOUR, Instant
 from tests.support.nodes import KEY, RENEW_EVERY, Cluster, RunningNode, claimed, until

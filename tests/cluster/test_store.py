@@ -9,12 +9,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from redis import Redis
 
-from payments_sandbox.cluster.places import UnreadableWorldError
+from payments_sandbox.cluster.places import Member, UnreadableWorldError
 from payments_sandbox.cluster.redis_engine import AT_ONCE, PREFIX, RedisEngine
 from payments_sandbox.cluster.store import (
     EngineError,
     JournalWrite,
-    Member,
     Overdue,
     StoredWorld,
     WorldWrite,

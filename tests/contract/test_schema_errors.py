@@ -30,7 +30,7 @@ BODIES: Final = [name for name in SCHEMAS if "requests/" in name]
 CREATE: Final = "requests/create_payment"
 LIST: Final = "queries/list_payments"
 
-AMOUNT: Final = "expected an integer from 1 to 99999999, in minor units (2500 is 25.00)"
+AMOUNT: Final = "expected an integer from 1 to 99999999, in minor units (2500 is 25.00 USD)"
 FIELDS: Final = "amount, currency, payment_method, description, customer_id"
 PARAMETERS: Final = "limit, starting_after, customer_id, status, created_after"
 
@@ -172,7 +172,10 @@ MESSAGES: Final = {
     ),
     "deep": (
         _body(**_card(card_number="4111 1111 1111 1111")),
-        "/payment_method/card_number: expected a string of digits, without spaces or dashes.",
+        (
+            "/payment_method/card_number: expected a string of 1 to 32 digits, without spaces"
+            " or dashes."
+        ),
     ),
     "deep and missing": (
         _body(payment_method={**_card()["payment_method"], "type": "cash"}),  # type: ignore[dict-item]  # JSON
@@ -180,7 +183,7 @@ MESSAGES: Final = {
     ),
     "a line end": (
         _body(**_card(cvc="123\n")),
-        "/payment_method/cvc: expected a string of digits, as printed on the card.",
+        "/payment_method/cvc: expected a string of three or four digits, as printed on the card.",
     ),
     "in the documentation's order": (
         {"zzz": 1, **_body(**_card(exp_month=13, exp_year=26), currency=1, amount=-1)},

@@ -104,7 +104,7 @@ def judge(document: Document, config: Path, folder: Path, *options: str) -> tupl
             *options,
         ],
         cwd=folder,
-        env=environment(),
+        env=environment(HYPOTHESIS_STORAGE_DIRECTORY=str(ROOT / ".hypothesis")),
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
         text=True,

@@ -17,15 +17,15 @@ WIDTH: Final = 99
 INTRODUCTION: Final = """\
 # Scenarios
 
-Twenty scenarios ship with the sandbox. Each is a short file: the rules say where the API deviates,
+Twenty scenarios ship with the sandbox. Each is a short file: its rules say how the API deviates,
 and `expect` says what a correct integration does about it. Use them as they are, or copy one and
-change it; [scenario-language.md](scenario-language.md) says what can be written.
+change it; [scenario-language.md](scenario-language.md) describes the language.
 
-This page is made from the files by `make docs`.
+`make docs` generates this page from the files.
 
 ## How to run one
 
-Make a world with it, and point your integration at that world by its key:
+Create a world with it, and let your integration use the key of that world:
 
 ```sh
 curl -s http://127.0.0.1:8080/_sandbox/worlds \\
@@ -33,22 +33,22 @@ curl -s http://127.0.0.1:8080/_sandbox/worlds \\
   -d '{"api_key": "sk_test_lost", "scenarios": ["lost-reply"]}'
 ```
 
-Do what the scenario's text says, and then ask how it went:
+Do what the text of the scenario says, and then request the report:
 
 ```sh
 curl -s http://127.0.0.1:8080/_sandbox/report -H "Authorization: Bearer sk_test_lost"
 ```
 
-`POST /_sandbox/scenarios/active` activates one in a world that exists already; it is all in the
-[control API](control-api.md#scenarios). `payments-sandbox serve --scenario lost-reply` starts every
-world with it, and so does [`run`](cli.md#payments-sandbox-run) for the tests of any language; in
-pytest it is [a mark](testing.md#sandbox_scenario). Those about webhooks want an endpoint of yours,
-and those about time want you to advance the clock.
+`POST /_sandbox/scenarios/active` activates one in an existing world; see the
+[control API](control-api.md#scenarios). `payments-sandbox serve --scenario lost-reply` activates it
+in every world, and so does [`run`](cli.md#payments-sandbox-run) for the tests of any language; in
+pytest, use [a mark](testing.md#sandbox_scenario). Scenarios about webhooks need an endpoint of your
+own, and for those about time you advance the clock.
 
-**The pictures**, and **what a naive client misses**, are not made up. The test suite runs two
-integrations through each scenario: a careful one, which meets everything, and one that tries again
-whatever went wrong and believes what it is told. The pictures show what the sandbox has seen of the
-former; what is said of the latter is what the sandbox said of it.
+**The pictures**, and **what a naive client misses**, are recorded. The test suite runs two
+integrations through each scenario: a careful one, which meets all expectations, and a naive one,
+which retries after every failure and believes every answer. The pictures show what the sandbox saw
+of the careful one; the lists are what the sandbox reported about the naive one.
 
 ## The library
 """
@@ -69,7 +69,7 @@ def _scenario(path: Path) -> Scenario:
 
 
 def _index(scenarios: list[tuple[Path, Scenario]]) -> Iterator[str]:
-    yield "| scenario | tags | the audit finds at a naive client |"
+    yield "| scenario | tags | audit findings for a naive client |"
     yield "|---|---|---|"
     for _, scenario in scenarios:
         found = ", ".join(f"`{kind}`" for kind in NAIVE[scenario.name].findings) or "nothing"

@@ -17,7 +17,7 @@ from tests.support.tables import for_each
 PAGE: Final = ROOT / "docs" / "fidelity.md"
 TEST: Final = re.compile(r"`(?P<path>tests/[\w/]+\.py)::(?P<name>\w+)`")
 QUOTED: Final = "the documentation"
-NO_TEST: Final = "What no test can hold"
+NO_TEST: Final = "What no test can verify"
 
 # What the API documentation says, under its own headings; {…} is the JSON that follows there.
 DOCUMENTED: Final = {

@@ -22,8 +22,10 @@ CODE: Final = re.compile(r"```yaml\n.*?```|`[^`\n]+`", re.DOTALL)
 
 
 def words(schema: object) -> Iterator[str]:
-    """Every key and every fixed value that a schema knows."""
+    """Every key and every fixed value that a schema knows, but for the codes of currencies."""
     if isinstance(schema, dict):
+        if schema == SCHEMA["$defs"]["currency_value"]:
+            return
         known: dict[str, Any] = schema
         yield from known.get("properties", {})
         yield from (each for each in known.get("enum", []) if isinstance(each, str))

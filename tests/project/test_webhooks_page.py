@@ -79,7 +79,7 @@ def test_the_numbers_are_the_codes() -> None:
         DEFAULT_WEBHOOK_SECRET,
         f"`HEADER` is `{DEFAULT_HEADER}` unless",
         f"nothing within {TIMEOUT // 1_000} s of wall time",
-        f"Of an answer {KEPT_BODY // 1024} KB are kept",
+        f"{KEPT_BODY // 1024} KB of an answer are kept",
         f"up to {eight} at once",
     ):
         assert words in FLAT, words

@@ -212,7 +212,7 @@ def test_marks_are_read_at_collection(suite: Suite) -> None:
         [
             f"{name}::test_name: there is no scenario 'lost-parcle'; did you mean 'lost-parcel'?",
             f"{name}::TestPath: there is no file {folder}/{none}",
-            f"{name}::test_clock: sandbox_clock: expected an ISO 8601 date-time *",
+            f"{name}::test_clock: sandbox_clock: expected an ISO 8601 date, *",
             f"{name}::test_no_clock: sandbox_clock: expected one instant, such as 2030-*",
             f"{name}::test_no_world: sandbox_clock is for tests that use the fixture 'sandbox'",
             f"{name}::test_typo: sandbox_scenario: expected no 'sead'; seed=N is all there is",

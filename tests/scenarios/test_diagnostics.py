@@ -20,11 +20,16 @@ def test_a_place_behind_the_text_and_none_at_all_have_no_line() -> None:
     assert render(NOPE._replace(place=None, hint=None), "a", TEXT) == "a: 'nope' is not known"
 
 
-def test_of_a_long_line_the_start_is_shown_and_the_caret_stands_behind_it() -> None:
-    """A hundred and sixty signs."""
-    shown = render(NOPE._replace(place=(1, 500)), "a", "x" * 1_000).splitlines()
+def test_of_a_long_line_the_part_around_the_caret_is_shown() -> None:
+    """A hundred and sixty signs, from the start where the place is among these."""
+    line = f"{'x' * 499}y{'z' * 500}"
+    shown = render(NOPE._replace(place=(1, 500)), "a", line).splitlines()
 
-    assert shown[1:] == [f"    {'x' * 160}", f"    {' ' * 160}^"]
+    assert shown[1:] == [f"    …{'x' * 78}y{'z' * 80}", f"    {' ' * 79}^"]
+    assert render(NOPE._replace(place=(1, 160)), "a", line).splitlines()[1:] == [
+        f"    {'x' * 160}", f"    {' ' * 159}^",
+    ]  # fmt: skip
+    assert render(NOPE._replace(place=(1, 1_001)), "a", line).splitlines()[2] == f"    {' ' * 79}^"
     assert render(NOPE._replace(place=(1, 3)), "a", "xyz").splitlines()[2] == "      ^"
 
 

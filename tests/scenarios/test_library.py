@@ -125,6 +125,24 @@ def test_an_empty_library_says_that_it_has_none() -> None:
         Library([], []).load("x")
 
 
+@pytest.mark.skipif(not Path("/dev/zero").exists(), reason="there is no such device here")
+def test_a_file_without_an_end_is_too_long() -> None:
+    """No more of it is read than shows that."""
+    assert messages_of(Path("/dev/zero")) == ["the text is longer than 262144 characters"]
+
+
+def test_a_long_file_is_too_long_wherever_it_is_cut(tmp_path: Path) -> None:
+    """What is read of it ends within a letter."""
+    file = tmp_path / "long.yaml"
+    file.write_bytes(b"a" + "é".encode() * 1_000_000)
+    assert messages_of(file) == ["the text is longer than 262144 characters"]
+
+
+def messages_of(file: Path) -> list[str]:
+    """What is wrong with a file."""
+    return [problem.message for problem in read_scenario_file(file).loaded.problems]
+
+
 def test_a_file_wins_over_folders(folders: list[Path], tmp_path: Path) -> None:
     """What is given by itself was meant."""
     file = tmp_path / "both.yaml"

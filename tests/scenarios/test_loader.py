@@ -36,21 +36,30 @@ def test_a_list_has_names_and_scenarios_and_each_problem_its_place_in_the_text()
         "- {scenario: c, rules: [{request: create_payment, do: [pass]}]}\n"
     )
 
-    assert [found(each) for each in load_list(text)] == [
-        ("lost-reply", []),
-        (None, [("'nope' is not known", (4, 17))]),
-        ("c", []),
-    ]
+    assert {path: found(each) for path, each in load_list(text).items()} == {
+        (0,): ("lost-reply", []),
+        (1,): (None, [("'nope' is not known", (4, 17))]),
+        (2,): ("c", []),
+    }
+
+
+def test_an_amount_that_looks_like_major_units_is_warned_of_in_its_item() -> None:
+    item = "- scenario: {}\n  expect: [{{payments: {{}}, total: {}}}]\n"
+    text = item.format("a", "50") + item.format("b", "50.00")
+    [first, second] = load_list(text).values()
+
+    assert found(first) == ("a", [])
+    assert found(second) == ("b", [("50.00 is read as 50 minor units", (4, 34))])
 
 
 def test_a_text_that_is_no_list_is_one_scenario() -> None:
     text = "scenario: c\nrules: [{request: create_payment, do: [pass]}]\n"
 
-    assert [found(each) for each in load_list(text)] == [("c", [])]
+    assert {path: found(each) for path, each in load_list(text).items()} == {(): ("c", [])}
 
 
 def test_what_is_given_twice_in_an_item_is_told_of_that_item() -> None:
-    [first, second] = load_list("- scenario: a\n  scenario: b\n- b\n")
+    [first, second] = load_list("- scenario: a\n  scenario: b\n- b\n").values()
 
     assert found(second) == ("b", [])
     assert ("'scenario' is given twice", (2, 3)) in found(first)[1]
@@ -58,7 +67,7 @@ def test_what_is_given_twice_in_an_item_is_told_of_that_item() -> None:
 
 def test_where_a_list_ends_too_early_is_told_with_its_first_item() -> None:
     """What is cut off has no problems of its own."""
-    first, second, cut = load_list("- a\n- 5\n- [x")
+    first, second, cut = load_list("- a\n- 5\n- [x").values()
     unfinished = ("did not find expected ',' or ']'", (4, 1))
     no_mapping = "expected a mapping that starts with scenario: NAME"
 
@@ -71,8 +80,8 @@ def test_the_longest_wait_is_that_of_the_server() -> None:
     text = "scenario: c\nrules: [{request: create_payment, do: [{delay: 2s}]}]\n"
     for loaded in (
         load(text, name=None, longest_wait=1_000),
-        *load_list(f"- {text.replace(chr(10), chr(10) + '  ')}", longest_wait=1_000),
-        *load_list(text, longest_wait=1_000),
+        *load_list(f"- {text.replace(chr(10), chr(10) + '  ')}", longest_wait=1_000).values(),
+        *load_list(text, longest_wait=1_000).values(),
     ):
         assert isinstance(loaded, Loaded)
         assert len(loaded.problems) == 1

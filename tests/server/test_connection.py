@@ -75,6 +75,8 @@ UNREAD: Final = {
     ),
 }
 VERSIONS: Final = ("2.0", "0.9")
+MUCH: Final = 64 * 1024
+"""Bytes after which aiohttp waits for the client to read."""
 
 
 @pytest.fixture(scope="module", params=["asyncio", "uvloop"])
@@ -372,9 +374,11 @@ class FakeTransport(asyncio.Transport):
     """A transport without a socket."""
 
     is_closed = False
+    sent = 0
 
     def write(self, data: bytes) -> None:  # type: ignore[override]  # of any bytes
-        """Send nothing."""
+        """Count the bytes, and send nothing."""
+        self.sent += len(data)
 
     def is_closing(self) -> bool:
         """Whether it was closed."""
@@ -420,6 +424,29 @@ async def test_a_client_that_leaves_at_any_moment_is_no_error(
 
     assert [entry for entry in caplog.records if entry.levelno >= logging.ERROR] == []
     assert server.connections == []
+
+
+async def test_a_client_that_leaves_while_much_is_sent_is_no_error(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    """It reads slowly, and resets the connection while the server waits for it."""
+    connection, transport = HttpServer(assemble(Settings(port=0)).handler)(), FakeTransport()
+    connection.connection_made(transport)
+    connection.data_received(
+        raw_request("POST", "/_sandbox/world/seed", body=b'{"payments": 2000}')
+    )
+    while not transport.sent:
+        await turn(1)
+    transport.sent = 0
+    connection.pause_writing()
+    connection.data_received(raw_request("GET", "/_sandbox/world/snapshot"))
+    while transport.sent < MUCH:
+        await turn(1)
+    await turn(5)
+    connection.connection_lost(ConnectionResetError("by peer"))
+    await turn(10)
+
+    assert [entry for entry in caplog.records if entry.levelno >= logging.ERROR] == []
 
 
 async def turn(count: int) -> None:

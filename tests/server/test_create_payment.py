@@ -11,12 +11,14 @@ from tests.support.values import EVENT_ID, PAYMENT_ID, documented_create
 PATH = "/v3/payments"
 JSON = "application/json"
 
-AMOUNT = "/amount: expected an integer from 1 to 99999999, in minor units (2500 is 25.00)."
+AMOUNT = "/amount: expected an integer from 1 to 99999999, in minor units (2500 is 25.00 USD)."
 CURRENCY = "/currency: expected an upper-case ISO 4217 currency code, such as USD."
-NUMBER = "/payment_method/card_number: expected a string of digits, without spaces or dashes."
+NUMBER = (
+    "/payment_method/card_number: expected a string of 1 to 32 digits, without spaces or dashes."
+)
 MONTH = "/payment_method/exp_month: expected an integer from 1 to 12."
 YEAR = "/payment_method/exp_year: expected an integer from 2000 to 2099, in four digits."
-CVC = "/payment_method/cvc: expected a string of digits, as printed on the card."
+CVC = "/payment_method/cvc: expected a string of three or four digits, as printed on the card."
 CARD = "/payment_method: expected an object with type, card_number, exp_month, exp_year and cvc."
 
 DOCUMENTED = "documented are amount, currency, payment_method, description, customer_id."
@@ -46,12 +48,14 @@ WRONG_FIELDS: dict[str, tuple[Mapping[str, Json], str]] = {
     "number with spaces": ({"card_number": "4111 1111 1111 1111"}, NUMBER),
     "number as an integer": ({"card_number": 4111111111111111}, NUMBER),
     "number that is empty": ({"card_number": ""}, NUMBER),
+    "number of 33 digits": ({"card_number": "4" * 33}, NUMBER),
     "number in other digits": ({"card_number": "\u0664" * 16}, NUMBER),
     "month 0": ({"exp_month": 0}, MONTH),
     "month 13": ({"exp_month": 13}, MONTH),
     "year in two digits": ({"exp_year": 34}, YEAR),
     "year 2100": ({"exp_year": 2100}, YEAR),
     "cvc as an integer": ({"cvc": 123}, CVC),
+    "cvc of 11 digits": ({"cvc": "1" * 11}, CVC),
     "cvc with a letter": ({"cvc": "12a"}, CVC),
     "description too long": (
         {"description": "x" * 501},
@@ -87,6 +91,12 @@ REFUSED_CARDS: dict[str, tuple[Mapping[str, Json], str, str | None]] = {
         "The card's expiry lies before the world's clock.",
     ),
     "cvc too long": ({"cvc": "1234"}, "invalid_cvc", "The cvc of this brand has 3 digits."),
+    "number of 32 digits": ({"card_number": "4" * 32}, "invalid_card", None),
+    "cvc of 10 digits": (
+        {"cvc": "1" * 10},
+        "invalid_cvc",
+        "The cvc of this brand has 3 digits.",
+    ),
     "cvc too short": ({"cvc": "12"}, "invalid_cvc", "The cvc of this brand has 3 digits."),
     "cvc of amex": (
         {"card_number": "378282246310005", "cvc": "123"},

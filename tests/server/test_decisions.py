@@ -2,6 +2,8 @@
 
 import json
 from collections.abc import Iterable, Mapping
+from datetime import timedelta
+from email.utils import formatdate, parsedate_to_datetime
 from typing import Final
 
 import pytest
@@ -35,7 +37,9 @@ KEY: Final = "The Authorization header is 'Bearer ' and the key."
 OVER: Final = "The hour turns at 2030-01-15T11:00:00Z, by the world's clock."
 LARGE: Final = "The body is larger than 65536 bytes."
 SYNTAX: Final = "Expecting property name enclosed in double quotes at line 1, column 2"
-AMOUNT: Final = "/amount: expected an integer from 1 to 99999999, in minor units (2500 is 25.00)."
+AMOUNT: Final = (
+    "/amount: expected an integer from 1 to 99999999, in minor units (2500 is 25.00 USD)."
+)
 
 # Each fault with its refusal, in the order in which they are looked for.
 BEFORE_THE_BODY: Final = {
@@ -178,9 +182,18 @@ LIMITS: Final = ["X-RateLimit-Limit", "X-RateLimit-Remaining", "X-RateLimit-Rese
 async def test_a_reply_has_the_documented_headers_and_those_of_http(
     api: Api, headers: dict[str, str], method: str, status: int, expected: list[str]
 ) -> None:
-    """The documented ones and HTTP's own; a 401 has no challenge, since none is documented."""
+    """The documented ones and HTTP's own, to which the challenge of a 401 belongs."""
     async with api.request(method, PATH, headers=headers) as reply:
         assert (reply.status, sorted(reply.headers)) == (status, expected)
+
+
+async def test_the_date_of_a_reply_is_real_time(api: Api) -> None:
+    """Caches and proxies go by it; the world's clock shows in the body."""
+    made = await paid(api)
+    async with api.get(PATH, headers=AUTHORIZED) as reply:
+        date = parsedate_to_datetime(reply.headers["Date"])
+    assert made["created_at"].startswith("2030-01-15")
+    assert abs(parsedate_to_datetime(formatdate(usegmt=True)) - date) < timedelta(days=1)
 
 
 async def test_headers_that_are_not_documented_change_nothing(api: Api) -> None:

@@ -181,6 +181,31 @@ async def test_the_documented_payment_makes_the_documented_event(api: Api) -> No
     assert written(event) == expected
 
 
+async def test_the_examples_of_the_openapi_document_are_the_documented_ones(api: Api) -> None:
+    """Key by key in their order; but the card of a create is valid for longer."""
+    shown = await ask(api, "GET", "/_sandbox/openapi.json")
+    payments, one, refunds = (
+        shown["paths"][path]
+        for path in ("/payments", "/payments/{payment_id}", "/payments/{payment_id}/refunds")
+    )
+    pairs = [
+        (payments["post"]["requestBody"], CREATE_REQUEST.replace("2026", "2034")),
+        (payments["post"]["responses"]["201"], CREATED),
+        (one["get"]["responses"]["200"], RETRIEVED),
+        (payments["get"]["responses"]["200"], LISTED),
+        (refunds["post"]["requestBody"], REFUND_REQUEST),
+        (refunds["post"]["responses"]["201"], REFUNDED),
+        (shown["webhooks"]["payment.completed"]["post"]["requestBody"], WEBHOOK),
+    ]
+    for part, documented in pairs:
+        example = part["content"]["application/json"]["examples"]["example_1"]["value"]
+        assert json.dumps(example) == json.dumps(json.loads(documented))
+    errors = shown["components"]["schemas"]["ErrorResponse"]["examples"]
+    assert [json.dumps(each) for each in errors] == [
+        json.dumps(json.loads(each)) for each in (ERROR_FORMAT, REFUSED)
+    ]
+
+
 async def test_each_documented_event_happens_and_no_other(api: Api, control: Control) -> None:
     """Each of the documented events happens, and no other."""
     payment_id = (await paid(api, exp_year=2026))["id"]

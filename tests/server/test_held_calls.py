@@ -9,7 +9,7 @@ import pytest
 
 from payments_sandbox.core.settings import Settings
 from payments_sandbox.server.factory import AssembledServer
-from payments_sandbox.server.held_calls import PendingCall
+from payments_sandbox.server.held_calls import OF_NO_WORLD, PendingCall
 from payments_sandbox.world.world import World
 from tests.support.http import Api, Control, ask, envelope, hold_a_create, listed, paid, until
 from tests.support.values import AUTHORIZED, HOLD, LONGEST_WAIT
@@ -274,7 +274,7 @@ async def test_a_decision_that_comes_with_a_reset_has_decided_nothing(
     api: Api, control: Control, held: "asyncio.Task[Any]", monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """It says so, where it could not be met any more."""
-    monkeypatch.setattr(PendingCall, "decide", lambda pending, *_: pending.end())
+    monkeypatch.setattr(PendingCall, "decide", lambda pending, *_: pending.end_wait(OF_NO_WORLD))
     late = await decided(control, "pass", status=409)
     assert late["error"]["code"] == "not_held"
     assert await ended(held) is None

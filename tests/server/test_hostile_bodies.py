@@ -23,11 +23,15 @@ ALL_THREE: Final = {
     "x-ratelimit-remaining": True,
     "x-ratelimit-reset": True,
 }
-AMOUNT: Final = "/amount: expected an integer from 1 to 99999999, in minor units (2500 is 25.00)."
-NUMBER: Final = (
-    "/payment_method/card_number: expected a string of digits, without spaces or dashes."
+AMOUNT: Final = (
+    "/amount: expected an integer from 1 to 99999999, in minor units (2500 is 25.00 USD)."
 )
-CVC: Final = "/payment_method/cvc: expected a string of digits, as printed on the card."
+NUMBER: Final = (
+    "/payment_method/card_number: expected a string of 1 to 32 digits, without spaces or dashes."
+)
+CVC: Final = (
+    "/payment_method/cvc: expected a string of three or four digits, as printed on the card."
+)
 UNKNOWN: Final = (
     "/****************: is not a documented field; documented are amount, currency,"
     " payment_method, description, customer_id."

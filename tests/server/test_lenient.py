@@ -64,7 +64,7 @@ async def test_documented_parameters_are_still_judged(api: Api, query: str, deta
 async def test_documented_fields_are_still_judged(api: Api) -> None:
     """A misspelt field is a missing one; nothing happens."""
     body = documented_create(amount=None, amuont=2500)
-    expected = "an integer from 1 to 99999999, in minor units (2500 is 25.00)."
+    expected = "an integer from 1 to 99999999, in minor units (2500 is 25.00 USD)."
     refusal = await ask(api, "POST", PATH, 400, json=body)
     assert refusal == invalid(f"/amount: is required: expected {expected}")
     assert await listed(api) == []

@@ -24,8 +24,7 @@ CURSOR = (
     " at most 64 characters."
 )
 CUSTOMER = "/customer_id: expected a string of 1 to 255 characters."
-INSTANT = "/created_after: expected an ISO 8601 date-time such as 2025-01-15T10:30:00Z."
-ANY_TIME = (
+INSTANT = (
     "/created_after: expected an ISO 8601 date, or date and time with Z or an offset,"
     " such as 2025-01-15T10:30:00Z."
 )
@@ -55,7 +54,7 @@ REFUSED = {
     "starting_after=pay_xyz789": (
         "/starting_after: expected the id of a payment, such as next_cursor of the page before."
     ),
-    "created_after=": ANY_TIME,
+    "created_after=": INSTANT,
     "created_after=yesterday": INSTANT,
     "created_after=1900000000": INSTANT,
     "created_after=2030-01-15T10:30:00": INSTANT,

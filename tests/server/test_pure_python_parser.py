@@ -11,6 +11,7 @@ TABLES: Final = (
     "test_hostile_bodies",
     "test_raw_sockets",
     "test_slow_bodies",
+    "test_trailers",
     "faults/test_reads",
     "faults/test_waits",
 )

@@ -80,6 +80,8 @@ NOT_HTTP: Final = {
     "bare line feeds": LIST.replace(b"\r\n", b"\n"),
     "no Host": raw_request("GET", PAYMENTS, {"Host": None}),
     "two Hosts": with_line(b"Host: 127.0.0.1"),
+    "two User-Agents": with_line(b"User-Agent: a\r\nUser-Agent: b"),
+    "two Content-Types": with_line(b"Content-Type: a/b\r\nContent-Type: a/b"),
     "length and chunks": raw_request(
         "POST", PAYMENTS, CHUNKED | {"Content-Length": "3"}, b"0\r\n\r\n"
     ),

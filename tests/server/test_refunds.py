@@ -12,7 +12,7 @@ PENDING = "4000009900000038"
 DECLINED = "4000000000000002"
 REFUND_DECLINED = "4000000000005126"
 
-AMOUNT = "/amount: expected an integer from 1 to 99999999, in minor units (2500 is 25.00)."
+AMOUNT = "/amount: expected an integer from 1 to 99999999, in minor units (2500 is 25.00 USD)."
 REASON = "/reason: expected a string of at most 255 characters."
 DESCRIPTION = "/description: expected a string of at most 500 characters."
 
@@ -138,6 +138,16 @@ async def test_nothing_can_be_refunded_after_a_full_chargeback(api: Api, control
     await control("charge_back_payment", payment_id=payment_id)
     refusal = envelope("payment_not_refundable", "It has been charged back in full.")
     assert await refunded(api, payment_id, 400, amount=1) == refusal
+
+
+async def test_nothing_is_left_where_a_chargeback_has_taken_what_refunds_left(
+    api: Api, control: Control
+) -> None:
+    """It was not charged back in full, so the details say how much is left."""
+    payment_id = (await paid(api))["id"]
+    await refunded(api, payment_id, amount=1)
+    await control("charge_back_payment", payment_id=payment_id)
+    assert await refunded(api, payment_id, 400, amount=1) == exceeds(0)
 
 
 @pytest.mark.parametrize(("card", "status"), [(PENDING, "pending"), (DECLINED, "failed")])

@@ -36,7 +36,7 @@ expect:
   - {payments: {status: completed}, count: 1}
 """
 WRONG = "scenario: wrong\nrules:\n  - request: create_paymnt\n    do: [pas]\n"
-PROBLEMS = [
+PROBLEMS: list[dict[str, object]] = [
     {
         "line": 3,
         "column": 14,
@@ -52,16 +52,18 @@ PROBLEMS = [
         "hint": "did you mean 'pass'?",
     },
 ]
-REFUSED = {
-    "error": {
+
+
+def refused(at: str = "") -> dict[str, object]:
+    """How a scenario that stands there in a body is refused: each path leads to it first."""
+    details = "3:14: 'create_paymnt' is not known; did you mean 'create_payment'? (and 1 more)"
+    error = {
         "code": "invalid_scenario",
         "message": "The scenario is not valid",
-        "details": (
-            "3:14: 'create_paymnt' is not known; did you mean 'create_payment'? (and 1 more)"
-        ),
-    },
-    "problems": PROBLEMS,
-}
+        "details": details,
+    }
+    problems = [problem | {"path": f"{at}{problem['path']}"} for problem in PROBLEMS]
+    return {"error": error, "problems": problems}
 
 
 async def test_editors_get_the_schema_that_is_shipped(api: Api, control: Control) -> None:
@@ -219,7 +221,7 @@ async def test_an_unknown_name_is_refused_with_the_nearest(control: Control) -> 
     missing = await control("remove_active_scenarios", status=400, query={"name": "down"})
 
     assert refusal == invalid(
-        "/: there is no scenario 'dwn'; did you mean 'down'?"
+        "/0: there is no scenario 'dwn'; did you mean 'down'?"
         " GET /_sandbox/scenarios lists what there is."
     )
     assert missing == invalid(
@@ -260,16 +262,51 @@ async def test_one_wrong_scenario_of_several_hides_nothing_of_the_others(
 
     unknown = "there is no scenario 'dwn'; did you mean 'down'?"
     assert said[0] == [
-        (None, "", unknown),
-        (4, "/rules/0/do/0/drop", "'drop' needs 'commit'"),
-        (6, "", "on means different things to YAML readers"),
-        (7, "/expct", "unknown key 'expct'"),
+        (None, "/1", unknown),
+        (4, "/2/rules/0/do/0/drop", "'drop' needs 'commit'"),
+        (6, "/3", "on means different things to YAML readers"),
+        (7, "/3/expct", "unknown key 'expct'"),
     ]
     assert [(path, message) for _, path, message in said[1]] == [
-        ("", unknown),
-        ("/rules/0/do/0/drop", "'drop' needs 'commit'"),
-        ("/expct", "unknown key 'expct'"),
-        ("/on", "unknown key 'on'"),
+        ("/0", unknown),
+        ("/1/rules/0/do/0/drop", "'drop' needs 'commit'"),
+        ("/2/expct", "unknown key 'expct'"),
+        ("/2/on", "unknown key 'on'"),
+    ]
+
+
+async def test_what_is_wrong_with_scenarios_is_told_by_its_place_in_the_body(
+    api: Api, control: Control
+) -> None:
+    """Wherever the body has them: as one, in a list, or beside a world's other fields."""
+    wrong = {"scenario": "x", "expect": [{}]}
+    said = [
+        await control("add_active_scenario", wrong, status=400),
+        await control("put_active_scenarios", ["lost", wrong], status=400),
+        await control("create_world", {"scenarios": ["lost", wrong]}, status=400),
+        await send_yaml(api, "PUT", "scenarios/active", "{scenario: x, expect: [{}]}", 400),
+    ]
+    unknown = [
+        await control("add_active_scenario", "dwn", status=400),
+        await control("put_active_scenarios", ["lost", "dwn"], status=400),
+        await control("create_world", {"scenarios": ["lost", "dwn"]}, status=400),
+        await send_yaml(api, "PUT", "scenarios/active", "[lost, dwn]", 400),
+    ]
+
+    assert [each["problems"][0]["path"] for each in said] == [
+        "/expect/0",
+        "/1/expect/0",
+        "/scenarios/1/expect/0",
+        "/expect/0",
+    ]
+    assert [each["error"]["details"].partition(": ")[0] for each in (*said[:3], *unknown)] == [
+        "/expect/0",
+        "/1/expect/0",
+        "/scenarios/1/expect/0",
+        "/",
+        "/1",
+        "/scenarios/1",
+        "/1",
     ]
 
 
@@ -295,7 +332,7 @@ async def test_a_wrong_scenario_changes_nothing(api: Api, control: Control) -> N
         await send_yaml(api, "POST", "scenarios/check", WRONG, 400),
     ]
 
-    assert said == [REFUSED] * 5
+    assert said == [refused(), refused("/1"), refused("/scenarios/0"), refused(), refused()]
     assert await active(control) == ["lost"]
 
 
@@ -304,8 +341,8 @@ async def test_a_wrong_json_object_has_paths_and_no_lines(control: Control) -> N
     refusal = await control("check_scenario", {"scenario": "x", "expect": [{}]}, status=400)
 
     assert refusal["error"]["details"] == (
-        "expected an expectation; an expectation has one of request, retries, order, payments,"
-        " refunds, webhook, audit and rules"
+        "/expect/0: expected an expectation; an expectation has one of request, retries, order,"
+        " payments, refunds, webhook, audit and rules"
     )
     assert [(each["line"], each["path"]) for each in refusal["problems"]] == [(None, "/expect/0")]
 

@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import time
 from collections.abc import Generator
 from typing import Any
 
@@ -147,6 +148,17 @@ async def test_a_live_world_is_paced_again(aiohttp_client: AiohttpClient) -> Non
     kept = await ask(api, "GET", PATH)
     await ask(api, "PUT", PATH, json=kept)
     assert len(sandbox.runtime.timers) == 1
+
+
+@pytest.mark.parametrize("real", [-(10**15), 10**17], ids=["1938", "5138"])
+async def test_a_snapshot_by_a_clock_beyond_all_instants_is_read_back(
+    aiohttp_client: AiohttpClient, monkeypatch: pytest.MonkeyPatch, real: int
+) -> None:
+    """A machine's clock may be wrong by any number of years; no state may be lost by it."""
+    monkeypatch.setattr(time, "time_ns", lambda: real * 1_000)
+    api = await client_of(aiohttp_client, assemble(Settings(seed=7)), headers=AUTHORIZED)
+    await ask(api, "GET", "/v3/payments")
+    await ask(api, "PUT", PATH, json=await ask(api, "GET", PATH))
 
 
 async def test_a_body_of_any_depth_is_carried_by_a_snapshot(api: Api, control: Control) -> None:

@@ -1,19 +1,19 @@
-"""Owns when coverage looks: while a test runs and its fixtures are made, and at nothing else.
+"""Owns when coverage looks: while a test runs, at threads of its fixtures, and at nothing else.
 
 To measure makes an interpreter twice as slow, whatever code it runs. So it rests while tests are
-collected, chosen and reported, and during those that reach no line that others do not reach.
+collected, chosen and reported, while fixtures are made, and during tests that reach next to nothing
+that others do not.
 Commands that tests fork are looked at, too. What has an interpreter of its own is not: it would
 begin four times as slowly, and reaches what others reach.
 
-What modules do as they are imported is looked at once, before all tests.
+What modules do as they are imported is looked at once, while workers begin.
 """
 
 import os
 import pkgutil
 import sys
 import threading
-from collections.abc import Generator, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Generator, Mapping
 from importlib import import_module
 from pathlib import Path
 from typing import Final
@@ -31,10 +31,10 @@ LOOKS_AT_FORKS: Final = "TESTS_LOOK_AT_FORKS"
 UNMEASURED: Final = tuple(
     (Path(__file__).parent / "unmeasured.txt").read_text(encoding="utf-8").splitlines()
 )
-"""What the ids of tests begin with that run for long and reach no line that others do not reach.
+"""What the ids of tests begin with that run for long and reach next to nothing that others do not.
 
-Of a single test of a module, `…py::test_it`, the fixtures are looked at: others may use them, too.
-Those of a row, `…py::test_it[row]`, are made for it, and are not.
+Of a single test of a module, `…py::test_it`, the fixtures' threads are looked at: others may use
+them, too. Those of a row, `…py::test_it[row]`, are made for it, and are not.
 """
 
 _WITH_FIXTURES: Final = tuple(each for each in UNMEASURED if "::" not in each or "[" in each)
@@ -49,14 +49,23 @@ class Measuring:
     """
 
     def __init__(self, *, is_worker: bool, has_workers: bool) -> None:
-        if not is_worker:
-            import_all()
+        self._imports = not is_worker
         if not has_workers:
             for name in COVERAGE:
                 os.environ.pop(name, None)
             os.environ[LOOKS_AT_FORKS] = "1"
         self._look, self._look_at_threads = sys.gettrace(), threading.gettrace()
-        self._rest()
+        if is_worker:
+            self._rest()
+
+    @pytest.hookimpl(wrapper=True)
+    def pytest_sessionstart(self) -> Generator[None, object, object]:
+        """Look at imports, while workers that have begun do theirs."""
+        begun = yield
+        if self._imports:
+            import_all()
+            self._rest()
+        return begun
 
     @pytest.hookimpl(wrapper=True)
     def pytest_runtest_protocol(self, item: pytest.Item) -> Generator[None, object, object]:
@@ -68,31 +77,24 @@ class Measuring:
 
     @pytest.hookimpl(wrapper=True, trylast=True)
     def pytest_runtest_setup(self, item: pytest.Item) -> Generator[None, object, object]:
-        """Look at what fixtures do."""
-        with self._looking(at=not item.nodeid.startswith(_WITH_FIXTURES)):
+        """Look at the threads that fixtures start."""
+        if item.nodeid.startswith(_WITH_FIXTURES):
             return (yield)
+        threading.settrace(self._look_at_threads)
+        try:
+            return (yield)
+        finally:
+            threading.settrace(None)
 
     @pytest.hookimpl(wrapper=True, trylast=True)
     def pytest_runtest_call(self, item: pytest.Item) -> Generator[None, object, object]:
         """Look at what a test does."""
-        with self._looking(at=not item.nodeid.startswith(UNMEASURED)):
+        if item.nodeid.startswith(UNMEASURED):
             return (yield)
-
-    @pytest.hookimpl(wrapper=True, trylast=True)
-    def pytest_runtest_teardown(self, item: pytest.Item) -> Generator[None, object, object]:
-        """Look at how fixtures end."""
-        with self._looking(at=not item.nodeid.startswith(_WITH_FIXTURES)):
-            return (yield)
-
-    @contextmanager
-    def _looking(self, *, at: bool) -> Iterator[None]:
-        if not at:
-            yield
-            return
         sys.settrace(self._look)
         threading.settrace(self._look_at_threads)
         try:
-            yield
+            return (yield)
         finally:
             self._rest()
 

@@ -14,10 +14,11 @@ from redis.asyncio import Redis
 from payments_sandbox.cluster.keeper import Keeper
 from payments_sandbox.cluster.membership import Membership
 from payments_sandbox.cluster.node import ClusterNode
+from payments_sandbox.cluster.places import Member
 from payments_sandbox.cluster.redis_engine import PREFIX
 from payments_sandbox.cluster.runtime import NodeRuntime
 from payments_sandbox.cluster.serving import ClusterOptions, serving, settings_of_node
-from payments_sandbox.cluster.store import Claim, Member, Registry
+from payments_sandbox.cluster.store import Claim, Registry
 from payments_sandbox.core.instants import Instant
 from payments_sandbox.core.settings import Settings
 from payments_sandbox.server.factory import AssembledServer, assemble
@@ -52,7 +53,7 @@ class RunningNode:
     @property
     def directory(self) -> ClusterNode:
         """Knows where keys are."""
-        return cast("ClusterNode", self._runtime.node)
+        return cast("ClusterNode", self._runtime.worlds._ownership)  # noqa: SLF001 - it has no other name
 
     @property
     def keeper(self) -> Keeper:
@@ -62,7 +63,7 @@ class RunningNode:
     @property
     def membership(self) -> Membership:
         """Its lease."""
-        return self._runtime.node.membership
+        return self._runtime.membership
 
     @property
     def _runtime(self) -> NodeRuntime:
@@ -72,7 +73,7 @@ class RunningNode:
     async def crash(self) -> None:
         """Let it be gone without a word: its lease goes on for a while."""
         with pytest.MonkeyPatch.context() as patch:
-            patch.setattr(self._runtime.node, "leave", _say_nothing)
+            patch.setattr(self.directory, "leave", _say_nothing)
             await self.close()
 
     def keys(self) -> set[str]:
@@ -123,7 +124,7 @@ class Cluster:
         async with contextlib.AsyncExitStack() as stack:
             at = await stack.enter_async_context(serving(sandbox, given, options))
             runtime = cast("NodeRuntime", sandbox.runtime)
-            name = runtime.node.membership.member.name
+            name = runtime.membership.member.name
             yield RunningNode(at.url, name, sandbox, stack.aclose)
 
     async def members(self) -> dict[str, list[Any]]:

@@ -14,7 +14,7 @@ import pytest
 from payments_sandbox.cluster import membership, node
 from payments_sandbox.cluster.mailbox import Mailbox, open_mailbox
 from payments_sandbox.cluster.membership import Membership
-from payments_sandbox.cluster.places import Here, Node, Place, Sibling, UnreachableError
+from payments_sandbox.cluster.places import Here, Member, Place, Sibling, UnreachableError
 from payments_sandbox.cluster.runtime import NodeRuntime
 from payments_sandbox.cluster.server import SharedServer
 from payments_sandbox.cluster.serving import ClusterOptions, serving, settings_of_node
@@ -58,7 +58,7 @@ class FixedDirectory:
         """The place of a key."""
         return self._place(key)
 
-    def unreachable(self, node: Node, error: UnreachableError) -> None:
+    def unreachable(self, node: Member, error: UnreachableError) -> None:
         """It stays where it is."""
         logging.getLogger(__name__).warning("%s: %s", node.name, error)
 
@@ -118,7 +118,7 @@ def sharing_servers(
         target = urlsplit(owner.address)
         assert target.hostname is not None
         assert target.port is not None
-        node = Node("owner", target.hostname, owners_port or target.port)
+        node = Member("owner", target.hostname, owners_port or target.port)
         directory = FixedDirectory(Sibling(_OWNER) if way is Way.PASSED else node, FRONT)
         front = stack.enter_context(
             running_server(listens=_listens(_FRONT, directory, boxes), **options)
@@ -161,7 +161,7 @@ def _assembled_node(settings: Settings, rules: Iterable[CardRule]) -> AssembledS
 def _name(server: RunningServer) -> str:
     runtime = server.sandbox.runtime
     assert isinstance(runtime, NodeRuntime)
-    return runtime.node.membership.member.name
+    return runtime.membership.member.name
 
 
 def _listens(

@@ -33,8 +33,8 @@ from tests.support.values import HOLD, KEY, LONGEST_WAIT, documented_create
 WHAT_IS_HTTP = b"""\
 This is no HTTP request, or its body is not framed as its head says.
 The sandbox speaks HTTP/1.1 and 1.0, and TLS where it was started with --tls. A head has one Host,
-at most 128 lines, and at most 8190 bytes in each; a body has one Content-Length, or comes
-in chunks.
+no User-Agent or Content-Type twice, at most 128 lines, and at most 8190 bytes in each; a body has
+one Content-Length, or comes in chunks.
 """
 """What the refusal of something else says."""
 

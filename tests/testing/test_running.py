@@ -123,7 +123,7 @@ def test_an_unknown_option_is_refused_with_the_nearest(options: Options, problem
 @pytest.mark.parametrize(
     ("options", "problem"),
     [
-        ({"clock": "tomorrow"}, "clock: expected an ISO 8601 date-time"),
+        ({"clock": "tomorrow"}, "clock: expected an ISO 8601 date"),
         ({"max_wall_delay": "soon"}, "max_wall_delay: expected a duration"),
         ({"max_wall_delay": -1}, "max_wall_delay: expected a duration"),
         ({"max_wall_delay": 0.2}, "max_wall_delay: expected a duration"),

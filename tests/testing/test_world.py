@@ -176,7 +176,7 @@ def test_the_explanation_of_a_request_says_whose_doing_it_was(world: Sandbox) ->
     )
     assert world.explain(third["id"]) == (
         f"{third['id']} at 2030-01-15T09:00:00Z: POST /v3/payments → 400 invalid_request:"
-        " /amount: expected an integer from 1 to 99999999, in minor units (2500 is 25.00)."
+        " /amount: expected an integer from 1 to 99999999, in minor units (2500 is 25.00 USD)."
     )
 
 

@@ -107,7 +107,7 @@ WITHOUT_TRAFFIC: list[tuple[dict[str, Any], bool, str]] = [
     ({"request": "create_payment", "count": {"max": 3}}, True, "expected at most 3, saw none"),
     ({"retries": "create_payment", "max": 3}, False, "saw no create_payment"),
     ({"retries": "create_payment", "same": ["body"]}, False, "saw no create_payment"),
-    ({"order": ["create_payment"]}, False, "saw nothing"),
+    ({"order": ["create_payment"]}, False, "expected create_payment; saw nothing"),
     ({"payments": {}, "count": 0}, True, "expected 0, saw none"),
     ({"payments": {"status": "completed"}, "count": 1}, False, "expected 1, saw none"),
     ({"refunds": {}, "total": 0}, True, "expected a total of 0, saw none; their total is 0"),
@@ -116,7 +116,7 @@ WITHOUT_TRAFFIC: list[tuple[dict[str, Any], bool, str]] = [
     ({"webhook": "payment.*", "attempts": {"max": 3}}, False, "saw no delivery"),
     ({"webhook": "payment.*", "forged": "refused"}, False, "saw no delivery"),
     ({"webhook": "payment.*", "count": 0}, True, "saw none"),
-    ({"webhook": "payment.*", "count": 1}, False, "expected 1 deliveries, saw none"),
+    ({"webhook": "payment.*", "count": 1}, False, "expected 1 delivery, saw none"),
     ({"audit": "clean"}, True, "found nothing"),
     ({"rules": "all_fired"}, False, "saw no rules"),
 ]

@@ -46,6 +46,6 @@ def test_the_table_on_the_page_is_the_entries() -> None:
     page = (ROOT / "docs/control-api.md").read_text(encoding="utf-8")
 
     assert rows_below("GET /_sandbox/audit", page) == [
-        {"kind": f"`{kind.name}`", "is found when": kind.finds, "is not": kind.spares}
+        {"kind": f"`{kind.name}`", "reported if": kind.finds, "not reported for": kind.spares}
         for kind in FINDING_KINDS
     ]

@@ -181,11 +181,7 @@ class Gateway:
             world.catch_up()  # rules may have made something due at once
         reply = result.reply
         if not isinstance(reply, Reply):
-            error = reply or InternalError()
-            if result.fault is None:
-                entry.error_code = error.code
-                entry.error_details = error.details and mask_text(error.details)
-            reply = refusal(self._contract, error)
+            reply = self._refused(entry, reply or InternalError(), result)
         headers: Mapping[str, str] = _headers(world) if call.elsewhere is None else {}
         if reply.status == _UNAUTHORIZED:
             headers = CHALLENGE
@@ -195,15 +191,16 @@ class Gateway:
         elif call.payment_id:
             entry.payment_status = world.ledger.payments.status_of(call.payment_id)
         if (selected := result.selected) is not None and selected.scenario is not None:
-            headers = {
-                **headers,
-                "Sandbox-Rule": selected.rule,
-                "Sandbox-Step": str(selected.position),
-                "Sandbox-Request-Id": world.journal.id_of(entry),
-            }
+            headers = {**headers, **_rule_headers(world, entry, selected)}
         _record(entry, result, reply, headers)
         close = isinstance(call.body, SandboxError)
         return Answer(reply, headers, entry, result.delay, result.fault, close)
+
+    def _refused(self, entry: Entry, error: SandboxError, result: CallResult) -> Reply:
+        if result.fault is None:
+            entry.error_code = error.code
+            entry.error_details = error.details and mask_text(error.details)
+        return refusal(self._contract, error)
 
     def _result(
         self, call: Call, entry: Entry, perform: Callable[[object], CallResult]
@@ -280,6 +277,15 @@ class Gateway:
         except strict_json.BadJson as error:
             entry.body = mask_body(call.body)
             return InvalidRequest(f"/: expected JSON; {error}.")
+
+
+def _rule_headers(world: World, entry: Entry, selected: "SelectedStep") -> Mapping[str, str]:
+    """What a reply tells of the rule that has answered."""
+    return {
+        "Sandbox-Rule": selected.rule,
+        "Sandbox-Step": str(selected.position),
+        "Sandbox-Request-Id": world.journal.id_of(entry),
+    }
 
 
 def key_in(authorization: str | None) -> str:

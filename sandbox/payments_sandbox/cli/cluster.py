@@ -2,8 +2,8 @@
 
 import argparse
 import contextlib
-from collections.abc import AsyncIterator, Callable, Coroutine
-from typing import TYPE_CHECKING, Any, Final, TextIO
+from collections.abc import AsyncIterator
+from typing import TYPE_CHECKING, Final, TextIO
 
 from payments_sandbox.cli.failure import MISTAKEN
 from payments_sandbox.cli.options import refuse
@@ -11,9 +11,7 @@ from payments_sandbox.cli.processes.server_process import (
     CannotServeError,
     ListeningServer,
     put_together,
-    run_loop,
     served,
-    to_the_end,
 )
 from payments_sandbox.cli.server_options import check_installed, is_loopback, read_settings
 
@@ -23,18 +21,8 @@ if TYPE_CHECKING:
 CLUSTER: Final = "--cluster"
 
 
-def serve_in_cluster(
-    arguments: argparse.Namespace,
-    use_server: Callable[[ListeningServer], Coroutine[Any, Any, int]],
-    *,
-    log_to: TextIO | None,
-) -> int:
-    """Serve as a node until a signal, or as long as stdin is open; the rest is as `run_server`.
-
-    Raises:
-        CannotServeError: there is no cluster to join, or nobody can listen.
-        UnwritableError: the ready file cannot be written.
-    """
+def node_of(arguments: argparse.Namespace, *, log_to: TextIO | None) -> ListeningServer:
+    """Put a server together that is a node; it is as that of `server_of`."""
     _check(arguments)
     from payments_sandbox.cluster.runtime import NodeRuntime
     from payments_sandbox.cluster.serving import (
@@ -58,7 +46,7 @@ def serve_in_cluster(
         except CannotJoinError as error:
             raise CannotServeError(f"{CLUSTER}: {error}", MISTAKEN) from None
 
-    return run_loop(to_the_end(use_server(served(arguments, sandbox, listens()))))
+    return served(arguments, sandbox, listens())
 
 
 def _check(arguments: argparse.Namespace) -> None:

@@ -7,7 +7,7 @@ from typing import Final
 from payments_sandbox.cli.failure import MISTAKEN, CommandFailedError
 from payments_sandbox.cli.options import CommandOptions, refuse
 from payments_sandbox.cli.server_options import add_settings
-from payments_sandbox.core.option_values import seed, time_limit
+from payments_sandbox.core.option_values import not_empty, seed, time_limit
 
 _USUAL_TIMEOUT: Final = 30_000
 _NOT_FOR_THE_USER: Final = {
@@ -50,7 +50,7 @@ def check_process_groups(name: str) -> None:
 def add_timeout(options: CommandOptions) -> None:
     """Add the option that limits how long a run of the command may take."""
     options.value(
-        "--timeout", "how long the command may take (default: 30s)",
+        "--timeout", "the longest time that the command may take (default: 30s)",
         metavar="DURATION", default=_USUAL_TIMEOUT, read=time_limit,
     )  # fmt: skip
 
@@ -59,8 +59,9 @@ def add_sign_and_seed(options: CommandOptions) -> None:
     """Add `--told-by`, and `--seed`, by which equal runs can be made again."""
     options.value(
         "--told-by",
-        "how the command says that money may have moved: `exit N`, or words that it prints",
+        "how the command reports that money may have moved: `exit N`, or words that it prints",
         metavar="SIGN",
+        read=not_empty,
     )
     options.value(
         "--seed", "derive every world's seed from this and its key (default: 0)",

@@ -11,6 +11,7 @@ from payments_sandbox.cli.terminal.standard_streams import remark, try_to_print
 
 if TYPE_CHECKING:  # imported when something is followed, so that --help is instant
     from payments_sandbox.client.client import SandboxClient
+    from payments_sandbox.client.errors import Unreachable
     from payments_sandbox.client.messages import StreamMessage
 
 SILENCE: Final = 60.0
@@ -54,36 +55,60 @@ def follow(
     Raises:
         ControlError: the server is not there in the first place, or refuses.
     """
-    from payments_sandbox.client.errors import Unreachable, UnreachableCause
+    from payments_sandbox.client.errors import Unreachable
 
-    known: object = None
-    message_id: str | None = None
-    was_connected = is_away = False
-
-    def connected() -> None:
-        nonlocal was_connected, is_away
-        if is_away:
-            remark(f"the server at {client.url} is back")
-        was_connected, is_away = True, False
-        if on_connected is not None:
-            on_connected()
-
+    following = _Following(client, last, on_connected)
     while True:
         try:
-            found = client.retrieve_world()
-            world = found["created_at"], found["seed"]
-            if known not in (None, world):  # it is another world: all of its journal is new
-                message_id, last = None, JOURNAL_SIZE
-            known = world
-            for message in client.stream(
-                last=last, last_event_id=message_id, on_connected=connected
-            ):
-                message_id = message.id
-                yield message
+            yield from following.messages()
         except Unreachable as error:
-            if not was_connected or error.cause is UnreachableCause.NOT_A_SANDBOX:
-                raise
-            if not is_away:
-                remark(f"the server at {client.url} is gone; waiting for it")
-            is_away = True
+            following.be_away(error)
         threading.Event().wait(RETRY_AFTER)
+
+
+class _Following:
+    """How far somebody is who follows a stream, over all of its connections."""
+
+    def __init__(
+        self, client: "SandboxClient", last: int, on_connected: Callable[[], None] | None
+    ) -> None:
+        self._client = client
+        self._last = last
+        self._on_connected = on_connected
+        self._world: object = None
+        self._message_id: str | None = None
+        self._was_connected = self._is_away = False
+
+    def messages(self) -> "Iterator[StreamMessage]":
+        """Yield what comes on one connection, from where the one before has ended.
+
+        Raises:
+            ControlError: the server is not there, or refuses.
+        """
+        found = self._client.retrieve_world()
+        world = found["created_at"], found["seed"]
+        if self._world not in (None, world):  # it is another world: all of its journal is new
+            self._message_id, self._last = None, JOURNAL_SIZE
+        self._world = world
+        for message in self._client.stream(
+            last=self._last, last_event_id=self._message_id, on_connected=self._connected
+        ):
+            self._message_id = message.id
+            yield message
+
+    def be_away(self, error: "Unreachable") -> None:
+        """Say once that the server has gone; one that never was there raises its error."""
+        from payments_sandbox.client.errors import UnreachableCause
+
+        if not self._was_connected or error.cause is UnreachableCause.NOT_A_SANDBOX:
+            raise error
+        if not self._is_away:
+            remark(f"the server at {self._client.url} is gone; waiting for it")
+        self._is_away = True
+
+    def _connected(self) -> None:
+        if self._is_away:
+            remark(f"the server at {self._client.url} is back")
+        self._was_connected, self._is_away = True, False
+        if self._on_connected is not None:
+            self._on_connected()

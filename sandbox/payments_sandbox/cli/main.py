@@ -9,7 +9,15 @@ from typing import Final
 
 from payments_sandbox import __version__
 from payments_sandbox.cli.failure import FAILED, INTERRUPTED, CommandFailedError
-from payments_sandbox.cli.options import CommandOptions, Commands, variables_of
+from payments_sandbox.cli.options import (
+    CommandOptions,
+    Commands,
+    Parser,
+    check_command,
+    help_formatter,
+    no_command,
+    variables_of,
+)
 from payments_sandbox.cli.terminal.standard_streams import (
     drop_unwritten,
     prepare_streams,
@@ -56,21 +64,21 @@ examples:
   payments-sandbox serve                     the API on http://127.0.0.1:8080/v3
   payments-sandbox serve --port 0 --ready-file ready.json
   payments-sandbox run -- npm test           a server for as long as the tests run
-  payments-sandbox explore -- python pay.py  which failures a client does not survive
-  payments-sandbox prove FILE -- npm test    whether a repair is one
-  payments-sandbox healthcheck               exit 0 when a server is ready
-  payments-sandbox advance 3d                what is due within three days happens
-  payments-sandbox seed --payments 500       a past, for lists and dashboards
-  payments-sandbox reset                     the world as it was made
-  payments-sandbox worlds list               the worlds of a server
-  payments-sandbox payments --status failed  what has been paid, and what has not
-  payments-sandbox listen                    webhooks, as they are sent
-  payments-sandbox logs --follow             requests, as they come
-  payments-sandbox scenario list             what can go wrong, ready-made
-  payments-sandbox cards                     the magic cards
-  payments-sandbox explain card_declined     what it means, and how a test meets it
-  payments-sandbox docs                      the documentation, without a network
-  payments-sandbox openapi > openapi.json    the API's OpenAPI document"""
+  payments-sandbox explore -- python pay.py  find failures that a client does not survive
+  payments-sandbox prove FILE -- npm test    prove that a repair works
+  payments-sandbox healthcheck               exit 0 if a server is ready
+  payments-sandbox advance 3d                move the clock, and wait for what is due
+  payments-sandbox seed --payments 500       past payments, for lists and dashboards
+  payments-sandbox reset                     return the world to its initial state
+  payments-sandbox worlds list               list the worlds of a server
+  payments-sandbox payments --status failed  list the payments that failed
+  payments-sandbox listen                    print webhooks as they are sent
+  payments-sandbox logs --follow             print requests as they arrive
+  payments-sandbox scenario list             list the ready-made scenarios
+  payments-sandbox cards                     list the magic cards
+  payments-sandbox explain card_declined     its meaning, and how a test causes it
+  payments-sandbox docs                      read the documentation offline
+  payments-sandbox openapi > openapi.json    the OpenAPI document of the API"""
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -102,11 +110,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 def make_parser(names: Sequence[str]) -> argparse.ArgumentParser:
     """Make the parser of the command line, with these of its commands."""
-    parser = argparse.ArgumentParser(
+    parser: argparse.ArgumentParser = Parser(
         prog="payments-sandbox",
         usage="payments-sandbox [--version] COMMAND …",
         description=f"A local sandbox for the Payments API v3.2.\n\n{EXAMPLES}",
-        formatter_class=argparse.RawDescriptionHelpFormatter,
+        formatter_class=help_formatter,
         allow_abbrev=False,
     )
     parser.add_argument("--version", action="version", version=f"payments-sandbox {__version__}")
@@ -118,14 +126,15 @@ def make_parser(names: Sequence[str]) -> argparse.ArgumentParser:
 
 
 def _run(given: Sequence[str]) -> int:
-    if given and (problem := _unknown(given[0])):
-        make_parser(()).error(problem)
+    if given and given[0] not in COMMANDS and not given[0].startswith("-"):
+        make_parser(()).error(no_command(given[0], COMMANDS))
     parser = make_parser(given[:1] if given and given[0] in COMMANDS else COMMANDS)
+    check_command(parser, given)
     own, behind = _split_at_dashes(given)
     parsed, left = parser.parse_known_args(own, argparse.Namespace(command=behind))
     if left:
         _refuse(left[0], parsed.options)
-    parsed.options.check(_variables)
+    parsed.options.check(parsed, _variables)
     code: int = parsed.run(parsed)
     return code
 
@@ -168,12 +177,3 @@ def _variables() -> set[str]:
     commands = argparse.ArgumentParser().add_subparsers()
     _add(commands, COMMANDS)
     return set(variables_of(commands))
-
-
-def _unknown(word: str) -> str | None:
-    """What is wrong with the first argument when it is no command."""
-    if word.startswith("-") or word in COMMANDS:
-        return None
-    close = nearest(word, COMMANDS)
-    hint = f"; did you mean '{close}'?" if close else "."
-    return f"there is no command '{word}'{hint} The commands are {', '.join(COMMANDS)}."

@@ -28,7 +28,7 @@ TIMEOUT: Final = 30.0
 """Seconds of silence after which a server counts as gone."""
 
 _EPILOG: Final = (
-    "Every option can come from the environment: --api-key is PAYMENTS_SANDBOX_API_KEY."
+    "Every option can also be set in the environment: --api-key is PAYMENTS_SANDBOX_API_KEY."
 )
 
 _EXPECTED_KEY: Final = f"expected a key of the sandbox, such as {DEFAULT_API_KEY}"
@@ -45,13 +45,13 @@ def add_remote_options(options: CommandOptions) -> None:
     add_url_option(options)
     options.value(
         "--api-key",
-        f"whose world (default: what {_FALLBACK} says, else {DEFAULT_API_KEY})",
+        f"the key of the world (default: {_FALLBACK}, or else {DEFAULT_API_KEY})",
         read=api_key,
         metavar="KEY",
     )
     options.value(
         "--control-token",
-        "what the header Sandbox-Token must say, where the server demands one",
+        "the value of the header Sandbox-Token, if the server requires one",
         read=header_value,
         metavar="TOKEN",
     )
@@ -63,7 +63,7 @@ def add_url_option(options: CommandOptions) -> None:
     port = options.of_server("--port", _PORT, whole_number(0, LAST_PORT))
     options.value(
         "--url",
-        f"where the server is (default: {DEFAULT_URL})",
+        f"the address of the server (default: {DEFAULT_URL})",
         default=_url(str(host), port or _PORT),
         read=server_url,
         metavar="URL",

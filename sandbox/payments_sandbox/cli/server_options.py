@@ -17,8 +17,8 @@ from payments_sandbox.core.settings import Option, Settings, options, settings_f
 from payments_sandbox.core.tls_options import TlsChoice
 
 _EPILOG: Final = """\
-Every option can come from the environment: --rate-limit is PAYMENTS_SANDBOX_RATE_LIMIT.
-A list is separated by commas there."""
+Every option can also be set in the environment: --rate-limit is
+PAYMENTS_SANDBOX_RATE_LIMIT. Separate the items of a list by commas there."""
 """What the help of a command that has them says last."""
 
 _READERS: Final = {"webhooks": webhook_url}
@@ -36,7 +36,7 @@ def add_server_options(command: CommandOptions, *, port: int = _PORT) -> None:
     _add_files(command)
     command.value(
         WORKERS,
-        "serve with so many processes, each with the worlds of its own keys (default: 1)",
+        "the number of processes, each with the worlds of its own keys (default: 1)",
         default=1,
         read=whole_number(1, _MOST_WORKERS),
         metavar="N",
@@ -97,19 +97,20 @@ def _typed(value: object, option: Option) -> str:
 
 def _add_files(parser: CommandOptions) -> None:
     """Add the options about files and the log of the process."""
-    parser.flag("--watch", "take over scenarios' files whenever they are edited")
+    parser.flag("--watch", "reload scenario files when they are edited")
     parser.file(
-        "--ready-file", "write the address and key here, as JSON, once connections are accepted"
+        "--ready-file",
+        "write the address and key to this file, as JSON, once connections are accepted",
     )
     parser.value(
         "--state",
-        "keep every world here: read at the start, saved at the end and every 30 s",
+        "keep all worlds in this file: read at the start, saved at the end and every 30 s",
         read=state,
         metavar="FILE",
     )
     parser.flag_or_value(
         "--log",
-        "print a line per request and webhook (on a terminal serve always does, as text)",
+        "print a line per request and webhook (on a terminal, serve always does, as text)",
         metavar="text|json",
         bare="text",
         read=one_of("text", "json"),

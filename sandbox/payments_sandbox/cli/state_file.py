@@ -17,7 +17,7 @@ import contextlib
 import logging
 import os
 import threading
-from collections.abc import AsyncIterator, Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Final
 
@@ -29,6 +29,7 @@ from payments_sandbox.core.output_files import (
     reserved,
 )
 from payments_sandbox.core.slices import Slices, finish
+from payments_sandbox.server.background import beside
 from payments_sandbox.server.factory import AssembledServer
 from payments_sandbox.server.slices import pause, run_in_slices
 from payments_sandbox.world.state_file import (
@@ -90,23 +91,13 @@ class StateFile:
             NoStateError: the file is torn, foreign, or cannot be read; it is left as it is.
         """
         try:
-            kept = await asyncio.to_thread(self._read)
+            kept = await asyncio.to_thread(_read, self._path, self._counted)
             worlds = await run_in_slices(self._restoring(kept))
         except asyncio.CancelledError:
             self._is_given_up = True  # the thread that reads is waited for at the exit
             raise
         for world in worlds:
             self._worlds.put(world)
-
-    def _read(self) -> Sequence[SavedWorld]:
-        try:
-            with self._path.open("rb") as file:
-                size = os.fstat(file.fileno()).st_size
-                return read_lines(self._counted(file, size)) if size else ()
-        except FileNotFoundError:
-            return ()
-        except OSError as error:
-            raise NoStateError(error.strerror or str(error)) from None
 
     def _counted(self, lines: Iterable[bytes], size: int) -> Iterator[bytes]:
         """Yield the lines of a file, counting the bytes, until loading is given up."""
@@ -164,16 +155,9 @@ class StateFile:
             world.config.api_key, type(error).__name__, error,
         )  # fmt: skip
 
-    @contextlib.asynccontextmanager
-    async def saving(self) -> AsyncIterator[None]:
+    def saving(self) -> contextlib.AbstractAsyncContextManager[None]:
         """Save now and then until the block ends."""
-        task = asyncio.create_task(self._save_now_and_then())
-        try:
-            yield
-        finally:
-            task.cancel()
-            with contextlib.suppress(asyncio.CancelledError):
-                await task
+        return beside(self._save_now_and_then())
 
     async def _save_now_and_then(self) -> None:
         while True:
@@ -235,7 +219,10 @@ def _place_worlds(folder: Path, workers: int, owner_of: Callable[[str], int]) ->
         for each in found:
             if not _can_be_kept_in(each):
                 raise NoStateError(f"{each.name}: {_NO_FILE}")  # a pipe would be waited for
-            _reserve(stack, each)
+            try:
+                _reserve(stack, each)
+            except OSError as error:
+                raise NoStateError(f"{each.name}: {error.strerror or error}") from None
         owned: dict[int, list[SavedWorld]] = {index: [] for index in range(workers)}
         for world in _newest(found):
             owned[owner_of(world.api_key)].append(world)
@@ -257,18 +244,38 @@ def _newest(files: Iterable[Path]) -> Iterable[SavedWorld]:
     """Every world of some files, as it was used last; the longest unused first."""
     newest: dict[str, SavedWorld] = {}
     for file in files:
-        for world in _read(file):
+        for world in _named(file):
             before = newest.get(world.api_key)
             if before is None or before.used_at < world.used_at:
                 newest[world.api_key] = world
     return sorted(newest.values(), key=lambda world: world.used_at)
 
 
-def _read(file: Path) -> list[SavedWorld]:
+def _named(file: Path) -> Sequence[SavedWorld]:
+    """The worlds of one of several files, which a refusal names."""
     try:
-        with file.open("rb") as lines:
-            return read_lines(lines) if file.stat().st_size else []
-    except FileNotFoundError:  # a link to a file that is still to come
-        return []
+        return _read(file)
     except NoStateError as error:
         raise NoStateError(f"{file.name}: {error}") from None
+
+
+def _read(
+    path: Path, counted: Callable[[Iterable[bytes], int], Iterable[bytes]] = lambda lines, _: lines
+) -> Sequence[SavedWorld]:
+    """The worlds of a file; none of one that is empty or still to come.
+
+    Args:
+        path: of the file.
+        counted: is given its lines and its size, and yields the lines.
+
+    Raises:
+        NoStateError: it is no state, or cannot be read.
+    """
+    try:
+        with path.open("rb") as file:
+            size = os.fstat(file.fileno()).st_size
+            return read_lines(counted(file, size)) if size else ()
+    except FileNotFoundError:
+        return ()
+    except OSError as error:
+        raise NoStateError(error.strerror or str(error)) from None

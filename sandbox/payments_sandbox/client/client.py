@@ -116,7 +116,7 @@ class SandboxClient(BaseClient):
     def ready(self) -> ReadyModel:
         """Whether the server is ready to serve.
 
-        Answers 503 and the problems until everything is loaded.
+        Answers 503 with the problems until everything is loaded.
         """
         request = control_request("GET", "/ready")
         return self._send(ReadyModel, request)
@@ -124,7 +124,7 @@ class SandboxClient(BaseClient):
     def retrieve_openapi(self) -> dict[str, Any]:
         """The OpenAPI document of the emulated API.
 
-        OpenAPI 3.1, made of the schemas that requests are judged by.
+        OpenAPI 3.1, made from the schemas that validate requests.
         """
         request = control_request("GET", "/openapi.json")
         return self._send(dict[str, Any], request)
@@ -140,21 +140,21 @@ class SandboxClient(BaseClient):
     def list_cards(self) -> Page[MagicCardModel]:
         """List the magic cards.
 
-        Always comes whole, in one page.
+        Always complete, in one page.
         """
         request = control_request("GET", "/cards")
         return self._send(Page[MagicCardModel], request)
 
     def retrieve_coverage(self) -> CoverageModel:
-        """Which failures calls and webhooks have met.
+        """The failures that calls and webhooks met.
 
-        Over all worlds, since a server that was started with --coverage began.
+        Over all worlds, since the start of a server with --coverage.
         """
         request = control_request("GET", "/coverage")
         return self._send(CoverageModel, request)
 
     def retrieve_metrics(self) -> str:
-        """What the server has done, in numbers.
+        """The metrics of the server.
 
         In the text format of Prometheus, over all worlds since the server began.
         """
@@ -171,16 +171,16 @@ class SandboxClient(BaseClient):
         rate_limit: SetRateLimitModel | None = None,
         scenarios: Sequence[str | Mapping[str, object]] | None = None,
     ) -> WorldModel:
-        """Make a new world.
+        """Create a new world.
 
-        A given clock instant starts the world frozen there.
+        With a clock instant, the world starts frozen at it.
 
         Args:
             api_key: the key that names the world; leave it out for a new one.
             name: what the world is called in reports and logs, such as the id of a test; 500
                 characters of it are kept.
-            seed: what ids and draws come from; leave it out for one derived from the server's seed
-                and the key.
+            seed: the seed of ids and random draws; leave it out for one derived from the server's
+                seed and the key.
             clock: live, which follows the wall clock, or an instant to start frozen at. The schema
                 knows its form; whether it exists is for the server's own parser.
             rate_limit: how many requests the world allows.
@@ -205,7 +205,7 @@ class SandboxClient(BaseClient):
     ) -> Page[WorldModel]:
         """List the worlds of the server.
 
-        Each in summary, the one that was used last first.
+        A summary of each, most recently used first.
 
         Args:
             limit: number of items to return.
@@ -217,7 +217,7 @@ class SandboxClient(BaseClient):
         return self._send(Page[WorldModel], request)
 
     def retrieve_world(self) -> WorldModel:
-        """The world in summary.
+        """A summary of the world.
 
         The world is the one of the API key.
         """
@@ -233,7 +233,7 @@ class SandboxClient(BaseClient):
         self._send(object, request)
 
     def reset_world(self, *, only: Sequence[ResetWorldOnlyLiteral] | None = None) -> WorldModel:
-        """Empty the world, wholly or in part.
+        """Reset the world, entirely or in part.
 
         Requests that are being held end without a reply, whatever is reset.
 
@@ -251,16 +251,16 @@ class SandboxClient(BaseClient):
         over: str | None = None,
         seed: int | None = None,
     ) -> WorldModel:
-        """Fill the world with payments of the past.
+        """Fill the world with past payments.
 
-        As many as wanted, like those of a real shop, and the same for the same seed.
+        Like those of a real shop, and the same for the same seed.
 
         Args:
             payments: how many.
-            customers: of how many customers; a tenth of the payments unless told otherwise.
-            over: spread over so long until now; 30d unless told otherwise. The schema knows its
-                form; whether it exists is for the server's own parser.
-            seed: what they are drawn from; the world's seed unless told otherwise.
+            customers: the number of customers; default: a tenth of the payments.
+            over: spread over this time before now; default: 30d. The schema knows its form; whether
+                it exists is for the server's own parser.
+            seed: the seed that they are drawn from; default: the world's seed.
         """
         request = control_request(
             "POST",
@@ -272,15 +272,15 @@ class SandboxClient(BaseClient):
     def retrieve_snapshot(self) -> dict[str, Any]:
         """The whole world as JSON.
 
-        Sealed by its `digest`: send it back just as it came.
+        Sealed by its `digest`: send it back unchanged.
         """
         request = control_request("GET", "/world/snapshot")
         return self._send(dict[str, Any], request)
 
     def restore_snapshot(self, snapshot: Mapping[str, object]) -> WorldModel:
-        """Put a snapshot in the place of the world.
+        """Replace the world with a snapshot.
 
-        The restored world continues exactly where the snapshot was taken.
+        The restored world continues exactly from the snapshot.
 
         Args:
             snapshot: the whole body.
@@ -297,9 +297,9 @@ class SandboxClient(BaseClient):
         return self._send(ClockModel, request)
 
     def freeze_clock(self, *, at: str | None = None) -> ClockModel:
-        """Stop the clock.
+        """Freeze the clock.
 
-        Stops it now, or at a given instant that is not before now.
+        Now, or at a given later instant.
 
         Args:
             at: the instant to stop at, not before the world's now; leave it out to stop now. The
@@ -313,7 +313,7 @@ class SandboxClient(BaseClient):
     ) -> AdvancedClockModel:
         """Move the clock forward.
 
-        Answers when all that became due has happened, in order.
+        Answers when everything that became due has happened, in order.
 
         Args:
             by: how far to move, at most 99999d. The schema knows its form; whether it exists is for
@@ -328,9 +328,9 @@ class SandboxClient(BaseClient):
         return self._send(AdvancedClockModel, request)
 
     def resume_clock(self) -> ClockModel:
-        """Let the clock run again.
+        """Resume the clock.
 
-        It continues at wall speed from the world's now.
+        It continues at the speed of real time from its present time.
         """
         request = control_request("POST", "/clock/resume", fields={})
         return self._send(ClockModel, request)
@@ -338,7 +338,7 @@ class SandboxClient(BaseClient):
     def retrieve_rate_limit(self) -> RateLimitModel:
         """The world's rate limit.
 
-        Asking does not count.
+        Reading it does not count as a request.
         """
         request = control_request("GET", "/rate_limit")
         return self._send(RateLimitModel, request)
@@ -348,7 +348,7 @@ class SandboxClient(BaseClient):
     ) -> RateLimitModel:
         """Set the world's rate limit.
 
-        `limit` holds for good, `remaining` until the hour turns.
+        `limit` is permanent, `remaining` lasts until the next hour.
 
         Args:
             limit: requests allowed in one hour.
@@ -370,7 +370,7 @@ class SandboxClient(BaseClient):
     ) -> Page[PaymentModel]:
         """List the payments in full.
 
-        Newest first, with all that became of them; asking leaves no trace.
+        Newest first, with refunds and chargebacks; reading leaves no trace.
 
         Args:
             limit: number of items to return.
@@ -408,7 +408,7 @@ class SandboxClient(BaseClient):
     def complete_payment(self, payment_id: str) -> PaymentModel:
         """Complete a pending payment.
 
-        Its event follows as if it had completed by itself.
+        Its event follows as if it had completed on its own.
 
         Args:
             payment_id: id of the payment.
@@ -423,7 +423,7 @@ class SandboxClient(BaseClient):
     ) -> PaymentModel:
         """Fail a pending payment.
 
-        Its event follows as if it had failed by itself.
+        Its event follows as if it had failed on its own.
 
         Args:
             payment_id: id of the payment.
@@ -439,7 +439,7 @@ class SandboxClient(BaseClient):
     ) -> ChargebackModel:
         """Charge a completed payment back.
 
-        Takes what is left unless told less.
+        Takes what is left by default.
 
         Args:
             payment_id: id of the payment.
@@ -456,7 +456,7 @@ class SandboxClient(BaseClient):
     def list_scenarios(self) -> Page[ScenarioSummaryModel]:
         """List the scenarios of the library.
 
-        Those that are shipped, and those of --scenario-dir; always whole.
+        Those of the package and of --scenario-dir; always complete.
         """
         request = control_request("GET", "/scenarios")
         return self._send(Page[ScenarioSummaryModel], request)
@@ -464,7 +464,7 @@ class SandboxClient(BaseClient):
     def list_active_scenarios(self) -> Page[ActiveScenarioModel]:
         """List the world's scenarios.
 
-        In the order in which they apply; always whole.
+        In the order in which they apply; always complete.
         """
         request = control_request("GET", "/scenarios/active")
         return self._send(Page[ActiveScenarioModel], request)
@@ -472,9 +472,9 @@ class SandboxClient(BaseClient):
     def put_active_scenarios(
         self, scenarios: Sequence[str | Mapping[str, object]] | bytes
     ) -> Page[ActiveScenarioModel]:
-        """Let exactly these scenarios be active.
+        """Replace the active scenarios.
 
-        Those that stay go on where they are. One that is wrong changes nothing.
+        Those that stay keep their state. If one is invalid, nothing changes.
 
         Args:
             scenarios: the whole body; bytes are YAML.
@@ -487,7 +487,7 @@ class SandboxClient(BaseClient):
     ) -> Page[ActiveScenarioModel]:
         """Activate one more scenario.
 
-        By its name, or with all of it. One that is wrong changes nothing.
+        By its name, or as a whole. If it is invalid, nothing changes.
 
         Args:
             scenario: the whole body; bytes are YAML.
@@ -496,9 +496,9 @@ class SandboxClient(BaseClient):
         return self._send(Page[ActiveScenarioModel], request)
 
     def remove_active_scenarios(self, *, name: str | None = None) -> None:
-        """End one scenario, or all.
+        """End one scenario or all.
 
-        What their rules have planned does not happen.
+        What their rules have planned no longer happens.
 
         Args:
             name: the scenario's name; all of them where it is left out.
@@ -507,9 +507,9 @@ class SandboxClient(BaseClient):
         self._send(object, request)
 
     def check_scenario(self, scenario: str | Mapping[str, object] | bytes) -> ProblemsModel:
-        """Say what is wrong with a scenario.
+        """Check a scenario.
 
-        Every problem at once; a warning is no refusal. Nothing is activated.
+        Reports every problem at once, and warnings. Nothing is activated.
 
         Args:
             scenario: the whole body; bytes are YAML.
@@ -520,7 +520,7 @@ class SandboxClient(BaseClient):
     def retrieve_scenario_schema(self) -> dict[str, Any]:
         """The JSON Schema of scenarios.
 
-        What editors complete and check a scenario by.
+        For completion and checks in editors.
         """
         request = control_request("GET", "/scenario.schema.json")
         return self._send(dict[str, Any], request)
@@ -528,13 +528,13 @@ class SandboxClient(BaseClient):
     def write_scenario(
         self, requests: Sequence[str], *, name: str | None = None
     ) -> WrittenScenarioModel:
-        """Write a scenario of what requests have met.
+        """Write a scenario from past requests.
 
-        As JSON and as the text of a file. Nothing is activated.
+        As JSON and as a YAML file. Nothing is activated.
 
         Args:
-            requests: the requests that should meet the same again.
-            name: what the scenario is called, and its file; from-journal unless told otherwise.
+            requests: the requests whose outcome the scenario reproduces.
+            name: what the scenario is called, and its file; default: from-journal.
         """
         request = control_request(
             "POST", "/scenarios/from_journal", fields={"requests": requests, "name": name}
@@ -542,10 +542,10 @@ class SandboxClient(BaseClient):
         return self._send(WrittenScenarioModel, request)
 
     def retrieve_report(self) -> ReportModel:
-        """How the active scenarios stand.
+        """The report on the active scenarios.
 
-        Expectations met or not, rules fired or why not, and the audit; as a text, a page or JUnit
-        XML where Accept asks for that.
+        Expectations, rules and why they did not fire, and the audit; as text, HTML or JUnit XML if
+        Accept asks for it.
         """
         request = control_request("GET", "/report")
         return self._send(ReportModel, request)
@@ -555,21 +555,21 @@ class SandboxClient(BaseClient):
     ) -> VerifiedModel:
         """Judge expectations, and wait until they are met.
 
-        Answers as soon as all are met, or when time is up.
+        Answers as soon as all are met, or after the given time.
 
         Args:
             expect: the expectations; those of the active scenarios where it is left out. What is in
                 them is judged by the lint.
-            within: how long to wait until all are met, in wall time; the longest of their own
-                unless told otherwise.
+            within: how long to wait until all are met, in wall time; default: the longest of their
+                own.
         """
         request = control_request("POST", "/verify", fields={"expect": expect, "within": within})
         return self._send(VerifiedModel, request)
 
     def retrieve_audit(self) -> AuditModel:
-        """What a real ledger would not forgive.
+        """The findings of the audit.
 
-        Found in the journal and the deliveries; each with the requests behind it.
+        What the journal and the deliveries show, each with the requests behind it.
         """
         request = control_request("GET", "/audit")
         return self._send(AuditModel, request)
@@ -604,7 +604,7 @@ class SandboxClient(BaseClient):
         timeout: str | None = None,
         timestamp: WebhookEndpointTimestampLiteral | None = None,
     ) -> WebhookEndpointModel:
-        """Make a webhook endpoint.
+        """Create a webhook endpoint.
 
         Events that happen from now on are sent to it.
 
@@ -614,14 +614,14 @@ class SandboxClient(BaseClient):
             events: which events it gets: names, families such as payment.*, or * for all.
             description: free text for people; empty for none.
             enabled: whether events are sent; a disabled endpoint only logs them.
-            secret: what it signs with. For standard: whsec_ and the base64 of 24 to 64 bytes. Else:
-                8 to 255 printable characters.
+            secret: the secret that signs. For standard: whsec_ and the base64 of 24 to 64 bytes.
+                Else: 8 to 255 printable characters.
             signature: how it is signed.
-            headers: headers that are sent besides, by name.
+            headers: additional headers, by name.
             retries: the delays between attempts, on the world's clock; an empty list never retries.
                 Shown only where it is not the usual schedule.
-            timeout: how long it may take to answer, in wall time, from 10ms to 30s. Shown only
-                where it is not 10s.
+            timeout: how long a receiver may take to answer, in wall time, from 10ms to 30s. Shown
+                only where it is not 10s.
             timestamp: which clock the timestamp of a signature is of: wall, which receivers compare
                 with their own, or world, for receivers whose clock follows the world's.
         """
@@ -671,7 +671,7 @@ class SandboxClient(BaseClient):
     ) -> WebhookEndpointModel:
         """Change a webhook endpoint.
 
-        What is left out stays; disabling it ends its pending deliveries.
+        Omitted fields stay; disabling it ends its pending deliveries.
 
         Args:
             endpoint_id: id of the endpoint.
@@ -680,14 +680,14 @@ class SandboxClient(BaseClient):
             events: which events it gets: names, families such as payment.*, or * for all.
             description: free text for people; empty for none.
             enabled: whether events are sent; a disabled endpoint only logs them.
-            secret: what it signs with. For standard: whsec_ and the base64 of 24 to 64 bytes. Else:
-                8 to 255 printable characters.
+            secret: the secret that signs. For standard: whsec_ and the base64 of 24 to 64 bytes.
+                Else: 8 to 255 printable characters.
             signature: how it is signed.
-            headers: headers that are sent besides, by name.
+            headers: additional headers, by name.
             retries: the delays between attempts, on the world's clock; an empty list never retries.
                 Shown only where it is not the usual schedule.
-            timeout: how long it may take to answer, in wall time, from 10ms to 30s. Shown only
-                where it is not 10s.
+            timeout: how long a receiver may take to answer, in wall time, from 10ms to 30s. Shown
+                only where it is not 10s.
             timestamp: which clock the timestamp of a signature is of: wall, which receivers compare
                 with their own, or world, for receivers whose clock follows the world's.
         """
@@ -739,9 +739,9 @@ class SandboxClient(BaseClient):
     def verify_webhook(
         self, endpoint_id: str, headers: Mapping[str, str], body: str, *, now: str | None = None
     ) -> VerifiedWebhookModel:
-        """Say why a webhook would be refused.
+        """Verify a webhook.
 
-        Held against the endpoint's scheme and the secrets that are valid now.
+        Against the endpoint's scheme and its currently valid secrets.
 
         Args:
             endpoint_id: id of the endpoint.
@@ -805,7 +805,7 @@ class SandboxClient(BaseClient):
     def receive_webhook(self, name: str, body: bytes, headers: Mapping[str, str]) -> int:
         """Post a webhook to a built-in receiver.
 
-        Takes any body; answers as the inbox was told, 200 unless it was.
+        Accepts any body; answers with the scripted status, or 200.
 
         Args:
             name: name of the inbox.
@@ -829,9 +829,9 @@ class SandboxClient(BaseClient):
         wait: str | None = None,
         count: int | None = None,
     ) -> Page[InboxMessageModel]:
-        """What a built-in receiver has got.
+        """The messages of a built-in receiver.
 
-        Oldest first; waits for it if asked to.
+        Oldest first; can wait for them.
 
         Args:
             name: name of the inbox.
@@ -856,7 +856,7 @@ class SandboxClient(BaseClient):
         return self._send(Page[InboxMessageModel], request)
 
     def script_inbox(self, name: str, respond: Sequence[int]) -> InboxScriptModel:
-        """Tell a built-in receiver what to answer.
+        """Script the answers of a built-in receiver.
 
         The next messages get these statuses, one each; later ones get 200.
 
@@ -873,7 +873,7 @@ class SandboxClient(BaseClient):
     def empty_inbox(self, name: str) -> None:
         """Empty a built-in receiver.
 
-        Forgets what has arrived, and what it was told to answer.
+        Removes its messages and its script.
 
         Args:
             name: name of the inbox.
@@ -902,7 +902,7 @@ class SandboxClient(BaseClient):
     ) -> EventModel:
         """Send an event by hand.
 
-        About a payment, about one that is made for it, or with any data.
+        About a payment, about one that is created for it, or with any data.
 
         Args:
             type: the event's type; without data one of the four documented ones.
@@ -917,7 +917,7 @@ class SandboxClient(BaseClient):
     def resend_event(self, event_id: str, *, endpoint_id: str | None = None) -> Page[DeliveryModel]:
         """Send an event once more.
 
-        The same id and bytes to whoever wants it; it is not retried.
+        With the same id and bytes, to each endpoint that subscribes; not retried.
 
         Args:
             event_id: id of the event.
@@ -931,9 +931,9 @@ class SandboxClient(BaseClient):
     def list_requests(
         self, *, limit: int | None = None, starting_after: str | None = None
     ) -> Page[JournalEntryModel]:
-        """List the requests that the world has seen.
+        """List the requests of the world.
 
-        Newest first, cards masked; with what answered each, or why no rule did.
+        Newest first, cards masked, with the rule that answered, or why none did.
 
         Args:
             limit: number of items to return.
@@ -945,7 +945,7 @@ class SandboxClient(BaseClient):
         return self._send(Page[JournalEntryModel], request)
 
     def retrieve_request(self, request_id: str) -> JournalEntryModel:
-        """One request that the world has seen.
+        """One request of the world.
 
         The same as in the list.
 
@@ -979,16 +979,16 @@ class SandboxClient(BaseClient):
     def list_held_calls(self) -> Page[HeldCallModel]:
         """List the calls that are held now.
 
-        Oldest first, cards masked; nothing of them has happened. Always whole.
+        Oldest first, cards masked; none of them has happened. Always complete.
         """
         request = control_request("GET", "/held")
         return self._send(Page[HeldCallModel], request)
 
     def decide_held_call(self, held_id: str, do: str | Mapping[str, object]) -> HeldCallModel:
-        """Let a held call meet a step.
+        """Decide a held call.
 
-        Any step of the scenario language: pass answers as if nobody had held it, and hold keeps it
-        further. Answers when it has happened, with its id in the journal.
+        By any step of the scenario language: pass answers as if it had not been held, hold keeps it
+        longer. Answers when it has happened, with its id in the journal.
 
         Args:
             held_id: id of the held.

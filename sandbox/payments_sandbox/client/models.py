@@ -451,13 +451,13 @@ class ScenarioProblemModel(TypedDict):
 
 
 class ProblemsModel(TypedDict):
-    """What the lint has to say of a scenario that it does not refuse: warnings, if anything."""
+    """The warnings of the lint about a scenario that has no problems."""
 
     problems: list[ScenarioProblemModel]
 
 
 class WrittenScenarioModel(TypedDict):
-    """A scenario that makes happen again what was seen."""
+    """A scenario that reproduces what happened."""
 
     scenario: ScenarioModel
     yaml: str
@@ -491,7 +491,7 @@ class AuditFindingModel(TypedDict):
 
 
 class AuditModel(TypedDict):
-    """What a real ledger would not forgive."""
+    """The findings of the audit, such as a double charge."""
 
     clean: bool
     findings: list[AuditFindingModel]
@@ -506,7 +506,7 @@ class ReportUndocumentedModel(TypedDict):
 
 
 class ReportModel(TypedDict):
-    """What has become of the active scenarios."""
+    """The verdict on the active scenarios."""
 
     name: NotRequired[str]
     restarted: NotRequired[str]
@@ -564,7 +564,7 @@ class DeliveryAttemptRequestModel(TypedDict):
 
 
 class DeliveryAttemptResponseModel(TypedDict):
-    """What came back; null when nothing did."""
+    """The answer; null if there was none."""
 
     status: int
     headers: dict[str, str]

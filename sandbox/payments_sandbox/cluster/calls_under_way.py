@@ -1,6 +1,6 @@
 """Owns which keys have calls that are not answered yet: their worlds stay where they are.
 
-Calls of no key are counted like those of one, and nobody asks for them.
+Calls of no key, and those whose place is still asked for, are counted as of None.
 """
 
 import asyncio
@@ -12,6 +12,9 @@ class CallsUnderWay:
     def __init__(self) -> None:
         self._counts: dict[str | None, int] = {}
         self._ended = asyncio.Event()
+
+    def __bool__(self) -> bool:
+        return bool(self._counts)
 
     def __contains__(self, key: str) -> bool:
         return key in self._counts

@@ -65,7 +65,6 @@ class MovableConnection(Connection):
         "_has_begun",
         "_head",
         "_is_torn",
-        "_is_unknown",
         "_kept",
         "_key",
         "_length",
@@ -86,8 +85,7 @@ class MovableConnection(Connection):
     ) -> None:
         super().__init__(server, head_timeout)
         self._passes = passes
-        self._key = b""
-        self._is_unknown = True
+        self._key: bytes | None = None
         self._lines: tuple[tuple[bytes, bytes], ...] | None = None
         self._head = NO_HEAD
         self._begun = begun
@@ -117,7 +115,7 @@ class MovableConnection(Connection):
                 self._passed += self._answered
                 self._size = self._answered = 0
                 self._is_torn = False
-                if self._key not in data and self._is_passed_unread(data):
+                if self._key is not None and self._key not in data and self._is_passed_unread(data):
                     return
             self._kept.append(data)
             self._size += len(data)
@@ -140,8 +138,7 @@ class MovableConnection(Connection):
         head = self.head_of(request)
         self._answered += 1
         self._length = head.length
-        if self._is_unknown:
-            self._is_unknown = False
+        if self._key is None:
             self._key = head.authorization
 
     async def prepare_to_pass(self) -> PassedConnection | None:
@@ -170,7 +167,7 @@ class MovableConnection(Connection):
         transport = self.transport
         if self._passes is None or self._waiter is None or transport is None:
             return False
-        self._is_unknown = True
+        self._key = None  # the next one that is answered here has it
         if transport.is_closing() or transport.get_write_buffer_size():
             return False
         if not self._passes(transport.get_extra_info("socket").fileno(), data):

@@ -3,11 +3,9 @@
 import asyncio
 import logging
 from collections.abc import Iterable, Mapping
-from dataclasses import astuple
 from typing import Final, NamedTuple
 
-from payments_sandbox.cluster.places import Node, NoOwnerError, UnreachableError
-from payments_sandbox.cluster.store import Member
+from payments_sandbox.cluster.places import Member, NoOwnerError, UnreachableError
 from payments_sandbox.server.slices import pause
 
 KNOWN_FOR: Final = 1.0
@@ -38,7 +36,7 @@ class _KnownPlace:
 
     __slots__ = ("lease_ends", "node", "until", "uses")
 
-    def __init__(self, node: Node, lease: float) -> None:
+    def __init__(self, node: Member, lease: float) -> None:
         self.node = node
         self.lease_ends = _now() + lease
         self.until = _now() + KNOWN_FOR
@@ -71,7 +69,7 @@ class KnownPlaces:
         self._places: dict[str, _KnownPlace] = {}
         self._unreachable: dict[str, _Unreachable] = {}
 
-    def get(self, key: str, members: Mapping[str, Member]) -> Node | None:
+    def get(self, key: str, members: Mapping[str, Member]) -> Member | None:
         """The place of a key, unless that has to be asked for.
 
         Args:
@@ -86,8 +84,8 @@ class KnownPlaces:
         is_stale = known.uses < 0 or known.until < _now() or self.is_unreachable(known.node.name)
         return None if member is None or member.is_leaving or is_stale else known.node
 
-    def remember(self, key: str, member: Member, lease: float) -> Node:
-        """Remember for a moment who owns a key; returns its place.
+    def remember(self, key: str, member: Member, lease: float) -> None:
+        """Remember for a moment who owns a key.
 
         Args:
             key: the API key.
@@ -96,11 +94,9 @@ class KnownPlaces:
         """
         if len(self._places) >= KNOWN_AT_MOST:
             self._places.clear()
-        node = Node(member.name, member.host, member.port)
-        self._places[key] = _KnownPlace(node, lease)
-        return node
+        self._places[key] = _KnownPlace(member, lease)
 
-    async def until_worth_a_try(self, key: str) -> Node | None:
+    async def until_worth_a_try(self, key: str) -> Member | None:
         """Wait for an owner that cannot be reached, without asking anybody.
 
         Returns:
@@ -137,20 +133,20 @@ class KnownPlaces:
             if each.is_refused and now - each.last < TRIED_AFTER
         )
 
-    def unreachable(self, node: Node, error: UnreachableError) -> None:
+    def unreachable(self, node: Member, error: UnreachableError) -> None:
         """Nobody has answered at a node."""
         now = _now()
         before = self._unreachable.get(node.name)
         is_news = before is None or now - before.last >= FORGIVEN_AFTER
         if is_news:  # it was reached meanwhile, or nobody has tried
-            _log.warning("%s at %s:%d cannot be reached: %s", *astuple(node), error)
+            _log.warning("%s at %s:%d cannot be reached: %s", *node[:3], error)
         since = now if before is None or is_news else before.since
         self._unreachable[node.name] = _Unreachable(since, now, error.is_refused)
         if error.is_refused:  # it may have died, which the engine knows
-            for key in [key for key, known in self._places.items() if known.node == node]:
+            for key in [key for key, known in self._places.items() if known.node.name == node.name]:
                 del self._places[key]
 
-    def _check(self, node: Node) -> None:
+    def _check(self, node: Member) -> None:
         since, last, _ = self._unreachable[node.name]
         if last - since > PATIENCE:
             where = f"{node.host}:{node.port}"

@@ -20,14 +20,13 @@ import logging
 from typing import Final, Protocol
 
 from payments_sandbox.cluster.calls_under_way import CallsUnderWay
-from payments_sandbox.cluster.ending import end
 from payments_sandbox.cluster.keeper import Keeper
 from payments_sandbox.cluster.known_places import KnownPlaces
 from payments_sandbox.cluster.membership import Membership
 from payments_sandbox.cluster.places import (
     Directory,
     Here,
-    Node,
+    Member,
     NoOwnerError,
     Place,
     UnreachableError,
@@ -37,7 +36,6 @@ from payments_sandbox.cluster.runtime import NodeRuntime
 from payments_sandbox.cluster.store import (
     Claim,
     EngineError,
-    Member,
     Registry,
     Store,
     WorldWrite,
@@ -45,6 +43,7 @@ from payments_sandbox.cluster.store import (
 from payments_sandbox.cluster.stored_world import world_of
 from payments_sandbox.core.ids import DEFAULT_API_KEY
 from payments_sandbox.core.instants import MINUTE
+from payments_sandbox.server.background import end
 from payments_sandbox.server.slices import pause
 from payments_sandbox.server.world_runtime import NotKeptError
 from payments_sandbox.world.world import World
@@ -133,7 +132,7 @@ class ClusterNode(Directory):
             asking.add_done_callback(lambda _: self._asking.pop(key))
         return await asyncio.shield(asking)
 
-    def unreachable(self, node: Node, error: UnreachableError) -> None:
+    def unreachable(self, node: Member, error: UnreachableError) -> None:
         """Nobody has answered at a node: ask for the owners of its keys again; see `Directory`."""
         self._elsewhere.unreachable(node, error)
 
@@ -158,7 +157,7 @@ class ClusterNode(Directory):
             raise NoOwnerError(f"the engine of the cluster cannot be asked: {error}") from None
         raise NoOwnerError("the key changes hands again and again; try again")
 
-    async def _owner_to_try(self, key: str) -> Node | None:
+    async def _owner_to_try(self, key: str) -> Member | None:
         """The other node that owns a key; None where this one does, from now on if need be.
 
         As long as nobody answers at the owner, its lease is waited for, and the engine not asked.
@@ -172,7 +171,7 @@ class ClusterNode(Directory):
                     continue
             return known
 
-    async def _claim(self, key: str) -> Node | None:
+    async def _claim(self, key: str) -> Member | None:
         """The same, as the engine has it. A node that leaves takes no key, whoever wants it to."""
         own = self._name
         for _ in range(_CLAIMS):
@@ -186,7 +185,8 @@ class ClusterNode(Directory):
                 self._take(key, claim)
                 return None
             elif (member := self.membership.others.get(claim.owner)) is not None:
-                return self._elsewhere.remember(key, member, claim.lease / 1_000)
+                self._elsewhere.remember(key, member, claim.lease / 1_000)
+                return member
         raise NoOwnerError("the owner of the key has just left, and no other node takes it")
 
     def _take(self, key: str, claim: Claim) -> None:

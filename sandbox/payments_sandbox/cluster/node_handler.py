@@ -37,15 +37,11 @@ class NodeHandler(OwnerHandler):
         handler: answers requests.
         node: knows the owners, and fetches worlds.
         passer: takes connections to other nodes.
-
-    Attributes:
-        under_way: how many requests are not answered yet, and not on their way elsewhere.
     """
 
     def __init__(self, handler: Handler, node: ClusterNode, passer: ConnectionPasser) -> None:
         super().__init__(handler, node, passer)
         self._node, self._calls = node, node.calls
-        self.under_way = 0
 
     def __call__(self, request: web.BaseRequest) -> Awaitable[web.StreamResponse]:
         """Answer one request, or let its connection go."""
@@ -57,7 +53,7 @@ class NodeHandler(OwnerHandler):
     async def _answer(self, request: web.BaseRequest, key: str | None) -> web.StreamResponse:
         connection = cast("MovableConnection", request.protocol)
         response: web.StreamResponse | None = None
-        self.under_way += 1
+        self._calls.begin(None)  # until it is answered, or on its way elsewhere
         try:
             place = _HERE if key is None else self._node.place_of(key) or await self._claimed(key)
             if not isinstance(place, Here):
@@ -79,7 +75,7 @@ class NodeHandler(OwnerHandler):
             if not request.content.is_eof():
                 response.force_close()  # the rest of the body is not waited for
         finally:
-            self.under_way -= 1
+            self._calls.end(None)
         return self._staying(request, response)
 
     async def _claimed(self, key: str) -> Place:

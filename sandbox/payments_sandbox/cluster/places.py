@@ -1,7 +1,7 @@
 """Owns where the world of a key is: in this process, in a sibling of it, or on another machine."""
 
 from dataclasses import dataclass
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
 
 @dataclass(frozen=True, slots=True)
@@ -16,21 +16,22 @@ class Sibling:
     index: int
 
 
-@dataclass(frozen=True, slots=True)
-class Node:
-    """On another machine.
+class Member(NamedTuple):
+    """A node of the cluster, on whatever machine.
 
     Attributes:
-        name: what it is called in messages.
-        host, port: where it takes connections that are relayed to it.
+        name: of this run of it; no other has the same.
+        host, port: where others reach it, and connections are relayed to.
+        is_leaving: whether it takes no further keys.
     """
 
     name: str
     host: str
     port: int
+    is_leaving: bool = False
 
 
-Place = Here | Sibling | Node
+Place = Here | Sibling | Member
 
 
 class NoOwnerError(Exception):
@@ -73,5 +74,5 @@ class Directory(Protocol):
             NoOwnerError: there is none at the moment.
         """
 
-    def unreachable(self, node: Node, error: UnreachableError) -> None:
+    def unreachable(self, node: Member, error: UnreachableError) -> None:
         """Nobody has answered at a node: what is known of its keys is to be asked for again."""

@@ -1,7 +1,7 @@
 """Owns what follows a change of a world on a node of a cluster: it is kept, too."""
 
 from collections.abc import Awaitable, Sequence
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING
 
 from payments_sandbox.cluster.keeper import AGAIN, Keeper
 from payments_sandbox.cluster.membership import Membership
@@ -13,38 +13,22 @@ if TYPE_CHECKING:
     from payments_sandbox.webhooks.delivery import Delivery
 
 
-class OwnNode(Protocol):
-    """The node that the worlds are on.
-
-    Attributes:
-        keeper: writes what has changed.
-        membership: its lease.
-    """
-
-    keeper: Keeper
-    membership: Membership
-
-    @property
-    def is_leaving(self) -> bool:
-        """Whether the node gives its worlds away."""
-
-
 class NodeRuntime(WorldRuntime):
     """The worlds of one node, each change of which is kept.
 
     Attributes:
-        node: the node.
+        membership: the lease of the node.
         keeper: writes what has changed.
         waits_for_replies: whether a reply waits until what it tells of is kept.
     """
 
-    node: OwnNode
+    membership: Membership
     keeper: Keeper
     waits_for_replies: bool
 
-    def attach(self, node: OwnNode, *, waits_for_replies: bool) -> None:
+    def attach(self, membership: Membership, keeper: Keeper, *, waits_for_replies: bool) -> None:
         """Keep all changes from now on."""
-        self.node, self.keeper = node, node.keeper
+        self.membership, self.keeper = membership, keeper
         self.waits_for_replies = waits_for_replies
         self.dispatcher.before_attempt = self._before_attempt
 
@@ -65,7 +49,7 @@ class NodeRuntime(WorldRuntime):
         Raises:
             NotKeptError: the lease has run out while the call was under way.
         """
-        if not self.node.membership.is_running():
+        if not self.membership.is_running():
             raise NotKeptError("the lease has run out while a call was under way")
         self.keeper.mark(world)
         return super().take_due(world)
@@ -86,9 +70,9 @@ class NodeRuntime(WorldRuntime):
 
     def problems(self) -> Sequence[str]:
         """Why the node cannot serve at the moment."""
-        if self.node.is_leaving:
+        if self.membership.member.is_leaving:
             return ("this node leaves the cluster",)
-        if not self.node.membership.is_running():
+        if not self.membership.is_running():
             return ("the engine of the cluster is away, and the lease of this node has run out",)
         return (self.keeper.problem,) if self.keeper.problem else ()
 

@@ -9,9 +9,9 @@ import contextlib
 import logging
 import os
 import socket
-from collections.abc import AsyncIterator, Callable, Coroutine, Mapping
+from collections.abc import AsyncIterator, Coroutine, Mapping
 from functools import partial
-from typing import Any, ClassVar, Final, assert_never
+from typing import Any, Final, assert_never
 
 from payments_sandbox.cluster.asking import Answer, ask, reply
 from payments_sandbox.cluster.connection import MovableConnection, PassedConnection, mark
@@ -20,7 +20,7 @@ from payments_sandbox.cluster.mailbox import Outgoing, receive_message
 from payments_sandbox.cluster.places import (
     Directory,
     Here,
-    Node,
+    Member,
     Place,
     Sibling,
     UnreachableError,
@@ -34,6 +34,9 @@ from payments_sandbox.server.slices import pause
 _log: Final = logging.getLogger(__name__)
 
 _CONNECTION: Final = b"c"
+
+_FIRST_BYTES: Final = 64 * 1024
+"""Bytes that are read of a connection before it is known whose it is."""
 
 _AGAIN: Final = 0.1
 """Wall seconds until it is asked again who owns a key, where a node could not be reached."""
@@ -65,7 +68,10 @@ class SharedServer(HttpServer):
         self._directory = directory
         self._siblings = {index: Outgoing(writer) for index, writer in siblings.items()}
         if siblings:
-            self.accepting = partial(_SharedListener, begin=self._begin_where_it_belongs)
+            # Read before there is a transport and a protocol: those cost more than to pass it on.
+            self.accepting = partial(
+                FirstBytesListener, begin=self._begin_where_it_belongs, most=_FIRST_BYTES
+            )
         self._answer = answer
         self._tasks: set[asyncio.Task[None]] = set()
         self._relays: dict[Relay, str] = {}
@@ -87,7 +93,7 @@ class SharedServer(HttpServer):
         match place:
             case Sibling(index):
                 self._pass_to(index, passed)
-            case Node():
+            case Member():
                 client = socket.socket(fileno=os.dup(passed.descriptor))
                 self._begin(self._relay(client, place, passed))
             case Here():
@@ -179,7 +185,7 @@ class SharedServer(HttpServer):
         except OSError:  # it has ended on its way
             connection.close()
 
-    async def _relay(self, client: socket.socket, node: Node, passed: PassedConnection) -> None:
+    async def _relay(self, client: socket.socket, node: Member, passed: PassedConnection) -> None:
         with contextlib.ExitStack() as stack:
             stack.callback(client.close)
             begun = mark(passed.relays + 1) + passed.begun
@@ -202,25 +208,3 @@ class SharedServer(HttpServer):
         task = asyncio.get_running_loop().create_task(work)
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
-
-
-class _SharedListener(FirstBytesListener):
-    """Accepts the connections of a socket at which siblings listen, too.
-
-    What a connection begins with is read before it has a transport and a protocol: those cost more
-    than to pass it on, and it would have them here for nothing.
-
-    Args:
-        bound: the socket, bound and listening.
-        begin: lets a connection begin, here or there, with what was read of it.
-    """
-
-    MOST: ClassVar = 64 * 1024
-
-    def __init__(self, bound: socket.socket, begin: Callable[[socket.socket, bytes], None]) -> None:
-        super().__init__(bound)
-        self._begin = begin
-
-    def begin(self, connection: socket.socket, first: bytes) -> None:
-        """Let a connection begin where it belongs."""
-        self._begin(connection, first)

@@ -10,19 +10,19 @@ from secrets import token_hex
 from typing import Final, NamedTuple, cast
 from urllib.parse import urlsplit
 
-from payments_sandbox.cluster.ending import end
 from payments_sandbox.cluster.membership import LEASE
 from payments_sandbox.cluster.node import ClusterNode
 from payments_sandbox.cluster.node_handler import NodeHandler
 from payments_sandbox.cluster.other_nodes import OtherNodes
-from payments_sandbox.cluster.places import Directory
+from payments_sandbox.cluster.places import Directory, Member
 from payments_sandbox.cluster.redis_engine import RedisEngine
 from payments_sandbox.cluster.relay import Relay
 from payments_sandbox.cluster.runtime import NodeRuntime
 from payments_sandbox.cluster.server import SharedServer
-from payments_sandbox.cluster.store import EngineError, Member
+from payments_sandbox.cluster.store import EngineError
 from payments_sandbox.core.instants import LAST, SECOND, show_duration
 from payments_sandbox.core.settings import Settings
+from payments_sandbox.server.background import end
 from payments_sandbox.server.control.questions import answer
 from payments_sandbox.server.factory import AssembledServer
 from payments_sandbox.server.http_server import Handler, listening
@@ -105,7 +105,7 @@ async def serving(
             most=settings.max_worlds,
         )
         stack.push_async_callback(node.close)
-        runtime.attach(node, waits_for_replies=options.waits_for_replies)
+        runtime.attach(node.membership, node.keeper, waits_for_replies=options.waits_for_replies)
         runtime.address = f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
         runtime.worlds.share(node)
         runtime.worlds.begin_keys_at(number * _KEYS_OF_A_START)
@@ -149,11 +149,10 @@ class _NodeServer(SharedServer):
         return [relay for relay, name in self._relays.items() if name in names]
 
     def _owner_handler(self, handler: Handler, _: Directory) -> Handler:
-        self._node_handler = NodeHandler(handler, self._node, self)
-        return self._node_handler
+        return NodeHandler(handler, self._node, self)
 
     def _is_awaited(self) -> bool:
-        return self._node_handler.under_way > 0 or super()._is_awaited()
+        return bool(self._node.calls) or super()._is_awaited()
 
 
 async def _checked(engine: RedisEngine, url: str) -> int:

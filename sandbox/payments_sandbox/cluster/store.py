@@ -7,6 +7,7 @@ last owner alone: one that slept meanwhile is refused, and changes nothing.
 from collections.abc import Iterable, Mapping, Sequence
 from typing import NamedTuple, Protocol
 
+from payments_sandbox.cluster.places import Member
 from payments_sandbox.core.instants import Instant
 
 
@@ -95,21 +96,6 @@ class Store(WorldWriter, Protocol):
             EngineError: it cannot be asked for.
             UnreadableWorldError: what is kept is no world.
         """
-
-
-class Member(NamedTuple):
-    """A node of the cluster.
-
-    Attributes:
-        name: of this run of it; no other has the same.
-        host, port: where others reach it.
-        is_leaving: whether it takes no further keys.
-    """
-
-    name: str
-    host: str
-    port: int
-    is_leaving: bool = False
 
 
 class Census(NamedTuple):

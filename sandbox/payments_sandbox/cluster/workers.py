@@ -7,7 +7,7 @@ added or taken away, the keys of the others stay where they were.
 from hashlib import blake2b
 from typing import Final
 
-from payments_sandbox.cluster.places import Here, Node, Place, Sibling, UnreachableError
+from payments_sandbox.cluster.places import Here, Member, Place, Sibling, UnreachableError
 
 _KNOWN_AT_MOST: Final = 10_000
 
@@ -48,7 +48,7 @@ class WorkerDirectory:
         """The place of a key: every key has one."""
         return self.place_of(key)
 
-    def unreachable(self, node: Node, error: UnreachableError) -> None:
+    def unreachable(self, node: Member, error: UnreachableError) -> None:
         """There are no nodes among workers."""
 
     def _place(self, index: int) -> Place:

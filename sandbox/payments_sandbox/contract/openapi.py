@@ -23,6 +23,8 @@ from payments_sandbox.contract.schema_files import Schema
 
 RATE_LIMIT: Final = "headers/rate_limit"
 RATE_LIMIT_HEADERS: Final = ("X-RateLimit-Limit", "X-RateLimit-Remaining", "X-RateLimit-Reset")
+COUNTED: Final = {name: {"$ref": f"#/components/headers/{name}"} for name in RATE_LIMIT_HEADERS}
+"""The headers of every response to a good key."""
 EVENTS: Final = "events/"
 SIGNATURE: Final = "headers/webhook_signature"
 OTHER_CODES: Final = ("not_found", "method_not_allowed", "request_too_large")
@@ -146,8 +148,8 @@ def _responses(operation: Operation, parts: DocumentParts) -> dict[str, object]:
         str(status): _response(status, parts.error(codes))
         for status, codes in by_status(documented_for(operation.name)).items()
     }
-    others = {"default": parts.any_error(pick(OTHER_CODES))}
-    return {str(operation.success): success, **refusals, **others}
+    other = parts.any_error(pick(OTHER_CODES)) | {"headers": COUNTED}
+    return {str(operation.success): success, **refusals, "default": other}
 
 
 def _response(status: int, content: Mapping[str, object]) -> dict[str, object]:
@@ -156,8 +158,7 @@ def _response(status: int, content: Mapping[str, object]) -> dict[str, object]:
         "x-source": "ERROR HANDLING",
         "x-provenance": "documented",
     }
-    headers = {name: {"$ref": f"#/components/headers/{name}"} for name in RATE_LIMIT_HEADERS}
-    response["headers"] = CHALLENGE if status == UNAUTHORIZED else headers
+    response["headers"] = CHALLENGE if status == UNAUTHORIZED else COUNTED
     return response | {"content": content}
 
 

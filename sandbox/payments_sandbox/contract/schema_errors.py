@@ -6,8 +6,10 @@ hold a card number: they name the field by its JSON pointer. A file's stand besi
 they are about, so they quote a word of it and say in a hint what would have worked.
 
 The words come from the schema: `x-expected` finishes "expected …", `x-hint` says what would have
-worked, `x-keys` are the keys of which a mapping has one, `x-kind` is what a mapping is called, and
-`x-also` are keys that it has beside its properties.
+worked, `x-keys` are the keys of which a mapping has one, `x-kind` is what a mapping is called,
+`x-also` are keys that it has beside its properties, `header.NAME` such as any that begins so, and
+`x-elsewhere` are keys that its like have and it has not. `x-valued` has, for words that are keys of
+the mapping which may stand in a word's place, how each is written there.
 """
 
 import re
@@ -19,12 +21,18 @@ import jsonschema_rs
 
 from payments_sandbox.contract.schema_files import Schema
 from payments_sandbox.core.masking import mask_target
-from payments_sandbox.core.wording import nearest
+from payments_sandbox.core.wording import counted, nearest
 
 MOST_IN_A_BODY: Final = 20
 MOST_IN_A_FILE: Final = 200
 SURELY: Final = 0.8
 """How like a known key an unknown one is whose value is read as that one's."""
+
+_ALIKE: Final = 0.6
+"""How like a known word an unknown one is that may be meant for it."""
+
+_MANY: Final = 40
+"""Words of which one is always near, such as the codes of currencies: only sure ones are named."""
 
 LONGEST_NAME: Final = 64
 LONG_NUMBER: Final = re.compile(r"\d(?:[ ._-]?\d){5,}")
@@ -285,13 +293,25 @@ def _rank(schema: Schema, path: Path) -> list[tuple[int, str]]:
 
 def _unknown_in_file(path: Path, name: str, part: Schema) -> SchemaError:
     keys = list(part.get("properties") or part["x-keys"])
+    also: list[str] = part.get("x-also", [])
     message = f"unknown key '{presentable(name)}'"
-    if close := nearest(name, keys):
+    is_elsewhere = name in part.get("x-elsewhere", ())
+    if not is_elsewhere and (close := nearest(name, keys) or _nearest_in_family(name, also)):
         return SchemaError((*path, name), message, f"did you mean '{close}'?", is_about_key=True)
-    *others, last = keys + part.get("x-also", [])
+    *others, last = keys + also
     known = f"{', '.join(others)} and {last}" if others else last
     start = f"{part['x-kind']} has" if "x-kind" in part else "known here are"
     return SchemaError((*path, name), message, f"{start} {known}", is_about_key=True)
+
+
+def _nearest_in_family(name: str, forms: list[str]) -> str | None:
+    """The key of a form such as `header.NAME` that a misspelt `heder.X-Test` was meant for."""
+    start, dot, rest = name.partition(".")
+    stems = {form.partition(".")[0]: form for form in forms}
+    stem = nearest(start.lower(), stems)
+    if stem is None or (stem == start and rest):
+        return None
+    return f"{stem}{dot}{presentable(rest)}" if rest else stems[stem]
 
 
 def _wrong_in_file(path: Path, kind: object, part: Schema, value: object) -> SchemaError:
@@ -304,11 +324,15 @@ def _wrong_in_file(path: Path, kind: object, part: Schema, value: object) -> Sch
         case Kind.Enum() | Kind.Constant() if isinstance(value, str):
             message, hint = _unknown_word(value, part)
         case Kind.Pattern() if isinstance(value, str):
-            message = f"'{presentable(value)}' is not {expected}"
-        case Kind.MaxLength() | Kind.MaxItems() | Kind.MaxProperties() if kind.limit:
+            message = f"{_quoted(value)} is not {expected}"
+        case Kind.MaxProperties() if kind.limit:
+            message = f"expected {expected}, with at most {counted(kind.limit, 'key')}"
+        case Kind.MaxLength() | Kind.MaxItems() if kind.limit:
             message = f"expected {expected}, at most {kind.limit} long"
         case Kind.AnyOf() | Kind.OneOfNotValid() | Kind.OneOfMultipleValid():
             message, hint = str(hint), None
+        case Kind.MinItems() if kind.limit > 1:
+            message = f"expected {expected}, at least {kind.limit} long"
         case Kind.MinLength() | Kind.MinItems() | Kind.MinProperties():
             message = f"expected {expected} that is not empty"
         case _:
@@ -326,7 +350,17 @@ def _none_of_its_keys(path: Path, part: Schema, value: object) -> SchemaError:
 
 def _unknown_word(word: str, part: Schema) -> tuple[str, str | None]:
     known = [str(each) for each in part.get("enum", [part.get("const")])]
-    message = f"'{presentable(word)}' is not known"
-    if close := nearest(word, known):
+    valued: dict[str, str] = part.get("x-valued", {})
+    if word in valued:
+        return f"'{word}' needs a value", f"write {valued[word]}"
+    message = f"{_quoted(word)} is not known"
+    least = SURELY if len(known) > _MANY else _ALIKE
+    candidates = [*known, *valued]
+    if close := nearest(word, candidates, least) or nearest(word.upper(), known, least):
         return message, f"did you mean '{close}'?"
     return message, part.get("x-hint") or f"known are {', '.join(known)}"
+
+
+def _quoted(word: str) -> str:
+    """The word of a file as a sentence shows it; `this` where it may be a card number."""
+    return "this" if LONG_NUMBER.search(word) else f"'{presentable(word)}'"

@@ -59,7 +59,10 @@ def read_instant(text: str, *, earliest: Instant | None = EPOCH) -> Instant:
     if found is None or (found["hour"] and bool(found["dash"]) != bool(found["colon"])):
         is_blank = " " in text and _ISO.fullmatch(text.replace(" ", "+"))
         hint = " (a '+' in a URL is written %2B)" if is_blank else ""
-        raise ValueError(f"expected an ISO 8601 date-time such as 2025-01-15T10:30:00Z{hint}")
+        raise ValueError(
+            "expected an ISO 8601 date, or date and time with Z or an offset,"
+            f" such as 2025-01-15T10:30:00Z{hint}"
+        )
     try:
         instant = _milliseconds(found)
     except (ValueError, OverflowError):
@@ -106,6 +109,16 @@ def show_milliseconds(instant: Instant) -> str:
     """Show as the control API does: to the millisecond, where an instant is between two seconds."""
     shown, fraction = show_instant(instant), instant % SECOND
     return f"{shown[:-1]}.{fraction:03}Z" if fraction else shown
+
+
+def due_after(start: Instant, wait: int) -> int:
+    """When a wait ends, which may be later than the last instant.
+
+    One of whole seconds counts from the second that clients are shown of its start, so that whoever
+    adds the two meets it. One with a fraction of a second counts from the start itself: of half a
+    second, nothing might be left.
+    """
+    return start + wait - (0 if wait % SECOND else start % SECOND)
 
 
 def read_duration(text: str) -> int:

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Final
 
 from payments_sandbox.core.instants import read_duration, read_instant
+from payments_sandbox.core.wording import nearest
 
 LAST_PORT: Final = 65_535
 
@@ -88,6 +89,13 @@ def header_value(text: str) -> str:
     """Read what a header can carry whole; an empty token would be no token."""
     if not text.strip() or text != text.strip() or not text.isprintable():
         raise ValueError("expected printable characters, without blanks around")
+    return text
+
+
+def not_empty(text: str) -> str:
+    """Read a text that says something."""
+    if not text.strip():
+        raise ValueError("expected text that is not empty")
     return text
 
 
@@ -186,8 +194,21 @@ def scenario(text: str) -> str | Path:
     if path.is_dir():
         raise ValueError("expected a name or a file; a folder is for --scenario-dir")
     if not path.is_file():
-        raise ValueError("expected the name of a scenario, or a file that exists")
+        close = near_file(path)
+        hint = "" if close is None else f"; did you mean {close}?"
+        raise ValueError(f"expected the name of a scenario, or a file that exists{hint}")
     return path
+
+
+def near_file(path: Path) -> Path | None:
+    """Find the file of scenarios that a path was meant for, in the folder that it names."""
+    try:
+        there = sorted(each for each in path.parent.iterdir() if each.suffix in _OF_SCENARIOS)
+    except OSError:
+        return None
+    files = {each.stem: each for each in there}
+    close = nearest(path.stem, files)
+    return None if close is None else files[close]
 
 
 def scenario_name(text: str) -> str:

@@ -199,26 +199,29 @@ def _write_in_place(file: Path, content: BinaryIO, *, is_private: bool) -> None:
         OSError: the system refuses.
     """
     found = file.stat()
+    with _opened_in_place(file, found) as written:
+        shutil.copyfileobj(content, written)
+        if not stat.S_ISREG(found.st_mode) or _own_stream(found) is not None:
+            return
+        written.truncate()
+        if is_private:
+            with suppress(OSError):  # it is somebody else's
+                file.chmod(_FOR_OWNER)
+            os.fsync(written.fileno())
+
+
+def _opened_in_place(file: Path, found: os.stat_result) -> BinaryIO:
+    """Open what a name leads to, to write into it."""
     if (stream := _own_stream(found)) is not None:
-        with os.fdopen(os.dup(stream), "wb") as written:
-            shutil.copyfileobj(content, written)
-    elif stat.S_ISREG(found.st_mode):
-        with file.open("r+b") as written:
-            shutil.copyfileobj(content, written)
-            written.truncate()
-            if is_private:
-                with suppress(OSError):  # it is somebody else's
-                    file.chmod(_FOR_OWNER)
-                os.fsync(written.fileno())
-    elif stat.S_ISFIFO(found.st_mode):
+        return os.fdopen(os.dup(stream), "wb")
+    if stat.S_ISREG(found.st_mode):
+        return file.open("r+b")
+    if stat.S_ISFIFO(found.st_mode):
         # One that nobody reads is an error at once: no signal would end the wait for a reader.
         descriptor = os.open(file, os.O_WRONLY | os.O_NONBLOCK)
-        with os.fdopen(descriptor, "wb") as written:
-            os.set_blocking(descriptor, True)
-            shutil.copyfileobj(content, written)
-    else:
-        with file.open("wb") as written:
-            shutil.copyfileobj(content, written)
+        os.set_blocking(descriptor, True)
+        return os.fdopen(descriptor, "wb")
+    return file.open("wb")
 
 
 def _own_stream(found: os.stat_result) -> int | None:
@@ -241,29 +244,41 @@ def _pid_file(name: Path) -> Iterator[None]:
         FileInUseError: another process has it.
         OSError: the system refuses.
     """
+    if (opened := _locked(name)) is None:
+        yield
+        return
+    with opened:
+        opened.truncate(0)
+        opened.write(f"{os.getpid()}\n")
+        opened.flush()
+        try:
+            yield
+        finally:
+            name.unlink(missing_ok=True)
+
+
+def _locked(name: Path) -> TextIO | None:
+    """Open a file and lock it; None where none can be made.
+
+    Raises:
+        FileInUseError: another process has it.
+        OSError: the system refuses.
+    """
     while True:
         try:
             opened = name.open("a+", encoding="ascii")
         except OSError as error:
-            if error.errno not in _NOT_BESIDE:
-                why = f"its lock {name.name} cannot be opened: {error.strerror}"
-                raise OSError(error.errno, why) from None
-            yield
-            return
-        with opened:
-            if not _lock(opened.fileno()):
+            if error.errno in _NOT_BESIDE:
+                return None
+            why = f"its lock {name.name} cannot be opened: {error.strerror}"
+            raise OSError(error.errno, why) from None
+        if not _lock(opened.fileno()):
+            with opened:
                 opened.seek(0)
                 raise FileInUseError(f"it is in use by pid {opened.read().strip() or 'unknown'}")
-            if not _is_named(opened, name):
-                continue  # whoever had it has just removed it
-            opened.truncate(0)
-            opened.write(f"{os.getpid()}\n")
-            opened.flush()
-            try:
-                yield
-            finally:
-                name.unlink(missing_ok=True)
-            return
+        if _is_named(opened, name):
+            return opened
+        opened.close()  # whoever had it has just removed it
 
 
 def _is_named(opened: TextIO, name: Path) -> bool:

@@ -3,15 +3,19 @@
 It is kept because a test in the same process may take the file system away, as pyfakefs does.
 """
 
+import sys
 from collections.abc import Iterator, Mapping
 from functools import cache
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal, NamedTuple
+from typing import TYPE_CHECKING, Final, Literal, NamedTuple
 
 if TYPE_CHECKING:
     from importlib.resources.abc import Traversable
 
-DataKind = Literal["schemas", "scenarios", "docs"]
+DataKind = Literal["schemas", "scenarios", "docs", "dashboard"]
+
+_IN_PACKAGE: Final = {"dashboard": ("server", "dashboard_files")}
+"""Where what is kept in the package is, also in a checkout; all else is shipped in `_data`."""
 
 
 class PackageFile(NamedTuple):
@@ -86,14 +90,15 @@ def read_all_data() -> None:
     Raises:
         FileNotFoundError: a folder is neither shipped with the package nor beside it.
     """
-    for kind in ("schemas", "scenarios"):
+    for kind in ("schemas", "scenarios", "dashboard"):
         dict(data_files(kind))
 
 
 def _data_folder(kind: DataKind) -> "Traversable":
     """The folder of that kind: in an installed package, a zip, or a checkout."""
     package = Path(__file__).resolve().parent.parent
-    shipped = package / "_data" / kind
+    place = _IN_PACKAGE.get(kind, ("_data", kind))
+    shipped = package.joinpath(*place)
     if shipped.is_dir():
         return shipped
     project = package.parent.parent  # of a checkout, where the package is in `sandbox/`
@@ -103,10 +108,13 @@ def _data_folder(kind: DataKind) -> "Traversable":
         return folder
     from importlib.resources import files  # noqa: PLC0415 - it brings zipfile, and few need it
 
-    zipped = files("payments_sandbox").joinpath("_data", kind)
+    zipped = files("payments_sandbox").joinpath(*place)
     if zipped.is_dir():
         return zipped
-    raise FileNotFoundError(f"The {kind} folder is neither shipped with the package nor beside it.")
+    missing = f"The {kind} folder is neither shipped with the package nor beside it."
+    if "pyfakefs" in sys.modules:
+        missing += " Where pyfakefs has replaced the file system, start the sandbox before that."
+    raise FileNotFoundError(missing)
 
 
 def _files_below(folder: "Traversable", prefix: str) -> Iterator[str]:

@@ -30,6 +30,9 @@ from payments_sandbox.core.option_values import (
 from payments_sandbox.core.tls_options import TlsChoice, TlsFault, certificate, tls_fault
 from payments_sandbox.core.wording import nearest
 
+__tracebackhide__ = True
+"""pytest shows the test's line that gave an option, not ours."""
+
 _OPTION: Final = "option"
 
 
@@ -97,16 +100,16 @@ class Settings:
     )  # fmt: skip
     tls: TlsChoice | None = _setting(  # noqa: RUF009 - it does not change
         None, "--tls",
-        "take TLS at the port as well: auto makes certificates, and an authority to trust",
+        "accept TLS at the port as well; auto makes certificates, and a CA to trust",
         certificate, "auto|CERT,KEY",
     )  # fmt: skip
     tls_faults: tuple[TlsFault, ...] = _list(
         (), "--tls-fault",
-        "a further port, whose certificate is expired, or is for a wrong-host; with --tls auto",
+        "a further port whose certificate is expired or for a wrong-host; needs --tls auto",
         tls_fault, "expired|wrong-host[=PORT]",
     )  # fmt: skip
     unix: Path | None = _setting(  # noqa: RUF009 - a path does not change
-        None, "--unix", "listen at a unix socket as well, which nobody else may use",
+        None, "--unix", "listen at a unix socket as well, accessible to you alone",
         socket_path, "PATH",
     )  # fmt: skip
     seed: int | None = _setting(
@@ -114,7 +117,7 @@ class Settings:
         seed, "N", "drawn",
     )  # fmt: skip
     clock: str = _setting(
-        "live", "--clock", "live, or the ISO 8601 instant where the worlds' clocks stand still",
+        "live", "--clock", "live, or the ISO 8601 instant at which worlds' clocks are frozen",
         clock, "live|ISO", "live",
     )  # fmt: skip
     rate_limit: int = _setting(
@@ -122,60 +125,62 @@ class Settings:
         "N", "1000",
     )  # fmt: skip
     max_wall_delay: int = _setting(
-        5_000, "--max-wall-delay", "how long a client can be kept waiting", read_duration,
+        5_000, "--max-wall-delay", "the longest time that a client is kept waiting", read_duration,
         "DURATION", "5s",
     )  # fmt: skip
     world_ttl: int = _setting(
-        86_400_000, "--world-ttl", "drop worlds that are unused for so long", lifetime, "DURATION",
-        "1d",
+        86_400_000, "--world-ttl", "drop worlds that are unused for this long", lifetime,
+        "DURATION", "1d",
     )  # fmt: skip
     max_worlds: int = _setting(
-        10_000, "--max-worlds", "keep at most so many worlds", whole_number(2, 1_000_000), "N",
+        10_000, "--max-worlds", "keep at most this many worlds", whole_number(2, 1_000_000), "N",
         "10000",
     )  # fmt: skip
     scenarios: tuple[str | Path, ...] = _list(
-        (), "--scenario", "what every world starts with: a name of the library, or a file",
+        (), "--scenario",
+        "start every world with this scenario: a name from the library, or a file",
         scenario, "NAME|FILE",
     )  # fmt: skip
     scenario_dirs: tuple[Path, ...] = _list(
         (), "--scenario-dir",
-        "a folder of scenarios, whose names come before those that are shipped", folder, "DIR",
+        "a folder of scenarios; its names take precedence over the library", folder, "DIR",
     )  # fmt: skip
     webhooks: tuple[str, ...] = _list(
-        (), "--webhook", "where every world sends its events, signed with the printed secret",
+        (), "--webhook",
+        "an endpoint for the events of every world, signed with the printed secret",
         str, "URL",
     )  # fmt: skip
     public_webhooks: bool = _setting(
         False, "--webhook-targets",  # noqa: FBT003 - the default, as in every setting
-        "private: loopback and private networks; public: the internet too",
+        "private: loopback and private networks; public: the internet as well",
         webhook_targets, "private|public", "private",
     )  # fmt: skip
     webhook_ca: Path | None = _setting(  # noqa: RUF009 - a path does not change
         None, "--webhook-ca",
-        "certificates (PEM) that receivers of webhooks are trusted by, besides the system's",
+        "CA certificates (PEM) to trust for webhook receivers, besides the system's",
         certificates, "FILE",
     )  # fmt: skip
     strict_keys: bool = _switch(
-        "--strict-keys", "refuse keys that were not made by POST /_sandbox/worlds"
+        "--strict-keys", "reject keys that were not created by POST /_sandbox/worlds"
     )
     lenient: bool = _switch("--lenient", "ignore undocumented body fields and query parameters")
     coverage: bool = _switch(
         "--coverage",
-        "count which failures calls and webhooks meet (GET /_sandbox/coverage); run shows them",
+        "count the failures that calls and webhooks met (GET /_sandbox/coverage); run prints them",
     )
     control_token: str | None = _setting(
         None, "--control-token",
-        "what the header Sandbox-Token must say on /_sandbox (beyond loopback one is made)",
+        "require this value in the header Sandbox-Token on /_sandbox (made beyond loopback)",
         header_value, "TOKEN", is_shown=False,
     )  # fmt: skip
     allow_hosts: frozenset[str] = _list(
         frozenset(), "--allow-host",
-        "a further name that the Host header may carry, or *.NAME for every name below it",
+        "another name to accept in the Host header, or *.NAME for every name below it",
         host_name, "NAME",
     )  # fmt: skip
     cors: frozenset[str] = _list(
         frozenset(), "--cors",
-        "an origin whose pages may call /v3, such as http://localhost:5173", origin, "ORIGIN",
+        "allow pages of this origin to call /v3, such as http://localhost:5173", origin, "ORIGIN",
     )  # fmt: skip
     body_timeout: float = 30.0
 

@@ -53,16 +53,20 @@ class RunVerdict(StrEnum):
     REFUNDED_TWICE = (
         "refunded_twice",
         "R",
-        "a customer was given back more than without the failure",
+        "a customer was refunded more than without the failure",
     )
-    LOST_PAYMENT = "lost_payment", "L", "money has moved, and the command says that it has not"
-    PHANTOM_SUCCESS = "phantom_success", "P", "no money has moved, and the command says that it has"
-    ACCEPTED_FORGERY = "accepted_forgery", "F", "a webhook that should have been refused was taken"
-    HANDLED_TWICE = "handled_twice", "W", "a webhook that came twice has had its effect twice"
+    LOST_PAYMENT = "lost_payment", "L", "money has moved, but the command says that it has not"
+    PHANTOM_SUCCESS = "phantom_success", "P", "no money has moved, but the command says that it has"
+    ACCEPTED_FORGERY = (
+        "accepted_forgery",
+        "F",
+        "a webhook that should have been rejected was accepted",
+    )
+    HANDLED_TWICE = "handled_twice", "W", "a webhook that was delivered twice had its effect twice"
     HANG = "hang", "H", "the command did not end within its time"
-    CRASH = "crash", "C", "the command broke down instead of handling the failure"
-    TOLD = "told", "t", "the command has failed, and says so; the ledger agrees"
-    SURVIVED = "survived", "·", "all is as without the failure"
+    CRASH = "crash", "C", "the command crashed instead of handling the failure"
+    TOLD = "told", "t", "the command failed and says so; the ledger agrees"
+    SURVIVED = "survived", "·", "everything is as without the failure"
 
     @property
     def is_well(self) -> bool:
@@ -81,7 +85,7 @@ CustomersMoney = dict[tuple[str, str], Money]
 
 
 class ReasonedVerdict(NamedTuple):
-    """The worst verdict that is true, sentences by which it is known, and the audit's advice."""
+    """The worst verdict that is true, by which sentences it is known, and what would help."""
 
     verdict: RunVerdict
     evidence: tuple[str, ...] = ()
@@ -132,8 +136,24 @@ def judge(
     order = list(RunVerdict)
     found.sort(key=lambda each: order.index(each[0]))
     evidence = tuple(dict.fromkeys(why for _, why in found))
-    advice = tuple(dict.fromkeys(each.kind.advice for each in record.audit()))
-    return ReasonedVerdict(found[0][0], evidence, advice)
+    verdict = found[0][0]
+    advice = [each.kind.advice for each in record.audit()]
+    if verdict is RunVerdict.LOST_PAYMENT:
+        advice += [_WHEN_LOST[each.operation] for each in _never_seen(record)]
+    return ReasonedVerdict(verdict, evidence, tuple(dict.fromkeys(advice)))
+
+
+_WHEN_LOST: Final = {
+    "create_payment": (
+        "Before you say that nothing was paid, list the customer's payments: one whose reply was"
+        " lost may be there."
+    ),
+    "create_refund": (
+        "Refunds cannot be looked up: wait for refund.created, and where that does not come, say"
+        " that nobody can tell (explore --told-by names how you say it)."
+    ),
+}
+"""What would have helped where the reply of a write was lost, by its operation."""
 
 
 _Found = tuple[RunVerdict, str]

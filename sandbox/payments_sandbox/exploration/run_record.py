@@ -13,7 +13,8 @@ from payments_sandbox.exploration.calls import NOBODY, CallName, names_of
 from payments_sandbox.payments.payment import Status
 from payments_sandbox.rules.scenario import Scenario
 from payments_sandbox.server.change_notifier import ChangeNotifier
-from payments_sandbox.server.judging import EVIDENCE, MAX_WAIT, KeptReports
+from payments_sandbox.server.judging import EVIDENCE, KeptReports
+from payments_sandbox.verification.expectations.expectation import MAX_WAIT
 from payments_sandbox.verification.findings.finding import Finding
 from payments_sandbox.verification.observed import (
     Observed,

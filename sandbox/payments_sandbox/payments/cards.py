@@ -1,7 +1,7 @@
 """Owns the card of a payment: how it is checked, and what is kept of it.
 
-Nothing here keeps a number. A payment keeps the brand and the last four digits, and of a card that
-a rule names, which is no secret, a fingerprint that tells it from others.
+No card number is ever kept. A payment keeps the brand and the last four digits. If a rule names the
+card, so that its number is no secret, the payment also keeps a fingerprint of it.
 """
 
 from collections.abc import Container
@@ -14,7 +14,7 @@ from payments_sandbox.core.instants import Instant, next_month
 
 
 class Card(NamedTuple):
-    """What a payment keeps of its card; `fingerprint` is 0 where no rule names the card."""
+    """What a payment keeps of its card; `fingerprint` is 0 if no rule names the card."""
 
     brand: Brand
     last4: str
@@ -22,7 +22,7 @@ class Card(NamedTuple):
 
 
 def fingerprint(number: str) -> int:
-    """32 bits that tell test cards apart."""
+    """32 bits that tell the test cards apart."""
     return crc32(number.encode())
 
 
@@ -35,18 +35,18 @@ def check(  # noqa: PLR0913 - each by its name
     now: Instant,
     named: Container[int],
 ) -> Card:
-    """Check a well-formed card in the decided order: number, expiry, security code.
+    """Check a well-formed card: first its number, then its expiry date, then its security code.
 
     Args:
         number: its digits.
         exp_year: the year with its century.
         exp_month: 1 to 12.
         cvc: its digits.
-        now: by the world's clock.
+        now: the instant on the world's clock.
         named: the fingerprints of cards that rules name.
 
     Raises:
-        CardRefused: `invalid_card`, `expired_card` or `invalid_cvc`; no payment is kept.
+        CardRefused: with the code `invalid_card`, `expired_card` or `invalid_cvc`.
     """
     brand = brand_of(number)
     if brand is None or not passes_luhn(number):
@@ -60,13 +60,14 @@ def check(  # noqa: PLR0913 - each by its name
 
 
 def kept_card(number: str, brand: Brand, named: Container[int]) -> Card:
-    """What is kept of a card; no fingerprint where no rule names it.
+    """Return what a payment keeps of a card.
 
-    With brand and last four digits one would narrow the number.
+    A card that no rule names gets no fingerprint: together with the brand and the last four digits,
+    it would help somebody to guess the number.
 
     Args:
         number: its digits.
-        brand: whose it is.
+        brand: its brand.
         named: the fingerprints of cards that rules name.
     """
     known_as = fingerprint(number)

@@ -1,4 +1,4 @@
-"""Owns events and what they report: facts about payments, refunds and chargebacks."""
+"""Owns events and what they report: changes of payments, refunds and chargebacks."""
 
 from enum import StrEnum
 from typing import Final, NamedTuple
@@ -17,11 +17,11 @@ class EventType(StrEnum):
 
 
 EVENT_FAMILIES: Final = tuple(dict.fromkeys(f"{each.partition('.')[0]}.*" for each in EventType))
-"""What all events about one thing are called together, such as `payment.*`."""
+"""Patterns that stand for all events about one kind of object, such as `payment.*`."""
 
 
 class Refund(NamedTuple):
-    """Money given back; `amount` in minor units of the payment's currency."""
+    """Money that the merchant gives back; `amount` is in minor units of the payment's currency."""
 
     id: RefundId
     payment_id: PaymentId
@@ -32,7 +32,7 @@ class Refund(NamedTuple):
 
 
 class Chargeback(NamedTuple):
-    """Money taken back by the card's issuer; `amount` in minor units."""
+    """Money that the card's issuer takes back; `amount` is in minor units."""
 
     id: ChargebackId
     payment_id: PaymentId
@@ -42,7 +42,7 @@ class Chargeback(NamedTuple):
 
 
 class Event(NamedTuple):
-    """One fact; `amount` is the payment's, the refund's or the chargeback's."""
+    """One change; `amount` is that of the refund or chargeback, else that of the payment."""
 
     id: EventId
     type: EventType
@@ -54,7 +54,7 @@ class Event(NamedTuple):
 
 
 class MadeEvent(NamedTuple):
-    """An event that somebody made by hand: nothing in the ledger has changed with it."""
+    """An event that a user made by hand, without any change in the ledger."""
 
     id: EventId
     type: str

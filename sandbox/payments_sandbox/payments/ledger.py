@@ -1,7 +1,7 @@
-"""Owns one world's money: payments, refunds, chargebacks, and the events that tell of them.
+"""Owns one world's money: payments, refunds, chargebacks, and the events that report them.
 
-Every command is synchronous and whole: it checks first, then keeps the new values and their one
-event. A command that raises has changed nothing.
+Every command is synchronous and atomic: it checks first, then stores the new values and exactly
+one event. A command that raises has changed nothing.
 """
 
 from collections.abc import Iterator
@@ -40,7 +40,7 @@ _EVENT_OF: Final = {
 
 
 class NewPayment(NamedTuple):
-    """A payment that a client asks for, its card checked."""
+    """A payment that a client has requested and whose card has been checked."""
 
     amount: int
     currency: str
@@ -59,7 +59,7 @@ class HistoricalPayment(NamedTuple):
 
 
 class PaymentFilter(NamedTuple):
-    """The documented parameters of LIST PAYMENTS, read."""
+    """The documented parameters of LIST PAYMENTS, parsed."""
 
     limit: int = 10
     starting_after: str | None = None
@@ -69,7 +69,7 @@ class PaymentFilter(NamedTuple):
 
 
 class _Sizes(NamedTuple):
-    """How many rows a ledger has: of payments and events, the number of the next one."""
+    """How large a ledger is: counts, but for payments and events the number of the next one."""
 
     payments: int
     names: int
@@ -79,11 +79,11 @@ class _Sizes(NamedTuple):
 
 
 class Ledger:
-    """Payments and their changes, an event for each.
+    """Payments and their changes, with one event for each change.
 
     Attributes:
         payments: every payment.
-        preexisting_events: so many of the events were there before the world; they are no news.
+        preexisting_events: how many events are older than the world; they are not announced.
     """
 
     __slots__ = (
@@ -114,7 +114,7 @@ class Ledger:
     def create(
         self, order: NewPayment, *, at: Instant, status: Status, failure: str | None = None
     ) -> tuple[int, Payment]:
-        """Keep a new payment; a pending one has no event yet."""
+        """Store a new payment; a pending one has no event yet."""
         payment = Payment(
             id=self.payments.next_id(),
             amount=order.amount,
@@ -174,17 +174,18 @@ class Ledger:
         return self._chargeback(nth)
 
     def make_event(self, type_: str, data: dict[str, object], *, at: Instant) -> MadeEvent:
-        """Tell of something by hand; nothing else changes."""
+        """Store an event that a user makes by hand; nothing else changes."""
         self._events.add_made(type_, data, at)
         event_id = EventId(self._events.id_of(self.events - 1))
         return MadeEvent(id=event_id, type=type_, created=at, data=data)
 
     def put_before(self, past: "Ledger") -> None:
-        """Let what happened in another ledger, before anything in this one, come first.
+        """Put the payments and events of another ledger before those of this one.
 
         Args:
-            past: made with a `first` so that it ends where this one begins; it has payments and
-                their events alone, and is not used any more.
+            past: everything in it is older than anything here. Its `first` was chosen so that its
+                numbers end where those of this ledger begin. It has neither refunds nor
+                chargebacks, and must not be used afterwards.
         """
         self.payments.put_before(past.payments)
         self._events.put_before(past._events)  # noqa: SLF001 - another of its own kind
@@ -193,7 +194,7 @@ class Ledger:
     # Queries
 
     def number_of(self, payment_id: str) -> int:
-        """The number behind an id.
+        """The number of the payment with an id.
 
         Raises:
             NotFound: `payment_not_found`.
@@ -203,10 +204,12 @@ class Ledger:
         return number
 
     def page(self, wanted: PaymentFilter) -> tuple[list[bytes], bool]:
-        """One page, each as RETRIEVE PAYMENT shows it, newest first, and whether more follow.
+        """One page of matching payments, newest first, and whether more follow.
+
+        Each payment is the JSON that RETRIEVE PAYMENT shows.
 
         Raises:
-            InvalidRequest: `starting_after` is no payment of this world.
+            InvalidRequest: `starting_after` is not the id of a payment of this world.
         """
         below = None
         if wanted.starting_after is not None:
@@ -226,23 +229,23 @@ class Ledger:
         return self.payments.retrieve_jsons(found[: wanted.limit]), len(found) > wanted.limit
 
     def last_event(self, type_: EventType, number: int) -> Event | None:
-        """The last event of a type that tells of a payment, or None."""
+        """The last event of a type about a payment, or None."""
         found = self._events.last(type_, number)
         return None if found is None else self.event(found)
 
     @property
     def events(self) -> int:
-        """The number that the next event will have; that of the first one is 0."""
+        """The number that the next event will have."""
         return self._events.next_number
 
     @property
     def event_numbers(self) -> range:
-        """The numbers of all events; those of a past that came later are below 0."""
+        """The numbers of all events; those put before the first one have negative numbers."""
         return self._events.numbers
 
     @property
     def earliest(self) -> Instant:
-        """When the first payment was made or the first event happened; else the last instant."""
+        """When the first payment was made or the first event happened; `LAST` if there is none."""
         return min(self.payments.earliest, self._events.earliest)
 
     @property
@@ -261,7 +264,7 @@ class Ledger:
         return len(self._chargebacks)
 
     def any_event(self, number: int) -> AnyEvent:
-        """The event of a number, one that was made by hand among them."""
+        """The event with a number, including events made by hand."""
         if (made := self._events.made(number)) is None:
             return self.event(number)
         type_, data, at = made
@@ -269,7 +272,7 @@ class Ledger:
         return MadeEvent(id=event_id, type=type_, created=at, data=data)
 
     def event(self, number: int) -> Event:
-        """The event of a number that tells of a change in the ledger."""
+        """The event with a number, which must report a change in the ledger."""
         type_, payment_number, at, nth = self._events.row(number)
         payment = self.payments.get(payment_number)
         reversal: Refund | Chargeback | None = None
@@ -288,13 +291,16 @@ class Ledger:
         )
 
     def event_number(self, event_id: str) -> int | None:
-        """The number behind an event's id, or None."""
+        """The number of the event with an id, or None."""
         return self._events.number_of(event_id)
 
     # Snapshot
 
     def snapshotting(self) -> Slices[dict[str, object]]:
-        """Everything as plain values, as it is now; rows that come meanwhile are left out."""
+        """Return everything as plain values, in slices.
+
+        The result is the ledger as it was when this started; rows added meanwhile are left out.
+        """
         refunds, chargebacks, events = self.refunds, self.chargebacks, self.events
         refund_rows, chargeback_rows, event_rows = self._refunds, self._chargebacks, self._events
         names, first = self.payments.names(), self.payments.numbers.start
@@ -308,7 +314,12 @@ class Ledger:
         }
 
     def take_changes(self) -> dict[str, object] | None:
-        """Take the rows that are new or others since; None where all may be others."""
+        """Return the rows that were added or changed since the last call.
+
+        Returns:
+            None at the first call and after `clear` or `put_before`, since any row may have
+            changed; an empty dictionary if nothing has.
+        """
         names = self.payments.names()
         sizes = _Sizes(
             self.payments.next_number, len(names), self.refunds, self.chargebacks, self.events
@@ -329,14 +340,14 @@ class Ledger:
         }
 
     def snapshot(self) -> dict[str, object]:
-        """The same at once."""
+        """Return everything as plain values, at once."""
         return finish(self.snapshotting())
 
     def restore(self, kept: dict[str, Any]) -> Iterator[None]:
-        """Take over a snapshot slice by slice.
+        """Restore a snapshot, one slice at a time.
 
         Raises:
-            ValueError, KeyError, TypeError, IndexError, OverflowError: it is not one.
+            ValueError, KeyError, TypeError, IndexError, OverflowError: it is not a valid snapshot.
         """
         self.clear(kept.get("first", 0))
         for number, name in kept["names"]:
@@ -384,5 +395,5 @@ def _slices(rows: list[Any]) -> Iterator[list[Any]]:
 
 
 def _whole_second(at: Instant) -> Instant:
-    """The documentation's dates have whole seconds; filters compare what clients can see."""
+    """Cut to whole seconds, as dates are shown, so that filters compare what clients can see."""
     return Instant(at - at % SECOND)

@@ -1,7 +1,7 @@
 """Owns the payment and its state machine: immutable values, one table of moves.
 
-Refunds and chargebacks do not change the status: the documentation knows three (LIST PAYMENTS).
-What they take is counted, and together they never exceed the payment's amount.
+Refunds and chargebacks do not change the status, because the documentation has only three of them
+(LIST PAYMENTS). The amounts taken are added up, and never exceed the payment's amount.
 """
 
 from enum import StrEnum
@@ -22,7 +22,7 @@ class Status(StrEnum):
 
 
 class Move(StrEnum):
-    """What can happen to a payment once it exists; the value reads in a sentence."""
+    """What can happen to a payment once it exists; error texts contain the value as a verb."""
 
     COMPLETE = "complete"
     FAIL = "fail"
@@ -38,7 +38,7 @@ TRANSITIONS: Final[dict[Status, dict[Move, Status]]] = {
 
 
 class Payment(NamedTuple):
-    """One payment as it now is.
+    """One payment in its current state.
 
     Attributes:
         amount, refunded, charged_back: integer minor units of `currency`.
@@ -82,10 +82,13 @@ def fail(payment: Payment, code: str) -> Payment:
 
 
 def refund(payment: Payment, amount: int | None) -> tuple[Payment, int]:
-    """Give back an amount, or what is left; returns the payment and what was taken from it.
+    """Give back an amount, or what is left if it is None.
+
+    Returns:
+        The changed payment, and the amount that was taken from it.
 
     Raises:
-        RefundRefused: `payment_not_refundable` or `refund_exceeds_payment`, naming what is left.
+        RefundRefused: `payment_not_refundable`, or `refund_exceeds_payment` with what is left.
     """
     try:
         status = _after(payment, Move.REFUND)
@@ -101,7 +104,10 @@ def refund(payment: Payment, amount: int | None) -> tuple[Payment, int]:
 
 
 def charge_back(payment: Payment, amount: int | None) -> tuple[Payment, int]:
-    """Take back an amount, or what is left; returns the payment and what was taken from it.
+    """Take back an amount, or what is left if it is None.
+
+    Returns:
+        The changed payment, and the amount that was taken from it.
 
     Raises:
         IllegalMove: it is not completed, or less than the amount is left.

@@ -1,8 +1,8 @@
-"""Owns payments as they are kept: each is what clients are shown of it, and numbers in arrays.
+"""Owns the storage of payments: the JSON that clients see of each, and its numbers in arrays.
 
-So retrieving one is a look-up, a payment takes little more than its JSON, and the garbage collector
-never looks at it. The number of a payment is its position: in order of creation, and so of time.
-What is put before the first payment later on has numbers below 0.
+This makes retrieving a payment a look-up. A payment takes little more memory than its JSON, and the
+garbage collector never visits it. Payments are numbered in order of creation, which is also their
+order in time. Payments that are put before the first one later have negative numbers.
 """
 
 from array import array
@@ -29,14 +29,14 @@ _NOBODY: Final = array("i")
 _COLUMNS: Final = (
     "_shown", "_status", "_created", "_amount", "_refunded", "_charged_back", "_fingerprint",
 )  # fmt: skip
-"""What has an item for each payment, at the place of its number."""
+"""The attributes that hold one item for each payment, at `number - first`."""
 
 Represent = Callable[[Payment], bytes]
-"""Writes a payment as RETRIEVE PAYMENT shows it, held against the contract."""
+"""Writes a payment as RETRIEVE PAYMENT shows it, and checks it against the contract."""
 
 
 class PaymentStore:
-    """Payments by number, found again by id, customer, status and time."""
+    """Payments by number, searchable by id, customer, status and time."""
 
     __slots__ = (
         *_COLUMNS, "_changed", "_codes_of", "_customers", "_failures", "_first", "_ids",
@@ -71,12 +71,12 @@ class PaymentStore:
 
     @property
     def earliest(self) -> Instant:
-        """When the first payment was made; the last instant of all when there is none."""
+        """When the first payment was made; `LAST` if there is none."""
         return Instant(self._created[0]) if self._created else LAST
 
     @property
     def latest(self) -> Instant:
-        """When the last payment was made; the first instant of all when there is none."""
+        """When the last payment was made; `EPOCH` if there is none."""
         return Instant(self._created[-1] if self._created else 0)
 
     @property
@@ -85,45 +85,45 @@ class PaymentStore:
         return self._first + len(self._status)
 
     def next_id(self) -> PaymentId:
-        """The id of the payment that `add` will be given next."""
+        """The id that the next payment passed to `add` must have."""
         return self.id_of(self.next_number)
 
     def number_of(self, payment_id: str) -> int | None:
-        """The number of a payment of this world, or None."""
+        """The number of the payment with an id, or None if this world has none."""
         number = self._ids.number_of(payment_id, self._first)
         if number is not None and number < self.next_number and number not in self._names:
             return number
         return self._named.get(payment_id)
 
     def status_of(self, payment_id: str) -> Status | None:
-        """The status of a payment of this world, or None where there is no such payment."""
+        """The status of the payment with an id, or None if this world has none."""
         number = self.number_of(payment_id)
         return None if number is None else self.status(number)
 
     def status(self, number: int) -> Status:
-        """The status of the payment of a number."""
+        """The status of the payment with a number."""
         return STATUSES[self._status[number - self._first]]
 
     def find(self, payment_id: str) -> Payment | None:
-        """The payment of an id, or None where this world has none."""
+        """The payment with an id, or None if this world has none."""
         number = self.number_of(payment_id)
         return None if number is None else self.get(number)
 
     def fingerprint_of(self, number: int) -> int:
-        """The fingerprint of a payment's card, 0 where no rule names it."""
+        """The fingerprint of a payment's card; 0 if no rule names it."""
         return self._fingerprint[number - self._first]
 
     def id_of(self, number: int) -> PaymentId:
-        """The id of a payment, by number."""
+        """The id of the payment with a number."""
         return self._names.get(number) or PaymentId(self._ids.nth(number))
 
     def name(self, number: int, payment_id: PaymentId) -> None:
-        """Give a payment, there already or to come, an id of somebody's choice."""
+        """Give a payment, which may not exist yet, an id that the user has chosen."""
         self._names[number] = payment_id
         self._named[payment_id] = number
 
     def add(self, payment: Payment) -> int:
-        """Keep a new payment; returns its number."""
+        """Store a new payment and return its number."""
         shown = self._represent(payment)
         number = self.next_number
         self._shown.append(shown)
@@ -141,16 +141,19 @@ class PaymentStore:
         return number
 
     def retrieve_json(self, number: int) -> bytes:
-        """The payment as RETRIEVE PAYMENT shows it."""
+        """The payment with a number, as RETRIEVE PAYMENT shows it."""
         return self._shown[number - self._first]
 
     def retrieve_jsons(self, numbers: Iterable[int]) -> list[bytes]:
-        """The same of several payments."""
+        """The payments with these numbers, as RETRIEVE PAYMENT shows them."""
         shown, first = self._shown, self._first
         return [shown[number - first] for number in numbers]
 
     def get(self, number: int) -> Payment:
-        """The payment of a number; a call that reads one reads it again when it changes it."""
+        """The payment with a number.
+
+        The last one is cached, because a call that changes a payment reads it twice.
+        """
         if self._last_read is not None and self._last_read[0] == number:
             return self._last_read[1]
         payment = self._read(number)
@@ -159,7 +162,7 @@ class PaymentStore:
 
     def _read(self, number: int) -> Payment:
         place = number - self._first
-        # What no column has is read back from what clients are shown.
+        # Fields without a column are read back from the JSON that clients are shown.
         shown: dict[str, Any] = orjson.loads(self._shown[place])
         method = shown["payment_method"]
         return Payment(
@@ -177,7 +180,7 @@ class PaymentStore:
         )
 
     def put(self, number: int, payment: Payment) -> None:
-        """Keep what a payment has become; amount, customer and date never change."""
+        """Store the new state of a payment; its amount, customer and date never change."""
         self._last_read = None
         if self._changed is not None:
             self._changed.add(number)
@@ -192,22 +195,25 @@ class PaymentStore:
                 self._failures[number] = payment.failure
             customer_id = payment.customer_id
             if customer_id is not None and customer_id in self._codes_of:
-                # Numbers only grow, so a customer's are sorted.
+                # Numbers only grow, so those of a customer are sorted.
                 among = bisect_left(self._customers[customer_id], number)
                 self._codes_of[customer_id][among] = _CODE_OF[payment.status]
         self._refunded[place] = payment.refunded
         self._charged_back[place] = payment.charged_back
 
     def put_before(self, past: "PaymentStore") -> None:
-        """Let the payments of another store, which are older and numbered so, come before all."""
+        """Put the payments of another store before those of this one.
+
+        They must be older than all payments here, and numbered so that they end where these begin.
+        """
         self._first = past.numbers.start
         for column in _COLUMNS:
             setattr(self, column, getattr(past, column) + getattr(self, column))
         self._failures |= past._failures  # noqa: SLF001 - another of its own kind
-        customers = past._customers  # noqa: SLF001 - so is this
+        customers = past._customers  # noqa: SLF001 - the same
         for customer_id, own in self._customers.items():
             customers[customer_id] = customers.get(customer_id, _NOBODY) + own
-        # Statuses by customer are made again when somebody asks for them.
+        # Statuses by customer are built again when they are next needed.
         self._customers, self._codes_of = customers, {}
         for status, count in past.counts.items():
             self.counts[status] += count
@@ -220,7 +226,7 @@ class PaymentStore:
         status: Status | None,
         created_after: Instant | None,
     ) -> Iterator[int]:
-        """Numbers of the matching payments, walked lazily: a page costs its own length."""
+        """Yield the numbers of the matching payments, lazily: a page costs its own length."""
         after = 0 if created_after is None else bisect_right(self._created, created_after)
         lowest = self._first + after
         top = self.next_number if below is None else below
@@ -242,7 +248,7 @@ class PaymentStore:
             yield first + place
 
     def _codes(self, customer_id: str, own: "array[int]") -> bytearray:
-        """The statuses of a customer's payments, in order; made when they are first asked for."""
+        """The statuses of a customer's payments, in order; built at the first use."""
         codes = self._codes_of.get(customer_id)
         if codes is None:
             codes = bytearray(self._status[number - self._first] for number in own)
@@ -258,29 +264,29 @@ class PaymentStore:
             codes.append(self._status[number - self._first])
 
     def snapshotting(self) -> Slices[list[tuple[object, ...]]]:
-        """Every payment as a row of plain values, as it is now, whatever it becomes meanwhile."""
+        """Return every payment as it is now, as a row of plain values, in slices."""
         kept = copy(self)
         kept.detach()
         return (yield from kept.rows())
 
     def detach(self) -> None:
-        """Share with no other store what changes; what only grows may be shared."""
+        """Copy, after `copy.copy`, what may change; what only grows stays shared."""
         self._shown, self._status = self._shown[:], self._status[:]
         self._refunded, self._charged_back = self._refunded[:], self._charged_back[:]
         self._failures = self._failures.copy()
 
     def rows(self) -> Slices[list[tuple[object, ...]]]:
-        """Every payment as a row of plain values, a few milliseconds at a time."""
+        """Return every payment as a row of plain values, in slices."""
         return rows_of(self.numbers, self._row)
 
     def numbered_rows(self, start: int) -> list[tuple[int, tuple[object, ...]]]:
-        """Every payment from a number on, and those that have changed since this was called last.
+        """Return the payments from a number on, and those changed since the last call.
 
         Args:
-            start: the number of the first payment that was not there then.
+            start: the number of the first payment that did not exist at the last call.
 
         Returns:
-            Pairs of number and row, by number.
+            Pairs of number and row, in order of the numbers.
         """
         changed, self._changed = self._changed or (), set()
         numbers = (
@@ -290,9 +296,9 @@ class PaymentStore:
         return [(number, self._row(number)) for number in numbers]
 
     def _row(self, number: int) -> tuple[object, ...]:
-        """A tuple: the collector of garbage looks at a hundred thousand of them once."""
+        """A payment as a tuple, which the garbage collector stops tracking after one look."""
         place = number - self._first
-        # Of each payment of a node of a cluster, so no value is made of it on the way.
+        # A cluster node does this for each payment, so no `Payment` is built in between.
         shown: dict[str, Any] = orjson.loads(self._shown[place])
         method = shown["payment_method"]
         return (
@@ -309,17 +315,17 @@ class PaymentStore:
         )
 
     def names(self) -> list[tuple[int, str]]:
-        """The ids of somebody's choice, by number."""
+        """The ids that users have chosen, with the numbers of their payments."""
         return list(self._names.items())
 
     def restore(self, rows: list[list[Any]]) -> None:
-        """Take over the rows of a snapshot, or some that follow those that were."""
+        """Add the rows of a snapshot, or of a part of it, behind those that are there."""
         for row in rows:
             self.add(_payment(self.next_id(), *row))
 
 
 def _places(codes: bytearray, code: int, lowest: int, top: int) -> Iterator[int]:
-    """Where a code is among others, the last place first, searched for as bytes are."""
+    """Yield the places of a code between two bounds, the last one first, by a search for a byte."""
     while (top := codes.rfind(code, lowest, top)) >= 0:
         yield top
 

@@ -1,4 +1,4 @@
-"""Owns the documented rate limit: so many requests per clock hour of the world's clock.
+"""Owns the documented rate limit: a number of requests per clock hour of the world's clock.
 
 A rule may make the window shorter or longer than the documented hour.
 
@@ -10,7 +10,7 @@ from payments_sandbox.core.value_checks import whole
 
 
 class RateLimiter:
-    """Counts one world's requests within the hour; the hour turns by the instant it is given."""
+    """Counts one world's requests within the hour, without a clock: callers pass the instant."""
 
     __slots__ = ("_default", "_hour", "_used", "_window", "limit")
 
@@ -23,22 +23,22 @@ class RateLimiter:
 
     @property
     def window(self) -> str:
-        """The window in words: an hour unless a rule has changed it."""
+        """What error texts call it: `hour`, or `window` if a rule has changed its length."""
         return "hour" if self._window == HOUR else "window"
 
     @property
     def remaining(self) -> int:
-        """What remains of the hour."""
+        """How many requests remain in this window."""
         return max(0, self.limit - self._used)
 
     def turn(self, now: Instant) -> None:
-        """Start afresh when the hour has turned."""
+        """Start counting from zero if a new hour has begun."""
         if (hour := now // self._window) != self._hour:
             self._hour = hour
             self._used = 0
 
     def take(self, now: Instant) -> bool:
-        """Count one request; False, and nothing counted, when none remains."""
+        """Count one request; return False, without counting it, if none remains."""
         self.turn(now)
         if self._used >= self.limit:
             return False
@@ -47,11 +47,11 @@ class RateLimiter:
 
     @property
     def reset_at(self) -> int:
-        """When the hour turns, in epoch seconds."""
+        """When the next hour begins, in epoch seconds."""
         return -(-(self._hour + 1) * self._window // SECOND)
 
     def give_back(self) -> None:
-        """Count one request less."""
+        """Take back one counted request."""
         self._used = max(0, self._used - 1)
 
     def move(
@@ -62,13 +62,13 @@ class RateLimiter:
         limit: int | None = None,
         window: int | None = None,
     ) -> None:
-        """Move it as a rule says; what is None stays as it is.
+        """Change the limiter as a rule says; what is None stays as it is.
 
         Args:
-            now: on the world's clock.
-            remaining: what remains of this window.
-            limit: how many requests a window has, for good.
-            window: its length in virtual milliseconds, for good.
+            now: the instant on the world's clock.
+            remaining: how many requests remain in this window.
+            limit: how many requests a window has, permanently.
+            window: its length in virtual milliseconds, permanently.
         """
         if window is not None and window != self._window:
             self._window, self._hour, self._used = window, now // window, 0
@@ -76,20 +76,23 @@ class RateLimiter:
         self.set(limit=limit, remaining=remaining)
 
     def set(self, *, limit: int | None, remaining: int | None) -> None:
-        """Change the limit for good, and what remains of this hour; what was used stays used."""
+        """Change the limit permanently, or how many requests remain in this window.
+
+        A new limit alone leaves the number of used requests as it is.
+        """
         if limit is not None:
             self.limit = limit
         if remaining is not None:
             self._used = max(0, self.limit - remaining)
 
     def reset(self) -> None:
-        """Back to the limit and the hour that the world was made with, unused."""
+        """Go back to the limit that the world was made with, and to an unused hour."""
         self.limit, self._used = self._default, 0
         if self._window != HOUR:
-            self._window, self._hour = HOUR, 0  # whatever hour it is, it turns at the next call
+            self._window, self._hour = HOUR, 0  # a new hour begins at the next call
 
     def snapshot(self) -> dict[str, int]:
-        """Every field."""
+        """Return every field."""
         return {
             "default": self._default,
             "limit": self.limit,
@@ -99,10 +102,10 @@ class RateLimiter:
         }
 
     def restore(self, kept: dict[str, int]) -> None:
-        """Take over a snapshot.
+        """Restore a snapshot.
 
         Raises:
-            ValueError: a value is none that a limiter has.
+            ValueError: a value is not valid in a limiter.
         """
         if not all(map(whole(0, LAST), kept.values())):
             raise ValueError("a limiter counts in whole numbers")

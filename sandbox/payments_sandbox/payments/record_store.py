@@ -1,4 +1,4 @@
-"""Owns refunds, chargebacks and events as they are kept: rows of numbers in arrays, found by id."""
+"""Owns the storage of refunds, chargebacks and events: rows of numbers in arrays, found by id."""
 
 from array import array
 from collections.abc import Iterable, Sequence
@@ -15,17 +15,17 @@ _TYPES: Final = tuple(EventType)
 _NAMES: Final = tuple(type_.value for type_ in _TYPES)
 _CODE_OF: Final = {type_: code for code, type_ in enumerate(_TYPES)}
 _EVENT_COLUMNS: Final = ("_type", "_payment", "_at", "_nth")
-"""What has an item for each event, at the place of its number."""
+"""The attributes that hold one item for each event, at `number - first`."""
 
 _OF_CALL: Final = 4
-"""Values in the row of an event that was not made by hand."""
+"""How many values the row of an event has that was not made by hand."""
 
 _MADE: Final = 255
-"""The type's code of an event that was made by hand."""
+"""The type code of an event that was made by hand."""
 
 
 class RecordTable:
-    """Refunds, or chargebacks: payment, amount, date, reason and description, by number."""
+    """Refunds or chargebacks by number: payment, amount, date, reason and description."""
 
     __slots__ = ("_amount", "_created", "_ids", "_notes", "_payment")
 
@@ -44,7 +44,7 @@ class RecordTable:
     def add(
         self, payment: int, amount: int, created: Instant, reason: str | None, text: str | None
     ) -> int:
-        """Keep one; returns its number."""
+        """Store a refund or chargeback and return its number."""
         self._payment.append(payment)
         self._amount.append(amount)
         self._created.append(created)
@@ -59,10 +59,10 @@ class RecordTable:
 
 
 class EventLog:
-    """Events: type, payment, instant, and which refund or chargeback it was, by number.
+    """Events by number: type, payment, instant, and the number of the refund or chargeback.
 
-    Those that were made by hand have a type and data of their own, and no payment. Those that are
-    put before the first one later on have numbers below 0.
+    Events that were made by hand have any type, their own data, and no payment. Events that are put
+    before the first one later have negative numbers.
     """
 
     __slots__ = (*_EVENT_COLUMNS, "_first", "_ids", "_made")
@@ -86,12 +86,12 @@ class EventLog:
 
     @property
     def earliest(self) -> Instant:
-        """When the first event happened; the last instant of all when there is none."""
+        """When the first event happened; `LAST` if there is none."""
         return Instant(self._at[0]) if self._at else LAST
 
     @property
     def latest(self) -> Instant:
-        """When the last event happened; the first instant of all when there is none."""
+        """When the last event happened; `EPOCH` if there is none."""
         return Instant(self._at[-1] if self._at else 0)
 
     def id_of(self, number: int) -> str:
@@ -99,19 +99,19 @@ class EventLog:
         return self._ids.nth(number)
 
     def number_of(self, event_id: str) -> int | None:
-        """The number behind an id, or None."""
+        """The number of the event with an id, or None."""
         number = self._ids.number_of(event_id, self._first)
         return number if number in self.numbers else None
 
     def add(self, type_: EventType, payment: int, at: Instant, nth: int = 0) -> None:
-        """Keep one."""
+        """Store an event; `nth` is the number of its refund or chargeback."""
         self._type.append(_CODE_OF[type_])
         self._payment.append(payment)
         self._at.append(at)
         self._nth.append(nth)
 
     def add_made(self, type_: str, data: dict[str, object], at: Instant) -> None:
-        """Keep one that was made by hand."""
+        """Store an event that was made by hand."""
         self._type.append(_MADE)
         self._payment.append(0)
         self._at.append(at)
@@ -119,7 +119,7 @@ class EventLog:
         self._made.append(json_bytes((type_, data)))
 
     def made(self, number: int) -> tuple[str, dict[str, object], Instant] | None:
-        """What `add_made` was given; None when the event was not made by hand."""
+        """What `add_made` was given; None if the event was not made by hand."""
         place = number - self._first
         if self._type[place] != _MADE:
             return None
@@ -133,7 +133,7 @@ class EventLog:
         return _TYPES[self._type[place]], self._payment[place], at, self._nth[place]
 
     def last(self, type_: EventType, payment: int) -> int | None:
-        """The number of the last event of a type that tells of a payment, or None."""
+        """The number of the last event of a type about a payment, or None."""
         code, place = _CODE_OF[type_], len(self._type)
         while (place := bytes(self._type).rfind(code, 0, place)) >= 0:
             if self._payment[place] == payment:
@@ -141,13 +141,13 @@ class EventLog:
         return None
 
     def put_before(self, past: "EventLog") -> None:
-        """Let the events of another log, which are older and numbered so, come before all."""
+        """Put the events of another log, which must be older, before those of this one."""
         self._first = past.numbers.start
         for column in _EVENT_COLUMNS:
             setattr(self, column, getattr(past, column) + getattr(self, column))
 
     def any_row(self, number: int) -> tuple[object, ...]:
-        """An event as a row: of four plain values, or of three where it was made by hand."""
+        """An event as a row of four plain values, or of three if it was made by hand."""
         if (made := self.made(number)) is not None:
             return made
         place = number - self._first
@@ -155,10 +155,10 @@ class EventLog:
         return name, self._payment[place], self._at[place], self._nth[place]
 
     def restore(self, rows: Iterable[Sequence[Any]]) -> None:
-        """Take over the rows of a snapshot.
+        """Add the rows of a snapshot.
 
         Raises:
-            ValueError, TypeError: a row is none, or its type is not known.
+            ValueError, TypeError: a row is invalid, or its type is unknown.
         """
         for row in rows:
             match row:
@@ -171,10 +171,10 @@ class EventLog:
 
 
 def check_payments(numbers: Iterable[int], there: range) -> None:
-    """Refuse what is about payments that are not there.
+    """Check that the payments with these numbers exist.
 
     Raises:
-        ValueError: so is one.
+        ValueError: one does not.
     """
     if any(each not in there for each in numbers):
         raise ValueError("a payment is not there")
@@ -183,16 +183,16 @@ def check_payments(numbers: Iterable[int], there: range) -> None:
 def check_events(
     rows: Iterable[Sequence[Any]], payments: range, refunds: int, chargebacks: int
 ) -> None:
-    """Refuse events of payments, refunds and chargebacks that are not there.
+    """Check that the payments, refunds and chargebacks of events exist.
 
     Args:
-        rows: as `EventLog.restore` has taken them.
-        payments: the numbers of those that are there.
-        refunds: how many there are.
-        chargebacks: how many there are.
+        rows: the events, as passed to `EventLog.restore`.
+        payments: the numbers of all payments.
+        refunds: how many refunds there are.
+        chargebacks: how many chargebacks there are.
 
     Raises:
-        ValueError: so is one.
+        ValueError: one does not.
     """
     most = {EventType.REFUND_CREATED: refunds, EventType.CHARGEBACK_CREATED: chargebacks}
     by_calls = [row for row in rows if len(row) == _OF_CALL]

@@ -165,12 +165,17 @@ def judge(item: pytest.Item) -> str | None:
 
 
 def shorten(report: pytest.TestReport, error: BaseException) -> None:
-    """Shorten the summary's line of an unmet expectation to its text."""
+    """Shorten the summary's line of an error of ours to its reason."""
     errors = sys.modules.get("payments_sandbox.client.errors")
-    if errors and isinstance(error, errors.ExpectationFailed | errors.WebhookNotReceived):
-        crash = getattr(report.longrepr, "reprcrash", None)
-        if crash is not None:
-            crash.message = str(error)
+    crash = getattr(report.longrepr, "reprcrash", None)
+    if errors is None or crash is None:
+        return
+    if isinstance(error, errors.ControlApiError):
+        crash.message = error.reason
+    elif isinstance(
+        error, errors.ExpectationFailed | errors.WebhookNotReceived | errors.Unreachable
+    ):
+        crash.message = str(error)
 
 
 def section_of(item: pytest.Item) -> str:
@@ -264,24 +269,39 @@ def _reason(item: pytest.Item, world: "Sandbox", *, is_strict: bool) -> str | No
     from payments_sandbox.testing import ExpectationFailed
 
     try:
-        if world.is_closed:
-            return None
-        reason, expected = _why_vanished(item, world, is_strict=is_strict)
-        if reason is not None or not is_strict:
-            return reason
-        # What the server gives to all worlds is expected of those that were used, and what was
-        # judged before a reset is judged again only where something has happened since.
-        is_scripted, judged = _is_scripted(item, world), item.stash[JUDGED].get(world.api_key)
-        is_new = is_scripted and (judged is None or any(each not in judged for each in expected))
-        if is_new or ((is_scripted or expected) and _was_used(world)):
-            world.judge()
-        item.stash[JUDGED][world.api_key] = expected
+        return None if world.is_closed else _why_unwell(item, world, is_strict=is_strict)
     except ExpectationFailed as unmet:
         return str(unmet)
     except Exception as error:  # noqa: BLE001 - as above
         if is_strict and _is_scripted(item, world):
             return f"what was expected of the test could not be judged: {_error_text(error)}"
     return None
+
+
+def _why_unwell(item: pytest.Item, world: "Sandbox", *, is_strict: bool) -> str | None:
+    """Why a world is another one than it was, if it is; in a strict session, judge it.
+
+    Raises:
+        ExpectationFailed: it is not as scenarios expect, or some calls are none of the API's.
+    """
+    reason, expected = _why_vanished(item, world, is_strict=is_strict)
+    if reason is not None or not is_strict:
+        return reason
+    if _is_to_be_judged(item, world, expected):
+        world.judge()
+    item.stash[JUDGED][world.api_key] = expected
+    return None
+
+
+def _is_to_be_judged(item: pytest.Item, world: "Sandbox", expected: Sequence[object]) -> bool:
+    """Whether what is expected of a world was not judged, or something has happened since.
+
+    What the server gives to all worlds is expected of those alone that were used.
+    """
+    is_scripted, judged = _is_scripted(item, world), item.stash[JUDGED].get(world.api_key)
+    if is_scripted and (judged is None or any(each not in judged for each in expected)):
+        return True
+    return (is_scripted or bool(expected)) and _was_used(world)
 
 
 def _is_scripted(item: pytest.Item, world: "Sandbox") -> bool:

@@ -18,7 +18,7 @@ from payments_sandbox.rules.outcomes import MoveRateLimit
 from payments_sandbox.rules.schema_parts import Json, flag, mapping, text, whole, without_none, word
 from payments_sandbox.rules.step_outcome import EntryProblem
 
-_AMOUNT: Final = whole("How much; what is left unless told less.", 1, 99_999_999)
+_AMOUNT: Final = whole("How much; default: what is left.", 1, 99_999_999)
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,13 +31,13 @@ class ChargeBack(Action):
         "The issuer takes money back.",
         "{reason: fraudulent}",
         {
-            "reason": text("Why.", 255, hint="a reason is text such as fraudulent"),
+            "reason": text("The reason.", 255, hint="a reason is text such as fraudulent"),
             "amount": _AMOUNT,
         },
         ["reason"],
     )
     EXAMPLES: ClassVar = ({"reason": "fraudulent"}, {"reason": "fraudulent", "amount": 500})
-    ROW: ClassVar = "the issuer takes an amount back, or what is left"
+    ROW: ClassVar = "the issuer takes back an amount, or what is left"
 
     reason: str
     amount: int | None = None
@@ -126,12 +126,12 @@ class RefundPayment(Action):
     name: ClassVar = "refund"
     payment_move: ClassVar = Move.REFUND
     SCHEMA: ClassVar[Json] = mapping(
-        "Money is given back, as if somebody had used a dashboard.",
+        "A refund, as if somebody had used a dashboard.",
         "{amount: 500}, or {} for what is left",
-        {"amount": _AMOUNT, "reason": text("Why.", 255, least=0)},
+        {"amount": _AMOUNT, "reason": text("The reason.", 255, least=0)},
     )
     EXAMPLES: ClassVar = ({}, {"amount": 500, "reason": "late"})
-    ROW: ClassVar = "an amount is given back, or what is left, as if somebody had used a dashboard"
+    ROW: ClassVar = "an amount, or what is left, is refunded, as if somebody had used a dashboard"
 
     amount: int | None = None
     reason: str | None = None
@@ -166,7 +166,7 @@ class Emit(Action):
                 "x-expected": "an event's type such as payment.completed",
             },
             "data": {
-                "description": "What it tells; the payment's facts unless told otherwise.",
+                "description": "What it tells; default: the payment's facts.",
                 "type": "object",
                 "maxProperties": 100,
                 "x-expected": "a mapping",
@@ -176,8 +176,8 @@ class Emit(Action):
     )
     EXAMPLES: ClassVar = ({"type": "payment.completed"}, {"type": "made.up", "data": {"a": 1}})
     ROW: ClassVar = (
-        "an event though nothing has changed; without `data` it tells of the"
-        " payment, with it any type goes, such as `payout.paid`"
+        "an event without a change; without `data` it describes the payment, and with `data` any"
+        " type is possible, such as `payout.paid`"
     )
 
     type: str

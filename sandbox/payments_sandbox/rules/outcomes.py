@@ -47,7 +47,7 @@ class Pass(Outcome):
     name: ClassVar = "pass"
     SCHEMA: ClassVar[Json] = flag("Behave normally.")
     EXAMPLES: ClassVar = (True,)
-    ROW: ClassVar = "what would have happened anyway"
+    ROW: ClassVar = "the normal reply"
 
     @classmethod
     def parse_step(cls, step: Json, *, is_read: bool) -> Self:
@@ -97,7 +97,7 @@ class Respond(Outcome):
         {"error": "internal_error", "message": "Oops", "details": "Later."},
     )
     ROW: ClassVar = (
-        "an error documented for this operation: `error`, and if need be"
+        "an error documented for this operation: `error`, and optionally"
         " `message`, `details`, `commit`"
     )
 
@@ -167,9 +167,7 @@ class MoveRateLimit(Outcome, Action):
         {
             "remaining": whole("What remains of this window.", 0, _MOST_REQUESTS),
             "limit": whole("How many requests a window has.", 0, _MOST_REQUESTS),
-            "window": positive_duration(
-                "How long a window is, in virtual time; an hour unless told otherwise."
-            ),
+            "window": positive_duration("How long a window is, in virtual time; default: an hour."),
         },
         x_hint="it has remaining, or limit and perhaps window",
         minProperties=1,
@@ -177,8 +175,8 @@ class MoveRateLimit(Outcome, Action):
     )
     EXAMPLES: ClassVar = ({"remaining": 0}, {"limit": 5, "window": "1m"})
     ROW: ClassVar = (
-        "the real limiter is moved: `remaining`, or a `limit` and perhaps a `window`; a step's move"
-        " holds for its own call too"
+        "the real rate limit is changed: `remaining`, or a `limit` and optionally a `window`;"
+        " in a step, the change applies to its own call, too"
     )
 
     remaining: int | None = None
@@ -200,6 +198,18 @@ class MoveRateLimit(Outcome, Action):
         window = value.get("window")
         length = None if window is None else read_duration(window)
         return cls(value.get("remaining"), value.get("limit"), length)
+
+    @classmethod
+    def problems(cls, step: Json, operation: str, contract: Contract) -> Iterator[EntryProblem]:
+        """Find what the move says against itself."""
+        if (found := cls.parse(step[cls.name]).problem()) is not None:
+            yield found
+
+    def problem(self) -> EntryProblem | None:
+        """No more can remain than the limit that is given beside it."""
+        if self.limit is None or self.remaining is None or self.remaining <= self.limit:
+            return None
+        return EntryProblem((self.name, "remaining"), "more remains than the limit allows")
 
     def step_source(self, *, is_read: bool) -> dict[str, Any]:
         """Write what is moved."""
@@ -237,8 +247,8 @@ class Patch(Outcome):
     BESIDE: ClassVar[Json] = {"off_contract": flag("Lets a patch leave the documented contract.")}
     EXAMPLES: ClassVar = ({"status": "pending"},)
     ROW: ClassVar = (
-        "the normal reply with a merge patch; it must fit the documentation"
-        " unless `off_contract: true` stands beside it"
+        "the normal reply with a merge patch; the result must comply with the documentation"
+        " unless there is `off_contract: true`"
     )
 
     patch: Mapping[str, object]
@@ -282,15 +292,15 @@ class Hold(Outcome):
 
     name: ClassVar = "hold"
     SCHEMA: ClassVar[Json] = mapping(
-        "Kept before anything has happened, until somebody decides.",
+        "Held before it has any effect, until somebody decides.",
         "{for: 10m}",
         {"for": positive_duration("How long, in wall time; --max-wall-delay does not cut it.")},
         ["for"],
     )
     EXAMPLES: ClassVar = ({"for": "10m"}, {"for": "250ms"})
     ROW: ClassVar = (
-        "nothing yet: the call is kept before anything has happened, until `POST held/{id}` gives"
-        " it another step; after `for` it behaves normally"
+        "nothing at first: the call is held before it has any effect, until `POST held/{id}`"
+        " gives it another step; after `for` it behaves normally"
     )
 
     lasts: int

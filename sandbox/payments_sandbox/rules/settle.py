@@ -23,7 +23,7 @@ class Settle(Outcome):
 
     name: ClassVar = "settle"
     SCHEMA: ClassVar[Json] = {
-        "description": "This payment's future; the first entry is pending.",
+        "description": "How this payment settles; the first entry is pending.",
         "type": "array",
         "minItems": 1,
         "maxItems": 10,

@@ -88,5 +88,8 @@ def render(problem: Problem, file: str, text: str) -> str:
     lines = text.splitlines()
     if line > len(lines):
         return head
-    shown = lines[line - 1].replace("\t", " ")[:LONGEST_EXCERPT]
-    return f"{head}\n    {shown}\n    {' ' * min(column - 1, len(shown))}^"
+    whole = lines[line - 1].replace("\t", " ")
+    start = 0 if column <= LONGEST_EXCERPT else column - LONGEST_EXCERPT // 2
+    shown = whole[start : start + LONGEST_EXCERPT]
+    shown = f"…{shown[1:]}" if start else shown
+    return f"{head}\n    {shown}\n    {' ' * min(column - 1 - start, len(shown))}^"

@@ -11,8 +11,11 @@ from payments_sandbox.core.settings import Settings
 from payments_sandbox.core.wording import counted, nearest
 from payments_sandbox.scenarios.diagnostics import Problem, render
 from payments_sandbox.scenarios.loader import LONGEST_WAIT, Loaded, load
+from payments_sandbox.scenarios.yaml_reader import MOST
 
 _FILE: Final = re.compile(r"(?P<name>.+)\.(?:yaml|yml|json)", re.DOTALL)
+_LONGEST: Final = 4 * MOST
+"""Bytes that a text of the most characters can have."""
 
 
 File = Path | PackageFile
@@ -44,16 +47,25 @@ def read_scenario_file(file: File, *, longest_wait: int = LONGEST_WAIT) -> Scena
     Raises:
         OSError: it cannot be read.
     """
-    raw = file.read_bytes()
+    raw = _start_of(file)
     text = raw.decode("utf-8", "replace")
     loaded = load(text, name=name_of(file.name) or file.name, longest_wait=longest_wait)
     try:
-        raw.decode("utf-8")
+        if len(raw) <= _LONGEST:  # else it is cut somewhere, and too long
+            raw.decode("utf-8")
     except UnicodeDecodeError as error:
         problem = _no_utf8(raw[: error.start])
         others = (each for each in loaded.problems if each.place != problem.place)
         loaded = Loaded(None, (problem, *others))
     return ScenarioFile(str(file), text, loaded)
+
+
+def _start_of(file: File) -> bytes:
+    """What a file says, and no more than shows that it is too long: a device has no end."""
+    if not isinstance(file, Path):
+        return file.read_bytes()
+    with file.open("rb") as opened:
+        return opened.read(_LONGEST + 1)
 
 
 def _no_utf8(before: bytes) -> Problem:

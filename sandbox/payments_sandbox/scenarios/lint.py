@@ -1,6 +1,6 @@
 """Owns the pass over a whole scenario: its head, what is given, rules, what is expected."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from ipaddress import ip_address
 from typing import Any, Final
 from urllib.parse import urlsplit
@@ -8,7 +8,7 @@ from urllib.parse import urlsplit
 from payments_sandbox.contract.schema_errors import Path, presentable
 from payments_sandbox.core.errors import InvalidRequest
 from payments_sandbox.core.ids import webhook_secret
-from payments_sandbox.core.instants import Instant, read_duration, read_instant
+from payments_sandbox.core.instants import Instant, read_duration, read_instant, show_duration
 from payments_sandbox.rules.conditions import parse_when
 from payments_sandbox.rules.schema_parts import Json
 from payments_sandbox.scenarios.diagnostics import KEY, Problem
@@ -16,9 +16,12 @@ from payments_sandbox.scenarios.lint_matchers import check_card, check_cards, ch
 from payments_sandbox.scenarios.lint_rules import LintContext, check_rules
 from payments_sandbox.scenarios.parser import items, parse_rule
 from payments_sandbox.verification.expectations import kind_of
+from payments_sandbox.verification.expectations.expectation import MAX_WAIT
 from payments_sandbox.webhooks.endpoint import Endpoint
 from payments_sandbox.webhooks.endpoint_settings import apply_settings
 from payments_sandbox.webhooks.target_policy import TargetPolicy
+
+_MINOR_UNITS: Final = frozenset({"amount", "total"})
 
 _NOWHERE: Final = "inbox:lint"
 """In place of a url with an address, which is as good as the server's policy."""
@@ -44,6 +47,19 @@ def check_scenario(plain: Json, name: str | None, context: LintContext) -> Itera
         yield from check_expectation(
             each, ("expect", position), has_rules=bool(rules) or context.has_rules
         )
+
+
+def check_minor_units(fractions: Mapping[Path, str]) -> Iterator[Problem]:
+    """Warn of whole numbers of minor units that look like major ones, such as `amount: 50.00`.
+
+    Args:
+        fractions: what was written so, by the path of the number, or of a bound of it.
+    """
+    for path, written in fractions.items():
+        names = [step for step in path if isinstance(step, str)]
+        if not _MINOR_UNITS.isdisjoint(names[-2:]):
+            message = f"{written} is read as {int(float(written))} minor units"
+            yield Problem(path, message, "5000 is 50.00", is_warning=True)
 
 
 def check_given(plain: Json, clock: Instant | None, path: Path) -> Iterator[Problem]:
@@ -90,6 +106,9 @@ def _has_address(url: str) -> bool:
 def check_expectation(plain: Json, path: Path, *, has_rules: bool) -> Iterator[Problem]:
     """Check that an expectation can be met."""
     kind = kind_of(plain)
+    if read_duration(plain.get("within", "0s")) > MAX_WAIT:
+        message = f"nobody waits longer than {show_duration(MAX_WAIT)}"
+        yield Problem((*path, "within"), message, is_warning=True)
     for key, wanted in plain.items():
         if isinstance(wanted, dict) and _is_empty_range(wanted):
             yield Problem((*path, key), "min is larger than max")
@@ -127,18 +146,18 @@ def _check_created(text: str | None, clock: Instant | None, path: Path) -> Itera
             hint = "created is -40d or an instant such as 2025-01-15T10:30:00Z"
             yield Problem(path, f"'{presentable(text)}' is no time in the past", hint)
     else:
-        yield from _check_instant(text, path)
+        yield from _check_instant(text, path, "created is -40d or such an instant")
         created = _instant(text)
         if clock is not None and created is not None and created > clock:
             yield Problem(path, "this is later than the scenario's clock")
 
 
-def _check_instant(text: str | None, path: Path) -> Iterator[Problem]:
+def _check_instant(text: str | None, path: Path, hint: str | None = None) -> Iterator[Problem]:
     if text is not None:
         try:
             read_instant(text)
         except ValueError as error:
-            yield Problem(path, str(error))
+            yield Problem(path, str(error), hint)
 
 
 def _instant(text: str | None) -> Instant | None:

@@ -48,11 +48,14 @@ class LintContext(NamedTuple):
         contract: what patched replies must still follow.
         longest_wait: wall milliseconds that the server lets a client wait (`--max-wall-delay`).
         has_rules: whether there are rules elsewhere that expectations may speak of.
+        unsure: the positions of rules whose conditions could not all be read: nobody knows which
+            calls they answer.
     """
 
     contract: Contract
     longest_wait: int
     has_rules: bool = False
+    unsure: frozenset[int | str] = frozenset()
 
 
 # Keys
@@ -143,7 +146,7 @@ def check_rules(rules: Sequence[Placed], context: LintContext) -> Iterator[Probl
             case RequestRule():
                 yield from _check_request(plain, rule, path, context)
                 yield from _check_shadow(rule, endless, path)
-                if _is_endless(rule):
+                if _is_endless(rule) and position not in context.unsure:
                     endless.append(rule)
             case EventRule() | AtRule():
                 yield from _check_action(rule, path)

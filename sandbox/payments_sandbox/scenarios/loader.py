@@ -29,7 +29,7 @@ from payments_sandbox.core import strict_json
 from payments_sandbox.core.settings import Settings
 from payments_sandbox.rules.scenario import Expectation, Scenario
 from payments_sandbox.scenarios.diagnostics import KEY, Place, Problem, locate
-from payments_sandbox.scenarios.lint import check_scenario
+from payments_sandbox.scenarios.lint import check_minor_units, check_scenario
 from payments_sandbox.scenarios.lint_rules import LintContext, check_keys
 from payments_sandbox.scenarios.parser import parse_scenario
 from payments_sandbox.scenarios.scenario_schema import (
@@ -81,7 +81,7 @@ def load(text: str, *, name: str | None, longest_wait: int = LONGEST_WAIT) -> Lo
     return _check(document, name, longest_wait)
 
 
-def load_list(text: str, *, longest_wait: int = LONGEST_WAIT) -> list[str | Loaded]:
+def load_list(text: str, *, longest_wait: int = LONGEST_WAIT) -> dict[Path, str | Loaded]:
     """Read a list of scenarios in YAML, or one of them.
 
     Args:
@@ -89,16 +89,16 @@ def load_list(text: str, *, longest_wait: int = LONGEST_WAIT) -> list[str | Load
         longest_wait: as for `load`.
 
     Returns:
-        A name, or what came of reading a scenario, for each item; the problems have their places in
-        the text, and what is wrong with the text itself is told with the first item.
+        A name, or what came of reading a scenario, by its path; the problems have their
+        places in the text, and what is wrong with the text itself is told with the first item.
     """
     document = read_document(text)
     if not isinstance(document.data, list):
-        return [load(text, name=None, longest_wait=longest_wait)]
+        return {(): load(text, name=None, longest_wait=longest_wait)}
     places: dict[int | str, dict[Path, Place]] = defaultdict(dict)
     for (position, *inside), place in ((path, at) for path, at in document.places.items() if path):
         places[position][tuple(inside)] = place
-    found: list[str | Loaded] = []
+    found: dict[Path, str | Loaded] = {}
     cut_at, *cut_in = document.cut or (None,)
     for position, each in enumerate(document.data):
         cut = tuple(cut_in) if cut_at == position else None
@@ -108,8 +108,13 @@ def load_list(text: str, *, longest_wait: int = LONGEST_WAIT) -> list[str | Load
             if problem.path[:1] in ((position,), () if position == 0 else (position,))
         ]
         is_name = isinstance(each, str) and not problems
-        part = Document(each, places[position], problems, cut)
-        found.append(each if is_name else _check(part, None, longest_wait))
+        fractions = {
+            tuple(path[1:]): text
+            for path, text in document.fractions.items()
+            if path[0] == position
+        }
+        part = Document(each, places[position], problems, fractions, cut)
+        found[position,] = each if is_name else _check(part, None, longest_wait)
     return found
 
 
@@ -179,14 +184,24 @@ def _problems(
     """All that is wrong, with its places; `kept` are the parts that have the right shape."""
     data, cut = meant.value, document.cut
     has_seed = cut is not None or (isinstance(data, dict) and "seed" in data)
+    misshapen = list(schema_problems(data))
     behind = [
-        *schema_problems(data),
+        *misshapen,
         *check_keys(data, has_seed=has_seed),
-        *check_scenario(kept, name, context),
+        *check_minor_units(document.fractions),
+        *check_scenario(kept, name, context._replace(unsure=_unsure_rules(misshapen))),
     ]
     found = [*meant.problems, *map(meant.as_written, behind)]
     known = [each for each in found if cut is None or not _may_be_behind(each.path, cut)]
     return locate([*document.problems, *known], document.places)
+
+
+def _unsure_rules(misshapen: Sequence[Problem]) -> frozenset[int | str]:
+    """The positions of rules that lose a condition, since it has a wrong shape."""
+    paths = (problem.path for problem in misshapen)
+    return frozenset(
+        path[1] for path in paths if path[0:1] == ("rules",) and {"when", "chance"} & {*path[2:3]}
+    )
 
 
 def _may_be_behind(path: Path, cut: Path) -> bool:

@@ -77,6 +77,7 @@ class Document:
         data: its plain values, as far as they could be read; None when there are none.
         places: line and column of each value by its path, and of each key by that and `KEY`.
         problems: what is wrong with the text itself.
+        fractions: whole numbers that were written with a fraction, such as 50.00, by their paths.
         cut: the path of the innermost value that was being read when the text stopped being YAML;
             None when all of it was read.
     """
@@ -84,6 +85,7 @@ class Document:
     data: object = None
     places: dict[Path, Place] = field(default_factory=dict)
     problems: list[Problem] = field(default_factory=list)
+    fractions: dict[Path, str] = field(default_factory=dict)
     cut: Path | None = None
 
     @property
@@ -208,7 +210,10 @@ class _Reader:
             return "*"
         for pattern, read in _CORE:
             if pattern.fullmatch(text):
-                return read(text)
+                value = read(text)
+                if isinstance(value, int) and "." in text:
+                    self._document.fractions[path] = text
+                return value
         if text in _SHOUTED:
             message = f"{text} is text to some YAML readers"
             self._problem(event, path, message, f"write {text.lower()}")

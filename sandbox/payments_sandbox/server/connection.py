@@ -11,14 +11,18 @@
 4. The head of a request has its time to arrive, as its body has, also where it begins behind a
    whole request. A body that goes wrong in a later segment is over at once; aiohttp lets whoever
    reads it wait for the rest.
-5. What is not HTTP gets a 400 of ours that repeats nothing, and is one line of log.
+5. A connection ends where trailers came behind a body: aiohttp's parser mixes them up with what
+   follows (`trailers.py`).
+6. What is not HTTP gets a 400 of ours that repeats nothing, and is one line of log.
 """
 
 import asyncio
 import logging
 import socket
+from collections import deque
 from inspect import CORO_CREATED, getcoroutinestate, iscoroutine
-from typing import Any, Final
+from itertools import islice
+from typing import TYPE_CHECKING, Any, Final
 
 from aiohttp import HttpVersion, HttpVersion10, HttpVersion11, web
 from aiohttp.helpers import rfc822_formatted_time
@@ -27,6 +31,9 @@ from aiohttp.http_parser import HttpParser, HttpRequestParser, RawRequestMessage
 from aiohttp.streams import EMPTY_PAYLOAD, StreamReader
 
 from payments_sandbox.server.response import SERVER, AlreadySent
+
+if TYPE_CHECKING:
+    from payments_sandbox.server.trailers import TrailerWatch
 
 KEEP_ALIVE: Final = 75
 """Seconds; shorter ones make client pools reuse closed sockets and fail at random."""
@@ -54,8 +61,8 @@ _OPTIONS: Final[dict[str, Any]] = {
 _WHAT_IS_HTTP: Final = b"""\
 This is no HTTP request, or its body is not framed as its head says.
 The sandbox speaks HTTP/1.1 and 1.0, and TLS where it was started with --tls. A head has one Host,
-at most 128 lines, and at most 8190 bytes in each; a body has one Content-Length, or comes
-in chunks.
+no User-Agent or Content-Type twice, at most 128 lines, and at most 8190 bytes in each; a body has
+one Content-Length, or comes in chunks.
 """
 
 
@@ -92,6 +99,8 @@ class Connection(web.RequestHandler):
         "_head_timeout",
         "_head_timer",
         "_is_in_head",
+        "_is_over",
+        "_trailers",
         "body",
         "is_half_closed",
     )
@@ -110,26 +119,35 @@ class Connection(web.RequestHandler):
         self._head_timer: asyncio.TimerHandle | None = None
         self._head_since = 0.0
         self._is_in_head = False
+        self._is_over = False  # nothing more is read
+        self._trailers: TrailerWatch | None = None  # there once a body has come in chunks
         self.is_half_closed = False
         self.body: StreamReader = EMPTY_PAYLOAD
 
     @property
     def is_at_end(self) -> bool:
         """Whether no request follows the one that is being answered."""
-        return self.is_half_closed and not self._messages
+        return (self.is_half_closed or self._is_over) and not self._messages
 
     def data_received(self, data: bytes) -> None:
         """Read what has come, request after request, as long as there is room for them."""
+        if self._is_over:
+            return
         messages, known = self._messages, -1
+        begun = len(messages)
+        is_chunked = self._trailers is not None and self._trailers.is_in_chunks
         super().data_received(data)
         while known < len(messages) < self._max_msg_queue_size and self._parser is not None:
             if messages and not isinstance(messages[-1][0], RawRequestMessage):
                 self._end_body(web.RequestPayloadError("it is not framed as its head says"))
                 break  # what follows an error is nothing
             known = len(messages)
+            is_chunked = is_chunked or _is_chunked(messages)
             # Behind each request the parser stops, and goes on with what it has when it is told so.
             self._parser.message_consumed()
             super().data_received(b"")
+        if is_chunked or _is_chunked(messages):
+            self._end_behind_trailers(data, begun)
         if messages or not self._is_idle():
             self._is_in_head = False  # as far as is known: one can begin behind what ends here
         # Line breaks before a request line are no beginning of a head (RFC 9112, 2.2).
@@ -157,11 +175,7 @@ class Connection(web.RequestHandler):
             return False
         self.is_half_closed = True
         self._end_body(UnfinishedBodyError("the client has closed its sending side"))
-        if not self._messages:
-            if self._is_idle():
-                self.force_close()
-            else:
-                self.close()  # once what is under way is answered
+        self._close_when_answered()
         return True
 
     def connection_lost(self, exc: BaseException | None) -> None:
@@ -174,6 +188,18 @@ class Connection(web.RequestHandler):
         super().connection_lost(exc)
         if task is not None:
             task.cancel()  # it may have been woken, and would stumble over what is gone
+
+    async def _drain_helper(self) -> None:
+        """Wait until the client has read, as aiohttp does.
+
+        Raises:
+            ConnectionResetError: it has left; aiohttp has two errors for that, and one of them is
+                a ConnectionError like any other.
+        """
+        try:
+            await super()._drain_helper()
+        except ConnectionError as error:
+            raise ConnectionResetError("the client has left") from error
 
     def handle_error(
         self,
@@ -213,6 +239,28 @@ class Connection(web.RequestHandler):
         if not body.is_eof():
             body.set_exception(error)
 
+    def _end_behind_trailers(self, data: bytes, begun: int) -> None:
+        """Forget what the parser has read behind trailers, and read no more; if there are any."""
+        if self._trailers is None:
+            from payments_sandbox.server.trailers import TrailerWatch  # noqa: PLC0415 - few need it
+
+            self._trailers = TrailerWatch()
+        messages = self._messages
+        kept = self._trailers.requests_before(data, islice(messages, begun, None))
+        if kept is not None:
+            while len(messages) > begun + kept:
+                messages.pop()
+            self._is_over = True
+            self._close_when_answered()
+
+    def _close_when_answered(self) -> None:
+        """Close, once all that was asked is answered."""
+        if not self._messages:
+            if self._is_idle():
+                self.force_close()
+            else:
+                self.close()  # once what is under way is answered
+
     def _set_head_timer(self) -> None:
         give_up = self._head_since + self._head_timeout
         self._head_timer = self._loop.call_at(give_up, self._check_head)
@@ -237,6 +285,11 @@ class Connection(web.RequestHandler):
 
     def _peer(self) -> str:
         return str(self.peername[0]) if self.peername else "a client"
+
+
+def _is_chunked(messages: deque[Any]) -> bool:
+    """Whether the body of the last request comes in chunks; what is no request has none."""
+    return bool(messages) and getattr(messages[-1][0], "chunked", False)
 
 
 def _has_begun_head(parser: HttpParser[Any]) -> bool:

@@ -4,17 +4,14 @@ It is imported with the first request for the page: a server that nobody looks a
 """
 
 from hashlib import sha256
-from importlib.resources import files
 from mimetypes import guess_type
-from typing import TYPE_CHECKING, Final, NamedTuple
+from typing import Final, NamedTuple
 
 from aiohttp import web
 
 from payments_sandbox.contract.control_routes import CONTROL_PATH
+from payments_sandbox.core.resources import data_files
 from payments_sandbox.server.response import SERVER
-
-if TYPE_CHECKING:
-    from importlib.resources.abc import Traversable
 
 PAGE: Final = f"{CONTROL_PATH}/"
 _FOLDER: Final = f"{CONTROL_PATH}/dashboard/"
@@ -46,10 +43,9 @@ class Dashboard:
     """Serves the page and its files, all read when it is made."""
 
     def __init__(self) -> None:
-        folder = files("payments_sandbox.server").joinpath("dashboard_files")
         self._files = {
-            PAGE if each.name == "index.html" else f"{_FOLDER}{each.name}": _read(each)
-            for each in folder.iterdir()
+            PAGE if name == "index.html" else f"{_FOLDER}{name}": _as_sent(name, text)
+            for name, text in data_files("dashboard").items()
         }
 
     def answer(self, request: web.BaseRequest, path: str) -> web.Response | None:
@@ -70,8 +66,8 @@ class Dashboard:
         return web.Response(body=found.content, headers=headers)
 
 
-def _read(file: "Traversable") -> _File:
-    name, content = file.name, file.read_bytes()
+def _as_sent(name: str, text: str) -> _File:
+    content = text.encode()
     kind = "text/javascript" if name.endswith(".js") else guess_type(name)[0] or "text/plain"
     encoding = "" if kind.startswith("image/") else "; charset=utf-8"
     return _File(content, kind + encoding, f'"{sha256(content).hexdigest()[:16]}"')

@@ -2,8 +2,7 @@
 
 import asyncio
 import logging
-from collections.abc import Awaitable, Callable, Sequence
-from functools import partial
+from collections.abc import Sequence
 from time import perf_counter
 from typing import TYPE_CHECKING, Final
 
@@ -17,7 +16,7 @@ from payments_sandbox.core.masking import mask_target
 from payments_sandbox.core.settings import Settings
 from payments_sandbox.rules.faults.reply import RealReply
 from payments_sandbox.server.connection import has_failed, is_half_closed
-from payments_sandbox.server.delayed_replies import CHECK_EVERY
+from payments_sandbox.server.delayed_replies import CHECK_EVERY, HeldReply
 from payments_sandbox.server.fault_player import apply_fault
 from payments_sandbox.server.log.request_log import RequestLog
 from payments_sandbox.server.origin_guard import is_origin_permitted, name_origin
@@ -112,19 +111,15 @@ class EmulatedApi:
         self._runtime.held_calls.abandon_left(world, self._gateway)
         answer = self._gateway.answer(world, call)
         if isinstance(answer, HeldCall):
-            outcome = await self._runtime.held_calls.wait_for_decision(
-                request, self._gateway, answer
-            )
-            if not isinstance(outcome, Answer):
-                if outcome is not None:
-                    self._finish(world, outcome, (), perf_counter() - started)
+            decided = await self._decided(request, answer, started)
+            if decided is None:
                 return AlreadySent()
-            answer = outcome
+            answer = decided
         held = self._runtime.take_due(world)
         if (kept := self._runtime.before_reply(world)) is not None:
             await kept
         if held and (first := [each for each in held if each.is_before_reply]):
-            if not await self._sent_first(world, first):
+            if not await self._sent_first(request, world, first):
                 answer.entry.abandon()  # nobody gets the reply, as its world has ended
                 return AlreadySent()
             held = [each for each in held if not each.is_before_reply]
@@ -139,16 +134,29 @@ class EmulatedApi:
             seconds = perf_counter() - started
             self._finish(world, answer.entry, held, seconds, delay=answer.delay)
 
-    async def _sent_first(self, world: World, first: "Sequence[Delivery]") -> bool:
+    async def _decided(
+        self, request: web.BaseRequest, held: HeldCall, started: float
+    ) -> Answer | None:
+        """Wait for what becomes of a held call; None where nobody waits for an answer any more."""
+        held_calls = self._runtime.held_calls
+        outcome = await held_calls.wait_for_decision(request, self._gateway, held)
+        if isinstance(outcome, Entry):
+            self._finish(held.world, outcome, (), perf_counter() - started)
+            return None
+        return outcome
+
+    async def _sent_first(
+        self, request: web.BaseRequest, world: World, first: "Sequence[Delivery]"
+    ) -> bool:
         """Send webhooks; False when the world ended before they had."""
-        with self._runtime.delayed_replies.wake_event(world) as wake_event:
+        with self._runtime.delayed_replies.holding(world, HeldReply(request)) as held:
             sending = asyncio.ensure_future(self._runtime.send_before_reply(world, first))
-            ending = asyncio.ensure_future(wake_event.wait())
+            ending = asyncio.ensure_future(held.ended.wait())
             try:
                 await asyncio.wait((sending, ending), return_when=asyncio.FIRST_COMPLETED)
                 if sending.done():
                     sending.result()  # raises what went wrong
-                return not wake_event.is_set()
+                return not held.ended.is_set()
             finally:
                 sending.cancel()
                 ending.cancel()
@@ -177,25 +185,25 @@ class EmulatedApi:
         self, request: web.BaseRequest, world: World, answer: Answer
     ) -> web.StreamResponse:
         """Hold the reply, or do in its place what the fault says."""
-        entry = answer.entry
-        wait = partial(self._runtime.delayed_replies.sleep, request, world)
-        restore = await self._hold(wait, answer) if answer.delay else _nothing
-        if restore is None:
+        delays, entry = self._runtime.delayed_replies, answer.entry
+        held = HeldReply(request, entry)
+        if answer.delay and not await self._hold(world, held, answer):
             return AlreadySent()
         if answer.fault is not None:
-            restore()
+            held.restore()
             real = self._real_reply(request, world, answer)
-            wait_until = self._runtime.delayed_replies.wait_until(request, world)
+            wait_until = delays.wait_until(request, world)
             return await apply_fault(answer.fault, request, real, entry, wait_until)
         response = _response(answer)
         if not is_half_closed(request):
             return response
         # Only what comes back of the reply tells who still reads from who has left.
         await response.prepare(request)
-        if not await wait(CHECK_EVERY) or has_failed(request):
+        has_world = await delays.sleep(world, HeldReply(request), CHECK_EVERY)
+        if not has_world or has_failed(request):
             entry.abandon()
             return AlreadySent()
-        restore()
+        held.restore()
         return AlreadySent(stays_open=response.keep_alive)
 
     def _real_reply(self, request: web.BaseRequest, world: World, answer: Answer) -> RealReply:
@@ -211,31 +219,16 @@ class EmulatedApi:
             max_wait=self._settings.max_wall_delay,
         )
 
-    async def _hold(
-        self,
-        wait: Callable[[float, Callable[[], bool]], Awaitable[bool]],
-        answer: Answer,
-    ) -> Callable[[], None] | None:
-        """Hold the reply, and journal it as abandoned when its client may have left.
-
-        Returns:
-            What restores the journal if the client was there; None when nobody waits any more.
-        """
-        restore = _nothing
-
-        def presume_gone() -> bool:
-            nonlocal restore
-            restore = answer.entry.abandon()
-            return True
-
+    async def _hold(self, world: World, held: HeldReply, answer: Answer) -> bool:
+        """Hold the reply; False where nobody waits for it any more, as the journal then says."""
+        seconds = min(answer.delay, self._settings.max_wall_delay) / 1_000
         is_time_up = False
         try:
-            seconds = min(answer.delay, self._settings.max_wall_delay) / 1_000
-            is_time_up = await wait(seconds, presume_gone)
+            is_time_up = await self._runtime.delayed_replies.sleep(world, held, seconds)
         finally:
             if not is_time_up:
                 answer.entry.abandon()
-        return restore if is_time_up else None
+        return is_time_up
 
 
 def _log_failure(request: web.BaseRequest, path: str, error: Exception) -> None:
@@ -250,10 +243,6 @@ def _why(error: Exception) -> str:
     if isinstance(error, NotKeptError):
         return f"What it has done may be lost: {error}."
     return SANDBOX_FAILED
-
-
-def _nothing() -> None:
-    """Do nothing: there is nothing to restore."""
 
 
 def _response(answer: Answer | Refusal) -> JsonResponse:

@@ -6,6 +6,7 @@ what the records have dropped meanwhile, and never slows anybody else.
 
 import re
 from collections.abc import Iterator
+from contextlib import suppress
 from functools import partial
 from typing import Final, NamedTuple
 
@@ -27,6 +28,9 @@ PROBE: Final = 1
 """The same for a reader that has closed its sending side: only an RST shows that it is gone."""
 
 _EVENT_ID: Final = re.compile(r"([0-9]{1,15})-([0-9]{1,15})-([0-9]{1,15})")
+
+
+_HEADERS: Final = {"Content-Type": "text/event-stream", "Cache-Control": "no-store", **SERVER}
 
 
 class _Cursor(NamedTuple):
@@ -54,33 +58,23 @@ async def serve_stream(
     It begins where `Last-Event-ID` says that the reader has left off, or else with the `last`
     requests of the journal.
     """
-    response = web.StreamResponse(
-        headers={
-            "Content-Type": "text/event-stream",
-            "Cache-Control": "no-store",
-            **SERVER,
-        }
-    )
+    response = web.StreamResponse(headers=_HEADERS)
     if request.method == "HEAD":
         return response
     seen = _left_off(request, world, last)
-    with notifier.subscribe(world) as subscriber:
-        try:
-            await response.prepare(request)
-            name = world.config.name
-            quiet = f": connected{'' if name is None else f' to {name}'}\n\n".encode()
-            while not subscriber.is_over:
-                # Those who have seen the same are sent the same bytes, however many they are.
-                seen, news = notifier.shared(
-                    world, seen, partial(_news_since, world, held_calls, seen)
-                )
-                await response.write(news or quiet)
-                quiet = b": still here\n\n"
-                await subscriber.wait(PROBE if is_half_closed(request) else HEARTBEAT)
-                if is_half_closed(request) and has_failed(request):
-                    break
-        except ConnectionResetError:
-            pass  # the reader left
+    name = world.config.name
+    quiet = f": connected{'' if name is None else f' to {name}'}\n\n".encode()
+    with suppress(ConnectionResetError), notifier.subscribe(world) as subscriber:  # the reader left
+        await response.prepare(request)
+        while not subscriber.is_over:
+            # Those who have seen the same are sent the same bytes, however many they are.
+            make = partial(_news_since, world, held_calls, seen)
+            seen, news = notifier.shared(world, seen, make)
+            await response.write(news or quiet)
+            quiet = b": still here\n\n"
+            await subscriber.wait(PROBE if is_half_closed(request) else HEARTBEAT)
+            if is_half_closed(request) and has_failed(request):
+                break
     return response
 
 

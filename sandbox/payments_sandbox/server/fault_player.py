@@ -3,7 +3,6 @@
 import socket
 import struct
 from collections.abc import Awaitable, Callable, Sequence
-from functools import partial
 from typing import TYPE_CHECKING, Final, assert_never
 
 from aiohttp import web
@@ -34,7 +33,7 @@ async def apply_fault(
     request: web.BaseRequest,
     reply: RealReply,
     entry: Entry,
-    wait_until: Callable[[float, Callable[[], bool]], Awaitable[bool]],
+    wait_until: Callable[[float, bool], Awaitable[bool]],
 ) -> AlreadySent:
     """Play the plan of a fault on the connection of a request.
 
@@ -62,7 +61,7 @@ async def apply_fault(
                     if shown is not None:
                         entry.replied(shown.status, shown.headers, shown.body)
                 case WaitUntil(milliseconds):
-                    if not await wait_until(milliseconds, partial(_sends, plan[number:])):
+                    if not await wait_until(milliseconds, _sends(plan[number:])):
                         return AlreadySent()
                 case Reset():
                     _reset(request)

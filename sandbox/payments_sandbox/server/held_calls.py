@@ -9,7 +9,7 @@
 
 import asyncio
 from collections.abc import Mapping
-from typing import Final
+from typing import Final, Literal
 
 from aiohttp import web
 
@@ -21,11 +21,14 @@ from payments_sandbox.core.instants import Instant
 from payments_sandbox.rules.model import Step
 from payments_sandbox.server.change_notifier import ChangeNotifier
 from payments_sandbox.server.connection import may_have_left
-from payments_sandbox.server.delayed_replies import DelayedReplies
+from payments_sandbox.server.delayed_replies import DelayedReplies, HeldReply
 from payments_sandbox.world.journal import Entry
 from payments_sandbox.world.world import World
 
 _AS_IF_UNHELD: Final = Step()
+
+OF_NO_WORLD: Final = "of no world"
+"""The end of a call whose world was reset, replaced or dropped."""
 
 
 class PendingCall:
@@ -37,18 +40,16 @@ class PendingCall:
         until: when its time is over, on the wall.
         request: what its client waits for an answer to.
         request_id: that of the journal, once something has happened.
-        abandoned: what the journal has of it, once its client has left.
-        is_of_no_world: its world was reset, replaced or dropped.
         woken: set when the wait is over.
+        end: what has ended it: the step that it meets, what the journal has of it once its client
+            has left, or OF_NO_WORLD. None as long as it waits, and where time or the server ends.
         settled: set when what was decided has happened.
     """
 
     def __init__(self, held_id: str, held: HeldCall, request: web.BaseRequest) -> None:
         self.id = held_id
         self.request = request
-        self.abandoned: Entry | None = None
         self.request_id: str | None = None
-        self.is_of_no_world = False
         self.settled = asyncio.Event()
         self._begin(held, since=held.entry.wall)
 
@@ -56,13 +57,8 @@ class PendingCall:
         self.held = held
         self.until = Instant(since + held.lasts)
         self.woken = asyncio.Event()
-        self._step: Step | None = None
+        self.end: Step | Entry | Literal["of no world"] | None = None
         held.entry.decided = None  # what keeps it further is not what it meets in the end
-
-    @property
-    def is_decided(self) -> bool:
-        """Whether there is a step for it that it has not met yet."""
-        return self._step is not None
 
     def decide(self, step: Step, source: Mapping[str, object] | None = None) -> None:
         """Give it the step that it meets.
@@ -71,25 +67,18 @@ class PendingCall:
             step: as it was read.
             source: the step as it was written, for the journal; None where nobody chose it.
         """
-        self._step, self.held.entry.decided = step, source
+        self.held.entry.decided = source
         self.settled.clear()
+        self.end_wait(step)
+
+    def end_wait(self, end: Step | Entry | Literal["of no world"]) -> None:
+        """Let it wait no more."""
+        self.end = end
         self.woken.set()
 
-    def end(self) -> None:
-        """Drop the call: its world was reset, replaced or dropped."""
-        self.is_of_no_world = True
-        self.woken.set()
-
-    def abandon(self, gateway: Gateway) -> Entry:
-        """Journal it as a call to which nobody listens any more, once."""
-        if self.abandoned is None:
-            self.abandoned = gateway.abandon(self.held)
-            self.woken.set()
-        return self.abandoned
-
-    def meet_step(self, gateway: Gateway) -> Answer | None:
-        """Apply the decided step; return None if that holds the call further."""
-        outcome = gateway.go_on(self.held, self._step or _AS_IF_UNHELD)
+    def meet_step(self, gateway: Gateway, step: Step) -> Answer | None:
+        """Apply a step; return None if that holds the call further."""
+        outcome = gateway.go_on(self.held, step)
         if isinstance(outcome, HeldCall):
             self._begin(outcome, since=outcome.world.wall())
             self.settled.set()
@@ -137,7 +126,7 @@ class HeldCalls:
         if known is None or number is None or not 0 <= number < known.count:
             raise NotFound("not_found", "No such held call.")
         found = known.pending.get(held_id)
-        if found is None or found.is_decided or found.abandoned is not None:
+        if found is None or found.end is not None:
             raise NotHeld
         return found
 
@@ -153,15 +142,18 @@ class HeldCalls:
         pending = self._add(held, request)
         try:
             while True:
-                seconds = pending.held.lasts / 1_000
-                is_time_up = await self._delays.wait(
-                    request, pending.woken, seconds, goes_on=lambda: False
-                )
-                if pending.is_of_no_world:
-                    return None
-                if pending.abandoned is not None or not (is_time_up or pending.is_decided):
-                    return pending.abandon(gateway)
-                if (answer := pending.meet_step(gateway)) is not None:
+                waiting = HeldReply(request, ended=pending.woken, is_sent_anyway=False)
+                is_time_up = await self._delays.wait(waiting, pending.held.lasts / 1_000)
+                match pending.end:
+                    case "of no world":
+                        return None
+                    case Entry() as abandoned:
+                        return abandoned
+                    case None if not is_time_up:  # its client has left, or the server stops
+                        return gateway.abandon(pending.held)
+                    case step:
+                        answer = pending.meet_step(gateway, step or _AS_IF_UNHELD)
+                if answer is not None:
                     return answer
                 self._changed(held.world)
         finally:
@@ -170,13 +162,13 @@ class HeldCalls:
     def abandon_left(self, world: World, gateway: Gateway) -> None:
         """Journal those whose client has left, before what it sends next."""
         for each in self.of(world):
-            if may_have_left(each.request) and not each.is_decided:
-                each.abandon(gateway)
+            if may_have_left(each.request) and each.end is None:
+                each.end_wait(gateway.abandon(each.held))
 
     def end(self, world: World) -> None:
         """End the held calls of a world that is reset, without a reply."""
         for each in self.of(world):
-            each.end()
+            each.end_wait(OF_NO_WORLD)
 
     def forget(self, world: World) -> None:
         """End those of a world that is gone, and forget the world."""
@@ -187,7 +179,7 @@ class HeldCalls:
         """Release the calls whose scenario is no longer active, as if they had not been held."""
         active = {each.name for each in world.rules.scenarios}
         for each in self.of(world):
-            if each.held.selected.scenario not in active and not each.is_decided:
+            if each.held.selected.scenario not in active and each.end is None:
                 each.decide(_AS_IF_UNHELD)
 
     def wake_all(self) -> None:

@@ -19,10 +19,11 @@ from functools import partial
 from time import perf_counter
 from typing import Final
 
-from payments_sandbox.core.instants import MINUTE, SECOND
+from payments_sandbox.core.instants import SECOND
 from payments_sandbox.rules.scenario import Expectation, Scenario
 from payments_sandbox.server.change_notifier import ChangeNotifier
 from payments_sandbox.server.slices import run_in_slices
+from payments_sandbox.verification.expectations.expectation import MAX_WAIT
 from payments_sandbox.verification.observed import Observed, observe
 from payments_sandbox.verification.report import (
     ReportLine,
@@ -31,9 +32,6 @@ from payments_sandbox.verification.report import (
 )
 from payments_sandbox.verification.report_text import WorldReport
 from payments_sandbox.world.world import ResetScope, World
-
-MAX_WAIT: Final = 5 * MINUTE
-"""Wall milliseconds that expectations may be waited for."""
 
 GRACE: Final = 2 * SECOND
 """The same before a world is dropped or reset."""

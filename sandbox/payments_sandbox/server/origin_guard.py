@@ -81,7 +81,8 @@ class HostPolicy:
         """Whether the Host header, and an absolute request target's host, are ours."""
         if request.raw_path.startswith("/"):
             return host in self._known or self._allows(host)
-        return self._allows(host) and self._allows(request.host)
+        # With the brackets of an IPv6 address, which `request.host` is without.
+        return self._allows(host) and self._allows(request.url.host_port_subcomponent or "")
 
     def _allows(self, host: str) -> bool:
         if not is_our_host(host, self._allowed):

@@ -204,17 +204,26 @@ class RequestHandler:
             The suggestion, and whether the path is none that a client of the emulated API calls.
         """
         single = re.sub("/{2,}", "/", target.path)
-        known = [CONTROL_PATH + route.path for route in CONTROL_ROUTES]
         is_double = single != target.path
-        is_route = is_double and self._routes.find(Target(single, "", single))[0] is not None
-        close = single if is_route else nearest(single, known, 0.9)
-        is_ours = close is not None or single[:1] != "/" or single in _NO_CALLS
-        is_ours = is_ours or target.is_below(CONTROL_PATH) or single.startswith(f"{CONTROL_PATH}/")
+        close = self._close_route(single, is_double=is_double)
+        is_ours = (
+            close is not None
+            or single[:1] != "/"
+            or single in _NO_CALLS
+            or target.is_below(CONTROL_PATH)
+            or single.startswith(f"{CONTROL_PATH}/")
+        )
         meant = close if is_ours else path_meant(target.path)
         if meant is not None:
             start = "There are two slashes in a row; did" if is_double else "Did"
             return f"{start} you mean {mask_target(meant)}?", is_ours
         return _ROUTES if target.is_below(CONTROL_PATH) else _APIS, is_ours
+
+    def _close_route(self, path: str, *, is_double: bool) -> str | None:
+        """The path of the control API that is nearly this one; it may be one, without a slash."""
+        if is_double and self._routes.find(Target(path, "", path))[0] is not None:
+            return path
+        return nearest(path, [CONTROL_PATH + route.path for route in CONTROL_ROUTES], 0.9)
 
     def _page(self, request: web.BaseRequest, target: Target) -> web.Response | None:
         """A file of the dashboard, if the path is that of one."""

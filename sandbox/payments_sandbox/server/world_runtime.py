@@ -61,6 +61,14 @@ class Elsewhere(Protocol):
         """The answers of those that are there to a question of `server/control/questions.py`."""
 
 
+class Alone:
+    """The other processes of a server that has none."""
+
+    async def ask(self, question: str, given: list[Any] | None = None) -> list[Any]:  # noqa: ARG002 - as in `Elsewhere`
+        """Ask nobody."""
+        return []
+
+
 class NotKeptError(Exception):
     """A change of a world could not be stored; the text says why."""
 
@@ -83,7 +91,7 @@ class WorldRuntime:
         reports: keeps those of worlds that are gone; None where nobody will read them.
         totals: counts what worlds have had that are gone; None where nobody asks.
         fillings: how far worlds are that are being filled with payments of the past.
-        elsewhere: the processes that have other worlds of the server; None where there is one.
+        elsewhere: the processes that have other worlds of the server.
         address: where clients reach the worlds of this process, such as `http://10.0.0.5:8080`;
             None where it is wherever they have reached it.
     """
@@ -119,7 +127,7 @@ class WorldRuntime:
         self.reports: KeptReports | None = None
         self.totals: ServerTotals | None = None
         self.fillings: dict[World, Filling] = {}
-        self.elsewhere: Elsewhere | None = None
+        self.elsewhere: Elsewhere = Alone()
         self.worlds = Worlds(
             settings, context=context, entropy=entropy, on_drop=self.dropped, activate=activate
         )

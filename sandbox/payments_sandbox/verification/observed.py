@@ -24,6 +24,7 @@ _SERVER_ERROR: Final = 500
 _ARRIVING: Final = frozenset(fault.name for fault in FAULTS if fault.reply_arrives)
 _SUCCESS: Final = range(200, 300)
 _BRANDS: Final = frozenset(Brand)
+_IDEMPOTENCY_KEY: Final = frozenset({b"idempotency-key", b"x-idempotency-key"})
 
 
 class ObservedCall:
@@ -64,6 +65,12 @@ class ObservedCall:
                 return (self.payment_id, _comparable(self.body.get("amount")))
             case _:
                 return (self.entry.path, str(self.entry.body))
+
+    @property
+    def idempotency_key(self) -> bytes | None:
+        """What its client tells a call that is sent again by; the API knows no such key."""
+        named = (text for name, text in self.entry.headers if name.lower() in _IDEMPOTENCY_KEY)
+        return next(filter(None, named), None)
 
     def has_seen_reply_to(self, before: "ObservedCall") -> bool:
         """Whether an earlier call had been answered when this one came.

@@ -86,25 +86,36 @@ Reports = Sequence[WorldReport]
 def as_one_line(reports: Reports) -> str:
     """Sum all reports up in a line; what is in a part of a world is in its whole as well."""
     whole = [world for world in reports if not world.is_part] or reports
-    expectations = [each for world in reports for each in world.report["expectations"]]
-    rules = [rule for world in reports for rule in world.report["rules"]]
-    found = sum(len(world.report["audit"]["findings"]) for world in whole)
-    wrong = sum(bool(rule["fired"] and rule["why_not"]) for rule in rules)
-    undocumented = sum(len(world.undocumented) for world in whole)
     is_nothing = all(world.says_nothing for world in reports)
-    parts = (
-        "no request has come" if is_nothing else "",
-        counted(len(whole), "world") if len(whole) > 1 else "",
-        _share([each["met"] for each in expectations], "expectation", "met", "not met"),
-        _share([bool(rule["fired"]) for rule in rules], "rule", "fired", "never fired"),
-        f"{counted(wrong, 'rule')} went wrong" if wrong else "",
-        counted(undocumented, "undocumented call") if undocumented else "",
-        counted(found, "audit finding") if found else "",
-        "the audit is clean" if not found and not is_nothing else "",
-    )
-    outcome = "passed" if all(world.passed for world in reports) else "failed"
-    outcome = "nothing happened" if is_nothing and outcome == "passed" else outcome
-    return f"{outcome}: {'; '.join(part for part in parts if part)}"
+    findings = sum(len(world.report["audit"]["findings"]) for world in whole)
+    undocumented = sum(len(world.undocumented) for world in whole)
+    parts = ["no request has come"] if is_nothing else []
+    if len(whole) > 1:
+        parts.append(counted(len(whole), "world"))
+    parts += _of_scenarios(reports)
+    if undocumented:
+        parts.append(counted(undocumented, "undocumented call"))
+    if findings:
+        parts.append(counted(findings, "audit finding"))
+    elif not is_nothing:
+        parts.append("the audit is clean")
+    if not all(world.passed for world in reports):
+        outcome = "failed"
+    else:
+        outcome = "nothing happened" if is_nothing else "passed"
+    return f"{outcome}: {'; '.join(parts)}"
+
+
+def _of_scenarios(reports: Reports) -> Iterator[str]:
+    """How many expectations were met, and how many rules have fired."""
+    met = [each["met"] for world in reports for each in world.report["expectations"]]
+    rules = [rule for world in reports for rule in world.report["rules"]]
+    if met:
+        yield _share(met, "expectation", "met", "not met")
+    if rules:
+        yield _share([bool(rule["fired"]) for rule in rules], "rule", "fired", "never fired")
+    if wrong := sum(bool(rule["fired"] and rule["why_not"]) for rule in rules):
+        yield f"{counted(wrong, 'rule')} went wrong"
 
 
 def as_text(reports: Reports, *, width: int | None = None) -> str:

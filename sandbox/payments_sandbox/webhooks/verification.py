@@ -6,7 +6,7 @@ import re
 from base64 import b64decode
 from codecs import BOM_UTF8
 from collections.abc import Iterator, Mapping, Sequence
-from typing import Final, NamedTuple, assert_never
+from typing import Final, NamedTuple, NoReturn, assert_never
 
 from payments_sandbox.webhooks.signing import (
     PREFIX,
@@ -97,11 +97,11 @@ def why_refused(
         ValueError: a secret is not one of the scheme.
     """
     keys = [key_of(secret, signing.scheme) for secret in secrets]
-    claim = _claim(signing, received)
-    if isinstance(claim, str):
-        return claim
-    good = any(_is_made_with(key, claim) for key in keys)
-    if not good:
+    try:
+        claim = _claim(signing, received)
+    except _NoClaimError as error:
+        return str(error)
+    if not any(_is_made_with(key, claim) for key in keys):
         return _diagnosis(signing, secrets, keys, received, claim)
     if now is None or claim.sent_at is None or abs(now - claim.sent_at) <= TOLERANCE:
         return None
@@ -110,7 +110,16 @@ def why_refused(
     return f"the timestamp is {kind}: {abs(age)} s from now, and {TOLERANCE} s are tolerated"
 
 
-def _claim(signing: Signing, received: Received) -> _Claim | str:
+class _NoClaimError(Exception):
+    """A message has no signature of the scheme; the text says how that shows."""
+
+
+def _claim(signing: Signing, received: Received) -> _Claim:
+    """What a message says of itself.
+
+    Raises:
+        _NoClaimError: it has no signature, or none of this scheme.
+    """
     match signing.scheme:
         case Scheme.STANDARD:
             return _standard(received)
@@ -122,75 +131,74 @@ def _claim(signing: Signing, received: Received) -> _Claim | str:
             assert_never(signing.scheme)
 
 
-def _standard(received: Received) -> _Claim | str:
-    found = [
-        received.headers.get(name) or received.headers.get(_OLDER_NAMES[name], "")
-        for name in STANDARD_HEADERS
-    ]
-    for name, value in zip(STANDARD_HEADERS, found, strict=True):
-        if not value:
-            return _missing(name, received)
-    message, written, signature = found
+def _standard(received: Received) -> _Claim:
+    message, written, signature = [_standard_header(name, received) for name in STANDARD_HEADERS]
     if not _TIMESTAMP.fullmatch(written):
-        return f"{TIMESTAMP_HEADER} is not a whole number of seconds"
-    if int(written) > _MILLISECONDS:
-        return f"{TIMESTAMP_HEADER} is in milliseconds; it is seconds"
+        raise _NoClaimError(f"{TIMESTAMP_HEADER} is not a whole number of seconds")
+    sent_at = _seconds(written, TIMESTAMP_HEADER)
     parts = [part.partition(",") for part in signature.split()]
     macs = [value for version, comma, value in parts if comma and version == "v1"]
     if not macs:
-        return f"{SIGNATURE_HEADER} has no signature of version v1, written v1,BASE64"
-    signatures = [_decoded(value) for value in macs]
-    is_hex = all(map(_HEX_DIGEST.fullmatch, macs))  # which is base64 too, of other bytes
-    if is_hex or None in signatures:
-        mistake = "hexadecimal; expected base64" if is_hex else "not base64"
-        return f"{SIGNATURE_HEADER} is {mistake}"
+        raise _NoClaimError(f"{SIGNATURE_HEADER} has no signature of version v1, written v1,BASE64")
+    if all(map(_HEX_DIGEST.fullmatch, macs)):  # which is base64 too, of other bytes
+        raise _NoClaimError(f"{SIGNATURE_HEADER} is hexadecimal; expected base64")
+    try:
+        signatures = [_base64(value) for value in macs]
+    except ValueError:
+        raise _NoClaimError(f"{SIGNATURE_HEADER} is not base64") from None
     signed = b"%b.%b.%b" % (message.encode(), written.encode(), received.body)
-    return _Claim(int(written), signed, [mac for mac in signatures if mac is not None])
+    return _Claim(sent_at, signed, signatures)
 
 
-def _timestamped(signing: Signing, received: Received) -> _Claim | str:
-    header = received.headers.get(signing.header.lower())
-    if not header:
-        return _missing(signing.header, received)
+def _standard_header(name: str, received: Received) -> str:
+    value = received.headers.get(name) or received.headers.get(_OLDER_NAMES[name])
+    return value or _missing(name, received)
+
+
+def _timestamped(signing: Signing, received: Received) -> _Claim:
+    header = received.headers.get(signing.header.lower()) or _missing(signing.header, received)
     pairs = [part.strip().partition("=") for part in header.split(",")]
     times = [value for name, _, value in pairs if name == "t"]
     found = [value for name, _, value in pairs if name == "v1"]
     if len(times) != 1 or not _TIMESTAMP.fullmatch(times[0]):
-        return f"{signing.header} has no t=SECONDS" + _instead(signing, header)
-    if int(times[0]) > _MILLISECONDS:
-        return f"t of {signing.header} is in milliseconds; it is seconds"
+        raise _NoClaimError(f"{signing.header} has no t=SECONDS{_instead(signing, header)}")
+    sent_at = _seconds(times[0], f"t of {signing.header}")
     if not found:
-        return f"{signing.header} has no signature of version v1, written v1=HEX"
+        raise _NoClaimError(f"{signing.header} has no signature of version v1, written v1=HEX")
     try:
         signatures = [bytes.fromhex(value) for value in found]
     except ValueError:
-        return f"{signing.header} is not hexadecimal"
-    return _Claim(int(times[0]), b"%b.%b" % (times[0].encode(), received.body), signatures)
+        raise _NoClaimError(f"{signing.header} is not hexadecimal") from None
+    return _Claim(sent_at, b"%b.%b" % (times[0].encode(), received.body), signatures)
 
 
-def _plain(signing: Signing, received: Received) -> _Claim | str:
-    header = received.headers.get(signing.header.lower())
-    if not header:
-        return _missing(signing.header, received)
+def _seconds(written: str, name: str) -> int:
+    """The timestamp that stands in a place of this name."""
+    if (seconds := int(written)) > _MILLISECONDS:
+        raise _NoClaimError(f"{name} is in milliseconds; it is seconds")
+    return seconds
+
+
+def _plain(signing: Signing, received: Received) -> _Claim:
+    header = received.headers.get(signing.header.lower()) or _missing(signing.header, received)
     if not header.startswith(signing.prefix):
         shape = _instead(signing, header)
-        return f"{signing.header} does not start with {signing.prefix}{shape}"
-    written = header.removeprefix(signing.prefix)
+        raise _NoClaimError(f"{signing.header} does not start with {signing.prefix}{shape}")
     read = bytes.fromhex if signing.encoding is Encoding.HEX else _base64
     try:
-        mac = read(written)
+        mac = read(header.removeprefix(signing.prefix))
     except ValueError:
         shape = _instead(signing, header)
-        return f"{signing.header} is not {signing.encoding.value}{shape}"
+        raise _NoClaimError(f"{signing.header} is not {signing.encoding.value}{shape}") from None
     return _Claim(None, received.body, [mac])
 
 
-def _missing(name: str, received: Received) -> str:
-    """That a header is missing; and which one looks like a signature, if another does."""
-    other = guess_signing(received.headers)
-    if other is None or (name in STANDARD_HEADERS and other is STANDARD):
-        return f"the header {name} is missing"
-    return f"the header {name} is missing, and the message looks like {describe_signing(other)}"
+def _missing(name: str, received: Received) -> NoReturn:
+    """Say that a header is missing; and which one looks like a signature, if another does."""
+    shape, other = "", guess_signing(received.headers)
+    if other is not None and not (name in STANDARD_HEADERS and other is STANDARD):
+        shape = f", and the message looks like {describe_signing(other)}"
+    raise _NoClaimError(f"the header {name} is missing{shape}")
 
 
 def _instead(signing: Signing, value: str) -> str:

@@ -30,7 +30,9 @@ NOT_BACK = (
     "expected an instant not before the world's now, 2030-01-15T10:30:00Z: time never goes back."
     " POST /_sandbox/worlds makes a world that starts earlier."
 )
-NO_INSTANT = "expected an ISO 8601 date-time such as 2025-01-15T10:30:00Z."
+NO_INSTANT = (
+    "expected an ISO 8601 date, or date and time with Z or an offset, such as 2025-01-15T10:30:00Z."
+)
 NO_DURATION = "/by: expected a duration such as 300ms, 5s, 10m, 2h or 45d."
 TOO_LONG = "expected a duration of at most 99999d, 999999h or 99999999m, to the millisecond"
 ONE_OF = "/: expected a JSON object with exactly one of by, to and next."

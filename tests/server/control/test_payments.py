@@ -190,7 +190,7 @@ async def test_a_wrong_amount_is_refused(api: Api, control: Control, amount: Jso
     body = {"amount": amount}
     refusal = await control("charge_back_payment", body, status=400, payment_id=payment_id)
     assert refusal == invalid(
-        "/amount: expected an integer from 1 to 99999999, in minor units (2500 is 25.00)."
+        "/amount: expected an integer from 1 to 99999999, in minor units (2500 is 25.00 USD)."
     )
 
 

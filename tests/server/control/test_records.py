@@ -270,7 +270,7 @@ async def test_an_unknown_request_is_not_found(api: Api, control: Control) -> No
             "No such request, or the journal has dropped it."
             " GET /_sandbox/requests lists what there is."
         )
-        message = "What this path names does not exist"
+        message = "What the request names does not exist"
         assert refusal == envelope("not_found", details, message)
 
 

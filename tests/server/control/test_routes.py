@@ -71,8 +71,14 @@ OPEN_BODIES: dict[str, Json] = {
 NEEDED = {
     "advance_clock": "/: expected a JSON object with exactly one of by, to and next.",
     "set_rate_limit": "/: expected a JSON object with limit, remaining or both.",
-    "create_webhook_endpoint": "/url: is required: expected an http or https url, or inbox:NAME.",
-    "create_event": "/type: is required: expected an event's type such as payment.completed.",
+    "create_webhook_endpoint": (
+        "/url: is required: expected an http or https url"
+        " of at most 2000 characters, or inbox:NAME."
+    ),
+    "create_event": (
+        "/type: is required: expected an event's type such as payment.completed,"
+        " of at most 64 lower-case letters, digits, '_' and '.'."
+    ),
     "script_inbox": "/respond: is required: expected a list of statuses.",
     "seed_world": "/payments: is required: expected a whole number from 1 to 1000000.",
     "write_scenario": (
@@ -80,7 +86,8 @@ NEEDED = {
     ),
     "verify_webhook": (
         "/headers: is required: expected an object of header names and values;"
-        " /body: is required: expected the body as a text, just as it arrived."
+        " /body: is required: expected the body as a text of at most 200000 characters,"
+        " just as it arrived."
     ),
     "decide_held_call": (
         "/do: is required: expected a step: the word pass,"

@@ -35,7 +35,10 @@ REFUSED: dict[str, tuple[Json, str]] = {
     "seed as a string": ({"seed": "7"}, "/seed: expected an integer from 0 to 9007199254740991."),
     "clock that is none": (
         {"clock": "noon"},
-        "/clock: expected an ISO 8601 date-time such as 2025-01-15T10:30:00Z, or live.",
+        (
+            "/clock: expected an ISO 8601 date, or date and time with Z or an offset,"
+            " such as 2025-01-15T10:30:00Z, or live."
+        ),
     ),
     "limit of nothing": (
         {"rate_limit": {"limit": 0}},
@@ -171,7 +174,7 @@ async def test_all_that_is_wrong_with_a_world_is_told_at_once(control: Control) 
     ]
     assert second["error"]["details"] == (
         "/rate_limit/remaining: expected at most the limit, 1; /clock: expected a date-time that"
-        " exists, or live; a scenario has rules, expect or given."
+        " exists, or live; /scenarios/1: a scenario has rules, expect or given."
     )
     assert [each["message"] for each in second["problems"]] == [
         "a scenario has rules, expect or given"

@@ -194,7 +194,10 @@ async def test_an_event_can_be_sent_with_any_data(webhooks: WebhookApi, receiver
         (
             {"type": "Not A Type", "data": {}},
             400,
-            "/type: expected an event's type such as payment.completed.",
+            (
+                "/type: expected an event's type such as payment.completed,"
+                " of at most 64 lower-case letters, digits, '_' and '.'."
+            ),
         ),
     ],
 )  # fmt: skip

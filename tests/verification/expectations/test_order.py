@@ -23,5 +23,27 @@ def test_an_order_is_met_with_other_calls_between() -> None:
         history.look()
     shown = ["create_payment", "list_payments", "retrieve_payment", "create_payment"]
     assert history.result_of(order=["create_refund"]).observed == (
-        f"saw {', '.join([*shown, *['list_payments'] * 16])}, …"
+        f"expected create_refund; saw {', '.join([*shown, *['list_payments'] * 16])}, …"
+    )
+
+
+def test_an_order_that_breaks_off_says_where() -> None:
+    """After the last three of those that came."""
+    history = History()
+    history.pay()
+    history.look()
+    seen = "saw create_payment, list_payments"
+
+    assert history.result_of(order=["create_payment", "create_payment"]).observed == (
+        f"expected create_payment after create_payment; {seen}"
+    )
+    calls = ["create_payment", "list_payments", "create_refund", "create_payment"]
+    assert history.result_of(order=calls).observed == (
+        f"expected create_refund after create_payment and then list_payments; {seen}"
+    )
+    history.look()
+    history.look()
+    assert history.result_of(order=["create_payment", *["list_payments"] * 4]).observed == (
+        "expected list_payments after list_payments and then list_payments and then list_payments;"
+        f" {seen}, list_payments, list_payments"
     )

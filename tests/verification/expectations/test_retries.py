@@ -23,7 +23,7 @@ def test_more_repetitions_than_allowed_are_named() -> None:
     wrong = history.result_of(retries="create_payment", max=1)
     assert (wrong.met, wrong.observed.partition(":")[0]) == (
         False,
-        "expected at most 1 retries, saw 2",
+        "expected at most 1 retry, saw 2",
     )
 
 

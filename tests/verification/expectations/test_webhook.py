@@ -22,7 +22,7 @@ def test_deliveries_are_acknowledged_in_so_many_attempts() -> None:
         is_final=True,
     )
     assert history.result_of(webhook="payment.*", attempts={"max": 1}) == ExpectationResult(
-        met=False, observed="expected at most 1 attempts, saw 2: dlv_0", is_final=True
+        met=False, observed="expected at most 1 attempt, saw 2: dlv_0", is_final=True
     )
     assert history.result_of(webhook="*", count=2) == ExpectationResult(
         met=True, observed="saw 2: dlv_0, dlv_1"

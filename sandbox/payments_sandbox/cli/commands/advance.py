@@ -20,14 +20,14 @@ if TYPE_CHECKING:
     from payments_sandbox.client.models import HappenedJobModel
 
 TEXT: Final = """\
-Move the clock of a world. All that falls due on the way happens, webhooks and their
-retries too, and is printed in order; the last line is the new now.
+Move the clock of a world forward. Everything that falls due on the way happens, including
+webhooks and their retries, and is printed in order; the last line is the new time.
 
 examples:
   payments-sandbox advance 3d
   payments-sandbox advance --to 2030-01-18T09:00:00Z
   payments-sandbox advance --next
-      to what is due next, whenever that is"""
+      to whatever is due next"""
 
 _ONE_OF: Final = "expected one of DURATION, --to ISO and --next"
 
@@ -46,10 +46,10 @@ def add_to(commands: Commands) -> None:
         nargs="?",
         type=argument(text_that(read_duration)),
         metavar="DURATION",
-        help="how far, such as 300ms, 5s, 10m, 2h or 45d",
+        help="by how much, such as 300ms, 5s, 10m, 2h or 45d",
     )
-    options.value("--to", "to which ISO 8601 instant", read=text_that(read_instant), metavar="ISO")
-    options.flag("--next", "to what is due next")
+    options.value("--to", "to this ISO 8601 instant", read=text_that(read_instant), metavar="ISO")
+    options.flag("--next", "to whatever is due next")
     add_remote_options(options)
 
 

@@ -17,7 +17,7 @@ if TYPE_CHECKING:  # for the type checker alone
     from payments_sandbox.client.models import ClockModel
 
 TEXT: Final = """\
-Look at the clock of a world, stop it, or let it run; payments-sandbox advance moves it.
+Show the clock of a world, freeze it, or let it run; payments-sandbox advance moves it.
 
 examples:
   payments-sandbox clock show
@@ -26,22 +26,21 @@ examples:
   payments-sandbox clock resume"""
 
 SHOW_TEXT: Final = """\
-Show where the clock of a world stands, and what waits for it, soonest first.
+Show the time of a world's clock, and what is due later, soonest first.
 
 examples:
   payments-sandbox clock show
   payments-sandbox clock show --json | jq .due"""
 
 FREEZE_TEXT: Final = """\
-Stop the clock of a world: now, or at an instant that is later. What is due until then
-happens.
+Freeze the clock of a world, now or at a later instant. What is due until then happens.
 
 examples:
   payments-sandbox clock freeze
   payments-sandbox clock freeze --at 2030-01-18T09:00:00Z"""
 
 RESUME_TEXT: Final = """\
-Let the clock of a world run on from where it stands, at the speed of the real one.
+Let the clock of a world run from its present time, at the speed of real time.
 
 examples:
   payments-sandbox clock resume"""
@@ -52,7 +51,7 @@ def add_to(commands: Commands) -> None:
     verbs = add_group(
         commands,
         "clock (show | freeze | resume) …",
-        "show a world's clock, stop it, let it run",
+        "show, freeze and resume a world's clock",
         TEXT,
     )
     for name, does, text, run in (
@@ -64,7 +63,7 @@ def add_to(commands: Commands) -> None:
         options.flag("--json", "as JSON, like GET /_sandbox/clock")
         if run is freeze:
             at = text_that(read_instant)
-            options.value("--at", "at which ISO 8601 instant", read=at, metavar="ISO")
+            options.value("--at", "at this ISO 8601 instant", read=at, metavar="ISO")
         add_remote_options(options)
 
 

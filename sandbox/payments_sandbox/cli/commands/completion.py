@@ -9,7 +9,7 @@ from payments_sandbox.cli.options import Commands, add_command, argument
 from payments_sandbox.core.option_values import one_of
 
 TEXT: Final = """\
-Print a script that lets a shell complete commands and options.
+Print a completion script for commands and options.
 
 examples:
   source <(payments-sandbox completion bash)
@@ -33,7 +33,7 @@ class Word(NamedTuple):
 def add_to(commands: Commands) -> None:
     """Add the command."""
     options = add_command(
-        commands, "completion (bash | zsh | fish)", "print what a shell completes by", TEXT, run
+        commands, "completion (bash | zsh | fish)", "print a shell completion script", TEXT, run
     )
     options.parser.add_argument(
         "shell", type=argument(one_of(*_SCRIPTS)), metavar="SHELL", help="bash, zsh or fish"

@@ -12,15 +12,15 @@ from payments_sandbox.cli.terminal.screen import screen_of
 from payments_sandbox.core.colours import STRONG
 
 TEXT: Final = """\
-Print a page of the documentation of this version, or without a topic which there are. No
-network is asked, and nothing is written.
+Print a page of the documentation of this version, or without a topic the list of pages.
+This needs no network, and writes no file.
 
 examples:
   payments-sandbox docs
   payments-sandbox docs scenario-language
   payments-sandbox docs time-travel
   payments-sandbox docs agents > AGENTS.md
-      what a coding agent has to know; docs skill is the same as a SKILL.md"""
+      what a coding agent needs to know; docs skill is the same as a SKILL.md"""
 
 _ENDING: Final = ".md"
 _DECISIONS: Final = "adr/"

@@ -21,9 +21,9 @@ if TYPE_CHECKING:  # imported when something is explained, so that --help is ins
     from payments_sandbox.rules.magic_cards import MagicCard
 
 TEXT: Final = """\
-Explain an error code, a magic card by name or number, or a wire fault: what it means, and
-how a test meets it. Of a request, which a running server is asked for: what became of it,
-and why each rule did or did not answer.
+Explain an error code, a magic card (by name or number) or a wire fault: what it means,
+and how a test causes it. Explain a request of a running server: its outcome, and why each
+rule did or did not answer.
 
 examples:
   payments-sandbox explain insufficient_funds
@@ -40,7 +40,7 @@ def add_to(commands: Commands) -> None:
     options = add_command(
         commands,
         "explain (CODE | CARD | FAULT | REQUEST) [options]",
-        "explain an error code, a card, a fault, a request",
+        "explain an error code, a card, a fault or a request",
         TEXT,
         run,
     )

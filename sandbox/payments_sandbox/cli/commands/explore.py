@@ -19,23 +19,23 @@ from payments_sandbox.core.option_values import time_limit, whole_number
 from payments_sandbox.core.wording import one_of_words
 
 TEXT: Final = """\
-Run a command once for every failure that could have met it, and hold what it says
-against the ledger: who was charged twice, which payment was lost, what has crashed. The
-command has to end well where nothing fails; its exit code says whether all went well for
-the user. It finds its world as under `run`, a fresh one each time.
+Run a command once for every failure that could affect it, and compare what it reports
+with the ledger: who was charged twice, which payment was lost, what crashed. Without a
+failure the command has to succeed; its exit code says whether all went well for the user.
+It finds its world as under `run`, a new one for each run.
 
 examples:
   payments-sandbox explore -- python pay.py
   payments-sandbox explore --report found -- npm run checkout
-      a page, and a scenario for each finding, in the folder found
+      write a page, and a scenario for each finding, to the folder found
   payments-sandbox explore --depth 2 --budget 60s -- ./checkout.sh
-      a second failure after each that was survived, for a minute at most
+      add a second failure after each that was survived, for at most a minute
   payments-sandbox explore --faults drop,malform,forged -- python pay.py
-      those alone; or a set: all, calls, errors, wire, webhooks, quick; or a file
+      try only these; or name a set (all, calls, errors, wire, webhooks, quick) or a file
   payments-sandbox explore --told-by 'exit 4' -- python pay.py
-      exit code 4 says that money may have moved and somebody has to look
+      exit code 4 means that money may have moved and somebody has to look
 
-exit code: 0 nothing was found, 1 something was, 2 the command fails without any failure"""
+exit code: 0 no findings, 1 findings, 2 the command fails without any failure"""
 
 
 def add_to(commands: Commands) -> None:
@@ -43,17 +43,17 @@ def add_to(commands: Commands) -> None:
     options = add_command(
         commands,
         "explore [options] -- COMMAND…",
-        "run a command once for every failure that could meet it",
+        "find failures that a command does not survive",
         TEXT,
         run,
     )
     add_command_words(options)
     options.value(
-        "--depth", "how many failures a run meets, 1 or 2 (default: 1)",
+        "--depth", "the number of failures in a run, 1 or 2 (default: 1)",
         metavar="N", default=1, read=whole_number(1, 2),
     )  # fmt: skip
     options.value(
-        "--jobs", "how many commands run at once (default: one for each core)",
+        "--jobs", "the number of commands to run at once (default: one per core)",
         metavar="N", read=whole_number(1, 256),
     )  # fmt: skip
     options.value(
@@ -62,19 +62,22 @@ def add_to(commands: Commands) -> None:
     )  # fmt: skip
     add_timeout(options)
     options.value(
-        "--budget", "begin no run after so long; what is most likely comes first",
+        "--budget", "start no run after this long; the most likely failures come first",
         metavar="DURATION", read=time_limit,
     )  # fmt: skip
     options.value(
-        "--report", "a folder for the page, the JSON and the scenarios", metavar="DIR", read=Path
+        "--report",
+        "write a page, the JSON and the scenarios to this folder",
+        metavar="DIR",
+        read=Path,
     )
-    options.file("--junit-xml", "write the outcome here, as JUnit XML")
-    options.file("--json", "write the report here, as JSON")
+    options.file("--junit-xml", "write the result to this file, as JUnit XML")
+    options.file("--json", "write the report to this file, as JSON")
     options.many(
-        "--allow", "accept findings of a verdict (repeatable)", metavar="CLASS", read=_verdict
+        "--allow", "accept findings with this verdict (repeatable)", metavar="CLASS", read=_verdict
     )
     options.value(
-        "--baseline", "accept what this JSON report of an earlier run has found",
+        "--baseline", "accept the findings in this JSON report of an earlier run",
         metavar="FILE", read=_baseline,
     )  # fmt: skip
     add_sign_and_seed(options)
@@ -106,9 +109,9 @@ def run(arguments: argparse.Namespace) -> int:
     check_command(arguments, "explore [options]", "python pay.py")
     check_process_groups("explore")
     settings = read_settings(arguments)
-    from payments_sandbox.cli.processes.server_process import no_certificates, run_loop, to_the_end
+    from payments_sandbox.cli.processes.server_process import no_certificates, run_to_the_end
 
     logging.getLogger("payments_sandbox").setLevel(logging.ERROR)  # runs end as they will
     with no_certificates():
         from payments_sandbox.cli.exploration.runner import explore_command
-    return run_loop(to_the_end(explore_command(arguments, settings)))
+    return run_to_the_end(explore_command(arguments, settings))

@@ -22,7 +22,7 @@ def add_to(commands: Commands) -> None:
         commands,
         "healthcheck [--url URL]",
         "ask a running server whether it is ready",
-        "Ask a running server whether it is ready: exit 0 when it is, else 1.\n\n"
+        "Ask a running server whether it is ready: exit 0 if it is, otherwise 1.\n\n"
         "examples:\n  payments-sandbox healthcheck\n"
         "  payments-sandbox healthcheck --url http://127.0.0.1:9000",
         run,

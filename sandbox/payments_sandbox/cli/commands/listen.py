@@ -29,16 +29,16 @@ if TYPE_CHECKING:
     from payments_sandbox.server.log.lines import WebhookLine
 
 TEXT: Final = """\
-Print every webhook of a world as it is attempted: when, which event, where to, what came
-back and when it is tried again. Times are those of the world's clock.
+Print every webhook attempt of a world: the time, the event, the receiver, the answer and
+the time of the next attempt. Times are those of the world's clock.
 
 examples:
   payments-sandbox listen
   payments-sandbox listen --forward-to http://localhost:3000/webhooks
-      and send them there, signed with the secret that is printed
+      also send them there, signed with the printed secret
   payments-sandbox listen --events 'payment.*' --events refund.created
   payments-sandbox listen --json
-      each as one line of JSON, with what was sent and answered"""
+      each as one line of JSON, with the request and the answer"""
 
 MOST: Final = 1_000
 """Endpoints of a page."""
@@ -61,7 +61,7 @@ def add_to(commands: Commands) -> None:
     )
     options.value(
         "--forward-to",
-        "a webhook endpoint for as long as this runs, such as http://localhost:3000/webhooks",
+        "a webhook endpoint while this command runs, such as http://localhost:3000/webhooks",
         read=webhook_url,
         metavar="URL",
     )
@@ -71,7 +71,7 @@ def add_to(commands: Commands) -> None:
         read=event_filter,
         metavar="FILTER",
     )
-    options.flag("--json", "all that is known of each, as one line of JSON")
+    options.flag("--json", "all details of each, as one line of JSON")
     add_remote_options(options)
 
 

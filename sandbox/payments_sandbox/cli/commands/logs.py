@@ -24,15 +24,15 @@ if TYPE_CHECKING:  # for the type checker alone
     from payments_sandbox.server.log.lines import LogLine
 
 TEXT: Final = """\
-Print the calls that a world has seen, oldest first: a line each, as `serve` prints it, or
-all that is known of it as JSON.
+Print the requests of a world, oldest first: one line each, as `serve` prints it, or with
+all details as JSON.
 
 examples:
   payments-sandbox logs
   payments-sandbox logs -f
-      goes on with each new one until Ctrl-C
+      continue with each new one until Ctrl-C
   payments-sandbox logs --status 4xx --customer cust_abc123 --since 10m
-      only what was refused of a customer's in the last ten minutes
+      only rejected requests of one customer in the last ten minutes
   payments-sandbox logs -n 1 --json
       the last one, with headers, bodies and the rule that answered"""
 
@@ -76,21 +76,24 @@ def add_to(commands: Commands) -> None:
     options = add_command(
         commands,
         "logs [-f] [-n N] [--json] [options]",
-        "print the requests that a world has seen",
+        "print the requests of a world",
         TEXT,
         run,
     )
-    options.flag("--follow", "go on with what comes; a server that goes is waited for", short="-f")
+    options.flag("--follow", "continue with new ones; wait for a server that goes away", short="-f")
     options.value(
         "--limit",
-        f"how many of the past to print, up to {JOURNAL_SIZE} (default: {LAST})",
+        f"the number of past ones to print, up to {JOURNAL_SIZE} (default: {LAST})",
         default=LAST,
         read=whole_number(0, JOURNAL_SIZE),
         metavar="N",
         short="-n",
     )
     options.value(
-        "--status", "only what was answered so, such as 404 or 5xx", read=_status, metavar="STATUS"
+        "--status",
+        "only those with this status, such as 404 or 5xx",
+        read=_status,
+        metavar="STATUS",
     )
     options.value(
         "--operation",
@@ -98,14 +101,14 @@ def add_to(commands: Commands) -> None:
         read=one_of(*BY_NAME),
         metavar="NAME",
     )
-    options.value("--customer", "only what names this customer_id", metavar="ID")
+    options.value("--customer", "only those with this customer_id", metavar="ID")
     options.value(
         "--since",
-        "only what came from then on, or in so long until the world's now",
+        "only those since this instant, or within this time before the world's present",
         read=_since,
         metavar="ISO|DURATION",
     )
-    options.flag("--json", "all that is known of each, as one line of JSON")
+    options.flag("--json", "all details of each, as one line of JSON")
     add_remote_options(options)
 
 

@@ -8,14 +8,14 @@ from typing import Final
 from payments_sandbox.cli.failure import MISTAKEN, CommandFailedError
 from payments_sandbox.cli.options import Commands, add_command, argument
 from payments_sandbox.cli.remote_options import DEFAULT_URL
-from payments_sandbox.core.option_values import scenario_name
+from payments_sandbox.core.option_values import not_empty, scenario_name
 
 SCHEMA_URL: Final = f"{DEFAULT_URL}/_sandbox/scenario.schema.json"
 """Where a server that was started without options has the schema."""
 
 TEXT: Final = """\
-Write NAME.yaml, a short scenario with comments, to be changed into one of your own. Its
-first line tells editors where the schema is, by which they complete and check it.
+Write NAME.yaml, a short commented scenario to start your own from. Its first line tells
+editors where the schema is, which they use for completion and checks.
 
 examples:
   payments-sandbox scenario new lost-reply
@@ -54,15 +54,16 @@ expect:
 def add_new(verbs: Commands) -> None:
     """Add the command to those of `scenario`."""
     options = add_command(
-        verbs, "new NAME [options]", "write a commented file to begin with", TEXT, run
+        verbs, "new NAME [options]", "write a commented file to start from", TEXT, run
     )
     options.parser.add_argument(
-        "name", type=argument(_name), metavar="NAME", help="what the scenario is called"
+        "name", type=argument(_name), metavar="NAME", help="the name of the scenario"
     )
     options.value(
         "--schema",
         f"where editors find the schema: an address, or a file (default: {SCHEMA_URL})",
         default=SCHEMA_URL,
+        read=not_empty,
         metavar="PLACE",
     )
 

@@ -20,17 +20,17 @@ def add_to(commands: Commands) -> None:
     options = add_command(
         commands,
         "openapi [--control] [--server URL]",
-        "print the API's OpenAPI document",
-        "Print the OpenAPI 3.1 document of the emulated API, or that of the control API.\n\n"
+        "print the OpenAPI document of the API",
+        "Print the OpenAPI 3.1 document of the emulated API, or of the control API.\n\n"
         "examples:\n  payments-sandbox openapi > openapi.json\n"
         "  payments-sandbox openapi --server http://127.0.0.1:8080/v3\n"
         "  payments-sandbox openapi --control > control-openapi.json",
         run,
     )
-    options.flag("--control", "the control API, which is below /_sandbox")
+    options.flag("--control", "the document of the control API, which is below /_sandbox")
     options.value(
         "--server",
-        f"what servers[0].url says (default: {DOCUMENTED_URL}, or with --control {CONTROL_URL})",
+        f"the value of servers[0].url (default: {DOCUMENTED_URL}, or with --control {CONTROL_URL})",
         metavar="URL",
         read=base_url,
     )

@@ -27,15 +27,15 @@ if TYPE_CHECKING:  # for the type checker alone
     from payments_sandbox.testing.timeline import HistoryItem
 
 TEXT: Final = """\
-Print the payments of a world, newest first, or one with its history: the requests, the
-events and the webhooks that were about it. To look leaves no trace in the journal.
+Print the payments of a world, newest first, or one payment with its history: requests,
+events and webhooks. This leaves no trace in the journal.
 
 examples:
   payments-sandbox payments
   payments-sandbox payments --status pending --customer cust_abc123
   payments-sandbox payments --created-after 2030-01-15 --limit 100 --json
   payments-sandbox payments pay_7k2m9q
-      that one, and what has become of it"""
+      one payment and its history"""
 
 LIMIT: Final = 20
 MOST: Final = 1_000
@@ -57,30 +57,30 @@ def add_to(commands: Commands) -> None:
     options = add_command(
         commands, "payments [ID] [options]", "list the payments of a world, or show one", TEXT, run
     )
-    options.parser.add_argument("id", nargs="?", metavar="ID", help="of the one to show")
+    options.parser.add_argument("id", nargs="?", metavar="ID", help="the payment to show")
     options.value(
         "--status",
-        f"only those that are {one_of_words(STATUSES)}",
+        f"only those with this status: {one_of_words(STATUSES)}",
         read=one_of(*STATUSES),
         metavar="STATUS",
     )
-    options.value("--customer", "only those of this customer_id", metavar="ID")
+    options.value("--customer", "only those with this customer_id", metavar="ID")
     options.value(
         "--created-after",
-        "only those that were created later",
+        "only those created after this instant",
         read=text_that(lambda text: read_instant(text, earliest=None)),
         metavar="ISO",
     )
-    options.value("--starting-after", "go on behind this payment", metavar="ID")
+    options.value("--starting-after", "continue after this payment", metavar="ID")
     options.value(
         "--limit",
-        f"how many, up to {MOST} (default: {LIMIT})",
+        f"the number of payments, up to {MOST} (default: {LIMIT})",
         default=LIMIT,
         read=whole_number(1, MOST),
         metavar="N",
         short="-n",
     )
-    options.flag("--json", "all that is known of each, as one line of JSON")
+    options.flag("--json", "all details of each, as one line of JSON")
     add_remote_options(options)
 
 

@@ -23,23 +23,23 @@ if TYPE_CHECKING:
     from payments_sandbox.rules.scenario import Scenario
 
 TEXT: Final = """\
-Show that a repair is one: run a command with a scenario on an earlier tree of the git
-repository, and on the tree as it is now, with equal seeds. It is proved when the first
-run fails and the second passes, and only then is the exit code 0. What passes and fails
-is what does under `run`. A run without what the scenario lets go wrong shows that the
-command works on both trees.
+Prove that a repair works: run a command with a scenario on an earlier tree of the git
+repository and on the current tree, with the same seed. The repair is proved if the first
+run fails and the second passes; only then is the exit code 0. Whether a run passes is
+decided as by `run`. A further run without the scenario's failures shows that the command
+works on both trees.
 
 examples:
   payments-sandbox prove found/01-double_charge-create_payment-drop.yaml -- python pay.py
-      what is changed and not committed yet, against HEAD
+      compare uncommitted changes with HEAD
   payments-sandbox prove lost-reply --against HEAD~1 -- npm run checkout
-      the last commit, against the one before it
+      compare the last commit with the one before it
   payments-sandbox prove FILE.yaml --against found/report.json -- python pay.py
-      against what explore has seen when it wrote the scenario
+      compare with what explore recorded when it wrote the scenario
   payments-sandbox prove FILE.yaml --told-by 'exit 3' -- python pay.py
-      exit code 3 says what has happened, and is no failure
+      exit code 3 reports what happened, and is not a failure
 
-exit code: 0 proved, 1 not proved, 2 there is nothing to compare"""
+exit code: 0 proved, 1 not proved, 2 nothing to compare"""
 
 
 def add_to(commands: Commands) -> None:
@@ -47,13 +47,11 @@ def add_to(commands: Commands) -> None:
     options = add_command(
         commands,
         "prove SCENARIO [options] -- COMMAND…",
-        "show that a repair is one, by a scenario",
+        "prove that a repair works",
         TEXT,
         run,
     )
-    options.parser.add_argument(
-        "scenario", nargs="?", metavar="SCENARIO", help="its name, or its file"
-    )
+    options.parser.add_argument("scenario", nargs="?", metavar="SCENARIO", help="a name or a file")
     add_command_words(options)
     options.value(
         "--against",
@@ -76,11 +74,11 @@ def run(arguments: argparse.Namespace) -> int:
     logging.getLogger("payments_sandbox").setLevel(logging.ERROR)  # runs end as they will
     settings = read_settings(arguments)
     wanted = _scenario(arguments, settings)
-    from payments_sandbox.cli.processes.server_process import no_certificates, run_loop, to_the_end
+    from payments_sandbox.cli.processes.server_process import no_certificates, run_to_the_end
 
     with no_certificates():
         from payments_sandbox.cli.exploration.proof import prove_command
-    return run_loop(to_the_end(prove_command(arguments, settings, wanted)))
+    return run_to_the_end(prove_command(arguments, settings, wanted))
 
 
 def _scenario(arguments: argparse.Namespace, settings: "Settings") -> "Scenario":

@@ -17,8 +17,8 @@ if TYPE_CHECKING:  # for the type checker alone
     from payments_sandbox.verification.report_text import WorldReport
 
 TEXT: Final = """\
-Judge a world: which expectations of its scenarios are met, which rules have fired, and
-what the audit finds. Exit 1 when an expectation is not met, or nothing has happened.
+Judge a world: which expectations of its scenarios are met, which rules fired, and what
+the audit found. Exit 1 if an expectation is not met, or nothing happened.
 
 examples:
   payments-sandbox report
@@ -31,9 +31,9 @@ def add_to(commands: Commands) -> None:
     """Add the command."""
     options = add_command(commands, "report [options]", "judge a world's expectations", TEXT, run)
     options.flag("--json", "as JSON, like GET /_sandbox/report")
-    options.flag("--strict", "fail when a path or method was called that the API does not have")
-    options.file("--junit-xml", "write it here as JUnit XML, too")
-    options.file("--html", "write it here as a page, too")
+    options.flag("--strict", "fail if a path or method was called that the API does not have")
+    options.file("--junit-xml", "also write it to this file, as JUnit XML")
+    options.file("--html", "also write it to this file, as HTML")
     add_remote_options(options)
 
 

@@ -16,12 +16,12 @@ if TYPE_CHECKING:  # for the type checker alone
     from payments_sandbox.client.models import ResetWorldOnlyLiteral
 
 _TEXT: Final = """\
-Put a world back to how it was made. Requests that are being held end without a reply.
+Return a world to its initial state. Requests that are being held end without a reply.
 
 examples:
   payments-sandbox {command}
   payments-sandbox {command} --only payments --only journal
-      its scenarios, webhook endpoints and clock stay as they are"""
+      scenarios, webhook endpoints and the clock stay as they are"""
 
 PARTS: Final = ("payments", "journal", "rules", "webhooks", "clock", "rate_limit")
 
@@ -31,7 +31,7 @@ def add_to(commands: Commands) -> None:
     options = add_command(
         commands,
         "reset [--only PART]… [options]",
-        "put a world back to how it was made",
+        "return a world to its initial state",
         text_of("reset"),
         run,
     )
@@ -48,7 +48,7 @@ def add_only(options: CommandOptions) -> None:
     """Add the option that says which parts."""
     options.many(
         "--only",
-        f"only this: {one_of_words(PARTS)} (repeatable)",
+        f"only this part: {one_of_words(PARTS)} (repeatable)",
         read=one_of(*PARTS),
         metavar="PART",
     )

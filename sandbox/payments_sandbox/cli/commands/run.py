@@ -4,8 +4,7 @@ import argparse
 import asyncio
 import logging
 import sys
-from functools import partial
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Final
 
 from payments_sandbox.cli.command_options import (
     add_command_words,
@@ -16,13 +15,13 @@ from payments_sandbox.cli.failure import FAILED, CommandFailedError
 from payments_sandbox.cli.options import Commands, add_command
 from payments_sandbox.cli.output_files import forget, write_whole
 from payments_sandbox.cli.processes.judged_server import JudgedServer, JudgedServers, judged
-from payments_sandbox.cli.processes.server_process import ListeningServer, run_server
+from payments_sandbox.cli.processes.server_process import run_to_the_end, server_of
 from payments_sandbox.cli.processes.signals import on_signals
 from payments_sandbox.cli.server_options import add_server_options, check_workers
 from payments_sandbox.cli.terminal.standard_streams import remark, try_to_print
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Coroutine, Sequence
+    from collections.abc import Callable, Sequence
     from contextlib import AbstractAsyncContextManager
 
     from payments_sandbox.cli.processes.child_process import Command, LoneCommand
@@ -30,15 +29,15 @@ if TYPE_CHECKING:
     from payments_sandbox.verification.report_text import Reports
 
 TEXT: Final = """\
-Run a command, such as a test suite, with a server of its own on a free port. The command
-finds it by PAYMENTS_BASE_URL, PAYMENTS_API_KEY, PAYMENTS_WEBHOOK_SECRET and
-PAYMENTS_SANDBOX_URL. Then what the scenarios expect is judged. The exit code is the
-command's, or 1 when that is 0 and an expectation is not met.
+Run a command, such as a test suite, with its own server on a free port. The command finds
+the server by PAYMENTS_BASE_URL, PAYMENTS_API_KEY, PAYMENTS_WEBHOOK_SECRET and
+PAYMENTS_SANDBOX_URL. Afterwards the expectations of the scenarios are judged. The exit
+code is the command's, or 1 if that is 0 and an expectation is not met.
 
 examples:
   payments-sandbox run -- npm test
   payments-sandbox run --scenario lost-reply --junit-xml sandbox.xml -- npm test
-      with a reply that is lost, and what must be true afterwards
+      with a lost reply, and the expectations of that scenario
   payments-sandbox run --clock 2030-01-15T09:00:00Z --seed 7 -- go test ./...
       the same run every time
   payments-sandbox run -- sh -c 'curl -s $PAYMENTS_SANDBOX_URL/ready'
@@ -48,14 +47,14 @@ examples:
 def add_to(commands: Commands) -> None:
     """Add the command."""
     options = add_command(
-        commands, "run [options] -- COMMAND…", "run a command with a server of its own", TEXT, run
+        commands, "run [options] -- COMMAND…", "run a command with its own server", TEXT, run
     )
     add_command_words(options)
-    options.file("--report", "write the verdict here, as text")
-    options.file("--junit-xml", "write the verdict here, as JUnit XML")
-    options.file("--coverage-json", "write what --coverage counts here, as JSON")
-    options.file("--coverage-html", "write what --coverage counts here, as a page of HTML")
-    options.flag("--strict", "fail when a path or method was called that the API does not have")
+    options.file("--report", "write the verdict to this file, as text")
+    options.file("--junit-xml", "write the verdict to this file, as JUnit XML")
+    options.file("--coverage-json", "write what --coverage counts to this file, as JSON")
+    options.file("--coverage-html", "write what --coverage counts to this file, as HTML")
+    options.flag("--strict", "fail if a path or method was called that the API does not have")
     add_server_options(options, port=0)
 
 
@@ -66,14 +65,12 @@ def run(arguments: argparse.Namespace) -> int:
     arguments.coverage |= bool(arguments.coverage_json or arguments.coverage_html)
     log_to = sys.stderr if arguments.log else None
     if arguments.workers > 1:
-        from payments_sandbox.cli.processes.run_workers import run_with_workers
+        from payments_sandbox.cli.processes.run_workers import workers_of
 
-        return run_with_workers(arguments, partial(_run, arguments), log_to=log_to)
-
-    def use_server(server: ListeningServer) -> "Coroutine[Any, Any, int]":
-        return _run(arguments, judged(server))
-
-    return run_server(arguments, use_server, log_to=log_to, level=logging.WARNING)
+        with workers_of(arguments, log_to=log_to) as workers:
+            return run_to_the_end(_run(arguments, workers))
+    server = judged(server_of(arguments, log_to=log_to, level=logging.WARNING))
+    return run_to_the_end(_run(arguments, server))
 
 
 async def _run(arguments: argparse.Namespace, server: JudgedServers) -> int:
@@ -87,29 +84,47 @@ async def _run(arguments: argparse.Namespace, server: JudgedServers) -> int:
     start: Callable[..., AbstractAsyncContextManager[Command | LoneCommand]]
     start = running if has_process_groups() else running_alone
     forget(arguments.report, arguments.junit_xml, arguments.coverage_json, arguments.coverage_html)
-    interrupted = asyncio.Event()
+    signals = _Signals()
     async with server as listening:
         try:
-            early: list[int] = []  # a signal may come before we know that the command runs
-            on_signals(early.append)
+            on_signals(signals.handle)
             async with start(arguments.command, environment_of(listening.facts)) as command:
-
-                def handle_signal(number: int) -> None:
-                    if command.has_ended:
-                        interrupted.set()
-                    else:
-                        command.forward(number)
-
-                on_signals(handle_signal)
-                for number in early:
-                    command.forward(number)
+                signals.are_for(command)
                 code = await command.ended()
                 # What the command has left running may still answer webhooks until then.
-                verdict = await _verdict(arguments, listening, interrupted)
+                verdict = await _verdict(arguments, listening, signals.interrupted)
                 return code or verdict
         except NotStartedError as error:
             remark(f"cannot run {arguments.command[0]}: {error}")
             return error.exit_code
+
+
+class _Signals:
+    """What becomes of signals: the command hears them, and when it has ended they interrupt us.
+
+    Attributes:
+        interrupted: is set by one that comes when the command has ended.
+    """
+
+    def __init__(self) -> None:
+        self._command: Command | LoneCommand | None = None
+        self._early: list[int] = []  # one may come before we know that the command runs
+        self.interrupted = asyncio.Event()
+
+    def handle(self, number: int) -> None:
+        """Pass a signal on."""
+        if self._command is None:
+            self._early.append(number)
+        elif self._command.has_ended:
+            self.interrupted.set()
+        else:
+            self._command.forward(number)
+
+    def are_for(self, command: "Command | LoneCommand") -> None:
+        """Let a command hear them from now on, and those that came before."""
+        self._command = command
+        for number in self._early:
+            command.forward(number)
 
 
 async def _verdict(

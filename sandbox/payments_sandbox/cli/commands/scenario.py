@@ -7,13 +7,20 @@ from typing import TYPE_CHECKING, Final
 
 from payments_sandbox.cli.commands.new_scenario import add_new
 from payments_sandbox.cli.failure import MISTAKEN, CommandFailedError
-from payments_sandbox.cli.options import CommandOptions, Commands, add_command, add_group, argument
+from payments_sandbox.cli.options import (
+    CommandOptions,
+    Commands,
+    add_command,
+    add_group,
+    argument,
+    naming,
+)
 from payments_sandbox.cli.remote_options import add_remote_options, control_client
 from payments_sandbox.cli.terminal.columns import Cell, Row, print_rows
 from payments_sandbox.cli.terminal.highlight import LINT, YAML, View, annotation
 from payments_sandbox.cli.terminal.screen import Screen, screen_of
 from payments_sandbox.core.colours import BAD, QUIET, STRONG
-from payments_sandbox.core.option_values import folder, scenario, scenario_name
+from payments_sandbox.core.option_values import folder, near_file, scenario, scenario_name
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -23,7 +30,7 @@ if TYPE_CHECKING:
     from payments_sandbox.scenarios.library import Library, ScenarioFile
 
 TEXT: Final = """\
-Work on scenarios: what goes wrong, and what must be true afterwards.
+Work with scenarios: what goes wrong, and what must be true afterwards.
 
 examples:
   payments-sandbox scenario list
@@ -35,22 +42,22 @@ examples:
   payments-sandbox scenario from-journal req_7k2m9q > seen.yaml"""
 
 LIST_TEXT: Final = """\
-List the scenarios that have a name: those that are shipped, and those of your folders.
+List the scenarios of the library and of your folders.
 
 examples:
   payments-sandbox scenario list
   payments-sandbox scenario list --scenario-dir tests/scenarios"""
 
 SHOW_TEXT: Final = """\
-Print the file of a scenario, to read it or to make one of your own from it.
+Print the file of a scenario, to read it or to start your own from it.
 
 examples:
   payments-sandbox scenario show lost-reply
   payments-sandbox scenario show lost-reply > mine.yaml"""
 
 CHECK_TEXT: Final = """\
-Say all that is wrong with files of scenarios, each problem at its place. Rules with a
-chance stand behind one another, so the rates at which they really answer are told too.
+Report all problems of scenario files, each with its place. Rules with a chance see only
+what earlier rules left, so the rates at which they really answer are printed as well.
 
 examples:
   payments-sandbox scenario check scenarios/*.yaml
@@ -58,8 +65,8 @@ examples:
       as annotations of a pull request"""
 
 JOURNAL_TEXT: Final = """\
-Print a scenario that makes happen again what requests of a running server have met. Their
-ids are in the journal, and in the header Sandbox-Request-Id of what a rule has answered.
+Print a scenario that reproduces what happened to requests of a running server. Their ids
+are in the journal, and in the header Sandbox-Request-Id of answers by a rule.
 
 examples:
   payments-sandbox logs -n 3 --json | jq .id
@@ -67,15 +74,15 @@ examples:
   payments-sandbox scenario from-journal req_7k2m9q --name lost-reply > lost-reply.yaml"""
 
 USE_TEXT: Final = """\
-Let a world of a running server follow scenarios, beside those that it follows already.
+Activate scenarios in a world of a running server, in addition to those that are active.
 
 examples:
   payments-sandbox scenario use lost-reply
   payments-sandbox scenario use ./outage.yaml late-decline"""
 
 END_TEXT: Final = """\
-Let a world of a running server follow a scenario no longer, or without a name none. What
-their rules have planned does not happen.
+End a scenario of a world of a running server, or all of them if none is named. What their
+rules have planned no longer happens.
 
 examples:
   payments-sandbox scenario end lost-reply
@@ -95,14 +102,14 @@ def add_to(commands: Commands) -> None:
     options = add_command(verbs, "list [options]", "list the library", LIST_TEXT, list_scenarios)
     _add_folders(options)
     options = add_command(verbs, "show NAME [options]", "print a scenario", SHOW_TEXT, show)
-    options.parser.add_argument("name", metavar="NAME", help="of the library")
+    options.parser.add_argument("name", metavar="NAME", help="a name from the library or a folder")
     _add_folders(options)
     add_new(verbs)
     options = add_command(
-        verbs, "check FILE… [options]", "say what is wrong with scenarios", CHECK_TEXT, check
+        verbs, "check FILE… [options]", "report problems of scenarios", CHECK_TEXT, check
     )
     options.parser.add_argument("files", nargs="+", type=Path, metavar="FILE", help="YAML or JSON")
-    options.flag("--github", "as annotations, which GitHub shows beside the lines")
+    options.flag("--github", "as annotations that GitHub shows at the lines")
     _add_use(verbs)
     _add_end(verbs)
     _add_from_journal(verbs)
@@ -110,28 +117,28 @@ def add_to(commands: Commands) -> None:
 
 def _add_use(verbs: Commands) -> None:
     options = add_command(
-        verbs, "use NAME|FILE… [options]", "let a world follow scenarios", USE_TEXT, use
+        verbs, "use NAME|FILE… [options]", "activate scenarios in a world", USE_TEXT, use
     )
     options.parser.add_argument(
         "scenarios",
         nargs="+",
-        type=argument(scenario),
+        type=argument(naming(scenario)),
         metavar="NAME|FILE",
-        help="a name that the server knows, or a file of yours",
+        help="a name that the server knows, or a local file",
     )
     add_remote_options(options)
 
 
 def _add_end(verbs: Commands) -> None:
     options = add_command(
-        verbs, "end [NAME] [options]", "end a scenario of a world, or all", END_TEXT, end
+        verbs, "end [NAME] [options]", "end one or all scenarios of a world", END_TEXT, end
     )
     options.parser.add_argument(
         "name",
         nargs="?",
         type=argument(scenario_name),
         metavar="NAME",
-        help="of the scenario (default: all)",
+        help="the scenario to end (default: all)",
     )
     add_remote_options(options)
 
@@ -140,14 +147,16 @@ def _add_from_journal(verbs: Commands) -> None:
     options = add_command(
         verbs,
         "from-journal REQUEST_ID… [options]",
-        "write a scenario of what requests have met",
+        "write a scenario from past requests",
         JOURNAL_TEXT,
         from_journal,
     )
-    options.parser.add_argument("requests", nargs="+", metavar="REQUEST_ID", help="in the journal")
+    options.parser.add_argument(
+        "requests", nargs="+", metavar="REQUEST_ID", help="its id in the journal"
+    )
     options.value(
         "--name",
-        f"what the scenario is called, and so its file (default: {FROM_JOURNAL})",
+        f"the name of the scenario and its file (default: {FROM_JOURNAL})",
         default=FROM_JOURNAL,
         read=scenario_name,
         metavar="NAME",
@@ -158,7 +167,7 @@ def _add_from_journal(verbs: Commands) -> None:
 def _add_folders(options: CommandOptions) -> None:
     options.many(
         "--scenario-dir",
-        "a folder of scenarios, whose names come before those that are shipped (repeatable)",
+        "a folder of scenarios; its names take precedence over the library (repeatable)",
         read=folder,
         metavar="DIR",
     )
@@ -239,7 +248,9 @@ def _read(path: Path) -> "ScenarioFile":
     except IsADirectoryError:
         return _unread(path, "no file but a folder", f"name its files, such as {path}/*.yaml")
     except OSError as error:
-        return _unread(path, f"no file: {error.strerror}")
+        close = near_file(path)
+        hint = None if close is None else f"did you mean {close}?"
+        return _unread(path, f"no file: {error.strerror}", hint)
 
 
 def _unread(path: Path, problem: str, hint: str | None = None) -> "ScenarioFile":
@@ -266,11 +277,14 @@ def from_journal(arguments: argparse.Namespace) -> int:
 
 
 def use(arguments: argparse.Namespace) -> int:
-    """Activate each scenario; if a file has problems, activate none."""
+    """Activate all scenarios, or none where one is refused."""
     wanted = [_checked(each) if isinstance(each, Path) else each for each in arguments.scenarios]
     with control_client(arguments) as client:
-        for each in wanted:
-            client.add_active_scenario(each)
+        if len(wanted) == 1:
+            client.add_active_scenario(wanted[0])
+        else:  # in one request: of several, the last one may be refused
+            active = [each["scenario"] for each in client.list_active_scenarios()["data"]]
+            client.put_active_scenarios([*active, *wanted])
         _print_active(client)
     return 0
 

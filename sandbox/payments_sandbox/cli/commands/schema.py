@@ -7,11 +7,11 @@ from typing import Final
 from payments_sandbox.cli.options import Commands, add_command
 
 TEXT: Final = """\
-Print the JSON Schema of scenarios, by which editors complete and check them.
+Print the JSON Schema of scenarios, which editors use for completion and checks.
 
 examples:
   payments-sandbox schema > scenario.schema.json
-      a scenario beside it begins with
+      for a scenario in the same folder that begins with
       # yaml-language-server: $schema=scenario.schema.json"""
 
 

@@ -16,7 +16,7 @@ if TYPE_CHECKING:  # for the type checker alone
     from payments_sandbox.client.client import SandboxClient
 
 TEXT: Final = """\
-Fill a world with realistic payments of the past, the same for the same seed.
+Fill a world with realistic past payments, the same for the same seed.
 
 examples:
   payments-sandbox seed
@@ -28,31 +28,29 @@ PAYMENTS: Final = 500
 
 def add_to(commands: Commands) -> None:
     """Add the command."""
-    options = add_command(
-        commands, "seed [options]", "fill a world with payments of the past", TEXT, run
-    )
+    options = add_command(commands, "seed [options]", "fill a world with past payments", TEXT, run)
     options.value(
         "--payments",
-        f"how many (default: {PAYMENTS})",
+        f"the number of payments (default: {PAYMENTS})",
         default=PAYMENTS,
         read=whole_number(1, 1_000_000),
         metavar="N",
     )
     options.value(
         "--customers",
-        "of how many customers (default: a tenth of the payments)",
+        "the number of customers (default: a tenth of the payments)",
         read=whole_number(1, 100_000),
         metavar="N",
     )
     options.value(
         "--over",
-        "spread over so long until the world's now (default: 30d)",
+        "spread them over this time before the world's present (default: 30d)",
         read=text_that(read_duration),
         metavar="DURATION",
     )
     options.value(
         "--seed",
-        "what they are drawn from (default: the world's seed)",
+        "the seed that they are drawn from (default: the world's)",
         read=seed,
         metavar="N",
     )

@@ -2,15 +2,21 @@
 
 import argparse
 import asyncio
+import contextlib
 import json
 import os
 import stat
 import sys
 from functools import partial
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from payments_sandbox.cli.options import Commands, add_command, refuse
-from payments_sandbox.cli.processes.server_process import Facts, ListeningServer, run_server
+from payments_sandbox.cli.processes.server_process import (
+    Facts,
+    ListeningServer,
+    run_to_the_end,
+    server_of,
+)
 from payments_sandbox.cli.processes.signals import on_signals, on_stdin_closed
 from payments_sandbox.cli.server_options import add_server_options, check_workers
 from payments_sandbox.cli.terminal.standard_streams import drop_unwritten, try_to_print
@@ -20,23 +26,31 @@ from payments_sandbox.core.option_values import (
     one_of,
 )
 
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from payments_sandbox.server.world_runtime import WorldRuntime
+
 EXAMPLES: Final = """\
 examples:
   payments-sandbox serve
-      http://127.0.0.1:8080/v3, and the key is sk_test_sandbox
+      the API at http://127.0.0.1:8080/v3, with the key sk_test_sandbox
   payments-sandbox serve --port 0 --ready-file ready.json
       a free port, for scripts
   payments-sandbox serve --clock 2030-01-15T09:00:00Z --seed 7
       the same run every time
   payments-sandbox serve --rate-limit 20
-      see how your client takes a 429
+      see how your client handles a 429
   payments-sandbox serve --scenario ./outage.yaml --watch
-      what goes wrong, from a file that you edit meanwhile
+      failures from a file that you can edit while the server runs
   payments-sandbox serve --workers 4 --state ./worlds
-      for a team: four processes, each with the worlds of its own keys"""
+      four processes for a team, each with the worlds of its own keys"""
 
 UNTIL_STDIN_CLOSES: Final = "--until-stdin-closes"
 _STDIN: Final = 0
+
+
+_RELAXED: Final = "relaxed"
 
 
 def add_to(commands: Commands) -> None:
@@ -51,27 +65,27 @@ def add_to(commands: Commands) -> None:
     add_server_options(options)
     options.value(
         "--cluster",
-        "serve with the others, on any machine, that are given the same Redis or Valkey",
+        "join the cluster of all servers, on any machine, with the same Redis or Valkey",
         read=engine_url,
         metavar="URL",
     )
     options.value(
         "--durability",
-        "when the cluster keeps a change: within 100 ms (relaxed), or before its reply (reply)"
+        "when a change is stored: within 100 ms (relaxed), or before its reply (reply)"
         " (default: relaxed)",
-        default="relaxed",
-        read=one_of("relaxed", "reply"),
+        default=_RELAXED,
+        read=one_of(_RELAXED, "reply"),
         metavar="relaxed|reply",
     )
     options.value(
         "--advertise",
-        "where clients and the others of the cluster reach this one (default: found out)",
+        "the address at which clients and other nodes reach this one (default: detected)",
         read=host_and_port,
         metavar="HOST[:PORT]",
     )
     options.flag(
         UNTIL_STDIN_CLOSES,
-        "stop when stdin is closed too: no server outlives the program that started it",
+        "also stop when stdin closes, so the server does not outlive its parent",
     )
 
 
@@ -82,19 +96,30 @@ def run(arguments: argparse.Namespace) -> int:
         expected = "expected a pipe that stays open; stdin is closed, or the null device"
         refuse(arguments, UNTIL_STDIN_CLOSES, expected)
     log_to = sys.stdout if arguments.log or sys.stdout.isatty() else None
-    until_told = partial(_until_told, arguments)
+    if arguments.cluster is None:
+        _refuse_what_nodes_have(arguments)
     if arguments.cluster is not None:
-        from payments_sandbox.cli.cluster import serve_in_cluster
+        from payments_sandbox.cli.cluster import node_of
 
-        code = serve_in_cluster(arguments, until_told, log_to=log_to)
+        code = run_to_the_end(_until_told(arguments, node_of(arguments, log_to=log_to)))
     elif arguments.workers > 1:
         from payments_sandbox.cli.processes.workers import serve_with_workers
 
         code = serve_with_workers(arguments, partial(_announce, arguments), log_to=log_to)
     else:
-        code = run_server(arguments, until_told, log_to=log_to)
+        code = run_to_the_end(_until_told(arguments, server_of(arguments, log_to=log_to)))
     drop_unwritten(sys.stdout)  # it is no client's fault that nobody reads it, or the disk is full
     return code
+
+
+def _refuse_what_nodes_have(arguments: argparse.Namespace) -> None:
+    """Refuse options that do nothing without a cluster."""
+    is_given = {
+        "--durability": arguments.durability != _RELAXED,
+        "--advertise": arguments.advertise is not None,
+    }
+    for option in (each for each in is_given if is_given[each]):
+        refuse(arguments, option, "expected --cluster beside it")
 
 
 def _has_no_stdin() -> bool:
@@ -114,26 +139,34 @@ async def _until_told(arguments: argparse.Namespace, server: ListeningServer) ->
     on_signals(stop)
     if arguments.until_stdin_closes:
         on_stdin_closed(stop)
-    listening = totals = None
-    try:
-        async with server as listening:
-            starting = None
-            if listening.log.is_wanted:
-                from payments_sandbox.server.server_totals import ServerTotals
-
-                totals = listening.runtime.totals = ServerTotals(listening.runtime.worlds)
-            _announce(arguments, listening.facts)
-            await told_to_stop.wait()
-    except asyncio.CancelledError:
-        if listening is not None or not told_to_stop.is_set():
-            raise
-    finally:
-        # The webhooks that were in flight have ended by now.
-        if listening is not None and totals is not None:
-            from payments_sandbox.cli.serve_log import print_summary, summary_of
-
-            print_summary(arguments, summary_of(listening.runtime.metrics, totals))
+    async with contextlib.AsyncExitStack() as stack:
+        at_end = stack.enter_context(contextlib.ExitStack())  # when webhooks in flight have ended
+        try:
+            listening = await stack.enter_async_context(server)
+        except asyncio.CancelledError:
+            if not told_to_stop.is_set():
+                raise
+            return 0
+        starting = None
+        if listening.log.is_wanted:
+            at_end.callback(_counting(arguments, listening.runtime))
+        _announce(arguments, listening.facts)
+        await told_to_stop.wait()
     return 0
+
+
+def _counting(arguments: argparse.Namespace, runtime: "WorldRuntime") -> "Callable[[], None]":
+    """Count what the server does from now on; returns what prints that in the end."""
+    from payments_sandbox.server.server_totals import ServerTotals
+
+    totals = runtime.totals = ServerTotals(runtime.worlds)
+
+    def sum_up() -> None:
+        from payments_sandbox.cli.serve_log import print_summary, summary_of
+
+        print_summary(arguments, summary_of(runtime.metrics, totals))
+
+    return sum_up
 
 
 def _announce(arguments: argparse.Namespace, facts: Facts) -> None:

@@ -12,8 +12,8 @@ from payments_sandbox.cli.terminal.columns import print_json
 from payments_sandbox.cli.terminal.standard_streams import remark
 
 TEXT: Final = """\
-Send an event to the webhook endpoints of a world, signed as any other, and print it.
-Without --payment and --data a payment is made for it, which the client can retrieve.
+Send an event to the webhook endpoints of a world, signed like any other, and print it.
+Without --payment and --data a payment is created for it, which the client can retrieve.
 
 examples:
   payments-sandbox trigger payment.completed
@@ -37,10 +37,10 @@ def add_to(commands: Commands) -> None:
         help="payment.completed, payment.failed, refund.created, chargeback.created, or with --data"
         " any other",
     )
-    options.value("--payment", "which payment it tells of", metavar="ID")
+    options.value("--payment", "the payment that it is about", metavar="ID")
     options.value(
         "--data",
-        "what it says: a JSON object, @FILE with one, or - to read one from stdin",
+        "its data: a JSON object, @FILE with one, or - to read one from stdin",
         metavar="JSON",
     )
     add_remote_options(options)

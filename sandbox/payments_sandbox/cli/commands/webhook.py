@@ -18,14 +18,14 @@ if TYPE_CHECKING:  # imported when something is judged, so that --help is instan
     from payments_sandbox.webhooks.signing import Signing
 
 TEXT: Final = """\
-Work on webhooks that were received.
+Work with webhooks that were received.
 
 examples:
   payments-sandbox webhook verify --help"""
 
 VERIFY_TEXT: Final = """\
-Say whether a webhook that was received is good, or why a careful receiver refuses it.
-No server is asked. Without --scheme the headers tell how it is signed.
+Say whether a received webhook is genuine, or why a careful receiver rejects it. This
+needs no server. Without --scheme, the headers determine how it is signed.
 
 examples:
   payments-sandbox webhook verify --secret whsec_… --body body.json \\
@@ -34,15 +34,16 @@ examples:
       --header 'webhook-signature: v1,…'
   payments-sandbox webhook verify --secret … --body - --now ignore \\
       --header 'X-Signature: sha256=…' < body.json
-      whenever it was sent"""
+      accept any timestamp"""
 
 _EPILOG: Final = """\
-Exit code: 0 when it is good, 1 when it is refused.
-Every option can come from the environment: --secret is PAYMENTS_SANDBOX_SECRET.
-Several secrets or headers are separated by line ends there."""
+Exit code: 0 if it is genuine, 1 if it is rejected.
+Every option can also be set in the environment: --secret is PAYMENTS_SANDBOX_SECRET.
+Separate several secrets or headers by line ends there."""
 
 _FALLBACK: Final = "PAYMENTS_WEBHOOK_SECRET"
 _HEADER: Final = re.compile(r"(?P<name>[A-Za-z0-9!#$%&'*+.^_`|~-]+):(?P<value>[^\r\n]*)")
+_CGI: Final = "HTTP_"
 _TIMESTAMP_IS: Final = "the timestamp is"
 
 Header = tuple[str, str]
@@ -51,40 +52,41 @@ Header = tuple[str, str]
 
 def add_to(commands: Commands) -> None:
     """Add the command."""
-    verbs = add_group(commands, "webhook verify [options]", "say why a webhook is refused", TEXT)
+    verbs = add_group(
+        commands, "webhook verify [options]", "explain why a webhook is rejected", TEXT
+    )
     options = add_command(
         verbs,
         "verify --body FILE --header 'NAME: VALUE'… [options]",
-        "say whether a webhook is good, or why it is refused",
+        "say whether a webhook is genuine, or why it is rejected",
         VERIFY_TEXT,
         run,
         epilog=_EPILOG,
     )
     options.many(
         "--secret",
-        f"what it should be signed with; repeat it while one is rotated (default: what"
-        f" {_FALLBACK} says)",
+        f"the secret; repeat it while a secret is being rotated (default: {_FALLBACK})",
         metavar="S",
         separator="\n",
     )
-    options.value("--body", "the exact bytes that arrived; - reads stdin", metavar="FILE")
+    options.value("--body", "the exact bytes of the received body; - reads stdin", metavar="FILE")
     options.many(
         "--header",
-        "a header that arrived (repeatable)",
+        "a received header (repeatable)",
         read=header,
         metavar="'NAME: VALUE'",
         separator="\n",
     )
     options.value(
         "--now",
-        "the receiver's time, which the timestamp may differ from by five minutes; ignore accepts"
-        " any (default: the real time)",
+        "the receiver's time, from which the timestamp may differ by five minutes; ignore accepts"
+        " any timestamp (default: the real time)",
         read=now,
         metavar="ISO|ignore",
     )
     options.value(
         "--scheme",
-        "how it should be signed (default: what the headers look like)",
+        "the signature scheme (default: derived from the headers)",
         read=one_of("standard", "timestamped", "hmac"),
         metavar="standard|timestamped|hmac",
     )
@@ -93,20 +95,23 @@ def add_to(commands: Commands) -> None:
         "the header that carries the signature of timestamped and hmac",
         metavar="NAME",
     )
-    options.value("--prefix", "what stands before the digest of hmac, such as sha256=", metavar="P")
+    options.value("--prefix", "the prefix of the digest of hmac, such as sha256=", metavar="P")
     options.value(
         "--encoding",
-        "how the digest of hmac is written",
+        "the encoding of the digest of hmac",
         read=one_of("hex", "base64"),
         metavar="hex|base64",
     )
 
 
 def header(text: str) -> Header:
-    """Reads a line of an HTTP head."""
+    """Reads a line of an HTTP head, also by the name that CGI has, and so WSGI, Rack and PHP."""
     if not (found := _HEADER.fullmatch(text.strip())):
         raise ValueError("expected 'NAME: VALUE', as it arrived")
-    return found["name"].lower(), found["value"].strip()
+    name, value = found["name"], found["value"].strip()
+    if name.startswith(_CGI):
+        name = name.removeprefix(_CGI).replace("_", "-")
+    return name.lower(), value
 
 
 def now(text: str) -> str:

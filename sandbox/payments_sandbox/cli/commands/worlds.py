@@ -35,22 +35,22 @@ examples:
   payments-sandbox worlds drop sk_test_5e3fd11c2ab04a6f"""
 
 LIST_TEXT: Final = """\
-List the worlds of a server, the one that was used last first: its key, where its clock
-stands, how many payments it has, and its name.
+List the worlds of a server, most recently used first: the key, the time of its clock, the
+number of payments, and the name.
 
 examples:
   payments-sandbox worlds list
   payments-sandbox worlds list --json | jq .api_key"""
 
 SHOW_TEXT: Final = """\
-Show a world in summary; to look makes no world of a key that has none.
+Show a summary of a world. If the key has no world, none is created.
 
 examples:
   payments-sandbox worlds show
   payments-sandbox worlds show sk_test_5e3fd11c2ab04a6f --json"""
 
 DROP_TEXT: Final = """\
-Drop a world, and all that waits in it. Its key has a new one when it is used again.
+Drop a world and everything that waits in it. If its key is used again, it gets a new one.
 
 examples:
   payments-sandbox worlds drop sk_test_5e3fd11c2ab04a6f"""
@@ -64,9 +64,9 @@ def add_to(commands: Commands) -> None:
     options = add_command(
         verbs, "list [options]", "list the worlds of a server", LIST_TEXT, list_worlds
     )
-    options.flag("--json", "all that is known of each, as one line of JSON")
+    options.flag("--json", "all details of each, as one line of JSON")
     add_remote_options(options)
-    options = _add_for_one(verbs, "show", "show a world in summary", SHOW_TEXT, show)
+    options = _add_for_one(verbs, "show", "show a summary of a world", SHOW_TEXT, show)
     options.flag("--json", "as JSON, like GET /_sandbox/world")
     add_remote_options(options)
     does = "the same as payments-sandbox reset"
@@ -85,7 +85,7 @@ def _add_for_one(
         nargs="?",
         type=argument(api_key),
         metavar="KEY",
-        help="whose world (default: that of --api-key)",
+        help="the key of the world (default: that of --api-key)",
     )
     return options
 

@@ -13,8 +13,8 @@ import multiprocessing
 import os
 import signal
 import socket
-from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Sequence
-from contextlib import asynccontextmanager, suppress
+from collections.abc import AsyncIterator, Awaitable, Iterator, Sequence
+from contextlib import asynccontextmanager, contextmanager, suppress
 from typing import TYPE_CHECKING, Any, Final, TextIO, TypeVar
 
 from payments_sandbox.cli.failure import CommandFailedError
@@ -22,8 +22,6 @@ from payments_sandbox.cli.processes.judged_server import JudgedServer, JudgedSer
 from payments_sandbox.cli.processes.server_process import (
     CannotServeError,
     Facts,
-    run_loop,
-    to_the_end,
 )
 from payments_sandbox.cli.processes.worker import Inherited
 from payments_sandbox.cli.processes.workers import keep_workers, prepared_workers
@@ -47,17 +45,12 @@ _ENDED: Final = "the workers have ended, and nobody knows why"
 T = TypeVar("T")
 
 
-def run_with_workers(
-    arguments: argparse.Namespace,
-    use_server: Callable[[JudgedServers], Coroutine[Any, Any, int]],
-    *,
-    log_to: TextIO | None,
-) -> int:
-    """Serve with several workers as long as a command runs.
+@contextmanager
+def workers_of(arguments: argparse.Namespace, *, log_to: TextIO | None) -> Iterator[JudgedServers]:
+    """Have several workers until the block ends, which has the loop that uses them.
 
     Args:
         arguments: of `run`.
-        use_server: uses the server, and gives the exit code when all is done.
         log_to: gets what is told of requests and webhooks; None where nobody wants it.
 
     Raises:
@@ -74,7 +67,7 @@ def run_with_workers(
         theirs.close()
         os.close(inherited.lives[1])  # the workers end when the last who has it does
         try:
-            return run_loop(to_the_end(use_server(_served(inherited, facts, ours))))
+            yield _served(inherited, facts, ours)
         finally:
             ours.close()
             keeper.join()

@@ -25,6 +25,7 @@ from payments_sandbox.core.output_files import is_pipe
 from payments_sandbox.core.settings import Settings
 
 if TYPE_CHECKING:
+    from payments_sandbox.cli.state_file import StateFile
     from payments_sandbox.server.factory import AssembledServer
     from payments_sandbox.server.listening.listeners import ListeningAt
     from payments_sandbox.server.log.request_log import RequestLog
@@ -56,29 +57,25 @@ class CannotServeError(CommandFailedError):
     """There will be no server, or its state cannot be kept; the text says what and why."""
 
 
-def run_server(
-    arguments: argparse.Namespace,
-    use_server: Callable[[ListeningServer], Coroutine[Any, Any, int]],
-    *,
-    log_to: TextIO | None,
-    level: int = logging.INFO,
-) -> int:
-    """Put a server together, and run what it is there for.
+def server_of(
+    arguments: argparse.Namespace, *, log_to: TextIO | None, level: int = logging.INFO
+) -> ListeningServer:
+    """Put a server of this process together.
+
+    To enter it, and to leave it, raises CannotServeError, or UnwritableError of the ready file.
 
     Args:
         arguments: the options of a server.
-        use_server: uses the server, and gives the exit code when all is done.
         log_to: gets what is told of requests and webhooks; None where nobody wants it.
         level: what is less than this is not logged.
 
     Raises:
-        CannotServeError: on entering the server, or on leaving it.
-        UnwritableError: the ready file cannot be written.
+        CannotServeError: its scenarios are refused.
     """
     sandbox = put_together(arguments, read_settings(arguments), log_to=log_to, level=level)
     from payments_sandbox.server.http_server import listening
 
-    return run_loop(to_the_end(use_server(served(arguments, sandbox, listening(sandbox)))))
+    return served(arguments, sandbox, listening(sandbox))
 
 
 def put_together(
@@ -168,8 +165,11 @@ async def served(
         facts = facts_of(settings, at)
         if at.authority is not None:
             facts |= _trusted(at.authority, arguments.ready_file, stack)
-        if arguments.ready_file is not None:
-            await stack.enter_async_context(_announced(arguments.ready_file, facts))
+        ready_file = arguments.ready_file
+        if ready_file is not None and not write_ready_file(ready_file, facts):
+            from payments_sandbox.server.background import beside
+
+            await stack.enter_async_context(beside(_write_for_reader(ready_file, facts)))
         yield Listening(facts, sandbox.runtime, sandbox.log)
 
 
@@ -190,8 +190,12 @@ def no_certificates() -> Iterator[None]:
                 os.environ[name] = value
 
 
-async def to_the_end(working: Coroutine[Any, Any, int]) -> int:
-    """Run to the end, and ignore signals from then on, so that the exit is not interrupted."""
+def run_to_the_end(working: Coroutine[Any, Any, int]) -> int:
+    """Run in a loop, and ignore signals from the end on, so that the exit is not interrupted."""
+    return run_loop(_to_the_end(working))
+
+
+async def _to_the_end(working: Coroutine[Any, Any, int]) -> int:
     try:
         return await working
     finally:
@@ -220,21 +224,10 @@ async def _kept(arguments: argparse.Namespace, sandbox: "AssembledServer") -> As
         yield
         return
     from payments_sandbox.cli.state_file import StateFile
-    from payments_sandbox.cli.terminal.progress import progress
-    from payments_sandbox.world.state_file import NoStateError
 
     state = StateFile(file, sandbox)
     with contextlib.ExitStack() as stack:
-        try:
-            stack.enter_context(state.reserved())
-            with progress(arguments, f"loading {file.name}", lambda: state.how_far):
-                await state.load()
-        except NoStateError as error:
-            raise CannotServeError(f"cannot use {file}: {error}", MISTAKEN) from None
-        except asyncio.CancelledError:
-            words = "nothing of it was taken over, and it is as it was"
-            remark(f"{file} was not loaded whole; {words}")
-            raise
+        await _take_over(arguments, state, stack)
         async with state.saving():
             yield
         gc.disable()  # the exit has a second, and would look at every object again and again
@@ -245,6 +238,25 @@ async def _kept(arguments: argparse.Namespace, sandbox: "AssembledServer") -> As
             raise CannotServeError(f"cannot write {file}: {error.strerror}") from None
     if state.unsaved:
         raise CannotServeError(f"not saved in {file}: {', '.join(state.unsaved)}")
+
+
+async def _take_over(
+    arguments: argparse.Namespace, state: "StateFile", stack: contextlib.ExitStack
+) -> None:
+    """Reserve a state until the stack's block ends, and load it."""
+    from payments_sandbox.cli.terminal.progress import progress
+    from payments_sandbox.world.state_file import NoStateError
+
+    file: Path = arguments.state
+    try:
+        stack.enter_context(state.reserved())
+        with progress(arguments, f"loading {file.name}", lambda: state.how_far):
+            await state.load()
+    except NoStateError as error:
+        raise CannotServeError(f"cannot use {file}: {error}", MISTAKEN) from None
+    except asyncio.CancelledError:
+        remark(f"{file} was not loaded whole; nothing of it was taken over, and it is as it was")
+        raise
 
 
 def _trusted(authority: bytes, ready_file: Path | None, stack: contextlib.AsyncExitStack) -> Facts:
@@ -283,19 +295,6 @@ def write_ready_file(file: Path, facts: Facts) -> bool:
             raise
         return False
     return True
-
-
-@contextlib.asynccontextmanager
-async def _announced(file: Path, facts: Facts) -> AsyncIterator[None]:
-    """Write the ready file; a pipe is written as soon as somebody reads it."""
-    if write_ready_file(file, facts):
-        yield
-        return
-    writing = asyncio.create_task(_write_for_reader(file, facts))
-    try:
-        yield
-    finally:
-        writing.cancel()
 
 
 async def _write_for_reader(pipe: Path, facts: Facts) -> None:

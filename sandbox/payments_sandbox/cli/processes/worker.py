@@ -7,20 +7,18 @@ however the parent has ended. Other signals are for the parent, which tells its 
 import argparse
 import asyncio
 import contextlib
-import json
 import os
 import signal
 import socket
 import sys
 from collections.abc import AsyncIterator, Sequence
-from contextlib import AbstractAsyncContextManager
 from functools import partial
 from typing import Any, Final, NamedTuple
 
 import orjson
 
 from payments_sandbox.cli.failure import CommandFailedError
-from payments_sandbox.cli.processes.server_process import run_loop, served, to_the_end
+from payments_sandbox.cli.processes.server_process import run_to_the_end, served
 from payments_sandbox.cli.processes.signals import unblock_signals
 from payments_sandbox.cli.state_file import state_file_of
 from payments_sandbox.cluster.mailbox import Mailbox, Outgoing
@@ -78,14 +76,13 @@ class WorkerReport(NamedTuple):
     Attributes:
         worker: its index.
         what: `ready`, `made`, `dropped`, `summary` or `failed`.
-        text: the key that has a world now, or none any more; the summary; why it has failed.
-        code: the exit code where it has failed.
+        given: the key that has a world now, or none any more; the values of a `Summary`; why it has
+            failed, and its exit code.
     """
 
     worker: int
     what: str
-    text: str = ""
-    code: int = 0
+    given: Any = None
 
 
 def read_report(text: bytes) -> WorkerReport:
@@ -97,7 +94,7 @@ def work(inherited: Inherited, start: WorkerStart) -> None:
     """Be a worker, in the process that was started for it, and end it with its exit code."""
     signal.set_wakeup_fd(-1)  # the parent's
     os.close(inherited.lives[1])
-    sys.exit(run_loop(to_the_end(_work(inherited, start))))
+    sys.exit(run_to_the_end(_work(inherited, start)))
 
 
 class _Parent:
@@ -108,9 +105,9 @@ class _Parent:
         self._directory = WorkerDirectory(start.worker, len(inherited.boxes))
         self._messages_out = Outgoing(inherited.parents_box.writer)
 
-    def report(self, what: str, text: str = "", code: int = 0) -> None:
+    def report(self, what: str, given: object = None) -> None:
         """Send a report."""
-        self._messages_out.send(orjson.dumps([*WorkerReport(self._index, what, text, code)]))
+        self._messages_out.send(orjson.dumps([*WorkerReport(self._index, what, given)]))
 
     async def flush(self) -> None:
         """Wait until all reports are sent."""
@@ -139,7 +136,7 @@ async def _work(inherited: Inherited, start: WorkerStart) -> int:
     try:
         await _serve(inherited, start, parent, told_to_stop)
     except CommandFailedError as error:
-        parent.report("failed", str(error), error.code)
+        parent.report("failed", [str(error), error.code])
         code = error.code
     await parent.flush()
     return code
@@ -162,7 +159,7 @@ async def _serve(
     if totals is not None:
         from payments_sandbox.cli.serve_log import summary_of
 
-        parent.report("summary", json.dumps(summary_of(listening.runtime.metrics, totals)))
+        parent.report("summary", [*summary_of(listening.runtime.metrics, totals)])
 
 
 def _stop_when_told(life: int, told_to_stop: asyncio.Event) -> None:
@@ -193,26 +190,21 @@ def _answer(sandbox: AssembledServer, question: str, given: list[Any] | None) ->
     return answer(sandbox.runtime, question, given)
 
 
-def _listening(
-    inherited: Inherited, start: WorkerStart
-) -> AbstractAsyncContextManager[ListeningAt]:
-    @contextlib.asynccontextmanager
-    async def listens() -> AsyncIterator[ListeningAt]:
-        sandbox = inherited.sandbox
-        writers = {index: box.writer for index, box in enumerate(inherited.boxes)}
-        del writers[start.worker]
-        server = SharedServer(
-            sandbox.handler,
-            sandbox.settings.body_timeout,
-            WorkerDirectory(start.worker, len(inherited.boxes)),
-            writers,
-            partial(_answer, sandbox),
-        )
-        sandbox.runtime.elsewhere = server
-        async with (
-            listening(sandbox, http_server=server, bound=inherited.bound) as at,
-            server.receiving(inherited.boxes[start.worker].reader),
-        ):
-            yield at
-
-    return listens()
+@contextlib.asynccontextmanager
+async def _listening(inherited: Inherited, start: WorkerStart) -> AsyncIterator[ListeningAt]:
+    sandbox = inherited.sandbox
+    writers = {index: box.writer for index, box in enumerate(inherited.boxes)}
+    del writers[start.worker]
+    server = SharedServer(
+        sandbox.handler,
+        sandbox.settings.body_timeout,
+        WorkerDirectory(start.worker, len(inherited.boxes)),
+        writers,
+        partial(_answer, sandbox),
+    )
+    sandbox.runtime.elsewhere = server
+    async with (
+        listening(sandbox, http_server=server, bound=inherited.bound) as at,
+        server.receiving(inherited.boxes[start.worker].reader),
+    ):
+        yield at

@@ -9,7 +9,6 @@
 """
 
 import argparse
-import json
 import logging
 import multiprocessing
 import os
@@ -21,7 +20,7 @@ from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field, replace
 from functools import partial
 from multiprocessing.context import ForkProcess
-from typing import Final, TextIO
+from typing import Any, Final, TextIO
 
 from payments_sandbox.cli.failure import FAILED, MISTAKEN
 from payments_sandbox.cli.options import refuse
@@ -38,7 +37,6 @@ from payments_sandbox.cli.processes.server_process import (
 from payments_sandbox.cli.processes.signals import heard_signals, signals_blocked
 from payments_sandbox.cli.processes.worker import (
     Inherited,
-    WorkerReport,
     WorkerStart,
     read_report,
     work,
@@ -87,7 +85,7 @@ def serve_with_workers(
     if summaries:
         from payments_sandbox.cli.serve_log import Summary, joined, print_summary
 
-        print_summary(arguments, joined(Summary(*json.loads(each)) for each in summaries))
+        print_summary(arguments, joined(Summary(*each) for each in summaries))
     return 0
 
 
@@ -99,7 +97,7 @@ def keep_workers(  # noqa: PLR0913 - what their parent has, and whom it tells
     *,
     on_death: Callable[[str], None] | None = None,
     is_stdin_watched: bool = False,
-) -> list[str]:
+) -> list[list[Any]]:
     """Keep the workers running until told to stop, and wait until they have ended.
 
     Args:
@@ -111,7 +109,7 @@ def keep_workers(  # noqa: PLR0913 - what their parent has, and whom it tells
         is_stdin_watched: whether they stop when stdin is closed, too.
 
     Returns:
-        What they have done, each a summary as JSON.
+        What they have done: the values of a `Summary` of each.
 
     Raises:
         CannotServeError, UnwritableError: as `serve_with_workers`.
@@ -199,18 +197,18 @@ class _Group:
     Attributes:
         ready_file: is written when all of them are.
         reports: where they report.
-        summaries: of what they have done, as JSON, of those that have stopped as they should.
+        summaries: the values of a `Summary` of each that has stopped as it should.
     """
 
     def __init__(self, inherited: Inherited, on_death: Callable[[str], None] | None) -> None:
         self._inherited = inherited
         self._on_death = on_death
         self._workers: dict[int, _Worker] = {}
-        self._failure: WorkerReport | None = None
+        self._failure: CannotServeError | None = None
         self._is_stopped = False
         self.ready_file = inherited.arguments.ready_file
         self.reports = inherited.parents_box.reader
-        self.summaries: list[str] = []
+        self.summaries: list[list[Any]] = []
 
     @property
     def are_ready(self) -> bool:
@@ -236,15 +234,15 @@ class _Group:
                 case "ready":
                     worker.is_ready = True
                 case "made":
-                    worker.keys[report.text] = None
-                    worker.lost.pop(report.text, None)
+                    worker.keys[report.given] = None
+                    worker.lost.pop(report.given, None)
                 case "dropped":
-                    worker.keys.pop(report.text, None)
-                    worker.lost.pop(report.text, None)
+                    worker.keys.pop(report.given, None)
+                    worker.lost.pop(report.given, None)
                 case "summary":
-                    self.summaries.append(report.text)
+                    self.summaries.append(report.given)
                 case _:
-                    self._failure = self._failure or report
+                    self._failure = self._failure or CannotServeError(*report.given)
 
     def renew_dead(self) -> None:
         """Start another one for each that has ended.
@@ -257,7 +255,9 @@ class _Group:
             how = _end_of(worker.process)
             in_vain = 0 if worker.is_ready else worker.in_vain + 1
             if self._failure is not None or in_vain > _IN_VAIN:
-                self._refuse(f"{_name(worker)} {how} before it was ready")
+                problem = f"{_name(worker)} {how} before it was ready"
+                self._failure = self._failure or CannotServeError(problem, FAILED)
+                self.stop()
             _log.error("%s", _end_in_words(worker, how, has_state=self._inherited.arguments.state))
             if self._on_death is not None:
                 self._on_death(f"{_name(worker)} {how}")
@@ -285,7 +285,7 @@ class _Group:
             self.receive_reports()
         self.receive_reports()
         if self._failure is not None:
-            raise CannotServeError(self._failure.text, self._failure.code)
+            raise self._failure
         for worker in self._workers.values():
             if worker.process.exitcode:
                 raise CannotServeError(f"{_name(worker)} {_end_of(worker.process)}", FAILED)
@@ -297,11 +297,6 @@ class _Group:
             process.start()
         lost = dict.fromkeys(start.lost)
         self._workers[start.worker] = _Worker(start, process, lost=lost, in_vain=in_vain)
-
-    def _refuse(self, problem: str) -> None:
-        if self._failure is None:
-            self._failure = WorkerReport(0, "failed", problem, FAILED)
-        self.stop()
 
 
 def _watch(

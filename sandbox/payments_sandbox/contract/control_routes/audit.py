@@ -12,8 +12,8 @@ AUDIT: Final = (
         makes_world=False,
         refusals=("not_found",),
         tag="Scenarios",
-        summary="What a real ledger would not forgive",
-        description="Found in the journal and the deliveries; each with the requests behind it.",
+        summary="The findings of the audit",
+        description="What the journal and the deliveries show, each with the requests behind it.",
         response="control/responses/audit",
     ),
 )

@@ -11,7 +11,7 @@ HELD: Final = (
         path="/held",
         tag="Records",
         summary="List the calls that are held now",
-        description="Oldest first, cards masked; nothing of them has happened. Always whole.",
+        description="Oldest first, cards masked; none of them has happened. Always complete.",
         query="control/queries/none",
         page_of="held_call",
     ),
@@ -20,10 +20,10 @@ HELD: Final = (
         method="POST",
         path="/held/{held_id}",
         tag="Records",
-        summary="Let a held call meet a step",
+        summary="Decide a held call",
         description=(
-            "Any step of the scenario language: pass answers as if nobody had held it, and hold"
-            " keeps it further. Answers when it has happened, with its id in the journal."
+            "By any step of the scenario language: pass answers as if it had not been held, hold"
+            " keeps it longer. Answers when it has happened, with its id in the journal."
         ),
         request="control/requests/decide_held_call",
         response="control/objects/held_call",

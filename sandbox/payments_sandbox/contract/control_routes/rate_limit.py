@@ -11,7 +11,7 @@ RATE_LIMIT: Final = (
         path="/rate_limit",
         tag="Rate limit",
         summary="The world's rate limit",
-        description="Asking does not count.",
+        description="Reading it does not count as a request.",
         response="control/responses/rate_limit",
     ),
     ControlRoute(
@@ -20,7 +20,7 @@ RATE_LIMIT: Final = (
         path="/rate_limit",
         tag="Rate limit",
         summary="Set the world's rate limit",
-        description="`limit` holds for good, `remaining` until the hour turns.",
+        description="`limit` is permanent, `remaining` lasts until the next hour.",
         request="control/requests/set_rate_limit",
         response="control/responses/rate_limit",
     ),

@@ -12,10 +12,10 @@ REPORT: Final = (
         makes_world=False,
         refusals=("not_found",),
         tag="Scenarios",
-        summary="How the active scenarios stand",
+        summary="The report on the active scenarios",
         description=(
-            "Expectations met or not, rules fired or why not, and the audit; as a text, a page or"
-            " JUnit XML where Accept asks for that."
+            "Expectations, rules and why they did not fire, and the audit; as text, HTML or JUnit"
+            " XML if Accept asks for it."
         ),
         response="control/responses/report",
         also_as=("text/plain", "text/html", "application/xml"),
@@ -26,7 +26,7 @@ REPORT: Final = (
         path="/verify",
         tag="Scenarios",
         summary="Judge expectations, and wait until they are met",
-        description="Answers as soon as all are met, or when time is up.",
+        description="Answers as soon as all are met, or after the given time.",
         request="control/requests/verify",
         response="control/responses/verified",
         body_limit=SCENARIO_BYTES,

@@ -22,7 +22,7 @@ SERVER: Final = (
         path="/ready",
         tag="Server",
         summary="Whether the server is ready to serve",
-        description="Answers 503 and the problems until everything is loaded.",
+        description="Answers 503 with the problems until everything is loaded.",
         also=(503,),
         response="control/responses/ready",
         needs_key=False,
@@ -34,7 +34,7 @@ SERVER: Final = (
         path="/openapi.json",
         tag="Server",
         summary="The OpenAPI document of the emulated API",
-        description="OpenAPI 3.1, made of the schemas that requests are judged by.",
+        description="OpenAPI 3.1, made from the schemas that validate requests.",
         needs_key=False,
     ),
     ControlRoute(

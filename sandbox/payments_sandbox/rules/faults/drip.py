@@ -51,7 +51,7 @@ class Drip(Fault):
         ),
     )
     EXPLORED: ClassVar = Explored("the reply drips in", {"over": "2500ms"})
-    ROW: ClassVar = "the real reply, its body `over` so long in so many `chunks`"
+    ROW: ClassVar = "the real reply, with its body sent `over` a time in a number of `chunks`"
     SECTION: ClassVar = """
 `drip: {over: 4s, chunks: 20}`. The head comes at once, the last piece when `over` has passed. It
 has no `commit`: the reply does arrive. A body of fewer bytes than `chunks` comes byte by byte.

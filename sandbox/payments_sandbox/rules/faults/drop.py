@@ -44,7 +44,7 @@ class Drop(Fault):
         ),
     )
     EXPLORED: ClassVar = Explored("the connection breaks and no reply comes", {"how": "reset"})
-    ROW: ClassVar = "not one byte: `how: close` ends the connection, `reset` breaks it"
+    ROW: ClassVar = "no reply, not one byte: `how: close` closes the connection, `reset` resets it"
     SECTION: ClassVar = """
 `drop: {commit: true, how: reset}`. `how` is `close` (a FIN) or `reset` (an RST).
 """

@@ -28,7 +28,7 @@ class Hang(Fault):
         "{commit: true}",
         {
             "commit": COMMIT,
-            "for": duration("How long, in wall time; until the cap unless told otherwise."),
+            "for": duration("How long, in wall time; default: until the cap."),
         },
     )
     EXAMPLES: ClassVar = (
@@ -48,7 +48,7 @@ class Hang(Fault):
         ),
     )
     EXPLORED: ClassVar = Explored("no reply comes, the connection stays open", {"for": "2500ms"})
-    ROW: ClassVar = "silence `for` so long, and then the end"
+    ROW: ClassVar = "no reply `for` a time, then the connection is closed"
     SECTION: ClassVar = """
 `hang: {commit: true, for: 2s}`. Without `for` it lasts as long as `--max-wall-delay` allows.
 """

@@ -127,7 +127,7 @@ class Malform(Fault):
     reply_arrives: ClassVar = False
     needs_commit: ClassVar = True
     SCHEMA: ClassVar[Json] = mapping(
-        "A reply that no client should take for a good one.",
+        "A damaged reply that no client should accept.",
         "{commit: true, as: html}",
         {
             "commit": COMMIT,
@@ -142,7 +142,7 @@ class Malform(Fault):
     )
     EXAMPLES: ClassVar = tuple(Example({"as": way.value}, *met) for way, met in _MET.items())
     EXPLORED: ClassVar = Explored("the reply is no JSON", {"as": "invalid_json"})
-    ROW: ClassVar = "a reply that no client should take for a good one, `as` one of those below"
+    ROW: ClassVar = "a damaged reply that no client should accept, `as` one of those below"
     SECTION: ClassVar = """
 `malform: {commit: true, as: html}`.
 

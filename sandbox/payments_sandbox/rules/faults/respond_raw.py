@@ -34,7 +34,7 @@ class RespondRaw(Fault):
     reply_arrives: ClassVar = False
     needs_commit: ClassVar = False
     SCHEMA: ClassVar[Json] = mapping(
-        "Any reply: the only door out of the contract.",
+        "Any reply, documented or not.",
         "{status: 502, body: oops, off_contract: true}",
         {
             "status": whole(
@@ -101,7 +101,7 @@ class RespondRaw(Fault):
     )
     EXPLORED: ClassVar = None  # it is whatever its author writes
     ROW: ClassVar = (
-        "any `status`, `headers` and `body`; `off_contract: true` says that no documentation has it"
+        "any `status`, `headers` and `body`; `off_contract: true` marks it as undocumented"
     )
     SECTION: ClassVar = """
 `respond_raw: {status: 503, headers: {Retry-After: "7"}, body: busy, off_contract: true}`. `commit`

@@ -61,7 +61,7 @@ class Truncate(Fault):
     )
     EXPLORED: ClassVar = Explored("the reply breaks off", {"keep": "50%"})
     ROW: ClassVar = (
-        "a reply that breaks off: `keep: 40%` of what it promises, `in` its `body` or its `headers`"
+        "an incomplete reply: `keep: 40%` of it is sent, cut `in` its `body` or its `headers`"
     )
     SECTION: ClassVar = """
 `truncate: {commit: true, keep: 40%, in: body}`. `keep` is rounded down to whole bytes, and at least

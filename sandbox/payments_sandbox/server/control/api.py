@@ -55,7 +55,7 @@ Handler = Callable[[ControlRequest], Result | Awaitable[Result]]
 
 _NOUNS: Final = {route.name: noun for noun, rows in ROUTES_BY_NOUN.items() for route in rows}
 
-_NOT_THERE: Final = "What this path names does not exist"
+_NOT_THERE: Final = "What the request names does not exist"
 
 
 class ControlApi:

@@ -15,6 +15,4 @@ async def retrieve_coverage(request: ControlRequest) -> dict[str, object]:
         raise InvalidRequest(
             "/: this server counts no failures; start it with --coverage, or with coverage=True."
         )
-    if (elsewhere := request.runtime.elsewhere) is not None:
-        tally = tally.with_others(await elsewhere.ask("coverage"))
-    return tally.as_json()
+    return tally.with_others(await request.runtime.elsewhere.ask("coverage")).as_json()

@@ -24,6 +24,13 @@ _ENDS: Final = tuple(each.value for each in DeliveryStatus if each is not Delive
 _NONE: Final = "none"
 """The operation where it was none of the API's, the status and the fault where there was none."""
 
+_NOW: Final = (
+    ("webhooks_in_flight", "Webhooks that are being sent."),
+    ("webhooks_pending", "Deliveries that have not ended."),
+    ("worlds", "Worlds that there are."),
+)
+"""The gauges of what there is at the moment."""
+
 _OF_A_PROCESS: Final[tuple[tuple[str, Kind, str, Callable[[Iterable[float]], float]], ...]] = (
     (CPU, "counter", "CPU seconds spent.", sum),
     (MEMORY, "gauge", "Bytes in memory.", sum),
@@ -86,8 +93,7 @@ class Counts(NamedTuple):
 async def retrieve_metrics(request: ControlRequest) -> web.StreamResponse:
     """What the server has done, and how it stands now, in the text format of Prometheus."""
     counts = [counts_of(request.runtime)]
-    if (elsewhere := request.runtime.elsewhere) is not None:
-        counts += [Counts(*each) for each in await elsewhere.ask("metrics")]
+    counts += [Counts(*each) for each in await request.runtime.elsewhere.ask("metrics")]
     text = metrics_text(families_of(counts))
     return web.Response(body=text.encode(), headers={**SERVER, "Content-Type": CONTENT_TYPE})
 
@@ -115,31 +121,26 @@ def families_of(counts: Sequence[Counts]) -> Iterator[Family]:
     """What the processes of a server have counted."""
     info = (Sample(1, {"version": __version__}),)
     yield _family("info", "gauge", "Which version runs.", info)
-    calls: Counter[tuple[object, ...]] = Counter()
-    for each in counts:
-        calls.update({tuple(end): count for end, count in each.calls})
-    yield _family(
-        "requests_total",
-        "counter",
-        "Calls of the emulated API, by operation, status that was sent, and fault that was met.",
-        [Sample(calls[end], _labels(*end)) for end in sorted(calls, key=str)],
-    )
+    text = "Calls of the emulated API, by operation, status that was sent, and fault that was met."
+    yield _family("requests_total", "counter", text, _calls(counts))
     attempts = _outcomes((each.attempts for each in counts), _ATTEMPTS)
     yield _family("webhook_attempts_total", "counter", "Attempts of webhooks.", attempts)
     ends = _outcomes((each.deliveries for each in counts), _ENDS)
-    yield _family(
-        "webhook_deliveries_total", "counter", "Deliveries that an attempt has ended.", ends
-    )
-    for name, text in (
-        ("webhooks_in_flight", "Webhooks that are being sent."),
-        ("webhooks_pending", "Deliveries that have not ended."),
-        ("worlds", "Worlds that there are."),
-    ):
+    text = "Deliveries that an attempt has ended."
+    yield _family("webhook_deliveries_total", "counter", text, ends)
+    for name, text in _NOW:
         yield _family(name, "gauge", text, (Sample(sum(each.now[name] for each in counts)),))
     yield from _lag([each.lag for each in counts if each.lag is not None])
     for name, kind, text, as_one in _OF_A_PROCESS:
         if values := [each.process[name] for each in counts if name in each.process]:
             yield Family(name, kind, text, (Sample(as_one(values)),))
+
+
+def _calls(counts: Iterable[Counts]) -> list[Sample]:
+    total: Counter[tuple[object, ...]] = Counter()
+    for each in counts:
+        total.update({tuple(end): count for end, count in each.calls})
+    return [Sample(total[end], _labels(*end)) for end in sorted(total, key=str)]
 
 
 def _labels(operation: object, status: object, fault: object) -> dict[str, str]:

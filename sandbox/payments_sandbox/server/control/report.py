@@ -12,10 +12,11 @@ from payments_sandbox.rules.scenario import Expectation
 from payments_sandbox.scenarios.loader import load_expectations
 from payments_sandbox.server.control.control_request import ControlRequest
 from payments_sandbox.server.control.scenarios import refuse_problems
-from payments_sandbox.server.judging import MAX_WAIT, expectations_in, longest, wait_for
+from payments_sandbox.server.judging import expectations_in, longest, wait_for
 from payments_sandbox.server.request_headers import JSON
 from payments_sandbox.server.response import SERVER
 from payments_sandbox.server.slices import run_in_slices
+from payments_sandbox.verification.expectations.expectation import MAX_WAIT
 from payments_sandbox.verification.observed import observe
 from payments_sandbox.verification.report import reporting
 

@@ -1,10 +1,11 @@
 """Owns the routes of scenarios: the library, what is active, what is wrong with one."""
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from typing import Any, Final
 
 from payments_sandbox.contract import representations
+from payments_sandbox.contract.schema_errors import Path, pointer
 from payments_sandbox.core.errors import InvalidRequest, InvalidScenario
 from payments_sandbox.rules.scenario import Scenario
 from payments_sandbox.scenarios import activation
@@ -78,10 +79,10 @@ async def check_scenario(request: ControlRequest) -> dict[str, object]:
 
 
 def _checked(request: ControlRequest) -> Loaded | UnknownScenario:
-    [value] = _body_values(request, is_list=False)
+    [value] = _body_values(request, is_list=False).values()
     library = library_of(request.settings)
     loaded = _load(library, value)
-    resolve_scenarios(library, [loaded])
+    resolve_scenarios(library, {(): loaded})
     return loaded
 
 
@@ -106,24 +107,33 @@ async def _read_scenarios(request: ControlRequest, *, is_list: bool) -> list[Sce
     )
 
 
-def resolve_scenarios(library: Library, values: Iterable[object]) -> list[Scenario]:
+def resolve_scenarios(library: Library, values: Mapping[Path, object]) -> list[Scenario]:
     """Find scenarios by their names in the library, and read those that are JSON objects.
 
     Args:
         library: the scenarios that have a name.
-        values: names, JSON objects, and scenarios that were read already.
+        values: names, JSON objects, and scenarios that were read already, each by its path in the
+            body, which is told with what is wrong.
 
     Raises:
         InvalidRequest: the library has none of a name.
         InvalidScenario: one or more have problems; all of them are listed.
     """
-    loaded = [_load(library, value) for value in values]
-    unknown = [f"/: {each}" for each in loaded if isinstance(each, UnknownScenario)]
-    problems = [problem for each in loaded for problem in _problems_of(each)]
+    loaded = {path: _load(library, value) for path, value in values.items()}
+    unknown = [
+        f"{pointer(path) or '/'}: {each}"
+        for path, each in loaded.items()
+        if isinstance(each, UnknownScenario)
+    ]
+    problems = [
+        problem._replace(path=(*path, *problem.path))
+        for path, each in loaded.items()
+        for problem in _problems_of(each)
+    ]
     if unknown and len(unknown) == len(problems):
         raise InvalidRequest(f"{' '.join(unknown)} GET /_sandbox/scenarios lists what there is.")
     refuse_problems(problems)
-    return [each.scenario for each in loaded if isinstance(each, Loaded) and each.scenario]
+    return [each.scenario for each in loaded.values() if isinstance(each, Loaded) and each.scenario]
 
 
 def _load(library: Library, value: object) -> Loaded | UnknownScenario:
@@ -155,20 +165,21 @@ def refuse_problems(problems: Sequence[Problem]) -> None:
     wrong = [problem for problem in problems if not problem.is_warning]
     if wrong:
         first = wrong[0]
-        where = "" if first.place is None else f"{first.place[0]}:{first.place[1]}: "
+        where = f"{first.place[0]}:{first.place[1]}" if first.place else pointer(first.path)
         more = f" (and {len(wrong) - 1} more)" if len(wrong) > 1 else ""
-        details = f"{where}{first.sentence}"[:900] + more
+        details = f"{where or '/'}: {first.sentence}"[:900] + more
         raise InvalidScenario(details, [problem.as_json() for problem in problems])
 
 
-def _body_values(request: ControlRequest, *, is_list: bool) -> list[Any]:
-    """The names and scenarios of a body; those in YAML are read, with their places in it."""
-    if request.text is None:
-        return list(request.body) if is_list else [request.body]
-    longest_wait = request.settings.max_wall_delay
-    if is_list:
-        return load_list(request.text, longest_wait=longest_wait)
-    return [load(request.text, name=None, longest_wait=longest_wait)]
+def _body_values(request: ControlRequest, *, is_list: bool) -> dict[Path, Any]:
+    """The names and scenarios of a body by their paths; those in YAML are read already."""
+    text, longest_wait = request.text, request.settings.max_wall_delay
+    if not is_list:
+        one = request.body if text is None else load(text, name=None, longest_wait=longest_wait)
+        return {(): one}
+    if text is None:
+        return {(n,): each for n, each in enumerate(request.body)}
+    return {**load_list(text, longest_wait=longest_wait)}
 
 
 def _summary(scenario: Scenario) -> dict[str, object]:

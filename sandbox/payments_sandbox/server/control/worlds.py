@@ -21,6 +21,7 @@ from payments_sandbox.world.snapshot import check_seal, has_steps, restoring, se
 from payments_sandbox.world.world import ResetScope, World
 
 if TYPE_CHECKING:
+    from payments_sandbox.contract.schema_errors import Path
     from payments_sandbox.rules.scenario import Scenario
 
 
@@ -57,15 +58,15 @@ def _scenarios(request: ControlRequest, values: list[object] | None) -> "Sequenc
     from payments_sandbox.scenarios.library import library_of  # noqa: PLC0415 - it brings the language
     from payments_sandbox.server.control.scenarios import resolve_scenarios  # noqa: PLC0415 - so does this
 
-    return resolve_scenarios(library_of(request.settings), values)
+    by_path: dict[Path, object] = {("scenarios", n): each for n, each in enumerate(values)}
+    return resolve_scenarios(library_of(request.settings), by_path)
 
 
 async def list_worlds(request: ControlRequest) -> dict[str, object]:
     """All worlds in summary, the last used first."""
-    runtime, elsewhere = request.runtime, request.runtime.elsewhere
-    uses = list(uses_of_worlds(runtime))
-    if elsewhere is not None:
-        uses += chain.from_iterable(await elsewhere.ask("uses_of_worlds"))
+    uses = list(uses_of_worlds(request.runtime))
+    if others := await request.runtime.elsewhere.ask("uses_of_worlds"):
+        uses += chain.from_iterable(others)
         uses.sort(key=itemgetter(1), reverse=True)
     keys = [key for key, _ in uses]
     start, limit = request.query.get("starting_after"), request.query["limit"]
@@ -86,10 +87,10 @@ async def list_worlds(request: ControlRequest) -> dict[str, object]:
 
 
 async def _summaries(request: ControlRequest, keys: Sequence[str]) -> dict[str, dict[str, object]]:
-    origin, elsewhere = request.origin, request.runtime.elsewhere
-    shown = summaries_of_worlds(request.runtime, keys, origin)
-    if elsewhere is not None and len(shown) < len(keys):
-        for more in await elsewhere.ask("summaries_of_worlds", [keys, origin]):
+    shown = summaries_of_worlds(request.runtime, keys, request.origin)
+    if len(shown) < len(keys):
+        given = [keys, request.origin]
+        for more in await request.runtime.elsewhere.ask("summaries_of_worlds", given):
             shown |= more
     return shown
 

@@ -9,9 +9,8 @@ import asyncio
 import logging
 import socket
 import ssl
-from abc import ABC, abstractmethod
 from collections.abc import Callable
-from typing import ClassVar, Final
+from typing import Final
 
 from payments_sandbox.server.connection import KEEP_ALIVE, Connection
 
@@ -24,35 +23,38 @@ _HANDSHAKE: Final = b"\x16"
 _log: Final = logging.getLogger(__name__)
 
 
-class FirstBytesListener(ABC):
+class FirstBytesListener:
     """Accepts the connections of one socket until it is closed.
 
     Args:
         bound: the socket, bound and listening.
+        begin: lets a connection begin, by its first bytes; it is nobody else's from then on.
+        most: bytes that are looked at.
+        flags: for reading them, such as the one that leaves them in the socket.
 
     Raises:
         RuntimeError: the event loop is one that cannot wait for a byte, as that of Windows.
     """
 
-    MOST: ClassVar[int]
-    """Bytes that are looked at."""
-
-    FLAGS: ClassVar[int] = 0
-    """The flag that leaves received bytes in the socket."""
-
-    def __init__(self, bound: socket.socket) -> None:
+    def __init__(
+        self,
+        bound: socket.socket,
+        begin: Callable[[socket.socket, bytes], None],
+        *,
+        most: int,
+        flags: int = 0,
+    ) -> None:
         self._loop = asyncio.get_running_loop()
         self._bound = bound
+        self._begin = begin
+        self._most = most
+        self._flags = flags
         self._silent: dict[socket.socket, asyncio.TimerHandle] = {}
         self._accept_again: asyncio.TimerHandle | None = None
         try:
             self._accept_from_now()
         except NotImplementedError:
             raise RuntimeError("tls: this event loop cannot wait for a byte and leave it") from None
-
-    @abstractmethod
-    def begin(self, connection: socket.socket, first: bytes) -> None:
-        """Let a connection begin, by its first bytes; it is nobody else's from now on."""
 
     def close(self) -> None:
         """Accept nobody any more, and end what has not sent a byte."""
@@ -92,13 +94,13 @@ class FirstBytesListener(ABC):
     def _is_silent(self, connection: socket.socket) -> bool:
         """Look at what a connection begins with, and let it begin, or end, if that is there."""
         try:
-            first = connection.recv(self.MOST, self.FLAGS)
+            first = connection.recv(self._most, self._flags)
         except (BlockingIOError, InterruptedError):
             return True
         except OSError:
             first = b""
         if first:
-            self.begin(connection, first)
+            self._begin(connection, first)
         else:
             connection.close()
         return False
@@ -112,9 +114,6 @@ class FirstBytesListener(ABC):
 class TlsListener(FirstBytesListener):
     """Accepts connections, each of which may speak TLS."""
 
-    MOST: ClassVar = len(_HANDSHAKE)
-    FLAGS: ClassVar = socket.MSG_PEEK
-
     def __init__(
         self,
         make_connection: Callable[[], Connection],
@@ -123,7 +122,7 @@ class TlsListener(FirstBytesListener):
         *,
         handshake_timeout: float,
     ) -> None:
-        super().__init__(bound)
+        super().__init__(bound, self._begin_soon, most=len(_HANDSHAKE), flags=socket.MSG_PEEK)
         self._make_connection = make_connection
         self._beginning: set[asyncio.Task[None]] = set()
         self._context = context
@@ -135,13 +134,13 @@ class TlsListener(FirstBytesListener):
         for task in self._beginning:
             task.cancel()
 
-    def begin(self, connection: socket.socket, first: bytes) -> None:
-        """Let a connection be one of the server's, after its handshake where it has one."""
-        task = self._loop.create_task(self._begin(connection, first))
+    def _begin_soon(self, connection: socket.socket, first: bytes) -> None:
+        task = self._loop.create_task(self._shake_hands(connection, first))
         self._beginning.add(task)
         task.add_done_callback(self._beginning.discard)
 
-    async def _begin(self, connection: socket.socket, first: bytes) -> None:
+    async def _shake_hands(self, connection: socket.socket, first: bytes) -> None:
+        """Let a connection be one of the server's, after its handshake where it has one."""
         context = self._context if first == _HANDSHAKE else None
         peer = _name_of(connection)
         timeout = None if context is None else self._handshake_timeout

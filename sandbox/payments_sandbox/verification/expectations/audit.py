@@ -27,7 +27,7 @@ class AuditIsClean:
 
 AUDIT: Final = ExpectationKind(
     key="audit",
-    docs="it is `clean`: nothing is found that a real ledger would not forgive",
+    docs=("it is `clean`: the audit has no findings"),
     schema={
         "description": "The audit.",
         "properties": {

@@ -34,6 +34,11 @@ class Count(NamedTuple):
         """Whether there are too many already."""
         return self.most is not None and count > self.most
 
+    def of(self, one: str, more: str) -> str:
+        """Say how many of what there may be: `at most 1 retry`, `2 retries`."""
+        last = self.least if self.most is None else self.most
+        return f"{self} {one if last == 1 else more}"
+
     def __str__(self) -> str:
         if self.least == self.most:
             return f"{self.least}"

@@ -2,8 +2,9 @@
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, NamedTuple, Protocol
+from typing import Any, Final, NamedTuple, Protocol
 
+from payments_sandbox.core.instants import MINUTE
 from payments_sandbox.core.slices import Slices
 from payments_sandbox.rules.active_rule import AnyActiveRule
 from payments_sandbox.rules.schema_parts import Json
@@ -38,6 +39,10 @@ class EvaluationContext:
     observed: Observed
     rules: Sequence[AnyActiveRule]
     auditing: Callable[[], Slices[Sequence[Finding]]]
+
+
+MAX_WAIT: Final = 5 * MINUTE
+"""Wall milliseconds that expectations may be waited for."""
 
 
 class Check(Protocol):

@@ -1,6 +1,7 @@
 """Owns the expectation `order`: calls in an order, with others between them."""
 
 from dataclasses import dataclass
+from itertools import takewhile
 from typing import Final
 
 from payments_sandbox.contract.operations import BY_NAME
@@ -13,6 +14,7 @@ from payments_sandbox.verification.expectations.expectation import (
 )
 
 _MAX_SHOWN: Final = 2 * MAX_IDS_SHOWN
+_LAST_SHOWN: Final = 3
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,12 +24,17 @@ class CallOrder:
     operations: tuple[str, ...]
 
     def evaluate(self, context: EvaluationContext) -> ExpectationResult:
-        """Look for the operations as a subsequence of all calls."""
+        """Look for the operations as a subsequence of all calls; say which one is missing."""
         seen = [str(call.entry.operation) for call in context.observed.calls]
         left = iter(seen)
-        met = bool(seen) and all(operation in left for operation in self.operations)
+        found = list(takewhile(lambda operation: operation in left, self.operations))
         shown = ", ".join(seen[:_MAX_SHOWN]) or "nothing"
-        return ExpectationResult(met, f"saw {shown}{', …' if len(seen) > _MAX_SHOWN else ''}")
+        observed = f"saw {shown}{', …' if len(seen) > _MAX_SHOWN else ''}"
+        if len(found) == len(self.operations):
+            return ExpectationResult(met=True, observed=observed)
+        missing = self.operations[len(found)]
+        place = f" after {' and then '.join(found[-_LAST_SHOWN:])}" if found else ""
+        return ExpectationResult(met=False, observed=f"expected {missing}{place}; {observed}")
 
 
 def _parse(plain: Json) -> CallOrder:
@@ -37,7 +44,7 @@ def _parse(plain: Json) -> CallOrder:
 
 ORDER: Final = ExpectationKind(
     key="order",
-    docs="such calls were made in this order, whatever else between them",
+    docs=("such calls were made in this order, possibly with others between them"),
     schema={
         "description": "Calls in this order, others between them.",
         "properties": {

@@ -23,8 +23,8 @@ def _find(world: World) -> Iterator[Record | None]:
 
 REFUNDS: Final = records_kind(
     key="refunds",
-    docs="the same of refunds",
-    description="Refunds that there are.",
+    docs=("the same for refunds"),
+    description="The refunds that exist.",
     hint="{payment_id: pay_old}",
     example={"refunds": {"payment_id": "pay_old"}, "total": 1200},
     fields=("payment_id", "amount", "currency", "customer_id", "reason"),

@@ -46,7 +46,7 @@ def _parse(plain: Json) -> RequestCount:
 
 REQUEST: Final = ExpectationKind(
     key="request",
-    docs="there were `count` such calls; one at least, unless told otherwise",
+    docs=("there were `count` such calls; at least one by default"),
     schema={
         "description": "How often calls were made.",
         "properties": {
@@ -54,7 +54,7 @@ REQUEST: Final = ExpectationKind(
                 'The operation, or "*" for all of them.', "an operation", [*BY_NAME, "*"]
             ),
             "when": {"$ref": "#/$defs/when"},
-            "count": count_or_bounds("How many; at least one unless told otherwise."),
+            "count": count_or_bounds("How many; default: at least one."),
         },
         "x-kind": "an expectation of requests",
     },

@@ -8,7 +8,7 @@ from typing import Final
 from payments_sandbox.contract.operations import BY_NAME
 from payments_sandbox.core.instants import read_duration, show_duration
 from payments_sandbox.rules.schema_parts import Json, duration, mapping, whole, word
-from payments_sandbox.verification.expectations.counting import listed
+from payments_sandbox.verification.expectations.counting import Count, listed
 from payments_sandbox.verification.expectations.expectation import (
     EvaluationContext,
     ExpectationKind,
@@ -52,12 +52,14 @@ class RetryPolicyCheck:
                 ids = listed(call.id for call in calls)
                 return ExpectationResult(met=False, observed=f"{wrong}: {ids}", is_final=True)
         most = max(len(calls) - 1 for calls in groups)
-        return ExpectationResult(met=True, observed=f"saw at most {most} retries of one call")
+        seen = Count(most=most).of("retry", "retries")
+        return ExpectationResult(met=True, observed=f"saw {seen} of one call")
 
     def _what_is_wrong(self, calls: Sequence[ObservedCall]) -> str | None:
         """What is wrong with the repetitions of one call, in words."""
         if self.most is not None and len(calls) - 1 > self.most:
-            return f"expected at most {self.most} retries, saw {len(calls) - 1}"
+            wanted = Count(most=self.most).of("retry", "retries")
+            return f"expected {wanted}, saw {len(calls) - 1}"
         gaps = [_gap(before, after) for before, after in pairwise(calls)]
         if short := [gap for gap in gaps if gap < self.least_gap]:
             least = show_duration(self.least_gap)
@@ -93,23 +95,24 @@ def _parse(plain: Json) -> RetryPolicyCheck:
 RETRIES: Final = ExpectationKind(
     key="retries",
     docs=(
-        "no call was repeated more than `max` times; its repetitions were `spacing` apart: `min`"
-        " at least, each gap `growth` times the one before, on the wall's clock or on the"
-        " world's, whichever has moved further; and had the `same` body"
+        "no call was repeated more than `max` times; the time between repetitions complied"
+        " with `spacing` (at least `min`, each gap `growth` times the previous one, on the"
+        " real or the world's clock, whichever moved further); and repetitions had the"
+        " `same` body"
     ),
     schema={
         "description": "How a call was repeated.",
         "x-hint": "retries has max, spacing or same",
         "properties": {
             "retries": word("The operation.", "an operation", BY_NAME),
-            "max": whole("At most so many, the first not counted.", 0, 1_000_000),
+            "max": whole("At most this many, not counting the first.", 0, 1_000_000),
             "spacing": mapping(
-                "How far they are apart, in wall time or the world's.",
+                "The time between them, in wall time or virtual time.",
                 "{min: 1s, growth: 1.5}",
                 {
-                    "min": duration("At least so far."),
+                    "min": duration("At least this far apart."),
                     "growth": {
-                        "description": "Each gap so many times the one before.",
+                        "description": "Each gap is this many times the previous one.",
                         "type": "number",
                         "minimum": 1,
                         "maximum": 100,

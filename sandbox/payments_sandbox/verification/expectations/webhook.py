@@ -41,7 +41,7 @@ class WebhookCheck:
             each for each in context.observed.deliveries if event_matches(self.event, each.type)
         ]
         if self.count is not None and not self.count.admits(len(sent)):
-            observed = f"expected {self.count} deliveries, {_saw_sent(sent)}"
+            observed = f"expected {self.count.of('delivery', 'deliveries')}, {_saw_sent(sent)}"
             is_final = self.count.is_exceeded_by(len(sent))
             return ExpectationResult(met=False, observed=observed, is_final=is_final)
         if not sent and self._speaks_of_each:
@@ -73,7 +73,7 @@ class WebhookCheck:
             wanted = "an" if self.acknowledged else "no"
             return f"expected {wanted} acknowledgement, saw {_last_answer(sent)}"
         if self.attempts is not None and not self.attempts.admits(len(sent.attempts)):
-            return f"expected {self.attempts} attempts, saw {len(sent.attempts)}"
+            return f"expected {self.attempts.of('attempt', 'attempts')}, saw {len(sent.attempts)}"
         if self.forged_refused and any(each.is_accepted for each in _forged(sent)):
             return "expected forged deliveries to be refused, saw one answered with a 2xx"
         return None
@@ -109,8 +109,8 @@ def _parse(plain: Json) -> WebhookCheck:
 WEBHOOK: Final = ExpectationKind(
     key="webhook",
     docs=(
-        "there were `count` deliveries; each was `acknowledged` with a 2xx, after so many"
-        " `attempts`; and those that were `forged` were `refused`"
+        "there were `count` deliveries; each was `acknowledged` with a 2xx, after this many"
+        " `attempts`; and `forged` ones were `refused`"
     ),
     schema={
         "description": "How deliveries were received.",
@@ -126,7 +126,7 @@ WEBHOOK: Final = ExpectationKind(
             },
             "attempts": count_or_bounds("How many attempts each took."),
             "count": count_or_bounds("How many deliveries."),
-            "forged": word("What became of the forged ones.", "refused", ["refused"]),
+            "forged": word("The outcome of the forged ones.", "refused", ["refused"]),
         },
         "anyOf": [
             {"required": ["acknowledged"]},

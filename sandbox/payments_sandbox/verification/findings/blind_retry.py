@@ -12,6 +12,7 @@ from payments_sandbox.verification.findings.repetitions import (
     gap,
     sent_again_by_library,
     sent_again_unseen,
+    sent_with_the_same_key,
 )
 from payments_sandbox.verification.observed import (
     Observed,
@@ -64,8 +65,10 @@ def _occurrence(
 ) -> Iterator[Occurrence]:
     if blind:
         how = sent_again_by_library(blind, calls) or "although nobody had looked for it"
+        key = sent_with_the_same_key(blind)
         ids = ids_of(call for _, call in blind)
-        yield Occurrence(f"{what} was sent again {how}.", (group[0].id, *ids))
+        message = f"{what} was sent again {how}{key and f'; {key}'}."
+        yield Occurrence(message, (group[0].id, *ids))
 
 
 BLIND_RETRY: Final = FindingKind(
@@ -76,16 +79,18 @@ BLIND_RETRY: Final = FindingKind(
         " only the webhook refund.created tells."
     ),
     finds=(
-        "`create_payment` was called again with equal customer, amount, currency and description"
-        " after the reply to the call before was lost, hidden by a fault, or a 5xx, and no list"
-        " of payments had succeeded in between; or an equal `create_refund` (payment and amount)"
-        " within ten minutes of the world's clock, and nobody had read the payment in between;"
-        " whether or not anything had been performed"
+        "`create_payment` was called again with equal customer, amount, currency and"
+        " description after the reply to the previous call was lost, hidden by a fault, or"
+        " a 5xx, and no list of payments had succeeded in between; or an equal"
+        " `create_refund` (payment and amount) was called within ten minutes of the world's"
+        " clock, and nobody had read the payment in between; whether or not the operation"
+        " took effect"
     ),
     spares=(
-        "a repetition after a refusal (4xx): that nothing has happened is known; a refund of the"
-        " whole payment, which cannot be made twice; a refund a second or more later, on either"
-        " clock, where an endpoint gets `refund.created`: it would have told"
+        "a repetition after a rejection (4xx), which shows that nothing happened; a refund"
+        " of the whole payment, which cannot be made twice; a refund a second or more"
+        " later, on either clock, if an endpoint receives `refund.created`, which would"
+        " have reported the first"
     ),
     find=_find,
 )

@@ -56,12 +56,14 @@ DUPLICATE_HANDLED_TWICE: Final = FindingKind(
         "Deliveries come more than once: remember the event's id, and do nothing the second time."
     ),
     finds=(
-        "an endpoint took deliveries of one event more than once, and its payment was refunded by"
-        " an equal amount within ten minutes after each of them, before the next, in real time"
+        "an endpoint accepted deliveries of one event more than once, and after each of"
+        " them, before the next and within ten minutes of real time, its payment was"
+        " refunded by an equal amount"
     ),
     spares=(
-        "one refund, however often the event came; deliveries of `refund.created`, which refunds"
-        " are about anyway; refunds of other payments, of other amounts, or much later"
+        "one refund, however often the event was delivered; deliveries of `refund.created`,"
+        " which are about refunds anyway; refunds of other payments, of other amounts, or"
+        " much later"
     ),
     find=_find,
 )

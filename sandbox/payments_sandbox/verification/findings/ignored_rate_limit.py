@@ -54,13 +54,14 @@ IGNORED_RATE_LIMIT: Final = FindingKind(
         " number of seconds."
     ),
     finds=(
-        "a call was refused with 429 that arrived before the `X-RateLimit-Reset` of the first"
-        " 429 on either clock, and after a 429 had been answered on its own connection, or a"
-        " second of real time after the first one on any"
+        "a call that was rejected with 429 arrived before the `X-RateLimit-Reset` of the"
+        " first 429, on either clock, and either after a 429 on its own connection or more"
+        " than a second of real time after the first 429 on any connection"
     ),
     spares=(
-        "calls that were under way when the first 429 was answered, and the first calls of other"
-        " workers within a second; a call that gets through, since somebody has raised the limit"
+        "calls that were in progress when the first 429 was answered, and the first calls"
+        " of other workers within a second; a call that succeeds because somebody raised"
+        " the limit"
     ),
     find=_find,
 )

@@ -49,13 +49,14 @@ PAGING_IGNORED: Final = FindingKind(
     name="paging_ignored",
     advice="While has_more is true there is more: ask again with starting_after=next_cursor.",
     finds=(
-        "a list without a `limit`, or with the largest one, had more (`has_more`), and nobody"
-        " asked for what follows its `next_cursor`"
+        "a list without a `limit`, or with the largest one, had more items (`has_more`),"
+        " and nobody requested the page after its `next_cursor`"
     ),
     spares=(
-        "a list of a smaller `limit`: who asks for few has few on purpose; a list whose next page"
-        " was asked for by anybody, and that page itself: who follows a cursor knows when to stop;"
-        " a list that shows the payment whose reply was lost before"
+        "a list with a smaller `limit`, which is limited on purpose; a list whose next page"
+        " was requested by anybody, and that page itself, since a client that follows"
+        " cursors knows when to stop; a list that contains the payment whose reply was lost"
+        " before"
     ),
     find=_find,
     may_clear=True,  # somebody may yet ask for the next page

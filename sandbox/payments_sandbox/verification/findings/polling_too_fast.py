@@ -66,13 +66,13 @@ POLLING_TOO_FAST: Final = FindingKind(
     name="polling_too_fast",
     advice="Ask at most once a second, or let a webhook tell you.",
     finds=(
-        "a pending payment was read three times or more, each time less than a second after the"
-        " answer before, in real time and on the world's clock"
+        "a pending payment was read three times or more, each time less than a second after"
+        " the previous answer, in real time and on the world's clock"
     ),
     spares=(
-        "reads of a payment that has settled, and the read that sees it settled; a read after a"
-        " webhook about the payment; reads at once; lists; a read after one that failed; reads"
-        " with a second between on either clock"
+        "reads of a payment that has settled, and the read that shows it settled; a read"
+        " after a webhook about the payment; concurrent reads; lists; a read after one that"
+        " failed; reads at least a second apart on either clock"
     ),
     find=_find,
 )

@@ -1,4 +1,4 @@
-"""Owns the finding `possible_double_charge`: a payment made again after its reply was lost."""
+"""Owns the finding `possible_double_charge`: a payment that was made again and meant to be one."""
 
 from collections.abc import Iterator
 from typing import Final
@@ -26,13 +26,16 @@ POSSIBLE_DOUBLE_CHARGE: Final = FindingKind(
         " one of the same amount."
     ),
     finds=(
-        "a payment was made although an equal one (customer, amount, currency, description) had"
-        " been made within ten minutes of the world's clock before it, and the reply to that one"
-        " was lost, hidden by a fault, or a 5xx"
+        "a payment was made although an equal one (customer, amount, currency, description)"
+        " had been made within the previous ten minutes of the world's clock, and either"
+        " the reply to that one was lost, hidden by a fault, or a 5xx, or both calls had"
+        " the same `Idempotency-Key`, which this API does not support"
     ),
     spares=(
-        "two equal payments whose replies both came: a customer may buy twice; a repetition after"
-        " a refusal (4xx), or of a call that made no payment, or one that has failed since"
+        "two equal payments whose replies both arrived, without such a key or with"
+        " different ones (a customer may buy twice); a payment that differs, whatever its"
+        " key; a repetition after a rejection (4xx), or of a call that made no payment, or"
+        " of a payment that has failed since"
     ),
     find=_find,
 )

@@ -1,4 +1,4 @@
-"""Owns the finding `possible_double_refund`: a refund made again after its reply was lost."""
+"""Owns the finding `possible_double_refund`: a refund that was made again and meant to be one."""
 
 from collections.abc import Iterator
 from typing import Final
@@ -23,13 +23,14 @@ POSSIBLE_DOUBLE_REFUND: Final = FindingKind(
         " refund again only when that does not come."
     ),
     finds=(
-        "a refund was made although an equal one (payment and amount) had been made within a day"
-        " of the world's clock before it, and the reply to that one was lost, hidden by a fault,"
-        " or a 5xx"
+        "a refund was made although an equal one (payment and amount) had been made within"
+        " the previous day of the world's clock, and either the reply to that one was lost,"
+        " hidden by a fault, or a 5xx, or both calls had the same `Idempotency-Key`, which"
+        " this API does not support"
     ),
     spares=(
-        "two equal refunds whose replies both came; a repetition that was refused, since nothing"
-        " was left to refund"
+        "two equal refunds whose replies both arrived, without such a key or with different"
+        " ones; a repetition that was rejected because nothing was left to refund"
     ),
     find=_find,
 )

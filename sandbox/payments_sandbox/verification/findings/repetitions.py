@@ -15,7 +15,10 @@ _AT_ONCE: Final = 30
 
 
 def performed_again(performed: Iterable[ObservedCall], within: int) -> Iterator[list[ObservedCall]]:
-    """The chains of equal writes that were performed, each after the reply before it was lost.
+    """The chains of equal writes that were performed, each meant to be the one before it.
+
+    It is where the reply to that was lost, or its client says so itself, by a key that the API
+    does not know.
 
     Args:
         performed: equal writes that have happened, in their order.
@@ -23,13 +26,22 @@ def performed_again(performed: Iterable[ObservedCall], within: int) -> Iterator[
     """
     chain: list[ObservedCall] = []
     for call in performed:
-        if chain and not (chain[-1].outcome_unknown and gap(chain[-1], call) <= within):
+        if chain and not (gap(chain[-1], call) <= within and _is_meant_again(chain[-1], call)):
             if len(chain) > 1:
                 yield chain
             chain = []
         chain.append(call)
     if len(chain) > 1:
         yield chain
+
+
+def _is_meant_again(before: ObservedCall, call: ObservedCall) -> bool:
+    return before.outcome_unknown or _has_key_of(before, call)
+
+
+def _has_key_of(before: ObservedCall, call: ObservedCall) -> bool:
+    """Whether a client has told by its key that a call is an earlier one again."""
+    return call.idempotency_key is not None and call.idempotency_key == before.idempotency_key
 
 
 def sent_again_unseen(
@@ -88,10 +100,23 @@ def sent_again_by_library(
     return ""
 
 
+def sent_with_the_same_key(pairs: Iterable[tuple[ObservedCall, ObservedCall]]) -> str:
+    """The clause that a write was sent again with an Idempotency-Key, where one was; else nothing.
+
+    Who sends one believes that no harm can be done.
+    """
+    if any(_has_key_of(*pair) for pair in pairs):
+        return "it came with the same Idempotency-Key, which this API does not know"
+    return ""
+
+
 def why_again(chain: Sequence[ObservedCall], calls: Sequence[ObservedCall]) -> str:
     """The end of a sentence about a write that was performed again: why, where that is known."""
-    how = sent_again_by_library(pairwise(chain), calls)
-    return f": it was sent again {how}." if how else "."
+    pairs = list(pairwise(chain))
+    how = sent_again_by_library(pairs, calls)
+    clauses = [how and f"it was sent again {how}", sent_with_the_same_key(pairs)]
+    why = "; ".join(filter(None, clauses))
+    return f": {why}." if why else "."
 
 
 def gap(before: ObservedCall, call: ObservedCall) -> int:
