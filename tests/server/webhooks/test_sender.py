@@ -114,6 +114,41 @@ def is_told(result: AttemptResult) -> bool:
     return len(result.response.body) <= KEPT_BODY
 
 
+HEAD_204 = b"HTTP/1.1 204 No Content\r\n"
+TOO_MUCH = {
+    "a body behind a 204": (HEAD_204 + b"Content-Length: 2\r\n\r\nok", 204, ""),
+    "chunks behind a 204": (
+        HEAD_204 + b"Transfer-Encoding: chunked\r\n\r\n2\r\nok\r\n0\r\n\r\n", 204, "",
+    ),
+    "a body behind a 204 that closes": (HEAD_204 + b"Connection: close\r\n\r\nok", 204, ""),
+    "a longer body": (OK + b"Content-Length: 2\r\n\r\nok: true", 200, "ok"),
+    "a longer body, at the end": (
+        OK + b"Connection: close\r\nContent-Length: 2\r\n\r\nok: true", 200, "ok",
+    ),
+    "a body behind a length of 0": (OK + b"Content-Length: 0\r\n\r\nok", 200, ""),
+    "after many interim answers": (
+        b"HTTP/1.1 103 Early Hints\r\n\r\n" * 9 + HEAD_204 + b"\r\n", 204, "",
+    ),
+    "after an interim answer": (
+        b"HTTP/1.1 103 Early Hints\r\nLink: a\r\n\r\n" + HEAD_204 + b"\r\nok\r\n\r\nok", 204, "",
+    ),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize(("raw", "status", "body"), TOO_MUCH.values(), ids=TOO_MUCH)
+@pytest.mark.parametrize("end", [End.CLOSED, End.KEPT])
+async def test_an_answer_is_taken_whatever_comes_behind_it(
+    raw: bytes, status: int, body: str, end: End
+) -> None:
+    """In the same segment, too: what a receiver has said it has said."""
+    async with receiving() as receiver:
+        receiver.usual = Answer(raw=raw, end=end)
+        result = await post_and_close(receiver.url)
+    assert result.error is None
+    assert result.response is not None
+    assert (result.response.status, result.response.body) == (status, body)
+
+
 @settings(max_examples=150)
 @given(st.lists(LINES, max_size=8))
 @example([b"HTTP/1.1 200 OK\r\n", b"Content-Length: 5, 6\r\n", b"\r\n"])

@@ -25,6 +25,7 @@ from yarl import URL
 
 from payments_sandbox.core.instants import SECOND
 from payments_sandbox.core.masking import mask_text
+from payments_sandbox.server.webhooks.answer_reader import AnswerReader
 from payments_sandbox.webhooks.delivery import (
     KEPT_BODY,
     AttemptResult,
@@ -195,6 +196,9 @@ def _open_session(*, public: bool, tls: ssl.SSLContext | bool) -> aiohttp.Client
         limit=0,  # the dispatcher has the limits
         socket_factory=guarded_sockets(public=public),
     )
+    reader: Callable[..., ResponseHandler] = AnswerReader
+    # aiohttp has no option for it.
+    connector._factory = partial(reader, loop=asyncio.get_running_loop())  # noqa: SLF001
     return aiohttp.ClientSession(
         connector=connector,
         response_class=_Response,
