@@ -97,26 +97,25 @@ class Gateway:
         self._worlds = worlds
         self._contract = contract
 
-    def admit(self, authorization: str | None) -> World:
-        """The world that an `Authorization` header names, made at once if need be.
+    def admit(self, key: str) -> World:
+        """The world of a key, made at once if need be.
 
         Raises:
             InvalidApiKey: as `admitting`.
         """
-        return self._worlds.get_or_create(key_in(authorization))
+        return self._worlds.get_or_create(key)
 
-    def admitting(self, authorization: str | None, *, makes_world: bool = True) -> Slices[World]:
-        """Find or make the world that a header names, a few milliseconds at a time.
+    def admitting(self, key: str, *, makes_world: bool = True) -> Slices[World]:
+        """Find or make the world of a key, a few milliseconds at a time.
 
         Args:
-            authorization: the `Authorization` header.
+            key: as a request has it (`key_in`).
             makes_world: whether a key that has no world yet gets one.
 
         Raises:
-            InvalidApiKey: the header is missing or malformed, or the key is unknown.
+            InvalidApiKey: the key is malformed or unknown.
             NotFound: the key has no world, and was to get none.
         """
-        key = key_in(authorization)
         return (yield from self._worlds.getting(key)) if makes_world else self._worlds.find(key)
 
     def turn_away(self, error: SandboxError) -> Refusal:

@@ -67,8 +67,11 @@ _LAYOUTS: Final = frozenset({(4, 6, 5), (4, 6, 4)})
 _PAIR: Final = 2
 """Digits of a group that is more often a part of a time or a date."""
 
-_ENOUGH_DIGITS: Final = re.compile(r"\d(?:[^\dA-Za-z*]{0,16}\d){12}")
-"""Enough digits for a number, and between them nothing that ends a group, such as a letter."""
+_ENOUGH_DIGITS: Final = re.compile(r"(?:\d[^\dA-Za-z*]{0,16}+){12}+\d")
+"""Enough digits for a number, and between them nothing that ends a group, such as a letter.
+
+What it has taken it never gives back: ids of payments have many digits, and letters among them.
+"""
 
 _OTHER_DIGIT: Final = re.compile(r"[^\D0-9]")
 _OTHER_BLANKS: Final = dict.fromkeys(

@@ -9,8 +9,8 @@ Theory of operation:
 4. `check_seal` refuses what is of another version, or is not what its digest says. So nobody has to
    look for parts that contradict each other: a snapshot is taken back as it was given, or not.
 5. `restoring` makes a world of sealed values, be it by a digest or by the end of a state file. It
-   masks every text in them, since anybody can seal, and turns values that no world has given into
-   a refusal.
+   masks every text in them but those of scenarios, since anybody can seal, and turns values that no
+   world has given into a refusal.
 6. Whatever takes long is done in slices of a few milliseconds, between which a server serves
    others. Nobody knows a restored world before the last of them.
 """
@@ -201,7 +201,7 @@ def restoring(
     """
     _check_version(kept)
     if not is_masked:
-        kept = cast("Mapping[str, Any]", (yield from masking(kept)))
+        kept = cast("Mapping[str, Any]", (yield from _masking(kept)))
     with _naming(""):
         world = World(_config(kept, api_key, made_at), context)
     with _naming("clock"):
@@ -228,6 +228,15 @@ def restoring(
     with _naming("timeline"):
         _check_jobs(world)
     return world
+
+
+def _masking(kept: Mapping[str, Any]) -> Slices[object]:
+    """Mask every text but those of scenarios, which name cards by their numbers."""
+    masked = yield from masking(kept)
+    match kept, masked:
+        case {"rules": {"scenarios": list(written)}}, {"rules": dict(rules)}:
+            rules["scenarios"] = written
+    return masked
 
 
 def has_steps(kept: object) -> bool:
