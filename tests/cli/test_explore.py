@@ -239,6 +239,18 @@ def test_a_run_that_has_tried_nothing_does_not_pass(
     assert f"no failure was tried, and nothing is known: {why}" in ended.stderr
 
 
+@pytest.mark.parametrize("command", ["explore", "prove"])
+def test_a_sign_that_every_output_has_is_refused(command: str) -> None:
+    """All that a command does not survive would be told by it."""
+    arguments = ("lost-reply",) if command == "prove" else ()
+    ended = run(command, *arguments, "--told-by", "", "--", "true")
+
+    assert (ended.returncode, ended.stderr.splitlines()[-1]) == (
+        2,
+        (f"payments-sandbox {command}: error: argument --told-by: expected text that is not empty"),
+    )
+
+
 def test_runs_in_which_no_failure_has_come_up_do_not_pass(program: Path, tmp_path: Path) -> None:
     """The command calls in its first two runs alone, and has nothing to lose."""
     reads_twice = f"""

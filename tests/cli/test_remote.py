@@ -64,7 +64,9 @@ def test_the_command_line_wins_over_the_environment(server: ServeProcess, path: 
     given = ("--url", server.address + path, "--api-key", key, "--control-token", TOKEN)
 
     assert advance(*given, **others) == (0, NOW, "")
-    assert now(server, key) == "2030-01-15T11:30:00Z"
+    wrong = {environment_name("--url"): "shop", environment_name("--api-key"): "pk_1"}
+    assert advance(*given, **wrong) == (0, "now 2030-01-15T12:30:00Z\n", "")
+    assert now(server, key) == "2030-01-15T12:30:00Z"
 
 
 def test_every_option_can_be_set_in_the_environment(server: ServeProcess) -> None:
@@ -76,7 +78,8 @@ def test_every_option_can_be_set_in_the_environment(server: ServeProcess) -> Non
     assert now(server, "sk_test_second") == "2030-01-15T10:30:00Z"
     del keys[environment_name("--api-key")]
     assert advance(**extra, **keys) == (0, NOW, "")
-    assert advance(**extra, PAYMENTS_API_KEY="") == (0, NOW, "")
+    empty = {environment_name("--api-key"): "", "PAYMENTS_API_KEY": ""}
+    assert advance(**extra, **empty) == (0, NOW, "")
     assert [now(server, key) for key in ("sk_test_first", "sk_test_second", "sk_test_sandbox")] == [
         "2030-01-15T11:30:00Z"
     ] * 3

@@ -152,6 +152,53 @@ def test_a_wrong_flag_in_the_environment_is_named(flag: str) -> None:
     )
 
 
+EMPTY: Final = {environment_name(option): "" for option in {*WRONG, *FLAGS, *ANYTHING}}
+
+
+def test_an_empty_variable_is_one_that_is_not_set() -> None:
+    """CI and compose leave a variable out so: the options are what they are without."""
+    del (extra := EMPTY.copy())["PAYMENTS_SANDBOX_CONTROL_TOKEN"]
+    with serve_process(extra=extra) as server:
+        assert server.facts["ready"] is True
+
+
+def test_an_empty_token_is_refused() -> None:
+    """Whoever sets one wants the server to be protected."""
+    ended = run("serve", extra={"PAYMENTS_SANDBOX_CONTROL_TOKEN": ""}, is_process=False)
+
+    assert ended.returncode == 2
+    assert "PAYMENTS_SANDBOX_CONTROL_TOKEN: expected printable" in ended.stderr
+
+
+@pytest.mark.parametrize(
+    ("option", "value"),
+    [
+        ("--rate-limit", "5"),
+        ("--seed", "0"),
+        ("--clock", "live"),
+        ("--log", "text"),
+        ("--lenient", None),
+        ("--control-token", "token"),
+    ],
+)
+def test_the_command_line_wins_over_a_variable_that_cannot_be_used(
+    option: str, value: str | None
+) -> None:
+    """Whatever the value, such as one that is none; another variable is still looked at."""
+    wrong, expected = WRONG.get(option, ("perhaps", ""))
+    extra = {environment_name(option): wrong}
+    given = [option] if value is None else [option, value]
+    with serve_process(*given, extra=extra) as server:
+        assert server.facts["ready"] is True
+
+    ended = run("serve", *given, extra={**extra, "PAYMENTS_SANDBOX_PORT": "x"}, is_process=False)
+    assert ended.returncode == 2
+    assert ended.stderr.splitlines()[-1].startswith(
+        "payments-sandbox serve: error: PAYMENTS_SANDBOX_PORT: "
+    )
+    assert not expected or expected not in ended.stderr
+
+
 MISSPELT: Final = {
     "PAYMENTS_SANDBOX_PROT": "PAYMENTS_SANDBOX_PORT",
     "PAYMENTS_SANDBOX_RATE_LIMTI": "PAYMENTS_SANDBOX_RATE_LIMIT",

@@ -102,6 +102,10 @@ def test_a_lost_write_that_nobody_has_looked_for_is_a_lost_payment() -> None:
 
     assert (lost.verdict, looked.verdict) == (RunVerdict.LOST_PAYMENT, RunVerdict.TOLD)
     assert lost.evidence[0].startswith("The ledger has create_payment of 100 EUR, whose reply was")
+    assert [each.partition(":")[0] for each in lost.advice] == [
+        "Before you say that nothing was paid, list the customer's payments"
+    ]
+    assert looked.advice == ()
 
 
 @pytest.mark.parametrize(("paid_for", "is_known"), [("pay_1", True), ("pay_2", False)])
@@ -122,6 +126,9 @@ def test_a_lost_refund_is_known_by_its_webhook_alone(*, is_heard_of: bool) -> No
 
     found = judge(run, given_back, failure("drop_after_commit"))
     assert (found.verdict is RunVerdict.TOLD) is is_heard_of
+    assert [each.partition(":")[0] for each in found.advice] == (
+        [] if is_heard_of else ["Refunds cannot be looked up"]
+    )
 
 
 @pytest.mark.parametrize(

@@ -2,6 +2,8 @@
 
 import json
 from collections.abc import Iterable, Mapping
+from datetime import timedelta
+from email.utils import formatdate, parsedate_to_datetime
 from typing import Final
 
 import pytest
@@ -180,9 +182,18 @@ LIMITS: Final = ["X-RateLimit-Limit", "X-RateLimit-Remaining", "X-RateLimit-Rese
 async def test_a_reply_has_the_documented_headers_and_those_of_http(
     api: Api, headers: dict[str, str], method: str, status: int, expected: list[str]
 ) -> None:
-    """The documented ones and HTTP's own; a 401 has no challenge, since none is documented."""
+    """The documented ones and HTTP's own, to which the challenge of a 401 belongs."""
     async with api.request(method, PATH, headers=headers) as reply:
         assert (reply.status, sorted(reply.headers)) == (status, expected)
+
+
+async def test_the_date_of_a_reply_is_real_time(api: Api) -> None:
+    """Caches and proxies go by it; the world's clock shows in the body."""
+    made = await paid(api)
+    async with api.get(PATH, headers=AUTHORIZED) as reply:
+        date = parsedate_to_datetime(reply.headers["Date"])
+    assert made["created_at"].startswith("2030-01-15")
+    assert abs(parsedate_to_datetime(formatdate(usegmt=True)) - date) < timedelta(days=1)
 
 
 async def test_headers_that_are_not_documented_change_nothing(api: Api) -> None:

@@ -9,6 +9,7 @@ from payments_sandbox.testing import MemorySandbox
 from payments_sandbox.testing.memory_sandbox import AsyncMemoryTransport, MemoryTransport
 from payments_sandbox.testing.watched_transport import (
     AsyncWatchedTransport,
+    Ending,
     EndOfScenarios,
     OnceEnded,
     what_ends,
@@ -54,10 +55,10 @@ def test_scenarios_that_stay_are_known_by_name_or_in_full() -> None:
 def test_without_a_loop_of_asyncio_who_watches_is_told_in_the_call() -> None:
     """As in trio, with a sandbox without a socket."""
     reset = HttpRequest("POST", "/_sandbox/world/reset")
-    told: list[HttpRequest] = []
+    told: list[Ending] = []
 
-    def before(request: HttpRequest) -> OnceEnded:
-        return lambda: told.append(request)
+    def before(ending: Ending) -> OnceEnded:
+        return lambda: told.append(ending)
 
     with MemorySandbox() as server, server.new_world() as world:
         memory = MemoryTransport(server.server, world.headers | {"Host": "sandbox"})
@@ -66,4 +67,4 @@ def test_without_a_loop_of_asyncio_who_watches_is_told_in_the_call() -> None:
         with pytest.raises(StopIteration) as done:
             sending.send(None)
     assert done.value.value.status == 200
-    assert told == [reset]
+    assert told == ["reset"]

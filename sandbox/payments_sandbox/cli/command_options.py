@@ -7,7 +7,7 @@ from typing import Final
 from payments_sandbox.cli.failure import MISTAKEN, CommandFailedError
 from payments_sandbox.cli.options import CommandOptions, refuse
 from payments_sandbox.cli.server_options import add_settings
-from payments_sandbox.core.option_values import seed, time_limit
+from payments_sandbox.core.option_values import not_empty, seed, time_limit
 
 _USUAL_TIMEOUT: Final = 30_000
 _NOT_FOR_THE_USER: Final = {
@@ -61,6 +61,7 @@ def add_sign_and_seed(options: CommandOptions) -> None:
         "--told-by",
         "how the command reports that money may have moved: `exit N`, or words that it prints",
         metavar="SIGN",
+        read=not_empty,
     )
     options.value(
         "--seed", "derive every world's seed from this and its key (default: 0)",

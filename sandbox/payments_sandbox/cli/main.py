@@ -134,7 +134,7 @@ def _run(given: Sequence[str]) -> int:
     parsed, left = parser.parse_known_args(own, argparse.Namespace(command=behind))
     if left:
         _refuse(left[0], parsed.options)
-    parsed.options.check(_variables)
+    parsed.options.check(parsed, _variables)
     code: int = parsed.run(parsed)
     return code
 

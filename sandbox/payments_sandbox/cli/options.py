@@ -8,29 +8,23 @@ from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Final, NoReturn
 
+from payments_sandbox.cli.environment import is_unknown, meant_variable, value_of, variable_of
 from payments_sandbox.cli.output_files import STDOUT
 from payments_sandbox.cli.terminal.standard_streams import try_to_print
 from payments_sandbox.core.option_values import file_to_write
 from payments_sandbox.core.wording import nearest
 
-PREFIX: Final = "PAYMENTS_SANDBOX_"
 _TRUE: Final = frozenset({"1", "true", "yes", "on"})
 _FALSE: Final = frozenset({"", "0", "false", "no", "off"})
 
+_NOWHERE: Final = ""
+"""The field of a value that nothing on the command line replaces."""
+
+_UNUSABLE: Final = object()
+"""What an option is whose value in the environment is wrong, unless the command line has one."""
+
 _WIDTH_OF_HELP: Final = 78
 """Characters of a line of `--help` in a pipe or a file."""
-
-_TYPO: Final = 0.75
-"""How similar a variable has to be to count as a misspelt option: `PROT` is, `FOO_TEAM` is not."""
-
-_SERVICE_LINK: Final = re.compile(
-    PREFIX + r"(\w+_)?(SERVICE_HOST|SERVICE_PORT(_\w+)?|PORT_[0-9]+_(TCP|UDP|SCTP)(_\w+)?|ENV_\w+)"
-)
-"""What Kubernetes and Docker put into a container beside a service whose name begins as ours."""
-
-_SERVICE_PORT: Final = re.compile(PREFIX + r"(\w+_)?PORT")
-_SERVICE_ADDRESS: Final = re.compile(r"(tcp|udp|sctp)://")
-"""How the value of `_SERVICE_PORT` begins where it is the platform's and no port's number."""
 
 _SHOWN: Final = re.compile(r"[^@:=]{0,200}|https?://[^@]{0,200}")
 """Values that a refusal repeats; those of headers and urls with a password are none of them."""
@@ -159,27 +153,34 @@ class CommandOptions:
 
     def __init__(self, parser: argparse.ArgumentParser) -> None:
         self.parser = parser
-        self._problems: list[str] = []
+        self._problems: list[tuple[str, str]] = []
         self.names = ["--help"]
         self.variables: set[str] = set()
         parser.set_defaults(options=self)
 
-    def check(self, all_variables: Callable[[], set[str]]) -> None:
+    def check(self, parsed: argparse.Namespace, all_variables: Callable[[], set[str]]) -> None:
         """Refuse the environment where a value or a name is wrong; warn of names we do not know.
 
-        Wrong are values that an option of this command does not take, and names that are nearly
-        those of an option; the exit code is 2 then. Other unknown names get a line on stderr.
+        Wrong are values that an option of this command does not take, unless the command line has
+        another, and names that are nearly those of an option; the exit code is 2 then. Other
+        unknown names get a line on stderr.
 
         Args:
+            parsed: what the command line and the environment say.
             all_variables: those of every command's options, for when ours are not all there are.
         """
-        unknown = [name for name in sorted(os.environ) if _is_unknown(name, self.variables)]
+        unknown = [name for name in sorted(os.environ) if is_unknown(name, self.variables)]
         known = all_variables() if unknown else self.variables
-        strangers, problems = [], list(self._problems)
+        problems = [
+            text
+            for field, text in self._problems
+            if getattr(parsed, field, _UNUSABLE) is _UNUSABLE  # else the command line has another
+        ]
+        strangers = []
         for name in unknown:
             if name in known:
                 continue
-            if meant := _meant(name, known):
+            if meant := meant_variable(name, known):
                 problems.append(f"{name}: there is no such option; did you mean {meant}?")
             else:
                 strangers.append(name)
@@ -207,12 +208,13 @@ class CommandOptions:
     ) -> None:
         """Add an option with one value, which is `default` where none is given."""
         given = self._given(option)
+        field = field or _field(option)
         self.parser.add_argument(
             *([] if short is None else [short]),
             option,
-            dest=field or _field(option),
+            dest=field,
             type=argument(read),
-            default=default if given is None else self._read(option, read, given),
+            default=default if given is None else self._read(option, read, given, field),
             metavar=metavar,
             help=help_text,
         )
@@ -244,7 +246,7 @@ class CommandOptions:
             dest=field or _field(option),
             action="append",
             type=argument(read),
-            default=[self._read(option, read, part) for part in parts],
+            default=[self._read(option, read, part, _NOWHERE) for part in parts],
             metavar=metavar,
             help=help_text,
         )
@@ -254,14 +256,18 @@ class CommandOptions:
     ) -> None:
         """Add an option without a value."""
         given = (self._given(option) or "").lower()
+        field = field or _field(option)
+        default: object = given in _TRUE
         if given not in _TRUE | _FALSE:
-            self._problems.append(f"{_variable(option)}: expected 1 or 0, true or false")
+            problem = f"{variable_of(option)}: expected 1 or 0, true or false"
+            self._problems.append((field, problem))
+            default = _UNUSABLE
         self.parser.add_argument(
             *([] if short is None else [short]),
             option,
-            dest=field or _field(option),
+            dest=field,
             action="store_true",
-            default=given in _TRUE,
+            default=default,
             help=help_text,
         )
 
@@ -281,7 +287,7 @@ class CommandOptions:
         given = (self._given(option) or "").lower()
         default = bare if given in _TRUE else None
         if given not in _TRUE | _FALSE:
-            default = self._read(option, read, given)
+            default = self._read(option, read, given, _field(option))
         self.parser.add_argument(
             option,
             dest=_field(option),
@@ -296,24 +302,23 @@ class CommandOptions:
     def of_server(self, option: str, default: object, read: Callable[[str], object]) -> object:
         """The value that `serve` takes from the environment for one of its options."""
         given = self._in_environment(option)
-        return default if given is None else self._read(option, read, given)
+        value = default if given is None else self._read(option, read, given, _NOWHERE)
+        return default if value is _UNUSABLE else value
 
     def _given(self, option: str) -> str | None:
         self.names.append(option)
         return self._in_environment(option)
 
     def _in_environment(self, option: str) -> str | None:
-        """The option's value in the environment, unless Kubernetes or Docker has set it."""
-        self.variables.add(name := _variable(option))
-        given = os.environ.get(name)
-        return None if given is None or _is_of_a_service(name, given) else given
+        self.variables.add(variable_of(option))
+        return value_of(option)
 
-    def _read(self, option: str, read: Callable[[str], object], given: str) -> object:
+    def _read(self, option: str, read: Callable[[str], object], given: str, field: str) -> object:
         try:
             return read(given)
         except ValueError as error:
-            self._problems.append(f"{_variable(option)}: {error}")
-            return None
+            self._problems.append((field, f"{variable_of(option)}: {error}"))
+            return _UNUSABLE
 
 
 def argument(read: Callable[[str], object]) -> Callable[[str], object]:
@@ -363,27 +368,3 @@ def refuse(arguments: argparse.Namespace, option: str, problem: str) -> NoReturn
     """Exit with 2: what was given does not go together, or leads nowhere."""
     options: CommandOptions = arguments.options
     options.refuse(option, problem)
-
-
-def _is_unknown(name: str, known: set[str]) -> bool:
-    if not name.startswith(PREFIX) or name in known:
-        return False
-    return not _is_of_a_service(name, os.environ[name])
-
-
-def _is_of_a_service(name: str, value: str) -> bool:
-    """Whether the platform has set a variable, as it does for each service beside a container."""
-    if _SERVICE_LINK.fullmatch(name):
-        return True
-    return _SERVICE_PORT.fullmatch(name) is not None and _SERVICE_ADDRESS.match(value) is not None
-
-
-def _meant(name: str, known: set[str]) -> str | None:
-    """The variable that a misspelt one was meant for."""
-    words = sorted(each.removeprefix(PREFIX) for each in known)
-    word = nearest(name.removeprefix(PREFIX), words, _TYPO)
-    return None if word is None else PREFIX + word
-
-
-def _variable(option: str) -> str:
-    return PREFIX + option.removeprefix("--").replace("-", "_").upper()

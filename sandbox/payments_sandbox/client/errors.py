@@ -33,6 +33,7 @@ class ControlApiError(ControlError):
         message: its message.
         details: what would have worked, or None.
         problems: for `invalid_scenario`, all that is wrong, each with its line and column.
+        reason: the text without the request: what was wrong, and what would have worked.
     """
 
     def __init__(self, request: str, status: int, envelope: Mapping[str, Any]) -> None:
@@ -42,10 +43,11 @@ class ControlApiError(ControlError):
         self.message = str(error.get("message", "The answer has no error envelope."))
         self.details: str | None = error.get("details")
         self.problems: Sequence[Mapping[str, Any]] = tuple(envelope.get("problems", ()))
-        lines = [f"{request}: {status} {self.code}: {self.message}"]
-        lines += [self.details] if self.details else []
-        lines += [_problem_line(each) for each in self.problems]
-        super().__init__("\n  ".join(lines))
+        reasons = [self.details] if self.details else []
+        reasons += [_problem_line(each) for each in self.problems]
+        self.reason = "\n  ".join(reasons) or self.message
+        head = f"{request}: {status} {self.code}: {self.message}"
+        super().__init__("\n  ".join([head, *reasons]))
 
 
 class UnreachableCause(StrEnum):

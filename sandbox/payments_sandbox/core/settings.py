@@ -29,6 +29,9 @@ from payments_sandbox.core.option_values import (
 from payments_sandbox.core.tls_options import TlsChoice, TlsFault, certificate, tls_fault
 from payments_sandbox.core.wording import nearest
 
+__tracebackhide__ = True
+"""pytest shows the test's line that gave an option, not ours."""
+
 _OPTION: Final = "option"
 
 

@@ -85,7 +85,7 @@ CustomersMoney = dict[tuple[str, str], Money]
 
 
 class ReasonedVerdict(NamedTuple):
-    """The worst verdict that is true, sentences by which it is known, and the audit's advice."""
+    """The worst verdict that is true, by which sentences it is known, and what would help."""
 
     verdict: RunVerdict
     evidence: tuple[str, ...] = ()
@@ -136,8 +136,24 @@ def judge(
     order = list(RunVerdict)
     found.sort(key=lambda each: order.index(each[0]))
     evidence = tuple(dict.fromkeys(why for _, why in found))
-    advice = tuple(dict.fromkeys(each.kind.advice for each in record.audit()))
-    return ReasonedVerdict(found[0][0], evidence, advice)
+    verdict = found[0][0]
+    advice = [each.kind.advice for each in record.audit()]
+    if verdict is RunVerdict.LOST_PAYMENT:
+        advice += [_WHEN_LOST[each.operation] for each in _never_seen(record)]
+    return ReasonedVerdict(verdict, evidence, tuple(dict.fromkeys(advice)))
+
+
+_WHEN_LOST: Final = {
+    "create_payment": (
+        "Before you say that nothing was paid, list the customer's payments: one whose reply was"
+        " lost may be there."
+    ),
+    "create_refund": (
+        "Refunds cannot be looked up: wait for refund.created, and where that does not come, say"
+        " that nobody can tell (explore --told-by names how you say it)."
+    ),
+}
+"""What would have helped where the reply of a write was lost, by its operation."""
 
 
 _Found = tuple[RunVerdict, str]

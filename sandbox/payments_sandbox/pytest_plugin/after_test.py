@@ -165,12 +165,17 @@ def judge(item: pytest.Item) -> str | None:
 
 
 def shorten(report: pytest.TestReport, error: BaseException) -> None:
-    """Shorten the summary's line of an unmet expectation to its text."""
+    """Shorten the summary's line of an error of ours to its reason."""
     errors = sys.modules.get("payments_sandbox.client.errors")
-    if errors and isinstance(error, errors.ExpectationFailed | errors.WebhookNotReceived):
-        crash = getattr(report.longrepr, "reprcrash", None)
-        if crash is not None:
-            crash.message = str(error)
+    crash = getattr(report.longrepr, "reprcrash", None)
+    if errors is None or crash is None:
+        return
+    if isinstance(error, errors.ControlApiError):
+        crash.message = error.reason
+    elif isinstance(
+        error, errors.ExpectationFailed | errors.WebhookNotReceived | errors.Unreachable
+    ):
+        crash.message = str(error)
 
 
 def section_of(item: pytest.Item) -> str:

@@ -1,7 +1,7 @@
-"""What tests of any kind need of a sandbox: to run one, to hold a world of it, to control it.
+"""The public API for tests: run a sandbox, use its worlds, and control it.
 
-Importing this imports neither aiohttp nor httpx: a server that is started needs the former, and
-`SandboxTransport` and `AsyncSandboxTransport`, which are here as well, the latter.
+Importing this package imports neither aiohttp nor httpx. Starting a server imports aiohttp, and
+using `SandboxTransport` or `AsyncSandboxTransport` imports httpx.
 """
 
 import warnings
@@ -49,7 +49,7 @@ __all__ = [
     "running_sandbox",
 ]
 
-if find_spec("httpx") is None:  # `import *` is not to fail for want of it
+if find_spec("httpx") is None:  # so that `import *` works without it
     __all__.remove("AsyncSandboxTransport")  # noqa: PYI056 - mypy supports it
     __all__.remove("SandboxTransport")  # noqa: PYI056
 
@@ -58,11 +58,11 @@ _RENAMED: Final = {
     "Refused": ControlApiError,
     "Unmet": ExpectationFailed,
 }
-"""Exceptions by the names that they had until 0.2; they go with the release after it."""
+"""Exceptions under their names before 0.2; to be removed in the release after 0.2."""
 
 
 def __getattr__(name: str) -> object:
-    """Import the transports on first use, and find what has been renamed."""
+    """Import the transports on first use, and resolve old names."""
     if name in _RENAMED:
         new = _RENAMED[name]
         warnings.warn(f"{name} is now {new.__name__}", DeprecationWarning, stacklevel=2)

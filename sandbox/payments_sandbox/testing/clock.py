@@ -1,4 +1,4 @@
-"""Owns a world's clock and rate limit, as a test holds them."""
+"""Owns `Clock` and `RateLimit`: those of one world, as objects for tests."""
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -23,21 +23,21 @@ class Clock:
 
     @property
     def now(self) -> datetime:
-        """Now, in UTC."""
+        """The present time of the world, in UTC."""
         return datetime.fromisoformat(self._control.retrieve_clock()["now"])
 
     @property
     def is_frozen(self) -> bool:
-        """Whether it stands still."""
+        """Whether the clock is frozen."""
         return self._control.retrieve_clock()["mode"] == "frozen"
 
     @property
     def due(self) -> list[DueJobModel]:
-        """What is going to happen, soonest first."""
+        """What will happen, soonest first."""
         return self._control.retrieve_clock()["due"]
 
     def freeze(self, at: str | datetime | None = None) -> None:
-        """Stand still, now or at a later instant; what falls due on the way happens."""
+        """Stop the clock, now or at a later instant; what falls due until then happens."""
         if at is not None and self._followers and (end := _moment(_instant(at) or "")) > self.now:
             self._control.freeze_clock()
             self._follow_to(end)
@@ -46,16 +46,16 @@ class Clock:
         self._move_followers(self.now)
 
     def resume(self) -> None:
-        """Go on at wall speed."""
+        """Let the clock run at the speed of real time again."""
         self._control.resume_clock()
 
     def advance(
         self, by: str | timedelta | None = None, *, to: str | datetime | None = None
     ) -> list[HappenedJobModel]:
-        """Move on, by a duration such as `3d` or to an instant.
+        """Move the clock forward, by a duration such as `3d` or to an instant.
 
         Returns:
-            What has happened on the way, in order; webhooks have been sent and answered.
+            What happened on the way, in order; its webhooks have been sent and answered.
         """
         if not self._followers:
             return self._control.advance_clock(by=_duration(by), to=_instant(to))["happened"]
@@ -66,20 +66,21 @@ class Clock:
         return self._follow_to(end)
 
     def next(self) -> list[HappenedJobModel]:
-        """Move on to what is due next, whatever it is."""
+        """Move the clock forward to whatever is due next."""
         if self._followers and (due := self.due):
             return self._move_together(_moment(due[0]["at"]))
         return self._control.advance_clock(next=True)["happened"]
 
     @contextmanager
     def followed_by(self, move_to: MoveTo) -> Iterator[None]:
-        """Let another clock show what this one shows, until the block ends.
+        """Let another clock follow this one until the block ends.
 
-        It is moved now, and before each instant at which something falls due, so a receiver that
-        is called on the way sees the world's time.
+        The other clock is moved now, and before each instant at which something falls due, so a
+        webhook receiver that is called on the way sees the world's time.
 
         Args:
-            move_to: of time-machine or freezegun, or any function that takes an aware datetime.
+            move_to: moves the other clock: `move_to` of time-machine or freezegun, or any function
+                that takes an aware datetime.
         """
         self._followers.append(move_to)
         try:
@@ -115,25 +116,25 @@ class RateLimit:
 
     @property
     def limit(self) -> int:
-        """Requests in an hour of the world's clock."""
+        """Requests per hour of the world's clock."""
         return self._control.retrieve_rate_limit()["limit"]
 
     @property
     def remaining(self) -> int:
-        """Requests that this hour has left."""
+        """Requests left in this hour."""
         return self._control.retrieve_rate_limit()["remaining"]
 
     @property
     def reset(self) -> int:
-        """When the hour turns, in epoch seconds of the world's clock."""
+        """When the next hour begins on the world's clock, in epoch seconds."""
         return self._control.retrieve_rate_limit()["reset"]
 
     def set(self, *, limit: int | None = None, remaining: int | None = None) -> None:
-        """Change the limit for good, or what remains of this hour."""
+        """Change the limit permanently, or what remains of this hour."""
         self._control.set_rate_limit(limit=limit, remaining=remaining)
 
     def exhaust(self) -> None:
-        """Let every request be refused until the hour turns."""
+        """Answer every request with 429 until the next hour begins."""
         self.set(remaining=0)
 
     def __repr__(self) -> str:

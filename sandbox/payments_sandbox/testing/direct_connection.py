@@ -25,6 +25,8 @@ if TYPE_CHECKING:
 
     from payments_sandbox.server.request_handler import RequestHandler
 
+__tracebackhide__ = True
+
 HeaderLines = list[tuple[bytes, bytes]]
 
 _NO_LOOP: Final = cast("asyncio.AbstractEventLoop", object())

@@ -36,6 +36,8 @@ from payments_sandbox.world.world import World
 if TYPE_CHECKING:
     from payments_sandbox.webhooks.delivery import Delivery
 
+__tracebackhide__ = True
+
 T = TypeVar("T")
 
 _WAITS_FOR_ITSELF: Final = (

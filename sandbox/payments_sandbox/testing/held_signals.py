@@ -1,13 +1,16 @@
-"""Owns that no signal ends a call in its middle: what its handler raises comes when it is over.
+"""Owns that signal handlers run after a call without a socket, not in the middle of it.
 
-A test's timeout and Ctrl-C are handlers that raise, wherever the main thread is. In a call that is
-the sandbox's own code, and a payment would be there of which neither journal nor webhooks know.
+The handlers of a test's timeout and of Ctrl-C raise exceptions wherever the main thread is. During
+a call that is inside the sandbox, where an exception could leave a payment that neither the journal
+nor the webhooks know.
 """
 
 import signal
 from collections.abc import Callable
 from types import FrameType
 from typing import Any, Final
+
+__tracebackhide__ = True
 
 _NAMES: Final = (
     "SIGINT",
@@ -20,7 +23,7 @@ _NAMES: Final = (
     "SIGPROF",
     "SIGBREAK",
 )
-"""Those that programs have handlers for, where the system has them."""
+"""Signals for which programs have handlers; not every system has all of them."""
 
 _SIGNALS: Final = tuple(getattr(signal, each) for each in _NAMES if hasattr(signal, each))
 
@@ -28,7 +31,7 @@ Handler = Callable[[int, FrameType | None], Any]
 
 
 class HeldSignals:
-    """Holds what signals bring about in Python; for the main thread, the only one that has them."""
+    """Defers Python signal handlers; for the main thread, the only one in which they run."""
 
     def __init__(self) -> None:
         self._handlers: dict[int, Handler] = {}
@@ -36,7 +39,7 @@ class HeldSignals:
         self._is_holding = False
 
     def hold(self) -> None:
-        """Note from now on which signals come; those that came before this act in it."""
+        """Defer signals from now on; those that arrive before this completes run at once."""
         try:
             for number in _SIGNALS:
                 handler = signal.getsignal(number)
@@ -49,7 +52,7 @@ class HeldSignals:
             raise
 
     def let_go(self) -> None:
-        """Let each handler be what it was, and act on what has come."""
+        """Restore the handlers, and run them for the signals that arrived."""
         self._is_holding = False
         handlers, self._handlers = self._handlers, {}
         came, self._came = self._came, []

@@ -1,8 +1,8 @@
-"""Owns the transports that put a sandbox behind httpx without a socket.
+"""Owns the transports that connect httpx to a sandbox without a socket.
 
-A request becomes a call of the server, and what the server sends a response, in this very call. A
-reply that would come after the client's timeout raises `ReadTimeout` at once. h11 reads the bytes,
-as it does for httpx on a socket; it comes with httpx.
+A request is a direct call of the server, and the bytes that the server sends become the response.
+A reply that would arrive after the client's timeout raises `ReadTimeout` at once. h11, which comes
+with httpx, parses the bytes, as it does on a socket.
 """
 
 import errno
@@ -22,11 +22,13 @@ from payments_sandbox.testing.options import Options
 if TYPE_CHECKING:
     from payments_sandbox.testing.plugged_receivers import Receiver
 
+__tracebackhide__ = True
+
 MAX_HEAD: Final = 100 * 1024
-"""Bytes of a head, as in httpx."""
+"""The largest head in bytes, the same as in httpx."""
 
 MAX_BODY: Final = max(route.body_limit or LIMIT for route in CONTROL_ROUTES)
-"""Bytes of a body that some route takes."""
+"""The largest body in bytes that any route accepts."""
 
 _RESET: Final = f"[Errno {errno.ECONNRESET}] {os.strerror(errno.ECONNRESET)}"
 _NO_REPLY: Final = "Server disconnected without sending a response."
@@ -53,22 +55,22 @@ class SandboxTransport(_OfSandbox, httpx.BaseTransport):
     """For `httpx.Client(transport=SandboxTransport())`; any URL leads to the sandbox.
 
     Args:
-        server: the sandbox to put behind it, when several clients share one; else one is made.
-        receivers: who answers webhooks, for the one that is made; see `MemorySandbox`.
-        **options: the settings of `payments-sandbox serve`, for the one that is made.
+        server: the sandbox to use, so that several clients can share one; a new one by default.
+        receivers: transports that answer webhooks, for a new sandbox; see `MemorySandbox`.
+        **options: the settings of `payments-sandbox serve`, for a new sandbox.
 
     Attributes:
         server: the sandbox; `server.new_world()` makes a world.
 
     Raises:
-        TypeError, ValueError: as `MemorySandbox`, or options for a server that is given.
+        TypeError, ValueError: as `MemorySandbox`, or options together with `server`.
     """
 
     def handle_request(self, request: httpx.Request) -> httpx.Response:
         """Answer one request.
 
         Raises:
-            httpx.TransportError: what httpx raises for a fault on a socket.
+            httpx.TransportError: the same error that httpx raises for the fault on a socket.
         """
         most = _most(_target(request))
         pieces, size = [], 0
@@ -80,10 +82,10 @@ class SandboxTransport(_OfSandbox, httpx.BaseTransport):
 
 
 class AsyncSandboxTransport(_OfSandbox, httpx.AsyncBaseTransport):
-    """For `httpx.AsyncClient`, in asyncio or trio; else as `SandboxTransport`."""
+    """The same as `SandboxTransport` for `httpx.AsyncClient`, in asyncio or trio."""
 
     async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
-        """Answer one request; raises as `SandboxTransport` does."""
+        """Answer one request; raises the same errors as `SandboxTransport`."""
         most = _most(_target(request))
         pieces, size = [], 0
         async for piece in cast("AsyncIterable[bytes]", request.stream):
@@ -98,7 +100,7 @@ def _answer(sandbox: MemorySandbox, request: httpx.Request, body: bytes) -> http
     connection = DirectConnection(float("inf") if read_timeout is None else read_timeout)
     target = _target(request)
     sent = _sent(request, target, body)
-    # The Host is the first line that goes out, wherever httpx has it.
+    # httpx sends the Host first on a socket, wherever it is in the list.
     lines = sorted(request.headers.raw, key=lambda line: line[0].lower() != b"host")
     made = make_request(connection, request.method, target.decode("latin-1"), lines, body)
     sandbox.server.serve(connection, made)
@@ -113,22 +115,22 @@ def _answer(sandbox: MemorySandbox, request: httpx.Request, body: bytes) -> http
 
 
 def _target(request: httpx.Request) -> bytes:
-    """What stands in the request line, which an extension of httpx may say."""
+    """The request target, which an httpx extension can override."""
     target: bytes = request.extensions.get("target", request.url.raw_path)
     return target
 
 
 def _most(target: bytes) -> int:
-    """Bytes of a body that are read: it may have no end, and a server does not wait for that."""
+    """The number of body bytes to read: a body may be endless, and a server stops reading."""
     return MAX_BODY if target.startswith(CONTROL_PATH.encode()) else LIMIT
 
 
 def _sent(request: httpx.Request, target: bytes, body: bytes) -> h11.Connection:
-    """What httpx has on its side of a connection when it has sent a request.
+    """Make the h11 state of the client's side after it has sent the request.
 
     Raises:
-        httpx.LocalProtocolError: it would send no such head.
-        h11.LocalProtocolError: nor such a body; httpx does not change that on a socket either.
+        httpx.LocalProtocolError: httpx would not send this head.
+        h11.LocalProtocolError: httpx would not send this body; it does not wrap this error either.
     """
     connection = h11.Connection(h11.CLIENT, max_incomplete_event_size=MAX_HEAD)
     try:
@@ -138,13 +140,13 @@ def _sent(request: httpx.Request, target: bytes, body: bytes) -> h11.Connection:
         raise httpx.LocalProtocolError(str(error), request=request) from error
     if body:
         connection.send(h11.Data(data=body))
-    if len(body) <= _most(target):  # else the rest is not sent
+    if len(body) <= _most(target):  # otherwise the body is cut
         connection.send(h11.EndOfMessage())
     return connection
 
 
 class _Reply(httpx.SyncByteStream, httpx.AsyncByteStream):
-    """What a connection carries, read as httpx reads it; what follows the last byte is raised."""
+    """The bytes of a connection, parsed as httpx parses them; its end may raise an error."""
 
     def __init__(
         self, connection: DirectConnection, request: httpx.Request, sent: h11.Connection
@@ -177,7 +179,7 @@ class _Reply(httpx.SyncByteStream, httpx.AsyncByteStream):
         return event
 
     def _more(self) -> bytes:
-        """The next bytes; none once the connection was closed."""
+        """Return the next bytes; empty after the connection was closed."""
         if data := next(self._chunks, b""):
             return data
         if self._ending is Ending.RESET:

@@ -1,4 +1,4 @@
-"""Owns a built-in receiver of webhooks, as a test holds it."""
+"""Owns `Inbox`: a built-in webhook receiver, as an object for tests."""
 
 from collections import Counter
 from collections.abc import Sequence
@@ -15,11 +15,11 @@ MOST: Final = 1_000
 
 
 class Inbox:
-    """A receiver that is built in: it verifies what arrives, keeps it, and answers 200.
+    """A built-in receiver: it verifies each webhook, keeps it, and answers 200.
 
     Attributes:
         name: its name.
-        url: what a webhook endpoint calls it.
+        url: the `url` of webhook endpoints that send to it.
     """
 
     def __init__(self, control: SandboxClient, name: str) -> None:
@@ -29,21 +29,21 @@ class Inbox:
 
     @property
     def messages(self) -> list[InboxMessageModel]:
-        """What has arrived, oldest first."""
+        """The messages that arrived, oldest first."""
         return self._control.read_inbox(self.name, limit=MOST)["data"]
 
     def wait(
         self, type: str | None = None, *, count: int = 1, within: str = "2s"
     ) -> list[InboxMessageModel]:
-        """What has arrived, as soon as enough of it is there; of one type, or of all.
+        """Wait until enough messages have arrived, and return them.
 
         Args:
-            type: of the event, such as `payment.completed`.
-            count: how many messages are enough.
+            type: the type of the events, such as `payment.completed`; all types by default.
+            count: how many messages to wait for.
             within: how long to wait, in wall time; at most `60s`.
 
         Raises:
-            WebhookNotReceived: they did not come; the text says what did.
+            WebhookNotReceived: too few arrived; the message says what did, and why no more.
         """
         page = self._control.read_inbox(self.name, limit=MOST, type=type, wait=within, count=count)
         if len(page["data"]) < count:
@@ -55,7 +55,7 @@ class Inbox:
         self._control.script_inbox(self.name, statuses)
 
     def clear(self) -> None:
-        """Forget what has arrived, and what was to be answered."""
+        """Remove all messages and scripted answers."""
         self._control.empty_inbox(self.name)
 
     def __repr__(self) -> str:
@@ -72,7 +72,7 @@ class Inbox:
         )
 
     def _why(self) -> Sequence[str]:
-        """What keeps messages from coming, as far as the world can tell."""
+        """Explain why messages did not arrive, as far as the world can tell."""
         endpoints = self._control.list_webhook_endpoints(limit=MOST)["data"]
         ours = [each for each in endpoints if each["url"].endswith((self.url, f"/{self.url}"))]
         if not ours:
@@ -94,7 +94,7 @@ class Inbox:
 
 
 def _counted(messages: Sequence[InboxMessageModel]) -> str:
-    """What there is of each type, and how much of it is not signed as it should be."""
+    """Count the messages of each type, and those with a wrong signature."""
     types = Counter(_type_of(each) for each in messages)
     forged = sum(not each["verified"] for each in messages)
     counts = ", ".join(f"{count} × {name}" for name, count in types.items()) or "nothing"

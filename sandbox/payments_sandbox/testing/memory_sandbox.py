@@ -1,4 +1,4 @@
-"""Owns a sandbox without a socket, as its users know it: its worlds, and clients of them."""
+"""Owns `MemorySandbox`: a server without a socket, its worlds, and clients for them."""
 
 from collections.abc import AsyncIterator, Callable, Coroutine, Iterator, Mapping
 from typing import TYPE_CHECKING, Any, Final, Self, TypeVar, Unpack
@@ -19,25 +19,27 @@ if TYPE_CHECKING:
     from payments_sandbox.testing.direct_server import DirectServer
     from payments_sandbox.testing.plugged_receivers import Receiver
 
+__tracebackhide__ = True
+
 T = TypeVar("T")
 
 URL: Final = "http://sandbox"
-"""Its address; any local name will do."""
+"""Its address; any local name works."""
 
 
 class MemorySandbox(Server):
     """A sandbox without a socket and a thread, for `SandboxTransport` and `AsyncSandboxTransport`.
 
-    It works only while a client calls it. Webhooks are delivered before the call that caused them
-    returns: to inboxes, and to the receivers that are plugged in.
+    It works only during calls of a client. Webhooks are delivered before the call that caused them
+    returns: to inboxes, and to `receivers`.
 
     Args:
-        receivers: who answers webhooks, by the beginning of their urls: a transport of httpx, such
-            as `httpx.WSGITransport(app)` or `httpx.ASGITransport(app)`.
-        **options: the settings of `payments-sandbox serve`; host and port mean nothing here.
+        receivers: httpx transports that answer webhooks, by the beginning of the webhook's url,
+            such as `httpx.WSGITransport(app)` or `httpx.ASGITransport(app)`.
+        **options: the settings of `payments-sandbox serve`; host and port have no meaning here.
 
     Raises:
-        TypeError, ValueError: an option that does not exist, or a value that makes no sense.
+        TypeError, ValueError: an unknown option, or an invalid value.
     """
 
     def __init__(
@@ -55,7 +57,7 @@ class MemorySandbox(Server):
         self.server = DirectServer(settings, lambda unlocked: PluggedReceivers(plugged, unlocked))
 
     def _transport(self, api_key: str | None = None) -> "MemoryTransport":
-        """What carries the requests of a client."""
+        """Make the transport of a client."""
         headers = {"Host": "sandbox", **common_headers(api_key, self.token)}
         return MemoryTransport(self.server, headers)
 

@@ -29,6 +29,8 @@ if TYPE_CHECKING:
     Receiver = httpx.BaseTransport | httpx.AsyncBaseTransport
     """Answers requests: `httpx.WSGITransport(app)`, `httpx.ASGITransport(app)`, or any other."""
 
+__tracebackhide__ = True
+
 T = TypeVar("T")
 
 _SCHEMES: Final = ("http://", "https://")

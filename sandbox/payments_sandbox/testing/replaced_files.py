@@ -1,7 +1,7 @@
-"""Owns that a server in the process of tests needs no file later: a test may take them away.
+"""Owns that a server in a test process needs no files later, since a test may replace them.
 
-pyfakefs does, and forgets every module that was imported meanwhile: the next import makes another
-one, whose classes are not those that are in use. PyYAML reads nothing after that.
+pyfakefs replaces the file system and forgets every module that is imported meanwhile: the next
+import makes a second copy, whose classes differ from those in use, and PyYAML fails after that.
 """
 
 import sys
@@ -17,14 +17,14 @@ _PACKAGES: Final = (
     *("client", "contract", "rules", "webhooks", "world", "verification", "api", "scenarios"),
     *("server", "testing", "exploration"),
 )
-"""Those whose modules a server, or what follows a test, imports when they are first needed."""
+"""Packages whose modules are imported lazily, by a server or at the end of a test."""
 
 
 def need_no_files() -> None:
-    """Read all data that a server needs, and import all of it where pyfakefs is in use.
+    """Read all data files that a server needs, and import all modules if pyfakefs is in use.
 
     Raises:
-        FileNotFoundError: the file system has been taken away already, or the data was not shipped.
+        FileNotFoundError: the file system is replaced already, or the package has no data files.
     """
     read_all_data()
     if "pyfakefs" in sys.modules:

@@ -1,10 +1,10 @@
-"""Owns a sandbox that runs beside a test: a server in a thread and an event loop of its own.
+"""Owns the server of a test process: it runs in its own thread, with its own event loop.
 
-So it serves code of any kind, and quarrels with nobody's event loop. aiohttp is imported when the
-first one starts.
+It therefore serves code of any kind, and cannot disturb the event loop of a test. aiohttp is
+imported when the first server starts.
 
-Blocking clients of its control API in this process ask its handler, in its loop, without a socket:
-they work whatever a test has put in the place of sockets, and are quicker.
+Blocking clients of its control API in the same process bypass the socket: they pass requests to
+the handler in the server's loop. That is faster, and works even if a test has replaced sockets.
 """
 
 import asyncio
@@ -36,40 +36,42 @@ if TYPE_CHECKING:
     from payments_sandbox.server.request_handler import RequestHandler
     from payments_sandbox.server.world_runtime import WorldRuntime
 
+__tracebackhide__ = True
+
 T = TypeVar("T")
 
 STUCK: Final = 60.0
-"""Seconds after which a server that has not started, or not stopped, never will: a start on a busy
-machine has taken more than ten."""
+"""Seconds after which starting or stopping has failed; on a busy machine a start has taken ten."""
 
 LOOK_AGAIN: Final = 1.0
-"""Seconds between two looks whether the server that is waited for still runs."""
+"""Seconds between two checks that the server still runs while a call waits for its answer."""
 
 KEYS_OF_EACH: Final = 2**32
-"""Keys of one server among several of one seed."""
+"""How many keys each of several servers with the same seed can make."""
 
 
 def running_sandbox(**options: Unpack[Options]) -> "RunningSandbox":
-    """A server on a free port, until the block ends: `with` and `async with` will both do.
+    """Run a server on a free port for the length of a `with` or `async with` block.
 
     Args:
         **options: the settings of `payments-sandbox serve`, such as `seed=7`, `rate_limit=20`.
 
     Raises:
-        TypeError, ValueError: an option that does not exist, or a value that makes no sense.
+        TypeError, ValueError: an unknown option, or an invalid value.
     """
     return RunningSandbox(settings_from(options))
 
 
 class RunningSandbox(Server):
-    """A server in a thread. Starting takes milliseconds, and `async with` waits for it, too.
+    """A server in a thread. Starting takes milliseconds, and blocks in `async with`, too.
 
     Args:
-        settings: of the server.
-        number: among servers of one seed; no two of them make worlds of the same keys.
+        settings: the settings of the server.
+        number: the number of this server among those with the same seed, so that no two of them
+            make worlds with the same keys.
 
     Attributes:
-        api_key, webhook_secret: of the world that every server has; there once it has started.
+        api_key, webhook_secret: those of the default world; empty until the server has started.
     """
 
     def __init__(self, settings: Settings, *, number: int = 0) -> None:
@@ -84,10 +86,10 @@ class RunningSandbox(Server):
         self.api_key = self.webhook_secret = ""
 
     def start(self) -> Self:
-        """Start, once.
+        """Start the server; possible only once.
 
         Raises:
-            OSError: the port is taken, or the host is not ours.
+            OSError: the port is in use, or the host is not an address of this machine.
         """
         self._thread.start()
         if not self._settled.wait(STUCK):
@@ -98,7 +100,7 @@ class RunningSandbox(Server):
         return self
 
     def stop(self) -> None:
-        """Stop; everything that is open ends. A server that does not run is left alone."""
+        """Stop the server and close its connections; does nothing if it is not running."""
         if not self._thread.is_alive():
             return
         self._loop.call_soon_threadsafe(self._stop.set)
@@ -107,21 +109,21 @@ class RunningSandbox(Server):
             raise TimeoutError(f"the sandbox did not stop within {STUCK:g} s")
 
     def _transport(self, api_key: str | None = None) -> Transport:
-        """What carries the requests of a client."""
+        """Make the transport of a client."""
         return LoopTransport(self, common_headers(api_key, self.token))
 
     def _async_transport(self, api_key: str | None = None) -> AsyncTransport:
-        """The same of one for code that must not block its event loop."""
+        """Make the transport of an asynchronous client."""
         return AsyncHttpTransport(self.plain_url, common_headers(api_key, self.token))
 
     @property
     def plain_url(self) -> str:
-        """The address for our own clients, which speak no TLS."""
+        """The address for the control clients, which do not use TLS."""
         return self.url.replace("https://", "http://", 1)
 
     def ask(self, request: HttpRequest, headers: dict[str, str]) -> HttpResponse | None:
-        """Let the handler answer a request of a client; None when this is not its process."""
-        # A process that was forked has neither the thread nor its loop, but can use the socket.
+        """Pass a request to the handler; return None if the server is not in this process."""
+        # A forked process has neither the thread nor its loop, but can use the socket.
         if not self._thread.is_alive() or os.getpid() != self._process:
             return None
         headers = {"Host": urlsplit(self.url).netloc, **headers}
@@ -129,14 +131,14 @@ class RunningSandbox(Server):
         with suppress(RuntimeError):  # it has just stopped
             self._loop.call_soon_threadsafe(self._begin, request, headers, reply)
         while self._thread.is_alive():
-            with suppress(TimeoutError, CancelledError):  # it takes long, or the loop has ended
+            with suppress(TimeoutError, CancelledError):  # still waiting, or the loop has ended
                 reply.exception(LOOK_AGAIN)
             if reply.done():
                 return None if reply.cancelled() else reply.result()
         return None
 
     def use_runtime(self, work: "Callable[[WorldRuntime], Coroutine[Any, Any, T]]") -> T:
-        """Let a coroutine look into the server, in its loop."""
+        """Run a coroutine in the server's loop, with its runtime."""
         return asyncio.run_coroutine_threadsafe(work(self._runtime), self._loop).result()
 
     def __enter__(self) -> Self:
@@ -160,7 +162,7 @@ class RunningSandbox(Server):
     ) -> None:
         """Answer a request in a task, as `asyncio.run_coroutine_threadsafe` does, but sooner.
 
-        Who waits is told in the turn of the loop in which there is an answer, not two later.
+        The waiting thread wakes up in the same turn of the loop as the answer, not two turns later.
         """
         task = self._loop.create_task(self._answer(request, headers, reply))
         self._answering.add(task)
@@ -170,7 +172,7 @@ class RunningSandbox(Server):
         self._answering.discard(task)
         if not task.cancelled() and (error := task.exception()) is not None:
             reply.set_exception(error)
-        reply.cancel()  # unless there is an answer
+        reply.cancel()  # has no effect if there is a result
 
     async def _answer(
         self, request: HttpRequest, headers: dict[str, str], reply: "Future[HttpResponse]"
@@ -198,7 +200,7 @@ class RunningSandbox(Server):
         from payments_sandbox.world.config import DEFAULT_WEBHOOK_SECRET
 
         self._loop, self._stop = asyncio.get_running_loop(), asyncio.Event()
-        # Tests stop time by replacing what the module `time` has; waits of the server still end.
+        # Tests stop time by patching the module `time`; timers of the server must still fire.
         self._loop.time = _real_time  # type: ignore[method-assign]
         need_no_files()
         sandbox = assemble(self._settings)
@@ -220,20 +222,20 @@ class RunningSandbox(Server):
 
 
 def _real_time() -> float:
-    """Seconds that pass even where a test had stopped `time.monotonic` before the server began."""
-    if sys.platform == "win32":  # there is no other clock there
+    """Monotonic seconds, even if a test patched `time.monotonic` before the server started."""
+    if sys.platform == "win32":  # it has no other clock
         return time.monotonic()
     return time.clock_gettime(time.CLOCK_MONOTONIC)
 
 
 class LoopTransport(HttpTransport):
-    """Asks a server in a thread of this process; where that cannot be, over sockets."""
+    """Sends requests to a server in this process directly, and otherwise over a socket."""
 
     def __init__(self, server: RunningSandbox, headers: dict[str, str]) -> None:
         super().__init__(server.plain_url, headers)
         self._server = server
 
     def send(self, request: HttpRequest) -> HttpResponse:
-        """Send a request; returns the response, whatever its status."""
+        """Send a request and return the response, whatever its status."""
         headers = {**self._headers, **blocked_ports(request)}
         return self._server.ask(request, headers) or super().send(request)

@@ -1,4 +1,4 @@
-"""Owns a server as its users know it, and a world of it as a test holds it: plain objects."""
+"""Owns `Server` and `Sandbox`: a server and one of its worlds, as plain objects for tests."""
 
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
@@ -12,7 +12,6 @@ from payments_sandbox.client.async_client import AsyncSandboxClient
 from payments_sandbox.client.client import SandboxClient
 from payments_sandbox.client.errors import ControlApiError
 from payments_sandbox.client.messages import (
-    HttpRequest,
     ListPage,
     common_headers,
     every,
@@ -49,36 +48,35 @@ from payments_sandbox.testing.scenario_files import find_scenario
 from payments_sandbox.testing.watched_transport import (
     AsyncWatchedTransport,
     BeforeEnd,
-    EndOfScenarios,
+    Ending,
     OnceEnded,
     WatchedTransport,
     nothing,
-    what_ends,
 )
 
 __tracebackhide__ = True
-"""pytest shows the test's line that called, not ours."""
+"""Makes pytest show the line of the test that called, and hide frames of this module."""
 
 T = TypeVar("T")
 
 
 class Sandbox:
-    """A world: where it is, its key, and all that can be done to it and seen of it.
+    """A world: its addresses and key, and everything that tests do with it.
 
-    Lists are in the order of time, and read anew whenever they are asked for.
+    Lists are in chronological order, and are requested anew on each access.
 
     Attributes:
-        base_url: where the emulated API is; it ends in `/v3`.
-        sandbox_url: where the control API is.
-        api_key: names the world.
-        webhook_secret: what its webhooks are signed with.
-        seed: what its ids and draws come from.
-        token: what the control API wants as `Sandbox-Token`, if anything.
-        control: the control API, a method a route.
-        clock, rate_limit: the world's own.
-        is_scripted: whether it was given a scenario or an expectation.
-        is_closed: whether it was dropped here.
-        made: the world, as the control API showed it in the beginning.
+        base_url: the address of the emulated API; ends in `/v3`.
+        sandbox_url: the address of the control API.
+        api_key: the key that identifies the world.
+        webhook_secret: the secret that signs its webhooks.
+        seed: the seed of its ids and random draws.
+        token: the `Sandbox-Token` that the control API requires, or None.
+        control: the control API, with one method for each route.
+        clock, rate_limit: the world's clock and rate limit.
+        is_scripted: whether `use` or `expect` was called.
+        is_closed: whether `close` was called.
+        made: the world as the control API showed it when this object was made.
     """
 
     def __init__(self, server: "Server", made: WorldModel, *, folders: Sequence[Path] = ()) -> None:
@@ -94,7 +92,7 @@ class Sandbox:
         self.made = made
         self.is_scripted = False
         self.is_closed = False
-        # The fixtures' own: called before what was seen here is lost, or scenarios end.
+        # Set by the pytest fixtures; called before the world loses state or scenarios end.
         self._before_end: BeforeEnd | None = None
         self._server = server
         self._folders = folders
@@ -102,27 +100,27 @@ class Sandbox:
 
     @property
     def headers(self) -> dict[str, str]:
-        """The header that names the world."""
+        """The `Authorization` header with the world's key."""
         return {"Authorization": f"Bearer {self.api_key}"}
 
     @property
     def payments(self) -> list[PaymentModel]:
-        """Every payment in full; asking counts against no limit."""
+        """Every payment in full; reading them uses up no rate limit."""
         return _oldest_first(self.control.list_payments)
 
     @property
     def requests(self) -> list[JournalEntryModel]:
-        """The requests that the journal keeps, each with what answered it; cards are masked."""
+        """The requests in the journal, each with the rule that answered; cards are masked."""
         return _oldest_first(self.control.list_requests)
 
     @property
     def events(self) -> list[EventModel]:
-        """Every event, as the body of its webhook."""
+        """Every event, in the form of its webhook body."""
         return _oldest_first(self.control.list_events)
 
     @property
     def deliveries(self) -> list[DeliveryModel]:
-        """Events on their way to endpoints, each with all its attempts."""
+        """The deliveries of events to endpoints, each with all its attempts."""
         return _oldest_first(self.control.list_deliveries)
 
     @property
@@ -133,9 +131,9 @@ class Sandbox:
     def inbox(
         self, name: str = "test", *, events: Sequence[WebhookEndpointEventLiteral] = ("*",)
     ) -> Inbox:
-        """A built-in receiver that gets these events from now on.
+        """Return a built-in receiver that gets these events from now on.
 
-        An endpoint is made for it unless one sends there already; without `events` none is made.
+        The world gets an endpoint for it, unless one already sends there or `events` is empty.
         """
         inbox = Inbox(self.control, name)
         if events and inbox.url not in [each["url"] for each in self.webhooks]:
@@ -143,57 +141,57 @@ class Sandbox:
         return inbox
 
     def use(self, *scenarios: str | Path | Mapping[str, object]) -> None:
-        """Follow these scenarios, too: by name, by the path of a file, or written out.
+        """Activate further scenarios: by name, by the path of a file, or as a dict.
 
         Raises:
-            UnknownScenario: there is no such file.
-            ControlApiError: there is no such name, or one is not as the language wants it;
-                `problems` says where.
+            UnknownScenario: the file does not exist.
+            ControlApiError: the name is unknown, or the scenario is invalid; `problems` has the
+                details.
         """
         for scenario in scenarios:
             self.is_scripted = True
             self.control.add_active_scenario(self._found(scenario))
 
     def expect(self, *expectations: Mapping[str, object]) -> None:
-        """Let these be true when the test is over, or at the next `verify`.
+        """Require these to hold at the end of the test, or at the next `verify`.
 
         Raises:
-            ControlApiError: one is not as the language wants it; `problems` says where.
+            ControlApiError: an expectation is invalid; `problems` has the details.
         """
         self._expected += 1
         self.use({"scenario": f"expected-{self._expected}", "expect": expectations})
 
     def verify(self, *expectations: Mapping[str, object], within: str | None = None) -> None:
-        """Judge these expectations now, or else all that scenarios have.
+        """Check these expectations now, or without arguments those of all scenarios.
 
         Args:
-            expectations: as a scenario's `expect` has them.
+            expectations: in the form of a scenario's `expect`.
             within: how long to wait for them to hold, in wall time.
 
         Raises:
-            ExpectationFailed: some do not hold; the text says which, and what was seen instead.
+            ExpectationFailed: some do not hold; the message says which, and what was seen instead.
         """
         raise_if_unmet(
             self.control.verify(expect=expectations or None, within=within)["expectations"]
         )
 
     def judge(self, *scenarios: str) -> None:
-        """Judge all that scenarios expect, and their rules, as the end of a test does.
+        """Check the expectations and rules of scenarios, as the end of a strict test does.
 
         Args:
-            scenarios: the names of those that are judged; all of them where there are none.
+            scenarios: the names of the scenarios to check; all of them by default.
 
         Raises:
-            ExpectationFailed: an expectation does not hold within its time, or a rule has run out
-                of steps.
+            ExpectationFailed: an expectation does not hold within its time, or a rule with
+                `then: fail` has run out of steps.
         """
         judge_scenarios(self.control, scenarios)
 
     def check_calls(self) -> None:
-        """See that every call of the client was one that the API has.
+        """Check that the client made only calls that the API has.
 
         Raises:
-            ExpectationFailed: some had a path or a method that is not documented.
+            ExpectationFailed: a call had an undocumented path or method.
         """
         check_calls(self.report().get("undocumented", ()))
 
@@ -202,23 +200,23 @@ class Sandbox:
         return self.control.retrieve_report()
 
     def audit(self) -> AuditModel:
-        """What a real ledger would not forgive: `clean`, or its `findings`."""
+        """The audit: whether it is `clean`, and its `findings`, such as a double charge."""
         return self.control.retrieve_audit()
 
     def snapshot(self) -> dict[str, Any]:
-        """The whole world, to be put back by `restore`, here or in another world."""
+        """The whole world, for `restore` in this or another world."""
         return self.control.retrieve_snapshot()
 
     def restore(self, snapshot: dict[str, Any]) -> None:
-        """Put a snapshot in the world's place."""
+        """Replace the world's state with that of a snapshot."""
         self.control.restore_snapshot(snapshot)
 
     def reset(self, *only: ResetWorldOnlyLiteral) -> None:
-        """Put the world, or some parts of it such as `payments`, back to how it was made."""
+        """Return the world, or only parts of it such as `payments`, to its initial state."""
         self.control.reset_world(only=only or None)
 
     def explain(self, request_id: str) -> str:
-        """What became of a request and why: the rule that answered, or why each did not."""
+        """The outcome of a request, and the rule that answered it, or why each rule did not."""
         return explain_request(self.control.retrieve_request(request_id))
 
     def async_client(self) -> AsyncSandboxClient:
@@ -239,11 +237,11 @@ class Sandbox:
     def __exit__(self, *_error: object) -> None:
         self.close()
 
-    def _before(self, ending: str | EndOfScenarios) -> OnceEnded | None:
-        """Tell what is about to end.
+    def _before(self, ending: Ending) -> OnceEnded | None:
+        """Report that something in this world is about to end.
 
         Returns:
-            What to call once it has; None where there is nobody to tell.
+            A callback for when it has ended; None if nobody listens.
         """
         if self._before_end is None or self.is_closed:
             return None
@@ -265,26 +263,26 @@ class Sandbox:
 
 
 def _oldest_first(list_page: ListPage[T]) -> list[T]:
-    """All of a list whose pages begin with the newest."""
+    """Read all pages of a list that begins with the newest item."""
     return list(every(list_page))[::-1]
 
 
 class Server:
-    """A server that runs somewhere.
+    """A running server.
 
     Attributes:
         url: its address, such as `http://127.0.0.1:8080`.
-        token: what its control API wants as `Sandbox-Token`, if anything.
-        ca_file: the certificate of whom its clients have to trust, of a server with `tls="auto"`.
-        ca_bundle: the same with all that is trusted on this machine.
-        tls_faults: the `base_url` of ports with a certificate that nobody should accept, by fault.
+        token: the `Sandbox-Token` that its control API requires, or None.
+        ca_file: with `tls="auto"`, the CA certificate that clients have to trust.
+        ca_bundle: with `tls="auto"`, that certificate and all that this machine trusts.
+        tls_faults: for each TLS fault, the `base_url` of the port with the bad certificate.
     """
 
     ca_file: Path | None = None
     ca_bundle: Path | None = None
     tls_faults: Mapping[str, str] = MappingProxyType({})
     _on_world: Callable[[Sandbox], None] | None = (
-        None  # the plugin's: is told of each that is given
+        None  # set by the plugin; called with each world that is returned
     )
 
     def __init__(self, url: str, token: str | None = None) -> None:
@@ -294,35 +292,35 @@ class Server:
 
     @property
     def base_url(self) -> str:
-        """Where the emulated API is; it ends in `/v3`."""
+        """The address of the emulated API; ends in `/v3`."""
         return f"{self.url}/v3"
 
     @property
     def sandbox_url(self) -> str:
-        """Where the control API is."""
+        """The address of the control API."""
         return f"{self.url}/_sandbox"
 
     def client(self, api_key: str | None = None) -> SandboxClient:
-        """A client of the control API, for the world of a key."""
+        """Return a client of the control API, for the world of a key."""
         transport = WatchedTransport(self._transport(api_key), partial(self._before, api_key))
         return SandboxClient(self.url, api_key, transport=transport)
 
     def async_client(self, api_key: str | None = None) -> AsyncSandboxClient:
-        """The same for code that must not block its event loop."""
+        """Return the same client for code that must not block its event loop."""
         before = partial(self._before, api_key)
         transport = AsyncWatchedTransport(self._async_transport(api_key), before)
         return AsyncSandboxClient(self.url, api_key, transport=transport)
 
     def _transport(self, api_key: str | None = None) -> Transport:
-        """What carries the requests of a client."""
+        """Make the transport of a client."""
         return HttpTransport(parse_address(self.url), common_headers(api_key, self.token))
 
     def _async_transport(self, api_key: str | None = None) -> AsyncTransport:
-        """The same of one for code that must not block its event loop."""
+        """Make the transport of an asynchronous client."""
         return AsyncHttpTransport(parse_address(self.url), common_headers(api_key, self.token))
 
     def world(self, api_key: str, *, folders: Sequence[Path] = ()) -> Sandbox:
-        """The world of a key, made now if the key is new."""
+        """Return the world of a key; it is made if the key has none."""
         with self.client(api_key) as client:
             made = client.retrieve_world()
         return self._given(made, folders)
@@ -337,15 +335,15 @@ class Server:
         rate_limit: int | None = None,
         folders: Sequence[Path] = (),
     ) -> Sandbox:
-        """A world of its own, until it is closed.
+        """Make a new world, which exists until it is closed.
 
         Args:
-            key: its API key, whose earlier world is dropped; else a new one.
-            name: what reports call it.
-            seed: what its ids and draws come from; else derived from the server's.
-            clock: an ISO 8601 instant where its clock stands still, or `live`.
-            rate_limit: requests in an hour of its clock.
-            folders: where the team's scenarios are.
+            key: its API key; an earlier world of the key is dropped. By default a new key.
+            name: its name in reports.
+            seed: the seed of its ids and draws; derived from the server's seed by default.
+            clock: an ISO 8601 instant at which its clock is frozen, or `live`.
+            rate_limit: requests per hour of its clock.
+            folders: folders with scenarios of your own.
         """
         limit: SetRateLimitModel | None = None if rate_limit is None else {"limit": rate_limit}
         if key is not None:
@@ -364,10 +362,8 @@ class Server:
             self._on_world(world)
         return world
 
-    def _before(self, api_key: str | None, request: HttpRequest) -> OnceEnded:
-        """Tell who holds a world what a request of any client is about to end."""
-        if (ending := what_ends(request)) is None:
-            return nothing
+    def _before(self, api_key: str | None, ending: Ending) -> OnceEnded:
+        """Report to the holders of a world what a client's request is about to end."""
         told = (each._before(ending) for each in [*self._held.get(api_key, ())])  # noqa: SLF001 - of this module
         once_ended = next(filter(None, told), nothing)
 
@@ -383,7 +379,7 @@ class Server:
 
 
 class MakeSandbox(Protocol):
-    """What the fixture `make_sandbox` is: it makes one more world for a test."""
+    """The type of the fixture `make_sandbox`, which makes one more world for a test."""
 
     def __call__(
         self,
@@ -393,4 +389,4 @@ class MakeSandbox(Protocol):
         clock: str | None = None,
         rate_limit: int | None = None,
     ) -> Sandbox:
-        """A world of its own, dropped when the test is over."""
+        """Make a world, which is dropped when the test is over."""

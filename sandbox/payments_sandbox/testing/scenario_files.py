@@ -1,4 +1,4 @@
-"""Owns how a test names a scenario: by a name that the server knows, or by a file of its own."""
+"""Owns how tests refer to scenarios: by a name that the server knows, or by a file."""
 
 from collections.abc import Iterable, Sequence
 from pathlib import Path
@@ -8,15 +8,15 @@ ENDINGS: Final = (".yaml", ".yml", ".json")
 
 
 def find_scenario(name: str, folders: Sequence[Path], *, beside: Path | None = None) -> Path | str:
-    """The file that a name means, or the name itself where it is the server's to know.
+    """Return the file of a scenario, or the name itself if only the server can know it.
 
     Args:
-        name: a name, or a path where it has an ending or a slash.
-        folders: where the team's scenarios are; the first one that has the name counts.
-        beside: what a relative path starts from; else the current folder.
+        name: a name; it is a path if it has an extension or a slash.
+        folders: folders with scenarios, of which the first that has the name counts.
+        beside: the folder that a relative path starts from; the current one by default.
 
     Raises:
-        UnknownScenario: it is a path, and there is no such file.
+        UnknownScenario: the name is a path, and the file does not exist.
     """
     if name.endswith(ENDINGS) or "/" in name:
         file = (beside or Path()) / name

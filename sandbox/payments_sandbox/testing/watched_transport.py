@@ -42,12 +42,12 @@ class EndOfScenarios(NamedTuple):
         return scenario["scenario"] not in self.staying and scenario not in self.staying
 
 
-def what_ends(request: HttpRequest) -> str | EndOfScenarios | None:
-    """What a request is about to end, if anything.
+Ending = str | EndOfScenarios
+"""How a world is about to end, in a word that follows "before the test"; or which scenarios are."""
 
-    Returns:
-        How the world does, in a word that follows "before the test"; or which scenarios do.
-    """
+
+def what_ends(request: HttpRequest) -> Ending | None:
+    """What a request is about to end, if anything."""
     parts = urlsplit(request.target)
     match request.method, parts.path.removeprefix(CONTROL_PATH):
         case "DELETE", "/world":
@@ -84,15 +84,17 @@ def nothing() -> None:
 
 
 class WatchedTransport:
-    """A transport that tells of each request before it is sent, and when it has been answered."""
+    """A transport that tells what a request is about to end, and when that has ended."""
 
-    def __init__(self, transport: Transport, before: Callable[[HttpRequest], OnceEnded]) -> None:
+    def __init__(self, transport: Transport, before: Callable[[Ending], OnceEnded]) -> None:
         self._transport = transport
         self._before = before
 
     def send(self, request: HttpRequest) -> HttpResponse:
         """Send a request; returns the response, whatever its status."""
-        once_ended = self._before(request)
+        if (ending := what_ends(request)) is None:
+            return self._transport.send(request)
+        once_ended = self._before(ending)
         response = self._transport.send(request)
         if response.status < _REFUSED:
             once_ended()
@@ -110,16 +112,15 @@ class WatchedTransport:
 class AsyncWatchedTransport:
     """The same for asyncio: who is told may take his time, in a thread."""
 
-    def __init__(
-        self, transport: AsyncTransport, before: Callable[[HttpRequest], OnceEnded]
-    ) -> None:
+    def __init__(self, transport: AsyncTransport, before: Callable[[Ending], OnceEnded]) -> None:
         self._transport = transport
         self._before = before
 
     async def send(self, request: HttpRequest) -> HttpResponse:
         """Send a request; returns the response, whatever its status."""
-        ends = what_ends(request) is not None
-        once_ended = await _told(self._before, request) if ends else nothing
+        if (ending := what_ends(request)) is None:
+            return await self._transport.send(request)
+        once_ended = await _told(self._before, ending)
         response = await self._transport.send(request)
         if response.status < _REFUSED:
             once_ended()
@@ -134,10 +135,10 @@ class AsyncWatchedTransport:
         await self._transport.close()
 
 
-async def _told(before: Callable[[HttpRequest], OnceEnded], request: HttpRequest) -> OnceEnded:
+async def _told(before: Callable[[Ending], OnceEnded], ending: Ending) -> OnceEnded:
     """Tell beside the loop: what is waited for may come by it."""
     try:
         asyncio.get_running_loop()
     except RuntimeError:  # another kind of loop, as a sandbox without a socket is used in
-        return before(request)
-    return await asyncio.to_thread(before, request)
+        return before(ending)
+    return await asyncio.to_thread(before, ending)

@@ -12,7 +12,6 @@ import signal
 import socket
 import sys
 from collections.abc import AsyncIterator, Sequence
-from contextlib import AbstractAsyncContextManager
 from functools import partial
 from typing import Any, Final, NamedTuple
 
@@ -191,26 +190,21 @@ def _answer(sandbox: AssembledServer, question: str, given: list[Any] | None) ->
     return answer(sandbox.runtime, question, given)
 
 
-def _listening(
-    inherited: Inherited, start: WorkerStart
-) -> AbstractAsyncContextManager[ListeningAt]:
-    @contextlib.asynccontextmanager
-    async def listens() -> AsyncIterator[ListeningAt]:
-        sandbox = inherited.sandbox
-        writers = {index: box.writer for index, box in enumerate(inherited.boxes)}
-        del writers[start.worker]
-        server = SharedServer(
-            sandbox.handler,
-            sandbox.settings.body_timeout,
-            WorkerDirectory(start.worker, len(inherited.boxes)),
-            writers,
-            partial(_answer, sandbox),
-        )
-        sandbox.runtime.elsewhere = server
-        async with (
-            listening(sandbox, http_server=server, bound=inherited.bound) as at,
-            server.receiving(inherited.boxes[start.worker].reader),
-        ):
-            yield at
-
-    return listens()
+@contextlib.asynccontextmanager
+async def _listening(inherited: Inherited, start: WorkerStart) -> AsyncIterator[ListeningAt]:
+    sandbox = inherited.sandbox
+    writers = {index: box.writer for index, box in enumerate(inherited.boxes)}
+    del writers[start.worker]
+    server = SharedServer(
+        sandbox.handler,
+        sandbox.settings.body_timeout,
+        WorkerDirectory(start.worker, len(inherited.boxes)),
+        writers,
+        partial(_answer, sandbox),
+    )
+    sandbox.runtime.elsewhere = server
+    async with (
+        listening(sandbox, http_server=server, bound=inherited.bound) as at,
+        server.receiving(inherited.boxes[start.worker].reader),
+    ):
+        yield at

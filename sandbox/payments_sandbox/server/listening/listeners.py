@@ -4,6 +4,7 @@ import asyncio
 import socket
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import ExitStack
+from functools import partial
 from typing import TYPE_CHECKING, Final, NamedTuple, Protocol
 
 from payments_sandbox.core.settings import Settings
@@ -67,107 +68,96 @@ async def open_listeners(
         OSError: a port is taken, the host is not ours, or a unix socket is somebody else's.
         RuntimeError: certificates are to be made, and the extra for it is not installed.
     """
-    opening = _Opening(make_connection, settings, stack, accepting)
-    if bound is not None:
-        for each in bound:
-            await opening.accept(each)
-        return at_bound(settings, bound)
     certificates = None
     if settings.tls is not None:
         from payments_sandbox.server.listening.certificates import make_certificates  # noqa: PLC0415 - few want TLS
 
         certificates = make_certificates(settings.tls, settings)
-    context = None if certificates is None else certificates.good
-    port = await opening.listen(settings.port, context)
-    if settings.unix is not None:
-        await opening.accept(stack.enter_context(unix_socket(settings.unix)), context)
+    bound = bound_before(settings, stack) if bound is None else bound
+    accept = partial(_accept, make_connection, settings, stack, accepting)
+    for each in bound:
+        await accept(each, None if certificates is None else certificates.good)
     if certificates is None:
-        return ListeningAt(_url(settings, "http", port))
-    faults = {
-        fault.name: _url(settings, "https", await opening.listen_for_fault(fault.port, shown))
-        for fault, shown in certificates.faults.items()
-    }
-    return ListeningAt(_url(settings, "https", port), certificates.authority, faults)
+        return at_bound(settings, bound)
+    faults: dict[str, str] = {}
+    for fault, shown in certificates.faults.items():
+        ports = _bind_for_fault(settings, fault.port, stack)
+        for each in ports:
+            await accept(each, shown)
+        faults[fault.name] = _url(settings, "https", ports)
+    return ListeningAt(_url(settings, "https", bound), certificates.authority, faults)
 
 
 def bound_before(settings: Settings, stack: ExitStack) -> list[socket.socket]:
-    """Bind what several processes then listen at: the port, and a unix socket if there is one.
+    """Bind the port of a server, and a unix socket if there is one.
 
     Args:
-        settings: what the user asked for, without TLS.
+        settings: what the user asked for.
         stack: gets what closes them, and removes the file.
 
     Raises:
         OSError: as `open_listeners`.
     """
-    bound = bind_sockets(settings.host, settings.port)
-    for each in bound:
-        stack.callback(each.close)
+    bound = _bind(settings, settings.port, stack)
     if settings.unix is not None:
         bound.append(stack.enter_context(unix_socket(settings.unix)))
     return bound
 
 
+def _bind(settings: Settings, port: int, stack: ExitStack) -> list[socket.socket]:
+    """Bind a port of each address of the host."""
+    bound = bind_sockets(settings.host, port)
+    for each in bound:
+        stack.callback(each.close)
+    return bound
+
+
+def _bind_for_fault(settings: Settings, port: int, stack: ExitStack) -> list[socket.socket]:
+    """Bind a further port, which an error names."""
+    try:
+        return _bind(settings, port, stack)
+    except OSError as error:
+        where = f"{_host(settings)}:{port}"
+        raise OSError(error.errno, error.strerror, where) from None
+
+
 def at_bound(settings: Settings, bound: Sequence[socket.socket]) -> ListeningAt:
     """Where a server listens by what `bound_before` has bound."""
-    return ListeningAt(_url(settings, "http", int(bound[0].getsockname()[1])))
+    return ListeningAt(_url(settings, "http", bound))
 
 
-def _url(settings: Settings, scheme: str, port: int) -> str:
-    host = settings.host
-    return f"{scheme}://{f'[{host}]' if ':' in host else host}:{port}"
+def _url(settings: Settings, scheme: str, bound: Sequence[socket.socket]) -> str:
+    return f"{scheme}://{_host(settings)}:{bound[0].getsockname()[1]}"
 
 
-class _Opening:
-    """Opens listeners, and leaves with a stack what closes them."""
+def _host(settings: Settings) -> str:
+    return f"[{settings.host}]" if ":" in settings.host else settings.host
 
-    def __init__(
-        self,
-        make_connection: Callable[[], Connection],
-        settings: Settings,
-        stack: ExitStack,
-        accepting: Accepting | None,
-    ) -> None:
-        self._make_connection = make_connection
-        self._settings = settings
-        self._stack = stack
-        self._accepting = accepting
 
-    async def listen(self, port: int, context: "ssl.SSLContext | None") -> int:
-        """Listen at a port of each address of the host; returns which it has become."""
-        bound = bind_sockets(self._settings.host, port)
-        for each in bound:
-            self._stack.callback(each.close)
-        port = int(bound[0].getsockname()[1])
-        for each in bound:
-            await self.accept(each, context)
-        return port
+async def _accept(  # noqa: PLR0913 - what each socket has in common, and what it has of its own
+    make_connection: Callable[[], Connection],
+    settings: Settings,
+    stack: ExitStack,
+    accepting: Accepting | None,
+    bound: socket.socket,
+    context: "ssl.SSLContext | None",
+) -> None:
+    """Accept the connections of a socket that is bound, until the stack's block ends."""
+    listener: Listener
+    # asyncio accepts as many connections in a turn as its backlog has, and where it has run out
+    # of descriptors it fails as often, and tries again a second later for each: so the backlog
+    # is the system's alone.
+    loop = asyncio.get_running_loop()
+    if context is not None:
+        from payments_sandbox.server.listening.first_bytes import TlsListener  # noqa: PLC0415 - few want TLS
 
-    async def listen_for_fault(self, port: int, context: "ssl.SSLContext") -> int:
-        """Listen at a further port, which an error names; returns which it has become."""
-        try:
-            return await self.listen(port, context)
-        except OSError as error:
-            where = _url(self._settings, "https", port).removeprefix("https://")
-            raise OSError(error.errno, error.strerror, where) from None
-
-    async def accept(self, bound: socket.socket, context: "ssl.SSLContext | None" = None) -> None:
-        """Accept the connections of a socket that is bound."""
-        self._stack.callback((await self._listener(bound, context)).close)
-        bound.listen(_BACKLOG)
-
-    async def _listener(self, bound: socket.socket, context: "ssl.SSLContext | None") -> Listener:
-        if context is not None:
-            from payments_sandbox.server.listening.first_bytes import TlsListener  # noqa: PLC0415 - few want TLS
-
-            timeout = self._settings.body_timeout
-            return TlsListener(self._make_connection, bound, context, handshake_timeout=timeout)
-        if self._accepting is not None:
-            return self._accepting(bound)
-        # asyncio accepts as many connections in a turn as its backlog has, and where it has run out
-        # of descriptors it fails as often, and tries again a second later for each: so the backlog
-        # is the system's alone.
-        loop = asyncio.get_running_loop()
-        if bound.family in (socket.AF_INET, socket.AF_INET6):
-            return await loop.create_server(self._make_connection, sock=bound, backlog=1)
-        return await loop.create_unix_server(self._make_connection, sock=bound, backlog=1)
+        timeout = settings.body_timeout
+        listener = TlsListener(make_connection, bound, context, handshake_timeout=timeout)
+    elif accepting is not None:
+        listener = accepting(bound)
+    elif bound.family in (socket.AF_INET, socket.AF_INET6):
+        listener = await loop.create_server(make_connection, sock=bound, backlog=1)
+    else:
+        listener = await loop.create_unix_server(make_connection, sock=bound, backlog=1)
+    stack.callback(listener.close)
+    bound.listen(_BACKLOG)
