@@ -63,7 +63,7 @@ class Contract:
         return validator.body_errors(value, noun=_noun(name))
 
     def explain(self, name: str, value: object) -> str:
-        """The `details` of an error; `UNEXPLAINED` if no reason is found, which would be our bug."""
+        """The `details` of an error; `UNEXPLAINED` if no reason is found, which is our bug."""
         return render(self.problems(name, value))
 
     def check(self, name: str, value: object) -> dict[str, object]:
