@@ -17,6 +17,7 @@ from payments_sandbox.core.instants import (
     MINUTE,
     SECOND,
     Instant,
+    due_after,
     next_month,
     read_duration,
     read_instant,
@@ -252,3 +253,12 @@ def test_the_next_month_begins_where_the_calendar_says(year: int, month: int) ->
     following = (year, month + 1) if month < 12 else (year + 1, 1)
 
     assert next_month(year, month) == datetime(*following, 1, tzinfo=UTC).timestamp() * SECOND
+
+
+def test_a_wait_of_whole_seconds_counts_from_the_second_that_is_shown() -> None:
+    """One with a fraction counts from its start, so that it is never over before it has begun."""
+    start = Instant(12 * HOUR + 900)
+    waits = (0, 300, SECOND, 1_500, HOUR)
+
+    assert [due_after(start, wait) - 12 * HOUR for wait in waits] == [0, 1_200, 1_000, 2_400, HOUR]
+    assert [due_after(Instant(12 * HOUR), wait) - 12 * HOUR for wait in waits] == [*waits]

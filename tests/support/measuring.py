@@ -1,7 +1,8 @@
-"""Owns when coverage looks: while a test runs and its fixtures are made, and at nothing else.
+"""Owns when coverage looks: while a test runs, at threads of its fixtures, and at nothing else.
 
 To measure makes an interpreter twice as slow, whatever code it runs. So it rests while tests are
-collected, chosen and reported, and during those that reach next to nothing that others do not.
+collected, chosen and reported, while fixtures are made, and during tests that reach next to nothing
+that others do not.
 Commands that tests fork are looked at, too. What has an interpreter of its own is not: it would
 begin four times as slowly, and reaches what others reach.
 
@@ -12,8 +13,7 @@ import os
 import pkgutil
 import sys
 import threading
-from collections.abc import Generator, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Generator, Mapping
 from importlib import import_module
 from pathlib import Path
 from typing import Final
@@ -33,8 +33,8 @@ UNMEASURED: Final = tuple(
 )
 """What the ids of tests begin with that run for long and reach next to nothing that others do not.
 
-Of a single test of a module, `…py::test_it`, the fixtures are looked at: others may use them, too.
-Those of a row, `…py::test_it[row]`, are made for it, and are not.
+Of a single test of a module, `…py::test_it`, the fixtures' threads are looked at: others may use
+them, too. Those of a row, `…py::test_it[row]`, are made for it, and are not.
 """
 
 _WITH_FIXTURES: Final = tuple(each for each in UNMEASURED if "::" not in each or "[" in each)
@@ -77,31 +77,24 @@ class Measuring:
 
     @pytest.hookimpl(wrapper=True, trylast=True)
     def pytest_runtest_setup(self, item: pytest.Item) -> Generator[None, object, object]:
-        """Look at what fixtures do."""
-        with self._looking(at=not item.nodeid.startswith(_WITH_FIXTURES)):
+        """Look at the threads that fixtures start."""
+        if item.nodeid.startswith(_WITH_FIXTURES):
             return (yield)
+        threading.settrace(self._look_at_threads)
+        try:
+            return (yield)
+        finally:
+            threading.settrace(None)
 
     @pytest.hookimpl(wrapper=True, trylast=True)
     def pytest_runtest_call(self, item: pytest.Item) -> Generator[None, object, object]:
         """Look at what a test does."""
-        with self._looking(at=not item.nodeid.startswith(UNMEASURED)):
+        if item.nodeid.startswith(UNMEASURED):
             return (yield)
-
-    @pytest.hookimpl(wrapper=True, trylast=True)
-    def pytest_runtest_teardown(self, item: pytest.Item) -> Generator[None, object, object]:
-        """Look at how fixtures end."""
-        with self._looking(at=not item.nodeid.startswith(_WITH_FIXTURES)):
-            return (yield)
-
-    @contextmanager
-    def _looking(self, *, at: bool) -> Iterator[None]:
-        if not at:
-            yield
-            return
         sys.settrace(self._look)
         threading.settrace(self._look_at_threads)
         try:
-            yield
+            return (yield)
         finally:
             self._rest()
 

@@ -74,6 +74,18 @@ def test_an_event_rule_acts_after_a_while() -> None:
     assert desk.world.ledger.payments.get(0).refundable == 0
 
 
+def test_an_event_rule_that_waits_less_than_a_second_acts_that_much_later() -> None:
+    """From the instant of the event, wherever in its second that was."""
+    desk = desk_of(
+        "- {event: payment.completed, after: 300ms, do: {chargeback: {reason: fraudulent}}}"
+    )
+    desk.world.clock.reach(Instant(NOON + 900))
+    pay(desk)
+
+    assert happened(desk, 1_199) == []
+    assert happened(desk, 1_200) == [(1_200, "chargeback.created")]
+
+
 BROKEN = [
     "- {event: payment.completed, do: {rate_limit: {remaining: 0}}}",
     "- {event: payment.completed, after: 1h, do: {rate_limit: {remaining: 0}}}",

@@ -378,6 +378,15 @@ def test_a_settlement_counts_from_the_second_in_which_the_payment_is_dated() -> 
     ]  # fmt: skip
 
 
+def test_a_settlement_within_a_second_counts_from_the_instant_of_the_payment() -> None:
+    """It is pending for as long as it is told to be, wherever in its second it was made."""
+    world = new_world(frozen_at=Instant(NOON + 900))
+    world.create_payment(order(), turns=(Settlement(Status.COMPLETED, 300),))
+
+    assert world.ledger.payments.get(0).status is Status.PENDING
+    assert [each.at for each in world.upcoming(9)] == [NOON + 1_200]
+
+
 def test_a_reset_of_the_webhooks_forgets_endpoints_and_what_is_on_its_way() -> None:
     """Inboxes too; who holds a delivery sends it no more."""
     world = new_world()

@@ -111,6 +111,16 @@ def show_milliseconds(instant: Instant) -> str:
     return f"{shown[:-1]}.{fraction:03}Z" if fraction else shown
 
 
+def due_after(start: Instant, wait: int) -> int:
+    """When a wait ends, which may be later than the last instant.
+
+    One of whole seconds counts from the second that clients are shown of its start, so that whoever
+    adds the two meets it. One with a fraction of a second counts from the start itself: of half a
+    second, nothing might be left.
+    """
+    return start + wait - (0 if wait % SECOND else start % SECOND)
+
+
 def read_duration(text: str) -> int:
     """Read a number and a unit, such as `300ms`, `5s`, `10m`, `2h` or `45d`, as milliseconds.
 

@@ -1,7 +1,7 @@
-"""Owns a connection without a socket: aiohttp's request is made by hand, and what is sent is kept.
+"""Owns a connection without a socket: it makes aiohttp's request and collects what is sent.
 
-A sandbox without a socket has nothing else; one in a thread of this process is asked so by the test
-suite, which may have replaced what sockets and clocks are.
+A sandbox without a socket has only such connections. A server in a thread of this process gets the
+control requests of tests this way, since tests may have replaced sockets and clocks.
 """
 
 from enum import Enum, auto
@@ -30,11 +30,11 @@ __tracebackhide__ = True
 HeaderLines = list[tuple[bytes, bytes]]
 
 _NO_LOOP: Final = cast("asyncio.AbstractEventLoop", object())
-"""Nothing of aiohttp that is used here asks its loop for anything."""
+"""A placeholder: the parts of aiohttp that are used here never use their loop."""
 
 
 class Ending(Enum):
-    """What becomes of a connection after the last byte."""
+    """How a connection continues after the last byte."""
 
     OPEN = auto()
     CLOSED = auto()
@@ -43,15 +43,15 @@ class Ending(Enum):
 
 
 class DirectConnection(BaseProtocol):
-    """What aiohttp takes for a connection, both protocol and transport; it serves one request.
+    """A connection of aiohttp, both protocol and transport, for one request.
 
     Args:
-        read_timeout: seconds of silence that its client bears.
+        read_timeout: the read timeout of its client, in seconds.
 
     Attributes:
-        chunks: the bytes that a socket would carry, write by write.
-        ending: what follows them.
-        silence: seconds since the last byte that a socket would have waited for.
+        chunks: the bytes that a socket would carry, one item per write.
+        ending: how the connection continues after them.
+        silence: the simulated seconds since the last byte.
     """
 
     ssl_context = peername = sockname = None
@@ -65,7 +65,7 @@ class DirectConnection(BaseProtocol):
         self.transport = cast("asyncio.Transport", self)
 
     async def serve(self, handler: "RequestHandler", request: web.BaseRequest) -> None:
-        """Let a request be answered, and keep what is sent."""
+        """Answer a request, and keep the bytes of the answer."""
         response = await handler(request)
         if not isinstance(response, AlreadySent):
             await response.prepare(request)
@@ -74,26 +74,26 @@ class DirectConnection(BaseProtocol):
             self.ending = Ending.CLOSED if response.keep_alive is False else Ending.OPEN
 
     def reply(self) -> HttpResponse:
-        """Read what was sent in answer to a request of `control_exchange`: head and body."""
+        """Parse the answer to a request of `control_exchange`: head and body."""
         head, _, body = b"".join(self.chunks).partition(b"\r\n\r\n")
         return HttpResponse(int(head.split(maxsplit=2)[1]), body)
 
-    # What aiohttp and the faults ask of a transport
+    # The transport, as aiohttp and the faults use it
 
     def write(self, data: bytes) -> None:
-        """Keep what is sent."""
+        """Keep the bytes."""
         self.chunks.append(bytes(data))
         self.silence = 0.0
 
     def writelines(self, parts: list[bytes]) -> None:
-        """Keep what is sent in one move."""
+        """Keep the bytes as one write."""
         self.write(b"".join(parts))
 
     def resume_reading(self, resume_parser: bool = True) -> None:  # noqa: FBT001, FBT002 - aiohttp's
         """Do nothing; aiohttp's own would call itself without end, as this is the transport."""
 
     def is_closing(self) -> bool:
-        """Whether nobody reads any more."""
+        """Whether the connection has ended."""
         return self.ending is not None
 
     def abort(self) -> None:
@@ -101,19 +101,19 @@ class DirectConnection(BaseProtocol):
         self.ending = Ending.RESET
 
     def get_extra_info(self, name: str, default: object = None) -> object:
-        """Return what a fault takes for the socket."""
+        """Return this object as the socket, for faults that set options on it."""
         return self if name == "socket" else default
 
     def setsockopt(self, *_option: object) -> None:
-        """There is nothing to set."""
+        """Do nothing: there is no socket."""
 
 
 def control_exchange(
     asked: HttpRequest, common: dict[str, str], *, scheme: str = "http"
 ) -> tuple[DirectConnection, web.BaseRequest]:
-    """Make a connection and the request of a client of the control API.
+    """Make a connection and a request from a client of the control API.
 
-    HTTP/1.0, so that bodies without an end, such as the stream's, come without a frame.
+    It is HTTP/1.0, so that endless bodies, such as the event stream's, have no chunked framing.
     """
     body = asked.body or b""
     headers = {**common, **asked.headers, "Content-Length": str(len(body))}
@@ -138,13 +138,13 @@ def make_request(
     """Make aiohttp's request.
 
     Args:
-        connection: what is sent goes there.
-        method: of HTTP.
-        target: path and query, as they stand in a request line.
-        headers: every header line, in order, `Host` among them.
+        connection: collects the answer.
+        method: the HTTP method.
+        target: path and query, as in a request line.
+        headers: every header line, in order, including `Host`.
         body: the whole body.
-        is_last: whether it is HTTP/1.0, and the connection's last.
-        scheme: `https` where the addresses that are answered are to be those of TLS.
+        is_last: whether it is HTTP/1.0, and therefore the last request of the connection.
+        scheme: `https` if addresses in the answer should be those of TLS.
     """
     pairs = [
         (name.decode("latin-1"), value.decode("utf-8", "surrogateescape"))
@@ -169,13 +169,13 @@ def make_request(
 
 
 def _says_close(headers: HeaderLines) -> bool:
-    """Whether a client says that it uses the connection no more."""
+    """Whether a client sent `Connection: close`."""
     said = (value.lower().split(b",") for name, value in headers if name.lower() == b"connection")
     return any(each.strip() == b"close" for parts in said for each in parts)
 
 
 def _body(connection: DirectConnection, headers: HeaderLines, data: bytes) -> StreamReader:
-    """Make a body that has arrived whole; without a byte it is none, as aiohttp reads a head."""
+    """Make a complete body; without data there is none, as aiohttp reads such a head."""
     if not data and not any(name.lower() == b"transfer-encoding" for name, _ in headers):
         return EMPTY_PAYLOAD
     content = StreamReader(connection, len(data) + 1, loop=_NO_LOOP)

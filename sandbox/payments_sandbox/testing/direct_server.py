@@ -1,15 +1,16 @@
 """Owns a server that answers within the call: without a socket, an event loop or a thread.
 
-1. A request is made by hand and given to the handler that serves sockets, so guards, routes, both
-   APIs, every refusal and every fault are the same. Its coroutine is run to its end by `run_now`.
-2. What would wait is replaced by parts that do not. A wait for the wall clock adds up seconds that
-   nobody spends, and ends when they are more than the client bears. A webhook is attempted when it
-   is released. A wait for something to happen is over at once, for nobody else acts meanwhile; what
-   has fallen due on a live clock happens with the next call.
-3. One call is answered after the other. While a receiver handles a webhook, others may call.
-   Nobody waits for another call there, as that may be the one in which he is called.
-4. No exception comes into a call from outside: what handlers of signals raise, and what a receiver
-   raises that is no `Exception`, is raised when the call is over. `HeldSignals` says why.
+1. Each request is constructed directly and passed to the same handler that serves sockets, so
+   guards, routes, both APIs, every error and every fault are the same. `run_now` runs the
+   handler's coroutine to its end.
+2. Parts that would wait are replaced by parts that do not. A wait in real time only adds up its
+   seconds, and ends when they exceed the client's timeout. A webhook is attempted as soon as it is
+   released. A wait for an event in the world ends at once, since nothing else can happen meanwhile.
+   What has fallen due on a live clock happens with the next call.
+3. Calls are answered one after the other. While a receiver handles a webhook, it may make further
+   calls. Such a call never waits for another one, which may be the call that it is part of.
+4. No exception enters a call from outside. Exceptions of signal handlers, and exceptions of a
+   receiver that are not an `Exception`, are raised when the call is over; see `HeldSignals`.
 """
 
 import asyncio
@@ -47,18 +48,19 @@ _WAITS_FOR_ITSELF: Final = (
 
 
 class Unlocked(Protocol):
-    """Lets others call the sandbox, such as a receiver of webhooks, until a call has returned."""
+    """Unlocks the sandbox for further calls, such as by a webhook receiver, during a call."""
 
     def __call__(self, call: Callable[[], T]) -> T:
-        """Return what the call returns, and raise what it raises."""
+        """Return the result of the call, or raise its exception."""
 
 
 class DirectServer:
-    """A server put together without the parts that wait.
+    """A server assembled without the parts that wait.
 
     Args:
-        settings: as for a server on a socket; host and port mean nothing here.
-        make_sender: makes what posts webhooks to urls; given what lets others call meanwhile.
+        settings: as for a server on a socket; host and port have no meaning here.
+        make_sender: makes the sender of webhooks, given the function that unlocks the sandbox
+            while a receiver works.
     """
 
     def __init__(self, settings: Settings, make_sender: Callable[[Unlocked], Sender]) -> None:
@@ -75,7 +77,7 @@ class DirectServer:
         )
 
     def serve(self, connection: DirectConnection, request: web.BaseRequest) -> None:
-        """Answer a request, and let its webhooks be delivered.
+        """Answer a request and deliver its webhooks.
 
         Raises:
             RuntimeError: the server is closed.
@@ -83,10 +85,10 @@ class DirectServer:
         self.run(lambda: connection.serve(self.sandbox.handler, request))
 
     def run(self, work: Callable[[], Coroutine[Any, Any, T]]) -> T:
-        """Run work that looks at the server or changes it, while nobody else does.
+        """Run a coroutine that reads or changes the server, exclusively.
 
         Raises:
-            RuntimeError: the server is closed, or is asked by what runs within a call, which would
+            RuntimeError: the server is closed, or the caller itself runs within a call and would
                 wait for itself.
         """
         if self._answering == threading.get_ident():
@@ -115,11 +117,11 @@ class DirectServer:
         return result
 
     def close(self) -> None:
-        """Answer nobody any more."""
+        """Stop answering calls."""
         self._is_closed = True
 
     def _unlocked(self, call: Callable[[], T]) -> T:
-        """Let other calls be answered, and signals act, until a call of somebody else returns."""
+        """Run a receiver's code, during which other calls are answered and signals are handled."""
         is_main = _is_main_thread()
         interruption: BaseException | None = None
         self._answering = None
@@ -151,10 +153,10 @@ def _is_main_thread() -> bool:
 
 
 def run_now(work: Coroutine[Any, Any, T]) -> T:
-    """Run a coroutine to its end; when it lets others go first, nobody is there.
+    """Run a coroutine to its end without an event loop; a bare yield continues at once.
 
     Raises:
-        RuntimeError: it waits for something that only an event loop could bring about.
+        RuntimeError: it waits for something that only an event loop could provide.
     """
     try:
         while (waited_for := work.send(None)) is None:
@@ -167,10 +169,10 @@ def run_now(work: Coroutine[Any, Any, T]) -> T:
 
 
 class DirectDelays(DelayedReplies):
-    """Adds up the seconds that a reply would have been held.
+    """Adds up the seconds by which a reply would have been delayed.
 
     Attributes:
-        passed: those of the call that is answered now.
+        passed: the seconds of the current call.
     """
 
     def __init__(self) -> None:
@@ -178,7 +180,7 @@ class DirectDelays(DelayedReplies):
         self.passed = 0.0
 
     async def wait(self, held: HeldReply, seconds: float) -> bool:
-        """Count the seconds, or as many as the client's timeout allows."""
+        """Add the seconds, at most up to the client's timeout."""
         connection = cast("DirectConnection", held.request.protocol)
         left = connection.read_timeout - connection.silence
         self.passed += max(0.0, min(seconds, left))
@@ -192,7 +194,7 @@ class DirectDelays(DelayedReplies):
 
 
 class _ReceiverHasAnswered(asyncio.Event):
-    """What a receiver's answer would set, and nobody can wait for: who asks may be called by it."""
+    """Replaces the event of a receiver's answer: the caller may run inside that receiver."""
 
     async def wait(self) -> NoReturn:
         """Refuse to wait.
@@ -213,13 +215,13 @@ class DirectDispatcher(Dispatcher):
 
 
 class DirectAdvancer(ClockAdvancer):
-    """Moves clocks for one caller at a time, and lets nobody wait for his turn."""
+    """Moves clocks for one caller at a time, and rejects a second one instead of queueing it."""
 
     async def _take_turn(self, world: World, turns: ClockTurns) -> None:
-        """Refuse to wait for who moves the clock: he waits for a receiver, maybe this one.
+        """Refuse to wait for another mover of the clock, which may wait for this very receiver.
 
         Raises:
-            InvalidRequest: somebody moves it.
+            InvalidRequest: the clock is being moved.
         """
         if turns.waiting > 1:
             raise InvalidRequest(_WAITS_FOR_ITSELF)
@@ -227,20 +229,20 @@ class DirectAdvancer(ClockAdvancer):
 
 
 class DirectSubscriber(Subscriber):
-    """A subscriber to which nothing happens while it waits."""
+    """A subscriber whose waits end at once."""
 
     async def wait(self, seconds: float) -> bool:  # noqa: ARG002 - as in the base class
-        """Return at once: nothing more comes."""
+        """Return at once: nothing more happens."""
         self.is_over = True
         return False
 
 
 class DirectNotifier(ChangeNotifier):
-    """The notifier of worlds in which nothing happens while somebody waits."""
+    """A notifier of worlds in which nothing happens during a wait."""
 
     @contextmanager
     def subscribe(self, world: World) -> Iterator[Subscriber]:  # noqa: ARG002 - as in the base class
-        """Give a subscriber that waits for nothing."""
+        """Return a subscriber that never waits."""
         yield DirectSubscriber()
 
     async def wait_until(
@@ -249,18 +251,18 @@ class DirectNotifier(ChangeNotifier):
         holds: Callable[[], bool],
         seconds: float,
     ) -> None:
-        """Return at once: what does not hold now will not hold."""
+        """Return at once: a condition that does not hold now will not hold."""
 
 
 class NoTimers(LiveTimers):
-    """Sets no timers: what has fallen due happens with the next call."""
+    """Sets no timers: what falls due happens with the next call."""
 
     def set(self, world: World) -> None:
         """Do nothing."""
 
 
 class DirectRuntime(WorldRuntime):
-    """Lets everything follow within the call."""
+    """A runtime in which all consequences happen within the call."""
 
     dispatcher_type = DirectDispatcher
     notifier_type = DirectNotifier
@@ -269,18 +271,18 @@ class DirectRuntime(WorldRuntime):
     delays_type = DirectDelays
 
     def start_measuring(self) -> None:
-        """There is no event loop to be measured."""
+        """Do nothing: there is no event loop to measure."""
 
     async def run_beside(self, work: Callable[[], T]) -> T:
-        """Do work that takes long."""
+        """Do the work at once; there is no thread to hand it to."""
         return work()
 
     def take_due(self, world: World) -> "Sequence[Delivery]":  # noqa: ARG002 - as in the base class
-        """Hold nothing back: without a wire, no webhook is before or after a reply."""
+        """Hold nothing back: without a wire, no webhook comes before or after a reply."""
         return ()
 
     def replied(self, world: World, deliveries: "Sequence[Delivery]" = ()) -> None:  # noqa: ARG002 - as in the base class
-        """Say how long the reply would have taken, and send what is due before the call returns."""
+        """Record the duration of the reply, and send due webhooks before the call returns."""
         delays = cast("DirectDelays", self.delayed_replies)
         if delays.passed:
             next(world.journal.before(None)).duration_ms = delays.passed * 1_000

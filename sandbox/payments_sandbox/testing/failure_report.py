@@ -1,4 +1,4 @@
-"""Owns what a failed test shows of its worlds: lines for the report, and all of it as files."""
+"""Owns the report of a failed test about its worlds: lines for pytest, and files."""
 
 import json
 import re
@@ -16,14 +16,14 @@ from payments_sandbox.testing.timeline import Moment, Seen, see, timeline
 from payments_sandbox.verification.report_text import undocumented_in_words
 
 SHOWN: Final = 20
-"""Requests that the report shows, with what happened since; files have all that is kept."""
+"""Requests that the report shows with their consequences; the files have all of them."""
 
 KEPT: Final = 1_000
-"""Requests that a journal keeps at most."""
+"""The number of requests that a journal keeps."""
 
 
 class WorldSection:
-    """What is told of one world of a test, asked for once."""
+    """The part of the report about one world, with data that is requested once."""
 
     def __init__(self, world: Sandbox) -> None:
         self._head, self._rest = f"{world!r} was dropped by the test", list[str]()
@@ -51,11 +51,11 @@ class WorldSection:
 
     @property
     def around(self) -> list[str]:
-        """The lines without the moments."""
+        """The lines without the timeline."""
         return [*self.reasons, self._head, *self._rest]
 
     def lines(self, shown: int) -> list[str]:
-        """The reasons, then so many requests with what has happened since, then the rest."""
+        """The reasons, then the last `shown` requests with their consequences, then the rest."""
         requests = [number for number, each in enumerate(self.moments) if each.kind == "request"]
         earlier = max(0, len(requests) - shown)
         left_out = [f"… {earlier} earlier requests"] if earlier else []
@@ -65,17 +65,17 @@ class WorldSection:
 
 
 def failure_report(sections: Sequence[WorldSection]) -> str:
-    """What has happened in the worlds of a test, for its report."""
+    """Write the lines about the worlds of a test for its report."""
     return "\n".join(line for section in sections for line in section.lines(SHOWN))
 
 
 def journal_files(
     sections: Sequence[WorldSection], test: str, *, with_page: bool
 ) -> dict[str, str]:
-    """All that the worlds of a test have seen and done: as JSON, as text, as a page if wanted.
+    """Write the journal of a test's worlds as JSON and as text, and optionally as HTML.
 
     Returns:
-        The files' texts by their names, which are the test's.
+        The contents of the files by name; names begin with that of the test.
     """
     digest = blake2b(test.encode("utf-8", "backslashreplace"), digest_size=4).hexdigest()
     name = f"{re.sub(r'[^a-zA-Z0-9_.-]+', '-', test).strip('-')[-100:]}-{digest}"
@@ -102,7 +102,7 @@ def why_vanished(world: Sandbox, restarted: str | None) -> str | None:
 
 
 def _reasons(report: ReportModel) -> Iterator[str]:
-    """The reasons in a report for which the test may have failed."""
+    """The findings of a report that may be why the test failed."""
     if unmet := [each for each in report["expectations"] if not each["met"]]:
         yield "not met:"
         yield from (f"{json.dumps(each['expect'])}: {each['observed']}" for each in unmet)
@@ -115,7 +115,7 @@ def _reasons(report: ReportModel) -> Iterator[str]:
 
 
 def _rest(report: ReportModel) -> Iterator[str]:
-    """The rest of a report: expectations that are met, and why rules did not fire."""
+    """The rest of a report: met expectations, and why rules did not fire."""
     for each in report["expectations"]:
         if each["met"]:
             yield f"met: {json.dumps(each['expect'])}: {each['observed']}"
@@ -142,7 +142,7 @@ details.attempt { border-color: #c72 } details.clock { border-color: #82a }
 
 
 def failure_page(test: str, worlds: Sequence[tuple[Sequence[str], Sequence[Moment]]]) -> str:
-    """Write the page: of each world the lines on top, and the timeline with details that open."""
+    """Write the page: for each world its lines, and the timeline with expandable details."""
     parts: list[str] = []
     for lines, moments in worlds:
         parts.append(f"<pre>{escape(chr(10).join(lines))}</pre>")

@@ -62,15 +62,15 @@ class MemorySandbox(Server):
         return MemoryTransport(self.server, headers)
 
     def _async_transport(self, api_key: str | None = None) -> "AsyncMemoryTransport":
-        """The same of one with `await`; nothing is waited for."""
+        """Make the transport of an asynchronous client, which never waits."""
         return AsyncMemoryTransport(self._transport(api_key))
 
     def use_runtime(self, work: "Callable[[WorldRuntime], Coroutine[Any, Any, T]]") -> T:
-        """Let a coroutine look into the server; it waits for nothing."""
+        """Run a coroutine, which must not wait, with the server's runtime."""
         return self.server.run(lambda: work(self.server.sandbox.runtime))
 
     def close(self) -> None:
-        """End it: nobody is answered any more."""
+        """Stop answering calls."""
         self.server.close()
 
     def __enter__(self) -> Self:
@@ -84,14 +84,14 @@ class MemorySandbox(Server):
 
 
 class MemoryTransport:
-    """The transport of a client of the control API; `headers` are what every request carries."""
+    """The transport of a client of the control API; `headers` are sent with every request."""
 
     def __init__(self, server: "DirectServer", headers: dict[str, str]) -> None:
         self._server = server
         self._headers = headers
 
     def send(self, request: HttpRequest) -> HttpResponse:
-        """The response; there always is one."""
+        """Return the response; there always is one."""
         from payments_sandbox.testing.direct_connection import control_exchange
 
         connection, made = control_exchange(request, self._headers)
@@ -99,30 +99,30 @@ class MemoryTransport:
         return connection.reply()
 
     def stream(self, request: HttpRequest) -> Iterator[str]:
-        """The lines of a response up to now: while a client reads, nothing new happens."""
+        """Yield the lines of a response up to now; nothing new happens while a client reads."""
         response = self.send(request)
         if response.status != OK:
             read_response(object, request, response)
         yield from response.body.decode().splitlines()
 
     def close(self) -> None:
-        """Nothing is open."""
+        """Do nothing: nothing is open."""
 
 
 class AsyncMemoryTransport:
-    """The same for the asynchronous client."""
+    """The transport of an asynchronous client."""
 
     def __init__(self, transport: MemoryTransport) -> None:
         self._transport = transport
 
     async def send(self, request: HttpRequest) -> HttpResponse:
-        """The response."""
+        """Return the response."""
         return self._transport.send(request)
 
     async def stream(self, request: HttpRequest) -> AsyncIterator[str]:
-        """The lines of a response up to now."""
+        """Yield the lines of a response up to now."""
         for line in self._transport.stream(request):
             yield line
 
     async def close(self) -> None:
-        """Nothing is open."""
+        """Do nothing: nothing is open."""

@@ -1,4 +1,4 @@
-"""Owns the receivers of webhooks that are plugged into a sandbox without a socket, by url."""
+"""Owns the webhook receivers of a sandbox without a socket, selected by url."""
 
 import asyncio
 import contextlib
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from payments_sandbox.testing.direct_server import Unlocked
 
     Receiver = httpx.BaseTransport | httpx.AsyncBaseTransport
-    """Answers requests: `httpx.WSGITransport(app)`, `httpx.ASGITransport(app)`, or any other."""
+    """An httpx transport, such as `httpx.WSGITransport(app)` or `httpx.ASGITransport(app)`."""
 
 __tracebackhide__ = True
 
@@ -45,8 +45,8 @@ class PluggedReceivers:
     """Posts webhooks to receivers in this process.
 
     Args:
-        receivers: by the beginning of their urls; the longest that fits answers.
-        unlocked: lets others call the sandbox until a receiver has answered.
+        receivers: transports by the beginning of the url; the longest match answers.
+        unlocked: unlocks the sandbox for other calls until a receiver has answered.
     """
 
     def __init__(self, receivers: "Mapping[str, Receiver]", unlocked: "Unlocked") -> None:
@@ -61,7 +61,7 @@ class PluggedReceivers:
         body: bytes,
         timeout_ms: int,  # noqa: ARG002 - a call within the process is not cut short
     ) -> AttemptResult:
-        """Post once; what a receiver raises counts as a failed attempt."""
+        """Post once; an exception of the receiver is a failed attempt."""
         found = next((each for each in self._receivers if url.startswith(each)), None)
         if found is None:
             return AttemptResult(headers, None, NOT_PLUGGED_IN, 0.0)
@@ -70,21 +70,21 @@ class PluggedReceivers:
         try:
             response = self._unlocked(partial(_ask, self._receivers[found], url, headers, body))
             error = why_failed(response)
-        # Whatever the receiver does wrong; what is no Exception is raised when the call is over.
+        # Any failure of the receiver. `DirectServer` raises other than Exceptions after the call.
         except BaseException as failure:  # noqa: BLE001
             error = mask_text(f"{type(failure).__name__}: {failure}")[:MAX_ERROR]
         took = round((perf_counter() - started) * 1_000, 3)
         return AttemptResult(headers, response, error, took)
 
     async def close(self) -> None:
-        """Nothing is open."""
+        """Do nothing: nothing is open."""
 
 
 def checked_receivers(receivers: "Mapping[str, Receiver]") -> "dict[str, Receiver]":
-    """Return the receivers, if they can be asked by the urls that they are given for.
+    """Return the receivers if they are valid transports for valid urls.
 
     Raises:
-        TypeError, ValueError: saying which cannot, and what would have worked.
+        TypeError, ValueError: one is not; the message says which, and what would have worked.
     """
     if not isinstance(receivers, Mapping):
         raise TypeError(
@@ -117,7 +117,7 @@ def _ask(
     import httpx
 
     request = httpx.Request("POST", url, headers=dict(headers), content=body)
-    # One of both kinds is a `MockTransport`, whose handler is of one of them.
+    # `MockTransport` is a transport of both kinds; its handler decides which one applies.
     is_async = iscoroutinefunction(getattr(receiver, "handler", None))
     if isinstance(receiver, httpx.BaseTransport) and not is_async:
         response = receiver.handle_request(request)
@@ -138,7 +138,7 @@ async def _awaited(
 
 
 def _start_of(stream: Iterable[bytes]) -> bytes:
-    """What is kept of a body, as it was sent: it may have no end, or not be what its head says."""
+    """Read the part of a raw body that is kept; the body may be endless or badly encoded."""
     start = bytearray()
     for piece in stream:
         start += piece[:KEPT_BODY]
@@ -157,11 +157,11 @@ async def _start_of_async(stream: AsyncIterable[bytes]) -> bytes:
 
 
 def _run(work: Coroutine[Any, Any, T]) -> T:
-    """Run in an event loop of its own: in a thread where this one has a loop that runs."""
+    """Run in a new event loop; in another thread if this one has a running loop."""
     if not _has_loop():
         return asyncio.run(work)
     loop = asyncio.new_event_loop()
-    task = loop.create_task(work)  # with the context that it would have in a loop of this thread
+    task = loop.create_task(work)  # so that it gets the context variables of this thread
     done: Future[T] = Future()
 
     async def main() -> T:
@@ -174,7 +174,7 @@ def _run(work: Coroutine[Any, Any, T]) -> T:
         except BaseException as error:  # noqa: BLE001 - the one who waits gets it
             done.set_exception(error)
 
-    # A daemon: a receiver that never answers does not keep a test that has timed out from ending.
+    # A daemon, so that a receiver that never answers does not keep the process from ending.
     thread = threading.Thread(target=run, name="payments-sandbox-receiver", daemon=True)
     try:
         thread.start()
@@ -188,7 +188,7 @@ def _run(work: Coroutine[Any, Any, T]) -> T:
 
 
 def _has_loop() -> bool:
-    """Whether an event loop runs in this thread, of asyncio or trio."""
+    """Whether an event loop of asyncio or trio runs in this thread."""
     with contextlib.suppress(RuntimeError):
         return asyncio.get_running_loop() is not None
     if (sniffio := sys.modules.get("sniffio")) is None:  # which comes with trio

@@ -1,4 +1,4 @@
-"""Owns what a test is told of a report, where it is not as it should be, and of a request."""
+"""Owns the messages to tests about reports with failures, and about single requests."""
 
 import json
 from collections.abc import Collection, Iterable, Iterator, Sequence
@@ -18,15 +18,15 @@ __tracebackhide__ = True
 
 
 def judge_scenarios(control: SandboxClient, names: Collection[str] = ()) -> None:
-    """Judge what the active scenarios of a world expect, and their rules.
+    """Check the expectations and rules of the active scenarios of a world.
 
     Args:
-        control: of the world.
-        names: of those that are judged; all of them where there are none.
+        control: the client for the world.
+        names: the scenarios to check; all of them if empty.
 
     Raises:
-        ExpectationFailed: an expectation does not hold within its time, or a rule has run out of
-            steps.
+        ExpectationFailed: an expectation does not hold within its time, or a rule with
+            `then: fail` has run out of steps.
     """
     active = control.list_active_scenarios()["data"] if names else []
     if all(each["name"] in names for each in active):
@@ -45,7 +45,7 @@ def judge_scenarios(control: SandboxClient, names: Collection[str] = ()) -> None
 def _judged_alone(
     control: SandboxClient, scenarios: Iterable[ScenarioModel]
 ) -> Iterator[ReportExpectationModel]:
-    """What some of the active scenarios expect: `rules: all_fired` speaks of their own alone."""
+    """Judge only some active scenarios; `rules: all_fired` applies to their own rules."""
     for scenario in scenarios:
         expected = scenario.get("expect", [])
         if others := [each for each in expected if "rules" not in each]:
@@ -72,9 +72,9 @@ def check_calls(calls: Sequence[ReportUndocumentedModel]) -> None:
 
 
 def failed_rules(rules: Iterable[ReportRuleModel]) -> list[str]:
-    """The rules of a report that has failed without an unmet expectation, and why they have.
+    """List the failed rules of a report, with the reasons.
 
-    A rule that has never fired has a reason, too, and fails nothing.
+    A rule that never fired has a reason, too, but has not failed.
     """
     return [
         f"{each['rule']}: {each['why_not']}" for each in rules if each["fired"] and each["why_not"]
@@ -82,7 +82,7 @@ def failed_rules(rules: Iterable[ReportRuleModel]) -> list[str]:
 
 
 def explain_request(entry: JournalEntryModel) -> str:
-    """A request in a line: what came of it, and which rule's doing that was."""
+    """Describe a request: its outcome, the rule that answered, and why others did not."""
     response = entry["response"]
     what = f"fault {entry['fault']}"
     if response is not None:
@@ -98,7 +98,7 @@ def explain_request(entry: JournalEntryModel) -> str:
 
 
 def _refusal(body: object) -> str:
-    """Code and details, where a reply is an error."""
+    """The code and details of a reply that is an error; empty otherwise."""
     match body:
         case {"error": {"code": str(code), "details": str(details)}}:
             return f" {code}: {details}"

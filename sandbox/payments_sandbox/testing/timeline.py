@@ -1,7 +1,7 @@
 """Owns the timeline of a world: its requests, events, deliveries and clock moves in one order.
 
-The order is that of the world's time. Where time stands still, what follows from something comes
-after it: an event after the request that made it, an attempt after its event.
+They are ordered by the world's time. At equal times, a consequence follows its cause: an event
+follows the request that caused it, and an attempt follows its event.
 """
 
 from collections.abc import Mapping, Sequence
@@ -23,17 +23,17 @@ from payments_sandbox.testing.sandbox import Sandbox
 
 _WRITES: Final = frozenset({"create_payment", "create_refund"})
 _SECOND: Final = 19
-"""Characters of an instant up to its second: the instant of an event says no more."""
+"""The length of an instant to the second, which is the precision of an event's instant."""
 
 
 class Moment(NamedTuple):
     """Something that happened in a world.
 
     Attributes:
-        at: when, by the world's clock.
+        at: the time on the world's clock.
         kind: `request`, `event`, `attempt` or `clock`.
-        text: what happened.
-        detail: all that is known of it, as the control API shows it.
+        text: a description.
+        detail: all details, in the form of the control API.
     """
 
     at: datetime
@@ -43,14 +43,14 @@ class Moment(NamedTuple):
 
 
 class RequestMade(NamedTuple):
-    """A request, and when it came."""
+    """A request, and when it arrived."""
 
     at: str
     request: JournalEntryModel
 
 
 class EventMade(NamedTuple):
-    """An event, and when it happened, to the millisecond where that is known."""
+    """An event, and when it happened, to the millisecond if known."""
 
     at: str
     event: EventModel
@@ -65,7 +65,7 @@ class AttemptMade(NamedTuple):
 
     @property
     def attempt(self) -> DeliveryAttemptModel:
-        """What the delivery tells of it."""
+        """The attempt, as part of its delivery."""
         return self.delivery["attempts"][self.number - 1]
 
 
@@ -73,7 +73,7 @@ HistoryItem = RequestMade | EventMade | AttemptMade
 
 
 class Seen(NamedTuple):
-    """All that a world has seen and done, as the control API shows it, asked for once."""
+    """The whole state and history of a world in the form of the control API, requested once."""
 
     world: WorldModel
     report: ReportModel
@@ -85,10 +85,10 @@ class Seen(NamedTuple):
 
 
 def see(world: Sandbox) -> Seen:
-    """Ask for all of it.
+    """Request the state and history of a world.
 
     Raises:
-        ControlError: the world cannot be asked.
+        ControlError: the requests fail.
     """
     return Seen(
         world.control.retrieve_world(),
@@ -102,7 +102,7 @@ def see(world: Sandbox) -> Seen:
 
 
 def timeline(seen: Seen) -> list[Moment]:
-    """What a world has seen and done, in order."""
+    """Build the timeline of a world, in order."""
     urls = {each["id"]: each["url"] for each in seen.endpoints}
     happened = in_order(seen.requests, seen.events, seen.deliveries)
     found = [_moment_of(each, urls) for each in happened]
@@ -117,7 +117,7 @@ def in_order(
     events: Sequence[EventModel],
     deliveries: Sequence[DeliveryModel],
 ) -> list[HistoryItem]:
-    """Put what has happened in one order; each is given oldest first."""
+    """Merge requests, events and attempts into one order; each argument is oldest first."""
     attempts: dict[str, list[AttemptMade]] = {}
     for each in deliveries:
         numbered = enumerate(each["attempts"], start=1)
@@ -130,12 +130,14 @@ def in_order(
         for event in own_events:
             tried = attempts.pop(event["id"], [])
             found += [EventMade(_instant_of(event, request, tried), event), *tried]
-    found += [each for rest in attempts.values() for each in rest]  # the event itself is forgotten
+    found += [
+        each for rest in attempts.values() for each in rest
+    ]  # their events are no longer kept
     return sorted(found, key=lambda each: datetime.fromisoformat(each.at))
 
 
 def _moment_of(item: HistoryItem, urls: Mapping[str, str]) -> Moment:
-    """What a line says of a thing that has happened; `urls` has those of endpoints by their ids."""
+    """Describe one item of the history; `urls` has the url of each endpoint id."""
     at = item.at
     match item:
         case RequestMade():
@@ -155,10 +157,10 @@ def _moment_of(item: HistoryItem, urls: Mapping[str, str]) -> Moment:
 def _events_of(
     requests: Sequence[JournalEntryModel], events: Sequence[EventModel]
 ) -> list[list[EventModel]]:
-    """The events by the request that they follow; the first are before all requests.
+    """Group the events by the request that they follow; the first group precedes all requests.
 
-    An event follows the request that has answered with its payment or refund, else one that has
-    kept it to itself since its reply was lost, else whatever came last before it.
+    An event follows the request whose reply has its payment or refund. If there is none, it follows
+    a write of the same second whose reply was lost, or else the last request before it.
     """
     owners = {made: number for number, each in enumerate(requests) if (made := _made(each))}
     found: list[list[EventModel]] = [[] for _ in range(len(requests) + 1)]
@@ -177,7 +179,7 @@ def _events_of(
 
 
 def _made(request: JournalEntryModel) -> str | None:
-    """The payment or the refund that a reply tells of."""
+    """The id of the payment or refund in the reply to a write."""
     response = request["response"]
     if request["operation"] not in _WRITES or response is None:
         return None
@@ -186,7 +188,7 @@ def _made(request: JournalEntryModel) -> str | None:
 
 
 def _is_silent(request: JournalEntryModel, second: str) -> bool:
-    """Whether a request may have made an event of this second without telling."""
+    """Whether a request may have caused an event in this second although its reply was lost."""
     is_write = request["operation"] in _WRITES and request["committed"] is not False
     return is_write and request["at"][:_SECOND] == second and _made(request) is None
 
@@ -194,7 +196,7 @@ def _is_silent(request: JournalEntryModel, second: str) -> bool:
 def _instant_of(
     event: EventModel, request: JournalEntryModel | None, tried: Sequence[AttemptMade]
 ) -> str:
-    """The instant of what an event stands beside: its own has no milliseconds."""
+    """The instant of an event to the millisecond, taken from its attempts or its request."""
     created = event["created_at"]
     beside = [each.at for each in tried] + ([] if request is None else [request["at"]])
     return min((at for at in beside if at[:_SECOND] == created[:_SECOND]), default=created)

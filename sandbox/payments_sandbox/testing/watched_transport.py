@@ -1,4 +1,4 @@
-"""Owns a look at the control requests of a test: which are about to take what a world has seen."""
+"""Owns the detection of control requests of a test that end a world, its data or scenarios."""
 
 import asyncio
 import json
@@ -13,41 +13,41 @@ from payments_sandbox.client.transport import AsyncTransport, Transport
 __tracebackhide__ = True
 
 OnceEnded = Callable[[], None]
-"""Is called when that has ended which was about to; not where the server has refused."""
+"""Called after the announced end has happened; not called if the server rejected the request."""
 
 BeforeEnd = Callable[[str, Sequence[str]], OnceEnded]
-"""Is told how a world, or what was seen there, ends, and which scenarios do, if not all of it."""
+"""Called before an end, with how the world ends, and which scenarios if not the whole world."""
 
 _REFUSED: Final = 400
 
 _EVIDENCE: Final = frozenset({"payments", "journal", "webhooks"})
-"""The parts of a reset that remove what expectations are about."""
+"""The parts of a reset that remove what expectations refer to."""
 
 
 class EndOfScenarios(NamedTuple):
     """Scenarios that are about to end.
 
     Attributes:
-        name: of the one that ends; None where it is not named.
-        staying: names, or whole scenarios, of those that go on; nothing else does.
+        name: the scenario that ends; None if none is named.
+        staying: the scenarios that stay, as names or whole scenarios; all others end.
     """
 
     name: str | None
     staying: Sequence[object] = ()
 
     def includes(self, scenario: ScenarioModel) -> bool:
-        """Whether an active scenario ends."""
+        """Whether an active scenario is among those that end."""
         if self.name is not None:
             return scenario["scenario"] == self.name
         return scenario["scenario"] not in self.staying and scenario not in self.staying
 
 
 Ending = str | EndOfScenarios
-"""How a world is about to end, in a word that follows "before the test"; or which scenarios are."""
+"""How a world is about to end, as a participle for messages, or which scenarios are."""
 
 
 def what_ends(request: HttpRequest) -> Ending | None:
-    """What a request is about to end, if anything."""
+    """Find what a request is about to end, if anything."""
     parts = urlsplit(request.target)
     match request.method, parts.path.removeprefix(CONTROL_PATH):
         case "DELETE", "/world":
@@ -75,23 +75,23 @@ def _how_reset(body: object) -> str | None:
 def _json(body: bytes | None) -> Any:  # noqa: ANN401 - whatever it is
     try:
         return json.loads(body or b"null")
-    except ValueError:  # YAML, or what the server is going to refuse
+    except ValueError:  # YAML, or a body that the server will reject
         return None
 
 
 def nothing() -> None:
-    """Do nothing: nothing has ended of which somebody has to know."""
+    """Do nothing: nobody needs to know of an end."""
 
 
 class WatchedTransport:
-    """A transport that tells what a request is about to end, and when that has ended."""
+    """A transport that announces what a request is about to end, and confirms it afterwards."""
 
     def __init__(self, transport: Transport, before: Callable[[Ending], OnceEnded]) -> None:
         self._transport = transport
         self._before = before
 
     def send(self, request: HttpRequest) -> HttpResponse:
-        """Send a request; returns the response, whatever its status."""
+        """Send a request and return the response, whatever its status."""
         if (ending := what_ends(request)) is None:
             return self._transport.send(request)
         once_ended = self._before(ending)
@@ -101,23 +101,23 @@ class WatchedTransport:
         return response
 
     def stream(self, request: HttpRequest) -> Iterator[str]:
-        """Yield the lines of a response that goes on, without their ends."""
+        """Yield the lines of a streamed response, without line ends."""
         return self._transport.stream(request)
 
     def close(self) -> None:
-        """Close what is kept open."""
+        """Close open connections."""
         self._transport.close()
 
 
 class AsyncWatchedTransport:
-    """The same for asyncio: who is told may take his time, in a thread."""
+    """The same for asyncio; the announcement may block, so it is made in a thread."""
 
     def __init__(self, transport: AsyncTransport, before: Callable[[Ending], OnceEnded]) -> None:
         self._transport = transport
         self._before = before
 
     async def send(self, request: HttpRequest) -> HttpResponse:
-        """Send a request; returns the response, whatever its status."""
+        """Send a request and return the response, whatever its status."""
         if (ending := what_ends(request)) is None:
             return await self._transport.send(request)
         once_ended = await _told(self._before, ending)
@@ -127,18 +127,18 @@ class AsyncWatchedTransport:
         return response
 
     def stream(self, request: HttpRequest) -> AsyncIterator[str]:
-        """Yield the lines of a response that goes on, without their ends."""
+        """Yield the lines of a streamed response, without line ends."""
         return self._transport.stream(request)
 
     async def close(self) -> None:
-        """Close what is kept open."""
+        """Close open connections."""
         await self._transport.close()
 
 
 async def _told(before: Callable[[Ending], OnceEnded], ending: Ending) -> OnceEnded:
-    """Tell beside the loop: what is waited for may come by it."""
+    """Announce in a thread, so that the loop can run what the announcement waits for."""
     try:
         asyncio.get_running_loop()
-    except RuntimeError:  # another kind of loop, as a sandbox without a socket is used in
+    except RuntimeError:  # a loop of another library, such as trio
         return before(ending)
     return await asyncio.to_thread(before, ending)

@@ -5,7 +5,7 @@ from typing import NamedTuple
 
 from payments_sandbox.contract.representations import payment_event_data
 from payments_sandbox.core.errors import IllegalMove, InvalidRequest, RefundRefused
-from payments_sandbox.core.instants import LAST, SECOND, Instant
+from payments_sandbox.core.instants import LAST, Instant, due_after
 from payments_sandbox.core.slices import SLICE
 from payments_sandbox.payments.ledger import Ledger
 from payments_sandbox.payments.rate_limiter import RateLimiter
@@ -36,8 +36,7 @@ def react(context: ActionContext, events: Iterable[int]) -> None:
     for event in map(ledger.event, events):
         number = ledger.number_of(event.payment_id)
         for reaction in context.rules.reactions(event, ledger.payments.get(number)):
-            since = event.created - event.created % SECOND  # clients see whole seconds
-            if (due := since + reaction.after) <= LAST:
+            if (due := due_after(event.created, reaction.after)) <= LAST:
                 job = ActOnPayment(number, reaction.action, reaction.rule)
                 context.timeline.at(Instant(due), job)
 

@@ -5,7 +5,7 @@ from enum import StrEnum
 from typing import TYPE_CHECKING, Final, assert_never
 
 from payments_sandbox.core.errors import SANDBOX_FAILED, IllegalMove
-from payments_sandbox.core.instants import LAST, Instant
+from payments_sandbox.core.instants import LAST, Instant, due_after
 from payments_sandbox.core.slices import SLICE
 from payments_sandbox.payments.events import Chargeback, MadeEvent, Refund
 from payments_sandbox.payments.ledger import Ledger, NewPayment
@@ -189,7 +189,7 @@ class World:
             if turn.reads is not None:
                 self.pending_reads.add(turn.reads, job)
             # One that would settle after `LAST` stays pending.
-            elif (due := payment.created + (turn.after or 0)) <= LAST:
+            elif (due := due_after(now, turn.after or 0)) <= LAST:
                 self.timeline.at(Instant(due), job)
         self._publish(number)
         return payment

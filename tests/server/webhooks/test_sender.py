@@ -88,6 +88,16 @@ async def post_and_close(url: str, *, timeout_ms: int = 30_000) -> AttemptResult
         await sender.close()
 
 
+async def test_a_sender_that_has_sent_nothing_is_closed_and_sends_after_that() -> None:
+    sender = HttpSender(public=False)
+    await sender.close()
+    try:
+        async with receiving() as receiver:
+            assert (await post(sender, receiver.url)).error is None
+    finally:
+        await sender.close()
+
+
 async def answered_with(*raw: bytes) -> AttemptResult:
     """What the sender makes of these bytes and the end of their connection."""
     async with receiving() as receiver:
