@@ -13,7 +13,6 @@ from typing import Final, NamedTuple
 
 from benchmarks.scale.engine_costs import EngineCosts, costs_at
 from benchmarks.scale.engine_model import ModelEngine, wall
-from payments_sandbox.cluster.ending import end
 from payments_sandbox.cluster.membership import LEASE, RENEW_EVERY, Membership
 from payments_sandbox.cluster.node import ClusterNode
 from payments_sandbox.cluster.places import Here, Member, NoOwnerError, Place, UnreachableError
@@ -22,6 +21,7 @@ from payments_sandbox.cluster.serving import settings_of_node
 from payments_sandbox.cluster.store import EngineError
 from payments_sandbox.core.instants import SECOND, Instant
 from payments_sandbox.core.settings import Settings
+from payments_sandbox.server.background import end
 from payments_sandbox.server.factory import assemble
 
 AGAIN: Final = 0.1

@@ -17,6 +17,12 @@ from tests.support.sockets import exchange, raw_request
 from tests.support.values import documented_create
 
 PENDING = "4000009900000012"
+NAMES_A_CARD = {
+    "scenario": "named",
+    "rules": [
+        {"request": "create_refund", "when": {"card": "4111111111111111"}, "do": ["pass"]},
+    ],
+}
 OTHER = {"Authorization": "Bearer sk_test_other"}
 
 
@@ -31,6 +37,7 @@ def filled(server: ServeProcess) -> tuple[Any, Any]:
     for headers in ({}, OTHER):
         for url in ("inbox:orders", "http://127.0.0.1:9/closed"):
             ask(server, "POST", "/_sandbox/webhook_endpoints", {"url": url}, **headers)
+        ask(server, "POST", "/_sandbox/scenarios/active", NAMES_A_CARD, **headers)
         for card in ("4111111111111111", "4000000000000002", PENDING):
             ask(server, "POST", "/v3/payments", documented_create(card_number=card), **headers)
         ask(server, "POST", "/_sandbox/clock/advance", {"by": "10m"}, **headers)

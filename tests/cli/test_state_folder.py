@@ -3,6 +3,7 @@
 import os
 import re
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -130,3 +131,20 @@ def test_two_servers_have_no_folder_in_common(tmp_path: Path) -> None:
     with placed_worlds(tmp_path, 2, by_number), in_use:
         place_worlds(tmp_path, 3)
     assert list(tmp_path.iterdir()) == []
+
+
+def test_a_file_that_cannot_be_read_is_named(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Whoever has several files would have to look for it."""
+    write(tmp_path / "one.state", saved("sk_test_a0", 1))
+    opened = Path.open
+
+    def refuse(file: Path, *given: Any, **options: Any) -> Any:  # noqa: ANN401 - as it is
+        if file.name == "one.state" and given == ("rb",):
+            raise PermissionError(13, "Permission denied")
+        return opened(file, *given, **options)
+
+    monkeypatch.setattr(Path, "open", refuse)
+    with pytest.raises(NoStateError, match=r"^one\.state: Permission denied$"):
+        place_worlds(tmp_path, 2)

@@ -13,6 +13,7 @@ from payments_sandbox.core.errors import InvalidRequest
 from payments_sandbox.core.instants import DAY, HOUR, Instant
 from payments_sandbox.core.slices import SLICE
 from payments_sandbox.rules.magic_cards import MAGIC_CARDS
+from payments_sandbox.scenarios.activation import set_active
 from payments_sandbox.server.journal_json import entry_json
 from payments_sandbox.webhooks.verification import Received
 from payments_sandbox.world.snapshot import blocks_of, check_seal, has_steps, restoring, sealed
@@ -25,6 +26,7 @@ from tests.support.in_process import (
     contract,
     new_world,
     restored_world,
+    scenario_of,
     sealed_snapshot,
     server_context,
     snapshot,
@@ -353,6 +355,27 @@ def test_a_card_number_in_a_reply_or_a_rule_is_masked(kept: dict[str, Any]) -> N
     (first, *_) = world.journal.since(0)
     assert first.reply_body.decode() == f'{{"id":"pay_{VISA}","description":"{MASKED}"}}'
     assert again["rules"]["counters"] == {f"card:x\0{MASKED}": 1}  # type: ignore[index]  # JSON
+
+
+def test_a_scenario_that_names_a_card_by_its_number_is_put_back() -> None:
+    """As a rule, an expectation and a payment from the start may."""
+    scenario = scenario_of(
+        f"""
+        given: {{payments: [{{amount: 5, currency: EUR, card: "{VISA}"}}]}}
+        rules:
+          - request: create_payment
+            when: {{card: "{VISA}"}}
+            do: [{{respond: {{error: lost_card}}}}]
+        expect: [{{payments: {{card: "{VISA}"}}, count: 1}}]
+        """
+    )
+    world = new_world()
+    set_active(world, [scenario])
+    twin = restored_world(sealed_snapshot(snapshot(world)))
+
+    assert twin.rules.scenarios == (scenario,)
+    status, said = InProcessApi(twin).ask("create_payment", documented_create(card_number=VISA))
+    assert (status, said["error"]["code"]) == (400, "lost_card")
 
 
 @pytest.mark.parametrize(

@@ -97,26 +97,25 @@ class Gateway:
         self._worlds = worlds
         self._contract = contract
 
-    def admit(self, authorization: str | None) -> World:
-        """Return the world that an `Authorization` header names, and make it at once if necessary.
+    def admit(self, key: str) -> World:
+        """Return the world of a key, and make it at once if necessary.
 
         Raises:
             InvalidApiKey: as `admitting`.
         """
-        return self._worlds.get_or_create(key_in(authorization))
+        return self._worlds.get_or_create(key)
 
-    def admitting(self, authorization: str | None, *, makes_world: bool = True) -> Slices[World]:
-        """Find or make the world that a header names, in slices.
+    def admitting(self, key: str, *, makes_world: bool = True) -> Slices[World]:
+        """Find or make the world of a key, in slices.
 
         Args:
-            authorization: the `Authorization` header.
+            key: the key in a request (`key_in`).
             makes_world: whether a key without a world gets a new one.
 
         Raises:
-            InvalidApiKey: the header is missing or malformed, or the key is unknown.
+            InvalidApiKey: the key is malformed or unknown.
             NotFound: the key has no world, and `makes_world` is False.
         """
-        key = key_in(authorization)
         return (yield from self._worlds.getting(key)) if makes_world else self._worlds.find(key)
 
     def turn_away(self, error: SandboxError) -> Refusal:

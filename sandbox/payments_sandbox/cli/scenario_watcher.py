@@ -5,16 +5,16 @@ link leads to, of a folder that was removed and made again, nor of files on anot
 files are also looked at now and then.
 """
 
-import asyncio
-import contextlib
 import logging
-from collections.abc import AsyncIterator, Iterable
+from collections.abc import Iterable
+from contextlib import AbstractAsyncContextManager
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from watchfiles import awatch
 
 from payments_sandbox.scenarios.library import name_of, scenario_paths
+from payments_sandbox.server.background import beside
 from payments_sandbox.server.scenario_reload import ScenarioReloader
 
 if TYPE_CHECKING:
@@ -29,21 +29,14 @@ LOOK_EVERY: Final = 500
 """Wall milliseconds between two looks at the files, if the system tells of nothing meanwhile."""
 
 
-@contextlib.asynccontextmanager
-async def watching(sandbox: "AssembledServer") -> AsyncIterator[None]:
+def watching(sandbox: "AssembledServer") -> AbstractAsyncContextManager[None]:
     """Watch until the block ends."""
     settings = sandbox.settings
     # Folders, for many editors put a new file in the place of the old one.
     folders = {*settings.scenario_dirs, *(file.parent for file in scenario_paths(settings))}
     reloader = ScenarioReloader(settings, sandbox.runtime)
     logging.getLogger("watchfiles").setLevel(logging.WARNING)  # it tells of every change
-    task = asyncio.create_task(_watch(folders, reloader))
-    try:
-        yield
-    finally:
-        task.cancel()
-        with contextlib.suppress(asyncio.CancelledError):
-            await task
+    return beside(_watch(folders, reloader))
 
 
 async def _watch(folders: Iterable[Path], reloader: ScenarioReloader) -> None:

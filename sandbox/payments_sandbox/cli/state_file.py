@@ -17,7 +17,7 @@ import contextlib
 import logging
 import os
 import threading
-from collections.abc import AsyncIterator, Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Final
 
@@ -29,6 +29,7 @@ from payments_sandbox.core.output_files import (
     reserved,
 )
 from payments_sandbox.core.slices import Slices, finish
+from payments_sandbox.server.background import beside
 from payments_sandbox.server.factory import AssembledServer
 from payments_sandbox.server.slices import pause, run_in_slices
 from payments_sandbox.world.state_file import (
@@ -154,16 +155,9 @@ class StateFile:
             world.config.api_key, type(error).__name__, error,
         )  # fmt: skip
 
-    @contextlib.asynccontextmanager
-    async def saving(self) -> AsyncIterator[None]:
+    def saving(self) -> contextlib.AbstractAsyncContextManager[None]:
         """Save now and then until the block ends."""
-        task = asyncio.create_task(self._save_now_and_then())
-        try:
-            yield
-        finally:
-            task.cancel()
-            with contextlib.suppress(asyncio.CancelledError):
-                await task
+        return beside(self._save_now_and_then())
 
     async def _save_now_and_then(self) -> None:
         while True:
@@ -225,7 +219,10 @@ def _place_worlds(folder: Path, workers: int, owner_of: Callable[[str], int]) ->
         for each in found:
             if not _can_be_kept_in(each):
                 raise NoStateError(f"{each.name}: {_NO_FILE}")  # a pipe would be waited for
-            _reserve(stack, each)
+            try:
+                _reserve(stack, each)
+            except OSError as error:
+                raise NoStateError(f"{each.name}: {error.strerror or error}") from None
         owned: dict[int, list[SavedWorld]] = {index: [] for index in range(workers)}
         for world in _newest(found):
             owned[owner_of(world.api_key)].append(world)

@@ -11,10 +11,10 @@ from collections.abc import Awaitable, Callable
 from hashlib import blake2b
 from typing import Final
 
-from payments_sandbox.cluster.ending import end
 from payments_sandbox.cluster.places import Member
 from payments_sandbox.cluster.store import EngineError, Registry
 from payments_sandbox.core.instants import Instant
+from payments_sandbox.server.background import end
 from payments_sandbox.server.slices import pause
 
 LEASE: Final = 3_000

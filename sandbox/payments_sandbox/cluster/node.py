@@ -20,7 +20,6 @@ import logging
 from typing import Final, Protocol
 
 from payments_sandbox.cluster.calls_under_way import CallsUnderWay
-from payments_sandbox.cluster.ending import end
 from payments_sandbox.cluster.keeper import Keeper
 from payments_sandbox.cluster.known_places import KnownPlaces
 from payments_sandbox.cluster.membership import Membership
@@ -44,6 +43,7 @@ from payments_sandbox.cluster.store import (
 from payments_sandbox.cluster.stored_world import world_of
 from payments_sandbox.core.ids import DEFAULT_API_KEY
 from payments_sandbox.core.instants import MINUTE
+from payments_sandbox.server.background import end
 from payments_sandbox.server.slices import pause
 from payments_sandbox.server.world_runtime import NotKeptError
 from payments_sandbox.world.world import World

@@ -24,7 +24,6 @@ from redis.exceptions import (
 )
 
 from payments_sandbox.cluster import redis_scripts as scripts
-from payments_sandbox.cluster.ending import end
 from payments_sandbox.cluster.places import Member, UnreadableWorldError
 from payments_sandbox.cluster.store import (
     Census,
@@ -38,6 +37,7 @@ from payments_sandbox.cluster.store import (
 )
 from payments_sandbox.core.ids import DEFAULT_API_KEY
 from payments_sandbox.core.instants import DAY, Instant
+from payments_sandbox.server.background import beside
 from payments_sandbox.server.slices import pause
 
 _log: Final = logging.getLogger(__name__)
@@ -212,11 +212,8 @@ class RedisEngine:
         async with self._redis.pubsub(ignore_subscribe_messages=True) as questions:
             # Of its own one nobody is told anything: as long as it is there, the node has not died.
             await _answer(questions.subscribe, _QUESTIONS, f"{PREFIX}node:{name}")
-            task = asyncio.create_task(self._answer_all(name.encode(), questions, answer))
-            try:
+            async with beside(self._answer_all(name.encode(), questions, answer)):
                 yield
-            finally:
-                await end(task)
 
     async def _answer_all(
         self, name: bytes, questions: PubSub, answer: Callable[[bytes], bytes]

@@ -10,7 +10,6 @@ from secrets import token_hex
 from typing import Final, NamedTuple, cast
 from urllib.parse import urlsplit
 
-from payments_sandbox.cluster.ending import end
 from payments_sandbox.cluster.membership import LEASE
 from payments_sandbox.cluster.node import ClusterNode
 from payments_sandbox.cluster.node_handler import NodeHandler
@@ -23,6 +22,7 @@ from payments_sandbox.cluster.server import SharedServer
 from payments_sandbox.cluster.store import EngineError
 from payments_sandbox.core.instants import LAST, SECOND, show_duration
 from payments_sandbox.core.settings import Settings
+from payments_sandbox.server.background import end
 from payments_sandbox.server.control.questions import answer
 from payments_sandbox.server.factory import AssembledServer
 from payments_sandbox.server.http_server import Handler, listening

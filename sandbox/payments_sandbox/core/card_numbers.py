@@ -67,8 +67,11 @@ _LAYOUTS: Final = frozenset({(4, 6, 5), (4, 6, 4)})
 _PAIR: Final = 2
 """The length of groups that are more often a part of a time or a date."""
 
-_ENOUGH_DIGITS: Final = re.compile(r"\d(?:[^\dA-Za-z*]{0,16}\d){12}")
-"""Enough digits for a card number, with nothing between them that ends one, such as a letter."""
+_ENOUGH_DIGITS: Final = re.compile(r"(?:\d[^\dA-Za-z*]{0,16}+){12}+\d")
+"""Enough digits for a card number, with nothing between them that ends one, such as a letter.
+
+It never backtracks, because the ids of payments have many digits with letters among them.
+"""
 
 _OTHER_DIGIT: Final = re.compile(r"[^\D0-9]")
 _OTHER_BLANKS: Final = dict.fromkeys(

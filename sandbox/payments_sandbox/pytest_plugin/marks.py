@@ -17,10 +17,10 @@ CLOCK: Final = "sandbox_clock"
 WORLD: Final = "sandbox_world"
 EXPLORE: Final = "sandbox_explore"
 MARKS: Final = (
-    f"{SCENARIO}(*scenarios, seed=None): let the test's world follow these, by name or path",
-    f"{CLOCK}(instant): let the clock of the test's world stand still there",
-    f"{WORLD}(key): let the test's world have this API key, as services elsewhere know it",
-    f"{EXPLORE}(depth=1, faults=None): run the test once for every failure that could meet it",
+    f"{SCENARIO}(*scenarios, seed=None): activate scenarios, by name or path, in the test's world",
+    f"{CLOCK}(instant): freeze the clock of the test's world at this instant",
+    f"{WORLD}(key): give the test's world this API key, for services that know it",
+    f"{EXPLORE}(depth=1, faults=None): run the test once for every failure that could affect it",
 )
 NAMES: Final = (SCENARIO, CLOCK, WORLD, EXPLORE)
 FIXTURE: Final = "sandbox"

@@ -29,7 +29,7 @@ class PluginOptions(NamedTuple):
     Attributes:
         url: the server that is used in place of one of our own.
         seed: what the seeds of the tests' worlds are derived from.
-        folders: where the team's scenarios are.
+        folders: folders with scenarios of your own.
         journal: one of `KEEPING`.
         strict: whether unmet expectations, and calls that the API does not have, fail a test.
         html: whether a journal that is kept is kept as a page, too.
@@ -62,59 +62,61 @@ def add_options(parser: pytest.Parser) -> None:
     group.addoption(
         "--sandbox-url",
         metavar="URL",
-        help="use the sandbox that runs there, not one of this run's own",
+        help="use the server that runs there, not one of this session's own",
     )
     group.addoption(
         "--sandbox-seed",
         metavar="N|random",
-        help=f"what the seed of each test's world is derived from (default: {DEFAULT_SEED})",
+        help=f"derive the seed of each test's world from this (default: {DEFAULT_SEED})",
     )
     group.addoption(
         "--sandbox-scenarios",
         action="append",
         metavar="DIR",
-        help="where the team's scenarios are (repeatable)",
+        help="a folder with scenarios of your own (repeatable)",
     )
     group.addoption(
         "--sandbox-journal",
         choices=KEEPING,
         default=KEEPING[-1],
-        help="keep what the worlds of a test have seen, as files (default: %(default)s)",
+        help="write the journals of a test's worlds to files (default: %(default)s)",
     )
     group.addoption(
         "--sandbox-html",
         action="store_true",
-        help="keep journals as pages of HTML, too: a file each, which needs nothing else",
+        help="also write journals as self-contained HTML pages",
     )
     _add_coverage_options(group)
     parser.addini(
         "sandbox_strict",
-        "whether a test fails whose world's expectations are not met, or whose client has called"
-        " what the API does not have",
+        "whether a test fails if expectations of its world are not met, or its client made calls"
+        " that the API does not have",
         type="bool",
         default=True,
     )
-    parser.addini("sandbox_scenarios", "where the team's scenarios are", type="paths", default=[])
+    parser.addini(
+        "sandbox_scenarios", "folders with scenarios of your own", type="paths", default=[]
+    )
 
 
 def _add_coverage_options(group: pytest.OptionGroup) -> None:
     group.addoption(
         "--sandbox-coverage",
         action="store_true",
-        help="tell which failures of the API the suite has met, and name those that it has not",
+        help="report which failures of the API the suite met, and which it did not",
     )
     group.addoption(
         "--sandbox-coverage-fail-under",
         metavar="N",
         type=_percent,
-        help="the same, and fail when less than so many of a hundred were met",
+        help="the same, and fail if fewer than this percentage were met",
     )
-    for form, text in (("json", "JSON"), ("html", "a page of HTML")):
+    for form, text in (("json", "JSON"), ("html", "HTML")):
         group.addoption(
             f"--sandbox-coverage-{form}",
             metavar="FILE",
             type=Path,
-            help=f"the same, and write all of it here, as {text}",
+            help=f"the same, and write the details to this file, as {text}",
         )
 
 

@@ -176,8 +176,8 @@ class Emit(Action):
     )
     EXAMPLES: ClassVar = ({"type": "payment.completed"}, {"type": "made.up", "data": {"a": 1}})
     ROW: ClassVar = (
-        "an event though nothing has changed; without `data` it tells of the"
-        " payment, with it any type goes, such as `payout.paid`"
+        "an event without a change; without `data` it describes the payment, and with `data` any"
+        " type is possible, such as `payout.paid`"
     )
 
     type: str

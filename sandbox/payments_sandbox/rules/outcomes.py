@@ -247,8 +247,8 @@ class Patch(Outcome):
     BESIDE: ClassVar[Json] = {"off_contract": flag("Lets a patch leave the documented contract.")}
     EXAMPLES: ClassVar = ({"status": "pending"},)
     ROW: ClassVar = (
-        "the normal reply with a merge patch; it must fit the documentation"
-        " unless `off_contract: true` stands beside it"
+        "the normal reply with a merge patch; the result must comply with the documentation"
+        " unless there is `off_contract: true`"
     )
 
     patch: Mapping[str, object]
@@ -299,8 +299,8 @@ class Hold(Outcome):
     )
     EXAMPLES: ClassVar = ({"for": "10m"}, {"for": "250ms"})
     ROW: ClassVar = (
-        "nothing yet: the call is kept before anything has happened, until `POST held/{id}` gives"
-        " it another step; after `for` it behaves normally"
+        "nothing at first: the call is held before it has any effect, until `POST held/{id}`"
+        " gives it another step; after `for` it behaves normally"
     )
 
     lasts: int

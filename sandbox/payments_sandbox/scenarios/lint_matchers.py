@@ -13,7 +13,7 @@ from payments_sandbox.contract.schema_errors import Path, presentable
 from payments_sandbox.core.card_numbers import brand_of, passes_luhn
 from payments_sandbox.core.wording import nearest
 from payments_sandbox.payments.payment import Status
-from payments_sandbox.rules.conditions import CARD_NUMBERS, compile_condition
+from payments_sandbox.rules.conditions import CARD_NUMBERS, compile_condition, equals_one_of
 from payments_sandbox.rules.fields import has_field
 from payments_sandbox.rules.magic_cards import MAGIC_CARDS
 from payments_sandbox.rules.model import Condition, When
@@ -109,10 +109,20 @@ def _meets(value: object, conditions: list[Condition]) -> bool:
 
 
 def _fit(cards: list[Condition], brands: list[Condition]) -> bool:
+    """Whether some card is of such a brand; of a misspelt card nobody knows."""
+    named = (value for each in cards for value in equals_one_of(each) or ())
+    if any(value is not None and not str(value).isdecimal() for value in named):
+        return True
     return any(
-        _meets(number, cards) and _meets(None if number is None else brand_of(str(number)), brands)
+        _meets(number, cards) and _meets(_brand(number), brands)
         for number in _suggested("card", cards)
     )
+
+
+def _brand(number: object) -> str | None:
+    """The brand of a card; None of a text that is no number."""
+    text = str(number)
+    return brand_of(text) if text.isdecimal() else None
 
 
 def _suggested(field: str, conditions: list[Condition]) -> Iterator[object]:

@@ -62,7 +62,7 @@ class Report(NamedTuple):
         return not self.has_failed and all(line.result.met for line in self.lines)
 
     def as_json(self) -> dict[str, object]:
-        """The report as the control API shows it; it leaves out an empty `name` or `undocumented`."""
+        """The report as the control API shows it, without an empty `name` or `undocumented`."""
         undocumented = [each._asdict() for each in self.undocumented]
         return {
             **({} if self.name is None else {"name": self.name}),

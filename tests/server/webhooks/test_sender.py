@@ -2,7 +2,6 @@
 
 import asyncio
 import contextlib
-import errno
 import gzip
 import json
 import socket
@@ -14,6 +13,7 @@ from typing import Any
 
 import aiohttp
 import pytest
+from aiohttp.client_proto import ResponseHandler
 from aiohttp.http_parser import HttpResponseParserPy
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
@@ -112,6 +112,41 @@ def is_told(result: AttemptResult) -> bool:
         error = result.error or ""
         return 0 < len(error) <= MAX_ERROR and "\n" not in error
     return len(result.response.body) <= KEPT_BODY
+
+
+HEAD_204 = b"HTTP/1.1 204 No Content\r\n"
+TOO_MUCH = {
+    "a body behind a 204": (HEAD_204 + b"Content-Length: 2\r\n\r\nok", 204, ""),
+    "chunks behind a 204": (
+        HEAD_204 + b"Transfer-Encoding: chunked\r\n\r\n2\r\nok\r\n0\r\n\r\n", 204, "",
+    ),
+    "a body behind a 204 that closes": (HEAD_204 + b"Connection: close\r\n\r\nok", 204, ""),
+    "a longer body": (OK + b"Content-Length: 2\r\n\r\nok: true", 200, "ok"),
+    "a longer body, at the end": (
+        OK + b"Connection: close\r\nContent-Length: 2\r\n\r\nok: true", 200, "ok",
+    ),
+    "a body behind a length of 0": (OK + b"Content-Length: 0\r\n\r\nok", 200, ""),
+    "after many interim answers": (
+        b"HTTP/1.1 103 Early Hints\r\n\r\n" * 9 + HEAD_204 + b"\r\n", 204, "",
+    ),
+    "after an interim answer": (
+        b"HTTP/1.1 103 Early Hints\r\nLink: a\r\n\r\n" + HEAD_204 + b"\r\nok\r\n\r\nok", 204, "",
+    ),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize(("raw", "status", "body"), TOO_MUCH.values(), ids=TOO_MUCH)
+@pytest.mark.parametrize("end", [End.CLOSED, End.KEPT])
+async def test_an_answer_is_taken_whatever_comes_behind_it(
+    raw: bytes, status: int, body: str, end: End
+) -> None:
+    """In the same segment, too: what a receiver has said it has said."""
+    async with receiving() as receiver:
+        receiver.usual = Answer(raw=raw, end=end)
+        result = await post_and_close(receiver.url)
+    assert result.error is None
+    assert result.response is not None
+    assert (result.response.status, result.response.body) == (status, body)
 
 
 @settings(max_examples=150)
@@ -738,19 +773,22 @@ async def test_a_name_without_an_address_is_not_known(
     assert result.error == "the host shop.test is not known"
 
 
-async def test_without_a_descriptor_to_spare_a_kept_connection_is_used_all_the_same(
+async def test_answers_are_received_into_a_small_buffer(
     receiver: Receiver, sender: HttpSender, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Nothing can be said then of what a receiver has taken, and nothing fails."""
+    """On a new connection as on one that is kept; one of 256 KB would be mapped for each."""
+    sizes: list[int] = []
 
-    def exhausted(_: int) -> int:
-        raise OSError(errno.EMFILE, "Too many open files")
+    def received(self: ResponseHandler, data: bytes) -> None:
+        sizes.append(getattr(self.transport, "max_size", 0))
+        take(self, data)
 
-    monkeypatch.setattr("payments_sandbox.server.webhooks.sender.os.dup", exhausted)
-    results = [await post(sender, receiver.url) for _ in range(3)]
+    take = ResponseHandler.data_received
+    monkeypatch.setattr(ResponseHandler, "data_received", received)
+    results = [await post(sender, receiver.url) for _ in range(2)]
 
-    assert [each.error for each in results] == [None] * 3
-    assert [hit.connection for hit in receiver.hits] == [0, 0, 0]
+    assert [each.error for each in results] == [None, None]
+    assert set(sizes) == {sender_module.RECEIVE_BUFFER}
 
 
 async def test_certificates_of_a_file_are_trusted() -> None:

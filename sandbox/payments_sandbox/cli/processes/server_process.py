@@ -165,8 +165,11 @@ async def served(
         facts = facts_of(settings, at)
         if at.authority is not None:
             facts |= _trusted(at.authority, arguments.ready_file, stack)
-        if arguments.ready_file is not None:
-            await stack.enter_async_context(_announced(arguments.ready_file, facts))
+        ready_file = arguments.ready_file
+        if ready_file is not None and not write_ready_file(ready_file, facts):
+            from payments_sandbox.server.background import beside
+
+            await stack.enter_async_context(beside(_write_for_reader(ready_file, facts)))
         yield Listening(facts, sandbox.runtime, sandbox.log)
 
 
@@ -292,19 +295,6 @@ def write_ready_file(file: Path, facts: Facts) -> bool:
             raise
         return False
     return True
-
-
-@contextlib.asynccontextmanager
-async def _announced(file: Path, facts: Facts) -> AsyncIterator[None]:
-    """Write the ready file; a pipe is written as soon as somebody reads it."""
-    if write_ready_file(file, facts):
-        yield
-        return
-    writing = asyncio.create_task(_write_for_reader(file, facts))
-    try:
-        yield
-    finally:
-        writing.cancel()
 
 
 async def _write_for_reader(pipe: Path, facts: Facts) -> None:
