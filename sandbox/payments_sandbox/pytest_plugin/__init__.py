@@ -21,6 +21,7 @@ from payments_sandbox.pytest_plugin.after_test import (
     WORLDS,
     JournalFolder,
     begin,
+    end,
     hear_of_worlds,
     judge,
     section_of,
@@ -210,8 +211,7 @@ def pytest_runtest_call(item: pytest.Item) -> Generator[None, object, object]:
         result = yield
     finally:
         item.config.stash[OWNER] = None
-        for world in item.stash[WORLDS]:
-            world._before_end = None  # noqa: SLF001 - no user's
+        end(item)
     if EXPLORED_SCENARIO in item.stash:
         return result  # an exploration judges its worlds itself
     if item.stash[WORLDS] and (reason := judge(item)) is not None:

@@ -45,6 +45,12 @@ SHARED: Final = pytest.StashKey[set[str]]()
 OWNER: Final = pytest.StashKey[pytest.Item | None]()
 """Of the session: the test whose own part, or fixture, runs now."""
 
+LEFT: Final = pytest.StashKey[dict[str, list[str]]]()
+"""Of the session, by world: the scenarios by which tests that are over had expected something."""
+
+BEGAN: Final = pytest.StashKey[dict[str, int]]()
+"""Of a test, by world: how often something had been expected when its own part began."""
+
 EARLIER: Final = pytest.StashKey[dict[str, set[str]]]()
 """Of a test, by world: undocumented calls that were there before it."""
 
@@ -107,17 +113,22 @@ def take(item: pytest.Item, world: "Sandbox") -> None:
     if any(each is world for each in worlds):
         return
     if all(each.api_key != world.api_key for each in worlds):
-        _note_earlier_calls(item, world)
+        _part_from_earlier(item, world)
     worlds.append(world)
     _watch(item, world)
 
 
-def _note_earlier_calls(item: pytest.Item, world: "Sandbox") -> None:
-    """Remember the undocumented calls of earlier tests in a world that tests share.
+def _part_from_earlier(item: pytest.Item, world: "Sandbox") -> None:
+    """Let nobody be blamed for earlier tests in a world that tests share.
+
+    What they have expected ends, and their undocumented calls are remembered.
 
     Whose the calls of a world are that was used before it was given to anybody, nobody knows.
     """
     shared = item.config.stash.setdefault(SHARED, set())
+    for name in item.config.stash.setdefault(LEFT, {}).pop(world.api_key, ()):
+        with suppress(Exception):  # the world may be another by now
+            world.control.remove_active_scenarios(name=name)
     is_used = world.api_key in shared or world.made["requests"]["kept"] > 0
     if is_used and item.config.stash[OPTIONS].strict:
         with suppress(Exception):  # what cannot be asked now is told after the test
@@ -132,8 +143,20 @@ def _undocumented(world: "Sandbox") -> set[str]:
 def begin(item: pytest.Item) -> None:
     """Begin the test's own part: from now on its worlds are judged when they end, too."""
     item.stash[ENDED] = []
+    item.stash[BEGAN] = {}
     for world in item.stash[WORLDS]:
+        item.stash[BEGAN][world.api_key] = len(world._expected)  # noqa: SLF001 - no user's
         _watch(item, world)
+
+
+def end(item: pytest.Item) -> None:
+    """End the test's own part; what it has expected of a world is no matter of the next test."""
+    left = item.config.stash.setdefault(LEFT, {})
+    for world in item.stash[WORLDS]:
+        world._before_end = None  # noqa: SLF001 - no user's
+        began = item.stash[BEGAN].get(world.api_key, 0)
+        if expected := world._expected[began:]:  # noqa: SLF001 - as above
+            left[world.api_key] = [*left.get(world.api_key, ()), *expected]
 
 
 def _watch(item: pytest.Item, world: "Sandbox") -> None:

@@ -96,7 +96,7 @@ class Sandbox:
         self._before_end: BeforeEnd | None = None
         self._server = server
         self._folders = folders
-        self._expected = 0
+        self._expected: list[str] = []
 
     @property
     def headers(self) -> dict[str, str]:
@@ -158,8 +158,8 @@ class Sandbox:
         Raises:
             ControlApiError: an expectation is invalid; `problems` has the details.
         """
-        self._expected += 1
-        self.use({"scenario": f"expected-{self._expected}", "expect": expectations})
+        self._expected.append(name := f"expected-{len(self._expected) + 1}")
+        self.use({"scenario": name, "expect": expectations})
 
     def verify(self, *expectations: Mapping[str, object], within: str | None = None) -> None:
         """Check these expectations now, or without arguments those of all scenarios.
