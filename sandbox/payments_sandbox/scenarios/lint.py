@@ -13,7 +13,7 @@ from payments_sandbox.rules.conditions import parse_when
 from payments_sandbox.rules.schema_parts import Json
 from payments_sandbox.scenarios.diagnostics import KEY, Problem
 from payments_sandbox.scenarios.lint_matchers import check_card, check_cards, check_matchable
-from payments_sandbox.scenarios.lint_rules import LintContext, check_rules
+from payments_sandbox.scenarios.lint_rules import LintContext, check_name, check_rules
 from payments_sandbox.scenarios.parser import items, parse_rule
 from payments_sandbox.verification.expectations import kind_of
 from payments_sandbox.verification.expectations.expectation import MAX_WAIT
@@ -38,6 +38,7 @@ def check_scenario(plain: Json, name: str | None, context: LintContext) -> Itera
     if name is not None and plain["scenario"] != name:
         message = f"'{plain['scenario']}' is not the file's name"
         yield Problem(("scenario",), message, f"write scenario: {presentable(name)}")
+    yield from check_name(plain["scenario"], ("scenario",))
     yield from _check_instant(plain.get("clock"), ("clock",))
     if "given" in plain:
         yield from check_given(plain["given"], _instant(plain.get("clock")), ("given",))

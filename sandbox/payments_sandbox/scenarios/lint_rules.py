@@ -7,6 +7,7 @@ from payments_sandbox.contract.operations import BY_NAME, READS
 from payments_sandbox.contract.schema_errors import Path
 from payments_sandbox.contract.schemas import Contract
 from payments_sandbox.core.instants import read_duration, show_duration
+from payments_sandbox.core.masking import holds_card_number
 from payments_sandbox.core.wording import counted, nearest
 from payments_sandbox.payments.payment import TRANSITIONS, Status
 from payments_sandbox.rules.conditions import compile_condition, equals_one_of
@@ -140,6 +141,7 @@ def check_rules(rules: Sequence[Placed], context: LintContext) -> Iterator[Probl
             message = f"another rule is called '{rule.name}'"
             yield Problem((*path, "name"), message, "give each rule a name of its own")
         names.add(rule.name)
+        yield from check_name(rule.name, (*path, "name"))
         yield from check_cards(plain.get("when"), (*path, "when"))
         yield from _check_reach(plain, rule, path)
         match rule:
@@ -153,6 +155,12 @@ def check_rules(rules: Sequence[Placed], context: LintContext) -> Iterator[Probl
             case _:
                 given = plain["do"].get("delay") if isinstance(plain["do"], dict) else None
                 yield from _check_distribution(given, (*path, "do", "delay"))
+
+
+def check_name(name: str, path: Path) -> Iterator[Problem]:
+    """A name is shown and kept wherever its rules are told of."""
+    if holds_card_number(name):
+        yield Problem(path, "this may be a card number, which no name shows", "take another name")
 
 
 def _check_reach(plain: Json, rule: Rule, path: Path) -> Iterator[Problem]:
