@@ -55,7 +55,7 @@ class Api:
         return self._answer(call, CREATED)
 
     def _answer(self, call: Call, status: int) -> Reply:
-        world = self._gateway.admit(f"Bearer {KEY}")
+        world = self._gateway.admit(KEY)
         answer = self._gateway.answer(world, call)
         assert isinstance(answer, Answer)
         assert answer.reply.status == status, answer.reply

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from payments_sandbox.api.call import Answer, Call, CallResult, HeldCall, Refusal
-from payments_sandbox.api.gateway import HANDLERS, Gateway
+from payments_sandbox.api.gateway import HANDLERS, Gateway, key_in
 from payments_sandbox.contract import representations
 from payments_sandbox.core.errors import InvalidApiKey, InvalidRequest, NotFound, RequestTooLarge
 from payments_sandbox.core.instants import HOUR, SECOND, Instant
@@ -78,7 +78,7 @@ def test_a_call_without_a_good_key_is_not_admitted(header: str | None) -> None:
     """The refusal says what to send and quotes nothing; it has no rate limit and no journal."""
     gateway = Gateway(new_worlds(), contract())
     with pytest.raises(InvalidApiKey) as caught:
-        gateway.admit(header)
+        gateway.admit(key_in(header))
     answer = gateway.turn_away(caught.value)
 
     assert status_and_json(answer) == (401, envelope("invalid_api_key", UNADMITTED[header]))
@@ -90,14 +90,14 @@ def test_a_key_is_admitted(header: str) -> None:
     """The scheme is case-insensitive, as RFC 9110 has it."""
     worlds = new_worlds()
 
-    assert Gateway(worlds, contract()).admit(header) is worlds.get_or_create(KEY)
+    assert Gateway(worlds, contract()).admit(key_in(header)) is worlds.get_or_create(KEY)
 
 
 def test_a_key_without_a_world_is_refused_where_keys_are_strict() -> None:
     """Where only worlds made by hand exist."""
     gateway = Gateway(new_worlds(Settings(strict_keys=True)), contract())
     with pytest.raises(InvalidApiKey, match="strict-keys"):
-        gateway.admit("Bearer sk_test_alice")
+        gateway.admit("sk_test_alice")
 
 
 def test_an_answer_carries_the_documented_headers(desk: InProcessApi) -> None:
@@ -371,13 +371,13 @@ def test_a_key_that_is_only_looked_for_gets_no_world() -> None:
     """In slices, as others are served meanwhile; a world that is there is found."""
     worlds = new_worlds()
     gateway = Gateway(worlds, contract())
-    found = finish(gateway.admitting(f"Bearer {KEY}", makes_world=False))
+    found = finish(gateway.admitting(KEY, makes_world=False))
     with pytest.raises(NotFound):
-        finish(gateway.admitting("Bearer sk_test_alice", makes_world=False))
-    made = finish(gateway.admitting("Bearer sk_test_alice"))
+        finish(gateway.admitting("sk_test_alice", makes_world=False))
+    made = finish(gateway.admitting("sk_test_alice"))
 
     assert found is worlds.find(KEY)
-    assert worlds.find("sk_test_alice") is made is gateway.admit("Bearer sk_test_alice")
+    assert worlds.find("sk_test_alice") is made is gateway.admit("sk_test_alice")
 
 
 def test_an_answer_of_last_resort_is_a_documented_500_on_a_connection_that_ends(

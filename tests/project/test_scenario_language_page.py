@@ -12,7 +12,7 @@ from payments_sandbox.scenarios.loader import load
 from tests.project.blocks import Block, blocks
 from tests.project.tables import rows_below
 from tests.project.tree import ROOT
-from tests.support.in_process import new_world
+from tests.support.in_process import new_world, restored_world, snapshot
 from tests.support.tables import for_each
 
 TEXT: Final = (ROOT / "docs" / "scenario-language.md").read_text(encoding="utf-8")
@@ -59,13 +59,15 @@ def test_a_word_that_is_not_on_the_page_is_noticed() -> None:
 
 @for_each("block", EXAMPLES, show=lambda block: f"line {block.line}")
 def test_an_example_can_be_run(block: Block) -> None:
-    """Without a problem or a warning; a part of a file needs but a name above it."""
+    """Without a problem or a warning, and be put back; a part of a file needs but a name above."""
     is_whole = block.code.startswith("scenario:")
     loaded = load(block.code if is_whole else f"scenario: example\n{block.code}", name=None)
 
     assert loaded.problems == ()
     assert loaded.scenario is not None
-    set_active(new_world(), [loaded.scenario])
+    set_active(world := new_world(), [loaded.scenario])
+    kept = json.loads(json.dumps(snapshot(world)))
+    assert restored_world(kept).rules.scenarios == (loaded.scenario,)
 
 
 def test_the_errors_are_those_of_the_contract() -> None:

@@ -314,6 +314,15 @@ def test_a_fraction_that_no_float_holds_is_no_number() -> None:
     assert [problem.path for problem in load_value(value).problems] == [("seed",)]
 
 
+def test_a_scenario_is_not_called_by_a_card_number() -> None:
+    name = "order-4111111111111111"
+    text = f"scenario: {name}\nexpect: [{{audit: clean}}]\n"
+
+    assert said(text, name=name) == [
+        "1:11: this may be a card number, which no name shows; take another name"
+    ]
+
+
 def test_a_scenario_without_a_file_may_have_any_name() -> None:
     """Where there is no file."""
     assert load("scenario: x\nexpect: [{audit: clean}]", name=None).problems == ()

@@ -27,7 +27,7 @@ def test_usual_lines_are_read_once() -> None:
     first = read(reader, USUAL)
 
     assert read(reader, USUAL) is first
-    assert (first.host, first.authorization) == ("localhost:8080", "Bearer sk_test_sandbox")
+    assert (first.host, first.key) == ("localhost:8080", "sk_test_sandbox")
     assert not first.is_from_another_site
 
 
@@ -63,5 +63,15 @@ def test_lines_are_forgotten_when_there_are_too_many(monkeypatch: pytest.MonkeyP
 def test_a_second_authorization_is_refused() -> None:
     """Which of them is meant is not for the server to guess."""
     request = make_mocked_request("GET", "/v3/payments", [("Authorization", "a")] * 2)
-    with pytest.raises(InvalidApiKey, match="Send one Authorization header"):
-        _ = read_headers(request).authorization
+    key = read_headers(request).key
+
+    assert isinstance(key, InvalidApiKey)
+    assert key.details == "Send one Authorization header."
+
+
+def test_a_key_that_is_none_keeps_no_request() -> None:
+    """The error is remembered with the lines, without the frames that it was raised in."""
+    key = read(HeaderReader(), USUAL | {"Authorization": "Basic a"}).key
+
+    assert isinstance(key, InvalidApiKey)
+    assert key.__traceback__ is None

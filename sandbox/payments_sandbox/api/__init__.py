@@ -1,1 +1,1 @@
-"""The emulated API without a network: one call in, one answer out, no framework in between."""
+"""The emulated API without a network: one call in, one answer out, no web framework."""

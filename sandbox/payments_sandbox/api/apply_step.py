@@ -1,8 +1,8 @@
-"""Owns how a step of a rule is carried out: what happens to the payment, and to its reply.
+"""Owns how a step of a rule is carried out: what happens to the payment and to its reply.
 
-The step's outcome makes a plan (`rules/step_outcome.py`); this module carries out any plan. A
-scenario's step goes around whatever would have happened without it, a magic card's step included;
-only where it decides the payment's fate itself, the card has no say.
+The step's outcome makes a plan (`rules/step_outcome.py`), and this module carries it out. A step of
+a scenario wraps whatever would have happened without it, including a magic card's step. If the
+scenario's step decides what becomes of the payment, the card's step does not apply.
 """
 
 from typing import TYPE_CHECKING, NamedTuple, Protocol
@@ -31,10 +31,10 @@ class StepContext(NamedTuple):
 
 
 class Perform(Protocol):
-    """Performs the operation and gives what it came to."""
+    """A function that performs the operation and returns its result."""
 
     def __call__(self, options: PaymentOptions = DEFAULT) -> CallResult:
-        """Perform it now."""
+        """Perform the operation."""
 
 
 def apply_step(selected: "SelectedStep", context: StepContext, perform: Perform) -> CallResult:
@@ -49,7 +49,7 @@ def apply_step(selected: "SelectedStep", context: StepContext, perform: Perform)
     if plan.patch is not None and isinstance(result.reply, Reply):
         result.reply = _patched(plan, selected.rule, context, result.reply)
     if isinstance(outcome, Fault):
-        # What was refused stays refused, and nobody sees it.
+        # A rejected call stays rejected, although the client does not see the error.
         result.fault, result.committed = outcome, bool(result.committed)
     result.selected = selected
     result.delay += selected.delay
@@ -66,14 +66,14 @@ def _perform(plan: StepPlan, world: World, perform: Perform) -> CallResult:
 
 
 def _answered(plan: StepPlan, result: CallResult) -> CallResult:
-    """The planned error; an attempt that was declined is kept, and counts as not performed."""
+    """The result with the planned error; a declined payment is stored, but counts as not made."""
     is_declined = plan.options is not None and plan.options.decline_code is not None
     committed = bool(result.committed) and not is_declined
     return CallResult(plan.answer, card=result.card, committed=committed)
 
 
 def _still_counts(move: LimitMove, world: World) -> bool:
-    """Move the limit; whether the call finds its place in what then remains."""
+    """Change the limit, and return whether the call still fits into it."""
     now = world.clock.now()
     world.limiter.give_back()
     world.limiter.move(now, **move._asdict())
@@ -83,7 +83,7 @@ def _still_counts(move: LimitMove, world: World) -> bool:
 def _patched(
     plan: StepPlan, rule: str, context: StepContext, reply: Reply
 ) -> Reply | InternalError:
-    """The reply of a success, patched; the lint sees what breaks the contract, but not always."""
+    """Patch the reply of a success, and check it: the lint cannot see every contract violation."""
     body = merged(orjson.loads(reply.body), plan.patch)
     response = context.operation.response
     if plan.off_contract or context.contract.accepts(response, body):

@@ -1,4 +1,4 @@
-"""Owns what goes into the emulated API and what comes out: calls, results, replies, answers."""
+"""Owns the inputs and outputs of the emulated API: calls, results, replies, answers."""
 
 from collections.abc import ItemsView, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -18,24 +18,24 @@ if TYPE_CHECKING:
 
 @dataclass(slots=True)
 class Call:
-    """One request to `/v3`, as any transport can describe it.
+    """One request to `/v3`, independent of the transport.
 
     Attributes:
-        operation: the documented operation, or None for a path or method that has none.
-        path: the path without its query; `query` is the raw query string behind it.
+        operation: the documented operation, or None if the path or the method is undocumented.
+        path: the path without its query; `query` is the raw query string.
         headers: every header line, in order.
-        body: the raw body, or the error that reading it ended in.
-        allow: for a documented path with another method, the methods that would do.
-        elsewhere: for a path that is not below `/v3`, what was probably meant: it counts against no
-            limit, and nobody but the journal is told that it belongs to a world.
-        payment_id: the path's payment, where it has one.
-        payment: the number of that payment, or of the one that was made, from the operation.
-        made: the id of the payment that was made.
-        shown: the body as the journal may keep it, from an operation that knows; else the journal
-            masks whatever came.
-        leaked: a card number stood in a text field.
-        connection: what tells the client's connections apart: its port; None without a network.
-        at: the world's instant when the gateway answers it.
+        body: the raw body, or the error that occurred when it was read.
+        allow: the methods to use instead, if the path is documented with another method.
+        elsewhere: what was probably meant, for a path that is not below `/v3`. Such a call counts
+            against no limit; it is journalled, but the reply has no headers of a world.
+        payment_id: the payment in the path, if there is one.
+        payment: the number of that payment, or of the new one; set by the operation.
+        made: the id of the payment that was created.
+        shown: the masked body for the journal, if the operation has made one; otherwise the
+            journal masks the body itself.
+        leaked: whether a text field contained a card number.
+        connection: the client's port, which identifies its connection; None without a network.
+        at: the world's instant when the gateway answers the call.
     """
 
     operation: str | None
@@ -56,12 +56,12 @@ class Call:
 
 
 class RateLimitHeaders(Mapping[str, str]):
-    """The documented rate-limit headers, kept as three numbers until somebody reads them.
+    """The documented rate-limit headers, kept as three numbers until they are read.
 
     Args:
-        limit: requests of a window.
-        remaining: what is left of them.
-        reset_at: when the window turns, in epoch seconds of the world's clock.
+        limit: how many requests a window has.
+        remaining: how many of them remain.
+        reset_at: when the next window begins, in epoch seconds of the world's clock.
     """
 
     __slots__ = ("limit", "remaining", "reset_at")
@@ -81,7 +81,7 @@ class RateLimitHeaders(Mapping[str, str]):
         return len(self._as_dict())
 
     def items(self) -> ItemsView[str, str]:
-        """All of them, made once: `dict` makes all again for each that it reads by its name."""
+        """Return all headers at once; `dict` would otherwise build them again for each name."""
         return self._as_dict().items()
 
     def _as_dict(self) -> dict[str, str]:
@@ -93,7 +93,7 @@ class RateLimitHeaders(Mapping[str, str]):
 
 
 class Reply(NamedTuple):
-    """What the documented API says: a status and a JSON body."""
+    """A reply of the documented API: a status and a JSON body."""
 
     status: int
     body: bytes
@@ -101,16 +101,16 @@ class Reply(NamedTuple):
 
 @dataclass(slots=True)
 class CallResult:
-    """What an operation came to.
+    """The result of a call.
 
     Attributes:
-        reply: its reply, or the error it ended in; None when it was neither performed nor answered.
-        card: the card it was about, once known to be one.
+        reply: the reply, or the error; None if the call was neither performed nor answered.
+        card: the card of the payment, if it is valid.
         selected: the rule and step that answered, if one did.
-        committed: whether the operation happened; None where nothing could.
-        fault: what the server does to the connection in place of sending the reply.
-        delay: wall milliseconds to hold the reply.
-        hold: wall milliseconds to keep the call, of which nothing has happened yet.
+        committed: whether the operation took effect; None if it has none, such as a read.
+        fault: what the server does to the connection instead of sending the reply.
+        delay: how many wall milliseconds to delay the reply.
+        hold: how many wall milliseconds to hold the call, which has not had any effect yet.
     """
 
     reply: Reply | SandboxError | None
@@ -123,12 +123,12 @@ class CallResult:
 
 
 class HeldCall(NamedTuple):
-    """A call that a step keeps before anything has happened; `Gateway.go_on` lets it happen.
+    """A call that a step holds before it has any effect; `Gateway.go_on` lets it continue.
 
     Attributes:
-        world, entry: whose call it is, and its record, which is not in the journal yet.
-        selected: the step that keeps it.
-        lasts: for how many wall milliseconds.
+        world, entry: the world of the call, and its record, which is not in the journal yet.
+        selected: the step that holds it.
+        lasts: for how many wall milliseconds it is held.
     """
 
     world: World
@@ -143,11 +143,11 @@ class Answer:
     """What the server sends for a call, or does instead.
 
     Attributes:
-        headers: the documented ones; the server adds content type and length.
-        entry: the record of the call.
-        delay: wall milliseconds to hold the reply.
-        fault: what to do to the connection in place of sending the reply.
-        close: the connection cannot be used again, because the request was not read to its end.
+        headers: the documented headers; the server adds content type and length.
+        entry: the journal's record of the call.
+        delay: how many wall milliseconds to delay the reply.
+        fault: what to do to the connection instead of sending the reply.
+        close: whether the connection must be closed, because the request was not read to its end.
     """
 
     reply: Reply
@@ -159,7 +159,7 @@ class Answer:
 
 
 class Refusal(NamedTuple):
-    """What the server sends for what is no call of a world; `close` is as in `Answer`."""
+    """What the server sends for a request that is not a call of a world; `close` as in `Answer`."""
 
     reply: Reply
     headers: Mapping[str, str]

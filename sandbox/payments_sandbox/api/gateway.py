@@ -1,17 +1,17 @@
-"""Owns the way of a call through the emulated API, and the one order of its checks.
+"""Owns how a call passes through the emulated API, and the order of its checks.
 
 1. The API key: 401 (`Gateway.admit`).
 2. The rate limit counts the call; over the limit: 429.
-3. The rules of active scenarios: the first that applies answers, whatever follows here.
+3. The rules of active scenarios: the first that matches answers, before any further check.
 4. The body's size, type, encoding and JSON: 413, 400.
 5. Path and method: 404, 405.
-6. A query where none is documented: 400.
+6. A query, if none is documented: 400.
 7. The operation's own checks, in `payments.py` and `refunds.py`: the payment exists (404), the
    schema (400), the card (400), the card's rule, the ledger (400).
 
-Whatever goes wrong becomes the documented envelope. Nothing here awaits, so a call happens wholly
-or not at all. One that a step holds has passed 1 and 2 and ended at 3: `go_on` gives it another
-step, and 4 to 7 are asked then.
+Every error becomes the documented error body. Nothing here awaits, so a call takes effect entirely
+or not at all. A call that a step holds has passed 1 and 2 and stops at 3: `go_on` gives it another
+step, and checks 4 to 7 follow then.
 """
 
 import logging
@@ -80,7 +80,7 @@ HANDLERS: Final[dict[str, Handler]] = {
 
 _EMPTY: Final = "expected JSON; the body is empty"
 CHALLENGE: Final = {"WWW-Authenticate": "Bearer"}
-"""What RFC 9110 (11.6.1) demands of every 401; some HTTP libraries fail without it."""
+"""Required with every 401 by RFC 9110 (11.6.1); some HTTP libraries fail without it."""
 
 _SCHEME: Final = "bearer "
 _UNAUTHORIZED: Final = 401
@@ -90,51 +90,50 @@ _COLLECTION: Final = "payments"
 class Gateway:
     """The emulated API as a function: `admit` the key, then `answer` the call.
 
-    A call that is held is let go on by `go_on`, or given up by `abandon`.
+    A held call continues with `go_on`, or ends with `abandon`.
     """
 
     def __init__(self, worlds: Worlds, contract: Contract) -> None:
         self._worlds = worlds
         self._contract = contract
 
-    def admit(self, authorization: str | None) -> World:
-        """The world that an `Authorization` header names, made at once if need be.
+    def admit(self, key: str) -> World:
+        """Return the world of a key, and make it at once if necessary.
 
         Raises:
             InvalidApiKey: as `admitting`.
         """
-        return self._worlds.get_or_create(key_in(authorization))
+        return self._worlds.get_or_create(key)
 
-    def admitting(self, authorization: str | None, *, makes_world: bool = True) -> Slices[World]:
-        """Find or make the world that a header names, a few milliseconds at a time.
+    def admitting(self, key: str, *, makes_world: bool = True) -> Slices[World]:
+        """Find or make the world of a key, in slices.
 
         Args:
-            authorization: the `Authorization` header.
-            makes_world: whether a key that has no world yet gets one.
+            key: the key in a request (`key_in`).
+            makes_world: whether a key without a world gets a new one.
 
         Raises:
-            InvalidApiKey: the header is missing or malformed, or the key is unknown.
-            NotFound: the key has no world, and was to get none.
+            InvalidApiKey: the key is malformed or unknown.
+            NotFound: the key has no world, and `makes_world` is False.
         """
-        key = key_in(authorization)
         return (yield from self._worlds.getting(key)) if makes_world else self._worlds.find(key)
 
     def turn_away(self, error: SandboxError) -> Refusal:
-        """The answer to a call that no world is asked about: no rate limit, no journal."""
+        """The answer to a request that concerns no world: no rate limit, no journal."""
         reply = refusal(self._contract, error)
         return Refusal(reply, CHALLENGE if reply.status == _UNAUTHORIZED else {})
 
     def give_up(self, world: World, why: str = SANDBOX_FAILED) -> Refusal:
-        """The answer when we have failed where no answer should: held against no schema, sent last.
+        """The answer after a bug of ours, which is not validated, so that it cannot fail too.
 
-        How much of the request was read is unknown, so the connection cannot be used again.
+        The connection must be closed, since nobody knows how much of the request has been read.
         """
         reply = Reply(500, json_bytes(representations.error(InternalError(why))))
-        world.limiter.turn(world.clock.now())  # no call may have done so, or not for hours
+        world.limiter.turn(world.clock.now())  # the last call may have been hours ago
         return Refusal(reply, _headers(world), close=True)
 
     def answer(self, world: World, call: Call) -> Answer | HeldCall:
-        """The answer to an admitted call, counted and journalled; or the call, where it is held."""
+        """Answer an admitted call, count and journal it; if a step holds it, return it instead."""
         call.at = world.catch_up()
         path = f"{call.path}?{call.query}" if call.query else call.path
         method = call.method if call.operation is not None else mask_text(call.method)
@@ -144,11 +143,11 @@ class Gateway:
         return self._concluded(world, call, entry, self._result(call, entry, first_checks))
 
     def go_on(self, held: HeldCall, step: Step) -> Answer | HeldCall:
-        """Let a held call meet another step than the one that held it, by now.
+        """Let a held call continue with another step, at the present instant.
 
         Args:
-            held: the call; its place in the journal is that of what happens now.
-            step: what it meets; another `hold` keeps it further.
+            held: the call; it enters the journal now.
+            step: the step to carry out; another `hold` holds the call longer.
         """
         world, call, entry, selected, _ = held
         call.at = entry.at = world.catch_up()
@@ -162,7 +161,7 @@ class Gateway:
         return self._concluded(world, call, entry, result)
 
     def abandon(self, held: HeldCall) -> Entry:
-        """Journal a held call to which nobody listens any more: nothing of it has happened."""
+        """Journal a held call whose client has gone; it has had no effect."""
         entry = held.entry
         entry.at = held.world.catch_up()
         entry.rule, entry.step = held.selected.rule, held.selected.position
@@ -174,10 +173,10 @@ class Gateway:
     def _concluded(
         self, world: World, call: Call, entry: Entry, result: CallResult
     ) -> Answer | HeldCall:
-        """Journal what a call came to, and make the answer of it."""
+        """Journal the result of a call, and make its answer."""
         if result.hold and result.selected is not None:
             return HeldCall(world, call, entry, result.selected, result.hold)
-        world.journal.add(entry)  # before anything else: what has happened is never lost
+        world.journal.add(entry)  # first of all, so that no effect goes unrecorded
         if world.timeline.next_due is not None:
             world.catch_up()  # rules may have made something due at once
         reply = result.reply
@@ -206,7 +205,7 @@ class Gateway:
     def _result(
         self, call: Call, entry: Entry, perform: Callable[[object], CallResult]
     ) -> CallResult:
-        """Perform a call; whatever goes wrong becomes its result."""
+        """Perform a call and return its result, which may be any error."""
         body: object = None
         try:
             body = self._body(call, entry)
@@ -222,7 +221,7 @@ class Gateway:
             entry.leaked = call.leaked
 
     def _count_and_decide(self, world: World, call: Call, entry: Entry, body: object) -> CallResult:
-        """Put a call through the checks, and perform it where it passes them."""
+        """Check and count a call, and perform it, or let a rule decide."""
         if call.elsewhere is not None:
             raise NotFound("not_found", call.elsewhere)
         if not world.limiter.take(call.at):
@@ -237,7 +236,7 @@ class Gateway:
     def _by_rule(
         self, selected: "SelectedStep", world: World, call: Call, body: object
     ) -> CallResult:
-        """What a rule of an active scenario wants."""
+        """Perform a call as a rule of an active scenario says."""
         operation = BY_NAME[call.operation or ""]
 
         def perform(options: PaymentOptions = DEFAULT) -> CallResult:
@@ -263,7 +262,7 @@ class Gateway:
         return HANDLERS[call.operation](world, self._contract, call, body, options)
 
     def _body(self, call: Call, entry: Entry) -> object:
-        """The body's JSON value, or the error that it is."""
+        """The JSON value of the body, or the error that makes it invalid."""
         if isinstance(call.body, SandboxError):
             return call.body
         operation = BY_NAME.get(call.operation or "")
@@ -290,10 +289,10 @@ def _rule_headers(world: World, entry: Entry, selected: "SelectedStep") -> Mappi
 
 
 def key_in(authorization: str | None) -> str:
-    """The API key in an `Authorization` header, whatever it is.
+    """The API key in an `Authorization` header, valid or not.
 
     Raises:
-        InvalidApiKey: the header is missing, or says something else.
+        InvalidApiKey: the header is missing, or has another form.
     """
     if authorization is None:
         raise InvalidApiKey("Send 'Authorization: Bearer sk_test_…'.")
@@ -303,7 +302,7 @@ def key_in(authorization: str | None) -> str:
 
 
 def valid_key(authorization: str) -> str | None:
-    """The key in an `Authorization` header, if it looks like one of the sandbox."""
+    """The key in an `Authorization` header if it has the form of a sandbox key, else None."""
     try:
         key = key_in(authorization)
     except InvalidApiKey:
@@ -312,7 +311,7 @@ def valid_key(authorization: str) -> str | None:
 
 
 def _parts(world: World, call: Call, body: object) -> CallParts:
-    """The fields of a call that rules look at, as far as its body parses."""
+    """The parts of a call that rules match on, as far as they can be parsed."""
     return CallParts(
         operation=call.operation,
         body=body if isinstance(body, dict) else {},
@@ -346,9 +345,9 @@ def _no_such_route(call: Call) -> SandboxError:
 
 
 def path_meant(path: str) -> str | None:
-    """A documented path that differs by slashes, or before `/payments`.
+    """The documented path that was meant by one with a small mistake, or None.
 
-    It has a slash too many, an id that is empty, or no `/v3`.
+    The mistake is a slash too many, an empty id, or a missing `/v3`.
     """
     segments = path.rstrip("/").split("/")
     if len(segments) > PAYMENT_SEGMENT + 1 and not segments[PAYMENT_SEGMENT]:
@@ -364,7 +363,7 @@ def path_meant(path: str) -> str | None:
 
 
 def _is_documented(path: str) -> bool:
-    """Whether an operation has this path, whatever its payment is."""
+    """Whether an operation has this path, for any payment."""
     wanted = path.split("/")
     if len(wanted) > PAYMENT_SEGMENT:
         wanted[PAYMENT_SEGMENT] = "{payment_id}"

@@ -1,4 +1,4 @@
-"""Owns the payment operations: read the call, ask the world, show the result."""
+"""Owns the payment operations: parse the call, act on the world, show the result."""
 
 from functools import partial
 from typing import Final, NotRequired, TypedDict, cast
@@ -55,7 +55,7 @@ class ListPayments(TypedDict):
 def create_payment(
     world: World, contract: Contract, call: Call, body: object, options: PaymentOptions
 ) -> CallResult:
-    """CREATE PAYMENT: shape, then the card's own checks, then what the card is known for."""
+    """CREATE PAYMENT: check the schema, then the card, then apply the magic card's step."""
     wanted = cast("CreatePayment", contract.check("requests/create_payment", body))
     order = _order(world, wanted, call.at)
     texts = wanted.get("description"), wanted.get("customer_id")
@@ -69,7 +69,7 @@ def create_payment(
             order, failure=options.decline_code, turns=options.turns, rule=options.rule
         )
         call.payment, call.made = world.ledger.payments.next_number - 1, payment.id
-        # No check of its own: it is a part of what retrieve shows, which was checked to be stored.
+        # Not validated: it is a part of the JSON for retrieve, which was validated when stored.
         reply = Reply(_CREATE.success, json_bytes(representations.created_payment(payment)))
         return CallResult(reply, card=order.card, committed=True)
 
@@ -86,7 +86,7 @@ def create_payment(
 def retrieve_payment(
     world: World, contract: Contract, call: Call, body: object, options: PaymentOptions
 ) -> CallResult:
-    """RETRIEVE PAYMENT; some payments settle when they have been read so many times."""
+    """RETRIEVE PAYMENT; some payments settle after a number of reads."""
     ledger = world.ledger
     number = call.payment = ledger.number_of(call.payment_id)
     if world.pending_reads:
@@ -125,7 +125,7 @@ def _order(world: World, body: CreatePayment, now: Instant) -> NewPayment:
 
 
 def _mask(wanted: CreatePayment, order: NewPayment) -> None:
-    """Make of a body that is as documented, and has been read, what the journal may keep."""
+    """Mask a valid body in place, for the journal; it has been parsed already."""
     method = wanted["payment_method"]
     method["card_number"] = mask_number(method["card_number"])
     method["cvc"] = "*" * len(method["cvc"])
@@ -149,10 +149,10 @@ def _filter(contract: Contract, query: str) -> PaymentFilter:
 
 
 def read_created_after(text: str | None) -> Instant | None:
-    """Read the filter of lists of payments; None where it was not given.
+    """Read the filter `created_after` of lists of payments; None if it is not given.
 
     Raises:
-        InvalidRequest: it is no date that there is.
+        InvalidRequest: it is not a valid date.
     """
     if text is None:
         return None

@@ -1,4 +1,4 @@
-"""Owns the refund operation: read the call, ask the world, show the result."""
+"""Owns the refund operation: parse the call, act on the world, show the result."""
 
 from typing import Final, TypedDict, cast
 
@@ -27,7 +27,7 @@ class CreateRefund(TypedDict, total=False):
 def create_refund(
     world: World, contract: Contract, call: Call, body: object, options: PaymentOptions
 ) -> CallResult:
-    """REFUND PAYMENT: the ledger's own checks come before what the card is known for."""
+    """REFUND PAYMENT: the ledger's checks come before the magic card's step."""
     number = call.payment = world.ledger.number_of(call.payment_id)
     wanted = cast("CreateRefund", contract.check("requests/create_refund", body))
     texts = wanted.get("reason"), wanted.get("description")
@@ -46,7 +46,7 @@ def create_refund(
 
     if payment.card.fingerprint not in world.rules.named_cards:
         return perform()
-    payments.refund(payment, amount)  # what the ledger would refuse is no step of the card's
+    payments.refund(payment, amount)  # a refund that the ledger rejects uses no step of the card
     selected = world.rules.decide_by_card("create_refund", payment)
     if selected is None:
         return perform()
@@ -56,7 +56,7 @@ def create_refund(
 
 
 def _mask(wanted: CreateRefund) -> None:
-    """Make of a body that is as documented what may be kept."""
+    """Mask a valid body in place, for the ledger and the journal."""
     if "reason" in wanted:
         wanted["reason"] = mask_text(wanted["reason"])
     if "description" in wanted:

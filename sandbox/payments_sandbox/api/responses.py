@@ -13,11 +13,11 @@ from payments_sandbox.payments.payment import Payment
 
 
 class ContractBrokenError(ValueError):
-    """A reply of ours breaks the documented contract: a bug of the sandbox, never the client's."""
+    """A reply breaks the documented contract: a bug of the sandbox, never of the client."""
 
 
 def success(contract: Contract, operation: Operation, body: Mapping[str, object]) -> Reply:
-    """The documented success of an operation.
+    """The documented success reply of an operation.
 
     Raises:
         ContractBrokenError: the body is not what the documentation promises.
@@ -27,7 +27,7 @@ def success(contract: Contract, operation: Operation, body: Mapping[str, object]
 
 
 def stored_payment(contract: Contract, payment: Payment) -> bytes:
-    """A payment as RETRIEVE PAYMENT shows it, which is how the ledger keeps it.
+    """A payment as RETRIEVE PAYMENT shows it, and as the ledger stores it.
 
     Raises:
         ContractBrokenError: the body is not what the documentation promises.
@@ -38,10 +38,10 @@ def stored_payment(contract: Contract, payment: Payment) -> bytes:
 
 
 def refusal(contract: Contract, error: SandboxError) -> Reply:
-    """The documented envelope of an error.
+    """The documented error reply.
 
     Raises:
-        ContractBrokenError: the envelope is not what the documentation promises.
+        ContractBrokenError: the body is not what the documentation promises.
     """
     body = representations.error(error)
     _hold(contract, "responses/error", body)

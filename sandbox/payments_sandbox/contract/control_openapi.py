@@ -1,4 +1,4 @@
-"""Owns the OpenAPI 3.1 document of the control API, made of its routes and the schemas."""
+"""Owns the OpenAPI 3.1 document of the control API, made from its routes and the schemas."""
 
 from collections.abc import Collection, Mapping
 from http import HTTPStatus
@@ -27,7 +27,7 @@ class PathVariable(NamedTuple):
 
     Attributes:
         schema: the name of its schema.
-        unknown: the code of a refusal where nothing has that id; None where something always does.
+        unknown: the error code if nothing has that id; None if that cannot happen.
     """
 
     schema: str
@@ -51,7 +51,7 @@ PATH_VARIABLES: Final = {
     "endpoint_id": PathVariable("control/objects/webhook_endpoint_id"),
     "held_id": PathVariable("control/objects/held_call_id"),
     "delivery_id": PathVariable("control/objects/delivery_id"),
-    "name": PathVariable("control/objects/inbox_name", None),  # it is there once it is named
+    "name": PathVariable("control/objects/inbox_name", None),  # it exists once it is named
 }
 TOKEN: Final = "sandboxToken"  # noqa: S105 - the name of a scheme
 NOT_ADMITTED: Final = "Unauthorized (invalid API key or token)"
@@ -60,10 +60,10 @@ REFUSED: Final = "control/responses/refused_scenario"
 
 
 def control_document(schemas: Mapping[str, Schema], *, server_url: str) -> dict[str, object]:
-    """The control API, as an OpenAPI 3.1 document.
+    """Make the OpenAPI 3.1 document of the control API.
 
     Args:
-        schemas: the schemas as their files have them, by name.
+        schemas: the schemas by name, as in their files.
         server_url: the base URL of the control API; it ends in `/_sandbox`.
     """
     parts = DocumentParts(schemas)
@@ -114,7 +114,7 @@ def _schemes() -> dict[str, object]:
 
 
 def _security(*, needs_key: bool, needs_token: bool) -> list[dict[str, list[str]]]:
-    """What a request has to bring; a token is an alternative, as not every server has one."""
+    """The credentials of a request; a token is an alternative, since not every server has one."""
     key: dict[str, list[str]] = {KEY: []} if needs_key else {}
     return [key, key | {TOKEN: []}] if needs_token else [key]
 
@@ -150,7 +150,7 @@ def _parameters(route: ControlRoute, parts: DocumentParts) -> list[dict[str, obj
 
 
 def _needs_body(schema: Schema) -> bool:
-    """Schemas in which everything is optional: an absent body stands for an empty object."""
+    """Whether a body is required; if everything in it is optional, it may be left out."""
     return bool(
         schema.get("required") or schema.get("minProperties") or schema.get("type") != "object"
     )
@@ -172,7 +172,7 @@ def _responses(route: ControlRoute, parts: DocumentParts) -> dict[str, object]:
 
 
 def _envelope(codes: Collection[str]) -> str:
-    """What an error comes in; problems of a scenario stand beside it."""
+    """The schema of an error's body; an invalid scenario also lists its problems."""
     return REFUSED if "invalid_scenario" in codes else "responses/error"
 
 
@@ -187,7 +187,7 @@ def _content(route: ControlRoute, parts: DocumentParts) -> dict[str, object]:
 
 
 def _codes(route: ControlRoute) -> list[str]:
-    """The codes that a route may be answered with, the origin guard's among them."""
+    """The error codes that a route may answer with, including those of the origin guard."""
     return [
         "invalid_request",
         *route.refusals,

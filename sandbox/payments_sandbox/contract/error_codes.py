@@ -1,4 +1,4 @@
-"""Owns the one table of `/v3` error codes: status, message, where it may occur, where it is from.
+"""Owns the one table of `/v3` error codes: status, message, operations and provenance.
 
 The replies, the OpenAPI document, the magic cards and the scenario lint all read this table.
 Source: sections "ERROR HANDLING" and "CREATE PAYMENT" of the API documentation.
@@ -17,11 +17,11 @@ class Code(NamedTuple):
     """One error code of the emulated API.
 
     Attributes:
-        status: the HTTP status it is answered with.
-        message: the sentence of the envelope's `message`.
-        operations: the operations that document it; empty where it belongs to none.
-        provenance: whether the documentation names it or we decided it.
-        is_decline: the card's issuer refuses, so the attempt is kept as a failed payment.
+        status: its HTTP status.
+        message: the `message` in the error's body.
+        operations: the operations that may answer with it; empty if it belongs to none.
+        provenance: whether the API documentation names it, or it was decided here.
+        is_decline: whether the card's issuer declines, so that a failed payment is stored.
     """
 
     status: int
@@ -78,11 +78,11 @@ CONTROL_CODES: Final[dict[str, Code]] = {
     "cross_site_request": _of(403, "A page of another site may not do this"),
     "unknown_host": _of(421, "The Host header names another server"),
 }
-"""What the control API adds to the codes of the emulated one; all of it decided."""
+"""The codes that only the control API has; none of them is documented."""
 
 
 def code_of(name: str) -> Code:
-    """The code of a name, in either table."""
+    """The code with a name, from either table."""
     return CODES.get(name) or CONTROL_CODES[name]
 
 

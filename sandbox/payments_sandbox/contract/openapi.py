@@ -1,7 +1,7 @@
-"""Owns the OpenAPI 3.1 document of the emulated API, made of the schemas and the two tables.
+"""Owns the OpenAPI 3.1 document of the emulated API, made from the schemas and the two tables.
 
-Nothing is written here that a table or a schema knows: a code, a field or an operation that is
-added there is documented by that.
+Nothing is repeated here that a table or a schema contains: a code, a field or an operation that is
+added there appears in the document.
 """
 
 from collections.abc import Iterable, Mapping
@@ -24,11 +24,11 @@ from payments_sandbox.contract.schema_files import Schema
 RATE_LIMIT: Final = "headers/rate_limit"
 RATE_LIMIT_HEADERS: Final = ("X-RateLimit-Limit", "X-RateLimit-Remaining", "X-RateLimit-Reset")
 COUNTED: Final = {name: {"$ref": f"#/components/headers/{name}"} for name in RATE_LIMIT_HEADERS}
-"""The headers of every response to a good key."""
+"""The headers of every response to a valid key."""
 EVENTS: Final = "events/"
 SIGNATURE: Final = "headers/webhook_signature"
 OTHER_CODES: Final = ("not_found", "method_not_allowed", "request_too_large")
-"""What any path may be answered with; it belongs to no operation."""
+"""The error codes that any path may answer with, and that belong to no operation."""
 
 
 SENTENCES: Final = {
@@ -46,14 +46,14 @@ LINKS: Final = {
     "create_payment": {"retrieve_payment": "id", "create_refund": "id"},
     "create_refund": {"retrieve_payment": "payment_id"},
 }
-"""For each operation: where its success leads, and the field that holds the payment's id."""
+"""For each operation: the operations to call next, and the field with the payment's id."""
 
 
 def document(schemas: Mapping[str, Schema], *, server_url: str) -> dict[str, object]:
-    """The emulated API, as an OpenAPI 3.1 document.
+    """Make the OpenAPI 3.1 document of the emulated API.
 
     Args:
-        schemas: the schemas as their files have them, by name.
+        schemas: the schemas by name, as in their files.
         server_url: the base URL of the emulated API; it ends in `/v3`.
     """
     parts = DocumentParts(schemas)
@@ -171,7 +171,7 @@ def _link(operation: str, field: str) -> dict[str, object]:
 
 
 def _any_event(parts: DocumentParts, events: Iterable[str]) -> dict[str, object]:
-    """What a receiver reads. Without a discriminator: `type` is a constant, which is enough."""
+    """The schema of any webhook body; it needs no discriminator, since each `type` is constant."""
     return {
         "title": "Webhook event",
         "description": "The body of any webhook; `type` says which event it is.",

@@ -1,4 +1,4 @@
-"""Owns what both OpenAPI documents are made of: components, parameters, bodies, errors."""
+"""Owns the building blocks of both OpenAPI documents: components, parameters, bodies, errors."""
 
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Final
@@ -39,10 +39,10 @@ CHALLENGE: Final = {
 
 
 class DocumentParts:
-    """Writes the parts of one document and remembers which schemas they refer to.
+    """Makes the parts of one document, and remembers which schemas they refer to.
 
     Args:
-        schemas: the schemas as their files have them, by name.
+        schemas: the schemas by name, as in their files.
     """
 
     def __init__(self, schemas: Mapping[str, Schema]) -> None:
@@ -52,35 +52,35 @@ class DocumentParts:
         self._codes: set[str] = set()
 
     def reference(self, name: str) -> Schema:
-        """A reference to the component made of the named schema."""
+        """Make a reference to the component of a schema."""
         self._used.add(name)
         return {"$ref": f"#/components/schemas/{component(self._schemas[name])}"}
 
     def components(self) -> dict[str, Schema]:
-        """Every schema that is referred to, directly or not, as a component.
+        """Make a component of every schema that is referred to, directly or not.
 
-        What the server sends is open, and only what it is sent is closed.
+        Schemas of requests are closed; those of what the server sends are open.
         """
         used, sent = self._reached(self._used), self._reached(self._sent)
         made = [self._component(name, is_closed=name not in sent) for name in used]
         return {component(schema): schema for schema in sorted(made, key=component)}
 
     def body(self, name: str) -> dict[str, object]:
-        """The content of a JSON body that the server takes, with the examples of its schema."""
+        """Make the content of a JSON body that the server receives, with its schema's examples."""
         examples = self._schemas[name]["examples"]
         named = {f"example_{n}": {"value": value} for n, value in enumerate(examples, start=1)}
         return {JSON: {"schema": self.reference(name), "examples": named}}
 
     def sent_body(self, name: str) -> dict[str, object]:
-        """The content of a JSON body that the server sends."""
+        """Make the content of a JSON body that the server sends."""
         self._sent.add(name)
         return self.body(name)
 
     def query_parameters(self, name: str, place: str = "query") -> Iterator[dict[str, object]]:
-        """Each property of the named schema of a query, as a parameter.
+        """Make a parameter of each property of a query's schema.
 
         Args:
-            name: of the schema; its first example has a value for each.
+            name: the schema's name; its first example has a value for each property.
             place: `query`, or `header` for a schema of headers.
         """
         for key, property_ in self._schemas[name]["properties"].items():
@@ -89,7 +89,7 @@ class DocumentParts:
     def path_parameters(
         self, path: str, schema_of: Mapping[str, str], provenance: str
     ) -> Iterator[dict[str, object]]:
-        """Each variable of a path; `schema_of` names the schema of each."""
+        """Make a parameter of each variable in a path; `schema_of` names the schema of each."""
         for name in variables(path):
             yield {
                 "name": name,
@@ -102,7 +102,7 @@ class DocumentParts:
             }
 
     def header(self, name: str, field: str) -> dict[str, object]:
-        """A required header of a response: one property of the named schema."""
+        """Make a required response header of one property of a schema."""
         parameter = self._parameter(field, self._schemas[name]["properties"][field], name)
         return {key: value for key, value in parameter.items() if key != "name"} | {
             "required": True
@@ -111,14 +111,14 @@ class DocumentParts:
     def error(
         self, codes: Mapping[str, Code], envelope: str = "responses/error"
     ) -> dict[str, object]:
-        """The content of an error, with an example for each code."""
+        """Make the content of an error, with an example for each code."""
         self._sent.add(envelope)
         self._codes.update(codes)
         examples = {name: _example(name, code) for name, code in codes.items()}
         return {JSON: {"schema": self.reference(envelope), "examples": examples}}
 
     def any_error(self, codes: Mapping[str, Code]) -> dict[str, object]:
-        """The response of whatever else goes wrong; the codes are those that any route may have."""
+        """Make the default response, for errors that any route may have."""
         return {
             "description": "Any other error, in the same envelope.",
             "x-provenance": "decided",
@@ -140,7 +140,7 @@ class DocumentParts:
     def _component(self, name: str, *, is_closed: bool) -> Schema:
         schema = self._published(self._schemas[name], name, is_closed=is_closed)
         if name == "objects/error_detail":
-            # A list that grows: an enumeration would close it.
+            # The list may grow, and an enumeration would forbid that.
             known = [code for code in (*CODES, *CONTROL_CODES) if code in self._codes]
             schema["properties"]["code"]["x-extensible-enum"] = known
         return schema
@@ -153,7 +153,7 @@ class DocumentParts:
         return written
 
     def _reached(self, names: Iterable[str]) -> set[str]:
-        """The named schemas, and all that they refer to."""
+        """The schemas with these names, and all that they refer to."""
         found: set[str] = set()
         waiting = list(names)
         while waiting:
@@ -165,12 +165,12 @@ class DocumentParts:
 
 
 def variables(path: str) -> list[str]:
-    """The names of a path's variables, in order."""
+    """The names of the variables in a path, in order."""
     return [piece[1:-1] for piece in path.split("/") if piece.startswith("{")]
 
 
 def by_status(codes: Mapping[str, Code]) -> dict[int, dict[str, Code]]:
-    """The codes of each status, the statuses in order."""
+    """Group codes by their status, in order of the statuses."""
     statuses = sorted({code.status for code in codes.values()})
     return {
         status: {name: code for name, code in codes.items() if code.status == status}
@@ -179,7 +179,7 @@ def by_status(codes: Mapping[str, Code]) -> dict[int, dict[str, Code]]:
 
 
 def pick(names: Iterable[str]) -> dict[str, Code]:
-    """Look codes up by name, in both tables."""
+    """Look codes up by name in both tables."""
     return {name: code_of(name) for name in names}
 
 

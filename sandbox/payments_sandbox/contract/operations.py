@@ -9,7 +9,7 @@ from payments_sandbox.core.wording import nearest
 
 BASE_PATH: Final = "/v3"
 DOCUMENTED_URL: Final = "https://api.payments.example.com/v3"
-"""The base URL of the documentation."""
+"""The base URL in the API documentation."""
 
 
 class Operation(NamedTuple):
@@ -18,11 +18,11 @@ class Operation(NamedTuple):
     Attributes:
         name: the operation's name everywhere: OpenAPI `operationId`, scenarios, journal.
         section: the section of the API documentation it comes from.
-        path: the documented path, below the base URL, in URI-template form.
+        path: the documented path below the base URL, as a URI template.
         success: the documented status of a success.
-        request: name of the body's schema, or None when there is no body.
-        query: name of the query's schema, or None when no parameter is documented.
-        response: name of the success body's schema.
+        request: the name of the body's schema, or None if there is no body.
+        query: the name of the query's schema, or None if no parameter is documented.
+        response: the name of the schema of a success body.
     """
 
     name: str
@@ -79,20 +79,20 @@ READS: Final = frozenset(each.name for each in OPERATIONS if each.method == "GET
 """The operations that change nothing."""
 
 PAYMENT_SEGMENT: Final = 3
-"""Which part of a whole path, split at its slashes, is the payment's id, if it has one."""
+"""The index of the payment's id in a whole path that is split at its slashes."""
 
 _LONGEST: Final = 200
-"""Characters of a path that are looked at to say what it was meant for."""
+"""How many characters of a path are compared to find what was meant."""
 
 
 def nearest_call(method: str, target: str) -> str:
-    """The documented method and path that is most like one that is not documented.
+    """The documented method and path that are most similar to an undocumented one.
 
-    It is such as `POST /v3/payments/{payment_id}/refunds`.
+    The result looks like `POST /v3/payments/{payment_id}/refunds`.
     """
     path = target[:_LONGEST].partition("?")[0].lower()
     segments = [each for each in path.split("/") if each]
-    if "payments" in segments:  # whatever stands before it, such as nothing or another version
+    if "payments" in segments:  # whatever precedes it, such as another version
         segments = [BASE_PATH.strip("/"), *segments[segments.index("payments") :]]
     segments = ["", *segments]
     if len(segments) > PAYMENT_SEGMENT:

@@ -1,8 +1,8 @@
-"""Owns how a schema looks in the OpenAPI documents: so that the clients made of it can be used.
+"""Owns how schemas look in the OpenAPI documents, so that generated clients work.
 
-The files say exactly what is sent and taken, and the server holds every reply against them. Whoever
-generates a client needs a little less of it, and in other words; each rule here is one over which
-a generator has stumbled.
+The schema files say exactly what is sent and accepted, and the server checks every reply against
+them. Client generators need slightly different schemas: each rule here avoids a problem that a
+generator has had.
 """
 
 from collections.abc import Callable, Iterator
@@ -11,7 +11,7 @@ from typing import Any, Final
 from payments_sandbox.contract.schema_files import IDENTITY, Schema, target
 
 VALUES: Final = frozenset({"examples", "default", "const", "enum"})
-"""Words whose values are JSON of a user's, in which `type` is no word of a schema."""
+"""Keywords whose values are plain JSON, in which `type` is not a keyword."""
 
 _LARGEST_INT32: Final = 2**31 - 1
 _OF_STRINGS: Final = ("minLength", "maxLength", "pattern")
@@ -25,7 +25,7 @@ _OF_OBJECTS: Final = (
 
 
 def references(part: object, name: str) -> Iterator[str]:
-    """The names of the schemas that a part of the file of `name` refers to directly."""
+    """Yield the names of the schemas that a part of the schema `name` refers to directly."""
     if isinstance(part, list):
         for item in part:
             yield from references(item, name)
@@ -45,13 +45,13 @@ def published(
     *,
     is_closed: bool,
 ) -> Any:  # noqa: ANN401 - JSON
-    """A part of a schema, as the documents show it.
+    """Convert a part of a schema for the OpenAPI documents.
 
     Args:
-        part: as the file has it.
-        refer: makes a reference to the component of what a file calls by a relative path.
-        is_closed: whether it is a request's, in which a key that is not documented is a mistake;
-            in what the server sends it may be news.
+        part: the part, as in its file.
+        refer: turns a relative path in a file into a reference to a component.
+        is_closed: whether undocumented keys are an error. They are in requests; in what the
+            server sends, they may be new fields.
     """
     if isinstance(part, list):
         return [published(item, refer, is_closed=is_closed) for item in part]
@@ -66,14 +66,14 @@ def published(
         return written | refer(written["$ref"])
     if not is_closed and written.get("additionalProperties") is False:
         del written["additionalProperties"]
-    written.pop("uniqueItems", None)  # a set of an enumeration does not compile in Java
+    written.pop("uniqueItems", None)  # a set of enumeration values does not compile in Java
     return _in_one_type(_plain(written), refer)
 
 
 def _plain(schema: Schema) -> Schema:
-    """Dates are dates alone, and an integer that 32 bits do not hold has 64."""
+    """Drop the pattern of dates, and mark integers that do not fit into 32 bits as 64-bit."""
     if schema.get("format") == "date-time":
-        # Generated Ruby and PHP hold the pattern against the parsed date, and raise on every reply.
+        # Generated Ruby and PHP match the pattern against the parsed date, and fail on every reply.
         return {word: schema[word] for word in schema if word not in _OF_STRINGS}
     kinds = schema.get("type", ())
     is_integer = "integer" in ([kinds] if isinstance(kinds, str) else kinds)
@@ -83,7 +83,7 @@ def _plain(schema: Schema) -> Schema:
 
 
 def _in_one_type(schema: Schema, refer: Callable[[str], Schema]) -> Schema:
-    """What is an object or something else, as a choice of two; Go takes no list of such types."""
+    """Turn a type that is an object or another into `anyOf`: Go accepts no such list of types."""
     kinds = schema.get("type", ())
     if isinstance(kinds, str) or "object" not in kinds:
         return schema

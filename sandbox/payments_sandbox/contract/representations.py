@@ -1,4 +1,4 @@
-"""Owns how values look on the wire; under `/v3` with exactly the keys of the documentation."""
+"""Owns how values look on the wire; below `/v3` with exactly the documented keys."""
 
 from collections.abc import Mapping, Sequence
 from typing import Final, assert_never
@@ -23,7 +23,7 @@ _MAKES: Final = {
     EventType.REFUND_CREATED: f"{BASE_PATH}/payments/{{payment_id}}/refunds",
     EventType.CHARGEBACK_CREATED: f"{CONTROL_PATH}/payments/{{payment_id}}/chargeback",
 }
-"""The route that makes what an event is about, where it is no payment's own status."""
+"""For events about a refund or a chargeback: the route that makes one."""
 
 _AFTER_SUMMARY: Final = b',"payment_method":'
 _CREATED_LENGTH: Final = len(b',"created_at":"2022-01-15T10:30:00Z"')
@@ -60,11 +60,11 @@ def payment(payment: Payment) -> dict[str, object]:
 
 
 def payments_page(stored: Sequence[bytes], *, has_more: bool) -> bytes:
-    """A list as LIST PAYMENTS shows it, as JSON; the cursor is the id of the last item.
+    """The reply of LIST PAYMENTS as JSON; the cursor is the id of the last item.
 
     Args:
-        stored: what RETRIEVE PAYMENT shows of each, in the JSON that the ledger keeps.
-        has_more: whether other payments follow these.
+        stored: the JSON of each payment as RETRIEVE PAYMENT shows it, from the ledger.
+        has_more: whether more payments follow.
     """
     cursor = b'"%b"' % _id_in(stored[-1]) if has_more else b"null"
     more = b"true" if has_more else b"false"
@@ -73,10 +73,10 @@ def payments_page(stored: Sequence[bytes], *, has_more: bool) -> bytes:
 
 
 def _summary(stored: bytes) -> bytes:
-    """One item of LIST PAYMENTS: five keys of what RETRIEVE PAYMENT shows, cut out of it.
+    """One item of LIST PAYMENTS: five fields, cut out of the JSON of RETRIEVE PAYMENT.
 
-    No text of a client's stands before them, so the first place where a key is found is its own,
-    and the date follows the first object that ends.
+    No text from a client precedes them. So the first occurrence of a key is the right one, and the
+    date follows the first closing brace.
     """
     summary, _, rest = stored.partition(_AFTER_SUMMARY)
     created = rest.index(b"}") + 1
@@ -89,7 +89,7 @@ def _id_in(stored: bytes) -> bytes:
 
 
 def page(items: Sequence[Mapping[str, object]], *, has_more: bool) -> dict[str, object]:
-    """A list of the control API; the cursor is the id of the last item."""
+    """A page of a list in the control API; the cursor is the id of the last item."""
     return {
         "data": items,
         "has_more": has_more,
@@ -131,7 +131,7 @@ def event(event: AnyEvent) -> dict[str, object]:
 
 
 def event_data(event: Event) -> dict[str, object]:
-    """What an event says of its payment, refund or chargeback."""
+    """The `data` of an event: its payment, and its refund or chargeback."""
     facts: dict[str, object] = {
         "payment_id": event.payment_id,
         "amount": event.amount,
@@ -151,7 +151,7 @@ def event_data(event: Event) -> dict[str, object]:
 
 
 def error(error: SandboxError) -> dict[str, object]:
-    """The envelope of ERROR HANDLING; `details` only when there is something to say."""
+    """The body of an error (section "ERROR HANDLING"); `details` is left out if there are none."""
     envelope = {"code": error.code, "message": error.message or code_of(error.code).message}
     if error.details:
         envelope["details"] = error.details
@@ -162,12 +162,12 @@ def payment_event_data(ledger: Ledger, type_: EventType, number: int) -> dict[st
     """Return the `data` of an event of a type about a payment.
 
     Args:
-        ledger: that has the payment.
-        type_: what is to have happened.
-        number: of the payment in the ledger.
+        ledger: the ledger with the payment.
+        type_: the type of the event.
+        number: the number of the payment in the ledger.
 
     Raises:
-        InvalidRequest: nothing of it has happened to the payment.
+        InvalidRequest: the payment has no refund or chargeback for the event to report.
     """
     payment = ledger.payments.get(number)
     if type_ not in _MAKES:

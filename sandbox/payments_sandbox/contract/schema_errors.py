@@ -1,15 +1,18 @@
-"""Owns the words for what a schema refuses, in bodies of requests and in files of scenarios.
+"""Owns the messages for schema violations in the bodies of requests and in scenario files.
 
-A validator's refusals become three kinds: a key that is not known, a key that is missing, a value
-that is wrong. Two sets of sentences are made of them. A body's never quote the value, which may
-hold a card number: they name the field by its JSON pointer. A file's stand beside the line that
-they are about, so they quote a word of it and say in a hint what would have worked.
+A violation is one of three kinds: an unknown key, a missing key, or a wrong value. There are two
+sets of messages. Those for a body never quote the value, which may contain a card number; they name
+the field by its JSON pointer. Those for a file are shown next to the line in question, so they
+quote a word of it, and a hint says what would have worked.
 
-The words come from the schema: `x-expected` finishes "expected …", `x-hint` says what would have
-worked, `x-keys` are the keys of which a mapping has one, `x-kind` is what a mapping is called,
-`x-also` are keys that it has beside its properties, `header.NAME` such as any that begins so, and
-`x-elsewhere` are keys that its like have and it has not. `x-valued` has, for words that are keys of
-the mapping which may stand in a word's place, how each is written there.
+The words come from the schema:
+
+- `x-expected` completes "expected …", and `x-hint` says what would have worked.
+- `x-keys` lists the keys of which a mapping needs one.
+- `x-kind` is what the mapping is called.
+- `x-also` lists valid keys other than properties, such as `header.NAME` for a whole family.
+- `x-elsewhere` lists keys that similar mappings have and this one does not.
+- `x-valued` says how a word is written that needs a value, and so a mapping instead of a word.
 """
 
 import re
@@ -26,35 +29,35 @@ from payments_sandbox.core.wording import counted, nearest
 MOST_IN_A_BODY: Final = 20
 MOST_IN_A_FILE: Final = 200
 SURELY: Final = 0.8
-"""How like a known key an unknown one is whose value is read as that one's."""
+"""How similar an unknown key is to a known one if its value is checked as that key's."""
 
 _ALIKE: Final = 0.6
-"""How like a known word an unknown one is that may be meant for it."""
+"""How similar an unknown word is to a known one that is suggested for it."""
 
 _MANY: Final = 40
-"""Words of which one is always near, such as the codes of currencies: only sure ones are named."""
+"""Of more words than this, such as currency codes, one is always similar, so `SURELY` counts."""
 
 LONGEST_NAME: Final = 64
 LONG_NUMBER: Final = re.compile(r"\d(?:[ ._-]?\d){5,}")
 
 UNEXPLAINED: Final = "/: does not follow the documentation."
-"""The details of a refusal of which the validator names no reason: our bug."""
+"""The details of an error for which the validator gives no reason, which is a bug of ours."""
 
 Path = tuple[str | int, ...]
-"""Keys and positions that lead to a value, `("rules", 0, "do")`."""
+"""The keys and positions that lead to a value, such as `("rules", 0, "do")`."""
 
 Kind = jsonschema_rs.ValidationErrorKind
 
 
 class SchemaError(NamedTuple):
-    """One thing that is wrong, in words.
+    """One error, with its message.
 
     Attributes:
-        path: of the value, or of a key that is missing or not known.
-        message: what is wrong; of a body a whole sentence, of a file without its full stop.
-        hint: what would have worked, where the message does not say it; of a file only.
-        is_about_key: whether the key is wrong, and not its value.
-        is_missing: whether it is about a key that is not there.
+        path: the path of the value, or of the missing or unknown key.
+        message: what is wrong; a sentence for a body, without its full stop for a file.
+        hint: what would have worked, if the message does not say so; only for files.
+        is_about_key: whether the key is wrong rather than its value.
+        is_missing: whether a key is missing.
     """
 
     path: Path
@@ -65,7 +68,7 @@ class SchemaError(NamedTuple):
 
 
 class UnknownKey(NamedTuple):
-    """A mapping has a key that its schema does not name."""
+    """A mapping has a key that is not in its schema."""
 
     path: Path
     name: str
@@ -73,7 +76,7 @@ class UnknownKey(NamedTuple):
 
 
 class MissingKey(NamedTuple):
-    """A mapping, the value, lacks a key that its schema requires."""
+    """A mapping, `value`, lacks a key that its schema requires."""
 
     path: Path
     name: str
@@ -85,8 +88,8 @@ class WrongValue(NamedTuple):
     """A value is not what its schema expects.
 
     Attributes:
-        kind: the keyword that refused it.
-        is_optional: whether it may be left out.
+        kind: the keyword that the value violates.
+        is_optional: whether the value may be left out.
     """
 
     path: Path
@@ -100,10 +103,10 @@ Refusal = UnknownKey | MissingKey | WrongValue
 
 
 class CompiledSchema:
-    """A closed schema and its validator, which decides, and explains what it has refused.
+    """A self-contained schema with its validator, which decides and explains errors.
 
     Args:
-        schema: without references that lead out of it.
+        schema: a schema without references to others.
 
     Attributes:
         is_valid: whether a value follows the schema; raises ValueError for half a surrogate pair.
@@ -120,26 +123,26 @@ class CompiledSchema:
         """Explain what is wrong with a body, a query or a header.
 
         Args:
-            value: what a strict reader has read.
-            noun: what a key of the value is called.
+            value: the value, from a strict reader.
+            noun: what messages call a key of the value.
 
         Returns:
-            At most 20 errors, in the order of the documentation; none for a good value.
+            At most 20 errors, in the order of the documentation; none for a valid value.
         """
         found = (_body_error(each, noun) for each in self.refusals(value))
         first = list(islice(dict.fromkeys(found), MOST_IN_A_BODY))
         return sorted(first, key=lambda error: _rank(self._schema, error.path))
 
     def file_errors(self, value: object) -> Iterator[SchemaError]:
-        """Explain what is wrong with a part of a scenario, in no order; at most 200 errors."""
+        """Explain what is wrong with a part of a scenario: at most 200 errors, in any order."""
         for refusal in islice(self.refusals(value), MOST_IN_A_FILE):
             yield from self._file_error(refusal)
 
     def misspelt(self, value: object) -> Iterator[tuple[SchemaError, str]]:
-        """Each unknown key of a scenario that can only mean one which its mapping does not have.
+        """Find each unknown key of a scenario that is clearly a misspelt known key.
 
         Returns:
-            The error, whose path leads to the key, and the key that was meant.
+            Pairs of the error, whose path leads to the key, and the key that was meant.
         """
         for refusal in self.refusals(value):
             match refusal:
@@ -155,7 +158,7 @@ class CompiledSchema:
                 yield _unknown_in_file(path, name, part), meant
 
     def refusals(self, value: object) -> Iterator[Refusal]:
-        """All that the schema refuses in a value; nothing for a good one."""
+        """Yield all violations of the schema in a value; none for a valid one."""
         for error in self._validator.iter_errors(_encodable(value)):
             path, kind, part = tuple(error.instance_path), error.kind, self._part(error.schema_path)
             match kind:
@@ -168,28 +171,28 @@ class CompiledSchema:
                     yield WrongValue(path, kind, part, error.instance, is_optional)
 
     def _is_optional(self, schema_path: list[str | int]) -> bool:
-        """Whether the value that a keyword is about is a key's, and no schema requires the key."""
+        """Whether the value that violates a keyword belongs to a key that is not required."""
         if schema_path[-3:-2] != ["properties"]:
             return False
         around = self._part([*schema_path[:-3], "required"])
         return schema_path[-2] not in around.get("required", ())
 
     def _part(self, schema_path: list[str | int]) -> Schema:
-        """The part of the schema that holds the keyword at the end of a path."""
+        """The part of the schema that contains the keyword at the end of a path."""
         found: Any = self._schema
         for step in schema_path[: -1 if "propertyNames" not in schema_path else -2]:
             found = found[step]
         return cast("Schema", found)
 
     def _resolved(self, part: Schema) -> Schema:
-        """The part with what it refers to; what stands beside a reference wins."""
+        """Merge a part with the definition it refers to; keys next to the reference win."""
         reference = part.get("$ref")
         if reference is None:
             return part
         return self._resolved(self._schema["$defs"][reference.rpartition("/")[2]]) | part
 
     def _file_error(self, refusal: Refusal) -> Iterator[SchemaError]:
-        """The refusal in words; nothing for a missing key that is misspelt, which is said."""
+        """The message for a violation; none for a missing key that is reported as misspelt."""
         match refusal:
             case UnknownKey(path, name, part):
                 yield _unknown_in_file(path, name, part)
@@ -211,7 +214,7 @@ class CompiledSchema:
 
 
 def render(errors: Iterable[SchemaError]) -> str:
-    """The errors as the `details` of a refusal, which start with the first one's pointer."""
+    """Write errors as the `details` of an error, which start with the JSON pointer of the first."""
     texts = [f"{pointer(error.path) or '/'}: {error.message}" for error in errors]
     if not texts:
         return UNEXPLAINED
@@ -220,20 +223,20 @@ def render(errors: Iterable[SchemaError]) -> str:
 
 
 def pointer(path: Path) -> str:
-    """The JSON pointer (RFC 6901) of a path, its names made fit to be shown."""
+    """The JSON pointer (RFC 6901) of a path, with names that are safe to show."""
     steps = (presentable(str(step)) for step in path)
     return "".join("/" + step.replace("~", "~0").replace("/", "~1") for step in steps)
 
 
 def presentable(name: str) -> str:
-    """A name that a client has sent, cut, and without what may be a card number or its code."""
+    """A name from a client, shortened, and without anything that may be a card number or code."""
     start = LONG_NUMBER.sub(lambda found: "*" * len(found[0]), name[: 4 * LONGEST_NAME])
     masked = mask_target(start)
     return "".join(sign if sign.isprintable() else "?" for sign in masked[:LONGEST_NAME])
 
 
 def _encodable(value: Any) -> Any:  # noqa: ANN401 - JSON
-    """The value with half surrogate pairs replaced, which the validator cannot read."""
+    """Replace half surrogate pairs in a value, which the validator cannot read."""
     match value:
         case str():
             return value.encode("utf-8", "replace").decode()
@@ -274,7 +277,7 @@ def _undocumented(name: str, known: list[str], noun: str) -> str:
 
 
 def _rank(schema: Schema, path: Path) -> list[tuple[int, str]]:
-    """Sorts by the order of the documentation; what is not documented comes last, by name."""
+    """A sort key for the order of the documentation; what is undocumented comes last, by name."""
     ranks: list[tuple[int, str]] = []
     for step in path:
         if isinstance(step, int):
@@ -305,7 +308,7 @@ def _unknown_in_file(path: Path, name: str, part: Schema) -> SchemaError:
 
 
 def _nearest_in_family(name: str, forms: list[str]) -> str | None:
-    """The key of a form such as `header.NAME` that a misspelt `heder.X-Test` was meant for."""
+    """The key that was meant by a misspelt one of a family, such as `header.X-Test`."""
     start, dot, rest = name.partition(".")
     stems = {form.partition(".")[0]: form for form in forms}
     stem = nearest(start.lower(), stems)
@@ -341,7 +344,7 @@ def _wrong_in_file(path: Path, kind: object, part: Schema, value: object) -> Sch
 
 
 def _none_of_its_keys(path: Path, part: Schema, value: object) -> SchemaError:
-    """A mapping that has none of the keys which say what it is; perhaps one is misspelt."""
+    """The error for a mapping without any of the keys that it needs; one may be misspelt."""
     for name in value if isinstance(value, dict) else ():
         if nearest(name, part["x-keys"]):
             return _unknown_in_file(path, name, part)
@@ -362,5 +365,5 @@ def _unknown_word(word: str, part: Schema) -> tuple[str, str | None]:
 
 
 def _quoted(word: str) -> str:
-    """The word of a file as a sentence shows it; `this` where it may be a card number."""
+    """Quote a word of a file in a message; `this` if it may be a card number."""
     return "this" if LONG_NUMBER.search(word) else f"'{presentable(word)}'"

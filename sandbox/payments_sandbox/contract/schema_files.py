@@ -1,8 +1,8 @@
-"""Owns the files of the JSON Schemas: reading them, writing their references out, naming them.
+"""Owns the JSON Schema files: reading them, resolving their references, naming them.
 
-A schema is named by its path below `schemas/`, without the suffix: `requests/create_payment`.
-The files refer to each other by relative paths. `inline` writes every reference out, so that what
-a validator gets is one closed document: no reference can leave the folder, nothing is fetched.
+The name of a schema is its path below `schemas/` without the suffix: `requests/create_payment`.
+The files refer to each other by relative paths. `inline` replaces every reference by its target, so
+a validator gets one self-contained document: no reference leaves the folder, nothing is fetched.
 """
 
 import json
@@ -18,7 +18,7 @@ Schema = dict[str, Any]
 IDENTITY: Final = frozenset({"$schema", "$id"})
 SUFFIX: Final = ".json"
 APART: Final = ".schema.json"
-"""The ending of a schema that is for editors, and no part of what is sent or answered."""
+"""The suffix of schemas that are for editors, and not part of the wire contract."""
 
 OBJECTS: Final = "control/objects/"
 PAGES: Final = "control/pages/"
@@ -26,16 +26,16 @@ PAGES: Final = "control/pages/"
 
 
 def schema_files() -> Mapping[str, Schema]:
-    """Every schema as its file has it, by name, in the order of the names.
+    """Return every schema, as in its file, by name, in order of the names.
 
     Raises:
-        FileNotFoundError: the schemas are neither shipped with the package nor beside it.
+        FileNotFoundError: the schemas are neither in the package nor next to it.
     """
     return _Files(data_files("schemas"))
 
 
 class _Files(Mapping[str, Schema]):
-    """The schemas, each read when it is first asked for: a server needs few of them."""
+    """The schemas, each read at its first use, since a server needs few of them."""
 
     def __init__(self, texts: Mapping[str, str]) -> None:
         self._texts = texts
@@ -69,10 +69,10 @@ class _Files(Mapping[str, Schema]):
 
 
 def _page_of(reference: str, item: Schema) -> Schema:
-    """The schema of one page of a list.
+    """Make the schema of one page of a list.
 
     Args:
-        reference: leads to the schema of an item, from the folder of the pages.
+        reference: a path from the folder of the pages to the schema of an item.
         item: that schema.
     """
     data: Schema = {
@@ -104,18 +104,18 @@ def _page_of(reference: str, item: Schema) -> Schema:
 
 
 def target(reference: str, name: str) -> str:
-    """The name of the schema that a relative `reference` in the file of `name` means."""
+    """The name of the schema that a relative `reference` in the schema `name` leads to."""
     path = posixpath.join(posixpath.dirname(name), reference)
     return posixpath.normpath(path).removesuffix(SUFFIX)
 
 
 def component(schema: Schema) -> str:
-    """The name for generated code: of the title "Payment id" it is `PaymentId`."""
+    """The name in generated code: the title "Payment id" becomes `PaymentId`."""
     return "".join(word[:1].upper() + word[1:] for word in schema["title"].split())
 
 
 def inline(name: str, schemas: Mapping[str, Schema]) -> Schema:
-    """The schema with every reference written out; what stands beside a reference wins.
+    """Replace every reference in a schema by its target; keys next to a reference win.
 
     Raises:
         KeyError: the schema, or one that it refers to, is not in `schemas`.
@@ -138,14 +138,14 @@ def _value(value: Any, name: str, schemas: Mapping[str, Schema]) -> Any:  # noqa
 
 
 def _anonymous(schema: Schema) -> Schema:
-    """Without `$id`, which would start a document of its own inside another one."""
+    """Remove `$id`, which would start a separate document inside another one."""
     return {key: value for key, value in schema.items() if key not in IDENTITY}
 
 
 def without_undocumented(schema: Schema, value: object) -> object:
-    """The value without the keys that a closed object of the inlined schema does not name.
+    """Remove the keys that are not in the closed objects of an inlined schema.
 
-    What is not of the expected type stays as it is: the validator names it better.
+    A value of a wrong type stays as it is, for the validator to report.
     """
     if isinstance(value, dict) and "properties" in schema:
         return _known_keys(schema, value)

@@ -1,7 +1,7 @@
-"""Owns the judgement of values by the schemas: yes or no at once, the reasons when asked.
+"""Owns the validation of values against the schemas: a fast yes or no, and the reasons on demand.
 
-One validator says yes or no to every request and reply, in microseconds, and explains a refusal. A
-test holds it against `jsonschema`, the reference.
+One validator checks every request and reply, in microseconds, and explains errors. A test compares
+it with `jsonschema`, the reference implementation.
 """
 
 import re
@@ -22,14 +22,14 @@ from payments_sandbox.core.errors import InvalidRequest
 
 INTEGER: Final = re.compile(r"-?(?:0|[1-9][0-9]{0,8})")
 LENIENT: Final = ("requests/", "queries/")
-"""The schemas that `lenient` is about: those of the emulated API, not of the control API."""
+"""The schemas that `lenient` applies to: those of the emulated API, not of the control API."""
 
 
 class Contract:
-    """The schemas, ready to judge. Validators are built when first used, and kept.
+    """The schemas with their validators, which are built at the first use and kept.
 
     Args:
-        schemas: the schemas as their files have them, by name.
+        schemas: the schemas by name, as in their files.
         lenient: whether undocumented fields and parameters of requests are ignored.
     """
 
@@ -41,7 +41,7 @@ class Contract:
         self._compiled: dict[str, CompiledSchema] = {}
 
     def schema(self, name: str) -> Schema:
-        """The schema with every reference written out.
+        """The schema without references.
 
         Raises:
             KeyError: there is no schema of this name.
@@ -54,27 +54,27 @@ class Contract:
         """Whether the value follows the schema; `lenient` is not applied."""
         try:
             return (self._compiled.get(name) or self._compile(name)).is_valid(value)
-        except ValueError:  # half a surrogate pair, or a type that JSON does not have
+        except ValueError:  # half a surrogate pair, or a type that is not JSON
             return False
 
     def problems(self, name: str, value: object) -> list[SchemaError]:
-        """What is wrong, in the order of the documentation; at most 20, none for a good value."""
+        """At most 20 errors, in the order of the documentation; none for a valid value."""
         validator = self._compiled.get(name) or self._compile(name)
         return validator.body_errors(value, noun=_noun(name))
 
     def explain(self, name: str, value: object) -> str:
-        """The `details` of a refusal; `UNEXPLAINED` when no reason is found, which is our bug."""
+        """The `details` of an error; `UNEXPLAINED` if no reason is found, which is our bug."""
         return render(self.problems(name, value))
 
     def check(self, name: str, value: object) -> dict[str, object]:
-        """The body, when it follows the schema; stripped first when that is lenient.
+        """Return a body that follows the schema, without undocumented fields if lenient.
 
         Args:
-            name: a schema of objects.
-            value: what the strict reader has read.
+            name: the name of a schema of objects.
+            value: the body, from the strict reader.
 
         Raises:
-            InvalidRequest: the details name each field and what would have worked.
+            InvalidRequest: it does not; the details name each field and what would have worked.
         """
         is_cut = self.lenient and _is_emulated(name)
         kept = without_undocumented(self.schema(name), value) if is_cut else value
@@ -83,10 +83,10 @@ class Contract:
         return cast("dict[str, object]", kept)
 
     def read_query(self, name: str, pairs: Sequence[tuple[str, str]]) -> dict[str, object]:
-        """The query's parameters in the types of the schema, with the documented defaults.
+        """Return the parameters of a query, in the types of its schema, with documented defaults.
 
         Args:
-            name: a schema of a query.
+            name: the name of a query's schema.
             pairs: the decoded parameters, in the order sent.
 
         Raises:
@@ -114,7 +114,7 @@ class Contract:
 
 
 def read_pairs(query: str) -> list[tuple[str, str]]:
-    """Read the decoded parameters of a query string, in the order sent; none is left out."""
+    """Decode the parameters of a query string, in the order sent, including empty ones."""
     if "%" in query or "+" in query:
         return parse_qsl(query, keep_blank_values=True)
     pairs = [pair.partition("=") for pair in query.split("&") if pair]
@@ -122,10 +122,10 @@ def read_pairs(query: str) -> list[tuple[str, str]]:
 
 
 def load_contract(*, lenient: bool = False) -> Contract:
-    """The contract that this version of the package ships, the same for all who ask.
+    """Return the contract that this version of the package ships, always the same object.
 
     Raises:
-        FileNotFoundError: the schemas are neither shipped with the package nor beside it.
+        FileNotFoundError: the schemas are neither in the package nor next to it.
     """
     return _shipped(lenient=lenient)
 
@@ -144,7 +144,7 @@ def _noun(name: str) -> str:
 
 
 def _typed(schema: Schema, text: str) -> object:
-    """The integer that the text writes; what does not write one stays, for the schema to refuse."""
+    """Convert the text of an integer; any other text stays, for the schema to reject."""
     if schema.get("type") == "integer" and INTEGER.fullmatch(text):
         return int(text)
     return text

@@ -1,4 +1,4 @@
-"""Owns what the digits of a card number say by themselves, and where one stands in a text."""
+"""Owns what the digits of a card number say: its brand, its check digit, its place in a text."""
 
 import re
 from bisect import bisect_right
@@ -8,10 +8,10 @@ from itertools import accumulate, pairwise
 from typing import Final
 
 SHORTEST: Final = 13
-"""Digits that a card number has at least."""
+"""The fewest digits that a card number has."""
 
 LONGEST: Final = 19
-"""Digits that a card number has at most."""
+"""The most digits that a card number has."""
 
 
 class Brand(StrEnum):
@@ -59,16 +59,19 @@ _DOUBLED: Final = bytes.maketrans(_DIGITS, b"0246813579")
 
 _DIGIT_GROUPS: Final = re.compile(r"[0-9]+(?:(?:[^\w*]|_){1,16}[0-9]+)*")
 _CLOSE: Final = re.compile(r"[ \t._/-]{0,3}")
-"""What stands between two groups that may have any length."""
+"""What separates two groups of digits that count as one number whatever their lengths are."""
 
 _LAYOUTS: Final = frozenset({(4, 6, 5), (4, 6, 4)})
-"""Groups of card numbers that are not all of one length, the last one aside."""
+"""The layouts of card numbers whose groups differ in length before the last one."""
 
 _PAIR: Final = 2
-"""Digits of a group that is more often a part of a time or a date."""
+"""The length of groups that are more often a part of a time or a date."""
 
-_ENOUGH_DIGITS: Final = re.compile(r"\d(?:[^\dA-Za-z*]{0,16}\d){12}")
-"""Enough digits for a number, and between them nothing that ends a group, such as a letter."""
+_ENOUGH_DIGITS: Final = re.compile(r"(?:\d[^\dA-Za-z*]{0,16}+){12}+\d")
+"""Enough digits for a card number, with nothing between them that ends one, such as a letter.
+
+It never backtracks, because the ids of payments have many digits with letters among them.
+"""
 
 _OTHER_DIGIT: Final = re.compile(r"[^\D0-9]")
 _OTHER_BLANKS: Final = dict.fromkeys(
@@ -79,17 +82,17 @@ _OTHER_BLANKS: Final = dict.fromkeys(
     ),
     " ",
 )  # fmt: skip
-"""Spaces, dashes and dots beyond ASCII, those of no width among them, and what each counts as."""
+"""Spaces (also of zero width), dashes and dots beyond ASCII; each counts as a space."""
 
 _EXPIRY: Final = re.compile(r"(?:0[1-9]|1[0-2])[0-9]{0,6}")
-"""Digits that may touch the end of a card number: its month, its year and a code."""
+"""Digits that may directly follow a card number: its month, its year and a code."""
 
 _PREFIX: Final = 4
-"""Digits that tell a brand."""
+"""How many digits determine the brand."""
 
 
 def brand_of(number: str) -> Brand | None:
-    """The brand whose prefix and length a string of digits has, or None."""
+    """The brand with the prefix and length of a string of digits, or None."""
     if len(number) < SHORTEST:
         return None
     prefix = int(number[:4])
@@ -98,21 +101,21 @@ def brand_of(number: str) -> Brand | None:
 
 
 def passes_luhn(number: str) -> bool:
-    """Whether the check digit of a string of digits is right (ISO/IEC 7812-1, annex B)."""
+    """Whether the check digit of a string of digits is correct (ISO/IEC 7812-1, annex B)."""
     digits = number.encode()
     total = sum(digits[-1::-2]) + sum(digits[-2::-2].translate(_DOUBLED))
     return (total - ord("0") * len(digits)) % 10 == 0
 
 
 def has_few_digits(text: str) -> bool:
-    """Whether there are too few for a card number, which is so of nearly every text."""
+    """Whether a text has too few digits for a card number, as nearly every text does."""
     if len(text) < SHORTEST:
         return True
     return text.isascii() and len(text) - len(text.encode().translate(None, _DIGITS)) < SHORTEST
 
 
 def mask_digits(text: str) -> str:
-    """The text with the digits masked that belong to a card number, but not to its end."""
+    """Mask the digits of each card number in a text, except its last four characters."""
     if not _ENOUGH_DIGITS.search(text):
         return text
     shown = list(text)
@@ -123,18 +126,18 @@ def mask_digits(text: str) -> str:
 
 
 def in_ascii(text: str) -> str:
-    """The text, sign for sign, with any script's digits as 0 to 9 and any blank as a space."""
+    """Replace the digits of any script by 0 to 9 and other blanks by spaces, keeping the length."""
     if text.isascii():
         return text
     return _OTHER_DIGIT.sub(lambda digit: str(int(digit[0])), text.translate(_OTHER_BLANKS))
 
 
 def _hidden_places(text: str) -> Iterator[int]:
-    """Find the digits of card numbers that are to be hidden: all but the last four characters."""
+    """Yield the places of the digits to hide: all of a card number but its last four characters."""
     places = [place for place, sign in enumerate(text) if sign.isdigit()]
     digits = "".join(map(text.__getitem__, places))
     groups = _Groups(text)
-    hidden = 0  # up to where places were given; numbers may overlap
+    hidden = 0  # the end of the places yielded so far: numbers may overlap
     for group, first in enumerate(groups.firsts):
         for length in _lengths(digits[first : first + _PREFIX]):
             end = first + length
@@ -146,7 +149,7 @@ def _hidden_places(text: str) -> Iterator[int]:
 
 
 def _lengths(prefix: str) -> tuple[int, ...]:
-    """The lengths of card numbers that begin so, the shortest first."""
+    """The lengths of card numbers with this prefix, shortest first."""
     if len(prefix) < _PREFIX:
         return ()
     low, high, brand = _RANGES[bisect_right(_LOWS, int(prefix)) - 1]
@@ -154,10 +157,10 @@ def _lengths(prefix: str) -> tuple[int, ...]:
 
 
 class _Groups:
-    """The groups that digits stand in, made ready to be asked about any stretch of them at once.
+    """The groups of digits in a text, indexed so that each question takes constant time.
 
     Attributes:
-        firsts: of each group, how many digits are before it.
+        firsts: for each group, how many digits precede it.
     """
 
     def __init__(self, text: str) -> None:
@@ -173,10 +176,10 @@ class _Groups:
                 self._equal[group] = self._equal[group + 1] + 1
 
     def may_hold(self, digits: str, group: int, end: int) -> bool:
-        """Whether a card number may begin with a group and end before a digit.
+        """Whether a card number may begin with a group and end before the digit `end`.
 
-        It does at the end of a group, or where only an expiry date and a code follow in it; its
-        groups stand close together, or are laid out as those of card numbers are.
+        It has to end with a group, or only an expiry date and a code may follow in that group. Its
+        groups have to stand close together, or be laid out like those of a card number.
         """
         last = self._group_of[end - 1]
         group_end = self.firsts[last] + self._sizes[last]

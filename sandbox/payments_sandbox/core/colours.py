@@ -1,6 +1,6 @@
-"""Owns the colours of text on a terminal by what they mean: the codes before it and behind it.
+"""Owns the colours of text on a terminal, named by their meaning, as escape codes.
 
-They are among the sixteen that every terminal has, in the shades that its user has chosen.
+They are among the sixteen that every terminal has, so they appear in the user's own shades.
 """
 
 from typing import Final
@@ -16,5 +16,5 @@ END: Final = "\x1b[0m"
 
 
 def painted(text: str, colour: str) -> str:
-    """Give a text a colour; nothing is nothing in any."""
+    """Give a text a colour; an empty text stays empty."""
     return f"{colour}{text}{END}" if text and colour else text

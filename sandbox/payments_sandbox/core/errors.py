@@ -29,12 +29,12 @@ Value = TypeVar("Value")
 
 
 class SandboxError(Exception):
-    """A refusal of the emulated API or of the control API.
+    """An error that the emulated API or the control API answers with.
 
     Args:
-        code: a key of `CODES` of `contract.error_codes`, or of `CONTROL_CODES` there.
+        code: a key of `CODES` or of `CONTROL_CODES` in `contract.error_codes`.
         details: what to do about it; for `invalid_request` it starts with a JSON pointer.
-        message: replaces the code's own sentence.
+        message: replaces the sentence of the code.
     """
 
     def __init__(
@@ -51,7 +51,8 @@ class InvalidRequest(SandboxError):
 
     Args:
         details: starts with a JSON pointer.
-        is_conflict: what is asked for does not go with what there is; another world may take it.
+        is_conflict: the request is invalid only because of this world's state; another world may
+            accept it.
     """
 
     def __init__(self, details: str, *, is_conflict: bool = False) -> None:
@@ -71,7 +72,7 @@ class InvalidApiKey(SandboxError):
 
 
 class InvalidScenario(SandboxError):
-    """A scenario has problems; `problems` are all of them, as they are shown."""
+    """A scenario has problems; `problems` lists all of them as the control API shows them."""
 
     def __init__(self, details: str, problems: Sequence[dict[str, object]]) -> None:
         super().__init__("invalid_scenario", details)
@@ -140,14 +141,14 @@ class InternalError(SandboxError):
 
 
 class Forbidden(SandboxError):
-    """A guard refuses: `unknown_host`, `cross_site_request` or `invalid_token`."""
+    """A guard rejects the request: `unknown_host`, `cross_site_request` or `invalid_token`."""
 
 
 def parse_field(parse: Callable[[Value], T], field: str, value: Value) -> T:
     """Parse one field of a body or a query.
 
     Raises:
-        InvalidRequest: `parse` has raised ValueError with what it expected; the field is named.
+        InvalidRequest: `parse` raised a ValueError; the details name the field and its text.
     """
     try:
         return parse(value)

@@ -1,4 +1,4 @@
-"""Owns what all pages of HTML that we write have: each is one file that needs nothing else."""
+"""Owns the frame of every HTML page that is written: one file that needs no other."""
 
 from collections.abc import Iterable
 from html import escape
@@ -14,9 +14,9 @@ def html_page(title: str, style: str, parts: Iterable[str]) -> str:
     """Write a page.
 
     Args:
-        title: on top, and of the window; it is escaped here.
-        style: its rules of CSS, besides those that all pages have.
-        parts: what is below the title, as HTML.
+        title: the heading and the window's title; it is escaped here.
+        style: CSS rules in addition to those of all pages.
+        parts: the HTML below the title.
     """
     title = escape(title)
     head = [

@@ -1,10 +1,10 @@
-"""Owns ids, seeds and secrets: what follows from other seeds, and from nothing else.
+"""Owns ids, seeds and secrets, which are derived from a seed and nothing else.
 
-Each kind's ids are a bijection of a counter, so they need no index and never repeat.
+The ids of each kind are a bijection of a counter, so they need no index and never repeat.
 
-The nth id is the prefix and 16 hexadecimal digits of `a * n + b`, modulo a prime just below
-2**64, where `a` and `b` come from the seed of the world. Reading one back is the inverse of that,
-so an id is found without a table.
+The nth id is a prefix and 16 hexadecimal digits: `a * n + b` modulo a prime just below 2**64, where
+`a` and `b` come from the seed of the world. The inverse of this finds the number of an id without a
+table.
 """
 
 import re
@@ -18,20 +18,20 @@ ChargebackId = NewType("ChargebackId", str)
 EventId = NewType("EventId", str)
 
 API_KEY: Final = re.compile(r"sk_test_[A-Za-z0-9_-]{1,64}")
-"""A key of the sandbox; any other is perhaps a real one."""
+"""The form of the sandbox's keys; any other key may be a real one."""
 
 DEFAULT_API_KEY: Final = "sk_test_sandbox"
-"""The key that every server has; its world is never dropped for being idle."""
+"""The key whose world every server has, and never drops for being idle."""
 
 SEEDS: Final = 2**53
-"""Seeds are below this, so that every JSON reader keeps them exact."""
+"""All seeds are smaller than this, so that every JSON reader keeps them exact."""
 
 _PRIME: Final[int] = 2**64 - 59
 _DIGITS: Final = 16
 
 
 class IdSequence:
-    """The ids of one kind in one world, such as every `pay_…` of it."""
+    """The ids of one kind in one world, such as all its `pay_…` ids."""
 
     __slots__ = ("_factor", "_inverse", "_offset", "_prefix", "_start", "_width")
 
@@ -49,15 +49,15 @@ class IdSequence:
         self._width = len(prefix) + _DIGITS
 
     def nth(self, number: int) -> str:
-        """The id of a number, counted from 0."""
+        """The id with a number, counted from 0."""
         return f"{self._prefix}{(self._factor * number + self._offset) % _PRIME:016x}"
 
     def number_of(self, text: str, first: int = 0) -> int | None:
-        """The number of an id, or None when no sequence of this kind could have made it.
+        """The number of an id, or None if this sequence has no such id.
 
         Args:
             text: the id.
-            first: the lowest number in use; those below 0 are the last ones of the sequence.
+            first: the lowest number in use; negative numbers wrap round to the end of the sequence.
         """
         if len(text) != self._width or not text.startswith(self._prefix):
             return None
@@ -75,7 +75,7 @@ class IdSequence:
 
 
 def derived_seed(seed: int, *parts: object) -> int:
-    """Derive a seed from another one and from what it is for."""
+    """Derive a seed from another seed and from the purpose that the parts name."""
     text = "\0".join(map(str, (seed, *parts))).encode()
     return int.from_bytes(blake2b(text, digest_size=8).digest(), "big") % SEEDS
 

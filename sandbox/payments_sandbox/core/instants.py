@@ -1,4 +1,4 @@
-"""Owns instants and durations: whole milliseconds, read from and shown as ISO 8601 text."""
+"""Owns instants and durations: whole milliseconds, and how they are parsed and shown as text."""
 
 import re
 from datetime import UTC, datetime, time, timedelta
@@ -26,7 +26,7 @@ _ISO: Final = re.compile(
     r"(?:(?P=colon)(?P<second>[0-9]{2})(?:[.,](?P<fraction>[0-9]+))?)?"
     r"(?:[Zz]|(?P<sign>[+-])(?P<offset_hours>[0-9]{2})(?::?(?P<offset_minutes>[0-9]{2}))?))?"
 )
-"""ISO 8601, extended and basic; RFC 3339, which most programs write, is a part of it."""
+"""ISO 8601, extended and basic; it includes RFC 3339, which most programs write."""
 
 _LEAP_SECOND: Final = 60
 
@@ -35,7 +35,7 @@ DURATION: Final = (
     rf"(?:[0-9]{{1,5}}{_FRACTION}d|[0-9]{{1,6}}{_FRACTION}h|[0-9]{{1,8}}{_FRACTION}m"
     rf"|[0-9]{{1,10}}{_FRACTION}s|[0-9]{{1,13}}{_FRACTION}ms)"
 )
-"""The form of a duration, which the schemas have too; so many digits are two centuries or so."""
+"""The form of a duration, also used in the schemas; the digits allow a century or more."""
 
 _DURATION: Final = re.compile(DURATION)
 _ANY_DURATION: Final = re.compile(r"[0-9]+(?:\.[0-9]+)?(?:ms|s|m|h|d)")
@@ -46,14 +46,14 @@ def read_instant(text: str, *, earliest: Instant | None = EPOCH) -> Instant:
     """Read an ISO 8601 date-time with `Z` or an offset, or a plain date (midnight UTC).
 
     A fraction of a second may have any number of digits, and is cut to milliseconds. A leap second
-    is the first of the next minute.
+    counts as the first second of the next minute.
 
     Args:
-        text: what to read.
-        earliest: what it may not be before; None lets it be any year.
+        text: the text to read.
+        earliest: the earliest instant allowed; None allows any year.
 
     Raises:
-        ValueError: saying what would have worked; the text itself is not quoted.
+        ValueError: its text says what would have worked, without quoting the input.
     """
     found = _ISO.fullmatch(text)
     if found is None or (found["hour"] and bool(found["dash"]) != bool(found["colon"])):
@@ -74,10 +74,10 @@ def read_instant(text: str, *, earliest: Instant | None = EPOCH) -> Instant:
 
 
 def _milliseconds(found: re.Match[str]) -> int:
-    """The milliseconds since 1970 of a date-time that has the form of one.
+    """The milliseconds since 1970 of a well-formed date-time.
 
     Raises:
-        ValueError, OverflowError: no calendar has it.
+        ValueError, OverflowError: it does not exist in the calendar.
     """
     year, month, day, hour, minute, second = (
         int(found[name] or 0) for name in ("year", "month", "day", "hour", "minute", "second")
@@ -85,7 +85,7 @@ def _milliseconds(found: re.Match[str]) -> int:
     leap = second == _LEAP_SECOND
     moment = datetime(year, month, day, hour, minute, second - leap, tzinfo=UTC)
     hours, minutes = int(found["offset_hours"] or 0), int(found["offset_minutes"] or 0)
-    offset = time(hours, minutes)  # which refuses what no clock shows
+    offset = time(hours, minutes)  # raises for an hour or a minute that does not exist
     shift = timedelta(hours=offset.hour, minutes=offset.minute)
     since = moment - _EPOCH + (shift if found["sign"] == "-" else -shift)
     if leap and (since + timedelta(seconds=1)) % timedelta(days=1):
@@ -96,17 +96,17 @@ def _milliseconds(found: re.Match[str]) -> int:
 
 @lru_cache(maxsize=1_024)
 def _show_second(second: int) -> str:
-    # `isoformat` takes a fifth of what `strftime` does.
+    # `isoformat` takes a fifth of the time of `strftime`.
     return (_EPOCH + timedelta(seconds=second)).isoformat().replace("+00:00", "Z")
 
 
 def show_instant(instant: Instant) -> str:
-    """Show as the documentation does: UTC, whole seconds, `Z`."""
+    """Show an instant as the API documentation does: UTC, whole seconds, `Z`."""
     return _show_second(instant // SECOND)
 
 
 def show_milliseconds(instant: Instant) -> str:
-    """Show as the control API does: to the millisecond, where an instant is between two seconds."""
+    """Show an instant as the control API does: with milliseconds unless they are zero."""
     shown, fraction = show_instant(instant), instant % SECOND
     return f"{shown[:-1]}.{fraction:03}Z" if fraction else shown
 
@@ -125,7 +125,7 @@ def read_duration(text: str) -> int:
     """Read a number and a unit, such as `300ms`, `5s`, `10m`, `2h` or `45d`, as milliseconds.
 
     Raises:
-        ValueError: saying what would have worked.
+        ValueError: its text says what would have worked.
     """
     if not _DURATION.fullmatch(text):
         if _ANY_DURATION.fullmatch(text):
@@ -138,7 +138,7 @@ def read_duration(text: str) -> int:
 
 
 def show_duration(milliseconds: int) -> str:
-    """Show in the largest unit that divides it: 3600000 is `1h`."""
+    """Show a duration in the largest unit that divides it: 3600000 is `1h`."""
     for unit in ("d", "h", "m", "s"):
         if milliseconds and milliseconds % _UNITS[unit] == 0:
             return f"{milliseconds // _UNITS[unit]}{unit}"

@@ -1,18 +1,17 @@
-"""Owns the masking of card numbers and security codes in whatever comes from outside.
+"""Owns the masking of card numbers and security codes in everything that comes from outside.
 
 How it works:
 
-1. What is kept, shown or logged goes through here first, as a parsed value: `mask_json` for JSON,
-   `mask_headers` and `mask_target` for names with values, `mask_text` for text. `mask_content`
-   takes bytes of any kind: it parses them where they are JSON, and looks for names in them where
-   they are not.
-2. A card number is looked for in the digits of any script, whatever stands between them, and once
-   more in what the text means: without percent signs, escapes of JSON and numeric entities.
-3. Groups that stand close together may have any length. Groups that stand farther apart, such as
-   those of a list, are a number only in the layout of one: dates and amounts are not.
-4. A security code has no form of its own: it is known by the name of its field.
-5. What is hidden is shown decoded; where nothing is hidden, a text stays as it came. Masking what
-   is masked changes nothing.
+1. Everything that is kept, shown or logged is masked first, as a parsed value: `mask_json` for
+   JSON, `mask_headers` and `mask_target` for names with values, `mask_text` for text.
+   `mask_content` takes any bytes: it parses JSON, and looks for names and values in anything else.
+2. Card numbers are found in the digits of any script, whatever separates them. The decoded text is
+   searched as well: without percent encoding, JSON escapes and numeric entities.
+3. Groups of digits that stand close together may have any length. Groups that stand farther apart,
+   as in a list, count only if they have the layout of a card number. Dates and amounts do not.
+4. A security code has no recognisable form: only the name of its field tells.
+5. A text in which something is hidden is shown decoded; any other text stays as it was. Masking a
+   second time changes nothing.
 """
 
 import contextlib
@@ -31,13 +30,13 @@ from payments_sandbox.core.card_numbers import SHORTEST, has_few_digits, in_asci
 from payments_sandbox.core.slices import SLICE, Slices
 
 Headers = Sequence[tuple[bytes, bytes]]
-"""Header lines as they came, or as a snapshot kept them."""
+"""Header lines as they were received, or as a snapshot contains them."""
 
 TEXT_KEPT: Final = 2_048
-"""Bytes that are kept of a body which is no JSON."""
+"""How many bytes are kept of a body that is not JSON."""
 
 _LAYERS: Final = 4
-"""How often a text is decoded to find what it means."""
+"""How many times a text is decoded in search of a number."""
 
 # Names
 
@@ -46,13 +45,13 @@ _CREDENTIAL: Final = re.compile(
     r"|password|secret|token|apikey|(?:access|account|admin|api|app|auth|client|functions?|license"
     r"|master|private|secret|service|shared|subscription)[-_]key)"
 )
-"""Names of headers that carry a credential, by their last words; an Idempotency-Key is none."""
+"""The last words in the names of headers that carry a credential; Idempotency-Key is not one."""
 
 _USUAL_HEADERS: Final = frozenset({
     "accept", "accept-encoding", "connection", "content-length", "content-type", "date", "host",
     "keep-alive", "server", "transfer-encoding", "user-agent", "vary",
 })  # fmt: skip
-"""Headers that nearly every head has, and whose names say that nothing in them is secret."""
+"""Common headers that hold neither a credential nor a security code."""
 
 _WORDS: Final = re.compile(r"[A-Z]?[a-z]+|[A-Z]+(?![a-z])|[0-9]+")
 _NUMBER: Final = re.compile(r"(?:.*card|cc|primaryaccount)?number|pan|(?:.*card|cc)no|.*cardpan")
@@ -68,24 +67,24 @@ _STEMS: Final = {
     "c": ("vc", "vv", "sc", "vn", "vd", "id", "ode"),
     "v": ("alue",),
 }
-"""What is in the name of every such field, by its first letter, and how it goes on."""
+"""Parts that occur in the name of every secret field: the first letter, and what follows it."""
 
 _HOW_THEY_GO_ON: Final = "|".join(
     f"(?<={first})[_ +-]*(?:{'|'.join(map('[_ +-]*'.join, rests))})"
     for first, rests in _STEMS.items()
 )
-# A class of letters in front, each in its two cases, is what `re` looks for in one quick loop.
+# A leading class of letters, in both cases, is what `re` can search for in one fast loop.
 _MAY_NAME_ONE: Final = re.compile(f"[nNpPcCvV](?i:{_HOW_THEY_GO_ON})")
-"""Found in every text that has the name of such a field, and in few others: it is quick to look."""
+"""A fast first test: it matches every name of a secret field, and few other texts."""
 
 _PIECES: Final = re.compile(r"[^/?&;,#]+")
-"""What stands between the separators of paths, queries and headers: a word or `name=value`."""
+"""A part of a path, a query or a header between separators: a word or `name=value`."""
 
 _PAIRS: Final = re.compile(
     r"""(?<![\w.\[\]-])(?P<name>[A-Za-z_][\w.\[\]-]*+)(?P<between>["']?\s*+[:=>]\s*+["']?)"""
     r"""(?P<value>[^\s"'&;,}\]<>]++)"""
 )
-"""A name and a value in text that is nearly JSON, a form, or XML."""
+"""A name and a value in a text that resembles JSON, a form or XML."""
 
 # Digits
 
@@ -98,7 +97,7 @@ _ID: Final = re.compile(r"((?:pay|ref|evt|chb|req)_[0-9a-f]{16})")
 
 
 class _Secret(Enum):
-    """What a field of a name holds."""
+    """What a secret field holds."""
 
     NUMBER = auto()
     CODE = auto()
@@ -106,7 +105,7 @@ class _Secret(Enum):
 
 
 def _secret_named(name: str) -> _Secret | None:
-    """What a field of this name holds; of a path such as `card[cvc]` the last part counts."""
+    """What a field of this name holds; in a path such as `card[cvc]` the last part counts."""
     if _MAY_NAME_ONE.search(name) is None:
         return None
     parts = re.findall(r"[\w +-]+", name)
@@ -120,7 +119,7 @@ def _secret_named(name: str) -> _Secret | None:
 
 
 def _hidden(value: object, secret: _Secret) -> object:
-    """What stands under a name for card numbers or security codes, as it may be kept."""
+    """Mask the value of a field whose name says that it holds a secret."""
     if secret is _Secret.PERHAPS_CODE and not _SHORT_NUMBER.fullmatch(str(value)):
         return mask_json(value)
     if isinstance(value, str):
@@ -132,7 +131,7 @@ def _hidden(value: object, secret: _Secret) -> object:
 
 
 def mask_json(value: object, name: str = "") -> object:
-    """A JSON value without card numbers and security codes; `name` is its key, if it has one."""
+    """Mask a JSON value; `name` is its key, if it has one."""
     if name and (secret := _secret_named(name)) is not None:
         return _hidden(value, secret)
     match value:
@@ -149,22 +148,22 @@ def mask_json(value: object, name: str = "") -> object:
 
 
 def _number_or_mask(value: object) -> object:
-    """A number as the standard writer takes it; masked text where it holds a card number."""
+    """A number that `json` can write, or masked text if it contains a card number."""
     if "*" in (text := mask_text(str(value))):
         return text
     return float(value) if isinstance(value, Decimal) else value
 
 
 def mask_object(value: Mapping[str, object]) -> dict[str, object]:
-    """A JSON object without card numbers and security codes."""
+    """Mask a JSON object, including its keys."""
     return {mask_text(name): mask_json(item, name) for name, item in value.items()}
 
 
 def mask_content(body: bytes) -> bytes:
-    """A body of any kind without card numbers and security codes.
+    """Mask a body of any kind; it is unchanged if there is nothing to hide.
 
-    It is as it came unless there is something to hide. JSON that hides something is written anew;
-    what only looks like it, such as an object that names a key twice, is text.
+    JSON with something to hide is written anew. What is not strict JSON, such as an object that
+    names a key twice, is treated as text.
     """
     if not body:
         return body
@@ -178,7 +177,7 @@ def mask_content(body: bytes) -> bytes:
 
 
 def mask_headers(headers: Headers) -> dict[str, str]:
-    """Header lines as text: credentials shortened, card numbers masked, doubles joined."""
+    """Mask header lines: shorten credentials, mask card numbers, join lines of the same name."""
     shown: dict[str, str] = {}
     for raw_name, raw_value in headers:
         name, value = raw_name.decode("latin-1"), raw_value.decode("utf-8", "replace")
@@ -189,7 +188,7 @@ def mask_headers(headers: Headers) -> dict[str, str]:
 
 
 def headers_by_name(headers: Headers) -> dict[str, str]:
-    """Header lines as they came, by their names in lower case; those of one name are joined."""
+    """Unmasked header lines by their names in lower case; lines of the same name are joined."""
     found: dict[str, str] = {}
     for raw_name, raw_value in headers:
         name, value = raw_name.decode("latin-1").lower(), raw_value.decode("utf-8", "replace")
@@ -198,9 +197,9 @@ def headers_by_name(headers: Headers) -> dict[str, str]:
 
 
 def mask_header(name: str, value: str) -> str:
-    """The value of a header: shortened where it is a credential, else without card numbers."""
+    """Mask the value of a header; a credential is shortened."""
     if name.lower() in _USUAL_HEADERS:
-        return mask_target(value)  # to search each of these names takes longer than all else
+        return mask_target(value)  # searching these names would take longer than all the rest
     if is_credential(name):
         return f"{value[:15]}…" if value.startswith("Bearer sk_test_") else "…"
     if (secret := _secret_named(name)) is not None:
@@ -214,13 +213,13 @@ def is_credential(name: str) -> bool:
 
 
 def masking(kept: object, depth: int = 3) -> Slices[object]:
-    """Mask every text in a snapshot, a slice at a time; the last step returns it.
+    """Mask every text in a snapshot, in slices, and return it.
 
-    Ids stay as they are, whatever their digits say, and so do numbers: they are the world's own.
+    Ids and numbers stay as they are, whatever their digits are, since the world made them.
 
     Args:
-        kept: JSON, as a world has given it or somebody has written it.
-        depth: how deep lists and objects are cut into slices.
+        kept: a snapshot as JSON, from a world or from a user.
+        depth: down to which depth lists and objects are cut into slices.
     """
     if depth and isinstance(kept, dict):
         found = {}
@@ -237,7 +236,7 @@ def masking(kept: object, depth: int = 3) -> Slices[object]:
 
 
 def _mask_row(value: object, name: str = "") -> object:
-    """A value of a snapshot, its texts masked; a text that is JSON is parsed for that."""
+    """Mask the texts in a value of a snapshot; a text that is JSON is parsed first."""
     if isinstance(value, dict):
         return {mask_kept(key): _mask_row(item, key) for key, item in value.items()}
     if isinstance(value, list):
@@ -245,12 +244,12 @@ def _mask_row(value: object, name: str = "") -> object:
     if name and _secret_named(name) is _Secret.CODE:
         return _hidden(value, _Secret.CODE)
     if isinstance(value, Decimal):
-        return float(value)  # as the standard writer takes it, whatever becomes of it
+        return float(value)  # which `json` can write
     return mask_kept(value) if isinstance(value, str) else value
 
 
 def mask_kept(text: str) -> str:
-    """A text of a snapshot without card numbers; ids of a world are never one."""
+    """Mask a text of a snapshot; the ids of a world never count as card numbers."""
     if has_few_digits(text):
         return text
     if text[0] in "{[":
@@ -267,7 +266,7 @@ def mask_kept(text: str) -> str:
 
 
 def mask_number(number: str) -> str:
-    """Every digit but the last four as `*`; all of them where it cannot be a card's number."""
+    """Mask all digits but the last four, or all of them if it cannot be a card number."""
     if number.isdigit():
         end = len(number) - 4 if len(number) >= SHORTEST else len(number)
         return "*" * end + number[end:]
@@ -279,7 +278,7 @@ def mask_number(number: str) -> str:
 
 
 def mask_text(text: str) -> str:
-    """The text with each card number in it masked; other digits stay."""
+    """Mask each card number in a text; other digits stay."""
     if has_few_digits(text):
         return text
     shown = mask_digits(text)
@@ -291,17 +290,17 @@ def mask_text(text: str) -> str:
 
 
 def holds_card_number(text: str) -> bool:
-    """Whether a text cannot be kept as it is: what has to stay whole is refused, not masked."""
+    """Whether a text holds something to mask, for texts that are rejected instead of masked."""
     return mask_target(text) != text
 
 
 def mask_target(text: str) -> str:
-    """A path and query, or a header's value, without card numbers and security codes.
+    """Mask a path and query, or the value of a header.
 
-    It is as it came unless there is something to hide; what is hidden is shown decoded.
+    It is unchanged if there is nothing to hide; otherwise it is shown decoded.
     """
     if "=" not in text and "%" not in text and has_few_digits(text):
-        return text  # it names nothing, and escapes hide neither a digit nor a name
+        return text  # no field is named, and nothing is percent-encoded
     shown = plain = _mask_pieces(text)
     is_hidden = False
     for _ in range(_LAYERS):
@@ -315,7 +314,7 @@ def mask_target(text: str) -> str:
 
 
 def mask_body(body: bytes) -> str:
-    """A body that is no JSON: its start, with every run of three or more digits masked."""
+    """Mask a body that is not JSON: its start, without any run of three or more digits."""
     text = mask_text(body[:TEXT_KEPT].decode("utf-8", "replace"))
     return re.sub(r"\d{3,}", lambda found: "*" * len(found.group()), text)
 
@@ -335,7 +334,7 @@ def _masked_piece(found: re.Match[str]) -> str:
 
 
 def _mask_pairs(text: str) -> str:
-    """Text that may have names and values in it, such as broken JSON, without what is secret."""
+    """Mask a text that may contain names and values, such as broken JSON."""
     shown = _PAIRS.sub(_masked_pair, mask_text(text))
     plain = _decoded(shown)
     decoded = _PAIRS.sub(_masked_pair, plain)
@@ -349,7 +348,7 @@ def _masked_pair(found: re.Match[str]) -> str:
 
 
 def _decoded(text: str) -> str:
-    """What a text means, without percent signs, escapes of JSON and numeric entities."""
+    """Decode percent encoding, JSON escapes and numeric entities, also nested ones."""
     for _ in range(_LAYERS):
         plain = _ESCAPES.sub(_unescaped, unquote(text))
         if plain == text:

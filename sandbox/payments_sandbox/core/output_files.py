@@ -1,16 +1,16 @@
-"""Owns how files are written: whole or not at all, and never at the cost of what was there.
+"""Owns how files are written: entirely or not at all, so that the old content is never lost.
 
 How a file is written:
 
-1. Links are followed: written is what the name leads to, and the links stay.
-2. A file is written beside itself, as `NAME.PID.part`, and renamed. So whoever reads it sees all of
-   it or none. A part that a killed process has left is taken away by whoever writes next.
-3. What cannot be renamed over is written in place: devices, pipes and terminals, a file that is a
-   mount of its own, a file in a folder that takes no other. A file gets the new bytes over the old
-   ones and is cut to their length then: one that is empty has never been written.
-4. What leads to our own stdout or stderr, such as /dev/stdout, is written there.
-5. One process at a time has a file for itself where it wants that (`reserved`). The system takes it
-   from a process that has ended, however it ended.
+1. Links are followed: their target is written, and the links stay.
+2. The content is written to `NAME.PID.part` next to the file and then renamed, so a reader sees
+   either all of it or none. The next writer removes parts that killed processes have left.
+3. What cannot be replaced by renaming is written in place: devices, pipes and terminals, a file
+   that is a mount point, a file in a folder where no other can be made. A regular file is
+   overwritten first and truncated afterwards, so it is never empty in between.
+4. A name that leads to our own stdout or stderr, such as /dev/stdout, is written to that stream.
+5. A process can reserve a file for itself (`reserved`). The system releases the file when the
+   process ends, however it ends.
 """
 
 import errno
@@ -27,10 +27,10 @@ from pathlib import Path
 from typing import BinaryIO, Final, TextIO
 
 _NOT_BESIDE: Final = frozenset({errno.EACCES, errno.EPERM, errno.EROFS})
-"""Why a folder takes no new file."""
+"""The errors of a folder in which no file can be made."""
 
 _NOT_OVER: Final = _NOT_BESIDE | {errno.EBUSY, errno.EXDEV}
-"""Why a file cannot be renamed over: it is a mount, or somebody else's in a common folder."""
+"""The errors of a file that cannot be replaced: a mount point, or another user's file in `/tmp`."""
 
 _STREAMS: Final = (1, 2)
 _FOR_OWNER: Final = 0o600
@@ -38,19 +38,19 @@ _FOR_ALL: Final = 0o666
 
 
 class FileInUseError(Exception):
-    """Another process has reserved a file; the text says which."""
+    """Another process has reserved a file; the text names the process if it is known."""
 
 
 @contextmanager
 def replaced(file: Path, *, is_private: bool = False) -> Iterator[BinaryIO]:
-    """Write a file in the block; where the block fails, all stays as it was.
+    """Write a file in the block; if the block fails, the file stays as it was.
 
     Args:
-        file: a name that leads to a file, to none yet, or to a device or a pipe.
-        is_private: nobody else may read it, and it is on the disk when the block has ended.
+        file: the path of a file, which may not exist yet, or of a device or a pipe.
+        is_private: only its owner can read it, and it is synced to the disk at the end.
 
     Raises:
-        OSError: the system refuses; ENXIO where it is a pipe that nobody reads.
+        OSError: it cannot be written; ENXIO for a pipe that nobody reads.
     """
     target = _renamable(file)
     with ExitStack() as stack:
@@ -68,10 +68,10 @@ def replaced(file: Path, *, is_private: bool = False) -> Iterator[BinaryIO]:
 
 
 def check_writable(file: Path) -> None:
-    """Refuse now what could not be written later.
+    """Check in advance that a file can be written.
 
     Raises:
-        OSError: the system refuses.
+        OSError: it cannot.
     """
     if (target := _renamable(file)) is not None:
         with _part_of(target, is_private=False) as part:
@@ -80,10 +80,10 @@ def check_writable(file: Path) -> None:
 
 
 def remove_file(file: Path) -> None:
-    """Remove what was written earlier; what cannot be removed is emptied, and a device stays.
+    """Remove a file, or empty it if it cannot be removed; a device stays.
 
     Raises:
-        OSError: the system refuses both.
+        OSError: neither is possible.
     """
     if (target := _renamable(file)) is not None:
         try:
@@ -94,16 +94,16 @@ def remove_file(file: Path) -> None:
 
 
 def is_pipe(file: Path) -> bool:
-    """Whether a name leads to a pipe, which takes nothing before somebody reads it."""
+    """Whether a path is a pipe, which cannot be written before somebody reads it."""
     return file.is_fifo()
 
 
 @contextmanager
 def reserved(file: Path) -> Iterator[None]:
-    """Have a file for this process alone until the block ends, whether it is there yet or not.
+    """Reserve a file for this process until the block ends, whether it exists yet or not.
 
-    `NAME.lock` beside it names the process. The file itself is locked as well: two names or two
-    mounts of one file have a lock beside each. Windows has no such locks.
+    `NAME.lock` next to it contains the process id. The file itself is locked as well, because it
+    may have a second name or mount, with another lock file next to it. Windows has no such locks.
 
     Raises:
         FileInUseError: another process has it.
@@ -119,11 +119,11 @@ def reserved(file: Path) -> Iterator[None]:
         yield
 
 
-# Beside the file
+# Next to the file
 
 
 def _renamable(file: Path) -> Path | None:
-    """The path of a file with links followed; None if it cannot be replaced by renaming."""
+    """The path of a file with links resolved; None if it cannot be replaced by renaming."""
     target = Path(os.path.realpath(file))
     try:
         found = file.stat()
@@ -133,16 +133,16 @@ def _renamable(file: Path) -> Path | None:
         return None
     try:
         return target if os.path.samestat(target.stat(), found) else None
-    except FileNotFoundError:  # it has no name any more: a link of /proc leads to it
+    except FileNotFoundError:  # it is deleted, and reached by a link in /proc
         return None
 
 
 @contextmanager
 def _part_of(target: Path, *, is_private: bool) -> Iterator[BinaryIO | None]:
-    """Give a new file beside another, gone when the block ends; None where the folder takes none.
+    """Make a new file next to another until the block ends; None if the folder does not allow it.
 
     Raises:
-        OSError: the system refuses, or the folder takes none and there is no other file either.
+        OSError: the file cannot be made and the other one does not exist, or another error.
     """
     _remove_stale_parts(target)
     mode = _FOR_OWNER if is_private else _FOR_ALL
@@ -156,7 +156,7 @@ def _part_of(target: Path, *, is_private: bool) -> Iterator[BinaryIO | None]:
         return
     try:
         with part:
-            _lock(part.fileno())  # so that nobody takes it for one that was left
+            _lock(part.fileno())  # so that no other writer removes it as stale
             if not is_private and target.exists():
                 shutil.copymode(target, name)
             yield part
@@ -165,21 +165,21 @@ def _part_of(target: Path, *, is_private: bool) -> Iterator[BinaryIO | None]:
 
 
 def _remove_stale_parts(target: Path) -> None:
-    """Remove parts whose writers were killed: nobody has them locked."""
+    """Remove the parts of killed writers, which are no longer locked."""
     for left in target.parent.glob(f"{escape(target.name)}.*.part"):
-        with suppress(OSError), left.open("rb") as opened:  # somebody else's, perhaps
+        with suppress(OSError), left.open("rb") as opened:  # perhaps another user's
             if _lock(opened.fileno()):
                 left.unlink()
 
 
 def _renamed(part: BinaryIO, target: Path) -> bool:
-    """Whether the part could take the file's place.
+    """Replace the file with the part, and return whether that was possible.
 
     Raises:
-        OSError: it could not, and the file cannot be written in place either.
+        OSError: it was not, and the file cannot be written in place either.
     """
     if sys.platform == "win32":
-        part.close()  # what is open cannot be renamed there
+        part.close()  # an open file cannot be renamed there
     try:
         Path(part.name).replace(target)
     except OSError as error:
@@ -193,10 +193,10 @@ def _renamed(part: BinaryIO, target: Path) -> bool:
 
 
 def _write_in_place(file: Path, content: BinaryIO, *, is_private: bool) -> None:
-    """Write into what a name leads to; a file has the new bytes alone in the end.
+    """Write into the existing file, device or pipe; a file has only the new bytes in the end.
 
     Raises:
-        OSError: the system refuses.
+        OSError: it cannot be written.
     """
     found = file.stat()
     with _opened_in_place(file, found) as written:
@@ -205,7 +205,7 @@ def _write_in_place(file: Path, content: BinaryIO, *, is_private: bool) -> None:
             return
         written.truncate()
         if is_private:
-            with suppress(OSError):  # it is somebody else's
+            with suppress(OSError):  # it is another user's
                 file.chmod(_FOR_OWNER)
             os.fsync(written.fileno())
 
@@ -217,7 +217,7 @@ def _opened_in_place(file: Path, found: os.stat_result) -> BinaryIO:
     if stat.S_ISREG(found.st_mode):
         return file.open("r+b")
     if stat.S_ISFIFO(found.st_mode):
-        # One that nobody reads is an error at once: no signal would end the wait for a reader.
+        # A pipe that nobody reads is an error at once: no signal would end the wait for a reader.
         descriptor = os.open(file, os.O_WRONLY | os.O_NONBLOCK)
         os.set_blocking(descriptor, True)
         return os.fdopen(descriptor, "wb")
@@ -225,7 +225,7 @@ def _opened_in_place(file: Path, found: os.stat_result) -> BinaryIO:
 
 
 def _own_stream(found: os.stat_result) -> int | None:
-    """Which of our streams a file is, or None."""
+    """The descriptor of our stdout or stderr if a file is one of them, or None."""
     for stream in _STREAMS:
         with suppress(OSError):  # it is closed
             if os.path.samestat(os.fstat(stream), found):
@@ -238,11 +238,11 @@ def _own_stream(found: os.stat_result) -> int | None:
 
 @contextmanager
 def _pid_file(name: Path) -> Iterator[None]:
-    """Have a file that names this process, gone when the block ends; none where none can be made.
+    """Make a lock file with this process id until the block ends, if the folder allows it.
 
     Raises:
         FileInUseError: another process has it.
-        OSError: the system refuses.
+        OSError: it cannot be opened.
     """
     if (opened := _locked(name)) is None:
         yield
@@ -278,11 +278,11 @@ def _locked(name: Path) -> TextIO | None:
                 raise FileInUseError(f"it is in use by pid {opened.read().strip() or 'unknown'}")
         if _is_named(opened, name):
             return opened
-        opened.close()  # whoever had it has just removed it
+        opened.close()  # the process that had it has just removed it
 
 
 def _is_named(opened: TextIO, name: Path) -> bool:
-    """Whether a name still leads to an open file."""
+    """Whether a path still leads to an open file."""
     try:
         return os.path.samestat(os.fstat(opened.fileno()), name.stat())
     except FileNotFoundError:
@@ -290,13 +290,13 @@ def _is_named(opened: TextIO, name: Path) -> bool:
 
 
 def _lock(descriptor: int) -> bool:
-    """Lock an open file until it is closed; False where another process has."""
+    """Lock an open file until it is closed; False if another process has locked it."""
     if sys.platform == "win32":
         return True
     import fcntl  # noqa: PLC0415 - it is not there on Windows
 
     try:
         fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except OSError as error:  # or the file system knows no locks
+    except OSError as error:  # or the file system has no locks
         return error.errno not in {errno.EAGAIN, errno.EACCES}
     return True

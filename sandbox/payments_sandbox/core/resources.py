@@ -1,6 +1,7 @@
-"""Owns the data that the package ships, as files: where it is, read once and kept.
+"""Owns the data files that the package ships: where they are, and their texts, read once.
 
-It is kept because a test in the same process may take the file system away, as pyfakefs does.
+The texts stay in memory because a test in the same process may replace the file system, as pyfakefs
+does.
 """
 
 import sys
@@ -15,15 +16,15 @@ if TYPE_CHECKING:
 DataKind = Literal["schemas", "scenarios", "docs", "dashboard"]
 
 _IN_PACKAGE: Final = {"dashboard": ("server", "dashboard_files")}
-"""Where what is kept in the package is, also in a checkout; all else is shipped in `_data`."""
+"""Folders that are in the package even in a checkout; all others are shipped in `_data`."""
 
 
 class PackageFile(NamedTuple):
-    """A file of a data folder, as if it were a path.
+    """A file of a data folder, with the methods of a path that its readers use.
 
     Attributes:
-        path: of the file, to be shown.
-        text: what it says.
+        path: its path, to be shown.
+        text: its content.
     """
 
     path: str
@@ -35,7 +36,7 @@ class PackageFile(NamedTuple):
         return Path(self.path).name
 
     def is_file(self) -> bool:
-        """Always."""
+        """Return True: there are no folders among them."""
         return True
 
     def read_bytes(self) -> bytes:
@@ -47,7 +48,7 @@ class PackageFile(NamedTuple):
 
 
 class PackageFiles(Mapping[str, str]):
-    """The texts of a data folder by their paths below it, each read when it is first asked for."""
+    """The texts of a data folder by their relative paths, each read at its first use."""
 
     def __init__(self, folder: "Traversable") -> None:
         self._folder = folder
@@ -70,43 +71,43 @@ class PackageFiles(Mapping[str, str]):
         return sum(1 for _ in self)
 
     def iterdir(self) -> Iterator[PackageFile]:
-        """Every file, in the order of the names."""
+        """Yield every file, in order of the names."""
         return (PackageFile(str(self._folder.joinpath(name)), self[name]) for name in self)
 
 
 @cache
 def data_files(kind: DataKind) -> PackageFiles:
-    """The files of one kind, the same for all who ask.
+    """Return the files of one kind, always the same object.
 
     Raises:
-        FileNotFoundError: the folder is neither shipped with the package nor beside it.
+        FileNotFoundError: the folder is neither in the package nor next to it.
     """
     return PackageFiles(_data_folder(kind))
 
 
 def read_all_data() -> None:
-    """Read all that a server needs and has not read yet, while the file system is the real one.
+    """Read everything that a server needs, while the file system is still the real one.
 
     Raises:
-        FileNotFoundError: a folder is neither shipped with the package nor beside it.
+        FileNotFoundError: a folder is neither in the package nor next to it.
     """
     for kind in ("schemas", "scenarios", "dashboard"):
         dict(data_files(kind))
 
 
 def _data_folder(kind: DataKind) -> "Traversable":
-    """The folder of that kind: in an installed package, a zip, or a checkout."""
+    """The folder of one kind: in an installed package, a zip file or a checkout."""
     package = Path(__file__).resolve().parent.parent
     place = _IN_PACKAGE.get(kind, ("_data", kind))
     shipped = package.joinpath(*place)
     if shipped.is_dir():
         return shipped
-    project = package.parent.parent  # of a checkout, where the package is in `sandbox/`
+    project = package.parent.parent  # in a checkout the package is in `sandbox/`
     folder = project / kind
-    # A stranger's folder of the same name, beside some site-packages, is not ours.
+    # A folder of the same name next to some site-packages is not ours.
     if project.joinpath("pyproject.toml").is_file() and folder.is_dir():
         return folder
-    from importlib.resources import files  # noqa: PLC0415 - it brings zipfile, and few need it
+    from importlib.resources import files  # noqa: PLC0415 - it imports zipfile, and few need it
 
     zipped = files("payments_sandbox").joinpath(*place)
     if zipped.is_dir():

@@ -1,8 +1,7 @@
 """Owns the settings of one server: each declared once, with its option, default, reader and help.
 
-The command line and its environment variables, `running_sandbox` and the documents read this
-declaration. A setting is a field of `Settings`; what one can say about it is the `Option` in its
-metadata.
+The command line, its environment variables, `running_sandbox` and the documents all read this
+declaration. A setting is a field of `Settings`, with an `Option` in its metadata that describes it.
 """
 
 from collections.abc import Callable, Iterator, Mapping
@@ -40,12 +39,12 @@ class Option(NamedTuple):
     """How a setting is given on the command line and in the environment.
 
     Attributes:
-        name: such as `--rate-limit`; the variable is `PAYMENTS_SANDBOX_RATE_LIMIT`.
-        help: its line of `--help`, without the default.
-        read: turns a text into the value, or into one of several; None for a switch.
-        metavar: what stands for the value in `--help`.
+        name: such as `--rate-limit`; its variable is then `PAYMENTS_SANDBOX_RATE_LIMIT`.
+        help: its line in `--help`, without the default.
+        read: turns a text into the value, or into one item of a list; None for a switch.
+        metavar: the placeholder of the value in `--help`.
         is_list: whether it can be given several times.
-        shown: the default as `--help` names it; "" names none.
+        shown: the default as `--help` shows it; "" shows none.
     """
 
     name: str
@@ -83,12 +82,12 @@ def _list(
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Settings:
-    """What a server can be told.
+    """The settings of a server; the help of each option describes it.
 
-    Durations are whole milliseconds. `control_token` is what `Sandbox-Token` must say, and None
-    asks for none; of `scenarios`, a text is a name and a path is a file; a name of `scenario_dirs`
-    comes before one that is shipped; `body_timeout` is how many seconds a request's head, and
-    then its body, may each take to arrive, and has no option.
+    Durations are whole milliseconds. If `control_token` is None, no `Sandbox-Token` header is
+    required. In `scenarios`, a text is a name and a path is a file. A scenario in `scenario_dirs`
+    takes precedence over one of the same name in the library. `body_timeout`, which has no option,
+    is how many seconds a request's head, and then its body, may each take to arrive.
     """
 
     host: str = _setting(
@@ -186,27 +185,27 @@ class Settings:
 
 
 _NUMBERS: Final = {"N": "{}", "DURATION": "{}ms"}
-"""How a number that a test gives would be written on the command line, by the option's metavar."""
+"""For the metavar of a number: how the number is written on the command line."""
 
 
 def options() -> Iterator[tuple[Field[Any], Option]]:
-    """Each setting that has an option, in the order of `--help`."""
+    """Yield each setting that has an option, in the order of `--help`."""
     for each in fields(Settings):
         if (option := each.metadata.get(_OPTION)) is not None:
             yield each, option
 
 
 def settings_from(given: Mapping[str, object]) -> Settings:
-    """Make settings from keywords, as a test gives them; the port is free unless it is given.
+    """Make settings from keywords, as tests pass them; by default the port is a free one.
 
-    A text is read as the command line reads it, so `max_wall_delay="5s"` is `5_000`. A number has
-    to be one that the command line takes, too, of milliseconds where it is a duration. Every other
-    value is taken as it is.
+    A text is parsed as on the command line, so `max_wall_delay="5s"` is `5_000`. A number is
+    checked as on the command line; a duration is a number of milliseconds. Any other value is used
+    as it is.
 
     Raises:
-        TypeError: there is no such setting, or a text in the place of a list; the text says
-            which was meant.
-        ValueError: a value is none of its setting; the text says what would have worked.
+        TypeError: there is no such setting, or a list is needed instead of a text; the message
+            says what was probably meant.
+        ValueError: a value is invalid; the message says what would have worked.
     """
     known = {each.name: each for each in fields(Settings)}
     for name in given:

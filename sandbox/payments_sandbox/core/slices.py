@@ -1,4 +1,4 @@
-"""Owns long work in slices: generators that let others go first at each of their yields."""
+"""Owns long work in slices: generators that let other work run at each `yield`."""
 
 from collections.abc import Callable, Generator, Iterable
 from typing import Final, TypeVar
@@ -7,14 +7,14 @@ T = TypeVar("T")
 Item = TypeVar("Item")
 
 Slices = Generator[None, None, T]
-"""Work in slices of a few milliseconds; what it returns is what it has made."""
+"""Work in slices of a few milliseconds, whose return value is its result."""
 
 SLICE: Final = 250
-"""Rows, such as payments, that one slice goes through."""
+"""How many rows, such as payments, one slice processes."""
 
 
 def finish(work: Slices[T]) -> T:
-    """Do all of some work at once, where nobody else is served, and give what it has made."""
+    """Do all of the work at once, if nobody else has to be served, and return its result."""
     while True:
         try:
             next(work)
@@ -24,7 +24,7 @@ def finish(work: Slices[T]) -> T:
 
 
 def rows_of(items: Iterable[Item], row: Callable[[Item], T]) -> Slices[list[T]]:
-    """Make a row of each item, and yield before each slice of them."""
+    """Make a row of each item, yielding before each slice, and return the rows."""
     rows: list[T] = []
     for place, item in enumerate(items):
         if place % SLICE == 0:
@@ -34,9 +34,9 @@ def rows_of(items: Iterable[Item], row: Callable[[Item], T]) -> Slices[list[T]]:
 
 
 def discard(value: object) -> Slices[None]:
-    """Empty a list, or the lists of an object, that nobody needs any more.
+    """Empty a list, or the lists of an object, that is no longer needed.
 
-    To free a hundred thousand rows at once takes long.
+    It is done in slices because freeing a hundred thousand rows at once takes long.
     """
     for rows in value.values() if isinstance(value, dict) else (value,):
         while rows and isinstance(rows, list):

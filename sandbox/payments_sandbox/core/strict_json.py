@@ -1,10 +1,8 @@
-"""Owns the reading of JSON that strangers send, and the writing of JSON that is kept.
-
-Of what strangers send, what the standard reader lets through is refused.
+"""Owns the strict reading of JSON that clients send, and the writing of JSON that is kept.
 
 The standard reader accepts NaN, repeated keys (the last one wins), other encodings and half
-surrogate pairs, and fails in several ways on deep nesting and long numbers. Here each of these is
-one error, `BadJson`. A whole number is an `int` however it is written: JSON Schema calls 2500.0 an
+surrogate pairs, and fails in several ways on deep nesting and long numbers. Here each of these
+raises `BadJson`. A whole number becomes an `int` however it is written: JSON Schema calls 2500.0 an
 integer, and a float must never reach the ledger.
 """
 
@@ -27,43 +25,37 @@ MAX_MAGNITUDE: Final = 308
 
 
 class BadJson(ValueError):
-    """The bytes are not JSON that we accept; the text says why and where, never quoting them."""
+    """The bytes are not acceptable JSON; the message says why and where, without quoting them."""
 
 
 def json_bytes(value: object) -> bytes:
-    """JSON that may be kept: what orjson returns is a block of its own, far larger than this."""
+    """Write JSON that is to be kept, copied because orjson's result occupies far more memory."""
     return bytes(memoryview(orjson.dumps(value)))
 
 
 def read(raw: bytes, *, deepest: int = MAX_DEPTH) -> object:
-    """The value that the bytes mean; a number with a fraction is a `Decimal`.
+    """Read a JSON value; a number with a fraction becomes a `Decimal`.
 
     Raises:
-        BadJson: not UTF-8, not JSON, or JSON whose meaning two readers may disagree about.
+        BadJson: it is not UTF-8, not JSON, or JSON that two readers may understand differently.
     """
-    if raw.count(b"[") + raw.count(b"{") <= MAX_DEPTH:
+    # A text has a colon for each key. If there are as many keys as colons, none is repeated, and so
+    # few keys cannot nest objects too deeply. Lists are left to the slow reader.
+    if (colons := raw.count(b":")) < MAX_DEPTH:
         try:
             value = orjson.loads(raw)
-            if _is_beyond_doubt(raw, value):
+            if isinstance(value, dict) and _keys_in(value) == colons:
                 return value
         except orjson.JSONDecodeError:
-            pass  # for the slow reader to say why, or to know better
+            pass  # the slow reader says why, or accepts it after all
     return _read_slowly(raw, deepest)
 
 
-def _is_beyond_doubt(raw: bytes, value: object) -> bool:
-    """Whether the quick reader has read what the slow one would read.
-
-    A text has a colon for each key it names, so as many keys as colons means that none is repeated.
-    """
-    return isinstance(value, dict) and raw.count(b":") == _keys_in(value)
-
-
 def _keys_in(value: Mapping[str, Any]) -> float:
-    """How many keys an object has, at any depth; NaN where a value is to be looked at twice."""
+    """How many keys an object has at any depth; NaN if a value needs the slow reader."""
     total: float = len(value)
     for item in value.values():
-        kind = type(item)  # a reader of JSON makes no subclasses
+        kind = type(item)  # JSON readers do not make subclasses
         if kind is str:
             continue
         if kind is dict:
@@ -84,7 +76,7 @@ def _read_slowly(raw: bytes, deepest: int) -> object:
         raise BadJson(f"byte {error.start} is not UTF-8") from None
     value = _parse(text)
     _refuse_half_pairs(text, value)
-    # Counting is cheap and rules out nearly every body; only the rest is walked.
+    # Counting is cheap and clears nearly every body; only the others are walked.
     if text.count("[") + text.count("{") > deepest and _depth(value) > deepest:
         raise BadJson(_too_deep(deepest))
     return value
@@ -100,7 +92,7 @@ def _parse(text: str) -> object:
 
 
 def _refuse_half_pairs(text: str, value: object) -> None:
-    """An escape is the only way in, since half a pair has no UTF-8 of its own."""
+    """Reject half surrogate pairs, which only an escape can express, as UTF-8 has none."""
     if "\\ud" not in text and "\\uD" not in text:
         return
     try:
@@ -150,7 +142,7 @@ def _number(text: str) -> int | Decimal:
     if abs(value.adjusted()) > MAX_MAGNITUDE:
         raise BadJson("a number is out of range")
     is_whole = value.adjusted() < MAX_DIGITS and value == value.to_integral_value()
-    # A fraction stays one, so that the schema can name the field that does not take it.
+    # A fraction stays a fraction, so that the schema can name the field that does not accept it.
     return int(value) if is_whole or not value else value
 
 

@@ -1,4 +1,4 @@
-"""Owns what is told about TLS: to a server by its options, to clients by variables."""
+"""Owns the TLS options of a server, and the environment variables that TLS clients read."""
 
 from pathlib import Path
 from typing import Final, NamedTuple
@@ -6,10 +6,10 @@ from typing import Final, NamedTuple
 from payments_sandbox.core.option_values import LAST_PORT, whole_number
 
 AUTO: Final = "auto"
-"""The value of `--tls` that makes an authority of the sandbox's own."""
+"""The value of `--tls` for which the sandbox makes its own certificate authority."""
 
 TLS_FAULTS: Final = ("expired", "wrong-host")
-"""The faults that the certificate of a port of its own can have."""
+"""The faults that a certificate can have; each has its own port."""
 
 TRUST_VARIABLES: Final = (
     "SSL_CERT_FILE",
@@ -17,17 +17,17 @@ TRUST_VARIABLES: Final = (
     "CURL_CA_BUNDLE",
     "NODE_EXTRA_CA_CERTS",
 )
-"""Where TLS clients look for whom to trust.
+"""Environment variables that name a file of trusted authorities.
 
-The first is that of OpenSSL, and so of most languages; Node's adds to its own.
+The first one is OpenSSL's, which most languages use. Node's adds to the built-in authorities.
 """
 
 
 class TlsChoice(NamedTuple):
-    """What a server shows to TLS clients.
+    """The certificate that a server presents to TLS clients.
 
     Attributes:
-        certificate: a file of PEM, with the chain above it; None where an authority is made.
+        certificate: a PEM file with the chain; None if the sandbox makes a certificate.
         key: the file of its key.
     """
 
@@ -43,7 +43,7 @@ class TlsFault(NamedTuple):
 
     Attributes:
         name: one of `TLS_FAULTS`.
-        port: where it listens; 0 picks a free one.
+        port: the number of the port; 0 picks a free one.
     """
 
     name: str
@@ -54,10 +54,10 @@ class TlsFault(NamedTuple):
 
 
 def certificate(text: str) -> TlsChoice:
-    """Read `auto`, or two files; they are opened to see that one is the key of the other.
+    """Read `auto`, or two files, which are loaded to check that the key fits the certificate.
 
     Raises:
-        ValueError: as the readers of all options.
+        ValueError: as in all readers of option values.
     """
     if text == AUTO:
         return TlsChoice()
@@ -66,7 +66,7 @@ def certificate(text: str) -> TlsChoice:
     first, _, second = text.partition(",")
     try:
         context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-        # Without a password openssl would ask the terminal for that of an encrypted key.
+        # Without a password, OpenSSL would ask for that of an encrypted key on the terminal.
         context.load_cert_chain(first, second, password="")
     except (OSError, ValueError):
         raise ValueError(
@@ -76,10 +76,10 @@ def certificate(text: str) -> TlsChoice:
 
 
 def tls_fault(text: str) -> TlsFault:
-    """Read the name of a fault, and perhaps its port: `expired`, `expired=8444`.
+    """Read the name of a fault with an optional port: `expired`, `expired=8444`.
 
     Raises:
-        ValueError: as the readers of all options.
+        ValueError: as in all readers of option values.
     """
     name, mark, port = text.partition("=")
     if name not in TLS_FAULTS:

@@ -1,1 +1,1 @@
-"""What a rule of a scenario is and how it decides; it knows no YAML and no world."""
+"""What a rule of a scenario is and how it decides; nothing here knows YAML or a world."""

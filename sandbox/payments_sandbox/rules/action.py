@@ -1,4 +1,4 @@
-"""Owns what all actions of event and `at` rules have in common."""
+"""Owns the base class of the actions of event rules and `at` rules."""
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable
@@ -19,16 +19,16 @@ EVENT_OF: Final = {
     Move.REFUND: EventType.REFUND_CREATED,
     Move.CHARGE_BACK: EventType.CHARGEBACK_CREATED,
 }
-"""The event that each move of a payment makes."""
+"""The event that each move of a payment causes."""
 
 
 class ActionTarget(NamedTuple):
     """What an action acts on, and when.
 
     Attributes:
-        number: of the payment in the ledger; None where the action is about no payment.
-        at: on the world's clock.
-        event_data: gives what an event of a type tells of the payment of a number.
+        number: the number of the payment in the ledger; None if the action concerns no payment.
+        at: the instant on the world's clock.
+        event_data: returns the data of an event, from its type and the number of the payment.
     """
 
     ledger: Ledger
@@ -42,7 +42,7 @@ class ActionTarget(NamedTuple):
         """The number of the payment.
 
         Raises:
-            IllegalMove: it is about none.
+            IllegalMove: the action concerns no payment.
         """
         if self.number is None:
             raise IllegalMove("It is about no payment.")
@@ -50,15 +50,15 @@ class ActionTarget(NamedTuple):
 
 
 class Action(ABC):
-    """What an event rule or an `at` rule does; the values are frozen.
+    """What an event rule or an `at` rule does; instances are frozen.
 
     Attributes:
         name: its key in scenarios.
         SCHEMA: the JSON Schema of the key's value; `make generate` writes it into the scenario
-            schema, and the lint reads it.
-        EXAMPLES: values of the key as a scenario has them.
-        ROW: the action as the table in docs/scenario-language.md spells it, and what happens.
-        payment_move: the move that the payment makes; None where it makes none.
+            schema, which the lint reads.
+        EXAMPLES: values of the key in a scenario.
+        ROW: what happens, for the table in docs/scenario-language.md.
+        payment_move: the move of the payment; None if it makes none.
     """
 
     __slots__ = ()
@@ -72,36 +72,36 @@ class Action(ABC):
     @classmethod
     @abstractmethod
     def parse(cls, value: Any) -> Self:  # noqa: ANN401 - as JSON has it
-        """Read the value of the key, valid by `SCHEMA`."""
+        """Read the value of the key, which is valid by `SCHEMA`."""
 
     @abstractmethod
     def value(self) -> object:
-        """Write what `parse` makes the action of again."""
+        """Write the value from which `parse` makes an equal action."""
 
     @abstractmethod
     def act(self, target: ActionTarget) -> None:
-        """Do it.
+        """Carry out the action.
 
         Raises:
-            IllegalMove, RefundRefused, InvalidRequest: it has become impossible; nothing changed.
+            IllegalMove, RefundRefused, InvalidRequest: it is no longer possible; nothing changed.
         """
 
     @property
     def describes(self) -> str:
-        """What the timeline shows: the type of the event that it makes, or its name."""
+        """What the timeline shows: the type of the event that it causes, or its name."""
         return self.name if self.payment_move is None else EVENT_OF[self.payment_move].value
 
     def problem(self) -> EntryProblem | None:
-        """What is wrong with the values together; None where they are right."""
+        """The problem with the values in combination, or None."""
         return None
 
     def problem_without_payment(self) -> EntryProblem | None:
-        """Why no rule can do this that says nothing about payments; None where one can."""
+        """The problem if the rule has no condition on payments, or None if it needs none."""
         if self.payment_move is None:
             return None
         message = f"'{self.name}' is about payments, and nothing says which"
         return EntryProblem((), message, "add when, such as {status: completed}")
 
     def source(self) -> dict[str, object]:
-        """The action as a scenario has it, and a snapshot of the timeline."""
+        """The action as written in a scenario, and in a snapshot of the timeline."""
         return {self.name: self.value()}

@@ -1,7 +1,7 @@
-"""Owns the actions of event and `at` rules: one entry each, with all about it.
+"""Owns the actions of event and `at` rules: one class each, with everything about it.
 
-A new action is a class here and its place in `ACTIONS`; tests/rules/test_actions.py holds every
-entry to what it promises.
+To add an action, add a class here and list it in `ACTIONS`. tests/rules/test_actions.py checks that
+every action does what it promises.
 """
 
 from collections.abc import Mapping
@@ -121,7 +121,7 @@ class Fail(Action):
 
 @dataclass(frozen=True, slots=True)
 class RefundPayment(Action):
-    """A refund of an amount (minor units), or of what is left, as if made in a dashboard."""
+    """Refunds an amount (minor units), or what is left, as if a user did so in a dashboard."""
 
     name: ClassVar = "refund"
     payment_move: ClassVar = Move.REFUND
@@ -153,7 +153,7 @@ class RefundPayment(Action):
 
 @dataclass(frozen=True, slots=True)
 class Emit(Action):
-    """An event though nothing changed; without data it tells of the payment."""
+    """Sends an event although nothing has changed; without data it reports the payment."""
 
     name: ClassVar = "emit"
     SCHEMA: ClassVar[Json] = mapping(
@@ -208,7 +208,7 @@ class Emit(Action):
         return self.type
 
     def problem(self) -> EntryProblem | None:
-        """Without data the event has to be a documented one."""
+        """Without data, the event has to be a documented one."""
         if self.data is not None or self.type in tuple(EventType):
             return None
         message = f"'{self.type}' is not documented, so no payment says what it tells"
@@ -216,7 +216,7 @@ class Emit(Action):
         return EntryProblem((self.name, "type"), message, hint)
 
     def problem_without_payment(self) -> EntryProblem | None:
-        """Without data the event tells of a payment."""
+        """Without data, the event needs a payment to report."""
         if self.data is not None:
             return None
         hint = "add data, or when for payments"
@@ -226,12 +226,12 @@ class Emit(Action):
 ACTIONS: Final[tuple[type[Action], ...]] = (
     ChargeBack, Complete, Fail, RefundPayment, Emit, MoveRateLimit,
 )  # fmt: skip
-"""Every action that a rule can have, in the order of the documentation."""
+"""Every action of rules, in the order of the documentation."""
 
 _ACTION_NAMED: Final = {action.name: action for action in ACTIONS}
 
 
 def parse_action(source: Json) -> Action:
-    """Read an action as a scenario has it: a mapping of its one key, valid by the schema."""
+    """Read an action from a scenario: a mapping with one key, valid by the schema."""
     [(name, value)] = source.items()
     return _ACTION_NAMED[name].parse(value)

@@ -1,4 +1,4 @@
-"""Owns the rules of active scenarios made ready: their conditions, counts, draws and tallies."""
+"""Owns rules at work: compiled conditions, counts of calls, draws and tallies."""
 
 from collections import OrderedDict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -16,7 +16,7 @@ from payments_sandbox.rules.model import AtRule, Condition, EventRule, Per, Requ
 from payments_sandbox.rules.scenario import Rule, Scenario, WebhookRule
 
 COUNTERS_KEPT: Final = 10_000
-"""Counters of one world; beyond it the longest unused one starts again."""
+"""How many counters a world has; beyond that, the least recently used one is forgotten."""
 
 _NAMING: Final = frozenset({"eq", "ne", "in", "not_in"})
 """Operators whose operand is a whole card number."""
@@ -25,11 +25,11 @@ RuleT = TypeVar("RuleT", RequestRule, EventRule, AtRule, WebhookRule)
 
 
 Tally = tuple[int, int, int, int, str]
-"""What a rule has counted: matched, fired, failed, skipped, and why it was skipped last."""
+"""The counts of a rule: matched, fired, failed, skipped, and the reason of the last skip."""
 
 
 class Counters:
-    """How often each of many things has happened; the longest unused is forgotten first."""
+    """Counts by name; the least recently used name is forgotten first."""
 
     __slots__ = ("_changed", "_counts")
 
@@ -38,18 +38,18 @@ class Counters:
         self._changed: dict[str, int] | None = None
 
     def count(self, name: str) -> int:
-        """Count one more; returns the new count."""
+        """Add one to a count, and return the new count."""
         count = self._counts.pop(name, 0) + 1
         self._counts[name] = count
         if self._changed is not None:
-            self._changed.pop(name, None)  # the one that was used last is last
+            self._changed.pop(name, None)  # the most recently used is last
             self._changed[name] = count
         if len(self._counts) > COUNTERS_KEPT:
             self._counts.popitem(last=False)
         return count
 
     def get(self, name: str) -> int:
-        """Look a count up, which is no use of it."""
+        """Return a count; this does not make it recently used."""
         return self._counts.get(name, 0)
 
     def clear(self) -> None:
@@ -64,20 +64,20 @@ class Counters:
         self._changed = None
 
     def take_changes(self) -> list[tuple[str, int]] | None:
-        """Take the names that were counted since the last call, the longest unused first.
+        """Return the names that were counted since the last call, the least recently used first.
 
         Returns:
-            Each with its count; None where all may be others.
+            Pairs of a name and its count; None if all may have changed.
         """
         changed, self._changed = self._changed, {}
         return None if changed is None else list(changed.items())
 
     def snapshot(self) -> dict[str, int]:
-        """Every count by name, the longest unused first."""
+        """Return every count by name, the least recently used first."""
         return dict(self._counts)
 
     def restore(self, counts: Mapping[str, int]) -> None:
-        """Take over a snapshot."""
+        """Restore a snapshot."""
         self._counts = OrderedDict(counts)
         self._changed = None
 
@@ -87,12 +87,12 @@ class ActiveRule(Generic[RuleT]):
 
     Attributes:
         scenario: the name of its scenario; None for the rule of a magic card.
-        name: the rule's name, within its scenario where it has one.
-        counts: whether the number of a call decides something, so that each has to be counted.
+        name: the rule's name, after that of its scenario if it has one.
+        counts: whether its decisions depend on the number of the call, so that calls are counted.
         matched: how many calls, events, payments or deliveries met its conditions.
         fired: how often it answered or acted.
         failed: how often it had no step left, with `then: fail`.
-        skipped: how many of its actions had become illegal; `why_skipped` is the last reason.
+        skipped: how many of its actions were no longer possible; `why_skipped` is the last reason.
     """
 
     __slots__ = (
@@ -119,11 +119,11 @@ class ActiveRule(Generic[RuleT]):
         self.why_skipped = ""
 
     def matches(self, fields: Fields) -> bool:
-        """Whether all conditions hold, those on the call and the attempt left aside."""
+        """Whether all conditions hold, except those on the numbers of the call and the attempt."""
         return all(test(fields.get(field)) for field, test in self._tests)
 
     def key(self, fields: Fields) -> str:
-        """The key that a call is counted by; cards are hashed, and no value is one key."""
+        """The key by which a call is counted, with cards hashed; empty if the call has no value."""
         per = self.rule.per
         match per:
             case Per.WORLD:
@@ -138,25 +138,25 @@ class ActiveRule(Generic[RuleT]):
                 assert_never(per)
 
     def count_call(self, counters: Counters, key: str) -> int:
-        """Count a call of a key: its number among those, from 1, or 0 where nothing needs it."""
+        """Count a call with a key, and return its number from 1, or 0 if no decision needs it."""
         return counters.count(f"{self.name}\0call\0{key}") if self.counts else 0
 
     def wrong_call(self, call: int) -> Condition | None:
-        """The condition on the number of the call that does not hold, if one does not."""
+        """The condition on the number of the call that does not hold, or None."""
         return next((each for each, test in self._call_tests if not test(call)), None)
 
     def chance_missed(self, key: str, call: int) -> float | None:
-        """Draw for a call, by its number from 1; the draw where the chance is missed, else None."""
+        """Draw for a call by its number; return the draw if it misses the chance, else None."""
         if self.rule.chance >= 1:
             return None
         found = draw(self._seed, self.name, key, call)
         return found if found >= self.rule.chance else None
 
     def count_and_draw(self, fields: Fields, counters: Counters) -> tuple[str, int] | None:
-        """Decide whether a rule with one action acts on something that has happened.
+        """Decide whether a rule that is not a request rule acts on something, and count it.
 
         Returns:
-            The key and the number of the call, or None where the rule does not act.
+            The key and the number of the call, or None if the rule does not act.
         """
         if not self.matches(fields):
             return None
@@ -171,27 +171,27 @@ class ActiveRule(Generic[RuleT]):
         return key, call
 
     def count_firing(self) -> None:
-        """Count that the rule acts, where there is nothing that its conditions look at."""
+        """Count an action of a rule without conditions."""
         self.matched += 1
         self.fired += 1
 
     def count_skip(self, why: str) -> None:
-        """Count an action that had become illegal when it was due."""
+        """Count an action that was no longer possible when it was due."""
         self.skipped += 1
         self.why_skipped = why
 
     def delay(self, delay: Delay, key: str, call: int) -> int:
-        """Sample a delay for a call, where it is a distribution; in milliseconds."""
+        """Return the delay of a call in milliseconds, sampled if it is a distribution."""
         if isinstance(delay, int):
             return delay
         return sample_delay(delay, draw(self._seed, f"{self.name}\0delay", key, call))
 
     def tally(self) -> Tally:
-        """The counts as `restore` takes them."""
+        """The counts, as arguments of `restore`."""
         return (self.matched, self.fired, self.failed, self.skipped, self.why_skipped)
 
     def restore(self, matched: int, fired: int, failed: int, skipped: int, why: str) -> None:
-        """Take over the tally of a snapshot."""
+        """Restore the counts of a snapshot."""
         self.matched, self.fired, self.failed = matched, fired, failed
         self.skipped, self.why_skipped = skipped, why
 
@@ -208,12 +208,12 @@ AnyActiveRule = (
 
 
 class RuleSet:
-    """Rules that apply one after the other, made ready, by kind.
+    """Active rules in their order, by kind.
 
     Attributes:
         all: the rules of all kinds, in order.
         requests, events, timed, webhooks: those of one kind; `timed` are the `at` rules.
-        fields: by operation, what its request rules look at, the number of the call left aside.
+        fields: for each operation, the fields in conditions of its request rules, except `call`.
     """
 
     __slots__ = ("all", "events", "fields", "requests", "timed", "webhooks")
@@ -229,7 +229,7 @@ class RuleSet:
         self.fields = {name: self._looked_at(name) for name in BY_NAME}
 
     def of_operation(self, operation: str) -> list[tuple[int, ActiveRule[RequestRule]]]:
-        """The request rules about an operation, each with its position among all of them."""
+        """The request rules for an operation, each with its position among all request rules."""
         about = ("*", operation)
         return [pair for pair in enumerate(self.requests) if pair[1].rule.operation in about]
 
@@ -257,14 +257,14 @@ class RuleSet:
 
 
 def rules_of(scenarios: Sequence[Scenario], seed: int) -> Iterator[tuple[str | None, Rule, int]]:
-    """The rules of scenarios in order, each with its scenario's name and what it draws from."""
+    """Yield the rules of scenarios in order, each with the scenario's name and the seed."""
     for each in scenarios:
         for rule in each.rules:
             yield each.name, rule, seed if each.seed is None else each.seed
 
 
 def cards_named(scenarios: Sequence[Scenario]) -> dict[int, str]:
-    """The card numbers that rules or expectations of scenarios name, by fingerprint."""
+    """The card numbers in conditions of scenarios' rules and expectations, by fingerprint."""
     rules = (rule.when for scenario in scenarios for rule in scenario.rules)
     expected = (each.conditions for scenario in scenarios for each in scenario.expectations)
     return {

@@ -1,4 +1,4 @@
-"""Owns what conditions mean: reading them, whether a value matches, and in words why not."""
+"""Owns the conditions of rules: parsing them, testing values, and saying why one fails."""
 
 import re
 from collections.abc import Callable, Mapping
@@ -12,21 +12,21 @@ from payments_sandbox.rules.magic_cards import MAGIC_CARDS
 from payments_sandbox.rules.model import Condition, When
 
 Predicate = Callable[[object], bool]
-"""Whether a value matches a condition; None stands for a value that is not there."""
+"""Tells whether a value matches a condition; None stands for a missing value."""
 
 LONGEST_SHOWN: Final = 60
 SECRETS: Final = frozenset({"header.authorization", "header.cookie", "header.sandbox-token"})
 
 _ORDERS: Final[dict[str, Callable[[Any, Any], bool]]] = {"gt": gt, "gte": ge, "lt": lt, "lte": le}
 _NUMBERS: Final = frozenset({int, float, Decimal})
-"""The types of numbers that a reader of JSON makes; true and false are none."""
+"""The types of numbers that JSON readers return, which excludes true and false."""
 
 _PREDICATES: Final[dict[str, Callable[[Any], Predicate]]] = {
     "eq": lambda operand: lambda value: value == operand and value is not True,
     "ne": lambda operand: lambda value: value != operand,
     "in": lambda operand: lambda value: value in operand and value is not True,
     "not_in": lambda operand: lambda value: value not in operand,
-    # Each written out: every rule of an operation is asked at every call.
+    # Each is written out for speed, as every rule of an operation is tested at every call.
     "gt": lambda operand: lambda value: type(value) in _NUMBERS and value > operand,
     "gte": lambda operand: lambda value: type(value) in _NUMBERS and value >= operand,
     "lt": lambda operand: lambda value: type(value) in _NUMBERS and value < operand,
@@ -37,18 +37,18 @@ _PREDICATES: Final[dict[str, Callable[[Any], Predicate]]] = {
     "exists": lambda operand: lambda value: (value is not None) is operand,
     "every": lambda operand: lambda value: isinstance(value, int) and value % operand == 0,
 }
-"""The test of a value, by operator and made of the operand."""
+"""For each operator, a function that makes the test of a value from the operand."""
 
 _NUMBER: Final = re.compile("-?[0-9]{1,18}")
 _NAMES: Final = {card.number: card.name for card in MAGIC_CARDS}
 
 
 def compile_condition(condition: Condition) -> Predicate:
-    """Make a condition a function of the value, once for all calls."""
+    """Turn a condition into a function of the value, once for all calls."""
     field, operator, operand = condition
     if not field.startswith((HEADER, QUERY)) or operator == "exists":
         return _PREDICATES[operator](operand)
-    # Headers and parameters are text, and may be compared as the number that they write.
+    # Headers and parameters are text, but may be compared as numbers.
     if operator in _ORDERS:
         order = _ORDERS[operator]
         return lambda value: (
@@ -62,12 +62,12 @@ def compile_condition(condition: Condition) -> Predicate:
 
 
 def matches(when: When, fields: Fields) -> bool:
-    """Whether all conditions hold; for one look, as each is compiled for it."""
+    """Whether all conditions hold; each is compiled anew, so this is for a single use."""
     return all(compile_condition(each)(fields.get(each.field)) for each in when)
 
 
 def equals_one_of(condition: Condition) -> tuple[object, ...] | None:
-    """The values of a condition that only these meet; None for any other condition."""
+    """The only values that meet a condition with `eq` or `in`; None for any other condition."""
     match condition.operator, condition.operand:
         case "in", tuple(values):
             found: tuple[object, ...] = values
@@ -81,7 +81,7 @@ def equals_one_of(condition: Condition) -> tuple[object, ...] | None:
 
 
 def why_not(condition: Condition, value: object) -> str:
-    """Say why a value, or None, does not match, such as `amount 4200 is not gte 5000`."""
+    """Say why a value does not match, such as `amount 4200 is not gte 5000`."""
     field, operator, operand = condition
     if value is None:
         return f"{field} is not there"
@@ -116,7 +116,7 @@ _TEXT_OF_CARD: Final = frozenset({"prefix", "suffix", "contains"})
 
 
 def parse_when(plain: Mapping[str, object] | None) -> When:
-    """The conditions of a mapping of matchers, in its order; header names in lower case."""
+    """Parse a mapping of matchers into conditions, in its order; header names in lower case."""
     found: list[Condition] = []
     for key, value in (plain or {}).items():
         field = key.lower() if key.startswith("header.") else key

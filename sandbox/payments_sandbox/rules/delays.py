@@ -1,4 +1,4 @@
-"""Owns chance and delays: draws that nothing but their arguments moves, and what they pick."""
+"""Owns chance and delays: draws that depend on their arguments alone, and sampled delays."""
 
 import math
 from hashlib import blake2b
@@ -7,11 +7,11 @@ from typing import Final, NamedTuple, assert_never
 Milliseconds = int
 
 _ENOUGH: Final = 40.0
-"""An exponent beyond which every delay is endless anyway, and `exp` would overflow."""
+"""The largest exponent: delays are practically endless there, and `exp` overflows later."""
 
 
 class Uniform(NamedTuple):
-    """Anything between the two, in milliseconds."""
+    """A delay between two bounds, in milliseconds, each equally likely."""
 
     low: Milliseconds
     high: Milliseconds
@@ -19,7 +19,7 @@ class Uniform(NamedTuple):
 
 
 class Normal(NamedTuple):
-    """The bell curve, in milliseconds; never less than nothing."""
+    """A normally distributed delay in milliseconds, never below zero."""
 
     mean: Milliseconds
     sd: Milliseconds
@@ -27,7 +27,7 @@ class Normal(NamedTuple):
 
 
 class Lognormal(NamedTuple):
-    """The distribution of service times, in milliseconds, by its median and 99th percentile."""
+    """A lognormal delay, as service times have, by its median and 99th percentile in ms."""
 
     median: Milliseconds
     p99: Milliseconds
@@ -39,23 +39,23 @@ Delay = Milliseconds | Distribution
 
 
 def draw(seed: int, rule: str, key: str, call: int) -> float:
-    """Draw a number in [0, 1), a function of its arguments alone.
+    """Draw a number in [0, 1) that depends on the arguments alone.
 
-    A hash of what it is for, and not a generator, so that no interleaving of clients moves it.
+    It is a hash instead of a generator, so that the order in which clients call does not matter.
 
     Args:
-        seed: the scenario's, or the world's.
-        rule: the rule's name within its scenario, and what is drawn for it.
-        key: whose call it is, by the rule's `per`.
-        call: which call of that key, counted from 1.
+        seed: the seed of the scenario, or of the world.
+        rule: the rule's name with that of its scenario, and the purpose of the draw.
+        key: the key by which the rule counts calls (`per`).
+        call: the number of the call with that key, from 1.
     """
     text = f"{seed}\0{rule}\0{key}\0{call}".encode()
-    # 53 bits are what a float can hold; with 64 the largest would round up to 1.
+    # A float holds 53 bits; with 64, the largest value would round up to 1.
     return (int.from_bytes(blake2b(text, digest_size=8).digest(), "big") >> 11) / 2**53
 
 
 def sample_delay(delay: Distribution, u: float) -> Milliseconds:
-    """The delay of a draw `u` in [0, 1): equal draws give equal delays."""
+    """The delay for a draw `u` in [0, 1): equal draws give equal delays."""
     match delay:
         case Uniform(low, high):
             found = low + (high - low) * u

@@ -1,7 +1,7 @@
-"""Owns the fields that rules look at: one table of names, and their values by subject.
+"""Owns the fields in conditions: one table of their names, and their values by subject.
 
-A subject is a call (as it comes in, or as the journal has kept it), a payment, or an event about
-one. Conditions, the lint and the documentation read `FIELDS`.
+A subject is a call (a new one, or one in the journal), a payment, or an event about a payment.
+Conditions, the lint and the documentation read `FIELDS`.
 """
 
 from collections.abc import Callable, Mapping
@@ -16,7 +16,7 @@ from payments_sandbox.payments.events import Event
 from payments_sandbox.payments.payment import Payment
 
 CALL: Final = "call"
-"""The number of a call among those of its key, counted from 1."""
+"""The number of a call among those with the same key, counted from 1."""
 
 ATTEMPT: Final = "attempt"
 """The number of an attempt of a delivery, counted from 1."""
@@ -25,27 +25,27 @@ HEADER: Final = "header."
 QUERY: Final = "query."
 
 KnownCard = Callable[[int], str | None]
-"""Gives the number of the card of a fingerprint, if some rule names that card."""
+"""Returns the card number for a fingerprint, if a rule names that card, else None."""
 
 
 class Fields(Protocol):
-    """The values that conditions look at."""
+    """The values that conditions test."""
 
     def get(self, name: str, /) -> object:
-        """Look a field up; None where there is none."""
+        """Return the value of a field, or None if there is none."""
 
 
 class FieldSource(NamedTuple):
     """Where the value of a field comes from.
 
     Attributes:
-        matcher: which definition of the scenario schema its matchers follow.
-        about: what a matcher looks at, in a sentence of the schema.
-        subjects: what has the field: an operation, `*` for any operation, `event`, `webhook` or
-            `at` for the rules of these triggers. Expectations name the fields of their records.
-        in_body: whether the body of a call may say it; that comes before the payment's.
-        in_query: whether the query of LIST PAYMENTS may say it.
-        attribute: the payment's attribute, or None.
+        matcher: the definition in the scenario schema that its matchers follow.
+        about: its description in the schema.
+        subjects: what has the field: an operation, `*` for any operation, or `event`, `webhook`
+            and `at` for the rules with these triggers. Expectations list their own fields.
+        in_body: whether the body of a call may contain it; that has precedence over the payment.
+        in_query: whether the query of LIST PAYMENTS may contain it.
+        attribute: the payment's attribute with the value, or None.
     """
 
     name: str
@@ -137,22 +137,22 @@ _SOURCES: Final = {source.name: source for source in FIELDS}
 
 
 def has_field(subject: str, name: str) -> bool:
-    """Tell whether a subject, one of `FieldSource.subjects`, can have a value of the field."""
+    """Whether a subject, one of `FieldSource.subjects`, can have the field."""
     if name.startswith((HEADER, QUERY)):
         return subject in _OPERATIONS
     return subject in _SOURCES[name].subjects
 
 
 class CallParts(NamedTuple):
-    """What of a call its fields are read from.
+    """The parts of a call from which its fields are read.
 
     Attributes:
-        body: the object that its JSON is; empty where it is none.
+        body: the JSON object in its body; empty if there is none.
         query: the raw query string.
-        headers: gives the headers by their names in lower case.
-        payment_id: of the payment that the path names; empty where it names none.
-        find_payment: gives the payment of an id.
-        brand: of the card, where it has been found out; else it follows from the number.
+        headers: returns the headers by their names in lower case.
+        payment_id: the id of the payment in the path; empty if there is none.
+        find_payment: returns the payment with an id.
+        brand: the brand of the card, if it is known; otherwise it is found from the number.
     """
 
     operation: str | None
@@ -165,7 +165,7 @@ class CallParts(NamedTuple):
 
 
 class CallFields:
-    """The fields of a call: what its body or query says, else what the addressed payment is."""
+    """The fields of a call: from its body or query, else from the payment in its path."""
 
     def __init__(self, parts: CallParts, known_card: KnownCard) -> None:
         self._parts = parts
@@ -174,7 +174,7 @@ class CallFields:
         self._has_query = operation is not None and operation.query is not None
 
     def get(self, name: str, /) -> object:
-        """Look a field up, by its name in `when`; header names are in lower case."""
+        """Return the value of a field by its name in `when`; header names are in lower case."""
         source = _SOURCES.get(name)
         if source is None:
             return self._header_or_parameter(name)
@@ -207,7 +207,7 @@ class CallFields:
         if self._parts.brand is not None:
             return self._parts.brand
         number = self._number
-        if number is None or not number.isdecimal():  # masked, or no card number
+        if number is None or not number.isdecimal():  # masked, or not a card number
             return None if self.payment is None else str(self.payment.card.brand)
         brand = brand_of(number)
         return None if brand is None else str(brand)
@@ -222,13 +222,13 @@ class CallFields:
 
     @cached_property
     def payment(self) -> Payment | None:
-        """The payment that the path names, if the world has it."""
+        """The payment in the path, if the world has it."""
         payment_id = self._parts.payment_id
         return self._parts.find_payment(payment_id) if payment_id else None
 
     @cached_property
     def query(self) -> dict[str, str]:
-        """The parameters of the query; of several with one name the first."""
+        """The parameters of the query; of several with the same name, the first."""
         pairs = parse_qsl(self._parts.query, keep_blank_values=True)
         return dict(reversed(pairs))
 
@@ -238,15 +238,15 @@ class CallFields:
 
 
 class PaymentLike(Protocol):
-    """A payment, or one that is being made and has no id and no status yet."""
+    """A payment, or a new one that has neither an id nor a status yet."""
 
     @property
     def card(self) -> Card:
-        """What is kept of its card."""
+        """What is kept of the card."""
 
 
 class PaymentFields:
-    """The fields of a payment; of an event about it, the event's amount and reason come first."""
+    """The fields of a payment, or of an event about it, whose amount and reason come first."""
 
     __slots__ = ("_event", "_known_card", "_payment")
 
@@ -258,7 +258,7 @@ class PaymentFields:
         self._event = event
 
     def get(self, name: str, /) -> object:
-        """Look a field up, by its name in `when`."""
+        """Return the value of a field by its name in `when`."""
         match name:
             case "card":
                 return self._known_card(self._payment.card.fingerprint)

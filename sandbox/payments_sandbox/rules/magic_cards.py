@@ -1,7 +1,7 @@
-"""Owns the magic cards: each a number and the rules, in scenario steps, that give it its meaning.
+"""Owns the magic cards: each is a card number, and rules of scenario steps that say what it does.
 
-Familiar numbers keep their familiar meaning. The others lie in a Visa block of their own,
-40000099000…, and never change.
+Well-known test numbers do what they are known for. The others are in a separate block of Visa
+numbers, 40000099000…, and never change.
 """
 
 from typing import Final, NamedTuple
@@ -28,13 +28,13 @@ from payments_sandbox.rules.step_outcome import Outcome, Settlement
 
 
 class MagicCard(NamedTuple):
-    """A card number that makes the sandbox do one thing, every time.
+    """A card number that makes the sandbox do the same thing every time.
 
     Attributes:
         operation: the operation that shows the outcome.
         outcome: what that operation answers, in a word.
         description: what happens, in a sentence.
-        rules: the same, in the scenario language; empty for a card that simply pays.
+        rules: the same as rules of the scenario language; empty for a card that pays normally.
     """
 
     name: str
@@ -45,7 +45,7 @@ class MagicCard(NamedTuple):
     rules: tuple[CardRule, ...] = ()
 
     def as_json(self) -> dict[str, str]:
-        """The card as the command line and the control API list it."""
+        """The card as listed by the command line and the control API."""
         return {
             "name": self.name,
             "number": self.number,
@@ -61,7 +61,7 @@ def _pays(name: str, number: str, brand: str) -> MagicCard:
 
 
 def paid_with(number: str) -> When:
-    """What a rule about one card looks at."""
+    """The condition of a rule about one card."""
     return (Condition("card", "eq", number),)
 
 
@@ -233,4 +233,4 @@ MAGIC_CARDS: Final[tuple[MagicCard, ...]] = (
 )
 
 CARD_RULES: Final[tuple[CardRule, ...]] = tuple(rule for card in MAGIC_CARDS for rule in card.rules)
-"""The built-in rule set: below the rules of scenarios, decided by the same engine."""
+"""The built-in rules: the same engine applies them after the rules of scenarios."""

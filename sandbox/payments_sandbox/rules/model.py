@@ -1,7 +1,8 @@
-"""Owns the model of the scenario language: rules, their steps, and what a step can do.
+"""Owns the model of the scenario language: rules, their conditions and their steps.
 
-A rule says where a working API deviates. A request rule answers calls with steps, one per matching
-call; an event rule acts some virtual time after a fact. The magic cards are written in it.
+A rule says where the API deviates from normal behaviour. A request rule answers calls with its
+steps, one for each matching call. An event rule acts some virtual time after an event. The magic
+cards consist of these rules, too.
 """
 
 from enum import StrEnum
@@ -14,7 +15,7 @@ from payments_sandbox.rules.step_outcome import Outcome
 
 
 class Per(StrEnum):
-    """Whose calls a rule counts."""
+    """By what a rule counts calls."""
 
     WORLD = "world"
     PAYMENT = "payment"
@@ -25,7 +26,7 @@ class Per(StrEnum):
 class Then(StrEnum):
     """What a request rule does after its last step."""
 
-    PASS = "pass"  # noqa: S105 - no password: the next rule may answer
+    PASS = "pass"  # noqa: S105 - not a password: the next rule may answer
     REPEAT_LAST = "repeat_last"
     CYCLE = "cycle"
     FAIL = "fail"
@@ -36,7 +37,7 @@ class Step(NamedTuple):
 
     Attributes:
         outcome: at most one deviation; `Pass` is the normal answer.
-        delay: how long the reply is held, in wall milliseconds; the operation happens on arrival.
+        delay: how many wall milliseconds the reply is delayed; the operation happens at once.
         times: how many calls the step serves.
     """
 
@@ -46,12 +47,12 @@ class Step(NamedTuple):
 
 
 class Condition(NamedTuple):
-    """One thing that must hold.
+    """One condition of a rule or an expectation.
 
     Attributes:
-        field: what is looked at: `amount`, `header.x-test`, `call`, …
+        field: the name of the field: `amount`, `header.x-test`, `call`, …
         operator: `eq`, `in`, `gte`, …, as in the scenario.
-        operand: what it is held against; of `in` and `not_in` a tuple.
+        operand: the value to compare with; for `in` and `not_in` a tuple.
     """
 
     field: str
@@ -60,11 +61,11 @@ class Condition(NamedTuple):
 
 
 When = tuple[Condition, ...]
-"""What a call or a payment must be for a rule to apply to it: all of these."""
+"""The conditions of a rule, all of which a call or a payment must meet."""
 
 
 class RequestRule(NamedTuple):
-    """Answers the matching calls of one operation, or of all (`*`), with its steps."""
+    """Answers matching calls of one operation, or of all (`*`), with its steps."""
 
     name: str
     operation: str
@@ -93,7 +94,7 @@ class EventRule(NamedTuple):
 
 
 class AtRule(NamedTuple):
-    """Acts `at` so many virtual milliseconds after the activation, on every payment that fits."""
+    """Acts on every matching payment, `at` virtual milliseconds after the activation."""
 
     name: str
     at: int
@@ -104,4 +105,4 @@ class AtRule(NamedTuple):
 
 
 CardRule = RequestRule | EventRule
-"""What the magic cards are made of."""
+"""The kinds of rules that magic cards have."""

@@ -1,7 +1,7 @@
-"""Owns the outcomes of a step, wire faults among them: one entry each, with all about it.
+"""Owns the outcomes of a step, including wire faults: one class each, with everything about it.
 
-A new outcome is a class here, or in a module of its own such as `settle.py` and those of `faults/`,
-and its place in `OUTCOMES`; tests/rules/test_outcomes.py holds every entry to what it promises.
+To add an outcome, add a class here, or in a separate module such as `settle.py`, and list it in
+`OUTCOMES`. tests/rules/test_outcomes.py checks that every outcome does what it promises.
 """
 
 from collections.abc import Iterator, Mapping
@@ -69,10 +69,10 @@ class Respond(Outcome):
 
     Attributes:
         error: the code; status and message come from `payments_sandbox.contract.error_codes`.
-        commit: whether the operation happens first. Without it a decline of `create_payment`
-            still keeps the attempt as a failed payment: that is what a decline is.
-        message: in place of the code's own.
-        details: what else there is to say.
+        commit: whether the operation takes effect first. Without it, a decline of
+            `create_payment` still stores a failed payment, as declines do.
+        message: replaces the message of the code.
+        details: the details of the error.
     """
 
     name: ClassVar = "respond"
@@ -114,13 +114,13 @@ class Respond(Outcome):
         return cls(fields["error"], commit, fields.get("message"), fields.get("details"))
 
     def step_source(self, *, is_read: bool) -> dict[str, Any]:
-        """Write the error, and `commit` where it is true and has an effect."""
+        """Write the error, and `commit` if it is true and has an effect."""
         fields = {"error": self.error, "message": self.message, "details": self.details}
         commit = {"commit": True} if self.commit and not is_read else {}
         return {self.name: without_none(fields) | commit}
 
     def step_plan(self, rule: str) -> StepPlan:
-        """Answer the error; a decline that does not commit keeps the attempt as failed."""
+        """Answer with the error; a decline that does not commit stores a failed payment."""
         error = SandboxError(self.error, self.details, message=self.message)
         if self.commit:
             return StepPlan(answer=error)
@@ -148,19 +148,19 @@ class Respond(Outcome):
 
 @dataclass(frozen=True, slots=True)
 class MoveRateLimit(Outcome, Action):
-    """Moves the real limiter before the call counts; with nothing remaining the call is a 429.
+    """Changes the real limiter before the call is counted; if nothing remains, it is a 429.
 
     Attributes:
-        remaining: what remains of this window.
-        limit: how many requests a window has, for good.
-        window: its length in virtual milliseconds, for good.
+        remaining: how many requests remain in this window.
+        limit: how many requests a window has, permanently.
+        window: its length in virtual milliseconds, permanently.
 
     Raises:
         ValueError: a window has no length.
     """
 
     name: ClassVar = "rate_limit"
-    is_replayed: ClassVar = False  # the scenario would move the limit again
+    is_replayed: ClassVar = False  # the scenario would change the limit again
     SCHEMA: ClassVar[Json] = mapping(
         "Moves the real limiter, headers included.",
         "{remaining: 0}",
@@ -201,18 +201,18 @@ class MoveRateLimit(Outcome, Action):
 
     @classmethod
     def problems(cls, step: Json, operation: str, contract: Contract) -> Iterator[EntryProblem]:
-        """Find what the move says against itself."""
+        """Find a contradiction between its values."""
         if (found := cls.parse(step[cls.name]).problem()) is not None:
             yield found
 
     def problem(self) -> EntryProblem | None:
-        """No more can remain than the limit that is given beside it."""
+        """Report if `remaining` exceeds `limit`."""
         if self.limit is None or self.remaining is None or self.remaining <= self.limit:
             return None
         return EntryProblem((self.name, "remaining"), "more remains than the limit allows")
 
     def step_source(self, *, is_read: bool) -> dict[str, Any]:
-        """Write what is moved."""
+        """Write `rate_limit: {remaining, limit, window}`."""
         return self.source()
 
     def value(self) -> dict[str, object]:
@@ -225,7 +225,7 @@ class MoveRateLimit(Outcome, Action):
         return StepPlan(limit=self._move())
 
     def act(self, target: ActionTarget) -> None:
-        """Move the limit now."""
+        """Change the limiter now."""
         target.limiter.move(target.at, **self._move()._asdict())
 
     def _move(self) -> LimitMove:
@@ -256,12 +256,12 @@ class Patch(Outcome):
 
     @classmethod
     def parse_step(cls, step: Json, *, is_read: bool) -> Self:
-        """Read `patch` and `off_contract` beside it."""
+        """Read `patch`, and `off_contract` next to it."""
         return cls(step[cls.name], step.get("off_contract", False))
 
     @classmethod
     def problems(cls, step: Json, operation: str, contract: Contract) -> Iterator[EntryProblem]:
-        """Find a patched reply that breaks the contract, and does not say so."""
+        """Find a patched reply that breaks the contract without `off_contract`."""
         if "off_contract" in step:
             return
         for name in BY_NAME if operation == "*" else (operation,):
@@ -273,7 +273,7 @@ class Patch(Outcome):
                 yield EntryProblem((cls.name,), message, hint, is_key=True)
 
     def step_source(self, *, is_read: bool) -> dict[str, Any]:
-        """Write the patch, and `off_contract` where it is true."""
+        """Write the patch, and `off_contract` if it is true."""
         more = {"off_contract": True} if self.off_contract else {}
         return {self.name: dict(self.patch)} | more
 
@@ -284,10 +284,10 @@ class Patch(Outcome):
 
 @dataclass(frozen=True, slots=True)
 class Hold(Outcome):
-    """Keep the call; unless another step is chosen for it meanwhile, it then behaves normally.
+    """Hold the call; unless a user chooses another step meanwhile, it then behaves normally.
 
     Attributes:
-        lasts: wall milliseconds; `--max-wall-delay` does not cut them, as somebody sits before it.
+        lasts: wall milliseconds; `--max-wall-delay` does not limit them, as a user is watching.
     """
 
     name: ClassVar = "hold"
@@ -315,17 +315,17 @@ class Hold(Outcome):
         return {self.name: {"for": show_duration(self.lasts)}}
 
     def step_plan(self, rule: str) -> StepPlan:
-        """Perform nothing, and keep the call."""
+        """Hold the call without performing the operation."""
         return StepPlan(options=None, hold=self.lasts)
 
 
 OUTCOMES: Final[tuple[type[Outcome], ...]] = (
     Pass, Respond, *FAULTS, MoveRateLimit, Settle, Patch, Hold,
 )  # fmt: skip
-"""Every outcome that a step can have, in the order of the documentation."""
+"""Every outcome of a step, in the order of the documentation."""
 
 SAYS_RATE_LIMITED: Final = Respond("rate_limit_exceeded")
 """A 429 that leaves the limiter as it is."""
 
 EXHAUSTS_RATE_LIMIT: Final = MoveRateLimit(remaining=0)
-"""A 429 for this call and all that follow in its window."""
+"""A 429 for this call and all later ones in its window."""

@@ -1,24 +1,24 @@
-"""Owns which rule answers a call, acts on an event or changes a delivery, and all counts of rules.
+"""Owns which rule answers a call, acts on an event or changes a delivery, and the rules' counts.
 
 How it works:
 
-1. The rules of all active scenarios stand in one row, in the order of activation and then of the
-   file. Below them stand the rules of the magic cards: a built-in rule set, decided by the same
-   code, and asked only about calls whose card it names.
-2. A scenario decides before a call is validated, a magic card after the card (of a refund: the
-   ledger) has been checked. So a scenario's step goes around whatever the card would have done.
-3. Of the request rules the first that answers wins. One that is used up (`then: pass`), or whose
-   draw misses its chance, lets the next one try. Of all other rules each that applies acts.
-4. Whichever rule answers, every rule whose conditions hold counts the call, by its `per` key; only
-   the answer uses up a step. What no decision depends on is not counted.
+1. The rules of all active scenarios form one list, in the order of activation and then of the file.
+   The rules of the magic cards come after them: a built-in set, decided by the same code, and used
+   only for calls with such a card.
+2. A scenario decides before a call is validated, a magic card after the card (for a refund: the
+   ledger) has been checked. So a scenario's step wraps whatever the card would have done.
+3. The first request rule that answers wins. A rule that is used up (`then: pass`), or whose draw
+   misses its chance, leaves the call to the next rule. Rules of other kinds all act if they apply.
+4. Every rule whose conditions hold counts the call by its `per` key, whichever rule answers. Only
+   an answer uses up a step. Calls are not counted if no decision depends on their number.
 5. A draw is a hash of seed, rule, key and number of the call. Nothing else enters a decision, so
-   equal calls of one client get equal answers however clients interleave.
-6. A rule counted for the whole world that has served its last step for good is taken out of the
-   row: it is not looked at again and its tally stands still, but it is still explained.
-7. Conditions are functions of a call's values alone, so which rules match is kept for values that
-   come again; that makes a hundred rules cost little more than one.
-8. `RuleExplanations` keep what the words need, masked, and are worded only when somebody asks.
-   Report, journal explanations and headers speak of scenarios only, never of a card's rule.
+   equal calls of one client get equal answers, however the calls of clients interleave.
+6. A rule with `per: world` that has served its last step permanently leaves the list. It is not
+   tested again and its tally stays, but explanations still mention it.
+7. Conditions depend on a call's values alone, so the matching rules are cached by these values.
+   A hundred rules therefore cost little more than one.
+8. `RuleExplanations` keep masked values, and are put into words only when they are read. The
+   report, the journal's explanations and headers mention scenarios only, never a card's rule.
 """
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -53,18 +53,18 @@ from payments_sandbox.rules.step_search import (
 from payments_sandbox.rules.webhook_effects import WebhookEffects, combine_effects
 
 MATCHES_KEPT: Final = 1_000
-"""Values of calls for which it is kept which rules match."""
+"""For how many combinations of values the matching rules are cached."""
 
 
 class Decision(NamedTuple):
-    """What the rules of scenarios decide about a call: who answers it, and why not the others."""
+    """What scenarios decide about a call: the step that answers it, and why other rules do not."""
 
     selected: SelectedStep | None
     explanations: RuleExplanations
 
 
 class AppliedRule(NamedTuple):
-    """A webhook rule that applies to a delivery, with the key and the number of its call."""
+    """A webhook rule that applies to a delivery, with the key and the number it was counted by."""
 
     name: str
     key: str
@@ -72,7 +72,7 @@ class AppliedRule(NamedTuple):
 
 
 class Reaction(NamedTuple):
-    """An action that an event has set off, so many virtual milliseconds after the event."""
+    """An action to carry out `after` virtual milliseconds, as a reaction to an event."""
 
     rule: str
     after: int
@@ -80,10 +80,10 @@ class Reaction(NamedTuple):
 
 
 class CardRules(NamedTuple):
-    """The rules of magic cards: each has one condition, on the number of its card.
+    """The rules of magic cards; each has one condition, on the number of its card.
 
     Attributes:
-        numbers: of the cards, by fingerprint.
+        numbers: the numbers of the cards, by fingerprint.
     """
 
     rules: tuple[CardRule, ...]
@@ -91,7 +91,7 @@ class CardRules(NamedTuple):
 
 
 def index_card_rules(rules: Iterable[CardRule]) -> CardRules:
-    """Make rules of magic cards ready to be found by the card, once for all worlds."""
+    """Index the rules of magic cards by card, once for all worlds."""
     found = tuple(rules)
     numbers = [str(condition.operand) for rule in found for condition in rule.when]
     return CardRules(found, {fingerprint(number): number for number in numbers})
@@ -104,11 +104,11 @@ class RuleEngine:
     """The rules of one world: those of its active scenarios, and those of the magic cards.
 
     Args:
-        seed: what those scenarios draw from that have no seed of their own.
-        card_rules: of the magic cards; None are those of `magic_cards.py`.
+        seed: the seed of draws for scenarios without one.
+        card_rules: the rules of the magic cards; None stands for those of `magic_cards.py`.
 
     Attributes:
-        scenarios: the active ones, in the order of activation.
+        scenarios: the active scenarios, in the order of activation.
         rule_set: their rules.
         named_cards: the fingerprints of cards that any rule names.
     """
@@ -144,7 +144,7 @@ class RuleEngine:
     # Calls
 
     def decide(self, operation: str, fields: Fields) -> Decision:
-        """Decide which scenario's rule answers a call; every rule that it concerns counts it."""
+        """Decide which scenario's rule answers a call; every matching rule counts it."""
         values = {name: fields.get(name) for name in self.rule_set.fields[operation]}
         matching = self._matching(operation, values)
         found = search_step(matching, fields, self._counters, self._used_up)
@@ -154,19 +154,19 @@ class RuleEngine:
         return Decision(found.selected, RuleExplanations(self.rule_set, operation, kept, found))
 
     def _matching(self, operation: str, values: Mapping[str, object]) -> list[PlacedRule]:
-        """The rules whose conditions hold: the same for equal values, so found once for them."""
+        """The rules whose conditions hold, cached by the values of the call."""
         if (key := _key_of(operation, values.values())) is None:
             return _all_matching(self._requests[operation], values)
         if (found := self._matches.get(key)) is None:
             found = _all_matching(self._requests[operation], values)
             if len(self._matches) >= MATCHES_KEPT:
-                # To forget all, rarely, costs less than to know for each which was used last.
+                # Clearing the cache now and then costs less than tracking the use of each entry.
                 self._matches.clear()
             self._matches[key] = found
         return found
 
     def decide_by_card(self, operation: str, payment: PaymentLike) -> SelectedStep | None:
-        """Decide which step of the card of a payment, perhaps one to be made, answers a call."""
+        """Decide which step of a payment's magic card answers a call; the payment may be new."""
         if payment.card.fingerprint not in self._card_rules.numbers:
             return None
         fields = PaymentFields(payment, self._card_rules.numbers.get)
@@ -175,14 +175,14 @@ class RuleEngine:
 
     @property
     def _built_in(self) -> RuleSet:
-        """The rules of the magic cards, made ready when the first such card is used."""
+        """The rules of the magic cards, compiled when the first such card is used."""
         if self._card_rule_set is None:
             rules = ((None, rule, self._seed) for rule in self._card_rules.rules)
             self._card_rule_set = RuleSet(rules)
         return self._card_rule_set
 
     def _retire(self, position: int) -> None:
-        """Look at a rule no more that has served its last step for good."""
+        """Remove a rule from the list if it has permanently served its last step."""
         active = self.rule_set.requests[position]
         rule = active.rule
         if rule.per is Per.WORLD and rule.then is Then.PASS and not active.counts:
@@ -191,7 +191,7 @@ class RuleEngine:
                 self._take_out(position, answers)
 
     def _take_out(self, position: int, answers: int) -> None:
-        self._used_up = {**self._used_up, position: UsedUp(answers)}  # earlier calls keep theirs
+        self._used_up = {**self._used_up, position: UsedUp(answers)}  # earlier calls keep the old
         for operation, rules in self._requests.items():
             self._requests[operation] = [pair for pair in rules if pair[0] != position]
         self._matches.clear()
@@ -199,11 +199,11 @@ class RuleEngine:
     # Events, payments, deliveries
 
     def may_react(self, card: int) -> bool:
-        """Whether some rule may act on an event of a payment with the card of this fingerprint."""
+        """Whether any rule may act on events of a payment whose card has this fingerprint."""
         return bool(self.rule_set.events) or card in self._card_rules.numbers
 
     def reactions(self, event: Event, payment: Payment) -> Iterator[Reaction]:
-        """Count an event of a payment; gives what it sets off, a magic card's action first."""
+        """Yield the reactions to an event, the magic card's first, and count it."""
         if payment.card.fingerprint in self._card_rules.numbers:
             fields = PaymentFields(payment, self._card_rules.numbers.get, event)
             yield from self._reactions(self._built_in, event, fields)
@@ -217,19 +217,19 @@ class RuleEngine:
                 yield Reaction(each.name, each.rule.after, each.rule.action)
 
     def timed_rule(self, name: str) -> AtRule | None:
-        """The `at` rule of a name; None when its scenario is not active any more."""
+        """The `at` rule with a name; None if its scenario is no longer active."""
         return next((each.rule for each in self.rule_set.timed if each.name == name), None)
 
     def count_and_draw(self, name: str, fields: Fields) -> bool:
-        """Decide whether the rule of a name acts on a payment, and count it."""
+        """Decide whether the rule with a name acts on a payment, and count that."""
         return self._by_name[name].count_and_draw(fields, self._counters) is not None
 
     def count_firing(self, name: str) -> None:
-        """Count that the rule of a name acts on the world, not on a payment."""
+        """Count an action of the rule with a name that concerns no payment."""
         self._by_name[name].count_firing()
 
     def select_webhook_rules(self, event: str, fields: Fields) -> tuple[AppliedRule, ...]:
-        """Select the webhook rules that apply to a delivery: counted, so ask once and keep it."""
+        """Select the webhook rules for a delivery; this counts, so call it once for each."""
         return tuple(
             AppliedRule(each.name, *call)
             for each in self.rule_set.webhooks
@@ -238,7 +238,7 @@ class RuleEngine:
         )
 
     def effects(self, applied: Iterable[AppliedRule], attempt: int) -> WebhookEffects:
-        """What the rules that apply to a delivery do to one of its attempts, counted from 1."""
+        """The combined effects of applied rules on one attempt of a delivery, counted from 1."""
         return combine_effects(
             (active.rule.name, active.rule.effects, active.delay(active.rule.delay, key, call))
             for name, key, call in applied
@@ -249,20 +249,20 @@ class RuleEngine:
     # Cards and the report
 
     def number_of(self, card: int) -> str | None:
-        """The number of the card of this fingerprint, where an active scenario names it."""
+        """The card number for a fingerprint, if an active scenario names it, else None."""
         return self._numbers.get(card)
 
     def count_skip(self, rule: str, why: str) -> None:
-        """Count an action of the rule of a name that had become illegal when it was due."""
+        """Count an action of the rule with a name that was no longer possible when due."""
         if (active := self._by_name.get(rule)) is not None:
             active.count_skip(why)
 
     # Activation, resets, snapshots
 
     def set_scenarios(self, scenarios: Sequence[Scenario]) -> None:
-        """Let exactly these be active, in this order; those that were so go on where they are."""
+        """Make exactly these scenarios active, in this order; those that stay keep their state."""
         before, used_up = self._by_name, self._names_used_up()
-        # By value: an edited scenario of the same name is another one, and begins anew.
+        # Compared by value: an edited scenario with the same name starts from the beginning.
         staying = {each.name for each in self.scenarios if each in scenarios}
         for each in self.scenarios:
             if each.name not in staying:
@@ -280,14 +280,14 @@ class RuleEngine:
         return {requests[position].name: each.answers for position, each in self._used_up.items()}
 
     def reset(self) -> None:
-        """Start every rule again, those of magic cards too."""
+        """Start every rule again, including those of magic cards."""
         self._counters.clear()
         self._look_at_all()
         for rule in self.rule_set.all:
             rule.reset()
 
     def take_changes(self) -> dict[str, object] | None:
-        """Take the counters and tallies that have changed since; None where all may have."""
+        """Return the counters and tallies changed since the last call; None if all may have."""
         counters, reported = self._counters.take_changes(), self._reported
         tallies = [rule.tally() for rule in self.rule_set.all]
         self._reported = self._used_up, tallies
@@ -305,7 +305,7 @@ class RuleEngine:
         return [[position, each.answers] for position, each in self._used_up.items()]
 
     def snapshot(self) -> dict[str, object]:
-        """The active scenarios as they were written, every counter and every tally."""
+        """Return the sources of the active scenarios, every counter and every tally."""
         return {
             "scenarios": [scenario.source for scenario in self.scenarios],
             "counters": self._counters.snapshot(),
@@ -320,16 +320,16 @@ class RuleEngine:
         tallies: Sequence[Any],
         used_up: Sequence[Any],
     ) -> None:
-        """Take over a snapshot.
+        """Restore a snapshot.
 
         Args:
-            scenarios: the active ones, read again from what they were written as.
-            counters: how often each thing has been counted, by its name.
-            tallies: of each rule, in their order.
+            scenarios: the active scenarios, parsed from their sources.
+            counters: the counts by name.
+            tallies: the tally of each rule, in order.
             used_up: pairs of the position of a request rule and the number of its answers.
 
         Raises:
-            ValueError, TypeError: they are of other scenarios.
+            ValueError, TypeError: the tallies do not fit the scenarios.
         """
         self._load(scenarios)
         self._counters.restore(counters)
@@ -340,23 +340,23 @@ class RuleEngine:
 
 
 def event_matches(wanted: str, event: str) -> bool:
-    """Whether an event is the wanted one, or of the wanted family such as `payment.*`."""
+    """Whether an event is the wanted one, or in the wanted family such as `payment.*`."""
     return wanted in ("*", event) or (
         wanted.endswith(".*") and event.startswith(wanted.removesuffix("*"))
     )
 
 
 def _key_of(operation: str, values: Iterable[object]) -> tuple[object, ...] | None:
-    """What tells equal values from others; None where a value is no text and no whole number.
+    """A cache key for values; None if one is neither a text nor a whole number.
 
-    Texts are hashed, as a card number may be among them, and those are never kept.
+    Texts are hashed, because they may contain a card number, which is never kept.
     """
     key: list[object] = [operation]
     for value in values:
         kind = type(value)
         if kind is str:
             key.append((hash(value),))
-        elif value is None or kind is int:  # and not true or 1.0, which equal 1
+        elif value is None or kind is int:  # but neither true nor 1.0, which equal 1
             key.append(value)
         else:
             return None
@@ -372,7 +372,7 @@ def _is_attempt(rule: WebhookRule, attempt: int) -> bool:
 
 
 def _kept(field: str, value: object) -> object:
-    """A value fit to be kept: without a card number, and not longer than it is shown."""
+    """A value that may be kept: masked, and cut to the length that is shown."""
     if value is None or isinstance(value, int):
         return value
     if field == "card":

@@ -1,6 +1,6 @@
-"""Owns the scenario as a value: what one file, or one JSON object, says.
+"""Owns the scenario as a value: the content of one file or one JSON object.
 
-It is apart from `model.py`, which magic cards are written in: a plain server starts without it.
+It is separate from `model.py`, which magic cards need, so that a plain server need not import it.
 """
 
 from collections.abc import Mapping
@@ -29,12 +29,12 @@ Rule = RequestRule | EventRule | AtRule | WebhookRule
 
 
 class GivenPayment(NamedTuple):
-    """A payment that is already there.
+    """A payment that exists from the start.
 
     Attributes:
-        id: its id, for rules and expectations to name; None draws one.
+        id: its id, for use in rules and expectations; None draws one.
         created: an instant as text, or a duration before the start such as `-40d`; None is now.
-        card: its number.
+        card: its card number.
     """
 
     amount: int
@@ -48,7 +48,7 @@ class GivenPayment(NamedTuple):
 
 
 class Generated(NamedTuple):
-    """So many realistic payments, of so many customers, over so many milliseconds until now."""
+    """Realistic payments to generate: how many, of how many customers, over how many ms."""
 
     payments: int
     customers: int
@@ -59,8 +59,8 @@ class Given(NamedTuple):
     """The state that a scenario starts from.
 
     Attributes:
-        webhook_endpoints: as the control API takes them; a `url` may also be `inbox:NAME`.
-        limit, remaining: how the rate limit stands.
+        webhook_endpoints: bodies of the control API's requests; a `url` may also be `inbox:NAME`.
+        limit, remaining: the state of the rate limit.
     """
 
     payments: tuple[GivenPayment, ...] = ()
@@ -74,10 +74,10 @@ class Expectation(NamedTuple):
     """One thing that must be true afterwards.
 
     Attributes:
-        check: what it says, a `Check` of `payments_sandbox.verification`, which alone asks it.
-        source: as it was written.
-        within: wall milliseconds that may be waited for it.
-        conditions: what the calls, payments or refunds that it counts have to be.
+        check: a `Check` of `payments_sandbox.verification`, the only layer that evaluates it.
+        source: the expectation as it was written.
+        within: how many wall milliseconds to wait for it to be met.
+        conditions: the conditions on the calls, payments or refunds that it counts.
     """
 
     check: Any
@@ -90,9 +90,9 @@ class Scenario(NamedTuple):
     """A short list of deviations from a working API, and what must be true afterwards.
 
     Attributes:
-        source: as it was written, in plain values; a scenario is kept and sent as this.
-        seed: what its draws come from; None is the world's.
-        clock: where the world's clock starts, frozen; None leaves it alone.
+        source: the scenario as it was written, in plain values; snapshots and replies have this.
+        seed: the seed of its draws; None stands for the world's.
+        clock: the instant at which the world's clock stands still; None leaves the clock alone.
     """
 
     name: str

@@ -1,7 +1,7 @@
-"""Owns the parts that the schemas of outcomes, actions and faults are put together from.
+"""Owns the building blocks of the schemas of outcomes, actions and faults.
 
-Each part says what was expected (`x-expected`) and, where that is not enough, what would have
-worked (`x-hint`): the lint speaks in these words.
+Each block says what is expected (`x-expected`) and, if that is not enough, what would have worked
+(`x-hint`). The lint uses these words in its messages.
 """
 
 from collections.abc import Iterable, Mapping
@@ -18,7 +18,7 @@ COMMIT: Final[Json] = {
     "x-expected": "true or false",
     "x-hint": "true: the operation happened before the fault; false: it never did",
 }
-"""`commit`, for the properties of an outcome that has to say it."""
+"""The property `commit` of an outcome for which it is required."""
 
 OPTIONAL_COMMIT: Final[Json] = {
     **COMMIT,
@@ -27,7 +27,7 @@ OPTIONAL_COMMIT: Final[Json] = {
 
 
 _NOT_ZERO: Final = r"^0*(?:[1-9][0-9]*(?:\.[0-9]+)?(?:ms|s|m|h|d)|\.[0-9]*[1-9][0-9]*(?:s|m|h|d))$"
-"""Durations of a millisecond or more: hundredths of one are nothing."""
+"""Durations of a millisecond or more; fractions of a millisecond count as zero."""
 
 
 def mapping(
@@ -37,14 +37,14 @@ def mapping(
     required: Iterable[str] = (),
     **more: object,
 ) -> Json:
-    """A mapping with these keys and no others.
+    """Make the schema of a mapping with these keys and no others.
 
     Args:
         description: a sentence for editors.
-        example: such as `{reason: fraudulent}`; what else there is to say may follow.
+        example: an example such as `{reason: fraudulent}`; more words may follow it.
         properties: the schema of each key's value.
-        required: the keys that it needs, but for `commit`, which the lint asks for.
-        more: other keywords, the dashes in their names written as underscores.
+        required: the required keys, except `commit`, which the lint checks.
+        more: other keywords, with underscores instead of the dashes in their names.
     """
     return {
         "description": description,
@@ -58,48 +58,48 @@ def mapping(
 
 
 def word(description: str, expected: str, words: Iterable[str], hint: str | None = None) -> Json:
-    """One of some words."""
+    """Make the schema of a choice of words."""
     part = {"description": description, "type": "string", "enum": [str(each) for each in words]}
     return _worded(part, expected, hint)
 
 
 def text(description: str, most: int, *, least: int = 1, hint: str | None = None) -> Json:
-    """Text of so many characters."""
+    """Make the schema of a text with `least` to `most` characters."""
     part = {"description": description, "type": "string", "minLength": least, "maxLength": most}
     return _worded(part, "text", hint)
 
 
 def whole(description: str, least: int, most: int, hint: str | None = None) -> Json:
-    """A whole number from `least` to `most`."""
+    """Make the schema of a whole number from `least` to `most`."""
     part = {"description": description, "type": "integer", "minimum": least, "maximum": most}
     return _worded(part, f"a whole number from {least} to {most}", hint)
 
 
 def flag(description: str, hint: str | None = None) -> Json:
-    """The value true, of a key that is left out otherwise."""
+    """Make the schema of a key that is either true or left out."""
     part = {"description": description, "type": "boolean", "const": True}
     return _worded(part, "true, or leave it out", hint)
 
 
 def duration(description: str, hint: str | None = None) -> Json:
-    """A duration."""
+    """Make the schema of a duration."""
     part = {"description": description, "$ref": "#/$defs/duration"}
     return part | ({"x-hint": hint} if hint else {})
 
 
 def positive_duration(description: str) -> Json:
-    """A duration of a millisecond or more."""
+    """Make the schema of a duration of a millisecond or more."""
     expected = "a duration of 1ms or more"
     return {**duration(description), "pattern": _NOT_ZERO, "x-expected": expected}
 
 
 def count_or_bounds(description: str) -> Json:
-    """A whole number, or `{min, max}`."""
+    """Make the schema of a whole number or `{min, max}`."""
     return {"description": description, "$ref": "#/$defs/count"}
 
 
 def without_none(fields: Mapping[str, object]) -> dict[str, object]:
-    """The fields that have a value."""
+    """The fields that are not None."""
     return {key: value for key, value in fields.items() if value is not None}
 
 

@@ -1,4 +1,4 @@
-"""Owns the outcome `settle`: the payment is pending, and becomes something else later."""
+"""Owns the outcome `settle`: the payment is pending, and completes or fails later."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -19,7 +19,7 @@ from payments_sandbox.rules.step_outcome import (
 
 @dataclass(frozen=True, slots=True)
 class Settle(Outcome):
-    """The payment starts as pending and takes these turns; with none it stays pending."""
+    """The payment starts as pending and takes these turns; without any it stays pending."""
 
     name: ClassVar = "settle"
     SCHEMA: ClassVar[Json] = {
@@ -45,7 +45,7 @@ class Settle(Outcome):
         found: list[Settlement] = []
         since = 0
         for turn in step[cls.name]:
-            # None stands for an entry that the lint has taken out.
+            # None stands for an entry that the lint has removed.
             if turn is not None and (to := Status(turn["to"])) is not Status.PENDING:
                 since += read_duration(turn.get("after", "0s"))
                 reads = turn.get("after_reads")
@@ -54,7 +54,7 @@ class Settle(Outcome):
 
     @classmethod
     def problems(cls, step: Json, operation: str, contract: Contract) -> Iterator[EntryProblem]:
-        """Find turns that no payment takes, and an operation that makes no payment."""
+        """Find turns that are impossible, and an operation that creates no payment."""
         if operation != "create_payment":
             message = f"'{cls.name}' is about a payment that is being made"
             hint = "use it with request: create_payment"
@@ -86,7 +86,7 @@ class Settle(Outcome):
 def _turn_problems(
     before: Status | None, turn: Json, place: tuple[str | int, ...]
 ) -> Iterator[EntryProblem]:
-    """What is wrong with a turn of `settle` behind another status; None where it is the first."""
+    """Find what is wrong with a turn after a status, which is None for the first turn."""
     to = Status(turn["to"])
     waits = [key for key in ("after", "after_reads") if key in turn]
     if before is None:

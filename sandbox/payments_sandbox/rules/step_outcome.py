@@ -1,7 +1,7 @@
-"""Owns what all outcomes of a step have in common, and the plan that each makes for a call.
+"""Owns the base class of the outcomes of a step, and the plan that each makes for a call.
 
-An outcome performs nothing: it says in a `StepPlan` what is to happen, and `api/apply_step.py`
-carries plans out without knowing any outcome by name.
+An outcome performs nothing: it describes in a `StepPlan` what is to happen, and
+`api/apply_step.py` carries out plans without knowing any outcome by name.
 """
 
 from abc import ABC, abstractmethod
@@ -18,8 +18,8 @@ class Settlement(NamedTuple):
     """The later status of a pending payment.
 
     Attributes:
-        after: virtual milliseconds from its creation; None where reads decide.
-        reads: at which `retrieve_payment` of it.
+        after: virtual milliseconds since its creation; None if `reads` decides.
+        reads: the number of the `retrieve_payment` call at which it settles.
     """
 
     to: Literal[Status.COMPLETED, Status.FAILED]
@@ -28,12 +28,12 @@ class Settlement(NamedTuple):
 
 
 class PaymentOptions(NamedTuple):
-    """How a step has an operation performed.
+    """How an operation is to be performed.
 
     Attributes:
-        decline_code: what the payment fails with.
-        turns: what the payment, then pending, becomes later.
-        rule: whose turns they are, for the report.
+        decline_code: the code with which the payment fails.
+        turns: how the payment, which is pending then, settles later.
+        rule: the rule with these turns, for the report.
     """
 
     decline_code: str | None = None
@@ -42,15 +42,16 @@ class PaymentOptions(NamedTuple):
 
 
 DEFAULT: Final = PaymentOptions()
-"""The operation happens as it would without a rule."""
+"""The operation is performed as without a rule."""
 
 
 class LimitMove(NamedTuple):
-    """How the rate limit is moved; what is None stays as it is.
+    """A change of the rate limit; what is None stays as it is.
 
     Attributes:
-        remaining: what remains of this window.
-        limit, window: how many requests a window of so many virtual milliseconds has, for good.
+        remaining: how many requests remain in this window.
+        limit: how many requests a window has, permanently.
+        window: its length in virtual milliseconds, permanently.
     """
 
     remaining: int | None = None
@@ -59,13 +60,13 @@ class LimitMove(NamedTuple):
 
 
 class EntryProblem(NamedTuple):
-    """What the lint says of a value whose shape is right.
+    """A problem of a value that follows its schema, for the lint.
 
     Attributes:
-        path: from the mapping that has the entry's key to the place.
+        path: the path from the mapping with the entry's key to the problem.
         message: what is wrong.
         hint: what would have worked.
-        is_key: whether it is the key that is wrong, not its value.
+        is_key: whether the key is wrong rather than its value.
     """
 
     path: tuple[str | int, ...]
@@ -75,15 +76,15 @@ class EntryProblem(NamedTuple):
 
 
 class StepPlan(NamedTuple):
-    """What a step makes of a call.
+    """What a step does with a call.
 
     Attributes:
-        options: how the operation is performed; None where it is not.
-        answer: the error that is answered in place of the operation's own reply.
-        limit: how the rate limit is moved before the call counts against it.
+        options: how the operation is performed; None if it is not performed.
+        answer: the error to answer instead of the operation's own reply.
+        limit: the change of the rate limit before the call is counted.
         patch: a merge patch (RFC 7396) on the reply of a success.
         off_contract: whether the patched reply may break the contract.
-        hold: wall milliseconds to keep the call before anything of this happens; 0 where it is not.
+        hold: wall milliseconds to hold the call before any of this happens; 0 does not hold it.
     """
 
     options: PaymentOptions | None = DEFAULT
@@ -95,18 +96,18 @@ class StepPlan(NamedTuple):
 
 
 class Outcome(ABC):
-    """What a step of a request rule makes of a call; the values are frozen.
+    """What a step of a request rule does with a call; instances are frozen.
 
     Attributes:
         name: the key of a step in scenarios.
         SCHEMA: the JSON Schema of the key's value; `make generate` writes it into the scenario
-            schema, and the lint reads it.
-        BESIDE: schemas of the keys of a step that go with this outcome only, by key.
-        EXAMPLES: values of the key as a scenario has them, `commit` left out.
+            schema, which the lint reads.
+        BESIDE: schemas of other keys of a step that are valid only with this outcome.
+        EXAMPLES: values of the key in a scenario, without `commit`.
         ROW: what the client meets, for the table of steps in docs/scenario-language.md.
-        needs_commit: whether a scenario has to say `commit` where the operation changes something.
-        is_replayed: whether a scenario made of the journal repeats it.
-        wall_time: the key in its mapping of a duration that a client waits, if it has one.
+        needs_commit: whether `commit` is required if the operation changes something.
+        is_replayed: whether a scenario written from the journal repeats it.
+        wall_time: the key of a duration that the client waits, or None.
     """
 
     __slots__ = ()
@@ -123,50 +124,50 @@ class Outcome(ABC):
     @classmethod
     @abstractmethod
     def parse_step(cls, step: Json, *, is_read: bool) -> Self:
-        """Read a step that has the outcome's key.
+        """Read a step with the outcome's key.
 
         Args:
             step: the whole mapping, valid by the scenario schema.
-            is_read: whether the rule is about an operation that changes nothing.
+            is_read: whether the operation of the rule changes nothing.
 
         Raises:
-            ValueError: the values do not go together; the text names the key and what would do.
+            ValueError: the values conflict; the message names the key and what would have worked.
         """
 
     @abstractmethod
     def step_source(self, *, is_read: bool) -> dict[str, Any]:
-        """The keys of a step that `parse_step` makes the outcome of again."""
+        """The keys of a step from which `parse_step` makes an equal outcome."""
 
     @abstractmethod
     def step_plan(self, rule: str) -> StepPlan:
-        """Say what is to happen to a call; `rule` is the rule's name within its scenario."""
+        """Plan what happens to a call; `rule` is the rule's name with that of its scenario."""
 
     def may_have_answered(self, error: str | None) -> bool:
-        """Whether a reply in the journal, no fault in its place, can have come of the outcome.
+        """Whether the outcome can have caused a reply in the journal that is not a fault.
 
-        `error` is the code that was answered; None stands for a success, which most outcomes give.
+        `error` is the error code of the reply; None stands for a success, which is the default.
         """
         return error is None
 
     @classmethod
     def problems(cls, step: Json, operation: str, contract: Contract) -> Iterator[EntryProblem]:
-        """Find what no schema sees in a step that has the outcome's key.
+        """Find problems of a step with the outcome's key that a schema cannot express.
 
         Args:
-            step: the whole mapping; lists in it may have gaps, which are None.
-            operation: that the rule is about, or `*` for any.
-            contract: what replies are held against.
+            step: the whole mapping; items of its lists may be None, where the lint removed them.
+            operation: the operation of the rule, or `*` for any.
+            contract: the contract that replies have to follow.
         """
         yield from ()
 
     @classmethod
     def may_commit(cls) -> bool:
-        """Whether a scenario can say `commit`."""
+        """Whether the outcome has the key `commit`."""
         return "commit" in cls.SCHEMA.get("properties", ())
 
 
 def merged(target: object, patch: object) -> object:
-    """The target with the patch merged into it; neither is changed."""
+    """Merge a patch into a target (RFC 7396) and return the result; neither is changed."""
     if not isinstance(patch, Mapping):
         return patch
     found = dict(target) if isinstance(target, Mapping) else {}

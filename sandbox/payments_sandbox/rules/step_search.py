@@ -1,8 +1,8 @@
-"""Owns the search for the step that answers a call, and why the other rules did not, in words.
+"""Owns the search for the step that answers a call, and the reasons why other rules did not.
 
-One rule after the other is asked, counted and drawn for. At the call only what the words need is
-kept: the values that rules look at, card numbers masked, and what became of the rules whose
-conditions held. They are put into words when somebody asks.
+Rules are tried in order; each counts the call and draws if necessary. During the call, only the
+facts behind the reasons are kept: the masked values of fields, and the results of the rules whose
+conditions held. They are put into words when the explanation is read.
 """
 
 from bisect import bisect_right
@@ -17,20 +17,20 @@ from payments_sandbox.rules.model import Condition, RequestRule, Step, Then
 from payments_sandbox.rules.outcomes import Respond
 
 PlacedRule = tuple[int, ActiveRule[RequestRule]]
-"""A request rule with its position among all of them."""
+"""A request rule with its position among all request rules."""
 
 MOST: Final = 100
-"""Rules that one request explains."""
+"""How many rules the explanation of a request lists."""
 
 
 class SelectedStep(NamedTuple):
     """The step that answers a call.
 
     Attributes:
-        rule: its rule's name.
-        position: its place among the rule's steps, counted from 1.
-        delay: wall milliseconds that the reply is held, as sampled.
-        scenario: the scenario's name; None for the rule of a magic card.
+        rule: the name of its rule.
+        position: its position among the rule's steps, counted from 1.
+        delay: how many wall milliseconds the reply is delayed, already sampled.
+        scenario: the name of the scenario; None for the rule of a magic card.
     """
 
     rule: str
@@ -41,26 +41,26 @@ class SelectedStep(NamedTuple):
 
     @property
     def known_as(self) -> str:
-        """The rule's name, within its scenario where it has one."""
+        """The rule's name, after that of its scenario if it has one."""
         return self.rule if self.scenario is None else f"{self.scenario}/{self.rule}"
 
 
 class WrongCall(NamedTuple):
-    """The conditions held, but it was not the turn of this call."""
+    """The conditions held, except the one on the number of the call."""
 
     condition: Condition
     call: int
 
 
 class LostDraw(NamedTuple):
-    """The draw was not below the chance."""
+    """The draw was not below the rule's chance."""
 
     draw: float
     chance: float
 
 
 class UsedUp(NamedTuple):
-    """Every step had been served."""
+    """All steps of the rule had been served."""
 
     answers: int
 
@@ -69,12 +69,12 @@ NoMatch = WrongCall | LostDraw | UsedUp
 
 
 class StepSearch(NamedTuple):
-    """What came of the search for the step that answers one call.
+    """The result of the search for the step that answers a call.
 
     Attributes:
-        selected: the step; None where no rule answers.
+        selected: the step; None if no rule answers.
         answered: the position of its rule.
-        not_matched: what became of the rules whose conditions held and that did not answer.
+        not_matched: by position, why rules whose conditions held did not answer.
     """
 
     selected: SelectedStep | None
@@ -88,13 +88,13 @@ def search_step(
     counters: Counters,
     used_up: Mapping[int, UsedUp],
 ) -> StepSearch:
-    """Ask rules in their order for the step that answers a call; each that it concerns counts it.
+    """Find the first rule with a step for a call; all rules that count calls count it.
 
     Args:
-        rules: those whose conditions hold, but for the ones on the number of the call.
-        fields: of the call.
-        counters: of the world.
-        used_up: rules that are not asked any more.
+        rules: the rules whose conditions hold, except those on the number of the call.
+        fields: the fields of the call.
+        counters: the counters of the world.
+        used_up: the rules that are used up permanently, by position.
     """
     selected: SelectedStep | None = None
     answered: int | None = None
@@ -136,16 +136,16 @@ def _step_of(
 
 
 def _exhausted(rule: str) -> Step:
-    """What `then: fail` answers."""
+    """The step with which `then: fail` answers."""
     details = f"The rule {rule} has no step left (then: fail)."
     return Step(Respond("internal_error", details=details))
 
 
 def step_at(rule: RequestRule, answered: int) -> int | None:
-    """The position of the step after so many answers, by `times` and `then`.
+    """The position of the next step after a number of answers, by `times` and `then`.
 
     Returns:
-        Counted from 1; one beyond the last when `then: fail` is due, None when the rule is used up.
+        The position from 1; one beyond the last for `then: fail`, None if the rule is used up.
     """
     served = list(accumulate(step.times for step in rule.steps))
     total = served[-1]
@@ -165,18 +165,18 @@ def step_at(rule: RequestRule, answered: int) -> int | None:
 
 
 def answers_counter(active: ActiveRule[RequestRule], key: str) -> str:
-    """The name of the counter of a rule's answers to the calls of a key."""
+    """The name of the counter of a rule's answers to calls with a key."""
     return f"{active.name}\0answer\0{key}"
 
 
 class RuleExplanations:
-    """The rules that did not answer one call; iterates over (scenario, rule, why not).
+    """The rules that did not answer a call; iterates over (scenario, rule, reason).
 
     Args:
-        rule_set: all rules.
-        operation: of the call.
-        kept: the values of the fields that rules of the operation look at.
-        found: what came of the search.
+        rule_set: all rules of scenarios.
+        operation: the operation of the call.
+        kept: the masked values of the fields in conditions of the operation's rules.
+        found: the result of the search.
     """
 
     __slots__ = ("_found", "_kept", "_operation", "_rule_set")
@@ -227,6 +227,6 @@ def _worded(no_match: NoMatch) -> str:
 
 
 def _short(draw: float, chance: float) -> str:
-    """Two digits of the draw, or as many as show that it is not below the chance."""
+    """The draw with two decimals, or with as many as show that it is not below the chance."""
     shown = (f"{draw:.{digits}f}" for digits in range(2, 18))
     return next((text for text in shown if float(text) >= chance), f"{draw}")

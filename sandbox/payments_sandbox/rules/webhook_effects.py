@@ -1,4 +1,4 @@
-"""Owns what webhook rules do to a delivery, and what several come to together."""
+"""Owns what webhook rules do to a delivery, and how the effects of several combine."""
 
 from collections.abc import Iterable, Mapping
 from enum import StrEnum
@@ -6,14 +6,14 @@ from typing import Final, NamedTuple
 
 
 class DeliveryOrder(StrEnum):
-    """In which order deliveries that were held go out."""
+    """The order in which held deliveries are sent."""
 
     REVERSE = "reverse"
     SHUFFLE = "shuffle"
 
 
 class Signature(StrEnum):
-    """How a signature is wrong."""
+    """The ways in which a signature can be wrong."""
 
     WRONG_SECRET = "wrong_secret"  # noqa: S105 - the name of a fault
     MISSING = "missing"
@@ -22,7 +22,7 @@ class Signature(StrEnum):
 
 
 class BodyFault(StrEnum):
-    """How the body of a delivery is wrong."""
+    """The ways in which the body of a delivery can be wrong."""
 
     INVALID_JSON = "invalid_json"
     TRUNCATED = "truncated"
@@ -31,22 +31,22 @@ class BodyFault(StrEnum):
 
 
 class WebhookEffects(NamedTuple):
-    """What a webhook rule does to a delivery, or several rules together to one attempt of it.
+    """What one webhook rule does to a delivery, or several rules to one attempt of it.
 
     Attributes:
-        rules: the names of the rules that contributed, in their order.
-        delay: virtual milliseconds that it is sent later; of a rule 0, whose own `delay` may be a
-            distribution.
-        drop: it is not sent at all.
-        copies: the number of deliveries in all, with the same event id.
+        rules: the names of the rules that contributed, in order.
+        delay: virtual milliseconds by which it is sent later; 0 for a single rule, whose own
+            `delay` may be a distribution.
+        drop: whether it is not sent at all.
+        copies: the total number of deliveries with the same event id.
         gap: virtual milliseconds between two copies.
-        window: virtual milliseconds for which deliveries are held to be sent in another `order`;
+        window: virtual milliseconds for which deliveries are held, to be sent in another `order`;
             None holds none.
-        before_reply: it is sent, and answered, before the API call that caused it is.
-        signature, malform: how it is wrong; None where it is right.
-        timestamp: milliseconds by which the signed timestamp is off.
-        patches: merge patches (RFC 7396) on the body, one after the other.
-        unknown_type: the event's type is one that no documentation has.
+        before_reply: whether it is sent, and answered, before the reply to the call that caused it.
+        signature, malform: how they are wrong; None if they are correct.
+        timestamp: milliseconds by which the signed timestamp is wrong.
+        patches: merge patches (RFC 7396) on the body, applied in order.
+        unknown_type: whether the event gets an undocumented type.
     """
 
     rules: tuple[str, ...] = ()
@@ -68,11 +68,10 @@ NO_EFFECTS: Final = WebhookEffects()
 
 
 def combine_effects(parts: Iterable[tuple[str, WebhookEffects, int]]) -> WebhookEffects:
-    """Merge what several rules do; where two contradict each other, the later one wins.
+    """Combine the effects of several rules; if two conflict, the later one wins.
 
     Args:
-        parts: in the order of their scenarios the name of each rule, what it does, and its delay
-            as sampled, in ms.
+        parts: for each rule, in order: its name, its effects, and its sampled delay in ms.
     """
     found = NO_EFFECTS
     for rule, more, delay in parts:

@@ -1,7 +1,7 @@
-"""Owns the activation of scenarios in a world: wholly or not at all.
+"""Owns the activation of scenarios in a world: entirely or not at all.
 
-What a scenario starts from (`given`, `clock`) is checked before anything is changed; then the clock
-is set, the state is made, and the `at` rules are put on the timeline.
+The initial state of a scenario (`given`, `clock`) is checked before anything changes. Then the
+clock is set, the state is made, and the `at` rules are put on the timeline.
 """
 
 from collections.abc import Collection, Iterable, Sequence
@@ -19,10 +19,10 @@ _AGAIN: Final = frozenset({ResetScope.PAYMENTS, ResetScope.RULES, ResetScope.CLO
 
 
 def activating(world: World, scenario: Scenario) -> Slices[None]:
-    """Make one more scenario active, behind those that are; see `setting_active`.
+    """Activate one more scenario, after those that are active; see `setting_active`.
 
     Raises:
-        InvalidRequest: one of its name is active, or it needs a world that is not used yet.
+        InvalidRequest: one with its name is active, or it needs an unused world.
     """
     if any(each.name == scenario.name for each in world.rules.scenarios):
         raise InvalidRequest(
@@ -33,10 +33,10 @@ def activating(world: World, scenario: Scenario) -> Slices[None]:
 
 
 def remove(world: World, name: str | None) -> None:
-    """End an active scenario, or with None all.
+    """End an active scenario, or all of them if the name is None.
 
     Raises:
-        InvalidRequest: none of this name is active.
+        InvalidRequest: no scenario with this name is active.
     """
     left = [each for each in world.rules.scenarios if name not in (None, each.name)]
     if name is not None and len(left) == len(world.rules.scenarios):
@@ -56,18 +56,19 @@ def set_active(world: World, scenarios: Sequence[Scenario]) -> None:
 def setting_active(
     world: World, scenarios: Sequence[Scenario], *, is_clock_given: bool = False
 ) -> Slices[None]:
-    """Make exactly these scenarios active; those that are already go on where they are.
+    """Make exactly these scenarios active; those that are active already keep their state.
 
-    The payments that they start from are made beside the world, a few milliseconds at a time.
-    Until all are there, it is as it was.
+    Their initial payments are made separately, in slices. The world does not change before all of
+    them are ready.
 
     Args:
-        world: where.
-        scenarios: in the order in which they apply.
-        is_clock_given: somebody has set the world's clock, which wins over the scenarios'.
+        world: the world.
+        scenarios: the scenarios, in the order in which they apply.
+        is_clock_given: whether the user has set the world's clock, which has precedence over the
+            clocks of scenarios.
 
     Raises:
-        InvalidRequest: two have one name, or one needs a world that is not used yet.
+        InvalidRequest: two have the same name, or one needs an unused world.
     """
     _check_names(scenarios)
     staying = [each for each in world.rules.scenarios if each in scenarios]
@@ -92,10 +93,10 @@ def setting_active(
 
 
 def check_together(world: World, scenarios: Sequence[Scenario]) -> None:
-    """Check that a new world could start with these scenarios; this one stays as it is.
+    """Check that a new world could start with these scenarios; the world does not change.
 
     Raises:
-        InvalidRequest: they do not go together, or one starts from what may not be.
+        InvalidRequest: they conflict, or the initial state of one is invalid.
     """
     _check_names(scenarios)
     clock = _clock_of(scenarios)
@@ -103,10 +104,9 @@ def check_together(world: World, scenarios: Sequence[Scenario]) -> None:
 
 
 def reload(world: World, scenario: Scenario) -> None:
-    """Put an edited scenario in the place of the active one of its name, and start its rules again.
+    """Replace the active scenario with the same name by an edited one, and start its rules again.
 
-    Its `clock` and `given` change nothing: they are what a world starts from, and this one has
-    started.
+    Its `clock` and `given` have no effect, since they describe the start of a world.
     """
     scenarios = [scenario if each.name == scenario.name else each for each in world.rules.scenarios]
     _forget_gone(world, {each.name for each in scenarios} - {scenario.name})
@@ -118,13 +118,12 @@ def reload(world: World, scenario: Scenario) -> None:
 def resetting(world: World, parts: Collection[ResetScope]) -> Slices[None]:
     """Reset parts of a world, and start its active scenarios again.
 
-    What they start from is made again, as far as it is reset, and offsets count from now. The
-    payments are made beside the world, a few milliseconds at a time; until all are there, it is as
-    it was.
+    The parts of their initial state that are reset are made again, and offsets count from now. The
+    payments are made separately, in slices. The world does not change before they are ready.
 
     Args:
-        world: that is reset.
-        parts: of it that are.
+        world: the world.
+        parts: the parts to reset.
 
     Raises:
         InvalidRequest: the scenarios were changed meanwhile.

@@ -9,21 +9,21 @@ Place = tuple[int, int]
 """Line and column, both counted from 1."""
 
 KEY: Final = "@key"
-"""The last part of a path that leads to a key, not to its value."""
+"""The last part of a path that leads to a key instead of its value."""
 
 LONGEST_EXCERPT: Final = 160
 
 
 class Problem(NamedTuple):
-    """One thing that is wrong, or with `is_warning` one that has no effect.
+    """One problem of a scenario, or a warning about something without effect.
 
     Attributes:
-        path: keys and positions that lead to it, `("rules", 0, "do")`.
+        path: the keys and positions that lead to it, such as `("rules", 0, "do")`.
         message: what is wrong, without a full stop.
-        hint: what would have worked, or None where the message says it.
-        place: where it is in the text; None in a value that came without one.
-        is_missing: whether it is about something that is not there, for which the place is that of
-            what lacks it.
+        hint: what would have worked, or None if the message says so.
+        place: where it is in the text; None if there is no text.
+        is_warning: whether the scenario is valid all the same.
+        is_missing: whether something is missing; the place is that of the part that lacks it.
     """
 
     path: Path
@@ -53,10 +53,10 @@ class Problem(NamedTuple):
 
 
 def locate(problems: Iterable[Problem], places: Mapping[Path, Place]) -> list[Problem]:
-    """Give the problems their places, in the order of the text.
+    """Add places to problems, and sort them in the order of the text.
 
-    What is wrong with a value is told once: what the text, the schema and the lint say of one place
-    follows from one another, so the first stays. What is missing there is told besides.
+    Only one problem is reported for each value: further findings of the reader, the schema and the
+    lint at the same place usually follow from the first. Missing keys are reported in addition.
     """
     found: dict[tuple[Place | None, Path, str], Problem] = {}
     for problem in problems:
@@ -68,7 +68,7 @@ def locate(problems: Iterable[Problem], places: Mapping[Path, Place]) -> list[Pr
 
 
 def _place(path: Path, places: Mapping[Path, Place]) -> Place | None:
-    """The place of a path, or of the nearest part around it that has one."""
+    """The place of a path, or of the nearest enclosing part that has one."""
     while path not in places and path:
         path = path[:-1]
     return places.get(path)
@@ -80,7 +80,7 @@ def _rank(problem: Problem) -> tuple[Place, list[tuple[int, str]]]:
 
 
 def render(problem: Problem, file: str, text: str) -> str:
-    """Write `file:line:column: message; hint`, then the line and a caret below the place."""
+    """Write `file:line:column: message; hint`, then the line with a caret below the place."""
     if problem.place is None:
         return f"{file}: {problem.sentence}"
     line, column = problem.place

@@ -1,7 +1,7 @@
-"""Owns payments that look like those of a real shop: as many as wanted, all from the seed.
+"""Owns the generation of payments that look like those of a real shop, from a seed.
 
-Each payment is put together from a hash of its number and tables of names and phrases, so that a
-hundred thousand take a second or two.
+Each payment is made from a hash of its number and tables of names and phrases, so a hundred
+thousand take only a second or two.
 """
 
 from collections.abc import Iterator
@@ -17,7 +17,7 @@ from payments_sandbox.rules.scenario import Generated
 from payments_sandbox.scenarios.generated_names import FIRST_NAMES, LAST_NAMES, PHRASES
 
 _TABLE: Final = 256
-"""Rows of a table; a byte of a hash picks one."""
+"""How many rows a table has, so that a byte of a hash picks one."""
 
 _FIRST_NAMES: Final = FIRST_NAMES.split()
 _LAST_NAMES: Final = LAST_NAMES.split()
@@ -32,16 +32,16 @@ _CARDS: Final = (
 _CURRENCIES: Final = ("USD", "USD", "USD", "USD", "EUR", "EUR", "EUR", "GBP")
 _PRICES: Final = (490, 990, 1_290, 1_999, 2_500, 2_990, 3_950, 4_999, 7_900, 12_000, 24_900, 59_900)
 _FAILED: Final = 13
-"""Of 256 payments, how many have failed: one in twenty."""
+"""How many of 256 payments have failed: one in twenty."""
 
 
 def generate_history(seed: int, wanted: Generated, now: Instant) -> Iterator[HistoricalPayment]:
-    """Draw payments of the past, oldest first; equal arguments give equal payments.
+    """Generate past payments, oldest first; equal arguments give equal payments.
 
     Args:
-        seed: of the scenario, or of the world.
+        seed: the seed of the scenario, or of the world.
         wanted: how many, of how many customers, over how many milliseconds.
-        now: on the world's clock; the last one is before it.
+        now: the instant on the world's clock, before which all of them are.
     """
     start = max(EPOCH, now - wanted.over)
     stretch = now - start
@@ -64,6 +64,6 @@ def _order(digest: bytes, number: int, seed: int, customers: int) -> NewPayment:
 
 
 def _customer(seed: int, number: int) -> str:
-    """A customer's id: two have the same name now and then, and never the same number."""
+    """A customer's id; two may have the same name, but never the same number."""
     first, last = blake2b(f"{seed}\0customer\0{number}".encode(), digest_size=2).digest()
     return f"cust_{_FIRST_NAMES[first]}_{_LAST_NAMES[last]}_{number + 1}"

@@ -1,4 +1,4 @@
-"""Owns the state that worlds start from: payments of the past, endpoints, a rate limit."""
+"""Owns the initial state of worlds: past payments, webhook endpoints, a rate limit."""
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from heapq import merge
@@ -24,7 +24,7 @@ _FAILURE: Final = {Status.FAILED: SETTLED_AS_FAILED}
 
 
 class StartState(NamedTuple):
-    """The state that scenarios start from, before it is made."""
+    """The initial state that scenarios describe, before it is made."""
 
     now: Instant
     payments: list[tuple[Instant, GivenPayment]]
@@ -36,7 +36,7 @@ class StartState(NamedTuple):
         """Check the webhook endpoints before anything is made.
 
         Raises:
-            InvalidRequest: the settings or the address of one are not allowed.
+            InvalidRequest: an endpoint has settings or an address that are not allowed.
         """
         for body in self.endpoints:
             endpoint = Endpoint(
@@ -45,9 +45,9 @@ class StartState(NamedTuple):
             apply_settings(endpoint, body, TargetPolicy(world.context.public_webhooks))
 
     def making_ledger(self, world: World, scenarios: Sequence[Scenario]) -> Slices[Ledger | None]:
-        """Make the payments, if there are any, beside a world, in the order of time.
+        """Make a ledger with the payments, in the order of time, or return None if there are none.
 
-        The rules of `scenarios`, which will be active in it, may name cards.
+        `scenarios` are those that will be active, since cards that their rules name are kept.
         """
         if not self.payments and not self.generated:
             return None
@@ -77,12 +77,12 @@ class StartState(NamedTuple):
 def fill_ledger(
     world: World, payments: Iterable[HistoricalPayment], first: int = 0
 ) -> Slices[Ledger]:
-    """Make a ledger for a world with payments of the past, of which nobody is told.
+    """Make a ledger with past payments, whose events are not sent.
 
     Args:
-        world: whose ledger it may become.
-        payments: in the order of time.
-        first: the number of the first.
+        world: the world for which it is made.
+        payments: the payments, in the order of time.
+        first: the number of the first payment.
     """
     ledger = Ledger(world.config.seed, world.context.represent, first)
     for number, past in enumerate(payments):
@@ -97,19 +97,19 @@ def fill_ledger(
 
 
 def fill_world(world: World, wanted: Generated, seed: int | None = None) -> Slices[None]:
-    """Fill a world with payments of the past, in slices; until it is full, it stays as it is.
+    """Add past payments to a world, in slices; it does not change before all of them are ready.
 
-    They are those that `given: {generate: …}` of a scenario makes of the same numbers, spread over
-    the time before the world's now, or before what it has, if that is earlier: so payments and
-    events stay in the order of time.
+    They are the same that `given: {generate: …}` of a scenario makes from the same numbers. They
+    are spread over the time before the world's now, or before what it already has, so that payments
+    and events stay in the order of time.
 
     Args:
-        world: gets them, and nobody is told of their events.
-        wanted: how many.
-        seed: what they are drawn from; the world's unless told otherwise.
+        world: the world; their events are not sent.
+        wanted: how many payments.
+        seed: the seed from which they are drawn; None stands for the world's.
 
     Raises:
-        InvalidRequest: it gets others meanwhile that are older, or its clock is set back.
+        InvalidRequest: meanwhile it got older payments, or its clock was set back.
     """
     lowest, earliest = begin = _begin_of(world)
     is_empty = earliest == LAST
@@ -125,15 +125,15 @@ def fill_world(world: World, wanted: Generated, seed: int | None = None) -> Slic
 
 
 def _begin_of(world: World) -> tuple[int, Instant]:
-    """The number that a world begins with, and when."""
+    """The number of the world's first event, and its earliest instant."""
     return world.ledger.event_numbers.start, world.ledger.earliest
 
 
 def plan_start(scenarios: Iterable[Scenario], *, now: Instant) -> StartState:
-    """Read what these scenarios start from, at an instant.
+    """Plan the initial state of scenarios at an instant.
 
     Raises:
-        InvalidRequest: a payment was made later than that, or two have one id.
+        InvalidRequest: a payment is later than the instant, or two have the same id.
     """
     given = [(each, each.given) for each in scenarios if each.given is not None]
     payments = [

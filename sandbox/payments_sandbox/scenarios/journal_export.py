@@ -1,8 +1,8 @@
-"""Owns the export of the journal: a scenario that makes happen again what requests have met.
+"""Owns the export of the journal: a scenario that repeats what happened to past requests.
 
-Calls that look alike, such as the attempts of one payment, become one rule with a step for each.
-What answered a call is written as the step of the rule that did, as long as that is known, and else
-as the journal shows it. Calls that went well are steps only where a later one did not.
+Similar calls, such as several attempts of one payment, become one rule with a step for each. A call
+becomes the step of the rule that answered it, if that rule is known, and otherwise a step that is
+derived from the journal. Successful calls become steps only if a later one failed.
 """
 
 import re
@@ -30,15 +30,15 @@ _FIELDS: Final = {
     "create_refund": ("customer_id", "amount", "currency", "description", "reason"),
     "list_payments": ("customer_id", "status"),
 }
-"""What tells the calls of an operation apart, what a reader knows best first.
+"""The fields that distinguish calls of an operation, the most familiar ones first.
 
-Of a payment it is what it looks like, and not its id, which is another in another world.
+A payment is described by its properties, because its id differs in another world.
 """
 
 _UNWRITABLE: Final = object()
 _LISTED: Final = 5
 _LISTABLE: Final = 100
-"""Values that a matcher can list."""
+"""How many values a matcher can list."""
 
 _TEXT_MOST: Final = 500
 _AMOUNT_MOST: Final = 999_999_999
@@ -46,13 +46,13 @@ _WORDS: Final = {"currency": re.compile("[A-Z]{3}"), "status": re.compile("|".jo
 
 
 def scenario_from_journal(world: World, ids: Sequence[str], name: str) -> Source:
-    """Write the scenario that makes happen again what these requests, in any order, have met.
+    """Write a scenario that repeats what happened to these requests, which may be in any order.
 
     Returns:
-        The scenario in plain values, as YAML and JSON have them.
+        The scenario in plain values, as in YAML and JSON.
 
     Raises:
-        InvalidRequest: an id is unknown or of no operation, or every call went as it always would.
+        InvalidRequest: an id is unknown or not of an operation, or no call met anything unusual.
     """
     exported = _calls_to_export(world, ids)
     steps = {call.id: step for call, step in _steps(world, exported)}
@@ -71,7 +71,7 @@ def scenario_from_journal(world: World, ids: Sequence[str], name: str) -> Source
 
 
 def _calls_to_export(world: World, ids: Sequence[str]) -> list[ObservedCall]:
-    """The calls of these ids, in the order of their arrival."""
+    """The calls with these ids, in the order of their arrival."""
     found: dict[int, ObservedCall] = {}
     wrong: list[str] = []
     for position, each in enumerate(ids):
@@ -88,10 +88,10 @@ def _calls_to_export(world: World, ids: Sequence[str]) -> list[ObservedCall]:
 
 
 def _steps(world: World, exported: Sequence[ObservedCall]) -> Iterator[tuple[ObservedCall, Step]]:
-    """What each call met, in their order.
+    """Yield each call with its step, in order.
 
-    The limiter is really exhausted where nobody gets through afterwards; a 429 before a call that
-    did get through is only said, for nothing here can let the hour turn.
+    If no later call gets through, a 429 becomes a step that really exhausts the limiter. Before a
+    call that does get through, it becomes a mere reply, since a scenario cannot start a new hour.
     """
     through = [place for place, call in enumerate(exported) if call.entry.status != LIMITED]
     last = through[-1] if through else -1
@@ -105,11 +105,11 @@ def _steps(world: World, exported: Sequence[ObservedCall]) -> Iterator[tuple[Obs
         elif place == last + 1:
             yield call, Step(EXHAUSTS_RATE_LIMIT)
         else:
-            yield call, Step()  # the limiter says it again
+            yield call, Step()  # the exhausted limiter answers
 
 
 def _run(steps: Iterable[Step], *, is_read: bool) -> list[Source | str]:
-    """The steps as they are written, equal neighbours as one; without what would happen anyway."""
+    """The steps as written in a file: equal neighbours joined, without a normal one at the end."""
     found = [(step, sum(1 for _ in equal)) for step, equal in groupby(steps)]
     if found and found[-1][0] == Step():
         found.pop()
@@ -119,7 +119,7 @@ def _run(steps: Iterable[Step], *, is_read: bool) -> list[Source | str]:
 def _groups(
     world: World, exported: Sequence[ObservedCall]
 ) -> Iterator[tuple[str, Source, list[ObservedCall]]]:
-    """The calls that look alike, with the operation and the matchers that only they meet."""
+    """Yield groups of similar calls, each with its operation and matchers that only it meets."""
     groups: dict[_CallKey, list[ObservedCall]] = {}
     for call in exported:
         groups.setdefault(_key_of(call), []).append(call)
@@ -134,9 +134,9 @@ def _groups(
 
 
 class _CallKey(NamedTuple):
-    """What can be said of a call: the value of each field, None where there is none.
+    """What distinguishes a call: the value of each field, or None if it has none.
 
-    A value that no matcher can have, such as one with a masked number in it, is `_UNWRITABLE`.
+    A value that no matcher can express, such as one with a masked number, is `_UNWRITABLE`.
     """
 
     operation: str
@@ -147,7 +147,7 @@ def _key_of(call: ObservedCall) -> _CallKey:
     operation = call.entry.operation or ""
     fields = _FIELDS[operation]
     if call.payment_id is not None and call.fields.get("status") is None:
-        fields = ("payment_id", *fields)  # of no payment that is known, and so of any world
+        fields = ("payment_id", *fields)  # it does not exist, in any world
     looked_at = ((field, call.fields.get(field)) for field in fields)
     return _CallKey(
         operation,
@@ -173,7 +173,7 @@ def _can_be_written(field: str, value: object) -> bool:
 
 
 def _matchers(fields: Source, others: Sequence[Source]) -> Source:
-    """The fewest matchers that only this call meets: values first, then fields that it lacks."""
+    """As few matchers as only this call meets: first values, then fields that it lacks."""
     when: Source = {}
     left = list(others)
     for field, value in sorted(fields.items(), key=_rank):
@@ -189,7 +189,7 @@ def _rank(field: tuple[str, object]) -> int:
 
 
 def _matcher(value: object, others: Iterable[object]) -> object:
-    """The matcher that a value meets and those of other calls do not."""
+    """A matcher that a value meets and those of other calls do not."""
     if value is None:
         return {"exists": False}
     if value is not _UNWRITABLE:

@@ -1,4 +1,4 @@
-"""Owns files of scenarios, and the library: scenarios by name, the users' own and the shipped."""
+"""Owns scenario files and the library: the user's and the shipped scenarios, by name."""
 
 import re
 from collections.abc import Iterable, Iterator, Sequence
@@ -23,12 +23,12 @@ Folder = Path | PackageFiles
 
 
 class ScenarioFile(NamedTuple):
-    """A file that was read, and the result.
+    """A scenario file with its content.
 
     Attributes:
-        path: as its problems name it.
-        text: what it says.
-        loaded: the scenario, or what is wrong.
+        path: its path in messages.
+        text: its text.
+        loaded: the scenario, or its problems.
     """
 
     path: str
@@ -37,12 +37,12 @@ class ScenarioFile(NamedTuple):
 
     @property
     def lint(self) -> list[str]:
-        """Its problems and warnings, each with its line and a caret."""
+        """Its problems and warnings as text, each with its line and a caret."""
         return [render(problem, self.path, self.text) for problem in self.loaded.problems]
 
 
 def read_scenario_file(file: File, *, longest_wait: int = LONGEST_WAIT) -> ScenarioFile:
-    """Read a file in YAML or JSON, whose name has to be that of its scenario.
+    """Read a YAML or JSON file, whose name must be that of its scenario.
 
     Raises:
         OSError: it cannot be read.
@@ -75,13 +75,13 @@ def _no_utf8(before: bytes) -> Problem:
 
 
 def name_of(file: str) -> str | None:
-    """The name of the scenario in a file of this name; None where it is not a scenario's file."""
+    """The name of the scenario in a file with this name; None if it is not a scenario file."""
     found = _FILE.fullmatch(file)
     return None if found is None else found["name"]
 
 
 def count_problems(files: Sequence[ScenarioFile]) -> str:
-    """Say how many problems there are: `2 problems and 1 warning in 3 files`."""
+    """Count the problems in a sentence: `2 problems and 1 warning in 3 files`."""
     problems: list[Problem] = [each for file in files for each in file.loaded.problems]
     warnings = sum(each.is_warning for each in problems)
     wrong = len(problems) - warnings
@@ -92,14 +92,14 @@ def count_problems(files: Sequence[ScenarioFile]) -> str:
 
 
 class UnknownScenario(ValueError):
-    """A scenario is not there; the text names the nearest, or all that there are."""
+    """A scenario does not exist; the message names the most similar one, or all."""
 
 
 class WrongScenarios(ValueError):
-    """Scenarios have problems; the text is all of them, each with its line and a caret.
+    """Scenarios have problems; the message lists all of them, each with its line and a caret.
 
     Attributes:
-        summary: how many problems they have, in how many files.
+        summary: how many problems there are, in how many files.
     """
 
     def __init__(self, wrong: Sequence[ScenarioFile]) -> None:
@@ -108,12 +108,13 @@ class WrongScenarios(ValueError):
 
 
 class Library:
-    """The scenarios of files and folders, read each time they are asked for, as they may change.
+    """The scenarios in files and folders, read at each use, as they may change.
 
     Args:
-        files: for one scenario each.
-        folders: with any number; of several of one name the first counts, and files before folders.
-        longest_wait: wall milliseconds that the server lets a client wait (`--max-wall-delay`).
+        files: files with one scenario each.
+        folders: folders of such files. If several have the same name, the first counts, and files
+            come before folders.
+        longest_wait: how many wall milliseconds a client may wait (`--max-wall-delay`).
     """
 
     def __init__(
@@ -132,10 +133,10 @@ class Library:
         return sorted(self.files())
 
     def read(self, name: str) -> ScenarioFile:
-        """Read the file of a name.
+        """Read the file of the scenario with a name.
 
         Raises:
-            UnknownScenario: there is none.
+            UnknownScenario: it does not exist.
             OSError: it cannot be read.
         """
         found = self.files()
@@ -143,7 +144,7 @@ class Library:
         return read_scenario_file(found[name], longest_wait=self.longest_wait)
 
     def load(self, name: str) -> Loaded:
-        """The scenario of a name, or what is wrong with it; raises as `read` does."""
+        """The scenario with a name, or its problems; raises as `read` does."""
         return self.read(name).loaded
 
     def __iter__(self) -> Iterator[Loaded]:
@@ -153,7 +154,7 @@ class Library:
         """The files of all scenarios, by their names."""
         entries: list[File] = [*self._files]
         for folder in self._folders:
-            with suppress(FileNotFoundError, NotADirectoryError):  # it has gone since the start
+            with suppress(FileNotFoundError, NotADirectoryError):  # it was removed since the start
                 entries += sorted(folder.iterdir(), key=lambda each: each.name)
         found: dict[str, File] = {}
         for entry in entries:
@@ -172,18 +173,18 @@ def library_of(settings: Settings) -> Library:
 
 
 def scenario_paths(settings: Settings) -> list[Path]:
-    """The files among the scenarios that settings make active from the start."""
+    """The files among the scenarios that are active from the start."""
     return [wanted for wanted in settings.scenarios if isinstance(wanted, Path)]
 
 
 def initial_files(settings: Settings) -> list[ScenarioFile]:
-    """Read the scenarios that settings make active from the start, in their order.
+    """Read the scenarios that are active from the start, in order.
 
     Returns:
         Files without problems; some may have warnings.
 
     Raises:
-        UnknownScenario: there is none of a name.
+        UnknownScenario: a name does not exist.
         WrongScenarios: one or more have problems.
         OSError: a file cannot be read.
     """
@@ -200,7 +201,7 @@ def initial_files(settings: Settings) -> list[ScenarioFile]:
 
 
 def check_known(name: str, known: Iterable[str]) -> None:
-    """See that a scenario is among those that there are.
+    """Check that a scenario exists.
 
     Raises:
         UnknownScenario: it is not.

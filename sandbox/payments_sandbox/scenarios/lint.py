@@ -1,4 +1,4 @@
-"""Owns the pass over a whole scenario: its head, what is given, rules, what is expected."""
+"""Owns the lint of a whole scenario: its head, initial state, rules and expectations."""
 
 from collections.abc import Iterator, Mapping
 from ipaddress import ip_address
@@ -13,7 +13,7 @@ from payments_sandbox.rules.conditions import parse_when
 from payments_sandbox.rules.schema_parts import Json
 from payments_sandbox.scenarios.diagnostics import KEY, Problem
 from payments_sandbox.scenarios.lint_matchers import check_card, check_cards, check_matchable
-from payments_sandbox.scenarios.lint_rules import LintContext, check_rules
+from payments_sandbox.scenarios.lint_rules import LintContext, check_name, check_rules
 from payments_sandbox.scenarios.parser import items, parse_rule
 from payments_sandbox.verification.expectations import kind_of
 from payments_sandbox.verification.expectations.expectation import MAX_WAIT
@@ -24,20 +24,21 @@ from payments_sandbox.webhooks.target_policy import TargetPolicy
 _MINOR_UNITS: Final = frozenset({"amount", "total"})
 
 _NOWHERE: Final = "inbox:lint"
-"""In place of a url with an address, which is as good as the server's policy."""
+"""Stands for a URL with an address, which only the policy of a server can judge."""
 
 
 def check_scenario(plain: Json, name: str | None, context: LintContext) -> Iterator[Problem]:
-    """Find all that the schema cannot see.
+    """Find all problems that the schema cannot express.
 
     Args:
         plain: a scenario of the right shape; lists may have gaps.
-        name: what its file is called, without the ending; None when it came without one.
-        context: what rules are held against.
+        name: the name of its file without the suffix; None if there is no file.
+        context: what the checks depend on.
     """
     if name is not None and plain["scenario"] != name:
         message = f"'{plain['scenario']}' is not the file's name"
         yield Problem(("scenario",), message, f"write scenario: {presentable(name)}")
+    yield from check_name(plain["scenario"], ("scenario",))
     yield from _check_instant(plain.get("clock"), ("clock",))
     if "given" in plain:
         yield from check_given(plain["given"], _instant(plain.get("clock")), ("given",))
@@ -50,10 +51,10 @@ def check_scenario(plain: Json, name: str | None, context: LintContext) -> Itera
 
 
 def check_minor_units(fractions: Mapping[Path, str]) -> Iterator[Problem]:
-    """Warn of whole numbers of minor units that look like major ones, such as `amount: 50.00`.
+    """Warn about amounts in minor units that look like major ones, such as `amount: 50.00`.
 
     Args:
-        fractions: what was written so, by the path of the number, or of a bound of it.
+        fractions: whole numbers as they were written, by their paths.
     """
     for path, written in fractions.items():
         names = [step for step in path if isinstance(step, str)]
@@ -63,7 +64,7 @@ def check_minor_units(fractions: Mapping[Path, str]) -> Iterator[Problem]:
 
 
 def check_given(plain: Json, clock: Instant | None, path: Path) -> Iterator[Problem]:
-    """Check that what a scenario starts from is possible."""
+    """Check that the initial state of a scenario is possible."""
     ids: set[str] = set()
     for position, payment in items(plain, "payments"):
         place: Path = (*path, "payments", position)
@@ -84,7 +85,7 @@ def check_given(plain: Json, clock: Instant | None, path: Path) -> Iterator[Prob
 
 
 def _check_endpoint(plain: Json, path: Path) -> Iterator[Problem]:
-    """Check an endpoint as the control API does; where it may lead is for the server to say."""
+    """Check an endpoint as the control API does, except its target, which the server checks."""
     url = _NOWHERE if _has_address(plain["url"]) else plain["url"]
     endpoint = Endpoint(number=0, id="", url=url, secret=webhook_secret(0))
     try:
@@ -127,7 +128,7 @@ def _is_empty_range(wanted: dict[str, Any]) -> bool:
 def _check_matchers(
     matchers: dict[str, Any], operation: str | None, place: Path
 ) -> Iterator[Problem]:
-    """Check that what an expectation counts can exist."""
+    """Check that the things that an expectation counts can exist."""
     yield from check_cards(matchers, place)
     for key in ("call", "attempt"):
         if key in matchers:

@@ -1,7 +1,7 @@
-"""Owns the checks of matchers: the cards that they name, and whether anything at all meets them.
+"""Owns the checks of matchers: the cards that they name, and whether anything can meet them.
 
-Whether something can meet conditions is tried out: made-up subjects get the values that the
-conditions themselves suggest. Conditions that none of them meets can never hold, and say why.
+Whether conditions can be met is found by trying out values that the conditions themselves suggest.
+If none of these values meets the conditions, nothing does.
 """
 
 from collections import defaultdict
@@ -25,7 +25,7 @@ _NUMBERS: Final = tuple(card.number for card in MAGIC_CARDS)
 
 
 def check_card(value: object, path: Path) -> Iterator[Problem]:
-    """A number that can be a card's, or the name of a magic card."""
+    """Check that a value is a valid card number or the name of a magic card."""
     text = str(value)
     if text.isdecimal():
         if brand_of(text) is None or not passes_luhn(text):
@@ -38,7 +38,7 @@ def check_card(value: object, path: Path) -> Iterator[Problem]:
 
 
 def check_cards(plain: Json | None, path: Path) -> Iterator[Problem]:
-    """The cards that `when` names."""
+    """Check the cards that `when` names."""
     matcher = (plain or {}).get("card")
     path = (*path, "card")
     match matcher:
@@ -68,7 +68,10 @@ def _check_operand(operator: str, operand: object, path: Path) -> Iterator[Probl
 def check_matchable(
     subject: str | None, when: When, matchers: Json, path: Path, start: str
 ) -> Iterator[Problem]:
-    """Find conditions, read from matchers at a path, that nothing meets; a sentence begins so."""
+    """Report conditions, parsed from matchers at a path, that nothing can meet.
+
+    `start` is the beginning of the message.
+    """
     if (found := _why_unmatchable(subject, when)) is not None:
         field, reason = found
         key = next((each for each in matchers if each.lower() == field), field)
@@ -76,11 +79,11 @@ def check_matchable(
 
 
 def _why_unmatchable(subject: str | None, when: When) -> tuple[str, str] | None:
-    """The field and the reason why nothing meets the conditions; None when something does.
+    """The field and the reason why nothing can meet the conditions; None if something can.
 
     Args:
-        subject: an operation, or one of `event`, `webhook` and `at`; None is about records of an
-            expectation, whose schema names no field that they do not have.
+        subject: an operation, or one of `event`, `webhook` and `at`; None stands for the records
+            of an expectation, whose schema allows only fields that they have.
         when: the conditions.
     """
     by_field: dict[str, list[Condition]] = defaultdict(list)
@@ -123,7 +126,7 @@ def _brand(number: object) -> str | None:
 
 
 def _suggested(field: str, conditions: list[Condition]) -> Iterator[object]:
-    """Values that the conditions of a field suggest, one of which meets them if any does."""
+    """Yield values that the conditions of a field suggest; one meets them if any value does."""
     yield None
     for _, _, operand in conditions:
         yield from operand if isinstance(operand, tuple) else [operand]
@@ -136,7 +139,7 @@ def _suggested(field: str, conditions: list[Condition]) -> Iterator[object]:
 
 
 def _numbers(conditions: list[Condition]) -> Iterator[object]:
-    """Each bound and its neighbours, as numbers and as the text of a header, in any last digit."""
+    """Yield each bound and its neighbours, with any last digit, as numbers and as text."""
     bounds, periods = set[int](), set[int]()
     for _, operator, operand in conditions:
         given = operand if isinstance(operand, tuple) else (operand,)

@@ -7,6 +7,7 @@ from payments_sandbox.contract.operations import BY_NAME, READS
 from payments_sandbox.contract.schema_errors import Path
 from payments_sandbox.contract.schemas import Contract
 from payments_sandbox.core.instants import read_duration, show_duration
+from payments_sandbox.core.masking import holds_card_number
 from payments_sandbox.core.wording import counted, nearest
 from payments_sandbox.payments.payment import TRANSITIONS, Status
 from payments_sandbox.rules.conditions import compile_condition, equals_one_of
@@ -29,26 +30,26 @@ STATUSES_AFTER: Final = {
     "chargeback.*": {Status.COMPLETED},
     "*": {Status.COMPLETED, Status.FAILED},
 }
-"""What a payment can be when one of its events has happened."""
+"""The statuses that a payment can have after one of its events."""
 
 _LOOKED_AT: Final = 10_000
-"""How many calls are tried to find out how many a rule lets through."""
+"""How many call numbers are tried, to count those that a rule lets through."""
 
 _NO_PAYMENT: Final = frozenset({"create_payment", "list_payments"})
 _SEED: Final = "add 'seed: 7' or any other number at the top, so that each run draws the same"
 
 Placed = tuple[int, Json, Rule]
-"""A rule with its position in the file, counted from 0, as written and as read."""
+"""A rule: its position in the file from 0, the plain mapping, and the parsed rule."""
 
 
 class LintContext(NamedTuple):
-    """What scenarios are held against.
+    """What the checks of a scenario depend on.
 
     Attributes:
-        contract: what patched replies must still follow.
-        longest_wait: wall milliseconds that the server lets a client wait (`--max-wall-delay`).
-        has_rules: whether there are rules elsewhere that expectations may speak of.
-        unsure: the positions of rules whose conditions could not all be read: nobody knows which
+        contract: the contract that patched replies have to follow.
+        longest_wait: how many wall milliseconds a client may wait (`--max-wall-delay`).
+        has_rules: whether there are rules elsewhere that expectations may refer to.
+        unsure: the positions of rules with unreadable conditions, for which it is unknown which
             calls they answer.
     """
 
@@ -62,13 +63,13 @@ class LintContext(NamedTuple):
 
 
 def check_keys(data: object, *, has_seed: bool) -> Iterator[Problem]:
-    """Find the keys of rules that are missing, or do not go together.
+    """Find keys of rules that are missing or conflict.
 
-    Only which keys there are is looked at, and in the scenario as it was written. So no value of a
-    wrong shape hides that `commit` is missing beside it.
+    It looks only at which keys there are, in the scenario as it was written. So it finds a missing
+    `commit` even if another value in the same mapping has a wrong shape.
 
     Args:
-        data: what was read, of any shape.
+        data: the scenario, of any shape.
         has_seed: whether the scenario has a seed.
     """
     for path, rule in _mappings(data.get("rules") if isinstance(data, dict) else None, ("rules",)):
@@ -82,14 +83,14 @@ def check_keys(data: object, *, has_seed: bool) -> Iterator[Problem]:
 
 
 def _mappings(value: object, path: Path) -> Iterator[tuple[Path, dict[str, Any]]]:
-    """The mappings in a list, if it is one, each with its path."""
+    """Yield the mappings in a value, if it is a list, each with its path."""
     for position, each in enumerate(value if isinstance(value, list) else ()):
         if isinstance(each, dict):
             yield (*path, position), each
 
 
 def _operation_meant(written: object) -> str:
-    """The operation that a rule names, or the one that it seems to mean."""
+    """The operation that a rule names, or the most similar one."""
     return nearest(str(written), BY_NAME) or str(written)
 
 
@@ -131,7 +132,7 @@ def _check_commit_of_read(value: Json, operation: str, path: Path) -> Iterator[P
 
 
 def check_rules(rules: Sequence[Placed], context: LintContext) -> Iterator[Problem]:
-    """Find what is wrong with the values of rules that have the shape of rules, in their order."""
+    """Find problems in the values of rules of the right shape, in order."""
     names: set[str] = set()
     endless: list[RequestRule] = []
     for position, plain, rule in rules:
@@ -140,6 +141,7 @@ def check_rules(rules: Sequence[Placed], context: LintContext) -> Iterator[Probl
             message = f"another rule is called '{rule.name}'"
             yield Problem((*path, "name"), message, "give each rule a name of its own")
         names.add(rule.name)
+        yield from check_name(rule.name, (*path, "name"))
         yield from check_cards(plain.get("when"), (*path, "when"))
         yield from _check_reach(plain, rule, path)
         match rule:
@@ -155,8 +157,14 @@ def check_rules(rules: Sequence[Placed], context: LintContext) -> Iterator[Probl
                 yield from _check_distribution(given, (*path, "do", "delay"))
 
 
+def check_name(name: str, path: Path) -> Iterator[Problem]:
+    """A name is shown and kept wherever its rules are told of."""
+    if holds_card_number(name):
+        yield Problem(path, "this may be a card number, which no name shows", "take another name")
+
+
 def _check_reach(plain: Json, rule: Rule, path: Path) -> Iterator[Problem]:
-    """Whether anything at all meets the rule's conditions."""
+    """Check that something can meet the rule's conditions."""
     trigger = next(key for key in TRIGGERS if key in plain)
     kind = str(plain["request"]) if trigger == "request" else trigger
     matchers, place = plain.get("when", {}), (*path, "when")
@@ -193,7 +201,7 @@ def _check_step(step: Json, operation: str, path: Path, context: LintContext) ->
 
 
 def _waits(delay: Any) -> list[str]:  # noqa: ANN401 - a duration, a mapping or nothing
-    """The durations of a delay: its own, or the middle one of its distribution."""
+    """The durations of a delay: the delay itself, or a typical one of its distribution."""
     if not isinstance(delay, dict):
         return [] if delay is None else [delay]
     if "cap" in delay:
@@ -204,13 +212,13 @@ def _waits(delay: Any) -> list[str]:  # noqa: ANN401 - a duration, a mapping or 
 
 
 def _placed(path: Path, found: EntryProblem) -> Problem:
-    """Give a problem of an outcome or an action its place in the scenario."""
+    """Turn a problem of an outcome or an action into one with its path in the scenario."""
     key = (KEY,) if found.is_key else ()
     return Problem((*path, *found.path, *key), found.message, found.hint)
 
 
 def _check_distribution(value: Any, path: Path) -> Iterator[Problem]:  # noqa: ANN401 - as above
-    """Check that the bounds of a distribution are the right way round."""
+    """Check that the bounds of a distribution are in order."""
     if not isinstance(value, dict):
         return
     if "uniform" in value:
@@ -225,7 +233,7 @@ def _check_distribution(value: Any, path: Path) -> Iterator[Problem]:  # noqa: A
 
 
 def _check_steps_are_reached(plain: Json, rule: RequestRule, path: Path) -> Iterator[Problem]:
-    """`call` may let through fewer calls, per key, than there are steps for."""
+    """Check that conditions on `call` let through enough calls for all steps."""
     if (most := _most_calls(rule.when)) is None:
         return
     served = 0
@@ -240,7 +248,7 @@ def _check_steps_are_reached(plain: Json, rule: RequestRule, path: Path) -> Iter
 
 
 def _most_calls(when: When) -> int | None:
-    """How many calls of one key meet the conditions on `call`; None for no bound."""
+    """How many calls of one key meet the conditions on `call`; None if there is no limit."""
     conditions = [each for each in when if each.field == "call"]
     bounds = [_bound(each.operator, each.operand) for each in conditions]
     known = [bound for bound in bounds if bound is not None]
@@ -251,7 +259,7 @@ def _most_calls(when: When) -> int | None:
 
 
 def _bound(operator: str, operand: object) -> int | None:
-    """The highest call that meets a condition."""
+    """The highest number of a call that meets a condition, or None."""
     match operator, operand:
         case (("eq" | "lte"), int(bound)):
             return bound
@@ -266,10 +274,10 @@ def _bound(operator: str, operand: object) -> int | None:
 def _check_shadow(
     rule: RequestRule, endless: Sequence[RequestRule], path: Path
 ) -> Iterator[Problem]:
-    """Whether a rule above that never stops answering answers each call that this one would.
+    """Report a rule all of whose calls an earlier, endless rule answers.
 
-    Only plain cases are seen: each of its conditions is one of this rule's too, or holds for every
-    value that this rule names for that field. Bounds and prefixes are not compared.
+    It finds simple cases: each condition of the earlier rule is also one of this rule, or holds for
+    every value that this rule names for the field. Bounds and prefixes are not compared.
     """
     own = set(rule.when)
     named = {each.field: values for each in rule.when if (values := equals_one_of(each))}
@@ -309,7 +317,7 @@ def _check_action(rule: EventRule | AtRule, path: Path) -> Iterator[Problem]:
 
 
 def _statuses(rule: EventRule | AtRule) -> set[Status]:
-    """What the payments that the rule applies to can be."""
+    """The possible statuses of the payments that the rule applies to."""
     found = STATUSES_AFTER[rule.event] if isinstance(rule, EventRule) else set(Status)
     tests = [compile_condition(each) for each in rule.when if each.field == "status"]
     return {status for status in found if all(test(status) for test in tests)}

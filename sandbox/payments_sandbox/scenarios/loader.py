@@ -1,19 +1,19 @@
-"""Owns the way from a scenario's text to the scenario, or to every problem that it has.
+"""Owns the way from a scenario's text to the scenario, or to all its problems.
 
-1. The text is read into plain values, with the place of each (`yaml_reader`). What is no YAML is a
-   problem, and what stands before it is looked at all the same; JSON is read as JSON, and asked for
-   its places as YAML.
-2. The schema is asked. Misspelt keys are a problem, and are read as those that were meant, so that
-   what is wrong behind them is told, too. What has a wrong shape is a problem, and is dropped, so
-   that what follows can rely on the shape of the rest (`scenario_schema`). Lists keep their length:
-   a gap is None.
-3. Which keys rules have is looked at in what was written, as a value that was dropped could hide
-   what is missing beside it (`lint_rules.check_keys`).
-4. The lint looks at the rest for what no schema can see, such as a step that is never reached
-   (`lint`). It reads parts of it with the parser, so the parser must not fail on a right shape.
-5. All problems get the places of their paths, in the order of the text (`diagnostics`). Of a text
-   that could not be read to its end, those are left out that the rest might have answered.
-6. Where nothing but warnings is left, the whole is parsed into the model (`parser`).
+1. The text is read into plain values, with the place of each (`yaml_reader`). A text that is not
+   valid YAML is a problem, but the part before the error is still checked. JSON is read by the JSON
+   reader, and also as YAML, to get the places.
+2. The values are validated against the schema (`scenario_schema`). A misspelt key is a problem, but
+   it is treated as the key that was meant, so that problems in its value are found, too. A part of
+   a wrong shape is a problem and is removed, so that later steps can rely on the shape of the rest.
+   Lists keep their length: None stands for a removed item.
+3. The keys of rules are checked in the scenario as written, because a removed value could hide that
+   a key next to it is missing (`lint_rules.check_keys`).
+4. The lint checks the rest for problems that a schema cannot express, such as a step that is never
+   reached (`lint`). It uses the parser, which therefore must not fail on a right shape.
+5. All problems get the places of their paths, in the order of the text (`diagnostics`). If the text
+   could not be read to its end, problems that the rest might solve are left out.
+6. If there are only warnings, everything is parsed into the model (`parser`).
 """
 
 import math
@@ -43,17 +43,17 @@ from payments_sandbox.scenarios.yaml_reader import DEEPEST, MOST, Document, read
 from payments_sandbox.verification.expectations import parse_expectation
 
 LONGEST_WAIT: Final = Settings().max_wall_delay
-"""Wall milliseconds for which a client waits at most, where no server says otherwise."""
+"""How many wall milliseconds a client may wait, by default."""
 
 _AT: Final = re.compile(r" at line (\d+), column (\d+)$")
 
 
 class Loaded(NamedTuple):
-    """The result of reading a text.
+    """The result of reading a scenario.
 
     Attributes:
-        scenario: None when something is wrong; warnings alone do not refuse it.
-        problems: all of them, in the order of the text.
+        scenario: the scenario; None if it has problems other than warnings.
+        problems: all problems and warnings, in the order of the text.
     """
 
     scenario: Scenario | None
@@ -64,12 +64,12 @@ def load(text: str, *, name: str | None, longest_wait: int = LONGEST_WAIT) -> Lo
     """Read a scenario in YAML or JSON.
 
     Args:
-        text: what a file, or a body, says.
-        name: the name of its file without the ending, which has to be its own; None when it came
-            without one.
-        longest_wait: wall milliseconds that the server lets a client wait (`--max-wall-delay`).
+        text: the text of a file or a body.
+        name: the name of its file without the suffix, which must be the scenario's name; None if
+            there is no file.
+        longest_wait: how many wall milliseconds a client may wait (`--max-wall-delay`).
     """
-    document = read_document(text)  # JSON is nearly YAML, whose parser knows the places
+    document = read_document(text)  # also for JSON, which is nearly YAML, to get the places
     if text.lstrip()[:1] == "{":
         try:
             value = strict_json.read(text.encode("utf-8", "replace")[: 4 * MOST], deepest=DEEPEST)
@@ -82,15 +82,15 @@ def load(text: str, *, name: str | None, longest_wait: int = LONGEST_WAIT) -> Lo
 
 
 def load_list(text: str, *, longest_wait: int = LONGEST_WAIT) -> dict[Path, str | Loaded]:
-    """Read a list of scenarios in YAML, or one of them.
+    """Read a list of scenarios in YAML, or a single one.
 
     Args:
-        text: of names and scenarios.
+        text: names and scenarios.
         longest_wait: as for `load`.
 
     Returns:
-        A name, or what came of reading a scenario, by its path; the problems have their
-        places in the text, and what is wrong with the text itself is told with the first item.
+        For each item, by its path: a name, or the result of reading a scenario. Problems have
+        their places in the whole text; those of the text itself belong to the first item.
     """
     document = read_document(text)
     if not isinstance(document.data, list):
@@ -119,12 +119,12 @@ def load_list(text: str, *, longest_wait: int = LONGEST_WAIT) -> dict[Path, str 
 
 
 def load_value(value: object, *, longest_wait: int = LONGEST_WAIT) -> Loaded:
-    """Read a scenario that is a JSON value as `load` does; its problems have no places."""
+    """Read a scenario from a JSON value, as `load` does; its problems have no places."""
     return _check(Document(_plain(value)), None, longest_wait)
 
 
 def read_scenario(source: object) -> Scenario:
-    """Read a scenario that was accepted before, as a snapshot has it.
+    """Read a scenario from a snapshot, which was valid once.
 
     Raises:
         ValueError: it has problems.
@@ -136,7 +136,7 @@ def read_scenario(source: object) -> Scenario:
 
 
 def load_expectations(values: Sequence[object]) -> tuple[list[Expectation], list[Problem]]:
-    """Read expectations without a scenario: the good ones, and what is wrong with the others."""
+    """Read expectations without a scenario: the valid ones, and the problems of the others."""
     if not values:
         return [], []
     whole = {"scenario": "expectations", "expect": _plain(list(values))}
@@ -149,7 +149,7 @@ def load_expectations(values: Sequence[object]) -> tuple[list[Expectation], list
 
 
 def _in_words_of(error: strict_json.BadJson, problem: Problem) -> Problem:
-    """Say why a text in braces is no JSON; if YAML could read further, say what YAML says."""
+    """Choose the error for a text in braces: that of JSON, unless YAML could read further."""
     message, at = str(error), _AT.search(str(error))
     place = (int(at[1]), int(at[2])) if at else (1, 1)
     if at and problem.place and problem.place > place:
@@ -167,7 +167,7 @@ def _check(document: Document, name: str | None, longest_wait: int) -> Loaded:
     meant = Meant(data) if is_shaped else as_meant(data)
     kept = cast("dict[str, Any]", data) if is_shaped else drop_invalid_parts(meant.value)
     if not (isinstance(data, dict) and "scenario" in data):
-        name = None  # there is nothing to compare it with
+        name = None  # there is no name to compare with
     context = LintContext(load_contract(), longest_wait)
     problems = _problems(document, meant, kept, name, context)
     is_good = is_shaped and all(each.is_warning for each in problems)
@@ -181,7 +181,7 @@ def _problems(
     name: str | None,
     context: LintContext,
 ) -> list[Problem]:
-    """All that is wrong, with its places; `kept` are the parts that have the right shape."""
+    """All problems with their places; `kept` are the parts of the right shape."""
     data, cut = meant.value, document.cut
     has_seed = cut is not None or (isinstance(data, dict) and "seed" in data)
     misshapen = list(schema_problems(data))
@@ -197,7 +197,7 @@ def _problems(
 
 
 def _unsure_rules(misshapen: Sequence[Problem]) -> frozenset[int | str]:
-    """The positions of rules that lose a condition, since it has a wrong shape."""
+    """The positions of rules that lose a condition because of its wrong shape."""
     paths = (problem.path for problem in misshapen)
     return frozenset(
         path[1] for path in paths if path[0:1] == ("rules",) and {"when", "chance"} & {*path[2:3]}
@@ -205,13 +205,13 @@ def _unsure_rules(misshapen: Sequence[Problem]) -> frozenset[int | str]:
 
 
 def _may_be_behind(path: Path, cut: Path) -> bool:
-    """Whether a problem may be due to the part of the text that was not read."""
+    """Whether the part of the text that was not read may solve a problem."""
     path = path[:-1] if path[-1:] == (KEY,) else path
     return path == cut[: len(path)]
 
 
 def _plain(value: Any) -> Any:  # noqa: ANN401 - JSON
-    """The value with its fractions as floats; one that no float holds becomes text."""
+    """Convert decimals in a value to floats, or to text if they are too large."""
     match value:
         case dict():
             return {key: _plain(item) for key, item in value.items()}

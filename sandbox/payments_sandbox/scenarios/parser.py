@@ -1,4 +1,4 @@
-"""Owns the way from a scenario's plain values, of a shape that the schema accepts, to its model."""
+"""Owns the parsing of a scenario's plain values, whose shape the schema accepts, into the model."""
 
 from collections.abc import Iterator
 from typing import Any, Final
@@ -33,14 +33,14 @@ from payments_sandbox.verification.expectations import parse_expectation
 TRIGGERS: Final = ("request", "event", "webhook", "at")
 
 _PAYMENTS_PER_CUSTOMER: Final = 10
-"""Where nothing says how many customers there are."""
+"""The ratio if the number of customers is not given."""
 
 _OVER: Final = 30 * DAY
 _CARD: Final = "visa_2"
 
 
 def parse_scenario(plain: Json) -> Scenario:
-    """Parse a scenario that neither the schema nor the lint has found anything wrong with."""
+    """Parse a scenario in which neither the schema nor the lint has found a problem."""
     clock = plain.get("clock")
     return Scenario(
         name=plain["scenario"],
@@ -59,7 +59,7 @@ def parse_scenario(plain: Json) -> Scenario:
 
 
 def parse_given(plain: Json) -> Given:
-    """Parse the state to start from."""
+    """Parse the initial state."""
     limits = plain.get("rate_limit", {})
     return Given(
         payments=tuple(_given_payment(each) for _, each in items(plain, "payments")),
@@ -85,7 +85,7 @@ def _given_payment(plain: Json) -> GivenPayment:
 
 
 def parse_generated(plain: Json) -> Generated:
-    """Parse a number of payments: ten per customer over thirty days, unless told otherwise."""
+    """Parse how many payments to generate: by default ten per customer, over thirty days."""
     payments: int = plain["payments"]
     customers = plain.get("customers", max(1, payments // _PAYMENTS_PER_CUSTOMER))
     return Generated(payments, customers, _duration(plain, "over") or _OVER)
@@ -95,7 +95,7 @@ def parse_generated(plain: Json) -> Generated:
 
 
 def parse_rule(plain: Json, position: int) -> Rule:
-    """Parse one rule; without a name it is called after its position, counted from 0."""
+    """Parse a rule; without a name it is named after its position, which counts from 0."""
     name = str(plain.get("name", f"rule-{position + 1}"))
     conditions = parse_when(plain.get("when"))
     per, chance = Per(plain.get("per", Per.WORLD)), plain.get("chance", 1.0)
@@ -116,7 +116,7 @@ def parse_rule(plain: Json, position: int) -> Rule:
 
 
 def parse_step(plain: str | Json, *, is_read: bool) -> Step:
-    """Parse one step; on a read, where nothing can happen, `commit` is true."""
+    """Parse a step; for a read, which changes nothing, `commit` is true."""
     if isinstance(plain, str):
         return Step()
     kind = next((each for each in OUTCOMES if each.name in plain), Pass)
@@ -125,12 +125,12 @@ def parse_step(plain: str | Json, *, is_read: bool) -> Step:
 
 
 def _action(plain: str | Json) -> Action:
-    """What an event rule or an `at` rule does; a word alone is a mapping of it to true."""
+    """Parse an action; a single word stands for a mapping of that word to true."""
     return parse_action({plain: True} if isinstance(plain, str) else plain)
 
 
 def _webhook_effects(given: Json) -> WebhookEffects:
-    """What a webhook rule does to deliveries, but for its delay."""
+    """Parse the effects of a webhook rule, except its delay."""
     duplicate, reorder = given.get("duplicate", {}), given.get("reorder", {})
     signature, malform = given.get("signature"), given.get("malform")
     return WebhookEffects(
@@ -152,26 +152,26 @@ def _webhook_effects(given: Json) -> WebhookEffects:
 
 
 def items(plain: Json, key: str) -> Iterator[tuple[int, Any]]:
-    """The items of a list by their positions, without the gaps that `drop_invalid_parts` leaves."""
+    """Yield the items of a list with their positions, without the gaps of `drop_invalid_parts`."""
     for position, item in enumerate(plain.get(key, ())):
         if item is not None:
             yield position, item
 
 
 def _duration(plain: Json, key: str) -> int | None:
-    """Milliseconds of a duration that need not be there."""
+    """The milliseconds of an optional duration."""
     text = plain.get(key)
     return None if text is None else read_duration(text)
 
 
 def _shift(text: str) -> int:
-    """Milliseconds of a duration with a sign."""
+    """The milliseconds of a duration with a sign."""
     sign = -1 if text.startswith("-") else 1
     return sign * read_duration(text.lstrip("+-"))
 
 
 def _delay(value: object) -> Delay:
-    """A duration or a distribution; nothing is no delay."""
+    """Parse a duration or a distribution; None stands for no delay."""
     match value:
         case None:
             return 0

@@ -1,4 +1,4 @@
-"""Owns the rates at which rules with a chance answer, each after those before it."""
+"""Owns the rates at which rules with a chance answer, given the rules before them."""
 
 from collections.abc import Iterator, Sequence
 from math import prod
@@ -10,12 +10,12 @@ from payments_sandbox.rules.scenario import Scenario
 
 
 class Rates(NamedTuple):
-    """How often the rules with a chance answer calls, until their steps are used up.
+    """How often rules with a chance answer calls, until their steps are used up.
 
     Attributes:
-        operations: whose calls.
-        rules: the rules by their names, each with its share of the calls that meet its conditions.
-        together: of the calls that meet the conditions of all; None where these differ.
+        operations: the operations of the calls.
+        rules: the names of the rules, each with its share of the calls that meet its conditions.
+        together: the share of all rules together; None if their conditions differ.
     """
 
     operations: tuple[str, ...]
@@ -30,7 +30,7 @@ class Rates(NamedTuple):
 
 
 def rates_of(scenario: Scenario) -> list[Rates]:
-    """The rates of a scenario; operations of the same rates are told together."""
+    """The rates of a scenario; operations with the same rates are grouped."""
     found: dict[tuple[RequestRule, ...], list[str]] = {}
     for operation in BY_NAME:
         if rules := tuple(_with_chance(scenario, operation)):
@@ -54,7 +54,7 @@ def _rates(rules: Sequence[RequestRule], operations: tuple[str, ...]) -> Rates:
 
 
 def _missed(rules: Iterator[RequestRule] | Sequence[RequestRule]) -> float:
-    """The share of the calls that none of them answers."""
+    """The share of calls that none of the rules answers."""
     return prod(1 - rule.chance for rule in rules)
 
 

@@ -1,4 +1,4 @@
-"""Owns what the schema of scenarios says of one, and what is left of one of a wrong shape."""
+"""Owns the validation of scenarios against their schema, and the removal of invalid parts."""
 
 import functools
 import json
@@ -21,7 +21,7 @@ FILE: Final = "scenario.schema.json"
 
 @functools.cache
 def schema() -> Schema:
-    """The scenario schema, as editors get it."""
+    """The scenario schema, which editors use as well."""
     return cast("Schema", json.loads(data_files("schemas")[FILE]))
 
 
@@ -36,19 +36,19 @@ def accepts(value: object) -> bool:
 
 
 def schema_problems(value: object) -> Iterator[Problem]:
-    """What the schema says is wrong, in words; without places, in no order."""
+    """Yield violations of the schema as problems, without places and in any order."""
     for error in _compiled().file_errors(value):
         path = (*error.path, KEY) if error.is_about_key else error.path
         yield Problem(path, error.message, error.hint, is_missing=error.is_missing)
 
 
 class Meant(NamedTuple):
-    """A scenario whose misspelt keys are read as those that were meant.
+    """A scenario with corrected keys.
 
     Attributes:
         value: the scenario with the keys that were meant.
-        problems: what is wrong with the keys that were written.
-        written: the keys that were written, by the paths of those that were meant.
+        problems: the problems of the misspelt keys.
+        written: the misspelt keys, by the paths of the corrected ones.
     """
 
     value: object
@@ -56,16 +56,16 @@ class Meant(NamedTuple):
     written: Mapping[Path, str] = MappingProxyType({})
 
     def as_written(self, problem: Problem) -> Problem:
-        """The problem with the path that leads to it in what was written."""
+        """The problem with its path in the scenario as it was written."""
         ends = range(1, len(problem.path) + 1)
         names = (self.written.get(problem.path[:end], problem.path[end - 1]) for end in ends)
         return problem._replace(path=tuple(names))
 
 
 def as_meant(value: object) -> Meant:
-    """Read misspelt keys as those that were meant, so that what is wrong behind them is told, too.
+    """Correct misspelt keys, so that problems in their values are found, too.
 
-    A mapping that has the key which was meant as well keeps both.
+    If a mapping already has the corrected key as well, both stay as they are.
     """
     meant = Meant(json.loads(json.dumps(value)))
     problems: list[Problem] = []
@@ -90,14 +90,12 @@ def as_meant(value: object) -> Meant:
 
 
 def drop_invalid_parts(value: object) -> dict[str, object]:
-    """Take off the parts of a scenario that have a wrong shape, so that more can be said.
+    """Remove the parts of a scenario that have a wrong shape, so that the rest can be checked.
 
-    A pass takes off all that is wrong, which may leave something around it wrong, until the whole
-    is good.
+    Removing a part may make an enclosing one invalid, so this repeats until everything is valid.
 
     Returns:
-        What is left. Lists keep their length, so that paths stay true: in place of what was taken
-        off is None.
+        The rest. Lists keep their length, so that paths stay valid: None replaces removed items.
     """
     left: dict[str, Any] = json.loads(json.dumps(value)) if isinstance(value, dict) else {}
     while wrong := list(_compiled().refusals(_without_gaps(left))):
@@ -133,7 +131,7 @@ def _take_off(
 
 
 def _find(value: Any, path: Path) -> tuple[Any, Any, Any]:  # noqa: ANN401 - JSON
-    """Find a path's value: its container, its key there, and the value; gaps do not count."""
+    """Return the container, the key and the value of a path whose positions skip gaps."""
     parent, key = None, None
     for step in path:
         parent, key = value, step

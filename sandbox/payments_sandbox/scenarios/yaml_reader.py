@@ -1,11 +1,11 @@
-"""Owns the reading of a scenario's YAML: plain values, where each starts, and what is wrong.
+"""Owns the reading of a scenario's YAML: plain values, their places, and problems.
 
-What is read is the core of YAML 1.2 without its surprises: no anchors, tags or merge keys, no key
-twice, at most sixteen levels. The parser's events are read, not its nodes: libyaml's composer
-recurses without a bound and takes the process with it.
+It accepts the core of YAML 1.2 without its surprises: no anchors, tags or merge keys, no repeated
+keys, at most sixteen levels. It reads the parser's events instead of nodes, because libyaml's
+composer recurses without a limit and can crash the process.
 
-Where a text stops being YAML, what was read before stays, so that more can be said of it. A `*`
-that lacks its quotes is read as if it had them, and told.
+After a syntax error, the values before it are kept, so that they can be checked. A `*` without
+quotes is reported, and read as if it had them.
 """
 
 import re
@@ -20,7 +20,7 @@ from payments_sandbox.contract.schema_errors import Path, presentable
 from payments_sandbox.scenarios.diagnostics import KEY, Place, Problem
 
 MOST: Final = 256 * 1024
-"""Characters that a text may have."""
+"""How many characters a text may have."""
 
 DEEPEST: Final = 16
 _DEEPER: Final = f"nested deeper than {DEEPEST} levels"
@@ -31,7 +31,7 @@ _CORE: Final[tuple[tuple[re.Pattern[str], Callable[[str], object]], ...]] = (
     (re.compile(r"-?(?:0|[1-9][0-9]{0,18})"), int),
     (re.compile(r"-?(?:0|[1-9][0-9]{0,15})\.[0-9]{1,15}"), lambda text: _number(float(text))),
 )
-"""Plain scalars that are not text: YAML 1.2's core schema without hex, octal, exponents and inf."""
+"""Unquoted scalars that are not text: YAML 1.2 core without hex, octal, exponents and inf."""
 
 _SURPRISES: Final = re.compile(
     r"""(?: yes|no|on|off|y|n ) | [+-]?(?: 0[0-9_]+ | 0[xob][0-9a-f_]+ )
@@ -39,30 +39,30 @@ _SURPRISES: Final = re.compile(
     | [+-]?(?:[0-9]+\.|\.[0-9]+) | [+-]?[0-9.]+e[+-]?[0-9]+ | [+-]?\.(?:inf|nan)""",
     re.IGNORECASE | re.VERBOSE,
 )
-"""Plain scalars that YAML readers disagree about."""
+"""Unquoted scalars that YAML readers interpret differently."""
 
 _SHOUTED: Final = {"True", "TRUE", "False", "FALSE", "Null", "NULL"}
 _STAR: Final = "* alone is no value in YAML"
 _QUOTED_STAR: Final = "\ue000"
-"""Stands for a `*` that was written without its quotes, when the text is read again."""
+"""Replaces a `*` without quotes when the text is read again."""
 
 _MOST_STARS: Final = 8
 _LONGEST_REREAD: Final = 32 * 1024
-"""Characters of a text that is read again for the sake of a `*`: each time takes as long."""
+"""How long a text may be to be read again because of a `*`: each reading takes as long."""
 
 _TOO_DEEP: Final = "exceeded maximum nesting depth"
-"""What libyaml, from 0.2.6 on, says of a thousand levels, before it gives us any."""
+"""The error of libyaml from 0.2.6 on for a thousand levels, before any event."""
 
 
 class _Mark(Protocol):
-    """Where something is, counted from 0."""
+    """A position in a text, counted from 0."""
 
     line: int
     column: int
 
 
 class _Unreadable(Exception):
-    """The text cannot be read from this place on."""
+    """The rest of the text cannot be read."""
 
     def __init__(self, mark: "_Mark | None", message: str, hint: str | None = None) -> None:
         super().__init__(message)
@@ -71,15 +71,15 @@ class _Unreadable(Exception):
 
 @dataclass(slots=True)
 class Document:
-    """What was read of a text.
+    """The result of reading a text.
 
     Attributes:
-        data: its plain values, as far as they could be read; None when there are none.
-        places: line and column of each value by its path, and of each key by that and `KEY`.
-        problems: what is wrong with the text itself.
+        data: its plain values, as far as they could be read; None if there are none.
+        places: line and column of each value by its path, and of each key by that path and `KEY`.
+        problems: the problems of the text itself.
         fractions: whole numbers that were written with a fraction, such as 50.00, by their paths.
-        cut: the path of the innermost value that was being read when the text stopped being YAML;
-            None when all of it was read.
+        cut: the path of the innermost value that was incomplete at the syntax error; None if the
+            whole text was read.
     """
 
     data: object = None
@@ -90,12 +90,12 @@ class Document:
 
     @property
     def is_readable(self) -> bool:
-        """Whether the values are all there."""
+        """Whether the whole text was read."""
         return self.data is not None and self.cut is None
 
 
 def read_document(text: str) -> Document:
-    """Read a YAML text, of which JSON is nearly a part."""
+    """Read a YAML text; nearly all JSON is YAML."""
     if len(text) > MOST:
         return Document(problems=[Problem((), f"the text is longer than {MOST} characters")])
     stars: list[Problem] = []
@@ -109,7 +109,7 @@ def read_document(text: str) -> Document:
 
 
 def _read(text: str, document: Document) -> int | None:
-    """Read all of a text; the position of a `*` without quotes, if it stops there."""
+    """Read a text; return the position of a `*` without quotes if that stops it, else None."""
     try:
         _Reader(text, document).read()
     except _Unreadable as error:
@@ -119,7 +119,7 @@ def _read(text: str, document: Document) -> int | None:
         document.problems.append(problem := Problem((), *_worded(error), _place(mark)))
         if problem.message == _STAR and mark is not None and text[mark.index - 1] == "*":
             return int(mark.index) - 1
-    except yaml.reader.ReaderError as error:  # it has an offset and no mark
+    except yaml.reader.ReaderError as error:  # it has an offset instead of a mark
         before = text[: int(error.position)]
         place = before.count("\n") + 1, len(before) - before.rfind("\n")
         document.problems.append(Problem((), "a control character is not allowed", None, place))
@@ -127,7 +127,7 @@ def _read(text: str, document: Document) -> int | None:
 
 
 class _Reader:
-    """Builds the values of a document from the parser's events, each kept as soon as it begins."""
+    """Builds the values of a document from the parser's events; partial values are kept, too."""
 
     def __init__(self, text: str, document: Document) -> None:
         self._events = getattr(yaml, "CSafeLoader", yaml.SafeLoader)(text)
@@ -183,7 +183,7 @@ class _Reader:
         self._document.cut = path[:-1] if path else None
 
     def _key(self, event: yaml.Event, path: Path, found: dict[str, object]) -> str:
-        """Read a key; a problem with it is noted, and the key is used all the same."""
+        """Read a key; it is used even if there is a problem with it."""
         if not isinstance(event, yaml.ScalarEvent):
             raise _Unreadable(event.start_mark, "a key is one word")
         name = presentable(event.value)
@@ -233,7 +233,7 @@ def _surprise(text: str) -> tuple[str, str]:
 
 
 def _worded(error: yaml.MarkedYAMLError) -> tuple[str, str | None]:
-    """Put an error of PyYAML into words; for the most common mistakes, into better ones."""
+    """The message and hint for an error of PyYAML; better ones for the most common mistakes."""
     if "alias" in (error.context or ""):
         return _STAR, 'write "*" in quotes'
     if error.problem == _TOO_DEEP:
@@ -244,7 +244,7 @@ def _worded(error: yaml.MarkedYAMLError) -> tuple[str, str | None]:
 
 
 def _number(value: float) -> float:
-    """A whole number is an integer, however it is written."""
+    """Return an integer if the number is whole, however it is written."""
     return int(value) if value.is_integer() else value
 
 

@@ -1,4 +1,4 @@
-"""Owns the writing of scenarios: steps as a file says them, and the file's text."""
+"""Owns the writing of scenarios as YAML."""
 
 import math
 from collections.abc import Mapping
@@ -11,15 +11,15 @@ from payments_sandbox.rules.delays import Delay
 from payments_sandbox.rules.model import Step
 
 Source = dict[str, object]
-"""A part of a scenario in plain values, as YAML and JSON have them."""
+"""A part of a scenario in plain values, as in YAML and JSON."""
 
 WIDTH: Final = 100
 
 
 def step_source(step: Step, *, is_read: bool) -> Source | str:
-    """A step as it is written: reading it gives the step again.
+    """Write a step in plain values, from which `parse_step` makes an equal step.
 
-    A delay to be drawn is left out; so is `commit` on a read, where it has no effect.
+    A delay that is a distribution is left out, and so is `commit` of a read, which has no effect.
     """
     source = step.outcome.step_source(is_read=is_read) | _delay(step.delay)
     if step.times > 1:
@@ -28,7 +28,7 @@ def step_source(step: Step, *, is_read: bool) -> Source | str:
 
 
 def text_of(source: Mapping[str, object]) -> str:
-    """A scenario as YAML, in the order of its keys, the innermost parts on one line."""
+    """Write a scenario as YAML, in the order of its keys, with the innermost parts on one line."""
     text: str = yaml.dump(
         dict(source), Dumper=_Indented, sort_keys=False, allow_unicode=True, width=WIDTH,
         default_flow_style=None,
@@ -37,7 +37,7 @@ def text_of(source: Mapping[str, object]) -> str:
 
 
 def line_of(source: Mapping[str, object]) -> str:
-    """A part of a scenario as YAML on one line."""
+    """Write a part of a scenario as YAML on one line."""
     text: str = yaml.dump(
         dict(source), Dumper=_Indented, sort_keys=False, allow_unicode=True, width=math.inf,
         default_flow_style=True,
@@ -52,7 +52,7 @@ class _Indented(yaml.SafeDumper):
         super().increase_indent(flow, indentless=False)
 
     def ignore_aliases(self, data: object) -> bool:  # noqa: ARG002 - PyYAML's signature
-        return True  # anchors are refused by the lint
+        return True  # the lint rejects anchors
 
 
 def _delay(delay: Delay) -> Source:

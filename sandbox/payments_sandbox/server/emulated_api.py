@@ -11,7 +11,7 @@ from aiohttp import web
 from payments_sandbox.api.call import Answer, Call, HeldCall, Refusal
 from payments_sandbox.api.gateway import Gateway
 from payments_sandbox.contract.operations import OPERATIONS
-from payments_sandbox.core.errors import SANDBOX_FAILED, InvalidApiKey, NotFound
+from payments_sandbox.core.errors import SANDBOX_FAILED, InvalidApiKey, NotFound, SandboxError
 from payments_sandbox.core.masking import mask_target
 from payments_sandbox.core.settings import Settings
 from payments_sandbox.rules.faults.reply import RealReply
@@ -57,9 +57,10 @@ class EmulatedApi:
         started = perf_counter()
         if isinstance(peer := request.protocol.peername, tuple):
             call.connection = peer[1]  # its port: each connection of a client has its own
-        world = None
+        world, key = None, headers.key
+        if isinstance(key, InvalidApiKey):
+            return self._turn_away(request, call, key)
         try:
-            key = headers.authorization
             if self._runtime.worlds.context.scenarios:
                 world = await self._admit(key)
             else:
@@ -67,9 +68,7 @@ class EmulatedApi:
             if call.operation in _WITH_BODY:
                 body = buffered_body(request, headers)
                 if body is None:
-                    body = await read_any_body(request, seconds=self._settings.body_timeout)
-                    if world not in self._runtime.worlds:
-                        world = await self._admit(key)  # it was dropped while the body arrived
+                    world, body = await self._await_body(request, world, key)
                 call.body = body
             return await self._answer(request, world, call, started)
         except InvalidApiKey as error:
@@ -94,9 +93,16 @@ class EmulatedApi:
         self._log.refused(request, refused.reply.status, error)
         return _response(refused)
 
-    async def _admit(self, authorization: str | None) -> World:
+    async def _await_body(
+        self, request: web.BaseRequest, world: World, key: str
+    ) -> tuple[World, bytes | SandboxError]:
+        """Wait for a body; gives the world anew where it was dropped meanwhile."""
+        body = await read_any_body(request, seconds=self._settings.body_timeout)
+        return world if world in self._runtime.worlds else await self._admit(key), body
+
+    async def _admit(self, key: str) -> World:
         """The world of a key, let others go first: a new one may take long to start."""
-        return await run_in_slices(self._gateway.admitting(authorization))
+        return await run_in_slices(self._gateway.admitting(key))
 
     async def _answer(
         self, request: web.BaseRequest, world: World, call: Call, started: float

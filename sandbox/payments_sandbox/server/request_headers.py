@@ -8,6 +8,7 @@ from typing import Final, NamedTuple
 
 from aiohttp import web
 
+from payments_sandbox.api.gateway import key_in
 from payments_sandbox.core.errors import InvalidApiKey
 from payments_sandbox.core.masking import mask_text
 
@@ -36,6 +37,7 @@ class RequestHeaders(NamedTuple):
         lines: every line as it came, in order.
         host: the Host; empty where there is none.
         authorizations: the values of every `Authorization` line.
+        key: the API key in them, or the error that stands for it.
         is_from_another_site: a browser says that a page of another origin has made the request.
         is_webhook: a sandbox has sent it.
         length: the bytes that the body has, as the request says; 0 where it does not.
@@ -46,22 +48,12 @@ class RequestHeaders(NamedTuple):
     lines: tuple[tuple[bytes, bytes], ...]
     host: str
     authorizations: tuple[str, ...]
+    key: str | InvalidApiKey
     is_from_another_site: bool
     is_webhook: bool
     length: int
     is_encoded: bool
     wrong_type: str | None
-
-    @property
-    def authorization(self) -> str | None:
-        """The `Authorization` header, or None.
-
-        Raises:
-            InvalidApiKey: there are several; which of them is meant is not ours to guess.
-        """
-        if len(self.authorizations) > 1:
-            raise InvalidApiKey("Send one Authorization header.")
-        return self.authorizations[0] if self.authorizations else None
 
 
 class HeaderReader:
@@ -86,16 +78,27 @@ class HeaderReader:
 def read_headers(request: web.BaseRequest) -> RequestHeaders:
     """Read the header lines of a request, however unusual."""
     headers = request.headers
+    authorizations = tuple(headers.getall("Authorization", ()))
     return RequestHeaders(
         lines=request.raw_headers,
         host=headers.get("Host", ""),
-        authorizations=tuple(headers.getall("Authorization", ())),
+        authorizations=authorizations,
+        key=_key_of(authorizations),
         is_from_another_site=_is_from_another_site(request),
         is_webhook=_names_sandbox(headers.get("User-Agent", "")),
         length=request.content_length or 0,
         is_encoded=headers.get("Content-Encoding", "identity").lower() != "identity",
         wrong_type=_wrong_type(request),
     )
+
+
+def _key_of(authorizations: tuple[str, ...]) -> str | InvalidApiKey:
+    if len(authorizations) > 1:  # which of them is meant is not ours to guess
+        return InvalidApiKey("Send one Authorization header.")
+    try:
+        return key_in(authorizations[0] if authorizations else None)
+    except InvalidApiKey as error:
+        return error.with_traceback(None)  # it may be kept, and would keep the request
 
 
 def _names_sandbox(agent: str) -> bool:

@@ -1,1 +1,1 @@
-"""Whether what a client did was right: observed calls, expectations, findings, reports."""
+"""Whether a client behaved correctly: observed calls, expectations, findings, reports."""

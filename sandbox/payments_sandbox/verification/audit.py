@@ -1,7 +1,7 @@
-"""Owns the audit: what a real ledger, or a real receiver, would not forgive a client.
+"""Owns the audit: mistakes of a client that would cost money or security in production.
 
-It goes by what was seen, not by what was meant: without idempotency keys nobody can tell two equal
-orders from one that was sent twice, so it says "possible".
+It judges what was observed, and cannot know what was intended. Without idempotency keys, two equal
+orders look like one that was sent twice, so these findings are called "possible".
 """
 
 from collections.abc import Iterable
@@ -13,7 +13,7 @@ from payments_sandbox.verification.observed import Observed
 
 
 def auditing(observed: Observed) -> Slices[tuple[Finding, ...]]:
-    """Everything that is found, by kind and then in the order it happened; a kind at a time."""
+    """Return all findings, by kind and then in order of time, in one slice for each kind."""
     found: list[Finding] = []
     for kind in FINDING_KINDS:
         found += [Finding(kind, message, requests) for message, requests in kind.find(observed)]

@@ -1,7 +1,7 @@
-"""Owns the tally of one server: which failures calls and webhooks have met, over all its worlds.
+"""Owns the tally of one server: the failures that calls and webhooks of all worlds have met.
 
-It counts when something has happened, so nothing is lost with a world that is dropped or reset. Its
-words for failures are those of `exploration/failures.py`, whose tests let each of them happen.
+It counts at once, so nothing is lost when a world is dropped or reset. Its names for failures are
+those of `exploration/failures.py`, whose tests make each of them happen.
 """
 
 from collections import Counter
@@ -18,10 +18,10 @@ from payments_sandbox.webhooks.world_webhooks import Webhooks
 from payments_sandbox.world.journal import Entry
 
 SLOW: Final = 1 * SECOND
-"""Wall milliseconds from which on a reply that a rule holds is slow."""
+"""From how many wall milliseconds on a delayed reply counts as slow."""
 
 MONTH: Final = 28 * DAY
-"""Virtual milliseconds from which on a webhook is a month late."""
+"""From how many virtual milliseconds on a webhook counts as a month late."""
 
 _NONE: Final = (None,)
 _EVENTS: Final = frozenset(each.value for each in EventType)
@@ -31,9 +31,10 @@ class CallRow(NamedTuple):
     """What calls have met.
 
     Attributes:
-        operation: of the call.
-        failure: an error code or the name of a wire fault; None where all went well.
-        commit: whether the operation happened all the same; None where nothing could, or did.
+        operation: the operation of the calls.
+        failure: an error code or the name of a wire fault; None if all went well.
+        commit: whether the operation took effect in spite of the failure; None for reads and if
+            there was no failure.
     """
 
     operation: str
@@ -42,7 +43,7 @@ class CallRow(NamedTuple):
 
 
 class WebhookRow(NamedTuple):
-    """What attempts of webhooks have met; `failure` is None where all went well."""
+    """What attempts of webhooks have met; `failure` is None if all went well."""
 
     event: str
     failure: str | None
@@ -59,9 +60,9 @@ class FailureTally:
         self._webhooks: Counter[WebhookRow] = Counter()
 
     def count_call(self, entry: Entry, delay: int) -> None:
-        """Count a call of a documented operation that was answered, or met a fault.
+        """Count a call of a documented operation that was answered or met a fault.
 
-        A rule has held its reply for `delay` wall milliseconds.
+        `delay` is how many wall milliseconds a rule has delayed its reply.
         """
         if entry.operation is None:
             return
@@ -70,7 +71,7 @@ class FailureTally:
             self._calls[CallRow(entry.operation, failure, commit if failure else None)] += 1
 
     def count_refused_key(self, operation: str | None, error_code: str) -> None:
-        """Count a call that was refused for its key."""
+        """Count a call that was rejected because of its key."""
         if operation is not None:
             commit = None if operation in READS else False
             self._calls[CallRow(operation, error_code, commit)] += 1
@@ -78,14 +79,14 @@ class FailureTally:
     def count_attempt(
         self, webhooks: Webhooks, delivery: Delivery, request: WebhookRequest
     ) -> None:
-        """Count an attempt of a documented event's webhook that is about to be made."""
+        """Count an attempt, which is about to be made, of a webhook of a documented event."""
         if (event := delivery.message.type) not in _EVENTS:
-            return  # somebody has made it up, as he could a million others
+            return  # users can make up any number of other types
         for failure in tuple(_failures_of_attempt(webhooks, delivery, request)) or _NONE:
             self._webhooks[WebhookRow(event, failure)] += 1
 
     def with_others(self, others: Iterable[Mapping[str, Any]]) -> "FailureTally":
-        """A new tally of these counts and of those that others have shown."""
+        """Make a new tally that adds the counts of others, as `as_json` shows them."""
         found = FailureTally()
         for shown in (self.as_json(), *others):
             for call in shown["calls"]:
@@ -98,7 +99,7 @@ class FailureTally:
         return found
 
     def as_json(self) -> dict[str, Any]:
-        """The rows, as the control API shows them, in an order that is always the same."""
+        """The rows as the control API shows them, always in the same order."""
         return {"calls": _as_json(self._calls), "webhooks": _as_json(self._webhooks)}
 
 
@@ -121,7 +122,7 @@ def _failures_of_attempt(
     effects = webhooks.effects(delivery)
     if request.dropped_by is not None:
         yield "lost"
-        return  # nobody has met what else was wrong with it
+        return  # it was not sent, so no other failure was met
     if (effects.copies > 1 or delivery.is_resend) and _was_sent_before(webhooks.outbox, delivery):
         yield "twice"
     if effects.delay:

@@ -1,4 +1,4 @@
-"""Owns which step of a rule would make a journalled call happen again."""
+"""Owns the step of a rule that would repeat what happened to a call in the journal."""
 
 from typing import Final
 
@@ -18,17 +18,17 @@ from payments_sandbox.world.journal import Entry
 from payments_sandbox.world.world import World
 
 STEPS_EXHAUSTED: Final = Step(Respond("internal_error"))
-"""What `then: fail` answers, for a rule that has no other steps."""
+"""The step that answers like `then: fail` after the last step."""
 
 _REFUSED: Final = 400
 _OF_THE_CALL: Final = frozenset(
     {"invalid_request", "invalid_card", "expired_card", "invalid_cvc", "request_too_large"}
 )
-"""Errors that are due to the call itself, in any world."""
+"""Errors that the call itself causes, in any world."""
 
 
 def journal_step(world: World, call: ObservedCall) -> Step:
-    """The step that makes one call meet the same again; a drawn delay becomes a fixed one."""
+    """The step that repeats what a call has met; a drawn delay becomes a fixed one."""
     step = _answered_by(world, call)
     if step is None or not _fits(step.outcome, call):
         return Step(_outcome_seen(call, is_of_step=step is not None))
@@ -39,7 +39,7 @@ def journal_step(world: World, call: ObservedCall) -> Step:
 
 
 def _answered_by(world: World, call: ObservedCall) -> Step | None:
-    """The step that answered; None where there was none, or its rule is not active any more."""
+    """The step that answered; None if there was none, or if its rule is no longer active."""
     position = call.entry.step
     rule = _rule_of(world, call)
     if rule is None or position is None or position > len(rule.steps) + 1:
@@ -67,7 +67,7 @@ def _rule_of(world: World, call: ObservedCall) -> RequestRule | None:
 
 
 def _fits(outcome: Outcome, call: ObservedCall) -> bool:
-    """Whether a step can have led to what the journal shows."""
+    """Whether an outcome can have caused what the journal shows."""
     fault = call.entry.fault
     if fault == ABANDONED:
         return not isinstance(outcome, Fault)
@@ -77,7 +77,7 @@ def _fits(outcome: Outcome, call: ObservedCall) -> bool:
 
 
 def _outcome_seen(call: ObservedCall, *, is_of_step: bool) -> Outcome:
-    """The outcome as far as the journal shows it, which lacks some details of faults."""
+    """The outcome as far as the journal shows it; some details of faults are missing there."""
     entry, code = call.entry, call.code
     if entry.fault is not None:
         return _fault_seen(entry, entry.fault)
@@ -92,7 +92,7 @@ def _fault_seen(entry: Entry, fault: str) -> Fault:
     record = JournalRecord(
         entry.status, entry.reply_body, bool(entry.committed), entry.duration_ms or 0
     )
-    kind = Hang if fault == ABANDONED else FAULT_NAMED[fault]  # a client that leaves met silence
+    kind = Hang if fault == ABANDONED else FAULT_NAMED[fault]  # a client that left met silence
     return kind.from_journal(record)
 
 

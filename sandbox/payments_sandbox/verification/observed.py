@@ -1,4 +1,4 @@
-"""Owns what was observed of a client: its calls in the journal, and the deliveries it received."""
+"""Owns what was observed of a client: its calls in the journal, and the deliveries to it."""
 
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping
@@ -28,11 +28,11 @@ _IDEMPOTENCY_KEY: Final = frozenset({b"idempotency-key", b"x-idempotency-key"})
 
 
 class ObservedCall:
-    """One call of the journal; `fields` are what rules look at, card numbers masked.
+    """One call in the journal.
 
     Attributes:
         id: its `req_…` id.
-        body: the JSON object that was sent, masked; empty where it was none.
+        body: the masked JSON object of its body; empty if there was none.
     """
 
     def __init__(self, world: World, entry: Entry) -> None:
@@ -44,19 +44,19 @@ class ObservedCall:
 
     @property
     def outcome_unknown(self) -> bool:
-        """Whether its client cannot know what has become of it."""
+        """Whether the client cannot know whether the call took effect."""
         entry = self.entry
         is_hidden = entry.fault is not None and entry.fault not in _ARRIVING
         return is_hidden or entry.status is None or entry.status >= _SERVER_ERROR
 
     @property
     def is_success(self) -> bool:
-        """Whether its client was told that all is well."""
+        """Whether the client got a 2xx reply."""
         return not self.outcome_unknown and self.entry.status in _SUCCESS
 
     @property
     def retry_key(self) -> tuple[object, ...]:
-        """The key that is equal for calls that repeat one another, however written."""
+        """A key that is equal for calls that may repeat each other, however they are written."""
         match self.entry.operation:
             case "create_payment":
                 keys = ("customer_id", "amount", "currency", "description")
@@ -68,54 +68,54 @@ class ObservedCall:
 
     @property
     def idempotency_key(self) -> bytes | None:
-        """What its client tells a call that is sent again by; the API knows no such key."""
+        """The idempotency key in its headers, which the API does not support, or None."""
         named = (text for name, text in self.entry.headers if name.lower() in _IDEMPOTENCY_KEY)
         return next(filter(None, named), None)
 
     def has_seen_reply_to(self, before: "ObservedCall") -> bool:
-        """Whether an earlier call had been answered when this one came.
+        """Whether an earlier call had been answered when this one arrived.
 
-        The wall is read in whole milliseconds: what came after a reply may have come in the same.
+        Equal times count, since times are whole milliseconds.
         """
         return self.entry.wall >= before.entry.wall + int(before.entry.duration_ms or 0)
 
     @property
     def was_charged(self) -> bool:
-        """Whether it has made a payment that has not failed since."""
+        """Whether it created a payment that has not failed since."""
         made = self._world.ledger.payments.find(self.entry.made or "")
         return self.entry.committed is True and (made is None or made.status is not Status.FAILED)
 
     @cached_property
     def reply(self) -> dict[str, object]:
-        """The JSON object that was answered, where no fault took its place."""
+        """The JSON object of the reply; there must be one, and no fault instead."""
         body: dict[str, object] = orjson.loads(self.entry.reply_body)
         return body
 
     @property
     def code(self) -> str:
-        """The code of the error that was answered; empty where it was none."""
+        """The error code of the reply; empty if it was not an error."""
         return self.entry.error_code or ""
 
     @property
     def message(self) -> str:
-        """The sentence of the error that was answered."""
+        """The message of the error in the reply."""
         error = self.reply.get("error") if self.entry.error_code is not None else None
         return str(error.get("message", "")) if isinstance(error, dict) else ""
 
     @property
     def payment_id(self) -> str | None:
-        """The payment that its path names."""
+        """The id of the payment in its path, or None."""
         segments = self.entry.path.partition("?")[0].split("/")
         return segments[PAYMENT_SEGMENT] if len(segments) > PAYMENT_SEGMENT else None
 
     @property
     def payment(self) -> Payment | None:
-        """The payment that its path names, as it is now; None where there is no such payment."""
+        """The payment in its path, in its current state, or None."""
         return self._world.ledger.payments.find(self.payment_id or "")
 
     @cached_property
     def fields(self) -> CallFields:
-        """What rules look at in it, as the journal has it: card numbers and credentials masked."""
+        """Its fields for conditions, with card numbers and credentials masked as in the journal."""
         entry = self.entry
         brand = (entry.card or "").partition(" ")[0]
         parts = CallParts(
@@ -138,25 +138,25 @@ class ObservedCall:
 
 
 def _comparable(value: object) -> object:
-    """A value of JSON, equal to others of its meaning: 2500 and 2500.0 are one number."""
+    """A value for comparison, in which 2500 and 2500.0 are equal, but 1 and true are not."""
     is_number = isinstance(value, int | float | Decimal) and not isinstance(value, bool)
     return value if is_number else repr(value)
 
 
 def observed_calls(world: World) -> Iterator[ObservedCall]:
-    """The calls of documented operations that the journal still has, oldest first."""
+    """Yield the calls of documented operations in the journal, oldest first."""
     for entry in world.journal.since(0):
         if entry.operation is not None:
             yield ObservedCall(world, entry)
 
 
 class UndocumentedCall(NamedTuple):
-    """A call of a path or method that the API does not have; an unknown id is none.
+    """A call with an undocumented path or method; an unknown id does not count.
 
     Attributes:
         request: its `req_…` id.
-        call: the method and the path that were called.
-        nearest: the documented method and path that it may have been meant for.
+        call: its method and path.
+        nearest: the most similar documented method and path.
     """
 
     request: str
@@ -165,7 +165,7 @@ class UndocumentedCall(NamedTuple):
 
 
 def undocumented_calls(world: World) -> Iterator[UndocumentedCall]:
-    """The undocumented calls that the journal still has, oldest first."""
+    """Yield the undocumented calls in the journal, oldest first."""
     for entry in world.journal.since(0):
         if entry.operation is None:
             call = f"{entry.method} {entry.path}"
@@ -174,20 +174,20 @@ def undocumented_calls(world: World) -> Iterator[UndocumentedCall]:
 
 
 def payment_in_words(call: ObservedCall) -> str:
-    """The payment that a call asks for: `The payment of 2500 USD for cust_ada`."""
+    """Describe the payment that a call requests: `The payment of 2500 USD for cust_ada`."""
     customer = call.fields.get("customer_id")
     whose = "" if customer is None else f" for {customer}"
     return f"The payment of {call.fields.get('amount')} {call.fields.get('currency')}{whose}"
 
 
 def refund_in_words(call: ObservedCall) -> str:
-    """The refund that a call asks for: `The refund of 500 of pay_xyz789`."""
+    """Describe the refund that a call requests: `The refund of 500 of pay_xyz789`."""
     amount = call.body.get("amount", "what is left")
     return f"The refund of {amount} of {call.payment_id}"
 
 
 def in_journal(when: When) -> When:
-    """Conditions for the journal, where card numbers are masked."""
+    """Convert conditions for use on the journal, where card numbers are masked."""
     return tuple(_masked(each) if each.field == "card" else each for each in when)
 
 
@@ -206,13 +206,13 @@ def _mask(operand: object) -> str | bool:
 
 
 class ObservedAttempt(NamedTuple):
-    """One attempt.
+    """One attempt of a delivery.
 
     Attributes:
-        sent_at: the real time.
-        status: the receiver's answer; None when there was none.
-        is_forged: its signature was not the endpoint's.
-        is_stale: its signed timestamp was off by more than receivers allow.
+        sent_at: the real time at which it was sent.
+        status: the status of the receiver's answer; None if there was none.
+        is_forged: whether its signature was not that of the endpoint.
+        is_stale: whether its signed timestamp was wrong by more than receivers should allow.
     """
 
     sent_at: Instant
@@ -222,12 +222,12 @@ class ObservedAttempt(NamedTuple):
 
     @property
     def is_accepted(self) -> bool:
-        """Whether the receiver has taken it."""
+        """Whether the receiver accepted it."""
         return self.status is not None and self.status in SUCCESS
 
 
 class ObservedDelivery(NamedTuple):
-    """One event on its way to one endpoint, once; a copy is another one."""
+    """The delivery of one event to one endpoint; each copy is a separate delivery."""
 
     id: str
     event_id: str
@@ -240,7 +240,7 @@ class ObservedDelivery(NamedTuple):
 
 
 def observed_deliveries(world: World) -> Iterator[ObservedDelivery]:
-    """The deliveries of a world that are remembered, oldest first, those sent again included."""
+    """Yield the remembered deliveries of a world, oldest first, including those sent again."""
     if world.webhooks is None:
         return
     outbox = world.webhooks.outbox
@@ -268,9 +268,9 @@ class Observed(NamedTuple):
     """What a client did in one world, as far as it is remembered.
 
     Attributes:
-        world: where it happened; its ledger says what came of it.
+        world: the world, whose ledger shows the effects.
         calls: the calls of documented operations, oldest first.
-        deliveries: what its webhook endpoints were sent, oldest first.
+        deliveries: the deliveries to its webhook endpoints, oldest first.
     """
 
     world: World
@@ -278,19 +278,19 @@ class Observed(NamedTuple):
     deliveries: tuple[ObservedDelivery, ...]
 
     def hears_of(self, event: str) -> bool:
-        """Whether an endpoint of the world is sent events of a type."""
+        """Whether an enabled endpoint subscribes to events of a type."""
         webhooks = self.world.webhooks
         endpoints = () if webhooks is None else webhooks.outbox.endpoints.values()
         return any(each.enabled and each.wants(event) for each in endpoints)
 
 
 def observe(world: World) -> Observed:
-    """Look at a world as it is now."""
+    """Collect what was observed in a world until now."""
     return Observed(world, tuple(observed_calls(world)), tuple(observed_deliveries(world)))
 
 
 def alike(calls: Iterable[ObservedCall], operation: str) -> list[list[ObservedCall]]:
-    """The calls of an operation, in groups of those that look like one."""
+    """Group the calls of an operation by their `retry_key`."""
     groups: dict[tuple[object, ...], list[ObservedCall]] = defaultdict(list)
     for call in calls:
         if call.entry.operation == operation:

@@ -23,7 +23,7 @@ from payments_sandbox.world.world import World
 
 
 class ReportLine(NamedTuple):
-    """One expectation and how it turned out."""
+    """One expectation and its result."""
 
     expectation: Expectation
     result: ExpectationResult
@@ -38,15 +38,15 @@ class ReportLine(NamedTuple):
 
 
 class Report(NamedTuple):
-    """What has become of the active scenarios.
+    """The report on the active scenarios.
 
     Attributes:
         lines: the expectations, in the order of activation and then of the file.
         rules: the rules as the control API shows them.
-        findings: what the audit finds.
-        has_failed: a rule with `then: fail` has run out of steps.
-        name: of the world, if it has one.
-        undocumented: the calls of a path or method that the API does not have.
+        findings: the findings of the audit.
+        has_failed: whether a rule with `then: fail` has run out of steps.
+        name: the name of the world, if it has one.
+        undocumented: the calls with an undocumented path or method.
     """
 
     lines: tuple[ReportLine, ...]
@@ -62,7 +62,7 @@ class Report(NamedTuple):
         return not self.has_failed and all(line.result.met for line in self.lines)
 
     def as_json(self) -> dict[str, object]:
-        """The report as the control API shows it; `name` and `undocumented` where there are any."""
+        """The report as the control API shows it, without an empty `name` or `undocumented`."""
         undocumented = [each._asdict() for each in self.undocumented]
         return {
             **({} if self.name is None else {"name": self.name}),
@@ -75,12 +75,12 @@ class Report(NamedTuple):
 
 
 def report(observed: Observed) -> Report:
-    """How the active scenarios stand now."""
+    """Report on the active scenarios at once."""
     return finish(reporting(observed))
 
 
 def reporting(observed: Observed, only: Sequence[Scenario] | None = None) -> Slices[Report]:
-    """How they, or `only` these scenarios, stand now, a few milliseconds at a time."""
+    """Report on the active scenarios, or `only` on these, in slices."""
     world = observed.world
     scenarios = world.rules.scenarios if only is None else only
     names = {each.name for each in scenarios}
@@ -105,13 +105,13 @@ def reporting(observed: Observed, only: Sequence[Scenario] | None = None) -> Sli
 def verifying(
     observed: Observed, expectations: Iterable[Expectation]
 ) -> Slices[tuple[ReportLine, ...]]:
-    """How expectations stand now, in slices; `rules: all_fired` speaks of every active rule."""
+    """Evaluate expectations, in slices; `rules: all_fired` applies to every active rule."""
     context = EvaluationContext(observed, observed.world.rules.rule_set.all, _once(observed))
     return tuple((yield from _evaluate(expectations, context)))
 
 
 def _once(observed: Observed) -> Callable[[], Slices[Sequence[Finding]]]:
-    """Make a function that audits at the first call, and gives the same findings from then on."""
+    """Make a function that audits at the first call and returns the same findings later."""
     found: list[tuple[Finding, ...]] = []
 
     def auditing_once() -> Slices[Sequence[Finding]]:
@@ -146,7 +146,7 @@ def _rule_as_json(world: World, active_rule: AnyActiveRule) -> dict[str, object]
 
 
 def _why_not(world: World, active_rule: AnyActiveRule) -> str | None:
-    """Why a rule has not fired, or what went wrong when it had; None when all is well."""
+    """Why a rule has not fired, or what went wrong after it had; None if all is well."""
     if active_rule.failed:
         return f"ran out of steps {_times(active_rule.failed)} (then: fail)"
     if active_rule.skipped:
@@ -173,7 +173,7 @@ def _why_unmet(world: World, active_rule: AnyActiveRule) -> str:
 
 
 def _why_unanswered(world: World, active_rule: AnyActiveRule) -> str:
-    """What kept the rule from answering the last call of its operation."""
+    """Why the rule did not answer the last call of its operation."""
     for entry in world.journal.before(None):
         for scenario, rule, why in entry.considered:
             is_its = scenario == active_rule.scenario and rule == active_rule.rule.name

@@ -21,18 +21,18 @@ _NOT_IN_XML: Final = re.compile("[^\t\n\r -\ud7ff\ue000-\ufffd\U00010000-\U0010f
 
 
 def as_junit(reports: Reports) -> str:
-    """A suite for each world: a case an expectation, and one a rule that has something to explain.
+    """Write a suite for each world, with a case for each expectation and each unusual rule.
 
-    A rule that never fired is a case that was skipped. What went wrong with one that did fire is a
-    failure where the report has failed: so there are failures if, and only if, one has. The audit
-    is a case, too: skipped where it finds something, since that alone fails nothing, and where
-    nothing has happened that it could judge.
+    A rule that never fired is a skipped case. If something went wrong with a rule that fired, it is
+    a failure in a failed report, and skipped otherwise. So there are failures if, and only if, a
+    report has failed. The audit is a case, too. It is skipped if it has findings, which alone do
+    not fail a report, and if nothing has happened.
     """
     return suites_as_xml(SUITE, map(_suite, _names(reports), reports))
 
 
 def suites_as_xml(name: str, suites: Iterable[Element]) -> str:
-    """Write suites of cases, each with the counts of what is in it."""
+    """Write suites of cases, each with the counts of its cases."""
     root = Element("testsuites", name=name)
     root.extend(suites)
     for suite in root:
@@ -45,9 +45,9 @@ def suites_as_xml(name: str, suites: Iterable[Element]) -> str:
 
 
 def _names(reports: Reports) -> Iterator[str]:
-    """What the worlds are called; one that was judged again has a number.
+    """Yield the names of the worlds, with a number if a world has several reports.
 
-    So a test has the same name in every run, wherever its world comes.
+    A test thus has the same name in every run, whatever the position of its world.
     """
     seen: Counter[str] = Counter()
     for each in reports:
@@ -113,5 +113,5 @@ def _explain(case: Element, outcome: str, why: str) -> None:
 
 
 def clean_text(text: str) -> str:
-    """The text with what XML cannot hold written as Python would."""
+    """Escape the characters that XML cannot contain, as in Python."""
     return _NOT_IN_XML.sub(lambda found: ascii(found[0])[1:-1], text)

@@ -1,4 +1,4 @@
-"""Owns the report as a page: one file of HTML that needs nothing else, scripts included."""
+"""Owns the report as a page: one HTML file that needs no other files and no scripts."""
 
 from collections.abc import Iterator
 from html import escape
@@ -24,7 +24,7 @@ td, th { border-bottom: 1px solid #8886; padding: .3em .6em; text-align: left; v
 
 
 def as_page(reports: Reports) -> str:
-    """Write the page: the outcome of all, then each world with what was seen of it."""
+    """Write the page: the overall outcome, then each world."""
     parts = (part for world in reports for part in _world(world))
     return html_page(as_one_line(reports), _STYLE, parts)
 
@@ -39,7 +39,7 @@ def _world(world: WorldReport) -> Iterator[str]:
 
 
 def _table(title: str, rows: Iterator[tuple[str, ...]]) -> Iterator[str]:
-    """A heading and a row for each thing; nothing where there is none."""
+    """Yield a heading and a table; nothing if there are no rows."""
     lines = ["<tr>" + "".join(f"<td>{cell}</td>" for cell in row) + "</tr>" for row in rows]
     if lines:
         yield f"<h3>{title}</h3><table>{''.join(lines)}</table>"

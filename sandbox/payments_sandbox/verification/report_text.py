@@ -1,4 +1,4 @@
-"""Owns how a report reads: what was expected, which rules have fired, what the audit finds."""
+"""Owns the report as text: expectations, rules, undocumented calls and audit findings."""
 
 import json
 import re
@@ -11,10 +11,10 @@ from payments_sandbox.rules.schema_parts import Json
 
 _PLAIN: Final = re.compile(r"[A-Za-z_][\w.*/-]*( [\w.*/-]+)*|[0-9]+(ms|[smhd])")
 _NOT_TEXT: Final = frozenset({"true", "false", "null", "yes", "no", "on", "off", "y", "n"})
-"""What YAML would read as something else than these words."""
+"""Words that YAML may read as something other than text."""
 
 _WIDTH: Final = 88
-"""Columns of a finding's text."""
+"""The width of a finding's text, in columns."""
 
 _INDENT: Final = 11
 """The indent of a finding's text."""
@@ -23,15 +23,15 @@ _LEAST: Final = 20
 
 
 class WorldReport(NamedTuple):
-    """The report of one world, as a reader is told of it.
+    """The report of one world, and what else a reader needs to know.
 
     Attributes:
-        api_key: whose world it is.
-        report: as the control API shows it.
-        reason: why it was judged before the end of all; None where it was not.
-        was_used: whether it has seen a request or had an event.
+        api_key: the key of the world.
+        report: the report as the control API shows it.
+        reason: why the world was judged before the end of the run; None if it was not.
+        was_used: whether it has had a request or an event.
         is_strict: whether an undocumented call fails it.
-        is_part: whether it is about scenarios that have ended alone: their world has another one.
+        is_part: whether it covers only scenarios that have ended; their world has another report.
     """
 
     api_key: str
@@ -43,12 +43,12 @@ class WorldReport(NamedTuple):
 
     @property
     def name(self) -> str:
-        """What the world is called, or its key."""
+        """The name of the world, or its key."""
         return str(self.report.get("name", self.api_key))
 
     @property
     def title(self) -> str:
-        """Which world it is, and why it was judged before the end."""
+        """The name and key of the world, and why it was judged before the end."""
         key = "" if self.name == self.api_key else f" ({self.api_key})"
         return f"{self.name}{key}" + (f", {self.reason}" if self.reason else "")
 
@@ -59,13 +59,13 @@ class WorldReport(NamedTuple):
 
     @property
     def undocumented(self) -> Sequence[Json]:
-        """The calls of a path or method that the API does not have."""
+        """The calls with an undocumented path or method."""
         found: Sequence[Json] = self.report.get("undocumented", ())
         return found
 
     @property
     def says_nothing(self) -> bool:
-        """Whether nothing was expected of the world, and nothing has happened in it."""
+        """Whether nothing was expected of the world and nothing has happened in it."""
         return not self.was_used and not self.report["expectations"]
 
     @property
@@ -84,7 +84,7 @@ Reports = Sequence[WorldReport]
 
 
 def as_one_line(reports: Reports) -> str:
-    """Sum all reports up in a line; what is in a part of a world is in its whole as well."""
+    """Summarise all reports in a line; findings of a partial report are counted only once."""
     whole = [world for world in reports if not world.is_part] or reports
     is_nothing = all(world.says_nothing for world in reports)
     findings = sum(len(world.report["audit"]["findings"]) for world in whole)
@@ -119,17 +119,17 @@ def _of_scenarios(reports: Reports) -> Iterator[str]:
 
 
 def as_text(reports: Reports, *, width: int | None = None) -> str:
-    """All of it, the outcome first; each part is left out where there is nothing to say.
+    """Write everything, the outcome first; empty sections are left out.
 
     Args:
-        reports: of worlds.
-        width: columns that there are for what the audit says; None for as many as are read well.
+        reports: the reports of worlds.
+        width: the available columns for the findings; None for a comfortable width.
     """
     return f"{as_one_line(reports)}\n{_worlds(reports, of=len(reports), width=width)}"
 
 
 def as_short_text(reports: Reports, *, width: int | None = None) -> str:
-    """Write what `run` prints at the end: a line, and the worlds in which something is not well."""
+    """Write what `run` prints at the end: a line, and the worlds in which something is wrong."""
     unwell = [each for each in reports if not each.is_well]
     if not unwell and not any(
         each.report["expectations"] or each.report["rules"] for each in reports
@@ -139,7 +139,7 @@ def as_short_text(reports: Reports, *, width: int | None = None) -> str:
 
 
 def flow(value: object) -> str:
-    """A value as a scenario has it on one line: `{request: create_payment, count: 2}`."""
+    """Write a value on one line, as in a scenario: `{request: create_payment, count: 2}`."""
     match value:
         case dict():
             return (
@@ -154,7 +154,7 @@ def flow(value: object) -> str:
 
 
 def _share(outcomes: Sequence[bool], noun: str, well: str, not_well: str) -> str:
-    """Such as "1 of 3 expectations not met", or "3 expectations met"; "" where there is none."""
+    """Write "1 of 3 expectations not met" or "3 expectations met"; "" if there are none."""
     count = counted(len(outcomes), noun)
     if bad := outcomes.count(False):
         return f"{bad} of {count} {not_well}"
@@ -194,7 +194,7 @@ def _rules(rules: Sequence[Json]) -> Iterator[str]:
 
 
 def _times(rule: Json) -> str:
-    """How often a rule fired, and of how many matching calls."""
+    """Say how often a rule fired, and for how many matching calls."""
     match rule["fired"]:
         case 0:
             return "never fired"
@@ -211,7 +211,7 @@ def _undocumented(calls: Sequence[Json]) -> Iterator[str]:
 
 
 def undocumented_in_words(call: Json) -> str:
-    """What was called, and what it may have been meant for."""
+    """Say what was called, and what was probably meant."""
     return f"{call['call']}: the API has no such call; did you mean {call['nearest']}?"
 
 

@@ -9,14 +9,14 @@ from payments_sandbox.core.errors import InvalidRequest
 from payments_sandbox.core.instants import EPOCH, LAST, SECOND, Instant, show_instant
 
 MOVES_KEPT: Final = 100
-"""Moves by hand that a clock remembers."""
+"""How many moves by hand a clock remembers."""
 
 WallClock = Callable[[], Instant]
 """Reads the real time; the composition root provides it."""
 
 
 class Mode(StrEnum):
-    """Whether the clock runs by itself."""
+    """Whether the clock runs or stands still."""
 
     LIVE = "live"
     FROZEN = "frozen"
@@ -26,7 +26,7 @@ class WorldClock:
     """Real time plus an offset, or one instant that stands still.
 
     Attributes:
-        moves: from where it was moved by hand, and where to; the last few.
+        moves: the last moves by hand, as pairs of instants: from where, and where to.
     """
 
     __slots__ = ("_is_live", "_latest", "_offset", "_wall", "moves")
@@ -40,11 +40,11 @@ class WorldClock:
 
     @property
     def mode(self) -> Mode:
-        """Whether it runs."""
+        """Whether the clock runs or stands still."""
         return Mode.LIVE if self._is_live else Mode.FROZEN
 
     def now(self) -> Instant:
-        """The world's instant; it never goes back, even when the machine's clock does."""
+        """The world's instant; it never goes back, even if the machine's clock does."""
         if self._is_live:
             now = self._wall() + self._offset
             if now > self._latest:
@@ -52,28 +52,28 @@ class WorldClock:
         return self._latest
 
     def reach(self, instant: Instant) -> None:
-        """Move forward to an instant; one that has passed changes nothing."""
+        """Move forward to an instant; one in the past changes nothing."""
         if instant > self.now():
             self._latest = instant
             self._offset = instant - self._wall()
 
     def freeze(self) -> None:
-        """Stand still."""
-        # It stands where it is now, not where somebody has looked last.
+        """Stop the clock at the present instant."""
+        # It stops at the present instant, not at the last one that was read.
         self.now()
         self._is_live = False
 
     def resume(self) -> None:
-        """Go on at wall speed from the world's now."""
+        """Continue at wall speed from the world's present instant."""
         if not self._is_live:
             self._offset = self._latest - self._wall()
             self._is_live = True
 
     def check_reachable(self, instant: Instant, field: str) -> None:
-        """Refuse an instant before now or beyond the last.
+        """Check that the clock can move to an instant.
 
         Raises:
-            InvalidRequest: naming the field and the world's now.
+            InvalidRequest: it is in the past or after `LAST`; the details name the field.
         """
         now = self.now()
         if instant < now - now % SECOND:  # clients are shown whole seconds
@@ -88,7 +88,7 @@ class WorldClock:
             )
 
     def snapshot(self) -> dict[str, object]:
-        """The mode, the frozen instant or the live offset, and how it was moved."""
+        """Return the mode, the frozen instant or the live offset, and the moves."""
         return {
             "mode": self.mode.value,
             "now": self.now(),
@@ -97,10 +97,10 @@ class WorldClock:
         }
 
     def restore(self, kept: dict[str, Any]) -> None:
-        """Take over a snapshot; a live clock goes on from where the wall now is.
+        """Restore a snapshot; a live clock continues from the present wall time.
 
         Raises:
-            ValueError: it shows an instant that no clock reaches.
+            ValueError: an instant in it is out of range.
         """
         self._is_live = Mode(str(kept["mode"])) is Mode.LIVE
         self._latest = Instant(int(kept["now"]))

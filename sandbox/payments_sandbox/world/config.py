@@ -1,4 +1,4 @@
-"""Owns what a world is made from: its own particulars, and what its server gives to all."""
+"""Owns what a world is made from: its own configuration, and what all worlds of a server share."""
 
 from typing import TYPE_CHECKING, Final, NamedTuple
 
@@ -14,20 +14,20 @@ if TYPE_CHECKING:
     from payments_sandbox.rules.scenario import Scenario
 
 DEFAULT_WEBHOOK_SECRET: Final = "whsec_cGF5bWVudHMtc2FuZGJveC1kZWZhdWx0LXNlY3JldCE="  # noqa: S105 - public by design
-"""The home world's webhook secret: one documented constant, so that it survives restarts."""
+"""The home world's webhook secret: a documented constant, so that it survives restarts."""
 
 NAME_LENGTH: Final = 500
-"""Characters of a world's name that are kept."""
+"""How many characters of a world's name are kept."""
 
 
 class WorldConfig(NamedTuple):
-    """What a world is made from; equal ones and equal calls give equal bytes.
+    """What a world is made from; with equal calls, equal configurations give equal bytes.
 
     Attributes:
-        frozen_at: where its clock stands still; None lets it run.
-        rate_limit: requests of a window.
-        made_at: when it was made, on the wall.
-        name: what reports and logs call it, masked; None where nobody has given it one.
+        frozen_at: the instant at which its clock stands still; None lets it run.
+        rate_limit: how many requests a window has.
+        made_at: when it was made, by wall time.
+        name: its name in reports and logs, masked; None if it has none.
     """
 
     api_key: str
@@ -45,15 +45,17 @@ class WorldConfig(NamedTuple):
 
 
 class ServerContext(NamedTuple):
-    """What holds in every world of a server: its real time, its contract, its cards' rules.
+    """What all worlds of a server share, such as the wall clock.
 
     Attributes:
-        read_scenario: reads a scenario as a snapshot has it, or raises ValueError.
-        scenarios: what is active in every world from its start.
-        webhooks: the urls that every world has an endpoint for, with the home world's secret.
-        public_webhooks: whether webhooks may leave for the public internet.
-        card_rules: of the magic cards; None are those of `rules/magic_cards.py`.
-        report_bug: told of what a rule has raised, which is a bug of ours and ends nothing else.
+        wall: returns the real time.
+        represent: writes a payment as the ledger stores it.
+        read_scenario: parses a scenario from a snapshot, or raises ValueError.
+        scenarios: the scenarios that are active in every world from its start.
+        webhooks: the URLs for which every world has an endpoint, with the home world's secret.
+        public_webhooks: whether webhooks may be sent to the public internet.
+        card_rules: the rules of the magic cards; None stands for those of `rules/magic_cards.py`.
+        report_bug: called with any exception from a rule; it is our bug, and the world goes on.
     """
 
     wall: WallClock
@@ -67,6 +69,6 @@ class ServerContext(NamedTuple):
 
 
 def world_name(text: str) -> str:
-    """The name that a world is given: masked, on one line, and not longer than is shown."""
+    """Make a name fit to be shown: masked, printable on one line, and of limited length."""
     shown = (each if each.isprintable() else ascii(each)[1:-1] for each in mask_text(text))
     return "".join(shown)[:NAME_LENGTH]

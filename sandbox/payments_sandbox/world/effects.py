@@ -1,15 +1,17 @@
-"""Owns effects: what has changed in a world since it was looked at last, as plain values.
+"""Owns effects: what has changed in a world since the last look, as plain values.
+
+A cluster stores effects, so that another process can continue a world.
 
 Theory of operation:
 
-1. A call holds a card number, so no call is kept to be made again: what it did to the world is.
-2. `WorldEffects.taking` gives an effect: parts of a snapshot that are other ones now, `whole`, and
-   rows of parts that are larger. The first one has all parts, so it is a snapshot itself, without
-   the journal, which is kept apart (`Journal.take_changes`).
-3. Each larger part marks what changes in it, from the first time on that it is asked. Its
-   `take_changes` gives None where everything may be another: at first, and after a reset.
-4. `folded` puts effects together, in their order, to the snapshot that the world would give now.
-5. All of an effect is as it was at one instant, though a large one is written in slices.
+1. Calls contain card numbers, so they are not stored to be replayed. Their effects are.
+2. `WorldEffects.taking` returns an effect: the small parts of a snapshot that have changed
+   (`whole`), and the changed rows of the larger parts (`rows`). The first effect has all parts, so
+   it is a snapshot without the journal, which is stored separately (`Journal.take_changes`).
+3. Each larger part records its changes once `take_changes` has been called. That returns None if
+   everything may have changed: at the first call, and after a reset.
+4. `folded` combines effects, in their order, into the snapshot that the world would give now.
+5. An effect shows the world at one instant, even if a large one is made in slices.
 """
 
 from collections.abc import Iterable, Iterator, Mapping
@@ -24,13 +26,16 @@ from payments_sandbox.world.snapshot import small_parts
 from payments_sandbox.world.world import World
 
 Effect = dict[str, dict[str, Any]]
-"""`whole`: parts by their names in a snapshot; `rows`: what has changed in others."""
+"""`whole`: complete parts by their names in a snapshot; `rows`: the changes of other parts."""
 
 
 class WorldEffects:
-    """What has changed in one world since the last time.
+    """Tracks what has changed in one world since the last effect.
 
-    `is_kept` says that whoever keeps effects knows what it is now.
+    Args:
+        world: the world.
+        is_kept: whether the present state has been stored already, so that the first effect has
+            only what changes from now on.
     """
 
     __slots__ = ("_reported", "_world")
@@ -45,7 +50,7 @@ class WorldEffects:
             self._reported = self._small_parts() | {"webhooks": world.webhooks is not None}
 
     def taking(self, *, everything: bool = False) -> Slices[Effect]:
-        """Take what has changed, or `everything`, a few milliseconds at a time."""
+        """Return what has changed since the last call, or `everything`, in slices."""
         world, small = self._world, self._small_parts()
         whole = {
             name: value
@@ -80,7 +85,7 @@ class WorldEffects:
         }
 
     def _take_changes(self) -> Iterator[tuple[str, dict[str, Any] | None]]:
-        """The changes of each larger part, by its name in a snapshot."""
+        """Yield the name of each larger part in a snapshot, and its changes."""
         world = self._world
         yield "timeline", world.timeline.take_changes()
         yield "pending_reads", world.pending_reads.take_changes()
@@ -98,9 +103,9 @@ class WorldEffects:
 
 
 def folded(effects: Iterable[Effect]) -> dict[str, Any]:
-    """The snapshot that effects come to, with `made_at` and `used_at` beside it.
+    """Combine effects into a snapshot, which also has `made_at` and `used_at`.
 
-    The first of them has all parts.
+    The first effect must have all parts.
     """
     kept: dict[str, Any] = {}
     for effect in effects:
@@ -111,7 +116,7 @@ def folded(effects: Iterable[Effect]) -> dict[str, Any]:
 
 
 def _opened(name: str, value: Any) -> Any:  # noqa: ANN401 - a part of a snapshot
-    """A part whose rows are found by number while effects are put together."""
+    """Index the rows of a part by number, while effects are combined."""
     if name == "timeline":
         return {**value, "due": {row[1]: row for row in value["due"]}}
     if name == "webhooks" and value is not None:
@@ -122,7 +127,7 @@ def _opened(name: str, value: Any) -> Any:  # noqa: ANN401 - a part of a snapsho
 
 
 def _closed(name: str, value: Any) -> Any:  # noqa: ANN401 - a part of a snapshot
-    """The part as a snapshot has it."""
+    """Turn a part back into the form that it has in a snapshot."""
     if name == "timeline":
         return {**value, "due": sorted(value["due"].values(), key=lambda row: row[:2])}
     if name == "webhooks" and value is not None:
@@ -148,7 +153,7 @@ def _fold_pending_reads(kept: dict[str, Any], rows: Mapping[str, Any]) -> None:
 def _fold_rules(kept: dict[str, Any], rows: Mapping[str, Any]) -> None:
     counters = kept["counters"]
     for name, count in rows["counters"]:
-        counters.pop(name, None)  # the longest unused is first
+        counters.pop(name, None)  # the least recently used is first
         counters[name] = count
     while len(counters) > COUNTERS_KEPT:
         del counters[next(iter(counters))]

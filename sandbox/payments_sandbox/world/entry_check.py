@@ -1,7 +1,7 @@
-"""Owns what an entry of the journal can be: one that comes from outside is held against it.
+"""Owns the check of journal entries that come from outside, in a snapshot.
 
-Anybody can seal a snapshot. What no request leaves behind is refused when it is put back, since
-whoever reads the journal later, to export it, to judge it or to show it, takes it for what it is.
+Anybody can write a snapshot and seal it. Entries that no request could have left are rejected when
+it is restored, because the exports, the audit and the dashboard rely on their types.
 """
 
 from collections.abc import Mapping
@@ -39,7 +39,7 @@ _FIELDS: Final[Mapping[str, Check]] = {
     "path": is_text,
     "leaked": is_fact,
 }
-"""What each field has to be."""
+"""The check of each required field."""
 
 _OPTIONAL: Final[Mapping[str, Check]] = {
     "operation": _is_operation,
@@ -56,17 +56,18 @@ _OPTIONAL: Final[Mapping[str, Check]] = {
     "connection": is_number,
     "made": is_text,
 }
-"""What each of these has to be, where it is anything."""
+"""The check of each field that may also be null."""
 
 
 def check_row(row: Mapping[str, object]) -> None:
-    """Refuse the row of an entry that no request leaves behind.
+    """Check the row of a journal entry.
 
-    Its body may be any JSON; whether a step that was decided is one, those know who read scenarios.
+    Its body may be any JSON. The step in `decided` is not checked here: that takes the parser of
+    scenarios, in a higher layer.
 
     Raises:
-        ValueError: a field is not what it has to be.
-        KeyError: one is missing.
+        ValueError: a field has an invalid value.
+        KeyError: a field is missing.
     """
     for name, is_right in {**_FIELDS, **_OPTIONAL}.items():
         if not is_right(row[name]) and not (name in _OPTIONAL and row[name] is None):

@@ -1,4 +1,4 @@
-"""Owns the journal: the last requests of one world and what was answered, cards masked."""
+"""Owns the journal: the last requests of one world and their answers, with cards masked."""
 
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -14,11 +14,11 @@ from payments_sandbox.core.slices import Slices, rows_of
 from payments_sandbox.rules.faults.fault import ABANDONED
 
 KEPT: Final = 1_000
-"""Requests a world remembers; older ones are dropped and counted."""
+"""How many requests a world remembers; older ones are dropped and counted."""
 
 
 WhyNot = tuple[str, str, str]
-"""A rule that did not answer: its scenario, its name, and why not."""
+"""A rule that did not answer: its scenario, its name, and the reason."""
 
 
 _AS_IT_IS: Final = (
@@ -26,23 +26,28 @@ _AS_IT_IS: Final = (
     "step", "committed", "duration_ms", "leaked", "error_code", "error_details", "payment_status",
     "connection", "made", "decided",
 )  # fmt: skip
-"""What a snapshot has of an entry as it is, but for its body."""
+"""The fields of an entry that a snapshot contains unchanged, except the body."""
 
 _WRITTEN: Final = ("headers", "reply_headers", "reply_body", "considered")
-"""What it has in another form."""
+"""The fields that a snapshot contains in another form."""
 
 _plain_values: Final = attrgetter(*_AS_IT_IS)
 
 
 class Entry:
-    """One request and its answer; the server adds `duration_ms` when the answer has left.
+    """One request and its answer.
 
-    `body` is the masked JSON value, or masked text when it was not JSON. `wall` is the real time of
-    its arrival, `leaked` says that a card number stood where text belongs. `considered` are the
-    rules that did not answer it. `connection` tells a client's connections apart. `made` is the
-    payment that was made. `error_code` and `error_details` are those of an error that was
-    answered, `payment_status` is that of the payment in its path, once the call was performed.
-    `decided` is the step that somebody chose for it while it was held, as a scenario spells it.
+    Attributes:
+        wall: the real time of its arrival.
+        body: the masked JSON value, or masked text if it was not JSON.
+        leaked: whether a text field contained a card number.
+        considered: the rules that did not answer it.
+        connection: the client's port, which identifies its connection.
+        made: the id of the payment that it created.
+        error_code, error_details: those of the error that was its answer.
+        payment_status: that of the payment in its path, or of the new one, after the call.
+        decided: the step that a user chose for it while it was held, in the scenario language.
+        duration_ms: how long it took; the server sets it once the answer has been sent.
     """
 
     __slots__ = (*_AS_IT_IS, *_WRITTEN, "_body")
@@ -78,10 +83,10 @@ class Entry:
 
     @property
     def body(self) -> object:
-        """What was sent, masked; where it was given as the bytes of JSON, it is read now.
+        """The masked body; if it was set as the bytes of JSON, it is parsed at each access.
 
-        A thousand entries are kept, and each that comes frees the oldest one: memory that no cache
-        has any more, so that few objects in an entry make every call quicker.
+        A thousand entries are kept, and each new one frees the oldest, whose memory has left the
+        processor's caches by then. The fewer objects an entry has, the faster every call is.
         """
         return orjson.loads(self._body) if isinstance(self._body, bytes) else self._body
 
@@ -90,14 +95,14 @@ class Entry:
         self._body = value
 
     def body_for_json(self) -> object:
-        """The same for orjson, which need not read what is JSON already."""
+        """The masked body for orjson, which can insert the bytes of JSON without parsing them."""
         return orjson.Fragment(self._body) if isinstance(self._body, bytes) else self._body
 
     def abandon(self) -> Callable[[], None]:
-        """The reply was held, and the client left or the world ended before it was sent.
+        """Record that the client left, or the world ended, before the delayed reply was sent.
 
         Returns:
-            What takes that back, where the client was there all the same.
+            A function that undoes this, if the reply reaches the client after all.
         """
         reply = self.status, self.reply_headers, self.reply_body
         error = self.error_code, self.error_details
@@ -114,7 +119,7 @@ class Entry:
         return take_back
 
     def replied(self, status: int, headers: Mapping[str, str], body: bytes) -> None:
-        """What a fault has sent in place of the reply: any text, card numbers in it masked."""
+        """Record a reply that a scenario or a fault has written: any text, which is masked here."""
         self.status = status
         self.reply_headers = {
             str(name): mask_header(name, value) for name, value in headers.items()
@@ -126,9 +131,9 @@ class JournalChanges(NamedTuple):
     """What has changed in a journal.
 
     Attributes:
-        entries: those that came, or whose replies were others in the end.
-        timed: those of which nothing is new but how long they took.
-        is_new: whether all entries before these are gone.
+        entries: new entries, and known ones whose reply has changed.
+        timed: known entries of which only the duration is new.
+        is_new: whether all earlier entries are to be forgotten.
     """
 
     entries: list[Entry]
@@ -140,12 +145,12 @@ _Reply = tuple[int | None, str | None, bytes]
 
 
 def _reply_of(entry: Entry) -> _Reply:
-    """The parts of an entry that may change until its reply has left."""
+    """The parts of an entry that may change until its reply has been sent."""
     return entry.status, entry.fault, entry.reply_body
 
 
 class Journal:
-    """A ring of entries; numbers go on counting when old entries fall out."""
+    """A ring of entries, whose numbers keep counting when old entries are dropped."""
 
     __slots__ = ("_entries", "_ids", "_reported", "_restored", "_unanswered", "count")
 
@@ -158,11 +163,11 @@ class Journal:
 
     @property
     def has_new_requests(self) -> bool:
-        """Whether there were requests since it was made, cleared or restored."""
+        """Whether there were requests since the journal was made, cleared or restored."""
         return self.count > self._restored
 
     def add(self, entry: Entry) -> None:
-        """Keep an entry and number it."""
+        """Store an entry and give it its number."""
         entry.number = self.count
         self.count += 1
         self._entries.append(entry)
@@ -172,7 +177,7 @@ class Journal:
         return self._ids.nth(entry.number)
 
     def find(self, request_id: str) -> Entry | None:
-        """The entry of an id, or None when it never was or has been dropped."""
+        """The entry with an id, or None if it never existed or has been dropped."""
         number = self._ids.number_of(request_id)
         first = self.count - len(self._entries)
         if number is None or not first <= number < self.count:
@@ -180,19 +185,19 @@ class Journal:
         return self._entries[number - first]
 
     def since(self, number: int) -> Iterator[Entry]:
-        """Kept entries from a number on, oldest first."""
+        """Yield the kept entries from a number on, oldest first."""
         first = self.count - len(self._entries)
         return (self._entries[n - first] for n in range(max(first, number), self.count))
 
     def before(self, number: int | None) -> Iterator[Entry]:
-        """Kept entries below a number, or all, newest first."""
+        """Yield the kept entries below a number, or all of them, newest first."""
         first = self.count - len(self._entries)
         top = self.count if number is None else number
         return (self._entries[n - first] for n in range(top - 1, first - 1, -1))
 
     @property
     def dropped(self) -> int:
-        """How many entries have fallen out of the ring."""
+        """How many entries have been dropped."""
         return self.count - len(self._entries)
 
     def __len__(self) -> int:
@@ -205,7 +210,7 @@ class Journal:
         self._reported = None
 
     def take_changes(self, *, everything: bool = False) -> "JournalChanges":
-        """Take the changes since the last call, or `everything`."""
+        """Return the changes since the last call, or `everything`."""
         reported, self._reported = None if everything else self._reported, self.count
         new = list(self.since(reported or 0))
         waiting = [] if reported is None else self._unanswered
@@ -218,18 +223,18 @@ class Journal:
         return JournalChanges(others, timed, reported is None)
 
     def mark_reported(self) -> None:
-        """Let `take_changes` begin with the next entry: those that are here are known."""
+        """Let `take_changes` begin with the next entry: the present ones are stored already."""
         self._reported, self._unanswered = self.count, []
 
     def snapshotting(self) -> Slices[dict[str, object]]:
-        """The counter and every entry, masked, as they are when this is called."""
+        """Return the counter and every entry, masked, in slices, as they are at the call."""
         return _snapshot(self.count, [_as_it_is(entry) for entry in self._entries])
 
     def restore(self, count: int, entries: Iterable[Mapping[str, Any]]) -> Iterator[None]:
-        """Take over a snapshot; others go first after each entry, whose body may be large.
+        """Restore a snapshot; it yields after each entry, whose body may be large.
 
         Raises:
-            ValueError, KeyError, TypeError, AttributeError: it is not one.
+            ValueError, KeyError, TypeError, AttributeError: it is not a valid snapshot.
         """
         from payments_sandbox.world.entry_check import check_row  # noqa: PLC0415 - few are restored
 
@@ -244,12 +249,11 @@ class Journal:
 
 
 class EntryRows(NamedTuple):
-    """Entries as rows for JSON, masked; `entry_of` makes of each what a snapshot has.
+    """Masked entries as rows for JSON; `entry_of` turns a row into the form of a snapshot.
 
     Attributes:
-        headers: those that the entries have come with. A client sends the same ones again and
-            again, and the server keeps them once.
-        rows: of each entry, with the place of its headers.
+        headers: the distinct headers of the entries: a client usually sends the same ones.
+        rows: one row for each entry, with the position of its headers in `headers`.
     """
 
     headers: list[list[list[str]]]
@@ -257,7 +261,7 @@ class EntryRows(NamedTuple):
 
 
 def entry_rows(entries: Iterable[Entry]) -> EntryRows:
-    """Make rows of entries."""
+    """Make the rows of entries."""
     headers: list[list[list[str]]] = []
     places: dict[int, int] = {}
     rows: list[tuple[object, ...]] = []
@@ -271,7 +275,7 @@ def entry_rows(entries: Iterable[Entry]) -> EntryRows:
 
 
 def entry_of(row: Iterable[object], headers: Sequence[object]) -> dict[str, Any]:
-    """What a snapshot has of an entry, made of its row, and of the headers of all rows."""
+    """Turn a row into an entry of a snapshot; `headers` are those of all rows."""
     names = (*_AS_IT_IS, *_WRITTEN, "body")
     entry: dict[str, Any] = dict(zip(names, row, strict=True))
     entry["headers"] = headers[entry["headers"]]
@@ -279,7 +283,7 @@ def entry_of(row: Iterable[object], headers: Sequence[object]) -> dict[str, Any]
 
 
 def _as_it_is(entry: Entry) -> dict[str, Any]:
-    """All of an entry, which may change when its answer has left; what takes long is for later."""
+    """Copy the fields of an entry, which may still change; they are masked later, in slices."""
     return {name: getattr(entry, name) for name in (*_AS_IT_IS, "body", *_WRITTEN)}
 
 
@@ -306,7 +310,7 @@ def _rebuilt(kept: Mapping[str, Any]) -> Entry:
     for name in (*_AS_IT_IS, "body"):
         setattr(entry, name, kept[name])
     if entry.duration_ms is not None:
-        entry.duration_ms = float(entry.duration_ms)  # a strict reader makes it another number
+        entry.duration_ms = float(entry.duration_ms)  # a strict reader returns an int or a Decimal
     entry.considered = [(scenario, rule, why) for scenario, rule, why in kept["considered"]]
     entry.reply_headers = dict(kept["reply_headers"])
     entry.reply_body = kept["reply_body"].encode()

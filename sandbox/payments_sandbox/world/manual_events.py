@@ -1,4 +1,4 @@
-"""Owns events that somebody asks for by hand, with real objects behind them."""
+"""Owns events that users send by hand, with real payments behind them."""
 
 from typing import Final
 
@@ -12,7 +12,7 @@ from payments_sandbox.payments.ledger import NewPayment
 from payments_sandbox.world.world import SETTLED_AS_FAILED, World
 
 _TYPO: Final = 0.8
-"""How similar a misspelt type is: `payment.complete` is one, `payout.paid` is not."""
+"""How similar a misspelt type has to be: `payment.complete` is one, `payout.paid` is not."""
 
 _ORDER: Final = NewPayment(
     amount=2_500,
@@ -24,10 +24,10 @@ _ORDER: Final = NewPayment(
 
 
 def trigger(world: World, type_: str, payment_id: str | None) -> AnyEvent:
-    """Send an event about a payment, or about one that is made for it.
+    """Send an event about a payment, or about a new one that is made for it.
 
     Raises:
-        InvalidRequest: payments have no events of this type, or nothing of it has happened to it.
+        InvalidRequest: there is no such type, or the payment has no refund or chargeback to report.
         NotFound: the world has no such payment.
     """
     try:
@@ -47,7 +47,7 @@ def trigger(world: World, type_: str, payment_id: str | None) -> AnyEvent:
 
 
 def _made_for(world: World, type_: EventType) -> AnyEvent:
-    """Make a payment and let it happen what the event is about; the event follows by itself."""
+    """Make a payment, and do to it what the event reports, which creates the event."""
     failure = SETTLED_AS_FAILED if type_ is EventType.PAYMENT_FAILED else None
     payment = world.create_payment(_ORDER, failure=failure)
     number = world.ledger.number_of(payment.id)

@@ -1,4 +1,4 @@
-"""Owns the worlds by API key: made on first use or by hand, dropped when idle or too many."""
+"""Owns the worlds by API key: made at the first use or by hand, dropped if idle or too many."""
 
 from collections import OrderedDict
 from collections.abc import Callable, Iterator, Sequence
@@ -31,7 +31,7 @@ DROP_REASONS_KEPT: Final = 1_000
 
 
 class WorldWishes(TypedDict, total=False):
-    """What may be wanted of a new world, as `Worlds.making` takes it."""
+    """The keywords of `Worlds.making`, which describe a new world."""
 
     name: str | None
     seed: int | None
@@ -41,32 +41,32 @@ class WorldWishes(TypedDict, total=False):
 
 
 class Activate(Protocol):
-    """Makes exactly these scenarios the active ones of a world; raises InvalidRequest."""
+    """A function that makes exactly these scenarios active in a world."""
 
     def __call__(
         self, world: World, scenarios: "Sequence[Scenario]", *, is_clock_given: bool
     ) -> Slices[None]:
-        """Activate them, those of an earlier time ended."""
+        """Activate them, and end all others; raises InvalidRequest if they conflict."""
 
 
 class Ownership(Protocol):
-    """Which keys are this process's, where several share them; it is told of their worlds."""
+    """Decides which keys belong to this process, if several share them, and is told of worlds."""
 
     def owns(self, api_key: str) -> bool:
-        """Whether the world of a key is made here, and nowhere else."""
+        """Whether the world of a key belongs to this process."""
 
     def draws(self, api_key: str) -> bool:
-        """Whether a key that was drawn for a new world is this process's."""
+        """Whether this process may use a key that was drawn for a new world."""
 
     def made(self, api_key: str) -> None:
-        """A key has a world now."""
+        """Note that a world was made for a key."""
 
     def dropped(self, api_key: str) -> None:
-        """A key has no world any more."""
+        """Note that the world of a key was dropped."""
 
 
 class NotOwned(Exception):
-    """A world was to be made here whose key is another process's.
+    """A world cannot be made here because its key belongs to another process.
 
     Attributes:
         api_key: the key.
@@ -107,11 +107,11 @@ class Worlds:
 
     @property
     def home(self) -> World:
-        """The home world; where another process has it, one like it that no request finds."""
+        """The home world; if another process owns it, a similar one that no request can reach."""
         return self._unlisted_home or self.get_or_create(DEFAULT_API_KEY)
 
     def share(self, ownership: Ownership) -> None:
-        """Keep to the worlds of this process's keys from now on, before any but home is made."""
+        """Keep only worlds of this process's keys from now on; call it before any request."""
         self._ownership = ownership
         for key in list(self._worlds):
             if ownership.owns(key):
@@ -120,11 +120,11 @@ class Worlds:
                 self._unlisted_home = self._worlds.pop(key)
 
     def lose(self, api_key: str, reason: str) -> None:
-        """Remember that the world of a key was lost: how, in words that follow "was"."""
+        """Remember that the world of a key was lost; the reason follows the word "was"."""
         self._drop_reasons[api_key] = reason
 
     def begin_keys_at(self, number: int) -> None:
-        """Let drawn keys begin with the nth: servers of one seed need not share them."""
+        """Let drawn keys begin with the nth, so that servers of the same seed can draw others."""
         self._made = number
 
     def __len__(self) -> int:
@@ -137,10 +137,10 @@ class Worlds:
         return iter(list(self._worlds.values()))
 
     def get_or_create(self, api_key: str) -> World:
-        """The world of a key, made now if the key is new and that is allowed.
+        """Return the world of a key, and make it if it is new and that is allowed.
 
         Raises:
-            InvalidApiKey: the key is malformed, or unknown where keys are strict.
+            InvalidApiKey: the key is malformed, or unknown with --strict-keys.
         """
         world = self._worlds.get(api_key)
         if world is None:
@@ -150,13 +150,13 @@ class Worlds:
         return world
 
     def getting(self, api_key: str) -> Slices[World]:
-        """Get or create the world of a key, a few milliseconds at a time.
+        """Return the world of a key, and make it in slices if it is new.
 
-        Who asks for it while it is made takes part in making it: it is made once.
+        Callers that ask for the same key meanwhile continue the same work, so it is made once.
 
         Raises:
             InvalidApiKey: as `get_or_create`.
-            InvalidRequest: the scenarios of the server do not go together.
+            InvalidRequest: the scenarios of the server conflict.
         """
         while api_key not in self._worlds:
             self._check_key(api_key)
@@ -168,27 +168,27 @@ class Worlds:
             except StopIteration:
                 continue
             except Exception:
-                del self._being_made[api_key]  # what has failed is begun anew
+                del self._being_made[api_key]  # the next caller starts again
                 raise
             yield
-        self._being_made.pop(api_key, None)  # it is done, or POST worlds was faster
+        self._being_made.pop(api_key, None)  # it is finished, or POST worlds has made another
         return self.get_or_create(api_key)
 
     def get(self, api_key: str) -> World | None:
-        """The world of a key, which is not used by that; None where it has none."""
+        """The world of a key, or None; this does not count as use."""
         return self._worlds.get(api_key)
 
     def let_go(self, world: World) -> None:
-        """Have a world no more that goes on elsewhere, or is made again when it is asked for."""
+        """Remove a world silently: it continues elsewhere, or is made again on demand."""
         if world in self:
             del self._worlds[world.config.api_key]
 
     def find(self, api_key: str) -> World:
-        """The world of a key that has one.
+        """Return the world of a key, without making one.
 
         Raises:
-            InvalidApiKey: the key is malformed, or unknown where keys are strict.
-            NotFound: it has none.
+            InvalidApiKey: the key is malformed, or unknown with --strict-keys.
+            NotFound: it has no world.
         """
         if api_key not in self._worlds:
             self._check_key(api_key)
@@ -211,19 +211,19 @@ class Worlds:
         rate_limit: int | None = None,
         scenarios: "Sequence[Scenario]" = (),
     ) -> Slices[World]:
-        """Make a new world, a few milliseconds at a time; nobody finds it before it is ready.
+        """Make a new world, in slices; nobody can find it before it is ready.
 
         Args:
-            api_key: its key; None makes one up.
-            name: what reports and logs call it.
-            seed: what ids and draws come from; None is derived from the server's and the key.
-            clock: an instant to stand still at, or "live"; None is as the server has it.
-            rate_limit: requests of a window; None is as the server has it.
-            scenarios: what is active from the start, behind those of the server.
+            api_key: its key; None draws one.
+            name: its name in reports and logs.
+            seed: the seed of ids and draws; None derives one from the server's seed and the key.
+            clock: an instant at which its clock stands still, or "live"; None uses the server's.
+            rate_limit: how many requests a window has; None uses the server's.
+            scenarios: the scenarios that are active from the start, after those of the server.
 
         Raises:
-            InvalidRequest: the key has a world already, or the scenarios do not go together.
-            NotOwned: the key is another process's.
+            InvalidRequest: the key has a world already, or the scenarios conflict.
+            NotOwned: the key belongs to another process.
         """
         key = self._fresh_key() if api_key is None else api_key
         self._check_new(key)
@@ -241,7 +241,7 @@ class Worlds:
         if scenarios or self.context.scenarios:
             together = [*self.context.scenarios, *scenarios]
             yield from self._activate(world, together, is_clock_given=clock is not None)
-            self._check_new(key)  # another may have been made meanwhile
+            self._check_new(key)  # another caller may have made one meanwhile
         self._add(world)
         return world
 
@@ -264,7 +264,7 @@ class Worlds:
             )
 
     def put(self, world: World) -> None:
-        """Let a restored world take its key's place."""
+        """Add a restored world, replacing the world of its key."""
         if (before := self._worlds.get(world.config.api_key)) is not None:
             self._on_drop(before, "restored from a snapshot")
         if world.config.api_key == DEFAULT_API_KEY:
@@ -272,14 +272,14 @@ class Worlds:
         self._add(world)
 
     def dropping(self, world: World) -> Slices[None]:
-        """Forget a world; the home world starts again, a few milliseconds at a time."""
+        """Drop a world; the home world is made again, in slices."""
         self._forget(world.config.api_key, "dropped by DELETE world")
         self._drop_reasons.pop(world.config.api_key, None)
         if world.config.api_key == DEFAULT_API_KEY:
             yield from self.getting(DEFAULT_API_KEY)
 
     def sweep(self, *, room_for: int = 0) -> None:
-        """Drop worlds that are idle for too long, and the longest idle ones over the limit."""
+        """Drop worlds that are idle for too long, and the least recently used above the limit."""
         ttl, most = self._settings.world_ttl, self._settings.max_worlds
         oldest = self._wall() - ttl
         idle = f"idle for {show_duration(ttl)} (--world-ttl)"
@@ -293,7 +293,7 @@ class Worlds:
                 break
 
     def restarted(self, api_key: str) -> str | None:
-        """Why an earlier world of this key was dropped, as worlds and reports have it, or None."""
+        """A sentence that says why an earlier world of this key was dropped, or None."""
         gone = self._drop_reasons.get(api_key)
         return f"An earlier world of this key was {gone}." if gone else None
 
@@ -301,7 +301,7 @@ class Worlds:
         return next((world for key, world in self._worlds.items() if key != DEFAULT_API_KEY), None)
 
     def _check_key(self, api_key: str) -> None:
-        """Check that a key that has no world may get one."""
+        """Check that a key without a world may get one."""
         if not API_KEY.fullmatch(api_key):
             raise InvalidApiKey(
                 "A key of the sandbox is sk_test_ and 1 to 64 letters, digits, '-' or '_',"

@@ -1,4 +1,4 @@
-"""Owns what rules do to the domain: what events set off, and their actions when they are due."""
+"""Owns what rules do to a world: reactions to events, and planned actions when they are due."""
 
 from collections.abc import Iterable
 from typing import NamedTuple
@@ -22,7 +22,7 @@ from payments_sandbox.world.timeline import (
 
 
 class ActionContext(NamedTuple):
-    """The parts of a world that actions of rules change."""
+    """The parts of a world that the actions of rules change."""
 
     ledger: Ledger
     timeline: Timeline
@@ -31,7 +31,7 @@ class ActionContext(NamedTuple):
 
 
 def react(context: ActionContext, events: Iterable[int]) -> None:
-    """Let the event rules plan what these events of the ledger, none made by hand, set off."""
+    """Plan the actions of event rules for events of the ledger that were not made by hand."""
     ledger = context.ledger
     for event in map(ledger.event, events):
         number = ledger.number_of(event.payment_id)
@@ -44,12 +44,12 @@ def react(context: ActionContext, events: Iterable[int]) -> None:
 def perform(
     context: ActionContext, job: ActOnPayment | RunTimedRule, due: Instant
 ) -> TimelineEntry | None:
-    """Do what a rule has planned, now that it is due; what is told of it, if anything is."""
+    """Carry out a rule's planned job that is due, and return its timeline entry, if it has one."""
     return _reach(context, job, due) if isinstance(job, RunTimedRule) else _act(context, job, due)
 
 
 def _reach(context: ActionContext, job: RunTimedRule, due: Instant) -> TimelineEntry | None:
-    """Let an `at` rule act on every payment that it is about, some hundred with each job."""
+    """Plan the action of an `at` rule for each matching payment, one slice in each job."""
     rule = context.rules.timed_rule(job.rule)
     if rule is not None and not rule.when:
         context.timeline.at(due, ActOnPayment(None, rule.action, job.rule))
@@ -63,7 +63,7 @@ def _reach(context: ActionContext, job: RunTimedRule, due: Instant) -> TimelineE
 
 
 def _act(context: ActionContext, job: ActOnPayment, due: Instant) -> TimelineEntry:
-    """Do what a rule does; what has become impossible is skipped, and says why."""
+    """Carry out a rule's action; if it is no longer possible, the entry says why it was skipped."""
     ledger = context.ledger
     before = ledger.events
     what = describe_job(job)
@@ -80,7 +80,7 @@ def _act(context: ActionContext, job: ActOnPayment, due: Instant) -> TimelineEnt
 
 
 def _concerned(context: ActionContext, job: RunTimedRule) -> list[int]:
-    """The numbers of the next payments that an `at` rule acts on, counted and drawn."""
+    """The payments in the next slice that an `at` rule acts on; this counts and draws."""
     payments, rules = context.ledger.payments, context.rules
     numbers = payments.numbers[job.start : job.start + SLICE]
     fields = ((number, PaymentFields(payments.get(number), rules.number_of)) for number in numbers)

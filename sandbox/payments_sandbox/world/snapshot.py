@@ -1,18 +1,18 @@
-"""Owns snapshots: all of a world as one JSON value, and exactly the same world back.
+"""Owns snapshots: a whole world as one JSON value, and exactly the same world from it.
 
 Theory of operation:
 
-1. `snapshotting` gives all of a world but its API key, as plain values that change no more.
-2. `sealed` writes them as canonical JSON, and adds the digest: the SHA-256 of all the rest.
-3. Canonical JSON has its keys sorted, no blanks, UTF-8, and whole numbers written as integers. So
-   others may read a snapshot and write it again: only its values count.
-4. `check_seal` refuses what is of another version, or is not what its digest says. So nobody has to
-   look for parts that contradict each other: a snapshot is taken back as it was given, or not.
-5. `restoring` makes a world of sealed values, be it by a digest or by the end of a state file. It
-   masks every text in them but those of scenarios, since anybody can seal, and turns values that no
-   world has given into a refusal.
-6. Whatever takes long is done in slices of a few milliseconds, between which a server serves
-   others. Nobody knows a restored world before the last of them.
+1. `snapshotting` returns all of a world except its API key, as plain values that do not change.
+2. `sealed` writes them as canonical JSON, and adds the digest: the SHA-256 of the rest.
+3. Canonical JSON has sorted keys, no blanks, UTF-8, and whole numbers written as integers. So a
+   snapshot may be parsed and written again by other programs: only its values count.
+4. `check_seal` rejects other versions, and values that do not match the digest. So a snapshot is
+   restored unchanged or not at all, and its parts need not be checked against each other.
+5. `restoring` makes a world from values that are sealed by a digest or by the end of a state file.
+   Since anybody can seal, it masks every text in them except scenarios, and rejects values that no
+   world writes.
+6. Long work is done in slices of a few milliseconds, between which a server answers other
+   requests. Nobody can find a restored world before the last slice.
 """
 
 import contextlib
@@ -38,25 +38,25 @@ VERSION: Final = 4
 
 _AS_GIVEN: Final = "this part as GET world/snapshot gave it"
 _BLOCK: Final = 2**16
-"""Bytes of JSON that are written at once: about a millisecond."""
+"""How many bytes of JSON are written at once, in about a millisecond."""
 _ROWS: Final = 8
-"""Rows that are written at once: one of the journal may have a large body."""
+"""How many rows are written at once; a row of the journal may have a large body."""
 _PLAIN: Final = frozenset({str, int, bool, type(None)})
 MALFORMED: Final = (ValueError, TypeError, LookupError, OverflowError, AttributeError)
-"""Errors raised for values that a snapshot cannot have."""
+"""The exceptions that invalid values in a snapshot cause."""
 
 
 def snapshotting(world: World) -> Slices[dict[str, object]]:
-    """The whole world but its API key, unsealed, as it is now; no card number is in it.
+    """Return the whole world as it is now, unsealed, without its API key and card numbers.
 
-    Webhook secrets and the headers of endpoints are: a restored world has to send them. What may
-    be much is taken a few milliseconds at a time, and what changes meanwhile is left out.
+    It contains webhook secrets and the headers of endpoints, which a restored world has to send.
+    Large parts are made in slices, without changes that happen meanwhile.
     """
     world.catch_up()
     kept = small_parts(world)
     kept["rules"] = world.rules.snapshot()
     kept["pending_reads"] = world.pending_reads.snapshot()
-    # Each of them is taken as it is now, the ledger too: it is asked before anything else happens.
+    # Each of these shows the present state. The ledger does too: its first slice runs at once.
     timeline, journal = world.timeline.snapshotting(), world.journal.snapshotting()
     webhooks, ledger = _webhooks(world), world.ledger.snapshotting()
     kept["ledger"] = yield from ledger
@@ -67,7 +67,7 @@ def snapshotting(world: World) -> Slices[dict[str, object]]:
 
 
 def small_parts(world: World) -> dict[str, object]:
-    """What there is one of, however much a world has seen."""
+    """The parts whose size does not depend on what a world has seen."""
     config = world.config
     return {
         "format": FORMAT,
@@ -82,7 +82,7 @@ def small_parts(world: World) -> dict[str, object]:
 
 
 def sealed(kept: Mapping[str, object]) -> Slices[list[bytes]]:
-    """Write a snapshot as blocks of JSON with its digest, a few milliseconds at a time."""
+    """Write a snapshot as blocks of JSON with its digest, in slices."""
     seal, blocks = sha256(), []
     for block in blocks_of(kept, _canonical):
         seal.update(block)
@@ -93,16 +93,16 @@ def sealed(kept: Mapping[str, object]) -> Slices[list[bytes]]:
 
 
 def check_seal(kept: Mapping[str, object]) -> Slices[None]:
-    """Hold a snapshot, as `strict_json` reads it, against its digest, some milliseconds at a time.
+    """Check a snapshot, as read by `strict_json`, against its digest, in slices.
 
     Raises:
-        InvalidRequest: it is no snapshot of this version, or is not as it was given.
+        InvalidRequest: it is not a snapshot of this version, or it was changed.
     """
     _check_version(kept)
     try:
         digest = yield from _digest({key: kept[key] for key in kept if key != "digest"})
     except (TypeError, ValueError):
-        digest = ""  # a number that no snapshot has
+        digest = ""  # a number that no snapshot contains
     if kept.get("digest") != digest:
         raise InvalidRequest(
             "/digest: expected the digest of the rest: a snapshot is put back just as"
@@ -126,10 +126,10 @@ def _digest(kept: Mapping[str, object]) -> Slices[str]:
 
 
 def blocks_of(kept: object, write: Callable[[object], bytes]) -> Iterator[bytes]:
-    """The JSON of a snapshot, or of a part of one, in blocks of about a millisecond.
+    """Yield the JSON of a snapshot or of a part of one, in blocks of about a millisecond.
 
     Raises:
-        TypeError, ValueError: what is to be written is nothing that a snapshot has.
+        TypeError, ValueError: a value cannot be in a snapshot.
     """
     block = bytearray()
     for piece in _pieces(kept, write):
@@ -141,7 +141,7 @@ def blocks_of(kept: object, write: Callable[[object], bytes]) -> Iterator[bytes]
 
 
 def _pieces(value: object, write: Callable[[object], bytes], depth: int = 2) -> Iterator[bytes]:
-    """The JSON of a value in pieces: objects and lists at most so deep are cut open."""
+    """Yield the JSON of a value in pieces; objects and lists down to a depth are split."""
     if depth >= 0 and isinstance(value, dict):
         yield b"{"
         for place, key in enumerate(sorted(value)):
@@ -162,7 +162,7 @@ def _canonical(value: object) -> bytes:
 
 
 def _with_whole(value: object) -> object:
-    """A JSON value whose whole numbers are integers, and other numbers floats."""
+    """Convert the numbers in a JSON value: whole ones to integers, all others to floats."""
     if type(value) in _PLAIN:
         return value
     if isinstance(value, dict):
@@ -186,17 +186,18 @@ def restoring(
     context: ServerContext,
     is_masked: bool = False,
 ) -> Slices[World]:
-    """Make a world anew from a snapshot, a few milliseconds at a time; the last step returns it.
+    """Make a world from a snapshot, in slices, and return it.
 
     Args:
-        kept: the snapshot, its seal checked by who calls: `check_seal`, or the state file's own.
+        kept: the snapshot. The caller has checked its seal: by `check_seal`, or that of the
+            state file.
         api_key: the key of the new world.
-        made_at: when it is made, on the wall.
-        context: what its server gives to each world.
-        is_masked: whether only a server can have written it, so that there is nothing to mask.
+        made_at: when it is made, by wall time.
+        context: what all worlds of its server share.
+        is_masked: whether a server has certainly written it, so that there is nothing to mask.
 
     Raises:
-        InvalidRequest: it is no snapshot of this version, or none that a world has given; the
+        InvalidRequest: it is not a snapshot of this version, or a value in it is invalid; the
             details start with the JSON pointer of the part.
     """
     _check_version(kept)
@@ -210,9 +211,9 @@ def restoring(
         world.limiter.restore(kept["rate_limit"])
     with _naming("ledger"):
         yield from world.ledger.restore(kept["ledger"])
-        # What was masked is a copy, and to free it at once takes long.
+        # The masked values are a copy, and freeing it at once takes long.
         yield from discard(kept["ledger"])
-        # Before anything else can happen: its events were published before.
+        # Its events were published before; this must happen before anything else can.
         world.mark_published()
     with _naming("timeline"):
         world.timeline.restore(**kept["timeline"])
@@ -231,7 +232,7 @@ def restoring(
 
 
 def _masking(kept: Mapping[str, Any]) -> Slices[object]:
-    """Mask every text but those of scenarios, which name cards by their numbers."""
+    """Mask every text except scenarios, which name cards by their numbers."""
     masked = yield from masking(kept)
     match kept, masked:
         case {"rules": {"scenarios": list(written)}}, {"rules": dict(rules)}:
@@ -240,7 +241,7 @@ def _masking(kept: Mapping[str, Any]) -> Slices[object]:
 
 
 def has_steps(kept: object) -> bool:
-    """Whether a snapshot has what only the scenario language reads: scenarios, or a step."""
+    """Whether a snapshot contains scenarios or steps, for which the scenario parser is needed."""
     match kept:
         case {"rules": {"scenarios": [_, *_]}}:
             return True
@@ -276,7 +277,7 @@ def _webhooks(world: World) -> Slices[dict[str, object]] | None:
 
 
 def _restore_webhooks(world: World, kept: dict[str, Any] | None) -> None:
-    world.webhooks = None  # without the endpoints that every world is made with
+    world.webhooks = None  # without the endpoints that every new world has
     if kept is not None:
         from payments_sandbox.webhooks import snapshot as webhooks_snapshot  # noqa: PLC0415 - as above
 
@@ -289,7 +290,7 @@ def _restore_rules(world: World, kept: dict[str, Any]) -> None:
 
 
 def _check_jobs(world: World) -> None:
-    """Refuse jobs that are about a payment or a delivery which is not there."""
+    """Check that the payment or delivery of each job exists."""
     payments, webhooks = world.ledger.payments.numbers, world.webhooks
     for _, job in world.timeline.upcoming(len(world.timeline)):
         match job:
@@ -304,7 +305,7 @@ def _check_jobs(world: World) -> None:
 
 
 def _check_decisions(world: World) -> None:
-    """Refuse a step that was decided and is none of the scenario language."""
+    """Check that each step that a user has decided on is valid in the scenario language."""
     for entry in world.journal.since(0):
         if entry.decided is not None:
             rule = {"name": "decided", "request": entry.operation, "do": [entry.decided]}
@@ -313,10 +314,10 @@ def _check_decisions(world: World) -> None:
 
 @contextlib.contextmanager
 def _naming(part: str) -> Iterator[None]:
-    """Turn what comes of malformed values into a refusal that names the part, and quotes nothing.
+    """Turn errors of malformed values into one that names the part and quotes no value.
 
     Raises:
-        InvalidRequest: the block raised one of them.
+        InvalidRequest: the block raised such an error.
     """
     try:
         yield

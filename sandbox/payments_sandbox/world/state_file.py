@@ -1,7 +1,7 @@
-"""Owns the state file of a server: each world as one line, between a head and an end that seals it.
+"""Owns the state file of a server: a line for each world, between a head and an end that seals it.
 
-The end carries a digest of all that is before it, so a file that is torn or was changed is known
-before any world is made of it.
+The end has a digest of everything before it, so a truncated or changed file is detected before any
+world is made from it.
 """
 
 from collections.abc import Callable, Iterable
@@ -30,11 +30,11 @@ _EXPECTED_WORLD: Final = (
 
 
 class NoStateError(ValueError):
-    """What was read is not the state of a server; the text says why."""
+    """The lines are not the state of a server; the message says why."""
 
 
 class SavedWorld(NamedTuple):
-    """A snapshot of a world, with what it does not say itself: the values of a line of a file."""
+    """A line of a state file: a snapshot of a world, and what the snapshot does not contain."""
 
     api_key: str
     made_at: Instant
@@ -43,17 +43,17 @@ class SavedWorld(NamedTuple):
 
     @property
     def slices(self) -> int:
-        """About how many slices it takes to restore it: its rows are read, and let go."""
+        """About how many slices it takes to restore it: its rows are read, and later freed."""
         ledger = self.snapshot.get("ledger")
         parts = ledger.values() if isinstance(ledger, dict) else ()
         rows = sum(len(part) for part in parts if isinstance(part, list))
         return 1 + 2 * rows // SLICE
 
     def restoring(self, context: ServerContext) -> Slices[World]:
-        """The world, exactly as it was, a few milliseconds at a time.
+        """Make the world exactly as it was, in slices.
 
         Raises:
-            NoStateError: the snapshot is none of this version.
+            NoStateError: the snapshot is invalid, or of another version.
         """
         try:
             world = yield from restoring(
@@ -68,16 +68,17 @@ class SavedWorld(NamedTuple):
 def writing(
     worlds: Iterable[World], report_unsaved: Callable[[World, Exception], None]
 ) -> Slices[list[bytes]]:
-    """Write the blocks of the file; each world is as it is when its turn comes.
+    """Write the blocks of the file, in slices; each world as it is when its turn comes.
 
-    `report_unsaved` is given each world that could not be saved, and why; it has no line.
+    `report_unsaved` is called for each world that could not be saved, with the error; the file
+    has no line for it.
     """
     count, file = 0, [_HEAD]
     seal = sha256(_HEAD)
     for world in worlds:
         try:
             line = yield from _writing_line(world)
-        except Exception as error:  # noqa: BLE001 - whatever one world has, the others are saved
+        except Exception as error:  # noqa: BLE001 - a bug in one world must not keep the others from being saved
             report_unsaved(world, error)
             continue
         for block in line:
@@ -89,7 +90,7 @@ def writing(
 
 
 def rewritten(saved: Iterable[SavedWorld]) -> list[bytes]:
-    """The blocks of a file of worlds that were read from others."""
+    """Write the blocks of a file of worlds that were read from other files."""
     lines = [orjson.dumps([*each]) for each in saved]
     seal = sha256(b"".join([_HEAD, *lines]))
     file = [block for line in lines for block in (b"\n", line)]
@@ -101,7 +102,7 @@ def _end(count: int, seal: str) -> list[bytes]:
 
 
 def _writing_line(world: World) -> Slices[list[bytes]]:
-    """Write a world whole, or raise before any of it is in the file."""
+    """Write the whole line of a world, or raise before any of it is in the file."""
     kept = yield from snapshotting(world)
     head = orjson.dumps([world.config.api_key, world.config.made_at, world.used_at])
     line = [head.removesuffix(b"]") + b","]
@@ -113,10 +114,10 @@ def _writing_line(world: World) -> Slices[list[bytes]]:
 
 
 def read_lines(lines: Iterable[bytes]) -> list[SavedWorld]:
-    """The worlds of a state.
+    """Read the worlds in the lines of a state file.
 
     Raises:
-        NoStateError: it is torn, was changed, or is something else.
+        NoStateError: it is truncated, was changed, or is something else.
     """
     *opened, end = [line.rstrip(b"\n") for line in lines] or [b""]
     if not opened or _value(opened[0]) != {"format": FORMAT, "version": VERSION}:
@@ -136,7 +137,7 @@ def read_lines(lines: Iterable[bytes]) -> list[SavedWorld]:
 
 
 def _saved_world(line: bytes) -> SavedWorld | None:
-    """The world of a line; None where it has none: anybody can seal what they have written."""
+    """The world in a line; None if it is invalid, since anybody can write and seal a file."""
     match _value(line):
         case [str(key), int(made_at), int(used_at), dict(kept)] if (
             API_KEY.fullmatch(key) and is_instant(made_at) and is_instant(used_at)

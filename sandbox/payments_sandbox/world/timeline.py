@@ -1,4 +1,4 @@
-"""Owns what is due when: jobs as values, in due order, equal instants in the order they came."""
+"""Owns what is due when: jobs as values, by instant, and in order of arrival at the same one."""
 
 import heapq
 from collections.abc import Callable, Iterator, Mapping
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 
 class SettlePayment(NamedTuple):
-    """A pending payment completes, or fails with a code; `rule` is whose doing it is."""
+    """A pending payment completes, or fails with a code; `rule` is the rule behind it."""
 
     payment: int
     failure: str | None
@@ -23,7 +23,7 @@ class SettlePayment(NamedTuple):
 
 
 class ActOnPayment(NamedTuple):
-    """A rule acts on a payment; None where its action is about no payment."""
+    """A rule carries out its action on a payment; None if the action concerns no payment."""
 
     payment: int | None
     action: "Action"
@@ -31,11 +31,11 @@ class ActOnPayment(NamedTuple):
 
 
 class RunTimedRule(NamedTuple):
-    """An `at` rule is due: it acts on every payment that it is about.
+    """An `at` rule is due and acts on every matching payment.
 
     Attributes:
         rule: its name.
-        start: the place of the payment that is looked at next; all before it were.
+        start: the position of the next payment to look at.
     """
 
     rule: str
@@ -43,7 +43,7 @@ class RunTimedRule(NamedTuple):
 
 
 class AttemptDelivery(NamedTuple):
-    """A webhook that failed is tried again."""
+    """A failed webhook is sent again."""
 
     delivery: int
 
@@ -52,7 +52,7 @@ Job = SettlePayment | ActOnPayment | RunTimedRule | AttemptDelivery
 
 
 class Timeline:
-    """A heap of jobs; tickets keep equal instants in order, across snapshots too."""
+    """A heap of jobs; tickets keep those of the same instant in order, also in snapshots."""
 
     __slots__ = ("_changed", "_due", "_ticket")
 
@@ -62,7 +62,7 @@ class Timeline:
         self._changed: dict[int, tuple[Instant, int, Job] | None] | None = None
 
     def at(self, due: Instant, job: Job) -> None:
-        """Remember a job."""
+        """Add a job."""
         item = due, self._ticket, job
         heapq.heappush(self._due, item)
         if self._changed is not None:
@@ -79,14 +79,14 @@ class Timeline:
         return bool(self._due) and self._due[0][0] <= now
 
     def pop(self) -> tuple[Instant, Job]:
-        """Take the next job off."""
+        """Remove the next job and return it."""
         due, ticket, job = heapq.heappop(self._due)
         if self._changed is not None:
             self._changed[ticket] = None
         return due, job
 
     def upcoming(self, most: int) -> Iterator[tuple[Instant, Job]]:
-        """The next jobs in due order, left where they are."""
+        """Yield the next jobs in due order, without removing them."""
         for due, _, job in heapq.nsmallest(most, self._due):
             yield due, job
 
@@ -94,18 +94,18 @@ class Timeline:
         return len(self._due)
 
     def forget(self, is_meant: Callable[[Job], bool]) -> None:
-        """Take off every job that is meant, due or not."""
+        """Remove every job for which `is_meant` is true."""
         if self._changed is not None:
             self._changed.update((item[1], None) for item in self._due if is_meant(item[2]))
         self._due = [item for item in self._due if not is_meant(item[2])]
         heapq.heapify(self._due)
 
     def plan_attempt(self, due: Instant, delivery: int) -> None:
-        """Remember that a delivery is to be attempted."""
+        """Plan the next attempt of a delivery."""
         self.at(due, AttemptDelivery(delivery))
 
     def forget_attempts(self, is_pending: Callable[[int], bool]) -> None:
-        """Take off the attempts of deliveries that are not pending any more, by their number."""
+        """Remove the attempts of deliveries that are no longer pending."""
         self.forget(lambda job: isinstance(job, AttemptDelivery) and not is_pending(job.delivery))
 
     def clear(self) -> None:
@@ -115,7 +115,7 @@ class Timeline:
         self._changed = None
 
     def take_changes(self) -> dict[str, object] | None:
-        """Take the jobs that came or went since the last call; None where all may have."""
+        """Return the jobs added or removed since the last call; None if all may have been."""
         changed, self._changed = self._changed, {}
         if changed is None:
             return None
@@ -128,18 +128,18 @@ class Timeline:
         }
 
     def snapshot(self) -> dict[str, object]:
-        """Every job as plain values, and the next ticket."""
+        """Return every job as plain values, and the next ticket."""
         return finish(self.snapshotting())
 
     def snapshotting(self) -> Slices[dict[str, object]]:
-        """The same a few milliseconds at a time, as it is when this is called."""
+        """Return every job and the next ticket in slices, as they are at the call."""
         return _snapshot(self._ticket, sorted(self._due))
 
     def restore(self, ticket: int, due: list[list[object]]) -> None:
-        """Take over a snapshot.
+        """Restore a snapshot.
 
         Raises:
-            ValueError: a job is not known, or never due.
+            ValueError: a job is unknown, or its instant is out of range.
         """
         self._ticket = ticket
         self._due = [_job(item) for item in due]
@@ -189,7 +189,7 @@ def _planned_action(about: int | None, source: dict[str, object], rule: str) -> 
 
 
 class PendingReads:
-    """How many reads are left, by payment, and what happens at the last of them."""
+    """For each payment that settles after some reads: how many are left, and how it settles."""
 
     __slots__ = ("_changed", "_waits")
 
@@ -201,13 +201,13 @@ class PendingReads:
         return len(self._waits)
 
     def add(self, reads: int, job: SettlePayment) -> None:
-        """Let a payment settle at the nth read from now."""
+        """Let a payment settle at its nth read from now."""
         self._waits[job.payment] = reads, job
         if self._changed is not None:
             self._changed.add(job.payment)
 
     def read(self, payment: int) -> SettlePayment | None:
-        """Count a read of a payment; what it settles by, when this was the last."""
+        """Count a read of a payment; if it was the last one, return how the payment settles."""
         if payment not in self._waits:
             return None
         left, job = self._waits.pop(payment)
@@ -224,7 +224,7 @@ class PendingReads:
         self._changed = None
 
     def take_changes(self) -> dict[str, list[object] | None] | None:
-        """Take the changes since the last call, by payment; None if everything may have changed."""
+        """Return the changes since the last call, by payment; None if all may have changed."""
         changed, self._changed = self._changed, set()
         if changed is None:
             return None
@@ -238,11 +238,11 @@ class PendingReads:
         return [left, job.failure, job.rule]
 
     def snapshot(self) -> dict[str, list[object]]:
-        """The reads that are left, and what then happens, by payment."""
+        """Return the remaining reads, and how the payment then settles, by payment."""
         return {str(payment): self._row(*wait) for payment, wait in self._waits.items()}
 
     def restore(self, kept: Mapping[str, Any]) -> None:
-        """Take over a snapshot."""
+        """Restore a snapshot."""
         for key, (left, failure, rule) in kept.items():
             self.add(left, SettlePayment(int(key), failure, rule))
 
@@ -251,10 +251,11 @@ class PendingReads:
 
 
 class TimelineEntry(NamedTuple):
-    """What happened, or will, at an instant: an event's type and the payment it is about.
+    """What has happened, or will happen, at an instant.
 
     Attributes:
-        delivery_id: the webhook that is attempted, where that is what it is about.
+        what: the type of the event, or what else happens.
+        delivery_id: the delivery, if it is an attempt of a webhook.
         error: why the attempt failed, if it did.
     """
 
@@ -284,7 +285,7 @@ def upcoming_entry(
 
 
 def describe_job(job: SettlePayment | ActOnPayment | RunTimedRule) -> str:
-    """The event that a job ends in, or what else it does."""
+    """The type of the event that a job causes, or what else it does."""
     match job:
         case SettlePayment():
             failed = EventType.PAYMENT_FAILED

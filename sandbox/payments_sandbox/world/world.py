@@ -1,4 +1,4 @@
-"""Owns a world: all that belongs to one API key, and how its parts act together in time."""
+"""Owns a world: everything that belongs to one API key, and how its parts interact over time."""
 
 from collections.abc import Iterable, Iterator
 from enum import StrEnum
@@ -33,11 +33,11 @@ if TYPE_CHECKING:
     from payments_sandbox.webhooks.world_webhooks import Webhooks
 
 SETTLED_AS_FAILED: Final = "card_declined"
-"""The code that a pending payment fails with when nothing says otherwise."""
+"""The code that a pending payment fails with by default."""
 
 
 class ResetScope(StrEnum):
-    """What `world/reset` can reset by itself."""
+    """The parts that `world/reset` can reset separately."""
 
     PAYMENTS = "payments"
     JOURNAL = "journal"
@@ -48,7 +48,7 @@ class ResetScope(StrEnum):
 
 
 class World:
-    """One API key's payments, clock, limiter, rules and journal; it shares nothing."""
+    """One API key's payments, clock, limiter, rules and journal; it shares no state with others."""
 
     __slots__ = (
         "_is_advancing", "_published", "_rules", "clock", "config", "context", "journal", "ledger",
@@ -76,7 +76,7 @@ class World:
 
     @property
     def rules(self) -> "RuleEngine":
-        """The rules of scenarios and magic cards, made when the first call asks for them."""
+        """The rules of scenarios and magic cards, made at the first use."""
         if self._rules is None:
             from payments_sandbox.rules.rule_engine import RuleEngine  # noqa: PLC0415 - no start waits for it
 
@@ -90,13 +90,13 @@ class World:
         return self.context.wall()
 
     def start_clock(self, at: Instant | None) -> None:
-        """Start the clock anew: standing still at an instant, or running."""
+        """Start the clock again: frozen at an instant, or live if it is None."""
         self.clock = WorldClock(self.context.wall, frozen_at=at)
 
     def catch_up(self) -> Instant:
-        """Let everything happen that is due by now; returns now.
+        """Carry out everything that is due by now, and return the present instant.
 
-        While somebody moves the clock, what is due happens there, and others come between.
+        While the clock is being advanced, `advance` does that instead, in order.
         """
         now = self.clock.now()
         while not self._is_advancing and self.timeline.is_due(now):
@@ -112,11 +112,11 @@ class World:
             self._perform(*self.timeline.pop())
 
     def advance(self, until: Instant) -> Iterator[list[TimelineEntry]]:
-        """Move the clock to an instant, stopping wherever something falls due.
+        """Move the clock to an instant, stopping at each instant at which something is due.
 
-        Where much falls due at once it stops there several times, after a few milliseconds each;
-        then something is due at the instant where the clock stands. What comes of webhooks that
-        are tried again is for whoever sends them to say.
+        If much is due at one instant, it stops there several times, after a few milliseconds each.
+        Between these stops, something is still due at the clock's instant. The results of webhook
+        attempts are not yielded: only the code that sends them knows.
         """
         try:
             while (due := self.timeline.next_due) is not None and due <= until:
@@ -128,7 +128,7 @@ class World:
                         break
                     if (entry := self._perform(*self.timeline.pop())) is not None:
                         happened.append(entry)
-                # Who comes between may not do the rest of this instant: nobody would be told of it.
+                # Calls in between must not do the rest of this instant: it would not be yielded.
                 self._is_advancing = self.timeline.next_due == due
                 yield happened
             self.clock.reach(until)
@@ -144,7 +144,7 @@ class World:
     # Webhooks
 
     def open_webhooks(self) -> "Webhooks":
-        """The world's webhooks, made when they are first asked for."""
+        """Return the world's webhooks, which are made at the first use."""
         if self.webhooks is None:
             from payments_sandbox.webhooks.world_webhooks import Webhooks  # noqa: PLC0415 - most worlds have none
 
@@ -154,7 +154,7 @@ class World:
 
     @property
     def was_used(self) -> bool:
-        """Whether it has seen a request, or had an event."""
+        """Whether it has had a request or an event."""
         return bool(self.journal.count or self.ledger.events)
 
     @property
@@ -163,12 +163,12 @@ class World:
         return 0 if self.webhooks is None else self.webhooks.outbox.pending
 
     def make_event(self, type_: str, data: dict[str, object]) -> MadeEvent:
-        """Tell of something by hand; nothing else changes."""
+        """Create an event by hand; nothing else changes."""
         event = self.ledger.make_event(type_, data, at=self.catch_up())
         self._publish()
         return event
 
-    # Commands; each catches up first, so that nothing overtakes what was due before it
+    # Commands; each catches up first, so that whatever was due before happens before
 
     def create_payment(
         self,
@@ -178,7 +178,7 @@ class World:
         turns: "Iterable[Settlement] | None" = None,
         rule: str = "",
     ) -> Payment:
-        """Make a payment: completed, failed with a code, or pending with a rule's later turns."""
+        """Create a payment that is completed, failed with a code, or pending until its turns."""
         now = self.catch_up()
         status = Status.COMPLETED if turns is None else Status.PENDING
         status = status if failure is None else Status.FAILED
@@ -188,7 +188,7 @@ class World:
             job = SettlePayment(number, failed_with, rule)
             if turn.reads is not None:
                 self.pending_reads.add(turn.reads, job)
-            # One that would settle after the last instant of all stays pending.
+            # One that would settle after `LAST` stays pending.
             elif (due := due_after(now, turn.after or 0)) <= LAST:
                 self.timeline.at(Instant(due), job)
         self._publish(number)
@@ -209,7 +209,7 @@ class World:
         return refund
 
     def count_read(self, number: int) -> None:
-        """A payment has been read, which may be what it settles at."""
+        """Count a read of a payment, and settle it if that was its last one."""
         if (job := self.pending_reads.read(number)) is not None:
             self._settle(self.catch_up(), job)
 
@@ -232,7 +232,7 @@ class World:
         return chargeback
 
     def reset(self, parts: Iterable[ResetScope]) -> None:
-        """Put parts of the world back to how it was made."""
+        """Put parts of the world back to their initial state."""
         for part in parts:
             match part:
                 case ResetScope.PAYMENTS:
@@ -256,7 +256,7 @@ class World:
 
     @property
     def clock_start(self) -> Instant:
-        """Where the clock would be if it were reset now."""
+        """The instant that the clock would show if it were reset now."""
         return WorldClock(self.context.wall, frozen_at=self.config.frozen_at).now()
 
     # Inside
@@ -293,7 +293,7 @@ class World:
         context = rule_actions.ActionContext(self.ledger, self.timeline, self.limiter, self.rules)
         try:
             entry = rule_actions.perform(context, job, due)
-        except Exception as error:  # noqa: BLE001 - it may not end the call, or the advance, that came by
+        except Exception as error:  # noqa: BLE001 - the call or advance that triggered it must not fail
             entry = self._skip_broken(due, job, error)
         self._publish()
         return entry
@@ -320,20 +320,20 @@ class World:
         return TimelineEntry(due, what, payment_id, event.id)
 
     def replace_ledger(self, ledger: Ledger) -> None:
-        """Take a ledger that was made beside the world; nobody is told of what is in it."""
+        """Use a ledger that was made separately; its events are not sent."""
         self.ledger = ledger
         self.mark_published()
 
     def mark_published(self) -> None:
-        """A restored world's events have been told before."""
+        """Treat all present events as sent, as those of a restored world are."""
         self._published = self.ledger.events
 
     def _publish(self, payment: int | None = None) -> None:
-        """Queue the deliveries of what has happened since the last time, for the server to send.
+        """Queue the deliveries of new events, which the server sends.
 
         Args:
-            payment: whose events these are, for rules to react to; None where a rule has made them
-                happen, or somebody by hand.
+            payment: the payment of the events, for rules to react to; None if a rule caused them
+                or they were made by hand, since rules do not react to those.
         """
         events = self.ledger.events
         if payment is not None and self.rules.may_react(
@@ -346,7 +346,7 @@ class World:
             )
             try:
                 rule_actions.react(context, range(self._published, events))
-            except Exception as error:  # noqa: BLE001 - the payment is made, whatever rules make of it
+            except Exception as error:  # noqa: BLE001 - the payment exists, even if a rule fails
                 self.context.report_bug(error)
         if self.webhooks is not None:
             for event in map(self.ledger.any_event, range(self._published, events)):
@@ -354,7 +354,7 @@ class World:
         self._published = events
 
     def _make_endpoints(self) -> None:
-        """Every world has these endpoints."""
+        """Make the endpoints that the server's settings give to every world."""
         for url in self.context.webhooks:
             webhooks = self.open_webhooks()
             webhooks.put(webhooks.new_endpoint(url, secret=DEFAULT_WEBHOOK_SECRET))

@@ -1,7 +1,7 @@
-"""Owns the one table of the control API's routes, by the noun that each group is about.
+"""Owns the one table of the control API's routes, grouped by noun.
 
-A new noun is a module of rows here, a module of handlers of the same name in `server/control`, and
-a line in this table.
+To add a noun, add a module of rows here, a module of handlers with the same name in
+`server/control`, and a line in this table.
 """
 
 from collections.abc import Mapping
@@ -27,7 +27,7 @@ from payments_sandbox.contract.control_routes.webhooks import WEBHOOKS
 from payments_sandbox.contract.control_routes.worlds import WORLDS
 
 CONTROL_PATH: Final = "/_sandbox"
-"""What the path of every route begins with."""
+"""The start of every route's path."""
 
 ROUTES_BY_NOUN: Final[Mapping[str, tuple[ControlRoute, ...]]] = {
     "server": SERVER,

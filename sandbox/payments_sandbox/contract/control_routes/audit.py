@@ -1,4 +1,4 @@
-"""Owns the routes about what a real ledger would not forgive."""
+"""Owns the route of the audit: what the client did that would cost money in production."""
 
 from typing import Final
 

@@ -1,4 +1,4 @@
-"""Owns the route of the tally: which failures the calls and webhooks of all worlds have met."""
+"""Owns the route of coverage: which failures the calls and webhooks of all worlds have met."""
 
 from typing import Final
 

@@ -1,4 +1,4 @@
-"""Owns the routes about the calls that steps hold."""
+"""Owns the routes about calls that a step holds until they are decided."""
 
 from typing import Final
 

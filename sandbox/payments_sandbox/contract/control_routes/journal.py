@@ -1,4 +1,4 @@
-"""Owns the routes about the requests that a world has seen, and its stream."""
+"""Owns the routes about the requests that a world has received, and its event stream."""
 
 from typing import Final
 

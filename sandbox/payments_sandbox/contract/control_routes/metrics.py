@@ -1,4 +1,4 @@
-"""Owns the route of what a server has done, for who watches it from outside."""
+"""Owns the route of the metrics of a server, for monitoring."""
 
 from typing import Final
 

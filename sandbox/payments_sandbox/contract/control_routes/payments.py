@@ -1,4 +1,4 @@
-"""Owns the routes about payments, shown in full and moved by hand."""
+"""Owns the routes that show payments in full and move them by hand."""
 
 from typing import Final
 

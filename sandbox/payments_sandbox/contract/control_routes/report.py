@@ -1,4 +1,4 @@
-"""Owns the routes about how the active scenarios stand."""
+"""Owns the routes that report on the active scenarios and judge expectations."""
 
 from typing import Final
 

@@ -9,10 +9,10 @@ NO_QUERY: Final = "control/queries/none"
 PAGE_QUERY: Final = "control/queries/page"
 
 TEXT: Final = "text/plain"
-"""The media type of a success that is no JSON."""
+"""The media type of a success that is plain text."""
 
 SCENARIO_BYTES: Final = 1024 * 1024
-"""Bytes that a body with scenarios may have."""
+"""How many bytes a body with scenarios may have."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -20,33 +20,34 @@ class ControlRoute:
     """One route of the control API.
 
     The server, the OpenAPI document, the client and the tables of the documentation are made from
-    these rows; the handler is the function of the route's name in `server/control`.
+    these rows. The handler is the function with the route's name in `server/control`.
 
     Attributes:
-        name: the route's name everywhere, its OpenAPI `operationId` among others.
-        path: below `/_sandbox`, in URI-template form.
-        tag: the chapter of the OpenAPI document.
+        name: the route's name everywhere, also its OpenAPI `operationId`.
+        path: its path below `/_sandbox`, as a URI template.
+        tag: its chapter in the OpenAPI document.
         summary: what it does, in a few words.
         description: what else there is to know, in whole sentences.
         success: the HTTP status of a success.
-        also: further statuses that are answered with the same body.
-        request: name of the body's schema, or None when there is no body.
-        query: name of the query's schema; None for that of a page where `page_of` is given, else
-            for the one without parameters.
-        response: name of the success body's schema, or None when it has none.
-        page_of: what the response is a page of: a schema in `control/objects`, such as `event`.
-        body_name: the client's parameter that is the whole body; None where each field is one.
+        also: other statuses with the same body.
+        request: the name of the body's schema, or None if there is no body.
+        query: the name of the query's schema. None stands for that of a page if `page_of` is given,
+            else for the schema without parameters.
+        response: the name of the schema of a success body, or None if there is none.
+        page_of: the items of the page that is returned: a schema in `control/objects`, such as
+            `event`.
+        body_name: the client's parameter for the whole body; None if each field is a parameter.
         raw_body: whether the body may be any bytes, with the sender's own headers.
-        body_limit: bytes that the body may have; None for as many as one of the emulated API.
-        body_depth: how deep the body may be nested.
-        media_type: what a success is sent as.
-        also_as: as what else, where `Accept` asks for it.
+        body_limit: how many bytes the body may have; None for the limit of the emulated API.
+        body_depth: how deeply the body may be nested.
+        media_type: the media type of a success.
+        also_as: other media types, which `Accept` can ask for.
         needs_key: whether an API key names the world that the route is about.
-        makes_world: whether a key that has no world yet gets one.
-        needs_token: whether a server that has a control token asks for it.
-        takes_yaml: whether the body may be YAML as well, sent as `application/yaml`.
-        refusals: codes of its own, beside those that follow from the rest of the row.
-        otherwise: the routes that would do where what there is refuses the request, in a sentence.
+        makes_world: whether a key without a world gets a new one.
+        needs_token: whether the route requires the control token, if the server has one.
+        takes_yaml: whether the body may also be YAML, sent as `application/yaml`.
+        refusals: error codes in addition to those that follow from the rest of the row.
+        otherwise: a sentence with other routes to use if the world's state rules the request out.
     """
 
     name: str
@@ -83,5 +84,5 @@ class ControlRoute:
 
     @property
     def response_schema(self) -> str | None:
-        """The name of the success body's schema; None when there is no body."""
+        """The name of the schema of a success body; None if there is no body."""
         return self.response if self.page_of is None else f"control/pages/{self.page_of}"

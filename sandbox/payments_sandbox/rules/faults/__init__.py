@@ -1,7 +1,7 @@
-"""Wire faults: one module each, with all that is known about it; nothing here does I/O.
+"""Wire faults: one module each, with everything about it; nothing here does I/O.
 
-A new fault is a module beside these and its row in `FAULTS`; docs/how-to/write-a-fault.md has the
-recipe, and tests/rules/test_faults.py holds every row to it.
+To add a fault, add a module here and list its class in `FAULTS`. docs/how-to/write-a-fault.md
+describes this, and tests/rules/test_faults.py checks every class.
 """
 
 from typing import Final
@@ -15,7 +15,7 @@ from payments_sandbox.rules.faults.respond_raw import RespondRaw
 from payments_sandbox.rules.faults.truncate import Truncate
 
 FAULTS: Final[tuple[type[Fault], ...]] = (Drop, Hang, Truncate, Malform, Drip, RespondRaw)
-"""Every wire fault there is, in the order of the documentation."""
+"""Every wire fault, in the order of the documentation."""
 
 FAULT_NAMED: Final = {fault.name: fault for fault in FAULTS}
-"""A name that is none of a fault's raises a KeyError."""
+"""The faults by name."""

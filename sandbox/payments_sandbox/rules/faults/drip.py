@@ -19,7 +19,7 @@ class Drip(Fault):
 
     Attributes:
         over: wall milliseconds from the head to the last piece; capped by --max-wall-delay.
-        chunks: how many pieces, evenly spread; fewer when the body has fewer bytes.
+        chunks: how many pieces, evenly spread; fewer if the body has fewer bytes.
 
     Raises:
         ValueError: there are no chunks.
@@ -76,24 +76,24 @@ has no `commit`: the reply does arrive. A body of fewer bytes than `chunks` come
 
     @classmethod
     def from_journal(cls, record: JournalRecord) -> Self:
-        """Make one that takes as long as the call took."""
+        """Make a drip that takes as long as the call took."""
         return cls(max(1, round(record.duration_ms)))
 
     def plan(self, reply: RealReply) -> Iterator[PlanStep]:
-        """Send the head at once and the last piece when time is up; the connection stays open."""
+        """Send the head at once and the last piece after `over`; the connection stays open."""
         whole = reply.framed()
         sent = whole.with_header("Connection", reply.connection) if reply.connection else whole
         lasts = min(self.over, reply.max_wait)
         pieces = _pieces(whole.body, self.chunks)
         yield Send(sent.head(), shown=None if pieces else whole)
         for number, piece in enumerate(pieces, start=1):
-            yield WaitUntil(lasts * number / len(pieces))  # not a gap each: they would add up
+            yield WaitUntil(lasts * number / len(pieces))  # gaps would add up delays
             yield Send(piece, shown=whole if number == len(pieces) else None)
         yield KeepOpen()
 
 
 def _pieces(body: bytes, wanted: int) -> list[bytes]:
-    """The body in so many pieces, or in its single bytes where it has fewer."""
+    """Cut a body into a number of pieces, or into single bytes if it has fewer."""
     count = min(wanted, len(body))
     ends = [len(body) * number // count for number in range(count + 1)] if count else []
     return [body[start:end] for start, end in pairwise(ends)]

@@ -63,7 +63,7 @@ class Drop(Fault):
 
     @classmethod
     def from_journal(cls, record: JournalRecord) -> Self:
-        """Make a `close`, as the journal does not tell the two apart."""
+        """Make a `close`, as the journal does not say which one it was."""
         return cls(record.commit)
 
     def plan(self, reply: RealReply) -> Iterator[PlanStep]:

@@ -1,4 +1,4 @@
-"""Owns what all wire faults have in common: the parts that each of them has to bring."""
+"""Owns the base class of wire faults: the parts that each of them has to define."""
 
 from abc import abstractmethod
 from collections.abc import Iterator, Mapping
@@ -10,16 +10,16 @@ from payments_sandbox.rules.schema_parts import Json
 from payments_sandbox.rules.step_outcome import DEFAULT, Outcome, StepPlan
 
 ABANDONED: Final = "abandoned"
-"""What the journal has in place of a fault's name where the client left before the reply."""
+"""What the journal has instead of a fault's name if the client left before the reply."""
 
 
 class JournalRecord(NamedTuple):
-    """What the journal keeps of a call that met a fault.
+    """What the journal contains about a call that met a fault.
 
     Attributes:
-        status: of the reply that went out; None where it was no reply.
-        body: of that reply.
-        commit: whether the operation happened.
+        status: the status of the reply that was sent; None if there was no reply.
+        body: the body of that reply.
+        commit: whether the operation took effect.
         duration_ms: wall milliseconds from the request to the end of the reply.
     """
 
@@ -30,15 +30,15 @@ class JournalRecord(NamedTuple):
 
 
 class Example(NamedTuple):
-    """A fault as a scenario spells it, and what four clients make of it.
+    """A fault as written in a scenario, and how four HTTP clients react to it.
 
-    Each client pays on a fresh connection with `commit: true`, looks at the status, and reads the
-    JSON: its exception, a bad `status`, or the payment's. Two asterisks on either side mark what
-    misleads. A test runs all four.
+    Each client pays on a new connection with `commit: true`, checks the status, and parses the
+    JSON. Its reaction is an exception, a bad `status`, or the status of the payment. Misleading
+    reactions are marked by two asterisks on either side. A test runs all four.
 
     Attributes:
         plain: the mapping without `commit`.
-        under_tls: of clients that make something else of it under TLS: what that is.
+        under_tls: the reactions of clients that react differently under TLS.
     """
 
     plain: Json
@@ -50,12 +50,12 @@ class Example(NamedTuple):
 
 
 class Explored(NamedTuple):
-    """The fault as `explore` tries it and coverage of failure counts it.
+    """The fault as `explore` tries it, and as coverage of failure counts it.
 
     Attributes:
         about: what the client meets, in a clause.
-        plain: the mapping without `commit`. What waits does so between the timeouts that clients
-            have, so that nothing is a race.
+        plain: the mapping without `commit`. Waiting times lie clearly between the usual timeouts
+            of clients, so that there are no races.
     """
 
     about: str
@@ -63,17 +63,17 @@ class Explored(NamedTuple):
 
 
 class Fault(Outcome):
-    """What a client meets on its socket in place of a good reply; the values are frozen.
+    """What a client meets on its socket instead of a good reply; instances are frozen.
 
     Attributes:
-        commit: whether the operation happens; True on reads, which change nothing.
-        name: beside the key of a step, the journal's `fault` and the name of its module.
+        commit: whether the operation takes effect; True for reads, which change nothing.
+        name: the key of a step, the journal's `fault`, and the name of its module.
         EXAMPLES: at least one; the tests of the family run each of them.
-        EXPLORED: how `explore` tries it; None where it does not.
-        SECTION: what there is to know about it, for docs/wire-faults.md.
-        reply_arrives: whether the client gets the real reply after all, only later.
-        starts_silent: whether the client waits before it gets a byte or the end of the connection.
-            What the call sets off does not wait for that.
+        EXPLORED: how `explore` tries it; None if it does not.
+        SECTION: its description in docs/wire-faults.md.
+        reply_arrives: whether the client gets the real reply in the end.
+        starts_silent: whether the client waits before the first byte or the end of the
+            connection. Webhooks of the call do not wait for that.
     """
 
     __slots__ = ()
@@ -89,14 +89,14 @@ class Fault(Outcome):
     @classmethod
     @abstractmethod
     def parse(cls, plain: Json, *, is_read: bool) -> Self:
-        """Read the mapping of a scenario.
+        """Read the mapping in a scenario.
 
         Args:
-            plain: valid by `SCHEMA`.
-            is_read: whether the rule is about an operation that changes nothing.
+            plain: the mapping, valid by `SCHEMA`.
+            is_read: whether the operation of the rule changes nothing.
 
         Raises:
-            ValueError: the values do not go together; the text names the key and what would do.
+            ValueError: the values conflict; the message names the key and what would have worked.
         """
 
     @abstractmethod
@@ -106,17 +106,17 @@ class Fault(Outcome):
     @classmethod
     @abstractmethod
     def from_journal(cls, record: JournalRecord) -> "Fault":
-        """Make the fault that a call has met, as far as the journal knows it."""
+        """Make the fault that a call has met, as far as the journal describes it."""
 
     @abstractmethod
     def plan(self, reply: RealReply) -> Iterator[PlanStep]:
-        """Yield what the client meets in place of the reply, step by step.
+        """Yield what the client meets instead of the reply, step by step.
 
-        It reads no clock and draws nothing: what varies comes from `reply`.
+        A plan reads no clock and draws no random numbers: whatever varies comes from `reply`.
         """
 
     def source(self, *, is_read: bool) -> dict[str, object]:
-        """The mapping as a scenario has it; `parse` makes the fault of it again."""
+        """The mapping in a scenario from which `parse` makes an equal fault."""
         if is_read or not self.may_commit():
             return self.fields()
         if self.needs_commit:
@@ -125,17 +125,17 @@ class Fault(Outcome):
 
     @classmethod
     def parse_step(cls, step: Json, *, is_read: bool) -> Self:
-        """Read the mapping of the fault's key."""
+        """Read a step with the fault's key."""
         return cls.parse(step[cls.name], is_read=is_read)
 
     def step_source(self, *, is_read: bool) -> dict[str, Any]:
-        """Write the fault's key and mapping."""
+        """Write a step with the fault's key."""
         return {self.name: self.source(is_read=is_read)}
 
     def step_plan(self, rule: str) -> StepPlan:
-        """Perform the operation if the fault commits; the reply is hidden or spoilt later."""
+        """Perform the operation if the fault commits; the reply is replaced when it is sent."""
         return StepPlan(DEFAULT if self.commit else None)
 
     def may_have_answered(self, error: str | None) -> bool:
-        """Never, as a call that met a fault has it in its journal entry."""
+        """Return False: a call that met a fault has its name in the journal."""
         return False

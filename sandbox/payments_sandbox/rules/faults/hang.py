@@ -15,7 +15,7 @@ class Hang(Fault):
     """Accepted, then silence until the client leaves, time is up, or the wall-delay cap ends it.
 
     Attributes:
-        lasts: wall milliseconds of silence; None is as long as the cap allows.
+        lasts: wall milliseconds of silence; None lasts as long as the cap allows.
     """
 
     name: ClassVar = "hang"
@@ -68,11 +68,11 @@ class Hang(Fault):
 
     @classmethod
     def from_journal(cls, record: JournalRecord) -> Self:
-        """Make one as long as the cap allows: the client may have left before the end of it."""
+        """Make a hang as long as the cap allows, since the client may have left before its end."""
         return cls(record.commit)
 
     def plan(self, reply: RealReply) -> Iterator[PlanStep]:
-        """Say nothing until time is up."""
+        """Wait in silence, then close."""
         lasts = reply.max_wait if self.lasts is None else self.lasts
         yield WaitUntil(min(lasts, reply.max_wait))
         yield Close()

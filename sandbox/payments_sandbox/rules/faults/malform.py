@@ -17,7 +17,7 @@ _PAGE: Final = (
 
 
 class Malformation(StrEnum):
-    """The ways in which a reply can be wrong that no client should take for a good one."""
+    """The ways in which a reply can be damaged so that no client should accept it."""
 
     INVALID_JSON = "invalid_json"
     HTML = "html"
@@ -31,12 +31,12 @@ class Malformation(StrEnum):
 
 
 def invalid_json(real: RealReply) -> RealReply:
-    """The JSON lacks its last brace; Content-Length is right."""
+    """The JSON lacks its last brace; Content-Length is correct."""
     return real._replace(body=real.body[:-1])
 
 
 def html(real: RealReply) -> RealReply:
-    """A proxy's page with status 502 in place of the reply."""
+    """A proxy's page with status 502 instead of the reply."""
     page = real.with_header("Content-Type", "text/html; charset=utf-8")
     return page._replace(status=502, body=_PAGE)
 
@@ -47,12 +47,12 @@ def empty(real: RealReply) -> RealReply:
 
 
 def wrong_content_type(real: RealReply) -> RealReply:
-    """The real body, called text/plain."""
+    """The real body with the Content-Type text/plain."""
     return real.with_header("Content-Type", "text/plain; charset=utf-8")
 
 
 def wrong_length(real: RealReply) -> RealReply:
-    """Content-Length says half of what is sent."""
+    """Content-Length is half of what is sent."""
     return real.with_header("Content-Length", str(len(real.body) // 2))
 
 
@@ -63,18 +63,18 @@ def bad_chunk(real: RealReply) -> RealReply:
 
 
 def bad_utf8(real: RealReply) -> RealReply:
-    """The last text of the JSON ends in a byte that UTF-8 does not have."""
+    """The last string of the JSON ends in a byte that is not valid UTF-8."""
     start, quote, rest = real.body.rpartition(b'"')
     return real._replace(body=start + b"\xff" + quote + rest)
 
 
 def bad_gzip(real: RealReply) -> RealReply:
-    """Content-Encoding says gzip, and the body is as plain as ever."""
+    """Content-Encoding says gzip, but the body is not compressed."""
     return real.with_header("Content-Encoding", "gzip")
 
 
 def garbage(seed: int, number: int) -> bytes:
-    """Bytes that are no HTTP, drawn from the world's seed and the number of the request."""
+    """Bytes that are not HTTP, drawn from the world's seed and the number of the request."""
     drawn = shake_256(f"garbage\0{seed}\0{number}".encode()).digest(64)
     return bytes([drawn[0] | 0x80]) + drawn[1:] + b"\r\n\r\n"
 
@@ -89,7 +89,7 @@ SPOIL: Final[dict[Malformation, Callable[[RealReply], RealReply]]] = {
     Malformation.BAD_UTF8: bad_utf8,
     Malformation.BAD_GZIP: bad_gzip,
 }
-"""What makes a reply wrong; `garbage` is no reply at all."""
+"""The functions that damage a reply; `garbage` is not a reply, and so not among them."""
 
 
 def _spoiler(way: Malformation) -> Callable[..., object]:
@@ -116,12 +116,12 @@ _MET: Final = {
     Malformation.BAD_GZIP:
         ("ContentDecodingError", "DecodingError", "ClientPayloadError", "**completed**"),
 }  # fmt: skip
-"""What requests, httpx, aiohttp and urllib make of each."""
+"""How requests, httpx, aiohttp and urllib react to each."""
 
 
 @dataclass(frozen=True, slots=True)
 class Malform(Fault):
-    """The reply comes, and is wrong in one of the ways of `Malformation`."""
+    """The reply is damaged in one of the ways of `Malformation`."""
 
     name: ClassVar = "malform"
     reply_arrives: ClassVar = False
@@ -164,11 +164,11 @@ class Malform(Fault):
 
     @classmethod
     def from_journal(cls, record: JournalRecord) -> Self:
-        """Make an `invalid_json`, as the journal does not tell the ways apart."""
+        """Make an `invalid_json`, as the journal does not say in which way it was damaged."""
         return cls(record.commit, Malformation.INVALID_JSON)
 
     def plan(self, reply: RealReply) -> Iterator[PlanStep]:
-        """Send the real reply, wrong in one way."""
+        """Send the damaged reply."""
         if self.how is Malformation.GARBAGE:
             yield Send(garbage(reply.seed, reply.request_number))
             yield Close()

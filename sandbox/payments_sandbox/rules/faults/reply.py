@@ -1,4 +1,4 @@
-"""Owns the reply that a fault spoils, and the steps of a plan: what is sent, and how it ends."""
+"""Owns the reply that a fault damages, and the steps of its plan: what is sent, and the end."""
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -6,25 +6,25 @@ from http import HTTPStatus
 from typing import Final, NamedTuple
 
 BODILESS: Final = frozenset({204, 304})
-"""Statuses without a body: what followed their head would be read as the next reply."""
+"""Statuses without a body: bytes after their head would be read as the next reply."""
 
 _PHRASES: Final = {status.value: status.phrase for status in HTTPStatus}
 
 
 class RealReply(NamedTuple):
-    """The reply that the client would have had, and what a fault may use to spoil it.
+    """The reply that the client would have got, and what else a fault may use.
 
     Attributes:
-        headers: all header lines but Content-Length, Date and Connection.
-        body: as bytes; also where the request is a HEAD.
+        headers: all headers except Content-Length, Date and Connection.
+        body: the body, also of the reply to a HEAD request.
         version: the HTTP version of the request, such as `1.1`.
-        is_head: the request is a HEAD, so no body is sent.
+        is_head: whether the request is a HEAD, so that no body is sent.
         connection: the `Connection` header of a reply after which the connection may stay open;
-            empty where there is none.
+            empty if there is none.
         date: the value of the `Date` header.
-        seed: the world's seed; whatever a fault draws comes from it and from `request_number`.
+        seed: the world's seed; together with `request_number`, the source of all draws.
         request_number: the position of the request in the world's journal.
-        max_wait: wall milliseconds that a fault may last (`--max-wall-delay`).
+        max_wait: how many wall milliseconds a fault may last (`--max-wall-delay`).
     """
 
     status: int
@@ -43,7 +43,7 @@ class RealReply(NamedTuple):
         return self._replace(headers={**self.headers, name: value})
 
     def framed(self) -> "RealReply":
-        """The reply with its Content-Length, unless it is framed, and as much body as is sent."""
+        """The reply with a Content-Length if it needs one, and without a body for a HEAD."""
         headers = {**self.headers}
         is_framed = not {"content-length", "transfer-encoding"}.isdisjoint(_lower(headers))
         if not is_framed and self.status not in BODILESS:
@@ -51,7 +51,7 @@ class RealReply(NamedTuple):
         return self._replace(headers=headers, body=b"" if self.is_head else self.body)
 
     def head(self) -> bytes:
-        """The status line and the header lines, up to the empty line that ends them."""
+        """The status line and the header lines, including the empty line at the end."""
         lines = [f"HTTP/{self.version} {self.status} {_PHRASES.get(self.status, '')}"]
         lines += [f"{name}: {value}" for name, value in self.headers.items()]
         if "date" not in _lower(self.headers):
@@ -64,7 +64,7 @@ class Send:
     """Send bytes.
 
     Attributes:
-        shown: what the journal shows as the response from now on; None leaves it as it is.
+        shown: the reply that the journal shows from now on; None leaves it as it is.
     """
 
     data: bytes
@@ -73,9 +73,9 @@ class Send:
 
 @dataclass(frozen=True, slots=True)
 class WaitUntil:
-    """Wait until so many wall milliseconds have passed since the plan began.
+    """Wait until a number of wall milliseconds have passed since the plan began.
 
-    The plan ends here, and the connection with it, when the client leaves or the world is reset.
+    If the client leaves or the world is reset meanwhile, the plan and the connection end.
     """
 
     milliseconds: float
@@ -93,7 +93,7 @@ class Close:
 
 @dataclass(frozen=True, slots=True)
 class KeepOpen:
-    """Leave the connection open for the next request, if the client wants it so."""
+    """Keep the connection open for the next request, if the client allows it."""
 
 
 PlanStep = Send | WaitUntil | Reset | Close | KeepOpen
@@ -101,7 +101,7 @@ PlanStep = Send | WaitUntil | Reset | Close | KeepOpen
 
 
 def send_last(reply: RealReply) -> Iterator[PlanStep]:
-    """Send a whole reply, which says that it is the connection's last, and close."""
+    """Send a whole reply with `Connection: close`, and close the connection."""
     if "connection" not in _lower(reply.headers):
         reply = reply.with_header("Connection", "close")
     whole = reply.framed()

@@ -12,7 +12,7 @@ from payments_sandbox.rules.faults.reply import BODILESS, PlanStep, RealReply, s
 from payments_sandbox.rules.schema_parts import OPTIONAL_COMMIT, Json, flag, mapping, whole
 
 LOWEST_STATUS: Final = 200
-"""Below it are interim replies, after which a client goes on waiting."""
+"""Lower statuses are interim replies, after which a client keeps waiting."""
 
 HIGHEST_STATUS: Final = 599
 
@@ -22,12 +22,12 @@ _HEADER_VALUE: Final = r"[^\x00-\x08\x0a-\x1f\x7f]*"
 
 @dataclass(frozen=True, slots=True)
 class RespondRaw(Fault):
-    """Any status, headers and body: the one door out of the contract.
+    """Any status, headers and body: the only outcome that may leave the documented contract freely.
 
-    Headers that are not given are those of the real reply, and Content-Length is the body's.
+    Headers that are not given are those of the real reply, and Content-Length fits the body.
 
     Raises:
-        ValueError: no HTTP reply can say this; the text names the part and what would do.
+        ValueError: this cannot be sent as HTTP; the message names the part and what would work.
     """
 
     name: ClassVar = "respond_raw"
@@ -99,7 +99,7 @@ class RespondRaw(Fault):
             urllib="HTTPError",
         ),
     )
-    EXPLORED: ClassVar = None  # it is whatever its author writes
+    EXPLORED: ClassVar = None  # it can be anything
     ROW: ClassVar = (
         "any `status`, `headers` and `body`; `off_contract: true` marks it as undocumented"
     )
@@ -133,7 +133,7 @@ refused before anything is activated.
 
     @classmethod
     def parse(cls, plain: Json, *, is_read: bool) -> Self:
-        """Read `{status, headers, body, commit}`; a body that is no text is written as JSON."""
+        """Read `{status, headers, body, commit}`; a mapping or list as body is written as JSON."""
         given = plain.get("body", "")
         body = given if isinstance(given, str) else json.dumps(given, ensure_ascii=False)
         return cls(plain["status"], plain.get("headers", {}), body, plain.get("commit", False))
@@ -145,13 +145,13 @@ refused before anything is activated.
 
     @classmethod
     def from_journal(cls, record: JournalRecord) -> Fault:
-        """Make one of the status and body that went out; silence where nothing did."""
+        """Make one from the status and body that were sent, or a `hang` if nothing was."""
         if record.status is None:
             return Hang(record.commit)
         return cls(record.status, {}, record.body.decode(), record.commit)
 
     def plan(self, reply: RealReply) -> Iterator[PlanStep]:
-        """Send what it says; headers that it does not name are those of the real reply."""
+        """Send the reply, with those headers of the real one that it does not replace."""
         named = {name.lower() for name in self.headers}
         kept = {name: value for name, value in reply.headers.items() if name.lower() not in named}
         reply = reply._replace(
@@ -161,5 +161,5 @@ refused before anything is activated.
 
 
 def _is_text(text: str) -> bool:
-    """Whether it can be sent: JSON and YAML can write half a surrogate pair."""
+    """Whether a text can be encoded: JSON and YAML can contain half a surrogate pair."""
     return text.isascii() or not any("\ud800" <= letter <= "\udfff" for letter in text)

@@ -16,12 +16,12 @@ class Truncate(Fault):
     """The reply ends early: its head promises more than is sent, or the head itself breaks off.
 
     Attributes:
-        keep: percent of the body, or of the head, that is sent; rounded down to whole bytes, and
-            at least one byte is missing.
+        keep: how many percent of the body or the head are sent, rounded down to whole bytes; at
+            least one byte is missing.
         part: where the reply breaks off.
 
     Raises:
-        ValueError: `keep` is no percentage.
+        ValueError: `keep` is not a percentage.
     """
 
     name: ClassVar = "truncate"
@@ -89,7 +89,7 @@ that breaks off.
 
     @classmethod
     def from_journal(cls, record: JournalRecord) -> Self:
-        """Make one that keeps half, of the head where no whole head went out."""
+        """Make one that keeps half: of the head if no whole head was sent, else of the body."""
         return cls(record.commit, part="headers" if record.status is None else "body")
 
     def plan(self, reply: RealReply) -> Iterator[PlanStep]:
@@ -103,5 +103,5 @@ that breaks off.
         yield Close()
 
     def _first(self, data: bytes) -> bytes:
-        """So much of it, rounded down; at least a byte is missing, where there is one."""
+        """The first `keep` percent of some bytes, rounded down and without the last byte."""
         return data[: max(0, min(int(len(data) * self.keep / _WHOLE), len(data) - 1))]

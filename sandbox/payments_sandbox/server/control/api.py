@@ -143,8 +143,10 @@ class ControlApi:
             raise Forbidden("invalid_token", "Send 'Sandbox-Token: …' as the server was told.")
 
     async def _world(self, request: web.BaseRequest, route: ControlRoute) -> World:
-        authorization = read_headers(request).authorization
-        admitting = self._gateway.admitting(authorization, makes_world=route.makes_world)
+        key = read_headers(request).key
+        if isinstance(key, InvalidApiKey):
+            raise key
+        admitting = self._gateway.admitting(key, makes_world=route.makes_world)
         world = await run_in_slices(admitting)
         world.catch_up()
         self._runtime.delayed_replies.notice(world)

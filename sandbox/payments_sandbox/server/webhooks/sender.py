@@ -4,7 +4,6 @@ import asyncio
 import contextlib
 import errno
 import ipaddress
-import os
 import socket
 import ssl
 import sys
@@ -51,11 +50,11 @@ KEEP_ALIVE: Final = 4
 _ACKNOWLEDGED: Final = "acknowledged"
 """The attribute of a connection that says how many bytes were acknowledged at its last answer."""
 
+_AT_ITS_END: Final = "acknowledged_at_its_end"
+"""The attribute that says how many were when it ended."""
+
 _BYTES_ACKED: Final = range(120, 128)
 """The place of that in the system's facts about a connection."""
-
-_NOT_HELD: Final = -1
-"""Stands for a descriptor where there is none."""
 
 _TRUST: Final = "; --webhook-ca FILE trusts the certificates in a file"
 
@@ -161,20 +160,17 @@ class _Response(aiohttp.ClientResponse):
     async def start(self, connection: Connection) -> Self:
         self._handler = handler = cast(ResponseHandler, connection.protocol)
         known: int | None = vars(handler).get(_ACKNOWLEDGED)  # None on a new connection
-        descriptor = _NOT_HELD if known is None else _hold_open(handler.transport)
+        if known is None:
+            _watch_end(handler)
+            _receive_little(handler.transport)
         try:
             await super().start(connection)
         except (aiohttp.ServerDisconnectedError, aiohttp.ClientOSError) as error:
             # 0 proves nothing: a system that does not tell says so, too.
-            if known and descriptor != _NOT_HELD and known == _acknowledged_on(descriptor):
+            if known and known == vars(handler).get(_AT_ITS_END):
                 raise _NotTakenError from error
             raise
-        finally:
-            if descriptor != _NOT_HELD:
-                os.close(descriptor)
-        if handler.transport is not None:
-            connected = handler.transport.get_extra_info("socket")
-            vars(handler)[_ACKNOWLEDGED] = _acknowledged(connected)
+        _note_acknowledged(handler, _ACKNOWLEDGED)
         return self
 
     def discard_connection(self) -> None:
@@ -215,17 +211,31 @@ def _open_session(*, public: bool, tls: ssl.SSLContext | bool) -> aiohttp.Client
     )
 
 
-def _hold_open(transport: asyncio.BaseTransport | None) -> int:
-    """Keep a connection's socket open, so that it can be asked when the transport has ended.
+def _watch_end(handler: ResponseHandler) -> None:
+    """Let a connection note how much was acknowledged when it ends, while its socket is there."""
 
-    Returns:
-        A descriptor to be closed; `_NOT_HELD` where there is no connection, or none is left.
+    def connection_lost(error: BaseException | None) -> None:
+        _note_acknowledged(handler, _AT_ITS_END)
+        ResponseHandler.connection_lost(handler, error)
+
+    vars(handler)["connection_lost"] = connection_lost
+
+
+def _receive_little(transport: asyncio.BaseTransport | None) -> None:
+    """Let an answer be received into a small buffer.
+
+    asyncio makes one of 256 KB for each piece, which the system maps and unmaps every time; uvloop
+    keeps one.
     """
-    connection = None if transport is None else transport.get_extra_info("socket")
-    try:
-        return _NOT_HELD if connection is None else os.dup(connection.fileno())
-    except OSError:
-        return _NOT_HELD
+    if transport is not None and hasattr(transport, "max_size"):
+        transport.max_size = RECEIVE_BUFFER
+
+
+def _note_acknowledged(handler: ResponseHandler, name: str) -> None:
+    """Note how many bytes were acknowledged on a connection that has not ended."""
+    if handler.transport is not None:
+        connected = handler.transport.get_extra_info("socket")
+        vars(handler)[name] = _acknowledged(connected)
 
 
 def _acknowledged(connection: socket.socket) -> int:
@@ -237,15 +247,6 @@ def _acknowledged(connection: socket.socket) -> int:
     with contextlib.suppress(OSError, AttributeError):  # it has ended, or no system tells
         info = connection.getsockopt(socket.IPPROTO_TCP, socket.TCP_INFO, _BYTES_ACKED.stop)
     return int.from_bytes(info[_BYTES_ACKED.start : _BYTES_ACKED.stop], sys.byteorder)
-
-
-def _acknowledged_on(descriptor: int) -> int:
-    """The same of a descriptor, which stays open."""
-    connection = socket.socket(fileno=descriptor)
-    try:
-        return _acknowledged(connection)
-    finally:
-        connection.detach()
 
 
 async def _read_start(content: aiohttp.StreamReader) -> bytes:

@@ -1,4 +1,4 @@
-"""What a scenario's `expect` may say: one file and one row below for each kind of expectation."""
+"""The kinds of expectations of a scenario: each has its own file and a row below."""
 
 from typing import Final
 
@@ -19,16 +19,16 @@ from payments_sandbox.verification.expectations.webhook import WEBHOOK
 EXPECTATION_KINDS: Final[tuple[ExpectationKind, ...]] = (
     REQUEST, RETRIES, ORDER, PAYMENTS, REFUNDS, WEBHOOK, AUDIT, RULES,
 )  # fmt: skip
-"""Every kind, in the order in which a mapping is asked for their keys."""
+"""Every kind, in the order in which their keys are looked for in a mapping."""
 
 
 def kind_of(plain: Json) -> ExpectationKind:
-    """The kind of an expectation, by the first of the keys that it has; the schema demands one."""
+    """The kind of an expectation, by the first key found; the schema ensures that there is one."""
     return next(kind for kind in EXPECTATION_KINDS if kind.key in plain)
 
 
 def parse_expectation(plain: Json) -> Expectation:
-    """The expectation that a mapping of the right shape writes."""
+    """Parse an expectation from a mapping of the right shape."""
     kind = kind_of(plain)
     conditions = () if kind.matchers is None else parse_when(plain.get(kind.matchers))
     within = read_duration(plain.get("within", "0s"))

@@ -17,7 +17,7 @@ class AuditIsClean:
     """The audit finds nothing."""
 
     def evaluate(self, context: EvaluationContext) -> Slices[ExpectationResult]:
-        """Name the kinds of what was found."""
+        """Run the audit, and name the kinds of its findings."""
         findings = yield from context.auditing()
         kinds = dict.fromkeys(each.kind.name for each in findings)
         observed = f"found {', '.join(kinds)}" if kinds else "found nothing"

@@ -1,4 +1,4 @@
-"""Owns how expectations count: an exact number or bounds, and the words for what was seen."""
+"""Owns how expectations count: an exact number or bounds, and the text of what was seen."""
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
@@ -17,21 +17,21 @@ from payments_sandbox.verification.expectations.expectation import (
 from payments_sandbox.world.world import World
 
 MAX_IDS_SHOWN: Final = 10
-"""Ids that one result names; the journal has the rest."""
+"""How many ids a result lists; the journal has the rest."""
 
 
 class Count(NamedTuple):
-    """How many there may be; None leaves that end open."""
+    """Bounds of a count, both included; None stands for no bound."""
 
     least: int | None = None
     most: int | None = None
 
     def admits(self, count: int) -> bool:
-        """Whether so many may be."""
+        """Whether a count is within the bounds."""
         return (self.least or 0) <= count and (self.most is None or count <= self.most)
 
     def is_exceeded_by(self, count: int) -> bool:
-        """Whether there are too many already."""
+        """Whether a count is above the upper bound."""
         return self.most is not None and count > self.most
 
     def of(self, one: str, more: str) -> str:
@@ -48,7 +48,7 @@ class Count(NamedTuple):
 
 
 def parse_count(value: object) -> Count | None:
-    """The count of a whole number or of `{min, max}`; None where none is written."""
+    """Parse a whole number or `{min, max}`; None stands for no count."""
     match value:
         case None:
             return None
@@ -60,12 +60,12 @@ def parse_count(value: object) -> Count | None:
 
 
 class Record(NamedTuple):
-    """A payment or a refund, as an expectation counts it.
+    """A payment or a refund that an expectation may count.
 
     Attributes:
-        amount: in minor units.
-        fields: what conditions look at.
-        may_leave: whether its status can still become another.
+        amount: its amount in minor units.
+        fields: its fields, for conditions.
+        may_leave: whether its status can still change.
     """
 
     id: str
@@ -75,12 +75,12 @@ class Record(NamedTuple):
 
 
 FindRecords = Callable[[World], Iterator[Record | None]]
-"""Gives the records of a world as they are now; None where something else stands among them."""
+"""Yields the records of a world; None stands for something else among them."""
 
 
 @dataclass(frozen=True, slots=True)
 class RecordCount:
-    """So many records that meet the conditions, and so much money in them (minor units)."""
+    """How many records meet the conditions, and the total of their amounts in minor units."""
 
     find: FindRecords
     conditions: When
@@ -88,7 +88,7 @@ class RecordCount:
     total: Count | None = None
 
     def evaluate(self, context: EvaluationContext) -> Slices[ExpectationResult]:
-        """Count the records, and those apart that nothing can take away any more."""
+        """Count the records, and separately those that will certainly keep counting."""
         asks_for_status = any(each.field == "status" for each in self.conditions)
         ids: list[str] = []
         amount = staying = staying_amount = 0
@@ -112,7 +112,7 @@ class RecordCount:
 
 
 def _held(wanted: Count | None, found: int, staying: int) -> tuple[bool, bool]:
-    """Whether so many may be, and whether those that stay are too many already."""
+    """Whether a count is right, and whether those that stay are too many already."""
     if wanted is None:
         return True, False
     return wanted.admits(found), wanted.is_exceeded_by(staying)
@@ -128,16 +128,16 @@ def records_kind(  # noqa: PLR0913 - each by its name
     fields: tuple[str, ...],
     find: FindRecords,
 ) -> ExpectationKind:
-    """The kind of expectation that counts records and adds their amounts up.
+    """Make a kind of expectation that counts records and adds up their amounts.
 
     Args:
-        key: of the matchers, which is what the records are called.
+        key: the key of the matchers, which is also what the records are called.
         docs: when it is met.
         description: a sentence for editors.
         hint: an example of matchers, such as `{status: completed}`.
-        example: of the whole.
-        fields: what matchers can look at.
-        find: gives the records.
+        example: an example of the whole expectation.
+        fields: the fields that matchers may use.
+        find: yields the records.
     """
 
     def parse(plain: Json) -> RecordCount:
@@ -161,11 +161,11 @@ def records_kind(  # noqa: PLR0913 - each by its name
 
 
 def saw(ids: Sequence[str]) -> str:
-    """How many there were, and which."""
+    """Say how many there were, and which."""
     return f"saw {len(ids)}: {listed(ids)}" if ids else "saw none"
 
 
 def listed(ids: Iterable[str]) -> str:
-    """The first ids, with an ellipsis for those left out."""
+    """List the first ids, with an ellipsis for the others."""
     found = list(ids)
     return ", ".join(found[:MAX_IDS_SHOWN]) + (", …" if len(found) > MAX_IDS_SHOWN else "")

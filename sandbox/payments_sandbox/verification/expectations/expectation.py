@@ -1,4 +1,4 @@
-"""Owns what every expectation has: its kind's entry, what it checks, and how it turned out."""
+"""Owns what all expectations share: the description of a kind, the check, and the result."""
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -13,12 +13,12 @@ from payments_sandbox.verification.observed import Observed
 
 
 class ExpectationResult(NamedTuple):
-    """How an expectation stands.
+    """The result of an expectation.
 
     Attributes:
         met: whether it is met.
-        observed: in words what was seen.
-        is_final: it is not met, and nothing that may still happen can change that.
+        observed: what was observed, in words.
+        is_final: whether it is not met and nothing can change that.
     """
 
     met: bool
@@ -28,12 +28,12 @@ class ExpectationResult(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class EvaluationContext:
-    """What expectations are held against.
+    """What expectations are evaluated against.
 
     Attributes:
-        observed: the calls and deliveries, and the world they were of.
-        rules: the active rules of whose firing `rules: all_fired` speaks.
-        auditing: gives what the audit finds, in slices; most expectations do not ask for it.
+        observed: the calls and deliveries of a world.
+        rules: the active rules to which `rules: all_fired` applies.
+        auditing: runs the audit, in slices; most expectations do not need it.
     """
 
     observed: Observed
@@ -46,24 +46,24 @@ MAX_WAIT: Final = 5 * MINUTE
 
 
 class Check(Protocol):
-    """What one expectation says must be true; each kind has a value of its own."""
+    """What one expectation requires; each kind has its own class."""
 
     def evaluate(self, context: EvaluationContext) -> ExpectationResult | Slices[ExpectationResult]:
-        """Hold it against what was seen; in slices where that may take long."""
+        """Compare it with what was observed; in slices if that may take long."""
 
 
 class ExpectationKind(NamedTuple):
-    """All that is known about one kind of expectation.
+    """Everything about one kind of expectation.
 
     Attributes:
-        key: the word of the scenario language that says which kind it is.
-        docs: when it is met, as docs/scenario-language.md has it in its table.
+        key: the key in the scenario language that identifies the kind.
+        docs: when it is met, for the table in docs/scenario-language.md.
         schema: its part of the scenario's JSON Schema; `within` is added to each.
-        examples: expectations of this kind, as they are written.
-        parse: makes the value of one that the schema has accepted.
-        matchers: the key under which its matchers stand; None where it has none.
-        fields: what the matchers can look at; empty where they are about calls of an operation,
-            whose fields are known.
+        examples: expectations of this kind, as written in a scenario.
+        parse: makes the check from a mapping that the schema has accepted.
+        matchers: the key of its matchers; None if it has none.
+        fields: the fields that its matchers may use; empty if they are about the calls of an
+            operation, whose fields are known.
         needs_rules: whether it can be met only in a scenario with rules.
     """
 

@@ -24,7 +24,7 @@ class CallOrder:
     operations: tuple[str, ...]
 
     def evaluate(self, context: EvaluationContext) -> ExpectationResult:
-        """Look for the operations as a subsequence of all calls; say which one is missing."""
+        """Check that the operations are a subsequence of all calls, or say which is missing."""
         seen = [str(call.entry.operation) for call in context.observed.calls]
         left = iter(seen)
         found = list(takewhile(lambda operation: operation in left, self.operations))
@@ -38,7 +38,7 @@ class CallOrder:
 
 
 def _parse(plain: Json) -> CallOrder:
-    # The lint reads what is left of a bad list, too, in which None stands for what was wrong.
+    # The lint also parses lists from which invalid items were removed and replaced by None.
     return CallOrder(tuple(each for each in plain["order"] if each is not None))
 
 

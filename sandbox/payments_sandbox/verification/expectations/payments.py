@@ -13,7 +13,7 @@ def _find(world: World) -> Iterator[Record]:
     for number in world.ledger.payments.numbers:
         each = world.ledger.payments.get(number)
         fields = PaymentFields(each, world.rules.number_of)
-        # Nothing of a payment changes but the status, and that only while it is pending.
+        # Only the status of a payment can change, and only while it is pending.
         yield Record(each.id, each.amount, fields, may_leave=each.status is Status.PENDING)
 
 

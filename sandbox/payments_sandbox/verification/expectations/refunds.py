@@ -10,7 +10,7 @@ from payments_sandbox.world.world import World
 
 
 def _find(world: World) -> Iterator[Record | None]:
-    """The refunds by their events; events that were made by hand are none."""
+    """Yield the refunds, found by their events; None stands for any other event."""
     for number in range(world.ledger.events):
         event = world.ledger.any_event(number)
         if isinstance(event, Event) and isinstance(event.reversal, Refund):

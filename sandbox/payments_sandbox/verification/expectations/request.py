@@ -18,7 +18,7 @@ from payments_sandbox.verification.observed import in_journal
 
 @dataclass(frozen=True, slots=True)
 class RequestCount:
-    """So many calls of an operation, or of all (`*`), that meet the conditions."""
+    """How many calls of an operation, or of all (`*`), meet the conditions."""
 
     operation: str
     conditions: When

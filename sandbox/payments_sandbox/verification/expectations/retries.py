@@ -17,19 +17,19 @@ from payments_sandbox.verification.expectations.expectation import (
 from payments_sandbox.verification.observed import ObservedCall, alike
 
 GROWTH_TOLERANCE: Final = 0.9
-"""The part of a growth that a gap must reach: clients sleep about as long as they say."""
+"""How much of the growth a gap must reach, since clients do not sleep for exact times."""
 
 
 @dataclass(frozen=True, slots=True)
 class RetryPolicyCheck:
-    """How a call was repeated.
+    """How a call may be repeated.
 
     Attributes:
-        operation: of which calls.
-        most: retries, the first call not counted.
-        least_gap: milliseconds between two.
-        growth: each gap is so many times the one before.
-        same_body: the body does not change.
+        operation: the operation of the calls.
+        most: the most retries, not counting the first call.
+        least_gap: the fewest milliseconds between two calls.
+        growth: the factor by which each gap must exceed the one before.
+        same_body: whether the body may not change.
     """
 
     operation: str
@@ -39,8 +39,8 @@ class RetryPolicyCheck:
     same_body: bool = False
 
     def evaluate(self, context: EvaluationContext) -> ExpectationResult:
-        """Look at the repetitions of each call."""
-        # One that was held is journalled when it happens, perhaps after a later one.
+        """Check the repetitions of each call."""
+        # A held call enters the journal when it is decided, perhaps after a later call.
         groups = [
             sorted(group, key=lambda call: call.entry.wall)
             for group in alike(context.observed.calls, self.operation)
@@ -76,7 +76,7 @@ class RetryPolicyCheck:
 def _gap(before: ObservedCall, after: ObservedCall) -> int:
     """Milliseconds between two calls, on the clock that has moved further.
 
-    A client that sleeps on the world's clock has waited as well as one that sleeps in real time.
+    Waiting on the world's clock counts as much as waiting in real time.
     """
     return max(after.entry.wall - before.entry.wall, after.entry.at - before.entry.at)
 

@@ -1,4 +1,4 @@
-"""Owns the expectation `rules`: each rule of the scenario has fired."""
+"""Owns the expectation `rules`: every rule of the scenario has fired."""
 
 from dataclasses import dataclass
 from typing import Final
@@ -14,10 +14,10 @@ from payments_sandbox.verification.expectations.expectation import (
 
 @dataclass(frozen=True, slots=True)
 class AllRulesFired:
-    """Each rule has answered or acted at least once."""
+    """Every rule has answered or acted at least once."""
 
     def evaluate(self, context: EvaluationContext) -> ExpectationResult:
-        """Name the rules that have not."""
+        """Name the rules that have not fired."""
         if not context.rules:
             return ExpectationResult(met=False, observed="saw no rules")
         idle = [each.rule.name for each in context.rules if not each.fired]

@@ -1,4 +1,4 @@
-"""Owns the expectation `webhook`: how deliveries of an event were received, forged ones too."""
+"""Owns the expectation `webhook`: how receivers handled deliveries, including forged ones."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -19,14 +19,14 @@ from payments_sandbox.verification.observed import Observed, ObservedAttempt, Ob
 
 @dataclass(frozen=True, slots=True)
 class WebhookCheck:
-    """How deliveries of an event, or of a family such as `payment.*`, were received.
+    """How deliveries of an event, or of a family such as `payment.*`, must be received.
 
     Attributes:
-        event: the event, or the family.
-        acknowledged: whether each was answered with a 2xx in the end; None says nothing of it.
-        attempts: how many attempts each took.
-        count: how many deliveries there were.
-        forged_refused: some were forged, and each of those was refused.
+        event: the event or the family.
+        acknowledged: whether each must be answered with a 2xx in the end; None allows both.
+        attempts: how many attempts each may take.
+        count: how many deliveries there must be.
+        forged_refused: whether there must be forged ones, all of which were rejected.
     """
 
     event: str
@@ -36,7 +36,7 @@ class WebhookCheck:
     forged_refused: bool = False
 
     def evaluate(self, context: EvaluationContext) -> ExpectationResult:
-        """Look at each delivery of the event."""
+        """Check each delivery of the event."""
         sent = [
             each for each in context.observed.deliveries if event_matches(self.event, each.type)
         ]
@@ -65,11 +65,11 @@ class WebhookCheck:
 
     @property
     def _speaks_of_each(self) -> bool:
-        """Whether it says something of every delivery, and so needs one."""
+        """Whether it makes a statement about every delivery, and so needs at least one."""
         return self.acknowledged is not None or self.attempts is not None or self.forged_refused
 
     def _is_beyond_mending(self, sent: ObservedDelivery) -> bool:
-        """Whether no further attempt can put a delivery right: one that was taken has none."""
+        """Whether no further attempt can correct a delivery; an accepted one gets none."""
         return (
             not sent.is_pending
             or (self.attempts is not None and self.attempts.is_exceeded_by(len(sent.attempts)))
@@ -88,7 +88,7 @@ class WebhookCheck:
 
 
 def _last_answer(sent: ObservedDelivery) -> str:
-    """What became of the last attempt of a delivery, and whether there is a next one."""
+    """The result of the last attempt of a delivery, or why there was no attempt."""
     if not sent.attempts:
         return "no attempt yet" if sent.is_pending else "no attempt, as its endpoint is disabled"
     status = sent.attempts[-1].status

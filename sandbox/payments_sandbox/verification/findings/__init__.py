@@ -1,4 +1,4 @@
-"""What the audit can find: one file and one row below for each kind of finding."""
+"""The kinds of findings of the audit: each has its own file and a row below."""
 
 from typing import Final
 

@@ -1,4 +1,4 @@
-"""Owns the finding `blind_retry`: a write sent again without a look at what is there."""
+"""Owns the finding `blind_retry`: a write sent again without checking whether it happened."""
 
 from collections.abc import Iterator, Sequence
 from typing import Final
@@ -23,7 +23,7 @@ from payments_sandbox.verification.observed import (
 )
 
 _WEBHOOK_COMES: Final = SECOND
-"""Milliseconds, on either clock, in which the webhook of a refund comes."""
+"""Milliseconds, on either clock, within which the webhook of a refund arrives."""
 
 _SHOWS_PAYMENTS: Final = frozenset({"list_payments"})
 
@@ -40,9 +40,9 @@ def _find(observed: Observed) -> Iterator[Occurrence]:
 
 
 def _would_know(observed: Observed, before: ObservedCall, call: ObservedCall) -> bool:
-    """Whether the webhook of a refund would have come before it was sent again.
+    """Whether the webhook of a refund would have arrived before the refund was sent again.
 
-    Where an endpoint gets it, that takes no time to speak of, unless somebody holds it back.
+    If an endpoint subscribes to it, the webhook arrives almost at once, unless a rule delays it.
     """
     waited = max(gap(before, call), call.entry.wall - before.entry.wall)
     return gap(before, call) > REPEATED_WITHIN or (
@@ -51,7 +51,7 @@ def _would_know(observed: Observed, before: ObservedCall, call: ObservedCall) ->
 
 
 def _refunds_everything(call: ObservedCall) -> bool:
-    """Whether a second such refund would be refused, so that sending it again does no harm."""
+    """Whether a second such refund would be rejected, so that sending it again is harmless."""
     amount = call.body.get("amount")
     payment = call.payment
     return amount is None or (payment is not None and amount == payment.amount)

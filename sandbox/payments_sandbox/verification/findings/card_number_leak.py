@@ -1,4 +1,4 @@
-"""Owns the finding `card_number_leak`: card numbers where text belongs."""
+"""Owns the finding `card_number_leak`: card numbers in text fields."""
 
 from collections.abc import Iterator
 from typing import Final

@@ -1,4 +1,4 @@
-"""Owns the finding `duplicate_handled_twice`: a refund after each delivery of one event."""
+"""Owns the finding `duplicate_handled_twice`: a refund after each delivery of the same event."""
 
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
@@ -14,7 +14,7 @@ from payments_sandbox.verification.observed import Observed, ObservedCall, Obser
 def _find(observed: Observed) -> Iterator[Occurrence]:
     taken: dict[tuple[str, str], list[tuple[int, ObservedDelivery]]] = defaultdict(list)
     for each in observed.deliveries:
-        # A refund before and a refund after is what events of refunds are about.
+        # Refunds around the events of refunds are normal.
         for attempt in each.attempts if each.type != EventType.REFUND_CREATED else ():
             if attempt.is_accepted:
                 taken[each.event_id, each.endpoint_id].append((attempt.sent_at, each))
@@ -31,9 +31,10 @@ def _find(observed: Observed) -> Iterator[Occurrence]:
 def _refunded(
     accepted: Sequence[tuple[int, ObservedDelivery]], refunds: Sequence[ObservedCall]
 ) -> Iterator[tuple[ObservedDelivery, ObservedCall]]:
-    """Each delivery that was followed by such a refund of its payment as the first one was.
+    """Yield each delivery that was followed by a refund of its payment, with that refund.
 
-    It came before the next delivery, and soon: one of a week later is another matter.
+    The refunds must be of the same amount, and each must come before the next delivery and soon:
+    one a week later has another reason.
     """
     amount: object = None
     ends = [*(at for at, _ in accepted[1:]), LAST]

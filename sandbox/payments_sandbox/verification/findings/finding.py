@@ -1,4 +1,4 @@
-"""Owns what audit findings have in common: a kind's entry, and one thing that was found."""
+"""Owns what audit findings share: the description of a kind, and one finding."""
 
 from collections.abc import Callable, Iterable, Iterator
 from typing import NamedTuple
@@ -7,7 +7,7 @@ from payments_sandbox.verification.observed import Observed, ObservedAttempt, Ob
 
 
 class Occurrence(NamedTuple):
-    """One thing that was found, not yet under the name of its kind.
+    """One thing that was found, without its kind.
 
     Attributes:
         message: what happened, in a sentence.
@@ -19,15 +19,15 @@ class Occurrence(NamedTuple):
 
 
 class FindingKind(NamedTuple):
-    """All that is known about one kind of finding.
+    """Everything about one kind of finding.
 
     Attributes:
-        name: as reports and the control API call it.
+        name: its name in reports and in the control API.
         advice: what to do about it, in a sentence.
-        finds: what exactly is found, as docs/control-api.md has it in its table.
-        spares: what looks like it and is not found, for the same table.
-        find: looks for it.
-        may_clear: whether what its client does later can make it go away.
+        finds: what exactly is found, for the table in docs/control-api.md.
+        spares: what looks similar and is not found, for the same table.
+        find: finds occurrences.
+        may_clear: whether later calls of the client can clear the finding.
     """
 
     name: str
@@ -39,7 +39,7 @@ class FindingKind(NamedTuple):
 
 
 class Finding(NamedTuple):
-    """One thing that was found, under the name of its kind."""
+    """One thing that was found, with its kind."""
 
     kind: FindingKind
     message: str
@@ -56,14 +56,20 @@ class Finding(NamedTuple):
 
 
 def ids_of(calls: Iterable[ObservedCall]) -> tuple[str, ...]:
-    """The ids of calls, in their order."""
+    """The ids of calls, in order."""
     return tuple(call.id for call in calls)
 
 
 def accepted(
     observed: Observed, what: str, is_bad: Callable[[ObservedAttempt], bool]
 ) -> Iterator[Occurrence]:
-    """Deliveries with an attempt that a careful receiver would have refused: `what` they are."""
+    """Find accepted deliveries that a careful receiver would have rejected.
+
+    Args:
+        observed: what was observed.
+        what: the adjective for such deliveries.
+        is_bad: whether an attempt should have been rejected.
+    """
     taken = [
         each.id
         for each in observed.deliveries

@@ -1,4 +1,4 @@
-"""Owns the finding `forged_delivery_accepted`: a wrong signature that a receiver has believed."""
+"""Owns the finding `forged_delivery_accepted`: a receiver has accepted a wrong signature."""
 
 from collections.abc import Iterator
 from typing import Final

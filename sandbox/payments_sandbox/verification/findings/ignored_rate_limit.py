@@ -1,4 +1,4 @@
-"""Owns the finding `ignored_rate_limit`: calls made again before the limit was back."""
+"""Owns the finding `ignored_rate_limit`: calls after a 429 and before the limit was reset."""
 
 from collections.abc import Iterator
 from typing import Final
@@ -11,11 +11,11 @@ from payments_sandbox.verification.observed import Observed, ObservedCall
 _TOO_MANY: Final = 429
 
 _KNOWN_AFTER: Final = SECOND
-"""Wall milliseconds after which all of a client's workers know of a refusal."""
+"""Wall milliseconds after which all workers of a client should know about a 429."""
 
 
 def _find(observed: Observed) -> Iterator[Occurrence]:
-    refused: dict[int | None, ObservedCall] = {}  # the first of each connection, in their order
+    refused: dict[int | None, ObservedCall] = {}  # the first of each connection, in order
     early: list[ObservedCall] = []
     for call in observed.calls:
         if call.entry.status != _TOO_MANY:
@@ -31,17 +31,17 @@ def _find(observed: Observed) -> Iterator[Occurrence]:
 
 
 def _has_heard(call: ObservedCall, own: ObservedCall, first: ObservedCall) -> bool:
-    """Whether who makes a call knows of a refusal.
+    """Whether the sender of a call knows about a 429.
 
-    On one connection the answer to a call comes before the next. Another connection may be that of
-    another worker, which learns of it a little later than the server has said it.
+    On the same connection, the reply came before this call. Another connection may belong to
+    another worker, which learns about the 429 a little later.
     """
     is_told = call is not own and call.has_seen_reply_to(own)
     return is_told or call.entry.wall - first.entry.wall >= _KNOWN_AFTER
 
 
 def _has_waited(call: ObservedCall, refused: ObservedCall) -> bool:
-    """Whether the limit was back, on either clock."""
+    """Whether the limit had been reset, on either clock."""
     first = refused.entry
     reset = int(first.reply_headers.get("X-RateLimit-Reset", "0")) * SECOND
     return call.entry.at >= reset or call.entry.wall - first.wall >= reset - first.at

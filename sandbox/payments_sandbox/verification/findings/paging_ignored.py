@@ -1,4 +1,4 @@
-"""Owns the finding `paging_ignored`: a list that was left in the middle."""
+"""Owns the finding `paging_ignored`: a list whose next page was never requested."""
 
 from collections.abc import Iterator
 from typing import Final
@@ -8,7 +8,7 @@ from payments_sandbox.verification.findings.finding import FindingKind, Occurren
 from payments_sandbox.verification.observed import Observed, ObservedCall
 
 _AS_MANY_AS_THERE_ARE: Final = (None, "100")
-"""The limits of a client that wants everything: none given, or the largest documented one."""
+"""The limits of a client that wants everything: none, or the largest documented one."""
 
 
 def _find(observed: Observed) -> Iterator[Occurrence]:
@@ -28,14 +28,14 @@ def _find(observed: Observed) -> Iterator[Occurrence]:
 
 
 def _wants_all(call: ObservedCall) -> bool:
-    """Whether a list is the first page of a client that seems to want everything."""
+    """Whether a call is for the first page of a client that seems to want everything."""
     query = call.fields.query
     is_first = "starting_after" not in query
     return call.is_success and is_first and query.get("limit") in _AS_MANY_AS_THERE_ARE
 
 
 def _shows(call: ObservedCall, lost: ObservedCall) -> bool:
-    """Whether a page has what may be the payment of a create whose reply was lost."""
+    """Whether a page contains what may be the payment of a call whose reply was lost."""
     wanted = lost.body.get("amount"), lost.body.get("currency")
     since = show_instant(Instant(lost.entry.at - lost.entry.at % SECOND))
     items = call.reply.get("data")
@@ -59,5 +59,5 @@ PAGING_IGNORED: Final = FindingKind(
         " before"
     ),
     find=_find,
-    may_clear=True,  # somebody may yet ask for the next page
+    may_clear=True,  # the next page may still be requested
 )

@@ -1,4 +1,4 @@
-"""Owns the finding `polling_too_fast`: a pending payment read again and again without a pause."""
+"""Owns the finding `polling_too_fast`: a pending payment read repeatedly without a pause."""
 
 from collections import defaultdict
 from collections.abc import Iterator
@@ -11,7 +11,7 @@ from payments_sandbox.verification.findings.finding import FindingKind, Occurren
 from payments_sandbox.verification.observed import Observed, ObservedCall
 
 _MIN_READS: Final = 3
-"""From so many reads of the same payment in a row on, it is polling."""
+"""From how many reads of the same payment in a row on it counts as polling."""
 
 _MAX_PATH_SHOWN: Final = 100
 
@@ -33,7 +33,7 @@ def _find(observed: Observed) -> Iterator[Occurrence]:
 
 
 def _webhook_instants(observed: Observed, payment_id: str | None) -> list[Instant]:
-    """When receivers took webhooks about a payment, in real time."""
+    """The real times at which receivers accepted webhooks about a payment."""
     return [
         attempt.sent_at
         for each in observed.deliveries
@@ -44,9 +44,9 @@ def _webhook_instants(observed: Observed, payment_id: str | None) -> list[Instan
 
 
 def _is_hasty(before: ObservedCall, call: ObservedCall, taken: list[Instant]) -> bool:
-    """Whether it is pending as in the answer before, less than a second old on both clocks.
+    """Whether a read of a pending payment follows another in less than a second on both clocks.
 
-    A webhook is a reason for one read, and is taken out of those that are.
+    A webhook is a reason for one read, after which it is removed from `taken`.
     """
     statuses = {before.entry.payment_status, call.entry.payment_status}
     if before.outcome_unknown or statuses != {Status.PENDING}:

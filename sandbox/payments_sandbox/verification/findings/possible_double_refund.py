@@ -1,4 +1,4 @@
-"""Owns the finding `possible_double_refund`: a refund that was made again and meant to be one."""
+"""Owns the finding `possible_double_refund`: a refund made again that was meant to be one."""
 
 from collections.abc import Iterator
 from typing import Final

@@ -1,4 +1,4 @@
-"""Owns what findings about repeated writes share: which calls repeat one another, and why."""
+"""Owns what findings about repeated writes share: which calls repeat each other, and why."""
 
 from collections.abc import Iterable, Iterator, Sequence
 from itertools import pairwise
@@ -8,21 +8,21 @@ from payments_sandbox.core.instants import MINUTE
 from payments_sandbox.verification.observed import ObservedCall
 
 REPEATED_WITHIN: Final = 10 * MINUTE
-"""Virtual milliseconds within which an equal write is taken for the same one sent again."""
+"""Virtual milliseconds within which an equal write counts as the same one sent again."""
 
 _AT_ONCE: Final = 30
-"""Real milliseconds in which a library sends again, on a busy machine too, and few programs do."""
+"""Real milliseconds within which libraries send again, even when busy, and programs rarely do."""
 
 
 def performed_again(performed: Iterable[ObservedCall], within: int) -> Iterator[list[ObservedCall]]:
-    """The chains of equal writes that were performed, each meant to be the one before it.
+    """Yield chains of performed writes, each of which repeats the one before it.
 
-    It is where the reply to that was lost, or its client says so itself, by a key that the API
-    does not know.
+    A write is a repetition if the reply to the one before was lost, or if both have the same
+    idempotency key, which the API does not support.
 
     Args:
-        performed: equal writes that have happened, in their order.
-        within: virtual milliseconds after which an equal write is another one.
+        performed: equal writes that took effect, in order.
+        within: the most virtual milliseconds between a write and its repetition.
     """
     chain: list[ObservedCall] = []
     for call in performed:
@@ -40,19 +40,19 @@ def _is_meant_again(before: ObservedCall, call: ObservedCall) -> bool:
 
 
 def _has_key_of(before: ObservedCall, call: ObservedCall) -> bool:
-    """Whether a client has told by its key that a call is an earlier one again."""
+    """Whether two calls have the same idempotency key."""
     return call.idempotency_key is not None and call.idempotency_key == before.idempotency_key
 
 
 def sent_again_unseen(
     group: Sequence[ObservedCall], calls: Sequence[ObservedCall], reads: frozenset[str]
 ) -> list[tuple[ObservedCall, ObservedCall]]:
-    """Pairs of equal writes: one whose reply was lost, and the next, with no read between.
+    """Pairs of equal writes: one whose reply was lost, and the next, with no read in between.
 
     Args:
         group: the equal writes.
-        calls: all calls of the world, in their order.
-        reads: the operations that show whether the write has happened.
+        calls: all calls of the world, in order.
+        reads: the operations that show whether the write took effect.
     """
     places = {call.id: place for place, call in enumerate(calls)}
     return [
@@ -69,17 +69,17 @@ def sent_again_unseen(
 def sent_again_by_library(
     pairs: Iterable[tuple[ObservedCall, ObservedCall]], calls: Sequence[ObservedCall]
 ) -> str:
-    """How long after a loss a write was sent again, where that was hardly the program's doing.
+    """Explain a write that an HTTP library, rather than the program, has probably sent again.
 
-    Libraries do it where a connection that they had kept is lost: an idle one may have been closed
-    by the server meanwhile, and then the request was never read. It was here.
+    Libraries do so when a kept connection is lost: the server may have closed it while it was idle,
+    and then it has not read the request. In this case it had read it.
 
     Args:
         pairs: equal writes, the first of which may have got no reply.
-        calls: all calls of the world, in their order.
+        calls: all calls of the world, in order.
 
     Returns:
-        The rest of a sentence about the first such pair, from `2 ms later` on; else nothing.
+        The rest of a sentence about the first such pair, from `2 ms later` on, or "".
     """
     first = {call.entry.connection: call.id for call in reversed(calls)}
     for before, call in pairs:
@@ -101,9 +101,9 @@ def sent_again_by_library(
 
 
 def sent_with_the_same_key(pairs: Iterable[tuple[ObservedCall, ObservedCall]]) -> str:
-    """The clause that a write was sent again with an Idempotency-Key, where one was; else nothing.
+    """A clause that says that a write was sent again with the same Idempotency-Key, or "".
 
-    Who sends one believes that no harm can be done.
+    Clients that send one believe that repeating the call is harmless.
     """
     if any(_has_key_of(*pair) for pair in pairs):
         return "it came with the same Idempotency-Key, which this API does not know"
@@ -111,7 +111,7 @@ def sent_with_the_same_key(pairs: Iterable[tuple[ObservedCall, ObservedCall]]) -
 
 
 def why_again(chain: Sequence[ObservedCall], calls: Sequence[ObservedCall]) -> str:
-    """The end of a sentence about a write that was performed again: why, where that is known."""
+    """The end of a sentence about a repeated write: the reason, if it is known."""
     pairs = list(pairwise(chain))
     how = sent_again_by_library(pairs, calls)
     clauses = [how and f"it was sent again {how}", sent_with_the_same_key(pairs)]

@@ -1,4 +1,4 @@
-"""Owns the finding `stale_delivery_accepted`: an old timestamp that a receiver has believed."""
+"""Owns the finding `stale_delivery_accepted`: a receiver has accepted an old timestamp."""
 
 from collections.abc import Iterator
 from typing import Final
