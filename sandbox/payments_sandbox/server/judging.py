@@ -168,7 +168,7 @@ async def wait_for(
             if looked >= end or is_over or _are_settled(lines):
                 return lines
             if blocked:
-                refuse_to_wait(_awaited_urls(world, observed, lines), blocked)
+                refuse_to_wait(_urls_to_answer(world, observed, lines), blocked)
             is_over = not await subscriber.wait(end - looked)
             if is_over:
                 continue
@@ -177,13 +177,13 @@ async def wait_for(
             await asyncio.sleep(min(pause, max(0, end - now())))  # noqa: TID251 - others go first
 
 
-def _awaited_urls(world: World, observed: Observed, lines: Iterable[ReportLine]) -> Iterator[str]:
+def _urls_to_answer(world: World, observed: Observed, lines: Iterable[ReportLine]) -> Iterator[str]:
     """Where those webhooks go that have to be answered before expectations can be met."""
     endpoints = world.open_webhooks().outbox.endpoints
     for line in lines:
         check = line.expectation.check
         if isinstance(check, WebhookCheck) and not line.result.met:
-            found = (endpoints.get(each.endpoint_id) for each in check.awaited(observed))
+            found = (endpoints.get(each.endpoint_id) for each in check.needing_answers(observed))
             yield from (each.url for each in found if each is not None and each.inbox is None)
 
 

@@ -55,7 +55,7 @@ class WebhookCheck:
             return ExpectationResult(met=False, observed="saw no forged delivery")
         return ExpectationResult(met=True, observed=_saw_sent(sent))
 
-    def awaited(self, observed: Observed) -> list[ObservedDelivery]:
+    def needing_answers(self, observed: Observed) -> list[ObservedDelivery]:
         """The deliveries that have to be answered before it can be met."""
         return [
             each
