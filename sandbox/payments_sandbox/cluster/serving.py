@@ -93,25 +93,17 @@ async def serving(
         number = await _checked(engine, options.url)
         sockets = stack.enter_context(contextlib.ExitStack())
         bound = bound_before(settings, sockets)
-        host, port = options.advertised or (_own_host(settings.host, options.url), 0)
-        port = port or bound[0].getsockname()[1]
         runtime = cast("NodeRuntime", sandbox.runtime)
-        member = Member(f"{socket.gethostname()}:{port}-{token_hex(2)}", host, port)
-        node = ClusterNode(
-            engine,
-            runtime,
-            member,
-            longest_wait=settings.max_wall_delay,
-            most=settings.max_worlds,
-        )
+        member = _member(bound[0].getsockname()[1], settings, options)
+        longest, most = settings.max_wall_delay, settings.max_worlds
+        node = ClusterNode(engine, runtime, member, longest_wait=longest, most=most)
         stack.push_async_callback(node.close)
         runtime.attach(node.membership, node.keeper, waits_for_replies=options.waits_for_replies)
-        runtime.address = f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
+        runtime.address = _address(member)
         runtime.worlds.share(node)
         runtime.worlds.begin_keys_at(number * _KEYS_OF_A_START)
         server = _NodeServer(sandbox.handler, settings.body_timeout, node)
-        others = OtherNodes(engine, member.name, partial(answer, runtime))
-        runtime.elsewhere = others
+        runtime.elsewhere = others = OtherNodes(engine, member.name, partial(answer, runtime))
         await stack.enter_async_context(others.answering())
         await _join(node, options.url)
         for work in (node.membership.run(), node.keeper.run(), node.look_after()):
@@ -121,7 +113,20 @@ async def serving(
                 yield at
             finally:
                 await node.leave()
-                await server.until_answered(settings.max_wall_delay / SECOND + ANSWERED_WITHIN)
+                await server.until_answered(longest / SECOND + ANSWERED_WITHIN)
+
+
+def _member(port: int, settings: Settings, options: ClusterOptions) -> Member:
+    """What a node that listens at a port is to the others."""
+    host, advertised = options.advertised or (_own_host(settings.host, options.url), 0)
+    port = advertised or port
+    return Member(f"{socket.gethostname()}:{port}-{token_hex(2)}", host, port)
+
+
+def _address(member: Member) -> str:
+    """Where clients reach a node."""
+    host = f"[{member.host}]" if ":" in member.host else member.host
+    return f"http://{host}:{member.port}"
 
 
 class _NodeServer(SharedServer):
