@@ -146,7 +146,7 @@ class Connection(web.RequestHandler):
             # Behind each request the parser stops, and goes on with what it has when it is told so.
             self._parser.message_consumed()
             super().data_received(b"")
-        if is_chunked or _is_chunked(messages):
+        if is_chunked or (known < len(messages) and _is_chunked(messages)):
             self._end_behind_trailers(data, begun)
         if messages or not self._is_idle():
             self._is_in_head = False  # as far as is known: one can begin behind what ends here

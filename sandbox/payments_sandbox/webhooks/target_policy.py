@@ -148,4 +148,4 @@ def _why_address_blocked(host: str, *, public: bool) -> str | None:
         return None
     if is_permitted(address, public=True):
         return "expected a private address; --webhook-targets public permits others"
-    return "expected no link-local, multicast or metadata address"
+    return "expected no wildcard, link-local, multicast or metadata address"
