@@ -85,7 +85,7 @@ CustomersMoney = dict[tuple[str, str], Money]
 
 
 class ReasonedVerdict(NamedTuple):
-    """The worst verdict that is true, by which sentences it is known, and what would help."""
+    """The worst true verdict, sentences with the evidence, and advice."""
 
     verdict: RunVerdict
     evidence: tuple[str, ...] = ()
@@ -153,7 +153,7 @@ _WHEN_LOST: Final = {
         " that nobody can tell (explore --told-by names how you say it)."
     ),
 }
-"""What would have helped where the reply of a write was lost, by its operation."""
+"""Advice for a write whose reply was lost, by its operation."""
 
 
 _Found = tuple[RunVerdict, str]

@@ -111,11 +111,11 @@ def why_refused(
 
 
 class _NoClaimError(Exception):
-    """A message has no signature of the scheme; the text says how that shows."""
+    """A message has no signature of the scheme; the text says what is missing or wrong."""
 
 
 def _claim(signing: Signing, received: Received) -> _Claim:
-    """What a message says of itself.
+    """Parse the signed parts of a message.
 
     Raises:
         _NoClaimError: it has no signature, or none of this scheme.
@@ -173,7 +173,7 @@ def _timestamped(signing: Signing, received: Received) -> _Claim:
 
 
 def _seconds(written: str, name: str) -> int:
-    """The timestamp that stands in a place of this name."""
+    """Parse a timestamp in seconds; `name` is its place in error texts."""
     if (seconds := int(written)) > _MILLISECONDS:
         raise _NoClaimError(f"{name} is in milliseconds; it is seconds")
     return seconds
@@ -202,7 +202,7 @@ def _missing(name: str, received: Received) -> NoReturn:
 
 
 def _instead(signing: Signing, value: str) -> str:
-    """Say of which scheme a signature looks that does not have the form of its own scheme."""
+    """Say what a signature looks like if it has the form of another scheme, else return ""."""
     other = guess_signing({signing.header: value})
     if other is None or other.scheme is signing.scheme is Scheme.TIMESTAMPED:
         return ""

@@ -56,7 +56,7 @@ class WebhookCheck:
         return ExpectationResult(met=True, observed=_saw_sent(sent))
 
     def needing_answers(self, observed: Observed) -> list[ObservedDelivery]:
-        """The deliveries that have to be answered before it can be met."""
+        """The deliveries that must be answered before the expectation can be met."""
         return [
             each
             for each in observed.deliveries
