@@ -3,7 +3,7 @@
 Without Chromium, or without `playwright`, these tests are skipped and say what is missing.
 """
 
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
@@ -18,30 +18,33 @@ if TYPE_CHECKING:
 
 
 IN_USE: Final = pytest.StashKey["tuple[Browser, ExitStack]"]()
-IS_LAST: Final = pytest.StashKey[bool]()
-"""The Chromium that runs; whether a test is the last of those in a row that are in a browser."""
+"""The Chromium that runs, and what ends it."""
 
 
-@pytest.hookimpl(tryfirst=True)
-def pytest_runtest_teardown(item: pytest.Item, nextitem: pytest.Item | None) -> None:
-    """Say whether a browser is wanted again."""
-    here = Path(__file__).parent
-    item.config.stash[IS_LAST] = nextitem is None or nextitem.path.parent != here
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_teardown(
+    item: pytest.Item, nextitem: pytest.Item | None
+) -> Generator[None, object, object]:
+    """End the browser behind the last of some tests in a row that share it.
+
+    It runs an event loop, which tests elsewhere want to do.
+    """
+    try:
+        return (yield)
+    finally:
+        is_last = nextitem is None or nextitem.path.parent != Path(__file__).parent
+        if is_last and (in_use := item.config.stash.get(IN_USE, None)) is not None:
+            del item.config.stash[IN_USE]
+            in_use[1].close()
 
 
 @pytest.fixture(scope="module")
-def browser(pytestconfig: pytest.Config) -> "Iterator[Browser]":
-    """A Chromium, the system's own; modules one after the other have the same.
-
-    It runs an event loop, which tests elsewhere want to do, so it ends before them.
-    """
+def browser(pytestconfig: pytest.Config) -> "Browser":
+    """A Chromium, the system's own; modules one after the other have the same."""
     if (in_use := pytestconfig.stash.get(IN_USE, None)) is None:
         in_use = pytestconfig.stash[IN_USE] = _started()
-    opened, ends = in_use
-    yield opened
-    if pytestconfig.stash[IS_LAST]:
-        del pytestconfig.stash[IN_USE]
-        ends.close()
+        pytestconfig.add_cleanup(in_use[1].close)  # where a run is broken off
+    return in_use[0]
 
 
 def _started() -> "tuple[Browser, ExitStack]":

@@ -73,10 +73,18 @@ def test_a_text_without_a_blank_makes_no_view_wider(own_page: "Page", world: San
     assert sizes == {view: [[320, 320], [1200, 1200]] for view in views}
 
 
+SIZE = """(width) => new Promise((done) => {
+  const look = () => innerWidth === width
+    ? done([document.documentElement.scrollWidth, innerWidth])
+    : requestAnimationFrame(look);
+  look();
+})"""
+
+
 def size_of(page: "Page", width: int) -> list[int]:
     """How wide a page is in a window of a width, and the window."""
     page.set_viewport_size({"width": width, "height": 800})
-    found: list[int] = page.evaluate("[document.documentElement.scrollWidth, innerWidth]")
+    found: list[int] = page.evaluate(SIZE, width)
     return found
 
 

@@ -43,7 +43,10 @@ WRONG: Final = {
     "--control-token": (" ", "expected printable characters, without blanks around"),
     "--webhook": (
         "http://169.254.169.254/",
-        "'http://169.254.169.254/': expected no link-local, multicast or metadata address",
+        (
+            "'http://169.254.169.254/': expected no wildcard, link-local, multicast or metadata"
+            " address"
+        ),
     ),
     "--webhook-ca": ("no/such", "expected a file of certificates in PEM, to read"),
     "--webhook-targets": ("everywhere", "expected private or public"),

@@ -278,6 +278,9 @@ def test_problems_of_json_have_places_too() -> None:
     ("text", "expected"),
     [
         ('{"scenario": "scene" "x"}', ["1:22: Expecting ',' delimiter"]),
+        ("{scenario: scene, expect: [}", [
+            "1:28: did not find expected node content",
+        ]),
         ('{"scenario": "\\ud800"}', ["1:1: a string holds half a surrogate pair"]),
         ('{"scenario": "scene", "scenario": "x"}', [
             "1:23: 'scenario' is given twice; leave one of them out",

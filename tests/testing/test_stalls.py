@@ -19,7 +19,13 @@ from starlette.types import ASGIApp
 
 from payments_sandbox.client.blocked_ports import blocked_ports
 from payments_sandbox.client.messages import HttpRequest, control_request
-from payments_sandbox.testing import ControlApiError, RunningSandbox, Sandbox, SandboxClient
+from payments_sandbox.testing import (
+    ControlApiError,
+    ExpectationFailed,
+    RunningSandbox,
+    Sandbox,
+    SandboxClient,
+)
 
 BLOCKED = "and keeps it from answering: it blocks the event loop of that receiver, or is made in"
 
@@ -112,6 +118,28 @@ async def test_a_call_that_blocks_the_loop_of_the_receiver_is_refused(
         await asyncio.to_thread(world.clock.advance, "1h")
         world.clock.advance("1h")  # nothing is waited for
     assert [each["status"] for each in world.deliveries] == ["delivered"]
+
+
+async def test_a_verify_that_blocks_the_loop_of_the_receiver_is_refused(
+    world: Sandbox, aiohttp_server: AiohttpServer
+) -> None:
+    """At once, where it waits for that receiver; what needs no answer of it is waited for."""
+
+    async def receive(_request: web.Request) -> web.Response:
+        return web.Response()
+
+    taken = {"webhook": "payment.completed", "acknowledged": True}
+    async with world.async_client() as control:
+        await control.create_webhook_endpoint(await receiving_at(aiohttp_server, receive))
+        world.control.create_event("payment.completed")
+        world.verify({"webhook": "payment.completed", "count": 1}, within="60s")
+        world.verify({"webhook": "payment.failed", "count": 0}, taken | {"acknowledged": False})
+        with pytest.raises(ControlApiError, match=BLOCKED):
+            world.verify(taken, within="60s")
+        with pytest.raises(ExpectationFailed):
+            world.verify({"request": "create_payment"}, within="1ms")
+        await asyncio.to_thread(world.verify, taken, within="60s")
+        world.verify(taken, within="60s")  # nothing is waited for
 
 
 async def test_an_async_handler_that_awaits_the_client_is_refused(

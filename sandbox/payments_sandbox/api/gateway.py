@@ -280,7 +280,7 @@ class Gateway:
 
 
 def _rule_headers(world: World, entry: Entry, selected: "SelectedStep") -> Mapping[str, str]:
-    """What a reply tells of the rule that has answered."""
+    """The headers of a reply that name the rule that answered."""
     return {
         "Sandbox-Rule": selected.rule,
         "Sandbox-Step": str(selected.position),

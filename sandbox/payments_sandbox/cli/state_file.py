@@ -217,12 +217,7 @@ def _place_worlds(folder: Path, workers: int, owner_of: Callable[[str], int]) ->
         return
     with contextlib.ExitStack() as stack:
         for each in found:
-            if not _can_be_kept_in(each):
-                raise NoStateError(f"{each.name}: {_NO_FILE}")  # a pipe would be waited for
-            try:
-                _reserve(stack, each)
-            except OSError as error:
-                raise NoStateError(f"{each.name}: {error.strerror or error}") from None
+            _reserve_state(stack, each)
         owned: dict[int, list[SavedWorld]] = {index: [] for index in range(workers)}
         for world in _newest(found):
             owned[owner_of(world.api_key)].append(world)
@@ -231,6 +226,15 @@ def _place_worlds(folder: Path, workers: int, owner_of: Callable[[str], int]) ->
                 written.writelines(rewritten(owned[index]))
         for each in others:
             each.unlink()
+
+
+def _reserve_state(stack: contextlib.ExitStack, file: Path) -> None:
+    if not _can_be_kept_in(file):
+        raise NoStateError(f"{file.name}: {_NO_FILE}")  # a pipe would be waited for
+    try:
+        _reserve(stack, file)
+    except OSError as error:
+        raise NoStateError(f"{file.name}: {error.strerror or error}") from None
 
 
 def _reserve(stack: contextlib.ExitStack, file: Path) -> None:

@@ -1,8 +1,8 @@
 """Owns which receivers of webhooks cannot answer while a thread waits: those that it runs itself.
 
-To move a clock is to wait for webhooks to be answered. Who moves it in the event loop of a
-receiver, or in the handler of one, waits for himself until the webhook times out. The server is
-told the ports of such receivers, and refuses to wait for them.
+To move a clock is to wait for webhooks to be answered, and to verify may be. Who does it in the
+event loop of a receiver, or in the handler of one, waits for himself until time is up. The server
+is told the ports of such receivers, and refuses to wait for them.
 
 A handler in a thread pool need not have anything of its request on its stack, as a plain `def` of
 FastAPI. Then the task is looked at that waits for the pool: it has the future that is worked on.
@@ -20,7 +20,9 @@ if TYPE_CHECKING:
     from socket import socket
 
 HEADER: Final = "Sandbox-Blocked-Ports"
-_WAITS: Final = (f"{CONTROL_PATH}/clock/advance", f"{CONTROL_PATH}/clock/freeze")
+_WAITS: Final = frozenset(
+    f"{CONTROL_PATH}/{each}" for each in ("clock/advance", "clock/freeze", "verify")
+)
 
 _LOOKS: Final = 50
 _A_MOMENT: Final = 0.001

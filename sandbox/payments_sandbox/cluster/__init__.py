@@ -1,4 +1,4 @@
-"""Several processes that serve one address: every key has an owner, and what is asked goes there.
+"""Several processes that serve one address: each key has an owner, which answers its requests.
 
-Imported only where there are several.
+Imported only if there are several processes: plain `serve` does not need it.
 """

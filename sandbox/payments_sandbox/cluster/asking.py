@@ -1,4 +1,4 @@
-"""Owns how one process of a server asks another: a question in its mailbox, and a way back."""
+"""Owns how one process of a server asks another: a question in its mailbox, with a reply socket."""
 
 import asyncio
 import contextlib
@@ -12,19 +12,19 @@ import orjson
 from payments_sandbox.cluster.mailbox import Outgoing
 
 QUESTION: Final = b"q"
-"""What the message of a question begins with."""
+"""The first byte of a message that is a question."""
 
 Answer = Callable[[str, list[Any] | None], object]
-"""Answers a question of a name with what it is about; what it gives may have to be awaited."""
+"""Answers a question, given its name and its arguments; the result may be awaitable."""
 
 
 async def ask(mailbox: Outgoing, question: str, given: list[Any] | None = None) -> Any:  # noqa: ANN401 - JSON
-    """Ask the owner of a mailbox; None where it ends meanwhile.
+    """Ask the process that owns a mailbox; None if it ends before it answers.
 
     Args:
-        mailbox: where it reads.
+        mailbox: the mailbox of the process to ask.
         question: its name in `server/control/questions.py`.
-        given: what it is about.
+        given: the arguments of the question.
     """
     ours, theirs = socket.socketpair()
     with theirs:
@@ -37,7 +37,7 @@ async def ask(mailbox: Outgoing, question: str, given: list[Any] | None = None) 
 
 
 async def reply(connection: socket.socket, text: bytes, answer: Answer) -> None:
-    """Answer a question that has come, on the way back that came with it."""
+    """Answer a question on the socket that came with it."""
     _, writer = await asyncio.open_connection(sock=connection)
     with contextlib.closing(writer):
         given = answer(*orjson.loads(text))

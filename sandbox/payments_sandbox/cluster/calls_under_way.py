@@ -1,13 +1,13 @@
-"""Owns which keys have calls that are not answered yet: their worlds stay where they are.
+"""Owns which keys have unanswered calls: their worlds stay in this process until the calls end.
 
-Calls of no key, and those whose place is still asked for, are counted as of None.
+Calls without a key, and calls whose place is not known yet, are counted under None.
 """
 
 import asyncio
 
 
 class CallsUnderWay:
-    """How many calls of each key are under way."""
+    """Counts the calls under way for each key."""
 
     def __init__(self) -> None:
         self._counts: dict[str | None, int] = {}
@@ -20,11 +20,11 @@ class CallsUnderWay:
         return key in self._counts
 
     def begin(self, key: str | None) -> None:
-        """A call has begun."""
+        """Count a call that has begun."""
         self._counts[key] = self._counts.get(key, 0) + 1
 
     def end(self, key: str | None) -> None:
-        """A call has ended."""
+        """Count a call that has ended."""
         if left := self._counts[key] - 1:
             self._counts[key] = left
         else:

@@ -1,11 +1,12 @@
-"""Owns a connection that may leave this process: it keeps what it has read until it is answered.
+"""Owns a connection that may move to another process: it keeps what it read until it is answered.
 
-A process that is to go on with a connection has to read, before anything new, what was read of it
-here and not answered: the request that is for that process, and whatever was sent behind it. So
-what comes is kept until a request ends where the bytes end, which it nearly always does. Where that
-cannot be told, as with several requests in one segment, it is kept on, and aiohttp's parser is
-asked where the answered ones end (`requests.py`) if the connection is to leave. One on which more
-has come than may be kept does not leave: it is closed, and its client connects anew.
+The process that takes over a connection first needs the bytes that were read here and not answered:
+the request that is for that process, and whatever was sent after it. So a connection keeps its
+bytes, and drops them when the last answered request ends exactly where the bytes end, which is
+nearly always the case. If that cannot be told, as with several requests in one segment, it goes on
+keeping them. When it then has to move, aiohttp's parser finds where the answered requests end
+(`requests.py`). A connection that has received more than may be kept does not move: it is closed,
+and its client connects again.
 """
 
 import asyncio
@@ -18,26 +19,26 @@ from payments_sandbox.cluster.requests import NO_HEAD, Head, behind, read_head
 from payments_sandbox.server.connection import Connection
 
 KEPT: Final = 2 * 1024 * 1024
-"""Bytes that are kept: more than any body that is about a key of its own."""
+"""The most bytes that are kept: more than the body of any request that belongs to one key."""
 
 _HEAD_END: Final = b"\r\n\r\n"
 
 _MARK: Final = b"\0payments-sandbox relays "
-"""What a relayed connection begins with, before a byte that says how often it is relayed by now."""
+"""The start of a relayed connection, followed by one byte: how often it has been relayed so far."""
 
 
 def mark(times: int) -> bytes:
-    """What tells another machine how often a connection is relayed that leads to it."""
+    """Return the prefix that tells the next machine how often a connection has been relayed."""
     return _MARK + bytes([min(times, 255)])
 
 
 class PassedConnection(NamedTuple):
-    """A connection that leaves.
+    """A connection that moves to another process.
 
     Attributes:
-        descriptor: of its socket; it is closed here with the next turn of the loop.
-        begun: what was read of it and is not answered.
-        relays: how often it is relayed.
+        descriptor: of its socket; this process closes it in the next turn of the loop.
+        begun: the bytes that were read and not answered.
+        relays: how often it has been relayed.
     """
 
     descriptor: int
@@ -46,17 +47,18 @@ class PassedConnection(NamedTuple):
 
 
 class MovableConnection(Connection):
-    """One connection of a server that shares its address with others.
+    """One connection of a server that shares its address with other processes.
 
     Args:
         server: as for any connection.
         head_timeout: as for any connection.
-        begun: what another process, or who has accepted it here, has read of it.
-        passes: passes a connection on, by its descriptor and the begin of a request, if that is for
-            a sibling; None where there are none.
+        begun: the bytes that another process, or the listener here, has already read.
+        passes: passes the connection to a sibling if the request that begins belongs there. It
+            takes the descriptor and the begin of the request, and returns whether it did. None if
+            there are no siblings.
 
     Attributes:
-        relays: how often it is relayed on its way here.
+        relays: how often the connection was relayed on its way here.
     """
 
     __slots__ = (
@@ -99,14 +101,14 @@ class MovableConnection(Connection):
         self._is_torn = False
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        """Begin with what another process has read."""
+        """Begin with the bytes that were read before."""
         super().connection_made(transport)
         if begun := self._begun:
             self._begun = b""
             self.data_received(begun)
 
     def data_received(self, data: bytes) -> None:
-        """Keep what comes, and read it."""
+        """Keep the bytes that arrive, and parse them."""
         if not self._has_begun:
             data = self._behind_mark(data)
         if data:
@@ -121,20 +123,20 @@ class MovableConnection(Connection):
             self._size += len(data)
             if self._size > KEPT:
                 self._is_torn = True
-                del self._kept[1:-1]  # the first has a head, and the last an end
+                del self._kept[1:-1]  # the first part has the head, and the last one the end
         super().data_received(data)
 
     def head_of(self, request: web.BaseRequest) -> Head:
-        """What the head of a request says; a client sends nearly the same one again and again."""
+        """Return the head of a request; nearly the same one arrives again and again."""
         lines = request.raw_headers
-        if lines is not self._lines:  # of each request it is asked for more than once
+        if lines is not self._lines:  # each request is looked at more than once
             if lines != self._lines:
                 self._head = read_head(request)
             self._lines = lines
         return self._head
 
     def stays_for(self, request: web.BaseRequest) -> None:
-        """Count a request that is answered here; those that come are told of in their order."""
+        """Count a request that is answered here; call this in the order of the requests."""
         head = self.head_of(request)
         self._answered += 1
         self._length = head.length
@@ -142,15 +144,15 @@ class MovableConnection(Connection):
             self._key = head.authorization
 
     async def prepare_to_pass(self) -> PassedConnection | None:
-        """Stop reading, let what was written leave, and give what the next process needs.
+        """Stop reading, flush what was written, and return what the next process needs.
 
         Returns:
-            None where the connection has ended, or too much has come on it.
+            None if the connection has ended, or has received too much to be passed on.
         """
         self._pause_transport_reading()
         transport = self.transport
         if transport is not None and transport.get_write_buffer_size():
-            transport.set_write_buffer_limits(0)  # from here on, it is full until it is empty
+            transport.set_write_buffer_limits(0)  # so that draining waits until it is empty
             await self._drain_helper()
         if self._is_torn or transport is None or transport.is_closing():
             return None
@@ -159,15 +161,16 @@ class MovableConnection(Connection):
         return PassedConnection(descriptor, begun, self.relays)
 
     def _is_passed_unread(self, data: bytes) -> bool:
-        """Pass the connection on with a request that has another key, if that is a sibling's.
+        """Pass the connection to a sibling if the next request has another key that lives there.
 
-        What has come is looked at before the parser is given it: whoever has answered all, and sent
-        it, has nothing to wait for. Where that is not so, it leaves once the request was read.
+        This looks at the bytes before the parser gets them: if all earlier requests are answered
+        and their answers sent, nothing has to be waited for. Otherwise the connection leaves after
+        the parser has read the request.
         """
         transport = self.transport
         if self._passes is None or self._waiter is None or transport is None:
             return False
-        self._key = None  # the next one that is answered here has it
+        self._key = None  # set again by the next request that is answered here
         if transport.is_closing() or transport.get_write_buffer_size():
             return False
         if not self._passes(transport.get_extra_info("socket").fileno(), data):
@@ -176,7 +179,7 @@ class MovableConnection(Connection):
         return True
 
     def _behind_mark(self, data: bytes) -> bytes:
-        """What has come behind the mark of a relay, if it has one; nothing until that is known."""
+        """Strip the mark of a relay from the first bytes; return nothing until it is complete."""
         data = self._begun + data
         self._has_begun = not _MARK.startswith(data)
         self._begun = b"" if self._has_begun else data
@@ -188,15 +191,15 @@ class MovableConnection(Connection):
         return data[len(_MARK) + 1 :]
 
     def _is_between_requests(self) -> bool:
-        """Whether what was kept is requests that are answered here, and nothing behind them."""
+        """Whether the kept bytes are exactly the requests answered here, with nothing after."""
         if self._passed + self._answered < self._request_count or not self.body.is_eof():
             return False
-        # The parser may hold the begin of another one. Such a begin has no empty line in it, else
-        # it would be a request by now; of line breaks before a request line nothing is lost.
+        # The parser may hold the begin of another request. It has no empty line, or it would be a
+        # request by now. Line breaks before a request line may be lost without harm.
         if self._kept[-1].endswith(_HEAD_END):
             return True
         if self._answered > 1 or self._length is None:
             return False
-        # With line breaks before it, the head ends later than is found here, and the sum is less.
+        # With line breaks before it, the head ends later than this finds, and the sum is smaller.
         head = self._kept[0] if self._is_torn else b"".join(self._kept)
         return head.find(_HEAD_END) + len(_HEAD_END) + self._length == self._size

@@ -1,12 +1,13 @@
-"""Owns what becomes of a request where several processes share an address: it goes to its owner.
+"""Owns how a request gets to the process that owns its key, if several share an address.
 
-1. A request with a valid key in its head is for the owner of the key. Who has read it asks the
-   directory, and answers it if the owner is here. Of the first one on a connection that is asked
-   before the connection begins anywhere (`server.py`).
-2. `POST /_sandbox/worlds` has its key in the body, if any, and what is in its head does not count.
-   It is answered here up to where the world would be made; if the key is another process's, it goes
-   there, from its first byte. Without a key, a world is made whose key is owned here.
-3. Everything else is answered here: what has no key, a wrong one or several, and what is not HTTP.
+1. A request with a valid key in its head belongs to the owner of that key. The process that read it
+   asks the directory, and answers it if it is the owner itself. For the first request of a
+   connection, the directory is asked before the connection begins anywhere (`server.py`).
+2. `POST /_sandbox/worlds` may have a key in its body; the one in its head does not count. The
+   request is answered here up to where the world would be made. If another process owns the key,
+   the whole request goes there. Without a key, the new world gets a key that is owned here.
+3. Everything else is answered here: requests with no key, an invalid one or several, and bytes that
+   are not HTTP.
 """
 
 from collections.abc import Awaitable
@@ -28,19 +29,19 @@ _WORLDS: Final = f"{CONTROL_PATH}/worlds"
 
 
 class ConnectionPasser(Protocol):
-    """Takes a connection to another place; its descriptor stays ours, to be closed at once."""
+    """Takes a connection to another place; the caller keeps its descriptor, and may close it."""
 
     async def pass_on(self, passed: PassedConnection, place: Place) -> None:
-        """Take it there."""
+        """Take the connection to `place`."""
 
 
 class OwnerHandler:
-    """Answers the requests whose owner is here, and lets the others go to theirs.
+    """Answers the requests whose owner is here, and passes the others to their owners.
 
     Args:
         handler: answers requests.
-        directory: knows the owners.
-        passer: takes connections there.
+        directory: knows the owner of each key.
+        passer: takes connections to their owners.
     """
 
     def __init__(self, handler: Handler, directory: Directory, passer: ConnectionPasser) -> None:
@@ -49,8 +50,8 @@ class OwnerHandler:
         self._passer = passer
 
     def __call__(self, request: web.BaseRequest) -> Awaitable[web.StreamResponse]:
-        """Answer one request, or let its connection go."""
-        # No coroutine around that of the handler: nearly every request is answered here.
+        """Answer one request, or pass its connection on."""
+        # No extra coroutine around the handler's: nearly every request is answered here.
         if _has_key_in_body(request):
             return self._answer_as_far_as_owned(request)
         connection = cast("MovableConnection", request.protocol)

@@ -1,8 +1,9 @@
-"""Owns how the journal of a world is kept: in parts, each of which one write has brought.
+"""Owns how the journal of a world is stored: in parts, one for each write.
 
-A part is one text, however many requests have come since the write before: a server that answers
-thousands in a second has no time for a text of each. It goes when the ring has none of it any more.
-Of an entry whose reply had not left by then, a later part has how long that took.
+A part is one text, however many requests have come since the last write: a server that answers
+thousands of requests per second has no time to write one text for each. A part is deleted when the
+ring buffer of the journal no longer has any of its entries. If the reply to an entry had not left
+when its part was written, a later part has the duration.
 """
 
 from collections import deque
@@ -16,10 +17,10 @@ from payments_sandbox.world.journal import KEPT, Journal, entry_of, entry_rows
 
 
 class JournalParts:
-    """The parts that are kept of one journal.
+    """The stored parts of one journal.
 
     Args:
-        names: of those that there are by now.
+        names: the names of the parts that are stored already.
     """
 
     __slots__ = ("_next", "_parts")
@@ -29,7 +30,7 @@ class JournalParts:
         self._next = self._parts[-1][0] + 1 if self._parts else 0
 
     def taking(self, journal: Journal, *, everything: bool = False) -> JournalWrite | None:
-        """Take what has changed in the journal, or `everything`; None where nothing has."""
+        """Take what has changed in the journal, or `everything`; None if nothing has changed."""
         changes = journal.take_changes(everything=everything)
         if not any(changes):
             return None
@@ -51,9 +52,9 @@ class JournalParts:
 
 
 def entries_of(parts: Mapping[str, bytes]) -> list[dict[str, Any]]:
-    """The entries of a journal as a snapshot has them, of all its parts in any order."""
+    """The entries of a journal in the shape of a snapshot, from all its parts in any order."""
     entries: dict[int, dict[str, Any]] = {}
-    for name in sorted(parts, key=_numbers_in):  # a row takes the place of those before it
+    for name in sorted(parts, key=_numbers_in):  # a later row replaces earlier ones
         headers, rows, timed = orjson.loads(parts[name])
         entries |= {row[0]: entry_of(row, headers) for row in rows}
         for number, duration_ms in timed:
@@ -63,7 +64,7 @@ def entries_of(parts: Mapping[str, bytes]) -> list[dict[str, Any]]:
 
 
 def _name(number: int, last: int) -> str:
-    """The name of a part: its number, and that of its last entry."""
+    """The name of a part: its number, and the number of its last entry."""
     return f"{number}:{last}"
 
 

@@ -1,21 +1,21 @@
-"""Owns what is written of the worlds that a node has: effects, behind them or before their replies.
+"""Owns when a node writes its changed worlds to the engine: soon after a change, or before a reply.
 
 How it works:
 
-1. Whoever changes a world says so (`mark`). It is written within `BEHIND` seconds, with all others
-   that have changed until then, in one write.
-2. Who may not go on before it is written waits (`kept`): a reply, where the cluster is told so, and
-   the attempt of a webhook always. Then it is written at once, with all that others wait for.
-   Any other reply waits as well (`kept_in_time`) where writes take longer than they are given: so
-   nobody is answered any more from `BEHIND` and `GIVEN` after the first change that may be lost.
-3. One write is under way at a time; what changes meanwhile goes into the next. So the slower the
-   engine, the more each write has, and effects are written in their order.
-4. A write that failed may have happened. It is made again until the engine has answered, which
-   takes it once; whoever waits is let go with an error when the node's lease ends, or has a lease
-   gone by and the engine, which is there, has still not taken it: it is full, say.
-5. A world whose effects have become much longer than itself is written whole: not one that has
-   got as long as they are.
-6. What the engine refuses is another node's by now: the world is given up here.
+1. Whoever changes a world marks it (`mark`). It is written within `BEHIND` seconds, in one write
+   with all other worlds that have changed until then.
+2. Whoever must not go on before the write waits for it (`kept`): every attempt of a webhook, and
+   replies if the cluster is configured so. The write then happens at once, for all that somebody
+   waits for. Other replies wait as well (`kept_in_time`) while writes take longer than `GIVEN`. So
+   no reply leaves later than `BEHIND` plus `GIVEN` after the first change that may be lost.
+3. One write is under way at a time; changes made meanwhile go into the next one. So the slower the
+   engine is, the more each write contains, and effects are written in order.
+4. A write that failed may still have happened. It is repeated until the engine answers; the engine
+   applies it once. Waiters get an error when the node's lease ends, or when a reachable engine has
+   not accepted the write for as long as a lease lasts, for example since it is full.
+5. A world is written whole when its effects have become much longer than the world itself. If the
+   world has grown as much as its effects, it is not.
+6. If the engine refuses a write, another node owns the world by now: it is given up here.
 """
 
 import asyncio
@@ -38,57 +38,57 @@ from payments_sandbox.world.world import World
 _log: Final = logging.getLogger(__name__)
 
 BEHIND: Final = 0.04
-"""Wall seconds after which a change is written at the latest, but for what that takes."""
+"""Wall seconds until the write of a change begins, at the latest."""
 
 GIVEN: Final = 0.05
-"""Wall seconds that a write may take; with those before it that is less than 100 ms."""
+"""Wall seconds that a write may take; together with `BEHIND` that is less than 100 ms."""
 
 AGAIN: Final = 0.1
-"""Wall seconds between two tries to reach the engine."""
+"""Wall seconds between two attempts to reach the engine."""
 
 PATIENCE: Final = 3.0
-"""Wall seconds that it is tried before nobody waits for it any more: as long as a lease."""
+"""Wall seconds of failed attempts after which waiters get an error: as long as a lease."""
 
 MOST_EFFECTS: Final = 1_000
-"""Behind so many of them a world is written whole once they are as long as the first."""
+"""After this many effects a world is written whole, once they are longer than the first one."""
 
 TIMES: Final = 8
-"""A world is written whole when the effects behind the first are so many times as long as it."""
+"""A world is written whole when its later effects are this many times as long as the first one."""
 
 PAYMENT: Final = 150
-"""Bytes that a payment and its event take in a world that is written whole."""
+"""Estimated bytes of a payment and its event in a world that is written whole."""
 
 SMALL: Final = 16 * 1024
-"""A world is not written whole for fewer bytes of effects than these."""
+"""Fewer bytes of effects than this never cause a world to be written whole."""
 
 _NEVER: Final = inf
 _NOTHING: Final = StoredWorld((), {})
 
 
 class Owner(Protocol):
-    """Knows what a node owns."""
+    """Knows which keys a node owns."""
 
     async def epoch_of(self, key: str) -> int:
         """The epoch of a key that is owned here.
 
         Raises:
-            NotKeptError: it is another node's.
+            NotKeptError: another node owns it.
         """
 
     def give_up(self, world: World) -> None:
-        """A world is another node's by now."""
+        """Give up a world that another node owns by now."""
 
 
 class _Progress:
-    """How far a world is kept.
+    """How much of a world is stored in the engine.
 
     Attributes:
-        effects: what has changed in it since.
-        journal: the parts that the engine has of its journal.
+        effects: what has changed in the world since the last write.
+        journal: the parts of its journal that the engine has.
         epoch: of its key.
-        position: how many effects the engine has of it.
-        whole, tail: bytes of the first of them, and of all others.
-        payments: how many the world had then.
+        position: how many effects of the world the engine has.
+        whole, tail: bytes of the first effect, and of all later ones.
+        payments: how many payments the world had when it was last written whole.
     """
 
     __slots__ = ("effects", "epoch", "journal", "payments", "position", "tail", "whole")
@@ -103,14 +103,14 @@ class _Progress:
         self.payments = len(world.ledger.payments)
 
     def is_whole_next(self, world: World) -> bool:
-        """Whether the world is to be written whole."""
+        """Whether the next write is the whole world."""
         has_many = self.position >= MOST_EFFECTS and self.tail > self.whole
         grown = PAYMENT * max(0, len(world.ledger.payments) - self.payments)
         too_long = self.tail > max(SMALL, TIMES * (self.whole + grown))
         return self.position == 0 or has_many or too_long
 
     def count(self, world: World, write: WorldWrite) -> None:
-        """Count a write that the engine has taken."""
+        """Count a write that the engine has accepted."""
         if write.is_whole:
             self.whole, self.tail, self.position = len(write.effect), 0, 1
             self.payments = len(world.ledger.payments)
@@ -123,12 +123,12 @@ class Keeper:
     """Writes what changes in the worlds of a node.
 
     Args:
-        store: where to.
+        store: the store to write to.
         owner: knows the epochs of keys.
         wall: the real time.
 
     Attributes:
-        problem: why nothing is written, for so long that nobody waits for it; empty else.
+        problem: why writes have failed for so long that nobody waits for them; empty otherwise.
     """
 
     def __init__(self, store: WorldWriter, owner: Owner, wall: WallClock) -> None:
@@ -142,7 +142,7 @@ class Keeper:
         self._writing: dict[World, asyncio.Future[None]] = {}
         self._timer: asyncio.TimerHandle | None = None
         self._is_time = False
-        self._now = asyncio.get_running_loop().time  # found once: each reply asks for it
+        self._now = asyncio.get_running_loop().time  # looked up once, since each reply calls it
         self._oldest_behind = self._oldest_under_way = _NEVER
         self._took = 0.0
         self.problem = ""
@@ -151,19 +151,19 @@ class Keeper:
         self._is_idle.set()
 
     def adopt(self, world: World, epoch: int, stored: StoredWorld) -> None:
-        """Begin with a world that was made of what is kept.
+        """Continue with a world that was restored from the engine.
 
         Args:
-            world: as it is kept.
+            world: the world, unchanged since.
             epoch: of its key.
-            stored: what it was made of.
+            stored: what it was restored from.
         """
         self._progress[world] = _Progress(world, epoch, stored)
 
     def mark(self, world: World) -> None:
-        """Write a world soon: it has changed, or may have."""
+        """Schedule the write of a world that has, or may have, changed."""
         if world in self._behind:
-            return  # until that is taken, it has what changes now as well
+            return  # the write that is due has not been taken yet, and will include this change
         self._behind[world] = None
         self._is_idle.clear()
         if self._oldest_behind == _NEVER:
@@ -172,24 +172,24 @@ class Keeper:
                 self._timer = asyncio.get_running_loop().call_later(BEHIND, self._be_in_time)
 
     def kept_in_time(self, world: World) -> Awaitable[None] | None:
-        """Wait like `kept`, unless all that has changed is kept in time as far as can be told.
+        """Wait like `kept`, but only if writes are late.
 
         Returns:
-            What to await, if anything.
+            What to await; None if all changes are written in time, as far as can be told.
         """
         oldest = min(self._oldest_behind, self._oldest_under_way)
         is_late = self._took > GIVEN or self._now() - oldest > BEHIND + GIVEN
         return self.kept(world) if is_late else None
 
     async def kept(self, world: World) -> None:
-        """Wait until all that has changed in a world is written.
+        """Wait until every change of a world is written.
 
         Raises:
-            NotKeptError: it is another node's by now, or the engine is away for too long.
+            NotKeptError: another node owns the world by now, or the engine is away for too long.
         """
         if world in self._behind:
             waiter = self._waiters.get(world)
-            if waiter is None or waiter.done():  # one that has failed is still there
+            if waiter is None or waiter.done():  # a failed one is still there
                 waiter = self._waiters[world] = _waiter()
                 self._woken.set()
             await asyncio.shield(waiter)
@@ -197,18 +197,18 @@ class Keeper:
             await asyncio.shield(under_way)
 
     def remove(self, key: str, epoch: int) -> None:
-        """Let a world be forgotten with all that is kept of it."""
+        """Delete everything that is stored of a world."""
         self._gone[key] = epoch, asyncio.get_running_loop().create_future()
         self._is_idle.clear()
         self._be_in_time()
 
     async def until_removed(self, key: str) -> None:
-        """Wait until what was to be forgotten of a key is forgotten."""
+        """Wait until a pending removal of a key's world is done."""
         if key in self._gone:
             await self._gone[key][1]
 
     def forget(self, world: World) -> None:
-        """Write no more of a world."""
+        """Stop writing a world."""
         self._progress.pop(world, None)
         self._behind.pop(world, None)
         waiter = self._waiters.pop(world, None)
@@ -216,17 +216,17 @@ class Keeper:
             waiter.set_exception(NotKeptError("the world was dropped meanwhile"))
 
     def is_behind(self, world: World) -> bool:
-        """Whether there is something of a world to be written."""
+        """Whether a world has changes that are not written yet."""
         return world in self._behind or world in self._writing
 
     def fail(self, reason: str) -> None:
-        """Let nobody wait any longer."""
+        """Fail all waiters."""
         for waiter in (*self._waiters.values(), *self._writing.values()):
             if not waiter.done():
                 waiter.set_exception(NotKeptError(reason))
 
     async def run(self) -> None:
-        """Write, until it is cancelled."""
+        """Write what is due, until cancelled."""
         while True:
             await self._woken.wait()
             self._woken.clear()
@@ -236,7 +236,7 @@ class Keeper:
                 self._is_idle.set()
 
     async def finish(self) -> None:
-        """Write all that is still to be written, and wait for that."""
+        """Write everything that is still unwritten, and wait for it."""
         self._be_in_time()
         await self._is_idle.wait()
 
@@ -246,13 +246,13 @@ class Keeper:
         self._woken.set()
 
     async def _write_some(self) -> bool:
-        """Write what somebody waits for, or all where it is time to; False when that is nothing."""
+        """Write the worlds that somebody waits for, or all if it is time; False if none is left."""
         batch = list(self._behind if self._is_time else self._waiters)
         gone = dict(self._gone)
         began, self._is_time = self._now(), False
         oldest = self._oldest_behind
         if len(batch) == len(self._behind):
-            self._oldest_behind = _NEVER  # what changes from here on is not in this write
+            self._oldest_behind = _NEVER  # later changes are not in this write
         if not batch and not gone:
             return False
         self._oldest_under_way = oldest
@@ -270,21 +270,21 @@ class Keeper:
         return True
 
     async def _take(self, world: World) -> tuple[World, WorldWrite] | None:
-        """Take what has changed in a world; None where nothing has, or it is not ours any more."""
+        """Take what has changed in a world; None if nothing has, or it is no longer ours."""
         try:
             return await self._write_of(world)
         except NotKeptError as error:
             self._refuse(world, error)
-        except Exception:  # noqa: BLE001 - a bug of ours ends nothing else, and the world is whole next
+        except Exception:  # noqa: BLE001 - our bug must not end other writes; the next one is whole
             _log.exception("what has changed in %s is not written", world.config.title)
             self._refuse(world, NotKeptError("an error in the sandbox; the log has it"))
         return None
 
     async def _begin(self, world: World) -> _Progress:
-        """Begin with a world of which nothing is kept.
+        """Begin with a world of which nothing is stored.
 
         Raises:
-            NotKeptError: it is another node's.
+            NotKeptError: another node owns it.
         """
         epoch = await self._owner.epoch_of(world.config.api_key)
         progress = self._progress[world] = _Progress(world, epoch)
@@ -297,7 +297,7 @@ class Keeper:
         del self._behind[world]
         waiter = self._waiters.pop(world, None) or _waiter()
         self._writing[world] = waiter
-        # From here to the first slice of the effect nothing awaits: all is as it is at one instant.
+        # Nothing awaits from here to the first slice of the effect, so all parts are of one moment.
         is_first = progress.position == 0
         journal = progress.journal.taking(world.journal, everything=is_first)
         due = _due(world, self._wall())
@@ -365,13 +365,13 @@ def _waiter() -> "asyncio.Future[None]":
 
 
 def _look_at(waiter: "asyncio.Future[None]") -> None:
-    """Let nobody complain that a failure was not looked at: there may be nobody who waits."""
+    """Retrieve the exception, so that asyncio does not log it when nobody waits."""
     if not waiter.cancelled():
         waiter.exception()
 
 
 def _due(world: World, wall: Instant) -> Instant | None:
-    """When somebody has to see to a world that nobody uses, on the wall's clock."""
+    """When an unused world needs attention next, on the wall clock; None if never."""
     if world.webhooks is not None and any(
         each.is_pending and each.next_at is None for each in world.webhooks.outbox.oldest_first()
     ):

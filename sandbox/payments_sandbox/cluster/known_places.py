@@ -1,4 +1,4 @@
-"""Owns what a node remembers of the places of other nodes' keys: it need not ask each time."""
+"""Owns a node's memory of which other nodes own which keys, so that it need not ask each time."""
 
 import asyncio
 import logging
@@ -9,30 +9,30 @@ from payments_sandbox.cluster.places import Member, NoOwnerError, UnreachableErr
 from payments_sandbox.server.slices import pause
 
 KNOWN_FOR: Final = 1.0
-"""Wall seconds that the place of a key is believed."""
+"""Wall seconds that a remembered place is used before the engine is asked again."""
 
 KNOWN_USES: Final = 64
-"""How often it is used: two nodes that each believe the other end soon."""
+"""How often a remembered place is used: a loop of two nodes that point at each other ends soon."""
 
 KNOWN_AT_MOST: Final = 10_000
 
 PATIENCE: Final = 5.0
-"""Wall seconds after which a node that is a member and cannot be reached is not waited for."""
+"""Wall seconds after which callers stop waiting for a member that cannot be reached."""
 
 TRIED_AFTER: Final = 1.0
-"""Wall seconds until a node is tried again that could not be reached."""
+"""Wall seconds until an unreachable node is tried again."""
 
 REFUSED_AGAIN: Final = 0.2
-"""The same where it has refused: it may have died, and the engine knows that a moment later."""
+"""The same if it refused the connection: it may have died, which the engine knows soon."""
 
 FORGIVEN_AFTER: Final = 3 * TRIED_AFTER
-"""Wall seconds after which it counts no more that a node could not be reached."""
+"""Wall seconds without a failed attempt after which a node counts as reachable again."""
 
 _log: Final = logging.getLogger(__name__)
 
 
 class _KnownPlace:
-    """Where a key was when it was asked for."""
+    """The owner of a key, and for how long to believe it."""
 
     __slots__ = ("lease_ends", "node", "until", "uses")
 
@@ -44,12 +44,12 @@ class _KnownPlace:
 
 
 class _Unreachable(NamedTuple):
-    """A node at which nobody has answered.
+    """A node that does not answer.
 
     Attributes:
-        since: the first time.
-        last: the last time.
-        is_refused: whether its machine has refused the connection then.
+        since: when that was first seen.
+        last: when that was last seen.
+        is_refused: whether its machine refused the last connection.
     """
 
     since: float
@@ -58,23 +58,23 @@ class _Unreachable(NamedTuple):
 
     @property
     def tried_again(self) -> float:
-        """When it is tried again."""
+        """When the node is tried again."""
         return self.last + (REFUSED_AGAIN if self.is_refused else TRIED_AFTER)
 
 
 class KnownPlaces:
-    """The places of keys of other nodes."""
+    """The places of keys that other nodes own."""
 
     def __init__(self) -> None:
         self._places: dict[str, _KnownPlace] = {}
         self._unreachable: dict[str, _Unreachable] = {}
 
     def get(self, key: str, members: Mapping[str, Member]) -> Member | None:
-        """The place of a key, unless that has to be asked for.
+        """The remembered place of a key; None if the engine has to be asked.
 
         Args:
             key: the API key.
-            members: of the cluster; one that leaves may have given the key away.
+            members: of the cluster; a member that leaves may have given the key away.
         """
         known = self._places.get(key)
         if known is None:
@@ -85,26 +85,26 @@ class KnownPlaces:
         return None if member is None or member.is_leaving or is_stale else known.node
 
     def remember(self, key: str, member: Member, lease: float) -> None:
-        """Remember for a moment who owns a key.
+        """Remember for a short time who owns a key.
 
         Args:
             key: the API key.
             member: its owner.
-            lease: wall seconds that the owner's lease goes on, if it is not renewed.
+            lease: wall seconds until the owner's lease ends, unless it is renewed.
         """
         if len(self._places) >= KNOWN_AT_MOST:
             self._places.clear()
         self._places[key] = _KnownPlace(member, lease)
 
     async def until_worth_a_try(self, key: str) -> Member | None:
-        """Wait for an owner that cannot be reached, without asking anybody.
+        """Wait until an unreachable owner is worth another try, without asking the engine.
 
         Returns:
-            The owner, which is to be tried again; None where it has to be asked who that is: it is
-            not known, or its lease is at an end.
+            The owner to try again; None if the engine has to be asked, since no owner is
+            remembered, it is reachable, or its lease has ended.
 
         Raises:
-            NoOwnerError: it cannot be reached from here, for a while by now.
+            NoOwnerError: the owner has been unreachable for too long.
         """
         known = self._places.get(key)
         if known is None or not self.is_unreachable(known.node.name):
@@ -116,16 +116,16 @@ class KnownPlaces:
         return known.node if has_lease else None
 
     def forget(self, key: str) -> None:
-        """Remember nothing of a key."""
+        """Forget the place of a key."""
         self._places.pop(key, None)
 
     def is_unreachable(self, name: str) -> bool:
-        """Whether nobody has answered at a node just now."""
+        """Whether a node did not answer just now."""
         found = self._unreachable.get(name)
         return found is not None and _now() - found.last < TRIED_AFTER
 
     def refusing(self) -> Iterable[str]:
-        """The nodes whose machines have refused connections just now."""
+        """The nodes whose machines refused a connection just now."""
         now = _now()
         return (
             name
@@ -134,15 +134,15 @@ class KnownPlaces:
         )
 
     def unreachable(self, node: Member, error: UnreachableError) -> None:
-        """Nobody has answered at a node."""
+        """Note that a node did not answer."""
         now = _now()
         before = self._unreachable.get(node.name)
         is_news = before is None or now - before.last >= FORGIVEN_AFTER
-        if is_news:  # it was reached meanwhile, or nobody has tried
+        if is_news:  # it was reachable since, or was never tried
             _log.warning("%s at %s:%d cannot be reached: %s", *node[:3], error)
         since = now if before is None or is_news else before.since
         self._unreachable[node.name] = _Unreachable(since, now, error.is_refused)
-        if error.is_refused:  # it may have died, which the engine knows
+        if error.is_refused:  # it may have died, so ask the engine for the owners again
             for key in [key for key, known in self._places.items() if known.node.name == node.name]:
                 del self._places[key]
 

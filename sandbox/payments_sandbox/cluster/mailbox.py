@@ -1,8 +1,8 @@
-"""Owns how processes of one machine send each other datagrams, with descriptors if need be.
+"""Owns how processes of one machine send each other datagrams, optionally with descriptors.
 
-A mailbox is a pair of sockets that the parent of all makes before it starts any: everybody writes
-to one of the two, and its owner reads from the other. Both outlive the owner. So what was sent to a
-worker that died is read by the one that is started in its place, and nobody connects anew.
+A mailbox is a pair of sockets that the parent process makes before it starts any worker: everybody
+writes to one of the two, and the owner reads from the other. Both outlive the owner. So a message
+to a worker that died is read by its replacement, and nobody has to reconnect.
 """
 
 import asyncio
@@ -15,24 +15,24 @@ from collections.abc import Sequence
 from typing import Final, NamedTuple
 
 LARGEST: Final = 32 * 1024
-"""Bytes of a datagram; what is longer goes in a file, or what the system finds too long."""
+"""Bytes from which on a message goes in a file; so do messages that are too long for the system."""
 
 _INLINE: Final = b"."
 _IN_FILE: Final = b"+"
 _MOST_DESCRIPTORS: Final = 2
 _IS_CUT: Final = int(socket.MSG_CTRUNC)
-"""Not as a flag of an enum: that takes as long as all else of a look into a mailbox."""
+"""A plain int: testing the enum's flag takes as long as the rest of `receive_message`."""
 
 _NO_ROOM: Final = frozenset({errno.EAGAIN, errno.ENOBUFS})
 
 
 class Message(NamedTuple):
-    """What was sent.
+    """A received message.
 
     Attributes:
         text: the bytes.
-        descriptors: what is the receiver's now, to use and to close.
-        is_whole: whether all descriptors have come; a process that has too many open gets none.
+        descriptors: now belong to the receiver, which has to close them.
+        is_whole: whether all descriptors arrived; a process with too many open files gets none.
     """
 
     text: bytes
@@ -44,8 +44,8 @@ class Mailbox(NamedTuple):
     """The two ends of a mailbox.
 
     Attributes:
-        reader: where its owner reads.
-        writer: where everybody writes.
+        reader: the end that its owner reads from.
+        writer: the end that everybody writes to.
     """
 
     reader: socket.socket
@@ -53,7 +53,7 @@ class Mailbox(NamedTuple):
 
 
 def open_mailbox() -> Mailbox:
-    """Make a mailbox; who forks afterwards shares it."""
+    """Make a mailbox; processes that are forked afterwards share it."""
     reader, writer = socket.socketpair(socket.AF_UNIX, socket.SOCK_DGRAM)
     for end in (reader, writer):
         end.setblocking(False)  # noqa: FBT003 - the module's own way
@@ -61,10 +61,10 @@ def open_mailbox() -> Mailbox:
 
 
 def receive_message(reader: socket.socket) -> Message | None:
-    """The next message of a mailbox, or None where there is none.
+    """The next message of a mailbox; None if there is none.
 
     Raises:
-        OSError: the file that the text came in cannot be read.
+        OSError: the message came in a file that cannot be read.
     """
     try:
         raw, descriptors, flags, _ = socket.recv_fds(reader, LARGEST + 1, _MOST_DESCRIPTORS)
@@ -83,7 +83,7 @@ def receive_message(reader: socket.socket) -> Message | None:
 
 
 class Outgoing:
-    """Sends messages to one mailbox; what finds no room there waits, in its order."""
+    """Sends messages to one mailbox; if it is full, they wait in their order."""
 
     def __init__(self, writer: socket.socket) -> None:
         self._writer = writer
@@ -95,10 +95,10 @@ class Outgoing:
 
         Args:
             text: of any length.
-            descriptors: one at most; it stays the sender's, to be closed at once if need be.
+            descriptors: at most one; the sender keeps it, and may close it at once.
 
         Raises:
-            OSError: the system refuses.
+            OSError: the system rejects it.
         """
         if not self._waiting and _is_sent(self._writer, text, descriptors):
             return
@@ -107,7 +107,7 @@ class Outgoing:
         self._waiting.append((text, [os.dup(each) for each in descriptors]))
 
     async def flush(self) -> None:
-        """Wait until nothing waits."""
+        """Wait until all waiting messages are sent."""
         if self._waiting:
             self._flushed = asyncio.get_running_loop().create_future()
             await self._flushed
@@ -127,10 +127,10 @@ class Outgoing:
 
 
 def _is_sent(writer: socket.socket, text: bytes, descriptors: Sequence[int]) -> bool:
-    """Whether there was room for a message.
+    """Send a message if there is room for it, and return whether there was.
 
     Raises:
-        OSError: the system refuses.
+        OSError: the system rejects it.
     """
     try:
         if len(text) < LARGEST:

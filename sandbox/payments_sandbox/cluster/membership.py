@@ -1,8 +1,9 @@
-"""Owns a node's membership: its lease, which it renews each second, and who else is a member.
+"""Owns a node's membership: the lease that it renews each second, and who else is a member.
 
-A node serves the keys that it owns as long as its lease runs by its own clock, counted from when it
-asked: the engine counts from later. A process that was stopped finds its lease at an end, whatever
-it was about to do. It then asks anew, and is told whether somebody may have taken its keys.
+A node serves its keys while its lease runs by its own clock, counted from when it asked for the
+lease; the engine counts from slightly later. A process that was suspended finds that its lease has
+ended, whatever it was about to do. It then renews the lease, and learns whether another node may
+have taken its keys.
 """
 
 import asyncio
@@ -24,11 +25,11 @@ RENEW_EVERY: Final = 1.0
 """Wall seconds."""
 
 _HEARD_EVERY: Final = 0.05
-"""Wall seconds between two looks whether all others have heard that a node leaves."""
+"""Wall seconds between two checks whether all others know that a node leaves."""
 
 _LARGEST: Final = 2**64 - 1
 _ODD: Final = 0x9E37_79B9_7F4A_7C15
-"""2**64 by the golden ratio: all digits of a factor move the highest of the product."""
+"""2**64 divided by the golden ratio: each digit of a factor affects the highest of the product."""
 
 _log: Final = logging.getLogger(__name__)
 
@@ -37,16 +38,15 @@ class Membership:
     """The lease of one node.
 
     Args:
-        registry: where it is a member.
+        registry: the registry that the node is a member of.
         member: the node.
-        check_owned: called when the lease had run out, before there is another one.
-        on_end: called when it has run out, with the reason.
+        check_owned: called after the lease had run out, before the new one counts.
+        on_end: called with the reason when the lease has run out.
 
     Attributes:
-        member: the node, as it is now.
-        others: all members by their names, this one among them, as of the last renewal.
-        on_lost: called with the names of members that are none any more, and have not said that
-            they leave.
+        member: the node in its current state.
+        others: all members by name as of the last renewal, this one included.
+        on_lost: called with the names of members that are gone without having said that they leave.
     """
 
     def __init__(
@@ -59,7 +59,7 @@ class Membership:
         self._registry = registry
         self._check_owned = check_owned
         self._on_end = on_end
-        self._now = asyncio.get_running_loop().time  # found once: each request asks for it
+        self._now = asyncio.get_running_loop().time  # looked up once, since each request calls it
         self._until = 0.0
         self._renewing: asyncio.Task[Instant] | None = None
         self._must_check = False
@@ -70,16 +70,16 @@ class Membership:
         self.others: dict[str, Member] = {}
 
     def is_running(self) -> bool:
-        """Whether the lease runs: nobody else can have taken what is owned here."""
+        """Whether the lease runs: nobody else can have taken the keys that are owned here."""
         return self._now() < self._until
 
     def first_for(self, key: str) -> str:
-        """The name of the member that a key without an owner is for: the same for all who ask.
+        """The name of the member that should get a key without an owner: the same in every node.
 
-        Each member has a weight with the key, and the highest one wins.
+        Each member has a weight for the key, and the highest weight wins.
         """
         taking, number = self._taking, _number(key)
-        # One multiplication for each: a digest of each pair takes a millisecond of a thousand.
+        # One multiplication per member: with a thousand members, digests would take a millisecond.
         return max(
             taking,
             key=lambda name: (taking[name] ^ number) * _ODD & _LARGEST,
@@ -88,11 +88,11 @@ class Membership:
 
     @property
     def place(self) -> int:
-        """How many of the members that take keys are before this one, in an order of all."""
+        """The rank of this node, by name, among the members that take keys."""
         return sum(name < self.member.name for name in self._taking)
 
     async def renew(self) -> Instant:
-        """Renew the lease now; who asks while that is under way is answered with it.
+        """Renew the lease now; callers during a renewal share its result.
 
         Returns:
             The engine's time.
@@ -106,10 +106,10 @@ class Membership:
         return await asyncio.shield(self._renewing)
 
     async def run(self) -> None:
-        """Renew the lease each second, until it is cancelled."""
+        """Renew the lease each second, until cancelled."""
         asked_at = self._now()
         while True:
-            # Counted from when it was asked: one that took long is followed by the next at once.
+            # Counted from the last request: after a slow renewal the next one follows at once.
             await pause(max(0.0, asked_at + RENEW_EVERY - self._now()))
             asked_at = self._now()
             try:
@@ -120,25 +120,25 @@ class Membership:
                     self._on_end(f"the lease has run out, and the engine is away: {error}")
 
     def end(self) -> None:
-        """Let the lease be at an end here, until it is renewed."""
+        """Treat the lease as ended, until it is renewed."""
         self._until = 0.0
 
     async def announce_leaving(self) -> Instant:
-        """Say that this node leaves.
+        """Announce to the other nodes that this one leaves.
 
         Returns:
             The engine's time, for `until_heard`.
 
         Raises:
-            EngineError: it could not be said.
+            EngineError: it could not be announced.
         """
         self.member = self.member._replace(is_leaving=True)
         if self._renewing is not None:
-            await asyncio.wait((self._renewing,))  # it was asked for before, and does not say so
+            await asyncio.wait((self._renewing,))  # it began earlier, without the announcement
         return await self.renew()
 
     async def until_heard(self, since: Instant) -> None:
-        """Wait until all others have renewed their leases since, or lost them: each was told.
+        """Wait until every other member has learned of it: renewed its lease since, or lost it.
 
         Raises:
             EngineError: it cannot be found out.
@@ -147,30 +147,30 @@ class Membership:
             await pause(_HEARD_EVERY)
 
     async def leave(self) -> None:
-        """Be a member no more.
+        """End the membership.
 
         Raises:
-            EngineError: the engine is away, and the lease runs out instead.
+            EngineError: the engine is away; the lease then ends when its time is up.
         """
         self.end()
         await self._registry.leave(self.member.name)
 
     async def close(self) -> None:
-        """Ask nothing any more."""
+        """Stop asking the engine."""
         if self._renewing is not None:
             await end(self._renewing)
 
     def _renewed(self, task: "asyncio.Task[Instant]") -> None:
         self._renewing = None
         if not task.cancelled():
-            task.exception()  # who waits for it has it, if anybody does
+            task.exception()  # retrieved, so that asyncio does not log it if nobody waits
 
     async def _renew(self) -> Instant:
         asked_at = self._now()
         census = await self._registry.renew(self.member)
         self._must_check |= not census.was_member
         if self._must_check:
-            await self._check_owned()  # where this fails, it is asked again with the next renewal
+            await self._check_owned()  # if this fails, the next renewal tries it again
             self._must_check = False
         if census.members is not self._members:
             self._take_note(census.members)
@@ -188,5 +188,5 @@ class Membership:
 
 
 def _number(text: str) -> int:
-    """A number that looks drawn, and is the same in every process."""
+    """A number that looks random, and is the same in every process."""
     return int.from_bytes(blake2b(text.encode(), digest_size=8).digest(), "big")

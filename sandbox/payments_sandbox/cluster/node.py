@@ -1,17 +1,18 @@
-"""Owns one node of a cluster: which keys are its own, and how their worlds come, rest and go.
+"""Owns one node of a cluster: which keys it owns, and how their worlds are loaded and moved.
 
-How a key finds its node, and a world its way:
+How a request finds the node of its key, and a world its owner:
 
-1. A key that is owned here, with its world in memory, is answered here as long as the lease runs.
-   All else is asked for (`claim`), once for all who wait: the engine says who owns the key, and
-   gives one that has no living owner to the member that rendezvous hashing has first for it.
-2. What is owned here and not in memory is made of what is kept of it: the first effect, those
-   behind it, and the journal. A key of which nothing is kept gets a new world from whoever uses it.
-3. A world that nobody has used for `COLD` leaves memory, once it is kept. It stays owned.
-4. Each second a node looks which worlds are overdue: something has fallen due in them, and nobody
-   has seen to it. It claims those, and one that it gets goes on where it was.
-5. A node that leaves says so first, and takes no more keys. Then it gives its worlds away, and
-   answers no call of a world that is on its way: who asks waits, and is led to the next owner.
+1. If this node owns a key and has its world in memory, it answers here as long as its lease runs.
+   Every other key is asked for (`claim`), once for all requests that wait: the engine says which
+   node owns the key. If that node is no longer a member, the key goes to the member that rendezvous
+   hashing ranks first for it.
+2. A world that is owned here and not in memory is restored from what the engine stores: the first
+   effect, the later ones, and the journal. If nothing is stored, the first use makes a new world.
+3. A world that has not been used for `COLD` leaves memory, once it is stored. Its key stays owned.
+4. Each second a node looks for worlds in which something is overdue that no node has handled. It
+   claims them, and each one that it gets continues where it was.
+5. A node that leaves announces it first, and takes no more keys. Then it hands its worlds over. It
+   answers no call of a world that is being handed over: such calls wait, and go to the next owner.
 """
 
 import asyncio
@@ -49,20 +50,20 @@ from payments_sandbox.server.world_runtime import NotKeptError
 from payments_sandbox.world.world import World
 
 ANNOUNCE: Final = 1.5
-"""Wall seconds from when a node says that it leaves until it gives its worlds away, if others have
-renewed their leases by then, and were told; on a busy machine it is longer."""
+"""Wall seconds from when a node announces that it leaves until it hands its worlds over. It waits
+longer if other nodes have not renewed their leases, and so do not know of it, by then."""
 
 LINGER: Final = 0.5
-"""Wall seconds that it still leads clients to the others when it has given its worlds away."""
+"""Wall seconds that a node still passes clients on after it has handed its worlds over."""
 
 COLD: Final = MINUTE
-"""Wall milliseconds after which a world that nobody uses leaves memory."""
+"""Wall milliseconds after which an unused world leaves memory."""
 
 LOOK_EVERY: Final = 1.0
 OVERDUE_AT_ONCE: Final = 100
 
 _CLAIMS: Final = 4
-"""How often it is asked who owns a key, where who was named has just left."""
+"""How often the owner of a key is asked for, if the owner that was named has just left."""
 
 _LOST: Final = (
     "taken over after node {} was lost; what was answered in its last 100 ms may be missing"
@@ -72,21 +73,21 @@ _log: Final = logging.getLogger(__name__)
 
 
 class Engine(Store, Registry, Protocol):
-    """Keeps worlds, and knows who owns which."""
+    """Stores worlds, and knows who owns which."""
 
 
 class ClusterNode(Directory):
     """The keys and worlds of one node.
 
     Args:
-        engine: keeps worlds, and knows who owns which.
+        engine: stores worlds, and knows who owns which.
         runtime: the worlds in memory.
         member: this node.
-        longest_wait: wall milliseconds that calls have to end when the node leaves.
+        longest_wait: wall milliseconds that calls may take to end when the node leaves.
         most: how many worlds stay in memory.
 
     Attributes:
-        calls: those of its keys that are under way.
+        calls: the calls of its keys that are under way.
     """
 
     def __init__(
@@ -113,16 +114,16 @@ class ClusterNode(Directory):
     # The places of keys
 
     def place_of(self, key: str) -> Place | None:
-        """The place of a key, as far as it is known without I/O; see `Directory`."""
+        """The place of a key, if it is known without I/O; see `Directory`."""
         if key in self._active:
             return _HERE if self.membership.is_running() else None
         return self._elsewhere.get(key, self.membership.others)
 
     async def claim(self, key: str) -> Place:
-        """Ask for the place of a key, and take one that this node should have; see `Directory`.
+        """Ask for the place of a key, and take it if this node should own it; see `Directory`.
 
         Raises:
-            NoOwnerError: nobody has it at the moment, or it cannot be found out.
+            NoOwnerError: no node has it at the moment, or that cannot be found out.
         """
         while (gate := self._gates.get(key)) is not None:
             await gate.wait()
@@ -133,12 +134,12 @@ class ClusterNode(Directory):
         return await asyncio.shield(asking)
 
     def unreachable(self, node: Member, error: UnreachableError) -> None:
-        """Nobody has answered at a node: ask for the owners of its keys again; see `Directory`."""
+        """Note that a node did not answer: its keys are asked for again; see `Directory`."""
         self._elsewhere.unreachable(node, error)
 
     @property
     def is_leaving(self) -> bool:
-        """Whether this node gives its worlds away."""
+        """Whether this node hands its worlds over."""
         return self.membership.member.is_leaving
 
     async def _ask(self, key: str) -> Place:
@@ -158,10 +159,11 @@ class ClusterNode(Directory):
         raise NoOwnerError("the key changes hands again and again; try again")
 
     async def _owner_to_try(self, key: str) -> Member | None:
-        """The other node that owns a key; None where this one does, from now on if need be.
+        """The other node that owns a key; None if this one does, if need be from now on.
 
-        As long as nobody answers at the owner, its lease is waited for, and the engine not asked.
-        All who want the key wait here together: each of them would connect, parse and ask anew.
+        While the owner does not answer, this waits for its lease to end, and does not ask the
+        engine. All requests for the key wait here together: otherwise each would connect, parse and
+        ask anew.
         """
         while True:
             known = await self._elsewhere.until_worth_a_try(key)
@@ -172,7 +174,7 @@ class ClusterNode(Directory):
             return known
 
     async def _claim(self, key: str) -> Member | None:
-        """The same, as the engine has it. A node that leaves takes no key, whoever wants it to."""
+        """The owner as the engine knows it; a node that leaves gives back a key it is given."""
         own = self._name
         for _ in range(_CLAIMS):
             wanted, refusing = {key: self.membership.first_for(key)}, self._elsewhere.refusing()
@@ -195,14 +197,14 @@ class ClusterNode(Directory):
             self._worlds.lose(key, _LOST.format(claim.lost))
 
     async def _disown(self, key: str) -> None:
-        """Let a key have no owner that was this node's, and whose world is not here any more."""
+        """Release a key of this node whose world is no longer here."""
         if (epoch := self._epochs.pop(key, None)) is not None:
             await self._engine.release(key, epoch)
 
     # Worlds
 
     async def _activate(self, key: str) -> bool:
-        """Make the world of an owned key of what is kept; False if the key was lost meanwhile."""
+        """Restore the world of an owned key; False if the key was lost meanwhile."""
         epoch = self._epochs[key]
         stored = await self._engine.read(key)
         world = await world_of(self._runtime, key, stored) if stored.effects else None
@@ -217,7 +219,7 @@ class ClusterNode(Directory):
         return True
 
     async def look_after(self) -> None:
-        """See to what is overdue, and let what nobody uses leave memory, until it is cancelled."""
+        """Take care of overdue worlds, and unload unused ones, until cancelled."""
         while True:
             await pause(LOOK_EVERY)
             try:
@@ -231,7 +233,8 @@ class ClusterNode(Directory):
         skipped = most * self.membership.place
         overdue = await self._engine.overdue(self._name, self.wall(), most, skipped)
         if overdue.nobodys and not self.is_leaving:
-            # Each node gives others of them to who should have them, who finds them among its own.
+            # Each node assigns a different part of them to the nodes that should own them; those
+            # then find them among their own.
             wanted = {key: first_for(key) for key in overdue.nobodys}
             await self._engine.claim(wanted, self._name)
         for key in overdue.own:
@@ -241,7 +244,7 @@ class ClusterNode(Directory):
                 place = await self.claim(key)
             except UnreadableWorldError as error:
                 _log.warning("%s", error)
-                place = _HERE  # and it is not asked for again
+                place = _HERE  # so that it is no longer reported as overdue
             epoch = self._epochs.get(key)
             if place == _HERE and epoch is not None and self._worlds.get(key) is None:
                 await self._engine.write([WorldWrite(key, epoch)])  # nothing is due
@@ -262,7 +265,7 @@ class ClusterNode(Directory):
         return world in self._worlds and not is_used
 
     def _forget(self, world: World) -> None:
-        """Forget a world that is kept, or is another node's."""
+        """Drop a world that is stored, or belongs to another node, from memory."""
         self._active.discard(world.config.api_key)
         self._worlds.let_go(world)
         self._runtime.let_go(world)
@@ -271,25 +274,25 @@ class ClusterNode(Directory):
     # Ownership
 
     def owns(self, api_key: str) -> bool:
-        """Whether the world of a key is made here; see `Ownership`."""
+        """Whether this node may make the world of a key; see `Ownership`."""
         return api_key in self._active or api_key in self._drawn
 
     def draws(self, api_key: str) -> bool:
-        """Whether a key that was drawn is this node's: nobody else draws it; see `Ownership`."""
+        """Take a newly drawn key, which no other node draws; see `Ownership`."""
         self._drawn.add(api_key)
         return True
 
     def made(self, api_key: str) -> None:
-        """A key has a world now; see `Ownership`."""
+        """Do nothing when a key gets a world; see `Ownership`."""
 
     def dropped(self, api_key: str) -> None:
-        """A key has no world any more; see `Ownership`. The home world is made anew at once."""
+        """Remove the world of a key; see `Ownership`. The home world is made again at once."""
         if api_key != DEFAULT_API_KEY:
             self._active.discard(api_key)
             self.keeper.remove(api_key, self._epochs.pop(api_key))
 
     async def keep_drawn(self) -> None:
-        """Own the keys that were drawn, and keep their worlds: other nodes may be asked for them.
+        """Claim the keys that were drawn, and store their worlds: other nodes may get their calls.
 
         Raises:
             NotKeptError: the engine is away for too long.
@@ -304,7 +307,7 @@ class ClusterNode(Directory):
         """The epoch of a key that is owned here.
 
         Raises:
-            NotKeptError: it is another node's, or that cannot be found out.
+            NotKeptError: another node owns it, or that cannot be found out.
         """
         if key in self._drawn:
             try:
@@ -320,17 +323,17 @@ class ClusterNode(Directory):
         return self._epochs[key]
 
     def give_up(self, world: World) -> None:
-        """Forget a world that is another node's by now."""
+        """Forget a world that another node owns by now."""
         key = world.config.api_key
         self.keeper.forget(world)
         self._runtime.dispatcher.forget(world)
-        if world in self._worlds:  # else the key is ours again by now, with another world
+        if world in self._worlds:  # otherwise the key is ours again, with another world
             _log.warning("the world of %s is another node's by now: it is given up here", key)
             self._epochs.pop(key, None)
             self._forget(world)
 
     async def _check_owned(self) -> None:
-        """Give up the worlds that another node has taken while the lease had run out."""
+        """Give up the worlds that other nodes took after the lease had run out."""
         keys = list(self._epochs)
         for key, epoch in zip(keys, await self._engine.owned(keys), strict=True):
             if self._epochs.get(key) != epoch:
@@ -342,7 +345,7 @@ class ClusterNode(Directory):
     # The end
 
     async def leave(self) -> None:
-        """Give all worlds away, and be a member no more."""
+        """Hand all worlds over, and end the membership."""
         try:
             announced = await self.membership.announce_leaving()
             has_others = len(self.membership.others) > 1
@@ -362,16 +365,17 @@ class ClusterNode(Directory):
             _log.warning("not all worlds were handed over: %s", error)
 
     async def close(self) -> None:
-        """Ask nothing any more."""
+        """Stop asking the engine."""
         await end(*self._asking.values())
         await self.membership.close()
         if self._has_left:
-            # Each renewal since has made it a member again, for which the next to leave would wait.
+            # A renewal since then has made it a member again: the next node that leaves would wait
+            # for it.
             with contextlib.suppress(EngineError):
                 await self.membership.leave()
 
     async def _hand_over(self, world: World) -> None:
-        """Let the calls of a world end, write it, and let its key have no owner."""
+        """Wait for the calls of a world to end, write it, and release its key."""
         key = world.config.api_key
         gate = self._gates[key] = asyncio.Event()
         self._active.discard(key)

@@ -1,4 +1,4 @@
-"""Owns what becomes of a request at a node: its world is fetched, stays, and is kept."""
+"""Owns how a node handles a request: it fetches the world of its key, and keeps it meanwhile."""
 
 import logging
 from collections.abc import Awaitable
@@ -24,14 +24,14 @@ _OF_NO_KEY: Final = frozenset(
 )
 
 MOST_RELAYS: Final = 1
-"""How often a connection is relayed that stays open: from where it was accepted to the owner."""
+"""How often a connection that stays open may be relayed: once, from the first node to the owner."""
 
 _HERE: Final = Here()
 _log: Final = logging.getLogger(__name__)
 
 
 class NodeHandler(OwnerHandler):
-    """Answers the requests whose owner is this node, and lets the others go to theirs.
+    """Answers the requests whose owner is this node, and passes the others to their owners.
 
     Args:
         handler: answers requests.
@@ -44,7 +44,7 @@ class NodeHandler(OwnerHandler):
         self._node, self._calls = node, node.calls
 
     def __call__(self, request: web.BaseRequest) -> Awaitable[web.StreamResponse]:
-        """Answer one request, or let its connection go."""
+        """Answer one request, or pass its connection on."""
         connection = cast("MovableConnection", request.protocol)
         return self._answer(
             request, None if _is_of_no_key(request) else connection.head_of(request).key
@@ -53,7 +53,7 @@ class NodeHandler(OwnerHandler):
     async def _answer(self, request: web.BaseRequest, key: str | None) -> web.StreamResponse:
         connection = cast("MovableConnection", request.protocol)
         response: web.StreamResponse | None = None
-        self._calls.begin(None)  # until it is answered, or on its way elsewhere
+        self._calls.begin(None)  # until it is answered or passed on
         try:
             place = _HERE if key is None else self._node.place_of(key) or await self._claimed(key)
             if not isinstance(place, Here):
@@ -62,30 +62,30 @@ class NodeHandler(OwnerHandler):
             self._calls.begin(key)
             try:
                 response = await self._handler(request)
-            except NotOwned as error:  # it has gone meanwhile, or its key is in the body
+            except NotOwned as error:  # the world has moved meanwhile, or the key is in the body
                 gone = error.api_key
             finally:
                 self._calls.end(key)
-            if response is None:  # whoever gives a world away waits for the end of its calls
+            if response is None:  # after `end`: handing a world over waits for the end of its calls
                 return await self._leave(connection, await self._node.claim(gone))
             if key is None:
                 await self._node.keep_drawn()
-        except Exception as error:  # noqa: BLE001 - as the handler inside, it answers in the envelope
+        except Exception as error:  # noqa: BLE001 - like the inner handler, it answers in the envelope
             response = _failure(error)
             if not request.content.is_eof():
-                response.force_close()  # the rest of the body is not waited for
+                response.force_close()  # instead of waiting for the rest of the body
         finally:
             self._calls.end(None)
         return self._staying(request, response)
 
     async def _claimed(self, key: str) -> Place:
-        """The place of a key that has to be asked for.
+        """Ask for the place of a key.
 
         Raises:
-            NoOwnerError: there is no such place at the moment.
+            NoOwnerError: no node has the key at the moment.
         """
         place: Place | None = None
-        while place is None:  # what was asked for may be otherwise by now
+        while place is None:  # the lease may have run out since the claim was answered
             place = await self._node.claim(key)
             if isinstance(place, Here):
                 place = self._node.place_of(key)
@@ -96,8 +96,8 @@ class NodeHandler(OwnerHandler):
     ) -> web.StreamResponse:
         connection = cast("MovableConnection", request.protocol)
         connection.stays_for(request)
-        # Where the node leaves, its client connects to another one. And a connection that is used
-        # with the keys of several nodes would get longer with each turn, or never shorter again.
+        # When the node leaves, its client has to connect to another one. And a connection that is
+        # used with the keys of several nodes would be relayed once more each time they alternate.
         ends = self._node.is_leaving or connection.relays > MOST_RELAYS
         if ends and not response.prepared:
             response.force_close()
@@ -105,7 +105,7 @@ class NodeHandler(OwnerHandler):
 
 
 def _failure(error: Exception) -> web.Response:
-    """The envelope of a request whose world is nowhere at the moment."""
+    """The envelope for a request whose world is not available at the moment."""
     if isinstance(error, NoOwnerError | NotKeptError):
         _log.warning("a request is answered 500: %s", error)
         return refusal(InternalError(f"{error}."))
@@ -114,6 +114,6 @@ def _failure(error: Exception) -> web.Response:
 
 
 def _is_of_no_key(request: web.BaseRequest) -> bool:
-    """Whether a route needs no key, so that one in its head decides nothing."""
+    """Whether the route needs no key, so that a key in the head decides nothing."""
     path = request.raw_path
     return path.startswith(_BELOW_CONTROL) and target_of(request).decoded in _OF_NO_KEY

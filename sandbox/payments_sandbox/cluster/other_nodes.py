@@ -1,7 +1,7 @@
-"""Owns what one node asks all others: the engine carries questions and answers.
+"""Owns what one node asks all others: the engine carries the questions and answers.
 
-What a node has counted of its calls is asked of nobody: Prometheus asks each node, and a sum over
-nodes that come and go is no counter.
+Counters of calls are not among the questions: Prometheus scrapes each node, and a sum over nodes
+that come and go would not be a counter.
 """
 
 import logging
@@ -15,23 +15,23 @@ from payments_sandbox.cluster.store import EngineError, NoQuestionError
 from payments_sandbox.core.errors import InternalError
 
 _OF_ALL: Final = frozenset({"coverage", "summaries_of_worlds", "uses_of_worlds"})
-"""Questions that are about all nodes; others each node answers for itself alone."""
+"""Questions about all nodes; each node answers every other question for itself alone."""
 
 _log: Final = logging.getLogger(__name__)
 
 
 class Messenger(Protocol):
-    """Carries questions from one node to others, and answers back."""
+    """Carries questions from one node to the others, and the answers back."""
 
     async def ask(self, name: str, question: bytes) -> Sequence[bytes]:
-        """Ask all nodes but one; the log says how many have not answered.
+        """Ask all nodes except the one that asks, and log how many did not answer.
 
         Args:
             name: the node that asks.
             question: any bytes.
 
         Returns:
-            The answers, in no order, of those that are there and answer for as long as a lease.
+            The answers, unordered, of the nodes that answer within the time of a lease.
 
         Raises:
             EngineError: they cannot be asked.
@@ -40,11 +40,11 @@ class Messenger(Protocol):
     def answering(
         self, name: str, answer: Callable[[bytes], bytes]
     ) -> AbstractAsyncContextManager[None]:
-        """Let a node answer what the others ask, until the block ends."""
+        """Let a node answer the questions of the others until the block ends."""
 
 
 class OtherNodes:
-    """The other nodes of the cluster that a node is a part of; it is an `Elsewhere`.
+    """The other nodes of this node's cluster; it implements `Elsewhere`.
 
     Args:
         messenger: carries questions.
@@ -63,7 +63,7 @@ class OtherNodes:
         self._answer = answer
 
     async def ask(self, question: str, given: list[Any] | None = None) -> list[Any]:
-        """Ask each of them, as `Elsewhere`.
+        """Ask each of them; see `Elsewhere`.
 
         Raises:
             InternalError: the engine is away.
@@ -77,14 +77,14 @@ class OtherNodes:
         return [read for answer in answers for read in _read(answer)]
 
     def answering(self) -> AbstractAsyncContextManager[None]:
-        """Answer what the others ask, until the block ends."""
+        """Answer the questions of the other nodes until the block ends."""
         return self._messenger.answering(self._name, self._answered)
 
     def _answered(self, question: bytes) -> bytes:
-        """The answer to a question.
+        """Answer a question of another node.
 
         Raises:
-            NoQuestionError: a node of this version asks no such thing.
+            NoQuestionError: no node of this version asks it.
         """
         try:
             name, given = orjson.loads(question)
@@ -96,7 +96,7 @@ class OtherNodes:
 
 
 def _read(answer: bytes) -> list[Any]:
-    """An answer that has come, if it is one."""
+    """Parse an answer: one value, or none if it is invalid."""
     try:
         return [orjson.loads(answer)]
     except ValueError:

@@ -1,4 +1,4 @@
-"""Owns where the world of a key is: in this process, in a sibling of it, or on another machine."""
+"""Owns where the world of a key can be: in this process, in a sibling, or on another machine."""
 
 from dataclasses import dataclass
 from typing import NamedTuple, Protocol
@@ -11,18 +11,18 @@ class Here:
 
 @dataclass(frozen=True, slots=True)
 class Sibling:
-    """In another process of this machine, started by the same parent: a worker by its index."""
+    """In another process of this machine with the same parent: a worker, by its index."""
 
     index: int
 
 
 class Member(NamedTuple):
-    """A node of the cluster, on whatever machine.
+    """A node of the cluster, on any machine.
 
     Attributes:
-        name: of this run of it; no other has the same.
-        host, port: where others reach it, and connections are relayed to.
-        is_leaving: whether it takes no further keys.
+        name: of this run of the node; unique.
+        host, port: where other nodes reach it, and relay connections to.
+        is_leaving: whether it takes no more keys.
     """
 
     name: str
@@ -35,11 +35,11 @@ Place = Here | Sibling | Member
 
 
 class NoOwnerError(Exception):
-    """Nobody has a key at the moment, or it cannot be found out who; the text says why."""
+    """No node has a key at the moment, or it is unknown which; the text says why."""
 
 
 class UnreadableWorldError(NoOwnerError):
-    """What is kept of the world of a key is nothing that this node can read."""
+    """What is stored of the world of a key cannot be read by this node."""
 
     def __init__(self, key: str, error: Exception) -> None:
         super().__init__(
@@ -50,10 +50,10 @@ class UnreadableWorldError(NoOwnerError):
 
 
 class UnreachableError(Exception):
-    """Nobody listens where a node is said to be; the text says how that shows.
+    """Nothing listens at the address of a node; the text says how that was found.
 
     Attributes:
-        is_refused: whether its machine has refused the connection.
+        is_refused: whether its machine refused the connection.
     """
 
     def __init__(self, text: str, *, is_refused: bool = False) -> None:
@@ -65,14 +65,14 @@ class Directory(Protocol):
     """Knows the place of every key."""
 
     def place_of(self, key: str) -> Place | None:
-        """The place of a key, as far as it is known without I/O; None has to be asked for."""
+        """The place of a key if it is known without I/O; otherwise None: use `claim`."""
 
     async def claim(self, key: str) -> Place:
-        """Ask for the place of a key; one that has no owner yet gets the one who should have it.
+        """Ask for the place of a key; a key without an owner gets one.
 
         Raises:
             NoOwnerError: there is none at the moment.
         """
 
     def unreachable(self, node: Member, error: UnreachableError) -> None:
-        """Nobody has answered at a node: what is known of its keys is to be asked for again."""
+        """Note that a node did not answer, so that the owners of its keys are asked for again."""

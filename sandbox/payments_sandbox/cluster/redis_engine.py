@@ -1,6 +1,6 @@
-"""Owns the engine on Redis or Valkey: every decision is one script, so that it is made at once.
+"""Owns the engine on Redis or Valkey: every decision is one script, and so is atomic.
 
-What all nodes are asked is published in `questions`, with the list that its answers go to.
+A question to all nodes is published in `questions`, with the name of the list for its answers.
 """
 
 import asyncio
@@ -44,28 +44,28 @@ _log: Final = logging.getLogger(__name__)
 
 PREFIX: Final = "payments-sandbox:"
 TIMEOUT: Final = 1.0
-"""Wall seconds that an answer of the engine may take."""
+"""Wall seconds that the engine may take to answer."""
 
 ANSWERS_WITHIN: Final = 3.0
-"""Wall seconds that the answer of another node may take: as long as a lease."""
+"""Wall seconds that another node may take to answer: as long as a lease."""
 
 _LISTEN: Final = TIMEOUT / 2
 _NO_JOURNAL: Final = JournalWrite("", b"")
 _QUESTIONS: Final = f"{PREFIX}questions"
 _WHERE: Final = re.compile(r" script: [0-9a-f]{40}.*")
-"""In which of its scripts something has gone wrong."""
+"""The part of an error's text that names the script in which it happened."""
 
 _PARTS: Final = 3
-"""Of a question: where its answer goes, who asks, and what."""
+"""A question's parts: the list for its answer, who asks, and the question itself."""
 
 RENEWED_WITHIN: Final = 1.5
-"""Wall seconds that the renewal of a lease may take: half of one, so that a late one will do."""
+"""Wall seconds that the renewal of a lease may take: half a lease, so that a late one counts."""
 
 AT_ONCE: Final = 16
-"""Calls that are under way at a time; further ones wait for their turn, but for a lease's renewal.
+"""Calls that are under way at a time; more of them wait for their turn, except renewals of a lease.
 
-A node that takes over a thousand worlds asks for all of them at once. The engine takes calls in
-their order, so what all nodes have under way is what a lease waits behind.
+A node that takes over a thousand worlds asks for all of them at once. The engine handles calls in
+order, so a renewal waits behind all calls that are under way.
 """
 
 
@@ -74,11 +74,11 @@ class RedisEngine:
 
     Args:
         url: such as `redis://localhost:6379/0`.
-        ttl: milliseconds after which a world is forgotten that nobody uses.
-        lease: milliseconds that a node is a member without renewing that.
+        ttl: milliseconds after which an unused world is deleted.
+        lease: milliseconds that a lease lasts.
 
     Raises:
-        ValueError: the url is none.
+        ValueError: the url is invalid.
     """
 
     def __init__(self, url: str, *, ttl: int, lease: int) -> None:
@@ -94,7 +94,7 @@ class RedisEngine:
         self._write = self._redis.register_script(scripts.WRITE)
         self._overdue = self._redis.register_script(scripts.OVERDUE)
         self._leave = self._redis.register_script(scripts.LEAVING)
-        self._known: tuple[bytes, tuple[Member, ...]] = b"", ()  # a state, and the members then
+        self._known: tuple[bytes, tuple[Member, ...]] = b"", ()  # the last state, and its members
 
     async def close(self) -> None:
         """Close the connections."""
@@ -102,7 +102,7 @@ class RedisEngine:
         await self._redis.aclose()
 
     async def version(self) -> tuple[int, ...]:
-        """The version of Redis that it is compatible with.
+        """The version of Redis, or the one that a compatible engine reports.
 
         Raises:
             EngineError: it does not answer.
@@ -111,7 +111,7 @@ class RedisEngine:
         return tuple(map(int, re.findall(r"\d+", str(found.get("redis_version", "0")))))
 
     async def number_of_start(self) -> int:
-        """Count a start of a node; no other has the same number.
+        """Count the start of a node, and return its unique number.
 
         Raises:
             EngineError: it does not answer.
@@ -119,7 +119,7 @@ class RedisEngine:
         return int(await self._answer(self._redis.incr, f"{PREFIX}starts"))
 
     async def renew(self, member: Member) -> Census:
-        """Be a member for the time of another lease; see `Registry`."""
+        """Renew the lease of a member; see `Registry`."""
         said = orjson.dumps(tuple(member))
         arguments = (member.name, said, self._lease, DAY, self._known[0])
         was_member, now, state, told = await _answer(self._renew, [PREFIX], arguments)
@@ -128,17 +128,17 @@ class RedisEngine:
         return Census(bool(was_member), Instant(now), self._known[1])
 
     async def unheard(self, since: Instant) -> int:
-        """How many members have not renewed their leases since; see `Registry`."""
+        """Count the members that have not renewed their leases since; see `Registry`."""
         return int(await self._answer(self._unheard, [PREFIX], (since + self._lease,)))
 
     async def leave(self, name: str) -> None:
-        """Be a member no more, and own nothing; see `Registry`."""
+        """End a membership, and release all its keys; see `Registry`."""
         await self._answer(self._leave, [PREFIX], (name,))
 
     async def claim(
         self, wanted: Mapping[str, str], claimant: str, refusing: Iterable[str] = ()
     ) -> Sequence[Claim]:
-        """Ask who owns keys, which get owners that live; see `Registry`."""
+        """Ask who owns keys, and give an owner to those without one; see `Registry`."""
         arguments: list[str | int] = [claimant, f" {' '.join(refusing)} "]
         for key, candidate in wanted.items():
             arguments += (key, candidate, self._ttl_of(key))
@@ -148,11 +148,11 @@ class RedisEngine:
         ]
 
     async def release(self, key: str, epoch: int) -> None:
-        """Let a key have no owner, if it still has the one of this epoch; see `Registry`."""
+        """Release a key if it still has the owner of this epoch; see `Registry`."""
         await self._answer(self._release, [PREFIX], (key, epoch))
 
     async def owned(self, keys: Sequence[str]) -> Sequence[int]:
-        """The epochs of keys, 0 where one has no owner; see `Registry`."""
+        """The epochs of keys; 0 for a key without an owner; see `Registry`."""
         pipeline = self._redis.pipeline(transaction=False)
         for key in keys:
             pipeline.execute_command("HGET", f"{PREFIX}world:{key}", "epoch")
@@ -160,12 +160,12 @@ class RedisEngine:
         return [int(each) if isinstance(each, bytes) and each.isdigit() else 0 for each in epochs]
 
     async def overdue(self, name: str, now: Instant, most: int, skipped: int = 0) -> Overdue:
-        """Keys of worlds in which something has fallen due; see `Registry`."""
+        """Keys of worlds in which something is overdue; see `Registry`."""
         found = await self._answer(self._overdue, [PREFIX], (name, now, most, skipped))
         return Overdue(*(list(map(_text, keys)) for keys in found))
 
     async def read(self, key: str) -> StoredWorld:
-        """What is kept of a world; see `Store`."""
+        """Read what is stored of a world; see `Store`."""
         pipeline = self._redis.pipeline(transaction=True)
         pipeline.execute_command("LRANGE", f"{PREFIX}effects:{key}", 0, -1)
         pipeline.execute_command("HGETALL", f"{PREFIX}parts:{key}")
@@ -177,7 +177,7 @@ class RedisEngine:
             raise UnreadableWorldError(key, error) from error
 
     async def write(self, writes: Sequence[WorldWrite]) -> frozenset[str]:
-        """Keep what is written of several worlds, each wholly or not at all; see `Store`."""
+        """Write changes of several worlds, each completely or not at all; see `Store`."""
         arguments: list[str | int | bytes] = []
         for each in writes:
             is_first = each.effect and each.position == 0
@@ -192,25 +192,26 @@ class RedisEngine:
         return frozenset(key.decode() for key in refused)
 
     async def ask(self, name: str, question: bytes) -> Sequence[bytes]:
-        """Ask all nodes but one; see `Messenger`."""
+        """Ask all nodes except the one that asks; see `Messenger`."""
         replies = f"{PREFIX}replies:{token_hex(8)}"
         text = b"\0".join((replies.encode(), name.encode(), question))
         there = await self._answer(self._redis.publish, _QUESTIONS, text)
         until = asyncio.get_running_loop().time() + ANSWERS_WITHIN
         answers: list[bytes] = []
         while len(answers) < there and asyncio.get_running_loop().time() < until:
-            # Not in its turn, which others wait for: what is asked for may need theirs.
+            # Without taking a turn: the nodes that answer may need the turns of others here.
             if (found := await _answer(self._redis.blpop, [replies], timeout=_LISTEN)) is not None:
                 answers.append(found[1])
         if missing := there - len(answers):
             _log.warning("%d of %d nodes do not answer what they have", missing, there)
-        return [each for each in answers if each]  # one's own is empty
+        return [each for each in answers if each]  # this node's own answer is empty
 
     @contextlib.asynccontextmanager
     async def answering(self, name: str, answer: Callable[[bytes], bytes]) -> AsyncIterator[None]:
-        """Let a node answer what it is asked; see `Messenger`."""
+        """Let a node answer the questions of others; see `Messenger`."""
         async with self._redis.pubsub(ignore_subscribe_messages=True) as questions:
-            # Of its own one nobody is told anything: as long as it is there, the node has not died.
+            # Nothing is published in the node's own channel. That somebody subscribes to it tells
+            # the engine that the node has not died.
             await _answer(questions.subscribe, _QUESTIONS, f"{PREFIX}node:{name}")
             async with beside(self._answer_all(name.encode(), questions, answer)):
                 yield
@@ -229,7 +230,7 @@ class RedisEngine:
                 await pause(_LISTEN)
             except NoQuestionError as error:
                 _log.warning("a message in the engine is left unanswered: %s", error)
-            except Exception:  # noqa: BLE001 - a bug of ours, and the next question may go well
+            except Exception:  # noqa: BLE001 - a bug of ours; the next question may succeed
                 _log.exception("a question of another node is not answered")
 
     async def _reply(self, replies: bytes, text: bytes) -> None:
@@ -239,24 +240,24 @@ class RedisEngine:
         await self._answer(replying.execute)
 
     def _ttl_of(self, key: str) -> int:
-        """How long a world is kept that nobody uses; 0 is for ever."""
+        """How long an unused world is stored; 0 means forever."""
         return 0 if key == DEFAULT_API_KEY else self._ttl
 
     async def _answer(self, call: Callable[..., Any], *given: object, **options: object) -> Any:  # noqa: ANN401 - of any command
-        """What the engine answers when it is this call's turn.
+        """Call the engine when it is this call's turn.
 
         Raises:
-            EngineError: it does not, or refuses.
+            EngineError: it does not answer, or rejects the call.
         """
         async with self._turns:
             return await _answer(call, *given, **options)
 
 
 async def _answer(call: Callable[..., Any], *given: object, **options: object) -> Any:  # noqa: ANN401 - of any command
-    """What the engine answers.
+    """Call the engine at once.
 
     Raises:
-        EngineError: it does not, or refuses.
+        EngineError: it does not answer, or rejects the call.
     """
     try:
         return await call(*given, **options)
@@ -272,12 +273,12 @@ def _in_words(error: Exception) -> str:
 
 
 def _text(found: bytes) -> str:
-    """A text of the engine; one that is none is no name or key that anybody knows."""
+    """Decode a text of the engine; invalid UTF-8 becomes a name or key that nobody knows."""
     return found.decode(errors="replace")
 
 
 def _member(said: bytes | None) -> Member | None:
-    """What a member says of itself; None where that is nothing that a node of this version says."""
+    """Parse what a member has written of itself; None if it is not in this version's format."""
     if said is None:
         return None
     try:
@@ -293,10 +294,10 @@ def _member(said: bytes | None) -> Member | None:
 
 
 def _question_in(message: Mapping[str, Any]) -> Sequence[bytes]:
-    """Where the answer of a question goes, who asks, and what.
+    """Split a message into the list for its answer, who asks, and the question.
 
     Raises:
-        NoQuestionError: a message is none.
+        NoQuestionError: the message is not a question.
     """
     channel, parts = message["channel"].decode(), message["data"].split(b"\0", 2)
     if channel != _QUESTIONS or len(parts) < _PARTS:
@@ -310,7 +311,7 @@ def _client(url: str, timeout: float) -> Redis:
         max_connections=8 * AT_ONCE,
         socket_timeout=timeout,
         socket_connect_timeout=timeout,
-        # A connection may have ended since it was used last. An engine that is slow is not asked
-        # the same once more.
+        # An idle connection may have been closed meanwhile, so a call is tried once more. After a
+        # timeout it is not: that would only add to a slow engine's work.
         retry=Retry(NoBackoff(), 1, supported_errors=(ConnectionError,)),
     )

@@ -1,16 +1,22 @@
-"""Owns the scripts of the engine on Redis or Valkey, each of which decides something at once.
+"""Owns the scripts of the engine on Redis or Valkey, each of which makes one decision atomically.
 
-What is there of a key `K`, below the prefix:
+For each key `K` there are, below the prefix:
 
-- `world:K`, a hash: the `node` that owns it, the `epoch`, and `lost`, the last node that was lost;
-- `effects:K`, a list: the first one has all of the world and is deflated, the others are JSON;
-- `parts:K`, a hash of the parts of its journal, by their names; see `journal_parts.py`.
+- `world:K`, a hash: the `node` that owns it, its `epoch`, and `lost`, the last owner that was lost;
+- `effects:K`, a list: the first effect has the whole world and is deflated, the others are JSON;
+- `parts:K`, a hash of the parts of its journal by name; see `journal_parts.py`.
 
-And of all: `nodes`, ends of leases by node; `gone`, those that were lost, by when that was found;
-`members`, what each says of itself; `changes`, how often that was another; `due:N`, keys that node
-`N` owns, or nobody where the name is empty, by when something falls due; `epoch`, the last one that
-was given, which begins with the time: an engine that has lost all gives none anew. Time is the
-engine's.
+For the cluster as a whole there are:
+
+- `nodes`: when each node's lease ends;
+- `gone`: nodes that were lost, and when that was found;
+- `members`: what each node says of itself;
+- `changes`: how often `members` has changed;
+- `due:N`: keys that node `N` owns, by when something falls due; those of no node if `N` is empty;
+- `epoch`: the last epoch. The first is the current time, so that an engine that has lost its data
+  does not give an epoch again.
+
+Time is the engine's.
 """
 
 from typing import Final
@@ -39,8 +45,8 @@ local function leave(prefix, name)
 end
 """
 
-# All members are told to who knows them as they were before: there may be a thousand. A member that
-# is lost changes how many there are, and any other change counts as one.
+# A node that knows the current members is not sent them again: there may be a thousand. The state
+# counts changes, and has the number of members, since a lost lease changes that alone.
 RENEW: Final = f"""{_CLOCK}{_LEAVE}
 local name, said, lease, kept = ARGV[1], ARGV[2], tonumber(ARGV[3]), tonumber(ARGV[4])
 local was_member, changes = is_member(name), prefix .. 'changes'
@@ -74,9 +80,9 @@ local function move_due(prefix, key, from, to)
 end
 """
 
-# A lease is ended before its time if its node refuses connections of who asks, and has none to the
-# engine: its process has died, and the system has closed both. Were it alive after all, its writes
-# would be refused by their epochs.
+# A lease ends early if its node refuses connections of other nodes and has none to the engine: then
+# its process has died, and the system has closed both. If it is alive after all, its epochs make
+# the engine reject its writes.
 CLAIM: Final = f"""{_CLOCK}{_DUE}
 local claimant, refusing, claims = ARGV[1], ARGV[2], {{}}
 for i = 3, #ARGV, 3 do
@@ -118,9 +124,9 @@ if epoch == ARGV[2] then
 end
 """
 
-# What is due of a key may be among that of an owner that it has no more: its world was forgotten
-# since nobody used it, or the owner has left. It is put right where it is found. Of those that are
-# nobody's each node skips what the nodes before it look at.
+# A key may be listed as due under a node that no longer owns it, since its world expired unused or
+# its owner has left. It is moved to the right list when it is found here. Of the keys that no node
+# owns, each node skips those that the nodes before it look at.
 OVERDUE: Final = f"""{_CLOCK}{_DUE}
 local name, upto, most, skipped = ARGV[1], ARGV[2], tonumber(ARGV[3]), tonumber(ARGV[4])
 local function look(place, first)
@@ -137,7 +143,7 @@ end
 return {{look(name, 0), look('', skipped)}}
 """
 
-# A lease that ends before one that began at some time has been renewed before that.
+# A lease that ends before one that began at some time was last renewed before that time.
 UNHEARD: Final = f"""{_CLOCK}
 return redis.call('ZCOUNT', nodes, '(' .. now, '(' .. ARGV[1])
 """
@@ -146,8 +152,9 @@ LEAVING: Final = f"""{_LEAVE}
 leave(KEYS[1], ARGV[1])
 """
 
-# A key of another type, which no node has written, stops the writes of no other world: it is as if
-# another node had it. What is wrong with all, such as no room, is an error.
+# A Redis key of another type, which no node has written, must not stop the writes of other worlds:
+# it counts as refused, as if another node owned it. A problem of all writes, such as no memory, is
+# an error.
 WRITE: Final = """
 local prefix, refused, i = KEYS[1], {}, 1
 local function write(i, last_gone)

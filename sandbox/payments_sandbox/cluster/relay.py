@@ -1,10 +1,11 @@
 """Owns a connection that is relayed to another machine: its bytes, its FIN and its RST.
 
-Nothing is read of what goes through, so that damaged replies arrive just as they were sent:
+The bytes are not parsed, so that damaged replies arrive exactly as they were sent:
 
 - a FIN of the client is passed on, and the node may still answer;
-- a FIN of the node is the end, once all that it has sent has gone out: a server closes both ways;
-- an RST of one side is an RST to the other (SO_LINGER with no time), whatever is on its way.
+- a FIN of the node ends the relay once everything that it sent has gone out: a server closes both
+  directions;
+- an RST of one side becomes an RST to the other (SO_LINGER with no time), whatever is on its way.
 """
 
 import asyncio
@@ -15,23 +16,23 @@ from payments_sandbox.cluster.places import UnreachableError
 from payments_sandbox.server.fault_player import LINGER_ZERO
 
 QUIET: Final = 0.4
-"""Wall seconds in which nothing has come of an answer that is whole."""
+"""Wall seconds without a byte after which an answer counts as complete."""
 
 
 CONNECTED_WITHIN: Final = 2.0
-"""Wall seconds that the other machine may take to accept: where its system has no room for more
-connections, such as while a process is stopped, it answers nothing at all."""
+"""Wall seconds that the other machine may take to accept: if its system has no room for more
+connections, such as while the process is suspended, it does not answer at all."""
 
 
 class _Side(asyncio.Protocol):
     """One side of a relay.
 
     Args:
-        is_client: whether it is the client's, and not the node's.
+        is_client: whether it is the client's side; otherwise it is the node's.
 
     Attributes:
         other: the other side.
-        spoke_at: when something came from it; the client begins.
+        spoke_at: when bytes last came from it; the client begins.
         ended: is done when the connection is gone.
     """
 
@@ -44,12 +45,12 @@ class _Side(asyncio.Protocol):
         self.ended: asyncio.Future[None] = asyncio.get_running_loop().create_future()
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        """Take the connection, and send what came for it before."""
+        """Take the connection, and send what was written before it was there."""
         self._transport = cast("asyncio.Transport", transport)  # uvloop's is no subclass
         self._transport.write(self._early)
 
     def data_received(self, data: bytes) -> None:
-        """Pass on what comes."""
+        """Pass on the bytes that arrive."""
         self.spoke_at = _now()
         self.other.write(data)
 
@@ -64,17 +65,17 @@ class _Side(asyncio.Protocol):
         return self._is_client
 
     def pause_writing(self) -> None:
-        """Let the other side read no more: it is faster."""
+        """Stop reading from the other side, which is faster."""
         if (transport := self.other.open_transport()) is not None:
             transport.pause_reading()
 
     def resume_writing(self) -> None:
-        """Let the other side read on."""
+        """Read from the other side again."""
         if (transport := self.other.open_transport()) is not None:
             transport.resume_reading()
 
     def connection_lost(self, exc: Exception | None) -> None:
-        """End the other side as this one has ended."""
+        """End the other side the way this one has ended."""
         self.ended.set_result(None)
         self.other.end(is_reset=exc is not None)
 
@@ -84,14 +85,14 @@ class _Side(asyncio.Protocol):
         return None if transport is None or transport.is_closing() else transport
 
     def write(self, data: bytes) -> None:
-        """Send bytes, as soon as there is a connection, and as long as there is one."""
+        """Send bytes: later if there is no connection yet, and not at all once it has ended."""
         if self._transport is None:
             self._early += data
         elif (transport := self.open_transport()) is not None:
             transport.write(data)
 
     def end(self, *, is_reset: bool = False) -> None:
-        """End the connection: with an RST, or with a FIN once all was sent."""
+        """End the connection: with an RST, or with a FIN after everything is sent."""
         if (transport := self.open_transport()) is None:
             return
         if not is_reset:
@@ -106,10 +107,10 @@ class Relay:
     """A client's connection that is relayed to another machine.
 
     Args:
-        client: the connection, which ends with the relay, once that has begun.
-        host: where the other side is.
-        port: as above.
-        begun: what was read of the client, and goes first.
+        client: the connection; once the relay has begun, it ends with the relay.
+        host: of the other machine.
+        port: of the other machine.
+        begun: the bytes that were read from the client, which are sent first.
     """
 
     def __init__(self, client: socket.socket, host: str, port: int, begun: bytes) -> None:
@@ -122,7 +123,7 @@ class Relay:
 
     @property
     def is_awaited(self) -> bool:
-        """Whether an answer is on its way, as far as that can be told without reading any."""
+        """Whether an answer is on its way, as far as can be told without parsing it."""
         has_asked = self._near.spoke_at >= self._far.spoke_at
         return has_asked or _now() - self._far.spoke_at < QUIET
 
@@ -130,8 +131,8 @@ class Relay:
         """Relay until both sides have ended.
 
         Raises:
-            UnreachableError: nobody listens there: nothing was sent, and the client's connection is
-                as it was.
+            UnreachableError: nothing listens there; nothing was sent, and the client's connection
+                is unchanged.
             OSError: the client has gone.
         """
         near, far, loop = self._near, self._far, asyncio.get_running_loop()
@@ -150,7 +151,7 @@ class Relay:
                 raise UnreachableError("its lease has run out")
             far.write(self._begun)
             await loop.connect_accepted_socket(lambda: near, self._client)
-            if far.ended.done():  # it has ended before there was anybody to tell
+            if far.ended.done():  # before the client's side could be told
                 near.end()
             await asyncio.wait((near.ended, far.ended))
         finally:
@@ -158,7 +159,7 @@ class Relay:
             far.end(is_reset=True)
 
     def cut(self) -> None:
-        """End both sides with an RST: who is there is the owner no more, and may never answer."""
+        """End both sides with an RST: the node no longer owns the key, and may never answer."""
         self._is_cut = True
         self._near.end(is_reset=True)
         self._far.end(is_reset=True)

@@ -1,6 +1,6 @@
-"""Owns what is read of requests to know whose they are, and where they begin and end in bytes.
+"""Owns how requests are read to find their key, and where they begin and end in bytes.
 
-aiohttp's parser is asked for all of it.
+All of it is left to aiohttp's parser.
 """
 
 import asyncio
@@ -22,12 +22,12 @@ _HEAD_END: Final = b"\r\n\r\n"
 
 
 class Head(NamedTuple):
-    """What the head of a request says of where it belongs, and where it ends.
+    """What the head of a request says about its owner and its end.
 
     Attributes:
-        key: the valid key that decides whose it is, if it has one.
-        authorization: what stands for the key in it.
-        length: of its body, if it says so.
+        key: the valid key that decides who owns the request, if it has one.
+        authorization: the raw value of the header that has the key.
+        length: of its body, if the head has it.
     """
 
     key: str | None
@@ -45,27 +45,27 @@ def read_head(request: web.BaseRequest) -> Head:
 
 
 def key_in_head(head: RawRequestMessage) -> str | None:
-    """The key of a head, where it decides whatever the body is and wherever the path leads."""
+    """The key of a head, if it decides on its own, whatever the body is and the path leads to."""
     has_no_other = head.method != "POST" or head.path.startswith(BELOW_EMULATED)
     return _key_of(head) if has_no_other else None
 
 
 def behind(count: int, raw: bytes) -> bytes:
-    """What follows the first so many requests in bytes that begin with a request.
+    """Return the bytes after the first `count` requests.
 
     Args:
-        count: of requests that are there whole.
-        raw: the bytes; what is behind those requests may be anything.
+        count: how many complete requests to skip.
+        raw: bytes that begin with a request; what follows those requests may be anything.
     """
     if count == 0:
         return raw
-    # A request is whole with its last byte: with a byte less there is one less of them.
+    # A request is complete with its last byte: with one byte less, there is one request less.
     end = bisect_left(range(len(raw)), count, key=lambda size: _whole_requests(raw[:size]))
     return raw[end:]
 
 
 def first_head(raw: bytes) -> RawRequestMessage | None:
-    """The head of the first request in bytes; None where it is not whole, or no HTTP."""
+    """The head of the first request in bytes; None if it is incomplete or not HTTP."""
     end = raw.find(_HEAD_END)
     if end < 0:
         return None
@@ -77,16 +77,16 @@ def first_head(raw: bytes) -> RawRequestMessage | None:
 
 
 def _whole_requests(raw: bytes) -> int:
-    """How many requests are there with all of their bodies; too many where one is not HTTP."""
+    """Count the requests whose bodies are complete; too many if one of them is not HTTP."""
     try:
         messages, _, _ = _parser(raw).feed_data(raw)
     except HttpProcessingError:
-        return len(raw)  # what is wrong is behind all that was answered
+        return len(raw)  # the error is after everything that was answered
     return sum(payload.is_eof() for _, payload in messages)
 
 
 def _parser(raw: bytes) -> HttpRequestParser:
-    """A parser that nothing pauses in these bytes."""
+    """A parser whose limit for pausing is above the length of these bytes."""
     loop = asyncio.get_running_loop()
     return HttpRequestParser(
         BaseProtocol(loop),

@@ -1,4 +1,4 @@
-"""Owns what follows a change of a world on a node of a cluster: it is kept, too."""
+"""Owns what follows a change of a world on a node of a cluster: the change is also stored."""
 
 from collections.abc import Awaitable, Sequence
 from typing import TYPE_CHECKING
@@ -14,12 +14,12 @@ if TYPE_CHECKING:
 
 
 class NodeRuntime(WorldRuntime):
-    """The worlds of one node, each change of which is kept.
+    """The worlds of one node, whose changes are all stored in the engine.
 
     Attributes:
         membership: the lease of the node.
         keeper: writes what has changed.
-        waits_for_replies: whether a reply waits until what it tells of is kept.
+        waits_for_replies: whether a reply waits until the changes it reports are stored.
     """
 
     membership: Membership
@@ -27,24 +27,24 @@ class NodeRuntime(WorldRuntime):
     waits_for_replies: bool
 
     def attach(self, membership: Membership, keeper: Keeper, *, waits_for_replies: bool) -> None:
-        """Keep all changes from now on."""
+        """Store all changes from now on."""
         self.membership, self.keeper = membership, keeper
         self.waits_for_replies = waits_for_replies
         self.dispatcher.before_attempt = self._before_attempt
 
     def changed(self, world: World) -> None:
-        """Keep what has changed, and let follow what follows."""
+        """Store what has changed, and start what follows from it."""
         if world in self.worlds:
             self.keeper.mark(world)
         super().changed(world)
 
     def dropped(self, world: World, reason: str) -> None:
-        """End what runs for a world that is gone, and write no more of it."""
+        """End what runs for a world that is gone, and stop writing it."""
         self.keeper.forget(world)
         super().dropped(world, reason)
 
     def take_due(self, world: World) -> "Sequence[Delivery]":
-        """Keep what a call has changed, and hold its webhooks back.
+        """Store what a call has changed, and hold its webhooks back.
 
         Raises:
             NotKeptError: the lease has run out while the call was under way.
@@ -55,15 +55,15 @@ class NodeRuntime(WorldRuntime):
         return super().take_due(world)
 
     def replied(self, world: World, deliveries: "Sequence[Delivery]" = ()) -> None:
-        """Keep how long a reply took, and let follow what follows it."""
+        """Store how long a reply took, and start what follows from it."""
         if world in self.worlds:
             self.keeper.mark(world)
         super().replied(world, deliveries)
 
     def before_reply(self, world: World) -> Awaitable[None] | None:
-        """What waits until that of which a reply tells is kept, where that is wanted or late.
+        """What a reply waits for, if it has to wait until its changes are stored.
 
-        It raises NotKeptError where that may be lost.
+        It raises NotKeptError if they may be lost.
         """
         keeper = self.keeper
         return keeper.kept(world) if self.waits_for_replies else keeper.kept_in_time(world)
@@ -77,7 +77,7 @@ class NodeRuntime(WorldRuntime):
         return (self.keeper.problem,) if self.keeper.problem else ()
 
     def let_go(self, world: World) -> None:
-        """End what runs here for a world that goes on elsewhere, or later."""
+        """End what runs here for a world that continues on another node, or later."""
         self.timers.cancel(world)
         self.notifier.close(world)
         self.delayed_replies.wake(world)
@@ -85,7 +85,7 @@ class NodeRuntime(WorldRuntime):
         self.clock_advancer.stop(world)
 
     async def _before_attempt(self, world: World) -> bool:
-        """Wait until it is kept that an attempt begins: who takes over repeats it.
+        """Wait until the begin of an attempt is stored, so that the next owner repeats it.
 
         Returns:
             Whether the world is still here.
@@ -94,7 +94,7 @@ class NodeRuntime(WorldRuntime):
             try:
                 await self.keeper.kept(world)
             except NotKeptError:
-                await pause(AGAIN)  # the engine is away: until it is back, or the world is not ours
+                await pause(AGAIN)  # until the engine is back, or the world is no longer ours
             else:
                 return world in self.worlds
         return False

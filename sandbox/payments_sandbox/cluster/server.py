@@ -1,7 +1,7 @@
-"""Owns the server of one process of several: what it accepts, is passed, and passes on.
+"""Owns the server of one process of several, which accepts, takes over and passes on connections.
 
-A connection is passed to a sibling as itself: its descriptor goes through a mailbox, with what was
-read of it, and is closed here. To another machine its bytes are relayed.
+To a sibling, the connection itself is passed: its descriptor goes through a mailbox, with the bytes
+that were read of it, and is closed here. To another machine, its bytes are relayed.
 """
 
 import asyncio
@@ -36,20 +36,20 @@ _log: Final = logging.getLogger(__name__)
 _CONNECTION: Final = b"c"
 
 _FIRST_BYTES: Final = 64 * 1024
-"""Bytes that are read of a connection before it is known whose it is."""
+"""Bytes that are read of a connection before it is known who owns its key."""
 
 _AGAIN: Final = 0.1
-"""Wall seconds until it is asked again who owns a key, where a node could not be reached."""
+"""Wall seconds until the owner of a key is asked for again after its node was unreachable."""
 
 _LOOK_EVERY: Final = 0.05
-"""Wall seconds between two looks whether something is still awaited."""
+"""Wall seconds between two checks whether an answer is still on its way."""
 
 
 class SharedServer(HttpServer):
-    """Makes connections that may leave, and takes over those that others have accepted.
+    """Makes connections that can move to other processes, and takes over those passed to it.
 
     Args:
-        handler: answers each request whose owner is here.
+        handler: answers the requests whose owner is here.
         head_timeout: seconds that the head of a request may take to arrive.
         directory: knows the owner of each key.
         siblings: the writing end of each sibling's mailbox, by its index.
@@ -68,7 +68,7 @@ class SharedServer(HttpServer):
         self._directory = directory
         self._siblings = {index: Outgoing(writer) for index, writer in siblings.items()}
         if siblings:
-            # Read before there is a transport and a protocol: those cost more than to pass it on.
+            # Read before there is a transport and a protocol: making those costs more than passing.
             self.accepting = partial(
                 FirstBytesListener, begin=self._begin_where_it_belongs, most=_FIRST_BYTES
             )
@@ -77,7 +77,7 @@ class SharedServer(HttpServer):
         self._relays: dict[Relay, str] = {}
 
     def _owner_handler(self, handler: Handler, directory: Directory) -> Handler:
-        """Make what lets requests go to their owners."""
+        """Make the handler that passes requests to their owners."""
         return OwnerHandler(handler, directory, self)
 
     def __call__(self) -> MovableConnection:
@@ -89,7 +89,7 @@ class SharedServer(HttpServer):
         return MovableConnection(self, self._head_timeout, begun, passes=passes)
 
     async def pass_on(self, passed: PassedConnection, place: Place) -> None:
-        """Take a connection to another place, or let it begin anew in this one."""
+        """Take a connection to another place, or start it again in this one."""
         match place:
             case Sibling(index):
                 self._pass_to(index, passed)
@@ -102,19 +102,19 @@ class SharedServer(HttpServer):
                 assert_never(place)
 
     async def ask(self, question: str, given: list[Any] | None = None) -> list[Any]:
-        """Ask all siblings, as `Elsewhere`; one that is started again meanwhile knows nothing."""
+        """Ask all siblings; see `Elsewhere`. A sibling that restarts meanwhile is left out."""
         asked = (ask(each, question, given) for each in self._siblings.values())
         return [each for each in await asyncio.gather(*asked) if each is not None]
 
     def _begin_where_it_belongs(self, connection: socket.socket, first: bytes) -> None:
-        """Let a connection that was accepted here begin with what was read of it."""
+        """Serve a connection that was accepted here, or pass it to the owner of its first key."""
         if self._passes(connection.fileno(), first):
             connection.close()
         else:
             self._begin(self._serve(connection, first))
 
     def _passes(self, descriptor: int, begin: bytes) -> bool:
-        """Pass a connection on with the begin of a request, if that is known to be a sibling's."""
+        """Pass a connection on if its first request is known to belong to a sibling."""
         key = None if (head := first_head(begin)) is None else key_in_head(head)
         place = None if key is None else self._directory.place_of(key)
         if not isinstance(place, Sibling):
@@ -130,7 +130,7 @@ class SharedServer(HttpServer):
 
     @contextlib.asynccontextmanager
     async def receiving(self, mailbox: socket.socket) -> AsyncIterator[None]:
-        """Take over connections that come in a mailbox, until the block ends."""
+        """Take over the connections that arrive in a mailbox until the block ends."""
         loop = asyncio.get_running_loop()
         loop.add_reader(mailbox, self._read, mailbox)
         try:
@@ -139,7 +139,7 @@ class SharedServer(HttpServer):
             loop.remove_reader(mailbox)
 
     async def close(self) -> None:
-        """End every connection; those that are relayed have a moment to end by themselves."""
+        """End every connection; relayed ones first have a moment to end on their own."""
         await super().close()
         for each in self._relays:
             if not each.is_awaited:
@@ -151,7 +151,7 @@ class SharedServer(HttpServer):
         await asyncio.gather(*self._tasks, return_exceptions=True)
 
     async def until_answered(self, longest: float) -> None:
-        """Wait until no answer is on its way any more, for so many seconds at most."""
+        """Wait until no answer is on its way, for `longest` seconds at most."""
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(longest):
                 while self._is_awaited():
@@ -161,7 +161,7 @@ class SharedServer(HttpServer):
         return any(each.is_awaited for each in self._relays)
 
     def _read(self, mailbox: socket.socket) -> None:
-        message = receive_message(mailbox)  # one in a turn: what is served here has its turn, too
+        message = receive_message(mailbox)  # one per turn of the loop, so that requests get theirs
         if message is None:
             return
         if not message.is_whole:
@@ -182,7 +182,7 @@ class SharedServer(HttpServer):
             await asyncio.get_running_loop().connect_accepted_socket(
                 lambda: self._connection(begun), connection
             )
-        except OSError:  # it has ended on its way
+        except OSError:  # the connection ended before it arrived
             connection.close()
 
     async def _relay(self, client: socket.socket, node: Member, passed: PassedConnection) -> None:
@@ -199,7 +199,7 @@ class SharedServer(HttpServer):
                 await pause(_AGAIN)
                 stack.pop_all()
                 del self._relays[relay]
-                # From its begin: there may be another owner now.
+                # Its begin decides again: there may be another owner now.
                 await self._serve(client, mark(passed.relays) + passed.begun)
             except OSError:
                 return  # the client has gone

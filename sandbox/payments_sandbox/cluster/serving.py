@@ -30,36 +30,36 @@ from payments_sandbox.server.listening.listeners import ListeningAt, bound_befor
 from payments_sandbox.server.slices import pause
 
 OLDEST: Final = 7
-"""The oldest version of Redis."""
+"""The oldest supported version of Redis."""
 
 MOST_OFF: Final = 2_000
-"""Milliseconds that a node's clock may be off the engine's."""
+"""Milliseconds by which a node's clock may differ from the engine's."""
 
 GRACE: Final = 0.3
-"""Wall seconds that a node has to renew a lease that it has lost, if it is there after all."""
+"""Wall seconds that a node has to renew a lease that it has lost, if it is still alive."""
 
 ANSWERED_WITHIN: Final = 5.0
-"""Wall seconds that an answer may take beside those that it is held: the node that owns the key may
-have to read its world, on a machine that is busy."""
+"""Wall seconds that an answer may take in addition to the time that a call is held: the owner of
+the key may have to read its world first, on a busy machine."""
 
 _KEYS_OF_A_START: Final = 1_000_000
-"""Keys that one run of a node may draw: those of one seed draw from one sequence."""
+"""Keys that one run of a node may draw: runs with the same seed draw from the same sequence."""
 
-_WILDCARDS: Final = frozenset({"0.0.0.0", "::"})  # noqa: S104 - they are looked for, not bound
+_WILDCARDS: Final = frozenset({"0.0.0.0", "::"})  # noqa: S104 - compared with, not bound
 
 
 class CannotJoinError(Exception):
-    """There is no cluster that this node could be a part of; the text says why, and what would."""
+    """This node cannot join the cluster; the text says why, and what would work."""
 
 
 class ClusterOptions(NamedTuple):
-    """What a node is told of its cluster.
+    """A node's options about its cluster.
 
     Attributes:
         url: of the engine.
-        waits_for_replies: whether a reply leaves when what it tells of is kept.
-        advertised: the host and port where others reach this node, of which port 0 is the one that
-            it listens on; None is found out.
+        waits_for_replies: whether a reply waits until the changes it reports are stored.
+        advertised: the host and port at which other nodes reach this one. Port 0 means the port
+            that it listens on; None means that the address is found out.
     """
 
     url: str
@@ -68,7 +68,7 @@ class ClusterOptions(NamedTuple):
 
 
 def settings_of_node(settings: Settings) -> Settings:
-    """The settings of the server of a node: none of its worlds is dropped, they rest instead."""
+    """The settings of a node's server: its worlds are never dropped, they leave memory instead."""
     return replace(settings, world_ttl=LAST, max_worlds=LAST)
 
 
@@ -76,7 +76,7 @@ def settings_of_node(settings: Settings) -> Settings:
 async def serving(
     sandbox: AssembledServer, settings: Settings, options: ClusterOptions
 ) -> AsyncIterator[ListeningAt]:
-    """Serve as a node until the block ends; gives where.
+    """Serve as a node until the block ends, and yield the address.
 
     Args:
         sandbox: made with `NodeRuntime` and `settings_of_node`.
@@ -84,8 +84,8 @@ async def serving(
         options: of the cluster.
 
     Raises:
-        CannotJoinError: the engine is away, too old, or has another time.
-        OSError: the port is taken, or the host is not ours.
+        CannotJoinError: the engine is away or too old, or its clock differs too much.
+        OSError: the port is taken, or the host is not an address of this machine.
     """
     engine = RedisEngine(options.url, ttl=settings.world_ttl, lease=LEASE)
     async with contextlib.AsyncExitStack() as stack:
@@ -93,25 +93,17 @@ async def serving(
         number = await _checked(engine, options.url)
         sockets = stack.enter_context(contextlib.ExitStack())
         bound = bound_before(settings, sockets)
-        host, port = options.advertised or (_own_host(settings.host, options.url), 0)
-        port = port or bound[0].getsockname()[1]
         runtime = cast("NodeRuntime", sandbox.runtime)
-        member = Member(f"{socket.gethostname()}:{port}-{token_hex(2)}", host, port)
-        node = ClusterNode(
-            engine,
-            runtime,
-            member,
-            longest_wait=settings.max_wall_delay,
-            most=settings.max_worlds,
-        )
+        member = _member(bound[0].getsockname()[1], settings, options)
+        longest, most = settings.max_wall_delay, settings.max_worlds
+        node = ClusterNode(engine, runtime, member, longest_wait=longest, most=most)
         stack.push_async_callback(node.close)
         runtime.attach(node.membership, node.keeper, waits_for_replies=options.waits_for_replies)
-        runtime.address = f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
+        runtime.address = _address(member)
         runtime.worlds.share(node)
         runtime.worlds.begin_keys_at(number * _KEYS_OF_A_START)
         server = _NodeServer(sandbox.handler, settings.body_timeout, node)
-        others = OtherNodes(engine, member.name, partial(answer, runtime))
-        runtime.elsewhere = others
+        runtime.elsewhere = others = OtherNodes(engine, member.name, partial(answer, runtime))
         await stack.enter_async_context(others.answering())
         await _join(node, options.url)
         for work in (node.membership.run(), node.keeper.run(), node.look_after()):
@@ -121,7 +113,20 @@ async def serving(
                 yield at
             finally:
                 await node.leave()
-                await server.until_answered(settings.max_wall_delay / SECOND + ANSWERED_WITHIN)
+                await server.until_answered(longest / SECOND + ANSWERED_WITHIN)
+
+
+def _member(port: int, settings: Settings, options: ClusterOptions) -> Member:
+    """What other nodes know of a node that listens at a port."""
+    host, advertised = options.advertised or (_own_host(settings.host, options.url), 0)
+    port = advertised or port
+    return Member(f"{socket.gethostname()}:{port}-{token_hex(2)}", host, port)
+
+
+def _address(member: Member) -> str:
+    """The URL at which clients reach a node."""
+    host = f"[{member.host}]" if ":" in member.host else member.host
+    return f"http://{host}:{member.port}"
 
 
 class _NodeServer(SharedServer):
@@ -135,8 +140,8 @@ class _NodeServer(SharedServer):
     async def _end_relays(self, lost: set[str]) -> None:
         """End the connections that are relayed to nodes which have lost their leases.
 
-        Who waits there for an answer may wait for as long as a process is stopped, and who asks
-        next on such a connection would, too.
+        Such a node may be suspended for any time. A client that waits for its answer, or sends its
+        next request on such a connection, would wait as long.
         """
         for each in self._relays_to(lost):
             if not each.is_awaited:
@@ -156,7 +161,7 @@ class _NodeServer(SharedServer):
 
 
 async def _checked(engine: RedisEngine, url: str) -> int:
-    """The number of this start, from an engine that will do."""
+    """Check the engine, and return the number of this start."""
     try:
         version = await engine.version()
         if version[0] < OLDEST:
@@ -185,14 +190,14 @@ async def _join(node: ClusterNode, url: str) -> None:
 
 
 def shown(url: str) -> str:
-    """The url of an engine as messages have it, without its password."""
+    """The URL of an engine without its password, for messages."""
     scheme, _, rest = url.partition("://")
     _, at, place = rest.rpartition("@")
     return f"{scheme}://{'…' * bool(at)}{at}{place}"
 
 
 def _own_host(host: str, url: str) -> str:
-    """Where other nodes reach this one: where it listens, or from where it reaches the engine."""
+    """The host for other nodes: the one it listens on, or the one it reaches the engine from."""
     if host not in _WILDCARDS:
         return host
     parts = urlsplit(url)
@@ -202,5 +207,5 @@ def _own_host(host: str, url: str) -> str:
         parts.hostname, parts.port or 6379, type=socket.SOCK_DGRAM
     )[0]
     with socket.socket(family, kind) as probe:
-        probe.connect(address)  # sends nothing: it only finds the way
+        probe.connect(address)  # sends nothing: it only selects the route
         return str(probe.getsockname()[0])

@@ -1,7 +1,8 @@
-"""Owns what a cluster wants of the engine behind it: where worlds are kept, and who owns which.
+"""Owns what a cluster needs from its engine: to store worlds, and to know who owns which.
 
-Whoever owns a key has an epoch of it, which grows with each owner. An engine takes a write from the
-last owner alone: one that slept meanwhile is refused, and changes nothing.
+The owner of a key has an epoch of it, which grows with each owner. An engine accepts writes from
+the latest owner alone: if a node was suspended and lost the key meanwhile, its write changes
+nothing.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
@@ -12,19 +13,19 @@ from payments_sandbox.core.instants import Instant
 
 
 class EngineError(Exception):
-    """The engine does not answer, or refuses; what was asked may have happened all the same."""
+    """The engine does not answer, or rejects a call, which may have taken effect all the same."""
 
 
 class NoQuestionError(Exception):
-    """What has come by the engine is no question of a node of this version; the text says what."""
+    """A message in the engine is not a question of this version; the text says what it is."""
 
 
 class StoredWorld(NamedTuple):
-    """A world as a store has it.
+    """A world as it is stored.
 
     Attributes:
-        effects: JSON of effects, the oldest first, as they were written; none of a new key.
-        journal: the parts of its journal, by their names.
+        effects: JSON of its effects, the oldest first; empty for a new key.
+        journal: the parts of its journal by name.
     """
 
     effects: Sequence[bytes]
@@ -32,13 +33,13 @@ class StoredWorld(NamedTuple):
 
 
 class JournalWrite(NamedTuple):
-    """What is to be kept of the journal of a world.
+    """A write of a world's journal.
 
     Attributes:
-        name: of the part that is kept; empty where none is.
+        name: of the part to store; empty for none.
         part: JSON.
-        gone: the names of parts that are forgotten.
-        is_new: whether all parts before this one are.
+        gone: the names of the parts to delete.
+        is_new: whether to delete all parts before this one.
     """
 
     name: str
@@ -48,17 +49,17 @@ class JournalWrite(NamedTuple):
 
 
 class WorldWrite(NamedTuple):
-    """What is to be kept of a world.
+    """A write of a world.
 
     Attributes:
         key: its API key.
-        epoch: of who writes.
-        position: how many effects it has before this one. A write that comes twice changes nothing.
-        effect: what is kept behind them; empty where nothing is.
-        is_whole: whether the effect takes the place of all before it; `position` is 0 then.
-        journal: what is kept of its journal, if anything is.
-        due: the wall's instant when something falls due in it that somebody has to see to, if any.
-        is_gone: whether the world is forgotten with all that it had, its owner too.
+        epoch: of the writer.
+        position: how many effects come before this one. A write that is repeated changes nothing.
+        effect: the effect to append; empty for none.
+        is_whole: whether the effect replaces all before it; `position` is 0 then.
+        journal: the write of its journal, if any.
+        due: the instant of the wall clock when the world next needs attention, if any.
+        is_gone: whether to delete the world with everything that is stored, its owner included.
     """
 
     key: str
@@ -72,40 +73,40 @@ class WorldWrite(NamedTuple):
 
 
 class WorldWriter(Protocol):
-    """Keeps what changes in worlds."""
+    """Stores what changes in worlds."""
 
     async def write(self, writes: Sequence[WorldWrite]) -> frozenset[str]:
-        """Keep what is written of several worlds, each wholly or not at all.
+        """Write changes of several worlds, each completely or not at all.
 
         Returns:
-            The keys whose owner is another one by now: nothing of theirs was kept. So are those
-            of which the engine has what is no part of a world.
+            The keys that were refused, for which nothing was stored: another node owns them by now,
+            or the engine has something else where the world should be.
 
         Raises:
-            EngineError: it is not known what was kept; the same may be written again.
+            EngineError: it is unknown what was stored; the same writes may be repeated.
         """
 
 
 class Store(WorldWriter, Protocol):
-    """Keeps worlds for the owners of their keys."""
+    """Stores worlds for the owners of their keys."""
 
     async def read(self, key: str) -> StoredWorld:
-        """What is kept of a world.
+        """Read what is stored of a world.
 
         Raises:
-            EngineError: it cannot be asked for.
-            UnreadableWorldError: what is kept is no world.
+            EngineError: it cannot be read.
+            UnreadableWorldError: what is stored is not a valid world.
         """
 
 
 class Census(NamedTuple):
-    """What a node is told when it renews its lease.
+    """What a node learns when it renews its lease.
 
     Attributes:
-        was_member: whether the lease before was still running.
+        was_member: whether the previous lease was still running.
         now: the engine's time.
-        members: those that have a lease, this one among them; the same tuple as long as they are
-            the same.
+        members: all nodes that have a lease, this one included; the same tuple object as long as
+            they do not change.
     """
 
     was_member: bool
@@ -119,8 +120,8 @@ class Claim(NamedTuple):
     Attributes:
         owner: the name of the node.
         epoch: of its ownership.
-        lost: the node whose lease ran out while it owned the key, if one's did; else empty.
-        lease: milliseconds that the lease of the owner goes on, if it is not renewed.
+        lost: the node whose lease ran out while it owned the key; empty if there is none.
+        lease: milliseconds until the owner's lease ends, unless it is renewed.
     """
 
     owner: str
@@ -130,11 +131,11 @@ class Claim(NamedTuple):
 
 
 class Overdue(NamedTuple):
-    """Keys of worlds in which something has fallen due.
+    """Keys of worlds in which something is overdue.
 
     Attributes:
-        own: those that belong to the node that asks.
-        nobodys: those without an owner that lives.
+        own: keys that the node that asks owns.
+        nobodys: keys without a living owner.
     """
 
     own: Sequence[str]
@@ -142,41 +143,41 @@ class Overdue(NamedTuple):
 
 
 class Registry(Protocol):
-    """Knows the nodes that live, and which of them owns which key."""
+    """Knows the living nodes, and which of them owns which key."""
 
     async def renew(self, member: Member) -> Census:
-        """Be a member for the time of another lease."""
+        """Renew the lease of a member, or begin one."""
 
     async def unheard(self, since: Instant) -> int:
-        """How many members have not renewed their leases since, by the engine's time."""
+        """Count the members that have not renewed their leases since, by the engine's time."""
 
     async def leave(self, name: str) -> None:
-        """Be a member no more, and own nothing."""
+        """End a membership, and release all its keys."""
 
     async def claim(
         self, wanted: Mapping[str, str], claimant: str, refusing: Iterable[str] = ()
     ) -> Sequence[Claim]:
-        """Ask who owns keys; those without an owner that lives get one.
+        """Ask who owns keys; those without a living owner get one.
 
         Args:
-            wanted: by each key who gets it, if that is a member.
-            claimant: who asks, and gets the others.
-            refusing: members that refuse its connections: of those, the ones that have none to the
-                engine have died, and their leases are at an end.
+            wanted: for each key, who should get it if that is a member.
+            claimant: who asks; gets the keys of those that are not.
+            refusing: members that refuse connections of the claimant. Those that are not connected
+                to the engine either have died, and their leases end.
         """
 
     async def release(self, key: str, epoch: int) -> None:
-        """Let a key have no owner, if it still has the owner of this epoch."""
+        """Release a key if it still has the owner of this epoch."""
 
     async def owned(self, keys: Sequence[str]) -> Sequence[int]:
-        """The epochs of keys, 0 where one has no owner."""
+        """The epochs of keys; 0 for a key without an owner."""
 
     async def overdue(self, name: str, now: Instant, most: int, skipped: int = 0) -> Overdue:
-        """Keys of worlds in which something has fallen due that somebody has to see to.
+        """Keys of worlds in which something is overdue that needs an owner's attention.
 
         Args:
             name: the node that asks.
-            now: what is due by then.
-            most: how many are wanted, of either kind.
-            skipped: how many of those that are nobody's are for others to see to.
+            now: what is due by then counts.
+            most: how many keys to return of each kind.
+            skipped: how many of the keys without an owner to leave to other nodes.
         """

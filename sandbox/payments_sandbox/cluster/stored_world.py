@@ -1,4 +1,4 @@
-"""Owns how a world is made of what is kept of it: effects, and the parts of its journal."""
+"""Owns how a world is restored from what is stored: its effects, and the parts of its journal."""
 
 import orjson
 
@@ -15,15 +15,15 @@ from payments_sandbox.world.world import World
 
 
 async def world_of(runtime: WorldRuntime, key: str, stored: StoredWorld) -> World:
-    """The world that is kept.
+    """Restore a world.
 
     Args:
-        runtime: what worlds are made from; the world is not one of its yet.
+        runtime: provides what worlds are made from; the world is not yet one of its worlds.
         key: its API key.
-        stored: what is kept of it, which is something.
+        stored: what is stored of it; not empty.
 
     Raises:
-        UnreadableWorldError: it is of another version, or no world.
+        UnreadableWorldError: it is of another version, or not a world.
     """
     try:
         return await _made(runtime, key, stored)

@@ -1,7 +1,7 @@
 """Owns which worker of one machine owns which key: a pure function, so that nobody has to ask.
 
-Rendezvous hashing: each worker has a hash with the key, and the highest one wins. Where a worker is
-added or taken away, the keys of the others stay where they were.
+It is rendezvous hashing: each worker has a hash for the key, and the highest one wins. If a worker
+is added or removed, the keys of all others stay where they are.
 """
 
 from hashlib import blake2b
@@ -26,7 +26,7 @@ class WorkerDirectory:
     """The places of keys as one worker sees them.
 
     Args:
-        own: its index.
+        own: the index of this worker.
         workers: how many there are.
     """
 
@@ -40,16 +40,16 @@ class WorkerDirectory:
         found = self._known.get(key)
         if found is None:
             if len(self._known) >= _KNOWN_AT_MOST:
-                self._known.clear()  # who sends any number of keys costs a hash for each
+                self._known.clear()  # bounds the memory; a forgotten key costs one hash
             found = self._known[key] = self._place(owner_of(key, self._workers))
         return found
 
     async def claim(self, key: str) -> Place:
-        """The place of a key: every key has one."""
+        """The place of a key: each key has one, so there is nothing to ask."""
         return self.place_of(key)
 
     def unreachable(self, node: Member, error: UnreachableError) -> None:
-        """There are no nodes among workers."""
+        """Do nothing: workers have no nodes."""
 
     def _place(self, index: int) -> Place:
         return Here() if index == self._own else Sibling(index)

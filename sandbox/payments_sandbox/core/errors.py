@@ -9,7 +9,7 @@
     ├── MethodNotAllowed      the path exists, the method does not
     ├── RequestTooLarge       the body is larger than the server reads
     ├── IllegalMove           the transition table has no such move (control API only)
-    ├── NotHeld               the call is not held any more (control API only)
+    ├── NotHeld               the call is no longer held (control API only)
     ├── RefundRefused         a refund that the ledger or the issuer will not make
     ├── RateLimited           the hour's requests are used up
     ├── InternalError         the sandbox failed, or a rule says that it did

@@ -112,11 +112,11 @@ def show_milliseconds(instant: Instant) -> str:
 
 
 def due_after(start: Instant, wait: int) -> int:
-    """When a wait ends, which may be later than the last instant.
+    """The instant at which a wait ends, which may be later than `LAST`.
 
-    One of whole seconds counts from the second that clients are shown of its start, so that whoever
-    adds the two meets it. One with a fraction of a second counts from the start itself: of half a
-    second, nothing might be left.
+    A wait of whole seconds counts from the start as clients see it, cut to seconds, so that they
+    can calculate the end. A wait with a fraction counts from the exact start: otherwise one of half
+    a second could be over at once.
     """
     return start + wait - (0 if wait % SECOND else start % SECOND)
 

@@ -211,7 +211,7 @@ def _write_in_place(file: Path, content: BinaryIO, *, is_private: bool) -> None:
 
 
 def _opened_in_place(file: Path, found: os.stat_result) -> BinaryIO:
-    """Open what a name leads to, to write into it."""
+    """Open the file, device, pipe or stream behind a path, to write into it."""
     if (stream := _own_stream(found)) is not None:
         return os.fdopen(os.dup(stream), "wb")
     if stat.S_ISREG(found.st_mode):
@@ -258,7 +258,7 @@ def _pid_file(name: Path) -> Iterator[None]:
 
 
 def _locked(name: Path) -> TextIO | None:
-    """Open a file and lock it; None where none can be made.
+    """Open a lock file and lock it; return None if the folder does not allow one.
 
     Raises:
         FileInUseError: another process has it.

@@ -30,7 +30,7 @@ from payments_sandbox.core.tls_options import TlsChoice, TlsFault, certificate, 
 from payments_sandbox.core.wording import nearest
 
 __tracebackhide__ = True
-"""pytest shows the test's line that gave an option, not ours."""
+"""Makes pytest show the line of the test with the wrong option instead of a line here."""
 
 _OPTION: Final = "option"
 

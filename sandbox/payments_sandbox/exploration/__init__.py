@@ -1,4 +1,4 @@
-"""What failures the API documents and the wire knows, and which of them a client has met.
+"""Failures of the API and of connections: which exist, which a client has met and survives.
 
-Commands and the pytest plugin import it when somebody asks for it; the server knows nothing of it.
+Commands and the pytest plugin import it on demand; the server does not use it.
 """

@@ -1,8 +1,8 @@
-"""Owns how calls and webhooks are named: by what they are, since flows change their order.
+"""Owns the names of calls and webhooks, which do not depend on their order in a run.
 
-A name is an operation or an event, the customer whose it is, and which one of these it is. The nth
-create of a customer is the same call in every run, whatever others do in between; and a rule of a
-scenario finds it by the same three, so that a name is all that a generated scenario needs.
+A name consists of an operation or event, a customer, and a number. The nth create of a customer is
+the same call in every run, whatever others do in between. A rule of a scenario finds it by the same
+three values, so a generated scenario needs nothing else.
 """
 
 from collections import Counter
@@ -10,18 +10,18 @@ from collections.abc import Iterable, Iterator
 from typing import Any, Final, NamedTuple
 
 NOBODY: Final = ""
-"""The customer of calls that have none, such as a list of all payments; ids are never empty."""
+"""The customer of calls without one, such as a list of all payments; ids are never empty."""
 
 _NUMBERED: Final = {1: "1st", 2: "2nd", 3: "3rd"}
 
 
 class CallName(NamedTuple):
-    """What a call, or a webhook, is called in every run.
+    """The name of a call or a webhook, which is the same in every run.
 
     Attributes:
-        what: an operation, such as `create_payment`, or an event, such as `payment.completed`.
-        customer: whose it is; NOBODY where it is nobody's, None where that is not looked at.
-        nth: which one of these, from 1.
+        what: an operation such as `create_payment`, or an event such as `payment.completed`.
+        customer: its customer; NOBODY if it has none, None if customers are not distinguished.
+        nth: its number among these, from 1.
     """
 
     what: str
@@ -30,11 +30,11 @@ class CallName(NamedTuple):
 
     @property
     def is_webhook(self) -> bool:
-        """Whether it is an event that is delivered."""
+        """Whether it names a webhook."""
         return "." in self.what
 
     def when(self) -> dict[str, Any]:
-        """The matchers of a rule that is about this one alone."""
+        """The matchers of a rule that matches only this one."""
         match self.customer:
             case None:
                 return {"call": self.nth}
@@ -50,11 +50,11 @@ class CallName(NamedTuple):
 
 
 def names_of(seen: Iterable[tuple[str, str]], *, by_customer: bool = True) -> Iterator[CallName]:
-    """Name calls of one world.
+    """Yield the names of calls or webhooks of one world.
 
     Args:
-        seen: what each is, and whose, in the order in which they came.
-        by_customer: whether customers are told apart; not where their ids are made up in each run.
+        seen: the operation or event of each, and its customer, in order.
+        by_customer: whether to distinguish customers; False if their ids differ in every run.
     """
     counts: Counter[tuple[str, str | None]] = Counter()
     for what, customer in seen:

@@ -1,4 +1,4 @@
-"""Owns coverage of failure: which of the family a suite has met, as text, as JSON, as a page."""
+"""Owns coverage of failure: which failures a suite has met, as text, as JSON and as a page."""
 
 import json
 from collections import Counter
@@ -21,21 +21,21 @@ from payments_sandbox.exploration.failures import (
 from payments_sandbox.scenarios.yaml_writer import line_of, text_of
 
 _ERRORS: Final = tuple(name for name, code in CODES.items() if code.operations)
-"""The error codes that some operation documents."""
+"""The error codes that an operation documents."""
 
 MetKey = tuple[str, str | None, bool | None]
-"""Of what has been met: the operation or the event, the failure, and `commit`."""
+"""The operation or event, the failure that it met, and `commit`."""
 
 
 class CoverageRow(NamedTuple):
-    """A failure of the family, and how often it was met."""
+    """A failure and how often it was met."""
 
     failure: Failure
     times: int
 
 
 class OtherRow(NamedTuple):
-    """A failure that was met outside the family, such as a reply written out in a scenario."""
+    """Another failure that was met, such as a reply that is written out in a scenario."""
 
     subject: str
     name: str
@@ -43,11 +43,11 @@ class OtherRow(NamedTuple):
 
 
 class FailureCoverage(NamedTuple):
-    """What a suite has met.
+    """The failures that a suite has met.
 
     Attributes:
-        rows: every failure of the family.
-        others: what was met besides.
+        rows: every failure of `failures.py`.
+        others: other failures that were met.
         used: the operations that were called, and the events that were sent.
     """
 
@@ -67,23 +67,23 @@ class FailureCoverage(NamedTuple):
 
     @property
     def errors_seen(self) -> list[str]:
-        """The documented error codes that some call was answered with."""
+        """The documented error codes that some call got."""
         met = {row.failure.name for row in self.rows if row.times}
         return [name for name in _ERRORS if name in met]
 
     @property
     def errors_unseen(self) -> list[str]:
-        """The documented error codes that no call was answered with."""
+        """The documented error codes that no call got."""
         return [name for name in _ERRORS if name not in self.errors_seen]
 
     @property
     def missing(self) -> list[Failure]:
-        """The failures that were never met: of used operations first, the most costly first."""
+        """The failures that were never met; those of used operations first, by their cost."""
         missing = [row.failure for row in self.rows if not row.times]
         return sorted(missing, key=lambda each: (each.subject not in self.used, _rank(each)))
 
     def as_json(self) -> dict[str, Any]:
-        """The coverage as JSON; each failure that was not met has a scenario for it."""
+        """The coverage as JSON; each failure that was not met has a scenario that causes it."""
         return {
             "met": self.met,
             "total": len(self.rows),
@@ -100,7 +100,7 @@ class FailureCoverage(NamedTuple):
 def coverage_of(
     tallies: Iterable[CoverageModel], before: CoverageModel | None = None
 ) -> FailureCoverage:
-    """Merge what servers have counted, less what one had counted before the suite began."""
+    """Merge the tallies of servers, minus the tally `before` the suite."""
     counts = sum(map(_counts, tallies), Counter[MetKey]())
     if before is not None:
         counts -= _counts(before)
@@ -117,11 +117,11 @@ def coverage_of(
 def table(
     rows: Iterable[CoverageRow], subjects: Sequence[str]
 ) -> list[tuple[str, list[int | None]]]:
-    """Lay the rows of some operations, or of some events, out as a table.
+    """Arrange the rows of some operations or events as a table.
 
     Returns:
-        A row for each failure: its name, and how often each subject met it; None where that has no
-        such failure.
+        A row for each failure: its name, and how often each subject met it, or None if a
+        subject has no such failure.
     """
     errors_first = sorted(rows, key=lambda row: getattr(row.failure, "is_on_wire", False))
     counts = {(row.failure.subject, row.failure.id): row.times for row in errors_first}
@@ -130,9 +130,9 @@ def table(
 
 
 def why_too_low(coverage: FailureCoverage, wanted: float) -> str | None:
-    """Why a suite covers less than is wanted, in a sentence; None where it does not.
+    """Say why the coverage is lower than required; None if it is not.
 
-    A suite that has called nothing covers too little, however little is wanted.
+    A suite without any call covers too little even if nothing is required.
     """
     if not coverage.used:
         return "no call has reached a sandbox that counts, so no failure is covered"
@@ -151,7 +151,7 @@ def _counts(tally: CoverageModel) -> Counter[MetKey]:
 
 
 def _take(counts: Counter[MetKey], failure: Failure) -> int:
-    """Take the count of a failure out of the counts."""
+    """Remove a failure from the counts, and return its count."""
     commits: tuple[bool | None, ...] = (None, False, True)
     if isinstance(failure, CallFailure) and failure.commit is not None:
         commits = (failure.commit,)
@@ -159,7 +159,7 @@ def _take(counts: Counter[MetKey], failure: Failure) -> int:
 
 
 def _rank(failure: Failure) -> int:
-    """Rank failures: those that hide that money moved, then webhooks, the wire, errors."""
+    """Rank failures: first those that hide that money moved, then webhooks, the wire, errors."""
     if isinstance(failure, CallFailure):
         return 0 if failure.commit else 2 if failure.is_on_wire else 3
     return 1
@@ -190,7 +190,7 @@ _NEVER: Final = "-"
 
 
 def headline(coverage: FailureCoverage) -> str:
-    """Sum the coverage up in a line."""
+    """Summarise the coverage in a line."""
     if not coverage.used:
         return NOTHING
     seen, unseen = len(coverage.errors_seen), len(coverage.errors_unseen)
@@ -201,7 +201,7 @@ def headline(coverage: FailureCoverage) -> str:
 
 
 def as_text(coverage: FailureCoverage, option: str) -> str:
-    """Write it for a terminal, where `--coverage-json`, or such an option, writes it to a file."""
+    """Write it for a terminal; `option` is the option that writes it to a file."""
     if not coverage.used:
         return f"{NOTHING}\n"
     lines = [headline(coverage)]
@@ -256,7 +256,7 @@ pre, summary { font: 13px/1.5 monospace; white-space: pre-wrap; overflow-wrap: a
 def coverage_files(
     coverage: FailureCoverage, *, json_file: Path | None, html_file: Path | None
 ) -> Iterator[tuple[Path, str]]:
-    """Yield the files that were asked for, each with its text."""
+    """Yield the requested files, each with its text."""
     if json_file is not None:
         yield json_file, f"{json.dumps(coverage.as_json(), indent=2)}\n"
     if html_file is not None:
@@ -264,7 +264,7 @@ def coverage_files(
 
 
 def as_page(coverage: FailureCoverage) -> str:
-    """Write the page: the tables, then what is missing with its scenarios."""
+    """Write the page: the tables, then the missing failures with their scenarios."""
     parts = [
         *_html_table(coverage, "Calls", tuple(BY_NAME)),
         *_html_table(coverage, "Webhooks", EVENTS),

@@ -1,7 +1,7 @@
-"""Owns how a crash is told from a handled failure: by a signal, or a runtime's last words.
+"""Owns the distinction between a crash and a handled failure: by a signal, or a stack trace.
 
-A program that handles a failure says so and exits; one that does not leaves a trace of its calls,
-which each runtime prints in a form of its own, as the last thing on stderr.
+A program that handles a failure reports it and exits. One that does not leaves a stack trace at the
+end of stderr, in the form of its runtime.
 """
 
 import re
@@ -9,13 +9,13 @@ import signal
 from typing import Final, NamedTuple
 
 LAST_LINES: Final = 60
-"""Lines at the end of stderr in which a trace is looked for."""
+"""In how many lines at the end of stderr a trace is looked for."""
 
 _SIGNALLED: Final = 128
 
 
 class Runtime(NamedTuple):
-    """How the last lines of a runtime say that nobody has handled an error, with an example."""
+    """The form of a runtime's stack trace for an unhandled error, with an example."""
 
     name: str
     trace: re.Pattern[str]
@@ -50,13 +50,13 @@ RUNTIMES: Final = (
     ),
     _of("Perl", r"^.+ at \S+\.p[lm] line \d+\.$", "no JSON at shop.pl line 3."),
 )
-"""Every runtime whose traces are known."""
+"""Every runtime whose stack traces are recognised."""
 
 
 def crash_evidence(exit_code: int, errors: str) -> str | None:
-    """Say by what it is known that a command has crashed; None where it has not.
+    """Say how a crash of a command was recognised; None if it has not crashed.
 
-    Its exit code is 128 and the number of a signal where one has ended it.
+    If a signal has ended it, the exit code is 128 plus the number of the signal.
     """
     if exit_code == 0:
         return None

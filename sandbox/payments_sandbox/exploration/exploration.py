@@ -1,6 +1,6 @@
-"""Owns an exploration: which runs to make next, what has become of them, and what it comes to.
+"""Owns an exploration: which runs to make next, their verdicts, and the result.
 
-It makes no run itself, and knows neither processes nor tests. Whoever makes runs asks it:
+It makes no runs itself, and knows neither processes nor tests. It is used like this:
 
     exploration = Exploration(options)
     exploration.begin(flow(None), flow(None))          the run without a failure, twice
@@ -9,9 +9,9 @@ It makes no run itself, and knows neither processes nor tests. Whoever makes run
             exploration.record(planned, flow(planned.scenario()))
     result = exploration.result()
 
-where a flow is what is explored: called with a scenario, it lets the client act in a fresh world in
-which that is active, and gives a `RunRecord`. Everything is planned by number, so that the order in
-which runs end changes nothing.
+The flow is what is explored: called with a scenario, it lets the client act in a fresh world in
+which the scenario is active, and returns a `RunRecord`. Runs are planned by number, so that the
+order in which they end does not matter.
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -40,7 +40,7 @@ from payments_sandbox.exploration.planning import (
 from payments_sandbox.exploration.run_record import RunRecord, SeenCall
 
 Flow = Callable[[Mapping[str, Any] | None], RunRecord]
-"""Lets the client act in a fresh world with a scenario, or with none, and records the run."""
+"""Lets the client act in a fresh world, with a scenario or without, and records the run."""
 
 NOBODY_MOVES: Final = "a month late is lost where nobody moves the clock by a month"
 
@@ -48,17 +48,18 @@ _NOTHING: Final = SecondFailures((), {})
 
 
 class CannotExploreError(Exception):
-    """There is nothing to compare with; the text says why, and what would have worked."""
+    """There is nothing to compare with; the message says why, and what would have worked."""
 
 
 class ExplorationOptions(NamedTuple):
-    """What is asked of an exploration.
+    """The options of an exploration.
 
     Attributes:
         depth: how many failures a run may meet, 1 or 2.
         among: the ids or names of the failures to try; None tries all.
-        told_by: how a flow says that money may have moved: `exit N`, or words in its output.
-        needs: what is said where it makes no call that is seen.
+        told_by: the sign by which a flow says that money may have moved: `exit N`, or words in
+            its output.
+        needs: what the error says if the flow makes no call.
     """
 
     depth: int = 1
@@ -68,17 +69,17 @@ class ExplorationOptions(NamedTuple):
 
 
 class ExplorationResult(NamedTuple):
-    """What an exploration comes to.
+    """The result of an exploration.
 
     Attributes:
         names: the calls and webhooks of the run without a failure.
-        differences: in what two runs without a failure differ, a sentence each.
-        runs: those that were made, by number.
-        left: those that were not made, since time was up.
-        found: what went wrong, the worst first.
+        differences: how two runs without a failure differ, a sentence each.
+        runs: the runs that were made, by number.
+        left: the runs that were not made because time was up.
+        found: the findings, the worst first.
         pruned: how many failures, and pairs of them, were left out, by the reason.
         oracle: the money that moves without a failure.
-        undocumented: calls without a failure that the API does not have, in words.
+        undocumented: undocumented calls in the run without a failure, in words.
     """
 
     names: tuple[CallName, ...]
@@ -92,7 +93,7 @@ class ExplorationResult(NamedTuple):
 
     @property
     def has_tried(self) -> bool:
-        """Whether a run has met its failure; else nothing is known."""
+        """Whether any run has met its failure; if not, nothing is known."""
         return any(each.is_met for each in self.runs)
 
 
@@ -100,7 +101,7 @@ class Exploration:
     """An exploration of one flow.
 
     Attributes:
-        names: the calls and webhooks of the run without a failure, once it has begun.
+        names: the calls and webhooks of the run without a failure, after `begin`.
     """
 
     def __init__(self, options: ExplorationOptions) -> None:
@@ -116,10 +117,10 @@ class Exploration:
         self.names: tuple[CallName, ...] = ()
 
     def begin(self, first: RunRecord, second: RunRecord) -> None:
-        """Take the two runs without a failure, and compare them.
+        """Start with two runs without a failure, and compare them.
 
         Raises:
-            CannotExploreError: the flow has failed in them, or makes no call.
+            CannotExploreError: the flow failed in them, or made no call.
         """
         for each in (first, second):
             _check_well(each)
@@ -131,14 +132,14 @@ class Exploration:
             self._leave_out("month_late", NOBODY_MOVES)
 
     def next_batch(self) -> Sequence[PlannedRun]:
-        """The runs to make next, in any order; none when all is done."""
+        """Return the runs to make next, in any order; none if all are made."""
         self._batches += 1
         batch: Sequence[PlannedRun] = ()
         if self._batches == 1:
             found = injections(self.names, among=self._among)
             batch = [PlannedRun(number, (each,)) for number, each in enumerate(found, 1)]
         elif self._batches == 2 and self._options.depth > 1:  # noqa: PLR2004 - the second
-            # Of whole depth 1, so that it does not hang on which run ends first.
+            # From all runs of depth 1, so that the order in which they end does not matter.
             refusals = (each.record for each in self._runs.values() if is_refusal(each.record))
             self._of_refusal = frozenset(each.end.exit_code for each in refusals)
             self._second = self._plan_second()
@@ -147,22 +148,22 @@ class Exploration:
         return batch
 
     def judged(self, planned: PlannedRun, record: RunRecord) -> JudgedRun:
-        """Judge a run without keeping it."""
+        """Judge a run without recording it."""
         signs = Signs(self._options.told_by, self._of_refusal if planned.depth > 1 else frozenset())
         why = judge(record, self._oracle, planned.failures, signs)
         is_met = all(record.has_fired(rule) for rule in planned.rule_names)
         return JudgedRun(planned, record, why, is_met)
 
     def record(self, planned: PlannedRun, record: RunRecord) -> None:
-        """Take a run that was made."""
+        """Judge and record a run that was made."""
         self._runs[planned.number] = self.judged(planned, record)
 
     def to_repeat(self) -> Sequence[PlannedRun]:
-        """The runs that stand for the findings, to be made again: is their verdict the same?"""
+        """The runs that represent the findings, to make again and compare the verdicts."""
         return [each.run.planned for each in self.result().found]
 
     def repeat(self, planned: PlannedRun, record: RunRecord) -> None:
-        """Take a run that was made again."""
+        """Record whether a run that was made again has the same verdict."""
         again = self.judged(planned, record)
         self._repeated[planned.number] = again.verdict is self._runs[planned.number].verdict
 
@@ -182,7 +183,7 @@ class Exploration:
         )
 
     def _leave_out(self, failure: str, why: str) -> None:
-        """Try no failure of a name, and count those that would have been tried."""
+        """Do not try failures with a name, and count those that are left out."""
         wanted = injections(self.names, among=self._options.among)
         if count := sum(each.failure.name == failure for each in wanted):
             self._out_of_reach[why] = count
@@ -231,7 +232,7 @@ def explore(
 
 
 def _history(injection: Injection, calls: Sequence[tuple[CallName, SeenCall]]) -> object:
-    """What the flow has met since its failure; for a failure of a webhook, all calls."""
+    """What the flow has met after its failure; for a failure of a webhook, all calls."""
     seen = [(name, call.status, call.code, call.is_unknown, call.committed) for name, call in calls]
     place = next((at for at, (name, *_) in enumerate(seen) if name == injection.name), None)
     if place is None:
@@ -242,10 +243,10 @@ def _history(injection: Injection, calls: Sequence[tuple[CallName, SeenCall]]) -
 def compared(
     first: RunRecord, second: RunRecord
 ) -> tuple[Oracle, tuple[CallName, ...], tuple[str, ...]]:
-    """Say what two runs without a failure have in common, and in what they differ.
+    """Compare two runs without a failure.
 
     Returns:
-        The money that moves; the names of calls and webhooks that are in both; the differences.
+        The money that moves, the names of calls and webhooks in both, and the differences.
     """
     by_customer = _customers(first) == _customers(second)
     differences = [] if by_customer else [_DIFFERENT_CUSTOMERS]
@@ -285,7 +286,7 @@ _DIFFERENT_ORDERS: Final = (
 
 
 def _why_nothing_is_seen(record: RunRecord, needs: str) -> str:
-    """Why a run has no call that could fail."""
+    """Say why a run has no call that could fail."""
     if past := record.undocumented():
         return f"it calls past the API: {'; '.join(past)}"
     return f"it has made no call: {needs}"

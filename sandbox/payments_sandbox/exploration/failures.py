@@ -1,9 +1,10 @@
-"""Owns the family of failures that calls and webhooks can meet, and how each is brought on.
+"""Owns the family of failures that calls and webhooks can meet, and how to cause each.
 
-Coverage of failure has a row for each of them, and exploring a client tries them. Of a call they
-are the errors that are documented for its operation, in the order of `contract/error_codes.py`,
-then one of each wire fault; of a webhook they are `WEBHOOK_FAILURES`.
-What is tried is named by sets of them, by their own names, or in a file.
+Coverage of failure has a row for each of them, and `explore` tries them. A call can meet the errors
+that its operation documents, in the order of `contract/error_codes.py`, and one example of each
+wire fault. A webhook can meet the `WEBHOOK_FAILURES`.
+
+Users choose failures by the names of sets, by their own names, or in a file.
 """
 
 from collections.abc import Iterable, Iterator, Mapping
@@ -20,22 +21,22 @@ from payments_sandbox.rules.faults.fault import Fault
 from payments_sandbox.rules.faults.reply import RealReply, Send
 
 EVENTS: Final = tuple(each.value for each in EventType)
-"""The documented events, each of which can be a webhook."""
+"""The documented events, all of which are sent as webhooks."""
 
 _SERVER_ERRORS: Final = 500
-"""Statuses from here on do not tell the client whether the operation happened."""
+"""From this status on, a client does not know whether the operation took effect."""
 
 
 class CallFailure(NamedTuple):
     """A failure that a call can meet.
 
     Attributes:
-        subject: what it is a failure of: the operation.
+        subject: the operation.
         name: the code of a documented error, or the name of a wire fault.
-        about: what it is, in a clause.
-        step: what brings it on, as a step of a scenario, `commit` included.
-        commit: whether the operation has happened all the same; None where there is no choice.
-        is_on_wire: whether it is none of the documented errors.
+        about: a description, in a clause.
+        step: the step of a scenario that causes it, including `commit`.
+        commit: whether the operation takes effect in spite of it; None if there is no choice.
+        is_on_wire: whether it is a wire fault or a delay instead of a documented error.
     """
 
     subject: str
@@ -47,13 +48,13 @@ class CallFailure(NamedTuple):
 
     @property
     def id(self) -> str:
-        """What it is called beside the others of its operation, such as `drop_after_commit`."""
+        """Its unique name within the operation, such as `drop_after_commit`."""
         return f"{self.name}_after_commit" if self.commit else self.name
 
     def rule(self, when: Mapping[str, Any] | None = None) -> dict[str, Any]:
-        """The rule of a scenario that brings it on, once: on the first call, or on that of `when`.
+        """The rule of a scenario that causes it once: at the first call, or at that of `when`.
 
-        Such as `{"call": 2, "customer_id": "cust_ada"}`.
+        An example of `when` is `{"call": 2, "customer_id": "cust_ada"}`.
         """
         named = {"name": self.id.replace("_", "-"), "request": self.subject}
         return named | ({"when": dict(when)} if when else {}) | {"do": [dict(self.step)]}
@@ -63,11 +64,11 @@ class WebhookFailure(NamedTuple):
     """A failure that the webhook of an event can meet.
 
     Attributes:
-        name: what it is called.
-        about: what it is, in a clause.
-        modifiers: what brings it on, as `do` of a webhook rule.
-        first_attempt: whether the first attempt alone meets it, so that the genuine one follows.
-        subject: what it is a failure of: the event; empty where it is of any.
+        name: its name.
+        about: a description, in a clause.
+        modifiers: the `do` of a webhook rule that causes it.
+        first_attempt: whether only the first attempt meets it, so that a genuine one follows.
+        subject: the event; empty in `WEBHOOK_FAILURES`, which apply to any event.
     """
 
     name: str
@@ -78,11 +79,11 @@ class WebhookFailure(NamedTuple):
 
     @property
     def id(self) -> str:
-        """What it is called beside the others of its event."""
+        """Its unique name within the event."""
         return self.name
 
     def rule(self, when: Mapping[str, Any] | None = None) -> dict[str, Any]:
-        """The rule of a scenario that brings it on, for all deliveries, or those of `when`."""
+        """The rule of a scenario that causes it, for all deliveries or those of `when`."""
         matchers = {**(when or {}), **({"attempt": 1} if self.first_attempt else {})}
         named = {"name": self.id.replace("_", "-"), "webhook": self.subject}
         return named | ({"when": matchers} if matchers else {}) | {"do": dict(self.modifiers)}
@@ -92,7 +93,7 @@ Failure = CallFailure | WebhookFailure
 
 
 class _WireFault(NamedTuple):
-    """A wire fault, as every operation can meet it; the step is without `commit`."""
+    """A wire fault for any operation; the step has no `commit` yet."""
 
     name: str
     about: str
@@ -109,10 +110,10 @@ WIRE_FAULTS: Final = (
     ),
     _WireFault("slow", "the reply comes late", {"delay": "2500ms"}, has_commit=False),
 )
-"""What every operation can meet on the wire: each fault that is explored, and a late reply."""
+"""What every operation can meet on the wire: each explored fault, and a late reply."""
 
 LATE: Final = frozenset({"slow", *(fault.name for fault in _EXPLORED if fault.reply_arrives)})
-"""Failures in which the reply arrives, only later."""
+"""Failures in which the reply arrives, but late."""
 
 WAITING: Final = LATE | {fault.name for fault in _EXPLORED if fault.wall_time is not None}
 """Failures that take time."""
@@ -124,10 +125,10 @@ def _sends(fault: type[Fault]) -> bool:
 
 
 UNREADABLE: Final = frozenset(fault.name for fault in _EXPLORED if _sends(fault)) - LATE
-"""Failures in which a reply comes that cannot be read."""
+"""Failures in which a reply arrives that cannot be read."""
 
 MONTH_LATE: Final = 30 * DAY
-"""Virtual milliseconds that a webhook comes later which is a month late."""
+"""By how many virtual milliseconds a webhook is delayed that is a month late."""
 
 WEBHOOK_FAILURES: Final = (
     WebhookFailure("lost", "it never arrives", {"drop": True}),
@@ -151,11 +152,11 @@ WEBHOOK_FAILURES: Final = (
         "stale", "it was signed ten minutes ago", {"timestamp": "-10m"}, first_attempt=True
     ),
 )  # fmt: skip
-"""What the webhook of any event can meet; `webhook_failures` puts the event in."""
+"""What the webhook of any event can meet; `webhook_failures` adds the event."""
 
 
 def call_failures(operation: str) -> tuple[CallFailure, ...]:
-    """Every failure of an operation: documented errors first, then wire faults.
+    """Every failure of an operation: first documented errors, then wire faults.
 
     Raises:
         KeyError: there is no such operation.
@@ -176,7 +177,7 @@ def all_failures() -> tuple[Failure, ...]:
 
 
 def scenario_of(failure: Failure) -> dict[str, Any]:
-    """Write the scenario that brings a failure on, in plain values, as YAML and JSON have them."""
+    """Write the scenario that causes a failure, in plain values, as in YAML and JSON."""
     name = f"{failure.subject}-{failure.id}".replace("_", "-").replace(".", "-")
     about = f"{failure.subject}: {failure.about}."
     return {"scenario": name, "about": about, "rules": [failure.rule()]}
@@ -185,7 +186,7 @@ def scenario_of(failure: Failure) -> dict[str, Any]:
 def _errors(operation: str, *, is_read: bool) -> Iterator[CallFailure]:
     for name, code in documented_for(operation).items():
         about = code.message[0].lower() + code.message[1:]
-        if name == "rate_limit_exceeded":  # the real limiter, so that its headers say so, too
+        if name == "rate_limit_exceeded":  # by the real limiter, so that the headers agree
             yield CallFailure(operation, name, about, {"rate_limit": {"remaining": 0}})
         elif code.status < _SERVER_ERRORS or is_read:
             yield CallFailure(operation, name, about, {"respond": {"error": name}})
@@ -211,7 +212,7 @@ _COMMITS: Final = (
     (True, "though the operation has happened"),
     (False, "and nothing has happened"),
 )
-"""The choice of `commit`, what is worse first."""
+"""The values of `commit` with their descriptions, the worse one first."""
 
 
 def _ids_of(failures: Iterable[Failure]) -> frozenset[str]:
@@ -233,16 +234,16 @@ SETS: Final = {
         }
     ),
 }  # fmt: skip
-"""The failures of each set, by their ids; `quick` is what goes wrong most often."""
+"""The ids of the failures in each set; `quick` has the most frequent causes of bugs."""
 
 
 def read_failures(text: str) -> frozenset[str]:
-    """Read which failures are wanted: names of them and of sets, separated by commas; or a file.
+    """Read a choice of failures: names of failures and sets separated by commas, or a file.
 
-    A file has such names, one on a line, and comments after `#`.
+    A file contains such names, one in each line, and comments after `#`.
 
     Raises:
-        ValueError: a name is none, or the file has none.
+        ValueError: a name is unknown, or there are no names.
     """
     names = [part.strip() for part in text.split(",")]
     if Path(text).is_file():

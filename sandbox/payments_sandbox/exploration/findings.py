@@ -1,4 +1,4 @@
-"""Owns findings: runs that went wrong in one way, as one thing with several witnesses."""
+"""Owns findings: runs that went wrong in the same way, as one finding with several witnesses."""
 
 from collections.abc import Mapping, Sequence
 from typing import Final, NamedTuple
@@ -8,11 +8,11 @@ from payments_sandbox.exploration.planning import PlannedRun, class_of
 from payments_sandbox.exploration.run_record import RunRecord
 
 LONGEST_NAME: Final = 80
-"""Characters of a scenario's name, as the scenario schema has it."""
+"""How many characters a scenario's name may have, by the scenario schema."""
 
 
 class JudgedRun(NamedTuple):
-    """A run that was made, with its verdict; it is met if each of its failures has come up."""
+    """A run with its verdict; `is_met` says whether each of its failures has happened."""
 
     planned: PlannedRun
     record: RunRecord
@@ -26,18 +26,18 @@ class JudgedRun(NamedTuple):
 
     @property
     def says_nothing(self) -> bool:
-        """Whether all went well, but a failure has not come up: nothing is known then."""
+        """Whether all went well, but a failure has not happened, so that nothing is known."""
         return self.verdict.is_well and not self.is_met
 
 
 class ExploredFinding(NamedTuple):
-    """Runs of one verdict that have met failures of one class at the same calls.
+    """Runs with the same verdict that met failures of the same class at the same calls.
 
     Attributes:
-        number: its place among all, the worst first, from 1.
-        run: the one that tells of it.
-        witnesses: all of them, `run` among them.
-        is_repeatable: whether `run` has come to the same again; None where nobody has tried.
+        number: its number among all findings, the worst first, from 1.
+        run: the run that represents it.
+        witnesses: all its runs, including `run`.
+        is_repeatable: whether `run` had the same verdict again; None if it was not repeated.
     """
 
     number: int
@@ -47,7 +47,7 @@ class ExploredFinding(NamedTuple):
 
     @property
     def verdict(self) -> RunVerdict:
-        """What has become of each of them."""
+        """The verdict of its runs."""
         return self.run.verdict
 
     @property
@@ -57,7 +57,7 @@ class ExploredFinding(NamedTuple):
 
     @property
     def identity(self) -> str:
-        """What it is called in a baseline: the same in every exploration that finds it."""
+        """Its name in a baseline, which is the same in every exploration that finds it."""
         return (
             f"{self.verdict} | {' | '.join(f'{name}: {kind}' for name, kind in key_of(self.run))}"
         )
@@ -74,9 +74,9 @@ def key_of(run: JudgedRun) -> tuple[tuple[str, str], ...]:
 
 
 def group(runs: Sequence[JudgedRun], repeated: Mapping[int, bool]) -> tuple[ExploredFinding, ...]:
-    """Group what went wrong, the worst first.
+    """Group the runs that went wrong into findings, the worst first.
 
-    `repeated` says whether a run has come to the same again, by its number.
+    `repeated` says for the number of a run whether it had the same verdict again.
     """
     groups: dict[tuple[object, ...], list[JudgedRun]] = {}
     for run in runs:

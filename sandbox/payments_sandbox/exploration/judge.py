@@ -1,14 +1,14 @@
-"""Owns the verdict of a run: the flow's word, held against the ledger of a run without a failure.
+"""Owns the verdict of a run: what the flow says, compared with the ledger without a failure.
 
-1. What the ledger and the audit show comes first: more charged, more given back, a forgery taken.
-   Of several verdicts the worst counts, and the others are evidence.
-2. A flow that says "well" is held against the money of the run without a failure: where some is
+1. Facts of the ledger and the audit come first: more charged, more refunded, a forgery accepted. Of
+   several verdicts the worst counts, and the others are evidence.
+2. If the flow says "well", its money is compared with that of the run without a failure. If some is
    missing, it is a phantom success.
-3. A flow that says "not well" may have failed rightly. It has lost a payment where money has moved
-   all the same: a write has happened whose reply it never had, and it has not looked afterwards; or
-   all the money has moved that moves without a failure.
-4. Else it has crashed, if a signal or a trace says so; or it has told. What breaks down at a reply
-   that has come and cannot be read has crashed, whether money has moved or not.
+3. If the flow says "not well", that may be right. But it is a lost payment if money has moved: if a
+   write took effect whose reply was lost, and the flow has not looked for it afterwards; or if all
+   money has moved as without a failure.
+4. Otherwise it has crashed, if a signal or a stack trace shows so, or it has told the truth. A flow
+   that crashes at a reply that cannot be read has crashed, whether money has moved or not.
 """
 
 import re
@@ -31,11 +31,11 @@ from payments_sandbox.payments.events import EventType
 
 
 class RunVerdict(StrEnum):
-    """What has become of a run; the worst comes first.
+    """The verdict of a run; the worst come first.
 
     Attributes:
-        mark: its letter in the matrix that a terminal shows.
-        meaning: what it says, in a clause.
+        mark: its letter in the matrix on a terminal.
+        meaning: its meaning, in a clause.
     """
 
     mark: str
@@ -70,22 +70,22 @@ class RunVerdict(StrEnum):
 
     @property
     def is_well(self) -> bool:
-        """Whether no money was lost, and the flow says truly how it went."""
+        """Whether no money was lost, and what the flow says is true."""
         return self in {RunVerdict.TOLD, RunVerdict.SURVIVED}
 
 
 UNWELL: Final = tuple(each for each in RunVerdict if not each.is_well)
-"""The verdicts that are findings, which a user may accept by name."""
+"""The verdicts that are findings, and that a user may accept by name."""
 
 
 _EXIT: Final = re.compile(r"exit (\d+)")
 
 CustomersMoney = dict[tuple[str, str], Money]
-"""What each customer has paid and was given back, by customer and currency."""
+"""What was charged and refunded, by customer and currency."""
 
 
 class ReasonedVerdict(NamedTuple):
-    """The worst verdict that is true, by which sentences it is known, and what would help."""
+    """The worst true verdict, sentences with the evidence, and advice."""
 
     verdict: RunVerdict
     evidence: tuple[str, ...] = ()
@@ -93,12 +93,12 @@ class ReasonedVerdict(NamedTuple):
 
 
 class Signs(NamedTuple):
-    """How a flow says what it knows of its payments.
+    """The signs by which a flow says what it knows about its payments.
 
     Attributes:
-        told_by: that money may have moved: `exit N`, or words in its output; None where it has no
-            sign for that.
-        of_refusal: the exit codes by which it has said that a payment was refused, as it was.
+        told_by: the sign that money may have moved: `exit N`, or words in its output; None if it
+            has none.
+        of_refusal: the exit codes with which it has truly said that a payment was rejected.
     """
 
     told_by: str | None = None
@@ -106,12 +106,12 @@ class Signs(NamedTuple):
 
 
 class Oracle(NamedTuple):
-    """What money moves where nothing fails.
+    """The money that moves if nothing fails.
 
     Attributes:
-        money: of each order, in the run without a failure.
-        by_customer: whether customers are the same in every run; else money is compared in all.
-        by_order: whether orders are.
+        money: the money of each order in the run without a failure.
+        by_customer: whether customers are the same in every run; otherwise totals are compared.
+        by_order: whether orders are the same in every run.
     """
 
     money: Mapping[OrderName, Money]
@@ -123,7 +123,7 @@ def judge(
     record: RunRecord,
     oracle: Oracle,
     failures: tuple[Failure, ...],
-    signs: Signs = Signs(),  # noqa: B008 - it never changes
+    signs: Signs = Signs(),  # noqa: B008 - it is immutable
 ) -> ReasonedVerdict:
     """Judge a run that has met these failures."""
     found = list(_found(record, oracle, failures))
@@ -153,14 +153,14 @@ _WHEN_LOST: Final = {
         " that nobody can tell (explore --told-by names how you say it)."
     ),
 }
-"""What would have helped where the reply of a write was lost, by its operation."""
+"""Advice for a write whose reply was lost, by its operation."""
 
 
 _Found = tuple[RunVerdict, str]
 
 
 def _found(record: RunRecord, oracle: Oracle, failures: tuple[Failure, ...]) -> Iterator[_Found]:
-    """What the ledger and the audit show, whatever the flow says."""
+    """Yield verdicts from the ledger and the audit, whatever the flow says."""
     is_duplicate = any(
         isinstance(each, WebhookFailure) and each.name == "twice" for each in failures
     )
@@ -176,11 +176,11 @@ _OF_AUDIT: Final = {
     "stale_delivery_accepted": RunVerdict.ACCEPTED_FORGERY,
     "duplicate_handled_twice": RunVerdict.HANDLED_TWICE,
 }
-"""Findings of the audit that are verdicts; money is judged by the ledger."""
+"""The findings of the audit that become verdicts; money is judged by the ledger."""
 
 
 def _extra(record: RunRecord, oracle: Oracle) -> Iterator[_Found]:
-    """Find what was paid or given back beyond what is without the failure."""
+    """Find what was charged or refunded beyond the run without a failure."""
     usual, now = customers_money(oracle.money, oracle), customers_money(record.money(), oracle)
     said: set[str] = set()
     for (customer, currency), money in now.items():
@@ -198,7 +198,7 @@ def _extra(record: RunRecord, oracle: Oracle) -> Iterator[_Found]:
 
 
 def _phantoms(record: RunRecord, oracle: Oracle) -> Iterator[_Found]:
-    """What is missing although the flow says that all went well."""
+    """Find what is missing although the flow says that all went well."""
     now = customers_money(record.money(), oracle)
     for (customer, currency), before in customers_money(oracle.money, oracle).items():
         money = now.get((customer, currency), Money())
@@ -211,7 +211,7 @@ def _phantoms(record: RunRecord, oracle: Oracle) -> Iterator[_Found]:
 
 
 def _is_more(money: Money, before: Money) -> bool:
-    """Whether more was charged and not given back."""
+    """Whether more was charged and not refunded."""
     return money.charged > before.charged and money.net > before.net
 
 
@@ -226,7 +226,7 @@ def _given_back(customer: str, currency: str, money: Money, before: Money) -> st
 
 
 def is_refusal(record: RunRecord) -> bool:
-    """Whether a flow says by its exit code that nothing was charged, and knows it."""
+    """Whether a flow says by its exit code that nothing was charged, and can know that."""
     end = record.end
     is_word = not (end.says_well or end.timed_out or end.crash)
     return is_word and not any(call.is_unknown and call.about for call in record.calls())
@@ -251,9 +251,9 @@ def _failed(
 
 
 def _is_honest_doubt(record: RunRecord, of_refusal: frozenset[int]) -> bool:
-    """Whether a flow has looked in vain for each lost reply, and says so by an exit code for that.
+    """Whether a flow has tried to find out about each lost reply, and reports doubt by exit code.
 
-    Who says "not paid" in the same way as ever does not know that he does not know.
+    A flow that reports "not paid" with its usual exit code is not aware of the doubt.
     """
     lost = [
         world.calls[place + 1 :]
@@ -266,13 +266,13 @@ def _is_honest_doubt(record: RunRecord, of_refusal: frozenset[int]) -> bool:
 
 
 def _has_looked_in_vain(after: tuple[SeenCall, ...]) -> bool:
-    """Whether the flow has looked, and its last look was not answered well."""
+    """Whether the flow has tried to read the payment, and its last attempt failed."""
     looks = [call for call in after if call.operation in READS]
     return bool(looks) and not looks[-1].is_success
 
 
 def _lost_or_not(record: RunRecord, oracle: Oracle, how: str) -> _Found:
-    """Whether money has moved although the flow has failed; else how it has failed."""
+    """Decide whether money has moved although the flow says it failed, or else how it failed."""
     if unseen := list(_never_seen(record)):
         what = "; ".join(f"{call.operation} of {call.about}" for call in unseen)
         why = f"The ledger has {what}, whose reply was lost, and the command failed ({how})."
@@ -287,7 +287,7 @@ def _lost_or_not(record: RunRecord, oracle: Oracle, how: str) -> _Found:
 
 
 def _never_seen(record: RunRecord) -> Iterator[SeenCall]:
-    """Writes that have happened, whose reply was lost, and for which nobody has looked since."""
+    """Yield writes that took effect, whose reply was lost, and that nobody has looked for since."""
     for world in record.worlds:
         for place, call in enumerate(world.calls):
             if call.committed and call.is_unknown and not _was_seen(call, world, place):
@@ -295,7 +295,7 @@ def _never_seen(record: RunRecord) -> Iterator[SeenCall]:
 
 
 def _was_seen(write: SeenCall, world: WorldRecord, place: int) -> bool:
-    """Whether the flow has been told later what has become of a write."""
+    """Whether the flow has learnt later that a write took effect."""
     if write.operation == "create_refund":  # it cannot be looked up
         told = (each for each in world.webhooks if each.event == EventType.REFUND_CREATED)
         return any(each.is_delivered and each.payment_id == write.payment_id for each in told)
@@ -315,7 +315,7 @@ def is_told(end: FlowEnd, told_by: str) -> bool:
 
 
 def customers_money(money: Mapping[OrderName, Money], oracle: Oracle) -> CustomersMoney:
-    """What each customer has paid and was given back; all together where they are not the same."""
+    """Sum up money by customer, or altogether if customers differ in every run."""
     charged: Counter[tuple[str, str]] = Counter()
     refunded: Counter[tuple[str, str]] = Counter()
     for order, each in money.items():

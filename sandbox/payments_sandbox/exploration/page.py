@@ -1,4 +1,4 @@
-"""Owns the page of an exploration: one file of HTML that needs nothing else."""
+"""Owns the page of an exploration: one HTML file that needs no other."""
 
 from html import escape
 from typing import Final

@@ -1,9 +1,9 @@
-"""Owns the plan of an exploration: which failure meets which call, the worst first.
+"""Owns the plan of an exploration: which call meets which failure, the worst first.
 
-Of depth 1 is every failure of every call and webhook of the run without a failure. Of depth 2 are
+Depth 1 has every failure of every call and webhook of the run without a failure. Depth 2 adds
 failures of calls that were only made after a first failure, which the flow had survived: any other
-pair is two failures of depth 1, and was seen. Runs that have come to the same after their first
-failure go on the same, so that one of them stands for all.
+pair consists of two failures of depth 1, which were tried already. Runs with the same history after
+their first failure continue in the same way, so one of them represents all.
 """
 
 import re
@@ -23,26 +23,26 @@ from payments_sandbox.exploration.failures import (
 
 _SLUG: Final = re.compile(r"[^A-Za-z0-9_]+")
 _SLUG_LENGTH: Final = 40
-"""Characters of a customer's id in a file's name."""
+"""How many characters of a customer's id are in a file's name."""
 
 _NEEDS_OTHERS: Final = frozenset({"out_of_order"})
-"""Failures that need several webhooks."""
+"""Failures that are possible only with several webhooks."""
 
 
 class Injection(NamedTuple):
-    """A failure that a call or a webhook of a run is given."""
+    """A failure that a call or a webhook of a run is to meet."""
 
     name: CallName
     failure: Failure
 
     @property
     def rule(self) -> dict[str, Any]:
-        """The rule of a scenario that brings it on."""
+        """The rule of a scenario that causes it."""
         return self.failure.rule(self.name.when())
 
     @property
     def slug(self) -> str:
-        """The part of a file's name that stands for it: CALL-FAULT."""
+        """Its part of a file's name: CALL-FAULT."""
         parts = self.name.what, (self.name.customer or "")[:_SLUG_LENGTH], str(self.name.nth)
         call = "_".join(_SLUG.sub("_", part) for part in parts if part)
         return f"{call}-{self.failure.id}"
@@ -52,11 +52,11 @@ class Injection(NamedTuple):
 
 
 class PlannedRun(NamedTuple):
-    """A run that is to be made.
+    """A run to make.
 
     Attributes:
-        number: its place in the plan, from 1; 0 is the run without a failure.
-        injections: the failures that it meets; none, one or two.
+        number: its number in the plan, from 1; 0 is the run without a failure.
+        injections: the failures that it meets: none, one or two.
     """
 
     number: int
@@ -69,24 +69,24 @@ class PlannedRun(NamedTuple):
 
     @property
     def failures(self) -> tuple[Failure, ...]:
-        """The failures alone."""
+        """Its failures, without their calls."""
         return tuple(each.failure for each in self.injections)
 
     @property
     def failure_ids(self) -> str:
-        """The failures by their ids: what tells one witness of a finding from another."""
+        """The ids of its failures, which distinguish the witnesses of a finding."""
         return " then ".join(each.id for each in self.failures)
 
     @property
     def slug(self) -> str:
-        """The part of a file's name that stands for it: CALL-FAULT, once for each failure."""
+        """Its part of a file's name: CALL-FAULT, once for each failure."""
         return "-then-".join(each.slug for each in self.injections)
 
     def __str__(self) -> str:
         return "; then ".join(map(str, self.injections))
 
     def scenario(self, name: str = "explored") -> dict[str, Any]:
-        """The scenario that makes it happen, in plain values."""
+        """The scenario that causes its failures, in plain values."""
         rules = [each.rule for each in self.injections]
         if len({rule["name"] for rule in rules}) < len(rules):
             rules = [
@@ -101,9 +101,9 @@ class PlannedRun(NamedTuple):
 
 
 def class_of(failure: Failure) -> str:
-    """The class of a failure: those of one class are told apart by nothing that a client can see.
+    """The class of a failure: a client cannot distinguish failures of the same class.
 
-    Nine ways to lose the reply of a call that has happened are one thing that went wrong.
+    There are nine ways to lose the reply of a call that took effect, but they show the same bug.
     """
     if isinstance(failure, WebhookFailure):
         return "not in time" if failure.name in _NOT_IN_TIME else failure.name
@@ -118,12 +118,12 @@ _NOT_IN_TIME: Final = frozenset({"lost", "late", "month_late"})
 
 
 def is_among(failure: Failure, among: frozenset[str] | None) -> bool:
-    """Whether a failure is one of those that are wanted, by its id or name; None wants all."""
+    """Whether a failure is in a choice of ids and names; None stands for all."""
     return among is None or failure.id in among or failure.name in among
 
 
 def injections(names: Sequence[CallName], *, among: frozenset[str] | None) -> list[Injection]:
-    """Every failure of every name, what is most likely to go wrong first."""
+    """Every failure of every name, the ones most likely to go wrong first."""
     webhooks = sum(name.is_webhook for name in names)
     found = [
         Injection(name, failure)
@@ -131,14 +131,14 @@ def injections(names: Sequence[CallName], *, among: frozenset[str] | None) -> li
         for failure in (webhook_failures if name.is_webhook else call_failures)(name.what)
         if is_among(failure, among) and (webhooks > 1 or failure.name not in _NEEDS_OTHERS)
     ]
-    return sorted(found, key=lambda each: _rank(each.failure))  # stable: then as calls came
+    return sorted(found, key=lambda each: _rank(each.failure))  # stable: then in the order of calls
 
 
 _RANKS: Final = (
     "reply lost, and it has happened", "forged", "twice", "reply lost, and nothing has happened",
     "not in time", "stale", "before_reply", "out_of_order", "refused", "late",
 )  # fmt: skip
-"""Classes of failures, what has gone wrong most often first."""
+"""Classes of failures, those that go wrong most often first."""
 
 
 def _rank(failure: Failure) -> tuple[bool, int, bool]:
@@ -155,7 +155,7 @@ class Survivor(NamedTuple):
     Attributes:
         planned: the run.
         new: the names of calls and webhooks that are not in the run without a failure.
-        history: what the flow has met since its failure; equal ones go on equally.
+        history: what the flow has met after its failure; equal histories continue equally.
     """
 
     planned: PlannedRun
@@ -187,10 +187,10 @@ def second_failures(
 
     Args:
         survivors: the runs of depth 1 that went well, in the order of the plan.
-        lost: how many runs of depth 1 did not.
+        lost: how many runs of depth 1 did not go well.
         usual: the names of the run without a failure.
-        among: as `is_among` has it.
-        first_number: of the first run.
+        among: the choice of failures, as in `is_among`.
+        first_number: the number of the first run.
     """
     pruned: Counter[str] = Counter()
     of_usual = len(injections(usual, among=among))

@@ -1,4 +1,4 @@
-"""Owns the proof of a repair: a scenario fails with the old code, and passes with the new."""
+"""Owns the proof of a fix: a scenario fails with the old code and passes with the new code."""
 
 import textwrap
 from collections.abc import Iterator, Sequence
@@ -14,11 +14,11 @@ COLUMN: Final = 48
 """The width of each of the two columns."""
 
 _LAST_LINES: Final = 3
-"""Lines of a command's output that are shown where it fails."""
+"""How many lines of a failed command's output are shown."""
 
 
 class ProvedRun(NamedTuple):
-    """What became of a run, and why; it is a word where the command itself says that it failed."""
+    """The outcome of a run, and why; `is_word` says whether the command itself reports failure."""
 
     why: str
     happened: tuple[str, ...] = ()
@@ -27,12 +27,12 @@ class ProvedRun(NamedTuple):
 
 
 class ProvedTree(NamedTuple):
-    """The code of one time, and what became of the command there.
+    """A version of the code, and the outcome of the command with it.
 
     Attributes:
-        name: what it is called.
-        run: with the scenario.
-        without: without what the scenario lets go wrong; None where that is not known.
+        name: the name of the version.
+        run: the run with the scenario.
+        without: the run without the scenario's failures; None if there was none.
         has_fired: whether a rule of the scenario has fired, if it has any.
     """
 
@@ -43,16 +43,17 @@ class ProvedTree(NamedTuple):
 
 
 class Conclusion(NamedTuple):
-    """What two trees come to: a sentence or two, and whether the repair is proved."""
+    """The conclusion from two versions: a sentence or two, and whether the fix is proved."""
 
     sentence: str
     is_proved: bool = False
 
 
 def judge_run(record: RunRecord, told_by: str | None) -> ProvedRun:
-    """Judge a run as `run` does: by its expectations, and by how its command has ended.
+    """Judge a run as `run` does: by its expectations, and by how its command ended.
 
-    By `told_by` the command says that money may have moved: `exit N`, or words in its output.
+    `told_by` is the sign by which the command says that money may have moved: `exit N`, or words in
+    its output.
     """
     end = record.end
     unmet = [each for world in record.worlds for each in world.unmet]
@@ -71,7 +72,7 @@ def judge_run(record: RunRecord, told_by: str | None) -> ProvedRun:
 
 
 def conclude(old: ProvedTree, new: ProvedTree) -> Conclusion:
-    """Conclude from two runs: a repair is proved if the old tree fails and the new one passes."""
+    """Conclude from two runs: a fix is proved if the old version fails and the new one passes."""
     if (doubt := _doubt(old, new)) is not None:
         return Conclusion(doubt)
     match old.run.passes, new.run.passes:
@@ -92,7 +93,7 @@ _HINT: Final = "Where the command says so on purpose, --told-by names the sign"
 
 
 def _doubt(old: ProvedTree, new: ProvedTree) -> str | None:
-    """Why the runs with the scenario prove nothing, if so."""
+    """Say why the runs with the scenario prove nothing, or return None."""
     for tree, other in ((old, new), (new, old)):
         if tree.without is None or other.without is None:
             continue
@@ -126,10 +127,10 @@ def _wrapped(lines: Sequence[str], column: int) -> Iterator[str]:
 
 
 def read_earlier(file: Path, scenario: str, seed: int) -> ProvedTree:
-    """Read what the report of an earlier exploration tells of a scenario that it has written.
+    """Read the run of a finding from the report of an earlier exploration.
 
     Raises:
-        ValueError: it is no such report, has not found that, or had another seed.
+        ValueError: it is not such a report, lacks the finding, or had another seed.
     """
     report = read_report(file)
     names = [each["name"] for each in report["findings"]]

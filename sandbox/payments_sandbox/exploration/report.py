@@ -1,10 +1,10 @@
-"""Owns the report of an exploration as plain values, and the reading of it where it is JSON.
+"""Owns the report of an exploration as plain values, and the reading of reports in JSON.
 
-Whatever is a time is called `seconds`: all else is equal where seeds are.
+All times are called `seconds`; everything else is equal for equal seeds.
 
-The scenario of a finding expects what the ledger says where nothing fails, so that `run` fails for
-as long as the bug is there. A command that fails or crashes makes `run` fail by its own exit code,
-and needs no expectation.
+The scenario of a finding expects the ledger of a run without a failure, so `run` fails with it as
+long as the bug exists. A command that fails or crashes makes `run` fail by its own exit code, and
+needs no expectation.
 """
 
 import json
@@ -25,19 +25,19 @@ FORMAT: Final = 1
 """The version of the format."""
 
 NOT_MET: Final = "not_met"
-"""The key in counts for runs that say nothing."""
+"""The key in `counts` for runs that say nothing."""
 
 
 class ExploredFlow(NamedTuple):
     """What was explored, and how.
 
     Attributes:
-        title: the command as it is typed, or the test's id.
-        repeat: what is typed to run it with a scenario; `FILE` stands for that.
+        title: the command line, or the id of the test.
+        repeat: the command line to run it with a scenario, for which `FILE` stands.
         depth: how many failures a run may meet.
-        seed: that every world's is derived from.
-        seconds: that it took.
-        accepted: the identities of findings that are known and accepted, and verdicts that are.
+        seed: the seed from which those of the worlds are derived.
+        seconds: how long the exploration took.
+        accepted: the identities of accepted findings, and accepted verdicts.
         keeps_files: whether the scenarios of findings are written to files.
     """
 
@@ -50,7 +50,7 @@ class ExploredFlow(NamedTuple):
     keeps_files: bool = True
 
     def repeat_of(self, finding: ExploredFinding) -> str:
-        """What is typed to run it with the scenario of a finding."""
+        """The command line to run it with the scenario of a finding."""
         return self.repeat.replace("FILE", f"{finding.name}.yaml")
 
 
@@ -81,28 +81,28 @@ def counts(result: ExplorationResult) -> dict[str, int]:
 
 
 def new_findings(flow: ExploredFlow, result: ExplorationResult) -> list[ExploredFinding]:
-    """What was found that nobody has accepted."""
+    """The findings that are not accepted."""
     return [each for each in result.found if not is_accepted(flow, each)]
 
 
 def is_accepted(flow: ExploredFlow, finding: ExploredFinding) -> bool:
-    """Whether a finding is of a class that is allowed, or in the baseline."""
+    """Whether a finding's verdict is accepted, or the finding is in the baseline."""
     return not flow.accepted.isdisjoint({finding.verdict, finding.identity})
 
 
 def scenario_of(finding: ExploredFinding, result: ExplorationResult) -> Json:
-    """The scenario that makes a finding happen, and fails for as long as it does."""
+    """The scenario that reproduces a finding, and fails as long as it does."""
     return scenario_of_run(finding.run, finding.name, result)
 
 
 def scenario_of_run(run: JudgedRun, name: str, result: ExplorationResult) -> Json:
-    """The same of any run that went wrong, by a name."""
+    """The scenario that reproduces any run that went wrong, with a given name."""
     expectations = expected(run, result.oracle)
     return run.planned.scenario(name) | ({"expect": expectations} if expectations else {})
 
 
 def finding_json(flow: ExploredFlow, finding: ExploredFinding, result: ExplorationResult) -> Json:
-    """One finding."""
+    """A finding as plain values."""
     run = finding.run
     return {
         "name": finding.name,
@@ -122,10 +122,10 @@ def finding_json(flow: ExploredFlow, finding: ExploredFinding, result: Explorati
 
 
 def read_baseline(file: Path) -> frozenset[str]:
-    """The identities of what an earlier exploration has found.
+    """The identities of the findings of an earlier exploration.
 
     Raises:
-        ValueError: the file cannot be read, or is no such report.
+        ValueError: the file cannot be read, or is not such a report.
     """
     return frozenset(each["identity"] for each in read_report(file)["findings"])
 
@@ -134,7 +134,7 @@ def read_report(file: Path) -> Json:
     """Read the JSON report of an earlier exploration.
 
     Raises:
-        ValueError: the file cannot be read, or is no such report.
+        ValueError: the file cannot be read, or is not such a report.
     """
     try:
         report = json.loads(file.read_text(encoding="utf-8"))
@@ -190,7 +190,7 @@ _CHARGED: Final = ["completed", "pending"]
 
 
 def expected(run: JudgedRun, oracle: Oracle) -> list[dict[str, Any]]:
-    """List the expectations that a run which went wrong does not meet."""
+    """List expectations that a run that went wrong does not meet."""
     if run.verdict is RunVerdict.ACCEPTED_FORGERY:
         return [_refused(run)]
     if run.verdict not in _MONEY:
@@ -206,7 +206,7 @@ def _refused(run: JudgedRun) -> dict[str, Any]:
 
 
 def _of_money(run: JudgedRun, oracle: Oracle) -> Iterator[dict[str, Any]]:
-    """Expect the totals that there are without the failure, where they differ."""
+    """Yield expectations of the totals without the failure, if they differ."""
     usual, now = customers_money(oracle.money, oracle), customers_money(run.record.money(), oracle)
     for customer, currency in sorted({*usual, *now}):
         before = usual.get((customer, currency), Money())

@@ -1,4 +1,4 @@
-"""Owns how an exploration reads on a terminal: its matrix, a row for each failure; its report."""
+"""Owns the report of an exploration on a terminal: the matrix of failures, and the findings."""
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from functools import partial
@@ -24,13 +24,13 @@ NOT_MET_MARK: Final = "-"
 NOT_TRIED_MARK: Final = "."
 _NONE: Final = " "
 _LABEL: Final = 34
-"""Columns of a failure's name."""
+"""The width of a failure's name, in columns."""
 
 Cells = Mapping[tuple[CallName, str], str]
 
 
 def cells(result: ExplorationResult) -> Cells:
-    """The mark of each failure of each call, of depth 1; failures that were not tried come last."""
+    """The mark of each failure of each call in depth 1; failures that were not tried come last."""
     tried = [
         (run.planned, NOT_MET_MARK if run.says_nothing else run.verdict.mark) for run in result.runs
     ]
@@ -44,13 +44,13 @@ def cells(result: ExplorationResult) -> Cells:
 
 
 def columns(result: ExplorationResult, marks: Cells) -> list[CallName]:
-    """The calls that have a cell, as they came."""
+    """The calls that have a cell, in order."""
     tried = {name for name, _ in marks}
     return [name for name in result.names if name in tried]
 
 
 def matrix(names: Sequence[CallName], marks: Cells, *, width: int) -> list[str]:
-    """The lines of the matrix, in parts where a terminal is too narrow for all calls."""
+    """The lines of the matrix, in parts if the terminal is too narrow for all calls."""
     most = max(1, (width - _LABEL) // 3)
     lines: list[str] = []
     for start in range(0, len(names), most):
@@ -64,7 +64,7 @@ def matrix(names: Sequence[CallName], marks: Cells, *, width: int) -> list[str]:
 
 
 def legend(names: Sequence[CallName], used: Iterable[str]) -> list[str]:
-    """What the numbers and the marks stand for."""
+    """The lines that explain the numbers and marks."""
     words = {each.mark: each.replace("_", " ") for each in RunVerdict}
     words |= {NOT_MET_MARK: "not met", NOT_TRIED_MARK: "not tried"}
     present = set(used)
@@ -93,7 +93,7 @@ def as_text(flow: ExploredFlow, result: ExplorationResult, *, width: int = WIDTH
 
 
 def summary(flow: ExploredFlow, result: ExplorationResult) -> str:
-    """One line: how many findings, in how many runs, of which verdicts."""
+    """Summarise in a line: how many findings, in how many runs, with which verdicts."""
     new, all_found = new_findings(flow, result), len(result.found)
     known = f", {all_found - len(new)} accepted" if all_found > len(new) else ""
     what = counted(len(new), "finding") if new else "nothing found"
@@ -127,7 +127,7 @@ def finding_lines(
 
 
 def remarks(result: ExplorationResult) -> Iterator[str]:
-    """In what runs without a failure differ, what they call past the API, and what was left out."""
+    """Yield how runs without a failure differ, their undocumented calls, and what was left out."""
     past = (f"Without a failure it calls past the API: {each}" for each in result.undocumented)
     for remark in (*result.differences, *past):
         yield ""

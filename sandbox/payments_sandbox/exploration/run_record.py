@@ -1,7 +1,7 @@
-"""Owns what is kept of one run: how its flow ended, what its worlds have seen, how it reads.
+"""Owns the record of one run: how its flow ended, and what happened in its worlds.
 
-A run may use several worlds: that of its key, and those that it makes itself. A world is recorded
-when the run is over, and before it is dropped or reset; nothing of it is held on to.
+A run may use several worlds: that of its key, and those that it creates itself. A world is recorded
+at the end of the run, and before it is dropped or reset. The record keeps no reference to it.
 """
 
 from collections import Counter
@@ -27,13 +27,13 @@ from payments_sandbox.world.world import ResetScope, World
 
 
 class FlowEnd(NamedTuple):
-    """How a flow has ended: all that it says of itself.
+    """How a flow ended, as far as it shows that itself.
 
     Attributes:
-        exit_code: 0 says that all went well for the user; 128 and more that a signal ended it.
-        output: the last lines of what it has printed.
-        crash: by what it is known that it did not handle a failure, but broke down; else None.
-        timed_out: whether it was ended because it had run for too long.
+        exit_code: 0 says that all went well for the user; 128 or more, that a signal ended it.
+        output: the last lines of its output.
+        crash: how it was recognised that it crashed; None if it did not.
+        timed_out: whether it was stopped because it had run for too long.
         seconds: how long it ran.
     """
 
@@ -50,19 +50,19 @@ class FlowEnd(NamedTuple):
 
 
 class SeenCall(NamedTuple):
-    """A call of the emulated API, as the flow has seen it, and as it was.
+    """A call of the emulated API: what the flow saw of it, and what really happened.
 
     Attributes:
-        operation: which one.
-        customer: whose, or NOBODY.
-        status: what was answered; None where no reply came.
-        code: of the error that was answered; "" where it was none.
-        fault: the wire fault that took the reply's place, or None.
-        committed: whether it has changed anything; None where there was nothing to change.
-        is_unknown: whether the flow cannot know what has become of it.
-        is_success: whether the flow was told that all is well.
-        payment_id: the payment that it has made, or that its path names.
-        about: what it asks for, in words; "" for reads.
+        operation: the operation.
+        customer: the customer, or NOBODY.
+        status: the status of the reply; None if there was no reply.
+        code: the error code of the reply; "" if it was not an error.
+        fault: the wire fault that replaced the reply, or None.
+        committed: whether it took effect; None for a read.
+        is_unknown: whether the flow cannot know whether it took effect.
+        is_success: whether the flow got a 2xx reply.
+        payment_id: the payment that it created, or that is in its path.
+        about: the requested amount and currency; "" for reads.
     """
 
     operation: str
@@ -78,7 +78,7 @@ class SeenCall(NamedTuple):
 
 
 class SeenWebhook(NamedTuple):
-    """A delivery of an event; a copy is of one that was sent to this endpoint before."""
+    """A delivery of an event; `is_copy` if the event was sent to the same endpoint before."""
 
     event: str
     customer: str
@@ -88,7 +88,7 @@ class SeenWebhook(NamedTuple):
 
 
 class OrderName(NamedTuple):
-    """What tells orders apart in the ledger."""
+    """What distinguishes orders in the ledger."""
 
     customer: str
     currency: str
@@ -96,28 +96,28 @@ class OrderName(NamedTuple):
 
 
 class Money(NamedTuple):
-    """What was taken for an order, and given back of it, in minor units."""
+    """What was charged and refunded for an order, in minor units."""
 
     charged: int = 0
     refunded: int = 0
 
     @property
     def net(self) -> int:
-        """What is kept."""
+        """The amount that was not refunded."""
         return self.charged - self.refunded
 
 
 class WorldRecord(NamedTuple):
-    """What one world has seen of a run.
+    """What happened in one world during a run.
 
     Attributes:
-        calls, webhooks: in the order in which they came.
-        money: of each order.
-        audit: what it finds.
-        unmet: the expectations of active scenarios that are not met, in words.
+        calls, webhooks: the calls and webhooks, in order.
+        money: the money of each order.
+        audit: the findings of the audit.
+        unmet: the unmet expectations of active scenarios, in words.
         fired: the rules that have answered or acted, each as `scenario/rule`.
-        moved: virtual milliseconds from where its clock was first moved to where it was moved last.
-        undocumented: the calls that the API does not have, in words, each once.
+        moved: how many virtual milliseconds its clock was moved, from the first move to the last.
+        undocumented: the undocumented calls, in words, each once.
     """
 
     calls: tuple[SeenCall, ...]
@@ -131,13 +131,13 @@ class WorldRecord(NamedTuple):
 
 
 class RunRecord(NamedTuple):
-    """One run: how the flow has ended, and its worlds in the order in which they ended."""
+    """One run: how the flow ended, and its worlds in the order in which they were recorded."""
 
     end: FlowEnd
     worlds: tuple[WorldRecord, ...]
 
     def names(self, *, by_customer: bool = True) -> tuple[CallName, ...]:
-        """The names of its calls and then of its webhooks, each once, as they first came."""
+        """The names of its calls and then of its webhooks, each once, in order."""
         found: dict[CallName, None] = {}
         for world in self.worlds:
             calls = [(each.operation, each.customer) for each in world.calls]
@@ -157,15 +157,15 @@ class RunRecord(NamedTuple):
             yield from zip(names_of(seen, by_customer=by_customer), world.calls, strict=True)
 
     def undocumented(self) -> tuple[str, ...]:
-        """The calls of all worlds that the API does not have, in words, each once."""
+        """The undocumented calls of all worlds, in words, each once."""
         return tuple(dict.fromkeys(text for world in self.worlds for text in world.undocumented))
 
     def audit(self) -> Iterator[Finding]:
-        """What the audit finds in all worlds."""
+        """The findings of the audit in all worlds."""
         return (finding for world in self.worlds for finding in world.audit)
 
     def money(self) -> dict[OrderName, Money]:
-        """What was taken and given back of each order, in all worlds together."""
+        """The money of each order, in all worlds together."""
         return _added(item for world in self.worlds for item in world.money.items())
 
     def has_fired(self, rule: str) -> bool:
@@ -174,7 +174,7 @@ class RunRecord(NamedTuple):
 
 
 def record_world(world: World) -> WorldRecord:
-    """Record a world as it is now."""
+    """Record the present state of a world."""
     observed = observe(world)
     judged = report(observed)
     return WorldRecord(
@@ -197,7 +197,7 @@ def _moved(world: World) -> int:
 
 
 def _sent_to_inboxes(observed: Observed) -> set[str]:
-    """The deliveries to built-in receivers, which take whatever comes: the flow is not to blame."""
+    """The ids of deliveries to built-in receivers, which accept anything, unlike the flow."""
     webhooks = observed.world.webhooks
     endpoints = {} if webhooks is None else webhooks.outbox.endpoints
     inboxes = {each.id for each in endpoints.values() if each.inbox is not None}
@@ -263,27 +263,27 @@ def _seen_webhooks(observed: Observed) -> Iterator[SeenWebhook]:
 
 
 class RecordedWorlds(KeptReports):
-    """Records the worlds of one server; `runtime.reports` of it is to be this."""
+    """Records the worlds of one server, as its `runtime.reports`."""
 
     def __init__(self, notifier: ChangeNotifier) -> None:
         super().__init__(notifier)
         self._records: list[WorldRecord] = []
 
     def dropped(self, world: World, reason: str) -> None:  # noqa: ARG002 - as in the base class
-        """Record a world that is gone, if it was used."""
+        """Record a dropped world, if it was used."""
         self._record(world)
 
     async def before_reset(self, world: World, scopes: Collection[ResetScope]) -> None:
-        """Record a world of which a reset is about to take what was seen in it."""
+        """Record a world before a reset removes what was seen in it."""
         if not EVIDENCE.isdisjoint(scopes):
             await self.settle(world)
             self._record(world)
 
     async def before_scenarios_end(self, world: World, leaving: Iterable[Scenario]) -> None:
-        """Record nothing: the world goes on."""
+        """Record nothing, since the world continues."""
 
     async def recorded(self, worlds: Iterable[World]) -> tuple[WorldRecord, ...]:
-        """Wait for what is expected of the worlds that are still there, and give all records."""
+        """Wait for the expectations of the remaining worlds, and return all records."""
         for world in worlds:
             await self.settle(world, MAX_WAIT)
             self._record(world)
@@ -334,6 +334,6 @@ def _ending(record: RunRecord) -> str:
 
 
 def _last_words(record: RunRecord) -> Iterator[str]:
-    """The last line that a crashed command printed: a trace ends with what went wrong."""
+    """Yield the last line of a crashed command's output, in which a trace usually has the error."""
     if record.end.crash is not None:
         yield from (f"its last words: {line}" for line in record.end.output.splitlines()[-1:])

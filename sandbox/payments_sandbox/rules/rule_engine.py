@@ -191,7 +191,8 @@ class RuleEngine:
                 self._take_out(position, answers)
 
     def _take_out(self, position: int, answers: int) -> None:
-        self._used_up = {**self._used_up, position: UsedUp(answers)}  # earlier calls keep the old
+        # A new mapping, since the explanations of earlier calls keep the old one.
+        self._used_up = {**self._used_up, position: UsedUp(answers)}
         for operation, rules in self._requests.items():
             self._requests[operation] = [pair for pair in rules if pair[0] != position]
         self._matches.clear()

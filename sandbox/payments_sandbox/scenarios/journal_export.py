@@ -147,7 +147,8 @@ def _key_of(call: ObservedCall) -> _CallKey:
     operation = call.entry.operation or ""
     fields = _FIELDS[operation]
     if call.payment_id is not None and call.fields.get("status") is None:
-        fields = ("payment_id", *fields)  # it does not exist, in any world
+        # The payment does not exist, so its id means the same in any world.
+        fields = ("payment_id", *fields)
     looked_at = ((field, call.fields.get(field)) for field in fields)
     return _CallKey(
         operation,

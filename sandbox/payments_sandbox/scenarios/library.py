@@ -15,7 +15,7 @@ from payments_sandbox.scenarios.yaml_reader import MOST
 
 _FILE: Final = re.compile(r"(?P<name>.+)\.(?:yaml|yml|json)", re.DOTALL)
 _LONGEST: Final = 4 * MOST
-"""Bytes that a text of the most characters can have."""
+"""How many bytes the longest allowed text can have."""
 
 
 File = Path | PackageFile
@@ -51,7 +51,7 @@ def read_scenario_file(file: File, *, longest_wait: int = LONGEST_WAIT) -> Scena
     text = raw.decode("utf-8", "replace")
     loaded = load(text, name=name_of(file.name) or file.name, longest_wait=longest_wait)
     try:
-        if len(raw) <= _LONGEST:  # else it is cut somewhere, and too long
+        if len(raw) <= _LONGEST:  # otherwise it is cut, and too long anyway
             raw.decode("utf-8")
     except UnicodeDecodeError as error:
         problem = _no_utf8(raw[: error.start])
@@ -61,7 +61,7 @@ def read_scenario_file(file: File, *, longest_wait: int = LONGEST_WAIT) -> Scena
 
 
 def _start_of(file: File) -> bytes:
-    """What a file says, and no more than shows that it is too long: a device has no end."""
+    """Read a file, or enough of it to show that it is too long: a device may have no end."""
     if not isinstance(file, Path):
         return file.read_bytes()
     with file.open("rb") as opened:

@@ -109,7 +109,7 @@ def _meets(value: object, conditions: list[Condition]) -> bool:
 
 
 def _fit(cards: list[Condition], brands: list[Condition]) -> bool:
-    """Whether some card is of such a brand; of a misspelt card nobody knows."""
+    """Whether a card that meets the conditions can have such a brand; misspelt cards pass."""
     named = (value for each in cards for value in equals_one_of(each) or ())
     if any(value is not None and not str(value).isdecimal() for value in named):
         return True
@@ -120,7 +120,7 @@ def _fit(cards: list[Condition], brands: list[Condition]) -> bool:
 
 
 def _brand(number: object) -> str | None:
-    """The brand of a card; None of a text that is no number."""
+    """The brand of a card number, or None if it is not a number."""
     text = str(number)
     return brand_of(text) if text.isdecimal() else None
 

@@ -158,7 +158,7 @@ def check_rules(rules: Sequence[Placed], context: LintContext) -> Iterator[Probl
 
 
 def check_name(name: str, path: Path) -> Iterator[Problem]:
-    """A name is shown and kept wherever its rules are told of."""
+    """Check that a name has no card number, since names are shown and kept unmasked."""
     if holds_card_number(name):
         yield Problem(path, "this may be a card number, which no name shows", "take another name")
 

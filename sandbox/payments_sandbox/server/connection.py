@@ -150,7 +150,7 @@ class Connection(web.RequestHandler):
             # The parser stops after each request; this lets it go on with what it has buffered.
             self._parser.message_consumed()
             super().data_received(b"")
-        if is_chunked or _is_chunked(messages):
+        if is_chunked or (known < len(messages) and _is_chunked(messages)):
             self._end_behind_trailers(data, begun)
         if messages or not self._is_idle():
             # As far as is known: the next head may have begun behind the request that ends here,

@@ -14,7 +14,7 @@ Only `run` keeps reports, for its verdict: nothing else would read them.
 """
 
 import asyncio
-from collections.abc import Callable, Collection, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from functools import partial
 from time import perf_counter
 from typing import Final
@@ -23,7 +23,9 @@ from payments_sandbox.core.instants import SECOND
 from payments_sandbox.rules.scenario import Expectation, Scenario
 from payments_sandbox.server.change_notifier import ChangeNotifier
 from payments_sandbox.server.slices import run_in_slices
+from payments_sandbox.server.webhooks.dispatcher import refuse_to_wait
 from payments_sandbox.verification.expectations.expectation import MAX_WAIT
+from payments_sandbox.verification.expectations.webhook import WebhookCheck
 from payments_sandbox.verification.observed import Observed, observe
 from payments_sandbox.verification.report import (
     ReportLine,
@@ -132,12 +134,26 @@ class KeptReports:
 
 
 async def wait_for(
-    notifier: ChangeNotifier, world: World, expectations: Sequence[Expectation], wait_ms: int
+    notifier: ChangeNotifier,
+    world: World,
+    expectations: Sequence[Expectation],
+    wait_ms: int,
+    blocked: Collection[int] = (),
 ) -> tuple[ReportLine, ...]:
     """Wait until expectations are met or can no longer be met, for at most `wait_ms` of wall time.
 
+    Args:
+        notifier: notifies of changes of the world.
+        world: the world to observe.
+        expectations: what to wait for.
+        wait_ms: how long to wait.
+        blocked: ports of receivers that cannot answer before this call has returned.
+
     Returns:
         The expectations' results at that time.
+
+    Raises:
+        InvalidRequest: an expectation waits for one of the blocked receivers.
     """
     now = _wall()
     end = now() + wait_ms / SECOND
@@ -151,12 +167,24 @@ async def wait_for(
             looked = now()
             if looked >= end or is_over or _are_settled(lines):
                 return lines
+            if blocked:
+                refuse_to_wait(_urls_to_answer(world, observed, lines), blocked)
             is_over = not await subscriber.wait(end - looked)
             if is_over:
                 continue
             # So that together, the waiting callers take about half of the time, however many.
             pause = min((looked - started) * subscriber.companions, MAX_PAUSE)
             await asyncio.sleep(min(pause, max(0, end - now())))  # noqa: TID251 - others go first
+
+
+def _urls_to_answer(world: World, observed: Observed, lines: Iterable[ReportLine]) -> Iterator[str]:
+    """Yield the URLs of webhooks that must be answered before the expectations can be met."""
+    endpoints = world.open_webhooks().outbox.endpoints
+    for line in lines:
+        check = line.expectation.check
+        if isinstance(check, WebhookCheck) and not line.result.met:
+            found = (endpoints.get(each.endpoint_id) for each in check.needing_answers(observed))
+            yield from (each.url for each in found if each is not None and each.inbox is None)
 
 
 def _wall() -> Callable[[], float]:

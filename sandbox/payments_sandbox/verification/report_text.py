@@ -107,7 +107,7 @@ def as_one_line(reports: Reports) -> str:
 
 
 def _of_scenarios(reports: Reports) -> Iterator[str]:
-    """How many expectations were met, and how many rules have fired."""
+    """Say how many expectations were met, and how many rules have fired."""
     met = [each["met"] for world in reports for each in world.report["expectations"]]
     rules = [rule for world in reports for rule in world.report["rules"]]
     if met:

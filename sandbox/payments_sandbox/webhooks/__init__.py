@@ -1,1 +1,1 @@
-"""Webhooks without a network: endpoints, signing, retries, the outbox; `server.webhooks` sends."""
+"""Webhooks without a network: endpoints, signing, retries, outbox; `server.webhooks` sends them."""

@@ -1,4 +1,4 @@
-"""Owns what an attempt sends: headers, body and signature, and what rules of scenarios spoil."""
+"""Owns the request of an attempt: headers, body, signature, and what scenario rules change."""
 
 from collections.abc import Callable, Iterable, Mapping
 from typing import Final, assert_never
@@ -16,7 +16,7 @@ from payments_sandbox.webhooks.verification import TOLERANCE
 
 USER_AGENT: Final = f"payments-sandbox/{__version__}"
 UNKNOWN: Final = "unheard_of"
-"""What `unknown_type` makes of the second half of an event's type."""
+"""What `unknown_type` puts in place of the second half of an event's type."""
 
 _FORGED: Final = frozenset({Signature.WRONG_SECRET, Signature.MISSING, Signature.GARBLED})
 
@@ -30,19 +30,19 @@ def request_for(  # noqa: PLR0913 - what an attempt is made of, each by its name
     sent_at: Instant,
     wrong_secret: Callable[[], str],
 ) -> WebhookRequest:
-    """What an attempt sends.
+    """Make the request of an attempt.
 
     Args:
         message: the event.
-        endpoint: where to.
+        endpoint: the endpoint to send to.
         effects: what rules do to this attempt.
-        now: on the world's clock: which secrets are valid.
-        sent_at: the real time; the signature carries one of the two, as the endpoint has it.
-        wrong_secret: what a forger signs with; asked for when one does.
+        now: the instant on the world's clock, which decides which secrets are valid.
+        sent_at: the real time. The endpoint's settings say which of the two is signed.
+        wrong_secret: returns the secret of a forged signature; called only if one is needed.
     """
     body = _patched(message.body, effects)
     sent = _spoiled(body, effects.malform)
-    # What is cut on its way was signed when it was whole; all else is signed as it is sent.
+    # A truncated body was signed before it was cut; any other body is signed as it is sent.
     signed = body if effects.malform is BodyFault.TRUNCATED else sent
     signed_at = now if endpoint.timestamp is TimestampClock.WORLD else sent_at
     signature = sign(
@@ -72,10 +72,10 @@ def request_for(  # noqa: PLR0913 - what an attempt is made of, each by its name
 
 
 def _besides(name: str, value: str) -> tuple[str, str]:
-    """A header of the endpoint; a User-Agent, however it is written, comes before ours.
+    """A header of the endpoint; our User-Agent is appended to one of the endpoint.
 
-    A sandbox, this one or another node of a cluster, knows by ours that what comes is a webhook,
-    which would set off the next where a sandbox takes it for a client.
+    A sandbox, this one or another node of a cluster, recognises webhooks by our User-Agent. If it
+    took one for a client's call, that call could cause the next webhook, and so on.
     """
     return (
         ("User-Agent", f"{value} {USER_AGENT}") if name.lower() == "user-agent" else (name, value)
@@ -85,7 +85,7 @@ def _besides(name: str, value: str) -> tuple[str, str]:
 def _patched(body: bytes, effects: WebhookEffects) -> bytes:
     if not effects.patches and not effects.unknown_type:
         return body
-    value = orjson.loads(body)  # an object: we have written it
+    value = orjson.loads(body)  # always an object, since we wrote it
     if effects.unknown_type:
         family = str(value["type"]).partition(".")[0]
         value["type"] = f"{family}.{UNKNOWN}"

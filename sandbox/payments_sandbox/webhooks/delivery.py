@@ -1,4 +1,4 @@
-"""Owns deliveries: one event on its way to one endpoint, its attempts, and what came of them."""
+"""Owns deliveries: one event for one endpoint, its attempts, and their results."""
 
 from collections.abc import Iterable, Mapping
 from enum import StrEnum
@@ -11,20 +11,20 @@ from payments_sandbox.rules.rule_engine import AppliedRule
 from payments_sandbox.rules.webhook_effects import DeliveryOrder
 
 GONE: Final = 410
-"""The status that disables an endpoint."""
+"""The status of an answer that disables the endpoint."""
 
 SUCCESS: Final = range(200, 300)
 KEPT_HEAD: Final = 8 * 1024
-"""Bytes of header lines that are kept of an answer, or of a message to an inbox."""
+"""How many bytes of header lines are kept of an answer, or of a message to an inbox."""
 
 KEPT_BODY: Final = 20 * 1024
-"""Bytes of an answer's body that are kept."""
+"""How many bytes of an answer's body are kept."""
 
 _REDIRECTS: Final = range(300, 400)
 
 
 class DeliveryStatus(StrEnum):
-    """What has become of a delivery."""
+    """The state of a delivery."""
 
     PENDING = "pending"
     DELIVERED = "delivered"
@@ -33,12 +33,12 @@ class DeliveryStatus(StrEnum):
 
 
 class EventMessage(NamedTuple):
-    """What receivers are sent of an event.
+    """What is sent to receivers about an event.
 
     Attributes:
-        event_id: `evt_…`, the same on every attempt.
-        type: such as `payment.completed`.
-        payment_id: the payment that the event is about, if it is about one.
+        event_id: its `evt_…` id, the same in every attempt.
+        type: its type, such as `payment.completed`.
+        payment_id: the payment that the event is about, or None.
         body: the bytes of its JSON, serialised once.
     """
 
@@ -49,14 +49,14 @@ class EventMessage(NamedTuple):
 
 
 class WebhookRequest(NamedTuple):
-    """What a receiver is sent.
+    """One request to a receiver.
 
     Attributes:
-        at: when, on the world's clock; `sent_at` is the real time.
-        headers: ours; the client adds what HTTP wants.
-        is_forged: its signature is not the endpoint's.
-        is_stale: its signed timestamp is off by more than receivers allow.
-        dropped_by: the rules that let it never arrive; None where it is sent.
+        at: the instant on the world's clock; `sent_at` is the real time.
+        headers: our headers; the HTTP client adds those that HTTP requires.
+        is_forged: whether its signature is not that of the endpoint.
+        is_stale: whether its signed timestamp is wrong by more than receivers should allow.
+        dropped_by: the rules that drop it; None if it is sent.
     """
 
     at: Instant
@@ -69,7 +69,7 @@ class WebhookRequest(NamedTuple):
 
 
 class ReceiverResponse(NamedTuple):
-    """What a receiver answered: the body is cut, and `retry_after` is its header."""
+    """The answer of a receiver, its body cut; `retry_after` is the header of that name."""
 
     status: int
     headers: dict[str, str]
@@ -80,10 +80,10 @@ class ReceiverResponse(NamedTuple):
 def receiver_response(
     status: int, lines: Iterable[tuple[bytes, bytes]], body: bytes
 ) -> ReceiverResponse:
-    """Make what is kept of an answer: its start, without card numbers and security codes.
+    """Make a masked and shortened copy of an answer, which may be kept.
 
     Args:
-        status: of the answer.
+        status: the status of the answer.
         lines: its header lines, of which `KEPT_HEAD` bytes are kept.
         body: its body, of which `KEPT_BODY` bytes are kept.
     """
@@ -98,7 +98,7 @@ def receiver_response(
 
 
 def head_start(lines: Iterable[tuple[bytes, bytes]]) -> list[tuple[bytes, bytes]]:
-    """Return the first lines of a head, as far as there is room for them."""
+    """Return the first lines of a head, up to `KEPT_HEAD` bytes."""
     kept, room = [], KEPT_HEAD
     for name, value in lines:
         if (room := room - len(name) - len(value)) < 0:
@@ -108,13 +108,13 @@ def head_start(lines: Iterable[tuple[bytes, bytes]]) -> list[tuple[bytes, bytes]
 
 
 class AttemptResult(NamedTuple):
-    """What came of a request to a receiver.
+    """The result of a request to a receiver.
 
     Attributes:
-        headers: what was really sent.
-        response: None when there was none.
-        error: why it counts as failed, in words; None for a success.
-        duration_ms: in wall time.
+        headers: the headers that were really sent.
+        response: the answer; None if there was none.
+        error: why the attempt counts as failed, in words; None for a success.
+        duration_ms: how long it took in wall time.
     """
 
     headers: Mapping[str, str]
@@ -124,14 +124,14 @@ class AttemptResult(NamedTuple):
 
 
 class DeliveryAttempt(NamedTuple):
-    """One attempt of a delivery: what was sent, and what came of it."""
+    """One attempt of a delivery: what was sent, and the result."""
 
     request: WebhookRequest
     result: AttemptResult
 
 
 def why_failed(response: ReceiverResponse) -> str | None:
-    """Say in words why a response counts as failed; None for a success."""
+    """Say why a response counts as failed; None for a success."""
     if response.status in SUCCESS:
         return None
     if response.status in _REDIRECTS:
@@ -142,15 +142,15 @@ def why_failed(response: ReceiverResponse) -> str | None:
 
 
 class Delivery:
-    """One event on its way to one endpoint.
+    """The delivery of one event to one endpoint.
 
     Attributes:
-        number: counted from 0 in the world; the id `dlv_…` is made of it.
-        is_resend: somebody asked for it by hand, so it is attempted once.
+        number: its number in the world, from 0, from which its `dlv_…` id is made.
+        is_resend: whether a user has requested it by hand, so that it is attempted once.
         next_at: when the next attempt is due, while that is in the future.
         applied: the webhook rules that apply to it.
-        order: how it goes out among those that a rule holds with it; None when none does.
-        is_before_reply: it is attempted before the API call that caused it is answered.
+        order: its order among the deliveries that a rule holds together; None if none does.
+        is_before_reply: whether it is attempted before the reply to the call that caused it.
     """
 
     __slots__ = (
@@ -182,16 +182,16 @@ class Delivery:
 
     @property
     def is_pending(self) -> bool:
-        """Whether attempts are still to come."""
+        """Whether there will be further attempts."""
         return self.status is DeliveryStatus.PENDING
 
 
 def in_sending_order(deliveries: Iterable[Delivery], seed: int) -> list[Delivery]:
-    """Sort deliveries as they go out: those that a rule held come last, in the order it wants."""
+    """Sort deliveries for sending: those that a rule held come last, in the order that it sets."""
 
     def place(delivery: Delivery) -> tuple[bool, float]:
         if delivery.order is None:
-            return False, 0  # sorting is stable: they keep the order that they are in
+            return False, 0  # sorting is stable, so these keep their order
         if delivery.order is DeliveryOrder.REVERSE:
             return True, -delivery.number
         return True, draw(seed, "shuffle", delivery.message.event_id, delivery.number)

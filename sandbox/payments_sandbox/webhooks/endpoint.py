@@ -1,4 +1,4 @@
-"""Owns webhook endpoints as values: where events go, which of them, and how they are signed."""
+"""Owns webhook endpoints as values: URL, subscribed events, signature and retries."""
 
 import re
 from dataclasses import dataclass
@@ -10,19 +10,19 @@ from payments_sandbox.webhooks.retry_policy import DELAYS
 from payments_sandbox.webhooks.signing import STANDARD, Signing
 
 INBOX: Final = "inbox:"
-"""How the url of a built-in receiver starts."""
+"""The start of a URL of a built-in receiver."""
 
 INBOX_NAME: Final = re.compile(r"[A-Za-z0-9_-]{1,64}")
 
 TIMEOUT: Final = 10 * SECOND
-"""Wall milliseconds that a receiver may take to answer."""
+"""How many wall milliseconds a receiver may take to answer."""
 
 ROTATION: Final = DAY
-"""Virtual milliseconds for which a rotated secret stays valid beside the new one."""
+"""How many virtual milliseconds a rotated secret stays valid together with the new one."""
 
 
 class TimestampClock(StrEnum):
-    """Which clock the timestamp of a signature is of."""
+    """The clock that the timestamp of a signature is taken from."""
 
     WALL = "wall"
     WORLD = "world"
@@ -33,16 +33,16 @@ class Endpoint:
     """One webhook endpoint of a world.
 
     Attributes:
-        number: counted from 0 in the world; the `id` is made of it.
-        url: http or https, or `inbox:NAME` for a built-in receiver.
-        inbox: the name of the world's built-in receiver that the url means, or None.
-        events: names of events; `payment.*` is all of payments, `*` all there are.
-        secret: what it is signed with.
-        previous, previous_until: the secret before the last rotation, and until when it is valid.
-        headers: what is sent besides, by name.
+        number: its number in the world, from 0, from which its `id` is made.
+        url: an http or https URL, or `inbox:NAME` for a built-in receiver.
+        inbox: the name of the built-in receiver that the URL leads to, or None.
+        events: the subscribed events; `payment.*` stands for all about payments, `*` for all.
+        secret: the secret for signatures.
+        previous, previous_until: the secret before the last rotation, and the end of its validity.
+        headers: further headers to send, by name.
         delays: the retry schedule, in virtual milliseconds.
-        timeout: wall milliseconds.
-        timestamp: the clock of its receiver, which signatures are dated by.
+        timeout: how many wall milliseconds its receiver may take.
+        timestamp: the clock that its receiver uses, by which signatures are dated.
     """
 
     number: int
@@ -63,12 +63,12 @@ class Endpoint:
     timestamp: TimestampClock = TimestampClock.WALL
 
     def wants(self, event: str) -> bool:
-        """Whether the filter lets an event of this type through."""
+        """Whether the endpoint subscribes to events of this type."""
         family = event.partition(".")[0] + ".*"
         return any(each in ("*", family, event) for each in self.events)
 
     def secrets_at(self, now: Instant) -> tuple[str, ...]:
-        """The secrets that are valid, the newest first."""
+        """The valid secrets, newest first."""
         if self.previous is not None and now < self.previous_until:
             return self.secret, self.previous
         return (self.secret,)

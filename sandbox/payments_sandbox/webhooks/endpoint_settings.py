@@ -1,4 +1,4 @@
-"""Owns what the body of a request, or a scenario, says of a webhook endpoint: read and checked."""
+"""Owns the settings of webhook endpoints in requests and scenarios: parsing and checks."""
 
 import re
 from collections.abc import Mapping
@@ -23,10 +23,10 @@ from payments_sandbox.webhooks.signing import (
 from payments_sandbox.webhooks.target_policy import TargetPolicy, why_blocked
 
 MAX_RETRY_DELAY: Final = 365 * DAY
-"""Virtual milliseconds between two attempts, at most."""
+"""The most virtual milliseconds between two attempts."""
 
 TIMEOUTS: Final = range(10, 30 * SECOND + 1)
-"""Milliseconds that a receiver can be given."""
+"""The allowed timeouts of receivers, in milliseconds."""
 
 _NO_CARD: Final = "expected no card number and no security code"
 HEADER_NAME: Final = re.compile(r"[A-Za-z0-9!#$%&'*+.^_`|~-]{1,64}")
@@ -37,15 +37,15 @@ _OURS: Final = frozenset(
 
 
 def apply_settings(endpoint: Endpoint, body: Mapping[str, Any], policy: TargetPolicy) -> Endpoint:
-    """Return the endpoint with what a body says of it, checked as a whole.
+    """Return an endpoint with changed settings, after checking all of them together.
 
     Args:
-        endpoint: as it is.
-        body: what is to change; it follows the schema of webhook endpoints.
-        policy: where the url may lead.
+        endpoint: the present endpoint.
+        body: the settings to change, valid by the schema of webhook endpoints.
+        policy: where the URL may lead.
 
     Raises:
-        InvalidRequest: naming the field.
+        InvalidRequest: a setting is invalid; the details name the field.
     """
     endpoint = replace(
         endpoint,
@@ -68,7 +68,7 @@ def apply_settings(endpoint: Endpoint, body: Mapping[str, Any], policy: TargetPo
     if problem := _why_secret_refused(endpoint.secret, endpoint.signing):
         raise InvalidRequest(f"/secret: {problem}.")
     if endpoint.previous and _why_secret_refused(endpoint.previous, endpoint.signing):
-        endpoint = replace(endpoint, previous=None)  # not of the scheme that signs now
+        endpoint = replace(endpoint, previous=None)  # it does not fit the new scheme
     return endpoint
 
 
@@ -100,7 +100,7 @@ def _signing(wanted: dict[str, Any]) -> Signing:
 
 
 def _inbox(url: str, policy: TargetPolicy) -> str | None:
-    """The built-in receiver that a url means, by its short or by its real name."""
+    """The name of the built-in receiver that a URL leads to, in its short or full form, or None."""
     if problem := why_blocked(url, public=policy.public):
         raise InvalidRequest(f"/url: {problem}.")
     if url.startswith(INBOX):

@@ -1,4 +1,4 @@
-"""Owns the built-in webhook receivers of a world: what arrived, what they answer."""
+"""Owns the built-in webhook receivers of a world: what arrived, and how they answer."""
 
 from collections import deque
 from collections.abc import Iterator, Sequence
@@ -8,21 +8,22 @@ from payments_sandbox.core.errors import InvalidRequest
 from payments_sandbox.core.instants import Instant
 
 KEPT: Final = 1_000
-"""Messages an inbox remembers; older ones are dropped."""
+"""How many messages an inbox remembers; older ones are dropped."""
 
 MOST_INBOXES: Final = 100
-"""Inboxes that a world may have."""
+"""How many inboxes a world may have."""
 ANSWER: Final = 200
-"""Status that an inbox answers with unless it is scripted, verified or not."""
+"""The status with which an inbox answers by default, even if the signature is wrong."""
 
 
 class InboxMessage(NamedTuple):
     """A webhook that arrived.
 
     Attributes:
-        number: counted from 0 in its inbox.
-        received_at: on the world's clock.
-        reason: why its signature does not hold; None when it does.
+        number: its number in its inbox, from 0.
+        received_at: the instant on the world's clock.
+        reason: why its signature is invalid; None if it is valid.
+        type: the type of the event, if the body has one.
     """
 
     number: int
@@ -34,7 +35,7 @@ class InboxMessage(NamedTuple):
 
 
 class WebhookInbox:
-    """One receiver."""
+    """One built-in receiver."""
 
     __slots__ = ("_answers", "_is_changed", "_messages", "_reported", "count")
 
@@ -46,14 +47,14 @@ class WebhookInbox:
         self.count = 0
 
     def receive(self, message: InboxMessage) -> int:
-        """Keep a message; returns the status to answer with."""
+        """Store a message and return the status to answer with."""
         self._messages.append(message)
         self.count += 1
         self._is_changed = True
         return self._answers.popleft() if self._answers else ANSWER
 
     def since(self, number: int, type_: str | None) -> Iterator[InboxMessage]:
-        """The messages that are kept from a number on, of one type or of all, oldest first."""
+        """Yield the kept messages from a number on, of one type or of all, oldest first."""
         return (
             each
             for each in self._messages
@@ -66,7 +67,7 @@ class WebhookInbox:
         self._is_changed = True
 
     def take_changes(self) -> list[InboxMessage] | None:
-        """Take the messages that came since the last call; None where nothing has happened."""
+        """Return the new messages since the last call; None if nothing has changed."""
         if not self._is_changed:
             return None
         new = list(self.since(self._reported, None))
@@ -75,17 +76,17 @@ class WebhookInbox:
 
     @property
     def answers(self) -> list[int]:
-        """The statuses that the next messages will be answered with."""
+        """The statuses of the next answers."""
         return list(self._answers)
 
     def restore(self, count: int, messages: Sequence[InboxMessage]) -> None:
-        """Take over the messages of a snapshot."""
+        """Restore the messages of a snapshot."""
         self._messages = deque(messages, maxlen=KEPT)
         self.count = count
 
 
 class Inboxes:
-    """The receivers of one world, by name; each is there once it is named."""
+    """The built-in receivers of one world, by name; each exists once it is named."""
 
     __slots__ = ("_inboxes", "_removed")
 
@@ -94,10 +95,10 @@ class Inboxes:
         self._removed: list[str] = []
 
     def get_or_create(self, name: str) -> WebhookInbox:
-        """Return the inbox of a name, made if nobody has named it before.
+        """Return the inbox with a name, and make it if it is new.
 
         Raises:
-            InvalidRequest: the world has as many as it may have.
+            InvalidRequest: the world already has as many as it may have.
         """
         if name not in self._inboxes and len(self._inboxes) >= MOST_INBOXES:
             raise InvalidRequest(
@@ -107,7 +108,7 @@ class Inboxes:
         return self._inboxes.setdefault(name, WebhookInbox())
 
     def find(self, name: str) -> WebhookInbox | None:
-        """The inbox of a name, or None when nobody has named it."""
+        """The inbox with a name, or None if it does not exist."""
         return self._inboxes.get(name)
 
     def remove(self, name: str) -> None:
@@ -116,10 +117,10 @@ class Inboxes:
             self._removed.append(name)
 
     def take_changes(self) -> tuple[list[str], list[tuple[str, WebhookInbox, list[InboxMessage]]]]:
-        """Take what has happened since the last call.
+        """Return the changes since the last call.
 
         Returns:
-            The names of inboxes that were removed, and each that has changed with its new messages.
+            The names of removed inboxes, and each changed inbox with its new messages.
         """
         removed, self._removed = self._removed, []
         new = ((name, inbox, inbox.take_changes()) for name, inbox in self._inboxes.items())

@@ -1,19 +1,19 @@
 """Owns what a world sends: its webhook endpoints, and one delivery for each event and endpoint.
 
-How a delivery goes, from event to end:
+The life of a delivery:
 
-1. `schedule` makes a delivery for each endpoint that wants an event. It is due at once, or a rule
-   delays it: then the world's timeline calls `make_due` at its instant. A disabled endpoint gets a
-   delivery that has ended.
-2. What is due waits in one queue. `pop` empties it, for whoever sends: the dispatcher, or an API
-   call, which lets its own leave after its reply. From then on that is who holds the delivery.
-3. `record` keeps what came of an attempt: delivered, or due again later (see `retry_policy`), or
-   ended. It is the only way on for a delivery that was popped.
-4. `resend` makes a delivery of an old event that is due at once and attempted once.
-5. A pending delivery is at exactly one place: on the timeline, in the queue, or with who popped it.
-   It is never dropped. Of those that have ended the last `KEPT` are remembered.
-6. Disabling or removing an endpoint ends its deliveries wherever they are: they keep their place
-   and are passed over. An attempt that is under way meanwhile is recorded and changes nothing.
+1. `schedule` makes a delivery for each endpoint that subscribes to an event. It is due at once,
+   unless a rule delays it: then the world's timeline calls `make_due` at its instant. For a
+   disabled endpoint, the delivery has ended from the start.
+2. Due deliveries wait in one queue. `pop` empties it, on behalf of the sender: the dispatcher, or
+   an API call, whose webhooks leave after its reply. The sender then holds the deliveries.
+3. `record` stores the result of an attempt: the delivery has succeeded, is due again later (see
+   `retry_policy`), or has failed. Nothing else may happen to a delivery that was popped.
+4. `resend` makes a delivery of an old event, which is due at once and attempted once.
+5. A pending delivery is in exactly one place: on the timeline, in the queue, or with the sender. It
+   is never dropped. Of those that have ended, the last `KEPT` are remembered.
+6. Disabling or removing an endpoint ends its deliveries, wherever they are: they stay in their
+   place and are skipped. An attempt in progress is recorded, but changes nothing.
 """
 
 from collections import deque
@@ -37,25 +37,25 @@ from payments_sandbox.webhooks.endpoint import Endpoint
 from payments_sandbox.webhooks.retry_policy import next_attempt, retry_after_ms
 
 KEPT: Final = 1_000
-"""Ended deliveries, and attempts, that a world remembers; a pending delivery is never dropped."""
+"""How many ended deliveries, and attempts, a world remembers; pending ones are never dropped."""
 
 
 class AttemptSchedule(Protocol):
-    """Where attempts that are due later are planned: the timeline of the world."""
+    """The plan of later attempts, which is the timeline of the world."""
 
     def plan_attempt(self, due: Instant, delivery: int) -> None:
-        """Call `Outbox.make_due` with the number of the delivery when that instant comes."""
+        """Plan a call of `Outbox.make_due` with the number of the delivery at an instant."""
 
     def forget_attempts(self, is_pending: Callable[[int], bool]) -> None:
-        """Forget the attempts of all deliveries but those that are pending, by their number."""
+        """Forget the attempts of deliveries that are not pending."""
 
 
 class OutboxChanges:
     """What has changed in an outbox.
 
     Attributes:
-        deliveries: those that are new or were changed, by number.
-        ended: those that have ended, by number, in the order they did.
+        deliveries: new and changed deliveries, by number.
+        ended: the numbers of deliveries that have ended, in that order.
         has_endpoints: whether an endpoint was made, changed or removed.
     """
 
@@ -71,15 +71,15 @@ class Outbox:
     """The endpoints and deliveries of one world.
 
     Args:
-        seed: what ids are made of.
-        schedule: where later attempts are planned.
-        effects: what the rules do to the next attempt of a delivery.
+        seed: the seed of ids.
+        schedule: plans later attempts.
+        effects: returns what rules do to the next attempt of a delivery.
 
     Attributes:
-        endpoints: by id, in the order they were made.
+        endpoints: the endpoints by id, in the order in which they were made.
         count: how many deliveries there have been.
         attempted: how many attempts there have been.
-        dropped: how many deliveries that have ended are forgotten.
+        dropped: how many ended deliveries are forgotten.
         windows: until when a rule holds the deliveries to an endpoint, by its id.
     """
 
@@ -102,9 +102,9 @@ class Outbox:
         self._clear()
 
     def forget_deliveries(self) -> None:
-        """Forget every delivery and attempt; ids start again, endpoints stay."""
+        """Forget all deliveries and attempts; ids start again, and endpoints stay."""
         for delivery in self._deliveries.values():
-            delivery.status = DeliveryStatus.DISABLED  # whoever popped it does not send it
+            delivery.status = DeliveryStatus.DISABLED  # so that its sender does not send it
         self._clear()
         self._forget_attempts()
 
@@ -120,11 +120,11 @@ class Outbox:
     # Endpoints
 
     def next_endpoint(self) -> tuple[int, str]:
-        """Return the number and the id of the endpoint that is made next."""
+        """Return the number and the id of the next endpoint."""
         return self._made, self._endpoint_ids.nth(self._made)
 
     def put(self, endpoint: Endpoint) -> None:
-        """Keep an endpoint, new or changed; disabling it ends its deliveries."""
+        """Store an endpoint, new or changed; disabling it ends its deliveries."""
         self._made = max(self._made, endpoint.number + 1)
         self.endpoints[endpoint.id] = endpoint
         if self._changes is not None:
@@ -133,7 +133,7 @@ class Outbox:
             self._end_deliveries(endpoint.id)
 
     def remove(self, endpoint_id: str) -> None:
-        """Forget an endpoint; its deliveries end."""
+        """Remove an endpoint and end its deliveries."""
         del self.endpoints[endpoint_id]
         if self._changes is not None:
             self._changes.has_endpoints = True
@@ -153,12 +153,12 @@ class Outbox:
         at: Instant,
         select_rules: Callable[[], tuple[AppliedRule, ...]] = tuple,
     ) -> None:
-        """Make the deliveries of an event, due when the rules have it.
+        """Make the deliveries of an event, due when the rules say.
 
         Args:
-            message: what the receivers are sent.
-            at: when it happened, on the world's clock.
-            select_rules: asked once for each delivery which rules apply to it.
+            message: what is sent to the receivers.
+            at: when the event happened, on the world's clock.
+            select_rules: selects the rules for a delivery; called once for each.
         """
         wanted = [each for each in self.endpoints.values() if each.wants(message.type)]
         made = [(self._new(message, endpoint.id), endpoint) for endpoint in wanted]
@@ -172,22 +172,22 @@ class Outbox:
                 self._due.append(delivery)
 
     def pop(self) -> list[Delivery]:
-        """Take out all deliveries that are due, in the order they are to be sent."""
+        """Remove all due deliveries from the queue, and return them in the order of sending."""
         if not self._due:
             return []
         due, self._due = self._due, []
         return in_sending_order((each for each in due if each.is_pending), self._seed)
 
     def record(self, delivery: Delivery, attempt: DeliveryAttempt, failed_at: Instant) -> None:
-        """Keep what came of an attempt, and plan the next one if there is to be one.
+        """Store the result of an attempt, and plan the next one if there is one.
 
         Args:
-            delivery: whose attempt it was; one that has ended meanwhile stays as it is.
+            delivery: its delivery; if that has ended meanwhile, it stays as it is.
             attempt: the attempt.
-            failed_at: the instant that the schedule counts from if it failed.
+            failed_at: the instant from which the retry schedule counts if it failed.
         """
         delivery.attempts.append(attempt)
-        # It has had its place in a window; a retry goes when it is due.
+        # Only the first attempt has a place in a window; a retry is sent when it is due.
         delivery.order = None
         self._log.append((delivery, attempt))
         self.attempted += 1
@@ -198,7 +198,7 @@ class Outbox:
         if attempt.result.error is None:
             self._finish(delivery, DeliveryStatus.DELIVERED)
         elif response is not None and response.status == GONE:
-            # It ends with all others of the endpoint.
+            # It ends together with all others of the endpoint.
             self.put(replace(self.endpoints[delivery.endpoint_id], enabled=False))
         elif delivery.is_resend or (due := self._next_attempt(delivery, failed_at)) is None:
             self._finish(delivery, DeliveryStatus.FAILED)
@@ -206,20 +206,20 @@ class Outbox:
             self._plan(delivery, Instant(due + self._effects(delivery).delay))
 
     def resend(self, message: EventMessage, endpoints: Iterable[Endpoint]) -> list[Delivery]:
-        """Make one more delivery to each endpoint, whatever came of others; it is tried once."""
+        """Make one more delivery to each endpoint, whatever became of others; it is tried once."""
         made = [self._new(message, endpoint.id, is_resend=True) for endpoint in endpoints]
         self._due += made
         return made
 
     def make_due(self, number: int) -> None:
-        """Let a delivery be attempted now: the instant that it was planned for has come."""
+        """Put a delivery into the queue, because the instant of its planned attempt has come."""
         delivery = self._deliveries[number]
         delivery.next_at = None
         self._mark(delivery)
         self._due.append(delivery)
 
     def _schedule_copies(self, delivery: Delivery, at: Instant) -> None:
-        """Plan a delivery's first attempt, and its copies, as the rules have it."""
+        """Plan a delivery's first attempt, and its copies, as the rules say."""
         effects = self._effects(delivery)
         for nth in range(effects.copies):
             each = self._copy(delivery) if nth else delivery
@@ -234,7 +234,7 @@ class Outbox:
                 self._due.append(each)
 
     def _window_end(self, endpoint_id: str, at: Instant, window: int) -> Instant:
-        """Return when a rule lets held deliveries go; the first of them opens the window."""
+        """Return when held deliveries are released; the first of them opens the window."""
         end = self.windows.get(endpoint_id, at)
         if at >= end:
             end = self.windows[endpoint_id] = Instant(at + window)
@@ -248,7 +248,7 @@ class Outbox:
         return next_attempt(failed_at, len(delivery.attempts), delays, asked)
 
     def _plan(self, delivery: Delivery, due: Instant) -> None:
-        delivery.next_at = min(due, LAST)  # no clock goes further, and a delivery is never lost
+        delivery.next_at = min(due, LAST)  # no clock goes further, and none may be lost
         self._mark(delivery)
         self._schedule.plan_attempt(delivery.next_at, delivery.number)
 
@@ -285,51 +285,51 @@ class Outbox:
     # What is remembered
 
     def find(self, delivery_id: str) -> Delivery | None:
-        """Return the delivery of an id, or None when it is not known or has been dropped."""
+        """Return the delivery with an id, or None if it is unknown or has been dropped."""
         number = self._ids.number_of(delivery_id)
         return None if number is None else self.get(number)
 
     def get(self, number: int) -> Delivery | None:
-        """Return the delivery of a number, or None when it has been dropped or forgotten."""
+        """Return the delivery with a number, or None if it has been dropped or forgotten."""
         return self._deliveries.get(number)
 
     def is_pending(self, number: int) -> bool:
-        """Whether a delivery is there and has attempts to come."""
+        """Whether a delivery exists and is pending."""
         found = self.get(number)
         return found is not None and found.is_pending
 
     def newest_first(self, below: int | None = None) -> Iterator[Delivery]:
-        """Yield the deliveries that are kept, below a number or all."""
-        # Numbers only grow, so they stand in the order in which they were put in.
+        """Yield the kept deliveries below a number, or all of them."""
+        # Numbers only grow, so the order of insertion is the order of numbers.
         for number in reversed(self._deliveries):
             if below is None or number < below:
                 yield self._deliveries[number]
 
     def oldest_first(self) -> Iterator[Delivery]:
-        """Return the deliveries that are kept."""
+        """Return the kept deliveries."""
         return iter(self._deliveries.values())
 
     def attempts_since(self, number: int) -> list[tuple[Delivery, DeliveryAttempt]]:
-        """Return the attempts that are kept from a number on, in the order they ended."""
+        """Return the kept attempts from a number on, in the order in which they ended."""
         first = self.attempted - len(self._log)
         return [self._log[n - first] for n in range(max(first, number), self.attempted)]
 
     def id_of(self, number: int) -> str:
-        """Return the `dlv_…` id of a number."""
+        """Return the `dlv_…` id of the delivery with a number."""
         return self._ids.nth(number)
 
     @property
     def finished(self) -> list[int]:
-        """The deliveries that have ended and are kept, by number, in the order they ended."""
+        """The numbers of kept deliveries that have ended, in that order."""
         return list(self._finished)
 
     @property
     def pending(self) -> int:
-        """How many deliveries have attempts to come."""
+        """How many deliveries are pending."""
         return sum(each.is_pending for each in self._deliveries.values())
 
     def take_changes(self) -> "OutboxChanges | None":
-        """Take the changes since the last call; None if everything may have changed."""
+        """Return the changes since the last call; None if everything may have changed."""
         changes, self._changes = self._changes, OutboxChanges()
         return changes
 
@@ -345,13 +345,13 @@ class Outbox:
         attempted: int,
         windows: dict[str, Instant],
     ) -> None:
-        """Take over a snapshot; the timeline has the attempts that are planned."""
+        """Restore a snapshot; planned attempts are restored with the timeline."""
         self.endpoints = {each.id: each for each in endpoints}
         self._deliveries = {each.number: each for each in deliveries}
         self._finished = deque(finished)
         self._made, self.count = made, count
         self.dropped, self.attempted = dropped, attempted
         self.windows = windows
-        # Who had popped some is not in a snapshot: what was in flight goes out again.
+        # A snapshot does not contain senders, so deliveries in flight are sent again.
         pending = [each for each in self._deliveries.values() if each.is_pending]
         self._due = [each for each in pending if each.next_at is None]

@@ -1,4 +1,4 @@
-"""Owns when a webhook is tried again: the schedule, and what a receiver may ask for."""
+"""Owns when a failed webhook is sent again: the schedule, and the receiver's `Retry-After`."""
 
 import re
 from collections.abc import Sequence
@@ -18,13 +18,13 @@ DELAYS: Final = (
     20 * HOUR,
     24 * HOUR,
 )
-"""Virtual milliseconds from a failed attempt to the next; after the last one it is given up."""
+"""Virtual milliseconds from each failed attempt to the next; after the last, it has failed."""
 
 MAX_RETRY_AFTER: Final = DAY
-"""Milliseconds of the longest `Retry-After` that is honoured."""
+"""The longest `Retry-After` that is honoured, in milliseconds."""
 
 RETRY_AFTER_STATUSES: Final = frozenset({429, 503})
-"""The statuses whose `Retry-After` is looked at."""
+"""The statuses whose `Retry-After` is honoured."""
 
 _SECONDS: Final = re.compile(r"0*([0-9]+)")
 _DIGITS: Final = len(str(MAX_RETRY_AFTER // SECOND))
@@ -33,13 +33,16 @@ _DIGITS: Final = len(str(MAX_RETRY_AFTER // SECOND))
 def next_attempt(
     failed_at: Instant, attempts: int, delays: Sequence[int], asked: int | None
 ) -> Instant | None:
-    """When to try again: the later of the schedule and what was asked; None gives up.
+    """When to try again: by the schedule or the receiver's request, whichever is later.
 
     Args:
         failed_at: the virtual instant of the failed attempt.
-        attempts: how many there have been.
+        attempts: how many attempts there have been.
         delays: the endpoint's schedule.
-        asked: milliseconds that the receiver asked to be left alone, or None.
+        asked: how many milliseconds the receiver asked to wait, or None.
+
+    Returns:
+        The instant, or None if there are no more attempts.
     """
     if attempts > len(delays):
         return None
@@ -47,18 +50,18 @@ def next_attempt(
 
 
 def retry_after_ms(status: int, retry_after: str | None, sent_at: Instant) -> int | None:
-    """Milliseconds that a `Retry-After` asks for, as seconds or as a date; None when it does not.
+    """Read a `Retry-After` in seconds or as a date, as milliseconds; None if there is none.
 
     Args:
-        status: the answer's status; only 429 and 503 may ask.
+        status: the answer's status; the header counts only with 429 and 503.
         retry_after: the header, or None.
-        sent_at: the real time of the attempt, which a date is held against.
+        sent_at: the real time of the attempt, from which the wait until a date is counted.
     """
     if status not in RETRY_AFTER_STATUSES or retry_after is None:
         return None
     text = retry_after.strip()
     if found := _SECONDS.fullmatch(text):
-        # However many digits there are: so many more would be refused by `int`.
+        # The number of digits is checked first, because `int` rejects thousands of them.
         seconds = int(found[1]) if len(found[1]) <= _DIGITS else MAX_RETRY_AFTER
         return min(seconds * SECOND, MAX_RETRY_AFTER)
     from email.utils import parsedate_to_datetime  # noqa: PLC0415 - few receivers send a date

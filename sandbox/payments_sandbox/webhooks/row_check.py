@@ -1,4 +1,4 @@
-"""Owns what rows of a snapshot of webhooks can be: what comes from outside is held against it."""
+"""Owns the check of the rows of a snapshot of webhooks, which may come from outside."""
 
 from collections.abc import Sequence
 from typing import Any, Final
@@ -85,14 +85,14 @@ _PARTS: Final = {
     "deliveries": list_of(_is_delivery),
     "inboxes": list_of(_is_inbox),
 }
-"""What each part has to be."""
+"""The check of each part."""
 
 
 def check_rows(kept: dict[str, Any]) -> None:
-    """Refuse a snapshot of webhooks that no world has given.
+    """Check that a snapshot of webhooks is one that a world can write.
 
     Raises:
-        ValueError: a value is not what it has to be, or contradicts another.
+        ValueError: a value is invalid, or contradicts another.
         KeyError: a part is missing.
     """
     for part, is_right in _PARTS.items():
@@ -123,15 +123,15 @@ def _check_deliveries(kept: dict[str, Any]) -> None:
 
 
 def _are_last(rows: Sequence[list[Any]], count: int) -> bool:
-    """Whether rows are the last ones of so many, by the numbers that they begin with."""
+    """Whether rows, which begin with their numbers, are the last ones of `count` rows."""
     return [row[0] for row in rows] == [*range(count - len(rows), count)]
 
 
 def check_endpoint(endpoint: Endpoint) -> None:
-    """Refuse an endpoint that nobody could have made.
+    """Check that an endpoint is one that the control API could have made.
 
     Raises:
-        ValueError: it leads nowhere, or cannot sign, or has headers that cannot be sent.
+        ValueError: its URL is not allowed, it cannot sign, or its headers cannot be sent.
     """
     if why_blocked(endpoint.url, public=True) is not None:
         raise ValueError("an endpoint leads nowhere")

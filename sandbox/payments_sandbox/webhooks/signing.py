@@ -1,7 +1,7 @@
-"""Owns webhook signatures: the three schemes, what a secret may be, and how a body is signed.
+"""Owns webhook signatures: the three schemes, valid secrets, and how a body is signed.
 
-Source: Standard Webhooks 1.0.0 for `standard`; `timestamped` and `hmac` as they are common in the
-field. The API documentation names no header and no scheme (section "WEBHOOKS").
+Source: Standard Webhooks 1.0.0 for `standard`; `timestamped` and `hmac` follow common practice. The
+API documentation specifies neither a header nor a scheme (section "WEBHOOKS").
 """
 
 import binascii
@@ -32,7 +32,7 @@ class Encoding(StrEnum):
 
 
 DEFAULT_HEADER: Final = "Payments-Signature"
-"""Where `timestamped` and `hmac` put the signature by default."""
+"""The default header of the signature of `timestamped` and `hmac`."""
 
 ID_HEADER: Final = "webhook-id"
 TIMESTAMP_HEADER: Final = "webhook-timestamp"
@@ -51,8 +51,8 @@ class Signing(NamedTuple):
     """How an endpoint's webhooks are signed.
 
     Attributes:
-        header: where the signature goes; `standard` has its own three headers.
-        prefix: what stands before the digest of `hmac`, such as `sha256=`.
+        header: the header of the signature; `standard` has three fixed headers.
+        prefix: the text before the digest of `hmac`, such as `sha256=`.
         encoding: how the digest of `hmac` is written.
     """
 
@@ -66,10 +66,10 @@ STANDARD: Final = Signing()
 
 
 def check_secret(secret: str, scheme: Scheme) -> None:
-    """Refuse a secret that verifiers would misread.
+    """Check that a secret is valid for a scheme.
 
     Raises:
-        ValueError: saying what a secret of the scheme looks like; the secret is not quoted.
+        ValueError: it is not; the message describes a valid secret, without quoting this one.
     """
     if mask_text(secret) != secret:
         raise ValueError("expected no card number")
@@ -90,10 +90,10 @@ def check_secret(secret: str, scheme: Scheme) -> None:
 
 @lru_cache(maxsize=256)
 def key_of(secret: str, scheme: Scheme) -> bytes:
-    """The bytes to sign with: `standard` decodes what follows `whsec_`, the others take it whole.
+    """The key for signatures: `standard` decodes the part after `whsec_`, others use all of it.
 
     Raises:
-        ValueError: the secret is not one of the scheme.
+        ValueError: the secret is not valid for the scheme.
     """
     check_secret(secret, scheme)
     if scheme is Scheme.STANDARD:
@@ -104,14 +104,14 @@ def key_of(secret: str, scheme: Scheme) -> bytes:
 def sign(
     signing: Signing, secrets: Sequence[str], *, message: str, sent_at: int, body: bytes
 ) -> dict[str, str]:
-    """The headers that carry the signature.
+    """Sign a body and return the headers with the signature.
 
     Args:
         signing: scheme and header.
-        secrets: what to sign with, the newest first; `hmac` has room for one.
-        message: the id that is the same on every attempt, `evt_…`.
-        sent_at: epoch seconds of this attempt, in real time: verifiers compare with their own.
-        body: the bytes as sent.
+        secrets: the secrets to sign with, newest first; `hmac` uses only the first.
+        message: the event's id, `evt_…`, which is the same in every attempt.
+        sent_at: the timestamp to sign, in epoch seconds, which receivers compare with their clock.
+        body: the bytes to sign.
     """
     keys = [key_of(secret, signing.scheme) for secret in secrets]
     match signing.scheme:
@@ -134,6 +134,6 @@ def sign(
 
 
 def digest(signing: Signing, key: bytes, body: bytes) -> str:
-    """The digest of the scheme `hmac`, in its encoding."""
+    """The encoded digest of the scheme `hmac`."""
     mac = hmac.digest(key, body, "sha256")
     return mac.hex() if signing.encoding is Encoding.HEX else b64encode(mac).decode()

@@ -24,16 +24,16 @@ from payments_sandbox.webhooks.signing import Encoding, Scheme, Signing
 from payments_sandbox.webhooks.world_webhooks import Webhooks
 
 _TEXT: Final = "latin-1"
-"""Keeps any bytes as text, one for one: a fault may have sent what is no UTF-8."""
+"""Turns any bytes into text one by one, since a fault may have sent invalid UTF-8."""
 
 
 def snapshot(webhooks: Webhooks) -> dict[str, object]:
-    """The whole outbox; attempts that are in flight count as not made."""
+    """Return everything as plain values, at once; attempts in flight count as not made."""
     return finish(snapshotting(webhooks))
 
 
 def snapshotting(webhooks: Webhooks) -> Slices[dict[str, object]]:
-    """The same a few milliseconds at a time, as it is when this is called."""
+    """Return everything as plain values in slices, as it is at the call."""
     outbox = webhooks.outbox
     kept: dict[str, object] = {
         **_counts(webhooks),
@@ -53,7 +53,7 @@ def _rest(
     deliveries: "list[_Delivery]",
     inboxes: list[tuple[str, int, list[int], list[InboxMessage]]],
 ) -> Slices[dict[str, object]]:
-    """Add what may be much to the rest of a snapshot."""
+    """Add the parts that may be large to a snapshot, in slices."""
     kept["deliveries"] = yield from rows_of(deliveries, _row)
     rows: list[object] = []
     for name, count, answers, messages in inboxes:
@@ -62,7 +62,7 @@ def _rest(
 
 
 def take_changes(webhooks: Webhooks) -> dict[str, object] | None:
-    """Take the changes since the last call; None if everything may have changed."""
+    """Return the changes since the last call; None if everything may have changed."""
     outbox, changed = webhooks.outbox, webhooks.outbox.take_changes()
     removed, inboxes = webhooks.inboxes.take_changes()
     if changed is None:
@@ -96,10 +96,10 @@ def _counts(webhooks: Webhooks) -> dict[str, object]:
 
 
 def restore(webhooks: Webhooks, kept: dict[str, Any]) -> None:
-    """Take over a snapshot into webhooks that are new.
+    """Restore a snapshot into new webhooks.
 
     Raises:
-        ValueError, KeyError: no world has given it.
+        ValueError, KeyError: it is not a valid snapshot.
     """
     check_rows(kept)
     endpoints = [_endpoint_of(row) for row in kept["endpoints"]]
@@ -122,7 +122,7 @@ def restore(webhooks: Webhooks, kept: dict[str, Any]) -> None:
 
 
 _FIELDS: Final = tuple(field.name for field in fields(Endpoint))
-"""What the places of an endpoint's row are; `row_check.py` says what can be there."""
+"""The fields in an endpoint's row, in order; `row_check.py` has their checks."""
 
 
 def _endpoint(endpoint: Endpoint) -> list[object]:
@@ -154,7 +154,7 @@ _Delivery = tuple[
     DeliveryOrder | None,
     tuple[DeliveryAttempt, ...],
 ]
-"""A delivery, and what of it may change."""
+"""A delivery with copies of its parts that may change."""
 
 
 def _as_it_is(delivery: Delivery) -> _Delivery:

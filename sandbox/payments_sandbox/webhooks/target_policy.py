@@ -1,8 +1,8 @@
-"""Owns which addresses webhooks may go to, as far as an address or a url's text says so by itself.
+"""Owns which addresses webhooks may go to, as far as an address or the text of a URL decides it.
 
-Receivers under test live on loopback and private networks. The worst accident of a sandbox is a
-test event that reaches a production endpoint, so the public internet is closed unless it is opened.
-Link-local and metadata addresses are never a receiver.
+Receivers under test run on loopback and in private networks. The worst accident of a sandbox would
+be a test event that reaches a production endpoint, so the public internet is blocked by default.
+Link-local and metadata addresses are always blocked.
 """
 
 import ipaddress
@@ -19,16 +19,16 @@ BLOCKED_NETWORKS: Final = tuple(
     ipaddress.ip_network(text)
     for text in (
         "0.0.0.0/8",
-        "100.100.100.200/32",  # metadata of one cloud,
+        "100.100.100.200/32",  # the metadata service of one cloud,
         "168.63.129.16/32",  # another,
         "169.254.0.0/16",  # link-local, which most others use,
         "192.0.0.192/32",  # and one more
         "224.0.0.0/4",
         "255.255.255.255/32",
-        "2002::/16",  # 6to4 and NAT64 carry an IPv4 address of anybody's choice
+        "2002::/16",  # 6to4 and NAT64 can contain any IPv4 address
         "64:ff9b::/96",
         "64:ff9b:1::/48",
-        "2001::/32",  # so do Teredo
+        "2001::/32",  # so can Teredo
         "::ffff:0:0:0/96",  # and stateless translation
         "::/128",
         "fd00:ec2::254/128",
@@ -40,25 +40,25 @@ BLOCKED_NETWORKS: Final = tuple(
 _NETLOC: Final = re.compile(
     r"(?:\[[0-9A-Fa-f:.]+(?:%25[\w.~-]+)?\]|[\w.-]+)(?::(?:0*[1-9][0-9]*)?)?", re.ASCII
 )
-"""A host and a port; what a parser of urls leaves out of them is not to be overlooked."""
+"""A host and a port, checked here because the URL parser tolerates other characters."""
 
 _COMPATIBLE: Final = ipaddress.ip_network("::/96")
-"""Addresses that end in one of IPv4, as they were once written; two of them are `::` and `::1`."""
+"""The old form of IPv4 addresses in IPv6; `::` and `::1` are in this network, too."""
 
 _EXPECTED: Final = "expected a url, such as http://localhost:3000/webhooks or inbox:orders"
 PORTS: Final = {"http": 80, "https": 443}
 
 MAX_URL: Final = 2_000
-"""Characters that a url may have."""
+"""How many characters a URL may have."""
 
 
 class TargetPolicy(NamedTuple):
-    """Where endpoints may be.
+    """Where the URLs of endpoints may lead.
 
     Attributes:
-        public: whether webhooks may leave for the public internet.
-        sandbox_host: the Host of the sandbox itself, which is no receiver but for its inboxes.
-        sandbox_port: where it listens; on loopback no url may have this port.
+        public: whether webhooks may be sent to the public internet.
+        sandbox_host: the Host of the sandbox itself, of which only the inboxes are receivers.
+        sandbox_port: its port, which a URL on loopback may have only for an inbox.
     """
 
     public: bool
@@ -66,7 +66,7 @@ class TargetPolicy(NamedTuple):
     sandbox_port: int | None = None
 
     def is_sandbox(self, url: str) -> bool:
-        """Whether a url leads to the sandbox itself, by its text."""
+        """Whether a URL, by its text, leads to the sandbox itself."""
         parts = urlsplit(url)
         if parts.netloc == self.sandbox_host:
             return True
@@ -75,7 +75,7 @@ class TargetPolicy(NamedTuple):
 
 
 def loopback_port(url: str) -> int | None:
-    """The port of an http or https url that leads to this machine by its text; else None."""
+    """The port of an http or https URL that, by its text, leads to this machine; else None."""
     parts = urlsplit(url)
     return parts.port or PORTS[parts.scheme] if _is_loopback(parts.hostname or "") else None
 
@@ -90,7 +90,7 @@ def _is_loopback(host: str) -> bool:
 
 
 def _real(address: Address) -> Address:
-    """The IPv4 address that one of IPv6 stands for, if it does."""
+    """The IPv4 address that an IPv6 address contains, or the address itself."""
     if address.version == 4:  # noqa: PLR2004 - the version of IP
         return address
     if address in _COMPATIBLE and int(address) > 1:
@@ -99,7 +99,7 @@ def _real(address: Address) -> Address:
 
 
 def is_permitted(address: Address, *, public: bool) -> bool:
-    """Whether a webhook may go to this address; an IPv4 address inside an IPv6 one counts."""
+    """Whether a webhook may go to an address; an IPv4 address in an IPv6 address counts."""
     real = _real(address)
     return not any(real in network for network in BLOCKED_NETWORKS) and (
         public or not real.is_global
@@ -107,7 +107,7 @@ def is_permitted(address: Address, *, public: bool) -> bool:
 
 
 def why_blocked(url: str, *, public: bool) -> str | None:
-    """Say what would have worked where a url is refused by its text; None where it is not."""
+    """Say what would have worked if the text of a URL is not allowed; None if it is."""
     if url.startswith(INBOX):
         if not INBOX_NAME.fullmatch(name := url.removeprefix(INBOX)):
             return "expected inbox: and 1 to 64 letters, digits, '-' or '_'"
@@ -143,9 +143,9 @@ def _why_address_blocked(host: str, *, public: bool) -> str | None:
     except ValueError:
         if host.replace(".", "").isdigit():
             return "expected four numbers from 0 to 255, such as 127.0.0.1, or a name"
-        return None  # a name is judged by what it leads to
+        return None  # a name is checked when it is resolved
     if is_permitted(address, public=public):
         return None
     if is_permitted(address, public=True):
         return "expected a private address; --webhook-targets public permits others"
-    return "expected no link-local, multicast or metadata address"
+    return "expected no wildcard, link-local, multicast or metadata address"

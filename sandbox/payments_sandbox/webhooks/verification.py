@@ -1,4 +1,4 @@
-"""Owns the verification of a webhook as its receiver does it, and the reason when it fails."""
+"""Owns the verification of a webhook, as in a receiver, and the reason if it fails."""
 
 import hmac
 import json
@@ -21,14 +21,14 @@ from payments_sandbox.webhooks.signing import (
 )
 
 TOLERANCE: Final = 300
-"""Seconds that a timestamp may differ from now, in both directions."""
+"""How many seconds a timestamp may differ from now, in both directions."""
 
 _OLDER_NAMES: Final = {name: name.replace("webhook", "svix") for name in STANDARD_HEADERS}
-"""What the headers of `standard` were called before it was a standard: the same scheme."""
+"""The names of the headers of `standard` before it became a standard."""
 
 _TIMESTAMP: Final = re.compile(r"[0-9]{1,15}")
 _MILLISECONDS: Final = 10**11
-"""A timestamp above this many seconds is one in milliseconds."""
+"""A larger timestamp is one in milliseconds."""
 
 _HEX_DIGEST: Final = re.compile("[0-9A-Fa-f]{64}")
 _DIGEST: Final = re.compile(
@@ -44,7 +44,7 @@ class Received(NamedTuple):
 
 
 class _Claim(NamedTuple):
-    """The signed parts of a message: its timestamp, what was signed, and the signatures."""
+    """The timestamp of a message, the bytes that were signed, and the signatures."""
 
     sent_at: int | None
     signed: bytes
@@ -52,10 +52,10 @@ class _Claim(NamedTuple):
 
 
 def guess_signing(headers: Mapping[str, str]) -> Signing | None:
-    """Guess from a message's headers how it is signed; None when none looks like a signature.
+    """Guess from a message's headers how it is signed; None if none looks like a signature.
 
     Args:
-        headers: of the message, their names in lower case.
+        headers: the headers, with their names in lower case.
     """
     if headers.keys() & {*STANDARD_HEADERS, *_OLDER_NAMES.values()}:
         return STANDARD
@@ -70,7 +70,7 @@ def guess_signing(headers: Mapping[str, str]) -> Signing | None:
 
 
 def describe_signing(signing: Signing) -> str:
-    """Name scheme and header, such as `hmac (X-Signature: sha256=HEX)`."""
+    """Describe scheme and header, such as `hmac (X-Signature: sha256=HEX)`."""
     match signing.scheme:
         case Scheme.STANDARD:
             return f"standard ({SIGNATURE_HEADER}: v1,BASE64)"
@@ -85,16 +85,16 @@ def describe_signing(signing: Signing) -> str:
 def why_refused(
     signing: Signing, secrets: Sequence[str], received: Received, *, now: int | None
 ) -> str | None:
-    """Say why a careful receiver refuses a message; None when it is good.
+    """Say why a careful receiver rejects a message; None if it is valid.
 
     Args:
         signing: scheme and header.
-        secrets: those that are valid.
+        secrets: the valid secrets.
         received: headers and body.
-        now: epoch seconds of the receiver's clock; None accepts any timestamp.
+        now: the receiver's clock in epoch seconds; None accepts any timestamp.
 
     Raises:
-        ValueError: a secret is not one of the scheme.
+        ValueError: a secret is not valid for the scheme.
     """
     keys = [key_of(secret, signing.scheme) for secret in secrets]
     try:
@@ -111,11 +111,11 @@ def why_refused(
 
 
 class _NoClaimError(Exception):
-    """A message has no signature of the scheme; the text says how that shows."""
+    """A message has no signature of the scheme; the text says what is missing or wrong."""
 
 
 def _claim(signing: Signing, received: Received) -> _Claim:
-    """What a message says of itself.
+    """Parse the signed parts of a message.
 
     Raises:
         _NoClaimError: it has no signature, or none of this scheme.
@@ -140,7 +140,7 @@ def _standard(received: Received) -> _Claim:
     macs = [value for version, comma, value in parts if comma and version == "v1"]
     if not macs:
         raise _NoClaimError(f"{SIGNATURE_HEADER} has no signature of version v1, written v1,BASE64")
-    if all(map(_HEX_DIGEST.fullmatch, macs)):  # which is base64 too, of other bytes
+    if all(map(_HEX_DIGEST.fullmatch, macs)):  # which is also valid base64, of other bytes
         raise _NoClaimError(f"{SIGNATURE_HEADER} is hexadecimal; expected base64")
     try:
         signatures = [_base64(value) for value in macs]
@@ -173,7 +173,7 @@ def _timestamped(signing: Signing, received: Received) -> _Claim:
 
 
 def _seconds(written: str, name: str) -> int:
-    """The timestamp that stands in a place of this name."""
+    """Parse a timestamp in seconds; `name` is its place in error texts."""
     if (seconds := int(written)) > _MILLISECONDS:
         raise _NoClaimError(f"{name} is in milliseconds; it is seconds")
     return seconds
@@ -194,7 +194,7 @@ def _plain(signing: Signing, received: Received) -> _Claim:
 
 
 def _missing(name: str, received: Received) -> NoReturn:
-    """Say that a header is missing; and which one looks like a signature, if another does."""
+    """Raise the error for a missing header, which says what the message looks like instead."""
     shape, other = "", guess_signing(received.headers)
     if other is not None and not (name in STANDARD_HEADERS and other is STANDARD):
         shape = f", and the message looks like {describe_signing(other)}"
@@ -202,7 +202,7 @@ def _missing(name: str, received: Received) -> NoReturn:
 
 
 def _instead(signing: Signing, value: str) -> str:
-    """What the signature's header looks like that is not as the scheme has it."""
+    """Say what a signature looks like if it has the form of another scheme, else return ""."""
     other = guess_signing({signing.header: value})
     if other is None or other.scheme is signing.scheme is Scheme.TIMESTAMPED:
         return ""
@@ -210,13 +210,13 @@ def _instead(signing: Signing, value: str) -> str:
 
 
 def _is_timed(value: str) -> bool:
-    """Whether a header's value has the parts of `timestamped`, whatever is in them."""
+    """Whether a header's value has the parts of `timestamped`, whatever their contents."""
     names = {part.strip().partition("=")[0] for part in value.split(",") if "=" in part}
     return "t" in names and any(name.startswith("v") for name in names)
 
 
 def _is_named_otherwise(name: str) -> bool:
-    """Whether a header's name does not say that it is a signature: other digests look alike."""
+    """Whether a header's name does not suggest a signature; other headers may have digests, too."""
     return "sign" not in name and "hmac" not in name
 
 
@@ -268,7 +268,7 @@ def _misread_keys(signing: Signing, secret: str) -> Iterator[tuple[bytes, str]]:
 
 
 def _rewritten(body: bytes) -> Iterator[tuple[bytes, str]]:
-    """The body as it may have been when it was signed: the same JSON in other bytes."""
+    """Yield bodies that may have been signed, such as the same JSON in other bytes, and why."""
     yield body + b"\n", "a line end is missing"
     yield body.strip(), "it has blanks or a line end around it"
     yield body.removeprefix(BOM_UTF8), "a byte order mark was put before it"

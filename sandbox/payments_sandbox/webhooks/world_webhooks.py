@@ -1,4 +1,4 @@
-"""Owns the webhooks of one world: its outbox and its inboxes, and how the two are signed."""
+"""Owns the webhooks of one world: its outbox and inboxes, and the signatures between them."""
 
 import re
 from collections.abc import Callable, Iterator, Mapping
@@ -43,10 +43,10 @@ class Webhooks:
     """Endpoints, deliveries and built-in receivers of one world.
 
     Args:
-        seed: what ids and rotated secrets are made of.
-        secret: what endpoints sign with unless they are given their own.
-        schedule: where attempts that are due later are planned.
-        rules: those about webhooks change deliveries.
+        seed: the seed of ids and rotated secrets.
+        secret: the default secret of endpoints.
+        schedule: plans later attempts.
+        rules: the rules, of which those about webhooks change deliveries.
     """
 
     __slots__ = ("_rules", "_secret", "_seed", "inboxes", "outbox")
@@ -63,7 +63,7 @@ class Webhooks:
     # Endpoints
 
     def new_endpoint(self, url: str, *, secret: str | None = None) -> Endpoint:
-        """Return an endpoint for every event; it is kept once it is `put`."""
+        """Make an endpoint for all events, which must then be stored by `put`."""
         number, endpoint_id = self.outbox.next_endpoint()
         return Endpoint(
             number=number,
@@ -74,14 +74,14 @@ class Webhooks:
         )
 
     def put(self, endpoint: Endpoint) -> None:
-        """Keep an endpoint, new or changed; disabling it ends its deliveries."""
+        """Store an endpoint, new or changed; disabling it ends its deliveries."""
         self.outbox.put(endpoint)
 
     def endpoint(self, endpoint_id: str) -> Endpoint:
-        """Return the endpoint of an id.
+        """Return the endpoint with an id.
 
         Raises:
-            NotFound: the world has none of this id.
+            NotFound: the world has none.
         """
         found = self.outbox.endpoints.get(endpoint_id)
         if found is None:
@@ -96,7 +96,7 @@ class Webhooks:
         """Give an endpoint a new secret; the old one stays valid for a virtual day.
 
         Raises:
-            ValueError: the secret is not one of the endpoint's scheme.
+            ValueError: the secret is not valid for the endpoint's scheme.
         """
         turn = endpoint.rotations + 1
         new = secret or webhook_secret(self._seed, endpoint.number, turn)
@@ -114,11 +114,11 @@ class Webhooks:
     # Sending
 
     def publish(self, event: AnyEvent, ledger: Ledger) -> None:
-        """Schedule an event's deliveries: its body is serialised here, once.
+        """Serialise an event once, and schedule its deliveries.
 
         Args:
-            event: what has happened, or was made by hand; rules apply if it names a payment.
-            ledger: where its payment is.
+            event: an event, which may be made by hand; rules apply if it names a payment.
+            ledger: the ledger with its payment.
         """
         message = event_message(event)
         self.outbox.schedule(message, event.created, self._rule_selector(event, message, ledger))
@@ -126,7 +126,7 @@ class Webhooks:
     def _rule_selector(
         self, event: AnyEvent, message: EventMessage, ledger: Ledger
     ) -> Callable[[], tuple[AppliedRule, ...]]:
-        """Return a function that selects, once for each delivery, the rules that apply to it."""
+        """Return a function that selects the rules for a delivery, to be called once for each."""
         rules, payment_id = self._rules, message.payment_id
         number = None if payment_id is None else ledger.payments.number_of(payment_id)
         if not rules.rule_set.webhooks or number is None:
@@ -144,12 +144,12 @@ class Webhooks:
     def request(
         self, delivery: Delivery, endpoint: Endpoint, *, now: Instant, sent_at: Instant
     ) -> WebhookRequest:
-        """Make what the next attempt of a delivery sends.
+        """Make the request of the next attempt of a delivery.
 
         Args:
-            delivery: what is to be attempted.
-            endpoint: where to.
-            now: on the world's clock: which secrets are valid.
+            delivery: the delivery.
+            endpoint: its endpoint.
+            now: the instant on the world's clock, which decides which secrets are valid.
             sent_at: the real time.
         """
         return request_for(
@@ -162,7 +162,7 @@ class Webhooks:
         )
 
     def drop(self, request: WebhookRequest) -> AttemptResult:
-        """Return what comes of an attempt that a rule lets never arrive."""
+        """Return the result of an attempt that a rule drops."""
         error = f"dropped by the rule {request.dropped_by}"
         return AttemptResult(request.headers, None, error, 0.0)
 
@@ -180,18 +180,18 @@ class Webhooks:
     def record(
         self, delivery: Delivery, request: WebhookRequest, result: AttemptResult, now: Instant
     ) -> DeliveryAttempt:
-        """Keep what came of a delivery's attempt, and plan the next one.
+        """Store the result of an attempt, and plan the next one.
 
         Args:
-            delivery: whose attempt it was.
+            delivery: the delivery.
             request: what was sent.
-            result: what came of it.
-            now: on the world's clock, which a slow answer may have moved.
+            result: the result.
+            now: the instant on the world's clock, which may have moved during a slow answer.
         """
-        if request.body is not delivery.message.body:  # a rule's author may have written anything
+        if request.body is not delivery.message.body:  # a rule may have put anything into it
             request = request._replace(body=mask_content(request.body))
         attempt = DeliveryAttempt(request, result)
-        # An answer within the second counts as at once, so that retries come when they should.
+        # An answer within a second counts as immediate, so that retries come exactly on schedule.
         failed_at = now if now - request.at >= SECOND else request.at
         self.outbox.record(delivery, attempt, failed_at)
         return attempt
@@ -199,10 +199,10 @@ class Webhooks:
     # Receiving
 
     def receive(self, name: str, received: Received, *, now: Instant, wall: Instant) -> int:
-        """Keep a message in an inbox, verified; return the status to answer with.
+        """Verify a message and store it in an inbox; return the status to answer with.
 
         Raises:
-            InvalidRequest: the world has as many inboxes as it may have.
+            InvalidRequest: the world already has as many inboxes as it may have.
         """
         inbox = self.inboxes.get_or_create(name)
         body = mask_content(received.body)
@@ -234,7 +234,7 @@ class Webhooks:
     def _accepted(
         self, name: str, now: Instant
     ) -> Iterator[tuple[Signing, tuple[str, ...], TimestampClock]]:
-        """What an inbox takes: its own endpoints' secrets; without any, those of the world."""
+        """Yield what an inbox accepts: the secrets of its endpoints, or else those of the world."""
         endpoints = self.outbox.endpoints.values()
         own = [each for each in endpoints if each.inbox == name] or list(endpoints)
         for endpoint in own:
@@ -244,20 +244,20 @@ class Webhooks:
 
 
 def event_message(event: AnyEvent) -> EventMessage:
-    """Serialise an event's webhook body: these bytes are signed, sent and shown."""
+    """Serialise an event into the bytes that are signed, sent and shown."""
     body = representations.event(event)
     payment_id = event.payment_id if isinstance(event, Event) else _payment_in(event.data)
     return EventMessage(str(body["id"]), str(body["type"]), payment_id, json_bytes(body))
 
 
 def _kept(headers: Mapping[str, str]) -> dict[str, str]:
-    """The start of a message's head, without credentials and card numbers."""
+    """The start of a message's head, masked."""
     lines = ((name.encode("latin-1", "replace"), value.encode()) for name, value in headers.items())
     return mask_headers(head_start(lines))
 
 
 def _payment_in(data: dict[str, object]) -> str | None:
-    """The payment that an event made by hand says it is about."""
+    """The payment that the data of an event made by hand names, or None."""
     named = data.get("payment_id")
     return named if isinstance(named, str) and _PAYMENT_ID.fullmatch(named) else None
 

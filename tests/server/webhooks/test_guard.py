@@ -11,7 +11,7 @@ from payments_sandbox.webhooks.attempt_request import USER_AGENT
 from tests.support.http import WebhookApi, attempt_errors
 from tests.support.receiver import Receiver
 
-METADATA = "expected no link-local, multicast or metadata address"
+METADATA = "expected no wildcard, link-local, multicast or metadata address"
 PUBLIC = "expected a private address; --webhook-targets public permits others"
 HTTP = "expected an http or https url, or inbox:NAME for a built-in receiver"
 USER = "expected a url without user and password; send them as a header"

@@ -2,10 +2,9 @@
 
 import argparse
 import json
-import sys
-from pathlib import Path
 from typing import Final
 
+from payments_sandbox.cli.input_files import read_given
 from payments_sandbox.cli.options import Commands, add_command, refuse
 from payments_sandbox.cli.remote_options import add_remote_options, control_client
 from payments_sandbox.cli.terminal.columns import print_json
@@ -78,8 +77,6 @@ def _data(arguments: argparse.Namespace) -> dict[str, object]:
 
 
 def _bytes(text: str) -> bytes:
-    if text == "-":
-        return sys.stdin.buffer.read()
-    if text.startswith("@"):
-        return Path(text.removeprefix("@")).read_bytes()
+    if text == "-" or text.startswith("@"):
+        return read_given(text.removeprefix("@"))
     return text.encode("utf-8", "surrogateescape")

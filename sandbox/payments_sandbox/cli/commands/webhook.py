@@ -6,9 +6,9 @@ import re
 import sys
 import time
 from collections.abc import Mapping
-from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
+from payments_sandbox.cli.input_files import read_given
 from payments_sandbox.cli.options import Commands, add_command, add_group, refuse
 from payments_sandbox.cli.terminal.standard_streams import remark
 from payments_sandbox.core.instants import SECOND, read_instant
@@ -168,9 +168,7 @@ def _body(arguments: argparse.Namespace) -> bytes:
     if arguments.body is None:
         refuse(arguments, "--body", "expected a file with what arrived, or - for stdin")
     try:
-        return (
-            sys.stdin.buffer.read() if arguments.body == "-" else Path(arguments.body).read_bytes()
-        )
+        return read_given(arguments.body)
     except OSError as error:
         refuse(arguments, "--body", f"expected a file to read; {error.strerror}")
 

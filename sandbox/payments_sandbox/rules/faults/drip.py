@@ -1,4 +1,4 @@
-"""Owns the fault `drip`: the real reply, its body sent in pieces that are evenly spread in time."""
+"""Owns the fault `drip`: the real reply, with its body sent in pieces at regular intervals."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -87,7 +87,8 @@ has no `commit`: the reply does arrive. A body of fewer bytes than `chunks` come
         pieces = _pieces(whole.body, self.chunks)
         yield Send(sent.head(), shown=None if pieces else whole)
         for number, piece in enumerate(pieces, start=1):
-            yield WaitUntil(lasts * number / len(pieces))  # gaps would add up delays
+            # Counted from the start, since the delays of separate gaps would add up.
+            yield WaitUntil(lasts * number / len(pieces))
             yield Send(piece, shown=whole if number == len(pieces) else None)
         yield KeepOpen()
 

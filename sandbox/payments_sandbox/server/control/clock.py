@@ -5,7 +5,7 @@ from typing import Final
 from payments_sandbox.core.errors import parse_field
 from payments_sandbox.core.instants import Instant, read_duration, read_instant, show_milliseconds
 from payments_sandbox.core.slices import rows_of
-from payments_sandbox.server.control.control_request import ControlRequest
+from payments_sandbox.server.control.control_request import ControlRequest, blocked_ports
 from payments_sandbox.server.slices import run_in_slices
 from payments_sandbox.world.timeline import TimelineEntry
 from payments_sandbox.world.world import World
@@ -29,7 +29,7 @@ async def freeze_clock(request: ControlRequest) -> dict[str, object]:
     if (text := request.body.get("at")) is not None:
         at = _reachable(world, "at", parse_field(read_instant, "at", text))
         await request.runtime.clock_advancer.advance(
-            world, lambda: _reachable(world, "at", at), _blocked_ports(request)
+            world, lambda: _reachable(world, "at", at), blocked_ports(request)
         )
     world.clock.freeze()
     return clock_json(world)
@@ -46,18 +46,12 @@ async def advance_clock(request: ControlRequest) -> dict[str, object]:
     world = request.world
     _target(world, request.body)  # refuse an unreachable target before waiting for anything
     happened = await request.runtime.clock_advancer.advance(
-        world, lambda: _target(world, request.body), _blocked_ports(request)
+        world, lambda: _target(world, request.body), blocked_ports(request)
     )
     return {
         "now": show_milliseconds(world.clock.now()),
         "happened": await run_in_slices(rows_of(happened, _happened_json)),
     }
-
-
-def _blocked_ports(request: ControlRequest) -> frozenset[int]:
-    """Return the ports of receivers that cannot answer before this request is answered."""
-    given = request.http.headers.get("Sandbox-Blocked-Ports", "").split(",")
-    return frozenset(int(port) for port in given if port.isascii() and port.isdigit())
 
 
 def clock_json(world: World) -> dict[str, object]:

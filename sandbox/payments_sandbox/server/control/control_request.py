@@ -77,3 +77,9 @@ def read_all(*reads: Callable[[], object]) -> list[Any]:
     details = "; ".join((each.details or "").removesuffix(".") for each in refused) + "."
     problems = [problem for each in refused for problem in getattr(each, "problems", ())]
     raise InvalidScenario(details, problems) if problems else InvalidRequest(details)
+
+
+def blocked_ports(request: ControlRequest) -> frozenset[int]:
+    """Return the ports of receivers that cannot answer before this request is answered."""
+    given = request.http.headers.get("Sandbox-Blocked-Ports", "").split(",")
+    return frozenset(int(port) for port in given if port.isascii() and port.isdigit())

@@ -10,7 +10,7 @@ from payments_sandbox.core.errors import InvalidRequest
 from payments_sandbox.core.instants import read_duration, show_duration
 from payments_sandbox.rules.scenario import Expectation
 from payments_sandbox.scenarios.loader import load_expectations
-from payments_sandbox.server.control.control_request import ControlRequest
+from payments_sandbox.server.control.control_request import ControlRequest, blocked_ports
 from payments_sandbox.server.control.scenarios import refuse_problems
 from payments_sandbox.server.judging import expectations_in, longest, wait_for
 from payments_sandbox.server.request_headers import JSON
@@ -80,7 +80,8 @@ async def verify(request: ControlRequest) -> dict[str, object]:
     """Answer as soon as the expectations are met, or when time is up."""
     expectations = _expectations(request)
     wait_ms = _wait_ms(request, expectations)
-    lines = await wait_for(request.runtime.notifier, request.world, expectations, wait_ms)
+    notifier, blocked = request.runtime.notifier, blocked_ports(request)
+    lines = await wait_for(notifier, request.world, expectations, wait_ms, blocked)
     return {
         "passed": all(line.result.met for line in lines),
         "expectations": [line.as_json() for line in lines],

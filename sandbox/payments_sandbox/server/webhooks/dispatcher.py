@@ -169,7 +169,7 @@ class Dispatcher:
                 if not (waiting := self._under_way(world)):
                     break
                 if blocked:
-                    _refuse_to_wait(_urls(world, [each for each, _ in waiting]), blocked)
+                    refuse_to_wait(_urls(world, [each for each, _ in waiting]), blocked)
                 await self._until_attempted(settling, waiting)
         finally:
             self._settling.remove(settling)
@@ -357,7 +357,7 @@ def _urls(world: World, deliveries: "Iterable[Delivery]") -> Iterator[str]:
     return (each.url for each in found if each is not None and each.inbox is None)
 
 
-def _refuse_to_wait(urls: Iterable[str], blocked: Collection[int]) -> None:
+def refuse_to_wait(urls: Iterable[str], blocked: Collection[int]) -> None:
     """Refuse to wait for a receiver on this machine that cannot answer meanwhile.
 
     Raises:
@@ -370,8 +370,7 @@ def _refuse_to_wait(urls: Iterable[str], blocked: Collection[int]) -> None:
             raise InvalidRequest(
                 f"/: this call waits for {url} to answer a webhook, and keeps it from answering: it"
                 " blocks the event loop of that receiver, or is made in its handler. Await the"
-                " client of sandbox.async_client() outside of it, or move the clock when it has"
-                " answered."
+                " client of sandbox.async_client() outside of it, or call when it has answered."
             )
 
 

@@ -35,7 +35,7 @@ class Count(NamedTuple):
         return self.most is not None and count > self.most
 
     def of(self, one: str, more: str) -> str:
-        """Say how many of what there may be: `at most 1 retry`, `2 retries`."""
+        """Write the count with its noun: `at most 1 retry`, `2 retries`."""
         last = self.least if self.most is None else self.most
         return f"{self} {one if last == 1 else more}"
 

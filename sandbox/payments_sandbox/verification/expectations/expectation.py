@@ -42,7 +42,7 @@ class EvaluationContext:
 
 
 MAX_WAIT: Final = 5 * MINUTE
-"""Wall milliseconds that expectations may be waited for."""
+"""The longest wait for expectations, in wall milliseconds."""
 
 
 class Check(Protocol):

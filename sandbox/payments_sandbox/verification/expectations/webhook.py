@@ -14,7 +14,7 @@ from payments_sandbox.verification.expectations.expectation import (
     ExpectationKind,
     ExpectationResult,
 )
-from payments_sandbox.verification.observed import ObservedAttempt, ObservedDelivery
+from payments_sandbox.verification.observed import Observed, ObservedAttempt, ObservedDelivery
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,6 +54,14 @@ class WebhookCheck:
         if self.forged_refused and not any(_forged(each) for each in sent):
             return ExpectationResult(met=False, observed="saw no forged delivery")
         return ExpectationResult(met=True, observed=_saw_sent(sent))
+
+    def needing_answers(self, observed: Observed) -> list[ObservedDelivery]:
+        """The deliveries that must be answered before the expectation can be met."""
+        return [
+            each
+            for each in observed.deliveries
+            if each.is_pending and self._speaks_of_each and event_matches(self.event, each.type)
+        ]
 
     @property
     def _speaks_of_each(self) -> bool:

@@ -1,0 +1,38 @@
+"""What commands are given in files, which may be any file."""
+
+from pathlib import Path
+
+import pytest
+
+from payments_sandbox.cli.input_files import read_given
+from tests.support.process import run
+
+DEVICE = Path("/dev/zero")
+
+
+def test_a_file_is_read_as_it_is(tmp_path: Path) -> None:
+    file = tmp_path / "given"
+    file.write_bytes(b"\xff\r\n\0")
+    assert read_given(str(file)) == b"\xff\r\n\0"
+
+
+@pytest.mark.skipif(not DEVICE.exists(), reason="there is no such device here")
+@pytest.mark.parametrize(
+    ("arguments", "told"),
+    [
+        (
+            ("webhook", "verify", "--header", "a: b", "--secret", "s", "--body", str(DEVICE)),
+            "argument --body: expected a file to read; File too large",
+        ),
+        (
+            ("trigger", "payout.paid", "--data", f"@{DEVICE}"),
+            f"; {DEVICE}: File too large",
+        ),
+    ],
+    ids=["webhook verify", "trigger"],
+)
+def test_a_file_without_an_end_is_too_large(arguments: tuple[str, ...], told: str) -> None:
+    """It is one line, and not all of the memory."""
+    ended = run(*arguments)
+    assert ended.returncode == 2
+    assert told in ended.stderr
