@@ -1,4 +1,4 @@
-"""The failures that the API and the wire can cause, which a client has met, which it survives.
+"""Failures of the API and of connections: which exist, which a client has met and survives.
 
 Commands and the pytest plugin import it on demand; the server does not use it.
 """

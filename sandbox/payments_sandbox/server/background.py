@@ -1,4 +1,4 @@
-"""Owns work that goes on beside other work: when it ends, and that it does."""
+"""Owns background tasks: they run during a block of code and always end with it."""
 
 import asyncio
 from collections.abc import AsyncIterator, Coroutine
@@ -6,12 +6,16 @@ from contextlib import asynccontextmanager
 from typing import Any, Final
 
 _AGAIN: Final = 0.1
-"""Wall seconds after which what has not ended is cancelled once more."""
+"""Wall seconds after which a task that is still running is cancelled again."""
 
 
 @asynccontextmanager
 async def beside(work: Coroutine[Any, Any, None]) -> AsyncIterator[None]:
-    """Do work beside the block, and end it with the block; raises what it has raised."""
+    """Run `work` while the block runs, and cancel it when the block ends.
+
+    Raises:
+        Exception: whatever `work` itself raised.
+    """
     task = asyncio.create_task(work)
     try:
         yield
@@ -22,7 +26,10 @@ async def beside(work: Coroutine[Any, Any, None]) -> AsyncIterator[None]:
 
 
 async def end(*tasks: "asyncio.Task[Any]") -> None:
-    """Cancel tasks until they have ended: where an answer just comes, cancelling may fail."""
+    """Cancel tasks until all have ended.
+
+    One `cancel()` may not be enough: it is lost if the task's result arrives in the same turn.
+    """
     while running := [task for task in tasks if not task.done()]:
         for task in running:
             task.cancel()

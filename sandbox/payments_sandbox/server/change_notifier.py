@@ -1,4 +1,4 @@
-"""Owns who waits for a change of a world: streams, inboxes, verifications."""
+"""Owns the subscribers to a world's changes: event streams, inbox reads and verifications."""
 
 import asyncio
 import contextlib
@@ -11,10 +11,10 @@ T = TypeVar("T")
 
 
 class Subscriber:
-    """One that waits for changes of a world.
+    """Waits for the changes of one world.
 
     Attributes:
-        is_over: the world is gone, or the server stops: nothing more will come.
+        is_over: no more changes will come: the world was dropped, or the server is stopping.
     """
 
     __slots__ = ("_notified", "_others", "is_over")
@@ -30,14 +30,14 @@ class Subscriber:
         return len(self._others)
 
     def notify(self) -> None:
-        """Say that something may have changed."""
+        """Wake the subscriber: something may have changed."""
         self._notified.set()
 
     async def wait(self, seconds: float) -> bool:
-        """Wait until something may have changed, or so many wall seconds have passed.
+        """Wait until something may have changed, for at most `seconds` of wall time.
 
         Returns:
-            Whether more may come.
+            Whether more changes may come.
         """
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(seconds):
@@ -59,7 +59,7 @@ class ChangeNotifier:
 
     @contextlib.contextmanager
     def subscribe(self, world: World) -> Iterator[Subscriber]:
-        """Give a subscriber that is notified of a world's changes until the block ends."""
+        """Provide a subscriber that is notified of a world's changes until the block ends."""
         subscribers = self._subscribers.setdefault(world, set())
         subscriber = Subscriber(subscribers)
         subscriber.is_over = self._is_closed
@@ -74,14 +74,20 @@ class ChangeNotifier:
                 self._shared.pop(world, None)
 
     async def wait_until(self, world: World, holds: Callable[[], bool], seconds: float) -> None:
-        """Wait until something holds in a world, so many wall seconds passed, or it is gone."""
+        """Wait until `holds()` is true, `seconds` of wall time have passed, or the world is gone.
+
+        The condition is checked again after each change of the world.
+        """
         with self.subscribe(world) as subscriber, contextlib.suppress(TimeoutError):
             async with asyncio.timeout(seconds):
                 while not subscriber.is_over and not holds():
                     await subscriber.wait(seconds)
 
     def shared(self, world: World, key: Hashable, make: Callable[[], T]) -> T:
-        """What is the same for all subscribers of a world until it changes, made by the first."""
+        """Return a value that all subscribers of a world share until its next change.
+
+        The first subscriber that asks for `key` makes it.
+        """
         made = self._shared.setdefault(world, {}) if world in self._subscribers else {}
         if key not in made:
             made[key] = make()
@@ -95,14 +101,14 @@ class ChangeNotifier:
             subscriber.notify()
 
     def close(self, world: World) -> None:
-        """Let the subscribers of a world go: it is gone."""
+        """End the waits of a world's subscribers: the world is gone."""
         self._shared.pop(world, None)
         for subscriber in self._subscribers.pop(world, ()):
             subscriber.is_over = True
             subscriber.notify()
 
     def close_all(self) -> None:
-        """Let every subscriber go: the server stops."""
+        """End the waits of all subscribers: the server is stopping."""
         self._is_closed = True
         for world in list(self._subscribers):
             self.close(world)

@@ -1,16 +1,16 @@
-"""Owns how time passes in a world: by a timer where its clock is live, and as it is moved by hand.
+"""Owns how time passes in a world: by timers while its clock is live, and by moves by hand.
 
-How a clock is moved by hand:
+A move by hand goes like this:
 
-1. One caller at a time moves the clock of a world; others wait for their turn, unless the one
-   before waits for a receiver that does not answer.
-2. First, what is in flight ends. Only then is the target asked for, since it may depend on that.
-3. The world goes to the next instant at which something is due, and does it. The webhooks that are
-   due there are really sent, and have ended before the clock goes on: when the second attempt is
-   due depends on the answer to the first.
-4. So on until nothing is due before the target, where the clock then stands.
-5. A world that is reset, restored or dropped meanwhile is moved no further, and all that wait for
-   it are refused.
+1. One caller at a time moves the clock of a world; others wait for their turn. A caller gives up
+   if the one before it is stuck, waiting for a receiver that does not answer.
+2. Webhooks in flight end first. Only then is the target computed, since it may depend on them.
+3. The world goes to the next instant at which something is due, and runs what is due there. The
+   webhooks due there are really sent, and have ended before the clock goes on: when a second
+   attempt is due depends on the answer to the first.
+4. Step 3 repeats until nothing is due before the target. The clock then stands at the target.
+5. If the world is reset, restored or dropped meanwhile, its clock moves no further, and every
+   caller that waits for it gets an error.
 """
 
 import asyncio
@@ -25,7 +25,7 @@ from payments_sandbox.world.timeline import TimelineEntry
 from payments_sandbox.world.world import World
 
 PATIENCE: Final = 1.0
-"""Wall seconds that somebody waits for a turn while the one before gets no further."""
+"""Wall seconds that a caller waits for its turn while the one before it makes no progress."""
 
 
 class ClockAdvancer:
@@ -41,16 +41,17 @@ class ClockAdvancer:
     async def advance(
         self, world: World, target: Callable[[], Instant], blocked: Collection[int] = ()
     ) -> list[TimelineEntry]:
-        """Move the clock; return all that became due and has happened, in order.
+        """Move a world's clock, and return everything that happened on the way, in order.
 
         Args:
-            world: whose clock.
-            target: where to; asked once what is in flight has ended, and may refuse.
-            blocked: ports of receivers that cannot answer before this has returned.
+            world: whose clock to move.
+            target: returns the instant to move to; called once webhooks in flight have ended, and
+                may raise.
+            blocked: ports of receivers that cannot answer before this call has returned.
 
         Raises:
-            InvalidRequest: the world was reset, restored or dropped meanwhile, or it would wait for
-                a receiver that waits for it.
+            InvalidRequest: the world was reset, restored or dropped meanwhile, or the call would
+                wait for a receiver that itself waits for this call.
         """
         turns = self._turns.setdefault(world, ClockTurns())
         turns.waiting += 1
@@ -62,12 +63,12 @@ class ClockAdvancer:
                 turns.lock.release()
         finally:
             turns.waiting -= 1
-            # Others may wait with turns of their own by now: a stop has let go of these.
+            # After `stop`, the world may have new turns, with other callers: those stay.
             if not turns.waiting and self._turns.get(world) is turns:
                 del self._turns[world]
 
     def stop(self, world: World) -> None:
-        """Let nobody move the clock any further: the world is gone, or begins anew."""
+        """Stop every move of the world's clock: the world is gone, or was reset."""
         if (turns := self._turns.pop(world, None)) is not None:
             turns.is_over = True
 
@@ -75,11 +76,12 @@ class ClockAdvancer:
         """Wait until nobody else moves the clock.
 
         Raises:
-            InvalidRequest: who moves it waits for a receiver, and has not got on for a while. That
-                receiver may be who asks, and then neither would ever go on.
+            InvalidRequest: the current mover has waited for one receiver for longer than
+                `PATIENCE`. That receiver may be the very caller that waits here, and then neither
+                would ever continue.
         """
         if turns.waiting == 1:
-            await turns.lock.acquire()  # alone, it waits for nothing and needs no event loop
+            await turns.lock.acquire()  # free, so this works without an event loop, too
             return
         while True:
             before = self._dispatcher.urls_in_flight(world)
@@ -113,19 +115,19 @@ class ClockAdvancer:
         for batch in world.advance(end):
             happened += batch
             if world.timeline.next_due == world.clock.now():
-                await asyncio.sleep(0)  # noqa: TID251 - others come between; more is due at once
+                await asyncio.sleep(0)  # noqa: TID251 - lets others run; more is due at this instant
                 turns.check()
                 continue
             made = await self._dispatcher.settle(world, blocked)
             turns.check()
-            # Receivers answer in any order; what has happened is told in the same one in every run.
+            # Receivers answer in any order; the result has the same order in every run.
             made.sort(key=lambda each: each.delivery.number)
             happened += [_timeline_entry(world, each) for each in made]
         return happened
 
 
 class ClockTurns:
-    """The callers that want to move one world's clock: one does, the others wait."""
+    """The callers that move one world's clock: one holds the lock, the others wait for it."""
 
     __slots__ = ("is_over", "lock", "waiting")
 
@@ -135,7 +137,7 @@ class ClockTurns:
         self.is_over = False
 
     def check(self) -> None:
-        """Go no further when the world is not what it was.
+        """Check that the world still is the one that the caller began to move.
 
         Raises:
             InvalidRequest: it was reset, restored or dropped meanwhile.
@@ -160,9 +162,10 @@ def _timeline_entry(world: World, made: MadeAttempt) -> TimelineEntry:
 
 
 class LiveTimers:
-    """One timer of the event loop for each live world that has something due.
+    """Keeps one timer of the event loop for each live world that has something due.
 
-    `on_fired` is told of a world in which something has happened on time, and sets the next.
+    Args:
+        on_fired: called with a world after its timer has run what was due; sets the next timer.
     """
 
     def __init__(self, on_fired: Callable[[World], None]) -> None:
@@ -173,7 +176,7 @@ class LiveTimers:
         return len(self._timers)
 
     def set(self, world: World) -> None:
-        """Set the world's timer for what is due next; a frozen world has none."""
+        """Set the world's timer to the next due instant; a frozen world has no timer."""
         due = world.timeline.next_due
         if due is None or world.clock.mode is Mode.FROZEN:
             self.cancel(world)
@@ -197,5 +200,5 @@ class LiveTimers:
 
     def _fire(self, world: World) -> None:
         del self._timers[world]
-        world.catch_up_some()  # the next timer is for the rest, and others come between
+        world.catch_up_some()  # the next timer runs the rest, so that others are served in between
         self._on_fired(world)

@@ -1,19 +1,20 @@
-"""Owns one connection: aiohttp's, and what aiohttp has no option for.
+"""Owns one connection: aiohttp's protocol, with the behaviour that aiohttp has no option for.
 
-1. Requests are taken from the parser one by one. When an error follows in the same segment, aiohttp
-   forgets what it has read of it, and a request would be lost to the junk behind it.
-2. A client that has closed its sending side is answered: until something is sent to it, nothing
-   tells it from one that has left (HTTP/1.0 has no interim answer to probe with). So a reply that
-   is held is journalled as abandoned at once, sent in its time, and journalled as sent if no RST
-   comes back. A fault that sends nothing more ends, else who has left would keep a socket for as
-   long as `--max-wall-delay` allows. What the client has begun and not finished is over at once.
-3. A connection is not used again where a body was not read, or where nothing can follow.
-4. The head of a request has its time to arrive, as its body has, also where it begins behind a
-   whole request. A body that goes wrong in a later segment is over at once; aiohttp lets whoever
-   reads it wait for the rest.
-5. A connection ends where trailers came behind a body: aiohttp's parser mixes them up with what
-   follows (`trailers.py`).
-6. What is not HTTP gets a 400 of ours that repeats nothing, and is one line of log.
+1. Requests are taken from the parser one at a time. If invalid data follows a request in the same
+   segment, aiohttp drops all that it has parsed of the segment, and the request would be lost.
+2. A client that has closed its sending side still gets its answer: until something is sent, it
+   looks the same as a client that has left (HTTP/1.0 has no interim response to probe with). So a
+   held reply is journalled as abandoned at once, sent when its time is up, and journalled as sent
+   if no RST comes back. A fault that sends nothing more ends at once; otherwise a client that has
+   left would keep a socket open for as long as `--max-wall-delay` allows. A request that was only
+   partly sent is over at once.
+3. A connection is not reused after a body that was not read, or if no request can follow.
+4. The head of a request has a timeout, as its body has, even if it begins right behind another
+   request. A body that turns out invalid in a later segment ends at once, where aiohttp would
+   leave its reader waiting for the rest.
+5. A connection ends after a body with trailers: aiohttp's parser confuses them with the next
+   request (`trailers.py`).
+6. Data that is not HTTP gets our own 400, which repeats none of it, and one line in the log.
 """
 
 import asyncio
@@ -36,15 +37,18 @@ if TYPE_CHECKING:
     from payments_sandbox.server.trailers import TrailerWatch
 
 KEEP_ALIVE: Final = 75
-"""Seconds; shorter ones make client pools reuse closed sockets and fail at random."""
+"""Seconds that an idle connection stays open.
+
+With less, client pools would reuse sockets that are just being closed, and fail at random.
+"""
 
 VERSIONS: Final = (HttpVersion11, HttpVersion10)
-"""The versions of HTTP that are spoken here."""
+"""The versions of HTTP that the server speaks."""
 
 NOT_HTTP: Final = (HttpProcessingError, web.RequestPayloadError)
-"""What is raised for what is no request, or for a body that is not framed as its head says.
+"""The errors for data that is no request, or for a body that is not framed as its head says.
 
-Whoever reads a body gets the second, and the first where aiohttp's parser is the one in Python.
+Reading a body raises the second; with aiohttp's parser in pure Python it raises the first.
 """
 
 _END_OF_HEAD: Final = b"\r\n\r\n"
@@ -67,13 +71,13 @@ one Content-Length, or comes in chunks.
 
 
 class Request(web.BaseRequest):
-    """A request that knows whether another one can follow it."""
+    """A request that knows whether another one can follow it on its connection."""
 
     @property
     def keep_alive(self) -> bool:
         """Whether the connection can be used again, as far as is known now.
 
-        Whatever comes next on it would be taken for the rest of a body that was not read.
+        It cannot if the body was not read: the rest of it would be taken for the next request.
         """
         return (
             not self._message.should_close
@@ -86,12 +90,12 @@ class Connection(web.RequestHandler):
     """One connection of a server.
 
     Args:
-        server: makes the requests of what is read, and knows all of its connections.
+        server: creates the request objects, and keeps track of all connections.
         head_timeout: seconds that the head of a request may take to arrive.
 
     Attributes:
-        is_half_closed: the client sends no more; whether it still reads is unknown.
-        body: that of the last request that was begun.
+        is_half_closed: the client sends nothing more; whether it still reads is unknown.
+        body: the body of the last request that has begun.
     """
 
     __slots__ = (
@@ -113,24 +117,24 @@ class Connection(web.RequestHandler):
             self._read_bufsize,
             payload_exception=web.RequestPayloadError,
             auto_decompress=False,
-            max_msg_queue_size=1,  # it stops behind every request
+            max_msg_queue_size=1,  # the parser stops after every request
         )
         self._head_timeout = head_timeout
         self._head_timer: asyncio.TimerHandle | None = None
         self._head_since = 0.0
         self._is_in_head = False
-        self._is_over = False  # nothing more is read
-        self._trailers: TrailerWatch | None = None  # there once a body has come in chunks
+        self._is_over = False  # True: nothing more is read
+        self._trailers: TrailerWatch | None = None  # made with the first chunked body
         self.is_half_closed = False
         self.body: StreamReader = EMPTY_PAYLOAD
 
     @property
     def is_at_end(self) -> bool:
-        """Whether no request follows the one that is being answered."""
+        """Whether no request can follow the one that is being answered."""
         return (self.is_half_closed or self._is_over) and not self._messages
 
     def data_received(self, data: bytes) -> None:
-        """Read what has come, request after request, as long as there is room for them."""
+        """Parse what has arrived, one request at a time, while the queue has room."""
         if self._is_over:
             return
         messages, known = self._messages, -1
@@ -140,17 +144,19 @@ class Connection(web.RequestHandler):
         while known < len(messages) < self._max_msg_queue_size and self._parser is not None:
             if messages and not isinstance(messages[-1][0], RawRequestMessage):
                 self._end_body(web.RequestPayloadError("it is not framed as its head says"))
-                break  # what follows an error is nothing
+                break  # nothing can follow an error
             known = len(messages)
             is_chunked = is_chunked or _is_chunked(messages)
-            # Behind each request the parser stops, and goes on with what it has when it is told so.
+            # The parser stops after each request; this lets it go on with what it has buffered.
             self._parser.message_consumed()
             super().data_received(b"")
         if is_chunked or (known < len(messages) and _is_chunked(messages)):
             self._end_behind_trailers(data, begun)
         if messages or not self._is_idle():
-            self._is_in_head = False  # as far as is known: one can begin behind what ends here
-        # Line breaks before a request line are no beginning of a head (RFC 9112, 2.2).
+            # As far as is known: the next head may have begun behind the request that ends here,
+            # and `_check_head` finds that out.
+            self._is_in_head = False
+        # Line breaks before a request line do not begin a head (RFC 9112, 2.2).
         elif self._is_in_head or not data.strip():
             return
         else:
@@ -160,16 +166,16 @@ class Connection(web.RequestHandler):
             self._set_head_timer()
 
     def resume_reading(self, resume_parser: bool = True) -> None:  # noqa: FBT001, FBT002 - aiohttp's
-        """Go on reading where that was stopped; aiohttp asks for it with every body."""
+        """Resume reading if it was paused; aiohttp calls this with every body."""
         if self._reading_paused:
             super().resume_reading(resume_parser)
 
     def eof_received(self) -> bool:  # type: ignore[override]  # asyncio's protocol returns a bool
-        """Take no more requests, answer those that have come, then close.
+        """Take no more requests, answer those that have arrived, then close.
 
         Returns:
-            Whether the transport stays open for the answers. That of TLS never does: asyncio ends
-            it when one side has ended, so whoever closes his sending side has left.
+            Whether the transport stays open for the answers. A TLS transport never does: asyncio
+            closes it when one side has ended, so there a half-close counts as leaving.
         """
         if self.transport is None or self.transport.get_extra_info("ssl_object") is not None:
             return False
@@ -179,7 +185,7 @@ class Connection(web.RequestHandler):
         return True
 
     def connection_lost(self, exc: BaseException | None) -> None:
-        """End all that waits for the client."""
+        """End everything that waits for the client."""
         if self._head_timer is not None:
             self._head_timer.cancel()
         self._end_body(ConnectionResetError("the client has left"))
@@ -187,14 +193,14 @@ class Connection(web.RequestHandler):
         task = self._task_handler if self._is_idle() else None
         super().connection_lost(exc)
         if task is not None:
-            task.cancel()  # it may have been woken, and would stumble over what is gone
+            task.cancel()  # it may just have been woken, and would fail on the lost connection
 
     async def _drain_helper(self) -> None:
         """Wait until the client has read, as aiohttp does.
 
         Raises:
-            ConnectionResetError: it has left; aiohttp has two errors for that, and one of them is
-                a ConnectionError like any other.
+            ConnectionResetError: the client has left. aiohttp raises one of two errors for that;
+                both become this one.
         """
         try:
             await super()._drain_helper()
@@ -208,14 +214,14 @@ class Connection(web.RequestHandler):
         exc: BaseException | None = None,
         message: str | None = None,
     ) -> web.StreamResponse:
-        """Answer what is not HTTP; aiohttp's own answer would repeat it."""
+        """Answer data that is not HTTP; aiohttp's own answer would repeat it."""
         if not isinstance(exc, HttpProcessingError):
             return super().handle_error(request, status, exc, message)
         self.log_exception("not HTTP", exc_info=exc)
         return NotHttp()
 
     def log_exception(self, *args: Any, **kw: Any) -> None:  # noqa: ANN401 - as in aiohttp
-        """Log what has failed: in one line, or not at all, where the client has done it."""
+        """Log a failure; one that the client caused gets a single line, or none."""
         error = kw.get("exc_info")
         if isinstance(error, NOT_HTTP):
             _log.warning(
@@ -225,13 +231,13 @@ class Connection(web.RequestHandler):
             super().log_exception(*args, **kw)
 
     def _is_idle(self) -> bool:
-        """Whether aiohttp's task waits for a request, or has not begun."""
+        """Whether aiohttp's task waits for a request, or has not started yet."""
         work = None if self._task_handler is None else self._task_handler.get_coro()
         has_begun = not iscoroutine(work) or getcoroutinestate(work) != CORO_CREATED
         return self._waiter is not None or not has_begun
 
     def _end_body(self, error: ConnectionResetError | web.RequestPayloadError) -> None:
-        """Tell whoever reads the last body, if it has not come whole, that no more comes."""
+        """Fail the reads of the last body with `error`, unless the body has arrived completely."""
         requests = (
             each for each in reversed(self._messages) if isinstance(each[0], RawRequestMessage)
         )
@@ -240,7 +246,7 @@ class Connection(web.RequestHandler):
             body.set_exception(error)
 
     def _end_behind_trailers(self, data: bytes, begun: int) -> None:
-        """Forget what the parser has read behind trailers, and read no more; if there are any."""
+        """If trailers have come, drop the requests parsed after them, and read nothing more."""
         if self._trailers is None:
             from payments_sandbox.server.trailers import TrailerWatch  # noqa: PLC0415 - few need it
 
@@ -254,19 +260,19 @@ class Connection(web.RequestHandler):
             self._close_when_answered()
 
     def _close_when_answered(self) -> None:
-        """Close, once all that was asked is answered."""
+        """Close as soon as every request that has arrived is answered."""
         if not self._messages:
             if self._is_idle():
                 self.force_close()
             else:
-                self.close()  # once what is under way is answered
+                self.close()  # aiohttp finishes the current answer first
 
     def _set_head_timer(self) -> None:
         give_up = self._head_since + self._head_timeout
         self._head_timer = self._loop.call_at(give_up, self._check_head)
 
     def _check_head(self) -> None:
-        """End the connection if a head has begun, and has not arrived in its time."""
+        """End the connection if a head has begun but has not arrived in time."""
         self._head_timer = None
         if self.transport is None or self.transport.is_closing():
             return
@@ -288,14 +294,14 @@ class Connection(web.RequestHandler):
 
 
 def _is_chunked(messages: deque[Any]) -> bool:
-    """Whether the body of the last request comes in chunks; what is no request has none."""
+    """Whether the last message is a request with a chunked body."""
     return bool(messages) and getattr(messages[-1][0], "chunked", False)
 
 
 def _has_begun_head(parser: HttpParser[Any]) -> bool:
-    """Whether an idle parser is in a head, which ends by this."""
+    """Whether an idle parser is in the middle of a head; asking ends that head."""
     try:
-        # Between two requests this is nothing; in a head it is the end, or no HTTP.
+        # Between two requests the parser ignores this; in a head it is the end, or an error.
         messages, _, _ = parser.feed_data(_END_OF_HEAD)
     except HttpProcessingError:
         return True
@@ -315,12 +321,12 @@ def may_have_left(request: web.BaseRequest) -> bool:
 
 
 def has_failed(request: web.BaseRequest) -> bool:
-    """Whether what was sent last has met nobody: the client has left."""
+    """Whether the client has left, as the socket knows once something was sent to it."""
     transport = request.transport
     if transport is None or transport.is_closing():
         return True
     connection: socket.socket | None = transport.get_extra_info("socket")
-    if connection is None:  # under TLS it goes a turn before its transport does
+    if connection is None:  # with TLS, the socket goes one loop turn before its transport
         return True
     return connection.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR) != 0
 
@@ -330,10 +336,10 @@ class UnfinishedBodyError(ConnectionResetError):
 
 
 class NotHttp(AlreadySent):
-    """The answer to what is not HTTP, in text and in no API's envelope.
+    """The answer to data that is not HTTP: plain text, in neither API's envelope.
 
     Args:
-        version: how the answer begins.
+        version: the version of HTTP in its status line.
     """
 
     def __init__(self, version: HttpVersion = HttpVersion11) -> None:

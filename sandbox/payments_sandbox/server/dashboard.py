@@ -1,6 +1,6 @@
-"""Owns the files of the developer dashboard, a page that is a client of the control API alone.
+"""Owns the files of the developer dashboard, a page that uses nothing but the control API.
 
-It is imported with the first request for the page: a server that nobody looks at does without.
+It is imported with the first request for the page, so that other servers start without it.
 """
 
 from hashlib import sha256
@@ -32,7 +32,7 @@ _HEADERS: Final = {
 
 
 class _File(NamedTuple):
-    """A file of the page, as it is sent."""
+    """A file of the page, ready to send."""
 
     content: bytes
     type: str
@@ -40,7 +40,7 @@ class _File(NamedTuple):
 
 
 class Dashboard:
-    """Serves the page and its files, all read when it is made."""
+    """Serves the page and its files, all of which are read on construction."""
 
     def __init__(self) -> None:
         self._files = {
@@ -49,14 +49,14 @@ class Dashboard:
         }
 
     def answer(self, request: web.BaseRequest, path: str) -> web.Response | None:
-        """Answer GET or HEAD with a file of the page, or lead a browser to it.
+        """Answer GET or HEAD with a file of the page, or redirect a browser to the page.
 
         Returns:
-            None where nothing of the page is meant.
+            None if the path is not one of the page's.
         """
         if path in ("/", CONTROL_PATH):
             if "text/html" not in request.headers.get("Accept", ""):
-                return None  # a client of the API gets what it always got
+                return None  # only browsers are redirected; API clients get their usual error
             return web.Response(status=302, headers={**SERVER, "Location": PAGE})
         if (found := self._files.get(path)) is None:
             return None

@@ -1,4 +1,4 @@
-"""Owns the replies that wait on the wall clock, and what can end their wait early."""
+"""Owns the replies that wait on the wall clock, and what ends their wait early."""
 
 import asyncio
 import contextlib
@@ -12,22 +12,22 @@ from payments_sandbox.world.journal import Entry
 from payments_sandbox.world.world import World
 
 CHECK_EVERY: Final = 0.05
-"""Wall seconds between two looks whether the client is still there."""
+"""Wall seconds between two checks whether the client is still there."""
 
 
 class HeldReply:
-    """A reply that waits on the wall clock, until its time is up or somebody ends that.
+    """A reply that waits on the wall clock, until its time is up or the wait is ended early.
 
     Args:
-        request: whose reply it is.
-        entry: what the journal has of it, where that has to tell of a client that left.
-        ended: as below, if there is one already.
-        is_sent_anyway: whether it waits on where the client has closed its sending side, and may
-            have left.
+        request: the request that it answers.
+        entry: the request's journal entry, if that has to show that a client has left.
+        ended: the event of the attribute below, if there is one already.
+        is_sent_anyway: whether the wait continues when the client has closed its sending side,
+            and so may have left.
 
     Attributes:
-        request: whose reply it is.
-        ended: is set when nobody waits any more: the world is gone, or begins anew.
+        request: the request that it answers.
+        ended: set to end the wait early, such as when the world is dropped or reset.
     """
 
     __slots__ = ("_entry", "_is_sent_anyway", "_take_back", "ended", "request")
@@ -47,19 +47,19 @@ class HeldReply:
         self._take_back: Callable[[], None] | None = None
 
     def presume_left(self) -> bool:
-        """Journal it as abandoned, once; returns whether it waits on all the same."""
+        """Journal the reply as abandoned, once; return whether it keeps waiting nevertheless."""
         if self._entry is not None and self._take_back is None:
             self._take_back = self._entry.abandon()
         return self._is_sent_anyway
 
     def restore(self) -> None:
-        """Journal it as it was: its client is there."""
+        """Take back `presume_left` in the journal: the client is there."""
         if self._take_back is not None:
             self._take_back()
 
 
 class DelayedReplies:
-    """Replies that wait on the wall clock, by world; dropping or resetting a world ends that."""
+    """The waiting replies of each world; dropping or resetting a world ends their wait."""
 
     def __init__(self) -> None:
         self._held: dict[World, set[HeldReply]] = {}
@@ -78,19 +78,19 @@ class DelayedReplies:
             self.wake(world)
 
     def notice(self, world: World) -> None:
-        """See which clients of a world have left by now, so that what is told of them is so."""
+        """Check which clients of a world have left, so that the journal is up to date."""
         for held in self._held.get(world, ()):
             if may_have_left(held.request):
                 held.presume_left()
 
     def notice_all(self) -> None:
-        """See which clients of any world have left by now."""
+        """Check which clients of all worlds have left."""
         for world in self._held:
             self.notice(world)
 
     @contextlib.contextmanager
     def holding(self, world: World, held: HeldReply) -> Iterator[HeldReply]:
-        """Let a reply be one of a world's that wait, until the block ends."""
+        """Count a reply among the world's waiting ones until the block ends."""
         waiting = self._held.setdefault(world, set())
         waiting.add(held)
         try:
@@ -104,7 +104,7 @@ class DelayedReplies:
         """Wait for wall seconds.
 
         Returns:
-            False when the client left or the world ended the wait before time was up.
+            False if the client left, or the world ended the wait, before the time was up.
         """
         with self.holding(world, held):
             return await self.wait(held, seconds)
@@ -112,9 +112,9 @@ class DelayedReplies:
     def wait_until(
         self, request: web.BaseRequest, world: World
     ) -> Callable[[float, bool], Awaitable[bool]]:
-        """Give what waits until so many ms from now have passed, as `sleep` does.
+        """Return a function that waits, as `sleep` does, until so many ms from now have passed.
 
-        It is told whether something is sent after that.
+        Its second argument says whether something is sent after the wait.
         """
         started = self._time()
 
@@ -128,10 +128,10 @@ class DelayedReplies:
         return asyncio.get_running_loop().time()
 
     async def wait(self, held: HeldReply, seconds: float) -> bool:
-        """Wait as `sleep` does; of no world, which could end it."""
+        """Wait as `sleep` does, but for no world: only `held.ended` can end the wait early."""
         loop = asyncio.get_running_loop()
         end = loop.time() + seconds
-        # A client that goes away tells nobody, so its transport is looked at now and then.
+        # Nothing signals that a client has left, so its transport is checked now and then.
         while (transport := held.request.transport) is not None and not transport.is_closing():
             if is_half_closed(held.request) and not held.presume_left():
                 return False

@@ -1,4 +1,4 @@
-"""Owns the emulated API on a connection: requests become calls, answers become bytes or faults."""
+"""Owns the emulated API over HTTP: requests become calls, answers become bytes or faults."""
 
 import asyncio
 import logging
@@ -37,7 +37,7 @@ _WITH_BODY: Final = frozenset(each.name for each in OPERATIONS if each.request i
 
 
 class EmulatedApi:
-    """Serves every path below `/v3`, the unknown ones too."""
+    """Serves every path below `/v3`, including unknown ones."""
 
     def __init__(
         self, settings: Settings, runtime: WorldRuntime, gateway: Gateway, log: RequestLog
@@ -53,10 +53,10 @@ class EmulatedApi:
         headers: RequestHeaders,
         call: Call,
     ) -> web.StreamResponse:
-        """Answer one request in the envelope, whatever goes wrong."""
+        """Answer one request, with the documented error envelope if anything goes wrong."""
         started = perf_counter()
         if isinstance(peer := request.protocol.peername, tuple):
-            call.connection = peer[1]  # its port: each connection of a client has its own
+            call.connection = peer[1]  # the client's port, which tells its connections apart
         world, key = None, headers.key
         if isinstance(key, InvalidApiKey):
             return self._turn_away(request, call, key)
@@ -74,17 +74,17 @@ class EmulatedApi:
         except InvalidApiKey as error:
             return self._turn_away(request, call, error)
         except ConnectionResetError:
-            raise  # the client left while we read: nobody to answer
+            raise  # the client left while its body was read: there is nobody to answer
         except Exception as error:
             if world is None or request.writer.output_size > 0:
-                raise  # the request handler answers without a world, and after half an answer
+                raise  # the request handler deals with no world, and with a half-sent answer
             _log_failure(request, call.path, error)
             return _response(self._gateway.give_up(world, _why(error)))
 
     def _turn_away(
         self, request: web.BaseRequest, call: Call, error: InvalidApiKey
     ) -> web.StreamResponse:
-        if call.elsewhere is not None:  # such a path is there for nobody, whatever the key
+        if call.elsewhere is not None:  # the path does not exist, whatever the key
             return _response(self._gateway.turn_away(NotFound("not_found", call.elsewhere)))
         refused = self._gateway.turn_away(error)
         self._runtime.metrics.count_refused_key(call.operation, refused.reply.status)
@@ -96,18 +96,22 @@ class EmulatedApi:
     async def _await_body(
         self, request: web.BaseRequest, world: World, key: str
     ) -> tuple[World, bytes | SandboxError]:
-        """Wait for a body; gives the world anew where it was dropped meanwhile."""
+        """Wait for the body; return it with the world, a new one if that was dropped meanwhile."""
         body = await read_any_body(request, seconds=self._settings.body_timeout)
         return world if world in self._runtime.worlds else await self._admit(key), body
 
     async def _admit(self, key: str) -> World:
-        """The world of a key, let others go first: a new one may take long to start."""
+        """Return the world of a key, in slices: a new world may take long to start."""
         return await run_in_slices(self._gateway.admitting(key))
 
     async def _answer(
         self, request: web.BaseRequest, world: World, call: Call, started: float
     ) -> web.StreamResponse:
-        """Let the call happen, then answer it; up to its webhooks nothing but a hold awaits."""
+        """Make the call and answer it.
+
+        Between the call and the taking of its webhooks nothing is awaited, unless a step holds the
+        call: so no other call can take them.
+        """
         self._runtime.held_calls.abandon_left(world, self._gateway)
         answer = self._gateway.answer(world, call)
         if isinstance(answer, HeldCall):
@@ -120,11 +124,11 @@ class EmulatedApi:
             await kept
         if held and (first := [each for each in held if each.is_before_reply]):
             if not await self._sent_first(request, world, first):
-                answer.entry.abandon()  # nobody gets the reply, as its world has ended
+                answer.entry.abandon()  # the world has ended, so the reply is not sent
                 return AlreadySent()
             held = [each for each in held if not each.is_before_reply]
         if answer.fault is not None and answer.fault.starts_silent:
-            self._runtime.send(world, held)  # no reply is going to be first
+            self._runtime.send(world, held)  # there is no reply that they would have to follow
             held = ()
         try:
             if answer.fault is None and not answer.delay:
@@ -137,7 +141,7 @@ class EmulatedApi:
     async def _decided(
         self, request: web.BaseRequest, held: HeldCall, started: float
     ) -> Answer | None:
-        """Wait for what becomes of a held call; None where nobody waits for an answer any more."""
+        """Wait for the decision on a held call; None if nobody waits for its answer any more."""
         held_calls = self._runtime.held_calls
         outcome = await held_calls.wait_for_decision(request, self._gateway, held)
         if isinstance(outcome, Entry):
@@ -170,7 +174,7 @@ class EmulatedApi:
         *,
         delay: int = 0,
     ) -> None:
-        """Do what follows a call; a failure in that does not change the reply."""
+        """Count and log a finished call, and send its webhooks; a failure here is only logged."""
         try:
             entry.duration_ms = seconds * 1_000
             self._runtime.metrics.count_call(entry)
@@ -184,7 +188,7 @@ class EmulatedApi:
     async def _deviate(
         self, request: web.BaseRequest, world: World, answer: Answer
     ) -> web.StreamResponse:
-        """Hold the reply, or do in its place what the fault says."""
+        """Delay the reply, or play the fault in its place."""
         delays, entry = self._runtime.delayed_replies, answer.entry
         held = HeldReply(request, entry)
         if answer.delay and not await self._hold(world, held, answer):
@@ -197,7 +201,7 @@ class EmulatedApi:
         response = _response(answer)
         if not is_half_closed(request):
             return response
-        # Only what comes back of the reply tells who still reads from who has left.
+        # The client may read, or may have left: only an RST in response to the reply shows which.
         await response.prepare(request)
         has_world = await delays.sleep(world, HeldReply(request), CHECK_EVERY)
         if not has_world or has_failed(request):
@@ -208,7 +212,7 @@ class EmulatedApi:
 
     def _real_reply(self, request: web.BaseRequest, world: World, answer: Answer) -> RealReply:
         headers = {**EVERY_REPLY, **answer.headers}
-        if origins := self._settings.cors:  # too late for the request handler to add them
+        if origins := self._settings.cors:  # a fault bypasses the request handler, which adds them
             name_origin(request, headers, is_permitted=is_origin_permitted(request, origins))
         return RealReply(
             answer.reply.status,
@@ -220,7 +224,7 @@ class EmulatedApi:
         )
 
     async def _hold(self, world: World, held: HeldReply, answer: Answer) -> bool:
-        """Hold the reply; False where nobody waits for it any more, as the journal then says."""
+        """Delay the reply; False, with the journal entry abandoned, if the wait ended early."""
         seconds = min(answer.delay, self._settings.max_wall_delay) / 1_000
         is_time_up = False
         try:

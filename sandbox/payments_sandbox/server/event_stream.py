@@ -1,7 +1,7 @@
-"""Owns the event stream: each new request, event and webhook of a world, to any number of readers.
+"""Owns the event stream: it sends a world's new requests, events and webhooks to any readers.
 
-A reader is a cursor into the world's own records, so nothing is queued for it: a slow reader misses
-what the records have dropped meanwhile, and never slows anybody else.
+A reader is a cursor into the world's own records, and nothing is queued for it. A slow reader
+misses what the records have dropped meanwhile, and never slows down anything else.
 """
 
 import re
@@ -22,10 +22,10 @@ from payments_sandbox.server.response import SERVER
 from payments_sandbox.world.world import World
 
 HEARTBEAT: Final = 15
-"""Seconds after which a quiet stream says that it is still there."""
+"""Seconds of silence after which the stream sends a comment, to show that it is alive."""
 
 PROBE: Final = 1
-"""The same for a reader that has closed its sending side: only an RST shows that it is gone."""
+"""The same for a reader that has closed its sending side: only an RST shows that it has left."""
 
 _EVENT_ID: Final = re.compile(r"([0-9]{1,15})-([0-9]{1,15})-([0-9]{1,15})")
 
@@ -34,9 +34,9 @@ _HEADERS: Final = {"Content-Type": "text/event-stream", "Cache-Control": "no-sto
 
 
 class _Cursor(NamedTuple):
-    """How many requests, events and attempts a reader has seen, and which list of held calls.
+    """How many requests, events and attempts a reader has seen, and which version of held calls.
 
-    The last is told again to who comes back, and is no part of a message's id.
+    `held` is not part of a message's id: a reader that reconnects gets the held calls again.
     """
 
     requests: int
@@ -53,10 +53,10 @@ async def serve_stream(
     *,
     last: int,
 ) -> web.StreamResponse:
-    """Send news as server-sent events until the reader leaves or the world ends.
+    """Send what is new as server-sent events, until the reader leaves or the world ends.
 
-    It begins where `Last-Event-ID` says that the reader has left off, or else with the `last`
-    requests of the journal.
+    The stream continues behind the request's `Last-Event-ID`; without one it begins with the
+    `last` requests of the journal.
     """
     response = web.StreamResponse(headers=_HEADERS)
     if request.method == "HEAD":
@@ -67,7 +67,7 @@ async def serve_stream(
     with suppress(ConnectionResetError), notifier.subscribe(world) as subscriber:  # the reader left
         await response.prepare(request)
         while not subscriber.is_over:
-            # Those who have seen the same are sent the same bytes, however many they are.
+            # Readers at the same position share the same bytes, which are made only once.
             make = partial(_news_since, world, held_calls, seen)
             seen, news = notifier.shared(world, seen, make)
             await response.write(news or quiet)
@@ -79,7 +79,7 @@ async def serve_stream(
 
 
 def _left_off(request: web.BaseRequest, world: World, last: int) -> _Cursor:
-    """Where the reader left off by its `Last-Event-ID`, else now, and some requests before."""
+    """Return the cursor of the `Last-Event-ID`, or one that is `last` requests before now."""
     if found := _EVENT_ID.fullmatch(request.headers.get("Last-Event-ID", "")):
         return _Cursor(*map(int, found.groups()))
     now = _now(world)
@@ -92,7 +92,7 @@ def _now(world: World) -> _Cursor:
 
 
 def _news_since(world: World, held_calls: HeldCalls, seen: _Cursor) -> tuple[_Cursor, bytes]:
-    """The messages that a reader has not seen."""
+    """Return the cursor of now, and the messages between `seen` and it."""
     upto = _now(world)._replace(held=held_calls.version(world))
     news = b"".join(_news(world, seen, upto))
     if seen.held != upto.held:
@@ -102,7 +102,7 @@ def _news_since(world: World, held_calls: HeldCalls, seen: _Cursor) -> tuple[_Cu
 
 
 def _news(world: World, seen: _Cursor, upto: _Cursor) -> Iterator[bytes]:
-    """The facts first, then the requests that made them known, then who was told of them."""
+    """Yield the messages: events first, then the requests that caused them, then deliveries."""
     for number in range(max(seen.events, world.ledger.preexisting_events), upto.events):
         body = representations.event(world.ledger.any_event(number))
         seen = seen._replace(events=number + 1)

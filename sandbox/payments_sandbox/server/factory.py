@@ -1,4 +1,4 @@
-"""Owns the composition of a server; it alone reads the wall clock and entropy for its worlds."""
+"""Owns the composition of a server; no other module reads the wall clock or entropy for worlds."""
 
 import logging
 import secrets
@@ -33,15 +33,15 @@ _log = logging.getLogger(__name__)
 
 
 class AssembledServer(NamedTuple):
-    """A server that is put together and does not listen yet.
+    """A server that is assembled but does not listen yet.
 
     Attributes:
-        settings: what the user asked for.
+        settings: the user's settings.
         contract: the documented schemas, compiled.
         runtime: the worlds, and what runs for them.
         gateway: answers the calls of the emulated API.
         handler: answers every request.
-        log: is told of requests and webhooks.
+        log: writes a line for each request and webhook.
     """
 
     settings: Settings
@@ -60,18 +60,18 @@ def assemble(
     runtime_type: type[WorldRuntime] = WorldRuntime,
     scenarios: "Sequence[Scenario]" = (),
 ) -> AssembledServer:
-    """Put a server together.
+    """Assemble a server.
 
     Args:
-        settings: what the user asked for.
-        log: told of each call to `/v3`, each webhook and each request that is turned away.
-        make_sender: makes what sends webhooks in place of a client of the network.
-        runtime_type: what runs for the worlds; another one where there is no event loop.
-        scenarios: what every world starts with, behind those of the settings.
+        settings: the user's settings.
+        log: gets each call to `/v3`, each webhook, and each request that is turned away.
+        make_sender: makes the sender of webhooks; by default, one that posts over the network.
+        runtime_type: the class of the runtime; a server without an event loop has its own.
+        scenarios: scenarios that every world starts with, after those of the settings.
 
     Raises:
         UnknownScenario, WrongScenarios, OSError: as `scenarios.library.initial_files`.
-        InvalidRequest: the scenarios do not go together.
+        InvalidRequest: the scenarios cannot be active together.
         ValueError: `settings.clock` is neither "live" nor an ISO 8601 instant.
     """
     contract = load_contract(lenient=settings.lenient)
@@ -107,10 +107,12 @@ def _context(
 
 
 def _webhooks(settings: Settings) -> tuple[str, ...]:
-    """The urls that every world sends to; which of them are open is looked at later.
+    """Return the URLs that every world sends webhooks to.
+
+    Whether private or public addresses are permitted is checked later, with each connection.
 
     Raises:
-        ValueError: one is no url of a receiver.
+        ValueError: one is not the URL of a receiver.
     """
     if settings.webhooks:
         from payments_sandbox.webhooks.target_policy import why_blocked  # noqa: PLC0415 - few name one
@@ -163,7 +165,7 @@ def _tally() -> "FailureTally":
 
 
 def wall_clock() -> Instant:
-    """The real time, as far as there are instants: what is kept is read back by its bounds."""
+    """Return the real time, limited to the range of instants that a snapshot can hold."""
     now = time.time_ns() // 1_000_000
     # Each call reads it several times, and `min` and `max` take longer than reading it.
     return Instant(now) if EPOCH <= now <= LAST else EPOCH if now < EPOCH else LAST

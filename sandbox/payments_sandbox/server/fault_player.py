@@ -1,4 +1,4 @@
-"""Owns how the plan of a wire fault is played on a connection; it names no fault."""
+"""Owns how the plan of a wire fault is played on a connection; it knows plans, not faults."""
 
 import socket
 import struct
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from payments_sandbox.server.listening.certificates import TlsSession
 
 LINGER_ZERO: Final = struct.pack("ii", 1, 0)
-"""Tells a socket to end with an RST in place of a FIN."""
+"""The socket option that ends a connection with an RST instead of a FIN."""
 
 
 async def apply_fault(
@@ -38,19 +38,20 @@ async def apply_fault(
     """Play the plan of a fault on the connection of a request.
 
     Args:
-        fault: what the client meets.
-        request: read to its end; else the kernel would make an RST of every FIN.
-        reply: the reply that the client would have had; what depends on the request is added.
-        entry: the journal's, which shows what went out.
-        wait_until: waits until so many ms from now have passed; False when the client has left or
-            the world was reset. A client that has closed its sending side may wait for more, so it
-            is told whether more is sent.
+        fault: the fault to play.
+        request: the request, read completely: otherwise the kernel would turn every FIN into an
+            RST.
+        reply: the reply without the fault; what depends on the request is filled in here.
+        entry: the journal entry, which records what was sent.
+        wait_until: waits until so many ms from now have passed; returns False if the client has
+            left or the world was reset. Its second argument says whether the plan sends more: only
+            then is a client that has closed its sending side waited for.
 
     Returns:
-        What aiohttp shall take for the response.
+        A response that tells aiohttp that everything was sent.
 
     Raises:
-        RuntimeError: the plan of the fault has no end.
+        RuntimeError: the plan does not end in `Reset`, `Close` or `KeepOpen`.
     """
     try:
         plan = list(fault.plan(_for_request(reply, request)))
@@ -74,7 +75,7 @@ async def apply_fault(
                 case _:
                     assert_never(action)
     except ConnectionResetError:
-        return AlreadySent()  # the client left between two looks
+        return AlreadySent()  # the client left between two checks
     raise RuntimeError(f"the plan of {fault.name} does not end in Reset, Close or KeepOpen")
 
 
@@ -93,7 +94,7 @@ def _for_request(reply: RealReply, request: web.BaseRequest) -> RealReply:
 
 
 def _end_unannounced(request: web.BaseRequest) -> None:
-    """Let the connection end in a bare FIN under TLS, too."""
+    """Let the connection end in a bare FIN, even with TLS: no close_notify is sent."""
     if (transport := request.transport) is not None:
         session: TlsSession | None = transport.get_extra_info("ssl_object")
         if session is not None:
@@ -103,6 +104,6 @@ def _end_unannounced(request: web.BaseRequest) -> None:
 def _reset(request: web.BaseRequest) -> None:
     if (transport := request.transport) is not None:
         connection: socket.socket | None = transport.get_extra_info("socket")
-        if connection is not None:  # under TLS it goes a turn before its transport does
+        if connection is not None:  # with TLS, the socket goes one loop turn before its transport
             connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, LINGER_ZERO)
         transport.abort()

@@ -1,10 +1,10 @@
-"""Owns the calls that steps hold: who waits for a decision, what decides, and what ends the wait.
+"""Owns the calls that steps hold: which are pending, how they are decided, what ends their wait.
 
-1. A call that the gateway holds becomes a `PendingCall`, of which nothing has happened.
-2. `decide` gives it another step, which it meets at once. Without one it goes on as if nobody had
-   held it, when its time is over or its scenario has ended.
-3. A client that leaves, or a server that stops, makes it an abandoned call in the journal. A world
-   that is reset, replaced or dropped takes it along: it belongs to none any more.
+1. A call that the gateway holds becomes a `PendingCall`, and has no effect yet.
+2. `decide` gives it another step, which is applied at once. Without a decision, the call continues
+   as if it had not been held when its time is up or its scenario ends.
+3. If the client leaves or the server stops, the journal shows the call as abandoned. If the world
+   is reset, replaced or dropped, the call disappears with it and is not journalled.
 """
 
 import asyncio
@@ -28,22 +28,23 @@ from payments_sandbox.world.world import World
 _AS_IF_UNHELD: Final = Step()
 
 OF_NO_WORLD: Final = "of no world"
-"""The end of a call whose world was reset, replaced or dropped."""
+"""The value of `PendingCall.end` when its world was reset, replaced or dropped."""
 
 
 class PendingCall:
     """A call that waits for a decision.
 
     Attributes:
-        id: what it is called meanwhile.
-        held: the call; another one where a decision keeps it further.
-        until: when its time is over, on the wall.
-        request: what its client waits for an answer to.
-        request_id: that of the journal, once something has happened.
+        id: its id while it is held.
+        held: the call; replaced if a decision holds it again.
+        until: when its time is up, in wall time.
+        request: the HTTP request that its client waits for an answer to.
+        request_id: its id in the journal, once the call has been made.
         woken: set when the wait is over.
-        end: what has ended it: the step that it meets, what the journal has of it once its client
-            has left, or OF_NO_WORLD. None as long as it waits, and where time or the server ends.
-        settled: set when what was decided has happened.
+        end: what has ended the wait: the step to apply, the journal entry of a call whose client
+            has left, or OF_NO_WORLD. None while it waits, when its time is up, and when the server
+            stops.
+        settled: set when the decided step has been applied.
     """
 
     def __init__(self, held_id: str, held: HeldCall, request: web.BaseRequest) -> None:
@@ -58,26 +59,26 @@ class PendingCall:
         self.until = Instant(since + held.lasts)
         self.woken = asyncio.Event()
         self.end: Step | Entry | Literal["of no world"] | None = None
-        held.entry.decided = None  # what keeps it further is not what it meets in the end
+        held.entry.decided = None  # a decision to hold it again is not the final one
 
     def decide(self, step: Step, source: Mapping[str, object] | None = None) -> None:
-        """Give it the step that it meets.
+        """Decide on the call, and end its wait.
 
         Args:
-            step: as it was read.
-            source: the step as it was written, for the journal; None where nobody chose it.
+            step: the step to apply.
+            source: the step as the user wrote it, for the journal; None if nobody chose it.
         """
         self.held.entry.decided = source
         self.settled.clear()
         self.end_wait(step)
 
     def end_wait(self, end: Step | Entry | Literal["of no world"]) -> None:
-        """Let it wait no more."""
+        """End the wait with this value of `end`."""
         self.end = end
         self.woken.set()
 
     def meet_step(self, gateway: Gateway, step: Step) -> Answer | None:
-        """Apply a step; return None if that holds the call further."""
+        """Apply a step; return None if the step holds the call again."""
         outcome = gateway.go_on(self.held, step)
         if isinstance(outcome, HeldCall):
             self._begin(outcome, since=outcome.world.wall())
@@ -105,21 +106,21 @@ class HeldCalls:
         self._worlds: dict[World, _OfWorld] = {}
 
     def of(self, world: World) -> list[PendingCall]:
-        """The held calls of a world, oldest first."""
+        """Return the held calls of a world, oldest first."""
         found = self._worlds.get(world)
         return [] if found is None else list(found.pending.values())
 
     def version(self, world: World) -> int:
-        """A number that changes with the held calls of a world; 0 until there is one."""
+        """Return a number that changes with the held calls of a world; 0 before the first."""
         found = self._worlds.get(world)
         return 0 if found is None else found.version
 
     def find(self, world: World, held_id: str) -> PendingCall:
-        """The one of an id.
+        """Return the held call with an id.
 
         Raises:
-            NotFound: there has never been one.
-            NotHeld: it is held no longer, or is decided.
+            NotFound: there has never been such a call.
+            NotHeld: it is no longer held, or is already decided.
         """
         known = self._worlds.get(world)
         number = None if known is None else known.ids.number_of(held_id)
@@ -133,11 +134,11 @@ class HeldCalls:
     async def wait_for_decision(
         self, request: web.BaseRequest, gateway: Gateway, held: HeldCall
     ) -> Answer | Entry | None:
-        """Keep a call until it is decided, its time is over, or nobody waits for it any more.
+        """Hold a call until it is decided, its time is up, or nobody waits for it any more.
 
         Returns:
-            The answer; what the journal has of it where its client has left or the server stops;
-            None where its world is another one.
+            The answer; or the entry of the abandoned call if its client has left or the server
+            stops; or None if its world was reset, replaced or dropped.
         """
         pending = self._add(held, request)
         try:
@@ -160,7 +161,7 @@ class HeldCalls:
             self._remove(pending)
 
     def abandon_left(self, world: World, gateway: Gateway) -> None:
-        """Journal those whose client has left, before what it sends next."""
+        """Journal held calls whose client has left, so that they come before its next call."""
         for each in self.of(world):
             if may_have_left(each.request) and each.end is None:
                 each.end_wait(gateway.abandon(each.held))
@@ -171,7 +172,7 @@ class HeldCalls:
             each.end_wait(OF_NO_WORLD)
 
     def forget(self, world: World) -> None:
-        """End those of a world that is gone, and forget the world."""
+        """End the held calls of a world that is gone, and forget the world."""
         self.end(world)
         self._worlds.pop(world, None)
 
@@ -183,7 +184,7 @@ class HeldCalls:
                 each.decide(_AS_IF_UNHELD)
 
     def wake_all(self) -> None:
-        """Let nobody wait any more: the server stops."""
+        """End every wait: the server is stopping."""
         for world in self._worlds:
             for each in self.of(world):
                 each.woken.set()

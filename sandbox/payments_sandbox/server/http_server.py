@@ -1,4 +1,4 @@
-"""Owns a listening server: its connections, its background work, and how both end in a second."""
+"""Owns a listening server: its connections and background work, and their end within a second."""
 
 import asyncio
 import contextlib
@@ -20,11 +20,11 @@ from payments_sandbox.server.slices import pause
 from payments_sandbox.world.registry import Worlds
 
 SWEEP_EVERY: Final = 60
-"""Seconds between two looks for idle worlds."""
+"""Seconds between two sweeps of idle worlds."""
 
 _SHORTAGES: Final = frozenset({errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM})
 _SHORTAGE_AGAIN: Final = 60
-"""Seconds until the log tells of a shortage again."""
+"""Seconds until a shortage is logged again."""
 
 _SHUTDOWN: Final = 0.4
 """aiohttp waits at most twice this long for handlers that are still running."""
@@ -36,14 +36,14 @@ Handler = Callable[[web.BaseRequest], Awaitable[web.StreamResponse]]
 
 
 class HttpServer(web.Server):
-    """Makes the protocol of each connection; aiohttp reads every request.
+    """Makes the protocol of each connection, which is based on aiohttp's.
 
     Args:
         handler: answers each request.
         head_timeout: seconds that the head of a request may take to arrive.
 
     Attributes:
-        accepting: accepts its connections; None where the event loop does.
+        accepting: accepts the connections; None if the event loop does.
     """
 
     def __init__(self, handler: Handler, head_timeout: float = 30) -> None:
@@ -67,7 +67,7 @@ class HttpServer(web.Server):
         return Request(message, payload, protocol, writer, task, self._loop)
 
     async def close(self) -> None:
-        """End every connection; requests that are being answered have a moment."""
+        """Close every connection, after a short wait for requests that are being answered."""
         self.pre_shutdown()
         await self.shutdown(_SHUTDOWN)
 
@@ -79,12 +79,12 @@ async def listening(
     http_server: HttpServer | None = None,
     bound: Sequence[socket.socket] | None = None,
 ) -> AsyncIterator[ListeningAt]:
-    """Serve until the block ends; gives where.
+    """Serve until the block ends; provides the address that the server listens at.
 
     Args:
-        server: that is put together.
-        http_server: makes its connections, if they are other than those of one process.
-        bound: what was bound before, in place of all that the settings name.
+        server: the assembled server.
+        http_server: makes its connections; by default, an `HttpServer` for a single process.
+        bound: sockets that are bound already, instead of those that the settings name.
 
     Raises:
         OSError, RuntimeError: as `open_listeners`.
@@ -107,20 +107,20 @@ async def listening(
             runtime.stop()
             listeners.close()
             stop_watching()
-            # Turns of the loop: in one what has come is read, in the next it begins.
+            # Two turns of the loop: one reads requests that have arrived, the next starts them.
             for _ in range(2):
                 await asyncio.sleep(0)  # noqa: TID251 - it takes no time
-            # Side by side, since all has to end within a second.
+            # Concurrently, since both together have one second.
             pending, _ = await asyncio.gather(runtime.close(), http_server.close())
             if pending:
                 _log.warning("webhook deliveries that were pending: %d", pending)
 
 
 def _log_shortages(loop: asyncio.AbstractEventLoop) -> Callable[[], None]:
-    """Log one line when no connection can be accepted, and no traceback for each try.
+    """Log one line while no connection can be accepted, instead of a traceback for each attempt.
 
     Returns:
-        What leaves the loop as it was.
+        A function that restores the loop's exception handler.
     """
     before = loop.get_exception_handler()
     silent_until = 0.0

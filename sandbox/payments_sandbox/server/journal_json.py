@@ -1,4 +1,4 @@
-"""Owns how a journal entry and a held call look, in the control API and the stream."""
+"""Owns the JSON of journal entries and held calls, for the control API and the event stream."""
 
 from typing import TYPE_CHECKING
 
@@ -8,17 +8,17 @@ from payments_sandbox.contract.operations import nearest_call
 from payments_sandbox.core.instants import show_milliseconds
 from payments_sandbox.core.masking import mask_headers, mask_target
 
-if TYPE_CHECKING:  # `logs` needs no server for its lines
+if TYPE_CHECKING:  # the command `logs` uses this module without importing the server
     from payments_sandbox.server.held_calls import PendingCall
     from payments_sandbox.world.journal import Entry
     from payments_sandbox.world.world import World
 
 
 def entry_json(world: "World", entry: "Entry") -> dict[str, object]:
-    """One entry as JSON: `request` and `response` with cards masked.
+    """Return one entry as JSON, with card numbers masked.
 
-    `world` is there where that has a name, `nearest` where no operation was called, and `decided`
-    where somebody has chosen what a held call meets.
+    Some keys are optional: `world` if the world has a name, `nearest` if the request matched no
+    operation, and `decided` if the call was held and its step was chosen by hand.
     """
     name = world.config.name
     return {
@@ -40,7 +40,7 @@ def entry_json(world: "World", entry: "Entry") -> dict[str, object]:
 
 
 def held_call_json(pending: "PendingCall") -> dict[str, object]:
-    """A held call as JSON: its request with cards masked, and which step holds it."""
+    """Return a held call as JSON: its request, with card numbers masked, and the step."""
     entry, selected = pending.held.entry, pending.held.selected
     return {
         "id": pending.id,
@@ -73,7 +73,7 @@ def _reply_json(entry: "Entry") -> dict[str, object] | None:
 
 
 def body_json(body: bytes) -> object:
-    """A JSON value; a fault's reply may be any text instead, or none."""
+    """Return the body as a JSON value, or its text if a fault made it invalid; None if empty."""
     try:
         return orjson.loads(body)
     except orjson.JSONDecodeError:

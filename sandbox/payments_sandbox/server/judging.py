@@ -1,16 +1,16 @@
-"""Owns judging worlds: what is waited for, and the reports of worlds that end or begin anew.
+"""Owns the judging of worlds: waiting for expectations, and keeping the reports of worlds that end.
 
-When a world is judged, where reports are kept:
+`KeptReports` judges a world at these times:
 
-1. Before it is dropped, reset or restored by hand, what its expectations may wait for is waited
-   for, but not longer than `GRACE`: a webhook that is on its way arrives.
-2. When it is gone, whoever has dropped it, it is judged as it stood then. Nothing changes it any
-   more, so this is done while others are served.
-3. Before a reset takes what was seen in it, or scenarios with expectations end.
-4. When all is over, if it is still there; after a reset only where it has seen more, or more is
-   expected of it.
+1. Before the world is dropped, reset or restored by hand, it waits for pending expectations, but
+   at most for `GRACE`: so a webhook that is on its way still arrives.
+2. When the world is gone, for whatever reason, it is judged as it was at that moment. Nothing
+   changes it any more, so other requests are served meanwhile.
+3. Before a reset removes what the world has seen, and before scenarios with expectations end.
+4. At the end of the run, if the world still exists; after a reset only if it was used again, or
+   has new expectations.
 
-Only `run` keeps reports, for its verdict: nobody else would read them.
+Only `run` keeps reports, for its verdict: nothing else would read them.
 """
 
 import asyncio
@@ -36,42 +36,42 @@ from payments_sandbox.verification.report_text import WorldReport
 from payments_sandbox.world.world import ResetScope, World
 
 GRACE: Final = 2 * SECOND
-"""The same before a world is dropped or reset."""
+"""Wall milliseconds that a world about to be dropped or reset may wait for its expectations."""
 
 MAX_PAUSE: Final = 0.25
-"""Wall seconds after a change that expectations are looked at, where many wait for them."""
+"""Wall seconds between two evaluations of expectations, at most, if many callers wait for them."""
 
 KEPT: Final = 10_000
-"""Reports that are kept; those that have passed go first."""
+"""How many reports are kept; beyond that, those that have passed are dropped first."""
 
 EVIDENCE: Final = frozenset({ResetScope.PAYMENTS, ResetScope.JOURNAL, ResetScope.WEBHOOKS})
-"""The parts of a reset that remove what expectations and the audit are about."""
+"""The parts of a reset that remove what expectations and the audit examine."""
 
 
 class KeptReports:
-    """The reports of the worlds of one server that have ended or begun anew."""
+    """Keeps the reports of one server's worlds that were dropped or reset."""
 
     def __init__(self, notifier: ChangeNotifier) -> None:
         self._notifier = notifier
         self._judged: list[asyncio.Task[WorldReport]] = []
-        self._reset: dict[World, Sequence[Scenario]] = {}  # by what they were judged before
+        self._reset: dict[World, Sequence[Scenario]] = {}  # the scenarios of the last judging
 
     async def settle(self, world: World, most: int = GRACE) -> None:
-        """Wait until nothing is worth waiting for in a world that was used, or time is up."""
+        """Wait until the expectations of a used world are settled, for at most `most` ms."""
         if world.journal.has_new_requests:
             expectations = expectations_in(world)
             await wait_for(self._notifier, world, expectations, min(most, longest(expectations)))
 
     def dropped(self, world: World, reason: str) -> None:
-        """Judge a world that is gone, if it has seen a request."""
+        """Judge a world that is gone, if it was used."""
         self._reset.pop(world, None)
         if world.journal.has_new_requests:
             self._keep(world, reason)
 
     async def before_reset(self, world: World, scopes: Collection[ResetScope]) -> None:
-        """Judge a world of which a reset is about to take what was seen in it.
+        """Judge a world if the reset is about to remove what the report is based on.
 
-        The counts of rules alone are no loss, unless one of them has failed the report.
+        A reset of the rules alone removes only their counters, which matter if a rule has failed.
         """
         has_failed = ResetScope.RULES in scopes and any(
             rule.failed for rule in world.rules.rule_set.all
@@ -81,22 +81,22 @@ class KeptReports:
             self._reset[world] = world.rules.scenarios
 
     async def before_scenarios_end(self, world: World, leaving: Iterable[Scenario]) -> None:
-        """Judge scenarios of a world that are about to end, as far as they expect something."""
+        """Judge those scenarios that are about to end and have expectations."""
         expecting = [each for each in leaving if each.expectations]
         if world.journal.has_new_requests and expecting:
             names = ", ".join(each.name for each in expecting)
             await self._judge(world, f"when {names} ended", expecting)
 
     async def finish(self, worlds: Iterable[World], default: World | None) -> list[WorldReport]:
-        """Judge what is still there, and give all reports.
+        """Judge the worlds that still exist, and return all reports.
 
         Args:
-            worlds: that are there. Those are judged that have seen a request, or of which somebody
-                expects something that is not expected of all.
-            default: is judged where there is no other; None where none is then.
+            worlds: the worlds that exist. A world is judged if it was used, or if it has
+                expectations that are not those of every world.
+            default: the world to judge if there is no other report; None for none.
 
         Returns:
-            The reports, in the order in which worlds ended; then those of `worlds`.
+            The kept reports, in the order in which worlds ended; then those of `worlds`.
         """
         living = [
             world
@@ -112,7 +112,7 @@ class KeptReports:
         ]
 
     def _is_expected_of(self, world: World) -> bool:
-        """Whether somebody expects of a world what is not expected of all, and was not judged."""
+        """Whether a world has expectations of its own that were not judged before its reset."""
         scenarios = world.rules.scenarios
         own = (each for each in scenarios if each not in world.context.scenarios)
         return any(each.expectations for each in own) and self._reset.get(world) != scenarios
@@ -128,7 +128,7 @@ class KeptReports:
         if len(self._judged) >= KEPT:
             well = (each for each in self._judged if each.done() and _has_passed(each.result()))
             self._judged.remove(next(well, self._judged[0]))
-        # What was seen is taken now: who ends a world forgets its deliveries next.
+        # Observe now: the caller forgets the world's deliveries next.
         judging = _judged(world, observe(world), reason, only)
         self._judged.append(asyncio.ensure_future(judging))
 
@@ -140,20 +140,20 @@ async def wait_for(
     wait_ms: int,
     blocked: Collection[int] = (),
 ) -> tuple[ReportLine, ...]:
-    """Wait until expectations are met, or cannot be met any more, or so much wall time is up.
+    """Wait until expectations are met or can no longer be met, for at most `wait_ms` of wall time.
 
     Args:
-        notifier: tells of changes.
-        world: of which they are.
-        expectations: what is waited for.
-        wait_ms: how long.
-        blocked: ports of receivers that cannot answer before this has returned.
+        notifier: notifies of changes of the world.
+        world: the world to observe.
+        expectations: what to wait for.
+        wait_ms: how long to wait.
+        blocked: ports of receivers that cannot answer before this call has returned.
 
     Returns:
-        How they stand then.
+        The expectations' results at that time.
 
     Raises:
-        InvalidRequest: they wait for one of those receivers.
+        InvalidRequest: an expectation waits for one of the blocked receivers.
     """
     now = _wall()
     end = now() + wait_ms / SECOND
@@ -161,7 +161,7 @@ async def wait_for(
         is_over = subscriber.is_over
         while True:
             started = now()
-            # Those who wait look at the same calls: what is known of each is found out once.
+            # All waiting callers observe the same world, so this is computed once for all of them.
             observed = notifier.shared(world, _state_of(world), partial(observe, world))
             lines = await run_in_slices(verifying(observed, expectations))
             looked = now()
@@ -172,13 +172,13 @@ async def wait_for(
             is_over = not await subscriber.wait(end - looked)
             if is_over:
                 continue
-            # Together those who wait look for half of the time, however many they are.
+            # So that together, the waiting callers take about half of the time, however many.
             pause = min((looked - started) * subscriber.companions, MAX_PAUSE)
             await asyncio.sleep(min(pause, max(0, end - now())))  # noqa: TID251 - others go first
 
 
 def _urls_to_answer(world: World, observed: Observed, lines: Iterable[ReportLine]) -> Iterator[str]:
-    """Where those webhooks go that have to be answered before expectations can be met."""
+    """Yield the URLs of webhooks that must be answered before the expectations can be met."""
     endpoints = world.open_webhooks().outbox.endpoints
     for line in lines:
         check = line.expectation.check
@@ -188,32 +188,32 @@ def _urls_to_answer(world: World, observed: Observed, lines: Iterable[ReportLine
 
 
 def _wall() -> Callable[[], float]:
-    """A clock in seconds, which goes on where a test has stopped what the module `time` has."""
+    """Return a clock in seconds that keeps running if a test has frozen the module `time`."""
     try:
         return asyncio.get_running_loop().time
-    except RuntimeError:  # in a sandbox without a socket, where nobody waits
+    except RuntimeError:  # a sandbox without a socket has no loop, and nobody waits in it
         return perf_counter
 
 
 def _state_of(world: World) -> tuple[object, ...]:
-    """The sizes of what is observed, by which growth is noticed."""
+    """Return the sizes of all that is observed: they grow with every change."""
     outbox = None if world.webhooks is None else world.webhooks.outbox
     sent = None if outbox is None else (outbox.count, outbox.attempted)
     return "observed", world.journal.count, world.ledger.events, sent
 
 
 def _are_settled(lines: Sequence[ReportLine]) -> bool:
-    """Whether nothing that may still happen is worth waiting for."""
+    """Whether each expectation is met, or can no longer change its result."""
     return all(line.result.met or line.result.is_final for line in lines)
 
 
 def expectations_in(world: World) -> list[Expectation]:
-    """What the active scenarios of a world expect."""
+    """Return the expectations of a world's active scenarios."""
     return [each for scenario in world.rules.scenarios for each in scenario.expectations]
 
 
 def longest(expectations: Iterable[Expectation]) -> int:
-    """Wall milliseconds that expectations may be waited for, by what they say themselves."""
+    """Return the longest `within` of some expectations in ms, and at most `MAX_WAIT`."""
     return min(max((each.within for each in expectations), default=0), MAX_WAIT)
 
 
@@ -231,5 +231,5 @@ async def _judged(
 
 
 def _has_passed(world: WorldReport) -> bool:
-    """Whether it may be forgotten before one that has not."""
+    """Whether a report has nothing to complain about, so that it can be dropped first."""
     return world.passed and not world.undocumented

@@ -1,8 +1,9 @@
-"""Owns the origin guard: which Host names are ours, and which pages of other origins may call.
+"""Owns the origin guard: which Host names are accepted, and which pages of other origins may call.
 
-"Only localhost" is no boundary, since any page can reach it. A name that a hostile page could own
-is refused (DNS rebinding), and so is a write that a browser says comes from another site.
-Cross-origin access is off by default: exact origins may call `/v3`, and nothing else.
+Listening on localhost alone does not protect a server, since any web page can send requests there.
+So the guard rejects a Host that a hostile page could own (DNS rebinding), and a write that a
+browser marks as coming from another site. Cross-origin access is off by default; origins that are
+allowed by their exact name may call `/v3` and nothing else.
 """
 
 import ipaddress
@@ -18,15 +19,16 @@ from payments_sandbox.server.response import SERVER
 
 DOCUMENTED_HOST: Final = "api.payments.example.com"
 _LOCAL_ENDINGS: Final = (".localhost", ".internal", ".svc", ".svc.cluster.local")
-"""What no registrar sells: names of this machine, of private networks, of Kubernetes services.
+"""Endings that nobody can register: this machine, private networks, Kubernetes services.
 
-Not `.test`, which nobody can own either: it stands for a stranger in many a test of such guards.
+`.test` cannot be registered either, but it is left out: tests of such guards often use it for a
+foreign host.
 """
 
 _LOCAL_NAMES: Final = frozenset({"localhost", "host.docker.internal", DOCUMENTED_HOST})
 _SAFE_METHODS: Final = frozenset({"GET", "HEAD", "OPTIONS"})
 _HOST: Final = re.compile(r"(?:[\w.-]+|\[[\w.:%-]+\])(?::[0-9]*)?", re.ASCII)
-"""A name or an address and perhaps a port: no user, no path, and no byte that JSON cannot carry."""
+"""A name or an address, with an optional port: no user, no path, only bytes that fit in JSON."""
 
 _EXPOSED: Final = (
     "X-RateLimit-Limit, X-RateLimit-Remaining, X-RateLimit-Reset,"
@@ -34,13 +36,13 @@ _EXPOSED: Final = (
 )
 _USUAL: Final = "Authorization, Content-Type"
 _NAMES: Final = re.compile(r"[\w!#$%&'*+.^`|~-]+(?: *, *[\w!#$%&'*+.^`|~-]+)*", re.ASCII)
-"""A list of header names, and nothing that could be more than that."""
+"""A comma-separated list of header names."""
 
 
 def is_our_host(host: str, allowed: frozenset[str] = frozenset()) -> bool:
     """Whether a Host is a literal address, a local name, a single label, or an allowed name.
 
-    A pattern such as `*.shop.test` allows every name below one.
+    In `allowed`, a pattern such as `*.shop.test` stands for every name below `shop.test`.
     """
     if not _HOST.fullmatch(host):
         return False
@@ -64,24 +66,24 @@ def _is_allowed(name: str, allowed: frozenset[str]) -> bool:
 
 
 def is_cross_site(request: web.BaseRequest, headers: RequestHeaders) -> bool:
-    """Whether a browser says that a page of another origin writes, or asks whether it may call."""
+    """Whether a browser marks a request as a write, or a preflight, of another origin's page."""
     return headers.is_from_another_site and (
         request.method not in _SAFE_METHODS or is_preflight(request)
     )
 
 
 class HostPolicy:
-    """Which Host headers are allowed; remembers some of them, as clients send the same one."""
+    """Decides which Host headers are allowed; caches some, as clients send the same one again."""
 
     def __init__(self, allowed: frozenset[str]) -> None:
         self._allowed = frozenset(name.lower().rstrip(".") for name in allowed)
         self._known: set[str] = set()
 
     def allows(self, request: web.BaseRequest, host: str) -> bool:
-        """Whether the Host header, and an absolute request target's host, are ours."""
+        """Whether the Host header is allowed, and also the host of an absolute request target."""
         if request.raw_path.startswith("/"):
             return host in self._known or self._allows(host)
-        # With the brackets of an IPv6 address, which `request.host` is without.
+        # Unlike `url.host`, this keeps the brackets of an IPv6 address.
         return self._allows(host) and self._allows(request.url.host_port_subcomponent or "")
 
     def _allows(self, host: str) -> bool:
@@ -96,20 +98,20 @@ class HostPolicy:
 
 
 def is_origin_permitted(request: web.BaseRequest, origins: frozenset[str]) -> bool:
-    """Whether the request comes from an allowed origin."""
+    """Whether the request's `Origin` is one of the allowed origins."""
     return bool(origins) and request.headers.get("Origin") in origins
 
 
 def is_preflight(request: web.BaseRequest) -> bool:
-    """Whether a browser asks what a page of another origin may send."""
+    """Whether the request is a CORS preflight."""
     return request.method == "OPTIONS" and "Access-Control-Request-Method" in request.headers
 
 
 def answer_preflight(request: web.BaseRequest, allow: str | None) -> web.Response:
-    """The answer to the browser of a page that may call: it may send whatever headers it has.
+    """Answer the preflight of an allowed page: it may send any headers and any method.
 
-    And whatever method: one that the API does not have is answered and told of, where the browser
-    would keep it to itself.
+    A method that the API does not have is permitted, too: then the call reaches the server, and its
+    405 shows up in the journal. Otherwise the browser would block it without a trace.
     """
     method = request.headers.get("Access-Control-Request-Method", "")
     methods = (allow or "GET,POST").split(",")
@@ -130,7 +132,7 @@ def answer_preflight(request: web.BaseRequest, allow: str | None) -> web.Respons
 def name_origin(
     request: web.BaseRequest, headers: MutableMapping[str, str], *, is_permitted: bool
 ) -> None:
-    """Let the page that asked read the answer, and caches keep it for its origin alone."""
+    """Add the CORS headers that let the page read the answer, and caches tell origins apart."""
     headers["Vary"] = "Origin"
     if is_permitted:
         headers["Access-Control-Allow-Origin"] = request.headers["Origin"]

@@ -1,7 +1,7 @@
-"""Owns how this process is: what the system tells of it, and how late its event loop is.
+"""Owns the figures about this process: CPU, memory, descriptors, and the lag of its event loop.
 
-Only Linux tells all of it. The loop is measured once a second, and only once somebody has asked: an
-idle server that nobody watches sleeps.
+Only Linux provides all of them. The lag is measured once a second, from the first scrape on, so
+that an idle server that nobody watches never wakes up.
 """
 
 import asyncio
@@ -17,27 +17,27 @@ MEMORY: Final = "process_resident_memory_bytes"
 STARTED: Final = "process_start_time_seconds"
 OPEN: Final = "process_open_fds"
 MOST: Final = "process_max_fds"
-"""The names that all clients of Prometheus have for them."""
+"""The names that Prometheus client libraries use for these metrics."""
 
 _OWN: Final = Path("/proc/self")
 _AFTER_NAME: Final = b") "
-"""What stands between a process's name, in which anything may be, and its numbers in `stat`."""
+"""What separates a process's name, which may contain anything, from the numbers in `stat`."""
 
 _STARTED: Final = 19
-"""The place of the ticks at which it started, among the numbers after its name (proc(5), 22)."""
+"""The index of the start time in ticks among the numbers after the name (proc(5), field 22)."""
 
 _RESIDENT: Final = 1
-"""The place of the pages in memory among the numbers of `statm`."""
+"""The index of the resident pages among the numbers of `statm`."""
 
 _EVERY: Final = 1.0
 """Seconds between two measurements."""
 
 _RECENT: Final = 60
-"""Measurements among which the largest is looked for."""
+"""How many of the latest measurements `largest` covers."""
 
 
 def process_facts() -> dict[str, float]:
-    """Give what there is, by its name."""
+    """Return the figures that this system provides, by name."""
     facts = {CPU: time.process_time()}
     with suppress(OSError, ImportError):
         facts |= _of_linux()
@@ -64,11 +64,11 @@ def _started_at() -> float:
 
 
 class LoopLag:
-    """Measures the loop that runs, until it is stopped.
+    """Measures the lag of the running event loop until it is stopped.
 
     Attributes:
-        measured: how often it was measured.
-        total: the seconds of all measurements.
+        measured: the number of measurements.
+        total: the sum of all measurements, in seconds.
     """
 
     def __init__(self) -> None:
@@ -80,11 +80,11 @@ class LoopLag:
 
     @property
     def largest(self) -> float:
-        """The seconds of the largest of the last measurements."""
+        """The largest of the latest measurements, in seconds."""
         return max(self._recent, default=0.0)
 
     def stop(self) -> None:
-        """Measure no more."""
+        """Stop measuring."""
         self._timer.cancel()
 
     def _next_timer(self) -> asyncio.TimerHandle:

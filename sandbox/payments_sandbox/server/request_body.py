@@ -1,4 +1,4 @@
-"""Owns the reading of request bodies: bounded in size and time, refused in words."""
+"""Owns the reading of request bodies, with limits on their size and on the time they take."""
 
 import asyncio
 import contextlib
@@ -10,18 +10,18 @@ from payments_sandbox.server.connection import NOT_HTTP
 from payments_sandbox.server.request_headers import RequestHeaders, read_headers
 
 LIMIT = 64 * 1024
-"""Bytes of a request body that are read."""
+"""The default limit of a request body, in bytes."""
 
 YAML = "application/yaml"
 
 _MOMENT = 0.1
-"""Seconds in which the body that follows a head is there."""
+"""Seconds that a body may take to arrive after its head if nobody reads it."""
 
 
 def buffered_body(request: web.BaseRequest, headers: RequestHeaders) -> bytes | SandboxError | None:
-    """The body, or the error that it is, if it has arrived; None when it is to be waited for.
+    """Return the body, or the error that it causes; None if it has not arrived completely.
 
-    Nearly every body comes with its head, and waiting costs more than the reading.
+    Nearly every body arrives together with its head, and then there is no need for a costly await.
     """
     return _refused_by_headers(headers, LIMIT) or _buffered(request, LIMIT)
 
@@ -29,12 +29,12 @@ def buffered_body(request: web.BaseRequest, headers: RequestHeaders) -> bytes | 
 async def read_body(
     request: web.BaseRequest, *, seconds: float, limit: int
 ) -> bytes | SandboxError:
-    """The raw body, or the error that reading it ended in; the connection is then to be closed.
+    """Read a JSON body; return its bytes, or an error, after which the connection must be closed.
 
     Args:
-        request: whose body to read.
-        seconds: that the body may take to arrive.
-        limit: bytes that it may have.
+        request: the request whose body to read.
+        seconds: how long the body may take to arrive.
+        limit: how many bytes it may have.
 
     Raises:
         ConnectionResetError: the client left.
@@ -47,7 +47,7 @@ async def read_body(
 async def read_any_body(
     request: web.BaseRequest, *, seconds: float, limit: int = LIMIT
 ) -> bytes | SandboxError:
-    """The raw body whatever its headers say of it, or the error that reading it ended in.
+    """Read a body of any type and encoding; return its bytes, or an error, as `read_body`.
 
     Raises:
         ConnectionResetError: the client left.
@@ -57,7 +57,7 @@ async def read_any_body(
     if (body := _buffered(request, limit)) is not None:
         return body
     expects = request.headers.get("Expect", "").lower()
-    if expects == "100-continue" and request.version != HttpVersion10:  # it would not understand
+    if expects == "100-continue" and request.version != HttpVersion10:  # 1.0 has no 100
         await request.writer.write(b"HTTP/1.1 100 Continue\r\n\r\n")
         request.writer.output_size = 0
     if limit != LIMIT or request.content_length is None:
@@ -74,19 +74,19 @@ async def read_any_body(
 
 
 async def await_unread_body(request: web.BaseRequest) -> None:
-    """Let a body that nobody reads arrive, if it follows its head: else the connection must end.
+    """Wait a moment for a body that nobody has read, so that the connection can be reused.
 
-    Many clients send the two apart, a moment after each other.
+    Many clients send the body in a separate segment, a moment after the head.
     """
     if "Expect" in request.headers or request.content.exception() is not None:
-        return  # it is held back until it is asked for, or does not come at all
+        return  # the client holds the body back until it gets a 100, or the body is broken
     with contextlib.suppress(TimeoutError, ConnectionResetError, *NOT_HTTP):
         async with asyncio.timeout(_MOMENT):
             await request.content.wait_eof()
 
 
 def _buffered(request: web.BaseRequest, limit: int) -> bytes | SandboxError | None:
-    """The body, if it has arrived whole, and as it should."""
+    """Return the body if it has arrived completely, without an error."""
     if not request.content.is_eof() or request.content.exception() is not None:
         return None
     body = request.content.read_nowait()

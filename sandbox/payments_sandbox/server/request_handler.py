@@ -1,4 +1,4 @@
-"""Owns the answer to every request: the origin guard, then the API that its path belongs to."""
+"""Owns the answer to every request: it applies the origin guard, then calls the path's API."""
 
 import logging
 import re
@@ -60,7 +60,7 @@ _NO_WEBHOOK: Final = (
 _READS: Final = frozenset({"GET", "HEAD"})
 _HEALTH: Final = frozenset({f"{CONTROL_PATH}/live", f"{CONTROL_PATH}/ready"})
 _NO_CALLS: Final = frozenset({"/", "/favicon.ico"})
-"""What a browser asks for by itself, with whatever headers a test gives it."""
+"""Paths that a browser requests by itself: no sign of a client that lost the `/v3`."""
 
 _APIS: Final = "The APIs are /v3 and /_sandbox."
 _ROUTES: Final = f"GET {CONTROL_PATH}/control-openapi.json has all routes."
@@ -69,7 +69,7 @@ _ROUTES: Final = f"GET {CONTROL_PATH}/control-openapi.json has all routes."
 class RequestHandler:
     """Answers every request of one server, as a handler of aiohttp's low-level server.
 
-    The routes are in tables already, so aiohttp's application and router would only be in the way.
+    It uses the tables of routes directly, and neither aiohttp's application nor its router.
     """
 
     def __init__(
@@ -94,7 +94,7 @@ class RequestHandler:
         )
 
     async def __call__(self, request: web.BaseRequest) -> web.StreamResponse:
-        """Answer one request in the envelope, whatever goes wrong."""
+        """Answer one request, with an error envelope if anything goes wrong."""
         if request.version not in VERSIONS:
             return NotHttp(HttpVersion10)
         try:
@@ -104,13 +104,14 @@ class RequestHandler:
             refused.force_close()
             return refused
         except ConnectionResetError:
-            return AlreadySent()  # the client left while we read: nobody to answer
+            return AlreadySent()  # the client left while its request was read
         except NotOwned:
             raise  # another process answers
-        except Exception:  # noqa: BLE001 - the last one who can answer; the log has the traceback
+        except Exception:  # noqa: BLE001 - the last place that can answer; it logs the traceback
             _log.exception("unhandled error in a %s request", request.method)
             return _failure(request)
-        # To close on what is still being sent is to reset it, and a reply on its way would be lost.
+        # Closing while the client still sends makes the kernel reset the connection, and the reply
+        # could be lost on its way.
         if not request.content.is_eof() and response.keep_alive is not False:
             await await_unread_body(request)
         return response
@@ -144,7 +145,11 @@ class RequestHandler:
         *,
         is_emulated: bool,
     ) -> Forbidden | InvalidRequest | None:
-        """Why the origin guard refuses a request, if it does; a webhook would feed itself."""
+        """Return why a request is refused, if it is.
+
+        The origin guard may refuse it. A webhook of a sandbox is accepted by inboxes only: an
+        endpoint that leads back to an API could set off events without end.
+        """
         if not self._hosts.allows(request, headers.host) and not _is_bare_health_check(request):
             return Forbidden("unknown_host", _WHICH_HOST)
         if is_cross_site(request, headers):
@@ -163,7 +168,7 @@ class RequestHandler:
         target: Target,
         allow: str | None,
     ) -> web.StreamResponse:
-        """Answer a path or method of `/v3` that is no operation."""
+        """Answer a path or method below `/v3` that is not an operation."""
         if request.method == "OPTIONS" and is_origin_permitted(request, self._origins):
             return answer_preflight(request, allow)
         method, lines = request.method, headers.lines
@@ -173,7 +178,7 @@ class RequestHandler:
     async def _answer_control(
         self, request: web.BaseRequest, headers: RequestHeaders, target: Target
     ) -> web.StreamResponse:
-        """Answer what is not below `/v3`: the control API, the dashboard, or none of them."""
+        """Answer a path outside `/v3`: the control API, the dashboard, or an unknown path."""
         methods, parameter = self._routes.find(target)
         route = methods.get(request.method) if methods else None
         if route is not None:
@@ -186,13 +191,13 @@ class RequestHandler:
         keys = [valid_key(each) for each in headers.authorizations]
         if is_ours or len(keys) != 1 or keys[0] is None:
             return refusal(NotFound("not_found", suggestion))
-        # A client of the API that has lost the /v3, say: the journal of its world tells of it.
+        # Probably a client of the API whose base URL lacks the /v3: its world's journal shows it.
         method, lines = request.method, headers.lines
         call = Call(None, method, target.path, lines, target.query, elsewhere=suggestion)
         return await self._emulated.handle(request, headers, call)
 
     def _only_emulated(self, target: Target) -> str:
-        """Why a page that may call `/v3` is refused elsewhere, and what it may have meant."""
+        """Say that an allowed page may call only `/v3`, and which path it probably meant."""
         suggestion, is_ours = self._suggestion(target)
         is_meant = not is_ours and suggestion != _APIS
         return f"{_WHICH_PATH} {suggestion}" if is_meant else _WHICH_PATH
@@ -201,7 +206,7 @@ class RequestHandler:
         """Suggest a path for one that does not exist.
 
         Returns:
-            The suggestion, and whether the path is none that a client of the emulated API calls.
+            The suggestion, and whether the path is one that no client of the emulated API calls.
         """
         single = re.sub("/{2,}", "/", target.path)
         is_double = single != target.path
@@ -220,13 +225,13 @@ class RequestHandler:
         return _ROUTES if target.is_below(CONTROL_PATH) else _APIS, is_ours
 
     def _close_route(self, path: str, *, is_double: bool) -> str | None:
-        """The path of the control API that is nearly this one; it may be one, without a slash."""
+        """Return the control API's path that is nearly this one, such as one without a slash."""
         if is_double and self._routes.find(Target(path, "", path))[0] is not None:
             return path
         return nearest(path, [CONTROL_PATH + route.path for route in CONTROL_ROUTES], 0.9)
 
     def _page(self, request: web.BaseRequest, target: Target) -> web.Response | None:
-        """A file of the dashboard, if the path is that of one."""
+        """Return a file of the dashboard, if the path is one of its own."""
         if self._dashboard is None:
             from payments_sandbox.server.dashboard import Dashboard  # noqa: PLC0415 - few look at it
 
@@ -236,7 +241,7 @@ class RequestHandler:
     def _refuse(
         self, request: web.BaseRequest, error: Forbidden | InvalidRequest, *, is_emulated: bool
     ) -> web.Response:
-        """Refuse with 403 or 421; the emulated API documents neither: there it is a 400."""
+        """Refuse with 403 or 421; below `/v3` with 400, since the API documents neither."""
         is_undocumented = is_emulated and isinstance(error, Forbidden)
         response = refusal(InvalidRequest(f"/: {error.details}") if is_undocumented else error)
         self._metrics.count_turned_away()
@@ -245,7 +250,10 @@ class RequestHandler:
 
 
 def _is_bare_health_check(request: web.BaseRequest) -> bool:
-    """Whether a load balancer asks, in HTTP/1.0 and without a Host, as no browser can."""
+    """Whether it is a health check in HTTP/1.0 without a Host.
+
+    Some load balancers send that. No browser can, so the origin guard lets it pass.
+    """
     return (
         request.version == HttpVersion10
         and "Host" not in request.headers
@@ -254,7 +262,7 @@ def _is_bare_health_check(request: web.BaseRequest) -> bool:
 
 
 def _failure(request: web.BaseRequest) -> web.StreamResponse:
-    """The envelope of our own failure, unless a part of some other answer is on its way."""
+    """Return the envelope of an internal error, unless part of another answer was sent already."""
     if request.writer.output_size > 0:
         return AlreadySent()
     response = refusal(InternalError(SANDBOX_FAILED))

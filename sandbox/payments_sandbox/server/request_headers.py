@@ -1,7 +1,7 @@
-"""Owns what the server reads of a request's header lines: once, for lines that come again.
+"""Owns the parsing of a request's header lines, with a cache for lines that come again.
 
-Clients send the same lines with nearly every request. What they say is kept by the lines
-themselves, and the journal of every world shares one copy of them.
+Clients send the same lines with nearly every request. The cache is keyed by the lines themselves,
+and the journals of all worlds share one copy of them.
 """
 
 from typing import Final, NamedTuple
@@ -13,36 +13,36 @@ from payments_sandbox.core.errors import InvalidApiKey
 from payments_sandbox.core.masking import mask_text
 
 SANDBOX_AGENT: Final = "payments-sandbox/"
-"""How the product begins that is in the User-Agent of every webhook."""
+"""How the product in the User-Agent of every webhook begins."""
 
 JSON: Final = "application/json"
 
 _KNOWN_AT_MOST: Final = 256
 _LONGEST_KNOWN: Final = 2_048
-"""Bytes of header lines that are kept."""
+"""How many bytes the values of cached lines may have."""
 
 _USUAL: Final = frozenset({
     b"accept", b"accept-encoding", b"accept-language", b"authorization", b"connection",
     b"content-length", b"content-type", b"host", b"sec-fetch-mode", b"user-agent",
 })  # fmt: skip
-"""Headers that come with every request; others may carry a secret, or differ each time."""
+"""Headers that may be cached; others may carry a secret, or differ with each request."""
 
 _UTF_8: Final = frozenset({"utf-8", "utf8"})
 
 
 class RequestHeaders(NamedTuple):
-    """What the header lines of a request say.
+    """The parsed header lines of a request.
 
     Attributes:
-        lines: every line as it came, in order.
-        host: the Host; empty where there is none.
-        authorizations: the values of every `Authorization` line.
-        key: the API key in them, or the error that stands for it.
-        is_from_another_site: a browser says that a page of another origin has made the request.
-        is_webhook: a sandbox has sent it.
-        length: the bytes that the body has, as the request says; 0 where it does not.
-        is_encoded: the body is compressed, or encoded in another way.
-        wrong_type: what Content-Type should have said, where it is not JSON in UTF-8.
+        lines: every line as it was received, in order.
+        host: the Host; empty if there is none.
+        authorizations: the values of all `Authorization` lines.
+        key: the API key in them, or the error to answer with if there is no valid one.
+        is_from_another_site: whether a browser marks the request as made by another origin's page.
+        is_webhook: whether a sandbox has sent the request.
+        length: the announced length of the body in bytes; 0 if there is none.
+        is_encoded: whether the body is compressed or otherwise encoded.
+        wrong_type: what was expected instead, if Content-Type is not JSON in UTF-8.
     """
 
     lines: tuple[tuple[bytes, bytes], ...]
@@ -57,7 +57,7 @@ class RequestHeaders(NamedTuple):
 
 
 class HeaderReader:
-    """Reads header lines, and remembers what usual ones say."""
+    """Reads header lines, and caches the usual ones."""
 
     def __init__(self) -> None:
         self._known: dict[tuple[tuple[bytes, bytes], ...], RequestHeaders] = {}
@@ -76,7 +76,7 @@ class HeaderReader:
 
 
 def read_headers(request: web.BaseRequest) -> RequestHeaders:
-    """Read the header lines of a request, however unusual."""
+    """Read the header lines of a request, without the cache."""
     headers = request.headers
     authorizations = tuple(headers.getall("Authorization", ()))
     return RequestHeaders(
@@ -93,16 +93,16 @@ def read_headers(request: web.BaseRequest) -> RequestHeaders:
 
 
 def _key_of(authorizations: tuple[str, ...]) -> str | InvalidApiKey:
-    if len(authorizations) > 1:  # which of them is meant is not ours to guess
+    if len(authorizations) > 1:  # which of them is meant cannot be known
         return InvalidApiKey("Send one Authorization header.")
     try:
         return key_in(authorizations[0] if authorizations else None)
     except InvalidApiKey as error:
-        return error.with_traceback(None)  # it may be kept, and would keep the request
+        return error.with_traceback(None)  # in the cache, its frames would keep the request alive
 
 
 def _names_sandbox(agent: str) -> bool:
-    """Whether ours is one of the products of a User-Agent (RFC 9110, 10.1.5)."""
+    """Whether one of the products of a User-Agent is the sandbox (RFC 9110, 10.1.5)."""
     return SANDBOX_AGENT in agent and any(
         product.startswith(SANDBOX_AGENT) for product in agent.split()
     )
@@ -110,7 +110,7 @@ def _names_sandbox(agent: str) -> bool:
 
 def _wrong_type(request: web.BaseRequest) -> str | None:
     if not request.body_exists:
-        return None  # what is not there is of no type
+        return None  # there is no body to have a type
     if request.content_type != JSON:
         return f"expected a body with Content-Type: {JSON}."
     if (request.charset or "utf-8").lower() not in _UTF_8:
@@ -122,12 +122,12 @@ def _is_from_another_site(request: web.BaseRequest) -> bool:
     if site := request.headers.get("Sec-Fetch-Site"):
         return site not in ("same-origin", "none")
     origin = request.headers.get("Origin")
-    # Not `urlsplit`: an Origin is scheme and host, and what is neither may be no URL at all.
+    # Not `urlsplit`: an Origin is scheme and host alone, and an invalid one could raise there.
     return origin is not None and origin.partition("://")[2] != request.headers.get("Host")
 
 
 def _are_usual(lines: tuple[tuple[bytes, bytes], ...]) -> bool:
-    """Whether lines may be kept: few, short, and without a card number."""
+    """Whether lines may be cached: only usual ones, short, and without a card number."""
     if not _USUAL.issuperset([name.lower() for name, _ in lines]):
         return False
     text = b"\n".join([value for _, value in lines]).decode("latin-1")

@@ -1,7 +1,7 @@
-"""Owns how a JSON reply is sent, head and body in one write, and what stands for one that was.
+"""Owns the responses: JSON sent in one write, and a placeholder for a reply that was sent already.
 
-aiohttp's own response makes a dozen objects to build and send a head: a quarter of what a bare
-request costs. Here a head is one `bytes` format.
+aiohttp's own response creates a dozen objects to build and send a head, which takes a quarter of
+the time of a bare request. Here a head is one `bytes` format.
 """
 
 import asyncio
@@ -17,10 +17,10 @@ from multidict import CIMultiDict
 from payments_sandbox.api.call import RateLimitHeaders
 
 SERVER: Final = {"Server": "payments-sandbox"}
-"""What every reply says of who sent it, and of nothing else: no version of ours or of aiohttp."""
+"""The `Server` header of every reply; it shows no version, neither ours nor aiohttp's."""
 
 EVERY_REPLY: Final = {"Content-Type": "application/json", **SERVER}
-"""Header lines that all replies have, beside their length and date."""
+"""Header lines that all JSON replies have, in addition to their length and date."""
 
 _REASONS: Final[dict[int, str]] = {status.value: status.phrase for status in HTTPStatus}
 _LIMITS: Final = (
@@ -31,19 +31,19 @@ _LINES: Final = b"%b%b%bContent-Length: %d\r\nDate: %b\r\n\r\n"
 
 
 class JsonResponse(web.StreamResponse):
-    """A JSON reply that is all there.
+    """A JSON reply whose body is complete when it is made.
 
     Args:
         status: the HTTP status.
-        lines: header lines beside those that every reply has; `headers` adds more.
-        body: what the head promises; a HEAD request gets the head alone.
+        lines: header lines in addition to those of every reply; `headers` can add more.
+        body: the body; a HEAD request gets only the head that goes with it.
 
     Raises:
-        ValueError: a line has a break in it, and would be two.
+        ValueError: a header has a line break in it, which would make it two.
     """
 
     def __init__(self, status: int, lines: Mapping[str, str], body: bytes) -> None:
-        # Not `super().__init__()`: all that it makes is for what is overridden here.
+        # No `super().__init__()`: everything that it creates is for methods overridden here.
         self._code = status
         self._lines = lines if type(lines) is RateLimitHeaders else _encoded(lines)
         self._added: CIMultiDict[str] | None = None
@@ -57,7 +57,7 @@ class JsonResponse(web.StreamResponse):
 
     @property
     def headers(self) -> "CIMultiDict[str]":
-        """Header lines to send beside those that it was made with."""
+        """Further header lines to send, in addition to those passed to the constructor."""
         if self._added is None:
             self._added = CIMultiDict()
         return self._added
@@ -68,7 +68,7 @@ class JsonResponse(web.StreamResponse):
         return self._stays_open
 
     def force_close(self) -> None:
-        """Let this be the connection's last reply."""
+        """Close the connection after this reply."""
         self._stays_open = False
 
     async def prepare(self, request: web.BaseRequest) -> None:
@@ -89,14 +89,14 @@ class JsonResponse(web.StreamResponse):
         await request.writer.write_eof(head if request.method == "HEAD" else head + self._whole)
 
     async def write_eof(self, data: bytes = b"") -> None:
-        """Nothing is left to send."""
+        """Do nothing: `prepare` has sent everything."""
 
 
 class AlreadySent(web.StreamResponse):
-    """Stands for what was written already: aiohttp adds no byte.
+    """Stands for a response that was written to the socket already: aiohttp sends nothing more.
 
     Args:
-        stays_open: whether the connection can be used again; else aiohttp closes it.
+        stays_open: whether the connection can be used again; otherwise aiohttp closes it.
     """
 
     def __init__(self, *, stays_open: bool = False) -> None:
@@ -109,7 +109,12 @@ class AlreadySent(web.StreamResponse):
         return self._stays_open
 
     async def prepare(self, request: web.BaseRequest) -> None:  # noqa: ARG002 - aiohttp's
-        """Send nothing; aiohttp takes the error for a client that has left, and logs nothing."""
+        """Send nothing.
+
+        Raises:
+            ConnectionResetError: the connection is to be closed. aiohttp takes this for a client
+                that has left, closes, and logs nothing.
+        """
         if not self._stays_open:
             raise ConnectionResetError("this exchange has ended")
 
@@ -128,7 +133,7 @@ async def send_blocks(request: web.BaseRequest, blocks: Sequence[bytes]) -> web.
     await response.prepare(request)
     for block in () if request.method == "HEAD" else blocks:
         await response.write(block)
-        await asyncio.sleep(0)  # noqa: TID251 - a fast reader would let nobody else go first
+        await asyncio.sleep(0)  # noqa: TID251 - with a fast reader, `write` never lets others run
     return response
 
 
@@ -141,7 +146,7 @@ def _encoded(headers: Mapping[str, str]) -> bytes:
 
 @lru_cache(maxsize=256)
 def _start(version: HttpVersion, status: int, stays_open: bool) -> bytes:  # noqa: FBT001 - a keyword costs as much as the look-up
-    """The lines that many replies begin with."""
+    """Return the status line and the lines of every reply, which many replies share."""
     reason = _REASONS.get(status, "")
     start = f"HTTP/{version.major}.{version.minor} {status} {reason}\r\n".encode()
     connection = connection_option(version, stays_open=stays_open)
@@ -149,7 +154,7 @@ def _start(version: HttpVersion, status: int, stays_open: bool) -> bytes:  # noq
 
 
 def connection_option(version: HttpVersion, *, stays_open: bool) -> str:
-    """What the `Connection` of a reply says; "" where its version of HTTP has it so anyway."""
+    """Return the value of a reply's `Connection`; "" if it is its HTTP version's default."""
     if stays_open:
         return "keep-alive" if version == HttpVersion10 else ""
     return "close" if version == HttpVersion11 else ""

@@ -1,8 +1,8 @@
-"""Owns how a request finds its route: both APIs' tables, looked up by path and method.
+"""Owns how a request finds its route: the tables of both APIs, looked up by path and method.
 
 Every path of the two APIs has its parameter, if any, as the third segment, as in
-`/v3/payments/{payment_id}/refunds`. That makes each look-up one or two steps in a dict. What has no
-route is refused by `api/gateway.py` and `request_handler.py`.
+`/v3/payments/{payment_id}/refunds`. So each look-up takes one or two steps in a dict. Requests
+without a route are refused by `api/gateway.py` and `request_handler.py`.
 """
 
 from collections.abc import Iterable, Mapping
@@ -12,17 +12,17 @@ from urllib.parse import unquote
 from aiohttp import web
 
 _PARAMETER: Final = 3
-"""Where a path split at its slashes has the parameter; before the first slash there is nothing."""
+"""The index of the parameter in a path split at its slashes; index 0 is the empty start."""
 
 T = TypeVar("T")
 
 
 class Target(NamedTuple):
-    """What a request asks for.
+    """The target of a request.
 
     Attributes:
-        path, query: as they came.
-        decoded: the path with its escapes decoded, but for an escaped slash.
+        path, query: as they were received.
+        decoded: the path with its percent escapes decoded, except an escaped slash.
     """
 
     path: str
@@ -30,15 +30,15 @@ class Target(NamedTuple):
     decoded: str
 
     def is_below(self, base: str) -> bool:
-        """Whether the path is a base such as `/v3`, or below it."""
+        """Whether the path equals a base such as `/v3`, or is below it."""
         return self.decoded.startswith(base) and self.decoded[len(base) :][:1] in {"", "/"}
 
 
 def target_of(request: web.BaseRequest) -> Target:
-    """Read the request target; a byte that is no UTF-8 becomes U+FFFD, as JSON cannot carry it."""
+    """Read the request target; an invalid UTF-8 byte becomes U+FFFD, as JSON cannot carry it."""
     raw = request.raw_path
     if not raw.startswith("/"):
-        raw = request.path_qs  # the absolute form, `http://host/path`, or no path: `*`
+        raw = request.path_qs  # an absolute form, `http://host/path`, or `*`
     if not raw.isascii():
         raw = raw.encode(errors="surrogateescape").decode(errors="replace")
     path, _, query = raw.partition("?")
@@ -61,7 +61,7 @@ class Routes(Generic[T]):
         """Find the routes of the target's path.
 
         Returns:
-            Them by method, or None for an unknown path; and the parameter, "" where there is none.
+            The routes by method, or None for an unknown path; and the parameter, or "".
         """
         if (found := self._paths.get(target.decoded)) is not None:
             return found, ""

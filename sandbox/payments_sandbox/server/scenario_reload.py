@@ -1,4 +1,4 @@
-"""Owns what happens when users edit the files of scenarios while the server runs."""
+"""Owns the reloading of scenario files that users edit while the server runs."""
 
 import logging
 from collections.abc import Iterable
@@ -24,13 +24,13 @@ from payments_sandbox.world.world import ResetScope, World
 _log: Final = logging.getLogger(__name__)
 
 Stamp = tuple[int, int, int, int]
-"""What tells a file from another one of its name: where it is, when it was written, how long."""
+"""Identifies a version of a file: its device, inode, modification time and size."""
 
 _STAYS: Final = "it stays as it was"
 
 
 class ScenarioReloader:
-    """The scenarios of the users' files, as they were when last they were good."""
+    """Keeps the last valid version of each of the users' scenario files."""
 
     def __init__(self, settings: Settings, runtime: WorldRuntime) -> None:
         self._runtime = runtime
@@ -48,8 +48,9 @@ class ScenarioReloader:
     def reload(self, names: Iterable[str]) -> None:
         """Read the files of these names again.
 
-        A good one takes the place of what it was in every world that has that, and in worlds to
-        come; of one with problems they are logged, and what it was stays.
+        A valid file replaces its previous version in every world where that is active, and in
+        worlds made later. The problems of an invalid file are logged, and the previous version
+        stays.
         """
         for name in sorted(names):
             try:
@@ -59,9 +60,10 @@ class ScenarioReloader:
                     _log.warning("the file of %s cannot be read: %s", name, _STAYS)
 
     def reload_changed(self) -> None:
-        """Read those files again that have changed, and have not changed since the last look.
+        """Read again the files that have changed, but only those unchanged since the last check.
 
-        Files are told apart by where they are and when they were written, links followed.
+        So a file that is just being written is left for the next check. Versions are compared by
+        `Stamp`, with links followed.
         """
         last, self._stamps = self._stamps, self._look()
         for name in sorted(self._stamps.keys() | self._read_stamps.keys()):
@@ -73,7 +75,7 @@ class ScenarioReloader:
     def _look(self) -> dict[str, Stamp | None]:
         stamps: dict[str, Stamp | None] = {}
         for name, file in self._library.files().items():
-            with suppress(OSError):  # it has gone meanwhile
+            with suppress(OSError):  # the file was removed meanwhile
                 found = Path(str(file)).stat()
                 stamps[name] = found.st_dev, found.st_ino, found.st_mtime_ns, found.st_size
         return stamps
@@ -94,10 +96,12 @@ class ScenarioReloader:
             _log.warning("%s: %s; %s", name, problem, _STAYS)
 
     def _replace(self, name: str, before: Scenario | None, now: Scenario) -> None:
-        """Where it was active; a scenario that was sent under its name is another.
+        """Replace a scenario in every world where exactly this version of it is active.
+
+        A scenario of the same name that was sent to the control API is a different one, and stays.
 
         Raises:
-            InvalidRequest: worlds to come could not start with it.
+            InvalidRequest: new worlds could not start with the new version.
         """
         worlds = self._runtime.worlds
         coming = [now if each == before else each for each in worlds.context.scenarios]

@@ -1,4 +1,4 @@
-"""Owns what a server has had in all its worlds, those that are gone or began anew too."""
+"""Owns a server's totals of payments and events, including those of dropped and reset worlds."""
 
 from collections import Counter
 from collections.abc import Collection
@@ -8,16 +8,16 @@ from payments_sandbox.world.registry import Worlds
 from payments_sandbox.world.world import ResetScope, World
 
 EVENTS: Final = "events"
-"""Under which the events are counted, beside the statuses of payments."""
+"""The key of the number of events, next to the statuses of payments."""
 
 
 class ServerTotals:
     """Counts payments and events, for the summary of a server.
 
-    What there is already when it begins to count, such as that of a `--state`, is no part.
+    What exists already when counting begins, such as the worlds of a `--state`, is not included.
 
     Attributes:
-        worlds_gone: how many were dropped.
+        worlds_gone: how many worlds were dropped.
     """
 
     def __init__(self, worlds: Worlds) -> None:
@@ -32,22 +32,22 @@ class ServerTotals:
         return len(self._worlds)
 
     def dropped(self, world: World) -> None:
-        """A world is gone."""
+        """Keep the counts of a world that was dropped."""
         self.worlds_gone += 1
         self._gone += _counts(world)
 
     def before_reset(self, world: World, scopes: Collection[ResetScope]) -> None:
-        """A world is about to begin anew."""
+        """Keep the counts of a world whose payments are about to be reset."""
         if ResetScope.PAYMENTS in scopes:
             self._gone += _counts(world)
 
     def restored(self, world: World) -> None:
-        """A world came from a snapshot with what it has, in the place of another."""
+        """Leave out what a restored world brought with it; the world it replaces is not gone."""
         self.worlds_gone -= 1
         self._before += _counts(world)
 
     def counts(self) -> Counter[str]:
-        """How many payments there were by status, and under `EVENTS` how many events."""
+        """Return how many payments there were by status, and under `EVENTS` how many events."""
         return self._now() + self._gone - self._before
 
     def _now(self) -> Counter[str]:

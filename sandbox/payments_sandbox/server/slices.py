@@ -1,4 +1,4 @@
-"""Owns how a server lets others go first: between slices of long work, and until it is time."""
+"""Owns how the server yields to other requests: between slices of long work, and by sleeping."""
 
 import asyncio
 from time import perf_counter
@@ -9,21 +9,22 @@ from payments_sandbox.core.slices import Slices
 T = TypeVar("T")
 
 LONGEST: Final = 0.001
-"""Wall seconds that long work goes on before others are let go first, at the next of its yields."""
+"""Wall seconds that long work runs before other tasks get a turn, at its next yield."""
 
 MOST: Final = 16
-"""Yields after which they are in any case, such as in a test that has stopped time."""
+"""Yields after which other tasks get a turn in any case, as when a test has frozen time."""
 
 
 async def pause(seconds: float) -> None:
-    """Sleep for wall seconds: for work of the server that is done again and again."""
+    """Sleep for wall seconds, in work that the server repeats periodically."""
     await asyncio.sleep(seconds)  # noqa: TID251 - of the server, and of no world
 
 
 async def run_in_slices(work: Slices[T]) -> T:
-    """Run long work to its result, letting other requests be served at its yields.
+    """Run long work and return its result, while other requests are served at its yields.
 
-    Not at each of them: some are microseconds apart, and a turn of a busy loop takes milliseconds.
+    They are not served at every yield: some are microseconds apart, while a turn of a busy loop
+    takes milliseconds.
     """
     since, until = 0, perf_counter() + LONGEST
     while True:
@@ -34,5 +35,5 @@ async def run_in_slices(work: Slices[T]) -> T:
             return result
         since += 1
         if since == MOST or perf_counter() > until:
-            await asyncio.sleep(0)  # noqa: TID251 - it waits for no time, only lets others go first
+            await asyncio.sleep(0)  # noqa: TID251 - waits for no time, only lets others run
             since, until = 0, perf_counter() + LONGEST

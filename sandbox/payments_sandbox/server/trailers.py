@@ -1,7 +1,8 @@
-"""Owns what comes behind the chunks of a body: trailers, of which nothing is documented.
+"""Owns the detection of trailers, the header lines that may follow the chunks of a body.
 
-aiohttp's parser in C keeps the last of them, and takes it for the first header line of the request
-that follows, whose key or Host it would be. So nothing is read behind trailers.
+aiohttp's parser in C keeps the last trailer, and takes it for the first header line of the next
+request: it could set that request's key or Host. So nothing is read after trailers. The API
+documents no trailers.
 """
 
 from collections.abc import Iterable
@@ -12,14 +13,14 @@ from aiohttp.streams import EMPTY_PAYLOAD, StreamReader
 
 _END_OF_HEAD: Final = b"\r\n\r\n"
 _LONGEST_SIZE: Final = 32
-"""Bytes of a line that are looked at: the size of a chunk, or whether there is a trailer."""
+"""How many bytes of a line are kept: enough for a chunk's size, or to see that it is not empty."""
 
 
 class TrailerWatch:
-    """Looks for trailers in what comes on one connection, beside the parser.
+    """Looks for trailers in the data of one connection, in parallel with the parser.
 
     Attributes:
-        is_in_chunks: a body in chunks has begun, and the parser has not come to its end.
+        is_in_chunks: whether a chunked body has begun, and the parser has not reached its end.
     """
 
     __slots__ = ("_body", "_chunks", "is_in_chunks")
@@ -32,15 +33,15 @@ class TrailerWatch:
     def requests_before(
         self, data: bytes, messages: Iterable[tuple[Any, StreamReader]]
     ) -> int | None:
-        """Count the requests of a piece of data that came before trailers, or with them.
+        """Count the requests in a piece of data, up to and including the one that has trailers.
 
         Args:
-            data: what has come.
-            messages: the requests that began in it, as the parser has read them.
+            data: the data that was received.
+            messages: the requests that begin in it, as the parser has read them.
 
         Returns:
-            None where there are no trailers. Where a body has ended and its chunks cannot be
-            followed, there could be some.
+            The count, or None if there are no trailers. A body whose chunks could not be followed
+            to its end counts as one with trailers.
         """
         at = 0
         if self.is_in_chunks:
@@ -49,7 +50,7 @@ class TrailerWatch:
                 return 0
         for number, (message, body) in enumerate(messages, 1):
             if not isinstance(message, RawRequestMessage):
-                break  # what is no request is the last
+                break  # the parser's error; nothing follows it
             at = data.find(_END_OF_HEAD, at) + len(_END_OF_HEAD)
             if not message.chunked:
                 at += int(message.headers.get("Content-Length", 0))
@@ -61,18 +62,18 @@ class TrailerWatch:
         return None
 
     def _is_last(self) -> bool:
-        """Whether the body has ended, and nothing can be read behind it."""
+        """Whether the body has ended in a way that nothing may be read after it."""
         is_over = self._body.is_eof()
         self.is_in_chunks = not is_over
         return is_over and (self._chunks.have_trailers or not self._chunks.have_ended)
 
 
 class _Chunks:
-    """Follows the chunks of one body, whose framing the parser judges.
+    """Follows the chunks of one body; whether they are valid is for the parser to judge.
 
     Attributes:
-        have_ended: the end of the body was seen.
-        have_trailers: there was one, or it is not known what there was.
+        have_ended: whether the end of the body was seen.
+        have_trailers: whether there was a trailer, or something that could not be read.
     """
 
     __slots__ = ("_is_behind", "_left", "_line", "have_ended", "have_trailers")
@@ -84,7 +85,7 @@ class _Chunks:
         self.have_ended = self.have_trailers = False
 
     def read(self, data: bytes, at: int) -> int:
-        """Read from a place of the data on; returns the place behind what was read."""
+        """Read the data from index `at` on; return the index behind what was read."""
         while at < len(data) and not self.have_ended:
             if self._left:
                 step = min(self._left, len(data) - at)
@@ -107,7 +108,7 @@ class _Chunks:
             return
         try:
             size = int(line.partition(b";")[0], 16)
-        except ValueError:  # it is none: the head was not where it was looked for
+        except ValueError:  # not a size: the body does not begin where this has assumed
             self.have_trailers = True
             return
         self._left = size + len(b"\r\n") if size else 0

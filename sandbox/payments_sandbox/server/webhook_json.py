@@ -1,4 +1,4 @@
-"""Owns how webhook endpoints, deliveries and messages look in the control API."""
+"""Owns the JSON of webhook endpoints, deliveries and inbox messages in the control API."""
 
 from collections.abc import Iterator, Mapping
 from itertools import pairwise
@@ -21,7 +21,7 @@ from payments_sandbox.webhooks.signing import Encoding, Scheme, Signing
 
 
 def endpoint_json(endpoint: Endpoint) -> dict[str, object]:
-    """An endpoint; its schedule, timeout and timestamp show only where they are unusual."""
+    """Return an endpoint; retries, timeout and timestamp are left out if they are the default."""
     shown: dict[str, object] = {
         "id": endpoint.id,
         "url": endpoint.url,
@@ -51,15 +51,15 @@ def _signing_json(signing: Signing) -> dict[str, object]:
 
 
 def delivery_json(outbox: Outbox, delivery: Delivery) -> dict[str, object]:
-    """A delivery with all its attempts."""
+    """Return a delivery with all its attempts."""
     status, next_at = delivery.status, delivery.next_at
     return _shown(outbox, delivery, delivery.attempts, status, next_at)
 
 
 def attempts_json(outbox: Outbox, since: int, upto: int) -> Iterator[dict[str, object]]:
-    """The deliveries of the attempts that ended from a number on, each with that attempt alone.
+    """Yield, for each attempt numbered `since` to `upto`, its delivery with that attempt alone.
 
-    Each is shown as that attempt left it, although it may have been tried again since.
+    The delivery is shown as that attempt left it, even if it was attempted again since then.
     """
     for delivery, attempt in outbox.attempts_since(since)[: upto - since]:
         status, next_at = delivery.status, delivery.next_at
@@ -69,7 +69,7 @@ def attempts_json(outbox: Outbox, since: int, upto: int) -> Iterator[dict[str, o
 
 
 def _after(attempt: DeliveryAttempt, delivery: Delivery) -> DeliveryAttempt | None:
-    """The attempt of a delivery that followed another, if one did."""
+    """Return the attempt of a delivery that followed `attempt`, if there is one."""
     for each, later in pairwise(delivery.attempts):
         if each is attempt:
             return later
@@ -118,7 +118,7 @@ def _without_credentials(headers: Mapping[str, str]) -> dict[str, str]:
 
 
 def inbox_message_json(message: InboxMessage) -> dict[str, object]:
-    """A message of an inbox: `body` is its JSON value, or its text where it is not JSON."""
+    """Return a message of an inbox; `body` is its JSON value, or its text if it is not JSON."""
     raw = message.body.decode("utf-8", "replace")
     return {
         "headers": message.headers,

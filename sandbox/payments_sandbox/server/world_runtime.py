@@ -1,14 +1,14 @@
-"""Owns what follows a change of a world; nobody else notifies, sets timers, sends or wakes.
+"""Owns what follows a change of a world: notifying, setting timers, sending webhooks, ending waits.
 
-Who changes a world says so with one call, and everything else is done here:
+No other module does these things. Code that changes a world makes one call here:
 
-- `changed(world)`: subscribers are notified, the timer is set anew, due webhooks are sent. Called
-  after anything that may have changed a world: a control route, a timer, an attempt, a restore.
-- `reset(world, scopes)`: some of the world began anew, or its rules are other ones. Requests that
-  wait are ended, what was to be sent is forgotten, a clock on the move stops; then `changed`.
-- `dropped(world, reason)`: the world is gone: whoever waits for it goes, and nothing is sent.
-- `take_due(world)` and `replied(world, deliveries)` stand on both sides of a reply of the emulated
-  API, whose webhooks leave after it.
+- `changed(world)` after anything that may have changed a world, such as a control route, a timer,
+  an attempt or a restore. It notifies subscribers, sets the timer again, and sends due webhooks.
+- `reset(world, scopes)` after parts of the world were reset, or its rules were replaced. It ends
+  waiting requests, forgets pending deliveries, and stops a moving clock; then it calls `changed`.
+- `dropped(world, reason)` after the world was dropped. It ends all waits for it and sends nothing.
+- `take_due(world)` before a reply of the emulated API, and `replied(world, deliveries)` after it:
+  the webhooks of a call leave after its reply.
 """
 
 import asyncio
@@ -30,7 +30,7 @@ from payments_sandbox.world.config import ServerContext
 from payments_sandbox.world.registry import Activate, Worlds
 from payments_sandbox.world.world import ResetScope, World
 
-if TYPE_CHECKING:  # a server without webhooks does without their modules
+if TYPE_CHECKING:  # a server without webhooks never imports these modules
     from payments_sandbox.server.judging import KeptReports
     from payments_sandbox.server.server_totals import ServerTotals
     from payments_sandbox.verification.failure_tally import FailureTally
@@ -48,24 +48,24 @@ _RECORDS: Final = frozenset({ResetScope.PAYMENTS, ResetScope.JOURNAL})
 
 
 class Filling(NamedTuple):
-    """How many payments of the past are made so far, and how many are wanted."""
+    """How many payments of the past have been made so far, and how many were requested."""
 
     made: int
     wanted: int
 
 
 class Elsewhere(Protocol):
-    """The other processes of one server, where there are several."""
+    """The other processes of one server that has several."""
 
     async def ask(self, question: str, given: list[Any] | None = None) -> list[Any]:
-        """The answers of those that are there to a question of `server/control/questions.py`."""
+        """Return the answers of the running ones to a question of `server/control/questions.py`."""
 
 
 class Alone:
-    """The other processes of a server that has none."""
+    """Stands for the other processes of a server that has only one."""
 
     async def ask(self, question: str, given: list[Any] | None = None) -> list[Any]:  # noqa: ARG002 - as in `Elsewhere`
-        """Ask nobody."""
+        """Return no answers."""
         return []
 
 
@@ -76,24 +76,24 @@ class NotKeptError(Exception):
 class WorldRuntime:
     """The worlds of one server, and what runs for them.
 
-    A server without an event loop has a subclass, with other classes of what waits.
+    A server without an event loop uses a subclass, which replaces the classes that wait.
 
     Args:
-        settings: what the user asked for.
-        context: what holds in every world.
-        entropy: gives a seed for each world that is given none.
-        activate: makes scenarios the active ones of a world.
-        make_sender: makes what sends webhooks, when the first is to be sent.
-        log_attempt: told of each attempt of a webhook that has ended, if anybody is.
-        tally: counts what calls and webhooks of all worlds meet; None where nobody asked for it.
+        settings: the user's settings.
+        context: what applies to every world.
+        entropy: returns a seed for each world that is made without one.
+        activate: activates scenarios in a world.
+        make_sender: makes the sender of webhooks, when the first one is to be sent.
+        log_attempt: called with each finished attempt of a webhook, if given.
+        tally: counts the failures that calls and webhooks of all worlds meet; None to not count.
 
     Attributes:
-        reports: keeps those of worlds that are gone; None where nobody will read them.
-        totals: counts what worlds have had that are gone; None where nobody asks.
-        fillings: how far worlds are that are being filled with payments of the past.
-        elsewhere: the processes that have other worlds of the server.
+        reports: keeps the reports of worlds that are gone; None if nothing will read them.
+        totals: counts the payments and events of all worlds; None if nothing will read them.
+        fillings: the progress of worlds that are being filled with payments of the past.
+        elsewhere: the server's other processes, which have other worlds.
         address: where clients reach the worlds of this process, such as `http://10.0.0.5:8080`;
-            None where it is wherever they have reached it.
+            None if that is the address they have called already.
     """
 
     address: str | None = None
@@ -133,27 +133,27 @@ class WorldRuntime:
         )
 
     def start_measuring(self) -> None:
-        """Measure the lag of the event loop from now on."""
+        """Start to measure the lag of the event loop, unless that has started."""
         if self.metrics.lag is None:
             from payments_sandbox.server.process_facts import LoopLag  # noqa: PLC0415 - few servers are watched
 
             self.metrics.lag = LoopLag()
 
     async def run_beside(self, work: Callable[[], T]) -> T:
-        """Do work that takes long beside the loop, which serves others meanwhile."""
+        """Run long work in a thread, while the event loop serves other requests."""
         return await asyncio.to_thread(work)
 
     async def import_language(self) -> None:
-        """Import what reads scenarios: that takes long."""
+        """Import the scenario language in a thread, as that takes long."""
         await self.run_beside(partial(import_module, "payments_sandbox.scenarios.loader"))
 
     def start(self) -> None:
-        """Let worlds that were kept go on where they were: the event loop runs."""
+        """Resume the worlds that were restored at the start, once the event loop runs."""
         for world in self.worlds:
             self.changed(world)
 
     def changed(self, world: World) -> None:
-        """Do what follows any change of a world, unless it is gone."""
+        """Notify, set the timer and send webhooks after any change of a world that still exists."""
         if world in self.worlds:
             self.notifier.notify(world)
             self.timers.cancel(world)  # the clock may have moved
@@ -161,7 +161,7 @@ class WorldRuntime:
             self.dispatcher.release(world)
 
     def reset(self, world: World, scopes: Collection[ResetScope]) -> None:
-        """Do what follows a reset of parts of a world, or a change of its rules."""
+        """End waits and forget deliveries after a reset of parts of a world, or of its rules."""
         self.delayed_replies.wake(world)
         if _RECORDS.isdisjoint(scopes):
             self.held_calls.let_go(world)
@@ -174,19 +174,19 @@ class WorldRuntime:
         self.changed(world)
 
     async def before_reset(self, world: World, scopes: Collection[ResetScope]) -> None:
-        """Judge and count a world that is about to begin anew, where somebody asks for that."""
+        """Judge and count a world that is about to be reset, if reports or totals are kept."""
         if self.reports is not None:
             await self.reports.before_reset(world, scopes)
         if self.totals is not None:
             self.totals.before_reset(world, scopes)
 
     async def before_drop(self, world: World) -> None:
-        """Wait for what is expected of a world that is about to end, if reports are kept."""
+        """Wait for the expectations of a world that is about to be dropped, if reports are kept."""
         if self.reports is not None:
             await self.reports.settle(world)
 
     def dropped(self, world: World, reason: str) -> None:
-        """End what runs for a world that is no longer one of `worlds`; the log is told why."""
+        """End everything that runs for a world that was dropped, and log the reason."""
         if self.reports is not None:
             self.reports.dropped(world, reason)
         if self.totals is not None:
@@ -203,40 +203,41 @@ class WorldRuntime:
         """Set the timer after a call to the emulated API, and hold its webhooks back.
 
         Returns:
-            The deliveries that the call has made due; `replied` is to be given them.
+            The deliveries that the call has made due; pass them to `replied`.
         """
         if world.timeline.next_due is not None:
             self.timers.set(world)
         return () if world.webhooks is None else world.webhooks.outbox.pop()
 
     def problems(self) -> Sequence[str]:
-        """Why it cannot serve at the moment, in words."""
+        """Return why the server is not ready at the moment, a sentence for each reason."""
         return ()
 
     def before_reply(self, world: World) -> Awaitable[None] | None:  # noqa: ARG002 - as in subclasses
-        """What has to be awaited before a reply tells what has changed in a world, if anything.
+        """Return what must be awaited before a reply shows a change of a world, if anything.
 
-        It raises NotKeptError where it cannot be done, and the reply may not be sent.
+        A subclass stores the change. Its awaitable raises NotKeptError if that fails, and then the
+        reply must not be sent.
         """
         return None
 
     async def send_before_reply(self, world: World, deliveries: "Sequence[Delivery]") -> None:
-        """Attempt the deliveries that a rule wants before the reply, and wait for their ends."""
+        """Attempt the deliveries that a rule sends before the reply, and wait until they end."""
         await self.dispatcher.send_first(world, deliveries)
 
     def send(self, world: World, deliveries: "Sequence[Delivery]") -> None:
-        """Send what `take_due` has held back, at once: no reply is going to be first."""
+        """Send what `take_due` has held back at once, without a reply to wait for."""
         self.dispatcher.release(world, deliveries)
 
     def replied(self, world: World, deliveries: "Sequence[Delivery]" = ()) -> None:
         """Notify subscribers that a call was answered, and send what was held back for it."""
         if deliveries:
-            # The reply is written when the caller has returned, and they leave after it.
+            # The reply is written after the caller has returned, and the webhooks leave after it.
             asyncio.get_running_loop().call_soon(self.send, world, deliveries)
         self.notifier.notify(world)
 
     def stop(self) -> None:
-        """Start no more attempts, and wake all that wait."""
+        """Cancel all timers and end all waits."""
         if self.metrics.lag is not None:
             self.metrics.lag.stop()
         self.timers.cancel_all()
@@ -245,15 +246,15 @@ class WorldRuntime:
         self.held_calls.wake_all()
 
     async def close(self) -> int:
-        """Let what is in flight end, for a moment; returns how many deliveries were pending."""
+        """Wait shortly for webhooks in flight; return how many deliveries are still pending."""
         await self.dispatcher.close()
         return sum(world.pending_webhooks for world in self.worlds)
 
     def _attempted(self, world: World) -> None:
-        """Do what follows an attempt: set timers, send what is due, notify."""
+        """Notify, set the timer and send what is due after an attempt."""
         self.notifier.notify(world)
         if world in self.clock_advancer:
-            return  # whoever moves the clock lets happen what falls due, and tells of it
+            return  # the mover of the clock runs what falls due, and reports it
         if world.clock.mode is Mode.FROZEN:
             world.catch_up()  # a retry without delay is due now
             self.dispatcher.release(world)

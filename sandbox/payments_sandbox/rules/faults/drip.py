@@ -1,4 +1,4 @@
-"""Owns the fault `drip`: the real reply, its body sent in pieces that are evenly spread in time."""
+"""Owns the fault `drip`: the real reply, with its body sent in pieces at regular intervals."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass, field

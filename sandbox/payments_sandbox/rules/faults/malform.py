@@ -1,4 +1,4 @@
-"""Owns the fault `malform`: a reply comes, and no client should take it for a good one."""
+"""Owns the fault `malform`: a damaged reply that no client should accept."""
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass

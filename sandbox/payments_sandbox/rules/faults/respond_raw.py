@@ -1,4 +1,4 @@
-"""Owns the fault `respond_raw`: any status, headers and body, the one door out of the contract."""
+"""Owns the fault `respond_raw`: any status, headers and body, documented or not."""
 
 import json
 import re
@@ -22,7 +22,7 @@ _HEADER_VALUE: Final = r"[^\x00-\x08\x0a-\x1f\x7f]*"
 
 @dataclass(frozen=True, slots=True)
 class RespondRaw(Fault):
-    """Any status, headers and body: the only outcome that may leave the documented contract freely.
+    """Any status, headers and body, documented or not.
 
     Headers that are not given are those of the real reply, and Content-Length fits the body.
 

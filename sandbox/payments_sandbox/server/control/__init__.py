@@ -1,1 +1,1 @@
-"""The control API under `/_sandbox`: one module a noun, each function one route."""
+"""The control API under `/_sandbox`: a module for each noun, with a function for each route."""

@@ -1,7 +1,7 @@
-"""Owns the way of a request through the control API: token, key, body, route, envelope.
+"""Owns the processing of a control API request: token, key, body, handler, envelope.
 
-What answers a route is the function of the route's name, in the module of its noun. A module is
-imported with the first request to one of its routes: some bring the scenario language.
+The handler of a route is the function with the route's name, in the module of its noun. A module
+is imported with the first request to one of its routes: some import the scenario language.
 """
 
 import hmac
@@ -74,13 +74,13 @@ class ControlApi:
         self._runtime = runtime
         self._log = log
         self._gateway = gateway
-        # Those of its health bring nothing with them, and for most servers are the first.
+        # The health routes import nothing more, and usually are the first to be called.
         self._imported = {route.name for route in ROUTES_BY_NOUN["server"]}
 
     async def handle(
         self, request: web.BaseRequest, route: ControlRoute, query: str, path_parameter: str
     ) -> web.StreamResponse:
-        """Answer one request in the envelope, whatever goes wrong."""
+        """Answer one request, with an error envelope if anything goes wrong."""
         try:
             return await self._answer(request, route, query, path_parameter)
         except SandboxError as raised:
@@ -90,15 +90,15 @@ class ControlApi:
                 self._runtime.metrics.count_turned_away()
                 self._log.refused(request, response.status, error)
             if not request.content.is_eof():
-                response.force_close()  # the rest of the body is not waited for
+                response.force_close()  # without waiting for the rest of the body
             return response
         except (ConnectionResetError, NotOwned):
-            raise  # the client left while we read, or another process answers
+            raise  # the client left while its body was read, or another process answers
         except NotKeptError as error:
             return refusal(InternalError(f"What this has changed may be lost: {error}."))
         except Exception:
             if request.writer.output_size > 0:
-                raise  # half an answer is sent, and another one cannot follow
+                raise  # part of an answer was sent, and another one cannot follow
             _log.exception("unhandled error in %s %s", request.method, mask_target(request.path))
             return refusal(InternalError(SANDBOX_FAILED))
 
@@ -124,7 +124,7 @@ class ControlApi:
             path_parameter=path_parameter,
             text=text,
         )
-        if route.name not in self._imported:  # beside the loop: some bring the scenario language
+        if route.name not in self._imported:  # in a thread: some import the scenario language
             await self._runtime.run_beside(partial(handler_of, route.name))
             self._imported.add(route.name)
         result = handler_of(route.name)(asked)
@@ -153,7 +153,7 @@ class ControlApi:
         return world
 
     async def _text(self, request: web.BaseRequest, route: ControlRoute) -> str | None:
-        """The body where it is YAML; None where it has to be JSON."""
+        """Return the body if it is YAML; None if it has to be JSON."""
         is_other = route.takes_yaml and request.content_type != JSON
         if not is_other or not request.can_read_body:
             return None
@@ -184,7 +184,7 @@ class ControlApi:
         return self._contract.check(route.request, body)
 
     async def _read_json(self, raw: bytes, depth: int) -> object:
-        """Read a body; a large one beside the loop, which serves others meanwhile."""
+        """Parse a body; a large one in a thread, while the event loop serves other requests."""
         if len(raw) <= LIMIT:
             return strict_json.read(raw, deepest=depth)
         return await self._runtime.run_beside(partial(strict_json.read, raw, deepest=depth))
@@ -195,14 +195,14 @@ class ControlApi:
 
 
 def _with_route(error: SandboxError, route: ControlRoute) -> SandboxError:
-    """The error; what is not there, or does not go with what is, names a route that would do."""
+    """Add to a "not found" or conflict error which route would have worked."""
     details = error.details or ""
     if isinstance(error, NotFound):
         if CONTROL_PATH not in details:
             is_payment = error.code == "payment_not_found"
             nouns = "/payments" if is_payment else route.path.partition("/{")[0]
             details = f"{details} GET {CONTROL_PATH}{nouns} lists what there is.".strip()
-        # The path does exist, which is what the code's own sentence is about.
+        # The code's own sentence says that the path does not exist, which here it does.
         message = _NOT_THERE if error.code == "not_found" else None
         return NotFound(error.code, details, message=message)
     if isinstance(error, InvalidRequest) and error.is_conflict and route.otherwise:
@@ -211,7 +211,7 @@ def _with_route(error: SandboxError, route: ControlRoute) -> SandboxError:
 
 
 def refusal(error: SandboxError) -> web.Response:
-    """The envelope of an error of the control API, or of the origin guard."""
+    """Return the envelope of an error of the control API, or of the origin guard."""
     body = representations.error(error)
     if isinstance(error, InvalidScenario):
         body["problems"] = error.problems
@@ -222,7 +222,7 @@ def refusal(error: SandboxError) -> web.Response:
 
 
 def json_response(status: int, body: object) -> web.Response:
-    """A JSON response with our own Server header."""
+    """Return a JSON response with our own Server header."""
     return web.Response(status=status, body=orjson.dumps(body), headers=EVERY_REPLY)
 
 
@@ -234,10 +234,10 @@ def _reply(route: ControlRoute, body: dict[str, object] | None) -> web.Response:
 
 @cache
 def handler_of(route_name: str) -> Handler:
-    """Find the handler of a route.
+    """Return the handler of a route.
 
     Raises:
-        LookupError: no row has the name, or its noun's module has no function of it.
+        LookupError: there is no such route, or its noun's module has no function of that name.
     """
     noun = _NOUNS[route_name]
     module_name = f"{__package__}.{noun}"

@@ -7,5 +7,5 @@ from payments_sandbox.verification.observed import observe
 
 
 async def retrieve_audit(request: ControlRequest) -> dict[str, object]:
-    """What the audit finds now."""
+    """Return the findings of the audit as of now."""
     return audit_as_json(await run_in_slices(auditing(observe(request.world))))

@@ -6,5 +6,5 @@ from payments_sandbox.server.control.control_request import ControlRequest
 
 
 def list_cards(_: ControlRequest) -> dict[str, object]:
-    """Every magic card."""
+    """List every magic card."""
     return representations.page([card.as_json() for card in MAGIC_CARDS], has_more=False)

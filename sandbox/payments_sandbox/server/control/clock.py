@@ -15,7 +15,7 @@ DUE_SHOWN: Final = 100
 
 
 def retrieve_clock(request: ControlRequest) -> dict[str, object]:
-    """Now, the mode, what is due next, and how it was moved by hand, if it was."""
+    """Show now, the mode, what is due next, and the moves by hand, if any."""
     moves = [
         {"at": show_milliseconds(start), "to": show_milliseconds(end)}
         for start, end in request.world.clock.moves
@@ -24,7 +24,7 @@ def retrieve_clock(request: ControlRequest) -> dict[str, object]:
 
 
 async def freeze_clock(request: ControlRequest) -> dict[str, object]:
-    """Stand still, now or at a later instant; what falls due on the way happens."""
+    """Stop the clock, now or at a later instant; what falls due on the way happens."""
     world = request.world
     if (text := request.body.get("at")) is not None:
         at = _reachable(world, "at", parse_field(read_instant, "at", text))
@@ -36,15 +36,15 @@ async def freeze_clock(request: ControlRequest) -> dict[str, object]:
 
 
 def resume_clock(request: ControlRequest) -> dict[str, object]:
-    """Go on at wall speed from the world's now."""
+    """Let the clock run at wall speed from the world's now."""
     request.world.clock.resume()
     return clock_json(request.world)
 
 
 async def advance_clock(request: ControlRequest) -> dict[str, object]:
-    """Move on; answers when all that became due has happened, webhooks too, in order."""
+    """Move the clock; answer when everything that became due has happened, webhooks included."""
     world = request.world
-    _target(world, request.body)  # what cannot be reached is refused before anything is waited for
+    _target(world, request.body)  # refuse an unreachable target before waiting for anything
     happened = await request.runtime.clock_advancer.advance(
         world, lambda: _target(world, request.body), blocked_ports(request)
     )
@@ -55,7 +55,7 @@ async def advance_clock(request: ControlRequest) -> dict[str, object]:
 
 
 def clock_json(world: World) -> dict[str, object]:
-    """The clock as JSON."""
+    """Return the clock as JSON."""
     return {
         "now": show_milliseconds(world.clock.now()),
         "mode": world.clock.mode.value,

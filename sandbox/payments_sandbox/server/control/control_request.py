@@ -1,4 +1,4 @@
-"""Owns what the handler of a control route is given: the request, read and checked."""
+"""Owns the argument of a control route's handler: the request, parsed and validated."""
 
 from collections.abc import Callable
 from typing import Any, NamedTuple
@@ -16,15 +16,15 @@ class ControlRequest(NamedTuple):
     """One request to a control route.
 
     Attributes:
-        settings: what the server was told.
+        settings: the server's settings.
         contract: the documented schemas, compiled.
         runtime: the worlds, and what runs for them.
-        http: the request as aiohttp has it.
-        body: the JSON body, which follows the route's schema; {} when there is none.
+        http: aiohttp's request.
+        body: the JSON body, which is valid by the route's schema; {} if there is none.
         query: the query's parameters, typed, with their defaults.
-        known_world: the world of the API key, or None where the route needs no key.
-        path_parameter: the variable part of the path; empty where it has none.
-        text: the body where it is YAML.
+        known_world: the world of the API key, or None if the route needs no key.
+        path_parameter: the variable part of the path; empty if it has none.
+        text: the body if it is YAML.
     """
 
     settings: Settings
@@ -39,7 +39,7 @@ class ControlRequest(NamedTuple):
 
     @property
     def origin(self) -> str:
-        """Where the client has found the server: scheme, host and port."""
+        """The scheme, host and port by which the client has reached the server."""
         return f"{self.http.scheme}://{self.http.host}"
 
     @property
@@ -55,7 +55,10 @@ class ControlRequest(NamedTuple):
 
 
 def read_all(*reads: Callable[[], object]) -> list[Any]:
-    """Read several parts of a body, and tell all that is wrong with them at once.
+    """Read several parts of a body, and report the problems of all of them at once.
+
+    Returns:
+        What each of the reads has returned.
 
     Raises:
         InvalidRequest, InvalidScenario: one or more of the reads have raised one of these.
@@ -77,6 +80,6 @@ def read_all(*reads: Callable[[], object]) -> list[Any]:
 
 
 def blocked_ports(request: ControlRequest) -> frozenset[int]:
-    """The ports of receivers that cannot answer before this request is answered."""
+    """Return the ports of receivers that cannot answer before this request is answered."""
     given = request.http.headers.get("Sandbox-Blocked-Ports", "").split(",")
     return frozenset(int(port) for port in given if port.isascii() and port.isdigit())

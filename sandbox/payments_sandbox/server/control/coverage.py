@@ -1,14 +1,14 @@
-"""Owns the route of the tally."""
+"""Owns the route of the failure tally."""
 
 from payments_sandbox.core.errors import InvalidRequest
 from payments_sandbox.server.control.control_request import ControlRequest
 
 
 async def retrieve_coverage(request: ControlRequest) -> dict[str, object]:
-    """Which failures calls and webhooks of all worlds have met.
+    """Return which failures the calls and webhooks of all worlds have met.
 
     Raises:
-        InvalidRequest: the server was not told to count.
+        InvalidRequest: the server was started without `--coverage`.
     """
     tally = request.runtime.tally
     if tally is None:

@@ -14,7 +14,7 @@ KEPT: Final = "a delivery that is kept"
 
 
 def list_deliveries(request: ControlRequest) -> dict[str, object]:
-    """The deliveries, newest first: all, or of an event, to an endpoint, of a status."""
+    """List deliveries, newest first, optionally of one event, endpoint or status."""
     if (webhooks := request.world.webhooks) is None:
         return page(request, empty_listing(KEPT))
     outbox = webhooks.outbox
@@ -33,7 +33,7 @@ def list_deliveries(request: ControlRequest) -> dict[str, object]:
 
 
 def retrieve_delivery(request: ControlRequest) -> dict[str, object]:
-    """One delivery with all its attempts."""
+    """Return one delivery with all its attempts."""
     if (webhooks := request.world.webhooks) is not None:
         delivery = webhooks.outbox.find(request.path_parameter)
         if delivery is not None:

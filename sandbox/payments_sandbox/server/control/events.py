@@ -14,7 +14,7 @@ from payments_sandbox.world.manual_events import trigger
 
 
 def list_events(request: ControlRequest) -> dict[str, object]:
-    """Events as webhook bodies, newest first."""
+    """List events as webhook bodies, newest first."""
     ledger = request.world.ledger
 
     def older_than(number: int | None) -> Iterator[AnyEvent]:
@@ -44,7 +44,7 @@ def create_event(request: ControlRequest) -> dict[str, object]:
 
 
 def resend_event(request: ControlRequest) -> dict[str, object]:
-    """Send an event once more, the same bytes, to whoever wants it; it is not retried."""
+    """Send an event again, with the same bytes, to the endpoints that want it; without retries."""
     world = request.world
     number = world.ledger.event_number(request.path_parameter)
     if number is None:

@@ -1,4 +1,4 @@
-"""Owns the routes of the calls that steps hold: which there are, and what they meet."""
+"""Owns the routes of held calls: list them, and decide which step each one gets."""
 
 from typing import Any, Final
 
@@ -13,17 +13,17 @@ from payments_sandbox.server.control.scenarios import refuse_problems
 from payments_sandbox.server.journal_json import held_call_json
 
 _DEPTH: Final = len(("rules", 0, "do", 0))
-"""The length of the path to the step in the scenario that it is read in."""
+"""The length of the step's path in the scenario that `_read_step` puts it into."""
 
 
 def list_held_calls(request: ControlRequest) -> dict[str, object]:
-    """The held calls of the world, oldest first."""
+    """List the held calls of the world, oldest first."""
     found = request.runtime.held_calls.of(request.world)
     return representations.page([held_call_json(each) for each in found], has_more=False)
 
 
 async def decide_held_call(request: ControlRequest) -> dict[str, object]:
-    """Give one its step, and answer when it has met it."""
+    """Give a held call its step, and answer when the step has been applied."""
     held_calls = request.runtime.held_calls
     pending = held_calls.find(request.world, request.path_parameter)
     source = _chosen(request)["do"]
@@ -33,12 +33,12 @@ async def decide_held_call(request: ControlRequest) -> dict[str, object]:
     pending.decide(step, {key: mask_json(value) for key, value in source.items()})
     await pending.settled.wait()
     if pending.request_id is None and pending not in held_calls.of(request.world):
-        raise NotHeld  # its world began anew before it met the step
+        raise NotHeld  # its world was reset before the step was applied
     return held_call_json(pending)
 
 
 def _chosen(request: ControlRequest) -> dict[str, Any]:
-    """The body, which may be YAML as a step in a file is."""
+    """Return the body, which may be YAML, like a step in a scenario file."""
     if request.text is None:
         return request.body
     document = read_document(request.text)
@@ -47,14 +47,14 @@ def _chosen(request: ControlRequest) -> dict[str, Any]:
 
 
 def _read_step(source: dict[str, object], operation: str, longest_wait: int) -> Step:
-    """Read a step as the one of a rule about the operation.
+    """Read a step, as if it were in a rule about the operation.
 
     Raises:
-        InvalidScenario: it has problems; their paths begin with `/do`.
-        InvalidRequest: it has `times`, which is about more calls than one.
+        InvalidScenario: the step has problems; their paths begin with `/do`.
+        InvalidRequest: the step has `times`, although it is for this one call.
     """
     about_it = {"request": operation, "do": [source]}
-    scenario = {"scenario": "held", "seed": 0, "rules": [about_it]}  # the world's seed draws
+    scenario = {"scenario": "held", "seed": 0, "rules": [about_it]}  # draws use the world's seed
     loaded = load_value(scenario, longest_wait=longest_wait)
     refuse_problems([each._replace(path=("do", *each.path[_DEPTH:])) for each in loaded.problems])
     if "times" in source:

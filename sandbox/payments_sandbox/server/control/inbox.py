@@ -1,4 +1,4 @@
-"""Owns the routes of the built-in receivers: what arrives, what they have, what they answer."""
+"""Owns the routes of inboxes, the built-in receivers: receive, read, script and empty them."""
 
 from collections.abc import Iterator
 from itertools import islice
@@ -20,11 +20,11 @@ from payments_sandbox.webhooks.inbox import ANSWER, InboxMessage
 from payments_sandbox.webhooks.verification import Received
 
 LONGEST_WAIT: Final = 60 * SECOND
-"""Wall milliseconds that a read may wait."""
+"""Wall milliseconds that a read may wait, at most."""
 
 
 async def receive_webhook(request: ControlRequest) -> web.StreamResponse:
-    """Take in a webhook of any form; the answer is 200 unless the inbox is scripted."""
+    """Accept a webhook with any body; the answer is 200 unless the inbox is scripted."""
     name, http = _name(request), request.http
     body = await read_any_body(http, seconds=request.settings.body_timeout)
     if isinstance(body, SandboxError):
@@ -41,7 +41,7 @@ async def receive_webhook(request: ControlRequest) -> web.StreamResponse:
 
 
 async def read_inbox(request: ControlRequest) -> dict[str, object]:
-    """What has arrived, oldest first; waits for it if asked to."""
+    """List the messages, oldest first; wait for them if `wait` says so."""
     if "wait" in request.query:
         await _wait(request, _duration(request.query["wait"]) / SECOND)
     listing = Listing(
@@ -63,12 +63,12 @@ def script_inbox(request: ControlRequest) -> dict[str, object]:
 
 
 def empty_inbox(request: ControlRequest) -> None:
-    """Forget what has arrived, and the script."""
+    """Remove all messages, and the script."""
     request.world.open_webhooks().inboxes.remove(_name(request))
 
 
 async def _wait(request: ControlRequest, seconds: float) -> None:
-    """Until as many messages are there as are wanted, time is up, or the world is gone."""
+    """Wait until `count` messages have arrived, the time is up, or the world is gone."""
     wanted: int = request.query["count"]
 
     def is_there() -> bool:

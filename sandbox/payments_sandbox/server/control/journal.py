@@ -1,4 +1,4 @@
-"""Owns the routes of what the world has seen: its requests, and the stream of all there is."""
+"""Owns the routes of the journal, and of the event stream."""
 
 from functools import partial
 
@@ -12,7 +12,7 @@ from payments_sandbox.server.journal_json import entry_json
 
 
 def list_requests(request: ControlRequest) -> dict[str, object]:
-    """The journal, newest first."""
+    """List the requests in the journal, newest first."""
     world, journal = request.world, request.world.journal
 
     def position_of(request_id: str) -> int | None:
@@ -29,7 +29,7 @@ def list_requests(request: ControlRequest) -> dict[str, object]:
 
 
 def retrieve_request(request: ControlRequest) -> dict[str, object]:
-    """One request of the journal."""
+    """Return one request of the journal."""
     journal = request.world.journal
     if (entry := journal.find(request.path_parameter)) is None:
         raise NotFound("not_found", "No such request, or the journal has dropped it.")
@@ -37,7 +37,7 @@ def retrieve_request(request: ControlRequest) -> dict[str, object]:
 
 
 async def stream(request: ControlRequest) -> web.StreamResponse:
-    """New requests, events and webhooks as they come, as server-sent events."""
+    """Send new requests, events and webhooks as server-sent events."""
     return await serve_stream(
         request.http,
         request.world,

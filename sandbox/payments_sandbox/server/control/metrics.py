@@ -1,4 +1,4 @@
-"""Owns the route of the metrics: what was counted, and how things stand, for Prometheus."""
+"""Owns the route of the metrics: counters and gauges of the server, in the format of Prometheus."""
 
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -22,14 +22,14 @@ NO_LABELS: Final[Mapping[str, str]] = {}
 _ATTEMPTS: Final = (DELIVERED, FAILED, LOST)
 _ENDS: Final = tuple(each.value for each in DeliveryStatus if each is not DeliveryStatus.PENDING)
 _NONE: Final = "none"
-"""The operation where it was none of the API's, the status and the fault where there was none."""
+"""The label for a missing operation, status or fault."""
 
 _NOW: Final = (
     ("webhooks_in_flight", "Webhooks that are being sent."),
     ("webhooks_pending", "Deliveries that have not ended."),
     ("worlds", "Worlds that there are."),
 )
-"""The gauges of what there is at the moment."""
+"""The gauges that show the current state, with their help texts."""
 
 _OF_A_PROCESS: Final[tuple[tuple[str, Kind, str, Callable[[Iterable[float]], float]], ...]] = (
     (CPU, "counter", "CPU seconds spent.", sum),
@@ -38,7 +38,7 @@ _OF_A_PROCESS: Final[tuple[tuple[str, Kind, str, Callable[[Iterable[float]], flo
     (OPEN, "gauge", "Open file descriptors.", sum),
     (MOST, "gauge", "File descriptors that a process may have open.", min),
 )
-"""The metrics of a process, and how those of several processes are combined."""
+"""The metrics of a process, each with the function that combines those of several processes."""
 
 
 class Sample(NamedTuple):
@@ -46,8 +46,8 @@ class Sample(NamedTuple):
 
     Attributes:
         value: the number.
-        labels: which one it is.
-        ending: what follows the family's name: `_sum` and `_count` of a summary.
+        labels: its labels.
+        ending: the suffix of the family's name: `_sum` or `_count` in a summary.
     """
 
     value: float
@@ -56,13 +56,13 @@ class Sample(NamedTuple):
 
 
 class Family(NamedTuple):
-    """Numbers of one name.
+    """A metric: all samples of one name.
 
     Attributes:
-        name: of all of them.
-        kind: whether they only grow, go up and down, or are sums with their counts.
-        help: what they are, in a sentence.
-        samples: the numbers; those of other labels are other ones.
+        name: the name of the metric.
+        kind: its Prometheus type.
+        help: what it measures, in a sentence.
+        samples: the numbers, each with its own labels.
     """
 
     name: str
@@ -72,14 +72,15 @@ class Family(NamedTuple):
 
 
 class Counts(NamedTuple):
-    """What one process of a server has counted, in values that JSON has.
+    """The counts of one process of a server, in values that can be sent as JSON.
 
     Attributes:
-        calls: what came of calls, each with how many.
-        attempts, deliveries: what came of webhooks.
-        now: how many there are at the moment, by the names of gauges.
-        lag: of the event loop: all seconds, measurements, the largest; None where there is no loop.
-        process: what the system tells of it.
+        calls: the results of calls, each with its count.
+        attempts, deliveries: the counts of webhooks, by outcome.
+        now: the current values of gauges, by name.
+        lag: of the event loop: the sum in seconds, the number of measurements, and the largest;
+            None if there is no loop.
+        process: the figures of `process_facts`.
     """
 
     calls: Sequence[tuple[CallEnd, int]]
@@ -91,7 +92,7 @@ class Counts(NamedTuple):
 
 
 async def retrieve_metrics(request: ControlRequest) -> web.StreamResponse:
-    """What the server has done, and how it stands now, in the text format of Prometheus."""
+    """Return all metrics of the server in the text format of Prometheus."""
     counts = [counts_of(request.runtime)]
     counts += [Counts(*each) for each in await request.runtime.elsewhere.ask("metrics")]
     text = metrics_text(families_of(counts))
@@ -99,7 +100,7 @@ async def retrieve_metrics(request: ControlRequest) -> web.StreamResponse:
 
 
 def counts_of(runtime: WorldRuntime) -> Counts:
-    """The counts of this process; from now on the lag of its event loop is measured."""
+    """Return the counts of this process; start to measure the lag of its event loop."""
     runtime.start_measuring()
     metrics, lag = runtime.metrics, runtime.metrics.lag
     now = {
@@ -118,7 +119,7 @@ def counts_of(runtime: WorldRuntime) -> Counts:
 
 
 def families_of(counts: Sequence[Counts]) -> Iterator[Family]:
-    """What the processes of a server have counted."""
+    """Yield the metrics of a server from the counts of its processes."""
     info = (Sample(1, {"version": __version__}),)
     yield _family("info", "gauge", "Which version runs.", info)
     text = "Calls of the emulated API, by operation, status that was sent, and fault that was met."
@@ -174,7 +175,7 @@ def _family(name: str, kind: Kind, text: str, samples: Iterable[Sample]) -> Fami
 
 
 def metrics_text(families: Iterable[Family]) -> str:
-    """Write families as Prometheus reads them."""
+    """Write metrics in the text format of Prometheus."""
     lines: list[str] = []
     for family in families:
         text = family.help.replace("\\", r"\\").replace("\n", r"\n")

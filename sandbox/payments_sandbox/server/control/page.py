@@ -14,11 +14,11 @@ class Listing(NamedTuple, Generic[T]):
     """A list that a route shows in pages.
 
     Attributes:
-        noun: what an item is, such as `an event`, for the text of a refusal.
-        position_of: the position of the item with a cursor, or None where there is no such item.
-        items_after: yields the items behind a position in the order of the list; None means all.
-        show: the JSON of an item.
-        cursor_of: what leads to the page behind an item; None for the `id` in its JSON.
+        noun: what an item is, such as `an event`, for error messages.
+        position_of: returns the position of the item that a cursor names, or None if there is none.
+        items_after: yields the items behind a position, in the order of the list; None means all.
+        show: returns the JSON of an item.
+        cursor_of: returns the cursor of an item; by default, the `id` in its JSON.
     """
 
     noun: str
@@ -29,7 +29,7 @@ class Listing(NamedTuple, Generic[T]):
 
 
 def empty_listing(noun: str) -> Listing[dict[str, object]]:
-    """Make the listing of no items, which refuses every cursor; `noun` is what they would be."""
+    """Make a listing without items, which refuses every cursor; `noun` is what they would be."""
     return Listing(
         noun=noun,
         position_of=lambda _: None,
@@ -39,10 +39,10 @@ def empty_listing(noun: str) -> Listing[dict[str, object]]:
 
 
 def page(request: ControlRequest, listing: Listing[T]) -> dict[str, object]:
-    """Answer with the items that `limit` and `starting_after` ask for.
+    """Return the page that the query's `limit` and `starting_after` ask for.
 
     Raises:
-        InvalidRequest: `starting_after` leads to no item.
+        InvalidRequest: `starting_after` names no item.
     """
     position, start = None, request.query.get("starting_after")
     if start is not None and (position := listing.position_of(start)) is None:

@@ -25,11 +25,11 @@ MOVED_BY: Final = {
 """The route of each move that a payment can make."""
 
 CHARGEBACK_REASON: Final = "fraudulent"
-"""Why a payment is charged back when nothing says otherwise."""
+"""The default reason of a chargeback."""
 
 
 def list_payments(request: ControlRequest) -> dict[str, object]:
-    """Payments with what has become of them, newest first: all, or some of the API's filters."""
+    """List payments in full, newest first, with the filters of the emulated API."""
     payments, wanted = request.world.ledger.payments, request.query
     customer_id, status = wanted.get("customer_id"), wanted.get("status")
     created_after = read_created_after(wanted.get("created_after"))
@@ -53,7 +53,7 @@ def list_payments(request: ControlRequest) -> dict[str, object]:
 
 
 def retrieve_payment(request: ControlRequest) -> dict[str, object]:
-    """One payment with what has become of it."""
+    """Return one payment in full."""
     ledger = request.world.ledger
     return _payment_json(ledger.payments.get(ledger.number_of(request.path_parameter)))
 
@@ -70,7 +70,7 @@ def fail_payment(request: ControlRequest) -> dict[str, object]:
 
 
 def charge_back_payment(request: ControlRequest) -> dict[str, object]:
-    """Take back what is left of a completed payment, or less."""
+    """Charge back what is left of a completed payment, or less."""
     amount, reason = request.body.get("amount"), request.body.get("reason", CHARGEBACK_REASON)
     made = _move(
         request, lambda number: request.world.charge_back(number, amount, mask_text(reason))
@@ -79,7 +79,7 @@ def charge_back_payment(request: ControlRequest) -> dict[str, object]:
 
 
 def _move(request: ControlRequest, move: Callable[[int], T]) -> T:
-    """Move the payment of the path; what it cannot do is refused with what it can."""
+    """Move the payment in the path; an error names the moves that are possible."""
     number = request.world.ledger.number_of(request.path_parameter)
     try:
         return move(number)

@@ -1,4 +1,4 @@
-"""Owns what the processes of one server ask each other, where there are several."""
+"""Owns the questions that the processes of one server ask each other, and their answers."""
 
 from collections.abc import Callable
 from typing import Any, Final
@@ -9,19 +9,19 @@ from payments_sandbox.server.world_runtime import WorldRuntime
 
 
 def coverage(runtime: WorldRuntime) -> dict[str, Any] | None:
-    """The tally of this process; None where the server counts nothing."""
+    """Return the failure tally of this process; None if the server does not count failures."""
     return None if runtime.tally is None else runtime.tally.as_json()
 
 
 def metrics(runtime: WorldRuntime) -> list[Any]:
-    """The counts of this process."""
+    """Return the metrics of this process."""
     return [*counts_of(runtime)]
 
 
 async def reports(runtime: WorldRuntime, default: str | None = None) -> list[list[Any]]:
-    """Judge the worlds of this process, where reports are kept: the values of each `WorldReport`.
+    """Judge the worlds of this process, if reports are kept; return each `WorldReport` as a list.
 
-    `default` is the key of the world that is judged where there is no other.
+    `default` is the key of the world that is judged if there is no other.
     """
     if runtime.reports is None:
         return []
@@ -40,7 +40,12 @@ _ANSWERS: Final[dict[str, Callable[..., object]]] = {
 
 
 def answer(runtime: WorldRuntime, question: str, given: list[Any] | None) -> object:
-    """Answer another process; what is given may have to be awaited.
+    """Answer another process; the answer may be an awaitable.
+
+    Args:
+        runtime: the worlds of this process.
+        question: the name of the question, a function of this module's table.
+        given: further arguments of that function.
 
     Raises:
         LookupError: there is no such question.

@@ -6,12 +6,12 @@ from payments_sandbox.world.world import World
 
 
 def retrieve_rate_limit(request: ControlRequest) -> dict[str, object]:
-    """The limit, what remains of this hour, and when it turns."""
+    """Show the limit, what remains of it in this hour, and when the next hour begins."""
     return rate_limit_json(request.world)
 
 
 def set_rate_limit(request: ControlRequest) -> dict[str, object]:
-    """Change the limit for good, or what remains of this hour."""
+    """Change the limit permanently, or what remains of it in this hour."""
     world, wanted = request.world, request.body
     check(wanted, world.limiter.limit, "")
     world.limiter.turn(world.clock.now())
@@ -20,14 +20,18 @@ def set_rate_limit(request: ControlRequest) -> dict[str, object]:
 
 
 def rate_limit_json(world: World) -> dict[str, object]:
-    """The rate limit as JSON; `reset` is in epoch seconds of the world's clock."""
+    """Return the rate limit as JSON; `reset` is in epoch seconds of the world's clock."""
     limiter = world.limiter
     limiter.turn(world.clock.now())
     return {"limit": limiter.limit, "remaining": limiter.remaining, "reset": limiter.reset_at}
 
 
 def check(wanted: dict[str, int], limit: int, pointer: str) -> None:
-    """Refuse more remaining than the limit."""
+    """Check that no more remains than the limit.
+
+    Raises:
+        InvalidRequest: more would remain; `pointer` leads to the object that says so.
+    """
     limit = wanted.get("limit", limit)
     if wanted.get("remaining", 0) > limit:
         raise InvalidRequest(f"{pointer}/remaining: expected at most the limit, {limit}.")

@@ -1,4 +1,4 @@
-"""Owns the routes of the report: how scenarios stand, and expectations that are waited for."""
+"""Owns the routes that report on scenarios, and that wait for expectations to be met."""
 
 import re
 from collections.abc import Sequence
@@ -21,15 +21,15 @@ from payments_sandbox.verification.observed import observe
 from payments_sandbox.verification.report import reporting
 
 _FORMS: Final = frozenset({"text/plain", "text/html", "application/xml"})
-"""What a report is sent as besides JSON."""
+"""The media types of a report, in addition to JSON."""
 
 _QUALITY: Final = re.compile(r"q=([01](?:\.[0-9]{0,3})?)")
 
 
 async def retrieve_report(request: ControlRequest) -> dict[str, object] | web.StreamResponse:
-    """How the active scenarios stand now, as JSON or in the form that `Accept` asks for.
+    """Report on the active scenarios, as JSON or in the media type that `Accept` asks for.
 
-    With it, as JSON, whether the key had another world before.
+    The JSON also says whether the key had another world before.
     """
     world = request.world
     report = (await run_in_slices(reporting(observe(world)))).as_json()
@@ -46,7 +46,7 @@ async def retrieve_report(request: ControlRequest) -> dict[str, object] | web.St
 
 
 def _written(media_type: str, api_key: str, report: dict[str, object], *, was_used: bool) -> str:
-    """The report in one of the forms that few ask for."""
+    """Write the report in a media type other than JSON."""
     from payments_sandbox.verification.report_junit import as_junit  # noqa: PLC0415 - few ask for it
     from payments_sandbox.verification.report_page import as_page  # noqa: PLC0415
     from payments_sandbox.verification.report_text import WorldReport, as_text  # noqa: PLC0415
@@ -56,9 +56,9 @@ def _written(media_type: str, api_key: str, report: dict[str, object], *, was_us
 
 
 def _wanted(accept: str) -> str | None:
-    """The form of a report that a client likes best, by `Accept`; None for JSON.
+    """Return the media type of the report that a client prefers by `Accept`; None for JSON.
 
-    Who takes anything gets JSON: Java's HttpURLConnection, unless told otherwise, asks for HTML
+    A client that accepts anything gets JSON: by default, Java's HttpURLConnection asks for HTML
     first and for anything last.
     """
     best, chosen = 0.0, None
@@ -71,7 +71,7 @@ def _wanted(accept: str) -> str | None:
 
 
 def _quality(parameters: str) -> float:
-    """How much a client likes a media type, from 0 to 1."""
+    """Return the `q` of a media type in `Accept`, from 0 to 1."""
     found = _QUALITY.search(parameters)
     return 1.0 if found is None else float(found[1])
 

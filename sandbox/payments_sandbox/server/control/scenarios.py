@@ -1,4 +1,4 @@
-"""Owns the routes of scenarios: the library, what is active, what is wrong with one."""
+"""Owns the routes of scenarios: the library, the active ones, checking and writing one."""
 
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial
@@ -20,18 +20,18 @@ from payments_sandbox.server.slices import run_in_slices
 from payments_sandbox.world.world import ResetScope
 
 FROM_JOURNAL: Final = "from-journal"
-"""The name of a scenario that is written without one."""
+"""The default name of a scenario that is written from the journal."""
 
 
 async def list_scenarios(request: ControlRequest) -> dict[str, object]:
-    """The library; a file that is wrong is left out here, and named by `scenarios/check`."""
+    """List the library; invalid files are left out here, and `scenarios/check` names them."""
     loaded = await request.runtime.run_beside(lambda: list(library_of(request.settings)))
     items = [_summary(each.scenario) for each in loaded if each.scenario is not None]
     return representations.page(items, has_more=False)
 
 
 def list_active_scenarios(request: ControlRequest) -> dict[str, object]:
-    """What is active, in the order in which it applies."""
+    """List the active scenarios, in the order in which they apply."""
     items = [
         _summary(scenario) | {"scenario": dict(scenario.source)}
         for scenario in request.world.rules.scenarios
@@ -40,7 +40,7 @@ def list_active_scenarios(request: ControlRequest) -> dict[str, object]:
 
 
 async def put_active_scenarios(request: ControlRequest) -> dict[str, object]:
-    """Let exactly these be active."""
+    """Replace the active scenarios by these."""
     scenarios = await _read_scenarios(request, is_list=True)
     await _judge_leaving(request, lambda each: each not in scenarios)
     await run_in_slices(activation.setting_active(request.world, scenarios))
@@ -49,7 +49,7 @@ async def put_active_scenarios(request: ControlRequest) -> dict[str, object]:
 
 
 async def add_active_scenario(request: ControlRequest) -> dict[str, object]:
-    """Activate one more."""
+    """Activate one more scenario."""
     [scenario] = await _read_scenarios(request, is_list=False)
     await run_in_slices(activation.activating(request.world, scenario))
     request.runtime.reset(request.world, {ResetScope.RULES})
@@ -57,7 +57,7 @@ async def add_active_scenario(request: ControlRequest) -> dict[str, object]:
 
 
 async def remove_active_scenarios(request: ControlRequest) -> None:
-    """End one, or all."""
+    """Deactivate one scenario, or all."""
     name = request.query.get("name")
     await _judge_leaving(request, lambda each: name in (None, each.name))
     activation.remove(request.world, name)
@@ -65,14 +65,14 @@ async def remove_active_scenarios(request: ControlRequest) -> None:
 
 
 async def _judge_leaving(request: ControlRequest, is_leaving: Callable[[Scenario], bool]) -> None:
-    """Judge the scenarios that are about to end, where reports are kept."""
+    """Judge the scenarios that are about to end, if reports are kept."""
     if (reports := request.runtime.reports) is not None:
         leaving = [each for each in request.world.rules.scenarios if is_leaving(each)]
         await reports.before_scenarios_end(request.world, leaving)
 
 
 async def check_scenario(request: ControlRequest) -> dict[str, object]:
-    """Say what is wrong with one; warnings alone are no refusal."""
+    """Check a scenario: return its warnings, or raise if it has errors."""
     loaded = await request.runtime.run_beside(partial(_checked, request))
     warnings = loaded.problems if isinstance(loaded, Loaded) else ()
     return {"problems": [problem.as_json() for problem in warnings]}
@@ -87,19 +87,19 @@ def _checked(request: ControlRequest) -> Loaded | UnknownScenario:
 
 
 def retrieve_scenario_schema(_: ControlRequest) -> dict[str, object]:
-    """The shape of scenarios, with what each word means."""
+    """Return the JSON schema of scenarios, which explains each of their keys."""
     return schema()
 
 
 def write_scenario(request: ControlRequest) -> dict[str, object]:
-    """A scenario that makes happen again what requests have met."""
+    """Write a scenario that reproduces what some requests of the journal have met."""
     name = request.body.get("name", FROM_JOURNAL)
     scenario = scenario_from_journal(request.world, request.body["requests"], name)
     return {"scenario": scenario, "yaml": text_of(scenario)}
 
 
 async def _read_scenarios(request: ControlRequest, *, is_list: bool) -> list[Scenario]:
-    """Read those of a body beside the loop: one may have thousands of lines."""
+    """Read the scenarios of a body in a thread: one may have thousands of lines."""
     return await request.runtime.run_beside(
         lambda: resolve_scenarios(
             library_of(request.settings), _body_values(request, is_list=is_list)
@@ -111,12 +111,12 @@ def resolve_scenarios(library: Library, values: Mapping[Path, object]) -> list[S
     """Find scenarios by their names in the library, and read those that are JSON objects.
 
     Args:
-        library: the scenarios that have a name.
+        library: the scenarios that can be named.
         values: names, JSON objects, and scenarios that were read already, each by its path in the
-            body, which is told with what is wrong.
+            body, which prefixes its problems.
 
     Raises:
-        InvalidRequest: the library has none of a name.
+        InvalidRequest: the library has no scenario of a name.
         InvalidScenario: one or more have problems; all of them are listed.
     """
     loaded = {path: _load(library, value) for path, value in values.items()}
@@ -150,17 +150,17 @@ def _load(library: Library, value: object) -> Loaded | UnknownScenario:
 
 
 def _problems_of(loaded: Loaded | UnknownScenario) -> Sequence[Problem]:
-    """What is wrong with one of several; what is only a warning is not."""
+    """Return the problems of one of several scenarios; none if it has only warnings."""
     if isinstance(loaded, UnknownScenario):
         return [Problem((), str(loaded).removesuffix("."))]
     return () if loaded.scenario is not None else loaded.problems
 
 
 def refuse_problems(problems: Sequence[Problem]) -> None:
-    """Refuse what has problems.
+    """Raise if there are problems other than warnings.
 
     Raises:
-        InvalidScenario: there is one that is more than a warning.
+        InvalidScenario: a problem is more than a warning; it lists all of them.
     """
     wrong = [problem for problem in problems if not problem.is_warning]
     if wrong:
@@ -172,7 +172,7 @@ def refuse_problems(problems: Sequence[Problem]) -> None:
 
 
 def _body_values(request: ControlRequest, *, is_list: bool) -> dict[Path, Any]:
-    """The names and scenarios of a body by their paths; those in YAML are read already."""
+    """Return the names and scenarios of a body by their paths; YAML is already read."""
     text, longest_wait = request.text, request.settings.max_wall_delay
     if not is_list:
         one = request.body if text is None else load(text, name=None, longest_wait=longest_wait)

@@ -15,11 +15,11 @@ from payments_sandbox.webhooks.target_policy import TargetPolicy
 from payments_sandbox.webhooks.verification import Received, why_refused
 
 MAX_ENDPOINTS: Final = 100
-"""Endpoints that a world may have."""
+"""Endpoints that a world may have, at most."""
 
 
 def list_webhook_endpoints(request: ControlRequest) -> dict[str, object]:
-    """The endpoints, newest first."""
+    """List the endpoints, newest first."""
     webhooks = request.world.webhooks
     endpoints = [] if webhooks is None else list(reversed(webhooks.outbox.endpoints.values()))
     positions = {each.id: position for position, each in enumerate(endpoints)}
@@ -33,7 +33,7 @@ def list_webhook_endpoints(request: ControlRequest) -> dict[str, object]:
 
 
 def create_webhook_endpoint(request: ControlRequest) -> dict[str, object]:
-    """Make an endpoint; what is refused leaves none."""
+    """Create an endpoint."""
     webhooks = request.world.open_webhooks()
     if len(webhooks.outbox.endpoints) >= MAX_ENDPOINTS:
         raise InvalidRequest(
@@ -46,7 +46,7 @@ def create_webhook_endpoint(request: ControlRequest) -> dict[str, object]:
 
 
 def retrieve_webhook_endpoint(request: ControlRequest) -> dict[str, object]:
-    """One endpoint."""
+    """Return one endpoint."""
     return endpoint_json(request.world.open_webhooks().endpoint(request.path_parameter))
 
 
@@ -59,7 +59,7 @@ def update_webhook_endpoint(request: ControlRequest) -> dict[str, object]:
 
 
 def delete_webhook_endpoint(request: ControlRequest) -> None:
-    """Forget an endpoint; what was to be sent to it is not."""
+    """Delete an endpoint; its pending deliveries are not sent."""
     webhooks = request.world.open_webhooks()
     webhooks.outbox.remove(webhooks.endpoint(request.path_parameter).id)
 
@@ -73,7 +73,7 @@ def rotate_secret(request: ControlRequest) -> dict[str, object]:
 
 
 def verify_webhook(request: ControlRequest) -> dict[str, object]:
-    """Judge a webhook that somebody has kept, as a careful receiver of the endpoint would."""
+    """Verify a received webhook, as a careful receiver at the endpoint would."""
     world, body = request.world, request.body
     endpoint = world.open_webhooks().endpoint(request.path_parameter)
     headers = {name.lower(): value for name, value in body["headers"].items()}
@@ -86,7 +86,7 @@ def verify_webhook(request: ControlRequest) -> dict[str, object]:
 
 
 def _receivers_time(request: ControlRequest, endpoint: Endpoint) -> int | None:
-    """Epoch seconds of the receiver's clock; None where any timestamp will do."""
+    """Return the receiver's clock in epoch seconds; None to accept any timestamp."""
     world, text = request.world, request.body.get("now")
     if text == "ignore":
         return None

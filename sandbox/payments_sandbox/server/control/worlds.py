@@ -1,4 +1,4 @@
-"""Owns the routes of worlds: make, show, reset, drop, snapshot and back."""
+"""Owns the routes of worlds: create, list, reset, fill, delete, snapshot and restore them."""
 
 from collections.abc import Collection, Sequence
 from functools import partial
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
 
 async def create_world(request: ControlRequest) -> dict[str, object]:
-    """Make a world of its own, with a key of its own."""
+    """Create a world with its own API key."""
     wanted = request.body
     limits = wanted.get("rate_limit", {})
     read = partial(
@@ -35,7 +35,7 @@ async def create_world(request: ControlRequest) -> dict[str, object]:
         lambda: _clock(wanted.get("clock")),
         lambda: _scenarios(request, wanted.get("scenarios")),
     )
-    # The scenario language is imported with its first use, which takes long.
+    # In a thread: the first scenario imports the scenario language, which takes long.
     has_scenarios = bool(wanted.get("scenarios"))
     _, start, scenarios = await request.runtime.run_beside(read) if has_scenarios else read()
     making = request.runtime.worlds.making(
@@ -63,7 +63,7 @@ def _scenarios(request: ControlRequest, values: list[object] | None) -> "Sequenc
 
 
 async def list_worlds(request: ControlRequest) -> dict[str, object]:
-    """All worlds in summary, the last used first."""
+    """List all worlds in summary, the last used first."""
     uses = list(uses_of_worlds(request.runtime))
     if others := await request.runtime.elsewhere.ask("uses_of_worlds"):
         uses += chain.from_iterable(others)
@@ -96,20 +96,20 @@ async def _summaries(request: ControlRequest, keys: Sequence[str]) -> dict[str, 
 
 
 def uses_of_worlds(runtime: WorldRuntime) -> Sequence[tuple[str, Instant]]:
-    """The keys of the worlds of this process, and when each was used; the last used first."""
+    """Return the keys of this process's worlds, each with its last use; the last used first."""
     return [(each.config.api_key, each.used_at) for each in runtime.worlds][::-1]
 
 
 def summaries_of_worlds(
     runtime: WorldRuntime, keys: Collection[str], origin: str
 ) -> dict[str, dict[str, object]]:
-    """The worlds of this process that are among the keys, as the list shows them.
+    """Return those worlds of this process whose keys are given, as the list shows them.
 
-    `origin` is where the client has found the server.
+    `origin` is the address by which the client has reached the server.
     """
     wanted = frozenset(keys)
-    # Only here is it said when each was used: what is read again and again of one world stays the
-    # same where nothing happens.
+    # Only the list shows `used_at`: a single world that is polled then stays the same while
+    # nothing happens in it.
     return {
         world.config.api_key: _summary(runtime, origin, world)
         | {"used_at": show_milliseconds(world.used_at)}
@@ -119,15 +119,15 @@ def summaries_of_worlds(
 
 
 def retrieve_world(request: ControlRequest) -> dict[str, object]:
-    """The world in numbers."""
+    """Show the world's settings and counts."""
     return _shown(request, request.world)
 
 
 async def reset_world(request: ControlRequest) -> dict[str, object]:
-    """Put the world, or parts of it, back to how it was made."""
+    """Put the world, or parts of it, back into the state in which it was created."""
     world = request.world
     scopes = [ResetScope(name) for name in request.body.get("only", list(ResetScope))]
-    _check_clock(world, scopes)  # before a report is kept of what is then not reset
+    _check_clock(world, scopes)  # first, so that no report is kept of a reset that is refused
     await request.runtime.before_reset(world, scopes)
     _check_clock(world, scopes)
     if world.rules.scenarios:
@@ -151,7 +151,7 @@ def _check_clock(world: World, scopes: Sequence[ResetScope]) -> None:
 
 
 async def seed_world(request: ControlRequest) -> dict[str, object]:
-    """Fill the world with payments of the past; until it is full, it is served as it was."""
+    """Fill the world with payments of the past; meanwhile it is served as it was."""
     filling = await request.runtime.run_beside(partial(_filling, request))
     fillings, world, wanted = request.runtime.fillings, request.world, request.body["payments"]
     fillings[world] = Filling(0, wanted)
@@ -163,15 +163,15 @@ async def seed_world(request: ControlRequest) -> dict[str, object]:
 
 
 def _count_slices(work: Slices[None], fillings: dict[World, Filling], world: World) -> Slices[None]:
-    """Fill a world, and tell how far that is."""
-    for number, _ in enumerate(work):  # the first slice has made nothing
+    """Fill a world, and record the progress in `fillings`."""
+    for number, _ in enumerate(work):  # the first slice has made no payments yet
         wanted = fillings[world].wanted if world in fillings else 0
         fillings[world] = Filling(min(max(0, number - 1) * SLICE, wanted), wanted)
         yield
 
 
 def _filling(request: ControlRequest) -> Slices[None]:
-    """Read what a world is to be filled with; nothing of it is done yet."""
+    """Read what a world is to be filled with, and return the work, not begun yet."""
     from payments_sandbox.scenarios.initial_state import fill_world  # noqa: PLC0415 - few fill a world
     from payments_sandbox.scenarios.parser import parse_generated  # noqa: PLC0415 - few fill a world
 
@@ -184,14 +184,14 @@ def _filling(request: ControlRequest) -> Slices[None]:
 
 
 async def delete_world(request: ControlRequest) -> None:
-    """Drop the world; its key starts afresh when it is used again."""
+    """Drop the world; its key gets a new world when it is used again."""
     await request.runtime.before_drop(request.world)
     if request.world in request.runtime.worlds:
         await run_in_slices(request.runtime.worlds.dropping(request.world))
 
 
 async def retrieve_snapshot(request: ControlRequest) -> web.StreamResponse:
-    """The whole world as JSON, sealed; others are served while it is made and sent."""
+    """Return the whole world as sealed JSON; other requests are served meanwhile."""
     kept = await run_in_slices(snapshotting(request.world))
     blocks = await run_in_slices(sealed(kept))
     await run_in_slices(discard(kept["ledger"]))
@@ -199,7 +199,7 @@ async def retrieve_snapshot(request: ControlRequest) -> web.StreamResponse:
 
 
 async def restore_snapshot(request: ControlRequest) -> dict[str, object]:
-    """Put a snapshot in the world's place; until it is whole, others and that world are served."""
+    """Replace the world by a snapshot; until that is complete, the old world is served."""
     await run_in_slices(check_seal(request.body))
     if has_steps(request.body):
         await request.runtime.import_language()

@@ -1,1 +1,1 @@
-"""Owns where a server listens: its port, the ports of TLS faults, a unix socket."""
+"""Owns the sockets that a server listens at: its port, the ports of TLS faults, a unix socket."""

@@ -1,11 +1,11 @@
-"""Owns the certificates that a server shows, and the files that clients trust its authority by.
+"""Owns the certificates that a server presents, and the files that make clients trust them.
 
-`--tls auto` makes an authority with each start. Its certificate is good for the names that lead to
-this machine, so that who trusts the authority has nothing to turn off. Those of `--tls-fault` are
-of the same authority, and each has one thing wrong with it.
+`--tls auto` makes a certificate authority with each start. The server's certificate is valid for
+all names of this machine, so a client that trusts the authority can verify it in full. The
+certificates of `--tls-fault` come from the same authority, and each has one thing wrong with it.
 
-Most clients take one file in the place of all that the machine trusts, so there is a bundle of
-both: what they could reach over TLS before, they still can.
+Most clients let one file replace everything that the machine trusts. So there is also a bundle of
+the machine's authorities and this one: with it, clients still reach other servers over TLS.
 """
 
 import os
@@ -31,7 +31,7 @@ MISSING: Final = "it needs the package trustme: pip install 'payments-sandbox[tl
 _LOCAL: Final = ("localhost", "127.0.0.1", "::1", "host.docker.internal", DOCUMENTED_HOST)
 _WILDCARDS: Final = ("0.0.0.0", "::")  # noqa: S104 - no name of anything
 _NAME: Final = re.compile(r"(\*\.)?[A-Za-z0-9.-]+|[0-9A-Fa-f:.]+", re.ASCII)
-"""Names that a certificate can be for: none with an underscore, such as Docker's."""
+"""Names that a certificate can be for: not those with an underscore, which Docker may use."""
 
 _BEFORE: Final = datetime(2020, 1, 1, tzinfo=UTC)
 _EXPIRED: Final = datetime(2021, 1, 1, tzinfo=UTC)
@@ -39,12 +39,12 @@ _ELSEWHERE: Final = "another-host.invalid"
 
 
 class Certificates(NamedTuple):
-    """What a server shows to TLS clients.
+    """What a server presents to TLS clients.
 
     Attributes:
-        good: what its port shows.
-        faults: what the ports of faults show.
-        authority: the certificate of its own authority, in PEM; None where it has none.
+        good: the TLS context of its port.
+        faults: the TLS contexts of the ports of faults.
+        authority: the certificate of its own authority, in PEM; None if the user has given one.
     """
 
     good: ssl.SSLContext
@@ -53,11 +53,11 @@ class Certificates(NamedTuple):
 
 
 def make_certificates(tls: TlsChoice, settings: Settings) -> Certificates:
-    """Make, or read, the certificates that a server was told to show.
+    """Make or read the certificates that the settings name.
 
     Raises:
-        OSError: a file cannot be read any more.
-        RuntimeError: the extra that makes them is not installed.
+        OSError: a file can no longer be read.
+        RuntimeError: certificates must be made, and the extra for that is not installed.
     """
     if tls.certificate is not None:
         context = _context()
@@ -76,7 +76,7 @@ def make_certificates(tls: TlsChoice, settings: Settings) -> Certificates:
 
 
 def _names(settings: Settings) -> Iterator[str]:
-    """The names that the certificate is for: this machine's, and those of --allow-host."""
+    """Yield the names that the certificate is for: this machine's, and those of --allow-host."""
     host = () if settings.host in _WILDCARDS else (settings.host,)
     names = dict.fromkeys((*_LOCAL, *host, *sorted(settings.allow_hosts)))
     return (name for name in names if _NAME.fullmatch(name))
@@ -94,7 +94,7 @@ _FAULTS: Final[Mapping[str, Callable[["CA", Settings], "LeafCert"]]] = {
     "expired": _expired,
     "wrong-host": _for_wrong_host,
 }
-"""What makes the certificate of each of `TLS_FAULTS`."""
+"""Makes the certificate of each of `TLS_FAULTS`, by the fault's name."""
 
 
 def _showing(certificate: "LeafCert") -> ssl.SSLContext:
@@ -104,7 +104,7 @@ def _showing(certificate: "LeafCert") -> ssl.SSLContext:
 
 
 def _context() -> ssl.SSLContext:
-    """What all of them have in common: TLS 1.2 or later, HTTP/1.1, and how a connection ends."""
+    """Make a context with TLS 1.2 or later, HTTP/1.1, and our own way to end a connection."""
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     context.minimum_version = ssl.TLSVersion.TLSv1_2
     context.set_alpn_protocols(["http/1.1"])
@@ -113,23 +113,23 @@ def _context() -> ssl.SSLContext:
 
 
 class TlsSession(ssl.SSLObject):
-    """The TLS of one connection; both event loops ask it to end before they close the socket.
+    """The TLS of one connection; both event loops call `unwrap` before they close the socket.
 
     Attributes:
-        is_cut: whether the end is a bare FIN. Faults end so: a close_notify would be one byte more
-            than they send, and would tell the client that nothing is missing.
+        is_cut: whether the connection ends in a bare FIN, without a close_notify. Faults need
+            that: a close_notify would tell the client that it has received everything.
     """
 
     is_cut = False
 
     def unwrap(self) -> None:
-        """Send close_notify, unless the connection is cut off, and wait for no answer to it.
+        """Send close_notify, unless the connection is cut, and do not wait for the other side's.
 
-        Nobody has to wait for the other side's (RFC 8446, 6.1). asyncio would do so for 30 s, and a
-        server that stops has one.
+        RFC 8446, 6.1, does not require to wait. asyncio would wait for up to 30 s, while a server
+        that stops has one second.
         """
         if not self.is_cut:
-            with suppress(ssl.SSLWantReadError):  # the other side's is not there yet
+            with suppress(ssl.SSLWantReadError):  # the other side's has not arrived yet
                 super().unwrap()
 
 
@@ -137,11 +137,11 @@ class TlsSession(ssl.SSLObject):
 
 
 class AuthorityFiles(NamedTuple):
-    """Files of PEM.
+    """PEM files for clients to trust.
 
     Attributes:
         authority: the certificate of the authority alone.
-        bundle: that, and what clients on this machine trust without it.
+        bundle: the same, and everything that clients on this machine trust already.
     """
 
     authority: Path
@@ -150,14 +150,15 @@ class AuthorityFiles(NamedTuple):
 
 @contextmanager
 def authority_files(authority: bytes, beside: Path | None = None) -> Iterator[AuthorityFiles]:
-    """Write both files, in a folder that is gone with the block.
+    """Write both files, and remove them when the block ends.
 
     Args:
         authority: the certificate, in PEM.
-        beside: a file, whose folder gets the authority's: `ready.ca.pem` beside `ready.json`.
+        beside: a file next to which the authority's is written, such as `ready.ca.pem` next to
+            `ready.json`; by default, both are in a temporary folder.
 
     Raises:
-        OSError: the system refuses.
+        OSError: a file cannot be written.
     """
     with tempfile.TemporaryDirectory(prefix="payments-sandbox-") as name:
         folder = Path(name)
@@ -169,26 +170,26 @@ def authority_files(authority: bytes, beside: Path | None = None) -> Iterator[Au
         try:
             yield AuthorityFiles(own, bundle)
         finally:
-            with suppress(OSError):  # whoever has taken it away meanwhile
+            with suppress(OSError):  # it may have been removed meanwhile
                 remove_file(own)
 
 
 def _trusted() -> Iterator[bytes]:
-    """The certificates that are trusted now: those that variables name, else the default ones."""
+    """Yield the certificates that are trusted now, as environment variables and OpenSSL say."""
     named = dict.fromkeys(filter(None, map(os.environ.get, TRUST_VARIABLES)))
     for file in map(Path, named):
-        with suppress(OSError):  # it is a folder, or not there: whoever has named it has none
+        with suppress(OSError):  # a folder, or a missing file, adds no certificates
             yield file.read_bytes()
     if not os.environ.get("SSL_CERT_FILE"):
         yield from _of_the_system()
 
 
 def _of_the_system() -> Iterator[bytes]:
-    """What OpenSSL trusts by default: a file, or a folder of them, each under its hash."""
+    """Yield what OpenSSL trusts by default: a file, or a folder of files named by their hash."""
     paths = ssl.get_default_verify_paths()
     if paths.cafile:
         yield Path(paths.cafile).read_bytes()
     elif paths.capath:
         for each in sorted(Path(paths.capath).glob("????????.[0-9]")):
-            with suppress(OSError):  # a link that leads nowhere
+            with suppress(OSError):  # a dangling link
                 yield each.read_bytes()

@@ -1,8 +1,8 @@
-"""Owns listeners that look at what a connection begins with, before it begins.
+"""Owns listeners that look at the first bytes of a connection before they hand it on.
 
-Until there is a byte, a connection costs a descriptor and a timer. Where a port takes TLS and plain
-HTTP, the first byte tells: a handshake begins with one that no request has. It is left where it is,
-so that whoever takes the connection then reads all of it.
+Until its first byte arrives, a connection costs only a descriptor and a timer. On a port that
+takes both TLS and plain HTTP, the first byte tells them apart: a TLS handshake begins with one that
+no request begins with. The byte stays in the socket, so that the protocol then reads everything.
 """
 
 import asyncio
@@ -15,7 +15,7 @@ from typing import Final
 from payments_sandbox.server.connection import KEEP_ALIVE, Connection
 
 _AGAIN: Final = 1
-"""Seconds until connections are accepted again after the system had no room for one."""
+"""Seconds until connections are accepted again after the system was short of resources."""
 
 _HANDSHAKE: Final = b"\x16"
 """The first byte of a TLS handshake: the type of its record (RFC 8446, 5.1)."""
@@ -28,12 +28,12 @@ class FirstBytesListener:
 
     Args:
         bound: the socket, bound and listening.
-        begin: lets a connection begin, by its first bytes; it is nobody else's from then on.
-        most: bytes that are looked at.
-        flags: for reading them, such as the one that leaves them in the socket.
+        begin: called with a connection and its first bytes; owns the connection from then on.
+        most: how many bytes are read at most.
+        flags: flags for reading them, such as MSG_PEEK, which leaves them in the socket.
 
     Raises:
-        RuntimeError: the event loop is one that cannot wait for a byte, as that of Windows.
+        RuntimeError: the event loop cannot watch sockets, as the default one of Windows.
     """
 
     def __init__(
@@ -57,7 +57,7 @@ class FirstBytesListener:
             raise RuntimeError("tls: this event loop cannot wait for a byte and leave it") from None
 
     def close(self) -> None:
-        """Accept nobody any more, and end what has not sent a byte."""
+        """Stop accepting, and close the connections that have not sent a byte."""
         if self._accept_again is not None:
             self._accept_again.cancel()
         self._loop.remove_reader(self._bound)
@@ -73,26 +73,26 @@ class FirstBytesListener:
         try:
             connection, _ = self._bound.accept()
         except (BlockingIOError, InterruptedError, ConnectionAbortedError):
-            return  # whoever came has left, or is let in by somebody else
-        except OSError as error:  # there are no descriptors left, as asyncio's own servers meet it
+            return  # the client has left, or another process has accepted the connection
+        except OSError as error:  # no descriptors are left; handled as asyncio's own servers do
             self._loop.remove_reader(self._bound)
             self._accept_again = self._loop.call_later(_AGAIN, self._accept_from_now)
             self._loop.call_exception_handler({"message": "accept failed", "exception": error})
             return
-        connection.setblocking(False)  # noqa: FBT003 - the module's own way
+        connection.setblocking(False)  # noqa: FBT003 - the signature of `socket`
         if self._is_silent(connection):
             self._silent[connection] = self._loop.call_later(KEEP_ALIVE, self._drop, connection)
             self._loop.add_reader(connection, self._look_again, connection)
 
     def _look_again(self, connection: socket.socket) -> None:
-        self._loop.remove_reader(connection)  # before it may be closed, or somebody else's
+        self._loop.remove_reader(connection)  # before it may be closed or handed on
         if self._is_silent(connection):
             self._loop.add_reader(connection, self._look_again, connection)
         else:
             self._silent.pop(connection).cancel()
 
     def _is_silent(self, connection: socket.socket) -> bool:
-        """Look at what a connection begins with, and let it begin, or end, if that is there."""
+        """Whether a connection has sent nothing yet; if it has, hand it on, or close it."""
         try:
             first = connection.recv(self._most, self._flags)
         except (BlockingIOError, InterruptedError):
@@ -112,7 +112,7 @@ class FirstBytesListener:
 
 
 class TlsListener(FirstBytesListener):
-    """Accepts connections, each of which may speak TLS."""
+    """Accepts connections, each of which speaks either TLS or plain HTTP."""
 
     def __init__(
         self,
@@ -129,7 +129,7 @@ class TlsListener(FirstBytesListener):
         self._handshake_timeout = handshake_timeout
 
     def close(self) -> None:
-        """Accept nobody any more, and end handshakes."""
+        """Stop accepting, and cancel handshakes."""
         super().close()
         for task in self._beginning:
             task.cancel()
@@ -140,7 +140,7 @@ class TlsListener(FirstBytesListener):
         task.add_done_callback(self._beginning.discard)
 
     async def _shake_hands(self, connection: socket.socket, first: bytes) -> None:
-        """Let a connection be one of the server's, after its handshake where it has one."""
+        """Hand a connection to the server, after its handshake if it begins with one."""
         context = self._context if first == _HANDSHAKE else None
         peer = _name_of(connection)
         timeout = None if context is None else self._handshake_timeout
@@ -148,7 +148,7 @@ class TlsListener(FirstBytesListener):
             await self._loop.connect_accepted_socket(
                 self._make_connection, connection, ssl=context, ssl_handshake_timeout=timeout
             )
-        except OSError as error:  # those of `ssl` are some of them
+        except OSError as error:  # includes `ssl.SSLError`
             connection.close()
             _log.warning("%s has begun TLS, and %s.", peer, _why(error))
         except asyncio.CancelledError:
@@ -165,7 +165,7 @@ def _name_of(connection: socket.socket) -> str:
 
 
 def _why(error: OSError) -> str:
-    """Say why a handshake failed."""
+    """Say what the client did in a handshake that failed."""
     reason = getattr(error, "reason", None)
     if reason is None:
         return "left, or did not go on in time"

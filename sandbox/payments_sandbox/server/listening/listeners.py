@@ -1,4 +1,4 @@
-"""Owns all that one server listens at: its port, the ports of TLS faults, a unix socket."""
+"""Owns the listeners of one server: on its port, the ports of TLS faults, and a unix socket."""
 
 import asyncio
 import socket
@@ -15,8 +15,10 @@ if TYPE_CHECKING:
     import ssl
 
 _BACKLOG: Final = 1_024
-"""Connections that may wait to be let in, unless the system has a lower limit; one that finds no
-room comes again a second later, then three, and so on."""
+"""Connections that may wait to be accepted, unless the system has a lower limit.
+
+A client that finds no room tries again a second later, then after three, and so on.
+"""
 
 _NO_FAULTS: Final[Mapping[str, str]] = {}
 
@@ -25,10 +27,10 @@ class ListeningAt(NamedTuple):
     """Where a server listens.
 
     Attributes:
-        url: such as `http://127.0.0.1:8080`; `https://…` where the port takes TLS as well.
-        authority: the certificate, in PEM, of whom TLS clients have to trust; None where it was
-            made by somebody else.
-        tls_faults: the urls of ports with a certificate that nobody should accept, by its fault.
+        url: such as `http://127.0.0.1:8080`; `https://…` if the port takes TLS as well.
+        authority: the certificate, in PEM, of the authority that TLS clients must trust; None if
+            the server has not made one.
+        tls_faults: the URLs of ports with a certificate that no client should accept, by fault.
     """
 
     url: str
@@ -40,11 +42,11 @@ class Listener(Protocol):
     """Accepts the connections of one socket."""
 
     def close(self) -> None:
-        """Accept nobody any more."""
+        """Stop accepting."""
 
 
 Accepting = Callable[[socket.socket], Listener]
-"""Accepts the connections of a socket that is bound."""
+"""Starts to accept the connections of a bound socket."""
 
 
 async def open_listeners(
@@ -55,14 +57,14 @@ async def open_listeners(
     *,
     accepting: Accepting | None = None,
 ) -> ListeningAt:
-    """Listen at all that the settings name.
+    """Listen at every address that the settings name.
 
     Args:
         make_connection: makes the protocol of each connection.
-        settings: what the user asked for.
-        stack: gets what closes them all.
-        bound: what `bound_before` has bound, in place of all that the settings name.
-        accepting: accepts what comes there, in place of the event loop.
+        settings: the user's settings.
+        stack: closes all listeners when it is unwound.
+        bound: sockets from `bound_before`; by default, it is called here.
+        accepting: accepts connections instead of the event loop, if given.
 
     Raises:
         OSError: a port is taken, the host is not ours, or a unix socket is somebody else's.
@@ -92,8 +94,8 @@ def bound_before(settings: Settings, stack: ExitStack) -> list[socket.socket]:
     """Bind the port of a server, and a unix socket if there is one.
 
     Args:
-        settings: what the user asked for.
-        stack: gets what closes them, and removes the file.
+        settings: the user's settings.
+        stack: closes the sockets, and removes the unix socket's file, when it is unwound.
 
     Raises:
         OSError: as `open_listeners`.
@@ -105,7 +107,7 @@ def bound_before(settings: Settings, stack: ExitStack) -> list[socket.socket]:
 
 
 def _bind(settings: Settings, port: int, stack: ExitStack) -> list[socket.socket]:
-    """Bind a port of each address of the host."""
+    """Bind a port at each address of the host."""
     bound = bind_sockets(settings.host, port)
     for each in bound:
         stack.callback(each.close)
@@ -113,7 +115,7 @@ def _bind(settings: Settings, port: int, stack: ExitStack) -> list[socket.socket
 
 
 def _bind_for_fault(settings: Settings, port: int, stack: ExitStack) -> list[socket.socket]:
-    """Bind a further port, which an error names."""
+    """Bind the port of a TLS fault; an error names that port."""
     try:
         return _bind(settings, port, stack)
     except OSError as error:
@@ -122,7 +124,7 @@ def _bind_for_fault(settings: Settings, port: int, stack: ExitStack) -> list[soc
 
 
 def at_bound(settings: Settings, bound: Sequence[socket.socket]) -> ListeningAt:
-    """Where a server listens by what `bound_before` has bound."""
+    """Return where a server without TLS listens, by the sockets of `bound_before`."""
     return ListeningAt(_url(settings, "http", bound))
 
 
@@ -142,11 +144,11 @@ async def _accept(  # noqa: PLR0913 - what each socket has in common, and what i
     bound: socket.socket,
     context: "ssl.SSLContext | None",
 ) -> None:
-    """Accept the connections of a socket that is bound, until the stack's block ends."""
+    """Accept the connections of a bound socket, until the stack is unwound."""
     listener: Listener
-    # asyncio accepts as many connections in a turn as its backlog has, and where it has run out
-    # of descriptors it fails as often, and tries again a second later for each: so the backlog
-    # is the system's alone.
+    # asyncio calls accept as often in a turn as its `backlog` says. Out of descriptors, it fails
+    # as often, and schedules a retry for each failure. So asyncio gets a backlog of 1, and the
+    # system gets the real one, by `listen` below.
     loop = asyncio.get_running_loop()
     if context is not None:
         from payments_sandbox.server.listening.first_bytes import TlsListener  # noqa: PLC0415 - few want TLS

@@ -1,4 +1,4 @@
-"""Owns the sockets that a server listens on: one port for all that a name leads to, or a path."""
+"""Owns the sockets that a server listens on: one port at all addresses of a name, or a path."""
 
 import errno
 import os
@@ -11,10 +11,10 @@ from pathlib import Path
 from typing import Any, Final
 
 _TRIES: Final = 20
-"""How many free ports are tried where one is not free at every address."""
+"""How often another free port is tried if the first is not free at every address."""
 
 _NOT_HERE: Final = frozenset({errno.EADDRNOTAVAIL, errno.EAFNOSUPPORT})
-"""Errors of an address family that this machine is not set up for."""
+"""Errors for an address family that is not set up on this machine."""
 
 _EVERY_IPV6: Final = "::"
 _FOR_OWNER: Final = 0o600
@@ -25,12 +25,12 @@ def bind_sockets(host: str, port: int) -> list[socket.socket]:
 
     Args:
         host: an address or a name; `::` is every address of both families.
-        port: 0 picks one that is free at all of them.
+        port: the port; 0 picks one that is free at all addresses.
 
     Raises:
-        OSError: the port is taken, or the host is not ours.
+        OSError: the port is taken, or the host is not an address of this machine.
     """
-    # Nothing is served yet that could wait for it, so the loop needs no thread for it.
+    # This may block: nothing is served yet that would have to wait.
     found = socket.getaddrinfo(
         host, port, type=socket.SOCK_STREAM, proto=socket.IPPROTO_TCP, flags=socket.AI_PASSIVE
     )
@@ -66,10 +66,10 @@ def _bind_each(
 def _listening(family: socket.AddressFamily, address: Any) -> socket.socket:  # noqa: ANN401 - each family has its own
     made = socket.socket(family, socket.SOCK_STREAM)
     try:
-        if os.name == "posix":  # elsewhere it would take a port from whoever has it
+        if os.name == "posix":  # on Windows, it would allow to take a port that is in use
             made.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         if family == socket.AF_INET6:
-            # Every address is that of IPv4, too, as other servers have it.
+            # `::` accepts IPv4, too, as in other servers.
             only_ipv6 = address[0] != _EVERY_IPV6 or not socket.has_dualstack_ipv6()
             made.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, only_ipv6)
         made.setblocking(False)  # noqa: FBT003 - the module's own way
@@ -86,13 +86,13 @@ def _listening(family: socket.AddressFamily, address: Any) -> socket.socket:  # 
 
 @contextmanager
 def unix_socket(path: Path) -> Iterator[socket.socket]:
-    """Bind a socket to a path and listen, for its owner alone; its file is gone with the block.
+    """Bind a socket to a path and listen; only its owner may connect.
 
-    A socket that a killed server has left is replaced.
+    The file is removed when the block ends. A stale socket of a killed server is replaced.
 
     Raises:
-        OSError: another server listens there, or the path is a file of another kind, or the system
-            refuses; `filename` is the path.
+        OSError: another server listens there, the path is another kind of file, or the system
+            refuses to bind; `filename` is the path.
     """
     with _folder_for_us(path.parent):
         _remove_stale(path)
@@ -103,13 +103,13 @@ def unix_socket(path: Path) -> Iterator[socket.socket]:
             yield bound
     finally:
         with suppress(FileNotFoundError):
-            if os.path.samestat(path.stat(), ours):  # nobody has put another there meanwhile
+            if os.path.samestat(path.stat(), ours):  # it was not replaced meanwhile
                 path.unlink()
 
 
 @contextmanager
 def _folder_for_us(folder: Path) -> Iterator[None]:
-    """Lock the folder, so that two servers do not replace one stale socket at once."""
+    """Lock the folder, so that two servers do not replace the same stale socket at once."""
     if sys.platform == "win32":
         yield
         return
@@ -117,7 +117,7 @@ def _folder_for_us(folder: Path) -> Iterator[None]:
 
     opened = os.open(folder, os.O_RDONLY)
     try:
-        with suppress(OSError):  # the file system knows no locks
+        with suppress(OSError):  # the file system has no locks
             fcntl.flock(opened, fcntl.LOCK_EX)
         yield
     finally:
@@ -140,7 +140,7 @@ def _remove_stale(path: Path) -> None:
             return
         except FileNotFoundError:
             return
-        except BlockingIOError:  # so many wait that it is busy
+        except BlockingIOError:  # its backlog is full, so a server is there
             pass
         except OSError as error:
             raise OSError(error.errno, error.strerror, str(path)) from None
@@ -153,7 +153,7 @@ def _bind_path(path: Path) -> socket.socket:
         made.setblocking(False)  # noqa: FBT003 - as above
         made.bind(str(path))
         path.chmod(_FOR_OWNER)
-        made.listen()  # until now nobody could connect, whatever the file's mode was
+        made.listen()  # only now can anybody connect, so the mode before `chmod` did not matter
     except OSError as error:
         made.close()
         raise OSError(error.errno, error.strerror, str(path)) from None

@@ -1,1 +1,1 @@
-"""Owns the log of a server: who is told of requests and webhooks, and how its lines read."""
+"""Owns the server's log of requests and webhooks: where its lines go, and what they look like."""

@@ -1,4 +1,4 @@
-"""Owns the log of `--log json`: an object for each request, webhook and who is turned away."""
+"""Owns the log of `--log json`: a JSON object for each request, webhook and refusal."""
 
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Final
@@ -22,16 +22,16 @@ from payments_sandbox.world.clock import WallClock
 from payments_sandbox.world.journal import Entry
 from payments_sandbox.world.world import World
 
-if TYPE_CHECKING:  # for the type checker alone
+if TYPE_CHECKING:
     from aiohttp import web
 
     from payments_sandbox.webhooks.delivery import Delivery, DeliveryAttempt
 
 LONGEST: Final = 255
-"""Characters that are repeated of a text which a client has sent."""
+"""How many characters of a client's text are repeated."""
 
 _MOST: Final = 2**53
-"""Beyond it not every reader of JSON has whole numbers."""
+"""From here on, not every reader of JSON represents integers exactly."""
 
 
 class JsonLog(RequestLog):
@@ -63,7 +63,7 @@ class JsonLog(RequestLog):
 
 
 def request_object(entry: Entry, line: LogLine) -> dict[str, object]:
-    """The log's object for a request of the journal."""
+    """Return the log's object for a request of the journal."""
     amount, currency = amount_of(line)
     if amount is not None and abs(amount) >= _MOST:
         amount = currency = None
@@ -93,7 +93,7 @@ def request_object(entry: Entry, line: LogLine) -> dict[str, object]:
 
 
 def webhook_object(line: WebhookLine, *, sent_at: Instant) -> dict[str, object]:
-    """The log's object for an attempt of a webhook."""
+    """Return the log's object for an attempt of a webhook."""
     return {
         "kind": "webhook",
         "id": line.id,

@@ -1,4 +1,4 @@
-"""Owns what the lines of a log tell, however they are written: of requests, webhooks, refusals."""
+"""Owns the content of log lines about requests, webhooks and refusals, in whatever format."""
 
 from typing import TYPE_CHECKING, Final, NamedTuple
 from urllib.parse import parse_qsl
@@ -8,7 +8,7 @@ from payments_sandbox.core.instants import show_milliseconds
 from payments_sandbox.core.masking import mask_target, mask_text
 from payments_sandbox.server.journal_json import body_json
 
-if TYPE_CHECKING:  # for the type checker alone
+if TYPE_CHECKING:
     from aiohttp import web
 
     from payments_sandbox.webhooks.delivery import Delivery, DeliveryAttempt
@@ -16,29 +16,29 @@ if TYPE_CHECKING:  # for the type checker alone
     from payments_sandbox.world.world import World
 
 WIDEST: Final = 60
-"""Characters that a line repeats of what a client has sent."""
+"""How many characters of a client's text a line repeats."""
 
 _AT_FAULT: Final = {"unknown_host": "Host", "cross_site_request": "Origin"}
-"""The header that a refusal is about; of keys and tokens nothing is repeated."""
+"""The header that a refusal is about, by error code; keys and tokens are never repeated."""
 
 
 class LogLine(NamedTuple):
-    """What a line tells of a request; the journal and its JSON have it alike.
+    """The content of a line about a request; it can be made from a journal entry or from its JSON.
 
     Attributes:
-        at: when it came, on its world's clock, in ISO 8601.
-        what: the operation, or method and path where it is none.
-        status: what was sent, if anything was.
-        fault: what was wrong with it, or kept it from being sent.
+        at: when the request arrived, on its world's clock, in ISO 8601.
+        what: the operation; if there is none, method and path.
+        status: the status that was sent, if any.
+        fault: the fault that the client met instead of a proper reply, if any.
         target: the path with its query.
-        body: what was asked.
-        reply: the body that was sent, if any; a fault's need not be an object.
-        card: what may be said of the card, if there was one.
-        rule, step: what has answered in place of the API, if anything has.
-        committed: whether the call has changed anything; None where it never would.
-        duration_ms: how long it took, once it is over.
-        id: of the request, in the journal.
-        world: its world's name, or else its key.
+        body: the body of the request.
+        reply: the body that was sent, if any; a fault's body need not be an object.
+        card: the masked card, if there was one.
+        rule, step: the rule and step that answered instead of the API, if any.
+        committed: whether the call has changed anything; None for one that never does.
+        duration_ms: how long the call took, once it is over.
+        id: the request's id in the journal.
+        world: the name of its world, or else the key.
     """
 
     at: str
@@ -58,21 +58,21 @@ class LogLine(NamedTuple):
 
 
 class WebhookLine(NamedTuple):
-    """What a line tells of an attempt.
+    """The content of a line about an attempt of a webhook.
 
     Attributes:
-        at: when, on the world's clock, in ISO 8601.
-        type: of the event.
-        status: what was answered, if anything was.
-        error: why it counts as failed; None for a success.
-        event_id: `evt_…`.
-        url: where it went.
-        number: counted from 1; None where nobody knows.
-        becomes: what has become of the delivery: delivered, pending, failed or disabled.
-        next_at: when it is tried again, in ISO 8601; None where that is now, or never.
+        at: when the attempt was made, on the world's clock, in ISO 8601.
+        type: the type of the event.
+        status: the status that the receiver answered, if any.
+        error: why the attempt counts as failed; None for a success.
+        event_id: the event's id, `evt_…`.
+        url: where the webhook was sent.
+        number: the number of the attempt, from 1; None if it is unknown.
+        becomes: the status of the delivery now: delivered, pending, failed or disabled.
+        next_at: when the next attempt is due, in ISO 8601; None if that is now, or never.
         duration_ms: how long the receiver took.
-        id: of the delivery.
-        world: its world's name, or else its key; "" where that is no news.
+        id: the delivery's id.
+        world: the name of its world, or else the key; "" if the reader knows it.
     """
 
     at: str
@@ -90,13 +90,13 @@ class WebhookLine(NamedTuple):
 
 
 class RefusalLine(NamedTuple):
-    """What a line tells of a request that no world was asked about.
+    """The content of a line about a request that was refused before it reached a world.
 
     Attributes:
         method, path: what was called; the path has no query.
-        status: what was answered.
-        code, details: what is wrong with it.
-        header: the name of the header that is at fault, with what of it may be repeated.
+        status: the status that was answered.
+        code, details: those of the error.
+        header: the name of the header at fault, with the part of its value that may be shown.
     """
 
     method: str
@@ -108,7 +108,7 @@ class RefusalLine(NamedTuple):
 
 
 def journal_line(world: "World", entry: "Entry") -> LogLine:
-    """What the line tells of a request that is in a world's journal."""
+    """Make the line of a request in a world's journal."""
     target = mask_target(entry.path)
     return LogLine(
         at=show_milliseconds(entry.at),
@@ -129,7 +129,7 @@ def journal_line(world: "World", entry: "Entry") -> LogLine:
 
 
 def attempt_line(world: "World", delivery: "Delivery", attempt: "DeliveryAttempt") -> WebhookLine:
-    """What the line tells of an attempt that has just ended."""
+    """Make the line of an attempt that has just ended."""
     request, result = attempt
     outbox = world.open_webhooks().outbox
     endpoint = outbox.endpoints.get(delivery.endpoint_id)
@@ -150,7 +150,7 @@ def attempt_line(world: "World", delivery: "Delivery", attempt: "DeliveryAttempt
 
 
 def refusal_line(request: "web.BaseRequest", status: int, error: SandboxError) -> RefusalLine:
-    """What the line tells of a request that is turned away."""
+    """Make the line of a request that is turned away."""
     path = mask_target(request.raw_path.partition("?")[0])
     header = _AT_FAULT.get(error.code)
     given = "" if header is None else request.headers.get(header, "").rpartition("@")[2]
@@ -159,7 +159,7 @@ def refusal_line(request: "web.BaseRequest", status: int, error: SandboxError) -
 
 
 def customer_of(line: LogLine) -> str | None:
-    """The customer that a request is about, as far as it or its reply says."""
+    """Return the customer that a request is about, if it or its reply names one."""
     query = line.target.partition("?")[2]
     for said in (line.body, line.reply, dict(parse_qsl(query)) if query else None):
         found = said.get("customer_id") if isinstance(said, dict) else None
@@ -169,7 +169,7 @@ def customer_of(line: LogLine) -> str | None:
 
 
 def amount_of(line: LogLine) -> tuple[int | None, object]:
-    """The amount that a request is about, with its currency, as far as it or its reply says."""
+    """Return the amount and currency that a request is about, if it or its reply names them."""
     for said in (line.body, line.reply):
         if isinstance(said, dict) and isinstance(said.get("amount"), int):
             return said["amount"], said.get("currency")
@@ -177,7 +177,7 @@ def amount_of(line: LogLine) -> tuple[int | None, object]:
 
 
 def pointed_field(reply: object) -> str:
-    """The JSON pointer to the field that a refusal is about."""
+    """Return the JSON pointer to the field that an error is about, or ""."""
     error = reply.get("error") if isinstance(reply, dict) else None
     details = error.get("details") if isinstance(error, dict) else None
     is_pointed = isinstance(details, str) and details.startswith("/")
@@ -185,12 +185,12 @@ def pointed_field(reply: object) -> str:
 
 
 def cut(text: str) -> str:
-    """The start of what a client has sent, without what a terminal would obey."""
+    """Return the start of a client's text, with control characters escaped."""
     return plain(text[:WIDEST])
 
 
 def plain(text: str) -> str:
-    """What somebody else has sent, without what a terminal would obey."""
+    """Return a foreign text with control characters escaped: a terminal would obey them."""
     if text.isascii() and text.isprintable() and "\\" not in text:
-        return text  # nearly always, and in a tenth of the time
+        return text  # the usual case, in a tenth of the time
     return text.encode("unicode_escape").decode()

@@ -1,8 +1,8 @@
-"""Owns who is told of each answer of `/v3`, each webhook, and each request that is turned away.
+"""Owns where a line goes for each answer of `/v3`, each webhook, and each request turned away.
 
-The lines are for somebody who watches a terminal: `serve` prints them, and `logs` makes the same of
-the journal of a server that it asks. What the server itself has to say goes to `logging`, and what
-has become of a request in full is in the journal.
+The lines are for people at a terminal: `serve` prints them, and `logs` makes the same lines from
+the journal of a running server. The server's own messages go to `logging`; the full story of a
+request is in the journal.
 """
 
 from collections.abc import Callable
@@ -12,24 +12,24 @@ from payments_sandbox.core.errors import SandboxError
 from payments_sandbox.world.journal import Entry
 from payments_sandbox.world.world import World
 
-if TYPE_CHECKING:  # nearly all servers have nobody who watches, and make no lines
+if TYPE_CHECKING:  # most servers print no lines, and never import these modules
     from aiohttp import web
 
     from payments_sandbox.webhooks.delivery import Delivery, DeliveryAttempt
 
 
 def no_width() -> int | None:
-    """The width of a log that is no terminal."""
+    """Return None, the width of a log that is not a terminal."""
     return None
 
 
 class RequestLog:
-    """Where the lines of one server go, if anybody wants them.
+    """Formats the lines of one server's log and passes them on, if they are wanted.
 
     Args:
-        say: is given each line; None wants none.
-        width: how many columns there are for it; None for as many as it has.
-        is_coloured: whether it shows colours.
+        say: called with each line; None for no log.
+        width: returns the columns that a line may take; None for no limit.
+        is_coloured: whether lines are coloured.
     """
 
     def __init__(
@@ -49,17 +49,17 @@ class RequestLog:
         return self._say is not None
 
     def answered(self, world: World, entry: Entry) -> None:
-        """A call to `/v3` that is in a world's journal."""
+        """Log a call to `/v3` that is in a world's journal."""
         if self._say is not None:
             self._say(self._request(world, entry))
 
     def attempted(self, world: World, delivery: "Delivery", attempt: "DeliveryAttempt") -> None:
-        """An attempt of a webhook that has ended."""
+        """Log an attempt of a webhook that has ended."""
         if self._say is not None:
             self._say(self._webhook(world, delivery, attempt))
 
     def refused(self, request: "web.BaseRequest", status: int, error: SandboxError) -> None:
-        """A request to either API that no world was asked about."""
+        """Log a request to either API that was refused before it reached a world."""
         if self._say is not None:
             self._say(self._refusal(request, status, error))
 

@@ -1,4 +1,4 @@
-"""Owns how the lines of a log read on a terminal: what there is room for, and in which colours."""
+"""Owns how log lines look on a terminal: which parts fit in its width, and their colours."""
 
 from collections.abc import Iterable, Sequence
 from typing import Final
@@ -17,27 +17,30 @@ from payments_sandbox.server.log.lines import (
 
 _BETWEEN: Final = "  "
 _WIDE: Final = 120
-"""Columns in which there is room for the day."""
+"""Columns from which on lines show the date, not only the time."""
 
 _NARROW: Final = 36
-"""Characters of an address, or of what went wrong, where there is not room for everything."""
+"""Characters of a URL, or of an error, if the width of the terminal is limited."""
 
 _SECONDS: Final = len("2030-01-15T10:30:00")
 _DAY: Final = len("2030-01-15T")
 _FAILED: Final = 500
 
 _OF_CARDS: Final = "card:"
-"""The beginning of the names of magic cards' rules."""
+"""How the names of magic cards' rules begin."""
 
 _OUTCOME: Final = 2
-"""The part that says what came of it: a status, or what went wrong."""
+"""The index of the outcome among the parts of a line: a status, or an error."""
 
 _BY_CLASS: Final = {"2": GOOD, "3": POOR, "4": POOR}
-"""The colours of outcomes by the first digit of a status; all else is bad."""
+"""The colours of outcomes by the first digit of a status; anything else is `BAD`."""
 
 
 def _ordered(ranks: Sequence[int]) -> Sequence[tuple[int, bool]]:
-    """The places of parts by how soon each is left out, and whether it never is: its rank is 0."""
+    """Order the indexes of parts by rank, each with whether it is always shown (rank 0).
+
+    The higher its rank, the sooner a part is left out of a line that is too wide.
+    """
     places = sorted(range(len(ranks)), key=ranks.__getitem__)
     return [(place, not ranks[place]) for place in places]
 
@@ -52,9 +55,12 @@ _WEBHOOK_COLOURS: Final = (QUIET, STRONG, "", NAME, "", POOR, POOR, QUIET, QUIET
 
 
 def format_line(line: LogLine, width: int | None = None, *, is_coloured: bool = False) -> str:
-    """One line; where there is no room for all of it, what is needed least is left out.
+    """Format the line of a request; if it is too wide, its least important parts are left out.
 
-    `width` is how many columns there are, or None for as many as it has.
+    Args:
+        line: the content.
+        width: the available columns; None for no limit.
+        is_coloured: whether to add colours.
     """
     rule = cut(f"{line.rule} step {line.step}") if line.rule else ""
     is_card = rule.startswith(_OF_CARDS)
@@ -83,7 +89,7 @@ def format_line(line: LogLine, width: int | None = None, *, is_coloured: bool = 
 def format_webhook(
     line: WebhookLine, width: int | None = None, *, is_coloured: bool = False
 ) -> str:
-    """One line, as `format_line`; what has failed says more than a status."""
+    """Format the line of an attempt, as `format_line`; an error is shown instead of a status."""
     is_narrow = width is not None and width < _WIDE
     again = line.number is not None and line.number > 1
     parts = (
@@ -106,9 +112,9 @@ def format_webhook(
 def format_refusal(
     line: RefusalLine, width: int | None = None, *, is_coloured: bool = False
 ) -> str:
-    """Method and path, status, code, what is wrong, and the header that is at fault.
+    """Format a refusal: method and path, status, code, details, and the header at fault.
 
-    It is one line, and goes on in others where there is no room: all of it is needed.
+    Nothing is left out: a line that is too wide is wrapped.
     """
     head = (cut(f"{line.method} {line.path}"), str(line.status), line.code)
     rest = [line.details or ""]
@@ -131,10 +137,10 @@ def _fit(
     width: int | None,
     colours: Sequence[str] | None,
 ) -> str:
-    """The parts of a line that there is room for; those are "" where there is nothing to say.
+    """Join the parts of a line that fit in its width; empty parts are left out.
 
-    `order` has their places, that of the part first that is needed most, with whether it is
-    always there.
+    `order` has the indexes of the parts, the most important one first, each with whether the part
+    is always shown.
     """
     if width is not None:
         kept, used = [""] * len(parts), -len(_BETWEEN)
@@ -143,14 +149,14 @@ def _fit(
                 (wider := used + len(_BETWEEN) + len(part)) <= width or is_needed
             ):
                 kept[place], used = part, wider
-        if used > width:  # not even what is needed has room
+        if used > width:  # not even the required parts fit
             return _joined(kept)[:width]
         parts = kept
     return _joined(parts if colours is None else map(painted, parts, colours))
 
 
 def _joined(parts: Iterable[str]) -> str:
-    """The parts of a line, with blanks between those that there are."""
+    """Join the parts that are not empty."""
     return _BETWEEN.join(filter(None, parts))
 
 
@@ -159,7 +165,7 @@ def _colours(colours: Sequence[str], of_outcome: str) -> Sequence[str]:
 
 
 def _clock_time(at: str, width: int | None) -> str:
-    """The instant in whole seconds; where there is little room, without its day."""
+    """Return the instant in whole seconds, without the date on a narrow terminal."""
     seconds = at[:_SECONDS]
     return f"{seconds}Z" if width is None or width >= _WIDE else seconds[_DAY:]
 
@@ -184,7 +190,7 @@ def _amount(line: LogLine) -> str:
 
 
 def _committed(line: LogLine) -> str:
-    """Whether something has changed, where the status alone does not tell."""
+    """Say whether the call was committed, if the status alone does not show that."""
     is_plain = line.fault is None and line.rule is None and (line.status or _FAILED) < _FAILED
     if is_plain or line.committed is None:
         return ""
@@ -192,7 +198,7 @@ def _committed(line: LogLine) -> str:
 
 
 def _next(line: WebhookLine) -> str:
-    """What becomes of the delivery; nothing is said of one that has arrived."""
+    """Say what happens next with the delivery; "" for one that has arrived."""
     match line.becomes:
         case "delivered":
             return ""

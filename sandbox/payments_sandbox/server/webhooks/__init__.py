@@ -1,1 +1,1 @@
-"""How webhooks leave: the dispatcher says who is next, the sender posts."""
+"""How webhooks leave: the dispatcher decides which one is next, and the sender posts it."""

@@ -1,19 +1,19 @@
-"""Owns the sending of what worlds have in their outboxes: who goes next, and how many at once.
+"""Owns the sending of the deliveries in worlds' outboxes: in which order, and how many at once.
 
 How a delivery leaves:
 
 1. `release` pops what is due in a world's outbox and puts it into queues, one for each endpoint.
    What an API call has popped itself is released when its reply has been written.
-2. A queue has workers: up to `MAX_PER_ENDPOINT`, each with one attempt in flight. An endpoint that
-   has not answered yet, or did not the last time, gets one worker until it answers; so does one
-   whose deliveries are to arrive in an order.
+2. A queue has workers: up to `MAX_PER_ENDPOINT`, each with one attempt in flight. A queue has only
+   one worker if its endpoint has not answered yet, or did not answer the last attempt, or if some
+   of its deliveries must arrive in order.
 3. Attempts to slow and silent endpoints share one limit of `MAX_IN_FLIGHT`, all others another.
-   However many slow ones there are, they delay nobody who is quick.
-4. A worker posts, records what comes of it, and takes the next; what has ended is passed over.
-5. `settle` releases, and waits until all that is queued or in flight then has been attempted once
-   more. What receivers set off by their own calls is followed, `MAX_FOLLOW_UPS` steps deep: who
-   never stops sending would hold it up for ever.
-6. A world that is forgotten has its workers cancelled. Nothing of an attempt is recorded then.
+   So slow endpoints never delay quick ones.
+4. A worker posts, records the result, and takes the next delivery that has not ended meanwhile.
+5. `settle` releases, and waits until everything queued or in flight has been attempted once more.
+   Webhooks that receivers cause by their own calls are waited for, too, `MAX_FOLLOW_UPS` steps
+   deep: otherwise a receiver that always causes another one would hold it up forever.
+6. If a world is forgotten, its workers are cancelled, and their attempts are not recorded.
 7. A server that stops, or lets a world go, begins no attempt; those in flight have `GRACE` seconds.
 """
 
@@ -29,7 +29,7 @@ from payments_sandbox.server.webhooks.endpoint_queue import EndpointQueue
 from payments_sandbox.world.clock import WallClock
 from payments_sandbox.world.world import World
 
-if TYPE_CHECKING:  # a server without webhooks does without their modules
+if TYPE_CHECKING:  # a server without webhooks never imports these modules
     from payments_sandbox.verification.failure_tally import FailureTally
     from payments_sandbox.webhooks.delivery import (
         AttemptResult,
@@ -41,13 +41,13 @@ if TYPE_CHECKING:  # a server without webhooks does without their modules
     from payments_sandbox.webhooks.world_webhooks import Webhooks
 
 MAX_PER_ENDPOINT: Final = 8
-"""Attempts that are in flight to one endpoint."""
+"""Attempts in flight to one endpoint, at most."""
 
 MAX_IN_FLIGHT: Final = 128
-"""Attempts in flight from one server to quick endpoints, and as many again to slow ones."""
+"""Attempts in flight from one server to quick endpoints, at most, and as many to slow ones."""
 
 GRACE: Final = 0.4
-"""Wall seconds that attempts in flight have to end when a server stops: it has one for all."""
+"""Wall seconds that attempts in flight have to end when a server stops, of one second in all."""
 
 _KEPT_WAITING: Final = (
     "; a request to move the clock came meanwhile, and waited for this answer: a receiver that"
@@ -55,7 +55,7 @@ _KEPT_WAITING: Final = (
 )
 
 MAX_FOLLOW_UPS: Final = 4
-"""How often `settle` waits for what the webhooks that it waited for have led to."""
+"""How often `settle` waits for further webhooks that the previous ones have caused."""
 
 
 class Sender(Protocol):
@@ -64,36 +64,36 @@ class Sender(Protocol):
     async def post(
         self, url: str, *, headers: Mapping[str, str], body: bytes, timeout_ms: int
     ) -> "AttemptResult":
-        """Return what came back, or why nothing did; never raise for what a receiver does."""
+        """Return the answer, or why there was none; never raise for what a receiver does."""
 
     async def close(self) -> None:
         """Close every connection."""
 
 
 LogAttempt = Callable[[World, "Delivery", "DeliveryAttempt"], None]
-"""Is told of an attempt that has ended."""
+"""Called with each attempt that has ended."""
 
 
 class MadeAttempt(NamedTuple):
-    """An attempt that has ended, and whose it was."""
+    """An attempt that has ended, with its delivery."""
 
     delivery: "Delivery"
     attempt: "DeliveryAttempt"
 
 
 class Dispatcher:
-    """Sends deliveries, with a few workers for each endpoint that something waits for.
+    """Sends deliveries, with a few workers for each endpoint that has deliveries waiting.
 
     Args:
-        make_sender: called once, when something is to be sent over the network.
-        wall: the real time.
-        on_attempt: called with each world in which an attempt has ended.
-        metrics: counts what comes of attempts.
-        tally: counts what attempts meet; None where nobody asked for it.
-        log_attempt: told of each attempt when what it has led to is known.
+        make_sender: called once, when the first webhook is to be sent over the network.
+        wall: returns the real time.
+        on_attempt: called with the world after each attempt in it.
+        metrics: counts the outcomes of attempts.
+        tally: counts the failures that attempts meet; None to not count.
+        log_attempt: called with each attempt once its outcome is recorded.
 
     Attributes:
-        before_attempt: awaited before each attempt, which begins if it is true; if there is one.
+        before_attempt: awaited before each attempt, if given; the attempt is made only if true.
     """
 
     before_attempt: Callable[[World], Awaitable[bool]] | None = None
@@ -129,14 +129,14 @@ class Dispatcher:
         """Send what has become due in a world.
 
         Args:
-            world: whose outbox.
-            popped: what the caller has popped from it earlier, which goes first.
+            world: the world whose outbox is released.
+            popped: deliveries that the caller has popped from it earlier; they go first.
         """
         if (webhooks := world.webhooks) is None or self._is_closed:
             return
         for delivery in chain(popped, webhooks.outbox.pop()):
             if not delivery.is_pending:
-                continue  # its world has ended meanwhile, and is not to be kept
+                continue  # it has ended meanwhile: its world, say, must not be kept alive
             queues = self._queues.setdefault(world, {})
             if (queue := queues.get(delivery.endpoint_id)) is None:
                 queue = queues[delivery.endpoint_id] = EndpointQueue()
@@ -146,20 +146,20 @@ class Dispatcher:
                 self._start_workers(world, webhooks, queue)
 
     async def send_first(self, world: World, deliveries: "Iterable[Delivery]") -> None:
-        """Attempt these now, whatever else waits, and return when they have ended."""
+        """Attempt these deliveries at once, ahead of the queues, and wait until they end."""
         if (webhooks := world.webhooks) is not None and not self._is_closed:
             await asyncio.gather(*(self._attempt(world, webhooks, each) for each in deliveries))
             self._on_attempt(world)
 
     async def settle(self, world: World, blocked: Collection[int] = ()) -> list[MadeAttempt]:
-        """Send what is due in a world, and wait until it has ended, and what it has led to.
+        """Send what is due in a world, and wait for those attempts and the ones that they cause.
 
         Args:
-            world: whose outbox.
-            blocked: ports of receivers that cannot answer before this has returned.
+            world: the world whose webhooks are sent.
+            blocked: ports of receivers that cannot answer before this call has returned.
 
         Returns:
-            the attempts that have ended meanwhile in this world, in the order they did.
+            The attempts that have ended meanwhile in this world, in the order in which they ended.
         """
         settling = _Settling(world, self.event_type())
         self._settling.append(settling)
@@ -176,7 +176,7 @@ class Dispatcher:
         return settling.attempts
 
     def urls_in_flight(self, world: World) -> dict[tuple[int, int], str]:
-        """Where webhooks are in flight to over the network, by delivery and number of attempt."""
+        """Return the URLs of webhooks in flight over the network, by delivery and attempt."""
         queues = self._queues.get(world, {}).values()
         return {
             (each.number, len(each.attempts)): url
@@ -186,7 +186,7 @@ class Dispatcher:
         }
 
     def forget(self, world: World) -> None:
-        """Cancel what is in flight and forget what waits: the world is gone, or begins anew."""
+        """Cancel what is in flight and forget what waits: the world is gone, or was reset."""
         for task in self._running(world):
             task.cancel()
         self._queues.pop(world, None)
@@ -195,15 +195,15 @@ class Dispatcher:
             world.webhooks.outbox.forget_deliveries()
 
     def is_busy(self, world: World) -> bool:
-        """Whether something of a world waits or is in flight."""
+        """Whether any delivery of a world is queued or in flight."""
         return any(each.waiting or each.workers for each in self._queues.get(world, {}).values())
 
     async def let_go(self, world: World, grace: float = GRACE) -> None:
-        """Begin no attempt of a world any more, and let those that are in flight end.
+        """Begin no more attempts of a world, and let those that are in flight end.
 
         Args:
-            world: goes on elsewhere, with what has waited and what was cancelled.
-            grace: seconds until those that have not ended are cancelled.
+            world: a world that moves to another process, with its queued and cancelled deliveries.
+            grace: seconds until attempts that are still in flight are cancelled.
         """
         for queue in self._queues.get(world, {}).values():
             queue.clear()
@@ -212,13 +212,13 @@ class Dispatcher:
         self._wake_settling(world)
 
     async def close(self, grace: float = GRACE) -> None:
-        """Begin no attempt any more, and let those that are in flight end.
+        """Begin no more attempts, and let those that are in flight end.
 
-        What has waited stays pending. An attempt that is cancelled may have reached its receiver,
-        and would be made once more by a server that takes over the state.
+        Queued deliveries stay pending. A cancelled attempt may have reached its receiver, and is
+        made again by a server that takes over the state.
 
         Args:
-            grace: seconds until those that have not ended are cancelled.
+            grace: seconds until attempts that are still in flight are cancelled.
         """
         self._is_closed = True
         for queues in self._queues.values():
@@ -236,7 +236,7 @@ class Dispatcher:
     # Settling
 
     def _under_way(self, world: World) -> "list[tuple[Delivery, int]]":
-        """What is in flight or waits, each with its attempts so far, in about the order it ends."""
+        """Return what is in flight or queued, with its attempts, in about the order of ending."""
         queues = list(self._queues.get(world, {}).values())
         in_flight = [each for queue in queues for each in queue.in_flight]
         waiting = [each for queue in queues for each in queue.waiting]
@@ -247,7 +247,7 @@ class Dispatcher:
     ) -> None:
         """Wait until each has been attempted once more, or never will be."""
         while any(queue.busy for queue in self._queues.get(settling.world, {}).values()):
-            # From the end: who ends last has the others behind him, and each is looked at once.
+            # From the end: when the last one has ended, so have most others, so few are rechecked.
             while waiting and self._has_ended(settling.world, *waiting[-1]):
                 waiting.pop()
             if not waiting:
@@ -256,7 +256,7 @@ class Dispatcher:
             await settling.woken.wait()
 
     def _has_ended(self, world: World, delivery: "Delivery", attempts: int) -> bool:
-        """Whether a delivery has more than so many attempts, or will have no more."""
+        """Whether a delivery has more than `attempts` attempts, or will have no more."""
         if len(delivery.attempts) > attempts:
             return True
         queue = self._queues.get(world, {}).get(delivery.endpoint_id)
@@ -270,7 +270,7 @@ class Dispatcher:
     # Working
 
     def _start_workers(self, world: World, webhooks: "Webhooks", queue: "EndpointQueue") -> None:
-        """Give a queue as many workers as it can use."""
+        """Start as many workers for a queue as it can use."""
         room = (1 if queue.is_single else MAX_PER_ENDPOINT) - queue.busy
         for _ in range(min(room, len(queue.waiting))):
             queue.busy += 1
@@ -282,7 +282,7 @@ class Dispatcher:
         task.add_done_callback(queue.workers.discard)
 
     async def _work(self, world: World, webhooks: "Webhooks", queue: "EndpointQueue") -> None:
-        """Attempt one delivery of the queue after another, until none waits."""
+        """Attempt one delivery of the queue after another, until it is empty."""
         try:
             while not queue.is_crowded and (delivery := queue.pop()) is not None:
                 queue.in_flight.add(delivery)
@@ -300,13 +300,13 @@ class Dispatcher:
                     self._start_workers(world, webhooks, queue)
                 self._on_attempt(world)
         finally:
-            queue.busy -= 1  # at once: of several that find it crowded, the last one stays
+            queue.busy -= 1  # no await after `is_crowded`: of several workers, the last one stays
             self._wake_settling(world)
 
     async def _attempt(
         self, world: World, webhooks: "Webhooks", delivery: "Delivery"
     ) -> "DeliveryAttempt | None":
-        """Make an attempt; None when the delivery has ended meanwhile, or was forgotten."""
+        """Make an attempt; return None if the delivery has ended meanwhile, or was forgotten."""
         if self.before_attempt is not None and not await self.before_attempt(world):
             return None
         if not delivery.is_pending or self._is_closed:
@@ -316,13 +316,13 @@ class Dispatcher:
         request = webhooks.request(delivery, endpoint, now=now, sent_at=wall)
         if self._tally is not None:
             self._tally.count_attempt(webhooks, delivery, request)
-        # Who comes to wait while the request is out may be its own receiver.
+        # A call that starts to settle while the webhook is out may come from its own receiver.
         before = tuple(self._settling)
         result = await self._send(webhooks, endpoint, request)
         came = [each for each in self._settling if each.world is world and each not in before]
         if came and result.duration_ms >= endpoint.timeout >= SECOND:
             result = result._replace(error=f"{result.error}{_KEPT_WAITING}")
-        # After a reset numbers start again: another delivery may have this one.
+        # After a reset, numbers start again: another delivery may have this number now.
         if webhooks.outbox.get(delivery.number) is not delivery:
             return None
         attempt = webhooks.record(delivery, request, result, world.clock.now())
@@ -351,7 +351,7 @@ class Dispatcher:
 
 
 def _urls(world: World, deliveries: "Iterable[Delivery]") -> Iterator[str]:
-    """Where deliveries go over the network, but for endpoints that were deleted meanwhile."""
+    """Return the URLs of deliveries over the network, without endpoints that were deleted."""
     endpoints = world.open_webhooks().outbox.endpoints
     found = (endpoints.get(each.endpoint_id) for each in deliveries)
     return (each.url for each in found if each is not None and each.inbox is None)
@@ -361,7 +361,7 @@ def refuse_to_wait(urls: Iterable[str], blocked: Collection[int]) -> None:
     """Refuse to wait for a receiver on this machine that cannot answer meanwhile.
 
     Raises:
-        InvalidRequest: one of them is.
+        InvalidRequest: one of the URLs has a blocked port.
     """
     from payments_sandbox.webhooks.target_policy import loopback_port  # noqa: PLC0415 - most have none
 
@@ -375,7 +375,7 @@ def refuse_to_wait(urls: Iterable[str], blocked: Collection[int]) -> None:
 
 
 async def _end(tasks: Collection[asyncio.Task[None]], grace: float) -> None:
-    """Wait for tasks to end; cancel those that have not after some seconds."""
+    """Wait for tasks to end; cancel those that are still running after `grace` seconds."""
     if tasks:
         _, late = await asyncio.wait(tasks, timeout=grace)
         for task in late:
@@ -384,12 +384,12 @@ async def _end(tasks: Collection[asyncio.Task[None]], grace: float) -> None:
 
 
 async def _let_others_run() -> None:
-    """Wait as long as a socket would at least, so that a long queue holds nobody up."""
+    """Give other tasks a turn, as a socket would, so that a long queue holds up nothing else."""
     await asyncio.sleep(0)  # noqa: TID251 - no time passes
 
 
 class _Settling:
-    """Somebody who waits for the webhooks of a world, and the attempts that ended meanwhile."""
+    """A `settle` call that waits for a world's webhooks, and the attempts that ended meanwhile."""
 
     __slots__ = ("attempts", "woken", "world")
 

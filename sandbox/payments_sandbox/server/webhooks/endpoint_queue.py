@@ -1,26 +1,27 @@
-"""Owns the queue of one endpoint: what waits to be sent to it, and how it took the last attempt."""
+"""Owns the queue of one endpoint: its waiting deliveries, and whether it is slow or silent."""
 
 from collections import deque
 from typing import TYPE_CHECKING, Final
 
-if TYPE_CHECKING:  # a server without webhooks does without their modules
+if TYPE_CHECKING:  # a server without webhooks never imports these modules
     import asyncio
 
     from payments_sandbox.webhooks.delivery import AttemptResult, Delivery
 
 SLOW_MS: Final = 1_000
-"""Wall milliseconds from which on an endpoint is slow; one that does not answer is, too."""
+"""Wall milliseconds from which on an endpoint counts as slow; a silent one always does."""
 
 
 class EndpointQueue:
-    """The deliveries that wait for one endpoint, and how it took the last attempt.
+    """The deliveries that wait for one endpoint, and how it answered the last attempt.
 
     Attributes:
-        waiting: those that are to be sent, in order.
-        in_flight: those that a worker holds.
-        busy: how many workers are at work; a task ends a little later.
-        is_silent: it has not answered yet, or did not the last time.
-        is_slow: it is silent, or took long the last time.
+        waiting: the deliveries that are to be sent, in order.
+        in_flight: the deliveries that workers have taken.
+        workers: the workers' tasks.
+        busy: how many workers are working; their tasks end a little later.
+        is_silent: whether it has not answered yet, or did not answer the last attempt.
+        is_slow: whether it did not answer the last attempt, or took long.
     """
 
     __slots__ = ("_ordered", "busy", "in_flight", "is_silent", "is_slow", "waiting", "workers")
@@ -35,12 +36,12 @@ class EndpointQueue:
         self._ordered = 0
 
     def append(self, delivery: "Delivery") -> None:
-        """Let a delivery wait, behind all others."""
+        """Add a delivery at the end."""
         self.waiting.append(delivery)
         self._ordered += delivery.order is not None
 
     def clear(self) -> None:
-        """Let no delivery wait any more."""
+        """Remove all waiting deliveries."""
         self.waiting.clear()
         self._ordered = 0
 
@@ -54,16 +55,16 @@ class EndpointQueue:
         return None
 
     def notice(self, result: "AttemptResult") -> None:
-        """Remember how the endpoint took an attempt."""
+        """Remember how the endpoint answered an attempt."""
         self.is_silent = result.response is None
         self.is_slow = self.is_silent or result.duration_ms >= SLOW_MS
 
     @property
     def is_single(self) -> bool:
-        """Whether its deliveries go one at a time."""
+        """Whether its deliveries are sent one at a time."""
         return self.is_silent or self._ordered > 0
 
     @property
     def is_crowded(self) -> bool:
-        """Whether a worker is one too many."""
+        """Whether it has more workers than it may have while it is silent."""
         return self.is_silent and self.busy > 1

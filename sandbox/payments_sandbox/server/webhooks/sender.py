@@ -1,4 +1,4 @@
-"""Owns the one way out: it posts webhooks through aiohttp's client and says what came of each."""
+"""Owns the server's only outgoing connections: it posts webhooks with aiohttp's client."""
 
 import asyncio
 import contextlib
@@ -36,25 +36,25 @@ from payments_sandbox.webhooks.delivery import (
 from payments_sandbox.webhooks.target_policy import PORTS, is_permitted
 
 MAX_ERROR: Final = 300
-"""Characters of the description of a failure, which may quote what came in place of an answer."""
+"""Characters of a failure's description, which may quote what the receiver has sent."""
 
 MAX_HEADER: Final = 64 * 1024
-"""Bytes of one header of an answer."""
+"""Bytes of one header line of an answer, at most."""
 
 RECEIVE_BUFFER: Final = 16 * 1024
-"""Bytes of an answer that are parsed in one turn of the loop, whatever the receiver sends."""
+"""Bytes of an answer that are received and parsed in one turn of the loop, at most."""
 
 KEEP_ALIVE: Final = 4
-"""Seconds for which an idle connection is kept; many receivers close theirs after five."""
+"""Seconds that an idle connection is kept: less than the five after which many receivers close."""
 
 _ACKNOWLEDGED: Final = "acknowledged"
-"""The attribute of a connection that says how many bytes were acknowledged at its last answer."""
+"""The attribute for how many bytes were acknowledged on a connection at its last answer."""
 
 _AT_ITS_END: Final = "acknowledged_at_its_end"
-"""The attribute that says how many were when it ended."""
+"""The attribute for how many bytes were acknowledged on it when it ended."""
 
 _BYTES_ACKED: Final = range(120, 128)
-"""The place of that in the system's facts about a connection."""
+"""The bytes of that count in the system's `struct tcp_info`."""
 
 _TRUST: Final = "; --webhook-ca FILE trusts the certificates in a file"
 
@@ -63,18 +63,21 @@ _NO_SUCH_NAME: Final = frozenset(
     for name in ("EAI_NONAME", "EAI_NODATA", "EAI_FAIL", "EAI_ADDRFAMILY")
     if hasattr(socket, name)
 )
-"""Why a name is not found, as systems say it, other than that nobody could be asked."""
+"""The errors for a name that does not exist, unlike those for a failed look-up."""
 
 _UNQUOTED: Final = "%/?:@!$&'()*+,;="
-"""What stands in a path or a query as it is (RFC 3986); a url may have been quoted already."""
+"""Characters that are not quoted in a path or a query (RFC 3986).
+
+They include `%`, since a URL may have been quoted already.
+"""
 
 
 class HttpSender:
-    """Posts webhooks; nothing is opened before the first.
+    """Posts webhooks; its session is opened with the first one.
 
     Args:
         public: whether webhooks may go to public addresses.
-        tls: what verifies certificates; True takes the authorities that the system trusts.
+        tls: the context that verifies certificates; True for the authorities of the system.
     """
 
     def __init__(self, *, public: bool, tls: ssl.SSLContext | bool = True) -> None:
@@ -84,13 +87,13 @@ class HttpSender:
     async def post(
         self, url: str, *, headers: Mapping[str, str], body: bytes, timeout_ms: int
     ) -> AttemptResult:
-        """Post once; what the receiver or the network does wrong is returned, not raised.
+        """Make one attempt; failures of the receiver or the network are returned, not raised.
 
         Args:
-            url: http or https.
-            headers: all but `Host` and `Content-Length`, which are added; no others are.
-            body: as it goes out.
-            timeout_ms: wall milliseconds for all of it: the name, the connection, the answer.
+            url: an http or https URL.
+            headers: all headers except `Host` and `Content-Length`, which are added here.
+            body: the body, as it is sent.
+            timeout_ms: wall milliseconds for look-up, connection and answer together.
         """
         started = perf_counter()
         sent, response = headers, None
@@ -100,7 +103,7 @@ class HttpSender:
             async with asyncio.timeout(timeout_ms / SECOND):
                 response = await self._exchange(target, sent, body)
             error = why_failed(response)
-        # The last is what aiohttp's parser in Python raises for a body.
+        # The last one is raised by aiohttp's parser in pure Python, for a body.
         except (aiohttp.ClientError, OSError, ValueError, HttpProcessingError) as failure:
             error = describe_failure(failure, timeout_ms)
         return AttemptResult(sent, response, error, round((perf_counter() - started) * 1_000, 3))
@@ -120,7 +123,7 @@ class HttpSender:
         try:
             start = await _read_start(response.content)
         finally:
-            # A receiver that fails often closes its connection a moment later without saying so.
+            # A receiver that fails often closes its connection a moment later, without notice.
             if response.status >= 500 or not response.content.at_eof():  # noqa: PLR2004
                 response.discard_connection()
             response.release()
@@ -129,8 +132,8 @@ class HttpSender:
     async def _post(
         self, session: aiohttp.ClientSession, url: URL, headers: Mapping[str, str], body: bytes
     ) -> "_Response":
-        """Post, over another connection where one had ended before it took the request."""
-        while True:  # each turn takes a kept connection away, and a new one ends it
+        """Post; if a kept connection had ended before it took the request, post over another."""
+        while True:  # each turn uses up one kept connection, and a new one ends the loop
             try:
                 posted = await session.post(url, data=body, headers=headers, allow_redirects=False)
             except _NotTakenError:
@@ -139,22 +142,23 @@ class HttpSender:
 
 
 async def _look_at_connections() -> None:
-    """Let the loop see which kept connections receivers have closed: the session drops those."""
+    """Let the loop notice which kept connections receivers have closed: the session drops those."""
     for _ in range(2):
-        # In one turn the loop notices what has come, in the next it tells the connection.
+        # In one turn the loop sees the end of a connection, in the next it informs the protocol.
         await asyncio.sleep(0)  # noqa: TID251 - no time passes
 
 
 class _NotTakenError(aiohttp.ClientError):
-    """A kept connection had ended, and the receiver's system took nothing of the request."""
+    """A kept connection had ended, and the receiver's system received none of the request."""
 
 
 class _Response(aiohttp.ClientResponse):
-    """Remembers its connection, which aiohttp keeps for the next post once the answer is read.
+    """A response that detects whether its kept connection had ended before it took the request.
 
-    A receiver may close a kept connection while a request is on its way. aiohttp does not post it
-    again, since the receiver may have handled it. But where its system has acknowledged none of it
-    nobody has, and it is posted again without any risk; that costs no attempt.
+    A receiver may close a kept connection while a request is on its way. aiohttp does not post the
+    request again, since the receiver may have handled it. But if the receiver's system has
+    acknowledged no byte of it, nobody has handled it: it is safe to post it again, as part of the
+    same attempt.
     """
 
     async def start(self, connection: Connection) -> Self:
@@ -166,7 +170,7 @@ class _Response(aiohttp.ClientResponse):
         try:
             await super().start(connection)
         except (aiohttp.ServerDisconnectedError, aiohttp.ClientOSError) as error:
-            # 0 proves nothing: a system that does not tell says so, too.
+            # 0 proves nothing: `_acknowledged` also returns it on systems that do not report it.
             if known and known == vars(handler).get(_AT_ITS_END):
                 raise _NotTakenError from error
             raise
@@ -179,7 +183,7 @@ class _Response(aiohttp.ClientResponse):
 
 
 def trusting(certificates: Path | None) -> ssl.SSLContext | bool:
-    """Return what verifies receivers: the system's authorities, and a file's."""
+    """Return what verifies receivers: the system's authorities, and those of a file."""
     if certificates is None:
         return True
     context = ssl.create_default_context()
@@ -191,7 +195,7 @@ def _open_session(*, public: bool, tls: ssl.SSLContext | bool) -> aiohttp.Client
     connector = aiohttp.TCPConnector(
         ssl=tls,
         resolver=_SystemResolver(),
-        use_dns_cache=False,  # a name may lead elsewhere the next time
+        use_dns_cache=False,  # a name may resolve to another address the next time
         keepalive_timeout=KEEP_ALIVE,
         limit=0,  # the dispatcher has the limits
         socket_factory=guarded_sockets(public=public),
@@ -205,14 +209,14 @@ def _open_session(*, public: bool, tls: ssl.SSLContext | bool) -> aiohttp.Client
         cookie_jar=aiohttp.DummyCookieJar(),
         skip_auto_headers=("Accept", "Accept-Encoding", "Content-Type", "User-Agent"),
         auto_decompress=False,
-        timeout=aiohttp.ClientTimeout(total=None),  # `post` has one of its own, to the millisecond
+        timeout=aiohttp.ClientTimeout(total=None),  # `post` has its own, exact to the millisecond
         max_line_size=MAX_HEADER,
         max_field_size=MAX_HEADER,
     )
 
 
 def _watch_end(handler: ResponseHandler) -> None:
-    """Let a connection note how much was acknowledged when it ends, while its socket is there."""
+    """Make a connection record how much was acknowledged when it ends, before its socket goes."""
 
     def connection_lost(error: BaseException | None) -> None:
         _note_acknowledged(handler, _AT_ITS_END)
@@ -222,29 +226,29 @@ def _watch_end(handler: ResponseHandler) -> None:
 
 
 def _receive_little(transport: asyncio.BaseTransport | None) -> None:
-    """Let an answer be received into a small buffer.
+    """Receive answers into a small buffer.
 
-    asyncio makes one of 256 KB for each piece, which the system maps and unmaps every time; uvloop
-    keeps one.
+    asyncio allocates 256 KB for each read, which the system maps and unmaps every time; uvloop
+    reuses one buffer.
     """
     if transport is not None and hasattr(transport, "max_size"):
         transport.max_size = RECEIVE_BUFFER
 
 
 def _note_acknowledged(handler: ResponseHandler, name: str) -> None:
-    """Note how many bytes were acknowledged on a connection that has not ended."""
+    """Record how many bytes were acknowledged on a connection whose socket still exists."""
     if handler.transport is not None:
         connected = handler.transport.get_extra_info("socket")
         vars(handler)[name] = _acknowledged(connected)
 
 
 def _acknowledged(connection: socket.socket) -> int:
-    """How many bytes the other system has acknowledged; 0 where this one does not tell.
+    """Return how many bytes the peer has acknowledged; 0 if this system does not report it.
 
     Source: `struct tcp_info` of <linux/tcp.h>, `tcpi_bytes_acked`.
     """
     info = b""
-    with contextlib.suppress(OSError, AttributeError):  # it has ended, or no system tells
+    with contextlib.suppress(OSError, AttributeError):  # it has ended, or is not reported
         info = connection.getsockopt(socket.IPPROTO_TCP, socket.TCP_INFO, _BYTES_ACKED.stop)
     return int.from_bytes(info[_BYTES_ACKED.start : _BYTES_ACKED.stop], sys.byteorder)
 
@@ -259,7 +263,7 @@ async def _read_start(content: aiohttp.StreamReader) -> bytes:
 
 @lru_cache(maxsize=256)
 def _target(url: str) -> tuple[URL, str]:
-    """Return where to post, and what `Host` says: without the port that the scheme implies."""
+    """Return the URL to post to, and the `Host`, without the scheme's default port."""
     parts = urlsplit(url)
     if parts.scheme not in PORTS:
         raise ValueError("expected an http or https url")
@@ -270,13 +274,14 @@ def _target(url: str) -> tuple[URL, str]:
 
 
 class TargetNotPermittedError(OSError):
-    """A webhook was about to go to an address that none may go to."""
+    """A webhook was about to be sent to an address that is not permitted."""
 
 
 def guarded_sockets(*, public: bool) -> Callable[[Any], socket.socket]:
-    """Return the maker of sockets, which refuses addresses that are not permitted.
+    """Return a socket factory that refuses addresses that are not permitted.
 
-    It sees what is connected to: any spelling, and names that lead elsewhere the second time.
+    It checks the address that is really connected to, so that neither its spelling nor a name that
+    resolves differently the second time gets around the check.
     """
 
     def make_socket(info: Any) -> socket.socket:  # noqa: ANN401 - aiohttp's AddrInfoType is private
@@ -285,7 +290,7 @@ def guarded_sockets(*, public: bool) -> Callable[[Any], socket.socket]:
             reason = f"{address[0]} is not a permitted webhook target"
             raise TargetNotPermittedError(errno.EACCES, reason)
         made = socket.socket(family, kind, protocol)
-        # Before it connects, when the window is agreed on.
+        # Set before connecting, since that negotiates the window.
         made.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, RECEIVE_BUFFER)
         return made
 
@@ -293,21 +298,21 @@ def guarded_sockets(*, public: bool) -> Callable[[Any], socket.socket]:
 
 
 class _SystemResolver(AbstractResolver):
-    """Asks the system for addresses, each name in a thread of its own.
+    """Resolves names with the system's resolver, each in its own thread.
 
-    asyncio's threads are few, and its loop ends after them: a silent name server would hold up
-    every other name, and the exit.
+    asyncio has few threads for this, and its loop waits for them at the end: a silent name server
+    would block all other look-ups, and the exit.
     """
 
     async def resolve(
         self, host: str, port: int = 0, family: socket.AddressFamily = socket.AF_UNSPEC
     ) -> list[ResolveResult]:
-        # Names below localhost are loopback (RFC 6761), which not every resolver knows.
+        # Names below localhost are loopback (RFC 6761); not every resolver knows that.
         asked = "localhost" if host.rstrip(".").lower().endswith(".localhost") else host
         ask = partial(socket.getaddrinfo, asked, port, family, socket.SOCK_STREAM)
         try:
             addresses = [str(address[0]) for *_, address in await _in_a_thread(ask)]
-        except UnicodeError as error:  # not a name by its form, such as a label of 64 letters
+        except UnicodeError as error:  # not a valid name, such as a label of 64 letters
             raise OSError(str(error)) from error
         if not addresses:
             raise socket.gaierror(socket.EAI_NONAME, "the name has no address")
@@ -315,22 +320,22 @@ class _SystemResolver(AbstractResolver):
                 for each in addresses]  # fmt: skip
 
     async def close(self) -> None:
-        """Do nothing: there is nothing open."""
+        """Do nothing: nothing is open."""
 
 
 async def _in_a_thread(ask: Callable[[], list[Any]]) -> list[Any]:
     done: Future[list[Any]] = Future()
-    done.set_running_or_notify_cancel()  # whoever waits may leave; the thread ends all the same
+    done.set_running_or_notify_cancel()  # cannot be cancelled: the thread sets it in any case
 
     def work() -> None:
         try:
             done.set_result(ask())
-        except Exception as error:  # noqa: BLE001 - the one who waits gets it
+        except Exception as error:  # noqa: BLE001 - the waiting caller gets it
             done.set_exception(error)
 
     try:
         threading.Thread(target=work, name="payments-sandbox-names", daemon=True).start()
-    except RuntimeError as error:  # the system has no room for another
+    except RuntimeError as error:  # the system cannot start another thread
         raise OSError(errno.EAGAIN, str(error)) from error
     return await asyncio.wrap_future(done)
 
@@ -356,7 +361,7 @@ def _describe(failure: Exception, timeout_ms: int) -> str:
 
 
 def _describe_lookup(host: str, failure: OSError) -> str:
-    """Say that a name is not known, or why nobody can tell."""
+    """Say that a name does not exist, or why it could not be looked up."""
     if failure.errno is None or failure.errno in _NO_SUCH_NAME:
         return f"the host {host} is not known"
     return f"the host {host} cannot be looked up: {failure.strerror}"
