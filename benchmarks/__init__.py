@@ -1,1 +1,1 @@
-"""Measurements, run by `make bench`; what they mean is in docs/performance.md."""
+"""The measurements of `make bench`; docs/performance.md explains them."""

@@ -53,7 +53,7 @@ SECTIONS: Final[dict[str, Section]] = {
 UNASKED: Final = tuple(
     section for section in SECTIONS if section not in ("page", "peers", "cluster")
 )
-"""What is measured when nobody says what; a browser, peers and a Redis may not be installed."""
+"""The default sections; those that need a browser, peers or a Redis have to be asked for."""
 
 
 PAGE: Final = Path(__file__).parents[1] / "docs" / "performance.md"
@@ -62,7 +62,7 @@ PICTURE: Final = PAGE.parent / "images" / "performance.svg"
 
 
 def main() -> None:
-    """Measure what was asked for."""
+    """Measure the sections that were asked for."""
     chosen = _read()
     cores = find_cores()
     cores.settle()

@@ -13,7 +13,7 @@ from aiohttp import web
 
 
 def create_app(bodies: dict[str, str]) -> web.Application:
-    """The routes of the emulated API, and a handler for each that knows its answer already."""
+    """The routes of the emulated API, each with a handler that returns a constant answer."""
     app = web.Application()
 
     async def live(_: web.Request) -> web.Response:
@@ -45,7 +45,7 @@ def _add(app: web.Application, operation: str, body: bytes) -> None:
 
 
 async def serve(bodies: dict[str, str], ready: Path) -> None:
-    """Listen on a free port, and say which."""
+    """Listen on a free port, and write its address to the ready file."""
     runner = web.AppRunner(create_app(bodies), access_log=None)
     await runner.setup()
     site = web.TCPSite(runner, "127.0.0.1", 0)
@@ -62,7 +62,7 @@ def main(loop: str, *files: str) -> None:
     bodies = json.loads(Path(files[0]).read_text(encoding="utf-8")) if len(files) > 1 else {}
     serving = serve(bodies, Path(files[-1]))
     if loop == "uvloop":
-        import uvloop  # noqa: PLC0415 - an extra, and a cost of the other loop only
+        import uvloop  # noqa: PLC0415 - an extra, and must not slow down the other loop's start
 
         with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
             runner.run(serving)

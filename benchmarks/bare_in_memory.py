@@ -1,4 +1,4 @@
-"""Owns a POST to the bare aiohttp application without a socket: what the framework alone costs."""
+"""Owns a POST to the bare aiohttp application without a socket: what the framework itself costs."""
 
 import asyncio
 from collections.abc import Iterator, Sequence
@@ -12,12 +12,12 @@ from benchmarks.in_process import HEADERS
 
 
 class BareInMemory:
-    """The bare application, whose requests are handed to its protocol.
+    """The bare application, whose requests are passed directly to its protocol.
 
     Args:
         loop: runs while requests are answered.
         protocol: a connection of the application.
-        transport: where that writes to.
+        transport: what the protocol writes to.
     """
 
     def __init__(
@@ -28,10 +28,10 @@ class BareInMemory:
         self._transport: Final = transport
 
     def create(self, bodies: Sequence[bytes], times: int) -> float:
-        """Post some of the bodies, each once the one before is answered.
+        """Post the bodies in rotation, each after the previous one is answered.
 
         Returns:
-            Wall seconds that it took.
+            The wall seconds that it took.
         """
         return self._loop.run(self._create([_request(body) for body in bodies], times))
 
@@ -63,7 +63,7 @@ def bare_in_memory(reply: bytes) -> Iterator[BareInMemory]:
 
 
 class _Transport(asyncio.Transport):
-    """A connection without another end: what is written is thrown away.
+    """A connection without another end: what is written is discarded.
 
     Attributes:
         answered: set when something is written.
@@ -74,15 +74,15 @@ class _Transport(asyncio.Transport):
         self.answered = asyncio.Event()
 
     def write(self, _: bytes | bytearray | memoryview) -> None:
-        """Let who waits for an answer go on."""
+        """Wake up whoever waits for the answer."""
         self.answered.set()
 
     def is_closing(self) -> bool:
-        """It stays open."""
+        """The connection stays open."""
         return False
 
     def close(self) -> None:
-        """There is nothing to close."""
+        """Do nothing: there is nothing to close."""
 
 
 def _request(body: bytes) -> bytes:

@@ -1,4 +1,4 @@
-"""Owns the section on the clients that people use: what each does against ours and against bare."""
+"""Owns the section on the clients that people use: their rates with our server and a bare one."""
 
 import json
 import subprocess
@@ -16,12 +16,12 @@ from benchmarks.traffic import create_body
 
 
 class Case(NamedTuple):
-    """A client with so many calls under way.
+    """A client with a number of calls at a time.
 
     Attributes:
-        name: of the client, as `real_client.py` knows it, or `fetch`.
-        at_once: calls that are under way.
-        target: what it is to do against ours, of what it does against bare.
+        name: of the client in `real_client.py`, or `fetch`.
+        at_once: calls at a time.
+        target: for its rate with our server, relative to the bare one.
     """
 
     name: str
@@ -41,7 +41,7 @@ CASES: Final = (
 
 
 def measure_clients(plan: Plan, cores: Cores, _: Client) -> Table:
-    """Creates by each client, against ours and bare in turns."""
+    """Measure creates by each client, with ours and bare in turns."""
     rows: list[Row] = []
     with both(Loop.ASYNCIO, cores) as (ours, bare, _requests):
         for case in CASES:
@@ -66,7 +66,7 @@ def _rows(case: Case, plan: Plan, ours: Server, bare: Server) -> list[Row]:
 
 
 def _cost(load: Load) -> float:
-    """Microseconds that the server has computed for a request; 0 where that is not known."""
+    """Microseconds of the server's CPU per request; 0 if that is unknown."""
     return (load.cpu or 0) / load.requests * 1e6
 
 

@@ -1,4 +1,4 @@
-"""Owns the section on clusters: what it costs that an engine keeps every change."""
+"""Owns the section on clusters: what it costs to store every change in an engine."""
 
 import contextlib
 from collections.abc import Iterator, Sequence
@@ -19,7 +19,7 @@ WANTED: Final = {"relaxed": 0.85, "reply": 0.5}
 
 
 def measure_cluster(plan: Plan, cores: Cores, client: Client) -> Table:
-    """Creates of a server in memory, and of a node that keeps them, turn by turn."""
+    """Measure creates of a server in memory, and of nodes that store them, in turns."""
     requests = [create(f"buyer_{nth:03}") for nth in range(VARIETY)]
     with _servers(cores) as servers:
         usual, *kept = in_turns(client, [(each, requests) for each in servers.values()], plan)
@@ -40,13 +40,13 @@ def _rows(name: str, kept: Sequence[Load], usual: Sequence[Load]) -> list[Row]:
 
 
 def _cpu(load: Load) -> float:
-    """Microseconds of a request."""
+    """Microseconds per request."""
     return (load.cpu or load.seconds) / load.requests * 1e6
 
 
 @contextlib.contextmanager
 def _servers(cores: Cores) -> Iterator[dict[str, Server]]:
-    """A server in memory and a node of each durability, which is a cluster by itself."""
+    """A server in memory, and for each durability a node that is a cluster on its own."""
     with TemporaryDirectory() as folder, contextlib.ExitStack() as stack:
         serve = sandbox_command(Loop.ASYNCIO)
         servers = {IN_MEMORY: stack.enter_context(running(serve, cores))}
@@ -58,13 +58,13 @@ def _servers(cores: Cores) -> Iterator[dict[str, Server]]:
 
 
 def engine_program() -> str | None:
-    """The Redis that is installed, if one is."""
+    """The path of the installed Redis, if there is one."""
     return which("redis-server") or which("valkey-server")
 
 
 @contextlib.contextmanager
 def running_engine(path: str) -> Iterator[str]:
-    """A Redis of its own, which listens; gives its url."""
+    """Run a Redis until the block ends, and yield its url."""
     program = engine_program()
     if program is None:
         raise RuntimeError("redis-server is not installed, and a cluster needs one")

@@ -1,4 +1,4 @@
-"""Owns the section on starting and idling: ours beside a hello world of aiohttp, in turns."""
+"""Owns the section on starting and idling: ours and an aiohttp hello world, in turns."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -18,14 +18,14 @@ _LIVE: Final = raw("GET", "/_sandbox/live")
 
 @dataclass(frozen=True, slots=True)
 class Start:
-    """One start: how long until the first 200, and what was resident then."""
+    """One start: the time until the first 200, and the resident memory then."""
 
     ms: float
     megabytes: float | None
 
 
 def measure_cold_start(plan: Plan, cores: Cores) -> list[Table]:
-    """A table for each event loop."""
+    """Measure a table for each event loop."""
     return [_on(loop, plan, cores) for loop in loops()]
 
 

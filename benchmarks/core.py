@@ -1,4 +1,4 @@
-"""Owns the section on the core without HTTP: what a call costs before there is a network."""
+"""Owns the section on the core without HTTP: what a call costs before the network is involved."""
 
 from collections.abc import Callable
 from statistics import median
@@ -12,14 +12,14 @@ from benchmarks.report import Row, Table, at_most, number
 from benchmarks.traffic import VARIETY, create_body
 
 CREATES: Final = at_most(1.0)
-"""Of what aiohttp alone takes for one, without a socket."""
+"""Relative to a bare aiohttp handler without a socket."""
 
 
 def measure_core(plan: Plan) -> Table:
-    """What a call of each operation costs, its way through the gateway included.
+    """Measure what a call of each operation costs, including the gateway.
 
-    Beside it, in turns, stands what the framework takes for a create that does nothing, without a
-    socket as well: microseconds of one machine say little of those of another.
+    In turns with it, a create that does nothing is measured in the framework, also without a
+    socket: microseconds of one machine say little about those of another.
     """
     api = Api()
     ids = [id_in(api.create(f"cust_{number % 5:03}", 99_999_999)) for number in range(VARIETY)]

@@ -1,4 +1,4 @@
-"""Owns the section on exploring: how many runs a minute there are, of a command and in process."""
+"""Owns the section on exploring: how many runs per minute there are, by command and in process."""
 
 import shutil
 import subprocess
@@ -29,13 +29,13 @@ try:
 except (OSError, http.client.HTTPException):
     pass
 """
-"""A client that reads the list; whatever it meets, it says that all is well."""
+"""A client that reads the list, and reports success whatever happens."""
 
 FAULTS: Final = "drop,truncate,malform,errors"
 
 
 def measure_explored(plan: Plan) -> Table:
-    """Runs a minute."""
+    """Measure runs per minute."""
     return Table(
         "Exploring",
         [

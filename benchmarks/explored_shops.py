@@ -1,4 +1,4 @@
-"""Owns the row on the shops of examples/explore: how long until the bugs of all are found."""
+"""Owns the row on the shops of examples/explore: how long it takes to find the bugs of all."""
 
 import json
 import shutil
@@ -21,14 +21,14 @@ SHOPS: Final = {
     "node": ["node", "naive_shop.mjs"],
     "curl": ["sh", "naive_shop.sh"],
 }
-"""What each needs, and its command."""
+"""The program that each shop needs, and its command."""
 
 KINDS: Final = {"double_charge", "lost_payment", "accepted_forgery", "crash"}
-"""What is wrong with each of them."""
+"""The kinds of bugs that each of them has."""
 
 
 def explored_shops(plan: Plan) -> Row:
-    """Seconds to explore them one after the other with every failure, each with its findings."""
+    """Seconds to explore them one after the other with every failure, checking their findings."""
     commands = [words for needed, words in SHOPS.items() if shutil.which(needed)]
     rounds = [[_explored(words) for words in commands] for _ in range(plan.turns_of_shops)]
     each = ", ".join(

@@ -1,4 +1,4 @@
-"""Owns the row on tests that are explored: their runs in a minute, without a socket."""
+"""Owns the row on explored tests: how many runs there are per minute, without a socket."""
 
 import subprocess
 import sys
@@ -13,7 +13,7 @@ from benchmarks.servers import users_environment
 
 MARK: Final = at_least(2_000)
 TESTS: Final = 10
-"""Tests of a round, each of which is explored."""
+"""Tests per round, each of which is explored."""
 
 CONFTEST: Final = """
 import httpx
@@ -67,7 +67,7 @@ def test_pays(api, number):
 
 
 def explored_tests(plan: Plan) -> Row:
-    """Runs in a minute, each the median of its rounds."""
+    """Runs per minute; the figure is the median of its rounds."""
     rounds = [_round() for _ in range(plan.rounds)]
     return Row("tests with httpx and no socket, their process included", rounds, "runs/min", MARK)
 

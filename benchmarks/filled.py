@@ -1,4 +1,4 @@
-"""Owns a sandbox that has many payments before it listens, each made by the emulated API.
+"""Owns a sandbox that has many payments before it listens, made through the emulated API.
 
 Usage: python -m benchmarks.filled PAYMENTS READY_FILE.
 """
@@ -19,11 +19,11 @@ from payments_sandbox.server.http_server import listening
 
 PER_CUSTOMER: Final = 100
 FIRST: Final = 1_000
-"""Memory is counted from here on: validators are built and the journal is full."""
+"""Memory is counted from this payment on: validators are built by then, and the journal is full."""
 
 
 def fill(api: Api, payments: int) -> dict[str, object]:
-    """Make the payments; returns what the ready file is to say about it."""
+    """Make the payments; return what the ready file says about them."""
     customers = max(1, payments // PER_CUSTOMER)
     every = max(1, payments // VARIETY)
     kept: list[str] = []

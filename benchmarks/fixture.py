@@ -1,4 +1,4 @@
-"""Owns the section on the fixture: what a test suite pays for it, and one that does without it."""
+"""Owns the section on the pytest fixture: what it costs suites, also those that ignore it."""
 
 import subprocess
 import sys
@@ -17,7 +17,7 @@ from payments_sandbox.testing import MemorySandbox, SandboxTransport, Server, ru
 IGNORED: Final = at_most(5)
 _WHOLE: Final = "a whole test: create, webhook, a month, audit"
 TESTS: Final = 40
-"""Tests of a round."""
+"""Tests per round."""
 
 BODY: Final = create_body("cust_ada", 2_500)
 IMPORT: Final = """
@@ -39,7 +39,7 @@ server.stop()
 
 
 def measure_fixture(plan: Plan) -> Table:
-    """Milliseconds, each the median of its rounds."""
+    """Measure in milliseconds; each figure is the median of its rounds."""
     rows = [
         Row(
             "importing the plugin, in a suite that ignores it", _script(IMPORT, plan), "ms", IGNORED
@@ -57,7 +57,7 @@ def measure_fixture(plan: Plan) -> Table:
 
 
 def _script(script: str, plan: Plan) -> list[float]:
-    """What a script prints, in processes of its own; the first one warms the caches."""
+    """The numbers that a script prints, each in a new process; the first one warms the caches."""
     command = [sys.executable, "-c", script]
     outputs = [
         subprocess.run(
@@ -88,7 +88,7 @@ def _whole(server: Server, client: httpx.Client, plan: Plan) -> list[float]:
 
 
 def _test(server: Server, client: httpx.Client) -> None:
-    """What a test of somebody's may do, from its world to its last assertion."""
+    """A typical test of a user, from its world to its last assertion."""
     with server.new_world(clock="2030-01-15") as world:
         inbox = world.inbox()
         headers = {**world.headers, "Content-Type": "application/json"}
@@ -100,7 +100,7 @@ def _test(server: Server, client: httpx.Client) -> None:
 
 
 def _timed(what: Callable[[], None], times: int) -> float:
-    """Milliseconds of one of several turns."""
+    """Milliseconds of one turn, averaged over several."""
     started = perf_counter()
     for _ in range(times):
         what()

@@ -1,4 +1,4 @@
-"""Owns the section on fresh worlds: what a test pays for one of its own."""
+"""Owns the section on fresh worlds: what it costs a test to have its own."""
 
 import http.client
 import json
@@ -15,11 +15,11 @@ from benchmarks.traffic import CREATED
 IN_PROCESS: Final = at_most(200)
 OVER_HTTP: Final = at_most(2)
 WORLDS: Final = 200
-"""Worlds made in a round."""
+"""Worlds made per round."""
 
 
 def measure_worlds(plan: Plan, cores: Cores) -> Table:
-    """A fresh world in process, and one made over HTTP on a connection that is open."""
+    """Measure making a world in process, and over HTTP on an open connection."""
     with running(sandbox_command(Loop.ASYNCIO), cores) as server:
         over_http = [_over_http(server.port) for _ in range(plan.rounds)]
     in_process = [_in_process() for _ in range(plan.rounds)]

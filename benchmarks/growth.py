@@ -1,4 +1,4 @@
-"""Owns the section on growth: what a world with many payments costs beside one with few."""
+"""Owns the section on growth: what a world with many payments costs compared with a small one."""
 
 import contextlib
 from collections.abc import Sequence
@@ -21,7 +21,7 @@ STALL: Final = at_most(50)
 
 
 def measure_growth(plan: Plan, cores: Cores, client: Client) -> Table:
-    """Servers of every size take turns; each is compared with the smallest."""
+    """Measure servers of all sizes in turns, and compare each with the smallest."""
     with contextlib.ExitStack() as stack:
         servers = [stack.enter_context(running(filled_command(size), cores)) for size in plan.sizes]
         requests = [_requests(server) for server in servers]
@@ -36,7 +36,7 @@ def measure_growth(plan: Plan, cores: Cores, client: Client) -> Table:
 
 
 def _requests(server: Server) -> Requests:
-    """Payments and customers from all over the world's past, and new payments for the same."""
+    """Requests about payments and customers from the whole past, and new payments for them."""
     customers: list[str] = server.facts["customers"]
     ids: list[str] = server.facts["ids"]
     return {

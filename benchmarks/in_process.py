@@ -1,4 +1,4 @@
-"""Owns the emulated API without a server: the calls that the rim would make, made here."""
+"""Owns the emulated API without a server: it makes the calls that the HTTP layer would make."""
 
 from collections.abc import Sequence
 from typing import Final
@@ -19,13 +19,13 @@ HEADERS: Final[Sequence[tuple[bytes, bytes]]] = (
 
 
 def id_in(reply: Reply) -> str:
-    """The id that a reply of CREATE PAYMENT tells."""
+    """The id in a reply to CREATE PAYMENT."""
     created: dict[str, str] = orjson.loads(reply.body)
     return created["id"]
 
 
 class Api:
-    """A sandbox that is called as a function; each call is admitted and answered as over HTTP."""
+    """A sandbox that is called as a function; calls are admitted and answered as over HTTP."""
 
     def __init__(self) -> None:
         self.sandbox: Final[AssembledServer] = assemble(Settings(port=0, rate_limit=RATE_LIMIT))

@@ -1,4 +1,4 @@
-"""Owns the load: `wrk` where it is installed, else a client of our own."""
+"""Owns the load: `wrk` if it is installed, otherwise our own client."""
 
 import subprocess
 from collections.abc import Callable, Sequence
@@ -16,7 +16,7 @@ from benchmarks.wire_client import drive
 
 @dataclass(frozen=True, slots=True)
 class Load:
-    """What one turn under load came to; `cpu` is the server's, None where it is not known."""
+    """The result of one turn under load; `cpu` is the server's, or None if it is unknown."""
 
     requests: int
     seconds: float
@@ -30,7 +30,7 @@ class Load:
 
 
 Client = Callable[[int, Sequence[bytes], int], Load]
-"""Sends requests in turn to a port for so many seconds."""
+"""Sends requests in rotation to a port for a number of seconds."""
 
 _SCRIPT: Final = """\
 local requests = { %s }
@@ -49,13 +49,13 @@ end
 
 
 def find_client(name: str | None) -> tuple[str, Client]:
-    """The client of a name, `wrk` or `own`; without one, the better one that there is."""
+    """The client of a name, `wrk` or `own`; by default the better one that is installed."""
     wanted = name or ("wrk" if which("wrk") else "own")
     return wanted, {"wrk": _by_wrk, "own": _by_ourselves}[wanted]
 
 
 def measure(client: Client, server: Server, requests: Sequence[bytes], seconds: int) -> Load:
-    """One turn of a server, with what it computed meanwhile."""
+    """Measure one turn of a server, with the CPU that it used."""
     before = cpu_seconds(server.pid)
     load = client(server.port, requests, seconds)
     after = cpu_seconds(server.pid)
@@ -66,9 +66,9 @@ def measure(client: Client, server: Server, requests: Sequence[bytes], seconds: 
 def in_turns(
     client: Client, servers: Sequence[tuple[Server, Sequence[bytes]]], plan: Plan
 ) -> list[list[Load]]:
-    """The loads of each server, with what it is sent, round by round.
+    """Measure the servers in turns; return the loads of each, round by round.
 
-    Before the first there is a second for each that is nobody's.
+    Before the first round, each server gets a second of load that is not counted.
     """
     for server, requests in servers:
         client(server.port, requests, 1)
@@ -104,7 +104,7 @@ def _by_ourselves(port: int, requests: Sequence[bytes], seconds: int) -> Load:
 
 
 def _quoted(request: bytes) -> str:
-    """The request as a string of Lua."""
+    """A request as a Lua string."""
     escaped = "".join(
         chr(byte) if 32 <= byte < 127 and byte not in b'"\\' else f"\\{byte:03}" for byte in request
     )

@@ -1,4 +1,4 @@
-"""Owns what the benchmark asks of the machine: one core for the servers, and the process table."""
+"""Owns what the benchmark needs of the machine: a core for the servers, and the process table."""
 
 import contextlib
 import os
@@ -12,9 +12,9 @@ _HAS_AFFINITY: Final = hasattr(os, "sched_setaffinity")
 
 @dataclass(frozen=True, slots=True)
 class Cores:
-    """One core for whichever server is measured, another for everything else.
+    """One core for the server that is measured, another for everything else.
 
-    Both are empty where processes cannot be pinned, or where there is one core only.
+    Both are empty if processes cannot be pinned, or if there is only one core.
     """
 
     server: frozenset[int]
@@ -22,7 +22,7 @@ class Cores:
 
     @contextlib.contextmanager
     def for_servers(self) -> Iterator[None]:
-        """Processes that are started in this block run on the server's core."""
+        """Pin processes that are started in this block to the server's core."""
         _pin(self.server)
         try:
             yield
@@ -30,7 +30,7 @@ class Cores:
             _pin(self.client)
 
     def settle(self) -> None:
-        """Move the benchmark itself, and the load it starts, off the server's core."""
+        """Move the benchmark itself, and the load that it starts, off the server's core."""
         _pin(self.client)
 
     def __str__(self) -> str:
@@ -40,7 +40,7 @@ class Cores:
 
 
 def find_cores() -> Cores:
-    """The first core that we may use for servers, the second for the load."""
+    """Choose the first core that we may use for servers, and the second for the load."""
     ours = sorted(os.sched_getaffinity(0)) if _HAS_AFFINITY else []
     if len(ours) < 2:
         return Cores(frozenset(), frozenset())
@@ -48,12 +48,12 @@ def find_cores() -> Cores:
 
 
 def cpu_seconds(pid: int) -> float | None:
-    """What a process has computed so far, in all its threads; None without /proc."""
+    """The CPU seconds of a process so far, in all its threads; None without /proc."""
     with contextlib.suppress(FileNotFoundError, IndexError):
         threads = Path(f"/proc/{pid}/task").glob("*/schedstat")
         if nanoseconds := [int(each.read_text(encoding="utf-8").split()[0]) for each in threads]:
             return sum(nanoseconds) / 1e9
-    try:  # in steps of a clock tick, where the scheduler keeps no account
+    try:  # less exact, in clock ticks, if the scheduler keeps no statistics
         stat = Path(f"/proc/{pid}/stat").read_text(encoding="utf-8")
     except FileNotFoundError:
         return None
@@ -62,7 +62,7 @@ def cpu_seconds(pid: int) -> float | None:
 
 
 def children_of(pid: int) -> list[int]:
-    """The processes that a process has started, and that run; none without /proc."""
+    """The running processes that a process has started; none without /proc."""
     children = Path(f"/proc/{pid}/task/{pid}/children")
     with contextlib.suppress(FileNotFoundError):
         return [int(each) for each in children.read_text(encoding="ascii").split()]
@@ -70,7 +70,7 @@ def children_of(pid: int) -> list[int]:
 
 
 def resident_bytes(pid: int) -> int | None:
-    """The memory that a process has resident; None without /proc."""
+    """The resident memory of a process; None without /proc."""
     try:
         statm = Path(f"/proc/{pid}/statm").read_text(encoding="utf-8")
     except FileNotFoundError:

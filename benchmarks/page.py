@@ -1,4 +1,4 @@
-"""Owns the section on the dashboard: how soon a page shows what has happened, and under load."""
+"""Owns the section on the dashboard: how soon a page shows what has happened, also under load."""
 
 from typing import TYPE_CHECKING, Final
 
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 SHOWN: Final = at_most(200)
 LONGEST_TASK: Final = at_most(100)
 WANTED: Final = 2_000
-"""Requests a second: where the machine makes less, the note says how many."""
+"""Requests per second; if the machine makes fewer, the note says how many."""
 
 _WATCH: Final = """
 window.seen = {};
@@ -37,7 +37,7 @@ new PerformanceObserver(list => {
 
 def measure_page(plan: Plan, cores: Cores, client: Client) -> Table:
     """Milliseconds from a request to its row in a real Chromium, and the longest task of a page."""
-    from playwright.sync_api import sync_playwright  # noqa: PLC0415 - the other sections do without
+    from playwright.sync_api import sync_playwright  # noqa: PLC0415 - other sections do not need it
 
     command = sandbox_command(Loop.ASYNCIO)
     with running(command, cores) as server, sync_playwright() as playwright:
@@ -79,7 +79,7 @@ def _pay(server: Server, customer: str) -> None:
 
 
 def _longest_task(page: "Page", server: Server, client: Client, seconds: int) -> tuple[float, Load]:
-    """The longest task of the page while as many creates come as the client makes."""
+    """The longest task of the page under as many creates as the client can make."""
     page.evaluate("window.longest = 0")
     load = client(server.port, [create(f"buyer_{each:03}") for each in range(VARIETY)], seconds)
     return float(page.evaluate("window.longest")), load

@@ -1,8 +1,8 @@
-"""Owns the section on peers: creates of other stand-ins that run on one's own machine, beside ours.
+"""Owns the section on peers: creates of other stand-ins that run locally, compared with ours.
 
-Each peer is installed by its own package manager, as its users do it, and asked over HTTP for what
-comes nearest to CREATE PAYMENT. One that cannot be had is named below the table, and the others are
-measured.
+Each peer is installed by its own package manager, as its users do it, and gets requests for its
+equivalent of CREATE PAYMENT over HTTP. A peer that cannot be installed is named below the table,
+and the others are measured.
 """
 
 import contextlib
@@ -29,11 +29,11 @@ from payments_sandbox.contract.schema_files import schema_files
 
 TARGET: Final = at_least(2.5)
 _WARM_UP: Final = 3
-"""Seconds that are nobody's: a compiler that works while it runs needs them."""
+"""Seconds that are not counted: a just-in-time compiler needs them."""
 
 
 class PeerMissingError(Exception):
-    """A peer cannot be measured here; the text says why."""
+    """A peer cannot be measured here; the text gives the reason."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,12 +41,12 @@ class Peer:
     """One stand-in.
 
     Attributes:
-        name: what it calls itself.
-        install: puts it into a folder, unless it is there.
-        command: how it is started from that folder, on a port.
-        requests: what it is asked.
-        about: what that is, in a few words.
-        slows_down: whether what it keeps makes it slower, so that every turn has a fresh start.
+        name: of the project.
+        install: installs it into a folder, unless it is there.
+        command: the command that starts it from that folder, on a port.
+        requests: the requests that it gets.
+        about: those requests in a few words.
+        slows_down: whether its stored data makes it slower, so that each turn needs a new start.
     """
 
     name: str
@@ -58,7 +58,7 @@ class Peer:
 
 
 def measure_peers(plan: Plan, cores: Cores, client: Client) -> Table:
-    """A figure for each peer that can be had."""
+    """Measure each peer that can be installed."""
     rows: list[Row] = []
     notes = [f"{peer.name} is asked for {peer.about}." for peer in PEERS]
     with _folder(plan.peers) as folder:
@@ -90,7 +90,7 @@ def _beside(peer: Peer, folder: Path, plan: Plan, cores: Cores, client: Client) 
 
 @contextlib.contextmanager
 def _started(peer: Peer, folder: Path, cores: Cores, client: Client) -> Iterator[Server]:
-    """A peer at its best: warm, unless it is at its best when it has just started."""
+    """Run a peer at its best: warmed up, unless it is fastest right after its start."""
     port = _free_port()
     with listening(peer.command(folder, port), port, cores) as server:
         if not peer.slows_down:
@@ -129,7 +129,7 @@ def _prism(folder: Path) -> Path:
 
 
 def _prism_command(folder: Path, port: int) -> Sequence[str]:
-    """Prism mocks the document that we publish."""
+    """Let Prism mock the document that we publish."""
     file = folder / "openapi.json"
     api = document(schema_files(), server_url=f"http://127.0.0.1:{port}/v3")
     file.write_text(json.dumps(api), encoding="utf-8")
@@ -150,7 +150,7 @@ def _done(command: Sequence[str]) -> None:
 
 @contextlib.contextmanager
 def _folder(given: Path | None) -> Iterator[Path]:
-    """The folder where peers are kept from one run to the next, or one for this run alone."""
+    """The folder where peers are kept between runs, or one for this run only."""
     if given is not None:
         given.mkdir(parents=True, exist_ok=True)
         yield given.resolve()

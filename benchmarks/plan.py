@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Final
 
 CONNECTIONS: Final = 32
-"""Connections that the load keeps open, each with one request under way."""
+"""Connections that the load keeps open, each with one request at a time."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -13,14 +13,14 @@ class Plan:
     """How much is measured.
 
     Attributes:
-        rounds: times that every server has its turn.
-        seconds: how long a turn under load lasts.
+        rounds: turns of every server.
+        seconds: the length of a turn under load.
         starts: cold starts of every server.
-        calls: calls of a round without HTTP.
-        events: webhooks of a round.
-        turns_of_shops: times that the naive shops are explored, which takes most of a minute.
-        sizes: numbers of stored payments; the others are compared with the first.
-        peers: the folder where peers are kept from one run to the next, if they are.
+        calls: calls per round without HTTP.
+        events: webhooks per round.
+        turns_of_shops: how often the naive shops are explored, which takes most of a minute.
+        sizes: numbers of stored payments; all others are compared with the first.
+        peers: the folder where peers are kept between runs, if they are.
     """
 
     rounds: int = 6
@@ -34,4 +34,4 @@ class Plan:
 
 
 QUICK: Final = Plan(rounds=2, starts=3, calls=500, events=500, sizes=(1_000, 10_000))
-"""Enough to see that everything runs; far too little to believe the figures."""
+"""Enough to see that everything runs; far too little for meaningful figures."""

@@ -1,4 +1,4 @@
-"""Owns the picture of the figures: each ratio that has a target, as a bar with its rounds."""
+"""Owns the plot of the figures: each ratio with a target as a bar, with its rounds."""
 
 from collections.abc import Iterable, Sequence
 from html import escape
@@ -18,11 +18,11 @@ text { font: 12px system-ui, sans-serif; fill: #1f2328 }
 }
 """
 _LEFT: Final = 320
-"""Where bars begin, in pixels; the names of figures stand before."""
+"""Where bars begin, in pixels; the names of figures are to the left."""
 _SCALE: Final = 170
-"""Pixels of a ratio of one."""
+"""Pixels for a ratio of one."""
 _WIDEST: Final = 2.2
-"""The ratio at which the picture ends; what goes beyond it is cut there."""
+"""The ratio at which the plot ends; larger ones are cut off."""
 _LINE: Final = 22
 _WIDTH: Final = _LEFT + int(_WIDEST * _SCALE) + 110
 
@@ -32,13 +32,13 @@ def draw(tables: Iterable[Table], facts: dict[str, str]) -> str:
 
     Args:
         tables: the figures of a run.
-        facts: what was measured where; the date and the machine stand below.
+        facts: about the run; the date, the Python version and the machine are shown.
 
     Returns:
-        An SVG document in light and dark, as wide as a page.
+        An SVG document for light and dark mode, as wide as a page.
 
     Raises:
-        ValueError: no figure is a ratio that has a target.
+        ValueError: there is no ratio with a target.
     """
     parts: list[str] = []
     y = 24

@@ -1,6 +1,6 @@
 """Owns the sending side of the webhook benchmark: our dispatcher and a bare client, in turns.
 
-Usage: python -m benchmarks.posting URL EVENTS ROUNDS. Prints what each round took, as JSON.
+Usage: python -m benchmarks.posting URL EVENTS ROUNDS. Prints the seconds of each round as JSON.
 """
 
 import asyncio
@@ -38,7 +38,7 @@ DATA: Final[dict[str, object]] = {
 
 
 class Ours:
-    """A world with one endpoint, and a sandbox that sends what it has."""
+    """A world with one endpoint, and a sandbox that sends its webhooks."""
 
     def __init__(self, url: str) -> None:
         self._sandbox: AssembledServer = assemble(Settings(port=0, clock="2030-01-15T10:30:00Z"))
@@ -47,12 +47,12 @@ class Ours:
         webhooks.put(webhooks.new_endpoint(url))
 
     def prepare(self, events: int) -> None:
-        """Let so many events happen; nothing is sent yet."""
+        """Make events without sending them yet."""
         for _ in range(events):
             self._world.make_event("payment.completed", DATA)
 
     async def drain(self, _: int) -> None:
-        """Send all of it."""
+        """Send all of them."""
         await self._sandbox.runtime.dispatcher.settle(self._world)
 
     async def close(self) -> None:
@@ -61,7 +61,7 @@ class Ours:
 
 
 class Bare:
-    """One session, the same headers, as many posts at once; nothing is signed, kept or planned."""
+    """One session, the same headers, as many posts at once; it signs, stores and plans nothing."""
 
     def __init__(self, url: str) -> None:
         self._url = url
@@ -69,10 +69,10 @@ class Bare:
         self._sent = 0
 
     def prepare(self, _: int) -> None:
-        """There is nothing to do."""
+        """Do nothing: there is nothing to prepare."""
 
     async def drain(self, events: int) -> None:
-        """Post as many."""
+        """Send as many posts."""
         left = iter(range(events))
         await asyncio.gather(*(self._post(left) for _ in range(MAX_PER_ENDPOINT)))
 
@@ -90,7 +90,7 @@ class Bare:
 
 
 async def measure(url: str, events: int, rounds: int) -> dict[str, object]:
-    """Both in turns; the first turn of each is thrown away."""
+    """Measure both in turns, and discard the first turn of each."""
     sides: dict[str, Ours | Bare] = {"ours": Ours(url), "bare": Bare(url)}
     seconds: dict[str, list[float]] = {"ours": [], "bare": []}
     resident: list[int | None] = []
@@ -116,7 +116,7 @@ async def _turn(
 
 
 async def _check(url: str, events: int) -> None:
-    """Hold the receiver's counts against what was sent: all of it, and nothing twice."""
+    """Check the receiver's counts: everything arrived, and nothing twice."""
     async with aiohttp.ClientSession() as session, session.get(url) as response:
         counts = await response.json()
     assert counts == {"arrived": events, "different": events}, counts

@@ -1,4 +1,4 @@
-"""Owns the clients that people use: each makes payments until its time is up, and says how many.
+"""Owns the clients that people use: each makes payments for some seconds, and prints how many.
 
 Usage: real_client.py CLIENT PORT SECONDS AT_ONCE. It prints `{"requests": …, "seconds": …}`.
 """
@@ -21,11 +21,11 @@ _HEADERS: Final = {"Authorization": f"Bearer {KEY}", "Content-Type": "applicatio
 _BODIES: Final = [json.loads(create_body(f"buyer_{number:03}")) for number in range(100)]
 
 Post = Callable[[dict[str, object]], Awaitable[int]]
-"""Makes a payment; gives the status."""
+"""Makes a payment and returns the status."""
 
 
 def by_requests(url: str, seconds: float, at_once: int) -> int:
-    """Use a session of requests, which has one call under way."""
+    """Use a session of requests, which makes one call at a time."""
     assert at_once == 1, at_once
     with requests.Session() as session:
         session.headers.update(_HEADERS)
@@ -40,7 +40,7 @@ def by_requests(url: str, seconds: float, at_once: int) -> int:
 
 
 def by_httpx(url: str, seconds: float, at_once: int) -> int:
-    """Use a client of httpx, in an event loop where several calls are under way."""
+    """Use a client of httpx: in an event loop if there are several calls at a time."""
     if at_once > 1:
         return asyncio.run(_by_async_httpx(url, seconds, at_once))
     with httpx.Client(headers=_HEADERS, trust_env=False) as client:
@@ -99,7 +99,7 @@ CLIENTS: Final = {"requests": by_requests, "httpx": by_httpx, "aiohttp": by_aioh
 
 
 def main(client: str, port: str, seconds: str, at_once: str) -> None:
-    """Make payments, and print what it came to."""
+    """Make payments, and print how many there were, and the time."""
     started = perf_counter()
     done = CLIENTS[client](f"http://127.0.0.1:{port}/v3/payments", float(seconds), int(at_once))
     print(json.dumps({"requests": done, "seconds": perf_counter() - started}))

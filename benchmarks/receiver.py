@@ -1,6 +1,6 @@
 """Owns the webhook receiver of the benchmark: it answers at once, and counts by `webhook-id`.
 
-Usage: receiver.py READY_FILE. GET tells the counts and starts them again.
+Usage: receiver.py READY_FILE. GET returns the counts and resets them.
 """
 
 import asyncio
@@ -14,13 +14,13 @@ from aiohttp import web
 
 
 class Receiver:
-    """Counts what arrives."""
+    """Counts the webhooks that arrive."""
 
     def __init__(self) -> None:
         self._counts: Counter[str] = Counter()
 
     async def __call__(self, request: web.BaseRequest) -> web.StreamResponse:
-        """Take in a webhook, or tell the counts."""
+        """Accept a webhook, or return the counts."""
         if request.method == "POST":
             await request.read()
             self._counts[request.headers["webhook-id"]] += 1
@@ -30,7 +30,7 @@ class Receiver:
 
 
 async def serve(ready: Path) -> None:
-    """Listen on a free port, and say which."""
+    """Listen on a free port, and write its address to the ready file."""
     runner = web.ServerRunner(web.Server(Receiver(), access_log=None))
     await runner.setup()
     site = web.TCPSite(runner, "127.0.0.1", 0)

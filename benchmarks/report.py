@@ -1,4 +1,4 @@
-"""Owns how figures are shown: a table per section, and one JSON file for machines."""
+"""Owns how figures are shown: a table for each section, and one JSON file for machines."""
 
 from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass
@@ -13,23 +13,23 @@ _HEAD: Final = ("figure", "measured", "target", "", "rounds", "where it comes fr
 
 @dataclass(frozen=True, slots=True)
 class Target:
-    """What a figure is to reach."""
+    """The value that a figure should reach."""
 
     sign: Literal["≥", "≤"]
     bound: float
 
     def is_met(self, value: float) -> bool:
-        """Whether the figure reaches it."""
+        """Whether a figure reaches it."""
         return value >= self.bound if self.sign == "≥" else value <= self.bound
 
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """One figure: the median of what the rounds gave.
+    """One figure: the median of its rounds.
 
     Attributes:
-        values: what each round gave.
-        detail: the figures that a ratio is made of.
+        values: the results of the rounds.
+        detail: the two figures that a ratio is made of.
     """
 
     figure: str
@@ -40,12 +40,12 @@ class Row:
 
     @property
     def value(self) -> float:
-        """The median."""
+        """The median of the rounds."""
         return median(self.values)
 
     @property
     def verdict(self) -> str:
-        """Whether the target is met; nothing without a target."""
+        """Whether the target is met; empty without a target."""
         if self.target is None:
             return ""
         return "met" if self.target.is_met(self.value) else "missed"
@@ -61,12 +61,12 @@ class Table:
 
 
 def at_least(bound: float) -> Target:
-    """A figure that should be high."""
+    """The target of a figure that should be high."""
     return Target("≥", bound)
 
 
 def at_most(bound: float) -> Target:
-    """A figure that should be low."""
+    """The target of a figure that should be low."""
     return Target("≤", bound)
 
 
@@ -80,11 +80,11 @@ def ratio(
     """The ratio of two figures, round by round, with the medians of both.
 
     Args:
-        figure: what the ratio is called.
-        tops: what each round gave of the one.
-        bottoms: what it gave of the other.
-        unit: of both, as it stands behind a number.
-        target: what the ratio is to reach.
+        figure: the name of the ratio.
+        tops: the rounds of the one figure.
+        bottoms: the rounds of the other.
+        unit: of both, as it is written after a number.
+        target: of the ratio.
     """
     values = [top / bottom for top, bottom in zip(tops, bottoms, strict=True)]
     detail = " ÷ ".join(f"{number(median(each))}{unit}" for each in (tops, bottoms))
@@ -92,7 +92,7 @@ def ratio(
 
 
 def render(table: Table) -> str:
-    """The table as text that is Markdown, too."""
+    """Format a table as text that is also valid Markdown."""
     lines = [_HEAD, *map(_cells, table.rows)]
     widths = [max(map(len, column)) for column in zip(*lines, strict=True)]
     head, *body = (_line(cells, widths) for cells in lines)
@@ -102,12 +102,12 @@ def render(table: Table) -> str:
 
 
 def described(facts: dict[str, str]) -> str:
-    """What was measured where, as one paragraph."""
+    """Describe in one paragraph what was measured, and on which machine."""
     return "\n".join([f"{name}: {fact};" for name, fact in facts.items()]).removesuffix(";") + "."
 
 
 def rewrite(page: Path, heading: str, text: str) -> None:
-    """Put a text below the last heading of a page, in place of what stands there.
+    """Replace the text below the last heading of a page.
 
     Raises:
         ValueError: the page does not have the heading.
@@ -119,7 +119,7 @@ def rewrite(page: Path, heading: str, text: str) -> None:
 
 
 def as_json(facts: dict[str, str], tables: Iterable[Table]) -> dict[str, object]:
-    """Everything for machines: what was measured where, and every round of every figure."""
+    """Everything as JSON: what was measured and where, and every round of every figure."""
     return {
         "facts": facts,
         "tables": [
@@ -136,7 +136,7 @@ def as_json(facts: dict[str, str], tables: Iterable[Table]) -> dict[str, object]
 
 
 def number(value: float) -> str:
-    """Three digits that matter, with thousands apart."""
+    """Format three significant digits, with separators for thousands."""
     if abs(value) >= 100:
         return f"{value:,.0f}"
     return f"{value:.1f}" if abs(value) >= 10 else f"{value:.2f}"

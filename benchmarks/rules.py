@@ -1,4 +1,4 @@
-"""Owns the section on rules: what a hundred cost calls that none is about, and their loading."""
+"""Owns the section on rules: what a hundred cost calls that match none, and their loading."""
 
 import contextlib
 from collections.abc import Iterator, Sequence
@@ -21,7 +21,7 @@ SOON: Final = at_most(1_000)
 
 
 def measure_rules(plan: Plan, cores: Cores, client: Client) -> Table:
-    """Creates beside no rule, ten and a hundred, turn by turn, and how long loading takes."""
+    """Measure creates with no, ten and a hundred rules in turns, and how long loading takes."""
     requests = [create(f"buyer_{nth:03}") for nth in range(VARIETY)]
     with _servers(cores) as servers:
         loads = in_turns(client, [(each, requests) for each in servers.values()], plan)
@@ -38,7 +38,7 @@ def measure_rules(plan: Plan, cores: Cores, client: Client) -> Table:
 
 @contextlib.contextmanager
 def _servers(cores: Cores) -> Iterator[dict[int, Server]]:
-    """A server for each number of rules."""
+    """Run a server for each number of rules until the block ends."""
     with TemporaryDirectory() as folder, contextlib.ExitStack() as stack:
         servers = {}
         for rules in (0, FEW, MANY):
@@ -57,9 +57,9 @@ def _ratio(figure: str, many: Sequence[Load], fewer: Sequence[Load]) -> Row:
 
 
 def _file(rules: int) -> str:
-    """Endless rules, each about amounts of its own, all larger than any that is paid here.
+    """A scenario of endless rules, each for other amounts, all larger than any that is paid here.
 
-    Nothing but ranges: that is the most that the lint has to hold against each other.
+    They consist of ranges only, since those make the lint compare the most.
     """
     lines = (
         f"  - {{request: create_payment, when: {{amount: {{gte: {low}, lt: {low + 5}}}}},"

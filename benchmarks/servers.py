@@ -21,7 +21,7 @@ from benchmarks.machine import Cores
 
 HERE: Final = Path(__file__).parent
 RATE_LIMIT: Final = 1_000_000_000
-"""The limiter counts every request, and refuses none."""
+"""The limiter counts every request, and rejects none."""
 
 _WITHOUT_UVLOOP: Final = (
     "import sys; sys.modules['uvloop'] = None;"
@@ -47,7 +47,7 @@ class Server:
 
 
 def loops() -> list[Loop]:
-    """The default loop, and uvloop where it is installed."""
+    """The default loop, and uvloop if it is installed."""
     return list(Loop) if importlib.util.find_spec("uvloop") else [Loop.ASYNCIO]
 
 
@@ -61,19 +61,19 @@ def sandbox_command(loop: Loop) -> list[str]:
 
 
 def bare_command(loop: Loop, bodies: Path | None = None) -> list[str]:
-    """A bare aiohttp server; with a file of bodies, one that answers with these."""
+    """A bare aiohttp server; with a file of bodies, one that returns these."""
     given = [] if bodies is None else [str(bodies)]
     return [sys.executable, "-P", str(HERE / "bare.py"), loop, *given]
 
 
 def filled_command(payments: int) -> list[str]:
-    """A sandbox that has so many payments before it listens."""
+    """A sandbox that has this many payments before it listens."""
     return [sys.executable, "-m", "benchmarks.filled", str(payments)]
 
 
 @contextlib.contextmanager
 def running(command: Sequence[str], cores: Cores) -> Iterator[Server]:
-    """Start a server, wait until it says that it is ready, and stop it after the block.
+    """Start a server, wait until it is ready, and stop it after the block.
 
     Args:
         command: the command line without its last argument, the ready file.
@@ -98,7 +98,7 @@ def running(command: Sequence[str], cores: Cores) -> Iterator[Server]:
 
 @contextlib.contextmanager
 def listening(command: Sequence[str], port: int, cores: Cores) -> Iterator[Server]:
-    """Start a server that is not ours, wait until it listens, and stop it after the block."""
+    """Start somebody else's server, wait until it listens, and stop it after the block."""
     with cores.for_servers():
         process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
     with contextlib.ExitStack() as stack:
@@ -116,7 +116,7 @@ def _listens(port: int) -> bool:
 
 
 def users_environment() -> dict[str, str]:
-    """Ours, without options of the sandbox, and with bytecode, which an installed package has."""
+    """Our environment without options of the sandbox, and with bytecode, as in an installation."""
     return {
         name: value
         for name, value in os.environ.items()

@@ -1,4 +1,4 @@
-"""Owns the section on requests under load: ours beside a bare aiohttp handler, in turns."""
+"""Owns the section on requests under load: ours and a bare aiohttp handler, in turns."""
 
 import contextlib
 import json
@@ -28,14 +28,14 @@ LATENCY: Final = at_most(2)
 
 
 class Turns(NamedTuple):
-    """What the rounds gave of one operation."""
+    """The rounds of one operation."""
 
     ours: Sequence[Load]
     bare: Sequence[Load]
 
 
 def measure_throughput(plan: Plan, cores: Cores, client: Client) -> list[Table]:
-    """A table for each event loop."""
+    """Measure a table for each event loop."""
     return [_on(loop, plan, cores, client) for loop in loops()]
 
 
@@ -54,7 +54,7 @@ def _on(loop: Loop, plan: Plan, cores: Cores, client: Client) -> Table:
 
 @contextlib.contextmanager
 def both(loop: Loop, cores: Cores) -> Iterator[tuple[Server, Server, Requests]]:
-    """Our server, a bare one that gives the same bodies, and the requests for both."""
+    """Run our server and a bare one that returns the same bodies; yield both, and the requests."""
     with running(sandbox_command(loop), cores) as ours, TemporaryDirectory() as folder:
         requests = prepare(ours.port)
         bodies = Path(folder) / "bodies.json"
@@ -80,7 +80,7 @@ def _p99(turns: Turns) -> Row:
 
 
 def _busy(loads: Iterable[Load]) -> list[str]:
-    """How busy the servers were: below 90 % it is the client that was measured."""
+    """How busy the servers were: below 90 %, the client was measured instead."""
     shares = [load.cpu / load.seconds for load in loads if load.cpu is not None]
     if not shares:
         return []
@@ -89,5 +89,5 @@ def _busy(loads: Iterable[Load]) -> list[str]:
 
 
 def _costs(loads: Sequence[Load]) -> list[float]:
-    """Microseconds of CPU for each request; empty where they are not known."""
+    """Microseconds of CPU per request; empty if they are unknown."""
     return [load.cpu / load.requests * 1e6 for load in loads if load.cpu is not None]

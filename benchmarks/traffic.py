@@ -1,4 +1,4 @@
-"""Owns the requests that are sent: the documented bodies, as the bytes that go over the wire."""
+"""Owns the requests that are sent: the documented bodies, as bytes on the wire."""
 
 import http.client
 import json
@@ -9,10 +9,10 @@ from typing import Any, Final
 KEY: Final = "sk_test_sandbox"
 CREATED: Final = 201
 VARIETY: Final = 100
-"""Different requests that take turns, so that no answer is the one before."""
+"""Different requests that are sent in rotation, so that consecutive answers differ."""
 
 Requests = dict[str, tuple[bytes, ...]]
-"""For each operation the requests that take turns."""
+"""The requests of each operation, which are sent in rotation."""
 
 
 def create_body(customer: str, amount: int = 2_500) -> bytes:
@@ -62,7 +62,7 @@ def refund(payment_id: str) -> bytes:
 def raw(
     method: str, path: str, body: bytes = b"", *, content_type: str = "application/json"
 ) -> bytes:
-    """A request as it goes over the wire."""
+    """A request as bytes on the wire."""
     lines = [f"{method} {path} HTTP/1.1", "Host: 127.0.0.1", f"Authorization: Bearer {KEY}"]
     if body:
         lines += [f"Content-Type: {content_type}", f"Content-Length: {len(body)}"]
@@ -70,7 +70,7 @@ def raw(
 
 
 def answer(port: int, request: bytes) -> tuple[int, bytes]:
-    """The status and body that one request gets."""
+    """Send one request; return the status and the body of its answer."""
     with socket.create_connection(("127.0.0.1", port), 10) as connection:
         connection.sendall(request)
         response = http.client.HTTPResponse(connection)
@@ -79,7 +79,7 @@ def answer(port: int, request: bytes) -> tuple[int, bytes]:
 
 
 def prepare(port: int) -> Requests:
-    """Give a sandbox the payments that the requests are about, and make the requests."""
+    """Create the payments that the requests are about, and return the requests."""
     customers = [f"cust_{number:03}" for number in range(5)]
     ids = [
         _created(port, create(customer, amount=99_999_999))
@@ -95,7 +95,7 @@ def prepare(port: int) -> Requests:
 
 
 def sample(port: int, requests: Requests) -> dict[str, str]:
-    """One answer to each operation, and proof that it is the right one."""
+    """One answer to each operation, which is checked."""
     bodies = {name: _good(port, each) for name, each in requests.items()}
     listed = json.loads(bodies["list_payments"])
     assert len(listed["data"]) == 20, listed
@@ -116,5 +116,5 @@ def _created(port: int, request: bytes) -> str:
     return created["id"]
 
 
-def _json(value: Any) -> bytes:  # noqa: ANN401 - whatever json takes
+def _json(value: Any) -> bytes:  # noqa: ANN401 - anything that json accepts
     return json.dumps(value).encode()

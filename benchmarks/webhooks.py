@@ -1,4 +1,4 @@
-"""Owns the section on webhooks: ours beside a bare client, and what they cost who has none."""
+"""Owns the section on webhooks: ours and a bare client, and their cost for worlds without any."""
 
 import json
 import subprocess
@@ -20,11 +20,11 @@ from payments_sandbox.world.world import World
 DRAIN: Final = at_least(0.6)
 CREATES: Final = at_least(0.97)
 GROWN: Final = at_most(20)
-"""Megabytes for 60,000 events: the ledger keeps the events, the outbox a thousand deliveries."""
+"""Megabytes for 60,000 events: the ledger stores the events, the outbox a thousand deliveries."""
 
 
 def measure_webhooks(plan: Plan, cores: Cores) -> Table:
-    """Deliveries of one world to one endpoint, and creates where nobody listens."""
+    """Measure deliveries of one world to one endpoint, and creates without an endpoint."""
     found = _posted(plan, cores)
     ours, bare = ([plan.events / each for each in found[name]] for name in ("ours", "bare"))
     figure = f"{plan.events:,} webhooks to one endpoint, per second"
@@ -39,7 +39,7 @@ def measure_webhooks(plan: Plan, cores: Cores) -> Table:
 
 
 def _posted(plan: Plan, cores: Cores) -> dict[str, Any]:
-    """What the senders took: they share the servers' core, the receiver has the other."""
+    """Run the senders, which share the servers' core; the receiver has the other one."""
     other = Cores(cores.client, cores.client)
     with running([sys.executable, "-P", str(HERE / "receiver.py")], other) as receiver:
         url = f"http://127.0.0.1:{receiver.port}/"
@@ -58,10 +58,10 @@ def _posted(plan: Plan, cores: Cores) -> dict[str, Any]:
 
 
 def _creates(plan: Plan) -> Row:
-    """Creates in a world without endpoints, to creates with the telling of events taken out."""
+    """Creates in a world without endpoints, compared with creates that publish no events."""
     ratios, costs = [], []
     api = Api()
-    _microseconds(api, plan.calls)  # the first is nobody's
+    _microseconds(api, plan.calls)  # warm-up, not measured
     for _ in range(plan.rounds):
         ours = _microseconds(api, plan.calls)
         with mock.patch.object(World, "_publish", _silent):
@@ -74,7 +74,7 @@ def _creates(plan: Plan) -> Row:
 
 
 def _silent(_: World, __: int | None = None) -> None:
-    """Tell nobody."""
+    """Publish nothing."""
 
 
 def _microseconds(api: Api, calls: int) -> float:

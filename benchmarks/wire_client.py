@@ -1,6 +1,6 @@
-"""Owns a client that costs less than any server: keep-alive, prepared bytes, no parser to speak of.
+"""Owns a client that costs less than any server: keep-alive, prepared bytes, hardly any parsing.
 
-It reads of an answer what it must: the status and where the body ends.
+Of an answer it reads only the status, and where the body ends.
 """
 
 import asyncio
@@ -19,7 +19,7 @@ _GOOD: Final = ord("2")
 
 
 class _Connection(asyncio.Protocol):
-    """One connection with one request under way, until the time is up."""
+    """One connection with one request at a time, until the time is up."""
 
     def __init__(self, requests: Iterator[bytes], latencies: "array[float]", until: float) -> None:
         self._requests = requests
@@ -31,7 +31,7 @@ class _Connection(asyncio.Protocol):
         self.ended: asyncio.Future[None] = asyncio.get_running_loop().create_future()
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        self._transport = cast("asyncio.Transport", transport)  # uvloop's is no subclass
+        self._transport = cast("asyncio.Transport", transport)  # uvloop's is not a subclass
         self._send()
 
     def data_received(self, data: bytes) -> None:
@@ -68,10 +68,10 @@ class _Connection(asyncio.Protocol):
 def drive(
     port: int, requests: Sequence[bytes], *, connections: int, seconds: float
 ) -> tuple[list[float], float]:
-    """Send requests in turn; returns how long each took, and all of them, in seconds.
+    """Send requests in rotation; return the seconds of each, and of all together.
 
     Raises:
-        RuntimeError: an answer was no success.
+        RuntimeError: an answer was not a success.
         ConnectionError: the server closed a connection.
     """
     turns = cycle(requests)
@@ -82,10 +82,10 @@ def drive(
 def drive_each(
     port: int, requests: Sequence[Sequence[bytes]], *, seconds: float
 ) -> tuple[list[float], float]:
-    """The same, with a connection for each of several sequences of requests, which keeps to it.
+    """The same with several sequences of requests, each on a connection of its own.
 
     Raises:
-        RuntimeError: an answer was no success.
+        RuntimeError: an answer was not a success.
         ConnectionError: the server closed a connection.
     """
     with asyncio.Runner(loop_factory=_loop_factory()) as runner:
@@ -117,7 +117,7 @@ def _is_whole(data: bytes) -> bool:
 
 
 def _loop_factory() -> Callable[[], asyncio.AbstractEventLoop]:
-    """Uvloop costs the client half, where there is one."""
+    """Use uvloop if it is installed: it halves the client's cost."""
     if importlib.util.find_spec("uvloop") is None:
         return asyncio.new_event_loop
     factory: Callable[[], asyncio.AbstractEventLoop] = importlib.import_module(

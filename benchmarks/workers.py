@@ -1,4 +1,4 @@
-"""Owns the section on workers: what a create costs with several, and to pass a connection on."""
+"""Owns the section on workers: what a create costs with several, and passing a connection on."""
 
 from collections.abc import Sequence
 from itertools import count
@@ -20,7 +20,7 @@ PASSING: Final = at_most(0.3)
 
 
 def measure_workers(plan: Plan, cores: Cores) -> Table:
-    """CPU of all processes for a create, and what a request takes that moves its connection."""
+    """Measure the CPU of all processes per create, and a request that moves its connection."""
     rows: list[Row] = []
     for loop in loops():
         command = sandbox_command(loop)
@@ -43,28 +43,28 @@ def measure_workers(plan: Plan, cores: Cores) -> Table:
 
 
 def _cost(server: Server, plan: Plan) -> float:
-    """CPU seconds of all processes for a create."""
+    """CPU seconds of all processes per create."""
     requests = [_creates(key) for key in _keys(CONNECTIONS)]
-    drive_each(server.port, requests, seconds=0.2)  # the worlds are made, and nobody counts it
+    drive_each(server.port, requests, seconds=0.2)  # makes the worlds, which is not measured
     before = _cpu(server)
     latencies, _ = drive_each(server.port, requests, seconds=plan.seconds)
     return (_cpu(server) - before) / len(latencies)
 
 
 def _passing(server: Server, plan: Plan) -> tuple[float, float]:
-    """Milliseconds, and those of CPU, that a request takes longer if it moves its connection."""
+    """The additional milliseconds, and CPU milliseconds, of a request that moves its connection."""
     keys = _keys(100)
     here, also_here = [key for key in keys if owner_of(key, WORKERS) == 0][:2]
     there = next(key for key in keys if owner_of(key, WORKERS) == 1)
     moved, stayed = _Requests(here, there), _Requests(here, also_here)
-    for _ in range(_SLICES):  # what else the machine does meets both alike
+    for _ in range(_SLICES):  # so that other work of the machine affects both alike
         for each in (moved, stayed):
             each.send(server, plan.seconds / 2 / _SLICES)
     return moved.latency - stayed.latency, moved.cpu - stayed.cpu
 
 
 class _Requests:
-    """Requests with two keys by turns, on one connection at a time."""
+    """Requests with two alternating keys, on one connection at a time."""
 
     def __init__(self, *keys: str) -> None:
         self._requests = [each for pair in zip(*map(_creates, keys), strict=True) for each in pair]
@@ -72,7 +72,7 @@ class _Requests:
         self._cpu = 0.0
 
     def send(self, server: Server, seconds: float) -> None:
-        """Send some of them."""
+        """Send them for some seconds."""
         before = _cpu(server)
         latencies, _ = drive_each(server.port, [self._requests], seconds=seconds)
         self._cpu += _cpu(server) - before
@@ -85,7 +85,7 @@ class _Requests:
 
     @property
     def cpu(self) -> float:
-        """The milliseconds of CPU that each took."""
+        """The CPU milliseconds per request."""
         return self._cpu / len(self._latencies) * 1e3
 
 
@@ -101,7 +101,7 @@ def _creates(key: str) -> Sequence[bytes]:
 
 
 def _keys(number: int) -> list[str]:
-    """As many keys, as long as the usual one, half of them of each worker."""
+    """As many keys, all as long as the default one, with the same number for each worker."""
     keys = (f"sk_test_w{each:06}" for each in count())
     owned: list[list[str]] = [[] for _ in range(WORKERS)]
     while min(map(len, owned)) < number // WORKERS:

@@ -1,4 +1,4 @@
-"""Owns what lists the pages: llms.txt and docs/index.md; and the SKILL.md for agents."""
+"""Owns the lists of pages, llms.txt and docs/index.md, and the SKILL.md for agents."""
 
 import re
 from collections.abc import Iterator, Mapping

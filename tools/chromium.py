@@ -1,4 +1,4 @@
-"""Finds the system's Chromium, and starts it: for tests in a browser, pictures and figures."""
+"""Finds and starts the system's Chromium, for browser tests, screenshots and benchmarks."""
 
 import os
 import shutil
@@ -9,7 +9,7 @@ if TYPE_CHECKING:
 
 _NAMES: Final = ("chromium", "google-chrome")
 _FLAGS: Final = (
-    "--no-sandbox",  # as root, in a container
+    "--no-sandbox",  # needed as root in a container
     "--disable-gpu",
     "--disable-dev-shm-usage",
     "--disable-background-networking",
@@ -19,16 +19,16 @@ _FLAGS: Final = (
 
 
 def find_chromium() -> str | None:
-    """Find it: `$CHROMIUM`, or the first of its names on the PATH."""
+    """Find Chromium: `$CHROMIUM`, or the first of its names on the PATH."""
     found = [os.environ.get("CHROMIUM"), *map(shutil.which, _NAMES)]
     return next((path for path in found if path), None)
 
 
 def start_chromium(playwright: "Playwright") -> "Browser":
-    """Start it.
+    """Start Chromium.
 
     Raises:
-        FileNotFoundError: there is none; the text says what to do.
+        FileNotFoundError: it is not installed; the text says what to do.
     """
     if (path := find_chromium()) is None:
         raise FileNotFoundError("no Chromium: install it, or name it in $CHROMIUM")

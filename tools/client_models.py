@@ -1,4 +1,4 @@
-"""Owns the generated module of models: the shapes of what the control API answers and takes."""
+"""Owns the generated module of models: the shapes of the control API's requests and responses."""
 
 from typing import Final
 

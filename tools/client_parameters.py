@@ -1,4 +1,4 @@
-"""Owns the parameters of the client's methods: what a route takes, by name and type."""
+"""Owns the parameters of the client's methods: their names and types, from the routes."""
 
 from collections.abc import Iterator
 from typing import Final, NamedTuple
@@ -16,11 +16,11 @@ class Parameter(NamedTuple):
     """One parameter of a method.
 
     Attributes:
-        name: its name, which is that of the field.
-        type: its type, without the None of one that may be left out.
+        name: the name of its field.
+        type: its type, without the None of an optional one.
         text: its sentence in the docstring.
         kind: where it goes: `path`, `query`, `field`, `body` or `special`.
-        is_required: whether it cannot be left out.
+        is_required: whether it must be given.
     """
 
     name: str
@@ -31,7 +31,7 @@ class Parameter(NamedTuple):
 
 
 def parameters_of(route: ControlRoute, types: TypeWriter) -> list[Parameter]:
-    """List the parameters, those first that cannot be left out."""
+    """List the parameters of a route, the required ones first."""
     found = [
         *_of_path(route),
         *_of_body(route, types),

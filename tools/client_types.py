@@ -1,7 +1,7 @@
 """Owns the Python types of JSON Schemas: typed dicts for objects, aliases of `Literal` for enums.
 
-A class is called as its schema's title says, followed by `Model`; what a schema writes out in place
-is called after where it stands: `DeliveryAttemptModel` is of `Delivery`.
+A class is named after its schema's title, with the suffix `Model`. A schema that is written in
+place is named after where it is: `DeliveryAttemptModel` is part of `Delivery`.
 """
 
 from collections.abc import Iterator, Mapping
@@ -15,14 +15,14 @@ _ENDINGS: Final = ("Response", "Request")
 
 
 class TypeWriter:
-    """Writes types, and remembers the definitions that they refer to.
+    """Writes types, and collects the definitions that they refer to.
 
     Args:
-        schemas: the schemas as their files have them, by name.
+        schemas: the schemas of the files, by name.
 
     Attributes:
-        aliases: the types of enumerations: name to definition.
-        models: the typed dicts: name to definition, those first that others are made of.
+        aliases: the definitions of enumeration types, by name.
+        models: the definitions of typed dicts, by name, each after those that it uses.
     """
 
     def __init__(self, schemas: Mapping[str, Schema]) -> None:
@@ -32,7 +32,7 @@ class TypeWriter:
         self.models: dict[str, str] = {}
 
     def result_of(self, route: ControlRoute) -> str:
-        """The type of what a route answers."""
+        """The type of a route's response."""
         if route.page_of is not None:
             return f"Page[{self.named(f'control/objects/{route.page_of}', is_input=False)}]"
         if route.response is not None:
@@ -46,13 +46,13 @@ class TypeWriter:
 
         Args:
             name: of the schema.
-            is_input: whether the type is for a parameter, which takes any sequence or mapping.
+            is_input: whether the type is for a parameter, which accepts any sequence or mapping.
         """
         schema = self._schemas[name]
         return self.part(schema, name, _base(component(schema)), is_input=is_input)
 
     def part(self, schema: Schema, name: str, called: str, *, is_input: bool) -> str:
-        """The type of a part of the file of `name`; `called` is for what has no name itself."""
+        """The type of a part of the file of `name`; `called` names a part that has no title."""
         if "$ref" in schema:
             return self.named(target(schema["$ref"], name), is_input=is_input)
         if "const" in schema:
@@ -103,7 +103,7 @@ class TypeWriter:
             yield f"    {field}: {kind if field in required else f'NotRequired[{kind}]'}"
 
     def _defined(self, definitions: dict[str, str], name: str, text: str) -> str:
-        """The name of a definition; equal ones have that of the first."""
+        """The name of a definition; equal definitions share the name of the first."""
         known = self._names.setdefault(text.partition('"""\n')[2] or text, name)
         definitions.setdefault(known, text)
         return known

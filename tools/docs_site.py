@@ -1,6 +1,6 @@
-"""Makes of the Markdown in docs, which GitHub shows as it is, what MkDocs reads: `make site`.
+"""Turns the Markdown in docs, which GitHub shows unchanged, into MkDocs' dialect: `make site`.
 
-MkDocs calls the functions whose names begin with `on_`, as mkdocs.yml says.
+MkDocs calls the functions whose names begin with `on_`, as configured in mkdocs.yml.
 """
 
 import logging
@@ -17,7 +17,7 @@ from pymdownx.slugs import slugify
 
 ROOT: Final = Path(__file__).resolve().parents[1]
 DECISIONS: Final = "Decisions"
-"""The entry of the navigation below which the decisions are listed."""
+"""The entry of the navigation under which the decisions are listed."""
 
 _CODE: Final = re.compile(r"^( *)(```+)[^\n]*\n.*?^\1\2`* *$", re.MULTILINE | re.DOTALL)
 _NAMED: Final = re.compile(r"^( *```+)(\w+) +([^\n`]+)")
@@ -27,7 +27,7 @@ _log: Final = logging.getLogger("mkdocs.hooks.docs_site")
 
 
 def on_config(config: MkDocsConfig) -> MkDocsConfig:
-    """Make anchors as GitHub does, and list the decisions."""
+    """Generate anchors like GitHub's, and list the decisions."""
     config.mdx_configs["toc"]["slugify"] = slugify(case="lower")
     folder = Path(config.docs_dir)
     found = sorted(folder.glob("adr/[0-9]*.md"))
@@ -44,7 +44,7 @@ def _with_decisions(entry: object, pages: list[str]) -> object:
 
 
 def on_page_markdown(markdown: str, page: Page, config: MkDocsConfig, files: Files) -> str:
-    """Give blocks their files' names as titles, and lead links out of docs to the repository."""
+    """Title code blocks with their file names, and point links outside docs to the repository."""
     return "".join(_parts(markdown, page, config, files))
 
 

@@ -1,4 +1,4 @@
-"""Owns the generated tables of the documentation: they stand between two comments of a page."""
+"""Owns the generated tables of the documentation, each between two comments of a page."""
 
 import re
 from collections.abc import Callable, Mapping
@@ -24,10 +24,10 @@ def pages(known: Mapping[str, str]) -> dict[str, str]:
 
 
 def replaced(text: str, mark: str, table: str) -> str:
-    """The text of a page with what stands between the comments of a mark replaced.
+    """Replace the text between the two comments of a mark.
 
     Raises:
-        ValueError: there are no such comments, or more than two.
+        ValueError: the page does not have these comments exactly once.
     """
     begin, end = f"<!-- generated: {mark} -->", "<!-- end of generated -->"
     pattern = re.compile(f"{re.escape(begin)}\n.*?{re.escape(end)}", re.DOTALL)
@@ -38,7 +38,7 @@ def replaced(text: str, mark: str, table: str) -> str:
 
 
 def _methods() -> str:
-    """A row for each method of the client, with its parameters."""
+    """A table of the client's methods, with their parameters."""
     types = TypeWriter(schema_files())
     rows = ["| method | route, below `/_sandbox` |", "|---|---|"]
     for route in CONTROL_ROUTES:
@@ -51,14 +51,14 @@ def _methods() -> str:
 
 
 def _routes() -> str:
-    """A row for each route, with what it does."""
+    """A table of the routes, with what each does."""
     rows = ["| route, below `/_sandbox` | what it does |", "|---|---|"]
     rows += [f"| `{each.method} {each.path}` | {each.summary} |" for each in CONTROL_ROUTES]
     return "\n".join(rows)
 
 
 def _actions() -> str:
-    """A row for each action, with the last of its examples."""
+    """A table of the actions, each with the last of its examples."""
     rows = ["| action | effect |", "|---|---|"]
     for action in ACTIONS:
         example = action.EXAMPLES[-1]
@@ -68,7 +68,7 @@ def _actions() -> str:
 
 
 def _outcomes() -> str:
-    """A row for each outcome of a step."""
+    """A table of the outcomes of a step."""
     rows = ["| outcome | what the client gets |", "|---|---|"]
     return "\n".join([*rows, *(f"| `{each.name}` | {each.ROW} |" for each in OUTCOMES)])
 
@@ -85,4 +85,4 @@ TABLES: Final[tuple[tuple[str, str, Callable[[], str]], ...]] = (
     ("docs/wire-faults.md", "clients", faults.clients_table),
     ("docs/wire-faults.md", "clients under TLS", faults.clients_under_tls_table),
 )
-"""Each page, the mark of a generated part of it, and what makes that part."""
+"""Each page, the mark of a generated part of it, and the function that makes that part."""

@@ -1,4 +1,4 @@
-"""Owns what is made from the wire faults: their parts of their page."""
+"""Owns what is generated from the wire faults: parts of their documentation page."""
 
 import re
 from collections.abc import Iterable
@@ -16,7 +16,7 @@ _WIDTH: Final = 1_000
 
 
 def spelling(fault: type[Fault], example: Example) -> str:
-    """An example as a step of a scenario has it, without `commit`."""
+    """An example in the form of a scenario's step, without `commit`."""
     mapping = yaml.safe_dump(
         dict(example.plain), default_flow_style=True, sort_keys=False, width=_WIDTH
     )
@@ -24,7 +24,7 @@ def spelling(fault: type[Fault], example: Example) -> str:
 
 
 def faults_table() -> str:
-    """A row for each fault, with what its module says of it."""
+    """A table of the faults, with the summary of each."""
     rows = ["| fault | what the client meets |", "|---|---|"]
     rows += [f"| [`{each.name}`](#{each.name}) | {_summary(each)} |" for each in FAULTS]
     return "\n".join(rows)
@@ -36,10 +36,10 @@ def fault_sections() -> str:
 
 
 def _summary(fault: type[Fault]) -> str:
-    """What the first sentence of a fault's module says of it.
+    """The summary of a fault, from the first sentence of its module.
 
     Raises:
-        ValueError: the module opens with a sentence of another form.
+        ValueError: the module begins with a sentence of another form.
     """
     text = import_module(fault.__module__).__doc__ or ""
     if (found := re.match(rf"Owns the fault `{fault.name}`: (.+)\.$", text, re.MULTILINE)) is None:
@@ -48,7 +48,7 @@ def _summary(fault: type[Fault]) -> str:
 
 
 def clients_table() -> str:
-    """What clients make of each example."""
+    """A table of how clients react to each example."""
     return _clients(
         (spelling(fault, each), [str(getattr(each, client)) for client in CLIENTS])
         for fault in FAULTS
@@ -57,7 +57,7 @@ def clients_table() -> str:
 
 
 def clients_under_tls_table() -> str:
-    """The rows that are others under TLS."""
+    """The rows of that table which differ under TLS."""
     return _clients(
         (spelling(fault, each), [under_tls(each, client) for client in CLIENTS])
         for fault in FAULTS
@@ -72,5 +72,5 @@ def _clients(rows: Iterable[tuple[str, list[str]]]) -> str:
 
 
 def under_tls(example: Example, client: str) -> str:
-    """What a client makes of an example under TLS."""
+    """How a client reacts to an example under TLS."""
     return example.under_tls.get(client) or str(getattr(example, client))

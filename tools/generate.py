@@ -1,6 +1,6 @@
-"""Owns `make generate`: it writes what is made from the families, the routes and the schemas.
+"""Owns `make generate`: it writes what comes from the families, the routes and the schemas.
 
-A test holds every generated text against what would be written now.
+A test compares every generated text with what would be written now.
 """
 
 import subprocess
@@ -24,7 +24,7 @@ ROOT: Final = Path(__file__).resolve().parents[1]
 
 
 class Texts(dict[str, str]):
-    """The texts that were made so far, by path; one that was not is read from its file."""
+    """The texts made so far, by path; any other path is read from its file."""
 
     def __missing__(self, path: str) -> str:
         return (ROOT / path).read_text(encoding="utf-8")
@@ -55,7 +55,7 @@ def generated() -> dict[str, str]:
 
 
 def _formatted(path: str, text: str) -> str:
-    """Sort the imports, drop those that nothing needs, and format."""
+    """Sort the imports of a module, drop unused ones, and format it."""
     name = f"--stdin-filename={path}"
     for command in (("check", "--fix-only", "--quiet", "--select=I,F401"), ("format", "--quiet")):
         done = subprocess.run(  # noqa: S603 - our own formatter
@@ -71,7 +71,7 @@ def _formatted(path: str, text: str) -> str:
 
 
 def main() -> None:
-    """Write them all; the schemas first, since clients and pages are made of what is written."""
+    """Write all texts: the schemas first, since clients and pages are made from their files."""
     for make in (schemas, generated):
         for path, text in make().items():
             (ROOT / path).write_text(text, encoding="utf-8")

@@ -1,4 +1,4 @@
-"""Owns the rows of docs/magic-cards.md, which are made from the cards."""
+"""Owns the rows of docs/magic-cards.md, which are generated from the cards."""
 
 from collections.abc import Iterator, Mapping
 from typing import Final
@@ -9,7 +9,7 @@ PAGE: Final = "docs/magic-cards.md"
 
 
 def texts(made: Mapping[str, str]) -> dict[str, str]:
-    """Make the text of the page: a card without a row gets one behind the card before it."""
+    """Make the text of the page; a card without a row gets one after the card before it."""
     return {PAGE: "\n".join(_lines(made[PAGE].splitlines())) + "\n"}
 
 
@@ -29,7 +29,7 @@ def _lines(lines: list[str]) -> Iterator[str]:
 
 
 def _name(line: str) -> str | None:
-    """The card that a line of the page is the row of."""
+    """The name of the card whose row a line of the page is; None for other lines."""
     return line.split("`")[1] if line.startswith("| `") else None
 
 

@@ -14,9 +14,9 @@ class Section(NamedTuple):
     """A part of the documentation.
 
     Attributes:
-        heading: what it is called.
-        groups: its pages below docs, such as `how-to/go.md`, by the title of their group; that of
-            pages without one is empty.
+        heading: its name.
+        groups: its pages below docs, such as `how-to/go.md`, by the title of their group, which is
+            empty for pages without a group.
     """
 
     heading: str
@@ -32,7 +32,7 @@ def sections() -> list[Section]:
     """Read the sections, in order.
 
     Raises:
-        ValueError: a page of docs has no place in the navigation; decisions need none.
+        ValueError: a page of docs is missing from the navigation; decisions may be.
     """
     config = yaml.safe_load((ROOT / "mkdocs.yml").read_text(encoding="utf-8"))
     found = [Section(*next(iter(_read(entry)))) for entry in config["nav"] if entry != HOME]

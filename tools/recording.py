@@ -1,8 +1,7 @@
 """Records a terminal session as an animated SVG: `make recording` writes docs/images/terminal.svg.
 
-A command runs in a pseudo-terminal, and pyte reads what it writes, as a terminal would. Each state
-of the screen becomes a frame of a film strip, which the style sheet of the SVG moves; no script is
-in it.
+A command runs in a pseudo-terminal, and pyte interprets its output as a terminal would. Each state
+of the screen becomes a frame of a film strip that the SVG's style sheet moves, without any script.
 """
 
 import fcntl
@@ -28,11 +27,11 @@ ROOT: Final = Path(__file__).resolve().parents[1]
 PICTURE: Final = ROOT / "docs" / "images" / "terminal.svg"
 
 EXPLORE: Final = "payments-sandbox explore --faults quick --report found -- python3 naive_shop.py"
-"""What README shows."""
+"""The command that README shows."""
 SHOPS: Final = ROOT / "examples" / "explore"
 COLUMNS: Final = 92
 ROWS: Final = 28
-"""Of a run that prints more the first ones are shown: up to the end of its first story."""
+"""Rows that are shown, from the top: enough for the first story of the run."""
 
 _TALL: Final = 400
 _CELL: Final = 7.8
@@ -41,7 +40,7 @@ LINE: Final = 18
 _PAD: Final = 14
 _FRAME_TIME: Final = 0.6
 _LAST_TIME: Final = 12.0
-"""Seconds that a frame is seen, and the last one."""
+"""Seconds that the last frame is visible; all others have `_FRAME_TIME`."""
 
 _STYLE: Final = """
 text { font: 13px ui-monospace, SFMono-Regular, Menlo, Consolas, monospace; fill: #e6edf3 }
@@ -49,7 +48,7 @@ text { font: 13px ui-monospace, SFMono-Regular, Menlo, Consolas, monospace; fill
 .magenta { fill: #d2a8ff } .cyan { fill: #76e3ea } .dim { fill: #8b949e } .bold { font-weight: 600 }
 """
 _COLOURS: Final = {"brown": "yellow", "brightblack": "dim", "default": ""}
-"""Colours that pyte calls otherwise."""
+"""Colours that have other names in pyte."""
 
 Span = tuple[str, str]
 Line = tuple[Span, ...]
@@ -61,7 +60,7 @@ class Session(NamedTuple):
 
     Attributes:
         command: as it was typed.
-        frames: each state of the screen that lasted, the last one being what stays.
+        frames: each state of the screen that lasted; the last one stays.
     """
 
     command: str
@@ -76,14 +75,14 @@ def record(
     rows: int = ROWS,
     variables: Mapping[str, str] | None = None,
 ) -> Session:
-    """Run a command in a terminal of this width, and keep what it shows.
+    """Run a command in a terminal, and record what it shows.
 
     Args:
         command: as one would type it; our own command is that of this environment.
-        folder: where it runs.
-        columns: how wide the terminal is.
-        rows: how much of it is kept, from the top.
-        variables: what its environment has beside ours, in which no variable is of payments.
+        folder: the working folder.
+        columns: the width of the terminal.
+        rows: how many rows to record, from the top.
+        variables: to add to our environment, from which variables about payments are removed.
     """
     screen = pyte.Screen(columns, _TALL)
     stream = pyte.ByteStream(screen)
@@ -99,7 +98,7 @@ def record(
 def _output(
     command: str, folder: Path, columns: int, variables: Mapping[str, str]
 ) -> Iterator[bytes]:
-    """What a command writes to its terminal, a state at a time: each is redrawn from its top."""
+    """Yield the output of a command in parts, each of which redraws the screen from its top."""
     leader, follower = pty.openpty()
     fcntl.ioctl(follower, termios.TIOCSWINSZ, struct.pack("HHHH", _TALL, columns, 0, 0))
     path = os.pathsep.join([str(Path(sys.executable).parent), os.environ["PATH"]])
@@ -108,7 +107,7 @@ def _output(
         "FORCE_COLOR",
     }
     kept = {name: value for name, value in os.environ.items() if name not in own}
-    size = {"COLUMNS": str(columns), "LINES": str(_TALL)}  # a test's worker has others
+    size = {"COLUMNS": str(columns), "LINES": str(_TALL)}  # pytest-xdist sets others
     environment = {**kept, **size, "PATH": path, "TERM": "xterm-256color", **variables}
     process = subprocess.Popen(  # noqa: S603 - our own command
         shlex.split(command),
@@ -129,7 +128,7 @@ def _output(
 def _read(terminal: int) -> bytes:
     try:
         return os.read(terminal, 65_536)
-    except OSError:  # Linux says so when the last of the command's side is closed
+    except OSError:  # on Linux, the end of the command's side is an error
         return b""
 
 
@@ -158,12 +157,12 @@ def _look(cell: pyte.screens.Char) -> str:
 
 
 def text_of(frame: Frame) -> str:
-    """What a frame says, without its colours."""
+    """The text of a frame, without its colours."""
     return "\n".join("".join(text for _, text in line) for line in frame)
 
 
 def draw(session: Session, *, columns: int = COLUMNS) -> str:
-    """Draw a session as an SVG that plays; who wants no motion sees its last frame."""
+    """Draw a session as an animated SVG; with reduced motion, it shows the last frame."""
     typed: Line = (("dim", "$ "), ("bold", session.command))
     frames = [(typed, (), *frame) for frame in session.frames]
     height = max(map(len, frames)) * LINE + 2 * _PAD
@@ -200,7 +199,7 @@ def _drawn(line: Line, name: str) -> str:
 
 
 def _film(frames: int, height: int) -> str:
-    """The rules by which the strip is moved, a frame at a time."""
+    """The style rules that move the strip, a frame at a time."""
     whole = (frames - 1) * _FRAME_TIME + _LAST_TIME
     times = [round(100 * number * _FRAME_TIME / whole, 2) for number in range(frames)]
     steps = "".join(
@@ -216,10 +215,10 @@ def _film(frames: int, height: int) -> str:
 
 
 def explored(jobs: str | None = None) -> Session:
-    """Record what README shows, beside a copy of the shop.
+    """Record the command that README shows, in a folder with a copy of the shop.
 
     Args:
-        jobs: how many shops run at once; without it, one for each core.
+        jobs: how many shops run at once; by default one for each core.
     """
     variables = {} if jobs is None else {"PAYMENTS_SANDBOX_JOBS": jobs}
     with tempfile.TemporaryDirectory() as folder:
@@ -228,7 +227,7 @@ def explored(jobs: str | None = None) -> Session:
 
 
 def main() -> None:
-    """Record it, and write the picture."""
+    """Record the session, and write the SVG."""
     PICTURE.write_text(draw(explored()), encoding="utf-8")
 
 

@@ -1,8 +1,8 @@
-"""Owns what has to be true before a tag is released: it names the version of all that is released.
+"""Owns the checks before a tag is released: everything released must have the tag's version.
 
     python -m tools.release v0.2.0 --notes notes.md
 
-It needs the standard library alone, as it runs before anything is installed.
+It uses only the standard library, since it runs before anything is installed.
 """
 
 import argparse
@@ -21,7 +21,7 @@ _SECTION: Final = re.compile(
 
 
 def problems(tag: str, root: Path = ROOT) -> list[str]:
-    """Say what keeps a tag from being released."""
+    """List what prevents a tag from being released."""
     module = root / "sandbox" / "payments_sandbox" / "__init__.py"
     [version] = _VERSION.findall(module.read_text(encoding="utf-8"))
     package = json.loads((root / "clients" / "js" / "package.json").read_text(encoding="utf-8"))
@@ -36,7 +36,7 @@ def problems(tag: str, root: Path = ROOT) -> list[str]:
 
 
 def notes(version: str, root: Path = ROOT) -> str | None:
-    """What the changelog says of a version that has a date."""
+    """The changelog's section of a version that has a date; None if there is none."""
     text = (root / "CHANGELOG.md").read_text(encoding="utf-8")
     for section in _SECTION.finditer(text):
         if section["version"] == version:
@@ -45,7 +45,7 @@ def notes(version: str, root: Path = ROOT) -> str | None:
 
 
 def main() -> int:
-    """Check a tag, and write its notes if asked; 1 where something is wrong."""
+    """Check a tag, and write its notes if asked to; return 1 if there are problems."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("tag", help="such as v0.2.0")
     parser.add_argument("--notes", type=Path, metavar="FILE", help="where to write its changelog")

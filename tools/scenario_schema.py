@@ -1,7 +1,7 @@
-"""Owns what is made of the scenario schema: outcomes, actions, matchers, enumerations, endpoints.
+"""Owns the generated parts of the scenario schema: outcomes, actions, matchers, words, endpoints.
 
 `tools/verification_families.py` adds the expectations; the rest of the file is written by hand.
-Definitions that nothing refers to any more are left out.
+Definitions that nothing refers to are removed.
 """
 
 import json
@@ -42,18 +42,18 @@ ENUMERATIONS: Final[Mapping[str, Sequence[str]]] = {
     f"{_MODIFIERS}/malform": list(BodyFault),
     f"{_MODIFIERS}/reorder/properties/order": list(DeliveryOrder),
 }
-"""The words of the language that a table has, by the place of their part below `$defs`."""
+"""The words of the language that come from code, by the place of their `enum` below `$defs`."""
 
 _WRITTEN: Final = {
     "step": {"patch": "{status: pending}", "delay": "300ms", "times": "2"},
     "modifiers": {"patch": "{data: {note: new}}", "delay": "10s", "timestamp": "-10m"},
     "action": {"refund": "{amount: 500}"},
 }
-"""How keys are written that no word of their schema shows, by where a word may stand for them."""
+"""How to write values whose schema has no example, by the part of the language, then the key."""
 
 
 def texts(known: Mapping[str, str]) -> dict[str, str]:
-    """Make the text of the schema, by its path below the root, of the text that it has."""
+    """Make the texts of the schemas, by path below the root, from the texts that they have."""
     schema: Json = json.loads(known[FILE])
     definitions = schema["$defs"]
     _write_outcomes(definitions)
@@ -78,7 +78,7 @@ def texts(known: Mapping[str, str]) -> dict[str, str]:
 
 
 def _step(step: Json, definitions: Json) -> Json:
-    """What the control API's document says of a step: its keys, and that the lint judges them."""
+    """Document the keys of a step in the control API, which leaves their checks to the lint."""
     parts = definitions["step_mapping"]["properties"]
     texts = {
         key: (part if "description" in part else definitions[key])["description"]
@@ -114,7 +114,7 @@ def _write_actions(definitions: Json) -> None:
 
 
 def _write_valued(definitions: Json, place: str, written: Mapping[str, str]) -> None:
-    """Let a word that needs a value say how it is written, such as `{drop: {commit: true}}`."""
+    """Add to each word that needs a value how to write it, such as `{drop: {commit: true}}`."""
     word = definitions[place]["then"]
     mapping = definitions[definitions[place]["else"]["$ref"].rpartition("/")[2]]
     alone = word.get("enum", [word.get("const")])
@@ -126,7 +126,7 @@ def _write_valued(definitions: Json, place: str, written: Mapping[str, str]) -> 
 
 
 def _form(definitions: Json, part: Json) -> str:
-    """An example of a value: that of its schema's words, or the first of those it may be."""
+    """An example of a value: from its schema's words, or the first value of its enumeration."""
     part = definitions[part["$ref"].rpartition("/")[2]] if "$ref" in part else part
     return str(part["enum"][0] if "enum" in part else part["x-expected"].partition(" such as ")[2])
 
@@ -146,7 +146,7 @@ def _part(definitions: Json, place: str) -> Json:
 
 
 def _definitions_in_use(schema: Json) -> set[str]:
-    """The names of the definitions that something refers to, from the root on."""
+    """The names of the definitions that are referred to, directly or not, outside `$defs`."""
     found: set[str] = set()
     left: list[object] = [value for key, value in schema.items() if key != "$defs"]
     while left:

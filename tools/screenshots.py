@@ -1,6 +1,6 @@
-"""Takes the pictures of the dashboard in docs/images: `make screenshots`, with a Chromium.
+"""Takes the dashboard's screenshots in docs/images: `make screenshots`, which needs a Chromium.
 
-The world of the pictures has a fixed seed and clock, so that they change with the page alone.
+Their world has a fixed seed and clock, so that they change only with the page.
 """
 
 import base64
@@ -26,7 +26,7 @@ rules:
     do:
       - hold: {for: 10m}
       - {respond: {error: """
-"""What is completed in the picture of the editor."""
+"""The text that is completed in the screenshot of the editor."""
 
 WEBP: Final = """async (png) => {
   const picture = new Image();
@@ -37,7 +37,7 @@ WEBP: Final = """async (png) => {
   canvas.getContext("2d").drawImage(picture, 0, 0);
   return canvas.toDataURL("image/webp", 0.8);
 }"""
-"""Writes a picture in a third of its bytes."""
+"""Converts a picture to WebP, which takes a third of the bytes."""
 
 SIZE: Final[ViewportSize] = {"width": 1120, "height": 600}
 KEY: Final = "sk_test_pictures"
@@ -45,7 +45,7 @@ CARDS: Final = ("visa", "declined", "pending_then_completed", "mastercard")
 
 
 def main() -> None:
-    """Fill a world, look at it, and write the pictures."""
+    """Fill a world, open its pages, and write the screenshots."""
     FOLDER.mkdir(exist_ok=True)
     with running_sandbox(seed=7) as server, sync_playwright() as playwright:
         browser = start_chromium(playwright)
@@ -81,7 +81,7 @@ def _fill(world: Sandbox) -> None:
 
 @contextlib.contextmanager
 def _held(world: Sandbox) -> Iterator[None]:
-    """Let a payment wait for a decision, as long as the block lasts."""
+    """Hold a payment for a decision until the block ends."""
     hold = {"name": "next-payment", "request": "create_payment", "do": [{"hold": {"for": "10m"}}]}
     world.use({"scenario": "hold-next-call", "rules": [hold]})
     with httpx.Client(headers=world.headers) as client, ThreadPoolExecutor() as beside:
@@ -110,12 +110,12 @@ def _go(page: Page, world: Sandbox, view: str, *ids: str) -> None:
 
 
 def _keep(page: Page, name: str, part: Locator | None = None, *, below: int = 0) -> None:
-    """Keep what is in sight, or a part of the page and so many pixels below it."""
+    """Save the visible page, or a part of it and this many pixels below."""
     clip: FloatRect | None = None
     if part is not None:
         page.set_viewport_size(
             {"width": SIZE["width"], "height": 2_000}
-        )  # a page that scrolls would move the part
+        )  # scrolling would move the part
         clip = part.bounding_box()
     if clip is not None:
         clip["height"] += below

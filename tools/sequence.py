@@ -18,10 +18,10 @@ rect { fill: #eaeef2 }
   .lost { stroke: #f85149 } .done { fill: #3fb950 } .pause { stroke: #656c76 }
 }
 """
-"""As the plot of the figures has it: in light and dark."""
+"""The same colours as in the plot of the benchmark's figures, for light and dark mode."""
 
 MOST: Final = 14
-"""Rows that are drawn of a run; of what follows, only the number."""
+"""The most rows that are drawn of a run; the rest is only counted."""
 
 _CLIENT: Final = 80
 _API: Final = 310
@@ -37,13 +37,13 @@ class Exchange(NamedTuple):
 
     Attributes:
         what: the operation, or the type of the event.
-        reply: what came back.
-        is_webhook: whether the API has asked.
-        is_well: whether the reply says that it went well.
+        reply: the reply that came back.
+        is_webhook: whether the API sent the request.
+        is_well: whether the reply is a success.
         is_lost: whether no reply came; a webhook was not even sent.
-        has_happened: whether the operation has happened although the reply does not say so.
-        rule: which rule of the scenario has answered.
-        times: how often it came to the same.
+        has_happened: whether the operation took effect although the reply does not say so.
+        rule: the rule of the scenario that answered.
+        times: how many times in a row this happened.
     """
 
     what: str
@@ -66,14 +66,14 @@ Row = Exchange | Pause
 
 
 def draw(title: str, rows: Sequence[Row]) -> str:
-    """Draw what happened, from top to bottom; equal rows that follow each other are one.
+    """Draw what happened, from top to bottom, merging equal rows in a row.
 
     Args:
-        title: what it shows, for who cannot see it.
+        title: a description for readers who cannot see it.
         rows: in the order in which they happened.
 
     Returns:
-        An SVG document in light and dark, as wide as a page.
+        An SVG document for light and dark mode, as wide as a page.
     """
     rows = [_counted(row, len(list(same))) for row, same in groupby(rows)]
     shown, left = rows[:MOST], len(rows) - MOST

@@ -1,4 +1,4 @@
-"""Owns the keywords of `running_sandbox`, which are made from the fields of `Settings`."""
+"""Owns the keywords of `running_sandbox`, which are generated from the fields of `Settings`."""
 
 import re
 from dataclasses import fields
@@ -36,7 +36,7 @@ _COLLECTIONS: Final = {
 }
 
 _TEXTS: Final = {certificate: "str | None", tls_fault: "Collection[str]"}
-"""Readers of what has types of its own, which nobody else needs to know."""
+"""The types for readers whose own types users need not know."""
 
 
 def modules() -> dict[str, str]:
@@ -50,7 +50,7 @@ def modules() -> dict[str, str]:
 
 
 def _written(annotation: object) -> str:
-    """An annotation as it stands in the source."""
+    """An annotation as it is written in the source."""
     if isinstance(annotation, type) and not get_args(annotation):
         return annotation.__name__
     return re.sub(r"\bpathlib\.(_local\.)?", "", str(annotation))

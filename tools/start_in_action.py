@@ -1,8 +1,8 @@
-"""What action.yml does: installs the sandbox, starts it in the background, and tells the job of it.
+"""Runs action.yml's step: installs the sandbox, starts it in the background, and exports its facts.
 
-It runs in whatever Python the runner has, before anything is installed: it needs the standard
-library alone. SANDBOX_VERSION and SANDBOX_OPTIONS are the action's inputs; the other variables are
-the runner's.
+It runs in any Python that the runner has, before anything is installed, so it uses only the
+standard library. SANDBOX_VERSION and SANDBOX_OPTIONS are the action's inputs; the other variables
+are the runner's.
 """
 
 import json
@@ -26,14 +26,14 @@ VARIABLES: Final = {
     "webhook_secret": "PAYMENTS_WEBHOOK_SECRET",
     "control_token": "PAYMENTS_SANDBOX_CONTROL_TOKEN",
 }
-"""What the steps after it are told, by its name in the ready file."""
+"""The variables for the steps after this one, by their names in the ready file."""
 
 _FOLDER: Final = "Scripts" if sys.platform == "win32" else "bin"
 _ENDING: Final = ".exe" if sys.platform == "win32" else ""
 
 
 def main() -> int:
-    """Install and start it; the step's exit code."""
+    """Install and start the sandbox; return the step's exit code."""
     home = Path(os.environ["RUNNER_TEMP"], "payments-sandbox")
     command = install(home)
     facts = start(command, home)
@@ -44,14 +44,14 @@ def main() -> int:
 
 
 def install(home: Path) -> Path:
-    """Install it into an environment of its own; of that, only the command gets onto the PATH."""
+    """Install it into a virtual environment, and put only its command on the PATH."""
     venv.create(home / "venv", symlinks=sys.platform != "win32", with_pip=True)
     scripts = home / "venv" / _FOLDER
     version = os.environ["SANDBOX_VERSION"]
     wanted = f"payments-sandbox=={version}" if version else os.environ["GITHUB_ACTION_PATH"]
     pip = [str(scripts / f"python{_ENDING}"), "-m", "pip", "install", "--quiet"]
     pip += ["--cache-dir", str(home / "pip")]
-    subprocess.run([*pip, wanted], check=True)  # noqa: S603 - the action's inputs are the job's own
+    subprocess.run([*pip, wanted], check=True)  # noqa: S603 - the job's own inputs
     command = home / "bin" / f"payments-sandbox{_ENDING}"
     command.parent.mkdir(exist_ok=True)
     shutil.copy(scripts / command.name, command)
@@ -60,7 +60,7 @@ def install(home: Path) -> Path:
 
 
 def start(command: Path, home: Path) -> dict[str, Any] | None:
-    """Start a server that outlives this step; what its ready file says, None if it has failed."""
+    """Start a server that outlives this step; return its ready file, or None if it failed."""
     ready, log = home / "ready.json", home / "serve.log"
     ready.unlink(missing_ok=True)
     options = shlex.split(os.environ["SANDBOX_OPTIONS"])
@@ -87,14 +87,14 @@ def start(command: Path, home: Path) -> dict[str, Any] | None:
 
 
 def apart() -> dict[str, Any]:
-    """How a process is started that the end of this one does not concern."""
+    """Options for a process that outlives this one."""
     if sys.platform == "win32":
         return {"creationflags": subprocess.DETACHED_PROCESS | subprocess.CREATE_NEW_PROCESS_GROUP}
     return {"start_new_session": True}
 
 
 def tell(facts: dict[str, Any]) -> None:
-    """Tell the steps after this one, as variables and as outputs."""
+    """Export the facts to the steps after this one, as variables and as outputs."""
     for fact, variable in VARIABLES.items():
         if fact in facts:
             append("GITHUB_ENV", f"{variable}={facts[fact]}")
@@ -102,7 +102,7 @@ def tell(facts: dict[str, Any]) -> None:
 
 
 def append(variable: str, line: str) -> None:
-    """Add a line to the file that the runner has named."""
+    """Append a line to the file that the runner names in a variable."""
     with Path(os.environ[variable]).open("a", encoding="utf-8") as file:
         print(line, file=file)
 

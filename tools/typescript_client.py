@@ -1,6 +1,6 @@
 """Owns the generated part of `clients/js`: a method for each control route, and the types of both.
 
-They are made of the control API's OpenAPI document, as any generator would, but without Node.
+It is made from the control API's OpenAPI document, as other generators do, but without Node.
 """
 
 import json
@@ -57,9 +57,9 @@ class Argument(NamedTuple):
     """One argument of a method.
 
     Attributes:
-        name: as it is called in both files.
+        name: in both files.
         type: its type.
-        is_required: whether it cannot be left out.
+        is_required: whether it must be given.
     """
 
     name: str
@@ -68,7 +68,7 @@ class Argument(NamedTuple):
 
 
 def modules(known: Mapping[str, str]) -> dict[str, str]:
-    """Make the text of the two modules, and the version of the package, by their paths."""
+    """Make the two modules, and the package file with the version, by their paths."""
     document: Any = control_document(schema_files(), server_url="/_sandbox")
     components: Schema = document["components"]["schemas"]
     types = "\n\n".join(_definition(name, schema) for name, schema in components.items())

@@ -1,4 +1,4 @@
-"""Owns what is made from the kinds of expectations and of findings: schemas, enums, tables."""
+"""Owns what is generated from the kinds of expectations and of findings: schemas, enums, tables."""
 
 import json
 from collections.abc import Mapping, Sequence
@@ -20,7 +20,7 @@ WITHIN: Final[Json] = {
 
 
 def schemas(texts: Mapping[str, str]) -> dict[str, str]:
-    """Make the text of each schema that lists the kinds, by its path; `texts` has them so far."""
+    """Make the text of each schema that lists the kinds, by path, from the texts made so far."""
     return {
         path: json.dumps(change(json.loads(texts[path])), indent=2) + "\n"
         for path, change in ((SCENARIO, with_expectations), (AUDIT, with_findings))
@@ -63,7 +63,7 @@ def _definition(kind: ExpectationKind, when: Json) -> Json:
 
 
 def _expectation(kinds: Sequence[ExpectationKind]) -> Json:
-    """The definition of any expectation, which is of the first kind whose key it has."""
+    """The definition of any expectation, whose kind is the first one whose key it has."""
     *keys, last = [kind.key for kind in kinds]
     part: Json = {
         "not": {},
@@ -94,7 +94,7 @@ def with_findings(audit: Json) -> Json:
 
 
 def expectations_table() -> str:
-    """An example of each kind of expectation, and a row that says when it is met."""
+    """An example of each kind of expectation, and a table of when each is met."""
     examples = [f"  - {flow(each)}" for kind in EXPECTATION_KINDS for each in kind.examples]
     rule = "  - {name: down, request: create_payment, do: [{respond: {error: internal_error}}]}"
     rows = [f"| `{kind.key}` | {kind.docs} |" for kind in EXPECTATION_KINDS]
@@ -115,7 +115,7 @@ def expectations_table() -> str:
 
 
 def findings_table() -> str:
-    """A row for each kind of finding: what exactly is found, and what is not."""
+    """A table of the kinds of findings: what exactly is reported, and what is not."""
     head = ["| kind | reported if | not reported for |", "|---|---|---|"]
     return "\n".join(
         [*head, *(f"| `{kind.name}` | {kind.finds} | {kind.spares} |" for kind in FINDING_KINDS)]

@@ -1,1 +1,1 @@
-"""How far a cluster goes: its directory and its alarms at a million worlds, without a socket."""
+"""How far a cluster scales: its directory and its alarms with a million worlds, without sockets."""

@@ -1,4 +1,4 @@
-"""Owns `python -m benchmarks.scale`: how far one engine takes a cluster, and what ends first."""
+"""Owns `python -m benchmarks.scale`: how far one engine takes a cluster, and its first limit."""
 
 import argparse
 import asyncio
@@ -23,18 +23,18 @@ PAGE: Final = DOCS / "how-to" / "share-one-server.md"
 PICTURE: Final = DOCS / "images" / "scale.svg"
 MARK: Final = "scale"
 FEWEST: Final = 10
-"""Nodes of which a tenth may die."""
+"""The fewest nodes of which a tenth can die."""
 
 CALLS: Final = 3_000
 MEMBERS: Final = 1_000
 
 
 def main() -> None:
-    """Measure the engine, simulate the cluster, and print what came of it."""
+    """Measure the engine, simulate the cluster, and print the results."""
     chosen = _read()
     logging.getLogger("payments_sandbox").setLevel(
         logging.ERROR
-    )  # of nodes that die, by the hundred
+    )  # hundreds of nodes die, and each would be logged
     cluster = Cluster(chosen.nodes, chosen.worlds, chosen.changed_each, chosen.due_each)
     costs = _measured() if chosen.operations is None else costs_at(chosen.operations)
     given = chosen.operations and f"{chosen.operations:,.0f} calls a second, as given"

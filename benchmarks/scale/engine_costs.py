@@ -1,4 +1,4 @@
-"""Owns what calls cost the engine's core: measured on a Redis of this machine, or one number."""
+"""Owns what calls cost the engine's core: measured on a local Redis, or given as one number."""
 
 import asyncio
 from collections.abc import Callable, Coroutine, Iterator, Sequence
@@ -17,22 +17,22 @@ from payments_sandbox.server.factory import wall_clock
 from payments_sandbox.world.world import World
 
 PAYMENTS: Final = 20
-"""Payments of the world that is kept; it is what a test suite leaves behind."""
+"""Payments of the world that is stored: what a test suite typically leaves behind."""
 
 AT_ONCE: Final = 32
-"""Calls that are under way at a time, as from many nodes."""
+"""Calls at a time, as if from many nodes."""
 
 
 class EngineCosts(NamedTuple):
-    """Microseconds of the engine's one core, and bytes of its memory.
+    """Microseconds of the engine's single core, and bytes of its memory.
 
     Attributes:
         renewal: to renew a lease among a thousand members.
         claim: to say who owns a key.
         takeover: to give a key to another node, since its owner is gone.
-        read: to read a world, which its new owner does.
-        change: to keep what one payment has changed.
-        look: to look whether anything is overdue.
+        read: to read a world, as its new owner does.
+        change: to store the changes of one payment.
+        look: to check whether anything is overdue.
         bytes_of_world: memory of a world with 20 payments and their journal.
     """
 
@@ -46,18 +46,18 @@ class EngineCosts(NamedTuple):
 
 
 def costs_at(operations: float) -> EngineCosts:
-    """What calls cost an engine that does so many a second, whichever they are."""
+    """The costs of an engine that makes this many calls per second, of whatever kind."""
     each = 1e6 / operations
     return EngineCosts(each, each, each, each, each, each, bytes_of_world=25_000)
 
 
 async def measured_costs(url: str, *, calls: int, members: int) -> EngineCosts:
-    """Measure an engine, of which everything is forgotten.
+    """Measure an engine, deleting all of its data.
 
     Args:
         url: of the engine.
-        calls: of each kind.
-        members: nodes that there are.
+        calls: how many to make of each kind.
+        members: how many nodes there are.
     """
     async with Redis.from_url(url) as admin:
         await admin.flushall()
@@ -69,7 +69,7 @@ async def measured_costs(url: str, *, calls: int, members: int) -> EngineCosts:
 
 
 class _Measurement:
-    """Calls of each kind, and the CPU seconds of the engine's core that each took."""
+    """Makes calls of each kind, and measures the CPU seconds of the engine's core for each."""
 
     def __init__(self, engine: RedisEngine, admin: Redis, calls: int) -> None:
         self._engine = engine
@@ -103,7 +103,7 @@ class _Measurement:
         assert not refused
 
     async def _cost(self, call: Callable[[str], Coroutine[Any, Any, object]]) -> float:
-        """Microseconds of the core for each of the calls, one for each key."""
+        """Microseconds of the core per call, with one call for each key."""
         keys = iter(self._keys)
 
         async def calling(keys: Iterator[str]) -> None:
@@ -127,7 +127,7 @@ def _member(name: str) -> Member:
 
 
 async def writes_of_a_world() -> tuple[WorldWrite, WorldWrite]:
-    """What a node writes of a world with payments: first all of it, then one payment more."""
+    """What a node writes of a world with payments: first the whole world, then one more payment."""
     api = Api()
     world = api.sandbox.runtime.worlds.find(KEY)
     store = _Written()
@@ -144,7 +144,7 @@ async def writes_of_a_world() -> tuple[WorldWrite, WorldWrite]:
 
 
 class _Written:
-    """A store that remembers what it was given, for an owner of every key."""
+    """A store that records its writes, and an owner of every key."""
 
     def __init__(self) -> None:
         self.writes: list[WorldWrite] = []

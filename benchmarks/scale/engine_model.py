@@ -1,8 +1,8 @@
-"""Owns an engine in memory: what Redis decides, and how long its one core takes for that.
+"""Owns an engine in memory: it decides as Redis does, and models the time of its single core.
 
-It decides as the scripts of `cluster/redis_scripts.py` do. Calls queue for the core. One that would
-be answered after the client's timeout is an error, as it is there; the engine does it all the same,
-when it is its turn.
+Its decisions are those of the scripts in `cluster/redis_scripts.py`. Calls queue for the core. As
+with Redis, a call that would be answered after the client's timeout is an error, and the engine
+still executes it when its turn comes.
 """
 
 import asyncio
@@ -28,7 +28,7 @@ from payments_sandbox.core.instants import Instant
 
 T = TypeVar("T")
 BEGIN: Final = 1_900_000_000_000
-"""The wall's instant at which a simulation begins."""
+"""The wall clock's instant at which a simulation begins."""
 
 
 def wall() -> Instant:
@@ -41,11 +41,11 @@ class ModelEngine:
 
     Args:
         costs: of its calls.
-        elsewhere: the part of its core that other calls take, which are not made here.
+        elsewhere: the share of its core that is taken by calls that are not simulated.
 
     Attributes:
-        spent: microseconds of the core, by the second in which they were asked for.
-        late: milliseconds after which each world was seen to in which something was due.
+        spent: microseconds of the core, by the second in which the calls were made.
+        late: for each world in which something was due, the milliseconds until it was handled.
     """
 
     def __init__(self, costs: EngineCosts, elsewhere: float = 0.0) -> None:
@@ -63,53 +63,53 @@ class ModelEngine:
         self.late: list[int] = []
 
     async def renew(self, member: Member) -> Census:
-        """Be a member for the time of another lease; see `Registry`."""
+        """Renew the lease of a member; see `Registry`."""
         return await self._do(
             self._costs.renewal, lambda: self._renew(member), within=RENEWED_WITHIN
         )
 
     async def unheard(self, since: Instant) -> int:
-        """How many members have not renewed their leases since; see `Registry`."""
+        """Count the members that have not renewed their leases since; see `Registry`."""
         return await self._do(self._costs.look, lambda: self._unheard(since))
 
     async def leave(self, name: str) -> None:
-        """Be a member no more, and own nothing; see `Registry`."""
+        """End a membership, and release all its keys; see `Registry`."""
         await self._do(self._costs.claim, lambda: self._leave(name))
 
     async def claim(
         self,
         wanted: Mapping[str, str],
         claimant: str,
-        refusing: Iterable[str] = (),  # noqa: ARG002 - machines are lost here, which answer nothing
+        refusing: Iterable[str] = (),  # noqa: ARG002 - lost machines here do not answer at all
     ) -> Sequence[Claim]:
-        """Ask who owns keys, which get owners that live; see `Registry`."""
+        """Ask who owns keys, and give an owner to those without one; see `Registry`."""
         cost = self._costs.claim * len(wanted)
         decide = partial(self._claim, claimant=claimant)
         return await self._do(cost, lambda: list(starmap(decide, wanted.items())))
 
     async def release(self, key: str, epoch: int) -> None:
-        """Let a key have no owner, if it still has the one of this epoch; see `Registry`."""
+        """Release a key if it still has the owner of this epoch; see `Registry`."""
         await self._do(self._costs.claim, lambda: self._release(key, epoch))
 
     async def owned(self, keys: Sequence[str]) -> Sequence[int]:
-        """The epochs of keys, 0 where one has no owner; see `Registry`."""
+        """The epochs of keys; 0 for a key without an owner; see `Registry`."""
         cost = self._costs.claim * len(keys)
         return await self._do(cost, lambda: [self._epoch_of(key) for key in keys])
 
     async def overdue(self, name: str, now: Instant, most: int, skipped: int = 0) -> Overdue:
-        """Keys of worlds in which something has fallen due; see `Registry`."""
+        """Keys of worlds in which something is overdue; see `Registry`."""
         return await self._do(self._costs.look, lambda: self._overdue(name, now, most, skipped))
 
     async def read(self, key: str) -> StoredWorld:  # noqa: ARG002 - all worlds are alike
-        """Nothing, for what it costs to read a world: none is ever made here."""
+        """Spend the time of reading a world, and return an empty one: no world is made here."""
         return await self._do(self._costs.read, lambda: StoredWorld([], {}))
 
     async def write(self, writes: Sequence[WorldWrite]) -> frozenset[str]:
-        """Keep when something is due in worlds, for what it costs to keep a change of them."""
+        """Spend the time of storing changes of worlds, and store only when something is due."""
         return await self._do(self._costs.change * len(writes), lambda: self._write(writes))
 
     def give(self, key: str, owner: str, due: Instant | None = None) -> None:
-        """Let a node own a key from before the simulation."""
+        """Let a node own a key since before the simulation."""
         self._epoch += 1
         self._owners[key] = Claim(owner, self._epoch, "")
         if due is not None:
@@ -184,7 +184,7 @@ class ModelEngine:
 
     def _overdue(self, name: str, now: Instant, most: int, skipped: int) -> Overdue:
         own = self._due_of(name, now)[:most]
-        for key in self._due_of("", now):  # of a node that has left, and is back
+        for key in self._due_of("", now):  # of a node that had left, and is back
             if self._lives(owner := self._owners[key].owner):
                 self._move_due(key, "", owner)
         return Overdue(own, self._due_of("", now)[skipped : skipped + most])

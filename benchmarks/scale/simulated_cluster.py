@@ -1,7 +1,7 @@
-"""Owns nodes in virtual time: the real ones, at an engine in memory, without worlds.
+"""Owns nodes in virtual time: the real ones, with an engine in memory, and without worlds.
 
-What is real: `Membership` with its lease and its rendezvous hashing, and `ClusterNode` with all
-that it asks the engine. What is left out: worlds, sockets, and the time that a node computes.
+Real are `Membership`, with its lease and its rendezvous hashing, and `ClusterNode`, with everything
+that it asks the engine. Left out are worlds, sockets, and the time that a node computes.
 """
 
 import asyncio
@@ -25,22 +25,22 @@ from payments_sandbox.server.background import end
 from payments_sandbox.server.factory import assemble
 
 AGAIN: Final = 0.1
-"""Seconds until a node that could not reach an owner asks again, as `cluster/server.py` has it."""
+"""Seconds until a node asks again after it could not reach an owner, as in `cluster/server.py`."""
 
 GIVES_UP: Final = 30.0
-"""Seconds after which a client asks no more."""
+"""Seconds after which a client gives up."""
 
 WATCHED: Final = 10.0
-"""Seconds that a story goes on."""
+"""Seconds that a story lasts."""
 
 
 class Cluster(NamedTuple):
-    """What is simulated.
+    """The size of the simulated cluster.
 
     Attributes:
         nodes, worlds: how many there are.
         changed_each: seconds between two payments of a world.
-        due_each: seconds between two things that fall due in it while it is at rest.
+        due_each: seconds between two things that fall due in a world that is not in memory.
     """
 
     nodes: int
@@ -50,20 +50,20 @@ class Cluster(NamedTuple):
 
     @property
     def changes(self) -> float:
-        """Payments a second in all worlds."""
+        """Payments per second in all worlds."""
         return self.worlds / self.changed_each
 
     @property
     def alarms(self) -> float:
-        """What falls due a second in all worlds."""
+        """Things that fall due per second in all worlds."""
         return self.worlds / self.due_each
 
 
 class Shares(NamedTuple):
-    """What became of leases.
+    """The outcome for leases.
 
     Attributes:
-        core: the part of the engine's core that they took.
+        core: the share of the engine's core that they took.
         lost: how many nodes lost theirs.
     """
 
@@ -72,13 +72,13 @@ class Shares(NamedTuple):
 
 
 class Deaths(NamedTuple):
-    """What became of the worlds of nodes that died at once.
+    """The outcome for the worlds of nodes that died at the same time.
 
     Attributes:
-        waits: seconds that each client waited who asked for one of them meanwhile.
-        failed: how often one was answered 500.
-        lost: how many nodes lost their leases that live.
-        busiest: the largest part of the engine's core that one second took.
+        waits: the seconds that each client of such a world waited.
+        failed: how many requests were answered with a 500.
+        lost: how many living nodes lost their leases.
+        busiest: the largest share of the engine's core that one second took.
     """
 
     waits: list[float]
@@ -88,11 +88,11 @@ class Deaths(NamedTuple):
 
 
 class Alarms(NamedTuple):
-    """What became of what fell due in worlds at rest.
+    """The outcome for things that fell due in worlds that are not in memory.
 
     Attributes:
-        late: seconds after which each was seen to.
-        core: the part of the engine's core that it took, with all looks.
+        late: the seconds until each was handled.
+        core: the share of the engine's core that this took, including all checks.
     """
 
     late: list[float]
@@ -103,9 +103,9 @@ class Spread(NamedTuple):
     """How worlds are spread over nodes.
 
     Attributes:
-        before: worlds of the node that has most, to the mean of all.
+        before: the worlds of the node with the most, relative to the mean.
         after: the same when a tenth of the nodes is gone.
-        moved: how many worlds went to another node whose own has stayed.
+        moved: how many worlds moved although their own node has stayed.
     """
 
     before: float
@@ -114,12 +114,12 @@ class Spread(NamedTuple):
 
 
 def member_of(number: int) -> Member:
-    """One of many nodes."""
+    """The member of a number."""
     return Member(f"host-{number}:8080-{number:04x}", f"10.0.{number // 256}.{number % 256}", 8080)
 
 
 async def renewing(costs: EngineCosts, nodes: int) -> Shares:
-    """Let nodes renew their leases, and nothing else."""
+    """Simulate nodes that only renew their leases."""
     engine, lost = ModelEngine(costs), 0
 
     def count(_: str) -> None:
@@ -136,23 +136,23 @@ async def renewing(costs: EngineCosts, nodes: int) -> Shares:
 
 async def _begin(membership: Membership, after: float) -> None:
     await asyncio.sleep(after * RENEW_EVERY)
-    with contextlib.suppress(EngineError):  # it tries again each second
+    with contextlib.suppress(EngineError):  # `run` tries again each second
         await membership.renew()
     await membership.run()
 
 
 class SimulatedCluster:
-    """Nodes that have joined.
+    """Nodes that have joined a cluster.
 
     Args:
         engine: of all of them.
-        nodes: how many.
-        seed: draws who is asked, and when.
+        nodes: how many there are.
+        seed: of the draws of which node is asked, and when.
     """
 
     def __init__(self, engine: ModelEngine, nodes: int, seed: int) -> None:
         self.engine = engine
-        self.draw = random.Random(seed)  # noqa: S311 - a simulation, no secret
+        self.draw = random.Random(seed)  # noqa: S311 - a simulation, not a secret
         self.lost = self.failed = 0
         self._nodes = {each.membership.member.name: each for each in map(self._node, range(nodes))}
         self._work: dict[str, asyncio.Task[None]] = {}
@@ -167,7 +167,7 @@ class SimulatedCluster:
         return node
 
     async def start(self) -> None:
-        """Let all nodes join within a second, and know each other after another."""
+        """Let all nodes join within a second, and wait until they know each other."""
         for nth, (name, node) in enumerate(self._nodes.items()):
             after = nth / len(self._nodes)
             self._work[name] = asyncio.create_task(self._run(node, after))
@@ -175,7 +175,7 @@ class SimulatedCluster:
 
     async def _run(self, node: ClusterNode, after: float) -> None:
         await asyncio.sleep(after)
-        with contextlib.suppress(EngineError):  # it tries again each second
+        with contextlib.suppress(EngineError):  # `run` tries again each second
             await node.membership.renew()
         await asyncio.gather(node.membership.run(), node.look_after(), self._watch(node))
 
@@ -185,17 +185,17 @@ class SimulatedCluster:
             self.lost += not node.membership.is_running()
 
     async def stop(self, names: Iterable[str]) -> None:
-        """Let nodes be gone without a word."""
+        """Stop nodes without an announcement."""
         gone = [self._work.pop(name) for name in list(names)]
         await end(*gone)
 
     @property
     def names(self) -> list[str]:
-        """The nodes that live."""
+        """The living nodes."""
         return list(self._work)
 
     async def ask(self, key: str, at: float) -> float:
-        """Ask for a world at any node; returns the seconds until it answered, or one gave up."""
+        """Ask any node for a world; return the seconds until an answer, or until giving up."""
         loop = asyncio.get_running_loop()
         await asyncio.sleep(at)
         asked = loop.time()
@@ -223,13 +223,13 @@ class SimulatedCluster:
 
 
 async def dying(costs: EngineCosts, size: Cluster, lost: int, elsewhere: float) -> Deaths:
-    """Let nodes die at once, whose worlds are asked for as they were before.
+    """Simulate nodes that die at the same time, while clients go on asking for their worlds.
 
     Args:
         costs: of the engine.
         size: of the cluster.
         lost: how many nodes die.
-        elsewhere: the part of the engine's core that all other worlds take.
+        elsewhere: the share of the engine's core that all other worlds take.
     """
     cluster = SimulatedCluster(ModelEngine(costs, elsewhere), size.nodes, seed=lost)
     await cluster.start()
@@ -249,7 +249,7 @@ async def dying(costs: EngineCosts, size: Cluster, lost: int, elsewhere: float) 
 
 
 async def falling_due(costs: EngineCosts, size: Cluster) -> Alarms:
-    """Let something fall due in worlds at rest, each of which has an owner that lives."""
+    """Simulate things that fall due in worlds that are not in memory, and have living owners."""
     cluster = SimulatedCluster(ModelEngine(costs), size.nodes, seed=size.nodes)
     await cluster.start()
     now = wall()
@@ -264,7 +264,7 @@ async def falling_due(costs: EngineCosts, size: Cluster) -> Alarms:
 
 
 async def spread(nodes: int, worlds: int) -> Spread:
-    """Give worlds to nodes, and again when a tenth of these is gone."""
+    """Spread worlds over nodes, and again when a tenth of the nodes is gone."""
     engine = ModelEngine(costs_at(1e6))
     node = Membership(engine, member_of(0), _nothing, lambda _: None)
     for number in range(nodes):
@@ -286,4 +286,4 @@ def _fullest(owners: Iterable[str]) -> int:
 
 
 async def _nothing() -> None:
-    """What a node does that owns nothing when its lease had run out."""
+    """Do nothing after the lease had run out: the node owns nothing."""

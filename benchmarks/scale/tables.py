@@ -1,4 +1,4 @@
-"""Owns the figures of a cluster: what calls cost, what they make of one core, and its end."""
+"""Owns the figures of a cluster: what calls cost, how they add up on one core, and the limits."""
 
 from collections.abc import Iterator
 from typing import Final
@@ -17,21 +17,21 @@ from benchmarks.scale.virtual_time import simulated
 from payments_sandbox.cluster.node import LOOK_EVERY, OVERDUE_AT_ONCE
 
 BACK_WITHIN: Final = 5.0
-"""Seconds within which a world is to answer again whose node died."""
+"""Seconds within which a world should answer again after its node has died."""
 
 MEMORY: Final = 64e9
-"""Bytes of the engine's machine."""
+"""Bytes of memory of the engine's machine."""
 
 _FULL: Final = at_most(1)
 
 
 def tables_of(costs: EngineCosts, cluster: Cluster) -> Iterator[Table]:
-    """Simulate a cluster, and say how far its engine is from its end."""
+    """Simulate a cluster, and say how far its engine is from its limits."""
     yield _costs(costs)
     shares = _shares(costs, cluster)
     yield _load(shares, cluster)
     yield _growth(costs, cluster)
-    # Who died has no part in it: whatever else there is goes on.
+    # The share of everything that goes on regardless of the nodes that die.
     others = shares["payments"] + shares["what falls due"]
     yield _deaths(costs, cluster, min(others, 0.95))
     yield _ends(costs, shares, cluster)
@@ -51,7 +51,7 @@ def _costs(costs: EngineCosts) -> Table:
 
 
 def _shares(costs: EngineCosts, cluster: Cluster) -> dict[str, float]:
-    """The parts of the engine that a cluster takes; leases and what is due are simulated."""
+    """The shares of the engine that a cluster takes; leases and what falls due are simulated."""
     leases = simulated(renewing(costs, cluster.nodes)).core
     payments = cluster.changes * costs.change / 1e6
     return {

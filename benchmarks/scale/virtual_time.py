@@ -1,4 +1,4 @@
-"""Owns the event loop of a simulation: its time goes on where there is nothing left to do."""
+"""Owns the event loop of a simulation: when nothing is left to do, its time jumps ahead."""
 
 import asyncio
 import selectors
@@ -9,7 +9,7 @@ T = TypeVar("T")
 
 
 class _Impatient(selectors.SelectSelector):
-    """Looks at its files, and waits for none: who would have waited is told how long."""
+    """A selector that never waits, and adds up how long it would have waited."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -21,18 +21,18 @@ class _Impatient(selectors.SelectSelector):
 
 
 class VirtualLoop(asyncio.SelectorEventLoop):
-    """A loop in which all waiting is over at once, in its order."""
+    """A loop in which all waiting ends at once, in the right order."""
 
     def __init__(self) -> None:
         self._impatient = _Impatient()
         super().__init__(self._impatient)
 
     def time(self) -> float:
-        """Seconds that were waited for so far; to compute takes none."""
+        """The seconds that were waited for so far; computing takes none."""
         return self._impatient.waited
 
 
 def simulated(story: Coroutine[Any, Any, T]) -> T:
-    """Let a story happen in virtual time."""
+    """Run a story in virtual time, and return its result."""
     with asyncio.Runner(loop_factory=VirtualLoop) as runner:
         return runner.run(story)

@@ -1,7 +1,7 @@
-"""Prints both tables of those clients that are here: `python -m tools.http_clients [NAME…]`.
+"""Prints two tables of the clients that are installed: `python -m tools.http_clients [NAME…]`.
 
 They are the tables of docs/wire-faults.md and docs/how-to/your-http-library-pays-twice.md. With
-`--tls` the same is measured under TLS.
+`--tls`, everything is measured under TLS.
 """
 
 import contextlib
@@ -45,18 +45,18 @@ PATIENCE: Final = 60
 """Seconds that one program may take."""
 
 Send = Callable[[str, Sandbox], str]
-"""Creates a payment in a world, `warm` or `cold`; what its user sees."""
+"""Creates a payment in a world, `warm` or `cold`; returns what its user sees."""
 
 
 class Client(NamedTuple):
-    """One client, and how it is run.
+    """One client, and how to run it.
 
     Attributes:
-        name: as both tables have it.
-        program: what has to be there.
-        command: with `{here}` for the programs' folder and `{made}` for that of what was compiled.
-        prepare: a command before all others.
-        finds: a command that succeeds where a library of the program is there, too.
+        name: in both tables.
+        program: the program that must be installed.
+        command: with `{here}` for the folder of the programs, and `{made}` for compiled ones.
+        prepare: a command to run before all others.
+        finds: a command that succeeds if a library that the program needs is installed, too.
     """
 
     name: str
@@ -67,7 +67,7 @@ class Client(NamedTuple):
 
     @property
     def is_here(self) -> bool:
-        """Whether it can be run."""
+        """Whether the client can be run."""
         if shutil.which(self.program) is None or not self.finds:
             return shutil.which(self.program) is not None
         return subprocess.run(self.finds, capture_output=True, check=False).returncode == 0  # noqa: S603 - our own
@@ -113,7 +113,7 @@ async ([how, url, key, body]) => {
 
 
 def main() -> None:
-    """Run each client that is here, and was named; say which ones are not."""
+    """Run each client that was named and is installed, and print which ones are not."""
     given = [each for each in sys.argv[1:] if each != TLS]
     names = given or [*(each.name for each in CLIENTS), CHROMIUM]
     tls = "auto" if TLS in sys.argv else None
@@ -128,7 +128,7 @@ def main() -> None:
 
 
 def _trust(server: RunningSandbox) -> dict[str, str]:
-    """The variables that let the programs trust the server's authority, where it has one."""
+    """The variables that make programs trust the server's authority, if it has one."""
     if server.ca_file is None:
         return {}
     return trust_variables(str(server.ca_file), str(server.ca_bundle))
@@ -136,7 +136,7 @@ def _trust(server: RunningSandbox) -> dict[str, str]:
 
 @contextmanager
 def prepared(names: Sequence[str], server: RunningSandbox) -> Iterator[Mapping[str, Send]]:
-    """Those of the named clients that are here, ready to send to a server."""
+    """Prepare the named clients that are installed to send to a server, until the block ends."""
     with contextlib.ExitStack() as stack:
         made = Path(stack.enter_context(tempfile.TemporaryDirectory()))
         here = [each for each in CLIENTS if each.name in names and each.is_here]
@@ -150,12 +150,12 @@ def prepared(names: Sequence[str], server: RunningSandbox) -> Iterator[Mapping[s
 
 @contextmanager
 def _chromium(server: RunningSandbox) -> Iterator[Send]:
-    """A page of the server's own, so that it may call the API."""
-    from playwright.sync_api import sync_playwright  # noqa: PLC0415 - few have it
+    """Open a page from the server itself, so that the browser lets it call the API."""
+    from playwright.sync_api import sync_playwright  # noqa: PLC0415 - rarely installed
 
     with sync_playwright() as playwright:
         browser = start_chromium(playwright)
-        page = browser.new_page(ignore_https_errors=True)  # it looks at no variable
+        page = browser.new_page(ignore_https_errors=True)  # it ignores the trust variables
         page.goto(f"{server.sandbox_url}/live")
 
         def send(how: str, world: Sandbox) -> str:
@@ -182,7 +182,7 @@ def _runner(command: Sequence[str]) -> Send:
 
 
 def sent(server: RunningSandbox, send: Send, how: str, step: dict[str, Any]) -> tuple[str, int]:
-    """What the user saw of a create that met a step, and how often it was made."""
+    """Make a create meet a step; return what its user saw, and how many payments there are."""
     with server.new_world() as world:
         rule = {"request": "create_payment", "do": [step]}
         world.use({"scenario": "measured", "rules": [rule]})

@@ -1,5 +1,5 @@
 """Mutation testing: small faults, each put into the core, that a unit test has to notice.
 
-Tools that others keep change the files on disk, start an interpreter for each fault, or do not
-reach tables outside functions; and none of them draws a sample by a seed.
+Existing tools change the files on disk, start an interpreter for each fault, or do not reach tables
+outside functions; and none of them draws a sample by a seed.
 """

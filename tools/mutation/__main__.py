@@ -1,4 +1,4 @@
-"""Owns `python -m tools.mutation`: a sample of faults, tried, and what no test has noticed."""
+"""Owns `python -m tools.mutation`: it tries a sample of faults, and prints what no test notices."""
 
 import argparse
 import importlib
@@ -20,25 +20,25 @@ WANTED: Final = 0.92
 
 
 def excused() -> set[str]:
-    """The keys of the faults that nobody could notice; below each stands why."""
+    """The keys of the faults that no test could notice; the file gives the reason below each."""
     lines = EQUIVALENT.read_text(encoding="utf-8").splitlines()
     return {line for line in lines if line and not line.startswith((" ", "#"))}
 
 
 def drawn(seed: int, wanted: int, only: str, again: Path | None) -> list[Fault]:
-    """So many faults, drawn by a seed, but for those that are excused; from the lowest layer up."""
+    """Draw faults by a seed, without the excused ones, and sort them from the lowest layer up."""
     known = excused()
     there = (each for path in modules() for each in faults_of(path))
     found = [each for each in there if each.key not in known and only in each.key]
     if again is not None:
         named = set(again.read_text(encoding="utf-8").splitlines())
         found = [each for each in found if each.key in named]
-    sample = random.Random(seed).sample(found, min(wanted, len(found)))  # noqa: S311 - it is one
+    sample = random.Random(seed).sample(found, min(wanted, len(found)))  # noqa: S311 - not a secret
     return sorted(sample, key=attrgetter("order"))
 
 
 def main() -> int:
-    """Try the faults, and say which survive; 1 when too many do."""
+    """Try the faults, and print which survive; return 1 if too many do."""
     parser = argparse.ArgumentParser(prog="python -m tools.mutation", description=__doc__)
     parser.add_argument("--seed", type=int, default=13)
     parser.add_argument("--places", type=int, default=300, metavar="N")
@@ -51,7 +51,7 @@ def main() -> int:
     os.environ["HYPOTHESIS_PROFILE"] = "mutate"
     for name in PRELOADED:
         importlib.import_module(name)
-    with TemporaryDirectory() as compiled:  # of what is not changed, for all who import it
+    with TemporaryDirectory() as compiled:  # bytecode of unchanged modules, for all processes
         sys.dont_write_bytecode, sys.pycache_prefix = False, compiled
         survived = sum(_survivors(group) for _, group in groupby(chosen, attrgetter("layer")))
     score = 1 - survived / len(chosen)
@@ -60,7 +60,7 @@ def main() -> int:
 
 
 def _survivors(faults: Iterable[Fault]) -> int:
-    """Try the faults of a layer, and say which survive as they are found; how many they are."""
+    """Try the faults of a layer, and print those that survive at once; return how many."""
     faults, lost = list(faults), 0
     for each, is_noticed in zip(faults, tried_together(faults), strict=True):
         if not is_noticed:

@@ -1,7 +1,7 @@
-"""Owns the faults: where the core can be changed in one place, and what it is changed to.
+"""Owns the faults: where the core can be changed in one place, and how.
 
 A place is a comparison, an `and` or `or`, a `not`, a whole number, a truth value, a returned value
-or a call whose result nobody takes.
+or a call whose result is not used.
 """
 
 import ast
@@ -16,7 +16,7 @@ LAYERS: Final = (
 )  # fmt: skip
 
 ELSEWHERE: Final = frozenset({"core/output_files.py", "core/settings.py"})
-"""What processes do to files, and a declaration of options: their tests start processes."""
+"""File handling of processes, and a declaration of options: their tests start processes."""
 
 _COMPARISONS: Final[dict[type[ast.cmpop], type[ast.cmpop]]] = {
     ast.Lt: ast.LtE, ast.LtE: ast.Lt, ast.Gt: ast.GtE, ast.GtE: ast.Gt, ast.Eq: ast.NotEq,
@@ -26,11 +26,11 @@ _UNCHANGED: Final = frozenset({"annotation", "returns", "decorator_list", "type_
 
 
 class Fault(NamedTuple):
-    """One place of a module, the nth of its nodes, and what becomes of it, in words.
+    """One place of a module, by the number of its node, and a description of the change.
 
     Attributes:
         path: of the module, below the package.
-        function: the outermost function that the place is in; None where it is in none.
+        function: the outermost function around the place; None outside functions.
     """
 
     path: str
@@ -41,7 +41,7 @@ class Fault(NamedTuple):
 
     @property
     def key(self) -> str:
-        """What names it although lines move."""
+        """An identifier that does not depend on line numbers."""
         return f"{self.path}: {self.change}"
 
     @property
@@ -56,11 +56,11 @@ class Fault(NamedTuple):
 
     @property
     def order(self) -> tuple[int, str, int]:
-        """Where it stands among all: from the lowest layer up."""
+        """The sort key: from the lowest layer up."""
         return LAYERS.index(self.layer), self.path, self.number
 
     def tree(self) -> ast.Module:
-        """The module with the fault in it."""
+        """The syntax tree of the module with the fault in it."""
         tree = parsed(self.path)
         for slot in _slots(tree):
             if slot.number == self.number and (new := _changed(slot.node)):
@@ -70,7 +70,7 @@ class Fault(NamedTuple):
 
 
 def parsed(path: str) -> ast.Module:
-    """A module as it is."""
+    """The syntax tree of an unchanged module."""
     return ast.parse((PACKAGE / path).read_text(encoding="utf-8"))
 
 
@@ -80,14 +80,14 @@ def module_name(path: str) -> str:
 
 
 def modules(layers: Sequence[str] = LAYERS) -> list[str]:
-    """The paths of the modules of layers of the core, below the package."""
+    """The paths of the modules of some layers, below the package."""
     files = (file for layer in layers for file in sorted((PACKAGE / layer).rglob("*.py")))
     paths = (file.relative_to(PACKAGE).as_posix() for file in files)
     return [path for path in paths if path not in ELSEWHERE]
 
 
 def faults_of(path: str) -> Iterator[Fault]:
-    """Every fault of a module."""
+    """Yield every fault of a module."""
     for slot in _slots(parsed(path)):
         if (new := _changed(slot.node)) is not None:
             text = f"{ast.unparse(slot.node)} → {ast.unparse(new)}".replace("\n", " ")
@@ -96,7 +96,7 @@ def faults_of(path: str) -> Iterator[Fault]:
 
 
 def _changed(node: ast.AST) -> ast.AST | None:
-    """The node with its fault, or None where there is none for it."""
+    """The node with its fault, or None if there is no fault for it."""
     new: ast.AST | None = None
     match node:
         case ast.Compare(ops=[op, *others]):
@@ -117,7 +117,7 @@ def _changed(node: ast.AST) -> ast.AST | None:
 
 
 class _Slot(NamedTuple):
-    """Where a node stands in its tree, and in which scope and function."""
+    """The position of a node in its tree, with its scope and function."""
 
     number: int
     parent: ast.AST
@@ -128,13 +128,13 @@ class _Slot(NamedTuple):
 
     @property
     def node(self) -> ast.AST:
-        """The node."""
+        """The node at this position."""
         held = getattr(self.parent, self.field)
         found: ast.AST = held if self.place is None else held[self.place]
         return found
 
     def put(self, node: ast.AST) -> None:
-        """Put another node in its place."""
+        """Replace the node at this position."""
         if self.place is None:
             setattr(self.parent, self.field, node)
         else:
@@ -152,7 +152,7 @@ def _below(
     for field, value in ast.iter_fields(parent):
         if field in _UNCHANGED:
             continue
-        # Defaults are made where the function is, not in it.
+        # Defaults are evaluated where the function is defined, not in it.
         within = None if field == "args" and isinstance(parent, ast.FunctionDef) else function
         for index, child in enumerate(value if isinstance(value, list) else [value]):
             if not isinstance(child, ast.AST):

@@ -1,12 +1,12 @@
 """Owns how a fault is tried: in a fork of this process, by the unit tests of its layer.
 
-1. `Trials` is a plugin of a run of pytest over a layer's tests. When they are collected it runs
-   them in a fork as they are, and learns which functions each calls, and how long it takes.
-   Who fails even so is asked no more.
+1. `Trials` is a plugin of a pytest run over a layer's tests. After the collection it first runs
+   them unchanged in a fork, and records which functions each calls, and how long it takes. A test
+   that fails here is not used.
 2. A fault in a function is tried in a fork of that run: the function gets its changed code, and the
    tests that call it run, those of the mirroring module first, until one fails.
-3. A fault in what is made while modules are imported is tried by a run of its own, in which the
-   changed module is imported in place of the other.
+3. A fault in code that runs while modules are imported is tried by a separate run, which imports
+   the changed module in place of the original.
 """
 
 import ast
@@ -36,25 +36,25 @@ PRELOADED: Final = (
     "jsonschema", "jsonschema_rs", "orjson", "pytest_asyncio.plugin", "pytest_randomly",
     "pytest_timeout", "requests", "xdist.looponfail", "xdist.plugin", "yaml",
 )  # fmt: skip
-"""What tests import that is not ours: each fork has it."""
+"""What tests import that is not ours, so that each fork already has it."""
 
 LONG: Final = ("tests/webhooks/test_leaks.py",)
-"""What takes longer than all others together, and is asked about no fault."""
+"""A test that takes longer than all others together, and is left out."""
 
 SECONDS: Final = 20
-"""Of computing after which tests count as hanging, and a fault as noticed."""
+"""CPU seconds after which tests count as hanging, and a fault as noticed."""
 
 MEMORY: Final = 4 << 30
 
 Called = tuple[str, str]
-"""A function that was called: its file, and the outermost function that it is in."""
+"""A function that was called: its file, and the name of the outermost function."""
 
 _SAY: Final = "__called__"
-"""What functions call that say so."""
+"""The builtin that instrumented functions call to report themselves."""
 
 
 class Trials:
-    """Tries the faults of a layer; `noticed` says of each, None where it needs a run of its own."""
+    """Tries the faults of a layer; in `noticed`, None means that a fault needs a separate run."""
 
     def __init__(self, faults: Sequence[Fault]) -> None:
         self._faults = faults
@@ -62,7 +62,7 @@ class Trials:
         self.noticed: list[bool | None] = []
 
     def pytest_configure(self) -> None:
-        """Begin to look who is called while modules are imported."""
+        """Begin to record which functions are called while modules are imported."""
         sys.settrace(recording(self._at_import))
 
     def pytest_runtestloop(self, session: pytest.Session) -> bool:
@@ -76,7 +76,7 @@ class Trials:
         ):
             for each in calls:
                 reached[each].append((seconds, place))
-        gc.freeze()  # or each fork would copy what its collector counts
+        gc.freeze()  # otherwise the collector's counters would make each fork copy its memory
         for fault, called in named:
             tests = [session.items[place] for _, place in sorted(reached[called])]
             mirror = mirror_of(fault)
@@ -86,7 +86,7 @@ class Trials:
         return True
 
     def _is_in_a_function(self, fault: Fault) -> bool:
-        """Whether it can be tried when all is imported: no decorator hides the function."""
+        """Whether the fault can be tried after the imports: no decorator hides the function."""
         if fault.function is None or called_of(fault) in self._at_import:
             return False
         return function_of(fault).__code__.co_qualname == fault.function
@@ -98,7 +98,7 @@ def called_of(fault: Fault) -> Called:
 
 
 def recording(found: set[Called]) -> Callable[[FrameType, str, object], None]:
-    """Make a function for `sys.settrace` that keeps who of the package is called."""
+    """Make a function for `sys.settrace` that records the called functions of the package."""
     package = str(PACKAGE)
 
     def record(frame: FrameType, event: str, _: object) -> None:
@@ -112,12 +112,12 @@ def recording(found: set[Called]) -> Callable[[FrameType, str, object], None]:
 def calls_of(
     items: Sequence[pytest.Item], functions: Mapping[Called, Fault]
 ) -> list[tuple[float, set[Called]]]:
-    """Run tests; how long each takes and what it calls: nothing where it fails as it is.
+    """Run tests; return how long each takes and what it calls, which is nothing if it fails.
 
     Args:
         items: the tests.
-        functions: what may be called, each with a fault that is in it. They say so themselves:
-            whoever traced would slow down all that is not looked for.
+        functions: the functions to look for, each with a fault in it. They are instrumented to
+            report themselves: tracing would slow down everything else.
     """
     called: set[Called] = set()
     setattr(builtins, _SAY, called.add)
@@ -139,7 +139,7 @@ def calls_of(
 
 
 def _say(called: Called, before: ast.stmt) -> ast.stmt:
-    """A statement that says that a function was called."""
+    """A statement that reports that a function was called."""
     named = ast.Tuple([ast.Constant(each) for each in called], ast.Load())
     call = ast.Call(ast.Name(_SAY, ast.Load()), [named], [])
     return ast.copy_location(ast.Expr(call), before)
@@ -150,7 +150,7 @@ def _end_of(node: ast.FunctionDef) -> int:
 
 
 def passes(items: Sequence[pytest.Item]) -> bool:
-    """Run tests until one fails; whether none did."""
+    """Run tests until one fails; return whether all passed."""
     for item in items:
         item.config.hook.pytest_runtest_protocol(item=item, nextitem=None)
         if item.session.testsfailed:
@@ -159,7 +159,7 @@ def passes(items: Sequence[pytest.Item]) -> bool:
 
 
 def survives(fault: Fault, items: Sequence[pytest.Item]) -> bool | None:
-    """Change the function of a fault and run tests; None when one of them notices."""
+    """Change the function of a fault and run tests; None if one of them notices."""
     bound_resources()
     put_code(fault, fault.tree())
     return passes(items) or None
@@ -176,7 +176,7 @@ def put_code(fault: Fault, tree: ast.Module) -> None:
 
 
 def function_of(fault: Fault) -> FunctionType:
-    """The function that a fault is in, whatever it is wrapped in."""
+    """The function that a fault is in, without any wrappers."""
     found: Any = importlib.import_module(fault.module)
     for name in str(fault.function).split("."):
         found = vars(found)[name]
@@ -190,7 +190,7 @@ def function_of(fault: Fault) -> FunctionType:
 
 
 def codes_in(code: CodeType) -> Iterator[CodeType]:
-    """Every code within a code."""
+    """Yield every code object within a code object."""
     for each in code.co_consts:
         if isinstance(each, CodeType):
             yield each
@@ -198,14 +198,14 @@ def codes_in(code: CodeType) -> Iterator[CodeType]:
 
 
 class ChangedModule(importlib.machinery.SourceFileLoader):
-    """A plugin of pytest that loads one module with its fault."""
+    """A pytest plugin that loads one module with its fault."""
 
     def __init__(self, fault: Fault) -> None:
         super().__init__(fault.module, str(PACKAGE / fault.path))
         self._fault = fault
 
     def pytest_configure(self) -> None:
-        """Come before pytest's own loader, which is there by now."""
+        """Take precedence over pytest's own loader, which is already installed."""
         sys.meta_path.insert(0, self)
 
     def find_spec(
@@ -216,8 +216,8 @@ class ChangedModule(importlib.machinery.SourceFileLoader):
             return None
         return importlib.util.spec_from_file_location(name, self.path, loader=self)
 
-    def get_code(self, fullname: str) -> CodeType:  # noqa: ARG002 - there is one
-        """Compile the changed module; nothing of it is cached."""
+    def get_code(self, fullname: str) -> CodeType:  # noqa: ARG002 - there is only one
+        """Compile the changed module, without any cache."""
         return compile(self._fault.tree(), self.path, "exec")
 
 
@@ -228,12 +228,12 @@ def mirror_of(fault: Fault) -> Path:
 
 
 def tried_together(faults: Sequence[Fault]) -> Iterator[bool]:
-    """Yield whether each of some faults, all of one layer, is noticed.
+    """Yield for each of some faults, all of one layer, whether it is noticed.
 
-    The layers below, which stay as they are, are imported once for all of them.
+    The unchanged layers below are imported once for all of them.
 
     Raises:
-        RuntimeError: the tests fail as they are.
+        RuntimeError: the tests fail without any fault.
     """
     for path in modules(LAYERS[: LAYERS.index(faults[0].layer)]):
         importlib.import_module(module_name(path))
@@ -247,13 +247,13 @@ def tried_together(faults: Sequence[Fault]) -> Iterator[bool]:
 
 
 def tried_alone(fault: Fault, layer: Path) -> bool:
-    """Whether a fault is noticed that modules are imported with; a layer is slow to collect."""
+    """Try a fault in import-time code: by its mirroring tests first, since a layer is slow."""
     tests = [each for each in (mirror_of(fault), layer) if each.exists()]
     return any(in_fork(partial(run, ChangedModule(fault), each)) != 0 for each in tests)
 
 
 def run(plugin: object, tests: Path) -> int:
-    """Run tests silently."""
+    """Run tests silently, and return pytest's exit code."""
     if isinstance(plugin, ChangedModule):
         bound_resources()
     nowhere = os.open(os.devnull, os.O_WRONLY)
@@ -266,7 +266,7 @@ def run(plugin: object, tests: Path) -> int:
 
 
 def bound_resources() -> None:
-    """Let this process end when it loops, or grows, without end."""
+    """Limit CPU time and memory, so that this process ends if it loops or grows endlessly."""
     used = resource.getrusage(resource.RUSAGE_SELF)
     seconds = int(used.ru_utime + used.ru_stime) + SECONDS
     resource.setrlimit(resource.RLIMIT_CPU, (seconds, seconds))
@@ -274,7 +274,7 @@ def bound_resources() -> None:
 
 
 def in_fork(work: Callable[[], Any]) -> Any:  # noqa: ANN401 - what the work returns
-    """Do something in a fork of this process; None when it does not come to its end."""
+    """Run a function in a fork of this process; return None if the fork does not finish."""
     reading, writing = os.pipe()
     child = os.fork()
     if child == 0:
@@ -288,4 +288,4 @@ def in_fork(work: Callable[[], Any]) -> Any:  # noqa: ANN401 - what the work ret
     with os.fdopen(reading, "rb") as back:
         raw = back.read()
     os.waitpid(child, 0)
-    return pickle.loads(raw) if raw else None  # noqa: S301 - our own
+    return pickle.loads(raw) if raw else None  # noqa: S301 - our own data

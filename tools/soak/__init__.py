@@ -1,1 +1,1 @@
-"""Owns the proof that the plugin holds in a project of somebody else's, time after time."""
+"""Owns the proof that the plugin works in somebody else's project, time after time."""

@@ -1,7 +1,7 @@
-"""Owns `python -m tools.soak`: a project elsewhere, 200 tests on four workers, twenty times.
+"""Owns `python -m tools.soak`: it runs 200 tests of a separate project on four workers, many times.
 
-The project has an environment of its own with the built wheel in it, and nothing of this checkout.
-It runs with a server for each worker, then against one server for all.
+The project has its own environment with the built wheel, and nothing of this checkout. It runs with
+one server for each worker, then with one server for all.
 """
 
 import argparse
@@ -25,7 +25,7 @@ _SERVE: Final = ("serve", "--port", "0", "--ready-file")
 
 
 def main() -> int:
-    """Run it; 1 when a run failed, and its output."""
+    """Run it; return 1 if a run failed, after printing its output."""
     options = _options()
     with TemporaryDirectory() as folder:
         place = Path(folder)
@@ -48,7 +48,7 @@ def main() -> int:
 
 
 class _Runs:
-    """Runs the project's suite so many times."""
+    """Runs the project's suite several times."""
 
     def __init__(self, programs: Path, project: Path, times: int) -> None:
         self._pytest = [str(programs / "python"), "-m", "pytest", "-q", "-n", str(WORKERS)]
@@ -56,7 +56,7 @@ class _Runs:
         self._times = times
 
     def all_pass(self, name: str, options: Sequence[str]) -> bool:
-        """Run it and tell of it; whatever a failed run has printed is shown."""
+        """Run the suite and print a summary, with the output of each failed run."""
         seconds, passed, last = [], 0, ""
         for _ in range(self._times):
             started = time.perf_counter()
@@ -78,7 +78,7 @@ class _Runs:
 
 
 def _environment(folder: Path) -> Path:
-    """An environment with the wheel of this checkout; returns where its programs are."""
+    """Make an environment with the wheel of this checkout; return the folder of its programs."""
     venv.create(folder, with_pip=True)
     programs = folder / ("Scripts" if sys.platform == "win32" else "bin")
     pip = [str(programs / "python"), "-m", "pip", "--quiet", "--disable-pip-version-check"]
@@ -93,7 +93,7 @@ def _url_in(ready: Path, server: "subprocess.Popen[bytes]") -> str:
     while not ready.exists():
         if server.poll() is not None:
             raise RuntimeError("the server did not start")
-        time.sleep(0.05)  # noqa: TID251 - waits for another process, which has no other sign
+        time.sleep(0.05)  # noqa: TID251 - another process gives no other sign
     url: str = json.loads(ready.read_text(encoding="utf-8"))["sandbox_url"]
     return url
 

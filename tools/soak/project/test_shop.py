@@ -23,7 +23,7 @@ BODY: dict[str, Any] = {"amount": 2500, "currency": "EUR", "payment_method": CAR
 
 @pytest.mark.parametrize("turn", range(60))
 def test_a_month_with_requests(sandbox: Sandbox, turn: int) -> None:
-    """A payment, its webhook, and a month later nothing to complain of."""
+    """A payment has its webhook, and a month later the audit is clean."""
     inbox = sandbox.inbox()
     url = f"{sandbox.base_url}/payments"
     body = BODY | {"amount": 100 + turn}
@@ -39,7 +39,7 @@ def test_a_month_with_requests(sandbox: Sandbox, turn: int) -> None:
 
 @pytest.mark.parametrize("turn", range(60))
 async def test_a_refund_with_httpx(sandbox: Sandbox, turn: int) -> None:
-    """What is given back is an event of its own."""
+    """A refund is a separate event."""
     async with httpx.AsyncClient(base_url=sandbox.base_url, headers=sandbox.headers) as client:
         payment_id = (await client.post("/payments", json=BODY)).json()["id"]
         refund = await client.post(f"/payments/{payment_id}/refunds", json={"amount": 1 + turn})
@@ -51,7 +51,7 @@ async def test_a_refund_with_httpx(sandbox: Sandbox, turn: int) -> None:
 @pytest.mark.sandbox_scenario("lost-reply")
 @pytest.mark.parametrize("turn", range(60))
 async def test_a_lost_reply_with_aiohttp(sandbox: Sandbox, turn: int) -> None:
-    """The connection ends, the payment is there, and the list says so."""
+    """The connection ends, but the payment exists and is in the list."""
     payments = f"{sandbox.base_url}/payments"
     body = BODY | {"customer_id": f"cust_{turn}"}
     async with aiohttp.ClientSession(headers=sandbox.headers) as session:
@@ -64,7 +64,7 @@ async def test_a_lost_reply_with_aiohttp(sandbox: Sandbox, turn: int) -> None:
 
 
 class Base(unittest.TestCase):
-    """Classes as they were before pytest."""
+    """Tests in classes, as they were written before pytest."""
 
     __test__ = False
     declined: ClassVar[str]
@@ -80,26 +80,26 @@ class Base(unittest.TestCase):
         return requests.post(url, json=body, headers=self.sandbox.headers, timeout=10)
 
     def test_the_world_is_empty(self) -> None:
-        """Nothing is left of other tests."""
+        """Nothing of other tests is left."""
         assert self.sandbox.payments == []
 
     def test_a_decline(self) -> None:
-        """The card's code, and a failed payment."""
+        """The reply has the card's code, and the payment has failed."""
         assert self._pay(self.declined).json()["error"]["code"] == self.code
         assert [payment["status"] for payment in self.sandbox.payments] == ["failed"]
 
     def test_a_retry(self) -> None:
-        """Another card helps."""
+        """Another card succeeds."""
         self._pay(self.declined)
         assert self._pay("4111111111111111").json()["status"] == "completed"
 
     def test_the_clock(self) -> None:
-        """A world's time is its own."""
+        """A world has its own time."""
         self.sandbox.clock.freeze("2030-01-15T00:00:00Z")
         assert self._pay("4111111111111111").json()["created_at"] == "2030-01-15T00:00:00Z"
 
     def test_the_journal(self) -> None:
-        """What was sent can be read."""
+        """The requests that were sent can be read."""
         self._pay(self.declined)
         [[method, reply]] = [(each["method"], each["response"]) for each in self.sandbox.requests]
         assert method == "POST"
@@ -108,28 +108,28 @@ class Base(unittest.TestCase):
 
 
 class TestDeclined(Base):
-    """The plain refusal."""
+    """A plain decline."""
 
     __test__ = True
     declined, code = "4000000000000002", "card_declined"
 
 
 class TestInsufficientFunds(Base):
-    """No money."""
+    """Insufficient funds."""
 
     __test__ = True
     declined, code = "4000000000009995", "insufficient_funds"
 
 
 class TestLostCard(Base):
-    """A card that was lost."""
+    """A lost card."""
 
     __test__ = True
     declined, code = "4000000000009987", "lost_card"
 
 
 class TestStolenCard(Base):
-    """A card that was stolen."""
+    """A stolen card."""
 
     __test__ = True
     declined, code = "4000000000009979", "stolen_card"
