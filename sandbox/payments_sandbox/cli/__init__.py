@@ -1,4 +1,4 @@
-"""The command line: each command parses, calls and prints; its module is in `commands`."""
+"""The command line: each module in `commands` parses options, calls the code and prints."""
 
 from payments_sandbox.cli.main import main
 

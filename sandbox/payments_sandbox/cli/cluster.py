@@ -1,4 +1,4 @@
-"""Owns `serve --cluster`: how a server that is a node is put together."""
+"""Owns `serve --cluster`: how a server that is a node of a cluster is put together."""
 
 import argparse
 import contextlib
@@ -22,7 +22,7 @@ CLUSTER: Final = "--cluster"
 
 
 def node_of(arguments: argparse.Namespace, *, log_to: TextIO | None) -> ListeningServer:
-    """Put a server together that is a node; it is as that of `server_of`."""
+    """Put together a server that is a node; use it like that of `server_of`."""
     _check(arguments)
     from payments_sandbox.cluster.runtime import NodeRuntime
     from payments_sandbox.cluster.serving import (
@@ -50,7 +50,7 @@ def node_of(arguments: argparse.Namespace, *, log_to: TextIO | None) -> Listenin
 
 
 def _check(arguments: argparse.Namespace) -> None:
-    """Refuse what does not go with a cluster."""
+    """Reject options that cannot be combined with a cluster."""
     if arguments.workers > 1:
         refuse(arguments, CLUSTER, "expected no --workers: start a node for each core")
     if arguments.tls is not None:

@@ -1,4 +1,4 @@
-"""Owns what `run`, `explore` and `prove` share: a command behind `--`, and options about it."""
+"""Owns what `run`, `explore` and `prove` share: a command after `--`, and options about it."""
 
 import argparse
 import os
@@ -14,16 +14,16 @@ _NOT_FOR_THE_USER: Final = {
     "host": "127.0.0.1", "port": 0, "control_token": None, "allow_hosts": [], "coverage": False,
     "watch": False, "tls": None, "tls_faults": [], "unix": None,
 }  # fmt: skip
-"""Settings that a user cannot choose for the server of one run: it has a free port on loopback."""
+"""Settings that users cannot choose for the server of one run: it has a free port on loopback."""
 
 
 def add_command_words(options: CommandOptions) -> None:
-    """Accept words before `--` that are no options, so that they can be refused by name."""
+    """Accept stray words before `--`, so that the error can name them."""
     options.parser.add_argument("astray", nargs="*", help=argparse.SUPPRESS)
 
 
 def check_command(arguments: argparse.Namespace, usage: str, usual: str) -> None:
-    """See that there is a command; `usage` and a `usual` one make the example of the refusal."""
+    """Check that a command was given; `usage` and `usual` make the error's example."""
     if arguments.astray or not arguments.command:
         words = " ".join([*arguments.astray, *arguments.command]) or usual
         example = f"payments-sandbox {usage} -- {words}"
@@ -36,10 +36,10 @@ def has_process_groups() -> bool:
 
 
 def check_process_groups(name: str) -> None:
-    """See that what a command of ours runs can be ended with all that it has started.
+    """Check that the system can end a command together with all that it has started.
 
     Raises:
-        CommandFailedError: the system cannot.
+        CommandFailedError: it cannot.
     """
     if not has_process_groups():
         raise CommandFailedError(
@@ -56,7 +56,7 @@ def add_timeout(options: CommandOptions) -> None:
 
 
 def add_sign_and_seed(options: CommandOptions) -> None:
-    """Add `--told-by`, and `--seed`, by which equal runs can be made again."""
+    """Add `--told-by`, and `--seed`, which makes runs repeatable."""
     options.value(
         "--told-by",
         "how the command reports that money may have moved: `exit N`, or words that it prints",
@@ -70,6 +70,6 @@ def add_sign_and_seed(options: CommandOptions) -> None:
 
 
 def add_settings_of_runs(options: CommandOptions, *, without: frozenset[str]) -> None:
-    """Add the settings of the servers of runs, but for those that the command says otherwise."""
+    """Add the server settings of runs, except those that the command sets itself."""
     add_settings(options, port=0, without=without | _NOT_FOR_THE_USER.keys())
     options.parser.set_defaults(**_NOT_FOR_THE_USER)

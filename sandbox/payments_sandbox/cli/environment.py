@@ -1,4 +1,4 @@
-"""Owns the variables that options can come from: `PAYMENTS_SANDBOX_…`, and whose they are."""
+"""Owns the variables that options can come from, `PAYMENTS_SANDBOX_…`: which of them are ours."""
 
 import os
 import re
@@ -9,25 +9,25 @@ from payments_sandbox.core.wording import nearest
 PREFIX: Final = "PAYMENTS_SANDBOX_"
 
 _NEVER_EMPTY: Final = "--control-token"
-"""The option that protects: who sets its variable wants it, also where it turns out to be empty."""
+"""This option protects the server: if its variable is set but empty, that must not go unnoticed."""
 
 _TYPO: Final = 0.75
-"""How similar a variable has to be to count as a misspelt option: `PROT` is, `FOO_TEAM` is not."""
+"""How similar a variable must be to count as a misspelt option: `PROT` is, `FOO_TEAM` is not."""
 
 _SERVICE_LINK: Final = re.compile(
     PREFIX + r"(\w+_)?(SERVICE_HOST|SERVICE_PORT(_\w+)?|PORT_[0-9]+_(TCP|UDP|SCTP)(_\w+)?|ENV_\w+)"
 )
-"""What Kubernetes and Docker put into a container beside a service whose name begins as ours."""
+"""Variables that Kubernetes and Docker set for a service whose name begins like ours."""
 
 _SERVICE_PORT: Final = re.compile(PREFIX + r"(\w+_)?PORT")
 _SERVICE_ADDRESS: Final = re.compile(r"(tcp|udp|sctp)://")
-"""How the value of `_SERVICE_PORT` begins where it is the platform's and no port's number."""
+"""How a value of `_SERVICE_PORT` begins if the platform set it; otherwise it is a port number."""
 
 
 def value_of(option: str) -> str | None:
-    """The option's value in the environment, unless Kubernetes or Docker has set it.
+    """The option's value in the environment, unless Kubernetes or Docker set it.
 
-    An empty variable is how CI and compose leave one out.
+    An empty variable counts as unset: CI and compose leave variables out like that.
     """
     name = variable_of(option)
     given = os.environ.get(name)
@@ -37,26 +37,26 @@ def value_of(option: str) -> str | None:
 
 
 def is_unknown(name: str, known: set[str]) -> bool:
-    """Whether a variable looks like ours, and is none that we know, nor one of the platform."""
+    """Whether a variable has our prefix, but is neither a known one nor the platform's."""
     if not name.startswith(PREFIX) or name in known:
         return False
     return not _is_of_a_service(name, os.environ[name])
 
 
 def _is_of_a_service(name: str, value: str) -> bool:
-    """Whether the platform has set a variable, as it does for each service beside a container."""
+    """Whether the platform set a variable, as it does for each service next to a container."""
     if _SERVICE_LINK.fullmatch(name):
         return True
     return _SERVICE_PORT.fullmatch(name) is not None and _SERVICE_ADDRESS.match(value) is not None
 
 
 def meant_variable(name: str, known: set[str]) -> str | None:
-    """The variable that a misspelt one was meant for."""
+    """The known variable that a misspelt one most likely means."""
     words = sorted(each.removeprefix(PREFIX) for each in known)
     word = nearest(name.removeprefix(PREFIX), words, _TYPO)
     return None if word is None else PREFIX + word
 
 
 def variable_of(option: str) -> str:
-    """What an option, such as `--rate-limit`, is called in the environment."""
+    """The name of an option, such as `--rate-limit`, in the environment."""
     return PREFIX + option.removeprefix("--").replace("-", "_").upper()

@@ -1,15 +1,15 @@
-"""Owns how a command fails: one line that says what would have worked, and an exit code."""
+"""Owns how a command fails: with one line that says what would have worked, and an exit code."""
 
 from typing import Final
 
 FAILED: Final = 1
 MISTAKEN: Final = 2
 INTERRUPTED: Final = 130
-"""The exit code of a command that Ctrl-C has ended, as in shells."""
+"""The exit code after Ctrl-C, as in shells."""
 
 
 class CommandFailedError(Exception):
-    """A command cannot do what it was rightly asked for.
+    """A command was called correctly, but cannot do what it was asked for.
 
     CannotServeError        there will be no server
     UnwritableError         a file cannot be written

@@ -1,4 +1,4 @@
-"""Owns how commands follow a world's event stream, and come back to it when the server was away."""
+"""Owns how commands follow a world's event stream, and reconnect after the server was away."""
 
 import sys
 import threading
@@ -9,7 +9,7 @@ from payments_sandbox.cli.terminal.columns import in_words
 from payments_sandbox.cli.terminal.screen import width_of
 from payments_sandbox.cli.terminal.standard_streams import remark, try_to_print
 
-if TYPE_CHECKING:  # imported when something is followed, so that --help is instant
+if TYPE_CHECKING:  # imported only to follow a stream, so that --help is instant
     from payments_sandbox.client.client import SandboxClient
     from payments_sandbox.client.errors import Unreachable
     from payments_sandbox.client.messages import StreamMessage
@@ -18,10 +18,10 @@ SILENCE: Final = 60.0
 """Seconds after which a stream counts as lost; the server sends something every 15."""
 
 RETRY_AFTER: Final = 0.3
-"""Seconds between two tries to come back to a server."""
+"""Seconds between two attempts to reconnect to a server."""
 
 JOURNAL_SIZE: Final = 1_000
-"""Requests that a journal keeps."""
+"""Requests that a journal can hold."""
 
 
 OF_ATTEMPTS: Final = {
@@ -34,7 +34,7 @@ OF_ATTEMPTS: Final = {
 
 
 def sum_up(what: str, printed: Mapping[str, int]) -> None:
-    """Print on a terminal how much was printed, once the user has stopped it."""
+    """Print on a terminal how much was printed, once the user has stopped the command."""
     if (width := width_of(sys.stderr)) is not None:
         from textwrap import fill
 
@@ -45,15 +45,15 @@ def sum_up(what: str, printed: Mapping[str, int]) -> None:
 def follow(
     client: "SandboxClient", *, last: int = 0, on_connected: Callable[[], None] | None = None
 ) -> "Iterator[StreamMessage]":
-    """Yield a world's messages as they come, without an end; a server that went is waited for.
+    """Yield a world's messages endlessly as they arrive, reconnecting when the server comes back.
 
     Args:
-        client: whose stream; its timeout should be `SILENCE`.
+        client: of the world; its timeout should be `SILENCE`.
         last: how many requests of the journal to begin with.
-        on_connected: called whenever the stream has begun, before anything of it is given.
+        on_connected: called each time the stream has begun, before its first message.
 
     Raises:
-        ControlError: the server is not there in the first place, or refuses.
+        ControlError: the server is not there at the start, or rejects the request.
     """
     from payments_sandbox.client.errors import Unreachable
 
@@ -67,7 +67,7 @@ def follow(
 
 
 class _Following:
-    """How far somebody is who follows a stream, over all of its connections."""
+    """The position in a followed stream, across its connections."""
 
     def __init__(
         self, client: "SandboxClient", last: int, on_connected: Callable[[], None] | None
@@ -80,14 +80,14 @@ class _Following:
         self._was_connected = self._is_away = False
 
     def messages(self) -> "Iterator[StreamMessage]":
-        """Yield what comes on one connection, from where the one before has ended.
+        """Yield the messages of one connection, from where the previous one ended.
 
         Raises:
-            ControlError: the server is not there, or refuses.
+            ControlError: the server is not there, or rejects the request.
         """
         found = self._client.retrieve_world()
         world = found["created_at"], found["seed"]
-        if self._world not in (None, world):  # it is another world: all of its journal is new
+        if self._world not in (None, world):  # a different world: all of its journal is new
             self._message_id, self._last = None, JOURNAL_SIZE
         self._world = world
         for message in self._client.stream(
@@ -97,7 +97,7 @@ class _Following:
             yield message
 
     def be_away(self, error: "Unreachable") -> None:
-        """Say once that the server has gone; one that never was there raises its error."""
+        """Report once that the server has gone; raise the error if it was never there."""
         from payments_sandbox.client.errors import UnreachableCause
 
         if not self._was_connected or error.cause is UnreachableCause.NOT_A_SANDBOX:

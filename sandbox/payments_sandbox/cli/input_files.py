@@ -1,4 +1,4 @@
-"""Owns the bytes that a command is given in a file, or on stdin."""
+"""Owns the bytes that a command reads from a file, or from stdin."""
 
 import errno
 import os
@@ -7,14 +7,14 @@ from pathlib import Path
 from typing import Final
 
 _MOST: Final = 16 * 1024 * 1024
-"""Bytes: many times what the server takes, and an end for what has none."""
+"""Bytes: far more than the server accepts, and a limit for endless files."""
 
 
 def read_given(name: str) -> bytes:
-    """Read a file, or stdin where its name is `-`.
+    """Read a file, or stdin if its name is `-`.
 
     Raises:
-        OSError: it cannot be read, or has more bytes than any of our texts.
+        OSError: it cannot be read, or is larger than any valid input.
     """
     if name == "-":
         given = sys.stdin.buffer.read(_MOST + 1)

@@ -1,4 +1,4 @@
-"""Owns the command line as a whole: which commands there are, and what their help says first."""
+"""Owns the command line as a whole: the list of commands, and the first text of their help."""
 
 import argparse
 import re
@@ -51,13 +51,13 @@ COMMANDS: Final = (
     "schema",
     "completion",
 )
-"""Each is a module of `cli/commands`; only the one that is called is imported, since each costs."""
+"""Each is a module of `cli/commands`; only the one that is called is imported, to save time."""
 
 _RUNNING: Final = frozenset({"run", "explore", "prove"})
-"""Commands of ours that run a command of the user's, given behind `--`."""
+"""Our commands that run a command of the user, given after `--`."""
 
 _TLS: Final = re.compile(r"--?(tls|ssl|https|cert|key-?file|private-key)")
-"""How other programs name the options about TLS."""
+"""How other programs name their options for TLS."""
 
 EXAMPLES: Final = """\
 examples:
@@ -82,7 +82,7 @@ examples:
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Run a command; returns the exit code: 0 well, 1 failed, 2 called wrongly."""
+    """Run a command; return its exit code: 0 if it succeeded, 1 if it failed, 2 for wrong usage."""
     prepare_streams()
     try:
         try:
@@ -92,11 +92,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except CommandFailedError as error:
         remark(str(error))
         return error.code
-    except KeyboardInterrupt:  # of a command that has nothing to put in order
+    except KeyboardInterrupt:  # of a command that has nothing to clean up
         if sys.stderr.isatty():
             try_to_print("\npayments-sandbox: interrupted.", sys.stderr)
         return INTERRUPTED
-    except BrokenPipeError:  # the reader of our output has seen enough
+    except BrokenPipeError:  # the reader of our output has closed it
         return 0
     except OSError as error:
         if error.filename is not None:
@@ -109,7 +109,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def make_parser(names: Sequence[str]) -> argparse.ArgumentParser:
-    """Make the parser of the command line, with these of its commands."""
+    """Make the parser of the command line with the commands of these names."""
     parser: argparse.ArgumentParser = Parser(
         prog="payments-sandbox",
         usage="payments-sandbox [--version] COMMAND …",
@@ -145,7 +145,7 @@ def _add(commands: Commands, names: Sequence[str]) -> None:
 
 
 def _refuse(word: str, options: CommandOptions) -> None:
-    """Exit with 2: a word is no option of the command, and none asked for it."""
+    """Exit with 2, since the command has no such option or takes no further word."""
     name = word.partition("=")[0]
     if not name.startswith("-"):
         options.refuse(name, "nothing more was expected here; --help lists the options.")
@@ -153,7 +153,7 @@ def _refuse(word: str, options: CommandOptions) -> None:
 
 
 def _hint(name: str, known: Sequence[str]) -> str:
-    """Suggest an option for one that there is not."""
+    """Suggest an option in place of an unknown one."""
     if _TLS.match(name):
         return "the server speaks plain HTTP; https needs a proxy that ends TLS before it."
     if not name.startswith("--"):  # one letter
@@ -165,7 +165,7 @@ def _hint(name: str, known: Sequence[str]) -> str:
 
 
 def _split_at_dashes(given: Sequence[str]) -> tuple[Sequence[str], Sequence[str]]:
-    """Split the arguments at `--`: those of ours, and the words of a command to run."""
+    """Split the arguments at `--`: our own, and the words of the command to run."""
     if not given or given[0] not in _RUNNING or "--" not in given:
         return given, ()
     at = given.index("--")
@@ -173,7 +173,7 @@ def _split_at_dashes(given: Sequence[str]) -> tuple[Sequence[str], Sequence[str]
 
 
 def _variables() -> set[str]:
-    """The names of all options in the environment: those of other commands are no mistake."""
+    """The environment's names for all options: a variable of another command is not a mistake."""
     commands = argparse.ArgumentParser().add_subparsers()
     _add(commands, COMMANDS)
     return set(variables_of(commands))

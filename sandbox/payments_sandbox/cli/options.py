@@ -1,4 +1,4 @@
-"""Owns commands and their options, which can come from the environment: `PAYMENTS_SANDBOX_…`."""
+"""Owns commands and their options, which can also be set in the environment."""
 
 import argparse
 import os
@@ -18,22 +18,22 @@ _TRUE: Final = frozenset({"1", "true", "yes", "on"})
 _FALSE: Final = frozenset({"", "0", "false", "no", "off"})
 
 _NOWHERE: Final = ""
-"""The field of a value that nothing on the command line replaces."""
+"""The field of a value that the command line cannot replace."""
 
 _UNUSABLE: Final = object()
-"""What an option is whose value in the environment is wrong, unless the command line has one."""
+"""The value of an option whose variable is invalid, unless the command line replaces it."""
 
 _WIDTH_OF_HELP: Final = 78
-"""Characters of a line of `--help` in a pipe or a file."""
+"""Characters per line of `--help` in a pipe or a file."""
 
 _SHOWN: Final = re.compile(r"[^@:=]{0,200}|https?://[^@]{0,200}")
-"""Values that a refusal repeats; those of headers and urls with a password are none of them."""
+"""Values that errors may quote; headers and urls with a password are excluded."""
 
 _NEEDS_NO_VALUE: Final = re.compile(r"(argument \S+): ignored explicit argument .*")
-"""What argparse says of `--watch=1`."""
+"""The error of argparse for `--watch=1`."""
 
 if TYPE_CHECKING:
-    Commands = argparse._SubParsersAction[argparse.ArgumentParser]  # noqa: SLF001 - it has no public name
+    Commands = argparse._SubParsersAction[argparse.ArgumentParser]  # noqa: SLF001 - no public name
 else:
     Commands = argparse._SubParsersAction  # noqa: SLF001 - as above
 
@@ -50,12 +50,12 @@ def add_command(  # noqa: PLR0913 - the parts of a command
     """Add a command to the command line, or to a group.
 
     Args:
-        commands: where to.
+        commands: the command line or the group.
         words: how it is typed, its name first, such as `seed [options]`.
-        does: one line, for the list of commands.
-        text: what `--help` says first.
-        run: does it, and returns the exit code.
-        epilog: what `--help` says last.
+        does: one line for the list of commands.
+        text: the first text of its `--help`.
+        run: runs the command and returns the exit code.
+        epilog: the last text of its `--help`.
     """
     parser = _add_parser(commands, words, does, text)
     parser.epilog = epilog
@@ -66,10 +66,10 @@ def add_command(  # noqa: PLR0913 - the parts of a command
 
 
 def add_group(commands: Commands, words: str, does: str, text: str) -> Commands:
-    """Add a command that has commands of its own, and does nothing itself.
+    """Add a command that only has subcommands; the arguments are those of `add_command`.
 
     Returns:
-        Where its commands are added; the arguments are those of `add_command`.
+        The group, to add the subcommands to.
     """
     parser = _add_parser(commands, words, does, text)
     return parser.add_subparsers(
@@ -78,21 +78,21 @@ def add_group(commands: Commands, words: str, does: str, text: str) -> Commands:
 
 
 class Parser(argparse.ArgumentParser):
-    """Reads the arguments of a command; what is piped does not depend on the terminal."""
+    """Parses the arguments of a command; its help in a pipe does not depend on the terminal."""
 
     def error(self, message: str) -> NoReturn:
-        """Exit with 2, in our words."""
+        """Exit with 2, replacing argparse's wording where ours is clearer."""
         super().error(_NEEDS_NO_VALUE.sub(r"\1: expected no value", message))
 
 
 def help_formatter(prog: str) -> argparse.HelpFormatter:
-    """Lay out the text of `--help`."""
+    """Make the formatter of `--help`."""
     width = None if sys.stdout.isatty() else _WIDTH_OF_HELP
     return argparse.RawDescriptionHelpFormatter(prog, width=width)
 
 
 def check_command(parser: argparse.ArgumentParser, words: Sequence[str]) -> None:
-    """Exit with 2 where a word is no command of the group that it stands behind."""
+    """Exit with 2 if a word is not a command of its group."""
     groups = [each for each in parser._actions if isinstance(each, argparse._SubParsersAction)]  # noqa: SLF001 - argparse has no public name for it
     if not groups or not words or words[0] in ("-h", "--help", "--version"):
         return
@@ -108,7 +108,7 @@ def check_command(parser: argparse.ArgumentParser, words: Sequence[str]) -> None
 
 
 def no_command(word: str, known: Sequence[str]) -> str:
-    """Say that there is no such command, which was perhaps meant, and which there are."""
+    """Format the error for an unknown command: the likely one, and all that exist."""
     close = nearest(word, known)
     hint = f"; did you mean '{close}'?" if close else "."
     return f"there is no command '{word}'{hint} The commands are {', '.join(known)}."
@@ -126,7 +126,7 @@ def _add_parser(commands: Commands, words: str, does: str, text: str) -> argpars
 
 
 def variables_of(commands: Commands) -> Iterator[str]:
-    """The names that options of commands have in the environment, those in groups included."""
+    """The names of all options of commands and their subcommands in the environment."""
     for parser in commands.choices.values():
         options: CommandOptions | None = parser.get_default("options")
         yield from () if options is None else options.variables
@@ -136,19 +136,19 @@ def variables_of(commands: Commands) -> Iterator[str]:
 
 
 class CommandOptions:
-    """Adds options to a parser; the command line wins over the environment.
+    """Adds options to a parser; the command line takes precedence over the environment.
 
     A list in the environment is separated by commas, and the command line adds to it.
 
-    Of what the methods are given, `option` is its name, such as `--rate-limit`; `help_text` its
-    line of `--help`, in which `metavar` stands for the value; `short` another name, such as `-n`;
-    `field` the attribute that has the value, if it is not called as the option. `read` turns a text
-    into the value, or raises ValueError with what would have worked.
+    The methods share their arguments. `option` is the name, such as `--rate-limit`. `help_text` is
+    its line of `--help`, in which `metavar` stands for the value. `short` is another name, such as
+    `-n`. `field` is the attribute for the value, if it is not named after the option. `read` turns
+    a text into the value, or raises ValueError with what would have worked.
 
     Attributes:
-        parser: takes the arguments that are no options.
+        parser: for arguments that are not options.
         names: of the options that were added.
-        variables: what they are called in the environment.
+        variables: their names in the environment.
     """
 
     def __init__(self, parser: argparse.ArgumentParser) -> None:
@@ -159,22 +159,22 @@ class CommandOptions:
         parser.set_defaults(options=self)
 
     def check(self, parsed: argparse.Namespace, all_variables: Callable[[], set[str]]) -> None:
-        """Refuse the environment where a value or a name is wrong; warn of names we do not know.
+        """Check the environment: invalid values and misspelt names exit with 2.
 
-        Wrong are values that an option of this command does not take, unless the command line has
-        another, and names that are nearly those of an option; the exit code is 2 then. Other
-        unknown names get a line on stderr.
+        The value of a variable may be invalid if the command line replaces it. A name counts as
+        misspelt if it is similar to an option's. Any other unknown name is a warning on stderr.
 
         Args:
-            parsed: what the command line and the environment say.
-            all_variables: those of every command's options, for when ours are not all there are.
+            parsed: the options from the command line and the environment.
+            all_variables: returns the names for the options of every command; called if a variable
+                is not one of this command's.
         """
         unknown = [name for name in sorted(os.environ) if is_unknown(name, self.variables)]
         known = all_variables() if unknown else self.variables
         problems = [
             text
             for field, text in self._problems
-            if getattr(parsed, field, _UNUSABLE) is _UNUSABLE  # else the command line has another
+            if getattr(parsed, field, _UNUSABLE) is _UNUSABLE  # else the command line replaced it
         ]
         strangers = []
         for name in unknown:
@@ -192,7 +192,7 @@ class CommandOptions:
             )
 
     def refuse(self, option: str, problem: str) -> NoReturn:
-        """Exit with 2: an option does not go with the others."""
+        """Exit with 2, since an option is invalid or cannot be combined with others."""
         self.parser.error(f"argument {option}: {problem}")
 
     def value(  # noqa: PLR0913 - the parts of an option, each by its name
@@ -206,7 +206,7 @@ class CommandOptions:
         short: str | None = None,
         field: str | None = None,
     ) -> None:
-        """Add an option with one value, which is `default` where none is given."""
+        """Add an option with one value, by default `default`."""
         given = self._given(option)
         field = field or _field(option)
         self.parser.add_argument(
@@ -220,7 +220,7 @@ class CommandOptions:
         )
 
     def file(self, option: str, help_text: str) -> None:
-        """Add an option with a file that is going to be written, or `-` for stdout."""
+        """Add an option for a file to write, or `-` for stdout."""
         self.value(option, help_text, metavar="FILE", read=_file_or_stdout)
 
     def many(  # noqa: PLR0913 - as for one value
@@ -233,10 +233,10 @@ class CommandOptions:
         separator: str = ",",
         field: str | None = None,
     ) -> None:
-        """Add an option that can be repeated; in the environment `separator` is between values.
+        """Add an option that can be repeated; in the environment `separator` is between the values.
 
-        A refusal says of which value it is: there may be others. Values that may have commas in
-        them, such as headers, are not repeated.
+        An error quotes its value, since there may be several, but only if commas separate them:
+        other values, such as headers, may contain a secret.
         """
         read = naming(read) if separator == "," else read
         given = self._given(option) or ""
@@ -280,9 +280,9 @@ class CommandOptions:
         bare: object,
         read: Callable[[str], object],
     ) -> None:
-        """Add an option that may do without its value, which is `bare` then.
+        """Add an option whose value may be left out, which then is `bare`.
 
-        In the environment 1 or true stands for the option alone, 0 or false for none.
+        In the environment 1 or true stands for the bare option, and 0 or false for no option.
         """
         given = (self._given(option) or "").lower()
         default = bare if given in _TRUE else None
@@ -300,7 +300,7 @@ class CommandOptions:
         )
 
     def of_server(self, option: str, default: object, read: Callable[[str], object]) -> object:
-        """The value that `serve` takes from the environment for one of its options."""
+        """The value that an option of `serve` has in the environment, or `default`."""
         given = self._in_environment(option)
         value = default if given is None else self._read(option, read, given, _NOWHERE)
         return default if value is _UNUSABLE else value
@@ -322,7 +322,7 @@ class CommandOptions:
 
 
 def argument(read: Callable[[str], object]) -> Callable[[str], object]:
-    """Make a reader into a type of argparse that passes on the text of its ValueError."""
+    """Turn a reader into an argparse type that keeps the text of its ValueError."""
 
     def parse(text: str) -> object:
         try:
@@ -334,7 +334,7 @@ def argument(read: Callable[[str], object]) -> Callable[[str], object]:
 
 
 def naming(read: Callable[[str], object]) -> Callable[[str], object]:
-    """Make a reader whose refusals begin with the text, unless that may have a secret in it."""
+    """Make a reader's errors begin with the value, unless that may contain a secret."""
 
     def parse(text: str) -> object:
         try:
@@ -357,7 +357,7 @@ def _field(option: str) -> str:
 
 def webhook_url(text: str) -> str:
     """Read the url of a webhook endpoint; `--public-webhooks` is checked later."""
-    from payments_sandbox.webhooks.target_policy import why_blocked  # few name one
+    from payments_sandbox.webhooks.target_policy import why_blocked  # rarely needed
 
     if problem := why_blocked(text, public=True):
         raise ValueError(problem)
@@ -365,6 +365,6 @@ def webhook_url(text: str) -> str:
 
 
 def refuse(arguments: argparse.Namespace, option: str, problem: str) -> NoReturn:
-    """Exit with 2: what was given does not go together, or leads nowhere."""
+    """Exit with 2, since an option is invalid or cannot be combined with others."""
     options: CommandOptions = arguments.options
     options.refuse(option, problem)

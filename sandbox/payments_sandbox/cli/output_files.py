@@ -1,4 +1,4 @@
-"""Owns the files that commands write: what the system refuses is one line that names the file."""
+"""Owns the files that commands write: an error becomes one line that names the file."""
 
 import sys
 from collections.abc import Iterator
@@ -14,24 +14,24 @@ STDOUT: Final = Path("/dev/stdout")
 
 
 class UnwritableError(CommandFailedError):
-    """A file cannot be written; the text names it and says why."""
+    """A file cannot be written; the text names it and gives the reason."""
 
 
 def write_whole(file: Path, text: str) -> None:
-    """Write a file of text.
+    """Write a text file, replacing it as a whole.
 
     Raises:
-        UnwritableError: the system refuses.
+        UnwritableError: the system rejects it.
     """
     with _system_refusals(file), replaced(file) as written:
         written.write(text.encode())
 
 
 def forget(*files: Path | None) -> None:
-    """Let nobody take files of an earlier time for what is going to be written to them.
+    """Remove output files of an earlier run, so that nobody takes them for this run's.
 
     Raises:
-        UnwritableError: one could not be written later.
+        UnwritableError: one of them cannot be written.
     """
     for file in files:
         if file is not None:

@@ -1,4 +1,4 @@
-"""Owns what commands that ask a running server share: its options, its client, its refusals."""
+"""Owns what commands for a running server share: its options, its client and its errors."""
 
 import argparse
 import os
@@ -17,7 +17,7 @@ from payments_sandbox.core.option_values import (
     whole_number,
 )
 
-if TYPE_CHECKING:  # imported when something is asked, so that --help is instant
+if TYPE_CHECKING:  # imported only to make a request, so that --help is instant
     from payments_sandbox.client.client import SandboxClient
     from payments_sandbox.client.errors import ControlApiError
 
@@ -40,7 +40,7 @@ _HINTS: Final = {
 
 
 def add_remote_options(options: CommandOptions) -> None:
-    """Add the options that say which server and whose world."""
+    """Add the options that select the server and the world."""
     options.parser.epilog = _EPILOG
     add_url_option(options)
     options.value(
@@ -58,7 +58,7 @@ def add_remote_options(options: CommandOptions) -> None:
 
 
 def add_url_option(options: CommandOptions) -> None:
-    """Add the option that says which server; else it is the one that the environment tells of."""
+    """Add the option that selects the server; by default the one that the environment describes."""
     host = options.of_server("--host", _HOST, listening_host)
     port = options.of_server("--port", _PORT, whole_number(0, LAST_PORT))
     options.value(
@@ -87,12 +87,12 @@ def api_key(text: str) -> str:
 def control_client(
     arguments: argparse.Namespace, *, timeout: float | None = TIMEOUT
 ) -> "Iterator[SandboxClient]":
-    """Give a client of the world that the options name; what it raises ends the command.
+    """Yield a client of the world that the options select; its errors end the command.
 
-    After `timeout` seconds of silence the server counts as gone; None waits for ever.
+    After `timeout` seconds of silence the server counts as gone; None waits forever.
 
     Raises:
-        CommandFailedError: the server refuses, or no sandbox answers.
+        CommandFailedError: the server rejects a request, or no sandbox answers.
     """
     from payments_sandbox.client.client import SandboxClient
 
@@ -106,10 +106,10 @@ def control_client(
 
 @contextmanager
 def client_failures(url: str) -> Iterator[None]:
-    """Raise what a client of the server at this url raises as the failure of the command.
+    """Turn errors of a client of the server at this url into failures of the command.
 
     Raises:
-        CommandFailedError: the server refuses, or no sandbox answers.
+        CommandFailedError: the server rejects a request, or no sandbox answers.
     """
     from payments_sandbox.client.errors import ControlApiError, Unreachable, describe_unreachable
 

@@ -1,8 +1,8 @@
-"""Owns `--watch`: it notices when files of scenarios are edited, and has them read again.
+"""Owns `--watch`: it notices edits of scenario files, and has them reloaded.
 
-The system tells of names in the folders that are watched, and at once. It does not tell of what a
-link leads to, of a folder that was removed and made again, nor of files on another machine. So the
-files are also looked at now and then.
+The system reports changed names in the watched folders at once. It does not report changes behind a
+link, in a folder that was removed and made again, or of files on another machine. So the files are
+also checked periodically.
 """
 
 import logging
@@ -26,16 +26,16 @@ QUIET: Final = 100
 """Wall milliseconds without a change after which a file counts as written."""
 
 LOOK_EVERY: Final = 500
-"""Wall milliseconds between two looks at the files, if the system tells of nothing meanwhile."""
+"""Wall milliseconds between two checks of the files, if the system reports nothing meanwhile."""
 
 
 def watching(sandbox: "AssembledServer") -> AbstractAsyncContextManager[None]:
-    """Watch until the block ends."""
+    """Watch the scenario files until the block ends."""
     settings = sandbox.settings
-    # Folders, for many editors put a new file in the place of the old one.
+    # Folders rather than files, because many editors replace a file by a new one.
     folders = {*settings.scenario_dirs, *(file.parent for file in scenario_paths(settings))}
     reloader = ScenarioReloader(settings, sandbox.runtime)
-    logging.getLogger("watchfiles").setLevel(logging.WARNING)  # it tells of every change
+    logging.getLogger("watchfiles").setLevel(logging.WARNING)  # it logs every change
     return beside(_watch(folders, reloader))
 
 
@@ -52,5 +52,5 @@ async def _watch(folders: Iterable[Path], reloader: ScenarioReloader) -> None:
             names = (name_of(Path(path).name) for _, path in changes)
             reloader.reload({name for name in names if name is not None})
             reloader.reload_changed()
-    except (OSError, RuntimeError):  # of the file system: the server goes on without
+    except (OSError, RuntimeError):  # of the file system: the server continues without --watch
         _log.exception("--watch has ended: scenarios are not reloaded any more")

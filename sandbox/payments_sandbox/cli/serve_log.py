@@ -1,4 +1,4 @@
-"""Owns what `serve` and `run` print of requests and webhooks, and the summary at the end."""
+"""Owns what `serve` and `run` print about requests and webhooks, and the summary at the end."""
 
 import argparse
 import json
@@ -22,7 +22,7 @@ JSON: Final = "json"
 
 
 def make_log(arguments: argparse.Namespace, stream: TextIO) -> RequestLog:
-    """The log that `--log` and `--no-color` ask for."""
+    """Make the log that `--log` and `--no-color` ask for."""
 
     def say(line: str) -> None:
         try_to_print(line, stream)
@@ -32,12 +32,12 @@ def make_log(arguments: argparse.Namespace, stream: TextIO) -> RequestLog:
         from payments_sandbox.server.log.json_log import JsonLog
 
         return JsonLog(say, wall_clock)
-    width = partial(width_of, stream)  # a terminal may become another size
+    width = partial(width_of, stream)  # looked up for each line: terminals are resized
     return RequestLog(say, width, is_coloured=screen_of(arguments, stream).has_colours)
 
 
 def announced(arguments: argparse.Namespace, facts: Mapping[str, object]) -> str:
-    """The facts about a server, for a terminal."""
+    """Format the facts about a server for a terminal."""
     screen = screen_of(arguments)
     token, page = facts.get("control_token"), f"{facts['sandbox_url']}/"
     faults = cast("Mapping[str, str]", facts.get("tls_faults", {}))
@@ -66,13 +66,13 @@ class Summary(NamedTuple):
     """What a server, or one of its processes, has done.
 
     Attributes:
-        requests: how many were answered with each status or fault.
-        turned_away: how many were not answered by a world.
-        payments: how many there were by status.
+        requests: how many were answered, by status or fault.
+        turned_away: how many were answered without a world.
+        payments: how many there were, by status.
         events: how many there were.
-        webhooks: how many attempts have left their delivery as what.
+        webhooks: how many attempts there were, by the status that each left its delivery in.
         worlds: how many there are.
-        worlds_gone: how many there were besides.
+        worlds_gone: how many more there have been.
     """
 
     requests: Mapping[str, int]
@@ -100,7 +100,7 @@ def summary_of(metrics: Metrics, totals: ServerTotals) -> Summary:
 
 
 def joined(summaries: Iterable[Summary]) -> Summary:
-    """Add up what several processes have done."""
+    """Add up the summaries of several processes."""
     columns = zip(*summaries, strict=True)
     return Summary(*(_sum(column) for column in columns))
 
@@ -112,7 +112,7 @@ def _sum(values: Sequence[Any]) -> Any:  # noqa: ANN401 - numbers, or mappings t
 
 
 def print_summary(arguments: argparse.Namespace, summary: Summary) -> None:
-    """Print what a server has done: as JSON with `--log json`, else on a terminal."""
+    """Print what a server has done: with `--log json` as JSON, otherwise only on a terminal."""
     if arguments.log == JSON:
         try_to_print(json.dumps({"kind": "summary"} | summary._asdict()), sys.stdout)
         return
@@ -127,7 +127,7 @@ def print_summary(arguments: argparse.Namespace, summary: Summary) -> None:
         ("webhooks", in_words(attempts)),
         ("worlds", f"{summary.worlds}{gone}"),
     )
-    with suppress(OSError):  # whoever has closed the terminal reads no summary
-        sys.stdout.write("\n")  # a terminal shows Ctrl-C as it is typed
+    with suppress(OSError):  # the terminal may be closed already
+        sys.stdout.write("\n")  # ends the line in which the terminal echoes ^C
         print_facts(screen_of(arguments), facts)
         sys.stdout.flush()

@@ -1,4 +1,4 @@
-"""Owns the options that make up a server's settings on the command line: `serve` and `run`."""
+"""Owns the command-line options for a server's settings, which `serve` and `run` share."""
 
 import argparse
 import ipaddress
@@ -19,10 +19,10 @@ from payments_sandbox.core.tls_options import TlsChoice
 _EPILOG: Final = """\
 Every option can also be set in the environment: --rate-limit is
 PAYMENTS_SANDBOX_RATE_LIMIT. Separate the items of a list by commas there."""
-"""What the help of a command that has them says last."""
+"""The last text in the help of a command with these options."""
 
 _READERS: Final = {"webhooks": webhook_url}
-"""Readers that `core` does not have, since it knows no webhooks."""
+"""Readers that `core` lacks, since it does not know webhooks."""
 
 WORKERS: Final = "--workers"
 
@@ -31,7 +31,7 @@ _MOST_WORKERS: Final = 64
 
 
 def add_server_options(command: CommandOptions, *, port: int = _PORT) -> None:
-    """Add them all; the default port is not the same for each command."""
+    """Add all of them; the default port differs between commands."""
     add_settings(command, port=port)
     _add_files(command)
     command.value(
@@ -46,7 +46,7 @@ def add_server_options(command: CommandOptions, *, port: int = _PORT) -> None:
 def add_settings(
     command: CommandOptions, *, port: int, without: frozenset[str] = frozenset()
 ) -> None:
-    """Add the options of a server that are settings, but for those of some names."""
+    """Add the server's options that are settings, except those of the names in `without`."""
     command.parser.epilog = _EPILOG
     for setting, option in options():
         if setting.name in without:
@@ -71,9 +71,9 @@ def add_settings(
 
 
 def settings_words(arguments: argparse.Namespace) -> Iterator[str]:
-    """The options of a server that were given, as they are typed.
+    """The server options that were given, as words of a command line.
 
-    The seed is told in any case, and the port in none: whoever repeats a run takes a free one.
+    They always have the seed and never the port: a repeated run takes a free one.
     """
     for setting, option in options():
         value = getattr(arguments, setting.name)
@@ -89,14 +89,14 @@ def settings_words(arguments: argparse.Namespace) -> Iterator[str]:
 
 
 def _typed(value: object, option: Option) -> str:
-    """Write a value as it is typed."""
+    """Format a value as it is typed."""
     if option.metavar == "DURATION":
         return show_duration(cast("int", value))
     return "public" if value is True else str(value)
 
 
 def _add_files(parser: CommandOptions) -> None:
-    """Add the options about files and the log of the process."""
+    """Add the options for files and the log of the process."""
     parser.flag("--watch", "reload scenario files when they are edited")
     parser.file(
         "--ready-file",
@@ -118,7 +118,7 @@ def _add_files(parser: CommandOptions) -> None:
 
 
 def check_workers(arguments: argparse.Namespace) -> None:
-    """Refuse what does not go with the number of workers."""
+    """Reject options that cannot be combined with the number of workers."""
     if arguments.workers > 1 and not hasattr(os, "fork"):  # Windows
         refuse(arguments, WORKERS, "expected 1: this system cannot pass a connection to a process")
     if arguments.workers > 1 and arguments.tls is not None:
@@ -131,7 +131,7 @@ def check_workers(arguments: argparse.Namespace) -> None:
 
 
 def read_settings(arguments: argparse.Namespace) -> Settings:
-    """Return the settings that were given; beyond loopback there is always a control token."""
+    """Return the given settings, with a control token in any case if the host is not loopback."""
     names = [setting.name for setting, _ in options()]
     settings = settings_from({name: getattr(arguments, name) for name in names})
     settings = replace(settings, webhooks=tuple(dict.fromkeys(settings.webhooks)))
@@ -145,7 +145,7 @@ def read_settings(arguments: argparse.Namespace) -> Settings:
 
 def _check_webhooks(arguments: argparse.Namespace, settings: Settings) -> None:
     if settings.webhooks:
-        from payments_sandbox.webhooks.target_policy import why_blocked  # few name one
+        from payments_sandbox.webhooks.target_policy import why_blocked  # rarely needed
 
         for url in settings.webhooks:
             if problem := why_blocked(url, public=settings.public_webhooks):
@@ -161,7 +161,7 @@ def _check_watch(arguments: argparse.Namespace, settings: Settings) -> None:
 
 
 def _check_listening(arguments: argparse.Namespace, settings: Settings) -> None:
-    """Refuse what this system, or this installation, cannot listen with."""
+    """Reject what this system or this installation cannot listen with."""
     is_posix = os.name == "posix"
     for option, value in (("--tls", settings.tls), ("--unix", settings.unix)):
         if value is not None and not is_posix:
@@ -179,14 +179,14 @@ def _check_listening(arguments: argparse.Namespace, settings: Settings) -> None:
 def check_installed(
     arguments: argparse.Namespace, option: str, package: str, *, extra: str, what: str = "it"
 ) -> None:
-    """Refuse an option, or what is given to it, whose package is not installed."""
+    """Reject an option, or its value, if the package that it needs is not installed."""
     if find_spec(package) is None:
         hint = f"pip install 'payments-sandbox[{extra}]'"
         refuse(arguments, option, f"{what} needs the package {package}: {hint}")
 
 
 def is_loopback(host: str) -> bool:
-    """Whether nobody on another machine can reach what listens there."""
+    """Whether a host can be reached from this machine only."""
     try:
         return ipaddress.ip_address(host).is_loopback
     except ValueError:

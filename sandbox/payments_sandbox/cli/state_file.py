@@ -1,15 +1,15 @@
-"""Owns what `serve --state` keeps: one server's file, or with several workers a folder of files.
+"""Owns what `serve --state` stores: one file for a server, or a folder of files for its workers.
 
 Rules:
 
-1. From before it is read until after it was written for the last time, no other server has it.
-2. A world that cannot be saved is said and left out; all others are saved.
-3. While the server runs, a save is gathered in slices and written beside the loop.
-4. `2-of-4.state` in a folder is the file of the second of four workers. Where the folder has files
-   of other names, be it of another number of workers or of a server without any, their worlds are
-   written to the files of those who own them now, and only then are the others removed. Whoever is
-   interrupted at that begins again: of a world that is in two files, the one that was used last
-   counts.
+1. No other server can use the state from before it is read until after it is written last.
+2. A world that cannot be saved is reported and left out; all others are saved.
+3. While the server runs, a save is gathered in slices, and written outside the loop.
+4. `2-of-4.state` in a folder is the file of the second of four workers. If the folder has files
+   with other names, from another number of workers or from a single server, their worlds are
+   written to the files of their current owners, and only then are the old files removed. If that
+   is interrupted, the next start begins it again: of a world that is in two files, the one that was
+   used last counts.
 """
 
 import asyncio
@@ -44,7 +44,7 @@ from payments_sandbox.world.world import World
 _log: Final = logging.getLogger(__name__)
 
 SAVE_EVERY: Final = 30
-"""Wall seconds between two times that the state is saved, beside the last one at the end."""
+"""Wall seconds between two saves while the server runs; the last save is at its end."""
 
 
 class StateFile:
@@ -52,23 +52,23 @@ class StateFile:
 
     Attributes:
         unsaved: the keys of worlds that could not be saved.
-        how_far: how far it is loaded, while it is.
+        how_far: the progress of loading, while it loads.
     """
 
     def __init__(self, path: Path, sandbox: AssembledServer) -> None:
         self._path = path
         self._worlds = sandbox.runtime.worlds
-        self._one_writes = threading.Lock()  # the last save may find the one before under way
+        self._one_writes = threading.Lock()  # the last save may begin before an earlier one ends
         self._is_given_up = False
         self.unsaved: list[str] = []
         self.how_far: HowFar | None = None
 
     @contextlib.contextmanager
     def reserved(self) -> Iterator[None]:
-        """Let no other server use it until the block ends.
+        """Keep other servers from using the state until the block ends.
 
         Raises:
-            NoStateError: another one does, or it is nothing that a state can be kept in.
+            NoStateError: another server uses it, or no state can be stored there.
         """
         with contextlib.ExitStack() as stack:
             try:
@@ -83,24 +83,24 @@ class StateFile:
             yield
 
     async def load(self) -> None:
-        """Take over what the file has; one that is empty or not there is still to come.
+        """Load the worlds of the file; a missing or empty file has none yet.
 
-        It may take long, and the loop goes on meanwhile: whoever is told to stop cancels it.
+        Loading may take long, and does not block the loop: cancel it to stop.
 
         Raises:
-            NoStateError: the file is torn, foreign, or cannot be read; it is left as it is.
+            NoStateError: the file is damaged, foreign or unreadable; it is left unchanged.
         """
         try:
             kept = await asyncio.to_thread(_read, self._path, self._counted)
             worlds = await run_in_slices(self._restoring(kept))
         except asyncio.CancelledError:
-            self._is_given_up = True  # the thread that reads is waited for at the exit
+            self._is_given_up = True  # otherwise the exit waits for the thread that reads
             raise
         for world in worlds:
             self._worlds.put(world)
 
     def _counted(self, lines: Iterable[bytes], size: int) -> Iterator[bytes]:
-        """Yield the lines of a file, counting the bytes, until loading is given up."""
+        """Yield the lines of a file and count their bytes, until loading is given up."""
         done = 0
         for line in lines:
             if self._is_given_up:
@@ -110,7 +110,7 @@ class StateFile:
             yield line
 
     def _restoring(self, kept: Sequence[SavedWorld]) -> Slices[list[World]]:
-        """Restore all worlds; if one cannot be restored, none is."""
+        """Restore all worlds, or none if one of them fails."""
         done, of, worlds = 0, sum(each.slices for each in kept), []
         for number, each in enumerate(kept):
             work = each.restoring(self._worlds.context)
@@ -120,7 +120,7 @@ class StateFile:
         return worlds
 
     def _count_slices(self, work: Slices[World], done: int, of: int, words: str) -> Slices[World]:
-        """Restore a world, and note after each slice how far it is."""
+        """Restore a world, and update the progress after each slice."""
         while True:
             try:
                 next(work)
@@ -132,7 +132,7 @@ class StateFile:
             yield
 
     def save(self) -> None:
-        """Write it anew, in one go.
+        """Write the file in one go.
 
         Raises:
             OSError: the file cannot be written.
@@ -144,7 +144,7 @@ class StateFile:
         return (yield from writing(self._worlds, self._note_unsaved))
 
     def _write(self, blocks: list[bytes]) -> None:
-        """Put the whole file in the place of the one before: whatever happens, there is one."""
+        """Replace the whole file: whatever happens, there is a complete one."""
         with self._one_writes, replaced(self._path, is_private=True) as file:
             file.writelines(blocks)
 
@@ -156,14 +156,14 @@ class StateFile:
         )  # fmt: skip
 
     def saving(self) -> contextlib.AbstractAsyncContextManager[None]:
-        """Save now and then until the block ends."""
+        """Save periodically until the block ends."""
         return beside(self._save_now_and_then())
 
     async def _save_now_and_then(self) -> None:
         while True:
             await pause(SAVE_EVERY)
             try:
-                # A disk may take its time, so the loop does not wait for it.
+                # In a thread: a slow disk must not block the loop.
                 await asyncio.to_thread(self._write, await run_in_slices(self._writing()))
             except OSError as error:
                 _log.warning("the state could not be saved in %s: %s", self._path, error.strerror)
@@ -173,7 +173,7 @@ _NO_FILE: Final = "expected a file: nothing is read back from a device"
 
 
 def _can_be_kept_in(path: Path) -> bool:
-    """Whether a path is a file, is free, or is the null device."""
+    """Whether a path is a file, does not exist, or is the null device."""
     if not path.exists() or path.is_file():
         return True
     return path.samefile(os.devnull)
@@ -185,22 +185,22 @@ _OWN: Final = "workers"
 
 
 def state_file_of(folder: Path, index: int, workers: int) -> Path:
-    """The file of one worker."""
+    """The path of one worker's file."""
     return folder / f"{index + 1}-of-{workers}.state"
 
 
 @contextlib.contextmanager
 def placed_worlds(folder: Path, workers: int, owner_of: Callable[[str], int]) -> Iterator[None]:
-    """Put the worlds of a folder into the files of their owners, for the block to use alone.
+    """Move the worlds of a folder into the files of their owners, and reserve it for the block.
 
     Args:
-        folder: is made where there is none.
+        folder: is made if it does not exist.
         workers: how many there are.
-        owner_of: the index of the worker that owns a key.
+        owner_of: returns the index of the worker that owns a key.
 
     Raises:
-        NoStateError: it is in use, or a file is no state; everything is as it was.
-        OSError: the system refuses.
+        NoStateError: the folder is in use, or a file is not a state; nothing has changed.
+        OSError: the system rejects an operation.
     """
     folder.mkdir(mode=0o700, exist_ok=True)
     with contextlib.ExitStack() as stack:
@@ -230,7 +230,7 @@ def _place_worlds(folder: Path, workers: int, owner_of: Callable[[str], int]) ->
 
 def _reserve_state(stack: contextlib.ExitStack, file: Path) -> None:
     if not _can_be_kept_in(file):
-        raise NoStateError(f"{file.name}: {_NO_FILE}")  # a pipe would be waited for
+        raise NoStateError(f"{file.name}: {_NO_FILE}")  # opening a pipe would block
     try:
         _reserve(stack, file)
     except OSError as error:
@@ -245,7 +245,7 @@ def _reserve(stack: contextlib.ExitStack, file: Path) -> None:
 
 
 def _newest(files: Iterable[Path]) -> Iterable[SavedWorld]:
-    """Every world of some files, as it was used last; the longest unused first."""
+    """The latest version of each world in some files, the longest unused first."""
     newest: dict[str, SavedWorld] = {}
     for file in files:
         for world in _named(file):
@@ -256,7 +256,7 @@ def _newest(files: Iterable[Path]) -> Iterable[SavedWorld]:
 
 
 def _named(file: Path) -> Sequence[SavedWorld]:
-    """The worlds of one of several files, which a refusal names."""
+    """The worlds of one file; an error has its name."""
     try:
         return _read(file)
     except NoStateError as error:
@@ -266,14 +266,14 @@ def _named(file: Path) -> Sequence[SavedWorld]:
 def _read(
     path: Path, counted: Callable[[Iterable[bytes], int], Iterable[bytes]] = lambda lines, _: lines
 ) -> Sequence[SavedWorld]:
-    """The worlds of a file; none of one that is empty or still to come.
+    """The worlds of a file; none if it is empty or does not exist.
 
     Args:
         path: of the file.
-        counted: is given its lines and its size, and yields the lines.
+        counted: gets the lines and the size of the file, and yields the lines.
 
     Raises:
-        NoStateError: it is no state, or cannot be read.
+        NoStateError: it is not a state, or cannot be read.
     """
     try:
         with path.open("rb") as file:

@@ -1,1 +1,1 @@
-"""The commands, one module each: what `--help` says of it, its options, and what it does."""
+"""The commands, one module each: the help, the options and the code of a command."""

@@ -1,4 +1,4 @@
-"""Owns `payments-sandbox advance`: a world's clock is moved, and what happened is printed."""
+"""Owns `payments-sandbox advance`: it moves a world's clock, and prints what happened."""
 
 import argparse
 import sys
@@ -54,10 +54,10 @@ def add_to(commands: Commands) -> None:
 
 
 def run(arguments: argparse.Namespace) -> int:
-    """Advance, and print a line for each thing that happened."""
+    """Advance the clock, and print a line for each thing that happened."""
     if sum((arguments.by is not None, arguments.to is not None, arguments.next)) != 1:
         refuse(arguments, "DURATION", _ONE_OF)
-    # A receiver may take its time, and there may be many: the server answers when all is done.
+    # No timeout: the server answers only after all webhooks on the way, and receivers may be slow.
     with control_client(arguments, timeout=None) as client:
         next_due: Literal[True] | None = True if arguments.next else None
         with moving_clock(arguments, client, _target(arguments)):
@@ -69,14 +69,14 @@ def run(arguments: argparse.Namespace) -> int:
 
 
 def _target(arguments: argparse.Namespace) -> Callable[[int], int | None]:
-    """The instant that the clock is moved to, by its now; None if only the server knows."""
+    """A function from the clock's time to the one it moves to; None if only the server knows."""
     if arguments.by is not None:
         return lambda now: now + read_duration(arguments.by)
     return lambda _: None if arguments.to is None else read_instant(arguments.to)
 
 
 def _row(happened: "HappenedJobModel") -> Row:
-    """The row of a timeline entry: when, what, the ids that it is about, and why it failed."""
+    """Format a timeline entry: its time and name, the ids that it is about, and its error."""
     error = happened.get("error")
     about = (happened["payment_id"], happened["event_id"], happened.get("delivery_id"), error)
     colour = STRONG if error is None else BAD
@@ -90,9 +90,9 @@ def moving_clock(
     client: "SandboxClient",
     target: Callable[[int], int | None],
 ) -> Iterator[None]:
-    """Show how far the clock is, and say where it stands when somebody interrupts.
+    """Show the progress of a moving clock, and report its time if the user interrupts.
 
-    `target` says where it goes from where it stands; None where nobody knows.
+    `target` returns the time to reach, given the time at the start; None if it is unknown.
     """
     start = read_instant(client.retrieve_clock()["now"])
     end = target(start)

@@ -1,4 +1,4 @@
-"""Owns `payments-sandbox cards`: the magic cards as a table, or as JSON."""
+"""Owns `payments-sandbox cards`: it lists the magic cards as a table or as JSON."""
 
 import argparse
 

@@ -1,4 +1,4 @@
-"""Owns `payments-sandbox clock`: a world's clock is shown, frozen, and let run."""
+"""Owns `payments-sandbox clock`: it shows, freezes and resumes a world's clock."""
 
 import argparse
 import sys
@@ -13,7 +13,7 @@ from payments_sandbox.core.colours import NAME, QUIET, STRONG
 from payments_sandbox.core.instants import read_instant
 from payments_sandbox.core.option_values import text_that
 
-if TYPE_CHECKING:  # for the type checker alone
+if TYPE_CHECKING:  # keeps --help instant
     from payments_sandbox.client.models import ClockModel
 
 TEXT: Final = """\
@@ -74,7 +74,7 @@ def show(arguments: argparse.Namespace) -> int:
 
 
 def freeze(arguments: argparse.Namespace) -> int:
-    """Stop the clock; receivers of webhooks may take their time before it answers."""
+    """Freeze the clock; slow receivers of webhooks may delay the answer."""
     at = None if arguments.at is None else read_instant(arguments.at)
     with control_client(arguments, timeout=None) as client:
         with moving_clock(arguments, client, lambda _: at):
@@ -83,7 +83,7 @@ def freeze(arguments: argparse.Namespace) -> int:
 
 
 def resume(arguments: argparse.Namespace) -> int:
-    """Let the clock run."""
+    """Resume the clock."""
     with control_client(arguments) as client:
         return _print(client.resume_clock(), arguments)
 

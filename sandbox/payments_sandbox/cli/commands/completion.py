@@ -1,4 +1,4 @@
-"""Owns `payments-sandbox completion`: what a shell completes, made of the parser's own words."""
+"""Owns `payments-sandbox completion`: scripts for shells, generated from the command parser."""
 
 import argparse
 import sys
@@ -26,7 +26,7 @@ class Word(NamedTuple):
 
     @property
     def is_option(self) -> bool:
-        """Whether it is no command."""
+        """Whether it is an option and not a command."""
         return self.names[0].startswith("-")
 
 
@@ -52,10 +52,10 @@ def run(arguments: argparse.Namespace) -> int:
 def words_by_place(
     parser: argparse.ArgumentParser, place: str = ""
 ) -> Iterator[tuple[str, list[Word]]]:
-    """Yield what can be completed behind each command, by its words, such as `/scenario/list`."""
+    """Yield what can be completed after each command, which is given as, say, `/scenario/list`."""
     words: list[Word] = []
     below: dict[str, argparse.ArgumentParser] = {}
-    for action in parser._actions:  # noqa: SLF001 - argparse tells of a parser's words nowhere else
+    for action in parser._actions:  # noqa: SLF001 - argparse has no public way to list them
         if isinstance(action, argparse._SubParsersAction):  # noqa: SLF001 - as above
             below |= action.choices
             words += (Word((each.dest,), each.help or "") for each in action._choices_actions)  # noqa: SLF001 - as above
@@ -157,7 +157,7 @@ def _filled(script: str, places: dict[str, list[Word]], lines: list[str]) -> str
 
 
 def _described(words: list[Word]) -> Iterator[str]:
-    """Yield each word with what it does, in the form that zsh's `_describe` reads."""
+    """Yield each word with its description in the format of zsh's `_describe`."""
     for word in words:
         for name in word.names:
             yield _quoted(f"{name}:{word.about}", "'\\''")

@@ -1,4 +1,4 @@
-"""Owns `payments-sandbox docs`: the pages of the documentation, as they are in the package."""
+"""Owns `payments-sandbox docs`: it prints the documentation's pages, which the package contains."""
 
 import argparse
 import sys
@@ -49,16 +49,16 @@ def run(arguments: argparse.Namespace) -> int:
 
 
 def topics_of(names: Sequence[str]) -> list[str]:
-    """List the topics that files are about; decisions are left out."""
+    """List the topics of page files, leaving out decisions."""
     pages = (name for name in names if name.endswith(_ENDING))
     return [name.removesuffix(_ENDING) for name in pages if not name.startswith(_DECISIONS)]
 
 
 def find_topic(wanted: str, topics: Sequence[str]) -> str:
-    """The topic that a word means: all of it, or its last part, in whatever case.
+    """Find a topic by its name, or by the last part of it; case does not matter.
 
     Raises:
-        CommandFailedError: there is none.
+        CommandFailedError: there is no such topic.
     """
     word = wanted.lower().removeprefix("docs/").removesuffix(_ENDING)
     for topic in topics:

@@ -1,4 +1,4 @@
-"""Owns `payments-sandbox explain`: what an error code, a card, a fault or a request is about."""
+"""Owns `payments-sandbox explain`: it explains an error code, a card, a fault or a request."""
 
 import argparse
 import re
@@ -15,7 +15,7 @@ from payments_sandbox.cli.terminal.highlight import EXPLANATION, View
 from payments_sandbox.cli.terminal.screen import Screen, screen_of
 from payments_sandbox.core.colours import STRONG
 
-if TYPE_CHECKING:  # imported when something is explained, so that --help is instant
+if TYPE_CHECKING:  # imported only to explain, so that --help is instant
     from payments_sandbox.contract.error_codes import Code
     from payments_sandbox.rules.faults.fault import Fault
     from payments_sandbox.rules.magic_cards import MagicCard
@@ -74,7 +74,7 @@ def _explain_request(arguments: argparse.Namespace, screen: Screen) -> None:
 
 
 def _print(lines: Iterable[str], screen: Screen) -> None:
-    """Print sentences in lines that fit, and tables in columns that do."""
+    """Print lines and tables, each fitted to the width."""
     fitting = screen._replace(width=min(screen.width or _WIDTH, _WIDTH))
     for is_table, part in groupby(lines, key=lambda line: line.lstrip().startswith("|")):
         if is_table:
@@ -137,7 +137,7 @@ def _fault(fault: "type[Fault]") -> Iterator[str]:
 
 
 def _unbroken(text: str) -> "Iterator[str]":
-    """Each paragraph as one line, and each row of a table."""
+    """Join the lines of each paragraph; rows of a table stay separate."""
     for paragraph in text.split("\n\n"):
         lines = paragraph.splitlines()
         yield from lines if paragraph.startswith("|") else [" ".join(lines)]

@@ -1,4 +1,4 @@
-"""Owns `payments-sandbox explore`: a command, run once for every failure that could have met it."""
+"""Owns `payments-sandbox explore`: it runs a command with every failure that could affect it."""
 
 import argparse
 import logging
@@ -105,13 +105,13 @@ def _baseline(text: str) -> frozenset[str]:
 
 
 def run(arguments: argparse.Namespace) -> int:
-    """Explore the command; return 0 if every finding was accepted, or there was none."""
+    """Explore the command; return 0 if there are no findings, or all are accepted."""
     check_command(arguments, "explore [options]", "python pay.py")
     check_process_groups("explore")
     settings = read_settings(arguments)
     from payments_sandbox.cli.processes.server_process import no_certificates, run_to_the_end
 
-    logging.getLogger("payments_sandbox").setLevel(logging.ERROR)  # runs end as they will
+    logging.getLogger("payments_sandbox").setLevel(logging.ERROR)  # runs may end in any way
     with no_certificates():
         from payments_sandbox.cli.exploration.runner import explore_command
     return run_to_the_end(explore_command(arguments, settings))

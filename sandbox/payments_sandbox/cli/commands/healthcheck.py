@@ -1,4 +1,4 @@
-"""Owns `payments-sandbox healthcheck`: asks a running server whether it is ready."""
+"""Owns `payments-sandbox healthcheck`: it asks a running server whether it is ready."""
 
 import argparse
 import sys
@@ -9,7 +9,7 @@ from payments_sandbox.cli.options import Commands, add_command
 from payments_sandbox.cli.remote_options import add_url_option, client_failures
 from payments_sandbox.cli.terminal.standard_streams import remark
 
-if TYPE_CHECKING:  # imported when something is asked, so that --help is instant
+if TYPE_CHECKING:  # imported only to ask, so that --help is instant
     from payments_sandbox.client.client import SandboxClient
 
 TIMEOUT: Final = 2
@@ -31,7 +31,7 @@ def add_to(commands: Commands) -> None:
 
 
 def run(arguments: argparse.Namespace) -> int:
-    """Ask once, and say in one line what came of it."""
+    """Ask once, and print the result in one line."""
     from payments_sandbox.client.client import SandboxClient
 
     url = arguments.url
@@ -48,7 +48,7 @@ def _problem(client: "SandboxClient") -> str | None:
     """What keeps the server from being ready, or None.
 
     Raises:
-        ControlError: there is no answer, or it is another server's.
+        ControlError: there is no answer, or not that of a sandbox.
     """
     from payments_sandbox.client.errors import Unreachable, UnreachableCause
 

@@ -1,4 +1,4 @@
-"""Owns `payments-sandbox listen`: webhooks of a world, printed as they are sent, and forwarded."""
+"""Owns `payments-sandbox listen`: it prints, and forwards, a world's webhooks as they are sent."""
 
 import argparse
 import json
@@ -41,13 +41,13 @@ examples:
       each as one line of JSON, with the request and the answer"""
 
 MOST: Final = 1_000
-"""Endpoints of a page."""
+"""Endpoints per page."""
 
 TIMEOUT: Final = 5.0
-"""Seconds that a server has to say which endpoints there are, to make one, and to take it back."""
+"""Seconds that a server may take to list the endpoints, or to make or delete ours."""
 
 FRESH_FOR: Final = 1
-"""Seconds for which the urls of endpoints are remembered."""
+"""Seconds for which the urls of endpoints are cached."""
 
 
 def add_to(commands: Commands) -> None:
@@ -76,7 +76,7 @@ def add_to(commands: Commands) -> None:
 
 
 def event_filter(text: str) -> str:
-    """Read a filter of events; a typo is refused, since it would match nothing without a word."""
+    """Read an event filter; a typo is an error, since it would silently match nothing."""
     known = _filters()
     if text not in known:
         raise ValueError(f"expected one of {', '.join(known)}")
@@ -116,7 +116,7 @@ def is_wanted(event: str, filters: list[str]) -> bool:
 
 
 class _Printer:
-    """Prints deliveries, and what is listened to."""
+    """Prints deliveries, and a heading that says what it listens to."""
 
     def __init__(
         self,
@@ -134,13 +134,13 @@ class _Printer:
         self._announced: str | None = None
 
     def begin(self) -> None:
-        """Make the endpoint, if one is wanted, and say what is listened to."""
+        """Make the endpoint, if webhooks are forwarded, and print the heading."""
         if self._forward is not None:
             self._forward.ensure()
         self.announce()
 
     def announce(self) -> None:
-        """Say what is listened to: once, and again when the endpoint has changed."""
+        """Print the heading: once, and again when the endpoint has changed."""
         endpoint = None if self._forward is None else self._forward.endpoint
         endpoint_id = "" if endpoint is None else endpoint["id"]
         if endpoint_id == self._announced:
@@ -160,13 +160,13 @@ class _Printer:
         _say("  Ctrl-C stops it.")
 
     def print(self, message: "StreamMessage") -> None:
-        """Print a delivery with its attempt; an event may still have to be forwarded."""
+        """Print a delivery with its attempt, or forward an event that was missed."""
         from payments_sandbox.client.errors import Unreachable
 
         if message.kind == "delivery":
             self._print_delivery(cast("DeliveryModel", message.value))
         elif self._forward is not None:
-            with suppress(Unreachable):  # it is made again when the server is back
+            with suppress(Unreachable):  # `begin` makes it again when the server is back
                 self._forward.send_missed(message.value["id"])
             self.announce()
 
@@ -184,18 +184,18 @@ class _Printer:
         _say(format_webhook(line, screen.width, is_coloured=screen.has_colours))
 
     def _url_of(self, endpoint_id: str) -> str:
-        """Return the url of an endpoint, which can change; its id if it is gone."""
+        """The url of an endpoint, which can change; its id if the endpoint is gone."""
         from payments_sandbox.client.errors import ControlError
 
         if endpoint_id not in self._urls or time.monotonic() - self._asked_at > FRESH_FOR:
-            with suppress(ControlError):  # what is known of it will do
+            with suppress(ControlError):  # the cached url is good enough
                 self._urls |= endpoint_urls(self._client)
             self._asked_at = time.monotonic()
         return self._urls.get(endpoint_id, endpoint_id)
 
 
 def delivery_line(delivery: "DeliveryModel", url: str) -> "WebhookLine":
-    """Make the line that `serve` prints, without the attempt's number, which the stream lacks."""
+    """The line that `serve` prints, but without the attempt's number, which the stream lacks."""
     from payments_sandbox.server.log.lines import WebhookLine
 
     attempt = delivery["attempts"][-1]
@@ -221,7 +221,7 @@ def _say(line: str) -> None:
     sys.stdout.flush()
 
 
-# What is forwarded
+# Forwarding
 
 
 def endpoint_urls(client: "SandboxClient") -> dict[str, str]:
@@ -230,12 +230,12 @@ def endpoint_urls(client: "SandboxClient") -> dict[str, str]:
 
 
 class Forwarding:
-    """An endpoint that is made again when it is lost, with the same secret.
+    """An endpoint for forwarding, which is made again with the same secret when it is lost.
 
-    A world that is reset and a server that is restarted have forgotten it.
+    It is lost when the world is reset, or the server restarted.
 
     Attributes:
-        endpoint: the endpoint as it was made, or None until it was.
+        endpoint: the endpoint as it was made last; None at first.
     """
 
     def __init__(
@@ -248,17 +248,17 @@ class Forwarding:
         self.endpoint: WebhookEndpointModel | None = None
 
     def ensure(self) -> bool:
-        """Make the endpoint unless it is there; returns whether it was made.
+        """Make the endpoint unless it exists; return whether it was made.
 
         Raises:
-            ControlError: the server is not there, or refuses.
+            ControlError: the server is not there, or rejects the request.
         """
         urls = endpoint_urls(self._client)
         if self._is_among(urls):
             return False
         if self._url in urls.values():
             remark(f"{self._url} is an endpoint already: each event comes twice")
-        # The receiver has the secret by now, so that another endpoint gets the same.
+        # The receiver knows the first endpoint's secret, so every later one gets the same.
         secret = None if self.endpoint is None else self.endpoint["secret"]
         with signals_blocked():
             self.endpoint = self._client.create_webhook_endpoint(
@@ -267,10 +267,10 @@ class Forwarding:
         return True
 
     def send_missed(self, event_id: str) -> None:
-        """Send an event that happened while the endpoint was not there.
+        """Send an event that happened while the endpoint did not exist.
 
         Raises:
-            ControlError: the server is not there, or refuses.
+            ControlError: the server is not there, or rejects the request.
         """
         from payments_sandbox.client.errors import ControlError
 
@@ -282,11 +282,11 @@ class Forwarding:
         if sent["data"]:
             self._has_missed = False
         else:
-            with suppress(ControlError):  # the event may be gone again
+            with suppress(ControlError):  # the event may be gone by now
                 self._client.resend_event(event_id, endpoint_id=endpoint_id)
 
     def end(self) -> None:
-        """Delete the endpoint; a server that has gone has forgotten it anyway."""
+        """Delete the endpoint; if the server has gone, the endpoint is gone as well."""
         from payments_sandbox.client.errors import ControlError
 
         with suppress(ControlError):
@@ -294,7 +294,7 @@ class Forwarding:
                 self._client.delete_webhook_endpoint(self.endpoint["id"])
 
     def _is_among(self, urls: dict[str, str]) -> bool:
-        """Whether ours is there; after a reset its id may be somebody else's."""
+        """Whether our endpoint is there; after a reset its id may belong to another one."""
         return self.endpoint is not None and urls.get(self.endpoint["id"]) == self._url
 
 
@@ -302,7 +302,7 @@ class Forwarding:
 def forwarding(
     arguments: argparse.Namespace, filters: "Sequence[WebhookEndpointEventLiteral]"
 ) -> Iterator[Forwarding | None]:
-    """Forward for as long as the block runs; None without `--forward-to`."""
+    """Forward webhooks while the block runs; yields None without `--forward-to`."""
     if arguments.forward_to is None:
         yield None
         return

@@ -1,4 +1,4 @@
-"""Owns `payments-sandbox logs`: the journal of a running world, a line for each request."""
+"""Owns `payments-sandbox logs`: it prints the journal of a running world, a line per request."""
 
 import argparse
 import json
@@ -18,7 +18,7 @@ from payments_sandbox.core.instants import read_duration, read_instant
 from payments_sandbox.core.option_values import one_of, whole_number
 from payments_sandbox.core.wording import one_of_words
 
-if TYPE_CHECKING:  # for the type checker alone
+if TYPE_CHECKING:  # keeps --help instant
     from payments_sandbox.client.client import SandboxClient
     from payments_sandbox.client.models import JournalEntryModel
     from payments_sandbox.server.log.lines import LogLine
@@ -42,13 +42,13 @@ _STATUS: Final = re.compile(r"[1-5](?:[0-9]{2}|xx)")
 
 
 class _Wanted(NamedTuple):
-    """Which requests are printed; None stands for all.
+    """The filters of the printed requests; None filters nothing.
 
     Attributes:
-        status: the digits that the status begins with.
+        status: the first digits of the status.
         operation: its name.
         customer: a `customer_id`.
-        since: the first instant, on the world's clock, in milliseconds.
+        since: the first instant on the world's clock, in milliseconds.
     """
 
     status: str | None
@@ -57,7 +57,7 @@ class _Wanted(NamedTuple):
     since: int | None
 
     def has(self, entry: "JournalEntryModel") -> bool:
-        """Whether a request is one of them."""
+        """Whether a request passes all filters."""
         response = entry["response"]
         status = "" if response is None else str(response["status"])
         return (
@@ -140,7 +140,7 @@ def run(arguments: argparse.Namespace) -> int:
 
 
 def _print_followed(arguments: argparse.Namespace) -> None:
-    """Print requests as they come until a signal comes, then print how many there were."""
+    """Print requests as they arrive until a signal comes, then print how many there were."""
     printed: Counter[str] = Counter()
     with until_stopped(), control_client(arguments, timeout=SILENCE) as client:
         wanted = _wanted(client, arguments)
@@ -166,14 +166,14 @@ def _wanted(client: "SandboxClient", arguments: argparse.Namespace) -> _Wanted:
 
 
 def _found(client: "SandboxClient", wanted: _Wanted, limit: int) -> "list[JournalEntryModel]":
-    """The last of the requests that are wanted, newest first."""
+    """The last requests that pass the filters, newest first."""
     asked = limit if wanted == _ALL else JOURNAL_SIZE
     page = client.list_requests(limit=asked)["data"]
     return [each for each in page if wanted.has(each)][:limit]
 
 
 def _past(client: "SandboxClient", wanted: _Wanted, limit: int) -> int:
-    """How far to go back in the journal so that `limit` of the requests are wanted ones."""
+    """How many requests of the journal to go back over to find `limit` that pass the filters."""
     if wanted == _ALL or limit == 0:
         return limit
     page = client.list_requests(limit=JOURNAL_SIZE)["data"]
@@ -195,9 +195,9 @@ def _print(
 
 
 def entry_line(entry: "JournalEntryModel", api_key: str) -> "LogLine":
-    """What the line that `serve` prints tells; of the card, only what the journal keeps.
+    """The data of the line that `serve` prints; of the card there is only what the journal keeps.
 
-    A world that has no name is called by its key.
+    A world without a name is identified by its key.
     """
     from payments_sandbox.server.log.lines import LogLine
 

@@ -11,7 +11,7 @@ from payments_sandbox.cli.remote_options import DEFAULT_URL
 from payments_sandbox.core.option_values import not_empty, scenario_name
 
 SCHEMA_URL: Final = f"{DEFAULT_URL}/_sandbox/scenario.schema.json"
-"""Where a server that was started without options has the schema."""
+"""The address of the schema at a server that was started without options."""
 
 TEXT: Final = """\
 Write NAME.yaml, a short commented scenario to start your own from. Its first line tells
@@ -73,7 +73,7 @@ def _name(text: str) -> str:
 
 
 def run(arguments: argparse.Namespace) -> int:
-    """Write the file, unless there is one."""
+    """Write the file, unless it exists."""
     file = Path(f"{arguments.name}.yaml")
     try:
         with file.open("x", encoding="utf-8") as written:
@@ -88,5 +88,5 @@ def run(arguments: argparse.Namespace) -> int:
 
 
 def new_scenario(name: str, schema: str) -> str:
-    """Write the text of a new scenario, with the address of its schema."""
+    """The text of a new scenario, with the address of its schema."""
     return _FILE.format(name=name, schema=schema)

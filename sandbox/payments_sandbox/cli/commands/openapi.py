@@ -1,4 +1,4 @@
-"""Owns `payments-sandbox openapi`: the OpenAPI 3.1 documents, for generators of clients."""
+"""Owns `payments-sandbox openapi`: it prints the OpenAPI 3.1 documents, for client generators."""
 
 import argparse
 from typing import Final
@@ -12,7 +12,7 @@ from payments_sandbox.contract.operations import BASE_PATH, DOCUMENTED_URL
 from payments_sandbox.core.option_values import base_url
 
 CONTROL_URL: Final = f"{DEFAULT_URL}/_sandbox"
-"""Where a server that was started without options has its control API."""
+"""The address of the control API of a server that was started without options."""
 
 
 def add_to(commands: Commands) -> None:
@@ -55,6 +55,6 @@ def run(arguments: argparse.Namespace) -> int:
 
 
 def _url(arguments: argparse.Namespace, path: str) -> str | None:
-    """The address that is given; one of a server alone has its API below `path`."""
+    """The given address, completed with `path` if it has no path itself."""
     given: str | None = arguments.server
     return given if given is None or urlsplit(given).path else f"{given}{path}"

@@ -1,4 +1,4 @@
-"""Owns `payments-sandbox payments`: a world's payments, and what has become of one."""
+"""Owns `payments-sandbox payments`: it lists a world's payments, or shows one and its history."""
 
 import argparse
 import json
@@ -16,7 +16,7 @@ from payments_sandbox.core.instants import read_instant
 from payments_sandbox.core.option_values import one_of, text_that, whole_number
 from payments_sandbox.core.wording import one_of_words
 
-if TYPE_CHECKING:  # for the type checker alone
+if TYPE_CHECKING:  # keeps --help instant
     from payments_sandbox.client.client import SandboxClient
     from payments_sandbox.client.models import (
         DeliveryModel,
@@ -41,10 +41,10 @@ LIMIT: Final = 20
 MOST: Final = 1_000
 STATUSES: Final = ("pending", "completed", "failed")
 _CUT: Final = ((4, 1),)
-"""The customer may be long."""
+"""The column of the customer, which may be long, is the one to cut."""
 
 _WIDE: Final = 110
-"""Columns from which on the outcome of a payment is on the same line."""
+"""The width from which on the outcome of a payment is on the same line."""
 
 _OF_STATUS: Final = {"pending": POOR, "completed": GOOD, "failed": BAD}
 """The colour of each status."""
@@ -85,7 +85,7 @@ def add_to(commands: Commands) -> None:
 
 
 def run(arguments: argparse.Namespace) -> int:
-    """Print a list, or one."""
+    """Print a list of payments, or a single one."""
     with control_client(arguments) as client:
         if arguments.id is None:
             _list(client, arguments)
@@ -116,7 +116,7 @@ def _list(client: "SandboxClient", arguments: argparse.Namespace) -> None:
 
 
 def _why_none(client: "SandboxClient") -> str:
-    """Say why a list is empty: by its filters, or since the key may be another one's."""
+    """Explain why a list is empty: because of its filters, or perhaps because of the key."""
     world = client.retrieve_world()
     if any(world["payments"].values()):
         return f"{client.api_key} has no such payment"

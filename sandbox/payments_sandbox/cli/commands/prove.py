@@ -1,4 +1,4 @@
-"""Owns `payments-sandbox prove`: a scenario fails with the old code and passes with the new."""
+"""Owns `payments-sandbox prove`: it shows that a scenario fails with the old code only."""
 
 import argparse
 import logging
@@ -71,7 +71,7 @@ def run(arguments: argparse.Namespace) -> int:
         refuse(arguments, "SCENARIO", f"expected a name or a file: {example}")
     check_command(arguments, f"prove {arguments.scenario} [options]", "python pay.py")
     check_process_groups("prove")
-    logging.getLogger("payments_sandbox").setLevel(logging.ERROR)  # runs end as they will
+    logging.getLogger("payments_sandbox").setLevel(logging.ERROR)  # runs may end in any way
     settings = read_settings(arguments)
     wanted = _scenario(arguments, settings)
     from payments_sandbox.cli.processes.server_process import no_certificates, run_to_the_end
@@ -92,5 +92,5 @@ def _scenario(arguments: argparse.Namespace, settings: "Settings") -> "Scenario"
         refuse(arguments, "SCENARIO", str(error))
     with scenarios_read("SCENARIO"):
         [file] = initial_files(replace(settings, scenarios=(name,)))
-    assert file.loaded.scenario is not None  # noqa: S101 - files with problems are refused
+    assert file.loaded.scenario is not None  # noqa: S101 - files with problems raise before
     return file.loaded.scenario

@@ -1,4 +1,4 @@
-"""Owns `payments-sandbox report`: whether a running world's expectations are met."""
+"""Owns `payments-sandbox report`: it judges whether a running world's expectations are met."""
 
 import argparse
 from contextlib import suppress
@@ -12,7 +12,7 @@ from payments_sandbox.cli.terminal.highlight import REPORT, View
 from payments_sandbox.cli.terminal.progress import interruptible, progress
 from payments_sandbox.cli.terminal.screen import screen_of
 
-if TYPE_CHECKING:  # for the type checker alone
+if TYPE_CHECKING:  # keeps --help instant
     from payments_sandbox.client.client import SandboxClient
     from payments_sandbox.verification.report_text import WorldReport
 
@@ -38,12 +38,12 @@ def add_to(commands: Commands) -> None:
 
 
 def run(arguments: argparse.Namespace) -> int:
-    """Wait for what is expected, and print the report; return 1 if it has failed."""
+    """Wait for what is expected, and print the report; return 1 if it failed."""
     from payments_sandbox.cli.output_files import UnwritableError, forget, text_stream
     from payments_sandbox.cli.processes.judged_server import write_reports
     from payments_sandbox.verification.report_text import as_text
 
-    with suppress(UnwritableError):  # that is told below the report
+    with suppress(UnwritableError):  # reported after the report itself
         forget(arguments.junit_xml)
         forget(arguments.html)
     with (
@@ -64,10 +64,10 @@ def run(arguments: argparse.Namespace) -> int:
 
 
 def _final_report(client: "SandboxClient", *, is_strict: bool) -> "WorldReport":
-    """The report of a world, after all that its expectations say may be waited for."""
+    """The report of a world, once everything is over that its expectations allow to wait for."""
     from payments_sandbox.verification.report_text import WorldReport
 
-    client.retrieve_report()  # it refuses a key that has no world, which `verify` would make
+    client.retrieve_report()  # fails for a key without a world; `verify` would make one
     client.verify()
     world, report = client.retrieve_world(), client.retrieve_report()
     was_used = bool(world["requests"]["kept"] or world["requests"]["dropped"] or world["events"])

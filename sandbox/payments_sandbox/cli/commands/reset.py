@@ -1,4 +1,4 @@
-"""Owns `payments-sandbox reset`: a world of a running server begins anew, wholly or in part."""
+"""Owns `payments-sandbox reset`: it returns a world to its initial state, wholly or in part."""
 
 import argparse
 import sys
@@ -9,7 +9,7 @@ from payments_sandbox.cli.remote_options import add_remote_options, control_clie
 from payments_sandbox.core.option_values import one_of
 from payments_sandbox.core.wording import one_of_words
 
-if TYPE_CHECKING:  # for the type checker alone
+if TYPE_CHECKING:  # keeps --help instant
     from collections.abc import Sequence
 
     from payments_sandbox.client.client import SandboxClient
@@ -40,12 +40,12 @@ def add_to(commands: Commands) -> None:
 
 
 def text_of(command: str) -> str:
-    """The first part of the help of a command that resets a world."""
+    """The first text in the help of a command that resets a world."""
     return _TEXT.format(command=command)
 
 
 def add_only(options: CommandOptions) -> None:
-    """Add the option that says which parts."""
+    """Add the option that selects the parts."""
     options.many(
         "--only",
         f"only this part: {one_of_words(PARTS)} (repeatable)",
@@ -55,14 +55,14 @@ def add_only(options: CommandOptions) -> None:
 
 
 def run(arguments: argparse.Namespace) -> int:
-    """Reset it."""
+    """Reset the world."""
     with control_client(arguments) as client:
         reset_parts(client, arguments.only)
     return 0
 
 
 def reset_parts(client: "SandboxClient", only: "Sequence[ResetWorldOnlyLiteral]") -> None:
-    """Reset these parts of a world, or all, and say which."""
+    """Reset these parts of a world, or all if there are none, and print which."""
     parts = list(dict.fromkeys(only))
     client.reset_world(only=parts or None)
     sys.stdout.write(f"{client.api_key}: reset {', '.join(parts or PARTS)}\n")

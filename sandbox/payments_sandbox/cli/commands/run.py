@@ -1,4 +1,4 @@
-"""Owns `payments-sandbox run`: a private server for as long as a command runs, and its verdict."""
+"""Owns `payments-sandbox run`: it runs a command with its own server, and prints the verdict."""
 
 import argparse
 import asyncio
@@ -91,7 +91,7 @@ async def _run(arguments: argparse.Namespace, server: JudgedServers) -> int:
             async with start(arguments.command, environment_of(listening.facts)) as command:
                 signals.are_for(command)
                 code = await command.ended()
-                # What the command has left running may still answer webhooks until then.
+                # Inside the block, because what the command left running may still answer webhooks.
                 verdict = await _verdict(arguments, listening, signals.interrupted)
                 return code or verdict
         except NotStartedError as error:
@@ -100,19 +100,19 @@ async def _run(arguments: argparse.Namespace, server: JudgedServers) -> int:
 
 
 class _Signals:
-    """What becomes of signals: the command hears them, and when it has ended they interrupt us.
+    """Handles signals: passes them to the command, or interrupts us if the command has ended.
 
     Attributes:
-        interrupted: is set by one that comes when the command has ended.
+        interrupted: set by a signal that arrives after the command has ended.
     """
 
     def __init__(self) -> None:
         self._command: Command | LoneCommand | None = None
-        self._early: list[int] = []  # one may come before we know that the command runs
+        self._early: list[int] = []  # signals from before we know that the command runs
         self.interrupted = asyncio.Event()
 
     def handle(self, number: int) -> None:
-        """Pass a signal on."""
+        """Handle a signal."""
         if self._command is None:
             self._early.append(number)
         elif self._command.has_ended:
@@ -121,7 +121,7 @@ class _Signals:
             self._command.forward(number)
 
     def are_for(self, command: "Command | LoneCommand") -> None:
-        """Let a command hear them from now on, and those that came before."""
+        """Pass signals to a command from now on, beginning with those that came earlier."""
         self._command = command
         for number in self._early:
             command.forward(number)
@@ -130,7 +130,7 @@ class _Signals:
 async def _verdict(
     arguments: argparse.Namespace, server: JudgedServer, interrupted: asyncio.Event
 ) -> int:
-    """Judge the worlds and print the verdict; return the exit code that it stands for."""
+    """Judge the worlds and print the verdict; return its exit code."""
     judging = asyncio.ensure_future(_judged(arguments, server))
     waiting = asyncio.ensure_future(interrupted.wait())
     await asyncio.wait((judging, waiting), return_when=asyncio.FIRST_COMPLETED)
@@ -154,7 +154,7 @@ async def _verdict(
 async def _judged(
     arguments: argparse.Namespace, server: JudgedServer
 ) -> "tuple[Reports, Sequence[CoverageModel]]":
-    """The reports of the worlds, and what was counted meanwhile."""
+    """The reports of the worlds, and the coverage counts."""
     return await server.reports(is_strict=arguments.strict), await server.tallies()
 
 
@@ -187,5 +187,5 @@ def _publish_coverage(arguments: argparse.Namespace, tallies: "Sequence[Coverage
 
 
 def _say(line: str) -> None:
-    """On stderr: stdout is the command's."""
+    """Print on stderr: stdout belongs to the command."""
     try_to_print(line, sys.stderr)

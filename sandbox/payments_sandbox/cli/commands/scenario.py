@@ -1,4 +1,4 @@
-"""Owns `payments-sandbox scenario`: the library, the lint, what a world follows, its journal."""
+"""Owns `payments-sandbox scenario`: the library, the check, active scenarios, and from-journal."""
 
 import argparse
 import sys
@@ -174,7 +174,7 @@ def _add_folders(options: CommandOptions) -> None:
 
 
 def list_scenarios(arguments: argparse.Namespace) -> int:
-    """Print a line for each: its name, its tags and the first sentence about it."""
+    """Print a line for each scenario: its name, its tags and its first sentence."""
     library = _library(arguments)
     files = {name: library.read(name) for name in library.names()}
     rows = [_row(name, file) for name, file in files.items()]
@@ -195,20 +195,20 @@ def _row(name: str, file: "ScenarioFile") -> Row:
 
 
 def _url_of(file: "ScenarioFile") -> str:
-    """The url of the file, if it is one on disk, for a terminal to link to."""
+    """The url of a file on disk, for a terminal to link to; empty for a file of the package."""
     path = Path(file.path)
     return path.resolve().as_uri() if path.is_file() else ""
 
 
 def show(arguments: argparse.Namespace) -> int:
-    """The file as it is."""
+    """Print the unchanged file of a scenario."""
     from payments_sandbox.scenarios.library import UnknownScenario
 
     try:
         file = _library(arguments).read(arguments.name)
     except UnknownScenario as error:
         raise CommandFailedError(str(error), MISTAKEN) from None
-    screen = screen_of(arguments)._replace(width=None)  # a line that is broken is no YAML
+    screen = screen_of(arguments)._replace(width=None)  # wrapped lines would not be valid YAML
     sys.stdout.write(View(screen, YAML).text(file.text))
     return 0
 
@@ -269,7 +269,7 @@ def _annotation(problem: "Problem", file: str) -> str:
 
 
 def from_journal(arguments: argparse.Namespace) -> int:
-    """What a running server writes."""
+    """Print the scenario that the server writes from its journal."""
     with control_client(arguments) as client:
         written = client.write_scenario(arguments.requests, name=arguments.name)
     sys.stdout.write(written["yaml"])
@@ -277,12 +277,12 @@ def from_journal(arguments: argparse.Namespace) -> int:
 
 
 def use(arguments: argparse.Namespace) -> int:
-    """Activate all scenarios, or none where one is refused."""
+    """Activate all of the scenarios, or none if one of them is rejected."""
     wanted = [_checked(each) if isinstance(each, Path) else each for each in arguments.scenarios]
     with control_client(arguments) as client:
         if len(wanted) == 1:
             client.add_active_scenario(wanted[0])
-        else:  # in one request: of several, the last one may be refused
+        else:  # in one request, since otherwise the last one might be rejected alone
             active = [each["scenario"] for each in client.list_active_scenarios()["data"]]
             client.put_active_scenarios([*active, *wanted])
         _print_active(client)
@@ -290,7 +290,7 @@ def use(arguments: argparse.Namespace) -> int:
 
 
 def end(arguments: argparse.Namespace) -> int:
-    """End one, or all."""
+    """End one scenario, or all."""
     with control_client(arguments) as client:
         client.remove_active_scenarios(name=arguments.name)
         _print_active(client)
@@ -298,7 +298,7 @@ def end(arguments: argparse.Namespace) -> int:
 
 
 def _checked(path: Path) -> "Mapping[str, object]":
-    """The scenario of a file.
+    """Read the scenario of a file.
 
     Raises:
         CommandFailedError: it has problems, which are printed.

@@ -1,4 +1,4 @@
-"""Owns `payments-sandbox schema`: the JSON Schema of scenarios, for editors."""
+"""Owns `payments-sandbox schema`: it prints the JSON Schema of scenarios, for editors."""
 
 import argparse
 import sys
@@ -21,7 +21,7 @@ def add_to(commands: Commands) -> None:
 
 
 def run(_: argparse.Namespace) -> int:
-    """Print it as it is shipped."""
+    """Print the schema file of the package."""
     from payments_sandbox.core.resources import data_files
     from payments_sandbox.scenarios.scenario_schema import FILE
 

@@ -1,4 +1,4 @@
-"""Owns `payments-sandbox seed`: a world of a running server gets payments of the past."""
+"""Owns `payments-sandbox seed`: it fills a world of a running server with past payments."""
 
 import argparse
 import sys
@@ -12,7 +12,7 @@ from payments_sandbox.cli.terminal.progress import HowFar, interruptible, progre
 from payments_sandbox.core.instants import read_duration
 from payments_sandbox.core.option_values import seed, text_that, whole_number
 
-if TYPE_CHECKING:  # for the type checker alone
+if TYPE_CHECKING:  # keeps --help instant
     from payments_sandbox.client.client import SandboxClient
 
 TEXT: Final = """\
@@ -58,7 +58,7 @@ def add_to(commands: Commands) -> None:
 
 
 def run(arguments: argparse.Namespace) -> int:
-    """Fill the world, however long it takes, and say with what."""
+    """Fill the world, however long it takes, and print the number of payments by status."""
     with control_client(arguments, timeout=None) as client:
         before = cast("dict[str, int]", client.retrieve_world()["payments"])
         how_far = partial(_how_far, client)

@@ -108,12 +108,12 @@ def run(arguments: argparse.Namespace) -> int:
         code = serve_with_workers(arguments, partial(_announce, arguments), log_to=log_to)
     else:
         code = run_to_the_end(_until_told(arguments, server_of(arguments, log_to=log_to)))
-    drop_unwritten(sys.stdout)  # it is no client's fault that nobody reads it, or the disk is full
+    drop_unwritten(sys.stdout)  # an unread stdout or a full disk must not change the exit code
     return code
 
 
 def _refuse_what_nodes_have(arguments: argparse.Namespace) -> None:
-    """Refuse options that do nothing without a cluster."""
+    """Reject options that have no effect without a cluster."""
     is_given = {
         "--durability": arguments.durability != _RELAXED,
         "--advertise": arguments.advertise is not None,
@@ -123,7 +123,7 @@ def _refuse_what_nodes_have(arguments: argparse.Namespace) -> None:
 
 
 def _has_no_stdin() -> bool:
-    """Whether stdin is the null device, which a closed one has been replaced with."""
+    """Whether stdin is the null device, which also replaces a closed stdin."""
     return stat.S_ISCHR(os.fstat(_STDIN).st_mode) and not os.isatty(_STDIN)
 
 
@@ -134,13 +134,13 @@ async def _until_told(arguments: argparse.Namespace, server: ListeningServer) ->
     def stop(_: int = 0) -> None:
         told_to_stop.set()
         if starting is not None:
-            starting.cancel()  # to load a state takes long, and nobody wants it any more
+            starting.cancel()  # loading a state may take long, and is no longer needed
 
     on_signals(stop)
     if arguments.until_stdin_closes:
         on_stdin_closed(stop)
     async with contextlib.AsyncExitStack() as stack:
-        at_end = stack.enter_context(contextlib.ExitStack())  # when webhooks in flight have ended
+        at_end = stack.enter_context(contextlib.ExitStack())  # runs after webhooks in flight ended
         try:
             listening = await stack.enter_async_context(server)
         except asyncio.CancelledError:
@@ -156,7 +156,7 @@ async def _until_told(arguments: argparse.Namespace, server: ListeningServer) ->
 
 
 def _counting(arguments: argparse.Namespace, runtime: "WorldRuntime") -> "Callable[[], None]":
-    """Count what the server does from now on; returns what prints that in the end."""
+    """Count what the server does from now on; return a function that prints the counts."""
     from payments_sandbox.server.server_totals import ServerTotals
 
     totals = runtime.totals = ServerTotals(runtime.worlds)

@@ -1,4 +1,4 @@
-"""Owns `payments-sandbox trigger`: an event is sent by hand, and printed."""
+"""Owns `payments-sandbox trigger`: it sends an event by hand, and prints it."""
 
 import argparse
 import json
@@ -46,21 +46,21 @@ def add_to(commands: Commands) -> None:
 
 
 def run(arguments: argparse.Namespace) -> int:
-    """Send it, and print it as webhooks carry it."""
+    """Send the event, and print it as webhooks carry it."""
     if arguments.payment is not None and arguments.data is not None:
         refuse(arguments, "--data", "expected --payment or --data, not both")
     data = None if arguments.data is None else _data(arguments)
     with control_client(arguments) as client:
         event = client.create_event(arguments.event, payment_id=arguments.payment, data=data)
         print_json(event)
-        # An event that goes nowhere would look like a webhook that does not arrive.
+        # If no endpoint gets the event, the user would wait for a webhook that never arrives.
         if not client.list_deliveries(event_id=event["id"], limit=1)["data"]:
             remark(_NOBODY)
     return 0
 
 
 def _data(arguments: argparse.Namespace) -> dict[str, object]:
-    """The JSON object of `--data`, read strictly: a doubled key is a mistake."""
+    """Read the JSON object of `--data` strictly: a duplicate key is an error."""
     from payments_sandbox.core import strict_json
 
     try:
@@ -70,7 +70,7 @@ def _data(arguments: argparse.Namespace) -> dict[str, object]:
         refuse(arguments, "--data", f"{_EXPECTED}; {error.filename}: {error.strerror}")
     except strict_json.BadJson as error:
         refuse(arguments, "--data", f"{_EXPECTED}; {error}")
-    value = json.loads(raw)  # with floats for fractions, as they are sent
+    value = json.loads(raw)  # unlike the strict reader, it has floats, which can be sent as JSON
     if not isinstance(value, dict):
         refuse(arguments, "--data", _EXPECTED)
     return value

@@ -1,4 +1,4 @@
-"""Owns `payments-sandbox webhook verify`: a webhook that was kept is judged, without a server."""
+"""Owns `payments-sandbox webhook verify`: it judges a stored webhook, without a server."""
 
 import argparse
 import os
@@ -14,7 +14,7 @@ from payments_sandbox.cli.terminal.standard_streams import remark
 from payments_sandbox.core.instants import SECOND, read_instant
 from payments_sandbox.core.option_values import one_of, text_that
 
-if TYPE_CHECKING:  # imported when something is judged, so that --help is instant
+if TYPE_CHECKING:  # imported only to verify, so that --help is instant
     from payments_sandbox.webhooks.signing import Signing
 
 TEXT: Final = """\
@@ -105,7 +105,7 @@ def add_to(commands: Commands) -> None:
 
 
 def header(text: str) -> Header:
-    """Reads a line of an HTTP head, also by the name that CGI has, and so WSGI, Rack and PHP."""
+    """Read a header line; CGI's form of the name, which WSGI, Rack and PHP use, works as well."""
     if not (found := _HEADER.fullmatch(text.strip())):
         raise ValueError("expected 'NAME: VALUE', as it arrived")
     name, value = found["name"], found["value"].strip()
@@ -115,12 +115,12 @@ def header(text: str) -> Header:
 
 
 def now(text: str) -> str:
-    """Reads an ISO 8601 instant, or `ignore`, and keeps the text."""
+    """Check that a text is an ISO 8601 instant or `ignore`, and return it."""
     return text if text == "ignore" else text_that(read_instant)(text)
 
 
 def run(arguments: argparse.Namespace) -> int:
-    """Print `good`, or why not."""
+    """Verify the webhook: print `good`, or why it is refused."""
     from payments_sandbox.webhooks.verification import Received, describe_signing, why_refused
 
     secrets, received = _secrets(arguments), Received(_headers(arguments), _body(arguments))
@@ -174,7 +174,7 @@ def _body(arguments: argparse.Namespace) -> bytes:
 
 
 def _signing(arguments: argparse.Namespace, headers: Mapping[str, str]) -> "Signing | None":
-    """How the message should be signed: by the options, else by its headers."""
+    """How the message should be signed according to the options, or else to its headers."""
     from payments_sandbox.webhooks.signing import (
         DEFAULT_HEADER,
         STANDARD,
@@ -202,7 +202,7 @@ def _signing(arguments: argparse.Namespace, headers: Mapping[str, str]) -> "Sign
 
 
 def _check_parts(arguments: argparse.Namespace, scheme: str) -> None:
-    """Refuse options about parts that the scheme does not have."""
+    """Reject options for parts that the scheme does not have."""
     taken = {"standard": (), "timestamped": ("header_name",)}.get(scheme)
     for part in ("header_name", "prefix", "encoding"):
         if taken is not None and part not in taken and getattr(arguments, part) is not None:
@@ -215,4 +215,4 @@ def _seconds(arguments: argparse.Namespace) -> int | None:
         return None
     if arguments.now is not None:
         return read_instant(arguments.now) // SECOND
-    return int(time.time())  # noqa: TID251 - a receiver's clock is the wall's, and no world is here
+    return int(time.time())  # noqa: TID251 - a receiver's real clock; there is no world here

@@ -1,4 +1,4 @@
-"""Owns `payments-sandbox worlds`: the worlds of a running server, listed, shown, reset, dropped."""
+"""Owns `payments-sandbox worlds`: it lists, shows, resets and drops worlds of a running server."""
 
 import argparse
 import json
@@ -19,7 +19,7 @@ from payments_sandbox.core.colours import NAME, QUIET, STRONG
 from payments_sandbox.core.instants import read_instant, show_instant
 from payments_sandbox.core.wording import counted
 
-if TYPE_CHECKING:  # imported when something is asked, so that --help is instant
+if TYPE_CHECKING:  # imported only to make a request, so that --help is instant
     from collections.abc import Callable, Iterator
 
     from payments_sandbox.client.client import SandboxClient
@@ -91,7 +91,7 @@ def _add_for_one(
 
 
 def list_worlds(arguments: argparse.Namespace) -> int:
-    """A line for each, the last used first."""
+    """Print a line for each world, the most recently used first."""
     with control_client(arguments) as client:
         worlds = list(_worlds(client))
     if arguments.json:
@@ -117,7 +117,7 @@ def _settled(world: "WorldModel") -> tuple[int, int]:
 
 
 def show(arguments: argparse.Namespace) -> int:
-    """What there is to know of one."""
+    """Print a summary of one world."""
     with control_client(_of_key(arguments)) as client:
         world = _found(client)
     if arguments.json:
@@ -170,14 +170,14 @@ def drop(arguments: argparse.Namespace) -> int:
 
 
 def _of_key(arguments: argparse.Namespace) -> argparse.Namespace:
-    """The arguments, with the positional KEY in the place of `--api-key`."""
+    """The arguments, with the positional KEY in place of `--api-key`."""
     if arguments.key is not None:
         arguments.api_key = arguments.key
     return arguments
 
 
 def _found(client: "SandboxClient") -> "WorldModel":
-    """Find the world of the client's key in the list: to retrieve it would make one."""
+    """Find the world of the client's key in the list: retrieving it would make one."""
     for world in _worlds(client):
         if world["api_key"] == client.api_key:
             return world

@@ -1,1 +1,1 @@
-"""The runs of a command that `explore` and `prove` make, and what they print and write of them."""
+"""The runs of a command that `explore` and `prove` make, and the reports about them."""

@@ -1,9 +1,9 @@
-"""Owns the runs of a command that is explored: each has worlds, and a port, of its own.
+"""Owns the runs of a command that is explored: each has its own worlds, and its own port.
 
-All runs share this process, its loop and the compiled contract; to put the rest of a server
-together takes half a millisecond, and to listen three. So whatever worlds a command makes belong to
-its run, by the port that it was told, and equal seeds make equal worlds, however many runs there
-are at once.
+All runs share this process, its loop and the compiled contract. Putting the rest of a server
+together takes half a millisecond, and listening takes three. So all worlds that a command makes
+belong to its run, by the port that it was given. Equal seeds make equal worlds, however many runs
+there are at once.
 """
 
 import asyncio
@@ -35,23 +35,23 @@ GRACE: Final = 1.0
 """Seconds between SIGTERM and SIGKILL for a command that has run for too long."""
 
 _OF_ONE_RUN: Final = ("PAYMENTS_BASE_URL", "PAYMENTS_API_KEY")
-"""Variables whose values together tell the runs apart."""
+"""Variables whose values together identify a run."""
 
 _LINES: Final = 40
-"""Lines of a command's output that are kept."""
+"""Lines that are kept of a command's output."""
 
 _CHANGING: Final = re.compile(r"0x[0-9a-f]{6,}")
-"""What differs in each run without a meaning: addresses in memory."""
+"""Output that differs in each run without meaning anything: addresses in memory."""
 
 
 class ExploredCommand(NamedTuple):
-    """A command that is run again and again.
+    """A command that is run repeatedly.
 
     Attributes:
         words: of the command.
         settings: of its servers; with a seed, so that they are equal.
         timeout: seconds that a run may take.
-        folder: where it runs; None is where we do.
+        folder: its working folder; None means ours.
     """
 
     words: Sequence[str]
@@ -60,7 +60,7 @@ class ExploredCommand(NamedTuple):
     folder: Path | None = None
 
     async def run(self, number: int, scenario: Mapping[str, Any] | None) -> RunRecord:
-        """Run it once with a scenario that is active in all worlds; record what has become of it.
+        """Run it once, with a scenario that is active in all worlds, and record the outcome.
 
         Raises:
             NotStartedError: there is no such command, or it cannot be run.
@@ -68,7 +68,7 @@ class ExploredCommand(NamedTuple):
         scenarios = () if scenario is None else (read_scenario(scenario),)
         server = assemble(self.settings, scenarios=scenarios)
         worlds = server.runtime.reports = RecordedWorlds(server.runtime.notifier)
-        # Each server puts the handler of an earlier one back, which may have ended before it.
+        # Each server restores the handler of an earlier one, which may have ended first.
         asyncio.get_running_loop().set_exception_handler(None)
         output = Output()
         async with AsyncExitStack() as stack:
@@ -81,7 +81,7 @@ class ExploredCommand(NamedTuple):
                 ) as command:
                     code = await self._ended(command)
                     seconds = perf_counter() - started
-                    await stack.aclose()  # what it has left running may answer webhooks still
+                    await stack.aclose()  # until here, what it left running may answer webhooks
                     records = await worlds.recorded(server.runtime.worlds)
         return RunRecord(_end(code, output, seconds, at.url), records)
 
@@ -96,7 +96,7 @@ class ExploredCommand(NamedTuple):
 
 
 def _facts(server: "AssembledServer", at: "ListeningAt", number: int) -> dict[str, object]:
-    """The facts for the command of a run: its key, whose world equals the one that `run` gives."""
+    """The facts for the command of a run: its own key, with a world equal to the one of `run`."""
     worlds = server.runtime.worlds
     usual = worlds.get_or_create(DEFAULT_API_KEY)
     world = worlds.make(f"sk_test_explore_{number}", seed=usual.config.seed)
@@ -115,7 +115,7 @@ def _end(code: int | None, output: Output, seconds: float, address: str) -> Flow
 
 
 def _last_lines(text: str, address: str) -> str:
-    """The last lines of an output, cards masked, without what differs in each run."""
+    """The last lines of an output, with cards masked, and without what differs in each run."""
     port = address.rpartition(":")[2]
     lines = [line for line in text.splitlines() if line.strip()][-_LINES:]
     text = mask_text(_CHANGING.sub("0x…", "\n".join(lines)))

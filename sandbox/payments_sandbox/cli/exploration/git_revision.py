@@ -1,4 +1,4 @@
-"""Owns trees of earlier revisions: git puts one into a temporary folder, and removes it again."""
+"""Owns trees of earlier revisions: git checks them out temporarily."""
 
 import os
 import subprocess
@@ -12,7 +12,7 @@ from payments_sandbox.cli.failure import MISTAKEN, CommandFailedError
 
 
 class Revision(NamedTuple):
-    """A revision of the repository whose `folder`, below its top, the working folder is."""
+    """A revision of a repository; `folder` is the working folder relative to its top."""
 
     name: str
     commit: str
@@ -23,8 +23,8 @@ def find_revision(name: str) -> Revision:
     """Find a revision by its name.
 
     Raises:
-        CommandFailedError: there is no git, no repository or no such revision; or it is the tree
-            that we are in, and nothing has changed since.
+        CommandFailedError: there is no git, no repository or no such revision; or it is the current
+            one, and nothing has changed since.
     """
     try:
         folder = _git("rev-parse", "--show-prefix")
@@ -51,15 +51,15 @@ def find_revision(name: str) -> Revision:
 
 @contextmanager
 def tree_of(revision: Revision) -> Iterator[Path]:
-    """Have the tree of a revision until the block ends; yields where the working folder is in it.
+    """Check out a revision until the block ends, and yield the working folder in its tree.
 
     Raises:
-        CommandFailedError: git refuses, or the tree has no such folder.
+        CommandFailedError: git fails, or the tree has no such folder.
     """
     with tempfile.TemporaryDirectory(prefix="payments-sandbox-") as temporary:
         tree = Path(temporary) / "tree"
         try:
-            # What the team's hooks do at a checkout is for the tree that people work in.
+            # The team's checkout hooks are meant for the tree that people work in.
             _git(
                 "-c", f"core.hooksPath={os.devnull}",
                 "worktree", "add", "--detach", "--quiet", str(tree), revision.commit,
@@ -74,7 +74,7 @@ def tree_of(revision: Revision) -> Iterator[Path]:
                 )
             yield folder
         finally:
-            with suppress(subprocess.CalledProcessError):  # somebody has removed it already
+            with suppress(subprocess.CalledProcessError):  # it may have been removed already
                 _git("worktree", "remove", "--force", str(tree))
 
 
@@ -85,15 +85,15 @@ def _head() -> str | None:
 
 
 def _git(*words: str) -> str:
-    """What git says.
+    """Run git, and return its output.
 
     Raises:
-        CalledProcessError: it refuses.
-        CommandFailedError: there is none.
+        CalledProcessError: git fails.
+        CommandFailedError: there is no git.
     """
     try:
-        done = subprocess.run(  # noqa: S603 - each word is ours, or git takes it for a name
-            ["git", *words],  # noqa: S607 - the user's own
+        done = subprocess.run(  # noqa: S603 - each word is ours, or only a name to git
+            ["git", *words],  # noqa: S607 - the user's git
             capture_output=True, text=True, check=True, stdin=subprocess.DEVNULL,
         )  # fmt: skip
     except FileNotFoundError:

@@ -1,4 +1,4 @@
-"""Owns the runs of a proof: on each tree one with the scenario, and one without what goes wrong."""
+"""Owns the runs of a proof: on each tree one with the scenario, and one without its failures."""
 
 import argparse
 import asyncio
@@ -38,7 +38,7 @@ _NEW: Final = "the tree as it is"
 async def prove_command(
     arguments: argparse.Namespace, settings: Settings, scenario: Scenario
 ) -> int:
-    """Run the command on both trees, show both runs, and say what they come to; the exit code."""
+    """Run the command on both trees and print the comparison; return the exit code."""
     runs = _Runs()
     working = asyncio.ensure_future(_both(arguments, settings, scenario, runs))
 
@@ -61,14 +61,14 @@ async def prove_command(
 
 
 class _Runs:
-    """How many runs of a proof are made, of how many: two on each tree that there is."""
+    """Counts the runs of a proof; two are needed for each tree that exists."""
 
     def __init__(self) -> None:
         self.made = 0
         self.wanted = 2 * _RUNS_OF_A_TREE
 
     def how_far(self) -> HowFar:
-        """Say how many runs are made."""
+        """The number of runs that are made."""
         return HowFar(self.made, self.wanted, f"{self.made} of {self.wanted} runs")
 
 
@@ -87,7 +87,7 @@ async def _both(
 
 
 def _earlier(arguments: argparse.Namespace, scenario: Scenario) -> ProvedTree | None:
-    """What an earlier report says, if one was given."""
+    """The result of an earlier report, if `--against` is one."""
     if not (file := Path(arguments.against)).is_file():
         return None
     try:
@@ -104,7 +104,7 @@ async def _tree(  # noqa: PLR0913 - what a run is made of
     name: str,
     folder: Path | None,
 ) -> ProvedTree:
-    """What becomes of the command on one tree."""
+    """Run the command on one tree, with and without the scenario's failures."""
     seconds = arguments.timeout / SECOND
     command = ExploredCommand(arguments.command, settings, seconds, folder)
     try:
@@ -125,6 +125,6 @@ async def _tree(  # noqa: PLR0913 - what a run is made of
 
 
 def _harmless(source: Mapping[str, Any]) -> Mapping[str, Any] | None:
-    """Take rules and expectations off a scenario; None if nothing is left."""
+    """Remove rules and expectations from a scenario; None if nothing is left."""
     left = {key: value for key, value in source.items() if key not in {"rules", "expect"}}
     return left if "given" in left else None

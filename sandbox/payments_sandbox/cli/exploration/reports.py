@@ -1,4 +1,4 @@
-"""Owns where the reports of an exploration go: the terminal, the folder, files, JUnit XML."""
+"""Owns where the reports of an exploration go: the terminal, the folder, files and JUnit XML."""
 
 import argparse
 import json
@@ -34,14 +34,14 @@ PAGE: Final = "index.html"
 DATA: Final = "report.json"
 
 _TO_COPY: Final = ("     payments-sandbox run ", " " * 10)
-"""How the lines of a report begin that repeat a finding: a command, and the text of a scenario."""
+"""The first words of lines that users copy from a report: a command, and a scenario's text."""
 
 
 def prepare(arguments: argparse.Namespace) -> None:
-    """Make the folder, and let nobody take files of an earlier time for those of this one.
+    """Make the folder, and remove an earlier run's reports, so that nobody takes them for new.
 
     Raises:
-        UnwritableError: the system refuses.
+        UnwritableError: the system rejects it.
     """
     folder: Path | None = arguments.report
     forget(arguments.junit_xml, arguments.json)
@@ -56,10 +56,10 @@ def prepare(arguments: argparse.Namespace) -> None:
 
 
 def publish(arguments: argparse.Namespace, flow: ExploredFlow, result: ExplorationResult) -> bool:
-    """Print the report and write its files; whether all is well.
+    """Print the report and write its files; return whether there are no new findings.
 
     Raises:
-        UnwritableError: the system refuses.
+        UnwritableError: the system rejects it.
     """
     stream = text_stream(arguments.json, arguments.junit_xml)
     screen = screen_of(arguments, stream)
@@ -83,7 +83,7 @@ def publish(arguments: argparse.Namespace, flow: ExploredFlow, result: Explorati
 
 
 def annotations(flow: ExploredFlow, result: ExplorationResult) -> Iterator[str]:
-    """An annotation of GitHub for each finding that nobody has accepted."""
+    """A GitHub annotation for each finding that is not accepted."""
     for finding in new_findings(flow, result):
         run = finding.run
         lines = [*map(str, run.planned.injections), *run.why.evidence, flow.repeat_of(finding)]
@@ -91,14 +91,14 @@ def annotations(flow: ExploredFlow, result: ExplorationResult) -> Iterator[str]:
         yield annotation("error", "\n".join(lines), title=title)
 
 
-# As JUnit XML: a case for each run, by call and failure
+# The same as JUnit XML: a case for each run, by call and failure
 
 
 def as_explored_junit(flow: ExploredFlow, result: ExplorationResult) -> str:
-    """One suite: a run that went wrong has failed, and what says nothing is skipped.
+    """Format one test suite: runs that went wrong have failed, inconclusive ones are skipped.
 
-    Nothing is said by a run whose failure has not come up, or that was not made; and a finding that
-    is accepted fails nothing.
+    A run is inconclusive if its failure did not come up, or if it was not made. Accepted findings
+    are skipped as well.
     """
     text = {
         run.planned.number: "\n".join(finding_lines(flow, finding))

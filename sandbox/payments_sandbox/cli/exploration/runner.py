@@ -1,4 +1,4 @@
-"""Owns the exploring of a command: so many runs at once, until all are made, or time is up."""
+"""Owns the exploration of a command: several runs at once, until all are made or time is up."""
 
 import argparse
 import asyncio
@@ -39,10 +39,10 @@ T = TypeVar("T")
 
 
 async def explore_command(arguments: argparse.Namespace, settings: Settings) -> int:
-    """Explore the command that was given, and report; the exit code."""
+    """Explore the given command and report the result; return the exit code."""
     from payments_sandbox.cli.exploration.reports import prepare, publish
 
-    with scenarios_read("--scenario"):  # those that are wrong are told at once
+    with scenarios_read("--scenario"):  # so that invalid ones are reported at once
         assemble(settings)
     prepare(arguments)
     runner = ExplorationRunner(arguments, settings)
@@ -76,8 +76,8 @@ class ExplorationRunner:
     """Makes the runs of an exploration.
 
     Attributes:
-        exploration: says which runs to make.
-        is_interrupted: whether somebody has stopped it.
+        exploration: decides which runs to make.
+        is_interrupted: whether the user has stopped it.
         has_begun: whether the runs without a failure are made.
     """
 
@@ -93,7 +93,7 @@ class ExplorationRunner:
         self.is_interrupted = self.has_begun = False
 
     async def run(self) -> None:
-        """Make all runs, until somebody interrupts.
+        """Make all runs, until the user interrupts.
 
         Raises:
             CannotExploreError, NotStartedError: there is nothing to compare with.
@@ -129,7 +129,7 @@ class ExplorationRunner:
             await self._in_time(self.exploration.to_repeat(), repeat)
 
     def flow(self) -> ExploredFlow:
-        """Describe the exploration, for reports."""
+        """Describe the exploration for its reports."""
         arguments, words = self._arguments, shlex.join(self._arguments.command)
         file = "FILE" if arguments.report is None else f"{shlex.quote(str(arguments.report))}/FILE"
         options = shlex.join(settings_words(arguments))
@@ -144,7 +144,7 @@ class ExplorationRunner:
         )
 
     def why_not(self, error: CannotExploreError) -> str:
-        """Say why there is nothing to explore, with the last lines that the command printed."""
+        """Explain why there is nothing to explore, with the last lines of the command's output."""
         said = [record.end.output for record in self._baseline if record.end.output]
         last = "".join(f"\n  {line}" for line in said[0].splitlines()[-5:]) if said else ""
         words = shlex.join(self._arguments.command)
@@ -157,7 +157,7 @@ class ExplorationRunner:
     async def _in_time(
         self, batch: Sequence[PlannedRun], make: Callable[[PlannedRun], Awaitable[None]]
     ) -> None:
-        """Make runs; those that have not begun when time is up are left out."""
+        """Make runs, leaving out those that have not begun when time is up."""
 
         async def begin(planned: PlannedRun) -> None:
             if self._has_time():
@@ -166,7 +166,7 @@ class ExplorationRunner:
         await self._together([partial(begin, planned) for planned in batch])
 
     async def _together(self, work: Sequence[Callable[[], Awaitable[T]]]) -> list[T]:
-        """Do work, as many at once as `--jobs` allows; return the results in order."""
+        """Run as many at once as `--jobs` allows; return the results in order."""
 
         async def in_turn(one: Callable[[], Awaitable[T]]) -> T:
             async with self._slots:
@@ -185,7 +185,7 @@ class ExplorationRunner:
 
 
 class MatrixProgress:
-    """Draws on stderr, where that is a terminal, until the block ends; then it is gone again."""
+    """Draws the progress on stderr if that is a terminal, and erases it at the end of the block."""
 
     def __init__(self, exploration: Exploration) -> None:
         self._exploration = exploration

@@ -1,1 +1,1 @@
-"""The processes of commands: servers, their workers, the commands beside them, and signals."""
+"""The processes of commands: servers, their workers, commands next to them, and signals."""

@@ -1,8 +1,8 @@
-"""Owns a command that runs beside a server: it is told of signals, and never left behind.
+"""Owns a command that runs next to a server: it gets our signals, and never outlives us.
 
-Where the system has no process groups, as Windows, every process of a console hears Ctrl-C itself,
-so nothing is passed on. What can be ended there is the command alone (`LoneCommand`): what it has
-started, and the command of a run that was killed, goes on.
+Systems without process groups, such as Windows, deliver Ctrl-C to every process of a console, so
+nothing is passed on there. Only the command itself can be ended (`LoneCommand`). What it has
+started goes on, and so does the command if our process is killed.
 """
 
 import asyncio
@@ -20,29 +20,29 @@ from typing import Final, cast
 from payments_sandbox.client.environment import sandbox_variables, without_proxy
 
 GRACE: Final = 5.0
-"""Seconds that a command has to end after SIGTERM, or when its terminal has gone."""
+"""Seconds that a command has to end after SIGTERM or SIGHUP."""
 
 NOT_FOUND: Final = 127
 NOT_RUNNABLE: Final = 126
 
 _KEPT: Final = 64 * 1024
-"""Bytes of each stream whose end is kept."""
+"""Bytes that are kept of the end of each stream."""
 
 _STREAMS_END: Final = 0.5
-"""Seconds to wait for streams to end once their processes were ended."""
+"""Seconds to wait for the end of the streams once their processes have ended."""
 
 Streams = tuple[int | None, int | None, int | None]
 """The descriptors of stdin, stdout and stderr; None inherits ours."""
 
 _ENDS: Final = frozenset({"SIGTERM", "SIGHUP"})
-"""Names of the signals that are meant to end a command; Windows lacks some of them."""
+"""Names of the signals that ask a command to end; Windows lacks some of them."""
 
 
 class NotStartedError(Exception):
-    """There is no command to run; the text is the system's reason.
+    """The command cannot be started; the text is the system's reason.
 
     Attributes:
-        exit_code: as shells have it.
+        exit_code: the code that a shell would exit with.
     """
 
     def __init__(self, number: int) -> None:
@@ -51,9 +51,9 @@ class NotStartedError(Exception):
 
 
 class Output:
-    """The end of what a command prints: it may print any amount.
+    """The end of what a command prints, whose amount is unlimited.
 
-    The pipes are our own: asyncio waits for the end of those that it makes, which may never come.
+    The pipes are our own: asyncio would wait until its pipes are closed, which may never happen.
     """
 
     def __init__(self) -> None:
@@ -72,7 +72,7 @@ class Output:
 
     @contextlib.asynccontextmanager
     async def pipes(self) -> AsyncIterator[Streams]:
-        """Give the streams for a process that is started in the block, and read what it prints."""
+        """Yield the streams for a process that is started in the block, and read its output."""
         writers: list[int] = []
         for tail in self._tails:
             read, write = os.pipe()
@@ -85,7 +85,7 @@ class Output:
                 os.close(write)
 
     async def end(self) -> None:
-        """Read what is left, for a moment: a process outside the group may keep them open."""
+        """Read what is left, but not for long: a process outside the group may keep them open."""
         _, pending = await asyncio.wait(self._reading, timeout=_STREAMS_END)
         for each in pending:
             each.cancel()
@@ -103,10 +103,10 @@ async def _keep_end(pipe: int, tail: bytearray) -> None:
 
 
 class Command:
-    """A command that runs, and whatever it has started in its process group.
+    """A running command, with all processes in its process group.
 
     Attributes:
-        has_ended: whether its end has been waited for.
+        has_ended: whether its end was waited for.
     """
 
     def __init__(self, group: int, lines: asyncio.StreamReader, grace: float) -> None:
@@ -122,16 +122,16 @@ class Command:
         self.has_ended = True
         if self._deadline is not None:
             self._deadline.cancel()
-        if not line:  # somebody has killed the supervisor
+        if not line:  # the supervisor was killed
             self.kill()
             return 128 + signal.SIGKILL
         code = int(line.split()[1])
         return code if code >= 0 else 128 - code
 
     def forward(self, number: int) -> None:
-        """Pass a signal on to all of the group.
+        """Pass a signal on to the whole group.
 
-        After SIGTERM or SIGHUP it has `grace` seconds, or until the next, and is killed then.
+        After SIGTERM or SIGHUP the group is killed after `grace` seconds, or at the next signal.
         """
         self._send(number)
         if signal.Signals(number).name not in _ENDS:
@@ -151,7 +151,7 @@ class Command:
 
 
 def environment_of(facts: Mapping[str, object]) -> dict[str, str]:
-    """Make the environment of a command: ours, and the variables that say where the server is."""
+    """The environment of a command: ours, with the variables that say where the server is."""
     names = ("base_url", "api_key", "webhook_secret", "sandbox_url")
     token = facts.get("control_token")
     given = sandbox_variables(
@@ -173,14 +173,14 @@ async def running(
     output: "Output | None" = None,
     folder: Path | None = None,
 ) -> AsyncIterator[Command]:
-    """Run a command until the block ends, and end what is left of its group then.
+    """Run a command until the block ends, then end what is left of its group.
 
     Args:
         words: of the command.
-        environment: all of it.
+        environment: the complete environment.
         grace: seconds that it has to end after SIGTERM.
-        output: gets what it prints, and it reads nothing then; else the streams are ours.
-        folder: where it runs, if that is not where we do.
+        output: collects its output, and gives it no input; by default it inherits our streams.
+        folder: its working folder; by default ours.
 
     Raises:
         NotStartedError: there is no such command, or it cannot be run.
@@ -194,7 +194,7 @@ async def running(
         async with _ours() if output is None else output.pipes() as (stdin, stdout, stderr):
             process = await asyncio.create_subprocess_exec(
                 sys.executable,
-                "-I",  # what the environment says to Python is for the command
+                "-I",  # Python's variables in the environment are meant for the command
                 supervisor.__file__,
                 str(theirs.fileno()),
                 *words,
@@ -205,7 +205,7 @@ async def running(
                 stdout=stdout,
                 stderr=stderr,
             )
-        # From here on it is waited for, even where whoever has started it is cancelled at once.
+        # From here on the process is waited for, even if the caller is cancelled at once.
         try:
             theirs.close()
             yield Command(_group_in(await lines.readline()), lines, grace)
@@ -217,9 +217,9 @@ async def running(
 
 
 async def _wait_for(process: asyncio.subprocess.Process) -> None:
-    """Wait for a process that is about to end, whoever cancels the waiting meanwhile.
+    """Wait for a process that is about to end, even if the waiting is cancelled.
 
-    One that ends when its loop has is told of on stderr, by asyncio.
+    If a process outlives its loop, asyncio prints a warning on stderr.
     """
     waiting, cancelled = asyncio.ensure_future(process.wait()), None
     while not waiting.done():
@@ -243,15 +243,15 @@ def _group_in(line: bytes) -> int:
             return int(group)
         case [b"refused", number]:
             raise NotStartedError(int(number))
-        case _:  # a signal has ended the supervisor before it had its handlers
+        case _:  # a signal ended the supervisor before it had installed its handlers
             raise NotStartedError(errno.EINTR)
 
 
 class LoneCommand:
-    """A command that runs, in the console that we have.
+    """A running command on a system without process groups, in our console.
 
     Attributes:
-        has_ended: whether its end has been waited for.
+        has_ended: whether its end was waited for.
     """
 
     def __init__(self, process: asyncio.subprocess.Process) -> None:
@@ -259,13 +259,13 @@ class LoneCommand:
         self.has_ended = False
 
     async def ended(self) -> int:
-        """Wait for it; its exit code."""
+        """Wait for its end; return its exit code."""
         code = await self._process.wait()
         self.has_ended = True
         return code
 
     def forward(self, number: int) -> None:
-        """Ignore a signal: the command has received it, too."""
+        """Do nothing: the command has received the signal as well."""
 
     def kill(self) -> None:
         """End it at once."""
@@ -277,9 +277,9 @@ class LoneCommand:
 async def running_alone(
     words: Sequence[str], environment: Mapping[str, str]
 ) -> AsyncIterator[LoneCommand]:
-    """Run a command until the block ends, with the streams that we have.
+    """Run a command until the block ends, with our streams.
 
-    One such as `npm` is found as `npm.cmd`, as a shell finds it.
+    A name such as `npm` finds `npm.cmd`, as in a shell.
 
     Raises:
         NotStartedError: there is no such command, or it cannot be run.

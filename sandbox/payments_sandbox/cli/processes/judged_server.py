@@ -1,4 +1,4 @@
-"""Owns the server of a run as its verdict needs it, be it one process or several; its reports."""
+"""Owns the server of a run as its verdict needs it, in one process or several."""
 
 import contextlib
 from collections.abc import AsyncIterator, Sequence
@@ -19,28 +19,28 @@ class JudgedServer(Protocol):
 
     @property
     def facts(self) -> Facts:
-        """What it says of itself."""
+        """The facts about the server."""
 
     @property
     def losses(self) -> Sequence[str]:
-        """What was lost on the way and cannot be judged, in words."""
+        """Descriptions of what was lost during the run and cannot be judged."""
 
     async def reports(self, *, is_strict: bool) -> "Reports":
-        """Judge the worlds that were used, or that of the server's key if none was.
+        """Judge the worlds that were used, or the world of the server's key if none was.
 
-        In a strict run an undocumented call fails a world.
+        If `is_strict`, an undocumented call fails its world.
         """
 
     async def tallies(self) -> "Sequence[CoverageModel]":
-        """What each process has counted, where coverage was asked for."""
+        """The counts of each process, if coverage was asked for."""
 
 
 JudgedServers = AbstractAsyncContextManager[JudgedServer]
-"""Listens while it is entered."""
+"""A server that listens while the context is entered."""
 
 
 class _OneProcess:
-    """The server of this process."""
+    """A server in this process."""
 
     losses: Sequence[str] = ()
 
@@ -73,10 +73,10 @@ async def judged(server: ListeningServer) -> "AsyncIterator[JudgedServer]":
 def write_reports(
     reports: "Reports", *, text: Path | None = None, junit: Path | None, html: Path | None = None
 ) -> None:
-    """Write the files that were asked for.
+    """Write the report files that were asked for.
 
     Raises:
-        UnwritableError: the system refuses.
+        UnwritableError: the system rejects one.
     """
     from payments_sandbox.verification.report_junit import as_junit
     from payments_sandbox.verification.report_page import as_page

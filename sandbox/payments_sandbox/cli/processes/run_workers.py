@@ -1,8 +1,8 @@
-"""Owns `run --workers N`: the parent of the workers beside the command, and the verdict over all.
+"""Owns `run --workers N`: a parent process for the workers next to the command, and the verdict.
 
-The command is run by a process that has a loop, and workers are forked by one that has none. So the
-parent of the workers is a process of its own, forked before there is a loop. It ends them when its
-socket to the process that runs the command is closed, however that has ended.
+The process that runs the command has a loop, and workers must be forked by one that has none. So
+the parent of the workers is a separate process, forked before there is a loop. It ends the workers
+when its socket to the process that runs the command is closed, however that process has ended.
 """
 
 import argparse
@@ -38,7 +38,7 @@ if TYPE_CHECKING:
 _READY: Final = "ready"
 _DIED: Final = "died"
 _FAILED: Final = "failed"
-"""What the parent of the workers says, each with what there is to say of it."""
+"""What the parent of the workers reports, each with its details."""
 
 _ENDED: Final = "the workers have ended, and nobody knows why"
 
@@ -47,25 +47,25 @@ T = TypeVar("T")
 
 @contextmanager
 def workers_of(arguments: argparse.Namespace, *, log_to: TextIO | None) -> Iterator[JudgedServers]:
-    """Have several workers until the block ends, which has the loop that uses them.
+    """Make several workers for the block; enter the result in the loop that uses them.
 
     Args:
         arguments: of `run`.
-        log_to: gets what is told of requests and webhooks; None where nobody wants it.
+        log_to: the stream for the log of requests and webhooks; None for no log.
 
     Raises:
-        CannotServeError: as `serve_with_workers`.
+        CannotServeError: as for `serve_with_workers`.
     """
     prepared = prepared_workers(arguments, log_to=log_to, level=logging.WARNING)
     with prepared as (inherited, facts):
         runtime = inherited.sandbox.runtime
-        runtime.reports = KeptReports(runtime.notifier)  # each worker has one like it
+        runtime.reports = KeptReports(runtime.notifier)  # each worker gets a copy
         ours, theirs = socket.socketpair()
         context = multiprocessing.get_context("fork")
         keeper = context.Process(target=_keep, args=(inherited, facts, ours, theirs))
         keeper.start()
         theirs.close()
-        os.close(inherited.lives[1])  # the workers end when the last who has it does
+        os.close(inherited.lives[1])  # the workers end when its last holder does
         try:
             yield _served(inherited, facts, ours)
         finally:
@@ -74,18 +74,18 @@ def workers_of(arguments: argparse.Namespace, *, log_to: TextIO | None) -> Itera
 
 
 def _keep(inherited: Inherited, facts: Facts, other: socket.socket, told: socket.socket) -> None:
-    """Be the parent of the workers, and say in lines of JSON how they are."""
+    """Be the parent of the workers, and report on them in lines of JSON."""
     other.close()
     signal.set_wakeup_fd(-1)
     for number in (
         signal.SIGINT,
         signal.SIGHUP,
         signal.SIGTERM,
-    ):  # they are for who runs the command
+    ):  # these signals are handled by the process that runs the command
         signal.signal(number, signal.SIG_IGN)
 
     def report(*line: object) -> None:
-        with suppress(OSError):  # nobody listens any more
+        with suppress(OSError):  # nobody listens any longer
             told.sendall(json.dumps(line).encode() + b"\n")
 
     try:
@@ -101,7 +101,7 @@ def _keep(inherited: Inherited, facts: Facts, other: socket.socket, told: socket
 
 
 class _Workers:
-    """The server, as the process knows it that runs the command; in lines their parent tells."""
+    """The server as seen by the process that runs the command; it reads what the parent reports."""
 
     def __init__(self, inherited: Inherited, facts: Facts, lines: asyncio.StreamReader) -> None:
         self.facts = facts
@@ -112,7 +112,7 @@ class _Workers:
         self._is_told = False
 
     async def until_ready(self) -> None:
-        """Wait until all of them serve.
+        """Wait until all workers serve.
 
         Raises:
             CannotServeError: they never will.
@@ -122,15 +122,15 @@ class _Workers:
         self._listening = asyncio.ensure_future(self._listen())
 
     async def until_ended(self) -> None:
-        """Wait until all of them have ended.
+        """Wait until all workers have ended.
 
         Raises:
-            CannotServeError: their worlds could not be kept, or they ended long before.
+            CannotServeError: their worlds could not be stored, or they had ended early.
         """
         try:
             await self._listening
         except CannotServeError:
-            if not self._is_told:  # else the verdict has said so
+            if not self._is_told:  # otherwise the verdict has reported it
                 raise
 
     async def reports(self, *, is_strict: bool) -> "Reports":
@@ -149,10 +149,10 @@ class _Workers:
         return [each for each in await self._while_it_serves(asked) if each is not None]
 
     async def _while_it_serves(self, asking: Awaitable[T]) -> T:
-        """What is answered; who reads a mailbox may have ended, and nobody is there in his place.
+        """Await answers of the workers, but only while they run: after that nobody answers.
 
         Raises:
-            CannotServeError: none of them is there any more.
+            CannotServeError: the workers have ended.
         """
         asked = asyncio.ensure_future(asking)
         try:
@@ -166,10 +166,10 @@ class _Workers:
             asked.cancel()
 
     async def _listen(self, *, until: str | None = None) -> bool:
-        """Take in what the parent of the workers says; whether it has said what is waited for.
+        """Read what the parent of the workers reports; return whether `until` was reported.
 
         Raises:
-            CannotServeError: it says why there is no server.
+            CannotServeError: it reports why there is no server.
         """
         while line := await self._lines.readline():
             what, *given = json.loads(line)

@@ -1,4 +1,4 @@
-"""Owns a server that runs in this process: how it is put together, and the files it keeps."""
+"""Owns a server that runs in this process: how it is put together, and which files it writes."""
 
 import argparse
 import asyncio
@@ -32,17 +32,17 @@ if TYPE_CHECKING:
     from payments_sandbox.server.world_runtime import WorldRuntime
 
 Facts = dict[str, object]
-"""What a server says of itself: `base_url`, `sandbox_url`, `api_key`, `webhook_secret`, `pid`,
-`version`; `control_token` where one is demanded, `ca_file` and `ca_bundle` where clients have an
-authority to trust, `tls_faults` and `unix_socket` where they were asked for."""
+"""The facts about a server: `base_url`, `sandbox_url`, `api_key`, `webhook_secret`, `pid`,
+`version`; `control_token` if it requires one, `ca_file` and `ca_bundle` if clients have to trust an
+authority, `tls_faults` and `unix_socket` if they were asked for."""
 
 
 LOOK_FOR_READER_EVERY: Final = 0.1
-"""Seconds between two looks for somebody who reads a ready file that is a pipe."""
+"""Seconds between two attempts to write a ready file that is a pipe without a reader."""
 
 
 class Listening(NamedTuple):
-    """A server that listens; touch its worlds only from the loop that it runs on."""
+    """A server that listens; use its worlds only in the loop that it runs in."""
 
     facts: Facts
     runtime: "WorldRuntime"
@@ -50,27 +50,27 @@ class Listening(NamedTuple):
 
 
 ListeningServer = AbstractAsyncContextManager[Listening]
-"""Listens while it is entered."""
+"""A server that listens while the context is entered."""
 
 
 class CannotServeError(CommandFailedError):
-    """There will be no server, or its state cannot be kept; the text says what and why."""
+    """There will be no server, or its state cannot be stored; the text gives the reason."""
 
 
 def server_of(
     arguments: argparse.Namespace, *, log_to: TextIO | None, level: int = logging.INFO
 ) -> ListeningServer:
-    """Put a server of this process together.
+    """Put together a server for this process.
 
-    To enter it, and to leave it, raises CannotServeError, or UnwritableError of the ready file.
+    Entering and leaving it may raise CannotServeError, or UnwritableError for the ready file.
 
     Args:
         arguments: the options of a server.
-        log_to: gets what is told of requests and webhooks; None where nobody wants it.
-        level: what is less than this is not logged.
+        log_to: the stream for the log of requests and webhooks; None for no log.
+        level: the lowest level that is logged.
 
     Raises:
-        CannotServeError: its scenarios are refused.
+        CannotServeError: its scenarios are invalid.
     """
     sandbox = put_together(arguments, read_settings(arguments), log_to=log_to, level=level)
     from payments_sandbox.server.http_server import listening
@@ -86,22 +86,22 @@ def put_together(
     level: int = logging.INFO,
     runtime_type: "type[WorldRuntime] | None" = None,
 ) -> "AssembledServer":
-    """Import what a server is made of, and make one that does not listen yet.
+    """Import the modules of a server, and make one that does not listen yet.
 
     Args:
         arguments: how requests and webhooks are logged.
         settings: of this server.
-        log_to: gets that; None where nobody wants it.
-        level: what is less than this is not logged.
-        runtime_type: what runs for its worlds, where that is another one than usual.
+        log_to: the stream for that log; None for no log.
+        level: the lowest level that is logged.
+        runtime_type: the type of its runtime, if it is not the usual one.
 
     Raises:
-        CannotServeError: its scenarios are refused.
+        CannotServeError: its scenarios are invalid.
     """
-    gc.disable()  # nothing that is imported from here on is garbage
+    gc.disable()  # nothing that the imports make is garbage
     with no_certificates():
         from payments_sandbox.server.factory import assemble
-        from payments_sandbox.server.http_server import listening  # noqa: F401 - it comes with aiohttp, too
+        from payments_sandbox.server.http_server import listening  # noqa: F401 - it imports aiohttp
         from payments_sandbox.server.world_runtime import WorldRuntime
 
     logging.basicConfig(level=level, format="%(levelname)s %(name)s: %(message)s")
@@ -113,17 +113,17 @@ def put_together(
     with scenarios_read("--scenario") if settings.scenarios else contextlib.nullcontext():
         sandbox = assemble(settings, log, runtime_type=runtime_type or WorldRuntime)
     gc.freeze()
-    gc.set_threshold(10_000, 20, 50)  # a request leaves hundreds of objects, and none in a cycle
+    gc.set_threshold(10_000, 20, 50)  # a request leaves hundreds of objects, but no cycles
     gc.enable()
     return sandbox
 
 
 @contextlib.contextmanager
 def scenarios_read(option: str) -> Iterator[None]:
-    """Print all that is wrong with scenarios that are read in the block.
+    """Print every problem of the scenarios that are read in the block.
 
     Raises:
-        CannotServeError: something is.
+        CannotServeError: there are problems.
     """
     from payments_sandbox.core.errors import InvalidRequest
     from payments_sandbox.scenarios.library import UnknownScenario, WrongScenarios
@@ -175,9 +175,10 @@ async def served(
 
 @contextlib.contextmanager
 def no_certificates() -> Iterator[None]:
-    """While aiohttp is imported it reads the machine's certificates, for clients that we are not.
+    """Keep aiohttp from reading the machine's certificates while it is imported.
 
-    That takes longer than all of our own imports. Who calls out has to make a context of its own.
+    That takes longer than all of our own imports, and a server does not need them. Code that makes
+    TLS connections has to make its own context.
     """
     kept = {name: os.environ.get(name) for name in ("SSL_CERT_FILE", "SSL_CERT_DIR")}
     os.environ.update(dict.fromkeys(kept, os.devnull))
@@ -191,7 +192,7 @@ def no_certificates() -> Iterator[None]:
 
 
 def run_to_the_end(working: Coroutine[Any, Any, int]) -> int:
-    """Run in a loop, and ignore signals from the end on, so that the exit is not interrupted."""
+    """Run in a loop; once it is done, ignore signals, so that nothing interrupts the exit."""
     return run_loop(_to_the_end(working))
 
 
@@ -200,25 +201,26 @@ async def _to_the_end(working: Coroutine[Any, Any, int]) -> int:
         return await working
     finally:
         loop = asyncio.get_running_loop()
-        # For a moment a signal would end the process: it is blocked, but in this thread alone.
+        # Between the loop's handlers and ours a signal would end the process. We block it then,
+        # but only in this thread, so that the loop's other threads have to end first.
         await loop.shutdown_default_executor()
         ignore_signals(loop)
 
 
 def run_loop(working: Coroutine[Any, Any, int]) -> int:
-    """Run on uvloop where the extra `[fast]` has installed it."""
+    """Run in a loop: on uvloop if the extra `[fast]` has installed it."""
     new_loop: Callable[[], asyncio.AbstractEventLoop] | None = None
     with contextlib.suppress(ImportError):
         from uvloop import new_event_loop
 
         new_loop = new_event_loop
-    with asyncio.Runner(loop_factory=new_loop) as runner:  # no error is being handled here
+    with asyncio.Runner(loop_factory=new_loop) as runner:  # outside the handling of ImportError
         return runner.run(working)
 
 
 @contextlib.asynccontextmanager
 async def _kept(arguments: argparse.Namespace, sandbox: "AssembledServer") -> AsyncIterator[None]:
-    """Take over the state of an earlier server, and keep this one's."""
+    """Load the state of an earlier server, and store this one's."""
     file: Path | None = arguments.state
     if file is None:
         yield
@@ -230,7 +232,7 @@ async def _kept(arguments: argparse.Namespace, sandbox: "AssembledServer") -> As
         await _take_over(arguments, state, stack)
         async with state.saving():
             yield
-        gc.disable()  # the exit has a second, and would look at every object again and again
+        gc.disable()  # the exit has one second, which collections over all objects would use up
         gc.freeze()
         try:
             state.save()
@@ -243,7 +245,7 @@ async def _kept(arguments: argparse.Namespace, sandbox: "AssembledServer") -> As
 async def _take_over(
     arguments: argparse.Namespace, state: "StateFile", stack: contextlib.ExitStack
 ) -> None:
-    """Reserve a state until the stack's block ends, and load it."""
+    """Reserve a state until the stack closes, and load it."""
     from payments_sandbox.cli.terminal.progress import progress
     from payments_sandbox.world.state_file import NoStateError
 
@@ -260,7 +262,7 @@ async def _take_over(
 
 
 def _trusted(authority: bytes, ready_file: Path | None, stack: contextlib.AsyncExitStack) -> Facts:
-    """Write the files that clients trust an authority by; they are gone with the stack's block."""
+    """Write the files with the authority that clients trust; they are removed with the stack."""
     from payments_sandbox.server.listening.certificates import authority_files
 
     is_file = ready_file is not None and (ready_file.is_file() or not ready_file.exists())
@@ -273,20 +275,20 @@ def _trusted(authority: bytes, ready_file: Path | None, stack: contextlib.AsyncE
 
 @contextlib.contextmanager
 def no_ready_file(file: Path | None) -> Iterator[None]:
-    """Remove the ready file of an earlier server, and in the end that of this one."""
+    """Remove the ready file of an earlier server at the start, and this server's at the end."""
     forget(file)
     try:
         yield
     finally:
-        with contextlib.suppress(UnwritableError):  # whoever has taken it away meanwhile
+        with contextlib.suppress(UnwritableError):  # somebody else may have changed it meanwhile
             forget(file)
 
 
 def write_ready_file(file: Path, facts: Facts) -> bool:
-    """Write the ready file; whether it is written: a pipe is not while nobody reads it.
+    """Write the ready file; return whether it was written: a pipe needs a reader.
 
     Raises:
-        UnwritableError: the system refuses.
+        UnwritableError: the system rejects it.
     """
     try:
         write_whole(file, json.dumps(facts) + "\n")
@@ -305,23 +307,23 @@ async def _write_for_reader(pipe: Path, facts: Facts) -> None:
 
 
 def cannot_listen(settings: Settings, error: OSError) -> CannotServeError:
-    """Say why the server cannot listen where the settings say, and what would work."""
+    """The error for an address that the server cannot listen at, with what would work."""
     if error.filename is not None:  # the path of a unix socket, or the port of a TLS fault
         return CannotServeError(f"cannot listen on {error.filename}: {error.strerror}")
     reason = os.strerror(error.errno) if error.errno else str(error)
     hint = "; --port 0 picks a free one" if error.errno == errno.EADDRINUSE else ""
-    if isinstance(error, socket.gaierror):  # its numbers are none of the system's
+    if isinstance(error, socket.gaierror):  # its numbers are not the system's
         reason, hint = str(error.strerror), "; --host is an address or a name of this machine"
     return CannotServeError(f"cannot listen on {settings.host}:{settings.port}: {reason}{hint}")
 
 
 def _reachable(address: str) -> str:
-    """An address that a client on this machine can use: a wildcard is none."""
+    """An address that a client on this machine can use; it cannot use a wildcard."""
     return address.replace("//0.0.0.0:", "//127.0.0.1:").replace("//[::]:", "//[::1]:")
 
 
 def facts_of(settings: Settings, at: "ListeningAt") -> Facts:
-    """The facts about a server, by where it listens."""
+    """The facts about a server that listens at an address."""
     from payments_sandbox.core.ids import DEFAULT_API_KEY
     from payments_sandbox.world.config import DEFAULT_WEBHOOK_SECRET
 

@@ -1,4 +1,4 @@
-"""Owns how a command that goes on by itself is stopped, and may still put things in order."""
+"""Owns how signals stop a command that runs until stopped, so that it can still clean up."""
 
 import os
 import signal
@@ -7,7 +7,7 @@ from contextlib import contextmanager, suppress
 from types import FrameType
 from typing import TYPE_CHECKING, Final, NoReturn
 
-if TYPE_CHECKING:  # commands that have no loop do without them
+if TYPE_CHECKING:  # commands without a loop do not import them
     import asyncio
     import socket
 
@@ -25,9 +25,9 @@ _HANG_UP: Final = getattr(signal, "SIGHUP", None)
 
 @contextmanager
 def until_stopped() -> Iterator[None]:
-    """Ctrl-C, SIGTERM and a terminal that closes end the block, and none of them is an error.
+    """Let Ctrl-C, SIGTERM and a terminal that closes end the block without an error.
 
-    Only the first counts, so that what the block has to undo is undone.
+    Only the first signal counts, so that the block can clean up.
     """
     heeded = [number for number in _SIGNALS if signal.getsignal(number) is not signal.SIG_IGN]
 
@@ -43,9 +43,9 @@ def until_stopped() -> Iterator[None]:
 
 
 def on_signals(handle_signal: Callable[[int], None]) -> None:
-    """Let what is meant to end us be handled in the running loop, for as long as there is one.
+    """Handle the signals that ask us to end in the running loop, as long as it runs.
 
-    SIGHUP stays ignored where it is, as nohup does it.
+    If SIGHUP is ignored, as by nohup, it stays ignored.
     """
     import asyncio
 
@@ -60,10 +60,11 @@ def on_signals(handle_signal: Callable[[int], None]) -> None:
 
 
 def on_stdin_closed(handle: Callable[[], None]) -> None:
-    """Let the end of stdin be handled in the running loop; what comes before it is thrown away.
+    """Call `handle` in the running loop when stdin ends; any input is discarded.
 
-    However the process ends that has the other end, the system closes it: so nobody who started us
-    leaves us behind. A thread waits for it, since on Windows no loop can wait for a pipe.
+    The system closes a pipe when the process at its other end ends in any way: so we do not outlive
+    the process that has started us. A thread waits for it, since no loop on Windows can wait for a
+    pipe.
     """
     import asyncio
     import threading
@@ -74,7 +75,7 @@ def on_stdin_closed(handle: Callable[[], None]) -> None:
         with suppress(OSError):  # a terminal that has gone
             while os.read(_STDIN, _CHUNK):
                 pass
-        with suppress(RuntimeError):  # the loop has ended before
+        with suppress(RuntimeError):  # the loop has already ended
             loop.call_soon_threadsafe(handle)
 
     threading.Thread(target=wait, daemon=True).start()
@@ -96,16 +97,17 @@ def unblock_signals() -> None:
 
 @contextmanager
 def heard_signals() -> Iterator["socket.socket"]:
-    """Give a socket that can be read once we have been told to end; for who has no loop.
+    """Yield a socket that becomes readable when a signal asks us to end, for code without a loop.
 
-    SIGHUP stays ignored where it is, as nohup does it. After the block nothing interrupts the exit.
+    If SIGHUP is ignored, as by nohup, it stays ignored. After the block, signals are ignored, so
+    that nothing interrupts the exit.
     """
     import socket
 
     numbers = [each for each in _SIGNALS if not _stays_ignored(each)]
     ours, theirs = socket.socketpair()
     with ours, theirs:
-        theirs.setblocking(False)  # noqa: FBT003 - the module's own way
+        theirs.setblocking(False)  # noqa: FBT003 - takes no keyword
         before = signal.set_wakeup_fd(theirs.fileno(), warn_on_full_buffer=False)
         for number in numbers:
             signal.signal(number, _do_nothing)
@@ -127,7 +129,7 @@ def _do_nothing(_number: int, _frame: FrameType | None) -> None:
 
 @contextmanager
 def signals_blocked() -> Iterator[None]:
-    """Hold signals back until the block has ended, so that what it makes can be undone."""
+    """Hold signals back until the block ends, so that it can finish what it begins."""
     if not hasattr(signal, "pthread_sigmask"):  # Windows
         yield
         return

@@ -1,8 +1,8 @@
 """Owns the end of processes that have left the group of a command, as daemons do.
 
-They are known by the environment that the command was given, and which they have inherited. Linux
-shows it under /proc; elsewhere `ps` is asked, which macOS and the BSDs let show it. A process that
-has changed its environment is not found, nor is any where neither is there.
+They are recognised by the environment of the command, which they inherit. Linux shows it under
+/proc. Elsewhere `ps` is asked, which shows it on macOS and the BSDs. A process that has changed its
+environment is not found, and none is on a system that has neither.
 """
 
 import os
@@ -17,15 +17,15 @@ from typing import Final
 _PROCESSES: Final = Path("/proc")
 _ALL_WITH_ENVIRONMENT: Final = ("ps", "axeww", "-o", "pid=,command=")
 _MOMENT: Final = 1.0
-"""Seconds within which a killed process is gone."""
+"""Seconds to wait until a killed process is gone."""
 
 
 @contextmanager
 def strays_ended(given: Mapping[str, str]) -> Iterator[None]:
-    """End every process of ours, when the block does, whose environment has all of these variables.
+    """When the block ends, kill every process of ours whose environment has these variables.
 
     Args:
-        given: variables that together no other command has; their values have no blanks.
+        given: variables that no other command has together; their values contain no blanks.
     """
     try:
         yield
@@ -36,7 +36,7 @@ def strays_ended(given: Mapping[str, str]) -> Iterator[None]:
 
 
 def _kill(process: int) -> None:
-    with suppress(OSError):  # it has gone by itself, or is another user's
+    with suppress(OSError):  # it has ended already, or is another user's
         if not hasattr(os, "pidfd_open"):  # only Linux has it
             os.kill(process, signal.SIGKILL)
             return
@@ -52,14 +52,14 @@ def _having(wanted: set[bytes]) -> Iterator[int]:
         yield from _listed(wanted)
         return
     for file in _PROCESSES.glob("[0-9]*/environ"):
-        with suppress(OSError):  # it is another user's, or has gone
+        with suppress(OSError):  # it is another user's, or has ended
             if wanted <= set(file.read_bytes().split(b"\0")):
                 yield int(file.parent.name)
 
 
 def _listed(wanted: set[bytes]) -> Iterator[int]:
-    """The same by `ps`, which prints the environment behind the command."""
-    with suppress(OSError):  # there is none
+    """The same, from `ps`, which prints the environment after the command."""
+    with suppress(OSError):  # there is no `ps`
         done = subprocess.run(_ALL_WITH_ENVIRONMENT, capture_output=True, check=False)  # noqa: S603
         for line in done.stdout.splitlines():
             process, *words = line.split()

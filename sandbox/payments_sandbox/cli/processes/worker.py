@@ -1,7 +1,7 @@
-"""Owns one of several workers: a process that serves the worlds of its keys, and tells its parent.
+"""Owns one of several workers: a process that serves the worlds of its keys.
 
-It ends by SIGTERM, or when its parent has gone: the system closes the parent's end of a pipe then,
-however the parent has ended. Other signals are for the parent, which tells its workers.
+It ends on SIGTERM, or when its parent has gone: the system closes the parent's end of a pipe then,
+however the parent has ended. All other signals are for the parent, which stops its workers itself.
 """
 
 import argparse
@@ -31,19 +31,19 @@ from payments_sandbox.server.listening.listeners import ListeningAt
 from payments_sandbox.server.server_totals import ServerTotals
 
 _KEYS_OF_A_START: Final = 2**40
-"""Drawn keys that a worker has before it is started again: none of them is ever drawn anew."""
+"""Keys that one run of a worker may draw; its replacement begins after them, and repeats none."""
 
 
 class Inherited(NamedTuple):
-    """What all workers of a server have from their parent, since before they were started.
+    """What the workers of a server inherit from their parent.
 
     Attributes:
         arguments: the options of the server.
         sandbox: a server that does not listen yet, of which each worker has a copy.
         bound: the sockets to accept connections from.
         boxes: the mailbox of each worker.
-        parents_box: that of their parent.
-        lives: a pipe that nobody writes to; its writing end is the parent's alone.
+        parents_box: the mailbox of their parent.
+        lives: a pipe that nobody writes to; only the parent keeps its writing end.
     """
 
     arguments: argparse.Namespace
@@ -59,9 +59,9 @@ class WorkerStart(NamedTuple):
 
     Attributes:
         worker: its index.
-        number: how often it was started before.
-        lost: the keys whose worlds have gone with it.
-        reason: what became of them, as what comes after "was".
+        number: how many times it was started before.
+        lost: the keys whose worlds were lost with its predecessor.
+        reason: what happened to them, worded to follow "was".
     """
 
     worker: int
@@ -71,13 +71,13 @@ class WorkerStart(NamedTuple):
 
 
 class WorkerReport(NamedTuple):
-    """What a worker tells its parent.
+    """A message from a worker to its parent.
 
     Attributes:
         worker: its index.
         what: `ready`, `made`, `dropped`, `summary` or `failed`.
-        given: the key that has a world now, or none any more; the values of a `Summary`; why it has
-            failed, and its exit code.
+        given: the key whose world was made or dropped; the values of a `Summary`; the reason of the
+            failure, and the exit code.
     """
 
     worker: int
@@ -86,19 +86,19 @@ class WorkerReport(NamedTuple):
 
 
 def read_report(text: bytes) -> WorkerReport:
-    """Read what a worker has sent."""
+    """Parse a message of a worker."""
     return WorkerReport(*orjson.loads(text))
 
 
 def work(inherited: Inherited, start: WorkerStart) -> None:
-    """Be a worker, in the process that was started for it, and end it with its exit code."""
+    """Be a worker in the process that was started for it; exits with its exit code."""
     signal.set_wakeup_fd(-1)  # the parent's
     os.close(inherited.lives[1])
     sys.exit(run_to_the_end(_work(inherited, start)))
 
 
 class _Parent:
-    """Tells the parent; it is told of worlds as well, as their `Ownership`."""
+    """Reports to the parent; as the `Ownership` of the worlds it also learns of each."""
 
     def __init__(self, inherited: Inherited, start: WorkerStart) -> None:
         self._index = start.worker
@@ -114,19 +114,19 @@ class _Parent:
         await self._messages_out.flush()
 
     def owns(self, api_key: str) -> bool:
-        """Whether a key is this worker's."""
+        """Whether a key is owned by this worker."""
         return self._directory.place_of(api_key) == Here()
 
     def draws(self, api_key: str) -> bool:
-        """Whether a key that was drawn is this worker's."""
+        """Whether a newly drawn key is owned by this worker."""
         return self.owns(api_key)
 
     def made(self, api_key: str) -> None:
-        """A key has a world now."""
+        """Report that a key now has a world."""
         self.report("made", api_key)
 
     def dropped(self, api_key: str) -> None:
-        """A key has no world any more."""
+        """Report that a key no longer has a world."""
         self.report("dropped", api_key)
 
 
@@ -177,7 +177,7 @@ def _stop_when_told(life: int, told_to_stop: asyncio.Event) -> None:
 
 
 def _own(inherited: Inherited, start: WorkerStart) -> argparse.Namespace:
-    """The options of the server as they are for this worker: the ready file is the parent's."""
+    """The server's options for this worker: its own state file, and no ready file."""
     options = {**vars(inherited.arguments), "ready_file": None}
     if (folder := inherited.arguments.state) is not None:
         options["state"] = state_file_of(folder, start.worker, len(inherited.boxes))

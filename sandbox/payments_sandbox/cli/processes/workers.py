@@ -1,11 +1,12 @@
-"""Owns `serve --workers N`: the parent of N processes that share an address, and hold the worlds.
+"""Owns `serve --workers N`: the parent of N processes that share an address and own the worlds.
 
-1. Everything is put together once, and each worker is a copy of it: they are forked, and the parent
-   starts neither a loop nor a thread, so that it can fork at any time.
-2. The parent has the ready file, the first line of output and the signals. It serves nothing.
-3. A worker tells which keys have worlds in it. If it dies, the parent says which have gone with it
-   and starts another in its place, whose worlds say so, too.
-4. When the parent is told to stop, all are; when it is killed, the system tells them.
+1. Everything is put together once, and each worker is a forked copy of it. The parent starts
+   neither a loop nor a thread, so that it can fork at any time.
+2. The parent handles the ready file, the first output and the signals. It serves nothing itself.
+3. A worker reports which keys have worlds in it. If it dies, the parent logs which were lost and
+   starts a replacement. Requests to the lost worlds get an error that says so.
+4. When the parent is told to stop, it stops all workers. When it is killed, the system's pipe tells
+   them.
 """
 
 import argparse
@@ -52,7 +53,7 @@ from payments_sandbox.world.state_file import NoStateError
 _log: Final = logging.getLogger("payments_sandbox.cli.workers")  # as docs/cli.md shows it
 
 _IN_VAIN: Final = 3
-"""Workers of one place that may end before they are ready, one after the other."""
+"""How many times in a row a worker may end before it is ready."""
 
 _KEYS_SHOWN: Final = 20
 _CHUNK: Final = 65_536
@@ -69,11 +70,11 @@ def serve_with_workers(
 
     Args:
         arguments: of `serve`.
-        announce: given what the server says of itself, once all of them are ready.
-        log_to: gets what is told of requests and webhooks; None where nobody wants it.
+        announce: called with the facts about the server once all workers are ready.
+        log_to: the stream for the log of requests and webhooks; None for no log.
 
     Raises:
-        CannotServeError: on the way to readiness, at the end, or where a worker ends at once.
+        CannotServeError: the server cannot start, a worker ends at once, or the end fails.
         UnwritableError: the ready file cannot be written.
     """
     with (
@@ -101,18 +102,18 @@ def keep_workers(  # noqa: PLR0913 - what their parent has, and whom it tells
     """Keep the workers running until told to stop, and wait until they have ended.
 
     Args:
-        inherited: what they have from their parent.
-        facts: what the server says of itself.
-        told: becomes readable when they are to stop.
-        announce: given the facts, once all of them are ready.
-        on_death: told of each that has died, in words.
-        is_stdin_watched: whether they stop when stdin is closed, too.
+        inherited: what they inherit from their parent.
+        facts: the facts about the server.
+        told: becomes readable when they have to stop.
+        announce: called with the facts once all workers are ready.
+        on_death: called with a description of each worker that has died.
+        is_stdin_watched: whether the end of stdin stops them, too.
 
     Returns:
-        What they have done: the values of a `Summary` of each.
+        What they have done: the values of each one's `Summary`.
 
     Raises:
-        CannotServeError, UnwritableError: as `serve_with_workers`.
+        CannotServeError, UnwritableError: as for `serve_with_workers`.
     """
     group = _Group(inherited, on_death)
     try:
@@ -130,10 +131,10 @@ def prepared_workers(
     log_to: TextIO | None,
     level: int = logging.INFO,
 ) -> Iterator[tuple[Inherited, Facts]]:
-    """Have all that workers need before they are started, until the block ends.
+    """Provide everything that workers need before they start, until the block ends.
 
     Raises:
-        CannotServeError: nobody can listen, or the folder of the worlds cannot be used.
+        CannotServeError: the address or the folder of the worlds cannot be used.
     """
     settings = read_settings(arguments)
     share = replace(settings, max_worlds=max(2, -(-settings.max_worlds // arguments.workers)))
@@ -154,7 +155,7 @@ def prepared_workers(
 
 @contextmanager
 def _kept(arguments: argparse.Namespace) -> Iterator[None]:
-    """Have the folder of the worlds in the block, if they are kept, with each where it belongs."""
+    """Reserve the folder of the worlds for the block, each world in its owner's file."""
     if (folder := arguments.state) is None:
         yield
         return
@@ -175,12 +176,12 @@ def _kept(arguments: argparse.Namespace) -> Iterator[None]:
 
 @dataclass(slots=True)
 class _Worker:
-    """One worker as its parent knows it.
+    """One worker, as its parent knows it.
 
     Attributes:
-        keys: those that have worlds in it, the oldest first.
-        lost: those whose worlds have gone with those before it, and had none since.
-        in_vain: how many before it have ended before they were ready.
+        keys: those with a world in it, the oldest first.
+        lost: those whose worlds were lost with its predecessors, and have not been made again.
+        in_vain: how many predecessors in a row ended before they were ready.
     """
 
     start: WorkerStart
@@ -195,9 +196,9 @@ class _Group:
     """The workers of one server.
 
     Attributes:
-        ready_file: is written when all of them are.
-        reports: where they report.
-        summaries: the values of a `Summary` of each that has stopped as it should.
+        ready_file: the file to write when all of them are ready.
+        reports: the socket that they report to.
+        summaries: the values of a `Summary` of each worker that has stopped normally.
     """
 
     def __init__(self, inherited: Inherited, on_death: Callable[[str], None] | None) -> None:
@@ -212,21 +213,21 @@ class _Group:
 
     @property
     def are_ready(self) -> bool:
-        """Whether all of them serve."""
+        """Whether all workers serve."""
         return all(worker.is_ready for worker in self._workers.values())
 
     @property
     def sentinels(self) -> list[int]:
-        """What becomes readable when one of them has ended."""
+        """Descriptors that become readable when a worker has ended."""
         return [worker.process.sentinel for worker in self._workers.values()]
 
     def start_all(self) -> None:
-        """Start each of them."""
+        """Start all workers."""
         for index in range(len(self._inherited.boxes)):
             self._start(WorkerStart(index))
 
     def receive_reports(self) -> None:
-        """Read what they have told."""
+        """Read the reports of the workers."""
         while (message := receive_message(self.reports)) is not None:
             report = read_report(message.text)
             worker = self._workers[report.worker]
@@ -245,13 +246,13 @@ class _Group:
                     self._failure = self._failure or CannotServeError(*report.given)
 
     def renew_dead(self) -> None:
-        """Start another one for each that has ended.
+        """Replace each worker that has ended.
 
         Raises:
-            CannotServeError: none of the last was ever ready: another would fare no better.
+            CannotServeError: the last ones all ended before they were ready.
         """
         for worker in [each for each in self._workers.values() if not each.process.is_alive()]:
-            self.receive_reports()  # what it has told before
+            self.receive_reports()  # what it reported before it ended
             how = _end_of(worker.process)
             in_vain = 0 if worker.is_ready else worker.in_vain + 1
             if self._failure is not None or in_vain > _IN_VAIN:
@@ -267,21 +268,21 @@ class _Group:
             self._start(WorkerStart(worker.start.worker, number, tuple(lost), reason), in_vain)
 
     def stop(self) -> None:
-        """End all of them, and wait until they have.
+        """Stop all workers, and wait until they have ended.
 
         Raises:
-            CannotServeError: one could not keep its worlds, or has not ended as it should.
+            CannotServeError: one could not store its worlds, or has ended abnormally.
         """
         if self._is_stopped:
             return
         self._is_stopped = True
         for worker in self._workers.values():
-            if worker.process.is_alive():  # as long as nobody has waited for it, its id is its own
+            if worker.process.is_alive():  # so nobody has reaped it, and its id is still its own
                 worker.process.terminate()
-                os.kill(worker.process.pid or 0, signal.SIGCONT)  # one that is stopped, too
+                os.kill(worker.process.pid or 0, signal.SIGCONT)  # it may be suspended
         while alive := [each.process for each in self._workers.values() if each.process.is_alive()]:
             heard: list[socket.socket | int] = [self.reports, *(each.sentinel for each in alive)]
-            select.select(heard, [], [])  # what they report last finds room
+            select.select(heard, [], [])  # read reports meanwhile, to make room for more
             self.receive_reports()
         self.receive_reports()
         if self._failure is not None:
@@ -326,7 +327,7 @@ def _watch(
 
 
 def _has_ended(stream: int) -> bool:
-    """Whether nothing more comes; what has come is thrown away."""
+    """Whether a stream has ended; what can be read from it is discarded."""
     try:
         return not os.read(stream, _CHUNK)
     except OSError:  # a terminal that has gone
@@ -343,7 +344,7 @@ def _end_of(process: ForkProcess) -> str:
 
 
 def _end_in_words(worker: _Worker, how: str, *, has_state: bool) -> str:
-    """What the log says of a worker that has ended, and of the worlds that went with it."""
+    """Describe for the log how a worker ended, and which worlds were lost with it."""
     keys = list(worker.keys)
     worlds = f"{counted(len(keys), 'world')}: {first_of(keys, _KEYS_SHOWN)}"
     lost = f"with it went {worlds}" if keys else "no world went with it"

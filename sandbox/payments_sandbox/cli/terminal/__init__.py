@@ -1,1 +1,1 @@
-"""What commands print: its width, colours, tables and progress bars, and the standard streams."""
+"""What commands print with: width, colours, tables, progress bars and the standard streams."""

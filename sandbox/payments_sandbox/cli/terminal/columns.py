@@ -1,4 +1,4 @@
-"""Owns how commands print tables, facts and JSON: whole where piped, else as wide as there is."""
+"""Owns how commands print tables, facts and JSON: complete in a pipe, else fitted to the screen."""
 
 import json
 import sys
@@ -12,11 +12,11 @@ from payments_sandbox.core.colours import NAME, QUIET
 
 BETWEEN: Final = "  "
 _LEAST_FACT: Final = 20
-"""The least columns of a fact: in fewer, lines would be single words."""
+"""The least width of a fact: with less, its lines would be single words."""
 
 
 class Cell(NamedTuple):
-    """A cell of a table, with the code of its colour, and the url that it leads to."""
+    """A cell of a table, with the code of its colour and the url that it links to."""
 
     text: str
     colour: str = ""
@@ -33,14 +33,14 @@ def print_rows(
     cut: Sequence[tuple[int, int]] = (),
     fold: Sequence[tuple[int, int]] = (),
 ) -> None:
-    """Print a table without a head.
+    """Print a table without a header.
 
     Args:
-        screen: what it is shown on.
-        rows: the cells; what somebody else has sent is made plain.
-        cut: which columns are shortened, one after the other, and to what at most, where a line
-            is wider than the screen.
-        fold: which go on below themselves then, in the same way.
+        screen: the screen to fit it to.
+        rows: the cells; control characters in them are escaped.
+        cut: columns to shorten, in this order, if a line is wider than the screen, each with its
+            least width.
+        fold: columns to wrap in the same case, in the same form.
     """
     cells = [[_plain(cell) for cell in row] for row in rows]
     widths = [
@@ -58,7 +58,7 @@ def print_rows(
 
 
 def print_facts(screen: Screen, facts: Iterable[tuple[str, Cell | str | int | None]]) -> None:
-    """Print names with their values; names without a value are left out."""
+    """Print names with their values, leaving out names without a value."""
     shown = [
         (Cell(name, QUIET), value if isinstance(value, Cell) else Cell(str(value)))
         for name, value in facts
@@ -68,17 +68,17 @@ def print_facts(screen: Screen, facts: Iterable[tuple[str, Cell | str | int | No
 
 
 def fact_line(screen: Screen, name: str, fact: str, besides: str = "") -> str:
-    """Write a fact about what runs, below the line that says so."""
+    """Format a fact about a server, for the lines below the one that says it is ready."""
     return f"  {screen.paint(f'{name:<14}', QUIET)}  {screen.paint(fact, NAME)}{besides}"
 
 
 def print_json(value: object) -> None:
-    """Print a value as JSON that can be read."""
+    """Print a value as indented JSON."""
     sys.stdout.write(json.dumps(value, indent=2) + "\n")
 
 
 def in_words(counts: Mapping[Any, int]) -> str:
-    """How many there were, and how many of each kind: `3: 2× 201, 1× drop`."""
+    """A total, and the number of each kind: `3: 2× 201, 1× drop`."""
     kinds = sorted(counts, key=str)
     each = ", ".join(f"{counts[kind]}× {kind}" for kind in kinds if counts[kind])
     total = sum(counts.values())
@@ -88,7 +88,7 @@ def in_words(counts: Mapping[Any, int]) -> str:
 def _narrow(
     screen: Screen, cells: Sequence[Sequence[Cell]], widths: list[int], column: int, least: int
 ) -> None:
-    """Make a column as narrow as the screen needs it to be, but not narrower than `least`."""
+    """Narrow a column until the table fits the screen, but not below `least`."""
     if screen.width is None or widths[column] <= least:
         return
     too_wide = max(_line_width(row, widths) for row in cells) - screen.width
@@ -97,7 +97,7 @@ def _narrow(
 
 
 def _line_width(row: Sequence[Cell], widths: Sequence[int]) -> int:
-    """How wide a line is, up to the last cell that says something."""
+    """The width of a line up to its last cell with a text."""
     said = [place for place, cell in enumerate(row) if cell.text]
     if not said:
         return 0
@@ -121,7 +121,7 @@ def _lines(
 
 
 def _line(screen: Screen, row: Sequence[Cell], widths: Sequence[int]) -> str:
-    """A line, without blanks at its end."""
+    """Format a line without trailing blanks."""
     line, blanks = "", 0
     for cell, width in zip(row, widths, strict=True):
         if cell.text:
@@ -133,7 +133,7 @@ def _line(screen: Screen, row: Sequence[Cell], widths: Sequence[int]) -> str:
 
 
 def width_of_text(text: str) -> int:
-    """How many columns a text takes: letters of some scripts take two, and accents none."""
+    """How many columns a text takes: some scripts take two per letter, and accents none."""
     if text.isascii():
         return len(text)
     from rich.cells import cell_len
@@ -152,7 +152,7 @@ def _shortened(text: str, width: int) -> str:
 
 
 def _plain(cell: Cell | str) -> Cell:
-    """Write out what a terminal would obey, and what would end the line."""
+    """Escape what a terminal would interpret, and line breaks."""
     cell = cell if isinstance(cell, Cell) else Cell(cell)
     text = "".join(each if each.isprintable() else repr(each)[1:-1] for each in cell.text)
     return cell._replace(text=text)

@@ -1,7 +1,7 @@
-"""Owns how a text that is the same for every reader looks on a terminal: in colours, and as wide.
+"""Owns how shared texts, such as reports, are shown on a terminal: with colours, and wrapped.
 
-What a text says in its words stays: a report is the same in a file, over HTTP and here. A log of
-GitHub shows lines of a form of its own beside a pull request.
+The words of such a text are the same in a file, over HTTP and here. GitHub's logs additionally show
+annotations, lines with a syntax of their own.
 """
 
 import re
@@ -14,7 +14,7 @@ from payments_sandbox.cli.terminal.screen import Screen
 from payments_sandbox.core.colours import BAD, GOOD, NAME, POOR, QUIET, RULE, STRONG, painted
 
 Colours = Sequence[tuple[str, str]]
-"""What has a colour, as a regular expression, and which; of two the first counts."""
+"""Regular expressions and the colours of what they match; the first match counts."""
 
 _IDS: Final = (r"\b(?:pay|ref|chb|evt|dlv|req|we)_\w+", NAME)
 
@@ -74,10 +74,10 @@ YAML: Final[Colours] = (
 )
 
 _HEAD: Final = re.compile(r" *(?:[^ ]+(?: [^ ]+)*  +)?")
-"""The beginning of a line, below which its text is continued."""
+"""The start of a line, up to the column at which its continuation lines begin."""
 
 _DEEPEST: Final = 30
-"""Columns that the rest of a line is indented by at most."""
+"""The most columns by which continuation lines are indented."""
 
 _CARET: Final = "^"
 _EXCERPT: Final = " " * 4
@@ -88,10 +88,10 @@ class View(NamedTuple):
     """How a kind of text is shown.
 
     Attributes:
-        screen: what it is shown on.
-        colours: what of it has colours.
-        has_excerpts: whether lines of files are repeated in it, which each stay one line.
-        verbatim: how lines begin that are to be copied: they stay as they are.
+        screen: the screen to fit it to.
+        colours: the colours of its parts.
+        has_excerpts: whether it quotes lines of files, each of which stays one line.
+        verbatim: the starts of lines that users copy, which are not wrapped.
     """
 
     screen: Screen
@@ -100,7 +100,7 @@ class View(NamedTuple):
     verbatim: tuple[str, ...] = ()
 
     def lines(self, lines: Iterable[str]) -> Iterator[str]:
-        """The lines as they are shown: each as wide as the screen at most."""
+        """The lines in colour, none wider than the screen."""
 
         def coloured(hit: re.Match[str]) -> str:
             return painted(hit[0], named[hit.lastgroup or ""][1])
@@ -114,11 +114,11 @@ class View(NamedTuple):
                 yield found.sub(coloured, shown) if self.screen.has_colours else shown
 
     def text(self, text: str) -> str:
-        """A text of whole lines as it is shown."""
+        """A text of complete lines in colour and wrapped."""
         return "".join(f"{line}\n" for line in self.lines(text.splitlines()))
 
     def _folded(self, line: str) -> list[str]:
-        """Wrap a line, and indent the rest to where its text begins."""
+        """Wrap a line, and indent its continuation to where its text begins."""
         width = self.screen.width
         if width is None or len(line) <= width or line.startswith(self.verbatim):
             return [line]
@@ -134,7 +134,7 @@ class View(NamedTuple):
 
 
 def _fitting_excerpts(lines: Sequence[str], width: int) -> Iterator[str]:
-    """Yield lines; those quoted from a file are cut around the caret below them."""
+    """Yield the lines, cutting those quoted from a file around the caret below them."""
     start = 0
     for line, below in zip_longest(lines, lines[1:], fillvalue=""):
         if not line.startswith(_EXCERPT):
@@ -156,7 +156,7 @@ _IN_PROPERTY: Final = {**_ESCAPES, ord(":"): "%3A", ord(","): "%2C"}
 
 
 def annotation(kind: str, message: str, **properties: object) -> str:
-    """Write an annotation, an `error` or a `warning`, with such as its file, line and title."""
+    """Format a GitHub annotation: an `error` or a `warning`, with properties such as its file."""
     where = ",".join(
         f"{name}={str(value).translate(_IN_PROPERTY)}" for name, value in properties.items()
     )

@@ -1,7 +1,7 @@
-"""Owns the progress of what takes long: a bar on stderr, with what is left, until the work ends.
+"""Owns the progress of long work: a bar on stderr, with the time left, until the work ends.
 
-It is shown of work that takes over a second, at a terminal. The work goes on in the thread that
-asks for it; another one looks how far it is, so that Ctrl-C ends it as it ends any other.
+It is shown at a terminal, for work that takes longer than a second. The work stays in the thread
+that calls it, and another thread polls its progress, so Ctrl-C ends the work in the usual way.
 """
 
 import argparse
@@ -14,21 +14,21 @@ from typing import TYPE_CHECKING, Final, NamedTuple
 from payments_sandbox.cli.failure import INTERRUPTED, CommandFailedError
 from payments_sandbox.cli.terminal.screen import screen_of
 
-if TYPE_CHECKING:  # imported when something takes long
+if TYPE_CHECKING:  # imported only when work takes long
     from rich.progress import Progress
 
 AFTER: Final = 1.0
-"""Seconds after which progress is shown."""
+"""Seconds until the progress is shown."""
 
 _EVERY: Final = 0.25
-"""Seconds between two looks."""
+"""Seconds between two updates."""
 
 _LONGEST_LOOK: Final = 2.0
-"""Seconds that the end waits for the thread."""
+"""Seconds that the end of the work waits for the thread."""
 
 
 class HowFar(NamedTuple):
-    """How far some work is: how much is done, of how much, if that is known, and in words."""
+    """The progress of some work: how much is done, the total if it is known, and a description."""
 
     done: int
     of: int | None
@@ -39,12 +39,12 @@ class HowFar(NamedTuple):
 def progress(
     arguments: argparse.Namespace, does: str, how_far: Callable[[], HowFar | None]
 ) -> Iterator[None]:
-    """Show how far the work in the block is, if it takes over a second.
+    """Show the progress of the work in the block, if it takes longer than a second.
 
     Args:
         arguments: of the command.
-        does: such as "making payments".
-        how_far: is asked in a thread of its own; None where that cannot be said now.
+        does: the work, such as "making payments".
+        how_far: returns the progress, or None if it is unknown; called in another thread.
     """
     if not sys.stderr.isatty():
         yield
@@ -58,15 +58,15 @@ def progress(
         yield
     finally:
         has_ended.set()
-        thread.join(_LONGEST_LOOK)  # who does not answer holds nobody up
+        thread.join(_LONGEST_LOOK)  # a slow `how_far` must not hold the command up
 
 
 @contextmanager
 def interruptible(tell: Callable[[], str]) -> Iterator[None]:
-    """Let Ctrl-C in the block end the command; `tell` says what was done until then.
+    """Let Ctrl-C in the block end the command with a message; `tell` returns what was done.
 
     Raises:
-        CommandFailedError: somebody has interrupted.
+        CommandFailedError: the user has interrupted the block.
     """
     try:
         yield

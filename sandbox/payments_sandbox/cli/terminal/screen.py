@@ -1,9 +1,9 @@
-"""Owns what stdout shows of what commands print: how wide it is, and whether in colours.
+"""Owns the properties of the output: how wide it is, and whether it has colours and links.
 
-1. Where it is no terminal, everything is plain and whole.
-2. `--no-color` and NO_COLOR take the colours away. FORCE_COLOR gives them to what is piped, too; it
-   counts where neither of the two is there. A terminal that calls itself dumb has none.
-3. COLUMNS says how wide a terminal is, else the terminal does.
+1. If it is not a terminal, everything is plain and complete.
+2. `--no-color` and NO_COLOR turn the colours off. Without them, FORCE_COLOR turns them on, also in
+   a pipe. A terminal that identifies itself as dumb has none.
+3. COLUMNS sets the width of a terminal; without it, the terminal is asked.
 """
 
 import argparse
@@ -16,18 +16,18 @@ from payments_sandbox.core.colours import painted
 
 _NOT_FORCED: Final = frozenset({"0", "false", "no", "off"})
 _USUAL_WIDTH: Final = 80
-"""The width that is assumed of a terminal that does not say it."""
+"""The assumed width of a terminal that does not report it."""
 
 
 class Screen(NamedTuple):
-    """What can be shown, and in how many columns; None for as many as a line has."""
+    """What the output can show, and its width in columns; a width of None is unlimited."""
 
     width: int | None = None
     has_colours: bool = False
     has_links: bool = False
 
     def paint(self, text: str, colour: str) -> str:
-        """Give a text a colour, where there are colours."""
+        """Add a colour to a text, if there are colours."""
         return painted(text, colour) if self.has_colours else text
 
     def link(self, text: str, url: str) -> str:
@@ -36,7 +36,7 @@ class Screen(NamedTuple):
 
 
 def screen_of(arguments: argparse.Namespace, stream: TextIO | None = None) -> Screen:
-    """What a stream, which is stdout unless told otherwise, shows of what a command prints."""
+    """The properties of a stream, by default stdout."""
     stream = sys.stdout if stream is None else stream
     is_terminal = stream.isatty()
     has_colours = not arguments.no_color and wants_colours(os.environ, is_terminal=is_terminal)
@@ -44,7 +44,7 @@ def screen_of(arguments: argparse.Namespace, stream: TextIO | None = None) -> Sc
 
 
 def wants_colours(variables: Mapping[str, str], *, is_terminal: bool) -> bool:
-    """Whether what is printed has colours, by the environment."""
+    """Whether the environment and the terminal ask for colours."""
     if variables.get("NO_COLOR"):
         return False
     if forced := variables.get("FORCE_COLOR"):
@@ -53,7 +53,7 @@ def wants_colours(variables: Mapping[str, str], *, is_terminal: bool) -> bool:
 
 
 def _is_old_windows() -> bool:
-    """Whether this is a console of Windows that takes codes for text."""
+    """Whether this is an old Windows console, which prints colour codes as text."""
     if os.name != "nt":
         return False
     from rich.console import detect_legacy_windows
@@ -62,7 +62,7 @@ def _is_old_windows() -> bool:
 
 
 def width_of(stream: TextIO) -> int | None:
-    """How many columns a terminal has; None where a stream is none."""
+    """How many columns a terminal has; None if the stream is not a terminal."""
     if not stream.isatty():
         return None
     columns = os.environ.get("COLUMNS", "")
@@ -70,5 +70,5 @@ def width_of(stream: TextIO) -> int | None:
         return int(columns)
     try:
         return os.get_terminal_size(stream.fileno()).columns or _USUAL_WIDTH
-    except OSError:  # it has gone
+    except OSError:  # the terminal has gone
         return _USUAL_WIDTH

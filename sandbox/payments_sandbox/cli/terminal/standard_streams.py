@@ -1,4 +1,4 @@
-"""Owns the standard streams: each is there, takes any text, and may be closed, full or unread."""
+"""Owns the standard streams: each is open, takes any text, and may be closed, full or unread."""
 
 import io
 import os
@@ -10,13 +10,13 @@ _LAST_STREAM: Final = 2
 
 
 def prepare_streams() -> None:
-    """Open on the null device what is closed; replace what stdout and stderr cannot write.
+    """Open closed streams on the null device, and replace characters that cannot be encoded.
 
-    A descriptor that is closed would be that of the first file or socket that is opened, and
-    whoever writes to the stream would write there.
+    A closed descriptor would be reused for the first file or socket that is opened, and whatever
+    writes to the stream would write there.
     """
     while (descriptor := os.open(os.devnull, os.O_RDWR)) <= _LAST_STREAM:
-        os.set_inheritable(descriptor, True)  # noqa: FBT003 - the system's way; it is the commands' too
+        os.set_inheritable(descriptor, True)  # noqa: FBT003 - positional only; commands inherit it
     os.close(descriptor)
     sys.stdin = sys.stdin or _null("r")
     sys.stdout = sys.stdout or _null("w")
@@ -27,20 +27,20 @@ def prepare_streams() -> None:
 
 
 def try_to_print(line: str, stream: TextIO) -> None:
-    """Print a line; it is lost if nobody reads it or the disk is full."""
+    """Print a line, which is lost if nobody reads the stream or the disk is full."""
     with suppress(OSError):
         stream.write(line + "\n")
         stream.flush()
 
 
 def remark(text: str) -> None:
-    """Print a remark of ours on stderr; it gets its full stop here."""
+    """Print a message of ours on stderr; this adds the full stop."""
     text = text.rstrip(".")
     try_to_print(f"payments-sandbox: {text}{'' if text.endswith('?') else '.'}", sys.stderr)
 
 
 def drop_unwritten(stream: TextIO) -> None:
-    """Discard what could not be written: at exit the interpreter would try again, and fail."""
+    """Discard unwritten output: otherwise the interpreter tries again at exit, and fails."""
     try:
         stream.flush()
     except OSError:
@@ -50,5 +50,5 @@ def drop_unwritten(stream: TextIO) -> None:
 
 
 def _null(mode: str) -> TextIO:
-    # It is open for as long as the process is.
+    # It stays open until the process ends.
     return open(os.devnull, mode, encoding="utf-8")  # type: ignore[return-value]  # noqa: PTH123
