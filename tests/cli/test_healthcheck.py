@@ -99,19 +99,26 @@ def test_a_server_that_says_nothing_is_unhealthy(monkeypatch: pytest.MonkeyPatch
         assert ended("--url", address) == (1, "", said)
 
 
+EXPECTED: Final = "expected an address such as http://127.0.0.1:8080"
+
+
 @pytest.mark.parametrize("url", ["localhost:8080", "http://", "http://a/b", "ftp://a", ""])
-def test_an_address_that_is_none_is_refused(url: str) -> None:
+def test_an_option_that_is_no_address_is_refused(url: str) -> None:
     """Exit 2, and what would have worked."""
-    expected = "expected an address such as http://127.0.0.1:8080"
     code, output, errors = ended("--url", url)
     assert (code, output) == (2, "")
     assert errors.splitlines()[-1] == (
-        f"payments-sandbox healthcheck: error: argument --url: {expected}"
+        f"payments-sandbox healthcheck: error: argument --url: {EXPECTED}"
     )
+
+
+@pytest.mark.parametrize("url", ["localhost:8080", "http://", "http://a/b", "ftp://a"])
+def test_a_variable_that_is_no_address_is_refused(url: str) -> None:
+    """As an option is; an empty variable counts as not set."""
     code, output, errors = ended(PAYMENTS_SANDBOX_URL=url)
     assert (code, output) == (2, "")
     assert errors.splitlines()[-1] == (
-        f"payments-sandbox healthcheck: error: PAYMENTS_SANDBOX_URL: {expected}"
+        f"payments-sandbox healthcheck: error: PAYMENTS_SANDBOX_URL: {EXPECTED}"
     )
 
 

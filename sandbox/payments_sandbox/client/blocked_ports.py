@@ -1,11 +1,12 @@
-"""Owns which receivers of webhooks cannot answer while a thread waits: those that it runs itself.
+"""Owns the detection of webhook receivers that a blocking call keeps from answering.
 
-To move a clock is to wait for webhooks to be answered, and to verify may be. Who does it in the
-event loop of a receiver, or in the handler of one, waits for himself until time is up. The server
-is told the ports of such receivers, and refuses to wait for them.
+Moving a clock waits until webhooks are answered, and verifying may do so. If the call is made in
+the event loop of a receiver, or in one of its handlers, it waits for itself until it times out. So
+the client sends the server the ports of such receivers, and the server refuses to wait for them.
 
-A handler in a thread pool need not have anything of its request on its stack, as a plain `def` of
-FastAPI. Then the task is looked at that waits for the pool: it has the future that is worked on.
+A handler in a thread pool, such as a plain `def` of FastAPI, may have nothing of its request on its
+stack. Then the task that waits for the thread is searched: it is found by the future that the
+thread is going to complete.
 """
 
 import sys
@@ -26,20 +27,20 @@ _WAITS: Final = frozenset(
 
 _LOOKS: Final = 50
 _A_MOMENT: Final = 0.001
-"""Seconds between two looks at who waits for a thread."""
+"""Seconds between two searches for the task that waits for a thread."""
 
 
 def blocked_ports(request: HttpRequest, *, is_awaited: bool = False) -> dict[str, str]:
-    """The header line that says so, for requests that wait for webhooks.
+    """Return the header with the blocked ports, for a request that waits for webhooks.
 
     Args:
-        request: what is about to be sent.
-        is_awaited: whether the event loop goes on meanwhile, and only the caller waits.
+        request: the request that is about to be sent.
+        is_awaited: whether the caller awaits the response, so that its event loop is not blocked.
     """
     if request.target not in _WAITS:
         return {}
     ports: set[int] = set()
-    with suppress(Exception):  # whatever a test has put in the place of sockets
+    with suppress(Exception):  # a test may have replaced sockets by anything
         ports = set(_ports_of_stack())
         if not is_awaited:
             ports |= {*_ports_of_loop(), *_ports_of_sockets()}
@@ -47,15 +48,15 @@ def blocked_ports(request: HttpRequest, *, is_awaited: bool = False) -> dict[str
 
 
 def _ports_of_loop() -> Iterator[int]:
-    """The ports of sockets that this thread's event loop reads from, if one runs: it is blocked."""
+    """Yield the ports of the sockets that this thread's event loop watches, since it is blocked."""
     from socket import socket
 
-    selector = getattr(_running_loop(), "_selector", None)  # uvloop has none, and tells nobody
+    selector = getattr(_running_loop(), "_selector", None)  # uvloop has none: nothing is found
     for key in () if selector is None else list(selector.get_map().values()):
         with suppress(OSError):  # it may be a pipe
             found = socket(fileno=key.fd)
             port = _port(found)
-            found.detach()  # it is the loop's, not ours to close
+            found.detach()  # the descriptor belongs to the loop, and must not be closed here
             yield port
 
 
@@ -66,18 +67,18 @@ def _running_loop() -> object:
 
 
 def _ports_of_sockets() -> Iterator[int]:
-    """The ports of sockets that whoever called holds, such as the server whose handler this is."""
+    """Yield the ports of sockets in callers' variables, such as that of a handler's server."""
     from socket import socket
 
     return (_port(each) for each in _callers_values() if isinstance(each, socket))
 
 
 def _ports_of_stack() -> Iterator[int]:
-    """The ports of servers in whose handlers the call is made, be they awaited or in a pool."""
+    """Yield the ports of servers in whose handlers the call is made, in the loop or in a pool."""
     asyncio: Any = sys.modules.get("asyncio")
     protocol = getattr(asyncio, "BaseProtocol", ())
     for value in (*_callers_values(), *_values_of_waiting_tasks()):
-        with suppress(Exception):  # whatever a caller holds
+        with suppress(Exception):  # a caller's value may be anything
             if isinstance(value, protocol):
                 yield int(value.transport.get_extra_info("sockname")[1])
             elif isinstance(value, Mapping) and "asgi" in value:  # an ASGI scope
@@ -87,7 +88,7 @@ def _ports_of_stack() -> Iterator[int]:
 
 
 def _callers_values() -> Iterator[Any]:
-    """The local values of whoever has called, and of whoever awaits that."""
+    """Yield the values of local variables of all callers up the stack."""
     frame = sys._getframe()  # noqa: SLF001 - there is no other way
     while frame is not None:
         yield from list(frame.f_locals.values())
@@ -95,7 +96,7 @@ def _callers_values() -> Iterator[Any]:
 
 
 def _values_of_waiting_tasks() -> Iterator[Any]:
-    """The local values of the tasks that wait for what this thread of a pool does."""
+    """Yield the values of local variables of the tasks that wait for this thread of a pool."""
     from threading import Event
 
     asyncio: Any = sys.modules.get("asyncio")
@@ -107,13 +108,13 @@ def _values_of_waiting_tasks() -> Iterator[Any]:
         tasks = [task for each in futures for task in _tasks_that_wait(each, asyncio)]
         if tasks:
             break
-        Event().wait(_A_MOMENT)  # the thread may have begun before the task has come to wait
+        Event().wait(_A_MOMENT)  # the thread may have started before the task began to wait
     for task in tasks:
         yield from _values_of(task.get_coro())
 
 
 def _futures_in(values: Iterable[Any], is_future: "Callable[[object], bool]") -> Iterator[Any]:
-    """The futures of the work that a thread of a pool does: anyio's, or of an executor's item."""
+    """Yield the futures of a pool thread's work: those of anyio, or of an executor's work item."""
     for value in values:
         if is_future(value):
             yield value
@@ -122,25 +123,25 @@ def _futures_in(values: Iterable[Any], is_future: "Callable[[object], bool]") ->
 
 
 def _tasks_that_wait(future: Any, asyncio: Any) -> Iterator[Any]:  # noqa: ANN401 - of either kind
-    """The tasks that wait for a future: it knows whom it calls, and nothing else does."""
+    """Yield the tasks that wait for a future, as found in its callbacks: nothing else has them."""
     for callback, *_ in list(getattr(future, "_callbacks", None) or ()):
         if isinstance(task := getattr(callback, "__self__", None), asyncio.Task):
             yield task
     for callback in list(getattr(future, "_done_callbacks", ())):
         for cell in getattr(callback, "__closure__", None) or ():
-            if asyncio.isfuture(cell.cell_contents):  # the loop's future in front of an executor's
+            if asyncio.isfuture(cell.cell_contents):  # the loop's, which wraps the executor's
                 yield from _tasks_that_wait(cell.cell_contents, asyncio)
 
 
 def _values_of(coroutine: Any) -> Iterator[Any]:  # noqa: ANN401 - or whatever it awaits in the end
-    """The local values of a coroutine, and of all that it awaits in turn."""
+    """Yield the values of local variables of a coroutine, and of all that it awaits in turn."""
     while (frame := getattr(coroutine, "cr_frame", None)) is not None:
         yield from list(frame.f_locals.values())
         coroutine = coroutine.cr_await
 
 
 def _port(opened: "socket") -> int:
-    """Its own port; 0 where it has none."""
+    """Return the local port of a socket; 0 if it has none."""
     with suppress(OSError, IndexError, TypeError, ValueError):
         return int(opened.getsockname()[1])
     return 0

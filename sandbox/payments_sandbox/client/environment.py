@@ -1,4 +1,4 @@
-"""Owns the environment that a process finds a server by: the variables, and no proxy before it."""
+"""Owns the environment variables by which a process finds, trusts and directly reaches a server."""
 
 import os
 from collections.abc import Mapping
@@ -10,7 +10,7 @@ from payments_sandbox.core.tls_options import TRUST_VARIABLES
 
 _LOOPBACK: Final = ("localhost", "127.0.0.1", "::1")
 _NO_PROXY: Final = ("NO_PROXY", "no_proxy")
-"""Some clients read the one, and some the other."""
+"""Some clients read one of the two, some the other."""
 
 
 def sandbox_variables(
@@ -24,17 +24,17 @@ def sandbox_variables(
     ca_file: object = None,
     ca_bundle: object = None,
 ) -> dict[str, str]:
-    """The variables that say where a server is, whose world, and whom to trust for it.
+    """Return the variables that name a server and a world of it, and make clients trust it.
 
     Args:
-        base_url: of the emulated API; ends in `/v3`.
-        api_key: of the world.
-        webhook_secret: what its endpoints sign with unless they have a secret of their own.
-        sandbox_url: of the control API; ends in `/_sandbox`.
-        token: what the control API wants as `Sandbox-Token`, if anything.
-        tls_faults: where certificates are that nobody should accept, by their faults.
+        base_url: the URL of the emulated API; ends in `/v3`.
+        api_key: the key of the world.
+        webhook_secret: the secret that the world's endpoints sign with by default.
+        sandbox_url: the URL of the control API; ends in `/_sandbox`.
+        token: the `Sandbox-Token` that the control API requires, if any.
+        tls_faults: the URLs with certificates that no client should accept, by fault.
         ca_file: the certificate of the server's own authority, if it has one.
-        ca_bundle: the same with all that is trusted on this machine.
+        ca_bundle: a file with that certificate and all that this machine trusts.
     """
     return {
         **({} if token is None else {"PAYMENTS_SANDBOX_CONTROL_TOKEN": token}),
@@ -51,8 +51,8 @@ def sandbox_variables(
 
 
 def trust_variables(authority: str, bundle: str) -> dict[str, str]:
-    """The variables that let clients trust an authority, beside whom they trust now."""
-    # Node adds what it is given to its own; the rest take it for all there is.
+    """Return the variables that make clients trust one more authority."""
+    # Node adds the file to its own authorities; other clients trust nothing but the file.
     extra = bundle if os.environ.get(TRUST_VARIABLES[-1]) else authority
     return {
         "PAYMENTS_CA_FILE": authority,
@@ -62,15 +62,15 @@ def trust_variables(authority: str, bundle: str) -> dict[str, str]:
 
 
 def without_proxy(base_url: str, environment: Mapping[str, str]) -> dict[str, str]:
-    """The variables that let no client ask a proxy for a server, beside whom they name already.
+    """Return the variables that make clients call a server directly, and not through a proxy.
 
     Args:
-        base_url: where the server is; the names of loopback are added in any case.
-        environment: what clients would have otherwise.
+        base_url: the URL of the server; the names of loopback are added in any case.
+        environment: the present environment, whose `NO_PROXY` names are kept.
     """
     named = ",".join(environment.get(name, "") for name in _NO_PROXY)
     hosts = dict.fromkeys(host.strip() for host in named.split(",") if host.strip())
     if "*" in hosts:
-        return {}  # nobody is asked; as one of several names some clients would not know it
+        return {}  # no proxy is used at all; in a longer list, some clients would not accept `*`
     hosts |= dict.fromkeys((*_LOOPBACK, urlsplit(base_url).hostname or ""))
     return dict.fromkeys(_NO_PROXY, ",".join(host for host in hosts if host))

@@ -1,13 +1,13 @@
-"""Owns what the client and the testing tools raise.
+"""Owns the errors that the client and the testing tools raise.
 
     ControlError
     ├── ControlApiError       the control API answered with an error
-    └── Unreachable           there is no answer of a sandbox
+    └── Unreachable           no sandbox answers at the address
     AssertionError
-    ├── WebhookNotReceived    an inbox did not get what a test waited for
+    ├── WebhookNotReceived    an inbox did not get the webhook that a test waited for
     └── ExpectationFailed     an expectation is not met
 
-The latter two are what a test asserts, so that a test runner counts them as failures.
+The last two are AssertionErrors, so that a test runner counts them as failures.
 """
 
 from collections.abc import Mapping, Sequence
@@ -23,17 +23,17 @@ class ControlApiError(ControlError):
     """The control API answered with an error, and changed nothing.
 
     Args:
-        request: the request, as the text should name it.
+        request: the request, as it appears in the error's text.
         status: the HTTP status.
         envelope: the JSON body.
 
     Attributes:
         status: the HTTP status.
         code: the error code of the envelope.
-        message: its message.
+        message: the message of the envelope.
         details: what would have worked, or None.
-        problems: for `invalid_scenario`, all that is wrong, each with its line and column.
-        reason: the text without the request: what was wrong, and what would have worked.
+        problems: for `invalid_scenario`, each problem with its line and column.
+        reason: the error's text without the request: what was wrong, and what would have worked.
     """
 
     def __init__(self, request: str, status: int, envelope: Mapping[str, Any]) -> None:
@@ -51,7 +51,7 @@ class ControlApiError(ControlError):
 
 
 class UnreachableCause(StrEnum):
-    """Why there is no answer of a sandbox."""
+    """Why no sandbox has answered."""
 
     NO_CONNECTION = "no_connection"
     NOT_TRUSTED = "not_trusted"
@@ -61,11 +61,11 @@ class UnreachableCause(StrEnum):
 
 
 class Unreachable(ControlError):
-    """Nothing answers at the address, or what does is not a sandbox.
+    """Nothing answers at the address, or something that is not a sandbox.
 
     Attributes:
-        cause: which of the ways to fail it was.
-        reason: the same in a few words, such as the system's text for the error.
+        cause: the kind of failure.
+        reason: the failure in a few words, such as the system's text for the error.
     """
 
     def __init__(self, text: str, cause: UnreachableCause, reason: str) -> None:
@@ -75,14 +75,14 @@ class Unreachable(ControlError):
 
 
 class WebhookNotReceived(AssertionError):
-    """An inbox did not get what a test waited for; the text says what it did get."""
+    """An inbox did not get the webhook that a test waited for; the text says what it did get."""
 
 
 class ExpectationFailed(AssertionError):
-    """Expectations that are not met; the text has each with what was observed instead.
+    """Expectations are not met; the text has each with what was observed instead.
 
     Attributes:
-        unmet: the expectations, as the report has them.
+        unmet: the expectations that are not met, in the JSON of the report.
     """
 
     def __init__(self, text: str, unmet: Sequence[Mapping[str, object]]) -> None:
@@ -91,12 +91,12 @@ class ExpectationFailed(AssertionError):
 
 
 def describe_unreachable(error: Unreachable, url: str, option: str) -> str:
-    """Say to a user what to do about it, in one line.
+    """Tell a user in one line what to do about an unreachable server.
 
     Args:
-        error: what has come of asking.
-        url: who was asked.
-        option: what names another server.
+        error: the error.
+        url: the address of the server.
+        option: the option that names another server.
     """
     match error.cause:
         case UnreachableCause.TIMEOUT:
@@ -125,7 +125,7 @@ def _not_a_sandbox(url: str, reason: str, option: str) -> str:
 
 
 def _problem_line(problem: Mapping[str, Any]) -> str:
-    """Where the problem is, as far as that is known, what it is, and what would have worked."""
+    """Return where the problem is, if that is known, what it is, and what would have worked."""
     line, path = problem.get("line"), problem.get("path")
     place = None if line is None else f"{line}:{problem.get('column')}"
     hint = f" ({problem['hint']})" if problem.get("hint") else ""

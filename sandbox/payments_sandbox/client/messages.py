@@ -1,4 +1,4 @@
-"""Owns how a call of the control API becomes an HTTP request, and what comes back a value."""
+"""Owns how a call of the control API becomes an HTTP request, and a response becomes a value."""
 
 import json
 from collections.abc import Callable, Iterator, Mapping
@@ -27,10 +27,10 @@ class HttpRequest(NamedTuple):
     """A request as it is sent.
 
     Attributes:
-        method: of HTTP.
+        method: the HTTP method.
         target: the path with its query.
         body: the bytes of the body, or None.
-        headers: those of this request; what all requests carry is the transport's.
+        headers: the headers of this request; the transport adds those of all requests.
     """
 
     method: str
@@ -43,7 +43,7 @@ class HttpRequest(NamedTuple):
 
 
 class HttpResponse(NamedTuple):
-    """A response that has arrived whole."""
+    """A response whose body was read completely."""
 
     status: int
     body: bytes
@@ -57,14 +57,14 @@ def control_request(
     fields: Mapping[str, object] | None = None,
     body: object = None,
 ) -> HttpRequest:
-    """Write the request of a route.
+    """Make the request of a route.
 
     Args:
-        method: of HTTP.
-        path: below `/_sandbox`.
+        method: the HTTP method.
+        path: the path below `/_sandbox`.
         query: the parameters; those that are None are left out.
-        fields: the fields of a JSON object as body; those that are None are left out.
-        body: the whole body instead: bytes are YAML, anything else is sent as JSON.
+        fields: the fields of a JSON object to send as body; those that are None are left out.
+        body: the whole body instead: bytes are sent as YAML, anything else as JSON.
     """
     parameters = urlencode(_given(query or {}))
     target = CONTROL_PATH + path + (f"?{parameters}" if parameters else "")
@@ -82,26 +82,27 @@ def read_response(
     request: HttpRequest,
     response: HttpResponse,
 ) -> T:
-    """Read the JSON of a success, which has the shape that its schema promises.
+    """Return the JSON of a successful response.
 
     Args:
-        model: that shape.
-        request: for the text of an error.
-        response: what came.
+        model: the type of the value; it is not checked at run time.
+        request: the request, for the text of an error.
+        response: the response.
 
     Returns:
-        The value; None where the response has no body.
+        The value; None if the response has no body.
 
     Raises:
         ControlApiError: the response is an error of the control API.
-        Unreachable: the body is not a JSON object, so no sandbox has sent it.
+        Unreachable: the response is not from a sandbox: its body is not a JSON object, or it is
+            an error without the API's envelope.
     """
     if response.status in _SUCCESS and not response.body:
         return cast("T", None)
     with suppress(ValueError):
         value = json.loads(response.body)
         if isinstance(value, dict):
-            # 503 of `ready` is an answer, too.
+            # The 503 of `ready` is a value, too, and not an error.
             if response.status in _SUCCESS or (response.status == _NOT_READY and "ready" in value):
                 return cast("T", value)
             if isinstance(value.get("error"), dict):
@@ -112,7 +113,7 @@ def read_response(
 
 
 def read_text(request: HttpRequest, response: HttpResponse) -> str:
-    """Read the text of a success of a route that answers no JSON.
+    """Return the text of a successful response, for routes that do not answer JSON.
 
     Raises:
         ControlApiError, Unreachable: as `read_response`.
@@ -125,37 +126,37 @@ def read_text(request: HttpRequest, response: HttpResponse) -> str:
 def connection_failure(
     request: HttpRequest, address: str, error: Exception, *, is_http: bool = True
 ) -> Unreachable:
-    """Describe what kept a request from being answered.
+    """Make the error for a request that got no response.
 
     Args:
-        request: what was to be sent.
-        address: where to.
+        request: the request.
+        address: the address of the server.
         error: what was raised.
-        is_http: whether the other side speaks HTTP, as far as is known.
+        is_http: False if the error shows that the other side does not speak HTTP.
     """
     reason = getattr(error, "strerror", None) or str(error) or type(error).__name__
     cause = UnreachableCause.NO_CONNECTION if is_http else UnreachableCause.NOT_HTTP
     if isinstance(error, TimeoutError):
         cause, reason = UnreachableCause.TIMEOUT, _TIMED_OUT
-    # Told by its attribute, since `ssl` is loaded only where TLS is; aiohttp wraps it in its own.
+    # Recognised by its attribute, since `ssl` may not be imported; aiohttp wraps it in its own.
     if doubt := getattr(getattr(error, "certificate_error", error), "verify_message", None):
         cause, reason = UnreachableCause.NOT_TRUSTED, str(doubt)
     return Unreachable(f"{request}: no answer from {address}: {reason}.", cause, reason)
 
 
 def path_segment(value: str) -> str:
-    """Encode a variable part of a path, whatever is in it."""
+    """Percent-encode a variable part of a path."""
     return quote(value, safe="")
 
 
 def common_headers(api_key: str | None, token: str | None) -> dict[str, str]:
-    """Write the headers of every request: the world's key, and the control token."""
+    """Return the headers of every request: the world's key, and the control token."""
     headers = {} if api_key is None else {"Authorization": f"Bearer {api_key}"}
     return headers if token is None else headers | {"Sandbox-Token": token}
 
 
 def parse_address(url: str) -> str:
-    """Reduce a url to the server's address: without a path, such as that of one of its two APIs.
+    """Return the server's address from a URL: scheme, host and port, without any path.
 
     Raises:
         ValueError: it is not the address of an HTTP server.
@@ -171,7 +172,7 @@ def _given(values: Mapping[str, object]) -> dict[str, object]:
 
 
 class BaseClient:
-    """What the blocking client and that for asyncio have in common: whom they ask, and for whom."""
+    """The common part of the blocking client and that for asyncio: the address and the API key."""
 
     def __init__(self, url: str, api_key: str | None = None) -> None:
         self.url = parse_address(url)
@@ -182,18 +183,18 @@ class BaseClient:
 
 
 LARGEST_PAGE: Final = 1_000
-"""Items that a page of the control API has at most."""
+"""Items on a page of the control API, at most."""
 
 
 class ListPage(Protocol[T]):
-    """A method of the client that gives a page of a list."""
+    """A method of the client that returns a page of a list."""
 
     def __call__(self, *, limit: int, starting_after: str | None) -> Page[T]:
-        """Ask for one page."""
+        """Return one page."""
 
 
 def every(list_page: ListPage[T]) -> Iterator[T]:
-    """Yield all items of a list, in the order of its pages."""
+    """Yield all items of a list, page after page."""
     cursor: str | None = None
     while True:
         page = list_page(limit=LARGEST_PAGE, starting_after=cursor)
@@ -206,10 +207,10 @@ class StreamMessage(NamedTuple):
     """One message of the event stream.
 
     Attributes:
-        kind: what it is about: `request`, `event`, `delivery` or `held`.
-        value: that, as the control API shows it; a delivery with its newest attempt alone, and of
-            `held` the list of all calls that are held now.
-        id: what to send as `last_event_id` to go on after it.
+        kind: `request`, `event`, `delivery` or `held`.
+        value: the item, in the control API's JSON. A delivery has only its newest attempt; for
+            `held`, the value is the list of all calls that are held now.
+        id: the `last_event_id` with which a new stream continues after this message.
     """
 
     kind: str
@@ -218,9 +219,10 @@ class StreamMessage(NamedTuple):
 
 
 class MessageReader:
-    """Makes messages of the lines of a stream; half a message at its end is dropped.
+    """Turns the lines of a stream into messages; an incomplete one at its end is dropped.
 
-    `on_connected` is called once, when the first line arrives.
+    Args:
+        on_connected: called once, when the first line arrives.
     """
 
     def __init__(self, on_connected: Callable[[], None] | None = None) -> None:
@@ -228,7 +230,7 @@ class MessageReader:
         self._fields: dict[str, str] = {}
 
     def read(self, line: str) -> StreamMessage | None:
-        """Take in a line without its end; returns the message that it completes."""
+        """Read a line, without its line break; return the message that it completes, if any."""
         if self._on_connected is not None:
             self._on_connected()
             self._on_connected = None
@@ -243,7 +245,7 @@ class MessageReader:
 
 
 def stream_request(last: int | None, last_event_id: str | None) -> HttpRequest:
-    """Write the request for the stream: from the last requests on, or after a message's id."""
+    """Make the request for the stream: from the last requests on, or after a message's id."""
     request = control_request("GET", "/stream", query={"last": last})
     headers = {} if last_event_id is None else {"Last-Event-ID": last_event_id}
     return request._replace(headers=headers)

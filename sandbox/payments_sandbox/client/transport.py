@@ -1,7 +1,7 @@
-"""Owns the transports: blocking, with connections that each are lent to one thread; for asyncio.
+"""Owns the transports of the client: a blocking one, safe to use from threads, and one for asyncio.
 
-`http.client` and aiohttp are imported with the first request: a test suite that makes none pays
-nothing.
+`http.client` and aiohttp are imported with the first request, so that a test suite that makes none
+starts no slower.
 """
 
 import weakref
@@ -32,30 +32,32 @@ class Transport(Protocol):
     """Carries requests to a server."""
 
     def send(self, request: HttpRequest) -> HttpResponse:
-        """Send a request; returns the response, whatever its status.
+        """Send a request; return the response, whatever its status.
 
         Raises:
             Unreachable: there is no response.
         """
 
     def stream(self, request: HttpRequest) -> Iterator[str]:
-        """Yield the lines of a response that goes on, without their ends.
+        """Yield the lines of a streaming response, without their line breaks.
 
         Raises:
             ControlError: there is no response, or it is an error.
         """
 
     def close(self) -> None:
-        """Close what is kept open."""
+        """Close the connections that are kept open."""
 
 
 class HttpTransport:
-    """A transport over sockets.
+    """A blocking transport over HTTP.
+
+    It keeps idle connections for later requests. Each connection serves one thread at a time.
 
     Args:
-        address: such as `http://127.0.0.1:8080`.
-        headers: what every request carries.
-        timeout: seconds of silence after which a request fails; None waits for ever.
+        address: the address of the server, such as `http://127.0.0.1:8080`.
+        headers: the headers of every request.
+        timeout: seconds of silence after which a request fails; None to wait without limit.
     """
 
     def __init__(
@@ -68,7 +70,7 @@ class HttpTransport:
         self._finalizer = weakref.finalize(self, _close_all, self._idle)
 
     def send(self, request: HttpRequest) -> HttpResponse:
-        """Send a request on a kept connection, or on a new one."""
+        """Send a request on an idle connection, or on a new one."""
         connection, opened = self._send(request)
         with self._described(request, connection):
             response = HttpResponse(opened.status, opened.read())
@@ -79,7 +81,7 @@ class HttpTransport:
         return response
 
     def stream(self, request: HttpRequest) -> Iterator[str]:
-        """Yield the lines as they come, until the response ends or the caller has enough."""
+        """Yield the lines as they arrive, until the response ends or the caller stops."""
         connection, response = self._send(request)
         try:
             if response.status != OK:
@@ -95,15 +97,15 @@ class HttpTransport:
             connection.close()
 
     def close(self) -> None:
-        """Close the connections that are idle; the next request opens one again."""
+        """Close the idle connections; the next request opens a new one."""
         _close_all(self._idle)
 
     def _send(self, request: HttpRequest) -> "tuple[HTTPConnection, HTTPResponse]":
-        """Send a request; returns the connection, and the head of the response on it."""
+        """Send a request; return the connection, and the response with its body still unread."""
         with suppress(IndexError):
             while True:
                 connection = self._idle.pop()
-                # The server may have closed it meanwhile; then there is another.
+                # The server may have closed it meanwhile; then the next one is tried.
                 with (
                     self._described(request, connection),
                     suppress(ConnectionError),
@@ -135,15 +137,15 @@ class HttpTransport:
 
 
 class _FailuresDescribed:
-    """A block whose failures are told as those of a request.
+    """A context manager that turns errors of the network and the HTTP library into `Unreachable`.
 
-    It is no generator: the frames of `contextlib` would be what a failed test shows.
+    It is not made with `contextlib`, whose frames would show up in the traceback of a failed test.
 
     Args:
-        request: what is sent.
-        address: where to.
-        of_library: what the library raises that sends it, beside OSError.
-        connection: is closed then; none where the library sees to that, and speaks HTTP.
+        request: the request that is sent.
+        address: the address of the server.
+        of_library: the error that the HTTP library raises, in addition to OSError.
+        connection: the connection to close on an error; None if the library does that, as aiohttp.
     """
 
     def __init__(
@@ -167,7 +169,7 @@ class _FailuresDescribed:
             if self._connection is not None:
                 self._connection.close()
             failure = connection_failure(self._request, self._address, error, is_http=is_http)
-            raise failure from None  # it says why; the trace of a library no more
+            raise failure from None  # it says why; the library's traceback would add nothing
 
 
 def _close_all(connections: "list[HTTPConnection]") -> None:
@@ -180,17 +182,17 @@ class AsyncTransport(Protocol):
     """Carries requests to a server, as `Transport` does."""
 
     async def send(self, request: HttpRequest) -> HttpResponse:
-        """Send a request; returns the response, whatever its status."""
+        """Send a request; return the response, whatever its status."""
 
     def stream(self, request: HttpRequest) -> AsyncIterator[str]:
-        """Yield the lines of a response that goes on, without their ends."""
+        """Yield the lines of a streaming response, without their line breaks."""
 
     async def close(self) -> None:
-        """Close what is kept open."""
+        """Close the connections that are kept open."""
 
 
 class AsyncHttpTransport:
-    """The same for one event loop of asyncio."""
+    """A transport for one event loop of asyncio; takes the arguments of `HttpTransport`."""
 
     def __init__(
         self, address: str, headers: dict[str, str], *, timeout: float | None = TIMEOUT
@@ -207,7 +209,7 @@ class AsyncHttpTransport:
                 return HttpResponse(response.status, await response.read())
 
     async def stream(self, request: HttpRequest) -> AsyncIterator[str]:
-        """Yield the lines as they come, until the response ends or the caller has enough."""
+        """Yield the lines as they arrive, until the response ends or the caller stops."""
         with self._described(request):
             async with self._asked(request) as response:
                 if response.status != OK:
@@ -227,7 +229,7 @@ class AsyncHttpTransport:
         return self._opened().request(request.method, url, data=request.body, headers=headers)
 
     async def close(self) -> None:
-        """Close every connection; the next request opens one again."""
+        """Close every connection; the next request opens a new one."""
         session, self._session = self._session, None
         if session is not None:
             await session.close()
@@ -242,6 +244,6 @@ class AsyncHttpTransport:
                     total=None, sock_connect=self._timeout, sock_read=self._timeout
                 ),
                 cookie_jar=DummyCookieJar(),
-                trust_env=False,  # a proxy would answer for a server that is not there
+                trust_env=False,  # a proxy would answer in place of a missing server
             )
         return self._session

@@ -1,6 +1,7 @@
-"""Owns the pytest plugin: its fixtures, marks and options; the first fixture imports the rest.
+"""Owns the pytest plugin: its hooks and fixtures; the first fixture imports the rest.
 
-Every run of every project imports this module, so it imports nothing that pytest has not.
+Every run of pytest imports this module, in every project that has the package installed. So it
+imports nothing that pytest has not imported already.
 """
 
 import os
@@ -66,23 +67,23 @@ if TYPE_CHECKING:
 
 
 UNUSABLE: Final = "payments_sandbox_unusable"
-"""What a report of collection is marked with, so that the main process hears of it from workers."""
+"""The attribute of a collection report that tells the main process why the server is unusable."""
 
 
 SERVER: Final = "sandbox_server"
-"""The fixture whose worlds are judged, whoever has asked for them."""
+"""The fixture of the server; the worlds that it makes are judged, whichever fixture uses it."""
 
 MARKED: Final = pytest.StashKey[list["Sandbox"]]()
-"""The worlds of a test that have what its marks want."""
+"""The worlds of a test that its marks were applied to."""
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
-    """Add options and ini keys; the command line wins, then the environment."""
+    """Add the options and ini keys."""
     add_options(parser)
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    """Read the options of the session."""
+    """Read the options of the session, and register marks and further plugins."""
     import_plainly(config)
     for mark in MARKS:
         config.addinivalue_line("markers", mark)
@@ -98,12 +99,12 @@ def pytest_configure(config: pytest.Config) -> None:
 
 @pytest.hookimpl(optionalhook=True)
 def pytest_configure_node(node: "Node") -> None:
-    """Tell a worker of pytest-xdist the seed, which may have been drawn."""
+    """Pass the seed to a worker of pytest-xdist, since it may be random."""
     node.workerinput[SEED] = node.config.stash[OPTIONS].seed
 
 
 def pytest_report_header(config: pytest.Config) -> str:
-    """Version, seed and server, for whoever wants to repeat a run."""
+    """Show version, seed and server, which are needed to repeat a run."""
     options = config.stash[OPTIONS]
     folders = [f"scenarios in {folder}" for folder in options.folders]
     server = options.url or "a server of its own"
@@ -114,9 +115,10 @@ def pytest_report_header(config: pytest.Config) -> str:
 def pytest_make_collect_report(
     collector: pytest.Collector,
 ) -> Generator[None, pytest.CollectReport, pytest.CollectReport]:
-    """A mark that names no scenario, or no instant, is an error of collection.
+    """Report an invalid mark as a collection error.
 
-    So is a server that cannot be used, for the first test that wants it: of the whole session.
+    If the server cannot be used, the first test that needs it becomes a collection error, which
+    then ends the whole session.
     """
     report = yield
     config, items = collector.config, report.result or ()
@@ -131,17 +133,18 @@ def pytest_make_collect_report(
 
 
 class SessionEnd:
-    """Ends a session whose server cannot be used with one usage error, whoever has met it.
+    """Ends a session whose server cannot be used with a single usage error.
 
-    It is a plugin of the main process alone: in a worker of pytest-xdist the error would end that.
+    It is registered only in the main process: in a worker of pytest-xdist, the error would crash
+    the worker.
     """
 
     @pytest.hookimpl(tryfirst=True)
     def pytest_collectreport(self, report: pytest.CollectReport) -> None:
-        """Look whether a collector has met it.
+        """End the session if a collection report says that the server cannot be used.
 
         Raises:
-            UsageError: one has.
+            UsageError: it does.
         """
         if (unusable := vars(report).get(UNUSABLE)) is not None:
             raise pytest.UsageError(unusable)
@@ -149,7 +152,7 @@ class SessionEnd:
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_runtest_protocol(item: pytest.Item) -> None:
-    """Explore a test that is marked so, before its own protocol reports what was found."""
+    """Explore a test with the mark, before its own protocol reports the findings."""
     if isinstance(item, pytest.Function) and item.get_closest_marker(EXPLORE) is not None:
         from payments_sandbox.pytest_plugin.explored_test import explore_item
 
@@ -158,7 +161,7 @@ def pytest_runtest_protocol(item: pytest.Item) -> None:
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_pyfunc_call(pyfuncitem: pytest.Function) -> bool | None:
-    """Let the report of an exploration take the place of the test's body."""
+    """Report the exploration of an explored test instead of calling its body."""
     if (report := pyfuncitem.stash.get(REPORT, None)) is None:
         return None
     report(pyfuncitem)
@@ -167,11 +170,11 @@ def pytest_pyfunc_call(pyfuncitem: pytest.Function) -> bool | None:
 
 @pytest.hookimpl(wrapper=True, tryfirst=True)
 def pytest_runtest_setup(item: pytest.Item) -> Generator[None, object, object]:
-    """Begin without worlds, each time that a test is run."""
+    """Reset what is known of a test's worlds, each time that the test is run."""
     item.stash[WORLDS] = []
     item.stash[MARKED] = []
     item.stash[EARLIER], item.stash[JUDGED] = {}, {}
-    if ENDED in item.stash:  # it is run once more
+    if ENDED in item.stash:  # the test is run again
         del item.stash[ENDED]
     return (yield)
 
@@ -180,10 +183,10 @@ def pytest_runtest_setup(item: pytest.Item) -> Generator[None, object, object]:
 def pytest_fixture_setup(
     fixturedef: "pytest.FixtureDef[Any]", request: pytest.FixtureRequest
 ) -> Generator[None, object, object]:
-    """Let a fixture of the suite that has our name be judged, and follow marks.
+    """Attribute worlds to the test whose fixture makes them, and watch a suite's own `sandbox`.
 
-    What a fixture of a test is given by `sandbox_server` is the test's, what a wider one is given
-    is nobody's.
+    A world that a function-scoped fixture gets from `sandbox_server` belongs to the test. A world
+    of a wider fixture belongs to no test; `pytest_runtest_call` sees to a wider `sandbox`.
     """
     stash, is_own = request.config.stash, fixturedef.scope == "function"
     before = stash.get(OWNER, None)
@@ -201,9 +204,9 @@ def pytest_fixture_setup(
 
 @pytest.hookimpl(wrapper=True)
 def pytest_runtest_call(item: pytest.Item) -> Generator[None, object, object]:
-    """Unmet expectations fail the test itself; its own failure comes first."""
+    """Fail a test that has passed but whose worlds did not do as expected."""
     given = getattr(item, "funcargs", {})
-    if FIXTURE in given:  # one of a wider scope was there already
+    if FIXTURE in given:  # one of a wider scope may be set up already
         _watch(item, given[FIXTURE])
     begin(item)
     item.config.stash[OWNER] = item
@@ -213,7 +216,7 @@ def pytest_runtest_call(item: pytest.Item) -> Generator[None, object, object]:
         item.config.stash[OWNER] = None
         end(item)
     if EXPLORED_SCENARIO in item.stash:
-        return result  # an exploration judges its worlds itself
+        return result  # an exploration judges its own worlds
     if item.stash[WORLDS] and (reason := judge(item)) is not None:
         pytest.fail(reason, pytrace=False)
     return result
@@ -223,7 +226,7 @@ def pytest_runtest_call(item: pytest.Item) -> Generator[None, object, object]:
 def pytest_runtest_makereport(
     item: pytest.Item, call: pytest.CallInfo[None]
 ) -> Generator[None, pytest.TestReport, pytest.TestReport]:
-    """A failed test shows what its worlds have seen, and keeps all of it as a file."""
+    """Add what its worlds have seen to the report of a failed test, and write it to files."""
     report = yield
     if call.excinfo is not None:
         shorten(report, call.excinfo.value)
@@ -254,7 +257,7 @@ def sandbox_server(
     if given.url is not None:
         yield server_at(given.url)
         return
-    # No world is idle for longer than its test; one that travels in time is not to lose its own.
+    # Worlds end with their tests. A test that moves the real time must not lose its world as idle.
     options: Options = {"world_ttl": "36500d", "max_worlds": 10**6, "coverage": given.coverage}
     options |= sandbox_options
     with RunningSandbox(settings_from(options), number=given.worker) as own:
@@ -279,7 +282,7 @@ def make_sandbox(
         clock: str | None = None,
         rate_limit: int | None = None,
     ) -> "Sandbox":
-        if seed is None:  # the same for a test in every run, whatever runs beside it
+        if seed is None:  # the same for a test in every run, whichever other tests run
             seed = derived_seed(options.seed, node.nodeid, len(made))
         try:
             world = sandbox_server.new_world(
@@ -302,13 +305,13 @@ def make_sandbox(
 
     yield make
     for world in reversed(made):
-        with suppress(Exception):  # whatever keeps it from being dropped, the result stands
+        with suppress(Exception):  # a world that cannot be dropped changes no test's result
             world.close()
 
 
 @pytest.fixture
 def sandbox(request: pytest.FixtureRequest, make_sandbox: "MakeSandbox") -> "Sandbox":
-    """A world of the test's own, as its marks want it."""
+    """The test's own world, set up as its marks say."""
     node = request.node
     clock, key = node.get_closest_marker(CLOCK), node.get_closest_marker(WORLD)
     seeds = [mark.kwargs["seed"] for mark in scenario_marks(node) if "seed" in mark.kwargs]
@@ -345,10 +348,10 @@ def payments_env(
 
 
 def _watch(node: pytest.Item, value: object) -> None:
-    """Take the world that a fixture has given for one of the test's, with what its marks want.
+    """Make the world in a `sandbox` fixture's value one of the test's, and apply the marks to it.
 
-    It is the world itself, or an attribute of an object around it. What a fixture of our name gives
-    otherwise is no business of ours, but for marks, which would be ignored.
+    The value is a world, or an object with a world as an attribute. Any other value of a suite's
+    own `sandbox` is left alone; but a test with marks then fails, since they would be ignored.
     """
     marked, given = node.stash[MARKED], []
     if testing := sys.modules.get("payments_sandbox.testing.sandbox"):
@@ -369,7 +372,7 @@ def _watch(node: pytest.Item, value: object) -> None:
 
 
 def _use_marks(node: pytest.Item, world: "Sandbox") -> None:
-    """Give what marks want to a world that was made without them, and may outlive the test."""
+    """Apply the marks to a world that was made without them, and may outlive the test."""
     if (clock := node.get_closest_marker(CLOCK)) is not None:
         world.clock.freeze(clock.args[0])
     if node.get_closest_marker(SCENARIO) is not None:
@@ -379,7 +382,7 @@ def _use_marks(node: pytest.Item, world: "Sandbox") -> None:
 
 
 def _active(world: "Sandbox") -> set[str]:
-    with suppress(Exception):  # after a test, the result stands whatever is met
+    with suppress(Exception):  # an error after the test does not change its result
         return {each["name"] for each in world.control.list_active_scenarios()["data"]}
     return set()
 

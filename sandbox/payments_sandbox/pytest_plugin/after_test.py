@@ -1,9 +1,9 @@
-"""Owns what follows a test: its worlds are judged, and what they have seen is shown and kept.
+"""Owns what happens after a test: its worlds are judged, and what they have seen is shown and kept.
 
-Whatever is met here, the session goes on and the test's own result stands. So nothing leaves these
-functions but the failure that they find, and they use none of what a test may have replaced: the
-server in this process is asked without a socket, and files are written by functions that were taken
-when the session began.
+No error here may end the session or change the test's own result. So these functions suppress all
+errors, and report only the failures that they look for. They also use nothing that a test may have
+replaced: they ask the server in this process without a socket, and write files with functions
+that were looked up when the session began.
 """
 
 import os
@@ -24,11 +24,16 @@ if TYPE_CHECKING:
     from payments_sandbox.testing.failure_report import WorldSection
 
 WORLDS: Final = pytest.StashKey[list["Sandbox"]]()
-"""The worlds of a test, in the order in which it has got them."""
+"""Of a test: its worlds, in the order in which it got them."""
 
 
 class Ended(NamedTuple):
-    """A world that a test has dropped or begun anew, and why the test fails by what it had seen."""
+    """A world that a test has dropped, restored or reset, and why what it had seen fails the test.
+
+    Attributes:
+        reason: why the test fails.
+        section: the world's part of the failure report, if it could be made.
+    """
 
     world: "Sandbox"
     reason: str
@@ -36,32 +41,36 @@ class Ended(NamedTuple):
 
 
 ENDED: Final = pytest.StashKey[list[Ended]]()
-"""Those of a test; there as long as its own part runs, and after it."""
+"""Of a test: its worlds that ended with a reason to fail; set once its call phase has begun."""
 
 
 SHARED: Final = pytest.StashKey[set[str]]()
-"""The keys of worlds that fixtures of the suite have given to tests of this session."""
+"""Of the session: the keys of worlds that its tests have used so far."""
 
 OWNER: Final = pytest.StashKey[pytest.Item | None]()
-"""Of the session: the test whose own part, or fixture, runs now."""
+"""Of the session: the test whose call phase, or fixture, runs now."""
 
 LEFT: Final = pytest.StashKey[dict[str, list[str]]]()
-"""Of the session, by world: the scenarios by which tests that are over had expected something."""
+"""Of the session, by world: the scenarios with expectations of tests that are over."""
 
 BEGAN: Final = pytest.StashKey[dict[str, int]]()
-"""Of a test, by world: how often something had been expected when its own part began."""
+"""Of a test, by world: the number of its expectations when its call phase began."""
 
 EARLIER: Final = pytest.StashKey[dict[str, set[str]]]()
-"""Of a test, by world: undocumented calls that were there before it."""
+"""Of a test, by world: the undocumented calls that were made before it."""
 
 JUDGED: Final = pytest.StashKey[dict[str, list[object]]]()
-"""Of a test, by world: the expectations that were judged before it was reset."""
+"""Of a test, by world: the expectations that were judged before the world was reset."""
 
 
 class JournalFolder:
-    """Where journals are kept, or why not: with what else pytest caches.
+    """The folder in pytest's cache where journals are kept, or the reason why there is none.
 
-    It is made before a test replaces what writes files.
+    It is made before any test can replace the functions that write files.
+
+    Attributes:
+        path: the folder; None if there is none.
+        why_not: the reason, as the end of a sentence.
     """
 
     def __init__(self, config: pytest.Config) -> None:
@@ -76,7 +85,7 @@ class JournalFolder:
                 self.why_not = f": {_error_text(error)}"
 
     def write(self, name: str, text: str) -> None:
-        """Write a file anew.
+        """Write a file, and replace an earlier one.
 
         Raises:
             OSError: it cannot be written.
@@ -94,21 +103,21 @@ JOURNALS: Final = pytest.StashKey[JournalFolder]()
 
 
 def hear_of_worlds(config: pytest.Config, server: object) -> None:
-    """Let the worlds that a server gives be those of the test, or its fixture, that asks for them.
+    """Attribute the worlds that a server makes to the test during whose call or fixture it does.
 
-    What a wider fixture is given is nobody's.
+    Worlds that are made for a fixture of a wider scope belong to no test.
     """
 
     def on_world(world: "Sandbox") -> None:
         if (owner := config.stash.get(OWNER, None)) is not None:
             take(owner, world)
 
-    with suppress(AttributeError):  # a suite's own may be anything
+    with suppress(AttributeError):  # a suite's own server may be anything
         server._on_world = on_world  # type: ignore[attr-defined]  # noqa: SLF001 - no user's
 
 
 def take(item: pytest.Item, world: "Sandbox") -> None:
-    """Take a world that somebody was given for one of the test's, if it is not one already."""
+    """Make a world one of the test's, unless it is already."""
     worlds = item.stash[WORLDS]
     if any(each is world for each in worlds):
         return
@@ -119,19 +128,19 @@ def take(item: pytest.Item, world: "Sandbox") -> None:
 
 
 def _part_from_earlier(item: pytest.Item, world: "Sandbox") -> None:
-    """Let nobody be blamed for earlier tests in a world that tests share.
+    """Make sure that a test is not blamed for earlier tests with the same world.
 
-    What they have expected ends, and their undocumented calls are remembered.
-
-    Whose the calls of a world are that was used before it was given to anybody, nobody knows.
+    The expectations of earlier tests are removed, and their undocumented calls are remembered, to
+    be left out later. The same goes for calls in a world that was used before any test got it,
+    since it is not known who made them.
     """
     shared = item.config.stash.setdefault(SHARED, set())
     for name in item.config.stash.setdefault(LEFT, {}).pop(world.api_key, ()):
-        with suppress(Exception):  # the world may be another by now
+        with suppress(Exception):  # the key may have another world by now
             world.control.remove_active_scenarios(name=name)
     is_used = world.api_key in shared or world.made["requests"]["kept"] > 0
     if is_used and item.config.stash[OPTIONS].strict:
-        with suppress(Exception):  # what cannot be asked now is told after the test
+        with suppress(Exception):  # a failing request is reported after the test
             item.stash[EARLIER][world.api_key] = _undocumented(world)
     shared.add(world.api_key)
 
@@ -141,7 +150,7 @@ def _undocumented(world: "Sandbox") -> set[str]:
 
 
 def begin(item: pytest.Item) -> None:
-    """Begin the test's own part: from now on its worlds are judged when they end, too."""
+    """Begin the test's call phase: from now on, a world is also judged before the test ends it."""
     item.stash[ENDED] = []
     item.stash[BEGAN] = {}
     for world in item.stash[WORLDS]:
@@ -150,7 +159,7 @@ def begin(item: pytest.Item) -> None:
 
 
 def end(item: pytest.Item) -> None:
-    """End the test's own part; what it has expected of a world is no matter of the next test."""
+    """End the test's call phase; remember its expectations, so that the next test drops them."""
     left = item.config.stash.setdefault(LEFT, {})
     for world in item.stash[WORLDS]:
         world._before_end = None  # noqa: SLF001 - no user's
@@ -160,22 +169,22 @@ def end(item: pytest.Item) -> None:
 
 
 def _watch(item: pytest.Item, world: "Sandbox") -> None:
-    """Judge a world, too, when the test's own part drops, restores or resets it.
+    """Judge a world also before the test's call phase drops, restores or resets it.
 
-    What a fixture does before is preparation.
+    If a fixture does so earlier, that is preparation, and nothing is judged.
     """
     if ENDED in item.stash and EXPLORED_SCENARIO not in item.stash:
         if earlier := item.stash[EARLIER].get(world.api_key):
-            with suppress(Exception):  # as above; after a reset the same ids are given again
+            with suppress(Exception):  # as above; ids start again after a fixture's reset
                 earlier &= _undocumented(world)
         world._before_end = partial(_judge_ending, item, world)  # noqa: SLF001 - no user's
 
 
 def judge(item: pytest.Item) -> str | None:
-    """Why a test fails whose own part has passed; None where it does not.
+    """Return why a test fails although its call phase has passed; None if it does not.
 
-    A world that has vanished fails it; in a strict session so do calls that the API does not have,
-    expectations that are not met, and those that could not be judged.
+    A world that has vanished fails the test. In a strict session, so do calls that the API does
+    not have, and expectations that are not met or could not be judged.
     """
     is_strict = item.config.stash[OPTIONS].strict
     worlds = item.stash[WORLDS]
@@ -188,7 +197,7 @@ def judge(item: pytest.Item) -> str | None:
 
 
 def shorten(report: pytest.TestReport, error: BaseException) -> None:
-    """Shorten the summary's line of an error of ours to its reason."""
+    """Shorten the summary line of one of our errors to its reason."""
     errors = sys.modules.get("payments_sandbox.client.errors")
     crash = getattr(report.longrepr, "reprcrash", None)
     if errors is None or crash is None:
@@ -202,14 +211,14 @@ def shorten(report: pytest.TestReport, error: BaseException) -> None:
 
 
 def section_of(item: pytest.Item) -> str:
-    """What a test's worlds have seen, for its report; all of it is kept as files."""
+    """Return the section of a test's report about its worlds, and write their journals to files."""
     try:
         from payments_sandbox.testing.failure_report import WorldSection, failure_report
 
         ended = item.stash.get(ENDED, [])
         told = [each.world for each in ended]
         sections = [each.section for each in ended if each.section is not None]
-        # A world that somebody was given twice is one.
+        # Several objects with the same key are one world: the first one is shown.
         living = {world.api_key: world for world in item.stash[WORLDS][::-1]}
         sections += [
             WorldSection(world)
@@ -235,12 +244,12 @@ def _told(reason: str, world: "Sandbox", worlds: "Sequence[Sandbox]") -> str:
 def _judge_ending(
     item: pytest.Item, world: "Sandbox", how: str, scenarios: Sequence[str]
 ) -> Callable[[], None]:
-    """Judge a world as it stands before a test takes what was seen in it, if anything was.
+    """Judge a world, if it was used, before a test drops, restores or resets it.
 
-    Where it is scenarios that end, they alone are judged.
+    If only some scenarios are about to end, only those are judged.
 
     Returns:
-        What counts the judgement, once that has ended which is about to.
+        A function to call after the end; it records the judgement.
     """
     is_strict = item.config.stash[OPTIONS].strict
     found = _judged_before(item, world, how, scenarios) if is_strict else None
@@ -248,7 +257,7 @@ def _judge_ending(
     def count() -> None:
         if found is not None:
             item.stash[ENDED].append(found)
-        if how == "reset":  # the ids of what was called are given again
+        if how == "reset":  # request ids start again
             item.stash[EARLIER].pop(world.api_key, None)
         elif not scenarios:
             item.stash[JUDGED].pop(world.api_key, None)
@@ -262,13 +271,13 @@ def _judged_before(
     from payments_sandbox.testing.failure_report import WorldSection
 
     section = None
-    with suppress(Exception):  # what cannot be asked here is going to fail in the test's own line
+    with suppress(Exception):  # if the server fails here, the test's own call fails next
         if not _was_used(world):
             return None
         reason = _why_unmet(world, scenarios) if scenarios else _reason(item, world, is_strict=True)
         if reason is None:
             return None
-        with suppress(Exception):  # the reason stands without it
+        with suppress(Exception):  # the reason is enough
             section = WorldSection(world)
         return Ended(world, f"{reason}\n(before the test {how} it)", section)
     return None
@@ -302,10 +311,10 @@ def _reason(item: pytest.Item, world: "Sandbox", *, is_strict: bool) -> str | No
 
 
 def _why_unwell(item: pytest.Item, world: "Sandbox", *, is_strict: bool) -> str | None:
-    """Why a world is another one than it was, if it is; in a strict session, judge it.
+    """Return why a world has vanished, if it has; in a strict session, judge it otherwise.
 
     Raises:
-        ExpectationFailed: it is not as scenarios expect, or some calls are none of the API's.
+        ExpectationFailed: an expectation is not met, or a call is not one that the API has.
     """
     reason, expected = _why_vanished(item, world, is_strict=is_strict)
     if reason is not None or not is_strict:
@@ -317,9 +326,9 @@ def _why_unwell(item: pytest.Item, world: "Sandbox", *, is_strict: bool) -> str 
 
 
 def _is_to_be_judged(item: pytest.Item, world: "Sandbox", expected: Sequence[object]) -> bool:
-    """Whether what is expected of a world was not judged, or something has happened since.
+    """Whether a world's expectations were not judged yet, or something has happened since then.
 
-    What the server gives to all worlds is expected of those alone that were used.
+    Expectations that the server gives to all worlds count only in a world that was used.
     """
     is_scripted, judged = _is_scripted(item, world), item.stash[JUDGED].get(world.api_key)
     if is_scripted and (judged is None or any(each not in judged for each in expected)):
@@ -328,29 +337,30 @@ def _is_to_be_judged(item: pytest.Item, world: "Sandbox", expected: Sequence[obj
 
 
 def _is_scripted(item: pytest.Item, world: "Sandbox") -> bool:
-    """Whether a world was given something to expect, by whoever holds it in the test."""
+    """Whether the test has activated scenarios or set expectations in a world."""
     return any(each.is_scripted for each in item.stash[WORLDS] if each.api_key == world.api_key)
 
 
 def _why_vanished(
     item: pytest.Item, world: "Sandbox", *, is_strict: bool
 ) -> tuple[str | None, list[object]]:
-    """Why a world is another one than its test was given; in a strict session, see to its calls.
+    """Return why a key no longer has the test's world; in a strict session, also check its calls.
 
-    One request says both: the report. It brings the scenario language, so others ask for less.
+    In a strict session one request answers both: the report. It makes the server import the
+    scenario language, so other sessions send a cheaper request.
 
     Returns:
-        Why, or None; and what scenarios expect of it, as far as that was asked.
+        The reason, or None; and the world's expectations, in a strict session.
 
     Raises:
-        ExpectationFailed: some calls are none that the API has.
+        ExpectationFailed: a call is not one that the API has.
     """
     from payments_sandbox.client.errors import ControlApiError
     from payments_sandbox.testing.failure_report import why_vanished
     from payments_sandbox.testing.reports import check_calls
 
     if is_strict:
-        with suppress(ControlApiError):  # the key has no world any more
+        with suppress(ControlApiError):  # the key no longer has a world
             report = world.report()
             if (reason := why_vanished(world, report.get("restarted"))) is None:
                 earlier = item.stash[EARLIER].get(world.api_key, ())
@@ -359,13 +369,13 @@ def _why_vanished(
             return reason, [each["expect"] for each in report["expectations"]]
     try:
         restarted = world.control.retrieve_world()["restarted"]
-    except ControlApiError as error:  # where keys are strict, it is not made again
+    except ControlApiError as error:  # with strict keys, the server does not make a new world
         restarted = error.details if "Its world was" in (error.details or "") else None
     return why_vanished(world, restarted), []
 
 
 def _keep(item: pytest.Item, sections: "Sequence[WorldSection]") -> str:
-    """Where the journal of a test's worlds is kept, or why not."""
+    """Write the journals of a test's worlds; return where they are, or why they were not kept."""
     try:
         from payments_sandbox.testing.failure_report import journal_files
 
@@ -382,7 +392,7 @@ def _keep(item: pytest.Item, sections: "Sequence[WorldSection]") -> str:
 
 
 def _listed(folder: Path, names: Sequence[str]) -> str:
-    """The JSON file, and the page where there is one."""
+    """Return the paths of the JSON file, and of the page if there is one."""
     return ", ".join(f"{folder}/{each}" for each in names if not each.endswith(".txt"))
 
 

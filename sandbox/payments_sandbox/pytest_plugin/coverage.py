@@ -1,8 +1,9 @@
-"""Owns coverage of failure in a session: what its servers have counted, gathered and shown.
+"""Owns the coverage of failure of a session: it gathers what servers have counted, and shows it.
 
-It is a plugin that is registered where somebody has asked for it. A server is asked when its
-fixture ends; a worker of pytest-xdist hands what it has over to the main process, which shows it.
-One that runs elsewhere, at `--sandbox-url`, is asked by the main process alone, before and after.
+This plugin is registered only if an option asks for coverage. A server of the session is asked for
+its counts when its fixture ends. A worker of pytest-xdist passes them on to the main process,
+which shows them. A server at `--sandbox-url` is asked by the main process only, before and after
+the session.
 """
 
 from collections.abc import Generator
@@ -19,7 +20,7 @@ if TYPE_CHECKING:
 
 FIXTURE: Final = "sandbox_server"
 GATHERED: Final = "payments_sandbox_coverage"
-"""The key under which a worker of pytest-xdist hands over its tallies."""
+"""The key under which a worker of pytest-xdist passes on its tallies."""
 
 
 class SessionCoverage:
@@ -34,10 +35,10 @@ class SessionCoverage:
         self._coverage: FailureCoverage | None = None
 
     def pytest_sessionstart(self) -> None:
-        """Note what a server has counted that runs elsewhere.
+        """Remember what the server at `--sandbox-url` has counted before the session.
 
         Raises:
-            UsageError: it counts nothing.
+            UsageError: the server does not count failures.
         """
         url = self._options.url
         if url is None or self._options.worker:
@@ -47,7 +48,7 @@ class SessionCoverage:
         try:
             self._before = _tally(server_at(url))
         except Unreachable:
-            return  # whoever uses it says so
+            return  # the first test that needs the server reports that
         except ControlApiError as error:
             raise pytest.UsageError(f"--sandbox-coverage: {url}: {error}") from None
 
@@ -63,7 +64,7 @@ class SessionCoverage:
 
     @pytest.hookimpl(optionalhook=True)
     def pytest_testnodedown(self, node: Any) -> None:  # noqa: ANN401 - a worker of pytest-xdist
-        """Take what a worker has gathered."""
+        """Add what a worker has gathered."""
         gathered = getattr(node, "workeroutput", {}).get(GATHERED)
         if gathered is None:
             name = node.gateway.id
@@ -72,9 +73,9 @@ class SessionCoverage:
         self._tallies += tallies
         self._notes += notes
 
-    @pytest.hookimpl(trylast=True)  # when the fixtures of a session that was stopped have ended
+    @pytest.hookimpl(trylast=True)  # after pytest has ended the fixtures of a stopped session
     def pytest_sessionfinish(self, session: pytest.Session) -> None:
-        """Hand over what was gathered; or judge it, and write the files that were asked for."""
+        """In a worker, pass on what was gathered; else judge it, and write the requested files."""
         if self._options.worker:
             output: dict[str, object] = vars(session.config)["workeroutput"]
             output[GATHERED] = self._tallies, self._notes
@@ -92,7 +93,7 @@ class SessionCoverage:
             session.exitstatus = pytest.ExitCode.TESTS_FAILED
 
     def pytest_terminal_summary(self, terminalreporter: pytest.TerminalReporter) -> None:
-        """Show it."""
+        """Show the coverage."""
         if self._coverage is None:
             return
         from payments_sandbox.exploration.coverage import as_text
@@ -103,10 +104,10 @@ class SessionCoverage:
             terminalreporter.write_line(line, red=True)
 
     def _ask(self, server: "Server") -> None:
-        """Take what a server has counted; what keeps it from telling changes no test's result."""
+        """Add what a server has counted; a failure to get that changes no test's result."""
         try:
             self._tallies.append(_tally(server))
-        except Exception as error:  # noqa: BLE001 - a fixture of the suite's own may be anything
+        except Exception as error:  # noqa: BLE001 - a suite's own fixture may return anything
             why = " ".join(str(error).split())
             self._notes.append(f"the server of {FIXTURE!r} has not told what it counted: {why}")
 

@@ -1,15 +1,15 @@
-"""Owns a test that is explored: its body is run once for every failure that could have met it.
+"""Owns explored tests: the body of such a test is run once for every failure it could meet.
 
-How a test becomes an exploration:
+How a test is explored:
 
-1. Before its own protocol begins, it is run without a failure, twice, and then with each one. Its
-   fixtures are set up, it is called, they are torn down, as pytest does it, and nothing is
-   reported. What belongs to its module and to the session stays.
-2. The worlds that `make_sandbox` gives it follow the scenario of the run. What they have seen is
+1. Before its own protocol begins, the test is run twice without a failure, and then once with each
+   failure. Each run sets up its fixtures, calls it and tears them down, as pytest does, but nothing
+   is reported. Fixtures of the module and of the session stay.
+2. The worlds that `make_sandbox` makes for it have the scenario of the run. What they have seen is
    recorded in the server when the fixture drops them.
-3. A failed assertion is what the test says; any other exception is a crash.
-4. Then its own protocol runs, in which the report takes the place of its body: a subtest for each
-   run where pytest has subtests, and else one failure that lists what was found.
+3. A failed assertion is the test's verdict; any other exception is a crash.
+4. Then its own protocol runs, and reports the exploration instead of calling the body: with a
+   subtest for each run if pytest has subtests, otherwise with one failure that lists the findings.
 """
 
 from collections.abc import Callable, Mapping
@@ -52,23 +52,23 @@ _SAID: Final = (
     AssertionError, pytest.fail.Exception, pytest.skip.Exception, ExpectationFailed,
     WebhookNotReceived,
 )  # fmt: skip
-"""What a test raises to say that not all is well."""
+"""The exceptions by which a test gives its verdict; any other one is a crash."""
 
 
 class NotExploredError(Exception):
-    """A fixture has failed, or the test is skipped: its own protocol shows that."""
+    """A fixture has failed, or the test was skipped: its own protocol then reports that."""
 
 
 def explore_item(item: pytest.Function) -> None:
-    """Explore a test, and leave what its own protocol is to report in its place."""
+    """Explore a test, and store the report that its own protocol shows instead of its body."""
     mark = item.get_closest_marker(EXPLORE)
-    assert mark is not None  # noqa: S101 - whoever calls has looked
+    assert mark is not None  # noqa: S101 - checked by the caller
     if item.config.getoption("setuponly", default=False):
         return
     try:
         result = explore(ItemFlow(item), exploration_options(**mark.kwargs))
     except NotExploredError:
-        del item.stash[EXPLORED_SCENARIO]  # it is a test like any other
+        del item.stash[EXPLORED_SCENARIO]  # it is treated as an ordinary test
     except CannotExploreError as error:
         problem = f"{EXPLORE}: {error}"
         item.stash[EXPLORED_SCENARIO] = None
@@ -81,7 +81,7 @@ def explore_item(item: pytest.Function) -> None:
 
 
 class ItemFlow:
-    """Runs a test with a scenario, or with none, and records what its worlds have seen."""
+    """Runs a test with or without a scenario, and records what its worlds have seen."""
 
     def __init__(self, item: pytest.Function) -> None:
         self._item = item
@@ -89,15 +89,18 @@ class ItemFlow:
         self._server: InThisProcess | None = None
 
     def __call__(self, scenario: Mapping[str, Any] | None) -> RunRecord:
-        """Make a run.
+        """Run the test once.
+
+        Args:
+            scenario: the scenario of a failure; None for a run without one.
 
         Raises:
-            NotExploredError: without a failure, a fixture fails or the test is skipped.
+            NotExploredError: in a run without a failure, a fixture fails or the test is skipped.
         """
         item = self._item
         item.stash[EXPLORED_SCENARIO] = scenario
         _begin_anew(item)
-        # What fixtures do is recorded, too, as soon as the server is known.
+        # From the second run on the server is known, and what fixtures do is recorded, too.
         recording = [_Recording(self._server)] if self._server is not None else []
 
         def call() -> None:
@@ -110,7 +113,7 @@ class ItemFlow:
         hook = item.ihook
         set_up = _phase(item, "setup", lambda: hook.pytest_runtest_setup(item=item))
         called = None if set_up.excinfo else _phase(item, "call", call)
-        # The parent stands for a next test: what is wider than this one stays.
+        # With the parent as the next item, fixtures of a wider scope stay.
         torn_down = _phase(
             item,
             "teardown",
@@ -126,7 +129,7 @@ class ItemFlow:
 
 
 class _Recording:
-    """Records the worlds of a server from now on, as they end."""
+    """Records the worlds of a server that end from now on."""
 
     def __init__(self, server: "InThisProcess") -> None:
         self._server = server
@@ -154,9 +157,10 @@ async def _end(runtime: "WorldRuntime") -> tuple[WorldRecord, ...]:
 def _phase(
     item: pytest.Function, when: Literal["setup", "call", "teardown"], work: Callable[[], object]
 ) -> pytest.CallInfo[object]:
-    """Do a part of a run; its report is for fixtures that look at one, such as `tmp_path`."""
+    """Do one phase of a run, and make its report, since fixtures such as `tmp_path` need one."""
     done = pytest.CallInfo.from_call(work, when=when, reraise=_ENDING)
-    # To write the traceback of a failure takes longer than the run, and nobody reads it.
+    # Formatting a traceback takes longer than the run, and nobody reads it: so a failed phase is
+    # reported as one that has passed.
     shown = done if done.excinfo is None else pytest.CallInfo.from_call(_nothing, when=when)
     item.ihook.pytest_runtest_makereport(item=item, call=shown)
     return done
@@ -171,7 +175,7 @@ def _raised(phase: pytest.CallInfo[object], *errors: type[BaseException]) -> boo
 
 
 def _end_of(*phases: pytest.CallInfo[object]) -> FlowEnd:
-    """How a run has ended; a fixture that cannot be set up says nothing, and is a crash."""
+    """Return how a run has ended; a fixture that fails to set up is always a crash."""
     failed = next((phase for phase in phases if phase.excinfo is not None), None)
     if failed is None or failed.excinfo is None:
         return FlowEnd(0)
@@ -181,17 +185,17 @@ def _end_of(*phases: pytest.CallInfo[object]) -> FlowEnd:
 
 
 def _begin_anew(item: pytest.Function) -> None:
-    """Let a test have fixtures of its own again, as plugins do that run one several times."""
+    """Give a test new fixtures, as plugins that run a test several times do."""
     item._initrequest()  # noqa: SLF001 - there is no public way
 
 
 def _is_of_session(item: pytest.Function) -> bool:
-    """Whether the server is the same in each run."""
+    """Whether the server fixture is session-scoped, so that it is the same in each run."""
     return item._fixtureinfo.name2fixturedefs[_SERVER][-1].scope == "session"  # noqa: SLF001 - as above
 
 
 def _sections(item: pytest.Item) -> list[tuple[str, str, str]]:
-    """What was captured of a test: a thousand runs of it are not for the report."""
+    """Return the captured output of a test; that of its runs is removed from it again."""
     return item._report_sections  # noqa: SLF001 - as above
 
 
@@ -199,7 +203,7 @@ def _sections(item: pytest.Item) -> list[tuple[str, str, str]]:
 
 
 def report_runs(own: pytest.Function, result: ExplorationResult) -> None:
-    """Report an exploration as a test that runs: it fails where something was found."""
+    """Report an exploration in place of the test's body; fail for each finding."""
     spread = ", ".join(f"{count} {verdict}" for verdict, count in counts(result).items())
     own.add_report_section("call", EXPLORE, f"{len(result.runs)} runs: {spread}")
     if not result.has_tried:
@@ -225,7 +229,7 @@ def _title(run: JudgedRun) -> str:
 
 
 def _story(run: JudgedRun, result: ExplorationResult) -> str:
-    """What has happened in a run, and the scenario that makes it happen again."""
+    """Describe what has happened in a run, with a scenario that reproduces it."""
     name = scenario_name(f"{run.planned.number:03}-{run.verdict}-{run.planned.slug}")
     lines = [
         f"{run.verdict}: {' '.join(run.why.evidence)}",

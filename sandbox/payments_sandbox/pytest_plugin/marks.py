@@ -1,4 +1,4 @@
-"""Owns the marks: what they are called, and all that can be wrong with them, told at collection."""
+"""Owns the marks: their names, what they mean, and the checks of them at collection."""
 
 from collections.abc import Callable, Iterable, Mapping
 from functools import partial
@@ -24,13 +24,13 @@ MARKS: Final = (
 )
 NAMES: Final = (SCENARIO, CLOCK, WORLD, EXPLORE)
 FIXTURE: Final = "sandbox"
-"""Makes the world that the marks are about."""
+"""The fixture that makes the world which the marks apply to."""
 
 EXPLORED_SCENARIO: Final = pytest.StashKey[Mapping[str, Any] | None]()
-"""The scenario that the worlds of an explored test follow; None in a run without a failure."""
+"""The scenario in the worlds of an explored test; None in a run without a failure."""
 
 REPORT: Final = pytest.StashKey[Callable[[pytest.Function], None]]()
-"""What takes the place of the body of a test that was explored."""
+"""The function that is called instead of the body of a test that was explored."""
 
 _NEEDS: Final = (
     f"it has to call a world that {FIXTURE!r} or 'make_sandbox' has given; those of a server that"
@@ -42,12 +42,12 @@ Node = pytest.Item | pytest.Collector
 
 
 def scenario_marks(node: Node) -> list[pytest.Mark]:
-    """The marks that name scenarios: those of the module first, then of the class, of the test."""
+    """Return the marks that name scenarios: the module's, then the class's, then the test's."""
     return list(node.iter_markers(SCENARIO))[::-1]
 
 
 def wants_server(node: Node) -> bool:
-    """Whether a test needs the server, or a class has a mark that is checked there."""
+    """Whether a test uses the server, or a class has a mark whose check needs the server."""
     if isinstance(node, pytest.Class):
         getattr(node, "obj", None)  # it has its marks once it has its object
         return node.get_closest_marker(SCENARIO) is not None
@@ -55,10 +55,10 @@ def wants_server(node: Node) -> bool:
 
 
 def problems(node: Node) -> list[str]:
-    """What is wrong with the marks of a test or a class, a line each.
+    """Return the problems of the marks of a test or a class, a line each.
 
-    Those of a module are its tests': to look at itself would import it here, where nobody is
-    ready for what its import raises.
+    The marks of a module are checked with its tests. Checking the module itself would import it
+    here, where an error of the import is not handled.
     """
     if isinstance(node, pytest.Class):
         getattr(node, "obj", None)  # it has its marks once it has its object
@@ -79,7 +79,7 @@ def problems(node: Node) -> list[str]:
 
 
 def found(name: str, node: Node) -> str | Path:
-    """The file that a mark means, or the name where the server has to know it.
+    """Return the file that a mark names, or else the name, which the server has to know.
 
     Raises:
         UnknownScenario: it is a path, and there is no such file.
@@ -90,10 +90,10 @@ def found(name: str, node: Node) -> str | Path:
 
 
 def exploration_options(*, depth: int = 1, faults: str | None = None) -> "ExplorationOptions":
-    """What a mark wants to be explored.
+    """Return the options of an exploration from the arguments of a mark.
 
     Raises:
-        ValueError: a value makes no sense; the text says what would.
+        ValueError: a value is invalid; the text says what would be valid.
     """
     from payments_sandbox.exploration.exploration import ExplorationOptions
     from payments_sandbox.exploration.failures import read_failures
@@ -113,14 +113,14 @@ def _problem_of(check: partial[None]) -> str | None:
 
 
 def _check_use(node: Node) -> None:
-    """A mark of a test without a world would be ignored; one of its class or module may be."""
+    """Refuse a test's own mark if the test has no world; a mark of its class may be for others."""
     own = [mark.name for mark in node.own_markers if mark.name in NAMES]
     if own and FIXTURE not in getattr(node, "fixturenames", (FIXTURE,)):
         raise ValueError(f"{own[0]} is for tests that use the fixture {FIXTURE!r}")
 
 
 def _check_fixture(node: Node) -> None:
-    """A fixture of the suite's own that goes by our name has to be able to follow marks."""
+    """Refuse marks that a suite's own fixture `sandbox` cannot follow."""
     info = getattr(node, "_fixtureinfo", None)
     fixtures = info.name2fixturedefs.get(FIXTURE, ()) if info is not None else ()
     if not fixtures or fixtures[-1].func.__module__ == _OURS:
@@ -164,7 +164,7 @@ def _check_scenarios(mark: pytest.Mark) -> None:
 
 
 def _check_name(name: object, node: Node) -> None:
-    """See that a scenario is there, or known to the server that will be asked for it."""
+    """Check that a scenario's file exists, or that the server knows its name."""
     from payments_sandbox.scenarios.library import check_known
     from payments_sandbox.testing.scenario_files import names_in, shipped
 
@@ -176,13 +176,13 @@ def _check_name(name: object, node: Node) -> None:
 
 
 def _known_at(url: str) -> Iterable[str]:
-    """The scenarios that a running server knows."""
+    """Return the names of the scenarios that a running server knows."""
     with server_at(url).client() as client:
         return [each["name"] for each in client.list_scenarios()["data"]]
 
 
 def _check_instant(mark: pytest.Mark) -> None:
-    """See that a mark has one instant."""
+    """Check that a mark has exactly one argument, an instant."""
     from payments_sandbox.core.instants import read_instant
 
     if len(mark.args) != 1 or mark.kwargs:
@@ -194,7 +194,7 @@ def _check_instant(mark: pytest.Mark) -> None:
 
 
 def _check_explored(mark: pytest.Mark, node: Node) -> None:
-    """See that an exploration knows what to try, and has a server that it can look into."""
+    """Check the arguments of an exploration, and that the server runs in this process."""
     if mark.args or mark.kwargs.keys() - {"depth", "faults"}:
         raise ValueError(f"{EXPLORE}: expected depth and faults, as in {EXPLORE}(depth=2)")
     try:

@@ -1,4 +1,4 @@
-"""Owns what a session of pytest is told: by its command line, the environment, its ini file."""
+"""Owns the options of a pytest session, from the command line, the environment and the ini file."""
 
 import os
 from pathlib import Path
@@ -14,29 +14,29 @@ ENVIRONMENT: Final = "PAYMENTS_SANDBOX_"
 DEFAULT_SEED: Final = 0
 _ALL: Final = 100
 PATIENCE: Final = 30.0
-"""Seconds of silence after which the server of `--sandbox-url` counts as gone, as in a command."""
+"""Seconds of silence after which the server of `--sandbox-url` counts as unreachable."""
 
 SEED: Final = "sandbox_seed"
-"""The key under which a worker of pytest-xdist gets the seed."""
+"""The key under which the main process passes the seed to a worker of pytest-xdist."""
 
 SEEDS: Final = 2**53
-"""Seeds are below this, as the control API has it."""
+"""Seeds are below this, as in the control API."""
 
 
 class PluginOptions(NamedTuple):
-    """What a session was told, wherever it was said.
+    """The options of a session.
 
     Attributes:
-        url: the server that is used in place of one of our own.
-        seed: what the seeds of the tests' worlds are derived from.
-        folders: folders with scenarios of your own.
-        journal: one of `KEEPING`.
+        url: the address of a running server; None to start one in each process.
+        seed: the seed from which those of the tests' worlds are derived.
+        folders: folders with the suite's own scenarios.
+        journal: when journals are written to files: one of `KEEPING`.
         strict: whether unmet expectations, and calls that the API does not have, fail a test.
-        html: whether a journal that is kept is kept as a page, too.
-        coverage: whether servers count which failures are met.
-        fail_under: how many of a hundred failures the suite has to meet; None where it need not.
-        coverage_json, coverage_html: the files that get what was counted.
-        worker: the number of this worker of pytest-xdist, from 1; 0 where there is none.
+        html: whether journals are also written as HTML pages.
+        coverage: whether servers count the failures that are met.
+        fail_under: the percentage of failures that the suite has to meet; None for no limit.
+        coverage_json, coverage_html: the files for the coverage, if any.
+        worker: the number of this worker of pytest-xdist, from 1; 0 in the main process.
     """
 
     url: str | None
@@ -57,7 +57,7 @@ _WHY_UNUSABLE: Final = pytest.StashKey[str | None]()
 
 
 def add_options(parser: pytest.Parser) -> None:
-    """Add options and ini keys; the command line wins, then the environment."""
+    """Add the options and ini keys."""
     group = parser.getgroup("payments-sandbox")
     group.addoption(
         "--sandbox-url",
@@ -127,10 +127,10 @@ def _percent(text: str) -> float:
 
 
 def options_in(config: pytest.Config) -> PluginOptions:
-    """Read what the session was told.
+    """Read the options of a session; the command line wins, then the environment.
 
     Raises:
-        UsageError: a value makes no sense.
+        UsageError: a value is invalid.
     """
     fail_under = config.getoption("--sandbox-coverage-fail-under")
     files = [config.getoption(f"--sandbox-coverage-{form}") for form in ("json", "html")]
@@ -151,7 +151,7 @@ def options_in(config: pytest.Config) -> PluginOptions:
 
 
 def server_at(url: str) -> "Server":
-    """The server that runs there, with the token that it may want."""
+    """Return the server at an address, with the control token of the environment, if any."""
     from payments_sandbox.testing import Server
 
     return Server(url, _token())
@@ -162,7 +162,7 @@ def _token() -> str | None:
 
 
 def why_unusable(config: pytest.Config) -> str | None:
-    """Why the server of `--sandbox-url` cannot be used, asked once; None where it can."""
+    """Return why the server of `--sandbox-url` cannot be used, checked once; None if it can."""
     if _WHY_UNUSABLE not in config.stash:
         config.stash[_WHY_UNUSABLE] = _why_unusable(config.stash[OPTIONS].url)
     return config.stash[_WHY_UNUSABLE]
@@ -176,7 +176,7 @@ def _why_unusable(url: str | None) -> str | None:
 
     try:
         with SandboxClient(url, token=_token(), timeout=PATIENCE) as client:
-            client.list_cards()  # it wants the token, and no key
+            client.list_cards()  # a route that needs the token, but no key
     except Unreachable as error:
         return describe_unreachable(error, url, "--sandbox-url")
     except ControlApiError as error:
@@ -216,7 +216,7 @@ def _seed(config: pytest.Config) -> int:
 
 
 def _folders(config: pytest.Config) -> tuple[Path, ...]:
-    """Where scenarios are: said on the command line, or in the environment, or in the ini file."""
+    """Return the scenario folders of the command line, else the environment, else the ini file."""
     names = config.getoption("--sandbox-scenarios")
     names = names or os.environ.get(f"{ENVIRONMENT}SCENARIO_DIR", "").split(",")
     folders = tuple(Path(each.strip()) for each in names if each.strip())

@@ -1,9 +1,8 @@
-"""Owns that the server's modules are imported as they are, also in a session of pytest.
+"""Owns the import of the package's own modules in a pytest session, without assertion rewriting.
 
-pytest rewrites the assertions of every module of a distribution that has a plugin. Ours has a
-server, which imports what it needs when it is first asked for it, in a thread of its own and in
-those beside it; and `ast.parse`, which rewriting begins with, fails at random in Python before 3.13
-when two threads call it at once.
+pytest rewrites the assertions of all modules of a distribution that has a plugin. Our server
+imports some modules only on first use, in several threads. But rewriting calls `ast.parse`, which
+fails at random in Python before 3.13 if two threads call it at once.
 """
 
 import sys
@@ -17,22 +16,22 @@ _OURS = f"{__name__.partition('.')[0]}."
 
 
 class PlainImports:
-    """Finds our modules before the finder of pytest does, on the usual path."""
+    """Finds our modules on the usual path, before pytest's own finder does."""
 
     @staticmethod
     def find_spec(
         name: str, path: Sequence[str] | None = None, target: ModuleType | None = None
     ) -> ModuleSpec | None:
-        """As the import system has it."""
+        """Find one of our modules as the import system does; leave others to other finders."""
         return PathFinder.find_spec(name, path, target) if name.startswith(_OURS) else None
 
     def pytest_unconfigure(self) -> None:
-        """Leave the import system as it was found."""
+        """Remove the finder."""
         sys.meta_path.remove(self)
 
 
 def import_plainly(config: pytest.Config) -> None:
-    """Import our modules as they are for as long as the session lasts."""
+    """Import our modules without rewriting until the session ends."""
     finder = PlainImports()
     sys.meta_path.insert(0, finder)
     config.pluginmanager.register(finder)

@@ -53,8 +53,8 @@ class Drip(Fault):
     EXPLORED: ClassVar = Explored("the reply drips in", {"over": "2500ms"})
     ROW: ClassVar = "the real reply, with its body sent `over` a time in a number of `chunks`"
     SECTION: ClassVar = """
-`drip: {over: 4s, chunks: 20}`. The head comes at once, the last piece when `over` has passed. It
-has no `commit`: the reply does arrive. A body of fewer bytes than `chunks` comes byte by byte.
+`drip: {over: 4s, chunks: 20}`. The head is sent at once, and the last piece after `over`. There is
+no `commit`, since the reply does arrive. A body of fewer bytes than `chunks` is sent byte by byte.
 """
 
     over: int

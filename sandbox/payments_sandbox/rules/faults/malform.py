@@ -146,7 +146,7 @@ class Malform(Fault):
     SECTION: ClassVar = """
 `malform: {commit: true, as: html}`.
 
-| `as` | what comes |
+| `as` | the reply |
 |---|---|
 """ + "".join(f"| `{way}` | {_spoiler(way).__doc__} |\n" for way in Malformation)
 

@@ -105,10 +105,10 @@ class RespondRaw(Fault):
     )
     SECTION: ClassVar = """
 `respond_raw: {status: 503, headers: {Retry-After: "7"}, body: busy, off_contract: true}`. `commit`
-is false unless it says otherwise. A header that is not given is the real reply's, and
-Content-Length is the body's. A `body` that is a mapping or a list is sent as JSON. Statuses go from
-200 to 599; 204 and 304 have no body. A header with a line break or another control character is
-refused before anything is activated.
+is false by default. Headers that are not given are those of the real reply, and Content-Length
+matches the body. A `body` that is a mapping or a list is sent as JSON. The status is from 200 to
+599; 204 and 304 have no body. A header with a line break or another control character is a problem
+of the scenario.
 """
 
     status: int

@@ -65,8 +65,8 @@ class Truncate(Fault):
     )
     SECTION: ClassVar = """
 `truncate: {commit: true, keep: 40%, in: body}`. `keep` is rounded down to whole bytes, and at least
-one byte is missing. In the `body`, the head promises all of it; in the `headers`, it is the head
-that breaks off.
+one byte is missing. With `in: body` the head promises the whole body; with `in: headers` the head
+itself is cut.
 """
 
     commit: bool

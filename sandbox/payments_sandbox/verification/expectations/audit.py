@@ -27,7 +27,7 @@ class AuditIsClean:
 
 AUDIT: Final = ExpectationKind(
     key="audit",
-    docs=("it is `clean`: the audit has no findings"),
+    docs="it is `clean`: the audit has no findings",
     schema={
         "description": "The audit.",
         "properties": {

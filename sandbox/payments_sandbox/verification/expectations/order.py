@@ -44,7 +44,7 @@ def _parse(plain: Json) -> CallOrder:
 
 ORDER: Final = ExpectationKind(
     key="order",
-    docs=("such calls were made in this order, possibly with others between them"),
+    docs="such calls were made in this order, possibly with others between them",
     schema={
         "description": "Calls in this order, others between them.",
         "properties": {

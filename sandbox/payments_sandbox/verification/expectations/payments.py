@@ -19,7 +19,7 @@ def _find(world: World) -> Iterator[Record]:
 
 PAYMENTS: Final = records_kind(
     key="payments",
-    docs=("there are `count` such payments, or their sum is `total`"),
+    docs="there are `count` such payments, or their sum is `total`",
     description="The payments that exist.",
     hint="{status: completed}",
     example={"payments": {"status": "completed", "customer_id": "cust_ada"}, "count": 1},

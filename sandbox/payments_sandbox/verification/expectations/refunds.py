@@ -23,7 +23,7 @@ def _find(world: World) -> Iterator[Record | None]:
 
 REFUNDS: Final = records_kind(
     key="refunds",
-    docs=("the same for refunds"),
+    docs="the same for refunds",
     description="The refunds that exist.",
     hint="{payment_id: pay_old}",
     example={"refunds": {"payment_id": "pay_old"}, "total": 1200},

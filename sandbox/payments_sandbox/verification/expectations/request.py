@@ -46,7 +46,7 @@ def _parse(plain: Json) -> RequestCount:
 
 REQUEST: Final = ExpectationKind(
     key="request",
-    docs=("there were `count` such calls; at least one by default"),
+    docs="there were `count` such calls; at least one by default",
     schema={
         "description": "How often calls were made.",
         "properties": {

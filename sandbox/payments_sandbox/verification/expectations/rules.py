@@ -27,7 +27,7 @@ class AllRulesFired:
 
 RULES: Final = ExpectationKind(
     key="rules",
-    docs=("`all_fired`: each rule of this scenario answered or acted at least once"),
+    docs="`all_fired`: each rule of this scenario answered or acted at least once",
     schema={
         "description": "The rules.",
         "properties": {

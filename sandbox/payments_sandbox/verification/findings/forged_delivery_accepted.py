@@ -18,6 +18,6 @@ FORGED_DELIVERY_ACCEPTED: Final = FindingKind(
         " missing or wrong."
     ),
     finds="an attempt whose signature was wrong, garbled or missing was answered with a 2xx",
-    spares=("a forged attempt that was rejected, even if a later genuine one was accepted"),
+    spares="a forged attempt that was rejected, even if a later genuine one was accepted",
     find=_find,
 )

@@ -20,6 +20,6 @@ STALE_DELIVERY_ACCEPTED: Final = FindingKind(
     finds=(
         "an attempt whose signed timestamp was more than five minutes off was answered with a 2xx"
     ),
-    spares=("a retry, which has a new signature; a delivery that was late in the world's time"),
+    spares="a retry, which has a new signature; a delivery that was late in the world's time",
     find=_find,
 )
