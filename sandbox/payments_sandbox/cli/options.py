@@ -280,7 +280,7 @@ class CommandOptions:
         bare: object,
         read: Callable[[str], object],
     ) -> None:
-        """Add an option whose value may be left out, which then is `bare`.
+        """Add an option whose value may be left out, and then is `bare`.
 
         In the environment 1 or true stands for the bare option, and 0 or false for no option.
         """

@@ -87,18 +87,18 @@ class MovableConnection(Connection):
     ) -> None:
         super().__init__(server, head_timeout)
         self._passes = passes
-        self._key: bytes | None = None
-        self._lines: tuple[tuple[bytes, bytes], ...] | None = None
+        self._key: bytes | None = None  # the credentials of the requests that are answered here
+        self._lines: tuple[tuple[bytes, bytes], ...] | None = None  # those that `_head` is of
         self._head = NO_HEAD
         self._begun = begun
         self._has_begun = False
         self.relays = 0
-        self._kept: list[bytes] = []
-        self._size = 0
-        self._answered = 0
-        self._passed = 0
-        self._length: int | None = None
-        self._is_torn = False
+        self._kept: list[bytes] = []  # received, and not dropped yet
+        self._size = 0  # of all that was kept, in bytes
+        self._answered = 0  # requests in what is kept that are answered
+        self._passed = 0  # requests that are answered and dropped
+        self._length: int | None = None  # of the body of the last answered request
+        self._is_torn = False  # whether the middle of what was kept had to be dropped
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """Begin with the bytes that were read before."""

@@ -60,7 +60,10 @@ COLD: Final = MINUTE
 """Wall milliseconds after which an unused world leaves memory."""
 
 LOOK_EVERY: Final = 1.0
+"""Wall seconds between two checks for overdue and unused worlds."""
+
 OVERDUE_AT_ONCE: Final = 100
+"""Overdue worlds of each kind, a node's own and nobody's, that it handles in one check."""
 
 _CLAIMS: Final = 4
 """How often the owner of a key is asked for, if the owner that was named has just left."""

@@ -50,6 +50,8 @@ ANSWERS_WITHIN: Final = 3.0
 """Wall seconds that another node may take to answer: as long as a lease."""
 
 _LISTEN: Final = TIMEOUT / 2
+"""Wall seconds that a call waits for a message: less than its connection's timeout."""
+
 _NO_JOURNAL: Final = JournalWrite("", b"")
 _QUESTIONS: Final = f"{PREFIX}questions"
 _WHERE: Final = re.compile(r" script: [0-9a-f]{40}.*")

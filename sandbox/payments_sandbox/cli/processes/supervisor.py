@@ -30,6 +30,8 @@ GRACE: Final = 2.0
 """Seconds between SIGTERM and SIGKILL for what is left of the group."""
 
 _LOOK_EVERY: Final = 0.02
+"""Seconds between two checks whether the group has ended."""
+
 _PROCESSES: Final = "/proc"
 _FOR_THE_RUN: Final = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 _STDIN: Final = 0

@@ -4,9 +4,9 @@
    neither a loop nor a thread, so that it can fork at any time.
 2. The parent handles the ready file, the first output and the signals. It serves nothing itself.
 3. A worker reports which keys have worlds in it. If it dies, the parent logs which were lost and
-   starts a replacement. Requests to the lost worlds get an error that says so.
-4. When the parent is told to stop, it stops all workers. When it is killed, the system's pipe tells
-   them.
+   starts a replacement. New worlds of these keys say that an earlier one was lost, and how.
+4. When the parent is told to stop, it stops all workers. When it is killed, the system closes
+   its end of a pipe, which stops them as well.
 """
 
 import argparse
