@@ -62,7 +62,7 @@ def _ports_of_loop() -> Iterator[int]:
 
 def _running_loop() -> object:
     asyncio: Any = sys.modules.get("asyncio")
-    running = getattr(asyncio, "_get_running_loop", lambda: None)  # its public twin raises
+    running = getattr(asyncio, "_get_running_loop", lambda: None)  # the public one may raise
     return running()
 
 
@@ -122,7 +122,7 @@ def _futures_in(values: Iterable[Any], is_future: "Callable[[object], bool]") ->
             yield future
 
 
-def _tasks_that_wait(future: Any, asyncio: Any) -> Iterator[Any]:  # noqa: ANN401 - of either kind
+def _tasks_that_wait(future: Any, asyncio: Any) -> Iterator[Any]:  # noqa: ANN401 - of asyncio or of an executor
     """Yield the tasks that wait for a future, as found in its callbacks: nothing else has them."""
     for callback, *_ in list(getattr(future, "_callbacks", None) or ()):
         if isinstance(task := getattr(callback, "__self__", None), asyncio.Task):
@@ -133,7 +133,7 @@ def _tasks_that_wait(future: Any, asyncio: Any) -> Iterator[Any]:  # noqa: ANN40
                 yield from _tasks_that_wait(cell.cell_contents, asyncio)
 
 
-def _values_of(coroutine: Any) -> Iterator[Any]:  # noqa: ANN401 - or whatever it awaits in the end
+def _values_of(coroutine: Any) -> Iterator[Any]:  # noqa: ANN401 - the last one may be any awaitable
     """Yield the values of local variables of a coroutine, and of all that it awaits in turn."""
     while (frame := getattr(coroutine, "cr_frame", None)) is not None:
         yield from list(frame.f_locals.values())

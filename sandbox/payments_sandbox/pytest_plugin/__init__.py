@@ -239,7 +239,7 @@ def pytest_runtest_makereport(
 
 @pytest.fixture(scope="session")
 def sandbox_options(request: pytest.FixtureRequest) -> "Options":
-    """Settings of the server of this run; override it to change some."""
+    """Settings of this run's server; override the fixture to change some."""
     options = request.config.stash[OPTIONS]
     return {"seed": options.seed, "scenario_dirs": options.folders}
 
@@ -248,7 +248,7 @@ def sandbox_options(request: pytest.FixtureRequest) -> "Options":
 def sandbox_server(
     request: pytest.FixtureRequest, sandbox_options: "Options"
 ) -> Iterator["Server"]:
-    """One server for each process that runs tests, or the one of `--sandbox-url`."""
+    """The server: one for each process that runs tests, or the one at `--sandbox-url`."""
     from payments_sandbox.core.settings import settings_from
     from payments_sandbox.testing import RunningSandbox
 
@@ -268,7 +268,10 @@ def sandbox_server(
 def make_sandbox(
     request: pytest.FixtureRequest, sandbox_server: "Server"
 ) -> Iterator["MakeSandbox"]:
-    """Makes worlds for one test, when one is not enough."""
+    """Make further worlds for a test, if one is not enough.
+
+    Each has its own seed, which is the same in every run, and is dropped after the test.
+    """
     from payments_sandbox.client.errors import Unreachable, describe_unreachable
     from payments_sandbox.core.ids import derived_seed
 
@@ -329,7 +332,7 @@ def sandbox(request: pytest.FixtureRequest, make_sandbox: "MakeSandbox") -> "San
 def payments_env(
     sandbox: "Sandbox", sandbox_server: "Server", monkeypatch: pytest.MonkeyPatch
 ) -> dict[str, str]:
-    """Tells code under test where the API is, in the variables of `payments-sandbox run`."""
+    """Set the environment variables of `payments-sandbox run`, so that your code finds the API."""
     from payments_sandbox.client.environment import sandbox_variables, without_proxy
 
     variables = sandbox_variables(

@@ -113,7 +113,7 @@ def hear_of_worlds(config: pytest.Config, server: object) -> None:
             take(owner, world)
 
     with suppress(AttributeError):  # a suite's own server may be anything
-        server._on_world = on_world  # type: ignore[attr-defined]  # noqa: SLF001 - no user's
+        server._on_world = on_world  # type: ignore[attr-defined]  # noqa: SLF001 - not for users
 
 
 def take(item: pytest.Item, world: "Sandbox") -> None:
@@ -154,7 +154,7 @@ def begin(item: pytest.Item) -> None:
     item.stash[ENDED] = []
     item.stash[BEGAN] = {}
     for world in item.stash[WORLDS]:
-        item.stash[BEGAN][world.api_key] = len(world._expected)  # noqa: SLF001 - no user's
+        item.stash[BEGAN][world.api_key] = len(world._expected)  # noqa: SLF001 - not for users
         _watch(item, world)
 
 
@@ -162,7 +162,7 @@ def end(item: pytest.Item) -> None:
     """End the test's call phase; remember its expectations, so that the next test drops them."""
     left = item.config.stash.setdefault(LEFT, {})
     for world in item.stash[WORLDS]:
-        world._before_end = None  # noqa: SLF001 - no user's
+        world._before_end = None  # noqa: SLF001 - not for users
         began = item.stash[BEGAN].get(world.api_key, 0)
         if expected := world._expected[began:]:  # noqa: SLF001 - as above
             left[world.api_key] = [*left.get(world.api_key, ()), *expected]
@@ -177,7 +177,7 @@ def _watch(item: pytest.Item, world: "Sandbox") -> None:
         if earlier := item.stash[EARLIER].get(world.api_key):
             with suppress(Exception):  # as above; ids start again after a fixture's reset
                 earlier &= _undocumented(world)
-        world._before_end = partial(_judge_ending, item, world)  # noqa: SLF001 - no user's
+        world._before_end = partial(_judge_ending, item, world)  # noqa: SLF001 - not for users
 
 
 def judge(item: pytest.Item) -> str | None:
@@ -226,7 +226,7 @@ def section_of(item: pytest.Item) -> str:
             if world not in told or not world.is_closed
         ]
         lines = [failure_report(sections)]
-    except Exception as error:  # noqa: BLE001 - a hook that raises ends the session
+    except Exception as error:  # noqa: BLE001 - an error in a hook would end the session
         return f"the sandbox cannot be asked: {_error_text(error)}"
     options = item.config.stash[OPTIONS]
     if options.journal != "off":

@@ -150,7 +150,7 @@ async def _begin(runtime: "WorldRuntime") -> None:
 
 async def _end(runtime: "WorldRuntime") -> tuple[WorldRecord, ...]:
     reports, runtime.reports = runtime.reports, None
-    assert isinstance(reports, RecordedWorlds)  # noqa: S101 - `_begin` has put it there
+    assert isinstance(reports, RecordedWorlds)  # noqa: S101 - set by `_begin`
     return await reports.recorded(())
 
 

@@ -49,7 +49,7 @@ def scenario_marks(node: Node) -> list[pytest.Mark]:
 def wants_server(node: Node) -> bool:
     """Whether a test uses the server, or a class has a mark whose check needs the server."""
     if isinstance(node, pytest.Class):
-        getattr(node, "obj", None)  # it has its marks once it has its object
+        getattr(node, "obj", None)  # pytest reads a class's marks when it gets the class itself
         return node.get_closest_marker(SCENARIO) is not None
     return "sandbox_server" in getattr(node, "fixturenames", ())
 
@@ -61,7 +61,7 @@ def problems(node: Node) -> list[str]:
     here, where an error of the import is not handled.
     """
     if isinstance(node, pytest.Class):
-        getattr(node, "obj", None)  # it has its marks once it has its object
+        getattr(node, "obj", None)  # as above
     elif not isinstance(node, pytest.Item):
         return []
     scenarios, clocks = list(node.iter_markers(SCENARIO)), list(node.iter_markers(CLOCK))

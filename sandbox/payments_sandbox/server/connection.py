@@ -57,7 +57,7 @@ _log: Final = logging.getLogger(__name__)
 
 _OPTIONS: Final[dict[str, Any]] = {
     "logger": _log,
-    "access_log": None,  # the journal is ours
+    "access_log": None,  # the journal records requests
     "auto_decompress": False,  # a truncated gzip body would arrive as an empty one
     "keepalive_timeout": KEEP_ALIVE,
     "lingering_time": 1,
@@ -150,6 +150,7 @@ class Connection(web.RequestHandler):
             # The parser stops after each request; this lets it go on with what it has buffered.
             self._parser.message_consumed()
             super().data_received(b"")
+        # `known` counts the requests that the loop has checked; the last one may be new.
         if is_chunked or (known < len(messages) and _is_chunked(messages)):
             self._end_behind_trailers(data, begun)
         if messages or not self._is_idle():
@@ -248,7 +249,7 @@ class Connection(web.RequestHandler):
     def _end_behind_trailers(self, data: bytes, begun: int) -> None:
         """If trailers have come, drop the requests parsed after them, and read nothing more."""
         if self._trailers is None:
-            from payments_sandbox.server.trailers import TrailerWatch  # noqa: PLC0415 - few need it
+            from payments_sandbox.server.trailers import TrailerWatch  # noqa: PLC0415 - few connections need it
 
             self._trailers = TrailerWatch()
         messages = self._messages

@@ -18,7 +18,7 @@ _FOLDER: Final = f"{CONTROL_PATH}/dashboard/"
 
 _HEADERS: Final = {
     **SERVER,
-    "Cache-Control": "no-cache",  # asked for again each time, and answered 304
+    "Cache-Control": "no-cache",  # revalidated each time, usually with a 304
     "Content-Security-Policy": (
         "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self';"
         " connect-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none';"

@@ -118,7 +118,7 @@ class DelayedReplies:
         """
         started = self._time()
 
-        async def wait(milliseconds: float, sends_more: bool) -> bool:  # noqa: FBT001 - its only use is one call
+        async def wait(milliseconds: float, sends_more: bool) -> bool:  # noqa: FBT001 - called in one place only
             left = started + milliseconds / 1_000 - self._time()
             return await self.sleep(world, HeldReply(request, is_sent_anyway=sends_more), left)
 

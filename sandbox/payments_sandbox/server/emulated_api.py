@@ -152,14 +152,14 @@ class EmulatedApi:
     async def _sent_first(
         self, request: web.BaseRequest, world: World, first: "Sequence[Delivery]"
     ) -> bool:
-        """Send webhooks; False when the world ended before they had."""
+        """Send webhooks before the reply; return False if the world ended before they did."""
         with self._runtime.delayed_replies.holding(world, HeldReply(request)) as held:
             sending = asyncio.ensure_future(self._runtime.send_before_reply(world, first))
             ending = asyncio.ensure_future(held.ended.wait())
             try:
                 await asyncio.wait((sending, ending), return_when=asyncio.FIRST_COMPLETED)
                 if sending.done():
-                    sending.result()  # raises what went wrong
+                    sending.result()  # re-raises an error
                 return not held.ended.is_set()
             finally:
                 sending.cancel()
@@ -182,7 +182,7 @@ class EmulatedApi:
                 self._runtime.tally.count_call(entry, delay)
             self._runtime.replied(world, held)
             self._log.answered(world, entry)
-        except Exception:  # noqa: BLE001 - the call has happened, and its reply is the truth
+        except Exception:  # noqa: BLE001 - the call has happened, so its reply is sent
             _log.exception("a call was answered, and could not be told of")
 
     async def _deviate(

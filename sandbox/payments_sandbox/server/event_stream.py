@@ -111,7 +111,7 @@ def _news(world: World, seen: _Cursor, upto: _Cursor) -> Iterator[bytes]:
         seen = seen._replace(requests=entry.number + 1)
         yield _message("request", seen, entry_json(world, entry))
     if world.webhooks is not None:
-        from payments_sandbox.server.webhook_json import attempts_json  # noqa: PLC0415 - most have none
+        from payments_sandbox.server.webhook_json import attempts_json  # noqa: PLC0415 - most worlds have none
 
         for body in attempts_json(world.webhooks.outbox, seen.attempts, upto.attempts):
             seen = seen._replace(attempts=seen.attempts + 1)

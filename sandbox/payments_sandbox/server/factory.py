@@ -115,7 +115,7 @@ def _webhooks(settings: Settings) -> tuple[str, ...]:
         ValueError: one is not the URL of a receiver.
     """
     if settings.webhooks:
-        from payments_sandbox.webhooks.target_policy import why_blocked  # noqa: PLC0415 - few name one
+        from payments_sandbox.webhooks.target_policy import why_blocked  # noqa: PLC0415 - few servers need it
 
         for url in settings.webhooks:
             if problem := why_blocked(url, public=True):
@@ -130,7 +130,7 @@ def _report_bug(error: Exception) -> None:
 def _scenarios(settings: Settings) -> "tuple[Scenario, ...]":
     if not settings.scenarios:
         return ()
-    from payments_sandbox.scenarios.library import initial_files  # noqa: PLC0415 - it brings YAML and the lint
+    from payments_sandbox.scenarios.library import initial_files  # noqa: PLC0415 - imports YAML and the lint
 
     files = initial_files(settings)
     for warning in (line for file in files for line in file.lint):
@@ -147,7 +147,7 @@ def _activate(
 
 
 def _read_scenario(source: object) -> "Scenario":
-    from payments_sandbox.scenarios.loader import read_scenario  # noqa: PLC0415 - it brings YAML and the lint
+    from payments_sandbox.scenarios.loader import read_scenario  # noqa: PLC0415 - imports YAML and the lint
 
     return read_scenario(source)
 

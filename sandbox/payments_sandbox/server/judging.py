@@ -174,7 +174,7 @@ async def wait_for(
                 continue
             # So that together, the waiting callers take about half of the time, however many.
             pause = min((looked - started) * subscriber.companions, MAX_PAUSE)
-            await asyncio.sleep(min(pause, max(0, end - now())))  # noqa: TID251 - others go first
+            await asyncio.sleep(min(pause, max(0, end - now())))  # noqa: TID251 - lets others run first
 
 
 def _urls_to_answer(world: World, observed: Observed, lines: Iterable[ReportLine]) -> Iterator[str]:

@@ -76,7 +76,7 @@ class Metrics:
 
     def attempts_by_delivery(self) -> Counter[str]:
         """Return how many attempts there were, by the status of their delivery after each."""
-        from payments_sandbox.webhooks.delivery import DeliveryStatus  # noqa: PLC0415 - most send none
+        from payments_sandbox.webhooks.delivery import DeliveryStatus  # noqa: PLC0415 - most servers send none
 
         ended = Counter(self.deliveries)
         pending = sum(self.attempts.values()) - ended.total()

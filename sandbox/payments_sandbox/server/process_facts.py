@@ -45,7 +45,7 @@ def process_facts() -> dict[str, float]:
 
 
 def _of_linux() -> dict[str, float]:
-    import resource  # noqa: PLC0415 - it is not there on Windows
+    import resource  # noqa: PLC0415 - missing on Windows
 
     pages = int((_OWN / "statm").read_bytes().split()[_RESIDENT])
     return {

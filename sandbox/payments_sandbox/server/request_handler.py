@@ -233,7 +233,7 @@ class RequestHandler:
     def _page(self, request: web.BaseRequest, target: Target) -> web.Response | None:
         """Return a file of the dashboard, if the path is one of its own."""
         if self._dashboard is None:
-            from payments_sandbox.server.dashboard import Dashboard  # noqa: PLC0415 - few look at it
+            from payments_sandbox.server.dashboard import Dashboard  # noqa: PLC0415 - few servers need it
 
             self._dashboard = Dashboard()
         return self._dashboard.answer(request, target.decoded)
@@ -266,7 +266,7 @@ def _failure(request: web.BaseRequest) -> web.StreamResponse:
     if request.writer.output_size > 0:
         return AlreadySent()
     response = refusal(InternalError(SANDBOX_FAILED))
-    response.force_close()  # how much of the request was read is unknown
+    response.force_close()  # it is unknown how much of the request was read
     return response
 
 

@@ -145,7 +145,7 @@ def _encoded(headers: Mapping[str, str]) -> bytes:
 
 
 @lru_cache(maxsize=256)
-def _start(version: HttpVersion, status: int, stays_open: bool) -> bytes:  # noqa: FBT001 - a keyword costs as much as the look-up
+def _start(version: HttpVersion, status: int, stays_open: bool) -> bytes:  # noqa: FBT001 - a keyword would cost as much as the cached look-up
     """Return the status line and the lines of every reply, which many replies share."""
     reason = _REASONS.get(status, "")
     start = f"HTTP/{version.major}.{version.minor} {status} {reason}\r\n".encode()

@@ -17,7 +17,7 @@ MOST: Final = 16
 
 async def pause(seconds: float) -> None:
     """Sleep for wall seconds, in work that the server repeats periodically."""
-    await asyncio.sleep(seconds)  # noqa: TID251 - of the server, and of no world
+    await asyncio.sleep(seconds)  # noqa: TID251 - the server's own time, not a world's
 
 
 async def run_in_slices(work: Slices[T]) -> T:

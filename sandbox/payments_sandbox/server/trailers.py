@@ -40,8 +40,9 @@ class TrailerWatch:
             messages: the requests that begin in it, as the parser has read them.
 
         Returns:
-            The count, or None if there are no trailers. A body whose chunks could not be followed
-            to its end counts as one with trailers.
+            The count, or None if there are no trailers; 0 if they follow a body that began in
+            earlier data. A body whose chunks could not be followed to its end counts as one with
+            trailers.
         """
         at = 0
         if self.is_in_chunks:

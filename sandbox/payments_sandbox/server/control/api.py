@@ -111,7 +111,7 @@ class ControlApi:
         text = await self._text(request, route)
         body = {} if text is not None else await self._body(request, route)
         if world is not None and world not in self._runtime.worlds:
-            # It was dropped while the body arrived.
+            # It was dropped while the body arrived; the key gets its present world.
             world = await self._world(request, route)
         asked = ControlRequest(
             self._settings,

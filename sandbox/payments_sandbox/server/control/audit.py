@@ -1,4 +1,4 @@
-"""Owns the route of the audit."""
+"""Owns the route of the audit, which finds the mistakes of a client."""
 
 from payments_sandbox.server.control.control_request import ControlRequest
 from payments_sandbox.server.slices import run_in_slices

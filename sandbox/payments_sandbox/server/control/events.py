@@ -1,4 +1,4 @@
-"""Owns the routes of events: list them, make one by hand, send one again."""
+"""Owns the routes of events: list them, create one by hand, send one again."""
 
 from collections.abc import Iterator
 
@@ -32,7 +32,7 @@ def list_events(request: ControlRequest) -> dict[str, object]:
 
 
 def create_event(request: ControlRequest) -> dict[str, object]:
-    """Send an event by hand: about a payment, about one made for it, or with any data."""
+    """Create and send an event: about a given payment, about a new one, or with any data."""
     wanted = request.body
     data = wanted.get("data")
     if data is not None:

@@ -55,7 +55,7 @@ async def read_inbox(request: ControlRequest) -> dict[str, object]:
 
 
 def script_inbox(request: ControlRequest) -> dict[str, object]:
-    """Answer the next messages with these statuses, one each; later ones get 200."""
+    """Set the statuses with which the next messages are answered, one each; later ones get 200."""
     name = _name(request)
     inbox = request.world.open_webhooks().inboxes.get_or_create(name)
     inbox.script(request.body["respond"])

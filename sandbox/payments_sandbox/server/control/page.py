@@ -1,4 +1,4 @@
-"""Owns how a control route answers with one page of a list."""
+"""Owns the pages of the control API's lists: `limit`, `starting_after` and the next cursor."""
 
 from collections.abc import Callable, Iterable
 from itertools import islice

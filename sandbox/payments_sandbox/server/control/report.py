@@ -97,7 +97,7 @@ def _expectations(request: ControlRequest) -> Sequence[Expectation]:
 
 
 def _wait_ms(request: ControlRequest, expectations: Sequence[Expectation]) -> int:
-    """Wall milliseconds to wait."""
+    """Return how many wall milliseconds to wait: `within`, or as the expectations say."""
     text = request.body.get("within")
     if text is None:
         return longest(expectations)

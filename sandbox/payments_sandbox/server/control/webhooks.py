@@ -1,4 +1,4 @@
-"""Owns the routes of webhook endpoints: make, show, change, delete, rotate, verify."""
+"""Owns the routes of webhook endpoints: CRUD, rotating a secret, verifying a webhook."""
 
 from functools import partial
 from typing import Final
@@ -51,7 +51,7 @@ def retrieve_webhook_endpoint(request: ControlRequest) -> dict[str, object]:
 
 
 def update_webhook_endpoint(request: ControlRequest) -> dict[str, object]:
-    """Change what is given and keep the rest."""
+    """Change the given settings of an endpoint, and keep the others."""
     webhooks = request.world.open_webhooks()
     endpoint = _apply_settings(request, webhooks.endpoint(request.path_parameter))
     webhooks.put(endpoint)

@@ -55,8 +55,8 @@ async def create_world(request: ControlRequest) -> dict[str, object]:
 def _scenarios(request: ControlRequest, values: list[object] | None) -> "Sequence[Scenario]":
     if not values:
         return ()
-    from payments_sandbox.scenarios.library import library_of  # noqa: PLC0415 - it brings the language
-    from payments_sandbox.server.control.scenarios import resolve_scenarios  # noqa: PLC0415 - so does this
+    from payments_sandbox.scenarios.library import library_of  # noqa: PLC0415 - imports the scenario language
+    from payments_sandbox.server.control.scenarios import resolve_scenarios  # noqa: PLC0415 - as above
 
     by_path: dict[Path, object] = {("scenarios", n): each for n, each in enumerate(values)}
     return resolve_scenarios(library_of(request.settings), by_path)
@@ -75,7 +75,7 @@ async def list_worlds(request: ControlRequest) -> dict[str, object]:
         shown = await _summaries(request, wanted := keys[first : first + limit])
         if not (gone := {*wanted} - {*shown}):
             break
-        keys = [key for key in keys if key not in gone]  # dropped meanwhile
+        keys = [key for key in keys if key not in gone]  # they were dropped meanwhile
     listing = Listing(
         noun="a world, its API key",
         position_of=lambda key: keys.index(key) if key in keys else None,
@@ -131,7 +131,7 @@ async def reset_world(request: ControlRequest) -> dict[str, object]:
     await request.runtime.before_reset(world, scopes)
     _check_clock(world, scopes)
     if world.rules.scenarios:
-        from payments_sandbox.scenarios.activation import resetting  # noqa: PLC0415 - with scenarios only
+        from payments_sandbox.scenarios.activation import resetting  # noqa: PLC0415 - most worlds have no scenarios
 
         await run_in_slices(resetting(world, scopes))
     else:

@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 MISSING: Final = "it needs the package trustme: pip install 'payments-sandbox[tls]'"
 
 _LOCAL: Final = ("localhost", "127.0.0.1", "::1", "host.docker.internal", DOCUMENTED_HOST)
-_WILDCARDS: Final = ("0.0.0.0", "::")  # noqa: S104 - no name of anything
+_WILDCARDS: Final = ("0.0.0.0", "::")  # noqa: S104 - only compared with
 _NAME: Final = re.compile(r"(\*\.)?[A-Za-z0-9.-]+|[0-9A-Fa-f:.]+", re.ASCII)
 """Names that a certificate can be for: not those with an underscore, which Docker may use."""
 

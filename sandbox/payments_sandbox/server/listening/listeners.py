@@ -67,7 +67,8 @@ async def open_listeners(
         accepting: accepts connections instead of the event loop, if given.
 
     Raises:
-        OSError: a port is taken, the host is not ours, or a unix socket is somebody else's.
+        OSError: a port is taken, the host is not an address of this machine, or another server
+            listens at the unix socket.
         RuntimeError: certificates are to be made, and the extra for it is not installed.
     """
     certificates = None
@@ -136,7 +137,7 @@ def _host(settings: Settings) -> str:
     return f"[{settings.host}]" if ":" in settings.host else settings.host
 
 
-async def _accept(  # noqa: PLR0913 - what each socket has in common, and what it has of its own
+async def _accept(  # noqa: PLR0913 - the first four are the same for all sockets
     make_connection: Callable[[], Connection],
     settings: Settings,
     stack: ExitStack,

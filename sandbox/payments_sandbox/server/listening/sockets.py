@@ -72,7 +72,7 @@ def _listening(family: socket.AddressFamily, address: Any) -> socket.socket:  # 
             # `::` accepts IPv4, too, as in other servers.
             only_ipv6 = address[0] != _EVERY_IPV6 or not socket.has_dualstack_ipv6()
             made.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, only_ipv6)
-        made.setblocking(False)  # noqa: FBT003 - the module's own way
+        made.setblocking(False)  # noqa: FBT003 - the signature of `socket`
         made.bind(address)
         made.listen()
     except OSError:
@@ -113,7 +113,7 @@ def _folder_for_us(folder: Path) -> Iterator[None]:
     if sys.platform == "win32":
         yield
         return
-    import fcntl  # noqa: PLC0415 - it is not there on Windows
+    import fcntl  # noqa: PLC0415 - missing on Windows
 
     opened = os.open(folder, os.O_RDONLY)
     try:
@@ -132,7 +132,7 @@ def _remove_stale(path: Path) -> None:
     if not is_socket:
         raise OSError(errno.EEXIST, "it is there already, and is no socket", str(path))
     with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as probe:
-        probe.setblocking(False)  # noqa: FBT003 - the module's own way
+        probe.setblocking(False)  # noqa: FBT003 - as above
         try:
             probe.connect(str(path))
         except ConnectionRefusedError:

@@ -45,7 +45,7 @@ class RequestLog:
 
     @property
     def is_wanted(self) -> bool:
-        """Whether anybody wants the lines."""
+        """Whether the lines go anywhere; if not, none are made."""
         return self._say is not None
 
     def answered(self, world: World, entry: Entry) -> None:
@@ -64,19 +64,19 @@ class RequestLog:
             self._say(self._refusal(request, status, error))
 
     def _request(self, world: World, entry: Entry) -> str:
-        from payments_sandbox.server.log import lines, text  # noqa: PLC0415 - for who watches
+        from payments_sandbox.server.log import lines, text  # noqa: PLC0415 - most servers have no log
 
         line = lines.journal_line(world, entry)
         return text.format_line(line, self._width(), is_coloured=self._is_coloured)
 
     def _webhook(self, world: World, delivery: "Delivery", attempt: "DeliveryAttempt") -> str:
-        from payments_sandbox.server.log import lines, text  # noqa: PLC0415 - for who watches
+        from payments_sandbox.server.log import lines, text  # noqa: PLC0415 - as above
 
         line = lines.attempt_line(world, delivery, attempt)
         return text.format_webhook(line, self._width(), is_coloured=self._is_coloured)
 
     def _refusal(self, request: "web.BaseRequest", status: int, error: SandboxError) -> str:
-        from payments_sandbox.server.log import lines, text  # noqa: PLC0415 - for who watches
+        from payments_sandbox.server.log import lines, text  # noqa: PLC0415 - as above
 
         line = lines.refusal_line(request, status, error)
         return text.format_refusal(line, self._width(), is_coloured=self._is_coloured)

@@ -125,7 +125,7 @@ def format_refusal(
         shown = _joined(map(painted, head, (STRONG, BAD, BAD)))
     if width is None or len(whole) <= width:
         return _joined((shown, *rest))
-    from textwrap import indent, wrap  # noqa: PLC0415 - few are turned away
+    from textwrap import indent, wrap  # noqa: PLC0415 - few requests are refused
 
     wrapped = wrap(_joined(rest), width - len(_BETWEEN))
     return f"{shown}\n{indent(chr(10).join(wrapped), _BETWEEN)}"

@@ -245,7 +245,7 @@ class Dispatcher:
     async def _until_attempted(
         self, settling: "_Settling", waiting: "list[tuple[Delivery, int]]"
     ) -> None:
-        """Wait until each has been attempted once more, or never will be."""
+        """Wait until each delivery was attempted once more, or has ended."""
         while any(queue.busy for queue in self._queues.get(settling.world, {}).values()):
             # From the end: when the last one has ended, so have most others, so few are rechecked.
             while waiting and self._has_ended(settling.world, *waiting[-1]):
