@@ -9,6 +9,7 @@ import subprocess
 import time
 from collections.abc import Iterator
 from contextlib import ExitStack
+from datetime import datetime
 from itertools import count
 from pathlib import Path
 from typing import Any, Final
@@ -100,7 +101,7 @@ def test_all_worlds_are_listed_the_last_used_first(server: ServeProcess) -> None
     assert sorted(listed[:7]) == sorted(used)
     assert "sk_test_sandbox" in listed
     assert len(listed) == len(set(listed))
-    times = [world["used_at"] for page in pages for world in page["data"]]
+    times = [datetime.fromisoformat(world["used_at"]) for page in pages for world in page["data"]]
     assert times == sorted(times, reverse=True)
     refused = exchange(server.address, raw_request("GET", "/_sandbox/worlds?starting_after=no"))
     assert refused.status == 400

@@ -91,6 +91,17 @@ def test_a_delivery_that_waits_for_the_clock_is_told(world: Sandbox) -> None:
     )
 
 
+def test_the_first_of_the_attempts_that_wait_for_the_clock_is_told(world: Sandbox) -> None:
+    """By time: as texts, `05.500Z` comes before `05Z`."""
+    inbox = world.inbox("orders", events=["payment.*"])
+    inbox.respond(500, 500)
+    pay(world)
+    world.clock.advance("500ms")
+    pay(world)
+    inbox.wait(count=2)
+    assert told(world, "orders", count=3).endswith(" the next attempt is at 2030-01-15T09:00:05Z.")
+
+
 def test_an_endpoint_that_is_disabled_is_told(world: Sandbox) -> None:
     """What it wants would say that nothing is wrong with it."""
     world.inbox("orders")

@@ -2,6 +2,7 @@
 
 from collections import Counter
 from collections.abc import Sequence
+from datetime import datetime
 from typing import Final
 
 from payments_sandbox.client.client import SandboxClient
@@ -86,7 +87,8 @@ class Inbox:
         due = self._control.retrieve_clock()["due"]
         lines = [f"  Its endpoint wants: {wanted}."]
         if at:
-            lines.append(f"  The clock is waited for: the next attempt is at {min(at)}.")
+            first_at = min(at, key=datetime.fromisoformat)
+            lines.append(f"  The clock is waited for: the next attempt is at {first_at}.")
         elif due:
             first = due[0]
             lines.append(f"  The clock is waited for: {first['what']} is due at {first['at']}.")

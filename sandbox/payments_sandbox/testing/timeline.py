@@ -199,7 +199,8 @@ def _instant_of(
     """The instant of an event to the millisecond, taken from its attempts or its request."""
     created = event["created_at"]
     beside = [each.at for each in tried] + ([] if request is None else [request["at"]])
-    return min((at for at in beside if at[:_SECOND] == created[:_SECOND]), default=created)
+    same_second = (at for at in beside if at[:_SECOND] == created[:_SECOND])
+    return min(same_second, key=datetime.fromisoformat, default=created)
 
 
 def _text_of(made: AttemptMade, urls: Mapping[str, str]) -> str:
