@@ -13,9 +13,8 @@ from payments_sandbox.cli.options import (
     CommandOptions,
     Commands,
     Parser,
-    check_command,
     help_formatter,
-    no_command,
+    refuse_unknown_command,
     variables_of,
 )
 from payments_sandbox.cli.terminal.standard_streams import (
@@ -126,10 +125,8 @@ def make_parser(names: Sequence[str]) -> argparse.ArgumentParser:
 
 
 def _run(given: Sequence[str]) -> int:
-    if given and given[0] not in COMMANDS and not given[0].startswith("-"):
-        make_parser(()).error(no_command(given[0], COMMANDS))
     parser = make_parser(given[:1] if given and given[0] in COMMANDS else COMMANDS)
-    check_command(parser, given)
+    refuse_unknown_command(parser, given)
     own, behind = _split_at_dashes(given)
     parsed, left = parser.parse_known_args(own, argparse.Namespace(command=behind))
     if left:

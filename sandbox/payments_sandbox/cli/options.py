@@ -91,27 +91,22 @@ def help_formatter(prog: str) -> argparse.HelpFormatter:
     return argparse.RawDescriptionHelpFormatter(prog, width=width)
 
 
-def check_command(parser: argparse.ArgumentParser, words: Sequence[str]) -> None:
+def refuse_unknown_command(parser: argparse.ArgumentParser, words: Sequence[str]) -> None:
     """Exit with 2 if a word is not a command of its group."""
     groups = [each for each in parser._actions if isinstance(each, argparse._SubParsersAction)]  # noqa: SLF001 - argparse has no public name for it
     if not groups or not words or words[0] in ("-h", "--help", "--version"):
         return
     word, known = words[0], list(groups[0].choices)
     if word in known:
-        check_command(groups[0].choices[word], words[1:])
+        refuse_unknown_command(groups[0].choices[word], words[1:])
     elif word.startswith("-"):
         close = nearest(word, ["--help", "--version"])
         hint = f"did you mean {close}?" if close else "options stand behind the command"
         parser.error(f"argument {word.partition('=')[0]}: there is no such option; {hint}")
     else:
-        parser.error(no_command(word, known))
-
-
-def no_command(word: str, known: Sequence[str]) -> str:
-    """Format the error for an unknown command: the likely one, and all that exist."""
-    close = nearest(word, known)
-    hint = f"; did you mean '{close}'?" if close else "."
-    return f"there is no command '{word}'{hint} The commands are {', '.join(known)}."
+        close = nearest(word, known)
+        hint = f"; did you mean '{close}'?" if close else "."
+        parser.error(f"there is no command '{word}'{hint} The commands are {', '.join(known)}.")
 
 
 def _add_parser(commands: Commands, words: str, does: str, text: str) -> argparse.ArgumentParser:

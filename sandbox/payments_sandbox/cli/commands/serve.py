@@ -96,8 +96,7 @@ def run(arguments: argparse.Namespace) -> int:
         expected = "expected a pipe that stays open; stdin is closed, or the null device"
         refuse(arguments, UNTIL_STDIN_CLOSES, expected)
     log_to = sys.stdout if arguments.log or sys.stdout.isatty() else None
-    if arguments.cluster is None:
-        _refuse_what_nodes_have(arguments)
+    _check_cluster_options(arguments)
     if arguments.cluster is not None:
         from payments_sandbox.cli.cluster import node_of
 
@@ -112,14 +111,14 @@ def run(arguments: argparse.Namespace) -> int:
     return code
 
 
-def _refuse_what_nodes_have(arguments: argparse.Namespace) -> None:
+def _check_cluster_options(arguments: argparse.Namespace) -> None:
     """Reject options that have no effect without a cluster."""
-    is_given = {
-        "--durability": arguments.durability != _RELAXED,
-        "--advertise": arguments.advertise is not None,
-    }
-    for option in (each for each in is_given if is_given[each]):
-        refuse(arguments, option, "expected --cluster beside it")
+    if arguments.cluster is not None:
+        return
+    if arguments.durability != _RELAXED:
+        refuse(arguments, "--durability", "expected --cluster beside it")
+    if arguments.advertise is not None:
+        refuse(arguments, "--advertise", "expected --cluster beside it")
 
 
 def _has_no_stdin() -> bool:
