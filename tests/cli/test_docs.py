@@ -47,7 +47,7 @@ def test_decisions_and_pictures_are_no_topics() -> None:
     ("topic", "hint"),
     [
         ("webhook", "did you mean 'webhooks'?\n"),
-        ("zzz", "payments-sandbox docs lists them.\n"),
+        ("zzz", "payments-sandbox docs lists all pages.\n"),
     ],
 )
 def test_a_page_that_there_is_not_is_told_with_the_nearest(topic: str, hint: str) -> None:

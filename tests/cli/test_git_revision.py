@@ -89,7 +89,9 @@ def test_what_is_changed_and_not_committed_is_compared_with_the_last_commit(
 @pytest.mark.usefixtures("repository")
 @pytest.mark.parametrize("name", ["nowhere", "--all", "HEAD~7"])
 def test_a_revision_that_is_not_there_is_refused(name: str) -> None:
-    with pytest.raises(CommandFailedError, match=f"there is no revision '{name}' here") as refused:
+    with pytest.raises(
+        CommandFailedError, match=f"there is no revision '{name}'; git log"
+    ) as refused:
         find_revision(name)
     assert refused.value.code == 2
 
@@ -100,12 +102,14 @@ def test_a_folder_in_no_repository_is_refused(
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("GIT_CEILING_DIRECTORIES", str(tmp_path.parent))
 
-    with pytest.raises(CommandFailedError, match="is in none; --against takes the JSON report"):
+    with pytest.raises(
+        CommandFailedError, match="is not in one; --against also accepts the JSON report"
+    ):
         find_revision("HEAD")
 
 
 def test_without_git_it_says_so(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("PATH", str(tmp_path))
 
-    with pytest.raises(CommandFailedError, match="prove needs git, and there is none"):
+    with pytest.raises(CommandFailedError, match="prove requires git, which is not installed"):
         find_revision("HEAD")

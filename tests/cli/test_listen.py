@@ -274,7 +274,10 @@ def test_an_endpoint_that_is_there_already_is_noted(world: RemoteWorld) -> None:
         note = listener.error_line()
         listener.stop()
 
-    assert note == "payments-sandbox: inbox:orders is an endpoint already: each event comes twice."
+    assert (
+        note
+        == "payments-sandbox: inbox:orders is already an endpoint; each event will be sent twice."
+    )
     assert len(endpoints(world)) == 1
 
 
@@ -336,6 +339,7 @@ def test_a_url_that_the_server_refuses_is_told_in_its_words(world: RemoteWorld) 
 
     assert (ended.returncode, ended.stdout) == (1, "")
     assert ended.stderr == (
-        f"payments-sandbox: {world.address} refuses: The request is invalid (invalid_request):"
+        f"payments-sandbox: {world.address} rejected the request: The request is invalid"
+        " (invalid_request):"
         " /url: expected a private address; --webhook-targets public permits others.\n"
     )

@@ -52,8 +52,8 @@ def test_a_file_that_is_there_stays_as_it_is(tmp_path: Path) -> None:
 
     assert (refused.returncode, refused.stdout) == (2, "")
     assert refused.stderr == (
-        "payments-sandbox: mine.yaml is there, and stays as it is;"
-        " take another name, or move the file away.\n"
+        "payments-sandbox: mine.yaml already exists, and was not changed;"
+        " choose another name, or move the file.\n"
     )
     assert (tmp_path / "mine.yaml").read_text(encoding="utf-8") == "precious"
 
@@ -63,7 +63,7 @@ def test_a_folder_that_takes_no_file_is_told(tmp_path: Path) -> None:
     refused = run("scenario", "new", "mine", cwd=tmp_path)
 
     assert (refused.returncode, refused.stdout) == (2, "")
-    assert "mine.yaml is there" in refused.stderr
+    assert "mine.yaml already exists" in refused.stderr
     named = run("scenario", "new", "n" * 300, cwd=tmp_path)
     assert named.returncode == 1
     assert named.stderr.endswith("File name too long.\n")

@@ -113,7 +113,7 @@ def test_the_filters_are_those_of_the_api(
 
     assert [json.loads(line) for line in ended.stdout.splitlines()] == page["data"] != []
     assert ended.stderr == (
-        f"payments-sandbox: there are more: --starting-after {page['next_cursor']} goes on.\n"
+        f"payments-sandbox: there are more; continue with --starting-after {page['next_cursor']}.\n"
         if page["has_more"]
         else ""
     )
@@ -123,7 +123,7 @@ def test_that_there_is_none_is_said(world: RemoteWorld) -> None:
     ended = world.run("payments", "--created-after", "2031-01-01")
 
     assert (ended.returncode, ended.stdout) == (0, "")
-    assert ended.stderr == f"payments-sandbox: {world.key} has no such payment.\n"
+    assert ended.stderr == f"payments-sandbox: {world.key} has no matching payments.\n"
 
 
 def test_a_key_that_nobody_has_used_is_told_where_the_others_are(world: RemoteWorld) -> None:
@@ -132,7 +132,7 @@ def test_a_key_that_nobody_has_used_is_told_where_the_others_are(world: RemoteWo
     used = RemoteWorld(world.address, "sk_test_used")
     assert used.ask("GET", "/v3/payments").status == 200
     said = "payments-sandbox: sk_test_{} has no payments{}.\n"
-    listed = "; payments-sandbox worlds list shows the keys that there are"
+    listed = "; payments-sandbox worlds list shows the existing keys"
     assert unused.run("payments").stderr == said.format("typo", listed)
     assert used.run("payments", "--status", "failed").stderr == said.format("used", "")
 
@@ -189,7 +189,7 @@ def test_every_option_is_tried() -> None:
         (["-n", "0"], "argument -n/--limit: expected a whole number from 1 to 1000"),
         (
             [FIRST, "--status", "failed"],
-            "argument --status: expected a list to filter; there is one payment of an ID",
+            "argument --status: not allowed with ID; it filters lists",
         ),
     ],
 )

@@ -113,12 +113,12 @@ def test_a_world_that_is_filled_shows_how_far_that_is() -> None:
         world = new_remote_world(server.address)
         said = interrupted(world, f" of {MANY}", "seed", "--payments", MANY)
     assert re.search(
-        rf"interrupted; [0-9]+ of {MANY} payments were made, and the server makes the rest of", said
+        rf"interrupted; [0-9]+ of {MANY} payments were made, and the server continues with", said
     )
 
 
 def test_who_interrupts_before_or_after_the_payments_were_made_is_told_where_to_look() -> None:
-    assert _what_was_done(None).startswith("no payment is being made; payments-sandbox worlds")
+    assert _what_was_done(None).startswith("no payments are being made; payments-sandbox worlds")
 
 
 @pytest.mark.parametrize("how", [("advance", "1d"), ("clock", "freeze", "--at", "2030-01-16")])
@@ -131,7 +131,7 @@ def test_a_clock_that_moves_shows_where_it_is(how: tuple[str, ...]) -> None:
         world.pay()
         said = interrupted(world, "at 2030-01-15T10:30:00Z", *how)
     assert said.endswith(
-        "interrupted; the clock is at 2030-01-15T10:30:00Z, and goes on to where it is moved."
+        "interrupted; the clock is at 2030-01-15T10:30:00Z, and the server continues to advance it."
     )
 
 

@@ -106,9 +106,10 @@ def test_a_wrong_token_is_told_and_not_repeated(server: ServeProcess, call: list
 
     assert (ended.returncode, ended.stdout) == (1, "")
     assert ended.stderr == (
-        f"payments-sandbox: {server.address} refuses: The Sandbox-Token header is missing or wrong"
+        f"payments-sandbox: {server.address} rejected the request: The Sandbox-Token header is"
+        " missing or wrong"
         " (invalid_token): Send the server's control token in the header Sandbox-Token;"
-        " --control-token says what the server printed when it started.\n"
+        " --control-token takes the token that the server printed at its start.\n"
     )
 
 
@@ -120,9 +121,10 @@ def test_a_refused_key_is_told_with_the_option_that_names_another(call: list[str
 
     assert (ended.returncode, ended.stdout) == (1, "")
     assert ended.stderr == (
-        f"payments-sandbox: {server.address} refuses: The API key is missing or invalid"
+        f"payments-sandbox: {server.address} rejected the request: The API key is missing or"
+        " invalid"
         " (invalid_api_key): No world has this key (--strict-keys)."
-        " POST /_sandbox/worlds makes one; --api-key names another.\n"
+        " POST /_sandbox/worlds makes one; --api-key selects another.\n"
     )
 
 
@@ -212,7 +214,7 @@ def test_a_real_key_is_sent_nowhere() -> None:
     """An application's own key may be one; nobody would answer here, and nobody is asked."""
     code, output, errors = advance(PAYMENTS_API_KEY="sk_live_1")
 
-    problem = f"argument --api-key: {EXPECTED_KEY}; PAYMENTS_API_KEY has another"
+    problem = f"argument --api-key: {EXPECTED_KEY}; PAYMENTS_API_KEY is not one"
     assert (code, output) == (2, "")
     assert errors.splitlines()[-1] == f"payments-sandbox advance: error: {problem}"
 
@@ -237,8 +239,8 @@ def test_ctrl_c_ends_what_waits() -> None:
             with receiver.accept()[0]:  # the second attempt: the command waits for its answer
                 code, _ = waiting.stop(signal.SIGINT)
             said = (
-                "payments-sandbox: interrupted; the clock is at 2030-01-15T10:30:05Z, and goes on"
-                " to where it is moved.\n"
+                "payments-sandbox: interrupted; the clock is at 2030-01-15T10:30:05Z, and the"
+                " server continues to advance it.\n"
             )
             assert (code, waiting.rest()) == (130, ("", said))
 

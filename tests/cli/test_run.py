@@ -196,7 +196,7 @@ def test_a_command_that_cannot_be_run_exits_with_127_or_126() -> None:
 def test_without_a_command_nothing_runs(words: tuple[str, ...], meant: str) -> None:
     """Exit 2, and what would have worked: behind `--` no option can be mistaken for ours."""
     done = run("run", *words, is_process=False)
-    expected = "expected one, behind `--`: payments-sandbox run [options] -- "
+    expected = "expected a command after `--`: payments-sandbox run [options] -- "
 
     assert (done.returncode, done.stdout) == (2, "")
     assert done.stderr.splitlines()[-1] == (
@@ -497,5 +497,5 @@ def test_without_process_groups_what_has_to_end_all_of_a_command_is_refused(
     ended = without_groups(*words, "--", "true")
 
     assert (ended.returncode, ended.stdout) == (2, "")
-    expected = f"{words[0]} needs a POSIX system; run and serve do without one"
+    expected = f"{words[0]} requires a POSIX system; run and serve do not"
     assert ended.stderr == f"payments-sandbox: {expected}.\n"

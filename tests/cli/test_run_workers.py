@@ -128,7 +128,7 @@ def test_a_worker_that_dies_fails_the_run() -> None:
         code, _, errors = command.ended()
     assert code == 128 + signal.SIGTERM
     assert errors.endswith(
-        f"payments-sandbox: not judged: worker 1 (pid {pid}) was ended by SIGKILL.\n"
+        f"payments-sandbox: not judged: worker 1 (pid {pid}) was killed by SIGKILL.\n"
     )
 
 
@@ -179,7 +179,7 @@ def test_workers_that_have_all_gone_are_no_verdict() -> None:
         os.kill(int(command.pid), signal.SIGTERM)
         code, _, errors = command.ended()
     assert code == 128 + signal.SIGTERM
-    assert "the workers have ended, and nobody knows why" in errors
+    assert "the workers ended for an unknown reason" in errors
 
 
 def test_what_does_not_go_with_workers_is_refused(tmp_path: Path) -> None:

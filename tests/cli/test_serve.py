@@ -106,7 +106,7 @@ def test_a_host_that_is_no_name_is_told_in_the_resolvers_words() -> None:
     assert (ended.returncode, ended.stdout) == (1, "")
     assert re.fullmatch(
         r"payments-sandbox: cannot listen on 999\.1\.1\.1:0: [A-Z][a-z ]+;"
-        r" --host is an address or a name of this machine\.\n",
+        r" --host must be an address or a name of this machine\.\n",
         ended.stderr,
     )
     assert "Unknown error" not in ended.stderr
@@ -221,7 +221,7 @@ def test_on_a_terminal_it_speaks_prose() -> None:
     assert [line.rstrip() for line in prose] == [
         f"payments-sandbox {payments_sandbox.__version__} is ready.",
         f"  base URL        {address}/v3",
-        "  API key         sk_test_sandbox  (any sk_test_… key gets a world of its own)",
+        "  API key         sk_test_sandbox  (any sk_test_… key gets its own world)",
         f"  webhook secret  {SECRET}",
         f"  control API     {address}/_sandbox",
         f"  dashboard       {address}/_sandbox/",

@@ -190,7 +190,7 @@ def test_a_missing_extra_ends_the_start_in_words() -> None:
     assert (ended.returncode, ended.stderr.splitlines()[-1]) == (
         2,
         (
-            "payments-sandbox serve: error: argument --tls: auto needs the package trustme:"
+            "payments-sandbox serve: error: argument --tls: auto requires the package trustme:"
             " pip install 'payments-sandbox[tls]'"
         ),
     )
@@ -204,8 +204,8 @@ def test_a_fault_needs_an_authority(options: tuple[str, ...]) -> None:
     assert (ended.returncode, ended.stderr.splitlines()[-1]) == (
         2,
         (
-            "payments-sandbox serve: error: argument --tls-fault: expected --tls auto beside it,"
-            " whose authority makes the certificate"
+            "payments-sandbox serve: error: argument --tls-fault: requires --tls auto,"
+            " whose authority issues the certificate"
         ),
     )
 

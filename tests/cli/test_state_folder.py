@@ -99,11 +99,11 @@ def test_what_is_no_file_is_refused_before_anything_waits_for_it(tmp_path: Path,
     """A pipe would be waited for until somebody writes to it, whatever signals come."""
     write(tmp_path / "one.state", saved("sk_test_a0", 1))
     os.mkfifo(tmp_path / name)
-    with pytest.raises(NoStateError, match=rf"^{re.escape(name)}: expected a file: nothing is"):
+    with pytest.raises(NoStateError, match=rf"^{re.escape(name)}: expected a regular file"):
         place_worlds(tmp_path, 2)
     (tmp_path / name).unlink()
     (tmp_path / name).mkdir()
-    with pytest.raises(NoStateError, match=rf"^{re.escape(name)}: expected a file"):
+    with pytest.raises(NoStateError, match=rf"^{re.escape(name)}: expected a regular file"):
         place_worlds(tmp_path, 2)
     assert contents_of_one(tmp_path) == [("sk_test_a0", 1)]
 

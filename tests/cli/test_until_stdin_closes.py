@@ -70,8 +70,9 @@ def test_a_stdin_that_ends_at_once_is_refused() -> None:
 
     assert (server.returncode, output) == (2, "")
     assert errors.splitlines()[-1] == (
-        "payments-sandbox serve: error: argument --until-stdin-closes: expected a pipe that stays "
-        "open; stdin is closed, or the null device"
+        "payments-sandbox serve: error: argument --until-stdin-closes: expected stdin to be a"
+        " pipe that stays "
+        "open; it is closed, or the null device"
     )
 
 

@@ -74,7 +74,7 @@ def verify(
 
 def note(seen: str) -> str:
     """What is said about a scheme that was not given."""
-    return f"payments-sandbox: by its headers this is {seen}.\n"
+    return f"payments-sandbox: detected from the headers: {seen}.\n"
 
 
 @pytest.mark.parametrize(("signing", "seen"), GUESSES.values(), ids=GUESSES)
@@ -85,7 +85,7 @@ def test_the_scheme_is_read_off_the_headers(body: str, signing: Signing | None, 
     assert verify(body, "--secret", SECRET, headers=headers) == (0, "good\n", note(seen))
     assert verify(body, "--secret", OTHER, headers=headers) == (
         1,
-        "refused: no signature matches: another secret, or the body was changed\n",
+        "rejected: no signature matches: another secret, or the body was changed\n",
         note(seen),
     )
 
@@ -162,7 +162,7 @@ def test_a_refusal_says_why(body: str, headers: dict[str, str], secret: str, rea
     code, output, _ = verify(body, "--secret", secret, headers=VECTOR | headers)
 
     assert (code, output.count("\n")) == (1, 1)
-    assert output.startswith("refused: ")
+    assert output.startswith("rejected: ")
     assert reason in output
 
 
@@ -179,7 +179,10 @@ def test_a_timestamp_that_is_not_now_is_told_or_ignored(body: str, now: str, rea
 
     assert verify(body, *given, now=now) == (
         1,
-        f"refused: the signature holds, but the timestamp is {reason}; --now ignore accepts any\n",
+        (
+            f"rejected: the signature is valid, but the timestamp is {reason}; --now ignore accepts"
+            " any\n"
+        ),
         "",
     )
     assert verify(body, *given, now="ignore") == (0, "good\n", "")
@@ -203,8 +206,8 @@ def test_no_header_is_a_signature(body: str) -> None:
     code, output, errors = verify(body, "--secret", SECRET, headers=headers)
     assert (code, errors) == (1, "")
     assert output == (
-        "refused: no header looks like a signature; there are content-type, x-nonce, and"
-        " --header-name and --scheme say which is one\n"
+        "rejected: no header looks like a signature, only content-type, x-nonce;"
+        " --header-name and --scheme name it\n"
     )
 
 
@@ -244,27 +247,27 @@ def test_every_option_is_tried() -> None:
 WRONG: Final = {
     "no secret": (
         ["--body", "BODY", "--header", "a: b"],
-        "argument --secret: expected one, here or in PAYMENTS_WEBHOOK_SECRET",
+        "argument --secret: expected a secret, here or in PAYMENTS_WEBHOOK_SECRET",
     ),
     "no header": (
         ["--secret", SECRET, "--body", "BODY"],
-        "argument --header: expected those that arrived, the signature's at least",
+        "argument --header: expected the received headers, or at least those of the signature",
     ),
     "twice": (
         ["--secret", SECRET, "--body", "BODY", "--header", "a: 1", "--header", "A: 2"],
-        "argument --header: expected each name once",
+        "argument --header: expected each name only once",
     ),
     "no body": (
         ["--secret", SECRET, "--header", "a: b"],
-        "argument --body: expected a file with what arrived, or - for stdin",
+        "argument --body: expected a file with the received body, or - for stdin",
     ),
     "no file": (
         ["--secret", SECRET, "--body", "no/such", "--header", "a: b"],
-        "argument --body: expected a file to read; No such file or directory",
+        "argument --body: cannot read the file: No such file or directory",
     ),
     "no colon": (
         ["--header", "webhook-id"],
-        "argument --header: expected 'NAME: VALUE', as it arrived",
+        "argument --header: expected 'NAME: VALUE', as received",
     ),
     "scheme": (["--scheme", "rsa"], "argument --scheme: expected standard or timestamped or hmac"),
     "encoding": (["--encoding", "hexx"], "argument --encoding: expected hex or base64"),
@@ -284,17 +287,17 @@ WRONG: Final = {
     ),
     "a part of another scheme": (
         ["--secret", SECRET, "--body", "BODY", "--header", "webhook-id: 1", "--prefix", "a"],
-        "argument --prefix: expected nothing; the scheme standard has none",
+        "argument --prefix: not allowed with the scheme standard",
     ),
     "a header of standard": (
         ["--secret", SECRET, "--body", "BODY", "--header", "a: 1", "--scheme", "standard",
          "--header-name", "a"],
-        "argument --header-name: expected nothing; the scheme standard has none",
+        "argument --header-name: not allowed with the scheme standard",
     ),
     "an encoding of timestamped": (
         ["--secret", SECRET, "--body", "BODY", "--header", "a: 1", "--scheme", "timestamped",
          "--encoding", "hex"],
-        "argument --encoding: expected nothing; the scheme timestamped has none",
+        "argument --encoding: not allowed with the scheme timestamped",
     ),
 }  # fmt: skip
 

@@ -91,7 +91,7 @@ def test_the_installed_command_serves(python: Path, tmp_path: Path) -> None:
 def test_the_installed_command_prints_the_same(
     python: Path, tmp_path: Path, arguments: tuple[str, ...]
 ) -> None:
-    """What needs the package's files, and what needs none."""
+    """What requires the package's files, and what needs none."""
     command = (str(python.with_name("payments-sandbox")),)
     installed = run(*arguments, command=command, cwd=tmp_path)
 
