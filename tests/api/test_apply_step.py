@@ -147,7 +147,7 @@ def test_what_is_refused_stays_refused_behind_a_fault(case: str) -> None:
 
 
 def test_an_error_says_what_the_rule_says() -> None:
-    """In place of the code's own sentence."""
+    """Replaces the code's own message."""
     respond = Respond("internal_error", message="Oops", details="Try again.")
     outcome = applied(Step(respond), Performed())
 
@@ -229,8 +229,7 @@ def test_a_patch_that_leaves_the_contract_says_so_or_fails() -> None:
         (
             "The patch of the rule rule breaks the contract: /amount: is required: expected an"
             " integer from 1 to 99999999,"
-            " in minor units (2500 is 25.00 USD). Add off_contract: true to"
-            " do it anyway."
+            " in minor units (2500 is 25.00 USD). Add off_contract: true to send it anyway."
         ),
     )
 

@@ -306,7 +306,7 @@ def test_a_limit_may_have_a_window_of_its_own() -> None:
     desk.world.clock.reach(Instant(desk.world.clock.now() + 60_000))
 
     assert statuses == [200, 200, 429]
-    assert details == "The window turns at 2030-01-15T12:01:00Z, by the world's clock."
+    assert details == "The window ends at 2030-01-15T12:01:00Z on the world's clock."
     assert answered(desk, "list_payments").reply.status == 200
 
 
@@ -426,7 +426,7 @@ def test_a_rule_that_has_run_out_fails_loudly() -> None:
 
     assert said[1] == (
         500,
-        envelope("internal_error", "The rule two has no step left (then: fail)."),
+        envelope("internal_error", "The rule two has no steps left (then: fail)."),
     )
     assert len(desk.world.ledger.payments) == 1
 

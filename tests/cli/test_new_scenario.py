@@ -53,7 +53,7 @@ def test_a_file_that_is_there_stays_as_it_is(tmp_path: Path) -> None:
     assert (refused.returncode, refused.stdout) == (2, "")
     assert refused.stderr == (
         "payments-sandbox: mine.yaml is there, and stays as it is;"
-        " take another name, or move the file away.\n"
+        " choose another name, or move the file away.\n"
     )
     assert (tmp_path / "mine.yaml").read_text(encoding="utf-8") == "precious"
 

@@ -74,7 +74,9 @@ def test_a_strangers_folder_is_not_ours(tmp_path: Path) -> None:
 
     done = _run(site, COUNT)
 
-    assert "The schemas folder is neither shipped with the package nor beside it." in done.stderr
+    assert (
+        "The schemas folder is missing: it is neither in the package nor next to it." in done.stderr
+    )
 
 
 def test_files_are_counted_and_named() -> None:

@@ -32,7 +32,7 @@ def test_a_card_is_valid_through_its_month(expiry: tuple[int, int]) -> None:
 
     assert card == Card(Brand.VISA, "1111", 0)
     assert caught.value.args == (
-        "expired_card", "The card's expiry lies before the world's clock.", None,
+        "expired_card", "The card's expiry date is in the past on the world's clock.", None,
     )  # fmt: skip
 
 

@@ -222,7 +222,8 @@ def test_an_unknown_cursor_is_refused() -> None:
         paid().page(PaymentFilter(starting_after=nth("pay_", 1)))
 
     assert caught.value.details == (
-        "/starting_after: expected the id of a payment, such as next_cursor of the page before."
+        "/starting_after: expected the id of a payment, such as the next_cursor of the previous"
+        " page."
     )
 
 

@@ -87,12 +87,12 @@ def test_names_are_told_apart_and_every_entry_has_an_example() -> None:
 
 @pytest.mark.parametrize("kind", [each for each in ACTIONS if each.payment_move], ids=named)
 def test_an_action_on_a_payment_is_refused_without_one(kind: type[Action]) -> None:
-    with pytest.raises(IllegalMove, match="about no payment"):
+    with pytest.raises(IllegalMove, match="not about a payment"):
         kind.parse(kind.EXAMPLES[0]).act(target_of(InProcessApi(new_world()), None))
 
 
 def test_an_event_without_data_is_refused_without_a_payment() -> None:
-    with pytest.raises(IllegalMove, match="nothing to tell of"):
+    with pytest.raises(IllegalMove, match="no payment to describe"):
         Emit("payment.completed").act(target_of(InProcessApi(new_world()), None))
 
 
@@ -106,7 +106,10 @@ def test_a_limit_is_moved_at_once_and_for_good() -> None:
 @pytest.mark.parametrize(
     ("action", "message"),
     [
-        (Emit("made.up"), "'made.up' is not documented, so no payment says what it tells"),
+        (
+            Emit("made.up"),
+            "'made.up' is not a documented event, so its data cannot come from a payment",
+        ),
         (Emit("made.up", {}), None),
         (Emit("payment.failed"), None),
         (Complete(), None),
@@ -122,9 +125,9 @@ def test_an_event_without_data_has_to_be_documented(action: Action, message: str
 @pytest.mark.parametrize(
     ("action", "message"),
     [
-        (Emit("payment.failed"), "'emit' has nothing to tell of"),
+        (Emit("payment.failed"), "'emit' has no payment to describe"),
         (Emit("payment.failed", {}), None),
-        (Complete(), "'complete' is about payments, and nothing says which"),
+        (Complete(), "'complete' needs a payment, and nothing selects one"),
         (MoveRateLimit(0), None),
     ],
     ids=str,

@@ -189,7 +189,7 @@ def test_an_error_that_is_not_documented_says_whose_it_would_be(operation: str, 
     """A card is declined when a payment is made, and never else."""
     found = problems({"respond": {"error": "card_declined"}}, operation)
 
-    assert found == [f"'card_declined' is no error of {whose}"]
+    assert found == [f"'card_declined' is not an error of {whose}"]
 
 
 def test_a_patch_that_breaks_the_contract_has_to_say_so() -> None:
@@ -206,8 +206,8 @@ def test_a_window_without_a_length_cannot_be_made() -> None:
 
 
 FIRST = "the first entry is {to: pending}"
-BOTH = "an entry has after or after_reads, and not both"
-SETTLED = "a payment that is completed does not become failed"
+BOTH = "an entry has after or after_reads, not both"
+SETTLED = "a payment that is completed cannot become failed"
 
 
 @pytest.mark.parametrize(
@@ -223,9 +223,9 @@ SETTLED = "a payment that is completed does not become failed"
         ([{"to": "pending"}, {"to": "completed", "after": "1h"}, {"to": "failed", "after": "1h"}],
          [SETTLED]),
         ([{"to": "pending"}, {"to": "pending", "after": "1h"}],
-         ["a payment that is pending does not become pending"]),
+         ["a payment that is pending cannot become pending"]),
         ([{"to": "pending"}, {"to": "failed", "after": "1h"}, {"to": "failed", "after": "1h"}],
-         ["a payment that is failed does not become failed"]),
+         ["a payment that is failed cannot become failed"]),
     ],
     ids=str,
 )  # fmt: skip
@@ -240,7 +240,7 @@ def test_only_a_payment_that_is_being_made_settles() -> None:
     """Nothing else is pending."""
     found = problems({"settle": [{"to": "pending"}]}, "list_payments")
 
-    assert found == ["'settle' is about a payment that is being made"]
+    assert found == ["'settle' needs a payment that is being created"]
 
 
 def test_a_patch_takes_away_what_it_says_is_nothing() -> None:

@@ -103,9 +103,9 @@ def test_a_scenario_that_is_active_is_not_activated_again() -> None:
         finish(activating(world, FAILS))
 
     assert caught.value.details == (
-        "/: 'a' is active already; DELETE /_sandbox/scenarios/active?name=a ends it."
+        "/: 'a' is already active; DELETE /_sandbox/scenarios/active?name=a ends it."
     )
-    assert refused(world, PASSES, PASSES) == "/: expected each scenario once; 'b' comes twice."
+    assert refused(world, PASSES, PASSES) == "/: expected each scenario once; 'b' is given twice."
 
 
 def test_a_scenario_that_is_not_active_cannot_be_removed() -> None:
@@ -116,7 +116,7 @@ def test_a_scenario_that_is_not_active_cannot_be_removed() -> None:
         remove(world, "x")
 
     assert caught.value.details == (
-        "/name: expected an active scenario; active are: a."
+        "/name: expected an active scenario; active scenarios: a."
         " POST /_sandbox/scenarios/active activates one."
     )
 
@@ -146,7 +146,7 @@ def test_scenarios_with_two_clocks_are_refused() -> None:
     other = scenario_of("clock: 2032-01-15\nexpect: [{audit: clean}]", name="other")
 
     assert refused(new_world(), CLOCK, other) == (
-        "/: expected one clock; the scenarios start at 2031-01-15T09:00:00Z and"
+        "/: expected a single clock; the scenarios start at 2031-01-15T09:00:00Z and"
         " 2032-01-15T00:00:00Z."
     )
     set_active(new_world(), [CLOCK, CLOCK._replace(name="same")])
@@ -164,8 +164,8 @@ def test_a_scenario_with_a_clock_or_given_state_needs_an_unused_world(
 
     for desk in (asked, paid):
         assert refused(desk.world, PASSES, scenario) == (
-            f"/: expected a world that is not used yet, because '{scenario.name}' has {what};"
-            " POST /_sandbox/worlds makes one, and takes scenarios."
+            f"/: expected an unused world, because '{scenario.name}' has '{what}';"
+            " POST /_sandbox/worlds creates one and accepts scenarios."
         )
     set_active(asked.world, [PASSES])
 
@@ -233,7 +233,7 @@ def test_a_given_payment_of_the_future_is_refused() -> None:
     )
 
     assert refused(new_world(), future) == (
-        "/: expected payments of the past; one is created at 2030-06-01, after the world's now."
+        "/: expected past payments; one is created at 2030-06-01, after the world's current time."
     )
     set_active(new_world(), [CLOCK, future])
 
@@ -241,7 +241,7 @@ def test_a_given_payment_of_the_future_is_refused() -> None:
 def test_two_scenarios_that_give_one_payment_id_are_refused() -> None:
     """Each is good by itself."""
     assert refused(new_world(), GIVEN, GIVEN._replace(name="again")) == (
-        "/: expected each payment once; 'pay_old' comes twice."
+        "/: expected each payment once; 'pay_old' is given twice."
     )
 
 
@@ -509,7 +509,7 @@ def test_a_world_that_is_used_while_its_payments_are_made_stays_as_it_is() -> No
     steps = setting_active(world, [MANY])
     next(steps)
     world.make_event("payout.paid", {})
-    with pytest.raises(InvalidRequest, match="not used yet"):
+    with pytest.raises(InvalidRequest, match="unused world"):
         list(steps)
 
     assert (world.rules.scenarios, world.ledger.events) == ((), 1)
@@ -522,7 +522,7 @@ def test_a_reset_whose_scenarios_are_changed_meanwhile_is_refused() -> None:
     steps = resetting(world, list(ResetScope))
     next(steps)
     remove(world, None)
-    with pytest.raises(InvalidRequest, match="changed meanwhile") as caught:
+    with pytest.raises(InvalidRequest, match="changed in the meantime") as caught:
         list(steps)
 
     assert caught.value.is_conflict

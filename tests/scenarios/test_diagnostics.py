@@ -3,13 +3,13 @@
 from payments_sandbox.scenarios.diagnostics import KEY, Problem, locate, render
 
 TEXT = "scenario: a\nrules:\n\t- {request: nope}\n"
-NOPE = Problem(("rules", 0, "request"), "'nope' is not known", "known is create_payment", (3, 5))
+NOPE = Problem(("rules", 0, "request"), "unknown value 'nope'", "known is create_payment", (3, 5))
 
 
 def test_a_problem_is_shown_with_its_line_and_a_caret_below_it() -> None:
     """A tab is one column wide, as editors count it."""
     assert render(NOPE, "a.yaml", TEXT) == (
-        "a.yaml:3:5: 'nope' is not known; known is create_payment\n"
+        "a.yaml:3:5: unknown value 'nope'; known is create_payment\n"
         "     - {request: nope}\n"
         "        ^"
     )
@@ -17,7 +17,7 @@ def test_a_problem_is_shown_with_its_line_and_a_caret_below_it() -> None:
 
 def test_a_place_behind_the_text_and_none_at_all_have_no_line() -> None:
     assert render(NOPE._replace(place=(4, 1)), "a", TEXT).endswith("create_payment")
-    assert render(NOPE._replace(place=None, hint=None), "a", TEXT) == "a: 'nope' is not known"
+    assert render(NOPE._replace(place=None, hint=None), "a", TEXT) == "a: unknown value 'nope'"
 
 
 def test_of_a_long_line_the_part_around_the_caret_is_shown() -> None:
@@ -36,14 +36,14 @@ def test_of_a_long_line_the_part_around_the_caret_is_shown() -> None:
 def test_a_warning_says_so_in_words_and_in_json() -> None:
     warning = NOPE._replace(is_warning=True, hint=None)
 
-    assert warning.sentence == "warning: 'nope' is not known"
+    assert warning.sentence == "warning: unknown value 'nope'"
     assert warning.as_json() == {
         "line": 3, "column": 5, "path": "/rules/0/request",
-        "message": "warning: 'nope' is not known", "hint": None,
+        "message": "warning: unknown value 'nope'", "hint": None,
     }  # fmt: skip
     plain = NOPE._replace(place=None).as_json()
     assert (plain["line"], plain["column"], plain["message"], plain["hint"]) == (
-        None, None, "'nope' is not known", "known is create_payment",
+        None, None, "unknown value 'nope'", "known is create_payment",
     )  # fmt: skip
 
 

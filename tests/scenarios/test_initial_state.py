@@ -87,6 +87,6 @@ def test_a_world_that_changes_while_it_is_filled_is_left_as_it_is(meanwhile: str
         list(work)
 
     assert caught.value.details == (
-        "/: the world was reset, filled or first used meanwhile; try again."
+        "/: the world was reset, filled or first used in the meantime; try again."
     )
     assert world.ledger.payments.numbers == before

@@ -46,7 +46,7 @@ class JournalFixture:
         return self.world.ledger.payments.id_of(number)
 
     def entry(self, request_id: str) -> Entry:
-        """What the journal has of a call."""
+        """What the journal recorded for a call."""
         found = self.world.journal.find(request_id)
         assert found is not None
         return found
@@ -74,7 +74,7 @@ def test_a_lost_reply_is_written_as_a_fault_with_commit() -> None:
     assert text_of(scenario_from_journal(fixture.world, [retried, lost], "seen")) == dedent(
         f"""\
         scenario: seen
-        about: What the journal has of {lost}, {retried}.
+        about: What the journal recorded for {lost}, {retried}.
         tags: [from-journal]
         rules:
           - name: create_payment-1
@@ -403,14 +403,14 @@ def test_a_drawn_delay_is_as_long_as_it_was() -> None:
             ["req_nope", "paid", "elsewhere"],
             (
                 "/requests/0: expected the id of a request in the journal; /requests/2: expected a"
-                " request of a documented operation. GET /_sandbox/requests lists what there is."
+                " request of a documented operation. GET /_sandbox/requests lists them."
             ),
         ),
         (
             ["paid", "natural"],
             (
-                "/requests: expected a request that met an error, a fault or a delay; these went"
-                " as they would in any world. GET /_sandbox/requests lists what requests have met."
+                "/requests: expected a request that met an error, a fault or a delay; none of"
+                " these did. GET /_sandbox/requests shows what each request met."
             ),
         ),
     ],
@@ -436,7 +436,7 @@ def test_many_requests_are_not_all_named() -> None:
     )
     ids = [fixture.pay() for _ in range(7)]
     assert scenario_from_journal(fixture.world, ids, "seen")["about"] == (
-        f"What the journal has of {', '.join(ids[:5])} and 2 more."
+        f"What the journal recorded for {', '.join(ids[:5])} and 2 more."
     )
 
 

@@ -65,7 +65,7 @@ def test_a_file_in_another_encoding_is_told_what_else_is_wrong_with_it(tmp_path:
     file.write_bytes(b"scenario: cafe\nabout: caf\xe9\nexpct: 1\nexpect: [{audit: clean}]\n")
 
     assert [problem.message for problem in read_scenario_file(file).loaded.problems] == [
-        "this is not UTF-8",
+        "the file is not UTF-8",
         "unknown key 'expct'",
     ]
 
@@ -79,7 +79,7 @@ def test_a_file_in_another_encoding_is_refused_at_its_place(tmp_path: Path) -> N
     assert read.loaded.scenario is None
     told, _ = read.lint  # and that nothing is expected of it
     assert told.splitlines() == [
-        f"{file}:2:15: this is not UTF-8; save the file in UTF-8",
+        f"{file}:2:15: the file is not UTF-8; save the file as UTF-8",
         "    about: Grüße, \ufffd",
         "                  ^",
     ]
@@ -96,7 +96,7 @@ def test_a_library_is_read_scenario_by_scenario(folders: list[Path]) -> None:
     ("name", "message"),
     [
         ("bth", "there is no scenario 'bth'; did you mean 'both'?"),
-        ("zzz", "there is no scenario 'zzz'; there are both, one, two, wrong."),
+        ("zzz", "there is no scenario 'zzz'; expected one of both, one, two, wrong."),
         ("../one", "there is no scenario '../one'; did you mean 'one'?"),
     ],
 )
@@ -115,7 +115,7 @@ def test_a_name_is_checked_against_those_that_there_are() -> None:
     check_known("declines", ["waits", "declines"])
     with pytest.raises(UnknownScenario, match="did you mean 'declines'"):
         check_known("declnes", ["waits", "declines"])
-    with pytest.raises(UnknownScenario, match=r"there are drops, waits\.$"):
+    with pytest.raises(UnknownScenario, match=r"expected one of drops, waits\.$"):
         check_known("declines", ["waits", "drops"])
 
 

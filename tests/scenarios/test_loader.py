@@ -38,7 +38,7 @@ def test_a_list_has_names_and_scenarios_and_each_problem_its_place_in_the_text()
 
     assert {path: found(each) for path, each in load_list(text).items()} == {
         (0,): ("lost-reply", []),
-        (1,): (None, [("'nope' is not known", (4, 17))]),
+        (1,): (None, [("unknown value 'nope'", (4, 17))]),
         (2,): ("c", []),
     }
 

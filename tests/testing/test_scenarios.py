@@ -141,7 +141,7 @@ def test_a_problem_is_told_with_what_is_known_of_its_place(world: Sandbox) -> No
 
     assert told == [
         "  a scenario has rules, expect or given",
-        "  /expect/0/audit: 'cleen' is not known (did you mean 'clean'?)",
-        "  2:18: /expect/0/audit: 'cleen' is not known (did you mean 'clean'?)",
-        "  3:1: a second document (one file is one scenario)",
+        "  /expect/0/audit: unknown value 'cleen' (did you mean 'clean'?)",
+        "  2:18: /expect/0/audit: unknown value 'cleen' (did you mean 'clean'?)",
+        "  3:1: a second document (write one scenario per file)",
     ]

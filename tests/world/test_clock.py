@@ -103,7 +103,7 @@ def test_an_instant_before_now_is_refused(mode: Mode) -> None:
 
     assert caught.value.details == (
         "/to: expected an instant not before the world's now, 2030-01-15T12:00:00Z:"
-        " time never goes back. POST /_sandbox/worlds makes a world that starts earlier."
+        " time never goes back. POST /_sandbox/worlds creates a world that starts earlier."
     )
 
 

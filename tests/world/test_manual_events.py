@@ -108,15 +108,15 @@ def test_an_event_of_a_chargeback_tells_of_the_last_one(world: World) -> None:
         (
             "refund.created",
             (
-                "/payment_id: expected a payment with a refund; this one has none, and POST"
-                " /v3/payments/{payment_id}/refunds makes one."
+                "/payment_id: expected a payment with a refund; this one has none; POST"
+                " /v3/payments/{payment_id}/refunds creates one."
             ),
         ),
         (
             "chargeback.created",
             (
-                "/payment_id: expected a payment with a chargeback; this one has none, and POST"
-                " /_sandbox/payments/{payment_id}/chargeback makes one."
+                "/payment_id: expected a payment with a chargeback; this one has none; POST"
+                " /_sandbox/payments/{payment_id}/chargeback creates one."
             ),
         ),
         ("payout.paid", UNKNOWN),

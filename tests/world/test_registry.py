@@ -122,7 +122,7 @@ def test_a_first_use_that_is_refused_leaves_nothing_behind() -> None:
     """The scenarios of the server do not go together; the next use is refused as well."""
     worlds = starting_with(FILLED, FILLED)
     for _ in range(2):
-        with pytest.raises(InvalidRequest, match="'scene' comes twice"):
+        with pytest.raises(InvalidRequest, match="'scene' is given twice"):
             finish(worlds.getting(ALICE))
     worlds.context = worlds.context._replace(scenarios=())
 
@@ -198,8 +198,8 @@ def test_strict_keys_know_only_worlds_made_by_hand() -> None:
 
     assert found is made
     assert refusals == [
-        f"Its world was {IDLE}. POST /_sandbox/worlds makes one.",
-        "No world has this key (--strict-keys). POST /_sandbox/worlds makes one.",
+        f"Its world was {IDLE}. POST /_sandbox/worlds creates one.",
+        "No world has this key (--strict-keys). POST /_sandbox/worlds creates one.",
     ]
 
 

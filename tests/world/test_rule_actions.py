@@ -375,8 +375,8 @@ def test_jobs_of_rules_that_are_gone_do_nothing() -> None:
 
     assert happened(desk, 0) == [
         (0, "rule gone/mark"),
-        (0, "payment.failed skipped: It has nothing to tell of."),
-        (0, "payment.completed skipped: It is about no payment."),
+        (0, "payment.failed skipped: It has no payment to describe."),
+        (0, "payment.completed skipped: It is not about a payment."),
     ]
 
 

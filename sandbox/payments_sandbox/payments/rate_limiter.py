@@ -108,9 +108,9 @@ class RateLimiter:
             ValueError: a value is not valid in a limiter.
         """
         if not all(map(whole(0, LAST), kept.values())):
-            raise ValueError("a limiter counts in whole numbers")
+            raise ValueError("the values of a limiter must be whole numbers")
         if not kept["window"]:
-            raise ValueError("a window has a length")
+            raise ValueError("a window must be longer than 0")
         self._default = kept["default"]
         self.limit = kept["limit"]
         self._used = kept["used"]

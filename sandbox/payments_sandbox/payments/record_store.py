@@ -167,7 +167,7 @@ class EventLog:
                 case [str(type_), dict(data), int(at)] if EPOCH <= at <= LAST:
                     self.add_made(type_, data, Instant(at))
                 case _:
-                    raise ValueError("an event is none")
+                    raise ValueError("an event is invalid")
 
 
 def check_payments(numbers: Iterable[int], there: range) -> None:
@@ -177,7 +177,7 @@ def check_payments(numbers: Iterable[int], there: range) -> None:
         ValueError: one does not.
     """
     if any(each not in there for each in numbers):
-        raise ValueError("a payment is not there")
+        raise ValueError("a payment is missing")
 
 
 def check_events(
@@ -198,4 +198,4 @@ def check_events(
     by_calls = [row for row in rows if len(row) == _OF_CALL]
     check_payments((payment for _, payment, _, _ in by_calls), payments)
     if any(nth >= most.get(type_, nth + 1) for type_, _, _, nth in by_calls):
-        raise ValueError("a refund or a chargeback is not there")
+        raise ValueError("a refund or a chargeback is missing")

@@ -88,7 +88,7 @@ class Webhooks:
             raise NotFound(
                 "not_found",
                 "This world has no webhook endpoint of this id."
-                f" GET {CONTROL_PATH}/webhook_endpoints lists what there is.",
+                f" GET {CONTROL_PATH}/webhook_endpoints lists them.",
             )
         return found
 

@@ -12,7 +12,7 @@ REFUSED = {
     "beyond": ((600, {}, ""), "status: expected 200 to 599"),
     "204 with a body": ((204, {}, "x"), "body: expected none, as a 204 has no body"),
     "304 with a body": ((304, {}, "x"), "body: expected none, as a 304 has no body"),
-    "half a letter": ((200, {}, "\ud83d"), "body: expected text that UTF-8 can write"),
+    "half a letter": ((200, {}, "\ud83d"), "body: expected text that can be encoded as UTF-8"),
     "no name": (
         (200, {"": "x"}, ""),
         "headers: expected a name of letters, digits and '-', not ''",
@@ -106,5 +106,5 @@ def test_half_a_surrogate_pair_is_no_text(code: int, *, is_text: bool) -> None:
     if is_text:
         assert RespondRaw(200, {}, chr(code)).body == chr(code)
     else:
-        with pytest.raises(ValueError, match="expected text that UTF-8 can write"):
+        with pytest.raises(ValueError, match="expected text that can be encoded as UTF-8"):
             RespondRaw(200, {}, chr(code))

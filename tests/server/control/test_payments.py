@@ -179,7 +179,7 @@ async def test_an_unknown_payment_is_not_found(api: Api, control: Control, move:
     foreign = (await paid(api, key="sk_test_other", card_number=PENDING))["id"]
     for payment_id in ("pay_xyz789", foreign):
         refusal = await control(move, status=404, payment_id=payment_id)
-        details = "GET /_sandbox/payments lists what there is."
+        details = "GET /_sandbox/payments lists them."
         assert refusal == envelope("payment_not_found", details)
 
 

@@ -105,7 +105,7 @@ async def test_records_come_in_pages(api: Api, control: Control, name: str, limi
         (
             "list_events",
             {"starting_after": ""},
-            "/starting_after: expected the next_cursor of the page before.",
+            "/starting_after: expected the next_cursor of the previous page.",
         ),
     ],
 )
@@ -267,8 +267,7 @@ async def test_an_unknown_request_is_not_found(api: Api, control: Control) -> No
     for request_id in ("req_abc123", foreign["id"], "4111111111111111"):
         refusal = await control("retrieve_request", status=404, request_id=request_id)
         details = (
-            "No such request, or the journal has dropped it."
-            " GET /_sandbox/requests lists what there is."
+            "No such request, or the journal has dropped it. GET /_sandbox/requests lists them."
         )
         message = "What the request names does not exist"
         assert refusal == envelope("not_found", details, message)

@@ -145,5 +145,5 @@ async def test_an_unknown_endpoint_is_404(webhooks: WebhookApi, route: str) -> N
         refused = await webhooks.control(route, wanted, status=404, key=key, endpoint_id=which)
         assert refused["error"]["details"] == (
             "This world has no webhook endpoint of this id. GET /_sandbox/webhook_endpoints lists"
-            " what there is."
+            " them."
         )

@@ -201,7 +201,7 @@ def _with_route(error: SandboxError, route: ControlRoute) -> SandboxError:
         if CONTROL_PATH not in details:
             is_payment = error.code == "payment_not_found"
             nouns = "/payments" if is_payment else route.path.partition("/{")[0]
-            details = f"{details} GET {CONTROL_PATH}{nouns} lists what there is.".strip()
+            details = f"{details} GET {CONTROL_PATH}{nouns} lists them.".strip()
         # The code's own sentence says that the path does not exist, which here it does.
         message = _NOT_THERE if error.code == "not_found" else None
         return NotFound(error.code, details, message=message)
