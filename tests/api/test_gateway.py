@@ -327,7 +327,7 @@ def test_of_an_ordinary_card_no_fingerprint_is_kept() -> None:
 
 
 PATHS = "The paths are /v3/payments, /v3/payments/{payment_id} and its /refunds."
-DOUBLE = "There are two slashes in a row; did you mean"
+DOUBLE = "The path has two slashes in a row; did you mean"
 
 
 @pytest.mark.parametrize(

@@ -202,7 +202,7 @@ def test_an_effect_costs_what_has_changed() -> None:
 
 
 def test_rows_of_rules_are_kept() -> None:
-    """Counters in the order of their use, tallies, and rules that are used up."""
+    """Counters in the order of their use, and tallies."""
     world = new_world()
     set_active(
         world,
@@ -237,8 +237,8 @@ def test_counters_beyond_what_is_kept_are_forgotten() -> None:
     before = counters.snapshot()
     for name in ("0", "new", "newer"):
         counters.count(name)
-    parts = {"counters": before, "tallies": [], "used_up": []}
-    rows = {"counters": counters.take_changes(), "tallies": [], "used_up": None}
+    parts = {"counters": before, "tallies": []}
+    rows = {"counters": counters.take_changes(), "tallies": []}
 
     kept = folded([{"whole": {"rules": parts}, "rows": {}}, {"whole": {}, "rows": {"rules": rows}}])
 
