@@ -1,4 +1,4 @@
-"""What no request leaves in the journal is refused when it is put back, and harms nobody later."""
+"""Tests that an impossible journal entry in a snapshot is rejected, or does no harm later."""
 
 import json
 from contextlib import suppress
@@ -22,7 +22,7 @@ from tests.support.values import documented_create, documented_refund, with_valu
 
 
 def used() -> dict[str, Any]:
-    """The snapshot of a world in which calls went well and wrong."""
+    """Return the snapshot of a world with successful and failed calls."""
     desk = InProcessApi(new_world())
     desk.ask("create_payment", documented_create())
     payment_id = desk.world.ledger.payments.id_of(0)
@@ -45,7 +45,7 @@ ANY_JSON: Final = frozenset({"body"})
 
 
 def read_all(world: World) -> None:
-    """Whatever reads a journal."""
+    """Read the journal in every way that the product does."""
     entries = list(world.journal.since(0))
     assert orjson.dumps([entry_json(world, each) for each in entries])
     assert orjson.dumps(snapshot(world))
@@ -57,19 +57,19 @@ def read_all(world: World) -> None:
 
 
 @for_each("field", ENTRIES[0])
-def test_nonsense_in_an_entry_is_refused_or_harms_nobody(field: str) -> None:
-    """Somebody has sealed it. Each value comes in one entry here, in all by `make nightly`."""
+def test_nonsense_in_a_journal_entry_is_rejected_or_harmless(field: str) -> None:
+    """Anybody can seal a snapshot. Each value is in one entry here, in all at night."""
     for value, place in zip(nonsense_of(field), cycle(range(len(ENTRIES))), strict=False):
         hold_harmless(field, place, value)
 
 
 def nonsense_of(field: str) -> list[object]:
-    """What a field is given: bodies may be any JSON that we can write."""
+    """Return the values to put in a field: bodies may be any JSON that can be written."""
     return [each for each in NONSENSE if field not in ANY_JSON or each != LARGE]
 
 
 def hold_harmless(field: str, place: int, value: object) -> None:
-    """Hold a value in an entry to it: it is refused, or whatever reads a journal reads it."""
+    """Assert that a value in an entry is rejected, or that the journal can be read with it."""
     kept = with_value(KEPT, ("journal", "entries", place, field), value)
     if (why := refusal_of(kept)) is None:
         read_all(restored_world(kept))
@@ -81,17 +81,16 @@ def hold_harmless(field: str, place: int, value: object) -> None:
     ("field", "taken", "refused"),
     [("status", (100, 999), (99, 1_000)), ("duration_ms", (0, 0.5), (-0.5,))],
 )
-def test_a_number_of_an_entry_has_bounds(
+def test_a_number_in_a_journal_entry_beyond_its_bounds_is_rejected(
     field: str, taken: tuple[float, ...], refused: tuple[float, ...]
 ) -> None:
-    """What is just within them is taken, and what is just beyond is not."""
     path = ("journal", "entries", 0, field)
     assert [refusal_of(with_value(KEPT, path, each)) for each in taken] == [None] * len(taken)
     assert None not in [refusal_of(with_value(KEPT, path, each)) for each in refused]
 
 
 def refusal_of(kept: dict[str, Any]) -> str | None:
-    """Why a snapshot is not taken, if it is not."""
+    """Return why a snapshot is rejected, or None."""
     try:
         restored_world(kept)
     except InvalidRequest as error:
@@ -112,19 +111,19 @@ def refusal_of(kept: dict[str, Any]) -> str | None:
         ("status", None),
     ],
 )
-def test_what_a_request_can_leave_is_taken(field: str, value: object) -> None:
+def test_valid_values_of_a_journal_entry_are_restored(field: str, value: object) -> None:
     world = restored_world(with_value(KEPT, ("journal", "entries", 2, field), value))
 
     [*_, last] = world.journal.since(0)
     assert getattr(last, field) == value
 
 
-def test_a_decision_about_no_operation_is_refused() -> None:
+def test_a_journal_entry_with_a_decision_but_no_operation_is_rejected() -> None:
     with pytest.raises(ValueError, match="nobody decides"):
         check_row(ENTRIES[0] | {"operation": None, "decided": {"pass": True}})
 
 
-def test_a_field_that_is_missing_is_missed() -> None:
+def test_a_missing_field_of_a_journal_entry_raises_key_error() -> None:
     for field in set(ENTRIES[0]) - {"body", "headers", "reply_headers", "reply_body", "considered"}:
         with pytest.raises(KeyError, match=field):
             check_row({name: value for name, value in ENTRIES[0].items() if name != field})

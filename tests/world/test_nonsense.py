@@ -52,7 +52,7 @@ NONSENSE: Final[tuple[object, ...]] = (
 
 
 def used() -> dict[str, Any]:
-    """The snapshot of a world in which a bit of everything has happened, and more is due."""
+    """Return the snapshot of a world in which a bit of everything has happened, and more is due."""
     world = new_world()
     webhooks = world.open_webhooks()
     for url in ("http://localhost:1/", "inbox:orders"):
@@ -79,7 +79,7 @@ PARTS: Final = (
 
 
 def places(part: str) -> Iterator[JsonPath]:
-    """The places of a part, itself among them: of rows that are alike, those of the last."""
+    """Return the places of a part, including itself: of rows that are alike, those of the last."""
     last: dict[tuple[object, ...], JsonPath] = {}
     for path in all_paths(KEPT[part]):
         last[*("*" if isinstance(step, int) else step for step in path[:2]), *path[2:]] = path
@@ -87,7 +87,7 @@ def places(part: str) -> Iterator[JsonPath]:
 
 
 def show_all(world: World) -> None:
-    """Whatever reads a world."""
+    """Read a world in every way that the product does."""
     webhooks = world.open_webhooks()
     outbox = webhooks.outbox
     shown: list[Any] = [endpoint_json(each) for each in outbox.endpoints.values()]
@@ -114,13 +114,13 @@ def use(world: World) -> None:
 
 
 def pay(world: World) -> None:
-    """Make a payment; what fails in it is no exception, but a reply."""
+    """Make a payment; a failure in it is a reply of 500, not an exception."""
     status, _ = InProcessApi(world).ask("create_payment", documented_create())
     assert status != 500
 
 
 def harm_of(path: JsonPath, value: object) -> str | None:
-    """What comes of a value in a place of a snapshot; None where it is refused or does no harm."""
+    """Return how a value in a place of a snapshot does harm; None if it is rejected or harmless."""
     try:
         world = restored_world(with_value(KEPT, path, value))
     except InvalidRequest:
@@ -133,14 +133,14 @@ def harm_of(path: JsonPath, value: object) -> str | None:
 
 
 @for_each("part", PARTS)
-def test_nonsense_in_a_snapshot_is_refused_or_harms_nobody(part: str) -> None:
-    """In each kind of place one value, and each value in many places."""
+def test_nonsense_in_a_snapshot_is_rejected_or_harmless(part: str) -> None:
+    """One value in each kind of place, each value in many places."""
     found = map(harm_of, places(part), cycle(NONSENSE))
     assert [each for each in found if each is not None] == []
 
 
-def test_the_rows_are_looked_at_one_by_one() -> None:
-    """The snapshot has what can be spoilt, and goes on where nobody has touched it."""
+def test_the_snapshot_used_for_nonsense_has_every_part_and_is_valid() -> None:
+    """So that there is something to spoil."""
     kinds = {job[2] for job in value_at(KEPT, ("timeline", "due"))}
     assert kinds == {"settle", "attempt"}
     assert all(value_at(KEPT, ("webhooks", part)) for part in ("deliveries", "finished", "inboxes"))
@@ -173,8 +173,10 @@ def test_the_rows_are_looked_at_one_by_one() -> None:
     ],
     ids=str,
 )
-def test_what_contradicts_the_rest_is_refused(path: JsonPath, value: object) -> None:
-    """Each value is of its kind, and no world has given them together."""
+def test_a_value_that_contradicts_the_rest_of_a_snapshot_is_rejected(
+    path: JsonPath, value: object
+) -> None:
+    """It is valid alone, but no world has written it with the others."""
     assert value_at(KEPT, path) != value
     with pytest.raises(InvalidRequest) as caught:
         restored_world(with_value(KEPT, path, value))
