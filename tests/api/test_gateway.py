@@ -325,7 +325,7 @@ def test_the_fingerprint_of_an_ordinary_card_is_not_kept() -> None:
 
 
 PATHS = "The paths are /v3/payments, /v3/payments/{payment_id} and its /refunds."
-DOUBLE = "There are two slashes in a row; did you mean"
+DOUBLE = "The path has two slashes in a row; did you mean"
 
 
 @pytest.mark.parametrize(

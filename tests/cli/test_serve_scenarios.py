@@ -234,7 +234,7 @@ def test_an_edited_file_is_taken_over(tmp_path: Path) -> None:
         assert pay(server) == (500, "rule-1")
 
         write(tmp_path, "down", failing("card_declined"))
-        assert log.until("reloaded") == [f"INFO {LOGGER}: down is reloaded in 1 world"]
+        assert log.until("reloaded") == [f"INFO {LOGGER}: down was reloaded in 1 world"]
         assert pay(server) == (400, "rule-1")
 
         write(tmp_path, "down", failing("card_decline"))
@@ -245,7 +245,7 @@ def test_an_edited_file_is_taken_over(tmp_path: Path) -> None:
             ),
             "        do: [{respond: {error: card_decline}}]",
             "                               ^",
-            f"WARNING {LOGGER}: down has 1 problem in 1 file: it stays as it was",
+            f"WARNING {LOGGER}: down has 1 problem in 1 file; it was not reloaded",
         ]
         assert pay(server) == (400, "rule-1")
 
@@ -266,7 +266,7 @@ def test_a_folder_is_watched_as_well(tmp_path: Path) -> None:
         active = f"{server.address}/_sandbox/scenarios/active"
         requests.post(active, json="down", headers=AUTHORIZED, timeout=10)
         write(tmp_path, "down", failing("card_declined"))
-        Log(server).until("down is reloaded in 1 world$")
+        Log(server).until("down was reloaded in 1 world$")
         assert pay(server) == (400, "rule-1")
 
 
@@ -305,7 +305,7 @@ def test_a_link_that_leads_elsewhere_is_followed(tmp_path: Path) -> None:
         assert pay(server) == (500, "rule-1")
         (tmp_path / "..data_tmp").symlink_to("..2")
         (tmp_path / "..data_tmp").rename(tmp_path / "..data")
-        Log(server).until("down is reloaded in 1 world$")
+        Log(server).until("down was reloaded in 1 world$")
         assert pay(server) == (400, "rule-1")
 
 
@@ -317,7 +317,7 @@ def test_what_a_link_leads_to_is_watched(tmp_path: Path) -> None:
     (file := tmp_path / "named" / "down.yaml").symlink_to("../real/down.yaml")
     with serve_process("--scenario", str(file), "--watch", first=LOOKS_OFTEN) as server:
         write(tmp_path / "real", "down", failing("card_declined"))
-        Log(server).until("down is reloaded in 1 world$")
+        Log(server).until("down was reloaded in 1 world$")
         assert pay(server) == (400, "rule-1")
 
 
@@ -339,5 +339,5 @@ def test_a_folder_that_is_made_again_is_watched_still(
             log.until("stays as it was$")
             folder.mkdir()
             write(folder, "down", failing(code))
-            log.until("down is reloaded in 1 world$")
+            log.until("down was reloaded in 1 world$")
             assert pay(server) == (status, "rule-1")

@@ -88,7 +88,7 @@ def test_a_socket_is_named_in_full_and_gone_in_the_end(tmp_path: Path) -> None:
     assert (second.returncode, second.stdout, second.stderr) == (
         1,
         "",
-        f"payments-sandbox: cannot listen on {path}: another server listens there.\n",
+        f"payments-sandbox: cannot listen on {path}: another server is listening on it.\n",
     )
     assert list(tmp_path.iterdir()) == []
 

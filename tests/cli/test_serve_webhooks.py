@@ -76,7 +76,7 @@ def test_a_stop_says_how_many_deliveries_were_pending(*, is_advancing: bool) -> 
 
     assert code == 0
     assert errors.startswith("WARNING payments_sandbox.server.http_server: ")
-    assert errors.endswith(": webhook deliveries that were pending: 5\n")
+    assert errors.endswith(": webhook deliveries still pending: 5\n")
 
 
 def test_nothing_is_said_where_nothing_was_pending() -> None:

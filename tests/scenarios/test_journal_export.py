@@ -403,7 +403,7 @@ def test_a_drawn_delay_is_as_long_as_it_was() -> None:
             ["req_nope", "paid", "elsewhere"],
             (
                 "/requests/0: expected the id of a request in the journal; /requests/2: expected a"
-                " request of a documented operation. GET /_sandbox/requests lists what there is."
+                " request of a documented operation. GET /_sandbox/requests lists what exists."
             ),
         ),
         (

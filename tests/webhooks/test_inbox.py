@@ -97,7 +97,7 @@ def test_one_inbox_too_many_is_rejected_until_one_is_removed() -> None:
         inboxes.get_or_create("one-more")
     assert (
         caught.value.details == "/name: expected one of the 100 inboxes that are there;"
-        " DELETE /_sandbox/inbox/NAME takes one away."
+        " DELETE /_sandbox/inbox/NAME removes one."
     )
     assert inboxes.find("one-more") is None
     inboxes.remove("n0")
@@ -120,7 +120,7 @@ def test_a_delivery_to_one_inbox_too_many_is_answered_400_and_retried() -> None:
 
     assert [each.result.error for each in delivery.attempts] == ["answered 400"]
     assert delivery.attempts[0].result.response is not None
-    assert "takes one away" in delivery.attempts[0].result.response.body
+    assert "removes one" in delivery.attempts[0].result.response.body
     assert delivery.next_at == NOON + 5_000
 
 

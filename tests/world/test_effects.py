@@ -201,7 +201,8 @@ def test_an_effect_has_only_the_rows_that_have_changed() -> None:
     life.hold()
 
 
-def test_effects_keep_counters_tallies_and_used_up_rules() -> None:
+def test_effects_keep_counters_and_tallies_of_rules() -> None:
+    """Counters in the order of their use."""
     world = new_world()
     set_active(
         world,
@@ -235,8 +236,8 @@ def test_effects_drop_the_least_recently_used_counters_as_the_world_does() -> No
     before = counters.snapshot()
     for name in ("0", "new", "newer"):
         counters.count(name)
-    parts = {"counters": before, "tallies": [], "used_up": []}
-    rows = {"counters": counters.take_changes(), "tallies": [], "used_up": None}
+    parts = {"counters": before, "tallies": []}
+    rows = {"counters": counters.take_changes(), "tallies": []}
 
     kept = folded([{"whole": {"rules": parts}, "rows": {}}, {"whole": {}, "rows": {"rules": rows}}])
 

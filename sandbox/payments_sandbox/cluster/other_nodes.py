@@ -73,7 +73,7 @@ class OtherNodes:
         try:
             answers = await self._messenger.ask(self._name, orjson.dumps([question, given]))
         except EngineError as error:
-            raise InternalError(f"The engine of the cluster cannot be asked: {error}.") from None
+            raise InternalError(f"Cannot reach the engine of the cluster: {error}.") from None
         return [read for answer in answers for read in _read(answer)]
 
     def answering(self) -> AbstractAsyncContextManager[None]:
@@ -92,7 +92,7 @@ class OtherNodes:
                 return orjson.dumps(self._answer(name, given))
         except (ValueError, TypeError) as error:
             raise NoQuestionError(f"{question!r:.100} ({error})") from None
-        raise NoQuestionError(f"nobody asks {name!r:.100} of all nodes")
+        raise NoQuestionError(f"unknown question {name!r:.100}")
 
 
 def _read(answer: bytes) -> list[Any]:
@@ -100,7 +100,5 @@ def _read(answer: bytes) -> list[Any]:
     try:
         return [orjson.loads(answer)]
     except ValueError:
-        _log.warning(
-            "an answer of another node is left out, since it cannot be read: %.100r", answer
-        )
+        _log.warning("ignoring an unreadable answer of another node: %.100r", answer)
         return []

@@ -205,7 +205,7 @@ class RedisEngine:
             if (found := await _answer(self._redis.blpop, [replies], timeout=_LISTEN)) is not None:
                 answers.append(found[1])
         if missing := there - len(answers):
-            _log.warning("%d of %d nodes do not answer what they have", missing, there)
+            _log.warning("%d of %d nodes do not answer", missing, there)
         return [each for each in answers if each]  # this node's own answer is empty
 
     @contextlib.asynccontextmanager
@@ -231,9 +231,9 @@ class RedisEngine:
             except EngineError:
                 await pause(_LISTEN)
             except NoQuestionError as error:
-                _log.warning("a message in the engine is left unanswered: %s", error)
+                _log.warning("ignoring an invalid question: %s", error)
             except Exception:  # noqa: BLE001 - a bug of ours; the next question may succeed
-                _log.exception("a question of another node is not answered")
+                _log.exception("cannot answer a question of another node")
 
     async def _reply(self, replies: bytes, text: bytes) -> None:
         replying = self._redis.pipeline(transaction=True)
@@ -270,7 +270,7 @@ async def _answer(call: Callable[..., Any], *given: object, **options: object) -
 def _in_words(error: Exception) -> str:
     if any(isinstance(each, AuthenticationError) for each in (error, error.__cause__)):
         where = "redis://:PASSWORD@localhost:6379"
-        return f"it wants another password: expected an address such as {where}"
+        return f"wrong or missing password; expected an address such as {where}"
     return _WHERE.sub("", str(error)).rstrip(".") or type(error).__name__
 
 
@@ -288,9 +288,7 @@ def _member(said: bytes | None) -> Member | None:
     except (ValueError, TypeError):
         member = None
     if member is None or [*map(type, member)] != [str, str, int, bool]:
-        _log.warning(
-            "a member of the cluster is left out, since it is of another version: %r", said
-        )
+        _log.warning("ignoring a member of the cluster that runs another version: %r", said)
         return None
     return member
 
@@ -303,7 +301,7 @@ def _question_in(message: Mapping[str, Any]) -> Sequence[bytes]:
     """
     channel, parts = message["channel"].decode(), message["data"].split(b"\0", 2)
     if channel != _QUESTIONS or len(parts) < _PARTS:
-        raise NoQuestionError(f"{message['data']!r:.100} in {channel} is no question of a node")
+        raise NoQuestionError(f"{message['data']!r:.100} in {channel} is not a question of a node")
     return list(parts)
 
 

@@ -63,10 +63,10 @@ _OPTIONS: Final[dict[str, Any]] = {
     "lingering_time": 1,
 }
 _WHAT_IS_HTTP: Final = b"""\
-This is no HTTP request, or its body is not framed as its head says.
-The sandbox speaks HTTP/1.1 and 1.0, and TLS where it was started with --tls. A head has one Host,
-no User-Agent or Content-Type twice, at most 128 lines, and at most 8190 bytes in each; a body has
-one Content-Length, or comes in chunks.
+This is not a valid HTTP request, or its body is not framed as its headers say.
+The sandbox speaks HTTP/1.1 and 1.0, and TLS if it was started with --tls. A request has one Host,
+at most one User-Agent and one Content-Type, and at most 128 header lines of at most 8190 bytes
+each. Its body has one Content-Length, or is chunked.
 """
 
 
@@ -143,7 +143,7 @@ class Connection(web.RequestHandler):
         super().data_received(data)
         while known < len(messages) < self._max_msg_queue_size and self._parser is not None:
             if messages and not isinstance(messages[-1][0], RawRequestMessage):
-                self._end_body(web.RequestPayloadError("it is not framed as its head says"))
+                self._end_body(web.RequestPayloadError("the body is not framed as its headers say"))
                 break  # nothing can follow an error
             known = len(messages)
             is_chunked = is_chunked or _is_chunked(messages)
@@ -181,7 +181,7 @@ class Connection(web.RequestHandler):
         if self.transport is None or self.transport.get_extra_info("ssl_object") is not None:
             return False
         self.is_half_closed = True
-        self._end_body(UnfinishedBodyError("the client has closed its sending side"))
+        self._end_body(UnfinishedBodyError("the client closed its sending side"))
         self._close_when_answered()
         return True
 
@@ -189,7 +189,7 @@ class Connection(web.RequestHandler):
         """End everything that waits for the client."""
         if self._head_timer is not None:
             self._head_timer.cancel()
-        self._end_body(ConnectionResetError("the client has left"))
+        self._end_body(ConnectionResetError("the client disconnected"))
         self.body = EMPTY_PAYLOAD
         task = self._task_handler if self._is_idle() else None
         super().connection_lost(exc)
@@ -206,7 +206,7 @@ class Connection(web.RequestHandler):
         try:
             await super()._drain_helper()
         except ConnectionError as error:
-            raise ConnectionResetError("the client has left") from error
+            raise ConnectionResetError("the client disconnected") from error
 
     def handle_error(
         self,
@@ -226,7 +226,7 @@ class Connection(web.RequestHandler):
         error = kw.get("exc_info")
         if isinstance(error, NOT_HTTP):
             _log.warning(
-                "What %s sent is not HTTP, or not its body; the connection is closed.", self._peer()
+                "%s sent invalid HTTP, or a malformed body; the connection is closed.", self._peer()
             )
         elif self.transport is not None and not isinstance(error, ConnectionError):
             super().log_exception(*args, **kw)
@@ -283,7 +283,7 @@ class Connection(web.RequestHandler):
             self._set_head_timer()
         elif self._parser is not None and _has_begun_head(self._parser):
             _log.warning(
-                "%s sent no whole head within %g s; the connection is closed.",
+                "%s sent no complete request head within %g s; the connection is closed.",
                 self._peer(),
                 self._head_timeout,
             )

@@ -286,7 +286,7 @@ def _restore_webhooks(world: World, kept: dict[str, Any] | None) -> None:
 
 def _restore_rules(world: World, kept: dict[str, Any]) -> None:
     scenarios = [world.context.read_scenario(source) for source in kept["scenarios"]]
-    world.rules.restore(scenarios, **{key: kept[key] for key in kept if key != "scenarios"})
+    world.rules.restore(scenarios, kept["counters"], kept["tallies"])
 
 
 def _check_jobs(world: World) -> None:

@@ -77,7 +77,7 @@ async def list_worlds(request: ControlRequest) -> dict[str, object]:
             break
         keys = [key for key in keys if key not in gone]  # they were dropped meanwhile
     listing = Listing(
-        noun="a world, its API key",
+        noun="a world (its API key)",
         position_of=lambda key: keys.index(key) if key in keys else None,
         items_after=lambda position: keys[0 if position is None else position + 1 :],
         show=lambda key: shown[key],
@@ -144,8 +144,8 @@ def _check_clock(world: World, scopes: Sequence[ResetScope]) -> None:
     moves_clock_alone = ResetScope.CLOCK in scopes and ResetScope.PAYMENTS not in scopes
     if moves_clock_alone and world.would_go_back():
         raise InvalidRequest(
-            "/only: expected 'payments' beside 'clock': payments exist that are later than the"
-            " clock would be, and time never goes back. POST /_sandbox/world/reset with"
+            "/only: expected 'payments' in addition to 'clock': some payments are later than the"
+            " reset clock, and time never goes back. POST /_sandbox/world/reset with"
             ' {"only": ["payments", "clock"]} would work.'
         )
 
@@ -178,7 +178,7 @@ def _filling(request: ControlRequest) -> Slices[None]:
     wanted = parse_field(parse_generated, "over", request.body)
     if wanted.customers > wanted.payments:
         raise InvalidRequest(
-            f"/customers: expected at most as many as payments, {wanted.payments}."
+            f"/customers: expected at most the number of payments, {wanted.payments}."
         )
     return fill_world(request.world, wanted, request.body.get("seed"))
 
