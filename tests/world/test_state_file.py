@@ -119,7 +119,6 @@ KEY = "sk_test_checkout"
         [KEY, 0, 0, []],
         [KEY, 0, "x", {}],
         [KEY, None, 0, {}],
-        [KEY, True, 0, {}],
         [KEY, 0, 1.5, {}],
         [KEY, -1, 0, {}],
         [KEY, 0, LAST + 1, {}],
