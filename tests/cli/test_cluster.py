@@ -55,7 +55,7 @@ def test_an_unreachable_redis_is_reported_with_its_address() -> None:
     refused = run("serve", "--port", "0", "--cluster", "redis://127.0.0.1:1")
 
     assert refused.returncode == 2
-    assert "--cluster: redis://127.0.0.1:1 cannot be used" in refused.stderr
+    assert "--cluster: cannot use redis://127.0.0.1:1" in refused.stderr
 
 
 @needs_redis

@@ -332,7 +332,7 @@ def served(look: str, folder: Path, _world: RemoteWorld) -> str:
         world.control("POST", "/webhook_endpoints", {"url": "inbox:orders"})
         world.control("PUT", "/inbox/orders", {"respond": [500, 200]})
         world.pay()
-        screen.wait_for("again at")
+        screen.wait_for("retry at")
         world.pay(amount=0)
         world.pay(card_number=DECLINED)
         screen.wait_for("payment.failed")
@@ -349,7 +349,7 @@ def listened(look: str, folder: Path, world: RemoteWorld) -> str:
     with screen_of(look, folder, "listen", *options, extra=world.variables) as screen:
         screen.wait_for("Ctrl-C stops it.")
         world.pay()
-        screen.wait_for("again at")
+        screen.wait_for("retry at")
         screen.process.send_signal(signal.SIGINT)
         return screen.end()
 

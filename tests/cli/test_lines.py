@@ -58,11 +58,11 @@ def delivery(
                 error="answered 500",
                 next_at="2030-01-16T10:30:00.250Z",
             ),
-            "answered 500  evt_1  http://r/  again at 2030-01-16T10:30:00Z  3.1 ms",
+            "answered 500  evt_1  http://r/  retry at 2030-01-16T10:30:00Z  3.1 ms",
         ),
         (
             delivery(status="pending", answer=None, error="no answer within 10s"),
-            "no answer within 10s  evt_1  http://r/  again now  3.1 ms",
+            "no answer within 10s  evt_1  http://r/  retry now  3.1 ms",
         ),
         (
             delivery(status="failed", answer=None, error="x"),
@@ -70,7 +70,7 @@ def delivery(
         ),
         (
             delivery(status="disabled", answer=410, error="answered 410"),
-            "answered 410  evt_1  http://r/  the endpoint is disabled, or gone  3.1 ms",
+            "answered 410  evt_1  http://r/  endpoint disabled or deleted  3.1 ms",
         ),
         (
             delivery(status="failed", answer=302, error="to \x1b[2Jé"),

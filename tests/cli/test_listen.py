@@ -98,13 +98,13 @@ def test_listen_prints_every_delivery_attempt_with_its_result(world: RemoteWorld
     redirect = "answered 302, a redirect to nowhere, which is not followed"
     assert list(map(without_ids, printed)) == [
         line_of("payment.completed", "204"),
-        line_of("payment.failed", f"{redirect}  again at 10:30:01"),
+        line_of("payment.failed", f"{redirect}  retry at 10:30:01"),
         line_of("payment.completed", "200"),
         (
             "2030-01-15T10:30:00Z  webhook refund.created  the connection was refused  evt_…"
             "  http://HOST/hooks  given up  N ms  dlv_…"
         ),
-        line_of("chargeback.created", "answered 410  the endpoint is disabled, or gone"),
+        line_of("chargeback.created", "answered 410  endpoint disabled or deleted"),
     ]
 
 

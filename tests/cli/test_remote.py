@@ -107,7 +107,7 @@ def test_a_wrong_token_is_reported_without_repeating_it(
     assert (ended.returncode, ended.stdout) == (1, "")
     assert ended.stderr == (
         f"payments-sandbox: {server.address} refuses: The Sandbox-Token header is missing or wrong"
-        " (invalid_token): Send 'Sandbox-Token: …' as the server was told;"
+        " (invalid_token): Send the server's control token in the header Sandbox-Token;"
         " --control-token says what the server printed when it started.\n"
     )
 

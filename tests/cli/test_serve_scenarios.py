@@ -230,7 +230,7 @@ def test_watch_reloads_an_edited_file_and_keeps_the_old_one_if_invalid(tmp_path:
         assert pay(server) == (500, "rule-1")
 
         write(tmp_path, "down", failing("card_declined"))
-        assert log.until("reloaded") == [f"INFO {LOGGER}: down is reloaded in 1 world"]
+        assert log.until("reloaded") == [f"INFO {LOGGER}: down was reloaded in 1 world"]
         assert pay(server) == (400, "rule-1")
 
         write(tmp_path, "down", failing("card_decline"))
@@ -241,7 +241,7 @@ def test_watch_reloads_an_edited_file_and_keeps_the_old_one_if_invalid(tmp_path:
             ),
             "        do: [{respond: {error: card_decline}}]",
             "                               ^",
-            f"WARNING {LOGGER}: down has 1 problem in 1 file: it stays as it was",
+            f"WARNING {LOGGER}: down has 1 problem in 1 file; it was not reloaded",
         ]
         assert pay(server) == (400, "rule-1")
 
@@ -262,7 +262,7 @@ def test_watch_reloads_scenarios_of_a_folder_that_are_active(tmp_path: Path) -> 
         active = f"{server.address}/_sandbox/scenarios/active"
         requests.post(active, json="down", headers=AUTHORIZED, timeout=10)
         write(tmp_path, "down", failing("card_declined"))
-        Log(server).until("down is reloaded in 1 world$")
+        Log(server).until("down was reloaded in 1 world$")
         assert pay(server) == (400, "rule-1")
 
 
@@ -300,7 +300,7 @@ def test_watch_follows_a_symlink_whose_target_folder_changes(tmp_path: Path) -> 
         assert pay(server) == (500, "rule-1")
         (tmp_path / "..data_tmp").symlink_to("..2")
         (tmp_path / "..data_tmp").rename(tmp_path / "..data")
-        Log(server).until("down is reloaded in 1 world$")
+        Log(server).until("down was reloaded in 1 world$")
         assert pay(server) == (400, "rule-1")
 
 
@@ -312,7 +312,7 @@ def test_watch_reloads_when_the_target_of_a_symlink_changes(tmp_path: Path) -> N
     (file := tmp_path / "named" / "down.yaml").symlink_to("../real/down.yaml")
     with serve_process("--scenario", str(file), "--watch", first=LOOKS_OFTEN) as server:
         write(tmp_path / "real", "down", failing("card_declined"))
-        Log(server).until("down is reloaded in 1 world$")
+        Log(server).until("down was reloaded in 1 world$")
         assert pay(server) == (400, "rule-1")
 
 
@@ -334,5 +334,5 @@ def test_watch_continues_after_a_folder_is_deleted_and_recreated(
             log.until("stays as it was$")
             folder.mkdir()
             write(folder, "down", failing(code))
-            log.until("down is reloaded in 1 world$")
+            log.until("down was reloaded in 1 world$")
             assert pay(server) == (status, "rule-1")

@@ -88,7 +88,7 @@ def test_a_unix_socket_has_an_absolute_path_and_is_deleted_on_exit(tmp_path: Pat
     assert (second.returncode, second.stdout, second.stderr) == (
         1,
         "",
-        f"payments-sandbox: cannot listen on {path}: another server listens there.\n",
+        f"payments-sandbox: cannot listen on {path}: another server is listening on it.\n",
     )
     assert list(tmp_path.iterdir()) == []
 

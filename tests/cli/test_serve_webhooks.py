@@ -78,7 +78,7 @@ def test_stopping_reports_pending_deliveries_without_waiting_for_them(
 
     assert code == 0
     assert errors.startswith("WARNING payments_sandbox.server.http_server: ")
-    assert errors.endswith(": webhook deliveries that were pending: 5\n")
+    assert errors.endswith(": webhook deliveries still pending: 5\n")
 
 
 def test_stopping_reports_nothing_if_no_delivery_is_pending() -> None:

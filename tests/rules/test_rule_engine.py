@@ -8,6 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from payments_sandbox.payments.cards import fingerprint
+from payments_sandbox.rules.active_rule import COUNTERS_KEPT
 from payments_sandbox.rules.model import Step
 from payments_sandbox.rules.outcomes import Pass, Respond
 from payments_sandbox.rules.settle import Settle
@@ -420,15 +421,29 @@ def test_used_up_rules_are_still_explained() -> None:
     assert [scenario for scenario, _, _ in explanations] == ["scene"] * 100
 
 
-def test_a_rule_is_marked_as_used_up_with_its_last_step() -> None:
-    """It is not marked earlier."""
+def test_calls_after_the_last_step_of_a_rule_are_not_in_its_tally() -> None:
+    """A rule that counts per world leaves later calls to the next rule: the report shows 2 of 2."""
     engine = RuleEngineFixture(rules_of("- {request: create_payment, do: [pass, pass]}"))
     found = []
-    for _ in range(3):
+    for _ in range(4):
         engine.answer()
-        found.append(engine.rules.snapshot()["used_up"])
+        found.append(engine.rules.rule_set.requests[0].tally()[:2])
 
-    assert found == [[], [[0, 2]], [[0, 2]]]
+    assert found == [(1, 1), (2, 2), (2, 2), (2, 2)]
+
+
+def test_a_used_up_rule_stays_so_for_any_number_of_keys_of_other_rules() -> None:
+    """Its tally is kept, although counters of calls may be dropped."""
+    engine = RuleEngineFixture(
+        rules_of("""
+            - {name: once, request: create_payment, do: [pass]}
+            - {name: each, request: create_payment, per: customer, do: [pass]}
+            """)
+    )
+    first = engine.answer(customer_id="first")
+    others = {engine.answer(customer_id=f"c{number}") for number in range(COUNTERS_KEPT + 1)}
+
+    assert (first, others) == (("once", 1), {("each", 1)})
 
 
 def test_later_rules_count_the_last_answer_of_an_earlier_rule() -> None:

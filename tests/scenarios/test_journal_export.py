@@ -398,7 +398,7 @@ def test_a_sampled_delay_is_written_with_its_duration() -> None:
             ["req_nope", "paid", "elsewhere"],
             (
                 "/requests/0: expected the id of a request in the journal; /requests/2: expected a"
-                " request of a documented operation. GET /_sandbox/requests lists what there is."
+                " request of a documented operation. GET /_sandbox/requests lists what exists."
             ),
         ),
         (

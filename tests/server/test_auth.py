@@ -103,7 +103,7 @@ async def test_two_authorization_lines_are_refused(
     for path in (PATH, "/_sandbox/world"):
         async with stranger.get(path, headers=lines) as reply:
             found = reply.status, await reply.json()
-        details = "Send one Authorization header."
+        details = "Send exactly one Authorization header."
         assert found == (401, envelope("invalid_api_key", details))
 
 

@@ -32,7 +32,7 @@ PENDING: Final = "4000009900000038"
 DECLINED: Final = "4000000000000002"
 REFUND_DECLINED: Final = "4000000000005126"
 
-DOOR: Final = "expected a Host that is local; start the sandbox with --allow-host NAME to add one."
+DOOR: Final = "expected a local Host; start the sandbox with --allow-host NAME to allow another."
 KEY: Final = "The Authorization header is 'Bearer ' and the key."
 OVER: Final = "The hour turns at 2030-01-15T11:00:00Z, by the world's clock."
 LARGE: Final = "The body is larger than 65536 bytes."

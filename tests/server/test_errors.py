@@ -100,7 +100,7 @@ UNKNOWN_PATHS = [
     (
         "POST",
         "/v3/payments//refunds",
-        "There are two slashes in a row; did you mean /v3/payments/{payment_id}/refunds?",
+        "The path has two slashes in a row; did you mean /v3/payments/{payment_id}/refunds?",
     ),
     ("OPTIONS", "/v3/customers", PATHS),
     ("GET", "/v3/PAYMENTS", PATHS),
@@ -111,7 +111,7 @@ UNKNOWN_PATHS = [
     ("GET", "/V3/payments", "Did you mean /v3/payments?"),
     ("GET", "/v3/v3/payments/pay_xyz789", "Did you mean /v3/payments/pay_xyz789?"),
     ("GET", "/v1/charges", APIS),
-    ("GET", "/v1//payments", "There are two slashes in a row; did you mean /v3/payments?"),
+    ("GET", "/v1//payments", "The path has two slashes in a row; did you mean /v3/payments?"),
     ("GET", "/v1//charges", APIS),
     ("GET", "/v3payments", APIS),
     ("GET", "/favicon.ico", APIS),

@@ -150,7 +150,7 @@ async def test_an_id_that_was_never_given_is_not_found(
 ) -> None:
     unknown = await control("decide_held_call", {"do": "pass"}, status=404, held_id=held_id)
     assert unknown["error"]["details"] == (
-        "No such held call. GET /_sandbox/held lists what there is."
+        "No such held call. GET /_sandbox/held lists what exists."
     )
     held.cancel()
 
@@ -192,7 +192,7 @@ async def test_a_decision_may_be_written_as_in_a_file(
 async def test_a_decision_is_about_one_call(control: Control, held: "asyncio.Task[Any]") -> None:
     refused = await decided(control, {"times": 3, **COMMITTED_500}, status=400)
     assert refused["error"]["details"] == (
-        "/do/times: expected to be left out: this is about one call."
+        "/do/times: not allowed here; the step answers one call."
     )
     held.cancel()
 

@@ -126,10 +126,11 @@ OUR_PAGES: Final = {
     "typed by the user": {"Sec-Fetch-Site": "none"},
 }
 HOST_DETAILS: Final = (
-    "expected a Host that is local; start the sandbox with --allow-host NAME to add one."
+    "expected a local Host; start the sandbox with --allow-host NAME to allow another."
 )
 PAGE_DETAILS: Final = (
-    "expected no page of another origin; start the sandbox with --cors ORIGIN to let one call /v3."
+    "pages of other origins are not allowed; start the sandbox with --cors ORIGIN to let one call"
+    " /v3."
 )
 
 

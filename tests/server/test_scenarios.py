@@ -222,7 +222,7 @@ async def test_an_unknown_name_is_refused_with_the_nearest(control: Control) -> 
 
     assert refusal == invalid(
         "/0: there is no scenario 'dwn'; did you mean 'down'?"
-        " GET /_sandbox/scenarios lists what there is."
+        " GET /_sandbox/scenarios lists what exists."
     )
     assert missing == invalid(
         "/name: expected an active scenario; active are: lost."
@@ -364,7 +364,7 @@ EITHER = "/: expected a body with Content-Type: application/json or application/
 @pytest.mark.parametrize(
     ("data", "content_type", "details"),
     [
-        (b"\xff", "application/yaml", "/: expected UTF-8; byte 0 is none."),
+        (b"\xff", "application/yaml", "/: expected UTF-8; byte 0 is invalid."),
         (b"a: 1", "text/yaml", EITHER),
         (b"a: 1", "application/x-www-form-urlencoded", EITHER),
         (b"{", "application/json", "/: expected JSON; "),

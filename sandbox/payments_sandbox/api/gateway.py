@@ -337,7 +337,7 @@ def _no_such_route(call: Call) -> SandboxError:
     if call.allow is not None:
         return MethodNotAllowed(call.method, call.allow)
     if (meant := path_meant(call.path)) is not None:
-        start = "There are two slashes in a row; did" if "//" in call.path else "Did"
+        start = "The path has two slashes in a row; did" if "//" in call.path else "Did"
         return NotFound("not_found", f"{start} you mean {mask_target(meant)}?")
     return NotFound(
         "not_found", "The paths are /v3/payments, /v3/payments/{payment_id} and its /refunds."

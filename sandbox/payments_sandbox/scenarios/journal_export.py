@@ -83,7 +83,7 @@ def _calls_to_export(world: World, ids: Sequence[str]) -> list[ObservedCall]:
         else:
             found[entry.number] = ObservedCall(world, entry)
     if wrong:
-        raise InvalidRequest(f"{'; '.join(wrong)}. GET /_sandbox/requests lists what there is.")
+        raise InvalidRequest(f"{'; '.join(wrong)}. GET /_sandbox/requests lists what exists.")
     return [found[number] for number in sorted(found)]
 
 

@@ -21,7 +21,7 @@ from tests.support.http import (
 from tests.support.tables import for_each
 
 PENDING = "4000009900000038"
-ROUTES = "GET /_sandbox/control-openapi.json has all routes."
+ROUTES = "GET /_sandbox/control-openapi.json lists all routes."
 KEY = (
     "A key of the sandbox is sk_test_ and 1 to 64 letters, digits, '-' or '_',"
     " as in 'Authorization: Bearer sk_test_sandbox'."
@@ -335,14 +335,14 @@ async def test_a_wrong_method_is_refused_with_those_that_are_allowed(
         ("/_sandbox/world/", "Did you mean /_sandbox/world?"),
         ("/_sandbox//nothing", ROUTES),
         ("/_sandbox//clock///nothing/", ROUTES),
-        ("/_sandbox//cards", "There are two slashes in a row; did you mean /_sandbox/cards?"),
+        ("/_sandbox//cards", "The path has two slashes in a row; did you mean /_sandbox/cards?"),
         (
             "/_sandbox//payments//pay_xyz789",
-            "There are two slashes in a row; did you mean /_sandbox/payments/pay_xyz789?",
+            "The path has two slashes in a row; did you mean /_sandbox/payments/pay_xyz789?",
         ),
         (
             "/_sandbox//clock/advnace",
-            "There are two slashes in a row; did you mean /_sandbox/clock/advance?",
+            "The path has two slashes in a row; did you mean /_sandbox/clock/advance?",
         ),
         ("/_sandbox/clock/advnace", "Did you mean /_sandbox/clock/advance?"),
     ],

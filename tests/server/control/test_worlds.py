@@ -103,8 +103,8 @@ async def test_the_worlds_are_listed_the_last_used_first(control: Control) -> No
     assert not rest["has_more"]
     refused = await control("list_worlds", query={"starting_after": "sk_test_none"}, status=400)
     assert refused == invalid(
-        "/starting_after: expected the id of a world, its API key;"
-        " GET /_sandbox/worlds begins the list."
+        "/starting_after: expected the id of a world (its API key);"
+        " GET /_sandbox/worlds returns the first page."
     )
 
 
