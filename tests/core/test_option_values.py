@@ -1,4 +1,4 @@
-"""Holds the readers of options to their bounds, whatever text they are given."""
+"""Tests the readers of options and their bounds."""
 
 import re
 from collections.abc import Callable
@@ -38,7 +38,7 @@ from tests.support.tables import for_each
 
 
 @given(st.integers(0, 10**30), st.integers(0, 20))
-def test_a_whole_number_is_read_up_to_its_bound(number: int, zeros: int) -> None:
+def test_a_whole_number_above_its_bound_is_rejected(number: int, zeros: int) -> None:
     """Leading zeros change nothing."""
     text = "0" * zeros + str(number)
     if number <= 1_000:
@@ -49,8 +49,8 @@ def test_a_whole_number_is_read_up_to_its_bound(number: int, zeros: int) -> None
 
 
 @for_each("text", ["", "-1", "+1", "1.0", "1e3", " 1", "٣", "9" * 5_000, "1_0"])
-def test_what_is_no_whole_number_is_refused_in_one_sentence(text: str) -> None:
-    """Thousands of digits, too: nothing of Python shows."""
+def test_an_invalid_whole_number_is_rejected_with_its_range(text: str) -> None:
+    """Also one of thousands of digits, without Python's own error text."""
     with pytest.raises(ValueError, match=r"^expected a whole number from 1 to 9$"):
         whole_number(1, 9)(text)
 
@@ -68,16 +68,14 @@ def test_what_is_no_whole_number_is_refused_in_one_sentence(text: str) -> None:
         (certificates, "", "expected a readable file of PEM certificates"),
     ],
 )
-def test_a_value_beyond_its_bounds_is_told_them(
+def test_an_option_value_beyond_its_bounds_is_rejected_with_what_is_expected(
     read: Callable[[str], object], text: str, reason: str
 ) -> None:
-    """Each says what would have worked."""
     with pytest.raises(ValueError, match=re.escape(reason)):
         read(text)
 
 
-def test_certificates_are_a_file_that_can_be_read() -> None:
-    """It is kept as a path."""
+def test_a_readable_certificates_file_is_kept_as_a_path() -> None:
     assert certificates(str(SELF_SIGNED)) == SELF_SIGNED
 
 
@@ -121,10 +119,10 @@ HERE = Path(__file__)
         (state, str(HERE.parent / "new.json"), HERE.parent / "new.json"),
     ],
 )
-def test_a_value_is_read_as_what_it_says(
+def test_a_valid_option_value_is_read(
     read: Callable[[str], object], text: str, value: object
 ) -> None:
-    """Up to its bounds, and no further than it is meant."""
+    """Up to its bounds."""
     assert read(text) == value
 
 
@@ -189,9 +187,8 @@ def test_a_value_is_read_as_what_it_says(
         (state, str(HERE / "x.json"), "expected a file or folder in an existing folder"),
     ],
 )
-def test_what_is_no_such_value_is_refused_by_what_would_do(
+def test_an_invalid_option_value_is_rejected_with_what_is_expected(
     read: Callable[[str], object], text: str, reason: str
 ) -> None:
-    """In the words that the user sees."""
     with pytest.raises(ValueError, match="^" + re.escape(reason)):
         read(text)

@@ -12,8 +12,9 @@
 4. The head of a request has a timeout, as its body has, even if it begins right behind another
    request. A body that turns out invalid in a later segment ends at once, where aiohttp would
    leave its reader waiting for the rest.
-5. A connection ends after a body with trailers: aiohttp's parser confuses them with the next
-   request (`trailers.py`).
+5. Each chunked body is the last of its parser: aiohttp's takes a trailer for the first header line
+   of the next request, which could set that request's key or Host. What is sent behind such a body
+   in the same segment is not read, and the connection ends.
 6. Data that is not HTTP gets our own 400, which repeats none of it, and one line in the log.
 """
 
@@ -22,8 +23,7 @@ import logging
 import socket
 from collections import deque
 from inspect import CORO_CREATED, getcoroutinestate, iscoroutine
-from itertools import islice
-from typing import TYPE_CHECKING, Any, Final
+from typing import Any, Final
 
 from aiohttp import HttpVersion, HttpVersion10, HttpVersion11, web
 from aiohttp.helpers import rfc822_formatted_time
@@ -32,9 +32,6 @@ from aiohttp.http_parser import HttpParser, HttpRequestParser, RawRequestMessage
 from aiohttp.streams import EMPTY_PAYLOAD, StreamReader
 
 from payments_sandbox.server.response import SERVER, AlreadySent
-
-if TYPE_CHECKING:
-    from payments_sandbox.server.trailers import TrailerWatch
 
 KEEP_ALIVE: Final = 75
 """Seconds that an idle connection stays open.
@@ -99,32 +96,25 @@ class Connection(web.RequestHandler):
     """
 
     __slots__ = (
+        "_chunks",
         "_head_since",
         "_head_timeout",
         "_head_timer",
         "_is_in_head",
         "_is_over",
-        "_trailers",
         "body",
         "is_half_closed",
     )
 
     def __init__(self, server: web.Server, head_timeout: float) -> None:
         super().__init__(server, loop=asyncio.get_running_loop(), **_OPTIONS)
-        self._parser = HttpRequestParser(
-            self,
-            self._loop,
-            self._read_bufsize,
-            payload_exception=web.RequestPayloadError,
-            auto_decompress=False,
-            max_msg_queue_size=1,  # the parser stops after every request
-        )
+        self._parser = self._new_parser()
         self._head_timeout = head_timeout
         self._head_timer: asyncio.TimerHandle | None = None
         self._head_since = 0.0
         self._is_in_head = False
         self._is_over = False  # True: nothing more is read
-        self._trailers: TrailerWatch | None = None  # made with the first chunked body
+        self._chunks: StreamReader | None = None  # the chunked body that is being parsed
         self.is_half_closed = False
         self.body: StreamReader = EMPTY_PAYLOAD
 
@@ -139,20 +129,20 @@ class Connection(web.RequestHandler):
             return
         messages, known = self._messages, -1
         begun = len(messages)
-        is_chunked = self._trailers is not None and self._trailers.is_in_chunks
         super().data_received(data)
-        while known < len(messages) < self._max_msg_queue_size and self._parser is not None:
+        while known < len(messages) and self._parser is not None:
             if messages and not isinstance(messages[-1][0], RawRequestMessage):
                 self._end_body(web.RequestPayloadError("the body is not framed as its headers say"))
                 break  # nothing can follow an error
             known = len(messages)
-            is_chunked = is_chunked or _is_chunked(messages)
-            # The parser stops after each request; this lets it go on with what it has buffered.
-            self._parser.message_consumed()
-            super().data_received(b"")
-        # `known` counts the requests that the loop has checked; the last one may be new.
-        if is_chunked or (known < len(messages) and _is_chunked(messages)):
-            self._end_behind_trailers(data, begun)
+            if known > begun and self._chunks is None and _is_chunked(messages):
+                begun, self._chunks = known, messages[-1][1]
+            if self._chunks is None and known < self._max_msg_queue_size:
+                # The parser stops after each request; this lets it go on with what it has buffered.
+                self._parser.message_consumed()
+                super().data_received(b"")
+        if self._chunks is not None and self._chunks.is_eof():
+            self._end_chunks(begun)
         if messages or not self._is_idle():
             # As far as is known: the next head may have begun behind the request that ends here,
             # and `_check_head` finds that out.
@@ -246,17 +236,25 @@ class Connection(web.RequestHandler):
         if not body.is_eof():
             body.set_exception(error)
 
-    def _end_behind_trailers(self, data: bytes, begun: int) -> None:
-        """If trailers have come, drop the requests parsed after them, and read nothing more."""
-        if self._trailers is None:
-            from payments_sandbox.server.trailers import TrailerWatch  # noqa: PLC0415 - few connections need it
+    def _new_parser(self) -> HttpRequestParser:
+        return HttpRequestParser(
+            self,
+            self._loop,
+            self._read_bufsize,
+            payload_exception=web.RequestPayloadError,
+            auto_decompress=False,
+            max_msg_queue_size=1,  # the parser stops after every request
+        )
 
-            self._trailers = TrailerWatch()
-        messages = self._messages
-        kept = self._trailers.requests_before(data, islice(messages, begun, None))
-        if kept is not None:
-            while len(messages) > begun + kept:
-                messages.pop()
+    def _end_chunks(self, kept: int) -> None:
+        """Go on with a new parser after a chunked body; drop all but the first `kept` messages."""
+        before, self._parser, self._chunks = self._parser, self._new_parser(), None
+        if before is None:
+            return
+        before.message_consumed()  # otherwise it would not look at what it has buffered
+        if len(self._messages) > kept or _has_begun_head(before):
+            while len(self._messages) > kept:
+                self._messages.pop()
             self._is_over = True
             self._close_when_answered()
 
