@@ -133,7 +133,7 @@ def test_a_stopped_process_group_is_continued_and_ended() -> None:
 
 
 def test_ending_a_process_group_that_is_gone_is_not_an_error() -> None:
-    """The call reends at once instead of raising or waiting."""
+    """The call returns at once instead of raising or waiting."""
     with subprocess.Popen(("true",), process_group=0) as child:
         child.wait(20)
     end(child.pid, LONG)
