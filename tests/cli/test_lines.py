@@ -1,4 +1,4 @@
-"""The lines that commands print of what a server tells them."""
+"""The lines that `logs` and `listen` print for journal entries and deliveries."""
 
 import pytest
 
@@ -24,7 +24,7 @@ def delivery(
     error: str | None,
     next_at: str | None = None,
 ) -> DeliveryModel:
-    """One attempt."""
+    """Return a delivery with one attempt."""
     return {
         "id": "dlv_1",
         "event_id": "evt_1",
@@ -58,11 +58,11 @@ def delivery(
                 error="answered 500",
                 next_at="2030-01-16T10:30:00.250Z",
             ),
-            "answered 500  evt_1  http://r/  again at 2030-01-16T10:30:00Z  3.1 ms",
+            "answered 500  evt_1  http://r/  retry at 2030-01-16T10:30:00Z  3.1 ms",
         ),
         (
             delivery(status="pending", answer=None, error="no answer within 10s"),
-            "no answer within 10s  evt_1  http://r/  again now  3.1 ms",
+            "no answer within 10s  evt_1  http://r/  retry now  3.1 ms",
         ),
         (
             delivery(status="failed", answer=None, error="x"),
@@ -70,7 +70,7 @@ def delivery(
         ),
         (
             delivery(status="disabled", answer=410, error="answered 410"),
-            "answered 410  evt_1  http://r/  the endpoint is disabled, or gone  3.1 ms",
+            "answered 410  evt_1  http://r/  endpoint disabled or deleted  3.1 ms",
         ),
         (
             delivery(status="failed", answer=302, error="to \x1b[2Jé"),
@@ -78,8 +78,8 @@ def delivery(
         ),
     ],
 )
-def test_a_delivery_is_told_in_one_line(shown: DeliveryModel, rest: str) -> None:
-    """When, what, where to, what came back and what is next; nothing that a terminal obeys."""
+def test_a_delivery_is_formatted_as_one_line(shown: DeliveryModel, rest: str) -> None:
+    """It shows time, event, URL, result and next attempt, with control characters escaped."""
     assert format_webhook(delivery_line(shown, "http://r/")) == (
         f"2030-01-15T10:30:00Z  webhook payment.failed  {rest}  dlv_1"
     )
@@ -87,8 +87,8 @@ def test_a_delivery_is_told_in_one_line(shown: DeliveryModel, rest: str) -> None
 
 @pytest.mark.parametrize("event", EVENTS)
 @pytest.mark.parametrize("wanted", FILTERS)
-def test_a_filter_means_the_same_as_an_endpoints(event: str, wanted: str) -> None:
-    """What is printed is what would be sent."""
+def test_event_filters_of_listen_match_as_those_of_endpoints(event: str, wanted: str) -> None:
+    """`listen` prints exactly the events that an endpoint would get."""
     endpoint = Endpoint(number=0, id="we_1", url="", secret="", events=(wanted,))
     assert is_wanted(event, [wanted]) == endpoint.wants(event)
 
@@ -104,8 +104,10 @@ def test_a_filter_means_the_same_as_an_endpoints(event: str, wanted: str) -> Non
         (None, None),
     ],
 )
-def test_the_card_of_an_entry_is_told_by_its_last_digits(body: object, card: str | None) -> None:
-    """The digits that the journal has, if there was a card."""
+def test_a_journal_line_shows_the_last_four_digits_of_the_card(
+    body: object, card: str | None
+) -> None:
+    """A request without a card number shows no digits."""
     entry: JournalEntryModel = {
         "id": "req_1",
         "at": "2030-01-15T10:30:00.250Z",

@@ -211,7 +211,7 @@ def test_nobody_waits_for_an_engine_that_is_there_and_takes_nothing(
             api.create("buyer_1")
             keeper.mark(world)
             began = now()
-            with pytest.raises(NotKeptError, match="does not take what changes: it is full"):
+            with pytest.raises(NotKeptError, match="does not store changes: it is full"):
                 await keeper.kept(world)
             assert now() - began < longest
             assert "it is full" in keeper.problem
@@ -223,6 +223,6 @@ def test_nobody_waits_for_an_engine_that_is_there_and_takes_nothing(
 
     simulated(story())
     assert [each.message for each in caplog.records] == [
-        "what has changed is not written yet: it is full",
-        "what has changed is written, after 10.1 s",
+        "changes are not written yet: it is full",
+        "changes were written after 10.1 s",
     ]

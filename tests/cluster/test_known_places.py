@@ -94,7 +94,7 @@ def test_a_node_that_is_not_reached_is_waited_for_tried_each_second_and_given_up
     with caplog.at_level(logging.WARNING):
         tries, refusal = simulated(story())
     assert tries > PATIENCE / TRIED_AFTER
-    assert refusal == "other owns the key, and is not reached at 10.0.0.2:8080"
+    assert refusal == "other owns the key, but cannot be reached at 10.0.0.2:8080"
     assert caplog.messages == ["other at 10.0.0.2:8080 cannot be reached: no answer"]
 
 

@@ -139,7 +139,7 @@ async def test_a_node_that_has_no_room_for_a_connection_is_not_waited_for(
         accepted, _ = accepting.accept()
         with client, accepted:
             host, port = full.getsockname()
-            with pytest.raises(UnreachableError, match="it accepts no connection"):
+            with pytest.raises(UnreachableError, match="it does not accept connections"):
                 await Relay(accepted, host, port, b"begun").run()
             assert accepted.send(b"still open") == 10
 

@@ -75,7 +75,7 @@ FAILED: Final = 500
 KEY: Final = "sk_test_w0"
 REFUNDS, EACH, OF = 500, 7, 1_000
 HOWS: Final = ("kill", "stop", "roll")
-TOO_LATE: Final = "comes too late: refused"
+TOO_LATE: Final = "came too late and were rejected"
 """What the log of a node says of a world that it wanted to write when it was another node's."""
 
 

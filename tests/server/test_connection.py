@@ -264,7 +264,7 @@ def test_an_unfinished_body_is_told_so(wire: BlockingConnection) -> None:
         "error": {
             "code": "invalid_request",
             "message": "The request is invalid",
-            "details": "/: expected all of the body that the head announces.",
+            "details": "/: expected the complete body that the headers announce.",
         }
     }
 
@@ -302,7 +302,10 @@ def test_a_head_that_comes_line_by_line_is_not_waited_for(
         wire.send(b"X-Line: %d\r\n" % number)
     assert wire.reply().is_the_transports
     assert wire.ends()
-    assert "127.0.0.1 sent no whole head within 0.5 s; the connection is closed." in caplog.messages
+    assert (
+        "127.0.0.1 sent no complete request head within 0.5 s; the connection is closed."
+        in caplog.messages
+    )
 
 
 @pytest.mark.parametrize("turns", range(3))
@@ -318,7 +321,10 @@ async def test_a_head_has_its_time_however_early_it_begins(
     await turn(5)
 
     assert transport.is_closed
-    assert "a client sent no whole head within 0 s; the connection is closed." in caplog.messages
+    assert (
+        "a client sent no complete request head within 0 s; the connection is closed."
+        in caplog.messages
+    )
 
 
 @pytest.mark.parametrize("loop", ["asyncio", "uvloop"])
@@ -335,7 +341,7 @@ def test_a_head_that_begins_behind_a_request_is_not_waited_for(
         assert [wire.reply().status for wire in wires] == [200, 200, 201, 201]
         assert [wire.reply().is_the_transports for wire in wires] == [True] * len(sent)
         assert [wire.ends() for wire in wires] == [True] * len(sent)
-    line = "127.0.0.1 sent no whole head within 0.5 s; the connection is closed."
+    line = "127.0.0.1 sent no complete request head within 0.5 s; the connection is closed."
     assert caplog.messages.count(line) == len(sent)
 
 

@@ -13,7 +13,8 @@ from tests.support.values import AUTHORIZED, documented_create
 SHOP, FOREIGN = "https://shop.example", "https://evil.test"
 PATH = "/v3/payments"
 DETAILS = (
-    "expected no page of another origin; start the sandbox with --cors ORIGIN to let one call /v3."
+    "pages of other origins are not allowed; start the sandbox with --cors ORIGIN to let one call"
+    " /v3."
 )
 REFUSAL = envelope("cross_site_request", DETAILS)
 EXPOSED = (
@@ -198,7 +199,7 @@ async def test_a_method_that_the_api_does_not_have_is_refused_by_it(
 async def test_a_page_that_may_call_is_told_where(api: Api, path: str, suggestion: str) -> None:
     """That its origin may not call would send its maker to an option that is given already."""
     preflight = {"Origin": SHOP, "Access-Control-Request-Method": "POST"}
-    details = "expected a path below /v3, which is all that --cors lets a page call." + suggestion
+    details = "expected a path below /v3; --cors allows pages no other." + suggestion
     for method, headers in (("OPTIONS", preflight), ("POST", {"Origin": SHOP})):
         refused = await ask(api, method, path, 403, json={}, headers=headers)
         assert refused["error"]["details"] == details

@@ -139,7 +139,7 @@ def test_a_server_without_descriptors_says_so_once_and_goes_on(options: list[str
         rest = process.stderr.read()
 
     assert said.startswith(
-        b"WARNING payments_sandbox.server.http_server: no further connection can"
+        b"WARNING payments_sandbox.server.http_server: cannot accept new connections"
     )
     assert (heard[:12], rest) == (b"HTTP/1.1 200", b"")
 

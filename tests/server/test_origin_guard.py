@@ -126,10 +126,11 @@ OUR_PAGES: Final = {
     "typed by the user": {"Sec-Fetch-Site": "none"},
 }
 HOST_DETAILS: Final = (
-    "expected a Host that is local; start the sandbox with --allow-host NAME to add one."
+    "expected a local Host; start the sandbox with --allow-host NAME to allow another."
 )
 PAGE_DETAILS: Final = (
-    "expected no page of another origin; start the sandbox with --cors ORIGIN to let one call /v3."
+    "pages of other origins are not allowed; start the sandbox with --cors ORIGIN to let one call"
+    " /v3."
 )
 
 
@@ -162,7 +163,7 @@ def foreign_host(path: str) -> tuple[int, object]:
 
 def foreign_page(path: str) -> tuple[int, object]:
     """How a foreign page's write is refused."""
-    message = "A page of another site may not do this"
+    message = "Pages of other sites may not make this request"
     return refused(path, 403, "cross_site_request", message, PAGE_DETAILS)
 
 

@@ -58,13 +58,13 @@ NO_SLASH: Final = refusal("not_found", "This path does not exist", "Did you mean
 
 def two_slashes(meant: str) -> dict[str, object]:
     """The envelope of a path that has two slashes where one belongs."""
-    advice = f"There are two slashes in a row; did you mean {meant}?"
+    advice = f"The path has two slashes in a row; did you mean {meant}?"
     return refusal("not_found", "This path does not exist", advice)
 
 
 NO_PAYMENT: Final = refusal("payment_not_found", "No payment with this id exists")
 FOREIGN: Final = invalid(
-    "/: expected a Host that is local; start the sandbox with --allow-host NAME to add one."
+    "/: expected a local Host; start the sandbox with --allow-host NAME to allow another."
 )
 
 # What aiohttp refuses before any of our code: text, and the connection ends.
@@ -133,7 +133,7 @@ ODD_TARGETS: Final = {
     "unknown parameter": (
         b"/v3/payments?%00=1",
         invalid(
-            "/?: is not a documented parameter; documented are limit, starting_after,"
+            "/?: is not a documented parameter; expected one of limit, starting_after,"
             " customer_id, status, created_after."
         ),
     ),

@@ -66,7 +66,7 @@ def test_a_second_authorization_is_refused() -> None:
     key = read_headers(request).key
 
     assert isinstance(key, InvalidApiKey)
-    assert key.details == "Send one Authorization header."
+    assert key.details == "Send exactly one Authorization header."
 
 
 def test_a_key_that_is_none_keeps_no_request() -> None:

@@ -125,7 +125,7 @@ WRONG_LINES = [
     FILE:6:5: unknown key 'dont'; did you mean 'do'?
             dont: [{respond: {error: internal_error}}]
             ^""",
-    "down has 1 problem in 1 file: it stays as it was",
+    "down has 1 problem in 1 file; it was not reloaded",
 ]
 
 
@@ -133,7 +133,7 @@ WRONG_LINES = [
     ("text", "lines"),
     [
         (WRONG, WRONG_LINES),
-        (None, ["the file of down cannot be read: it stays as it was"]),
+        (None, ["cannot read the file of down; it was not reloaded"]),
         (DOWN, []),
         (f"{DOWN}# a comment\n", []),
     ],
@@ -154,21 +154,21 @@ async def test_what_is_wrong_is_logged_once(edit: Edit, logged: Logged) -> None:
     edit(WRONG)
     edit(WRONG)
     edit(LATER)
-    assert logged()[1:] == [WRONG_LINES[1], "down is reloaded in 1 world"]
+    assert logged()[1:] == [WRONG_LINES[1], "down was reloaded in 1 world"]
 
 
 async def test_an_edit_that_no_world_could_start_with_is_not_taken(
     api: Api, sandbox: AssembledServer, edit: Edit, logged: Logged
 ) -> None:
-    """It may be right by itself, and not go with the others: it stays as it was."""
+    """It may be right by itself, and not go with the others; it was not reloaded."""
     other = scenario_of("clock: 2030-01-15T10:30:00Z\nexpect: [{audit: clean}]", name="other")
     worlds = sandbox.runtime.worlds
     worlds.context = worlds.context._replace(scenarios=(*worlds.context.scenarios, other))
     edit(LATER.replace("2030-01-15T10:30:00Z", "2031-01-01"))
     assert logged() == [
         (
-            "down: expected one clock; the scenarios start at 2030-01-15T10:30:00Z and"
-            " 2031-01-01T00:00:00Z; it stays as it was"
+            "down: expected a single clock; the scenarios start at 2030-01-15T10:30:00Z and"
+            " 2031-01-01T00:00:00Z; it was not reloaded"
         )
     ]
     await pay(api, 500)
@@ -186,7 +186,7 @@ def test_a_file_that_comes_later_is_known_from_then_on(
     for each in (text, LATER):
         file.write_text(each, encoding="utf-8")
         reloader.reload(["down", "stranger"])
-    assert (logged(), len(worlds)) == (["down is reloaded in 1 world"], 1)
+    assert (logged(), len(worlds)) == (["down was reloaded in 1 world"], 1)
 
 
 def test_a_file_is_read_when_it_stays_as_it_is(
@@ -201,9 +201,9 @@ def test_a_file_is_read_when_it_stays_as_it_is(
     reloader.reload_changed()
     assert logged() == []
     reloader.reload_changed()
-    assert logged() == ["down is reloaded in 1 world"]
+    assert logged() == ["down was reloaded in 1 world"]
     reloader.reload_changed()
-    assert logged() == ["down is reloaded in 1 world"]
+    assert logged() == ["down was reloaded in 1 world"]
 
 
 def test_a_file_that_has_gone_is_told_once_and_may_come_back(
@@ -215,9 +215,9 @@ def test_a_file_that_has_gone_is_told_once_and_may_come_back(
     reloader.reload(["down"])
     for _ in range(3):
         reloader.reload_changed()
-    gone = "the file of down cannot be read: it stays as it was"
+    gone = "cannot read the file of down; it was not reloaded"
     assert logged() == [gone]
     file.write_text(LATER, encoding="utf-8")
     for _ in range(3):
         reloader.reload_changed()
-    assert logged() == [gone, "down is reloaded in 1 world"]
+    assert logged() == [gone, "down was reloaded in 1 world"]

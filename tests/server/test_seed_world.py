@@ -96,7 +96,7 @@ async def test_a_world_that_is_used_gets_a_past_before_all_that_it_has(
     [
         (
             {"payments": 3, "customers": 4},
-            "/customers: expected at most as many as payments, 3.",
+            "/customers: expected at most the number of payments, 3.",
         ),
         (
             {"payments": 3, "over": "a month"},

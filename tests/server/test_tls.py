@@ -134,7 +134,10 @@ def test_a_client_without_the_authority_is_told_of_in_one_line(
         pass
 
     assert told(server, caplog) == [
-        "127.0.0.1 has begun TLS, and does not accept the certificate (TLSV1_ALERT_UNKNOWN_CA)."
+        (
+            "the TLS handshake with 127.0.0.1 failed: the client does not accept the certificate"
+            " (TLSV1_ALERT_UNKNOWN_CA)"
+        )
     ]
 
 
@@ -147,7 +150,9 @@ def test_what_only_begins_as_tls_does_is_told_of_in_one_line(
         wire.rest()
 
     (line,) = told(server, caplog)
-    assert line.startswith("127.0.0.1 has begun TLS, and speaks no TLS that is spoken here (")
+    assert line.startswith(
+        "the TLS handshake with 127.0.0.1 failed: the client's TLS is not supported ("
+    )
 
 
 def test_a_client_that_leaves_in_a_handshake_is_told_of_in_one_line(
@@ -162,7 +167,9 @@ def test_a_client_that_leaves_in_a_handshake_is_told_of_in_one_line(
             wire.finish()
             wire.rest()
 
-    assert told(server, caplog) == ["127.0.0.1 has begun TLS, and left, or did not go on in time."]
+    assert told(server, caplog) == [
+        "the TLS handshake with 127.0.0.1 failed: the client disconnected, or took too long"
+    ]
 
 
 def test_a_connection_is_kept_alive_under_tls(server: RunningServer) -> None:
@@ -211,7 +218,9 @@ def test_a_handshake_has_its_time(caplog: pytest.LogCaptureFixture) -> None:
         wire.send(b"\x16\x03\x01\x02\x00")
         wire.rest()
         lines = told(server, caplog)
-    assert lines == ["127.0.0.1 has begun TLS, and left, or did not go on in time."]
+    assert lines == [
+        "the TLS handshake with 127.0.0.1 failed: the client disconnected, or took too long"
+    ]
 
 
 def test_a_silent_connection_has_its_time(monkeypatch: pytest.MonkeyPatch) -> None:

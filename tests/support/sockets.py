@@ -31,10 +31,10 @@ from tests.support.http import Api
 from tests.support.values import HOLD, KEY, LONGEST_WAIT, documented_create
 
 WHAT_IS_HTTP = b"""\
-This is no HTTP request, or its body is not framed as its head says.
-The sandbox speaks HTTP/1.1 and 1.0, and TLS where it was started with --tls. A head has one Host,
-no User-Agent or Content-Type twice, at most 128 lines, and at most 8190 bytes in each; a body has
-one Content-Length, or comes in chunks.
+This is not a valid HTTP request, or its body is not framed as its headers say.
+The sandbox speaks HTTP/1.1 and 1.0, and TLS if it was started with --tls. A request has one Host,
+at most one User-Agent and one Content-Type, and at most 128 header lines of at most 8190 bytes
+each. Its body has one Content-Length, or is chunked.
 """
 """What the refusal of something else says."""
 

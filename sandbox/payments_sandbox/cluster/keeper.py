@@ -276,8 +276,10 @@ class Keeper:
         except NotKeptError as error:
             self._refuse(world, error)
         except Exception:  # noqa: BLE001 - our bug must not end other writes; the next one is whole
-            _log.exception("what has changed in %s is not written", world.config.title)
-            self._refuse(world, NotKeptError("an error in the sandbox; the log has it"))
+            _log.exception("cannot write the changes of %s", world.config.title)
+            self._refuse(
+                world, NotKeptError("the sandbox itself failed; its log has the traceback")
+            )
         return None
 
     async def _begin(self, world: World) -> _Progress:
@@ -325,21 +327,23 @@ class Keeper:
             except EngineError as error:
                 if str(error) != told:
                     told = str(error)
-                    _log.warning("what has changed is not written yet: %s", told)
+                    _log.warning("changes are not written yet: %s", told)
                 if self._now() - began > PATIENCE:
-                    self.problem = f"the engine of the cluster does not take what changes: {told}"
+                    self.problem = f"the engine of the cluster does not store changes: {told}"
                     self.fail(self.problem)
                 await pause(AGAIN)
             else:
                 if told:
-                    _log.warning("what has changed is written, after %.1f s", self._now() - began)
+                    _log.warning("changes were written after %.1f s", self._now() - began)
                 self.problem = ""
                 return refused
 
     def _settle(self, world: World, write: WorldWrite, *, is_refused: bool) -> None:
         if is_refused:
-            _log.warning("what has changed in the world of %s comes too late: refused", write.key)
-            self._refuse(world, NotKeptError(f"the world of {write.key} is another node's by now"))
+            _log.warning("changes in the world of %s came too late and were rejected", write.key)
+            self._refuse(
+                world, NotKeptError(f"the world of {write.key} now belongs to another node")
+            )
             self._owner.give_up(world)
         elif (progress := self._progress.get(world)) is not None:
             progress.count(world, write)

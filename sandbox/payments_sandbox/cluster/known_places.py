@@ -150,7 +150,7 @@ class KnownPlaces:
         since, last, _ = self._unreachable[node.name]
         if last - since > PATIENCE:
             where = f"{node.host}:{node.port}"
-            raise NoOwnerError(f"{node.name} owns the key, and is not reached at {where}")
+            raise NoOwnerError(f"{node.name} owns the key, but cannot be reached at {where}")
 
 
 def _now() -> float:

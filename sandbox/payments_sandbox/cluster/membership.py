@@ -117,7 +117,9 @@ class Membership:
             except EngineError as error:
                 _log.warning("the lease of %s was not renewed: %s", self.member.name, error)
                 if not self.is_running():
-                    self._on_end(f"the lease has run out, and the engine is away: {error}")
+                    self._on_end(
+                        f"the lease has expired, and the engine cannot be reached: {error}"
+                    )
 
     def end(self) -> None:
         """Treat the lease as ended, until it is renewed."""

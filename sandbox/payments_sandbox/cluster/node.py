@@ -69,7 +69,7 @@ _CLAIMS: Final = 4
 """How often the owner of a key is asked for, if the owner that was named has just left."""
 
 _LOST: Final = (
-    "taken over after node {} was lost; what was answered in its last 100 ms may be missing"
+    "taken over after node {} was lost; what it answered in its last 100 ms may be missing"
 )
 _HERE: Final = Here()
 _log: Final = logging.getLogger(__name__)
@@ -158,8 +158,8 @@ class ClusterNode(Directory):
                 if key in self._active or await self._activate(key):
                     return _HERE
         except EngineError as error:
-            raise NoOwnerError(f"the engine of the cluster cannot be asked: {error}") from None
-        raise NoOwnerError("the key changes hands again and again; try again")
+            raise NoOwnerError(f"cannot reach the engine of the cluster: {error}") from None
+        raise NoOwnerError("the owner of the key keeps changing; try again")
 
     async def _owner_to_try(self, key: str) -> Member | None:
         """The other node that owns a key; None if this one does, if need be from now on.
@@ -192,7 +192,9 @@ class ClusterNode(Directory):
             elif (member := self.membership.others.get(claim.owner)) is not None:
                 self._elsewhere.remember(key, member, claim.lease / 1_000)
                 return member
-        raise NoOwnerError("the owner of the key has just left, and no other node takes it")
+        raise NoOwnerError(
+            "the owner of the key has just left, and no other node has taken it over"
+        )
 
     def _take(self, key: str, claim: Claim) -> None:
         self._epochs[key] = claim.epoch
@@ -229,7 +231,7 @@ class ClusterNode(Directory):
                 await self._take_overdue()
                 await self._let_rest()
             except (EngineError, NoOwnerError, NotKeptError) as error:
-                _log.warning("not all worlds could be looked after: %s", error)
+                _log.warning("cannot take over overdue worlds, or unload unused ones: %s", error)
 
     async def _take_overdue(self) -> None:
         most, first_for = OVERDUE_AT_ONCE, self.membership.first_for
@@ -322,7 +324,7 @@ class ClusterNode(Directory):
                 self._epochs[key] = claim.epoch
                 self._active.add(key)
         if key not in self._epochs:
-            raise NotKeptError(f"the world of {key} is another node's")
+            raise NotKeptError(f"the world of {key} belongs to another node")
         return self._epochs[key]
 
     def give_up(self, world: World) -> None:
@@ -331,7 +333,7 @@ class ClusterNode(Directory):
         self.keeper.forget(world)
         self._runtime.dispatcher.forget(world)
         if world in self._worlds:  # otherwise the key is ours again, with another world
-            _log.warning("the world of %s is another node's by now: it is given up here", key)
+            _log.warning("the world of %s now belongs to another node, and is given up here", key)
             self._epochs.pop(key, None)
             self._forget(world)
 

@@ -107,7 +107,7 @@ class NodeHandler(OwnerHandler):
 def _failure(error: Exception) -> web.Response:
     """The envelope for a request whose world is not available at the moment."""
     if isinstance(error, NoOwnerError | NotKeptError):
-        _log.warning("a request is answered 500: %s", error)
+        _log.warning("a request was answered 500: %s", error)
         return refusal(InternalError(f"{error}."))
     _log.error("unhandled error before a request found its world", exc_info=error)
     return refusal(InternalError(SANDBOX_FAILED))

@@ -43,9 +43,8 @@ class UnreadableWorldError(NoOwnerError):
 
     def __init__(self, key: str, error: Exception) -> None:
         super().__init__(
-            f"what the cluster keeps of the world of {key} cannot be read ({error}): expected what"
-            f" a node of this version writes; without payments-sandbox:effects:{key} in the engine"
-            " the key begins anew"
+            f"cannot read the stored world of {key} ({error}): it was not written by this version;"
+            f" delete payments-sandbox:effects:{key} from the engine to start the key anew"
         )
 
 

@@ -141,14 +141,14 @@ class Relay:
                 async with asyncio.timeout(CONNECTED_WITHIN):
                     await loop.create_connection(lambda: far, *self._to)
             except TimeoutError:
-                raise UnreachableError("it accepts no connection") from None
+                raise UnreachableError("it does not accept connections") from None
             except OSError as error:
                 is_refused = isinstance(error, ConnectionRefusedError)
                 raise UnreachableError(
                     error.strerror or str(error), is_refused=is_refused
                 ) from None
             if self._is_cut:
-                raise UnreachableError("its lease has run out")
+                raise UnreachableError("its lease has expired")
             far.write(self._begun)
             await loop.connect_accepted_socket(lambda: near, self._client)
             if far.ended.done():  # before the client's side could be told

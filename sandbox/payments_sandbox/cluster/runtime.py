@@ -50,7 +50,7 @@ class NodeRuntime(WorldRuntime):
             NotKeptError: the lease has run out while the call was under way.
         """
         if not self.membership.is_running():
-            raise NotKeptError("the lease has run out while a call was under way")
+            raise NotKeptError("the lease expired while a call was under way")
         self.keeper.mark(world)
         return super().take_due(world)
 
@@ -71,9 +71,11 @@ class NodeRuntime(WorldRuntime):
     def problems(self) -> Sequence[str]:
         """Why the node cannot serve at the moment."""
         if self.membership.member.is_leaving:
-            return ("this node leaves the cluster",)
+            return ("this node is leaving the cluster",)
         if not self.membership.is_running():
-            return ("the engine of the cluster is away, and the lease of this node has run out",)
+            return (
+                "the lease of this node has expired, and the engine of the cluster is unreachable",
+            )
         return (self.keeper.problem,) if self.keeper.problem else ()
 
     def let_go(self, world: World) -> None:

@@ -126,7 +126,7 @@ class SharedServer(HttpServer):
         try:
             self._siblings[index].send(_CONNECTION + passed.begun, (passed.descriptor,))
         except OSError as error:
-            _log.warning("a connection could not be passed to worker %d: %s", index, error.strerror)
+            _log.warning("cannot pass a connection to worker %d: %s", index, error.strerror)
 
     @contextlib.asynccontextmanager
     async def receiving(self, mailbox: socket.socket) -> AsyncIterator[None]:
@@ -165,7 +165,7 @@ class SharedServer(HttpServer):
         if message is None:
             return
         if not message.is_whole:
-            _log.warning("a connection was lost: too many are open here; ulimit -n raises it")
+            _log.warning("a connection was lost: too many are open; ulimit -n raises the limit")
             return
         [descriptor] = message.descriptors
         kind, text = message.text[:1], message.text[1:]

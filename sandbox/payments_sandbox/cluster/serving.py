@@ -166,17 +166,17 @@ async def _checked(engine: RedisEngine, url: str) -> int:
         version = await engine.version()
         if version[0] < OLDEST:
             found = ".".join(map(str, version))
-            raise CannotJoinError(f"{shown(url)} is Redis {found}: expected {OLDEST} or later")
+            raise CannotJoinError(f"{shown(url)}: expected Redis {OLDEST} or later, got {found}")
         return await engine.number_of_start()
     except EngineError as error:
-        raise CannotJoinError(f"{shown(url)} cannot be used: {error}") from None
+        raise CannotJoinError(f"cannot use {shown(url)}: {error}") from None
 
 
 async def _join(node: ClusterNode, url: str) -> None:
     try:
         now = await node.membership.renew()
     except EngineError as error:
-        raise CannotJoinError(f"{shown(url)} cannot be used: {error}") from None
+        raise CannotJoinError(f"cannot use {shown(url)}: {error}") from None
     off = node.wall() - now
     if abs(off) > MOST_OFF:
         with contextlib.suppress(EngineError):
@@ -184,8 +184,8 @@ async def _join(node: ClusterNode, url: str) -> None:
         where = "ahead of" if off > 0 else "behind"
         how_far = show_duration(abs(off) // SECOND * SECOND)
         raise CannotJoinError(
-            f"the clock of this machine is {how_far} {where} that of {shown(url)}: expected"
-            f" {show_duration(MOST_OFF)} at most; NTP on both keeps them together"
+            f"the clock of this machine is {how_far} {where} that of {shown(url)}: expected at"
+            f" most {show_duration(MOST_OFF)}; synchronize both with NTP"
         )
 
 

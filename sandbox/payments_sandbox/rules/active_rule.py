@@ -12,7 +12,7 @@ from payments_sandbox.payments.cards import fingerprint
 from payments_sandbox.rules.conditions import Predicate, compile_condition
 from payments_sandbox.rules.delays import Delay, draw, sample_delay
 from payments_sandbox.rules.fields import ATTEMPT, CALL, Fields
-from payments_sandbox.rules.model import AtRule, Condition, EventRule, Per, RequestRule
+from payments_sandbox.rules.model import AtRule, Condition, EventRule, Per, RequestRule, Then
 from payments_sandbox.rules.scenario import Rule, Scenario, WebhookRule
 
 COUNTERS_KEPT: Final = 10_000
@@ -89,6 +89,7 @@ class ActiveRule(Generic[RuleT]):
         scenario: the name of its scenario; None for the rule of a magic card.
         name: the rule's name, after that of its scenario if it has one.
         counts: whether its decisions depend on the number of the call, so that calls are counted.
+        lasts: how many answers use it up for good, after which it is left out; None if it never is.
         matched: how many calls, events, payments or deliveries met its conditions.
         fired: how often it answered or acted.
         failed: how often it had no step left, with `then: fail`.
@@ -96,8 +97,8 @@ class ActiveRule(Generic[RuleT]):
     """
 
     __slots__ = (
-        "_call_tests", "_seed", "_tests", "counts", "failed", "fired", "matched", "name", "rule",
-        "scenario", "skipped", "why_skipped",
+        "_call_tests", "_seed", "_tests", "counts", "failed", "fired", "lasts", "matched", "name",
+        "rule", "scenario", "skipped", "why_skipped",
     )  # fmt: skip
 
     def __init__(self, scenario: str | None, rule: RuleT, seed: int) -> None:
@@ -111,6 +112,7 @@ class ActiveRule(Generic[RuleT]):
         )
         self._call_tests = tuple((each, test) for each, test in tests if each.field == CALL)
         self.counts = bool(self._call_tests) or rule.chance < 1 or _has_sampled_delay(rule)
+        self.lasts = None if scenario is None or self.counts else _lasts(rule)
         self.reset()
 
     def reset(self) -> None:
@@ -279,6 +281,15 @@ def _numbers(condition: Condition) -> Iterator[str]:
     field, operator, operand = condition
     if field == "card" and operator in _NAMING:
         yield from map(str, operand if isinstance(operand, tuple) else (operand,))
+
+
+def _lasts(rule: Rule) -> int | None:
+    """The number of a rule's answers, if it counts per world and leaves later calls to others."""
+    match rule:
+        case RequestRule(steps=steps, per=Per.WORLD, then=Then.PASS):
+            return sum(step.times for step in steps)
+        case _:
+            return None
 
 
 def _has_sampled_delay(rule: Rule) -> bool:

@@ -13,11 +13,9 @@ How it works:
    an answer uses up a step. Calls are not counted if no decision depends on their number.
 5. A draw is a hash of seed, rule, key and number of the call. Nothing else enters a decision, so
    equal calls of one client get equal answers, however the calls of clients interleave.
-6. A rule with `per: world` that has served its last step permanently leaves the list. It is not
-   tested again and its tally stays, but explanations still mention it.
-7. Conditions depend on a call's values alone, so the matching rules are cached by these values.
+6. Conditions depend on a call's values alone, so the matching rules are cached by these values.
    A hundred rules therefore cost little more than one.
-8. `RuleExplanations` keep masked values, and are put into words only when they are read. The
+7. `RuleExplanations` keep masked values, and are put into words only when they are read. The
    report, the journal's explanations and headers mention scenarios only, never a card's rule.
 """
 
@@ -40,14 +38,12 @@ from payments_sandbox.rules.active_rule import (
 from payments_sandbox.rules.conditions import LONGEST_SHOWN, compile_condition
 from payments_sandbox.rules.fields import ATTEMPT, Fields, PaymentFields, PaymentLike
 from payments_sandbox.rules.magic_cards import CARD_RULES
-from payments_sandbox.rules.model import AtRule, CardRule, Per, Then
+from payments_sandbox.rules.model import AtRule, CardRule
 from payments_sandbox.rules.scenario import Scenario, WebhookRule
 from payments_sandbox.rules.step_search import (
     PlacedRule,
     RuleExplanations,
     SelectedStep,
-    UsedUp,
-    answers_counter,
     search_step,
 )
 from payments_sandbox.rules.webhook_effects import WebhookEffects, combine_effects
@@ -115,7 +111,7 @@ class RuleEngine:
 
     __slots__ = (
         "_by_name", "_card_rule_set", "_card_rules", "_counters", "_matches", "_numbers",
-        "_reported", "_requests", "_seed", "_used_up", "_webhooks",
+        "_reported", "_requests", "_seed", "_webhooks",
         "named_cards", "rule_set", "scenarios",
     )  # fmt: skip
 
@@ -127,17 +123,13 @@ class RuleEngine:
         self._load(())
 
     def _load(self, scenarios: Sequence[Scenario]) -> None:
-        self._reported: tuple[Mapping[int, UsedUp], list[Tally]] | None = None
+        self._reported: list[Tally] | None = None
         self.scenarios = tuple(scenarios)
         self.rule_set = RuleSet(rules_of(self.scenarios, self._seed))
         self._by_name = {rule.name: rule for rule in self.rule_set.all}
         self._webhooks = {rule.name: rule for rule in self.rule_set.webhooks}
         self._numbers = cards_named(self.scenarios)
         self.named_cards = self._numbers.keys() | self._card_rules.numbers.keys()
-        self._look_at_all()
-
-    def _look_at_all(self) -> None:
-        self._used_up: Mapping[int, UsedUp] = {}
         self._matches: dict[tuple[object, ...], list[PlacedRule]] = {}
         self._requests = {name: self.rule_set.of_operation(name) for name in BY_NAME}
 
@@ -147,9 +139,7 @@ class RuleEngine:
         """Decide which scenario's rule answers a call; every matching rule counts it."""
         values = {name: fields.get(name) for name in self.rule_set.fields[operation]}
         matching = self._matching(operation, values)
-        found = search_step(matching, fields, self._counters, self._used_up)
-        if found.answered is not None:
-            self._retire(found.answered)
+        found = search_step(matching, fields, self._counters)
         kept = tuple(_kept(name, value) for name, value in values.items())
         return Decision(found.selected, RuleExplanations(self.rule_set, operation, kept, found))
 
@@ -171,7 +161,7 @@ class RuleEngine:
             return None
         fields = PaymentFields(payment, self._card_rules.numbers.get)
         rules = _all_matching(self._built_in.of_operation(operation), fields)
-        return search_step(rules, fields, self._counters, {}).selected
+        return search_step(rules, fields, self._counters).selected
 
     @property
     def _built_in(self) -> RuleSet:
@@ -180,22 +170,6 @@ class RuleEngine:
             rules = ((None, rule, self._seed) for rule in self._card_rules.rules)
             self._card_rule_set = RuleSet(rules)
         return self._card_rule_set
-
-    def _retire(self, position: int) -> None:
-        """Remove a rule from the list if it has permanently served its last step."""
-        active = self.rule_set.requests[position]
-        rule = active.rule
-        if rule.per is Per.WORLD and rule.then is Then.PASS and not active.counts:
-            answers = self._counters.get(answers_counter(active, ""))
-            if answers == sum(step.times for step in rule.steps):
-                self._take_out(position, answers)
-
-    def _take_out(self, position: int, answers: int) -> None:
-        # A new mapping, since the explanations of earlier calls keep the old one.
-        self._used_up = {**self._used_up, position: UsedUp(answers)}
-        for operation, rules in self._requests.items():
-            self._requests[operation] = [pair for pair in rules if pair[0] != position]
-        self._matches.clear()
 
     # Events, payments, deliveries
 
@@ -262,7 +236,7 @@ class RuleEngine:
 
     def set_scenarios(self, scenarios: Sequence[Scenario]) -> None:
         """Make exactly these scenarios active, in this order; those that stay keep their state."""
-        before, used_up = self._by_name, self._names_used_up()
+        before = self._by_name
         # Compared by value: an edited scenario with the same name starts from the beginning.
         staying = {each.name for each in self.scenarios if each in scenarios}
         for each in self.scenarios:
@@ -272,18 +246,10 @@ class RuleEngine:
         for rule in self.rule_set.all:
             if rule.scenario in staying:
                 rule.restore(*before[rule.name].tally())
-        for position, request in enumerate(self.rule_set.requests):
-            if request.scenario in staying and request.name in used_up:
-                self._take_out(position, used_up[request.name])
-
-    def _names_used_up(self) -> dict[str, int]:
-        requests = self.rule_set.requests
-        return {requests[position].name: each.answers for position, each in self._used_up.items()}
 
     def reset(self) -> None:
         """Start every rule again, including those of magic cards."""
         self._counters.clear()
-        self._look_at_all()
         for rule in self.rule_set.all:
             rule.reset()
 
@@ -291,19 +257,12 @@ class RuleEngine:
         """Return the counters and tallies changed since the last call; None if all may have."""
         counters, reported = self._counters.take_changes(), self._reported
         tallies = [rule.tally() for rule in self.rule_set.all]
-        self._reported = self._used_up, tallies
+        self._reported = tallies
         if counters is None or reported is None:
             return None
-        pairs = zip(tallies, reported[1], strict=True)
+        pairs = zip(tallies, reported, strict=True)
         changed = [(place, tally) for place, (tally, old) in enumerate(pairs) if tally != old]
-        is_same = self._used_up is reported[0]
-        if not counters and not changed and is_same:
-            return {}
-        used_up = None if is_same else self._used_up_rows()
-        return {"counters": counters, "tallies": changed, "used_up": used_up}
-
-    def _used_up_rows(self) -> list[list[int]]:
-        return [[position, each.answers] for position, each in self._used_up.items()]
+        return {"counters": counters, "tallies": changed} if counters or changed else {}
 
     def snapshot(self) -> dict[str, object]:
         """Return the sources of the active scenarios, every counter and every tally."""
@@ -311,7 +270,6 @@ class RuleEngine:
             "scenarios": [scenario.source for scenario in self.scenarios],
             "counters": self._counters.snapshot(),
             "tallies": [rule.tally() for rule in self.rule_set.all],
-            "used_up": self._used_up_rows(),
         }
 
     def restore(
@@ -319,7 +277,6 @@ class RuleEngine:
         scenarios: Sequence[Scenario],
         counters: Mapping[str, int],
         tallies: Sequence[Any],
-        used_up: Sequence[Any],
     ) -> None:
         """Restore a snapshot.
 
@@ -327,7 +284,6 @@ class RuleEngine:
             scenarios: the active scenarios, parsed from their sources.
             counters: the counts by name.
             tallies: the tally of each rule, in order.
-            used_up: pairs of the position of a request rule and the number of its answers.
 
         Raises:
             ValueError, TypeError: the tallies do not fit the scenarios.
@@ -336,8 +292,6 @@ class RuleEngine:
         self._counters.restore(counters)
         for rule, tally in zip(self.rule_set.all, tallies, strict=True):
             rule.restore(*tally)
-        for position, answers in used_up:
-            self._take_out(position, answers)
 
 
 def event_matches(wanted: str, event: str) -> bool:

@@ -13,7 +13,7 @@ from typing import Final, NamedTuple, assert_never
 from payments_sandbox.rules.active_rule import ActiveRule, Counters, RuleSet
 from payments_sandbox.rules.conditions import compile_condition, why_not
 from payments_sandbox.rules.fields import Fields
-from payments_sandbox.rules.model import Condition, RequestRule, Step, Then
+from payments_sandbox.rules.model import Condition, Per, RequestRule, Step, Then
 from payments_sandbox.rules.outcomes import Respond
 
 PlacedRule = tuple[int, ActiveRule[RequestRule]]
@@ -86,7 +86,6 @@ def search_step(
     rules: Iterable[PlacedRule],
     fields: Fields,
     counters: Counters,
-    used_up: Mapping[int, UsedUp],
 ) -> StepSearch:
     """Find the first rule with a step for a call; all rules that count calls count it.
 
@@ -94,13 +93,14 @@ def search_step(
         rules: the rules whose conditions hold, except those on the number of the call.
         fields: the fields of the call.
         counters: the counters of the world.
-        used_up: the rules that are used up permanently, by position.
     """
     selected: SelectedStep | None = None
     answered: int | None = None
-    not_matched: Mapping[int, NoMatch] = used_up
+    not_matched: dict[int, NoMatch] = {}
     for position, active in rules:
-        if selected is None or active.counts:
+        if active.fired == active.lasts:
+            not_matched[position] = UsedUp(active.fired)
+        elif selected is None or active.counts:
             key = active.key(fields)
             call = active.count_call(counters, key)
             if selected is not None:
@@ -109,7 +109,7 @@ def search_step(
             if isinstance(outcome, SelectedStep):
                 selected, answered = outcome, position
             else:
-                not_matched = {**not_matched, position: outcome}
+                not_matched[position] = outcome
     return StepSearch(selected, answered, not_matched)
 
 
@@ -118,14 +118,14 @@ def _step_of(
 ) -> SelectedStep | NoMatch:
     if (condition := active.wrong_call(call)) is not None:
         return WrongCall(condition, call)
+    rule, counter = active.rule, _answers_counter(active, key)
+    answered = active.fired if counter is None else counters.get(counter)
     active.matched += 1
     if (drawn_value := active.chance_missed(key, call)) is not None:
-        return LostDraw(drawn_value, active.rule.chance)
-    rule, counter = active.rule, answers_counter(active, key)
-    answered = 0 if rule.answers_alike else counters.get(counter)
+        return LostDraw(drawn_value, rule.chance)
     if (position := step_at(rule, answered)) is None:
         return UsedUp(answered)
-    if not rule.answers_alike:
+    if counter is not None:
         counters.count(counter)
     active.fired += 1
     is_exhausted = position > len(rule.steps)
@@ -137,7 +137,7 @@ def _step_of(
 
 def _exhausted(rule: str) -> Step:
     """The step with which `then: fail` answers."""
-    details = f"The rule {rule} has no step left (then: fail)."
+    details = f"The rule {rule} has no steps left (then: fail)."
     return Step(Respond("internal_error", details=details))
 
 
@@ -164,8 +164,14 @@ def step_at(rule: RequestRule, answered: int) -> int | None:
     return bisect_right(served, answered) + 1
 
 
-def answers_counter(active: ActiveRule[RequestRule], key: str) -> str:
-    """The name of the counter of a rule's answers to calls with a key."""
+def _answers_counter(active: ActiveRule[RequestRule], key: str) -> str | None:
+    """The name of the counter of a rule's answers to calls with a key; None if its tally does.
+
+    Tallies of cards' rules are not in snapshots, so these always have a counter.
+    """
+    is_tallied = active.rule.per is Per.WORLD and active.scenario is not None
+    if is_tallied or active.rule.answers_alike:
+        return None
     return f"{active.name}\0answer\0{key}"
 
 
@@ -201,7 +207,7 @@ class RuleExplanations:
 
     def _why_not(self, position: int, rule: RequestRule, kept: Mapping[str, object]) -> str:
         if rule.operation not in ("*", self._operation):
-            return f"it is about {rule.operation}"
+            return f"it is for {rule.operation}"
         if (no_match := self._found.not_matched.get(position)) is not None:
             return _worded(no_match)
         for condition in rule.when:
@@ -211,7 +217,7 @@ class RuleExplanations:
         answered = self._found.answered
         if answered is not None and answered < position:
             return f"'{self._rule_set.requests[answered].rule.name}' answered before it"
-        return "a value that is masked here does not fit"
+        return "a value that is masked here does not match"
 
 
 def _worded(no_match: NoMatch) -> str:

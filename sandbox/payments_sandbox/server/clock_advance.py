@@ -92,9 +92,9 @@ class ClockAdvancer:
                 after = self._dispatcher.urls_in_flight(world)
                 if stuck := [url for attempt, url in after.items() if attempt in before]:
                     raise InvalidRequest(
-                        f"/: the clock is being moved, and waits for {stuck[0]} to answer a"
-                        " webhook: a receiver that moves the clock while it handles one waits for"
-                        " itself. Let it answer first."
+                        f"/: the clock is already advancing, and waits for {stuck[0]} to answer a"
+                        " webhook. A receiver that advances the clock while it handles a webhook"
+                        " waits for itself; let it answer first."
                     ) from None
             else:
                 return
@@ -144,8 +144,8 @@ class ClockTurns:
         """
         if self.is_over:
             raise InvalidRequest(
-                "/: the world was reset, restored or dropped while its clock moved;"
-                " GET /_sandbox/clock shows the clock that it has now."
+                "/: the world was reset, restored or dropped while its clock advanced;"
+                " GET /_sandbox/clock shows its present clock."
             )
 
 

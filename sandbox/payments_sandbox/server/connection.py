@@ -13,8 +13,9 @@
    another request. A connection needs one timer for that: `asyncio.timeout` would set and cancel
    one for each body. A body that turns out invalid in a later segment ends at once, where aiohttp
    would leave its reader waiting for the rest.
-5. A connection ends after a body with trailers: aiohttp's parser confuses them with the next
-   request (`trailers.py`).
+5. Each chunked body is the last of its parser: aiohttp's takes a trailer for the first header line
+   of the next request, which could set that request's key or Host. What is sent behind such a body
+   in the same segment is not read, and the connection ends.
 6. Data that is not HTTP gets our own 400, which repeats none of it, and one line in the log.
 """
 
@@ -24,8 +25,7 @@ import socket
 from collections import deque
 from collections.abc import Awaitable
 from inspect import CORO_CREATED, getcoroutinestate, iscoroutine
-from itertools import islice
-from typing import TYPE_CHECKING, Any, Final
+from typing import Any, Final
 
 from aiohttp import HttpVersion, HttpVersion10, HttpVersion11, web
 from aiohttp.helpers import rfc822_formatted_time
@@ -34,9 +34,6 @@ from aiohttp.http_parser import HttpParser, HttpRequestParser, RawRequestMessage
 from aiohttp.streams import EMPTY_PAYLOAD, StreamReader
 
 from payments_sandbox.server.response import SERVER, AlreadySent
-
-if TYPE_CHECKING:
-    from payments_sandbox.server.trailers import TrailerWatch
 
 KEEP_ALIVE: Final = 75
 """Seconds that an idle connection stays open.
@@ -65,10 +62,10 @@ _OPTIONS: Final[dict[str, Any]] = {
     "lingering_time": 1,
 }
 _WHAT_IS_HTTP: Final = b"""\
-This is no HTTP request, or its body is not framed as its head says.
-The sandbox speaks HTTP/1.1 and 1.0, and TLS where it was started with --tls. A head has one Host,
-no User-Agent or Content-Type twice, at most 128 lines, and at most 8190 bytes in each; a body has
-one Content-Length, or comes in chunks.
+This is not a valid HTTP request, or its body is not framed as its headers say.
+The sandbox speaks HTTP/1.1 and 1.0, and TLS if it was started with --tls. A request has one Host,
+at most one User-Agent and one Content-Type, and at most 128 header lines of at most 8190 bytes
+each. Its body has one Content-Length, or is chunked.
 """
 
 
@@ -102,11 +99,11 @@ class Connection(web.RequestHandler):
     """
 
     __slots__ = (
+        "_chunks",
         "_is_in_head",
         "_is_over",
         "_reader",
         "_timer",
-        "_trailers",
         "_waits_since",
         "body",
         "is_half_closed",
@@ -115,21 +112,14 @@ class Connection(web.RequestHandler):
 
     def __init__(self, server: web.Server, timeout: float) -> None:
         super().__init__(server, loop=asyncio.get_running_loop(), **_OPTIONS)
-        self._parser = HttpRequestParser(
-            self,
-            self._loop,
-            self._read_bufsize,
-            payload_exception=web.RequestPayloadError,
-            auto_decompress=False,
-            max_msg_queue_size=1,  # the parser stops after every request
-        )
+        self._parser = self._new_parser()
         self.timeout = timeout
         self._timer: asyncio.TimerHandle | None = None
         self._waits_since = 0.0  # for the head, or for the body that `_reader` reads
         self._reader: asyncio.Task[Any] | None = None
         self._is_in_head = False
         self._is_over = False  # True: nothing more is read
-        self._trailers: TrailerWatch | None = None  # made with the first chunked body
+        self._chunks: StreamReader | None = None  # the chunked body that is being parsed
         self.is_half_closed = False
         self.body: StreamReader = EMPTY_PAYLOAD
 
@@ -144,31 +134,29 @@ class Connection(web.RequestHandler):
             return
         messages, known = self._messages, -1
         begun = len(messages)
-        is_chunked = self._trailers is not None and self._trailers.is_in_chunks
         super().data_received(data)
-        while known < len(messages) < self._max_msg_queue_size and self._parser is not None:
+        while known < len(messages) and self._parser is not None:
             if messages and not isinstance(messages[-1][0], RawRequestMessage):
-                self._end_body(web.RequestPayloadError("it is not framed as its head says"))
+                self._end_body(web.RequestPayloadError("the body is not framed as its headers say"))
                 break  # nothing can follow an error
             known = len(messages)
-            is_chunked = is_chunked or _is_chunked(messages)
-            # The parser stops after each request; this lets it go on with what it has buffered.
-            self._parser.message_consumed()
-            super().data_received(b"")
-        # `known` counts the requests that the loop has checked; the last one may be new.
-        if is_chunked or (known < len(messages) and _is_chunked(messages)):
-            self._end_behind_trailers(data, begun)
-        if self._reader is not None:
-            return  # a body has its time as a whole, however many pieces it arrives in
-        if messages or not self._is_idle():
-            # As far as is known: the next head may have begun behind the request that ends here,
-            # and `_check_time` finds that out.
-            self._is_in_head = False
-        # Line breaks before a request line do not begin a head (RFC 9112, 2.2).
-        elif self._is_in_head or not data.strip():
+            if known > begun and self._chunks is None and _is_chunked(messages):
+                begun, self._chunks = known, messages[-1][1]
+            if self._chunks is None and known < self._max_msg_queue_size:
+                # The parser stops after each request; this lets it go on with what it has buffered.
+                self._parser.message_consumed()
+                super().data_received(b"")
+        if self._chunks is not None and self._chunks.is_eof():
+            self._end_chunks(begun)
+        is_reading = self._reader is not None
+        # As far as is known: the next head may have begun behind the request that ends here, and
+        # `_check_time` finds that out.
+        awaits_head = not (is_reading or messages) and self._is_idle()
+        # A body has its time as a whole, in however many pieces it arrives, and so has a head. Line
+        # breaks before a request line do not begin one (RFC 9112, 2.2).
+        if is_reading or (awaits_head and (self._is_in_head or not data.strip())):
             return
-        else:
-            self._is_in_head = True
+        self._is_in_head = awaits_head
         self._waits_since = self._loop.time()
         if self._timer is None:
             self._set_timer()
@@ -206,7 +194,7 @@ class Connection(web.RequestHandler):
         if self.transport is None or self.transport.get_extra_info("ssl_object") is not None:
             return False
         self.is_half_closed = True
-        self._end_body(UnfinishedBodyError("the client has closed its sending side"))
+        self._end_body(UnfinishedBodyError("the client closed its sending side"))
         self._close_when_answered()
         return True
 
@@ -214,7 +202,7 @@ class Connection(web.RequestHandler):
         """End everything that waits for the client."""
         if self._timer is not None:
             self._timer.cancel()
-        self._end_body(ConnectionResetError("the client has left"))
+        self._end_body(ConnectionResetError("the client disconnected"))
         self.body = EMPTY_PAYLOAD
         task = self._task_handler if self._is_idle() else None
         super().connection_lost(exc)
@@ -231,7 +219,7 @@ class Connection(web.RequestHandler):
         try:
             await super()._drain_helper()
         except ConnectionError as error:
-            raise ConnectionResetError("the client has left") from error
+            raise ConnectionResetError("the client disconnected") from error
 
     def handle_error(
         self,
@@ -251,16 +239,17 @@ class Connection(web.RequestHandler):
         error = kw.get("exc_info")
         if isinstance(error, NOT_HTTP):
             _log.warning(
-                "What %s sent is not HTTP, or not its body; the connection is closed.", self._peer()
+                "%s sent invalid HTTP, or a malformed body; the connection is closed.", self._peer()
             )
         elif self.transport is not None and not isinstance(error, ConnectionError):
             super().log_exception(*args, **kw)
 
     def _is_idle(self) -> bool:
         """Whether aiohttp's task waits for a request, or has not started yet."""
+        if self._waiter is not None:
+            return True
         work = None if self._task_handler is None else self._task_handler.get_coro()
-        has_begun = not iscoroutine(work) or getcoroutinestate(work) != CORO_CREATED
-        return self._waiter is not None or not has_begun
+        return iscoroutine(work) and getcoroutinestate(work) == CORO_CREATED
 
     def _end_body(self, error: ConnectionResetError | web.RequestPayloadError) -> None:
         """Fail the reads of the last body with `error`, unless the body has arrived completely."""
@@ -271,17 +260,25 @@ class Connection(web.RequestHandler):
         if not body.is_eof():
             body.set_exception(error)
 
-    def _end_behind_trailers(self, data: bytes, begun: int) -> None:
-        """If trailers have come, drop the requests parsed after them, and read nothing more."""
-        if self._trailers is None:
-            from payments_sandbox.server.trailers import TrailerWatch  # noqa: PLC0415 - few connections need it
+    def _new_parser(self) -> HttpRequestParser:
+        return HttpRequestParser(
+            self,
+            self._loop,
+            self._read_bufsize,
+            payload_exception=web.RequestPayloadError,
+            auto_decompress=False,
+            max_msg_queue_size=1,  # the parser stops after every request
+        )
 
-            self._trailers = TrailerWatch()
-        messages = self._messages
-        kept = self._trailers.requests_before(data, islice(messages, begun, None))
-        if kept is not None:
-            while len(messages) > begun + kept:
-                messages.pop()
+    def _end_chunks(self, kept: int) -> None:
+        """Go on with a new parser after a chunked body; drop all but the first `kept` messages."""
+        before, self._parser, self._chunks = self._parser, self._new_parser(), None
+        if before is None:
+            return
+        before.message_consumed()  # otherwise it would not look at what it has buffered
+        if len(self._messages) > kept or _has_begun_head(before):
+            while len(self._messages) > kept:
+                self._messages.pop()
             self._is_over = True
             self._close_when_answered()
 
@@ -310,7 +307,7 @@ class Connection(web.RequestHandler):
             self._reader = None
         elif self._parser is not None and _has_begun_head(self._parser):
             _log.warning(
-                "%s sent no whole head within %g s; the connection is closed.",
+                "%s sent no complete request head within %g s; the connection is closed.",
                 self._peer(),
                 self.timeout,
             )

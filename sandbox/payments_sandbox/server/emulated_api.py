@@ -183,7 +183,7 @@ class EmulatedApi:
             self._runtime.replied(world, held)
             self._log.answered(world, entry)
         except Exception:  # noqa: BLE001 - the call has happened, so its reply is sent
-            _log.exception("a call was answered, and could not be told of")
+            _log.exception("a call was answered, but could not be recorded")
 
     async def _deviate(
         self, request: web.BaseRequest, world: World, answer: Answer
@@ -238,14 +238,14 @@ class EmulatedApi:
 def _log_failure(request: web.BaseRequest, path: str, error: Exception) -> None:
     what = f"{request.method} {mask_target(path)}"
     if isinstance(error, NotKeptError):
-        _log.warning("%s is answered 500, since what it has done may be lost: %s", what, error)
+        _log.warning("%s is answered 500, since its changes may be lost: %s", what, error)
     else:
         _log.error("unhandled error in %s", what, exc_info=error)
 
 
 def _why(error: Exception) -> str:
     if isinstance(error, NotKeptError):
-        return f"What it has done may be lost: {error}."
+        return f"The changes of this request may be lost: {error}."
     return SANDBOX_FAILED
 
 

@@ -124,7 +124,7 @@ def _webhooks(settings: Settings) -> tuple[str, ...]:
 
 
 def _report_bug(error: Exception) -> None:
-    _log.error("a rule failed, and what it was to do is left out", exc_info=error)
+    _log.error("a rule failed, and its effects were skipped", exc_info=error)
 
 
 def _scenarios(settings: Settings) -> "tuple[Scenario, ...]":

@@ -113,7 +113,7 @@ async def listening(
             # Concurrently, since both together have one second.
             pending, _ = await asyncio.gather(runtime.close(), http_server.close())
             if pending:
-                _log.warning("webhook deliveries that were pending: %d", pending)
+                _log.warning("webhook deliveries still pending: %d", pending)
 
 
 def _log_shortages(loop: asyncio.AbstractEventLoop) -> Callable[[], None]:
@@ -133,8 +133,8 @@ def _log_shortages(loop: asyncio.AbstractEventLoop) -> Callable[[], None]:
         elif loop.time() >= silent_until:
             silent_until = loop.time() + _SHORTAGE_AGAIN
             _log.warning(
-                "no further connection can be accepted (%s): it is tried again each second, and"
-                " succeeds when others end; ulimit -n raises the limit",
+                "cannot accept new connections (%s); retrying every second until others close;"
+                " ulimit -n raises the limit",
                 error.strerror,
             )
 

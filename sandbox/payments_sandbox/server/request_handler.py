@@ -46,16 +46,17 @@ if TYPE_CHECKING:
 _log = logging.getLogger(__name__)
 
 _WHICH_HOST: Final = (
-    "expected a Host that is local; start the sandbox with --allow-host NAME to add one."
+    "expected a local Host; start the sandbox with --allow-host NAME to allow another."
 )
 _WHICH_ORIGIN: Final = (
-    "expected no page of another origin; start the sandbox with --cors ORIGIN to let one call /v3."
+    "pages of other origins are not allowed; start the sandbox with --cors ORIGIN to let one call"
+    " /v3."
 )
-_WHICH_PATH: Final = "expected a path below /v3, which is all that --cors lets a page call."
-_WHICH_BODY: Final = "/: expected all of the body that the head announces."
+_WHICH_PATH: Final = "expected a path below /v3; --cors allows pages no other."
+_WHICH_BODY: Final = "/: expected the complete body that the headers announce."
 _INBOXES: Final = f"{CONTROL_PATH}/inbox"
 _NO_WEBHOOK: Final = (
-    "/: expected a client, not the webhook of a sandbox: only /_sandbox/inbox/{name} takes those."
+    "/: expected a request of a client; only /_sandbox/inbox/{name} receives a sandbox's webhooks."
 )
 _READS: Final = frozenset({"GET", "HEAD"})
 _HEALTH: Final = frozenset({f"{CONTROL_PATH}/live", f"{CONTROL_PATH}/ready"})
@@ -63,7 +64,7 @@ _NO_CALLS: Final = frozenset({"/", "/favicon.ico"})
 """Paths that a browser requests by itself: no sign of a client that lost the `/v3`."""
 
 _APIS: Final = "The APIs are /v3 and /_sandbox."
-_ROUTES: Final = f"GET {CONTROL_PATH}/control-openapi.json has all routes."
+_ROUTES: Final = f"GET {CONTROL_PATH}/control-openapi.json lists all routes."
 
 
 class RequestHandler:
@@ -220,7 +221,7 @@ class RequestHandler:
         )
         meant = close if is_ours else path_meant(target.path)
         if meant is not None:
-            start = "There are two slashes in a row; did" if is_double else "Did"
+            start = "The path has two slashes in a row; did" if is_double else "Did"
             return f"{start} you mean {mask_target(meant)}?", is_ours
         return _ROUTES if target.is_below(CONTROL_PATH) else _APIS, is_ours
 

@@ -94,7 +94,7 @@ def read_headers(request: web.BaseRequest) -> RequestHeaders:
 
 def _key_of(authorizations: tuple[str, ...]) -> str | InvalidApiKey:
     if len(authorizations) > 1:  # which of them is meant cannot be known
-        return InvalidApiKey("Send one Authorization header.")
+        return InvalidApiKey("Send exactly one Authorization header.")
     try:
         return key_in(authorizations[0] if authorizations else None)
     except InvalidApiKey as error:

@@ -116,7 +116,7 @@ class AlreadySent(web.StreamResponse):
                 that has left, closes, and logs nothing.
         """
         if not self._stays_open:
-            raise ConnectionResetError("this exchange has ended")
+            raise ConnectionResetError("the exchange has ended")
 
     async def write_eof(self, data: bytes = b"") -> None:
         """Send nothing."""
@@ -140,7 +140,7 @@ async def send_blocks(request: web.BaseRequest, blocks: Sequence[bytes]) -> web.
 def _encoded(headers: Mapping[str, str]) -> bytes:
     lines = "".join([f"{name}: {value}\r\n" for name, value in headers.items()])
     if not lines.count("\r") == lines.count("\n") == len(headers):
-        raise ValueError("a header line has a line break in it")
+        raise ValueError("a header contains a line break")
     return lines.encode()
 
 

@@ -26,7 +26,7 @@ _log: Final = logging.getLogger(__name__)
 Stamp = tuple[int, int, int, int]
 """Identifies a version of a file: its device, inode, modification time and size."""
 
-_STAYS: Final = "it stays as it was"
+_STAYS: Final = "it was not reloaded"
 
 
 class ScenarioReloader:
@@ -57,7 +57,7 @@ class ScenarioReloader:
                 self._take(name, self._library.read(name))
             except (UnknownScenario, OSError):
                 if self._texts.pop(name, None) is not None and name in self._good:
-                    _log.warning("the file of %s cannot be read: %s", name, _STAYS)
+                    _log.warning("cannot read the file of %s; %s", name, _STAYS)
 
     def reload_changed(self) -> None:
         """Read again the files that have changed, but only those unchanged since the last check.
@@ -87,7 +87,7 @@ class ScenarioReloader:
         for problem in file.lint:
             _log.warning(problem)
         if file.loaded.scenario is None:
-            _log.warning("%s has %s: %s", name, count_problems([file]), _STAYS)
+            _log.warning("%s has %s; %s", name, count_problems([file]), _STAYS)
             return
         try:
             self._replace(name, self._good.get(name), file.loaded.scenario)
@@ -113,7 +113,7 @@ class ScenarioReloader:
         found = [world for world in worlds if before in world.rules.scenarios]
         for world in found:
             self._reload(world, now)
-        _log.info("%s is reloaded in %s", name, counted(len(found), "world"))
+        _log.info("%s was reloaded in %s", name, counted(len(found), "world"))
 
     def _reload(self, world: World, scenario: Scenario) -> None:
         world.catch_up()

@@ -87,8 +87,8 @@ class Webhooks:
         if found is None:
             raise NotFound(
                 "not_found",
-                "This world has no webhook endpoint of this id."
-                f" GET {CONTROL_PATH}/webhook_endpoints lists what there is.",
+                f"No such webhook endpoint. GET {CONTROL_PATH}/webhook_endpoints lists what"
+                " exists.",
             )
         return found
 

@@ -159,8 +159,6 @@ def _fold_rules(kept: dict[str, Any], rows: Mapping[str, Any]) -> None:
         del counters[next(iter(counters))]
     for position, tally in rows["tallies"]:
         kept["tallies"][position] = tally
-    if rows["used_up"] is not None:
-        kept["used_up"] = rows["used_up"]
 
 
 def _fold_ledger(kept: dict[str, Any], rows: Mapping[str, Any]) -> None:

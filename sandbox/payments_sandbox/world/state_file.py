@@ -12,9 +12,8 @@ import orjson
 
 from payments_sandbox.core.errors import InvalidRequest
 from payments_sandbox.core.ids import API_KEY
-from payments_sandbox.core.instants import Instant
+from payments_sandbox.core.instants import EPOCH, LAST, Instant
 from payments_sandbox.core.slices import SLICE, Slices, discard
-from payments_sandbox.core.value_checks import is_instant
 from payments_sandbox.world.config import ServerContext
 from payments_sandbox.world.snapshot import blocks_of, restoring, snapshotting
 from payments_sandbox.world.world import World
@@ -139,8 +138,8 @@ def read_lines(lines: Iterable[bytes]) -> list[SavedWorld]:
 def _saved_world(line: bytes) -> SavedWorld | None:
     """The world in a line; None if it is invalid, since anybody can write and seal a file."""
     match _value(line):
-        case [str(key), int(made_at), int(used_at), dict(kept)] if (
-            API_KEY.fullmatch(key) and is_instant(made_at) and is_instant(used_at)
+        case [str(key), int(made_at), int(used_at), dict(kept)] if API_KEY.fullmatch(key) and all(
+            EPOCH <= each <= LAST for each in (made_at, used_at)
         ):
             return SavedWorld(key, Instant(made_at), Instant(used_at), kept)
     return None

@@ -37,5 +37,5 @@ async def test_a_server_that_was_not_told_to_count_says_how(api: Api, control: C
     await paid(api)
 
     assert await control("retrieve_coverage", status=400) == invalid(
-        "/: this server counts no failures; start it with --coverage, or with coverage=True."
+        "/: this server does not count failures; start it with --coverage or coverage=True."
     )

@@ -57,7 +57,8 @@ def test_a_cursor_that_is_no_items_is_refused_by_the_noun() -> None:
     with pytest.raises(InvalidRequest) as caught:
         page(asked(limit=2, starting_after="z"), LISTING)
     assert caught.value.details == (
-        "/starting_after: expected the id of a letter; GET /_sandbox/letters begins the list."
+        "/starting_after: expected the id of a letter; GET /_sandbox/letters returns the first"
+        " page."
     )
 
 

@@ -26,7 +26,7 @@ ILLEGAL = [
 
 DECLINES = [name for name, code in CODES.items() if code.is_decline]
 
-FINISHED = "Nothing can happen to it any more; POST /v3/payments makes another."
+FINISHED = "It can no longer change; POST /v3/payments creates another."
 
 
 def possible(payment_id: str, status: str) -> str:
@@ -179,7 +179,7 @@ async def test_an_unknown_payment_is_not_found(api: Api, control: Control, move:
     foreign = (await paid(api, key="sk_test_other", card_number=PENDING))["id"]
     for payment_id in ("pay_xyz789", foreign):
         refusal = await control(move, status=404, payment_id=payment_id)
-        details = "GET /_sandbox/payments lists what there is."
+        details = "GET /_sandbox/payments lists what exists."
         assert refusal == envelope("payment_not_found", details)
 
 
@@ -237,7 +237,8 @@ async def test_a_list_of_nothing_is_empty_and_an_unknown_cursor_is_refused(
     assert await control("list_payments") == empty
     refusal = await control("list_payments", query={"starting_after": "pay_xyz789"}, status=400)
     assert refusal == invalid(
-        "/starting_after: expected the id of a payment; GET /_sandbox/payments begins the list."
+        "/starting_after: expected the id of a payment; GET /_sandbox/payments returns the first"
+        " page."
     )
 
 

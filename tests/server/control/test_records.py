@@ -92,20 +92,23 @@ async def test_records_come_in_pages(api: Api, control: Control, name: str, limi
         (
             "list_events",
             {"starting_after": "evt_abc123"},
-            "/starting_after: expected the id of an event; GET /_sandbox/events begins the list.",
+            (
+                "/starting_after: expected the id of an event; GET /_sandbox/events returns the"
+                " first page."
+            ),
         ),
         (
             "list_requests",
             {"starting_after": "req_abc123"},
             (
                 "/starting_after: expected the id of a request in the journal;"
-                " GET /_sandbox/requests begins the list."
+                " GET /_sandbox/requests returns the first page."
             ),
         ),
         (
             "list_events",
             {"starting_after": ""},
-            "/starting_after: expected the next_cursor of the page before.",
+            "/starting_after: expected the next_cursor of the previous page.",
         ),
     ],
 )
@@ -268,9 +271,9 @@ async def test_an_unknown_request_is_not_found(api: Api, control: Control) -> No
         refusal = await control("retrieve_request", status=404, request_id=request_id)
         details = (
             "No such request, or the journal has dropped it."
-            " GET /_sandbox/requests lists what there is."
+            " GET /_sandbox/requests lists what exists."
         )
-        message = "What the request names does not exist"
+        message = "The requested object does not exist"
         assert refusal == envelope("not_found", details, message)
 
 

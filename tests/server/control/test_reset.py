@@ -73,8 +73,8 @@ async def test_the_clock_is_not_reset_to_before_payments(api: Api, control: Cont
     await paid(api)
     refusal = await control("reset_world", {"only": ["clock"]}, status=400)
     assert refusal == invalid(
-        "/only: expected 'payments' beside 'clock': payments exist that are later than the"
-        " clock would be, and time never goes back. POST /_sandbox/world/reset with"
+        "/only: expected 'payments' in addition to 'clock': some payments are later than the"
+        " reset clock, and time never goes back. POST /_sandbox/world/reset with"
         ' {"only": ["payments", "clock"]} would work.'
     )
     assert (await control("retrieve_clock"))["now"] == "2030-01-16T10:30:00Z"

@@ -13,7 +13,7 @@ from tests.support.sockets import exchange, raw_request, running_server
 from tests.support.tables import for_each
 
 TOKEN = "t\u00f6ken-0123456789"
-REFUSAL = envelope("invalid_token", "Send 'Sandbox-Token: \u2026' as the server was told.")
+REFUSAL = envelope("invalid_token", "Send the server's control token in the header Sandbox-Token.")
 OPEN = {"live", "ready"}
 
 WRONG = {

@@ -135,7 +135,7 @@ def test_a_server_that_listens_there_is_left_alone(path: Path) -> None:
         for each in waiting:
             each.setblocking(False)  # noqa: FBT003 - the module's own way
             each.connect_ex(str(path))
-            with pytest.raises(OSError, match="another server listens there") as refused:
+            with pytest.raises(OSError, match="another server is listening on it") as refused:
                 unix_socket(path).__enter__()
             assert refused.value.filename == str(path)
         for each in waiting:
@@ -146,7 +146,7 @@ def test_a_server_that_listens_there_is_left_alone(path: Path) -> None:
 def test_a_file_of_another_kind_is_left_alone(path: Path) -> None:
     """Whoever has named it by mistake keeps it."""
     path.write_text("a report", encoding="utf-8")
-    with pytest.raises(OSError, match="it is there already, and is no socket"):
+    with pytest.raises(OSError, match="the file exists and is not a socket"):
         unix_socket(path).__enter__()
     assert path.read_text(encoding="utf-8") == "a report"
 

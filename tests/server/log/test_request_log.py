@@ -19,12 +19,13 @@ KEY = (
     "A key of the sandbox is sk_test_ and 1 to 64 letters, digits, '-' or '_',"
     " as in 'Authorization: Bearer sk_test_sandbox'."
 )
-STRICT = "No world has this key (--strict-keys). POST /_sandbox/worlds makes one."
-HOST = "expected a Host that is local; start the sandbox with --allow-host NAME to add one."
+STRICT = "No world has this key (--strict-keys). POST /_sandbox/worlds creates one."
+HOST = "expected a local Host; start the sandbox with --allow-host NAME to allow another."
 ORIGIN = (
-    "expected no page of another origin; start the sandbox with --cors ORIGIN to let one call /v3."
+    "pages of other origins are not allowed; start the sandbox with --cors ORIGIN to let one call"
+    " /v3."
 )
-TOKEN = "Send 'Sandbox-Token: …' as the server was told."
+TOKEN = "Send the server's control token in the header Sandbox-Token."
 SECRET = "0123456789secret"
 
 REFUSED: dict[str, tuple[str, str, dict[str, str], str]] = {

@@ -6,7 +6,7 @@ from tests.support.http import WebhookApi, ask, attempt_errors
 from tests.support.receiver import Receiver
 from tests.support.values import EVENT_ID, documented_refund
 
-GONE = "This world has no event of this id. GET /_sandbox/events lists what there is."
+GONE = "No such event. GET /_sandbox/events lists what exists."
 
 
 async def test_a_resend_sends_the_same_id_and_bytes_once_more(
@@ -85,8 +85,7 @@ async def test_a_resend_of_what_is_not_there_is_refused(
     body = {"endpoint_id": "we_none"}
     refused = await webhooks.control("resend_event", body, status=404, event_id=event["id"])
     assert refused["error"]["details"] == (
-        "This world has no webhook endpoint of this id. GET /_sandbox/webhook_endpoints lists what"
-        " there is."
+        "No such webhook endpoint. GET /_sandbox/webhook_endpoints lists what exists."
     )
     assert receiver.hits == []
 
@@ -189,7 +188,7 @@ async def test_an_event_can_be_sent_with_any_data(webhooks: WebhookApi, receiver
         (
             {"type": "payment.completed", "payment_id": "pay_1"},
             404,
-            "GET /_sandbox/payments lists what there is.",
+            "GET /_sandbox/payments lists what exists.",
         ),
         (
             {"type": "Not A Type", "data": {}},
@@ -295,11 +294,11 @@ async def test_an_unknown_cursor_is_refused(
     query = {"starting_after": "dlv_none"}
     refused = await webhooks.control("list_deliveries", status=400, query=query)
     assert refused["error"]["details"] == (
-        "/starting_after: expected the id of a delivery that is kept;"
-        " GET /_sandbox/deliveries begins the list."
+        "/starting_after: expected the id of a stored delivery;"
+        " GET /_sandbox/deliveries returns the first page."
     )
     refused = await webhooks.control("retrieve_delivery", status=404, delivery_id="dlv_none")
     assert refused["error"]["details"] == (
-        "No such delivery, or it has been dropped. GET /_sandbox/deliveries lists what there is."
+        "No such delivery, or it has been dropped. GET /_sandbox/deliveries lists what exists."
     )
     assert await webhooks.deliveries() == []

@@ -107,7 +107,7 @@ async def test_endpoints_are_listed_in_pages(webhooks: WebhookApi) -> None:
     refused = await webhooks.control("list_webhook_endpoints", status=400, query=query)
     assert refused["error"]["details"] == (
         "/starting_after: expected the id of a webhook endpoint;"
-        " GET /_sandbox/webhook_endpoints begins the list."
+        " GET /_sandbox/webhook_endpoints returns the first page."
     )
 
 
@@ -117,7 +117,7 @@ async def test_a_world_has_at_most_a_hundred_endpoints(webhooks: WebhookApi) -> 
     refused = await webhooks.control("create_webhook_endpoint", {"url": "inbox:x"}, status=400)
     assert refused["error"]["details"] == (
         "/: expected at most 100 webhook endpoints;"
-        " DELETE /_sandbox/webhook_endpoints/ID takes one away."
+        " DELETE /_sandbox/webhook_endpoints/ID removes one."
     )
     await webhooks.control("delete_webhook_endpoint", endpoint_id=made[0])
     again = await webhooks.create_endpoint("inbox:x")
@@ -144,6 +144,5 @@ async def test_an_unknown_endpoint_is_404(webhooks: WebhookApi, route: str) -> N
     for key, which in ((None, endpoint_id), (None, "we_none"), ("sk_test_other", mine)):
         refused = await webhooks.control(route, wanted, status=404, key=key, endpoint_id=which)
         assert refused["error"]["details"] == (
-            "This world has no webhook endpoint of this id. GET /_sandbox/webhook_endpoints lists"
-            " what there is."
+            "No such webhook endpoint. GET /_sandbox/webhook_endpoints lists what exists."
         )

@@ -179,8 +179,8 @@ async def test_a_clock_that_is_moved_stops_with_its_world(
     await quiet(webhooks)
 
     assert refused["error"]["details"] == (
-        "/: the world was reset, restored or dropped while its clock moved;"
-        " GET /_sandbox/clock shows the clock that it has now."
+        "/: the world was reset, restored or dropped while its clock advanced;"
+        " GET /_sandbox/clock shows its present clock."
     )
     now = (await webhooks.control("retrieve_clock"))["now"]
     assert now <= "2030-01-15T10:30:05Z"

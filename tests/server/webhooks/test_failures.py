@@ -173,7 +173,7 @@ async def test_a_name_that_nobody_can_look_up_is_not_called_unknown(
     delivery = await failed(webhooks, "http://nobody.invalid/webhooks")
 
     assert attempt_errors(delivery) == [
-        f"the host nobody.invalid cannot be looked up: {failure.strerror}"
+        f"cannot resolve the host nobody.invalid: {failure.strerror}"
     ]
 
 
@@ -192,7 +192,7 @@ async def test_without_a_thread_to_spare_a_name_cannot_be_looked_up(
     delivery = await failed(webhooks, "http://nobody.invalid/webhooks")
 
     assert attempt_errors(delivery) == [
-        "the host nobody.invalid cannot be looked up: can't start new thread"
+        "cannot resolve the host nobody.invalid: can't start new thread"
     ]
 
 
@@ -203,7 +203,7 @@ async def test_an_unknown_host_is_named(
     refuse_names(monkeypatch, socket.gaierror(socket.EAI_NONAME, "Name or service not known"))
     delivery = await failed(webhooks, "http://nobody.invalid/webhooks")
 
-    assert attempt_errors(delivery) == ["the host nobody.invalid is not known"]
+    assert attempt_errors(delivery) == ["cannot resolve the host nobody.invalid"]
 
 
 @pytest.mark.parametrize(

@@ -146,7 +146,7 @@ async def test_a_webhook_that_reaches_the_sandbox_all_the_same_is_refused(
     refused, taken = await webhooks.deliveries()
 
     assert (refused["status"], taken["status"]) == ("failed", "delivered")
-    assert "not the webhook of a sandbox" in refused["attempts"][0]["response"]["body"]
+    assert "receives a sandbox's webhooks" in refused["attempts"][0]["response"]["body"]
     assert refused["attempts"][0]["request"]["headers"]["User-Agent"].endswith(USER_AGENT)
     assert len((await webhooks.control("list_events"))["data"]) == 1
 

@@ -522,7 +522,7 @@ async def test_the_host_is_without_the_port_of_its_scheme(
 async def test_what_has_not_the_form_of_a_name_is_not_known(sender: HttpSender) -> None:
     """A label has 63 characters at most."""
     name = "a" * 64
-    assert (await post(sender, f"http://{name}/")).error == f"the host {name} is not known"
+    assert (await post(sender, f"http://{name}/")).error == f"cannot resolve the host {name}"
 
 
 async def test_a_name_that_is_found_too_late_is_a_timeout(
@@ -770,7 +770,7 @@ async def test_a_name_without_an_address_is_not_known(
     monkeypatch.setattr(socket, "getaddrinfo", lambda *_: [])
     result = await post(sender, "http://shop.test/")
 
-    assert result.error == "the host shop.test is not known"
+    assert result.error == "cannot resolve the host shop.test"
 
 
 async def test_answers_are_received_into_a_small_buffer(

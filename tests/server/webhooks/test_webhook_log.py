@@ -62,12 +62,12 @@ async def test_webhooks_are_told_in_a_line_each_and_counted(
             "  …  dlv_…  sk_test_sandbox"
         ),
         (
-            f"2030-01-15T10:30:00Z  webhook payment.completed  {refused}  again at 10:30:05"
+            f"2030-01-15T10:30:00Z  webhook payment.completed  {refused}  retry at 10:30:05"
             "  …  dlv_…  sk_test_sandbox"
         ),
         (
             f"2030-01-15T10:30:05Z  webhook payment.completed  {refused}  attempt 2"
-            "  again at 10:35:05  …  dlv_…  sk_test_sandbox"
+            "  retry at 10:35:05  …  dlv_…  sk_test_sandbox"
         ),
     ]
     metrics = sandbox.runtime.metrics
@@ -194,7 +194,7 @@ LINE = WebhookLine(
             "10:30:00  payment.completed  answered 500  localhost:3000/webhooks  attempt 2",
             (
                 "2030-01-15T10:30:00Z  webhook payment.completed  answered 500"
-                "  localhost:3000/webhooks  attempt 2  again at 10:35:05"
+                "  localhost:3000/webhooks  attempt 2  retry at 10:35:05"
             ),
         ),
         (
@@ -206,7 +206,7 @@ LINE = WebhookLine(
             "10:30:00  payment.completed  answered 302, a redirect to http://…  attempt 2",
             (
                 "2030-01-15T10:30:00Z  webhook payment.completed"
-                "  answered 302, a redirect to http://…  again at 2030-01-16T10:35:05Z"
+                "  answered 302, a redirect to http://…  retry at 2030-01-16T10:35:05Z"
             ),
         ),
         (

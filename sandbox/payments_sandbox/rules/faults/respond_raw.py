@@ -44,7 +44,7 @@ class RespondRaw(Fault):
                 "status is the HTTP status of the reply, 200 to 599",
             ),
             "headers": {
-                "description": "Its headers, beside or in place of those of the real reply.",
+                "description": "Its headers, which add to or replace those of the real reply.",
                 "type": "object",
                 "maxProperties": 50,
                 "x-expected": "a mapping of headers to text",
@@ -71,8 +71,8 @@ class RespondRaw(Fault):
                 "x-expected": "text, or a mapping or a list to be sent as JSON",
             },
             "off_contract": flag(
-                "Says that this is not what the documentation promises.",
-                "off_contract: true says that this leaves the documented contract",
+                "Declares that the reply leaves the documented contract.",
+                "off_contract: true declares that the reply leaves the documented contract",
             ),
             "commit": OPTIONAL_COMMIT,
         },
@@ -122,7 +122,7 @@ of the scenario.
         if self.body and self.status in BODILESS:
             raise ValueError(f"body: expected none, as a {self.status} has no body")
         if not _is_text(self.body):
-            raise ValueError("body: expected text that UTF-8 can write")
+            raise ValueError("body: expected text that can be encoded as UTF-8")
         for name, value in self.headers.items():
             if not re.fullmatch(_HEADER_NAME, name):
                 raise ValueError(

@@ -55,7 +55,7 @@ Handler = Callable[[ControlRequest], Result | Awaitable[Result]]
 
 _NOUNS: Final = {route.name: noun for noun, rows in ROUTES_BY_NOUN.items() for route in rows}
 
-_NOT_THERE: Final = "What the request names does not exist"
+_NOT_THERE: Final = "The requested object does not exist"
 
 
 class ControlApi:
@@ -95,7 +95,7 @@ class ControlApi:
         except (ConnectionResetError, NotOwned):
             raise  # the client left while its body was read, or another process answers
         except NotKeptError as error:
-            return refusal(InternalError(f"What this has changed may be lost: {error}."))
+            return refusal(InternalError(f"The changes of this request may be lost: {error}."))
         except Exception:
             if request.writer.output_size > 0:
                 raise  # part of an answer was sent, and another one cannot follow
@@ -140,7 +140,9 @@ class ControlApi:
         token = self._settings.control_token
         given = request.headers.get("Sandbox-Token", "").encode(errors="surrogateescape")
         if token is not None and not hmac.compare_digest(given, token.encode()):
-            raise Forbidden("invalid_token", "Send 'Sandbox-Token: …' as the server was told.")
+            raise Forbidden(
+                "invalid_token", "Send the server's control token in the header Sandbox-Token."
+            )
 
     async def _world(self, request: web.BaseRequest, route: ControlRoute) -> World:
         key = read_headers(request).key
@@ -165,7 +167,7 @@ class ControlApi:
         try:
             return raw.decode("utf-8")
         except UnicodeDecodeError as error:
-            raise InvalidRequest(f"/: expected UTF-8; byte {error.start} is none.") from None
+            raise InvalidRequest(f"/: expected UTF-8; byte {error.start} is invalid.") from None
 
     async def _body(self, request: web.BaseRequest, route: ControlRoute) -> dict[str, Any]:
         if route.request is None:
@@ -199,7 +201,7 @@ def _with_route(error: SandboxError, route: ControlRoute) -> SandboxError:
         if CONTROL_PATH not in details:
             is_payment = error.code == "payment_not_found"
             nouns = "/payments" if is_payment else route.path.partition("/{")[0]
-            details = f"{details} GET {CONTROL_PATH}{nouns} lists what there is.".strip()
+            details = f"{details} GET {CONTROL_PATH}{nouns} lists what exists.".strip()
         # The code's own sentence says that the path does not exist, which here it does.
         message = _NOT_THERE if error.code == "not_found" else None
         return NotFound(error.code, details, message=message)

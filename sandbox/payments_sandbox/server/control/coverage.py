@@ -13,6 +13,6 @@ async def retrieve_coverage(request: ControlRequest) -> dict[str, object]:
     tally = request.runtime.tally
     if tally is None:
         raise InvalidRequest(
-            "/: this server counts no failures; start it with --coverage, or with coverage=True."
+            "/: this server does not count failures; start it with --coverage or coverage=True."
         )
     return tally.with_others(await request.runtime.elsewhere.ask("coverage")).as_json()

@@ -10,7 +10,7 @@ from payments_sandbox.server.control.page import Listing, empty_listing, page
 from payments_sandbox.server.webhook_json import delivery_json
 from payments_sandbox.webhooks.delivery import Delivery
 
-KEPT: Final = "a delivery that is kept"
+KEPT: Final = "a stored delivery"
 
 
 def list_deliveries(request: ControlRequest) -> dict[str, object]:

@@ -48,7 +48,7 @@ def resend_event(request: ControlRequest) -> dict[str, object]:
     world = request.world
     number = world.ledger.event_number(request.path_parameter)
     if number is None:
-        raise NotFound("not_found", "This world has no event of this id.")
+        raise NotFound("not_found", "No such event.")
     webhooks = world.open_webhooks()
     message = event_message(world.ledger.any_event(number))
     if (endpoint_id := request.body.get("endpoint_id")) is None:

@@ -58,6 +58,6 @@ def _read_step(source: dict[str, object], operation: str, longest_wait: int) -> 
     loaded = load_value(scenario, longest_wait=longest_wait)
     refuse_problems([each._replace(path=("do", *each.path[_DEPTH:])) for each in loaded.problems])
     if "times" in source:
-        raise InvalidRequest("/do/times: expected to be left out: this is about one call.")
+        raise InvalidRequest("/do/times: not allowed here; the step answers one call.")
     rules = () if loaded.scenario is None else loaded.scenario.rules
     return next(each.steps[0] for each in rules if isinstance(each, RequestRule))

@@ -25,18 +25,18 @@ _NONE: Final = "none"
 """The label for a missing operation, status or fault."""
 
 _NOW: Final = (
-    ("webhooks_in_flight", "Webhooks that are being sent."),
-    ("webhooks_pending", "Deliveries that have not ended."),
-    ("worlds", "Worlds that there are."),
+    ("webhooks_in_flight", "Webhook attempts in flight."),
+    ("webhooks_pending", "Webhook deliveries still pending."),
+    ("worlds", "Number of worlds."),
 )
 """The gauges that show the current state, with their help texts."""
 
 _OF_A_PROCESS: Final[tuple[tuple[str, Kind, str, Callable[[Iterable[float]], float]], ...]] = (
-    (CPU, "counter", "CPU seconds spent.", sum),
-    (MEMORY, "gauge", "Bytes in memory.", sum),
-    (STARTED, "gauge", "Unix time of the start.", min),
-    (OPEN, "gauge", "Open file descriptors.", sum),
-    (MOST, "gauge", "File descriptors that a process may have open.", min),
+    (CPU, "counter", "Total user and system CPU time spent in seconds.", sum),
+    (MEMORY, "gauge", "Resident memory size in bytes.", sum),
+    (STARTED, "gauge", "Start time since the Unix epoch in seconds.", min),
+    (OPEN, "gauge", "Number of open file descriptors.", sum),
+    (MOST, "gauge", "Maximum number of open file descriptors per process.", min),
 )
 """The metrics of a process, each with the function that combines those of several processes."""
 
@@ -121,13 +121,13 @@ def counts_of(runtime: WorldRuntime) -> Counts:
 def families_of(counts: Sequence[Counts]) -> Iterator[Family]:
     """Yield the metrics of a server from the counts of its processes."""
     info = (Sample(1, {"version": __version__}),)
-    yield _family("info", "gauge", "Which version runs.", info)
-    text = "Calls of the emulated API, by operation, status that was sent, and fault that was met."
+    yield _family("info", "gauge", "Version of the server.", info)
+    text = "Calls to the emulated API, by operation, status sent, and fault."
     yield _family("requests_total", "counter", text, _calls(counts))
     attempts = _outcomes((each.attempts for each in counts), _ATTEMPTS)
-    yield _family("webhook_attempts_total", "counter", "Attempts of webhooks.", attempts)
+    yield _family("webhook_attempts_total", "counter", "Webhook attempts, by outcome.", attempts)
     ends = _outcomes((each.deliveries for each in counts), _ENDS)
-    text = "Deliveries that an attempt has ended."
+    text = "Webhook deliveries ended by an attempt, by outcome."
     yield _family("webhook_deliveries_total", "counter", text, ends)
     for name, text in _NOW:
         yield _family(name, "gauge", text, (Sample(sum(each.now[name] for each in counts)),))
@@ -161,9 +161,9 @@ def _lag(lags: Sequence[tuple[float, int, float]]) -> Iterator[Family]:
         return
     totals, measured, largest = zip(*lags, strict=True)
     sums = Sample(sum(totals), ending="_sum"), Sample(sum(measured), ending="_count")
-    text = "How late the event loop was, each second since the first scrape."
+    text = "Lag of the event loop, sampled each second since the first scrape."
     yield _family("loop_lag_seconds", "summary", text, sums)
-    text = "The largest lag of the last minute."
+    text = "Largest lag of the event loop in the last minute."
     yield _family("loop_lag_max_seconds", "gauge", text, (Sample(max(largest)),))
 
 

@@ -48,7 +48,7 @@ def page(request: ControlRequest, listing: Listing[T]) -> dict[str, object]:
     if start is not None and (position := listing.position_of(start)) is None:
         raise InvalidRequest(
             f"/starting_after: expected the id of {listing.noun};"
-            f" GET {request.http.path} begins the list."
+            f" GET {request.http.path} returns the first page."
         )
     limit: int = request.query["limit"]
     found = list(islice(listing.items_after(position), limit + 1))

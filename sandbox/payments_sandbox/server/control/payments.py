@@ -92,7 +92,7 @@ def _possible_moves(payment: Payment) -> str:
     moves = TRANSITIONS[payment.status] if payment.refundable else {}
     routes = [f"POST {MOVED_BY[move].format(payment_id=payment.id)}" for move in moves]
     if not routes:
-        return f"Nothing can happen to it any more; POST {BASE_PATH}/payments makes another."
+        return f"It can no longer change; POST {BASE_PATH}/payments creates another."
     return f"{' and '.join(routes)} would work."
 
 

@@ -131,7 +131,7 @@ def resolve_scenarios(library: Library, values: Mapping[Path, object]) -> list[S
         for problem in _problems_of(each)
     ]
     if unknown and len(unknown) == len(problems):
-        raise InvalidRequest(f"{' '.join(unknown)} GET /_sandbox/scenarios lists what there is.")
+        raise InvalidRequest(f"{' '.join(unknown)} GET /_sandbox/scenarios lists what exists.")
     refuse_problems(problems)
     return [each.scenario for each in loaded.values() if isinstance(each, Loaded) and each.scenario]
 

@@ -38,7 +38,7 @@ def create_webhook_endpoint(request: ControlRequest) -> dict[str, object]:
     if len(webhooks.outbox.endpoints) >= MAX_ENDPOINTS:
         raise InvalidRequest(
             f"/: expected at most {MAX_ENDPOINTS} webhook endpoints;"
-            " DELETE /_sandbox/webhook_endpoints/ID takes one away."
+            " DELETE /_sandbox/webhook_endpoints/ID removes one."
         )
     endpoint = _apply_settings(request, webhooks.new_endpoint(request.body["url"]))
     webhooks.put(endpoint)

@@ -17,7 +17,13 @@ from payments_sandbox.server.control.page import Listing, page
 from payments_sandbox.server.response import send_blocks
 from payments_sandbox.server.slices import run_in_slices
 from payments_sandbox.server.world_runtime import Filling, WorldRuntime
-from payments_sandbox.world.snapshot import check_seal, has_steps, restoring, sealed, snapshotting
+from payments_sandbox.world.snapshot import (
+    check_seal,
+    has_scenarios,
+    restoring,
+    sealed,
+    snapshotting,
+)
 from payments_sandbox.world.world import ResetScope, World
 
 if TYPE_CHECKING:
@@ -77,7 +83,7 @@ async def list_worlds(request: ControlRequest) -> dict[str, object]:
             break
         keys = [key for key in keys if key not in gone]  # they were dropped meanwhile
     listing = Listing(
-        noun="a world, its API key",
+        noun="a world (its API key)",
         position_of=lambda key: keys.index(key) if key in keys else None,
         items_after=lambda position: keys[0 if position is None else position + 1 :],
         show=lambda key: shown[key],
@@ -144,8 +150,8 @@ def _check_clock(world: World, scopes: Sequence[ResetScope]) -> None:
     moves_clock_alone = ResetScope.CLOCK in scopes and ResetScope.PAYMENTS not in scopes
     if moves_clock_alone and world.would_go_back():
         raise InvalidRequest(
-            "/only: expected 'payments' beside 'clock': payments exist that are later than the"
-            " clock would be, and time never goes back. POST /_sandbox/world/reset with"
+            "/only: expected 'payments' in addition to 'clock': some payments are later than the"
+            " reset clock, and time never goes back. POST /_sandbox/world/reset with"
             ' {"only": ["payments", "clock"]} would work.'
         )
 
@@ -178,7 +184,7 @@ def _filling(request: ControlRequest) -> Slices[None]:
     wanted = parse_field(parse_generated, "over", request.body)
     if wanted.customers > wanted.payments:
         raise InvalidRequest(
-            f"/customers: expected at most as many as payments, {wanted.payments}."
+            f"/customers: expected at most the number of payments, {wanted.payments}."
         )
     return fill_world(request.world, wanted, request.body.get("seed"))
 
@@ -201,7 +207,7 @@ async def retrieve_snapshot(request: ControlRequest) -> web.StreamResponse:
 async def restore_snapshot(request: ControlRequest) -> dict[str, object]:
     """Replace the world by a snapshot; until that is complete, the old world is served."""
     await run_in_slices(check_seal(request.body))
-    if has_steps(request.body):
+    if has_scenarios(request.body):
         await request.runtime.import_language()
     worlds = request.runtime.worlds
     steps = restoring(

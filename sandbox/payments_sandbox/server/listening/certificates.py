@@ -26,7 +26,7 @@ from payments_sandbox.server.origin_guard import DOCUMENTED_HOST
 if TYPE_CHECKING:
     from trustme import CA, LeafCert
 
-MISSING: Final = "it needs the package trustme: pip install 'payments-sandbox[tls]'"
+MISSING: Final = "auto requires the package trustme: pip install 'payments-sandbox[tls]'"
 
 _LOCAL: Final = ("localhost", "127.0.0.1", "::1", "host.docker.internal", DOCUMENTED_HOST)
 _WILDCARDS: Final = ("0.0.0.0", "::")  # noqa: S104 - only compared with

@@ -54,7 +54,9 @@ class FirstBytesListener:
         try:
             self._accept_from_now()
         except NotImplementedError:
-            raise RuntimeError("tls: this event loop cannot wait for a byte and leave it") from None
+            raise RuntimeError(
+                "tls: this event loop cannot peek at the first byte of a connection"
+            ) from None
 
     def close(self) -> None:
         """Stop accepting, and close the connections that have not sent a byte."""
@@ -150,7 +152,7 @@ class TlsListener(FirstBytesListener):
             )
         except OSError as error:  # includes `ssl.SSLError`
             connection.close()
-            _log.warning("%s has begun TLS, and %s.", peer, _why(error))
+            _log.warning("the TLS handshake with %s failed: %s", peer, _why(error))
         except asyncio.CancelledError:
             connection.close()
             raise
@@ -168,7 +170,7 @@ def _why(error: OSError) -> str:
     """Say what the client did in a handshake that failed."""
     reason = getattr(error, "reason", None)
     if reason is None:
-        return "left, or did not go on in time"
+        return "the client disconnected, or took too long"
     if "UNKNOWN_CA" in reason or "CERTIFICATE" in reason:
-        return f"does not accept the certificate ({reason})"
-    return f"speaks no TLS that is spoken here ({reason})"
+        return f"the client does not accept the certificate ({reason})"
+    return f"the client's TLS is not supported ({reason})"

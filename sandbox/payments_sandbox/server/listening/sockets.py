@@ -130,7 +130,7 @@ def _remove_stale(path: Path) -> None:
     except FileNotFoundError:
         return
     if not is_socket:
-        raise OSError(errno.EEXIST, "it is there already, and is no socket", str(path))
+        raise OSError(errno.EEXIST, "the file exists and is not a socket", str(path))
     with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as probe:
         probe.setblocking(False)  # noqa: FBT003 - as above
         try:
@@ -144,7 +144,7 @@ def _remove_stale(path: Path) -> None:
             pass
         except OSError as error:
             raise OSError(error.errno, error.strerror, str(path)) from None
-    raise OSError(errno.EADDRINUSE, "another server listens there", str(path))
+    raise OSError(errno.EADDRINUSE, "another server is listening on it", str(path))
 
 
 def _bind_path(path: Path) -> socket.socket:

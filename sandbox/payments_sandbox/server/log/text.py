@@ -204,10 +204,10 @@ def _next(line: WebhookLine) -> str:
             return ""
         case "pending" if line.next_at is not None:
             is_same_day = line.next_at[:_DAY] == line.at[:_DAY]
-            return f"again at {_clock_time(line.next_at, 0 if is_same_day else None)}"
+            return f"retry at {_clock_time(line.next_at, 0 if is_same_day else None)}"
         case "pending":
-            return "again now"
+            return "retry now"
         case "failed":
             return "given up"
         case _:
-            return "the endpoint is disabled, or gone"
+            return "endpoint disabled or deleted"

@@ -50,8 +50,8 @@ GRACE: Final = 0.4
 """Wall seconds that attempts in flight have to end when a server stops, of one second in all."""
 
 _KEPT_WAITING: Final = (
-    "; a request to move the clock came meanwhile, and waited for this answer: a receiver that"
-    " makes one while it handles a webhook waits for itself"
+    "; meanwhile, a request to advance the clock waited for this answer: a receiver that makes one"
+    " while it handles a webhook waits for itself"
 )
 
 MAX_FOLLOW_UPS: Final = 4
@@ -369,8 +369,8 @@ def refuse_to_wait(urls: Iterable[str], blocked: Collection[int]) -> None:
         if loopback_port(url) in blocked:
             raise InvalidRequest(
                 f"/: this call waits for {url} to answer a webhook, and keeps it from answering: it"
-                " blocks the event loop of that receiver, or is made in its handler. Await the"
-                " client of sandbox.async_client() outside of it, or call when it has answered."
+                " blocks the receiver's event loop, or is made in its handler. Await the client of"
+                " sandbox.async_client() outside the handler, or call after it has answered."
             )
 
 

@@ -315,7 +315,7 @@ class _SystemResolver(AbstractResolver):
         except UnicodeError as error:  # not a valid name, such as a label of 64 letters
             raise OSError(str(error)) from error
         if not addresses:
-            raise socket.gaierror(socket.EAI_NONAME, "the name has no address")
+            raise socket.gaierror(socket.EAI_NONAME, "the host has no address")
         return [ResolveResult(hostname=host, host=each, port=port, family=family, proto=0, flags=0)
                 for each in addresses]  # fmt: skip
 
@@ -363,8 +363,8 @@ def _describe(failure: Exception, timeout_ms: int) -> str:
 def _describe_lookup(host: str, failure: OSError) -> str:
     """Say that a name does not exist, or why it could not be looked up."""
     if failure.errno is None or failure.errno in _NO_SUCH_NAME:
-        return f"the host {host} is not known"
-    return f"the host {host} cannot be looked up: {failure.strerror}"
+        return f"cannot resolve the host {host}"
+    return f"cannot resolve the host {host}: {failure.strerror}"
 
 
 def _describe_os_error(failure: Exception) -> str:
