@@ -199,12 +199,6 @@ def test_a_patch_that_breaks_the_contract_has_to_say_so() -> None:
     assert [len(problems(each)) for each in (patch, patch | {"off_contract": True})] == [1, 0]
 
 
-def test_a_window_without_a_length_cannot_be_made() -> None:
-    """The lint refuses it at its place; nothing is ever divided by it."""
-    with pytest.raises(ValueError, match="window: expected 1ms or more"):
-        MoveRateLimit(limit=5, window=0)
-
-
 FIRST = "the first entry is {to: pending}"
 BOTH = "an entry has after or after_reads, and not both"
 SETTLED = "a payment that is completed does not become failed"

@@ -1,7 +1,5 @@
 """The fault `drip`: how the body is spread over time."""
 
-import pytest
-
 from payments_sandbox.rules.faults.drip import Drip
 from payments_sandbox.rules.faults.reply import KeepOpen, Send, WaitUntil
 from tests.support.values import REAL_BODY, REAL_HEAD, REAL_REPLY, body_sent, lines_sent
@@ -48,12 +46,6 @@ def test_the_reply_says_what_becomes_of_the_connection() -> None:
     """As the real one does; the journal shows the reply without that."""
     reply = REAL_REPLY._replace(connection="close")
     assert "Connection: close" in lines_sent(Drip(over=1, chunks=1), reply)
-
-
-def test_a_drip_has_a_piece() -> None:
-    """Without one the body would never come."""
-    with pytest.raises(ValueError, match=r"^chunks: expected 1 or more$"):
-        Drip(over=1_000, chunks=0)
 
 
 def test_a_reply_that_drips_arrives_in_the_end() -> None:

@@ -32,13 +32,6 @@ def test_a_head_breaks_off_before_the_line_that_ends_it() -> None:
     assert bytes_sent(Truncate(commit=True, keep=100, part="headers")) == REAL_HEAD[:-1]
 
 
-@pytest.mark.parametrize("keep", [-0.1, 100.1, float("nan")])
-def test_what_is_no_percentage_is_refused(keep: float) -> None:
-    """From nothing to all of it."""
-    with pytest.raises(ValueError, match=r"^keep: expected 0% to 100%$"):
-        Truncate(commit=True, keep=keep)
-
-
 def test_half_a_reply_leaves_open_whether_the_call_has_happened() -> None:
     """A scenario has to say it."""
     assert (Truncate.reply_arrives, Truncate.needs_commit, Truncate.starts_silent) == (
