@@ -1,4 +1,4 @@
-"""Owns the integration that does it right: it looks before it repeats, and trusts no webhook."""
+"""The integration that does it right: it looks before it repeats, and trusts no webhook."""
 
 import threading
 from collections import deque
@@ -84,7 +84,7 @@ class CarefulShop:
         return payment_id
 
     def _find(self, order: Order, since: datetime) -> dict[str, Any] | None:
-        """The payment of an order whose reply was lost; list items do not say what they are for."""
+        """Find the payment of an order whose reply was lost; list items have no description."""
         wanted = {"customer_id": order.customer, "created_after": f"{since:%Y-%m-%dT%H:%M:%SZ}"}
         for item in self._pages(wanted):
             if (item["amount"], item["currency"]) == (order.amount, order.currency):

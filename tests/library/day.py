@@ -1,4 +1,4 @@
-"""Owns one day of a shop in a world of its own: the scenario, the webhooks, the passing of time."""
+"""One day of a shop in a separate world: the scenario, the webhooks, the passing of time."""
 
 import contextlib
 from collections.abc import Callable, Iterator

@@ -1,4 +1,4 @@
-"""Owns the HTTP server in which a shop takes its webhooks."""
+"""The HTTP server in which a shop receives its webhooks."""
 
 import contextlib
 import threading

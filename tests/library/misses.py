@@ -1,4 +1,4 @@
-"""Owns what the naive shop misses on each day: expectations as their files write them."""
+"""What the naive shop misses on each day: expectations as their files write them."""
 
 from collections.abc import Mapping
 from typing import Final, NamedTuple

@@ -1,4 +1,4 @@
-"""Owns the integration that works on a sunny day: it tries again, and believes what it is told."""
+"""The integration that works on a sunny day: it tries again, and believes every webhook."""
 
 import base64
 import hmac

@@ -1,4 +1,4 @@
-"""Owns what happens on the day of each scenario: what its `about` tells one to do."""
+"""What happens on the day of each scenario: what its `about` asks for."""
 
 from collections.abc import Callable, Mapping
 from typing import Final, NamedTuple

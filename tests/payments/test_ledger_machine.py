@@ -1,4 +1,4 @@
-"""Holds a whole world to its promises under any order of calls: money, events, ids, snapshots."""
+"""Tests a whole world under random calls: money, events, ids, snapshots."""
 
 import json
 from collections import Counter
@@ -32,7 +32,7 @@ HOURS = st.sampled_from([0, 1, HOUR - 1, HOUR, 25 * HOUR])
 
 
 class LedgerMachine(RuleBasedStateMachine):
-    """Calls through the gateway, and moves by hand, on one world."""
+    """Random calls through the gateway, and moves by the control API, on one world."""
 
     payments = Bundle("payments")
 
@@ -224,8 +224,8 @@ TestLedgerMachine.settings = settings(
 )
 
 
-def test_the_machine_sees_a_refund_that_is_too_large(monkeypatch: pytest.MonkeyPatch) -> None:
-    """One comparison loosened, in the one place that keeps it, and the machine objects."""
+def test_the_state_machine_detects_a_refund_of_too_much(monkeypatch: pytest.MonkeyPatch) -> None:
+    """With one comparison loosened, in the one place that enforces it, the machine fails."""
 
     def loose(payment: Payment, amount: int | None) -> tuple[Payment, int]:
         wanted = payment.refundable if amount is None else amount

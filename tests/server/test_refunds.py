@@ -30,7 +30,7 @@ WRONG_FIELDS: dict[str, tuple[Mapping[str, Json], str]] = {
     ),
     "unknown field": (
         {"currency": "USD"},
-        "/currency: is not a documented field; documented are amount, reason, description.",
+        "/currency: is not a documented field; expected one of amount, reason, description.",
     ),
 }
 
@@ -201,7 +201,7 @@ async def test_null_is_no_way_to_leave_a_field_out(api: Api) -> None:
     """An optional field is left out, not null."""
     payment_id = (await paid(api))["id"]
     refusal = await ask(api, "POST", path_of(payment_id), 400, json={"reason": None})
-    assert refusal == invalid(f"{REASON.removesuffix('.')}; leave it out where there is none.")
+    assert refusal == invalid(f"{REASON.removesuffix('.')}; leave it out if there is none.")
 
 
 async def test_a_body_is_needed(api: Api) -> None:

@@ -41,14 +41,14 @@ PROBLEMS: list[dict[str, object]] = [
         "line": 3,
         "column": 14,
         "path": "/rules/0/request",
-        "message": "'create_paymnt' is not known",
+        "message": "unknown value 'create_paymnt'",
         "hint": "did you mean 'create_payment'?",
     },
     {
         "line": 4,
         "column": 10,
         "path": "/rules/0/do/0",
-        "message": "'pas' is not known",
+        "message": "unknown value 'pas'",
         "hint": "did you mean 'pass'?",
     },
 ]
@@ -56,7 +56,7 @@ PROBLEMS: list[dict[str, object]] = [
 
 def refused(at: str = "") -> dict[str, object]:
     """How a scenario that stands there in a body is refused: each path leads to it first."""
-    details = "3:14: 'create_paymnt' is not known; did you mean 'create_payment'? (and 1 more)"
+    details = "3:14: unknown value 'create_paymnt'; did you mean 'create_payment'? (and 1 more)"
     error = {
         "code": "invalid_scenario",
         "message": "The scenario is not valid",
@@ -225,7 +225,7 @@ async def test_an_unknown_name_is_refused_with_the_nearest(control: Control) -> 
         " GET /_sandbox/scenarios lists what exists."
     )
     assert missing == invalid(
-        "/name: expected an active scenario; active are: lost."
+        "/name: expected an active scenario; active scenarios: lost."
         " POST /_sandbox/scenarios/active activates one."
     )
     assert await active(control) == ["lost"]
@@ -264,7 +264,7 @@ async def test_one_wrong_scenario_of_several_hides_nothing_of_the_others(
     assert said[0] == [
         (None, "/1", unknown),
         (4, "/2/rules/0/do/0/drop", "'drop' needs 'commit'"),
-        (6, "/3", "on means different things to YAML readers"),
+        (6, "/3", "YAML readers disagree on what on means"),
         (7, "/3/expct", "unknown key 'expct'"),
     ]
     assert [(path, message) for _, path, message in said[1]] == [
@@ -421,8 +421,8 @@ async def test_a_world_whose_scenarios_do_not_go_together_is_not_made(control: C
     refusal = await control("create_world", body, status=400)
 
     assert refusal == invalid(
-        "/: expected each scenario once; 'lost' comes twice."
-        " GET /_sandbox/scenarios lists others; a later clock makes room for a past."
+        "/: expected each scenario once; 'lost' is given twice."
+        " GET /_sandbox/scenarios lists others; a later clock leaves room for past payments."
     )
     assert (await control("create_world", body | {"scenarios": []}))["restarted"] is None
 
@@ -599,7 +599,7 @@ async def test_wrong_expectations_are_refused_by_their_paths(control: Control) -
 
     assert [(each["path"], each["message"]) for each in refusal["problems"]] == [
         ("/expect/1/requests", "unknown key 'requests'"),
-        ("/expect/2/when/amount", "nothing can meet this: list_payments has no amount"),
+        ("/expect/2/when/amount", "this can never be met: list_payments has no amount"),
     ]
 
 
@@ -631,5 +631,5 @@ def test_every_world_of_a_server_has_its_scenarios(tmp_path: Path) -> None:
     ]
 
     assert [world.rules.scenarios for world in worlds] == [(scene,)] * 2
-    with pytest.raises(InvalidRequest, match="comes twice"):
+    with pytest.raises(InvalidRequest, match="is given twice"):
         assemble(Settings(scenarios=("scene", file), scenario_dirs=(tmp_path,)))

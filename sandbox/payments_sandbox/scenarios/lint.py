@@ -54,8 +54,8 @@ def check_given(plain: Json, clock: Instant | None, path: Path) -> Iterator[Prob
     for position, payment in items(plain, "payments"):
         place: Path = (*path, "payments", position)
         if (payment_id := payment.get("id")) in ids:
-            message = f"another payment is called '{payment_id}'"
-            yield Problem((*place, "id"), message, "give each payment an id of its own")
+            message = f"another payment has the id '{payment_id}'"
+            yield Problem((*place, "id"), message, "give each payment its own id")
         ids |= {payment_id} - {None}
         yield from _check_created(payment.get("created"), clock, (*place, "created"))
         if "card" in payment:
@@ -64,7 +64,7 @@ def check_given(plain: Json, clock: Instant | None, path: Path) -> Iterator[Prob
         yield from _check_endpoint(endpoint, (*path, "webhook_endpoints", position))
     limits, generate = plain.get("rate_limit", {}), plain.get("generate", {})
     if limits.get("remaining", 0) > limits.get("limit", limits.get("remaining", 0)):
-        yield Problem((*path, "rate_limit", "remaining"), "more remains than the limit allows")
+        yield Problem((*path, "rate_limit", "remaining"), "remaining is larger than limit")
     if generate.get("customers", 0) > generate.get("payments", 0):
         yield Problem((*path, "generate", "customers"), "more customers than payments")
 
@@ -93,7 +93,7 @@ def check_expectation(plain: Json, path: Path, *, has_rules: bool) -> Iterator[P
     """Check that an expectation can be met."""
     kind = kind_of(plain)
     if read_duration(plain.get("within", "0s")) > MAX_WAIT:
-        message = f"nobody waits longer than {show_duration(MAX_WAIT)}"
+        message = f"the longest possible wait is {show_duration(MAX_WAIT)}"
         yield Problem((*path, "within"), message, is_warning=True)
     for key, wanted in plain.items():
         if isinstance(wanted, dict) and _is_empty_range(wanted):
@@ -117,9 +117,9 @@ def _check_matchers(
     yield from check_cards(matchers, place)
     for key in ("call", "attempt"):
         if key in matchers:
-            yield Problem((*place, key, KEY), f"'{key}' belongs to rules", "use count")
+            yield Problem((*place, key, KEY), f"'{key}' is only for rules", "use count")
     wanted = tuple(each for each in parse_when(matchers) if each.field not in ("call", "attempt"))
-    yield from check_matchable(operation, wanted, matchers, place, "nothing can meet this")
+    yield from check_matchable(operation, wanted, matchers, place, "this can never be met")
 
 
 def _check_created(text: str | None, clock: Instant | None, path: Path) -> Iterator[Problem]:
@@ -130,7 +130,7 @@ def _check_created(text: str | None, clock: Instant | None, path: Path) -> Itera
             read_duration(text[1:])
         except ValueError:
             hint = "created is -40d or an instant such as 2025-01-15T10:30:00Z"
-            yield Problem(path, f"'{presentable(text)}' is no time in the past", hint)
+            yield Problem(path, f"'{presentable(text)}' is not a time in the past", hint)
     else:
         yield from _check_instant(text, path, "created is -40d or such an instant")
         created = _instant(text)

@@ -157,7 +157,7 @@ def _check(document: Document, name: str | None, longest_wait: int) -> Loaded:
     data = document.data
     if data is None:
         hint = "a scenario starts with scenario: NAME"
-        empty = Problem((), "there is nothing in it", hint, (1, 1))
+        empty = Problem((), "the file is empty", hint, (1, 1))
         return Loaded(None, tuple(document.problems) or (empty,))
     is_shaped = accepts(data)
     meant = Meant(data) if is_shaped else as_meant(data)

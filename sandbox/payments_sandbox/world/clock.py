@@ -79,7 +79,7 @@ class WorldClock:
         if instant < now - now % SECOND:  # clients are shown whole seconds
             raise InvalidRequest(
                 f"/{field}: expected an instant not before the world's now, {show_instant(now)}:"
-                " time never goes back. POST /_sandbox/worlds makes a world that starts earlier."
+                " time never goes back. POST /_sandbox/worlds creates a world that starts earlier."
             )
         if instant > LAST:
             raise InvalidRequest(

@@ -196,8 +196,8 @@ class Worlds:
             why = f"The world of this key was {gone}" if gone else "No world has this key"
             raise NotFound(
                 "not_found",
-                f"{why}, so there is nothing to judge. A call with this key makes one, and so does"
-                " POST /_sandbox/worlds.",
+                f"{why}, so there is nothing to judge. A call with this key creates one, and so"
+                " does POST /_sandbox/worlds.",
             )
         return self.get_or_create(api_key)
 
@@ -310,7 +310,7 @@ class Worlds:
         if self._settings.strict_keys and api_key != DEFAULT_API_KEY:
             gone = self._drop_reasons.get(api_key)
             reason = f"Its world was {gone}." if gone else "No world has this key (--strict-keys)."
-            raise InvalidApiKey(f"{reason} POST /_sandbox/worlds makes one.")
+            raise InvalidApiKey(f"{reason} POST /_sandbox/worlds creates one.")
 
     def _forget(self, key: str, reason: str) -> None:
         self._drop_reasons.pop(key, None)

@@ -1,4 +1,4 @@
-"""The fault `respond_raw`: what a raw reply may say, and what goes out."""
+"""The fault `respond_raw`: which replies are accepted, and what is sent."""
 
 import pytest
 from hypothesis import example, given
@@ -29,8 +29,8 @@ def test_a_reply_that_http_cannot_carry_is_a_problem_of_the_scenario(
 @example("X", "tab\tand é")
 @example("X\n", "")
 @example("X", "\n")
-def test_a_header_never_becomes_two(name: str, value: str) -> None:
-    """What is accepted is one line of a head, whatever reads it."""
+def test_an_accepted_header_is_always_one_line(name: str, value: str) -> None:
+    """No parser of HTTP can read it as two lines."""
     if scenario_with({"status": 200, "headers": {name: value}}).scenario is None:
         return
     line = f"{name}: {value}".encode()
@@ -45,13 +45,12 @@ def scenario_with(reply: dict[str, object]) -> Loaded:
 
 
 @pytest.mark.parametrize("status", [200, 204, 404, 599])
-def test_any_final_status_will_do(status: int) -> None:
-    """With no body, which every status can have."""
+def test_any_final_status_is_accepted_with_an_empty_body(status: int) -> None:
     assert RespondRaw(status, {"X-Any": "1"}, "").status == status
 
 
-def test_a_header_of_its_own_takes_the_place_of_the_real_one_in_any_spelling() -> None:
-    """All others are the real reply's; the length is the body's."""
+def test_a_given_header_replaces_the_real_one_case_insensitively() -> None:
+    """Other headers are those of the real reply; the length is that of the body."""
     fault = RespondRaw(503, {"content-type": "text/plain", "Retry-After": "7"}, "é")
     assert lines_sent(fault) == [
         "HTTP/1.1 503 Service Unavailable",
@@ -65,23 +64,23 @@ def test_a_header_of_its_own_takes_the_place_of_the_real_one_in_any_spelling() -
     assert body_sent(fault) == "é".encode()
 
 
-def test_a_status_without_a_body_has_no_length() -> None:
-    """And one that has no name goes without it; what the reply says of its end stays."""
+def test_a_status_without_a_body_is_sent_without_content_length() -> None:
+    """A status without a standard reason has none; a given `Date` is kept."""
     assert "Content-Length: 0" not in lines_sent(RespondRaw(204, {}, ""))
     named = lines_sent(RespondRaw(299, {"Date": "never", "Connection": "x"}, ""))
     assert named[0] == "HTTP/1.1 299 "
     assert "Date: now" not in lines_sent(RespondRaw(299, {"Date": "never"}, "", commit=True))
 
 
-def test_a_mapping_is_sent_as_json() -> None:
-    """With its letters as they are."""
+def test_a_mapping_as_body_is_sent_as_json() -> None:
+    """Characters are not escaped."""
     plain = {"status": 200, "body": {"a": "é"}, "off_contract": True}
     assert RespondRaw.parse(plain, is_read=False) == RespondRaw(200, {}, '{"a": "é"}')
     assert REAL_REPLY.headers == {"Content-Type": "application/json", "X-Real": "1"}
 
 
-def test_another_reply_stands_in_place_of_the_real_one() -> None:
-    """A scenario may say that the call happens; unless it does, nothing has."""
+def test_respond_raw_replaces_the_reply_and_needs_no_commit() -> None:
+    """By default the call does not happen."""
     assert (RespondRaw.reply_arrives, RespondRaw.needs_commit, RespondRaw.starts_silent) == (
         False,
         False,

@@ -28,13 +28,13 @@ CHARGED_BACK = "4000000000000259"
 
 NOT_BACK = (
     "expected an instant not before the world's now, 2030-01-15T10:30:00Z: time never goes back."
-    " POST /_sandbox/worlds makes a world that starts earlier."
+    " POST /_sandbox/worlds creates a world that starts earlier."
 )
 NO_INSTANT = (
     "expected an ISO 8601 date, or date and time with Z or an offset, such as 2025-01-15T10:30:00Z."
 )
 NO_DURATION = "/by: expected a duration such as 300ms, 5s, 10m, 2h or 45d."
-TOO_LONG = "expected a duration of at most 99999d, 999999h or 99999999m, to the millisecond"
+TOO_LONG = "expected a duration of at most 99999d, 999999h or 99999999m, in whole milliseconds"
 ONE_OF = "/: expected a JSON object with exactly one of by, to and next."
 
 REFUSED: list[tuple[str, Json, str]] = [
@@ -42,7 +42,7 @@ REFUSED: list[tuple[str, Json, str]] = [
     ("freeze_clock", {"at": "noon"}, f"/at: {NO_INSTANT}"),
     ("advance_clock", {"to": "2030-01-15T10:29:59Z"}, f"/to: {NOT_BACK}"),
     ("advance_clock", {"to": "2030-01-15 10:31"}, f"/to: {NO_INSTANT}"),
-    ("advance_clock", {"to": "9999-12-31"}, "/to: expected a date-time from 1970 to 2999."),
+    ("advance_clock", {"to": "9999-12-31"}, "/to: expected a date from 1970 to 2999."),
     ("advance_clock", {"by": "3 days"}, NO_DURATION),
     ("advance_clock", {"by": "-1h"}, NO_DURATION),
     ("advance_clock", {"by": "3600"}, NO_DURATION),

@@ -108,7 +108,7 @@ async def test_records_come_in_pages(api: Api, control: Control, name: str, limi
         (
             "list_events",
             {"starting_after": ""},
-            "/starting_after: expected the next_cursor of the page before.",
+            "/starting_after: expected the next_cursor of the previous page.",
         ),
     ],
 )

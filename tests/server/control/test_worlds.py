@@ -173,8 +173,8 @@ async def test_all_that_is_wrong_with_a_world_is_told_at_once(control: Control) 
         "sed",
     ]
     assert second["error"]["details"] == (
-        "/rate_limit/remaining: expected at most the limit, 1; /clock: expected a date-time that"
-        " exists, or live; /scenarios/1: a scenario has rules, expect or given."
+        "/rate_limit/remaining: expected at most the limit, 1; /clock: expected a date and time"
+        " that exist, or live; /scenarios/1: a scenario has rules, expect or given."
     )
     assert [each["message"] for each in second["problems"]] == [
         "a scenario has rules, expect or given"

@@ -19,7 +19,7 @@ KEY = (
     "A key of the sandbox is sk_test_ and 1 to 64 letters, digits, '-' or '_',"
     " as in 'Authorization: Bearer sk_test_sandbox'."
 )
-STRICT = "No world has this key (--strict-keys). POST /_sandbox/worlds makes one."
+STRICT = "No world has this key (--strict-keys). POST /_sandbox/worlds creates one."
 HOST = "expected a local Host; start the sandbox with --allow-host NAME to allow another."
 ORIGIN = (
     "pages of other origins are not allowed; start the sandbox with --cors ORIGIN to let one call"

@@ -98,6 +98,6 @@ async def test_who_is_turned_away_is_told_in_lines_that_fit(
         (
             f"\x1b[1mGET /v3/payments{END}  {BAD}401{END}  {BAD}invalid_api_key{END}\n"
             "  No world has this key (--strict-keys). POST\n"
-            "  /_sandbox/worlds makes one."
+            "  /_sandbox/worlds creates one."
         ),
     ]

@@ -163,7 +163,7 @@ async def test_a_freeze_that_was_overtaken_is_refused(
 
     assert frozen["error"]["details"] == (
         "/at: expected an instant not before the world's now, 2030-01-15T12:00:00Z:"
-        " time never goes back. POST /_sandbox/worlds makes a world that starts earlier."
+        " time never goes back. POST /_sandbox/worlds creates a world that starts earlier."
     )
 
 

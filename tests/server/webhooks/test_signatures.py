@@ -17,7 +17,7 @@ from tests.support.receiver import Answer, Hit, Receiver
 from tests.support.values import CVC3, KEY, codes_in, leaks
 
 EXPECTED = "expected whsec_ and the base64 of 24 to 64 bytes"
-TOO_LONG = "expected a duration of at most 99999d, 999999h or 99999999m, to the millisecond"
+TOO_LONG = "expected a duration of at most 99999d, 999999h or 99999999m, in whole milliseconds"
 OTHER = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"
 
 

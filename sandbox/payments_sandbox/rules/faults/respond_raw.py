@@ -39,7 +39,7 @@ class RespondRaw(Fault):
                 "status is the HTTP status of the reply, 200 to 599",
             ),
             "headers": {
-                "description": "Its headers, beside or in place of those of the real reply.",
+                "description": "Its headers, which add to or replace those of the real reply.",
                 "type": "object",
                 "maxProperties": 50,
                 "x-expected": "a mapping of headers to text",
@@ -66,8 +66,8 @@ class RespondRaw(Fault):
                 "x-expected": "text, or a mapping or a list to be sent as JSON",
             },
             "off_contract": flag(
-                "Says that this is not what the documentation promises.",
-                "off_contract: true says that this leaves the documented contract",
+                "Declares that the reply leaves the documented contract.",
+                "off_contract: true declares that the reply leaves the documented contract",
             ),
             "commit": OPTIONAL_COMMIT,
         },
