@@ -58,7 +58,7 @@ def unknown(path: str, method: str = "GET", allow: str | None = None) -> Call:
 NO_KEY = "Send 'Authorization: Bearer sk_test_…'."
 NO_SCHEME = "The Authorization header must be 'Bearer ' followed by the key."
 NO_SHAPE = (
-    "A key of the sandbox is sk_test_ and 1 to 64 letters, digits, '-' or '_',"
+    "A sandbox key is sk_test_ followed by 1 to 64 letters, digits, '-' or '_',"
     " as in 'Authorization: Bearer sk_test_sandbox'."
 )
 UNADMITTED = {

@@ -150,7 +150,7 @@ def foreign(_: bytes) -> bytes:
     return b'{"shopping": ["milk"]}\n'
 
 
-TORN = "it is torn, or was changed by hand: its end does not seal the rest"
+TORN = "it is incomplete or was edited: its checksum does not match"
 FOREIGN = "expected a file of format payments-sandbox/state, version 1"
 
 

@@ -23,7 +23,7 @@ PATH = "/v3/payments"
 
 SCHEME = "The Authorization header must be 'Bearer ' followed by the key."
 KEY = (
-    "A key of the sandbox is sk_test_ and 1 to 64 letters, digits, '-' or '_',"
+    "A sandbox key is sk_test_ followed by 1 to 64 letters, digits, '-' or '_',"
     " as in 'Authorization: Bearer sk_test_sandbox'."
 )
 

@@ -31,7 +31,7 @@ NAME_LENGTH = 500
 ALICE, BOB, CAROL = "sk_test_alice", "sk_test_bob", "sk_test_carol"
 IDLE, CROWDED = "idle for 1d (--world-ttl)", "the longest idle of 3 worlds (--max-worlds)"
 MALFORMED = (
-    "A key of the sandbox is sk_test_ and 1 to 64 letters, digits, '-' or '_',"
+    "A sandbox key is sk_test_ followed by 1 to 64 letters, digits, '-' or '_',"
     " as in 'Authorization: Bearer sk_test_sandbox'."
 )
 
@@ -269,7 +269,7 @@ def test_making_a_second_world_of_a_key_is_rejected() -> None:
 
     assert caught.value.details == (
         "/api_key: expected a key that has no world yet;"
-        " DELETE /_sandbox/world with this key drops the one that it has."
+        " DELETE /_sandbox/world with this key drops its current world."
     )
     assert worlds.get_or_create(ALICE) is first
 

@@ -154,9 +154,6 @@ class MoveRateLimit(Outcome, Action):
         remaining: how many requests remain in this window.
         limit: how many requests a window has, permanently.
         window: its length in virtual milliseconds, permanently.
-
-    Raises:
-        ValueError: a window has no length.
     """
 
     name: ClassVar = "rate_limit"
@@ -182,10 +179,6 @@ class MoveRateLimit(Outcome, Action):
     remaining: int | None = None
     limit: int | None = None
     window: int | None = None
-
-    def __post_init__(self) -> None:
-        if self.window is not None and self.window < 1:
-            raise ValueError("window: expected 1ms or more")
 
     @classmethod
     def parse_step(cls, step: Json, *, is_read: bool) -> Self:

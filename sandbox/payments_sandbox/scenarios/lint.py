@@ -1,6 +1,6 @@
 """Owns the lint of a whole scenario: its head, initial state, rules and expectations."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from ipaddress import ip_address
 from typing import Any, Final
 from urllib.parse import urlsplit
@@ -20,8 +20,6 @@ from payments_sandbox.verification.expectations.expectation import MAX_WAIT
 from payments_sandbox.webhooks.endpoint import Endpoint
 from payments_sandbox.webhooks.endpoint_settings import apply_settings
 from payments_sandbox.webhooks.target_policy import TargetPolicy
-
-_MINOR_UNITS: Final = frozenset({"amount", "total"})
 
 _NOWHERE: Final = "inbox:lint"
 """Stands for a URL with an address, which only the policy of a server can judge."""
@@ -48,19 +46,6 @@ def check_scenario(plain: Json, name: str | None, context: LintContext) -> Itera
         yield from check_expectation(
             each, ("expect", position), has_rules=bool(rules) or context.has_rules
         )
-
-
-def check_minor_units(fractions: Mapping[Path, str]) -> Iterator[Problem]:
-    """Warn about amounts in minor units that look like major ones, such as `amount: 50.00`.
-
-    Args:
-        fractions: whole numbers as they were written, by their paths.
-    """
-    for path, written in fractions.items():
-        names = [step for step in path if isinstance(step, str)]
-        if not _MINOR_UNITS.isdisjoint(names[-2:]):
-            message = f"{written} is read as {int(float(written))} minor units"
-            yield Problem(path, message, "5000 is 50.00", is_warning=True)
 
 
 def check_given(plain: Json, clock: Instant | None, path: Path) -> Iterator[Problem]:

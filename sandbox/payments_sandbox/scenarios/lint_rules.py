@@ -32,6 +32,9 @@ STATUSES_AFTER: Final = {
 }
 """The statuses that a payment can have after one of its events."""
 
+_BOUNDING: Final = frozenset({"eq", "in", "lt", "lte"})
+"""The operators that let only some first calls through."""
+
 _LOOKED_AT: Final = 10_000
 """How many call numbers are tried, to count those that a rule lets through."""
 
@@ -252,25 +255,11 @@ def _check_steps_are_reached(plain: Json, rule: RequestRule, path: Path) -> Iter
 def _most_calls(when: When) -> int | None:
     """How many calls of one key meet the conditions on `call`; None if there is no limit."""
     conditions = [each for each in when if each.field == "call"]
-    bounds = [_bound(each.operator, each.operand) for each in conditions]
-    known = [bound for bound in bounds if bound is not None]
-    if not known:
+    if _BOUNDING.isdisjoint(each.operator for each in conditions):
         return None
     tests = [compile_condition(each) for each in conditions]
-    return sum(all(test(call) for test in tests) for call in range(1, min(*known, _LOOKED_AT) + 1))
-
-
-def _bound(operator: str, operand: object) -> int | None:
-    """The highest number of a call that meets a condition, or None."""
-    match operator, operand:
-        case (("eq" | "lte"), int(bound)):
-            return bound
-        case "lt", int(bound):
-            return bound - 1
-        case "in", tuple(values):
-            return max((each for each in values if isinstance(each, int)), default=0)
-        case _:
-            return None
+    named = {each for condition in conditions for each in equals_one_of(condition) or ()}
+    return sum(all(test(call) for test in tests) for call in named or range(1, _LOOKED_AT + 1))
 
 
 def _check_shadow(

@@ -42,6 +42,9 @@ _SURPRISES: Final = re.compile(
 """Unquoted scalars that YAML readers interpret differently."""
 
 _SHOUTED: Final = {"True", "TRUE", "False", "FALSE", "Null", "NULL"}
+_MINOR_UNITS: Final = frozenset({"amount", "total"})
+"""The keys, or the last but one, of amounts in minor units: 50.00 is 50 of them, and not 5000."""
+
 _STAR: Final = "* alone is not a value in YAML"
 _QUOTED_STAR: Final = "\ue000"
 """Replaces a `*` without quotes when the text is read again."""
@@ -77,7 +80,6 @@ class Document:
         data: its plain values, as far as they could be read; None if there are none.
         places: line and column of each value by its path, and of each key by that path and `KEY`.
         problems: the problems of the text itself.
-        fractions: whole numbers that were written with a fraction, such as 50.00, by their paths.
         cut: the path of the innermost value that was incomplete at the syntax error; None if the
             whole text was read.
     """
@@ -85,7 +87,6 @@ class Document:
     data: object = None
     places: dict[Path, Place] = field(default_factory=dict)
     problems: list[Problem] = field(default_factory=list)
-    fractions: dict[Path, str] = field(default_factory=dict)
     cut: Path | None = None
 
     @property
@@ -215,8 +216,10 @@ class _Reader:
         for pattern, read in _CORE:
             if pattern.fullmatch(text):
                 value = read(text)
-                if isinstance(value, int) and "." in text:
-                    self._document.fractions[path] = text
+                names = [step for step in path if isinstance(step, str)][-2:]
+                if "." in text and isinstance(value, int) and not _MINOR_UNITS.isdisjoint(names):
+                    message, hint = f"{text} is read as {value} minor units", "5000 is 50.00"
+                    self._problem(event, path, message, hint, is_warning=True)
                 return value
         if text in _SHOUTED:
             message = f"{text} is read as text by some YAML readers"
@@ -225,8 +228,10 @@ class _Reader:
             self._problem(event, path, *_surprise(presentable(text)))
         return text
 
-    def _problem(self, event: yaml.Event, path: Path, message: str, hint: str) -> None:
-        problem = Problem(path, message, hint, _place(event.start_mark))
+    def _problem(
+        self, event: yaml.Event, path: Path, message: str, hint: str, *, is_warning: bool = False
+    ) -> None:
+        problem = Problem(path, message, hint, _place(event.start_mark), is_warning)
         self._document.problems.append(problem)
 
 

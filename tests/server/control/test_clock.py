@@ -27,7 +27,8 @@ THEN_COMPLETED, THEN_FAILED = "4000009900000012", "4000009900000020"
 CHARGED_BACK = "4000000000000259"
 
 NOT_BACK = (
-    "expected an instant not before the world's now, 2030-01-15T10:30:00Z: time never goes back."
+    "expected an instant at or after the world's current time, 2030-01-15T10:30:00Z: time never"
+    " goes back."
     " POST /_sandbox/worlds creates a world that starts earlier."
 )
 NO_INSTANT = (
@@ -226,8 +227,8 @@ async def test_no_clock_goes_beyond_the_year_2999(control: Control) -> None:
     await control("advance_clock", {"to": "2999-01-01"})
     refused = await control("advance_clock", {"by": "365d"}, status=400)
     assert refused["error"]["details"] == (
-        "/by: expected to stay within the year 2999. POST /_sandbox/world/reset with"
-        ' {"only": ["payments", "clock"]} starts the clock again.'
+        "/by: expected an instant up to the year 2999. POST /_sandbox/world/reset with"
+        ' {"only": ["payments", "clock"]} resets the clock.'
     )
 
 

@@ -23,7 +23,7 @@ from tests.support.tables import for_each
 PENDING = "4000009900000038"
 ROUTES = "GET /_sandbox/control-openapi.json lists all routes."
 KEY = (
-    "A key of the sandbox is sk_test_ and 1 to 64 letters, digits, '-' or '_',"
+    "A sandbox key is sk_test_ followed by 1 to 64 letters, digits, '-' or '_',"
     " as in 'Authorization: Bearer sk_test_sandbox'."
 )
 

@@ -28,7 +28,7 @@ REFUSED: dict[str, tuple[Json, str]] = {
         {"api_key": "sk_test_sandbox"},
         (
             "/api_key: expected a key that has no world yet;"
-            " DELETE /_sandbox/world with this key drops the one that it has."
+            " DELETE /_sandbox/world with this key drops its current world."
         ),
     ),
     "negative seed": ({"seed": -1}, "/seed: expected an integer from 0 to 9007199254740991."),

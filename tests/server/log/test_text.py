@@ -91,7 +91,7 @@ async def test_who_is_turned_away_is_told_in_lines_that_fit(
     assert lines == [
         (
             f"\x1b[1mGET /v3/payments{END}  {BAD}401{END}  {BAD}invalid_api_key{END}\n"
-            "  A key of the sandbox is sk_test_ and 1 to 64 letters,\n"
+            "  A sandbox key is sk_test_ followed by 1 to 64 letters,\n"
             "  digits, '-' or '_', as in 'Authorization: Bearer\n"
             "  sk_test_sandbox'."
         ),

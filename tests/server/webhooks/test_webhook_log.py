@@ -131,7 +131,7 @@ async def test_each_line_of_json_is_an_object_with_its_kind_and_id(
         "status": 401,
         "error": "invalid_api_key",
         "details": (
-            "A key of the sandbox is sk_test_ and 1 to 64 letters, digits, '-' or '_',"
+            "A sandbox key is sk_test_ followed by 1 to 64 letters, digits, '-' or '_',"
             " as in 'Authorization: Bearer sk_test_sandbox'."
         ),
         "header": None,
