@@ -35,7 +35,7 @@ THEN_COMPLETED, CHARGED_BACK, FAILS_TWICE = (
 )  # fmt: skip
 NUMBERS = ("4111111111111111", THEN_COMPLETED, CHARGED_BACK, FAILS_TWICE)
 
-FORMAT = "/format: is required: expected the words payments-sandbox/world"
+FORMAT = "/format: is required: expected the text payments-sandbox/world"
 
 DIGEST = (
     "/digest: expected the digest of the rest; this snapshot was changed after GET world/snapshot"
@@ -184,7 +184,7 @@ async def test_a_snapshot_may_be_larger_than_other_bodies(api: Api, control: Con
     [
         (
             {},
-            f"{FORMAT}; /version: is required: expected an integer, as the snapshot was written.",
+            f"{FORMAT}; /version: is required: expected the version of the snapshot, an integer.",
         ),
         (
             {"format": "payments-sandbox/world", "version": 1},
@@ -197,7 +197,7 @@ async def test_a_snapshot_may_be_larger_than_other_bodies(api: Api, control: Con
         ),
         (
             {"format": "other", "version": 1},
-            "/format: expected the words payments-sandbox/world.",
+            "/format: expected the text payments-sandbox/world.",
         ),
     ],
     ids=["nothing", "another version", "no digest", "no text", "another format"],
