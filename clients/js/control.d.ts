@@ -1279,7 +1279,8 @@ export class ControlClient extends Transport {
   listHeldCalls(): Promise<HeldCallPage>
   /**
    * Decide a held call. By any step of the scenario language: pass answers as if it had not
-   * been held, hold keeps it longer. Answers when it has happened, with its id in the journal.
+   * been held, hold keeps it longer. Answers once it is carried out, with its id in the
+   * journal.
    */
   decideHeldCall(heldId: string, body: DecideHeldCallRequest): Promise<HeldCall>
 }

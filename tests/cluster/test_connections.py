@@ -77,18 +77,11 @@ LARGE: Final = raw_request(
 SCRIPTS: Final[dict[str, Sequence[bytes]]] = {
     "theirs": [paid(THEIRS), listed(THEIRS)],
     "by turns": [paid(OURS), paid(THEIRS), listed(OURS), listed(THEIRS), listed(OURS)],
-    "two in a segment": [listed(OURS) + listed(THEIRS)],
-    "the other way round": [paid(THEIRS) + paid(OURS)],
-    "many in a segment": [(paid(OURS) + paid(THEIRS)) * 3 + listed(OURS) + listed(THEIRS)],
-    "ours with bodies, then theirs": [paid(OURS) * 3, paid(OURS) + paid(THEIRS)],
     "a head in pieces": [listed(OURS), *halves(listed(THEIRS), 30), *halves(paid(THEIRS), 60)],
-    "behind a request, half of one": halves(paid(OURS) + paid(THEIRS), len(paid(OURS)) + 40),
     "a body in pieces": [paid(OURS), *halves(paid(THEIRS), len(paid(THEIRS)) - 20)],
     "a body behind its head": halves(paid(THEIRS), paid(THEIRS).find(b"\r\n\r\n") + 4),
-    "chunks": [chunked(OURS), chunked(THEIRS), listed(THEIRS)],
-    "chunks in a segment": [chunked(OURS) + chunked(THEIRS) + listed(OURS)],
-    "chunks in pieces": [*halves(chunked(OURS)), *halves(chunked(THEIRS))],
-    "line breaks before": [b"\r\n" + paid(OURS), b"\r\n\r\n" + paid(THEIRS)],
+    "chunks": [listed(OURS), chunked(THEIRS)],
+    "chunks in pieces": [listed(OURS), *halves(chunked(THEIRS))],
     "a body that ends like a head": [
         paid(OURS).replace(b"\r\n\r\n", b"\r\nX: y\r\n\r\n") + b"\r\n\r\n" + listed(THEIRS)
     ],
@@ -112,15 +105,25 @@ SCRIPTS: Final[dict[str, Sequence[bytes]]] = {
     "a world of theirs": [made(OURS, NEW | {"api_key": f"{THEIRS}new"}), listed(f"{THEIRS}new")],
     "a world of ours": [made(THEIRS, NEW | {"api_key": f"{OURS}new"}), listed(f"{OURS}new")],
     "a world in pieces": halves(made(OURS, NEW | {"api_key": f"{THEIRS}new"}), 150),
-    "a world behind": [
-        listed(OURS) + made(OURS, NEW | {"api_key": f"{THEIRS}new"}) + listed(THEIRS)
-    ],
     "a world that is there": [made(OURS, {"api_key": THEIRS}), listed(OURS)],
     "a wrong world": [made(OURS, {"api_key": f"{THEIRS}new", "clock": 1}), listed(OURS)],
     "a place that is asked for": [listed(f"{THEIRS}_unknown"), listed(OURS)],
     "a foreign host": [listed(THEIRS, Host="evil.test"), listed(OURS)],
 }
 """What is sent, one segment after the other."""
+
+AT_ONCE: Final[dict[str, Sequence[bytes]]] = {
+    "two in a segment": [listed(OURS) + listed(THEIRS)],
+    "the other way round": [paid(THEIRS) + paid(OURS)],
+    "many in a segment": [(paid(OURS) + paid(THEIRS)) * 3 + listed(OURS) + listed(THEIRS)],
+    "ours with bodies, then theirs": [paid(OURS) * 3, paid(OURS) + paid(THEIRS)],
+    "behind a request, half of one": halves(paid(OURS) + paid(THEIRS), len(paid(OURS)) + 40),
+    "line breaks before": [b"\r\n" + paid(OURS), b"\r\n\r\n" + paid(THEIRS)],
+    "a world behind": [
+        listed(OURS) + made(OURS, NEW | {"api_key": f"{THEIRS}new"}) + listed(THEIRS)
+    ],
+}
+"""Requests with several keys that are sent at once."""
 
 
 @pytest.fixture(
@@ -168,7 +171,7 @@ def of_one_process() -> dict[str, tuple[str, bool]]:
     with running_server(SETTINGS) as alone:
         return {
             script: answered(alone, segments, number)
-            for number, (script, segments) in enumerate(SCRIPTS.items())
+            for number, (script, segments) in enumerate({**SCRIPTS, **AT_ONCE}.items())
         }
 
 
@@ -180,6 +183,27 @@ def test_answers_are_those_of_one_process(
     through = answered(servers.front, SCRIPTS[script], list(SCRIPTS).index(script))
     assert through == of_one_process[script]
     assert through[0].startswith("HTTP/1.")
+
+
+@for_each("script", AT_ONCE)
+def test_a_connection_ends_if_it_would_have_to_move_between_requests_sent_at_once(
+    servers: SharingServers, of_one_process: dict[str, tuple[str, bool]], script: str
+) -> None:
+    """The client connects again for those that are not answered; the others are, as ever."""
+    number = len(SCRIPTS) + list(AT_ONCE).index(script)
+    came, is_reset = answered(servers.front, AT_ONCE[script], number)
+    alone, _ = of_one_process[script]
+    assert came.startswith("HTTP/1.1 2")
+    assert alone.startswith(came)
+    assert not is_reset
+
+
+def test_requests_in_chunks_move_their_connection_as_others_do(servers: SharingServers) -> None:
+    """By turns, each sent when the one before is answered."""
+    with connected(servers.front.address) as wire:
+        for raw, status in ((chunked(OURS), 201), (chunked(THEIRS), 201), (listed(THEIRS), 200)):
+            wire.send(raw)
+            assert wire.reply().status == status
 
 
 def test_what_a_sibling_answers_is_passed_on_before_anybody_reads_it(

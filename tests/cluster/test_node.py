@@ -26,10 +26,6 @@ TRIES = 12
 """Owners that sleep and wake again; the nightly run has more of them."""
 
 KEYS = tuple(f"sk_test_key{number}" for number in range(12))
-NO_QUESTIONS = (
-    b"", b"junk", b"\xff\0\xff\0\xff", b"r\0n\0junk", b"r\0n\0[]", b"r\0n\0[{},null]",
-    b'r\0n\0["metrics",null]', b'r\0n\0["coverage",[1]]', b'r\0n\0["summaries_of_worlds",null]',
-)  # fmt: skip
 LOST = "was lost; what it answered in its last 100 ms may be missing."
 
 
@@ -473,22 +469,6 @@ async def test_lists_wait_for_no_node_that_has_gone_and_need_the_engine(
             engine.start()
             await until(lambda: _is_listed(cluster, nodes))
         await cluster.close()
-
-
-async def test_what_is_no_question_is_a_line_in_the_log(
-    cluster: Cluster, caplog: pytest.LogCaptureFixture
-) -> None:
-    """Whatever anybody publishes, in a channel of all or in that of one node."""
-    async with nodes_of(cluster, 2) as nodes:
-        await cluster.pay(nodes[0])
-        for junk in NO_QUESTIONS:
-            await cluster.admin.publish(f"{PREFIX}questions", junk)
-        await cluster.admin.publish(f"{PREFIX}node:{nodes[0].name}", b"r\0n\0[]")
-        for each in nodes:
-            assert await _listed(cluster, each) == [KEY]  # they answer, one after the other
-    told = [each for each in caplog.records if "ignoring an invalid question" in each.message]
-    assert len(told) == 2 * len(NO_QUESTIONS) + 1
-    assert {each.exc_info for each in caplog.records} == {None}
 
 
 async def _listed(cluster: Cluster, node: RunningNode) -> list[str]:

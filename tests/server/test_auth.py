@@ -21,9 +21,9 @@ from tests.support.values import API_KEY
 
 PATH = "/v3/payments"
 
-SCHEME = "The Authorization header is 'Bearer ' and the key."
+SCHEME = "The Authorization header must be 'Bearer ' followed by the key."
 KEY = (
-    "A key of the sandbox is sk_test_ and 1 to 64 letters, digits, '-' or '_',"
+    "A sandbox key is sk_test_ followed by 1 to 64 letters, digits, '-' or '_',"
     " as in 'Authorization: Bearer sk_test_sandbox'."
 )
 
@@ -194,7 +194,7 @@ async def test_with_strict_keys_only_the_home_world_and_worlds_made_by_hand_have
     sandbox = assemble(Settings(strict_keys=True, seed=7))
     api = await client_of(aiohttp_client, sandbox)
     control = Control(api, sandbox.contract)
-    details = "No world has this key (--strict-keys). POST /_sandbox/worlds makes one."
+    details = "No world has this key (--strict-keys). POST /_sandbox/worlds creates one."
     refusal = await ask(api, "GET", PATH, 401, headers=bearer("sk_test_new"))
     made = await control("create_world")
     assert refusal == envelope("invalid_api_key", details)

@@ -21,7 +21,7 @@ YEAR = "/payment_method/exp_year: expected an integer from 2000 to 2099, in four
 CVC = "/payment_method/cvc: expected a string of three or four digits, as printed on the card."
 CARD = "/payment_method: expected an object with type, card_number, exp_month, exp_year and cvc."
 
-DOCUMENTED = "documented are amount, currency, payment_method, description, customer_id."
+DOCUMENTED = "expected one of amount, currency, payment_method, description, customer_id."
 
 BRANDS = {
     "visa of 13 digits": ("4222222222222", "123", "visa"),
@@ -88,7 +88,7 @@ REFUSED_CARDS: dict[str, tuple[Mapping[str, Json], str, str | None]] = {
     "expired last month": (
         {"exp_year": 2029, "exp_month": 12},
         "expired_card",
-        "The card's expiry lies before the world's clock.",
+        "The card's expiry date is in the past on the world's clock.",
     ),
     "cvc too long": ({"cvc": "1234"}, "invalid_cvc", "The cvc of this brand has 3 digits."),
     "number of 32 digits": ({"card_number": "4" * 32}, "invalid_card", None),
@@ -116,7 +116,7 @@ REFUSED_CARDS: dict[str, tuple[Mapping[str, Json], str, str | None]] = {
     "expired with a wrong cvc: the expiry first": (
         {"exp_year": 2029, "cvc": "1234"},
         "expired_card",
-        "The card's expiry lies before the world's clock.",
+        "The card's expiry date is in the past on the world's clock.",
     ),
 }
 
@@ -235,8 +235,7 @@ async def test_an_invalid_field_of_a_create_is_rejected_with_its_json_pointer(
 async def test_null_for_an_optional_field_of_a_create_is_rejected(api: Api) -> None:
     body = {**documented_create(), "description": None}
     details = (
-        "/description: expected a string of at most 500 characters; leave it out where there is"
-        " none."
+        "/description: expected a string of at most 500 characters; leave it out if there is none."
     )
     assert await ask(api, "POST", PATH, 400, json=body) == invalid(details)
 

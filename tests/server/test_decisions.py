@@ -33,8 +33,8 @@ DECLINED: Final = "4000000000000002"
 REFUND_DECLINED: Final = "4000000000005126"
 
 DOOR: Final = "expected a local Host; start the sandbox with --allow-host NAME to allow another."
-KEY: Final = "The Authorization header is 'Bearer ' and the key."
-OVER: Final = "The hour turns at 2030-01-15T11:00:00Z, by the world's clock."
+KEY: Final = "The Authorization header must be 'Bearer ' followed by the key."
+OVER: Final = "The hour ends at 2030-01-15T11:00:00Z on the world's clock."
 LARGE: Final = "The body is larger than 65536 bytes."
 SYNTAX: Final = "Expecting property name enclosed in double quotes at line 1, column 2"
 AMOUNT: Final = (
@@ -55,7 +55,9 @@ OF_A_CREATE: Final = {
     **BEFORE_THE_BODY,
     "field": invalid(AMOUNT),
     "number": envelope("invalid_card"),
-    "expiry": envelope("expired_card", "The card's expiry lies before the world's clock."),
+    "expiry": envelope(
+        "expired_card", "The card's expiry date is in the past on the world's clock."
+    ),
     "cvc": envelope("invalid_cvc", "The cvc of this brand has 3 digits."),
     "issuer": envelope("card_declined"),
 }

@@ -25,7 +25,7 @@ MESSAGES = {
     "card_velocity_exceeded": (400, "The card has been used too often in a short time"),
     "fraud_suspected": (400, "The payment was blocked as suspected fraud"),
     "payment_not_refundable": (400, "The payment cannot be refunded"),
-    "refund_exceeds_payment": (400, "The refund is larger than what is left of the payment"),
+    "refund_exceeds_payment": (400, "The refund is larger than the amount left to refund"),
     "refund_declined": (400, "The refund was declined by the card's issuer"),
     "invalid_api_key": (401, "The API key is missing or invalid"),
     "payment_not_found": (404, "No payment with this id exists"),

@@ -124,7 +124,7 @@ async def test_a_second_decision_about_a_held_call_is_409(
     late = await control("decide_held_call", {"do": "pass"}, status=409, held_id=held_id)
     assert late == envelope(
         "not_held",
-        "It was decided, its time was over, its client has left, or its world was reset."
+        "It was decided, it timed out, its client disconnected, or its world was reset."
         " GET /_sandbox/held lists the calls that are held now.",
     )
     assert await ended(held) == 201
@@ -158,7 +158,7 @@ async def test_a_decision_about_an_unknown_id_is_404(
 @pytest.mark.parametrize(
     ("step", "path", "message"),
     [
-        ({"respond": {"error": "refund_declined"}}, "/do/respond/error", "is no error of"),
+        ({"respond": {"error": "refund_declined"}}, "/do/respond/error", "is not an error of"),
         ({"drop": {}}, "/do/drop", "'drop' needs 'commit'"),
         ({"dorp": {"commit": True}}, "/do/dorp", "unknown key 'dorp'"),
         ("drop", "/do/drop", "expected a mapping"),

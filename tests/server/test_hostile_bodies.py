@@ -33,7 +33,7 @@ CVC: Final = (
     "/payment_method/cvc: expected a string of three or four digits, as printed on the card."
 )
 UNKNOWN: Final = (
-    "/****************: is not a documented field; documented are amount, currency,"
+    "/****************: is not a documented field; expected one of amount, currency,"
     " payment_method, description, customer_id."
 )
 OBJECT: Final = "/: expected a JSON object."
@@ -61,15 +61,15 @@ NOT_JSON: Final = {
     "1e400": (amount(b"1e400"), "a number is out of range"),
     "5000 digits": (amount(b"1" * 5_000), "a number has more than 16 digits"),
     "plus sign": (amount(b"+1"), "Expecting value at line 1, column 12"),
-    "a repeated key": (b'{"amount": 1, "amount": 100}', "an object names the same key twice"),
-    "half a pair": (description(b'"\\ud800"'), "a string holds half a surrogate pair"),
+    "a repeated key": (b'{"amount": 1, "amount": 100}', "an object contains the same key twice"),
+    "half a pair": (description(b'"\\ud800"'), "a string contains an unpaired surrogate"),
     "byte order mark": (b"\xef\xbb\xbf" + create(), "it starts with a byte order mark"),
     "UTF-16": (create().decode().encode("utf-16"), "byte 0 is not UTF-8"),
     "UTF-32": (create().decode().encode("utf-32-be"), "Expecting value at line 1, column 1"),
     "Latin-1": (description(b'"\xe9"'), "byte 172 is not UTF-8"),
-    "never closed": (b"[" * 60_000, "nested deeper than 32"),
-    "deep": (b"[" * 30_000 + b"]" * 30_000, "nested deeper than 32"),
-    "33 deep": (description(b"[" * 32 + b"]" * 32), "nested deeper than 32"),
+    "never closed": (b"[" * 60_000, "nested deeper than 32 levels"),
+    "deep": (b"[" * 30_000 + b"]" * 30_000, "nested deeper than 32 levels"),
+    "33 deep": (description(b"[" * 32 + b"]" * 32), "nested deeper than 32 levels"),
     "empty": (b"", "the body is empty"),
     "blank": (b"  \n", "the body is empty"),
     "NUL": (b"\0", "Expecting value at line 1, column 1"),
@@ -231,7 +231,7 @@ def test_a_hostile_refund_body_leaves_the_payment_unchanged(
         ]
         assert [reply.json["error"]["details"] for reply in replies] == [
             "/: expected JSON; NaN is not JSON.",
-            "/: expected JSON; an object names the same key twice.",
+            "/: expected JSON; an object contains the same key twice.",
             "/: expected JSON; the body is empty; send {} to refund all that is left.",
             OBJECT,
         ]

@@ -28,7 +28,7 @@ INSTANT = (
     "/created_after: expected an ISO 8601 date, or date and time with Z or an offset,"
     " such as 2025-01-15T10:30:00Z."
 )
-DOCUMENTED = "documented are limit, starting_after, customer_id, status, created_after."
+DOCUMENTED = "expected one of limit, starting_after, customer_id, status, created_after."
 
 REFUSED = {
     "limit=0": LIMIT,
@@ -52,7 +52,8 @@ REFUSED = {
     "starting_after=xyz789": CURSOR,
     "starting_after=ref_abc456": CURSOR,
     "starting_after=pay_xyz789": (
-        "/starting_after: expected the id of a payment, such as next_cursor of the page before."
+        "/starting_after: expected the id of a payment, such as the next_cursor of the previous"
+        " page."
     ),
     "created_after=": INSTANT,
     "created_after=yesterday": INSTANT,
@@ -60,8 +61,8 @@ REFUSED = {
     "created_after=2030-01-15T10:30:00": INSTANT,
     "created_after=2030-1-5": INSTANT,
     "created_after=2030-01-15T10:30:00+01:00": (f"{INSTANT[:-1]} (a '+' in a URL is written %2B)."),
-    "created_after=2030-02-30": "/created_after: expected a date-time that exists.",
-    "created_after=3000-01-01": "/created_after: expected a date-time up to 2999.",
+    "created_after=2030-02-30": "/created_after: expected a date and time that exist.",
+    "created_after=3000-01-01": "/created_after: expected a date up to 2999.",
     "limit=5&limit=6": "/limit: is given twice.",
     "status=failed&status=failed": "/status: is given twice.",
     "Limit=5": "/Limit: is not a documented parameter; did you mean 'limit'?",

@@ -163,7 +163,7 @@ def foreign_host(path: str) -> tuple[int, object]:
 
 def foreign_page(path: str) -> tuple[int, object]:
     """Return the reply to a write from a foreign page."""
-    message = "A page of another site may not do this"
+    message = "Pages of other sites may not make this request"
     return refused(path, 403, "cross_site_request", message, PAGE_DETAILS)
 
 

@@ -57,7 +57,7 @@ async def test_a_call_over_the_rate_limit_is_429_without_effect_and_not_counted(
 ) -> None:
     await control("set_rate_limit", {"remaining": 1})
     await paid(api)
-    details = "The hour turns at 2030-01-15T11:00:00Z, by the world's clock."
+    details = "The hour ends at 2030-01-15T11:00:00Z on the world's clock."
     for _ in range(2):
         assert await paid(api, 429) == envelope("rate_limit_exceeded", details)
         assert await limits(api) == (429, "1000", "0", ELEVEN)

@@ -133,7 +133,7 @@ ODD_TARGETS: Final = {
     "unknown parameter": (
         b"/v3/payments?%00=1",
         invalid(
-            "/?: is not a documented parameter; documented are limit, starting_after,"
+            "/?: is not a documented parameter; expected one of limit, starting_after,"
             " customer_id, status, created_after."
         ),
     ),

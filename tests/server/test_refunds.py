@@ -30,7 +30,7 @@ WRONG_FIELDS: dict[str, tuple[Mapping[str, Json], str]] = {
     ),
     "unknown field": (
         {"currency": "USD"},
-        "/currency: is not a documented field; documented are amount, reason, description.",
+        "/currency: is not a documented field; expected one of amount, reason, description.",
     ),
 }
 
@@ -199,7 +199,7 @@ async def test_an_invalid_field_of_a_refund_is_rejected_with_its_json_pointer(
 async def test_null_for_an_optional_field_of_a_refund_is_rejected(api: Api) -> None:
     payment_id = (await paid(api))["id"]
     refusal = await ask(api, "POST", path_of(payment_id), 400, json={"reason": None})
-    assert refusal == invalid(f"{REASON.removesuffix('.')}; leave it out where there is none.")
+    assert refusal == invalid(f"{REASON.removesuffix('.')}; leave it out if there is none.")
 
 
 async def test_a_refund_without_a_body_is_rejected_with_what_to_send(api: Api) -> None:

@@ -167,7 +167,7 @@ async def test_an_edit_that_contradicts_other_scenarios_is_rejected(
     edit(LATER.replace("2030-01-15T10:30:00Z", "2031-01-01"))
     assert logged() == [
         (
-            "down: expected one clock; the scenarios start at 2030-01-15T10:30:00Z and"
+            "down: expected a single clock; the scenarios start at 2030-01-15T10:30:00Z and"
             " 2031-01-01T00:00:00Z; it was not reloaded"
         )
     ]

@@ -41,14 +41,14 @@ PROBLEMS: list[dict[str, object]] = [
         "line": 3,
         "column": 14,
         "path": "/rules/0/request",
-        "message": "'create_paymnt' is not known",
+        "message": "unknown value 'create_paymnt'",
         "hint": "did you mean 'create_payment'?",
     },
     {
         "line": 4,
         "column": 10,
         "path": "/rules/0/do/0",
-        "message": "'pas' is not known",
+        "message": "unknown value 'pas'",
         "hint": "did you mean 'pass'?",
     },
 ]
@@ -56,7 +56,7 @@ PROBLEMS: list[dict[str, object]] = [
 
 def refused(at: str = "") -> dict[str, object]:
     """Return the error of the wrong scenario at this place in a body: each path begins with it."""
-    details = "3:14: 'create_paymnt' is not known; did you mean 'create_payment'? (and 1 more)"
+    details = "3:14: unknown value 'create_paymnt'; did you mean 'create_payment'? (and 1 more)"
     error = {
         "code": "invalid_scenario",
         "message": "The scenario is not valid",
@@ -225,7 +225,7 @@ async def test_an_unknown_scenario_name_is_rejected_with_the_nearest(control: Co
         " GET /_sandbox/scenarios lists what exists."
     )
     assert missing == invalid(
-        "/name: expected an active scenario; active are: lost."
+        "/name: expected an active scenario; active scenarios: lost."
         " POST /_sandbox/scenarios/active activates one."
     )
     assert await active(control) == ["lost"]
@@ -264,7 +264,7 @@ async def test_all_problems_of_several_scenarios_are_reported_with_their_places(
     assert said[0] == [
         (None, "/1", unknown),
         (4, "/2/rules/0/do/0/drop", "'drop' needs 'commit'"),
-        (6, "/3", "on means different things to YAML readers"),
+        (6, "/3", "YAML readers disagree on what on means"),
         (7, "/3/expct", "unknown key 'expct'"),
     ]
     assert [(path, message) for _, path, message in said[1]] == [
@@ -423,8 +423,8 @@ async def test_a_world_with_contradicting_scenarios_is_rejected_and_its_key_stay
     refusal = await control("create_world", body, status=400)
 
     assert refusal == invalid(
-        "/: expected each scenario once; 'lost' comes twice."
-        " GET /_sandbox/scenarios lists others; a later clock makes room for a past."
+        "/: expected each scenario once; 'lost' is given twice."
+        " GET /_sandbox/scenarios lists others; a later clock leaves room for past payments."
     )
     assert (await control("create_world", body | {"scenarios": []}))["restarted"] is None
 
@@ -603,7 +603,7 @@ async def test_invalid_expectations_are_rejected_with_their_json_pointers(contro
 
     assert [(each["path"], each["message"]) for each in refusal["problems"]] == [
         ("/expect/1/requests", "unknown key 'requests'"),
-        ("/expect/2/when/amount", "nothing can meet this: list_payments has no amount"),
+        ("/expect/2/when/amount", "this can never be met: list_payments has no amount"),
     ]
 
 
@@ -634,5 +634,5 @@ def test_every_world_of_a_server_starts_with_the_servers_scenarios(tmp_path: Pat
     ]
 
     assert [world.rules.scenarios for world in worlds] == [(scene,)] * 2
-    with pytest.raises(InvalidRequest, match="comes twice"):
+    with pytest.raises(InvalidRequest, match="is given twice"):
         assemble(Settings(scenarios=("scene", file), scenario_dirs=(tmp_path,)))

@@ -195,6 +195,33 @@ def test_a_body_that_does_not_arrive_in_time_gets_400_and_a_closed_connection(
             assert wire.ends()
 
 
+@pytest.mark.parametrize("target", [PAYMENTS, CONTROL])
+def test_a_body_that_comes_byte_by_byte_is_not_waited_for(
+    hasty: RunningServer, caplog: pytest.LogCaptureFixture, target: str
+) -> None:
+    """It has its time as a whole, also behind a request on the same connection."""
+    with server_unharmed(hasty, caplog), connected(hasty.address) as wire:
+        wire.send(head(target, Content_Length="1") + b"{")
+        assert wire.reply().status == 400
+        wire.send(head(target, Content_Length=str(LIMIT)))
+        while wire.is_silent_for(0.01):
+            wire.send(b" ")
+        assert_envelope(wire.reply(), "late")
+
+
+def test_a_body_larger_than_the_buffer_is_read_whole(
+    server: RunningServer, wire: BlockingConnection, caplog: pytest.LogCaptureFixture
+) -> None:
+    """The parser stops reading at half a megabyte, unless it is told how much to keep."""
+    body = b"[" + b" " * 900_000 + b"]"
+    lines = {"Content-Type": "application/json", "Content-Length": str(len(body))}
+    with server_unharmed(server, caplog):
+        wire.send(raw_request("PUT", "/_sandbox/scenarios/active", lines))
+        assert wire.is_silent_for(0.01)
+        wire.send(body)
+        assert wire.reply().status == 200
+
+
 def test_a_chunked_body_without_its_last_chunk_gets_400_after_the_timeout(
     hasty: RunningServer, caplog: pytest.LogCaptureFixture
 ) -> None:

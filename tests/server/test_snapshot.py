@@ -38,12 +38,12 @@ NUMBERS = ("4111111111111111", THEN_COMPLETED, CHARGED_BACK, FAILS_TWICE)
 FORMAT = "/format: is required: expected the words payments-sandbox/world"
 
 DIGEST = (
-    "/digest: expected the digest of the rest: a snapshot is put back just as GET world/snapshot"
-    " gave it, and this one was changed."
+    "/digest: expected the digest of the rest; this snapshot was changed after GET world/snapshot"
+    " returned it."
 )
 NO_TEXT = (
-    "/digest: expected the text that GET /_sandbox/world/snapshot gave: a snapshot is put back"
-    " just as it came."
+    "/digest: expected the digest that GET /_sandbox/world/snapshot returned; send the snapshot"
+    " back unchanged."
 )
 
 

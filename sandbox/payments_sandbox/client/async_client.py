@@ -210,7 +210,7 @@ class AsyncSandboxClient(BaseClient):
 
         Args:
             limit: number of items to return.
-            starting_after: pagination cursor: the next_cursor of the page before.
+            starting_after: pagination cursor: the next_cursor of the previous page.
         """
         request = control_request(
             "GET", "/worlds", query={"limit": limit, "starting_after": starting_after}
@@ -377,7 +377,7 @@ class AsyncSandboxClient(BaseClient):
 
         Args:
             limit: number of items to return.
-            starting_after: pagination cursor: the next_cursor of the page before.
+            starting_after: pagination cursor: the next_cursor of the previous page.
             customer_id: only of this customer.
             status: only of this status.
             created_after: only those created later. ISO 8601: a date and time with Z or an offset,
@@ -586,7 +586,7 @@ class AsyncSandboxClient(BaseClient):
 
         Args:
             limit: number of items to return.
-            starting_after: pagination cursor: the next_cursor of the page before.
+            starting_after: pagination cursor: the next_cursor of the previous page.
         """
         request = control_request(
             "GET", "/webhook_endpoints", query={"limit": limit, "starting_after": starting_after}
@@ -778,7 +778,7 @@ class AsyncSandboxClient(BaseClient):
 
         Args:
             limit: number of items to return.
-            starting_after: pagination cursor: the next_cursor of the page before.
+            starting_after: pagination cursor: the next_cursor of the previous page.
             event_id: only of this event.
             endpoint_id: only to this endpoint.
             status: only of this status.
@@ -841,7 +841,7 @@ class AsyncSandboxClient(BaseClient):
         Args:
             name: name of the inbox.
             limit: number of items to return.
-            starting_after: pagination cursor: the next_cursor of the page before.
+            starting_after: pagination cursor: the next_cursor of the previous page.
             type: only messages of this event type.
             wait: how long to wait for the messages, in wall time, up to 60s; it answers as soon as
                 they are there.
@@ -895,7 +895,7 @@ class AsyncSandboxClient(BaseClient):
 
         Args:
             limit: number of items to return.
-            starting_after: pagination cursor: the next_cursor of the page before.
+            starting_after: pagination cursor: the next_cursor of the previous page.
         """
         request = control_request(
             "GET", "/events", query={"limit": limit, "starting_after": starting_after}
@@ -944,7 +944,7 @@ class AsyncSandboxClient(BaseClient):
 
         Args:
             limit: number of items to return.
-            starting_after: pagination cursor: the next_cursor of the page before.
+            starting_after: pagination cursor: the next_cursor of the previous page.
         """
         request = control_request(
             "GET", "/requests", query={"limit": limit, "starting_after": starting_after}
@@ -995,7 +995,7 @@ class AsyncSandboxClient(BaseClient):
         """Decide a held call.
 
         By any step of the scenario language: pass answers as if it had not been held, hold keeps it
-        longer. Answers when it has happened, with its id in the journal.
+        longer. Answers once it is carried out, with its id in the journal.
 
         Args:
             held_id: id of the held.

@@ -22,7 +22,7 @@ COMMIT: Final[Json] = {
 
 OPTIONAL_COMMIT: Final[Json] = {
     **COMMIT,
-    "description": "Whether the operation happens all the same; default: false.",
+    "description": "Whether the operation happens anyway; default: false.",
 }
 
 

@@ -23,9 +23,7 @@ VERSION: Final = 1
 
 _HEAD: Final = orjson.dumps({"format": FORMAT, "version": VERSION})
 
-_EXPECTED_WORLD: Final = (
-    "expected [API key, when it was made, when it was used, its snapshot], and each key once"
-)
+_EXPECTED_WORLD: Final = "expected [API key, created at, used at, snapshot], and each key once"
 
 
 class NoStateError(ValueError):
@@ -125,7 +123,7 @@ def read_lines(lines: Iterable[bytes]) -> list[SavedWorld]:
     for line in opened:
         seal.update(line)
     if _value(end) != {"worlds": len(opened) - 1, "sha256": seal.hexdigest()}:
-        raise NoStateError("it is torn, or was changed by hand: its end does not seal the rest")
+        raise NoStateError("it is incomplete or was edited: its checksum does not match")
     saved: dict[str, SavedWorld] = {}
     for number, line in enumerate(opened[1:], start=2):
         world = _saved_world(line)

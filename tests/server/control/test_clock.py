@@ -27,14 +27,15 @@ THEN_COMPLETED, THEN_FAILED = "4000009900000012", "4000009900000020"
 CHARGED_BACK = "4000000000000259"
 
 NOT_BACK = (
-    "expected an instant not before the world's now, 2030-01-15T10:30:00Z: time never goes back."
-    " POST /_sandbox/worlds makes a world that starts earlier."
+    "expected an instant at or after the world's current time, 2030-01-15T10:30:00Z: time never"
+    " goes back."
+    " POST /_sandbox/worlds creates a world that starts earlier."
 )
 NO_INSTANT = (
     "expected an ISO 8601 date, or date and time with Z or an offset, such as 2025-01-15T10:30:00Z."
 )
 NO_DURATION = "/by: expected a duration such as 300ms, 5s, 10m, 2h or 45d."
-TOO_LONG = "expected a duration of at most 99999d, 999999h or 99999999m, to the millisecond"
+TOO_LONG = "expected a duration of at most 99999d, 999999h or 99999999m, in whole milliseconds"
 ONE_OF = "/: expected a JSON object with exactly one of by, to and next."
 
 REFUSED: list[tuple[str, Json, str]] = [
@@ -42,7 +43,7 @@ REFUSED: list[tuple[str, Json, str]] = [
     ("freeze_clock", {"at": "noon"}, f"/at: {NO_INSTANT}"),
     ("advance_clock", {"to": "2030-01-15T10:29:59Z"}, f"/to: {NOT_BACK}"),
     ("advance_clock", {"to": "2030-01-15 10:31"}, f"/to: {NO_INSTANT}"),
-    ("advance_clock", {"to": "9999-12-31"}, "/to: expected a date-time from 1970 to 2999."),
+    ("advance_clock", {"to": "9999-12-31"}, "/to: expected a date from 1970 to 2999."),
     ("advance_clock", {"by": "3 days"}, NO_DURATION),
     ("advance_clock", {"by": "-1h"}, NO_DURATION),
     ("advance_clock", {"by": "3600"}, NO_DURATION),
@@ -238,8 +239,8 @@ async def test_advancing_the_clock_beyond_the_year_2999_is_rejected(control: Con
     await control("advance_clock", {"to": "2999-01-01"})
     refused = await control("advance_clock", {"by": "365d"}, status=400)
     assert refused["error"]["details"] == (
-        "/by: expected to stay within the year 2999. POST /_sandbox/world/reset with"
-        ' {"only": ["payments", "clock"]} starts the clock again.'
+        "/by: expected an instant up to the year 2999. POST /_sandbox/world/reset with"
+        ' {"only": ["payments", "clock"]} resets the clock.'
     )
 
 

@@ -109,7 +109,7 @@ async def test_following_the_cursor_lists_every_record_once(
         (
             "list_events",
             {"starting_after": ""},
-            "/starting_after: expected the next_cursor of the page before.",
+            "/starting_after: expected the next_cursor of the previous page.",
         ),
     ],
 )

@@ -23,7 +23,7 @@ from tests.support.tables import for_each
 PENDING = "4000009900000038"
 ROUTES = "GET /_sandbox/control-openapi.json lists all routes."
 KEY = (
-    "A key of the sandbox is sk_test_ and 1 to 64 letters, digits, '-' or '_',"
+    "A sandbox key is sk_test_ followed by 1 to 64 letters, digits, '-' or '_',"
     " as in 'Authorization: Bearer sk_test_sandbox'."
 )
 
@@ -98,7 +98,7 @@ NEEDED = {
 
 TYPOS = [
     ("create_world", "sed", "did you mean 'seed'?"),
-    ("create_world", "zzz", "documented are api_key, name, seed, clock, rate_limit, scenarios."),
+    ("create_world", "zzz", "expected one of api_key, name, seed, clock, rate_limit, scenarios."),
     ("reset_world", "onyl", "did you mean 'only'?"),
     ("seed_world", "paymnts", "did you mean 'payments'?"),
     ("freeze_clock", "att", "did you mean 'at'?"),
@@ -116,23 +116,23 @@ TYPOS = [
     ("script_inbox", "responds", "did you mean 'respond'?"),
     ("write_scenario", "nam", "did you mean 'name'?"),
     ("verify", "expects", "did you mean 'expect'?"),
-    ("decide_held_call", "step", "documented are do."),
+    ("decide_held_call", "step", "expected one of do."),
     ("verify_webhook", "header", "did you mean 'headers'?"),
 ]
 
 INBOX = {"url": "inbox:orders"}
 
 KNOWN = {
-    "control/queries/page": "documented are limit, starting_after.",
+    "control/queries/page": "expected one of limit, starting_after.",
     "control/queries/deliveries": (
-        "documented are limit, starting_after, event_id, endpoint_id, status."
+        "expected one of limit, starting_after, event_id, endpoint_id, status."
     ),
     "control/queries/payments": (
-        "documented are limit, starting_after, customer_id, status, created_after."
+        "expected one of limit, starting_after, customer_id, status, created_after."
     ),
-    "control/queries/stream": "documented are last.",
-    "control/queries/inbox": "documented are limit, starting_after, type, wait, count.",
-    "control/queries/scenario_name": "documented are name.",
+    "control/queries/stream": "expected one of last.",
+    "control/queries/inbox": "expected one of limit, starting_after, type, wait, count.",
+    "control/queries/scenario_name": "expected one of name.",
 }
 """The parameters that a route's refusal names, by the schema of its query."""
 
@@ -293,7 +293,7 @@ async def test_an_unknown_parameter_is_rejected_with_the_known_ones(
     [
         ("5", "application/json", "/: expected "),
         ("{", "application/json", "/: expected JSON; "),
-        ('{"a": 1, "a": 2}', "application/json", "/: expected JSON; an object names"),
+        ('{"a": 1, "a": 2}', "application/json", "/: expected JSON; an object contains"),
         ("{}", "text/plain", "/: expected a body with Content-Type: application/json"),
     ],
 )

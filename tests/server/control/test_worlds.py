@@ -28,7 +28,7 @@ REFUSED: dict[str, tuple[Json, str]] = {
         {"api_key": "sk_test_sandbox"},
         (
             "/api_key: expected a key that has no world yet;"
-            " DELETE /_sandbox/world with this key drops the one that it has."
+            " DELETE /_sandbox/world with this key drops its current world."
         ),
     ),
     "negative seed": ({"seed": -1}, "/seed: expected an integer from 0 to 9007199254740991."),
@@ -178,8 +178,8 @@ async def test_all_problems_of_an_invalid_world_are_reported_at_once(control: Co
         "sed",
     ]
     assert second["error"]["details"] == (
-        "/rate_limit/remaining: expected at most the limit, 1; /clock: expected a date-time that"
-        " exists, or live; /scenarios/1: a scenario has rules, expect or given."
+        "/rate_limit/remaining: expected at most the limit, 1; /clock: expected a date and time"
+        " that exist, or live; /scenarios/1: a scenario has rules, expect or given."
     )
     assert [each["message"] for each in second["problems"]] == [
         "a scenario has rules, expect or given"

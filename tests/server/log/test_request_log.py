@@ -16,10 +16,10 @@ from tests.support.values import AUTHORIZED
 
 SEND = "Send 'Authorization: Bearer sk_test_…'."
 KEY = (
-    "A key of the sandbox is sk_test_ and 1 to 64 letters, digits, '-' or '_',"
+    "A sandbox key is sk_test_ followed by 1 to 64 letters, digits, '-' or '_',"
     " as in 'Authorization: Bearer sk_test_sandbox'."
 )
-STRICT = "No world has this key (--strict-keys). POST /_sandbox/worlds makes one."
+STRICT = "No world has this key (--strict-keys). POST /_sandbox/worlds creates one."
 HOST = "expected a local Host; start the sandbox with --allow-host NAME to allow another."
 ORIGIN = (
     "pages of other origins are not allowed; start the sandbox with --cors ORIGIN to let one call"

@@ -91,13 +91,13 @@ async def test_a_rejected_request_is_logged_in_lines_wrapped_to_the_terminal(
     assert lines == [
         (
             f"\x1b[1mGET /v3/payments{END}  {BAD}401{END}  {BAD}invalid_api_key{END}\n"
-            "  A key of the sandbox is sk_test_ and 1 to 64 letters,\n"
+            "  A sandbox key is sk_test_ followed by 1 to 64 letters,\n"
             "  digits, '-' or '_', as in 'Authorization: Bearer\n"
             "  sk_test_sandbox'."
         ),
         (
             f"\x1b[1mGET /v3/payments{END}  {BAD}401{END}  {BAD}invalid_api_key{END}\n"
             "  No world has this key (--strict-keys). POST\n"
-            "  /_sandbox/worlds makes one."
+            "  /_sandbox/worlds creates one."
         ),
     ]

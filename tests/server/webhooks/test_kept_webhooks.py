@@ -36,7 +36,7 @@ async def test_a_kept_webhook_verifies_with_header_names_in_any_case(webhooks: W
 @pytest.mark.parametrize(
     ("change", "reason"),
     [
-        ({"body": "{}"}, "no signature matches: another secret, or the body was changed"),
+        ({"body": "{}"}, "no signature matches: the secret differs, or the body was changed"),
         ({"headers": {}}, "the header webhook-id is missing"),
         ({"now": "2000-01-01T00:00:00Z"}, "the timestamp is too new: "),
     ],

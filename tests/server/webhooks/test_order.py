@@ -160,8 +160,8 @@ async def test_a_freeze_that_was_overtaken_by_an_advance_is_rejected(
     )
 
     assert frozen["error"]["details"] == (
-        "/at: expected an instant not before the world's now, 2030-01-15T12:00:00Z:"
-        " time never goes back. POST /_sandbox/worlds makes a world that starts earlier."
+        "/at: expected an instant at or after the world's current time, 2030-01-15T12:00:00Z:"
+        " time never goes back. POST /_sandbox/worlds creates a world that starts earlier."
     )
 
 

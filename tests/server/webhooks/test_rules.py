@@ -208,11 +208,11 @@ async def test_a_stopping_server_replies_without_the_webhook_that_was_to_come_fi
 @pytest.mark.parametrize(
     ("kind", "reason"),
     [
-        ("wrong_secret", "no signature matches: another secret, or the body was changed"),
+        ("wrong_secret", "no signature matches: the secret differs, or the body was changed"),
         ("missing", "the header webhook-signature is missing"),
         (
             "garbled",
-            "webhook-signature has no signature of version v1, written v1,BASE64",
+            "webhook-signature has no v1 signature, such as v1,BASE64",
         ),
         ("previous_secret", None),
     ],

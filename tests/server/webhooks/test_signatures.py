@@ -17,7 +17,7 @@ from tests.support.receiver import Answer, Hit, Receiver
 from tests.support.values import CVC3, KEY, codes_in, leaks
 
 EXPECTED = "expected whsec_ and the base64 of 24 to 64 bytes"
-TOO_LONG = "expected a duration of at most 99999d, 999999h or 99999999m, to the millisecond"
+TOO_LONG = "expected a duration of at most 99999d, 999999h or 99999999m, in whole milliseconds"
 OTHER = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"
 
 
@@ -341,31 +341,31 @@ async def test_a_credential_in_a_custom_header_is_sent_but_shown_nowhere(
         ),
         (
             {"signature": {"scheme": "standard", "header": "X-Signature"}},
-            "/signature/header: expected nothing; standard has none.",
+            "/signature/header: not allowed with the scheme standard.",
         ),
         (
             {"signature": {"scheme": "timestamped", "prefix": "sha256="}},
-            "/signature/prefix: expected nothing; timestamped has none.",
+            "/signature/prefix: not allowed with the scheme timestamped.",
         ),
         (
             {"signature": {"scheme": "hmac", "header": "Content-Length"}},
-            "/signature/header: expected a header that has no other meaning.",
+            "/signature/header: expected a header without another meaning.",
         ),
         (
             {"signature": {"scheme": "hmac", "header": "X-Mine"}, "headers": {"x-mine": "1"}},
-            "/headers/x-mine: expected a header that is not the sandbox's.",
+            "/headers/x-mine: expected a header that the sandbox does not set.",
         ),
         (
             {"headers": {"Webhook-Id": "evt_mine"}},
-            "/headers/Webhook-Id: expected a header that is not the sandbox's.",
+            "/headers/Webhook-Id: expected a header that the sandbox does not set.",
         ),
         (
             {"headers": {"X: 1\r\nInjected": "yes"}},
-            "/headers: expected names of headers, such as X-Tenant.",
+            "/headers: expected header names, such as X-Tenant.",
         ),
         (
             {"headers": {"X-Tenant": "1", "x-tenant": "2"}},
-            "/headers/x-tenant: expected each header once, however written.",
+            "/headers/x-tenant: expected each header once; case is ignored.",
         ),
         (
             {"headers": {"X-Card": "4111 1111 1111 1111"}},
@@ -377,7 +377,7 @@ async def test_a_credential_in_a_custom_header_is_sent_but_shown_nowhere(
         ),
         (
             {"headers": {"X-4111111111111111": "1"}},
-            "/headers: expected names of headers, such as X-Tenant.",
+            "/headers: expected header names, such as X-Tenant.",
         ),
         (
             {"signature": {"scheme": "hmac", "header": "X-4111111111111111"}},
@@ -391,8 +391,8 @@ async def test_a_credential_in_a_custom_header_is_sent_but_shown_nowhere(
             {"secret": "4111111111111111", "signature": {"scheme": "hmac"}},
             "/secret: expected no card number.",
         ),
-        ({"headers": {"": "1"}}, "/headers: expected names of headers, such as X-Tenant."),
-        ({"headers": {"Größe": "1"}}, "/headers: expected names of headers, such as X-Tenant."),
+        ({"headers": {"": "1"}}, "/headers: expected header names, such as X-Tenant."),
+        ({"headers": {"Größe": "1"}}, "/headers: expected header names, such as X-Tenant."),
         ({"retries": ["soon"]}, "/retries/0: expected a duration such as 5s, 10m or 2h."),
         ({"retries": ["1s", "366d"]}, "/retries/1: expected a duration of at most 365d."),
         ({"retries": ["100000d"]}, f"/retries/0: {TOO_LONG}."),

@@ -130,7 +130,7 @@ async def test_each_json_log_line_has_its_kind_and_the_id_of_its_request_or_deli
         "status": 401,
         "error": "invalid_api_key",
         "details": (
-            "A key of the sandbox is sk_test_ and 1 to 64 letters, digits, '-' or '_',"
+            "A sandbox key is sk_test_ followed by 1 to 64 letters, digits, '-' or '_',"
             " as in 'Authorization: Bearer sk_test_sandbox'."
         ),
         "header": None,

@@ -79,7 +79,7 @@ def run(arguments: argparse.Namespace) -> int:
         with file.open("x", encoding="utf-8") as written:
             written.write(new_scenario(arguments.name, arguments.schema))
     except FileExistsError:
-        hint = "take another name, or move the file away"
+        hint = "choose another name, or move the file away"
         raise CommandFailedError(f"{file} is there, and stays as it is; {hint}", MISTAKEN) from None
     except OSError as error:
         raise CommandFailedError(f"cannot write {file}: {error.strerror}") from None
