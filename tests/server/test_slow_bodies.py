@@ -196,10 +196,10 @@ def test_a_body_that_does_not_arrive_in_time_gets_400_and_a_closed_connection(
 
 
 @pytest.mark.parametrize("target", [PAYMENTS, CONTROL])
-def test_a_body_that_comes_byte_by_byte_is_not_waited_for(
+def test_a_body_sent_byte_by_byte_gets_400_after_the_timeout_of_the_whole_body(
     hasty: RunningServer, caplog: pytest.LogCaptureFixture, target: str
 ) -> None:
-    """It has its time as a whole, also behind a request on the same connection."""
+    """The timeout is for the body as a whole, also of a second request on a connection."""
     with server_unharmed(hasty, caplog), connected(hasty.address) as wire:
         wire.send(head(target, Content_Length="1") + b"{")
         assert wire.reply().status == 400
@@ -209,10 +209,10 @@ def test_a_body_that_comes_byte_by_byte_is_not_waited_for(
         assert_envelope(wire.reply(), "late")
 
 
-def test_a_body_larger_than_the_buffer_is_read_whole(
+def test_a_body_of_900_kb_to_the_control_api_is_read_whole_after_a_pause(
     server: RunningServer, wire: BlockingConnection, caplog: pytest.LogCaptureFixture
 ) -> None:
-    """The parser stops reading at half a megabyte, unless it is told how much to keep."""
+    """The parser pauses reading at half a megabyte unless it is told how much to keep."""
     body = b"[" + b" " * 900_000 + b"]"
     lines = {"Content-Type": "application/json", "Content-Length": str(len(body))}
     with server_unharmed(server, caplog):
