@@ -252,7 +252,7 @@ def test_a_webhook_that_is_pasted_is_judged(page: "Page", world: Sandbox) -> Non
     page.get_by_text("its receiver takes it").wait_for()
     form.get_by_label("Body").fill(message["raw"] + " ")
     form.get_by_role("button", name="judge it").click()
-    page.get_by_text("it has blanks or a line end around it").wait_for()
+    page.get_by_text("it has leading or trailing whitespace").wait_for()
 
 
 def test_a_scenario_is_activated_and_linted_as_it_is_written(page: "Page", world: Sandbox) -> None:

@@ -62,7 +62,7 @@ def test_a_held_call_is_decided_by_any_step(page: "Page", held: WaitingClient) -
     step = page.get_by_role("combobox", name="Another step")
     step.fill("{respond: {error: refund_declined}}")
     step.press("Enter")
-    page.get_by_role("alert").get_by_text("is no error of create_payment").wait_for()
+    page.get_by_role("alert").get_by_text("is not an error of create_payment").wait_for()
     step.fill("{respond: {error: lost_card}}")
     step.press("Enter")
     assert held.answer() == "lost_card"

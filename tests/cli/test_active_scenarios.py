@@ -41,9 +41,9 @@ def test_using_several_scenarios_is_atomic_and_keeps_active_ones(world: RemoteWo
     ]
     assert [each.returncode for each in refused] == [1, 1, 1, 1]
     assert "did you mean 'slow-api'?" in refused[0].stderr
-    assert "'late-decline' comes twice" in refused[1].stderr
-    assert "'retry-then-succeed' comes twice" in refused[2].stderr
-    assert "expected a world that is not used yet" in refused[3].stderr
+    assert "'late-decline' is given twice" in refused[1].stderr
+    assert "'retry-then-succeed' is given twice" in refused[2].stderr
+    assert "expected an unused world" in refused[3].stderr
     [active] = world.control("GET", "/scenarios/active")["data"]
     assert active["name"] == "retry-then-succeed"
 
@@ -61,9 +61,9 @@ def test_an_unknown_name_an_inactive_name_and_a_missing_file_are_reported(
     assert "did you mean 'late-decline'?" in unknown.stderr
     inactive = world.run("scenario", "end", "late-decline")
     assert (inactive.returncode, inactive.stdout) == (1, "")
-    assert "expected an active scenario; active are: none" in inactive.stderr
+    assert "expected an active scenario; active scenarios: none" in inactive.stderr
     missing = run("scenario", "use", "./none.yaml")
     assert missing.returncode == 2
     assert missing.stderr.splitlines()[-1].endswith(
-        "argument NAME|FILE: './none.yaml': expected the name of a scenario, or a file that exists"
+        "argument NAME|FILE: './none.yaml': expected the name of a scenario or an existing file"
     )

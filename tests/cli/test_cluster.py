@@ -27,7 +27,7 @@ def redis() -> Iterator[RedisServer]:
         (("--cluster", URL, "--tls", "auto"), "expected no --tls: an encrypted connection cannot"),
         (("--cluster", URL, "--host", "0.0.0.0"), "expected --control-token, the same for each"),
         (("--durability", "always"), "expected relaxed or reply"),
-        (("--advertise", "http://x"), "expected a host and perhaps a port, such as 10.0.0.5"),
+        (("--advertise", "http://x"), "expected a host and an optional port, such as 10.0.0.5"),
     ],
 )
 def test_invalid_combinations_of_cluster_options_exit_2(

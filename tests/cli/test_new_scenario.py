@@ -53,7 +53,7 @@ def test_scenario_new_does_not_overwrite_a_file(tmp_path: Path) -> None:
     assert (refused.returncode, refused.stdout) == (2, "")
     assert refused.stderr == (
         "payments-sandbox: mine.yaml is there, and stays as it is;"
-        " take another name, or move the file away.\n"
+        " choose another name, or move the file away.\n"
     )
     assert (tmp_path / "mine.yaml").read_text(encoding="utf-8") == "precious"
 
@@ -67,6 +67,16 @@ def test_a_dangling_link_and_an_overlong_name_are_reported(tmp_path: Path) -> No
     named = run("scenario", "new", "n" * 300, cwd=tmp_path)
     assert named.returncode == 1
     assert named.stderr.endswith("File name too long.\n")
+
+
+def test_a_scenario_that_cannot_be_written_leaves_no_file(tmp_path: Path) -> None:
+    """Otherwise the next try would say that it is there."""
+    full = "import resource; resource.setrlimit(resource.RLIMIT_FSIZE, (0, 0))"
+    refused = run("scenario", "new", "mine", cwd=tmp_path, first=full)
+
+    assert (refused.returncode, refused.stdout) == (1, "")
+    assert refused.stderr == "payments-sandbox: cannot write mine.yaml: File too large.\n"
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_the_schema_may_be_a_relative_path(tmp_path: Path) -> None:

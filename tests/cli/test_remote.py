@@ -122,7 +122,7 @@ def test_a_rejected_key_is_reported_with_the_option_that_sets_it(call: list[str]
     assert ended.stderr == (
         f"payments-sandbox: {server.address} refuses: The API key is missing or invalid"
         " (invalid_api_key): No world has this key (--strict-keys)."
-        " POST /_sandbox/worlds makes one; --api-key names another.\n"
+        " POST /_sandbox/worlds creates one; --api-key names another.\n"
     )
 
 
@@ -185,7 +185,11 @@ def test_https_to_a_plain_http_server_is_reported_in_one_line(server: ServeProce
         ("--url", "http://127.0.0.1:65536", "expected an address such as http://127.0.0.1:8080"),
         ("--url", "http://u@127.0.0.1", "expected an address such as http://127.0.0.1:8080"),
         ("--api-key", "sk_live_1", EXPECTED_KEY),
-        ("--control-token", "", "expected printable characters, without blanks around"),
+        (
+            "--control-token",
+            "",
+            "expected printable characters, without leading or trailing blanks",
+        ),
     ],
 )
 @pytest.mark.parametrize("in_environment", [False, True])

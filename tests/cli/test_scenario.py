@@ -214,8 +214,8 @@ def test_from_journal_reports_requests_without_failures_and_invalid_names(
     assert (refused.returncode, refused.stdout) == (1, "")
     assert refused.stderr == (
         f"payments-sandbox: {world.address} refuses: The request is invalid (invalid_request):"
-        " /requests: expected a request that met an error, a fault or a delay; these went as they"
-        " would in any world. GET /_sandbox/requests lists what requests have met.\n"
+        " /requests: expected a request that met an error, a fault or a delay; none of these did."
+        " GET /_sandbox/requests shows what each request met.\n"
     )
     named = world.run("scenario", "from-journal", entry["id"], "--name", "a b")
     assert (named.returncode, named.stderr.splitlines()[-1]) == (

@@ -11,13 +11,13 @@ WRONG: Final = {
     "--port": ("70000", "expected a whole number from 0 to 65535"),
     "--tls": (
         "cert.pem,key.pem",
-        "expected auto, or CERT,KEY: a certificate and its key, which has no password, in PEM",
+        "expected auto, or CERT,KEY: PEM files of a certificate and its key without a password",
     ),
     "--tls-fault": (
         "expird",
-        "'expird': expected expired or wrong-host, and a port if you like: expired=8444",
+        "'expird': expected expired or wrong-host, with an optional port: expired=8444",
     ),
-    "--unix": ("no/such/folder/s", "expected a file in a folder that exists"),
+    "--unix": ("no/such/folder/s", "expected a file in an existing folder"),
     "--seed": ("-1", "expected a whole number from 0 to 9007199254740991"),
     "--clock": (
         "tomorrow",
@@ -31,16 +31,16 @@ WRONG: Final = {
     "--max-wall-delay": ("5", "expected a duration such as 300ms, 5s, 10m, 2h or 45d"),
     "--world-ttl": ("soon", "expected a duration such as 300ms, 5s, 10m, 2h or 45d"),
     "--max-worlds": ("many", "expected a whole number from 2 to 1000000"),
-    "--state": ("no/such/folder/f", "expected a file or a folder in a folder that exists"),
+    "--state": ("no/such/folder/f", "expected a file or folder in an existing folder"),
     "--workers": ("0", "expected a whole number from 1 to 64"),
     "--cluster": ("localhost:6379", "expected an address such as redis://localhost:6379"),
     "--durability": ("always", "expected relaxed or reply"),
     "--advertise": (
         "http://x",
-        "expected a host and perhaps a port, such as 10.0.0.5 or node-1:8080",
+        "expected a host and an optional port, such as 10.0.0.5 or node-1:8080",
     ),
-    "--ready-file": ("no/such/folder/f", "expected a file in a folder that exists"),
-    "--control-token": (" ", "expected printable characters, without blanks around"),
+    "--ready-file": ("no/such/folder/f", "expected a file in an existing folder"),
+    "--control-token": (" ", "expected printable characters, without leading or trailing blanks"),
     "--webhook": (
         "http://169.254.169.254/",
         (
@@ -48,16 +48,16 @@ WRONG: Final = {
             " address"
         ),
     ),
-    "--webhook-ca": ("no/such", "expected a file of certificates in PEM, to read"),
+    "--webhook-ca": ("no/such", "expected a readable file of PEM certificates"),
     "--webhook-targets": ("everywhere", "expected private or public"),
     "--scenario": (
         "no/such.yaml",
-        "'no/such.yaml': expected the name of a scenario, or a file that exists",
+        "'no/such.yaml': expected the name of a scenario or an existing file",
     ),
-    "--scenario-dir": ("no/such/folder", "'no/such/folder': expected a folder that exists"),
+    "--scenario-dir": ("no/such/folder", "'no/such/folder': expected an existing folder"),
     "--allow-host": (
         "shop.test:80",
-        "expected a host name without port, such as shop.test or *.shop.test",
+        "expected a host name without a port, such as shop.test or *.shop.test",
     ),
     "--cors": (
         "http://app.test/",
@@ -111,7 +111,7 @@ def test_the_invalid_one_of_several_values_is_named_unless_it_may_be_secret(
     ended = run("serve", "--scenario", "lost-reply", "--scenario", wrong, is_process=False)
     assert ended.stderr.splitlines()[-1] == (
         f"payments-sandbox serve: error: argument --scenario: '{wrong}': expected the name of a"
-        f" scenario, or a file that exists; did you mean {tmp_path}/outage.yaml?"
+        f" scenario or an existing file; did you mean {tmp_path}/outage.yaml?"
     )
     secret = run("serve", "--webhook", "http://me:hidden@127.0.0.1/", is_process=False)
     assert "hidden" not in secret.stderr

@@ -120,10 +120,10 @@ def test_all_problems_of_all_scenarios_are_reported_before_listening(tmp_path: P
     assert (ended.returncode, ended.stdout, ready.exists()) == (2, "", False)
     assert ended.stderr == dedent(
         """\
-        wrong.yaml:3:14: 'create_paymnt' is not known; did you mean 'create_payment'?
+        wrong.yaml:3:14: unknown value 'create_paymnt'; did you mean 'create_payment'?
               - request: create_paymnt
                          ^
-        wrong.yaml:4:10: 'pas' is not known; did you mean 'pass'?
+        wrong.yaml:4:10: unknown value 'pas'; did you mean 'pass'?
                 do: [pas]
                      ^
         wrong.yaml:6:11: 'drop' needs 'commit'; true: the operation happened before the fault; \
@@ -174,12 +174,12 @@ def test_an_unknown_name_exits_2_with_the_closest_match(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("rest", "other", "problem"),
     [
-        ("expect: [{audit: clean}]", "", "expected each scenario once; 'a' comes twice"),
+        ("expect: [{audit: clean}]", "", "expected each scenario once; 'a' is given twice"),
         (
             "clock: 2030-01-01\nexpect: [{audit: clean}]",
             "clock: 2031-01-01\nexpect: [{audit: clean}]",
             (
-                "expected one clock; the scenarios start at 2030-01-01T00:00:00Z and"
+                "expected a single clock; the scenarios start at 2030-01-01T00:00:00Z and"
                 " 2031-01-01T00:00:00Z"
             ),
         ),
@@ -236,7 +236,7 @@ def test_watch_reloads_an_edited_file_and_keeps_the_old_one_if_invalid(tmp_path:
         write(tmp_path, "down", failing("card_decline"))
         assert log.until("stays") == [
             (
-                f"WARNING {LOGGER}: {file}:4:28: 'card_decline' is not known;"
+                f"WARNING {LOGGER}: {file}:4:28: unknown value 'card_decline';"
                 " did you mean 'card_declined'?"
             ),
             "        do: [{respond: {error: card_decline}}]",

@@ -43,8 +43,8 @@ REFUSED: Final = [
     (
         ["refund.created", "--payment", "PAYMENT"],
         (
-            "/payment_id: expected a payment with a refund; this one has none, and POST"
-            " /v3/payments/PAYMENT/refunds makes one"
+            "/payment_id: expected a payment with a refund; this one has none; POST"
+            " /v3/payments/PAYMENT/refunds creates one"
         ),
     ),
 ]

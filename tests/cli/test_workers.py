@@ -351,8 +351,11 @@ def test_a_state_folder_in_use_or_a_state_file_exits_2(tmp_path: Path) -> None:
     for arguments, expected in (
         ((*TWO, "--state", str(tmp_path / "file")), "expected a folder, since each worker has a"),
         ((*TWO, "--state", os.devnull), "expected a folder, since each worker has a file"),
-        (("--state", str(tmp_path)), "expected a file in a folder that exists; a folder is for"),
-        ((*TWO, "--state", str(tmp_path / "no" / "where")), "expected a file or a folder in a"),
+        (("--state", str(tmp_path)), "expected a file in an existing folder; a folder is for"),
+        (
+            (*TWO, "--state", str(tmp_path / "no" / "where")),
+            "expected a file or folder in an existing",
+        ),
     ):
         ended = run("serve", "--port", "0", *arguments)
         assert (ended.returncode, ended.stdout) == (2, "")

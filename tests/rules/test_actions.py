@@ -87,12 +87,12 @@ def test_action_names_are_unique_and_every_action_has_an_example() -> None:
 
 @pytest.mark.parametrize("kind", [each for each in ACTIONS if each.payment_move], ids=named)
 def test_an_action_on_a_payment_raises_without_one(kind: type[Action]) -> None:
-    with pytest.raises(IllegalMove, match="about no payment"):
+    with pytest.raises(IllegalMove, match="not about a payment"):
         kind.parse(kind.EXAMPLES[0]).act(target_of(InProcessApi(new_world()), None))
 
 
 def test_emit_without_data_and_payment_raises() -> None:
-    with pytest.raises(IllegalMove, match="nothing to tell of"):
+    with pytest.raises(IllegalMove, match="no payment to describe"):
         Emit("payment.completed").act(target_of(InProcessApi(new_world()), None))
 
 
@@ -106,7 +106,10 @@ def test_rate_limit_changes_limit_and_window_of_the_world() -> None:
 @pytest.mark.parametrize(
     ("action", "message"),
     [
-        (Emit("made.up"), "'made.up' is not documented, so no payment says what it tells"),
+        (
+            Emit("made.up"),
+            "'made.up' is not a documented event, so its data cannot come from a payment",
+        ),
         (Emit("made.up", {}), None),
         (Emit("payment.failed"), None),
         (Complete(), None),
@@ -124,9 +127,9 @@ def test_emit_without_data_accepts_only_documented_events(
 @pytest.mark.parametrize(
     ("action", "message"),
     [
-        (Emit("payment.failed"), "'emit' has nothing to tell of"),
+        (Emit("payment.failed"), "'emit' has no payment to describe"),
         (Emit("payment.failed", {}), None),
-        (Complete(), "'complete' is about payments, and nothing says which"),
+        (Complete(), "'complete' needs a payment, and nothing selects one"),
         (MoveRateLimit(0), None),
     ],
     ids=str,

@@ -106,7 +106,7 @@ def test_then_fail_answers_internal_error_and_counts_as_failed() -> None:
 
     assert selected is not None
     assert selected.step == Step(
-        Respond("internal_error", details="The rule r has no step left (then: fail).")
+        Respond("internal_error", details="The rule r has no steps left (then: fail).")
     )
     assert (active_rule.matched, active_rule.fired, active_rule.failed) == (2, 2, 1)
 
@@ -336,12 +336,12 @@ def test_each_rule_explains_why_it_did_not_answer() -> None:
     assert [*said[:7], *said[8:]] == [
         "big: amount 4200 is not gte 5000",
         "eur: currency USD is not one of EUR, GBP",
-        "told: description is there",
+        "told: description is present",
         "paid: card ************4242 is not declined",
-        "hush: header.authorization … is not another",
-        "other: it is about create_refund",
+        "hush: header.authorization does not match",
+        "other: it is for create_refund",
         "late: call 2 is not gte 9",
-        "who: customer_id is not there",
+        "who: customer_id is missing",
         "used: its steps are used up after 1 answer",
         "after: 'last' answered before it",
     ]
@@ -587,7 +587,7 @@ def test_an_explanation_with_masked_values_says_that_they_are_masked() -> None:
         - {{name: r, request: create_payment, when: {{card: {{ne: {card}}}}}, do: [pass]}}
         """))  # fmt: skip
 
-    assert engine.why_not(card=card) == ["r: a value that is masked here does not fit"]
+    assert engine.why_not(card=card) == ["r: a value that is masked here does not match"]
 
 
 def test_a_lost_draw_is_never_rounded_below_its_chance() -> None:

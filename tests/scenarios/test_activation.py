@@ -103,9 +103,9 @@ def test_activating_an_active_scenario_again_is_rejected() -> None:
         finish(activating(world, FAILS))
 
     assert caught.value.details == (
-        "/: 'a' is active already; DELETE /_sandbox/scenarios/active?name=a ends it."
+        "/: 'a' is already active; DELETE /_sandbox/scenarios/active?name=a ends it."
     )
-    assert refused(world, PASSES, PASSES) == "/: expected each scenario once; 'b' comes twice."
+    assert refused(world, PASSES, PASSES) == "/: expected each scenario once; 'b' is given twice."
 
 
 def test_removing_an_inactive_scenario_is_rejected_with_the_active_ones() -> None:
@@ -115,7 +115,7 @@ def test_removing_an_inactive_scenario_is_rejected_with_the_active_ones() -> Non
         remove(world, "x")
 
     assert caught.value.details == (
-        "/name: expected an active scenario; active are: a."
+        "/name: expected an active scenario; active scenarios: a."
         " POST /_sandbox/scenarios/active activates one."
     )
 
@@ -143,7 +143,7 @@ def test_scenarios_with_different_clocks_are_rejected() -> None:
     other = scenario_of("clock: 2032-01-15\nexpect: [{audit: clean}]", name="other")
 
     assert refused(new_world(), CLOCK, other) == (
-        "/: expected one clock; the scenarios start at 2031-01-15T09:00:00Z and"
+        "/: expected a single clock; the scenarios start at 2031-01-15T09:00:00Z and"
         " 2032-01-15T00:00:00Z."
     )
     set_active(new_world(), [CLOCK, CLOCK._replace(name="same")])
@@ -161,8 +161,8 @@ def test_a_scenario_with_a_clock_or_given_is_rejected_in_a_used_world(
 
     for desk in (asked, paid):
         assert refused(desk.world, PASSES, scenario) == (
-            f"/: expected a world that is not used yet, because '{scenario.name}' has {what};"
-            " POST /_sandbox/worlds makes one, and takes scenarios."
+            f"/: expected an unused world, because '{scenario.name}' has '{what}';"
+            " POST /_sandbox/worlds creates one and accepts scenarios."
         )
     set_active(asked.world, [PASSES])
 
@@ -229,7 +229,7 @@ def test_a_given_payment_in_the_future_is_rejected() -> None:
     )
 
     assert refused(new_world(), future) == (
-        "/: expected payments of the past; one is created at 2030-06-01, after the world's now."
+        "/: expected past payments; one is created at 2030-06-01, after the world's current time."
     )
     set_active(new_world(), [CLOCK, future])
 
@@ -237,7 +237,7 @@ def test_a_given_payment_in_the_future_is_rejected() -> None:
 def test_two_scenarios_with_the_same_given_payment_id_are_rejected() -> None:
     """Each of them is valid on its own."""
     assert refused(new_world(), GIVEN, GIVEN._replace(name="again")) == (
-        "/: expected each payment once; 'pay_old' comes twice."
+        "/: expected each payment once; 'pay_old' is given twice."
     )
 
 
@@ -499,7 +499,7 @@ def test_activation_is_rejected_if_the_world_is_used_while_payments_are_generate
     steps = setting_active(world, [MANY])
     next(steps)
     world.make_event("payout.paid", {})
-    with pytest.raises(InvalidRequest, match="not used yet"):
+    with pytest.raises(InvalidRequest, match="unused world"):
         list(steps)
 
     assert (world.rules.scenarios, world.ledger.events) == ((), 1)
@@ -512,7 +512,7 @@ def test_a_reset_is_rejected_if_scenarios_change_meanwhile() -> None:
     steps = resetting(world, list(ResetScope))
     next(steps)
     remove(world, None)
-    with pytest.raises(InvalidRequest, match="changed meanwhile") as caught:
+    with pytest.raises(InvalidRequest, match="changed in the meantime") as caught:
         list(steps)
 
     assert caught.value.is_conflict

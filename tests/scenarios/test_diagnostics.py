@@ -3,13 +3,13 @@
 from payments_sandbox.scenarios.diagnostics import KEY, Problem, locate, render
 
 TEXT = "scenario: a\nrules:\n\t- {request: nope}\n"
-NOPE = Problem(("rules", 0, "request"), "'nope' is not known", "known is create_payment", (3, 5))
+NOPE = Problem(("rules", 0, "request"), "unknown value 'nope'", "known is create_payment", (3, 5))
 
 
 def test_a_problem_is_rendered_with_its_line_and_a_caret() -> None:
     """A tab counts as one column, as in editors."""
     assert render(NOPE, "a.yaml", TEXT) == (
-        "a.yaml:3:5: 'nope' is not known; known is create_payment\n"
+        "a.yaml:3:5: unknown value 'nope'; known is create_payment\n"
         "     - {request: nope}\n"
         "        ^"
     )
@@ -17,7 +17,7 @@ def test_a_problem_is_rendered_with_its_line_and_a_caret() -> None:
 
 def test_a_problem_without_a_place_in_the_text_is_rendered_without_a_line() -> None:
     assert render(NOPE._replace(place=(4, 1)), "a", TEXT).endswith("create_payment")
-    assert render(NOPE._replace(place=None, hint=None), "a", TEXT) == "a: 'nope' is not known"
+    assert render(NOPE._replace(place=None, hint=None), "a", TEXT) == "a: unknown value 'nope'"
 
 
 def test_a_long_line_is_cut_around_the_caret() -> None:
@@ -36,14 +36,14 @@ def test_a_long_line_is_cut_around_the_caret() -> None:
 def test_a_warning_is_marked_in_the_sentence_and_the_json() -> None:
     warning = NOPE._replace(is_warning=True, hint=None)
 
-    assert warning.sentence == "warning: 'nope' is not known"
+    assert warning.sentence == "warning: unknown value 'nope'"
     assert warning.as_json() == {
         "line": 3, "column": 5, "path": "/rules/0/request",
-        "message": "warning: 'nope' is not known", "hint": None,
+        "message": "warning: unknown value 'nope'", "hint": None,
     }  # fmt: skip
     plain = NOPE._replace(place=None).as_json()
     assert (plain["line"], plain["column"], plain["message"], plain["hint"]) == (
-        None, None, "'nope' is not known", "known is create_payment",
+        None, None, "unknown value 'nope'", "known is create_payment",
     )  # fmt: skip
 
 

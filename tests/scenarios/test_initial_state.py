@@ -85,6 +85,6 @@ def test_filling_is_rejected_if_the_world_changes_meanwhile(meanwhile: str) -> N
         list(work)
 
     assert caught.value.details == (
-        "/: the world was reset, filled or first used meanwhile; try again."
+        "/: the world was reset, filled or first used in the meantime; try again."
     )
     assert world.ledger.payments.numbers == before

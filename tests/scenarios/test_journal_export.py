@@ -74,7 +74,7 @@ def test_a_lost_reply_is_written_as_a_fault_with_commit() -> None:
     assert text_of(scenario_from_journal(fixture.world, [retried, lost], "seen")) == dedent(
         f"""\
         scenario: seen
-        about: What the journal has of {lost}, {retried}.
+        about: What the journal recorded for {lost}, {retried}.
         tags: [from-journal]
         rules:
           - name: create_payment-1
@@ -404,8 +404,8 @@ def test_a_sampled_delay_is_written_with_its_duration() -> None:
         (
             ["paid", "natural"],
             (
-                "/requests: expected a request that met an error, a fault or a delay; these went"
-                " as they would in any world. GET /_sandbox/requests lists what requests have met."
+                "/requests: expected a request that met an error, a fault or a delay; none of"
+                " these did. GET /_sandbox/requests shows what each request met."
             ),
         ),
     ],
@@ -432,7 +432,7 @@ def test_about_names_at_most_five_requests() -> None:
     )
     ids = [fixture.pay() for _ in range(7)]
     assert scenario_from_journal(fixture.world, ids, "seen")["about"] == (
-        f"What the journal has of {', '.join(ids[:5])} and 2 more."
+        f"What the journal recorded for {', '.join(ids[:5])} and 2 more."
     )
 
 

@@ -64,7 +64,7 @@ def test_a_file_in_another_encoding_is_reported_with_its_other_problems(tmp_path
     file.write_bytes(b"scenario: cafe\nabout: caf\xe9\nexpct: 1\nexpect: [{audit: clean}]\n")
 
     assert [problem.message for problem in read_scenario_file(file).loaded.problems] == [
-        "this is not UTF-8",
+        "the file is not UTF-8",
         "unknown key 'expct'",
     ]
 
@@ -78,7 +78,7 @@ def test_a_file_in_another_encoding_is_reported_at_its_first_wrong_byte(tmp_path
     assert read.loaded.scenario is None
     told, _ = read.lint  # the rest: missing expectations
     assert told.splitlines() == [
-        f"{file}:2:15: this is not UTF-8; save the file in UTF-8",
+        f"{file}:2:15: the file is not UTF-8; save the file as UTF-8",
         "    about: Grüße, \ufffd",
         "                  ^",
     ]
@@ -94,7 +94,7 @@ def test_iterating_a_library_yields_valid_and_invalid_scenarios(folders: list[Pa
     ("name", "message"),
     [
         ("bth", "there is no scenario 'bth'; did you mean 'both'?"),
-        ("zzz", "there is no scenario 'zzz'; there are both, one, two, wrong."),
+        ("zzz", "there is no scenario 'zzz'; expected one of both, one, two, wrong."),
         ("../one", "there is no scenario '../one'; did you mean 'one'?"),
     ],
 )
@@ -113,7 +113,7 @@ def test_check_known_accepts_known_names_and_suggests_for_others() -> None:
     check_known("declines", ["waits", "declines"])
     with pytest.raises(UnknownScenario, match="did you mean 'declines'"):
         check_known("declnes", ["waits", "declines"])
-    with pytest.raises(UnknownScenario, match=r"there are drops, waits\.$"):
+    with pytest.raises(UnknownScenario, match=r"expected one of drops, waits\.$"):
         check_known("declines", ["waits", "drops"])
 
 

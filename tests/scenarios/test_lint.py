@@ -64,13 +64,13 @@ def test_a_scenario_with_only_warnings_loads() -> None:
 
 
 LONG = {
-    "": "1:1: there is nothing in it; a scenario starts with scenario: NAME",
+    "": "1:1: the file is empty; a scenario starts with scenario: NAME",
     f"{HEAD}about: \x01": "2:8: a control character is not allowed",
     f"{HEAD}about: {'x' * 1_001}\nexpect: [{{audit: clean}}]": (
-        "2:8: expected text, at most 1000 long"
+        "2:8: expected text, at most 1000 characters"
     ),
     f"{HEAD}rules:\n\t- x": (
-        "3:1: found character that cannot start any token; indent with blanks, not tabs, and write"
+        "3:1: found character that cannot start any token; indent with spaces, not tabs, and write"
         " text with @ or ` in quotes"
     ),
     f"{HEAD}about: {'[' * 20}": "2:24: nested deeper than 16 levels",
@@ -157,7 +157,7 @@ def test_a_rule_that_an_earlier_rule_always_preempts_is_reported(first: str, sec
     """All its calls match the earlier rule, which never stops answering."""
     [line] = said_of_the_second(first, second, "cycle")
 
-    assert line.startswith("5:5: this rule never answers: 'r' answers each of its calls before it")
+    assert line.startswith("5:5: this rule never answers: 'r' answers all of its calls first")
 
 
 @pytest.mark.parametrize(
@@ -206,7 +206,7 @@ def test_matchers_that_no_number_satisfies_are_reported() -> None:
     for call in ("{gt: 450, lt: 480, every: 100}", "{gt: 5, lt: 6}"):
         rule = f"{{request: create_payment, when: {{call: {call}}}, do: [pass]}}"
 
-        assert "no call is all of that" in said(f"{HEAD}rules: [{rule}]")[0]
+        assert "no call meets all of these conditions" in said(f"{HEAD}rules: [{rule}]")[0]
 
 
 def test_a_problem_is_rendered_with_its_line_and_a_caret() -> None:
@@ -214,7 +214,7 @@ def test_a_problem_is_rendered_with_its_line_and_a_caret() -> None:
     [problem] = load(text, name="scene").problems
 
     assert render(problem, "scene.yaml", text) == (
-        "scene.yaml:2:39: 'pas' is not known; did you mean 'pass'?\n"
+        "scene.yaml:2:39: unknown value 'pas'; did you mean 'pass'?\n"
         "    rules: [{request: list_payments, do: [pas]}]\n"
         f"{' ' * 42}^"
     )
@@ -279,9 +279,9 @@ def test_problems_of_json_texts_have_places() -> None:
         ("{scenario: scene, expect: [}", [
             "1:28: did not find expected node content",
         ]),
-        ('{"scenario": "\\ud800"}', ["1:1: a string holds half a surrogate pair"]),
+        ('{"scenario": "\\ud800"}', ["1:1: a string contains an unpaired surrogate"]),
         ('{"scenario": "scene", "scenario": "x"}', [
-            "1:23: 'scenario' is given twice; leave one of them out",
+            "1:23: 'scenario' is given twice; remove one of them",
             "1:1: a scenario has rules, expect or given",
         ]),
     ],
@@ -322,7 +322,7 @@ def test_a_scenario_name_that_contains_a_card_number_is_rejected() -> None:
     text = f"scenario: {name}\nexpect: [{{audit: clean}}]\n"
 
     assert said(text, name=name) == [
-        "1:11: this may be a card number, which no name shows; take another name"
+        "1:11: this may be a card number, which must not be in a name; choose another name"
     ]
 
 
@@ -350,6 +350,6 @@ def test_load_expectations_returns_the_valid_ones_and_all_problems() -> None:
     assert load_expectations([]) == ([], [])
     assert [each.source for each in found] == good
     assert {(each.path, each.message) for each in problems} == {
-        (("expect", 1, "request"), "'create_paymnt' is not known"),
+        (("expect", 1, "request"), "unknown value 'create_paymnt'"),
         (("expect", 1, "cuont"), "unknown key 'cuont'"),
     }

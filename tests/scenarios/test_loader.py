@@ -38,7 +38,7 @@ def test_problems_of_a_list_are_assigned_to_items_with_places_in_the_text() -> N
 
     assert {path: found(each) for path, each in load_list(text).items()} == {
         (0,): ("lost-reply", []),
-        (1,): (None, [("'nope' is not known", (4, 17))]),
+        (1,): (None, [("unknown value 'nope'", (4, 17))]),
         (2,): ("c", []),
     }
 

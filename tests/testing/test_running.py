@@ -108,8 +108,8 @@ def test_a_port_in_use_raises_in_start_and_leaves_no_thread() -> None:
 @pytest.mark.parametrize(
     ("options", "problem"),
     [
-        ({"sed": 7}, "'sed' is no option of the sandbox; did you mean 'seed'?"),
-        ({"xyz": 1}, "'xyz' is no option of the sandbox; known are host, port, tls,"),
+        ({"sed": 7}, "'sed' is not an option of the sandbox; did you mean 'seed'?"),
+        ({"xyz": 1}, "'xyz' is not an option of the sandbox; expected one of host, port, tls,"),
     ],
 )
 def test_an_unknown_option_raises_with_the_closest_match(options: Options, problem: str) -> None:
@@ -126,7 +126,7 @@ def test_an_unknown_option_raises_with_the_closest_match(options: Options, probl
         ({"max_wall_delay": "soon"}, "max_wall_delay: expected a duration"),
         ({"max_wall_delay": -1}, "max_wall_delay: expected a duration"),
         ({"max_wall_delay": 0.2}, "max_wall_delay: expected a duration"),
-        ({"scenario_dirs": ["nowhere"]}, "scenario_dirs: expected a folder that exists"),
+        ({"scenario_dirs": ["nowhere"]}, "scenario_dirs: expected an existing folder"),
         ({"seed": -1}, "seed: expected a whole number from 0 to"),
         ({"port": 99_999}, "port: expected a whole number from 0 to 65535"),
         ({"rate_limit": 0}, "rate_limit: expected a whole number from 1 to"),

@@ -138,7 +138,7 @@ def test_problems_show_line_and_pointer_as_far_as_known(world: Sandbox) -> None:
 
     assert told == [
         "  a scenario has rules, expect or given",
-        "  /expect/0/audit: 'cleen' is not known (did you mean 'clean'?)",
-        "  2:18: /expect/0/audit: 'cleen' is not known (did you mean 'clean'?)",
-        "  3:1: a second document (one file is one scenario)",
+        "  /expect/0/audit: unknown value 'cleen' (did you mean 'clean'?)",
+        "  2:18: /expect/0/audit: unknown value 'cleen' (did you mean 'clean'?)",
+        "  3:1: a second document (write one scenario per file)",
     ]

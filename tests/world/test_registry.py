@@ -31,7 +31,7 @@ NAME_LENGTH = 500
 ALICE, BOB, CAROL = "sk_test_alice", "sk_test_bob", "sk_test_carol"
 IDLE, CROWDED = "idle for 1d (--world-ttl)", "the longest idle of 3 worlds (--max-worlds)"
 MALFORMED = (
-    "A key of the sandbox is sk_test_ and 1 to 64 letters, digits, '-' or '_',"
+    "A sandbox key is sk_test_ followed by 1 to 64 letters, digits, '-' or '_',"
     " as in 'Authorization: Bearer sk_test_sandbox'."
 )
 
@@ -121,7 +121,7 @@ def test_a_rejected_first_use_leaves_no_world_and_is_rejected_again() -> None:
     """The server's scenarios contradict each other."""
     worlds = starting_with(FILLED, FILLED)
     for _ in range(2):
-        with pytest.raises(InvalidRequest, match="'scene' comes twice"):
+        with pytest.raises(InvalidRequest, match="'scene' is given twice"):
             finish(worlds.getting(ALICE))
     worlds.context = worlds.context._replace(scenarios=())
 
@@ -197,8 +197,8 @@ def test_strict_keys_accept_only_worlds_made_by_hand() -> None:
 
     assert found is made
     assert refusals == [
-        f"Its world was {IDLE}. POST /_sandbox/worlds makes one.",
-        "No world has this key (--strict-keys). POST /_sandbox/worlds makes one.",
+        f"Its world was {IDLE}. POST /_sandbox/worlds creates one.",
+        "No world has this key (--strict-keys). POST /_sandbox/worlds creates one.",
     ]
 
 
@@ -269,7 +269,7 @@ def test_making_a_second_world_of_a_key_is_rejected() -> None:
 
     assert caught.value.details == (
         "/api_key: expected a key that has no world yet;"
-        " DELETE /_sandbox/world with this key drops the one that it has."
+        " DELETE /_sandbox/world with this key drops its current world."
     )
     assert worlds.get_or_create(ALICE) is first
 

@@ -177,7 +177,7 @@ def _why_unanswered(world: World, active_rule: AnyActiveRule) -> str:
     for entry in world.journal.before(None):
         for scenario, rule, why in entry.considered:
             is_its = scenario == active_rule.scenario and rule == active_rule.rule.name
-            if is_its and not why.startswith("it is about"):
+            if is_its and not why.startswith("it is for"):
                 return f"at {world.journal.id_of(entry)}, {why}"
     return "no such call was made"
 

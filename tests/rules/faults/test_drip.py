@@ -1,7 +1,5 @@
 """The fault `drip`: how the body is spread over time."""
 
-import pytest
-
 from payments_sandbox.rules.faults.drip import Drip
 from payments_sandbox.rules.faults.reply import KeepOpen, Send, WaitUntil
 from tests.support.values import REAL_BODY, REAL_HEAD, REAL_REPLY, body_sent, lines_sent
@@ -46,12 +44,6 @@ def test_the_maximum_wait_shortens_all_gaps() -> None:
 def test_the_connection_header_of_the_real_reply_is_sent() -> None:
     reply = REAL_REPLY._replace(connection="close")
     assert "Connection: close" in lines_sent(Drip(over=1, chunks=1), reply)
-
-
-def test_zero_chunks_are_rejected() -> None:
-    """Without a chunk the body would never be sent."""
-    with pytest.raises(ValueError, match=r"^chunks: expected 1 or more$"):
-        Drip(over=1_000, chunks=0)
 
 
 def test_a_dripped_reply_arrives_and_needs_no_commit() -> None:

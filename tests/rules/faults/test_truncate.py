@@ -32,12 +32,6 @@ def test_truncated_headers_never_include_the_final_line_end() -> None:
     assert bytes_sent(Truncate(commit=True, keep=100, part="headers")) == REAL_HEAD[:-1]
 
 
-@pytest.mark.parametrize("keep", [-0.1, 100.1, float("nan")])
-def test_an_invalid_percentage_is_rejected(keep: float) -> None:
-    with pytest.raises(ValueError, match=r"^keep: expected 0% to 100%$"):
-        Truncate(commit=True, keep=keep)
-
-
 def test_truncate_needs_commit_and_its_reply_never_arrives() -> None:
     """A scenario has to say whether the call happens."""
     assert (Truncate.reply_arrives, Truncate.needs_commit, Truncate.starts_silent) == (
