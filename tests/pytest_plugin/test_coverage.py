@@ -227,7 +227,7 @@ def test_an_external_server_without_coverage_is_a_usage_error(suite: Suite) -> N
         result = suite.run("--sandbox-coverage", f"--sandbox-url={server.url}")
 
     assert result.ret == pytest.ExitCode.USAGE_ERROR
-    assert "this server counts no failures; start it with --coverage, or" in result.stderr.str()
+    assert "this server does not count failures; start it with --coverage or" in result.stderr.str()
 
 
 def test_an_overridden_server_without_coverage_is_reported(suite: Suite) -> None:
