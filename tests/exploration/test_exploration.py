@@ -362,7 +362,7 @@ def test_undocumented_calls_are_listed_once_in_the_remarks_and_the_result() -> N
 
     result = explore(flow_of(body), ExplorationOptions(among=frozenset({"drop"})))
 
-    told = [line for line in remarks(result) if "past the API" in line]
+    told = [line for line in remarks(result) if "undocumented call" in line]
     assert len(told) == len(result.undocumented) == 2
     assert told[0].startswith("Without a failure, it makes an undocumented call: GET /v3/payment:")
 
