@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 FIRST: Final = [
     "request: ", "event: ", "webhook: ", "at: ", "name: ", "when: ", "per: ", "chance: ", "do: ",
 ]  # fmt: skip
-"""What a rule can begin with."""
+"""The keys with which a rule can begin."""
 
 RULE: Final = "scenario: a\nrules:\n  - request: create_payment\n"
 EXPECTED: Final[dict[str, list[str]]] = {
