@@ -125,10 +125,10 @@ WEBHOOK: Final = ExpectationKind(
         "x-hint": "webhook has acknowledged, attempts, count or forged",
         "properties": {
             "webhook": word(
-                "The event, or a family of them.", "an event", [*EventType, *EVENT_FAMILIES, "*"]
+                "The event, or a family of events.", "an event", [*EventType, *EVENT_FAMILIES, "*"]
             ),
             "acknowledged": {
-                "description": "Whether each was answered with a 2xx in the end.",
+                "description": "Whether each was eventually answered with a 2xx.",
                 "type": "boolean",
                 "x-expected": "true or false",
             },
