@@ -1,4 +1,4 @@
-"""Holds what an answered call leaves: its reply, its entry in the journal, orders to the rim."""
+"""Tests what an answered call leaves behind: reply, journal entry, orders to the server."""
 
 import json
 from typing import Any
@@ -31,7 +31,7 @@ NUMBERS = {
 
 
 def acted(desk: InProcessApi, name: str) -> tuple[Answer, dict[str, Any]]:
-    """The answer to a payment with a magic card, and what the journal says of it."""
+    """Return the answer to a payment with a magic card, and what the journal keeps of it."""
     answer = desk.answer(call_of("create_payment", documented_create(card_number=NUMBERS[name])))
     entry = answer.entry
     kept = {
@@ -52,11 +52,11 @@ def acted(desk: InProcessApi, name: str) -> tuple[Answer, dict[str, Any]]:
         ("slow", 201, None, True, 1),
     ],
 )
-def test_a_rule_answers(  # noqa: PLR0913 - the columns of the table
+def test_the_rule_of_a_magic_card_sets_the_answer_and_the_journal_entry(  # noqa: PLR0913 - the columns of the table
     desk: InProcessApi, name: str, status: int | None, fault: Drop | Hang | None,
     committed: bool, payments: int,  # noqa: FBT001 - a parameter of the test
 ) -> None:  # fmt: skip
-    """The rim is told what to do; the journal says which rule, and whether it happened."""
+    """The answer has the fault and the delay; the entry has the rule and `committed`."""
     answer, kept = acted(desk, name)
 
     assert (answer.fault, answer.delay) == (fault, 3_000 if name == "slow" else 0)
@@ -71,8 +71,8 @@ def test_a_rule_answers(  # noqa: PLR0913 - the columns of the table
     }
 
 
-def test_the_journal_keeps_what_was_answered(desk: InProcessApi) -> None:
-    """Bodies masked, whatever their form."""
+def test_the_journal_masks_card_data_in_bodies_headers_and_queries(desk: InProcessApi) -> None:
+    """In well-formed and malformed bodies."""
     desk.ask("create_payment", documented_create(cvc="1234"))
     desk.ask("create_payment", b'{"cvc": 8731,')
     desk.ask("list_payments", query="customer_id=4111111111111111&limit=5")
@@ -86,7 +86,6 @@ def test_the_journal_keeps_what_was_answered(desk: InProcessApi) -> None:
 
 
 def test_a_refund_is_checked_by_the_ledger_before_the_card_declines_it(desk: InProcessApi) -> None:
-    """The ledger's checks come before what the card is known for."""
     card = documented_create(card_number="4000000000005126")
     payment_id = desk.ask("create_payment", card)[1]["id"]
     too_much = documented_refund(amount=2_501)
@@ -107,8 +106,7 @@ def test_a_refund_is_checked_by_the_ledger_before_the_card_declines_it(desk: InP
     ]
 
 
-def test_a_lenient_contract_ignores_what_is_undocumented() -> None:
-    """The journal shows what was sent all the same, without what is secret."""
+def test_a_lenient_contract_accepts_undocumented_fields_and_journals_them_masked() -> None:
     desk = InProcessApi(new_world(), with_contract=load_contract(lenient=True))
     body = {**documented_create(cvc="873"), "cvv": "873", "note": "4111111111111111"}
     status, _ = desk.ask("create_payment", body)

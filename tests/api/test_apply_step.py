@@ -1,4 +1,4 @@
-"""Holds each outcome of the scenario language to what it does to the payment and to its reply."""
+"""Tests what each outcome of the scenario language does to the payment and to its reply."""
 
 from dataclasses import dataclass
 
@@ -35,7 +35,7 @@ TURNS = (Settlement(Status.COMPLETED, 5),)
 
 
 class Performed:
-    """An operation that notes how it was performed, and what comes of it."""
+    """An operation that records how it was performed, and returns a fixed result."""
 
     def __init__(self, outcome: CallResult | None = None) -> None:
         self.options: list[PaymentOptions] = []
@@ -50,7 +50,7 @@ class Performed:
 def applied(
     step: Step, performed: Performed, world: World | None = None, *, delay: int = 0
 ) -> CallResult:
-    """What a step of a scenario's rule comes to."""
+    """Return the result of applying a step of a scenario's rule."""
     selected = SelectedStep("rule", 1, step, delay, "scene")
     context = StepContext(world or new_world(), contract(), BY_NAME["create_payment"])
     outcome = apply_step(selected, context, performed)
@@ -60,7 +60,7 @@ def applied(
 
 @dataclass(frozen=True)
 class Row:
-    """What an outcome comes to; `reply` is the reply, an error's code, or None."""
+    """The expected result of an outcome; `reply` is the reply, an error's code, or None."""
 
     what: Outcome
     options: tuple[PaymentOptions, ...]
@@ -119,8 +119,8 @@ TABLE = {
 
 
 @for_each("case", TABLE)
-def test_a_step_is_carried_out(case: str) -> None:
-    """How the operation is performed, what is answered, and whether it happened."""
+def test_each_outcome_performs_the_operation_and_replies_as_expected(case: str) -> None:
+    """How the operation is performed, what is answered, and whether it is committed."""
     row, performed = TABLE[case], Performed()
     outcome = applied(Step(row.what), performed)
     reply = outcome.reply.code if isinstance(outcome.reply, SandboxError) else outcome.reply
@@ -139,15 +139,14 @@ HIDING: dict[str, Outcome] = {
 
 
 @pytest.mark.parametrize("case", HIDING)
-def test_what_is_refused_stays_refused_behind_a_fault(case: str) -> None:
-    """With `commit: true` too: nothing happened, and the client does not learn it."""
+def test_a_rejected_call_stays_uncommitted_behind_a_committing_fault(case: str) -> None:
+    """With `commit: true` too: nothing happened."""
     outcome = applied(Step(HIDING[case]), Performed(CallResult(REFUSED, committed=False)))
 
     assert outcome.committed is False
 
 
-def test_an_error_says_what_the_rule_says() -> None:
-    """In place of the code's own sentence."""
+def test_a_rule_can_replace_the_message_and_details_of_an_error() -> None:
     respond = Respond("internal_error", message="Oops", details="Try again.")
     outcome = applied(Step(respond), Performed())
 
@@ -155,16 +154,15 @@ def test_an_error_says_what_the_rule_says() -> None:
     assert (outcome.reply.message, outcome.reply.details) == ("Oops", "Try again.")
 
 
-def test_a_delay_is_added_to_what_the_card_does() -> None:
-    """The slow card is slower still."""
+def test_the_delay_of_a_step_is_added_to_the_delay_of_the_card() -> None:
     slow = Performed(CallResult(DONE, committed=True, delay=3_000))
 
     assert applied(Step(delay=200), slow, delay=200).delay == 3_200
 
 
 @pytest.mark.parametrize(("remaining", "left"), [(0, 0), (1, 0), (3, 2)])
-def test_the_real_limiter_is_moved(remaining: int, left: int) -> None:
-    """The call counts against what now remains, and later calls do too."""
+def test_a_rate_limit_step_sets_the_remaining_calls_of_the_world(remaining: int, left: int) -> None:
+    """The call itself counts, and so do later calls."""
     world = new_world()
     world.limiter.turn(NOON)
     step = Step(MoveRateLimit(remaining))
@@ -174,8 +172,8 @@ def test_the_real_limiter_is_moved(remaining: int, left: int) -> None:
     assert (world.limiter.remaining, world.limiter.limit) == (left, 1_000)
 
 
-def test_a_limit_of_its_own_window_counts_this_call() -> None:
-    """Once, however often the rule says the same."""
+def test_a_rate_limit_with_its_own_window_counts_each_call_once() -> None:
+    """However often the rule sets the same limit."""
     world = new_world()
     step = Step(MoveRateLimit(limit=2, window=60_000))
     left = []
@@ -188,8 +186,7 @@ def test_a_limit_of_its_own_window_counts_this_call() -> None:
     assert world.limiter.reset_at == NOON // 1_000 + 60
 
 
-def test_a_used_up_window_is_not_called_an_hour() -> None:
-    """The details name what has been used up."""
+def test_the_error_of_a_used_up_custom_window_does_not_mention_the_hour() -> None:
     step = Step(MoveRateLimit(limit=0, window=60_000))
     outcome = applied(step, Performed())
 
@@ -204,7 +201,7 @@ PAID = {
 
 
 def patched(patch: Patch) -> tuple[int, object]:
-    """The status and body of a create reply that is patched."""
+    """Return the status and body of a patched create reply."""
     performed = Performed(CallResult(Reply(201, orjson.dumps(PAID)), committed=True))
     outcome = applied(Step(patch), performed)
     assert outcome.committed is True
@@ -214,13 +211,13 @@ def patched(patch: Patch) -> tuple[int, object]:
     return outcome.reply.status, orjson.loads(outcome.reply.body)
 
 
-def test_a_reply_is_patched() -> None:
-    """As RFC 7396 has it, and within the contract."""
+def test_a_patch_step_merges_its_fields_into_the_reply() -> None:
+    """As RFC 7396 defines it, and within the contract."""
     assert patched(Patch({"status": "pending"})) == (201, PAID | {"status": "pending"})
 
 
-def test_a_patch_that_leaves_the_contract_says_so_or_fails() -> None:
-    """It is never sent by mistake."""
+def test_a_patch_that_breaks_the_contract_needs_off_contract() -> None:
+    """Without it the reply is an internal error that says how to allow it."""
     del (unpaid := dict(PAID))["amount"]
 
     assert patched(Patch({"amount": None}, off_contract=True)) == (201, unpaid)
@@ -229,13 +226,12 @@ def test_a_patch_that_leaves_the_contract_says_so_or_fails() -> None:
         (
             "The patch of the rule rule breaks the contract: /amount: is required: expected an"
             " integer from 1 to 99999999,"
-            " in minor units (2500 is 25.00 USD). Add off_contract: true to"
-            " do it anyway."
+            " in minor units (2500 is 25.00 USD). Add off_contract: true to send it anyway."
         ),
     )
 
 
-def test_a_refusal_is_not_patched() -> None:
+def test_the_error_of_a_rejected_call_is_not_patched() -> None:
     """There is no normal reply."""
     refused = CallResult(REFUSED, committed=False)
     patch = Patch({"status": "failed"})

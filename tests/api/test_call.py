@@ -1,4 +1,4 @@
-"""Holds calls and answers to what they show, and to what is so unless somebody says otherwise."""
+"""Tests what the representations of calls and answers show, and their defaults."""
 
 from payments_sandbox.api.call import Answer, Call, CallResult, RateLimitHeaders, Reply
 from payments_sandbox.core.instants import EPOCH
@@ -7,8 +7,8 @@ from tests.support.in_process import call_of
 from tests.support.values import documented_create
 
 
-def test_a_call_shows_nothing_of_what_came_with_it() -> None:
-    """A traceback or a log line has neither its body nor its path, its query or its headers."""
+def test_the_repr_of_a_call_hides_its_body_path_query_and_headers() -> None:
+    """So no traceback or log line shows them."""
     call = call_of(
         "create_refund", documented_create(), payment_id="pay_4111111111111111",
         query="number=4111111111111111", headers=((b"X-Card", b"4111111111111111"),),
@@ -21,8 +21,7 @@ def test_a_call_shows_nothing_of_what_came_with_it() -> None:
     )
 
 
-def test_a_plain_call_and_its_result_are_neither_held_nor_late() -> None:
-    """Nor is a connection closed that nobody said should be."""
+def test_the_defaults_of_a_call_mean_no_hold_no_delay_and_an_open_connection() -> None:
     call, result = Call(None, "GET", "/", ()), CallResult(None)
     answer = Answer(Reply(200, b"{}"), {}, Entry(EPOCH, None, "GET", "/", ()))
 
@@ -31,8 +30,7 @@ def test_a_plain_call_and_its_result_are_neither_held_nor_late() -> None:
     assert (answer.delay, answer.close, answer.fault) == (0, False, None)
 
 
-def test_the_headers_of_the_rate_limit_are_the_documented_ones() -> None:
-    """As texts, made when they are asked for."""
+def test_the_rate_limit_headers_have_the_documented_names_and_text_values() -> None:
     headers = RateLimitHeaders(1_000, 999, 1_642_262_400)
     shown = {
         "X-RateLimit-Limit": "1000",

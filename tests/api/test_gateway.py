@@ -1,4 +1,4 @@
-"""Holds the way of a call through the emulated API: admission, order of checks, failures."""
+"""Tests the path of a call through the emulated API: admission, order of checks, failures."""
 
 import json
 import logging
@@ -51,14 +51,14 @@ def desk() -> InProcessApi:
 
 
 def unknown(path: str, method: str = "GET", allow: str | None = None) -> Call:
-    """A call that no operation answers."""
+    """Return a call that no operation answers."""
     return Call(None, method, path, (), allow=allow)
 
 
 NO_KEY = "Send 'Authorization: Bearer sk_test_…'."
-NO_SCHEME = "The Authorization header is 'Bearer ' and the key."
+NO_SCHEME = "The Authorization header must be 'Bearer ' followed by the key."
 NO_SHAPE = (
-    "A key of the sandbox is sk_test_ and 1 to 64 letters, digits, '-' or '_',"
+    "A sandbox key is sk_test_ followed by 1 to 64 letters, digits, '-' or '_',"
     " as in 'Authorization: Bearer sk_test_sandbox'."
 )
 UNADMITTED = {
@@ -74,8 +74,8 @@ UNADMITTED = {
 
 
 @for_each("header", UNADMITTED, show=str)
-def test_a_call_without_a_good_key_is_not_admitted(header: str | None) -> None:
-    """The refusal says what to send and quotes nothing; it has no rate limit and no journal."""
+def test_a_missing_or_malformed_key_gets_401_that_says_what_to_send(header: str | None) -> None:
+    """The error quotes nothing of the header; there is no rate limit and no journal entry."""
     gateway = Gateway(new_worlds(), contract())
     with pytest.raises(InvalidApiKey) as caught:
         gateway.admit(key_in(header))
@@ -86,22 +86,21 @@ def test_a_call_without_a_good_key_is_not_admitted(header: str | None) -> None:
 
 
 @pytest.mark.parametrize("header", [f"Bearer {KEY}", f"bearer {KEY}", f"BEARER   {KEY} "])
-def test_a_key_is_admitted(header: str) -> None:
-    """The scheme is case-insensitive, as RFC 9110 has it."""
+def test_a_bearer_key_is_admitted_with_the_scheme_in_any_case(header: str) -> None:
+    """As RFC 9110 requires."""
     worlds = new_worlds()
 
     assert Gateway(worlds, contract()).admit(key_in(header)) is worlds.get_or_create(KEY)
 
 
-def test_a_key_without_a_world_is_refused_where_keys_are_strict() -> None:
-    """Where only worlds made by hand exist."""
+def test_a_key_without_a_world_is_rejected_with_strict_keys() -> None:
     gateway = Gateway(new_worlds(Settings(strict_keys=True)), contract())
     with pytest.raises(InvalidApiKey, match="strict-keys"):
         gateway.admit("sk_test_alice")
 
 
-def test_an_answer_carries_the_documented_headers(desk: InProcessApi) -> None:
-    """Whatever it says; nothing else is added."""
+def test_every_answer_has_the_documented_headers_and_no_others(desk: InProcessApi) -> None:
+    """Successes and errors alike."""
     calls = [call_of("list_payments"), call_of("create_payment", {}), unknown("/v3/x")]
     left = []
     for call in calls:
@@ -118,18 +117,20 @@ BAD: dict[str, Any] = {**documented_create(card_number=NOT_LUHN, exp_year=2020, 
 @pytest.mark.parametrize(
     ("cured", "status", "body"),
     [
-        (0, 429, envelope("rate_limit_exceeded", "The hour turns at 2030-01-15T13:00:00Z,"
-                          " by the world's clock.")),
+        (0, 429, envelope("rate_limit_exceeded", "The hour ends at 2030-01-15T13:00:00Z on the"
+                          " world's clock.")),
         (1, 400, None),
         (2, 400, envelope("invalid_card")),
-        (3, 400, envelope("expired_card", "The card's expiry lies before the world's clock.")),
+        (3, 400, envelope("expired_card", (
+            "The card's expiry date is in the past on the world's clock."
+        ))),
         (4, 400, envelope("invalid_cvc", "The cvc of this brand has 3 digits.")),
     ],
 )  # fmt: skip
-def test_checks_go_in_the_decided_order(
+def test_of_several_faults_in_a_create_the_first_in_the_fixed_order_is_answered(
     desk: InProcessApi, cured: int, status: int, body: dict[str, Any] | None
 ) -> None:
-    """Rate limit, shape, number, expiry, code: of several faults the first is answered."""
+    """Rate limit, shape, number, expiry, security code."""
     wanted = json.loads(json.dumps(BAD))
     desk.world.limiter.turn(NOON)
     desk.world.limiter.set(limit=None, remaining=min(cured, 1))
@@ -146,12 +147,12 @@ def test_checks_go_in_the_decided_order(
     assert desk.world.ledger.snapshot() == before
 
 
-def test_a_call_over_the_limit_does_nothing_else(desk: InProcessApi) -> None:
-    """A good body or a broken one: 429, no payment, and it does not count further."""
+def test_a_call_over_the_rate_limit_gets_429_and_has_no_effect(desk: InProcessApi) -> None:
+    """Whether its body is valid or not; it does not count further."""
     desk.world.limiter.turn(NOON)
     desk.world.limiter.set(limit=None, remaining=0)
     over = envelope(
-        "rate_limit_exceeded", "The hour turns at 2030-01-15T13:00:00Z, by the world's clock."
+        "rate_limit_exceeded", "The hour ends at 2030-01-15T13:00:00Z on the world's clock."
     )
 
     for body in (GOOD, b"{", {}):
@@ -193,7 +194,7 @@ ELSEWHERE: dict[str, tuple[Call, int, dict[str, Any]]] = {
             " at line 1, column 2."
         ),
     ),
-    "a query where none is documented": (
+    "an undocumented query": (
         call_of("retrieve_payment", payment_id="pay_xyz789", query="limit=1"),
         400,
         invalid("/limit: is not a documented parameter; there are none."),
@@ -203,19 +204,18 @@ ELSEWHERE: dict[str, tuple[Call, int, dict[str, Any]]] = {
         400,
         invalid("/dry_run: is not a documented parameter; there are none."),
     ),
-    "no date": (
+    "an invalid date": (
         call_of("list_payments", query="created_after=2030-13-01"),
         400,
-        invalid("/created_after: expected a date-time that exists."),
+        invalid("/created_after: expected a date and time that exist."),
     ),
 }  # fmt: skip
 
 
 @pytest.mark.parametrize("case", ELSEWHERE)
-def test_a_call_that_breaks_the_documentation_is_refused_and_changes_nothing(
+def test_an_undocumented_call_gets_its_documented_error_and_changes_nothing(
     desk: InProcessApi, case: str
 ) -> None:
-    """The documented envelope, and nothing has happened."""
     call, status, body = ELSEWHERE[case]
     before = desk.world.ledger.snapshot()
 
@@ -226,10 +226,10 @@ def test_a_call_that_breaks_the_documentation_is_refused_and_changes_nothing(
 @pytest.mark.parametrize(
     ("error", "status"), [(RequestTooLarge(10), 413), (InvalidRequest("/: no."), 400)]
 )
-def test_a_body_that_could_not_be_read_closes_the_connection(
+def test_a_body_that_could_not_be_read_gets_its_error_and_closes_the_connection(
     desk: InProcessApi, error: RequestTooLarge | InvalidRequest, status: int
 ) -> None:
-    """The connection is to be closed, since the rest of the body is still in it."""
+    """The rest of the body is still in the connection."""
     call = call_of("create_payment")
     call.body = error
     answer = desk.answer(call)
@@ -239,10 +239,10 @@ def test_a_body_that_could_not_be_read_closes_the_connection(
     assert not desk.answer(call_of("create_payment", {})).close
 
 
-def test_an_unexpected_failure_is_a_documented_500(
+def test_an_unexpected_exception_is_a_documented_500_with_its_traceback_in_the_log(
     desk: InProcessApi, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
-    """With its traceback in the log, and the request in the journal."""
+    """The request is in the journal, and card numbers are masked in the log."""
 
     def fail(*_: object) -> CallResult:
         raise RuntimeError("a bug of ours")
@@ -260,10 +260,10 @@ def test_an_unexpected_failure_is_a_documented_500(
     assert len(desk.world.journal) == 1
 
 
-def test_what_has_happened_is_journalled_whatever_follows(
+def test_a_committed_call_is_journalled_even_if_recording_it_raises(
     desk: InProcessApi, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """A failure of ours behind the call loses the reply, and nothing else."""
+    """Such a bug loses the reply and nothing else."""
     monkeypatch.setattr("payments_sandbox.api.gateway._record", lambda *_: 1 // 0)
     with pytest.raises(ZeroDivisionError):
         desk.answer(call_of("create_payment", documented_create()))
@@ -271,10 +271,10 @@ def test_what_has_happened_is_journalled_whatever_follows(
     assert (desk.world.journal.count, len(desk.world.ledger.payments)) == (1, 1)
 
 
-def test_a_reply_that_breaks_the_contract_is_not_sent(
+def test_a_reply_that_breaks_the_contract_is_replaced_by_a_500(
     desk: InProcessApi, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
-    """The client gets a documented 500; the log says which key was wrong."""
+    """The log names the missing key."""
     _, payment = desk.ask("create_payment", GOOD)
     monkeypatch.setattr(representations, "refund", lambda _: {"id": "ref_1"})
 
@@ -282,10 +282,10 @@ def test_a_reply_that_breaks_the_contract_is_not_sent(
     assert "ContractBrokenError: responses/create_refund: /payment_id: is required" in caplog.text
 
 
-def test_a_failure_while_a_payment_is_made_makes_none(
+def test_a_payment_whose_reply_breaks_the_contract_is_not_created(
     monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
-    """What cannot be shown is not kept: no payment, no event."""
+    """No payment and no event."""
     desk = InProcessApi(new_world())
     before = desk.world.ledger.snapshot()
     monkeypatch.setattr(representations, "payment", lambda _: {"id": 1})
@@ -299,8 +299,8 @@ def _card(body: dict[str, Any], **changes: object) -> None:
     body["payment_method"].update(changes)
 
 
-def test_a_held_call_has_passed_the_limit_and_nothing_else(desk: InProcessApi) -> None:
-    """Its body is checked when it goes on, and what is due by then has happened before."""
+def test_a_held_call_has_passed_the_rate_limit_and_no_other_check(desk: InProcessApi) -> None:
+    """Its body is checked when it is released, after everything due by then has happened."""
     desk.world.rules.set_scenarios([scenario_of(HELD)])
     held = desk.gateway.answer(desk.world, call_of("create_payment", GOOD | {"amount": "1"}))
     assert isinstance(held, HeldCall)
@@ -316,7 +316,7 @@ def test_a_held_call_has_passed_the_limit_and_nothing_else(desk: InProcessApi) -
     assert (entry.at, entry.wall, entry.committed) == (NOON + 5, NOON, False)
 
 
-def test_of_an_ordinary_card_no_fingerprint_is_kept() -> None:
+def test_the_fingerprint_of_an_ordinary_card_is_not_kept() -> None:
     """Brand, last four digits and a checksum would narrow a number down to a few candidates."""
     desk = InProcessApi(new_world())
     kept: dict[str, int] = {}
@@ -350,15 +350,14 @@ DOUBLE = "The path has two slashes in a row; did you mean"
         ("/v3", PATHS),
     ],
 )
-def test_a_path_that_differs_by_little_is_told_what_was_meant(
+def test_an_unknown_path_gets_404_with_the_path_that_was_probably_meant(
     path: str, details: str, desk: InProcessApi
 ) -> None:
-    """By slashes, or before `/payments`; any other is told which there are."""
+    """If it differs by slashes or before `/payments`; otherwise the error lists the known paths."""
     assert status_and_json(desk.answer(unknown(path))) == (404, envelope("not_found", details))
 
 
-def test_a_method_that_a_path_does_not_have_is_told_which_it_has(desk: InProcessApi) -> None:
-    """As `Allow` does."""
+def test_an_unsupported_method_gets_405_with_the_supported_methods(desk: InProcessApi) -> None:
     answer = desk.answer(unknown("/v3/payments", "PUT", "GET, POST"))
 
     assert status_and_json(answer) == (
@@ -367,8 +366,8 @@ def test_a_method_that_a_path_does_not_have_is_told_which_it_has(desk: InProcess
     )
 
 
-def test_a_key_that_is_only_looked_for_gets_no_world() -> None:
-    """In slices, as others are served meanwhile; a world that is there is found."""
+def test_looking_up_a_key_without_makes_world_creates_no_world() -> None:
+    """The lookup runs in slices, so that others are served; an existing world is found."""
     worlds = new_worlds()
     gateway = Gateway(worlds, contract())
     found = finish(gateway.admitting(KEY, makes_world=False))
@@ -380,7 +379,7 @@ def test_a_key_that_is_only_looked_for_gets_no_world() -> None:
     assert worlds.find("sk_test_alice") is made is gateway.admit("sk_test_alice")
 
 
-def test_an_answer_of_last_resort_is_a_documented_500_on_a_connection_that_ends(
+def test_giving_up_on_a_call_answers_a_documented_500_and_closes_the_connection(
     desk: InProcessApi,
 ) -> None:
     """How much of the request was read is unknown."""
@@ -392,14 +391,16 @@ def test_an_answer_of_last_resort_is_a_documented_500_on_a_connection_that_ends(
     assert len(answer.headers) == 3
 
 
-def test_an_answer_of_last_resort_to_the_first_call_has_the_hour_of_now(desk: InProcessApi) -> None:
-    """Nobody has looked at the limit before."""
+def test_giving_up_on_the_first_call_reports_the_reset_of_the_current_hour(
+    desk: InProcessApi,
+) -> None:
+    """No earlier call has started the window."""
     answer = desk.gateway.give_up(desk.world)
 
     assert answer.headers["X-RateLimit-Reset"] == str((NOON + HOUR) // SECOND)
 
 
-def test_a_call_that_was_held_over_the_hour_is_told_the_next_one(desk: InProcessApi) -> None:
+def test_a_call_held_past_the_hour_reports_the_reset_of_the_next_hour(desk: InProcessApi) -> None:
     desk.world.rules.set_scenarios([scenario_of(HELD)])
     held = desk.gateway.answer(desk.world, call_of("create_payment", GOOD))
     assert isinstance(held, HeldCall)
@@ -409,8 +410,8 @@ def test_a_call_that_was_held_over_the_hour_is_told_the_next_one(desk: InProcess
     assert answer.headers["X-RateLimit-Reset"] == str((NOON + 2 * HOUR) // SECOND)
 
 
-def test_the_journal_says_what_became_of_the_payment_of_a_call(desk: InProcessApi) -> None:
-    """Its id where it was made, its status at the call, and the error without its text."""
+def test_the_journal_entry_of_a_call_has_its_payment_status_and_error(desk: InProcessApi) -> None:
+    """The payment's id if the call made it, its status at the call, and the error's code."""
     desk.ask("create_payment", GOOD)
     made = desk.world.ledger.payments.id_of(0)
     for operation, body, payment_id in (
@@ -437,10 +438,10 @@ def test_the_journal_says_what_became_of_the_payment_of_a_call(desk: InProcessAp
     ("operation", "body", "committed"),
     [("create_payment", GOOD, False), ("list_payments", None, None)],
 )
-def test_a_held_call_to_which_nobody_listens_has_not_happened(
+def test_a_held_call_whose_client_disconnects_is_journalled_and_has_no_effect(
     operation: str, body: object, *, committed: bool | None
 ) -> None:
-    """It is journalled by when its client left, with its rule; a read could not happen anyway."""
+    """At the instant of the disconnection, with its rule; for a read, `committed` is unset."""
     desk = InProcessApi(new_world())
     desk.world.rules.set_scenarios([scenario_of(HELD.replace("create_payment", operation))])
     held = desk.gateway.answer(desk.world, call_of(operation, body))
@@ -454,8 +455,7 @@ def test_a_held_call_to_which_nobody_listens_has_not_happened(
     assert desk.world.ledger.events == 0
 
 
-def test_a_held_call_that_goes_on_waits_as_its_decision_and_its_rule_say() -> None:
-    """A delay that is drawn is the same in every run, and another for each call."""
+def test_the_random_delay_of_a_released_call_is_reproducible_and_differs_between_calls() -> None:
     drawn = []
     for _ in range(2):
         desk = InProcessApi(new_world())

@@ -1,4 +1,4 @@
-"""What leaves is held against the contract: what breaks it raises, and is not sent."""
+"""Replies are validated against the contract: one that breaks it raises, and is not sent."""
 
 import pytest
 
@@ -16,7 +16,7 @@ from tests.support.values import documented_create
 
 
 def test_an_error_that_breaks_the_contract_is_not_sent(monkeypatch: pytest.MonkeyPatch) -> None:
-    """The envelope is held against its schema like everything else."""
+    """The envelope is validated against its schema like every other reply."""
     monkeypatch.setattr(representations, "error", lambda _: {"error": "payment_not_found"})
 
     with pytest.raises(ContractBrokenError, match=r"^responses/error: /error: "):
@@ -24,13 +24,12 @@ def test_an_error_that_breaks_the_contract_is_not_sent(monkeypatch: pytest.Monke
 
 
 def test_a_success_that_breaks_the_contract_is_not_sent() -> None:
-    """The name of the schema comes first."""
+    """The error begins with the name of the schema."""
     with pytest.raises(ContractBrokenError, match=r"^responses/create_refund: "):
         success(contract(), BY_NAME["create_refund"], {"id": "ref_1"})
 
 
 def test_a_payment_that_breaks_the_contract_is_not_kept(monkeypatch: pytest.MonkeyPatch) -> None:
-    """It is shown as it is kept."""
     desk = InProcessApi(new_world())
     desk.ask("create_payment", documented_create())
     payment = desk.world.ledger.payments.get(0)

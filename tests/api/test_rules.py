@@ -1,4 +1,4 @@
-"""Holds calls to the rules of active scenarios: judged first, whatever of the call parses."""
+"""Tests rules of active scenarios: they are evaluated first, on all that parses of the call."""
 
 import json
 from typing import Any
@@ -37,7 +37,7 @@ FAILED = envelope("internal_error")
 
 
 def desk_of(text: str, *, seed: int | None = None) -> InProcessApi:
-    """A world in which these rules are active."""
+    """Return a world in which these rules are active."""
     desk = InProcessApi(new_world())
     finish(activating(desk.world, rules_of(text, seed=seed)))
     return desk
@@ -56,8 +56,7 @@ def answered(desk: InProcessApi, operation: str = "create_payment", body: object
     return desk.answer(call_of(operation, body))
 
 
-def test_a_rule_answers() -> None:
-    """With the documented envelope; nothing has happened."""
+def test_a_rule_answers_with_the_documented_envelope_and_nothing_happens() -> None:
     desk = desk_of(
         "- {name: down, request: create_payment, do: [{respond: {error: internal_error}}]}"
     )
@@ -67,8 +66,7 @@ def test_a_rule_answers() -> None:
     assert len(desk.world.ledger.payments) == 0
 
 
-def test_an_answer_of_a_rule_can_be_traced() -> None:
-    """By its headers, in the journal, and by the id that both name."""
+def test_the_answer_of_a_rule_names_its_rule_step_and_journal_entry_in_headers() -> None:
     desk = desk_of("- {name: down, request: create_payment, do: [pass, {drop: {commit: true}}]}")
     answered(desk)
     answer = answered(desk)
@@ -84,8 +82,8 @@ def test_an_answer_of_a_rule_can_be_traced() -> None:
     )  # fmt: skip
 
 
-def test_only_answers_of_scenarios_have_the_headers_of_a_rule() -> None:
-    """Untouched calls are exactly as documented."""
+def test_calls_without_a_matching_rule_have_no_sandbox_headers() -> None:
+    """Magic cards add none either."""
     desk = desk_of("- {name: down, request: create_refund, do: [pass]}")
 
     for card in ("visa", "declined"):
@@ -93,8 +91,7 @@ def test_only_answers_of_scenarios_have_the_headers_of_a_rule() -> None:
         assert not any("Sandbox" in name for name in answer.headers)
 
 
-def test_the_journal_says_why_the_others_did_not_answer() -> None:
-    """In the words of the format."""
+def test_the_journal_says_why_each_other_rule_did_not_match() -> None:
     desk = desk_of(
         """
         - {name: reply-lost, request: create_payment, when: {amount: {gte: 5000}}, do: [pass]}
@@ -111,15 +108,14 @@ def test_the_journal_says_why_the_others_did_not_answer() -> None:
 
 
 @pytest.mark.parametrize("body", [b"{", b"", b"[1]", {"amount": "x"}, {}], ids=str)
-def test_a_rule_is_judged_before_validation(body: object) -> None:
+def test_a_rule_is_evaluated_before_the_body_is_validated(body: object) -> None:
     """A gateway that is down does not look into the body."""
     desk = desk_of('- {request: "*", do: [{respond: {error: internal_error}}], then: repeat_last}')
 
     assert status_and_json(answered(desk, body=body)) == (500, FAILED)
 
 
-def test_a_rule_looks_at_whatever_of_the_body_parses() -> None:
-    """Though the rest of it is refused."""
+def test_a_rule_matches_on_the_valid_fields_of_an_invalid_body() -> None:
     desk = desk_of("""
         - request: create_payment
           when: {amount: 5, card: declined, brand: visa}
@@ -133,8 +129,7 @@ def test_a_rule_looks_at_whatever_of_the_body_parses() -> None:
     )
 
 
-def test_the_real_rate_limit_comes_first() -> None:
-    """A call over it is no call of a rule."""
+def test_a_call_over_the_rate_limit_is_not_counted_by_any_rule() -> None:
     desk = desk_of("- {request: create_payment, do: [{respond: {error: internal_error}}]}")
     desk.world.limiter.turn(desk.world.clock.now())
     desk.world.limiter.set(limit=None, remaining=0)
@@ -144,8 +139,8 @@ def test_the_real_rate_limit_comes_first() -> None:
     assert desk.world.rules.rule_set.all[0].matched == 0
 
 
-def test_a_path_that_is_no_operation_meets_no_rule() -> None:
-    """`*` are the four documented ones."""
+def test_a_path_without_an_operation_matches_no_rule() -> None:
+    """`*` stands for the four documented operations."""
     desk = desk_of('- {request: "*", do: [{respond: {error: internal_error}}], then: repeat_last}')
     call = call_of("list_payments")
     call.operation = None
@@ -157,8 +152,8 @@ OPERATIONS = ("create_payment", "retrieve_payment", "list_payments", "create_ref
 
 
 @pytest.mark.parametrize("operation", OPERATIONS)
-def test_every_operation_has_rules(operation: str) -> None:
-    """Reads as well as writes; on a read nothing is committed."""
+def test_a_rule_can_match_every_operation(operation: str) -> None:
+    """Reads as well as writes; a read has no `committed`."""
     desk = desk_of(f"""
         - {{request: {operation}, do: [{{respond: {{error: internal_error}}}}, {{delay: 5ms}}]}}
         """)
@@ -186,8 +181,8 @@ FAULTS = {
 
 
 @for_each("step", FAULTS)
-def test_a_wire_fault_that_commits_makes_the_payment(step: str) -> None:
-    """One payment with its event; the rim is told what to do in place of the reply."""
+def test_a_wire_fault_that_commits_makes_one_payment_with_its_event(step: str) -> None:
+    """The server is told the fault, with the reply that it replaces."""
     desk = desk_of(f"- {{request: create_payment, do: [{{{step}}}]}}")
     answer = answered(desk)
 
@@ -198,7 +193,7 @@ def test_a_wire_fault_that_commits_makes_the_payment(step: str) -> None:
 
 @pytest.mark.parametrize("step", [each for each in FAULTS if "commit" in each])
 def test_a_wire_fault_that_does_not_commit_makes_no_payment(step: str) -> None:
-    """No payment and no event."""
+    """And no event."""
     step = step.replace("commit: true", "commit: false")
     desk = desk_of(f"- {{request: create_payment, do: [{{{step}}}]}}")
     answer = answered(desk)
@@ -208,8 +203,8 @@ def test_a_wire_fault_that_does_not_commit_makes_no_payment(step: str) -> None:
     assert entry_of(desk)["committed"] is False
 
 
-def test_what_is_refused_stays_refused_and_nobody_sees_it() -> None:
-    """`commit: true` performs what can be performed."""
+def test_an_invalid_call_is_not_committed_behind_a_committing_fault() -> None:
+    """`commit: true` performs only what can be performed."""
     desk = desk_of("- {request: create_payment, do: [{drop: {commit: true}}], then: repeat_last}")
     answered(desk, body={"amount": 0})
     refused = entry_of(desk)
@@ -222,8 +217,10 @@ def test_what_is_refused_stays_refused_and_nobody_sees_it() -> None:
 @pytest.mark.parametrize(
     ("card", "status"), [("declined", "failed"), ("pending_forever", "pending")]
 )
-def test_what_happens_behind_a_fault_is_what_the_card_does(card: str, status: str) -> None:
-    """A scenario overrides what the client sees, not what a declined card is."""
+def test_a_payment_behind_a_fault_has_the_status_that_its_card_gives(
+    card: str, status: str
+) -> None:
+    """A scenario overrides what the client sees, not what a declined card does."""
     desk = desk_of('- {request: "*", do: [{drop: {commit: true}}]}')
     answer = answered(desk, body=documented_create(card_number=CARD[card]))
 
@@ -231,7 +228,7 @@ def test_what_happens_behind_a_fault_is_what_the_card_does(card: str, status: st
     assert desk.world.ledger.payments.get(0).status == status
 
 
-def test_a_step_that_passes_leaves_the_card_its_say() -> None:
+def test_a_delay_step_leaves_the_effect_of_the_magic_card() -> None:
     """A slow API declines as well, only later; the slow card is slower still."""
     desk = desk_of("- {request: create_payment, do: [{delay: 200ms}], then: repeat_last}")
     declined = answered(desk, body=documented_create(card_number=CARD["declined"]))
@@ -241,8 +238,7 @@ def test_a_step_that_passes_leaves_the_card_its_say() -> None:
     assert (slow.reply.status, slow.delay) == (201, 3_200)
 
 
-def test_a_step_that_settles_overrides_the_card() -> None:
-    """Its fate is the scenario's."""
+def test_a_settle_step_overrides_the_magic_card() -> None:
     desk = desk_of("""
         - {request: create_payment, do: [{settle: [{to: pending}, {to: failed, after: 1h}]}]}
         """)
@@ -253,8 +249,8 @@ def test_a_step_that_settles_overrides_the_card() -> None:
     assert desk.world.ledger.payments.get(0).failure == "card_declined"
 
 
-def test_a_decline_keeps_the_attempt() -> None:
-    """As a magic card's does; of a request that is wrong nothing is kept."""
+def test_a_decline_by_a_rule_keeps_a_failed_payment() -> None:
+    """As a magic card's decline does; an invalid request keeps none."""
     desk = desk_of("""
         - {request: create_payment, do: [{respond: {error: lost_card}}], then: repeat_last}
         """)
@@ -265,8 +261,8 @@ def test_a_decline_keeps_the_attempt() -> None:
     assert len(desk.world.ledger.payments) == 1
 
 
-def test_a_payment_can_be_made_behind_a_500() -> None:
-    """The one bit that decides whether a retry charges twice."""
+def test_a_rule_can_commit_a_payment_and_answer_500() -> None:
+    """That decides whether a retry charges twice."""
     desk = desk_of("""
         - request: create_payment
           do: [{respond: {error: internal_error, message: Oops, details: Later., commit: true}}]
@@ -279,8 +275,7 @@ def test_a_payment_can_be_made_behind_a_500() -> None:
     assert desk.world.ledger.payments.get(0).status == "completed"
 
 
-def test_a_limit_that_a_rule_moves_is_the_real_one() -> None:
-    """Headers, this call and the next agree."""
+def test_a_rate_limit_step_applies_to_the_headers_and_to_the_next_call() -> None:
     desk = desk_of("- {request: create_payment, do: [{rate_limit: {remaining: 1}}]}")
     first, second = answered(desk), answered(desk, "list_payments")
 
@@ -288,16 +283,15 @@ def test_a_limit_that_a_rule_moves_is_the_real_one() -> None:
     assert second.reply.status == 429
 
 
-def test_a_limit_with_nothing_left_refuses_this_call() -> None:
-    """429, and not performed."""
+def test_a_rate_limit_step_with_nothing_remaining_rejects_the_call() -> None:
     desk = desk_of("- {request: create_payment, do: [{rate_limit: {remaining: 0}}]}")
 
     assert answered(desk).reply.status == 429
     assert (entry_of(desk)["committed"], len(desk.world.ledger.payments)) == (False, 0)
 
 
-def test_a_limit_may_have_a_window_of_its_own() -> None:
-    """It turns by the world's clock, as the headers say."""
+def test_a_rate_limit_step_can_set_its_own_window() -> None:
+    """It resets by the world's clock, as the error says."""
     desk = desk_of("""
         - {request: list_payments, do: [{rate_limit: {limit: 2, window: 1m}}], then: repeat_last}
         """)
@@ -306,12 +300,12 @@ def test_a_limit_may_have_a_window_of_its_own() -> None:
     desk.world.clock.reach(Instant(desk.world.clock.now() + 60_000))
 
     assert statuses == [200, 200, 429]
-    assert details == "The window turns at 2030-01-15T12:01:00Z, by the world's clock."
+    assert details == "The window ends at 2030-01-15T12:01:00Z on the world's clock."
     assert answered(desk, "list_payments").reply.status == 200
 
 
-def test_a_payment_settles_when_it_has_been_read() -> None:
-    """At the third read, which shows it; a list is no read."""
+def test_a_payment_with_after_reads_settles_at_the_given_read() -> None:
+    """The read that settles it shows the new status; a list is not a read."""
     desk = desk_of("""
         - request: create_payment
           do: [{settle: [{to: pending}, {to: completed, after_reads: 3}]}]
@@ -327,8 +321,7 @@ def test_a_payment_settles_when_it_has_been_read() -> None:
     assert desk.world.ledger.event(0).type == "payment.completed"
 
 
-def test_a_payment_that_was_moved_by_hand_settles_no_more() -> None:
-    """The report says so."""
+def test_a_settlement_of_a_manually_failed_payment_is_skipped_with_its_reason() -> None:
     desk = desk_of("""
         - request: create_payment
           do: [{settle: [{to: pending}, {to: completed, after_reads: 1}]},
@@ -348,16 +341,14 @@ def test_a_payment_that_was_moved_by_hand_settles_no_more() -> None:
     )
 
 
-def test_a_patch_changes_the_reply_and_not_the_payment() -> None:
-    """The payment is as it is; the reply says otherwise."""
+def test_a_patch_step_changes_the_reply_but_not_the_payment() -> None:
     desk = desk_of("- {request: create_payment, do: [{patch: {status: pending}}]}")
 
     assert status_and_json(answered(desk))[1]["status"] == "pending"
     assert desk.world.ledger.payments.get(0).status == "completed"
 
 
-def test_a_rule_can_refuse_an_api_key() -> None:
-    """The documented 401 comes without a rate limit."""
+def test_a_rule_can_answer_the_documented_401_without_rate_limit_headers() -> None:
     desk = desk_of("- {request: list_payments, do: [{respond: {error: invalid_api_key}}]}")
     answer = answered(desk, "list_payments")
 
@@ -365,8 +356,8 @@ def test_a_rule_can_refuse_an_api_key() -> None:
     assert not any("RateLimit" in name for name in answer.headers)
 
 
-def test_rules_look_at_the_addressed_payment() -> None:
-    """Where the body and the query say nothing."""
+def test_rules_match_on_fields_of_the_payment_that_a_call_addresses() -> None:
+    """If the body and the query do not have them."""
     desk = desk_of("""
         - request: "*"
           when: {customer_id: cust_abc123, amount: 2500, card: refund_declined, status: completed,
@@ -392,8 +383,8 @@ def test_rules_look_at_the_addressed_payment() -> None:
     assert said == [500, 500, 400, 200, 201, 400, 404, 404, 404]
 
 
-def test_rules_look_at_headers_and_the_query() -> None:
-    """Header names in any case; of a parameter that comes twice, the first."""
+def test_rules_match_on_headers_and_query_parameters() -> None:
+    """Header names in any case; of a repeated parameter, the first."""
     desk = desk_of("""
         - request: list_payments
           when: {header.X-Test: "a, b", query.limit: 5, customer_id: ann, status: failed}
@@ -406,8 +397,8 @@ def test_rules_look_at_headers_and_the_query() -> None:
     assert [status_and_json(desk.answer(call))[0] for _ in range(2)] == [500, 400]
 
 
-def test_rules_see_a_card_number_that_is_a_json_number() -> None:
-    """JSON may have it so, and a rule sees it; what is no card has no brand."""
+def test_rules_match_a_card_number_that_is_a_json_number() -> None:
+    """An invalid card number has no brand."""
     desk = desk_of("""
         - {request: create_payment, when: {card: declined}, do: [{respond: {error: lost_card}}]}
         - {request: create_payment, when: {brand: visa}, do: [{respond: {error: lost_card}}]}
@@ -419,20 +410,18 @@ def test_rules_see_a_card_number_that_is_a_json_number() -> None:
     assert said == ["lost_card", "lost_card", *["invalid_request"] * 3]
 
 
-def test_a_rule_that_has_run_out_fails_loudly() -> None:
-    """500, nothing performed."""
+def test_an_exhausted_rule_with_then_fail_answers_500_and_performs_nothing() -> None:
     desk = desk_of("- {name: two, request: create_payment, do: [pass], then: fail}")
     said = [status_and_json(answered(desk)) for _ in range(2)]
 
     assert said[1] == (
         500,
-        envelope("internal_error", "The rule two has no step left (then: fail)."),
+        envelope("internal_error", "The rule two has no steps left (then: fail)."),
     )
     assert len(desk.world.ledger.payments) == 1
 
 
-def test_what_is_due_at_once_happens_at_once() -> None:
-    """An event rule without `after` has acted when the reply is sent."""
+def test_an_event_rule_without_after_acts_before_the_reply() -> None:
     desk = desk_of("- {event: payment.completed, do: {chargeback: {reason: fraudulent}}}")
     reply = status_and_json(answered(desk))[1]
 
@@ -440,8 +429,8 @@ def test_what_is_due_at_once_happens_at_once() -> None:
     assert desk.world.ledger.payments.get(0).refundable == 0
 
 
-def test_no_card_number_is_kept_anywhere() -> None:
-    """Not in counters, explanations, or snapshots; a card that a rule names is no secret there."""
+def test_no_card_number_is_kept_in_snapshots_or_journal_entries() -> None:
+    """Not in counters or explanations either."""
     desk = desk_of(
         """
         - {request: create_payment, when: {card: {ne: declined}}, per: card, do: [pass]}
@@ -455,7 +444,7 @@ def test_no_card_number_is_kept_anywhere() -> None:
     assert number not in json.dumps(entry_of(desk))
 
 
-def test_the_leak_of_a_card_number_is_noted() -> None:
+def test_a_card_number_in_a_free_text_field_is_marked_as_leaked() -> None:
     """For the audit, without the number."""
     desk = desk_of("- {request: create_refund, do: [pass]}")
     paid = status_and_json(answered(desk, body=documented_create(description="4111111111111111")))[
@@ -467,8 +456,8 @@ def test_the_leak_of_a_card_number_is_noted() -> None:
     assert [entry.leaked for entry in desk.world.journal.since(0)] == [True, False, False]
 
 
-def test_rules_look_at_the_payment_that_the_path_names() -> None:
-    """Whether it is there or not."""
+def test_rules_match_on_the_payment_id_in_the_path() -> None:
+    """Whether such a payment exists or not."""
     desk = desk_of("""
         - request: retrieve_payment
           when: {payment_id: pay_x}
@@ -480,8 +469,7 @@ def test_rules_look_at_the_payment_that_the_path_names() -> None:
     assert said == [404, 500]
 
 
-def test_what_a_rules_author_wrote_is_sent_whole_and_journalled_masked() -> None:
-    """A card number may be in it."""
+def test_a_card_number_in_the_message_of_a_rule_is_sent_unmasked_and_journalled_masked() -> None:
     said = "No 4242424242424242."
     step = f"{{respond: {{error: internal_error, message: '{said}'}}}}"
     desk = desk_of(f"- {{request: list_payments, do: [{step}]}}")

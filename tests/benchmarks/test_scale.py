@@ -1,4 +1,4 @@
-"""The simulation of a cluster: its engine decides as Redis does, and its nodes are real."""
+"""Tests the simulation of a cluster: its engine decides as Redis does, and its nodes are real."""
 
 import asyncio
 import random
@@ -39,8 +39,7 @@ FAST = costs_at(100_000)
 SMALL = Cluster(nodes=8, worlds=800, changed_each=10.0, due_each=20.0)
 
 
-def test_waiting_takes_no_time_and_counts() -> None:
-    """An hour, beside minutes that end before it, in their order."""
+def test_simulated_sleeps_take_no_real_time_and_end_in_order() -> None:
 
     async def story() -> tuple[float, list[int]]:
         ended: list[int] = []
@@ -58,7 +57,7 @@ def test_waiting_takes_no_time_and_counts() -> None:
 
 
 class Steps:
-    """What two nodes and a few keys may do to an engine, drawn by a seed."""
+    """Random operations of two nodes on a few keys, drawn by a seed."""
 
     def __init__(self, engine: ModelEngine | RedisEngine, seed: int) -> None:
         self._engine = engine
@@ -66,7 +65,7 @@ class Steps:
         self._epochs: dict[tuple[str, str], int] = {}
 
     async def take(self, count: int) -> list[object]:
-        """What the engine answers to each of so many steps."""
+        """Return what the engine answers to each of `count` random operations."""
         return [await self._step() for _ in range(count)]
 
     async def _step(self) -> object:
@@ -97,14 +96,16 @@ class Steps:
 
 @pytest.fixture(scope="module")
 def redis() -> Iterator[RedisServer]:
-    """A Redis for all who empty it first."""
+    """A Redis for the module's tests, which empty it first."""
     with running_redis() as server:
         yield server
 
 
 @for_each("seed", range(20))
-def test_the_model_decides_as_redis_does(redis: RedisServer, seed: int) -> None:
-    """Whoever comes, leaves, claims and writes, in whatever order."""
+def test_the_model_engine_answers_random_operations_as_redis_does(
+    redis: RedisServer, seed: int
+) -> None:
+    """Nodes join, leave, claim and write in random order."""
 
     async def at_redis() -> list[object]:
         async with Redis.from_url(redis.url) as admin:
@@ -122,12 +123,12 @@ def test_the_model_decides_as_redis_does(redis: RedisServer, seed: int) -> None:
 
 
 def _sorted(answer: object) -> object:
-    """An answer without the order of keys that are due at the same time."""
+    """Return an answer without the order of keys that are due at the same time."""
     return tuple(map(sorted, answer)) if isinstance(answer, Overdue) else answer
 
 
-def test_a_key_of_a_node_whose_lease_has_ended_is_given_away() -> None:
-    """The claim says whose lease that was, and what is due goes along."""
+def test_a_key_of_a_node_with_an_expired_lease_can_be_claimed_by_another() -> None:
+    """The claim names the node whose lease expired; what is due moves to the new owner."""
 
     async def story() -> tuple[str, str, Overdue]:
         engine = ModelEngine(FAST)
@@ -143,8 +144,7 @@ def test_a_key_of_a_node_whose_lease_has_ended_is_given_away() -> None:
     assert simulated(story()) == (second, first, Overdue(["sk_test_a"], []))
 
 
-def test_calls_queue_for_the_one_core() -> None:
-    """Each waits for those before it; and one that would wait too long is an error."""
+def test_engine_calls_queue_and_those_that_wait_too_long_fail() -> None:
 
     async def story() -> tuple[float, list[object]]:
         engine = ModelEngine(costs_at(10))
@@ -158,16 +158,15 @@ def test_calls_queue_for_the_one_core() -> None:
     assert (len(answers), len(errors)) == (30, 20)
 
 
-def test_leases_are_kept_as_long_as_the_engine_is_fast_enough() -> None:
-    """And are lost where it is not."""
+def test_leases_are_lost_only_if_the_engine_is_too_slow() -> None:
     well, badly = (simulated(renewing(costs_at(each), 50)) for each in (5_000, 20))
     assert well.core == pytest.approx(0.01)
     assert well.lost == 0
     assert badly.lost > 0
 
 
-def test_worlds_of_nodes_that_died_answer_again() -> None:
-    """Once the leases of these have ended, and no other node loses its own."""
+def test_worlds_of_dead_nodes_answer_again_once_their_leases_expire() -> None:
+    """No other node loses its lease."""
     found = simulated(dying(FAST, SMALL, lost=2, elsewhere=0.5))
     assert len(found.waits) > 50
     assert 1 < max(found.waits) < 5
@@ -175,15 +174,15 @@ def test_worlds_of_nodes_that_died_answer_again() -> None:
     assert 0.5 < found.busiest < 1
 
 
-def test_an_engine_that_is_too_slow_for_it_takes_more_nodes_with_it() -> None:
-    """Who asks again and again keeps others from renewing their leases."""
+def test_a_too_slow_engine_makes_live_nodes_lose_their_leases_after_a_failure() -> None:
+    """Clients that retry keep nodes from renewing their leases."""
     found = simulated(dying(costs_at(120), SMALL, lost=4, elsewhere=0.5))
     assert found.busiest > 1
     assert found.lost > 0
 
 
-def test_clients_of_an_engine_that_never_gets_on_give_up() -> None:
-    """So that the story has an end."""
+def test_clients_give_up_if_the_engine_never_recovers() -> None:
+    """So that the simulation ends."""
     found = simulated(dying(costs_at(5), Cluster(10, 100, changed_each=1.0), 1, elsewhere=0.9))
     assert max(found.waits) == GIVES_UP
 
@@ -192,24 +191,23 @@ def test_clients_of_an_engine_that_never_gets_on_give_up() -> None:
     "options",
     [("--nodes", "9"), ("--worlds", "999"), ("--operations", "0"), ("--due-each", "-1")],
 )
-def test_what_cannot_be_simulated_is_refused(
+def test_an_option_out_of_range_is_rejected_with_what_is_expected(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], options: tuple[str, str]
 ) -> None:
-    """With what would have worked."""
     monkeypatch.setattr("sys.argv", ["scale", *options])
     with pytest.raises(SystemExit):
         main()
     assert "error: expected " in capsys.readouterr().err
 
 
-def test_what_falls_due_in_worlds_at_rest_is_seen_to() -> None:
-    """All of it, at the next look of the owner."""
+def test_everything_that_falls_due_in_idle_worlds_is_carried_out() -> None:
+    """At the owner's next look."""
     found = simulated(falling_due(FAST, SMALL))
     assert len(found.late) == 400
     assert max(found.late) < 1.5
 
 
-def test_worlds_are_spread_evenly_and_stay_where_they_are() -> None:
+def test_worlds_are_spread_evenly_and_do_not_move_while_their_node_lives() -> None:
     """Those of nodes that are gone are spread over all others."""
     before, after, moved = simulated(spread(20, 20_000))
     assert 1 < before < 1.15
@@ -217,8 +215,8 @@ def test_worlds_are_spread_evenly_and_stay_where_they_are() -> None:
     assert moved == 0
 
 
-def test_costs_are_measured_on_a_redis() -> None:
-    """Each is something, and a world takes more than its payments alone."""
+def test_costs_measured_on_a_redis_are_positive() -> None:
+    """A world takes more than its payments alone."""
 
     def measure(url: str) -> Coroutine[Any, Any, Any]:
         return measured_costs(url, calls=50, members=3)
@@ -229,8 +227,8 @@ def test_costs_are_measured_on_a_redis() -> None:
     assert costs.bytes_of_world > 10_000
 
 
-def test_the_tables_say_what_ends_first() -> None:
-    """Memory, where worlds are idle; the core, where they are not."""
+def test_the_tables_say_which_resource_is_exhausted_first() -> None:
+    """Memory if worlds are idle; the core if they are busy."""
     idle = [*tables_of(FAST, Cluster(4, 4_000, changed_each=1e6, due_each=1e4))]
     busy = [*tables_of(FAST, Cluster(4, 400, changed_each=0.1, due_each=1e4))]
     assert "is memory: it is full at 2,560,000 worlds." in render(idle[-1])
@@ -238,7 +236,7 @@ def test_the_tables_say_what_ends_first() -> None:
     assert "leases of 12 nodes" in draw(busy, dict.fromkeys(("date", "Python", "machine"), ""))
 
 
-def test_the_picture_of_the_page_shows_the_figures_of_its_tables() -> None:
+def test_the_scale_picture_of_the_page_shows_the_figures_of_its_tables() -> None:
     page = (ROOT / "docs" / "how-to" / "share-one-server.md").read_text(encoding="utf-8")
     row = re.compile(r"^\| (.+?) +\| (\S+) × +\| ([≥≤] \S+) +\|", re.MULTILINE)
     in_tables = [(figure, f"{value} × ({bound})") for figure, value, bound in row.findall(page)]

@@ -1,4 +1,4 @@
-"""Fixtures of the tests of `client`: one server for all of them, a world for each."""
+"""Fixtures of the client's tests: one server for all of them, one world for each."""
 
 from tests.support.worlds import server, world
 

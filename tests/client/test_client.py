@@ -1,4 +1,4 @@
-"""The client has a method for each route, which asks it and gives what it answers."""
+"""The client has a method for each route, which calls it and returns its response."""
 
 import contextlib
 import inspect
@@ -57,7 +57,7 @@ EXAMPLES: Final[dict[str, dict[str, Any]]] = {
     "verify_webhook": {"now": "ignore"},
     "decide_held_call": {"do": {"drop": {"commit": False}}},
 }
-"""What each method is given besides ids, and so what its schemas accept."""
+"""The arguments of each method besides ids, valid by its schemas."""
 
 NEEDED: Final[dict[str, dict[str, Any]]] = {
     "restore_snapshot": {"snapshot": {}},
@@ -65,7 +65,7 @@ NEEDED: Final[dict[str, dict[str, Any]]] = {
     "write_scenario": {"requests": ["req_7k2m9q"]},
     "verify_webhook": {"headers": {}, "body": "{}"},
 }
-"""What else a method cannot do without."""
+"""The other arguments that a method requires."""
 
 METHODS: Final = {
     name: method
@@ -75,32 +75,31 @@ METHODS: Final = {
 
 
 def named(routes: Iterator[ControlRoute]) -> list[object]:
-    """Routes as parameters."""
+    """Return routes as named parameters."""
     return [pytest.param(route, id=route.name) for route in routes]
 
 
 class RecordingTransport:
-    """Answers nothing, and remembers what it was sent."""
+    """A transport that replies nothing and records what it was sent."""
 
     def __init__(self) -> None:
         self.sent: list[HttpRequest] = []
 
     def send(self, request: HttpRequest) -> HttpResponse:
-        """Nothing."""
+        """Return nothing."""
         self.sent.append(request)
         return HttpResponse(204, b"")
 
     def stream(self, request: HttpRequest) -> Iterator[str]:
-        """Nothing."""
+        """Return nothing."""
         self.sent.append(request)
         return iter(())
 
     def close(self) -> None:
-        """Nothing is open."""
+        """Do nothing."""
 
 
-def test_every_route_has_its_method_in_both_clients() -> None:
-    """The client and the table of routes are one, asynchronous or not."""
+def test_both_clients_have_exactly_one_method_for_each_control_route() -> None:
     routes = {route.name for route in CONTROL_ROUTES}
     assert set(METHODS) == routes
     waiting = {name for name in dir(AsyncSandboxClient) if not name.startswith("_")} - NOT_ROUTES
@@ -108,8 +107,9 @@ def test_every_route_has_its_method_in_both_clients() -> None:
 
 
 @for_each("route", CONTROL_ROUTES, show=lambda route: route.name)
-def test_a_method_asks_its_route_with_ids_encoded_into_the_path(route: ControlRoute) -> None:
-    """The method and the path are the table's, and ids are encoded into it."""
+def test_a_client_method_calls_its_route_with_ids_percent_encoded_in_the_path(
+    route: ControlRoute,
+) -> None:
     transport = RecordingTransport()
     ids: dict[str, Any] = dict.fromkeys(VARIABLE.findall(route.path), "a/ü")
     needed = ids | NEEDED.get(route.name, {})
@@ -125,8 +125,10 @@ def test_a_method_asks_its_route_with_ids_encoded_into_the_path(route: ControlRo
 @pytest.mark.parametrize(
     "route", named(each for each in CONTROL_ROUTES if each.name not in ("stream", "delete_world"))
 )
-def test_a_method_gives_what_the_server_answers(route: ControlRoute, world: Sandbox) -> None:
-    """Asked with every field that its schema knows, a server answers what its schema says."""
+def test_a_client_method_returns_a_response_that_matches_its_schema(
+    route: ControlRoute, world: Sandbox
+) -> None:
+    """With every field that the request's schema has."""
     told = _call(world.control, route.name, _needed(world, route))
 
     if route.name == "receive_webhook":
@@ -140,10 +142,9 @@ def test_a_method_gives_what_the_server_answers(route: ControlRoute, world: Sand
 @pytest.mark.parametrize(
     "route", named(each for each in CONTROL_ROUTES if each.name not in ("stream", "delete_world"))
 )
-async def test_a_method_of_the_async_client_gives_the_same(
+async def test_a_method_of_the_async_client_returns_a_body_unless_the_route_answers_204(
     route: ControlRoute, world: Sandbox
 ) -> None:
-    """The client that the other one is made of does the same."""
     ids = _needed(world, route)
     async with world.async_client() as control:
         told = await _call(control, route.name, ids)
@@ -155,7 +156,7 @@ def _call(client: object, name: str, needed: dict[str, Any]) -> Any:  # noqa: AN
 
 
 def _needed(world: Sandbox, route: ControlRoute) -> dict[str, Any]:
-    """Ids that fit the route's path, of things that are made for it, or a snapshot."""
+    """Return valid ids for the variables of the route's path, or the snapshot that it needs."""
     if route.name == "restore_snapshot":
         return {"snapshot": world.snapshot()}
     if route.name == "seed_world":
@@ -183,7 +184,7 @@ def _needed(world: Sandbox, route: ControlRoute) -> dict[str, Any]:
 
 
 def _held(world: Sandbox) -> str:
-    """The id of a create that is held, until it is decided that there is no reply."""
+    """Return the id of a create that is held, until it is decided to drop it."""
 
     def lose() -> None:
         with contextlib.suppress(requests.ConnectionError):

@@ -1,4 +1,4 @@
-"""What a process is told of a server: no proxy is asked for it, whatever was said before."""
+"""The environment that a process gets with the server's address never routes it through a proxy."""
 
 import pytest
 
@@ -18,19 +18,19 @@ LOOPBACK = "localhost,127.0.0.1,::1"
         ({"NO_PROXY": "a", "no_proxy": "b,a"}, f"a,b,{LOOPBACK}"),
     ],
 )
-def test_clients_ask_no_proxy_for_loopback_nor_for_whom_they_did_not(
+def test_no_proxy_keeps_its_hosts_and_gains_the_loopback_names_in_both_spellings(
     environment: dict[str, str], hosts: str
 ) -> None:
-    """Some read the variable in capitals, and some do not."""
+    """Some libraries read the variable in capitals, others in lower case."""
     assert without_proxy(URL, environment) == {"NO_PROXY": hosts, "no_proxy": hosts}
 
 
-def test_where_no_proxy_is_ever_asked_nothing_is_added() -> None:
-    """Python knows the asterisk only where it stands alone."""
+def test_a_no_proxy_of_an_asterisk_is_left_alone() -> None:
+    """Python understands the asterisk only if it stands alone."""
     assert without_proxy(URL, {"no_proxy": "*"}) == {}
 
 
-def test_a_server_beyond_loopback_is_named_too() -> None:
-    """By its host, without the port."""
+def test_no_proxy_includes_the_host_of_a_server_beyond_loopback() -> None:
+    """Without the port."""
     hosts = without_proxy("http://[fd00::1]:8080/v3", {})["NO_PROXY"]
     assert hosts == f"{LOOPBACK},fd00::1"

@@ -1,4 +1,4 @@
-"""The exceptions of `payments_sandbox.testing`, by their old names, too."""
+"""Tests the exceptions of `payments_sandbox.testing`, including their old names."""
 
 import pytest
 
@@ -13,13 +13,11 @@ from payments_sandbox import testing
         ("Unmet", "ExpectationFailed"),
     ],
 )
-def test_a_renamed_exception_is_found_by_its_old_name(old: str, new: str) -> None:
-    """A warning says what it is called now."""
+def test_the_old_name_of_an_exception_works_with_a_deprecation_warning(old: str, new: str) -> None:
     with pytest.warns(DeprecationWarning, match=f"{old} is now {new}"):
         assert getattr(testing, old) is getattr(testing, new)
 
 
-def test_a_name_that_never_was_is_not_found() -> None:
-    """As in any other module."""
+def test_an_unknown_name_in_testing_raises_attribute_error() -> None:
     with pytest.raises(AttributeError, match="has no attribute 'Nope'"):
         _ = testing.Nope

@@ -1,4 +1,4 @@
-"""Requests as they are written, and responses as they are read."""
+"""Tests how requests are written, and how responses are read."""
 
 import json
 
@@ -18,22 +18,21 @@ from payments_sandbox.client.messages import (
 REQUEST = HttpRequest("GET", "/_sandbox/world")
 
 
-def test_parameters_and_fields_that_are_none_are_left_out() -> None:
-    """Of an object whose fields all are, an empty one is sent."""
+def test_parameters_and_fields_with_the_value_none_are_left_out_of_the_request() -> None:
+    """If all fields are None, an empty object is sent."""
     request = control_request("POST", "/x", query={"a": 1, "b": None}, fields={"c": 2, "d": None})
     assert (request.target, request.body) == ("/_sandbox/x?a=1", b'{"c": 2}')
     assert control_request("POST", "/x", fields={"c": None}).body == b"{}"
 
 
-def test_a_whole_body_is_sent_as_it_is() -> None:
-    """A null in it means one."""
+def test_a_body_given_whole_is_sent_unchanged_including_nulls() -> None:
     request = control_request("PUT", "/x", body={"a": None})
     assert json.loads(request.body or b"") == {"a": None}
     assert request.headers == {"Content-Type": "application/json"}
 
 
-def test_bytes_are_sent_as_yaml() -> None:
-    """They are what a file has."""
+def test_a_body_of_bytes_is_sent_as_yaml() -> None:
+    """Bytes are the contents of a file."""
     request = control_request("PUT", "/x", body=b"scenario: down")
     assert (request.body, request.headers["Content-Type"]) == (
         b"scenario: down",
@@ -42,12 +41,10 @@ def test_bytes_are_sent_as_yaml() -> None:
 
 
 def test_a_request_without_a_body_has_no_content_type() -> None:
-    """There is nothing to describe."""
     assert control_request("GET", "/x") == HttpRequest("GET", "/_sandbox/x")
 
 
-def test_an_id_cannot_leave_its_part_of_the_path() -> None:
-    """Slashes are encoded, too."""
+def test_slashes_in_an_id_are_percent_encoded_in_the_path() -> None:
     assert path_segment("../a b") == "..%2Fa%20b"
 
 
@@ -59,10 +56,9 @@ def test_an_id_cannot_leave_its_part_of_the_path() -> None:
         (None, "t", {"Sandbox-Token": "t"}),
     ],
 )
-def test_key_and_token_are_headers(
+def test_the_api_key_and_the_token_are_sent_as_headers_if_given(
     key: str | None, token: str | None, headers: dict[str, str]
 ) -> None:
-    """Each where it is given."""
     assert common_headers(key, token) == headers
 
 
@@ -70,13 +66,15 @@ def test_key_and_token_are_headers(
     ("status", "body", "value"),
     [(200, b'{"a": 1}', {"a": 1}), (204, b"", None), (503, b'{"ready": false}', {"ready": False})],
 )
-def test_a_success_is_its_json(status: int, body: bytes, value: object) -> None:
-    """Not being ready is an answer of `ready`, too."""
+def test_a_successful_response_is_returned_as_its_json(
+    status: int, body: bytes, value: object
+) -> None:
+    """So is the 503 of `ready`."""
     assert read_response(object, REQUEST, HttpResponse(status, body)) == value
 
 
-def test_a_refusal_is_raised_with_all_its_problems() -> None:
-    """The text has each with its place and its hint."""
+def test_an_error_response_is_raised_with_all_its_problems() -> None:
+    """Each with its place and its hint."""
     body = {
         "error": {"code": "invalid_scenario", "message": "No.", "details": "9:14: what"},
         "problems": [
@@ -95,8 +93,7 @@ def test_a_refusal_is_raised_with_all_its_problems() -> None:
 
 
 @pytest.mark.parametrize("body", [b"<html>", b"[]", b'{"detail": "Not Found"}'])
-def test_an_error_without_our_envelope_is_of_another_server(body: bytes) -> None:
-    """Whatever else its body is."""
+def test_an_error_without_the_sandbox_envelope_is_reported_as_another_server(body: bytes) -> None:
     with pytest.raises(Unreachable, match=r"no payments-sandbox \(status 404\)") as caught:
         read_response(object, REQUEST, HttpResponse(404, body))
     assert caught.value.cause is UnreachableCause.NOT_A_SANDBOX
@@ -110,10 +107,10 @@ def test_an_error_without_our_envelope_is_of_another_server(body: bytes) -> None
         (ValueError(), False, UnreachableCause.NOT_HTTP, "ValueError"),
     ],
 )
-def test_a_failed_connection_is_told_by_its_cause(
+def test_a_failed_connection_is_reported_with_its_cause_and_reason(
     error: Exception, *, is_http: bool, cause: UnreachableCause, reason: str
 ) -> None:
-    """With the system's words where there are any."""
+    """In the system's words if there are any."""
     found = connection_failure(REQUEST, "http://127.0.0.1:1", error, is_http=is_http)
     assert (found.cause, found.reason) == (cause, reason)
     assert str(found) == f"GET /_sandbox/world: no answer from http://127.0.0.1:1: {reason}."

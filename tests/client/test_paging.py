@@ -1,4 +1,4 @@
-"""Reading a whole list of the control API, page after page."""
+"""Tests reading a whole list of the control API, page after page."""
 
 from typing import cast
 

@@ -1,4 +1,4 @@
-"""The transports: kept connections, servers that come and go, and what is not a sandbox."""
+"""Tests the transports: kept connections, servers that come and go, and servers of other kinds."""
 
 import asyncio
 import gc
@@ -23,22 +23,22 @@ from payments_sandbox.testing import (
 
 
 class Stranger(BaseHTTPRequestHandler):
-    """A server of somebody else's."""
+    """A server that is not a sandbox."""
 
     def do_GET(self) -> None:
-        """A page, or nothing at all."""
+        """Send a page, or nothing at all."""
         if self.path.endswith("/live"):
             self.send_response(200)
             self.end_headers()
             self.wfile.write(b"<html>It works!</html>")
 
     def log_message(self, *_: object) -> None:
-        """Say nothing."""
+        """Log nothing."""
 
 
 @pytest.fixture
 def stranger() -> Iterator[str]:
-    """Its address."""
+    """Return the address of a server that is not a sandbox."""
     with HTTPServer(("127.0.0.1", 0), Stranger) as server:
         thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
         thread.start()
@@ -48,14 +48,14 @@ def stranger() -> Iterator[str]:
 
 
 def kept(client: SandboxClient) -> int:
-    """How many connections a client keeps."""
+    """Return how many connections a client keeps."""
     transport = client._transport  # noqa: SLF001 - there is no other way to see it
     assert isinstance(transport, HttpTransport)
     return len(transport._idle)  # noqa: SLF001 - as above
 
 
-def test_one_call_after_the_other_needs_one_connection(server: RunningSandbox) -> None:
-    """One call after the other needs one; closing gives it up, and the next call opens one."""
+def test_sequential_calls_share_one_connection(server: RunningSandbox) -> None:
+    """Closing the client closes it, and the next call opens a new one."""
     with SandboxClient(server.url) as client:
         for _ in range(3):
             client.live()
@@ -65,16 +65,15 @@ def test_one_call_after_the_other_needs_one_connection(server: RunningSandbox) -
         assert client.live()["live"] is True
 
 
-def test_threads_that_share_a_client_have_a_connection_each(server: RunningSandbox) -> None:
-    """Each call has a connection to itself."""
+def test_concurrent_calls_of_one_client_use_separate_connections(server: RunningSandbox) -> None:
+    """At most one connection for each thread."""
     with SandboxClient(server.url) as client, ThreadPoolExecutor(8) as threads:
         worlds = list(threads.map(lambda _: client.create_world(), range(64)))
         assert len({world["api_key"] for world in worlds}) == 64
         assert 1 <= kept(client) <= 8
 
 
-def test_a_kept_connection_that_went_stale_is_replaced() -> None:
-    """A connection that went stale is replaced."""
+def test_a_kept_connection_is_replaced_after_the_server_restarts() -> None:
     with running_sandbox() as server, server.client() as client:
         client.live()
         port = int(server.url.rpartition(":")[2])
@@ -86,7 +85,7 @@ def test_a_kept_connection_that_went_stale_is_replaced() -> None:
 
 @contextmanager
 def answering_once(then: bytes) -> Iterator[str]:
-    """A server that answers the first call, and says this to the next on the same connection."""
+    """A server that answers the first call, and sends `then` to the next on the same connection."""
     answer = b'HTTP/1.1 200 OK\r\nContent-Length: 13\r\n\r\n{"live":true}'
     over = threading.Event()
 
@@ -106,8 +105,7 @@ def answering_once(then: bytes) -> Iterator[str]:
 
 
 @pytest.mark.parametrize("said", [b"", b"nonsense\r\n"], ids=["nothing", "nonsense"])
-def test_a_kept_connection_that_fails_is_closed_and_described_as_a_new_one_is(said: bytes) -> None:
-    """It is told as that of a new one would be, and the connection is closed."""
+def test_a_failing_kept_connection_is_closed_and_reported_like_a_new_one(said: bytes) -> None:
     with answering_once(said) as address, SandboxClient(address, timeout=0.05) as client:
         assert client.live()["live"] is True
         with pytest.raises(Unreachable, match="no answer from"):
@@ -115,8 +113,8 @@ def test_a_kept_connection_that_fails_is_closed_and_described_as_a_new_one_is(sa
         assert kept(client) == 0
 
 
-def test_a_client_that_is_forgotten_closes_its_connections(server: RunningSandbox) -> None:
-    """No warning of a socket that was left open."""
+def test_a_garbage_collected_client_closes_its_connections(server: RunningSandbox) -> None:
+    """A socket left open would raise a warning."""
     client = server.client()
     client.live()
     del client
@@ -124,8 +122,8 @@ def test_a_client_that_is_forgotten_closes_its_connections(server: RunningSandbo
 
 
 @pytest.mark.parametrize("port", [1, 9])
-def test_a_call_that_nobody_answers_names_the_address_and_the_reason(port: int) -> None:
-    """The address and the reason are told, by either client."""
+def test_a_call_to_a_closed_port_names_the_address_and_the_reason(port: int) -> None:
+    """With either client."""
     url = f"http://127.0.0.1:{port}"
     expected = f"GET /_sandbox/live: no answer from {url}: "
     with SandboxClient(url) as client, pytest.raises(Unreachable, match=expected):
@@ -139,8 +137,8 @@ def test_a_call_that_nobody_answers_names_the_address_and_the_reason(port: int) 
         asyncio.run(ask())
 
 
-async def test_a_call_that_nobody_answers_shows_no_frame_of_a_library() -> None:
-    """By either client: what pytest shows is the test's line, then, and why."""
+async def test_the_traceback_of_a_failed_connection_has_no_frames_of_libraries() -> None:
+    """With either client: pytest shows the test's line, and why."""
     with socket.socket() as nobody:
         nobody.bind(("127.0.0.1", 0))  # and it does not listen
         url = f"http://127.0.0.1:{nobody.getsockname()[1]}"
@@ -158,7 +156,7 @@ async def test_a_call_that_nobody_answers_shows_no_frame_of_a_library() -> None:
 
 
 def test_a_server_that_is_not_a_sandbox_is_unreachable(stranger: str) -> None:
-    """A page where JSON should be, or a connection that ends."""
+    """It answers a page instead of JSON, or closes the connection."""
     with SandboxClient(stranger) as client:
         with pytest.raises(Unreachable, match=r"is no payments-sandbox \(status 200\)"):
             client.live()
@@ -167,22 +165,21 @@ def test_a_server_that_is_not_a_sandbox_is_unreachable(stranger: str) -> None:
 
 
 @pytest.mark.parametrize("url", ["ftp://127.0.0.1", "http://", "/_sandbox"])
-def test_a_url_that_is_no_address_is_refused_at_once(url: str) -> None:
-    """ControlApiError when the client is made."""
+def test_an_invalid_address_raises_value_error_when_the_client_is_made(url: str) -> None:
     with pytest.raises(ValueError, match="expected an address such as"):
         SandboxClient(url)
 
 
 @pytest.mark.parametrize("tail", ["", "/", "/v3", "/_sandbox"])
-def test_the_address_of_either_api_leads_to_the_server(server: RunningSandbox, tail: str) -> None:
-    """That of either API, with a scheme or without."""
+def test_the_client_accepts_the_address_of_either_api_with_or_without_a_scheme(
+    server: RunningSandbox, tail: str
+) -> None:
     with SandboxClient(server.url.removeprefix("http://") + tail) as client:
         assert client.url == server.url
         assert client.live()["live"] is True
 
 
-def test_a_call_without_its_key_is_refused_by_the_server(server: RunningSandbox) -> None:
-    """The server says so."""
+def test_a_call_without_a_key_raises_the_servers_invalid_api_key(server: RunningSandbox) -> None:
     with (
         SandboxClient(server.url) as client,
         pytest.raises(ControlApiError, match="invalid_api_key"),

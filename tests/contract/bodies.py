@@ -1,4 +1,4 @@
-"""Owns bodies for tests: values that follow a schema, and the same with something done to them."""
+"""Makes bodies for tests: values that follow a schema, and the same with random changes."""
 
 from collections.abc import Iterable, Iterator
 from decimal import Decimal
@@ -54,7 +54,7 @@ JUNK: list[object] = [
 
 
 def following(schema: Schema) -> SearchStrategy[Any]:
-    """Values that follow an inlined schema, as far as our schemas go."""
+    """Return a strategy of values that follow an inlined schema, as far as our schemas go."""
     if "const" in schema:
         return st.just(schema["const"])
     if "enum" in schema:
@@ -114,7 +114,7 @@ def _object(schema: Schema) -> SearchStrategy[Any]:
 
 @st.composite
 def mutated(draw: DrawFn, values: SearchStrategy[Any]) -> object:
-    """One of the values, with up to three things done to it."""
+    """Draw one of the values, with one to three changes made to it."""
     value: object = draw(values)
     for _ in range(draw(st.integers(1, 3))):
         path = draw(st.sampled_from(list(paths(value))))
@@ -136,7 +136,7 @@ def _change(value: object, path: Path) -> SearchStrategy[object]:
 
 
 def paths(value: object, path: Path = ()) -> Iterator[Path]:
-    """The path of the value and of everything in it."""
+    """Yield the path of the value and of everything in it."""
     yield path
     for key, child in _children(value):
         yield from paths(child, (*path, key))
@@ -149,7 +149,7 @@ def _children(value: object) -> Iterable[tuple[str | int, object]]:
 
 
 def put(value: Any, path: Path, new: object) -> object:  # noqa: ANN401 - JSON
-    """A copy of the value with something else at a path."""
+    """Return a copy of the value with something else at a path."""
     if not path:
         return new
     first, *rest = path

@@ -1,4 +1,4 @@
-"""Holds the table of codes to the documentation, the decided list and its own sentences."""
+"""Compares the table of codes with the documentation, the decided list and its own sentences."""
 
 import pytest
 
@@ -55,7 +55,7 @@ OPERATIONS = {
 }
 
 
-def test_codes_have_their_decided_statuses() -> None:
+def test_every_error_code_has_its_decided_status() -> None:
     """Every code of the decided list, and no other."""
     statuses = {
         status: {name for name, code in CODES.items() if code.status == status}
@@ -65,13 +65,13 @@ def test_codes_have_their_decided_statuses() -> None:
     assert statuses == DECIDED
 
 
-def test_every_decline_keeps_the_attempt_as_a_failed_payment() -> None:
-    """Those keep the attempt as a failed payment; a code of our own checks does not."""
+def test_exactly_the_decline_codes_are_marked_as_declines() -> None:
+    """A decline keeps the attempt as a failed payment; other errors do not."""
     assert {name for name, code in CODES.items() if code.is_decline} == set(DECLINES)
 
 
-def test_the_documented_message_is_kept() -> None:
-    """The documentation words one error; everything else is marked as decided."""
+def test_only_invalid_card_has_a_documented_message() -> None:
+    """The documentation words one error; the others are marked as decided."""
     documented = {name: code for name, code in CODES.items() if code.provenance == "documented"}
 
     assert {name: code.message for name, code in documented.items()} == {
@@ -80,8 +80,8 @@ def test_the_documented_message_is_kept() -> None:
 
 
 @for_each("name", [*CODES, *CONTROL_CODES])
-def test_a_message_is_one_sentence_for_humans(name: str) -> None:
-    """Like the documented one: a capital letter, no full stop."""
+def test_an_error_message_starts_with_a_capital_and_has_no_full_stop(name: str) -> None:
+    """Like the documented one."""
     message = code_of(name).message
 
     assert message[0].isupper()
@@ -89,22 +89,22 @@ def test_a_message_is_one_sentence_for_humans(name: str) -> None:
 
 
 @pytest.mark.parametrize("operation", OPERATIONS)
-def test_an_operation_lists_its_codes(operation: str) -> None:
-    """In the order of the table; OpenAPI repeats them."""
+def test_an_operation_lists_exactly_its_codes_in_the_order_of_the_table(operation: str) -> None:
+    """OpenAPI repeats them."""
     listed = documented_for(operation)
 
     assert set(listed) == OPERATIONS[operation]
     assert list(listed) == [name for name in CODES if name in listed]
 
 
-def test_operations_are_those_of_the_routes() -> None:
-    """A code never names an operation that does not exist."""
+def test_error_codes_name_only_existing_operations() -> None:
+    """And every operation has a code."""
     assert set(EVERYWHERE) == set(BY_NAME)
     assert {each for code in CODES.values() for each in code.operations} == set(BY_NAME)
 
 
-def test_either_table_is_looked_up() -> None:
-    """No name is in both, and an unknown one is a bug of ours."""
+def test_codes_of_either_table_are_found_and_unknown_codes_raise_key_error() -> None:
+    """No name is in both tables."""
     assert set(CODES).isdisjoint(CONTROL_CODES)
     assert code_of("lost_card") is CODES["lost_card"]
     assert code_of("unknown_host") is CONTROL_CODES["unknown_host"]

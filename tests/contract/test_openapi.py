@@ -1,4 +1,4 @@
-"""Holds both OpenAPI documents to the specification, to the tables and to the documentation."""
+"""Checks both OpenAPI documents against the specification, the tables and the documentation."""
 
 from collections.abc import Iterator
 from typing import Any, Final
@@ -44,7 +44,7 @@ def _operations(document: dict[str, Any]) -> Iterator[tuple[str, str, dict[str, 
 
 
 def _nodes(node: object) -> Iterator[dict[str, Any]]:
-    """Every object of a document."""
+    """Yield every object of a document."""
     if isinstance(node, dict):
         yield node
         node = list(node.values())
@@ -59,7 +59,7 @@ def _is_error(content: dict[str, Any]) -> bool:
 
 
 def _examples(operation: dict[str, Any]) -> dict[str, dict[str, Any]]:
-    """The error examples of an operation, by code."""
+    """Return the error examples of an operation, by code."""
     return {
         code: example | {"status": status}
         for status, response in operation["responses"].items()
@@ -71,16 +71,16 @@ def _examples(operation: dict[str, Any]) -> dict[str, dict[str, Any]]:
 
 
 @each_document
-def test_the_document_is_openapi_3_1(name: str) -> None:
-    """The specification's own schema accepts it."""
+def test_the_document_is_valid_openapi_3_1(name: str) -> None:
+    """By the specification's own schema."""
     from openapi_spec_validator import OpenAPIV31SpecValidator  # noqa: PLC0415 - it takes long
 
     OpenAPIV31SpecValidator(BOTH[name]).validate()
 
 
 @each_document
-def test_every_reference_leads_to_a_component(name: str) -> None:
-    """And every component is referred to, but the one that receivers read by."""
+def test_every_reference_resolves_and_every_component_is_used(name: str) -> None:
+    """Except `WebhookEvent`, which receivers parse with."""
     used = {node["$ref"] for node in _nodes(BOTH[name]) if "$ref" in node}
     kinds = ("schemas", "headers")
     there = {
@@ -94,8 +94,7 @@ def test_every_reference_leads_to_a_component(name: str) -> None:
 
 
 @each_document
-def test_every_component_says_where_it_is_from(name: str) -> None:
-    """Documented or decided, and the section."""
+def test_every_component_states_its_provenance_and_section(name: str) -> None:
     for title, schema in BOTH[name]["components"]["schemas"].items():
         assert schema["x-provenance"] in {"documented", "decided"}, title
         assert schema["x-source"], title
@@ -103,8 +102,8 @@ def test_every_component_says_where_it_is_from(name: str) -> None:
 
 
 @each_document
-def test_every_parameter_header_and_response_says_where_it_is_from(name: str) -> None:
-    """The document can be read as a list of what we decided."""
+def test_operations_parameters_and_responses_state_their_provenance(name: str) -> None:
+    """So the document can be read as a list of what we decided."""
     for _, path, operation in _operations(BOTH[name]):
         described = [operation, *operation.get("parameters", []), *operation["responses"].values()]
         for part in described:
@@ -113,8 +112,8 @@ def test_every_parameter_header_and_response_says_where_it_is_from(name: str) ->
 
 
 @each_document
-def test_error_examples_follow_the_error_schema(name: str) -> None:
-    """Each is the envelope with the table's code and message, below the table's status."""
+def test_error_examples_match_the_error_schema_and_the_table_of_codes(name: str) -> None:
+    """Each is the envelope with the table's code and message, at the table's status."""
     contract = Contract(SCHEMAS)
     for _, _, operation in _operations(BOTH[name]):
         for code, example in _examples(operation).items():
@@ -126,7 +125,7 @@ def test_error_examples_follow_the_error_schema(name: str) -> None:
 
 
 def test_operations_and_statuses_are_the_documented_ones() -> None:
-    """Nothing is missing and nothing is added; 405 and 413 are of no operation."""
+    """None is missing and none is added; 405 and 413 belong to no operation."""
     written = {
         (method, path): set(operation["responses"]) for method, path, operation in _operations(API)
     }
@@ -135,7 +134,6 @@ def test_operations_and_statuses_are_the_documented_ones() -> None:
 
 
 def test_the_server_the_title_and_the_version_are_the_documented_ones() -> None:
-    """The base path is the documented one."""
     assert API["servers"][0]["url"].endswith("/v3")
     servers = [
         document(schema_files(), server_url=url)["servers"]
@@ -149,7 +147,7 @@ def test_the_server_the_title_and_the_version_are_the_documented_ones() -> None:
 
 
 @pytest.mark.parametrize("operation", OPERATIONS, ids=lambda operation: operation.name)
-def test_every_operation_lists_its_codes(operation: Operation) -> None:
+def test_every_operation_has_an_example_for_each_of_its_error_codes(operation: Operation) -> None:
     """Every row of the table that names the operation, and no other."""
     written = API["paths"][operation.path][operation.method.lower()]
 
@@ -160,8 +158,8 @@ def test_every_operation_lists_its_codes(operation: Operation) -> None:
     }
 
 
-def test_every_answer_but_401_carries_the_rate_limit() -> None:
-    """Three required integers, also in answers that any path may give."""
+def test_every_response_except_401_has_the_rate_limit_headers() -> None:
+    """Three required integers."""
     without = {"401": {"WWW-Authenticate"}}
     for _, _, operation in _operations(API):
         for status, response in operation["responses"].items():
@@ -171,13 +169,12 @@ def test_every_answer_but_401_carries_the_rate_limit() -> None:
         assert header["schema"]["type"] == "integer"
 
 
-def test_every_operation_needs_the_key() -> None:
-    """The document has one security scheme, for everything but what we send ourselves."""
+def test_every_operation_requires_the_api_key() -> None:
     assert API["security"] == [{"bearerAuth": []}]
     assert not any("security" in operation for _, _, operation in _operations(API))
 
 
-def test_a_payment_leads_to_what_can_be_done_with_it() -> None:
+def test_a_created_payment_links_to_retrieving_and_refunding_it() -> None:
     """Tools that follow links reach the payment that they have made."""
     links = API["paths"]["/payments"]["post"]["responses"]["201"]["links"]
 
@@ -202,8 +199,8 @@ def test_the_list_has_the_documented_parameters() -> None:
     }
 
 
-def test_an_id_in_a_path_has_its_pattern() -> None:
-    """A judge that makes up ids makes up good ones."""
+def test_the_payment_id_in_a_path_has_its_pattern() -> None:
+    """So a tool that generates ids generates valid ones."""
     (parameter,) = API["paths"]["/payments/{payment_id}"]["get"]["parameters"]
 
     assert parameter["required"] is True
@@ -211,8 +208,7 @@ def test_an_id_in_a_path_has_its_pattern() -> None:
     assert API["components"]["schemas"]["PaymentId"]["pattern"] == "^pay_[A-Za-z0-9]+$"
 
 
-def test_webhooks_are_the_documented_events() -> None:
-    """Each with its own body and an example."""
+def test_webhooks_are_the_documented_events_with_an_example_each() -> None:
     assert set(API["webhooks"]) == {
         "payment.completed",
         "payment.failed",
@@ -224,16 +220,15 @@ def test_webhooks_are_the_documented_events() -> None:
         assert content["examples"]["example_1"]["value"]["type"] == event
 
 
-def test_bodies_have_the_documented_examples() -> None:
-    """A request and a reply of each operation can be tried as they stand."""
+def test_every_request_and_success_body_has_an_example() -> None:
+    """They can be tried unchanged."""
     for _, path, operation in _operations(API):
         success = operation["responses"][min(operation["responses"])]
         for part in [success, *([operation["requestBody"]] if "requestBody" in operation else [])]:
             assert part["content"]["application/json"]["examples"], path
 
 
-def test_the_control_document_lists_every_route() -> None:
-    """A new row of the table is documented by that."""
+def test_the_control_document_lists_every_control_route() -> None:
     written = {
         operation["operationId"]: (method.upper(), path)
         for method, path, operation in _operations(CONTROL)
@@ -244,8 +239,8 @@ def test_the_control_document_lists_every_route() -> None:
     assert CONTROL["servers"][0]["url"].endswith("/_sandbox")
 
 
-def test_every_control_route_knows_its_schemas_and_its_chapter() -> None:
-    """What the table names is there, and every chapter is used."""
+def test_every_schema_and_tag_of_the_control_routes_exists() -> None:
+    """And every tag is used."""
     named = {
         name
         for route in CONTROL_ROUTES
@@ -258,8 +253,9 @@ def test_every_control_route_knows_its_schemas_and_its_chapter() -> None:
 
 
 @for_each("route", CONTROL_ROUTES, show=lambda route: route.name)
-def test_every_control_route_answers_with_what_its_row_says(route: ControlRoute) -> None:
-    """Statuses, body and key follow from the row."""
+def test_every_control_operation_has_the_statuses_body_and_security_of_its_row(
+    route: ControlRoute,
+) -> None:
     operation = CONTROL["paths"][route.path][route.method.lower()]
     key: dict[str, list[str]] = {"bearerAuth": []} if route.needs_key else {}
     with_token = [key, key | {"sandboxToken": []}]
@@ -276,8 +272,8 @@ def test_every_control_route_answers_with_what_its_row_says(route: ControlRoute)
     assert ("content" in operation["responses"][str(route.success)]) == (route.success != 204)
 
 
-def test_only_a_body_that_must_say_something_is_required() -> None:
-    """Where all is optional, an absent body means an empty object."""
+def test_only_bodies_with_required_fields_are_required() -> None:
+    """If all fields are optional, an absent body means an empty object."""
     required = {
         operation["operationId"]
         for _, _, operation in _operations(CONTROL)
@@ -301,7 +297,7 @@ def test_only_a_body_that_must_say_something_is_required() -> None:
     }
 
 
-def test_tables_and_schemas_are_not_changed_by_writing() -> None:
+def test_generating_a_document_does_not_change_the_schemas() -> None:
     """Two documents of one set of schemas are equal."""
     assert schema_files() == SCHEMAS
     assert document(SCHEMAS, server_url="http://127.0.0.1:8080/v3") == API

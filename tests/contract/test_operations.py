@@ -1,4 +1,4 @@
-"""The table of operations says what an undocumented path or method was meant for."""
+"""Tests that an undocumented path or method is matched to the nearest operation."""
 
 import pytest
 
@@ -21,7 +21,7 @@ from payments_sandbox.contract.operations import nearest_call
         ("GET", f"/v3/{'x' * 9_000}", "GET /v3/payments"),
     ],
 )
-def test_what_is_not_documented_was_meant_for_the_nearest_operation(
+def test_an_undocumented_call_is_matched_to_the_nearest_operation(
     method: str, target: str, meant: str
 ) -> None:
     """By the path, then by the method."""

@@ -1,4 +1,4 @@
-"""The OpenAPI documents are such that what is generated of them is fit to be used."""
+"""Tests that the OpenAPI documents are usable by code generators."""
 
 from collections.abc import Iterator
 from typing import Any, Final
@@ -22,7 +22,7 @@ each_document = pytest.mark.parametrize("name", BOTH)
 
 
 def nodes(node: object) -> Iterator[dict[str, Any]]:
-    """Every object of a document that is no value of a user's."""
+    """Yield every object of a document, except examples and other values."""
     if isinstance(node, dict):
         yield node
         node = [value for word, value in node.items() if word not in {*VALUES, "example"}]
@@ -32,19 +32,19 @@ def nodes(node: object) -> Iterator[dict[str, Any]]:
 
 
 def kinds(node: dict[str, Any]) -> list[str]:
-    """The types that a schema allows; none for what is no schema."""
+    """Return the types that a schema allows; none for what is not a schema."""
     kind = node.get("type", [])
     return [kind] if isinstance(kind, str) else kind
 
 
 def operations(document: dict[str, Any]) -> Iterator[dict[str, Any]]:
-    """Each operation, webhooks apart."""
+    """Yield each operation, without webhooks."""
     for methods in document["paths"].values():
         yield from methods.values()
 
 
 def reached(document: dict[str, Any], *parts: object) -> set[str]:
-    """The components that parts of a document refer to, directly or not."""
+    """Return the components that parts of a document refer to, directly or not."""
     found: set[str] = set()
     waiting = list(parts)
     while waiting:
@@ -56,12 +56,12 @@ def reached(document: dict[str, Any], *parts: object) -> set[str]:
 
 
 def written(schema: dict[str, Any], *, is_closed: bool = False) -> object:
-    """A part of a file, as the documents have it."""
+    """Return a part of a file as the documents publish it."""
     return published(schema, lambda path: {"$ref": f"#/{path}"}, is_closed=is_closed)
 
 
-def test_the_components_have_the_names_of_things() -> None:
-    """No name of an operation with an ending, which is what generators call their own types."""
+def test_components_are_named_after_things_not_operations() -> None:
+    """Generators name their own types after operations."""
     assert list(API["components"]["schemas"]) == [
         *("Amount", "Card", "ChargebackCreatedEvent", "ChargebackId", "CreatedPayment", "Currency"),
         *("CustomerId", "Description", "ErrorDetail", "ErrorResponse", "EventId", "NewPayment"),
@@ -75,7 +75,7 @@ def test_the_components_have_the_names_of_things() -> None:
 
 @each_document
 def test_no_schema_has_a_date_time_with_a_pattern(name: str) -> None:
-    """Generated Ruby and PHP hold the pattern against a parsed date, and raise on every success."""
+    """Generated Ruby and PHP match the pattern against a parsed date, and always raise."""
     dates = [node for node in nodes(BOTH[name]) if node.get("format") == "date-time"]
 
     assert dates
@@ -83,8 +83,8 @@ def test_no_schema_has_a_date_time_with_a_pattern(name: str) -> None:
 
 
 @each_document
-def test_no_integer_beyond_int32_is_without_int64(name: str) -> None:
-    """Nor one that has no end, such as a time in seconds."""
+def test_every_integer_that_may_exceed_int32_has_the_format_int64(name: str) -> None:
+    """Including one without a maximum, such as a time in seconds."""
     large = [
         node
         for node in nodes(BOTH[name])
@@ -96,15 +96,15 @@ def test_no_integer_beyond_int32_is_without_int64(name: str) -> None:
 
 
 @each_document
-def test_no_list_of_types_has_an_object_in_it(name: str) -> None:
-    """Go does not compile with one."""
+def test_no_list_of_types_contains_object(name: str) -> None:
+    """Generated Go would not compile."""
     lists = [node["type"] for node in nodes(BOTH[name]) if isinstance(node.get("type"), list)]
 
     assert not [each for each in lists if "object" in each]
 
 
-def test_an_object_beside_a_text_is_a_component() -> None:
-    """Java does not compile where it is written in place."""
+def test_an_object_that_is_an_alternative_to_a_string_is_a_component() -> None:
+    """Generated Java would not compile with an inline object."""
     choices = [node["anyOf"] for node in nodes(CONTROL) if "anyOf" in node]
     others = [choice[1:] for choice in choices if {"type": "null"} not in choice]
 
@@ -113,13 +113,13 @@ def test_an_object_beside_a_text_is_a_component() -> None:
 
 
 @each_document
-def test_a_list_is_a_list(name: str) -> None:
-    """Generated Java makes a set of one whose items are unique, and does not compile."""
+def test_no_published_schema_has_unique_items(name: str) -> None:
+    """Generated Java makes a set of such a list, and does not compile."""
     assert not [node for node in nodes(BOTH[name]) if "uniqueItems" in node]
 
 
-def test_a_scenario_is_a_name_or_a_component() -> None:
-    """Whose keys are those of the language."""
+def test_a_scenario_in_a_request_is_a_name_or_the_scenario_component() -> None:
+    """Its keys are those of the scenario language."""
     schemas = CONTROL["components"]["schemas"]
     choice = schemas["ScenarioOrName"]["anyOf"]
 
@@ -132,8 +132,8 @@ def test_a_scenario_is_a_name_or_a_component() -> None:
     assert schemas["Scenario"]["required"] == language["required"]
 
 
-def test_what_a_receiver_reads_is_one_union_of_constants() -> None:
-    """Without a discriminator, which makes generators write the constant once more."""
+def test_the_webhook_event_is_one_union_told_apart_by_constant_types() -> None:
+    """Without a discriminator, which makes generators write the constant a second time."""
     schemas = API["components"]["schemas"]
     event = schemas["WebhookEvent"]
     names = [each["$ref"].removeprefix(REFERENCE) for each in event["oneOf"]]
@@ -145,8 +145,8 @@ def test_what_a_receiver_reads_is_one_union_of_constants() -> None:
     ]
 
 
-def test_enumerations_that_are_written_in_place_have_titles() -> None:
-    """So that a client has no `Type5`."""
+def test_inline_enumerations_have_titles() -> None:
+    """So that a generated client has no `Type5`."""
     schemas = API["components"]["schemas"]
     titles = [
         schemas[component]["properties"][name]["title"]
@@ -162,8 +162,8 @@ def test_enumerations_that_are_written_in_place_have_titles() -> None:
 
 
 @each_document
-def test_requests_are_closed_and_what_the_server_sends_is_open(name: str) -> None:
-    """A new key in a reply or an event breaks nobody."""
+def test_request_schemas_are_closed_and_response_schemas_are_open(name: str) -> None:
+    """A new key in a reply or an event breaks no client."""
     whole = BOTH[name]
     taken = [each.get("requestBody", {}) for each in operations(whole)]
     sent = [*(each["responses"] for each in operations(whole)), whole.get("webhooks", {})]
@@ -186,8 +186,8 @@ def test_requests_are_closed_and_what_the_server_sends_is_open(name: str) -> Non
 
 
 @each_document
-def test_every_operation_has_an_error_by_default(name: str) -> None:
-    """Which no client has to guess the shape of."""
+def test_every_operation_has_a_default_error_response(name: str) -> None:
+    """No client has to guess its shape."""
     for operation in operations(BOTH[name]):
         content = operation["responses"]["default"]["content"]["application/json"]
         assert content["schema"] == {"$ref": "#/components/schemas/ErrorResponse"}
@@ -196,7 +196,7 @@ def test_every_operation_has_an_error_by_default(name: str) -> None:
 
 @each_document
 def test_every_parameter_has_an_example(name: str) -> None:
-    """One that the server takes: tools send it as it stands."""
+    """One that the server accepts: tools send it unchanged."""
     hooks = [each["post"] for each in BOTH[name].get("webhooks", {}).values()]
     parameters = [
         parameter
@@ -208,8 +208,8 @@ def test_every_parameter_has_an_example(name: str) -> None:
     assert [each["name"] for each in parameters if "example" not in each] == []
 
 
-def test_webhooks_have_the_headers_of_their_signature() -> None:
-    """None of them is required, since an endpoint may sign in another way."""
+def test_webhooks_document_their_signature_headers_as_optional() -> None:
+    """An endpoint may sign in another way."""
     for methods in API["webhooks"].values():
         parameters = methods["post"]["parameters"]
         assert [(each["name"], each["in"], each["required"]) for each in parameters] == [
@@ -221,8 +221,8 @@ def test_webhooks_have_the_headers_of_their_signature() -> None:
 
 
 @each_document
-def test_the_codes_are_listed_and_others_may_follow(name: str) -> None:
-    """Every code of the document's examples; the type stays a string."""
+def test_the_error_code_is_an_extensible_enumeration_of_all_shown_codes(name: str) -> None:
+    """The type stays a string."""
     code = BOTH[name]["components"]["schemas"]["ErrorDetail"]["properties"]["code"]
     shown = {
         example["value"]["error"]["code"]
@@ -238,16 +238,16 @@ def test_the_codes_are_listed_and_others_may_follow(name: str) -> None:
     assert set(code["x-extensible-enum"]) == shown
 
 
-def test_every_refused_key_is_answered_with_a_challenge() -> None:
-    """In both documents, as on the wire."""
+def test_every_401_response_documents_www_authenticate() -> None:
+    """In both documents."""
     for whole in BOTH.values():
         for operation in operations(whole):
             if "401" in operation["responses"]:
                 assert "WWW-Authenticate" in operation["responses"]["401"]["headers"]
 
 
-def test_values_are_left_as_they_are() -> None:
-    """An example that looks like a schema is none."""
+def test_publishing_leaves_examples_unchanged() -> None:
+    """Even an example that looks like a schema."""
     example = {"type": ["object", "null"], "additionalProperties": False}
 
     assert written({"type": "object", "examples": [example]}) == {
@@ -256,8 +256,8 @@ def test_values_are_left_as_they_are() -> None:
     }
 
 
-def test_an_object_or_null_is_a_choice_of_two() -> None:
-    """Each with the words that are about it."""
+def test_an_object_or_null_is_published_as_any_of_two() -> None:
+    """Each with its own keywords."""
     schema = {
         "description": "What was answered.",
         "type": ["object", "null"],
@@ -289,8 +289,8 @@ def test_an_object_or_null_is_a_choice_of_two() -> None:
         ({"type": "number"}, False),
     ],
 )
-def test_an_integer_has_64_bits_where_32_do_not_do(
+def test_an_integer_is_published_as_int64_if_it_may_exceed_int32(
     schema: dict[str, Any], *, is_large: bool
 ) -> None:
-    """Null or not."""
+    """Whether null is allowed or not."""
     assert written(schema) == (schema | {"format": "int64"} if is_large else schema)

@@ -1,4 +1,4 @@
-"""Holds each representation to the keys and values of the documented example."""
+"""Compares each representation with the keys and values of the documented example."""
 
 import orjson
 import pytest
@@ -56,8 +56,8 @@ SHOWN = {
 SUMMARY = {key: SHOWN[key] for key in ("id", "status", "amount", "currency", "created_at")}
 
 
-def test_a_payment_is_shown_with_eight_keys() -> None:
-    """RETRIEVE PAYMENT: eight keys in the documented order; what is absent is null."""
+def test_a_retrieved_payment_has_the_eight_documented_keys_in_order() -> None:
+    """What is absent is null."""
     assert list(representations.payment(PAYMENT).items()) == list(SHOWN.items())
     assert representations.payment(BARE) == SHOWN | {
         "status": "pending",
@@ -66,8 +66,7 @@ def test_a_payment_is_shown_with_eight_keys() -> None:
     }
 
 
-def test_a_created_payment_is_shown_without_card_and_customer() -> None:
-    """CREATE PAYMENT: no card and no customer."""
+def test_a_created_payment_has_neither_card_nor_customer() -> None:
     assert list(representations.created_payment(PAYMENT).items()) == [
         *SUMMARY.items(),
         ("description", "Payment for order #12345"),
@@ -75,7 +74,6 @@ def test_a_created_payment_is_shown_without_card_and_customer() -> None:
 
 
 def test_an_empty_page_of_payments_has_no_cursor() -> None:
-    """LIST PAYMENTS where nothing matches."""
     page = orjson.loads(representations.payments_page([], has_more=False))
     assert page == {"data": [], "has_more": False, "next_cursor": None}
 
@@ -92,11 +90,11 @@ payments = st.builds(
 
 
 @given(st.lists(payments, min_size=1, max_size=3), st.booleans())
-def test_a_page_of_payments_is_cut_out_of_what_retrieve_shows(
+def test_list_items_are_five_keys_of_the_retrieved_payment(
     shown: list[Payment],
     has_more: bool,  # noqa: FBT001 - drawn
 ) -> None:
-    """Each item has five keys of RETRIEVE PAYMENT as they are, whatever clients have written."""
+    """Unchanged, whatever clients have written in the texts."""
     retrieved = [representations.payment(each) for each in shown]
     page = representations.payments_page(
         [json_bytes(each) for each in retrieved], has_more=has_more
@@ -107,8 +105,8 @@ def test_a_page_of_payments_is_cut_out_of_what_retrieve_shows(
     assert contract().accepts("responses/list_payments", orjson.loads(page))
 
 
-def test_an_item_of_a_page_is_documented_as_a_part_of_what_retrieve_shows() -> None:
-    """So a page needs no check where each payment had one: it is valid by construction."""
+def test_the_schema_of_a_list_item_is_a_part_of_the_retrieve_schema() -> None:
+    """So a page of validated payments needs no validation of its own."""
     whole = contract().schema("responses/retrieve_payment")["properties"]
     item = contract().schema("responses/list_payments")["properties"]["data"]["items"]
 
@@ -117,8 +115,8 @@ def test_an_item_of_a_page_is_documented_as_a_part_of_what_retrieve_shows() -> N
 
 
 @given(payments)
-def test_a_created_payment_is_a_part_of_what_retrieve_shows(made: Payment) -> None:
-    """In its values and in its schema, so it needs no check where that had one."""
+def test_a_created_payment_and_its_schema_are_a_part_of_the_retrieved_one(made: Payment) -> None:
+    """So it needs no validation of its own."""
     created, retrieved = representations.created_payment(made), representations.payment(made)
     documented = contract().schema("responses/create_payment")
     whole = contract().schema("responses/retrieve_payment")["properties"]
@@ -132,10 +130,9 @@ def test_a_created_payment_is_a_part_of_what_retrieve_shows(made: Payment) -> No
     ("items", "has_more", "cursor"),
     [([], False, None), ([SUMMARY], False, None), ([SUMMARY], True, "pay_xyz789")],
 )
-def test_a_page_has_a_cursor_where_more_follow(
+def test_a_page_has_the_last_id_as_its_cursor_only_if_more_follow(
     items: list[dict[str, object]], cursor: str | None, *, has_more: bool
 ) -> None:
-    """The cursor is the last item's id where more follow."""
     assert representations.page(items, has_more=has_more) == {
         "data": items,
         "has_more": has_more,
@@ -143,8 +140,8 @@ def test_a_page_has_a_cursor_where_more_follow(
     }
 
 
-def test_a_refund_is_shown_with_six_keys() -> None:
-    """REFUND PAYMENT: six keys; its description is not among them."""
+def test_a_refund_has_the_six_documented_keys() -> None:
+    """Its description is not among them."""
     assert list(representations.refund(REFUND).items()) == [
         ("id", "ref_abc456"),
         ("payment_id", "pay_xyz789"),
@@ -155,8 +152,7 @@ def test_a_refund_is_shown_with_six_keys() -> None:
     ]
 
 
-def test_a_chargeback_is_shown_as_the_control_api_has_it() -> None:
-    """As the control API shows it."""
+def test_a_chargeback_has_the_five_keys_of_the_control_api() -> None:
     assert representations.chargeback(CHARGEBACK) == {
         "id": "chb_abc789",
         "payment_id": "pay_xyz789",
@@ -177,8 +173,8 @@ REVERSALS: dict[EventType, tuple[Refund | Chargeback | None, dict[str, object]]]
 
 
 @pytest.mark.parametrize("type_", EventType)
-def test_an_event_is_shown_with_the_documented_payload(type_: EventType) -> None:
-    """WEBHOOKS: the documented payload, and what the reversal adds to it."""
+def test_an_event_has_the_documented_payload_of_its_type(type_: EventType) -> None:
+    """Including what the refund or chargeback adds to it."""
     reversal, added = REVERSALS[type_]
     event = Event(
         id=EventId("evt_abc123"),
@@ -229,15 +225,13 @@ def test_an_event_is_shown_with_the_documented_payload(type_: EventType) -> None
     ],
     ids=lambda value: value.code if isinstance(value, SandboxError) else "shown",
 )
-def test_an_error_has_details_only_where_there_are_some(
+def test_an_error_has_details_only_if_there_are_any(
     error: SandboxError, envelope: dict[str, str]
 ) -> None:
-    """ERROR HANDLING: `details` only where there is something to say."""
     assert representations.error(error) == {"error": envelope}
 
 
-def test_representations_follow_the_schemas() -> None:
-    """What is shown is what is published."""
+def test_representations_match_the_published_schemas() -> None:
     held = contract()
 
     assert held.accepts("responses/retrieve_payment", representations.payment(PAYMENT))

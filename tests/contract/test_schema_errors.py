@@ -1,4 +1,4 @@
-"""Holds the judgement of values to the reference validator, and its words to helping and hiding."""
+"""Compares validation with the reference validator; tests what its messages say and hide."""
 
 from functools import cache
 from typing import Any, Final, cast
@@ -45,12 +45,12 @@ few = settings(
 
 @cache
 def _following(name: str) -> SearchStrategy[Any]:
-    """Values that follow a schema; to make the strategy takes longer than to draw from it."""
+    """Return values that follow a schema, cached: making the strategy takes longer than drawing."""
     return following(CONTRACT.schema(name))
 
 
 def _body(**changes: object) -> dict[str, object]:
-    """The documented body with some fields changed; `...` takes one out."""
+    """Return the documented body with some fields changed; `...` removes one."""
     changed = SCHEMAS[CREATE]["examples"][0] | changes
     return {key: value for key, value in changed.items() if value is not ...}
 
@@ -65,8 +65,10 @@ def _card(**changes: object) -> dict[str, object]:
 @each_whole
 @given(draws=st.data())
 @few
-def test_what_is_made_from_a_schema_is_accepted(name: str, draws: st.DataObject) -> None:
-    """And nothing is said to be wrong with it."""
+def test_generated_values_that_follow_a_schema_are_accepted(
+    name: str, draws: st.DataObject
+) -> None:
+    """And no problem is reported."""
     value = draws.draw(_following(name))
 
     assert CONTRACT.accepts(name, value), CONTRACT.explain(name, value)
@@ -76,10 +78,10 @@ def test_what_is_made_from_a_schema_is_accepted(name: str, draws: st.DataObject)
 @each_whole
 @given(draws=st.data())
 @few
-def test_a_spoilt_value_is_refused_as_the_reference_refuses_it(
+def test_a_mutated_value_is_judged_as_the_reference_validator_judges_it(
     name: str, draws: st.DataObject
 ) -> None:
-    """And each refusal has a reason."""
+    """And each rejection has a reason."""
     value = draws.draw(mutated(_following(name)))
     is_valid = reference_validator()(CONTRACT.schema(name)).is_valid(cast("Any", value))
 
@@ -88,7 +90,7 @@ def test_a_spoilt_value_is_refused_as_the_reference_refuses_it(
 
 
 @each_schema
-def test_junk_in_any_place_is_refused_as_the_reference_refuses_it(name: str) -> None:
+def test_junk_anywhere_in_an_example_is_judged_as_the_reference_judges_it(name: str) -> None:
     """Each example with each bad value in each place."""
     judge = reference_validator()(CONTRACT.schema(name))
     for example in SCHEMAS[name]["examples"]:
@@ -101,19 +103,19 @@ def test_junk_in_any_place_is_refused_as_the_reference_refuses_it(name: str) -> 
                 )
 
 
-def test_half_a_surrogate_pair_is_refused_and_explained() -> None:
-    """Headers and queries do not come through the strict reader."""
+def test_half_a_surrogate_pair_is_rejected_with_an_explanation() -> None:
+    """Headers and queries do not pass through the strict JSON reader."""
     unknown = {**_body(), "\ud800": ["\ud800"]}
 
     assert not CONTRACT.accepts("headers/authorization", "Bearer \ud800")
     assert not CONTRACT.accepts(CREATE, unknown)
     assert CONTRACT.explain(CREATE, unknown) == (
-        f"/?: is not a documented field; documented are {FIELDS}."
+        f"/?: is not a documented field; expected one of {FIELDS}."
     )
 
 
-def test_a_huge_list_is_refused_at_once() -> None:
-    """Its items are not compared with one another for it."""
+def test_a_huge_list_is_rejected_with_a_bounded_number_of_problems() -> None:
+    """Its items are not compared with one another."""
     value = {"only": [{"n": n} for n in range(20_000)]}
 
     assert len(CONTRACT.problems("control/requests/reset_world", value)) == MOST_IN_A_BODY
@@ -147,8 +149,8 @@ MESSAGES: Final = {
     "null for an optional field": (
         _body(description=None),
         (
-            "/description: expected a string of at most 500 characters; leave it out where there"
-            " is none."
+            "/description: expected a string of at most 500 characters; leave it out if there is"
+            " none."
         ),
     ),
     "null for a field that is needed": (_body(amount=None), f"/amount: {AMOUNT}."),
@@ -158,16 +160,16 @@ MESSAGES: Final = {
         _body(Currency="USD"),
         "/Currency: is not a documented field; did you mean 'currency'?",
     ),
-    "unknown": (_body(zzz=1), f"/zzz: is not a documented field; documented are {FIELDS}."),
+    "unknown": (_body(zzz=1), f"/zzz: is not a documented field; expected one of {FIELDS}."),
     "unknown and escaped": (
         _body(**{"a/b~c": 1}),
-        f"/a~1b~0c: is not a documented field; documented are {FIELDS}.",
+        f"/a~1b~0c: is not a documented field; expected one of {FIELDS}.",
     ),
     "unknown and a card": (
         _body(**{f"x {CARD_NUMBER}": 1, "y 4111-1111 1111": 1}),
         (
-            f"/x {'*' * 16}: is not a documented field; documented are {FIELDS}; "
-            f"/y {'*' * 14}: is not a documented field; documented are {FIELDS}."
+            f"/x {'*' * 16}: is not a documented field; expected one of {FIELDS}; "
+            f"/y {'*' * 14}: is not a documented field; expected one of {FIELDS}."
         ),
     ),
     "deep": (
@@ -191,15 +193,15 @@ MESSAGES: Final = {
             f"/amount: {AMOUNT}; /currency: expected an upper-case ISO 4217 currency code, such as "
             "USD; /payment_method/exp_month: expected an integer from 1 to 12; "
             "/payment_method/exp_year: expected an integer from 2000 to 2099, in four digits; "
-            f"/zzz: is not a documented field; documented are {FIELDS}."
+            f"/zzz: is not a documented field; expected one of {FIELDS}."
         ),
     ),
 }
 
 
 @for_each("case", MESSAGES)
-def test_a_refusal_says_what_would_have_worked(case: str) -> None:
-    """The details start with the pointer, and the sentence ends."""
+def test_the_details_of_an_invalid_request_say_what_is_expected(case: str) -> None:
+    """They start with the pointer, and end the sentence."""
     value, details = MESSAGES[case]
 
     with pytest.raises(InvalidRequest) as caught:
@@ -219,7 +221,7 @@ CONTROL_MESSAGES: Final = {
         {"by": "3d", "next": True},
         "/: expected a JSON object with exactly one of by, to and next.",
     ),
-    "nothing is known": (
+    "a field of an operation without fields": (
         "control/requests/resume_clock",
         {"at": 1},
         "/at: is not a documented field; there are none.",
@@ -229,25 +231,25 @@ CONTROL_MESSAGES: Final = {
         {"only": ["clocks"]},
         "/only/0: expected one of payments, journal, rules, webhooks, clock, rate_limit.",
     ),
-    "twice the same": (
+    "a repeated item": (
         "control/requests/reset_world",
         {"only": ["clock", "clock"]},
         (
-            "/only: expected a list of different words out of payments, journal, rules, webhooks, "
+            "/only: expected a list of different words from payments, journal, rules, webhooks, "
             "clock, rate_limit."
         ),
     ),
     "another kind of snapshot": (
         "control/objects/snapshot",
         {"format": "x", "version": 1, "more": 2},
-        "/format: expected the words payments-sandbox/world.",
+        "/format: expected the text payments-sandbox/world.",
     ),
-    "without a word of its own": (
+    "a schema without x-expected": (
         "responses/list_payments",
         {"data": [], "has_more": 1, "next_cursor": None},
-        "/has_more: expected what is documented.",
+        "/has_more: expected a documented value.",
     ),
-    "missing without a word of its own": (
+    "missing, in a schema without x-expected": (
         "responses/list_payments",
         {"data": [], "next_cursor": None},
         "/has_more: is required.",
@@ -256,15 +258,15 @@ CONTROL_MESSAGES: Final = {
 
 
 @for_each("case", CONTROL_MESSAGES)
-def test_a_refusal_of_the_control_api_has_the_same_words(case: str) -> None:
-    """The same words, from the same schemas."""
+def test_control_api_details_are_worded_like_those_of_the_api(case: str) -> None:
+    """From the same schemas."""
     name, value, details = CONTROL_MESSAGES[case]
 
     assert CONTRACT.explain(name, value) == details
 
 
 @for_each("name", BODIES)
-def test_no_refusal_quotes_a_value(name: str) -> None:
+def test_no_validation_message_quotes_a_value(name: str) -> None:
     """A card number in any place of a body is in no message."""
     for example in SCHEMAS[name]["examples"]:
         for path in paths(example):
@@ -274,8 +276,9 @@ def test_no_refusal_quotes_a_value(name: str) -> None:
 
 
 @given(st.dictionaries(st.text(), st.integers(), min_size=1))
-def test_names_of_fields_are_fit_to_be_shown(unknown: dict[str, int]) -> None:
-    """Whatever a client calls its fields, the details stay on one line and short."""
+def test_details_with_arbitrary_field_names_stay_printable_and_short(
+    unknown: dict[str, int],
+) -> None:
     details = CONTRACT.explain("requests/create_refund", unknown)
 
     assert details.isprintable()
@@ -283,7 +286,7 @@ def test_names_of_fields_are_fit_to_be_shown(unknown: dict[str, int]) -> None:
     assert len(details) <= SCHEMAS["objects/error_detail"]["properties"]["details"]["maxLength"]
 
 
-def test_the_longest_details_fit_their_schema() -> None:
+def test_the_longest_possible_details_fit_their_schema() -> None:
     """Many unknown fields with names that grow when escaped."""
     unknown = {f"{n:04}{'~' * 100}": 1 for n in range(5_000)}
 
@@ -294,8 +297,7 @@ def test_the_longest_details_fit_their_schema() -> None:
     )
 
 
-def test_names_are_cut_and_their_numbers_masked() -> None:
-    """A name of a megabyte is no longer than any other."""
+def test_shown_names_are_shortened_and_their_numbers_masked() -> None:
     assert presentable("a" * 10**6) == "a" * LONGEST_NAME
     assert presentable("12345") == "12345"
     assert presentable("id 123456") == "id ******"
@@ -304,14 +306,13 @@ def test_names_are_cut_and_their_numbers_masked() -> None:
     assert pointer(("a/b", 0, "~")) == "/a~1b/0/~0"
 
 
-def test_a_refusal_without_a_problem_is_recognisable() -> None:
+def test_explaining_a_valid_body_returns_the_unexplained_marker() -> None:
     """The caller can log it as our bug."""
     assert CONTRACT.explain(CREATE, _body()) == UNEXPLAINED
     assert render([]) == UNEXPLAINED
 
 
-def test_a_schema_error_cannot_be_changed() -> None:
-    """They can be compared, and not changed."""
+def test_a_schema_error_is_comparable_and_immutable() -> None:
     problem = CONTRACT.problems(CREATE, 7)[0]
 
     assert problem == SchemaError((), "expected a JSON object.")
@@ -322,13 +323,11 @@ def test_a_schema_error_cannot_be_changed() -> None:
 # Bodies and queries
 
 
-def test_a_good_body_is_returned() -> None:
-    """The caller reads its fields without asking again."""
+def test_checking_a_valid_body_returns_it() -> None:
     assert CONTRACT.check(CREATE, _body()) == _body()
 
 
-def test_a_misspelt_schema_is_an_error() -> None:
-    """A misspelt name never accepts anything."""
+def test_a_misspelt_schema_name_raises_key_error() -> None:
     with pytest.raises(KeyError):
         CONTRACT.accepts("requests/creat_payment", {})
 
@@ -366,14 +365,14 @@ QUERIES: Final[dict[str, tuple[list[tuple[str, str]], object]]] = {
     "a typo": ([("limt", "7")], "/limt: is not a documented parameter; did you mean 'limit'?"),
     "unknown": (
         [("q", "7")],
-        f"/q: is not a documented parameter; documented are {PARAMETERS}.",
+        f"/q: is not a documented parameter; expected one of {PARAMETERS}.",
     ),
 }
 
 
 @for_each("case", QUERIES)
-def test_a_query_is_read_or_refused_as_a_whole(case: str) -> None:
-    """Parameters come in the types of the schema with its defaults, or as one refusal."""
+def test_a_query_is_converted_by_its_schema_or_rejected_with_all_its_problems(case: str) -> None:
+    """Parameters have the types and defaults of the schema."""
     pairs, expected = QUERIES[case]
     try:
         read: object = CONTRACT.read_query(LIST, pairs)
@@ -383,8 +382,7 @@ def test_a_query_is_read_or_refused_as_a_whole(case: str) -> None:
     assert read == expected
 
 
-def test_an_operation_without_parameters_takes_none() -> None:
-    """There is nothing to choose from."""
+def test_a_query_for_an_operation_without_parameters_is_rejected() -> None:
     assert CONTRACT.read_query("queries/none", []) == {}
     with pytest.raises(InvalidRequest) as caught:
         CONTRACT.read_query("queries/none", [("expand", "1")])
@@ -394,8 +392,8 @@ def test_an_operation_without_parameters_takes_none() -> None:
 # Lenient
 
 
-def test_a_lenient_contract_ignores_what_is_not_documented() -> None:
-    """At every depth of a body, and in a query, even twice."""
+def test_a_lenient_contract_drops_undocumented_fields_and_parameters() -> None:
+    """At every depth of a body, and in a query, even repeated ones."""
     lenient = load_contract(lenient=True)
     body = _body(**_card(name="A"), metadata={})
 
@@ -403,7 +401,7 @@ def test_a_lenient_contract_ignores_what_is_not_documented() -> None:
     assert lenient.read_query(LIST, [("q", "1"), ("q", "2"), ("limit", "5")]) == {"limit": 5}
 
 
-def test_a_lenient_contract_still_refuses_what_is_wrong() -> None:
+def test_a_lenient_contract_still_rejects_invalid_values() -> None:
     """Only unknown names are ignored."""
     lenient = load_contract(lenient=True)
 
@@ -420,8 +418,7 @@ def test_a_lenient_contract_is_strict_about_the_control_api() -> None:
         load_contract(lenient=True).check("control/requests/create_world", {"sed": 7})
 
 
-def test_stripping_leaves_the_body_alone() -> None:
-    """The caller's value is not changed."""
+def test_a_lenient_check_does_not_change_the_callers_body() -> None:
     body = _body(x=1)
 
     stripped = load_contract(lenient=True).check(CREATE, body)

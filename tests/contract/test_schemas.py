@@ -1,4 +1,4 @@
-"""Holds the schemas to their form: closed, bounded, explained, with examples that follow them."""
+"""Tests that schemas are closed, bounded and explained, and that their examples follow them."""
 
 import re
 from collections.abc import Iterator
@@ -55,7 +55,7 @@ SECTIONS: Final = {
 
 
 def _parts(schema: Schema, place: str = "") -> Iterator[tuple[str, Schema]]:
-    """The schema and every schema written inside it, with where it stands."""
+    """Yield the schema and every schema written inside it, with its place."""
     yield place, schema
     for name, part in schema.get("properties", {}).items():
         yield from _parts(part, f"{place}/{name}")
@@ -78,16 +78,15 @@ each_request = for_each("name", [name for name in SCHEMAS if name.startswith(REQ
 
 
 @each_schema
-def test_every_schema_is_json_schema_2020_12(name: str) -> None:
-    """The metaschema accepts it, and it says which one that is."""
+def test_every_schema_is_valid_json_schema_2020_12(name: str) -> None:
+    """And declares its metaschema."""
     Draft202012Validator.check_schema(SCHEMAS[name])
 
     assert SCHEMAS[name]["$schema"] == Draft202012Validator.META_SCHEMA["$id"]
 
 
 @each_schema
-def test_every_schema_introduces_itself(name: str) -> None:
-    """Identity, title, description, source and provenance are there."""
+def test_every_schema_has_an_id_title_description_source_and_provenance(name: str) -> None:
     schema = SCHEMAS[name]
 
     assert schema["$id"] == f"https://payments-sandbox.example/schemas/{name}.json"
@@ -98,15 +97,14 @@ def test_every_schema_introduces_itself(name: str) -> None:
 
 
 def test_the_titles_of_schemas_are_unique() -> None:
-    """Generated code is named after them, in either document; both have a `Payment`."""
+    """In each document: generated code is named after them."""
     for is_control in (False, True):
         names = [name for name in SCHEMAS if name.startswith("control/") == is_control]
         assert len({component(SCHEMAS[name]) for name in names}) == len(names)
 
 
 @each_schema
-def test_every_example_follows_its_schema(name: str) -> None:
-    """There is an example at least, and both validators accept each."""
+def test_every_schema_has_examples_that_both_validators_accept(name: str) -> None:
     contract = Contract(SCHEMAS)
     judge = reference_validator()(contract.schema(name))
 
@@ -117,8 +115,8 @@ def test_every_example_follows_its_schema(name: str) -> None:
 
 
 @each_schema
-def test_every_property_says_where_it_is_from(name: str) -> None:
-    """Documented or decided; and what the property is, here or in the schema it refers to."""
+def test_every_property_has_a_provenance_and_a_description(name: str) -> None:
+    """The description may be in the schema that it refers to."""
     for place, part in _parts(SCHEMAS[name]):
         assert part["x-provenance"] in {"documented", "decided"}, place
         described = SCHEMAS[target(part["$ref"], name)] if "$ref" in part else part
@@ -126,8 +124,7 @@ def test_every_property_says_where_it_is_from(name: str) -> None:
 
 
 @each_schema
-def test_every_object_is_closed_and_everything_is_bounded(name: str) -> None:
-    """No undocumented keys, no endless strings and lists."""
+def test_every_object_is_closed_and_every_string_and_list_is_bounded(name: str) -> None:
     for place, part in _parts(inline(name, SCHEMAS)):
         kinds = part.get("type", [])
         if "object" in kinds and name not in OPEN:
@@ -141,15 +138,15 @@ def test_every_object_is_closed_and_everything_is_bounded(name: str) -> None:
 
 
 @each_schema
-def test_no_schema_uses_a_word_that_explains_badly(name: str) -> None:
+def test_no_schema_uses_a_keyword_with_unclear_error_messages(name: str) -> None:
     """One typo must not end in "not valid under any of the given schemas"."""
     for place, part in _parts(SCHEMAS[name]):
         assert not part.keys() & {"oneOf", "anyOf", "allOf", "not", "$defs", "$dynamicRef"}, place
 
 
 @each_schema
-def test_a_format_is_never_relied_upon(name: str) -> None:
-    """Validators do not check formats unless told: a pattern says the same."""
+def test_every_format_is_backed_by_a_pattern(name: str) -> None:
+    """Validators ignore formats by default."""
     for place, part in _parts(SCHEMAS[name]):
         if "format" in part:
             assert part["format"] == "date-time", place
@@ -157,22 +154,21 @@ def test_a_format_is_never_relied_upon(name: str) -> None:
 
 
 @each_request
-def test_whatever_can_be_refused_says_what_was_expected(name: str) -> None:
-    """The end of the sentence "expected …" is in the schema, without its full stop."""
+def test_every_part_of_a_request_schema_has_the_text_of_what_is_expected(name: str) -> None:
+    """The end of the sentence "expected …", without its full stop."""
     for place, part in _parts(inline(name, SCHEMAS)):
         assert re.search(r"[^.]\Z", part["x-expected"]), place
 
 
 @each_request
-def test_null_is_never_a_request(name: str) -> None:
-    """Absent means absent."""
+def test_no_request_schema_allows_null(name: str) -> None:
     for place, part in _parts(inline(name, SCHEMAS)):
         assert "null" not in part["type"], place
 
 
 @for_each("pattern", PATTERNS)
 def test_every_pattern_is_portable(pattern: str) -> None:
-    """Anchored, and with no class that means something else in another language."""
+    """Anchored, and without classes that mean something else in another language."""
     assert pattern.startswith("^")
     assert pattern.endswith("$")
     assert not re.search(r"\\[dDwWsSbB]|\(\?", pattern)
@@ -180,8 +176,10 @@ def test_every_pattern_is_portable(pattern: str) -> None:
 
 @for_each("pattern", PATTERNS)
 @pytest.mark.parametrize("near_miss", ["1", "a", "Aa0", "pay_", "2025-01-15T10:30:00.1"])
-def test_every_pattern_is_fast_on_a_near_miss(pattern: str, near_miss: str) -> None:
-    """A hundred thousand characters that nearly match: whoever looks back would take minutes."""
+def test_every_pattern_rejects_a_long_near_miss_without_backtracking(
+    pattern: str, near_miss: str
+) -> None:
+    """A hundred thousand characters that nearly match: backtracking would take minutes."""
     start = pattern[1:].partition("[")[0].replace("\\", "")
     text = start + near_miss * 20_000 + "\n"
     validator = CompiledSchema({"pattern": pattern})
@@ -189,8 +187,7 @@ def test_every_pattern_is_fast_on_a_near_miss(pattern: str, near_miss: str) -> N
     assert not validator.is_valid(text)
 
 
-def test_every_currency_is_money_that_one_can_pay_with() -> None:
-    """Alphabetic codes of money one can pay with; not of funds, metals and tests."""
+def test_currencies_are_current_money_without_funds_metals_or_test_codes() -> None:
     currencies = SCHEMAS["objects/currency"]["enum"]
 
     assert currencies == sorted(set(currencies))
@@ -202,22 +199,20 @@ def test_every_currency_is_money_that_one_can_pay_with() -> None:
     assert not {"HRK", "SLL", "ZWL", "CUC", "DEM", "EEK", "VEF", "MRO", "STD"} & set(currencies)
 
 
-def test_a_payment_can_be_failed_with_every_decline() -> None:
-    """The control API's list of codes is the table's."""
+def test_fail_payment_accepts_exactly_the_decline_codes() -> None:
     codes = SCHEMAS["control/requests/fail_payment"]["properties"]["code"]["enum"]
 
     assert codes == [name for name, code in CODES.items() if code.is_decline]
 
 
-def test_every_operation_has_its_schemas() -> None:
-    """What the table of operations names is there."""
+def test_every_schema_that_an_operation_names_exists() -> None:
     named = {name for op in OPERATIONS for name in (op.request, op.query, op.response) if name}
 
     assert named <= SCHEMAS.keys()
 
 
-def test_references_are_written_out() -> None:
-    """What a validator gets refers to nothing, and what stands beside a reference wins."""
+def test_inlining_replaces_references_and_keeps_overriding_keywords() -> None:
+    """What stands next to a reference wins."""
     schemas: dict[str, Schema] = {
         "a/outer": {"properties": {"x": {"$ref": "../b/inner.json", "description": "mine"}}},
         "b/inner": {"$id": "b", "type": "string", "description": "its own"},
@@ -228,14 +223,13 @@ def test_references_are_written_out() -> None:
     }
 
 
-def test_a_reference_cannot_leave_the_folder() -> None:
-    """Only what was read can be referred to."""
+def test_a_reference_outside_the_schemas_folder_raises_key_error() -> None:
     with pytest.raises(KeyError):
         inline("a", {"a": {"$ref": "../../../secrets.json"}})
 
 
 def test_undocumented_keys_are_dropped_at_every_depth() -> None:
-    """Only from closed objects; what is of another type is left to the validator."""
+    """Only from closed objects; values of another type are left to the validator."""
     inner: Schema = {"type": "object", "properties": {"a": {}}, "additionalProperties": False}
     outer: Schema = {
         "properties": {"one": inner, "many": {"items": inner}},
@@ -266,11 +260,11 @@ def test_undocumented_keys_are_dropped_at_every_depth() -> None:
         "ä=ö",
     ],
 )
-def test_a_query_is_read_as_the_standard_library_reads_it(query: str) -> None:
-    """The quick way, where nothing is escaped, leaves out and changes nothing."""
+def test_a_query_is_parsed_as_the_standard_library_parses_it(query: str) -> None:
+    """Including by the fast path for queries without escapes."""
     assert read_pairs(query) == parse_qsl(query, keep_blank_values=True)
 
 
-def test_a_schema_without_a_file_is_an_error_that_says_which_to_write() -> None:
+def test_a_missing_schema_raises_key_error_that_names_the_file_to_write() -> None:
     with pytest.raises(KeyError, match=r"write schemas/control/objects/refund\.json"):
         schema_files()["control/pages/refund"]

@@ -54,14 +54,14 @@ checks.positive_data_acceptance.expected-statuses = ["2xx", "400", "401", "404",
 
 @pytest.fixture
 def server() -> Iterator[RunningServer]:
-    """A server of the run's own: no payment is left over from another."""
+    """A server for one run, without payments of earlier ones."""
     with running_server(Settings(port=0, clock=CLOCK, seed=7, rate_limit=1_000_000_000)) as running:
         yield running
 
 
 @pytest.fixture
 def document(server: RunningServer) -> Document:
-    """The document that the server publishes, but for `default`, which allows any status."""
+    """The document that the server publishes, without `default`, which allows any status."""
     host = server.address.removeprefix("http://")
     raw = raw_request("GET", "/_sandbox/openapi.json", {"Host": host})
     published: Document = exchange(server.address, raw).json
@@ -72,11 +72,7 @@ def document(server: RunningServer) -> Document:
 
 
 def narrowed(document: Document) -> Document:
-    """The document with values that are never refused for what they mean.
-
-    `customer_id` is left out as well: Schemathesis takes it for the id of a resource that nothing
-    creates, and would not start a scenario with an operation that has it.
-    """
+    """The document, restricted to values that are never rejected for what they mean."""
     schemas, path = document["components"]["schemas"], document["paths"]["/payments"]
     card = schemas["Card"]["properties"]
     card["card_number"] = {"type": "string", "enum": ["4111111111111111", "5555555555554444"]}
@@ -92,7 +88,7 @@ def narrowed(document: Document) -> Document:
 
 
 def judge(document: Document, config: Path, folder: Path, *options: str) -> tuple[Document, str]:
-    """Run Schemathesis on a document; its report and what it printed."""
+    """Run Schemathesis on a document; return its report and its output."""
     (folder / "openapi.json").write_text(json.dumps(document))
     report = folder / "report.json"
     printed = subprocess.run(
@@ -116,7 +112,7 @@ def judge(document: Document, config: Path, folder: Path, *options: str) -> tupl
 
 
 def assert_satisfied(report: Document, printed: str, phases: tuple[str, ...], cases: int) -> None:
-    """All four operations in each phase, so many cases, and nothing to complain about."""
+    """Assert that all operations pass each phase, with at least so many cases and no failures."""
     assert (report["failures"], report["errors"]) == ([], []), printed
     assert (report["exit_code"], report["complete"]) == (0, True), printed
     assert report["operations"]["tested"] == 4
@@ -126,8 +122,10 @@ def assert_satisfied(report: Document, printed: str, phases: tuple[str, ...], ca
     assert report["test_cases"]["generated"] >= cases
 
 
-def test_the_published_document_is_kept(document: Document, tmp_path: Path) -> None:
-    """By the configuration of the repository, which anybody can run."""
+def test_schemathesis_finds_no_failures_with_the_published_document(
+    document: Document, tmp_path: Path
+) -> None:
+    """With the repository's configuration, which anybody can run."""
     phases = ("examples", "coverage", "fuzzing")  # links lead somewhere in the narrowed one
     option = f"--phases={','.join(phases)}"
     report, printed = judge(document, ROOT / "schemathesis.toml", tmp_path, option)
@@ -135,8 +133,10 @@ def test_the_published_document_is_kept(document: Document, tmp_path: Path) -> N
     assert_satisfied(report, printed, phases, 400)
 
 
-def test_what_cannot_be_refused_succeeds(document: Document, tmp_path: Path) -> None:
-    """On the narrowed document every create is a payment, and every link is followed."""
+def test_schemathesis_creates_and_follows_links_on_the_narrowed_document(
+    document: Document, tmp_path: Path
+) -> None:
+    """Every create succeeds, and every link is followed."""
     config = tmp_path / "strict.toml"
     config.write_text(STRICT)
     phases = ("examples", *OF_NIGHTS, "fuzzing", "stateful")
@@ -152,8 +152,10 @@ def test_what_cannot_be_refused_succeeds(document: Document, tmp_path: Path) -> 
     assert int(links["covered"]) == int(links["selected"]) >= 3
 
 
-def test_a_broken_promise_is_noticed(document: Document, tmp_path: Path) -> None:
-    """A judge that stays silent judges nothing: the document lies here, and the run fails."""
+def test_schemathesis_reports_a_response_that_breaks_its_schema(
+    document: Document, tmp_path: Path
+) -> None:
+    """The schema of an amount is made wrong, so the run has to fail."""
     schemas = document["components"]["schemas"]
     schemas["CreatedPayment"]["properties"]["amount"] = {"type": "string"}
     config = ROOT / "schemathesis.toml"

@@ -1,4 +1,4 @@
-"""Holds card numbers to their prefixes, lengths and check digit."""
+"""Tests the prefixes, lengths and check digit of card numbers."""
 
 from hypothesis import given
 from hypothesis import strategies as st
@@ -33,8 +33,8 @@ NEITHER = (
 
 
 @for_each("prefix", ENDS)
-def test_a_brand_is_known_by_its_prefixes_and_lengths(prefix: str) -> None:
-    """Both ends of each range are of the brand, in its lengths and no other."""
+def test_a_brand_is_recognised_by_its_prefixes_and_lengths_only(prefix: str) -> None:
+    """At both ends of each range."""
     brand = ENDS[prefix]
 
     assert [brand_of(prefix.ljust(length, "0")) for length in range(4, 25)] == [
@@ -43,12 +43,12 @@ def test_a_brand_is_known_by_its_prefixes_and_lengths(prefix: str) -> None:
 
 
 @for_each("prefix", NEITHER)
-def test_prefixes_between_brands_belong_to_no_brand(prefix: str) -> None:
-    """All zeros pass the check, but no brand begins so; nor do the neighbours of each range."""
+def test_numbers_outside_the_ranges_have_no_brand(prefix: str) -> None:
+    """All zeros pass the check digit, but no brand begins so."""
     assert [brand_of(prefix.ljust(length, "0")) for length in range(4, 25)] == [None] * 21
 
 
-def test_lengths_are_those_of_the_brands() -> None:
+def test_each_brand_has_its_own_lengths() -> None:
     """A length that a brand does not issue is invalid."""
     assert min(map(min, LENGTHS.values())) == SHORTEST == 13
     assert max(map(max, LENGTHS.values())) == LONGEST == 19
@@ -64,8 +64,8 @@ def test_lengths_are_those_of_the_brands() -> None:
 
 
 @given(st.text("0123456789", min_size=1, max_size=30))
-def test_one_check_digit_fits(digits: str) -> None:
-    """Of the ten, one passes; it is the one that the standard's sum gives."""
+def test_exactly_one_check_digit_is_valid_for_each_number(digits: str) -> None:
+    """The one that the standard's sum gives."""
     total = sum(
         sum(divmod(2 * int(digit), 10)) if place % 2 == 0 else int(digit)
         for place, digit in enumerate(reversed(digits))
@@ -75,8 +75,9 @@ def test_one_check_digit_fits(digits: str) -> None:
 
 
 @given(st.text("0123456789", min_size=12, max_size=18), st.integers(0, 18), st.integers(1, 9))
-def test_one_wrong_digit_is_noticed(digits: str, place: int, by: int) -> None:
-    """That is what the check digit is for."""
+def test_a_number_with_one_wrong_digit_fails_the_luhn_check(
+    digits: str, place: int, by: int
+) -> None:
     number = with_check_digit(digits)
     place %= len(number)
     wrong = (int(number[place]) + by) % 10
@@ -94,8 +95,8 @@ DOTS_AND_LINES = "\u00b7\u2022\u30fb\uff0e\uff0f\uff3f"
 
 
 @for_each("sign", SPACES + NO_WIDTH + DASHES + DOTS_AND_LINES, show=ascii)
-def test_groups_of_any_length_are_one_number_whatever_stands_between_them(sign: str) -> None:
-    """Spaces, dashes and dots of every alphabet, those of no width among them."""
+def test_a_card_number_split_by_any_unicode_separator_is_masked(sign: str) -> None:
+    """Spaces, dashes and dots of every alphabet, including those without width."""
     groups = ("411", "11111", "1111", "1111")
     hidden = ("***", "*****", "****", "1111")
 

@@ -1,4 +1,4 @@
-"""Holds the tree of errors to the drawing in its docstring."""
+"""Compares the tree of errors with the drawing in its docstring."""
 
 import inspect
 import re
@@ -23,7 +23,7 @@ DEFINED = {
 }
 
 
-def test_the_tree_in_the_docstring_is_the_tree_of_the_classes() -> None:
+def test_the_tree_in_the_docstring_matches_the_error_classes() -> None:
     """Every error of the module is drawn below its base, and no other."""
     drawn = re.findall(r"[├└]── (\w+)", errors.__doc__ or "")
 
@@ -31,8 +31,7 @@ def test_the_tree_in_the_docstring_is_the_tree_of_the_classes() -> None:
     assert {DEFINED[name].__bases__ for name in drawn} == {(SandboxError,)}
 
 
-def test_every_refusal_is_a_sandbox_error() -> None:
-    """`except SandboxError` catches every refusal."""
+def test_every_error_is_a_sandbox_error() -> None:
     assert SandboxError.__bases__ == (Exception,)
     assert all(issubclass(kind, SandboxError) for kind in DEFINED.values())
 
@@ -54,9 +53,9 @@ def test_every_refusal_is_a_sandbox_error() -> None:
     ],
     ids=lambda value: value.code if isinstance(value, SandboxError) else "said",
 )
-def test_an_error_knows_its_code_details_and_message(
+def test_an_error_has_its_code_details_and_message_also_in_args(
     error: SandboxError, said: tuple[str, str | None, str | None]
 ) -> None:
-    """Code, details, message: all that the envelope has; `args` has the same for a traceback."""
+    """All that the envelope has; a traceback shows `args`."""
     assert (error.code, error.details, error.message) == said
     assert error.args == said

@@ -1,9 +1,9 @@
-"""A page is one file, with its title on top."""
+"""An HTML page is one file, with its title as heading."""
 
 from payments_sandbox.core.html_page import html_page
 
 
-def test_a_page_has_its_title_twice_and_as_text() -> None:
+def test_the_title_of_a_page_is_escaped_in_title_and_heading() -> None:
     page = html_page("<Ada> & Co", "td { color: red }\n", ["<p>one</p>", "<p>two</p>"])
 
     assert "<title>&lt;Ada&gt; &amp; Co</title>" in page

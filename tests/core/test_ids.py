@@ -1,4 +1,4 @@
-"""Holds ids to their promise: a bijection of a counter, made by seed and prefix alone."""
+"""Tests ids: a bijection of a counter, determined by seed and prefix alone."""
 
 import re
 
@@ -15,29 +15,28 @@ PREFIXES = st.sampled_from(["pay_", "ref_", "evt_", "chb_", "req_"])
 
 
 @given(PREFIXES, SEEDS, COUNTS)
-def test_an_id_leads_back_to_its_number(prefix: str, seed: int, number: int) -> None:
-    """Reading is the inverse of writing, for every seed."""
+def test_an_id_is_read_back_as_its_number(prefix: str, seed: int, number: int) -> None:
+    """For every seed."""
     ids = IdSequence(prefix, seed)
 
     assert ids.number_of(ids.nth(number)) == number
 
 
 @given(PREFIXES, SEEDS, COUNTS)
-def test_an_id_looks_as_documented(prefix: str, seed: int, number: int) -> None:
-    """The prefix, then letters and digits, always as many."""
+def test_an_id_is_its_prefix_and_sixteen_hexadecimal_digits(
+    prefix: str, seed: int, number: int
+) -> None:
     assert re.fullmatch(f"{prefix}[0-9a-f]{{16}}", IdSequence(prefix, seed).nth(number))
 
 
 @given(SEEDS)
-def test_ids_of_a_sequence_differ(seed: int) -> None:
-    """No two numbers share an id."""
+def test_ids_of_a_sequence_are_unique(seed: int) -> None:
     ids = IdSequence("pay_", seed)
 
     assert len({ids.nth(number) for number in range(200)}) == 200
 
 
-def test_seeds_and_prefixes_do_not_collide() -> None:
-    """Worlds and kinds do not share the digits of an id either."""
+def test_ids_of_different_seeds_and_prefixes_share_no_digits() -> None:
     digits = [
         IdSequence(prefix, seed).nth(number)[4:]
         for prefix in ("pay_", "ref_", "evt_", "chb_", "req_")
@@ -49,7 +48,7 @@ def test_seeds_and_prefixes_do_not_collide() -> None:
 
 
 def test_equal_seeds_give_equal_ids() -> None:
-    """A run can be repeated, on another machine and in another year."""
+    """A run can be repeated on another machine."""
     assert [PAYMENTS.nth(number) for number in range(3)] == [
         "pay_89a87720e551cafb",
         "pay_aafd0a6e4f3fe0ee",
@@ -58,8 +57,7 @@ def test_equal_seeds_give_equal_ids() -> None:
 
 
 @given(SEEDS.filter(lambda seed: seed != 7), st.integers(0, 1_000))
-def test_an_id_of_another_world_is_far_away(seed: int, number: int) -> None:
-    """Where it can be read at all, its number is none that a world has reached."""
+def test_an_id_of_another_seed_has_no_number_or_an_unreached_one(seed: int, number: int) -> None:
     foreign = PAYMENTS.number_of(IdSequence("pay_", seed).nth(number))
 
     assert foreign is None or foreign > 1_000_000
@@ -87,22 +85,23 @@ def test_an_id_of_another_world_is_far_away(seed: int, number: int) -> None:
     ],
     show=ascii,
 )
-def test_what_no_sequence_wrote_has_no_number(text: str) -> None:
-    """An id has one spelling, and `int` reads more than that."""
+def test_a_malformed_id_has_no_number(text: str) -> None:
+    """An id has one spelling, and `int` accepts more than that."""
     assert PAYMENTS.number_of(text) is None
 
 
 @given(st.text(alphabet="0123456789abcdefABCDEF_+- x", min_size=16, max_size=16))
-def test_a_number_is_only_read_from_its_own_id(digits: str) -> None:
-    """Whatever is read would be written the same."""
+def test_an_id_with_a_number_is_the_only_spelling_of_it(digits: str) -> None:
     number = PAYMENTS.number_of(f"pay_{digits}")
 
     assert number is None or PAYMENTS.nth(number) == f"pay_{digits}"
 
 
 @given(st.integers(-1_000_000, -1), st.integers(0, 1_000_000))
-def test_numbers_below_zero_have_ids_of_their_own(first: int, number: int) -> None:
-    """They are read back where somebody uses them, and are no numbers elsewhere."""
+def test_negative_numbers_have_ids_that_are_read_back_only_above_a_given_first(
+    first: int, number: int
+) -> None:
+    """Elsewhere they are far above every number in use."""
     assert PAYMENTS.number_of(PAYMENTS.nth(first), first) == first
     assert PAYMENTS.number_of(PAYMENTS.nth(number), first) == number
     far = PAYMENTS.number_of(PAYMENTS.nth(first))

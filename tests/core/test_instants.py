@@ -1,4 +1,4 @@
-"""Holds instants and durations to their texts: what is read, what is refused, what is shown."""
+"""Tests which texts are read as instants and durations, and how both are shown."""
 
 import contextlib
 import json
@@ -58,8 +58,8 @@ FORM = (
     "expected an ISO 8601 date, or date and time with Z or an offset, such as 2025-01-15T10:30:00Z"
 )
 PLUS = f"{FORM} (a '+' in a URL is written %2B)"
-EXISTS = "expected a date-time that exists"
-RANGE = "expected a date-time from 1970 to 2999"
+EXISTS = "expected a date and time that exist"
+RANGE = "expected a date from 1970 to 2999"
 REFUSED = {
     "": FORM,
     "yesterday": FORM,
@@ -103,46 +103,43 @@ DURATIONS = {
 }
 
 
-def test_units_are_so_many_milliseconds() -> None:
-    """They are what all durations are made of."""
+def test_units_of_time_are_in_milliseconds() -> None:
     assert (SECOND, MINUTE, HOUR, DAY) == (1_000, 60_000, 3_600_000, 86_400_000)
 
 
 @for_each("text", READ)
-def test_an_instant_is_read_with_an_offset_or_as_a_date(text: str) -> None:
-    """ISO 8601 with `Z` or an offset, or a plain date, which is midnight UTC."""
+def test_an_instant_is_read_from_iso_8601_with_an_offset_or_from_a_date(text: str) -> None:
+    """A plain date is midnight UTC."""
     assert read_instant(text) == READ[text]
 
 
 @for_each("text", REFUSED, show=ascii)
-def test_what_is_no_instant_is_refused_with_what_would_have_worked(text: str) -> None:
-    """The refusal says what would have worked and does not quote."""
+def test_an_invalid_instant_is_rejected_with_what_is_expected(text: str) -> None:
+    """The error does not quote the text."""
     with pytest.raises(ValueError, match="expected") as caught:
         read_instant(text)
 
     assert str(caught.value) == REFUSED[text]
 
 
-def test_an_instant_may_be_of_any_year() -> None:
-    """A filter may ask for what is after the year 1, which is everything; the last year stays."""
+def test_an_instant_without_an_earliest_bound_may_be_before_1970() -> None:
+    """A filter may ask for payments after the year 1; the last year remains a bound."""
     early = read_instant("0001-01-01", earliest=None)
     with pytest.raises(ValueError, match="expected") as caught:
         read_instant("3000-01-01", earliest=None)
 
     assert early == -62_135_596_800_000
-    assert str(caught.value) == "expected a date-time up to 2999"
+    assert str(caught.value) == "expected a date up to 2999"
 
 
 @given(st.text(alphabet="0123456789-:TZ+. tz"))
-def test_any_text_is_read_or_refused(text: str) -> None:
-    """There is one kind of error and no other."""
+def test_any_text_is_read_as_an_instant_or_raises_value_error(text: str) -> None:
     with contextlib.suppress(ValueError):
         assert 0 <= read_instant(text) <= LAST
 
 
 @given(st.integers(0, LAST))
-def test_what_is_shown_is_read_back(instant: int) -> None:
-    """An instant is shown in whole seconds, the milliseconds cut off."""
+def test_a_shown_instant_is_read_back_in_whole_seconds(instant: int) -> None:
     text = show_instant(Instant(instant))
 
     assert read_instant(text) == instant - instant % SECOND
@@ -150,22 +147,20 @@ def test_what_is_shown_is_read_back(instant: int) -> None:
 
 
 @given(st.integers(0, LAST))
-def test_what_is_shown_to_the_millisecond_is_read_back_whole(instant: int) -> None:
-    """A fraction shows only where there is one."""
+def test_an_instant_shown_in_milliseconds_is_read_back_exactly(instant: int) -> None:
+    """A fraction is shown only if there is one."""
     text = show_milliseconds(Instant(instant))
 
     assert read_instant(text) == instant
     assert ("." in text) == (instant % SECOND != 0)
 
 
-def test_an_instant_is_shown_in_whole_seconds_of_utc() -> None:
-    """UTC, whole seconds, `Z`."""
+def test_an_instant_is_shown_in_utc_with_whole_seconds() -> None:
     assert show_instant(Instant(DOCUMENTED + 999)) == "2025-01-15T10:30:00Z"
 
 
 @for_each("text", DURATIONS)
-def test_a_duration_is_a_number_and_a_unit(text: str) -> None:
-    """A number and a unit."""
+def test_a_duration_is_read_from_a_number_and_a_unit(text: str) -> None:
     assert read_duration(text) == DURATIONS[text]
 
 
@@ -173,8 +168,7 @@ def test_a_duration_is_a_number_and_a_unit(text: str) -> None:
     "text",
     ["", "5", "s", "-5s", "5 s", "5S", "1h30m", "5s\n", "1e3s", "\N{ARABIC-INDIC DIGIT FIVE}s"],
 )
-def test_what_is_no_duration_is_refused_with_what_would_have_worked(text: str) -> None:
-    """The refusal says what would have worked."""
+def test_an_invalid_duration_is_rejected_with_examples(text: str) -> None:
     with pytest.raises(ValueError, match="expected a duration") as caught:
         read_duration(text)
 
@@ -185,20 +179,19 @@ def test_what_is_no_duration_is_refused_with_what_would_have_worked(text: str) -
     "text",
     ["100000d", "1000000h", "100000000m", "10000000000s", f"{10**13}ms", "1.2345s", "0.0001d"],
 )
-def test_a_duration_has_bounds(text: str) -> None:
-    """The refusal names them."""
+def test_a_duration_beyond_its_bounds_is_rejected_with_the_bounds(text: str) -> None:
     with pytest.raises(ValueError, match="expected a duration") as caught:
         read_duration(text)
 
     assert str(caught.value) == (
-        "expected a duration of at most 99999d, 999999h or 99999999m, to the millisecond"
+        "expected a duration of at most 99999d, 999999h or 99999999m, in whole milliseconds"
     )
 
 
 @pytest.mark.parametrize(
     "text", ["99999d", "999999h", "99999999m", "9999999999s", f"{10**13 - 1}ms"]
 )
-def test_the_longest_durations_are_two_centuries_or_so(text: str) -> None:
+def test_the_longest_durations_are_between_100_and_400_years(text: str) -> None:
     """Long enough for every test, and a sum of them is still a date."""
     assert 100 * 365 * DAY < read_duration(text) < 400 * 365 * DAY
 
@@ -211,10 +204,10 @@ def test_the_longest_durations_are_two_centuries_or_so(text: str) -> None:
         ("control/requests/verify.json", ("properties", "within"), ""),
     ],
 )
-def test_the_schemas_have_the_form_of_a_duration(
+def test_the_schemas_have_the_pattern_of_durations(
     file: str, path: tuple[str, str], sign: str
 ) -> None:
-    """One form, so that what the lint lets through is read."""
+    """So that every duration that passes the lint can be read."""
     schema = json.loads((SCHEMAS / file).read_text())
     for step in path:
         schema = schema[step]
@@ -236,27 +229,27 @@ def test_the_schemas_have_the_form_of_a_duration(
         (36 * HOUR, "36h"),
     ],
 )
-def test_a_duration_is_shown_in_its_largest_unit(milliseconds: int, text: str) -> None:
-    """The largest unit that divides it."""
+def test_a_duration_is_shown_in_the_largest_unit_that_divides_it(
+    milliseconds: int, text: str
+) -> None:
     assert show_duration(milliseconds) == text
 
 
 @given(st.integers(0, 10**12))
-def test_a_shown_duration_is_read_back(milliseconds: int) -> None:
-    """What is shown means the same."""
+def test_a_shown_duration_is_read_back_as_the_same(milliseconds: int) -> None:
     assert read_duration(show_duration(milliseconds)) == milliseconds
 
 
 @given(st.integers(2000, 2099), st.integers(1, 12))
-def test_the_next_month_begins_where_the_calendar_says(year: int, month: int) -> None:
+def test_next_month_is_the_first_instant_of_the_following_month(year: int, month: int) -> None:
     """December is followed by January of the next year."""
     following = (year, month + 1) if month < 12 else (year + 1, 1)
 
     assert next_month(year, month) == datetime(*following, 1, tzinfo=UTC).timestamp() * SECOND
 
 
-def test_a_wait_of_whole_seconds_counts_from_the_second_that_is_shown() -> None:
-    """One with a fraction counts from its start, so that it is never over before it has begun."""
+def test_a_wait_of_whole_seconds_counts_from_the_start_of_the_second() -> None:
+    """One with a fraction is not over before it has begun."""
     start = Instant(12 * HOUR + 900)
     waits = (0, 300, SECOND, 1_500, HOUR)
 

@@ -1,4 +1,4 @@
-"""Holds masking to both sides: no card number is left in a text, and nothing else is altered."""
+"""Tests that masking leaves no card number in a text, and alters nothing else."""
 
 import re
 from collections.abc import Callable
@@ -124,37 +124,39 @@ PIECES = (
 
 
 @for_each("text", MASKED)
-def test_a_number_in_a_text_is_masked_but_for_its_last_four_digits(text: str) -> None:
-    """With the usual separators, among words, beside other numbers; the last four digits stay."""
+def test_a_card_number_in_a_text_is_masked_except_its_last_four_digits(text: str) -> None:
+    """With the usual separators, among words, next to other numbers."""
     assert mask_text(text) == MASKED[text]
 
 
 @for_each("blank", BLANKS, show=ascii)
-def test_a_number_in_groups_is_masked(blank: str) -> None:
-    """Whatever people, programs and typesetters put between them, up to three of it."""
+def test_a_card_number_in_separated_groups_is_masked(blank: str) -> None:
+    """Up to three separators between groups."""
     assert (
         mask_text(f"my {in_groups(VISA, blank)}.") == f"my {in_groups('*' * 12 + '1111', blank)}."
     )
 
 
 @for_each("text", UNTOUCHED, show=ascii)
-def test_what_is_no_card_number_is_left_alone(text: str) -> None:
-    """Short numbers, dates, ids and numbers that are no card are what people write."""
+def test_other_numbers_in_a_text_are_not_masked(text: str) -> None:
+    """Short numbers, dates, ids and invalid card numbers."""
     assert mask_text(text) == text
 
 
 @given(st.lists(PIECES, max_size=12), st.sampled_from(["", *BLANKS]))
 @example(["4012", in_groups(VISA, " ")], " ")
-def test_what_is_masked_is_what_a_naive_reading_masks(pieces: list[str], separator: str) -> None:
-    """As a naive reading has it: every stretch of whole groups that is a card, but its end."""
+def test_masking_hides_the_same_digits_as_a_naive_implementation(
+    pieces: list[str], separator: str
+) -> None:
+    """Which tries every stretch of whole groups."""
     text = separator.join(pieces)
 
     assert mask_text(text) == _naive(text)
 
 
 @given(st.lists(PIECES, max_size=12))
-def test_masking_twice_brings_nothing_back(pieces: list[str]) -> None:
-    """A snapshot masks what the journal has masked: a star stays one, and so does a letter."""
+def test_masking_a_masked_text_only_hides_more(pieces: list[str]) -> None:
+    """A snapshot masks what the journal has masked."""
     once = mask_text(" ".join(pieces))
     twice = mask_text(once)
 
@@ -177,8 +179,8 @@ def test_masking_twice_brings_nothing_back(pieces: list[str]) -> None:
         ("4111111111111111 cvc 123", "**************** cvc ***"),
     ],
 )
-def test_a_number_field_is_masked_whatever_it_holds(number: str, shown: str) -> None:
-    """What was sent as a card number is one, valid or not; only a long one shows its end."""
+def test_every_value_of_a_card_number_field_is_masked(number: str, shown: str) -> None:
+    """Valid or not; only a long number shows its last four digits."""
     assert mask_number(number) == shown
 
 
@@ -202,8 +204,9 @@ def test_a_number_field_is_masked_whatever_it_holds(number: str, shown: str) -> 
     ],
     ids=lambda text: ascii(text[:20]),
 )
-def test_work_grows_with_the_length_alone(text: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A hostile body costs a few looks a character, and no recursion."""
+def test_masking_a_hostile_text_checks_at_most_four_numbers_per_character(
+    text: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
     looks = 0
 
     def counted(number: str) -> bool:
@@ -217,8 +220,7 @@ def test_work_grows_with_the_length_alone(text: str, monkeypatch: pytest.MonkeyP
     assert looks <= 4 * len(text)
 
 
-def test_every_number_of_a_long_text_is_masked() -> None:
-    """A list of a thousand numbers is no shelter for one."""
+def test_every_card_number_of_a_long_text_is_masked() -> None:
     assert mask_text(f"{VISA} " * 1_000) == "************1111 " * 1_000
 
 
@@ -268,19 +270,19 @@ HEADERS: dict[str, tuple[list[tuple[bytes, bytes]], dict[str, str]]] = {
         [(b"CVC", b"8731"), (b"X-Card-Cvc", b"873")],
         {"CVC": "****", "X-Card-Cvc": "***"},
     ),
-    "a number that is no card": ([(b"x-card-number", b"411111")], {"x-card-number": "******"}),
-    "where the client was": (
+    "an invalid card number": ([(b"x-card-number", b"411111")], {"x-card-number": "******"}),
+    "a referrer": (
         [(b"Referer", b"http://shop.test/pay?cvc=8731&step=2")],
         {"Referer": "http://shop.test/pay?cvc=****&step=2"},
     ),
-    "two of a name": ([(b"Via", b"a"), (b"Via", b"b")], {"Via": "a, b"}),
-    "no text": ([(b"X-Bytes", b"\xff\xc3\xa9")], {"X-Bytes": "\N{REPLACEMENT CHARACTER}é"}),
+    "a repeated header": ([(b"Via", b"a"), (b"Via", b"b")], {"Via": "a, b"}),
+    "invalid UTF-8": ([(b"X-Bytes", b"\xff\xc3\xa9")], {"X-Bytes": "\N{REPLACEMENT CHARACTER}é"}),
 }
 
 
 @for_each("case", HEADERS)
-def test_headers_are_shown_without_what_is_secret(case: str) -> None:
-    """Credentials shortened, card numbers masked, doubles joined."""
+def test_credentials_and_card_data_in_headers_are_masked(case: str) -> None:
+    """Repeated headers are joined."""
     lines, shown = HEADERS[case]
 
     assert mask_headers(lines) == shown
@@ -292,9 +294,9 @@ BODIES: dict[str, tuple[object, object]] = {
     "a text": ({"description": f"my {VISA}"}, {"description": f"my {HIDDEN}"}),
     "a card number": ({"card_number": VISA}, {"card_number": HIDDEN}),
     "a wrong card number": ({"card_number": VISA + "2"}, {"card_number": "*" * 13 + "1112"}),
-    "a short one": ({"number": "411111"}, {"number": "******"}),
+    "a short card number": ({"number": "411111"}, {"number": "******"}),
     "a security code": ({"cvc": CVC}, {"cvc": "****"}),
-    "an empty one": ({"cvv2": ""}, {"cvv2": ""}),
+    "an empty security code": ({"cvv2": ""}, {"cvv2": ""}),
     "a security code as a number": ({"cvv": 8731}, {"cvv": "***"}),
     "a card number as a number": ({"pan": 4111111111111111}, {"pan": "***"}),
     "a fraction as a card number": ({"number": Decimal("1.5")}, {"number": "***"}),
@@ -303,7 +305,7 @@ BODIES: dict[str, tuple[object, object]] = {
     "other numbers": ({"amount": 2500, "x": Decimal("1.5")}, {"amount": 2500, "x": 1.5}),
     "a list": ({"cvc": [CVC, 8731], "x": [VISA]}, {"cvc": "***", "x": [HIDDEN]}),
     "a number as a key": ({VISA: 1}, {HIDDEN: 1}),
-    "what is no text": ({"cvc": None, "x": True, "y": None},) * 2,
+    "null and booleans": ({"cvc": None, "x": True, "y": None},) * 2,
     "a list of objects": ([{"cvc": CVC}], [{"cvc": "****"}]),
     "a text alone": (VISA, HIDDEN),
     "a code inside": ({"cvc": {"value": CVC}}, {"cvc": "***"}),
@@ -312,7 +314,7 @@ BODIES: dict[str, tuple[object, object]] = {
         {"card[cvc]": CVC, "card.pan": "41"},
         {"card[cvc]": "****", "card.pan": "**"},
     ),
-    "no word as a key": ({"": CVC, "[]": CVC}, {"": CVC, "[]": CVC}),
+    "keys without a word": ({"": CVC, "[]": CVC}, {"": CVC, "[]": CVC}),
     "other spellings": (
         {"CVC": CVC, "Security-Code": CVC, "cvcCode": CVC, "cardNumber": "41", "csc": CVC}
         | {"cvNumber": CVC, "cv_value": CVC, "cv": "mine"},
@@ -331,8 +333,8 @@ BODIES: dict[str, tuple[object, object]] = {
 
 
 @for_each("case", BODIES)
-def test_a_body_is_kept_without_numbers_and_codes(case: str) -> None:
-    """Whatever kind of value holds them, under whatever key."""
+def test_card_numbers_and_security_codes_in_a_json_body_are_masked(case: str) -> None:
+    """Whatever type of value holds them, under any spelling of the key."""
     value, shown = BODIES[case]
 
     assert mask_json(value) == shown
@@ -365,7 +367,7 @@ TARGETS = {
 
 
 @for_each("target", TARGETS)
-def test_a_target_is_kept_without_numbers_and_codes(target: str) -> None:
+def test_card_numbers_and_security_codes_in_a_request_target_are_masked(target: str) -> None:
     """In a query or a path, encoded or not, under a nested key or inside another address."""
     shown = TARGETS[target]
 
@@ -374,8 +376,8 @@ def test_a_target_is_kept_without_numbers_and_codes(target: str) -> None:
 
 
 @pytest.mark.parametrize("text", ["cvc=" * 16_000, "a%26" * 16_000, "&" * 64_000, "x-" * 32_000])
-def test_a_long_target_is_masked_in_one_pass(text: str) -> None:
-    """Each piece is looked at once, whatever is in it: a quadratic search would take minutes."""
+def test_a_long_request_target_is_masked_in_linear_time(text: str) -> None:
+    """A quadratic search would take minutes."""
     assert len(mask_target(text)) >= len(text) / 2
 
 
@@ -388,21 +390,20 @@ TEXTS: dict[str, tuple[bytes, str]] = {
     "groups": (b"4111-1111-1111-1111", "****-****-****-****"),
     "pairs": (b"41 11 11 11 11 11 11 11", "** ** ** ** ** ** *1 11"),
     "bytes": (b"\xff123", "\N{REPLACEMENT CHARACTER}***"),
-    "too much": (b"x" * TEXT_KEPT + b"y", "x" * TEXT_KEPT),
+    "a long body": (b"x" * TEXT_KEPT + b"y", "x" * TEXT_KEPT),
 }
 
 
 @for_each("case", TEXTS)
-def test_a_body_that_is_no_json_is_kept_without_numbers(case: str) -> None:
-    """Its start, with every run of three or more digits masked: nobody knows what they are."""
+def test_every_number_in_a_body_that_is_not_json_is_masked(case: str) -> None:
+    """Its start is kept, with every run of three or more digits masked."""
     body, shown = TEXTS[case]
 
     assert mask_body(body) == shown
 
 
 @pytest.mark.parametrize("mask", [mask_json, lambda value: mask_body(value.encode())])
-def test_a_number_that_a_cut_goes_through_is_masked(mask: Callable[[str], object]) -> None:
-    """A number that the cut goes through is hidden too."""
+def test_a_card_number_at_the_cut_of_a_long_body_is_masked(mask: Callable[[str], object]) -> None:
     text = "x" * (TEXT_KEPT - 8) + VISA
 
     assert "4111" not in str(mask(text))
@@ -411,7 +412,7 @@ def test_a_number_that_a_cut_goes_through_is_masked(mask: Callable[[str], object
 CONTENTS: dict[str, tuple[bytes, bytes]] = {
     "JSON with nothing to hide": (b'{"a": 1e2}', b'{"a": 1e2}'),
     "JSON": (b'{"a": "4111111111111111", "cvc": 873}', b'{"a":"************1111","cvc":"***"}'),
-    "a key that is there twice": (b'{"cvc":"873","cvc":"874"}', b'{"cvc":"***","cvc":"***"}'),
+    "a repeated key": (b'{"cvc":"873","cvc":"874"}', b'{"cvc":"***","cvc":"***"}'),
     "broken JSON": (b'{"cvc": "873", ', b'{"cvc": "***", '),
     "a form": (b"cvc=873&b=2", b"cvc=***&b=2"),
     "a form that is encoded": (b"a%3D1&cvc%3D873", b"a=1&cvc=***"),
@@ -422,15 +423,15 @@ CONTENTS: dict[str, tuple[bytes, bytes]] = {
     "an escape": (b'{"a": "\\u0034111111111111111"', b'{"a": "************1111"'),
     "entities": (b"&#52;111111111111111 &#x34;2", b"************1111 42"),
     "escapes of blanks": (b'\\u0034111\\t1111\\n11111111 \\/ \\"', b'**** **** ****1111 / "'),
-    "what no letter has": (b"&#99999999999; \\ud800 &#x110000; cvc=8",
+    "invalid character references": (b"&#99999999999; \\ud800 &#x110000; cvc=8",
                            b"&#99999999999; \\ud800 &#x110000; cvc=*"),
-    "no text": (b"\xff{", b"\xef\xbf\xbd{"),
+    "invalid UTF-8": (b"\xff{", b"\xef\xbf\xbd{"),
 }  # fmt: skip
 
 
 @for_each("case", CONTENTS)
-def test_a_body_of_any_kind_is_kept_without_numbers_and_codes(case: str) -> None:
-    """As it came where there is nothing to hide; and what is masked stays so."""
+def test_card_numbers_and_codes_are_masked_in_json_forms_xml_and_other_bodies(case: str) -> None:
+    """A body without any is kept unchanged, and a masked one stays as it is."""
     body, kept = CONTENTS[case]
 
     assert (mask_content(body), mask_content(kept)) == (kept, kept)
@@ -444,20 +445,20 @@ KEPT: dict[str, tuple[str, str]] = {
     "JSON": (f'{{"a": 1, "b": "{VISA}", "cvc": "873"}}', f'{{"a":1,"b":"{HIDDEN}","cvc":"***"}}'),
     "a number of the world's own": (f"[{VISA}, 1.5]",) * 2,
     "a list": (f'[1.5, {VISA}, "{VISA}", null]', f'[1.5,{VISA},"{HIDDEN}",null]'),
-    "no JSON": (f"{{{VISA}", f"{{{HIDDEN}"),
+    "invalid JSON": (f"{{{VISA}", f"{{{HIDDEN}"),
 }
 
 
 @for_each("case", KEPT)
-def test_a_text_of_a_snapshot_is_masked_but_for_ids(case: str) -> None:
-    """Parsed where it is JSON; sixteen digits of an id are no card's."""
+def test_card_numbers_in_the_texts_of_a_snapshot_are_masked_except_in_ids(case: str) -> None:
+    """JSON is parsed; sixteen digits of an id are not a card's."""
     text, kept = KEPT[case]
 
     assert mask_kept(text) == kept
 
 
-def test_a_snapshot_is_masked_in_slices() -> None:
-    """Every text and key in it, and codes by their name; numbers are the world's own."""
+def test_a_snapshot_is_masked_in_slices_in_every_text_and_key() -> None:
+    """Security codes are found by their key; plain numbers are the world's own."""
     row = {"cvc": "873", "x": VISA, "n": 1, "deep": [{"a": VISA, "cvc": 873}]}
     shown = {"cvc": "***", "x": HIDDEN, "n": 1, "deep": [{"a": HIDDEN, "cvc": "***"}]}
     rows = {"rows": [row] * (2 * SLICE + 1), VISA: {"a": VISA}, "d": Decimal("1.5"), "n": int(VISA)}
@@ -469,8 +470,8 @@ def test_a_snapshot_is_masked_in_slices() -> None:
     assert finish(masking(rows, 0)) == kept
 
 
-def test_header_lines_of_one_name_are_joined_as_they_came() -> None:
-    """For rules, which may look at what is secret; in lower case."""
+def test_headers_of_one_name_are_joined_unmasked_for_rules() -> None:
+    """In lower case."""
     lines = [(b"Via", b"a"), (b"VIA", b"b"), (b"X-Card", VISA.encode()), (b"X-Bytes", b"\xff")]
 
     assert headers_by_name(lines) == {
@@ -483,8 +484,8 @@ def test_header_lines_of_one_name_are_joined_as_they_came() -> None:
     ["Authorization", "COOKIE", "x-api-key", "Sandbox-Token", "ApiKey", "X_Vault_Token",
      "Set-Cookie", "X-Functions-Key", "X-Amz-Security-Token", "Proxy-Authorization", "X-Jwt"],
 )  # fmt: skip
-def test_credentials_are_known_by_their_header(name: str) -> None:
-    """In any case; of another key not even the beginning is shown."""
+def test_the_value_of_a_credential_header_is_hidden(name: str) -> None:
+    """In any case; only a sandbox key shows its beginning."""
     assert is_credential(name)
     assert mask_header(name, "Bearer sk_live_1") == "…"
     assert mask_header(name, "Bearer sk_test_a") == "Bearer sk_test_…"
@@ -495,8 +496,8 @@ def test_credentials_are_known_by_their_header(name: str) -> None:
     ["X-Tenant", "Idempotency-Key", "X-Cache-Key", "WWW-Authenticate", "Webhook-Signature", "Key",
      "X-Tokens-Left", "Authority"],
 )  # fmt: skip
-def test_other_headers_are_no_credentials(name: str) -> None:
-    """Who looks for what went wrong has to see them."""
+def test_the_values_of_other_headers_are_shown(name: str) -> None:
+    """Somebody who looks for a mistake has to see them."""
     assert not is_credential(name)
     assert mask_header(name, "x") == "x"
 
@@ -510,16 +511,18 @@ def test_other_headers_are_no_credentials(name: str) -> None:
         ("shop/1; cvc=873", "shop/1; cvc=***"),
     ],
 )
-def test_the_value_of_a_usual_header_is_masked(name: str, value: str, shown: str) -> None:
-    """Its name is known to hide nothing, and is not searched; its value is, like any other."""
+def test_card_numbers_and_codes_in_the_values_of_common_headers_are_masked(
+    name: str, value: str, shown: str
+) -> None:
+    """Their names are known to be harmless and are not searched."""
     assert mask_header(name, value) == mask_header("X-Other", value) == shown
 
 
 @pytest.mark.parametrize(("text", "is_held"), [(VISA, True), ("a?cvc=873", True), ("a?b=1", False)])
-def test_what_has_to_stay_whole_is_refused_where_it_holds_a_number(
+def test_a_text_with_a_card_number_or_a_security_code_is_detected(
     text: str, *, is_held: bool
 ) -> None:
-    """Such as a url."""
+    """Such as a URL, which cannot be masked."""
     assert holds_card_number(text) is is_held
 
 
@@ -534,8 +537,7 @@ def test_what_has_to_stay_whole_is_refused_where_it_holds_a_number(
         ("\u0664" + "\u0661" * 15, "*" * 12 + "\u0661" * 4),
     ],
 )
-def test_of_a_number_that_may_be_a_cards_the_last_four_signs_are_shown(
+def test_a_masked_number_shows_its_last_four_digits_only_if_it_has_thirteen(
     number: str, shown: str
 ) -> None:
-    """Thirteen digits may be; what has letters, or fewer, is hidden altogether."""
     assert mask_number(number) == shown

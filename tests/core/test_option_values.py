@@ -1,4 +1,4 @@
-"""Holds the readers of options to their bounds, whatever text they are given."""
+"""Tests the readers of options and their bounds."""
 
 import re
 from collections.abc import Callable
@@ -38,7 +38,7 @@ from tests.support.tables import for_each
 
 
 @given(st.integers(0, 10**30), st.integers(0, 20))
-def test_a_whole_number_is_read_up_to_its_bound(number: int, zeros: int) -> None:
+def test_a_whole_number_above_its_bound_is_rejected(number: int, zeros: int) -> None:
     """Leading zeros change nothing."""
     text = "0" * zeros + str(number)
     if number <= 1_000:
@@ -49,8 +49,8 @@ def test_a_whole_number_is_read_up_to_its_bound(number: int, zeros: int) -> None
 
 
 @for_each("text", ["", "-1", "+1", "1.0", "1e3", " 1", "٣", "9" * 5_000, "1_0"])
-def test_what_is_no_whole_number_is_refused_in_one_sentence(text: str) -> None:
-    """Thousands of digits, too: nothing of Python shows."""
+def test_an_invalid_whole_number_is_rejected_with_its_range(text: str) -> None:
+    """Also one of thousands of digits, without Python's own error text."""
     with pytest.raises(ValueError, match=r"^expected a whole number from 1 to 9$"):
         whole_number(1, 9)(text)
 
@@ -63,21 +63,19 @@ def test_what_is_no_whole_number_is_refused_in_one_sentence(text: str) -> None:
         (time_limit, "0s", "expected 1ms or more, such as 30s"),
         (clock, "2030-01-15T10:30:00." + "9" * 5_000, "expected an ISO 8601 date"),
         (clock, "9" * 5_000, "expected an ISO 8601 date"),
-        (certificates, "nowhere.pem", "expected a file of certificates in PEM"),
-        (certificates, __file__, "expected a file of certificates in PEM"),
-        (certificates, "", "expected a file of certificates in PEM"),
+        (certificates, "nowhere.pem", "expected a readable file of PEM certificates"),
+        (certificates, __file__, "expected a readable file of PEM certificates"),
+        (certificates, "", "expected a readable file of PEM certificates"),
     ],
 )
-def test_a_value_beyond_its_bounds_is_told_them(
+def test_an_option_value_beyond_its_bounds_is_rejected_with_what_is_expected(
     read: Callable[[str], object], text: str, reason: str
 ) -> None:
-    """Each says what would have worked."""
     with pytest.raises(ValueError, match=re.escape(reason)):
         read(text)
 
 
-def test_certificates_are_a_file_that_can_be_read() -> None:
-    """It is kept as a path."""
+def test_a_readable_certificates_file_is_kept_as_a_path() -> None:
     assert certificates(str(SELF_SIGNED)) == SELF_SIGNED
 
 
@@ -121,10 +119,10 @@ HERE = Path(__file__)
         (state, str(HERE.parent / "new.json"), HERE.parent / "new.json"),
     ],
 )
-def test_a_value_is_read_as_what_it_says(
+def test_a_valid_option_value_is_read(
     read: Callable[[str], object], text: str, value: object
 ) -> None:
-    """Up to its bounds, and no further than it is meant."""
+    """Up to its bounds."""
     assert read(text) == value
 
 
@@ -132,15 +130,23 @@ def test_a_value_is_read_as_what_it_says(
     ("read", "text", "reason"),
     [
         (text_that(int), "x", "invalid literal for int() with base 10: 'x'"),
-        (header_value, " ", "expected printable characters, without blanks around"),
-        (header_value, "a ", "expected printable characters, without blanks around"),
-        (header_value, "a\n.b", "expected printable characters, without blanks around"),
+        (header_value, " ", "expected printable characters, without leading or trailing blanks"),
+        (header_value, "a ", "expected printable characters, without leading or trailing blanks"),
+        (
+            header_value,
+            "a\n.b",
+            "expected printable characters, without leading or trailing blanks",
+        ),
         (listening_host, " ", "expected an address, such as 127.0.0.1"),
-        (host_name, "shop.test:80", "expected a host name without port, such as shop.test or"),
+        (host_name, "shop.test:80", "expected a host name without a port, such as shop.test or"),
         (origin, "http://Shop.test", "expected an origin in lower case, without a path"),
         (origin, "http://shop.test/", "expected an origin in lower case, without a path"),
-        (origin, "http://localhost:80", "expected an origin without the port that its scheme has"),
-        (origin, "https://shop.test:443", "expected an origin without the port"),
+        (
+            origin,
+            "http://localhost:80",
+            "expected an origin without the default port",
+        ),
+        (origin, "https://shop.test:443", "expected an origin without the default port"),
         (origin, "http://*.shop.test", "expected one origin as browsers send it"),
         (origin, "http://a.test,http://b.test", "expected an origin in lower case"),
         (origin, "http://a.test,b.test", "expected one origin as browsers send it"),
@@ -165,21 +171,24 @@ def test_a_value_is_read_as_what_it_says(
             )
         ),
         (webhook_targets, "all", "expected private or public"),
-        (scenario, str(HERE.parent), "expected a name or a file; a folder is for --scenario-dir"),
-        (scenario, "no.yaml", "expected the name of a scenario, or a file that exists"),
-        (scenario, "no/lost-reply", "expected the name of a scenario, or a file that exists"),
-        (scenario, "-x", "expected the name of a scenario, or a file that exists"),
+        (scenario, str(HERE.parent), "expected a name or a file; use --scenario-dir for a folder"),
+        (scenario, "no.yaml", "expected the name of a scenario or an existing file"),
+        (scenario, "no/lost-reply", "expected the name of a scenario or an existing file"),
+        (scenario, "-x", "expected the name of a scenario or an existing file"),
         (scenario_name, "-x", "expected a name such as lost-reply"),
-        (folder, str(HERE), "expected a folder that exists"),
-        (file_to_write, str(HERE.parent), "expected a file in a folder that exists"),
-        (file_to_write, str(HERE / "x.json"), "expected a file in a folder that exists"),
-        (host_and_port, "node-1:65536", "expected a host and perhaps a port, such as 10.0.0.5 or"),
-        (state, str(HERE / "x.json"), "expected a file or a folder in a folder that exists"),
+        (folder, str(HERE), "expected an existing folder"),
+        (file_to_write, str(HERE.parent), "expected a file in an existing folder"),
+        (file_to_write, str(HERE / "x.json"), "expected a file in an existing folder"),
+        (
+            host_and_port,
+            "node-1:65536",
+            "expected a host and an optional port, such as 10.0.0.5 or",
+        ),
+        (state, str(HERE / "x.json"), "expected a file or folder in an existing folder"),
     ],
 )
-def test_what_is_no_such_value_is_refused_by_what_would_do(
+def test_an_invalid_option_value_is_rejected_with_what_is_expected(
     read: Callable[[str], object], text: str, reason: str
 ) -> None:
-    """In the words that the user sees."""
     with pytest.raises(ValueError, match="^" + re.escape(reason)):
         read(text)

@@ -1,4 +1,4 @@
-"""Files are written whole or not at all, through links, and into devices and pipes as they are."""
+"""Tests that files are written completely or not at all, also through links, devices and pipes."""
 
 import os
 import stat
@@ -28,17 +28,17 @@ def write(file: Path, text: bytes = TEXT, *, is_private: bool = False) -> None:
 
 
 def contents(folder: Path) -> dict[str, bytes]:
-    """Every file of a folder, and nothing that is none."""
+    """Return the contents of every file of a folder, by name."""
     return {each.name: each.read_bytes() for each in folder.iterdir()}
 
 
 def mode(file: Path) -> int:
-    """Who may read and write a file."""
+    """Return the permissions of a file."""
     return stat.S_IMODE(file.stat().st_mode)
 
 
-def test_a_file_is_replaced_and_nothing_stays_beside_it(tmp_path: Path) -> None:
-    """Whoever has the old one open still reads the old one."""
+def test_writing_replaces_the_file_and_leaves_no_temporary_file(tmp_path: Path) -> None:
+    """A process that has the old one open still reads the old one."""
     file = tmp_path / "report"
     file.write_bytes(b"a longer report of yesterday")
     with file.open("rb") as old:
@@ -47,8 +47,8 @@ def test_a_file_is_replaced_and_nothing_stays_beside_it(tmp_path: Path) -> None:
     assert contents(tmp_path) == {"report": TEXT}
 
 
-def test_a_block_that_fails_leaves_all_as_it_was(tmp_path: Path) -> None:
-    """Neither half a file nor a part is there."""
+def test_a_failing_write_leaves_the_old_file_unchanged(tmp_path: Path) -> None:
+    """And no temporary file."""
     file = tmp_path / "report"
     file.write_bytes(b"yesterday")
 
@@ -62,8 +62,8 @@ def test_a_block_that_fails_leaves_all_as_it_was(tmp_path: Path) -> None:
     assert contents(tmp_path) == {"report": b"yesterday"}
 
 
-def test_links_are_followed_and_stay(tmp_path: Path) -> None:
-    """A link to a link, relative and absolute, to a file that is there or is still to come."""
+def test_writing_through_symbolic_links_keeps_the_links(tmp_path: Path) -> None:
+    """A link to a link, relative and absolute, to a file that exists or not yet."""
     (tmp_path / "real").mkdir()
     (tmp_path / "link").symlink_to("real/far")
     (tmp_path / "real" / "far").symlink_to(tmp_path / "real" / "file")
@@ -77,8 +77,8 @@ def test_links_are_followed_and_stay(tmp_path: Path) -> None:
     assert not (tmp_path / "real" / "file").exists()
 
 
-def test_a_part_that_a_killed_writer_has_left_is_taken_away(tmp_path: Path) -> None:
-    """One of another process, and one of our own number: in a container it is always 1."""
+def test_a_part_file_left_by_a_killed_writer_is_removed(tmp_path: Path) -> None:
+    """Of another process, and of our own pid: in a container it is always 1."""
     for pid in (999_999_999, os.getpid()):
         (tmp_path / f"report.{pid}.part").write_bytes(b"half")
     (tmp_path / "other.1.part").write_bytes(b"not ours")
@@ -86,7 +86,7 @@ def test_a_part_that_a_killed_writer_has_left_is_taken_away(tmp_path: Path) -> N
     assert contents(tmp_path) == {"report": TEXT, "other.1.part": b"not ours"}
 
 
-def test_a_part_that_is_being_written_is_left_alone(tmp_path: Path) -> None:
+def test_a_part_file_that_another_process_is_writing_is_left_alone(tmp_path: Path) -> None:
     """Its writer has it locked."""
     program = (
         "import sys; from pathlib import Path;"
@@ -110,8 +110,8 @@ def test_a_part_that_is_being_written_is_left_alone(tmp_path: Path) -> None:
     assert contents(tmp_path) == {"report": TEXT}
 
 
-def test_a_private_file_is_its_owners_alone_whatever_it_was(tmp_path: Path) -> None:
-    """One that earlier releases have written for all is closed."""
+def test_writing_a_private_file_removes_all_other_permissions(tmp_path: Path) -> None:
+    """Even if an earlier release wrote it for all."""
     file = tmp_path / "state"
     file.write_bytes(b"")
     file.chmod(0o644)
@@ -119,8 +119,7 @@ def test_a_private_file_is_its_owners_alone_whatever_it_was(tmp_path: Path) -> N
     assert mode(file) == 0o600
 
 
-def test_a_file_keeps_its_mode(tmp_path: Path) -> None:
-    """Others were given it, or it was taken from them."""
+def test_a_replaced_file_keeps_its_permissions(tmp_path: Path) -> None:
     file = tmp_path / "report"
     for wanted in (0o640, 0o664):
         file.write_bytes(b"")
@@ -129,8 +128,8 @@ def test_a_file_keeps_its_mode(tmp_path: Path) -> None:
         assert mode(file) == wanted
 
 
-def test_a_device_is_written_to_and_stays_one(tmp_path: Path) -> None:
-    """By its name, or by a link to it; it is not removed either."""
+def test_writing_to_a_device_keeps_it_a_device(tmp_path: Path) -> None:
+    """By its name or by a link; it is not removed either."""
     (tmp_path / "link").symlink_to(os.devnull)
     for file in (Path(os.devnull), tmp_path / "link"):
         check_writable(file)
@@ -140,8 +139,8 @@ def test_a_device_is_written_to_and_stays_one(tmp_path: Path) -> None:
     assert mode(Path(os.devnull)) == 0o666
 
 
-def test_a_pipe_is_written_to_where_somebody_reads_it(tmp_path: Path) -> None:
-    """Where nobody does, that is an error at once; it stays a pipe."""
+def test_a_pipe_is_written_to_if_it_has_a_reader(tmp_path: Path) -> None:
+    """Without one, writing fails at once; it stays a pipe."""
     os.mkfifo(pipe := tmp_path / "pipe")
     with pytest.raises(OSError, match="No such device or address"):
         write(pipe)
@@ -168,8 +167,10 @@ ALL = b"before\nwritten\nafter\n"
 
 
 @pytest.mark.parametrize("name", ["/dev/stdout", "/dev/fd/1", "/proc/self/fd/1", "link"])
-def test_our_own_stdout_is_written_to_whatever_it_is(tmp_path: Path, name: str) -> None:
-    """A pipe, or a file: what was printed before and after is there too."""
+def test_writing_to_the_name_of_our_own_stdout_keeps_earlier_output(
+    tmp_path: Path, name: str
+) -> None:
+    """Whether it is a pipe or a file."""
     (tmp_path / "link").symlink_to("/dev/stdout")
     command = [sys.executable, "-c", STREAM, name if name != "link" else str(tmp_path / name)]
     assert subprocess.run(command, cwd=ROOT, stdout=subprocess.PIPE, check=True).stdout == ALL
@@ -178,8 +179,8 @@ def test_our_own_stdout_is_written_to_whatever_it_is(tmp_path: Path, name: str) 
     assert (tmp_path / "out").read_bytes() == ALL
 
 
-def test_a_file_without_a_name_is_written_in_place(tmp_path: Path) -> None:
-    """A link of /proc leads to it, and to nothing that could be renamed over."""
+def test_a_deleted_file_that_is_still_open_is_written_in_place(tmp_path: Path) -> None:
+    """A link of /proc leads to it, but nothing can be renamed over it."""
     with (tmp_path / "gone").open("w+b") as opened:
         opened.write(b"something longer")
         opened.flush()
@@ -222,7 +223,7 @@ print(file.read_text(), sorted(os.listdir(file.parent)))
 def mounts(
     script: str, folder: Path, program: str, *words: str
 ) -> subprocess.CompletedProcess[str]:
-    """Run a program among mounts of its own, or skip where that is not permitted."""
+    """Run a program in a separate mount namespace, or skip if that is not permitted."""
     if subprocess.run(["unshare", "-rm", "true"], capture_output=True, check=False).returncode:
         pytest.skip("mounts of its own are not permitted here")
     script = script.format(folder=folder)
@@ -237,38 +238,78 @@ def mounts(
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="mounts are Linux'")
-def test_a_file_that_is_a_mount_is_written_in_place(tmp_path: Path) -> None:
-    """It is emptied where it would be removed, and shorter when what is written is."""
+def test_a_mounted_file_is_written_in_place(tmp_path: Path) -> None:
+    """It is emptied instead of removed, and truncated to what is written."""
     done = mounts(MOUNTED, tmp_path, WRITE, str(tmp_path / "mount"))
     assert (done.stdout, done.stderr) == ("0\nshort ['file', 'mount']\n", "")
     assert (tmp_path / "file").read_bytes() == b"short"
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="mounts are Linux'")
-def test_a_file_in_a_read_only_folder_is_written_in_place(tmp_path: Path) -> None:
-    """Where the file itself can be written."""
+def test_a_writable_file_in_a_read_only_folder_is_written_in_place(tmp_path: Path) -> None:
     done = mounts(READ_ONLY, tmp_path, WRITE, str(tmp_path / "ro" / "file"))
     assert (done.stdout, done.stderr) == ("0\nshort ['file']\n", "")
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="mounts are Linux'")
-def test_a_new_file_in_a_read_only_folder_is_refused_before_it_is_written(tmp_path: Path) -> None:
-    """In the system's words."""
+def test_a_new_file_in_a_read_only_folder_is_rejected_by_check_writable(tmp_path: Path) -> None:
+    """With the system's error text."""
     done = mounts(READ_ONLY, tmp_path, WRITE, str(tmp_path / "ro" / "new"))
     assert "in check_writable" in done.stderr
     assert "Read-only file system" in done.stderr
 
 
-def test_a_folder_is_no_file(tmp_path: Path) -> None:
-    """It stays, and what is in it."""
+FULL = """
+set -e
+mkdir {folder}/disk; mount -t tmpfs -o size=64k none {folder}/disk; cd {folder}/disk
+printf 'the worlds of yesterday' > kept; touch mount; mount --bind kept mount
+head -c 1000000 /dev/zero > rest 2>/dev/null || true
+exec "$@"
+"""
+WRITE_MUCH = """
+import os
+from pathlib import Path
+from payments_sandbox.core.output_files import replaced, reserved
+for name in ("kept", "mount", "new", "no/folder"):
+    try:
+        with replaced(Path(name), is_private=True) as written:
+            written.write(bytes(100_000))
+    except OSError as error:
+        print(error.filename, error.strerror)
+try:
+    with reserved(Path("new")):
+        print("reserved")
+except OSError as error:
+    print(error.strerror)
+print(Path("kept").read_text(), sorted(os.listdir()))
+"""
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="mounts are Linux'")
+def test_a_full_disk_leaves_every_file_as_it_was_and_the_error_names_it(tmp_path: Path) -> None:
+    """Also a file that is written in place, and the lock of one that cannot be reserved."""
+    done = mounts(FULL, tmp_path, WRITE_MUCH)
+    assert (done.stdout.splitlines(), done.stderr) == (
+        [
+            "kept No space left on device",
+            "mount No space left on device",
+            "new No space left on device",
+            "no/folder No such file or directory",
+            "No space left on device",
+            "the worlds of yesterday ['kept', 'mount', 'rest']",
+        ],
+        "",
+    )
+
+
+def test_writing_to_a_folder_fails_and_leaves_it(tmp_path: Path) -> None:
     (folder := tmp_path / "folder").mkdir()
     with pytest.raises(IsADirectoryError):
         write(folder)
     assert list(tmp_path.iterdir()) == [folder]
 
 
-def test_a_link_that_leads_in_circles_is_refused(tmp_path: Path) -> None:
-    """In the system's words, and at once."""
+def test_a_circular_link_fails_with_the_systems_error(tmp_path: Path) -> None:
     (tmp_path / "a").symlink_to("b")
     (tmp_path / "b").symlink_to("a")
     uses: tuple[Callable[[Path], object], ...] = (write, check_writable, remove_file)
@@ -288,7 +329,7 @@ with reserved(Path(sys.argv[1])):
 
 
 def hold(file: Path) -> "subprocess.Popen[str]":
-    """Another process that has reserved a file until its stdin ends."""
+    """Start a process that has reserved a file until its stdin ends."""
     process = subprocess.Popen(
         [sys.executable, "-c", HOLD, str(file)],
         cwd=ROOT,
@@ -302,28 +343,28 @@ def hold(file: Path) -> "subprocess.Popen[str]":
 
 
 def same(folder: Path) -> Path:
-    """The name itself."""
+    """Return the same path."""
     return folder / "state"
 
 
 def linked(folder: Path) -> Path:
-    """A link to it."""
+    """Return a symbolic link to the file."""
     (folder / "link").symlink_to("state")
     return folder / "link"
 
 
 def hard(folder: Path) -> Path:
-    """Another name of the file, with a lock of its own beside it."""
+    """Return a hard link to the file, which has a separate lock file."""
     (folder / "else").mkdir()
     (folder / "else" / "state").hardlink_to(folder / "state")
     return folder / "else" / "state"
 
 
 @pytest.mark.parametrize("other", [same, linked, hard])
-def test_a_file_that_another_process_has_is_refused(
+def test_a_file_reserved_by_another_process_is_rejected_until_that_ends(
     tmp_path: Path, other: Callable[[Path], Path]
 ) -> None:
-    """The refusal names the process where it can; when that has ended, the file is free."""
+    """The error names the process if it can."""
     (tmp_path / "state").write_bytes(TEXT)
     name = other(tmp_path)
     with hold(tmp_path / "state") as holder:
@@ -336,8 +377,7 @@ def test_a_file_that_another_process_has_is_refused(
     assert not list(tmp_path.rglob("*.lock"))
 
 
-def test_a_lock_that_cannot_be_opened_is_named(tmp_path: Path) -> None:
-    """It is in the way, not the file that it is for."""
+def test_a_lock_file_that_cannot_be_opened_is_named_in_the_error(tmp_path: Path) -> None:
     (tmp_path / "state.lock").mkdir()
     with (
         pytest.raises(IsADirectoryError) as refused,
@@ -347,8 +387,8 @@ def test_a_lock_that_cannot_be_opened_is_named(tmp_path: Path) -> None:
     assert refused.value.strerror == "its lock state.lock cannot be opened: Is a directory"
 
 
-def test_a_file_that_is_still_to_come_can_be_reserved(tmp_path: Path) -> None:
-    """Nothing but the lock is there meanwhile; a process that was killed reserves nothing."""
+def test_a_file_that_does_not_exist_yet_can_be_reserved(tmp_path: Path) -> None:
+    """Only its lock file exists meanwhile; a killed process reserves nothing."""
     with hold(tmp_path / "state") as holder:
         assert contents(tmp_path) == {"state.lock": f"{holder.pid}\n".encode()}
         with pytest.raises(FileInUseError), reserved(tmp_path / "state"):
@@ -360,8 +400,7 @@ def test_a_file_that_is_still_to_come_can_be_reserved(tmp_path: Path) -> None:
     assert contents(tmp_path) == {}
 
 
-def test_a_reserved_file_can_be_replaced_again_and_again(tmp_path: Path) -> None:
-    """Whoever has it keeps it, although the file is another then."""
+def test_a_reserved_file_stays_reserved_after_it_is_replaced(tmp_path: Path) -> None:
     write(tmp_path / "state")
     with reserved(tmp_path / "state"):
         write(tmp_path / "state")
@@ -370,8 +409,8 @@ def test_a_reserved_file_can_be_replaced_again_and_again(tmp_path: Path) -> None
     assert contents(tmp_path) == {"state": TEXT}
 
 
-def test_a_device_is_nobodys(tmp_path: Path) -> None:
-    """It can be used by many at once, and gets no lock beside it."""
+def test_a_device_can_be_reserved_by_many_at_once(tmp_path: Path) -> None:
+    """It gets no lock file."""
     with reserved(Path(os.devnull)), reserved(Path(os.devnull)):
         assert not Path(f"{os.devnull}.lock").exists()
     assert contents(tmp_path) == {}

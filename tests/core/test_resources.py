@@ -1,4 +1,4 @@
-"""Holds the data folders to being found: shipped in the package, in a zip, and in a checkout."""
+"""Tests that data folders are found in an installed package, in a zip and in a checkout."""
 
 import shutil
 import subprocess
@@ -21,7 +21,7 @@ COUNT: Final = (
 
 
 def _run(path: Path, program: str) -> subprocess.CompletedProcess[str]:
-    """The program, isolated, with `path` as the only place that the package can come from."""
+    """Run the program, isolated, with `path` as the only place to import the package from."""
     code = f"import sys; sys.path.insert(0, {str(path)!r}); {program}"
     return subprocess.run(
         [sys.executable, "-I", "-c", code],
@@ -33,7 +33,7 @@ def _run(path: Path, program: str) -> subprocess.CompletedProcess[str]:
 
 
 def _install(folder: Path, *, data: bool) -> Path:
-    """The package as a wheel unpacks it."""
+    """Copy the package as a wheel unpacks it."""
     site = folder / "site"
     shutil.copytree(PACKAGE, site / "payments_sandbox")
     if data:
@@ -41,20 +41,18 @@ def _install(folder: Path, *, data: bool) -> Path:
     return site
 
 
-def test_a_checkout_reads_its_own_folder() -> None:
-    """Nothing has to be installed."""
+def test_a_checkout_reads_its_own_data_folder() -> None:
     assert "objects/amount.json" in data_files("schemas")
     assert "objects/amount" in schema_files()
 
 
-def test_an_installed_package_reads_what_it_ships(tmp_path: Path) -> None:
-    """The schemas lie inside the package."""
+def test_an_installed_package_reads_the_data_it_ships(tmp_path: Path) -> None:
     done = _run(_install(tmp_path, data=True), COUNT)
 
     assert done.stdout.strip() == str(len(schema_files())), done.stderr
 
 
-def test_a_zipped_package_reads_what_it_ships(tmp_path: Path) -> None:
+def test_a_zipped_package_reads_the_data_it_ships(tmp_path: Path) -> None:
     """No file is opened by its path."""
     site = _install(tmp_path, data=True)
     archive = tmp_path / "wheel.zip"
@@ -67,42 +65,42 @@ def test_a_zipped_package_reads_what_it_ships(tmp_path: Path) -> None:
     assert done.stdout.strip() == str(len(schema_files())), done.stderr
 
 
-def test_a_strangers_folder_is_not_ours(tmp_path: Path) -> None:
-    """A folder named schemas beside the package, without our project file, is left alone."""
+def test_a_schemas_folder_next_to_the_package_is_ignored_without_our_project_file(
+    tmp_path: Path,
+) -> None:
     site = _install(tmp_path, data=False)
     shutil.copytree(ROOT / "schemas", site / "schemas")
 
     done = _run(site, COUNT)
 
-    assert "The schemas folder is neither shipped with the package nor beside it." in done.stderr
+    assert (
+        "The schemas folder is missing: it is neither in the package nor next to it." in done.stderr
+    )
 
 
-def test_files_are_counted_and_named() -> None:
-    """Each by its path below the folder."""
+def test_data_files_are_listed_by_their_path_below_the_folder() -> None:
     files = data_files("schemas")
 
     assert len(files) == len(set(files)) > 10
     assert "scenario.schema.json" in files
 
 
-def test_only_schemas_are_read(tmp_path: Path) -> None:
-    """A checkout's folder may hold an editor's files."""
+def test_backup_files_of_an_editor_in_the_schemas_folder_are_ignored(tmp_path: Path) -> None:
     site = _install(tmp_path, data=True)
     site.joinpath("payments_sandbox", "_data", "schemas", "notes.json~").write_text("no schema")
 
     assert _run(site, COUNT).stdout.strip() == str(len(schema_files()))
 
 
-def test_every_kind_that_is_missing_is_named() -> None:
-    """The message says which folder it is about."""
+def test_a_missing_data_folder_is_named_in_the_error() -> None:
     with pytest.raises(FileNotFoundError, match="The nonsense folder"):
         data_files("nonsense")
 
 
-def test_what_was_read_stays_when_a_test_takes_the_file_system_away(
+def test_data_that_was_read_is_available_without_the_file_system(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    """As pyfakefs does; a server in the same process reads all of it when it starts."""
+    """A test may replace it with pyfakefs; a server reads all data when it starts."""
     read_all_data()
     for method in ("read_text", "read_bytes", "open", "is_file", "is_dir", "iterdir"):
         monkeypatch.setattr(Path, method, lambda *_, **__: pytest.fail("a file is looked for"))
@@ -113,13 +111,12 @@ def test_what_was_read_stays_when_a_test_takes_the_file_system_away(
     assert [loaded.problems for loaded in library] == [()] * len(library.names())
 
 
-def test_a_file_that_there_is_not_is_a_key_error() -> None:
+def test_a_missing_data_file_raises_key_error() -> None:
     with pytest.raises(KeyError):
         data_files("schemas")["nothing.json"]
 
 
-def test_a_file_of_the_package_is_one() -> None:
-    """As a path is: with its name, its bytes and itself as text."""
+def test_a_package_file_has_the_name_bytes_and_text_of_a_path() -> None:
     file = PackageFile("folder/é.yaml", "é")
     assert file.is_file() is True
     assert (file.name, file.read_bytes(), str(file)) == ("é.yaml", "é".encode(), "folder/é.yaml")

@@ -1,4 +1,4 @@
-"""Holds the strict reader to its table: what it refuses, why, and what it makes of numbers."""
+"""Tests the strict JSON reader: what it rejects, why, and how it reads numbers."""
 
 import contextlib
 import json
@@ -19,18 +19,18 @@ REFUSED = {
     "a float below floats": (b"1e-400", "a number is out of range"),
     "an exponent beyond decimals": (b"1e9999999999999999999", "a number is out of range"),
     "a long fraction": (b"0." + b"1" * 30, "a number is out of range"),
-    "a repeated key": (b'{"amount": 1, "amount": 100}', "an object names the same key twice"),
-    "a repeated key, escaped": (b'{"a": 1, "\\u0061": 2}', "an object names the same key twice"),
+    "a repeated key": (b'{"amount": 1, "amount": 100}', "an object contains the same key twice"),
+    "a repeated key, escaped": (b'{"a": 1, "\\u0061": 2}', "an object contains the same key twice"),
     "a long integer": (b"9" * 5_000, "a number has more than 16 digits"),
-    "deep lists": (b"[" * 100_000, "nested deeper than 32"),
-    "deep objects": (b'{"a":' * 100_000, "nested deeper than 32"),
-    "33 levels": (b"[" * 33 + b"]" * 33, "nested deeper than 32"),
-    "33 levels of objects": (b'{"a":' * 32 + b"{}" + b"}" * 32, "nested deeper than 32"),
-    "half a pair": (b'"\\ud800"', "a string holds half a surrogate pair"),
-    "half a pair as a key": (b'{"\\uDFFF": 1}', "a string holds half a surrogate pair"),
+    "deep lists": (b"[" * 100_000, "nested deeper than 32 levels"),
+    "deep objects": (b'{"a":' * 100_000, "nested deeper than 32 levels"),
+    "33 levels": (b"[" * 33 + b"]" * 33, "nested deeper than 32 levels"),
+    "33 levels of objects": (b'{"a":' * 32 + b"{}" + b"}" * 32, "nested deeper than 32 levels"),
+    "half a pair": (b'"\\ud800"', "a string contains an unpaired surrogate"),
+    "half a pair as a key": (b'{"\\uDFFF": 1}', "a string contains an unpaired surrogate"),
     "a pair the wrong way round": (
         b'"\\ude00\\ud83d"',
-        "a string holds half a surrogate pair",
+        "a string contains an unpaired surrogate",
     ),
     "a byte order mark": (b"\xef\xbb\xbf{}", "it starts with a byte order mark"),
     "UTF-16": ("{}".encode("utf-16"), "byte 0 is not UTF-8"),
@@ -38,7 +38,7 @@ REFUSED = {
     "UTF-32": ("{}".encode("utf-32"), "byte 0 is not UTF-8"),
     "Latin-1": (b'{"a": "\xe9"}', "byte 7 is not UTF-8"),
     "an encoded surrogate": (b'"\xed\xa0\x80"', "byte 1 is not UTF-8"),
-    "nothing": (b"", "the body is empty"),
+    "an empty body": (b"", "the body is empty"),
     "two values": (b"{}{}", "Extra data at line 1, column 3"),
     "a trailing comma": (b'{"a": 1,}', None),
     "single quotes": (b"{'a': 1}", None),
@@ -67,8 +67,8 @@ READ = {
 
 
 @for_each("case", REFUSED)
-def test_every_hostile_body_is_refused_without_a_quotation(case: str) -> None:
-    """Each hostile body is one kind of error, which says why and never quotes it."""
+def test_a_hostile_body_is_rejected_with_its_reason(case: str) -> None:
+    """Always with the same kind of error."""
     raw, why = REFUSED[case]
     with pytest.raises(BadJson) as caught:
         read(raw)
@@ -77,15 +77,15 @@ def test_every_hostile_body_is_refused_without_a_quotation(case: str) -> None:
 
 
 @for_each("raw", READ, show=lambda raw: raw.decode()[:20])
-def test_whole_numbers_and_escapes_are_read_for_what_they_mean(raw: bytes) -> None:
-    """A whole number is an int however it is written, and escapes mean what they say."""
+def test_whole_numbers_and_escapes_are_read_by_their_value(raw: bytes) -> None:
+    """A whole number is an int however it is written."""
     value = read(raw)
 
     assert value == READ[raw]
     assert type(value) is type(READ[raw])
 
 
-def test_a_fraction_stays_a_fraction() -> None:
+def test_a_fraction_is_read_as_a_decimal() -> None:
     """The schema then names the field; a float never reaches the ledger."""
     assert read(b'{"amount": 25.5}') == {"amount": Decimal("25.5")}
     assert [type(read(each)) for each in (b"1e15", b"1e16")] == [int, Decimal]
@@ -102,27 +102,26 @@ def test_a_fraction_stays_a_fraction() -> None:
         (b"-" + b"9" * 16, b"-" + b"9" * 17),
     ],
 )
-def test_a_number_is_read_up_to_its_bound(longest: bytes, longer: bytes) -> None:
-    """In its signs, its size, its exponent and its digits."""
+def test_a_number_beyond_its_bounds_is_rejected(longest: bytes, longer: bytes) -> None:
+    """Of length, size, exponent and digits."""
     assert read(longest) == Decimal(longest.decode())
     with pytest.raises(BadJson):
         read(longer)
 
 
-def test_json_that_is_kept_is_the_shortest_and_a_block_of_its_own() -> None:
-    """In UTF-8."""
+def test_json_bytes_are_compact_utf_8() -> None:
     kept = json_bytes({"a": [1, "ä", None]})
 
     assert (type(kept), kept) == (bytes, '{"a":[1,"ä",null]}'.encode())
 
 
-def test_a_long_text_of_escapes_is_read_at_once() -> None:
-    """Depth is counted and walked, not searched for with an expression."""
+def test_a_long_string_of_escapes_is_read_in_linear_time() -> None:
+    """Depth is counted, not searched for with a regular expression."""
     assert read(b'["' + b'\\"' * 30_000 + b'"]') == ['"' * 30_000]
 
 
-def test_no_message_quotes_the_body() -> None:
-    """What is refused may hold a card number."""
+def test_no_json_error_quotes_the_body() -> None:
+    """The body may hold a card number."""
     for raw in (
         b'{"card_number": 4111111111111111,}',
         b'["4111111111111111]',
@@ -143,15 +142,13 @@ def test_no_message_quotes_the_body() -> None:
         max_leaves=12,
     )
 )
-def test_what_json_writes_is_read_back(value: object) -> None:
-    """Nothing that is good JSON is changed on the way in."""
+def test_valid_json_is_read_as_it_was_written(value: object) -> None:
     assert read(json.dumps(value).encode()) == value
     assert read(json.dumps(value, ensure_ascii=False).encode()) == value
 
 
 @given(st.binary() | st.text().map(lambda text: text.encode("utf-8", "replace")))
-def test_any_bytes_are_read_or_refused(raw: bytes) -> None:
-    """There is one error and no other."""
+def test_any_bytes_are_read_as_json_or_raise_bad_json(raw: bytes) -> None:
     with contextlib.suppress(BadJson):
         read(raw)
 
@@ -159,8 +156,7 @@ def test_any_bytes_are_read_or_refused(raw: bytes) -> None:
 @given(
     st.from_regex(r"-?(0|[1-9][0-9]{0,30})(\.[0-9]{1,30})?([eE][+-]?[0-9]{1,30})?", fullmatch=True)
 )
-def test_any_number_is_read_or_refused(text: str) -> None:
-    """A number is an int, a fraction, or out of range."""
+def test_any_json_number_is_read_exactly_or_raises_bad_json(text: str) -> None:
     try:
         value = read(text.encode())
     except BadJson:

@@ -1,4 +1,4 @@
-"""Each scenario of the library on a real socket: a good client meets it, a naive one does not."""
+"""Tests each scenario on a real socket: a careful client passes it, a naive one does not."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -33,27 +33,27 @@ each_scenario = pytest.mark.parametrize("name", NAMES)
 
 @pytest.fixture(scope="module")
 def host() -> Iterator[Host]:
-    """A sandbox that all of them share."""
+    """A sandbox that all tests share."""
     with served() as http:
         yield http
 
 
 @pytest.fixture(scope="module")
 def brisk_host() -> Iterator[Host]:
-    """One for clients that wait for whatever comes, who need not wait for long."""
+    """A sandbox with short delays, for clients that wait for every reply."""
     with served(100) as http:
         yield http
 
 
-def test_the_library_is_what_was_promised() -> None:
-    """Twenty names that users rely on, each with its day and its judgement."""
+def test_the_library_has_its_twenty_scenarios_each_with_a_story_and_misses() -> None:
+    """Users rely on their names."""
     assert tuple(path.stem for path in FILES) == NAMES
     assert sorted(STORIES) == sorted(NAIVE) == list(NAMES)
 
 
 @each_file
-def test_a_scenario_is_without_fault(path: Path) -> None:
-    """Not even a warning; it says what it is about, and what has to be true."""
+def test_a_library_scenario_has_no_lint_problems_and_says_what_it_is_about(path: Path) -> None:
+    """Not even a warning; it has tags and expectations."""
     loaded = load(path.read_text(encoding="utf-8"), name=path.stem)
 
     assert loaded.problems == ()
@@ -64,8 +64,8 @@ def test_a_scenario_is_without_fault(path: Path) -> None:
 
 
 @each_file
-def test_a_scenario_is_fit_to_be_copied(path: Path) -> None:
-    """Short, narrow, and each rule with a name of its own that is no number."""
+def test_a_library_scenario_is_short_and_names_each_of_its_rules(path: Path) -> None:
+    """So that users can copy it."""
     lines = path.read_text(encoding="utf-8").splitlines()
     rules = yaml.safe_load("\n".join(lines)).get("rules", [])
     names = [rule.get("name") for rule in rules]
@@ -77,7 +77,7 @@ def test_a_scenario_is_fit_to_be_copied(path: Path) -> None:
 
 
 def judged(host: Host, name: str, make_shop: MakeShop) -> dict[str, Any]:
-    """The report on a shop's day."""
+    """Return the report on a shop's day."""
     with opened(host, name, make_shop) as day:
         STORIES[name].tell(day)
         return day.report()
@@ -97,8 +97,8 @@ def test_a_careful_client_meets_every_expectation(brisk_host: Host, name: str) -
     assert path_of(name).read_text(encoding="utf-8") == drawn, "after a change: make docs"
 
 
-def test_an_impatient_careful_client_meets_every_expectation_too(host: Host) -> None:
-    """It looks instead, so patience is a matter of taste."""
+def test_a_careful_client_with_a_short_timeout_meets_every_expectation(host: Host) -> None:
+    """It looks for the payment instead of repeating the call."""
 
     def shop(account: Account, time: Time) -> Shop:
         return CarefulShop(account, time, patience=1)
@@ -109,8 +109,9 @@ def test_an_impatient_careful_client_meets_every_expectation_too(host: Host) -> 
 
 
 @each_scenario
-def test_a_naive_client_misses_exactly_these(host: Host, name: str) -> None:
-    """No more and no less: what is unmet tells what is wrong with it."""
+def test_a_naive_client_misses_exactly_the_listed_expectations_and_findings(
+    host: Host, name: str
+) -> None:
     story = STORIES[name]
 
     def shop(account: Account, time: Time) -> Shop:
@@ -126,7 +127,7 @@ def test_a_naive_client_misses_exactly_these(host: Host, name: str) -> None:
 
 
 @pytest.mark.parametrize("module", [careful, merchant, naive], ids=lambda each: each.__name__)
-def test_the_clients_know_nothing_of_a_sandbox(module: Any) -> None:  # noqa: ANN401 - a module
+def test_the_example_clients_do_not_refer_to_the_sandbox(module: Any) -> None:  # noqa: ANN401 - a module
     """A base URL, a key and a secret are all that they have."""
     text = Path(module.__file__).read_text(encoding="utf-8")
 

@@ -1,4 +1,4 @@
-"""Holds the checks of a card to their order: number, expiry, security code."""
+"""Tests the checks of a card and their order: number, expiry, security code."""
 
 import pytest
 
@@ -21,8 +21,9 @@ EXPIRIES = {  # year, month: the first instant at which such a card has expired
 
 
 @pytest.mark.parametrize("expiry", EXPIRIES, ids=str)
-def test_a_card_is_valid_through_its_month(expiry: tuple[int, int]) -> None:
-    """The last millisecond of the month is good, the next one is not."""
+def test_a_card_is_valid_until_the_last_millisecond_of_its_expiry_month(
+    expiry: tuple[int, int],
+) -> None:
     year, month = expiry
     end = read_instant(EXPIRIES[expiry])
 
@@ -32,13 +33,13 @@ def test_a_card_is_valid_through_its_month(expiry: tuple[int, int]) -> None:
 
     assert card == Card(Brand.VISA, "1111", 0)
     assert caught.value.args == (
-        "expired_card", "The card's expiry lies before the world's clock.", None,
+        "expired_card", "The card's expiry date is in the past on the world's clock.", None,
     )  # fmt: skip
 
 
 @for_each("brand", Brand)
-def test_cvc_has_as_many_digits_as_the_brand_says(brand: Brand) -> None:
-    """Four for American Express, three for every other."""
+def test_a_cvc_of_the_wrong_length_for_its_brand_is_rejected(brand: Brand) -> None:
+    """Four digits for American Express, three for every other brand."""
     number = next(card.number for card in MAGIC_CARDS if brand_of(card.number) is brand)
     right, wrong = ("1234", "123") if brand is Brand.AMEX else ("123", "1234")
 
@@ -56,16 +57,16 @@ def test_cvc_has_as_many_digits_as_the_brand_says(brand: Brand) -> None:
     "number",
     ["0" * 16, "4111111111111112", "1234567812345670", "411111111111", of_length("4000", 15)],
 )
-def test_a_number_that_is_no_card_is_invalid(number: str) -> None:
-    """An unknown prefix, a wrong length, a wrong check digit: the documented error alone."""
+def test_an_invalid_card_number_is_rejected_with_the_documented_error_alone(number: str) -> None:
+    """An unknown prefix, a wrong length, a wrong check digit."""
     with pytest.raises(CardRefused) as caught:
         check(number, exp_year=2030, exp_month=1, cvc="123", now=Instant(0), named=())
 
     assert caught.value.args == ("invalid_card", None, None)
 
 
-def test_checks_go_in_the_decided_order() -> None:
-    """Number, then expiry, then security code; the first that fails is the answer."""
+def test_a_card_is_checked_by_number_then_expiry_then_security_code() -> None:
+    """The first check that fails is the answer."""
     late = read_instant("2031-01-01")
     codes = []
     for number in ("4111111111111112", VISA):
@@ -77,8 +78,7 @@ def test_checks_go_in_the_decided_order() -> None:
     assert codes == ["invalid_card", "invalid_card", "expired_card", "invalid_cvc"]
 
 
-def test_a_card_keeps_no_number() -> None:
-    """Brand, last four digits and 32 bits are all that is left of one that a rule names."""
+def test_a_card_that_a_rule_names_keeps_brand_last4_and_fingerprint_only() -> None:
     named = {fingerprint(AMEX)}
 
     card = check(AMEX, exp_year=2030, exp_month=1, cvc="8731", now=Instant(0), named=named)
@@ -89,15 +89,15 @@ def test_a_card_keeps_no_number() -> None:
     assert 0 < card.fingerprint < 2**32
 
 
-def test_fingerprints_tell_cards_apart() -> None:
-    """Rules find a card by it."""
+def test_fingerprints_of_different_cards_differ() -> None:
+    """Rules find a card by its fingerprint."""
     numbers = {with_check_digit(f"400000{place:09}") for place in range(1_000)}
 
     assert len({fingerprint(number) for number in numbers}) == len(numbers)
 
 
 def test_a_card_that_no_rule_names_is_kept_without_its_fingerprint() -> None:
-    """With brand and last four it would narrow a number."""
+    """Together with brand and last four digits it would narrow down the number."""
     others = {fingerprint(AMEX)}
 
     card = check(VISA, exp_year=2030, exp_month=1, cvc="123", now=Instant(0), named=others)

@@ -1,4 +1,4 @@
-"""Holds the ledger to its promise: a command happens wholly, with its one event, or not at all."""
+"""Tests the ledger: a command happens completely, with its one event, or not at all."""
 
 from collections.abc import Callable
 
@@ -32,7 +32,7 @@ ORDER = NewPayment(
 
 
 def nth(prefix: str, number: int) -> str:
-    """An id of this ledger."""
+    """Return an id of this ledger."""
     return IdSequence(prefix, SEED).nth(number)
 
 
@@ -51,7 +51,7 @@ PAYMENT = Payment(
 def event(
     number: int, type_: EventType, at: Instant, reversal: Refund | Chargeback | None
 ) -> Event:
-    """An event about the payment."""
+    """Return an event about the payment."""
     return Event(
         id=EventId(nth("evt_", number)),
         type=type_,
@@ -64,7 +64,7 @@ def event(
 
 
 def paid(status: Status = Status.COMPLETED) -> Ledger:
-    """A ledger of one payment."""
+    """Return a ledger of one payment."""
     ledger = Ledger(SEED, server_context().represent)
     failure = "lost_card" if status is Status.FAILED else None
     ledger.create(ORDER, at=LATER, status=status, failure=failure)
@@ -72,7 +72,7 @@ def paid(status: Status = Status.COMPLETED) -> Ledger:
 
 
 def told(ledger: Ledger) -> list[Event]:
-    """Every event."""
+    """Return every event."""
     return [ledger.event(number) for number in range(ledger.events)]
 
 
@@ -84,10 +84,9 @@ def told(ledger: Ledger) -> list[Event]:
         (Status.FAILED, "lost_card", [EventType.PAYMENT_FAILED]),
     ],
 )
-def test_a_created_payment_is_dated_in_whole_seconds_and_its_event_in_milliseconds(
+def test_a_created_payment_has_whole_seconds_and_its_event_milliseconds(
     status: Status, failure: str | None, types: list[EventType]
 ) -> None:
-    """The payment is dated in whole seconds; its event, if it has one, to the millisecond."""
     ledger = Ledger(SEED, server_context().represent)
     number, payment = ledger.create(ORDER, at=LATER, status=status, failure=failure)
 
@@ -96,8 +95,7 @@ def test_a_created_payment_is_dated_in_whole_seconds_and_its_event_in_millisecon
     assert told(ledger) == [event(0, type_, LATER, None) for type_ in types]
 
 
-def test_a_pending_payment_settles_with_an_event() -> None:
-    """Completed or failed, each with its event."""
+def test_a_pending_payment_that_is_completed_or_failed_gets_one_event() -> None:
     completed, failed = paid(Status.PENDING), paid(Status.PENDING)
     results = [completed.complete(0, at=NOON), failed.fail(0, "lost_card", at=NOON)]
 
@@ -107,8 +105,7 @@ def test_a_pending_payment_settles_with_an_event() -> None:
     assert told(failed) == [event(0, EventType.PAYMENT_FAILED, NOON, None)]
 
 
-def test_a_refund_and_a_chargeback_are_kept_with_an_event_each() -> None:
-    """A refund and a chargeback, each kept with what it was told, each with its event."""
+def test_a_refund_and_a_chargeback_are_kept_with_one_event_each() -> None:
     ledger = paid()
     refund = ledger.refund(0, 1_000, at=LATER, reason="customer_request", description="Returned")
     chargeback = ledger.charge_back(0, None, "fraudulent", at=LATER)
@@ -139,7 +136,7 @@ def test_a_refund_and_a_chargeback_are_kept_with_an_event_each() -> None:
 
 REFUSALS: dict[str, tuple[Status, Callable[[Ledger], object], type[Exception]]] = {
     "complete twice": (Status.COMPLETED, lambda it: it.complete(0, at=NOON), IllegalMove),
-    "fail what is complete": (Status.COMPLETED, lambda it: it.fail(0, "x", at=NOON), IllegalMove),
+    "fail a completed one": (Status.COMPLETED, lambda it: it.fail(0, "x", at=NOON), IllegalMove),
     "refund too much": (Status.COMPLETED, lambda it: it.refund(0, 2_501, at=NOON), RefundRefused),
     "refund a failed one": (Status.FAILED, lambda it: it.refund(0, 1, at=NOON), RefundRefused),
     "charge back a pending one": (
@@ -156,7 +153,7 @@ REFUSALS: dict[str, tuple[Status, Callable[[Ledger], object], type[Exception]]] 
 
 
 @for_each("case", REFUSALS)
-def test_a_refused_command_changes_nothing(case: str) -> None:
+def test_a_rejected_command_changes_nothing_in_the_ledger(case: str) -> None:
     """No money, no status, no event, no id used up."""
     status, command, kind = REFUSALS[case]
     ledger = paid(status)
@@ -167,8 +164,8 @@ def test_a_refused_command_changes_nothing(case: str) -> None:
     assert ledger.snapshot() == before
 
 
-def test_an_event_by_hand_is_kept_among_those_that_tell_of_changes() -> None:
-    """It has an id of the same row, its own type and data, and is found by its number."""
+def test_a_custom_event_is_numbered_among_the_events_of_changes() -> None:
+    """It has its own type and data, and is found by its number and id."""
     ledger = paid()
     made = ledger.make_event("payout.paid", {"payout_id": "po_1"}, at=LATER)
     ledger.create(ORDER, at=LATER, status=Status.COMPLETED)
@@ -179,8 +176,8 @@ def test_an_event_by_hand_is_kept_among_those_that_tell_of_changes() -> None:
     assert [ledger.event_number(nth("evt_", number)) for number in range(4)] == [0, 1, 2, None]
 
 
-def test_the_last_event_of_a_type_is_that_of_the_payment() -> None:
-    """The very first event is one, too; those of other payments and types are not."""
+def test_the_last_event_of_a_type_is_looked_up_for_one_payment() -> None:
+    """Events of other payments and types are not returned."""
     ledger, first = paid(), 0
     second, _ = ledger.create(ORDER, at=LATER, status=Status.COMPLETED)
 
@@ -190,7 +187,7 @@ def test_the_last_event_of_a_type_is_that_of_the_payment() -> None:
 
 
 def test_a_payment_that_breaks_the_contract_is_not_kept() -> None:
-    """What cannot be shown cannot be: the ledger is as it was."""
+    """The ledger stays as it was."""
     ledger = paid()
     before = ledger.snapshot()
     with pytest.raises(Exception, match="retrieve_payment"):
@@ -199,8 +196,8 @@ def test_a_payment_that_breaks_the_contract_is_not_kept() -> None:
     assert ledger.snapshot() == before
 
 
-def test_a_page_shows_payments_as_they_are_retrieved() -> None:
-    """Newest first, as many as asked for, and whether more follow."""
+def test_a_page_lists_payments_newest_first_up_to_its_limit() -> None:
+    """As they are retrieved, and with whether more follow."""
     ledger = Ledger(SEED, server_context().represent)
     made = [ledger.create(ORDER, at=NOON, status=Status.COMPLETED)[1] for _ in range(3)]
     shown = [orjson.dumps(represented(each)) for each in reversed(made)]
@@ -216,18 +213,17 @@ def test_a_page_shows_payments_as_they_are_retrieved() -> None:
     assert (len(items), more) == (10, True)
 
 
-def test_an_unknown_cursor_is_refused() -> None:
-    """The refusal says what a cursor is."""
+def test_an_unknown_cursor_is_rejected_with_what_a_cursor_is() -> None:
     with pytest.raises(InvalidRequest) as caught:
         paid().page(PaymentFilter(starting_after=nth("pay_", 1)))
 
     assert caught.value.details == (
-        "/starting_after: expected the id of a payment, such as next_cursor of the page before."
+        "/starting_after: expected the id of a payment, such as the next_cursor of the previous"
+        " page."
     )
 
 
-def test_an_id_leads_to_the_number_of_what_exists() -> None:
-    """Of payments and events that exist, and of no other."""
+def test_only_ids_of_existing_payments_and_events_have_a_number() -> None:
     ledger = paid()
     with pytest.raises(NotFound) as caught:
         ledger.number_of(nth("pay_", 1))
@@ -238,8 +234,8 @@ def test_an_id_leads_to_the_number_of_what_exists() -> None:
     assert [ledger.event_number(each) for each in ids] == [0, None, None]
 
 
-def test_a_cleared_ledger_starts_again() -> None:
-    """A cleared ledger is as a new one, ids included."""
+def test_a_cleared_ledger_equals_a_new_one() -> None:
+    """Its ids start again."""
     ledger = paid()
     ledger.refund(0, None, at=NOON)
     ledger.charge_back(ledger.create(ORDER, at=NOON, status=Status.COMPLETED)[0], 1, "x", at=NOON)
@@ -251,8 +247,8 @@ def test_a_cleared_ledger_starts_again() -> None:
 
 
 @given(st.lists(st.tuples(st.integers(0, 4), st.integers(0, 5)), max_size=20))
-def test_a_snapshot_is_the_same_ledger(moves: list[tuple[int, int]]) -> None:
-    """Written as JSON and read back, it shows the same and goes on the same."""
+def test_a_ledger_restored_from_its_snapshot_behaves_the_same(moves: list[tuple[int, int]]) -> None:
+    """Written as JSON and read back."""
     ledger, other = paid(), Ledger(SEED, server_context().represent)
     for move in moves:
         _try(ledger, *move)
@@ -285,8 +281,8 @@ def _try(ledger: Ledger, what: int, number: int) -> None:
         pass
 
 
-def test_rows_of_events_are_of_plain_values() -> None:
-    """Which refund it was, by number; what is made by hand comes back from its row."""
+def test_event_rows_of_a_snapshot_are_plain_values_that_restore_the_events() -> None:
+    """Refunds by number, custom events with their data."""
     ledger, back = paid(), Ledger(SEED, server_context().represent)
     ledger.refund(0, 5, at=NOON)
     ledger.refund(0, 6, at=NOON)
@@ -305,8 +301,8 @@ def test_rows_of_events_are_of_plain_values() -> None:
     ]
 
 
-def test_a_ledger_knows_its_first_and_its_last_instant() -> None:
-    """Of payments and of events: a pending payment has none, and an event may come much later."""
+def test_earliest_and_latest_cover_payments_and_events() -> None:
+    """A pending payment has no event, and an event may come much later."""
     ledger = Ledger(SEED, server_context().represent)
     empty = ledger.earliest, ledger.latest
     ledger.create(ORDER, at=LATER, status=Status.PENDING)
@@ -324,7 +320,7 @@ def test_a_ledger_knows_its_first_and_its_last_instant() -> None:
 
 
 def past_of(first: int, days: int) -> Ledger:
-    """A ledger of a payment a day before noon, the first of them failed."""
+    """Return a ledger with a payment on each of the days before noon, the first one failed."""
     past = Ledger(SEED, server_context().represent, first)
     for day in range(days, 0, -1):
         status = Status.FAILED if day == days else Status.COMPLETED
@@ -333,8 +329,8 @@ def past_of(first: int, days: int) -> Ledger:
     return past
 
 
-def test_a_past_comes_before_what_there_is_and_changes_none_of_it() -> None:
-    """Payments and events keep their ids; the older ones can be used as any."""
+def test_history_put_before_a_ledger_changes_none_of_its_payments_or_events() -> None:
+    """Existing ids stay; the older payments can be used like any other."""
     ledger = Ledger(SEED, server_context().represent)
     number, payment = ledger.create(ORDER, at=LATER, status=Status.COMPLETED)
     refund = ledger.refund(number, 900, at=LATER)
@@ -358,8 +354,8 @@ def test_a_past_comes_before_what_there_is_and_changes_none_of_it() -> None:
     assert ledger.last_event(EventType.PAYMENT_FAILED, -3) == ledger.event(-3)
 
 
-def test_a_ledger_with_a_past_comes_back_from_its_snapshot() -> None:
-    """Number by number."""
+def test_a_ledger_with_history_is_restored_from_its_snapshot() -> None:
+    """With the same numbers."""
     ledger = Ledger(SEED, server_context().represent)
     ledger.create(ORDER, at=LATER, status=Status.PENDING)
     ledger.put_before(past_of(-2, 2))
@@ -371,8 +367,8 @@ def test_a_ledger_with_a_past_comes_back_from_its_snapshot() -> None:
     assert [back.any_event(each) for each in (-2, -1)] == [ledger.any_event(n) for n in (-2, -1)]
 
 
-def test_a_payment_of_a_chosen_id_is_found_by_that_id_alone() -> None:
-    """In a ledger that came back from its snapshot, too."""
+def test_a_payment_with_a_chosen_id_is_found_by_that_id_only() -> None:
+    """Also in a ledger restored from its snapshot."""
     ledger, chosen = paid(), PaymentId("pay_abc123")
     ledger.payments.name(1, chosen)
     _, made = ledger.create(ORDER, at=LATER, status=Status.COMPLETED)
@@ -386,8 +382,8 @@ def test_a_payment_of_a_chosen_id_is_found_by_that_id_alone() -> None:
         assert each.payments.find(nth("pay_", 1)) is None
 
 
-def test_a_snapshot_from_before_there_was_a_past_begins_at_the_first_payment() -> None:
-    """Those that were written then do not say where they begin."""
+def test_a_snapshot_without_first_is_restored_from_payment_zero() -> None:
+    """Snapshots of earlier releases do not have `first`."""
     ledger, back = paid(), Ledger(SEED, server_context().represent)
     kept = ledger.snapshot()
     list(back.restore({name: value for name, value in kept.items() if name != "first"}))

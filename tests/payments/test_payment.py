@@ -1,4 +1,4 @@
-"""Holds a payment to its table of moves, and its money to arithmetic."""
+"""Tests a payment's table of moves, and the arithmetic of its money."""
 
 from collections.abc import Callable
 
@@ -59,8 +59,8 @@ AMOUNTS = st.integers(1, 99_999_999)
 WANTED = st.none() | st.integers(-2, 3_000)
 
 
-def test_every_cell_of_the_table_is_tested() -> None:
-    """A status or a move that is added gets its row here."""
+def test_the_tests_cover_every_status_and_move_of_the_transition_table() -> None:
+    """A new status or move needs its row here."""
     cells = {(status, move) for status in Status for move in Move}
 
     assert set(LEGAL) | set(ILLEGAL) == cells
@@ -68,10 +68,9 @@ def test_every_cell_of_the_table_is_tested() -> None:
 
 
 @pytest.mark.parametrize(("status", "move"), LEGAL, ids=str)
-def test_a_legal_move_makes_a_new_payment_and_leaves_the_old_one(
+def test_a_legal_move_returns_a_new_payment_and_leaves_the_old_one_unchanged(
     status: Status, move: Move
 ) -> None:
-    """The payment is as the table says; the one before it is as it was."""
     before = PAYMENT._replace(status=status)
     kept = before._replace()
 
@@ -81,8 +80,9 @@ def test_a_legal_move_makes_a_new_payment_and_leaves_the_old_one(
 
 
 @pytest.mark.parametrize(("status", "move"), ILLEGAL, ids=str)
-def test_an_illegal_move_is_refused_and_changes_nothing(status: Status, move: Move) -> None:
-    """It is refused in words, and the payment is unchanged."""
+def test_an_illegal_move_is_rejected_with_a_reason_and_changes_nothing(
+    status: Status, move: Move
+) -> None:
     before = PAYMENT._replace(status=status)
     kept = before._replace()
     with pytest.raises(SandboxError) as caught:
@@ -99,10 +99,10 @@ def test_an_illegal_move_is_refused_and_changes_nothing(status: Status, move: Mo
 
 
 @given(AMOUNTS, st.lists(st.tuples(st.booleans(), WANTED | AMOUNTS), max_size=12))
-def test_money_that_goes_back_never_exceeds_the_payment(
+def test_refunds_and_chargebacks_together_never_exceed_the_payment(
     amount: int, attempts: list[tuple[bool, int | None]]
 ) -> None:
-    """What was taken is what is kept, whatever was asked for and in whatever order."""
+    """Whatever is requested, in whatever order."""
     payment = PAYMENT._replace(amount=amount, status=Status.COMPLETED)
     taken = {refund: 0, charge_back: 0}
     for is_refund, wanted in attempts:
@@ -137,8 +137,8 @@ REFUSED_REFUNDS = {  # refunded, charged back, wanted: code and details
 
 
 @for_each("case", REFUSED_REFUNDS, show=str)
-def test_a_refund_beyond_what_is_left_is_refused(case: tuple[int, int, int | None]) -> None:
-    """The refusal names what is left."""
+def test_a_refund_of_more_than_what_is_left_is_rejected(case: tuple[int, int, int | None]) -> None:
+    """The error names what is left."""
     refunded, charged_back, wanted = case
     payment = PAYMENT._replace(
         status=Status.COMPLETED, refunded=refunded, charged_back=charged_back
@@ -150,8 +150,8 @@ def test_a_refund_beyond_what_is_left_is_refused(case: tuple[int, int, int | Non
 
 
 @pytest.mark.parametrize("wanted", [-1, 0, 1_501, None])
-def test_a_chargeback_takes_no_more_than_is_left(wanted: int | None) -> None:
-    """No more than what is left is taken; with nothing left, nothing is."""
+def test_a_chargeback_of_more_than_what_is_left_is_rejected(wanted: int | None) -> None:
+    """The error names what is left."""
     refunded = 2_500 if wanted is None else 1_000
     payment = PAYMENT._replace(status=Status.COMPLETED, refunded=refunded)
     with pytest.raises(IllegalMove) as caught:
@@ -161,8 +161,7 @@ def test_a_chargeback_takes_no_more_than_is_left(wanted: int | None) -> None:
     assert caught.value.args == ("illegal_move", left, None)
 
 
-def test_without_an_amount_what_is_left_is_taken() -> None:
-    """Both ways of giving back agree on what is left."""
+def test_a_refund_or_chargeback_without_an_amount_takes_what_is_left() -> None:
     payment = PAYMENT._replace(status=Status.COMPLETED, refunded=1_000, charged_back=500)
 
     assert refund(payment, None) == (payment._replace(refunded=2_000), 1_000)
@@ -170,10 +169,10 @@ def test_without_an_amount_what_is_left_is_taken() -> None:
 
 
 @pytest.mark.parametrize("take", [refund, charge_back])
-def test_the_smallest_unit_and_all_that_is_left_can_be_taken(
+def test_one_minor_unit_and_the_full_amount_can_be_refunded_or_charged_back(
     take: Callable[[Payment, int | None], tuple[Payment, int]],
 ) -> None:
-    """One minor unit is an amount; nothing is none."""
+    """Zero and one more than the full amount cannot."""
     paid = PAYMENT._replace(status=Status.COMPLETED)
 
     assert [take(paid, each)[1] for each in (1, 2_500, None)] == [1, 2_500, 2_500]

@@ -1,4 +1,4 @@
-"""Holds the payment store to a plain list: every filter, every page, the same answer, less work."""
+"""Compares the payment store with a plain list: every filter, every page, the same answer."""
 
 import copy
 from array import array
@@ -27,7 +27,7 @@ LAST_DAY = 9
 
 @dataclass(frozen=True)
 class Row:
-    """What a filter can look at."""
+    """The fields of a payment that a filter matches."""
 
     created: int
     customer_id: str | None
@@ -44,11 +44,11 @@ class Query:
     created_after: int | None
 
     def naively(self, rows: list[Row]) -> list[int]:
-        """The matching numbers, looked for one by one."""
+        """Return the matching numbers, searched one by one."""
         return [number for number in reversed(range(len(rows))) if self._wants(number, rows)]
 
     def asked_of(self, store: PaymentStore) -> Iterator[int]:
-        """The matching numbers, as the store finds them."""
+        """Return the matching numbers, as the store finds them."""
         after = None if self.created_after is None else Instant(self.created_after * 1_000)
         return store.newest_first(
             below=self.below,
@@ -81,12 +81,12 @@ QUERIES = st.builds(
 
 
 def empty() -> PaymentStore:
-    """A store that holds nothing."""
+    """Return an empty store."""
     return PaymentStore(IdSequence("pay_", 7), server_context().represent)
 
 
 def filled(rows: list[Row]) -> PaymentStore:
-    """A store of such payments."""
+    """Return a store of such payments."""
     store = empty()
     for row in rows:
         store.add(payment_of(store, row))
@@ -94,7 +94,7 @@ def filled(rows: list[Row]) -> PaymentStore:
 
 
 def payment_of(store: PaymentStore, row: Row, **changes: Any) -> Payment:  # noqa: ANN401 - JSON
-    """The next payment of a store, as a row says."""
+    """Return the next payment of a store, as a row describes it."""
     payment = Payment(
         id=store.next_id(),
         amount=2_500,
@@ -108,7 +108,7 @@ def payment_of(store: PaymentStore, row: Row, **changes: Any) -> Payment:  # noq
 
 
 @given(ROWS, QUERIES)
-def test_filters_agree_with_a_plain_list(rows: list[Row], query: Query) -> None:
+def test_filters_find_the_same_payments_as_a_plain_list(rows: list[Row], query: Query) -> None:
     """Every combination of filters, newest first."""
     below = min(query.below or 0, len(rows)) if query.below is not None else None
     query = replace(query, below=below)
@@ -117,10 +117,10 @@ def test_filters_agree_with_a_plain_list(rows: list[Row], query: Query) -> None:
 
 
 @given(ROWS, QUERIES, st.integers(1, 5), st.integers(0, 3))
-def test_paging_shows_each_once_while_others_are_added(
+def test_paging_shows_each_payment_once_while_others_are_added(
     rows: list[Row], query: Query, limit: int, added: int
 ) -> None:
-    """A cursor goes on below the last one seen, however many have come on top."""
+    """A cursor continues below the last payment seen."""
     store, query = filled(rows), replace(query, below=None)
     expected, seen = query.naively(rows), []
     while page := list(islice(query.asked_of(store), limit)):
@@ -133,19 +133,21 @@ def test_paging_shows_each_once_while_others_are_added(
 
 
 class Watched(array):  # type: ignore[type-arg]  # arrays of numbers
-    """A column that counts how often it is looked at."""
+    """A column that counts how often it is read."""
 
     looks = 0
 
     def __getitem__(self, place: Any) -> Any:  # noqa: ANN401 - as array has it
-        """One look."""
+        """Count the read and return the value."""
         Watched.looks += 1
         return super().__getitem__(place)
 
 
 @given(ROWS, ROWS, st.data())
-def test_filters_agree_after_changes(rows: list[Row], more: list[Row], data: st.DataObject) -> None:
-    """What was asked for once is kept up with: payments that are added, and ones that settle."""
+def test_filters_find_the_same_payments_after_additions_and_settlements(
+    rows: list[Row], more: list[Row], data: st.DataObject
+) -> None:
+    """Indexes that were built by earlier queries are kept up to date."""
     store = filled(rows)
     rows = [*rows, *(replace(row, created=LAST_DAY) for row in more)]
     for customer_id in CUSTOMERS:
@@ -165,7 +167,7 @@ def test_filters_agree_after_changes(rows: list[Row], more: list[Row], data: st.
 
 @pytest.fixture(scope="module")
 def five_thousand() -> PaymentStore:
-    """Ten days of one customer's payments; a test takes a copy, and changes nothing of it."""
+    """A customer's payments of ten days; a test copies them first."""
     kinds = (Status.PENDING,) * 20 + (Status.COMPLETED,) * 480
     return filled([Row(number // 500, "anna", kinds[number % 500]) for number in range(5_000)])
 
@@ -174,7 +176,7 @@ def five_thousand() -> PaymentStore:
 @pytest.mark.parametrize("customer_id", [None, "anna"])
 @pytest.mark.parametrize("created_after", [None, 5])
 @pytest.mark.parametrize("below", [None, 4_000])
-def test_a_page_costs_its_own_length(
+def test_the_cost_of_a_page_does_not_grow_with_the_number_of_payments(
     five_thousand: PaymentStore,
     status: Status | None,
     customer_id: str | None,
@@ -197,15 +199,15 @@ def test_a_page_costs_its_own_length(
 
 
 @given(ROWS)
-def test_counts_are_those_of_the_statuses(rows: list[Row]) -> None:
-    """The world's summary reads them."""
+def test_the_store_counts_payments_by_status(rows: list[Row]) -> None:
+    """For the world's summary."""
     counted = Counter(row.status for row in rows)
 
     assert filled(rows).counts == {status: counted[status] for status in Status}
 
 
-def test_a_payment_comes_back_as_it_was_kept() -> None:
-    """Every field, of the largest values too."""
+def test_a_stored_payment_is_returned_with_all_its_fields() -> None:
+    """Including the largest values."""
     store = empty()
     full = payment_of(
         store,
@@ -223,16 +225,14 @@ def test_a_payment_comes_back_as_it_was_kept() -> None:
     assert [store.get(0), store.get(1)] == [full, bare._replace(id=store.id_of(1))]
 
 
-def test_a_payment_is_found_by_its_id() -> None:
-    """And no other id is."""
+def test_a_payment_is_found_by_its_id_and_by_no_other() -> None:
     store = filled([Row(0, None, Status.PENDING)])
 
     assert store.number_of(store.id_of(0)) == 0
     assert [store.number_of(each) for each in (store.next_id(), "pay_xyz789", "")] == [None] * 3
 
 
-def test_a_payment_that_is_put_replaces_what_it_was() -> None:
-    """Status, failure, what was given back; the count of each status follows."""
+def test_putting_a_payment_replaces_it_and_updates_the_counts() -> None:
     store = filled([Row(0, None, Status.PENDING), Row(0, None, Status.PENDING)])
     failed = store.get(0)._replace(status=Status.FAILED, failure="lost_card")
     completed = store.get(1)._replace(status=Status.COMPLETED)
@@ -244,14 +244,13 @@ def test_a_payment_that_is_put_replaces_what_it_was() -> None:
     assert store.counts == {Status.PENDING: 0, Status.COMPLETED: 1, Status.FAILED: 1}
 
 
-def test_the_latest_instant_is_that_of_the_last_payment() -> None:
-    """The first instant of all where there is none."""
+def test_latest_is_the_instant_of_the_last_payment_or_zero() -> None:
     assert empty().latest == 0
     assert filled([Row(3, None, Status.PENDING), Row(5, None, Status.PENDING)]).latest == 5_000
 
 
-def test_status_and_fingerprint_are_told_without_a_payment_being_made() -> None:
-    """By id, or by number."""
+def test_status_and_fingerprint_are_read_without_building_the_payment() -> None:
+    """The status by id, the fingerprint by number."""
     store = filled([Row(0, None, Status.PENDING), Row(0, None, Status.FAILED)])
 
     assert [store.status_of(store.id_of(each)) for each in range(3)] == [
@@ -260,10 +259,10 @@ def test_status_and_fingerprint_are_told_without_a_payment_being_made() -> None:
     assert store.fingerprint_of(1) == 2**32 - 1
 
 
-def test_a_snapshot_in_slices_is_of_the_moment_when_it_was_begun(
+def test_a_snapshot_taken_in_slices_shows_the_store_as_it_was_at_the_start(
     five_thousand: PaymentStore,
 ) -> None:
-    """Whatever settles, or is refunded, while others are served between two slices."""
+    """Whatever is settled or refunded between two slices."""
     store = copy.copy(five_thousand)
     store.detach()
     store.counts = dict(store.counts)
@@ -278,8 +277,7 @@ def test_a_snapshot_in_slices_is_of_the_moment_when_it_was_begun(
     assert finish(store.snapshotting()) != as_it_was
 
 
-def test_a_payment_that_was_read_is_read_anew_once_it_has_changed() -> None:
-    """What was read last is kept, and never longer than it holds."""
+def test_the_cached_payment_is_dropped_when_it_changes() -> None:
     store = filled([Row(0, None, Status.COMPLETED), Row(0, None, Status.COMPLETED)])
     first = store.get(0)
     assert store.get(0) is first
@@ -290,7 +288,7 @@ def test_a_payment_that_was_read_is_read_anew_once_it_has_changed() -> None:
 
 
 def numbered_from(first: int, rows: list[Row]) -> PaymentStore:
-    """A store of such payments whose numbers begin there."""
+    """Return a store of such payments whose numbers begin at `first`."""
     store = PaymentStore(IdSequence("pay_", 7), server_context().represent, first)
     for row in rows:
         failure = "lost_card" if row.status is Status.FAILED else None
@@ -299,10 +297,10 @@ def numbered_from(first: int, rows: list[Row]) -> PaymentStore:
 
 
 @given(ROWS, QUERIES, st.data())
-def test_a_past_that_is_put_before_all_is_as_if_it_had_been_there(
+def test_history_put_before_the_store_is_found_as_if_added_first(
     rows: list[Row], query: Query, data: st.DataObject
 ) -> None:
-    """By number, id, customer, status and time; what was there keeps its number and its id."""
+    """By number, id, customer, status and time; existing payments keep their numbers and ids."""
     split = data.draw(st.integers(0, len(rows)))
     middle = data.draw(st.integers(0, split))
     whole = numbered_from(-split, rows)

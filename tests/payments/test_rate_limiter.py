@@ -1,4 +1,4 @@
-"""Holds the rate limiter to the documented limit and to the clock hour."""
+"""Compares the rate limiter with the documented limit and the clock hour."""
 
 from hypothesis import given
 from hypothesis import strategies as st
@@ -11,11 +11,11 @@ DOCUMENTED_RESET = 1_642_262_400
 
 
 def at(milliseconds: int) -> Instant:
-    """So long after noon."""
+    """Return the instant so many milliseconds after noon."""
     return Instant(NOON + milliseconds)
 
 
-def test_the_documented_reset_is_the_turn_of_an_hour() -> None:
+def test_the_documented_reset_is_the_start_of_the_next_clock_hour() -> None:
     """`X-RateLimit-Reset: 1642262400`, shown during the hour before it and not at it."""
     limiter = RateLimiter(1_000)
     seen = []
@@ -34,8 +34,7 @@ def test_the_documented_reset_is_the_turn_of_an_hour() -> None:
     ]
 
 
-def test_a_new_limiter_has_used_nothing() -> None:
-    """Before the first request, too; and a reset one is as a new one."""
+def test_a_new_or_reset_limiter_has_used_nothing() -> None:
     limiter = RateLimiter(10)
     limiter.move(NOON, limit=5, remaining=1, window=60_000)
     limiter.reset()
@@ -46,8 +45,8 @@ def test_a_new_limiter_has_used_nothing() -> None:
     assert limiter.snapshot() == new.snapshot()
 
 
-def test_the_hour_turns_exactly() -> None:
-    """The last millisecond is still refused; refusals do not count."""
+def test_the_limit_is_renewed_at_the_exact_start_of_the_hour() -> None:
+    """The last millisecond is still rejected; rejected requests do not count."""
     limiter = RateLimiter(2)
     taken = [limiter.take(at(0)) for _ in range(4)]
     turned = [limiter.take(at(after)) for after in (HOUR - 1, HOUR, HOUR + 1, HOUR + 2)]
@@ -56,8 +55,8 @@ def test_the_hour_turns_exactly() -> None:
     assert turned == [False, True, True, False]
 
 
-def test_a_turn_shows_the_hour_without_counting() -> None:
-    """The control API looks at the limit and uses none of it."""
+def test_turning_the_limiter_to_an_instant_uses_no_request() -> None:
+    """For the control API, which shows the limit."""
     limiter = RateLimiter(2)
     limiter.take(at(0))
     limiter.turn(at(HOUR - 1))
@@ -67,8 +66,8 @@ def test_a_turn_shows_the_hour_without_counting() -> None:
     assert (before, limiter.remaining, limiter.reset_at) == (1, 2, (NOON + 2 * HOUR) // 1_000)
 
 
-def test_a_clock_that_was_reset_begins_an_hour_too() -> None:
-    """After `world/reset` of the clock, the hour may be an earlier one."""
+def test_a_clock_set_back_starts_a_new_hour() -> None:
+    """`world/reset` of the clock may go back to an earlier hour."""
     limiter = RateLimiter(2)
     limiter.take(at(HOUR))
     limiter.take(at(0))
@@ -76,8 +75,8 @@ def test_a_clock_that_was_reset_begins_an_hour_too() -> None:
     assert (limiter.remaining, limiter.reset_at) == (1, (NOON + HOUR) // 1_000)
 
 
-def test_what_was_used_stays_used_when_the_limit_changes() -> None:
-    """Raised or lowered, and never below nothing; it holds in the next hour."""
+def test_used_requests_stay_used_when_the_limit_changes() -> None:
+    """The new limit also applies to the next hour."""
     limiter = RateLimiter(10)
     for _ in range(4):
         limiter.take(at(0))
@@ -91,8 +90,8 @@ def test_what_was_used_stays_used_when_the_limit_changes() -> None:
     assert (limiter.limit, limiter.remaining) == (10, 10)
 
 
-def test_what_remains_can_be_set_for_this_hour() -> None:
-    """For this hour only, alone or together with the limit."""
+def test_setting_what_remains_applies_to_the_current_hour_only() -> None:
+    """Alone or together with the limit."""
     limiter = RateLimiter(10)
     limiter.turn(at(0))
     limiter.set(limit=None, remaining=1)
@@ -105,8 +104,8 @@ def test_what_remains_can_be_set_for_this_hour() -> None:
     assert (limiter.limit, limiter.remaining) == (7, 7)
 
 
-def test_what_a_rule_leaves_is_of_the_hour_in_which_it_says_so() -> None:
-    """Not of the one before, in which the last request came; nothing is used when all remains."""
+def test_a_rule_sets_what_remains_in_the_current_hour() -> None:
+    """Not in the hour of the last request."""
     limiter = RateLimiter(10)
     limiter.take(at(0))
     limiter.move(at(HOUR), remaining=1)
@@ -119,8 +118,7 @@ def test_what_a_rule_leaves_is_of_the_hour_in_which_it_says_so() -> None:
     assert (taken, seen) == ([True, False], [10, 10])
 
 
-def test_reset_goes_back_to_the_limit_it_was_made_with() -> None:
-    """All of it unused."""
+def test_a_reset_limiter_has_its_initial_limit_unused() -> None:
     limiter = RateLimiter(10)
     limiter.take(at(0))
     limiter.set(limit=3, remaining=1)
@@ -129,8 +127,7 @@ def test_reset_goes_back_to_the_limit_it_was_made_with() -> None:
     assert (limiter.limit, limiter.remaining) == (10, 10)
 
 
-def test_a_window_of_another_length_turns_by_itself() -> None:
-    """It turns by itself, and a reset brings the hour back."""
+def test_a_custom_window_is_renewed_at_its_end_and_ends_with_a_reset() -> None:
     limiter = RateLimiter(1_000)
     limiter.move(NOON, limit=1, window=1_500)
     taken = [limiter.take(Instant(NOON + after)) for after in (0, 1_499, 1_500)]
@@ -143,8 +140,8 @@ def test_a_window_of_another_length_turns_by_itself() -> None:
     assert (limiter.window, limiter.reset_at) == ("hour", NOON // 1_000 + 3_600)
 
 
-def test_the_same_window_again_changes_nothing() -> None:
-    """A rule says it at each of its calls."""
+def test_setting_the_same_window_again_does_not_restart_it() -> None:
+    """A rule sets it at each of its calls."""
     limiter = RateLimiter(1_000)
     for _ in range(2):
         limiter.move(NOON, limit=5, window=60_000)
@@ -154,8 +151,8 @@ def test_the_same_window_again_changes_nothing() -> None:
     assert limiter.reset_at == NOON // 1_000 + 60
 
 
-def test_what_is_given_back_can_be_taken_again() -> None:
-    """And no more than that."""
+def test_a_request_given_back_to_the_limiter_can_be_used_again() -> None:
+    """Once."""
     limiter = RateLimiter(2)
     limiter.take(NOON)
     limiter.give_back()
@@ -164,8 +161,7 @@ def test_what_is_given_back_can_be_taken_again() -> None:
     assert limiter.remaining == 2
 
 
-def test_a_snapshot_goes_on_counting() -> None:
-    """The limit it was made with, the limit, what remains, and of which hour."""
+def test_a_limiter_restored_from_its_snapshot_continues_counting() -> None:
     limiter = RateLimiter(10)
     limiter.take(at(0))
     limiter.set(limit=5, remaining=None)
@@ -179,8 +175,9 @@ def test_a_snapshot_goes_on_counting() -> None:
 
 
 @given(st.integers(1, 20), st.lists(st.integers(0, HOUR // 2), max_size=60))
-def test_no_hour_has_more_than_the_limit(limit: int, steps: list[int]) -> None:
-    """And none that asks for fewer is refused."""
+def test_exactly_the_limit_of_requests_is_allowed_in_each_hour(
+    limit: int, steps: list[int]
+) -> None:
     limiter, now = RateLimiter(limit), NOON
     asked: dict[int, int] = {}
     for step in steps:

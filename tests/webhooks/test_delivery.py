@@ -1,4 +1,4 @@
-"""What counts as a failed attempt, in words, and in which order deliveries leave."""
+"""Tests which attempts have failed, and in which order deliveries are sent."""
 
 from payments_sandbox.rules.webhook_effects import DeliveryOrder
 from payments_sandbox.webhooks.delivery import (
@@ -14,8 +14,8 @@ from payments_sandbox.webhooks.delivery import (
 from tests.support.in_process import NOON
 
 
-def test_only_an_answer_of_two_hundred_to_two_ninety_nine_is_a_success() -> None:
-    """A redirect says where it would have led, and is not followed."""
+def test_only_a_2xx_answer_is_a_successful_attempt() -> None:
+    """A redirect is reported with its target, and is not followed."""
     found = {
         status: why_failed(ReceiverResponse(status, {"Location": "http://localhost/"}, ""))
         for status in (199, 200, 299, 300, 399, 400)
@@ -35,8 +35,8 @@ def test_only_an_answer_of_two_hundred_to_two_ninety_nine_is_a_success() -> None
     )
 
 
-def test_what_a_rule_held_leaves_last_and_in_the_order_that_it_wants() -> None:
-    """Others keep their order; a shuffle is the same for a seed, whoever asks."""
+def test_deliveries_held_by_a_rule_are_sent_last_in_its_order() -> None:
+    """The others keep their order; a shuffle is the same for the same seed."""
     made = [Delivery(n, EventMessage(f"evt_{n}", "x.y", None, b"{}"), "we_1") for n in range(8)]
     for each in made[:3]:
         each.order = DeliveryOrder.REVERSE
@@ -51,8 +51,7 @@ def test_what_a_rule_held_leaves_last_and_in_the_order_that_it_wants() -> None:
     assert shuffled != list(range(8))
 
 
-def test_what_a_rule_shuffled_leaves_after_what_none_held() -> None:
-    """Wherever it stood."""
+def test_shuffled_deliveries_are_sent_after_deliveries_that_no_rule_holds() -> None:
     made = [Delivery(n, EventMessage(f"evt_{n}", "x.y", None, b"{}"), "we_1") for n in range(8)]
     for each in made[:4]:
         each.order = DeliveryOrder.SHUFFLE
@@ -61,8 +60,7 @@ def test_what_a_rule_shuffled_leaves_after_what_none_held() -> None:
     assert (numbers[:4], sorted(numbers[4:])) == ([4, 5, 6, 7], [0, 1, 2, 3])
 
 
-def test_a_new_delivery_waits_and_a_plain_request_is_genuine() -> None:
-    """What nobody has said is not so."""
+def test_a_new_delivery_is_pending_and_a_request_is_genuine_by_default() -> None:
     delivery = Delivery(0, EventMessage("evt_1", "x.y", None, b"{}"), "we_1")
     request = WebhookRequest(NOON, NOON, {}, b"{}")
 
@@ -72,26 +70,26 @@ def test_a_new_delivery_waits_and_a_plain_request_is_genuine() -> None:
     assert (request.is_forged, request.is_stale, request.dropped_by) == (False, False, None)
 
 
-def test_the_start_of_an_answer_is_kept() -> None:
-    """Eight KiB of its head in whole lines, and twenty of its body; a wish is read in any case."""
+def test_an_answer_is_kept_up_to_8_kib_of_headers_and_20_kib_of_body() -> None:
+    """Headers in whole lines; Retry-After is read in any case."""
     line = (b"X-A", b"a" * (8 * 1024 - 3 - 13))
     lines = [(b"RETRY-After", b"60"), line]
-    kept = receiver_response(503, [*lines, (b"X-B", b"b")], b"b" * 20_480 + b"c")
-    cut = receiver_response(503, [*lines[:1], (b"X-A", line[1] + b"a"), (b"X-B", b"b")], b"")
+    kept = receiver_response(503, (*lines, (b"X-B", b"b")), b"b" * 20_480 + b"c")
+    cut = receiver_response(503, (*lines[:1], (b"X-A", line[1] + b"a"), (b"X-B", b"b")), b"")
 
     assert head_start([*lines, (b"X-B", b"")]) == lines
     assert list(kept.headers) == ["RETRY-After", "X-A"]
     assert kept == ReceiverResponse(503, kept.headers, "b" * 20_480, "60")
     assert cut == ReceiverResponse(503, {"RETRY-After": "60"}, "", "60")
-    assert receiver_response(200, [(b"X-A", b"a")], b"{}") == ReceiverResponse(
+    assert receiver_response(200, ((b"X-A", b"a"),), b"{}") == ReceiverResponse(
         200, {"X-A": "a"}, "{}", None
     )
 
 
-def test_what_a_receiver_says_is_kept_without_card_numbers() -> None:
-    """In its head, its body and its wish."""
+def test_card_numbers_in_a_receivers_answer_are_masked() -> None:
+    """In its headers, its body and its Retry-After."""
     number = b"4242424242424242"
-    kept = receiver_response(503, [(b"Retry-After", number), (b"X-A", number)], b"no " + number)
+    kept = receiver_response(503, ((b"Retry-After", number), (b"X-A", number)), b"no " + number)
 
     assert kept == ReceiverResponse(
         503, dict.fromkeys(("Retry-After", "X-A"), "*" * 12 + "4242"), "no " + "*" * 12 + "4242",
@@ -99,15 +97,14 @@ def test_what_a_receiver_says_is_kept_without_card_numbers() -> None:
     )  # fmt: skip
 
 
-def test_where_a_redirect_leads_is_told_in_two_hundred_characters() -> None:
-    """It may be as long as its sender likes."""
+def test_the_target_of_a_redirect_is_reported_in_at_most_200_characters() -> None:
     told = why_failed(ReceiverResponse(302, {"location": "x" * 201}, ""))
 
     assert told == f"answered 302, a redirect to {'x' * 200}, which is not followed"
 
 
-def test_what_is_shuffled_leaves_after_what_is_reversed() -> None:
-    """Where two rules hold deliveries at once."""
+def test_shuffled_deliveries_are_sent_after_reversed_ones() -> None:
+    """If two rules hold deliveries at the same time."""
     made = [Delivery(n, EventMessage(f"evt_{n}", "x.y", None, b"{}"), "we_1") for n in range(6)]
     for each in made:
         each.order = DeliveryOrder.REVERSE if each.number % 2 else DeliveryOrder.SHUFFLE

@@ -1,4 +1,4 @@
-"""Holds the diagnosis of webhooks to what puzzles people: how it is signed, and what was signed."""
+"""Tests the diagnosis of webhooks: how a message is signed, and what was changed after signing."""
 
 import hmac
 from codecs import BOM_UTF8
@@ -26,26 +26,26 @@ each_scheme = pytest.mark.parametrize("signing", SCHEMES, ids=["standard", "t", 
 
 
 def signed(signing: Signing, body: bytes = BODY) -> dict[str, str]:
-    """The headers of a message."""
+    """Return the headers of a signed message."""
     return sign(signing, [SECRET], message="evt_1", sent_at=NOW, body=body)
 
 
 def verdict(signing: Signing, headers: dict[str, str], body: bytes = BODY) -> str | None:
-    """What a careful receiver says."""
+    """Return why a careful receiver refuses a message, or None."""
     return why_refused(signing, [SECRET], Received(headers, body), now=NOW)
 
 
 @each_scheme
-def test_how_we_sign_is_recognised_by_the_headers_alone(signing: Signing) -> None:
-    """By the headers alone, whatever else is there."""
+def test_each_of_our_signing_schemes_is_recognised_from_the_headers(signing: Signing) -> None:
+    """Among other headers."""
     others = {"content-type": "application/json", "traceparent": "00-4bf92f3577b34da6a3ce929d0e0e"}
     assert guess_signing(others | signed(signing)) == signing
     assert guess_signing(others) is None
 
 
 @pytest.mark.parametrize("name", ["webhook-id", "webhook-timestamp", "webhook-signature"])
-def test_one_header_of_standard_is_enough_to_recognise_it(name: str) -> None:
-    """The other two are then missed by their names."""
+def test_one_header_of_the_standard_scheme_is_enough_to_recognise_it(name: str) -> None:
+    """The verification then names the missing ones."""
     assert guess_signing({name: "1"}) == STANDARD
 
 
@@ -59,35 +59,33 @@ def test_one_header_of_standard_is_enough_to_recognise_it(name: str) -> None:
         (f"  {'a' * 43}=  ", "", Encoding.BASE64),
     ],
 )
-def test_prefix_and_encoding_are_read_off_a_digest_of_32_bytes(
+def test_the_prefix_and_encoding_of_a_signature_header_are_recognised(
     value: str, prefix: str, encoding: Encoding
 ) -> None:
-    """Read off the digest of 32 bytes at the end."""
+    """From the digest of 32 bytes at its end."""
     assert guess_signing({"x": value}) == Signing(Scheme.HMAC, "x", prefix, encoding)
 
 
-def test_a_timestamp_and_a_version_are_recognised_as_timestamped() -> None:
-    """Whatever is in them: what is wrong with them is said later."""
+def test_a_header_with_a_timestamp_and_a_version_is_recognised_as_timestamped() -> None:
+    """Whatever their values: the verification reports those."""
     for value in ("t=1,v1=00", "v0=zz, t=soon", "a=1,t=,v2="):
         assert guess_signing({"x": value}) == Signing(Scheme.TIMESTAMPED, "x")
 
 
 @for_each("value", ["", "1", "0f" * 31, f"a{'0f' * 32}", "A" * 44, "t=1", "v1=00"])
-def test_what_is_too_short_or_too_long_is_not_recognised(value: str) -> None:
-    """Too short, too long, or a part of one."""
+def test_a_header_of_the_wrong_length_is_not_recognised_as_a_signature(value: str) -> None:
     assert guess_signing({"x": value}) is None
 
 
 @pytest.mark.parametrize("name", ["x-signature", "payments-sign", "x-hmac"])
-def test_a_header_named_signature_is_preferred_to_others_that_look_alike(name: str) -> None:
-    """Before others that look alike, such as a digest of the content."""
+def test_a_header_named_like_a_signature_is_preferred_to_other_digests(name: str) -> None:
+    """Such as a digest of the content."""
     digest = f"SHA-256={'A' * 43}="
     found = guess_signing({"digest": digest, "etag": "0f" * 32, name: "a1" * 32, "x-other": digest})
     assert found == Signing(Scheme.HMAC, name)
 
 
-def test_a_scheme_is_described_with_its_header() -> None:
-    """With its header, and how a signature is written there."""
+def test_a_scheme_is_described_with_its_header_and_format() -> None:
     assert [describe_signing(each) for each in SCHEMES] == [
         "standard (webhook-signature: v1,BASE64)",
         "timestamped (x-signature: t=SECONDS,v1=HEX)",
@@ -98,10 +96,9 @@ def test_a_scheme_is_described_with_its_header() -> None:
 
 @pytest.mark.parametrize("signing", [STANDARD, TIMESTAMPED, HEX])
 @pytest.mark.parametrize("sender", SCHEMES)
-def test_a_message_of_another_scheme_is_told_to_look_like_that(
+def test_a_message_without_the_agreed_header_is_described_by_the_scheme_it_looks_like(
     signing: Signing, sender: Signing
 ) -> None:
-    """The missing header is named, and the scheme that the message seems to have."""
     agreed = signing._replace(header="X-Agreed") if signing.header else STANDARD
     name = agreed.header or "webhook-id"
     is_same = agreed is STANDARD is sender
@@ -122,45 +119,42 @@ def test_a_message_of_another_scheme_is_told_to_look_like_that(
         (BASE64, HEX, "x-signature is not base64"),
     ],
 )
-def test_a_header_of_another_scheme_is_told_to_look_like_that(
+def test_a_header_in_the_format_of_another_scheme_is_described_by_that_scheme(
     signing: Signing, sender: Signing, reason: str
 ) -> None:
-    """What it is not, and what it looks like."""
     expected = f"{reason}; it looks like {describe_signing(sender)}"
     assert verdict(signing, signed(sender)) == expected
 
 
-def test_a_header_of_no_scheme_is_told_what_it_lacks() -> None:
-    """There is nothing to say but what it is not."""
+def test_a_header_of_no_known_scheme_is_described_by_what_it_lacks() -> None:
     assert verdict(TIMESTAMPED, {"x-signature": "t=1;v1=00"}) == "x-signature has no t=SECONDS"
     twice = {"x-signature": "t=1,t=2,v1=00"}
     assert verdict(TIMESTAMPED, twice) == "x-signature has no t=SECONDS"
 
 
-def test_milliseconds_where_seconds_belong_are_told() -> None:
-    """The commonest mistake of clocks."""
+def test_a_timestamp_in_milliseconds_is_reported() -> None:
     headers = sign(TIMESTAMPED, [SECRET], message="", sent_at=NOW * 1_000, body=BODY)
-    assert verdict(TIMESTAMPED, headers) == "t of x-signature is in milliseconds; it is seconds"
+    assert verdict(TIMESTAMPED, headers) == "t of x-signature is in milliseconds; expected seconds"
 
 
 @pytest.mark.parametrize(
     ("arrived", "mistake"),
     [
-        (BOM_UTF8 + BODY, "a byte order mark was put before it"),
-        (BODY.replace(b"\n", b"\r\n"), "its line ends have become CRLF"),
+        (BOM_UTF8 + BODY, "a byte order mark was added"),
+        (BODY.replace(b"\n", b"\r\n"), "its newlines became CRLF"),
     ],
 )
 @each_scheme
 def test_a_byte_order_mark_or_crlf_in_the_body_is_named(
     signing: Signing, arrived: bytes, mistake: str
 ) -> None:
-    """What cannot be seen in it is named."""
+    """Neither is visible in an editor."""
     said = verdict(signing, signed(signing), arrived)
     assert said == f"the body was changed after signing: {mistake}"
 
 
-def test_hex_where_base64_belongs_is_named() -> None:
-    """Hex is base64 too, of other bytes, so it has to be looked for."""
+def test_a_hexadecimal_signature_instead_of_base64_is_reported() -> None:
+    """Hex is valid base64 of other bytes, so it is looked for."""
     mac = hmac.digest(key_of(SECRET, Scheme.STANDARD), b"evt_1.%d.%b" % (NOW, BODY), "sha256")
     headers = signed(STANDARD) | {"webhook-signature": f"v1,{mac.hex()}"}
     assert verdict(STANDARD, headers) == "webhook-signature is hexadecimal; expected base64"

@@ -1,4 +1,4 @@
-"""Holds endpoints to their filter and to the secrets that are valid."""
+"""Tests the event filter of endpoints and their valid secrets."""
 
 import pytest
 
@@ -7,7 +7,7 @@ from payments_sandbox.webhooks.endpoint import ROTATION, Endpoint
 
 
 def endpoint(*events: str) -> Endpoint:
-    """One that wants these."""
+    """Return an endpoint that receives these events."""
     return Endpoint(number=0, id="we_1", url="inbox:orders", secret="new", events=events)
 
 
@@ -26,15 +26,13 @@ def endpoint(*events: str) -> Endpoint:
         ((), "payment.completed", False),
     ],
 )
-def test_a_filter_lets_exact_names_families_or_everything_through(
+def test_an_endpoint_filters_events_by_name_by_family_or_not_at_all(
     filters: tuple[str, ...], event: str, *, is_wanted: bool
 ) -> None:
-    """All, a family, or a name."""
     assert endpoint(*filters).wants(event) is is_wanted
 
 
-def test_the_old_secret_is_valid_beside_the_new_one_for_a_day() -> None:
-    """The new one, and until a day after the rotation the old one behind it."""
+def test_the_previous_secret_is_valid_after_the_new_one_until_a_day_after_rotation() -> None:
     rotated = Endpoint(
         number=0,
         id="we_1",

@@ -1,4 +1,4 @@
-"""What a body says of an endpoint: what is not said stays, what cannot be is refused by name."""
+"""Tests endpoint settings: absent fields stay unchanged, invalid ones are rejected by name."""
 
 from typing import Any
 
@@ -17,19 +17,18 @@ PLAIN = Endpoint(number=0, id="we_1", url="inbox:orders", secret=SECRET, inbox="
 
 
 def changed(**body: Any) -> Endpoint:  # noqa: ANN401 - as JSON has it
-    """The endpoint that a body makes of a plain one."""
+    """Return a plain endpoint with the settings of a body."""
     return apply_settings(PLAIN, body, POLICY)
 
 
 def refusal(**body: Any) -> str:  # noqa: ANN401 - as JSON has it
-    """Why a body is refused."""
+    """Return why a body is rejected."""
     with pytest.raises(InvalidRequest) as caught:
         changed(**body)
     return str(caught.value.details)
 
 
-def test_what_is_not_said_stays_as_it_is() -> None:
-    """All of it, one field after the other."""
+def test_absent_settings_of_an_endpoint_stay_unchanged() -> None:
     every: dict[str, Any] = {
         "url": "http://localhost:3000/",
         "events": ["payment.*"],
@@ -49,8 +48,7 @@ def test_what_is_not_said_stays_as_it_is() -> None:
         assert apply_settings(whole, {name: value}, POLICY) == whole
 
 
-def test_each_setting_is_read() -> None:
-    """As the endpoint keeps it."""
+def test_each_setting_of_an_endpoint_is_applied() -> None:
     found = changed(
         url="http://localhost:3000/", events=["payment.*"], description="", enabled=False,
         headers={"X-Tenant": "7"}, retries=["1s", "10m"], timeout="500ms",
@@ -66,8 +64,8 @@ def test_each_setting_is_read() -> None:
     assert found.timeout == 500
 
 
-def test_the_address_of_an_inbox_is_the_inbox() -> None:
-    """By its short name or by its real one; any other address of the sandbox is no receiver."""
+def test_an_inbox_is_recognised_by_its_short_name_or_its_url() -> None:
+    """Any other address of the sandbox is rejected as a receiver."""
     own = "http://127.0.0.1:8080/_sandbox"
 
     assert changed(url=f"{own}/inbox/other").inbox == "other"
@@ -89,8 +87,9 @@ def test_the_address_of_an_inbox_is_the_inbox() -> None:
     ],
     ids=str,
 )
-def test_a_signature_has_the_parts_of_its_scheme(wanted: dict[str, str], signing: Signing) -> None:
-    """What is not said is the usual."""
+def test_a_signature_setting_has_the_defaults_of_its_scheme(
+    wanted: dict[str, str], signing: Signing
+) -> None:
     assert changed(signature=wanted).signing == signing
 
 
@@ -98,53 +97,54 @@ def test_a_signature_has_the_parts_of_its_scheme(wanted: dict[str, str], signing
     ("body", "details"),
     [
         ({"signature": {"scheme": "standard", "header": "X"}},
-         "/signature/header: expected nothing; standard has none."),
+         "/signature/header: not allowed with the scheme standard."),
         ({"signature": {"scheme": "timestamped", "prefix": "v"}},
-         "/signature/prefix: expected nothing; timestamped has none."),
+         "/signature/prefix: not allowed with the scheme timestamped."),
         ({"signature": {"scheme": "hmac", "header": "Host"}},
-         "/signature/header: expected a header that has no other meaning."),
+         "/signature/header: expected a header without another meaning."),
         ({"retries": ["1s", "366d"]}, "/retries/1: expected a duration of at most 365d."),
         ({"timeout": "9ms"}, "/timeout: expected a duration from 10ms to 30s."),
         ({"timeout": "31s"}, "/timeout: expected a duration from 10ms to 30s."),
         ({"headers": {"Content-Type": "x"}},
-         "/headers/Content-Type: expected a header that is not the sandbox's."),
+         "/headers/Content-Type: expected a header that the sandbox does not set."),
         ({"headers": {"webhook-id": "x"}},
-         "/headers/webhook-id: expected a header that is not the sandbox's."),
+         "/headers/webhook-id: expected a header that the sandbox does not set."),
         ({"headers": {"X-A": "1", "x-a": "2"}},
-         "/headers/x-a: expected each header once, however written."),
+         "/headers/x-a: expected each header once; case is ignored."),
         ({"headers": {"X-Card": "4242424242424242"}},
          "/headers/X-Card: expected no card number and no security code."),
-        ({"headers": {"a b": "x"}}, "/headers: expected names of headers, such as X-Tenant."),
+        ({"headers": {"a b": "x"}}, "/headers: expected header names, such as X-Tenant."),
     ],
     ids=str,
 )  # fmt: skip
-def test_what_cannot_be_is_refused_by_its_name(body: dict[str, Any], details: str) -> None:
-    """With what would have worked."""
+def test_an_invalid_setting_is_rejected_with_its_json_pointer(
+    body: dict[str, Any], details: str
+) -> None:
+    """And with what is expected."""
     assert refusal(**body) == details
 
 
-def test_the_longest_retry_and_the_shortest_and_longest_timeout_are_taken() -> None:
-    """Bounds are included."""
+def test_the_longest_retry_and_both_bounds_of_the_timeout_are_accepted() -> None:
     assert PLAIN.timeout == 10 * SECOND
     assert changed(retries=["365d"]).delays == (365 * DAY,)
     assert [changed(timeout=each).timeout for each in ("10ms", "30s")] == [10, 30 * SECOND]
 
 
-def test_credentials_of_a_receiver_are_taken_as_headers() -> None:
-    """They are shown to nobody, and sent as they are."""
+def test_credentials_and_api_keys_are_accepted_as_headers_of_an_endpoint() -> None:
+    """They are shown to nobody, and sent unchanged."""
     headers = {"Authorization": "Bearer 7", "X-Api-Key": "4242424242424242"}
 
     assert changed(headers=headers).headers == tuple(headers.items())
 
 
-def test_durations_that_are_none_name_their_place() -> None:
+def test_an_invalid_duration_is_rejected_with_its_json_pointer() -> None:
     """Retries are counted from 0."""
     assert refusal(retries=["1s", "soon"]).startswith("/retries/1: expected a duration")
     assert refusal(timeout="soon").startswith("/timeout: expected a duration")
 
 
-def test_a_secret_is_held_against_the_scheme_that_signs() -> None:
-    """One of an earlier scheme is not kept beside it."""
+def test_a_secret_is_validated_for_the_scheme_of_the_endpoint() -> None:
+    """A previous secret that does not fit a new scheme is dropped."""
     assert refusal(secret="short").startswith("/secret: expected")
     plain = apply_settings(
         PLAIN, {"signature": {"scheme": "hmac"}, "secret": "a-plain-secret"}, POLICY

@@ -1,4 +1,4 @@
-"""Holds the built-in receivers to what they keep, answer and find out."""
+"""Tests the built-in receivers: what they keep, answer and verify."""
 
 from dataclasses import replace
 
@@ -20,29 +20,29 @@ BODY = b'{"id":"evt_1","type":"payment.completed"}'
 
 @pytest.fixture
 def webhooks() -> Webhooks:
-    """Those of a world that has no endpoint."""
+    """Return the webhooks of a world that has no endpoint."""
     return new_world().open_webhooks()
 
 
 def receive(webhooks: Webhooks, name: str, headers: dict[str, str], body: bytes = BODY) -> int:
-    """Let a message arrive."""
+    """Receive a message; return the status of the answer."""
     lower = {key.lower(): value for key, value in headers.items()}
     return webhooks.receive(name, Received(lower, body), now=NOON, wall=NOON)
 
 
 def signed(secret: str, signing: Signing | None = None, body: bytes = BODY) -> dict[str, str]:
-    """The headers of a good message."""
+    """Return the headers of a validly signed message."""
     sent_at = NOON // 1_000
     return sign(signing or Signing(), [secret], message="evt_1", sent_at=sent_at, body=body)
 
 
 def reasons(webhooks: Webhooks, name: str) -> list[str | None]:
-    """Why each message is not verified."""
+    """Return why each message of an inbox is not verified."""
     return [each.reason for each in webhooks.inboxes.get_or_create(name).since(0, None)]
 
 
-def test_an_inbox_keeps_what_arrived_and_whether_it_verifies(webhooks: Webhooks) -> None:
-    """Oldest first, by number and type; a type is that of a JSON object with one."""
+def test_an_inbox_lists_its_messages_by_number_and_type_oldest_first(webhooks: Webhooks) -> None:
+    """The type is read from a JSON object that has one."""
     for body in (BODY, b'{"type":"refund.created"}', b"[1]", b'{"type":1}', b"no json", b"\xff"):
         assert receive(webhooks, "orders", {"X-From": "test"}, body) == 200
     inbox = webhooks.inboxes.get_or_create("orders")
@@ -56,8 +56,7 @@ def test_an_inbox_keeps_what_arrived_and_whether_it_verifies(webhooks: Webhooks)
     assert kept[-1].body == "\ufffd".encode()
 
 
-def test_an_inbox_keeps_no_card_number(webhooks: Webhooks) -> None:
-    """Whoever sends one; the signature is held against what was sent."""
+def test_an_inbox_masks_card_numbers_and_verifies_the_original_body(webhooks: Webhooks) -> None:
     body = b'{"type":"x","card":"4111111111111111"}'
     receive(webhooks, "orders", signed(webhooks.new_endpoint("x").secret, body=body), body)
     (message,) = webhooks.inboxes.get_or_create("orders").since(0, None)
@@ -66,8 +65,8 @@ def test_an_inbox_keeps_no_card_number(webhooks: Webhooks) -> None:
     assert message.reason is None
 
 
-def test_an_inbox_answers_as_it_is_scripted(webhooks: Webhooks) -> None:
-    """One status a message, then 200 again; a new script takes the old one's place."""
+def test_an_inbox_answers_with_its_script_then_with_200(webhooks: Webhooks) -> None:
+    """A new script replaces the old one."""
     inbox = webhooks.inboxes.get_or_create("orders")
     inbox.script([500, 503, 404])
     assert receive(webhooks, "orders", {}) == 500
@@ -76,10 +75,9 @@ def test_an_inbox_answers_as_it_is_scripted(webhooks: Webhooks) -> None:
     assert [receive(webhooks, "orders", {}) for _ in range(3)] == [302, 204, 200]
 
 
-def test_an_inbox_keeps_the_last_thousand_messages(
+def test_an_inbox_keeps_the_last_1000_messages_with_their_numbers(
     webhooks: Webhooks, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Old ones make room; numbers go on."""
     assert inbox_module.KEPT == 1_000
     monkeypatch.setattr(inbox_module, "KEPT", 3)
     for _ in range(5):
@@ -89,8 +87,8 @@ def test_an_inbox_keeps_the_last_thousand_messages(
     assert ([each.number for each in inbox.since(0, None)], inbox.count) == ([2, 3, 4], 5)
 
 
-def test_a_world_has_a_limited_number_of_inboxes() -> None:
-    """Naming one makes it; removing one makes room."""
+def test_one_inbox_too_many_is_rejected_until_one_is_removed() -> None:
+    """Naming an inbox creates it."""
     inboxes = Inboxes()
     for number in range(MOST_INBOXES):
         inboxes.get_or_create(f"n{number}")
@@ -98,7 +96,7 @@ def test_a_world_has_a_limited_number_of_inboxes() -> None:
     with pytest.raises(InvalidRequest) as caught:
         inboxes.get_or_create("one-more")
     assert (
-        caught.value.details == "/name: expected one of the 100 inboxes that are there;"
+        caught.value.details == "/name: expected one of the 100 existing inboxes;"
         " DELETE /_sandbox/inbox/NAME removes one."
     )
     assert inboxes.find("one-more") is None
@@ -108,8 +106,8 @@ def test_a_world_has_a_limited_number_of_inboxes() -> None:
     assert len(inboxes.items()) == MOST_INBOXES
 
 
-def test_a_delivery_to_one_inbox_too_many_is_answered_400() -> None:
-    """It fails, as it would over a socket, and is tried again; nothing is lost."""
+def test_a_delivery_to_one_inbox_too_many_is_answered_400_and_retried() -> None:
+    """As over a socket."""
     world = new_world()
     dispatcher = FakeDispatcher(world)
     webhooks = dispatcher.webhooks
@@ -126,16 +124,16 @@ def test_a_delivery_to_one_inbox_too_many_is_answered_400() -> None:
     assert delivery.next_at == NOON + 5_000
 
 
-def test_an_inbox_takes_the_secrets_of_its_own_endpoints_or_those_of_all(
+def test_an_inbox_verifies_with_the_secrets_of_its_endpoints_or_else_of_all(
     webhooks: Webhooks,
 ) -> None:
-    """Without endpoints, the world's secret; with some, theirs too, unless one has this inbox."""
+    """Without endpoints, with the world's secret."""
     world_secret = webhooks.new_endpoint("x").secret
     receive(webhooks, "orders", signed(world_secret))
     receive(webhooks, "orders", signed(OTHER))
     assert reasons(webhooks, "orders") == [
         None,
-        "no signature matches: another secret, or the body was changed",
+        "no signature matches: the secret differs, or the body was changed",
     ]
     webhooks.put(webhooks.new_endpoint("http://localhost/", secret=OTHER))
     receive(webhooks, "others", signed(OTHER))
@@ -146,12 +144,12 @@ def test_an_inbox_takes_the_secrets_of_its_own_endpoints_or_those_of_all(
     receive(webhooks, "own", signed(world_secret))
     assert reasons(webhooks, "own") == [
         None,
-        "no signature matches: another secret, or the body was changed",
+        "no signature matches: the secret differs, or the body was changed",
     ]
 
 
 def test_an_inbox_verifies_by_the_scheme_of_its_endpoint(webhooks: Webhooks) -> None:
-    """Its reason is the one that is given."""
+    """And reports the reason for that scheme."""
     signing = Signing(Scheme.HMAC, "X-Signature")
     webhooks.put(replace(webhooks.new_endpoint("inbox:own", secret=OTHER), signing=signing))
     receive(webhooks, "own", signed(OTHER, signing))

@@ -1,4 +1,4 @@
-"""The outbox: nothing is lost, nothing is sent twice, memory is bounded."""
+"""Tests the outbox: nothing is lost, nothing is sent twice, memory is bounded."""
 
 from collections import Counter
 from dataclasses import replace
@@ -36,7 +36,7 @@ RETRIES = (1 * SECOND, 60 * SECOND)
 
 
 class OutboxMachine(RuleBasedStateMachine):
-    """Any order of events, answers, time, and changes to endpoints."""
+    """Random events, answers, time, and changes to endpoints."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -51,7 +51,7 @@ class OutboxMachine(RuleBasedStateMachine):
         self.begun: Counter[int] = Counter()
 
     def teardown(self) -> None:
-        """Leave the module as it was."""
+        """Restore the constants of the module."""
         self._patch.stop()
 
     def _endpoint(self, place: int) -> Endpoint:
@@ -59,19 +59,19 @@ class OutboxMachine(RuleBasedStateMachine):
         return endpoints[place % len(endpoints)]
 
     def _notice(self, before: int) -> None:
-        """Remember what has been made since."""
+        """Record the deliveries made since."""
         made = map(self.outbox.get, range(before, self.outbox.count))
         self.made += [each for each in made if each is not None and each.is_pending]
 
     @rule(is_enabled=st.booleans())
     def add_endpoint(self, *, is_enabled: bool) -> None:
-        """Another receiver."""
+        """Add an endpoint."""
         planned = self.webhooks.new_endpoint("http://localhost/")
         self.webhooks.put(replace(planned, enabled=is_enabled, delays=RETRIES))
 
     @rule(type_=st.sampled_from(["payment.completed", "payout.paid"]))
     def schedule(self, type_: str) -> None:
-        """Something happens."""
+        """Make an event."""
         before = self.outbox.count
         self.outbox.schedule(MESSAGE._replace(type=type_), self.world.clock.now())
         self._notice(before)
@@ -79,12 +79,12 @@ class OutboxMachine(RuleBasedStateMachine):
     @precondition(lambda self: self.outbox.endpoints)
     @rule(place=st.integers(0, 9))
     def resend(self, place: int) -> None:
-        """Somebody asks for it once more."""
+        """Resend a delivery by hand."""
         self.made += self.outbox.resend(MESSAGE, [self._endpoint(place)])
 
     @rule()
     def pop(self) -> None:
-        """The dispatcher pops all that is due."""
+        """Take every due delivery, as the dispatcher does."""
         for delivery in self.dispatcher.pop():
             assert delivery not in self.in_hand
             self.in_hand.append(delivery)
@@ -93,7 +93,7 @@ class OutboxMachine(RuleBasedStateMachine):
     @precondition(lambda self: self.in_hand)
     @rule(place=st.integers(0, 9), status=st.sampled_from([200, 204, 302, 410, 500, None]))
     def answer(self, place: int, status: int | None) -> None:
-        """One attempt ends."""
+        """End an attempt."""
         delivery = self.in_hand.pop(place % len(self.in_hand))
         before = len(delivery.attempts)
         self.dispatcher.attempt(delivery, status)
@@ -101,14 +101,14 @@ class OutboxMachine(RuleBasedStateMachine):
 
     @rule(seconds=st.integers(0, 90))
     def time_passes(self, seconds: int) -> None:
-        """What is planned until then becomes due."""
+        """Advance the clock; what is planned until then becomes due."""
         for _ in self.world.advance(Instant(self.world.clock.now() + seconds * SECOND)):
             pass
 
     @precondition(lambda self: self.outbox.endpoints)
     @rule(place=st.integers(0, 9), is_enabled=st.booleans())
     def switch(self, place: int, *, is_enabled: bool) -> None:
-        """An endpoint is disabled, or enabled."""
+        """Disable or enable an endpoint."""
         endpoint = self._endpoint(place)
         self.webhooks.put(replace(endpoint, enabled=is_enabled))
         if not is_enabled:
@@ -117,14 +117,14 @@ class OutboxMachine(RuleBasedStateMachine):
     @precondition(lambda self: self.outbox.endpoints)
     @rule(place=st.integers(0, 9))
     def remove(self, place: int) -> None:
-        """An endpoint goes."""
+        """Remove an endpoint."""
         endpoint = self._endpoint(place)
         self.webhooks.outbox.remove(endpoint.id)
         assert self._pending_of(endpoint.id) == 0
 
     @rule()
     def forget(self) -> None:
-        """The world begins anew; whoever holds a delivery sends it no more."""
+        """Forget all deliveries, as a reset does; those already taken are not sent."""
         self.webhooks.outbox.forget_deliveries()
         assert not any(each.is_pending for each in self.made)
         self.in_hand.clear()
@@ -133,7 +133,7 @@ class OutboxMachine(RuleBasedStateMachine):
 
     @invariant()
     def each_pending_delivery_is_in_one_place(self) -> None:
-        """In somebody's hand, in the queue, or on the timeline: never in two, never in none."""
+        """Taken, queued or on the timeline: exactly one of them."""
         outbox = self.outbox
         places = Counter(each.number for each in self.in_hand)
         places += Counter(each.number for each in outbox._due)  # noqa: SLF001 - `pop` would empty it
@@ -145,14 +145,14 @@ class OutboxMachine(RuleBasedStateMachine):
 
     @invariant()
     def none_is_attempted_too_often(self) -> None:
-        """Three times at most, a resend once; every attempt that ended is counted."""
+        """At most three times, a resend once; each ended attempt is counted."""
         for delivery in self.made:
             most = 1 if delivery.is_resend else 1 + len(RETRIES)
             assert len(delivery.attempts) <= self.begun[delivery.number] <= most
 
     @invariant()
     def what_has_ended_is_bounded_and_what_has_not_is_kept(self) -> None:
-        """The ring holds the last few that ended; the rest is counted."""
+        """The ring keeps the last few ended deliveries; the others are counted."""
         outbox = self.outbox
         kept = list(outbox.oldest_first())
         assert len(outbox.finished) <= KEPT
@@ -189,14 +189,14 @@ TestOutboxMachine.settings = settings(max_examples=60, stateful_step_count=40)
 
 @pytest.fixture
 def webhooks() -> Webhooks:
-    """The webhooks of a world with one endpoint."""
+    """Return the webhooks of a world with one endpoint."""
     webhooks = new_world().open_webhooks()
     webhooks.put(webhooks.new_endpoint("http://localhost/"))
     return webhooks
 
 
 def test_deliveries_are_found_by_id_and_listed_newest_first(webhooks: Webhooks) -> None:
-    """All, or from below a number on."""
+    """All, or those below a number."""
     outbox = webhooks.outbox
     for _ in range(3):
         outbox.schedule(MESSAGE, NOON)
@@ -208,8 +208,7 @@ def test_deliveries_are_found_by_id_and_listed_newest_first(webhooks: Webhooks) 
     assert not outbox.is_pending(3)
 
 
-def test_what_is_due_is_popped_once_in_the_order_of_its_events(webhooks: Webhooks) -> None:
-    """Then nothing is left."""
+def test_due_deliveries_are_popped_once_in_the_order_of_their_events(webhooks: Webhooks) -> None:
     outbox = webhooks.outbox
     for _ in range(3):
         outbox.schedule(MESSAGE, NOON)
@@ -218,8 +217,8 @@ def test_what_is_due_is_popped_once_in_the_order_of_its_events(webhooks: Webhook
     assert outbox.pop() == []
 
 
-def test_a_delivery_whose_endpoint_was_disabled_is_not_popped(webhooks: Webhooks) -> None:
-    """Nor is one that is made afterwards: both stand in the log."""
+def test_deliveries_of_a_disabled_endpoint_are_not_popped(webhooks: Webhooks) -> None:
+    """Whether made before or after it was disabled: both are listed as disabled."""
     (endpoint,) = webhooks.outbox.endpoints.values()
     webhooks.outbox.schedule(MESSAGE, NOON)
     webhooks.put(replace(endpoint, enabled=False))
@@ -229,7 +228,7 @@ def test_a_delivery_whose_endpoint_was_disabled_is_not_popped(webhooks: Webhooks
     assert [each.status for each in webhooks.outbox.oldest_first()] == [DeliveryStatus.DISABLED] * 2
 
 
-def test_held_deliveries_are_popped_last_and_in_the_order_of_their_rule(
+def test_held_deliveries_are_popped_last_in_the_order_of_their_rule(
     webhooks: Webhooks,
 ) -> None:
     """A shuffled order is the same for the same seed."""
@@ -252,12 +251,12 @@ def test_held_deliveries_are_popped_last_and_in_the_order_of_their_rule(
 
 
 def replace_order(delivery: Delivery, order: DeliveryOrder) -> Delivery:
-    """The delivery, held to go out in another order."""
+    """Return the delivery, held to be sent in another order."""
     delivery.order = order
     return delivery
 
 
-def test_the_log_of_attempts_keeps_the_last_ones() -> None:
+def test_the_log_of_attempts_keeps_the_most_recent_attempts() -> None:
     """A reader that has fallen behind gets what is still there."""
     dispatcher = FakeDispatcher(new_world())
     webhooks = dispatcher.webhooks
@@ -275,10 +274,10 @@ def test_the_log_of_attempts_keeps_the_last_ones() -> None:
     assert outbox.attempts_since(5) == []
 
 
-def test_of_deliveries_that_have_ended_the_last_ones_are_remembered(
+def test_the_outbox_keeps_pending_deliveries_and_the_last_finished_ones(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    """However they ended; those that are pending stay, and what is forgotten is counted."""
+    """What is dropped is counted."""
     monkeypatch.setattr(outbox_module, "KEPT", 3)
     dispatcher = FakeDispatcher(new_world(), *[200, 500] * 5)
     webhooks = dispatcher.webhooks
@@ -293,8 +292,8 @@ def test_of_deliveries_that_have_ended_the_last_ones_are_remembered(
     assert outbox.get(0) is None
 
 
-def test_a_disabled_endpoint_leaves_nothing_on_the_timeline() -> None:
-    """What was planned for it never comes; what is planned for others stays."""
+def test_disabling_or_removing_an_endpoint_removes_its_attempts_from_the_timeline() -> None:
+    """Attempts of other endpoints stay."""
     dispatcher = FakeDispatcher(new_world(), 500, 500)
     webhooks, world = dispatcher.webhooks, dispatcher.world
     for port in (1, 2):
@@ -310,8 +309,8 @@ def test_a_disabled_endpoint_leaves_nothing_on_the_timeline() -> None:
     assert webhooks.outbox.pending == 0
 
 
-def test_deliveries_that_are_forgotten_leave_nothing_on_the_timeline() -> None:
-    """A reset leaves the endpoints, and nothing that is on its way to them."""
+def test_forgetting_deliveries_clears_the_timeline_and_keeps_the_endpoints() -> None:
+    """As a reset does."""
     dispatcher = FakeDispatcher(new_world(), 500)
     webhooks = dispatcher.webhooks
     webhooks.put(webhooks.new_endpoint("http://localhost/"))
@@ -324,8 +323,8 @@ def test_deliveries_that_are_forgotten_leave_nothing_on_the_timeline() -> None:
     assert len(webhooks.outbox.endpoints) == 1
 
 
-def test_an_attempt_that_no_clock_reaches_waits_at_the_end_of_time() -> None:
-    """By a rule's delay, by the gap of its copies, and by both at once; each can be shown."""
+def test_an_attempt_beyond_the_last_instant_is_planned_at_the_last_instant() -> None:
+    """Through a rule's delay, the gap of its copies, or both."""
     effects = WebhookEffects(delay=99_999 * DAY, copies=100, gap=99_999 * DAY)
     world = new_world()
     outbox = Outbox(7, world.timeline, lambda _: effects)
@@ -339,8 +338,8 @@ def test_an_attempt_that_no_clock_reaches_waits_at_the_end_of_time() -> None:
     assert len(shown) == outbox.pending == 100
 
 
-def test_an_answer_of_gone_disables_the_endpoint_and_ends_its_deliveries() -> None:
-    """410 says that nobody is there any more; another code of the same family does not."""
+def test_an_answer_of_410_disables_the_endpoint_and_its_deliveries() -> None:
+    """Another 4xx code does not."""
     dispatcher = FakeDispatcher(new_world(), 411, 410)
     webhooks = dispatcher.webhooks
     webhooks.put(webhooks.new_endpoint("http://localhost:1/"))
@@ -355,8 +354,7 @@ def test_an_answer_of_gone_disables_the_endpoint_and_ends_its_deliveries() -> No
     assert len(dispatcher.world.timeline) == 0
 
 
-def test_a_delivery_fails_when_its_schedule_is_used_up_and_a_resend_at_once() -> None:
-    """Then it has ended, and takes its place among those that have."""
+def test_a_delivery_fails_after_its_last_retry_and_a_resend_after_one_attempt() -> None:
     dispatcher = FakeDispatcher(new_world(), 500, 500, 500)
     webhooks = dispatcher.webhooks
     webhooks.put(replace(webhooks.new_endpoint("http://localhost:1/"), delays=(SECOND,)))
@@ -370,8 +368,8 @@ def test_a_delivery_fails_when_its_schedule_is_used_up_and_a_resend_at_once() ->
     assert sorted(webhooks.outbox.finished) == [0, 1]
 
 
-def test_the_last_answer_says_how_long_to_wait() -> None:
-    """Not the first; a wish that is longer than the schedule counts."""
+def test_the_retry_after_of_the_last_answer_delays_the_next_attempt() -> None:
+    """If it is longer than the schedule's delay."""
     dispatcher = FakeDispatcher(new_world())
     webhooks = dispatcher.webhooks
     webhooks.put(webhooks.new_endpoint("http://localhost:1/"))
@@ -389,7 +387,7 @@ def test_the_last_answer_says_how_long_to_wait() -> None:
 
 
 def ruled(effects: WebhookEffects) -> Outbox:
-    """An outbox with an endpoint whose every delivery a rule changes so."""
+    """Return an outbox with an endpoint, whose every delivery a rule changes in this way."""
     world = new_world()
     outbox = Outbox(7, world.timeline, lambda _: effects)
     outbox.put(world.open_webhooks().new_endpoint("http://localhost:1/"))
@@ -397,30 +395,28 @@ def ruled(effects: WebhookEffects) -> Outbox:
 
 
 def planned(outbox: Outbox, *at: int) -> list[int | None]:
-    """When deliveries are attempted that are scheduled at these times, each after noon."""
+    """Schedule deliveries at these times after noon; return when each is attempted."""
     for each in at:
         outbox.schedule(MESSAGE, Instant(NOON + each), lambda: (AppliedRule("rule", "", 1),))
     return [each.next_at and each.next_at - NOON for each in outbox.oldest_first()]
 
 
-def test_a_delivery_that_no_rule_delays_is_due_at_once_and_its_copies_later() -> None:
-    """It is not planned for an instant that is there already."""
+def test_a_delivery_without_delay_is_due_at_once_and_its_copies_after_their_gap() -> None:
     outbox = ruled(WebhookEffects(copies=3, gap=SECOND))
 
     assert planned(outbox, 0) == [None, SECOND, 2 * SECOND]
     assert [each.number for each in outbox.pop()] == [0]
 
 
-def test_a_window_holds_what_comes_while_it_is_open() -> None:
-    """The first delivery opens it; the one that comes as it closes opens the next."""
+def test_a_window_holds_all_deliveries_until_it_closes() -> None:
+    """The first delivery opens it; one at its end opens the next."""
     outbox = ruled(WebhookEffects(window=10 * SECOND, order=DeliveryOrder.REVERSE))
     times = (0, SECOND, 10 * SECOND - 1, 10 * SECOND)
 
     assert planned(outbox, *times) == [10 * SECOND] * 3 + [20 * SECOND]
 
 
-def test_a_thousand_deliveries_are_remembered_that_have_ended() -> None:
-    """And all of their attempts."""
+def test_the_last_1000_finished_deliveries_are_kept() -> None:
     webhooks = new_world().open_webhooks()
     webhooks.put(replace(webhooks.new_endpoint("http://localhost:1/"), enabled=False))
     for _ in range(1_001):
@@ -430,8 +426,7 @@ def test_a_thousand_deliveries_are_remembered_that_have_ended() -> None:
     assert webhooks.outbox.dropped == 1
 
 
-def test_endpoints_are_numbered_from_nothing() -> None:
-    """One that is removed leaves its number to nobody."""
+def test_endpoints_are_numbered_from_zero_and_numbers_are_not_reused() -> None:
     webhooks = new_world().open_webhooks()
     made = []
     for port in (1, 2, 3):

@@ -1,4 +1,4 @@
-"""Holds the retry schedule to its table, and to what receivers may ask for."""
+"""Tests the retry schedule, and the Retry-After of receivers."""
 
 import time
 from collections.abc import Iterator
@@ -33,7 +33,7 @@ def far_west(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     time.tzset()
 
 
-def test_the_schedule_is_the_documented_one() -> None:
+def test_the_retry_schedule_is_the_documented_one() -> None:
     """Nine delays, ten attempts, in a little more than three days."""
     assert DELAYS == (
         5 * SECOND,
@@ -50,10 +50,10 @@ def test_the_schedule_is_the_documented_one() -> None:
 
 
 @given(delays, st.none() | st.integers(0, MAX_RETRY_AFTER))
-def test_each_failed_attempt_takes_the_next_delay_until_none_is_left(
+def test_each_failed_attempt_waits_for_the_longer_of_its_delay_and_retry_after(
     schedule: list[int], asked: int | None
 ) -> None:
-    """The later of schedule and wish after each attempt, and nothing after the last."""
+    """After the last delay there is no further attempt."""
     at = NOW
     for attempts, delay in enumerate(schedule, start=1):
         due = next_attempt(at, attempts, schedule, asked)
@@ -63,21 +63,22 @@ def test_each_failed_attempt_takes_the_next_delay_until_none_is_left(
 
 
 @given(st.integers(100, 599), st.text(max_size=40))
-def test_the_later_of_schedule_and_retry_after_counts(status: int, text: str) -> None:
-    """It is nothing, or between now and a day."""
+def test_retry_after_is_between_zero_and_a_day_and_read_from_429_and_503_only(
+    status: int, text: str
+) -> None:
+    """Whatever its text."""
     asked = retry_after_ms(status, text, NOW)
     assert asked is None or (status in (429, 503) and 0 <= asked <= DAY)
 
 
 @given(st.integers(0, 10**9 - 1) | st.integers(0, 10**40))
-def test_retry_after_in_seconds_is_read_and_capped_at_a_day(seconds: int) -> None:
-    """A day at most."""
+def test_a_retry_after_in_seconds_is_capped_at_a_day(seconds: int) -> None:
     assert retry_after_ms(429, f" {seconds} ", NOW) == min(seconds * SECOND, DAY)
 
 
 @given(st.timedeltas(timedelta(days=-9_000), timedelta(days=9_000)))
-def test_retry_after_as_a_date_counts_from_the_real_time_of_the_attempt(ahead: timedelta) -> None:
-    """Counts from the real time of the attempt, in whole seconds."""
+def test_a_retry_after_date_counts_from_the_real_time_of_the_attempt(ahead: timedelta) -> None:
+    """In whole seconds."""
     asked = retry_after_ms(503, format_datetime(NOON + ahead, usegmt=True), NOW)
     wanted = int(ahead.total_seconds() // 1) * SECOND
     assert asked == min(max(wanted, 0), DAY)
@@ -109,14 +110,13 @@ def test_retry_after_as_a_date_counts_from_the_real_time_of_the_attempt(ahead: t
     ],
 )
 @pytest.mark.usefixtures("far_west")
-def test_retry_after_that_is_neither_seconds_nor_a_date_is_ignored(
+def test_retry_after_is_read_as_seconds_or_an_http_date_and_ignored_otherwise(
     text: str | None, asked: int | None
 ) -> None:
-    """Seconds or a date of HTTP, which is UTC; whatever else is there says nothing."""
+    """A date without an offset is UTC."""
     assert retry_after_ms(429, text, NOW) == asked
 
 
 @for_each("status", [200, 301, 410, 500, 502, 504])
-def test_only_429_and_503_may_ask_to_wait(status: int) -> None:
-    """Only 429 and 503."""
+def test_retry_after_is_ignored_for_statuses_other_than_429_and_503(status: int) -> None:
     assert retry_after_ms(status, "60", NOW) is None

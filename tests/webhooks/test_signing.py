@@ -1,4 +1,4 @@
-"""Holds signatures to their schemes: the public vector, every round trip, and secrets refused."""
+"""Tests signatures: the public test vector, round trips in every scheme, and invalid secrets."""
 
 from base64 import b64encode
 
@@ -33,12 +33,11 @@ each_signing = st.sampled_from(SIGNINGS)
 
 
 def received(headers: dict[str, str], body: bytes) -> Received:
-    """What a receiver gets: HTTP does not keep the case of names."""
+    """Return what a receiver gets: HTTP does not keep the case of names."""
     return Received({name.lower(): value for name, value in headers.items()}, body)
 
 
-def test_the_public_test_vector_is_reproduced() -> None:
-    """Standard Webhooks publishes a secret, a message and its signature."""
+def test_the_public_test_vector_of_standard_webhooks_is_reproduced() -> None:
     headers = sign(
         STANDARD,
         [VECTOR],
@@ -54,20 +53,20 @@ def test_the_public_test_vector_is_reproduced() -> None:
 
 
 @given(each_signing, SECRETS, MESSAGES, st.integers(0, 10**11), st.binary(max_size=300))
-def test_what_is_signed_verifies(
+def test_a_signed_message_verifies_in_every_scheme(
     signing: Signing, secret: str, message: str, sent_at: int, body: bytes
 ) -> None:
-    """In every scheme, for every body, at the time it says."""
+    """For every body, at the time of its timestamp."""
     headers = sign(signing, [secret], message=message, sent_at=sent_at, body=body)
     assert why_refused(signing, [secret], received(headers, body), now=sent_at) is None
     assert why_refused(signing, [secret], received(headers, body), now=None) is None
 
 
 @given(each_signing, SECRETS, SECRETS, st.binary(max_size=50))
-def test_a_signature_of_another_secret_is_refused(
+def test_a_signature_verifies_only_with_its_own_secret(
     signing: Signing, secret: str, other: str, body: bytes
 ) -> None:
-    """Unless it is the same; a receiver with several takes any of them."""
+    """A receiver with several secrets accepts any of them."""
     headers = sign(signing, [secret], message="evt_1", sent_at=9, body=body)
     arrived = received(headers, body)
     assert (why_refused(signing, [other], arrived, now=9) is None) is (other == secret)
@@ -75,10 +74,9 @@ def test_a_signature_of_another_secret_is_refused(
 
 
 @given(each_signing, SECRETS, st.binary(min_size=1, max_size=99), st.data())
-def test_a_body_with_one_changed_byte_is_refused(
+def test_a_signature_does_not_verify_with_one_byte_of_the_body_changed(
     signing: Signing, secret: str, body: bytes, data: st.DataObject
 ) -> None:
-    """Wherever it is, and whatever it becomes."""
     headers = sign(signing, [secret], message="evt_1", sent_at=9, body=body)
     place = data.draw(st.integers(0, len(body) - 1))
     value = data.draw(st.integers(0, 255).filter(lambda value: value != body[place]))
@@ -87,18 +85,19 @@ def test_a_body_with_one_changed_byte_is_refused(
 
 
 @given(SECRETS, st.sampled_from(["webhook-id", "webhook-timestamp"]))
-def test_id_and_timestamp_are_signed_too(secret: str, name: str) -> None:
-    """Another id, or another timestamp, is another message."""
+def test_a_changed_id_or_timestamp_does_not_verify(secret: str, name: str) -> None:
     headers = sign(STANDARD, [secret], message="evt_1", sent_at=1_000, body=b"{}")
     arrived = received(headers | {name: "1001"}, b"{}")
     assert why_refused(STANDARD, [secret], arrived, now=1_000) == (
-        "no signature matches: another secret, or the body was changed"
+        "no signature matches: the secret differs, or the body was changed"
     )
 
 
 @given(st.sampled_from([STANDARD, TIMESTAMPED]), SECRETS, SECRETS)
-def test_two_valid_secrets_make_two_signatures(signing: Signing, new: str, old: str) -> None:
-    """Receivers of either accept it, and the new one stands first."""
+def test_two_valid_secrets_make_two_signatures_the_new_one_first(
+    signing: Signing, new: str, old: str
+) -> None:
+    """Receivers with either secret accept the message."""
     headers = sign(signing, [new, old], message="evt_1", sent_at=9, body=b"{}")
     alone = sign(signing, [new], message="evt_1", sent_at=9, body=b"{}")
     for secret in (new, old):
@@ -108,15 +107,15 @@ def test_two_valid_secrets_make_two_signatures(signing: Signing, new: str, old: 
 
 
 @pytest.mark.parametrize("size", [KEY_SIZES.start, KEY_SIZES.stop - 1])
-def test_a_standard_secret_holds_24_to_64_bytes(size: int) -> None:
-    """The key of `standard` is the decoded base64."""
+def test_the_key_of_a_standard_secret_is_its_decoded_base64(size: int) -> None:
+    """Of 24 to 64 bytes."""
     secret = f"whsec_{b64encode(b'k' * size).decode()}"
     assert key_of(secret, Scheme.STANDARD) == b"k" * size
 
 
 @pytest.mark.parametrize("scheme", [Scheme.TIMESTAMPED, Scheme.HMAC])
-def test_the_other_schemes_sign_with_the_secret_as_it_is(scheme: Scheme) -> None:
-    """`whsec_` belongs to it."""
+def test_the_key_of_the_other_schemes_is_the_whole_secret(scheme: Scheme) -> None:
+    """Including `whsec_`."""
     assert key_of(VECTOR, scheme) == VECTOR.encode()
 
 
@@ -131,8 +130,10 @@ def test_the_other_schemes_sign_with_the_secret_as_it_is(scheme: Scheme) -> None
         ("whsec_MfKQ9", "this base64 is not padded to a multiple of four"),
     ],
 )
-def test_a_secret_that_verifiers_would_misread_is_refused(secret: str, problem: str) -> None:
-    """It is refused before anything is signed with it, and not repeated."""
+def test_an_invalid_standard_secret_is_rejected_without_being_quoted(
+    secret: str, problem: str
+) -> None:
+    """Before anything is signed with it."""
     with pytest.raises(ValueError, match=problem) as refused:
         check_secret(secret, Scheme.STANDARD)
     assert "MfKQ" not in str(refused.value)
@@ -141,7 +142,6 @@ def test_a_secret_that_verifiers_would_misread_is_refused(secret: str, problem: 
 
 
 @pytest.mark.parametrize("secret", ["short", "has a blank", "grüße-grüße", "x" * 256, "line\nend!"])
-def test_a_secret_of_the_other_schemes_is_printable(secret: str) -> None:
-    """8 to 255 characters that every language has in common."""
+def test_a_secret_of_the_other_schemes_must_be_8_to_255_printable_characters(secret: str) -> None:
     with pytest.raises(ValueError, match="expected 8 to 255 printable ASCII characters"):
         check_secret(secret, Scheme.HMAC)

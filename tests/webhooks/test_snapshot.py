@@ -1,4 +1,4 @@
-"""Holds webhooks at rest to exactness: a restored world continues byte for byte, or is refused."""
+"""Tests that webhooks restored from a snapshot continue exactly, or are rejected."""
 
 import json
 from collections.abc import Iterator
@@ -39,7 +39,7 @@ OTHER = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"
 
 
 def busy(world: World) -> World:
-    """A bit of everything: delivered, failed, waiting, in hand, disabled, resent, received."""
+    """Fill a world with deliveries in every state, and received messages."""
     webhooks = world.open_webhooks()
     hmac = Signing(Scheme.HMAC, "X-Signature", "sha256=", Encoding.BASE64)
     first = _endpoint(world, "http://localhost:1/")
@@ -72,7 +72,7 @@ def _endpoint(world: World, url: str, **settings: Any) -> Endpoint:  # noqa: ANN
 
 
 def continued(world: World) -> list[Any]:
-    """What a world does from here on, and all that it shows of it."""
+    """Return what a world does from here on, and all that it shows of it."""
     dispatcher = FakeDispatcher(world, 500, 200, None, 410)
     said: list[Any] = [InProcessApi(world).ask("create_payment", documented_create(amount=77))]
     said.append(dispatcher.advance(Instant(world.clock.now() + 5 * DAY)))
@@ -82,7 +82,7 @@ def continued(world: World) -> list[Any]:
 
 
 def shown(world: World) -> Iterator[Any]:
-    """Endpoints, deliveries, attempts, messages and what is due, as clients see them."""
+    """Yield endpoints, deliveries, attempts, messages and what is due, as clients see them."""
     webhooks = world.open_webhooks()
     outbox = webhooks.outbox
     yield [endpoint_json(each) for each in outbox.endpoints.values()]
@@ -101,8 +101,8 @@ def kept() -> dict[str, Any]:
 
 
 @pytest.mark.parametrize("frozen_at", [NOON, None])
-def test_a_restored_world_continues_byte_for_byte(frozen_at: Instant | None) -> None:
-    """Endpoints, retries, inboxes, events by hand, and the next snapshot."""
+def test_restored_webhooks_continue_exactly_as_the_original(frozen_at: Instant | None) -> None:
+    """Endpoints, retries, inboxes, custom events, and the next snapshot."""
     wall = Wall()
     world = busy(new_world(wall, frozen_at=frozen_at))
     wall.move(HOUR // 2)
@@ -115,8 +115,9 @@ def test_a_restored_world_continues_byte_for_byte(frozen_at: Instant | None) -> 
     assert continued(twin) == continued(world)
 
 
-def test_a_restored_world_shows_what_the_first_has_received(kept: dict[str, Any]) -> None:
-    """Every message of every inbox, from the first."""
+def test_a_restored_world_has_the_inbox_messages_and_scripts_of_the_original(
+    kept: dict[str, Any],
+) -> None:
     world, twin = busy(new_world()), restored_world(kept)
     first, again = world.open_webhooks().inboxes, twin.open_webhooks().inboxes
 
@@ -130,8 +131,8 @@ def test_a_restored_world_shows_what_the_first_has_received(kept: dict[str, Any]
     assert [message.number for message in messages(again)["mine"]] == [0]
 
 
-def test_an_attempt_is_kept_as_it_was_sent_and_answered() -> None:
-    """Whatever a fault has sent, and what the receiver wished."""
+def test_a_restored_attempt_has_its_request_answer_and_retry_after() -> None:
+    """Including a body that a fault has changed."""
     world = new_world()
     webhooks = world.open_webhooks()
     endpoint = _endpoint(world, "http://localhost:1/")
@@ -150,8 +151,9 @@ def test_an_attempt_is_kept_as_it_was_sent_and_answered() -> None:
     ]
 
 
-def test_all_of_a_restored_world_follows_its_schemas(kept: dict[str, Any]) -> None:
-    """What a restored world shows is what the control API documents."""
+def test_restored_endpoints_deliveries_and_attempts_match_their_schemas(
+    kept: dict[str, Any],
+) -> None:
     world = restored_world(kept)
     attempted = FakeDispatcher(world).deliver()
     endpoints, deliveries, attempts, *_ = shown(world)
@@ -163,16 +165,15 @@ def test_all_of_a_restored_world_follows_its_schemas(kept: dict[str, Any]) -> No
             assert contract().accepts(schema, body), contract().explain(schema, body)
 
 
-def test_making_a_snapshot_changes_nothing() -> None:
-    """What is in hand is still in hand, and what is fresh still fresh."""
+def test_taking_a_snapshot_does_not_change_the_webhooks() -> None:
     world, other = busy(new_world()), busy(new_world())
     snapshot(world)
 
     assert continued(world) == continued(other)
 
 
-def test_a_delivery_that_was_in_flight_is_attempted_again(kept: dict[str, Any]) -> None:
-    """Nothing is lost when a server is stopped in the middle."""
+def test_a_delivery_in_flight_at_the_snapshot_is_attempted_again(kept: dict[str, Any]) -> None:
+    """Nothing is lost when a server is stopped."""
     outbox = restored_world(kept).open_webhooks().outbox
     pending = [each.number for each in outbox.oldest_first() if each.is_pending]
     planned = [each.number for each in outbox.oldest_first() if each.next_at is not None]
@@ -182,8 +183,8 @@ def test_a_delivery_that_was_in_flight_is_attempted_again(kept: dict[str, Any]) 
     assert len(pending) > len(planned)
 
 
-def test_an_event_that_was_published_is_not_published_again(kept: dict[str, Any]) -> None:
-    """Restoring makes no delivery; the next event makes its own, with the next id."""
+def test_restoring_a_world_makes_no_new_deliveries(kept: dict[str, Any]) -> None:
+    """The next event makes its own."""
     world = restored_world(kept)
     outbox = world.open_webhooks().outbox
     assert outbox.count == kept["webhooks"]["count"]
@@ -191,14 +192,13 @@ def test_an_event_that_was_published_is_not_published_again(kept: dict[str, Any]
     assert outbox.count == kept["webhooks"]["count"] + 4
 
 
-def test_a_world_without_webhooks_is_restored_without_any() -> None:
-    """There is nothing to keep."""
+def test_a_world_without_webhooks_is_restored_without_webhooks() -> None:
     taken = snapshot(new_world())
     assert taken["webhooks"] is None
     assert restored_world(taken).webhooks is None
 
 
-def test_a_snapshot_that_was_taken_changes_no_more() -> None:
+def test_a_taken_snapshot_of_webhooks_does_not_change_with_its_world() -> None:
     """It is sealed while its world goes on."""
     world = busy(new_world())
     taken = snapshot(world)
@@ -218,18 +218,21 @@ def test_a_snapshot_that_was_taken_changes_no_more() -> None:
     ],
     ids=str,
 )
-def test_what_no_world_has_given_is_refused(
+def test_an_invalid_part_in_the_webhooks_of_a_snapshot_is_rejected(
     kept: dict[str, Any], path: JsonPath, value: object
 ) -> None:
-    """Somebody has sealed it; the refusal names the part."""
+    """Even if the snapshot is sealed; the error names the part."""
     with pytest.raises(InvalidRequest) as caught:
         restored_world(with_value(kept, ("webhooks", *path), value))
 
-    assert caught.value.details == "/webhooks: expected this part as GET world/snapshot gave it."
+    assert caught.value.details == (
+        "/webhooks: expected this part as GET world/snapshot returned it."
+    )
 
 
-def test_a_snapshot_without_webhooks_names_what_is_missing(kept: dict[str, Any]) -> None:
-    """As of any part."""
+def test_a_snapshot_without_the_webhooks_part_is_rejected_with_its_name(
+    kept: dict[str, Any],
+) -> None:
     before = {name: part for name, part in kept.items() if name != "webhooks"}
     with pytest.raises(InvalidRequest) as caught:
         restored_world(before)
@@ -237,8 +240,8 @@ def test_a_snapshot_without_webhooks_names_what_is_missing(kept: dict[str, Any])
     assert "'webhooks' is missing" in caught.value.details
 
 
-def test_whatever_changes_is_told_once_and_alone() -> None:
-    """An inbox that is made, an endpoint, a delivery that is made, and one that ends unsent."""
+def test_each_change_to_the_webhooks_is_reported_once() -> None:
+    """A new inbox, an endpoint, a new delivery, and one that ends unsent."""
     world = new_world()
     webhooks = world.open_webhooks()
     assert take_changes(webhooks) is None

@@ -1,4 +1,4 @@
-"""Which urls are refused by their text, and with what."""
+"""Tests which webhook URLs are rejected by their text, and with which error."""
 
 import pytest
 
@@ -48,10 +48,8 @@ NAME = "expected inbox: and 1 to 64 letters, digits, '-' or '_'"
     ],
     ids=str,
 )  # fmt: skip
-def test_a_url_is_refused_by_its_text_with_what_would_have_worked(
-    url: str, why: str | None
-) -> None:
-    """Names are judged when it is known where they lead."""
+def test_a_webhook_url_is_accepted_or_rejected_by_its_text(url: str, why: str | None) -> None:
+    """Host names are checked when they are resolved."""
     assert why_blocked(url, public=False) == why
 
 
@@ -59,13 +57,14 @@ def test_a_url_is_refused_by_its_text_with_what_would_have_worked(
     ("url", "why"),
     [("http://8.8.8.8/", None), ("http://169.254.169.254/", NEVER), ("http://10.0.0.1/", None)],
 )
-def test_the_public_internet_can_be_opened_and_metadata_cannot(url: str, why: str | None) -> None:
-    """Private networks are open all the same."""
+def test_public_targets_can_be_allowed_but_metadata_addresses_cannot(
+    url: str, why: str | None
+) -> None:
+    """Private networks stay allowed."""
     assert why_blocked(url, public=True) == why
 
 
-def test_a_url_has_two_thousand_characters_at_most() -> None:
-    """That is what a url may have."""
+def test_a_webhook_url_of_more_than_2000_characters_is_rejected() -> None:
     start = "http://localhost/"
     longest = start + "a" * (2_000 - len(start))
 
@@ -89,8 +88,9 @@ def test_a_url_has_two_thousand_characters_at_most() -> None:
         ("http://localhost.example:3000/", None),
     ],
 )
-def test_a_url_that_leads_to_this_machine_has_its_port(url: str, port: int | None) -> None:
-    """In whatever spelling."""
+def test_a_loopback_url_is_recognised_in_any_spelling_with_its_port(
+    url: str, port: int | None
+) -> None:
     assert loopback_port(url) == port
 
 
@@ -105,10 +105,10 @@ def test_a_url_that_leads_to_this_machine_has_its_port(url: str, port: int | Non
         ("http://192.168.0.1:8080/", False),
     ],
 )
-def test_the_sandbox_knows_itself_by_its_host_and_by_its_port_on_this_machine(
+def test_a_url_of_the_sandbox_itself_is_recognised_by_host_or_loopback_port(
     url: str, *, is_it: bool
 ) -> None:
-    """In whatever spelling; elsewhere that port is anybody's."""
+    """On another host the same port is any server's."""
     policy = TargetPolicy(False, "sandbox.test:8080", 8080)  # noqa: FBT003 - a field
 
     assert policy.is_sandbox(url) is is_it

@@ -1,4 +1,4 @@
-"""Holds the verification to its reasons: each mistake of a sender or receiver has its sentence."""
+"""Tests the verification of messages: each mistake of a sender or receiver has its own reason."""
 
 import json
 from base64 import b64decode, b64encode
@@ -17,13 +17,13 @@ NOW = 1_614_265_330
 TIMESTAMPED = Signing(Scheme.TIMESTAMPED, "Stripe-Signature")
 HEX = Signing(Scheme.HMAC, "X-Hub-Signature-256", "sha256=")
 BASE64 = Signing(Scheme.HMAC, "Square", encoding=Encoding.BASE64)
-BLANKS = "it has blanks or a line end around it"
-ANEW = "the same JSON written anew; verify the bytes as they arrive"
-NO_MATCH = "no signature matches: another secret, or the body was changed"
+BLANKS = "it has leading or trailing whitespace"
+ANEW = "the JSON was parsed and serialized again; verify the raw bytes"
+NO_MATCH = "no signature matches: the secret differs, or the body was changed"
 
 
 def signed(signing: Signing, secret: str = SECRET, body: bytes = BODY) -> dict[str, str]:
-    """The headers of a message, as they arrive."""
+    """Return the headers of a message, as they arrive."""
     headers = sign(signing, [secret], message="evt_1", sent_at=NOW, body=body)
     return {name.lower(): value for name, value in headers.items()}
 
@@ -36,14 +36,14 @@ def verdict(
     secret: str = SECRET,
     now: int | None = NOW,
 ) -> str | None:
-    """What a careful receiver says."""
+    """Return why a careful receiver refuses a message, or None."""
     return why_refused(signing, [secret], Received(headers, body), now=now)
 
 
 @pytest.mark.parametrize("name", ["webhook-id", "webhook-timestamp", "webhook-signature"])
 @pytest.mark.parametrize("value", [None, ""])
-def test_a_missing_header_of_standard_is_named(name: str, value: str | None) -> None:
-    """Each of the three is needed, and named."""
+def test_a_missing_header_of_the_standard_scheme_is_named(name: str, value: str | None) -> None:
+    """Each of the three is required."""
     headers = signed(STANDARD)
     headers = {key: found for key, found in headers.items() if key != name}
     if value is not None:
@@ -51,8 +51,8 @@ def test_a_missing_header_of_standard_is_named(name: str, value: str | None) -> 
     assert verdict(STANDARD, headers) == f"the header {name} is missing"
 
 
-def test_the_older_names_of_the_headers_of_standard_are_the_same_scheme() -> None:
-    """All three, or some; a missing one is named as the standard has it."""
+def test_the_older_svix_headers_are_accepted_as_the_standard_scheme() -> None:
+    """A missing one is reported by its standard name."""
     headers = signed(STANDARD)
     older = {name.replace("webhook-", "svix-"): value for name, value in headers.items()}
 
@@ -65,8 +65,7 @@ def test_the_older_names_of_the_headers_of_standard_are_the_same_scheme() -> Non
 
 
 @pytest.mark.parametrize("signing", [TIMESTAMPED, HEX, BASE64])
-def test_a_missing_signature_header_is_named(signing: Signing) -> None:
-    """By the name that was agreed."""
+def test_a_missing_signature_header_is_reported_by_its_agreed_name(signing: Signing) -> None:
     assert verdict(signing, {}) == f"the header {signing.header} is missing"
 
 
@@ -76,32 +75,33 @@ def test_a_missing_signature_header_is_named(signing: Signing) -> None:
         ("soon", "webhook-timestamp is not a whole number of seconds"),
         ("1614265330.5", "webhook-timestamp is not a whole number of seconds"),
         ("-5", "webhook-timestamp is not a whole number of seconds"),
-        ("1614265330000", "webhook-timestamp is in milliseconds; it is seconds"),
+        ("1614265330000", "webhook-timestamp is in milliseconds; expected seconds"),
     ],
 )
-def test_a_malformed_timestamp_is_refused(value: str, reason: str) -> None:
-    """Milliseconds are the commonest mistake."""
+def test_a_malformed_timestamp_is_rejected_with_its_reason(value: str, reason: str) -> None:
     assert verdict(STANDARD, signed(STANDARD) | {"webhook-timestamp": value}) == reason
 
 
 @pytest.mark.parametrize(
     ("value", "reason"),
     [
-        ("garbled", "webhook-signature has no signature of version v1, written v1,BASE64"),
-        ("v2,AAAA", "webhook-signature has no signature of version v1, written v1,BASE64"),
+        ("garbled", "webhook-signature has no v1 signature, such as v1,BASE64"),
+        ("v2,AAAA", "webhook-signature has no v1 signature, such as v1,BASE64"),
         ("v1,AAAA v1,not*base64", "webhook-signature is not base64"),
         ("v1,AAA", "webhook-signature is not base64"),
         ("v1,AA*AA", "webhook-signature is not base64"),
         ("v1,AAAA", NO_MATCH),
     ],
 )
-def test_a_malformed_signature_is_refused(value: str, reason: str) -> None:
-    """The form is judged before the digest."""
+def test_a_malformed_standard_signature_is_rejected_with_its_reason(
+    value: str, reason: str
+) -> None:
+    """The form is checked before the digest."""
     assert verdict(STANDARD, signed(STANDARD) | {"webhook-signature": value}) == reason
 
 
-def test_signatures_of_other_versions_are_passed_over() -> None:
-    """Receivers skip what they do not know, and take any that matches."""
+def test_signatures_of_unknown_versions_are_ignored() -> None:
+    """Receivers skip what they do not know, and accept any that matches."""
     headers = signed(STANDARD)
     both = f"v1a,AAAA  v1,AAAA {headers['webhook-signature']}"
     assert verdict(STANDARD, headers | {"webhook-signature": both}) is None
@@ -113,19 +113,20 @@ def test_signatures_of_other_versions_are_passed_over() -> None:
         ("v1=00", "Stripe-Signature has no t=SECONDS"),
         ("t=soon,v1=00", "Stripe-Signature has no t=SECONDS"),
         (f"t={NOW},t={NOW},v1=00", "Stripe-Signature has no t=SECONDS"),
-        (f"t={NOW}", "Stripe-Signature has no signature of version v1, written v1=HEX"),
-        (f"t={NOW},v0=00", "Stripe-Signature has no signature of version v1, written v1=HEX"),
+        (f"t={NOW}", "Stripe-Signature has no v1 signature, such as v1=HEX"),
+        (f"t={NOW},v0=00", "Stripe-Signature has no v1 signature, such as v1=HEX"),
         (f"t={NOW},v1=xyz", "Stripe-Signature is not hexadecimal"),
         (f"t={NOW},v1=00", NO_MATCH),
     ],
 )
-def test_a_malformed_timestamped_header_is_refused(value: str, reason: str) -> None:
-    """Its parts are found by name."""
+def test_a_malformed_timestamped_header_is_rejected_with_its_reason(
+    value: str, reason: str
+) -> None:
     assert verdict(TIMESTAMPED, {"stripe-signature": value}) == reason
 
 
-def test_unknown_parts_of_a_timestamped_header_are_passed_over() -> None:
-    """Blanks, unknown parts and other signatures do no harm."""
+def test_unknown_parts_of_a_timestamped_header_are_ignored() -> None:
+    """So are blanks and other signatures."""
     value = signed(TIMESTAMPED)["stripe-signature"].replace(",", " , v0=zz, v1=00, ")
     assert verdict(TIMESTAMPED, {"stripe-signature": value}) is None
 
@@ -140,8 +141,10 @@ def test_unknown_parts_of_a_timestamped_header_are_passed_over() -> None:
         (BASE64, "AAAA", NO_MATCH),
     ],
 )
-def test_a_malformed_digest_is_refused(signing: Signing, value: str, reason: str) -> None:
-    """Prefix first, then the encoding, then the digest."""
+def test_a_malformed_hmac_digest_is_rejected_with_its_reason(
+    signing: Signing, value: str, reason: str
+) -> None:
+    """The prefix is checked first, then the encoding, then the digest."""
     assert verdict(signing, {signing.header.lower(): value}, secret=PLAIN) == reason
 
 
@@ -150,26 +153,32 @@ def test_a_malformed_digest_is_refused(signing: Signing, value: str, reason: str
     [
         (NOW + TOLERANCE, None),
         (NOW - TOLERANCE, None),
-        (NOW + TOLERANCE + 1, "the timestamp is too old: 301 s from now, and 300 s are tolerated"),
-        (NOW - TOLERANCE - 1, "the timestamp is too new: 301 s from now, and 300 s are tolerated"),
+        (
+            NOW + TOLERANCE + 1,
+            ("the timestamp is too old: 301 s from now, with a tolerance of 300 s"),
+        ),
+        (
+            NOW - TOLERANCE - 1,
+            ("the timestamp is too new: 301 s from now, with a tolerance of 300 s"),
+        ),
         (None, None),
     ],
 )
 @pytest.mark.parametrize("signing", [STANDARD, TIMESTAMPED])
-def test_a_timestamp_may_be_five_minutes_off_in_both_directions(
+def test_a_timestamp_more_than_five_minutes_off_is_rejected(
     signing: Signing, now: int | None, reason: str | None
 ) -> None:
-    """Five minutes in both directions; without a clock any timestamp will do."""
+    """In both directions; without a clock any timestamp is accepted."""
     assert verdict(signing, signed(signing), now=now) == reason
 
 
-def test_a_bare_digest_is_accepted_at_any_time() -> None:
-    """There is no timestamp in `hmac`, which is what is wrong with it."""
+def test_an_hmac_signature_is_accepted_at_any_time() -> None:
+    """It has no timestamp."""
     assert verdict(HEX, signed(HEX, PLAIN), secret=PLAIN, now=10**11) is None
 
 
-def test_an_old_message_that_is_forged_is_called_forged() -> None:
-    """The signature is judged first: the age of what nobody signed says nothing."""
+def test_a_forged_message_is_reported_as_forged_even_if_it_is_old() -> None:
+    """The signature is checked first: the age of an unsigned message means nothing."""
     headers = signed(STANDARD) | {"webhook-timestamp": "1"}
     assert verdict(STANDARD, headers) == NO_MATCH
 
@@ -178,37 +187,36 @@ def test_an_old_message_that_is_forged_is_called_forged() -> None:
     ("key", "mistake"),
     [
         (SECRET, "the whole secret as text; the key is the base64 after whsec_"),
-        (SECRET.removeprefix("whsec_"), "the secret's base64, which is to be decoded"),
+        (SECRET.removeprefix("whsec_"), "the secret's base64 as text; decode it first"),
     ],
 )
-def test_a_key_that_was_not_decoded_is_told(key: str, mistake: str) -> None:
-    """Two ways to misread a standard secret, each called by its name."""
+def test_a_signature_with_the_undecoded_secret_is_reported(key: str, mistake: str) -> None:
+    """Two ways to misread a standard secret, each with its own reason."""
     wrong = f"whsec_{b64encode(key.encode()).decode()}"
     assert verdict(STANDARD, signed(STANDARD, wrong)) == f"it is signed with {mistake}"
 
 
 @pytest.mark.parametrize("signing", [TIMESTAMPED, HEX])
-def test_a_key_without_its_prefix_is_told(signing: Signing) -> None:
-    """The same prefix means nothing here."""
+def test_a_signature_with_the_secret_without_whsec_is_reported(signing: Signing) -> None:
+    """In these schemes the prefix belongs to the secret."""
     headers = signed(signing, SECRET.removeprefix("whsec_"))
     assert verdict(signing, headers) == (
-        "it is signed with the secret without whsec_, which belongs to it"
+        "it is signed with the secret without whsec_; include whsec_"
     )
 
 
-def test_a_key_that_was_decoded_needlessly_is_told() -> None:
-    """Where the secret is to be taken as it is."""
+def test_a_signature_with_a_needlessly_decoded_secret_is_reported() -> None:
     text = "thirty-two printable characters!"
     secret = f"whsec_{b64encode(text.replace(' ', '-').encode()).decode()}"
     headers = signed(HEX, b64decode(secret.removeprefix("whsec_")).decode())
     assert verdict(HEX, headers, secret=secret) == (
-        "it is signed with the decoded secret; this scheme takes the secret as it is"
+        "it is signed with the decoded secret; this scheme uses the secret as it is"
     )
 
 
 @pytest.mark.parametrize("secret", [PLAIN, "whsec_not*base64"])
-def test_a_secret_that_cannot_be_misread_is_just_another_one(secret: str) -> None:
-    """There is nothing to suspect but the secret itself."""
+def test_a_signature_of_another_secret_is_reported_as_no_match(secret: str) -> None:
+    """If the secret cannot have been misread."""
     assert verdict(HEX, signed(HEX, "another-secret"), secret=secret) == NO_MATCH
 
 
@@ -223,7 +231,7 @@ def test_a_secret_that_cannot_be_misread_is_just_another_one(secret: str) -> Non
     ],
 )
 @pytest.mark.parametrize("signing", [STANDARD, TIMESTAMPED, HEX])
-def test_a_body_that_was_parsed_and_written_again_is_told(
+def test_a_body_that_was_reserialised_or_padded_is_reported(
     signing: Signing, arrived: bytes, reason: str
 ) -> None:
     """The commonest mistake of receivers: equal JSON in other bytes."""
@@ -235,10 +243,10 @@ def test_a_body_that_was_parsed_and_written_again_is_told(
 
 @pytest.mark.parametrize("is_ascii", [False, True])
 @pytest.mark.parametrize("separators", [(",", ":"), (", ", ": ")])
-def test_a_body_that_was_signed_with_its_keys_in_order_is_told(
+def test_a_signature_over_json_with_sorted_keys_is_reported(
     separators: tuple[str, str], *, is_ascii: bool
 ) -> None:
-    """Some clients sort them, with blanks or without, and write other alphabets in two ways."""
+    """With blanks or without, with escapes or without."""
     ordered = json.dumps(
         json.loads(BODY), sort_keys=True, separators=separators, ensure_ascii=is_ascii
     )
@@ -247,8 +255,8 @@ def test_a_body_that_was_signed_with_its_keys_in_order_is_told(
     assert verdict(STANDARD, headers) == f"the body was changed after signing: {ANEW}"
 
 
-def test_the_last_second_of_all_is_in_seconds_and_the_next_in_milliseconds() -> None:
-    """As seconds it is the year 5138, as milliseconds 1973."""
+def test_a_timestamp_above_10_to_the_11_is_reported_as_milliseconds() -> None:
+    """As seconds that is the year 5138, as milliseconds 1973."""
     for signing in (STANDARD, TIMESTAMPED):
         headers = sign(signing, [SECRET], message="evt_1", sent_at=10**11, body=BODY)
         arrived = {name.lower(): value for name, value in headers.items()}
@@ -256,28 +264,29 @@ def test_the_last_second_of_all_is_in_seconds_and_the_next_in_milliseconds() -> 
                  arrived.items()}  # fmt: skip
 
         assert "too new" in str(verdict(signing, arrived))
-        assert "is in milliseconds; it is seconds" in str(verdict(signing, later))
+        assert "is in milliseconds; expected seconds" in str(verdict(signing, later))
 
 
-def test_a_body_that_lost_its_line_end_is_told() -> None:
-    """As shells do it."""
+def test_a_body_that_lost_its_line_end_is_reported() -> None:
+    """Shells strip it."""
     headers = signed(STANDARD, body=BODY + b"\n")
     assert verdict(STANDARD, headers) == (
-        "the body was changed after signing: a line end is missing"
+        "the body was changed after signing: a trailing newline is missing"
     )
 
 
 @pytest.mark.parametrize("body", [b"not json", b"\xff\xfe", b"[" * 100_000])
-def test_a_body_that_is_not_json_is_refused_in_words(body: bytes) -> None:
-    """It is refused, not stumbled over."""
+def test_a_signature_over_another_body_that_is_not_json_is_reported_as_no_match(
+    body: bytes,
+) -> None:
+    """The search for a reason does not fail on it."""
     assert verdict(STANDARD, signed(STANDARD), body=body) == NO_MATCH
 
 
 @given(st.text(max_size=40), st.text(max_size=40), st.text(max_size=60), st.binary(max_size=40))
-def test_whatever_arrives_is_accepted_or_refused_in_words(
+def test_random_headers_and_bodies_are_rejected_with_a_reason(
     message: str, stamp: str, signature: str, body: bytes
 ) -> None:
-    """Whatever a stranger sends is refused with a reason."""
     headers = {
         "webhook-id": message,
         "webhook-timestamp": stamp,
@@ -290,7 +299,7 @@ def test_whatever_arrives_is_accepted_or_refused_in_words(
         assert verdict(signing, headers, body=body)
 
 
-def test_a_secret_of_another_scheme_raises() -> None:
-    """Is a mistake of whoever asks."""
+def test_verifying_with_a_secret_of_another_scheme_raises_value_error() -> None:
+    """It is the caller's mistake."""
     with pytest.raises(ValueError, match="expected whsec_"):
         verdict(STANDARD, signed(STANDARD), secret=PLAIN)

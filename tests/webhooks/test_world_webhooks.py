@@ -1,4 +1,4 @@
-"""Holds a world's webhooks to who is told what, and with which endpoints a world begins."""
+"""Tests a world's webhooks: its first endpoints, their events, and how requests are made."""
 
 from base64 import b64decode
 from dataclasses import replace
@@ -39,8 +39,8 @@ def world() -> World:
     return World(config(), server_context()._replace(webhooks=urls))
 
 
-def test_a_world_begins_with_the_servers_endpoints(world: World) -> None:
-    """They sign with one secret, whatever the world's own is; a reset brings them back."""
+def test_a_world_starts_with_the_servers_endpoints(world: World) -> None:
+    """They all sign with one secret; a reset brings them back."""
     webhooks = world.open_webhooks()
     made = list(webhooks.outbox.endpoints.values())
     assert [(each.url, each.inbox, each.secret) for each in made] == [
@@ -53,8 +53,7 @@ def test_a_world_begins_with_the_servers_endpoints(world: World) -> None:
     assert list(world.open_webhooks().outbox.endpoints.values()) == made
 
 
-def test_a_reset_of_the_payments_keeps_the_endpoints(world: World) -> None:
-    """But no delivery, and none that is to come."""
+def test_a_reset_of_the_payments_keeps_the_endpoints_but_no_delivery(world: World) -> None:
     dispatcher = FakeDispatcher(world, 500)
     InProcessApi(world).ask("create_payment", documented_create())
     dispatcher.deliver()
@@ -67,20 +66,17 @@ def test_a_reset_of_the_payments_keeps_the_endpoints(world: World) -> None:
     assert world.pending_webhooks == 2
 
 
-def test_an_endpoint_gets_no_events_of_before_it_was_made(world: World) -> None:
-    """An endpoint learns of what happens from then on."""
-    world.reset([ResetScope.WEBHOOKS])
-    late = new_world()
-    InProcessApi(late).ask("create_payment", documented_create())
-    webhooks = late.open_webhooks()
+def test_an_endpoint_gets_only_events_from_after_its_creation() -> None:
+    world = new_world()
+    InProcessApi(world).ask("create_payment", documented_create())
+    webhooks = world.open_webhooks()
     webhooks.put(webhooks.new_endpoint("http://localhost/"))
-    assert late.pending_webhooks == 0
-    InProcessApi(late).ask("create_payment", documented_create())
-    assert late.pending_webhooks == 1
+    assert world.pending_webhooks == 0
+    InProcessApi(world).ask("create_payment", documented_create())
+    assert world.pending_webhooks == 1
 
 
-def test_a_message_has_the_body_of_its_event(world: World) -> None:
-    """Its bytes are made once, and are those of the documented JSON."""
+def test_a_webhook_message_has_the_body_id_type_and_payment_of_its_event(world: World) -> None:
     InProcessApi(world).ask("create_payment", documented_create())
     event = world.ledger.any_event(0)
     message = event_message(event)
@@ -91,8 +87,8 @@ def test_a_message_has_the_body_of_its_event(world: World) -> None:
     assert event_message(world.make_event("payout.paid", {})).payment_id is None
 
 
-def test_a_slow_answer_counts_from_when_it_came() -> None:
-    """On a clock that runs; within the second it counts as at once."""
+def test_a_retry_is_planned_from_the_time_of_the_answer() -> None:
+    """On a live clock; a delay below one second is ignored."""
     wall = Wall()
     world = new_world(wall, frozen_at=None)
     dispatcher = FakeDispatcher(world)
@@ -117,14 +113,12 @@ def test_a_slow_answer_counts_from_when_it_came() -> None:
     assert due == [5 * SECOND, 5 * SECOND, 6 * SECOND, 14 * SECOND]
 
 
-def test_an_unknown_endpoint_is_not_found(world: World) -> None:
-    """Is not found."""
+def test_an_unknown_endpoint_raises_not_found(world: World) -> None:
     with pytest.raises(NotFound):
         world.open_webhooks().endpoint("we_none")
 
 
-def test_an_endpoint_that_is_removed_leaves_nothing_due(world: World) -> None:
-    """Its deliveries end, and the timeline forgets them; those of others stay."""
+def test_removing_an_endpoint_ends_its_deliveries_and_keeps_those_of_others(world: World) -> None:
     webhooks = world.open_webhooks()
     first, second = webhooks.outbox.endpoints.values()
     webhooks.put(replace(second, inbox=None))
@@ -140,8 +134,8 @@ def test_an_endpoint_that_is_removed_leaves_nothing_due(world: World) -> None:
     assert dispatcher.advance(Instant(NOON + 5 * DAY)) == 1
 
 
-def test_rotating_gives_another_secret_each_time_and_keeps_the_last(world: World) -> None:
-    """Each time to another one, the same in every world of the seed; the last one is remembered."""
+def test_each_rotation_makes_a_new_secret_and_keeps_the_previous_one(world: World) -> None:
+    """An invalid new secret changes nothing."""
     webhooks = world.open_webhooks()
     first, second = webhooks.outbox.endpoints.values()
     once = webhooks.rotate_secret(first, None, NOON)
@@ -162,7 +156,7 @@ ENDPOINT = new_world().open_webhooks().new_endpoint("http://localhost:1/")
 
 
 def request_of(do: str, **settings: object) -> tuple[WebhookRequest, bytes]:
-    """What a receiver is sent of a payment under a rule, and the event's own bytes."""
+    """Return what a receiver is sent for a payment under a rule, and the event's own bytes."""
     world = new_world()
     webhooks = world.open_webhooks()
     webhooks.put(replace(webhooks.new_endpoint("http://localhost:1/"), **settings))  # type: ignore[arg-type]  # fields of an endpoint
@@ -190,22 +184,21 @@ def request_of(do: str, **settings: object) -> tuple[WebhookRequest, bytes]:
         ("{timestamp: +301s}", "stale"),
     ],
 )
-def test_a_request_says_whether_a_careful_receiver_would_refuse_it(do: str, found: str) -> None:
-    """A forged one by its signature, a stale one by its time."""
+def test_a_webhook_request_is_marked_as_genuine_forged_or_stale(do: str, found: str) -> None:
+    """Forged by its signature, stale by its timestamp."""
     request, _ = request_of(do)
 
     assert (request.is_forged, request.is_stale) == (found == "forged", found == "stale")
 
 
-def test_a_scheme_without_a_timestamp_knows_no_stale_request() -> None:
-    """Nothing of it says when it was sent."""
+def test_a_request_of_a_scheme_without_a_timestamp_is_never_stale() -> None:
     request, _ = request_of("{timestamp: -10m}", signing=Signing(Scheme.HMAC, "X-Signature"))
 
     assert not request.is_stale
 
 
-def test_a_patch_and_an_unknown_type_change_the_body_and_nothing_else_does() -> None:
-    """One without the other, and both."""
+def test_patch_and_unknown_type_rules_change_the_body_of_a_webhook() -> None:
+    """Each alone, and both together."""
     plain, own = request_of("{before_reply: true}")
     patched, _ = request_of("{patch: {data: {note: new}}}")
     renamed, _ = request_of("{unknown_type: true}")
@@ -217,8 +210,7 @@ def test_a_patch_and_an_unknown_type_change_the_body_and_nothing_else_does() -> 
     assert types == ["payment.completed", "payment.completed", "payment.unheard_of", "x"]
 
 
-def test_a_body_is_spoilt_as_the_rule_says() -> None:
-    """Half of it, a comma too many, nothing, or another name for its type."""
+def test_a_malform_rule_spoils_the_body_or_content_type_of_a_webhook() -> None:
     own = request_of("{before_reply: true}")[1]
     found = {
         fault: request_of(f"{{malform: {fault}}}")[0]
@@ -233,8 +225,8 @@ def test_a_body_is_spoilt_as_the_rule_says() -> None:
     assert found["empty"].headers["Content-Type"] == "application/json"
 
 
-def test_an_event_by_hand_is_about_the_payment_that_its_data_names() -> None:
-    """An id in the form of one; anything else is about none."""
+def test_a_custom_event_is_about_the_payment_id_in_its_data() -> None:
+    """Anything else than a payment id is ignored."""
     world = new_world()
     named = ["pay_abc", "pay_", "ref_abc", 5, None]
     made = [world.make_event("x.y", {"payment_id": each}) for each in named]
@@ -247,16 +239,16 @@ def test_an_event_by_hand_is_about_the_payment_that_its_data_names() -> None:
     [
         ("{before_reply: true}", "secret", None),
         ("{signature: previous_secret}", "previous", None),
-        ("{signature: previous_secret}", "secret", "no signature matches: another secret, or"),
-        ("{signature: wrong_secret}", "secret", "no signature matches: another secret, or"),
-        ("{signature: wrong_secret}", "previous", "no signature matches: another secret, or"),
+        ("{signature: previous_secret}", "secret", "no signature matches: the secret differs, or"),
+        ("{signature: wrong_secret}", "secret", "no signature matches: the secret differs, or"),
+        ("{signature: wrong_secret}", "previous", "no signature matches: the secret differs, or"),
         ("{signature: missing}", "secret", "the header webhook-signature is missing"),
     ],
 )
-def test_a_receiver_finds_what_the_rule_has_done_to_the_signature(
+def test_verification_detects_what_a_signature_rule_has_done(
     do: str, by: str, reason: str | None
 ) -> None:
-    """A secret that was valid once signs long after its day; a forger has one of his own."""
+    """A previous secret still signs after its validity; a wrong secret matches neither."""
     previous = new_world().open_webhooks().rotate_secret(ENDPOINT, None, NOON).secret
     request, _ = request_of(do, previous=previous, previous_until=NOON)
     headers = {name.lower(): value for name, value in request.headers.items()}
@@ -269,8 +261,8 @@ def test_a_receiver_finds_what_the_rule_has_done_to_the_signature(
     assert {"webhook-id", "webhook-timestamp"} <= headers.keys()
 
 
-def test_a_signature_is_dated_by_the_clock_of_the_receiver() -> None:
-    """The wall's, or the world's where its receiver lives in it; an inbox judges by the same."""
+def test_a_signature_has_the_timestamp_of_the_endpoints_clock() -> None:
+    """The wall clock's or the world's; an inbox verifies with the same clock."""
     world = new_world()
     webhooks = world.open_webhooks()
     later, judged = Instant(NOON + DAY), []
@@ -290,8 +282,8 @@ def test_a_signature_is_dated_by_the_clock_of_the_receiver() -> None:
     assert [each.reason for each in messages] == [None, None]
 
 
-def test_a_user_agent_of_the_endpoint_comes_before_ours() -> None:
-    """However it is written; other headers are sent as they were named."""
+def test_the_user_agent_of_an_endpoint_is_sent_before_ours() -> None:
+    """However it is written; other headers are sent under their given names."""
     headers = (("user-agent", "shop/1"), ("x-Tenant", "7"))
     request, _ = request_of("{before_reply: true}", headers=headers)
     agents = [value for name, value in request.headers.items() if name.lower() == "user-agent"]
@@ -299,8 +291,7 @@ def test_a_user_agent_of_the_endpoint_comes_before_ours() -> None:
     assert (agents, request.headers["x-Tenant"]) == ([f"shop/1 {USER_AGENT}"], "7")
 
 
-def test_an_event_about_no_payment_is_sent_as_it_is_whatever_the_rules_say() -> None:
-    """A rule looks at the payment, and there is none; without rules, nothing looks at one."""
+def test_webhook_rules_do_not_apply_to_events_without_a_known_payment() -> None:
     world = new_world()
     webhooks = world.open_webhooks()
     webhooks.put(webhooks.new_endpoint("http://localhost:1/"))
@@ -311,7 +302,7 @@ def test_an_event_about_no_payment_is_sent_as_it_is_whatever_the_rules_say() -> 
     assert [each.applied for each in webhooks.outbox.pop()] == [(), ()]
 
 
-def test_a_rule_may_be_about_one_attempt_of_a_delivery() -> None:
+def test_a_webhook_rule_can_match_a_single_attempt() -> None:
     """Attempts are counted from 1."""
     world = new_world()
     webhooks = world.open_webhooks()
@@ -330,16 +321,16 @@ def test_a_rule_may_be_about_one_attempt_of_a_delivery() -> None:
     assert bodies == [delivery.message.body, b"", delivery.message.body]
 
 
-def test_what_a_rule_lets_never_arrive_has_failed_without_an_answer() -> None:
-    """Its attempt says which rule it was."""
+def test_a_dropped_webhook_has_failed_without_an_answer() -> None:
+    """The error names the rule."""
     request, _ = request_of("{drop: true}")
     result = new_world().open_webhooks().drop(request)
 
     assert result == AttemptResult(request.headers, None, "dropped by the rule spoilt", 0.0)
 
 
-def test_what_a_rule_has_written_is_kept_without_card_numbers() -> None:
-    """What the event says itself was masked when it was made."""
+def test_a_card_number_in_a_body_changed_by_a_rule_is_masked() -> None:
+    """The event's own body was masked when it was made."""
     world = new_world()
     webhooks = world.open_webhooks()
     webhooks.put(endpoint := webhooks.new_endpoint("http://localhost:1/"))

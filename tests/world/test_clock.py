@@ -1,4 +1,4 @@
-"""Holds a world's clock to its promise: live or frozen, moved by hand, never backward."""
+"""Tests a world's clock: live or frozen, moved by hand, never backwards."""
 
 import pytest
 from hypothesis import given
@@ -14,7 +14,7 @@ BY = st.integers(-2 * DAY, 2 * DAY)
 
 
 def test_a_live_clock_follows_the_wall() -> None:
-    """Second by second, from the wall's now."""
+    """Second by second."""
     wall = Wall()
     clock = WorldClock(wall)
     seen = [clock.now()]
@@ -24,8 +24,8 @@ def test_a_live_clock_follows_the_wall() -> None:
     assert (clock.mode, seen) == (Mode.LIVE, [NOON, NOON + SECOND])
 
 
-def test_a_live_clock_stands_while_the_wall_goes_back() -> None:
-    """A machine's clock is set back at times; the world waits until it has caught up."""
+def test_a_live_clock_stands_still_while_the_wall_clock_is_behind_it() -> None:
+    """A machine's clock may be set back."""
     wall = Wall()
     clock = WorldClock(wall)
     seen = []
@@ -36,8 +36,7 @@ def test_a_live_clock_stands_while_the_wall_goes_back() -> None:
     assert seen == [NOON, NOON, NOON, NOON + 1]
 
 
-def test_a_frozen_clock_stands_still() -> None:
-    """Whatever the wall does."""
+def test_a_frozen_clock_does_not_follow_the_wall_clock() -> None:
     wall = Wall()
     clock = WorldClock(wall, frozen_at=Instant(5))
     wall.move(DAY)
@@ -46,8 +45,8 @@ def test_a_frozen_clock_stands_still() -> None:
 
 
 @pytest.mark.parametrize("frozen_at", [None, NOON])
-def test_a_clock_reaches_forward_only(frozen_at: Instant | None) -> None:
-    """An instant that has passed changes nothing, in either mode."""
+def test_moving_a_clock_to_an_earlier_instant_changes_nothing(frozen_at: Instant | None) -> None:
+    """In either mode."""
     wall = Wall()
     clock = WorldClock(wall, frozen_at=frozen_at)
     seen = []
@@ -58,8 +57,7 @@ def test_a_clock_reaches_forward_only(frozen_at: Instant | None) -> None:
     assert seen == [NOON + DAY] * 3
 
 
-def test_a_live_clock_goes_on_from_where_it_was_moved_to() -> None:
-    """Advancing keeps the pace."""
+def test_a_live_clock_keeps_running_from_the_instant_it_was_moved_to() -> None:
     wall = Wall()
     clock = WorldClock(wall)
     clock.reach(Instant(NOON + DAY))
@@ -68,8 +66,8 @@ def test_a_live_clock_goes_on_from_where_it_was_moved_to() -> None:
     assert (clock.mode, clock.now()) == (Mode.LIVE, NOON + DAY + SECOND)
 
 
-def test_a_clock_is_frozen_and_resumed_at_the_worlds_now() -> None:
-    """Frozen at the world's now; resumed from there, not from where the wall has come to."""
+def test_a_clock_freezes_and_resumes_at_the_worlds_now() -> None:
+    """Not at the wall clock's."""
     wall = Wall()
     clock = WorldClock(wall)
     seen = []
@@ -85,8 +83,8 @@ def test_a_clock_is_frozen_and_resumed_at_the_worlds_now() -> None:
     ]
 
 
-def test_no_clock_goes_beyond_the_last_instant() -> None:
-    """Not even where the wall does."""
+def test_a_clock_stops_at_the_last_instant() -> None:
+    """Even if the wall clock goes further."""
     wall = Wall(LAST)
     clock = WorldClock(wall)
     wall.move(DAY)
@@ -95,20 +93,20 @@ def test_no_clock_goes_beyond_the_last_instant() -> None:
 
 
 @pytest.mark.parametrize("mode", Mode)
-def test_an_instant_before_now_is_refused(mode: Mode) -> None:
-    """The refusal names the field and the world's now."""
+def test_an_instant_before_the_worlds_now_is_rejected(mode: Mode) -> None:
+    """The error names the field and the world's now."""
     clock = WorldClock(Wall(), frozen_at=NOON if mode is Mode.FROZEN else None)
     with pytest.raises(InvalidRequest) as caught:
         clock.check_reachable(Instant(NOON - 1), "to")
 
     assert caught.value.details == (
-        "/to: expected an instant not before the world's now, 2030-01-15T12:00:00Z:"
-        " time never goes back. POST /_sandbox/worlds makes a world that starts earlier."
+        "/to: expected an instant at or after the world's current time, 2030-01-15T12:00:00Z:"
+        " time never goes back. POST /_sandbox/worlds creates a world that starts earlier."
     )
 
 
-def test_an_instant_beyond_the_last_is_refused() -> None:
-    """Now and the last instant are the ends of what can be reached."""
+def test_an_instant_after_the_year_2999_is_rejected() -> None:
+    """Now and the last instant are accepted."""
     clock = WorldClock(Wall())
     clock.check_reachable(NOON, "by")
     clock.check_reachable(LAST, "by")
@@ -116,14 +114,14 @@ def test_an_instant_beyond_the_last_is_refused() -> None:
         clock.check_reachable(Instant(LAST + 1), "by")
 
     assert caught.value.details == (
-        "/by: expected to stay within the year 2999. POST /_sandbox/world/reset with"
-        ' {"only": ["payments", "clock"]} starts the clock again.'
+        "/by: expected an instant up to the year 2999. POST /_sandbox/world/reset with"
+        ' {"only": ["payments", "clock"]} resets the clock.'
     )
 
 
 @pytest.mark.parametrize("mode", Mode)
-def test_a_snapshot_goes_on_from_where_it_was(mode: Mode) -> None:
-    """Frozen as it stood; live as if it had run on meanwhile."""
+def test_a_restored_clock_has_the_mode_moves_and_time_of_the_original(mode: Mode) -> None:
+    """A live one as if it had kept running."""
     wall = Wall()
     clock = WorldClock(wall)
     clock.reach(Instant(NOON + DAY))
@@ -143,8 +141,10 @@ def test_a_snapshot_goes_on_from_where_it_was(mode: Mode) -> None:
 
 
 @given(st.booleans(), st.lists(st.tuples(MOVES, BY), max_size=20))
-def test_time_never_goes_back(frozen: bool, moves: list[tuple[str, int]]) -> None:  # noqa: FBT001 - a parameter of the test
-    """Whatever is done to the clock and to the wall."""
+def test_a_clock_never_goes_back_under_random_operations(
+    frozen: bool,  # noqa: FBT001 - a parameter of the test
+    moves: list[tuple[str, int]],
+) -> None:
     wall = Wall()
     clock = WorldClock(wall, frozen_at=NOON if frozen else None)
     seen = [clock.now()]
@@ -163,8 +163,8 @@ def test_time_never_goes_back(frozen: bool, moves: list[tuple[str, int]]) -> Non
     assert seen == sorted(seen)
 
 
-def test_to_reach_the_present_does_not_set_a_clock_going_that_waits() -> None:
-    """The wall went back: the world waits until it has caught up, whoever asks for now."""
+def test_moving_a_waiting_clock_to_now_does_not_start_it() -> None:
+    """The wall clock went back: the world waits until it has caught up."""
     wall = Wall()
     clock = WorldClock(wall)
     clock.now()
@@ -175,8 +175,8 @@ def test_to_reach_the_present_does_not_set_a_clock_going_that_waits() -> None:
     assert clock.now() == NOON
 
 
-def test_the_last_hundred_moves_are_remembered_through_a_snapshot() -> None:
-    """For who asks how the world came to its time."""
+def test_a_clock_keeps_its_last_100_moves_also_in_a_snapshot() -> None:
+    """They show how the world came to its time."""
     clock = WorldClock(Wall(), frozen_at=NOON)
     for number in range(101):
         clock.moves.append((NOON, Instant(NOON + number)))

@@ -1,4 +1,4 @@
-"""Holds effects to what they promise: put together they are the world, and hold no card number."""
+"""Tests that effects, put together, are the whole world, and contain no card number."""
 
 import json
 from collections.abc import Sequence
@@ -47,7 +47,7 @@ PAYMENT = NewPayment(1, "EUR", Card(Brand.VISA, "1111", 0), None, None)
 
 
 class KeptLife:
-    """A world of which effects alone are kept, as JSON, and the journal beside them."""
+    """A world whose effects are kept as JSON, together with its journal."""
 
     def __init__(self, world: World) -> None:
         self.world = world
@@ -56,7 +56,7 @@ class KeptLife:
         self._taken = WorldEffects(world)
 
     def take(self, *, everything: bool = False) -> Effect:
-        """Keep what has changed."""
+        """Store what has changed."""
         effect = finish(self._taken.taking(everything=everything))
         if everything:
             self.effects.clear()
@@ -71,41 +71,41 @@ class KeptLife:
         return effect
 
     def kept(self) -> dict[str, Any]:
-        """What was kept, put together."""
+        """What was stored, put together."""
         kept = folded(map(orjson.loads, self.effects))
         entries = starmap(entry_of, map(orjson.loads, self.journal.values()))
         kept["journal"]["entries"] = sorted(entries, key=lambda row: int(row["number"]))
         return kept
 
     def hold(self) -> None:
-        """Hold what was kept against the world."""
+        """Compare what was stored with the world."""
         kept = self.kept()
         assert Instant(kept.pop("used_at")) == self.world.used_at
         assert Instant(kept.pop("made_at")) == self.world.config.made_at
         assert kept == as_json(snapshot(self.world))
 
     def restored(self, wall: Wall | None = None) -> World:
-        """The world of what was kept."""
+        """Return the world of what was stored."""
         return world_of(self.kept(), wall)
 
 
 def world_of(kept: dict[str, Any], wall: Wall | None = None) -> World:
-    """The world of a snapshot that only a server can have written."""
+    """Return the world of a snapshot that only a server can have written."""
     return finish(
         restoring(kept, api_key=KEY, made_at=NOON, context=server_context(wall), is_masked=True)
     )
 
 
 def as_json(value: object) -> Any:  # noqa: ANN401 - JSON
-    """A value as whoever reads its JSON has it."""
+    """Return a value as a reader of its JSON gets it."""
     return json.loads(orjson.dumps(value))
 
 
 class ServerOfEffects(Server):
-    """The server of the simulation, whose state file has nothing but what effects have kept."""
+    """The server of the simulation, whose state file has only what effects have kept."""
 
     def start(self, lines: Sequence[bytes] = ()) -> None:
-        """Start anew, with the worlds of effects if there are some."""
+        """Start anew, with the worlds of stored effects if there are some."""
         super().start()
         self.lives: dict[str, KeptLife] = {}
         worlds = self._direct.sandbox.runtime.worlds
@@ -122,7 +122,7 @@ class ServerOfEffects(Server):
         self._direct.sandbox.runtime.start()
 
     def lines(self) -> list[bytes]:
-        """What effects have kept, a line for each world."""
+        """The stored effects, a line for each world."""
         self.take()
         lives = self.lives.items()
         for _, life in lives:
@@ -130,7 +130,7 @@ class ServerOfEffects(Server):
         return [orjson.dumps([key, life.kept()]) for key, life in lives]
 
     def ask(self, *arguments: Any, **options: Any) -> Any:  # noqa: ANN401 - as the server it is
-        """Make a request, and keep what it has changed."""
+        """Make a request, and store what it has changed."""
         reply = super().ask(*arguments, **options)
         self.take()
         return reply
@@ -149,8 +149,8 @@ class ServerOfEffects(Server):
 
 @settings(max_examples=settings().max_examples // 5)  # each is a long story
 @given(seed=st.integers(0, 2**32))
-def test_effects_of_any_life_are_the_world(seed: int) -> None:
-    """Of servers that are killed and stopped, and of all that stories do, held by their model."""
+def test_effects_of_random_operations_add_up_to_the_world(seed: int) -> None:
+    """Over servers that are killed and stopped, compared with the model of the simulation."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(operations, "Server", ServerOfEffects)
         simulation = operations.Simulation(seed)
@@ -165,8 +165,8 @@ def test_effects_of_any_life_are_the_world(seed: int) -> None:
     assert API_KEY.search(kept) is None
 
 
-def test_a_world_of_effects_goes_on_as_the_other() -> None:
-    """Ids, draws, limits and what is due go on where they were."""
+def test_a_world_restored_from_effects_continues_as_the_original() -> None:
+    """Ids, draws, limits and what is due."""
     life = KeptLife(new_world())
     desk = InProcessApi(life.world)
     life.take()
@@ -183,8 +183,8 @@ def test_a_world_of_effects_goes_on_as_the_other() -> None:
     assert snapshot(twin.world) == snapshot(desk.world)
 
 
-def test_an_effect_costs_what_has_changed() -> None:
-    """A refund is a few rows however many payments there are, and nothing is nothing."""
+def test_an_effect_has_only_the_rows_that_have_changed() -> None:
+    """However many payments there are; without a change it is empty."""
     life = KeptLife(new_world())
     desk = InProcessApi(life.world)
     for _ in range(50):
@@ -201,8 +201,8 @@ def test_an_effect_costs_what_has_changed() -> None:
     life.hold()
 
 
-def test_rows_of_rules_are_kept() -> None:
-    """Counters in the order of their use, and tallies."""
+def test_effects_keep_counters_and_tallies_of_rules() -> None:
+    """Counters in the order of their use."""
     world = new_world()
     set_active(
         world,
@@ -229,8 +229,7 @@ def test_rows_of_rules_are_kept() -> None:
     life.hold()
 
 
-def test_counters_beyond_what_is_kept_are_forgotten() -> None:
-    """Those that were not used for longest, in the effects as in the world."""
+def test_effects_drop_the_least_recently_used_counters_as_the_world_does() -> None:
     counters = Counters()
     counters.restore({str(number): 1 for number in range(COUNTERS_KEPT)})
     counters.take_changes()
@@ -245,8 +244,7 @@ def test_counters_beyond_what_is_kept_are_forgotten() -> None:
     assert list(kept["rules"]["counters"].items()) == list(counters.snapshot().items())
 
 
-def test_deliveries_beyond_what_is_kept_are_forgotten() -> None:
-    """Those that have ended first, in the effects as in the world."""
+def test_effects_drop_the_oldest_finished_deliveries_as_the_world_does() -> None:
     world = new_world()
     webhooks = world.open_webhooks()
     webhooks.put(replace(webhooks.new_endpoint("http://127.0.0.1:9/"), enabled=False))
@@ -262,8 +260,7 @@ def test_deliveries_beyond_what_is_kept_are_forgotten() -> None:
     life.hold()
 
 
-def test_reads_that_are_waited_for_are_kept() -> None:
-    """Until the last of them, with which the payment settles."""
+def test_effects_keep_pending_reads_until_the_payment_settles() -> None:
     life = KeptLife(new_world())
     settlement = Settlement(Status.COMPLETED, reads=2)
     number = 0
@@ -279,8 +276,7 @@ def test_reads_that_are_waited_for_are_kept() -> None:
     assert life.kept()["pending_reads"].keys() == {"1"}
 
 
-def test_inboxes_are_kept() -> None:
-    """What came, what is answered next, and that one was taken away and begun anew."""
+def test_effects_keep_inbox_messages_scripts_and_removals() -> None:
     world = new_world()
     inboxes = world.open_webhooks().inboxes
     life = KeptLife(world)
@@ -302,8 +298,8 @@ def test_inboxes_are_kept() -> None:
     assert as_json(life.take()) == {"whole": {}, "rows": {}}
 
 
-def test_a_ledger_that_takes_the_place_of_another_is_whole() -> None:
-    """Payments of the past that come before the first one change the numbers of all."""
+def test_a_ledger_with_new_history_is_kept_as_a_whole() -> None:
+    """Payments put before the first one change the numbers of all."""
     life = KeptLife(new_world())
     desk = InProcessApi(life.world)
     desk.ask("create_payment", documented_create())
@@ -319,8 +315,7 @@ def test_a_ledger_that_takes_the_place_of_another_is_whole() -> None:
     life.hold()
 
 
-def test_webhooks_that_are_gone_are_gone() -> None:
-    """A world without any has none, whatever was before."""
+def test_effects_keep_that_webhooks_were_reset() -> None:
     life = KeptLife(new_world())
     life.world.open_webhooks()
     life.take()
@@ -331,8 +326,7 @@ def test_webhooks_that_are_gone_are_gone() -> None:
     assert life.take() == {"whole": {}, "rows": {}}
 
 
-def test_effects_go_on_from_a_world_that_is_kept() -> None:
-    """A world that was made of effects has nothing to tell until something happens."""
+def test_a_world_restored_from_effects_has_no_effects_until_something_changes() -> None:
     life = KeptLife(new_world())
     desk = InProcessApi(life.world)
     desk.ask("create_payment", documented_create())
@@ -348,8 +342,8 @@ def test_effects_go_on_from_a_world_that_is_kept() -> None:
     assert [entry.number for entry in world.journal.take_changes()[0]] == [1]
 
 
-def test_an_entry_is_told_again_when_its_answer_has_left() -> None:
-    """How long that took is known only then."""
+def test_a_journal_entry_is_reported_again_with_its_duration() -> None:
+    """The duration is known only when the answer has been sent."""
     world = new_world()
     InProcessApi(world).ask("create_payment", documented_create())
     (entry,), timed, is_new = world.journal.take_changes()
@@ -363,8 +357,8 @@ def test_an_entry_is_told_again_when_its_answer_has_left() -> None:
     assert world.journal.take_changes() == ([], [], True)
 
 
-def test_an_entry_whose_reply_became_another_is_told_anew() -> None:
-    """Its client had left, or a fault has sent something else."""
+def test_an_abandoned_journal_entry_is_reported_again_as_a_whole() -> None:
+    """Its client had left."""
     world = new_world()
     InProcessApi(world).ask("create_payment", documented_create())
     (entry,), _, _ = world.journal.take_changes()

@@ -17,7 +17,7 @@ HIDDEN = "************1111"
 
 
 def filled(count: int) -> Journal:
-    """A journal of as many entries."""
+    """Return a journal with `count` entries."""
     journal = Journal(SEED)
     for _ in range(count):
         journal.add(Entry(NOON, "list_payments", "GET", "/v3/payments", ()))
@@ -25,14 +25,14 @@ def filled(count: int) -> Journal:
 
 
 def numbers_of(entries: object) -> list[int]:
-    """The numbers of the entries."""
+    """Return the numbers of the entries."""
     assert hasattr(entries, "__iter__")
     return [entry.number for entry in entries]
 
 
 @pytest.mark.parametrize("count", [0, 1, KEPT, KEPT + 5])
-def test_the_ring_keeps_the_last_ones(count: int) -> None:
-    """Older ones are dropped and counted; both directions show what is left."""
+def test_the_journal_keeps_the_last_1000_entries_and_counts_the_dropped(count: int) -> None:
+    """In both directions."""
     journal = filled(count)
     dropped = max(0, count - KEPT)
     kept = list(range(dropped, count))
@@ -42,8 +42,8 @@ def test_the_ring_keeps_the_last_ones(count: int) -> None:
     assert numbers_of(journal.before(None)) == kept[::-1]
 
 
-def test_what_a_fault_sent_is_kept_as_text_and_masked() -> None:
-    """It may be no JSON and no UTF-8, and a scenario's author may have put a card into it."""
+def test_a_raw_reply_is_journalled_as_masked_text() -> None:
+    """It may be neither JSON nor UTF-8, and may contain a card number."""
     entry = Entry(NOON, "list_payments", "GET", "/v3/payments", ())
     entry.replied(418, {"X-Card": VISA}, f"paid with {VISA} ".encode() + b"\xff")
 
@@ -51,8 +51,8 @@ def test_what_a_fault_sent_is_kept_as_text_and_masked() -> None:
     assert entry.reply_body.decode() == f"paid with {HIDDEN} \N{REPLACEMENT CHARACTER}"
 
 
-def test_entries_are_found_from_a_number_and_below_one() -> None:
-    """A stream goes on from a number; a page goes on below one."""
+def test_journal_entries_are_listed_from_a_number_or_below_one() -> None:
+    """For streams and for pages."""
     journal = filled(KEPT + 5)
 
     assert numbers_of(journal.since(KEPT + 2)) == [KEPT + 2, KEPT + 3, KEPT + 4]
@@ -61,8 +61,7 @@ def test_entries_are_found_from_a_number_and_below_one() -> None:
     assert numbers_of(journal.before(5)) == []
 
 
-def test_an_entry_is_found_by_its_id() -> None:
-    """As long as it is kept; ids go on counting."""
+def test_a_journal_entry_is_found_by_its_id_while_it_is_kept() -> None:
     journal = filled(KEPT + 5)
     ids = IdSequence("req_", SEED)
     found = [journal.find(ids.nth(number)) for number in (5, KEPT + 4)]
@@ -73,8 +72,8 @@ def test_an_entry_is_found_by_its_id() -> None:
     assert journal.find("req_abc123") is None
 
 
-def test_requests_of_a_snapshot_are_not_new() -> None:
-    """Only what has come since was seen here."""
+def test_restored_journal_entries_do_not_count_as_new_requests() -> None:
+    """Only later requests do."""
     journal, restored = filled(3), Journal(SEED)
     kept = finish(journal.snapshotting())
     list(restored.restore(kept["count"], kept["entries"]))  # type: ignore[arg-type]  # JSON
@@ -87,16 +86,16 @@ def test_requests_of_a_snapshot_are_not_new() -> None:
     assert not restored.has_new_requests
 
 
-def test_a_cleared_journal_starts_again() -> None:
-    """Ids start again."""
+def test_a_cleared_journal_equals_a_new_one() -> None:
+    """Its ids start again."""
     journal = filled(3)
     journal.clear()
 
     assert finish(journal.snapshotting()) == finish(Journal(SEED).snapshotting())
 
 
-def test_a_snapshot_is_the_same_journal() -> None:
-    """Written as JSON and read back: counter, ring, and every field, masked as it was."""
+def test_a_journal_is_restored_from_its_snapshot_with_every_field() -> None:
+    """Written as JSON and read back."""
     journal = filled(KEPT + 5)
     entry = Entry(NOON, "create_payment", "POST", "/v3/payments", [(b"Host", b"localhost")])
     entry.body, entry.card, entry.status = {"amount": 1}, "visa 1111", 201
@@ -141,8 +140,8 @@ def test_a_snapshot_is_the_same_journal() -> None:
     assert finish(other.snapshotting()) == kept
 
 
-def test_an_abandoned_reply_that_was_read_all_the_same_is_in_the_journal() -> None:
-    """Its client had closed no more than its sending side."""
+def test_abandoning_a_journal_entry_can_be_taken_back() -> None:
+    """Its client had closed only its sending side, and read the reply."""
     entry = Entry(NOON, "create_payment", "POST", "/v3/payments", ())
     entry.status, entry.reply_headers, entry.reply_body = 400, {"X": "1"}, b"{}"
     entry.error_code, entry.error_details = "invalid_card", "/card"
@@ -162,13 +161,13 @@ def test_an_abandoned_reply_that_was_read_all_the_same_is_in_the_journal() -> No
 
 
 def journalled(entry: Entry) -> dict[str, object]:
-    """What an entry says of its reply."""
+    """Return what an entry says of its reply."""
     names = ("fault", "status", "reply_headers", "reply_body", "error_code", "error_details")
     return {name: getattr(entry, name) for name in names}
 
 
-def test_an_abandoned_reply_was_not_sent() -> None:
-    """The client left, or the world ended, while it was held; a snapshot keeps that."""
+def test_an_abandoned_journal_entry_has_no_reply_also_in_a_snapshot() -> None:
+    """The client left, or the world ended, while the reply was held."""
     entry = Entry(NOON, "create_payment", "POST", "/v3/payments", ())
     entry.status, entry.reply_headers, entry.reply_body = 201, {"X": "1"}, b"{}"
     entry.abandon()
@@ -187,16 +186,15 @@ def test_an_abandoned_reply_was_not_sent() -> None:
     }
 
 
-def test_a_new_entry_has_no_answer_and_nothing_against_it() -> None:
-    """Until somebody says otherwise."""
+def test_a_new_journal_entry_has_no_reply_no_fault_and_no_leak() -> None:
     entry = Entry(NOON, "list_payments", "GET", "/v3/payments", ())
 
     assert (entry.leaked, entry.status, entry.fault, entry.committed) == (False, None, None, None)
     assert (entry.wall, entry.number, list(entry.considered)) == (NOON, -1, [])
 
 
-def test_a_body_may_be_kept_as_json_and_is_read_as_the_value() -> None:
-    """It takes less memory; whoever reads it has a value of his own."""
+def test_a_journal_body_kept_as_json_bytes_is_read_as_a_new_value() -> None:
+    """Bytes take less memory."""
     entry = Entry(NOON, "create_refund", "POST", "/v3/payments/pay_1/refunds", ())
     entry.body = b'{"amount":1,"reason":"late"}'
 

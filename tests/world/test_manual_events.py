@@ -1,4 +1,4 @@
-"""Holds events by hand to the truth: what they name is there; what never happened is refused."""
+"""Tests events triggered by hand: what they name exists; what never happened is rejected."""
 
 from typing import Any
 
@@ -29,19 +29,21 @@ def world() -> World:
 
 
 def payment_of(world: World, number: int = 0) -> str:
-    """The id of a payment."""
+    """Return the id of a payment."""
     return str(world.ledger.payments.id_of(number))
 
 
 def triggered(world: World, type_: str, payment_id: str | None = None) -> dict[str, Any]:
-    """The body of an event that was sent by hand; it is the ledger's last one."""
+    """Trigger an event; return its body, after comparing it with the ledger's last event."""
     event = trigger(world, type_, payment_id)
     assert world.ledger.any_event(world.ledger.events - 1) == event
     return representations.event(event)
 
 
 @pytest.mark.parametrize("type_", list(EventType))
-def test_an_event_without_a_payment_really_happens_to_a_new_one(type_: EventType) -> None:
+def test_triggering_an_event_without_a_payment_makes_a_payment_with_that_event(
+    type_: EventType,
+) -> None:
     """The client can retrieve what the event names; the body is the documented one."""
     world = new_world()
     body = triggered(world, type_)
@@ -57,8 +59,10 @@ def test_an_event_without_a_payment_really_happens_to_a_new_one(type_: EventType
 
 
 @pytest.mark.parametrize("type_", ["payment.completed", "payment.failed"])
-def test_an_event_can_tell_of_a_payment(world: World, type_: str) -> None:
-    """Nothing happens to the payment; only the event is new."""
+def test_triggering_an_event_for_a_payment_leaves_the_payment_unchanged(
+    world: World, type_: str
+) -> None:
+    """Only the event is new."""
     before = world.ledger.payments.get(0)
     body = triggered(world, type_, payment_of(world))
 
@@ -72,8 +76,7 @@ def test_an_event_can_tell_of_a_payment(world: World, type_: str) -> None:
     assert isinstance(world.ledger.any_event(1), MadeEvent)
 
 
-def test_an_event_of_a_refund_tells_of_the_last_one(world: World) -> None:
-    """Of several, the last one of that payment."""
+def test_a_triggered_refund_event_is_about_the_last_refund_of_the_payment(world: World) -> None:
     trigger(world, "refund.created", None)
     for amount in (100, 200):
         world.create_refund(0, amount)
@@ -88,7 +91,7 @@ def test_an_event_of_a_refund_tells_of_the_last_one(world: World) -> None:
     }
 
 
-def test_an_event_of_a_chargeback_tells_of_the_last_one(world: World) -> None:
+def test_a_triggered_chargeback_event_is_about_the_last_chargeback(world: World) -> None:
     """With its reason."""
     world.charge_back(0, 300, "product_not_received")
     body = triggered(world, "chargeback.created", payment_of(world))
@@ -108,23 +111,25 @@ def test_an_event_of_a_chargeback_tells_of_the_last_one(world: World) -> None:
         (
             "refund.created",
             (
-                "/payment_id: expected a payment with a refund; this one has none, and POST"
-                " /v3/payments/{payment_id}/refunds makes one."
+                "/payment_id: expected a payment with a refund; this one has none; POST"
+                " /v3/payments/{payment_id}/refunds creates one."
             ),
         ),
         (
             "chargeback.created",
             (
-                "/payment_id: expected a payment with a chargeback; this one has none, and POST"
-                " /_sandbox/payments/{payment_id}/chargeback makes one."
+                "/payment_id: expected a payment with a chargeback; this one has none; POST"
+                " /_sandbox/payments/{payment_id}/chargeback creates one."
             ),
         ),
         ("payout.paid", UNKNOWN),
         ("payment.complete", UNKNOWN.replace("with", "did you mean payment.completed? With")),
     ],
 )  # fmt: skip
-def test_what_never_happened_is_refused(world: World, type_: str, details: str) -> None:
-    """And there is no event."""
+def test_triggering_an_event_that_never_happened_is_rejected(
+    world: World, type_: str, details: str
+) -> None:
+    """And makes no event."""
     payment_id = payment_of(world)
     with pytest.raises(InvalidRequest) as caught:
         trigger(world, type_, payment_id)
@@ -132,8 +137,7 @@ def test_what_never_happened_is_refused(world: World, type_: str, details: str) 
     assert world.ledger.events == 1
 
 
-def test_an_unknown_payment_is_not_found(world: World) -> None:
-    """Is not found, whatever the type."""
+def test_triggering_an_event_for_an_unknown_payment_raises_not_found(world: World) -> None:
     with pytest.raises(NotFound):
         trigger(world, "payment.completed", "pay_0000000000000000")
     assert world.ledger.events == 1

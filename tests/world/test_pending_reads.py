@@ -1,12 +1,12 @@
-"""Holds payments that settle at a read to the read that they settle at."""
+"""Tests payments that settle at a given read."""
 
 from payments_sandbox.world.timeline import PendingReads, SettlePayment
 
 JOB = SettlePayment(3, "card_declined", "scene/r")
 
 
-def test_a_payment_settles_at_its_last_read() -> None:
-    """Reads of others do not count, and neither do later ones."""
+def test_a_payment_settles_at_the_last_of_its_reads() -> None:
+    """Reads of other payments do not count."""
     pending = PendingReads()
     pending.add(2, JOB)
 
@@ -14,8 +14,7 @@ def test_a_payment_settles_at_its_last_read() -> None:
     assert len(pending) == 0
 
 
-def test_a_snapshot_goes_on_counting_reads() -> None:
-    """Each payment with the reads that are left."""
+def test_restored_pending_reads_continue_counting() -> None:
     pending, other = PendingReads(), PendingReads()
     pending.add(2, JOB)
     pending.add(1, SettlePayment(4, None))
@@ -26,8 +25,7 @@ def test_a_snapshot_goes_on_counting_reads() -> None:
     assert other.read(3) == JOB
 
 
-def test_cleared_reads_settle_nothing_any_more() -> None:
-    """Nothing settles any more."""
+def test_cleared_pending_reads_settle_nothing() -> None:
     pending = PendingReads()
     pending.add(1, JOB)
     pending.clear()

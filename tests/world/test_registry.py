@@ -1,4 +1,4 @@
-"""Holds the worlds to their keys: made on first use or by hand, dropped when idle or too many."""
+"""Tests the worlds by their keys: made on first use or by hand, dropped when idle or too many."""
 
 import re
 from base64 import b64decode
@@ -31,31 +31,30 @@ NAME_LENGTH = 500
 ALICE, BOB, CAROL = "sk_test_alice", "sk_test_bob", "sk_test_carol"
 IDLE, CROWDED = "idle for 1d (--world-ttl)", "the longest idle of 3 worlds (--max-worlds)"
 MALFORMED = (
-    "A key of the sandbox is sk_test_ and 1 to 64 letters, digits, '-' or '_',"
+    "A sandbox key is sk_test_ followed by 1 to 64 letters, digits, '-' or '_',"
     " as in 'Authorization: Bearer sk_test_sandbox'."
 )
 
 
 def said(reason: str) -> str:
-    """What a world that begins again says of the earlier one."""
+    """Return the notice of a restarted world about the earlier one."""
     return f"An earlier world of this key was {reason}."
 
 
 class Gone(list[tuple[str, str]]):
-    """What was told of worlds that went: key and reason."""
+    """Records the worlds that were dropped: key and reason."""
 
     def __call__(self, world: World, reason: str) -> None:
-        """Note one."""
+        """Record one."""
         self.append((world.config.api_key, reason))
 
 
 def keys_of(worlds: Worlds) -> list[str]:
-    """The keys, least recently used first."""
+    """Return the keys, least recently used first."""
     return [world.config.api_key for world in worlds]
 
 
-def test_a_server_begins_with_the_home_world() -> None:
-    """Its secret is the documented constant."""
+def test_a_server_starts_with_the_home_world_and_its_documented_secret() -> None:
     worlds = new_worlds()
 
     assert (keys_of(worlds), len(worlds)) == ([DEFAULT_API_KEY], 1)
@@ -63,18 +62,18 @@ def test_a_server_begins_with_the_home_world() -> None:
 
 
 def starting_with(*scenarios: Scenario, is_strict: bool = False) -> Worlds:
-    """Worlds that start with these from now on."""
+    """Return worlds that start with these scenarios."""
     worlds = new_worlds(Settings(strict_keys=is_strict))
     worlds.context = worlds.context._replace(scenarios=scenarios)
     return worlds
 
 
 FILLED = scenario_of(f"given: {{generate: {{payments: {3 * SLICE}}}}}")
-"""More payments than are made at once."""
+"""Makes more payments than one slice does."""
 
 
-def test_the_first_use_of_a_key_is_one_work_for_all_who_come_meanwhile() -> None:
-    """Each does a slice of it in turn, and all get the one world."""
+def test_concurrent_first_uses_of_a_key_share_the_work_and_get_one_world() -> None:
+    """Each does a slice in turn."""
     worlds = starting_with(FILLED)
     waiting = [worlds.getting(ALICE), worlds.getting(ALICE), worlds.getting(BOB)]
     turns, found = [0, 0, 0], dict[int, World]()
@@ -92,8 +91,8 @@ def test_the_first_use_of_a_key_is_one_work_for_all_who_come_meanwhile() -> None
     assert len(found[0].ledger.payments) == 3 * SLICE
 
 
-def test_a_world_that_is_made_by_hand_meanwhile_is_that_of_its_first_use() -> None:
-    """Nobody is refused, and the other one is forgotten."""
+def test_a_world_made_by_hand_during_a_first_use_is_the_result_of_both() -> None:
+    """Nothing is rejected, and the unfinished world is dropped."""
     worlds = starting_with(FILLED)
     first_use = worlds.getting(ALICE)
     next(first_use)
@@ -105,8 +104,8 @@ def test_a_world_that_is_made_by_hand_meanwhile_is_that_of_its_first_use() -> No
     assert finish(worlds.getting(ALICE)) is not made, "nothing is left of what was given up"
 
 
-def test_a_first_use_that_somebody_leaves_is_gone_on_with() -> None:
-    """By whoever asks next: it is not begun anew."""
+def test_an_abandoned_first_use_is_continued_by_the_next_caller() -> None:
+    """It does not start again."""
     worlds = starting_with(FILLED)
     first_use = worlds.getting(ALICE)
     next(first_use)
@@ -118,19 +117,19 @@ def test_a_first_use_that_somebody_leaves_is_gone_on_with() -> None:
     assert left == whole - 2
 
 
-def test_a_first_use_that_is_refused_leaves_nothing_behind() -> None:
-    """The scenarios of the server do not go together; the next use is refused as well."""
+def test_a_rejected_first_use_leaves_no_world_and_is_rejected_again() -> None:
+    """The server's scenarios contradict each other."""
     worlds = starting_with(FILLED, FILLED)
     for _ in range(2):
-        with pytest.raises(InvalidRequest, match="'scene' comes twice"):
+        with pytest.raises(InvalidRequest, match="'scene' is given twice"):
             finish(worlds.getting(ALICE))
     worlds.context = worlds.context._replace(scenarios=())
 
     assert finish(worlds.getting(ALICE)).config.api_key == ALICE
 
 
-def test_the_home_world_starts_again_in_slices_and_is_found_meanwhile() -> None:
-    """Whatever keys are strict: it is always there."""
+def test_the_home_world_is_found_while_it_is_being_restarted_in_slices() -> None:
+    """Also with strict keys."""
     worlds = starting_with(FILLED, is_strict=True)
     steps = worlds.dropping(worlds.get_or_create(DEFAULT_API_KEY))
     next(steps)
@@ -141,8 +140,8 @@ def test_the_home_world_starts_again_in_slices_and_is_found_meanwhile() -> None:
     assert len(found.ledger.payments) == 3 * SLICE
 
 
-def test_first_use_makes_a_world() -> None:
-    """And the next use finds it."""
+def test_the_first_use_of_a_key_makes_its_world_and_secret() -> None:
+    """The next use finds it."""
     worlds = new_worlds()
     made = worlds.get_or_create(ALICE)
 
@@ -166,8 +165,8 @@ def test_first_use_makes_a_world() -> None:
     ],
     show=ascii,
 )
-def test_a_malformed_key_makes_no_world(key: str) -> None:
-    """The refusal says what a key looks like and does not quote it."""
+def test_a_malformed_key_is_rejected_and_makes_no_world(key: str) -> None:
+    """The error says what a key looks like and does not quote it."""
     worlds = new_worlds()
     with pytest.raises(InvalidApiKey) as caught:
         worlds.get_or_create(key)
@@ -176,14 +175,14 @@ def test_a_malformed_key_makes_no_world(key: str) -> None:
 
 
 def test_the_longest_key_makes_a_world() -> None:
-    """64 characters of any allowed kind."""
+    """64 characters of every allowed kind."""
     key = "sk_test_" + "aZ9-_" * 12 + "abcd"
 
     assert new_worlds().get_or_create(key).config.api_key == key
 
 
-def test_strict_keys_know_only_worlds_made_by_hand() -> None:
-    """The refusal says how one is made, and whether there was one."""
+def test_strict_keys_accept_only_worlds_made_by_hand() -> None:
+    """The error says how to make one, and what became of an earlier one."""
     wall = Wall()
     worlds = new_worlds(Settings(strict_keys=True), wall)
     made = worlds.make(ALICE)
@@ -198,13 +197,13 @@ def test_strict_keys_know_only_worlds_made_by_hand() -> None:
 
     assert found is made
     assert refusals == [
-        f"Its world was {IDLE}. POST /_sandbox/worlds makes one.",
-        "No world has this key (--strict-keys). POST /_sandbox/worlds makes one.",
+        f"Its world was {IDLE}. POST /_sandbox/worlds creates one.",
+        "No world has this key (--strict-keys). POST /_sandbox/worlds creates one.",
     ]
 
 
-def test_seeds_are_given_derived_or_drawn() -> None:
-    """Derived ones come from the server's seed and the key; drawn ones are new each time."""
+def test_the_seed_of_a_world_is_given_derived_or_drawn() -> None:
+    """It is derived from the server's seed and the key; without that, drawn."""
     given = new_worlds(Settings(seed=1)).make(ALICE, seed=42)
     derived = [
         new_worlds(Settings(seed=seed)).get_or_create(key).config.seed
@@ -220,8 +219,8 @@ def test_seeds_are_given_derived_or_drawn() -> None:
     assert drawn == [1, 2, 3], "0 went into the keys that the server makes up"
 
 
-def test_a_name_is_on_one_line_and_not_endless() -> None:
-    """It is printed beside others."""
+def test_the_name_of_a_world_is_escaped_and_shortened_to_one_line() -> None:
+    """It is printed in lists."""
     worlds = new_worlds()
     names = ("test_ü", "a\nb\x1b[0m", "x" * 900)
     made = [worlds.make(name=name).config.name for name in names]
@@ -231,8 +230,8 @@ def test_a_name_is_on_one_line_and_not_endless() -> None:
     assert worlds.make(BOB).config.title == BOB
 
 
-def test_keys_are_made_up_from_the_seed() -> None:
-    """Well-formed, new each time, the same in the next run; a key that is taken is passed over."""
+def test_generated_keys_come_from_the_seed_and_skip_taken_ones() -> None:
+    """Well-formed, different each time, the same in the next run."""
     worlds, again = (new_worlds(Settings(seed=1)) for _ in range(2))
     made = [worlds.make().config.api_key for _ in range(3)]
     again.make(made[0])
@@ -243,8 +242,8 @@ def test_keys_are_made_up_from_the_seed() -> None:
     assert repeated == made[1:]
 
 
-def test_servers_of_one_seed_need_not_draw_the_same_keys() -> None:
-    """Each may begin where another does not come."""
+def test_generated_keys_can_start_at_a_later_position_of_the_seed() -> None:
+    """So that several servers of one seed do not draw the same keys."""
     worlds, other = (new_worlds(Settings(seed=1)) for _ in range(2))
     made = [worlds.make().config.api_key for _ in range(6)]
     other.begin_keys_at(5)
@@ -252,8 +251,8 @@ def test_servers_of_one_seed_need_not_draw_the_same_keys() -> None:
     assert other.make().config.api_key == made[5]
 
 
-def test_clocks_are_as_asked_for_or_as_the_server_has_them() -> None:
-    """An instant to stand still at, or "live"."""
+def test_a_world_has_the_requested_clock_or_the_servers() -> None:
+    """A frozen instant, or "live"."""
     worlds = new_worlds(Settings(clock=show_instant(NOON)))
     made = [worlds.make(), worlds.make(clock="live"), worlds.make(clock=NOON)]
 
@@ -261,8 +260,8 @@ def test_clocks_are_as_asked_for_or_as_the_server_has_them() -> None:
     assert [world.clock.now() for world in made] == [NOON] * 3
 
 
-def test_a_key_has_one_world() -> None:
-    """Making it twice is refused, and the first one stays."""
+def test_making_a_second_world_of_a_key_is_rejected() -> None:
+    """The first one stays."""
     worlds = new_worlds()
     first = worlds.make(ALICE)
     with pytest.raises(InvalidRequest) as caught:
@@ -270,13 +269,13 @@ def test_a_key_has_one_world() -> None:
 
     assert caught.value.details == (
         "/api_key: expected a key that has no world yet;"
-        " DELETE /_sandbox/world with this key drops the one that it has."
+        " DELETE /_sandbox/world with this key drops its current world."
     )
     assert worlds.get_or_create(ALICE) is first
 
 
-def test_idle_worlds_go_and_the_home_world_stays() -> None:
-    """A world that was used within the time stays too; each that goes is told of once."""
+def test_idle_worlds_are_dropped_once_and_the_home_world_is_not() -> None:
+    """A world used within the time stays too."""
     wall, gone = Wall(), Gone()
     worlds = new_worlds(wall=wall, on_drop=gone)
     for key in (ALICE, BOB):
@@ -298,8 +297,8 @@ def test_idle_worlds_go_and_the_home_world_stays() -> None:
     ]  # fmt: skip
 
 
-def test_a_world_that_is_looked_for_is_not_made() -> None:
-    """Nobody judges a world that a slip in the key has made; one that went says why."""
+def test_finding_a_world_does_not_make_it_and_says_why_it_is_gone() -> None:
+    """So that a typo in a key is not judged as an empty world."""
     wall = Wall()
     worlds = new_worlds(wall=wall)
     made = worlds.make(ALICE)
@@ -319,8 +318,8 @@ def test_a_world_that_is_looked_for_is_not_made() -> None:
     assert keys_of(worlds) == [DEFAULT_API_KEY]
 
 
-def test_too_many_worlds_are_not_kept() -> None:
-    """The longest idle one goes, never the home world, however long that is idle."""
+def test_one_world_too_many_drops_the_longest_idle_one() -> None:
+    """Never the home world."""
     gone = Gone()
     worlds = new_worlds(Settings(max_worlds=3), on_drop=gone)
     for key in (ALICE, BOB, ALICE, CAROL):
@@ -330,8 +329,7 @@ def test_too_many_worlds_are_not_kept() -> None:
     assert gone == [(BOB, CROWDED)]
 
 
-def test_a_world_that_went_begins_again() -> None:
-    """Its summary says why the earlier one went."""
+def test_a_dropped_world_starts_again_with_the_reason_of_the_drop() -> None:
     worlds = new_worlds(Settings(max_worlds=3, seed=1))
     before = worlds.get_or_create(ALICE)
     for key in (BOB, CAROL):
@@ -343,8 +341,7 @@ def test_a_world_that_went_begins_again() -> None:
     assert worlds.restarted(ALICE) == said(CROWDED)
 
 
-def test_the_oldest_drop_reason_is_forgotten() -> None:
-    """The oldest is forgotten."""
+def test_the_last_1000_drop_reasons_are_kept() -> None:
     worlds = new_worlds(Settings(max_worlds=1))
     keys = [f"sk_test_{number}" for number in range(DROP_REASONS_KEPT + 2)]
     for key in keys:
@@ -355,8 +352,8 @@ def test_the_oldest_drop_reason_is_forgotten() -> None:
 
 
 @pytest.mark.parametrize("key", [ALICE, DEFAULT_API_KEY])
-def test_a_world_that_is_dropped_by_hand_leaves_no_reason(key: str) -> None:
-    """A world dropped by hand leaves no reason; the home world starts again at once."""
+def test_a_world_dropped_by_hand_leaves_no_drop_reason(key: str) -> None:
+    """The home world starts again at once."""
     gone = Gone()
     worlds = new_worlds(on_drop=gone)
     before = worlds.get_or_create(key)
@@ -367,8 +364,8 @@ def test_a_world_that_is_dropped_by_hand_leaves_no_reason(key: str) -> None:
     assert worlds.get_or_create(key) is not before
 
 
-def test_a_restored_world_takes_over_its_key() -> None:
-    """The one before it is told of."""
+def test_a_restored_world_replaces_the_world_of_its_key() -> None:
+    """The replaced world is reported as dropped."""
     gone = Gone()
     worlds = new_worlds(on_drop=gone)
     other = new_worlds().get_or_create(ALICE)
@@ -379,8 +376,8 @@ def test_a_restored_world_takes_over_its_key() -> None:
     assert gone == [(ALICE, "restored from a snapshot")]
 
 
-def test_a_restored_world_may_come_after_its_own_has_gone() -> None:
-    """It may have been dropped while its snapshot was on the way; nobody is told of it again."""
+def test_a_world_can_be_restored_after_it_was_dropped() -> None:
+    """The drop is not reported a second time."""
     gone = Gone()
     worlds = new_worlds(on_drop=gone)
     other = new_worlds().get_or_create(ALICE)
@@ -390,8 +387,8 @@ def test_a_restored_world_may_come_after_its_own_has_gone() -> None:
     assert gone == []
 
 
-def test_a_world_is_among_them_until_it_goes() -> None:
-    """Another world of the same key is another world."""
+def test_a_registry_contains_a_world_until_it_is_dropped() -> None:
+    """Another world of the same key is a different world."""
     worlds = new_worlds()
     first = worlds.get_or_create(ALICE)
     before = first in worlds
@@ -401,8 +398,7 @@ def test_a_world_is_among_them_until_it_goes() -> None:
     assert (before, first in worlds, second in worlds) == (True, False, True)
 
 
-def test_the_rate_limit_is_as_asked_for_or_as_the_server_has_it() -> None:
-    """And stays so when the world is reset."""
+def test_a_world_has_the_requested_rate_limit_or_the_servers() -> None:
     worlds = new_worlds(Settings(rate_limit=5))
 
     assert [world.config.rate_limit for world in (worlds.make(), worlds.make(rate_limit=9))] == [
@@ -411,8 +407,7 @@ def test_the_rate_limit_is_as_asked_for_or_as_the_server_has_it() -> None:
     ]
 
 
-def test_what_happens_in_one_world_is_not_seen_in_another() -> None:
-    """What happens in one is not seen in another."""
+def test_worlds_do_not_affect_each_other() -> None:
     worlds = new_worlds(Settings(clock=show_instant(NOON)))
     alice, bob = worlds.get_or_create(ALICE), worlds.get_or_create(BOB)
     before = snapshot(bob)
@@ -422,8 +417,8 @@ def test_what_happens_in_one_world_is_not_seen_in_another() -> None:
     assert snapshot(bob) == before
 
 
-def test_the_home_world_keeps_its_secret_through_a_restore() -> None:
-    """One documented constant: another world's snapshot does not bring its own."""
+def test_the_home_world_keeps_its_secret_when_another_world_is_restored_into_it() -> None:
+    """It is documented as a constant."""
     worlds = new_worlds()
     other = worlds.make("sk_test_other")
     kept = snapshot(other)
@@ -436,8 +431,8 @@ def test_the_home_world_keeps_its_secret_through_a_restore() -> None:
     )
 
 
-def test_a_world_that_is_being_made_is_found_by_nobody() -> None:
-    """Until it is ready; whoever makes one of its key meanwhile keeps it."""
+def test_a_world_is_not_found_until_it_is_ready() -> None:
+    """If another is made of its key meanwhile, that one stays."""
     many = scenario_of("given: {generate: {payments: 600}}")
     worlds = new_worlds()
     making = worlds.making(ALICE, scenarios=[many])
@@ -451,8 +446,8 @@ def test_a_world_that_is_being_made_is_found_by_nobody() -> None:
     assert worlds.get_or_create(ALICE) is other
 
 
-def test_the_reason_of_a_world_that_went_again_is_not_the_oldest() -> None:
-    """Of so many reasons the last ones are kept, each at the place of its last time."""
+def test_a_repeated_drop_renews_the_age_of_its_reason() -> None:
+    """The oldest reasons are forgotten first."""
     worlds = new_worlds(Settings(max_worlds=2))
     worlds.get_or_create(ALICE)
     for number in range(DROP_REASONS_KEPT - 1):
@@ -466,30 +461,30 @@ def test_the_reason_of_a_world_that_went_again_is_not_the_oldest() -> None:
 
 
 class Share(NamedTuple):
-    """The keys that one of several processes owns, and what it was told."""
+    """The keys that one of several processes owns, and the calls it got."""
 
     owned: frozenset[str]
     told: list[str]
 
     def owns(self, api_key: str) -> bool:
-        """Whether it is one of them."""
+        """Whether this process owns the key."""
         return api_key in self.owned
 
     def draws(self, api_key: str) -> bool:
-        """Whether a key that was drawn is here."""
+        """Whether this process may draw the key."""
         return self.owns(api_key)
 
     def made(self, api_key: str) -> None:
-        """Note it."""
+        """Record it."""
         self.told.append(f"+{api_key}")
 
     def dropped(self, api_key: str) -> None:
-        """Note it."""
+        """Record it."""
         self.told.append(f"-{api_key}")
 
 
-def test_a_world_is_made_only_where_its_key_is_owned() -> None:
-    """Neither on first use nor by hand elsewhere, and what is told of worlds is in their order."""
+def test_a_world_is_made_only_by_the_process_that_owns_its_key() -> None:
+    """On first use and by hand; changes are reported in their order."""
     worlds, share = new_worlds(), Share(frozenset({ALICE, CAROL}), [])
     worlds.share(share)
     worlds.get_or_create(ALICE)
@@ -504,8 +499,8 @@ def test_a_world_is_made_only_where_its_key_is_owned() -> None:
     assert share.told == [f"+{ALICE}", f"+{CAROL}", f"-{ALICE}", f"+{ALICE}"]
 
 
-def test_the_home_world_is_where_its_key_is_owned() -> None:
-    """Elsewhere there is one like it, which is none of the worlds."""
+def test_the_home_world_is_in_the_process_that_owns_its_key() -> None:
+    """The others have a copy outside of their worlds."""
     own, other = new_worlds(), new_worlds()
     own.share(share := Share(frozenset({DEFAULT_API_KEY}), []))
     other.share(Share(frozenset({ALICE}), []))
@@ -517,16 +512,15 @@ def test_the_home_world_is_where_its_key_is_owned() -> None:
     assert own.home in own
 
 
-def test_a_drawn_key_is_one_that_is_owned() -> None:
-    """Of one seed, what one process passes over is drawn by another."""
+def test_generated_keys_are_those_that_the_process_owns() -> None:
+    """What one process skips is drawn by another with the same seed."""
     worlds, shared = new_worlds(Settings(seed=7)), new_worlds(Settings(seed=7))
     drawn = [worlds.make().config.api_key for _ in range(4)]
     shared.share(Share(frozenset(drawn[1::2]), []))
     assert [shared.make().config.api_key for _ in range(2)] == drawn[1::2]
 
 
-def test_a_world_that_was_lost_says_so_when_it_is_made_anew() -> None:
-    """Whatever has made it."""
+def test_a_lost_world_that_is_made_again_says_that_it_was_lost() -> None:
     worlds = new_worlds()
     worlds.lose(ALICE, "lost with the process that had it")
     worlds.get_or_create(ALICE)
@@ -534,8 +528,8 @@ def test_a_world_that_was_lost_says_so_when_it_is_made_anew() -> None:
     assert (worlds.restarted(ALICE), worlds.restarted(BOB)) == (expected, None)
 
 
-def test_a_world_that_goes_on_elsewhere_is_not_here_and_another_of_its_key_stays() -> None:
-    """Nobody is told that it went."""
+def test_letting_go_of_a_world_removes_it_without_reporting_a_drop() -> None:
+    """A newer world of the same key stays."""
     gone = Gone()
     worlds = new_worlds(on_drop=gone)
     first = worlds.get_or_create(ALICE)

@@ -1,4 +1,4 @@
-"""Holds event rules and `at` rules to what they do to payments, and to what they skip."""
+"""Tests what event rules and `at` rules do to payments, and what they skip."""
 
 import pytest
 
@@ -33,7 +33,7 @@ CARD = {card.name: card.number for card in MAGIC_CARDS}
 
 
 def desk_of(text: str, *, seed: int | None = None) -> InProcessApi:
-    """A world in which these rules are active."""
+    """Return a world in which these rules are active."""
     desk = InProcessApi(new_world())
     set_active(desk.world, [rules_of(text, seed=seed)])
     return desk
@@ -45,24 +45,24 @@ def pay(desk: InProcessApi, card: str = "visa", **changes: object) -> None:
 
 
 def happened(desk: InProcessApi, until: int) -> list[tuple[int, str]]:
-    """What happens until so long after noon."""
+    """Advance to an instant after noon; return what happens until then."""
     batches = desk.world.advance(Instant(NOON + until))
     return [(each.at - NOON, each.what) for batch in batches for each in batch]
 
 
 def active_rules(desk: InProcessApi) -> list[AnyActiveRule]:
-    """The rules, with their tallies."""
+    """Return the rules, with their tallies."""
     return list(desk.world.rules.rule_set.all)
 
 
 def types(desk: InProcessApi) -> list[str]:
-    """The types of all events."""
+    """Return the types of all events."""
     ledger = desk.world.ledger
     return [str(ledger.any_event(number).type) for number in range(ledger.events)]
 
 
-def test_an_event_rule_acts_after_a_while() -> None:
-    """From the second that clients are shown."""
+def test_an_event_rule_acts_after_its_delay() -> None:
+    """Counted from the second that clients are shown."""
     desk = desk_of(
         "- {event: payment.completed, after: 45d, do: {chargeback: {reason: fraudulent}}}"
     )
@@ -74,8 +74,7 @@ def test_an_event_rule_acts_after_a_while() -> None:
     assert desk.world.ledger.payments.get(0).refundable == 0
 
 
-def test_an_event_rule_that_waits_less_than_a_second_acts_that_much_later() -> None:
-    """From the instant of the event, wherever in its second that was."""
+def test_an_event_rule_with_a_delay_below_a_second_counts_from_the_exact_instant() -> None:
     desk = desk_of(
         "- {event: payment.completed, after: 300ms, do: {chargeback: {reason: fraudulent}}}"
     )
@@ -95,10 +94,10 @@ BROKEN = [
 
 
 @pytest.mark.parametrize("text", BROKEN)
-def test_a_rule_that_raises_ends_nothing_but_itself(
+def test_a_rule_that_raises_is_reported_and_skipped(
     text: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """The call is answered and journalled, the clock moves on, and the report says it."""
+    """The call is answered and journalled, and the clock moves on."""
     bugs: list[Exception] = []
     world = World(config(), server_context()._replace(report_bug=bugs.append))
     monkeypatch.setattr(RateLimiter, "move", lambda *_, **__: 1 // 0)
@@ -115,10 +114,10 @@ def test_a_rule_that_raises_ends_nothing_but_itself(
     ]
 
 
-def test_a_rule_that_cannot_even_decide_ends_nothing_but_itself(
+def test_rules_that_raise_while_matching_are_reported_and_ignored(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    """Its payment is made, and webhooks leave, as if there were no rule."""
+    """The payment is made, and webhooks are sent."""
     bugs: list[Exception] = []
     world = World(config(), server_context()._replace(report_bug=bugs.append))
     set_active(world, [rules_of("- {event: payment.completed, do: {refund: {}}}")])
@@ -141,8 +140,7 @@ ACTIONS = {
 
 
 @for_each("action", ACTIONS)
-def test_an_action_on_a_completed_payment_has_its_event(action: str) -> None:
-    """With its event, if it has one."""
+def test_an_action_of_an_event_rule_makes_its_event(action: str) -> None:
     desk = desk_of(f"- {{event: payment.completed, after: 1s, do: {action}}}")
     pay(desk)
     happened(desk, SECOND)
@@ -154,8 +152,7 @@ def test_an_action_on_a_completed_payment_has_its_event(action: str) -> None:
     ] == [(1, 1, 0)]
 
 
-def test_an_event_that_is_emitted_tells_of_the_payment() -> None:
-    """Or of what the rule says."""
+def test_an_emitted_event_has_the_data_of_the_payment_or_of_the_rule() -> None:
     desk = desk_of("""
         - {event: payment.completed, do: {emit: {type: payment.completed}}}
         - {event: payment.completed, do: {emit: {type: refund.created, data: {refund_id: ref_1}}}}
@@ -172,8 +169,8 @@ def test_an_event_that_is_emitted_tells_of_the_payment() -> None:
     ]
 
 
-def test_what_cannot_be_is_skipped_and_says_why() -> None:
-    """In what happened and in the report."""
+def test_an_impossible_action_of_a_rule_is_skipped_with_its_reason() -> None:
+    """In the timeline and in the report."""
     desk = desk_of("""
         - {name: r, event: payment.completed, after: 1h, do: {refund: {amount: 2500}}}
         - {name: c, event: payment.completed, after: 2h, do: {chargeback: {reason: late}}}
@@ -197,8 +194,8 @@ def test_what_cannot_be_is_skipped_and_says_why() -> None:
     )
 
 
-def test_what_rules_make_happen_sets_off_nothing() -> None:
-    """Or two rules would chase each other for ever."""
+def test_events_made_by_rules_trigger_no_rules() -> None:
+    """Otherwise two rules could trigger each other for ever."""
     desk = desk_of("""
         - {event: payment.completed, do: {emit: {type: payment.completed}}}
         - {event: payment.completed, do: {refund: {amount: 1}}}
@@ -209,8 +206,8 @@ def test_what_rules_make_happen_sets_off_nothing() -> None:
     assert types(desk) == ["payment.completed", "payment.completed", "refund.created"]
 
 
-def test_what_clients_and_hands_do_sets_off_rules() -> None:
-    """Payments, refunds, chargebacks, failures; by event, by family."""
+def test_events_of_calls_and_of_the_control_api_trigger_rules() -> None:
+    """By type and by family."""
     desk = desk_of("""
         - {name: failed, event: payment.failed, do: {rate_limit: {limit: 1000}}}
         - {name: refund, event: refund.created, when: {reason: x, amount: 5},
@@ -234,16 +231,15 @@ def test_what_clients_and_hands_do_sets_off_rules() -> None:
     }  # fmt: skip
 
 
-def test_a_settlement_sets_off_rules() -> None:
-    """It is the payment's own course, and not a rule's doing."""
+def test_the_event_of_a_settlement_triggers_rules() -> None:
     desk = desk_of("- {event: payment.completed, after: 1h, do: {refund: {}}}")
     pay(desk, "pending_then_completed")
 
     assert happened(desk, DAY) == [(HOUR, "payment.completed"), (2 * HOUR, "refund.created")]
 
 
-def test_an_event_rule_looks_at_the_payment() -> None:
-    """And at its card, when it names that."""
+def test_an_event_rule_matches_on_fields_of_the_payment() -> None:
+    """Including its card."""
     desk = desk_of("""
         - event: payment.completed
           when: {card: amex, brand: amex, customer_id: ann, payment_id: {prefix: pay_}}
@@ -257,8 +253,7 @@ def test_an_event_rule_looks_at_the_payment() -> None:
     assert [active_rule.fired for active_rule in active_rules(desk)] == [1, 0]
 
 
-def test_an_event_rule_counts_and_draws() -> None:
-    """Each customer's second payment; every other one by chance."""
+def test_an_event_rule_can_match_by_call_count_and_by_chance() -> None:
     desk = desk_of(
         """
         - {event: payment.completed, per: customer, when: {call: 2}, do: {refund: {amount: 1}}}
@@ -276,16 +271,14 @@ def test_an_event_rule_counts_and_draws() -> None:
     assert 10 < half.fired < 30
 
 
-def test_the_chargeback_of_a_card_still_comes() -> None:
-    """All event rules apply, the cards' too."""
+def test_the_chargeback_of_a_magic_card_comes_in_addition_to_event_rules() -> None:
     desk = desk_of("- {event: payment.completed, after: 1h, do: {refund: {amount: 500}}}")
     pay(desk, "chargeback_fraudulent")
 
     assert happened(desk, DAY) == [(HOUR, "refund.created"), (DAY, "chargeback.created")]
 
 
-def test_a_timed_rule_acts_on_every_payment_that_matches() -> None:
-    """In one instant."""
+def test_an_at_rule_acts_on_every_matching_payment_in_one_instant() -> None:
     desk = desk_of("""
         - {name: wave, at: 3d, when: {status: completed, amount: {gte: 1000}},
            do: {chargeback: {reason: fraudulent}}}
@@ -311,16 +304,14 @@ def test_a_timed_rule_acts_on_every_payment_that_matches() -> None:
         ("{fail: {error: lost_card}}", "payment.failed"),
     ],
 )
-def test_a_timed_rule_settles_what_is_pending(action: str, what: str) -> None:
-    """Whoever is still waiting."""
+def test_an_at_rule_can_complete_or_fail_pending_payments(action: str, what: str) -> None:
     desk = desk_of(f"- {{at: 1h, when: {{status: pending}}, do: {action}}}")
     pay(desk, "pending_forever")
 
     assert happened(desk, HOUR) == [(HOUR, "rule scene/rule-1"), (HOUR, what)]
 
 
-def test_a_timed_rule_about_the_world_acts_once() -> None:
-    """It acts once, and counts as fired."""
+def test_an_at_rule_without_payments_acts_once() -> None:
     desk = desk_of("""
         - {at: 1h, do: {rate_limit: {remaining: 0}}}
         - {at: 2h, do: {emit: {type: payment.failed, data: {payment_id: pay_1}}}}
@@ -336,8 +327,8 @@ def test_a_timed_rule_about_the_world_acts_once() -> None:
     ]
 
 
-def test_what_is_due_is_listed() -> None:
-    """Before it happens, in the same words."""
+def test_upcoming_lists_the_actions_of_rules() -> None:
+    """In the words of the timeline."""
     desk = desk_of("""
         - {name: mark, at: 2h, do: {rate_limit: {remaining: 0}}}
         - {event: payment.completed, after: 1h, do: {rate_limit: {remaining: 0}}}
@@ -351,7 +342,7 @@ def test_what_is_due_is_listed() -> None:
     ]
 
 
-def test_what_no_clock_reaches_is_not_planned() -> None:
+def test_an_action_after_the_last_instant_is_not_planned() -> None:
     """Time ends in the year 2999."""
     desk = desk_of("""
         - {event: payment.completed, after: 99999d, do: {refund: {}}}
@@ -366,8 +357,8 @@ def test_what_no_clock_reaches_is_not_planned() -> None:
     assert desk.world.upcoming(10) == []
 
 
-def test_jobs_of_rules_that_are_gone_do_nothing() -> None:
-    """A snapshot may hold a mark whose scenario it does not."""
+def test_timeline_jobs_of_rules_that_no_longer_exist_are_skipped() -> None:
+    """A snapshot may have a job without its scenario."""
     desk = InProcessApi(new_world())
     desk.world.timeline.at(NOON, RunTimedRule("gone/mark"))
     desk.world.timeline.at(NOON, ActOnPayment(None, Emit("payment.failed"), "gone/emit"))
@@ -375,13 +366,12 @@ def test_jobs_of_rules_that_are_gone_do_nothing() -> None:
 
     assert happened(desk, 0) == [
         (0, "rule gone/mark"),
-        (0, "payment.failed skipped: It has nothing to tell of."),
-        (0, "payment.completed skipped: It is about no payment."),
+        (0, "payment.failed skipped: It has no payment to describe."),
+        (0, "payment.completed skipped: It is not about a payment."),
     ]
 
 
-def test_a_skip_of_a_rule_that_is_gone_is_told_to_nobody() -> None:
-    """Other scenarios are none of its business."""
+def test_a_skipped_job_of_a_missing_rule_is_counted_for_no_other_rule() -> None:
     desk = desk_of("- {event: payment.failed, do: {rate_limit: {limit: 5}}}")
     desk.world.timeline.at(NOON, ActOnPayment(None, Complete(), "gone/complete"))
     happened(desk, 0)

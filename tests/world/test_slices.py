@@ -1,4 +1,4 @@
-"""What takes long in a world is done in pieces, between which others come."""
+"""Tests that long work in a world is done in slices, between which others are served."""
 
 import gc
 from collections.abc import Callable
@@ -27,7 +27,7 @@ from tests.support.values import documented_create
 COUNT = 2 * SLICE + 100
 PENDING = "4000009900000012"
 PARTS = ("journal", "ledger", "timeline", "webhooks")
-"""What may be much of a world."""
+"""The parts of a world that may be large."""
 
 WAVE = scenario_of(
     f"""
@@ -39,15 +39,15 @@ WAVE = scenario_of(
 
 
 def with_many(*, frozen_at: Instant | None = NOON) -> tuple[World, Wall]:
-    """A world of many payments, all of which are charged back in an hour; and its wall."""
+    """Return a world of many payments, all charged back in an hour, and its wall clock."""
     wall = Wall()
     world = new_world(wall, frozen_at=frozen_at)
     set_active(world, [WAVE])
     return world, wall
 
 
-def test_an_at_rule_acts_on_many_payments_in_pieces() -> None:
-    """The clock stands still meanwhile; who comes between finds it there."""
+def test_an_at_rule_acts_on_many_payments_in_slices() -> None:
+    """The clock stands still between slices."""
     world, _ = with_many()
     at, seen, told = Instant(NOON + HOUR), [], 0
     for batch in world.advance(at):
@@ -63,8 +63,8 @@ def test_an_at_rule_acts_on_many_payments_in_pieces() -> None:
     assert InProcessApi(world).ask("create_payment", documented_create())[0] == 201
 
 
-def test_what_is_due_on_a_live_clock_happens_in_pieces() -> None:
-    """A timer lets some of it happen, and the next one the rest."""
+def test_work_due_on_a_live_clock_is_done_in_slices() -> None:
+    """One timer does some of it, the next one the rest."""
     world, wall = with_many(frozen_at=None)
     wall.move(HOUR)
     world.catch_up_some()
@@ -76,8 +76,8 @@ def test_what_is_due_on_a_live_clock_happens_in_pieces() -> None:
     assert 0 < some < every == world.ledger.chargebacks
 
 
-def test_an_at_rule_goes_on_where_a_snapshot_was_taken() -> None:
-    """Between two pieces: nothing is done twice, and nothing is left out."""
+def test_a_snapshot_between_slices_of_an_at_rule_continues_exactly() -> None:
+    """Nothing is done twice, and nothing is left out."""
     world, _ = with_many()
     steps = world.advance(Instant(NOON + HOUR))
     next(steps)
@@ -88,8 +88,8 @@ def test_an_at_rule_goes_on_where_a_snapshot_was_taken() -> None:
     assert 0 < other.ledger.chargebacks == world.ledger.chargebacks
 
 
-def test_a_move_of_the_clock_that_is_given_up_leaves_the_rest_to_others() -> None:
-    """The world was reset, or whoever moved it has gone."""
+def test_the_rest_of_an_abandoned_advance_is_done_later() -> None:
+    """The world was reset, or the client that moved the clock has gone."""
     world, _ = with_many()
     steps = world.advance(Instant(NOON + HOUR))
     next(steps)
@@ -101,7 +101,7 @@ def test_a_move_of_the_clock_that_is_given_up_leaves_the_rest_to_others() -> Non
 
 
 def busy(world: World) -> None:
-    """Leave something in each part that may be much: journal, webhooks, timeline."""
+    """Leave something in each part that may be large: journal, webhooks, timeline."""
     InProcessApi(world).ask("create_payment", documented_create(card_number=PENDING))
     webhooks = world.open_webhooks()
     if not webhooks.outbox.endpoints:
@@ -114,8 +114,8 @@ def busy(world: World) -> None:
         entry.duration_ms = float(world.journal.count)
 
 
-def test_a_snapshot_is_of_one_moment() -> None:
-    """What changes while it is taken is not in it."""
+def test_a_snapshot_taken_in_slices_shows_one_moment() -> None:
+    """What changes meanwhile is not in it."""
     world, _ = with_many()
     busy(world)
     before = snapshot(world)
@@ -129,8 +129,8 @@ def test_a_snapshot_is_of_one_moment() -> None:
     assert len(world.ledger.payments) == COUNT + 2
 
 
-def test_rows_of_payments_are_nothing_that_the_collector_of_garbage_looks_at_again() -> None:
-    """To look at hundreds of thousands of them while they are made holds the loop."""
+def test_rows_of_a_ledger_snapshot_are_not_tracked_by_the_garbage_collector() -> None:
+    """Scanning hundreds of thousands of them would block the event loop."""
     world, _ = with_many()
     world.charge_back(0, None, "fraudulent")
     kept = world.ledger.snapshot()
@@ -143,7 +143,7 @@ def test_rows_of_payments_are_nothing_that_the_collector_of_garbage_looks_at_aga
 
 
 @pytest.mark.parametrize("part", ["journal", "timeline", "webhooks"])
-def test_what_may_be_much_is_taken_slice_by_slice(part: str) -> None:
+def test_a_large_part_of_a_snapshot_is_taken_in_slices(part: str) -> None:
     world = new_world()
     webhooks = world.open_webhooks()
     webhooks.put(webhooks.new_endpoint("http://localhost/"))

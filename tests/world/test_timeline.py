@@ -1,4 +1,4 @@
-"""Holds the timeline to its order: by instant, then by arrival, across snapshots too."""
+"""Tests the order of the timeline: by instant, then by arrival, also after a snapshot."""
 
 import json
 
@@ -39,20 +39,19 @@ DUE = st.lists(st.tuples(st.integers(0, 5), st.sampled_from(JOBS)), max_size=30)
 
 
 def drained(timeline: Timeline) -> list[tuple[Instant, Job]]:
-    """Every job, taken off one by one."""
+    """Remove and return every job, one by one."""
     return [timeline.pop() for _ in range(len(timeline))]
 
 
 def test_an_empty_timeline_has_nothing_due() -> None:
-    """Nothing next, nothing upcoming."""
     timeline = Timeline()
 
     assert (timeline.next_due, len(timeline), list(timeline.upcoming(5))) == (None, 0, [])
 
 
 @given(DUE)
-def test_jobs_come_in_due_order_and_ties_as_they_came(jobs: list[tuple[int, Job]]) -> None:
-    """A stable sort by instant says what is right; looking ahead and taking off agree."""
+def test_timeline_jobs_are_ordered_by_instant_then_by_arrival(jobs: list[tuple[int, Job]]) -> None:
+    """As a stable sort does."""
     timeline = Timeline()
     for due, job in jobs:
         timeline.at(Instant(due), job)
@@ -64,10 +63,10 @@ def test_jobs_come_in_due_order_and_ties_as_they_came(jobs: list[tuple[int, Job]
 
 
 @given(DUE, DUE)
-def test_a_snapshot_keeps_the_order_of_ties(
+def test_a_restored_timeline_keeps_the_order_of_simultaneous_jobs(
     before: list[tuple[int, Job]], after: list[tuple[int, Job]]
 ) -> None:
-    """What comes after it stays behind what came before it, in both timelines."""
+    """Also with jobs that are added later."""
     timeline, other = Timeline(), Timeline()
     for due, job in before:
         timeline.at(Instant(due), job)
@@ -80,8 +79,8 @@ def test_a_snapshot_keeps_the_order_of_ties(
     assert drained(other) == drained(timeline)
 
 
-def test_a_snapshot_shows_each_job() -> None:
-    """As plain values: due, ticket, kind, payment, and its code or reason."""
+def test_the_snapshot_of_a_timeline_has_plain_values() -> None:
+    """Due, ticket, kind, payment, and its code or reason."""
     timeline = Timeline()
     for due, job in zip((3, 1, 2), JOBS[:3], strict=True):
         timeline.at(Instant(due), job)
@@ -97,8 +96,8 @@ def test_a_snapshot_shows_each_job() -> None:
 
 
 @for_each("job", JOBS, show=str)
-def test_each_kind_of_job_comes_back_from_a_snapshot(job: Job) -> None:
-    """Through JSON, as it is kept."""
+def test_each_kind_of_timeline_job_is_restored_from_a_snapshot(job: Job) -> None:
+    """Through JSON."""
     timeline, twin = Timeline(), Timeline()
     timeline.at(Instant(5), job)
     twin.restore(**json.loads(json.dumps(timeline.snapshot())))
@@ -122,14 +121,12 @@ def test_each_kind_of_job_comes_back_from_a_snapshot(job: Job) -> None:
     ],
     show=str,
 )
-def test_an_unknown_job_is_refused(item: list[object]) -> None:
-    """A snapshot of another make is not guessed at."""
-    with pytest.raises(ValueError, match=r"^a job of the timeline is not known$"):
+def test_an_unknown_timeline_job_in_a_snapshot_is_rejected(item: list[object]) -> None:
+    with pytest.raises(ValueError, match=r"^unknown job in the timeline$"):
         Timeline().restore(1, [item])
 
 
-def test_a_cleared_timeline_starts_again() -> None:
-    """And a timeline that was cleared is as a new one."""
+def test_a_cleared_timeline_equals_a_new_one() -> None:
     timeline = Timeline()
     timeline.at(Instant(1), JOBS[0])
     timeline.clear()
@@ -138,8 +135,8 @@ def test_a_cleared_timeline_starts_again() -> None:
     assert timeline.snapshot() == Timeline().snapshot()
 
 
-def test_what_is_meant_is_forgotten_and_all_else_stays() -> None:
-    """Due or not; attempts go when their deliveries are not pending any more."""
+def test_forgetting_timeline_jobs_removes_only_the_matching_ones() -> None:
+    """Attempts are removed when their deliveries are no longer pending."""
     timeline = Timeline()
     for due, job in enumerate(JOBS):
         timeline.at(Instant(due), job)
@@ -151,8 +148,8 @@ def test_what_is_meant_is_forgotten_and_all_else_stays() -> None:
     assert [job for _, job in drained(timeline)] == [AttemptDelivery(4), *kept]
 
 
-def test_jobs_of_a_snapshot_come_in_due_order_whatever_theirs_is() -> None:
-    """Somebody may have written it."""
+def test_restored_timeline_jobs_are_sorted_by_due_instant() -> None:
+    """Somebody may have written the snapshot by hand."""
     timeline = Timeline()
     timeline.restore(9, [[due, due, "attempt", due] for due in (5, 3, 4, 1, 2)])
 

@@ -1,4 +1,4 @@
-"""Holds a world to its time: what is due happens in order, once, and nothing overtakes it."""
+"""Tests a world's time: what is due happens once, in order, and before later commands."""
 
 from collections.abc import Callable
 
@@ -32,7 +32,7 @@ FAILS = (Settlement(Status.FAILED, HOUR),)
 
 
 def order(number: str = VISA) -> NewPayment:
-    """An order with a card."""
+    """Return an order with a card."""
     card = check(
         number, exp_year=2034, exp_month=12, cvc="123", now=NOON, named=MAGIC_CARD_RULES.numbers
     )
@@ -40,24 +40,24 @@ def order(number: str = VISA) -> NewPayment:
 
 
 def told(world: World) -> list[tuple[EventType, int]]:
-    """Every event, as its type and how long after noon it was."""
+    """Return every event, as its type and how long after noon it was."""
     events = (world.ledger.event(number) for number in range(world.ledger.events))
     return [(event.type, event.created - NOON) for event in events]
 
 
 def walked(world: World, until: int) -> list[list[TimelineEntry]]:
-    """All that happens until so long after noon."""
+    """Advance to an instant after noon; return all that happens until then."""
     return list(world.advance(Instant(NOON + until)))
 
 
 def happened(world: World, number: int, after: int, what: str, event: int | None) -> TimelineEntry:
-    """A happening about a payment of the world."""
+    """Return a timeline entry about a payment of the world."""
     event_id = None if event is None else world.ledger.event(event).id
     return TimelineEntry(Instant(NOON + after), what, world.ledger.payments.id_of(number), event_id)
 
 
 def test_a_payment_is_made_at_the_worlds_now() -> None:
-    """Completed, failed or pending; only what has happened has an event."""
+    """Completed, failed or pending; a pending payment has no event."""
     world = new_world()
     made = [
         world.create_payment(order()),
@@ -79,8 +79,8 @@ def test_a_payment_is_made_at_the_worlds_now() -> None:
     ]
 
 
-def test_an_advance_stops_wherever_something_is_due() -> None:
-    """In due order, equal instants together; the clock shows each while it happens."""
+def test_an_advance_does_what_is_due_in_order_and_sets_the_clock_to_each_instant() -> None:
+    """Jobs of one instant come together."""
     world = new_world()
     for turns in (COMPLETES, FAILS, (Settlement(Status.COMPLETED, 2 * HOUR),)):
         world.create_payment(order(), turns=turns)
@@ -100,8 +100,7 @@ def test_an_advance_stops_wherever_something_is_due() -> None:
     assert world.ledger.payments.get(1).failure == SETTLED_AS_FAILED
 
 
-def test_an_advance_stops_before_what_is_not_yet_due() -> None:
-    """A millisecond early is too early."""
+def test_an_advance_does_not_do_what_is_due_a_millisecond_later() -> None:
     world = new_world()
     world.create_payment(order(), turns=COMPLETES)
 
@@ -109,8 +108,8 @@ def test_an_advance_stops_before_what_is_not_yet_due() -> None:
     assert walked(world, HOUR) == [[happened(world, 0, HOUR, "payment.completed", 0)]]
 
 
-def test_what_follows_from_what_happened_happens_too() -> None:
-    """A pending payment completes on the way, and its card's chargeback follows a day later."""
+def test_an_advance_also_does_what_follows_from_what_it_did() -> None:
+    """A pending payment completes, and its card's chargeback follows a day later."""
     world = new_world()
     world.create_payment(order(CHARGED_BACK), turns=COMPLETES)
 
@@ -120,8 +119,8 @@ def test_what_follows_from_what_happened_happens_too() -> None:
     ]
 
 
-def test_what_cannot_happen_any_more_is_skipped() -> None:
-    """With the reason; there is no event, and time goes on."""
+def test_a_due_job_that_is_no_longer_possible_is_skipped_with_its_reason() -> None:
+    """There is no event, and time goes on."""
     world = new_world()
     world.create_payment(order(), turns=COMPLETES)
     world.create_payment(order(CHARGED_BACK))
@@ -150,8 +149,8 @@ def test_what_cannot_happen_any_more_is_skipped() -> None:
     ]
 
 
-def test_upcoming_tells_what_is_due_next() -> None:
-    """In order, at most so many, and nothing happens by looking."""
+def test_upcoming_lists_what_is_due_in_order_up_to_a_limit() -> None:
+    """Without doing any of it."""
     world = new_world()
     world.create_payment(order(), turns=FAILS)
     world.create_payment(order(), turns=COMPLETES)
@@ -179,8 +178,8 @@ COMMANDS: dict[str, Callable[[World], object]] = {
 
 
 @for_each("command", COMMANDS)
-def test_no_command_overtakes_what_was_due(command: str) -> None:
-    """A live clock may be late: what was due before happens first, at its own instant."""
+def test_everything_due_happens_before_a_command_on_a_late_live_clock(command: str) -> None:
+    """At its own instant."""
     wall = Wall()
     world = new_world(wall, frozen_at=None)
     world.create_payment(order(), turns=COMPLETES)
@@ -193,8 +192,8 @@ def test_no_command_overtakes_what_was_due(command: str) -> None:
     assert [after for _, after in others] == [2 * HOUR] * len(others)
 
 
-def test_completing_by_hand_has_the_consequences_of_completing() -> None:
-    """Completing by hand has the consequences of completing."""
+def test_completing_a_payment_by_hand_plans_the_chargeback_of_its_card() -> None:
+    """Completing it a second time is rejected."""
     world = new_world()
     world.create_payment(order(CHARGED_BACK), turns=())
     world.create_payment(order(), turns=())
@@ -207,7 +206,7 @@ def test_completing_by_hand_has_the_consequences_of_completing() -> None:
 
 
 def used() -> tuple[World, Wall]:
-    """A world in which each part has been used, and its wall."""
+    """Return a world in which each part has been used, and its wall clock."""
     wall = Wall()
     desk = InProcessApi(new_world(wall))
     desk.ask("create_payment", documented_create(card_number=FLAKY))
@@ -229,8 +228,8 @@ OF_PARTS = {
 
 
 @for_each("part", ResetScope)
-def test_a_reset_of_one_part_leaves_the_others(part: ResetScope) -> None:
-    """It is as in a new world; every other is as it was."""
+def test_resetting_one_part_of_a_world_leaves_the_others_unchanged(part: ResetScope) -> None:
+    """The part is as in a new world."""
     world, wall = used()
     before = snapshot(world)
     world.reset([part])
@@ -250,7 +249,7 @@ def test_a_reset_of_one_part_leaves_the_others(part: ResetScope) -> None:
     }
 
 
-def test_a_world_that_was_reset_runs_as_the_first_time() -> None:
+def test_a_reset_world_repeats_the_same_replies() -> None:
     """Same seed, same calls, same bytes."""
     runs = []
     world, _ = used()
@@ -268,8 +267,7 @@ def test_a_world_that_was_reset_runs_as_the_first_time() -> None:
     assert [status for status, _ in runs[0]] == [500, 201, 500, 201]
 
 
-def test_payments_may_be_later_than_a_reset_clock() -> None:
-    """Then the clock cannot be reset without them."""
+def test_resetting_only_the_clock_would_go_back_before_later_payments() -> None:
     world = new_world()
     seen = [world.would_go_back()]
     world.create_payment(order())
@@ -283,31 +281,30 @@ def test_payments_may_be_later_than_a_reset_clock() -> None:
     assert seen == [False, False, True, False]
 
 
-def test_a_world_is_shown_by_its_size() -> None:
-    """Nothing of a payment, and nothing of the key."""
+def test_the_repr_of_a_world_shows_only_the_number_of_payments() -> None:
+    """Nothing of the key."""
     world = new_world()
     world.create_payment(order())
 
     assert repr(world) == "<World with 1 payments>"
 
 
-def test_secrets_come_from_the_seed() -> None:
-    """32 bytes in base64, as Standard Webhooks has it."""
+def test_the_webhook_secret_is_derived_from_the_seed() -> None:
+    """32 bytes in base64, as Standard Webhooks requires."""
     assert webhook_secret(7) == webhook_secret(7) != webhook_secret(8)
     assert len(webhook_secret(7)) == len("whsec_") + 44
 
 
 @pytest.mark.parametrize("has_webhooks", [False, True])
-def test_an_attempt_that_is_planned_for_no_delivery_is_an_error(*, has_webhooks: bool) -> None:
-    """A timeline that says otherwise is broken."""
+def test_a_planned_attempt_without_its_delivery_raises_lookup_error(*, has_webhooks: bool) -> None:
     world = new_world()
     outbox = world.open_webhooks().outbox if has_webhooks else None
-    with pytest.raises(LookupError, match="that is not there"):
+    with pytest.raises(LookupError, match="a planned delivery is missing"):
         upcoming_entry(NOON, AttemptDelivery(0), world.ledger, outbox)
 
 
-def test_webhooks_that_are_to_come_are_counted() -> None:
-    """A world that has none has none pending."""
+def test_pending_webhooks_are_counted() -> None:
+    """A world without endpoints has none."""
     world = new_world()
     before = world.pending_webhooks
     world.open_webhooks().put(world.open_webhooks().new_endpoint("http://localhost:1/"))
@@ -316,8 +313,8 @@ def test_webhooks_that_are_to_come_are_counted() -> None:
     assert (before, world.pending_webhooks) == (0, 1)
 
 
-def test_after_a_reset_of_the_payments_each_event_is_told_once() -> None:
-    """The first one too; those that were before it are not told again."""
+def test_after_a_reset_of_the_payments_each_new_event_is_sent_once() -> None:
+    """Events from before the reset are not sent again."""
     world = new_world()
     world.open_webhooks().put(world.open_webhooks().new_endpoint("http://localhost:1/"))
     world.create_payment(order())
@@ -328,8 +325,8 @@ def test_after_a_reset_of_the_payments_each_event_is_told_once() -> None:
     assert (world.pending_webhooks, world.open_webhooks().outbox.count) == (2, 2)
 
 
-def test_upcoming_tells_of_attempts_and_of_rules() -> None:
-    """An attempt by its payment, event and delivery; a rule of an instant by its name."""
+def test_upcoming_lists_webhook_attempts_and_rules() -> None:
+    """An attempt with its payment, event and delivery; an `at` rule with its name."""
     world = new_world()
     world.open_webhooks().put(world.open_webhooks().new_endpoint("http://localhost:1/"))
     world.create_payment(order())
@@ -351,8 +348,8 @@ def test_upcoming_tells_of_attempts_and_of_rules() -> None:
     assert world.pending_webhooks == 1
 
 
-def test_a_payment_settles_when_it_has_been_read_often_enough() -> None:
-    """At that read; the next one changes nothing, nor does time."""
+def test_a_payment_settles_at_the_configured_number_of_reads() -> None:
+    """Neither later reads nor time change it."""
     world = new_world()
     world.create_payment(order(), turns=(Settlement(Status.COMPLETED, None, 2),))
     seen = []
@@ -364,8 +361,8 @@ def test_a_payment_settles_when_it_has_been_read_often_enough() -> None:
     assert seen[2] == (Status.COMPLETED, [(EventType.PAYMENT_COMPLETED, 0)])
 
 
-def test_a_settlement_counts_from_the_second_in_which_the_payment_is_dated() -> None:
-    """And at once where it is given no wait; one that no clock reaches never comes."""
+def test_a_settlement_happens_at_once_without_a_delay_and_never_after_the_last_instant() -> None:
+    """One at the last instant is planned."""
     world = new_world()
     at_once, never = Settlement(Status.COMPLETED, 0), Settlement(Status.COMPLETED, LAST - NOON + 1)
     last = Settlement(Status.COMPLETED, LAST - NOON)
@@ -378,8 +375,7 @@ def test_a_settlement_counts_from_the_second_in_which_the_payment_is_dated() -> 
     ]  # fmt: skip
 
 
-def test_a_settlement_within_a_second_counts_from_the_instant_of_the_payment() -> None:
-    """It is pending for as long as it is told to be, wherever in its second it was made."""
+def test_a_settlement_delay_below_a_second_counts_from_the_exact_instant() -> None:
     world = new_world(frozen_at=Instant(NOON + 900))
     world.create_payment(order(), turns=(Settlement(Status.COMPLETED, 300),))
 
@@ -387,8 +383,8 @@ def test_a_settlement_within_a_second_counts_from_the_instant_of_the_payment() -
     assert [each.at for each in world.upcoming(9)] == [NOON + 1_200]
 
 
-def test_a_reset_of_the_webhooks_forgets_endpoints_and_what_is_on_its_way() -> None:
-    """Inboxes too; who holds a delivery sends it no more."""
+def test_resetting_webhooks_removes_endpoints_inboxes_and_pending_deliveries() -> None:
+    """A delivery that is being sent is cancelled."""
     world = new_world()
     webhooks = world.open_webhooks()
     webhooks.put(webhooks.new_endpoint("http://localhost:1/"))
@@ -402,8 +398,8 @@ def test_a_reset_of_the_webhooks_forgets_endpoints_and_what_is_on_its_way() -> N
     assert world.open_webhooks().inboxes.items() == []
 
 
-def test_what_is_done_by_hand_is_told_to_who_did_it() -> None:
-    """A chargeback, and the payment as it has become."""
+def test_completing_failing_and_charging_back_return_the_result() -> None:
+    """The payment as it has become, or the chargeback."""
     world = new_world()
     for _ in range(3):
         world.create_payment(order(), turns=())

@@ -131,7 +131,7 @@ def check_workers(arguments: argparse.Namespace) -> None:
         )
     if arguments.workers == 1 and arguments.state is not None and arguments.state.is_dir():
         hint = f"a folder is for {WORKERS} 2 or more"
-        refuse(arguments, "--state", f"expected a file in a folder that exists; {hint}")
+        refuse(arguments, "--state", f"expected a file in an existing folder; {hint}")
 
 
 def read_settings(arguments: argparse.Namespace) -> Settings:

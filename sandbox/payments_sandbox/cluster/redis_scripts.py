@@ -94,7 +94,7 @@ for i = 3, #ARGV, 3 do
     and redis.call('PUBSUB', 'NUMSUB', prefix .. 'node:' .. owner)[2] == 0 then
     redis.call('ZADD', nodes, now, owner)
   end
-  if not owner or not tonumber(epoch) or not is_member(owner) then
+  if not owner or not is_member(owner) then
     local gone = prefix .. 'gone'
     if owner and (redis.call('ZSCORE', nodes, owner) or redis.call('ZSCORE', gone, owner)) then
       lost = owner
@@ -152,13 +152,11 @@ LEAVING: Final = f"""{_LEAVE}
 leave(KEYS[1], ARGV[1])
 """
 
-# A Redis key of another type, which no node has written, must not stop the writes of other worlds:
-# it counts as refused, as if another node owned it. A problem of all writes, such as no memory, is
-# an error.
 WRITE: Final = """
 local prefix, refused, i = KEYS[1], {}, 1
-local function write(i, last_gone)
+while ARGV[i] do
   local key, epoch, flags, position, effect, due, ttl, name, part = unpack(ARGV, i, i + 8)
+  local last_gone = i + 9 + tonumber(ARGV[i + 9])
   local world = prefix .. 'world:' .. key
   local effects, journal = prefix .. 'effects:' .. key, prefix .. 'parts:' .. key
   local owner, last = unpack(redis.call('HMGET', world, 'node', 'epoch'))
@@ -182,16 +180,7 @@ local function write(i, last_gone)
       for _, each in ipairs({world, effects, journal}) do redis.call('PEXPIRE', each, ttl) end
     end
   end
-end
-while ARGV[i] do
-  local last = i + 9 + tonumber(ARGV[i + 9])
-  local ok, problem = pcall(write, i, last)
-  if not ok then
-    local text = type(problem) == 'table' and problem.err or problem
-    if not string.find(text, 'WRONGTYPE', 1, true) then error(problem) end
-    table.insert(refused, ARGV[i])
-  end
-  i = last + 1
+  i = last_gone + 1
 end
 return refused
 """

@@ -1,10 +1,6 @@
-"""Owns how requests are read to find their key, and where they begin and end in bytes.
-
-All of it is left to aiohttp's parser.
-"""
+"""Owns how requests are read to find their key; heads are read by aiohttp's parser."""
 
 import asyncio
-from bisect import bisect_left
 from functools import lru_cache
 from typing import Final, NamedTuple
 
@@ -50,51 +46,18 @@ def key_in_head(head: RawRequestMessage) -> str | None:
     return _key_of(head) if has_no_other else None
 
 
-def behind(count: int, raw: bytes) -> bytes:
-    """Return the bytes after the first `count` requests.
-
-    Args:
-        count: how many complete requests to skip.
-        raw: bytes that begin with a request; what follows those requests may be anything.
-    """
-    if count == 0:
-        return raw
-    # A request is complete with its last byte: with one byte less, there is one request less.
-    end = bisect_left(range(len(raw)), count, key=lambda size: _whole_requests(raw[:size]))
-    return raw[end:]
-
-
 def first_head(raw: bytes) -> RawRequestMessage | None:
     """The head of the first request in bytes; None if it is incomplete or not HTTP."""
     end = raw.find(_HEAD_END)
     if end < 0:
         return None
+    loop = asyncio.get_running_loop()
+    parser = HttpRequestParser(BaseProtocol(loop), loop, len(raw))
     try:
-        messages, _, _ = _parser(raw).feed_data(raw[: end + len(_HEAD_END)])
+        messages, _, _ = parser.feed_data(raw[: end + len(_HEAD_END)])
     except HttpProcessingError:
         return None
     return messages[0][0] if messages else None
-
-
-def _whole_requests(raw: bytes) -> int:
-    """Count the requests whose bodies are complete; too many if one of them is not HTTP."""
-    try:
-        messages, _, _ = _parser(raw).feed_data(raw)
-    except HttpProcessingError:
-        return len(raw)  # the error is after everything that was answered
-    return sum(payload.is_eof() for _, payload in messages)
-
-
-def _parser(raw: bytes) -> HttpRequestParser:
-    """A parser whose limit for pausing is above the length of these bytes."""
-    loop = asyncio.get_running_loop()
-    return HttpRequestParser(
-        BaseProtocol(loop),
-        loop,
-        len(raw) + 1,
-        payload_exception=web.RequestPayloadError,
-        auto_decompress=False,
-    )
 
 
 def _key_of(request: web.BaseRequest | RawRequestMessage) -> str | None:

@@ -16,10 +16,6 @@ class EngineError(Exception):
     """The engine does not answer, or rejects a call, which may have taken effect all the same."""
 
 
-class NoQuestionError(Exception):
-    """A message in the engine is not a question of this version; the text says what it is."""
-
-
 class StoredWorld(NamedTuple):
     """A world as it is stored.
 

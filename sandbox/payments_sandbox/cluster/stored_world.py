@@ -10,7 +10,7 @@ from payments_sandbox.core.instants import Instant
 from payments_sandbox.server.slices import run_in_slices
 from payments_sandbox.server.world_runtime import WorldRuntime
 from payments_sandbox.world.effects import folded
-from payments_sandbox.world.snapshot import MALFORMED, has_steps, restoring
+from payments_sandbox.world.snapshot import MALFORMED, has_scenarios, restoring
 from payments_sandbox.world.world import World
 
 
@@ -34,7 +34,7 @@ async def world_of(runtime: WorldRuntime, key: str, stored: StoredWorld) -> Worl
 async def _made(runtime: WorldRuntime, key: str, stored: StoredWorld) -> World:
     kept = folded(map(orjson.loads, stored.effects))
     kept["journal"]["entries"] = entries_of(stored.journal)
-    if has_steps(kept):
+    if has_scenarios(kept):
         await runtime.import_language()
     made_at = Instant(kept["made_at"])
     context = runtime.worlds.context

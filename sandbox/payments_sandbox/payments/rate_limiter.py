@@ -5,8 +5,7 @@ A rule may make the window shorter or longer than the documented hour.
 Source: section "RATE LIMITING". The documented reset, 1642262400, is on the hour.
 """
 
-from payments_sandbox.core.instants import HOUR, LAST, SECOND, Instant
-from payments_sandbox.core.value_checks import whole
+from payments_sandbox.core.instants import HOUR, SECOND, Instant
 
 
 class RateLimiter:
@@ -107,10 +106,8 @@ class RateLimiter:
         Raises:
             ValueError: a value is not valid in a limiter.
         """
-        if not all(map(whole(0, LAST), kept.values())):
-            raise ValueError("a limiter counts in whole numbers")
-        if not kept["window"]:
-            raise ValueError("a window has a length")
+        if any(type(each) is not int for each in kept.values()) or kept["window"] < 1:
+            raise ValueError("a limiter needs whole numbers and a window longer than 0")
         self._default = kept["default"]
         self.limit = kept["limit"]
         self._used = kept["used"]

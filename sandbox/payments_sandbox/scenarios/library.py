@@ -71,7 +71,7 @@ def _start_of(file: File) -> bytes:
 def _no_utf8(before: bytes) -> Problem:
     line = before.rpartition(b"\n")[2].decode("utf-8")
     place = before.count(b"\n") + 1, len(line) + 1
-    return Problem((), "this is not UTF-8", "save the file in UTF-8", place)
+    return Problem((), "the file is not UTF-8", "save the file as UTF-8", place)
 
 
 def name_of(file: str) -> str | None:
@@ -212,5 +212,5 @@ def check_known(name: str, known: Iterable[str]) -> None:
     start = f"there is no scenario '{name[:80]}'"
     if close := nearest(name, names):
         raise UnknownScenario(f"{start}; did you mean '{close}'?")
-    listed = f"there are {', '.join(names)}." if names else "there are none."
+    listed = f"expected one of {', '.join(names)}." if names else "there are none."
     raise UnknownScenario(f"{start}; {listed}")

@@ -4,7 +4,8 @@ The end has a digest of everything before it, so a truncated or changed file is 
 world is made from it.
 """
 
-from collections.abc import Callable, Iterable
+import re
+from collections.abc import Callable, Iterable, Iterator
 from hashlib import sha256
 from typing import Any, Final, NamedTuple
 
@@ -12,9 +13,8 @@ import orjson
 
 from payments_sandbox.core.errors import InvalidRequest
 from payments_sandbox.core.ids import API_KEY
-from payments_sandbox.core.instants import Instant
+from payments_sandbox.core.instants import EPOCH, LAST, Instant
 from payments_sandbox.core.slices import SLICE, Slices, discard
-from payments_sandbox.core.value_checks import is_instant
 from payments_sandbox.world.config import ServerContext
 from payments_sandbox.world.snapshot import blocks_of, restoring, snapshotting
 from payments_sandbox.world.world import World
@@ -24,9 +24,9 @@ VERSION: Final = 1
 
 _HEAD: Final = orjson.dumps({"format": FORMAT, "version": VERSION})
 
-_EXPECTED_WORLD: Final = (
-    "expected [API key, when it was made, when it was used, its snapshot], and each key once"
-)
+_KEY_OF_LINE: Final = re.compile(rb'\["(' + API_KEY.pattern.encode() + rb')",')
+
+_EXPECTED_WORLD: Final = "expected [API key, created at, used at, snapshot], and each key once"
 
 
 class NoStateError(ValueError):
@@ -126,7 +126,7 @@ def read_lines(lines: Iterable[bytes]) -> list[SavedWorld]:
     for line in opened:
         seal.update(line)
     if _value(end) != {"worlds": len(opened) - 1, "sha256": seal.hexdigest()}:
-        raise NoStateError("it is torn, or was changed by hand: its end does not seal the rest")
+        raise NoStateError("it is incomplete or was edited: its checksum does not match")
     saved: dict[str, SavedWorld] = {}
     for number, line in enumerate(opened[1:], start=2):
         world = _saved_world(line)
@@ -136,11 +136,18 @@ def read_lines(lines: Iterable[bytes]) -> list[SavedWorld]:
     return list(saved.values())
 
 
+def keys_of(lines: Iterable[bytes]) -> Iterator[str]:
+    """Yield the keys of the worlds in the lines of a state file, without reading the worlds."""
+    for line in lines:
+        if found := _KEY_OF_LINE.match(line):
+            yield found[1].decode()
+
+
 def _saved_world(line: bytes) -> SavedWorld | None:
     """The world in a line; None if it is invalid, since anybody can write and seal a file."""
     match _value(line):
-        case [str(key), int(made_at), int(used_at), dict(kept)] if (
-            API_KEY.fullmatch(key) and is_instant(made_at) and is_instant(used_at)
+        case [str(key), int(made_at), int(used_at), dict(kept)] if API_KEY.fullmatch(key) and all(
+            EPOCH <= each <= LAST for each in (made_at, used_at)
         ):
             return SavedWorld(key, Instant(made_at), Instant(used_at), kept)
     return None

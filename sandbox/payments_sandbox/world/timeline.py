@@ -144,9 +144,9 @@ class Timeline:
         self._ticket = ticket
         self._due = [_job(item) for item in due]
         if any(not EPOCH <= item[0] <= LAST for item in self._due):
-            raise ValueError("a job is due when no clock gets to")
+            raise ValueError("a job is due at an instant out of range")
         if type(ticket) is not int or any(item[1] >= ticket for item in self._due):
-            raise ValueError("tickets are numbered as they came")
+            raise ValueError("tickets are not numbered in order")
         heapq.heapify(self._due)
 
 
@@ -179,7 +179,7 @@ def _job(item: list[object]) -> tuple[Instant, int, Job]:
             return Instant(due), ticket, RunTimedRule(rule, max(0, start))
         case [int(due), int(ticket), "attempt", int(delivery)]:
             return Instant(due), ticket, AttemptDelivery(delivery)
-    raise ValueError("a job of the timeline is not known")
+    raise ValueError("unknown job in the timeline")
 
 
 def _planned_action(about: int | None, source: dict[str, object], rule: str) -> ActOnPayment:
@@ -274,7 +274,7 @@ def upcoming_entry(
     match job:
         case AttemptDelivery(number):
             if outbox is None or (delivery := outbox.get(number)) is None:
-                raise LookupError("a delivery is planned that is not there")
+                raise LookupError("a planned delivery is missing")
             message, delivery_id = delivery.message, outbox.id_of(number)
             about = message.payment_id, message.event_id
             return TimelineEntry(due, "webhook.attempt", *about, delivery_id)

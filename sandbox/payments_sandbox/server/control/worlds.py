@@ -17,7 +17,13 @@ from payments_sandbox.server.control.page import Listing, page
 from payments_sandbox.server.response import send_blocks
 from payments_sandbox.server.slices import run_in_slices
 from payments_sandbox.server.world_runtime import Filling, WorldRuntime
-from payments_sandbox.world.snapshot import check_seal, has_steps, restoring, sealed, snapshotting
+from payments_sandbox.world.snapshot import (
+    check_seal,
+    has_scenarios,
+    restoring,
+    sealed,
+    snapshotting,
+)
 from payments_sandbox.world.world import ResetScope, World
 
 if TYPE_CHECKING:
@@ -201,7 +207,7 @@ async def retrieve_snapshot(request: ControlRequest) -> web.StreamResponse:
 async def restore_snapshot(request: ControlRequest) -> dict[str, object]:
     """Replace the world by a snapshot; until that is complete, the old world is served."""
     await run_in_slices(check_seal(request.body))
-    if has_steps(request.body):
+    if has_scenarios(request.body):
         await request.runtime.import_language()
     worlds = request.runtime.worlds
     steps = restoring(
