@@ -69,6 +69,16 @@ def test_a_dangling_link_and_an_overlong_name_are_reported(tmp_path: Path) -> No
     assert named.stderr.endswith("File name too long.\n")
 
 
+def test_a_scenario_that_cannot_be_written_leaves_no_file(tmp_path: Path) -> None:
+    """Otherwise the next try would say that it is there."""
+    full = "import resource; resource.setrlimit(resource.RLIMIT_FSIZE, (0, 0))"
+    refused = run("scenario", "new", "mine", cwd=tmp_path, first=full)
+
+    assert (refused.returncode, refused.stdout) == (1, "")
+    assert refused.stderr == "payments-sandbox: cannot write mine.yaml: File too large.\n"
+    assert list(tmp_path.iterdir()) == []
+
+
 def test_the_schema_may_be_a_relative_path(tmp_path: Path) -> None:
     variables = {environment_name("--schema"): "scenario.schema.json"}
     run("scenario", "new", "mine", cwd=tmp_path, extra=variables)

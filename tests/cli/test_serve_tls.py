@@ -218,6 +218,18 @@ def test_an_unwritable_ca_file_exits_1_with_its_path(tmp_path: Path) -> None:
     assert ended.stderr.startswith(f"payments-sandbox: cannot write {tmp_path / 'ready.ca.pem'}: ")
 
 
+def test_a_disk_without_room_for_certificates_is_told() -> None:
+    """Also a container whose file system is read-only."""
+    full = "import resource; resource.setrlimit(resource.RLIMIT_FSIZE, (0, 0))"
+    ended = run("serve", "--port", "0", "--tls", "auto", first=full)
+
+    assert (ended.returncode, ended.stdout) == (1, "")
+    assert ended.stderr.startswith(
+        "payments-sandbox: cannot listen on the port of --tls: No usable "
+    )
+    assert len(ended.stderr.splitlines()) == 1
+
+
 def test_commands_trust_ssl_cert_file_and_explain_an_untrusted_certificate() -> None:
     """The error for an untrusted certificate says which file to name in `SSL_CERT_FILE`."""
     with serve_process("--tls", "auto") as server:

@@ -64,6 +64,20 @@ def test_worlds_are_restored_exactly_by_a_new_server(tmp_path: Path, number: int
     assert [path.name for path in tmp_path.iterdir()] == ["state"]
 
 
+def test_loading_a_state_says_of_no_world_that_it_is_gone(tmp_path: Path) -> None:
+    """Nobody has used the home world that a start makes."""
+    arguments = ("--state", str(tmp_path / "state"))
+    with serve_process(*arguments) as server:
+        ask(server, "GET", "/v3/payments")
+        server.stop()
+    with serve_process(*arguments, "--log", "json") as server:
+        ask(server, "GET", "/v3/payments")
+        server.stop()
+        printed, errors = server.rest()
+    summary = json.loads(printed.splitlines()[-1])
+    assert (errors, summary["worlds"], summary["worlds_gone"]) == ("", 1, 0)
+
+
 def test_a_snapshot_can_be_restored_in_another_process() -> None:
     """A snapshot of the restored world equals the original."""
     path = "/_sandbox/world/snapshot"

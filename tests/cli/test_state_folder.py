@@ -1,7 +1,9 @@
 """The folder of `--state` with workers: each world is exactly once in its owner's file."""
 
+import errno
 import os
 import re
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
@@ -81,6 +83,61 @@ def test_a_missing_folder_is_created_and_correct_files_are_kept(tmp_path: Path) 
     assert [each.name for each in (tmp_path / "new").iterdir()] == ["2-of-2.state"]
     place_worlds(tmp_path / "new", 1)
     assert contents(tmp_path / "new") == {"1-of-1.state": []}
+
+
+def test_worlds_in_the_file_of_another_worker_go_to_their_owner(tmp_path: Path) -> None:
+    """Such files were renamed, or a single server used one of them meanwhile."""
+    write(state_file_of(tmp_path, 0, 2), saved("sk_test_a1", 3), saved("sk_test_b0", 1))
+    write(state_file_of(tmp_path, 1, 2), saved("sk_test_c0", 2))
+    (tmp_path / "misplaced-1-1-of-2.state").symlink_to("nowhere")  # the name is taken
+    place_worlds(tmp_path, 2)
+    assert contents(tmp_path) == {
+        "1-of-2.state": [("sk_test_b0", 1), ("sk_test_c0", 2)],
+        "2-of-2.state": [("sk_test_a1", 3)],
+    }
+
+
+def test_no_world_is_lost_if_placing_is_interrupted(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As by a full disk, after the first file was written."""
+    write(state_file_of(tmp_path, 0, 2), saved("sk_test_a1", 3), saved("sk_test_b0", 1))
+    files = iter([1, 0])
+
+    def full_in_the_end(worlds: Iterable[SavedWorld]) -> list[bytes]:
+        if next(files):
+            return rewritten(worlds)
+        raise OSError(errno.ENOSPC, "full")
+
+    with monkeypatch.context() as patched:
+        patched.setattr("payments_sandbox.cli.state_file.rewritten", full_in_the_end)
+        with pytest.raises(OSError, match="full"):
+            place_worlds(tmp_path, 2)
+    place_worlds(tmp_path, 2)
+    assert contents(tmp_path) == {
+        "1-of-2.state": [("sk_test_b0", 1)],
+        "2-of-2.state": [("sk_test_a1", 3)],
+    }
+
+
+def test_a_world_that_nobody_has_used_replaces_no_other(tmp_path: Path) -> None:
+    """The home world of a single server that used a worker's file is newer than the real one."""
+    write(tmp_path / "one.state", saved("sk_test_a0", 9)._replace(made_at=Instant(9)))
+    write(tmp_path / "two.state", saved("sk_test_a0", 5))
+    place_worlds(tmp_path, 1)
+    assert contents(tmp_path) == {"1-of-1.state": [("sk_test_a0", 5)]}
+
+
+def test_different_worlds_of_one_key_are_refused(tmp_path: Path) -> None:
+    """One of them would be lost; the file of another worker is renamed, but no world moves."""
+    write(state_file_of(tmp_path, 0, 2), saved("sk_test_a1", 9)._replace(made_at=Instant(8)))
+    write(state_file_of(tmp_path, 1, 2), saved("sk_test_a1", 5))
+    kept = {"2-of-2.state": [("sk_test_a1", 5)], "misplaced-1-1-of-2.state": [("sk_test_a1", 9)]}
+    text = "2-of-2.state and misplaced-1-1-of-2.state have different worlds of sk_test_a1: move"
+    for _ in range(2):
+        with pytest.raises(NoStateError, match=f"^{re.escape(text)} one"):
+            place_worlds(tmp_path, 2)
+        assert contents(tmp_path) == kept
 
 
 def test_an_invalid_or_used_file_is_named_and_nothing_is_changed(tmp_path: Path) -> None:

@@ -1,12 +1,14 @@
 """Owns `payments-sandbox scenario new`: a commented scenario to begin with."""
 
 import argparse
+import os
 import sys
 from pathlib import Path
 from typing import Final
 
 from payments_sandbox.cli.failure import MISTAKEN, CommandFailedError
 from payments_sandbox.cli.options import Commands, add_command, argument
+from payments_sandbox.cli.output_files import write_whole
 from payments_sandbox.cli.remote_options import DEFAULT_URL
 from payments_sandbox.core.option_values import not_empty, scenario_name
 
@@ -75,14 +77,10 @@ def _name(text: str) -> str:
 def run(arguments: argparse.Namespace) -> int:
     """Write the file, unless it exists."""
     file = Path(f"{arguments.name}.yaml")
-    try:
-        with file.open("x", encoding="utf-8") as written:
-            written.write(new_scenario(arguments.name, arguments.schema))
-    except FileExistsError:
+    if os.path.lexists(file):
         hint = "choose another name, or move the file away"
-        raise CommandFailedError(f"{file} is there, and stays as it is; {hint}", MISTAKEN) from None
-    except OSError as error:
-        raise CommandFailedError(f"cannot write {file}: {error.strerror}") from None
+        raise CommandFailedError(f"{file} is there, and stays as it is; {hint}", MISTAKEN)
+    write_whole(file, new_scenario(arguments.name, arguments.schema))
     sys.stdout.write(f"{file}: payments-sandbox serve --scenario {file} --watch\n")
     return 0
 

@@ -308,7 +308,7 @@ async def _write_for_reader(pipe: Path, facts: Facts) -> None:
 
 def cannot_listen(settings: Settings, error: OSError) -> CannotServeError:
     """The error for an address that the server cannot listen at, with what would work."""
-    if error.filename is not None:  # the path of a unix socket, or the port of a TLS fault
+    if error.filename is not None:  # the path of a unix socket, or a port of TLS
         return CannotServeError(f"cannot listen on {error.filename}: {error.strerror}")
     reason = os.strerror(error.errno) if error.errno else str(error)
     hint = "; --port 0 picks a free one" if error.errno == errno.EADDRINUSE else ""
