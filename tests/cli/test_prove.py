@@ -109,7 +109,7 @@ def test_against_accepts_an_earlier_report_instead_of_a_revision(repository: Rep
         (("lost-replies",), CLIENT, 2, "SCENARIO: there is no scenario 'lost-replies'"),
         (("lost.yaml", "--against", "v9"), CLIENT, 2, "there is no revision 'v9' here"),
         (("lost.yaml",), ("./new.sh",), 127, "cannot run ./new.sh on HEAD ("),
-        (("lost.yaml", "--against", "lost.yaml"), CLIENT, 2, "--against: expected a report that"),
+        (("lost.yaml", "--against", "lost.yaml"), CLIENT, 2, "expected a report written by"),
     ],
 )
 def test_invalid_arguments_are_rejected_with_the_reason(

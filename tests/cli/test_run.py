@@ -445,8 +445,8 @@ def test_coverage_without_any_call_is_reported() -> None:
 
     assert done.returncode == 0
     assert done.stderr == (
-        "payments-sandbox: coverage of failure: nothing is covered, for no call has reached a"
-        " sandbox that counts.\n"
+        "payments-sandbox: coverage of failure: nothing is covered, because no calls reached a"
+        " sandbox that counts failures.\n"
     )
 
 

@@ -90,7 +90,11 @@ class WebhookCheck:
 def _last_answer(sent: ObservedDelivery) -> str:
     """The result of the last attempt of a delivery, or why there was no attempt."""
     if not sent.attempts:
-        return "no attempt yet" if sent.is_pending else "no attempt, as its endpoint is disabled"
+        return (
+            "no attempt yet"
+            if sent.is_pending
+            else ("no attempt, because its endpoint is disabled")
+        )
     status = sent.attempts[-1].status
     answer = "no answer" if status is None else str(status)
     return f"{answer} to the last of {counted(len(sent.attempts), 'attempt')}"
