@@ -1,4 +1,4 @@
-"""Tests rules of active scenarios: they are evaluated first, on whatever parses of the call."""
+"""Tests rules of active scenarios: they are evaluated first, on all that parses of the call."""
 
 import json
 from typing import Any

@@ -100,7 +100,7 @@ def test_a_world_without_requests_exits_1(server: ServeProcess) -> None:
     done = new_remote_world(server.address).run("report")
 
     assert (done.returncode, done.stderr) == (1, "")
-    assert done.stdout == "nothing happened: no request has come\n"
+    assert done.stdout == "nothing happened: no requests received\n"
 
 
 @pytest.mark.parametrize(("options", "code"), [((), 0), (("--strict",), 1)])

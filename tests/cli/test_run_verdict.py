@@ -108,7 +108,7 @@ def test_a_rule_that_never_fired_is_reported() -> None:
 
     assert code == 0
     assert errors == (
-        "payments-sandbox: nothing happened: no request has come; 1 of 1 rule never fired\n\n"
+        "payments-sandbox: nothing happened: no requests received; 1 of 1 rule never fired\n\n"
         "rules:\n"
         "  never fired  charged: failed-but-charged\n"
         "           no such call was made\n"
@@ -275,7 +275,7 @@ def test_a_run_without_requests_writes_its_report_files_too(tmp_path: Path) -> N
     files = ("--report", str(text), "--junit-xml", str(junit))
 
     assert ended("", *files) == (0, "", "")
-    assert text.read_text() == "nothing happened: no request has come\n"
+    assert text.read_text() == "nothing happened: no requests received\n"
     xmlschema.XMLSchema(SCHEMA).validate(junit.read_text())
 
 

@@ -235,14 +235,14 @@ CONTROL_MESSAGES: Final = {
         "control/requests/reset_world",
         {"only": ["clock", "clock"]},
         (
-            "/only: expected a list of different words out of payments, journal, rules, webhooks, "
+            "/only: expected a list of different words from payments, journal, rules, webhooks, "
             "clock, rate_limit."
         ),
     ),
     "another kind of snapshot": (
         "control/objects/snapshot",
         {"format": "x", "version": 1, "more": 2},
-        "/format: expected the words payments-sandbox/world.",
+        "/format: expected the text payments-sandbox/world.",
     ),
     "a schema without x-expected": (
         "responses/list_payments",

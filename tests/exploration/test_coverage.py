@@ -125,7 +125,7 @@ def test_a_missing_failure_has_a_scenario_in_the_json() -> None:
     [hit] = [each for each in found["failures"] if each["count"]]
     assert hit == {
         "operation": "create_payment", "failure": "drop", "commit": True, "count": 1,
-        "about": "the connection breaks and no reply comes, though the operation has happened",
+        "about": "the connection breaks and no reply comes, although the operation took effect",
     }  # fmt: skip
     [missing] = [
         each
@@ -150,7 +150,7 @@ def test_the_table_has_none_for_failures_that_an_operation_cannot_have() -> None
 
 @pytest.mark.parametrize(
     ("wanted", "why"),
-    [(0, None), (1, None), (1.5, "1 % of the failures were met, and 1.5 % are wanted")],
+    [(0, None), (1, None), (1.5, "1 % of the failures were met, but 1.5 % are required")],
 )
 def test_coverage_below_the_required_percentage_is_reported(wanted: float, why: str | None) -> None:
     found = coverage_of([tally(("create_payment", "drop", True, 1))])
@@ -162,7 +162,7 @@ def test_a_suite_without_calls_fails_any_required_percentage() -> None:
     found = coverage_of([])
 
     assert why_too_low(found, 0) == (
-        "no call has reached a sandbox that counts, so no failure is covered"
+        "no calls reached a sandbox that counts failures, so none is covered"
     )
 
 
@@ -200,17 +200,17 @@ def test_the_text_shows_some_missing_failures_with_rules_and_counts_the_rest() -
 
     assert (
         "  create_payment hang_after_commit: no reply comes, the connection stays open,"
-        " though the operation has happened\n"
+        " although the operation took effect\n"
         "    {name: hang-after-commit, request: create_payment,"
         " do: [{hang: {commit: true, for: 2500ms}}]}\n"
     ) in text
     assert text.endswith(
-        f"  and {len(all_failures()) - 7} more, which --coverage-json FILE writes down\n"
+        f"  and {len(all_failures()) - 7} more; --coverage-json FILE lists them all\n"
     )
 
 
 def test_the_text_lists_failures_outside_the_family() -> None:
-    assert "\nmet besides: list_payments respond_raw (1)\n" in as_text(coverage_of([LOST]), "")
+    assert "\nalso met: list_payments respond_raw (1)\n" in as_text(coverage_of([LOST]), "")
 
 
 def test_the_text_lists_all_missing_failures_if_there_are_few() -> None:
@@ -232,7 +232,8 @@ def test_the_text_lists_all_missing_failures_if_there_are_few() -> None:
 def test_the_text_for_a_server_without_calls_has_no_table() -> None:
     """A table or a number would look like a result."""
     assert as_text(coverage_of([tally()]), "") == (
-        "coverage of failure: nothing is covered, for no call has reached a sandbox that counts.\n"
+        "coverage of failure: nothing is covered, because no calls reached a sandbox that counts"
+        " failures.\n"
     )
 
 

@@ -9,12 +9,12 @@ from payments_sandbox.exploration.crashes import LAST_LINES, RUNTIMES, Runtime, 
 def test_the_stack_trace_of_each_runtime_is_recognised(runtime: Runtime) -> None:
     said = crash_evidence(1, f"shop starts\n{runtime.example}\n")
 
-    assert said == f"exit status 1, and a trace of {runtime.name} at the end of stderr"
+    assert said == f"exit status 1, with a trace of {runtime.name} at the end of stderr"
 
 
 @pytest.mark.parametrize(
     ("code", "why"),
-    [(137, "SIGKILL ended it"), (139, "SIGSEGV ended it"), (134, "SIGABRT ended it")],
+    [(137, "ended by SIGKILL"), (139, "ended by SIGSEGV"), (134, "ended by SIGABRT")],
 )
 def test_an_exit_by_signal_is_a_crash(code: int, why: str) -> None:
     assert crash_evidence(code, "") == why

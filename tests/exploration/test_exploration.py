@@ -260,9 +260,9 @@ def test_second_failures_are_injected_only_into_calls_after_the_first(
 
     assert seconds == {"list_payments of cust_ada, 1st", "create_payment of cust_ada, 2nd"}
     assert set(result.pruned) == {
-        "the first failure alone has ended the flow, or was not survived",
-        "the second call is made without a first failure, too",
-        "another first failure has led to the same calls",
+        "the first failure alone ended the flow, or was not survived",
+        "the second call is also made without a first failure",
+        "another first failure led to the same calls",
     }
 
 
@@ -304,14 +304,14 @@ def test_only_selected_failures_are_tried() -> None:
 def test_a_flow_that_times_out_without_failures_cannot_be_explored() -> None:
     ended = RunRecord(FlowEnd(-1, timed_out=True), ())
 
-    with pytest.raises(CannotExploreError, match="it did not end in time"):
+    with pytest.raises(CannotExploreError, match="it did not finish in time"):
         explore(lambda _: ended, ExplorationOptions())
 
 
 def test_a_flow_with_unmet_expectations_without_failures_cannot_be_explored() -> None:
     world = WorldRecord((), (), {}, (), ("saw none",), frozenset())
 
-    with pytest.raises(CannotExploreError, match="is not met without any failure: saw none"):
+    with pytest.raises(CannotExploreError, match="is not met even without a failure: saw none"):
         explore(lambda _: RunRecord(FlowEnd(0), (world,)), ExplorationOptions())
 
 
@@ -336,12 +336,15 @@ def _calls_past(api: httpx.Client, _world: Sandbox) -> int:
 @pytest.mark.parametrize(
     ("body", "why"),
     [
-        (_fails, "it fails without any failure: exit status 3"),
-        (_crashes, "it fails without any failure: ValueError"),
-        (_idles, "it has made no call: it has to call PAYMENTS_BASE_URL with PAYMENTS_API_KEY"),
+        (_fails, "it fails even without a failure: exit status 3"),
+        (_crashes, "it fails even without a failure: ValueError"),
+        (_idles, "it made no calls: it must call PAYMENTS_BASE_URL with PAYMENTS_API_KEY"),
         (
             _calls_past,
-            r"it calls past the API: GET /v3/payment: .* GET /v3/payments\?; GET /v3/refunds: ",
+            (
+                r"it makes undocumented calls: GET /v3/payment: .* GET /v3/payments\?; GET"
+                r" /v3/refunds: "
+            ),
         ),
     ],
 )
@@ -359,9 +362,9 @@ def test_undocumented_calls_are_listed_once_in_the_remarks_and_the_result() -> N
 
     result = explore(flow_of(body), ExplorationOptions(among=frozenset({"drop"})))
 
-    told = [line for line in remarks(result) if "past the API" in line]
+    told = [line for line in remarks(result) if "undocumented call" in line]
     assert len(told) == len(result.undocumented) == 2
-    assert told[0].startswith("Without a failure it calls past the API: GET /v3/payment:")
+    assert told[0].startswith("Without a failure, it makes an undocumented call: GET /v3/payment:")
 
 
 def _varying(make: Callable[[int], dict[str, object]]) -> Body:
@@ -414,7 +417,7 @@ def test_calls_made_in_only_one_of_two_baseline_runs_are_not_explored() -> None:
     result = explore(flow_of(body), ExplorationOptions(among=frozenset({"drop"})))
 
     assert [str(each) for each in result.names] == ["create_payment of cust_ada, 1st"]
-    assert "calls: list_payments, 1st in one of them alone" in result.differences[0]
+    assert "calls: list_payments, 1st in only one of them" in result.differences[0]
 
 
 def test_payments_before_a_world_reset_count() -> None:

@@ -122,9 +122,9 @@ def test_failures_are_read_from_a_file_with_comments(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("text", "why"),
     [
-        ("dorp", "there is no failure 'dorp', and no such file or set; did you mean drop?"),
-        ("x.yaml", "there is no failure 'x.yaml', and no such file or set; sets are all, calls,"),
-        (",", "expected a failure or a set of them: all, calls, errors, wire, webhooks, quick"),
+        ("dorp", "there is no failure, set or file 'dorp'; did you mean drop?"),
+        ("x.yaml", "there is no failure, set or file 'x.yaml'; the sets are all, calls,"),
+        (",", "expected a failure or a set: all, calls, errors, wire, webhooks, quick"),
     ],
 )
 def test_an_unknown_or_missing_failure_is_rejected_with_a_hint(text: str, why: str) -> None:

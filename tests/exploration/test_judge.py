@@ -21,7 +21,7 @@ OTHER = OrderName("ada", "EUR", "Order 2")
 ONCE, TWICE = Money(100), Money(200)
 PAID = Oracle({ORDER: ONCE})
 WELL, FAILED = FlowEnd(0), FlowEnd(1)
-CRASHED = FlowEnd(1, crash="SIGSEGV ended it")
+CRASHED = FlowEnd(1, crash="ended by SIGSEGV")
 
 LOST = SeenCall(
     "create_payment", "ada", None, "", "drop", committed=True, is_unknown=True,
@@ -80,7 +80,7 @@ def test_a_missing_refund_is_a_phantom_success() -> None:
     found = judge(record({ORDER: ONCE}), given_back, failure("drop"))
 
     assert found.verdict is RunVerdict.PHANTOM_SUCCESS
-    assert found.evidence == ("ada was given back 0 EUR, and 50 without the failure.",)
+    assert found.evidence == ("ada got back 0 EUR, but 50 without the failure.",)
 
 
 def test_an_order_paid_twice_is_a_double_charge_although_another_is_unpaid() -> None:
@@ -88,7 +88,7 @@ def test_an_order_paid_twice_is_a_double_charge_although_another_is_unpaid() -> 
     found = judge(record({ORDER: TWICE}, FAILED), both, failure("drop_after_commit"))
 
     assert found.verdict is RunVerdict.DOUBLE_CHARGE
-    assert found.evidence[0] == "For 'Order 1' ada paid 200 EUR, and 100 without the failure."
+    assert found.evidence[0] == "For 'Order 1' ada paid 200 EUR, but 100 without the failure."
 
 
 def test_an_order_with_another_description_is_not_a_double_charge() -> None:
@@ -103,7 +103,7 @@ def test_a_lost_write_is_a_lost_payment_unless_the_client_looked_for_it() -> Non
     assert (lost.verdict, looked.verdict) == (RunVerdict.LOST_PAYMENT, RunVerdict.TOLD)
     assert lost.evidence[0].startswith("The ledger has create_payment of 100 EUR, whose reply was")
     assert [each.partition(":")[0] for each in lost.advice] == [
-        "Before you say that nothing was paid, list the customer's payments"
+        "Before you report that nothing was paid, list the customer's payments"
     ]
     assert looked.advice == ()
 
@@ -193,7 +193,7 @@ def test_money_of_varying_customers_is_compared_in_total() -> None:
 
     assert judge(record({other: ONCE}), loose, failure("drop")).verdict is RunVerdict.SURVIVED
     found = judge(record({other: TWICE}), loose, failure("drop"))
-    assert found.evidence == ("The customers together paid 200 EUR, and 100 without the failure.",)
+    assert found.evidence == ("The customers together paid 200 EUR, but 100 without the failure.",)
 
 
 REFUSED = frozenset({1})

@@ -44,9 +44,9 @@ def test_failing_on_the_old_and_passing_on_the_new_tree_is_a_proof() -> None:
 @pytest.mark.parametrize(
     ("old", "new", "told"),
     [
-        (PASSES, PASSES, "it passes on both: the scenario does not show the fault."),
+        (PASSES, PASSES, "it passes on both: the scenario does not reproduce the bug."),
         (FAILS, FAILS, "it fails on both: on here an expectation is not met: expected 1, saw 2."),
-        (PASSES, FAILS, "it passes on HEAD and fails on here: the fault is a new one."),
+        (PASSES, FAILS, "it passes on HEAD and fails on here: the bug is new."),
     ],
     ids=["passes on both", "fails on both", "fails here alone"],
 )
@@ -60,8 +60,8 @@ def test_a_failed_exit_on_the_new_tree_gets_a_hint_to_told_by() -> None:
     word = judge_run(record(FlowEnd(3)), None)
 
     assert sentence(tree("HEAD", FAILS), tree("here", word)) == (
-        "Not proved: it fails on both: on here exit status 3. Where the command says so on purpose,"
-        " --told-by names the sign."
+        "Not proved: it fails on both: on here exit status 3. If the command reports this on"
+        " purpose, name the sign with --told-by."
     )
 
 
@@ -70,8 +70,8 @@ def test_an_old_tree_that_fails_without_the_scenario_proves_nothing() -> None:
     broken = ProvedRun("exit status 1")
 
     assert sentence(tree("HEAD", FAILS, broken), tree("here", PASSES)) == (
-        "Not proved: on HEAD it fails without any failure, too: exit status 1. What git does not"
-        " keep is not there."
+        "Not proved: on HEAD it fails even without a failure: exit status 1. Files that git does"
+        " not track are missing there."
     )
 
 
@@ -79,7 +79,7 @@ def test_a_new_tree_that_fails_without_the_scenario_proves_nothing() -> None:
     broken = ProvedRun("exit status 1")
 
     assert sentence(tree("HEAD", FAILS), tree("here", FAILS, broken)) == (
-        "Not proved: on here it fails without any failure, too: exit status 1."
+        "Not proved: on here it fails even without a failure: exit status 1."
     )
 
 
@@ -106,11 +106,11 @@ def test_a_scenario_without_fired_rules_on_the_old_tree_proves_nothing() -> None
     [
         (FlowEnd(0), (), True, "exit status 0"),
         (FlowEnd(0), ("saw 2",), False, "an expectation is not met: saw 2"),
-        (FlowEnd(4), (), True, "it says what has happened (exit 4)"),
+        (FlowEnd(4), (), True, "it reports what happened (exit 4)"),
         (FlowEnd(4), ("saw 2",), False, "an expectation is not met: saw 2"),
         (FlowEnd(1, "no"), (), False, "exit status 1"),
         (FlowEnd(1, crash="a traceback"), (), False, "a traceback"),
-        (FlowEnd(-1, timed_out=True), (), False, "it did not end in time"),
+        (FlowEnd(-1, timed_out=True), (), False, "it did not finish in time"),
     ],
 )
 def test_a_run_passes_or_fails_by_expectations_exit_and_told_by(
@@ -160,8 +160,8 @@ def test_a_finding_of_an_earlier_report_replaces_the_old_tree(tmp_path: Path) ->
     ("changes", "why"),
     [
         ({"findings": []}, "has no finding '01-it'; it has none at all"),
-        ({"seed": 3}, "is of seed 3: add --seed 3"),
-        ({"format": 2}, "expected a report that `explore --json FILE` has written"),
+        ({"seed": 3}, "was made with seed 3: add --seed 3"),
+        ({"format": 2}, "expected a report written by `explore --json FILE`"),
     ],
 )
 def test_an_unsuitable_report_is_rejected(

@@ -53,14 +53,17 @@ def test_the_text_lists_findings_worst_first_with_their_calls(result: Exploratio
     text = as_text(FLOW, result)
 
     assert text.splitlines()[:2] == [
-        "2 findings in 3 runs (double_charge 1, crash 1, survived 1); 1 left, since time was up",
+        (
+            "2 findings in 3 runs (double_charge 1, crash 1, survived 1); 1 left out, since time"
+            " was up"
+        ),
         "",
     ]
     assert "drop_after_commit                   D\n" in text
     assert "card_declined                       .\n" in text
     assert text.index("01 double_charge: ") < text.index("02 crash: ")
-    assert "1. create_payment of 4200 USD for cust_ada: no reply (drop), it has happened\n" in text
-    assert "→ cust_ada paid 8400 USD, and 4200 without the failure.\n" in text
+    assert "1. create_payment of 4200 USD for cust_ada: no reply (drop), it took effect\n" in text
+    assert "→ cust_ada paid 8400 USD, but 4200 without the failure.\n" in text
     assert f"run --scenario {result.found[0].name}.yaml -- shop\n" in text
     assert "where 01-" not in text
 
@@ -68,7 +71,7 @@ def test_the_text_lists_findings_worst_first_with_their_calls(result: Exploratio
 def test_the_text_includes_scenarios_if_no_files_are_kept(result: ExplorationResult) -> None:
     text = as_text(FLOW._replace(keeps_files=False), result)
 
-    assert f"     where {result.found[0].name}.yaml is\n" in text
+    assert f"     with {result.found[0].name}.yaml:\n" in text
     assert f"          scenario: {result.found[0].name}\n" in text
 
 
@@ -100,7 +103,7 @@ def test_the_json_lists_every_run_with_its_verdict(result: ExplorationResult) ->
         "customer": "cust_ada",
         "nth": 1,
         "failure": "drop_after_commit",
-        "about": "the connection breaks and no reply comes, though the operation has happened",
+        "about": "the connection breaks and no reply comes, although the operation took effect",
     }
     assert (report["is_well"], report["seed"], report["depth"]) == (False, 7, 1)
 
@@ -143,7 +146,7 @@ def test_github_annotations_are_one_escaped_line_each(result: ExplorationResult)
     assert first.startswith(
         "::error title=double_charge%3A a customer has paid more than without the failure::create_"
     )
-    assert "%0Acust_ada paid 8400 USD, and 4200 without the failure.%0A" in first
+    assert "%0Acust_ada paid 8400 USD, but 4200 without the failure.%0A" in first
 
 
 def test_a_matrix_wider_than_the_terminal_is_split(result: ExplorationResult) -> None:
@@ -167,8 +170,8 @@ def test_the_legend_explains_only_the_marks_in_use(result: ExplorationResult) ->
 @pytest.mark.parametrize(
     ("end", "last"),
     [
-        (FlowEnd(-1, timed_out=True), "the command was ended, since its time was over"),
-        (FlowEnd(139, crash="SIGSEGV ended it"), "the command: SIGSEGV ended it"),
+        (FlowEnd(-1, timed_out=True), "the command was ended at its timeout"),
+        (FlowEnd(139, crash="ended by SIGSEGV"), "the command: ended by SIGSEGV"),
         (FlowEnd(3), "the command: exit status 3"),
     ],
 )
@@ -180,9 +183,15 @@ def test_the_call_list_ends_with_the_exit_of_the_command(end: FlowEnd, last: str
     ("step", "told"),
     [
         ({"respond": {"error": "card_declined"}}, "400 card_declined"),
-        ({"respond": {"error": "internal_error", "commit": True}}, "500 internal_error, it has"),
-        ({"malform": {"commit": False, "as": "html"}}, "a spoilt reply (malform), nothing has"),
-        ({"hang": {"commit": True, "for": "100ms"}}, "no reply (hang), it has happened"),
+        (
+            {"respond": {"error": "internal_error", "commit": True}},
+            ("500 internal_error, it took effect"),
+        ),
+        (
+            {"malform": {"commit": False, "as": "html"}},
+            ("a damaged reply (malform), nothing happened"),
+        ),
+        ({"hang": {"commit": True, "for": "100ms"}}, "no reply (hang), it took effect"),
     ],
 )
 def test_a_call_is_described_by_the_result_it_met(step: dict[str, Any], told: str) -> None:
@@ -206,7 +215,7 @@ def test_differences_and_pruned_failures_are_at_the_end_of_the_text(
         FLOW, result._replace(differences=("Two runs differ.",), pruned={"too many": 1_200})
     )
 
-    assert text.endswith("\nTwo runs differ.\n\nfailures that were left out:\n   1200  too many\n")
+    assert text.endswith("\nTwo runs differ.\n\nfailures left out:\n   1200  too many\n")
 
 
 def test_a_finding_that_was_not_reproduced_is_marked(result: ExplorationResult) -> None:
@@ -215,7 +224,7 @@ def test_a_finding_that_was_not_reproduced_is_marked(result: ExplorationResult) 
     text = as_text(FLOW, result._replace(found=(again,)))
 
     assert "     the same after: drop_after_commit\n" in text
-    assert "     another run of it has come to something else\n" in text
+    assert "     another run of it had another outcome\n" in text
 
 
 def test_a_run_whose_failure_was_not_met_is_neither_good_nor_a_finding(
@@ -249,7 +258,7 @@ def test_the_call_list_shows_the_last_line_of_a_crash() -> None:
 
     assert call_by_call(RunRecord(end, ())) == (
         "the command: a trace of Python",
-        "its last words: KeyError: 1",
+        "its last line: KeyError: 1",
     )
 
 
@@ -277,9 +286,7 @@ def test_an_invalid_baseline_file_is_rejected(text: str, tmp_path: Path) -> None
     file = tmp_path / "x.json"
     file.write_text(text)
 
-    with pytest.raises(
-        ValueError, match="expected a report that `explore --json FILE` has written"
-    ):
+    with pytest.raises(ValueError, match="expected a report written by `explore --json FILE`"):
         read_baseline(file)
 
 

@@ -189,7 +189,7 @@ def test_coverage_below_fail_under_fails_the_session_with_the_reason(
     result.assert_outcomes(passed=1)
     assert result.ret == pytest.ExitCode.TESTS_FAILED
     result.stdout.fnmatch_lines(
-        ["--sandbox-coverage-fail-under: 1 % of the failures were met, and 50 % are wanted"]
+        ["--sandbox-coverage-fail-under: 1 % of the failures were met, but 50 % are required"]
     )
     assert "<h1>coverage of failure: 1 of 98 met" in page.read_text()
 
@@ -201,7 +201,12 @@ def test_a_suite_without_calls_fails_any_fail_under(suite: Suite) -> None:
 
     assert result.ret == pytest.ExitCode.TESTS_FAILED
     result.stdout.fnmatch_lines(
-        ["coverage of failure: nothing is covered, for no call has reached a sandbox that counts."]
+        [
+            (
+                "coverage of failure: nothing is covered, because no calls reached a sandbox that"
+                " counts failures."
+            )
+        ]
     )
 
 
@@ -227,7 +232,7 @@ def test_an_external_server_without_coverage_is_a_usage_error(suite: Suite) -> N
         result = suite.run("--sandbox-coverage", f"--sandbox-url={server.url}")
 
     assert result.ret == pytest.ExitCode.USAGE_ERROR
-    assert "this server counts no failures; start it with --coverage, or" in result.stderr.str()
+    assert "this server does not count failures; start it with --coverage or" in result.stderr.str()
 
 
 def test_an_overridden_server_without_coverage_is_reported(suite: Suite) -> None:

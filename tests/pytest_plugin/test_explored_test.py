@@ -134,8 +134,8 @@ def suite_of(pytester: pytest.Pytester, code: str, *plugins: str) -> Suite:
 
 
 LOST: Final = (
-    "create_payment of cust_ada, 1st: the connection breaks and no reply comes, though the"
-    " operation has happened"
+    "create_payment of cust_ada, 1st: the connection breaks and no reply comes, although the"
+    " operation took effect"
 )
 
 
@@ -149,19 +149,19 @@ def test_sandbox_explore_runs_a_test_per_failure_as_subtests(
     failed = [line.partition("[")[2].partition("]")[0] for line in summary if "SUBF" in line]
     assert sorted(failed) == [
         "create_payment of cust_ada, 1st: the card was declined",
-        LOST.replace("though the operation has happened", "and nothing has happened"),
         *[LOST] * 3,
-        "create_payment of cust_ada, 1st: the reply is no JSON, though the operation has happened",
+        LOST.replace("although the operation took effect", "and nothing happened"),
+        "create_payment of cust_ada, 1st: the reply is no JSON, although the operation took effect",
     ]
     assert [line.split("::")[1].split()[0] for line in summary if "SUBF" not in line] == [
         "test_naive", "test_broken", "test_without_refunds", "test_gives_up", "test_paid_before",
         "test_silent",
     ]  # fmt: skip
-    assert "double_charge: cust_ada paid 8400 USD, and 4200 without the failure." in shown
-    assert "crash: It broke down: KeyError: 'status'." in shown
-    assert "sandbox_explore: it fails without any failure: exit status 1" in shown
+    assert "double_charge: cust_ada paid 8400 USD, but 4200 without the failure." in shown
+    assert "crash: It crashed: KeyError: 'status'." in shown
+    assert "sandbox_explore: it fails even without a failure: exit status 1" in shown
     assert "sandbox_explore: nothing is known: no call of the test meets such a failure" in shown
-    assert "sandbox_explore: it has made no call: it has to call a world that 'sandbox'" in shown
+    assert "sandbox_explore: it made no calls: it must call a world that 'sandbox'" in shown
     assert "those of a server that the test makes itself, such as MemorySandbox()" in shown
     assert "lost_payment: The ledger has create_payment of 4200 USD, whose reply was lost" in shown
     assert "1 skipped" in shown
@@ -235,7 +235,9 @@ def test_tests_over_sockets_and_async_tests_can_be_explored(
 
 NONSENSE: Final = {
     "(depth=3)\ndef test(sandbox):": "sandbox_explore: expected depth=1 or depth=2, not 3",
-    "(faults='drops')\ndef test(sandbox):": "there is no failure 'drops'*did you mean drop",
+    "(faults='drops')\ndef test(sandbox):": (
+        "there is no failure, set or file 'drops'*did you mean drop"
+    ),
     "(2)\ndef test(sandbox):": "sandbox_explore: expected depth and faults",
     "()\ndef test():": "sandbox_explore is for tests that use the fixture 'sandbox'",
 }

@@ -17,7 +17,7 @@ BY_NAME = {card.name: card for card in MAGIC_CARDS}
 
 @dataclass(frozen=True)
 class Story:
-    """What a card does: the reply's status and code, the payment kept, the events now and later."""
+    """The effect of a card: status and code of the reply, the payment, the events now and later."""
 
     status: int | None
     code: str | None = None

@@ -14,7 +14,7 @@ from tests.support.values import KEY
 
 @dataclass(frozen=True)
 class RefundResult:
-    """What one client asked for and was given; 0 if it was rejected."""
+    """The amounts that one client requested and got refunded; 0 if it was rejected."""
 
     wanted: int
     given: int

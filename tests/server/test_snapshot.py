@@ -35,7 +35,7 @@ THEN_COMPLETED, CHARGED_BACK, FAILS_TWICE = (
 )  # fmt: skip
 NUMBERS = ("4111111111111111", THEN_COMPLETED, CHARGED_BACK, FAILS_TWICE)
 
-FORMAT = "/format: is required: expected the words payments-sandbox/world"
+FORMAT = "/format: is required: expected the text payments-sandbox/world"
 
 DIGEST = (
     "/digest: expected the digest of the rest; this snapshot was changed after GET world/snapshot"
@@ -190,7 +190,7 @@ async def test_a_snapshot_may_exceed_the_maximum_size_of_other_bodies(
     [
         (
             {},
-            f"{FORMAT}; /version: is required: expected an integer, as the snapshot was written.",
+            f"{FORMAT}; /version: is required: expected the version of the snapshot, an integer.",
         ),
         (
             {"format": "payments-sandbox/world", "version": 1},
@@ -203,7 +203,7 @@ async def test_a_snapshot_may_exceed_the_maximum_size_of_other_bodies(
         ),
         (
             {"format": "other", "version": 1},
-            "/format: expected the words payments-sandbox/world.",
+            "/format: expected the text payments-sandbox/world.",
         ),
     ],
     ids=["nothing", "another version", "no digest", "no text", "another format"],

@@ -42,7 +42,7 @@ def test_findings_as_json_are_sorted_by_kind_with_their_advice() -> None:
             }
             for kind, message in (
                 ("possible_double_charge", "may have been charged 2 times."),
-                ("blind_retry", "was sent again although nobody had looked for it."),
+                ("blind_retry", "was sent again without looking for it first."),
             )
         ],
     }

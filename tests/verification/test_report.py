@@ -124,7 +124,7 @@ def test_request_rules_that_did_not_fire_say_why() -> None:
 
     assert why_not(history) == {
         "big": f"at {last}, amount 4200 is not gte 5000",
-        "rare": "met 2 times, and lost each draw",
+        "rare": "matched 2 times, but lost every draw",
         "refund": "no such call was made",
         "other": None,
     }
@@ -141,7 +141,7 @@ def test_event_timed_and_webhook_rules_that_did_not_fire_say_why() -> None:
 
     assert why_not(history) == {
         "e": "no payment.failed met its conditions",
-        "a": "its time has not come, or no payment met its conditions",
+        "a": "it is not due yet, or no payment met its conditions",
         "w": "no delivery of payment.* met its conditions",
     }
 

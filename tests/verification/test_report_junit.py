@@ -99,7 +99,7 @@ def test_an_unused_world_becomes_a_skipped_test_case() -> None:
 
     assert [suite.get(each) for each in ("tests", "failures", "skipped")] == ["1", "0", "1"]
     [skipped] = suite.iter("skipped")
-    assert skipped.get("message") == "nothing happened: no request has come"
+    assert skipped.get("message") == "nothing happened: no requests received"
 
 
 @pytest.mark.parametrize(("is_strict", "outcome"), [(False, "skipped"), (True, "failure")])

@@ -76,7 +76,7 @@ def test_the_page_marks_good_and_bad_results() -> None:
 def test_the_page_omits_headings_of_empty_sections() -> None:
     page = as_page([WorldReport("sk_test_unused", EMPTY_REPORT, was_used=False)])
     assert "<h3>" not in page
-    assert "nothing happened: no request has come" in page
+    assert "nothing happened: no requests received" in page
 
 
 def test_the_page_shows_each_world_and_its_undocumented_calls() -> None:

@@ -167,9 +167,9 @@ def test_an_unused_world_has_not_passed_unless_an_expectation_is_met() -> None:
     idle: ReportModel = {**EMPTY_REPORT, "rules": FAILED_REPORT["rules"][2:]}
     passed = WorldReport("sk_test_a", PASSED_REPORT, was_used=False)
 
-    assert as_one_line([UNUSED_WORLD]) == "nothing happened: no request has come"
+    assert as_one_line([UNUSED_WORLD]) == "nothing happened: no requests received"
     assert as_one_line([WorldReport("sk_test_a", idle, was_used=False)]) == (
-        "nothing happened: no request has come; 1 of 1 rule never fired"
+        "nothing happened: no requests received; 1 of 1 rule never fired"
     )
     assert as_one_line([UNUSED_WORLD, *only_report(EMPTY_REPORT)]).startswith("passed: 2 worlds;")
     assert as_one_line([passed]).startswith("passed: 1 expectation met;")

@@ -37,7 +37,7 @@ MALFORMED = (
 
 
 def said(reason: str) -> str:
-    """Return what a restarted world says of the earlier one."""
+    """Return the notice of a restarted world about the earlier one."""
     return f"An earlier world of this key was {reason}."
 
 
@@ -45,7 +45,7 @@ class Gone(list[tuple[str, str]]):
     """Records the worlds that were dropped: key and reason."""
 
     def __call__(self, world: World, reason: str) -> None:
-        """Note one."""
+        """Record one."""
         self.append((world.config.api_key, reason))
 
 
@@ -461,25 +461,25 @@ def test_a_repeated_drop_renews_the_age_of_its_reason() -> None:
 
 
 class Share(NamedTuple):
-    """The keys that one of several processes owns, and what it was told."""
+    """The keys that one of several processes owns, and the calls it got."""
 
     owned: frozenset[str]
     told: list[str]
 
     def owns(self, api_key: str) -> bool:
-        """Whether it is one of them."""
+        """Whether this process owns the key."""
         return api_key in self.owned
 
     def draws(self, api_key: str) -> bool:
-        """Whether a key that was drawn is here."""
+        """Whether this process may draw the key."""
         return self.owns(api_key)
 
     def made(self, api_key: str) -> None:
-        """Note it."""
+        """Record it."""
         self.told.append(f"+{api_key}")
 
     def dropped(self, api_key: str) -> None:
-        """Note it."""
+        """Record it."""
         self.told.append(f"-{api_key}")
 
 

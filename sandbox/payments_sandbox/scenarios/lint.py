@@ -129,10 +129,10 @@ def _check_created(text: str | None, clock: Instant | None, path: Path) -> Itera
         try:
             read_duration(text[1:])
         except ValueError:
-            hint = "created is -40d or an instant such as 2025-01-15T10:30:00Z"
+            hint = "created looks like -40d, or is an instant such as 2025-01-15T10:30:00Z"
             yield Problem(path, f"'{presentable(text)}' is not a time in the past", hint)
     else:
-        yield from _check_instant(text, path, "created is -40d or such an instant")
+        yield from _check_instant(text, path, "created looks like -40d, or is such an instant")
         created = _instant(text)
         if clock is not None and created is not None and created > clock:
             yield Problem(path, "this is later than the scenario's clock")

@@ -94,7 +94,7 @@ NEEDED = {
         ' or a JSON object such as {"respond": {"error": "internal_error"}}.'
     ),
 }
-"""What is missed in an empty body, by the routes that need one."""
+"""The error of an empty body, by the routes that need one."""
 
 TYPOS = [
     ("create_world", "sed", "did you mean 'seed'?"),

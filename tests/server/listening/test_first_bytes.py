@@ -26,7 +26,7 @@ NO_ROOM = OSError(errno.EMFILE, "Too many open files")
 
 
 class OddConnection(socket.socket):
-    """A connection that first fails as it is told, and then works."""
+    """A connection that first fails with the given errors, and then works."""
 
     failures: list[OSError]
     is_nameless = False
@@ -45,7 +45,7 @@ class OddConnection(socket.socket):
 
 
 class OddListener(socket.socket):
-    """A listening socket whose accepts first fail as they are told, and then work."""
+    """A listening socket whose accepts first fail with the given errors, and then work."""
 
     def __init__(self) -> None:
         super().__init__()

@@ -20,7 +20,7 @@ URL = "expected a url, such as http://localhost:3000/webhooks or inbox:orders"
 INBOX = "expected inbox: and 1 to 64 letters, digits, '-' or '_'"
 NUMBERS = "expected four numbers from 0 to 255, such as 127.0.0.1, or a name"
 NO_CARD = "expected a url without a card number or security code"
-OURS = "expected a receiver, not the sandbox itself; inbox:NAME is one"
+OURS = "expected a receiver, not the sandbox itself; use inbox:NAME for a built-in receiver"
 
 REFUSED = [
     ("http://169.254.169.254/latest/meta-data/", METADATA),

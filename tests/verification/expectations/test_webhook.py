@@ -43,7 +43,7 @@ def test_a_finally_failed_delivery_makes_acknowledged_final() -> None:
     history = History()
     history.receive(is_final=True)
     told = history.result_of(webhook="*", acknowledged=True)
-    assert "saw no attempt, as its endpoint is disabled" in told.observed
+    assert "saw no attempt, because its endpoint is disabled" in told.observed
     history = History()
     history.receive()
     told = history.result_of(webhook="*", acknowledged=True)

@@ -12,7 +12,7 @@ from tests.support.in_process import AUTHORIZATION, History, call_of, rules_of
 from tests.support.values import documented_create
 
 KEY: Final = (b"Idempotency-Key", b"order-17")
-UNKNOWN: Final = "it came with the same Idempotency-Key, which this API does not know."
+UNKNOWN: Final = "it had the same Idempotency-Key, which this API does not support."
 CREATE: Final = "The payment of 2500 USD for cust_abc123"
 LOST: Final = rules_of("- {request: create_payment, do: [{drop: {commit: true}}]}")
 NOTHING: Final = rules_of("- {request: create_payment, do: [{drop: {commit: false}}]}")
@@ -110,7 +110,7 @@ def test_findings_after_a_lost_reply_say_that_the_key_is_unknown_to_the_api(
     send(history, KEY)
     send(history, KEY)
 
-    blind = f"{CREATE} was sent again although nobody had looked for it; {UNKNOWN}"
+    blind = f"{CREATE} was sent again without looking for it first; {UNKNOWN}"
     assert messages(history)[-1] == blind
     assert len(messages(history)) == (2 if scene is LOST else 1)
 

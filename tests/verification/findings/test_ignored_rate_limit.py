@@ -17,7 +17,7 @@ def test_calls_before_one_reset_are_one_finding() -> None:
 
     assert history.found() == [("ignored_rate_limit", tuple(ids))]
     assert [each.message for each in history.findings()] == [
-        "2 calls came back before the rate limit was reset."
+        "2 calls did not wait until the rate limit was reset."
     ]
 
 

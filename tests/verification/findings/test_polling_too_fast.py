@@ -27,7 +27,7 @@ def test_three_reads_of_a_pending_payment_within_a_second_each_are_found() -> No
 
     assert history.found() == [("polling_too_fast", tuple(ids))]
     assert [each.message for each in history.findings()] == [
-        f"/v3/payments/{history.payment()} was read 3 times with less than a second between."
+        f"/v3/payments/{history.payment()} was read 3 times less than a second apart."
     ]
 
 

@@ -27,7 +27,7 @@ def test_a_payment_retried_after_a_lost_reply_is_found(scene: Scenario) -> None:
     ]
     assert [each.message for each in history.findings()] == [
         f"{CREATE} may have been charged 2 times.",
-        f"{CREATE} was sent again although nobody had looked for it.",
+        f"{CREATE} was sent again without looking for it first.",
     ]
 
 
@@ -39,7 +39,7 @@ def test_the_message_omits_a_missing_customer() -> None:
 
     assert [each.message for each in history.findings()] == [
         "The payment of 2500 USD may have been charged 2 times.",
-        "The payment of 2500 USD was sent again although nobody had looked for it.",
+        "The payment of 2500 USD was sent again without looking for it first.",
     ]
 
 

@@ -10,10 +10,10 @@ from tests.support.in_process import AUTHORIZATION, History, call_of, rules_of
 from tests.support.values import documented_create
 
 BY_ITSELF: Final = (
-    "ms later over a new connection, before anybody could have looked: HTTP libraries do this by"
-    " themselves (libcurl, HttpURLConnection, browsers)."
+    "ms later over a new connection, too soon to have looked for it: some HTTP libraries retry on"
+    " their own (libcurl, HttpURLConnection, browsers)."
 )
-BLIND: Final = "was sent again although nobody had looked for it."
+BLIND: Final = "was sent again without looking for it first."
 LOST: Final = rules_of("- {request: create_payment, do: [{drop: {commit: true}}]}")
 FAILED: Final = rules_of(
     "- {request: create_payment, do: [{respond: {error: internal_error, commit: true}}]}"

@@ -32,7 +32,7 @@ class Drip(Fault):
         {
             "over": duration(
                 "From the first piece to the last, in wall time.",
-                "over is how long the body takes, a duration",
+                "over is the duration of the body",
             ),
             "chunks": whole("In how many pieces.", 1, 10_000),
         },

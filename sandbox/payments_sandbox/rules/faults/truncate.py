@@ -35,7 +35,7 @@ class Truncate(Fault):
                 "maxLength": 8,
                 "pattern": r"^(?:100|[0-9]{1,2}(?:\.[0-9]{1,2})?)%$",
                 "x-expected": "a percentage",
-                "x-hint": "a percentage is 40% or 12.5%",
+                "x-hint": "a percentage looks like 40% or 12.5%",
             },
             "in": word("Where it breaks off.", "body or headers", ["body", "headers"]),
         },
