@@ -1,7 +1,7 @@
 """Owns the journal: the last requests of one world and their answers, with cards masked."""
 
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from operator import attrgetter
 from typing import Any, Final, NamedTuple
 
@@ -98,25 +98,11 @@ class Entry:
         """The masked body for orjson, which can insert the bytes of JSON without parsing them."""
         return orjson.Fragment(self._body) if isinstance(self._body, bytes) else self._body
 
-    def abandon(self) -> Callable[[], None]:
-        """Record that the client left, or the world ended, before the delayed reply was sent.
-
-        Returns:
-            A function that undoes this, if the reply reaches the client after all.
-        """
-        reply = self.status, self.reply_headers, self.reply_body
-        error = self.error_code, self.error_details
-        fault = self.fault
-
-        def take_back() -> None:
-            self.status, self.reply_headers, self.reply_body = reply
-            self.error_code, self.error_details = error
-            self.fault = fault
-
+    def abandon(self) -> None:
+        """Record that the client left, or the world ended, before the delayed reply was sent."""
         self.status, self.reply_headers, self.reply_body = None, {}, b""
         self.error_code = self.error_details = None
         self.fault = ABANDONED
-        return take_back
 
     def replied(self, status: int, headers: Mapping[str, str], body: bytes) -> None:
         """Record a reply that a scenario or a fault has written: any text, which is masked here."""
