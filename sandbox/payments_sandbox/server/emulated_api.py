@@ -120,6 +120,8 @@ class EmulatedApi:
             answer = decided
         held = self._runtime.take_due(world)
         if (kept := self._runtime.before_reply(world)) is not None:
+            if answer.fault is None and not answer.delay:  # otherwise, the reply is not known yet
+                answer.entry.duration_ms = (perf_counter() - started) * 1_000
             await kept
         if held and (first := [each for each in held if each.is_before_reply]):
             if not await self._sent_first(request, world, first):
@@ -175,7 +177,8 @@ class EmulatedApi:
     ) -> None:
         """Count and log a finished call, and send its webhooks; a failure here is only logged."""
         try:
-            entry.duration_ms = seconds * 1_000
+            if entry.duration_ms is None:
+                entry.duration_ms = seconds * 1_000
             self._runtime.metrics.count_call(entry)
             if self._runtime.tally is not None:
                 self._runtime.tally.count_call(entry, delay)

@@ -117,22 +117,12 @@ class JournalChanges(NamedTuple):
     """What has changed in a journal.
 
     Attributes:
-        entries: new entries, and known ones whose reply has changed.
-        timed: known entries of which only the duration is new.
+        entries: new entries, and known ones whose replies have been sent since.
         is_new: whether all earlier entries are to be forgotten.
     """
 
     entries: list[Entry]
-    timed: list[Entry]
     is_new: bool
-
-
-_Reply = tuple[int | None, str | None, bytes]
-
-
-def _reply_of(entry: Entry) -> _Reply:
-    """The parts of an entry that may change until its reply has been sent."""
-    return entry.status, entry.fault, entry.reply_body
 
 
 class Journal:
@@ -145,7 +135,7 @@ class Journal:
         self._entries: deque[Entry] = deque(maxlen=KEPT)
         self.count = self._restored = 0
         self._reported: int | None = None
-        self._unanswered: list[tuple[Entry, _Reply]] = []
+        self._unanswered: list[Entry] = []
 
     @property
     def has_new_requests(self) -> bool:
@@ -200,13 +190,9 @@ class Journal:
         reported, self._reported = None if everything else self._reported, self.count
         new = list(self.since(reported or 0))
         waiting = [] if reported is None else self._unanswered
-        others, timed = new, list[Entry]()
-        for entry, reply in waiting:
-            if entry.duration_ms is not None:
-                (timed if _reply_of(entry) == reply else others).append(entry)
-        known = [*waiting, *((each, _reply_of(each)) for each in new)]
-        self._unanswered = [each for each in known if each[0].duration_ms is None]
-        return JournalChanges(others, timed, reported is None)
+        answered = [each for each in waiting if each.duration_ms is not None]
+        self._unanswered = [each for each in (*waiting, *new) if each.duration_ms is None]
+        return JournalChanges([*new, *answered], reported is None)
 
     def mark_reported(self) -> None:
         """Let `take_changes` begin with the next entry: the present ones are stored already."""
