@@ -1,7 +1,7 @@
-"""Owns what every test shares: how Hypothesis draws, and what is compiled or read once.
+"""Owns what all tests share: the profiles of Hypothesis, and what is compiled or read once.
 
-`HYPOTHESIS_PROFILE=nightly` draws anew on every run and looks longer; the default draws the same
-examples every time, so that a red build is red for everybody.
+`HYPOTHESIS_PROFILE=nightly` draws more and new examples on every run. The default draws the same
+examples every time, so that a failing build fails for everybody.
 """
 
 import gc
@@ -25,15 +25,15 @@ settings.register_profile(
 settings.register_profile("mutate", derandomize=True, deadline=None, max_examples=10)
 settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "ci"))
 
-# Hundreds of processes start from this checkout, and each would compile all of it again where
-# images of containers forbid Python to keep what it has compiled.
+# Hundreds of processes start from this checkout. In container images that forbid bytecode files,
+# each of them would compile everything again.
 sys.dont_write_bytecode = False
 os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
 
-# A compiler that runs for two seconds is not worth being compiled to the last by its machine.
+# For compilers that run for two seconds, full JIT compilation does not pay off.
 os.environ.setdefault("JAVA_TOOL_OPTIONS", "-XX:TieredStopAtLevel=1 -XX:+UseSerialGC")
 
-# Whoever runs the suite in the background ignores these, and processes inherit that.
+# A suite that runs in the background ignores these signals, and processes inherit that.
 if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
     signal.signal(signal.SIGINT, signal.default_int_handler)
 if hasattr(signal, "SIGHUP") and signal.getsignal(signal.SIGHUP) is signal.SIG_IGN:
@@ -41,7 +41,7 @@ if hasattr(signal, "SIGHUP") and signal.getsignal(signal.SIGHUP) is signal.SIG_I
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    """Let coverage look at tests alone, and nothing hang for ever."""
+    """Measure coverage in tests only, and end tests that hang."""
     patch = pytest.MonkeyPatch()
     config.add_cleanup(patch.undo)
     read_once(patch)
@@ -53,7 +53,7 @@ def pytest_configure(config: pytest.Config) -> None:
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
-    """Let the files be written that tests hold outputs against."""
+    """Add the option that rewrites golden files."""
     parser.addoption(
         "--update-golden", action="store_true", help="write the files of tests/cli/golden anew"
     )
@@ -61,9 +61,9 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 @pytest.hookimpl(wrapper=True)
 def pytest_sessionstart(session: pytest.Session) -> Generator[None, object, object]:
-    """Let a file be written, while workers begin, for which each of them would need a second.
+    """Write a file while workers start, for which each of them would need a second.
 
-    Hypothesis keeps in `.hypothesis` which letters there are.
+    Hypothesis stores its table of characters in `.hypothesis`.
     """
     begun = yield
     if not hasattr(session.config, "workerinput"):
@@ -73,20 +73,20 @@ def pytest_sessionstart(session: pytest.Session) -> Generator[None, object, obje
 
 @pytest.hookimpl(trylast=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Let tests in a browser follow each other, in their random order: they share it then."""
+    """Run browser tests one after the other, in their random order: they share the browser."""
     items.sort(key=lambda item: item.path.parent.name != "browser")
 
 
 @pytest.hookimpl(wrapper=True, optionalhook=True)
 def pytest_xdist_auto_num_workers() -> Generator[None, int, int]:
-    """Half as many again as there are cores: tests of processes wait for those."""
+    """Use one and a half workers per core, because tests often wait for processes."""
     cores = yield
     return cores if "PYTEST_XDIST_AUTO_NUM_WORKERS" in os.environ else cores + (cores + 1) // 2
 
 
 @pytest.hookimpl(wrapper=True)
 def pytest_collection() -> Generator[None, object, object]:
-    """Let the collector of garbage never look at thirteen thousand tests: they stay."""
+    """Exclude the thousands of collected tests from garbage collection: they are kept anyway."""
     gc.disable()
     try:
         return (yield)

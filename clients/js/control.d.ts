@@ -5,7 +5,7 @@ import type { StreamMessage, Transport } from './transport.js'
 export type ActiveScenario = {
   /** The scenario's name. */
   name: string
-  /** What it is about; empty where it does not say. */
+  /** What it is about; empty if it does not say. */
   about: string
   /** Words to find it by. */
   tags: Array<string>
@@ -26,13 +26,13 @@ export type ActiveScenarioPage = {
 /** The body of a request that moves a world's clock; exactly one of the three fields. */
 export type AdvanceClockRequest = {
   /**
-   * How far to move, at most 99999d. The schema knows its form; whether it exists is for the
-   * server's own parser.
+   * How far to move, at most 99999d. The schema describes only its format; the server checks
+   * that it exists.
    */
   by?: string
   /**
-   * The instant to move to, not before the world's now. The schema knows its form; whether it
-   * exists is for the server's own parser.
+   * The instant to move to, at or after the world's current time. The schema describes only
+   * its format; the server checks that it exists.
    */
   to?: string
   /** Move to whatever falls due next. */
@@ -41,7 +41,7 @@ export type AdvanceClockRequest = {
 
 /** What happened while the clock moved, in order. */
 export type AdvancedClock = {
-  /** The world's now. */
+  /** The world's current time. */
   now: Instant
   /** What happened, in order. */
   happened: Array<HappenedJob>
@@ -94,17 +94,17 @@ export type ChargebackId = string
 
 /** A world's clock, and what waits for it. */
 export type Clock = {
-  /** The world's now. */
+  /** The world's current time. */
   now: Instant
   /** Whether the clock follows the wall clock or stands still. */
   mode: 'live' | 'frozen'
   /** What falls due, soonest first. */
   due: Array<DueJob>
-  /** How the clock was moved by hand, the last hundred times; there when it was. */
+  /** The last hundred moves of the clock by hand; only if there were any. */
   moves?: Array<{
-    /** From where. */
+    /** The instant that the clock was moved from. */
     at: Instant
-    /** Where to. */
+    /** The instant that the clock was moved to. */
     to: Instant
   }>
 }
@@ -118,7 +118,7 @@ export type Coverage = {
   calls: Array<{
     /** The operation. */
     operation: string
-    /** The code of an error, the name of a wire fault, or slow; null where all went well. */
+    /** The code of an error, the name of a wire fault, or slow; null if all went well. */
     failure: string | null
     /** Whether the operation happened all the same; null for reads, and where all went well. */
     commit: boolean | null
@@ -129,7 +129,7 @@ export type Coverage = {
   webhooks: Array<{
     /** The event's type. */
     event: string
-    /** What was wrong with the webhook; null where all went well. */
+    /** What was wrong with the webhook; null if all went well. */
     failure: string | null
     /** How many attempts. */
     count: number
@@ -143,7 +143,7 @@ export type Coverage = {
 export type CreateEventRequest = {
   /** The event's type; without data one of the four documented ones. */
   type: string
-  /** The payment that the event tells of. */
+  /** The payment that the event is about. */
   payment_id?: PaymentId
   /** What the event says; any JSON object. */
   data?: Record<string, unknown>
@@ -152,8 +152,8 @@ export type CreateEventRequest = {
 /** The body of a request that makes a webhook endpoint; only the url is needed. */
 export type CreateWebhookEndpointRequest = {
   /**
-   * Where events go: http or https, or inbox:NAME for a built-in receiver. The schema bounds
-   * the length; the server judges the rest.
+   * Where events go: http or https, or inbox:NAME for a built-in receiver. The schema only
+   * bounds the length; the server checks the rest.
    */
   url: string
   /** Which events it gets: names, families such as payment.*, or * for all. */
@@ -182,17 +182,17 @@ export type CreateWebhookEndpointRequest = {
   headers?: Record<string, string>
   /**
    * The delays between attempts, on the world's clock; an empty list never retries. Shown only
-   * where it is not the usual schedule.
+   * if it is not the default schedule.
    */
   retries?: Array<string>
   /**
-   * How long a receiver may take to answer, in wall time, from 10ms to 30s. Shown only where
-   * it is not 10s.
+   * How long a receiver may take to answer, in wall time, from 10ms to 30s. Shown only if it
+   * is not 10s.
    */
   timeout?: string
   /**
-   * Which clock the timestamp of a signature is of: wall, which receivers compare with their
-   * own, or world, for receivers whose clock follows the world's.
+   * The clock of a signature's timestamp: wall, which receivers compare with their own, or
+   * world, for receivers whose clock follows the world's.
    */
   timestamp?: 'wall' | 'world'
 }
@@ -201,10 +201,7 @@ export type CreateWebhookEndpointRequest = {
 export type CreateWorldRequest = {
   /** The key that names the world; leave it out for a new one. */
   api_key?: ApiKey
-  /**
-   * What the world is called in reports and logs, such as the id of a test; 500 characters of
-   * it are kept.
-   */
+  /** The world's name in reports and logs, such as the id of a test; cut to 500 characters. */
   name?: string
   /**
    * The seed of ids and random draws; leave it out for one derived from the server's seed and
@@ -212,8 +209,8 @@ export type CreateWorldRequest = {
    */
   seed?: number
   /**
-   * live, which follows the wall clock, or an instant to start frozen at. The schema knows its
-   * form; whether it exists is for the server's own parser.
+   * live, which follows the wall clock, or an instant to start frozen at. The schema describes
+   * only its format; the server checks that it exists.
    */
   clock?: string
   /** How many requests the world allows. */
@@ -235,8 +232,8 @@ export type CustomerId = string
 /** The body of a request that decides a held call. */
 export type DecideHeldCallRequest = {
   /**
-   * A step of the scenario language: the word pass, or a mapping. What is in it is judged by
-   * the lint.
+   * A step of the scenario language: the word pass, or a mapping. The lint checks its
+   * contents.
    */
   do: string | ScenarioStep
 }
@@ -300,9 +297,9 @@ export type DueJob = {
   at: Instant
   /** What falls due, in words. */
   what: string
-  /** The payment it is about; null when it is about none. */
+  /** The payment it concerns; null if it concerns none. */
   payment_id: string | null
-  /** The webhook that is tried again, where that is what is due. */
+  /** The webhook that is tried again, if that is what is due. */
   delivery_id?: DeliveryId
 }
 
@@ -324,7 +321,7 @@ export type ErrorResponse = {
   error: ErrorDetail
 }
 
-/** One event, in the body its webhook is sent with. */
+/** One event, as in the body of its webhook. */
 export type Event = {
   id: EventId
   /** What happened; one of the four documented types unless it was sent by hand. */
@@ -333,7 +330,7 @@ export type Event = {
   created_at: Timestamp
   /**
    * What it happened to. A refund's event adds refund_id, a chargeback's chargeback_id and
-   * reason; one sent by hand may say anything.
+   * reason; an event sent by hand may contain anything.
    */
   data: Record<string, unknown>
 }
@@ -360,8 +357,8 @@ export type FailPaymentRequest = {
 /** The body of a request that stops a world's clock. */
 export type FreezeClockRequest = {
   /**
-   * The instant to stop at, not before the world's now; leave it out to stop now. The schema
-   * knows its form; whether it exists is for the server's own parser.
+   * The instant to stop at, at or after the world's current time; leave it out to stop now.
+   * The schema describes only its format; the server checks that it exists.
    */
   at?: string
 }
@@ -372,22 +369,22 @@ export type HappenedJob = {
   at: Instant
   /** What happened, in words. */
   what: string
-  /** The payment it is about; null when it is about none. */
+  /** The payment it concerns; null if it concerns none. */
   payment_id: string | null
-  /** The event it caused; null when it caused none. */
+  /** The event it caused; null if it caused none. */
   event_id: string | null
-  /** The webhook that was attempted, where that is what happened. */
+  /** The webhook that was attempted, if that is what happened. */
   delivery_id?: DeliveryId
   /** Why the attempt failed; null when it did not. */
   error?: string | null
 }
 
-/** A call that a step holds: nothing of it has happened. */
+/** A call that a step holds; it has had no effect yet. */
 export type HeldCall = {
   id: HeldCallId
-  /** When it arrived, on the wall. */
+  /** When it arrived, in real time. */
   since: Instant
-  /** When it goes on if nobody decides, on the wall. */
+  /** When it continues if nobody decides, in real time. */
   until: Instant
   /** The operation. */
   operation: string
@@ -408,7 +405,7 @@ export type HeldCall = {
   rule: string
   /** The number of the rule's step. */
   step: number
-  /** The request of the journal that it has become; null while it is held. */
+  /** Its request in the journal; null while it is held. */
   request_id: string | null
 }
 
@@ -433,9 +430,9 @@ export type InboxMessage = {
   body: unknown
   /** The body's exact text. */
   raw: string
-  /** Whether the signature holds. */
+  /** Whether the signature is valid. */
   verified: boolean
-  /** Why the signature does not hold; null when it does. */
+  /** Why the signature is invalid; null if it is valid. */
   reason: string | null
   /** When it arrived, on the world's clock. */
   received_at: Instant
@@ -461,21 +458,21 @@ export type InboxScript = {
   respond: Array<number>
 }
 
-/** A date and time in UTC with Z; a fraction of a second shows only where there is one. */
+/** A date and time in UTC with Z; milliseconds are shown only if they are not zero. */
 export type Instant = string
 
 /** One request that the world has seen, and how it was answered. */
 export type JournalEntry = {
   id: RequestId
-  /** What the world is called; only where it was given a name. */
+  /** The name of the world; only if it was given one. */
   world?: string
-  /** When it arrived, on the world's clock; of a call that was held, when it went on. */
+  /** When it arrived, on the world's clock; for a held call, when it continued. */
   at: Instant
   /** The operation; null when the path or the method has none. */
   operation: string | null
   /**
-   * The documented method and path that is most like this one; only where the path or the
-   * method is undocumented.
+   * The most similar documented method and path; only if the path or the method is
+   * undocumented.
    */
   nearest?: string
   /** The HTTP method. */
@@ -489,7 +486,7 @@ export type JournalEntry = {
     /** The body as JSON, cards masked; a string when it was not JSON; null when there was none. */
     body: unknown
   }
-  /** What was answered; null when nothing was, or not yet. */
+  /** The response; null if there was none, or none yet. */
   response: null | {
     /** The HTTP status. */
     status: number
@@ -505,11 +502,11 @@ export type JournalEntry = {
   /** The number of the rule's step; null when no rule answered. */
   step: number | null
   /**
-   * The step that somebody chose for it while it was held, as a scenario spells it; only where
-   * somebody did.
+   * The step chosen for it while it was held, as written in a scenario; only if one was
+   * chosen.
    */
   decided?: Record<string, unknown>
-  /** Whether the operation took effect; null where there was nothing to commit. */
+  /** Whether the operation took effect; null if there was nothing to commit. */
   committed: boolean | null
   /** The rules that did not answer. */
   considered: Array<{
@@ -518,7 +515,7 @@ export type JournalEntry = {
     /** Why it did not answer. */
     why_not: string
   }>
-  /** How long the answer took on the wall clock; null while there is none. */
+  /** How long the response took, in wall time; null while there is none. */
   duration_ms: number | null
 }
 
@@ -600,7 +597,7 @@ export type PaymentPage = {
   next_cursor: string | null
 }
 
-/** Where a payment stands. */
+/** The status of a payment. */
 export type PaymentStatus = 'pending' | 'completed' | 'failed'
 
 /** The warnings of the lint about a scenario that has no problems. */
@@ -628,7 +625,7 @@ export type Ready = {
   ready: boolean
   /** The version of the sandbox. */
   version: string
-  /** What keeps it from being ready. */
+  /** Why the server is not ready. */
   problems: Array<string>
 }
 
@@ -641,7 +638,7 @@ export type Received = {
   received: true
 }
 
-/** The envelope of an error, and beside it everything that is wrong with a scenario. */
+/** The envelope of an error, with everything that is wrong with a scenario. */
 export type RefusedScenario = {
   error: ErrorDetail
   /** Everything that is wrong, in the order of the text. */
@@ -650,9 +647,9 @@ export type RefusedScenario = {
 
 /** The verdict on the active scenarios. */
 export type Report = {
-  /** What the world is called; only where it was given a name. */
+  /** The name of the world; only if it was given one. */
   name?: string
-  /** Why an earlier world of this key was dropped; only where one was, as in GET world. */
+  /** Why an earlier world of this key was dropped; only if one was, as in GET world. */
   restarted?: string
   /** Whether every expectation is met, and no rule has run out of steps with then: fail. */
   passed: boolean
@@ -679,12 +676,12 @@ export type Report = {
     why_not: string | null
   }>
   audit: Audit
-  /** The calls of a path or method that the API does not have; only where there are some. */
+  /** Calls of paths or methods that the API does not have; only if there are any. */
   undocumented?: Array<{
     request: RequestId
     /** The method and the path that were called. */
     call: string
-    /** The documented method and path that is most like it. */
+    /** The most similar documented method and path. */
     nearest: string
   }>
 }
@@ -694,7 +691,7 @@ export type RequestId = string
 
 /** The body of a request that sends an event once more. */
 export type ResendEventRequest = {
-  /** Only to this endpoint; leave it out for all that want the event. */
+  /** Only to this endpoint; leave it out for all that subscribe to the event. */
   endpoint_id?: WebhookEndpointId
 }
 
@@ -714,17 +711,17 @@ export type RotateSecretRequest = {
 }
 
 /**
- * All of a scenario. What stands in its parts is judged by the lint, and shown in
- * schemas/scenario.schema.json.
+ * All of a scenario. The lint checks its parts, which schemas/scenario.schema.json
+ * describes.
  */
 export type Scenario = {
-  /** Its name, which is its file's. */
+  /** Its name, which is that of its file. */
   scenario: string
   /** What it is about, in a sentence or two. */
   about?: string
   /** Words to find it by. */
   tags?: Array<string>
-  /** The seed of its random draws; the world's unless given. */
+  /** The seed of its random draws; default: the world's. */
   seed?: number
   /** The world's clock starts here, frozen. */
   clock?: string
@@ -737,8 +734,8 @@ export type Scenario = {
 }
 
 /**
- * A scenario: the name of one in the library, or all of it as a JSON object. What is in it
- * is judged by the lint, and shown in schemas/scenario.schema.json.
+ * A scenario: the name of one in the library, or all of it as a JSON object. The lint checks
+ * its contents, which schemas/scenario.schema.json describes.
  */
 export type ScenarioOrName = string | Scenario
 
@@ -750,15 +747,15 @@ export type ScenarioProblem = {
   column: number | null
   /** The JSON pointer of the part: from the top of the body, or of the file. */
   path: string
-  /** What is wrong; a warning starts with that word, and refuses nothing. */
+  /** What is wrong; a warning starts with that word and rejects nothing. */
   message: string
-  /** What would have worked; null where the message says it. */
+  /** What would have worked; null if the message says it. */
   hint: string | null
 }
 
 /**
- * A step of the scenario language, as a mapping. What is in it is judged by the lint, and
- * shown in schemas/scenario.schema.json.
+ * A step of the scenario language, as a mapping. The lint checks its contents, which
+ * schemas/scenario.schema.json describes.
  */
 export type ScenarioStep = {
   /** Behave normally. */
@@ -797,7 +794,7 @@ export type ScenarioStep = {
 export type ScenarioSummary = {
   /** The scenario's name. */
   name: string
-  /** What it is about; empty where it does not say. */
+  /** What it is about; empty if it does not say. */
   about: string
   /** Words to find it by. */
   tags: Array<string>
@@ -826,8 +823,8 @@ export type SeedWorldRequest = {
   /** The number of customers; default: a tenth of the payments. */
   customers?: number
   /**
-   * Spread over this time before now; default: 30d. The schema knows its form; whether it
-   * exists is for the server's own parser.
+   * Spread over this time before now; default: 30d. The schema describes only its format; the
+   * server checks that it exists.
    */
   over?: string
   /** The seed that they are drawn from; default: the world's seed. */
@@ -842,7 +839,7 @@ export type SetRateLimitRequest = {
   remaining?: number
 }
 
-/** What is left of the card in answers: never the number, never the security code. */
+/** The card as responses show it: without its number and security code. */
 export type StoredCard = {
   /** The kind of payment method; cards are the only one. */
   type: 'card'
@@ -858,8 +855,8 @@ export type Timestamp = string
 /** The body of a request that changes a webhook endpoint; what is left out stays. */
 export type UpdateWebhookEndpointRequest = {
   /**
-   * Where events go: http or https, or inbox:NAME for a built-in receiver. The schema bounds
-   * the length; the server judges the rest.
+   * Where events go: http or https, or inbox:NAME for a built-in receiver. The schema only
+   * bounds the length; the server checks the rest.
    */
   url?: string
   /** Which events it gets: names, families such as payment.*, or * for all. */
@@ -888,22 +885,22 @@ export type UpdateWebhookEndpointRequest = {
   headers?: Record<string, string>
   /**
    * The delays between attempts, on the world's clock; an empty list never retries. Shown only
-   * where it is not the usual schedule.
+   * if it is not the default schedule.
    */
   retries?: Array<string>
   /**
-   * How long a receiver may take to answer, in wall time, from 10ms to 30s. Shown only where
-   * it is not 10s.
+   * How long a receiver may take to answer, in wall time, from 10ms to 30s. Shown only if it
+   * is not 10s.
    */
   timeout?: string
   /**
-   * Which clock the timestamp of a signature is of: wall, which receivers compare with their
-   * own, or world, for receivers whose clock follows the world's.
+   * The clock of a signature's timestamp: wall, which receivers compare with their own, or
+   * world, for receivers whose clock follows the world's.
    */
   timestamp?: 'wall' | 'world'
 }
 
-/** How expectations stand. */
+/** The state of expectations. */
 export type Verified = {
   /** Whether every expectation is met. */
   passed: boolean
@@ -918,34 +915,35 @@ export type Verified = {
   }>
 }
 
-/** Whether a careful receiver would take a webhook, and why not. */
+/** Whether a careful receiver would accept a webhook, and why not. */
 export type VerifiedWebhook = {
-  /** Whether the signature holds. */
+  /** Whether the signature is valid. */
   verified: boolean
-  /** Why the signature does not hold; null when it does. */
+  /** Why the signature is invalid; null if it is valid. */
   reason: string | null
 }
 
-/** The body of a request that judges expectations, and may wait until they are met. */
+/** The body of a request that evaluates expectations, and may wait until they are met. */
 export type VerifyRequest = {
   /**
-   * The expectations; those of the active scenarios where it is left out. What is in them is
-   * judged by the lint.
+   * The expectations; those of the active scenarios by default. The lint checks their
+   * contents.
    */
   expect?: Array<Record<string, unknown>>
   /** How long to wait until all are met, in wall time; default: the longest of their own. */
   within?: string
 }
 
-/** The body of a request that judges a webhook which was received. */
+/** The body of a request that verifies a received webhook. */
 export type VerifyWebhookRequest = {
   /** The headers as they arrived. */
   headers: Record<string, string>
   /** The body's exact text. */
   body: string
   /**
-   * The receiver's time, which the timestamp may differ from by five minutes; ignore accepts
-   * any. The real time, or the world's where the endpoint has it so, unless told otherwise.
+   * The receiver's time, from which the timestamp may differ by five minutes; ignore accepts
+   * any timestamp. Default: the real time, or the world's time if the endpoint has the
+   * timestamp world.
    */
   now?: string
 }
@@ -954,8 +952,8 @@ export type VerifyWebhookRequest = {
 export type WebhookEndpoint = {
   id: WebhookEndpointId
   /**
-   * Where events go: http or https, or inbox:NAME for a built-in receiver. The schema bounds
-   * the length; the server judges the rest.
+   * Where events go: http or https, or inbox:NAME for a built-in receiver. The schema only
+   * bounds the length; the server checks the rest.
    */
   url: string
   /** Which events it gets: names, families such as payment.*, or * for all. */
@@ -984,18 +982,17 @@ export type WebhookEndpoint = {
   headers: Record<string, string>
   /**
    * The delays between attempts, on the world's clock; an empty list never retries. Shown only
-   * where it is not the usual schedule.
+   * if it is not the default schedule.
    */
   retries?: Array<string>
   /**
-   * How long a receiver may take to answer, in wall time, from 10ms to 30s. Shown only where
-   * it is not 10s.
+   * How long a receiver may take to answer, in wall time, from 10ms to 30s. Shown only if it
+   * is not 10s.
    */
   timeout?: string
   /**
-   * Which clock the timestamp of a signature is of: wall, which receivers compare with their
-   * own, or world, for receivers whose clock follows the world's. Shown only where it is
-   * world.
+   * The clock of a signature's timestamp: wall, which receivers compare with their own, or
+   * world, for receivers whose clock follows the world's. Shown only if it is world.
    */
   timestamp?: 'wall' | 'world'
 }
@@ -1016,13 +1013,13 @@ export type WebhookEndpointPage = {
 /** One world, in summary. */
 export type World = {
   api_key: ApiKey
-  /** What the world is called; only where it was given a name. */
+  /** The name of the world; only if it was given one. */
   name?: string
   /** The base URL of the emulated API; it ends in /v3. */
   base_url: string
   /** The base URL of the control API. */
   sandbox_url: string
-  /** What the world's webhook endpoints sign with unless given their own. */
+  /** The secret of the world's webhook endpoints, unless they have their own. */
   webhook_secret: string
   /** The seed of ids and random draws. */
   seed: number
@@ -1041,11 +1038,11 @@ export type World = {
     /** How many are failed. */
     failed: number
   }
-  /** How far POST /_sandbox/world/seed is; only while it makes payments. */
+  /** How far POST /_sandbox/world/seed is; only while it creates payments. */
   filling?: {
-    /** Payments that are made, and not in the world yet. */
+    /** Payments created so far, which are not in the world yet. */
     made: number
-    /** Payments that it is to have then. */
+    /** Payments to create in all. */
     wanted: number
   }
   /** How many refunds there are. */
@@ -1077,16 +1074,16 @@ export type WorldPage = {
 
 /**
  * A whole world as JSON. Only the format, the version and the digest are promised; send it
- * back just as it came.
+ * back unchanged.
  */
 export type WorldSnapshot = {
-  /** Says that this is the snapshot of a world. */
+  /** Identifies a snapshot of a world. */
   format: 'payments-sandbox/world'
   /** The version of the snapshot's format. */
   version: number
   /**
-   * Seals the rest: the SHA-256 of its canonical JSON (keys sorted, no blanks, whole numbers
-   * as integers). What was changed is not taken back.
+   * The SHA-256 of the canonical JSON of the rest (keys sorted, no blanks, whole numbers as
+   * integers). A changed snapshot is rejected.
    */
   digest?: string
 }
@@ -1279,7 +1276,8 @@ export class ControlClient extends Transport {
   listHeldCalls(): Promise<HeldCallPage>
   /**
    * Decide a held call. By any step of the scenario language: pass answers as if it had not
-   * been held, hold keeps it longer. Answers when it has happened, with its id in the journal.
+   * been held, hold keeps it longer. Answers once it is carried out, with its id in the
+   * journal.
    */
   decideHeldCall(heldId: string, body: DecideHeldCallRequest): Promise<HeldCall>
 }

@@ -226,8 +226,7 @@ def test_a_patch_that_breaks_the_contract_needs_off_contract() -> None:
         (
             "The patch of the rule rule breaks the contract: /amount: is required: expected an"
             " integer from 1 to 99999999,"
-            " in minor units (2500 is 25.00 USD). Add off_contract: true to"
-            " do it anyway."
+            " in minor units (2500 is 25.00 USD). Add off_contract: true to send it anyway."
         ),
     )
 

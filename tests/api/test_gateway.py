@@ -56,9 +56,9 @@ def unknown(path: str, method: str = "GET", allow: str | None = None) -> Call:
 
 
 NO_KEY = "Send 'Authorization: Bearer sk_test_…'."
-NO_SCHEME = "The Authorization header is 'Bearer ' and the key."
+NO_SCHEME = "The Authorization header must be 'Bearer ' followed by the key."
 NO_SHAPE = (
-    "A key of the sandbox is sk_test_ and 1 to 64 letters, digits, '-' or '_',"
+    "A sandbox key is sk_test_ followed by 1 to 64 letters, digits, '-' or '_',"
     " as in 'Authorization: Bearer sk_test_sandbox'."
 )
 UNADMITTED = {
@@ -117,11 +117,13 @@ BAD: dict[str, Any] = {**documented_create(card_number=NOT_LUHN, exp_year=2020, 
 @pytest.mark.parametrize(
     ("cured", "status", "body"),
     [
-        (0, 429, envelope("rate_limit_exceeded", "The hour turns at 2030-01-15T13:00:00Z,"
-                          " by the world's clock.")),
+        (0, 429, envelope("rate_limit_exceeded", "The hour ends at 2030-01-15T13:00:00Z on the"
+                          " world's clock.")),
         (1, 400, None),
         (2, 400, envelope("invalid_card")),
-        (3, 400, envelope("expired_card", "The card's expiry lies before the world's clock.")),
+        (3, 400, envelope("expired_card", (
+            "The card's expiry date is in the past on the world's clock."
+        ))),
         (4, 400, envelope("invalid_cvc", "The cvc of this brand has 3 digits.")),
     ],
 )  # fmt: skip
@@ -150,7 +152,7 @@ def test_a_call_over_the_rate_limit_gets_429_and_has_no_effect(desk: InProcessAp
     desk.world.limiter.turn(NOON)
     desk.world.limiter.set(limit=None, remaining=0)
     over = envelope(
-        "rate_limit_exceeded", "The hour turns at 2030-01-15T13:00:00Z, by the world's clock."
+        "rate_limit_exceeded", "The hour ends at 2030-01-15T13:00:00Z on the world's clock."
     )
 
     for body in (GOOD, b"{", {}):
@@ -205,7 +207,7 @@ ELSEWHERE: dict[str, tuple[Call, int, dict[str, Any]]] = {
     "an invalid date": (
         call_of("list_payments", query="created_after=2030-13-01"),
         400,
-        invalid("/created_after: expected a date-time that exists."),
+        invalid("/created_after: expected a date and time that exist."),
     ),
 }  # fmt: skip
 

@@ -1,4 +1,4 @@
-"""Tests rules of active scenarios: they are evaluated first, on whatever parses of the call."""
+"""Tests rules of active scenarios: they are evaluated first, on all that parses of the call."""
 
 import json
 from typing import Any
@@ -300,7 +300,7 @@ def test_a_rate_limit_step_can_set_its_own_window() -> None:
     desk.world.clock.reach(Instant(desk.world.clock.now() + 60_000))
 
     assert statuses == [200, 200, 429]
-    assert details == "The window turns at 2030-01-15T12:01:00Z, by the world's clock."
+    assert details == "The window ends at 2030-01-15T12:01:00Z on the world's clock."
     assert answered(desk, "list_payments").reply.status == 200
 
 
@@ -416,7 +416,7 @@ def test_an_exhausted_rule_with_then_fail_answers_500_and_performs_nothing() -> 
 
     assert said[1] == (
         500,
-        envelope("internal_error", "The rule two has no step left (then: fail)."),
+        envelope("internal_error", "The rule two has no steps left (then: fail)."),
     )
     assert len(desk.world.ledger.payments) == 1
 

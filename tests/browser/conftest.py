@@ -25,9 +25,9 @@ IN_USE: Final = pytest.StashKey["tuple[Browser, ExitStack]"]()
 def pytest_runtest_teardown(
     item: pytest.Item, nextitem: pytest.Item | None
 ) -> Generator[None, object, object]:
-    """End the browser behind the last of some tests in a row that share it.
+    """End the browser after the last of the consecutive tests that share it.
 
-    It runs an event loop, which tests elsewhere want to do.
+    It runs an event loop, and tests elsewhere need to run their own.
     """
     try:
         return (yield)
@@ -40,7 +40,7 @@ def pytest_runtest_teardown(
 
 @pytest.fixture(scope="module")
 def browser(pytestconfig: pytest.Config) -> "Browser":
-    """A Chromium, the system's own; modules one after the other have the same."""
+    """The Chromium of the system, shared by consecutive modules."""
     if (in_use := pytestconfig.stash.get(IN_USE, None)) is None:
         in_use = pytestconfig.stash[IN_USE] = _started()
         pytestconfig.add_cleanup(in_use[1].close)  # where a run is broken off
@@ -73,7 +73,7 @@ def world(server: RunningSandbox) -> Iterator[Sandbox]:
 
 @pytest.fixture(scope="module")
 def tab(browser: "Browser", server: RunningSandbox) -> "Iterator[Page]":
-    """The dashboard, loaded once: that takes longer than most of what a test does with it."""
+    """The dashboard, loaded once: loading takes longer than most tests."""
     opened = _opened(browser)
     opened.goto(worlds_of(server))
     yield opened
@@ -82,7 +82,7 @@ def tab(browser: "Browser", server: RunningSandbox) -> "Iterator[Page]":
 
 @pytest.fixture
 def page(tab: "Page", server: RunningSandbox) -> "Iterator[Page]":
-    """A page that others have used: its views are new, and no draft is left in it."""
+    """The shared page with new views and without drafts."""
     with _calm(tab):
         tab.evaluate("sessionStorage.clear()")
         yield tab
@@ -91,7 +91,7 @@ def page(tab: "Page", server: RunningSandbox) -> "Iterator[Page]":
 
 @pytest.fixture
 def own_page(browser: "Browser") -> "Iterator[Page]":
-    """A page of its own context, for who changes more of it than its views."""
+    """A page in a context of its own, for tests that change more than its views."""
     opened = _opened(browser)
     with _calm(opened):
         yield opened
@@ -99,7 +99,7 @@ def own_page(browser: "Browser") -> "Iterator[Page]":
 
 
 def worlds_of(server: RunningSandbox) -> str:
-    """The address of the first view."""
+    """Return the address of the first view."""
     return f"{server.sandbox_url}/#/"
 
 
@@ -111,7 +111,7 @@ def _opened(browser: "Browser") -> "Page":
 
 @contextmanager
 def _calm(page: "Page") -> Iterator[None]:
-    """Its console says nothing of errors until the block ends."""
+    """Assert that the page logs and throws no error within the block."""
     errors: list[str] = []
 
     def thrown(error: object) -> None:

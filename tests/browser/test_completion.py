@@ -1,4 +1,4 @@
-"""What the scenario editor proposes at the cursor, and how it is taken without a mouse."""
+"""Completion in the scenario editor: what it proposes at the cursor, and its use by keyboard."""
 
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any, Final
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 FIRST: Final = [
     "request: ", "event: ", "webhook: ", "at: ", "name: ", "when: ", "per: ", "chance: ", "do: ",
 ]  # fmt: skip
-"""What a rule can begin with."""
+"""The keys with which a rule can begin."""
 
 RULE: Final = "scenario: a\nrules:\n  - request: create_payment\n"
 EXPECTED: Final[dict[str, list[str]]] = {
@@ -36,10 +36,10 @@ EXPECTED: Final[dict[str, list[str]]] = {
     "scenario: a\nexpect:\n  - request: create_payment\n    co": ["count: "],
     "scenario: a\nrules:\n  - at: 3d\n    do: compl": ["complete"],
 }
-"""What is proposed at the end of each text."""
+"""The proposals at the end of each text."""
 
 
-def test_keys_and_words_are_those_that_the_schema_knows_at_the_cursor(
+def test_the_editor_proposes_the_keys_and_values_that_the_schema_allows_at_the_cursor(
     page: "Page", world: Sandbox
 ) -> None:
     page.goto(address(world, "scenarios"))
@@ -56,7 +56,7 @@ def test_keys_and_words_are_those_that_the_schema_knows_at_the_cursor(
 
 
 def places_of_keys() -> Iterator[tuple[str, str]]:
-    """Each key of the library, with the text before it."""
+    """Yield each key of the library's scenarios with the text before it."""
     for path in sorted((ROOT / "scenarios").glob("*.yaml")):
         text = path.read_text(encoding="utf-8")
         lines = text.splitlines(keepends=True)
@@ -66,8 +66,10 @@ def places_of_keys() -> Iterator[tuple[str, str]]:
             yield "".join(lines[: line - 1]) + lines[line - 1][: column - 1], str(key)
 
 
-def test_every_key_of_the_library_is_proposed_where_it_stands(page: "Page", world: Sandbox) -> None:
-    """But for names that users make up, such as those of headers and of query parameters."""
+def test_each_key_of_the_librarys_scenarios_is_proposed_at_its_place(
+    page: "Page", world: Sandbox
+) -> None:
+    """Except names that users choose, such as headers and query parameters."""
     places = list(places_of_keys())
     page.goto(address(world, "scenarios"))
     missed: list[str] = page.evaluate(
@@ -84,7 +86,7 @@ def test_every_key_of_the_library_is_proposed_where_it_stands(page: "Page", worl
     assert {each for each in missed if "." not in each} == set()
 
 
-def test_a_scenario_is_written_by_completion_and_the_keyboard_alone(
+def test_a_scenario_can_be_written_by_completion_and_keyboard_only(
     page: "Page", world: Sandbox
 ) -> None:
     page.goto(address(world, "scenarios"))

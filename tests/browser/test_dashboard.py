@@ -1,4 +1,4 @@
-"""The dashboard in a real browser: what it shows, does and refuses, by mouse and by keyboard."""
+"""The dashboard in a real browser: what it shows, does and rejects, by mouse and by keyboard."""
 
 import contextlib
 import re
@@ -22,14 +22,14 @@ SCHEMES: Final[dict[Literal["light", "dark"], dict[str, list[str]]]] = {
     "light": {},
     "dark": {"runOnly": ["color-contrast", "link-in-text-block"]},
 }
-"""Which rules axe looks at in which colours."""
+"""The rules that axe checks in each colour scheme."""
 
 SERIOUS: Final = """async (rules) => {
   const { violations } = await axe.run(document, { resultTypes: ["violations"], ...rules });
   const isSerious = ({ id, impact }) => ["serious", "critical"].includes(impact) || id === "region";
   return violations.filter(isSerious).map(({ id, nodes }) => [id, nodes[0].html]);
 }"""
-"""What axe finds: all that it has looked at would take longer to tell than to find."""
+"""Returns the serious violations only: a full report takes longer than the check."""
 
 HOSTILE = "<img src=x onerror=alert(1)><script>alert(2)</script>"
 
@@ -58,7 +58,9 @@ def card_number(name: str) -> str:
     return next(card.number for card in MAGIC_CARDS if card.name == name)
 
 
-def test_a_new_payment_appears_without_a_reload(page: "Page", world: Sandbox) -> None:
+def test_a_new_payment_appears_in_the_open_view_without_a_reload(
+    page: "Page", world: Sandbox
+) -> None:
     page.goto(address(world))
     page.get_by_text("Nothing has happened in this world yet").wait_for()
     made = pay(world)
@@ -72,7 +74,7 @@ def test_a_new_payment_appears_without_a_reload(page: "Page", world: Sandbox) ->
     page.get_by_role("heading", name=re.compile("2,500 USD")).wait_for()
 
 
-def test_a_first_visitor_is_led_from_the_address_of_the_server(
+def test_the_address_of_the_server_leads_to_the_worlds_and_to_the_default_world(
     page: "Page", server: RunningSandbox
 ) -> None:
     page.goto(server.url)
@@ -81,7 +83,9 @@ def test_a_first_visitor_is_led_from_the_address_of_the_server(
     page.get_by_text("live", exact=True).first.wait_for()
 
 
-def test_a_world_is_made_reset_and_dropped(page: "Page", server: RunningSandbox) -> None:
+def test_a_world_can_be_created_with_scenarios_then_reset_and_dropped(
+    page: "Page", server: RunningSandbox
+) -> None:
     page.goto(f"{server.sandbox_url}/")
     page.get_by_label("Name").fill("an exploratory session")
     page.get_by_label("API key").fill("sk_test_explored")
@@ -104,7 +108,7 @@ def test_a_world_is_made_reset_and_dropped(page: "Page", server: RunningSandbox)
     row.wait_for(state="detached")
 
 
-def test_the_environment_of_a_world_is_what_run_tells_a_command(
+def test_the_environment_button_copies_the_variables_that_run_sets(
     page: "Page", server: RunningSandbox, world: Sandbox
 ) -> None:
     page.context.grant_permissions(["clipboard-read", "clipboard-write"])
@@ -122,7 +126,7 @@ def test_the_environment_of_a_world_is_what_run_tells_a_command(
     )
 
 
-def test_a_click_on_what_is_due_advances_the_clock_to_it(page: "Page", world: Sandbox) -> None:
+def test_a_click_on_a_due_event_advances_the_clock_to_it(page: "Page", world: Sandbox) -> None:
     made = pay(world, card_number("pending_then_completed"))
     assert made["status"] == "pending"
     page.goto(address(world))
@@ -131,7 +135,10 @@ def test_a_click_on_what_is_due_advances_the_clock_to_it(page: "Page", world: Sa
     assert world.payments[0]["status"] != "pending"
 
 
-def test_the_clock_and_the_limit_are_moved_from_the_bar(page: "Page", world: Sandbox) -> None:
+def test_the_bar_advances_the_clock_and_exhausts_and_refills_the_rate_limit(
+    page: "Page", world: Sandbox
+) -> None:
+    """An invalid duration shows an alert."""
     page.goto(address(world))
     bar = page.get_by_role("region", name="Clock and rate limit")
     bar.get_by_role("button", name="+1 d").click()
@@ -148,7 +155,9 @@ def test_the_clock_and_the_limit_are_moved_from_the_bar(page: "Page", world: San
     bar.get_by_role("alert").wait_for()
 
 
-def test_a_request_is_explained_and_becomes_a_scenario(page: "Page", world: Sandbox) -> None:
+def test_a_request_shows_its_fault_and_opens_as_a_valid_scenario_in_the_editor(
+    page: "Page", world: Sandbox
+) -> None:
     world.use("lost-reply")
     with contextlib.suppress(requests.ConnectionError):
         pay(world)
@@ -163,7 +172,9 @@ def test_a_request_is_explained_and_becomes_a_scenario(page: "Page", world: Sand
     page.get_by_text("valid", exact=True).wait_for()
 
 
-def test_a_request_is_sent_again(page: "Page", world: Sandbox) -> None:
+def test_a_request_sent_again_from_its_page_gets_its_reply_shown(
+    page: "Page", world: Sandbox
+) -> None:
     pay(world, "4000000000000002")
     page.goto(address(world, "requests", world.requests[0]["id"]))
     page.get_by_role("button", name="POST it again").click()
@@ -171,7 +182,7 @@ def test_a_request_is_sent_again(page: "Page", world: Sandbox) -> None:
     assert [each["response"]["status"] for each in world.requests if each["response"]] == [400, 400]
 
 
-def test_a_payment_is_made_completed_refunded_and_charged_back(
+def test_a_payment_can_be_created_completed_refunded_and_charged_back_by_forms(
     page: "Page", world: Sandbox
 ) -> None:
     page.goto(address(world, "payments"))
@@ -192,7 +203,10 @@ def test_a_payment_is_made_completed_refunded_and_charged_back(
     assert (payment["refunded"], payment["charged_back"]) == (500, 2_000)
 
 
-def test_an_endpoint_is_made_and_its_delivery_explained(page: "Page", world: Sandbox) -> None:
+def test_an_endpoint_can_be_created_and_its_delivery_shows_and_sends_again(
+    page: "Page", world: Sandbox
+) -> None:
+    """Its secret can be shown, and the endpoint disabled."""
     page.goto(address(world, "webhooks"))
     page.get_by_text("Make an endpoint").click()
     page.get_by_label("URL").fill("inbox:orders")
@@ -213,10 +227,9 @@ def test_an_endpoint_is_made_and_its_delivery_explained(page: "Page", world: San
     assert len(world.deliveries) >= 2
 
 
-def test_whoever_has_gone_elsewhere_is_not_led_to_what_was_made(
+def test_a_late_reply_does_not_navigate_away_from_a_view_opened_meanwhile(
     page: "Page", world: Sandbox
 ) -> None:
-    """An answer that comes late takes nobody out of another view."""
     world.inbox("orders")
     pay(world)
     page.goto(address(world, "deliveries", world.deliveries[0]["id"]))
@@ -238,7 +251,9 @@ def test_whoever_has_gone_elsewhere_is_not_led_to_what_was_made(
     assert page.url == address(world, "payments")
 
 
-def test_a_webhook_that_is_pasted_is_judged(page: "Page", world: Sandbox) -> None:
+def test_a_pasted_webhook_is_accepted_and_a_changed_one_rejected_with_the_reason(
+    page: "Page", world: Sandbox
+) -> None:
     inbox = world.inbox("orders")
     pay(world)
     [message] = inbox.wait()
@@ -252,10 +267,13 @@ def test_a_webhook_that_is_pasted_is_judged(page: "Page", world: Sandbox) -> Non
     page.get_by_text("its receiver takes it").wait_for()
     form.get_by_label("Body").fill(message["raw"] + " ")
     form.get_by_role("button", name="judge it").click()
-    page.get_by_text("it has blanks or a line end around it").wait_for()
+    page.get_by_text("it has leading or trailing whitespace").wait_for()
 
 
-def test_a_scenario_is_activated_and_linted_as_it_is_written(page: "Page", world: Sandbox) -> None:
+def test_a_scenario_can_be_activated_from_the_library_and_from_the_linting_editor(
+    page: "Page", world: Sandbox
+) -> None:
+    """The problem leads to its line."""
     page.goto(address(world, "scenarios"))
     page.get_by_role("button", name="activate lost-reply").click()
     page.get_by_role("region", name="Active scenarios").get_by_text("lost-reply").wait_for()
@@ -276,7 +294,7 @@ def test_a_scenario_is_activated_and_linted_as_it_is_written(page: "Page", world
     assert pay(world)["error"]["code"] == "internal_error"
 
 
-def test_the_verdict_leads_to_the_calls_behind_it(page: "Page", world: Sandbox) -> None:
+def test_a_finding_of_the_verdict_links_to_its_calls(page: "Page", world: Sandbox) -> None:
     world.use("lost-reply")
     for _ in range(2):
         with contextlib.suppress(requests.ConnectionError):
@@ -287,8 +305,10 @@ def test_the_verdict_leads_to_the_calls_behind_it(page: "Page", world: Sandbox) 
     page.get_by_role("heading", name=re.compile("^create_payment")).wait_for()
 
 
-def test_the_report_is_kept_as_a_page_junit_or_text(page: "Page", world: Sandbox) -> None:
-    """And nothing is called good before anything has happened."""
+def test_the_report_can_be_downloaded_as_html_junit_xml_or_text(
+    page: "Page", world: Sandbox
+) -> None:
+    """Without calls, the verdict says that nothing has happened."""
     page.goto(address(world, "verdict"))
     page.get_by_text("nothing has happened", exact=True).wait_for()
     page.get_by_text("nothing is expected", exact=True).wait_for()
@@ -298,7 +318,7 @@ def test_the_report_is_kept_as_a_page_junit_or_text(page: "Page", world: Sandbox
         assert kept.value.path().read_text(encoding="utf-8").startswith(begins)
 
 
-def test_an_operation_of_the_documentation_is_tried(page: "Page", world: Sandbox) -> None:
+def test_an_operation_tried_in_the_reference_shows_its_reply(page: "Page", world: Sandbox) -> None:
     page.goto(address(world, "reference"))
     title = page.get_by_text("GET /v3/payments", exact=True)
     page.locator("summary", has=title).click()
@@ -306,7 +326,8 @@ def test_an_operation_of_the_documentation_is_tried(page: "Page", world: Sandbox
     page.get_by_text(re.compile("^200 in")).wait_for()
 
 
-def test_hostile_text_shows_as_text(own_page: "Page", world: Sandbox) -> None:
+def test_hostile_texts_are_shown_as_text_in_every_view(own_page: "Page", world: Sandbox) -> None:
+    """They run no script and violate no content security policy."""
     page, violations = own_page, list[str]()
     page.on("dialog", lambda dialog: violations.append(dialog.message))
     page.add_init_script(
@@ -343,8 +364,10 @@ def test_hostile_text_shows_as_text(own_page: "Page", world: Sandbox) -> None:
     assert page.evaluate("window.refused ?? []") == []
 
 
-def test_nothing_serious_is_found_by_axe(browser: "Browser", world: Sandbox) -> None:
-    """What is dark has the same elements in other colours."""
+def test_axe_finds_no_serious_violation_in_any_view_in_light_and_dark(
+    browser: "Browser", world: Sandbox
+) -> None:
+    """Dark has the same elements in other colours, so only colour rules run there."""
     axe = pytest.importorskip("axe_playwright_python.sync_playwright").Axe()
     world.use("lost-reply")
     with contextlib.suppress(requests.ConnectionError):
@@ -374,7 +397,9 @@ def test_nothing_serious_is_found_by_axe(browser: "Browser", world: Sandbox) -> 
     assert (client.answer(), found) == ("no reply", {})
 
 
-def test_nothing_is_wider_than_the_screen(browser: "Browser", world: Sandbox) -> None:
+def test_no_view_is_wider_than_the_screen_at_320_and_1200_pixels(
+    browser: "Browser", world: Sandbox
+) -> None:
     pay(world)
     world.use(HOLD)
     client = WaitingClient(world)
@@ -394,7 +419,9 @@ def test_nothing_is_wider_than_the_screen(browser: "Browser", world: Sandbox) ->
     assert (client.answer(), wide) == ("no reply", {})
 
 
-def test_views_rows_and_the_clock_are_reached_by_the_keyboard(page: "Page", world: Sandbox) -> None:
+def test_shortcuts_open_the_views_and_rows_and_freeze_the_clock(
+    page: "Page", world: Sandbox
+) -> None:
     pay(world)
     page.goto(address(world))
     page.locator(".row.request").wait_for()
@@ -420,8 +447,10 @@ def test_views_rows_and_the_clock_are_reached_by_the_keyboard(page: "Page", worl
     bar.get_by_role("button", name="freeze").wait_for()
 
 
-def test_a_row_has_the_focus_before_the_next_key_comes(page: "Page", world: Sandbox) -> None:
-    """However quickly the keys follow each other."""
+def test_the_row_keys_move_the_focus_before_the_next_key_is_handled(
+    page: "Page", world: Sandbox
+) -> None:
+    """However fast the keys follow each other."""
     pay(world)
     page.goto(address(world))
     page.locator(".row.request").wait_for()
@@ -440,7 +469,7 @@ def test_a_row_has_the_focus_before_the_next_key_comes(page: "Page", world: Sand
     assert focused == ["0", "1", "0", "1"]
 
 
-def test_two_tabs_on_two_worlds_do_not_mix(
+def test_two_tabs_show_only_the_requests_of_their_own_worlds(
     page: "Page", server: RunningSandbox, world: Sandbox
 ) -> None:
     with server.new_world() as other:
@@ -456,7 +485,9 @@ def test_two_tabs_on_two_worlds_do_not_mix(
         two.close()
 
 
-def test_the_control_token_is_asked_for_once_and_kept_in_the_tab(browser: "Browser") -> None:
+def test_the_control_token_is_asked_for_once_per_tab_and_not_stored_beyond_it(
+    browser: "Browser",
+) -> None:
     with running_sandbox(control_token="a-token-of-sixteen") as server:
         context = browser.new_context()
         page = context.new_page()
@@ -471,7 +502,7 @@ def test_the_control_token_is_asked_for_once_and_kept_in_the_tab(browser: "Brows
         context.close()
 
 
-def test_a_server_that_restarts_is_joined_again_without_a_gap_or_a_duplicate(
+def test_an_open_view_reconnects_to_a_restarted_server_and_shows_each_new_request_once(
     browser: "Browser",
 ) -> None:
     context = browser.new_context()
@@ -494,7 +525,7 @@ def test_a_server_that_restarts_is_joined_again_without_a_gap_or_a_duplicate(
     context.close()
 
 
-def test_rows_that_were_missed_or_dropped_are_counted(page: "Page", world: Sandbox) -> None:
+def test_the_timeline_counts_rows_that_were_missed_or_dropped(page: "Page", world: Sandbox) -> None:
     page.goto(address(world))
     page.get_by_role("heading", name="payments-sandbox").wait_for()
     counted = page.evaluate(

@@ -1,4 +1,4 @@
-"""Held calls in a real browser: seen as they come, decided by button, step and keyboard."""
+"""Held calls in a real browser: shown as they arrive, decided by button, step and keyboard."""
 
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
@@ -23,16 +23,16 @@ BUTTONS = {
 
 @pytest.fixture
 def held(page: "Page", world: Sandbox) -> Iterator[WaitingClient]:
-    """A client that waits, since somebody has pressed the button."""
+    """A client that waits because the hold button was pressed."""
     page.goto(address(world))
     client = hold_next(page, world)
     yield client
-    world.reset()  # a test that fails leaves nobody waiting
+    world.reset()  # a failed test leaves no client waiting
     client.answer()
 
 
 def hold_next(page: "Page", world: Sandbox) -> WaitingClient:
-    """Press the button, and let a client come."""
+    """Press the hold button and start a client."""
     button = page.get_by_role("button", name="hold the next call")
     with page.expect_response(lambda reply: reply.request.method == "PUT"):
         button.click()
@@ -41,10 +41,10 @@ def hold_next(page: "Page", world: Sandbox) -> WaitingClient:
     return client
 
 
-def test_each_button_decides_a_held_call_in_its_way(
+def test_each_button_gives_a_held_call_its_reply_and_the_row_says_which(
     page: "Page", world: Sandbox, held: WaitingClient
 ) -> None:
-    """Nothing of it has happened before, and the row says afterwards what was decided."""
+    """The payment is made only then."""
     client = held
     for number, (button, got) in enumerate(BUTTONS.items()):
         client = client if number == 0 else hold_next(page, world)
@@ -57,22 +57,22 @@ def test_each_button_decides_a_held_call_in_its_way(
     page.get_by_text("decided while it was held").wait_for()
 
 
-def test_a_held_call_is_decided_by_any_step(page: "Page", held: WaitingClient) -> None:
-    """One that is wrong is refused beside it, and the call is held all the same."""
+def test_a_held_call_gets_the_reply_of_a_typed_step(page: "Page", held: WaitingClient) -> None:
+    """An invalid step shows an alert, and the call stays held."""
     step = page.get_by_role("combobox", name="Another step")
     step.fill("{respond: {error: refund_declined}}")
     step.press("Enter")
-    page.get_by_role("alert").get_by_text("is no error of create_payment").wait_for()
+    page.get_by_role("alert").get_by_text("is not an error of create_payment").wait_for()
     step.fill("{respond: {error: lost_card}}")
     step.press("Enter")
     assert held.answer() == "lost_card"
     page.get_by_text("decided: respond").wait_for()
 
 
-def test_calls_are_held_and_answered_by_the_keyboard_for_who_comes_late_too(
+def test_calls_can_be_held_and_answered_by_keyboard_also_after_a_reload(
     page: "Page", world: Sandbox
 ) -> None:
-    """Another is held beside the first, which stays; and what a reset ends goes from sight."""
+    """A reset ends and hides the other held call."""
     page.goto(address(world))
     page.locator("[data-hold]").wait_for()
     clients: list[WaitingClient] = []

@@ -1,4 +1,4 @@
-"""What others have written into the dashboard's addresses, texts, answers and tokens."""
+"""Hostile addresses, texts, replies and tokens in the dashboard."""
 
 import re
 from typing import TYPE_CHECKING
@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from playwright.sync_api import Browser, Page, Route
 
 OVERRIDE = "\u202e"
-"""What turns the order of all letters behind it."""
+"""Reverses the order of all letters after it."""
 
 
 def address(world: Sandbox, *parts: str) -> str:
@@ -30,7 +30,7 @@ def pay(world: Sandbox, **changes: object) -> str:
 @pytest.mark.parametrize(
     "parts", [("%",), ("requests", "%E0%A4%A"), ("constructor",), ("__proto__", "x"), ("toString",)]
 )
-def test_an_address_that_leads_nowhere_leaves_the_page_whole(
+def test_the_page_still_works_after_an_address_that_is_no_view(
     page: "Page", world: Sandbox, parts: tuple[str, ...]
 ) -> None:
     page.goto(address(world, *parts))
@@ -39,13 +39,17 @@ def test_an_address_that_leads_nowhere_leaves_the_page_whole(
     assert page.locator("header").count() == 1
 
 
-def test_a_key_that_nobody_has_is_told(page: "Page", world: Sandbox) -> None:
+def test_an_address_with_an_invalid_key_shows_the_error_of_the_server(
+    page: "Page", world: Sandbox
+) -> None:
     page.goto(f"{world.sandbox_url}/#/w/%E2%82%AC/payments")
     page.get_by_role("main").get_by_text("The API key is missing or invalid").wait_for()
 
 
-def test_a_view_that_breaks_down_leaves_the_others(page: "Page", world: Sandbox) -> None:
-    """A proxy, or a server of another version, may answer anything."""
+def test_a_view_that_fails_on_an_unexpected_reply_shows_an_alert_and_others_still_work(
+    page: "Page", world: Sandbox
+) -> None:
+    """As a proxy or a server of another version may reply."""
 
     def answer(route: "Route") -> None:
         route.fulfill(status=200, content_type="application/json", body='{"request": {}}')
@@ -58,7 +62,9 @@ def test_a_view_that_breaks_down_leaves_the_others(page: "Page", world: Sandbox)
     page.get_by_role("heading", name="Payments", exact=True).wait_for()
 
 
-def test_a_text_without_a_blank_makes_no_view_wider(own_page: "Page", world: Sandbox) -> None:
+def test_long_texts_without_spaces_make_no_view_wider_than_the_screen(
+    own_page: "Page", world: Sandbox
+) -> None:
     page = own_page
     for path in ("x" * 3_000, "payments/" + "y" * 500):
         requests.get(f"{world.base_url}/{path}", headers=world.headers, timeout=30)
@@ -82,13 +88,15 @@ SIZE = """(width) => new Promise((done) => {
 
 
 def size_of(page: "Page", width: int) -> list[int]:
-    """How wide a page is in a window of a width, and the window."""
+    """Return the width of the page in a window of this width, and that of the window."""
     page.set_viewport_size({"width": width, "height": 800})
     found: list[int] = page.evaluate(SIZE, width)
     return found
 
 
-def test_what_turns_letters_around_is_shown_and_turns_nothing(page: "Page", world: Sandbox) -> None:
+def test_direction_overrides_and_control_characters_are_shown_escaped(
+    page: "Page", world: Sandbox
+) -> None:
     payment = pay(world, customer_id=f"cust_{OVERRIDE}x", description=f"a{OVERRIDE}b\x07\x7fc")
     page.goto(address(world))
     row = page.locator(".row.request")
@@ -104,8 +112,10 @@ def test_what_turns_letters_around_is_shown_and_turns_nothing(page: "Page", worl
     assert OVERRIDE not in page.content()
 
 
-def test_a_wrong_token_is_told_and_any_token_can_be_given(browser: "Browser") -> None:
-    """A header of fetch takes no letters beyond Latin-1 as they are."""
+def test_a_wrong_control_token_shows_an_alert_and_one_beyond_latin_1_is_accepted(
+    browser: "Browser",
+) -> None:
+    """Headers of fetch take only Latin-1 as it is."""
     with running_sandbox(control_token="geheim-ß-€") as server:
         context = browser.new_context()
         page = context.new_page()

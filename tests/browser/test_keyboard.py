@@ -1,4 +1,4 @@
-"""Everything the dashboard does is done without a mouse: each control is reached, and works."""
+"""The dashboard without a mouse: the keyboard reaches each control, and each control works."""
 
 import re
 from typing import TYPE_CHECKING
@@ -10,7 +10,7 @@ if TYPE_CHECKING:
     from playwright.sync_api import Locator, Page
 
 MOST, AT_ONCE = 1_000, 10
-"""More controls than a view has; how often the key is pressed before one looks."""
+"""More controls than any view has; the key presses between two checks."""
 
 CONTROLS = "a[href], button:not([disabled]), input, select, textarea, summary"
 WALKED = f"""(within) => {{
@@ -30,9 +30,9 @@ LEFT = "() => [...window.left].filter((each) => each.isConnected).map((each) => 
 
 
 def walk(page: "Page", within: str) -> list[str]:
-    """The controls within a part of a view that the Tab key does not come to."""
+    """Return the controls within a part of a view that the Tab key does not reach."""
     assert page.evaluate(WALKED, within) > len(VIEWS)
-    for _ in range(MOST // AT_ONCE):  # what comes while one walks is walked through, too
+    for _ in range(MOST // AT_ONCE):  # controls that appear meanwhile are reached, too
         for _ in range(AT_ONCE):
             page.keyboard.press("Tab")
         if page.evaluate("window.left.size") == 0:
@@ -40,10 +40,10 @@ def walk(page: "Page", within: str) -> list[str]:
     return [str(each)[:200] for each in page.evaluate(LEFT)]
 
 
-def test_the_tab_key_comes_to_every_control(
+def test_the_tab_key_reaches_every_control_of_every_view(
     page: "Page", server: RunningSandbox, world: Sandbox
 ) -> None:
-    """What is around the views of a world is the same in each."""
+    """What surrounds the views of a world is the same in each."""
     world.inbox("orders")
     made = pay(world)
     places = dict.fromkeys((address(world, view) for view in VIEWS[1:]), "main") | {
@@ -63,20 +63,22 @@ def test_the_tab_key_comes_to_every_control(
 
 
 def enter(control: "Locator") -> None:
-    """Press a control that has the focus."""
+    """Focus a control and press Enter."""
     control.focus()
     control.press("Enter")
 
 
 def view(page: "Page", key: str, title: str) -> None:
-    """Go to a view by its keys."""
+    """Open a view by its shortcut."""
     page.evaluate("document.activeElement.blur()")
     page.keyboard.press("g")
     page.keyboard.press(key)
     page.get_by_role("heading", name=re.compile(f"^{title}"), level=2).wait_for()
 
 
-def test_a_whole_session_needs_no_mouse(page: "Page", server: RunningSandbox) -> None:
+def test_a_whole_session_can_be_done_by_keyboard_alone(
+    page: "Page", server: RunningSandbox
+) -> None:
     page.goto(f"{server.sandbox_url}/")
     for name, text in (("API key", "sk_test_keys"), ("Clock", "2030-01-15T09:00:00Z")):
         page.get_by_label(name, exact=True).focus()
@@ -94,7 +96,7 @@ def test_a_whole_session_needs_no_mouse(page: "Page", server: RunningSandbox) ->
 
 
 def _pay_and_move(page: "Page") -> None:
-    """Pay with a card that stays pending, complete it, and give some of it back."""
+    """Pay with a card that stays pending, complete the payment and refund a part."""
     view(page, "p", "Payments")
     enter(page.locator("summary", has_text="Pay with a card"))
     page.get_by_role("form", name="Pay with a card").locator("select").focus()
@@ -112,7 +114,7 @@ def _pay_and_move(page: "Page") -> None:
 
 
 def _be_told(page: "Page") -> None:
-    """Make an endpoint, send an event, look at its delivery and send it again."""
+    """Create an endpoint, send an event, open its delivery and send it again."""
     view(page, "w", "Webhooks")
     enter(page.locator("summary", has_text="Make an endpoint"))
     page.get_by_label("URL").focus()
@@ -127,7 +129,7 @@ def _be_told(page: "Page") -> None:
 
 
 def _deviate(page: "Page") -> None:
-    """Let a scenario come and go, keep the report, and write a request as a scenario."""
+    """Start and end a scenario, download the report, and send a request again."""
     view(page, "s", "Scenarios")
     enter(page.get_by_role("button", name="activate lost-reply"))
     enter(page.get_by_role("button", name="end", exact=True))

@@ -1,4 +1,4 @@
-"""What most tests of commands ask: a server as a process, and a world of its own for each."""
+"""Fixtures for command tests: a server process per module, and a new world per test."""
 
 from collections.abc import Iterator
 
@@ -9,12 +9,12 @@ from tests.support.process import RemoteWorld, ServeProcess, new_remote_world, s
 
 @pytest.fixture(scope="module")
 def server() -> Iterator[ServeProcess]:
-    """One server for the tests of a module."""
+    """Return a server process that all tests of a module share."""
     with serve_process() as running:
         yield running
 
 
 @pytest.fixture
 def world(server: ServeProcess) -> RemoteWorld:
-    """A world that has seen nothing."""
+    """Return a new, empty world."""
     return new_remote_world(server.address)

@@ -1,11 +1,11 @@
-"""`payments-sandbox scenario use` and `scenario end`: what a world of a server follows."""
+"""`payments-sandbox scenario use` and `scenario end`: the active scenarios of a world."""
 
 from pathlib import Path
 
 from tests.support.process import RemoteWorld, run
 
 
-def test_scenarios_are_used_by_name_and_by_file_until_they_are_ended(
+def test_scenario_use_activates_by_name_or_file_and_scenario_end_deactivates(
     world: RemoteWorld, tmp_path: Path
 ) -> None:
     run("scenario", "new", "mine", cwd=tmp_path)
@@ -19,7 +19,7 @@ def test_scenarios_are_used_by_name_and_by_file_until_they_are_ended(
     assert ended == [f"{world.key}: late-decline active\n", f"{world.key}: no scenario active\n"]
 
 
-def test_a_file_that_is_wrong_is_told_its_problems_and_nothing_is_used(
+def test_using_an_invalid_file_reports_its_problems_and_activates_nothing(
     world: RemoteWorld, tmp_path: Path
 ) -> None:
     (tmp_path / "wrong.yaml").write_text("scenario: wrong\nrulez: []\n", encoding="utf-8")
@@ -31,8 +31,8 @@ def test_a_file_that_is_wrong_is_told_its_problems_and_nothing_is_used(
     assert world.control("GET", "/scenarios/active")["data"] == []
 
 
-def test_of_several_all_are_used_or_none_and_those_before_go_on(world: RemoteWorld) -> None:
-    """The counts of what was active stay where they are."""
+def test_using_several_scenarios_is_atomic_and_keeps_active_ones(world: RemoteWorld) -> None:
+    """The counters of scenarios that are already active stay unchanged."""
     world.run("scenario", "use", "retry-then-succeed")
     assert world.pay().status == 500
     refused = [
@@ -41,9 +41,9 @@ def test_of_several_all_are_used_or_none_and_those_before_go_on(world: RemoteWor
     ]
     assert [each.returncode for each in refused] == [1, 1, 1, 1]
     assert "did you mean 'slow-api'?" in refused[0].stderr
-    assert "'late-decline' comes twice" in refused[1].stderr
-    assert "'retry-then-succeed' comes twice" in refused[2].stderr
-    assert "expected a world that is not used yet" in refused[3].stderr
+    assert "'late-decline' is given twice" in refused[1].stderr
+    assert "'retry-then-succeed' is given twice" in refused[2].stderr
+    assert "expected an unused world" in refused[3].stderr
     [active] = world.control("GET", "/scenarios/active")["data"]
     assert active["name"] == "retry-then-succeed"
 
@@ -53,15 +53,17 @@ def test_of_several_all_are_used_or_none_and_those_before_go_on(world: RemoteWor
     assert fired["fails-twice"] == 1
 
 
-def test_what_is_not_there_is_told(world: RemoteWorld) -> None:
+def test_an_unknown_name_an_inactive_name_and_a_missing_file_are_reported(
+    world: RemoteWorld,
+) -> None:
     unknown = world.run("scenario", "use", "late-declin")
     assert (unknown.returncode, unknown.stdout) == (1, "")
     assert "did you mean 'late-decline'?" in unknown.stderr
     inactive = world.run("scenario", "end", "late-decline")
     assert (inactive.returncode, inactive.stdout) == (1, "")
-    assert "expected an active scenario; active are: none" in inactive.stderr
+    assert "expected an active scenario; active scenarios: none" in inactive.stderr
     missing = run("scenario", "use", "./none.yaml")
     assert missing.returncode == 2
     assert missing.stderr.splitlines()[-1].endswith(
-        "argument NAME|FILE: './none.yaml': expected the name of a scenario, or a file that exists"
+        "argument NAME|FILE: './none.yaml': expected the name of a scenario or an existing file"
     )

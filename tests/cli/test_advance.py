@@ -1,4 +1,4 @@
-"""`payments-sandbox advance`: what happened, in order, and the new now."""
+"""`payments-sandbox advance`: prints what happened, in order, and the new time."""
 
 from typing import Final
 
@@ -17,16 +17,16 @@ from tests.support.process import (
 PENDING: Final = "4000009900000012"
 CHARGED_BACK: Final = "4000000000000259"
 SHARED: Final = {"--url", "--api-key", "--control-token"}
-ONE_OF: Final = "argument DURATION: expected one of DURATION, --to ISO and --next"
+ONE_OF: Final = "argument DURATION: expected one of DURATION, --to ISO or --next"
 WRONG: Final = {
-    "nothing": ([], ONE_OF),
-    "two": (["3d", "--next"], ONE_OF),
-    "three": (["3d", "--next", "--to", "2031-01-01"], ONE_OF),
-    "no unit": (
+    "no target": ([], ONE_OF),
+    "two targets": (["3d", "--next"], ONE_OF),
+    "three targets": (["3d", "--next", "--to", "2031-01-01"], ONE_OF),
+    "duration without a unit": (
         ["3"],
         "argument DURATION: expected a duration such as 300ms, 5s, 10m, 2h or 45d",
     ),
-    "no instant": (
+    "invalid instant": (
         ["--to", "tomorrow"],
         (
             "argument --to: expected an ISO 8601 date, or date and time with Z or an offset,"
@@ -36,8 +36,8 @@ WRONG: Final = {
 }
 
 
-def test_the_page_shows_what_it_prints(server: ServeProcess) -> None:
-    """Two retries of a webhook, as docs/cli.md has them; the ids differ."""
+def test_the_example_in_docs_cli_md_matches_the_output(server: ServeProcess) -> None:
+    """The example shows two retries of a webhook; only the ids differ."""
     world = new_remote_world(server.address)
     world.control("POST", "/webhook_endpoints", {"url": "inbox:orders"})
     world.control("PUT", "/inbox/orders", {"respond": [500, 500, 200]})
@@ -53,8 +53,8 @@ def test_the_page_shows_what_it_prints(server: ServeProcess) -> None:
     )
 
 
-def test_what_happened_is_printed_in_order(server: ServeProcess) -> None:
-    """Settlements and chargebacks, with the payment and the event that each has."""
+def test_advance_prints_events_in_chronological_order(server: ServeProcess) -> None:
+    """Settlements and chargebacks are printed with the ids of their payment and event."""
     world = new_remote_world(server.address)
     settled = world.pay(card_number=PENDING).json["id"]
     charged = world.pay(card_number=CHARGED_BACK).json["id"]
@@ -69,8 +69,8 @@ def test_what_happened_is_printed_in_order(server: ServeProcess) -> None:
     assert (ended.returncode, ended.stderr) == (0, "")
 
 
-def test_a_clock_is_advanced_to_what_is_due_next(server: ServeProcess) -> None:
-    """Then there is nothing more, and the clock stays."""
+def test_next_advances_to_the_next_due_event(server: ServeProcess) -> None:
+    """If nothing else is due, the clock stays where it is."""
     world = new_remote_world(server.address)
     world.pay(card_number=PENDING)
 
@@ -80,8 +80,8 @@ def test_a_clock_is_advanced_to_what_is_due_next(server: ServeProcess) -> None:
     ]
 
 
-def test_a_clock_is_advanced_to_an_instant(server: ServeProcess) -> None:
-    """With an offset too; an instant that is past is the server's to refuse."""
+def test_to_advances_to_an_instant_and_rejects_a_past_one(server: ServeProcess) -> None:
+    """Instants with an offset work too; the server rejects an instant in the past."""
     world = new_remote_world(server.address)
 
     assert world.run("advance", "--to", "2030-01-15T13:30:00+02:00").stdout == (
@@ -90,13 +90,14 @@ def test_a_clock_is_advanced_to_an_instant(server: ServeProcess) -> None:
     past = world.run("advance", "--to", "2030-01-15")
     assert (past.returncode, past.stdout) == (1, "")
     assert past.stderr.startswith(
-        f"payments-sandbox: {server.address} refuses: The request is invalid (invalid_request):"
+        f"payments-sandbox: {server.address} rejected the request: The request is invalid"
+        " (invalid_request):"
         " /to: "
     )
 
 
-def test_every_option_can_be_set_in_the_environment(server: ServeProcess) -> None:
-    """Each has its variable."""
+def test_every_option_can_be_set_by_an_environment_variable(server: ServeProcess) -> None:
+    """`--to` and `--next` each have a variable."""
     worlds = [new_remote_world(server.address) for _ in range(2)]
     for world in worlds:
         world.pay(card_number=PENDING)
@@ -109,16 +110,14 @@ def test_every_option_can_be_set_in_the_environment(server: ServeProcess) -> Non
     assert [each.stdout.splitlines()[1:] for each in ended] == [["now 2030-01-15T11:30:00Z"]] * 2
 
 
-def test_every_option_is_tried() -> None:
-    """An option that is added is tested here."""
+def test_this_module_covers_every_option_of_advance() -> None:
+    """A new option fails this test until it is tested here."""
     assert options_of("advance") == SHARED | {"--to", "--next"}
 
 
 @pytest.mark.parametrize(("arguments", "problem"), WRONG.values(), ids=WRONG)
-def test_a_wrong_call_is_refused_before_anybody_is_asked(
-    arguments: list[str], problem: str
-) -> None:
-    """Exit 2; the last line says what would have worked, and nobody was asked."""
+def test_invalid_arguments_exit_2_without_a_request(arguments: list[str], problem: str) -> None:
+    """The last line on stderr says what is expected; no server is contacted."""
     ended = run("advance", *arguments)
 
     assert (ended.returncode, ended.stdout) == (2, "")

@@ -1,4 +1,4 @@
-"""Chance depends neither on who comes first, one client or sixteen, nor on the process."""
+"""`chance` decides the same for one client and for sixteen, and in every process."""
 
 import json
 from collections.abc import Iterator
@@ -30,31 +30,31 @@ NOISE: Final = {
 
 FAILED: Final = 78
 FIRST: Final = "...x....x.x.....x..xxx..x"
-"""What every process decides: how many of the 400 fail, and which of the first customer's."""
+"""What every process decides: how many of the 400 calls fail, and which of the first customer."""
 
 
 @pytest.fixture
 def server() -> Iterator[ServeProcess]:
-    """A server with a seed of its own."""
+    """Return a server for this test alone."""
     with serve_process("--clock", "2030-01-15T09:00:00Z") as server:
         yield server
 
 
 def world(server: ServeProcess) -> dict[str, str]:
-    """The key of a new world in which the scenario is active."""
+    """Return the headers for a new world in which the scenario is active."""
     raw = json.dumps({"scenarios": [NOISE]}).encode()
     made = exchange(server.address, raw_request("POST", "/_sandbox/worlds", body=raw)).json
     return {"Authorization": f"Bearer {made['api_key']}"}
 
 
 def decision(server: ServeProcess, key: dict[str, str], customer: str) -> int:
-    """The status of one customer's next payment."""
+    """Return the status of a customer's next payment."""
     raw = json.dumps(documented_create(customer_id=customer)).encode()
     return exchange(server.address, raw_request("POST", "/v3/payments", key, raw)).status
 
 
-def test_chances_are_the_same_in_whatever_order_customers_come(server: ServeProcess) -> None:
-    """The same for each customer's nth call, in whatever order the customers come."""
+def test_chance_decisions_do_not_depend_on_the_order_of_customers(server: ServeProcess) -> None:
+    """The nth call of a customer gets the same decision, whatever other customers do."""
     alone, together = world(server), world(server)
     one = {
         customer: [decision(server, alone, customer) for _ in range(CALLS)]

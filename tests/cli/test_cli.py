@@ -1,4 +1,4 @@
-"""The command line apart from `serve`: what it prints, and what it says when called wrongly."""
+"""The command line except `serve`: output, help, and errors for invalid arguments."""
 
 import json
 import os
@@ -30,66 +30,66 @@ PAGE: Final = ROOT / "docs" / "cli.md"
 HELP: Final = {block.heading: block.code for block in read_blocks(PAGE) if block.language == "text"}
 KNOWN: Final = f"The commands are {', '.join(NAMES)}."
 WRONG: Final = {
-    "none": ([], "payments-sandbox: error: the following arguments are required: COMMAND"),
-    "close": (
+    "no command": ([], "payments-sandbox: error: the following arguments are required: COMMAND"),
+    "misspelt command": (
         ["srve"],
         f"payments-sandbox: error: there is no command 'srve'; did you mean 'serve'? {KNOWN}",
     ),
-    "far": (["pay"], f"payments-sandbox: error: there is no command 'pay'. {KNOWN}"),
-    "option": (
+    "unknown command": (["pay"], f"payments-sandbox: error: there is no command 'pay'. {KNOWN}"),
+    "misspelt option": (
         ["serve", "--prot", "0"],
         (
             "payments-sandbox serve: error: argument --prot: there is no such option;"
             " did you mean --port?"
         ),
     ),
-    "half": (
+    "abbreviated option": (
         ["cards", "--js=1"],
         (
             "payments-sandbox cards: error: argument --js: there is no such option;"
             " did you mean --json?"
         ),
     ),
-    "nested": (
+    "misspelt subcommand": (
         ["scenario", "lst"],
         (
             "payments-sandbox scenario: error: there is no command 'lst'; did you mean 'list'?"
             " The commands are list, show, new, check, use, end, from-journal."
         ),
     ),
-    "before the command": (
+    "option before the command": (
         ["--port", "8080", "serve"],
         (
             "payments-sandbox: error: argument --port: there is no such option;"
-            " options stand behind the command"
+            " options follow the command"
         ),
     ),
-    "before a nested command": (
+    "option before a subcommand": (
         ["worlds", "--json=1", "list"],
         (
             "payments-sandbox worlds: error: argument --json: there is no such option;"
-            " options stand behind the command"
+            " options follow the command"
         ),
     ),
-    "misspelt, without a command": (
+    "misspelt option without a command": (
         ["--versio"],
         (
             "payments-sandbox: error: argument --versio: there is no such option;"
             " did you mean --version?"
         ),
     ),
-    "a value for a switch": (
+    "value for a flag": (
         ["cards", "--json=1"],
         "payments-sandbox cards: error: argument --json: expected no value",
     ),
-    "nested option": (
+    "misspelt option of a subcommand": (
         ["scenario", "check", "x.yaml", "--gitlab"],
         (
             "payments-sandbox scenario check: error: argument --gitlab: there is no such option;"
             " did you mean --github?"
         ),
     ),
-    "one letter": (
+    "one letter of one option": (
         ["logs", "-j"],
         (
             "payments-sandbox logs: error: argument -j: there is no such option;"
@@ -103,35 +103,35 @@ WRONG: Final = {
             " --report or --rate-limit or --ready-file?"
         ),
     ),
-    "TLS": (
+    "unsupported TLS option": (
         ["serve", "--tls-cert", "cert.pem"],
         (
-            "payments-sandbox serve: error: argument --tls-cert: there is no such option; the"
-            " server speaks plain HTTP; https needs a proxy that ends TLS before it."
+            "payments-sandbox serve: error: argument --tls-cert: there is no such option;"
+            " did you mean --tls?"
         ),
     ),
-    "far option": (
+    "unknown option with a value": (
         ["serve", "--processes", "4"],
         (
             "payments-sandbox serve: error: argument --processes: there is no such option;"
             " --help lists the options."
         ),
     ),
-    "no option": (
+    "unknown option": (
         ["run", "--verbose", "--", "true"],
         (
             "payments-sandbox run: error: argument --verbose: there is no such option;"
             " --help lists the options."
         ),
     ),
-    "argument": (
+    "unexpected argument": (
         ["openapi", "x"],
         (
-            "payments-sandbox openapi: error: argument x: nothing more was expected here;"
+            "payments-sandbox openapi: error: argument x: unexpected argument;"
             " --help lists the options."
         ),
     ),
-    "no value": (
+    "missing value": (
         ["openapi", "--server"],
         "payments-sandbox openapi: error: argument --server: expected one argument",
     ),
@@ -139,8 +139,8 @@ WRONG: Final = {
 
 
 @pytest.mark.parametrize("command", ["", *NAMES, *NESTED])
-def test_the_page_shows_the_help_as_it_is(command: str) -> None:
-    """docs/cli.md has what `--help` prints, 80 columns wide."""
+def test_docs_cli_md_shows_the_help_verbatim(command: str) -> None:
+    """docs/cli.md contains what `--help` prints at 80 columns."""
     shown = run(*command.split(), "--help")
     page = HELP[f"payments-sandbox {command}" if command else "Command line"]
 
@@ -150,34 +150,35 @@ def test_the_page_shows_the_help_as_it_is(command: str) -> None:
     assert words(shown.stdout) == words(page)
 
 
-def test_help_in_a_pipe_is_the_same_on_every_terminal() -> None:
+def test_piped_help_ignores_the_terminal_width() -> None:
     narrow = run("worlds", "list", "--help", extra={"COLUMNS": "40"})
 
     assert narrow.stdout == run("worlds", "list", "--help").stdout
 
 
 def words(text: str) -> list[str]:
-    """In order: Python 3.13 breaks lines elsewhere, and has `-n, --limit N`."""
+    """Return the words in order: Python 3.13 wraps lines differently and prints `-n, --limit N`."""
     return text.replace(" -n N,", " -n,").split()
 
 
 @pytest.mark.parametrize("heading", HELP)
-def test_help_is_examples_first(heading: str) -> None:
-    """What to type comes before the list of options, and fits the page."""
+def test_help_shows_examples_before_options(heading: str) -> None:
+    """No line is longer than 90 columns."""
     lines = HELP[heading].splitlines()
 
     assert lines.index("examples:") < lines.index("options:")
     assert max(map(len, lines)) <= 90
 
 
-def test_the_version_is_the_packages() -> None:
-    """One line."""
+def test_version_prints_the_package_version() -> None:
     assert run("--version").stdout == f"payments-sandbox {payments_sandbox.__version__}\n"
 
 
 @pytest.mark.parametrize(("arguments", "last"), WRONG.values(), ids=WRONG)
-def test_a_wrong_call_says_what_is_wrong(arguments: list[str], last: str) -> None:
-    """Exit 2, nothing on stdout, and the usage above one line."""
+def test_invalid_arguments_exit_2_with_usage_and_one_error_line(
+    arguments: list[str], last: str
+) -> None:
+    """Nothing goes to stdout."""
     ended = run(*arguments)
 
     assert (ended.returncode, ended.stdout) == (2, "")
@@ -185,23 +186,22 @@ def test_a_wrong_call_says_what_is_wrong(arguments: list[str], last: str) -> Non
     assert (usage[:7], rest) == ("usage: ", [last])
 
 
-def test_cards_are_a_table() -> None:
-    """Name, number and what happens: a line for each card."""
+def test_cards_prints_name_number_and_description_of_each_card() -> None:
     rows = [line.split(maxsplit=2) for line in run("cards").stdout.splitlines()]
 
     assert rows == [[card.name, card.number, card.description] for card in MAGIC_CARDS]
 
 
-def test_cards_are_json_like_the_control_apis() -> None:
-    """The same envelope as that of `GET /_sandbox/cards`."""
+def test_cards_as_json_equal_the_control_api_response() -> None:
+    """The route is `GET /_sandbox/cards`."""
     with serve_process() as server:
         listed = exchange(server.address, raw_request("GET", "/_sandbox/cards")).json
 
     assert json.loads(run("cards", "--json").stdout) == listed
 
 
-def test_every_option_comes_from_the_environment() -> None:
-    """Those of the commands that ask no server, too."""
+def test_options_of_local_commands_can_be_set_by_environment_variables() -> None:
+    """`cards` and `openapi` contact no server, and still read their variables."""
     json_cards = run("cards", extra={"PAYMENTS_SANDBOX_JSON": "1"})
     elsewhere = run("openapi", extra={"PAYMENTS_SANDBOX_SERVER": "http://shop.test/v3"})
     wrong = run("cards", extra={"PAYMENTS_SANDBOX_JSON": "perhaps"})
@@ -214,8 +214,8 @@ def test_every_option_comes_from_the_environment() -> None:
     )
 
 
-def test_openapi_prints_the_servers_documents() -> None:
-    """Valid; with `--server` what a server has there, else with the usual URL."""
+def test_openapi_prints_the_same_documents_as_the_server() -> None:
+    """With `--server` it prints that server's URL, by default the documented one."""
     from openapi_spec_validator import validate  # noqa: PLC0415 - it takes long
 
     documented = json.loads(run("openapi").stdout)
@@ -245,8 +245,8 @@ def test_openapi_prints_the_servers_documents() -> None:
 
 
 @pytest.mark.parametrize("command", ["cards", "openapi"])
-def test_a_reader_that_has_seen_enough_is_no_error(command: str) -> None:
-    """As in `payments-sandbox cards | head -1`: no traceback, even for what is still buffered."""
+def test_a_closed_stdout_pipe_is_not_an_error(command: str) -> None:
+    """As in `payments-sandbox cards | head -1`: no traceback, even if output is still buffered."""
     reader, writer = os.pipe()
     os.close(reader)
     with os.fdopen(writer, "wb") as closed:

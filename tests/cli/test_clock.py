@@ -1,4 +1,4 @@
-"""`payments-sandbox clock`: shown, frozen, and let run."""
+"""`payments-sandbox clock`: `show`, `freeze` and `resume`."""
 
 import json
 from typing import Final
@@ -21,12 +21,12 @@ PENDING: Final = "4000009900000012"
 
 @pytest.fixture
 def world(server: ServeProcess) -> RemoteWorld:
-    """A world whose clock stands still."""
+    """Return a world with a frozen clock and a fixed seed."""
     return new_remote_world(server.address, seed=7)
 
 
 @pytest.mark.parametrize("columns", [80, 120])
-def test_the_clock_is_shown_with_what_is_due(world: RemoteWorld, columns: int) -> None:
+def test_clock_show_prints_the_time_and_due_events(world: RemoteWorld, columns: int) -> None:
     world.pay(card_number=PENDING)
     ended = run("clock", "show", extra=world.variables, columns=columns)
 
@@ -37,13 +37,13 @@ def test_the_clock_is_shown_with_what_is_due(world: RemoteWorld, columns: int) -
     )
 
 
-def test_the_page_shows_what_it_prints(world: RemoteWorld) -> None:
+def test_the_example_in_docs_cli_md_matches_the_output(world: RemoteWorld) -> None:
     world.pay(card_number=PENDING)
     console, *shown = documented_example("payments-sandbox clock show")
     assert without_ids(world.run(*console.split()[2:]).stdout).splitlines() == shown
 
 
-def test_the_clock_is_frozen_at_an_instant_and_what_is_due_until_then_happens(
+def test_clock_freeze_at_an_instant_runs_everything_due_until_then(
     world: RemoteWorld,
 ) -> None:
     world.pay(card_number=PENDING)
@@ -54,7 +54,7 @@ def test_the_clock_is_frozen_at_an_instant_and_what_is_due_until_then_happens(
     assert payment["status"] == "completed"
 
 
-def test_the_clock_runs_and_is_stopped_again(world: RemoteWorld) -> None:
+def test_clock_resume_makes_the_clock_live_and_clock_freeze_stops_it(world: RemoteWorld) -> None:
     running = world.run("clock", "resume")
     assert (running.returncode, running.stdout[-7:]) == (0, ", live\n")
     stopped = json.loads(world.run("clock", "freeze", "--json").stdout)
@@ -63,7 +63,7 @@ def test_the_clock_runs_and_is_stopped_again(world: RemoteWorld) -> None:
     assert json.loads(world.run("clock", "show", "--json").stdout)["now"] == stopped["now"]
 
 
-def test_a_webhook_that_is_due_has_its_delivery(world: RemoteWorld) -> None:
+def test_clock_show_prints_the_id_of_a_due_delivery(world: RemoteWorld) -> None:
     world.control("POST", "/webhook_endpoints", {"url": "inbox:orders"})
     world.control("PUT", "/inbox/orders", {"respond": [500]})
     world.pay()
@@ -74,7 +74,7 @@ def test_a_webhook_that_is_due_has_its_delivery(world: RemoteWorld) -> None:
     assert world.run("clock", "show").stdout.splitlines()[1].endswith(f"  {where}")
 
 
-def test_time_never_goes_back(world: RemoteWorld) -> None:
+def test_clock_freeze_rejects_an_instant_in_the_past(world: RemoteWorld) -> None:
     ended = world.run("clock", "freeze", "--at", "2020-01-01")
 
     assert (ended.returncode, ended.stdout) == (1, "")
@@ -84,5 +84,5 @@ def test_time_never_goes_back(world: RemoteWorld) -> None:
 @pytest.mark.parametrize(
     ("verb", "own"), [("show", set()), ("freeze", {"--at"}), ("resume", set())]
 )
-def test_every_option_is_tried(verb: str, own: set[str]) -> None:
+def test_each_clock_command_has_only_the_options_tested_here(verb: str, own: set[str]) -> None:
     assert options_of(f"clock {verb}") == SHARED | own

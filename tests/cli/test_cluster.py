@@ -1,4 +1,4 @@
-"""`serve --cluster`: nodes as processes, and what they refuse in words."""
+"""`serve --cluster`: nodes as processes, and errors for invalid options."""
 
 import signal
 from collections.abc import Iterator
@@ -13,7 +13,7 @@ URL = "redis://localhost:6379"
 
 @pytest.fixture
 def redis() -> Iterator[RedisServer]:
-    """An engine of its own."""
+    """Return a Redis server for this test alone."""
     with running_redis() as server:
         yield server
 
@@ -22,24 +22,37 @@ def redis() -> Iterator[RedisServer]:
     ("options", "refusal"),
     [
         (("--cluster", "localhost:6379"), "expected an address such as redis://localhost:6379"),
-        (("--cluster", URL, "--workers", "2"), "expected no --workers: start a node for each core"),
-        (("--cluster", URL, "--state", "w.json"), "expected no --state: the worlds are kept by"),
-        (("--cluster", URL, "--tls", "auto"), "expected no --tls: an encrypted connection cannot"),
-        (("--cluster", URL, "--host", "0.0.0.0"), "expected --control-token, the same for each"),
+        (
+            ("--cluster", URL, "--workers", "2"),
+            "not allowed with --workers; start a node for each core",
+        ),
+        (
+            ("--cluster", URL, "--state", "w.json"),
+            "not allowed with --state: the cluster keeps the",
+        ),
+        (
+            ("--cluster", URL, "--tls", "auto"),
+            "not allowed with --tls: encrypted connections cannot",
+        ),
+        (
+            ("--cluster", URL, "--host", "0.0.0.0"),
+            "requires --control-token, the same for all nodes",
+        ),
         (("--durability", "always"), "expected relaxed or reply"),
-        (("--advertise", "http://x"), "expected a host and perhaps a port, such as 10.0.0.5"),
+        (("--advertise", "http://x"), "expected a host and an optional port, such as 10.0.0.5"),
     ],
 )
-def test_what_does_not_go_together_is_refused(options: tuple[str, ...], refusal: str) -> None:
-    """With exit code 2, before anything is imported or asked."""
+def test_invalid_combinations_of_cluster_options_exit_2(
+    options: tuple[str, ...], refusal: str
+) -> None:
+    """The error comes before anything is imported or contacted."""
     refused = run("serve", "--port", "0", *options)
 
     assert refused.returncode == 2
     assert f"argument {options[0]}: {refusal}" in refused.stderr
 
 
-def test_the_missing_extra_is_said() -> None:
-    """With the command that installs it."""
+def test_a_missing_redis_package_is_reported_with_the_install_command() -> None:
     code = (
         "from payments_sandbox.cli import server_options; find = server_options.find_spec;"
         " server_options.find_spec = lambda name: None if name == 'redis' else find(name)"
@@ -47,11 +60,10 @@ def test_the_missing_extra_is_said() -> None:
     refused = run("serve", "--cluster", URL, first=code)
 
     assert refused.returncode == 2
-    assert "it needs the package redis: pip install 'payments-sandbox[cluster]'" in refused.stderr
+    assert "requires the package redis: pip install 'payments-sandbox[cluster]'" in refused.stderr
 
 
-def test_an_engine_that_is_away_is_said() -> None:
-    """With its address."""
+def test_an_unreachable_redis_is_reported_with_its_address() -> None:
     refused = run("serve", "--port", "0", "--cluster", "redis://127.0.0.1:1")
 
     assert refused.returncode == 2
@@ -59,8 +71,8 @@ def test_an_engine_that_is_away_is_said() -> None:
 
 
 @needs_redis
-def test_a_world_outlives_its_node(redis: RedisServer) -> None:
-    """The next one has it, when the first has ended with 0; the ready line says where it is."""
+def test_a_world_survives_a_clean_stop_of_its_node(redis: RedisServer) -> None:
+    """The first node exits with 0, the next one has the world and its own address."""
     options = ("--cluster", redis.url, "--advertise", "127.0.0.1")
     with serve_process(*options) as first:
         world = RemoteWorld(first.address, "sk_test_a")
@@ -74,10 +86,12 @@ def test_a_world_outlives_its_node(redis: RedisServer) -> None:
 
 
 @needs_redis
-def test_what_was_answered_outlives_a_node_that_is_killed(redis: RedisServer) -> None:
-    """The smallest story of `tests.nightly.cluster`, where more happens to more of them."""
+def test_acknowledged_payments_survive_a_killed_node_with_durability_reply(
+    redis: RedisServer,
+) -> None:
+    """This is the smallest story of `tests.nightly.cluster`, which covers many more."""
     options = ("--cluster", redis.url, "--durability", "reply", "--advertise", "127.0.0.1")
-    keys = [f"sk_test_{number}" for number in range(8)]  # some of them are the first one's
+    keys = [f"sk_test_{number}" for number in range(8)]  # some of them belong to the first node
     with serve_process(*options) as first, serve_process(*options) as second:
         paid = {key: RemoteWorld(first.address, key).pay().json["id"] for key in keys}
         first.stop(signal.SIGKILL)

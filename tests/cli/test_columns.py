@@ -1,4 +1,4 @@
-"""Tables and facts that commands print."""
+"""Tables and lists of facts that commands print."""
 
 from typing import Final
 
@@ -18,12 +18,12 @@ PIPED: Final = Screen()
 def printed(
     capsys: pytest.CaptureFixture[str], *cut: tuple[int, int], width: int | None = None
 ) -> list[str]:
-    """The lines of the rows."""
+    """Print the rows and return the lines."""
     print_rows(Screen(width), ROWS, cut=cut)
     return capsys.readouterr().out.splitlines()
 
 
-def test_what_is_piped_is_whole(capsys: pytest.CaptureFixture[str]) -> None:
+def test_piped_tables_are_not_shortened(capsys: pytest.CaptureFixture[str]) -> None:
     assert printed(capsys, (2, 1)) == [f"a   first of all  {'x' * 30}", "bb  second"]
 
 
@@ -37,14 +37,14 @@ def test_what_is_piped_is_whole(capsys: pytest.CaptureFixture[str]) -> None:
         (5, "a   …  …"),
     ],
 )
-def test_columns_are_shortened_one_after_the_other_where_there_is_no_room(
+def test_columns_are_cut_in_the_given_order_until_the_table_fits(
     capsys: pytest.CaptureFixture[str], width: int, first: str
 ) -> None:
     cut = ((2, 7), (1, 2), (2, 6), (1, 1), (2, 1))
     assert printed(capsys, *cut, width=width)[0] == first
 
 
-def test_a_column_goes_on_below_itself_where_nothing_may_be_cut(
+def test_a_folded_column_wraps_under_its_own_start(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
     rows = [("card", "declines the payment"), ("other", "pays")]
@@ -54,7 +54,7 @@ def test_a_column_goes_on_below_itself_where_nothing_may_be_cut(
     assert capsys.readouterr().out.splitlines()[1:3] == ["       the", "       payment"]
 
 
-def test_letters_that_take_two_columns_count_as_two(capsys: pytest.CaptureFixture[str]) -> None:
+def test_wide_characters_count_as_two_columns(capsys: pytest.CaptureFixture[str]) -> None:
     rows = [("顧客", "a"), ("Zoë", "b"), ("abcd", "c")]
     print_rows(PIPED, rows)
     assert capsys.readouterr().out == "顧客  a\nZoë   b\nabcd  c\n"
@@ -62,20 +62,20 @@ def test_letters_that_take_two_columns_count_as_two(capsys: pytest.CaptureFixtur
     assert capsys.readouterr().out == "顧…  a\nZoë  b\nab…  c\n"
 
 
-def test_a_table_without_rows_is_nothing(capsys: pytest.CaptureFixture[str]) -> None:
+def test_an_empty_table_prints_nothing(capsys: pytest.CaptureFixture[str]) -> None:
     print_rows(PIPED, [], cut=((0, 1),), fold=((0, 1),))
     print_rows(Screen(80), [("", "")], cut=((0, -1),))
     assert capsys.readouterr().out == "\n"
 
 
-def test_nothing_is_printed_that_a_terminal_obeys(capsys: pytest.CaptureFixture[str]) -> None:
+def test_control_characters_are_escaped(capsys: pytest.CaptureFixture[str]) -> None:
     facts = (("name", "Zoë \x1b[2J\n"), ("none", None), ("empty", ""), ("number", 0))
     print_facts(PIPED, (*facts, ("nobody", Cell("", NAME))))
     assert capsys.readouterr().out == "name    Zoë \\x1b[2J\\n\nnumber  0\n"
 
 
-def test_colours_and_links_take_no_columns(capsys: pytest.CaptureFixture[str]) -> None:
-    """Where the screen has them, and nowhere else."""
+def test_colours_and_links_do_not_affect_alignment(capsys: pytest.CaptureFixture[str]) -> None:
+    """They are printed only if the screen supports them."""
     rows = [(Cell("a", GOOD, "file:///a"), "1"), (Cell("bb", NAME), "2")]
     print_rows(Screen(80, has_colours=True, has_links=True), rows)
     print_rows(Screen(80, has_colours=True), rows)
@@ -90,6 +90,6 @@ def test_colours_and_links_take_no_columns(capsys: pytest.CaptureFixture[str]) -
     ]
 
 
-def test_a_remark_is_no_part_of_the_output(capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_remark_goes_to_stderr(capsys: pytest.CaptureFixture[str]) -> None:
     remark("there is none")
     assert capsys.readouterr() == ("", "payments-sandbox: there is none.\n")

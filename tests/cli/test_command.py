@@ -1,4 +1,4 @@
-"""A command under its supervisor: when it is killed, and when it is not."""
+"""A command under its supervisor: when it is killed and when it is not."""
 
 import asyncio
 import os
@@ -21,14 +21,13 @@ LONG: Final = 3600.0
 
 @pytest.fixture
 def told(tmp_path: Path) -> Path:
-    """A pipe with a name: whoever opens it waits for the other."""
+    """Return a named pipe: opening one end waits for the other."""
     pipe = tmp_path / "told"
     os.mkfifo(pipe)
     return pipe
 
 
-async def test_a_command_that_ignores_sigterm_is_killed(told: Path) -> None:
-    """When its time is over."""
+async def test_a_command_that_ignores_sigterm_is_killed_after_the_grace_period(told: Path) -> None:
     program = IGNORE_SIGTERM + f"open({str(told)!r}, 'w').close();" + WAIT_FOR_SIGNAL
     async with running(python(program), os.environ, grace=NOW) as command:
         await asyncio.to_thread(told.read_bytes)
@@ -36,8 +35,8 @@ async def test_a_command_that_ignores_sigterm_is_killed(told: Path) -> None:
         assert await command.ended() == 128 + signal.SIGKILL
 
 
-async def test_a_ctrl_c_sets_no_deadline(told: Path) -> None:
-    """Whoever heeds it may go on for as long as that takes."""
+async def test_sigint_starts_no_grace_period(told: Path) -> None:
+    """A command that handles it may take as long as it needs."""
     heeding = f"""
 import signal, sys
 def tell(text):
@@ -56,23 +55,23 @@ sys.exit(3)
         assert await command.ended() == 3
 
 
-async def test_a_command_that_is_not_there_leaves_no_supervisor() -> None:
-    """The reason is the system's, and nothing is left of the supervisor."""
+async def test_a_command_that_does_not_exist_raises_not_started_error() -> None:
+    """The error has the system's reason."""
     with pytest.raises(NotStartedError, match=r"^No such file or directory$"):
         async with running(("no-such-command",), os.environ):
             pytest.fail("it runs")
 
 
-async def test_whoever_is_cancelled_at_any_moment_leaves_no_supervisor(
+async def test_cancelling_a_run_at_any_point_leaves_no_supervisor_process(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    """As one of two runs is where the other was told that there is no such command."""
+    """One of two parallel runs is cancelled if the other finds that the command does not exist."""
     made: list[asyncio.subprocess.Process] = []
     start = asyncio.create_subprocess_exec
 
     async def noted(
         *words: str,
-        **options: Any,  # noqa: ANN401 - whatever is given
+        **options: Any,  # noqa: ANN401 - any option
     ) -> asyncio.subprocess.Process:
         made.append(await start(*words, **options))
         return made[-1]
@@ -94,10 +93,10 @@ async def test_whoever_is_cancelled_at_any_moment_leaves_no_supervisor(
 
 
 @pytest.mark.parametrize("times", [1, 2])
-async def test_whoever_is_cancelled_while_a_supervisor_ends_waits_for_its_end(
+async def test_cancelling_while_the_supervisor_exits_still_waits_for_it(
     monkeypatch: pytest.MonkeyPatch, times: int
 ) -> None:
-    """Else it may end when the loop has, and asyncio would say so on stderr."""
+    """Otherwise it may exit after the loop is closed, and asyncio would complain on stderr."""
     waited: list[asyncio.subprocess.Process] = []
     wait = asyncio.subprocess.Process.wait
 
@@ -123,8 +122,8 @@ async def test_whoever_is_cancelled_while_a_supervisor_ends_waits_for_its_end(
     assert process.returncode is not None
 
 
-def test_a_group_that_is_stopped_is_ended_too() -> None:
-    """It would not hear of SIGTERM before it is continued."""
+def test_a_stopped_process_group_is_continued_and_ended() -> None:
+    """A stopped process does not get SIGTERM until it is continued."""
     child = subprocess.Popen(python(WAIT_FOR_SIGNAL), process_group=0)
     with ThreadPoolExecutor(1) as threads, ended_with_block(child):
         os.kill(child.pid, signal.SIGSTOP)
@@ -133,16 +132,16 @@ def test_a_group_that_is_stopped_is_ended_too() -> None:
         over.result(20)
 
 
-def test_a_group_that_has_gone_is_no_error() -> None:
-    """There is nothing to do, and nothing to wait for."""
+def test_ending_a_process_group_that_is_gone_is_not_an_error() -> None:
+    """The call returns at once instead of raising or waiting."""
     with subprocess.Popen(("true",), process_group=0) as child:
         child.wait(20)
     end(child.pid, LONG)
 
 
 @pytest.mark.skipif(not Path("/proc/self/stat").is_file(), reason="the system does not show it")
-def test_a_group_of_zombies_is_over() -> None:
-    """Whoever has adopted them may not look for long: nobody waits for that."""
+def test_a_group_that_consists_of_zombies_counts_as_ended() -> None:
+    """Their new parent may take long to reap them, so `end` does not wait for that."""
     with (
         ThreadPoolExecutor(1) as threads,
         subprocess.Popen(("true",), process_group=0) as child,
@@ -152,10 +151,10 @@ def test_a_group_of_zombies_is_over() -> None:
 
 
 @pytest.mark.parametrize("processes", ["/proc", "empty", "none"])
-def test_a_group_that_ignores_sigterm_is_killed_whatever_the_system_shows_of_it(
+def test_a_group_that_ignores_sigterm_is_killed_with_or_without_proc(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, processes: str
 ) -> None:
-    """When its time is over, whatever is left of it."""
+    """It is killed after the grace period."""
     (tmp_path / "empty").mkdir()
     monkeypatch.setattr(supervisor, "_PROCESSES", str(tmp_path / processes))
     ignoring = IGNORE_SIGTERM + "print(flush=True);" + WAIT_FOR_SIGNAL

@@ -1,4 +1,4 @@
-"""`payments-sandbox completion`: the scripts have every command and option that there is."""
+"""`payments-sandbox completion`: the scripts contain every command and option."""
 
 import shutil
 import subprocess
@@ -16,13 +16,13 @@ PLACES: Final = dict(words_by_place(make_parser(COMMANDS)))
 
 
 @pytest.mark.parametrize("command", ["serve", "logs", "scenario new", "worlds reset"])
-def test_all_that_help_lists_can_be_completed(command: str) -> None:
+def test_every_option_in_help_can_be_completed(command: str) -> None:
     words = PLACES["".join(f"/{word}" for word in command.split())]
     names = {word.names[0] for word in words}
     assert names == options_of(command) | {"--help", "--no-color"}
 
 
-def test_every_command_has_its_place_and_is_a_word_of_the_one_above() -> None:
+def test_every_command_is_completed_after_its_parent() -> None:
     assert [word.names[0] for word in PLACES[""] if not word.is_option] == list(COMMANDS)
     for place in filter(None, PLACES):
         above, _, name = place.rpartition("/")
@@ -30,7 +30,7 @@ def test_every_command_has_its_place_and_is_a_word_of_the_one_above() -> None:
 
 
 @pytest.mark.parametrize("shell", SHELLS)
-def test_every_word_is_in_the_script(shell: str) -> None:
+def test_every_command_and_option_is_in_the_script(shell: str) -> None:
     script = run("completion", shell).stdout
     written = script.replace("-l ", "--").replace("-s ", "-") if shell == "fish" else script
 
@@ -42,7 +42,7 @@ def test_every_word_is_in_the_script(shell: str) -> None:
 
 
 @pytest.mark.parametrize("shell", SHELLS)
-def test_a_shell_that_is_there_reads_its_script(shell: str) -> None:
+def test_installed_shells_parse_their_script(shell: str) -> None:
     if (found := shutil.which(shell)) is None:
         pytest.skip(f"{shell} is not installed")
     ended = subprocess.run(
@@ -64,7 +64,7 @@ def test_a_shell_that_is_there_reads_its_script(shell: str) -> None:
         ("run -- npm --", ""),
     ],
 )
-def test_bash_proposes_what_fits(typed: str, proposed: str) -> None:
+def test_bash_completes_commands_and_options(typed: str, proposed: str) -> None:
     words = ["payments-sandbox", *typed.split(" ")]
     quoted = " ".join(f"'{word}'" for word in words)
     asking = (
@@ -78,7 +78,7 @@ def test_bash_proposes_what_fits(typed: str, proposed: str) -> None:
     assert (answered.stdout.strip(), answered.stderr) == (proposed, "")
 
 
-def test_a_shell_that_is_none_is_told() -> None:
+def test_an_unknown_shell_is_rejected_with_the_supported_ones() -> None:
     ended = run("completion", "tcsh")
     assert ended.returncode == 2
     assert ended.stderr.splitlines()[-1] == (

@@ -1,4 +1,4 @@
-"""`payments-sandbox docs`: the pages of the package."""
+"""`payments-sandbox docs`: prints the pages that ship with the package."""
 
 import pytest
 
@@ -19,9 +19,7 @@ from tests.support.process import run
         ("skill", "agents/SKILL.md"),
     ],
 )
-def test_a_page_is_printed_as_it_is_by_its_path_or_the_last_part_of_it(
-    topic: str, page: str
-) -> None:
+def test_docs_prints_a_page_by_its_path_or_its_name(topic: str, page: str) -> None:
     ended = run("docs", topic)
 
     assert (ended.returncode, ended.stderr) == (0, "")
@@ -29,7 +27,7 @@ def test_a_page_is_printed_as_it_is_by_its_path_or_the_last_part_of_it(
 
 
 @pytest.mark.parametrize("columns", [80, 120])
-def test_all_topics_are_listed_with_their_titles(columns: int) -> None:
+def test_docs_lists_all_topics_with_titles_within_the_width(columns: int) -> None:
     lines = run("docs", columns=columns).stdout.splitlines()
 
     begun = [line.split("  ")[0] for line in lines if not line.startswith(" ")]
@@ -38,7 +36,7 @@ def test_all_topics_are_listed_with_their_titles(columns: int) -> None:
     assert max(map(len, lines)) <= columns
 
 
-def test_decisions_and_pictures_are_no_topics() -> None:
+def test_adrs_and_images_are_not_topics() -> None:
     names = ["adr/0001-x.md", "images/now.webp", "cli.md", "how-to/go.md"]
     assert topics_of(names) == ["cli", "how-to/go"]
 
@@ -47,10 +45,10 @@ def test_decisions_and_pictures_are_no_topics() -> None:
     ("topic", "hint"),
     [
         ("webhook", "did you mean 'webhooks'?\n"),
-        ("zzz", "payments-sandbox docs lists them.\n"),
+        ("zzz", "payments-sandbox docs lists all pages.\n"),
     ],
 )
-def test_a_page_that_there_is_not_is_told_with_the_nearest(topic: str, hint: str) -> None:
+def test_an_unknown_page_is_reported_with_the_closest_match(topic: str, hint: str) -> None:
     ended = run("docs", topic)
 
     assert (ended.returncode, ended.stdout) == (2, "")

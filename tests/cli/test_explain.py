@@ -1,4 +1,4 @@
-"""`payments-sandbox explain`: codes, cards, faults, and requests of a server."""
+"""`payments-sandbox explain`: error codes, cards, faults, and requests of a server."""
 
 import pytest
 
@@ -13,19 +13,19 @@ ALL = [*CODES, *CONTROL_CODES, *(each.name for each in FAULTS)]
 
 
 def explained(word: str) -> str:
-    """What is printed of a word."""
+    """Return what `explain` prints for a word."""
     ended = run("explain", word)
     assert (ended.returncode, ended.stderr) == (0, "")
     return ended.stdout
 
 
-def test_the_page_shows_what_it_prints() -> None:
+def test_the_example_in_docs_cli_md_matches_the_output() -> None:
     console, *shown = documented_example("payments-sandbox explain")
     assert explained(console.split()[-1]).splitlines() == shown
 
 
 @pytest.mark.parametrize("word", ALL)
-def test_every_code_and_fault_is_explained(word: str) -> None:
+def test_every_error_code_and_fault_has_an_explanation(word: str) -> None:
     first, *rest = explained(word).splitlines()
     assert first.startswith(f"{word}: ")
     assert rest != []
@@ -33,22 +33,22 @@ def test_every_code_and_fault_is_explained(word: str) -> None:
 
 
 @pytest.mark.parametrize("card", MAGIC_CARDS, ids=lambda card: card.name)
-def test_every_card_is_explained_by_name_and_by_number(card: object) -> None:
+def test_a_magic_card_is_explained_by_its_name_and_by_its_number(card: object) -> None:
     name, number = str(card.name), str(card.number)  # type: ignore[attr-defined]
     by_number = explained(" ".join(number[at : at + 4] for at in range(0, len(number), 4)))
 
-    assert by_number.startswith(f"{number}: the magic card {name}, of ")
+    assert by_number.startswith(f"{number}: the magic card {name} (")
     assert explained(name).endswith(by_number)
 
 
 @pytest.mark.parametrize("name", [name for name, code in CODES.items() if code.operations])
-def test_the_rule_of_a_code_is_one_that_a_scenario_takes(name: str) -> None:
+def test_the_example_rule_of_an_error_code_is_a_valid_rule(name: str) -> None:
     text = explained(name).partition("  in a scenario:\n")[2].partition("\n\n")[0]
     loaded = load(f"scenario: x\nrules:\n{text}", name="x", longest_wait=5_000)
     assert loaded.problems == ()
 
 
-def test_a_request_is_explained_by_the_server() -> None:
+def test_a_request_id_is_explained_by_the_server() -> None:
     with running_server() as server:
         world = new_remote_world(server.address)
         world.pay(amount=0)
@@ -69,7 +69,7 @@ def test_a_request_is_explained_by_the_server() -> None:
         ("4111", "payments-sandbox docs lists pages about them."),
     ],
 )
-def test_what_is_none_of_these_is_told_with_the_nearest(word: str, hint: str) -> None:
+def test_an_unknown_word_is_reported_with_a_hint(word: str, hint: str) -> None:
     ended = run("explain", word)
 
     assert (ended.returncode, ended.stdout) == (2, "")

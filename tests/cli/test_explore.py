@@ -1,4 +1,4 @@
-"""`payments-sandbox explore`: a command and every failure, its reports, and nothing left."""
+"""`payments-sandbox explore`: runs a command with every failure, and writes reports."""
 
 import asyncio
 import io
@@ -44,7 +44,7 @@ def lost(*asked):
     except OSError:
         return True
 """
-"""The begin of a client: `lost()` pays, and says whether the reply was lost."""
+"""The beginning of a client: `lost()` pays, and returns whether the reply was lost."""
 
 NAIVE: Final = (
     PAY
@@ -59,7 +59,7 @@ for _ in range(3):
 sys.exit(3)
 """
 )
-"""Pays again at once, and reads JSON, whatever comes."""
+"""Retries at once, and parses every reply as JSON."""
 
 HEARS: Final = """
 import socketserver, threading
@@ -80,7 +80,7 @@ post("/_sandbox/webhook_endpoints", json.dumps({"url": url, "events": ["payment.
 post()
 post("/_sandbox/clock/advance", b'{"by": "0s"}')  # returns when what is in flight has arrived
 """
-"""Pays and takes every webhook, whoever has sent it, and gives it to `hear`."""
+"""Pays, accepts every webhook without verifying it, and passes it to `hear`."""
 
 GIVES_BACK: Final = (
     """
@@ -93,22 +93,22 @@ def hear(event):
 
 @pytest.fixture
 def program(tmp_path: Path) -> Path:
-    """A folder's file for a program."""
+    """Return the path of the client program."""
     return tmp_path / "pay.py"
 
 
 def explore(program: Path, text: str, *options: str) -> "subprocess.CompletedProcess[str]":
-    """Explore a program of Python that is not measured."""
+    """Explore a Python program, without measuring its coverage."""
     program.write_text(text, encoding="utf-8")
     return run("explore", *options, "--", *python(program))
 
 
 def python(program: Path) -> list[str]:
-    """What starts it: nothing is imported that it does not name."""
+    """Return the command that starts it, without `site` and its imports."""
     return ["python3", "-I", "-S", str(program)]
 
 
-def test_a_naive_client_is_found_out_and_its_scenario_repeats_it(
+def test_a_double_charge_is_found_and_reproduced_by_its_scenario(
     program: Path, tmp_path: Path
 ) -> None:
     folder, xml, data = tmp_path / "found", tmp_path / "x.xml", tmp_path / "x.json"
@@ -130,7 +130,7 @@ def test_a_naive_client_is_found_out_and_its_scenario_repeats_it(
     assert names[0] == "01-double_charge-create_payment_cust_abc123_1-drop_after_commit"
     assert sorted(path.name for path in folder.glob("*.yaml")) == [f"{each}.yaml" for each in names]
     assert f"{folder / names[0]}.yaml {shlex.join(options)} -- python3" in ended.stdout
-    assert "cust_abc123 paid 5000 USD, and 2500 without the failure." in ended.stdout
+    assert "cust_abc123 paid 5000 USD, but 2500 without the failure." in ended.stdout
     assert (folder / "report.json").read_bytes() == data.read_bytes()
     assert not {"http:", "https:", "src="} & set((folder / "index.html").read_text("utf-8").split())
     from xmlschema import XMLSchema  # noqa: PLC0415 - it takes long
@@ -142,10 +142,10 @@ def test_a_naive_client_is_found_out_and_its_scenario_repeats_it(
     assert "1 of 1 expectation not met" in again.stderr
 
 
-def test_a_webhook_that_is_handled_twice_is_found_and_its_scenario_repeats_it_under_run(
+def test_a_webhook_handled_twice_is_found_and_reproduced_by_its_scenario(
     program: Path, tmp_path: Path
 ) -> None:
-    """Other bugs, and what becomes of them, are in `tests/exploration`."""
+    """Other bugs are covered in `tests/exploration`."""
     folder = tmp_path / "found"
     ended = explore(program, PAY + GIVES_BACK, "--faults", "twice", "--report", str(folder))
     found = sorted(folder.glob("*-handled_twice-*.yaml"))
@@ -156,7 +156,7 @@ def test_a_webhook_that_is_handled_twice_is_found_and_its_scenario_repeats_it_un
     assert [each.returncode for each in again] == [1]
 
 
-def test_equal_seeds_give_equal_reports_whatever_runs_at_once(
+def test_equal_seeds_give_equal_reports_for_any_number_of_jobs(
     program: Path, tmp_path: Path
 ) -> None:
     files = [tmp_path / "1.json", tmp_path / "4.json"]
@@ -183,7 +183,9 @@ def _without_seconds(value: Any) -> Any:  # noqa: ANN401 - JSON
             return value
 
 
-def test_what_is_allowed_or_known_fails_nothing(program: Path, tmp_path: Path) -> None:
+def test_allowed_and_baseline_findings_do_not_fail_the_exploration(
+    program: Path, tmp_path: Path
+) -> None:
     data, accepted = tmp_path / "x.json", ("--allow", "double_charge")
     first = explore(program, NAIVE, "--faults", "card_declined", *accepted, "--json", str(data))
     faults = ("--faults", "drop_after_commit,card_declined")
@@ -194,27 +196,25 @@ def test_what_is_allowed_or_known_fails_nothing(program: Path, tmp_path: Path) -
     assert second.stdout.startswith(told), second.stdout
 
 
-def test_a_command_that_fails_without_a_failure_is_shown_with_its_last_words(
+def test_a_command_that_fails_without_any_fault_exits_2_with_its_output(
     program: Path,
 ) -> None:
     ended = explore(program, "import sys; print('no such shop'); sys.exit('stop')")
 
     assert (ended.returncode, ended.stdout) == (2, "")
-    assert "it fails without any failure: exit status 1" in ended.stderr
+    assert "it fails even without a failure: exit status 1" in ended.stderr
     assert "  no such shop\n  stop\n" in ended.stderr
-    assert "It gets no terminal and no input here" in ended.stderr
+    assert "It runs without a terminal and without input" in ended.stderr
 
 
-def test_a_command_that_is_not_there_is_127() -> None:
+def test_a_command_that_does_not_exist_exits_127() -> None:
     ended = run("explore", "--", "no-such-command-anywhere")
 
     assert (ended.returncode, ended.stdout) == (127, "")
     assert "cannot run no-such-command-anywhere: No such file" in ended.stderr
 
 
-def test_scenarios_that_are_wrong_are_told_before_anything_runs(
-    program: Path, tmp_path: Path
-) -> None:
+def test_an_invalid_scenario_exits_2_before_the_command_runs(program: Path, tmp_path: Path) -> None:
     wrong = tmp_path / "wrong.yaml"
     wrong.write_text("scenario: wrong\nrules: [{request: pay, do: [pass]}]\n", encoding="utf-8")
     ended = explore(program, NAIVE, "--scenario", str(wrong))
@@ -226,22 +226,22 @@ def test_scenarios_that_are_wrong_are_told_before_anything_runs(
 @pytest.mark.parametrize(
     ("options", "why"),
     [
-        (("--budget", "1ms"), "there was no time"),
+        (("--budget", "1ms"), "time was up"),
         (("--faults", "lost"), "no call meets the failures of --faults"),
     ],
 )
-def test_a_run_that_has_tried_nothing_does_not_pass(
+def test_an_exploration_that_tried_no_failure_exits_2(
     program: Path, options: tuple[str, str], why: str
 ) -> None:
     ended = explore(program, NAIVE, *options)
 
     assert ended.returncode == 2
-    assert f"no failure was tried, and nothing is known: {why}" in ended.stderr
+    assert f"no failure was tried ({why}); nothing is known" in ended.stderr
 
 
 @pytest.mark.parametrize("command", ["explore", "prove"])
-def test_a_sign_that_every_output_has_is_refused(command: str) -> None:
-    """All that a command does not survive would be told by it."""
+def test_an_empty_told_by_is_rejected(command: str) -> None:
+    """Every output contains the empty text, so every failed run would count as reported."""
     arguments = ("lost-reply",) if command == "prove" else ()
     ended = run(command, *arguments, "--told-by", "", "--", "true")
 
@@ -251,8 +251,8 @@ def test_a_sign_that_every_output_has_is_refused(command: str) -> None:
     )
 
 
-def test_runs_in_which_no_failure_has_come_up_do_not_pass(program: Path, tmp_path: Path) -> None:
-    """The command calls in its first two runs alone, and has nothing to lose."""
+def test_an_exploration_in_which_no_failure_was_met_exits_2(program: Path, tmp_path: Path) -> None:
+    """The command makes calls only in its first two runs, so no later run meets a failure."""
     reads_twice = f"""
 with open({str(tmp_path / "runs")!r}, "ab", buffering=0) as file:
     file.write(b"x")
@@ -264,11 +264,11 @@ if is_usual:
 
     assert ended.returncode == 2
     assert ended.stdout.startswith("nothing found in 3 runs (not_met 3)\n")
-    assert "no failure has come up in its run, and nothing is known" in ended.stderr
+    assert "no failure occurred in its run; nothing is known" in ended.stderr
 
 
 class Hanging(NamedTuple):
-    """A program that hangs in four processes; each tells its id, in a line, when it does."""
+    """A program that hangs in four processes; each writes its process id before it hangs."""
 
     words: list[str]
     told: TextIO
@@ -276,7 +276,7 @@ class Hanging(NamedTuple):
 
 @pytest.fixture
 def hanging(program: Path, tmp_path: Path) -> Iterator[Hanging]:
-    """All ignore SIGTERM, one has left the group, and each has printed megabytes."""
+    """Return a program whose processes ignore SIGTERM and print megabytes; one leaves the group."""
     os.mkfifo(pids := tmp_path / "pids")
     hangs = f"""
 import os, signal
@@ -291,11 +291,11 @@ with open({str(pids)!r}, "w") as file:
 signal.pause()
 """
     program.write_text(hangs, encoding="utf-8")
-    with os.fdopen(os.open(pids, os.O_RDWR), encoding="utf-8") as told:  # it has no end
+    with os.fdopen(os.open(pids, os.O_RDWR), encoding="utf-8") as told:  # O_RDWR: no end of file
         yield Hanging(python(program), told)
 
 
-async def test_a_command_that_hangs_is_ended_with_all_that_it_has_started(
+async def test_a_hanging_command_is_killed_with_all_its_processes(
     hanging: Hanging, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(command_runs, "GRACE", 0)
@@ -310,15 +310,15 @@ async def test_a_command_that_hangs_is_ended_with_all_that_it_has_started(
     assert not any(map(_is_running, pids))
 
 
-def test_a_command_that_takes_too_long_without_a_failure_is_told() -> None:
+def test_a_timeout_without_any_fault_is_reported() -> None:
     ended = run("explore", "--timeout", "1ms", "--", "sleep", "60")
 
     assert (ended.returncode, ended.stdout) == (2, "")
-    assert "it fails without any failure: it did not end in time" in ended.stderr
+    assert "it fails even without a failure: it did not finish in time" in ended.stderr
 
 
 def _is_running(process: str) -> bool:
-    """A zombie is over; who has adopted it may not have looked yet."""
+    """A zombie has ended, even if its new parent has not reaped it yet."""
     try:
         state = Path(f"/proc/{process}/stat").read_text("utf-8").rpartition(")")[2].split()[0]
     except OSError:
@@ -326,7 +326,7 @@ def _is_running(process: str) -> bool:
     return state not in {"Z", "X"}
 
 
-def test_worlds_that_the_command_makes_itself_take_part(program: Path) -> None:
+def test_worlds_that_the_command_creates_are_explored_too(program: Path) -> None:
     own = PAY.replace(
         "ORDER =",
         """
@@ -343,8 +343,8 @@ ORDER =""",
     assert ended.stdout.startswith("1 finding in 2 runs (double_charge 1, survived 1)\n")
 
 
-def test_the_report_as_json_can_be_all_of_stdout(program: Path, tmp_path: Path) -> None:
-    """What is printed otherwise goes to stderr."""
+def test_json_dash_writes_only_the_report_to_stdout(program: Path, tmp_path: Path) -> None:
+    """The text report goes to stderr instead."""
     ended = explore(program, NAIVE, "--faults", "drop_after_commit", "--json", "-")
     file = explore(program, NAIVE, "--faults", "drop_after_commit", "--json", f"{tmp_path}/x.json")
 
@@ -355,7 +355,7 @@ def test_the_report_as_json_can_be_all_of_stdout(program: Path, tmp_path: Path) 
     assert file.stdout in ended.stderr
 
 
-def test_ctrl_c_prints_the_report_so_far(program: Path, tmp_path: Path) -> None:
+def test_ctrl_c_exits_130_with_the_report_so_far(program: Path, tmp_path: Path) -> None:
     pipe = tmp_path / "pipe"
     os.mkfifo(pipe)
     waits = f"""
@@ -372,11 +372,13 @@ if lost():
         printed, said = process.communicate(timeout=LONGEST_WAIT)
 
     assert (process.returncode, said) == (130, "")
-    assert "3 left, since time was up" in printed
+    assert "3 left out, since time was up" in printed
 
 
-def test_a_terminal_shows_the_matrix_as_it_fills(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Until the end of the block, which leaves nothing of it."""
+def test_progress_on_a_terminal_shows_the_matrix_and_erases_it(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """The matrix is erased at the end of the block."""
     terminal = io.StringIO()
     terminal.isatty = lambda: True  # type: ignore[method-assign]
     monkeypatch.setattr(sys, "stderr", terminal)
@@ -396,14 +398,14 @@ def test_a_terminal_shows_the_matrix_as_it_fills(monkeypatch: pytest.MonkeyPatch
     assert erased == ""
 
 
-def test_nothing_is_drawn_where_there_is_no_terminal(capsys: pytest.CaptureFixture[str]) -> None:
+def test_no_progress_is_shown_without_a_terminal(capsys: pytest.CaptureFixture[str]) -> None:
     with MatrixProgress(Exploration(ExplorationOptions())) as progress:
         progress.show()
 
     assert capsys.readouterr() == ("", "")
 
 
-def test_the_bar_tells_how_many_seconds_are_left() -> None:
+def test_the_progress_line_shows_finished_runs_and_seconds_left() -> None:
     assert progress_line(2, 4, 10.0) == f"[{'█' * 15}{'░' * 15}] 2 of 4 runs, 10 s left"
     assert progress_line(0, 0, 0.0) == f"[{'░' * 30}] 0 of 0 runs, 0 s left"
 

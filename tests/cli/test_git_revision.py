@@ -1,4 +1,4 @@
-"""Trees of earlier revisions, as git has them."""
+"""Worktrees of earlier git revisions."""
 
 import subprocess
 from pathlib import Path
@@ -16,7 +16,7 @@ def git(*words: str) -> None:
 
 @pytest.fixture
 def repository(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """Two commits of a file; the second has a folder, too."""
+    """Return a repository with two commits of a file; the second adds a folder."""
     folder = tmp_path / "repository"
     folder.mkdir()
     monkeypatch.chdir(folder)
@@ -32,7 +32,7 @@ def repository(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return folder
 
 
-def test_a_tree_is_there_until_the_block_ends_and_nothing_is_left(repository: Path) -> None:
+def test_the_worktree_of_a_revision_is_removed_after_the_block(repository: Path) -> None:
     with tree_of(find_revision("HEAD~1")) as folder:
         assert (folder / "pay.py").read_text() == "old"
         assert (repository / "pay.py").read_text() == "new"
@@ -43,14 +43,14 @@ def test_a_tree_is_there_until_the_block_ends_and_nothing_is_left(repository: Pa
 
 
 @pytest.mark.usefixtures("repository")
-def test_it_is_gone_when_the_block_fails_too() -> None:
+def test_the_worktree_is_removed_if_the_block_raises() -> None:
     with pytest.raises(ZeroDivisionError), tree_of(find_revision("HEAD~1")) as folder:
         _ = 1 / 0
 
     assert not folder.exists()
 
 
-def test_a_folder_below_the_top_is_the_same_folder_there(
+def test_a_subfolder_maps_to_the_same_subfolder_of_the_worktree(
     repository: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     (repository / "more" / "pay.py").write_text("changed")
@@ -64,7 +64,7 @@ def test_a_folder_below_the_top_is_the_same_folder_there(
         pass
 
 
-def test_hooks_are_not_for_this_tree(repository: Path) -> None:
+def test_checking_out_the_worktree_runs_no_git_hooks(repository: Path) -> None:
     hook = repository / ".git" / "hooks" / "post-checkout"
     hook.parent.mkdir(exist_ok=True)
     hook.write_text(f"#!/bin/sh\ntouch {repository}/hooked\n")
@@ -76,7 +76,7 @@ def test_hooks_are_not_for_this_tree(repository: Path) -> None:
     assert not (repository / "hooked").exists()
 
 
-def test_what_is_changed_and_not_committed_is_compared_with_the_last_commit(
+def test_head_is_rejected_without_uncommitted_changes(
     repository: Path,
 ) -> None:
     with pytest.raises(CommandFailedError, match=r"nothing has changed since HEAD; .* HEAD~1"):
@@ -88,24 +88,28 @@ def test_what_is_changed_and_not_committed_is_compared_with_the_last_commit(
 
 @pytest.mark.usefixtures("repository")
 @pytest.mark.parametrize("name", ["nowhere", "--all", "HEAD~7"])
-def test_a_revision_that_is_not_there_is_refused(name: str) -> None:
-    with pytest.raises(CommandFailedError, match=f"there is no revision '{name}' here") as refused:
+def test_an_unknown_revision_exits_2(name: str) -> None:
+    with pytest.raises(
+        CommandFailedError, match=f"there is no revision '{name}'; git log"
+    ) as refused:
         find_revision(name)
     assert refused.value.code == 2
 
 
-def test_a_folder_in_no_repository_is_refused(
+def test_a_folder_outside_a_repository_is_rejected_with_an_alternative(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("GIT_CEILING_DIRECTORIES", str(tmp_path.parent))
 
-    with pytest.raises(CommandFailedError, match="is in none; --against takes the JSON report"):
+    with pytest.raises(
+        CommandFailedError, match="is not in one; --against also accepts the JSON report"
+    ):
         find_revision("HEAD")
 
 
-def test_without_git_it_says_so(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_missing_git_is_reported(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("PATH", str(tmp_path))
 
-    with pytest.raises(CommandFailedError, match="prove needs git, and there is none"):
+    with pytest.raises(CommandFailedError, match="prove requires git, which is not installed"):
         find_revision("HEAD")

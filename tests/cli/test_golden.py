@@ -1,7 +1,8 @@
 """What every command prints on a terminal: 80 and 120 columns wide, with colours and without.
 
-The files below `golden` are as a terminal gets them: `cat` shows them. After a change that is meant
-`pytest tests/cli/test_golden.py --update-golden` writes them anew, to be read in the diff.
+The files below `golden` hold what the terminal receives, so `cat` shows them as a terminal does.
+After an intended change, `pytest tests/cli/test_golden.py --update-golden` rewrites them: read the
+diff.
 """
 
 import argparse
@@ -62,7 +63,7 @@ WEBHOOK: Final = (
 )  # fmt: skip
 
 Shown = dict[str, str]
-"""Variables that say whether there are colours."""
+"""Environment variables that switch colours on or off."""
 
 PLAIN: Final[Shown] = {"NO_COLOR": "1", "TERM": "xterm"}
 COLOURED: Final[Shown] = {"NO_COLOR": "", "FORCE_COLOR": "", "TERM": "xterm"}
@@ -72,14 +73,14 @@ LOOKS: Final = {
     "120": (120, PLAIN),
     "120-coloured": (120, COLOURED),
 }
-"""The folders, and what the terminal of each is like."""
+"""The folders of golden files, with the width and the colours of their terminal."""
 
 
 class Case(NamedTuple):
-    """A command that ends by itself.
+    """A command that exits by itself.
 
     Attributes:
-        words: what is typed.
+        words: its arguments.
         code: its exit code.
     """
 
@@ -119,7 +120,7 @@ CASES: Final = {
 }
 
 FILES: Final = {"explore", "scenario-show", "scenario-from-journal"}
-"""What is a file, or to be copied, keeps its lines, however wide: others would be another text."""
+"""Commands that print files, or lines to be copied: their lines are never wrapped."""
 
 AS_PIPED: Final = {
     "openapi": "openapi",
@@ -128,12 +129,12 @@ AS_PIPED: Final = {
     "docs-topic": "docs webhooks",
     "cards-json": "cards --json",
 }
-"""What is a file, and the same on every terminal."""
+"""Commands that print files, which are the same on every terminal."""
 
 
 @pytest.fixture(scope="module")
 def server() -> Iterator[RunningServer]:
-    """A server on which no time passes, neither for worlds nor for who measures."""
+    """Return a server on which no time passes, neither in worlds nor in measurements."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr("payments_sandbox.server.factory.wall_clock", lambda: WALL)
         patch.setattr("payments_sandbox.server.emulated_api.perf_counter", lambda: 0.0)
@@ -143,7 +144,7 @@ def server() -> Iterator[RunningServer]:
 
 @pytest.fixture
 def world(server: RunningServer) -> Iterator[RemoteWorld]:
-    """A world in which much has happened."""
+    """Return a world with payments, failures, a scenario and webhooks."""
     made = new_remote_world(server.address, api_key=KEY, seed=7, name=NAME)
     made.control("POST", "/webhook_endpoints", {"url": "inbox:orders"})
     made.control("PUT", "/inbox/orders", {"respond": [500, 200]})
@@ -162,7 +163,7 @@ def world(server: RunningServer) -> Iterator[RemoteWorld]:
 
 @pytest.fixture
 def few_pages(monkeypatch: pytest.MonkeyPatch) -> None:
-    """The documentation is two pages, so that a page more changes nothing here."""
+    """Reduce the documentation to two pages, so that a new page does not change golden files."""
     pages = {
         "cli.md": "# Command line",
         "how-to/go.md": f"# {'A title that is longer than a terminal is wide; ' * 3}",
@@ -172,19 +173,19 @@ def few_pages(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.fixture
 def is_updated(request: pytest.FixtureRequest) -> bool:
-    """Whether the files are written anew."""
+    """Return whether the golden files are rewritten."""
     return bool(request.config.getoption("--update-golden"))
 
 
 def masked(text: str) -> str:
-    """What a terminal has got, without what differs from run to run, in as many columns."""
+    """Replace what differs from run to run by text of the same width."""
     text = re.sub(r"(?<=127\.0\.0\.1:)[0-9]{5}", "00000", text)
     text = text.replace(payments_sandbox.__version__, "VERSION")
     return text.replace(ROOT.as_uri(), "file:///checkout").replace(str(ROOT), "/checkout")
 
 
 def hold(name: str, look: str, text: str, *, is_updated: bool) -> None:
-    """Hold what a terminal has got against the file, and each of its lines against its width."""
+    """Compare terminal output with the golden file, and its lines with the terminal's width."""
     columns, _ = LOOKS[look]
     file, text = GOLDEN / look / f"{name}.txt", masked(text)
     plain = re.sub(r"\x1b\[[0-9]*m|\x1b\]8;;[^\x1b]*\x1b\\", "", text)
@@ -199,7 +200,7 @@ def hold(name: str, look: str, text: str, *, is_updated: bool) -> None:
 
 @pytest.mark.parametrize("look", LOOKS)
 @pytest.mark.parametrize("name", CASES)
-def test_a_command_prints_what_it_always_has(
+def test_the_output_of_a_command_matches_its_golden_file(
     world: RemoteWorld, tmp_path: Path, name: str, look: str, *, is_updated: bool
 ) -> None:
     columns, shown = LOOKS[look]
@@ -219,24 +220,22 @@ def test_a_command_prints_what_it_always_has(
 
 @pytest.mark.usefixtures("few_pages")
 @pytest.mark.parametrize("look", LOOKS)
-def test_the_pages_of_the_documentation_are_listed_in_columns(
-    look: str, *, is_updated: bool
-) -> None:
+def test_the_list_of_docs_pages_matches_its_golden_file(look: str, *, is_updated: bool) -> None:
     columns, shown = LOOKS[look]
     hold("docs", look, run("docs", extra=shown, columns=columns).stdout, is_updated=is_updated)
 
 
 @pytest.mark.parametrize("look", LOOKS)
 @pytest.mark.parametrize("name", AS_PIPED)
-def test_what_is_a_file_is_the_same_on_every_terminal(name: str, look: str) -> None:
+def test_machine_readable_output_is_the_same_on_every_terminal(name: str, look: str) -> None:
     columns, shown = LOOKS[look]
     words = AS_PIPED[name].split()
     assert run(*words, extra=shown, columns=columns).stdout == run(*words).stdout
 
 
 def leaves(parser: argparse.ArgumentParser, *above: str) -> Iterator[str]:
-    """The commands that have none below them."""
-    groups = [each for each in parser._actions if isinstance(each, argparse._SubParsersAction)]  # noqa: SLF001 - argparse tells of them nowhere else
+    """Yield the commands that have no subcommands."""
+    groups = [each for each in parser._actions if isinstance(each, argparse._SubParsersAction)]  # noqa: SLF001 - no public access
     if not groups:
         yield " ".join(above)
     for group in groups:
@@ -244,8 +243,8 @@ def leaves(parser: argparse.ArgumentParser, *above: str) -> Iterator[str]:
             yield from leaves(below, *above, name)
 
 
-def test_every_command_has_its_golden_output() -> None:
-    """A command that is added gets a case here; what has none any more goes."""
+def test_every_command_has_golden_files_and_no_file_is_unused() -> None:
+    """A new command needs a case here; a golden file without a command must be deleted."""
     typed = [case.words for case in CASES.values()] + [*AS_PIPED.values(), *PROCESSES]
     untried = [
         each
@@ -257,7 +256,7 @@ def test_every_command_has_its_golden_output() -> None:
     assert {(file.parent.name, file.stem) for file in GOLDEN.glob("*/*.txt")} == expected
 
 
-# Commands that go on, or start others: each is a process at a terminal.
+# Commands that keep running or start others: each is a process at a terminal.
 
 CLIENT: Final = f"""{SEND}
 def pay():
@@ -272,20 +271,20 @@ COMMAND: Final = ("python3", "-I", "-S", "pay.py")
 
 
 class Screen(NamedTuple):
-    """A command at a terminal."""
+    """A command that runs at a terminal."""
 
     process: subprocess.Popen[str]
     terminal: Terminal
 
     def wait_for(self, text: str) -> str:
-        """What is shown once a text is."""
+        """Wait until a text is shown, and return everything shown so far."""
         return self.terminal.wait_for(text, LONGEST_WAIT)
 
     def interrupt(self) -> str:
-        """What is shown in the end, by Ctrl-C.
+        """Interrupt the command, and return everything shown.
 
-        A signal that comes just as Python goes into a system call is heard when that is over. The
-        next one ends the call, as it does for people who press Ctrl-C once more.
+        A signal that arrives just before Python enters a system call is handled only after that
+        call. The next signal interrupts the call, as a second Ctrl-C does.
         """
         while self.process.poll() is None:
             self.process.send_signal(signal.SIGINT)
@@ -294,7 +293,7 @@ class Screen(NamedTuple):
         return self.end()
 
     def end(self) -> str:
-        """What is shown in the end."""
+        """Wait for the command, and return everything shown."""
         self.process.wait(LONGEST_WAIT)
         return self.terminal.close(LONGEST_WAIT)  # the last of it may not have been read yet
 
@@ -307,7 +306,7 @@ def screen_of(
     extra: Mapping[str, str] | None = None,
     shows_errors: bool = True,
 ) -> Iterator[Screen]:
-    """A command at the terminal of a look, where what it says on stderr is shown, too, or not."""
+    """Run a command at the terminal of a look, with or without its stderr."""
     columns, shown = LOOKS[look]
     variables = environment(**shown, **(extra or {}))
     del variables["COLUMNS"]
@@ -325,7 +324,7 @@ def screen_of(
 
 
 def served(look: str, folder: Path, _world: RemoteWorld) -> str:
-    """Requests, webhooks, somebody who is turned away, and Ctrl-C."""
+    """Serve requests, webhooks and a rejected key, then press Ctrl-C."""
     with screen_of(look, folder, "serve", "--port", "0", "--clock", CLOCK, "--seed", "7") as screen:
         said = screen.wait_for("the magic cards.")
         address = re.findall(r"http://[0-9.:]+", said)[0]
@@ -344,7 +343,7 @@ def served(look: str, folder: Path, _world: RemoteWorld) -> str:
 
 
 def listened(look: str, folder: Path, world: RemoteWorld) -> str:
-    """A webhook that is tried again."""
+    """Listen to a webhook that is retried."""
     world.control("PUT", "/inbox/mine", {"respond": [500, 200]})
     options = ("--forward-to", "inbox:mine", "--events", "payment.completed")
     with screen_of(look, folder, "listen", *options, extra=world.variables) as screen:
@@ -356,7 +355,7 @@ def listened(look: str, folder: Path, world: RemoteWorld) -> str:
 
 
 def followed(look: str, folder: Path, world: RemoteWorld) -> str:
-    """The last request, and one that comes."""
+    """Follow the log: the last request and a new one."""
     with screen_of(look, folder, "logs", "-f", "-n", "1", extra=world.variables) as screen:
         screen.wait_for("/v3/customers")
         world.ask("GET", "/v3/payments")
@@ -365,14 +364,14 @@ def followed(look: str, folder: Path, world: RemoteWorld) -> str:
 
 
 def ran(look: str, folder: Path, _world: RemoteWorld) -> str:
-    """A reply that is lost, an expectation that is not met, and a line for each request."""
+    """Run a client with a lost reply, an unmet expectation and a log line for each request."""
     options = ("--log", "--clock", CLOCK, "--seed", "7", "--scenario", "lost-reply")
     with screen_of(look, folder, "run", *options, "--", *COMMAND) as screen:
         return screen.end()
 
 
 def explored(look: str, folder: Path, _world: RemoteWorld) -> str:
-    """A client that pays again where its reply was lost."""
+    """Explore a client that pays again after a lost reply."""
     options = ("--faults", "drop", "--clock", CLOCK, "--jobs", "1")
     words = ("explore", *options, "--", *COMMAND)
     with screen_of(look, folder, *words, shows_errors=False) as screen:  # the progress is there
@@ -380,7 +379,7 @@ def explored(look: str, folder: Path, _world: RemoteWorld) -> str:
 
 
 def proved(look: str, folder: Path, _world: RemoteWorld) -> str:
-    """A repair that is none."""
+    """Try to prove a repair that repairs nothing."""
     report = (
         '{"format": 1, "seed": 0, "findings": [{"name": "lost-reply", "verdict": "double_charge",'
         ' "happened": ["create_payment: 201"]}]}'
@@ -406,13 +405,13 @@ START_OTHERS: Final = {
     "explore": ("80", "120-coloured"),
     "prove": ("80-coloured", "120"),
 }
-"""Commands that start others, which takes long: each width and each kind of colours once."""
+"""Commands that start others, which is slow: each width and each colour setting once."""
 
 SHOWN: Final = [(look, name) for name in PROCESSES for look in START_OTHERS.get(name, LOOKS)]
 
 
 @pytest.mark.parametrize(("look", "name"), SHOWN)
-def test_a_command_shows_what_it_always_has(
+def test_the_screen_of_a_process_matches_its_golden_file(
     world: RemoteWorld, tmp_path: Path, name: str, look: str, *, is_updated: bool
 ) -> None:
     (tmp_path / "pay.py").write_text(CLIENT.replace("LOST", "pay()"), encoding="utf-8")

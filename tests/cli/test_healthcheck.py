@@ -1,4 +1,4 @@
-"""`payments-sandbox healthcheck`: ready or not, by exit code and in one line."""
+"""`payments-sandbox healthcheck`: reports readiness by its exit code and one line."""
 
 import json
 import socket
@@ -14,32 +14,32 @@ REPLY: Final = "HTTP/1.1 {status}\r\nContent-Length: {length}\r\nConnection: clo
 
 
 def reply(status: str, body: object) -> bytes:
-    """A whole reply."""
+    """Return a complete HTTP reply."""
     text = body if isinstance(body, str) else json.dumps(body)
     return REPLY.format(status=status, length=len(text), body=text).encode()
 
 
 def ended(*arguments: str, **extra: str) -> tuple[int, str, str]:
-    """The exit code, and both outputs."""
+    """Run `healthcheck`, and return its exit code, stdout and stderr."""
     done = run("healthcheck", *arguments, extra=extra)
     return done.returncode, done.stdout, done.stderr
 
 
 @pytest.mark.parametrize("path", ["", "/", "/v3", "/_sandbox"])
-def test_a_ready_server_is_healthy(server: ServeProcess, path: str) -> None:
-    """Exit 0; the address may be that of either API, and may come from the environment."""
+def test_a_ready_server_exits_0_for_the_url_of_either_api(server: ServeProcess, path: str) -> None:
+    """The URL may come from the environment."""
     well = (0, f"{server.address} is ready.\n", "")
     assert ended("--url", server.address + path) == well
     assert ended(PAYMENTS_SANDBOX_URL=server.address + path) == well
 
 
-def test_a_proxy_is_not_asked(server: ServeProcess) -> None:
-    """It would answer for a server that is not there."""
+def test_healthcheck_ignores_proxy_variables(server: ServeProcess) -> None:
+    """A proxy would answer for a server that is down."""
     assert ended("--url", server.address, http_proxy="http://127.0.0.1:1")[0] == 0
 
 
-def test_no_server_is_unhealthy() -> None:
-    """Exit 1, and the words of every command that asks a server."""
+def test_an_unreachable_server_exits_1_with_a_hint() -> None:
+    """The message is that of every command that contacts a server."""
     with socket.create_server(("127.0.0.1", 0)) as taken:
         address = f"http://127.0.0.1:{taken.getsockname()[1]}"
     code, output, errors = ended("--url", address)
@@ -51,7 +51,7 @@ def test_no_server_is_unhealthy() -> None:
 
 
 def not_ours(reason: str) -> str:
-    """What is said of a server of somebody else's."""
+    """Return the message about another kind of server."""
     return f"what answers at URL is no payments-sandbox ({reason}); --url names another"
 
 
@@ -60,22 +60,22 @@ NOT_READY: Final = {
         reply("503 No", {"ready": False, "problems": ["a.yaml is broken.", "b.yaml too."]}),
         "URL is not ready: a.yaml is broken.; b.yaml too",
     ),
-    "not ready, and no reason": (
+    "not ready without a reason": (
         reply("503 No", {"ready": False, "problems": []}),
-        "URL is not ready: status 503, and no reason",
+        "URL is not ready: status 503, without a reason",
     ),
     "another object": (reply("200 OK", {"healthy": True}), not_ours("status 200")),
-    "our envelope": (
+    "error of the sandbox": (
         reply("500 No", {"error": {"code": "internal_error", "message": "It failed"}}),
-        "URL refuses: It failed (internal_error)",
+        "URL rejected the request: It failed (internal_error)",
     ),
     "ready with a bad status": (
         reply("500 No", {"ready": True, "problems": []}),
         not_ours("status 500"),
     ),
-    "another server": (reply("404 No", "<html>"), not_ours("status 404")),
-    "another JSON": (reply("200 OK", [1]), not_ours("status 200")),
-    "no HTTP": (
+    "HTML": (reply("404 No", "<html>"), not_ours("status 404")),
+    "JSON array": (reply("200 OK", [1]), not_ours("status 200")),
+    "not HTTP": (
         b"SSH-2.0-OpenSSH_9.6\r\n",
         not_ours("its answer is not HTTP, or not all of it"),
     ),
@@ -83,15 +83,16 @@ NOT_READY: Final = {
 
 
 @pytest.mark.parametrize(("raw", "problem"), NOT_READY.values(), ids=NOT_READY)
-def test_a_server_that_is_not_ready_is_unhealthy(raw: bytes | None, problem: str) -> None:
-    """Exit 1, and what keeps it from being ready."""
+def test_an_answer_that_is_not_ready_exits_1_with_the_reason(
+    raw: bytes | None, problem: str
+) -> None:
     with saying(raw) as address:
         said = problem.replace("URL", address)
         assert ended("--url", address) == (1, "", f"payments-sandbox: {said}.\n")
 
 
-def test_a_server_that_says_nothing_is_unhealthy(monkeypatch: pytest.MonkeyPatch) -> None:
-    """After two seconds, which are shorter here."""
+def test_a_server_that_does_not_answer_in_time_exits_1(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The timeout is two seconds, shortened here."""
     assert healthcheck.TIMEOUT == 2
     monkeypatch.setattr(healthcheck, "TIMEOUT", 0.05)
     with saying(None) as address:
@@ -103,8 +104,7 @@ EXPECTED: Final = "expected an address such as http://127.0.0.1:8080"
 
 
 @pytest.mark.parametrize("url", ["localhost:8080", "http://", "http://a/b", "ftp://a", ""])
-def test_an_option_that_is_no_address_is_refused(url: str) -> None:
-    """Exit 2, and what would have worked."""
+def test_an_invalid_url_option_exits_2(url: str) -> None:
     code, output, errors = ended("--url", url)
     assert (code, output) == (2, "")
     assert errors.splitlines()[-1] == (
@@ -113,8 +113,8 @@ def test_an_option_that_is_no_address_is_refused(url: str) -> None:
 
 
 @pytest.mark.parametrize("url", ["localhost:8080", "http://", "http://a/b", "ftp://a"])
-def test_a_variable_that_is_no_address_is_refused(url: str) -> None:
-    """As an option is; an empty variable counts as not set."""
+def test_an_invalid_url_variable_exits_2(url: str) -> None:
+    """Like the option, except that an empty variable counts as not set."""
     code, output, errors = ended(PAYMENTS_SANDBOX_URL=url)
     assert (code, output) == (2, "")
     assert errors.splitlines()[-1] == (
@@ -122,8 +122,8 @@ def test_a_variable_that_is_no_address_is_refused(url: str) -> None:
     )
 
 
-def test_the_server_is_where_serve_was_told_to_listen() -> None:
-    """By the same variables, unless another says where it is; a wildcard is found on loopback."""
+def test_healthcheck_finds_the_server_by_the_host_and_port_variables_of_serve() -> None:
+    """`PAYMENTS_SANDBOX_URL` and `--url` win; a wildcard host is looked for on loopback."""
     with serve_process("--host", "0.0.0.0") as server:
         port = server.address.rpartition(":")[2]
         url = f"http://127.0.0.1:{port}"
@@ -134,8 +134,8 @@ def test_the_server_is_where_serve_was_told_to_listen() -> None:
         assert ended("--url", url, PAYMENTS_SANDBOX_PORT="1") == well
 
 
-def test_what_is_no_port_of_a_server_is_not_where_it_is() -> None:
-    """A service's address is the platform's word, and 0 any port; nonsense is refused by name."""
+def test_port_variables_of_kubernetes_are_ignored_and_invalid_ports_rejected() -> None:
+    """Kubernetes sets `…_PORT` to a URL, and 0 means any port: both fall back to the default."""
     assert ended(PAYMENTS_SANDBOX_PORT="1", PAYMENTS_SANDBOX_HOST="::")[2].startswith(
         "payments-sandbox: no sandbox answers at http://[::1]:1: "
     )
@@ -148,6 +148,6 @@ def test_what_is_no_port_of_a_server_is_not_where_it_is() -> None:
         ),
     )
     for port in ("tcp://10.0.0.11:9000", "0"):
-        # Somebody may listen there: where it looks is what counts.
+        # Another program may listen there, so only the address in the message counts.
         _, output, errors = ended(PAYMENTS_SANDBOX_PORT=port)
         assert "http://127.0.0.1:8080" in output + errors

@@ -1,4 +1,4 @@
-"""Texts for every reader, as a terminal shows them."""
+"""Plain texts with the colours and line breaks of a terminal."""
 
 import pytest
 
@@ -38,12 +38,12 @@ COLOURED = Screen(80, has_colours=True)
         (YAML, "  - name: a  # why", f"  - {NAME}name{END}: a  {QUIET}# why{END}"),
     ],
 )
-def test_a_line_has_the_colours_of_what_it_says(colours: Colours, line: str, shown: str) -> None:
+def test_lines_are_coloured_by_their_content(colours: Colours, line: str, shown: str) -> None:
     assert View(COLOURED, colours).text(f"{line}\n") == f"{shown}\n"
     assert View(Screen(80), colours).text(f"{line}\n") == f"{line}\n"
 
 
-def test_a_line_that_is_too_wide_goes_on_below_where_its_text_begins() -> None:
+def test_long_lines_wrap_with_a_hanging_indent() -> None:
     text = (
         "  NOT MET  {request: create_payment, count: 2}\nplain words that go on\n    - a: long line"
     )
@@ -57,28 +57,12 @@ def test_a_line_that_is_too_wide_goes_on_below_where_its_text_begins() -> None:
     assert View(Screen(12), LINT).text(f"{'a' * 40}  b c d") == f"{'a' * 40}\n  b c d\n"
 
 
-@pytest.mark.parametrize(
-    ("excerpt", "place", "shown"),
-    [
-        ("- a: long line", 2, "    - a: long line\n      ^"),
-        ("- a: long line that goes on", 2, "    - a: long line…\n      ^"),
-        ("- a: long line that goes on", 13, "    …g line that g…\n          ^"),
-        ("- a: long line that goes on", 26, "    …e that goes on\n                  ^"),
-    ],
-)
-def test_a_line_of_a_file_is_cut_around_the_caret(excerpt: str, place: int, shown: str) -> None:
-    text = f"a.yaml:1:1: no\n    {excerpt}\n    {' ' * place}^"
-    view = View(Screen(19), LINT, has_excerpts=True)
-    assert view.text(text) == f"a.yaml:1:1: no\n{shown}\n"
-    assert view._replace(screen=Screen()).text(text) == f"{text}\n"
-
-
-def test_what_is_to_be_copied_stays_one_line() -> None:
+def test_verbatim_lines_are_not_wrapped() -> None:
     view = View(Screen(20), REPORT, verbatim=("     payments-sandbox run ",))
     line = "     payments-sandbox run --seed 7 -- pay"
     assert view.text(line) == f"{line}\n"
 
 
-def test_what_is_piped_is_as_wide_as_it_is() -> None:
+def test_piped_lines_are_not_wrapped() -> None:
     line = "x " * 100 + "y"
     assert View(Screen(), REPORT).text(line) == f"{line}\n"

@@ -1,4 +1,4 @@
-"""What commands are given in files, which may be any file."""
+"""Files that commands read their input from."""
 
 from pathlib import Path
 
@@ -10,7 +10,7 @@ from tests.support.process import run
 DEVICE = Path("/dev/zero")
 
 
-def test_a_file_is_read_as_it_is(tmp_path: Path) -> None:
+def test_a_file_is_read_byte_for_byte(tmp_path: Path) -> None:
     file = tmp_path / "given"
     file.write_bytes(b"\xff\r\n\0")
     assert read_given(str(file)) == b"\xff\r\n\0"
@@ -22,7 +22,7 @@ def test_a_file_is_read_as_it_is(tmp_path: Path) -> None:
     [
         (
             ("webhook", "verify", "--header", "a: b", "--secret", "s", "--body", str(DEVICE)),
-            "argument --body: expected a file to read; File too large",
+            "argument --body: cannot read the file: File too large",
         ),
         (
             ("trigger", "payout.paid", "--data", f"@{DEVICE}"),
@@ -31,8 +31,8 @@ def test_a_file_is_read_as_it_is(tmp_path: Path) -> None:
     ],
     ids=["webhook verify", "trigger"],
 )
-def test_a_file_without_an_end_is_too_large(arguments: tuple[str, ...], told: str) -> None:
-    """It is one line, and not all of the memory."""
+def test_an_endless_file_is_rejected_as_too_large(arguments: tuple[str, ...], told: str) -> None:
+    """The error comes before the memory is exhausted."""
     ended = run(*arguments)
     assert ended.returncode == 2
     assert told in ended.stderr

@@ -1,4 +1,4 @@
-"""A command that has an interpreter of its own does what one does that tests have forked."""
+"""A command in its own interpreter behaves like one that the tests fork."""
 
 import signal
 from typing import Final
@@ -20,8 +20,8 @@ OWN: Final = list(COMMAND)
     ],
     ids=lambda words: words[0],
 )
-def test_a_command_says_the_same_and_ends_the_same(words: tuple[str, ...]) -> None:
-    """Whatever it reads and prints."""
+def test_a_command_in_its_own_interpreter_behaves_as_a_forked_one(words: tuple[str, ...]) -> None:
+    """Exit code, stdout and stderr are the same."""
     own, forked = (run(*words, command=command, given="read\n") for command in (OWN, COMMAND))
 
     assert own.args == forked.args
@@ -30,8 +30,10 @@ def test_a_command_says_the_same_and_ends_the_same(words: tuple[str, ...]) -> No
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGKILL])
-def test_a_server_serves_and_is_ended_the_same(number: signal.Signals) -> None:
-    """The exit code tells of the signal that has ended it."""
+def test_a_server_in_its_own_interpreter_serves_and_ends_as_a_forked_one(
+    number: signal.Signals,
+) -> None:
+    """The exit code shows which signal ended it."""
     ended = []
     for command in (OWN, COMMAND):
         with serve_process("--clock", "2030-01-15T10:30:00Z", command=command) as server:

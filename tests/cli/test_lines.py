@@ -1,4 +1,4 @@
-"""The lines that commands print of what a server tells them."""
+"""The lines that `logs` and `listen` print for journal entries and deliveries."""
 
 import pytest
 
@@ -24,7 +24,7 @@ def delivery(
     error: str | None,
     next_at: str | None = None,
 ) -> DeliveryModel:
-    """One attempt."""
+    """Return a delivery with one attempt."""
     return {
         "id": "dlv_1",
         "event_id": "evt_1",
@@ -78,8 +78,8 @@ def delivery(
         ),
     ],
 )
-def test_a_delivery_is_told_in_one_line(shown: DeliveryModel, rest: str) -> None:
-    """When, what, where to, what came back and what is next; nothing that a terminal obeys."""
+def test_a_delivery_is_formatted_as_one_line(shown: DeliveryModel, rest: str) -> None:
+    """It shows time, event, URL, result and next attempt, with control characters escaped."""
     assert format_webhook(delivery_line(shown, "http://r/")) == (
         f"2030-01-15T10:30:00Z  webhook payment.failed  {rest}  dlv_1"
     )
@@ -87,8 +87,8 @@ def test_a_delivery_is_told_in_one_line(shown: DeliveryModel, rest: str) -> None
 
 @pytest.mark.parametrize("event", EVENTS)
 @pytest.mark.parametrize("wanted", FILTERS)
-def test_a_filter_means_the_same_as_an_endpoints(event: str, wanted: str) -> None:
-    """What is printed is what would be sent."""
+def test_event_filters_of_listen_match_as_those_of_endpoints(event: str, wanted: str) -> None:
+    """`listen` prints exactly the events that an endpoint would get."""
     endpoint = Endpoint(number=0, id="we_1", url="", secret="", events=(wanted,))
     assert is_wanted(event, [wanted]) == endpoint.wants(event)
 
@@ -104,8 +104,10 @@ def test_a_filter_means_the_same_as_an_endpoints(event: str, wanted: str) -> Non
         (None, None),
     ],
 )
-def test_the_card_of_an_entry_is_told_by_its_last_digits(body: object, card: str | None) -> None:
-    """The digits that the journal has, if there was a card."""
+def test_a_journal_line_shows_the_last_four_digits_of_the_card(
+    body: object, card: str | None
+) -> None:
+    """A request without a card number shows no digits."""
     entry: JournalEntryModel = {
         "id": "req_1",
         "at": "2030-01-15T10:30:00.250Z",

@@ -1,4 +1,4 @@
-"""`payments-sandbox listen`: webhooks as they are attempted, and an endpoint while it runs."""
+"""`payments-sandbox listen`: prints delivery attempts, and keeps an endpoint while it runs."""
 
 import json
 import os
@@ -30,30 +30,30 @@ KNOWN: Final = (
 
 
 def endpoints(world: RemoteWorld) -> list[dict[str, Any]]:
-    """The endpoints of a world."""
+    """Return the endpoints of a world."""
     return list(world.control("GET", "/webhook_endpoints")["data"])
 
 
 def messages(world: RemoteWorld, count: int) -> list[tuple[str, bool]]:
-    """What has arrived in the inbox once so many are there: types, and whether they are good."""
+    """Wait for messages in the inbox, and return type and verification of each."""
     found = world.control("GET", f"/inbox/orders?wait=10s&count={count}")["data"]
     return [(each["body"]["type"], each["verified"]) for each in found]
 
 
 def heading(listener: RunningCommand, *, forwards: bool = True) -> list[str]:
-    """The lines that it prints first, masked."""
+    """Return the first lines that `listen` prints, masked."""
     return [without_ids(line) for line in listener.lines(4 if forwards else 2)]
 
 
 def line_of(type_: str, rest: str) -> str:
-    """The masked line of a delivery to the inbox at the start of the test's time."""
+    """Return the masked line of a delivery to the inbox at the initial time of the world."""
     outcome, *more = rest.split("  ")
     line = ["2030-01-15T10:30:00Z", f"webhook {type_}", outcome, "evt_…", "inbox:orders"]
     return "  ".join([*line, *more, "N ms", "dlv_…"])
 
 
-def test_the_page_shows_what_it_prints() -> None:
-    """An endpoint that fails once, as docs/cli.md has it; only its url is another."""
+def test_the_example_in_docs_cli_md_matches_the_output() -> None:
+    """The endpoint fails once; only its URL differs from the example."""
     with serve_process("--clock", "2030-01-15T10:30:00Z") as server:
         world = RemoteWorld(server.address, "sk_test_sandbox")
         world.control("PUT", "/inbox/orders", {"respond": [500, 200]})
@@ -69,8 +69,8 @@ def test_the_page_shows_what_it_prints() -> None:
     assert printed == [line.replace("http://HOST/webhooks", "inbox:orders") for line in shown]
 
 
-def test_every_webhook_of_the_world_is_printed(world: RemoteWorld) -> None:
-    """Wherever it goes, whatever comes back, and what becomes of it."""
+def test_listen_prints_every_delivery_attempt_with_its_result(world: RemoteWorld) -> None:
+    """The results are an answer, a redirect, a refused connection and a disabled endpoint."""
     with socket.create_server(("127.0.0.1", 0)) as closed:
         url = f"http://127.0.0.1:{closed.getsockname()[1]}/hooks"
     wishes: list[dict[str, object]] = [
@@ -108,8 +108,8 @@ def test_every_webhook_of_the_world_is_printed(world: RemoteWorld) -> None:
     ]
 
 
-def test_deliveries_can_be_printed_as_json(world: RemoteWorld) -> None:
-    """What is forwarded in the first line, then each delivery with its one attempt."""
+def test_json_prints_the_endpoint_and_then_each_delivery(world: RemoteWorld) -> None:
+    """The first line describes the endpoint; each later line is a delivery with one attempt."""
     with world.running(*FORWARD, "--json") as listener:
         first = json.loads(listener.line())
         made = endpoints(world)
@@ -125,8 +125,8 @@ def test_deliveries_can_be_printed_as_json(world: RemoteWorld) -> None:
     assert [delivery] == world.control("GET", "/deliveries")["data"]
 
 
-def test_the_endpoint_is_there_while_it_runs(world: RemoteWorld) -> None:
-    """Of the wanted events, and signed with the secret that is printed; then it is gone."""
+def test_forward_to_creates_an_endpoint_and_deletes_it_on_exit(world: RemoteWorld) -> None:
+    """It gets only the chosen events, signed with the secret that `listen` prints."""
     filters = ("--events", "payment.*", "--events", "refund.created", "--events", "payment.*")
     with world.running(*FORWARD, *filters) as listener:
         printed = listener.lines(4)
@@ -151,8 +151,7 @@ def test_the_endpoint_is_there_while_it_runs(world: RemoteWorld) -> None:
     assert endpoints(world) == []
 
 
-def test_only_some_events_are_printed(world: RemoteWorld) -> None:
-    """Of the endpoints that are there anyway, too."""
+def test_events_filters_what_is_printed_for_existing_endpoints(world: RemoteWorld) -> None:
     world.control("POST", "/webhook_endpoints", {"url": "inbox:orders"})
     with world.running("listen", "--events", "refund.*") as listener:
         heading(listener, forwards=False)
@@ -163,8 +162,8 @@ def test_only_some_events_are_printed(world: RemoteWorld) -> None:
         assert listener.rest() == ("", "")
 
 
-def test_every_option_can_be_set_in_the_environment(world: RemoteWorld) -> None:
-    """Each has its variable; filters are separated by commas."""
+def test_every_option_can_be_set_by_an_environment_variable(world: RemoteWorld) -> None:
+    """Filters in a variable are separated by commas."""
     extra = {
         environment_name("--forward-to"): "inbox:orders",
         environment_name("--events"): "payment.failed, refund.*",
@@ -177,8 +176,8 @@ def test_every_option_can_be_set_in_the_environment(world: RemoteWorld) -> None:
 
 
 @pytest.mark.parametrize("name", ["SIGTERM", "SIGINT", "SIGHUP"])
-def test_a_signal_ends_it(world: RemoteWorld, name: str) -> None:
-    """Exit 0 at once, without a word, and the endpoint is deleted; impatience changes nothing."""
+def test_a_signal_exits_0_silently_and_deletes_the_endpoint(world: RemoteWorld, name: str) -> None:
+    """A second signal changes nothing."""
     with world.running(*FORWARD) as listener:
         heading(listener)
         listener.process.send_signal(getattr(signal, name))
@@ -188,8 +187,8 @@ def test_a_signal_ends_it(world: RemoteWorld, name: str) -> None:
     assert endpoints(world) == []
 
 
-def test_a_signal_while_it_begins_leaves_no_endpoint(world: RemoteWorld) -> None:
-    """Whenever it comes, no endpoint is left behind."""
+def test_a_signal_during_startup_leaves_no_endpoint(world: RemoteWorld) -> None:
+    """The signal comes as soon as the endpoint exists."""
     with world.running(*FORWARD) as listener:
         while not endpoints(world):
             assert listener.process.poll() is None
@@ -198,15 +197,15 @@ def test_a_signal_while_it_begins_leaves_no_endpoint(world: RemoteWorld) -> None
     assert endpoints(world) == []
 
 
-def test_a_reset_world_gets_its_endpoint_again(world: RemoteWorld) -> None:
-    """With the same secret, and with the events that came before that was noticed."""
+def test_the_endpoint_is_recreated_after_a_world_reset(world: RemoteWorld) -> None:
+    """It keeps its secret, and gets the events from before `listen` noticed the reset."""
     with world.running(*FORWARD) as listener:
         heading(listener)
         world.control("POST", "/world/reset")
         world.pay()
         world.pay(card_number="4000000000000002")
         both = [("payment.completed", True), ("payment.failed", True)]
-        assert sorted(messages(world, 2)) == both  # the second may find the endpoint there
+        assert sorted(messages(world, 2)) == both  # the second may already find the endpoint
         told = sorted(without_ids(line) for line in listener.lines(2))
         world.pay()
         assert without_ids(listener.line()) == line_of("payment.completed", "200")
@@ -215,10 +214,10 @@ def test_a_reset_world_gets_its_endpoint_again(world: RemoteWorld) -> None:
     assert told == [line_of(name, "200") for name in ("payment.completed", "payment.failed")]
 
 
-def test_an_endpoint_of_its_id_that_somebody_else_has_made_is_left_alone(
+def test_an_endpoint_of_another_client_with_a_reused_id_is_not_deleted(
     world: RemoteWorld,
 ) -> None:
-    """A reset world counts anew: an endpoint that was made since is not taken for ours."""
+    """Ids start again after a reset, so a new endpoint can get the id of the deleted one."""
     with world.running(*FORWARD) as listener:
         heading(listener)
         (ours,) = endpoints(world)
@@ -230,8 +229,8 @@ def test_an_endpoint_of_its_id_that_somebody_else_has_made_is_left_alone(
     assert endpoints(world) == [theirs]
 
 
-def test_a_server_that_is_started_anew_is_waited_for() -> None:
-    """Is waited for, and gets the endpoint again with the secret that the receiver has."""
+def test_listen_waits_for_a_restarted_server_and_recreates_its_endpoint() -> None:
+    """The new endpoint has the secret that the receiver already knows."""
     with serve_process("--seed", "1") as first:
         port = first.address.rpartition(":")[2]
         world = RemoteWorld(first.address, "sk_test_shop")
@@ -254,8 +253,8 @@ def test_a_server_that_is_started_anew_is_waited_for() -> None:
     ]
 
 
-def test_it_ends_while_the_server_is_gone() -> None:
-    """There is nothing to delete, and nothing to say about it."""
+def test_listen_exits_0_while_the_server_is_down() -> None:
+    """There is no endpoint to delete, and nothing is printed about it."""
     with serve_process() as server:
         world = RemoteWorld(server.address, "sk_test_shop")
         with world.running(*FORWARD) as listener:
@@ -266,20 +265,23 @@ def test_it_ends_while_the_server_is_gone() -> None:
             assert (code, listener.rest()) == (0, ("", ""))
 
 
-def test_an_endpoint_that_is_there_already_is_noted(world: RemoteWorld) -> None:
-    """Each event comes twice: whoever wonders why finds it on stderr."""
+def test_an_existing_endpoint_for_the_same_url_is_noted_on_stderr(world: RemoteWorld) -> None:
+    """The note explains why each event is delivered twice."""
     world.control("POST", "/webhook_endpoints", {"url": "inbox:orders"})
     with world.running(*FORWARD) as listener:
         heading(listener)
         note = listener.error_line()
         listener.stop()
 
-    assert note == "payments-sandbox: inbox:orders is an endpoint already: each event comes twice."
+    assert (
+        note
+        == "payments-sandbox: inbox:orders is already an endpoint; each event will be sent twice."
+    )
     assert len(endpoints(world)) == 1
 
 
-def test_an_endpoint_that_moves_is_shown_by_its_new_url(world: RemoteWorld) -> None:
-    """Its new url is shown, once the old one is no longer fresh; a deleted one is its id."""
+def test_an_endpoint_whose_url_changes_is_shown_with_the_new_url(world: RemoteWorld) -> None:
+    """The URL is cached for a while, so the first lines may still show the old one."""
     made = world.control("POST", "/webhook_endpoints", {"url": "inbox:orders"})
     path = f"/webhook_endpoints/{made['id']}"
     with world.running("listen") as listener:
@@ -293,8 +295,8 @@ def test_an_endpoint_that_moves_is_shown_by_its_new_url(world: RemoteWorld) -> N
     assert shown <= {"inbox:orders", "inbox:invoices"}
 
 
-def test_a_reader_that_has_seen_enough_is_no_error(world: RemoteWorld) -> None:
-    """As in `payments-sandbox listen | head -4`: no traceback, and no endpoint is left."""
+def test_a_closed_stdout_pipe_is_not_an_error(world: RemoteWorld) -> None:
+    """As in `payments-sandbox listen | head -4`: no traceback, and the endpoint is deleted."""
     reader, writer = os.pipe()
     with (
         started(FORWARD, extra=world.variables, stdout=writer) as process,
@@ -309,8 +311,8 @@ def test_a_reader_that_has_seen_enough_is_no_error(world: RemoteWorld) -> None:
     assert (process.returncode, endpoints(world)) == (0, [])
 
 
-def test_every_option_is_tried() -> None:
-    """An option that is added is tested here."""
+def test_this_module_covers_every_option_of_listen() -> None:
+    """A new option fails this test until it is tested here."""
     assert options_of("listen") == SHARED | {"--forward-to", "--events", "--json"}
 
 
@@ -322,20 +324,21 @@ def test_every_option_is_tried() -> None:
     ],
     ids=["url", "filter"],
 )
-def test_a_wrong_call_says_what_would_have_worked(arguments: list[str], problem: str) -> None:
-    """Exit 2; the last line says what would have worked."""
+def test_invalid_arguments_exit_2_and_say_what_is_expected(
+    arguments: list[str], problem: str
+) -> None:
     ended = run("listen", *arguments)
 
     assert (ended.returncode, ended.stdout) == (2, "")
     assert ended.stderr.splitlines()[-1] == f"payments-sandbox listen: error: {problem}"
 
 
-def test_a_url_that_the_server_refuses_is_told_in_its_words(world: RemoteWorld) -> None:
-    """Exit 1, and what the server says."""
+def test_a_url_that_the_server_rejects_exits_1_with_its_error(world: RemoteWorld) -> None:
     ended = world.run("listen", "--forward-to", "http://8.8.8.8/")
 
     assert (ended.returncode, ended.stdout) == (1, "")
     assert ended.stderr == (
-        f"payments-sandbox: {world.address} refuses: The request is invalid (invalid_request):"
+        f"payments-sandbox: {world.address} rejected the request: The request is invalid"
+        " (invalid_request):"
         " /url: expected a private address; --webhook-targets public permits others.\n"
     )

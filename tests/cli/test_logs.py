@@ -1,4 +1,4 @@
-"""`payments-sandbox logs`: the journal, oldest first, and what comes with `--follow`."""
+"""`payments-sandbox logs`: the journal, oldest first, and new entries with `--follow`."""
 
 import json
 import os
@@ -24,26 +24,26 @@ DROPPED: Final = "4000009900000061"
 
 
 def seen(world: RemoteWorld, count: int) -> list[str]:
-    """Let a world see requests; the lines that tell of them, masked."""
+    """Send requests to a world, and return their masked log lines."""
     for number in range(count):
         world.ask("GET", f"/v3/a{number}")
     return [f"GET /v3/a{number}  404  not_found  N ms" for number in range(count)]
 
 
 def bare(line: str) -> str:
-    """A line without its time, its request and its world, masked."""
+    """Return a masked line without its time, request id and world."""
     return "  ".join(without_ids(line).split("  ")[1:-2])
 
 
 def lines(*arguments: str, **extra: str) -> list[str]:
-    """The lines that it prints, bare; nothing goes to stderr."""
+    """Run `logs`, expect nothing on stderr, and return the bare lines."""
     ended = run("logs", *arguments, extra=extra)
     assert (ended.returncode, ended.stderr) == (0, "")
     return list(map(bare, ended.stdout.splitlines()))
 
 
-def test_the_page_shows_what_it_prints(world: RemoteWorld) -> None:
-    """A payment, a slip, a reply that is lost and a path that is none, as in docs/cli.md."""
+def test_the_example_in_docs_cli_md_matches_the_output(world: RemoteWorld) -> None:
+    """The example shows a payment, an invalid one, a lost reply and an unknown path."""
     world.pay()
     world.pay(amount=0)
     with pytest.raises(ConnectionResetError):
@@ -56,8 +56,8 @@ def test_the_page_shows_what_it_prints(world: RemoteWorld) -> None:
     assert printed.splitlines() == shown
 
 
-def test_the_lines_are_those_of_serve() -> None:
-    """All but the brand of the card, which the journal does not keep."""
+def test_logs_prints_the_same_lines_as_serve_log() -> None:
+    """Only the card's brand is missing, which the journal does not store."""
     with serve_process("--log") as server:
         world = new_remote_world(server.address)
         payment_id = world.pay().json["id"]
@@ -75,10 +75,10 @@ def test_the_lines_are_those_of_serve() -> None:
     ("arguments", "shown"),
     [((), 20), (("-n", "3"), 3), (("--limit", "0"), 0), (("-n", "1000"), 23)],
 )
-def test_twenty_entries_are_shown_unless_told_otherwise(
+def test_the_last_twenty_entries_are_shown_by_default(
     world: RemoteWorld, arguments: tuple[str, ...], shown: int
 ) -> None:
-    """The last ones, oldest first; twenty unless told otherwise."""
+    """They are printed oldest first; `--limit` changes the number."""
     told = seen(world, 23)
 
     assert lines(*arguments, **world.variables) == told[23 - shown :]
@@ -86,7 +86,7 @@ def test_twenty_entries_are_shown_unless_told_otherwise(
 
 @pytest.fixture
 def busy(world: RemoteWorld) -> RemoteWorld:
-    """A world with a payment, a decline and, an hour later, a list of a customer's and slips."""
+    """Return a world with a payment, a decline and, an hour later, a list and two unknown paths."""
     world.pay()
     world.pay(card_number="4000000000009995", customer_id="cust_ada")
     world.control("POST", "/clock/advance", {"by": "1h"})
@@ -109,14 +109,14 @@ def busy(world: RemoteWorld) -> RemoteWorld:
         (["--status", "5xx"], []),
     ],
 )
-def test_requests_are_filtered_before_the_last_ones_are_taken(
+def test_filters_apply_before_the_limit(
     busy: RemoteWorld, arguments: list[str], shown: list[str]
 ) -> None:
     assert [line.split("  ")[0] for line in lines(*arguments, **busy.variables)] == shown
 
 
-def test_what_is_followed_is_filtered_as_well(busy: RemoteWorld) -> None:
-    """The last ones of the past that are wanted come first."""
+def test_filters_apply_to_followed_entries(busy: RemoteWorld) -> None:
+    """Matching entries of the past come first."""
     busy.ask("GET", "/v3/payments")
     with busy.running("logs", "-f", "--status", "404", "-n", "1") as logs:
         assert bare(logs.line()).startswith("GET /v3/a1  404")
@@ -125,8 +125,7 @@ def test_what_is_followed_is_filtered_as_well(busy: RemoteWorld) -> None:
         assert bare(logs.line()).startswith("GET /v3/a9  404")
 
 
-def test_everything_is_printed_as_json(world: RemoteWorld) -> None:
-    """One line of JSON for each: the entries of the control API."""
+def test_json_prints_the_control_apis_entries_one_per_line(world: RemoteWorld) -> None:
     world.pay()
     seen(world, 2)
     ended = world.run("logs", "--json")
@@ -135,8 +134,7 @@ def test_everything_is_printed_as_json(world: RemoteWorld) -> None:
     assert [json.loads(line) for line in ended.stdout.splitlines()] == entries[::-1]
 
 
-def test_every_option_can_be_set_in_the_environment(world: RemoteWorld) -> None:
-    """Each has its variable."""
+def test_every_option_can_be_set_by_an_environment_variable(world: RemoteWorld) -> None:
     seen(world, 3)
     extra = {environment_name("--limit"): "1", environment_name("--json"): "yes"}
 
@@ -147,10 +145,10 @@ def test_every_option_can_be_set_in_the_environment(world: RemoteWorld) -> None:
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
-def test_followed_entries_come_after_those_of_the_past(
+def test_follow_prints_past_entries_then_new_ones_until_a_signal(
     world: RemoteWorld, number: signal.Signals
 ) -> None:
-    """First the past, then what comes; a signal ends it, and is no error."""
+    """The signal makes it exit with 0."""
     told = seen(world, 3)
     with world.running("logs", "--follow", "-n", "2") as logs:
         assert list(map(bare, logs.lines(2))) == told[1:]
@@ -160,8 +158,7 @@ def test_followed_entries_come_after_those_of_the_past(
         assert (code, logs.rest()) == (0, ("", ""))
 
 
-def test_entries_can_be_followed_as_json(world: RemoteWorld) -> None:
-    """One line of JSON for each, as soon as it is there."""
+def test_follow_with_json_prints_each_entry_as_it_arrives(world: RemoteWorld) -> None:
     with world.running("logs", "--follow", "--json", "-n", "1") as logs:
         shown = []
         for _ in range(3):
@@ -171,8 +168,8 @@ def test_entries_can_be_followed_as_json(world: RemoteWorld) -> None:
     assert shown == world.control("GET", "/requests?limit=3")["data"][::-1]
 
 
-def test_a_world_that_is_dropped_is_followed(world: RemoteWorld) -> None:
-    """Its key has a new one, and all that this one has seen is news; so it is after a reset."""
+def test_follow_continues_after_the_world_is_dropped_or_reset(world: RemoteWorld) -> None:
+    """All entries of the new world are printed, and all entries after a reset."""
     with world.running("logs", "--follow") as logs:
         seen(world, 1)
         assert bare(logs.line()) == "GET /v3/a0  404  not_found  N ms"
@@ -186,8 +183,8 @@ def test_a_world_that_is_dropped_is_followed(world: RemoteWorld) -> None:
         assert logs.rest() == ("", "")
 
 
-def test_a_server_that_is_started_anew_is_waited_for() -> None:
-    """Stderr says so, and all that the new one has seen is printed."""
+def test_follow_waits_for_a_restarted_server() -> None:
+    """Stderr reports the outage, and all entries of the new server are printed."""
     with serve_process() as first:
         port = first.address.rpartition(":")[2]
         world = RemoteWorld(first.address, "sk_test_sandbox")
@@ -208,7 +205,7 @@ def test_a_server_that_is_started_anew_is_waited_for() -> None:
     ]
 
 
-def test_a_reader_that_has_seen_enough_is_no_error(world: RemoteWorld) -> None:
+def test_a_closed_stdout_pipe_is_not_an_error(world: RemoteWorld) -> None:
     """As in `payments-sandbox logs --follow | head -1`: no traceback."""
     reader, writer = os.pipe()
     words = ("logs", "--follow")
@@ -225,8 +222,8 @@ def test_a_reader_that_has_seen_enough_is_no_error(world: RemoteWorld) -> None:
     assert process.returncode == 0
 
 
-def test_every_option_is_tried() -> None:
-    """An option that is added is tested here."""
+def test_this_module_covers_every_option_of_logs() -> None:
+    """A new option fails this test until it is tested here."""
     own = {"--follow", "--limit", "--json", "--status", "--operation", "--customer", "--since"}
     assert options_of("logs") == SHARED | own
 
@@ -238,7 +235,7 @@ def test_every_option_is_tried() -> None:
         (["--limit", "all"], "argument -n/--limit: expected a whole number from 0 to 1000"),
         (
             ["--status", "6xx"],
-            "argument --status: expected a status such as 404, or a class of them such as 5xx",
+            "argument --status: expected a status such as 404, or a class such as 5xx",
         ),
         (
             ["--operation", "pay"],
@@ -256,8 +253,9 @@ def test_every_option_is_tried() -> None:
         ),
     ],
 )
-def test_a_wrong_call_says_what_would_have_worked(arguments: list[str], problem: str) -> None:
-    """Exit 2; the last line says what would have worked."""
+def test_invalid_arguments_exit_2_and_say_what_is_expected(
+    arguments: list[str], problem: str
+) -> None:
     ended = run("logs", *arguments)
 
     assert (ended.returncode, ended.stdout) == (2, "")

@@ -1,4 +1,4 @@
-"""`payments-sandbox schema` and `scenario new`: what an editor gets."""
+"""`payments-sandbox schema` and `scenario new`: what an editor works with."""
 
 import json
 import shutil
@@ -17,14 +17,14 @@ from payments_sandbox.scenarios.scenario_schema import accepts
 from tests.support.process import documented_example, environment_name, run
 
 SERVER: Final = shutil.which("yaml-language-server")
-"""Of npm's package of the same name; most machines have none."""
+"""From the npm package of the same name; most machines do not have it."""
 
 
-def test_the_schema_is_printed_as_it_is_shipped() -> None:
+def test_schema_prints_the_shipped_scenario_schema() -> None:
     assert run("schema").stdout == data_files("schemas")["scenario.schema.json"]
 
 
-def test_a_new_scenario_has_no_problems_and_names_the_servers_schema(tmp_path: Path) -> None:
+def test_a_new_scenario_passes_the_check_and_names_the_schema_url(tmp_path: Path) -> None:
     made = run("scenario", "new", "lost-reply", cwd=tmp_path)
     console, *shown = documented_example("payments-sandbox scenario new")
     assert console == "$ payments-sandbox scenario new lost-reply"
@@ -36,8 +36,8 @@ def test_a_new_scenario_has_no_problems_and_names_the_servers_schema(tmp_path: P
     assert checked.stdout == "no problems in 1 file\n"
 
 
-def test_every_comment_of_a_new_scenario_that_is_a_part_of_one_would_do() -> None:
-    """Somebody takes the sign before it away."""
+def test_commented_out_parts_of_a_new_scenario_are_valid() -> None:
+    """They are valid once the `#` is removed."""
     lines = new_scenario("mine", SCHEMA_URL).splitlines()
     hidden = [line for line in lines if line.startswith("    ") and line.lstrip()[0] == "#"]
     shown = [line.replace("# ", "", 1) if line in hidden else line for line in lines]
@@ -46,30 +46,40 @@ def test_every_comment_of_a_new_scenario_that_is_a_part_of_one_would_do() -> Non
     assert (len(hidden), loaded.problems, loaded.scenario is None) == (5, (), False)
 
 
-def test_a_file_that_is_there_stays_as_it_is(tmp_path: Path) -> None:
+def test_scenario_new_does_not_overwrite_a_file(tmp_path: Path) -> None:
     (tmp_path / "mine.yaml").write_text("precious", encoding="utf-8")
     refused = run("scenario", "new", "mine.yaml", cwd=tmp_path)
 
     assert (refused.returncode, refused.stdout) == (2, "")
     assert refused.stderr == (
-        "payments-sandbox: mine.yaml is there, and stays as it is;"
-        " take another name, or move the file away.\n"
+        "payments-sandbox: mine.yaml already exists, and was not changed;"
+        " choose another name, or move the file.\n"
     )
     assert (tmp_path / "mine.yaml").read_text(encoding="utf-8") == "precious"
 
 
-def test_a_folder_that_takes_no_file_is_told(tmp_path: Path) -> None:
+def test_a_dangling_link_and_an_overlong_name_are_reported(tmp_path: Path) -> None:
     (tmp_path / "mine.yaml").symlink_to(tmp_path / "no" / "mine.yaml")
     refused = run("scenario", "new", "mine", cwd=tmp_path)
 
     assert (refused.returncode, refused.stdout) == (2, "")
-    assert "mine.yaml is there" in refused.stderr
+    assert "mine.yaml already exists" in refused.stderr
     named = run("scenario", "new", "n" * 300, cwd=tmp_path)
     assert named.returncode == 1
     assert named.stderr.endswith("File name too long.\n")
 
 
-def test_the_schema_may_be_a_file_beside_it(tmp_path: Path) -> None:
+def test_a_scenario_that_cannot_be_written_leaves_no_file(tmp_path: Path) -> None:
+    """Otherwise the next try would say that it is there."""
+    full = "import resource; resource.setrlimit(resource.RLIMIT_FSIZE, (0, 0))"
+    refused = run("scenario", "new", "mine", cwd=tmp_path, first=full)
+
+    assert (refused.returncode, refused.stdout) == (1, "")
+    assert refused.stderr == "payments-sandbox: cannot write mine.yaml: File too large.\n"
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_the_schema_may_be_a_relative_path(tmp_path: Path) -> None:
     variables = {environment_name("--schema"): "scenario.schema.json"}
     run("scenario", "new", "mine", cwd=tmp_path, extra=variables)
 
@@ -77,7 +87,7 @@ def test_the_schema_may_be_a_file_beside_it(tmp_path: Path) -> None:
     assert text.startswith("# yaml-language-server: $schema=scenario.schema.json\n")
 
 
-def test_a_name_that_is_none_is_refused(tmp_path: Path) -> None:
+def test_an_invalid_scenario_name_exits_2(tmp_path: Path) -> None:
     refused = run("scenario", "new", "../mine", cwd=tmp_path)
 
     assert (refused.returncode, list(tmp_path.iterdir())) == (2, [])
@@ -86,7 +96,7 @@ def test_a_name_that_is_none_is_refused(tmp_path: Path) -> None:
     )
 
 
-def test_a_schema_that_is_nowhere_is_refused(tmp_path: Path) -> None:
+def test_an_empty_schema_option_exits_2(tmp_path: Path) -> None:
     refused = run("scenario", "new", "mine", "--schema", "", cwd=tmp_path)
 
     assert (refused.returncode, list(tmp_path.iterdir())) == (2, [])
@@ -95,7 +105,7 @@ def test_a_schema_that_is_nowhere_is_refused(tmp_path: Path) -> None:
     )
 
 
-def test_the_schema_accepts_every_file_of_the_library() -> None:
+def test_every_library_scenario_is_valid_against_the_schema() -> None:
     for file in data_files("scenarios").iterdir():
         if file.name.endswith(".yaml"):
             assert accepts(yaml.safe_load(file.text)), file.name
@@ -111,20 +121,20 @@ class _LanguageServer:
         self._send({"method": "initialized", "params": {}})
 
     def open(self, file: Path, text: str) -> list[str]:
-        """Open a text as that file; what is wrong with it, in the server's words."""
+        """Open a text as that file, and return the server's diagnostics."""
         document = {"uri": file.as_uri(), "languageId": "yaml", "version": 1, "text": text}
         self._send({"method": "textDocument/didOpen", "params": {"textDocument": document}})
         published = self._receive(lambda each: "diagnostics" in each.get("params", {}))
         return [each["message"] for each in published["params"]["diagnostics"]]
 
     def complete(self, file: Path, line: int, character: int) -> list[str]:
-        """What it proposes there."""
+        """Return the completions at a position."""
         place = {"line": line, "character": character}
         where = {"textDocument": {"uri": file.as_uri()}, "position": place}
         return [each["label"] for each in self.ask("textDocument/completion", where)["items"]]
 
     def ask(self, method: str, params: object) -> Any:  # noqa: ANN401 - JSON
-        """The result of a request."""
+        """Send a request, and return its result."""
         self._number += 1
         number = self._number
         self._send({"id": number, "method": method, "params": params})
@@ -144,13 +154,13 @@ class _LanguageServer:
             message = json.loads(self._process.stdout.read(length))
             if is_wanted(message):
                 return message
-            if "method" in message and "id" in message:  # it asks for its configuration
+            if "method" in message and "id" in message:  # a request for its configuration
                 self._send({"id": message["id"], "result": [None] * 9})
 
 
 @pytest.fixture
 def editor(tmp_path: Path) -> Iterator[_LanguageServer]:
-    """An editor's server, where the machine has one."""
+    """Return the language server, or skip the test if it is not installed."""
     if SERVER is None:
         pytest.skip("yaml-language-server is not installed")
     command = [SERVER, "--stdio"]
@@ -159,7 +169,7 @@ def editor(tmp_path: Path) -> Iterator[_LanguageServer]:
         process.kill()
 
 
-def test_an_editor_completes_a_new_scenario_and_sees_a_slip(
+def test_an_editor_with_the_schema_completes_keys_and_marks_mistakes(
     editor: _LanguageServer, tmp_path: Path
 ) -> None:
     (tmp_path / "s.json").write_text(run("schema").stdout, encoding="utf-8")

@@ -1,4 +1,4 @@
-"""Files that are written as a whole: whatever happens, nothing half written is left."""
+"""Output files are written atomically: no partial file is ever left."""
 
 from pathlib import Path
 
@@ -7,8 +7,8 @@ import pytest
 from payments_sandbox.cli.output_files import UnwritableError, write_whole
 
 
-def test_what_was_there_is_replaced(tmp_path: Path) -> None:
-    """Byte for byte, and nothing stays beside it."""
+def test_an_existing_file_is_replaced_and_no_temporary_file_is_left(tmp_path: Path) -> None:
+    """The text is encoded as UTF-8 without changing line ends."""
     file = tmp_path / "report.txt"
     file.write_text("a longer report of yesterday")
     write_whole(file, "3 × met\n")
@@ -17,8 +17,8 @@ def test_what_was_there_is_replaced(tmp_path: Path) -> None:
     }
 
 
-def test_what_cannot_be_written_leaves_all_as_it_was(tmp_path: Path) -> None:
-    """A folder is in its place, and stays; so does nothing else."""
+def test_a_failed_write_leaves_the_folder_unchanged(tmp_path: Path) -> None:
+    """The path is a folder, which stays."""
     (folder := tmp_path / "report.txt").mkdir()
     with pytest.raises(UnwritableError, match=r"^cannot write .*report\.txt: Is a directory$"):
         write_whole(folder, "text")

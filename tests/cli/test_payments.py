@@ -1,4 +1,4 @@
-"""`payments-sandbox payments`: a list by the API's filters, and one with its history."""
+"""`payments-sandbox payments`: a filtered list, or one payment with its history."""
 
 import json
 from collections.abc import Iterator
@@ -55,7 +55,7 @@ FIRST: Final = "pay_89a87720e551cafb"
 
 @pytest.fixture(scope="module")
 def world() -> Iterator[RemoteWorld]:
-    """Three payments, one of them refunded, whose webhook was taken the second time."""
+    """Return a world with three payments; one is refunded, and its webhook took two attempts."""
     with running_server() as server:
         made = new_remote_world(server.address, seed=7)
         made.control("POST", "/webhook_endpoints", {"url": "inbox:orders"})
@@ -69,7 +69,7 @@ def world() -> Iterator[RemoteWorld]:
 
 
 @pytest.mark.parametrize(("columns", "shown"), [(80, LIST_80), (120, LIST_120)])
-def test_payments_are_listed_in_as_much_width_as_there_is(
+def test_the_list_of_payments_fits_the_terminal_width(
     world: RemoteWorld, columns: int, shown: str
 ) -> None:
     listed = run("payments", extra=world.variables, columns=columns)
@@ -79,7 +79,9 @@ def test_payments_are_listed_in_as_much_width_as_there_is(
 
 
 @pytest.mark.parametrize("columns", [80, 120])
-def test_one_is_shown_with_what_has_become_of_it(world: RemoteWorld, columns: int) -> None:
+def test_a_payment_is_shown_with_its_history_as_in_docs_cli_md(
+    world: RemoteWorld, columns: int
+) -> None:
     shown = run("payments", FIRST, extra=world.variables, columns=columns)
 
     assert (shown.returncode, shown.stdout, shown.stderr) == (0, HISTORY, "")
@@ -87,7 +89,7 @@ def test_one_is_shown_with_what_has_become_of_it(world: RemoteWorld, columns: in
     assert page == ["$ payments-sandbox payments pay_…", *without_ids(HISTORY).splitlines()]
 
 
-def test_one_is_shown_as_json(world: RemoteWorld) -> None:
+def test_a_payment_as_json_has_its_events_deliveries_and_requests(world: RemoteWorld) -> None:
     whole = json.loads(world.run("payments", FIRST, "--json").stdout)
 
     assert whole["payment"] == world.control("GET", f"/payments/{FIRST}")
@@ -105,7 +107,7 @@ def test_one_is_shown_as_json(world: RemoteWorld) -> None:
         (["--starting-after", "pay_aafd0a6e4f3fe0ee"], "?starting_after=pay_aafd0a6e4f3fe0ee"),
     ],
 )
-def test_the_filters_are_those_of_the_api(
+def test_filters_select_the_same_payments_as_the_control_api(
     world: RemoteWorld, arguments: list[str], query: str
 ) -> None:
     ended = world.run("payments", "--json", *arguments)
@@ -113,32 +115,32 @@ def test_the_filters_are_those_of_the_api(
 
     assert [json.loads(line) for line in ended.stdout.splitlines()] == page["data"] != []
     assert ended.stderr == (
-        f"payments-sandbox: there are more: --starting-after {page['next_cursor']} goes on.\n"
+        f"payments-sandbox: there are more; continue with --starting-after {page['next_cursor']}.\n"
         if page["has_more"]
         else ""
     )
 
 
-def test_that_there_is_none_is_said(world: RemoteWorld) -> None:
+def test_an_empty_list_is_noted_on_stderr(world: RemoteWorld) -> None:
     ended = world.run("payments", "--created-after", "2031-01-01")
 
     assert (ended.returncode, ended.stdout) == (0, "")
-    assert ended.stderr == f"payments-sandbox: {world.key} has no such payment.\n"
+    assert ended.stderr == f"payments-sandbox: {world.key} has no matching payments.\n"
 
 
-def test_a_key_that_nobody_has_used_is_told_where_the_others_are(world: RemoteWorld) -> None:
-    """It may be misspelt; one that was used, and has no payments, is not."""
+def test_an_unused_key_gets_a_hint_to_worlds_list(world: RemoteWorld) -> None:
+    """The key may be misspelt; a used key without payments gets no hint."""
     unused = RemoteWorld(world.address, "sk_test_typo")
     used = RemoteWorld(world.address, "sk_test_used")
     assert used.ask("GET", "/v3/payments").status == 200
     said = "payments-sandbox: sk_test_{} has no payments{}.\n"
-    listed = "; payments-sandbox worlds list shows the keys that there are"
+    listed = "; payments-sandbox worlds list shows the existing keys"
     assert unused.run("payments").stderr == said.format("typo", listed)
     assert used.run("payments", "--status", "failed").stderr == said.format("used", "")
 
 
-def test_what_did_not_go_well_is_in_the_history(world: RemoteWorld) -> None:
-    """A reply that was lost, a path that is none, a payment that was charged back."""
+def test_the_history_has_chargebacks_and_calls_to_unknown_paths(world: RemoteWorld) -> None:
+    """The payment's reply was lost, it was charged back, and a path below it is unknown."""
     other = new_remote_world(world.address, seed=8)
     drop = {"drop": {"commit": True, "how": "reset"}}
     rule = {"request": "create_payment", "do": [drop]}
@@ -155,10 +157,10 @@ def test_what_did_not_go_well_is_in_the_history(world: RemoteWorld) -> None:
     assert other.run("payments", columns=80).stdout.endswith("charged back 300\n")
 
 
-def test_the_history_is_in_the_order_in_which_it_happened_within_a_second_too(
+def test_the_history_is_chronological_within_one_second(
     world: RemoteWorld,
 ) -> None:
-    """The date of an event has no milliseconds; that of what it stands beside has."""
+    """Events have dates without milliseconds, but requests and deliveries have them."""
     other = new_remote_world(world.address, seed=9)
     other.control("POST", "/webhook_endpoints", {"url": "inbox:orders"})
     other.control("POST", "/clock/advance", {"by": "250ms"})
@@ -177,7 +179,7 @@ def test_the_history_is_in_the_order_in_which_it_happened_within_a_second_too(
     ]
 
 
-def test_every_option_is_tried() -> None:
+def test_this_module_covers_every_option_of_payments() -> None:
     own = {"--status", "--customer", "--created-after", "--starting-after", "--limit", "--json"}
     assert options_of("payments") == SHARED | own
 
@@ -189,18 +191,20 @@ def test_every_option_is_tried() -> None:
         (["-n", "0"], "argument -n/--limit: expected a whole number from 1 to 1000"),
         (
             [FIRST, "--status", "failed"],
-            "argument --status: expected a list to filter; there is one payment of an ID",
+            "argument --status: not allowed with ID; it filters lists",
         ),
     ],
 )
-def test_a_wrong_call_says_what_would_have_worked(arguments: list[str], problem: str) -> None:
+def test_invalid_arguments_exit_2_and_say_what_is_expected(
+    arguments: list[str], problem: str
+) -> None:
     ended = run("payments", *arguments)
 
     assert (ended.returncode, ended.stdout) == (2, "")
     assert ended.stderr.splitlines()[-1] == f"payments-sandbox payments: error: {problem}"
 
 
-def test_a_payment_that_is_not_there_is_told(world: RemoteWorld) -> None:
+def test_an_unknown_payment_id_exits_1(world: RemoteWorld) -> None:
     ended = world.run("payments", "pay_none")
 
     assert (ended.returncode, ended.stdout) == (1, "")

@@ -1,4 +1,4 @@
-"""Progress: at a terminal, of what takes long, with what is left; and what Ctrl-C says."""
+"""Progress of slow commands on a terminal, and what Ctrl-C prints."""
 
 import argparse
 import asyncio
@@ -32,29 +32,29 @@ from tests.support.values import LONGEST_WAIT
 
 ARGUMENTS = argparse.Namespace(no_color=True)
 AT_ONCE = "from payments_sandbox.cli.terminal import progress; progress.AFTER = 0"
-"""Begins a command that shows its progress from the start."""
+"""Makes a command show its progress from the start."""
 
 MANY = "400000"
-"""Payments that take more than a second anywhere."""
+"""So many payments that creating them takes more than a second on any machine."""
 
 
 @contextmanager
 def read_at_a_terminal(monkeypatch: pytest.MonkeyPatch) -> Iterator[Terminal]:
-    """A terminal that stderr is."""
+    """Make stderr a terminal."""
     monkeypatch.delenv("COLUMNS", raising=False)
     with (
         terminal(80, LONGEST_WAIT) as device,
-        open(os.dup(device.device), "w", encoding="utf-8") as stream,  # noqa: PTH123 - it is no path
+        open(os.dup(device.device), "w", encoding="utf-8") as stream,  # noqa: PTH123 - a descriptor, not a path
         monkeypatch.context() as patch,
     ):
         patch.setattr(sys, "stderr", stream)
         yield device
 
 
-def test_what_takes_long_shows_how_far_it_is_until_it_ends(
+def test_progress_of_a_slow_command_is_shown_and_erased(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    """How much is done and left; then the line is erased."""
+    """The line shows how much is done and left."""
     monkeypatch.setattr(module, "AFTER", 0)
     monkeypatch.setattr(module, "_EVERY", 0.001)
     steps = iter([None, *(HowFar(done, 8, f"{done} of 8") for done in range(1, 5))])
@@ -67,7 +67,7 @@ def test_what_takes_long_shows_how_far_it_is_until_it_ends(
     assert re.search(r"making payments .* 50% 4 of 8 ", shown)
 
 
-def test_what_is_quick_shows_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_fast_command_shows_no_progress(monkeypatch: pytest.MonkeyPatch) -> None:
     with (
         read_at_a_terminal(monkeypatch) as screen,
         progress(ARGUMENTS, "making payments", lambda: pytest.fail("nobody looks")),
@@ -76,7 +76,7 @@ def test_what_is_quick_shows_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
     assert screen.text == ""
 
 
-def test_nothing_is_shown_where_nobody_reads_a_terminal(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_no_progress_and_no_thread_without_a_terminal(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(module, "AFTER", 0)
     monkeypatch.setattr(sys, "stderr", piped := io.StringIO())
     before = threading.active_count()
@@ -85,14 +85,14 @@ def test_nothing_is_shown_where_nobody_reads_a_terminal(monkeypatch: pytest.Monk
     assert piped.getvalue() == ""
 
 
-def test_who_interrupts_is_told_what_was_done() -> None:
+def test_an_interrupt_reports_what_was_done() -> None:
     with pytest.raises(CommandFailedError) as caught, interruptible(lambda: "3 were made"):
         raise KeyboardInterrupt
     assert (str(caught.value), caught.value.code) == ("interrupted; 3 were made", INTERRUPTED)
 
 
 def interrupted(world: RemoteWorld, text: str, *arguments: str) -> str:
-    """What a command says at a terminal that is interrupted once a text is shown."""
+    """Interrupt a command once it shows a text, and return its last line."""
     with terminal(120, LONGEST_WAIT) as device:
         with started(
             arguments,
@@ -107,23 +107,22 @@ def interrupted(world: RemoteWorld, text: str, *arguments: str) -> str:
         return device.close(LONGEST_WAIT).splitlines()[-1]
 
 
-def test_a_world_that_is_filled_shows_how_far_that_is() -> None:
-    """Who stops waiting is told that the server goes on."""
+def test_seed_shows_progress_and_an_interrupt_reports_that_the_server_continues() -> None:
     with serve_process() as server:
         world = new_remote_world(server.address)
         said = interrupted(world, f" of {MANY}", "seed", "--payments", MANY)
     assert re.search(
-        rf"interrupted; [0-9]+ of {MANY} payments were made, and the server makes the rest of", said
+        rf"interrupted; [0-9]+ of {MANY} payments were made, and the server continues with", said
     )
 
 
-def test_who_interrupts_before_or_after_the_payments_were_made_is_told_where_to_look() -> None:
-    assert _what_was_done(None).startswith("no payment is being made; payments-sandbox worlds")
+def test_an_interrupt_while_no_payment_is_being_made_names_the_worlds_command() -> None:
+    assert _what_was_done(None).startswith("no payments are being made; payments-sandbox worlds")
 
 
 @pytest.mark.parametrize("how", [("advance", "1d"), ("clock", "freeze", "--at", "2030-01-16")])
-def test_a_clock_that_moves_shows_where_it_is(how: tuple[str, ...]) -> None:
-    """It waits for a receiver that never answers."""
+def test_a_moving_clock_shows_its_time_and_an_interrupt_reports_it(how: tuple[str, ...]) -> None:
+    """The command waits for a receiver that never answers."""
     with serve_process() as server, socket.create_server(("127.0.0.1", 0)) as silent:
         world = new_remote_world(server.address)
         url = f"http://127.0.0.1:{silent.getsockname()[1]}/"
@@ -131,12 +130,12 @@ def test_a_clock_that_moves_shows_where_it_is(how: tuple[str, ...]) -> None:
         world.pay()
         said = interrupted(world, "at 2030-01-15T10:30:00Z", *how)
     assert said.endswith(
-        "interrupted; the clock is at 2030-01-15T10:30:00Z, and goes on to where it is moved."
+        "interrupted; the clock is at 2030-01-15T10:30:00Z, and the server continues to advance it."
     )
 
 
-def test_a_state_tells_how_far_it_is_loaded(tmp_path: Path) -> None:
-    """What is read of the file, and then how much of the worlds is restored."""
+def test_loading_a_state_file_reports_its_progress(tmp_path: Path) -> None:
+    """After reading the file, it reports how many worlds are restored."""
     file = tmp_path / "state"
     first = assemble(Settings(seed=7))
     world = first.runtime.worlds.get_or_create("sk_test_sandbox")

@@ -1,4 +1,4 @@
-"""`payments-sandbox prove`: a scenario fails on the old tree and passes on the new one."""
+"""`payments-sandbox prove`: a scenario fails on the old revision and passes on the new one."""
 
 import json
 import subprocess
@@ -33,7 +33,7 @@ CLIENT: Final = ("python3", "-I", "-S", "pay.py")
 
 
 class Repository:
-    """A repository with a naive client, and a scenario that git does not keep."""
+    """A repository with a naive client, and a scenario that is not committed."""
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
@@ -44,11 +44,11 @@ class Repository:
         (folder / "lost.yaml").write_text(SCENARIO)
 
     def write(self, when_lost: str) -> None:
-        """Let the client do this when its reply was lost."""
+        """Write a client that does this when its reply is lost."""
         (self.folder / "pay.py").write_text(PAY.replace("LOST", when_lost))
 
     def prove(self, *options: str, words: tuple[str, ...] = CLIENT) -> tuple[int, str, str]:
-        """The exit code and both outputs."""
+        """Run `prove`, and return its exit code, stdout and stderr."""
         done = run("prove", *options, "--", *words, cwd=self.folder, is_process=True)
         assert not list((self.folder / ".git").glob("worktrees/*"))
         return done.returncode, done.stdout, done.stderr
@@ -64,30 +64,30 @@ def repository(tmp_path: Path) -> Repository:
 
 
 def test_a_repair_is_proved_against_the_last_commit(repository: Repository) -> None:
-    """And it is shown what the calls of both have met, side by side."""
+    """The calls of both revisions are shown side by side."""
     repository.write('ask("GET")')
 
     code, output, errors = repository.prove("lost.yaml")
 
     assert (code, errors) == (0, "")
     lines = output.splitlines()
-    assert lines[0].split() == ["HEAD", lines[0].split()[1], "the", "tree", "as", "it", "is"]
+    assert lines[0].split() == ["HEAD", lines[0].split()[1], "the", "current", "tree"]
     assert lines[1].startswith("fails: an expectation is not met:")
     assert lines[1].endswith("passes: exit status 0")
     assert lines[-1].startswith("Proved: it fails on HEAD (")
     assert "list_payments: 200" in output
 
 
-def test_a_change_that_repairs_nothing_is_not_proved(repository: Repository) -> None:
+def test_a_change_that_repairs_nothing_exits_1(repository: Repository) -> None:
     repository.write("pay()  # surely")
 
     code, output, _ = repository.prove("lost.yaml")
 
     assert code == 1
-    assert "\nNot proved: it fails on both: on the tree as it is an expectation" in output
+    assert "\nNot proved: it fails on both: on the current tree an expectation" in output
 
 
-def test_an_earlier_report_does_instead_of_a_tree(repository: Repository) -> None:
+def test_against_accepts_an_earlier_report_instead_of_a_revision(repository: Repository) -> None:
     finding = {"name": "lost", "verdict": "double_charge", "happened": ["create_payment: 201"]}
     report = {"format": 1, "seed": 0, "findings": [finding]}
     (repository.folder / "report.json").write_text(json.dumps(report))
@@ -104,15 +104,20 @@ def test_an_earlier_report_does_instead_of_a_tree(repository: Repository) -> Non
     [
         ((), CLIENT, 2, "argument SCENARIO: expected a name or a file"),
         (("lost.yaml", "--timeout", "0s"), CLIENT, 2, "--timeout: expected 1ms or more, such as"),
-        (("lost.yaml",), (), 2, "argument COMMAND: expected one, behind `--`"),
+        (("lost.yaml",), (), 2, "argument COMMAND: expected a command after `--`"),
         (("lost.yml",), CLIENT, 2, "argument SCENARIO: expected the name of a scenario"),
         (("lost-replies",), CLIENT, 2, "SCENARIO: there is no scenario 'lost-replies'"),
-        (("lost.yaml", "--against", "v9"), CLIENT, 2, "there is no revision 'v9' here"),
+        (
+            ("lost.yaml", "--against", "v9"),
+            CLIENT,
+            2,
+            "there is no revision 'v9'; git log lists them",
+        ),
         (("lost.yaml",), ("./new.sh",), 127, "cannot run ./new.sh on HEAD ("),
-        (("lost.yaml", "--against", "lost.yaml"), CLIENT, 2, "--against: expected a report that"),
+        (("lost.yaml", "--against", "lost.yaml"), CLIENT, 2, "expected a report written by"),
     ],
 )
-def test_what_cannot_be_compared_is_refused_in_words(
+def test_invalid_arguments_are_rejected_with_the_reason(
     options: tuple[str, ...],
     words: tuple[str, ...],
     code: int,

@@ -1,4 +1,4 @@
-"""What the commands for a running server share: which server, whose world, and what goes wrong."""
+"""What all commands for a running server share: address, key, token, and errors."""
 
 import signal
 import socket
@@ -32,33 +32,32 @@ each_call = pytest.mark.parametrize("call", CALLS, ids=COMMANDS)
 
 @pytest.fixture(scope="module")
 def server() -> Iterator[ServeProcess]:
-    """One server that demands a token."""
+    """Return a server that requires a token."""
     with serve_process("--control-token", TOKEN, "--clock", "2030-01-15T10:30:00Z") as running:
         yield running
 
 
 def advance(*arguments: str, **extra: str) -> tuple[int, str, str]:
-    """The exit code and the outputs of an advance by an hour."""
+    """Advance by an hour, and return exit code, stdout and stderr."""
     ended = run("advance", "1h", *arguments, extra=extra)
     return ended.returncode, ended.stdout, ended.stderr
 
 
 def now(server: ServeProcess, key: str) -> object:
-    """Where the clock of a world stands."""
+    """Return the time of a world."""
     headers = {"Authorization": f"Bearer {key}", "Sandbox-Token": TOKEN}
     raw = raw_request("GET", "/_sandbox/clock", headers)
     return exchange(server.address, raw).json["now"]
 
 
 @pytest.mark.parametrize("command", COMMANDS)
-def test_every_command_has_the_three_options(command: str) -> None:
-    """Which server, whose world, and the token."""
+def test_every_remote_command_has_url_api_key_and_control_token(command: str) -> None:
     assert options_of(command) >= SHARED
 
 
 @pytest.mark.parametrize("path", ["", "/", "/v3", "/v3/", "/_sandbox", "/_sandbox/"])
-def test_the_command_line_wins_over_the_environment(server: ServeProcess, path: str) -> None:
-    """They win over the environment; the address of either API will do."""
+def test_options_override_variables_even_invalid_ones(server: ServeProcess, path: str) -> None:
+    """The URL may be that of either API."""
     key = f"sk_test_line{len(path)}"
     others = {"PAYMENTS_SANDBOX_API_KEY": "sk_test_other", "PAYMENTS_API_KEY": "sk_live_1"}
     given = ("--url", server.address + path, "--api-key", key, "--control-token", TOKEN)
@@ -69,8 +68,8 @@ def test_the_command_line_wins_over_the_environment(server: ServeProcess, path: 
     assert now(server, key) == "2030-01-15T12:30:00Z"
 
 
-def test_every_option_can_be_set_in_the_environment(server: ServeProcess) -> None:
-    """Each has its variable; what an application calls its key is the next best."""
+def test_every_option_can_be_set_by_an_environment_variable(server: ServeProcess) -> None:
+    """The application's `PAYMENTS_API_KEY` is the fallback for the key."""
     extra = {environment_name("--url"): server.address, environment_name("--control-token"): TOKEN}
     keys = {environment_name("--api-key"): "sk_test_first", "PAYMENTS_API_KEY": "sk_test_second"}
 
@@ -86,8 +85,7 @@ def test_every_option_can_be_set_in_the_environment(server: ServeProcess) -> Non
 
 
 @each_call
-def test_a_server_that_is_not_there_is_one_line(call: list[str]) -> None:
-    """Exit 1, and one line that says what would have worked."""
+def test_an_unreachable_server_exits_1_with_one_line(call: list[str]) -> None:
     with socket.create_server(("127.0.0.1", 0)) as closed:
         url = f"http://127.0.0.1:{closed.getsockname()[1]}"
     ended = run(*call, "--url", url)
@@ -100,29 +98,33 @@ def test_a_server_that_is_not_there_is_one_line(call: list[str]) -> None:
 
 
 @each_call
-def test_a_wrong_token_is_told_and_not_repeated(server: ServeProcess, call: list[str]) -> None:
-    """Exit 1; the line names the option and does not repeat the token."""
+def test_a_wrong_token_is_reported_without_repeating_it(
+    server: ServeProcess, call: list[str]
+) -> None:
+    """It exits with 1, and the line names the option."""
     ended = run(*call, "--url", server.address, "--control-token", "wrong")
 
     assert (ended.returncode, ended.stdout) == (1, "")
     assert ended.stderr == (
-        f"payments-sandbox: {server.address} refuses: The Sandbox-Token header is missing or wrong"
+        f"payments-sandbox: {server.address} rejected the request: The Sandbox-Token header is"
+        " missing or wrong"
         " (invalid_token): Send the server's control token in the header Sandbox-Token;"
-        " --control-token says what the server printed when it started.\n"
+        " --control-token takes the token that the server printed at its start.\n"
     )
 
 
 @each_call
-def test_a_refused_key_is_told_with_the_option_that_names_another(call: list[str]) -> None:
-    """Exit 1; the line says what the server says, and which option names another."""
+def test_a_rejected_key_is_reported_with_the_option_that_sets_it(call: list[str]) -> None:
+    """It exits with 1, and the line contains the server's error."""
     with serve_process("--strict-keys") as server:
         ended = run(*call, "--url", server.address, "--api-key", "sk_test_unknown")
 
     assert (ended.returncode, ended.stdout) == (1, "")
     assert ended.stderr == (
-        f"payments-sandbox: {server.address} refuses: The API key is missing or invalid"
+        f"payments-sandbox: {server.address} rejected the request: The API key is missing or"
+        " invalid"
         " (invalid_api_key): No world has this key (--strict-keys)."
-        " POST /_sandbox/worlds makes one; --api-key names another.\n"
+        " POST /_sandbox/worlds creates one; --api-key selects another.\n"
     )
 
 
@@ -136,8 +138,7 @@ def test_a_refused_key_is_told_with_the_option_that_names_another(call: list[str
         (b"220 mail.example.com ESMTP\r\n", "its answer is not HTTP, or not all of it"),
     ],
 )
-def test_a_server_that_is_no_sandbox_is_told(raw: bytes, reason: str) -> None:
-    """Exit 1, and the line says that it is none of ours."""
+def test_another_kind_of_server_is_reported_in_one_line(raw: bytes, reason: str) -> None:
     with saying(raw) as url:
         code, output, errors = advance("--url", url)
 
@@ -149,8 +150,7 @@ def test_a_server_that_is_no_sandbox_is_told(raw: bytes, reason: str) -> None:
     assert errors.count("\n") == 1
 
 
-def test_a_server_that_hangs_up_is_one_line() -> None:
-    """As if nobody were there."""
+def test_a_server_that_closes_the_connection_is_reported_as_unreachable() -> None:
     with saying(b"") as url:
         code, output, errors = advance("--url", url)
 
@@ -159,8 +159,8 @@ def test_a_server_that_hangs_up_is_one_line() -> None:
     assert errors.count("\n") == 1
 
 
-def test_a_server_that_says_nothing_is_given_up() -> None:
-    """Is given up after a while; half a minute, unless a caller has less patience."""
+def test_a_server_that_does_not_answer_in_time_is_reported() -> None:
+    """The default timeout is half a minute, shortened here."""
     with socket.create_server(("127.0.0.1", 0)) as silent:
         url = f"http://127.0.0.1:{silent.getsockname()[1]}"
         client = SandboxClient(url, timeout=0.05)
@@ -170,8 +170,8 @@ def test_a_server_that_says_nothing_is_given_up() -> None:
     assert str(caught.value) == f"{url} does not answer; --url names another"
 
 
-def test_https_where_there_is_none_is_one_line(server: ServeProcess) -> None:
-    """One line, as for nobody; the certificate of a proxy before the server would be checked."""
+def test_https_to_a_plain_http_server_is_reported_in_one_line(server: ServeProcess) -> None:
+    """It is reported like an unreachable server."""
     url = server.address.replace("http:", "https:")
     code, output, errors = advance("--url", url)
 
@@ -187,14 +187,18 @@ def test_https_where_there_is_none_is_one_line(server: ServeProcess) -> None:
         ("--url", "http://127.0.0.1:65536", "expected an address such as http://127.0.0.1:8080"),
         ("--url", "http://u@127.0.0.1", "expected an address such as http://127.0.0.1:8080"),
         ("--api-key", "sk_live_1", EXPECTED_KEY),
-        ("--control-token", "", "expected printable characters, without blanks around"),
+        (
+            "--control-token",
+            "",
+            "expected printable characters, without leading or trailing blanks",
+        ),
     ],
 )
 @pytest.mark.parametrize("in_environment", [False, True])
-def test_a_wrong_value_names_the_option_or_the_variable(
+def test_an_invalid_value_exits_2_naming_its_option_or_variable(
     option: str, value: str, expected: str, *, in_environment: bool
 ) -> None:
-    """Exit 2, and the last line names the option or the variable, and what would have worked."""
+    """The last line says what is expected."""
     if in_environment:
         code, output, errors = advance(**{environment_name(option): value})
     else:
@@ -208,25 +212,25 @@ def test_a_wrong_value_names_the_option_or_the_variable(
     )
 
 
-def test_a_real_key_is_sent_nowhere() -> None:
-    """An application's own key may be one; nobody would answer here, and nobody is asked."""
+def test_a_live_key_is_rejected_before_any_request() -> None:
+    """The application's own key may be a live one."""
     code, output, errors = advance(PAYMENTS_API_KEY="sk_live_1")
 
-    problem = f"argument --api-key: {EXPECTED_KEY}; PAYMENTS_API_KEY has another"
+    problem = f"argument --api-key: {EXPECTED_KEY}; PAYMENTS_API_KEY is not one"
     assert (code, output) == (2, "")
     assert errors.splitlines()[-1] == f"payments-sandbox advance: error: {problem}"
 
 
-def test_no_proxy_is_asked(server: ServeProcess) -> None:
-    """It would answer for a server that is not there."""
+def test_proxy_variables_are_ignored(server: ServeProcess) -> None:
+    """A proxy would answer for a server that is down."""
     extra = {"http_proxy": "http://127.0.0.1:9", "HTTP_PROXY": "http://127.0.0.1:9"}
     given = ("--url", server.address, "--api-key", "sk_test_proxied", "--control-token", TOKEN)
 
     assert advance(*given, **extra) == (0, NOW, "")
 
 
-def test_ctrl_c_ends_what_waits() -> None:
-    """Exit 130, without a traceback: an advance waits as long as a receiver does."""
+def test_ctrl_c_during_an_advance_exits_130_with_the_time() -> None:
+    """An advance waits as long as a receiver takes to answer."""
     with serve_process() as server, socket.create_server(("127.0.0.1", 0)) as receiver:
         world: RemoteWorld = new_remote_world(server.address)
         url = f"http://127.0.0.1:{receiver.getsockname()[1]}/"
@@ -237,15 +241,15 @@ def test_ctrl_c_ends_what_waits() -> None:
             with receiver.accept()[0]:  # the second attempt: the command waits for its answer
                 code, _ = waiting.stop(signal.SIGINT)
             said = (
-                "payments-sandbox: interrupted; the clock is at 2030-01-15T10:30:05Z, and goes on"
-                " to where it is moved.\n"
+                "payments-sandbox: interrupted; the clock is at 2030-01-15T10:30:05Z, and the"
+                " server continues to advance it.\n"
             )
             assert (code, waiting.rest()) == (130, ("", said))
 
 
 @pytest.mark.parametrize("command", [*COMMANDS, "webhook verify"])
-def test_help_asks_nobody(command: str) -> None:
-    """Not even stdin or a file, whatever the environment says."""
+def test_help_contacts_no_server_and_reads_no_input(command: str) -> None:
+    """Not even if variables ask it to read stdin."""
     extra = {"PAYMENTS_SANDBOX_DATA": "-", "PAYMENTS_SANDBOX_BODY": "-"}
     ended = run(*command.split(), "--help", extra=extra)
 
@@ -254,8 +258,7 @@ def test_help_asks_nobody(command: str) -> None:
 
 
 @pytest.mark.parametrize("command", [*COMMANDS, "webhook verify"])
-def test_help_is_instant(command: str) -> None:
-    """Nothing that a server needs is imported, nor what asks one."""
+def test_help_imports_no_server_or_http_modules(command: str) -> None:
     alone = {"PYTHONPROFILEIMPORTTIME": "1"}
     ended = run(*command.split(), "--help", extra=alone, is_process=True)
 

@@ -1,4 +1,4 @@
-"""`payments-sandbox report`: a world of a running server, judged."""
+"""`payments-sandbox report`: the report of a world on a running server."""
 
 import json
 from collections.abc import Callable, Sequence
@@ -23,7 +23,7 @@ from tests.support.values import CLEAN_AUDIT, FAILED_BUT_CHARGED, PAID_ONCE, WEB
 
 @pytest.fixture
 def world(server: ServeProcess) -> RemoteWorld:
-    """A world in which a client has charged twice, and was expected not to."""
+    """Return a world in which a client charged twice although one payment was expected."""
     world = new_remote_world(server.address)
     world.control(
         "POST", "/scenarios/active", FAILED_BUT_CHARGED | {"expect": [PAID_ONCE, CLEAN_AUDIT]}
@@ -32,8 +32,7 @@ def world(server: ServeProcess) -> RemoteWorld:
     return world
 
 
-def test_the_page_shows_what_it_prints(world: RemoteWorld) -> None:
-    """A world whose client has charged twice, as in docs/cli.md."""
+def test_the_example_in_docs_cli_md_matches_the_output(world: RemoteWorld) -> None:
     done = world.run("report")
     console, *shown = documented_example("payments-sandbox report")
 
@@ -42,8 +41,7 @@ def test_the_page_shows_what_it_prints(world: RemoteWorld) -> None:
     assert done.stdout == as_text([WorldReport(world.key, world.control("GET", "/report"))])
 
 
-def test_a_report_that_has_passed_exits_with_0(server: ServeProcess) -> None:
-    """Exit 0."""
+def test_a_passed_report_exits_0(server: ServeProcess) -> None:
     world = new_remote_world(server.address)
     world.control("POST", "/scenarios/active", {"scenario": "once", "expect": [PAID_ONCE]})
     paid = world.pay().json["id"]
@@ -57,16 +55,16 @@ def test_a_report_that_has_passed_exits_with_0(server: ServeProcess) -> None:
     )
 
 
-def test_a_report_can_be_printed_as_json(world: RemoteWorld) -> None:
-    """What the control API answers; the exit code is the same."""
+def test_json_prints_the_control_apis_report_with_the_same_exit_code(world: RemoteWorld) -> None:
     done = world.run("report", "--json")
 
     assert (done.returncode, done.stderr) == (1, "")
     assert json.loads(done.stdout) == world.control("GET", "/report")
 
 
-def test_a_report_can_be_written_as_junit_xml(world: RemoteWorld, tmp_path: Path) -> None:
-    """Into a file, beside what is printed; and as a page into another."""
+def test_junit_xml_and_html_write_files_next_to_the_printed_report(
+    world: RemoteWorld, tmp_path: Path
+) -> None:
     file, page = tmp_path / "junit.xml", tmp_path / "report.html"
     printed = world.run("report").stdout
     done = world.run("report", "--junit-xml", str(file), "--html", str(page))
@@ -78,10 +76,9 @@ def test_a_report_can_be_written_as_junit_xml(world: RemoteWorld, tmp_path: Path
 
 
 @pytest.mark.parametrize(("option", "written"), [("--junit-xml", as_junit), ("--html", as_page)])
-def test_a_file_of_a_report_can_be_all_of_stdout(
+def test_a_report_written_to_dash_replaces_stdout_and_moves_text_to_stderr(
     world: RemoteWorld, option: str, written: Callable[[Sequence[WorldReport]], str]
 ) -> None:
-    """`-` is stdout, and what is printed otherwise goes to stderr."""
     printed = world.run("report").stdout
     done = run("report", option, "-", extra=world.variables, is_process=True)
 
@@ -89,8 +86,8 @@ def test_a_file_of_a_report_can_be_all_of_stdout(
     assert (done.returncode, done.stdout, done.stderr) == (1, written([report]), printed)
 
 
-def test_a_key_that_has_no_world_has_no_report_and_gets_none(server: ServeProcess) -> None:
-    """A slip in the key is no world in which all is well."""
+def test_a_key_without_a_world_exits_1_and_creates_no_world(server: ServeProcess) -> None:
+    """A misspelt key must not look like a world without problems."""
     typo = RemoteWorld(server.address, "sk_test_typo")
     for _ in range(2):
         done = typo.run("report")
@@ -98,19 +95,18 @@ def test_a_key_that_has_no_world_has_no_report_and_gets_none(server: ServeProces
         assert "(not_found): No world has this key, so there is nothing to judge." in done.stderr
 
 
-def test_a_world_in_which_nothing_has_happened_has_not_passed(server: ServeProcess) -> None:
-    """Exit 1: whoever asks has another world in mind, or his client has."""
+def test_a_world_without_requests_exits_1(server: ServeProcess) -> None:
+    """Either the command or the client uses the wrong world."""
     done = new_remote_world(server.address).run("report")
 
     assert (done.returncode, done.stderr) == (1, "")
-    assert done.stdout == "nothing happened: no request has come\n"
+    assert done.stdout == "nothing happened: no requests received\n"
 
 
 @pytest.mark.parametrize(("options", "code"), [((), 0), (("--strict",), 1)])
-def test_an_undocumented_call_is_told(
+def test_an_undocumented_call_is_shown_and_fails_a_strict_report(
     server: ServeProcess, options: tuple[str, ...], code: int
 ) -> None:
-    """And fails the report where it is strict."""
     world = new_remote_world(server.address, name="a test")
     world.ask("POST", "/v3/payment", {})
     done = world.run("report", *options)
@@ -119,8 +115,9 @@ def test_an_undocumented_call_is_told(
     assert "did you mean POST /v3/payments?" in done.stdout
 
 
-def test_every_option_can_be_set_in_the_environment(world: RemoteWorld, tmp_path: Path) -> None:
-    """Each has its variable."""
+def test_output_options_can_be_set_by_environment_variables(
+    world: RemoteWorld, tmp_path: Path
+) -> None:
     file = tmp_path / "junit.xml"
     extra = {environment_name("--json"): "1", environment_name("--junit-xml"): str(file)}
     done = run("report", extra=world.variables | extra)
@@ -129,10 +126,9 @@ def test_every_option_can_be_set_in_the_environment(world: RemoteWorld, tmp_path
     assert file.exists()
 
 
-def test_a_file_that_cannot_be_written_fails_below_the_report(
+def test_an_unwritable_report_file_exits_1_after_printing_the_report(
     world: RemoteWorld, tmp_path: Path
 ) -> None:
-    """Exit 1 and a line, below the report."""
     file = tmp_path / ("x" * 255)
     printed = world.run("report").stdout
     done = world.run("report", "--junit-xml", str(file))
@@ -141,9 +137,9 @@ def test_a_file_that_cannot_be_written_fails_below_the_report(
     assert done.stderr == f"payments-sandbox: cannot write {file}: File name too long.\n"
 
 
-def test_what_may_be_waited_for_is_waited_for(server: ServeProcess) -> None:
-    """A webhook that is still on its way is not reported missing."""
-    for delay in ("200ms", "2s", "20s"):  # a longer one where the machine is busy
+def test_report_waits_for_webhooks_that_are_still_due(server: ServeProcess) -> None:
+    """A delayed webhook is not reported as missing."""
+    for delay in ("200ms", "2s", "20s"):  # longer delays for a busy machine
         world = new_remote_world(server.address, clock="live")
         late = {"webhook": "payment.completed", "do": {"delay": delay}}
         scenario = {"scenario": "late", "rules": [late], "expect": [WEBHOOK_SOON]}
@@ -160,16 +156,15 @@ def test_what_may_be_waited_for_is_waited_for(server: ServeProcess) -> None:
     assert done.stdout.startswith("passed: 1 expectation met; 1 rule fired; the audit is clean\n")
 
 
-def test_no_server_is_one_line() -> None:
-    """Exit 1 and a line that says what would have worked."""
+def test_an_unreachable_server_exits_1() -> None:
     done = run("report", "--url", "http://127.0.0.1:1")
 
     assert (done.returncode, done.stdout) == (1, "")
     assert done.stderr.startswith("payments-sandbox: no sandbox answers at http://127.0.0.1:1: ")
 
 
-def test_a_report_that_cannot_be_made_leaves_no_file_of_an_earlier_time(tmp_path: Path) -> None:
-    """A CI server would read it."""
+def test_an_earlier_report_file_is_deleted_if_no_report_can_be_made(tmp_path: Path) -> None:
+    """A CI server would read the stale file."""
     file = tmp_path / "sandbox.xml"
     file.write_text("<testsuites/>")
     ended = run("report", "--url", "http://127.0.0.1:1", "--junit-xml", str(file))

@@ -1,4 +1,4 @@
-"""`payments-sandbox reset`: a world begins anew, wholly or in part, and no other does."""
+"""`payments-sandbox reset`: resets one world, as a whole or in part."""
 
 import json
 
@@ -9,8 +9,8 @@ from tests.support.process import ServeProcess, documented_example, new_remote_w
 SCHEMA = ROOT / "schemas" / "control" / "requests" / "reset_world.json"
 
 
-def test_a_world_is_put_back_to_how_it_was_made(server: ServeProcess) -> None:
-    """Its payments and its journal are gone, and those of others are there."""
+def test_reset_clears_one_world_and_leaves_others_unchanged(server: ServeProcess) -> None:
+    """Its payments and journal are gone; those of another world are kept."""
     world, other = new_remote_world(server.address), new_remote_world(server.address)
     for each in (world, other):
         each.pay()
@@ -23,8 +23,8 @@ def test_a_world_is_put_back_to_how_it_was_made(server: ServeProcess) -> None:
     assert (sum(counts["payments"].values()), counts["requests"]["kept"]) == (1, 1)
 
 
-def test_only_what_is_named_is_reset(server: ServeProcess) -> None:
-    """As on the page; what is named twice is reset once."""
+def test_only_resets_the_named_parts_as_in_docs_cli_md(server: ServeProcess) -> None:
+    """A part that is named twice is reset once."""
     world = new_remote_world(server.address)
     world.pay()
     shown, line = documented_example("payments-sandbox reset")
@@ -35,8 +35,7 @@ def test_only_what_is_named_is_reset(server: ServeProcess) -> None:
     assert (sum(after["payments"].values()), after["requests"]["kept"]) == (0, 1)
 
 
-def test_a_part_that_is_none_is_refused(server: ServeProcess) -> None:
-    """Exit 2, before anything is asked."""
+def test_an_unknown_part_exits_2(server: ServeProcess) -> None:
     reset = new_remote_world(server.address).run("reset", "--only", "payment")
     assert (reset.returncode, reset.stdout) == (2, "")
     assert reset.stderr.splitlines()[-1] == (
@@ -44,6 +43,5 @@ def test_a_part_that_is_none_is_refused(server: ServeProcess) -> None:
     )
 
 
-def test_the_parts_are_those_of_the_control_api() -> None:
-    """No world has others."""
+def test_the_parts_match_the_control_apis_schema() -> None:
     assert json.loads(SCHEMA.read_text())["properties"]["only"]["items"]["enum"] == list(PARTS)

@@ -1,4 +1,4 @@
-"""`payments-sandbox run`: a command, its server, and nothing that is left of either."""
+"""`payments-sandbox run`: a command with its own server; neither outlives the other."""
 
 import errno
 import json
@@ -36,7 +36,7 @@ beside = {"print(flush=True);" + WAIT_FOR_SIGNAL!r}
 child = subprocess.Popen([sys.executable, "-c", beside], stdout=subprocess.PIPE)
 child.stdout.readline()
 """
-"""The begin of a program: another runs beside it, with its stderr."""
+"""The beginning of a program: it starts a child that shares its stderr."""
 
 
 TERMINAL: Final = """
@@ -45,15 +45,15 @@ def typed(keyboard):
     return os.read(keyboard, 1024) or sys.exit(1)
 sys.exit(os.waitstatus_to_exitcode(pty.spawn(sys.argv[1:], stdin_read=typed)))
 """
-"""A program: a terminal for a command, until that ends or nobody holds the keyboard any more.
+"""A program that runs a command at a terminal until it ends or the keyboard is closed.
 
-A test that is killed cleans nothing up, but the kernel closes what it had open. The terminal goes
-with its program then, and hangs up on all that runs there."""
+A killed test cleans nothing up, but the kernel closes its descriptors. This ends the program and
+its terminal, and everything that runs at the terminal gets SIGHUP."""
 
 
 @contextmanager
 def at_terminal(script: str) -> Iterator[subprocess.Popen[str]]:
-    """A shell script in the foreground of a terminal of its own: its stdin is the keyboard."""
+    """Run a shell script in the foreground of a new terminal; its stdin is the keyboard."""
     with subprocess.Popen(
         [*python(TERMINAL), "sh", "-c", f"stty -echo; {script}"],
         cwd=ROOT,
@@ -95,20 +95,20 @@ sys.exit("interrupted")
 
 
 def ended(program: str, *options: str, **extra: str) -> tuple[int, str, str]:
-    """The exit code of a run and both outputs."""
+    """Run a program, and return exit code, stdout and stderr."""
     done = run("run", *options, "--", *python(program), extra=extra)
     return done.returncode, done.stdout, done.stderr
 
 
 def is_gone(address: str) -> bool:
-    """Whether nobody listens there any more."""
+    """Return whether nothing listens there any longer."""
     host, port = address.removeprefix("http://").split(":")
     with socket.socket() as client:
         return client.connect_ex((host, int(port))) == errno.ECONNREFUSED
 
 
-def test_the_command_finds_its_server() -> None:
-    """Four variables say where it is, whose world, and what signs the webhooks."""
+def test_the_command_gets_four_variables_and_the_server_stops_with_it() -> None:
+    """The variables have the two addresses, the key and the webhook secret."""
     code, output, errors = ended(SHOW)
     given = json.loads(output)
     address = given["PAYMENTS_BASE_URL"].removesuffix("/v3")
@@ -123,8 +123,8 @@ def test_the_command_finds_its_server() -> None:
     assert is_gone(address)
 
 
-def test_the_command_can_pay() -> None:
-    """The server has the options of `serve`, on the command line or in the environment."""
+def test_run_takes_the_options_of_serve_and_the_command_can_pay() -> None:
+    """Options may also come from the environment."""
     fixed = ("--clock", "2030-01-15T10:30:00Z", "--seed", "7")
     code, output, errors = ended(PAY, *fixed)
     paid = json.loads(output)
@@ -142,8 +142,8 @@ def test_the_command_can_pay() -> None:
     assert again == (0, output, "")
 
 
-def test_runs_side_by_side_have_a_port_each() -> None:
-    """Each is on a free one; neither disturbs the other."""
+def test_parallel_runs_have_their_own_ports() -> None:
+    """The end of one run does not affect the other."""
     with run_process(WAIT_FOR_SIGNAL) as first, run_process(WAIT_FOR_SIGNAL) as second:
         assert first.address != second.address
         first.process.send_signal(SIGTERM)
@@ -152,8 +152,8 @@ def test_runs_side_by_side_have_a_port_each() -> None:
         assert exchange(second.address, raw_request("GET", "/v3/payments")).status == 200
 
 
-def test_beyond_loopback_the_command_gets_the_token() -> None:
-    """The address is one that it can reach, and the token is an option of whatever it calls."""
+def test_with_a_wildcard_host_the_command_gets_the_token_and_a_loopback_url() -> None:
+    """The token is in the variable that the sandbox's own commands read."""
     program = "import os; print(os.environ['PAYMENTS_SANDBOX_CONTROL_TOKEN'])"
     assert ended(program, "--host", "0.0.0.0", "--control-token", "abc") == (0, "abc\n", "")
     _, output, _ = ended(SHOW, "--host", "0.0.0.0")
@@ -161,18 +161,17 @@ def test_beyond_loopback_the_command_gets_the_token() -> None:
 
 
 @pytest.mark.parametrize("code", [0, 77])
-def test_the_exit_code_is_the_commands(code: int) -> None:
-    """Whatever it means by it."""
+def test_run_exits_with_the_commands_exit_code(code: int) -> None:
     assert ended(f"raise SystemExit({code})") == (code, "", "")
 
 
-def test_a_command_that_a_signal_ends_has_the_exit_code_of_shells() -> None:
-    """128 and the signal's number, as shells have it."""
+def test_a_command_ended_by_a_signal_exits_with_128_plus_its_number() -> None:
+    """This is what shells do."""
     assert ended("import os; os.kill(os.getpid(), 9)") == (137, "", "")
 
 
-def test_a_command_that_cannot_be_run_exits_with_127_or_126() -> None:
-    """127 and one line; 126 where it is there, and cannot be run."""
+def test_a_missing_command_exits_127_and_a_non_executable_one_126() -> None:
+    """Each is reported in one line."""
     missing = run("run", "--", "no-such-command", "--help")
     barred = run("run", "--", str(Path(__file__)))
 
@@ -193,10 +192,12 @@ def test_a_command_that_cannot_be_run_exits_with_127_or_126() -> None:
         (("go", "--", "test"), "go test"),
     ],
 )
-def test_without_a_command_nothing_runs(words: tuple[str, ...], meant: str) -> None:
-    """Exit 2, and what would have worked: behind `--` no option can be mistaken for ours."""
+def test_a_missing_command_or_separator_exits_2_with_an_example(
+    words: tuple[str, ...], meant: str
+) -> None:
+    """After `--`, no option of the command can be mistaken for one of `run`."""
     done = run("run", *words, is_process=False)
-    expected = "expected one, behind `--`: payments-sandbox run [options] -- "
+    expected = "expected a command after `--`: payments-sandbox run [options] -- "
 
     assert (done.returncode, done.stdout) == (2, "")
     assert done.stderr.splitlines()[-1] == (
@@ -204,8 +205,8 @@ def test_without_a_command_nothing_runs(words: tuple[str, ...], meant: str) -> N
     )
 
 
-def test_every_word_behind_the_dashes_is_the_commands() -> None:
-    """Options that are like ours, and further dashes."""
+def test_all_arguments_after_the_separator_are_passed_to_the_command() -> None:
+    """Even options that `run` has, and another `--`."""
     program = "import sys; print(sys.argv[1:])"
     words = ["--seed", "x", "--", "-h", "--port=1", ""]
     done = run("run", "--", *python(program), *words)
@@ -213,8 +214,7 @@ def test_every_word_behind_the_dashes_is_the_commands() -> None:
     assert (done.returncode, done.stdout, done.stderr) == (0, f"{words}\n", "")
 
 
-def test_a_port_that_is_taken_runs_no_command() -> None:
-    """One line, and the command does not run."""
+def test_a_port_in_use_exits_1_without_running_the_command() -> None:
     reason = os.strerror(errno.EADDRINUSE)
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = taken.getsockname()[1]
@@ -227,8 +227,8 @@ def test_a_port_that_is_taken_runs_no_command() -> None:
     )
 
 
-def test_the_standard_streams_belong_to_the_command() -> None:
-    """What it reads and writes passes through untouched, whatever the bytes."""
+def test_stdin_stdout_and_stderr_of_the_command_pass_through_unchanged() -> None:
+    """This holds for arbitrary bytes."""
     program = "import sys; data = sys.stdin.buffer.read(); sys.stdout.buffer.write(data[::-1]);"
     noise = bytes(range(256)) * 1024
     done = subprocess.run(
@@ -241,8 +241,7 @@ def test_the_standard_streams_belong_to_the_command() -> None:
     assert (done.returncode, done.stdout, done.stderr) == (0, noise[::-1], noise)
 
 
-def test_the_log_is_not_on_the_commands_output() -> None:
-    """With `--log`, a line for each request on stderr."""
+def test_log_writes_requests_to_stderr_only() -> None:
     code, output, errors = ended(PAY, "--log")
     paid = json.loads(output)["id"]
 
@@ -251,15 +250,15 @@ def test_the_log_is_not_on_the_commands_output() -> None:
     assert errors.count("\n") == 1
 
 
-def test_the_command_has_nothing_open_but_its_streams() -> None:
-    """No descriptor of ours: it could keep open what has to end."""
+def test_the_command_inherits_no_descriptors_except_its_streams() -> None:
+    """An inherited descriptor could keep a pipe or socket open."""
     program = "import os; print(sorted(os.listdir('/dev/fd'))[:3], len(os.listdir('/dev/fd')))"
-    assert ended(program)[1] == "['0', '1', '2'] 4\n"  # the fourth is that of the listing
+    assert ended(program)[1] == "['0', '1', '2'] 4\n"  # the fourth belongs to the listing
 
 
 @pytest.mark.parametrize("number", [SIGTERM, SIGINT, SIGHUP])
-def test_a_signal_is_passed_to_the_command_once(number: Signals) -> None:
-    """It hears it once, and its exit code counts."""
+def test_a_signal_is_forwarded_to_the_command_exactly_once(number: Signals) -> None:
+    """The run exits with the command's exit code."""
     with run_process(HANDLES) as running:
         assert running.line() == "ready"
         running.process.send_signal(number)
@@ -268,8 +267,8 @@ def test_a_signal_is_passed_to_the_command_once(number: Signals) -> None:
 
 
 @pytest.mark.skipif(not Path("/proc").exists(), reason="a shell finds its grandparent there")
-def test_a_signal_that_comes_as_the_command_begins_is_passed_on_too() -> None:
-    """The run may not have heard yet that the command has begun."""
+def test_a_signal_during_the_start_of_the_command_is_forwarded() -> None:
+    """The run may not know yet that the command has started."""
     script = (
         "trap 'echo heard; exit 7' INT; read -r _ _ _ run _ < /proc/$PPID/stat;"
         " kill -INT $run; sleep 60 & wait"
@@ -278,19 +277,18 @@ def test_a_signal_that_comes_as_the_command_begins_is_passed_on_too() -> None:
     assert (done.returncode, done.stdout, done.stderr) == (7, "heard\n", "")
 
 
-def test_a_signal_reaches_what_the_command_has_started() -> None:
-    """As a Ctrl-C would: a shell that waits for its child would not pass it on."""
+def test_a_signal_reaches_the_child_processes_of_the_command() -> None:
+    """As with Ctrl-C: a shell that waits for its child would not forward the signal."""
     shell = f"import subprocess, sys; subprocess.run([sys.executable, '-c', {HANDLES!r}])"
     with run_process(shell) as running:
         assert running.line() == "ready"
         running.process.send_signal(SIGTERM)
         code, output, _ = running.ended()
         assert code == 128 + SIGTERM
-        assert output.startswith("heard 15")  # and perhaps again, when what is left is ended
+        assert output.startswith("heard 15")  # perhaps twice: the rest of the group is ended too
 
 
-def test_a_command_that_ignores_signals_is_killed_by_the_second() -> None:
-    """Whoever is impatient says it twice."""
+def test_a_second_signal_kills_a_command_that_ignores_the_first() -> None:
     with run_process(IGNORE_SIGTERM + "print('deaf', flush=True);" + WAIT_FOR_SIGNAL) as running:
         assert running.line() == "deaf"
         running.process.send_signal(SIGTERM)
@@ -300,14 +298,14 @@ def test_a_command_that_ignores_signals_is_killed_by_the_second() -> None:
         assert is_gone(running.address)
 
 
-def test_what_the_command_leaves_behind_is_ended() -> None:
-    """Its process group goes with the run; what ignores SIGTERM, too: see test_command.py."""
+def test_processes_that_the_command_leaves_behind_are_ended() -> None:
+    """The run ends its process group; for processes that ignore SIGTERM see test_command.py."""
     with run_process(FORKING + "sys.exit(5)") as running:
         assert running.ended() == (5, "", "")
 
 
-def test_nothing_outlives_a_run_that_is_killed() -> None:
-    """SIGKILL: the server, the command and what it has started are gone."""
+def test_killing_run_ends_the_server_the_command_and_its_children() -> None:
+    """The run is killed with SIGKILL."""
     with run_process(FORKING + "print('up', flush=True); child.wait()") as running:
         assert running.line() == "up"
         running.process.send_signal(SIGKILL)
@@ -315,23 +313,23 @@ def test_nothing_outlives_a_run_that_is_killed() -> None:
         assert is_gone(running.address)
 
 
-def test_nothing_outlives_a_run_whose_group_is_killed() -> None:
-    """As some CI systems do it: who sees to the end is not of that group."""
+def test_killing_the_process_group_of_run_ends_the_command_too() -> None:
+    """Some CI systems do this; the supervisor is not in that group."""
     with run_process(WAIT_FOR_SIGNAL) as running:
         running.kill_group()
         assert running.ended() == (-SIGKILL, "", "")
         assert is_gone(running.address)
 
 
-def test_a_run_whose_supervisor_is_killed_ends_the_command() -> None:
-    """The command is ended, as there would be nobody to do it later."""
+def test_killing_the_supervisor_ends_the_command() -> None:
+    """Without the supervisor nothing could end the command later."""
     with run_process("print(os.getppid(), flush=True);" + WAIT_FOR_SIGNAL) as running:
         os.kill(int(running.line()), SIGKILL)
         assert running.ended() == (128 + SIGKILL, "", "")
 
 
-def test_at_a_terminal_the_keys_are_the_commands() -> None:
-    """It can ask, Ctrl-C is for it alone, Ctrl-Z for nobody; then the terminal is the shell's."""
+def test_at_a_terminal_the_command_reads_keys_and_gets_ctrl_c() -> None:
+    """Ctrl-Z is ignored; after the command, the shell has the terminal again."""
     command = shlex.join([*COMMAND, "run", "--", *python(ASKS)])
     with at_terminal(f"{command}; echo $?; read last; echo $last") as terminal:
         assert terminal.stdout is not None
@@ -348,8 +346,8 @@ def test_at_a_terminal_the_keys_are_the_commands() -> None:
         assert (terminal.stdout.read(), terminal.wait(LONGEST_WAIT)) == ("bye\n", 0)
 
 
-def test_nothing_outlives_the_terminal(tmp_path: Path) -> None:
-    """Where whoever was at it is killed and cleans nothing up, what runs there has a hang-up."""
+def test_closing_the_terminal_ends_the_command_and_the_server(tmp_path: Path) -> None:
+    """They get SIGHUP, even if the terminal's owner was killed and cleaned nothing up."""
     os.mkfifo(held := tmp_path / "held")
     program = f"held = open({str(held)!r}, 'w'); " + PRINT_PID_AND_URL + WAIT_FOR_SIGNAL
     with at_terminal(shlex.join([*COMMAND, "run", "--", *python(program)])) as terminal:
@@ -363,8 +361,8 @@ def test_nothing_outlives_the_terminal(tmp_path: Path) -> None:
             assert command.read() == ""
 
 
-def test_a_verdict_can_go_to_our_own_streams() -> None:
-    """Behind what the command has printed there; they stay what they are."""
+def test_reports_can_be_written_to_stdout_and_stderr() -> None:
+    """They come after the output of the command."""
     for stdout in ("/dev/stdout", "-"):
         files = ("--junit-xml", stdout, "--report", "/dev/stderr")
         code, output, errors = ended("print('ran')", *files)
@@ -374,10 +372,10 @@ def test_a_verdict_can_go_to_our_own_streams() -> None:
         assert "nothing happened" in errors
 
 
-def test_a_verdict_that_could_not_be_written_is_told_before_the_command_runs(
+def test_an_unwritable_report_path_is_reported_before_the_command_runs(
     tmp_path: Path,
 ) -> None:
-    """One line, and nobody waits an hour for it."""
+    """The error comes at once instead of after a long command."""
     file = tmp_path / ("x" * 255)
     code, output, errors = ended("print('ran')", "--junit-xml", str(file))
 
@@ -385,8 +383,8 @@ def test_a_verdict_that_could_not_be_written_is_told_before_the_command_runs(
     assert errors == f"payments-sandbox: cannot write {file}: File name too long.\n"
 
 
-def test_a_run_whose_terminal_is_gone_keeps_its_state_and_its_verdict(tmp_path: Path) -> None:
-    """SIGHUP ends it as SIGTERM does: what it has to put in order is put in order."""
+def test_sighup_still_writes_the_state_and_the_report(tmp_path: Path) -> None:
+    """SIGHUP, as from a closed terminal, ends it as cleanly as SIGTERM."""
     files = {name: tmp_path / name for name in ("state", "ready", "report")}
     options = [word for name in ("state", "report") for word in (f"--{name}", str(files[name]))]
     with run_process(WAIT_FOR_SIGNAL, *options, "--ready-file", str(files["ready"])) as running:
@@ -400,8 +398,8 @@ def test_a_run_whose_terminal_is_gone_keeps_its_state_and_its_verdict(tmp_path: 
     }
 
 
-def test_the_command_asks_no_proxy_for_its_server() -> None:
-    """Whatever the team's machines are told; what was named before still is."""
+def test_the_command_uses_no_proxy_for_its_server() -> None:
+    """Its addresses are added to `NO_PROXY`, and existing entries are kept."""
     program = """
 import os, urllib.request
 print(urllib.request.urlopen(os.environ["PAYMENTS_SANDBOX_URL"] + "/ready").status)
@@ -413,10 +411,10 @@ print(os.environ["NO_PROXY"], os.environ["no_proxy"])
     assert (code, output, errors) == (0, f"200\n{hosts} {hosts}\n", "")
 
 
-def test_coverage_is_told_when_the_command_has_ended_and_written_where_it_is_wanted(
+def test_coverage_of_all_worlds_is_printed_at_the_end_and_written_to_files(
     tmp_path: Path,
 ) -> None:
-    """Of every world, those that are gone too; stdout is the command's."""
+    """It includes worlds that were reset; stdout belongs to the command."""
     declined = documented_create(card_number="4000000000000002")
     program = f"""{ASK}
 other = control("POST", "/worlds", {{}})["api_key"]
@@ -442,25 +440,25 @@ for key in (other, os.environ["PAYMENTS_API_KEY"]):
     assert "<h1>coverage of failure: 1 of 98 met" in page.read_text()
 
 
-def test_without_a_call_nothing_is_covered() -> None:
+def test_coverage_without_any_call_is_reported() -> None:
     done = run("run", "--coverage", "--", *python(""))
 
     assert done.returncode == 0
     assert done.stderr == (
-        "payments-sandbox: coverage of failure: nothing is covered, for no call has reached a"
-        " sandbox that counts.\n"
+        "payments-sandbox: coverage of failure: nothing is covered, because no calls reached a"
+        " sandbox that counts failures.\n"
     )
 
 
 WITHOUT_GROUPS: Final = "import os; del os.killpg"
-"""As on Windows."""
+"""Removes what Windows does not have."""
 
 
 def without_groups(*words: str) -> subprocess.CompletedProcess[str]:
     return run(*words, first=WITHOUT_GROUPS)
 
 
-def test_without_process_groups_the_command_finds_its_server_and_is_judged(tmp_path: Path) -> None:
+def test_without_process_groups_the_command_gets_its_server_and_a_report(tmp_path: Path) -> None:
     report = tmp_path / "report.txt"
     ended = without_groups("run", "--report", str(report), "--", *python(PAY))
 
@@ -469,19 +467,19 @@ def test_without_process_groups_the_command_finds_its_server_and_is_judged(tmp_p
 
 
 @pytest.mark.parametrize("code", [0, 7])
-def test_without_process_groups_the_exit_code_is_the_commands(code: int) -> None:
+def test_without_process_groups_run_exits_with_the_commands_exit_code(code: int) -> None:
     assert without_groups("run", "--", *python(f"raise SystemExit({code})")).returncode == code
 
 
-def test_without_process_groups_a_command_that_is_not_there_exits_with_127() -> None:
+def test_without_process_groups_a_missing_command_exits_127() -> None:
     ended = without_groups("run", "--", "no-such-command")
 
     assert ended.returncode == 127
     assert "cannot run no-such-command: No such file or directory" in ended.stderr
 
 
-def test_without_process_groups_a_signal_is_the_commands_to_heed() -> None:
-    """As Ctrl-C in a console: it is for both, and the run waits for the command."""
+def test_without_process_groups_the_command_handles_signals_itself() -> None:
+    """Ctrl-C in a console reaches both, and the run waits for the command."""
     words = ("run", "--", *python(HANDLES))
     with started(words, first=WITHOUT_GROUPS, process_group=0) as process:
         assert process.stdout is not None
@@ -491,11 +489,11 @@ def test_without_process_groups_a_signal_is_the_commands_to_heed() -> None:
 
 
 @pytest.mark.parametrize("words", [("explore",), ("prove", "lost-reply")], ids=" ".join)
-def test_without_process_groups_what_has_to_end_all_of_a_command_is_refused(
+def test_without_process_groups_explore_and_prove_exit_2(
     words: tuple[str, ...],
 ) -> None:
     ended = without_groups(*words, "--", "true")
 
     assert (ended.returncode, ended.stdout) == (2, "")
-    expected = f"{words[0]} needs a POSIX system; run and serve do without one"
+    expected = f"{words[0]} requires a POSIX system; run and serve do not"
     assert ended.stderr == f"payments-sandbox: {expected}.\n"

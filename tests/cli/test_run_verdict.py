@@ -1,4 +1,4 @@
-"""`payments-sandbox run` as a judge: what the scenarios of the command's world expect."""
+"""`payments-sandbox run`: how the expectations of scenarios decide the exit code."""
 
 import re
 import subprocess
@@ -42,7 +42,7 @@ def retry():
 
 
 def playing(client: str, *expect: Mapping[str, object]) -> str:
-    """The program of a client in a world where this is expected."""
+    """Return the program of a client in a world with these expectations."""
     scenario = FAILED_BUT_CHARGED | ({"expect": list(expect)} if expect else {})
     return f"{ASK}\nplay({scenario!r})\n{client}"
 
@@ -64,13 +64,12 @@ FOUND: Final = "passed: 1 rule fired; 2 audit findings\n\nrules:\n"
 
 
 def ended(program: str, *options: str, **extra: str) -> tuple[int, str, str]:
-    """The exit code of a run and both outputs."""
+    """Run a program, and return exit code, stdout and masked stderr."""
     done = run("run", *options, "--", *python(program), extra=extra)
     return done.returncode, done.stdout, without_ids(done.stderr)
 
 
-def test_what_is_met_is_one_line() -> None:
-    """Exit 0."""
+def test_met_expectations_exit_0_with_one_line() -> None:
     assert ended(playing(CAREFUL, PAID_ONCE, CLEAN_AUDIT)) == (
         0,
         "",
@@ -78,16 +77,15 @@ def test_what_is_met_is_one_line() -> None:
     )
 
 
-def test_what_is_not_met_fails_the_run() -> None:
-    """Exit 1, and the whole report on stderr."""
+def test_unmet_expectations_exit_1_with_the_whole_report() -> None:
     code, output, errors = ended(playing(NAIVE, PAID_ONCE))
 
     assert (code, output) == (1, "")
     assert errors.startswith(f"payments-sandbox: {FAILED}  possible_double_charge\n")
 
 
-def test_findings_are_shown_and_fail_no_run() -> None:
-    """Only where a scenario expects that there are none."""
+def test_audit_findings_are_shown_and_fail_only_if_expected_clean() -> None:
+    """A scenario has to expect `audit: clean` for them to fail the run."""
     code, output, errors = ended(playing(NAIVE))
 
     assert (code, output) == (0, "")
@@ -96,37 +94,37 @@ def test_findings_are_shown_and_fail_no_run() -> None:
 
 
 @pytest.mark.parametrize("client", [CAREFUL, NAIVE], ids=["met", "unmet"])
-def test_a_command_that_fails_has_its_own_code(client: str) -> None:
-    """Whatever the verdict, which is said all the same."""
+def test_a_failing_command_keeps_its_exit_code_and_gets_a_report(client: str) -> None:
+    """This holds whether its expectations are met or not."""
     code, _, errors = ended(playing(client, PAID_ONCE) + "raise SystemExit(7)")
 
     assert code == 7
     assert errors.startswith("payments-sandbox: ")
 
 
-def test_a_rule_that_never_fired_is_told() -> None:
-    """Nobody takes a scenario for tested that nothing has met."""
+def test_a_rule_that_never_fired_is_reported() -> None:
+    """Otherwise an unused scenario could be mistaken for a tested one."""
     code, _, errors = ended(playing(""))
 
     assert code == 0
     assert errors == (
-        "payments-sandbox: nothing happened: no request has come; 1 of 1 rule never fired\n\n"
+        "payments-sandbox: nothing happened: no requests received; 1 of 1 rule never fired\n\n"
         "rules:\n"
         "  never fired  charged: failed-but-charged\n"
         "           no such call was made\n"
     )
 
 
-def test_a_scenario_of_the_server_is_judged() -> None:
-    """As `--scenario` names it, without a word to the control API."""
+def test_expectations_of_the_scenario_option_are_evaluated() -> None:
+    """The program does not use the control API."""
     code, _, errors = ended(f"{ASK}{NAIVE}", "--scenario", "lost-reply")
 
     assert code == 1
     assert errors.startswith("payments-sandbox: failed: ")
 
 
-def test_every_world_that_was_used_is_judged(tmp_path: Path) -> None:
-    """Tests have worlds of their own; that of the given key is judged only if it was used."""
+def test_every_used_world_is_evaluated(tmp_path: Path) -> None:
+    """The world of the given key is evaluated only if it was used."""
     junit = tmp_path / "junit.xml"
     worlds = "".join(
         f"\nos.environ['PAYMENTS_API_KEY'] = 'sk_test_{name}'\n{client}"
@@ -146,7 +144,7 @@ IN_A_WORLD_OF_ITS_OWN: Final = """
 def made(**wishes):
     os.environ["PAYMENTS_API_KEY"] = control("POST", "/worlds", wishes)["api_key"]
 """
-"""The begin of a program that makes worlds."""
+"""The beginning of a program that creates worlds."""
 
 ENDS: Final = {
     "dropped": ("control('DELETE', '/world')", "dropped by DELETE world"),
@@ -169,10 +167,10 @@ CROWDED_OUT: Final = {
     [(ENDS, ()), (CROWDED_OUT, ("--max-worlds", "2"))],
     ids=["ended", "crowded out"],
 )
-def test_worlds_are_judged_when_they_end_or_begin_anew(
+def test_worlds_are_evaluated_when_dropped_reset_restored_or_crowded_out(
     ends: Mapping[str, tuple[str, str]], options: tuple[str, ...]
 ) -> None:
-    """Their names, their keys and why they were judged are told; the unused world is not."""
+    """The report has their names, keys and the reason, and leaves out the unused world."""
 
     def run_of(client: str) -> tuple[int, str, str]:
         worlds = "".join(
@@ -193,8 +191,8 @@ def test_worlds_are_judged_when_they_end_or_begin_anew(
     assert quiet.startswith("payments-sandbox: passed: ")
 
 
-def test_a_world_that_was_made_and_dropped_unused_is_not_judged() -> None:
-    """That of a fixture, in a test that was skipped; the one that was used has the say."""
+def test_a_world_dropped_unused_is_not_evaluated() -> None:
+    """A fixture of a skipped test leaves such a world; only the used one decides."""
     program = f"{ASK}{IN_A_WORLD_OF_ITS_OWN}made()\ncontrol('DELETE', '/world')\nmade()\n{CAREFUL}"
     code, _, errors = ended(program, "--scenario", "lost-reply")
 
@@ -202,8 +200,8 @@ def test_a_world_that_was_made_and_dropped_unused_is_not_judged() -> None:
     assert errors.startswith("payments-sandbox: passed: 4 expectations met;")
 
 
-def test_a_webhook_on_its_way_when_a_world_is_dropped_still_arrives() -> None:
-    """What an expectation may wait for is waited for a moment, as at the end of the run."""
+def test_a_webhook_still_pending_when_its_world_is_dropped_is_awaited() -> None:
+    """Expectations with `within` are awaited, as at the end of the run."""
     late = {"webhook": "payment.completed", "do": {"delay": "300ms"}}
     scenario = {"scenario": "late", "rules": [late], "expect": [WEBHOOK_SOON]}
     program = (
@@ -216,8 +214,8 @@ def test_a_webhook_on_its_way_when_a_world_is_dropped_still_arrives() -> None:
     assert (code, errors.startswith("payments-sandbox: passed: 1 expectation met;")) == (0, True)
 
 
-def test_a_client_that_gave_up_as_the_command_ended_may_have_charged_twice() -> None:
-    """Its reply was still delayed then."""
+def test_a_double_charge_is_found_although_the_client_exited_before_its_reply() -> None:
+    """The replies are still delayed when the command exits."""
     slow = {"request": "create_payment", "do": [{"delay": "1h"}], "then": "repeat_last"}
     scenario = {"scenario": "slow", "rules": [slow], "expect": [CLEAN_AUDIT]}
     program = f"""{ASK}
@@ -235,8 +233,10 @@ os._exit(0)
 
 
 @pytest.mark.parametrize(("options", "code"), [((), 0), (("--strict",), 1)])
-def test_an_undocumented_call_fails_a_strict_run(options: tuple[str, ...], code: int) -> None:
-    """Which says what it may have been meant for; an unknown id is no such call."""
+def test_an_undocumented_call_is_shown_and_fails_a_strict_run(
+    options: tuple[str, ...], code: int
+) -> None:
+    """The report suggests the documented call; an unknown id does not count as undocumented."""
     swallowed = """
 for path in ("/payments/pay_unknown", "/payment"):
     try:
@@ -255,8 +255,8 @@ for path in ("/payments/pay_unknown", "/payment"):
     )
 
 
-def test_the_verdict_is_written_to_files(tmp_path: Path) -> None:
-    """As text, like that on stderr, and as JUnit XML; the options have their variables."""
+def test_report_and_junit_xml_write_the_result_to_files(tmp_path: Path) -> None:
+    """The text equals that on stderr; options may come from the environment."""
     text, junit = tmp_path / "report.txt", tmp_path / "junit.xml"
     junit.write_text("of an earlier run")
     extra = {environment_name("--junit-xml"): str(junit)}
@@ -270,38 +270,36 @@ def test_the_verdict_is_written_to_files(tmp_path: Path) -> None:
     assert sorted(tmp_path.iterdir()) == [junit, text]
 
 
-def test_a_run_that_is_well_writes_its_files_too(tmp_path: Path) -> None:
-    """Even one in which there is nothing to judge."""
+def test_a_run_without_requests_writes_its_report_files_too(tmp_path: Path) -> None:
     text, junit = tmp_path / "report.txt", tmp_path / "junit.xml"
     files = ("--report", str(text), "--junit-xml", str(junit))
 
     assert ended("", *files) == (0, "", "")
-    assert text.read_text() == "nothing happened: no request has come\n"
+    assert text.read_text() == "nothing happened: no requests received\n"
     xmlschema.XMLSchema(SCHEMA).validate(junit.read_text())
 
 
-def test_no_verdict_of_an_earlier_run_is_left(tmp_path: Path) -> None:
-    """Where there is no command, there is no file."""
+def test_an_earlier_report_file_is_deleted_if_the_command_cannot_run(tmp_path: Path) -> None:
     file = tmp_path / "junit.xml"
     file.write_text("of an earlier run")
     assert run("run", "--junit-xml", str(file), "--", "no-such-command").returncode == 127
     assert not file.exists()
 
 
-def test_a_file_that_cannot_be_written_fails_the_run(tmp_path: Path) -> None:
-    """Exit 1, before the command runs: its verdict would be lost."""
+def test_an_unwritable_report_file_exits_1_whatever_the_command_does(tmp_path: Path) -> None:
+    """The run fails before the command starts, as its result would be lost."""
     file = tmp_path / ("x" * 255)
     line = f"payments-sandbox: cannot write {file}: File name too long.\n"
     assert ended("", "--report", str(file)) == (1, "", line)
     assert ended("raise SystemExit(7)", "--report", str(file)) == (1, "", line)
 
 
-def test_a_signal_ends_the_waiting_for_a_verdict() -> None:
-    """When the command has ended, there is nobody else to heed it."""
+def test_a_signal_ends_the_wait_for_pending_webhooks() -> None:
+    """After the command has ended, the run handles signals itself."""
     with run_process(playing(CAREFUL, WEBHOOK_SOON) + "print('done', flush=True)") as running:
         assert running.line() == "done"
         while running.process.poll() is None:
-            running.process.send_signal(SIGTERM)  # the first may still be the command's
+            running.process.send_signal(SIGTERM)  # the first may still go to the command
             try:
                 running.process.wait(0.1)
             except subprocess.TimeoutExpired:

@@ -1,4 +1,4 @@
-"""`run --workers N`: the command sees one server, and the verdict is about all of its workers."""
+"""`run --workers N`: the command sees one server, and the result covers all workers."""
 
 import json
 import os
@@ -29,7 +29,7 @@ KEYS: Final = [
     next(key for key in map("sk_test_run{}".format, count()) if owner_of(key, 2) == worker)
     for worker in range(2)
 ]
-"""A key of each worker."""
+"""One key for each worker."""
 
 PAY: Final = f"pay({documented_create()!r})\n"
 ALL_PAY: Final = ASK + "".join(f"os.environ['PAYMENTS_API_KEY'] = {key!r}\n{PAY}" for key in KEYS)
@@ -40,13 +40,13 @@ NO_PAYMENT: Final = {
 
 
 def ended(program: str, *options: str) -> tuple[int, str, str]:
-    """The exit code of a run with two workers, and both outputs."""
+    """Run a program with two workers, and return exit code, stdout and masked stderr."""
     done = run("run", *TWO, *options, "--", *python(program))
     return done.returncode, done.stdout, without_ids(done.stderr)
 
 
 def children_of(pid: int) -> list[int]:
-    """The processes that a process has started and not yet waited for."""
+    """Return the children of a process that it has not reaped yet."""
     children = Path(f"/proc/{pid}/task/{pid}/children")
     if not children.exists():
         pytest.skip("this system does not list children")
@@ -54,14 +54,13 @@ def children_of(pid: int) -> list[int]:
 
 
 def workers_of(command: RunProcess) -> list[int]:
-    """The workers of a run: their parent is the one of its children that has two."""
+    """Return the workers of a run: their parent is its only child with two children."""
     return next(
         found for each in children_of(command.process.pid) if len(found := children_of(each)) == 2
     )
 
 
-def test_the_worlds_of_all_workers_are_judged(tmp_path: Path) -> None:
-    """Those that were used, wherever they are."""
+def test_used_worlds_of_all_workers_are_evaluated(tmp_path: Path) -> None:
     scenario = tmp_path / "unpaid.json"
     scenario.write_text(json.dumps(NO_PAYMENT))
     code, _, errors = ended(ALL_PAY, "--scenario", str(scenario))
@@ -73,8 +72,8 @@ def test_the_worlds_of_all_workers_are_judged(tmp_path: Path) -> None:
     assert ended(ASK + PAY, "--report", "-") == (0, alone.stdout, "")
 
 
-def test_where_nothing_was_used_that_of_the_given_key_is_judged(tmp_path: Path) -> None:
-    """As with one process, whichever worker has it."""
+def test_without_any_request_the_world_of_the_given_key_is_evaluated(tmp_path: Path) -> None:
+    """The report is the same as with one process."""
     scenario = tmp_path / "unpaid.json"
     scenario.write_text(json.dumps(NO_PAYMENT))
     alone = run("run", "--scenario", str(scenario), "--", "true")
@@ -82,8 +81,8 @@ def test_where_nothing_was_used_that_of_the_given_key_is_judged(tmp_path: Path) 
     assert "1 expectation met" in alone.stderr
 
 
-def test_a_world_that_was_dropped_is_judged_too() -> None:
-    """Its worker has kept the report."""
+def test_dropped_worlds_of_all_workers_are_evaluated() -> None:
+    """Each worker keeps the reports of its dropped worlds."""
     drop = "control('DELETE', '/world')\n"
     wrong = "try: ask(os.environ['PAYMENTS_BASE_URL'] + '/nothing')\nexcept OSError: pass\n"
     program = ASK + "".join(
@@ -94,8 +93,7 @@ def test_a_world_that_was_dropped_is_judged_too() -> None:
     assert all(f"{key}, dropped" in errors for key in KEYS)
 
 
-def test_coverage_is_that_of_all_workers(tmp_path: Path) -> None:
-    """Counted together."""
+def test_coverage_sums_the_counts_of_all_workers(tmp_path: Path) -> None:
     file = tmp_path / "coverage.json"
     decline = (
         f"\ntry: pay({documented_create(card_number='4000000000000002')!r})\nexcept OSError: pass\n"
@@ -105,8 +103,7 @@ def test_coverage_is_that_of_all_workers(tmp_path: Path) -> None:
     assert '"count": 2' in file.read_text()
 
 
-def test_worlds_are_kept_in_a_folder(tmp_path: Path) -> None:
-    """From one run to the next."""
+def test_a_state_folder_keeps_worlds_between_runs(tmp_path: Path) -> None:
     folder = str(tmp_path / "worlds")
     assert ended(ALL_PAY, "--state", folder)[0] == 0
     count_them = "".join(
@@ -116,8 +113,8 @@ def test_worlds_are_kept_in_a_folder(tmp_path: Path) -> None:
     assert ended(ASK + count_them, "--state", folder)[:2] == (0, "1\n1\n")
 
 
-def test_a_worker_that_dies_fails_the_run() -> None:
-    """What it had seen cannot be judged any more; the command has a server all the same."""
+def test_a_killed_worker_is_replaced_and_the_run_is_not_evaluated() -> None:
+    """The killed worker's requests are lost, but the command still has a server."""
     with run_process(WAIT_FOR_SIGNAL, *TWO) as command:
         world = RemoteWorld(command.address, KEYS[0])
         world.pay()
@@ -128,12 +125,12 @@ def test_a_worker_that_dies_fails_the_run() -> None:
         code, _, errors = command.ended()
     assert code == 128 + signal.SIGTERM
     assert errors.endswith(
-        f"payments-sandbox: not judged: worker 1 (pid {pid}) was ended by SIGKILL.\n"
+        f"payments-sandbox: not judged: worker 1 (pid {pid}) was killed by SIGKILL.\n"
     )
 
 
-def test_workers_that_never_get_ready_run_no_command(tmp_path: Path) -> None:
-    """In one line, with the exit code of the reason."""
+def test_an_unusable_state_folder_exits_2_without_running_the_command(tmp_path: Path) -> None:
+    """The error is one line."""
     (tmp_path / "1-of-2.state").mkdir()
     code, output, errors = ended("print('ran')", "--state", str(tmp_path))
     assert (code, output, errors.count("\n")) == (2, "", 1)
@@ -141,8 +138,8 @@ def test_workers_that_never_get_ready_run_no_command(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
-def test_a_signal_is_the_commands(number: signal.Signals) -> None:
-    """And the workers end when it has ended."""
+def test_a_signal_ends_the_command_and_then_the_workers(number: signal.Signals) -> None:
+    """The command gets the signal; the workers stop after it."""
     with run_process(WAIT_FOR_SIGNAL, *TWO) as command, ExitStack() as stack:
         handles = [os.pidfd_open(pid) for pid in workers_of(command)]
         for each in handles:
@@ -153,8 +150,8 @@ def test_a_signal_is_the_commands(number: signal.Signals) -> None:
             assert select.select([each], [], [], LONGEST_WAIT)[0] == [each]
 
 
-def test_nothing_outlives_a_run_that_is_killed() -> None:
-    """Nobody tells the workers but the system."""
+def test_killing_run_ends_its_workers_and_the_command() -> None:
+    """The run is killed with SIGKILL, so only the kernel can tell them."""
     with run_process(WAIT_FOR_SIGNAL, *TWO) as command, ExitStack() as stack:
         handles = [os.pidfd_open(pid) for pid in (*workers_of(command), int(command.pid))]
         for each in handles:
@@ -164,8 +161,8 @@ def test_nothing_outlives_a_run_that_is_killed() -> None:
             assert select.select([each], [], [], LONGEST_WAIT)[0] == [each]
 
 
-def test_workers_that_have_all_gone_are_no_verdict() -> None:
-    """In one line; nobody waits for an answer that never comes."""
+def test_the_end_of_all_workers_is_reported_instead_of_a_result() -> None:
+    """The run does not wait for answers that never come."""
     with run_process(WAIT_FOR_SIGNAL, *TWO) as command, ExitStack() as stack:
         handles = [os.pidfd_open(pid) for pid in workers_of(command)]
         for each in handles:
@@ -179,11 +176,11 @@ def test_workers_that_have_all_gone_are_no_verdict() -> None:
         os.kill(int(command.pid), signal.SIGTERM)
         code, _, errors = command.ended()
     assert code == 128 + signal.SIGTERM
-    assert "the workers have ended, and nobody knows why" in errors
+    assert "the workers ended for an unknown reason" in errors
 
 
-def test_what_does_not_go_with_workers_is_refused(tmp_path: Path) -> None:
-    """As `serve` refuses it."""
+def test_options_that_conflict_with_workers_exit_2(tmp_path: Path) -> None:
+    """The errors are those of `serve`."""
     (tmp_path / "file").write_text("x")
     for options, expected in (
         (("--tls", "auto"), "argument --workers: expected 1 with --tls"),

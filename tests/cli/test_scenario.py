@@ -1,4 +1,4 @@
-"""`payments-sandbox scenario`: the library, the lint, and scenarios made of the journal."""
+"""`payments-sandbox scenario`: the library, the lint, and scenarios from the journal."""
 
 import json
 import re
@@ -39,7 +39,7 @@ rules:
 
 @pytest.fixture
 def files(tmp_path: Path) -> Path:
-    """A folder with a file that is wrong, one that is good, and one with a warning."""
+    """Return a folder with an invalid file, a valid one, and one with a warning."""
     for text in (OUTAGE, FLAKY, WARNED):
         name = text.split()[1]
         (tmp_path / f"{name}.yaml").write_text(text, encoding="utf-8")
@@ -51,8 +51,8 @@ def check(folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
     return run("scenario", "check", *arguments, cwd=folder)
 
 
-def test_the_library_is_listed() -> None:
-    """A line for each that is shipped: name, tags, and what it is about."""
+def test_list_shows_name_tags_and_summary_of_the_library() -> None:
+    """Each shipped scenario has one line."""
     listed = run("scenario", "list")
     rows = [re.split(r" {2,}", line) for line in listed.stdout.splitlines()]
 
@@ -64,8 +64,8 @@ def test_the_library_is_listed() -> None:
     ]
 
 
-def test_ones_own_are_listed_too(files: Path) -> None:
-    """Of one name the own; one that is wrong says so."""
+def test_list_includes_own_folders_and_marks_invalid_files(files: Path) -> None:
+    """An own scenario replaces a shipped one with the same name."""
     listed = run("scenario", "list", "--scenario-dir", str(FOLDER), "--scenario-dir", str(files))
     rows = {line.split()[0]: line.split(maxsplit=1)[1:] for line in listed.stdout.splitlines()}
 
@@ -78,16 +78,15 @@ def test_ones_own_are_listed_too(files: Path) -> None:
     assert re.fullmatch(r"calm {3,}Nothing goes wrong\.", rows["quiet"][0])
 
 
-def test_a_scenario_is_shown_as_its_file_is(files: Path) -> None:
-    """Byte for byte; of one's own folder as well."""
+def test_show_prints_the_file_byte_for_byte(files: Path) -> None:
+    """This works for the library and for own folders."""
     shown = run("scenario", "show", "lost-reply")
     assert (shown.returncode, shown.stderr) == (0, "")
     assert shown.stdout == (ROOT / "scenarios" / "lost-reply.yaml").read_text(encoding="utf-8")
     assert run("scenario", "show", "outage", "--scenario-dir", str(files)).stdout == OUTAGE
 
 
-def test_an_unknown_name_is_refused_with_the_nearest() -> None:
-    """Exit 2, and the one that was meant."""
+def test_an_unknown_name_exits_2_with_the_closest_match() -> None:
     shown = run("scenario", "show", "lost-replay")
     assert (shown.returncode, shown.stdout, shown.stderr) == (
         2,
@@ -96,8 +95,8 @@ def test_an_unknown_name_is_refused_with_the_nearest() -> None:
     )
 
 
-def test_the_library_has_neither_problems_nor_warnings() -> None:
-    """No problem and no warning, and the rates of what is drawn."""
+def test_check_finds_no_problems_in_the_library_and_prints_rates() -> None:
+    """Rates are printed for rules with `chance`."""
     checked = run("scenario", "check", *(f"scenarios/{name}.yaml" for name in LIBRARY))
     assert (checked.returncode, checked.stderr) == (0, "")
     *rates, last = checked.stdout.splitlines()
@@ -111,15 +110,13 @@ def test_the_library_has_neither_problems_nor_warnings() -> None:
     ]
 
 
-def test_problems_are_shown_as_on_the_page(files: Path) -> None:
-    """Exit 2; the page has the output as it is."""
+def test_check_prints_problems_as_in_docs_cli_md(files: Path) -> None:
     checked = check(files, "outage.yaml", "flaky.yaml")
     [shown] = below("payments-sandbox scenario check", read_blocks(PAGE))[1:]
     assert (checked.returncode, checked.stderr, checked.stdout) == (2, "", shown.code)
 
 
-def test_warnings_refuse_nothing(files: Path) -> None:
-    """Exit 0, and they are shown."""
+def test_check_prints_warnings_and_exits_0(files: Path) -> None:
     checked = check(files, "warned.yaml")
     assert (checked.returncode, checked.stdout) == (
         0,
@@ -133,29 +130,28 @@ def test_warnings_refuse_nothing(files: Path) -> None:
     )
 
 
-def test_a_file_that_is_missing_does_not_hide_the_others(files: Path) -> None:
-    """The others are checked all the same."""
+def test_check_reports_missing_files_and_checks_the_others(files: Path) -> None:
     checked = check(files, "gone.yaml", ".", "flaky.yaml")
     assert (checked.returncode, checked.stdout.splitlines()) == (
         2,
         [
-            "gone.yaml: no file: No such file or directory",
-            ".: no file but a folder; name its files, such as ./*.yaml",
+            "gone.yaml: cannot read the file: No such file or directory",
+            ".: expected a file, got a folder; name its files, such as ./*.yaml",
             "flaky.yaml: create_payment: lost 5 %, then late 9.5 %; 14.5 % in all",
             "2 problems in 3 files",
         ],
     )
 
 
-def test_a_file_that_is_like_a_missing_one_is_named(files: Path) -> None:
+def test_check_suggests_the_file_with_the_closest_name(files: Path) -> None:
     assert check(files, "flaki.yml").stdout.splitlines()[0] == (
-        "flaki.yml: no file: No such file or directory; did you mean flaky.yaml?"
+        "flaki.yml: cannot read the file: No such file or directory; did you mean flaky.yaml?"
     )
 
 
 @pytest.mark.parametrize("how", ["option", "environment"])
-def test_problems_can_be_shown_as_annotations_for_github(files: Path, how: str) -> None:
-    """One line a problem, with what GitHub would take for syntax escaped."""
+def test_check_with_github_prints_escaped_annotations(files: Path, how: str) -> None:
+    """One line for each problem, with GitHub's special characters escaped."""
     (files / "a,b:c.yaml").write_text("scenario: 100%\n", encoding="utf-8")
     names = ("a,b:c.yaml", "warned.yaml", "gone.yaml")
     checked = run(
@@ -175,14 +171,16 @@ def test_problems_can_be_shown_as_annotations_for_github(files: Path, how: str) 
                 "::warning file=warned.yaml,line=4,col=18::commit has no effect on list_payments,"
                 " which changes nothing; leave it out"
             ),
-            "::error file=gone.yaml,line=1,col=1::no file: No such file or directory",
+            "::error file=gone.yaml,line=1,col=1::cannot read the file: No such file or directory",
             "3 problems and 1 warning in 3 files",
         ],
     )
 
 
-def test_what_was_seen_happens_again(world: RemoteWorld, tmp_path: Path) -> None:
-    """Written of the journal, checked, given to a server: the same call meets the same."""
+def test_a_scenario_from_the_journal_reproduces_the_failure(
+    world: RemoteWorld, tmp_path: Path
+) -> None:
+    """The exported file passes the check, and a new server with it fails the same call."""
     drop = {"drop": {"commit": True, "how": "reset"}}
     rule = {"request": "create_payment", "when": {"amount": 4200}, "do": [drop]}
     world.control("POST", "/scenarios/active", {"scenario": "x", "rules": [rule]})
@@ -206,16 +204,19 @@ def test_what_was_seen_happens_again(world: RemoteWorld, tmp_path: Path) -> None
     assert seen == [("drop", True, None)] * 2
 
 
-def test_what_cannot_be_exported_is_told_in_the_servers_words(world: RemoteWorld) -> None:
-    """The server says why; a name that is none is not sent."""
+def test_from_journal_reports_requests_without_failures_and_invalid_names(
+    world: RemoteWorld,
+) -> None:
+    """The first error is the server's; an invalid name is not sent."""
     world.pay()
     [entry] = world.control("GET", "/requests")["data"]
     refused = world.run("scenario", "from-journal", entry["id"])
     assert (refused.returncode, refused.stdout) == (1, "")
     assert refused.stderr == (
-        f"payments-sandbox: {world.address} refuses: The request is invalid (invalid_request):"
-        " /requests: expected a request that met an error, a fault or a delay; these went as they"
-        " would in any world. GET /_sandbox/requests lists what requests have met.\n"
+        f"payments-sandbox: {world.address} rejected the request: The request is invalid"
+        " (invalid_request):"
+        " /requests: expected a request that met an error, a fault or a delay; none of these did."
+        " GET /_sandbox/requests shows what each request met.\n"
     )
     named = world.run("scenario", "from-journal", entry["id"], "--name", "a b")
     assert (named.returncode, named.stderr.splitlines()[-1]) == (
@@ -227,8 +228,7 @@ def test_what_cannot_be_exported_is_told_in_the_servers_words(world: RemoteWorld
     )
 
 
-def test_the_command_prints_what_the_route_answers(world: RemoteWorld) -> None:
-    """Both forms of one scenario."""
+def test_from_journal_prints_the_yaml_of_the_control_api(world: RemoteWorld) -> None:
     world.ask("GET", "/v3/payments/pay_nope")
     [entry] = world.control("GET", "/requests")["data"]
     answered = world.control("POST", "/scenarios/from_journal", {"requests": [entry["id"]]})

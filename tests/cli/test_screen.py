@@ -1,4 +1,4 @@
-"""What a terminal is taken to show: how wide it is, and whether in colours."""
+"""The width of a terminal, and whether it shows colours and links."""
 
 import argparse
 import io
@@ -17,7 +17,7 @@ termios = pytest.importorskip("termios", reason="Windows has no pseudo-terminals
 
 @pytest.fixture
 def terminal(monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[[int], TextIO]]:
-    """Opens a terminal of so many columns."""
+    """Return a function that opens a terminal with a number of columns."""
     for name in ("COLUMNS", "NO_COLOR", "FORCE_COLOR", "TERM"):
         monkeypatch.delenv(name, raising=False)
     opened: list[TextIO] = []
@@ -38,11 +38,11 @@ def terminal(monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[[int], TextIO
 
 
 def arguments(*, no_color: bool = False) -> argparse.Namespace:
-    """What was given on the command line."""
+    """Return parsed command line arguments."""
     return argparse.Namespace(no_color=no_color)
 
 
-def test_a_terminal_is_as_wide_as_it_says_and_has_colours_and_links(
+def test_a_terminal_has_its_own_width_or_columns_and_colours_and_links(
     terminal: Callable[[int], TextIO], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     stream = terminal(97)
@@ -54,13 +54,13 @@ def test_a_terminal_is_as_wide_as_it_says_and_has_colours_and_links(
     assert width_of(stream) == 97
 
 
-def test_a_terminal_that_does_not_say_how_wide_it_is_has_80_columns(
+def test_a_terminal_of_unknown_width_has_80_columns(
     terminal: Callable[[int], TextIO],
 ) -> None:
     assert width_of(terminal(0)) == 80
 
 
-def test_a_terminal_that_has_gone_has_80_columns(
+def test_a_closed_terminal_has_80_columns(
     terminal: Callable[[int], TextIO], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def gone(_descriptor: int) -> os.terminal_size:
@@ -71,10 +71,10 @@ def test_a_terminal_that_has_gone_has_80_columns(
     assert width_of(stream) == 80
 
 
-def test_what_is_piped_is_plain_unless_colours_are_forced(
+def test_piped_output_is_plain_unless_force_color_is_set(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    """Even then it is whole, and without links."""
+    """Even with colours it has no width limit and no links."""
     monkeypatch.setenv("COLUMNS", "60")
     monkeypatch.delenv("NO_COLOR", raising=False)
     monkeypatch.delenv("FORCE_COLOR", raising=False)
@@ -98,7 +98,7 @@ def test_what_is_piped_is_plain_unless_colours_are_forced(
         ({"TERM": "dumb", "FORCE_COLOR": "3"}, True, True),
     ],
 )
-def test_the_environment_says_whether_there_are_colours(
+def test_no_color_force_color_and_term_decide_on_colours(
     variables: dict[str, str], *, on_a_terminal: bool, piped: bool
 ) -> None:
     assert wants_colours(variables, is_terminal=True) == on_a_terminal
@@ -106,10 +106,10 @@ def test_the_environment_says_whether_there_are_colours(
 
 
 @pytest.mark.parametrize("is_legacy", [True, False])
-def test_an_old_console_of_windows_has_no_colours(
+def test_a_legacy_windows_console_has_no_colours(
     monkeypatch: pytest.MonkeyPatch, *, is_legacy: bool
 ) -> None:
-    import rich.console  # noqa: PLC0415 - before the system's name is another
+    import rich.console  # noqa: PLC0415 - before os.name is patched
 
     monkeypatch.setattr(rich.console, "detect_legacy_windows", lambda: is_legacy)
     monkeypatch.setattr("payments_sandbox.cli.terminal.screen.os.name", "nt")

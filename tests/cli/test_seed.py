@@ -1,4 +1,4 @@
-"""`payments-sandbox seed`: what it prints and sends, and what it says when it may not."""
+"""`payments-sandbox seed`: what it sends and prints, and its errors."""
 
 from typing import Final
 
@@ -15,21 +15,20 @@ WRONG: Final = {
 
 
 def payments(world: RemoteWorld) -> list[dict[str, object]]:
-    """The newest of a world's payments, without their ids."""
+    """Return the newest payments of a world without their ids."""
     found = world.ask("GET", "/v3/payments?limit=100").json["data"]
     return [{key: value for key, value in each.items() if key != "id"} for each in found]
 
 
-def test_what_was_made_is_printed(server: ServeProcess) -> None:
-    """As on the page."""
+def test_the_example_in_docs_cli_md_matches_the_output(server: ServeProcess) -> None:
     world = new_remote_world(server.address, seed=1)
     shown, line = documented_example("payments-sandbox seed")
     seeded = world.run(*shown.removeprefix("$ payments-sandbox ").split())
     assert (seeded.returncode, seeded.stderr, seeded.stdout) == (0, "", f"{line}\n")
 
 
-def test_every_option_reaches_the_server(server: ServeProcess) -> None:
-    """On the command line or in the environment; equal seeds give equal payments."""
+def test_every_option_is_sent_to_the_server(server: ServeProcess) -> None:
+    """Equal seeds give equal payments, also through the control API."""
     options = ("--payments", "40", "--customers", "2", "--over", "2d", "--seed", "7")
     one, other, drawn = (new_remote_world(server.address, seed=seed) for seed in (1, 2, 3))
     assert one.run("seed", *options).stdout == "40 payments: 39 completed, 1 failed\n"
@@ -40,8 +39,7 @@ def test_every_option_reaches_the_server(server: ServeProcess) -> None:
     assert {str(each["created_at"])[:7] for each in payments(one)} == {"2030-01"}
 
 
-def test_a_world_that_is_used_gets_a_past_too(server: ServeProcess) -> None:
-    """What is printed is what was made, beside what there was."""
+def test_a_used_world_can_be_seeded_and_only_new_payments_are_counted(server: ServeProcess) -> None:
     world = new_remote_world(server.address)
     world.pay()
     seeded = world.run("seed", "--payments", "40", "--customers", "2", "--seed", "7")
@@ -50,8 +48,7 @@ def test_a_world_that_is_used_gets_a_past_too(server: ServeProcess) -> None:
 
 
 @pytest.mark.parametrize("option", WRONG)
-def test_a_wrong_value_names_the_option(server: ServeProcess, option: str) -> None:
-    """Exit 2, before anything is asked."""
+def test_an_invalid_value_exits_2_naming_its_option(server: ServeProcess, option: str) -> None:
     value, expected = WRONG[option]
     seeded = new_remote_world(server.address).run("seed", option, value)
     last = seeded.stderr.splitlines()[-1]

@@ -1,4 +1,4 @@
-"""`payments-sandbox serve` as a process: it says when it is ready, serves, and stops at once."""
+"""`payments-sandbox serve` as a process: it reports readiness, serves, and stops on a signal."""
 
 import errno
 import json
@@ -32,11 +32,11 @@ OF_A_TERMINAL: Final = {
     "text",
     "server_totals",
 }
-"""Modules of ours that only somebody who watches needs."""
+"""Modules of the package that are only needed for output on a terminal or a log."""
 
 
 def facts(server: ServeProcess) -> dict[str, object]:
-    """What a server says of itself, apart from being ready."""
+    """Return the facts that a server prints, without `ready`."""
     port = server.address.rpartition(":")[2]
     return {
         "base_url": f"http://127.0.0.1:{port}/v3",
@@ -48,8 +48,8 @@ def facts(server: ServeProcess) -> dict[str, object]:
     }
 
 
-def test_the_ready_line_says_where_and_how(server: ServeProcess) -> None:
-    """One line of JSON, once connections are accepted."""
+def test_the_ready_line_has_addresses_key_secret_pid_and_version(server: ServeProcess) -> None:
+    """It is one line of JSON, printed once connections are accepted."""
     assert server.facts == {"ready": True} | facts(server)
     assert server.ready_line.endswith("}\n")
     assert exchange(server.address, raw_request("GET", "/_sandbox/ready")).json == {
@@ -59,16 +59,16 @@ def test_the_ready_line_says_where_and_how(server: ServeProcess) -> None:
     }
 
 
-def test_the_ready_file_says_the_same(tmp_path: Path) -> None:
-    """Without `ready`, and with nothing left beside it."""
+def test_the_ready_file_has_the_facts_of_the_ready_line(tmp_path: Path) -> None:
+    """It has no `ready`, and no temporary file is left next to it."""
     file = tmp_path / "ready.json"
     with serve_process("--ready-file", str(file)) as server:
         assert json.loads(file.read_text()) == facts(server)
         assert list(tmp_path.iterdir()) == [file]
 
 
-def test_the_ready_file_is_replaced_as_a_whole(tmp_path: Path) -> None:
-    """Whoever has the old one open still reads the old one: it was not written into."""
+def test_the_ready_file_is_replaced_atomically(tmp_path: Path) -> None:
+    """A program that has the old file open still reads the old content."""
     file = tmp_path / "ready.json"
     file.write_text("old")
     with file.open() as old, serve_process("--ready-file", str(file)) as server:
@@ -76,8 +76,7 @@ def test_the_ready_file_is_replaced_as_a_whole(tmp_path: Path) -> None:
         assert json.loads(file.read_text()) == facts(server)
 
 
-def test_a_taken_port_is_one_line(tmp_path: Path) -> None:
-    """Exit 1, nothing on stdout, and no ready file."""
+def test_a_port_in_use_exits_1_with_one_line_and_no_ready_file(tmp_path: Path) -> None:
     file = tmp_path / "ready.json"
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = taken.getsockname()[1]
@@ -90,8 +89,8 @@ def test_a_taken_port_is_one_line(tmp_path: Path) -> None:
     )
 
 
-def test_a_host_that_is_not_ours_is_one_line() -> None:
-    """Exit 1, as for a taken port: 192.0.2.1 is reserved for documentation."""
+def test_a_host_of_another_machine_exits_1_with_one_line() -> None:
+    """192.0.2.1 is reserved for documentation."""
     ended = run("serve", "--port", "0", "--host", "192.0.2.1")
 
     assert (ended.returncode, ended.stdout) == (1, "")
@@ -99,14 +98,13 @@ def test_a_host_that_is_not_ours_is_one_line() -> None:
     assert ended.stderr.count("\n") == 1
 
 
-def test_a_host_that_is_no_name_is_told_in_the_resolvers_words() -> None:
-    """It is told in the resolver's words."""
+def test_an_unresolvable_host_exits_1_with_the_resolvers_reason() -> None:
     ended = run("serve", "--host", "999.1.1.1", "--port", "0")
 
     assert (ended.returncode, ended.stdout) == (1, "")
     assert re.fullmatch(
         r"payments-sandbox: cannot listen on 999\.1\.1\.1:0: [A-Z][a-z ]+;"
-        r" --host is an address or a name of this machine\.\n",
+        r" --host must be an address or a name of this machine\.\n",
         ended.stderr,
     )
     assert "Unknown error" not in ended.stderr
@@ -114,7 +112,7 @@ def test_a_host_that_is_no_name_is_told_in_the_resolvers_words() -> None:
 
 @contextmanager
 def server_of_open_connections() -> Iterator[ServeProcess]:
-    """With a request that hangs, a stream, a half-sent body and an idle connection."""
+    """Run a server with a hanging request, a stream, a half-sent body and an idle connection."""
     hanging = json.dumps(documented_create(card_number=TIMEOUT_CARD)).encode()
     with (
         serve_process("--clock", CLOCK, "--max-wall-delay", "1h") as server,
@@ -134,8 +132,8 @@ def server_of_open_connections() -> Iterator[ServeProcess]:
         yield server
 
 
-def test_a_signal_stops_it_whatever_is_open() -> None:
-    """Each of three servers by another one, at the same time: that takes a moment."""
+def test_a_signal_stops_the_server_despite_open_connections() -> None:
+    """Three servers stop at the same time, each by another signal."""
     with ExitStack() as stack:
         servers = {
             number: stack.enter_context(server_of_open_connections())
@@ -150,8 +148,8 @@ def test_a_signal_stops_it_whatever_is_open() -> None:
 
 
 @pytest.mark.parametrize("name", ["SIGINT", "SIGTERM"])
-def test_a_second_signal_changes_nothing(name: str) -> None:
-    """Whoever is impatient sees no traceback, whenever the signal comes."""
+def test_repeated_signals_cause_no_traceback(name: str) -> None:
+    """Signals are repeated until the process has exited."""
     with serve_process() as server:
         code = None
         while code is None:
@@ -165,11 +163,11 @@ UNUSED: Final = (
     "explor", "multiprocessing", "payments_sandbox.cli.processes.workers",
     "payments_sandbox.cluster", "payments_sandbox.world.effects", "redis",
 )  # fmt: skip
-"""Parts of the names of modules that only several processes, a cluster or `explore` need."""
+"""Parts of module names that only several processes, a cluster or `explore` need."""
 
 
-def test_nothing_heavy_is_imported_once_it_listens() -> None:
-    """What is slow to import waits until it is needed; nothing is there of what it does not do."""
+def test_serving_requests_imports_no_slow_or_unused_modules() -> None:
+    """Slow modules are imported when needed, and modules of other features never."""
     imported = _imported_while(
         raw_request("GET", "/v3/payments"),
         raw_request("POST", "/v3/payments", body=CREATE),
@@ -184,7 +182,7 @@ def test_nothing_heavy_is_imported_once_it_listens() -> None:
 
 
 def _imported_while(*raws: bytes) -> set[str]:
-    """The modules that a server has imported after answering."""
+    """Return the modules that a server has imported after answering requests."""
     with serve_process("--clock", CLOCK, extra={"PYTHONPROFILEIMPORTTIME": "1"}) as server:
         for raw in raws:
             assert exchange(server.address, raw).status in {200, 201, 400}
@@ -194,15 +192,15 @@ def _imported_while(*raws: bytes) -> set[str]:
 
 
 def _in_short(names: set[str]) -> set[str]:
-    """The top-level modules, and ours by their names."""
+    """Return top-level names, and the last name for modules of the package."""
     return {
         name.rpartition(".")[2] if name.startswith("payments_sandbox.") else name.partition(".")[0]
         for name in names
     }
 
 
-def test_on_a_terminal_it_speaks_prose() -> None:
-    """What to do with it, then one line for each request."""
+def test_on_a_terminal_serve_prints_text_and_a_line_per_request() -> None:
+    """First come its addresses, then one line for each request."""
     ours, theirs = os.openpty()
     words = ("serve", "--port", "0", "--clock", CLOCK)
     with (
@@ -221,7 +219,7 @@ def test_on_a_terminal_it_speaks_prose() -> None:
     assert [line.rstrip() for line in prose] == [
         f"payments-sandbox {payments_sandbox.__version__} is ready.",
         f"  base URL        {address}/v3",
-        "  API key         sk_test_sandbox  (any sk_test_… key gets a world of its own)",
+        "  API key         sk_test_sandbox  (any sk_test_… key gets its own world)",
         f"  webhook secret  {SECRET}",
         f"  control API     {address}/_sandbox",
         f"  dashboard       {address}/_sandbox/",
@@ -235,8 +233,8 @@ def test_on_a_terminal_it_speaks_prose() -> None:
     assert process.returncode == 0
 
 
-def test_equal_seeds_and_equal_commands_give_equal_bytes() -> None:
-    """Two processes, byte for byte; another seed differs."""
+def test_equal_seeds_give_byte_identical_responses() -> None:
+    """Two processes are compared; another seed gives other responses."""
     first, second, other = (_session(seed) for seed in ("7", "7", "8"))
 
     assert first == second
@@ -245,7 +243,7 @@ def test_equal_seeds_and_equal_commands_give_equal_bytes() -> None:
 
 
 def _session(seed: str) -> list[tuple[int, str, bytes]]:
-    """What a server of this seed answers to the same ten requests; wall times are left out."""
+    """Return a server's answers to ten fixed requests, without wall times."""
     declined = json.dumps(documented_create(card_number="4000000000000002")).encode()
     pending = json.dumps(documented_create(card_number="4000009900000012")).encode()
     with serve_process("--seed", seed, "--clock", CLOCK) as server:
@@ -269,14 +267,14 @@ def _session(seed: str) -> list[tuple[int, str, bytes]]:
 
 
 def _bytes(reply: RawReply, address: str) -> tuple[int, str, bytes]:
-    """Status, remaining requests and body, without what only the wall knows."""
+    """Return status, remaining requests and body, without wall times."""
     body = reply.body.replace(address.encode(), b"")
     body = re.sub(rb'"(created_at":"[^"]*","clock|duration_ms":[0-9.]+)', b"", body)
     return reply.status, reply.headers.get("x-ratelimit-remaining", ""), body
 
 
-def test_a_ready_file_is_there_only_while_the_server_is(tmp_path: Path) -> None:
-    """Who waits for it never reads the address of a server that has gone."""
+def test_the_ready_file_is_deleted_when_the_server_stops(tmp_path: Path) -> None:
+    """A program that waits for the file never reads the address of an earlier server."""
     file = tmp_path / "ready.json"
     file.write_text("of an earlier server", encoding="utf-8")
     with serve_process("--ready-file", str(file)) as server:
@@ -285,8 +283,8 @@ def test_a_ready_file_is_there_only_while_the_server_is(tmp_path: Path) -> None:
         assert not file.exists()
 
 
-def test_a_ready_file_that_is_a_pipe_is_told_when_somebody_reads_it(tmp_path: Path) -> None:
-    """The server does not wait for that, stops as ever, and leaves the pipe."""
+def test_a_ready_file_may_be_a_named_pipe_even_without_a_reader(tmp_path: Path) -> None:
+    """The server does not wait for a reader, stops normally, and keeps the pipe."""
     os.mkfifo(pipe := tmp_path / "ready")
     with serve_process("--ready-file", str(pipe)) as server:
         assert json.loads(pipe.read_text(encoding="utf-8")) == facts(server)
@@ -296,8 +294,8 @@ def test_a_ready_file_that_is_a_pipe_is_told_when_somebody_reads_it(tmp_path: Pa
     assert pipe.is_fifo()
 
 
-def test_a_ready_file_can_be_a_device_or_a_link(tmp_path: Path) -> None:
-    """A device stays what it is, and so does the link whose file goes with the server."""
+def test_a_ready_file_may_be_a_device_or_a_symlink(tmp_path: Path) -> None:
+    """The device and the link are kept; only the link's target is deleted at the end."""
     (link := tmp_path / "link").symlink_to("file")
     with serve_process("--ready-file", str(link)) as server:
         assert json.loads((tmp_path / "file").read_text(encoding="utf-8")) == facts(server)
@@ -308,8 +306,8 @@ def test_a_ready_file_can_be_a_device_or_a_link(tmp_path: Path) -> None:
         assert json.loads(server.rest()[1]) == facts(server)
 
 
-def test_a_server_that_nohup_has_started_outlives_its_terminal() -> None:
-    """SIGHUP is ignored where it was ignored already; SIGTERM ends it as ever."""
+def test_under_nohup_the_server_ignores_sighup() -> None:
+    """SIGHUP stays ignored if it was ignored at the start; SIGTERM still ends the server."""
     nohup = ("sh", "-c", 'trap "" HUP; exec "$@"', "sh", *COMMAND)
     with serve_process(command=nohup) as server:
         server.process.send_signal(signal.SIGHUP)

@@ -1,4 +1,4 @@
-"""What `serve` and `run` print of requests and webhooks, as lines and as JSON; the summary."""
+"""The log of `serve` and `run`: requests and webhooks as text or JSON, and the summary."""
 
 import json
 import re
@@ -23,7 +23,7 @@ PAY: Final = f"{ASK}pay({documented_create()!r})"
 
 
 def busy(world: RemoteWorld) -> None:
-    """Payments that succeed, fail and are lost, webhooks, and somebody who is turned away."""
+    """Make payments that succeed, fail or are lost, webhooks, and a request with a rejected key."""
     world.control("POST", "/webhook_endpoints", {"url": "inbox:mine"})
     world.control("POST", "/webhook_endpoints", {"url": "http://127.0.0.1:9/hooks"})
     world.pay()
@@ -35,8 +35,8 @@ def busy(world: RemoteWorld) -> None:
     world.control("POST", "/clock/advance", {"by": "1h"})
 
 
-def test_on_a_terminal_it_sums_up_what_it_has_done_as_the_page_shows() -> None:
-    """In prose, at Ctrl-C, over all that has come of requests and webhooks."""
+def test_the_summary_on_a_terminal_matches_docs_cli_md() -> None:
+    """It is printed on Ctrl-C, and counts all requests and webhooks."""
     with terminal(80, LONGEST_WAIT) as screen:
         words = ("serve", "--port", "0", "--clock", CLOCK, "--seed", "7")
         with started(words, stdout=screen.device, stderr=subprocess.DEVNULL) as process:
@@ -56,8 +56,8 @@ def test_on_a_terminal_it_sums_up_what_it_has_done_as_the_page_shows() -> None:
     assert max(map(len, lines[7:])) <= 80
 
 
-def test_every_line_of_json_is_an_object_and_the_last_one_sums_up() -> None:
-    """From the ready line on; the kinds have the fields that the page names."""
+def test_the_json_log_has_documented_objects_and_a_final_summary() -> None:
+    """Every field of every kind is named in docs/cli.md."""
     with serve_process("--clock", CLOCK, "--seed", "7", "--log", "json") as server:
         busy(RemoteWorld(server.address, "sk_test_sandbox"))
         server.stop()
@@ -83,8 +83,7 @@ def test_every_line_of_json_is_an_object_and_the_last_one_sums_up() -> None:
         assert [field for field in each if f"`{field}`" not in section] == []
 
 
-def test_a_run_logs_json_too() -> None:
-    """On stderr, and without a summary: it has a verdict."""
+def test_run_writes_the_json_log_to_stderr_without_a_summary() -> None:
     ended = run("run", "--log", "json", "--clock", CLOCK, "--", *python(PAY))
 
     assert (ended.returncode, ended.stdout) == (0, "")
@@ -93,7 +92,7 @@ def test_a_run_logs_json_too() -> None:
 
 
 @pytest.mark.parametrize("value", ["json", "JSON"])
-def test_the_environment_says_how_lines_are_written(value: str) -> None:
+def test_the_log_format_can_be_set_by_an_environment_variable(value: str) -> None:
     extra = {"PAYMENTS_SANDBOX_LOG": value}
     ended = run("run", "--clock", CLOCK, "--", *python(PAY), extra=extra)
     assert json.loads(ended.stderr)["status"] == 201

@@ -1,4 +1,4 @@
-"""What `serve` says to a value that it cannot use, and where it found it."""
+"""Errors of `serve` for invalid values of options and environment variables."""
 
 from pathlib import Path
 from typing import Final
@@ -11,13 +11,13 @@ WRONG: Final = {
     "--port": ("70000", "expected a whole number from 0 to 65535"),
     "--tls": (
         "cert.pem,key.pem",
-        "expected auto, or CERT,KEY: a certificate and its key, which has no password, in PEM",
+        "expected auto, or CERT,KEY: PEM files of a certificate and its key without a password",
     ),
     "--tls-fault": (
         "expird",
-        "'expird': expected expired or wrong-host, and a port if you like: expired=8444",
+        "'expird': expected expired or wrong-host, with an optional port: expired=8444",
     ),
-    "--unix": ("no/such/folder/s", "expected a file in a folder that exists"),
+    "--unix": ("no/such/folder/s", "expected a file in an existing folder"),
     "--seed": ("-1", "expected a whole number from 0 to 9007199254740991"),
     "--clock": (
         "tomorrow",
@@ -31,16 +31,16 @@ WRONG: Final = {
     "--max-wall-delay": ("5", "expected a duration such as 300ms, 5s, 10m, 2h or 45d"),
     "--world-ttl": ("soon", "expected a duration such as 300ms, 5s, 10m, 2h or 45d"),
     "--max-worlds": ("many", "expected a whole number from 2 to 1000000"),
-    "--state": ("no/such/folder/f", "expected a file or a folder in a folder that exists"),
+    "--state": ("no/such/folder/f", "expected a file or folder in an existing folder"),
     "--workers": ("0", "expected a whole number from 1 to 64"),
     "--cluster": ("localhost:6379", "expected an address such as redis://localhost:6379"),
     "--durability": ("always", "expected relaxed or reply"),
     "--advertise": (
         "http://x",
-        "expected a host and perhaps a port, such as 10.0.0.5 or node-1:8080",
+        "expected a host and an optional port, such as 10.0.0.5 or node-1:8080",
     ),
-    "--ready-file": ("no/such/folder/f", "expected a file in a folder that exists"),
-    "--control-token": (" ", "expected printable characters, without blanks around"),
+    "--ready-file": ("no/such/folder/f", "expected a file in an existing folder"),
+    "--control-token": (" ", "expected printable characters, without leading or trailing blanks"),
     "--webhook": (
         "http://169.254.169.254/",
         (
@@ -48,37 +48,40 @@ WRONG: Final = {
             " address"
         ),
     ),
-    "--webhook-ca": ("no/such", "expected a file of certificates in PEM, to read"),
+    "--webhook-ca": ("no/such", "expected a readable file of PEM certificates"),
     "--webhook-targets": ("everywhere", "expected private or public"),
     "--scenario": (
         "no/such.yaml",
-        "'no/such.yaml': expected the name of a scenario, or a file that exists",
+        "'no/such.yaml': expected the name of a scenario or an existing file",
     ),
-    "--scenario-dir": ("no/such/folder", "'no/such/folder': expected a folder that exists"),
+    "--scenario-dir": ("no/such/folder", "'no/such/folder': expected an existing folder"),
     "--allow-host": (
         "shop.test:80",
-        "expected a host name without port, such as shop.test or *.shop.test",
+        "expected a host name without a port, such as shop.test or *.shop.test",
     ),
     "--cors": (
         "http://app.test/",
-        "'http://app.test/': expected an origin in lower case, without a path, such as http://localhost:5173",
+        (
+            "'http://app.test/': expected an origin in lower case, without a path, such as"
+            " http://localhost:5173"
+        ),
     ),
 }
 FLAGS: Final = (
     "--strict-keys", "--lenient", "--coverage", "--watch", "--until-stdin-closes",
 )  # fmt: skip
 ANYTHING: Final = ("--host",)
-"""Only listening shows whether an address is one; `test_serve` tries."""
+"""Only listening shows whether an address is valid: see test_serve.py."""
 
 
-def test_every_option_has_its_mistake() -> None:
-    """An option that is added gets a row here."""
+def test_this_module_has_an_invalid_value_for_every_option() -> None:
+    """A new option needs a row here."""
     assert options_of("serve") == {*WRONG, *FLAGS, *ANYTHING}
 
 
 @pytest.mark.parametrize("option", WRONG)
-def test_a_wrong_value_names_the_option(option: str) -> None:
-    """Exit 2 and a last line that says what would have worked."""
+def test_an_invalid_value_exits_2_naming_its_option(option: str) -> None:
+    """The last line says what is expected."""
     value, expected = WRONG[option]
     ended = run("serve", option, value, is_process=False)
 
@@ -90,7 +93,7 @@ def test_a_wrong_value_names_the_option(option: str) -> None:
 @pytest.mark.parametrize(
     "given", [("--durability", "reply"), ("--advertise", "10.0.0.5")], ids=" ".join
 )
-def test_what_does_nothing_without_a_cluster_is_refused(given: tuple[str, str]) -> None:
+def test_cluster_options_without_cluster_exit_2(given: tuple[str, str]) -> None:
     option, value = given
     for ended in (
         run("serve", option, value, is_process=False),
@@ -98,28 +101,28 @@ def test_what_does_nothing_without_a_cluster_is_refused(given: tuple[str, str]) 
     ):
         assert (ended.returncode, ended.stderr.splitlines()[-1]) == (
             2,
-            f"payments-sandbox serve: error: argument {option}: expected --cluster beside it",
+            f"payments-sandbox serve: error: argument {option}: requires --cluster",
         )
 
 
-def test_of_several_values_the_wrong_one_is_named_and_what_may_be_secret_is_not(
+def test_the_invalid_one_of_several_values_is_named_unless_it_may_be_secret(
     tmp_path: Path,
 ) -> None:
-    """A file that is like it is suggested."""
+    """A file with a similar name is suggested."""
     (tmp_path / "outage.yaml").touch()
     wrong = str(tmp_path / "outag.yml")
     ended = run("serve", "--scenario", "lost-reply", "--scenario", wrong, is_process=False)
     assert ended.stderr.splitlines()[-1] == (
         f"payments-sandbox serve: error: argument --scenario: '{wrong}': expected the name of a"
-        f" scenario, or a file that exists; did you mean {tmp_path}/outage.yaml?"
+        f" scenario or an existing file; did you mean {tmp_path}/outage.yaml?"
     )
     secret = run("serve", "--webhook", "http://me:hidden@127.0.0.1/", is_process=False)
     assert "hidden" not in secret.stderr
     assert "argument --webhook: expected a url without user" in secret.stderr
 
 
-def test_a_public_webhook_needs_a_word() -> None:
-    """The worst accident is a test event at a production endpoint: it takes two options."""
+def test_a_public_webhook_address_needs_webhook_targets_public() -> None:
+    """Sending test events to a production endpoint takes two options."""
     ended = run("serve", "--webhook", "http://8.8.8.8/hooks", is_process=False)
 
     assert (ended.returncode, ended.stderr.splitlines()[-1]) == (
@@ -132,8 +135,8 @@ def test_a_public_webhook_needs_a_word() -> None:
 
 
 @pytest.mark.parametrize("option", WRONG)
-def test_a_wrong_variable_is_named(option: str) -> None:
-    """Exit 2 and the name of the variable; other commands do not mind."""
+def test_an_invalid_variable_exits_2_and_does_not_affect_other_commands(option: str) -> None:
+    """`cards` runs in spite of the variable."""
     value, expected = WRONG[option]
     extra = {environment_name(option): value}
     ended = run("serve", extra=extra, is_process=False)
@@ -145,8 +148,8 @@ def test_a_wrong_variable_is_named(option: str) -> None:
 
 
 @pytest.mark.parametrize("flag", FLAGS)
-def test_a_wrong_flag_in_the_environment_is_named(flag: str) -> None:
-    """A flag's variable is a yes or a no."""
+def test_an_invalid_flag_variable_exits_2(flag: str) -> None:
+    """The variable of a flag is a boolean."""
     ended = run("serve", extra={environment_name(flag): "perhaps"}, is_process=False)
 
     assert (ended.returncode, ended.stderr.splitlines()[-1]) == (
@@ -158,15 +161,15 @@ def test_a_wrong_flag_in_the_environment_is_named(flag: str) -> None:
 EMPTY: Final = {environment_name(option): "" for option in {*WRONG, *FLAGS, *ANYTHING}}
 
 
-def test_an_empty_variable_is_one_that_is_not_set() -> None:
-    """CI and compose leave a variable out so: the options are what they are without."""
+def test_empty_variables_count_as_unset() -> None:
+    """CI systems and compose files set unused variables to an empty text."""
     del (extra := EMPTY.copy())["PAYMENTS_SANDBOX_CONTROL_TOKEN"]
     with serve_process(extra=extra) as server:
         assert server.facts["ready"] is True
 
 
-def test_an_empty_token_is_refused() -> None:
-    """Whoever sets one wants the server to be protected."""
+def test_an_empty_control_token_variable_is_rejected() -> None:
+    """Ignoring it would leave a server unprotected that should have a token."""
     ended = run("serve", extra={"PAYMENTS_SANDBOX_CONTROL_TOKEN": ""}, is_process=False)
 
     assert ended.returncode == 2
@@ -184,10 +187,8 @@ def test_an_empty_token_is_refused() -> None:
         ("--control-token", "token"),
     ],
 )
-def test_the_command_line_wins_over_a_variable_that_cannot_be_used(
-    option: str, value: str | None
-) -> None:
-    """Whatever the value, such as one that is none; another variable is still looked at."""
+def test_an_option_overrides_an_invalid_variable(option: str, value: str | None) -> None:
+    """Variables of other options are still validated."""
     wrong, expected = WRONG.get(option, ("perhaps", ""))
     extra = {environment_name(option): wrong}
     given = [option] if value is None else [option, value]
@@ -212,8 +213,8 @@ MISSPELT: Final = {
 
 @pytest.mark.parametrize("name", MISSPELT)
 @pytest.mark.parametrize("command", ["serve", "cards"])
-def test_a_misspelt_variable_is_refused_by_every_command(command: str, name: str) -> None:
-    """Exit 2 whatever its value: a typo would be an option that silently does nothing."""
+def test_a_misspelt_variable_exits_2_with_the_closest_match(command: str, name: str) -> None:
+    """A typo would otherwise be an option that silently does nothing."""
     for value in ("1", ""):
         ended = run(command, extra={name: value}, is_process=False)
         hint = f"{name}: there is no such option; did you mean {MISSPELT[name]}?"
@@ -221,19 +222,19 @@ def test_a_misspelt_variable_is_refused_by_every_command(command: str, name: str
         assert ended.stderr.splitlines()[-1] == f"payments-sandbox {command}: error: {hint}"
 
 
-def test_a_variable_like_no_option_is_warned_of() -> None:
-    """A line for each, and the command goes on: such names are a team's own."""
+def test_an_unrelated_variable_causes_a_warning() -> None:
+    """Each gets one line, and the command runs: a team may have its own variables."""
     ended = run("cards", extra={"PAYMENTS_SANDBOX_FOO_TEAM": "red", "PAYMENTS_SANDBOX_": "1"})
 
     assert (ended.returncode, ended.stdout) == (0, run("cards").stdout)
     assert ended.stderr.splitlines() == [
-        f"payments-sandbox cards: warning: {name} is no option, and is ignored."
+        f"payments-sandbox cards: warning: {name} is not an option, and is ignored."
         for name in ("PAYMENTS_SANDBOX_", "PAYMENTS_SANDBOX_FOO_TEAM")
     ]
 
 
-def test_a_misspelt_variable_is_refused_without_warnings_of_others() -> None:
-    """What has to be mended is the last line, and the only one beside the usage."""
+def test_the_error_for_a_misspelt_variable_comes_without_warnings() -> None:
+    """Only the usage and the error are printed."""
     extra = {"PAYMENTS_SANDBOX_FOO_TEAM": "red", "PAYMENTS_SANDBOX_PROT": "1"}
     ended = run("cards", extra=extra)
 
@@ -259,8 +260,8 @@ SERVICE_LINKS: Final = {
 
 
 @pytest.mark.parametrize("service", ["PAYMENTS_SANDBOX_", "PAYMENTS_SANDBOX_WEBHOOKS_"])
-def test_variables_that_kubernetes_sets_for_a_service_are_silent(service: str) -> None:
-    """Beside a service of our name, or one that begins so; a port's number is another matter."""
+def test_service_variables_of_kubernetes_cause_no_warnings(service: str) -> None:
+    """The service may have the sandbox's name or begin with it; a plain port number is no link."""
     links = {service + name: value for name, value in SERVICE_LINKS.items()}
     ended = run("cards", extra=links)
     port = run("cards", extra={"PAYMENTS_SANDBOX_WEBHOOKS_PORT": "8080"})
@@ -269,8 +270,8 @@ def test_variables_that_kubernetes_sets_for_a_service_are_silent(service: str) -
     assert "warning: PAYMENTS_SANDBOX_WEBHOOKS_PORT " in port.stderr
 
 
-def test_variables_that_name_a_server_to_clients_are_no_options_of_serve() -> None:
-    """Clients find a server by two; a service's address is not where `serve` listens."""
+def test_client_variables_do_not_affect_serve() -> None:
+    """Clients read URL and key; the URL that Kubernetes sets as port is ignored by `serve`."""
     others = {
         "PAYMENTS_SANDBOX_URL": "http://127.0.0.1:8080",
         "PAYMENTS_SANDBOX_API_KEY": "sk_test_sandbox",
@@ -283,8 +284,8 @@ def test_variables_that_name_a_server_to_clients_are_no_options_of_serve() -> No
         assert server.rest() == ("", "")
 
 
-def test_half_an_option_is_no_option() -> None:
-    """An abbreviation that works today would break when a longer option is added."""
+def test_an_abbreviated_option_exits_2() -> None:
+    """An abbreviation could become ambiguous when an option is added."""
     ended = run("serve", "--strict", is_process=False)
 
     assert (ended.returncode, ended.stderr.splitlines()[-1]) == (
@@ -296,8 +297,7 @@ def test_half_an_option_is_no_option() -> None:
     )
 
 
-def test_a_ready_file_that_cannot_be_written_is_named(tmp_path: Path) -> None:
-    """Exit 1, and the line names the file, not the address."""
+def test_an_unwritable_ready_file_exits_1_with_its_path(tmp_path: Path) -> None:
     file = tmp_path / ("x" * 255)
     done = run("serve", "--port", "0", "--ready-file", str(file))
     assert done.returncode == 1

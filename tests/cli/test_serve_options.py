@@ -1,4 +1,4 @@
-"""Every option of `serve`: what it does, given on the command line or in the environment."""
+"""The effect of every option of `serve`, from the command line and the environment."""
 
 import contextlib
 import json
@@ -28,7 +28,7 @@ CORS: Final = {"Origin": "http://app.test", "Access-Control-Request-Method": "PO
 def ask(
     server: ServeProcess, method: str, path: str, body: object = None, **headers: str
 ) -> RawReply:
-    """One request, with the token and, unless told otherwise, the home world's key."""
+    """Send a request with the token and, by default, the default key."""
     raw = None if body is None else json.dumps(body).encode()
     return exchange(
         server.address, raw_request(method, path, {"Sandbox-Token": TOKEN, **headers}, raw)
@@ -36,31 +36,31 @@ def ask(
 
 
 def new_world(server: ServeProcess, **wishes: object) -> tuple[dict[str, Any], dict[str, str]]:
-    """A new world, and the header with its key."""
+    """Return a new world, and the header with its key."""
     world = ask(server, "POST", "/_sandbox/worlds", wishes).json
     return world, {"Authorization": f"Bearer {world['api_key']}"}
 
 
 def clock(server: ServeProcess) -> object:
-    """Where the clock of a new world stands, if it stands."""
+    """Return the time of a new world if its clock is frozen, else the mode."""
     world, _ = new_world(server)
     shown = world["clock"]
     return shown["now"] if shown["mode"] == "frozen" else shown["mode"]
 
 
 def seed(server: ServeProcess) -> object:
-    """Whether the home world has the seed that 11 makes of its key."""
+    """Return whether the default world has the seed derived from 11 and its key."""
     return ask(server, "GET", "/_sandbox/world").json["seed"] == SEED_OF_11
 
 
 def rate_limit(server: ServeProcess) -> object:
-    """The limit of a new world."""
+    """Return the rate limit of a new world."""
     _, key = new_world(server)
     return ask(server, "GET", "/v3/payments", **key).headers["x-ratelimit-limit"]
 
 
 def max_wall_delay(server: ServeProcess) -> object:
-    """Whether the slow card, which takes three seconds, answers before what takes a tenth."""
+    """Return whether the slow card's three seconds end before a delay of 100 ms."""
     _, key = new_world(server, clock="2030-01-15")
     rules = [{"request": "list_payments", "do": [{"delay": "100ms"}]}]
     ask(server, "POST", "/_sandbox/scenarios/active", {"scenario": "s", "rules": rules}, **key)
@@ -74,24 +74,24 @@ def max_wall_delay(server: ServeProcess) -> object:
 
 
 def strict_keys(server: ServeProcess) -> object:
-    """Whether a key that nobody made is good."""
+    """Return the status for a key without a world."""
     return ask(server, "GET", "/v3/payments", Authorization="Bearer sk_test_new").status
 
 
 def lenient(server: ServeProcess) -> object:
-    """Whether an undocumented field is refused."""
+    """Return the status for an undocumented field."""
     _, key = new_world(server, clock="2030-01-15")
     return ask(server, "POST", "/v3/payments", documented_create(color="red"), **key).status
 
 
 def control_token(server: ServeProcess) -> object:
-    """Whether the control API asks for a token."""
+    """Return the status without a token, and the token in the ready line."""
     raw = raw_request("GET", "/_sandbox/world")
     return exchange(server.address, raw).status, server.facts.get("control_token")
 
 
 def allow_host(server: ServeProcess) -> object:
-    """Which of two foreign names are let in."""
+    """Return the status for each of two other host names."""
     return [
         ask(server, "GET", "/_sandbox/world", Host=name).status
         for name in ("shop.test", "other.test:80")
@@ -99,7 +99,7 @@ def allow_host(server: ServeProcess) -> object:
 
 
 def cors(server: ServeProcess) -> object:
-    """Whether a page may call `/v3`, and what else it may call."""
+    """Return the allowed origin of `/v3` and of the control API."""
     preflights = [
         exchange(server.address, raw_request("OPTIONS", path, CORS)).headers
         for path in ("/v3/payments", "/_sandbox/world")
@@ -108,7 +108,7 @@ def cors(server: ServeProcess) -> object:
 
 
 def webhook(server: ServeProcess) -> object:
-    """Where a new world sends its events, and whether it signs with the printed secret."""
+    """Return each endpoint's URL, and whether it has the printed secret."""
     _, key = new_world(server)
     endpoints = ask(server, "GET", "/_sandbox/webhook_endpoints", **key).json["data"]
     secret = server.facts["webhook_secret"]
@@ -116,14 +116,14 @@ def webhook(server: ServeProcess) -> object:
 
 
 def webhook_targets(server: ServeProcess) -> object:
-    """Whether a public address can be a receiver; nothing is sent to it."""
+    """Return the status for creating an endpoint with a public address; nothing is sent there."""
     _, key = new_world(server)
     wanted = {"url": "http://8.8.8.8/"}
     return ask(server, "POST", "/_sandbox/webhook_endpoints", wanted, **key).status
 
 
 def webhook_ca(server: ServeProcess) -> object:
-    """What becomes of a webhook to a receiver whose certificate no authority has signed."""
+    """Return the status of a delivery to a receiver with a self-signed certificate."""
     _, key = new_world(server)
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     context.load_cert_chain(SELF_SIGNED)
@@ -152,21 +152,21 @@ def _answer_over_tls(listener: socket.socket, context: ssl.SSLContext) -> None:
 
 
 def scenario(server: ServeProcess) -> object:
-    """What is active in a new world."""
+    """Return the active scenarios of a new world."""
     _, key = new_world(server)
     active = ask(server, "GET", "/_sandbox/scenarios/active", **key).json["data"]
     return [each["name"] for each in active]
 
 
 def scenario_dir(server: ServeProcess) -> object:
-    """Which scenarios of the folder are known by name."""
+    """Return which scenarios of the folder are known by name."""
     known = {each["name"] for each in ask(server, "GET", "/_sandbox/scenarios").json["data"]}
     return sorted(known & {"quiet", "refused"})
 
 
 @dataclass(frozen=True, slots=True)
 class Option:
-    """One option: its value in a test, and what `look` sees with and without it."""
+    """One option: its value in a test, and what `look` returns with and without it."""
 
     name: str
     value: str | None
@@ -210,11 +210,11 @@ ELSEWHERE: Final = {
     "--max-worlds",
     "--watch",
 }
-"""Options that need a server of their own: their tests are below, or in other files of `serve`."""
+"""Options that need their own server: their tests are below, or in other modules of `serve`."""
 
 
 def on_the_command_line() -> list[str]:
-    """Every option of the table as arguments."""
+    """Return every option of the table as arguments."""
     arguments: list[str] = []
     for option in OPTIONS:
         values = [None] if option.value is None else option.value.split(",")
@@ -224,41 +224,40 @@ def on_the_command_line() -> list[str]:
 
 
 def in_the_environment() -> dict[str, str]:
-    """Every option of the table as variables."""
+    """Return every option of the table as variables."""
     return {environment_name(option.name): option.value or "1" for option in OPTIONS}
 
 
 @pytest.fixture(scope="module")
 def told() -> Iterator[ServeProcess]:
-    """A server that is told everything on the command line."""
+    """Return a server with all options on the command line."""
     with serve_process(*on_the_command_line()) as server:
         yield server
 
 
 @pytest.fixture(scope="module")
 def found() -> Iterator[ServeProcess]:
-    """A server that finds everything in its environment."""
+    """Return a server with all options in its environment."""
     with serve_process(extra=in_the_environment()) as server:
         yield server
 
 
 @pytest.mark.parametrize("option", OPTIONS, ids=lambda option: option.name)
-def test_an_option_does_what_it_says(
+def test_an_option_has_its_effect_from_command_line_and_environment(
     server: ServeProcess, told: ServeProcess, found: ServeProcess, option: Option
 ) -> None:
-    """The same from the command line and from the environment, and not without it."""
+    """Without it, the default applies."""
     seen = option.look(told), option.look(found), option.look(server)
 
     assert seen == (option.given, option.given, option.default)
 
 
-def test_every_option_has_its_test() -> None:
-    """An option that is added gets a row here."""
+def test_every_option_of_serve_has_a_test() -> None:
+    """A new option needs a row here."""
     assert options_of("serve") == {option.name for option in OPTIONS} | ELSEWHERE
 
 
-def test_the_command_line_wins_over_the_environment() -> None:
-    """For one value it replaces, in a list it adds."""
+def test_options_replace_single_values_and_extend_lists_of_variables() -> None:
     extra = {
         environment_name("--clock"): "2031-01-01",
         environment_name("--allow-host"): "other.test",
@@ -267,8 +266,8 @@ def test_the_command_line_wins_over_the_environment() -> None:
         assert (clock(server), allow_host(server)) == ("2032-02-02T00:00:00Z", [200, 200])
 
 
-def test_a_line_is_logged_for_each_request() -> None:
-    """On `--log`, or its variable; otherwise nothing follows the ready line."""
+def test_log_prints_a_line_for_each_request() -> None:
+    """Without `--log` or its variable, nothing follows the ready line."""
     for arguments, extra, lines in (
         (("--log",), {}, 1),
         ((), {environment_name("--log"): "true"}, 1),
@@ -282,8 +281,8 @@ def test_a_line_is_logged_for_each_request() -> None:
             assert (output.count("\n"), errors) == (lines, "")
 
 
-def test_an_unused_world_is_dropped_after_its_time() -> None:
-    """`--world-ttl`: making another finds the old one idle, and its key starts anew."""
+def test_world_ttl_drops_an_idle_world() -> None:
+    """Creating another world finds it idle, and its key gets a new world."""
     with serve_process("--world-ttl", "1ms") as server:
         _, key = new_world(server)
         for _ in range(20):
@@ -293,8 +292,8 @@ def test_an_unused_world_is_dropped_after_its_time() -> None:
         )
 
 
-def test_the_longest_unused_world_makes_room() -> None:
-    """`--max-worlds` counts the home world, which stays."""
+def test_max_worlds_drops_the_longest_idle_world_but_not_the_default_one() -> None:
+    """The default world counts, but is never dropped."""
     with serve_process(extra={environment_name("--max-worlds"): "2"}) as server:
         _, key = new_world(server)
         new_world(server)
@@ -304,8 +303,8 @@ def test_the_longest_unused_world_makes_room() -> None:
         assert ask(server, "GET", "/_sandbox/world").json["restarted"] is None
 
 
-def test_beyond_loopback_a_token_is_drawn_and_demanded() -> None:
-    """Whoever reaches the port cannot move clocks; health is still to be seen."""
+def test_beyond_loopback_a_token_is_generated_and_required() -> None:
+    """Health checks need no token."""
     with serve_process(extra={environment_name("--host"): "0.0.0.0"}) as server:
         token = server.facts["control_token"]
         assert re.fullmatch(r"[\w-]{32}", token)

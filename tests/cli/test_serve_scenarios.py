@@ -1,4 +1,4 @@
-"""`payments-sandbox serve` with scenarios: active at once, refused whole, edited under way."""
+"""`payments-sandbox serve` with scenarios: activation, errors at the start, and `--watch`."""
 
 import re
 import shutil
@@ -22,20 +22,20 @@ CLOCK: Final = "2031-05-06T07:08:09Z"
 WITHOUT_WATCHFILES: Final = "import sys; sys.modules['watchfiles'] = None"
 
 LOOKS_OFTEN: Final = "from payments_sandbox.cli import scenario_watcher as w; w.LOOK_EVERY = 50"
-"""Begins a server that looks at files as soon as nothing is told of them."""
+"""Makes a server poll files often if it gets no notifications."""
 
 LOGGER = "payments_sandbox.server.scenario_reload"
 
 
 def write(folder: Path, name: str, rest: str) -> Path:
-    """A file with the scenario of its name."""
+    """Write the scenario of a name to a file, and return its path."""
     file = folder / f"{name}.yaml"
     file.write_text(f"scenario: {name}\n{dedent(rest)}", encoding="utf-8")
     return file
 
 
 def pay(server: ServeProcess, key: Mapping[str, str] = AUTHORIZED) -> tuple[int, str | None]:
-    """Pay; the status, and the rule that answered."""
+    """Pay, and return the status and the rule that answered."""
     url = f"{server.address}/v3/payments"
     reply = requests.post(url, json=documented_create(), headers=key, timeout=10)
     return reply.status_code, reply.headers.get("Sandbox-Rule")
@@ -50,12 +50,12 @@ FAULTS: Final = """\
 
 
 def failing(code: str) -> str:
-    """The rest of a scenario that answers each create with an error."""
+    """Return the rules of a scenario that answers each create with an error."""
     return FAULTS.replace("CODE", code)
 
 
-def test_a_scenario_is_active_in_every_world(tmp_path: Path) -> None:
-    """In the home world, in one made by hand, and in one of a key that is new; its clock too."""
+def test_a_scenario_is_active_in_every_world_and_sets_its_clock(tmp_path: Path) -> None:
+    """This covers the default world, a created one, and that of a new key."""
     file = write(tmp_path, "down", f"clock: {CLOCK}\n" + dedent(failing("internal_error")))
     with serve_process("--scenario", str(file), "--clock", "2030-01-01") as server:
         made = requests.post(f"{server.address}/_sandbox/worlds", timeout=10).json()
@@ -67,8 +67,8 @@ def test_a_scenario_is_active_in_every_world(tmp_path: Path) -> None:
     assert clock == {"now": CLOCK, "mode": "frozen", "due": []}
 
 
-def test_scenarios_apply_in_the_order_given(tmp_path: Path) -> None:
-    """The first that answers wins, as when they are activated one after the other."""
+def test_scenarios_apply_in_the_given_order(tmp_path: Path) -> None:
+    """The first rule that answers wins, as if they were activated one after the other."""
     first = write(tmp_path, "first", failing("internal_error"))
     second = write(tmp_path, "second", failing("card_declined"))
     for files, status in (((first, second), 500), ((second, first), 400)):
@@ -78,8 +78,8 @@ def test_scenarios_apply_in_the_order_given(tmp_path: Path) -> None:
             assert pay(server) == (status, "rule-1")
 
 
-def test_a_name_is_looked_up_in_files_then_folders(tmp_path: Path) -> None:
-    """What was given first counts; the control API knows the same names."""
+def test_names_are_resolved_in_files_first_and_then_in_folders_in_order(tmp_path: Path) -> None:
+    """The control API knows the same names."""
     folders = [tmp_path / name for name in ("file", "a", "b")]
     for folder, code in zip(folders, ("internal_error", "card_declined", "lost_card"), strict=True):
         folder.mkdir()
@@ -99,8 +99,8 @@ def test_a_name_is_looked_up_in_files_then_folders(tmp_path: Path) -> None:
         assert [each["name"] for each in known].count("down") == 1
 
 
-def test_every_problem_of_every_scenario_is_said(tmp_path: Path) -> None:
-    """Exit 2 before it listens: each with its place, its line and what would have worked."""
+def test_all_problems_of_all_scenarios_are_reported_before_listening(tmp_path: Path) -> None:
+    """Each has its place, its line and what is expected."""
     write(
         tmp_path,
         "wrong",
@@ -120,10 +120,10 @@ def test_every_problem_of_every_scenario_is_said(tmp_path: Path) -> None:
     assert (ended.returncode, ended.stdout, ready.exists()) == (2, "", False)
     assert ended.stderr == dedent(
         """\
-        wrong.yaml:3:14: 'create_paymnt' is not known; did you mean 'create_payment'?
+        wrong.yaml:3:14: unknown value 'create_paymnt'; did you mean 'create_payment'?
               - request: create_paymnt
                          ^
-        wrong.yaml:4:10: 'pas' is not known; did you mean 'pass'?
+        wrong.yaml:4:10: unknown value 'pas'; did you mean 'pass'?
                 do: [pas]
                      ^
         wrong.yaml:6:11: 'drop' needs 'commit'; true: the operation happened before the fault; \
@@ -138,8 +138,7 @@ false: it never did
     )
 
 
-def test_the_page_shows_what_is_said(tmp_path: Path) -> None:
-    """docs/cli.md has the lint as it is printed."""
+def test_the_lint_example_in_docs_cli_md_matches_the_output(tmp_path: Path) -> None:
     [shown] = [each for each in below("Scenarios", read_blocks(PAGE)) if each.language == "console"]
     head = "scenario: outage\nabout: All is down.\nrules:\n"
     (tmp_path / "outage.yaml").write_text(f"{head}  - request: create_paymnt\n    do: [pass]\n")
@@ -148,8 +147,7 @@ def test_the_page_shows_what_is_said(tmp_path: Path) -> None:
     assert (ended.returncode, ended.stderr) == (2, shown.code)
 
 
-def test_a_warning_is_said_and_refuses_nothing(tmp_path: Path) -> None:
-    """It goes into the log, with its place."""
+def test_a_warning_is_logged_and_the_server_starts(tmp_path: Path) -> None:
     rest = "rules:\n  - request: list_payments\n    do: [{hang: {commit: true}}]\n"
     file = write(tmp_path, "warned", rest)
     with serve_process("--scenario", str(file)) as server:
@@ -162,8 +160,7 @@ def test_a_warning_is_said_and_refuses_nothing(tmp_path: Path) -> None:
         )
 
 
-def test_an_unknown_name_has_a_near_one(tmp_path: Path) -> None:
-    """Exit 2, and one line."""
+def test_an_unknown_name_exits_2_with_the_closest_match(tmp_path: Path) -> None:
     write(tmp_path, "outage", "expect: [{audit: clean}]")
     ended = run("serve", "--scenario", "outgae", "--scenario-dir", str(tmp_path))
 
@@ -177,22 +174,22 @@ def test_an_unknown_name_has_a_near_one(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("rest", "other", "problem"),
     [
-        ("expect: [{audit: clean}]", "", "expected each scenario once; 'a' comes twice"),
+        ("expect: [{audit: clean}]", "", "expected each scenario once; 'a' is given twice"),
         (
             "clock: 2030-01-01\nexpect: [{audit: clean}]",
             "clock: 2031-01-01\nexpect: [{audit: clean}]",
             (
-                "expected one clock; the scenarios start at 2030-01-01T00:00:00Z and"
+                "expected a single clock; the scenarios start at 2030-01-01T00:00:00Z and"
                 " 2031-01-01T00:00:00Z"
             ),
         ),
     ],
     ids=["twice", "two clocks"],
 )
-def test_scenarios_that_do_not_go_together_are_refused(
+def test_duplicate_scenarios_and_conflicting_clocks_exit_2(
     tmp_path: Path, rest: str, other: str, problem: str
 ) -> None:
-    """Exit 2, and one line, also from the environment."""
+    """The scenarios come from the environment here."""
     first = write(tmp_path, "a", rest)
     second = write(tmp_path, "b", other) if other else first
     ended = run("serve", extra={environment_name("--scenario"): f"{first},{second}"})
@@ -201,8 +198,7 @@ def test_scenarios_that_do_not_go_together_are_refused(
     assert ended.stderr == f"payments-sandbox: --scenario: {problem}.\n"
 
 
-def test_run_takes_scenarios_too(tmp_path: Path) -> None:
-    """The command meets them from its first request."""
+def test_run_activates_scenarios_before_the_command_starts(tmp_path: Path) -> None:
     file = write(tmp_path, "down", failing("internal_error"))
     program = f"{ASK}print(control('GET', '/scenarios/active'))"
     ended = run("run", "--scenario", str(file), "--", *python(program))
@@ -210,14 +206,14 @@ def test_run_takes_scenarios_too(tmp_path: Path) -> None:
 
 
 class Log:
-    """The log of a server, read line by line as it comes."""
+    """The log of a server, read line by line."""
 
     def __init__(self, server: ServeProcess) -> None:
         assert server.process.stderr is not None
         self._lines = server.process.stderr
 
     def until(self, pattern: str) -> list[str]:
-        """The lines up to one that fits."""
+        """Return the lines up to the first that matches."""
         found: list[str] = []
         while not (found and re.search(pattern, found[-1])):
             line = self._lines.readline()
@@ -226,8 +222,8 @@ class Log:
         return found
 
 
-def test_an_edited_file_is_taken_over(tmp_path: Path) -> None:
-    """With `--watch`: in the worlds that have it; a wrong one is logged, and the old one stays."""
+def test_watch_reloads_an_edited_file_and_keeps_the_old_one_if_invalid(tmp_path: Path) -> None:
+    """The problems of an invalid file are logged."""
     file = write(tmp_path, "down", failing("internal_error"))
     with serve_process("--scenario", str(file), "--watch", first=LOOKS_OFTEN) as server:
         log = Log(server)
@@ -238,9 +234,9 @@ def test_an_edited_file_is_taken_over(tmp_path: Path) -> None:
         assert pay(server) == (400, "rule-1")
 
         write(tmp_path, "down", failing("card_decline"))
-        assert log.until("stays") == [
+        assert log.until("not reloaded") == [
             (
-                f"WARNING {LOGGER}: {file}:4:28: 'card_decline' is not known;"
+                f"WARNING {LOGGER}: {file}:4:28: unknown value 'card_decline';"
                 " did you mean 'card_declined'?"
             ),
             "        do: [{respond: {error: card_decline}}]",
@@ -259,8 +255,8 @@ def test_an_edited_file_is_taken_over(tmp_path: Path) -> None:
     assert code == 0
 
 
-def test_a_folder_is_watched_as_well(tmp_path: Path) -> None:
-    """What was activated by its name is reloaded where it is active."""
+def test_watch_reloads_scenarios_of_a_folder_that_are_active(tmp_path: Path) -> None:
+    """The scenario was activated by its name."""
     write(tmp_path, "down", failing("internal_error"))
     with serve_process("--scenario-dir", str(tmp_path), "--watch", first=LOOKS_OFTEN) as server:
         active = f"{server.address}/_sandbox/scenarios/active"
@@ -270,32 +266,31 @@ def test_a_folder_is_watched_as_well(tmp_path: Path) -> None:
         assert pay(server) == (400, "rule-1")
 
 
-def test_watching_nothing_is_a_mistake() -> None:
-    """Exit 2: what is shipped is not for editing."""
+def test_watch_without_files_or_folders_exits_2() -> None:
+    """Shipped scenarios are not meant to be edited."""
     ended = run("serve", "--watch")
     assert (ended.returncode, ended.stderr.splitlines()[-1]) == (
         2,
         (
-            "payments-sandbox serve: error: argument --watch: expected --scenario FILE or"
-            " --scenario-dir DIR beside it"
+            "payments-sandbox serve: error: argument --watch: requires --scenario FILE or"
+            " --scenario-dir DIR"
         ),
     )
 
 
-def test_watching_needs_a_package(tmp_path: Path) -> None:
-    """Exit 2, and the line says how to get it."""
+def test_watch_without_watchfiles_exits_2_with_the_install_command(tmp_path: Path) -> None:
     ended = run("serve", "--watch", "--scenario-dir", str(tmp_path), first=WITHOUT_WATCHFILES)
     assert (ended.returncode, ended.stderr.splitlines()[-1]) == (
         2,
         (
-            "payments-sandbox serve: error: argument --watch: it needs the package watchfiles:"
+            "payments-sandbox serve: error: argument --watch: requires the package watchfiles:"
             " pip install 'payments-sandbox[watch]'"
         ),
     )
 
 
-def test_a_link_that_leads_elsewhere_is_followed(tmp_path: Path) -> None:
-    """As a volume of Kubernetes is changed: the folder that two links lead through is another."""
+def test_watch_follows_a_symlink_whose_target_folder_changes(tmp_path: Path) -> None:
+    """This is how Kubernetes updates a mounted volume."""
     for name, code in (("..1", "internal_error"), ("..2", "card_declined")):
         (tmp_path / name).mkdir()
         write(tmp_path / name, "down", failing(code))
@@ -309,8 +304,8 @@ def test_a_link_that_leads_elsewhere_is_followed(tmp_path: Path) -> None:
         assert pay(server) == (400, "rule-1")
 
 
-def test_what_a_link_leads_to_is_watched(tmp_path: Path) -> None:
-    """Its folder is none of those that were named."""
+def test_watch_reloads_when_the_target_of_a_symlink_changes(tmp_path: Path) -> None:
+    """The target is in a folder that was not given."""
     (tmp_path / "real").mkdir()
     (tmp_path / "named").mkdir()
     write(tmp_path / "real", "down", failing("internal_error"))
@@ -322,10 +317,10 @@ def test_what_a_link_leads_to_is_watched(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(("option", "times"), [("--scenario", 1), ("--scenario-dir", 2)])
-def test_a_folder_that_is_made_again_is_watched_still(
+def test_watch_continues_after_a_folder_is_deleted_and_recreated(
     tmp_path: Path, option: str, times: int
 ) -> None:
-    """As a checkout of another branch does it, and once more after that."""
+    """Checking out another branch does this; a given folder is recreated twice."""
     (folder := tmp_path / "scenarios").mkdir()
     file = write(folder, "down", failing("internal_error"))
     named = file if option == "--scenario" else folder
@@ -336,7 +331,7 @@ def test_a_folder_that_is_made_again_is_watched_still(
         assert pay(server) == (500, "rule-1")
         for code, status in (("card_declined", 400), ("internal_error", 500))[:times]:
             shutil.rmtree(folder)
-            log.until("stays as it was$")
+            log.until("it was not reloaded$")
             folder.mkdir()
             write(folder, "down", failing(code))
             log.until("down was reloaded in 1 world$")

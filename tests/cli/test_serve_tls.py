@@ -1,4 +1,4 @@
-"""`serve --tls` and `--unix`, and what `run` tells its command of them."""
+"""`serve --tls` and `--unix`, and the variables that `run` sets for them."""
 
 import json
 import os
@@ -25,15 +25,15 @@ TLS = ("--tls", "auto", "--tls-fault", "expired", "--tls-fault", "wrong-host")
 
 @pytest.fixture(autouse=True)
 def nobody_trusted(monkeypatch: pytest.MonkeyPatch) -> None:
-    """This machine may have variables of its own that say whom clients trust."""
+    """Remove trust variables that this machine may have."""
     for name in TRUST_VARIABLES:
         monkeypatch.delenv(name, raising=False)
 
 
-def test_the_ready_file_names_whom_to_trust_and_the_certificate_is_beside_it(
+def test_the_ca_certificate_is_next_to_the_ready_file_until_the_server_stops(
     tmp_path: Path,
 ) -> None:
-    """Both are gone when the server is, and so is the bundle."""
+    """The ready file, the certificate and the bundle are deleted at the end."""
     ready, own = tmp_path / "ready.json", tmp_path / "ready.ca.pem"
     with serve_process(*TLS, "--ready-file", str(ready)) as server:
         facts = json.loads(ready.read_text(encoding="utf-8"))
@@ -55,8 +55,8 @@ def test_the_ready_file_names_whom_to_trust_and_the_certificate_is_beside_it(
     assert not Path(facts["ca_bundle"]).exists()
 
 
-def test_without_a_ready_file_the_certificate_is_a_file_for_a_while() -> None:
-    """On a terminal, or elsewhere: the ready line names it."""
+def test_without_a_ready_file_the_ca_certificate_is_a_temporary_file() -> None:
+    """The ready line has its path."""
     with serve_process("--tls", "auto", "--ready-file", os.devnull) as server:
         own = Path(server.facts["ca_file"])
         assert own.name == "ca.pem"
@@ -65,16 +65,16 @@ def test_without_a_ready_file_the_certificate_is_a_file_for_a_while() -> None:
     assert not own.parent.exists()
 
 
-def test_a_certificate_of_ones_own_needs_no_file_of_ours() -> None:
-    """Its users know whom they trust; without TLS there is nothing to say either."""
+def test_with_an_own_certificate_or_plain_http_no_ca_file_is_written() -> None:
+    """Users of an own certificate know which authority they trust."""
     for options in (("--tls", f"{SELF_SIGNED},{SELF_SIGNED}"), ()):
         with serve_process(*options) as server:
             assert {"ca_file", "ca_bundle", "tls_faults"}.isdisjoint(server.facts)
             assert server.facts["base_url"].startswith("https:" if options else "http:")
 
 
-def test_a_socket_is_named_in_full_and_gone_in_the_end(tmp_path: Path) -> None:
-    """A path that was given shorter is the same."""
+def test_a_unix_socket_has_an_absolute_path_and_is_deleted_on_exit(tmp_path: Path) -> None:
+    """The path was given relative to the working directory."""
     with serve_process("--unix", "s.sock", command=_absolute(), cwd=tmp_path) as server:
         path = tmp_path / "s.sock"
         assert server.facts["unix_socket"] == str(path)
@@ -94,13 +94,12 @@ def test_a_socket_is_named_in_full_and_gone_in_the_end(tmp_path: Path) -> None:
 
 
 def _absolute() -> tuple[str, ...]:
-    """Our command, wherever it is run."""
+    """Return the command for any working directory."""
     program = "import sys; from payments_sandbox.cli import main; sys.exit(main())"
     return (sys.executable, "-c", program)
 
 
-def test_a_terminal_is_told_all_of_it_in_prose(tmp_path: Path) -> None:
-    """A line for each."""
+def test_a_terminal_shows_certificate_socket_and_tls_fault_urls(tmp_path: Path) -> None:
     at_terminal = "import sys; sys.stdout.isatty = lambda: True"
     socket_path = str(tmp_path / "s")
     words = ("serve", "--port", "0", *TLS, "--unix", socket_path, "--no-color")
@@ -128,15 +127,15 @@ PRINT = "import json, os; print(json.dumps(dict(os.environ)))"
 
 
 def told(*options: str, **extra: str) -> dict[str, Any]:
-    """The environment that `run` gives to a command."""
+    """Return the environment that `run` gives to a command."""
     ended = run("run", *options, "--", *python(PRINT), extra=extra)
     assert ended.returncode == 0, ended.stderr
     found: dict[str, Any] = json.loads(ended.stdout)
     return found
 
 
-def test_a_command_is_told_whom_to_trust() -> None:
-    """By the variables that its libraries look for, and by one of our own."""
+def test_run_sets_the_trust_and_tls_url_variables_of_the_command() -> None:
+    """These are the variables that TLS libraries read, and `PAYMENTS_CA_FILE`."""
     variables = told(*TLS)
     bundle = variables["SSL_CERT_FILE"]
 
@@ -147,8 +146,7 @@ def test_a_command_is_told_whom_to_trust() -> None:
     assert variables["PAYMENTS_TLS_WRONG_HOST_URL"].endswith("/v3")
 
 
-def test_without_tls_a_command_trusts_whom_it_trusted() -> None:
-    """Nothing is said of it."""
+def test_without_tls_run_sets_no_trust_variables() -> None:
     assert not {*TRUST_VARIABLES, "PAYMENTS_CA_FILE"} & told(SSL_CERT_DIR="/x").keys()
 
 
@@ -164,8 +162,8 @@ for name in variables:
 """
 
 
-def test_what_a_command_trusted_before_it_still_trusts(tmp_path: Path) -> None:
-    """What the variables named is in the bundle; those that name nothing to read are left out."""
+def test_run_keeps_certificates_that_trust_variables_already_named(tmp_path: Path) -> None:
+    """They are added to the bundle; variables that name no readable file are ignored."""
     trusted = tmp_path / "company.pem"
     trusted.write_bytes(SELF_SIGNED.read_bytes().partition(b"-----BEGIN PRIVATE")[0])
     extra = {
@@ -178,40 +176,39 @@ def test_what_a_command_trusted_before_it_still_trusts(tmp_path: Path) -> None:
 
     own = run("run", "--tls", "auto", "--", *python(READ)).stdout.splitlines()
     system = ssl.get_default_verify_paths()
-    has_any = bool(system.cafile or os.listdir(system.capath))  # noqa: PTH208 - as it is given
+    has_any = bool(system.cafile or os.listdir(system.capath))  # noqa: PTH208 - a plain path
     count, is_ours = own[0].split()
     assert (int(count) > 1, is_ours) == (has_any, "True")
 
 
-def test_a_missing_extra_ends_the_start_in_words() -> None:
-    """Before anything listens."""
+def test_a_missing_trustme_package_exits_2_with_the_install_command() -> None:
     ended = run("serve", "--tls", "auto", first="import sys; sys.modules['trustme'] = None")
 
     assert (ended.returncode, ended.stderr.splitlines()[-1]) == (
         2,
         (
-            "payments-sandbox serve: error: argument --tls: auto needs the package trustme:"
+            "payments-sandbox serve: error: argument --tls: auto requires the package trustme:"
             " pip install 'payments-sandbox[tls]'"
         ),
     )
 
 
 @pytest.mark.parametrize("options", [(), ("--tls", f"{SELF_SIGNED},{SELF_SIGNED}")])
-def test_a_fault_needs_an_authority(options: tuple[str, ...]) -> None:
-    """No other could make a certificate that is wrong in one way alone."""
+def test_a_tls_fault_without_tls_auto_exits_2(options: tuple[str, ...]) -> None:
+    """Only the sandbox's own authority can issue certificates with exactly one fault."""
     ended = run("serve", *options, "--tls-fault", "expired", is_process=False)
 
     assert (ended.returncode, ended.stderr.splitlines()[-1]) == (
         2,
         (
-            "payments-sandbox serve: error: argument --tls-fault: expected --tls auto beside it,"
-            " whose authority makes the certificate"
+            "payments-sandbox serve: error: argument --tls-fault: requires --tls auto,"
+            " whose authority issues the certificate"
         ),
     )
 
 
-def test_a_ready_file_in_a_folder_that_takes_no_certificate_is_told(tmp_path: Path) -> None:
-    """It is one line, as for any other file."""
+def test_an_unwritable_ca_file_exits_1_with_its_path(tmp_path: Path) -> None:
+    """The error is one line, as for any other file."""
     (tmp_path / "ready.ca.pem").mkdir()
     ended = run(
         "serve", "--port", "0", "--tls", "auto", "--ready-file", str(tmp_path / "ready.json")
@@ -221,8 +218,20 @@ def test_a_ready_file_in_a_folder_that_takes_no_certificate_is_told(tmp_path: Pa
     assert ended.stderr.startswith(f"payments-sandbox: cannot write {tmp_path / 'ready.ca.pem'}: ")
 
 
-def test_commands_of_ours_trust_what_openssl_is_told_to() -> None:
-    """A `--url` of TLS is asked like any other; who doubts it is told what would have worked."""
+def test_a_disk_without_room_for_certificates_is_told() -> None:
+    """Also a container whose file system is read-only."""
+    full = "import resource; resource.setrlimit(resource.RLIMIT_FSIZE, (0, 0))"
+    ended = run("serve", "--port", "0", "--tls", "auto", first=full)
+
+    assert (ended.returncode, ended.stdout) == (1, "")
+    assert ended.stderr.startswith(
+        "payments-sandbox: cannot listen on the port of --tls: No usable "
+    )
+    assert len(ended.stderr.splitlines()) == 1
+
+
+def test_commands_trust_ssl_cert_file_and_explain_an_untrusted_certificate() -> None:
+    """The error for an untrusted certificate says which file to name in `SSL_CERT_FILE`."""
     with serve_process("--tls", "auto") as server:
         url = server.facts["sandbox_url"]
         trust = {"SSL_CERT_FILE": server.facts["ca_file"]}
@@ -253,7 +262,7 @@ def test_commands_of_ours_trust_what_openssl_is_told_to() -> None:
     ]
 
 
-async def test_an_async_client_tells_a_certificate_that_it_does_not_trust() -> None:
+async def test_the_async_client_reports_an_untrusted_certificate_as_not_trusted() -> None:
     with serve_process("--tls", "auto") as server:
         async with AsyncSandboxClient(server.facts["sandbox_url"]) as client:
             with pytest.raises(Unreachable) as caught:

@@ -1,4 +1,4 @@
-"""`payments-sandbox serve` with webhooks: they leave, and stopping does not wait for them."""
+"""`payments-sandbox serve` with webhooks: they are sent, and stopping does not wait for them."""
 
 import socket
 import threading
@@ -13,7 +13,7 @@ from tests.support.values import AUTHORIZED, LONGEST_WAIT, documented_create
 
 
 class BlackHole:
-    """Takes connections and requests, and never answers."""
+    """A receiver that accepts connections and requests, and never answers."""
 
     def __init__(self, listener: socket.socket) -> None:
         self.url = f"http://127.0.0.1:{listener.getsockname()[1]}/webhooks"
@@ -22,7 +22,7 @@ class BlackHole:
         self._connections: list[socket.socket] = []
 
     def run(self) -> None:
-        """Take in what comes until it is closed."""
+        """Accept connections until it is closed."""
         while True:
             try:
                 connection, _ = self._listener.accept()
@@ -33,7 +33,7 @@ class BlackHole:
             self.arrived.release()
 
     def close(self) -> None:
-        """Hang up."""
+        """Close all connections."""
         self._listener.shutdown(socket.SHUT_RDWR)
         for connection in self._connections:
             connection.close()
@@ -41,7 +41,7 @@ class BlackHole:
 
 @contextmanager
 def black_hole() -> Iterator[BlackHole]:
-    """One that runs until the block ends."""
+    """Run a black hole until the block ends."""
     with socket.create_server(("127.0.0.1", 0)) as listener:
         hole = BlackHole(listener)
         thread = threading.Thread(target=hole.run, daemon=True)
@@ -56,13 +56,15 @@ def black_hole() -> Iterator[BlackHole]:
 def post(
     server: ServeProcess, path: str, body: object, timeout: float = LONGEST_WAIT
 ) -> requests.Response:
-    """Ask the server."""
+    """Send a POST request to the server."""
     return requests.post(server.address + path, json=body, headers=AUTHORIZED, timeout=timeout)
 
 
 @pytest.mark.parametrize("is_advancing", [False, True])
-def test_a_stop_says_how_many_deliveries_were_pending(*, is_advancing: bool) -> None:
-    """Whatever time they would have, it does not wait for them; the exit code is 0."""
+def test_stopping_reports_pending_deliveries_without_waiting_for_them(
+    *, is_advancing: bool
+) -> None:
+    """The exit code is 0, although their timeout has not passed."""
     with black_hole() as hole, serve_process("--clock", "2030-01-15T10:30:00Z") as server:
         post(server, "/_sandbox/webhook_endpoints", {"url": hole.url, "timeout": "30s"})
         for _ in range(5):
@@ -79,8 +81,8 @@ def test_a_stop_says_how_many_deliveries_were_pending(*, is_advancing: bool) -> 
     assert errors.endswith(": webhook deliveries still pending: 5\n")
 
 
-def test_nothing_is_said_where_nothing_was_pending() -> None:
-    """A delivery that has ended is none."""
+def test_stopping_reports_nothing_if_no_delivery_is_pending() -> None:
+    """The only delivery has been delivered."""
     with serve_process() as server:
         post(server, "/_sandbox/webhook_endpoints", {"url": "inbox:orders"})
         post(server, "/v3/payments", documented_create())
@@ -93,8 +95,8 @@ def test_nothing_is_said_where_nothing_was_pending() -> None:
     assert (code, errors) == (0, "")
 
 
-def test_an_endpoint_can_be_given_as_an_option() -> None:
-    """`--webhook URL` gives every world an endpoint that signs with the home world's secret."""
+def test_webhook_creates_a_signing_endpoint_in_every_world() -> None:
+    """All of them sign with the secret of the default world."""
     with serve_process("--webhook", "inbox:orders") as server:
         for key in ("sk_test_sandbox", "sk_test_other"):
             headers = {"Authorization": f"Bearer {key}"}

@@ -1,4 +1,4 @@
-"""The options of a server, told again as they are typed."""
+"""The options of a server, reproduced as words of a command line."""
 
 import argparse
 from collections.abc import Sequence
@@ -28,13 +28,13 @@ def read(words: Sequence[str]) -> argparse.Namespace:
     ],
     ids=" ".join,
 )
-def test_options_that_were_given_are_told_again_a_zero_as_well(words: list[str]) -> None:
+def test_given_options_are_reproduced_including_zero_values(words: list[str]) -> None:
     assert list(settings_words(read(words))) == words
 
 
-def test_options_that_were_left_out_are_not_told() -> None:
+def test_omitted_options_are_not_reproduced() -> None:
     assert list(settings_words(read(["--seed", "7"]))) == ["--seed", "7"]
 
 
-def test_the_port_is_not_told() -> None:
+def test_the_port_is_not_reproduced() -> None:
     assert list(settings_words(read(["--port", "9000", "--seed", "7"]))) == ["--seed", "7"]

@@ -1,4 +1,4 @@
-"""A server that runs in this process: what goes wrong in it is told as it is."""
+"""A server that runs in this process: its event loop, and errors in it."""
 
 import sys
 from importlib.util import find_spec
@@ -11,14 +11,14 @@ from tests.support.sockets import connected, raw_request
 
 
 async def fail() -> int:
-    """What a server never does."""
+    """Raise an error that a server never raises."""
     raise RuntimeError("a defect")
 
 
-def test_a_traceback_tells_of_no_loop_that_is_not_installed(
+def test_a_traceback_does_not_mention_the_missing_uvloop(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    """That uvloop is not there has nothing to do with it."""
+    """The import error is not the context of the server's error."""
     monkeypatch.setitem(sys.modules, "uvloop", None)
     with pytest.raises(RuntimeError, match="a defect") as failure:
         server_process.run_loop(fail())
@@ -31,8 +31,10 @@ def test_a_traceback_tells_of_no_loop_that_is_not_installed(
     [(WITHOUT_UVLOOP, ()), ("", ()), ("", ("--workers", "2"))],
     ids=["asyncio", "uvloop", "workers"],
 )
-def test_a_server_runs_on_uvloop_where_there_is_one(options: tuple[str, ...], path: str) -> None:
-    """And on asyncio elsewhere, as in all other tests, with the same answers on one connection."""
+def test_a_server_uses_uvloop_if_installed_and_asyncio_otherwise(
+    options: tuple[str, ...], path: str
+) -> None:
+    """Both give the same answers on one connection; all other tests use asyncio."""
     seen = {"PYTHONPATH": path, "PYTHONPROFILEIMPORTTIME": "1"}
     with serve_process(*options, extra=seen) as server:
         with connected(server.address) as wire:

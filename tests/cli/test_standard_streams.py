@@ -1,4 +1,4 @@
-"""Standard streams that are closed, full or not UTF-8: no command minds more than it has to."""
+"""Standard streams that are closed, full or not UTF-8."""
 
 import json
 import os
@@ -18,7 +18,7 @@ from tests.support.values import LONGEST_WAIT
 EachOf = Callable[..., tuple[list[int], "subprocess.CompletedProcess[str]"]]
 
 FULL: Final = Path("/dev/full")
-NO_SPACE: Final = "payments-sandbox: cannot print: No space left on device.\n"
+NO_SPACE: Final = "payments-sandbox: cannot write the output: No space left on device.\n"
 needs_full = pytest.mark.skipif(not FULL.exists(), reason="there is no /dev/full here")
 
 PRINTING: Final = (
@@ -49,26 +49,26 @@ with open(sys.argv[0] + ".codes", "w") as file:
 sys.argv[1:] = last
 sys.exit(main())
 """
-"""A program that is one command after the other; the exit codes of all but the last are in a file
-beside it. To import what most of them need takes longer than what they do."""
+"""A program that runs one command after the other. It writes the exit codes of all but the last to
+a file next to it. Sharing one interpreter is faster, as imports take longer than the commands."""
 
 
 @pytest.fixture
 def each(tmp_path: Path) -> Path:
-    """The file of that program."""
+    """Return the path of that program."""
     program = tmp_path / "each.py"
     program.write_text(EACH, encoding="utf-8")
     return program
 
 
 def codes_of(each: Path) -> list[int]:
-    """The exit codes of all commands but the last."""
+    """Return the exit codes of all commands except the last."""
     return list(json.loads(each.with_name("each.py.codes").read_text("utf-8")))
 
 
 @pytest.fixture
 def each_of(each: Path) -> EachOf:
-    """Run many commands by an interpreter that begins with such streams."""
+    """Return a function that runs many commands in one interpreter with given streams."""
 
     def run_them(
         script: str, commands: Sequence[Sequence[str]], **extra: str
@@ -83,7 +83,7 @@ def each_of(each: Path) -> EachOf:
 def shell(
     script: str, *words: str, command: Sequence[str] = COMMAND, **extra: str
 ) -> "subprocess.CompletedProcess[str]":
-    """A command whose streams a shell has prepared: `"$@"` is the command."""
+    """Run a command whose streams a shell has redirected: `"$@"` is the command."""
     return subprocess.run(
         ["sh", "-c", script, "sh", *command, *words],
         env=environment(**extra),
@@ -95,10 +95,8 @@ def shell(
 
 
 @pytest.mark.parametrize("redirection", ["<&-", ">&-", "2>&-", "<&- >&- 2>&-"])
-def test_a_server_serves_and_a_command_beside_has_streams_whatever_is_closed(
-    each: Path, redirection: str
-) -> None:
-    """No socket takes the place of a stream; a command has those that we open for it, too."""
+def test_serve_and_run_work_with_closed_standard_streams(each: Path, redirection: str) -> None:
+    """No socket gets the descriptor of a stream, and `run` opens streams for its command."""
     os.mkfifo(ready := each.with_name("ready"))
     has_streams = "import os; [os.fstat(stream) for stream in range(3)]"
     commands = [
@@ -119,16 +117,16 @@ def test_a_server_serves_and_a_command_beside_has_streams_whatever_is_closed(
     assert codes_of(each) == [0]
 
 
-def test_a_stream_that_is_not_utf_8_gets_what_it_can_show(each_of: EachOf) -> None:
-    """A letter that it has not is a question mark."""
+def test_output_to_an_ascii_stream_replaces_other_characters(each_of: EachOf) -> None:
+    """They become question marks."""
     codes, done = each_of('"$@"', PRINTING, PYTHONIOENCODING="ascii", PYTHONUTF8="0")
     assert (codes, done.stderr) == ([0] * len(PRINTING), "")
     assert done.stdout.isascii()
     assert "?" in done.stdout
 
 
-def test_a_refusal_can_be_shown_in_ascii() -> None:
-    """What was given may be no text at all."""
+def test_an_error_about_undecodable_arguments_is_printed_in_ascii() -> None:
+    """The argument is not valid UTF-8."""
     done = subprocess.run(
         [*COMMAND, b"serv\xe9\xff"],
         env=environment(PYTHONIOENCODING="ascii", PYTHONUTF8="0"),
@@ -140,22 +138,22 @@ def test_a_refusal_can_be_shown_in_ascii() -> None:
 
 
 @needs_full
-def test_a_full_disk_is_one_line(each_of: EachOf) -> None:
-    """Exit 1, for what was to be printed is not there."""
+def test_buffered_output_to_a_full_disk_exits_1_with_one_line(each_of: EachOf) -> None:
+    """The output is lost, so the command fails."""
     codes, done = each_of('"$@" > /dev/full', PRINTING, PYTHONUNBUFFERED="")
     assert (codes, done.stderr) == ([1] * len(PRINTING), NO_SPACE * len(PRINTING))
 
 
 @needs_full
-def test_a_full_disk_is_one_line_where_nothing_is_buffered() -> None:
-    """It fails in the midst of the command then."""
+def test_unbuffered_output_to_a_full_disk_exits_1_with_one_line() -> None:
+    """Without a buffer, writing fails in the middle of the command."""
     done = shell('"$@" > /dev/full', "cards", PYTHONUNBUFFERED="1")
     assert (done.returncode, done.stderr) == (1, NO_SPACE)
 
 
 @needs_full
-def test_a_full_disk_under_stderr_changes_no_exit_code(each_of: EachOf) -> None:
-    """Whatever cannot be said, the outcome is the same."""
+def test_a_full_disk_on_stderr_does_not_change_exit_codes(each_of: EachOf) -> None:
+    """The outcome is the same although messages are lost."""
     outcomes = {
         ("srve",): 2,
         ("serve", "--prot", "1"): 2,
@@ -165,14 +163,14 @@ def test_a_full_disk_under_stderr_changes_no_exit_code(each_of: EachOf) -> None:
         ("run", "--", sys.executable, "-c", "raise SystemExit(7)"): 7,
         ("cards",): 0,
     }
-    extra = {"PAYMENTS_SANDBOX_FOO_TEAM": "red"}  # is warned of
+    extra = {"PAYMENTS_SANDBOX_FOO_TEAM": "red"}  # causes a warning
     codes, _ = each_of('"$@" 2> /dev/full', list(outcomes), **extra)
     assert dict(zip(outcomes, codes, strict=True)) == outcomes
 
 
 @needs_full
-def test_a_server_serves_and_stops_as_ever_on_a_full_disk(tmp_path: Path) -> None:
-    """What it prints is for whoever can read it."""
+def test_a_server_serves_and_stops_normally_with_stdout_on_a_full_disk(tmp_path: Path) -> None:
+    """A server must not fail because its log cannot be written."""
     os.mkfifo(ready := tmp_path / "ready")
     with (
         FULL.open("wb") as full,

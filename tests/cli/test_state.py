@@ -1,4 +1,4 @@
-"""`serve --state`: worlds outlive their server, exactly; a file that is no state is left alone."""
+"""`serve --state`: worlds survive a restart exactly; a file that is no state is never changed."""
 
 import asyncio
 import json
@@ -27,13 +27,13 @@ OTHER = {"Authorization": "Bearer sk_test_other"}
 
 
 def ask(server: ServeProcess, method: str, path: str, body: object = None, **headers: str) -> Any:  # noqa: ANN401 - JSON
-    """The JSON of a reply."""
+    """Send a request, and return the JSON of the reply."""
     raw = None if body is None else json.dumps(body).encode()
     return exchange(server.address, raw_request(method, path, headers, raw)).json
 
 
 def filled(server: ServeProcess) -> tuple[Any, Any]:
-    """The snapshots of two worlds: payments of every status, an endpoint that is down, an inbox."""
+    """Fill two worlds with payments of every status and endpoints, and return their snapshots."""
     for headers in ({}, OTHER):
         for url in ("inbox:orders", "http://127.0.0.1:9/closed"):
             ask(server, "POST", "/_sandbox/webhook_endpoints", {"url": url}, **headers)
@@ -45,14 +45,14 @@ def filled(server: ServeProcess) -> tuple[Any, Any]:
 
 
 def snapshots(server: ServeProcess) -> tuple[Any, Any]:
-    """Both worlds, whole."""
+    """Return the snapshots of both worlds."""
     path = "/_sandbox/world/snapshot"
     return ask(server, "GET", path), ask(server, "GET", path, **OTHER)
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGHUP])
-def test_worlds_outlive_their_server(tmp_path: Path, number: int) -> None:
-    """What a new server has is what the old one had, and it goes on from there."""
+def test_worlds_are_restored_exactly_by_a_new_server(tmp_path: Path, number: int) -> None:
+    """The pending payment settles later on the new server."""
     arguments = ("--state", str(tmp_path / "state"), "--clock", "2030-01-15T10:30:00Z")
     with serve_process(*arguments) as server:
         before = filled(server)
@@ -64,8 +64,22 @@ def test_worlds_outlive_their_server(tmp_path: Path, number: int) -> None:
     assert [path.name for path in tmp_path.iterdir()] == ["state"]
 
 
-def test_a_snapshot_goes_to_a_server_in_another_process() -> None:
-    """Its floats, its webhooks and its journal are there as they were."""
+def test_loading_a_state_says_of_no_world_that_it_is_gone(tmp_path: Path) -> None:
+    """Nobody has used the home world that a start makes."""
+    arguments = ("--state", str(tmp_path / "state"))
+    with serve_process(*arguments) as server:
+        ask(server, "GET", "/v3/payments")
+        server.stop()
+    with serve_process(*arguments, "--log", "json") as server:
+        ask(server, "GET", "/v3/payments")
+        server.stop()
+        printed, errors = server.rest()
+    summary = json.loads(printed.splitlines()[-1])
+    assert (errors, summary["worlds"], summary["worlds_gone"]) == ("", 1, 0)
+
+
+def test_a_snapshot_can_be_restored_in_another_process() -> None:
+    """A snapshot of the restored world equals the original."""
     path = "/_sandbox/world/snapshot"
     with serve_process("--clock", "2030-01-15T10:30:00Z") as server:
         before, other = filled(server)
@@ -76,10 +90,10 @@ def test_a_snapshot_goes_to_a_server_in_another_process() -> None:
 
 
 @pytest.mark.parametrize("is_there", [False, True])
-def test_a_file_that_is_not_there_or_empty_is_still_to_come(
+def test_a_missing_or_empty_state_file_is_written_on_exit(
     tmp_path: Path, *, is_there: bool
 ) -> None:
-    """It is empty where it has to be there first, such as a file that is mounted alone."""
+    """A file may have to exist before the server, for example to be mounted into a container."""
     state = tmp_path / "state"
     if is_there:
         state.touch()
@@ -89,8 +103,8 @@ def test_a_file_that_is_not_there_or_empty_is_still_to_come(
     assert (state.stat().st_size > 0, state.stat().st_mode & 0o777) == (True, 0o600)
 
 
-def test_a_second_server_on_a_state_is_refused_and_names_the_first(tmp_path: Path) -> None:
-    """Under each name of the file, before it listens; the first one's payments are kept."""
+def test_a_state_in_use_is_rejected_with_the_pid_of_its_server(tmp_path: Path) -> None:
+    """This also covers a symlink to the file; the payments of the first server are kept."""
     (tmp_path / "link").symlink_to("state")
     with serve_process("--state", str(tmp_path / "state")) as server:
         ask(server, "POST", "/v3/payments", documented_create())
@@ -115,20 +129,20 @@ def test_a_second_server_on_a_state_is_refused_and_names_the_first(tmp_path: Pat
     assert sorted(each.name for each in tmp_path.iterdir()) == ["link", "state"]
 
 
-def test_a_pipe_is_no_state(tmp_path: Path) -> None:
-    """Exit 2 at once: it would wait for somebody who writes, and nothing could end that."""
+def test_a_named_pipe_is_rejected_as_a_state_file(tmp_path: Path) -> None:
+    """Opening it would block until somebody writes to it."""
     os.mkfifo(pipe := tmp_path / "pipe")
     ended = run("serve", "--port", "0", "--state", str(pipe))
     assert (ended.returncode, ended.stdout) == (2, "")
     assert ended.stderr == (
-        f"payments-sandbox: cannot use {pipe}: expected a file: nothing is read back from a"
-        " device.\n"
+        f"payments-sandbox: cannot use {pipe}: expected a regular file: no other kind can be"
+        " read back.\n"
     )
     assert pipe.is_fifo()
 
 
-def test_a_state_that_goes_nowhere_is_none() -> None:
-    """The null device keeps nothing, and stays what it is."""
+def test_the_null_device_is_accepted_as_a_state_file_and_keeps_nothing() -> None:
+    """The server must not replace the device by a file."""
     with serve_process("--state", os.devnull) as server:
         ask(server, "POST", "/v3/payments", documented_create())
         assert (server.stop()[0], server.rest()) == (0, ("", ""))
@@ -136,26 +150,26 @@ def test_a_state_that_goes_nowhere_is_none() -> None:
 
 
 def torn(whole: bytes) -> bytes:
-    """All but the last bytes."""
+    """Return the content without its last bytes."""
     return whole[:-10]
 
 
 def changed(whole: bytes) -> bytes:
-    """One digit is another."""
+    """Return the content with one digit changed."""
     return whole.replace(b'"used":3', b'"used":4')
 
 
 def foreign(_: bytes) -> bytes:
-    """Something else."""
+    """Return the content of another kind of file."""
     return b'{"shopping": ["milk"]}\n'
 
 
-TORN = "it is torn, or was changed by hand: its end does not seal the rest"
+TORN = "it is incomplete or was edited: its checksum does not match"
 FOREIGN = "expected a file of format payments-sandbox/state, version 1"
 
 
-def test_a_file_that_is_no_state_is_refused_and_left_alone(tmp_path: Path) -> None:
-    """Exit 2 with the reason before it listens; the file is left as it is."""
+def test_a_torn_changed_or_foreign_file_is_rejected_and_left_unchanged(tmp_path: Path) -> None:
+    """The server exits with 2 and the reason before it listens."""
     state = tmp_path / "state"
     with serve_process("--state", str(state), "--clock", "2030-01-15T10:30:00Z") as server:
         filled(server)
@@ -172,10 +186,10 @@ def test_a_file_that_is_no_state_is_refused_and_left_alone(tmp_path: Path) -> No
         assert state.read_bytes() == spoiled
 
 
-def test_a_save_that_fails_for_one_world_keeps_the_others_and_says_so(
+def test_a_world_that_cannot_be_saved_is_logged_and_the_others_are_saved(
     tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
-    """The file is whole without it, and whoever has saved it knows which one is not there."""
+    """The file is valid without it, and `unsaved` names it."""
     sandbox = assemble(Settings())
     sandbox.runtime.worlds.make("sk_test_good")
     sandbox.runtime.worlds.make("sk_test_bad").journal = None  # type: ignore[assignment]  # a defect
@@ -184,7 +198,7 @@ def test_a_save_that_fails_for_one_world_keeps_the_others_and_says_so(
 
     assert state.unsaved == ["sk_test_bad"]
     assert [record.getMessage().partition(":")[0] for record in caplog.records] == [
-        "the world sk_test_bad could not be saved, and all others were"
+        "cannot save the world sk_test_bad, but all others were saved"
     ]
     fresh = assemble(Settings())
     asyncio.run(StateFile(tmp_path / "state", fresh).load())
@@ -204,7 +218,7 @@ def told_to_stop(*arguments):
 
 StateFile.PART = told_to_stop
 """
-"""What lets the command get a signal when it begins with a part of its work."""
+"""Makes the command send itself a signal when it begins a part of its work."""
 
 
 @pytest.mark.parametrize(
@@ -212,7 +226,7 @@ StateFile.PART = told_to_stop
     [("_counted", signal.SIGINT), ("_restoring", signal.SIGTERM)],
     ids=["reads", "restores"],
 )
-def test_a_server_that_is_stopped_while_it_loads_its_state_leaves_that_alone(
+def test_a_signal_while_loading_leaves_the_state_file_unchanged(
     tmp_path: Path, part: str, number: int
 ) -> None:
     state = tmp_path / "state"
@@ -225,6 +239,6 @@ def test_a_server_that_is_stopped_while_it_loads_its_state_leaves_that_alone(
     ended = run("serve", "--port", "0", "--state", str(state), first=first)
 
     assert (ended.returncode, ended.stdout) == (0, "")
-    words = "nothing of it was taken over, and it is as it was"
-    assert ended.stderr == f"payments-sandbox: {state} was not loaded whole; {words}.\n"
+    said = f"payments-sandbox: interrupted while loading {state}; it is unchanged.\n"
+    assert ended.stderr == said
     assert state.read_bytes() == before

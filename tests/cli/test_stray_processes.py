@@ -1,4 +1,4 @@
-"""Processes that have left the group of a command are ended, wherever the system shows them."""
+"""Processes that have left the process group of a command are found and ended."""
 
 import os
 import shutil
@@ -18,7 +18,7 @@ needs_ps = pytest.mark.skipif(shutil.which("ps") is None, reason="there is no ps
 
 @pytest.mark.parametrize("has_pidfd", [True, False])
 @pytest.mark.parametrize("way", ["proc", pytest.param("ps", marks=needs_ps)])
-def test_what_has_all_of_the_variables_is_ended(
+def test_processes_with_all_given_variables_are_killed(
     way: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, *, has_pidfd: bool
 ) -> None:
     if way == "ps":
@@ -36,14 +36,14 @@ def test_what_has_all_of_the_variables_is_ended(
     with ended_with_block(stray), ended_with_block(other):
         for each in (stray, other):
             assert each.stdout is not None
-            each.stdout.readline()  # by then its environment is its own
+            each.stdout.readline()  # its environment is set by then
         with strays_ended(given):
             assert stray.poll() is None
         assert stray.wait(20) == -signal.SIGKILL
         assert other.poll() is None
 
 
-def test_where_nothing_shows_processes_nobody_is_found(
+def test_a_system_without_proc_and_ps_finds_no_processes(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     monkeypatch.setattr(stray_processes, "_PROCESSES", tmp_path)
@@ -52,7 +52,7 @@ def test_where_nothing_shows_processes_nobody_is_found(
         pass
 
 
-def test_a_process_that_has_gone_by_itself_is_no_error(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_process_that_has_already_exited_is_not_an_error(monkeypatch: pytest.MonkeyPatch) -> None:
     with subprocess.Popen(("true",)) as gone:
         gone.wait(20)
     monkeypatch.setattr(stray_processes, "_having", lambda _: iter([gone.pid]))

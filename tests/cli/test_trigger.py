@@ -1,4 +1,4 @@
-"""`payments-sandbox trigger`: an event is sent by hand, and printed as webhooks carry it."""
+"""`payments-sandbox trigger`: sends an event, and prints it as webhooks carry it."""
 
 import json
 from pathlib import Path
@@ -20,8 +20,8 @@ from tests.support.process import (
 SHARED: Final = {"--url", "--api-key", "--control-token"}
 DATA: Final = '{"payout_id": "po_1", "rate": 1.250, "lines": [{"n": 1}]}'
 NOBODY: Final = (
-    "payments-sandbox: nobody is told: no webhook endpoint of this world wants it;"
-    " payments-sandbox listen --forward-to URL makes one.\n"
+    "payments-sandbox: no webhook endpoint of this world receives this event;"
+    " payments-sandbox listen --forward-to URL creates one.\n"
 )
 EXPECTED: Final = "expected a JSON object, @FILE with one, or - to read one from stdin"
 
@@ -43,8 +43,8 @@ REFUSED: Final = [
     (
         ["refund.created", "--payment", "PAYMENT"],
         (
-            "/payment_id: expected a payment with a refund; this one has none, and POST"
-            " /v3/payments/PAYMENT/refunds makes one"
+            "/payment_id: expected a payment with a refund; this one has none; POST"
+            " /v3/payments/PAYMENT/refunds creates one"
         ),
     ),
 ]
@@ -52,14 +52,14 @@ REFUSED: Final = [
 
 @pytest.fixture
 def world(server: ServeProcess) -> RemoteWorld:
-    """A world with an endpoint, so that somebody is told."""
+    """Return a world with an endpoint that gets the events."""
     world = new_remote_world(server.address)
     world.control("POST", "/webhook_endpoints", {"url": "inbox:orders"})
     return world
 
 
-def test_the_page_shows_what_it_prints(world: RemoteWorld) -> None:
-    """As docs/cli.md has it; the id differs."""
+def test_the_example_in_docs_cli_md_matches_the_output(world: RemoteWorld) -> None:
+    """Only the ids differ."""
     console, *shown = documented_example("payments-sandbox trigger")
     assert console.endswith("""trigger payout.paid --data '{"payout_id": "po_1"}'""")
 
@@ -74,8 +74,10 @@ def test_the_page_shows_what_it_prints(world: RemoteWorld) -> None:
 @pytest.mark.parametrize(
     "event", ["payment.completed", "payment.failed", "refund.created", "chargeback.created"]
 )
-def test_an_event_has_a_payment_made_for_it(world: RemoteWorld, event: str) -> None:
-    """What is printed is what the receiver got, and the client can retrieve the payment."""
+def test_trigger_creates_a_payment_for_the_event_and_prints_what_is_sent(
+    world: RemoteWorld, event: str
+) -> None:
+    """The client can retrieve the payment."""
     ended = world.run("trigger", event)
 
     printed = json.loads(ended.stdout)
@@ -87,8 +89,8 @@ def test_an_event_has_a_payment_made_for_it(world: RemoteWorld, event: str) -> N
     assert payment.status == 200
 
 
-def test_an_event_can_be_about_a_payment(world: RemoteWorld) -> None:
-    """On the command line and in the environment."""
+def test_payment_makes_the_event_about_an_existing_payment(world: RemoteWorld) -> None:
+    """The payment may come from the environment."""
     payment_id = world.pay(amount=4200).json["id"]
     line = world.run("trigger", "payment.completed", "--payment", payment_id)
     extra = world.variables | {environment_name("--payment"): payment_id}
@@ -102,8 +104,10 @@ def test_an_event_can_be_about_a_payment(world: RemoteWorld) -> None:
 
 
 @pytest.mark.parametrize("source", ["line", "file", "stdin", "environment"])
-def test_an_event_can_have_any_data(world: RemoteWorld, source: str, tmp_path: Path) -> None:
-    """From wherever it comes, it is what is sent."""
+def test_data_is_read_from_line_file_stdin_or_environment(
+    world: RemoteWorld, source: str, tmp_path: Path
+) -> None:
+    """The event has exactly this data."""
     file = tmp_path / "data.json"
     file.write_text(DATA, encoding="utf-8")
     ended = {
@@ -120,30 +124,30 @@ def test_an_event_can_have_any_data(world: RemoteWorld, source: str, tmp_path: P
     assert (printed["type"], printed["data"]) == ("payout.paid", json.loads(DATA))
 
 
-def test_an_event_without_a_receiver_is_noted(server: ServeProcess) -> None:
-    """Stderr has the reason why no webhook will arrive; the event is there all the same."""
+def test_an_event_without_a_matching_endpoint_is_noted_on_stderr(server: ServeProcess) -> None:
+    """The event is created and printed all the same."""
     ended = new_remote_world(server.address).run("trigger", "payment.failed")
 
     assert (ended.returncode, json.loads(ended.stdout)["type"]) == (0, "payment.failed")
     assert ended.stderr == NOBODY
 
 
-def test_every_option_is_tried() -> None:
-    """An option that is added is tested here."""
+def test_this_module_covers_every_option_of_trigger() -> None:
+    """A new option fails this test until it is tested here."""
     assert options_of("trigger") == SHARED | {"--payment", "--data"}
 
 
 @pytest.mark.parametrize(("arguments", "details"), REFUSED)
-def test_what_the_server_refuses_is_told_in_its_words(
+def test_an_event_that_the_server_rejects_exits_1_with_its_error(
     world: RemoteWorld, arguments: list[str], details: str
 ) -> None:
-    """Exit 1, and what the server says."""
     payment_id = world.pay().json["id"]
     ended = world.run("trigger", *(payment_id if word == "PAYMENT" else word for word in arguments))
 
     assert (ended.returncode, ended.stdout) == (1, "")
     assert ended.stderr == (
-        f"payments-sandbox: {world.address} refuses: The request is invalid (invalid_request):"
+        f"payments-sandbox: {world.address} rejected the request: The request is invalid"
+        " (invalid_request):"
         f" {details.replace('PAYMENT', payment_id)}.\n"
     )
 
@@ -151,7 +155,7 @@ def test_what_the_server_refuses_is_told_in_its_words(
 @pytest.mark.parametrize(
     ("arguments", "problem"),
     [
-        (["--payment", "pay_1", "--data", "{}"], "expected --payment or --data, not both"),
+        (["--payment", "pay_1", "--data", "{}"], "not allowed with --payment"),
         (["--data", "{"], f"{EXPECTED}; "),
         (["--data", '{"a": 1, "a": 2}'], f"{EXPECTED}; "),
         (["--data", '{}, "payment_id": {}'], f"{EXPECTED}; "),
@@ -159,8 +163,8 @@ def test_what_the_server_refuses_is_told_in_its_words(
         (["--data", "@no/such/file"], f"{EXPECTED}; no/such/file: No such file or directory"),
     ],
 )
-def test_data_that_is_no_json_object_is_refused(arguments: list[str], problem: str) -> None:
-    """Exit 2; the last line says what would have worked, and nobody was asked."""
+def test_invalid_data_exits_2_without_a_request(arguments: list[str], problem: str) -> None:
+    """The last line says what is expected."""
     ended = run("trigger", "payout.paid", *arguments)
 
     assert (ended.returncode, ended.stdout) == (2, "")
@@ -168,8 +172,7 @@ def test_data_that_is_no_json_object_is_refused(arguments: list[str], problem: s
     assert last.startswith(f"payments-sandbox trigger: error: argument --data: {problem}")
 
 
-def test_an_event_is_needed() -> None:
-    """Exit 2."""
+def test_a_missing_event_exits_2() -> None:
     ended = run("trigger")
 
     assert (ended.returncode, ended.stderr.splitlines()[-1]) == (

@@ -21,11 +21,11 @@ HARNESS: Final = python(
     "server = subprocess.Popen(sys.argv[1:], stdin=subprocess.PIPE)\n"
     "server.wait()\n"
 )
-"""A program that starts a server whose output is its own."""
+"""A program that starts a server, which shares its output."""
 
 
-def test_it_serves_until_stdin_is_closed(tmp_path: Path) -> None:
-    """It puts things in order, as after a signal; what is written to it does not matter."""
+def test_the_server_stops_cleanly_when_stdin_is_closed(tmp_path: Path) -> None:
+    """The ready file is deleted, as after a signal; input is ignored."""
     ready = tmp_path / "ready.json"
     with started([*SERVE, f"--ready-file={ready}"], stdin=subprocess.PIPE) as server:
         assert server.stdout is not None
@@ -39,8 +39,8 @@ def test_it_serves_until_stdin_is_closed(tmp_path: Path) -> None:
     assert (server.returncode, output, errors, ready.exists()) == (0, "", "", False)
 
 
-def test_a_harness_that_is_killed_leaves_no_server() -> None:
-    """Its output ends when nobody has it open any more: the server has gone."""
+def test_killing_the_program_that_started_it_stops_the_server() -> None:
+    """The shared output ends once no process has it open, so the server is gone."""
     words = [*COMMAND, *SERVE]
     with started(words, command=HARNESS, stdin=subprocess.PIPE) as harness:
         assert harness.stdout is not None
@@ -53,8 +53,7 @@ def test_a_harness_that_is_killed_leaves_no_server() -> None:
         socket.create_connection((base_url.hostname, base_url.port)).close()
 
 
-def test_a_signal_stops_it_as_ever() -> None:
-    """While stdin is open."""
+def test_a_signal_stops_the_server_while_stdin_is_open() -> None:
     with started(SERVE, stdin=subprocess.PIPE) as server:
         assert server.stdout is not None
         server.stdout.readline()
@@ -63,20 +62,21 @@ def test_a_signal_stops_it_as_ever() -> None:
         assert server.wait(LONGEST_WAIT) == 0
 
 
-def test_a_stdin_that_ends_at_once_is_refused() -> None:
-    """No server would be there, and nobody would know why."""
+def test_a_closed_stdin_at_the_start_exits_2() -> None:
+    """The server would otherwise stop at once without any explanation."""
     with started(SERVE, stdin=subprocess.DEVNULL) as server:
         output, errors = server.communicate(timeout=LONGEST_WAIT)
 
     assert (server.returncode, output) == (2, "")
     assert errors.splitlines()[-1] == (
-        "payments-sandbox serve: error: argument --until-stdin-closes: expected a pipe that stays "
-        "open; stdin is closed, or the null device"
+        "payments-sandbox serve: error: argument --until-stdin-closes: expected stdin to be a"
+        " pipe that stays "
+        "open; it is closed, or the null device"
     )
 
 
-def test_only_a_server_by_itself_has_the_option() -> None:
-    """The stdin of a run is its command's."""
+def test_run_does_not_have_the_option() -> None:
+    """The stdin of `run` belongs to its command."""
     refused = run("run", OPTION, "--", "true").stderr
 
     assert f"argument {OPTION}: there is no such option" in refused

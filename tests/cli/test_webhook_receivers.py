@@ -1,4 +1,4 @@
-"""The receivers of docs/webhooks.md in their own languages, and its examples as they stand."""
+"""The receivers of docs/webhooks.md in each language, and the curl examples of that page."""
 
 import json
 import shutil
@@ -35,15 +35,15 @@ Verify = Callable[[Sequence[Webhook]], list[bool]]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Language:
-    """How a block of the page becomes a program.
+    """How a code block of the page becomes a program.
 
     Attributes:
-        heading: where the block stands.
+        heading: the heading above the block.
         needs: what has to be installed.
-        file: what the program is called.
-        program: the block with a main part, which is given the secret as its argument and on stdin
-            a line for each webhook, `id|timestamp|signature|body`, the body in base64. It prints
-            true or false for each.
+        file: the name of the program.
+        program: the block with a main part. It gets the secret as its argument, and on stdin a
+            line for each webhook, `id|timestamp|signature|body`, with the body in base64. It
+            prints true or false for each.
         build: a command to run first.
         run: the command.
     """
@@ -175,7 +175,7 @@ LANGUAGES: Final = (
 
 @pytest.fixture(scope="module", params=LANGUAGES, ids=lambda language: language.heading)
 def verify(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Verify:
-    """The page's function in one language, as a program; skipped where that is not installed."""
+    """Build the page's function in one language, or skip if the language is not installed."""
     language: Language = request.param
     if missing := [name for name in language.needs if shutil.which(name) is None]:
         pytest.skip(f"{missing[0]} is not installed")
@@ -209,13 +209,13 @@ def _run(
 
 
 def signed(secret: str = SECRET, *, ago: int = 0) -> dict[str, str]:
-    """The headers of a webhook that was signed so many seconds ago."""
+    """Return the headers of a webhook that was signed some seconds ago."""
     now = time.time_ns() // 10**9  # noqa: TID251 - the programs read the real clock
     return sign(STANDARD, [secret], message="evt_1", sent_at=now - ago, body=BODY)
 
 
-def test_what_is_genuine_is_accepted(verify: Verify) -> None:
-    """With one signature, or with several of which one is good."""
+def test_genuine_webhooks_are_accepted_in_every_language(verify: Verify) -> None:
+    """Several signatures are fine if one of them is valid."""
     headers = signed()
     good, other = headers["webhook-signature"], signed(OTHER)["webhook-signature"]
     several = headers | {"webhook-signature": f"v1a,AAAA {other} {good}"}
@@ -223,8 +223,8 @@ def test_what_is_genuine_is_accepted(verify: Verify) -> None:
     assert verify(genuine) == [True] * len(genuine)
 
 
-def test_what_is_not_genuine_is_refused(verify: Verify) -> None:
-    """Each for its own reason, and none with an accident."""
+def test_forged_or_stale_webhooks_are_rejected_in_every_language(verify: Verify) -> None:
+    """Each has one fault, and none makes the program crash."""
     headers = signed()
     good = headers["webhook-signature"]
     forged = [
@@ -241,14 +241,14 @@ def test_what_is_not_genuine_is_refused(verify: Verify) -> None:
     assert verify(forged) == [False] * len(forged)
 
 
-def test_every_block_of_the_page_is_run() -> None:
-    """A language without a test here fails the build."""
+def test_every_language_of_the_page_is_tested() -> None:
+    """A language that is added to the page needs a test here."""
     under = {block.heading for block in read_blocks(PAGE) if block.language not in ("sh", "json")}
     assert under == {language.heading for language in LANGUAGES}
 
 
-def test_the_examples_run_as_they_stand() -> None:
-    """An endpoint, a payment, a look, a script; only the port differs."""
+def test_the_curl_examples_of_the_page_work() -> None:
+    """They create an endpoint and a payment, and use the inbox; only the port differs."""
     if shutil.which("curl") is None:
         pytest.skip("curl is not installed")
     blocks = [block for block in read_blocks(PAGE) if block.language == "sh"]

@@ -1,4 +1,4 @@
-"""`payments-sandbox webhook verify`: good, or why a careful receiver refuses it."""
+"""`payments-sandbox webhook verify`: prints "good", or why a careful receiver rejects it."""
 
 import shlex
 import subprocess
@@ -25,7 +25,7 @@ OTHER: Final = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSx"
 BODY: Final = b'{"test": 2432232314}'
 SENT_AT: Final = 1_614_265_330
 NOW: Final = "2021-02-25T15:02:10Z"
-"""The instant of the vector's timestamp."""
+"""The instant of the test vector's timestamp."""
 
 VECTOR: Final = {
     "webhook-id": "msg_p5jXN8AQM9LWM0D4loKWxJek",
@@ -50,14 +50,14 @@ ALL: Final = {
 
 @pytest.fixture
 def body(tmp_path: Path) -> str:
-    """The path of a file with the body."""
+    """Return the path of a file with the body."""
     file = tmp_path / "body.json"
     file.write_bytes(BODY)
     return str(file)
 
 
 def headers_of(signing: Signing | None, secret: str = SECRET) -> Mapping[str, str]:
-    """The headers of a message that is signed so; the vector's for None."""
+    """Return the headers of a message signed in this way, or the test vector's for None."""
     if signing is None:
         return VECTOR
     return sign(signing, [secret], message="evt_1", sent_at=SENT_AT, body=BODY)
@@ -66,26 +66,28 @@ def headers_of(signing: Signing | None, secret: str = SECRET) -> Mapping[str, st
 def verify(
     body: str, *arguments: str, headers: Mapping[str, str] = VECTOR, now: str = NOW
 ) -> tuple[int, str, str]:
-    """The exit code and the outputs, for a message with these headers."""
+    """Verify a message with these headers, and return exit code, stdout and stderr."""
     lines = [f"--header={name}: {value}" for name, value in headers.items()]
     ended = run("webhook", "verify", "--body", body, "--now", now, *lines, *arguments)
     return ended.returncode, ended.stdout, ended.stderr
 
 
 def note(seen: str) -> str:
-    """What is said about a scheme that was not given."""
-    return f"payments-sandbox: by its headers this is {seen}.\n"
+    """Return the note about a detected scheme."""
+    return f"payments-sandbox: detected from the headers: {seen}.\n"
 
 
 @pytest.mark.parametrize(("signing", "seen"), GUESSES.values(), ids=GUESSES)
-def test_the_scheme_is_read_off_the_headers(body: str, signing: Signing | None, seen: str) -> None:
-    """Good; stderr says what was read from them. With another secret it is not good."""
+def test_the_scheme_is_detected_from_the_headers(
+    body: str, signing: Signing | None, seen: str
+) -> None:
+    """A note on stderr names the scheme; with another secret the webhook is rejected."""
     headers = headers_of(signing)
 
     assert verify(body, "--secret", SECRET, headers=headers) == (0, "good\n", note(seen))
     assert verify(body, "--secret", OTHER, headers=headers) == (
         1,
-        "refused: no signature matches: another secret, or the body was changed\n",
+        "rejected: no signature matches: the secret differs, or the body was changed\n",
         note(seen),
     )
 
@@ -105,10 +107,10 @@ def test_the_scheme_is_read_off_the_headers(body: str, signing: Signing | None, 
     ],
     ids=["standard", "timestamped", "named", "hmac", "prefix", "encoding"],
 )
-def test_a_scheme_that_is_given_is_not_guessed(
+def test_a_given_scheme_is_used_without_detection(
     body: str, signing: Signing | None, options: list[str]
 ) -> None:
-    """Then nothing is guessed but what was left open, and stderr is silent."""
+    """Only details that were not given are detected, and stderr stays empty."""
     headers = headers_of(signing)
 
     assert verify(body, "--secret", SECRET, *options, headers=headers) == (0, "good\n", "")
@@ -116,8 +118,8 @@ def test_a_scheme_that_is_given_is_not_guessed(
     assert (wrong[0], wrong[2]) == (1, "")
 
 
-def test_what_a_sandbox_sends_is_good() -> None:
-    """The delivery that the control API shows is good, now."""
+def test_a_webhook_of_the_sandbox_is_valid() -> None:
+    """The message is taken from the inbox of a live world."""
     with serve_process() as server:
         world = new_remote_world(server.address, clock="live")
         made = world.control("POST", "/webhook_endpoints", {"url": "inbox:orders"})
@@ -131,8 +133,8 @@ def test_what_a_sandbox_sends_is_good() -> None:
     assert (ended.returncode, ended.stdout) == (0, "good\n")
 
 
-def test_the_page_shows_what_it_prints(tmp_path: Path) -> None:
-    """docs/cli.md, where an editor has added a line end; typed as it stands, but for the time."""
+def test_the_example_in_docs_cli_md_matches_the_output(tmp_path: Path) -> None:
+    """In the example, an editor has added a line end to the body."""
     found = below("payments-sandbox webhook verify", read_blocks(ROOT / "docs" / "cli.md"))
     (block,) = [block for block in found if block.language == "console"]
     *command, shown = block.code.removeprefix("$ payments-sandbox ").splitlines(keepends=True)
@@ -152,64 +154,71 @@ def test_the_page_shows_what_it_prints(tmp_path: Path) -> None:
     ("headers", "secret", "reason"),
     [
         ({"webhook-id": ""}, SECRET, "the header webhook-id is missing"),
-        ({"webhook-signature": "v2,abc"}, SECRET, "has no signature of version v1"),
+        ({"webhook-signature": "v2,abc"}, SECRET, "has no v1 signature"),
         ({"webhook-signature": "v1,%%"}, SECRET, "webhook-signature is not base64"),
         ({"webhook-timestamp": "now"}, SECRET, "is not a whole number of seconds"),
     ],
 )
-def test_a_refusal_says_why(body: str, headers: dict[str, str], secret: str, reason: str) -> None:
-    """Exit 1, and one line on stdout."""
+def test_an_invalid_webhook_exits_1_with_the_reason(
+    body: str, headers: dict[str, str], secret: str, reason: str
+) -> None:
+    """The reason is one line on stdout."""
     code, output, _ = verify(body, "--secret", secret, headers=VECTOR | headers)
 
     assert (code, output.count("\n")) == (1, 1)
-    assert output.startswith("refused: ")
+    assert output.startswith("rejected: ")
     assert reason in output
 
 
 @pytest.mark.parametrize(
     ("now", "reason"),
     [
-        ("2021-02-25T15:07:11Z", "too old: 301 s from now, and 300 s are tolerated"),
-        ("2021-02-25T14:57:09Z", "too new: 301 s from now, and 300 s are tolerated"),
+        ("2021-02-25T15:07:11Z", "too old: 301 s from now, with a tolerance of 300 s"),
+        ("2021-02-25T14:57:09Z", "too new: 301 s from now, with a tolerance of 300 s"),
     ],
 )
-def test_a_timestamp_that_is_not_now_is_told_or_ignored(body: str, now: str, reason: str) -> None:
-    """Only the time is wrong, and the line says so; `ignore` accepts any."""
+def test_a_timestamp_out_of_tolerance_is_rejected_unless_now_is_ignore(
+    body: str, now: str, reason: str
+) -> None:
+    """The line says that only the timestamp is wrong."""
     given = ("--secret", SECRET, "--scheme", "standard")
 
     assert verify(body, *given, now=now) == (
         1,
-        f"refused: the signature holds, but the timestamp is {reason}; --now ignore accepts any\n",
+        (
+            f"rejected: the signature is valid, but the timestamp is {reason}; --now ignore accepts"
+            " any\n"
+        ),
         "",
     )
     assert verify(body, *given, now="ignore") == (0, "good\n", "")
 
 
-def test_headers_may_have_the_names_of_cgi(body: str) -> None:
-    """As `request.META` of Django, the environment of Rack and `$_SERVER` of PHP have them."""
+def test_headers_may_have_cgi_names(body: str) -> None:
+    """Django's `request.META`, Rack's environment and PHP's `$_SERVER` have such names."""
     headers = {f"HTTP_{name.upper().replace('-', '_')}": VECTOR[name] for name in VECTOR}
     assert verify(body, "--secret", SECRET, headers=headers)[:2] == (0, "good\n")
 
 
-def test_either_of_two_secrets_is_good(body: str) -> None:
-    """While one is rotated, either is good."""
+def test_a_webhook_signed_with_any_of_several_secrets_is_valid(body: str) -> None:
+    """Two secrets are valid during a rotation."""
     assert verify(body, "--secret", OTHER, "--secret", SECRET)[:2] == (0, "good\n")
 
 
-def test_no_header_is_a_signature(body: str) -> None:
-    """Exit 1; the line lists the headers and the options that help."""
+def test_headers_without_a_signature_exit_1_with_the_options_that_help(body: str) -> None:
+    """The line lists the headers too."""
     headers = {"Content-Type": "application/json", "X-Nonce": "1"}
 
     code, output, errors = verify(body, "--secret", SECRET, headers=headers)
     assert (code, errors) == (1, "")
     assert output == (
-        "refused: no header looks like a signature; there are content-type, x-nonce, and"
-        " --header-name and --scheme say which is one\n"
+        "rejected: no header looks like a signature, only content-type, x-nonce;"
+        " --header-name and --scheme name it\n"
     )
 
 
-def test_every_option_can_be_set_in_the_environment(body: str) -> None:
-    """Each has its variable; several headers or secrets are separated by line ends."""
+def test_every_option_can_be_set_by_an_environment_variable(body: str) -> None:
+    """Several headers or secrets are separated by line ends."""
     headers = {**sign(HEX, [SECRET], message="", sent_at=0, body=BODY), "X-Other": "1"}
     extra = {
         "--secret": f"{OTHER},1\n{SECRET}",
@@ -227,8 +236,8 @@ def test_every_option_can_be_set_in_the_environment(body: str) -> None:
     assert (ended.returncode, ended.stdout, ended.stderr) == (0, "good\n", "")
 
 
-def test_the_secret_of_an_application_is_found_in_the_environment(body: str) -> None:
-    """What `payments-sandbox run` calls it will do."""
+def test_the_secret_falls_back_to_payments_webhook_secret(body: str) -> None:
+    """`payments-sandbox run` sets this variable."""
     lines = [f"--header={name}: {value}" for name, value in VECTOR.items()]
     given = ("webhook", "verify", "--body", body, "--now", NOW, *lines)
     ended = run(*given, extra={"PAYMENTS_WEBHOOK_SECRET": SECRET})
@@ -236,74 +245,76 @@ def test_the_secret_of_an_application_is_found_in_the_environment(body: str) -> 
     assert (ended.returncode, ended.stdout) == (0, "good\n")
 
 
-def test_every_option_is_tried() -> None:
-    """An option that is added is tested here."""
+def test_this_module_covers_every_option_of_webhook_verify() -> None:
+    """A new option fails this test until it is tested here."""
     assert options_of("webhook verify") == ALL
 
 
 WRONG: Final = {
     "no secret": (
         ["--body", "BODY", "--header", "a: b"],
-        "argument --secret: expected one, here or in PAYMENTS_WEBHOOK_SECRET",
+        "argument --secret: expected a secret, here or in PAYMENTS_WEBHOOK_SECRET",
     ),
     "no header": (
         ["--secret", SECRET, "--body", "BODY"],
-        "argument --header: expected those that arrived, the signature's at least",
+        "argument --header: expected the received headers, or at least those of the signature",
     ),
-    "twice": (
+    "duplicate header": (
         ["--secret", SECRET, "--body", "BODY", "--header", "a: 1", "--header", "A: 2"],
-        "argument --header: expected each name once",
+        "argument --header: expected each name only once",
     ),
     "no body": (
         ["--secret", SECRET, "--header", "a: b"],
-        "argument --body: expected a file with what arrived, or - for stdin",
+        "argument --body: expected a file with the received body, or - for stdin",
     ),
-    "no file": (
+    "missing body file": (
         ["--secret", SECRET, "--body", "no/such", "--header", "a: b"],
-        "argument --body: expected a file to read; No such file or directory",
+        "argument --body: cannot read the file: No such file or directory",
     ),
-    "no colon": (
+    "header without a colon": (
         ["--header", "webhook-id"],
-        "argument --header: expected 'NAME: VALUE', as it arrived",
+        "argument --header: expected 'NAME: VALUE', as received",
     ),
-    "scheme": (["--scheme", "rsa"], "argument --scheme: expected standard or timestamped or hmac"),
-    "encoding": (["--encoding", "hexx"], "argument --encoding: expected hex or base64"),
-    "now": (
+    "unknown scheme": (
+        ["--scheme", "rsa"],
+        "argument --scheme: expected standard or timestamped or hmac",
+    ),
+    "unknown encoding": (["--encoding", "hexx"], "argument --encoding: expected hex or base64"),
+    "invalid instant": (
         ["--now", "later"],
         (
             "argument --now: expected an ISO 8601 date, or date and time with Z or an offset,"
             " such as 2025-01-15T10:30:00Z"
         ),
     ),
-    "a secret of another scheme": (
+    "secret of another scheme": (
         ["--secret", "secret", "--body", "BODY", "--header", "webhook-id: 1"],
         (
             "argument --secret: expected whsec_ and the base64 of 24 to 64 bytes, for the scheme"
             " standard"
         ),
     ),
-    "a part of another scheme": (
+    "prefix with scheme standard": (
         ["--secret", SECRET, "--body", "BODY", "--header", "webhook-id: 1", "--prefix", "a"],
-        "argument --prefix: expected nothing; the scheme standard has none",
+        "argument --prefix: not allowed with the scheme standard",
     ),
-    "a header of standard": (
+    "header name with scheme standard": (
         ["--secret", SECRET, "--body", "BODY", "--header", "a: 1", "--scheme", "standard",
          "--header-name", "a"],
-        "argument --header-name: expected nothing; the scheme standard has none",
+        "argument --header-name: not allowed with the scheme standard",
     ),
-    "an encoding of timestamped": (
+    "encoding with scheme timestamped": (
         ["--secret", SECRET, "--body", "BODY", "--header", "a: 1", "--scheme", "timestamped",
          "--encoding", "hex"],
-        "argument --encoding: expected nothing; the scheme timestamped has none",
+        "argument --encoding: not allowed with the scheme timestamped",
     ),
 }  # fmt: skip
 
 
 @pytest.mark.parametrize(("arguments", "problem"), WRONG.values(), ids=WRONG)
-def test_a_wrong_call_says_what_would_have_worked(
+def test_invalid_arguments_exit_2_and_say_what_is_expected(
     body: str, arguments: list[str], problem: str
 ) -> None:
-    """Exit 2; the last line says what would have worked."""
     given = [body if word == "BODY" else word for word in arguments]
     ended = run("webhook", "verify", *given)
 
@@ -312,8 +323,7 @@ def test_a_wrong_call_says_what_would_have_worked(
     assert last == f"payments-sandbox webhook verify: error: {problem}"
 
 
-def test_what_to_do_with_a_webhook_is_needed() -> None:
-    """Exit 2."""
+def test_a_missing_subcommand_exits_2() -> None:
     ended = run("webhook")
 
     assert (ended.returncode, ended.stderr.splitlines()[-1]) == (

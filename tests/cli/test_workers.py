@@ -1,4 +1,4 @@
-"""`serve --workers N`: one address, one ready file, one end; and a worker that dies is missed."""
+"""`serve --workers N`: several processes that act as one server, and workers that die."""
 
 import json
 import os
@@ -36,37 +36,37 @@ NUMBERS: Final = count()
 
 @pytest.fixture(scope="module")
 def server() -> Iterator[ServeProcess]:
-    """One server for the tests that end nothing of it."""
+    """Return a server for the tests that end no process of it."""
     with serve_process("--workers", str(WORKERS), "--coverage") as running:
         yield running
 
 
 def key_of(worker: int, workers: int = WORKERS) -> str:
-    """A new key that a worker owns."""
+    """Return a new key that a worker owns."""
     keys = (f"sk_test_key{next(NUMBERS)}" for _ in count())
     return next(key for key in keys if owner_of(key, workers) == worker)
 
 
 def workers_of(server: ServeProcess) -> list[int]:
-    """The process ids of the workers, the one that was started last behind the others."""
+    """Return the process ids of the workers; the one started last is at the end."""
     children = Path(f"/proc/{server.process.pid}/task/{server.process.pid}/children")
     if not children.exists():
         pytest.skip("this system does not list children")
     deadline = time.monotonic() + LONGEST_WAIT
     while len(found := children.read_text(encoding="ascii").split()) < 2:
-        assert time.monotonic() < deadline  # one is about to be started again
+        assert time.monotonic() < deadline  # a worker is being replaced
     return sorted(map(int, found))
 
 
 def summaries(server: ServeProcess, query: str = "") -> dict[str, Any]:
-    """A page of the list of worlds."""
+    """Return a page of the list of worlds."""
     page = exchange(server.address, raw_request("GET", f"/_sandbox/worlds{query}"))
     assert page.status == 200, page
     return dict(page.json)
 
 
-def test_every_key_has_its_world_whoever_is_asked(server: ServeProcess) -> None:
-    """Each request is on a connection of its own, which any worker may accept."""
+def test_a_key_has_the_same_world_on_every_connection(server: ServeProcess) -> None:
+    """Any worker may accept the connection of a request."""
     for worker in range(WORKERS):
         world = RemoteWorld(server.address, key_of(worker))
         for _ in range(4):
@@ -74,8 +74,8 @@ def test_every_key_has_its_world_whoever_is_asked(server: ServeProcess) -> None:
         assert world.control("GET", "/world")["payments"]["completed"] == 4
 
 
-def test_one_connection_may_carry_every_key(server: ServeProcess) -> None:
-    """It goes from one worker to the next, and nothing is lost or doubled."""
+def test_one_connection_can_use_keys_of_all_workers(server: ServeProcess) -> None:
+    """The connection moves between workers, and no request is lost or repeated."""
     keys = [key_of(worker) for worker in range(WORKERS)]
     body = json.dumps(documented_create()).encode()
     with connected(server.address) as wire:
@@ -88,8 +88,8 @@ def test_one_connection_may_carry_every_key(server: ServeProcess) -> None:
         assert world.control("GET", "/world")["payments"]["completed"] == 4
 
 
-def test_all_worlds_are_listed_the_last_used_first(server: ServeProcess) -> None:
-    """Page by page, whoever has them; a cursor that leads nowhere is refused."""
+def test_worlds_of_all_workers_are_listed_by_last_use(server: ServeProcess) -> None:
+    """The most recently used is first; an unknown cursor is rejected."""
     used = [key_of(number % WORKERS) for number in range(7)]
     for key in used:
         RemoteWorld(server.address, key).control("GET", "/world")
@@ -107,8 +107,7 @@ def test_all_worlds_are_listed_the_last_used_first(server: ServeProcess) -> None
     assert refused.status == 400
 
 
-def test_a_world_without_a_key_gets_one_that_nobody_else_has(server: ServeProcess) -> None:
-    """Whichever worker has made it, all find it."""
+def test_generated_keys_are_unique_and_known_to_all_workers(server: ServeProcess) -> None:
     raw = raw_request("POST", "/_sandbox/worlds", body=b'{"clock": "2030-01-15T10:30:00Z"}')
     keys = [exchange(server.address, raw).json["api_key"] for _ in range(8)]
     assert len(set(keys)) == 8
@@ -117,9 +116,7 @@ def test_a_world_without_a_key_gets_one_that_nobody_else_has(server: ServeProces
         assert world["clock"]["now"] == "2030-01-15T10:30:00Z"
 
 
-def test_what_all_workers_have_met_is_counted_together(server: ServeProcess) -> None:
-    """Wherever the calls were answered."""
-
+def test_coverage_counts_calls_of_all_workers(server: ServeProcess) -> None:
     def declined() -> int:
         found = exchange(server.address, raw_request("GET", "/_sandbox/coverage")).json["calls"]
         return sum(row["count"] for row in found if row["failure"] == "card_declined")
@@ -131,8 +128,8 @@ def test_what_all_workers_have_met_is_counted_together(server: ServeProcess) -> 
     assert declined() == before + WORKERS
 
 
-def test_metrics_are_those_of_all_workers(server: ServeProcess) -> None:
-    """Wherever the calls were answered, and whoever is asked."""
+def test_metrics_sum_the_values_of_all_workers(server: ServeProcess) -> None:
+    """Every worker answers with the same values."""
 
     def refused_refunds() -> float:
         text = exchange(server.address, raw_request("GET", "/_sandbox/metrics")).body.decode()
@@ -146,8 +143,8 @@ def test_metrics_are_those_of_all_workers(server: ServeProcess) -> None:
     assert [refused_refunds() for _ in range(4)] == [before + WORKERS] * 4
 
 
-def test_the_log_and_its_summary_are_those_of_all_workers() -> None:
-    """A line for each request, and one at the end, over all worlds."""
+def test_the_log_and_its_summary_cover_all_workers() -> None:
+    """There is a line for each request, and a summary of all worlds at the end."""
     with serve_process(*TWO, "--log", "json") as server:
         for worker in (0, 1, 1):
             RemoteWorld(server.address, key_of(worker, 2)).pay()
@@ -158,8 +155,8 @@ def test_the_log_and_its_summary_are_those_of_all_workers() -> None:
     assert (summary["payments"]["completed"], summary["worlds"]) == (3, 4)
 
 
-def test_a_unix_socket_is_everybodys(tmp_path: Path) -> None:
-    """Its connections are passed on as well, and its file goes with the server."""
+def test_a_unix_socket_serves_the_keys_of_all_workers(tmp_path: Path) -> None:
+    """The socket's file is deleted when the server stops."""
     path = tmp_path / "sandbox.sock"
     with serve_process(*TWO, "--unix", str(path)) as server:
         for worker in (0, 1):
@@ -175,24 +172,25 @@ def test_a_unix_socket_is_everybodys(tmp_path: Path) -> None:
     assert not path.exists()
 
 
-def test_a_system_that_cannot_fork_has_one_process(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Refused in words, as on Windows."""
+def test_workers_on_a_system_without_fork_exit_2(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Windows is such a system."""
     monkeypatch.delattr(os, "fork")
     ended = run("serve", *TWO, is_process=False)
     assert (ended.returncode, ended.stdout) == (2, "")
-    expected = "argument --workers: expected 1: this system cannot pass a connection to a process\n"
+    expected = (
+        "argument --workers: expected 1: this system cannot pass connections to other processes\n"
+    )
     assert ended.stderr.endswith(expected)
 
 
-def test_tls_has_one_process() -> None:
-    """Refused in words."""
+def test_workers_with_tls_exit_2() -> None:
     ended = run("serve", *TWO, "--tls", "auto")
     assert (ended.returncode, ended.stdout) == (2, "")
     assert "argument --workers: expected 1 with --tls" in ended.stderr
 
 
-def test_a_worker_that_dies_is_replaced_and_its_worlds_are_named() -> None:
-    """Others are untouched; each lost world says so when it is made anew."""
+def test_a_killed_worker_is_replaced_and_its_lost_worlds_are_reported() -> None:
+    """Worlds of other workers are unaffected; a new world of a lost key says what happened."""
     with serve_process(*TWO) as server:
         lost, kept = (RemoteWorld(server.address, key_of(worker, 2)) for worker in (0, 1))
         lost.pay()
@@ -201,19 +199,19 @@ def test_a_worker_that_dies_is_replaced_and_its_worlds_are_named() -> None:
         os.kill(pid, signal.SIGKILL)
         line = server.error_line()
         assert lost.control("GET", "/world")["restarted"] == (
-            "An earlier world of this key was lost with worker 1, which was ended by SIGKILL."
+            "An earlier world of this key was lost with worker 1, which was killed by SIGKILL."
         )
         assert lost.control("GET", "/world")["payments"]["completed"] == 0
         assert kept.control("GET", "/world")["payments"]["completed"] == 1
         assert kept.control("GET", "/world")["restarted"] is None
         assert server.stop()[0] == 0
-    assert f"worker 1 (pid {pid}) was ended by SIGKILL and is started again" in line
+    assert f"worker 1 (pid {pid}) was killed by SIGKILL and is restarted" in line
     assert lost.key in line
     assert kept.key not in line
 
 
-def test_a_world_that_was_lost_says_so_after_another_death_too() -> None:
-    """Unless it was dropped by hand meanwhile; a worker that dies on its way is no end."""
+def test_a_lost_world_is_still_reported_after_its_worker_died_again() -> None:
+    """A world that was dropped in between is not reported."""
     with serve_process(*TWO) as server:
         unused, dropped = (RemoteWorld(server.address, key_of(0, 2)) for _ in range(2))
         unused.pay()
@@ -223,15 +221,15 @@ def test_a_world_that_was_lost_says_so_after_another_death_too() -> None:
         dropped.control("GET", "/world")
         dropped.control("DELETE", "/world")
         for _ in range(3):
-            os.kill(workers_of(server)[-1], signal.SIGKILL)  # that which was started last
+            os.kill(workers_of(server)[-1], signal.SIGKILL)  # the one started last
             server.error_line()
         assert "lost with worker 1" in unused.control("GET", "/world")["restarted"]
         assert dropped.control("GET", "/world")["restarted"] is None
         assert server.stop()[0] == 0
 
 
-def test_a_worker_that_never_gets_ready_is_given_up(tmp_path: Path) -> None:
-    """In words, and the others end with it."""
+def test_a_worker_that_cannot_start_ends_the_server_with_exit_code_2(tmp_path: Path) -> None:
+    """The error is one line, and the other workers end too."""
     (tmp_path / "1-of-2.state").mkdir()
     ended = run("serve", "--port", "0", *TWO, "--state", str(tmp_path))
     assert (ended.returncode, ended.stdout) == (2, "")
@@ -239,8 +237,8 @@ def test_a_worker_that_never_gets_ready_is_given_up(tmp_path: Path) -> None:
     assert ended.stderr.count("\n") == 1
 
 
-def test_a_key_that_was_drawn_is_never_drawn_again() -> None:
-    """Not even where the worker that had drawn it is another one, and the seed is the same."""
+def test_generated_keys_are_not_repeated_after_workers_are_replaced() -> None:
+    """The new workers have the same seed."""
     with serve_process(*TWO, "--seed", "7") as server:
         raw = raw_request("POST", "/_sandbox/worlds", body=b"{}")
         drawn = [exchange(server.address, raw).json["api_key"] for _ in range(6)]
@@ -252,8 +250,8 @@ def test_a_key_that_was_drawn_is_never_drawn_again() -> None:
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT, signal.SIGHUP])
-def test_a_signal_ends_all_of_them(tmp_path: Path, number: signal.Signals) -> None:
-    """With exit 0, no word, no ready file and no process, whatever is open."""
+def test_a_signal_stops_the_server_and_all_workers(tmp_path: Path, number: signal.Signals) -> None:
+    """It exits with 0 despite an open connection, and the ready file is deleted."""
     ready = tmp_path / "ready.json"
     with serve_process(*TWO, "--ready-file", str(ready), "--max-wall-delay", "1h") as server:
         facts = json.loads(ready.read_text())
@@ -268,12 +266,12 @@ def test_a_signal_ends_all_of_them(tmp_path: Path, number: signal.Signals) -> No
         assert server.rest() == ("", "")
     assert not ready.exists()
     for pid in pids:
-        with pytest.raises(ProcessLookupError):  # the parent has waited for it
+        with pytest.raises(ProcessLookupError):  # the parent has reaped it
             os.kill(pid, 0)
 
 
-def test_of_ignored_signals_only_the_hang_up_stays_ignored() -> None:
-    """As with one process: a shell starts what is in the background without SIGINT."""
+def test_an_ignored_sighup_stays_ignored_and_sigint_stops_the_server() -> None:
+    """Shells start background commands with SIGINT ignored, so it must not stay ignored."""
     ignoring = ("sh", "-c", 'trap "" HUP INT; exec "$@"', "sh", *COMMAND)
     with serve_process(*TWO, command=ignoring) as server:
         server.process.send_signal(signal.SIGHUP)
@@ -281,8 +279,8 @@ def test_of_ignored_signals_only_the_hang_up_stays_ignored() -> None:
         assert server.stop(signal.SIGINT)[0] == 0
 
 
-def test_nothing_is_left_of_a_parent_that_is_killed() -> None:
-    """Nobody tells the workers but the system."""
+def test_killing_the_parent_ends_all_workers() -> None:
+    """The parent is killed with SIGKILL, so only the kernel can tell the workers."""
     with serve_process(*TWO) as server, ExitStack() as stack:
         handles = [os.pidfd_open(pid) for pid in workers_of(server)]
         for each in handles:
@@ -293,15 +291,15 @@ def test_nothing_is_left_of_a_parent_that_is_killed() -> None:
             assert select.select([each], [], [], LONGEST_WAIT)[0] == [each]
 
 
-def test_a_worker_that_was_stopped_ends_too() -> None:
-    """It is woken for it."""
+def test_a_suspended_worker_is_ended_with_the_server() -> None:
+    """It is continued in order to end."""
     with serve_process(*TWO) as server:
         os.kill(workers_of(server)[1], signal.SIGSTOP)
         assert (server.stop()[0], server.rest()) == (0, ("", ""))
 
 
-def test_worlds_outlive_their_server_whatever_the_number_of_workers(tmp_path: Path) -> None:
-    """From one process to two, to three; what is there is what was there."""
+def test_a_state_is_restored_with_another_number_of_workers(tmp_path: Path) -> None:
+    """The number goes from one process to two and then to three workers."""
     folder = tmp_path / "worlds"
     with serve_process("--state", str(tmp_path / "one.state")) as server:
         worlds = [RemoteWorld(server.address, f"sk_test_kept{number}") for number in range(8)]
@@ -321,8 +319,8 @@ def test_worlds_outlive_their_server_whatever_the_number_of_workers(tmp_path: Pa
         assert names == [f"{number + 1}-of-{workers}.state" for number in range(workers)]
 
 
-def test_a_worker_that_dies_has_what_was_saved_last(tmp_path: Path) -> None:
-    """And the log says that this is so."""
+def test_a_replaced_worker_restores_the_last_saved_state(tmp_path: Path) -> None:
+    """The log says that the last saved state is back."""
     arguments = (*TWO, "--state", str(tmp_path / "worlds"))
     world = RemoteWorld("", key_of(0, 2))
     with serve_process(*arguments) as server:
@@ -332,16 +330,16 @@ def test_a_worker_that_dies_has_what_was_saved_last(tmp_path: Path) -> None:
         here = RemoteWorld(server.address, world.key)
         here.pay()
         os.kill(workers_of(server)[0], signal.SIGKILL)
-        while "ended by SIGKILL" not in (line := server.error_line()):
+        while "killed by SIGKILL" not in (line := server.error_line()):
             pass
         found = here.control("GET", "/world")
-    assert line.endswith("; what was saved last is back")
+    assert line.endswith("; the last saved state is restored")
     assert found["payments"]["completed"] == 1
     assert "lost with worker 1" in found["restarted"]
 
 
-def test_a_state_that_is_in_use_or_a_file_is_refused(tmp_path: Path) -> None:
-    """In one line, before anybody listens."""
+def test_a_state_folder_in_use_or_a_state_file_exits_2(tmp_path: Path) -> None:
+    """The error is one line, and comes before the server listens."""
     folder = tmp_path / "worlds"
     with serve_process(*TWO, "--state", str(folder)) as server:
         for workers in ("2", "3"):
@@ -353,18 +351,20 @@ def test_a_state_that_is_in_use_or_a_file_is_refused(tmp_path: Path) -> None:
             )
     (tmp_path / "file").write_text("x")
     for arguments, expected in (
-        ((*TWO, "--state", str(tmp_path / "file")), "expected a folder, since each worker has a"),
-        ((*TWO, "--state", os.devnull), "expected a folder, since each worker has a file"),
-        (("--state", str(tmp_path)), "expected a file in a folder that exists; a folder is for"),
-        ((*TWO, "--state", str(tmp_path / "no" / "where")), "expected a file or a folder in a"),
+        ((*TWO, "--state", str(tmp_path / "file")), "expected a folder, since each worker has its"),
+        ((*TWO, "--state", os.devnull), "expected a folder, since each worker has its own file"),
+        (("--state", str(tmp_path)), "expected a file in an existing folder; a folder is for"),
+        (
+            (*TWO, "--state", str(tmp_path / "no" / "where")),
+            "expected a file or folder in an existing",
+        ),
     ):
         ended = run("serve", "--port", "0", *arguments)
         assert (ended.returncode, ended.stdout) == (2, "")
         assert expected in ended.stderr.splitlines()[-1]
 
 
-def test_a_torn_state_is_refused(tmp_path: Path) -> None:
-    """And left as it is."""
+def test_a_torn_state_file_exits_2_and_is_left_unchanged(tmp_path: Path) -> None:
     for name in ("1-of-2.state", "other.state"):
         (tmp_path / name).write_text("torn")
         ended = run("serve", "--port", "0", *TWO, "--state", str(tmp_path))
@@ -374,8 +374,8 @@ def test_a_torn_state_is_refused(tmp_path: Path) -> None:
         (tmp_path / name).unlink()
 
 
-def test_a_taken_port_is_one_line() -> None:
-    """Exit 1, as with one process, and no worker was started."""
+def test_a_port_in_use_exits_1_with_one_line() -> None:
+    """The error is the same as with one process."""
     with serve_process() as taken:
         port = taken.address.rpartition(":")[2]
         ended = run("serve", *TWO, "--port", port)
@@ -385,15 +385,15 @@ def test_a_taken_port_is_one_line() -> None:
 
 
 @pytest.mark.parametrize("workers", ["0", "65", "two", "-1"])
-def test_a_number_that_is_none_is_refused(workers: str) -> None:
-    """With what would have worked."""
+def test_an_invalid_number_of_workers_exits_2(workers: str) -> None:
+    """The error says what is expected."""
     ended = run("serve", "--workers", workers)
     assert (ended.returncode, ended.stdout) == (2, "")
     assert ended.stderr.endswith("expected a whole number from 1 to 64\n")
 
 
-def test_it_stops_when_stdin_is_closed() -> None:
-    """As with one process; what comes before is thrown away."""
+def test_the_server_stops_when_stdin_is_closed() -> None:
+    """Input is ignored, as with one process."""
     words = ("serve", "--port", "0", *TWO, "--until-stdin-closes")
     with started(words, stdin=subprocess.PIPE) as server:
         assert server.stdout is not None

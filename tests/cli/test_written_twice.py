@@ -1,4 +1,4 @@
-"""What commands know of the server without importing it is what the server knows."""
+"""Values that commands duplicate from the server, to avoid importing it, are equal to its own."""
 
 import json
 
@@ -16,20 +16,19 @@ from tests.project.tree import ROOT
 SCHEMA = ROOT / "schemas" / "control" / "requests" / "create_webhook_endpoint.json"
 
 
-def test_the_address_of_a_server_is_the_same_in_both_places() -> None:
-    """Its address, and the prefix of the control API."""
+def test_the_default_address_of_commands_is_that_of_the_server() -> None:
+    """This includes the prefix of the control API."""
     settings = Settings()
     assert f"http://{settings.host}:{settings.port}" == DEFAULT_URL
     assert messages.CONTROL_PATH == CONTROL_PATH
 
 
-def test_the_length_of_a_journal_is_the_same_in_both_places() -> None:
-    """So that `logs` can ask for all of it."""
+def test_the_journal_size_of_logs_is_that_of_the_server() -> None:
+    """`logs` can therefore request all of it."""
     assert JOURNAL_SIZE == KEPT
 
 
-def test_the_filters_of_events_are_the_same_in_both_places() -> None:
-    """The filters of an endpoint, and no others."""
+def test_the_event_filters_of_commands_are_those_of_the_schema() -> None:
     filters = json.loads(SCHEMA.read_text())["properties"]["events"]["items"]["enum"]
     assert [event_filter(each) for each in filters] == filters
     with pytest.raises(Exception, match="expected one of") as refused:

@@ -57,7 +57,7 @@ EXAMPLES: Final[dict[str, dict[str, Any]]] = {
     "verify_webhook": {"now": "ignore"},
     "decide_held_call": {"do": {"drop": {"commit": False}}},
 }
-"""What each method is given besides ids, and so what its schemas accept."""
+"""The arguments of each method besides ids, valid by its schemas."""
 
 NEEDED: Final[dict[str, dict[str, Any]]] = {
     "restore_snapshot": {"snapshot": {}},
@@ -65,7 +65,7 @@ NEEDED: Final[dict[str, dict[str, Any]]] = {
     "write_scenario": {"requests": ["req_7k2m9q"]},
     "verify_webhook": {"headers": {}, "body": "{}"},
 }
-"""What else a method cannot do without."""
+"""The other arguments that a method requires."""
 
 METHODS: Final = {
     name: method
@@ -80,23 +80,23 @@ def named(routes: Iterator[ControlRoute]) -> list[object]:
 
 
 class RecordingTransport:
-    """A transport that answers nothing, and records what it was sent."""
+    """A transport that replies nothing and records what it was sent."""
 
     def __init__(self) -> None:
         self.sent: list[HttpRequest] = []
 
     def send(self, request: HttpRequest) -> HttpResponse:
-        """Nothing."""
+        """Return nothing."""
         self.sent.append(request)
         return HttpResponse(204, b"")
 
     def stream(self, request: HttpRequest) -> Iterator[str]:
-        """Nothing."""
+        """Return nothing."""
         self.sent.append(request)
         return iter(())
 
     def close(self) -> None:
-        """Nothing is open."""
+        """Do nothing."""
 
 
 def test_both_clients_have_exactly_one_method_for_each_control_route() -> None:

@@ -26,14 +26,14 @@ class Stranger(BaseHTTPRequestHandler):
     """A server that is not a sandbox."""
 
     def do_GET(self) -> None:
-        """A page, or nothing at all."""
+        """Send a page, or nothing at all."""
         if self.path.endswith("/live"):
             self.send_response(200)
             self.end_headers()
             self.wfile.write(b"<html>It works!</html>")
 
     def log_message(self, *_: object) -> None:
-        """Say nothing."""
+        """Log nothing."""
 
 
 @pytest.fixture

@@ -1,4 +1,4 @@
-"""Gives the tests of clusters an engine."""
+"""The Redis server and the cluster that these tests use."""
 
 from collections.abc import AsyncIterator, Iterator
 
@@ -10,14 +10,14 @@ from tests.support.redis_server import RedisServer, running_redis
 
 @pytest.fixture(scope="session")
 def shared_redis() -> Iterator[RedisServer]:
-    """One Redis for all tests of a process, which flush it."""
+    """One Redis server for all tests of a process; they flush it."""
     with running_redis() as server:
         yield server
 
 
 @pytest.fixture
 async def cluster(shared_redis: RedisServer) -> AsyncIterator[Cluster]:
-    """A cluster without nodes, of which nothing is kept."""
+    """A cluster without nodes and without stored data."""
     cluster = Cluster(shared_redis.url)
     await cluster.admin.flushall()
     yield cluster

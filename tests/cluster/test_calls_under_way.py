@@ -1,4 +1,4 @@
-"""Holds the count of calls that are under way to whom it lets go on."""
+"""The counts of calls under way: when waiting for the end of a key's calls ends."""
 
 import asyncio
 
@@ -8,13 +8,13 @@ from payments_sandbox.cluster.calls_under_way import CallsUnderWay
 
 
 async def turns() -> None:
-    """Let whoever can go on do so."""
+    """Let every task run that can run."""
     for _ in range(5):
         await asyncio.sleep(0)  # noqa: TID251 - a turn of the loop
 
 
-async def test_a_world_stays_until_the_last_call_of_its_key_has_ended() -> None:
-    """Whoever waits for the key goes on then, and not with the calls of another."""
+async def test_waiters_for_a_key_continue_when_its_last_call_has_ended() -> None:
+    """The calls of another key neither delay nor release them."""
     calls = CallsUnderWay()
     for key in ("one", "one", "other"):
         calls.begin(key)
@@ -32,7 +32,7 @@ async def test_a_world_stays_until_the_last_call_of_its_key_has_ended() -> None:
     assert "one" not in calls
 
 
-def test_nobody_waits_for_a_key_without_calls() -> None:
-    """There is no turn of the loop in between, in which one could begin."""
+def test_waiting_for_a_key_without_calls_returns_at_once_without_yielding() -> None:
+    """The loop does not run in between, so no call can begin there."""
     with pytest.raises(StopIteration):
         CallsUnderWay().until_ended("one").send(None)

@@ -1,4 +1,4 @@
-"""What is sent to who does not own the key is answered as with one process, however it comes."""
+"""Connections of keys that another server owns: their replies equal those of a single process."""
 
 import json
 import re
@@ -27,10 +27,10 @@ from tests.support.values import documented_create
 
 SETTINGS: Final = Settings(port=0, max_wall_delay=100)
 OURS: Final = "sk_test_front_"
-"""Stands for a key that is owned in front, as long as one of them."""
+"""Replaced by a key of the same length that the front server owns."""
 
 THEIRS: Final = "sk_test_owner_"
-"""Stands for a key that is owned behind it."""
+"""Replaced by a key of the same length that the other server owns."""
 
 LIVE: Final = raw_request("GET", "/_sandbox/live")
 NEW: Final = {"clock": "2030-01-15T10:30:00Z"}
@@ -38,24 +38,24 @@ JUNK: Final = b"j\0nk 4111111111111111\r\n\r\n"
 
 
 def listed(key: str, **headers: str | None) -> bytes:
-    """A list of payments."""
+    """Return a request for the list of payments."""
     return raw_request("GET", "/v3/payments", {"Authorization": f"Bearer {key}", **headers})
 
 
 def paid(key: str, **headers: str | None) -> bytes:
-    """A create."""
+    """Return a request that creates a payment."""
     body = json.dumps(documented_create()).encode()
     return raw_request("POST", "/v3/payments", {"Authorization": f"Bearer {key}", **headers}, body)
 
 
 def made(key: str, body: object) -> bytes:
-    """A new world, asked for with a key in the head that decides nothing."""
+    """Return a request for a new world; the key in its head does not decide who owns it."""
     headers = {"Authorization": f"Bearer {key}"}
     return raw_request("POST", "/_sandbox/worlds", headers, json.dumps(body).encode())
 
 
 def chunked(key: str) -> bytes:
-    """A create whose body comes in chunks."""
+    """Return a request that creates a payment, with a chunked body."""
     body = json.dumps(documented_create()).encode()
     head = paid(key, **{"Content-Length": None, "Transfer-Encoding": "chunked"})
     framed = b"".join(b"%x\r\n%b\r\n" % (len(each), each) for each in (body[:50], body[50:]))
@@ -63,7 +63,7 @@ def chunked(key: str) -> bytes:
 
 
 def halves(raw: bytes, at: int | None = None) -> list[bytes]:
-    """Bytes in two segments."""
+    """Split bytes into two segments, in the middle unless told where."""
     at = len(raw) // 2 if at is None else at
     return [raw[:at], raw[at:]]
 
@@ -75,55 +75,60 @@ LARGE: Final = raw_request(
     json.dumps(documented_create() | {"padding": "x" * 60_000}).encode(),
 )
 SCRIPTS: Final[dict[str, Sequence[bytes]]] = {
-    "theirs": [paid(THEIRS), listed(THEIRS)],
-    "by turns": [paid(OURS), paid(THEIRS), listed(OURS), listed(THEIRS), listed(OURS)],
+    "a key of the other": [paid(THEIRS), listed(THEIRS)],
+    "alternating keys": [paid(OURS), paid(THEIRS), listed(OURS), listed(THEIRS), listed(OURS)],
     "a head in pieces": [listed(OURS), *halves(listed(THEIRS), 30), *halves(paid(THEIRS), 60)],
     "a body in pieces": [paid(OURS), *halves(paid(THEIRS), len(paid(THEIRS)) - 20)],
-    "a body behind its head": halves(paid(THEIRS), paid(THEIRS).find(b"\r\n\r\n") + 4),
-    "chunks": [listed(OURS), chunked(THEIRS)],
-    "chunks in pieces": [listed(OURS), *halves(chunked(THEIRS))],
+    "a body after its head": halves(paid(THEIRS), paid(THEIRS).find(b"\r\n\r\n") + 4),
+    "a chunked body": [listed(OURS), chunked(THEIRS)],
+    "a chunked body in pieces": [listed(OURS), *halves(chunked(THEIRS))],
     "a body that ends like a head": [
         paid(OURS).replace(b"\r\n\r\n", b"\r\nX: y\r\n\r\n") + b"\r\n\r\n" + listed(THEIRS)
     ],
-    "expected": halves(
+    "expect 100-continue": halves(
         paid(THEIRS, Expect="100-continue"),
         paid(THEIRS, Expect="100-continue").find(b"\r\n\r\n") + 4,
     ),
-    "large": [listed(OURS), LARGE, listed(OURS)],
-    "large in pieces": [listed(OURS), *halves(LARGE), listed(OURS)],
-    "junk behind ours": [listed(OURS) + JUNK],
-    "junk behind theirs": [listed(THEIRS) + JUNK],
+    "a large body": [listed(OURS), LARGE, listed(OURS)],
+    "a large body in pieces": [listed(OURS), *halves(LARGE), listed(OURS)],
+    "junk after an own request": [listed(OURS) + JUNK],
+    "junk after a request of the other": [listed(THEIRS) + JUNK],
     "junk": [JUNK],
     "no key": [listed(OURS, Authorization=None), listed(THEIRS)],
-    "a wrong key": [listed("sk_live_1"), listed(THEIRS)],
+    "an invalid key": [listed("sk_live_1"), listed(THEIRS)],
     "no Bearer": [listed(OURS, Authorization=f"Basic {THEIRS}"), listed(THEIRS)],
-    "two keys": [listed(THEIRS).replace(b"\r\n\r\n", b"\r\nAuthorization: Bearer x\r\n\r\n")],
+    "two Authorization headers": [
+        listed(THEIRS).replace(b"\r\n\r\n", b"\r\nAuthorization: Bearer x\r\n\r\n")
+    ],
     "HEAD": [listed(THEIRS).replace(b"GET", b"HEAD")],
     "HTTP/1.0": [listed(THEIRS).replace(b"HTTP/1.1", b"HTTP/1.0")],
-    "no such path": [listed(THEIRS).replace(b"/v3/payments", b"/v3/nothing")],
-    "control": [raw_request("GET", "/_sandbox/events", {"Authorization": f"Bearer {THEIRS}"})],
-    "a world of theirs": [made(OURS, NEW | {"api_key": f"{THEIRS}new"}), listed(f"{THEIRS}new")],
-    "a world of ours": [made(THEIRS, NEW | {"api_key": f"{OURS}new"}), listed(f"{OURS}new")],
-    "a world in pieces": halves(made(OURS, NEW | {"api_key": f"{THEIRS}new"}), 150),
-    "a world that is there": [made(OURS, {"api_key": THEIRS}), listed(OURS)],
-    "a wrong world": [made(OURS, {"api_key": f"{THEIRS}new", "clock": 1}), listed(OURS)],
-    "a place that is asked for": [listed(f"{THEIRS}_unknown"), listed(OURS)],
+    "an unknown path": [listed(THEIRS).replace(b"/v3/payments", b"/v3/nothing")],
+    "control API": [raw_request("GET", "/_sandbox/events", {"Authorization": f"Bearer {THEIRS}"})],
+    "a new world of the other": [
+        made(OURS, NEW | {"api_key": f"{THEIRS}new"}),
+        listed(f"{THEIRS}new"),
+    ],
+    "a new world of its own": [made(THEIRS, NEW | {"api_key": f"{OURS}new"}), listed(f"{OURS}new")],
+    "a new world in pieces": halves(made(OURS, NEW | {"api_key": f"{THEIRS}new"}), 150),
+    "an existing world": [made(OURS, {"api_key": THEIRS}), listed(OURS)],
+    "an invalid world": [made(OURS, {"api_key": f"{THEIRS}new", "clock": 1}), listed(OURS)],
+    "an unknown key of the other": [listed(f"{THEIRS}_unknown"), listed(OURS)],
     "a foreign host": [listed(THEIRS, Host="evil.test"), listed(OURS)],
 }
-"""What is sent, one segment after the other."""
+"""The segments that are sent one after the other, by name."""
 
 AT_ONCE: Final[dict[str, Sequence[bytes]]] = {
-    "two in a segment": [listed(OURS) + listed(THEIRS)],
-    "the other way round": [paid(THEIRS) + paid(OURS)],
+    "two keys in a segment": [listed(OURS) + listed(THEIRS)],
+    "two keys in a segment, the other first": [paid(THEIRS) + paid(OURS)],
     "many in a segment": [(paid(OURS) + paid(THEIRS)) * 3 + listed(OURS) + listed(THEIRS)],
-    "ours with bodies, then theirs": [paid(OURS) * 3, paid(OURS) + paid(THEIRS)],
-    "behind a request, half of one": halves(paid(OURS) + paid(THEIRS), len(paid(OURS)) + 40),
-    "line breaks before": [b"\r\n" + paid(OURS), b"\r\n\r\n" + paid(THEIRS)],
-    "a world behind": [
+    "three of one key, then one of each": [paid(OURS) * 3, paid(OURS) + paid(THEIRS)],
+    "a request and half of another": halves(paid(OURS) + paid(THEIRS), len(paid(OURS)) + 40),
+    "line breaks before requests": [b"\r\n" + paid(OURS), b"\r\n\r\n" + paid(THEIRS)],
+    "a new world between two requests": [
         listed(OURS) + made(OURS, NEW | {"api_key": f"{THEIRS}new"}) + listed(THEIRS)
     ],
 }
-"""Requests with several keys that are sent at once."""
+"""Pipelined requests with keys of both servers, by name."""
 
 
 @pytest.fixture(
@@ -132,14 +137,14 @@ AT_ONCE: Final[dict[str, Sequence[bytes]]] = {
     ids="-".join,
 )
 def servers(request: pytest.FixtureRequest) -> Iterator[SharingServers]:
-    """Two servers, one of which owns few keys."""
+    """Two servers, of which the front one owns few keys."""
     way, loop = request.param
     with sharing_servers(way, settings=SETTINGS, new_loop=new_loop(loop)) as both:
         yield both
 
 
 def answered(server: RunningServer, segments: Sequence[bytes], number: int) -> tuple[str, bool]:
-    """All that comes back, but for what only the wall knows, and whether it ends with an RST."""
+    """Return what arrives, without what depends on wall time, and whether an RST ended it."""
     ours, theirs = (f"{key[:-5]}{number:05}" for key in (OURS, THEIRS))
     for key in (ours, theirs):
         world = {"api_key": key, "seed": 7, "clock": "2030-01-15T10:30:00Z"}
@@ -167,7 +172,7 @@ def answered(server: RunningServer, segments: Sequence[bytes], number: int) -> t
 
 @pytest.fixture(scope="module")
 def of_one_process() -> dict[str, tuple[str, bool]]:
-    """What a server answers that owns all keys, by the script."""
+    """The replies of a single server that owns all keys, by the name of the segments."""
     with running_server(SETTINGS) as alone:
         return {
             script: answered(alone, segments, number)
@@ -176,20 +181,20 @@ def of_one_process() -> dict[str, tuple[str, bool]]:
 
 
 @for_each("script", SCRIPTS)
-def test_answers_are_those_of_one_process(
+def test_replies_through_a_server_that_does_not_own_the_key_equal_those_of_one_process(
     servers: SharingServers, of_one_process: dict[str, tuple[str, bool]], script: str
 ) -> None:
-    """To the byte, and to the way in which the connection ends."""
+    """To the byte, and in the way in which the connection ends."""
     through = answered(servers.front, SCRIPTS[script], list(SCRIPTS).index(script))
     assert through == of_one_process[script]
     assert through[0].startswith("HTTP/1.")
 
 
 @for_each("script", AT_ONCE)
-def test_a_connection_ends_if_it_would_have_to_move_between_requests_sent_at_once(
+def test_pipelined_requests_of_two_owners_get_only_correct_replies_and_no_reset(
     servers: SharingServers, of_one_process: dict[str, tuple[str, bool]], script: str
 ) -> None:
-    """The client connects again for those that are not answered; the others are, as ever."""
+    """The connection may end before the last reply: the client connects again for the rest."""
     number = len(SCRIPTS) + list(AT_ONCE).index(script)
     came, is_reset = answered(servers.front, AT_ONCE[script], number)
     alone, _ = of_one_process[script]
@@ -198,18 +203,20 @@ def test_a_connection_ends_if_it_would_have_to_move_between_requests_sent_at_onc
     assert not is_reset
 
 
-def test_requests_in_chunks_move_their_connection_as_others_do(servers: SharingServers) -> None:
-    """By turns, each sent when the one before is answered."""
+def test_chunked_requests_of_two_owners_are_answered_on_one_connection(
+    servers: SharingServers,
+) -> None:
+    """Each is sent after the reply to the one before."""
     with connected(servers.front.address) as wire:
         for raw, status in ((chunked(OURS), 201), (chunked(THEIRS), 201), (listed(THEIRS), 200)):
             wire.send(raw)
             assert wire.reply().status == status
 
 
-def test_what_a_sibling_answers_is_passed_on_before_anybody_reads_it(
+def test_a_connection_is_passed_to_its_owner_before_the_front_server_handles_a_request(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    """A new connection begins with its owner alone, and a used one leaves before the parser."""
+    """A new connection begins at its owner only; a used one moves before the parser reads."""
     begun: list[int] = []
     read: list[int] = []
     begin, handle = MovableConnection.connection_made, OwnerHandler.__call__

@@ -1,4 +1,4 @@
-"""Holds every directory to what the port promises: one owner for each key, and all agree on it."""
+"""The directories of keys: each key has one owner, and all processes agree on it."""
 
 from collections.abc import AsyncIterator, Sequence
 from contextlib import AsyncExitStack
@@ -28,7 +28,7 @@ Directories = Sequence[Directory]
 async def directories(
     request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch
 ) -> AsyncIterator[Directories]:
-    """The directories of three processes, each in its own place."""
+    """The directories of three workers, or of three nodes."""
     if request.param == "workers":
         yield [WorkerDirectory(own, PROCESSES) for own in range(PROCESSES)]
         return
@@ -47,15 +47,17 @@ async def directories(
 
 
 def place_from_elsewhere(directories: Directories, owner: int) -> Place:
-    """How the others name the place of one process."""
+    """Return the place of a process as the others name it."""
     directory = directories[owner]
     if isinstance(directory, ClusterNode):
         return directory.membership.member
     return Sibling(owner)
 
 
-async def test_a_key_is_in_one_place_and_all_agree(directories: Directories) -> None:
-    """Whoever is asked first; and every process has some of them."""
+async def test_each_key_has_one_owner_on_which_all_processes_agree(
+    directories: Directories,
+) -> None:
+    """Whichever is asked first; and every process owns some of the keys."""
     owners = set()
     for nth, key in enumerate(KEYS):
         asked = [*range(nth % PROCESSES, PROCESSES), *range(nth % PROCESSES)]
@@ -67,8 +69,9 @@ async def test_a_key_is_in_one_place_and_all_agree(directories: Directories) -> 
     assert owners == {*range(PROCESSES)}
 
 
-async def test_what_is_known_without_asking_is_what_is_told(directories: Directories) -> None:
-    """As soon as it was asked for, and nothing else before."""
+async def test_the_known_place_of_a_key_is_the_claimed_one_after_a_claim_and_it_or_none_before(
+    directories: Directories,
+) -> None:
     for key in KEYS:
         for directory in directories:
             known = directory.place_of(key)
@@ -77,8 +80,11 @@ async def test_what_is_known_without_asking_is_what_is_told(directories: Directo
             assert directory.place_of(key) == claimed
 
 
-async def test_a_place_that_is_not_reached_is_asked_for_again(directories: Directories) -> None:
-    """It is where it was as long as its owner lives."""
+@pytest.mark.parametrize("directories", ["nodes"], indirect=True)
+async def test_an_unreachable_node_is_forgotten_as_a_place_and_found_again_by_the_next_claim(
+    directories: Directories,
+) -> None:
+    """It owns the key as long as it lives."""
     for key in KEYS:
         for directory in directories:
             if isinstance(place := await directory.claim(key), Member):

@@ -1,4 +1,4 @@
-"""Holds the parts of a journal to what they promise: put together they are the journal."""
+"""The stored parts of a journal: put together, they are the journal."""
 
 import orjson
 from hypothesis import given, settings
@@ -21,7 +21,7 @@ STEPS = st.lists(
 
 
 class Story:
-    """A journal, and what is kept of it."""
+    """A journal and its stored parts."""
 
     def __init__(self) -> None:
         self._journal = Journal(7)
@@ -29,7 +29,7 @@ class Story:
         self.kept: dict[str, bytes] = {}
 
     def tell(self, steps: list[tuple[str, int]]) -> None:
-        """Let requests come, be answered or not, and be kept now and then."""
+        """Add requests, answer or abandon some, and store parts now and then."""
         for what, count in steps:
             waiting = [each for each in self._journal.since(0) if each.duration_ms is None]
             if what == "add":
@@ -67,7 +67,7 @@ class Story:
             del self.kept[name]
 
     def hold(self) -> None:
-        """Hold what is kept against the journal."""
+        """Assert that the stored parts equal the journal."""
         self._take()
         told = orjson.loads(orjson.dumps(finish(self._journal.snapshotting())["entries"]))
         assert entries_of(self.kept) == told
@@ -76,15 +76,15 @@ class Story:
 
 @settings(max_examples=settings().max_examples // 2)  # each is a long story
 @given(steps=STEPS)
-def test_the_parts_that_are_kept_are_the_journal(steps: list[tuple[str, int]]) -> None:
-    """Whoever has written them, and however much has fallen out of the ring."""
+def test_the_stored_parts_of_a_journal_add_up_to_its_entries(steps: list[tuple[str, int]]) -> None:
+    """Whichever node wrote them, and however many entries have fallen out of the ring."""
     story = Story()
     story.tell(steps)
     story.hold()
 
 
-def test_a_part_goes_with_the_last_of_its_entries() -> None:
-    """A journal that is full for long does not grow."""
+def test_parts_of_a_full_journal_are_removed_with_their_last_entries() -> None:
+    """The stored parts do not grow without end."""
     story = Story()
     for _ in range(50):
         story.tell([("add", 300), ("answer", 0), ("take", 0)])

@@ -1,4 +1,4 @@
-"""Holds a keeper to what replies may tell before it is kept, in virtual time."""
+"""The keeper of changes, in virtual time: which replies may be sent before they are stored."""
 
 import asyncio
 from collections.abc import Sequence
@@ -19,19 +19,19 @@ from payments_sandbox.server.world_runtime import NotKeptError
 from payments_sandbox.world.world import World
 
 LOST_AT_MOST: Final = 0.1
-"""Seconds of answers that may be lost with a node."""
+"""Seconds of replies that may be lost with a node."""
 
 FAST: Final = 0.001
 A_BIT: Final = 1e-6
-"""Seconds that a sum of floats may be off."""
+"""Seconds by which a sum of floats may differ."""
 
 
 class SimulatedStore:
-    """A store whose writes take as long as they are told; it owns every key.
+    """A store whose writes take the given times; it owns every key.
 
     Attributes:
-        takes: seconds of the next writes; the last one goes on.
-        kept_at: when each call was kept, by its number.
+        takes: seconds of the next writes; the last value is repeated.
+        kept_at: when each call was stored, by its number.
     """
 
     def __init__(self, takes: Sequence[float]) -> None:
@@ -39,7 +39,7 @@ class SimulatedStore:
         self.kept_at: dict[int, float] = {}
 
     async def write(self, writes: Sequence[WorldWrite]) -> frozenset[str]:
-        """Keep them, in time or late."""
+        """Store them after the next delay."""
         await asyncio.sleep(self.takes.pop(0) if len(self.takes) > 1 else self.takes[0])  # noqa: TID251 - of virtual time
         now = asyncio.get_running_loop().time()
         parts = (orjson.loads(each.journal.part) for each in writes if each.journal)
@@ -47,22 +47,22 @@ class SimulatedStore:
         return frozenset()
 
     async def epoch_of(self, key: str) -> int:
-        """An epoch."""
+        """Return an epoch."""
         return len(key)
 
     def give_up(self, world: World) -> None:
-        """Nobody else has any world."""
+        """Do nothing: there is no other owner."""
 
 
 class Story:
-    """A node that is called again and again, and answers.
+    """A node that gets calls and replies to them.
 
     Args:
         takes: seconds of its writes.
 
     Attributes:
-        called_at, answered_at: when, by the number of the call.
-        longest: the longest time in which answers were given that were not kept at its end.
+        called_at, answered_at: the times, by the number of the call.
+        longest: the longest span of replies that were not stored at its end.
     """
 
     def __init__(self, takes: Sequence[float]) -> None:
@@ -74,7 +74,7 @@ class Story:
         self.longest = 0.0
 
     async def tell(self, gaps: Sequence[float]) -> None:
-        """Call it so many seconds after each other, whoever waits, and wait for all answers."""
+        """Make calls with these gaps in seconds, whether any waits, and wait for all replies."""
         self._keeper = Keeper(self.store, self.store, wall_clock)
         writing, calls = asyncio.create_task(self._keeper.run()), []
         for number, gap in enumerate(gaps):
@@ -99,10 +99,10 @@ GAPS: Final = st.lists(st.sampled_from((0.0, FAST, 0.01, 0.03, 0.3)), min_size=1
 
 
 @given(takes=st.lists(st.sampled_from((FAST, 0.03, 0.06, 0.5, 3.0)), min_size=1), gaps=GAPS)
-def test_the_answers_of_a_tenth_of_a_second_may_be_lost_however_slow_the_engine_is(
+def test_at_most_the_replies_of_100_ms_are_not_yet_stored_however_slow_the_engine_is(
     takes: list[float], gaps: list[float]
 ) -> None:
-    """Whenever a node ends, what it has answered and not kept was answered in its last 100 ms."""
+    """If a node ends, only replies of its last 100 ms can be lost."""
     story = Story(takes)
     simulated(story.tell(gaps))
     assert story.answered_at.keys() == story.store.kept_at.keys() == set(range(len(gaps)))
@@ -110,10 +110,9 @@ def test_the_answers_of_a_tenth_of_a_second_may_be_lost_however_slow_the_engine_
 
 
 @given(takes=st.lists(st.sampled_from((FAST, 0.02, 0.9 * GIVEN)), min_size=1), gaps=GAPS)
-def test_each_answer_is_kept_within_a_tenth_of_a_second_by_an_engine_that_keeps_up(
+def test_a_fast_engine_stores_each_reply_within_100_ms_and_delays_none(
     takes: list[float], gaps: list[float]
 ) -> None:
-    """And nobody waits for that."""
     story = Story(takes)
     simulated(story.tell(gaps))
     assert story.answered_at == story.called_at
@@ -121,8 +120,7 @@ def test_each_answer_is_kept_within_a_tenth_of_a_second_by_an_engine_that_keeps_
         assert story.store.kept_at[number] - answered_at <= LOST_AT_MOST + A_BIT
 
 
-def test_answers_wait_while_writes_take_longer_than_they_are_given() -> None:
-    """From the one that was too slow until one was not."""
+def test_replies_wait_for_their_write_from_the_first_slow_write_until_a_fast_one() -> None:
     story = Story([0.5, 0.4, 0.3, FAST])
     simulated(story.tell([0.1] * 14))
     waited = [story.answered_at[each] > story.called_at[each] for each in range(14)]
@@ -132,7 +130,7 @@ def test_answers_wait_while_writes_take_longer_than_they_are_given() -> None:
 
 
 class Kept(SimulatedStore):
-    """A store that remembers at which of its effects a world was written whole."""
+    """A store that records at which of its writes a world was written whole."""
 
     def __init__(self) -> None:
         super().__init__([FAST])
@@ -140,7 +138,7 @@ class Kept(SimulatedStore):
         self._count = 0
 
     async def write(self, writes: Sequence[WorldWrite]) -> frozenset[str]:
-        """Keep one of them."""
+        """Store the one write."""
         [write] = writes
         self.whole_at += [self._count] * write.is_whole
         self._count += 1
@@ -148,7 +146,7 @@ class Kept(SimulatedStore):
 
 
 async def written_whole_at(payments: int, calls: int, *, makes_payments: bool) -> list[int]:
-    """At which writes a world is written whole that is called and kept by turns."""
+    """Return the writes that are whole of a world that is called and stored in turn."""
     api, store = Api(), Kept()
     world = api.sandbox.runtime.worlds.find(KEY)
     keeper = Keeper(store, store, wall_clock)
@@ -166,41 +164,41 @@ async def written_whole_at(payments: int, calls: int, *, makes_payments: bool) -
     return store.whole_at
 
 
-def test_a_world_that_grows_is_not_written_whole_again_and_again() -> None:
-    """What is written of new payments is what the world would be."""
+def test_a_growing_world_is_written_whole_only_once() -> None:
+    """The effects of new payments are as long as the payments."""
     assert simulated(written_whole_at(10, 900, makes_payments=True)) == [0]
 
 
-def test_a_world_is_written_whole_when_its_effects_are_many_times_as_long() -> None:
-    """They would take more room, and time to be read, than what is in it."""
+def test_a_world_is_written_whole_again_when_its_effects_are_much_longer_than_it() -> None:
+    """Its effects would otherwise take more space, and more time to read, than its content."""
     first, *others = simulated(written_whole_at(10, 500, makes_payments=False))
     assert first == 0
     assert others
 
 
-def test_a_world_is_written_whole_when_its_effects_are_many_and_as_long_as_it() -> None:
-    """However many payments it has."""
+def test_a_world_of_400_payments_is_written_whole_again_after_the_maximum_of_effects() -> None:
+    """Then its effects are about as long as the world."""
     assert simulated(written_whole_at(400, 1_050, makes_payments=False)) == [0, MOST_EFFECTS]
 
 
 class FullStore(SimulatedStore):
-    """A store that takes nothing for a while, and says why."""
+    """A store that rejects writes for a while, with a reason."""
 
     def __init__(self, seconds: float) -> None:
         super().__init__([FAST])
         self._until = asyncio.get_running_loop().time() + seconds
 
     async def write(self, writes: Sequence[WorldWrite]) -> frozenset[str]:
-        """Keep them, when there is room."""
+        """Store them if there is room."""
         if asyncio.get_running_loop().time() < self._until:
             raise EngineError("it is full")
         return await super().write(writes)
 
 
-def test_nobody_waits_for_an_engine_that_is_there_and_takes_nothing(
+def test_changes_for_a_full_engine_fail_with_its_reason_until_it_has_room_again(
     caplog: pytest.LogCaptureFixture,
 ) -> None:
-    """Longer than for a lease: then it is an error at once, until there is room again."""
+    """The first failure comes after about the time of a lease, the next ones at once."""
 
     async def story() -> None:
         api, store, now = Api(), FullStore(10), asyncio.get_running_loop().time

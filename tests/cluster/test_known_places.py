@@ -1,4 +1,4 @@
-"""Holds what a node remembers of others to be believed for a while, and no longer."""
+"""The places of keys that a node remembers: for how long it believes them."""
 
 import asyncio
 import logging
@@ -28,26 +28,25 @@ REFUSED = UnreachableError("refused", is_refused=True)
 
 
 class Clock:
-    """The loop's time, moved by hand."""
+    """The time of the loop, moved by the test."""
 
     def __init__(self) -> None:
         self.now = 100.0
 
     def __call__(self) -> float:
-        """The time."""
+        """Return the time."""
         return self.now
 
 
 @pytest.fixture
 def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
-    """What tells the time."""
+    """The time that the module reads."""
     clock = Clock()
     monkeypatch.setattr(known_places, "_now", clock)
     return clock
 
 
-def test_a_place_is_believed_for_a_while_and_so_many_uses(clock: Clock) -> None:
-    """And not of a node that leaves, or is no member any more."""
+def test_a_known_place_ends_with_time_uses_membership_or_a_leaving_node(clock: Clock) -> None:
     places = KnownPlaces()
     assert places.get(KEY, MEMBERS) is None
     places.remember(KEY, OTHER, LEASE)
@@ -61,18 +60,17 @@ def test_a_place_is_believed_for_a_while_and_so_many_uses(clock: Clock) -> None:
     assert places.get(KEY, MEMBERS) is None
 
 
-def test_any_number_of_keys_is_asked_for(clock: Clock) -> None:  # noqa: ARG001 - it stands still
-    """What is remembered of them is bounded."""
+def test_the_oldest_known_place_is_forgotten_above_the_maximum_number(clock: Clock) -> None:  # noqa: ARG001 - it stands still
     places = KnownPlaces()
     for number in range(KNOWN_AT_MOST + 1):
         places.remember(f"sk_test_{number}", OTHER, LEASE)
     assert places.get("sk_test_0", MEMBERS) is None
 
 
-def test_a_node_that_is_not_reached_is_waited_for_tried_each_second_and_given_up(
+def test_an_unreachable_owner_is_retried_at_intervals_then_given_up_with_one_warning(
     caplog: pytest.LogCaptureFixture,
 ) -> None:
-    """For a while, as often as its lease is renewed; the log tells of it once."""
+    """Although it renews its lease."""
 
     async def story() -> tuple[int, str]:
         places, tries = KnownPlaces(), 0
@@ -98,8 +96,8 @@ def test_a_node_that_is_not_reached_is_waited_for_tried_each_second_and_given_up
     assert caplog.messages == ["other at 10.0.0.2:8080 cannot be reached: no answer"]
 
 
-def test_a_node_that_is_not_reached_is_waited_for_until_its_lease_ends() -> None:
-    """Then, and not before, it is asked who owns its keys."""
+def test_waiting_for_an_unreachable_owner_ends_when_its_lease_ends() -> None:
+    """The engine is then asked who owns its keys."""
 
     async def story() -> float:
         places = KnownPlaces()
@@ -111,8 +109,8 @@ def test_a_node_that_is_not_reached_is_waited_for_until_its_lease_ends() -> None
     assert simulated(story()) == pytest.approx(TRIED_AFTER / 4)
 
 
-def test_of_a_node_that_refuses_it_is_asked_at_once_whether_it_has_died() -> None:
-    """As long as that was just now, and again soon: the engine may not know yet."""
+def test_an_owner_that_refuses_connections_is_asked_about_at_once_then_retried_soon() -> None:
+    """The engine may not know yet that it has died; an old refusal does not count."""
 
     async def story() -> tuple[list[str], list[str]]:
         places = KnownPlaces()
@@ -130,8 +128,8 @@ def test_of_a_node_that_refuses_it_is_asked_at_once_whether_it_has_died() -> Non
     assert simulated(story()) == ([OTHER.name], [])
 
 
-def test_what_was_long_ago_counts_no_more() -> None:
-    """A node that is not reached now and then has been reached in between."""
+def test_failures_to_reach_a_node_that_are_far_apart_do_not_make_it_given_up() -> None:
+    """It must have been reached in between."""
 
     async def story() -> None:
         places = KnownPlaces()

@@ -1,4 +1,4 @@
-"""What is about all worlds is about those of every process, whichever of them is asked."""
+"""Lists and sums over all worlds: each process gives those of every process."""
 
 import json
 import re
@@ -27,7 +27,7 @@ def way(request: pytest.FixtureRequest) -> Way:
 
 @pytest.fixture(scope="module")
 def servers(way: Way) -> Iterator[SharingServers]:
-    """Two servers with two worlds each, used in turn, beside the home world."""
+    """Two servers with two worlds each, created in turn, and the default world."""
     settings = Settings(port=0, clock="2030-01-15T10:30:00Z", coverage=True)
     with sharing_servers(way, settings=settings) as both:
         assert exchange(both.front.address, raw_request("GET", "/_sandbox/world")).status == 200
@@ -39,17 +39,19 @@ def servers(way: Way) -> Iterator[SharingServers]:
 
 
 def addresses(servers: SharingServers) -> list[str]:
-    """Those of both."""
+    """Return the addresses of both servers."""
     return [servers.front.address, servers.owner.address]
 
 
 def page_of(address: str, query: str) -> dict[str, Any]:
-    """A page of the list of worlds."""
+    """Return a page of the list of worlds."""
     return dict(exchange(address, raw_request("GET", f"/_sandbox/worlds{query}")).json)
 
 
-def test_worlds_are_listed_from_everywhere(servers: SharingServers) -> None:
-    """The last used first, page by page, and each with what the list alone has."""
+def test_the_worlds_of_all_processes_are_listed_by_each_last_used_first(
+    servers: SharingServers,
+) -> None:
+    """Page by page."""
     for address in addresses(servers):
         pages = [page_of(address, "?limit=2")]
         for _ in range(2):
@@ -63,15 +65,14 @@ def test_worlds_are_listed_from_everywhere(servers: SharingServers) -> None:
         assert {world["base_url"] for world in listed} == {"http://127.0.0.1/v3"}
 
 
-def test_failures_are_counted_everywhere(servers: SharingServers) -> None:
-    """One row for all."""
+def test_coverage_counts_the_failures_of_all_processes_in_one_row(servers: SharingServers) -> None:
     for address in addresses(servers):
         [row] = exchange(address, raw_request("GET", "/_sandbox/coverage")).json["calls"]
         assert (row["failure"], row["count"]) == ("card_declined", 4)
 
 
 def calls_and_worlds(address: str) -> tuple[int, int]:
-    """How many creates were answered 400, and how many worlds there are, as metrics have it."""
+    """Return the number of creates answered 400 and the number of worlds in the metrics."""
     text = exchange(address, raw_request("GET", "/_sandbox/metrics")).body.decode()
     calls = re.search(r'operation="create_payment",status="400",fault="none"} (\d+)\n', text)
     worlds = re.search(r"\npayments_sandbox_worlds (\d+)\n", text)
@@ -79,9 +80,9 @@ def calls_and_worlds(address: str) -> tuple[int, int]:
     return int(calls[1]) if calls is not None else 0, int(worlds[1])
 
 
-def test_metrics_are_sums_over_workers_and_those_of_each_node(
+def test_metrics_are_sums_over_all_workers_but_of_one_node(
     servers: SharingServers, way: Way
 ) -> None:
-    """Prometheus asks each node, and adds them up itself."""
+    """Prometheus reads each node and adds them up itself."""
     found = [calls_and_worlds(address) for address in addresses(servers)]
     assert found == ([(4, 5)] * 2 if way is Way.PASSED else [(2, 2), (2, 3)])

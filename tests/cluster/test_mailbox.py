@@ -1,4 +1,4 @@
-"""Messages arrive whole and in order, with what they carry, however long they are."""
+"""The mailbox between processes: messages arrive whole and in order, with their descriptors."""
 
 import asyncio
 import errno
@@ -29,8 +29,10 @@ def box() -> Iterator[Mailbox]:
 
 @pytest.mark.parametrize("size", [0, 1, 1_000, LARGEST - 1, LARGEST, 1_000_000])
 @pytest.mark.parametrize("has_descriptor", [False, True])
-def test_a_message_arrives_as_it_was_sent(box: Mailbox, *, size: int, has_descriptor: bool) -> None:
-    """A pipe that goes with it is the receiver's."""
+def test_a_message_of_any_size_arrives_unchanged_with_its_descriptor(
+    box: Mailbox, *, size: int, has_descriptor: bool
+) -> None:
+    """The receiver owns the descriptor."""
     reading, writing = os.pipe()
     Outgoing(box.writer).send(b"x" * size, [writing] * has_descriptor)
     os.close(writing)
@@ -46,8 +48,10 @@ def test_a_message_arrives_as_it_was_sent(box: Mailbox, *, size: int, has_descri
 
 
 @pytest.mark.parametrize("size", [10, LARGEST])
-async def test_messages_without_room_wait_in_their_order(box: Mailbox, size: int) -> None:
-    """Far more of them than the system keeps, each with a descriptor that was closed meanwhile."""
+async def test_600_messages_sent_before_any_is_read_arrive_in_order(
+    box: Mailbox, size: int
+) -> None:
+    """More than the system buffers, each with a descriptor that its sender has closed."""
     outgoing, count = Outgoing(box.writer), 600
     for number in range(count):
         ours, theirs = socket.socketpair()
@@ -67,10 +71,10 @@ async def test_messages_without_room_wait_in_their_order(box: Mailbox, size: int
     assert numbers == list(range(count))
 
 
-def test_what_the_system_finds_too_long_goes_in_a_file(
+def test_a_message_longer_than_the_system_allows_arrives_whole(
     box: Mailbox, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """As on macOS, where a datagram has two kilobytes at most."""
+    """As on macOS, where a datagram has at most two kilobytes: it goes through a file."""
     send = socket.send_fds
 
     def send_short(sock: socket.socket, parts: list[bytes], descriptors: list[int]) -> int:
@@ -86,8 +90,10 @@ def test_what_the_system_finds_too_long_goes_in_a_file(
 
 
 @pytest.mark.parametrize("size", [10, LARGEST])
-def test_who_has_too_many_open_gets_no_descriptor(box: Mailbox, size: int) -> None:
-    """And is told, so that nobody waits for it; the next message is whole again."""
+def test_a_message_whose_descriptor_cannot_be_opened_is_marked_as_not_whole(
+    box: Mailbox, size: int
+) -> None:
+    """The receiver has too many open files; the next message is whole again."""
     Outgoing(box.writer).send(b"x" * size, (0,))
     limits = resource.getrlimit(resource.RLIMIT_NOFILE)
     os.close(lowest := os.dup(0))
@@ -102,8 +108,7 @@ def test_who_has_too_many_open_gets_no_descriptor(box: Mailbox, size: int) -> No
     assert receive_message(box.reader) == (b"next", (), True)
 
 
-def test_a_message_that_nobody_can_get_is_refused(box: Mailbox) -> None:
-    """The sender is told."""
+def test_sending_to_a_closed_mailbox_raises_an_os_error(box: Mailbox) -> None:
     box.reader.close()
     for size in (10, LARGEST):
         with pytest.raises(OSError, match=r"refused|not connected"):

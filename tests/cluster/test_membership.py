@@ -1,4 +1,4 @@
-"""Holds a membership to what it says of a node that leaves, in virtual time."""
+"""The membership of a node that leaves, in virtual time."""
 
 import asyncio
 from typing import Final
@@ -14,11 +14,11 @@ from payments_sandbox.cluster.places import Member
 SLOW: Final = EngineCosts(
     renewal=200_000, claim=1, takeover=1, read=1, change=1, look=1, bytes_of_world=1
 )
-"""An engine that takes a fifth of a second to renew a lease."""
+"""An engine that takes 200 ms to renew a lease."""
 
 
 def membership(engine: ModelEngine, name: str) -> Membership:
-    """That of a node."""
+    """Return the membership of a node."""
 
     async def nothing() -> None:
         pass
@@ -26,8 +26,8 @@ def membership(engine: ModelEngine, name: str) -> Membership:
     return Membership(engine, Member(name, "10.0.0.1", 8080), nothing, lambda _: None)
 
 
-def test_a_node_that_leaves_has_said_so_whatever_was_under_way() -> None:
-    """A renewal that was asked for before says nothing of it, and does not count."""
+def test_a_node_announces_that_it_leaves_although_an_earlier_renewal_is_under_way() -> None:
+    """The earlier renewal does not say that it leaves, so it does not count."""
 
     async def story() -> bool:
         engine = ModelEngine(SLOW)
@@ -42,8 +42,8 @@ def test_a_node_that_leaves_has_said_so_whatever_was_under_way() -> None:
 
 
 @pytest.mark.parametrize("is_stopped", [False, True], ids=["late", "stopped"])
-def test_a_node_that_leaves_waits_until_all_others_have_heard_it(is_stopped: bool) -> None:  # noqa: FBT001 - a parameter
-    """One that is late renews its lease; one that is stopped loses it."""
+def test_a_leaving_node_waits_until_others_renewed_or_lost_their_leases(is_stopped: bool) -> None:  # noqa: FBT001 - a parameter
+    """A late node renews its lease; a stopped one loses it."""
 
     async def story() -> float:
         loop, engine = asyncio.get_running_loop(), ModelEngine(SLOW)

@@ -1,4 +1,4 @@
-"""Holds nodes of a cluster to one owner for each key, whose worlds survive it."""
+"""The nodes of a cluster: one owner for each key, and worlds that survive their owner."""
 
 import asyncio
 import contextlib
@@ -24,7 +24,7 @@ from tests.support.redis_server import running_redis
 from tests.support.values import LONGEST_WAIT
 
 TRIES = 12
-"""Owners that sleep and wake again; the nightly run has more of them."""
+"""Number of leases that owners lose; the nightly run has more."""
 
 KEYS = tuple(f"sk_test_key{number}" for number in range(12))
 LOST = "was lost; what it answered in its last 100 ms may be missing."
@@ -32,7 +32,7 @@ LOST = "was lost; what it answered in its last 100 ms may be missing."
 
 @pytest.fixture(autouse=True)
 def _no_waiting(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Nobody connects to a node that has gone, and nobody waits for that."""
+    """Let nodes leave at once: no test connects to a node that has left."""
     monkeypatch.setattr(node, "ANNOUNCE", 0)
     monkeypatch.setattr(node, "LINGER", 0)
     monkeypatch.setattr(node, "LOOK_EVERY", 0.01)
@@ -52,7 +52,7 @@ async def receiver() -> AsyncIterator[Receiver]:
 async def nodes_of(
     cluster: Cluster, count: int, **options: object
 ) -> AsyncIterator[list[RunningNode]]:
-    """So many nodes, each of which knows all others."""
+    """Run so many nodes, each of which knows all others."""
     async with AsyncExitStack() as stack:
         found = [
             await stack.enter_async_context(cluster.node(**options))  # type: ignore[arg-type]  # of the node
@@ -64,13 +64,15 @@ async def nodes_of(
 
 
 async def owner(cluster: Cluster, nodes: list[RunningNode], key: str = KEY) -> RunningNode:
-    """The node that owns a key."""
+    """Return the node that owns a key."""
     name = await cluster.owner_of(key)
     return next(each for each in nodes if each.name == name)
 
 
-async def test_any_node_answers_for_every_key(cluster: Cluster) -> None:
-    """From the one world that the key has, wherever that is; and the worlds are spread."""
+async def test_every_node_answers_for_every_key_from_the_one_world_of_the_key(
+    cluster: Cluster,
+) -> None:
+    """The worlds are spread over several nodes."""
     async with nodes_of(cluster, 3) as nodes:
         made = {}
         for place, key in enumerate(KEYS):
@@ -84,8 +86,8 @@ async def test_any_node_answers_for_every_key(cluster: Cluster) -> None:
     assert sum(map(bool, in_memory)) > 1
 
 
-async def test_a_world_is_made_where_it_is_owned_and_says_so(cluster: Cluster) -> None:
-    """Clients that take its base_url go straight there."""
+async def test_a_new_world_has_the_base_url_of_the_node_that_owns_it(cluster: Cluster) -> None:
+    """Clients that use it connect to the owner directly."""
     async with nodes_of(cluster, 2) as nodes:
         drawn = (await cluster.ask(nodes[0], "POST", "/_sandbox/worlds", {})).json
         assert drawn["base_url"] == f"{nodes[0].address}/v3"
@@ -99,8 +101,9 @@ async def test_a_world_is_made_where_it_is_owned_and_says_so(cluster: Cluster) -
             assert again.status == 400
 
 
-async def test_nodes_of_one_seed_draw_keys_of_their_own(cluster: Cluster) -> None:
-    """And a key has the same seed whoever makes its world."""
+async def test_nodes_with_the_same_seed_draw_different_keys_and_give_a_world_the_same_seed(
+    cluster: Cluster,
+) -> None:
     async with nodes_of(cluster, 2, seed=7) as nodes:
         drawn = [
             (await cluster.ask(each, "POST", "/_sandbox/worlds", {})).json["api_key"]
@@ -114,8 +117,10 @@ async def test_nodes_of_one_seed_draw_keys_of_their_own(cluster: Cluster) -> Non
 
 
 @pytest.mark.parametrize("durability", ["relaxed", "reply"])
-async def test_a_world_goes_on_where_its_owner_was_lost(cluster: Cluster, durability: str) -> None:
-    """It has all that was kept; where something may be missing, it says so."""
+async def test_a_world_continues_on_another_node_after_its_owner_crashed(
+    cluster: Cluster, durability: str
+) -> None:
+    """With all that was stored; it says so if something may be missing."""
     async with nodes_of(cluster, 2, durability=durability) as nodes:
         paid = [(await cluster.pay(nodes[0])).json["id"] for _ in range(3)]
         lost = await owner(cluster, nodes)
@@ -150,10 +155,10 @@ async def test_a_call_whose_reply_waits_is_kept_once_and_with_its_duration(
     assert entry["duration_ms"] > 0
 
 
-async def test_what_an_owner_that_slept_writes_late_is_refused(
+async def test_each_refund_answered_with_201_is_stored_once_although_owners_lose_their_leases(
     cluster: Cluster, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """No refund is lost, and none is made twice: each that was answered 201 is there."""
+    """A late write of the former owner is rejected."""
     monkeypatch.setattr(serving, "GRACE", LONGEST_WAIT)  # it is there, and answers
     async with nodes_of(cluster, 2, durability="reply", rate_limit=10**6) as nodes:
         payment_id = (await cluster.pay(nodes[0], amount=1_000_000)).json["id"]
@@ -181,8 +186,9 @@ async def test_what_an_owner_that_slept_writes_late_is_refused(
     assert refunded >= TRIES
 
 
-async def test_a_node_that_leaves_gives_its_worlds_away(cluster: Cluster) -> None:
-    """Nothing is missing, so nothing is said."""
+async def test_a_leaving_node_hands_its_worlds_over_complete_and_without_a_notice(
+    cluster: Cluster,
+) -> None:
     async with nodes_of(cluster, 1) as (stays,):
         async with cluster.node() as leaves:
             await stays.membership.renew()
@@ -193,10 +199,10 @@ async def test_a_node_that_leaves_gives_its_worlds_away(cluster: Cluster) -> Non
             assert (await cluster.world(stays, key))["restarted"] is None
 
 
-async def test_answers_of_others_have_more_time_than_they_may_be_held_when_a_node_leaves(
+async def test_a_leaving_node_waits_for_replies_longer_than_they_may_be_held(
     cluster: Cluster, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Their owner may have to read a world first, and the machine may be busy."""
+    """Another owner may have to read a world first, on a busy machine."""
     given: list[float] = []
 
     async def wait(_: SharedServer, longest: float) -> None:
@@ -208,10 +214,10 @@ async def test_answers_of_others_have_more_time_than_they_may_be_held_when_a_nod
     assert given == [0.1 + serving.ANSWERED_WITHIN]
 
 
-async def test_a_node_that_has_gone_is_no_member_whatever_it_was_still_asked(
+async def test_a_node_that_has_left_is_no_member_although_it_renewed_its_lease_while_leaving(
     cluster: Cluster, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """To lead clients on it renews its lease; the next to leave waits for no node that is gone."""
+    """The next node that leaves does not wait for it."""
 
     async def ask_until_answered(_: SharedServer, __: float) -> None:
         await leaves.membership.renew()
@@ -222,10 +228,9 @@ async def test_a_node_that_has_gone_is_no_member_whatever_it_was_still_asked(
     assert not await cluster.members()
 
 
-async def test_requests_go_on_while_nodes_come_and_go(
+async def test_no_request_fails_while_nodes_are_replaced_under_load(
     cluster: Cluster, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """One after the other is replaced under load, and no request fails."""
     monkeypatch.setattr(node, "ANNOUNCE", 0.2)
     monkeypatch.setattr(node, "LINGER", 0.5)  # who has just connected is still led on
     answered, is_over = 0, False
@@ -253,10 +258,10 @@ async def test_requests_go_on_while_nodes_come_and_go(
         assert all([await cluster.payments(serving_now[0], key) for key in KEYS[:4]])
 
 
-async def test_a_webhook_whose_outcome_nobody_knows_is_sent_again(
+async def test_a_webhook_with_an_unknown_outcome_is_sent_again_unchanged_by_the_next_owner(
     cluster: Cluster, receiver: Receiver
 ) -> None:
-    """By who takes over, without being asked: the same event, byte for byte."""
+    """Without any request."""
     gate = asyncio.Event()
     receiver.script(Answer(gate=gate))
     async with nodes_of(cluster, 2) as nodes:
@@ -276,10 +281,9 @@ async def test_a_webhook_whose_outcome_nobody_knows_is_sent_again(
         assert (await owner(cluster, nodes)) is not lost
 
 
-async def test_a_world_that_nobody_uses_rests_until_it_is_asked_for(
+async def test_an_unused_world_leaves_memory_and_is_read_back_with_its_journal(
     cluster: Cluster, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """It leaves memory, and comes back as it was, with its journal."""
     monkeypatch.setattr(node, "COLD", 0)
     async with nodes_of(cluster, 1) as (only,):
         paid = (await cluster.pay(only)).json["id"]
@@ -293,8 +297,7 @@ async def test_a_world_that_nobody_uses_rests_until_it_is_asked_for(
         assert (await cluster.world(only))["restarted"] is None
 
 
-async def test_more_worlds_than_may_be_in_memory_rest(cluster: Cluster) -> None:
-    """Those that were not used for longest; none of them is gone."""
+async def test_worlds_above_the_maximum_leave_memory_and_none_is_lost(cluster: Cluster) -> None:
     async with nodes_of(cluster, 1, max_worlds=2) as (only,):
         for key in KEYS[:5]:
             assert (await cluster.pay(only, key)).status == 201
@@ -302,10 +305,10 @@ async def test_more_worlds_than_may_be_in_memory_rest(cluster: Cluster) -> None:
         assert [len(await cluster.payments(only, key)) for key in KEYS[:5]] == [1] * 5
 
 
-async def test_what_falls_due_in_a_world_that_rests_happens(
+async def test_a_settlement_that_falls_due_in_a_world_out_of_memory_happens(
     cluster: Cluster, receiver: Receiver, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """The node looks which worlds are overdue, and wakes them."""
+    """The node looks for overdue worlds and reads them."""
     monkeypatch.setattr(node, "COLD", 0)
     moved = 0
 
@@ -331,14 +334,14 @@ async def test_what_falls_due_in_a_world_that_rests_happens(
 @pytest.mark.parametrize(
     "kept", [b"junk", zlib.compress(b"[]"), zlib.compress(b'{"whole":{},"rows":{}}'), None]
 )
-async def test_a_world_that_cannot_be_read_is_told_and_stops_no_other(
+async def test_an_unreadable_stored_world_is_a_logged_500_and_delays_no_other_world(
     cluster: Cluster,
     receiver: Receiver,
     monkeypatch: pytest.MonkeyPatch,
     caplog: pytest.LogCaptureFixture,
     kept: bytes | None,
 ) -> None:
-    """As where a node of another version has written it: other worlds go on, on time."""
+    """As if a node of another version had written it."""
     monkeypatch.setattr(node, "COLD", 0)
     monkeypatch.setattr(serving, "MOST_OFF", 10**15)
     moved = 0
@@ -377,8 +380,8 @@ async def test_a_world_that_cannot_be_read_is_told_and_stops_no_other(
         assert (await cluster.pay(only, KEYS[0])).status == 201
 
 
-async def test_a_world_that_is_dropped_is_gone_for_all(cluster: Cluster) -> None:
-    """Its key begins anew, wherever it is used next; the home world's does at once."""
+async def test_a_world_dropped_at_one_node_is_empty_at_every_node(cluster: Cluster) -> None:
+    """Also the default world."""
     async with nodes_of(cluster, 2) as nodes:
         for key in (KEY, DEFAULT_API_KEY):
             await cluster.pay(nodes[0], key)
@@ -388,8 +391,7 @@ async def test_a_world_that_is_dropped_is_gone_for_all(cluster: Cluster) -> None
         await until(lambda: cluster.admin.exists(f"{PREFIX}effects:{KEY}"))
 
 
-async def test_a_snapshot_that_is_put_back_is_kept(cluster: Cluster) -> None:
-    """It takes the place of what was kept before."""
+async def test_a_restored_snapshot_replaces_the_stored_world(cluster: Cluster) -> None:
     async with nodes_of(cluster, 1) as (only,):
         kept = (await cluster.pay(only)).json["id"]
         snapshot = (await cluster.ask(only, "GET", "/_sandbox/world/snapshot")).json
@@ -399,8 +401,9 @@ async def test_a_snapshot_that_is_put_back_is_kept(cluster: Cluster) -> None:
         assert await cluster.payments(other) == [kept]
 
 
-async def test_keys_that_were_not_made_are_refused_where_keys_are_strict(cluster: Cluster) -> None:
-    """By every node, and a world that was made by one of them is found by all."""
+async def test_strict_keys_reject_a_key_at_every_node_until_one_has_created_its_world(
+    cluster: Cluster,
+) -> None:
     async with nodes_of(cluster, 2, strict_keys=True) as nodes:
         assert [(await cluster.pay(each)).status for each in nodes] == [401, 401]
         made = await cluster.ask(nodes[0], "POST", "/_sandbox/worlds", {"api_key": KEY})
@@ -408,10 +411,10 @@ async def test_keys_that_were_not_made_are_refused_where_keys_are_strict(cluster
         assert [(await cluster.pay(each)).status for each in nodes] == [201, 201]
 
 
-async def test_an_owner_serves_until_its_lease_ends_without_an_engine(
+async def test_a_node_without_its_engine_is_ready_until_its_lease_ends_then_answers_500(
     caplog: pytest.LogCaptureFixture,
 ) -> None:
-    """Then every call is a 500 in the envelope, and the node is not ready; until it is back."""
+    """It is ready again once the engine is back."""
     with running_redis() as engine:
         cluster = Cluster(engine.url)
         async with nodes_of(cluster, 1, durability="reply") as (only,):
@@ -434,10 +437,10 @@ async def test_an_owner_serves_until_its_lease_ends_without_an_engine(
         await cluster.close()
 
 
-async def test_a_reply_that_cannot_be_kept_says_so_and_when_it_can_is_sent(
+async def test_a_reply_whose_changes_cannot_be_stored_is_a_500_that_says_so(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    """As where an engine is full, for longer than a lease; here it is not there."""
+    """The node is not ready until the engine stores changes again."""
     monkeypatch.setattr(keeper, "PATIENCE", 0)
     with running_redis() as engine:
         cluster = Cluster(engine.url)
@@ -457,10 +460,10 @@ async def test_a_reply_that_cannot_be_kept_says_so_and_when_it_can_is_sent(
         await cluster.close()
 
 
-async def test_lists_wait_for_no_node_that_has_gone_and_need_the_engine(
+async def test_worlds_are_listed_without_lost_and_silent_nodes_but_not_without_the_engine(
     caplog: pytest.LogCaptureFixture,
 ) -> None:
-    """Who has gone has no worlds; who does not answer is told of; and no engine is a 500."""
+    """A silent node is logged."""
     with running_redis() as engine:
         cluster = Cluster(engine.url)
         async with nodes_of(cluster, 3) as all_nodes:
@@ -487,7 +490,7 @@ async def test_lists_wait_for_no_node_that_has_gone_and_need_the_engine(
 
 
 async def _listed(cluster: Cluster, node: RunningNode) -> list[str]:
-    """The keys of the worlds that are listed."""
+    """Return the keys of the listed worlds."""
     reply = await cluster.ask(node, "GET", "/_sandbox/worlds")
     if reply.status != 200:
         return []
@@ -495,7 +498,7 @@ async def _listed(cluster: Cluster, node: RunningNode) -> list[str]:
 
 
 async def _is_listed(cluster: Cluster, nodes: list[RunningNode]) -> bool:
-    """Whether a world is listed at the other node than its own, once the engine is back."""
+    """Whether a node that does not own the world lists it, once the engine is back."""
     await cluster.pay(nodes[0])
     # An engine that forgot all may have named another owner, and the first one finds out soon.
     others = [each for each in nodes if not each.has(KEY)]
@@ -506,10 +509,10 @@ async def _is_ready(cluster: Cluster, only: RunningNode) -> bool:
     return (await cluster.ask(only, "GET", "/_sandbox/ready")).status == 200
 
 
-async def test_who_waits_for_a_machine_that_is_gone_is_answered_by_the_next(
+async def test_calls_to_a_lost_owner_are_answered_by_the_next_one_when_its_lease_ends(
     cluster: Cluster, caplog: pytest.LogCaptureFixture
 ) -> None:
-    """As soon as its lease has expired; the log tells once, however many wait."""
+    """The log says so once, however many calls wait."""
     async with nodes_of(cluster, 2) as nodes:
         await cluster.pay(nodes[0])
         lost = await owner(cluster, nodes)
@@ -527,10 +530,10 @@ async def test_who_waits_for_a_machine_that_is_gone_is_answered_by_the_next(
         assert caplog.text.count("cannot be reached") == 1
 
 
-async def test_a_lease_ends_with_the_process_of_its_node(
+async def test_a_crashed_owner_is_replaced_before_its_lease_would_have_ended(
     cluster: Cluster, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Its machine refuses connections, and the engine has none of it; it is not waited for."""
+    """Its machine refuses connections, and the engine has none of it."""
     monkeypatch.setattr(serving, "LEASE", 1_000 * HOUR)
     async with nodes_of(cluster, 2) as nodes:
         paid = (await cluster.pay(nodes[0])).json["id"]
@@ -543,8 +546,9 @@ async def test_a_lease_ends_with_the_process_of_its_node(
         assert lost.name in (await cluster.world(successor))["restarted"]
 
 
-async def test_connections_to_a_node_that_is_stopped_end_with_its_lease(cluster: Cluster) -> None:
-    """Who waits for its answer is told that there is none, and who asks next is answered."""
+async def test_a_call_to_a_stopped_node_fails_when_its_lease_ends_and_the_next_one_succeeds(
+    cluster: Cluster,
+) -> None:
     is_asked = asyncio.Event()
 
     async def hang(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
@@ -572,16 +576,17 @@ async def test_connections_to_a_node_that_is_stopped_end_with_its_lease(cluster:
     await engine.close()
 
 
-async def test_a_node_whose_clock_is_off_does_not_join(cluster: Cluster) -> None:
-    """Its worlds would go back in time, or forward, with each move."""
+async def test_a_node_whose_clock_is_off_cannot_join(cluster: Cluster) -> None:
+    """The time of worlds would jump whenever they move."""
     with pytest.raises(serving.CannotJoinError, match=r"is .* behind that of unix://.*NTP"):
         async with cluster.node(wall=lambda: Instant(1_000_000_000_000)):
             pass
     assert not await cluster.members()
 
 
-async def test_an_engine_that_is_not_there_is_said() -> None:
-    """With its address, and without its password."""
+async def test_a_node_without_an_engine_cannot_join_and_names_its_address_without_password() -> (
+    None
+):
     cluster = Cluster("redis://:secret@127.0.0.1:1/0")
     with pytest.raises(serving.CannotJoinError) as caught:
         async with cluster.node():
@@ -591,10 +596,9 @@ async def test_an_engine_that_is_not_there_is_said() -> None:
     assert "secret" not in str(caught.value)
 
 
-async def test_an_engine_that_is_too_old_is_said(
+async def test_a_node_cannot_join_an_engine_that_is_too_old_and_names_both_versions(
     cluster: Cluster, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """With both versions."""
     monkeypatch.setattr(serving, "OLDEST", 1_000)
     with pytest.raises(
         serving.CannotJoinError, match=r"expected Redis 1000 or later, got \d[\d.]+"
@@ -603,8 +607,7 @@ async def test_an_engine_that_is_too_old_is_said(
             pass
 
 
-async def test_an_engine_that_wants_a_password_is_said() -> None:
-    """With where it belongs, whether there was none or another one."""
+async def test_a_node_without_the_engines_password_cannot_join_and_is_told_where_it_goes() -> None:
     with running_redis() as engine:
         cluster = Cluster(engine.url)
         await cluster.admin.config_set("requirepass", "secret")

@@ -1,4 +1,4 @@
-"""Every wire fault through a server that does not own the key: byte for byte as from the owner."""
+"""Wire faults through a server that does not own the key: byte for byte as from the owner."""
 
 import json
 from collections.abc import Iterator
@@ -29,7 +29,7 @@ NUMBERS: Final = count()
     ids="-".join,
 )
 def servers(request: pytest.FixtureRequest) -> Iterator[SharingServers]:
-    """Two servers that hold nothing longer than a tenth of a second."""
+    """Two servers that delay nothing by more than 100 ms."""
     way, loop = request.param
     settings = Settings(port=0, max_wall_delay=100)
     with sharing_servers(
@@ -39,7 +39,7 @@ def servers(request: pytest.FixtureRequest) -> Iterator[SharingServers]:
 
 
 def fresh(servers: SharingServers) -> str:
-    """The key of a new world, equal to every other such world, made through the one in front."""
+    """Return the key of a new world, created in front; all such worlds are equal."""
     key = f"sk_test_fresh{next(NUMBERS)}"
     world = {"api_key": key, "seed": 7, "clock": "2030-01-15T10:30:00Z"}
     made = exchange(
@@ -51,18 +51,18 @@ def fresh(servers: SharingServers) -> str:
 
 
 def create(key: str, card: str, **headers: str) -> bytes:
-    """A create, as it goes over the wire."""
+    """Return the bytes of a request that creates a payment."""
     body = json.dumps(documented_create(card_number=card)).encode()
     return raw_request("POST", "/v3/payments", {"Authorization": f"Bearer {key}", **headers}, body)
 
 
 class Asked(NamedTuple):
-    """A create that meets a fault, sent three times.
+    """The connections of a create with a fault, sent three times.
 
     Attributes:
-        direct: to the owner.
-        first: through the one in front, on a fresh connection.
-        second: the same on a connection that was used with a key that is owned in front.
+        direct: to the owner of the key.
+        first: through the front server, on a new connection.
+        second: the same on a connection used before with a key of the front server.
     """
 
     direct: BlockingConnection
@@ -71,7 +71,7 @@ class Asked(NamedTuple):
 
 
 def asked(servers: SharingServers, step: str, wires: ExitStack) -> Asked:
-    """Send the creates that meet a fault, and wait for none of the answers."""
+    """Send the creates with a fault without waiting for a reply."""
     closing = LAST if step.startswith("drip") else {}
     own = raw_request("GET", "/v3/payments", {"Authorization": f"Bearer {FRONT}"})
     places = (servers.owner, servers.front, servers.front)
@@ -84,13 +84,15 @@ def asked(servers: SharingServers, step: str, wires: ExitStack) -> Asked:
 
 
 def came(wire: BlockingConnection) -> tuple[list[bytes], bool]:
-    """What comes until the connection ends, but for dates, and whether it ended with an RST."""
+    """Return what arrives until the connection ends, without dates, and whether an RST ended it."""
     raw, is_reset = wire.rest()
     return [line for line in raw.split(b"\r\n") if not line.startswith(b"Da")], is_reset
 
 
-def test_a_fault_is_the_same_through_who_does_not_own_the_key(servers: SharingServers) -> None:
-    """On a fresh connection, and on one that was used; faults that wait do so at the same time."""
+def test_wire_faults_are_the_same_through_a_server_that_does_not_own_the_key(
+    servers: SharingServers,
+) -> None:
+    """On a new connection and on a used one."""
     with ExitStack() as wires:
         under_way = {step: asked(servers, step, wires) for step in FAULT_SPELLINGS}
         ended = {step: [came(wire) for wire in sent] for step, sent in under_way.items()}

@@ -1,4 +1,4 @@
-"""How a relayed connection ends: as it ended on the other side, and whoever has ended it."""
+"""Relayed connections: they end as they ended on the other side, whichever side that was."""
 
 import asyncio
 import json
@@ -25,7 +25,7 @@ AT_ONCE = struct.pack("ii", 1, 0)
 
 @asynccontextmanager
 async def relayed(begun: bytes = b"") -> AsyncIterator[tuple[socket.socket, socket.socket, Relay]]:
-    """The client's end of a relay, the end of the node that it leads to, and the relay."""
+    """Run a relay: the end of the client, the end of the node, and the relay."""
     loop = asyncio.get_running_loop()
     with (
         socket.create_server(("127.0.0.1", 0)) as accepting,
@@ -48,19 +48,18 @@ async def relayed(begun: bytes = b"") -> AsyncIterator[tuple[socket.socket, sock
 
 
 async def read(end: socket.socket, size: int = 65_536) -> bytes:
-    """What comes next."""
+    """Return the next bytes."""
     async with asyncio.timeout(LONGEST_WAIT):
         return await asyncio.get_running_loop().sock_recv(end, size)
 
 
 async def send(end: socket.socket, data: bytes) -> None:
-    """Send all of it."""
+    """Send all bytes."""
     async with asyncio.timeout(LONGEST_WAIT):
         await asyncio.get_running_loop().sock_sendall(end, data)
 
 
-async def test_what_was_read_goes_first() -> None:
-    """And what comes later behind it, both ways."""
+async def test_a_relay_first_sends_the_bytes_already_read_then_both_directions() -> None:
     async with relayed(b"begun") as (client, node, _):
         assert await read(node) == b"begun"
         await send(client, b"more")
@@ -69,8 +68,8 @@ async def test_what_was_read_goes_first() -> None:
         assert await read(client) == b"answer"
 
 
-async def test_a_client_that_has_sent_all_is_answered() -> None:
-    """Its FIN is a FIN to the node, which may go on."""
+async def test_a_client_that_has_closed_its_sending_side_still_gets_the_reply() -> None:
+    """Its FIN is passed on as a FIN."""
     async with relayed() as (client, node, _):
         client.shutdown(socket.SHUT_WR)
         assert await read(node) == b""
@@ -80,8 +79,7 @@ async def test_a_client_that_has_sent_all_is_answered() -> None:
         assert await read(client) == b""
 
 
-async def test_a_node_that_closes_closes_the_client() -> None:
-    """After all that it has sent."""
+async def test_a_node_that_closes_closes_the_client_after_its_last_bytes() -> None:
     async with relayed() as (client, node, _):
         await send(node, b"last")
         node.close()
@@ -90,8 +88,7 @@ async def test_a_node_that_closes_closes_the_client() -> None:
 
 
 @pytest.mark.parametrize("is_nodes", [False, True])
-async def test_a_reset_is_a_reset(*, is_nodes: bool) -> None:
-    """Whoever has sent it."""
+async def test_a_reset_from_either_side_reaches_the_other_as_a_reset(*, is_nodes: bool) -> None:
     async with relayed(b"x") as (client, node, _):
         assert await read(node) == b"x"
         left, stays = (node, client) if is_nodes else (client, node)
@@ -101,8 +98,8 @@ async def test_a_reset_is_a_reset(*, is_nodes: bool) -> None:
             await read(stays)
 
 
-async def test_who_reads_slowly_slows_the_other() -> None:
-    """Far more than any buffer holds arrives whole, and is not gathered in between."""
+async def test_eight_megabytes_from_a_node_reach_the_client_in_full() -> None:
+    """More than all buffers in between hold."""
     size = 8_000_000
     async with relayed() as (client, node, _):
         sending = asyncio.create_task(send(node, b"x" * size))
@@ -113,8 +110,10 @@ async def test_who_reads_slowly_slows_the_other() -> None:
     assert got == size
 
 
-async def test_a_node_that_is_not_there_is_told_and_the_client_kept() -> None:
-    """Nothing was sent to anybody, so that another node may still answer."""
+async def test_relaying_to_an_unreachable_node_raises_an_error_and_keeps_the_client_connected() -> (
+    None
+):
+    """Nothing was sent, so another node can still reply."""
     with socket.create_server(("127.0.0.1", 0)) as accepting:
         client = socket.create_connection(accepting.getsockname(), LONGEST_WAIT)
         accepted, _ = accepting.accept()
@@ -125,10 +124,10 @@ async def test_a_node_that_is_not_there_is_told_and_the_client_kept() -> None:
         assert accepted.send(b"still open") == 10
 
 
-async def test_a_node_that_has_no_room_for_a_connection_is_not_waited_for(
+async def test_a_node_with_a_full_backlog_counts_as_unreachable_after_the_timeout(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    """As one that is stopped has none when so many wait as may: its system answers nothing."""
+    """As a stopped process, whose system does not reply."""
     monkeypatch.setattr(relays, "CONNECTED_WITHIN", 0.05)
     with (
         socket.create_server(("127.0.0.1", 0)) as accepting,
@@ -144,8 +143,10 @@ async def test_a_node_that_has_no_room_for_a_connection_is_not_waited_for(
             assert accepted.send(b"still open") == 10
 
 
-def test_the_log_names_a_node_that_is_not_there(caplog: pytest.LogCaptureFixture) -> None:
-    """The connection waits for another owner of the key, and the server in front goes on."""
+def test_an_owner_that_cannot_be_reached_is_named_in_the_log(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    """The call waits for another owner, and the front server continues."""
     with socket.create_server(("127.0.0.1", 0)) as unused:
         port = unused.getsockname()[1]
     with (
@@ -159,10 +160,10 @@ def test_the_log_names_a_node_that_is_not_there(caplog: pytest.LogCaptureFixture
             assert exchange(both.front.address, live).status == 200
 
 
-def test_a_connection_with_too_much_unanswered_does_not_leave(
+def test_a_connection_with_too_many_unsent_replies_is_closed_instead_of_moved(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    """It is closed, and a fresh one is answered."""
+    """A new connection gets its reply."""
     monkeypatch.setattr(connection, "KEPT", 100_000)
     body = json.dumps(documented_create()).encode()
     ours = raw_request("POST", "/v3/payments", {"Authorization": "Bearer sk_test_front"}, body)
@@ -175,8 +176,8 @@ def test_a_connection_with_too_much_unanswered_does_not_leave(
         assert exchange(both.front.address, theirs).status == 200
 
 
-def test_a_connection_that_goes_on_from_node_to_node_ends_with_its_answer() -> None:
-    """Else one that is used with two keys in turn would get longer with each request."""
+def test_a_connection_that_has_moved_to_a_node_is_closed_when_it_would_move_again() -> None:
+    """Otherwise each request with another key would add a relay."""
     theirs = raw_request("GET", "/v3/payments")
     ours = raw_request("GET", "/v3/payments", {"Authorization": f"Bearer {FRONT}"})
     with (
@@ -192,8 +193,8 @@ def test_a_connection_that_goes_on_from_node_to_node_ends_with_its_answer() -> N
 
 
 @pytest.mark.parametrize("size", [1, 5, len(mark(1)) - 1])
-def test_what_tells_that_a_connection_is_relayed_may_come_in_pieces(size: int) -> None:
-    """It is no part of the request."""
+def test_the_mark_of_a_relayed_connection_may_arrive_in_pieces(size: int) -> None:
+    """It is not part of the request."""
     raw = raw_request("GET", "/v3/payments", {"Authorization": f"Bearer {FRONT}"})
     live = raw_request("GET", "/_sandbox/live", {"Authorization": None})
     with sharing_servers(Way.RELAYED) as both, connected(both.front.address) as wire:
@@ -204,14 +205,14 @@ def test_what_tells_that_a_connection_is_relayed_may_come_in_pieces(size: int) -
 
 
 def is_awaited(relay: Relay) -> bool:
-    """Whether it is at the moment."""
+    """Return whether the relay is awaited now."""
     return relay.is_awaited
 
 
-async def test_a_relay_is_awaited_until_it_has_been_silent_for_a_while(
+async def test_a_relay_is_awaited_until_it_has_been_quiet_and_again_after_new_bytes(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    """From what the client says on; then it may be closed, and nobody misses anything."""
+    """Closing a quiet relay loses nothing."""
     async with relayed(b"asked") as (client, node, relay):
         assert await read(node) == b"asked"
         assert is_awaited(relay)

@@ -1,4 +1,4 @@
-"""The head of the first request in what was read, whatever it is and whatever follows."""
+"""The head of the first request in the bytes read so far."""
 
 import pytest
 
@@ -15,8 +15,10 @@ REQUESTS = (
 
 
 @pytest.mark.parametrize("request_", REQUESTS)
-async def test_the_head_of_the_first_request_is_known_once_it_is_there(request_: bytes) -> None:
-    """Whether its body is there or not, and whatever follows."""
+async def test_the_head_of_the_first_request_is_parsed_as_soon_as_it_is_complete(
+    request_: bytes,
+) -> None:
+    """With and without its body, and whatever follows."""
     start = request_.find(b"\r\n\r\n") + 4
     for raw in (request_, request_[:start], request_ + REQUESTS[3], request_ + b"j\0nk"):
         head = first_head(raw)
@@ -26,6 +28,5 @@ async def test_the_head_of_the_first_request_is_known_once_it_is_there(request_:
 
 
 @pytest.mark.parametrize("raw", [b"", b"\r\n\r\n", b"j\0nk\r\n\r\n", b"\x16\x03\x01"])
-async def test_what_is_no_head_is_none(raw: bytes) -> None:
-    """It is for whoever reads it to say so."""
+async def test_bytes_without_a_valid_head_give_none(raw: bytes) -> None:
     assert first_head(raw) is None

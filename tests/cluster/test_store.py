@@ -1,4 +1,4 @@
-"""Holds the engine to what the port promises: each write once, by the last owner, or not at all."""
+"""The engine of a cluster: each write is stored once, by the current owner, or not at all."""
 
 import asyncio
 from collections.abc import Callable, Coroutine, Iterator
@@ -28,12 +28,12 @@ NOTHING = Overdue([], [])
 KEYS = ("sk_test_a", "sk_test_b")
 MEMBERS = (Member("a", "10.0.0.1", 8080), Member("b", "10.0.0.2", 8080))
 OTHER_VERSIONS = (b"junk", b"[]", b"null", b'["c", "10.0.0.3", 80, false, "more"]')
-"""What a node of this version does not say of itself."""
+"""Descriptions of members that no node of this version writes."""
 
 
 @pytest.fixture
 def redis(shared_redis: RedisServer) -> Iterator[Redis]:
-    """The engine as an administrator has it, empty."""
+    """The empty engine, as its administrator sees it."""
     with Redis.from_url(shared_redis.url) as client:
         client.flushall()
         client.set(f"{PREFIX}epoch", 0)
@@ -42,12 +42,12 @@ def redis(shared_redis: RedisServer) -> Iterator[Redis]:
 
 @pytest.fixture
 def url(redis: Redis, shared_redis: RedisServer) -> str:  # noqa: ARG001 - it is empty
-    """Where the engine is."""
+    """The URL of the engine."""
     return shared_redis.url
 
 
 def run(url: str, work: Callable[[RedisEngine], Coroutine[Any, Any, T]], *, lease: int = HOUR) -> T:
-    """Do something with an engine."""
+    """Run work with an engine."""
 
     async def working() -> T:
         engine = RedisEngine(url, ttl=HOUR, lease=lease)
@@ -60,7 +60,7 @@ def run(url: str, work: Callable[[RedisEngine], Coroutine[Any, Any, T]], *, leas
 
 
 class Step(NamedTuple):
-    """One thing that a node does, of what it believes to own."""
+    """One action of a node on a key that it believes to own."""
 
     node: int
     key: int
@@ -68,7 +68,7 @@ class Step(NamedTuple):
 
 
 class Believed(NamedTuple):
-    """What a node believes of a key: the epoch that it has, and how many effects are kept."""
+    """The epoch and the number of stored effects of a key, as a node believes them."""
 
     epoch: int
     position: int
@@ -88,7 +88,7 @@ STEPS = st.lists(
 
 
 class Story:
-    """Two nodes at one engine, beside a model of what it keeps."""
+    """Two nodes at one engine, and a model of what it stores."""
 
     def __init__(self, engine: RedisEngine) -> None:
         self._engine = engine
@@ -100,7 +100,7 @@ class Story:
         self._epoch = self._texts = 0
 
     async def tell(self, steps: list[Step]) -> None:
-        """Let them happen, and hold what is kept against the model after each."""
+        """Run the steps; assert after each that the engine stores what the model does."""
         for node, key, what in steps:
             if what == "leave":
                 await self._engine.leave(MEMBERS[node].name)
@@ -178,18 +178,19 @@ class Story:
 
 @settings(max_examples=settings().max_examples // 2)
 @given(steps=STEPS)
-def test_what_the_last_owner_writes_is_kept_and_nothing_else(
+def test_the_engine_stores_each_write_of_the_current_owner_once_and_no_other(
     steps: list[Step], shared_redis: RedisServer
 ) -> None:
-    """Whole worlds and what follows them, twice as once; nothing of who was the owner before."""
     with Redis.from_url(shared_redis.url) as client:
         client.flushall()
         client.set(f"{PREFIX}epoch", 0)
     run(shared_redis.url, lambda engine: Story(engine).tell(steps))
 
 
-def test_a_node_whose_lease_ran_out_is_lost(url: str) -> None:
-    """Its keys go to who asks for them, who is told; what it writes late is refused."""
+def test_a_key_whose_owner_lost_its_lease_goes_to_the_caller_and_late_writes_are_rejected(
+    url: str,
+) -> None:
+    """The new owner gets the name of the lost one."""
 
     async def story(engine: RedisEngine) -> None:
         other = RedisEngine(url, ttl=HOUR, lease=HOUR)
@@ -208,8 +209,9 @@ def test_a_node_whose_lease_ran_out_is_lost(url: str) -> None:
     run(url, story, lease=0)
 
 
-def test_a_key_goes_to_the_candidate_if_it_lives(url: str) -> None:
-    """Else to who asks."""
+def test_a_claimed_key_goes_to_the_candidate_if_it_lives_and_to_the_caller_otherwise(
+    url: str,
+) -> None:
 
     async def story(engine: RedisEngine) -> tuple[str, str]:
         for each in MEMBERS:
@@ -222,13 +224,14 @@ def test_a_key_goes_to_the_candidate_if_it_lives(url: str) -> None:
 
 
 def engine_time(redis: Redis) -> int:
-    """Milliseconds, as epochs begin with."""
+    """Return the time of the engine in milliseconds; epochs begin with it."""
     seconds, microseconds = redis.time()
     return int(seconds) * 1_000 + int(microseconds) // 1_000
 
 
-def test_an_engine_that_has_lost_everything_gives_no_epoch_again(url: str, redis: Redis) -> None:
-    """Who owned a key before that is refused, whoever owns it now."""
+def test_an_engine_that_has_lost_its_data_reuses_no_epoch_and_rejects_old_owners(
+    url: str, redis: Redis
+) -> None:
 
     async def story(engine: RedisEngine) -> None:
         epochs: list[int] = []
@@ -244,8 +247,8 @@ def test_an_engine_that_has_lost_everything_gives_no_epoch_again(url: str, redis
     run(url, story)
 
 
-def test_what_is_nobodys_is_shared_by_those_who_look(url: str) -> None:
-    """Each skips what is for others, and gives what it finds to who should have it."""
+def test_overdue_keys_without_an_owner_are_found_in_parts_by_the_number_to_skip(url: str) -> None:
+    """A node gets its own overdue keys as well."""
 
     async def story(engine: RedisEngine) -> None:
         for each in MEMBERS:
@@ -265,10 +268,10 @@ def test_what_is_nobodys_is_shared_by_those_who_look(url: str) -> None:
     run(url, story)
 
 
-def test_a_lease_ends_early_if_its_node_refuses_and_the_engine_has_no_connection_of_it(
+def test_a_lease_ends_early_if_its_node_refuses_and_has_no_connection_to_the_engine(
     url: str,
 ) -> None:
-    """Both together: one of them alone may be a wrong address, or a connection that comes back."""
+    """One alone may be a wrong address, or a connection that returns."""
 
     async def story(engine: RedisEngine) -> None:
         for each in MEMBERS:
@@ -287,8 +290,10 @@ def test_a_lease_ends_early_if_its_node_refuses_and_the_engine_has_no_connection
     run(url, story)
 
 
-def test_members_are_told_of_each_change_among_them(url: str, redis: Redis) -> None:
-    """Of who comes, leaves, is lost and is back; else the members are the very same ones."""
+def test_a_renewal_returns_members_that_join_leave_are_lost_and_return(
+    url: str, redis: Redis
+) -> None:
+    """Without a change, the members are the very same object."""
 
     async def story(engine: RedisEngine) -> None:
         async def told() -> set[str]:
@@ -314,8 +319,8 @@ def test_members_are_told_of_each_change_among_them(url: str, redis: Redis) -> N
     run(url, story)
 
 
-def test_members_are_told_of_each_other(url: str) -> None:
-    """With where they are, and whether they leave; the time is the engine's."""
+def test_a_renewal_returns_all_members_with_address_and_leaving_flag(url: str) -> None:
+    """The time is that of the engine."""
 
     async def story(engine: RedisEngine) -> None:
         assert not (await engine.renew(MEMBERS[0])).was_member
@@ -329,8 +334,8 @@ def test_members_are_told_of_each_other(url: str) -> None:
     run(url, story)
 
 
-def test_who_has_not_renewed_a_lease_since_has_not_heard_what_was_said(url: str) -> None:
-    """Members are counted, and nobody who is none any more."""
+def test_unheard_counts_the_members_that_have_not_renewed_their_lease_since(url: str) -> None:
+    """Nodes that have left do not count."""
 
     async def story(engine: RedisEngine) -> None:
         renewed = [(await engine.renew(each)).now for each in MEMBERS]
@@ -342,8 +347,7 @@ def test_who_has_not_renewed_a_lease_since_has_not_heard_what_was_said(url: str)
     run(url, story)
 
 
-def test_several_worlds_are_written_at_once(url: str) -> None:
-    """Those of another owner are refused, and the others kept."""
+def test_one_write_of_several_worlds_stores_the_owned_ones_and_rejects_the_others(url: str) -> None:
 
     async def story(engine: RedisEngine) -> None:
         await engine.renew(MEMBERS[0])
@@ -359,8 +363,7 @@ def test_several_worlds_are_written_at_once(url: str) -> None:
     run(url, story)
 
 
-def test_any_number_of_calls_may_be_made_at_once(url: str) -> None:
-    """More than there are connections: they wait for their turn, and a lease for none of them."""
+def test_calls_above_the_number_of_connections_wait_but_a_lease_renewal_does_not(url: str) -> None:
 
     async def story(engine: RedisEngine) -> None:
         await engine.renew(MEMBERS[0])
@@ -375,8 +378,7 @@ def test_any_number_of_calls_may_be_made_at_once(url: str) -> None:
     run(url, story)
 
 
-def test_what_is_due_in_a_world_is_found_by_its_owner(url: str) -> None:
-    """Until nothing is due in it any more."""
+def test_an_overdue_world_is_found_by_its_owner_only_until_nothing_is_due(url: str) -> None:
 
     async def story(engine: RedisEngine) -> None:
         await engine.renew(MEMBERS[0])
@@ -393,10 +395,10 @@ def test_what_is_due_in_a_world_is_found_by_its_owner(url: str) -> None:
 
 
 @pytest.mark.parametrize("end", ["release", "leave", "lease", "forgotten", "day"])
-def test_what_is_due_without_an_owner_that_lives_is_found_by_all(
+def test_an_overdue_world_without_a_live_owner_is_found_by_others_until_it_is_claimed(
     url: str, redis: Redis, end: str
 ) -> None:
-    """Whatever has become of the owner, until somebody else has the key."""
+    """However its owner was lost."""
 
     async def story(engine: RedisEngine) -> None:
         for each in MEMBERS:
@@ -423,8 +425,9 @@ def test_what_is_due_without_an_owner_that_lives_is_found_by_all(
     run(url, story)
 
 
-def test_what_is_due_of_a_key_that_got_an_owner_since_is_its(url: str, redis: Redis) -> None:
-    """Its world was forgotten and made anew while another node was to see to it."""
+def test_an_overdue_world_forgotten_and_claimed_again_is_found_by_its_new_owner_only(
+    url: str, redis: Redis
+) -> None:
 
     async def story(engine: RedisEngine) -> None:
         for each in MEMBERS:
@@ -439,8 +442,7 @@ def test_what_is_due_of_a_key_that_got_an_owner_since_is_its(url: str, redis: Re
     run(url, story)
 
 
-def test_worlds_that_nobody_uses_are_forgotten(url: str, redis: Redis) -> None:
-    """After a while that each write begins anew; but never the one that every server has."""
+def test_stored_worlds_expire_except_the_default_one(url: str, redis: Redis) -> None:
 
     async def story(engine: RedisEngine) -> None:
         await engine.renew(MEMBERS[0])
@@ -455,8 +457,8 @@ def test_worlds_that_nobody_uses_are_forgotten(url: str, redis: Redis) -> None:
         assert redis.pttl(f"{PREFIX}{kind}:{DEFAULT_API_KEY}") == -1
 
 
-def test_an_engine_that_is_away_is_an_error_in_words() -> None:
-    """Whatever was asked of it."""
+def test_an_unreachable_engine_raises_an_engine_error_with_its_address() -> None:
+    """Whatever was called."""
 
     async def story(engine: RedisEngine) -> None:
         assert await engine.version() >= (5, 0)
@@ -469,10 +471,9 @@ def test_an_engine_that_is_away_is_an_error_in_words() -> None:
         run(server.url, story)
 
 
-def test_members_of_another_version_are_left_out(
+def test_members_of_another_version_are_left_out_with_a_log_line_each(
     url: str, redis: Redis, caplog: pytest.LogCaptureFixture
 ) -> None:
-    """With a line for each."""
 
     async def story(engine: RedisEngine) -> None:
         await engine.renew(MEMBERS[0])
@@ -486,8 +487,10 @@ def test_members_of_another_version_are_left_out(
     assert {each.exc_info for each in caplog.records} == {None}
 
 
-def test_what_goes_wrong_with_all_writes_is_an_error(url: str, redis: Redis) -> None:
-    """As where there is no room."""
+def test_a_write_that_the_engine_does_not_permit_raises_an_engine_error(
+    url: str, redis: Redis
+) -> None:
+    """As one without room does."""
 
     async def story(engine: RedisEngine) -> None:
         await engine.renew(MEMBERS[0])
@@ -502,8 +505,9 @@ def test_what_goes_wrong_with_all_writes_is_an_error(url: str, redis: Redis) -> 
     run(url, story)
 
 
-def test_a_journal_with_other_names_is_told(url: str, redis: Redis) -> None:
-    """With the key whose world that is."""
+def test_a_stored_journal_with_an_invalid_name_raises_an_error_with_the_key(
+    url: str, redis: Redis
+) -> None:
     redis.hset(f"{PREFIX}parts:{KEYS[0]}", b"\xff", "[]")
     with pytest.raises(UnreadableWorldError, match=KEYS[0]):
         run(url, lambda engine: engine.read(KEYS[0]))

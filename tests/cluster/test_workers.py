@@ -1,4 +1,4 @@
-"""Which worker owns a key: the same one for everybody, and for as many keys each."""
+"""The worker that owns a key: the same for all workers, and equal shares for each."""
 
 from collections import Counter
 
@@ -10,28 +10,27 @@ from payments_sandbox.cluster.workers import WorkerDirectory, owner_of
 KEYS = [f"sk_test_{number}" for number in range(3_000)]
 
 
-def test_the_owner_of_a_key_never_changes() -> None:
-    """Processes agree without asking, so it is written down."""
+def test_the_owners_of_known_keys_are_the_listed_workers() -> None:
+    """Processes agree without asking each other, so this must never change."""
     assert [owner_of(key, 4) for key in ("sk_test_sandbox", *KEYS[:7])] == [1, 3, 1, 2, 2, 1, 2, 3]
 
 
 @pytest.mark.parametrize("workers", [1, 2, 3, 8])
-def test_each_worker_owns_its_share(workers: int) -> None:
-    """Within a sixth of it."""
+def test_each_worker_owns_its_share_of_the_keys_within_a_sixth(workers: int) -> None:
     owned = Counter(owner_of(key, workers) for key in KEYS)
     share = len(KEYS) / workers
     assert sorted(owned) == list(range(workers))
     assert all(abs(count - share) < share / 6 for count in owned.values())
 
 
-def test_a_worker_more_takes_keys_and_moves_no_other() -> None:
-    """A key that changes hands goes to the new one."""
+def test_one_more_worker_moves_keys_only_to_itself() -> None:
     moved = {owner_of(key, 5) for key in KEYS if owner_of(key, 4) != owner_of(key, 5)}
     assert moved == {4}
 
 
-async def test_a_directory_names_each_place_from_where_it_is() -> None:
-    """Its own keys are here, and another one's are there."""
+async def test_the_directory_of_a_worker_says_here_for_own_keys_and_names_the_owner_of_others() -> (
+    None
+):
     directories = [WorkerDirectory(own, 3) for own in range(3)]
     for key in KEYS[:50]:
         owner = owner_of(key, 3)
@@ -41,8 +40,7 @@ async def test_a_directory_names_each_place_from_where_it_is() -> None:
             assert await directory.claim(key) == place
 
 
-def test_a_directory_answers_for_any_number_of_keys() -> None:
-    """What it remembers is bounded, and nothing is wrong where it has forgotten."""
+def test_the_directory_of_a_worker_is_right_for_more_keys_than_it_remembers() -> None:
     directory = WorkerDirectory(0, 2)
     keys = [f"sk_test_many{number}" for number in range(10_050)]
     for key in [*keys, *keys[:10]]:

@@ -1,4 +1,4 @@
-"""Builds the reference validator, `jsonschema`, which ours has to agree with."""
+"""Builds the reference validator, `jsonschema`, with which ours must agree."""
 
 import functools
 import re

@@ -1,4 +1,4 @@
-"""Tests that code generated from the OpenAPI documents is fit to be used."""
+"""Tests that the OpenAPI documents are usable by code generators."""
 
 from collections.abc import Iterator
 from typing import Any, Final

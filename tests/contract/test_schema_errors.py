@@ -110,7 +110,7 @@ def test_half_a_surrogate_pair_is_rejected_with_an_explanation() -> None:
     assert not CONTRACT.accepts("headers/authorization", "Bearer \ud800")
     assert not CONTRACT.accepts(CREATE, unknown)
     assert CONTRACT.explain(CREATE, unknown) == (
-        f"/?: is not a documented field; documented are {FIELDS}."
+        f"/?: is not a documented field; expected one of {FIELDS}."
     )
 
 
@@ -149,8 +149,8 @@ MESSAGES: Final = {
     "null for an optional field": (
         _body(description=None),
         (
-            "/description: expected a string of at most 500 characters; leave it out where there"
-            " is none."
+            "/description: expected a string of at most 500 characters; leave it out if there is"
+            " none."
         ),
     ),
     "null for a field that is needed": (_body(amount=None), f"/amount: {AMOUNT}."),
@@ -160,16 +160,16 @@ MESSAGES: Final = {
         _body(Currency="USD"),
         "/Currency: is not a documented field; did you mean 'currency'?",
     ),
-    "unknown": (_body(zzz=1), f"/zzz: is not a documented field; documented are {FIELDS}."),
+    "unknown": (_body(zzz=1), f"/zzz: is not a documented field; expected one of {FIELDS}."),
     "unknown and escaped": (
         _body(**{"a/b~c": 1}),
-        f"/a~1b~0c: is not a documented field; documented are {FIELDS}.",
+        f"/a~1b~0c: is not a documented field; expected one of {FIELDS}.",
     ),
     "unknown and a card": (
         _body(**{f"x {CARD_NUMBER}": 1, "y 4111-1111 1111": 1}),
         (
-            f"/x {'*' * 16}: is not a documented field; documented are {FIELDS}; "
-            f"/y {'*' * 14}: is not a documented field; documented are {FIELDS}."
+            f"/x {'*' * 16}: is not a documented field; expected one of {FIELDS}; "
+            f"/y {'*' * 14}: is not a documented field; expected one of {FIELDS}."
         ),
     ),
     "deep": (
@@ -193,7 +193,7 @@ MESSAGES: Final = {
             f"/amount: {AMOUNT}; /currency: expected an upper-case ISO 4217 currency code, such as "
             "USD; /payment_method/exp_month: expected an integer from 1 to 12; "
             "/payment_method/exp_year: expected an integer from 2000 to 2099, in four digits; "
-            f"/zzz: is not a documented field; documented are {FIELDS}."
+            f"/zzz: is not a documented field; expected one of {FIELDS}."
         ),
     ),
 }
@@ -235,19 +235,19 @@ CONTROL_MESSAGES: Final = {
         "control/requests/reset_world",
         {"only": ["clock", "clock"]},
         (
-            "/only: expected a list of different words out of payments, journal, rules, webhooks, "
+            "/only: expected a list of different words from payments, journal, rules, webhooks, "
             "clock, rate_limit."
         ),
     ),
     "another kind of snapshot": (
         "control/objects/snapshot",
         {"format": "x", "version": 1, "more": 2},
-        "/format: expected the words payments-sandbox/world.",
+        "/format: expected the text payments-sandbox/world.",
     ),
     "a schema without x-expected": (
         "responses/list_payments",
         {"data": [], "has_more": 1, "next_cursor": None},
-        "/has_more: expected what is documented.",
+        "/has_more: expected a documented value.",
     ),
     "missing, in a schema without x-expected": (
         "responses/list_payments",
@@ -365,7 +365,7 @@ QUERIES: Final[dict[str, tuple[list[tuple[str, str]], object]]] = {
     "a typo": ([("limt", "7")], "/limt: is not a documented parameter; did you mean 'limit'?"),
     "unknown": (
         [("q", "7")],
-        f"/q: is not a documented parameter; documented are {PARAMETERS}.",
+        f"/q: is not a documented parameter; expected one of {PARAMETERS}.",
     ),
 }
 

@@ -58,8 +58,8 @@ FORM = (
     "expected an ISO 8601 date, or date and time with Z or an offset, such as 2025-01-15T10:30:00Z"
 )
 PLUS = f"{FORM} (a '+' in a URL is written %2B)"
-EXISTS = "expected a date-time that exists"
-RANGE = "expected a date-time from 1970 to 2999"
+EXISTS = "expected a date and time that exist"
+RANGE = "expected a date from 1970 to 2999"
 REFUSED = {
     "": FORM,
     "yesterday": FORM,
@@ -129,7 +129,7 @@ def test_an_instant_without_an_earliest_bound_may_be_before_1970() -> None:
         read_instant("3000-01-01", earliest=None)
 
     assert early == -62_135_596_800_000
-    assert str(caught.value) == "expected a date-time up to 2999"
+    assert str(caught.value) == "expected a date up to 2999"
 
 
 @given(st.text(alphabet="0123456789-:TZ+. tz"))
@@ -184,7 +184,7 @@ def test_a_duration_beyond_its_bounds_is_rejected_with_the_bounds(text: str) -> 
         read_duration(text)
 
     assert str(caught.value) == (
-        "expected a duration of at most 99999d, 999999h or 99999999m, to the millisecond"
+        "expected a duration of at most 99999d, 999999h or 99999999m, in whole milliseconds"
     )
 
 

@@ -259,6 +259,49 @@ def test_a_new_file_in_a_read_only_folder_is_rejected_by_check_writable(tmp_path
     assert "Read-only file system" in done.stderr
 
 
+FULL = """
+set -e
+mkdir {folder}/disk; mount -t tmpfs -o size=64k none {folder}/disk; cd {folder}/disk
+printf 'the worlds of yesterday' > kept; touch mount; mount --bind kept mount
+head -c 1000000 /dev/zero > rest 2>/dev/null || true
+exec "$@"
+"""
+WRITE_MUCH = """
+import os
+from pathlib import Path
+from payments_sandbox.core.output_files import replaced, reserved
+for name in ("kept", "mount", "new", "no/folder"):
+    try:
+        with replaced(Path(name), is_private=True) as written:
+            written.write(bytes(100_000))
+    except OSError as error:
+        print(error.filename, error.strerror)
+try:
+    with reserved(Path("new")):
+        print("reserved")
+except OSError as error:
+    print(error.strerror)
+print(Path("kept").read_text(), sorted(os.listdir()))
+"""
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="mounts are Linux'")
+def test_a_full_disk_leaves_every_file_as_it_was_and_the_error_names_it(tmp_path: Path) -> None:
+    """Also a file that is written in place, and the lock of one that cannot be reserved."""
+    done = mounts(FULL, tmp_path, WRITE_MUCH)
+    assert (done.stdout.splitlines(), done.stderr) == (
+        [
+            "kept No space left on device",
+            "mount No space left on device",
+            "new No space left on device",
+            "no/folder No such file or directory",
+            "No space left on device",
+            "the worlds of yesterday ['kept', 'mount', 'rest']",
+        ],
+        "",
+    )
+
+
 def test_writing_to_a_folder_fails_and_leaves_it(tmp_path: Path) -> None:
     (folder := tmp_path / "folder").mkdir()
     with pytest.raises(IsADirectoryError):

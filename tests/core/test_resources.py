@@ -73,7 +73,9 @@ def test_a_schemas_folder_next_to_the_package_is_ignored_without_our_project_fil
 
     done = _run(site, COUNT)
 
-    assert "The schemas folder is neither shipped with the package nor beside it." in done.stderr
+    assert (
+        "The schemas folder is missing: it is neither in the package nor next to it." in done.stderr
+    )
 
 
 def test_data_files_are_listed_by_their_path_below_the_folder() -> None:

@@ -11,7 +11,9 @@ from payments_sandbox.core.tls_options import TlsChoice, TlsFault, certificate, 
 from tests.support.receiver import SELF_SIGNED
 from tests.support.tables import for_each
 
-OF_OPTIONS = ("expected auto, or CERT,KEY: a certificate and its key, which has no password",)
+OF_OPTIONS = (
+    "expected auto, or CERT,KEY: PEM files of a certificate and its key without a password",
+)
 
 
 @pytest.mark.parametrize("text", ["auto", f"{SELF_SIGNED},{SELF_SIGNED}"])
@@ -66,7 +68,9 @@ def test_a_socket_path_longer_than_the_system_allows_is_rejected(tmp_path: Path)
 
     assert socket_path(longest) == Path(longest)
     for text in (f"{longest}x", "é" * (LONGEST_SOCKET_PATH // 2 + 1)):
-        with pytest.raises(ValueError, match=f"^expected at most {LONGEST_SOCKET_PATH} bytes"):
+        with pytest.raises(
+            ValueError, match=f"^expected a socket path of at most {LONGEST_SOCKET_PATH} bytes"
+        ):
             socket_path(text)
-    with pytest.raises(ValueError, match=r"^expected a file in a folder that exists$"):
+    with pytest.raises(ValueError, match=r"^expected a file in an existing folder$"):
         socket_path(str(tmp_path))

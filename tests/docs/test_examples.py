@@ -1,4 +1,4 @@
-"""The example projects: each by the command of its README, in a copy of its own."""
+"""The example projects: each is run by the command of its README, in a copy."""
 
 import json
 import os
@@ -23,7 +23,7 @@ PATIENCE: Final = LONGEST_WAIT
 
 
 def copied(name: str, folder: Path) -> Path:
-    """The files of an example and of our clients, and nothing that is left from using them."""
+    """Copy the files of an example and of `clients`, without ignored files."""
     for path in not_ignored():
         if path.startswith((f"examples/{name}/", "clients/")):
             target = folder / path
@@ -33,7 +33,7 @@ def copied(name: str, folder: Path) -> Path:
 
 
 def outcome(folder: Path) -> subprocess.CompletedProcess[str]:
-    """Run the one command that the README names, with our command and our Python on the PATH."""
+    """Run the command of the README, with this environment's programs on the PATH."""
     [block] = read_blocks(folder / "README.md")
     assert block.code.startswith("payments-sandbox run ")
     path = os.pathsep.join([str(Path(sys.executable).parent), os.environ["PATH"]])
@@ -48,27 +48,27 @@ def outcome(folder: Path) -> subprocess.CompletedProcess[str]:
     )
 
 
-def test_there_is_a_test_for_each_example() -> None:
-    """An example that nobody runs rots."""
+def test_every_example_project_has_a_test() -> None:
+    """A new example needs a test here."""
     assert NAMES == ["explore", "node", "python-httpx", "shell"]
 
 
 @pytest.mark.parametrize("name", NAMES)
-def test_a_readme_is_ten_lines(name: str) -> None:
-    """It names the command, and says what else it needs."""
+def test_the_readme_of_an_example_has_at_most_ten_lines(name: str) -> None:
+    """It has the command and its requirements."""
     assert len((EXAMPLES / name / "README.md").read_text(encoding="utf-8").splitlines()) <= 10
 
 
-def test_the_python_example_runs(tmp_path: Path) -> None:
-    """Plain pytest, with httpx."""
+def test_the_python_example_passes(tmp_path: Path) -> None:
+    """It uses pytest and httpx."""
     done = outcome(copied("python-httpx", tmp_path))
 
     assert done.returncode == 0, done.stdout + done.stderr
     assert re.search(r"\b6 passed\b", done.stdout)
 
 
-def test_the_node_example_runs(tmp_path: Path) -> None:
-    """Node's own test runner and fetch; webhooks are verified by npm's `standardwebhooks`."""
+def test_the_node_example_passes_and_can_be_explored(tmp_path: Path) -> None:
+    """It uses Node's test runner, fetch, and the npm package `standardwebhooks`."""
     folder = copied("node", tmp_path)
     if shutil.which("npm") is None:
         pytest.skip("there is no npm")
@@ -87,7 +87,7 @@ def test_the_node_example_runs(tmp_path: Path) -> None:
 
 
 def explored_flow(folder: Path) -> subprocess.CompletedProcess[str]:
-    """Explore it as docs/how-to/explore-a-node-client.md says, with two of the failures."""
+    """Explore it as docs/how-to/explore-a-node-client.md says, with two failures."""
     blocks = read_blocks(ROOT / "docs" / "how-to" / "explore-a-node-client.md")
     code = {block.language: block.code for block in reversed(blocks)}
     (folder / "flow.mjs").write_text(code["js"], encoding="utf-8")
@@ -106,8 +106,8 @@ def explored_flow(folder: Path) -> subprocess.CompletedProcess[str]:
     )
 
 
-def test_the_shell_example_runs(tmp_path: Path) -> None:
-    """curl, sh and sed."""
+def test_the_shell_example_passes(tmp_path: Path) -> None:
+    """It uses curl, sh and sed."""
     folder = copied("shell", tmp_path)
     if shutil.which("curl") is None:
         pytest.skip("there is no curl")

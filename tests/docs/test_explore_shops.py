@@ -1,4 +1,4 @@
-"""The shops of examples/explore: what is wrong with the naive ones is found, and nothing else."""
+"""The shops of examples/explore: bugs of the naive ones are found, and nothing else."""
 
 import json
 import os
@@ -22,16 +22,16 @@ WRONG: Final = {
     "mjs": {"drop_after_commit": "double_charge", "forged": "accepted_forgery"},
     "sh": {"malform_after_commit": "crash", "slow": "lost_payment"},
 }
-"""Failures with what a naive shop does of them; `make nightly` tries all of them on each."""
+"""Failures with the verdict on a naive shop; `make nightly` tries all of them on each."""
 
 JOBS: Final = "4"
-"""How many naive shops in Python run at once: most of the time they wait."""
+"""The number of parallel runs of the naive Python shop, which mostly waits."""
 
 OF_WRITES: Final = "drop_after_commit,malform_after_commit,hang_after_commit,forged,drop"
-"""Failures of which hardly any keeps a shop waiting; `make nightly` tries them in pairs."""
+"""Failures that mostly cause no waiting; `make nightly` tries them in pairs."""
 
 OF_EACH_KIND: Final = "drop_after_commit,forged,rate_limit_exceeded"
-"""One that a shop survives by asking, one by refusing, and one after which nobody can tell."""
+"""A failure survived by a lookup, one by a rejection, and one with an unknown outcome."""
 
 SVG: Final = "{http://www.w3.org/2000/svg}"
 
@@ -39,7 +39,7 @@ each_shop = pytest.mark.parametrize("kind", SHELLS)
 
 
 def explored(shop: str, kind: str, data: Path, *options: str) -> tuple[int, dict[str, Any]]:
-    """Explore a shop; the exit code and the report."""
+    """Explore a shop, and return the exit code and the report."""
     if absent := [name for name in NEEDED[kind] if shutil.which(name) is None]:
         pytest.skip(f"there is no {' and no '.join(absent)}")
     command = [*SHELLS[kind], str(SHOPS / f"{shop}_shop.{kind}")]
@@ -58,20 +58,20 @@ def explored(shop: str, kind: str, data: Path, *options: str) -> tuple[int, dict
 
 
 @pytest.mark.parametrize("kind", WRONG)
-def test_what_is_wrong_with_a_naive_shop_is_found(kind: str, tmp_path: Path) -> None:
-    """As in the one in Python, whose findings README shows."""
+def test_the_bugs_of_a_naive_shop_are_found(kind: str, tmp_path: Path) -> None:
+    """The README shows the findings of the Python shop."""
     assert_found(kind, tmp_path, WRONG[kind])
 
 
 def assert_found(kind: str, folder: Path, wrong: dict[str, str]) -> None:
-    """Hold a naive shop to what is wrong with it."""
+    """Assert that exploring a naive shop finds exactly these bugs."""
     code, report = explored("naive", kind, folder / "x.json", "--faults", ",".join(wrong))
 
     assert (code, {each["verdict"] for each in report["findings"]}) == (1, set(wrong.values()))
 
 
-def test_the_readme_shows_what_is_printed() -> None:
-    """Its command is the one that was recorded, and the picture ends as a run ends today."""
+def test_the_recording_in_the_readme_matches_the_output() -> None:
+    """The recorded command is the one in the text, and the last frame equals today's output."""
     readme = (ROOT / "README.md").read_text(encoding="utf-8")
     assert f"```sh\n{EXPLORE}\n```" in readme
     assert f"({PICTURE.relative_to(ROOT).as_posix()})" in readme
@@ -83,7 +83,7 @@ def test_the_readme_shows_what_is_printed() -> None:
 
 
 def last_frame(svg: str) -> list[str]:
-    """The lines that a recording ends with."""
+    """Return the lines of the last frame of a recording."""
     root = ET.fromstring(svg)  # noqa: S314 - one of our own files
     texts = {each.get("id"): "".join(each.itertext()) for each in root.iter(f"{SVG}text")}
     height = int(str(root.get("viewBox")).split()[-1])
@@ -96,13 +96,13 @@ def last_frame(svg: str) -> list[str]:
 
 
 @each_shop
-def test_a_careful_shop_survives_a_failure(kind: str, tmp_path: Path) -> None:
-    """Or says that nobody can tell; two failures are tried on each shop by `make nightly`."""
+def test_a_careful_shop_survives_single_failures(kind: str, tmp_path: Path) -> None:
+    """It may also report an unknown outcome; `make nightly` tries pairs of failures."""
     assert_survives(kind, tmp_path, OF_EACH_KIND, depth=1)
 
 
 def assert_survives(kind: str, folder: Path, faults: str, depth: int) -> None:
-    """Hold a careful shop to it: by an exit code that nobody has to name."""
+    """Assert that exploring a careful shop finds nothing, without `--told-by`."""
     options = "--depth", str(depth), "--faults", faults
     code, report = explored("careful", kind, folder / "x.json", *options)
 

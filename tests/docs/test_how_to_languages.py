@@ -1,4 +1,4 @@
-"""docs/how-to, a page for each language: followed as written, where its toolchain is."""
+"""The language pages of docs/how-to, followed as written if the toolchain is installed."""
 
 import os
 import re
@@ -17,21 +17,21 @@ from tests.support.process import environment
 
 PAGES: Final = ROOT / "docs" / "how-to"
 PATIENCE: Final = 120
-"""Seconds that a page may take; Go compiles its library first, where it never has."""
+"""Seconds that a page may take: Go may have to compile its library first."""
 
 JUNIT: Final = Path("/usr/share/java")
 """Where Debian's package junit5 has its jars."""
 
 
 class Language(NamedTuple):
-    """A page, and what stands in for the parts of it that fetch something.
+    """A page, and replacements for the steps that would download something.
 
     Attributes:
         page: its name, without the ending.
-        needs: the programs without which it is skipped.
+        needs: the programs that it requires.
         copied: the helper below `clients`, and where the page says it goes.
-        commands: what is run, in place of the page's commands where those would install.
-        passed: what the output says when both tests have passed.
+        commands: run instead of the page's commands that would install something.
+        passed: what the output contains if both tests passed.
     """
 
     page: str
@@ -64,11 +64,11 @@ LANGUAGES: Final = (
     Language("ruby", ["ruby"], ("ruby/sandbox.rb", "sandbox.rb"), [], "2 runs, 3 assertions"),
     Language("php", ["phpunit"], ("php/Sandbox.php", "Sandbox.php"), [], "OK (2 tests, 3 assert"),
 )
-"""`csharp.md` says that nobody has run it."""
+"""`csharp.md` says that it is unrun."""
 
 
 def missing(language: Language) -> str:
-    """Why a page cannot be followed here; nothing where it can."""
+    """Return why a page cannot be followed here, or an empty text."""
     absent = [name for name in language.needs if shutil.which(name) is None]
     if language.page == "java" and not list(JUNIT.glob("junit-jupiter-*.jar")):
         absent.append("junit5")
@@ -79,7 +79,7 @@ def missing(language: Language) -> str:
 
 
 def follow(language: Language, folder: Path) -> str:
-    """Do what a page says in an empty folder; the output of its last command."""
+    """Follow a page in an empty folder, and return the output of its last command."""
     source, target = (ROOT / "clients" / language.copied[0], folder / language.copied[1])
     target.parent.mkdir(parents=True, exist_ok=True)
     (shutil.copytree if source.is_dir() else shutil.copy)(source, target)
@@ -108,16 +108,18 @@ def follow(language: Language, folder: Path) -> str:
 
 
 @pytest.mark.parametrize("language", LANGUAGES, ids=lambda language: language.page)
-def test_a_page_leads_to_a_test_of_a_declined_card(language: Language, tmp_path: Path) -> None:
-    """In a folder that was empty, by the commands and the code of the page."""
+def test_following_a_language_page_leads_to_passing_tests(
+    language: Language, tmp_path: Path
+) -> None:
+    """The commands and the code are those of the page, in an empty folder."""
     if reason := missing(language):
         pytest.skip(reason)
 
     assert language.passed in follow(language, tmp_path)
 
 
-def test_every_page_of_a_language_is_followed() -> None:
-    """But the one that says that it is unrun; each begins with the same first step."""
+def test_every_language_page_except_csharp_is_followed() -> None:
+    """csharp.md says that it is unrun; each page begins with the same first step."""
     pages = {path.stem: path.read_text(encoding="utf-8") for path in PAGES.glob("*.md")}
     found = {name for name, text in pages.items() if re.match("# Test from (?!an)", text)}
 

@@ -1,4 +1,4 @@
-"""Pages of docs/how-to in shell: their scripts written down, their commands run."""
+"""Shell pages of docs/how-to: their scripts are written to files, and their commands run."""
 
 import os
 import re
@@ -25,14 +25,14 @@ EXAMPLES: Final = [
 
 
 def scripts_of(page: str) -> dict[str, str]:
-    """The scripts of a page, by the name that stands beside their language."""
+    """Return the scripts of a page by the name after their language."""
     lines = (HOW_TO / f"{page}.md").read_text(encoding="utf-8").splitlines()
     heads = [(lines[block.line - 1].split(), block) for block in BLOCKS[page]]
     return {head[1]: block.code for head, block in heads if head[0] == "```sh" and len(head) > 1}
 
 
 def outcome(page: str, command: str, folder: Path) -> str:
-    """What a command prints, errors after the rest, in a folder that has the page's scripts."""
+    """Run a command in a folder with the page's scripts, and return stdout and then stderr."""
     for name, code in scripts_of(page).items():
         (folder / name).write_text(code, encoding="utf-8")
     path = os.pathsep.join([str(Path(sys.executable).parent), os.environ["PATH"]])
@@ -50,7 +50,7 @@ def outcome(page: str, command: str, folder: Path) -> str:
 
 
 def pattern(shown: str) -> str:
-    """What the page shows as a pattern: `…` is the rest of a word, or of the text at its end."""
+    """Return a pattern for output on the page: `…` is the rest of a line, or of the text."""
     text = re.escape(shown.rstrip())
     if text.endswith("…"):
         return text.removesuffix("…").replace("…", r"[^\n]*") + "(.|\n)*"
@@ -61,16 +61,16 @@ def pattern(shown: str) -> str:
 @pytest.mark.parametrize(
     ("page", "example"), EXAMPLES, ids=[f"{name}-{block.line}" for name, block in EXAMPLES]
 )
-def test_an_example_prints_what_the_page_shows(page: str, example: Block, tmp_path: Path) -> None:
-    """The whole of it, in this order."""
+def test_an_example_prints_the_output_on_the_page(
+    page: str, example: Block, tmp_path: Path
+) -> None:
     first, _, shown = example.code.partition("\n")
     printed = outcome(page, first.removeprefix("$ "), tmp_path)
     assert re.fullmatch(pattern(shown), printed), printed
 
 
 @pytest.mark.parametrize("page", PAGES)
-def test_every_script_is_used(page: str) -> None:
-    """By the command that follows it."""
+def test_every_script_is_run_by_the_command_after_it(page: str) -> None:
     scripts = scripts_of(page)
     used = [
         name

@@ -1,4 +1,4 @@
-"""The pages about tests: their files written, their commands run, their output compared."""
+"""Pages about tests: their files are written, their commands run, and the output compared."""
 
 import json
 import re
@@ -45,19 +45,19 @@ PAGES: Final[dict[str, tuple[str, ...]]] = {
     "time-machine-and-freezegun": ("time_machine",),
 }
 FOLDERS: Final = {"testing": "", "wire-faults": ""}
-"""The pages, and the plugins that their suites need beside ours."""
+"""Folders of pages below `docs`, if they are not in `how-to`."""
 
 USUAL: Final = "http://127.0.0.1:8080"
 SERVE: Final = "payments-sandbox serve --port 0 --ready-file ready.json"
-"""Runs until it is stopped, in a test of its own."""
+"""A command that runs until it is stopped, and has its own test."""
 
 
 class Page:
-    """A page, and a folder with the files that it shows.
+    """A page, whose files are written to a folder.
 
     Attributes:
-        files: those that it shows, by name.
-        unread: its blocks that no test knows what to do with.
+        files: the files that it shows, by name.
+        blocks: its code blocks.
     """
 
     def __init__(self, name: str, folder: Path) -> None:
@@ -70,7 +70,7 @@ class Page:
             (folder / name_).write_text(code, encoding="utf-8")
 
     def outputs(self) -> Iterator[tuple[str, str]]:
-        """Each command or script with the output that follows it."""
+        """Yield each command or script with the output after it."""
         for asked, answered in pairwise(self.blocks):
             if answered.language == "text":
                 is_script = asked.language == "python"
@@ -87,7 +87,7 @@ class Page:
 
 
 def shown(expected: str, output: str) -> bool:
-    """Whether each line is there, in this order; `…` is anything, rules may be longer."""
+    """Return whether all lines are in the output in order; `…` is anything, `---` any rule."""
     lines = iter(output.splitlines())
     return all(any(_fits(wanted, line) for line in lines) for wanted in expected.splitlines())
 
@@ -98,10 +98,10 @@ def _fits(wanted: str, line: str) -> bool:
 
 
 @pytest.mark.parametrize("name", PAGES)
-def test_a_page_does_what_it_says(
+def test_the_files_and_commands_of_a_page_work_as_shown(
     pytester: pytest.Pytester, monkeypatch: pytest.MonkeyPatch, name: str
 ) -> None:
-    """Every file is used, every command runs, and its output is on the page."""
+    """Every file is used, and every command prints the output on the page."""
     monkeypatch.setenv("PYTEST_DISABLE_PLUGIN_AUTOLOAD", "1")
     monkeypatch.delenv("PAYMENTS_SANDBOX_URL", raising=False)
     page = Page(name, pytester.path)
@@ -116,7 +116,7 @@ def test_a_page_does_what_it_says(
             output = _output(words, plugins, pytester.path)
             assert shown(expected, output), output
             seen += output
-    if "xdist" not in PAGES[name]:  # which names no file
+    if "xdist" not in PAGES[name]:  # its output names no file
         tests = [file for file in page.files if file.startswith("test_")]
         assert [file for file in tests if file not in seen] == []
     commands = {block.code.strip() for block in page.blocks if block.language == "sh"}
@@ -125,10 +125,10 @@ def test_a_page_does_what_it_says(
     assert known <= {"python", "gherkin", "sh", "text"}
 
 
-def test_all_suites_can_share_a_server(
+def test_suites_can_share_a_server_by_the_ready_file(
     pytester: pytest.Pytester, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """`sandbox_url` of the ready file is what the plugin takes, as the page says."""
+    """The plugin accepts `sandbox_url` of the ready file, as the page says."""
     monkeypatch.setenv("PYTEST_DISABLE_PLUGIN_AUTOLOAD", "1")
     page = Page("parallel-ci", pytester.path)
     assert SERVE in [block.code.strip() for block in page.blocks]
@@ -170,8 +170,8 @@ def _output(words: Sequence[str], plugins: Sequence[str], folder: Path) -> str:
     return done.stdout + done.stderr
 
 
-def test_an_ellipsis_is_anything() -> None:
-    """Lines in between do not matter, their order does."""
+def test_an_ellipsis_matches_anything_in_a_line() -> None:
+    """Other lines in between are allowed, but the order matters."""
     assert shown("a … c\nlast", "first\na b c\nmore\nlast")
     assert not shown("last\na", "a\nlast")
     assert shown("--- x ---", "------- x --------")

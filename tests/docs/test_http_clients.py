@@ -1,4 +1,4 @@
-"""The table of HTTP libraries that pay twice: measured again with those that are here."""
+"""The table of HTTP libraries that pay twice, measured again with the installed ones."""
 
 import re
 from collections.abc import Iterator, Mapping
@@ -22,29 +22,28 @@ NAMES: Final = [*(client.name for client in CLIENTS), CHROMIUM]
 
 @pytest.fixture(scope="module")
 def server() -> Iterator[RunningSandbox]:
-    """A server for all of them."""
+    """Return a server for all clients."""
     with running_sandbox() as running:
         yield running
 
 
 @pytest.fixture(scope="module")
 def clients(server: RunningSandbox) -> Iterator[Mapping[str, Send]]:
-    """Those that are here, compiled once."""
+    """Return the installed clients, compiled once."""
     with prepared(NAMES, server) as found:
         yield found
 
 
 @pytest.mark.parametrize("name", NAMES)
-def test_a_client_does_what_the_page_says(
+def test_a_client_sends_as_many_payments_as_the_page_says(
     server: RunningSandbox, clients: Mapping[str, Send], name: str
 ) -> None:
-    """One payment was asked for, on a connection that had been used, and the reply was lost."""
+    """Each client sends one payment on a used connection, and the reply is lost."""
     if name not in clients:
         pytest.skip(f"there is no {name}")
 
     assert sent(server, clients[name], "warm", dict([LOST])) == ROWS[name]
 
 
-def test_the_page_lists_these_clients() -> None:
-    """And no other."""
+def test_the_page_lists_exactly_these_clients() -> None:
     assert list(ROWS) == NAMES

@@ -1,4 +1,4 @@
-"""clients/js: what Node's own test runner says of it, and what a package of it has."""
+"""clients/js: its own tests, its example, and the contents of its npm package."""
 
 import json
 import os
@@ -22,12 +22,12 @@ pytestmark = pytest.mark.skipif(shutil.which("npm") is None, reason="there are n
 
 
 def variables() -> dict[str, str]:
-    """Our environment, with our command on the PATH."""
+    """Return the environment with the installed command on the PATH."""
     return environment(PATH=os.pathsep.join([str(Path(sys.executable).parent), os.environ["PATH"]]))
 
 
 def outcome(*command: str, cwd: Path) -> subprocess.CompletedProcess[str]:
-    """A command that ends by itself."""
+    """Run a command until it exits."""
     return subprocess.run(
         command,
         cwd=cwd,
@@ -39,15 +39,15 @@ def outcome(*command: str, cwd: Path) -> subprocess.CompletedProcess[str]:
     )
 
 
-def test_its_own_tests_pass() -> None:
-    """Without anything that has to be installed."""
+def test_the_tests_of_the_javascript_client_pass() -> None:
+    """They need no installed packages."""
     done = outcome("npm", "test", cwd=CLIENT)
 
     assert done.returncode == 0, done.stdout + done.stderr
 
 
-def test_the_example_of_its_page_passes(tmp_path: Path) -> None:
-    """As it stands, where the package is installed."""
+def test_the_example_in_the_readme_passes(tmp_path: Path) -> None:
+    """It is run unchanged, with the package installed."""
     [block] = [each for each in read_blocks(CLIENT / "README.md") if each.language == "js"]
     package = tmp_path / "node_modules" / "@payments-sandbox" / "client"
     shutil.copytree(CLIENT, package)
@@ -58,8 +58,8 @@ def test_the_example_of_its_page_passes(tmp_path: Path) -> None:
     assert "# pass 1\n" in done.stdout
 
 
-def test_a_package_holds_just_it() -> None:
-    """Neither its tests nor what somebody has installed beside it."""
+def test_the_npm_package_contains_only_the_client() -> None:
+    """It has no tests and no other installed files."""
     done = outcome("npm", "pack", "--dry-run", "--json", "--silent", cwd=CLIENT)
     [packed] = json.loads(done.stdout)
 
@@ -69,8 +69,8 @@ def test_a_package_holds_just_it() -> None:
     ]
 
 
-def test_what_is_written_by_hand_is_short() -> None:
-    """Three hundred lines; the rest is generated, and there is no dependency."""
+def test_the_hand_written_client_is_short_and_has_no_dependencies() -> None:
+    """It has at most three hundred lines; the rest is generated."""
     written = [path for path in CLIENT.glob("*.*s") if not path.name.startswith("control.")]
     package = json.loads((CLIENT / "package.json").read_text(encoding="utf-8"))
 

@@ -1,4 +1,4 @@
-"""A test harness that is killed leaves no server behind, in each language that has a helper."""
+"""A killed test harness leaves no server, in each language with a helper."""
 
 import os
 import shutil
@@ -22,15 +22,15 @@ PATIENCE: Final = 120
 
 
 class Harness(NamedTuple):
-    """A program that makes a world on a server of its own, says where that is, and goes on.
+    """A program that creates a world on its own server, prints the address, and keeps running.
 
     Attributes:
-        needs: the programs without which it is skipped.
-        helper: what is copied beside it, from `clients`.
+        needs: the programs that it requires.
+        helper: the file or folder of `clients` that is copied next to it.
         file: its name.
         code: the program.
-        command: what runs it.
-        prepare: what is done before.
+        command: runs it.
+        prepare: commands to run first.
     """
 
     needs: Sequence[str]
@@ -87,7 +87,7 @@ HARNESSES: Final = {
 
 
 def started(harness: Harness, folder: Path) -> subprocess.Popen[str]:
-    """The harness, where it can be run; else a skip that names what is not there."""
+    """Start the harness, or skip the test naming the missing programs."""
     absent = [name for name in harness.needs if shutil.which(name) is None]
     if "java" in harness.needs and not list(JUNIT.glob("junit-jupiter-*.jar")):
         absent.append("junit5")
@@ -115,8 +115,8 @@ def started(harness: Harness, folder: Path) -> subprocess.Popen[str]:
 
 
 @pytest.mark.parametrize("language", HARNESSES)
-def test_a_harness_that_is_killed_leaves_no_server(language: str, tmp_path: Path) -> None:
-    """The system closes the pipe that its server waits at."""
+def test_killing_a_test_harness_stops_its_server(language: str, tmp_path: Path) -> None:
+    """The kernel closes the pipe on which the server waits."""
     harness = started(HARNESSES[language], tmp_path)
     with ended_with_block(harness):
         assert harness.stdout is not None

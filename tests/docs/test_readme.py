@@ -1,4 +1,4 @@
-"""README's examples, executed in their order against a server that was just started."""
+"""The examples of README.md, run in order against a new server."""
 
 import json
 import subprocess
@@ -25,13 +25,13 @@ ANSWERED: Final = [block for block in read_blocks(PAGE) if block.language == "js
 
 @pytest.fixture(scope="module")
 def server() -> Iterator[ServeProcess]:
-    """A server of the command line; its clock stands so that no card in an example expires."""
+    """Return a server whose frozen clock keeps the cards of the examples valid."""
     with serve_process("--clock", "2030-01-15T09:00:00Z") as server:
         yield server
 
 
-def test_every_example_is_followed_by_its_answer() -> None:
-    """Five examples, each a command or two; no JSON on the page stands alone."""
+def test_every_curl_example_is_followed_by_its_answer() -> None:
+    """There are five examples with one or two commands each."""
     blocks = read_blocks(PAGE)
     followers = [after for before, after in pairwise(blocks) if before in ASKED]
     assert followers == ANSWERED
@@ -39,8 +39,8 @@ def test_every_example_is_followed_by_its_answer() -> None:
     assert [heading[:2] for heading in headings] == ["1.", "2.", "3.", "4.", "5."]
 
 
-def test_the_examples_run_as_they_stand(server: ServeProcess) -> None:
-    """One after the other, because each builds upon those before; only the port differs."""
+def test_the_curl_examples_print_the_answers_on_the_page(server: ServeProcess) -> None:
+    """Each builds on those before it; only the port differs."""
     for asked, answered in zip(ASKED, ANSWERED, strict=True):
         assert USUAL in asked.code
         body = curl(asked.code.replace(USUAL, server.address))
@@ -49,8 +49,8 @@ def test_the_examples_run_as_they_stand(server: ServeProcess) -> None:
         assert pattern_of_block(answered.code).fullmatch(body), f"{where(asked)}: {body}"
 
 
-def test_the_suite_passes_as_it_stands(tmp_path: Path) -> None:
-    """With the plugin as it is installed, in a folder of its own."""
+def test_the_pytest_example_passes_unchanged(tmp_path: Path) -> None:
+    """It runs in its own folder with the installed plugin."""
     (suite,) = SUITES
     (tmp_path / "test_shop.py").write_text(suite.code, encoding="utf-8")
     command = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", str(tmp_path)]
@@ -77,11 +77,13 @@ def test_the_suite_passes_as_it_stands(tmp_path: Path) -> None:
         ('{"a":1}', '{"a":1,"b":2}', False),
     ],
 )
-def test_an_ellipsis_stands_for_something(pattern: str, body: str, *, fits: bool) -> None:
-    """For the rest of a string, or for one more field at least."""
+def test_an_ellipsis_matches_the_rest_of_a_string_or_more_fields(
+    pattern: str, body: str, *, fits: bool
+) -> None:
+    """It needs at least one more field."""
     assert (pattern_of_block(pattern).fullmatch(body) is not None) == fits
 
 
 def where(block: Block) -> str:
-    """Where a reader finds it."""
+    """Return file and line of a block."""
     return f"{PAGE.name}:{block.line}"

@@ -1,4 +1,4 @@
-"""The documentation as a site: built strictly, read without a network, and as GitHub shows it."""
+"""The documentation site: built strictly, without external resources, as GitHub shows it."""
 
 import logging
 import os
@@ -21,14 +21,14 @@ from tools.page_order import sections
 CODE: Final = re.compile(r"<pre.*?</pre>|<code.*?</code>", re.DOTALL)
 PARAGRAPH: Final = re.compile(r"<p>(.*?)</p>", re.DOTALL)
 MARKDOWN: Final = re.compile(r"^\s*(?:[-*|] |\d+\. |```|#{1,6} )", re.MULTILINE)
-"""A line that GitHub takes for a list, a table, a block or a heading."""
+"""A line that GitHub shows as a list, a table, a block or a heading."""
 LOADED: Final = re.compile(
     r"<(?:script|img|link|iframe)\b[^>]*?(?:src|href)=\"?(https?://[^\"> ]+)"
 )
 REPOSITORY: Final = "https://github.com/payments-sandbox/payments-sandbox"
 
 
-def test_the_site_is_built_without_a_warning_and_loads_nothing_from_elsewhere(
+def test_the_site_builds_without_warnings_and_external_resources(
     tmp_path: Path,
 ) -> None:
     command = [sys.executable, "-m", "mkdocs", "build", "--site-dir", str(tmp_path)]
@@ -53,18 +53,18 @@ def test_the_site_is_built_without_a_warning_and_loads_nothing_from_elsewhere(
 
 
 def misread(html: str) -> list[str]:
-    """The paragraphs of a page that GitHub would have shown as something else."""
+    """Return the paragraphs of a page that GitHub would show as something else."""
     article = html.partition("<article")[2].partition("</article>")[0]
     return [found for found in PARAGRAPH.findall(CODE.sub("", article)) if MARKDOWN.search(found)]
 
 
-def test_what_is_misread_is_found() -> None:
+def test_misread_paragraphs_are_found() -> None:
     assert misread("<article><p>So:\n- one\n- two</p></article>") == ["So:\n- one\n- two"]
     assert misread("<article><p>One - two</p><pre><p>- one</p></pre></article>") == []
 
 
 def rewritten(markdown: str) -> str:
-    """A page `how-to/page.md`, as MkDocs reads it; the site has a page `other.md` beside it."""
+    """Return the page `how-to/page.md` as MkDocs reads it; the site also has `other.md`."""
     config = MkDocsConfig()
     config.load_dict({"site_name": "test", "extra": {"repository": REPOSITORY}})
     files = [
@@ -91,11 +91,13 @@ def rewritten(markdown: str) -> str:
         ("- one\n\n  ```sh\n  ls\n  ```\n", "- one\n\n  ```sh\n  ls\n  ```\n"),
     ],
 )
-def test_github_s_markdown_becomes_that_of_the_site(written: str, read: str) -> None:
+def test_github_markdown_is_rewritten_for_the_site(written: str, read: str) -> None:
     assert rewritten(written) == read
 
 
-def test_a_dead_link_out_of_the_pages_is_told(caplog: pytest.LogCaptureFixture) -> None:
+def test_a_dead_link_to_a_file_of_the_repository_causes_a_warning(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
     with caplog.at_level(logging.WARNING):
         rewritten("[a](../../not/there.md)")
 

@@ -1,4 +1,4 @@
-"""docs/tutorials/survive-a-lost-reply.md, followed step by step as a reader does."""
+"""docs/tutorials/survive-a-lost-reply.md, followed step by step."""
 
 import shlex
 import subprocess
@@ -20,8 +20,8 @@ USUAL: Final = "http://127.0.0.1:8080"
 ANSWERS: Final = ("json", "text")
 
 
-def test_the_tutorial_works_as_it_stands(tmp_path: Path) -> None:
-    """Each command gives what is shown below it; only the port differs."""
+def test_the_commands_of_the_tutorial_print_the_output_on_the_page(tmp_path: Path) -> None:
+    """Only the port differs."""
     [naive], [repair] = (
         [block.code for block in below(title, BLOCKS) if block.language == "python"]
         for title in ("2. A checkout", "4. The repair")
@@ -41,27 +41,27 @@ def test_the_tutorial_works_as_it_stands(tmp_path: Path) -> None:
     assert followed == len([block for block in BLOCKS if block.language in ANSWERS]) == 9
 
 
-def test_the_server_is_started_as_in_the_readme() -> None:
-    """With httpx beside it, which the checkout is written with."""
+def test_the_tutorial_starts_the_server_as_the_readme_does() -> None:
+    """It also installs httpx, which the checkout needs."""
     assert BLOCKS[0].first_line == SERVE.replace("--quiet .", "--quiet . httpx")
 
 
 def repaired(naive: str, repair: str) -> str:
-    """The checkout after what the page says: `pay` and the line below replaced, imports on top."""
+    """Return the repaired checkout: `pay` and the line after it replaced, imports added."""
     imports, _, functions = repair.partition("\n\n\n")
     kept, _, _ = naive.partition("def pay(order):")
     return f"{imports}\n{kept}{functions}"
 
 
 def run(block: Block, server: ServeProcess, folder: Path) -> str:
-    """What a command of the page prints, with the usual address for the real one."""
+    """Run a command of the page, and return its output with the usual address."""
     code = block.code.replace(USUAL, server.address)
     said = curl(code) if code.startswith("curl ") else run_checkout(code, folder)
     return said.replace(server.address, USUAL).strip()
 
 
 def run_checkout(code: str, folder: Path) -> str:
-    """What a checkout prints: variables, an interpreter and a file, as a shell reads them."""
+    """Run a checkout with its variables, as a shell does, and return its output."""
     *variables, _, file = shlex.split(code)
     ended = subprocess.run(
         [sys.executable, file],

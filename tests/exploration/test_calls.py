@@ -1,4 +1,4 @@
-"""Calls are named by what they are, and a rule finds each by its name."""
+"""Names of calls, and the conditions with which a rule matches them."""
 
 import pytest
 
@@ -12,7 +12,7 @@ SEEN = [
 ]
 
 
-def test_a_call_is_the_nth_of_its_customer_whatever_others_do() -> None:
+def test_calls_are_numbered_per_operation_and_customer() -> None:
     assert list(names_of(SEEN)) == [
         CallName("create_payment", "cust_ada", 1),
         CallName("create_payment", "cust_ben", 1),
@@ -21,7 +21,7 @@ def test_a_call_is_the_nth_of_its_customer_whatever_others_do() -> None:
     ]
 
 
-def test_customers_can_be_left_out() -> None:
+def test_calls_can_be_numbered_without_customers() -> None:
     assert [(name.customer, name.nth) for name in names_of(SEEN, by_customer=False)] == [
         (None, 1),
         (None, 2),
@@ -51,5 +51,7 @@ def test_customers_can_be_left_out() -> None:
         ),
     ],
 )
-def test_a_name_has_matchers_and_words(name: CallName, when: dict[str, object], text: str) -> None:
+def test_a_call_name_has_a_rule_condition_and_a_description(
+    name: CallName, when: dict[str, object], text: str
+) -> None:
     assert (name.when(), str(name)) == (when, text)

@@ -1,4 +1,4 @@
-"""Coverage of failure: what servers have counted, held against the family; as text, as files."""
+"""Coverage of failure: counts of servers compared with the family of failures; text and files."""
 
 import json
 from html.parser import HTMLParser
@@ -26,13 +26,13 @@ ALL: Final = len(all_failures())
 
 
 def met(coverage: FailureCoverage) -> dict[str, int]:
-    """How often each failure was met that was."""
+    """Return the count of each failure that was met."""
     return {
         f"{row.failure.subject} {row.failure.id}": row.times for row in coverage.rows if row.times
     }
 
 
-def test_commit_tells_two_failures_of_a_write_apart() -> None:
+def test_failures_of_a_write_are_counted_by_commit() -> None:
     found = coverage_of(
         [tally(("create_payment", "drop", True, 2), ("create_payment", "drop", False, 1))]
     )
@@ -40,7 +40,7 @@ def test_commit_tells_two_failures_of_a_write_apart() -> None:
     assert met(found) == {"create_payment drop_after_commit": 2, "create_payment drop": 1}
 
 
-def test_commit_is_no_matter_where_there_is_no_choice() -> None:
+def test_commit_is_ignored_for_failures_without_that_choice() -> None:
     found = coverage_of(
         [tally(("create_payment", "card_declined", False, 1), ("create_payment", "slow", True, 3))]
     )
@@ -48,7 +48,7 @@ def test_commit_is_no_matter_where_there_is_no_choice() -> None:
     assert met(found) == {"create_payment card_declined": 1, "create_payment slow": 3}
 
 
-def test_what_several_servers_have_counted_adds_up() -> None:
+def test_counts_of_several_servers_are_added() -> None:
     one = tally(("list_payments", "hang", None, 2), webhooks=(("refund.created", "lost", 1),))
     other = tally(("list_payments", "hang", None, 5), webhooks=(("refund.created", "twice", 1),))
 
@@ -57,7 +57,7 @@ def test_what_several_servers_have_counted_adds_up() -> None:
     }  # fmt: skip
 
 
-def test_what_a_server_had_counted_before_is_taken_off() -> None:
+def test_counts_from_before_are_subtracted() -> None:
     before = tally(("list_payments", "hang", None, 2), ("list_payments", "drop", None, 1))
     now = tally(("list_payments", "hang", None, 3), ("list_payments", "drop", None, 1))
 
@@ -66,13 +66,13 @@ def test_what_a_server_had_counted_before_is_taken_off() -> None:
     assert met(found) == {"list_payments hang": 1}
 
 
-def test_calls_that_went_well_are_no_failure_met() -> None:
+def test_successful_calls_count_as_used_but_meet_no_failure() -> None:
     found = coverage_of([tally(("create_payment", None, None, 40))])
 
     assert (found.met, found.percent, list(found.used)) == (0, 0, ["create_payment"])
 
 
-def test_what_is_none_of_the_family_is_told_beside_it() -> None:
+def test_failures_outside_the_family_are_listed_as_others() -> None:
     found = coverage_of(
         [
             tally(
@@ -88,7 +88,7 @@ def test_what_is_none_of_the_family_is_told_beside_it() -> None:
     )
 
 
-def test_an_error_is_seen_once_any_operation_has_answered_it() -> None:
+def test_an_error_code_counts_as_seen_after_one_operation_answered_it() -> None:
     found = coverage_of([tally(("create_refund", "internal_error", True, 1))])
 
     assert found.errors_seen == ["internal_error"]
@@ -96,8 +96,7 @@ def test_an_error_is_seen_once_any_operation_has_answered_it() -> None:
     assert "drop" not in found.errors_unseen
 
 
-def test_only_all_of_it_is_a_hundred_percent() -> None:
-    """It is rounded down."""
+def test_the_percentage_is_rounded_down() -> None:
     every: list[MetCall] = [
         (each.subject, each.name, each.commit, 1)
         for each in all_failures()
@@ -112,7 +111,7 @@ def test_only_all_of_it_is_a_hundred_percent() -> None:
     assert coverage_of([tally(*every[1:], webhooks=tuple(webhooks))]).met == ALL - 1
 
 
-def test_missing_is_first_what_moves_money_of_what_the_suite_uses() -> None:
+def test_missing_failures_list_used_operations_that_move_money_first() -> None:
     found = coverage_of([tally(("create_refund", None, None, 1))])
 
     first, *_ = found.missing
@@ -120,13 +119,13 @@ def test_missing_is_first_what_moves_money_of_what_the_suite_uses() -> None:
     assert found.missing[-1].subject != "create_refund"
 
 
-def test_a_missing_failure_has_the_scenario_that_would_meet_it() -> None:
+def test_a_missing_failure_has_a_scenario_in_the_json() -> None:
     found = coverage_of([tally(("create_payment", "drop", True, 1))]).as_json()
 
     [hit] = [each for each in found["failures"] if each["count"]]
     assert hit == {
         "operation": "create_payment", "failure": "drop", "commit": True, "count": 1,
-        "about": "the connection breaks and no reply comes, though the operation has happened",
+        "about": "the connection breaks and no reply comes, although the operation took effect",
     }  # fmt: skip
     [missing] = [
         each
@@ -139,7 +138,7 @@ def test_a_missing_failure_has_the_scenario_that_would_meet_it() -> None:
     assert (found["met"], found["total"]) == (1, ALL)
 
 
-def test_a_table_has_a_gap_where_a_subject_has_no_such_failure() -> None:
+def test_the_table_has_none_for_failures_that_an_operation_cannot_have() -> None:
     found = coverage_of([tally(("create_payment", "drop", True, 1))])
 
     rows = dict(table(found.rows, ("create_payment", "list_payments")))
@@ -151,19 +150,19 @@ def test_a_table_has_a_gap_where_a_subject_has_no_such_failure() -> None:
 
 @pytest.mark.parametrize(
     ("wanted", "why"),
-    [(0, None), (1, None), (1.5, "1 % of the failures were met, and 1.5 % are wanted")],
+    [(0, None), (1, None), (1.5, "1 % of the failures were met, but 1.5 % are required")],
 )
-def test_less_than_is_wanted_is_told(wanted: float, why: str | None) -> None:
+def test_coverage_below_the_required_percentage_is_reported(wanted: float, why: str | None) -> None:
     found = coverage_of([tally(("create_payment", "drop", True, 1))])
 
     assert why_too_low(found, wanted) == why
 
 
-def test_a_suite_that_has_called_nothing_is_never_enough() -> None:
+def test_a_suite_without_calls_fails_any_required_percentage() -> None:
     found = coverage_of([])
 
     assert why_too_low(found, 0) == (
-        "no call has reached a sandbox that counts, so no failure is covered"
+        "no calls reached a sandbox that counts failures, so none is covered"
     )
 
 
@@ -175,7 +174,7 @@ LOST = tally(
 )
 
 
-def test_the_first_line_says_what_it_comes_to() -> None:
+def test_the_text_begins_with_the_totals() -> None:
     first, *_ = as_text(coverage_of([LOST]), "--coverage-json").splitlines()
 
     assert first == (
@@ -184,7 +183,7 @@ def test_the_first_line_says_what_it_comes_to() -> None:
     )
 
 
-def test_the_table_tells_met_from_missing_from_impossible() -> None:
+def test_the_text_table_shows_counts_missing_and_impossible_failures() -> None:
     lines = as_text(coverage_of([LOST]), "--coverage-json").splitlines()
     heads = next(line for line in lines if "create_payment" in line)
     [drop] = [line for line in lines if line.startswith("drop_after_commit")]
@@ -196,25 +195,25 @@ def test_the_table_tells_met_from_missing_from_impossible() -> None:
     assert forged.split() == ["forged", "1", "-", "-", "-"]
 
 
-def test_some_of_what_is_missing_is_named_with_its_rule_and_the_rest_counted() -> None:
+def test_the_text_shows_some_missing_failures_with_rules_and_counts_the_rest() -> None:
     text = as_text(coverage_of([LOST]), "--coverage-json")
 
     assert (
         "  create_payment hang_after_commit: no reply comes, the connection stays open,"
-        " though the operation has happened\n"
+        " although the operation took effect\n"
         "    {name: hang-after-commit, request: create_payment,"
         " do: [{hang: {commit: true, for: 2500ms}}]}\n"
     ) in text
     assert text.endswith(
-        f"  and {len(all_failures()) - 7} more, which --coverage-json FILE writes down\n"
+        f"  and {len(all_failures()) - 7} more; --coverage-json FILE lists them all\n"
     )
 
 
-def test_what_was_met_besides_is_told() -> None:
-    assert "\nmet besides: list_payments respond_raw (1)\n" in as_text(coverage_of([LOST]), "")
+def test_the_text_lists_failures_outside_the_family() -> None:
+    assert "\nalso met: list_payments respond_raw (1)\n" in as_text(coverage_of([LOST]), "")
 
 
-def test_where_little_is_missing_all_of_it_is_named() -> None:
+def test_the_text_lists_all_missing_failures_if_there_are_few() -> None:
     calls = [
         (each.subject, each.name, each.commit, 1)
         for each in all_failures()
@@ -230,14 +229,15 @@ def test_where_little_is_missing_all_of_it_is_named() -> None:
     assert "never met" not in as_text(none_left, "")
 
 
-def test_nothing_is_covered_where_nothing_was_called() -> None:
-    """No table, no number: that would look like a result."""
+def test_the_text_for_a_server_without_calls_has_no_table() -> None:
+    """A table or a number would look like a result."""
     assert as_text(coverage_of([tally()]), "") == (
-        "coverage of failure: nothing is covered, for no call has reached a sandbox that counts.\n"
+        "coverage of failure: nothing is covered, because no calls reached a sandbox that counts"
+        " failures.\n"
     )
 
 
-def test_where_nothing_was_called_there_is_no_number() -> None:
+def test_the_text_without_any_server_is_the_headline_alone() -> None:
     unused = coverage_of([])
 
     assert as_text(unused, "--coverage-json") == f"{headline(unused)}\n"
@@ -248,7 +248,7 @@ COVERAGE = coverage_of([tally(("create_payment", "drop", True, 2))])
 
 
 class Page(HTMLParser):
-    """The cells and the scenarios of a page, and what it would load from elsewhere."""
+    """Collects the cells and scenarios of a page, and the resources that it would load."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -258,24 +258,24 @@ class Page(HTMLParser):
         self._tags: list[str] = []
 
     def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
-        """Note a tag that opens."""
+        """Handle an opening tag."""
         self._tags.append(tag)
         self.loads += [value or "" for name, value in attrs if name in {"src", "href"}]
 
     def handle_data(self, data: str) -> None:
-        """Keep what a cell or a scenario says."""
+        """Collect the text of a cell or a scenario."""
         if self._tags[-1:] == ["td"]:
             self.cells.append(data)
         if self._tags[-1:] == ["pre"]:
             self.scenarios.append(data)
 
     def handle_endtag(self, tag: str) -> None:
-        """Note a tag that closes."""
+        """Handle a closing tag."""
         while self._tags and self._tags.pop() != tag:
             pass
 
 
-def test_the_page_has_a_cell_for_each_failure_and_loads_nothing() -> None:
+def test_the_page_has_a_cell_per_failure_and_no_external_resources() -> None:
     page = Page()
     page.feed(as_page(COVERAGE))
 
@@ -283,14 +283,14 @@ def test_the_page_has_a_cell_for_each_failure_and_loads_nothing() -> None:
     assert page.loads == []
 
 
-def test_a_browser_knows_each_tag_of_the_page() -> None:
+def test_the_page_is_well_formed_html() -> None:
     page = as_page(COVERAGE)
 
     assert broken_markup(page) == []
     assert page.count("<table>") == 2
 
 
-def test_every_missing_failure_has_its_scenario_on_the_page_as_a_file_would_have_it() -> None:
+def test_the_page_shows_a_loadable_scenario_for_each_missing_failure() -> None:
     page = Page()
     page.feed(as_page(COVERAGE))
 
@@ -298,7 +298,7 @@ def test_every_missing_failure_has_its_scenario_on_the_page_as_a_file_would_have
     assert all(load(each, name=None).problems == () for each in page.scenarios[:3])
 
 
-def test_only_the_files_that_were_asked_for_are_written() -> None:
+def test_only_requested_coverage_files_are_written() -> None:
     one, other = Path("one.json"), Path("other.html")
 
     assert dict(coverage_files(COVERAGE, json_file=None, html_file=None)) == {}

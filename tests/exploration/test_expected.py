@@ -1,4 +1,4 @@
-"""The scenario of a finding expects what the ledger says where nothing fails."""
+"""The scenario of a finding expects what happens in a run without failures."""
 
 from typing import Any
 
@@ -24,7 +24,7 @@ CHARGED = ["completed", "pending"]
 
 
 def judged(verdict: RunVerdict, failure: str, money: dict[OrderName, Money]) -> JudgedRun:
-    """A run with a verdict."""
+    """Return a run with a verdict."""
     known = [*webhook_failures("payment.completed")]
     calls = [*call_failures("create_payment")]
     found = next((each for each in known if each.id == failure), None)
@@ -82,7 +82,7 @@ def judged(verdict: RunVerdict, failure: str, money: dict[OrderName, Money]) -> 
         (RunVerdict.LOST_PAYMENT, "drop_after_commit", {ADA: Money(100)}, []),
     ],
 )
-def test_what_is_not_as_usual_is_expected(
+def test_a_finding_expects_the_money_or_audit_of_a_run_without_failures(
     verdict: RunVerdict,
     failure: str,
     money: dict[OrderName, Money],
@@ -91,7 +91,7 @@ def test_what_is_not_as_usual_is_expected(
     assert expected(judged(verdict, failure, money), Oracle({ADA: Money(100)})) == expects
 
 
-def test_customers_that_are_not_the_same_are_not_named() -> None:
+def test_expectations_omit_customers_that_vary_between_runs() -> None:
     run = judged(RunVerdict.PHANTOM_SUCCESS, "card_declined", {})
     oracle = Oracle({ADA: Money(100)}, by_customer=False)
 

@@ -1,4 +1,4 @@
-"""Exploring a client finds each kind of bug that it has, and nothing in one that has none."""
+"""Exploration finds each kind of bug in a client, and nothing in a client without bugs."""
 
 import functools
 import json
@@ -32,7 +32,7 @@ SECRET = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"
 
 
 def post(api: httpx.Client, path: str, body: dict[str, object]) -> httpx.Response | None:
-    """What a careful client takes for an answer; None is a lost one."""
+    """Return the reply, or None if it was lost, unreadable or a server error."""
     try:
         reply = api.post(path, json=body)
         reply.json()
@@ -42,7 +42,7 @@ def post(api: httpx.Client, path: str, body: dict[str, object]) -> httpx.Respons
 
 
 def read(api: httpx.Client, path: str) -> dict[str, object] | None:
-    """Read, three times if need be."""
+    """Read with up to three attempts."""
     for _ in range(3):
         try:
             reply = api.get(path)
@@ -55,7 +55,7 @@ def read(api: httpx.Client, path: str) -> dict[str, object] | None:
 
 
 def careful(api: httpx.Client, _: Sandbox) -> int:
-    """Looks into the list before it pays again, and says so when nobody can tell."""
+    """Checks the list before paying again, and reports if the outcome is unknown."""
     for _attempt in range(3):
         reply = post(api, "/payments", order())
         if reply is not None:
@@ -69,26 +69,26 @@ def careful(api: httpx.Client, _: Sandbox) -> int:
 
 
 def pays_again(api: httpx.Client, _: Sandbox) -> int:
-    """Tries again at once, whatever has become of the first."""
+    """Retries at once, whatever the outcome of the first attempt."""
     replies = (post(api, "/payments", order()) for _ in range(3))
     reply = next((each for each in replies if each is not None), None)
     return OK if reply is not None and reply.status_code == 201 else NOT_PAID
 
 
 def gives_up(api: httpx.Client, _: Sandbox) -> int:
-    """Takes a lost reply for a payment that was not made."""
+    """Treats a lost reply as a failed payment."""
     reply = post(api, "/payments", order())
     return OK if reply is not None and reply.status_code == 201 else NOT_PAID
 
 
 def believes(api: httpx.Client, _: Sandbox) -> int:
-    """Takes every answer for a payment."""
+    """Treats every answer as success."""
     post(api, "/payments", order())
     return OK
 
 
 def trusts_json(api: httpx.Client, _: Sandbox) -> int:
-    """Reads JSON, whatever comes."""
+    """Parses every reply as JSON."""
     try:
         reply = api.post("/payments", json=order())
     except httpx.HTTPError:
@@ -97,7 +97,7 @@ def trusts_json(api: httpx.Client, _: Sandbox) -> int:
 
 
 def refunds_again(api: httpx.Client, _: Sandbox) -> int:
-    """Gives back twice when it has not heard of the first time."""
+    """Refunds again after a lost reply."""
     payment = api.post("/payments", json=order()).json()["id"]
     for _attempt in range(3):
         if post(api, f"/payments/{payment}/refunds", {"amount": 100}) is not None:
@@ -106,9 +106,9 @@ def refunds_again(api: httpx.Client, _: Sandbox) -> int:
 
 
 def shop(*, verifies: bool = True, remembers: bool = True) -> Flow:
-    """Pays, and gives 100 back when it hears of the payment: a discount for new customers.
+    """Pays, and refunds 100 when the webhook of the payment arrives.
 
-    The clock moves, so that a webhook which was refused comes again.
+    The clock is advanced, so that a rejected webhook is retried.
     """
     heard: set[str] = set()
     calls: list[Callable[[str], None]] = []
@@ -140,7 +140,7 @@ def _give_back(api: httpx.Client, payment: str) -> None:
     post(api, f"/payments/{payment}/refunds", {"amount": 100})
 
 
-def test_a_shop_that_verifies_and_remembers_is_not_fooled_by_webhooks() -> None:
+def test_a_shop_that_verifies_and_deduplicates_webhooks_has_no_findings() -> None:
     among = frozenset({"forged", "stale", "twice", "before_reply"})
     result = explore(shop(), ExplorationOptions(depth=2, among=among))
 
@@ -152,7 +152,7 @@ def test_a_shop_that_verifies_and_remembers_is_not_fooled_by_webhooks() -> None:
     ]
 
 
-def test_what_a_built_in_inbox_takes_is_not_the_clients_fault() -> None:
+def test_forged_webhooks_to_a_built_in_inbox_are_not_findings() -> None:
     def body(api: httpx.Client, world: Sandbox) -> int:
         world.control.create_webhook_endpoint("inbox:orders")
         return gives_up(api, world)
@@ -164,7 +164,7 @@ def test_what_a_built_in_inbox_takes_is_not_the_clients_fault() -> None:
     ] * 2
 
 
-def test_a_shop_that_takes_a_forgery_is_found() -> None:
+def test_a_shop_that_accepts_forged_webhooks_is_found() -> None:
     result = explore(shop(verifies=False), ExplorationOptions(among=frozenset({"forged", "twice"})))
 
     assert [each.verdict for each in result.runs] == [
@@ -173,7 +173,7 @@ def test_a_shop_that_takes_a_forgery_is_found() -> None:
     ]
 
 
-def test_a_shop_that_does_not_remember_events_is_found() -> None:
+def test_a_shop_that_handles_events_twice_is_found() -> None:
     result = explore(
         shop(remembers=False), ExplorationOptions(among=frozenset({"forged", "twice"}))
     )
@@ -198,7 +198,7 @@ def verdicts(result: ExplorationResult) -> set[RunVerdict]:
         (refunds_again, RunVerdict.REFUNDED_TWICE, "drop_after_commit"),
     ],
 )
-def test_a_planted_bug_is_found_and_its_scenario_repeats_it(
+def test_a_planted_bug_is_found_and_reproduced_by_its_scenario(
     body: Body, verdict: RunVerdict, failure: str
 ) -> None:
     flow = flow_of(body)
@@ -219,7 +219,7 @@ def test_a_planted_bug_is_found_and_its_scenario_repeats_it(
 
 @pytest.fixture(scope="module")
 def of_careful() -> Callable[[str | None], ExplorationResult]:
-    """What two failures do to a careful client, by how it says that it does not know."""
+    """Return the exploration of a careful client with two failures, by the value of `told_by`."""
 
     @functools.cache
     def found(told_by: str | None) -> ExplorationResult:
@@ -229,7 +229,7 @@ def of_careful() -> Callable[[str | None], ExplorationResult]:
 
 
 @pytest.mark.parametrize("told_by", [None, f"exit {NOBODY_KNOWS}"])
-def test_a_careful_client_survives_two_failures_or_says_that_it_has_not(
+def test_a_careful_client_has_no_findings_with_two_failures(
     of_careful: Callable[[str | None], ExplorationResult], told_by: str | None
 ) -> None:
     result = of_careful(told_by)
@@ -240,8 +240,8 @@ def test_a_careful_client_survives_two_failures_or_says_that_it_has_not(
     assert all(each.is_met for each in result.runs)
 
 
-def test_a_client_that_says_no_where_it_does_not_know_is_found_at_depth_two() -> None:
-    """It looks as the careful one does, and says of what it could not find that it is not paid."""
+def test_a_client_that_reports_unpaid_when_unsure_is_found_at_depth_two() -> None:
+    """It checks the list like the careful client, but reports "not paid" if that fails."""
 
     def sure(api: httpx.Client, sandbox: Sandbox) -> int:
         return min(careful(api, sandbox), NOT_PAID)
@@ -252,7 +252,7 @@ def test_a_client_that_says_no_where_it_does_not_know_is_found_at_depth_two() ->
     assert {each.run.planned.depth for each in result.found} == {2}
 
 
-def test_second_failures_are_those_of_calls_that_come_after_the_first(
+def test_second_failures_are_injected_only_into_calls_after_the_first(
     of_careful: Callable[[str | None], ExplorationResult],
 ) -> None:
     result = of_careful(f"exit {NOBODY_KNOWS}")
@@ -260,13 +260,13 @@ def test_second_failures_are_those_of_calls_that_come_after_the_first(
 
     assert seconds == {"list_payments of cust_ada, 1st", "create_payment of cust_ada, 2nd"}
     assert set(result.pruned) == {
-        "the first failure alone has ended the flow, or was not survived",
-        "the second call is made without a first failure, too",
-        "another first failure has led to the same calls",
+        "the first failure alone ended the flow, or was not survived",
+        "the second call is also made without a first failure",
+        "another first failure led to the same calls",
     }
 
 
-def test_equal_flows_give_equal_results_in_whatever_order_runs_end() -> None:
+def test_results_do_not_depend_on_the_order_in_which_runs_end() -> None:
     among = frozenset({"drop", "malform", "card_declined"})
     flow, wishes = flow_of(pays_again), ExplorationOptions(depth=2, among=among)
     backwards = Exploration(wishes)
@@ -281,7 +281,7 @@ def test_equal_flows_give_equal_results_in_whatever_order_runs_end() -> None:
     assert {each.planned.depth for each in backwards.result().runs} == {1, 2}
 
 
-def test_runs_for_which_there_is_no_time_are_left_and_named() -> None:
+def test_runs_beyond_the_time_budget_are_listed_as_left() -> None:
     times = iter([True] * 3)
     result = explore(flow_of(gives_up), ExplorationOptions(), has_time=lambda: next(times, False))
 
@@ -289,7 +289,7 @@ def test_runs_for_which_there_is_no_time_are_left_and_named() -> None:
     assert [each.is_repeatable for each in result.found] == [None]
 
 
-def test_only_the_failures_that_are_wanted_are_tried() -> None:
+def test_only_selected_failures_are_tried() -> None:
     result = explore(
         flow_of(pays_again), ExplorationOptions(among=frozenset({"drop", "card_declined"}))
     )
@@ -301,17 +301,17 @@ def test_only_the_failures_that_are_wanted_are_tried() -> None:
     ]
 
 
-def test_a_flow_that_does_not_end_in_time_has_nothing_to_compare_with() -> None:
+def test_a_flow_that_times_out_without_failures_cannot_be_explored() -> None:
     ended = RunRecord(FlowEnd(-1, timed_out=True), ())
 
-    with pytest.raises(CannotExploreError, match="it did not end in time"):
+    with pytest.raises(CannotExploreError, match="it did not finish in time"):
         explore(lambda _: ended, ExplorationOptions())
 
 
-def test_a_flow_whose_expectations_are_not_met_has_nothing_to_compare_with() -> None:
+def test_a_flow_with_unmet_expectations_without_failures_cannot_be_explored() -> None:
     world = WorldRecord((), (), {}, (), ("saw none",), frozenset())
 
-    with pytest.raises(CannotExploreError, match="is not met without any failure: saw none"):
+    with pytest.raises(CannotExploreError, match="is not met even without a failure: saw none"):
         explore(lambda _: RunRecord(FlowEnd(0), (world,)), ExplorationOptions())
 
 
@@ -336,22 +336,25 @@ def _calls_past(api: httpx.Client, _world: Sandbox) -> int:
 @pytest.mark.parametrize(
     ("body", "why"),
     [
-        (_fails, "it fails without any failure: exit status 3"),
-        (_crashes, "it fails without any failure: ValueError"),
-        (_idles, "it has made no call: it has to call PAYMENTS_BASE_URL with PAYMENTS_API_KEY"),
+        (_fails, "it fails even without a failure: exit status 3"),
+        (_crashes, "it fails even without a failure: ValueError"),
+        (_idles, "it made no calls: it must call PAYMENTS_BASE_URL with PAYMENTS_API_KEY"),
         (
             _calls_past,
-            r"it calls past the API: GET /v3/payment: .* GET /v3/payments\?; GET /v3/refunds: ",
+            (
+                r"it makes undocumented calls: GET /v3/payment: .* GET /v3/payments\?; GET"
+                r" /v3/refunds: "
+            ),
         ),
     ],
 )
-def test_a_flow_that_has_nothing_to_compare_with_is_refused(body: Body, why: str) -> None:
+def test_a_flow_without_a_valid_baseline_run_cannot_be_explored(body: Body, why: str) -> None:
     with pytest.raises(CannotExploreError, match=why):
         explore(flow_of(body), ExplorationOptions())
 
 
-def test_calls_past_the_api_are_told_beside_those_that_are_explored() -> None:
-    """In the text and in the JSON, each once: a client may swallow the 404 for good."""
+def test_undocumented_calls_are_listed_once_in_the_remarks_and_the_result() -> None:
+    """A client may silently ignore the 404, so the remarks name each such call."""
 
     def body(api: httpx.Client, world: Sandbox) -> int:
         _calls_past(api, world)
@@ -359,9 +362,9 @@ def test_calls_past_the_api_are_told_beside_those_that_are_explored() -> None:
 
     result = explore(flow_of(body), ExplorationOptions(among=frozenset({"drop"})))
 
-    told = [line for line in remarks(result) if "past the API" in line]
+    told = [line for line in remarks(result) if "undocumented call" in line]
     assert len(told) == len(result.undocumented) == 2
-    assert told[0].startswith("Without a failure it calls past the API: GET /v3/payment:")
+    assert told[0].startswith("Without a failure, it makes an undocumented call: GET /v3/payment:")
 
 
 def _varying(make: Callable[[int], dict[str, object]]) -> Body:
@@ -374,7 +377,7 @@ def _varying(make: Callable[[int], dict[str, object]]) -> Body:
     return body
 
 
-def test_customers_that_are_made_up_in_each_run_are_not_told_apart() -> None:
+def test_random_customer_ids_disable_comparison_by_customer() -> None:
     body = _varying(lambda run: order(customer=f"cust_{run}"))
     result = explore(flow_of(body), ExplorationOptions(among=frozenset({"drop"})))
 
@@ -386,7 +389,7 @@ def test_customers_that_are_made_up_in_each_run_are_not_told_apart() -> None:
     assert all(each.is_met for each in result.runs)
 
 
-def test_descriptions_that_are_made_up_are_told_and_do_no_harm() -> None:
+def test_random_descriptions_are_remarked_and_do_not_affect_verdicts() -> None:
     body = _varying(lambda run: order(text=f"Order {run}"))
     result = explore(flow_of(body), ExplorationOptions(among=frozenset({"drop"})))
 
@@ -396,14 +399,14 @@ def test_descriptions_that_are_made_up_are_told_and_do_no_harm() -> None:
     assert [each.verdict for each in result.runs] == [RunVerdict.LOST_PAYMENT, RunVerdict.TOLD]
 
 
-def test_amounts_that_are_made_up_cannot_be_compared() -> None:
+def test_random_amounts_make_exploration_impossible() -> None:
     body = _varying(lambda run: order(amount=100 + run))
 
     with pytest.raises(CannotExploreError, match="move different amounts of money"):
         explore(flow_of(body), ExplorationOptions())
 
 
-def test_calls_that_only_one_of_two_runs_makes_are_not_explored() -> None:
+def test_calls_made_in_only_one_of_two_baseline_runs_are_not_explored() -> None:
     runs = iter(range(1_000))
 
     def body(api: httpx.Client, _: Sandbox) -> int:
@@ -414,10 +417,10 @@ def test_calls_that_only_one_of_two_runs_makes_are_not_explored() -> None:
     result = explore(flow_of(body), ExplorationOptions(among=frozenset({"drop"})))
 
     assert [str(each) for each in result.names] == ["create_payment of cust_ada, 1st"]
-    assert "calls: list_payments, 1st in one of them alone" in result.differences[0]
+    assert "calls: list_payments, 1st in only one of them" in result.differences[0]
 
 
-def test_what_a_world_has_seen_before_a_reset_counts() -> None:
+def test_payments_before_a_world_reset_count() -> None:
     def body(api: httpx.Client, world: Sandbox) -> int:
         code = pays_again(api, world)
         world.reset()
@@ -430,10 +433,10 @@ def test_what_a_world_has_seen_before_a_reset_counts() -> None:
 
 @pytest.mark.parametrize("days", [None, 29, 30])
 @pytest.mark.parametrize("among", [None, frozenset({"month_late"})])
-def test_a_month_late_is_tried_where_the_clock_gets_there(
+def test_month_late_is_tried_only_if_the_flow_advances_thirty_days(
     days: int | None, among: frozenset[str] | None
 ) -> None:
-    """Elsewhere it would be lost, which is tried: that is said, and not called a failure."""
+    """Otherwise it would equal `lost`, which is tried anyway; it is listed as pruned."""
 
     def pays(api: httpx.Client, world: Sandbox) -> int:
         world.control.create_webhook_endpoint("inbox:x")
@@ -450,8 +453,8 @@ def test_a_month_late_is_tried_where_the_clock_gets_there(
     assert {"lost", "slow"} <= {each.planned.failure_ids for each in result.runs} or among
 
 
-def test_what_is_tried_of_later_calls_does_not_hang_on_what_is_left_out() -> None:
-    """A failure that only reads have is tried of them, too."""
+def test_read_only_failures_are_tried_on_later_calls() -> None:
+    """The later call is a list, which has failures that writes do not have."""
 
     def pays(api: httpx.Client, world: Sandbox) -> int:
         world.control.create_webhook_endpoint("inbox:x")

@@ -1,4 +1,4 @@
-"""The family of failures: each is one that a world takes; which are tried is said by names."""
+"""The family of failures: each has a valid scenario, and they are selected by names."""
 
 from pathlib import Path
 
@@ -32,21 +32,21 @@ def _name(failure: Failure) -> str:
 
 
 @for_each("failure", all_failures(), show=_name)
-def test_the_scenario_of_a_failure_loads_without_a_problem_or_a_warning(failure: Failure) -> None:
+def test_the_scenario_of_each_failure_loads_without_problems(failure: Failure) -> None:
     loaded = load(text_of(scenario_of(failure)), name=None)
 
     assert loaded.problems == ()
     assert loaded.scenario is not None
 
 
-def test_no_two_failures_share_a_scenario_name() -> None:
+def test_scenario_names_of_failures_are_unique() -> None:
     names = [_name(each) for each in all_failures()]
 
     assert len(set(names)) == len(names)
 
 
 @pytest.mark.parametrize("operation", BY_NAME)
-def test_an_operation_has_each_of_its_documented_errors_and_each_wire_fault(operation: str) -> None:
+def test_an_operation_has_its_documented_errors_and_all_wire_faults(operation: str) -> None:
     errors = {each.name for each in call_failures(operation) if not each.is_on_wire}
     faults = {each.name for each in call_failures(operation) if each.is_on_wire}
 
@@ -54,19 +54,19 @@ def test_an_operation_has_each_of_its_documented_errors_and_each_wire_fault(oper
     assert faults == {each.name for each in WIRE_FAULTS}
 
 
-def test_every_wire_fault_is_explored_but_the_one_that_is_a_reply_of_any_kind() -> None:
-    """`respond_raw` is what its author writes; a reply that is slow is no fault but a delay."""
+def test_every_wire_fault_except_respond_raw_is_explored() -> None:
+    """`respond_raw` has arbitrary content; `slow` is listed too, although it is only a delay."""
     assert {each.name for each in WIRE_FAULTS} == {*FAULT_NAMED, "slow"} - {"respond_raw"}
 
 
-def test_what_a_fault_does_to_the_reply_follows_from_its_entry() -> None:
+def test_wire_faults_are_classified_as_late_waiting_or_unreadable() -> None:
     assert {"drip", "slow"} <= LATE
     assert {"drip", "slow", "hang"} <= WAITING
     assert {"malform", "truncate"} <= UNREADABLE
     assert UNREADABLE.isdisjoint({*LATE, "drop", "hang"})
 
 
-def test_what_hides_the_reply_of_a_write_comes_with_and_without_its_effect() -> None:
+def test_failures_that_hide_the_reply_of_a_write_exist_with_and_without_commit() -> None:
     with_choice = {each.name for each in call_failures("create_payment") if each.commit}
     without = {each.name for each in call_failures("create_payment") if each.commit is False}
 
@@ -74,7 +74,7 @@ def test_what_hides_the_reply_of_a_write_comes_with_and_without_its_effect() -> 
     assert not [each for each in call_failures("list_payments") if each.commit is not None]
 
 
-def test_a_rule_can_be_for_one_call_of_one_customer() -> None:
+def test_a_failure_rule_can_target_one_call_of_one_customer() -> None:
     [failure] = [each for each in call_failures("create_refund") if each.id == "drop_after_commit"]
 
     assert failure.rule({"call": 2, "customer_id": "cust_ada"}) == {
@@ -85,14 +85,14 @@ def test_a_rule_can_be_for_one_call_of_one_customer() -> None:
     }
 
 
-def test_a_forged_webhook_is_followed_by_the_genuine_one() -> None:
+def test_a_forged_webhook_replaces_only_the_first_attempt() -> None:
     [failure] = [each for each in webhook_failures("refund.created") if each.name == "forged"]
 
     assert failure.rule({"call": 3})["when"] == {"call": 3, "attempt": 1}
     assert failure.rule()["when"] == {"attempt": 1}
 
 
-def test_all_failures_are_those_of_every_operation_and_every_event() -> None:
+def test_all_operations_and_events_have_failures() -> None:
     found = all_failures()
     calls = {each.subject for each in found if isinstance(each, CallFailure)}
     events = {each.subject for each in found if not isinstance(each, CallFailure)}
@@ -101,18 +101,18 @@ def test_all_failures_are_those_of_every_operation_and_every_event() -> None:
     assert events == set(EVENTS)
 
 
-def test_the_sets_are_parts_of_all() -> None:
+def test_the_named_sets_are_consistent() -> None:
     assert SETS["all"] == {each.id for each in all_failures()}
     assert SETS["calls"] == SETS["errors"] | SETS["wire"]
     assert SETS["all"] == SETS["calls"] | SETS["webhooks"]
     assert SETS["quick"] < SETS["all"]
 
 
-def test_names_and_sets_go_together() -> None:
+def test_names_and_sets_of_failures_can_be_combined() -> None:
     assert read_failures("webhooks, drop") == SETS["webhooks"] | {"drop"}
 
 
-def test_a_file_has_a_name_on_each_line(tmp_path: Path) -> None:
+def test_failures_are_read_from_a_file_with_comments(tmp_path: Path) -> None:
     file = tmp_path / "failures.txt"
     file.write_text("drop  # the worst\n\n# nothing\nhang_after_commit\n", encoding="utf-8")
 
@@ -122,11 +122,11 @@ def test_a_file_has_a_name_on_each_line(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("text", "why"),
     [
-        ("dorp", "there is no failure 'dorp', and no such file or set; did you mean drop?"),
-        ("x.yaml", "there is no failure 'x.yaml', and no such file or set; sets are all, calls,"),
-        (",", "expected a failure or a set of them: all, calls, errors, wire, webhooks, quick"),
+        ("dorp", "there is no failure, set or file 'dorp'; did you mean drop?"),
+        ("x.yaml", "there is no failure, set or file 'x.yaml'; the sets are all, calls,"),
+        (",", "expected a failure or a set: all, calls, errors, wire, webhooks, quick"),
     ],
 )
-def test_what_is_none_is_refused(text: str, why: str) -> None:
+def test_an_unknown_or_missing_failure_is_rejected_with_a_hint(text: str, why: str) -> None:
     with pytest.raises(ValueError, match="^" + why.replace("?", r"\?")):
         read_failures(text)

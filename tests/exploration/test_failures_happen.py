@@ -1,4 +1,4 @@
-"""Each failure of the family happens where its scenario is used, and the tally knows it by name."""
+"""Each failure of the family happens when its scenario is active, and is counted by its name."""
 
 from contextlib import suppress
 from typing import cast
@@ -22,7 +22,7 @@ WEBHOOKS = [each for each in all_failures() if isinstance(each, WebhookFailure)]
 
 
 class Shop:
-    """A client of a world that takes whatever comes, and has the patience of a second."""
+    """A client of a world that ignores errors, with a timeout of one second."""
 
     def __init__(self, world: Sandbox, box: MemorySandbox) -> None:
         self.world = world
@@ -38,7 +38,7 @@ class Shop:
         self._post("/payments", documented_create(card_number=number))
 
     def call(self, operation: str) -> None:
-        """Make a call of an operation; the payment that it may be about is made by hand before."""
+        """Call an operation; the payment that it may need exists already."""
         if operation == "create_payment":
             return self.pay()
         [payment] = self.world.payments
@@ -50,7 +50,7 @@ class Shop:
         return self._post(f"/payments/{payment['id']}/refunds", {"amount": 100})
 
     def cause(self, event: str) -> None:
-        """Let an event happen."""
+        """Cause an event."""
         self.pay("4000000000000002" if event == "payment.failed" else "4111111111111111")
         if event == "refund.created":
             self.call("create_refund")
@@ -70,7 +70,7 @@ def shop() -> Shop:
 
 
 @pytest.mark.parametrize("failure", CALLS, ids=lambda each: f"{each.subject}-{each.id}")
-def test_a_call_meets_the_failure_of_its_scenario(failure: CallFailure, shop: Shop) -> None:
+def test_a_call_meets_the_failure_of_the_active_scenario(failure: CallFailure, shop: Shop) -> None:
     if failure.subject != "create_payment":
         shop.pay()
     shop.world.use(scenario_of(failure))
@@ -85,7 +85,9 @@ def test_a_call_meets_the_failure_of_its_scenario(failure: CallFailure, shop: Sh
 
 
 @pytest.mark.parametrize("failure", WEBHOOKS, ids=lambda each: f"{each.subject}-{each.name}")
-def test_a_webhook_meets_the_failure_of_its_scenario(failure: WebhookFailure, shop: Shop) -> None:
+def test_a_webhook_meets_the_failure_of_the_active_scenario(
+    failure: WebhookFailure, shop: Shop
+) -> None:
     shop.world.inbox(events=[cast("WebhookEndpointEventLiteral", failure.subject)])
     shop.world.use(scenario_of(failure))
 

@@ -1,4 +1,4 @@
-"""The verdict of a run: the flow's word, held against the money of a run without a failure."""
+"""The verdict of a run: its exit and its money compared with a run without failures."""
 
 import pytest
 
@@ -21,7 +21,7 @@ OTHER = OrderName("ada", "EUR", "Order 2")
 ONCE, TWICE = Money(100), Money(200)
 PAID = Oracle({ORDER: ONCE})
 WELL, FAILED = FlowEnd(0), FlowEnd(1)
-CRASHED = FlowEnd(1, crash="SIGSEGV ended it")
+CRASHED = FlowEnd(1, crash="ended by SIGSEGV")
 
 LOST = SeenCall(
     "create_payment", "ada", None, "", "drop", committed=True, is_unknown=True,
@@ -41,12 +41,12 @@ def record(
     audit: tuple[Finding, ...] = (),
     unmet: tuple[str, ...] = (),
 ) -> RunRecord:
-    """A run with one world."""
+    """Return a run with one world."""
     return RunRecord(end, (WorldRecord(calls, webhooks, money, audit, unmet, frozenset()),))
 
 
 def failure(name: str) -> tuple[Failure, ...]:
-    """A failure by its id."""
+    """Return the failure with an id."""
     known: list[Failure] = [*call_failures("create_payment")]
     known += webhook_failures("payment.completed")
     return tuple(each for each in known if each.id == name)
@@ -69,33 +69,33 @@ def failure(name: str) -> tuple[Failure, ...]:
         ({ORDER: TWICE}, FlowEnd(-1, timed_out=True), RunVerdict.DOUBLE_CHARGE),
     ],
 )
-def test_the_word_is_held_against_the_money(
+def test_the_verdict_compares_exit_and_money_with_the_baseline(
     money: dict[OrderName, Money], end: FlowEnd, verdict: RunVerdict
 ) -> None:
     assert judge(record(money, end), PAID, failure("drop")).verdict is verdict
 
 
-def test_a_refund_that_is_missing_is_a_phantom() -> None:
+def test_a_missing_refund_is_a_phantom_success() -> None:
     given_back = Oracle({ORDER: Money(100, 50)})
     found = judge(record({ORDER: ONCE}), given_back, failure("drop"))
 
     assert found.verdict is RunVerdict.PHANTOM_SUCCESS
-    assert found.evidence == ("ada was given back 0 EUR, and 50 without the failure.",)
+    assert found.evidence == ("ada got back 0 EUR, but 50 without the failure.",)
 
 
-def test_one_order_paid_twice_is_found_although_another_was_not_paid() -> None:
+def test_an_order_paid_twice_is_a_double_charge_although_another_is_unpaid() -> None:
     both = Oracle({ORDER: ONCE, OTHER: ONCE})
     found = judge(record({ORDER: TWICE}, FAILED), both, failure("drop_after_commit"))
 
     assert found.verdict is RunVerdict.DOUBLE_CHARGE
-    assert found.evidence[0] == "For 'Order 1' ada paid 200 EUR, and 100 without the failure."
+    assert found.evidence[0] == "For 'Order 1' ada paid 200 EUR, but 100 without the failure."
 
 
-def test_an_order_that_has_not_its_usual_name_is_no_double_charge() -> None:
+def test_an_order_with_another_description_is_not_a_double_charge() -> None:
     assert judge(record({OTHER: ONCE}), PAID, failure("drop")).verdict is RunVerdict.SURVIVED
 
 
-def test_a_lost_write_that_nobody_has_looked_for_is_a_lost_payment() -> None:
+def test_a_lost_write_is_a_lost_payment_unless_the_client_looked_for_it() -> None:
     both = Oracle({ORDER: ONCE, OTHER: ONCE})
     lost = judge(record({ORDER: ONCE}, FAILED, LOST), both, failure("drop_after_commit"))
     looked = judge(record({ORDER: ONCE}, FAILED, LOST, LISTED), both, failure("drop_after_commit"))
@@ -103,13 +103,13 @@ def test_a_lost_write_that_nobody_has_looked_for_is_a_lost_payment() -> None:
     assert (lost.verdict, looked.verdict) == (RunVerdict.LOST_PAYMENT, RunVerdict.TOLD)
     assert lost.evidence[0].startswith("The ledger has create_payment of 100 EUR, whose reply was")
     assert [each.partition(":")[0] for each in lost.advice] == [
-        "Before you say that nothing was paid, list the customer's payments"
+        "Before you report that nothing was paid, list the customer's payments"
     ]
     assert looked.advice == ()
 
 
 @pytest.mark.parametrize(("paid_for", "is_known"), [("pay_1", True), ("pay_2", False)])
-def test_a_payment_that_was_retrieved_is_known(paid_for: str, *, is_known: bool) -> None:
+def test_retrieving_the_payment_counts_as_looking_for_it(paid_for: str, *, is_known: bool) -> None:
     read = LISTED._replace(operation="retrieve_payment", payment_id=paid_for)
     both = Oracle({ORDER: ONCE, OTHER: ONCE})
     found = judge(record({ORDER: ONCE}, FAILED, LOST, read), both, failure("drop_after_commit"))
@@ -118,7 +118,7 @@ def test_a_payment_that_was_retrieved_is_known(paid_for: str, *, is_known: bool)
 
 
 @pytest.mark.parametrize("is_heard_of", [True, False])
-def test_a_lost_refund_is_known_by_its_webhook_alone(*, is_heard_of: bool) -> None:
+def test_a_lost_refund_is_known_only_by_its_webhook(*, is_heard_of: bool) -> None:
     refund = LOST._replace(operation="create_refund")
     heard = SeenWebhook("refund.created", "ada", "pay_1", is_delivered=is_heard_of)
     given_back = Oracle({ORDER: Money(100, 50), OTHER: ONCE})
@@ -140,7 +140,9 @@ def test_a_lost_refund_is_known_by_its_webhook_alone(*, is_heard_of: bool) -> No
         ("all is well", RunVerdict.LOST_PAYMENT),
     ],
 )
-def test_a_flow_may_say_that_money_may_have_moved(told_by: str, verdict: RunVerdict) -> None:
+def test_told_by_marks_runs_that_report_possibly_moved_money(
+    told_by: str, verdict: RunVerdict
+) -> None:
     end = FlowEnd(4, output="nobody can tell: look")
     run = record({ORDER: ONCE}, end, LOST)
 
@@ -148,7 +150,7 @@ def test_a_flow_may_say_that_money_may_have_moved(told_by: str, verdict: RunVerd
 
 
 @pytest.mark.parametrize("name", ["malform_after_commit", "truncate_after_commit"])
-def test_what_breaks_down_at_a_reply_that_cannot_be_read_has_crashed(name: str) -> None:
+def test_a_crash_on_an_unreadable_reply_is_a_crash_verdict(name: str) -> None:
     found = judge(record({ORDER: ONCE}, CRASHED, LOST), PAID, failure(name))
 
     assert found.verdict is RunVerdict.CRASH
@@ -163,7 +165,7 @@ def test_what_breaks_down_at_a_reply_that_cannot_be_read_has_crashed(name: str) 
         ("blind_retry", RunVerdict.SURVIVED),
     ],
 )
-def test_the_audit_has_its_say_about_webhooks(kind: str, verdict: RunVerdict) -> None:
+def test_audit_findings_about_webhooks_decide_the_verdict(kind: str, verdict: RunVerdict) -> None:
     [known] = [each for each in FINDING_KINDS if each.name == kind]
     finding = Finding(known, "It happened.", ())
     found = judge(record({ORDER: ONCE}, audit=(finding,)), PAID, failure("forged"))
@@ -172,26 +174,26 @@ def test_the_audit_has_its_say_about_webhooks(kind: str, verdict: RunVerdict) ->
     assert verdict is RunVerdict.SURVIVED or found.advice == (known.advice,)
 
 
-def test_more_money_after_a_webhook_that_came_twice_was_handled_twice() -> None:
+def test_more_refunds_after_a_duplicate_webhook_are_handled_twice() -> None:
     run = record({ORDER: Money(100, 50)})
 
     assert judge(run, PAID, failure("twice")).verdict is RunVerdict.HANDLED_TWICE
 
 
-def test_an_expectation_that_is_not_met_is_a_phantom() -> None:
+def test_an_unmet_expectation_is_a_phantom_success() -> None:
     found = judge(record({ORDER: ONCE}, unmet=("saw none",)), PAID, failure("drop"))
 
     assert found.verdict is RunVerdict.PHANTOM_SUCCESS
     assert found.evidence == ("An expectation is not met: saw none.",)
 
 
-def test_money_of_customers_who_are_not_the_same_is_compared_in_all() -> None:
+def test_money_of_varying_customers_is_compared_in_total() -> None:
     loose = Oracle({ORDER: ONCE}, by_customer=False, by_order=False)
     other = OrderName("eve", "EUR", None)
 
     assert judge(record({other: ONCE}), loose, failure("drop")).verdict is RunVerdict.SURVIVED
     found = judge(record({other: TWICE}), loose, failure("drop"))
-    assert found.evidence == ("The customers together paid 200 EUR, and 100 without the failure.",)
+    assert found.evidence == ("The customers together paid 200 EUR, but 100 without the failure.",)
 
 
 REFUSED = frozenset({1})
@@ -213,14 +215,15 @@ UNHEARD = LISTED._replace(status=429, is_success=False)
         (FlowEnd(4, crash="a trace"), (LOST, UNHEARD), REFUSED, RunVerdict.LOST_PAYMENT),
     ],
     ids=[
-        "in-vain", "in-vain-at-last", "as-when-refused", "unknown-refusals", "not-looked",
-        "looked-before", "found-at-last", "one-not-looked-for", "nothing-lost", "crashed",
+        "lookup-failed", "last-lookup-failed", "exit-code-of-refusals", "no-known-refusals",
+        "no-lookup", "lookup-before-loss", "last-lookup-succeeded", "one-without-lookup",
+        "nothing-lost", "crashed",
     ],
 )  # fmt: skip
-def test_who_looks_in_vain_and_says_so_has_told(
+def test_a_failed_lookup_with_its_own_exit_code_counts_as_told(
     end: FlowEnd, calls: tuple[SeenCall, ...], of_refusal: frozenset[int], verdict: RunVerdict
 ) -> None:
-    """By a code that it never has where nothing was charged."""
+    """The exit code must differ from those of runs in which nothing was charged."""
     run = record({ORDER: ONCE}, end, *calls)
 
     signs = Signs(of_refusal=of_refusal)
@@ -238,7 +241,7 @@ def test_who_looks_in_vain_and_says_so_has_told(
         (FlowEnd(-1, timed_out=True), (), False),
     ],
 )
-def test_a_refusal_is_a_word_where_nothing_was_lost(
+def test_a_failed_exit_without_lost_writes_is_a_refusal(
     end: FlowEnd, calls: tuple[SeenCall, ...], *, is_one: bool
 ) -> None:
     assert is_refusal(record({}, end, *calls)) is is_one

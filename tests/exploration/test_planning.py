@@ -1,4 +1,4 @@
-"""The plan: the worst first, a second failure only where the first has led, nothing twice."""
+"""The plan of runs: their order, second failures, and pruning."""
 
 from payments_sandbox.exploration.calls import NOBODY, CallName
 from payments_sandbox.exploration.failures import Failure, all_failures
@@ -28,7 +28,7 @@ def shown(found: list[Injection]) -> list[str]:
     return [f"{each.name.what} {each.failure.id}" for each in found]
 
 
-def test_what_has_gone_wrong_most_often_comes_first_and_what_takes_time_last() -> None:
+def test_injections_are_ordered_from_most_dangerous_to_slow() -> None:
     found = shown(injections([PAY, LIST, COMPLETED], among=None))
 
     assert found[:3] == [
@@ -40,7 +40,7 @@ def test_what_has_gone_wrong_most_often_comes_first_and_what_takes_time_last() -
     assert found[-1] == "list_payments slow"
 
 
-def test_failures_are_chosen_by_their_ids_and_their_names() -> None:
+def test_injections_can_be_selected_by_failure_id_or_name() -> None:
     assert shown(injections([PAY], among=TWO)) == [
         "create_payment drop_after_commit",
         "create_payment drop",
@@ -51,7 +51,7 @@ def test_failures_are_chosen_by_their_ids_and_their_names() -> None:
     ]
 
 
-def test_webhooks_can_overtake_one_another_only_where_there_are_several() -> None:
+def test_out_of_order_webhooks_need_at_least_two_webhooks() -> None:
     wanted = frozenset({"out_of_order"})
 
     assert injections([COMPLETED], among=wanted) == []
@@ -59,7 +59,7 @@ def test_webhooks_can_overtake_one_another_only_where_there_are_several() -> Non
 
 
 @for_each("failure", all_failures(), show=lambda each: f"{each[0]}-{each.id}")
-def test_every_failure_has_a_class_and_a_scenario_that_loads(failure: Failure) -> None:
+def test_every_failure_has_a_class_and_a_loadable_scenario(failure: Failure) -> None:
     what = failure[0]
     planned = PlannedRun(1, (Injection(CallName(what, NOBODY, 2), failure),))
 
@@ -67,7 +67,7 @@ def test_every_failure_has_a_class_and_a_scenario_that_loads(failure: Failure) -
     assert load(text_of(planned.scenario("x")), name=None).problems == ()
 
 
-def test_a_run_of_two_failures_has_two_rules_of_different_names() -> None:
+def test_the_rules_of_two_failures_have_different_names() -> None:
     [drop] = [each for each in injections([PAY], among=TWO) if each.failure.id == "drop"]
     second = drop._replace(name=PAY._replace(nth=2))
     planned = PlannedRun(1, (drop, second))
@@ -76,13 +76,13 @@ def test_a_run_of_two_failures_has_two_rules_of_different_names() -> None:
     assert [each["when"]["call"] for each in planned.scenario()["rules"]] == [1, 2]
 
 
-def test_a_slug_fits_a_files_name() -> None:
+def test_a_slug_is_shortened_and_safe_for_file_names() -> None:
     [drop] = injections([PAY._replace(customer="a/b c" * 20)], among=frozenset({"card_declined"}))
 
     assert drop.slug == f"create_payment_{'a_b_c' * 8}_1-card_declined"
 
 
-def test_second_failures_meet_what_came_after_the_first() -> None:
+def test_second_failures_target_new_calls_and_skip_equal_histories() -> None:
     [first, other, _] = injections([PAY], among=TWO)
     survivors = [
         Survivor(PlannedRun(1, (first,)), (LIST,), "the same"),

@@ -1,4 +1,4 @@
-"""Each world of a run is recorded: at the end, and before anything takes what was seen in it."""
+"""Each world of a run is recorded at the end, and before its journal or payments are deleted."""
 
 import pytest
 
@@ -9,7 +9,7 @@ from payments_sandbox.testing.sandbox import Sandbox
 
 
 def recorded(server: MemorySandbox) -> tuple[WorldRecord, ...]:
-    """What was recorded of a server, which ends then."""
+    """Return the records of a server, and end it."""
     runtime = server.server.sandbox.runtime
     assert isinstance(runtime.reports, RecordedWorlds)
     return run_now(runtime.reports.recorded(runtime.worlds))
@@ -17,7 +17,7 @@ def recorded(server: MemorySandbox) -> tuple[WorldRecord, ...]:
 
 @pytest.fixture
 def recording() -> MemorySandbox:
-    """A server that records."""
+    """Return a server that records its worlds."""
     server = MemorySandbox()
     runtime = server.server.sandbox.runtime
     runtime.reports = RecordedWorlds(runtime.notifier)
@@ -25,14 +25,14 @@ def recording() -> MemorySandbox:
 
 
 def event(world: Sandbox) -> None:
-    """Let something happen in a world."""
+    """Create an event in a world."""
     world.control.create_event("payment.completed")
 
 
 @pytest.mark.parametrize(
     ("scopes", "records"), [(["journal"], 2), (["payments", "rules"], 2), (["rules"], 1)]
 )
-def test_a_reset_that_takes_what_was_seen_begins_a_new_record(
+def test_a_reset_of_the_journal_or_payments_starts_a_new_record(
     recording: MemorySandbox, scopes: list[str], records: int
 ) -> None:
     with recording as server, server.new_world() as world:
@@ -42,7 +42,7 @@ def test_a_reset_that_takes_what_was_seen_begins_a_new_record(
         assert len(recorded(server)) == records
 
 
-def test_a_world_that_is_dropped_is_recorded_and_one_that_nobody_used_is_not(
+def test_a_dropped_world_is_recorded_and_an_unused_one_is_not(
     recording: MemorySandbox,
 ) -> None:
     with recording as server:

@@ -1,4 +1,4 @@
-"""What an exploration comes to, as text, JSON, a page and annotations, and call by call."""
+"""Reports of an exploration: text, JSON, page, annotations, and lists of calls."""
 
 import json
 from pathlib import Path
@@ -29,7 +29,7 @@ FLOW = ExploredFlow("shop <test>", "payments-sandbox run --scenario FILE -- shop
 
 
 def pays_again(api: httpx.Client, _: Sandbox) -> int:
-    """Tries twice, and gives up at a refusal; prints what it is told."""
+    """Tries twice, and stops at an answer."""
     for _attempt in range(2):
         try:
             reply = api.post("/payments", json=order())
@@ -41,7 +41,7 @@ def pays_again(api: httpx.Client, _: Sandbox) -> int:
 
 @pytest.fixture(scope="module")
 def result() -> ExplorationResult:
-    """Of one client: three failures, and no time for the last."""
+    """Return the exploration of a client with three runs, and no time for the last one."""
     among = frozenset({"drop", "card_declined", "malform_after_commit"})
     times = iter([True] * 3)
     return explore(
@@ -49,30 +49,33 @@ def result() -> ExplorationResult:
     )
 
 
-def test_the_text_tells_findings_call_by_call_the_worst_first(result: ExplorationResult) -> None:
+def test_the_text_lists_findings_worst_first_with_their_calls(result: ExplorationResult) -> None:
     text = as_text(FLOW, result)
 
     assert text.splitlines()[:2] == [
-        "2 findings in 3 runs (double_charge 1, crash 1, survived 1); 1 left, since time was up",
+        (
+            "2 findings in 3 runs (double_charge 1, crash 1, survived 1); 1 left out, since time"
+            " was up"
+        ),
         "",
     ]
     assert "drop_after_commit                   D\n" in text
     assert "card_declined                       .\n" in text
     assert text.index("01 double_charge: ") < text.index("02 crash: ")
-    assert "1. create_payment of 4200 USD for cust_ada: no reply (drop), it has happened\n" in text
-    assert "→ cust_ada paid 8400 USD, and 4200 without the failure.\n" in text
+    assert "1. create_payment of 4200 USD for cust_ada: no reply (drop), it took effect\n" in text
+    assert "→ cust_ada paid 8400 USD, but 4200 without the failure.\n" in text
     assert f"run --scenario {result.found[0].name}.yaml -- shop\n" in text
     assert "where 01-" not in text
 
 
-def test_scenarios_are_printed_where_no_folder_keeps_them(result: ExplorationResult) -> None:
+def test_the_text_includes_scenarios_if_no_files_are_kept(result: ExplorationResult) -> None:
     text = as_text(FLOW._replace(keeps_files=False), result)
 
-    assert f"     where {result.found[0].name}.yaml is\n" in text
+    assert f"     with {result.found[0].name}.yaml:\n" in text
     assert f"          scenario: {result.found[0].name}\n" in text
 
 
-def test_what_is_accepted_is_told_and_is_no_finding(result: ExplorationResult) -> None:
+def test_accepted_findings_are_shown_but_do_not_count(result: ExplorationResult) -> None:
     first, second = result.found
     flow = FLOW._replace(accepted=frozenset({first.identity, "crash"}))
 
@@ -84,7 +87,7 @@ def test_what_is_accepted_is_told_and_is_no_finding(result: ExplorationResult) -
     assert [each.verdict for each in (first, second)] == ["double_charge", "crash"]
 
 
-def test_the_json_has_every_run_with_its_verdict(result: ExplorationResult) -> None:
+def test_the_json_lists_every_run_with_its_verdict(result: ExplorationResult) -> None:
     report: dict[str, Any] = json.loads(json.dumps(as_json(FLOW, result)))
 
     assert [(run["number"], run["verdict"], run["exit_code"]) for run in report["runs"]] == [
@@ -100,12 +103,12 @@ def test_the_json_has_every_run_with_its_verdict(result: ExplorationResult) -> N
         "customer": "cust_ada",
         "nth": 1,
         "failure": "drop_after_commit",
-        "about": "the connection breaks and no reply comes, though the operation has happened",
+        "about": "the connection breaks and no reply comes, although the operation took effect",
     }
     assert (report["is_well"], report["seed"], report["depth"]) == (False, 7, 1)
 
 
-def test_the_scenario_of_a_finding_loads_and_expects_the_usual_money(
+def test_the_scenario_of_a_finding_loads_and_expects_the_baseline_money(
     result: ExplorationResult,
 ) -> None:
     double, crash = (scenario_of(each, result) for each in result.found)
@@ -124,7 +127,9 @@ def test_the_scenario_of_a_finding_loads_and_expects_the_usual_money(
     assert "expect" not in crash
 
 
-def test_the_page_is_one_file_that_needs_nothing(result: ExplorationResult) -> None:
+def test_the_page_is_one_well_formed_file_without_external_resources(
+    result: ExplorationResult,
+) -> None:
     page = as_page(FLOW, result)
 
     assert "<title>Explored: shop &lt;test&gt;</title>" in page
@@ -135,16 +140,16 @@ def test_the_page_is_one_file_that_needs_nothing(result: ExplorationResult) -> N
     assert broken_markup(page) == []
 
 
-def test_annotations_are_one_line_each(result: ExplorationResult) -> None:
+def test_github_annotations_are_one_escaped_line_each(result: ExplorationResult) -> None:
     first, _ = annotations(FLOW, result)
 
     assert first.startswith(
         "::error title=double_charge%3A a customer has paid more than without the failure::create_"
     )
-    assert "%0Acust_ada paid 8400 USD, and 4200 without the failure.%0A" in first
+    assert "%0Acust_ada paid 8400 USD, but 4200 without the failure.%0A" in first
 
 
-def test_a_matrix_that_is_too_wide_comes_in_parts(result: ExplorationResult) -> None:
+def test_a_matrix_wider_than_the_terminal_is_split(result: ExplorationResult) -> None:
     names = [result.names[0], *(result.names[0]._replace(nth=nth) for nth in range(2, 5))]
     marks = {(name, "drop"): "D" for name in names}
 
@@ -156,7 +161,7 @@ def test_a_matrix_that_is_too_wide_comes_in_parts(result: ExplorationResult) -> 
     ]
 
 
-def test_only_marks_that_are_used_are_explained(result: ExplorationResult) -> None:
+def test_the_legend_explains_only_the_marks_in_use(result: ExplorationResult) -> None:
     marks = cells(result._replace(left=()))
 
     assert legend(result.names, marks.values())[-1] == "D double charge  C crash  · survived"
@@ -165,12 +170,12 @@ def test_only_marks_that_are_used_are_explained(result: ExplorationResult) -> No
 @pytest.mark.parametrize(
     ("end", "last"),
     [
-        (FlowEnd(-1, timed_out=True), "the command was ended, since its time was over"),
-        (FlowEnd(139, crash="SIGSEGV ended it"), "the command: SIGSEGV ended it"),
+        (FlowEnd(-1, timed_out=True), "the command was ended at its timeout"),
+        (FlowEnd(139, crash="ended by SIGSEGV"), "the command: ended by SIGSEGV"),
         (FlowEnd(3), "the command: exit status 3"),
     ],
 )
-def test_a_run_ends_with_how_its_command_did(end: FlowEnd, last: str) -> None:
+def test_the_call_list_ends_with_the_exit_of_the_command(end: FlowEnd, last: str) -> None:
     assert call_by_call(RunRecord(end, ())) == (last,)
 
 
@@ -178,12 +183,18 @@ def test_a_run_ends_with_how_its_command_did(end: FlowEnd, last: str) -> None:
     ("step", "told"),
     [
         ({"respond": {"error": "card_declined"}}, "400 card_declined"),
-        ({"respond": {"error": "internal_error", "commit": True}}, "500 internal_error, it has"),
-        ({"malform": {"commit": False, "as": "html"}}, "a spoilt reply (malform), nothing has"),
-        ({"hang": {"commit": True, "for": "100ms"}}, "no reply (hang), it has happened"),
+        (
+            {"respond": {"error": "internal_error", "commit": True}},
+            ("500 internal_error, it took effect"),
+        ),
+        (
+            {"malform": {"commit": False, "as": "html"}},
+            ("a damaged reply (malform), nothing happened"),
+        ),
+        ({"hang": {"commit": True, "for": "100ms"}}, "no reply (hang), it took effect"),
     ],
 )
-def test_a_call_is_told_by_what_it_has_met(step: dict[str, Any], told: str) -> None:
+def test_a_call_is_described_by_the_result_it_met(step: dict[str, Any], told: str) -> None:
     def body(api: httpx.Client, _: Sandbox) -> int:
         try:
             api.post("/payments", json=order())
@@ -197,24 +208,28 @@ def test_a_call_is_told_by_what_it_has_met(step: dict[str, Any], told: str) -> N
     assert first.startswith(f"create_payment of 4200 USD for cust_ada: {told}")
 
 
-def test_what_differs_and_what_was_left_out_stand_at_the_end(result: ExplorationResult) -> None:
+def test_differences_and_pruned_failures_are_at_the_end_of_the_text(
+    result: ExplorationResult,
+) -> None:
     text = as_text(
         FLOW, result._replace(differences=("Two runs differ.",), pruned={"too many": 1_200})
     )
 
-    assert text.endswith("\nTwo runs differ.\n\nfailures that were left out:\n   1200  too many\n")
+    assert text.endswith("\nTwo runs differ.\n\nfailures left out:\n   1200  too many\n")
 
 
-def test_a_finding_that_has_not_come_again_says_so(result: ExplorationResult) -> None:
+def test_a_finding_that_was_not_reproduced_is_marked(result: ExplorationResult) -> None:
     first = result.found[0]
     again = first._replace(witnesses=(first.run, first.run), is_repeatable=False)
     text = as_text(FLOW, result._replace(found=(again,)))
 
     assert "     the same after: drop_after_commit\n" in text
-    assert "     another run of it has come to something else\n" in text
+    assert "     another run of it had another outcome\n" in text
 
 
-def test_a_run_whose_failure_has_not_come_up_says_nothing(result: ExplorationResult) -> None:
+def test_a_run_whose_failure_was_not_met_is_neither_good_nor_a_finding(
+    result: ExplorationResult,
+) -> None:
     run = result.runs[2]._replace(is_met=False)
     without = result._replace(runs=(run,), found=(), left=())
 
@@ -224,10 +239,10 @@ def test_a_run_whose_failure_has_not_come_up_says_nothing(result: ExplorationRes
     assert as_json(FLOW, without)["is_well"] is False
 
 
-def test_what_went_wrong_is_counted_though_its_failure_has_not_come_up(
+def test_a_finding_counts_although_its_failure_was_not_met(
     result: ExplorationResult,
 ) -> None:
-    """A client that goes wrong by itself is a finding, and is called one everywhere."""
+    """A client that goes wrong without the failure is still a finding in every report."""
     first = result.found[0]
     run = first.run._replace(is_met=False)
     found = first._replace(run=run, witnesses=(run,))
@@ -238,16 +253,16 @@ def test_what_went_wrong_is_counted_though_its_failure_has_not_come_up(
     assert as_json(FLOW, one)["verdicts"] == {"double_charge": 1}
 
 
-def test_the_last_words_of_a_crash_are_told() -> None:
+def test_the_call_list_shows_the_last_line_of_a_crash() -> None:
     end = FlowEnd(1, output="paying\nKeyError: 1", crash="a trace of Python")
 
     assert call_by_call(RunRecord(end, ())) == (
         "the command: a trace of Python",
-        "its last words: KeyError: 1",
+        "its last line: KeyError: 1",
     )
 
 
-def test_webhooks_are_told_after_the_calls() -> None:
+def test_the_call_list_shows_webhooks_after_calls() -> None:
     def body(api: httpx.Client, world: Sandbox) -> int:
         world.control.create_webhook_endpoint("inbox:shop")
         return api.post("/payments", json=order()).status_code - 201
@@ -259,7 +274,7 @@ def test_webhooks_are_told_after_the_calls() -> None:
     )
 
 
-def test_the_identities_of_an_earlier_report_are_known(tmp_path: Path) -> None:
+def test_the_baseline_is_the_identities_of_an_earlier_report(tmp_path: Path) -> None:
     file = tmp_path / "x.json"
     file.write_text(json.dumps({"format": 1, "findings": [{"identity": "a"}, {"identity": "b"}]}))
 
@@ -267,16 +282,14 @@ def test_the_identities_of_an_earlier_report_are_known(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("text", ["", "[]", '{"format": 2, "findings": []}'])
-def test_what_is_no_report_is_refused(text: str, tmp_path: Path) -> None:
+def test_an_invalid_baseline_file_is_rejected(text: str, tmp_path: Path) -> None:
     file = tmp_path / "x.json"
     file.write_text(text)
 
-    with pytest.raises(
-        ValueError, match="expected a report that `explore --json FILE` has written"
-    ):
+    with pytest.raises(ValueError, match="expected a report written by `explore --json FILE`"):
         read_baseline(file)
 
 
-def test_a_file_that_is_not_there_is_named(tmp_path: Path) -> None:
+def test_a_missing_baseline_file_is_reported_with_its_path(tmp_path: Path) -> None:
     with pytest.raises(ValueError, match=r"cannot read .*x\.json: No such file"):
         read_baseline(tmp_path / "x.json")

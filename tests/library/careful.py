@@ -1,4 +1,4 @@
-"""The integration that does it right: it looks before it repeats, and trusts no webhook."""
+"""The careful integration: it looks for a payment before it repeats it, and trusts no webhook."""
 
 import threading
 from collections import deque
@@ -12,30 +12,30 @@ from standardwebhooks import Webhook, WebhookVerificationError
 from tests.library.merchant import Account, Order, Time
 
 MARGIN: Final = timedelta(minutes=1)
-"""How far back it looks for a payment: clocks differ, and `created_after` is strictly after."""
+"""How far before the order it searches: clocks differ, and `created_after` is exclusive."""
 
 PAUSES: Final = (0.2, 0.6, 1.8, 5.4, 16.2)
-"""Seconds between tries: each pause is three times the one before."""
+"""Seconds between attempts: each pause is three times the one before."""
 
 LARGEST_PAGE: Final = 100
 LONGEST_POLL: Final = 3_600
-"""Seconds between two looks at a payment that stays pending."""
+"""Seconds between two reads of a payment that stays pending."""
 
 
 class Lost(Exception):
-    """Nobody knows whether it has happened."""
+    """There is no usable reply: nobody knows whether the call took effect."""
 
 
 class Refused(Exception):
-    """The API has said no, with a code: it has not happened, and asking again changes nothing."""
+    """The API rejected the call with a code: it had no effect, and a retry has none."""
 
 
 class CarefulShop:
-    """An integration as one would like to find it.
+    """An integration without known mistakes.
 
     Args:
-        cashback: which part of each completed payment is given back, in percent.
-        patience: seconds after which an answer is not waited for any longer.
+        cashback: the percentage of each completed payment that is refunded.
+        patience: seconds to wait for a reply.
     """
 
     def __init__(
@@ -57,13 +57,13 @@ class CarefulShop:
         self.unclear: list[str] = []
 
     def close(self) -> None:
-        """Let go of the connections."""
+        """Close the connections."""
         self._http.close()
 
     # Payments
 
     def pay(self, order: Order) -> str | None:
-        """Try until it is known whether the payment was made, and never make it twice."""
+        """Retry until it is known whether the payment was made, and never make it twice."""
         since = self._time.now() - MARGIN
         for pause in PAUSES:
             try:
@@ -94,7 +94,7 @@ class CarefulShop:
         return None
 
     def settle(self, payment_id: str) -> str:
-        """Ask again, more and more rarely."""
+        """Read the payment at growing intervals."""
         pause = 1
         while (status := self._status(payment_id)) == "pending":
             self._time.sleep(pause)
@@ -110,7 +110,7 @@ class CarefulShop:
         return status
 
     def refund(self, payment_id: str, amount: int) -> bool:
-        """Once: the API cannot be asked about refunds, so a lost reply is cleared by a webhook."""
+        """Ask once: the API cannot be asked about refunds, so a webhook resolves a lost reply."""
         if payment_id in self._untouchable:
             return False
         try:
@@ -123,22 +123,22 @@ class CarefulShop:
         return True
 
     def statement(self) -> list[str]:
-        """Every page, to the end."""
+        """Return the payments of every page."""
         return [item["id"] for item in self._pages({})]
 
     def close_the_day(self) -> None:
-        """Ask about every payment that is still pending: its webhook may never come."""
+        """Read every payment that is still pending: its webhook may never arrive."""
         for payment_id in sorted(self._open):
             self._status(payment_id)
 
     # Webhooks
 
     def replace_secret(self, secret: str) -> None:
-        """Take both, the new one first: what is on its way still has the old signature."""
+        """Accept both, the new one first: webhooks under way still have the old signature."""
         self._secrets = [secret, self._secrets[0]]
 
     def on_webhook(self, headers: Mapping[str, str], body: bytes) -> int:
-        """Verify, note and answer; the work is done later, once for each event."""
+        """Verify, record and reply; the work follows later, once for each event."""
         event = self._verified(headers, body)
         if event is None:
             return 400
@@ -158,7 +158,7 @@ class CarefulShop:
         return None
 
     def work(self) -> None:
-        """Take events for hints, and what the API says for the truth."""
+        """Take events as hints and the API's reply as the truth."""
         while self._to_do:
             event = self._to_do.popleft()
             payment_id = event["data"]["payment_id"]
@@ -188,7 +188,7 @@ class CarefulShop:
             query["starting_after"] = page["next_cursor"]
 
     def _read(self, path: str, params: Mapping[str, str] | None = None) -> dict[str, Any]:
-        """Read something: there is no harm in trying again."""
+        """Send a read, which may be repeated without harm."""
         for pause in PAUSES:
             try:
                 return self._ask("GET", path, params=params)
@@ -204,11 +204,11 @@ class CarefulShop:
         json: object = None,
         params: Mapping[str, str] | None = None,
     ) -> dict[str, Any]:
-        """Call the API; over the limit, when the limit is back.
+        """Call the API; above the rate limit, wait until it is renewed.
 
         Raises:
-            Refused: the answer is no.
-            Lost: there is no answer, or none that means anything.
+            Refused: the API rejected the call.
+            Lost: there is no reply, or no usable one.
         """
         while True:
             try:
@@ -226,5 +226,5 @@ class CarefulShop:
                 raise Lost
 
     def _wait_for(self, reset: int) -> None:
-        """Until an instant in epoch seconds; it is not a number of seconds to wait."""
+        """Wait until an instant in epoch seconds, not for a number of seconds."""
         self._time.sleep(max(1.0, reset - self._time.now().timestamp()))

@@ -14,29 +14,29 @@ from tests.library.merchant import Account, Order, Shop, Time
 
 MORNING: Final = "2030-01-15T09:00:00Z"
 FELT: Final = 1.0
-"""Seconds from which on a pause passes on the world's clock alone."""
+"""Seconds from which a pause passes on the world's clock only."""
 
 
 class Wall:
-    """The wall clock of a sandbox: what is waited on it is over at once."""
+    """The wall clock of a sandbox, on which a wait ends at once."""
 
     def __init__(self) -> None:
         self._ahead = 0
 
     def now(self) -> Instant:
-        """What it shows."""
+        """Return its time."""
         return Instant(wall_clock() + self._ahead)
 
     def wait(self, seconds: float) -> None:
-        """Let time pass on it."""
+        """Move it."""
         self._ahead += round(seconds * SECOND)
 
 
 class Host(NamedTuple):
-    """A sandbox that all worlds share.
+    """A sandbox for all worlds.
 
     Attributes:
-        http: speaks to its control API, on one connection.
+        http: the one connection to its control API.
         wall: its clock.
     """
 
@@ -45,7 +45,7 @@ class Host(NamedTuple):
 
 
 class Control:
-    """The remote control of one world."""
+    """The control API of one world."""
 
     def __init__(self, host: Host, api_key: str) -> None:
         self._http = host.http
@@ -54,20 +54,20 @@ class Control:
         self._headers = {"Authorization": f"Bearer {api_key}"}
 
     def __call__(self, method: str, path: str, body: object = None) -> Any:  # noqa: ANN401 - JSON
-        """Ask, and expect to be understood; the JSON of the answer."""
+        """Call it, assert success and return the JSON of the reply."""
         reply = self._http.request(method, path, json=body, headers=self._headers)
         assert reply.is_success, reply.text
         return reply.json()
 
     def advance(self, by: str) -> None:
-        """Let time pass; everything that falls due happens, webhooks included."""
+        """Advance the clock; all that falls due happens, including webhooks."""
         self("POST", "clock/advance", {"by": by})
 
 
 class WorldTime:
-    """The time of a process that lives in a world: its clock moves when somebody sleeps.
+    """The time of a client in a world: its clock advances when the client sleeps.
 
-    What clients are judged by on the wall, the pause between two tries, passes there too.
+    The pause between two attempts, by which clients are judged, passes on the wall clock, too.
     """
 
     def __init__(self, control: Control, wall: Wall) -> None:
@@ -75,18 +75,18 @@ class WorldTime:
         self._wall = wall
 
     def now(self) -> datetime:
-        """What the world's clock says."""
+        """Return the time of the world."""
         return datetime.fromisoformat(self._control("GET", "clock")["now"])
 
     def sleep(self, seconds: float) -> None:
-        """Move the clock; a short pause passes on the wall, too."""
+        """Advance the clock; a short pause also passes on the wall clock."""
         if seconds < FELT:
             self._wall.wait(seconds)
         self._control.advance(f"{round(seconds * SECOND)}ms")
 
 
 class Day:
-    """What happens to a shop; the same whoever has written it."""
+    """The events of a shop's day, for any integration."""
 
     def __init__(self, shop: Shop, control: Control, endpoint_id: str) -> None:
         self.shop = shop
@@ -96,22 +96,22 @@ class Day:
         self._orders = 0
 
     def order(self, amount: int = 4_200) -> str | None:
-        """A customer orders and pays; the id of the payment."""
+        """Let a customer order and pay; return the id of the payment."""
         self._orders += 1
         return self.shop.pay(Order(self._orders, f"cust_{self._orders}", amount))
 
     def later(self, by: str = "0s") -> None:
-        """Time passes, webhooks arrive, and the shop does what they leave to be done."""
+        """Let time pass and webhooks arrive, then let the shop do the work they left."""
         self._control.advance(by)
         self.shop.work()
 
     def rotate_secret(self) -> None:
-        """Somebody rotates the secret in the dashboard, and tells the shop."""
+        """Rotate the webhook secret and give the new one to the shop."""
         path = f"webhook_endpoints/{self._endpoint_id}/rotate_secret"
         self.shop.replace_secret(self._control("POST", path)["secret"])
 
     def report(self) -> dict[str, Any]:
-        """What the sandbox makes of it."""
+        """Return the report of the sandbox."""
         return dict(self._control("GET", "report"))
 
 
@@ -120,7 +120,7 @@ MakeShop = Callable[[Account, Time], Shop]
 
 @contextlib.contextmanager
 def opened(host: Host, scenario: str, make_shop: MakeShop) -> Iterator[Day]:
-    """A day in a world with a scenario, until the block ends."""
+    """Run a day in a world with a scenario."""
     made = host.http.post("worlds", json={"clock": MORNING, "scenarios": [scenario]})
     assert made.is_success, made.text
     world = made.json()

@@ -11,13 +11,13 @@ Take = Callable[[Mapping[str, str], bytes], int]
 
 @contextlib.contextmanager
 def endpoint(take: Take) -> Iterator[str]:
-    """The URL of a server that hands every POST over, until the block ends."""
+    """Run a server that passes every POST to a function; yield its URL."""
 
     class Handler(BaseHTTPRequestHandler):
         protocol_version = "HTTP/1.1"
 
         def do_POST(self) -> None:
-            """Answer with what is made of it; what goes wrong is a 500, as in any framework."""
+            """Reply with the status that the function returns; an exception is a 500."""
             body = self.rfile.read(int(self.headers["Content-Length"]))
             headers = {name.lower(): value for name, value in self.headers.items()}
             try:
@@ -29,7 +29,7 @@ def endpoint(take: Take) -> Iterator[str]:
             self.end_headers()
 
         def log_message(self, *_: object) -> None:
-            """Keep quiet."""
+            """Log nothing."""
 
     class Server(ThreadingHTTPServer):
         daemon_threads = True

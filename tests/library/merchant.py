@@ -1,6 +1,6 @@
-"""Owns what a merchant's integration is about, whoever writes it: orders, an account, the time.
+"""Owns what all integrations of a merchant share: orders, an account, the time.
 
-Nothing here and nothing in the two clients knows that the API is a sandbox.
+Neither this module nor the two clients know that the API is a sandbox.
 """
 
 from collections.abc import Mapping
@@ -9,7 +9,7 @@ from typing import NamedTuple, Protocol
 
 
 class Account(NamedTuple):
-    """What the dashboard of the payments API says: where it is, the key, the webhook secret."""
+    """The account of the payments API: its base URL, the key and the webhook secret."""
 
     base_url: str
     api_key: str
@@ -17,7 +17,7 @@ class Account(NamedTuple):
 
 
 class Order(NamedTuple):
-    """What a customer has ordered; `amount` is in minor units."""
+    """An order of a customer; `amount` is in minor units."""
 
     number: int
     customer: str
@@ -27,11 +27,11 @@ class Order(NamedTuple):
 
     @property
     def description(self) -> str:
-        """How the payment says which order it is for."""
+        """The description of the payment, which names its order."""
         return f"Order {self.number}"
 
     def as_request(self) -> dict[str, object]:
-        """The body of the request that pays for it."""
+        """Return the body of the request that pays for it."""
         return {
             "amount": self.amount,
             "currency": self.currency,
@@ -48,41 +48,41 @@ class Order(NamedTuple):
 
 
 class Time(Protocol):
-    """The clock and the patience of a process."""
+    """The clock of a process, and its sleep."""
 
     def now(self) -> datetime:
-        """What time it is, in UTC."""
+        """Return the time in UTC."""
 
     def sleep(self, seconds: float) -> None:
-        """Come back so many seconds later."""
+        """Return after so many seconds."""
 
 
 class Shop(Protocol):
     """An integration of the payments API."""
 
     def pay(self, order: Order) -> str | None:
-        """Take the payment for an order; its id, or None when there is none."""
+        """Take the payment for an order; return its id, or None if there is none."""
 
     def settle(self, payment_id: str) -> str:
-        """Wait until a pending payment is completed or failed; its status."""
+        """Wait until a pending payment is completed or failed; return its status."""
 
     def refund(self, payment_id: str, amount: int) -> bool:
-        """Give some of a payment back; whether that was done."""
+        """Refund a part of a payment; return whether it was done."""
 
     def statement(self) -> list[str]:
-        """The ids of all payments, the newest first."""
+        """Return the ids of all payments, the newest first."""
 
     def replace_secret(self, secret: str) -> None:
-        """Somebody has rotated the webhook secret in the dashboard."""
+        """Use a new webhook secret."""
 
     def on_webhook(self, headers: Mapping[str, str], body: bytes) -> int:
-        """Take a webhook, its header names in lower case; the status to answer with."""
+        """Handle a webhook, its header names in lower case; return the status of the reply."""
 
     def work(self) -> None:
-        """Do what webhooks have left to be done."""
+        """Do the work that webhooks have left."""
 
     def close_the_day(self) -> None:
-        """Look after what is still open."""
+        """Resolve what is still pending."""
 
     def close(self) -> None:
-        """Let go of the connections."""
+        """Close the connections."""

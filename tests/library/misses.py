@@ -1,15 +1,15 @@
-"""What the naive shop misses on each day: expectations as their files write them."""
+"""The misses of the naive shop on each day: unmet expectations as their files write them."""
 
 from collections.abc import Mapping
 from typing import Final, NamedTuple
 
 
 class Misses(NamedTuple):
-    """What is wrong with a day.
+    """The mistakes of a day.
 
     Attributes:
-        expectations: those that are not met, in the order of the file.
-        findings: what the audit finds, each kind once.
+        expectations: the unmet ones, in the order of the file.
+        findings: the kinds of findings of the audit, each once.
     """
 
     expectations: tuple[str, ...]

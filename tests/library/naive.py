@@ -1,4 +1,4 @@
-"""The integration that works on a sunny day: it tries again, and believes every webhook."""
+"""The naive integration: it retries without looking, and believes every webhook."""
 
 import base64
 import hmac
@@ -14,15 +14,15 @@ from tests.library.merchant import Account, Order, Time
 TRIES: Final = 3
 POLLS: Final = 30
 MOMENT: Final = 0.3
-"""Seconds that a webhook is given to be slower than the reply, since it is a close race."""
+"""Seconds to wait for the reply before a webhook is handled, since both arrive together."""
 
 
 class NaiveShop:
-    """An integration as one often finds it.
+    """An integration with common mistakes.
 
     Args:
-        cashback: which part of each completed payment is given back, in percent.
-        patience: seconds after which an answer is not waited for any longer.
+        cashback: the percentage of each completed payment that is refunded.
+        patience: seconds to wait for a reply.
     """
 
     def __init__(
@@ -40,11 +40,11 @@ class NaiveShop:
         self._shipped: set[str] = set()
 
     def close(self) -> None:
-        """Let go of the connections."""
+        """Close the connections."""
         self._http.close()
 
     def pay(self, order: Order) -> str | None:
-        """Try three times: whatever went wrong, it will be better the next time."""
+        """Try three times, whatever the error was."""
         for _ in range(TRIES):
             try:
                 reply = self._http.post("/payments", json=order.as_request())
@@ -58,7 +58,7 @@ class NaiveShop:
         return None
 
     def settle(self, payment_id: str) -> str:
-        """Ask until it has happened, or until that takes too long."""
+        """Read the payment until it is settled, or for a limited time."""
         status = "pending"
         for _ in range(POLLS):
             status = self._http.get(f"/payments/{payment_id}").json()["status"]
@@ -72,18 +72,18 @@ class NaiveShop:
         return any(self._http.post(path, json={"amount": amount}).is_success for _ in range(TRIES))
 
     def statement(self) -> list[str]:
-        """What the list says."""
+        """Return the first page of the list."""
         return [item["id"] for item in self._http.get("/payments").json()["data"]]
 
     def close_the_day(self) -> None:
-        """Nothing: webhooks tell."""
+        """Do nothing: webhooks are trusted to arrive."""
 
     def replace_secret(self, secret: str) -> None:
-        """Use the new one."""
+        """Use the new one only."""
         self._secret = secret
 
     def on_webhook(self, headers: Mapping[str, str], body: bytes) -> int:
-        """Do what the event says, and then answer; a mistake here is a 500."""
+        """Do what the event says, and then reply; an exception here is a 500."""
         if not self._is_signed(headers, body):
             return 401
         event = orjson.loads(body)
@@ -98,7 +98,7 @@ class NaiveShop:
         return 200
 
     def _order_of(self, payment_id: str) -> Order:
-        """The order that a payment is for, as `pay` has noted it."""
+        """Return the order of a payment, as `pay` noted it."""
         with self._ordered:
             self._ordered.wait_for(lambda: payment_id in self._orders, MOMENT)
             return self._orders[payment_id]
@@ -118,4 +118,4 @@ class NaiveShop:
             self.refund(payment_id, order.amount * self._cashback // 100)
 
     def work(self) -> None:
-        """Nothing: all is done when the webhook comes."""
+        """Do nothing: all work is done when the webhook arrives."""

@@ -1,6 +1,6 @@
-"""Owns the pictures of the library: what happens when a careful client lives through a scenario.
+"""Owns the pictures of the library: a careful client's day in each scenario.
 
-`make docs` draws them; the test of the careful client compares each with what has just happened.
+`make docs` draws them; the test of the careful client compares each with its own run.
 """
 
 from collections.abc import Iterator, Sequence
@@ -27,7 +27,7 @@ from tools.sequence import Exchange, Pause, Row, draw
 
 FOLDER: Final = ROOT / "docs" / "images" / "scenarios"
 PATIENCE: Final = 60.0
-"""Seconds that the client waits: longer than any answer takes, however busy the machine is."""
+"""Seconds that the client waits: longer than any reply takes on a busy machine."""
 
 
 def careful_shop(name: str) -> MakeShop:
@@ -40,7 +40,7 @@ def careful_shop(name: str) -> MakeShop:
 
 
 def picture(name: str, day: Day) -> str:
-    """Draw what has happened on a day, when the webhooks that are on their way have arrived."""
+    """Draw the calls of a day, once the webhooks under way have arrived."""
     world = Server(day.address).world(day.api_key)
     world.clock.advance("0s")  # it waits for them, and no time passes
     moments = timeline(see(world))
@@ -48,13 +48,13 @@ def picture(name: str, day: Day) -> str:
 
 
 def path_of(name: str) -> Path:
-    """The file of a picture."""
+    """Return the file of a picture."""
     return FOLDER / f"{name}.svg"
 
 
 @contextmanager
 def served(longest: int = 2_000) -> Iterator[Host]:
-    """A sandbox as it comes, but that nobody is kept waiting for more than two seconds, or less."""
+    """Run a sandbox with defaults, except that delays last at most `longest` milliseconds."""
     wall = Wall()
     with (
         patch("payments_sandbox.server.factory.wall_clock", wall.now),
@@ -95,7 +95,7 @@ def _call(entry: Any) -> Exchange:  # noqa: ANN401 - JSON
 
 
 def _reply(response: Any, fault: str | None) -> str:  # noqa: ANN401 - JSON
-    """The status, and what says the most beside it."""
+    """Return the status and the most telling part of the body."""
     match response["body"]:
         case _ if fault is not None:
             return f"{response['status']} ({fault})"
@@ -114,7 +114,7 @@ def _webhook(moment: Moment) -> Exchange:
 
 
 def main() -> None:
-    """Live through each scenario, and write what has happened."""
+    """Run each scenario and write its picture."""
     FOLDER.mkdir(parents=True, exist_ok=True)
     with served() as host:
         for name, story in STORIES.items():

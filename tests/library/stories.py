@@ -1,4 +1,4 @@
-"""What happens on the day of each scenario: what its `about` asks for."""
+"""The day of each scenario: the calls that its `about` describes."""
 
 from collections.abc import Callable, Mapping
 from typing import Final, NamedTuple
@@ -10,8 +10,8 @@ class Story(NamedTuple):
     """The day of a scenario.
 
     Attributes:
-        cashback: which part of each payment the shop gives back, in percent.
-        naive_patience: seconds that the naive shop waits for an answer.
+        cashback: the percentage of each payment that the shop refunds.
+        naive_patience: seconds that the naive shop waits for a reply.
     """
 
     tell: Callable[[Day], object]
@@ -20,14 +20,14 @@ class Story(NamedTuple):
 
 
 def one_order(day: Day) -> str:
-    """Somebody pays."""
+    """One customer pays."""
     payment_id = day.order()
     assert payment_id is not None
     return payment_id
 
 
 def orders(count: int) -> Callable[[Day], None]:
-    """So many customers pay, one after the other."""
+    """Return a day on which so many customers pay one after the other."""
 
     def tell(day: Day) -> None:
         for _ in range(count):
@@ -38,26 +38,26 @@ def orders(count: int) -> Callable[[Day], None]:
 
 
 def an_order_and_a_refund(day: Day) -> None:
-    """Somebody pays, and gets some of it back; later the webhooks come."""
+    """A customer pays and gets a part refunded; the webhooks come later."""
     day.shop.refund(one_order(day), 500)
     day.later("1m")
 
 
 def an_order_that_settles(day: Day) -> None:
-    """Somebody pays, and the shop wants to know whether it has worked."""
+    """A customer pays, and the shop waits for the outcome."""
     day.shop.settle(one_order(day))
     day.later("2h")
 
 
 def an_order_that_is_declined_late(day: Day) -> None:
-    """Half an hour later the customer wants the money back that was never paid."""
+    """Half an hour later the customer asks for a refund of a payment that failed."""
     payment_id = one_order(day)
     day.later("30m")
     day.shop.refund(payment_id, 4_200)
 
 
 def an_order_that_nobody_hears_of(day: Day) -> None:
-    """The shop looks after what is open a quarter of an hour later; webhooks come after that."""
+    """The shop checks pending payments after a quarter of an hour, before any webhook."""
     one_order(day)
     day.later("15m")
     day.shop.close_the_day()
@@ -65,13 +65,13 @@ def an_order_that_nobody_hears_of(day: Day) -> None:
 
 
 def orders_after_a_rotation(day: Day) -> None:
-    """Two customers pay, just after the secret was rotated."""
+    """Two customers pay just after the secret was rotated."""
     day.rotate_secret()
     orders(2)(day)
 
 
 def orders_and_complaints(day: Day) -> None:
-    """Two customers whose banks have taken the money back want it from the shop, too."""
+    """Two customers who have charged their payments back ask the shop for refunds, too."""
     paid = [day.order(4_200), day.order(25_000)]
     day.later("2d")
     for payment_id in filter(None, paid):
@@ -79,7 +79,7 @@ def orders_and_complaints(day: Day) -> None:
 
 
 def a_statement(day: Day) -> None:
-    """The shop wants to see all of its payments."""
+    """The shop lists all of its payments."""
     day.shop.statement()
 
 

@@ -40,7 +40,7 @@ def host() -> Iterator[Host]:
 
 @pytest.fixture(scope="module")
 def brisk_host() -> Iterator[Host]:
-    """One with short delays, for clients that wait for every answer."""
+    """A sandbox with short delays, for clients that wait for every reply."""
     with served(100) as http:
         yield http
 

@@ -1,20 +1,19 @@
-"""Kills, stops and replaces nodes of a cluster under load, and holds what is left to what was told.
+"""Kills, stops and replaces nodes of a cluster under load, and checks that nothing told is lost.
 
 `python -m tests.nightly.cluster --seeds 50`: each seed starts an engine and three nodes as
-processes, pays and refunds in many worlds at all of them, and then
-
+processes, pays and refunds in many worlds at all nodes, and then
 - `kill`: ends one node with SIGKILL;
-- `stop`: stops one node after the other for longer than its lease, and lets it go on. Each world
-  that a stopped node owned is a try: another node has it by then, and what the first one still
-  wants to write is refused;
+- `stop`: stops one node after the other for longer than its lease, and lets it continue. Each
+  world that a stopped node owned is a try: another node owns it by then, and what the stopped
+  node still tries to write is refused;
 - `roll`: replaces one node after the other, as a rolling update does. No request may fail.
 
-Then every world has to answer, and:
-
-- with `--durability reply` every payment and refund that was answered 201 is there; with `relaxed`
-  what is missing was answered shortly before the end, and its world says that it was taken over;
-- of 500 refunds of 7 at once on a payment of 1000 exactly 142 have happened;
-- each event of what is there has arrived at the receiver, at least once.
+Then every world must answer, and:
+- with `--durability reply` every payment and refund that was answered 201 exists; with `relaxed`
+  a missing one was answered shortly before the end of a node, and its world says that changes
+  were lost;
+- of 500 simultaneous refunds of 7 on a payment of 1000 exactly 142 have happened;
+- each event of what exists has arrived at the receiver at least once.
 """
 
 import argparse
@@ -47,41 +46,41 @@ from tests.support.values import LONGEST_WAIT, documented_create
 
 NODES: Final = 3
 LATE: Final = 0.3
-"""Wall seconds before the end of a node in which an answer may be lost: 0.1, and what it takes."""
+"""Wall seconds before the end of a node in which an answer may be lost: 0.1, and a reserve."""
 
 ON_ITS_WAY: Final = 0.1
-"""Wall seconds in which an answer is read that had left its node when that ended."""
+"""Wall seconds in which a client reads an answer that its node had sent before it ended."""
 
 BACK_WITHIN: Final = 5.0
-"""Wall seconds after which every world of a node that was killed answers again."""
+"""Wall seconds after which every world of a killed node answers again."""
 
 ASLEEP: Final = 10.0
-"""Wall seconds that a stopped node sleeps: longer than its lease."""
+"""Wall seconds for which a node is stopped: longer than its lease."""
 
 PATIENCE: Final = 3.0
-"""Wall seconds that clients wait: a node that is stopped, not dead, keeps what was led to it."""
+"""Wall seconds that clients wait, because a stopped node keeps the requests forwarded to it."""
 
 PROBE_EVERY: Final = 0.2
 PAUSE: Final = 0.5
-"""Wall seconds between two calls of a client, at the middle: the load of two cores, and no more."""
+"""Mean wall seconds between two calls of a client: the load of two cores, and no more."""
 
 REFUNDED: Final = 0.25
 """The share of calls that are refunds."""
 
 MANY: Final = 2
-"""Payments of each world before anything happens to a node."""
+"""How many payments each world has before anything happens to a node."""
 
 FAILED: Final = 500
 KEY: Final = "sk_test_w0"
 REFUNDS, EACH, OF = 500, 7, 1_000
 HOWS: Final = ("kill", "stop", "roll")
 TOO_LATE: Final = "came too late and were rejected"
-"""What the log of a node says of a world that it wanted to write when it was another node's."""
+"""What a node logs when it tried to write a world that another node owned."""
 
 
 @dataclass(slots=True)
 class Node:
-    """A node in a process of its own."""
+    """A node in its own process."""
 
     process: asyncio.subprocess.Process
     address: str
@@ -91,13 +90,13 @@ class Node:
 
 @dataclass(slots=True)
 class Told:
-    """What the client of a key was told.
+    """The answers that the client of a key got.
 
     Attributes:
         paid: ids of payments, with the time of the answer.
         refunded: times of the answers to refunds of 1 of its first payment.
-        unknown: refunds that may have happened.
-        failures: what was no answer.
+        unknown: how many refunds may have happened.
+        failures: what came instead of an answer.
     """
 
     paid: dict[str, float] = field(default_factory=dict)
@@ -108,14 +107,14 @@ class Told:
 
 @dataclass(slots=True)
 class Figures:
-    """What a story comes to.
+    """The figures of a story.
 
     Attributes:
         back: wall seconds from the end of a node until each of its worlds has answered again.
         tries: worlds whose owner was stopped.
-        late: writes that an owner wanted to make too late.
-        lost: answers that are missing.
-        answers: of all clients.
+        late: how many writes of an owner came too late.
+        lost: how many answered payments and refunds are missing.
+        answers: how many answers all clients got.
     """
 
     back: list[float] = field(default_factory=list)
@@ -134,14 +133,14 @@ class Run:
     """One cluster under load.
 
     Args:
-        seed: draws who is asked, and who is killed.
-        durability: of all nodes.
+        seed: draws which node is asked, and which is killed.
+        durability: the durability of all nodes.
         keys: how many worlds there are.
-        asleep: seconds that a node is stopped.
-        rest: seconds between two calls of a client, at the middle.
+        asleep: for how many seconds a node is stopped.
+        rest: the mean seconds between two calls of a client.
 
     Attributes:
-        figures: what it comes to.
+        figures: the figures of the run.
     """
 
     def __init__(
@@ -161,10 +160,10 @@ class Run:
         self.figures = Figures()
 
     async def tell(self, how: str, *, times: int = 1) -> Figures:
-        """Let it happen; `times` is how many nodes are stopped, one after the other.
+        """Run the story; `times` is how many nodes are stopped, one after the other.
 
         Raises:
-            AssertionError: something is not as clients were told.
+            AssertionError: something differs from what clients were told.
         """
         with running_redis() as engine:
             async with contextlib.AsyncExitStack() as stack:
@@ -217,7 +216,7 @@ class Run:
             await self._stop()
 
     async def _kill(self) -> None:
-        """End a node, and wait until all of its worlds have answered."""
+        """End a node, and wait until all its worlds have answered."""
         victim = self._draw.choice(self._open)
         owned = await self._owned(victim)
         self._open.remove(victim)
@@ -226,7 +225,7 @@ class Run:
         self.figures.back += await asyncio.gather(*map(self._back, owned))
 
     async def _stop(self) -> None:
-        """Stop a node until its worlds have long been another's, and let it go on."""
+        """Stop a node until other nodes own its worlds, and let it continue."""
         victim = self._draw.choice(self._open)
         owned = await self._owned(victim)
         self._open.remove(victim)
@@ -241,7 +240,7 @@ class Run:
         self._open.append(victim)
 
     async def _roll(self) -> None:
-        """Replace one node after the other; clients are led to those that say they are ready."""
+        """Replace one node after the other; clients use only the nodes that are ready."""
         balancing = asyncio.create_task(self._balance())
         for older in list(self._nodes):
             newer = await self._start()
@@ -283,7 +282,7 @@ class Run:
         ]
 
     async def _back(self, key: str) -> float:
-        """Wall seconds since the last end of a node until somebody is answered by a world again."""
+        """Wall seconds from the last end of a node until a world answers again."""
         self._is_back.pop(key, None)
         await self._ask("GET", "/v3/payments?limit=1", key)
         return self._is_back[key] - self._ends[-1]
@@ -291,7 +290,7 @@ class Run:
     # What is left
 
     async def _hold(self, key: str) -> int:
-        """Hold a world against what its client was told; how many of its answers are missing."""
+        """Compare a world with its client's answers; return how many are missing."""
         told, there, cursor = self._told[key], set[str](), ""
         while True:
             page = await self._ask("GET", f"/v3/payments?limit=100{cursor}", key)
@@ -314,7 +313,7 @@ class Run:
         return len(missing)
 
     def _before_an_end(self, answered_at: float) -> float:
-        """How long before the next end of a node something was answered."""
+        """How many seconds before the next end of a node an answer came."""
         befores = (end - answered_at for end in self._ends)
         return min((each for each in befores if each > -ON_ITS_WAY), default=1e9)
 
@@ -329,7 +328,7 @@ class Run:
         self._first[key] = paid["id"]
 
     async def _be_client(self, key: str) -> None:
-        """Pay and refund, one after the other, until it is over."""
+        """Pay and refund, one after the other, until the run is over."""
         told = self._told[key]
         while not self._is_over:
             is_refund = self._draw.random() < REFUNDED
@@ -355,7 +354,7 @@ class Run:
         return True
 
     async def _ask(self, method: str, path: str, key: str, body: object = None) -> Any:  # noqa: ANN401 - JSON
-        """Ask until there is an answer; only what may be asked twice.
+        """Ask until there is an answer; only for requests that may be repeated.
 
         Raises:
             AssertionError: there is none.
@@ -407,7 +406,7 @@ class Run:
                 await process.wait()
 
     async def _name_at(self, address: str) -> str:
-        """What the others call the node at an address."""
+        """The name by which other nodes call the node at an address."""
         members = await self._engine.hgetall(f"{PREFIX}members")
         port = int(address.rpartition(":")[2])
         names = (name for name, said in members.items() if json.loads(said)[2] == port)
@@ -415,15 +414,15 @@ class Run:
 
 
 class _Failed(Exception):
-    """An answer that is none."""
+    """Raised for a reply that is no real answer."""
 
 
 _TROUBLE: Final = (aiohttp.ClientError, TimeoutError, _Failed)
-"""What may come of a request while a node is lost."""
+"""The errors that a request may have while a node is lost."""
 
 
 def _client(patience: float, *, keeps: bool) -> aiohttp.ClientSession:
-    """A client that connects anew for each request, or keeps its connections."""
+    """A client that makes a new connection for each request, or keeps its connections."""
     connector = aiohttp.TCPConnector(force_close=not keeps, limit=0)
     timeout = aiohttp.ClientTimeout(patience)
     return aiohttp.ClientSession(connector=connector, timeout=timeout)
@@ -437,7 +436,7 @@ async def _until(holds: Callable[[], object], what: str = "it") -> None:
 
 
 def main() -> int:
-    """Tell so many stories; 1 where one of them goes wrong."""
+    """Run the stories that the arguments ask for; 1 if one of them fails."""
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0] if __doc__ else "")
     parser.add_argument("--seeds", type=int, default=50)
     parser.add_argument("--first", type=int, default=0)
@@ -456,7 +455,7 @@ def main() -> int:
         story = Run(seed, durability, chosen.keys, rest=chosen.rest)
         try:
             figures = asyncio.run(story.tell(how, times=chosen.times))
-            # What was led to a node that is stopped waits with it, until its client gives up.
+            # A request at a stopped node waits with the node, until its client gives up.
             assert how != "kill" or max(figures.back) <= BACK_WITHIN, f"too late: {figures}"
         except AssertionError as error:
             print(f"seed {seed}, {how}, {durability}, FAILED: {error}", flush=True)

@@ -1,8 +1,8 @@
-"""Owns the check that a server which is used for long needs no more than at first.
+"""Owns the check that memory and file descriptors of a server do not grow with its calls.
 
-`python -m tests.nightly.growth --calls 1000000` makes so many calls over real sockets to a server
-in this process. After a tenth of them, and at the end, all worlds are emptied, and memory and file
-descriptors are counted: what has grown in between is what is never given back.
+`python -m tests.nightly.growth --calls 1000000` makes a million calls over real sockets to a server
+in this process. After a tenth of the calls and at the end, it empties all worlds and measures
+memory and file descriptors. What has grown in between is never released.
 """
 
 import argparse
@@ -23,33 +23,33 @@ from tests.nightly.stories import CARDS
 CLIENTS: Final = 8
 WORLDS: Final = 20
 EMPTIED_EVERY: Final = 4_000
-"""Calls between two times that the worlds are emptied, and a client begins a new connection."""
+"""The number of calls after which the worlds are emptied and a client connects again."""
 
 MOST_GROWTH: Final = 8 << 20
-"""Bytes that memory may have grown by: a heap is never quite as it was."""
+"""The bytes by which memory may grow, because a heap is never quite as it was."""
 
 
 class Needs(NamedTuple):
-    """What the process needs."""
+    """The memory and the file descriptors of the process."""
 
     memory: int
     descriptors: int
 
 
 class Client:
-    """A client with one request under way, which connects again when it is let down."""
+    """A client with one request at a time, which connects again after a failure."""
 
     def __init__(self, address: tuple[str, int]) -> None:
         self._address = address
         self.connect()
 
     def connect(self) -> None:
-        """Begin a connection."""
+        """Open a connection."""
         self._socket = socket.create_connection(self._address, timeout=60)
         self._stream = self._socket.makefile("rb")
 
     def close(self) -> None:
-        """End the connection."""
+        """Close the connection."""
         self._stream.close()
         self._socket.close()
 
@@ -58,7 +58,7 @@ class Client:
         self._socket.sendall(raw)
 
     def read(self) -> bytes:
-        """Read the body of the reply; nothing where there is none, and a new connection then."""
+        """Read the body of the reply; without a reply return nothing and connect again."""
         try:
             first = self._stream.readline()
             headers = dict(self._headers())
@@ -94,7 +94,7 @@ def payment(card: str) -> dict[str, object]:
 
 
 def traffic() -> Iterator[bytes]:
-    """Requests without end: payments and reads in many worlds, mistakes and faults among them."""
+    """Endless requests: payments and reads in many worlds, with some mistakes and faults."""
     cards = ("visa", "completes", "declined", "chargeback", "reset_after_commit", "fails_twice")
     for number in cycle(range(WORLDS * len(cards))):
         key, card = f"sk_test_growth_{number % WORLDS}", cards[number % len(cards)]
@@ -109,7 +109,7 @@ def traffic() -> Iterator[bytes]:
 
 
 def make_calls(clients: list[Client], calls: int, requests: Iterator[bytes]) -> None:
-    """Make so many calls, each client one at a time, and empty the worlds now and then."""
+    """Make a number of calls, one at a time per client, and empty the worlds regularly."""
     for made in range(0, calls, len(clients)):
         for each in clients:
             each.send(next(requests))
@@ -123,7 +123,7 @@ def make_calls(clients: list[Client], calls: int, requests: Iterator[bytes]) -> 
 
 
 def empty_worlds(client: Client) -> None:
-    """Drop half of the worlds and reset the others, which have an endpoint then."""
+    """Drop half of the worlds, and reset the others and give them an endpoint."""
     for number in range(WORLDS):
         key = f"sk_test_growth_{number}"
         drops = number % 2 == 0
@@ -135,7 +135,7 @@ def empty_worlds(client: Client) -> None:
 
 
 def needs() -> Needs:
-    """What this process needs now."""
+    """The memory and the file descriptors of this process now."""
     gc.collect()
     pages = int(Path("/proc/self/statm").read_text(encoding="ascii").split()[1])
     descriptors = len(list(Path("/proc/self/fd").iterdir()))
@@ -143,7 +143,7 @@ def needs() -> Needs:
 
 
 def measured(calls: int) -> tuple[Needs, Needs]:
-    """What is needed after a tenth of the calls, and at the end."""
+    """The needs after a tenth of the calls, and at the end."""
     with running_sandbox(rate_limit=1_000_000, clock="2030-01-15T12:00:00Z") as sandbox:
         target = urlsplit(sandbox.url)
         address = str(target.hostname), int(target.port or 0)
@@ -161,7 +161,7 @@ def measured(calls: int) -> tuple[Needs, Needs]:
 
 
 def main() -> int:
-    """Measure, and say what has grown; 1 when it is too much."""
+    """Measure and print the growth; 1 if it is too much."""
     parser = argparse.ArgumentParser(prog="python -m tests.nightly.growth", description=__doc__)
     parser.add_argument("--calls", type=int, default=1_000_000, metavar="N")
     before, after = measured(parser.parse_args().calls)

@@ -1,13 +1,13 @@
-"""Owns the model that the simulation holds a server against: what the documentation says, in small.
+"""Owns the model with which the simulation compares a server: what the documentation says.
 
-It is written from the documentation, shares no code with the package, and knows no more of a world
-than somebody outside can see. Times are whole seconds of the world's clock.
+It is written from the documentation, shares no code with the package, and knows only what a client
+can see of a world. Times are whole seconds of the world's clock.
 
-1. Each method is one request; it returns the status that is due, or the name of a wire fault.
-2. What is due later is a `Timer`; equal instants happen in the order of their tickets.
-3. `deliver` attempts all that is due. What a receiver answers depends on nothing but endpoint,
-   time, type and amount, so `posts` are exactly the requests that receivers have to have got.
-4. A copy of a model is a snapshot: `copy.deepcopy` is all it takes.
+1. Each method is one request. It returns the expected status or the name of a wire fault.
+2. What happens later is a `Timer`. Timers of the same time fire in the order of their tickets.
+3. `deliver` attempts all deliveries that are due. A receiver's answer depends only on endpoint,
+   time, type and amount, so `posts` are exactly the requests that receivers must have got.
+4. A snapshot is a copy of the model by `copy.deepcopy`.
 """
 
 from collections import Counter
@@ -28,10 +28,10 @@ _WEBHOOKS: Final = frozenset({"delay", "reorder", "duplicate", "lose"})
 _CALLS: Final = frozenset({"drop", "truncate", "error", "settle"})
 
 Result = int | str
-"""The status of a reply, or the name of the wire fault in its place."""
+"""The status of a reply, or the name of the wire fault that replaces it."""
 
 Post = tuple[int, int, str, int, int]
-"""What a receiver got: endpoint, time, and of the event its type, payment and amount."""
+"""What a receiver got: the endpoint, the time, and the event's type, payment and amount."""
 
 
 @dataclass
@@ -50,13 +50,13 @@ class Payment:
 
     @property
     def left(self) -> int:
-        """What neither refunds nor chargebacks have taken."""
+        """The amount that was neither refunded nor charged back."""
         return self.amount - self.refunded - self.charged_back
 
 
 @dataclass(frozen=True)
 class Event:
-    """What has happened to a payment, which is named by its number, or is said to have."""
+    """Something that has happened to a payment (by its number), or that was sent by hand."""
 
     type: str
     payment: int
@@ -74,13 +74,13 @@ class Endpoint:
     held_until: int = -1
 
     def wants(self, type_: str) -> bool:
-        """Whether it is told of such events."""
+        """Whether it subscribes to events of this type."""
         return self.events in ("*", type_, type_.partition(".")[0] + ".*")
 
 
 @dataclass
 class Delivery:
-    """One event on its way to one endpoint, both by their numbers; `rule` holds for it."""
+    """One event for one endpoint, both by their numbers; `rule` applies to it."""
 
     event: int
     endpoint: int
@@ -92,7 +92,7 @@ class Delivery:
 
 @dataclass(order=True)
 class Timer:
-    """Something that is due, about a payment or a delivery by its number; `rule` planned it."""
+    """Something due for a payment or a delivery, by its number; `rule` has planned it."""
 
     due: int
     ticket: int
@@ -103,7 +103,7 @@ class Timer:
 
 @dataclass
 class Rule:
-    """The one rule of the scenario that is active, and how many calls it still answers."""
+    """The only rule of the active scenario, and how many more calls it answers."""
 
     scenario: str
     effect: str
@@ -115,7 +115,7 @@ class Rule:
 
 @dataclass
 class Model:
-    """One world; `answer_of` says what an endpoint answers to a type and an amount at a time."""
+    """One world; `answer_of` is an endpoint's answer to a type and an amount at a time."""
 
     start: int
     answer_of: Callable[[int, int, str, int], int] = field(repr=False)
@@ -143,7 +143,7 @@ class Model:
 
     @property
     def remaining(self) -> int:
-        """How many requests remain of the hour."""
+        """How many requests remain in this hour."""
         return max(0, self.limit - self.used)
 
     # The emulated API
@@ -153,7 +153,7 @@ class Model:
         return self._call("create_payment", lambda rule: self._create(card, amount, customer, rule))
 
     def retrieve(self, payment: int | None) -> Result:
-        """RETRIEVE PAYMENT; None is one that there is not."""
+        """RETRIEVE PAYMENT; None is a payment that does not exist."""
         return self._call("retrieve_payment", lambda _: self._retrieve(payment))
 
     def list(self) -> Result:
@@ -165,7 +165,7 @@ class Model:
         return self._call("create_refund", lambda _: self._refund(payment, amount))
 
     def _call(self, operation: str, perform: Callable[[Rule | None], Result]) -> Result:
-        """Count a request, let the scenario's rule or the API answer it, and journal it."""
+        """Count a request, answer it by the scenario's rule or the API, and log it."""
         result = self._answered(operation, perform) if self._take() else 429
         self.journal.append((operation, result))
         return result
@@ -263,7 +263,7 @@ class Model:
     # The control API
 
     def settle_by_hand(self, payment: int, status: str) -> Result:
-        """Complete a pending payment, or fail it."""
+        """Settle a pending payment as completed or failed."""
         return 200 if self._settle(payment, status) else 400
 
     def charge_back(self, payment: int, amount: int | None) -> Result:
@@ -271,7 +271,7 @@ class Model:
         return 201 if self._charge_back(payment, amount, reacts=True) else 400
 
     def send_by_hand(self, type_: str, payment: int) -> Result:
-        """Send an event about a payment; of its last refund or chargeback for those."""
+        """Send an event about a payment, or about its last refund or chargeback."""
         amount = self.payments[payment].amount
         if not type_.startswith("payment."):
             amounts = [
@@ -286,7 +286,7 @@ class Model:
         return 201
 
     def activate(self, rule: Rule | None) -> None:
-        """Let a scenario of one rule be the only active one; what others have planned is off."""
+        """Make a scenario of one rule the only active one; plans of others are cancelled."""
         self._forget(lambda timer: timer.rule != "")
         self.rule = rule
         self._plan_timed_rule()
@@ -342,7 +342,7 @@ class Model:
         return 201
 
     def enable(self, endpoint: int, *, enabled: bool) -> Result:
-        """Enable or disable an endpoint; what it was to be sent ends."""
+        """Enable or disable an endpoint; its open deliveries end."""
         self.endpoints[endpoint].enabled = enabled
         if not enabled:
             self._end_deliveries(endpoint)
@@ -355,7 +355,7 @@ class Model:
         return 204
 
     def resend(self, event: int, endpoint: int | None) -> Result:
-        """Send an event once more, to one endpoint or to all that want it."""
+        """Send an event again, to one endpoint or to all that subscribe to it."""
         for number, each in self.endpoints.items():
             if endpoint == number or (
                 endpoint is None and each.enabled and each.wants(self.events[event].type)
@@ -366,7 +366,7 @@ class Model:
     # Time
 
     def advance(self, seconds: int | None) -> Result:
-        """Move the clock, or to what is due next; what falls due happens at its instant."""
+        """Move the clock by seconds or to the next due time; each timer fires at its time."""
         if seconds is None:
             until = self.timers[0].due if self.timers else self.now
         else:
@@ -435,7 +435,7 @@ class Model:
         return True
 
     def _tell(self, event: Event, *, reacts: bool) -> None:
-        """Keep an event, let rules react to it, and queue its deliveries."""
+        """Keep an event, let the rule react to it, and queue its deliveries."""
         self.events.append(event)
         self.latest = max(self.latest, self.now)
         if reacts and event.type == "payment.completed":
@@ -462,7 +462,7 @@ class Model:
             self._queue(Delivery(event, endpoint, rule=rule), 5)
 
     def _hold(self, endpoint: int) -> int:
-        """Until when a rule holds what goes to an endpoint; the first of them opens the window."""
+        """Until when a rule holds deliveries to an endpoint; the first opens the window."""
         found = self.endpoints[endpoint]
         if self.now >= found.held_until:
             found.held_until = self.now + 30
@@ -476,7 +476,7 @@ class Model:
             self.due.append(len(self.deliveries) - 1)
 
     def deliver(self) -> None:
-        """Attempt all that is due."""
+        """Attempt all deliveries that are due."""
         due, self.due = self.due, []
         for number in due:
             if self.deliveries[number].status == "pending":
@@ -505,7 +505,7 @@ class Model:
             self._plan(self.now + max(wait, asked) + delay, "attempt", number)
 
     def _effect_on(self, delivery: Delivery) -> str:
-        """What the rule does that a delivery has met, while it is active."""
+        """The effect of the rule that applies to a delivery, while the rule is active."""
         is_active = self.rule is not None and delivery.rule == self.rule.scenario
         return self.rule.effect if is_active and self.rule is not None else ""
 

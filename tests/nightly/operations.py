@@ -1,4 +1,4 @@
-"""Owns what a story can do: each operation asks the server and the model, and compares them."""
+"""Owns the operations of stories: each asks the server and the model, and compares both."""
 
 import pickle
 from collections import Counter
@@ -16,14 +16,14 @@ OK, CREATED, EMPTY, REFUSED = 200, 201, 204, 400
 MOST_ENDPOINTS: Final = 3
 BYSTANDER: Final = "sk_test_bystander"
 KEPT: Final = 1_000
-"""Ended deliveries that a world remembers."""
+"""How many ended deliveries a world keeps."""
 
 
 def same(found: object, wanted: object, what: str) -> None:
-    """Hold one thing against what it should be.
+    """Compare a value with the expected one.
 
     Raises:
-        AssertionError: it is another.
+        AssertionError: they differ.
     """
     if found != wanted:
         raise AssertionError(f"{what}: expected {wanted}, found {found}")
@@ -38,7 +38,7 @@ def payment(card: str, amount: int, customer: str | None) -> dict[str, object]:
 
 
 def rule_of(effect: str, operation: str, times: int, *, commit: bool) -> dict[str, object]:
-    """A rule in the scenario language."""
+    """A rule, as a scenario has it."""
     settled: dict[str, object] = (
         {"to": "completed", "after": "2h"} if commit else {"to": "failed", "after_reads": 2}
     )
@@ -63,10 +63,10 @@ def rule_of(effect: str, operation: str, times: int, *, commit: bool) -> dict[st
 
 
 class Simulation:
-    """One story: each operation is a method, which asks the server and the model.
+    """Runs one story: each method is an operation, which asks the server and the model.
 
     Args:
-        seed: of the world, and of what receivers answer.
+        seed: the seed of the world and of the receivers' answers.
     """
 
     def __init__(self, seed: int) -> None:
@@ -82,7 +82,7 @@ class Simulation:
         self.save()
 
     def run(self, operation: Operation) -> None:
-        """Do one operation, and hold what came of it against the model.
+        """Run one operation, and compare its result with the model.
 
         Raises:
             AssertionError: the server did something else.
@@ -97,7 +97,7 @@ class Simulation:
     # The emulated API
 
     def create(self, card: str, amount: int, customer: str | None) -> None:
-        """Pay."""
+        """Create a payment."""
         reply = self._pay(card, amount, customer)
         expected = self.model.create(card, amount, customer)
         self._hold(reply, expected)
@@ -107,7 +107,7 @@ class Simulation:
             same(reply.json["status"], newest.status, "the status of a new payment")
 
     def retrieve(self, which: int) -> None:
-        """Read a payment, or one that there is not."""
+        """Read a payment, which may not exist."""
         number = self._payment(which) if which >= 0 else None
         reply = self.server.ask("GET", f"/v3/payments/{self._id(number)}")
         expected = self.model.retrieve(number)
@@ -116,7 +116,7 @@ class Simulation:
             same(reply.json["status"], self.model.payments[number].status, "a payment's status")
 
     def list(self, limit: int, customer: str | None, status: str | None, after: int) -> None:
-        """List payments, three pages at most."""
+        """List payments, at most three pages."""
         number = self._payment(after)
         created = 0 if number is None or after % 3 else self.model.payments[number].created
         query: dict[str, object] = {"limit": limit, "customer_id": customer, "status": status}
@@ -144,7 +144,7 @@ class Simulation:
             query["starting_after"] = reply.json["next_cursor"]
 
     def refund(self, which: int, amount: int | None) -> None:
-        """Give back an amount, all that is left (None), or that and a little more or less."""
+        """Refund an amount, all that is left (None), or a little more or less than that."""
         number = self._payment(which)
         if number is not None and amount is not None and amount <= 1:
             amount = max(1, self.model.payments[number].left + amount)
@@ -196,7 +196,7 @@ class Simulation:
             same(reply.status, self.model.put_limit(limit, remaining), "setting the limit")
 
     def scenario(self, effect: str, operation: str, commit: bool, times: int, _: int) -> None:  # noqa: FBT001 - an argument of a story
-        """Let a scenario of one rule take the place of any other."""
+        """Replace the active scenario, if any, by a scenario with one rule."""
         self._scenarios += 1
         name = f"sim-{self._scenarios}"
         operation = "create_payment" if effect == "settle" else operation
@@ -213,7 +213,7 @@ class Simulation:
         self.model.activate(None)
 
     def endpoint(self, events: str, retries: tuple[int, ...] | None) -> None:
-        """Make an endpoint, three at most."""
+        """Make an endpoint, unless there are three."""
         if len(self.model.endpoints) == MOST_ENDPOINTS:
             return
         number = self.model.endpoints_made
@@ -243,7 +243,7 @@ class Simulation:
             )
 
     def resend(self, which: int, endpoint: int | None) -> None:
-        """Send an event once more, to one endpoint or to all that want it."""
+        """Send an event again, to one endpoint or to all that subscribe to it."""
         if not self.model.events:
             return
         back = which % len(self.model.events)
@@ -255,14 +255,14 @@ class Simulation:
         same(reply.status, self.model.resend(event, number), "a resend")
 
     def send_by_hand(self, type_: str, which: int) -> None:
-        """Send an event about a payment although nothing happens."""
+        """Send an event about a payment by hand, although nothing has happened."""
         if (number := self._payment(which)) is not None:
             body = {"type": type_, "payment_id": self._id(number)}
             reply = self.server.ask("POST", f"{CONTROL}/events", body)
             same(reply.status, self.model.send_by_hand(type_, number), "an event by hand")
 
     def drop(self) -> None:
-        """Drop the world; the next request finds a new one."""
+        """Drop the world; the next request creates a new one."""
         same(self.server.ask("DELETE", f"{CONTROL}/world").status, EMPTY, "a world's end")
         self.model = Model(NOON, self.model.answer_of)
         self.ids.clear()
@@ -275,17 +275,17 @@ class Simulation:
         if "payments" in scopes and expected == OK:
             self.ids.clear()
 
-    # Time that is taken back
+    # Snapshots, the state file and the process
 
     def snapshot(self) -> None:
-        """Keep a snapshot."""
+        """Take a snapshot."""
         self._snapshot = (
             self.server.ask("GET", f"{CONTROL}/world/snapshot").body,
             self._remembered(),
         )
 
     def restore(self) -> None:
-        """Put the snapshot back that was kept last."""
+        """Restore the latest snapshot."""
         if self._snapshot is not None:
             kept, remembered = self._snapshot
             same(self.server.ask("PUT", f"{CONTROL}/world/snapshot", kept).status, OK, "a restore")
@@ -297,17 +297,17 @@ class Simulation:
         self._saved = self._remembered()
 
     def kill(self) -> None:
-        """End the process without a word, and start it again with the state that was saved last."""
+        """End the process without a save, and start it again with the latest saved state."""
         self.server.start(self._lines)
         self._remember(self._saved)
 
     def stop(self) -> None:
-        """End the process, which saves, and start it again."""
+        """End the process, which saves its state, and start it again."""
         self.save()
         self.kill()
 
     def stop_in_flight(self, card: str, amount: int, customer: str | None) -> None:
-        """End the process while a payment's webhook is in flight; without one it is a payment."""
+        """End the process while a new payment's webhook is in flight, if it has a webhook."""
         self.server.receivers.last_words = self.save
         try:
             reply = self._pay(card, amount, customer)
@@ -322,7 +322,7 @@ class Simulation:
     # What the control API shows
 
     def audit(self) -> None:
-        """Hold everything against the model."""
+        """Compare everything with the model."""
         self._hold_payments()
         self._hold_events()
         self._hold_deliveries()
@@ -392,7 +392,7 @@ class Simulation:
     # Inside
 
     def _bystanders_world(self) -> str:
-        """The seal of a world that no story touches."""
+        """The seal of a world that no story changes."""
         found = self.server.ask("GET", f"{CONTROL}/world/snapshot", key=BYSTANDER)
         return str(found.json["digest"])
 
@@ -406,7 +406,7 @@ class Simulation:
         return self.server.ask("POST", "/v3/payments", payment(card, amount, customer))
 
     def _hold(self, reply: Reply, expected: Result) -> None:
-        """Hold a reply of the emulated API against what is due."""
+        """Compare a reply of the emulated API with the expected result."""
         if isinstance(expected, int):
             same(reply.status, expected, "the status")
             limits = [reply.header(b"X-RateLimit-" + name) for name in (b"Limit", b"Remaining")]
@@ -417,7 +417,7 @@ class Simulation:
             same(is_open, wanted=False, what=f"a connection that is open after {expected}")
 
     def _hold_posts(self) -> None:
-        """Hold what receivers got against what they should have."""
+        """Compare what the receivers got with the model."""
         numbers = self._numbers()
         got = Counter[Post](
             (endpoint, now, event["type"], numbers[event["data"]["payment_id"]],
@@ -429,7 +429,7 @@ class Simulation:
         same(wanted - got, Counter(), "webhooks that did not come")
 
     def _without_gone(self, posts: Counter[Post]) -> Counter[Post]:
-        """Posts, those to receivers that were gone by number only: any may have been the first."""
+        """Posts, but to receivers that answer 410 only their number: any may be the first."""
         found = Counter[Post]()
         for post, count in posts.items():
             is_gone = answer_of(self.seed, *post[:3], post[4]) == GONE
@@ -437,7 +437,7 @@ class Simulation:
         return found
 
     def _learn_ids(self) -> None:
-        """Look for the ids of payments whose replies were lost."""
+        """Find the ids of payments whose replies were lost."""
         missing = len(self.model.payments) - len(self.ids)
         if missing > 0:
             found = self.server.ask("GET", f"{CONTROL}/payments?limit={missing}").json["data"]
@@ -452,7 +452,7 @@ class Simulation:
         return "pay_none" if number is None else self.ids[number]
 
     def _payment(self, which: int) -> int | None:
-        """A payment's number, the newest first; None where there is none."""
+        """A payment's number, the newest first; None if there is no payment."""
         there = len(self.ids)
         return None if not there else there - 1 - which % there
 

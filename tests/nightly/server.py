@@ -1,7 +1,7 @@
-"""Owns the server of the simulation: asked as a client would, ended as a process would.
+"""Owns the server of the simulation, which takes requests and can end as a process would.
 
-It is everything but the socket (`DirectServer`), on a clock that stands still. Its receivers answer
-as `answer_of` says, which the model knows too.
+It has everything except the socket (`DirectServer`), and its clock stands still. Its receivers
+answer as `answer_of` says, and the model uses that function too.
 """
 
 import json
@@ -25,12 +25,12 @@ KEY: Final = "sk_test_sandbox"
 
 
 def show(seconds: int) -> str:
-    """An instant as the API writes it."""
+    """A time as the API writes it."""
     return f"{datetime.fromtimestamp(seconds, UTC):%Y-%m-%dT%H:%M:%SZ}"
 
 
 def answer_of(seed: int, endpoint: int, now: int, type_: str, amount: int) -> int:
-    """What a receiver answers; 0 is not at all."""
+    """The status that a receiver answers; 0 if it does not answer."""
     if crc32(f"{seed} {endpoint} {now}".encode()) % 1_000 < 6:
         return GONE
     draw = crc32(f"{seed} {endpoint} {now} {type_} {amount}".encode()) % 100
@@ -38,18 +38,18 @@ def answer_of(seed: int, endpoint: int, now: int, type_: str, amount: int) -> in
 
 
 class Killed(BaseException):
-    """The process has ended while a webhook was in flight."""
+    """Raised when the process ends while a webhook is in flight."""
 
 
 class Reply(NamedTuple):
-    """What came back, and what became of the connection."""
+    """The bytes of a reply, and what happened to the connection."""
 
     raw: bytes
     ending: Ending | None
 
     @property
     def status(self) -> int:
-        """Its status; 0 where it has none."""
+        """Its status; 0 if it has none."""
         return int(self.raw[9:12] or b"0")
 
     @property
@@ -63,16 +63,16 @@ class Reply(NamedTuple):
         return json.loads(self.body)
 
     def header(self, name: bytes) -> bytes:
-        """A header's value; nothing where it is not there."""
+        """A header's value; empty if the header is missing."""
         return self.raw.partition(b"\r\n" + name + b": ")[2].partition(b"\r\n")[0]
 
 
 class Receivers:
-    """Answers webhooks, and keeps what came.
+    """Answers webhooks, and keeps what it received.
 
     Attributes:
         got: endpoint, time and event of each.
-        last_words: called with the next webhook in flight, which then is the end of the process.
+        last_words: called while the next webhook is in flight; then the process ends.
     """
 
     def __init__(self, seed: int, world_time: Callable[[], int]) -> None:
@@ -99,18 +99,18 @@ class Receivers:
         return AttemptResult(headers, response, why_failed(response), 1.0)
 
     async def close(self) -> None:
-        """Nothing is open."""
+        """Do nothing, because nothing is open."""
 
 
 class Server:
-    """One server, in a process of its own as far as it knows."""
+    """One server, which behaves as if it had its own process."""
 
     def __init__(self, seed: int) -> None:
         self._seed = seed
         self.start()
 
     def start(self, lines: Sequence[bytes] = ()) -> None:
-        """Start anew, with the lines of a state file if there are some."""
+        """Start again, with the lines of a state file if there are any."""
         self.receivers = Receivers(self._seed, self._world_time)
         settings = settings_from({"seed": self._seed, "clock": show(NOON)})
         self._direct = DirectServer(settings, lambda _: self.receivers)
@@ -120,7 +120,7 @@ class Server:
         runtime.start()
 
     def lines(self) -> list[bytes]:
-        """The lines of the state file as it is now.
+        """The lines of a state file that is written now.
 
         Raises:
             Exception: a world could not be saved.
@@ -133,7 +133,7 @@ class Server:
         return b"".join(written).splitlines()
 
     def ask(self, method: str, path: str, body: object = None, key: str = KEY) -> Reply:
-        """Make a request; a body of bytes is JSON already."""
+        """Make a request; a body of bytes is sent as it is."""
         raw = b""
         headers = [(b"Host", b"127.0.0.1"), (b"Authorization", f"Bearer {key}".encode())]
         if body is not None:
@@ -145,7 +145,7 @@ class Server:
         return Reply(b"".join(connection.chunks), connection.ending)
 
     def all(self, noun: str) -> list[dict[str, Any]]:
-        """Everything of a list of the control API, the oldest first."""
+        """All items of a list of the control API, the oldest first."""
         found: list[dict[str, Any]] = []
         page: dict[str, Any] = {"has_more": True}
         query = "limit=1000"
@@ -156,5 +156,5 @@ class Server:
         return found[::-1]
 
     def _world_time(self) -> int:
-        """The world's instant, which stands still."""
+        """The time of the world, which stands still."""
         return self._direct.sandbox.runtime.worlds.get_or_create(KEY).clock.now() // 1_000

@@ -1,8 +1,8 @@
-"""Owns the simulation: a whole server against a model of it, on virtual time, story by story.
+"""Owns the simulation, which compares a whole server with a model of it, on virtual time.
 
-`python -m tests.nightly.simulation --seeds 1000 --operations 500` tells a thousand stories, one a
-seed. The first that goes wrong is told again without whatever can be left out of it, and printed;
-`--seed N` tells that story alone.
+`python -m tests.nightly.simulation --seeds 1000 --operations 500` runs a thousand stories, one for
+each seed. The first story that fails is shortened as far as it still fails, and printed.
+`--seed N` runs only that story.
 """
 
 import argparse
@@ -15,7 +15,7 @@ from tests.nightly.stories import Operation, story_of
 
 
 class Failure(NamedTuple):
-    """A story that goes wrong: whose, how far it got, and what went wrong there."""
+    """A story that fails: its seed, its operations up to the failure, and the reason."""
 
     seed: int
     story: list[Operation]
@@ -27,7 +27,7 @@ class Failure(NamedTuple):
 
 
 def tell(seed: int, story: Sequence[Operation]) -> Failure | None:
-    """Tell a story; the failure has it up to where it went wrong."""
+    """Run a story; the returned failure has its operations up to the one that failed."""
     simulation = Simulation(seed)
     for count, operation in enumerate(story, start=1):
         try:
@@ -38,7 +38,7 @@ def tell(seed: int, story: Sequence[Operation]) -> Failure | None:
 
 
 def shrink(failure: Failure, tries: int = 400) -> Failure:
-    """Leave out of a story what can be left out: pieces, the larger ones first."""
+    """Remove pieces of a failing story, large pieces first, as long as it still fails."""
     size = max(len(failure.story) // 2, 1)
     while True:
         start = 0
@@ -56,7 +56,7 @@ def shrink(failure: Failure, tries: int = 400) -> Failure:
 
 
 def first_failure(seeds: Iterable[int], operations: int) -> Failure | None:
-    """The first story that goes wrong, shrunk."""
+    """The first story that fails, shortened; None if there is none."""
     for seed in seeds:
         if (failure := tell(seed, story_of(seed, operations))) is not None:
             return shrink(failure)
@@ -64,7 +64,7 @@ def first_failure(seeds: Iterable[int], operations: int) -> Failure | None:
 
 
 def main() -> int:
-    """Tell the stories that are asked for; 1 when one goes wrong."""
+    """Run the stories that the arguments ask for; 1 if one of them fails."""
     parser = argparse.ArgumentParser(prog="python -m tests.nightly.simulation", description=__doc__)
     parser.add_argument("--seed", type=int, help="this one alone")
     parser.add_argument("--first", type=int, default=0, metavar="N", help="where seeds begin")

@@ -1,7 +1,8 @@
-"""Owns the stories of the simulation: operations drawn by a seed, each whole in itself.
+"""Owns the stories of the simulation: independent operations that are drawn from a seed.
 
-An operation says all that it needs, and names payments, events and endpoints by numbers that are
-taken modulo what is there. So any of them can be left out of a story, and the rest still runs.
+An operation contains everything that it needs. It names payments, events and endpoints by numbers,
+which are taken modulo how many there are. So any operation can be left out of a story, and the
+other operations still run.
 """
 
 import random
@@ -27,7 +28,7 @@ CARDS: Final = {
     "fails_twice": "4000009900000111",
     "invalid": "4111111111111112",
 }
-"""Numbers of the page on magic cards, by what the model calls them."""
+"""Numbers from the page on magic cards, by the names that the model uses."""
 
 USUAL_CARDS: Final = ("visa", "chargeback", "completes", "fails", "waits")
 CUSTOMERS: Final = ("cust_ada", "cust_ben", None)
@@ -40,15 +41,15 @@ SCOPES: Final = ("payments", "journal", "rules", "webhooks", "clock", "rate_limi
 FILTERS: Final = ("*", "payment.*", "payment.completed", "refund.created")
 EVENTS: Final = ("payment.completed", "payment.failed", "refund.created", "chargeback.created")
 SCHEDULES: Final = (None, (), (1, 600), (60,))
-"""Retries of endpoints, in seconds; None is the usual schedule."""
+"""Retry schedules of endpoints, in seconds; None is the default schedule."""
 
 MINUTE, HOUR, DAY = 60, 3_600, 86_400
 STEPS: Final = (1, 5, 30, MINUTE, 5 * MINUTE, HOUR, 2 * HOUR, DAY, 4 * DAY, None)
-"""Seconds that a clock is moved by; None is to what is due next."""
+"""Seconds by which a clock is moved; None moves it to the next due time."""
 
 
 class Operation(NamedTuple):
-    """One thing that is done: a method of the simulation, and its arguments."""
+    """The name of a method of the simulation, and its arguments."""
 
     name: str
     arguments: tuple[object, ...] = ()
@@ -91,7 +92,7 @@ def _limit(draw: random.Random) -> tuple[object, ...]:
 
 
 def _some(draw: random.Random) -> int:
-    """Which of those that are there; small numbers are the newest."""
+    """Which of the existing things; small numbers are the newest."""
     return min(draw.randrange(60), draw.randrange(60))
 
 
@@ -126,11 +127,11 @@ DRAWN: Final[dict[str, tuple[int, Draw]]] = {
     "stop_in_flight": (6, _create),
     "audit": (8, _no),
 }
-"""How often each operation is drawn, beside the others, and how its arguments are."""
+"""The weight with which each operation is drawn, and what draws its arguments."""
 
 
 def story_of(seed: int, operations: int) -> list[Operation]:
-    """So many operations, drawn by a seed; an endpoint is the first, and all is held at the end."""
+    """A story that a seed draws; the first operation makes an endpoint, the last audits all."""
     draw = random.Random(seed)  # noqa: S311 - a story, no secret
     weights = [weight for weight, _ in DRAWN.values()]
     names = draw.choices(list(DRAWN), weights, k=max(operations - 2, 0))

@@ -1,9 +1,9 @@
-"""Clients that are generated of both documents: they compile, and do their work.
+"""Clients that are generated from both OpenAPI documents compile and work.
 
-Each generator whose tools are here makes a client of the emulated API and one of the control API.
-The program of its name in `generated_clients` uses both, and all of them print the same. What is
-not here is skipped by name: `pip install openapi-generator-cli openapi-python-client` brings two,
-npm the rest.
+Each installed generator makes a client for the emulated API and one for the control API. The
+program with its name in `generated_clients` uses both clients, and every program prints the same
+text. A test whose tools are not installed is skipped, and the skip names them.
+`pip install openapi-generator-cli openapi-python-client` installs two of them, npm the rest.
 """
 
 import json
@@ -25,7 +25,7 @@ from tests.support.process import environment, run
 PROGRAMS: Final = Path(__file__).parent / "generated_clients"
 PRINTED: Final = "visa completed 1 1000 card_declined 2030-01-15T10:00:00Z"
 PATIENCE: Final = 600
-"""Seconds for one step: a generator that starts a JVM on a busy machine."""
+"""The timeout of one step in seconds: a generator starts a JVM, maybe on a busy machine."""
 
 NPM: Final = (
     "@hey-api/openapi-ts@0.99",
@@ -42,17 +42,17 @@ TO_COMMON_JS: Final = (
     *("--moduleResolution", "node10", "--esModuleInterop", "--outDir", "out"),
 )
 OUR_NAMES: Final = "NewPayment=PaymentOrder,NewRefund=RefundOrder"
-"""Go writes a function `NewPayment` for `Payment`."""
+"""The Go generator writes a function `NewPayment` for the model `Payment`, so ours is renamed."""
 
 VALIDATOR: Final = "package validator\n\nfunc Validate(interface{}) error { return nil }\n"
-"""Stands in for the one package that generated Go wants: no registry of modules is asked."""
+"""Replaces the one package that generated Go code requires, so no module proxy is needed."""
 
 ANNOTATIONS: Final = {
     "Nonnull": "@interface Nonnull {}",
     "Nullable": "@interface Nullable {}",
     "Generated": '@interface Generated { String[] value(); String comments() default ""; }',
 }
-"""Stand in for Jakarta's, which generated Java is full of."""
+"""Replace the annotations of Jakarta, which generated Java code uses everywhere."""
 
 
 PATH: Final = os.pathsep.join([str(Path(sys.executable).parent), os.environ["PATH"]])
@@ -62,14 +62,14 @@ pytestmark = pytest.mark.timeout(4 * PATIENCE)
 
 @pytest.fixture(scope="module")
 def server() -> Iterator[RunningSandbox]:
-    """A server whose worlds all stand at one instant."""
+    """A server whose worlds all have the same, fixed time."""
     with running_sandbox(clock="2030-01-15T09:00:00Z") as running:
         yield running
 
 
 @pytest.fixture
 def documents(server: RunningSandbox, tmp_path: Path) -> Path:
-    """A folder with both documents."""
+    """A folder with both OpenAPI documents."""
     api = run("openapi", "--server", server.base_url).stdout
     control = run("openapi", "--control", "--server", server.sandbox_url).stdout
     (tmp_path / "api.json").write_text(api, encoding="utf-8")
@@ -79,7 +79,7 @@ def documents(server: RunningSandbox, tmp_path: Path) -> Path:
 
 @pytest.fixture(scope="module")
 def node_modules(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The packages of npm that the tests need, and our own."""
+    """The npm packages that the tests need, and our own package."""
     need("npm")
     folder = tmp_path_factory.mktemp("npm")
     (folder / "package.json").write_text('{"private": true}', encoding="utf-8")
@@ -92,13 +92,13 @@ def node_modules(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def need(*programs: str) -> None:
-    """Skip, by name, what is not here."""
+    """Skip the test if a program is not installed, and name the program."""
     if absent := [name for name in programs if shutil.which(name, path=PATH) is None]:
         pytest.skip(f"there is no {' and no '.join(absent)}")
 
 
 def do(folder: Path, *command: str, variables: Mapping[str, str] | None = None) -> str:
-    """Run a command that has to succeed; what it prints."""
+    """Run a command that must succeed, and return what it prints."""
     done = subprocess.run(
         command,
         cwd=folder,
@@ -113,12 +113,12 @@ def do(folder: Path, *command: str, variables: Mapping[str, str] | None = None) 
 
 
 def told(server: RunningSandbox, key: str) -> tuple[str, str, str]:
-    """What a program is told."""
+    """The arguments of a program."""
     return server.base_url, server.sandbox_url, f"sk_test_{key}"
 
 
 def generate(folder: Path, language: str, **options: str) -> None:
-    """Make both clients by openapi-generator, whose package brings a jar."""
+    """Generate both clients with openapi-generator, whose package contains a jar."""
     need("java")
     for name in ("api", "control"):
         given = [each.format(name=name, title=name.title()) for each in options.values()]
@@ -129,7 +129,7 @@ def generate(folder: Path, language: str, **options: str) -> None:
 
 
 def generator_jar() -> Path:
-    """The jar of openapi-generator; a skip where it is not installed."""
+    """The jar of openapi-generator; skips the test if it is not installed."""
     try:
         files = distribution("openapi-generator-cli").files or []
     except PackageNotFoundError:
@@ -138,8 +138,10 @@ def generator_jar() -> Path:
     return jar
 
 
-def test_openapi_typescript(server: RunningSandbox, documents: Path, node_modules: Path) -> None:
-    """With openapi-fetch, and events that their type narrows."""
+def test_a_client_by_openapi_typescript_compiles_and_works(
+    server: RunningSandbox, documents: Path, node_modules: Path
+) -> None:
+    """It uses openapi-fetch, and TypeScript narrows an event by its type."""
     (documents / "node_modules").symlink_to(node_modules)
     for name in ("api", "control"):
         do(documents, "npx", "openapi-typescript", f"{name}.json", "-o", f"{name}.ts")
@@ -150,8 +152,10 @@ def test_openapi_typescript(server: RunningSandbox, documents: Path, node_module
     assert do(documents, "node", "out/openapi_fetch.js", *given).strip() == PRINTED
 
 
-def test_hey_api(server: RunningSandbox, documents: Path, node_modules: Path) -> None:
-    """Functions called after operations, and types after things."""
+def test_a_client_by_hey_api_compiles_and_works(
+    server: RunningSandbox, documents: Path, node_modules: Path
+) -> None:
+    """Its functions are named after the operations, and its types after the models."""
     (documents / "node_modules").symlink_to(node_modules)
     for name in ("api", "control"):
         do(documents, "npx", "openapi-ts", "-i", f"{name}.json", "-o", f"hey-{name}")
@@ -161,8 +165,8 @@ def test_hey_api(server: RunningSandbox, documents: Path, node_modules: Path) ->
     assert do(documents, "node", "out/hey_api.js", *told(server, "hey_api")).strip() == PRINTED
 
 
-def test_openapi_python_client(server: RunningSandbox, documents: Path) -> None:
-    """It leaves out YAML, and says so."""
+def test_a_client_by_openapi_python_client_works(server: RunningSandbox, documents: Path) -> None:
+    """The generator leaves out the operations in YAML, and says so."""
     need("openapi-python-client")
     for name in ("api", "control"):
         where = ("--path", f"{name}.json", "--output-path", f"py-{name}")
@@ -175,8 +179,10 @@ def test_openapi_python_client(server: RunningSandbox, documents: Path) -> None:
     assert printed.strip() == PRINTED
 
 
-def test_openapi_generator_for_java(server: RunningSandbox, documents: Path) -> None:
-    """The jar of the generator has all that the clients need, but for annotations."""
+def test_a_java_client_by_openapi_generator_compiles_and_works(
+    server: RunningSandbox, documents: Path
+) -> None:
+    """The jar of the generator contains everything that the clients need except annotations."""
     need("javac")
     generate(
         documents,
@@ -205,12 +211,14 @@ def test_openapi_generator_for_java(server: RunningSandbox, documents: Path) -> 
 
 
 def code(folder: Path) -> Iterator[Path]:
-    """The sources of generated Java, without its tests."""
+    """The generated Java sources, without the generated tests."""
     yield from (folder / "src" / "main").rglob("*.java")
 
 
-def test_openapi_generator_for_go(server: RunningSandbox, documents: Path) -> None:
-    """With other names for what is new."""
+def test_a_go_client_by_openapi_generator_compiles_and_works(
+    server: RunningSandbox, documents: Path
+) -> None:
+    """The models whose names start with `New` need other names."""
     need("go")
     generate(
         documents,
@@ -245,8 +253,8 @@ def test_openapi_generator_for_go(server: RunningSandbox, documents: Path) -> No
     assert do(documents, "./shop", *told(server, "go")).strip() == PRINTED
 
 
-def test_openapi_generator_for_ruby(server: RunningSandbox, documents: Path) -> None:
-    """Which once raised on every success, for a pattern beside a date."""
+def test_a_ruby_client_by_openapi_generator_works(server: RunningSandbox, documents: Path) -> None:
+    """Such a client once raised on every success, because a date-time had a pattern too."""
     need("ruby")
     wanted = ["ruby", "-rtyphoeus", "-rmarcel", "-e", ""]
     if subprocess.run(wanted, capture_output=True, check=False).returncode:
@@ -258,8 +266,8 @@ def test_openapi_generator_for_ruby(server: RunningSandbox, documents: Path) -> 
     assert do(documents, "ruby", *folders, program, *told(server, "ruby")).strip() == PRINTED
 
 
-def test_openapi_generator_for_php(server: RunningSandbox, documents: Path) -> None:
-    """Which did, too."""
+def test_a_php_client_by_openapi_generator_works(server: RunningSandbox, documents: Path) -> None:
+    """Such a client once raised on every success too."""
     need("php")
     if not Path("/usr/share/php/GuzzleHttp/autoload.php").exists():
         pytest.skip("there is no php-guzzlehttp-guzzle")
@@ -270,8 +278,10 @@ def test_openapi_generator_for_php(server: RunningSandbox, documents: Path) -> N
     assert printed.strip() == PRINTED
 
 
-def test_our_own_client_with_vitest_and_jest(tmp_path: Path, node_modules: Path) -> None:
-    """`tsc --strict` has nothing to say, and an expectation that is not met fails its test."""
+def test_unmet_expectations_of_our_own_client_fail_tests_of_vitest_and_jest(
+    tmp_path: Path, node_modules: Path
+) -> None:
+    """`tsc --strict` reports no error, and the other tests pass."""
     (tmp_path / "node_modules").symlink_to(node_modules)
     for name in ("vitest.test.ts", "jest.test.js"):
         shutil.copy(PROGRAMS / name, tmp_path)

@@ -1,10 +1,11 @@
-"""Holds the simulation to what it is for: bugs that are planted are found, in a short story."""
+"""Tests that the simulation finds planted bugs and shows each with a short story."""
 
 from collections.abc import Iterable
 from typing import Any
 
 import pytest
 
+from payments_sandbox.core.slices import Slices
 from payments_sandbox.payments import payment as payments
 from payments_sandbox.payments.events import EventType
 from payments_sandbox.payments.payment import Payment
@@ -18,11 +19,11 @@ from tests.nightly.stories import DRAWN, story_of
 SEEDS = range(20)
 OPERATIONS = 100
 SHORT = 6
-"""Operations of a shrunk story: the bug's own, and what has to be there before."""
+"""The most operations of a shrunk story: the failing operation and those that it needs."""
 
 
 def found(monkeypatch: pytest.MonkeyPatch, owner: object, name: str, bug: object) -> str:
-    """What the simulation says once a bug is planted; the story is short and fails again."""
+    """Plant a bug and return what the simulation says; its story is short and fails again."""
     monkeypatch.setattr(owner, name, bug)
     failure = first_failure(SEEDS, OPERATIONS)
 
@@ -32,8 +33,8 @@ def found(monkeypatch: pytest.MonkeyPatch, owner: object, name: str, bug: object
     return failure.why
 
 
-def test_a_lost_event_is_found(monkeypatch: pytest.MonkeyPatch) -> None:
-    """The event of a chargeback is not kept."""
+def test_the_simulation_finds_a_lost_event(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The bug: the event of a chargeback is not kept."""
     add = EventLog.add
 
     def lossy(self: EventLog, type_: EventType, *row: Any) -> None:  # noqa: ANN401 - passed on
@@ -43,8 +44,8 @@ def test_a_lost_event_is_found(monkeypatch: pytest.MonkeyPatch) -> None:
     assert found(monkeypatch, EventLog, "add", lossy)
 
 
-def test_an_event_that_is_sent_twice_is_found(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A refund's event has two deliveries to each endpoint."""
+def test_the_simulation_finds_an_event_that_is_sent_twice(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The bug: a refund's event has two deliveries to each endpoint."""
     schedule = Outbox.schedule
 
     def doubled(self: Outbox, message: EventMessage, *others: Any) -> None:  # noqa: ANN401 - passed on
@@ -55,8 +56,8 @@ def test_an_event_that_is_sent_twice_is_found(monkeypatch: pytest.MonkeyPatch) -
     assert "webhooks that nobody should have got" in found(monkeypatch, Outbox, "schedule", doubled)
 
 
-def test_a_refund_beyond_the_payment_is_found(monkeypatch: pytest.MonkeyPatch) -> None:
-    """One minor unit more than is left can be given back."""
+def test_the_simulation_finds_a_refund_of_too_much(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The bug: a refund of one minor unit more than is left is accepted."""
     refund = payments.refund
 
     def generous(payment: Payment, amount: int | None) -> tuple[Payment, int]:
@@ -67,20 +68,25 @@ def test_a_refund_beyond_the_payment_is_found(monkeypatch: pytest.MonkeyPatch) -
     assert "the status: expected 400, found 201" in found(monkeypatch, payments, "refund", generous)
 
 
-def test_a_timer_that_a_snapshot_loses_is_found(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A snapshot does not have the settlement that is due last."""
-    snapshot = Timeline.snapshot
+def test_the_simulation_finds_a_timer_that_a_snapshot_loses(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """The bug: a snapshot does not contain the settlement that is due last."""
+    snapshotting = Timeline.snapshotting
 
-    def forgetful(self: Timeline) -> dict[str, Any]:
-        kept: dict[str, Any] = snapshot(self)
+    def without_last(slices: Slices[dict[str, Any]]) -> Slices[dict[str, Any]]:
+        kept = yield from slices
         settlements = [each for each in kept["due"] if each[2] == "settle"]
         return kept | {"due": [each for each in kept["due"] if each not in settlements[-1:]]}
 
-    assert found(monkeypatch, Timeline, "snapshot", forgetful)
+    def forgetful(self: Timeline) -> Slices[dict[str, Any]]:
+        return without_last(snapshotting(self))
+
+    assert found(monkeypatch, Timeline, "snapshotting", forgetful)
 
 
-def test_a_delivery_that_a_stop_loses_is_found(monkeypatch: pytest.MonkeyPatch) -> None:
-    """What was in flight when the process ended is not sent again."""
+def test_the_simulation_finds_a_delivery_that_a_stop_loses(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The bug: a webhook in flight is not sent again after the process has ended."""
     restore = Outbox.restore
 
     def lossy(self: Outbox, *rows: Iterable[object], **counters: Any) -> None:  # noqa: ANN401 - passed on
@@ -90,8 +96,8 @@ def test_a_delivery_that_a_stop_loses_is_found(monkeypatch: pytest.MonkeyPatch) 
     assert "webhooks that did not come" in found(monkeypatch, Outbox, "restore", lossy)
 
 
-def test_a_long_story_does_everything_and_goes_well() -> None:
-    """A thousand operations have some of each kind."""
+def test_a_long_story_has_every_operation_and_no_failure() -> None:
+    """A story of a thousand operations has operations of each kind."""
     story = story_of(0, 1_000)
 
     assert {each.name for each in story} == set(DRAWN)

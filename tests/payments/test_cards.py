@@ -33,7 +33,7 @@ def test_a_card_is_valid_until_the_last_millisecond_of_its_expiry_month(
 
     assert card == Card(Brand.VISA, "1111", 0)
     assert caught.value.args == (
-        "expired_card", "The card's expiry lies before the world's clock.", None,
+        "expired_card", "The card's expiry date is in the past on the world's clock.", None,
     )  # fmt: skip
 
 

@@ -218,7 +218,8 @@ def test_an_unknown_cursor_is_rejected_with_what_a_cursor_is() -> None:
         paid().page(PaymentFilter(starting_after=nth("pay_", 1)))
 
     assert caught.value.details == (
-        "/starting_after: expected the id of a payment, such as next_cursor of the page before."
+        "/starting_after: expected the id of a payment, such as the next_cursor of the previous"
+        " page."
     )
 
 

@@ -32,30 +32,30 @@ HOURS = st.sampled_from([0, 1, HOUR - 1, HOUR, 25 * HOUR])
 
 
 class LedgerMachine(RuleBasedStateMachine):
-    """Random calls through the gateway, and moves by the control API, on one world."""
+    """Random calls of the API and of the control API to one world."""
 
     payments = Bundle("payments")
 
     @initialize()
     def begin(self) -> None:
-        """A world, and what has been acknowledged of it."""
+        """Create a world."""
         self.desk = InProcessApi(new_world())
         self.forget()
 
     def forget(self) -> None:
-        """Nothing has been acknowledged."""
+        """Forget what was acknowledged."""
         self.refunded: Counter[str] = Counter()
         self.charged_back: Counter[str] = Counter()
         self.ids: list[str] = []
 
     @property
     def world(self) -> World:
-        """The world as it now is; a restored one takes its place."""
+        """The current world; a restored one replaces it."""
         return self.desk.world
 
     @rule(target=payments, card=CARDS, amount=AMOUNTS, customer=CUSTOMERS)
     def create(self, card: MagicCard, amount: int, customer: str | None) -> str:
-        """Pay with any magic card; its payment, if it made one, is the newest."""
+        """Pay with any magic card; the payment, if one was made, is the newest."""
         before = len(self.world.ledger.payments)
         cvc = CVC4 if card.name == "amex" else CVC3
         body = documented_create(
@@ -71,7 +71,7 @@ class LedgerMachine(RuleBasedStateMachine):
 
     @rule(payment_id=payments, amount=st.none() | AMOUNTS | st.sampled_from([0, -1, 10**8]))
     def refund(self, payment_id: str, amount: int | None) -> None:
-        """Give back an amount, what is left, or nonsense."""
+        """Refund an amount, what is left, or an invalid amount."""
         before = self.world.ledger.snapshot()
         body = {} if amount is None else {"amount": amount}
         status, said = self.desk.ask("create_refund", body, payment_id=payment_id)
@@ -83,14 +83,14 @@ class LedgerMachine(RuleBasedStateMachine):
 
     @rule(payment_id=payments, beyond=st.integers(-1, 1))
     def refund_what_is_left(self, payment_id: str, beyond: int) -> None:
-        """Give back about what is left: a little less, exactly that, a little more."""
+        """Refund about what is left: a little less, exactly that, a little more."""
         number = self.world.ledger.payments.number_of(payment_id)
         if number is not None:
             self.refund(payment_id, self.world.ledger.payments.get(number).refundable + beyond)
 
     @rule(payment_id=payments, move=st.sampled_from(["complete", "fail", "charge_back"]))
     def settle(self, payment_id: str, move: str) -> None:
-        """Move a payment by hand."""
+        """Settle or charge back a payment by the control API."""
         number = self.world.ledger.payments.number_of(payment_id)
         if number is None:
             return
@@ -108,7 +108,7 @@ class LedgerMachine(RuleBasedStateMachine):
 
     @rule(payment_id=payments)
     def retrieve(self, payment_id: str) -> None:
-        """What is shown is what is kept."""
+        """A retrieved payment equals the stored one."""
         status, said = self.desk.ask("retrieve_payment", payment_id=payment_id)
         number = self.world.ledger.payments.number_of(payment_id)
 
@@ -119,7 +119,7 @@ class LedgerMachine(RuleBasedStateMachine):
 
     @rule(milliseconds=HOURS)
     def advance(self, milliseconds: int) -> None:
-        """Let virtual time go by."""
+        """Advance the clock."""
         before = self.world.clock.now()
         until = Instant(before + milliseconds)
         instants = [each.at for batch in self.world.advance(until) for each in batch]
@@ -129,13 +129,13 @@ class LedgerMachine(RuleBasedStateMachine):
 
     @rule(limit=st.integers(0, 3))
     def limit_requests(self, limit: int) -> None:
-        """Let few requests remain."""
+        """Set a small number of remaining requests."""
         self.world.limiter.turn(self.world.clock.now())
         self.world.limiter.set(limit=None, remaining=limit)
 
     @rule(payment_id=consumes(payments))
     def reset(self, payment_id: str) -> None:
-        """Forget every payment; ids start again."""
+        """Reset the world; ids start again."""
         self.world.reset([ResetScope.PAYMENTS, ResetScope.RATE_LIMIT, ResetScope.RULES])
         self.forget()
 
@@ -143,7 +143,7 @@ class LedgerMachine(RuleBasedStateMachine):
 
     @rule(card=CARDS)
     def restore(self, card: MagicCard) -> None:
-        """A restored world takes over; it and the first one answer alike, byte for byte."""
+        """Replace the world by its restored snapshot; both reply alike, byte for byte."""
         twin = self.desk.twin()
         body = documented_create(card_number=card.number, cvc=CVC4 if card.name == "amex" else CVC3)
         said = [(each.ask("create_payment", body), each.ask("list_payments"))
@@ -155,7 +155,7 @@ class LedgerMachine(RuleBasedStateMachine):
 
     @invariant()
     def money_is_right(self) -> None:
-        """What was acknowledged is what is kept, and never more than was paid."""
+        """Acknowledged amounts are stored, and never more than was paid."""
         for payment in everyone(self.world):
             assert payment.refunded == self.refunded[payment.id]
             assert 0 <= payment.refunded + payment.charged_back <= payment.amount
@@ -164,7 +164,7 @@ class LedgerMachine(RuleBasedStateMachine):
 
     @invariant()
     def each_change_has_one_event(self) -> None:
-        """One for each payment that is settled, each refund, each chargeback."""
+        """One for each settled payment, each refund and each chargeback."""
         ledger = self.world.ledger
         events = [ledger.event(number) for number in range(ledger.events)]
         told = Counter((event.payment_id, event.type) for event in events)
@@ -184,7 +184,7 @@ class LedgerMachine(RuleBasedStateMachine):
 
     @invariant()
     def ids_are_unique(self) -> None:
-        """Of payments, events, refunds and chargebacks alike."""
+        """Those of payments, events, refunds and chargebacks together."""
         ledger = self.world.ledger
         events = [ledger.event(number) for number in range(ledger.events)]
         reversals = [event.reversal.id for event in events if event.reversal is not None]
@@ -196,11 +196,11 @@ class LedgerMachine(RuleBasedStateMachine):
 
     @invariant()
     def the_limiter_is_within_its_limit(self) -> None:
-        """Never less than nothing."""
+        """Requests remain between zero and the limit."""
         assert 0 <= self.world.limiter.remaining <= self.world.limiter.limit
 
     def teardown(self) -> None:
-        """Nothing that the world puts out holds a card number or a security code."""
+        """No output of the world contains a card number or a security code."""
         shown = all_outputs(self.world)
 
         assert leaks(shown) == []
@@ -208,13 +208,13 @@ class LedgerMachine(RuleBasedStateMachine):
 
 
 def everyone(world: World) -> list[Payment]:
-    """Every payment."""
+    """Return every payment."""
     payments = world.ledger.payments
     return [payments.get(number) for number in range(len(payments))]
 
 
 def written(world: World) -> str:
-    """A snapshot as JSON."""
+    """Return a snapshot as JSON."""
     return json.dumps(snapshot(world))
 
 

@@ -27,7 +27,7 @@ LAST_DAY = 9
 
 @dataclass(frozen=True)
 class Row:
-    """What a filter can match on."""
+    """The fields of a payment that a filter matches."""
 
     created: int
     customer_id: str | None
@@ -138,7 +138,7 @@ class Watched(array):  # type: ignore[type-arg]  # arrays of numbers
     looks = 0
 
     def __getitem__(self, place: Any) -> Any:  # noqa: ANN401 - as array has it
-        """One look."""
+        """Count the read and return the value."""
         Watched.looks += 1
         return super().__getitem__(place)
 
@@ -167,7 +167,7 @@ def test_filters_find_the_same_payments_after_additions_and_settlements(
 
 @pytest.fixture(scope="module")
 def five_thousand() -> PaymentStore:
-    """Ten days of one customer's payments; a test copies it, and changes nothing of it."""
+    """A customer's payments of ten days; a test copies them first."""
     kinds = (Status.PENDING,) * 20 + (Status.COMPLETED,) * 480
     return filled([Row(number // 500, "anna", kinds[number % 500]) for number in range(5_000)])
 

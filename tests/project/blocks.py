@@ -1,4 +1,4 @@
-"""Owns how a test reads Markdown: fenced blocks with the heading they stand below."""
+"""Owns reading fenced blocks of Markdown, with the heading above them."""
 
 import re
 from collections.abc import Iterator
@@ -15,8 +15,8 @@ class Block:
     """One fenced block.
 
     Attributes:
-        heading: the title of the nearest heading above, "" when there is none.
-        language: the first word after the fence, "" when there is none.
+        heading: the title of the nearest heading above, or "".
+        language: the first word after the fence, or "".
         code: the lines between the fences, with their line ends.
         line: the line of the opening fence, from 1.
     """
@@ -28,17 +28,17 @@ class Block:
 
     @property
     def first_line(self) -> str:
-        """The first line that is not blank, "" when there is none."""
+        """The first line that is not blank, or ""."""
         return next((line for line in self.code.splitlines() if line.strip()), "")
 
 
 def read_blocks(path: Path) -> list[Block]:
-    """The fenced blocks of a Markdown file, in order."""
+    """Return the fenced blocks of a Markdown file, in order."""
     return list(blocks(path.read_text(encoding="utf-8")))
 
 
 def blocks(markdown: str) -> Iterator[Block]:
-    """The fenced blocks of a text, in order.
+    """Yield the fenced blocks of a text, in order.
 
     Raises:
         ValueError: a fence is never closed.
@@ -54,7 +54,7 @@ def blocks(markdown: str) -> Iterator[Block]:
 
 
 def below(heading: str, found: list[Block]) -> list[Block]:
-    """Those blocks that stand below a heading."""
+    """Return the blocks below a heading."""
     return [block for block in found if block.heading == heading]
 
 

@@ -1,4 +1,4 @@
-"""Owns docs/scenarios.md, made of the library: `make docs` writes it, and a test compares it."""
+"""Owns docs/scenarios.md: `make docs` generates it from the library, and a test compares it."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -55,7 +55,7 @@ of the careful one; the lists are what the sandbox reported about the naive one.
 
 
 def page() -> str:
-    """The page as it has to be."""
+    """Return the page as it has to be."""
     scenarios = [(path, _scenario(path)) for path in sorted(FOLDER.glob("*.yaml"))]
     return "\n".join([INTRODUCTION, *_index(scenarios), *_sections(scenarios)])
 
@@ -87,7 +87,7 @@ def _sections(scenarios: list[tuple[Path, Scenario]]) -> Iterator[str]:
 
 
 def _rules(path: Path) -> str:
-    """The file from behind its tags on: all that stands before is in the text."""
+    """Return the file after its tags: everything before is in the text."""
     lines = path.read_text(encoding="utf-8").splitlines(keepends=True)
     tags = next(number for number, line in enumerate(lines) if line.startswith("tags:"))
     return "".join(lines[tags + 1 :])

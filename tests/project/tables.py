@@ -1,10 +1,10 @@
-"""Owns how a test reads the tables of a page."""
+"""Owns reading the tables of a page."""
 
 from tests.project.blocks import HEADING
 
 
 def rows_below(heading: str, markdown: str) -> list[dict[str, str]]:
-    """The rows of the tables below a heading, each by the names of its columns.
+    """Return the rows of the tables below a heading, by column names.
 
     Raises:
         ValueError: a row has more or fewer cells than its table's head.

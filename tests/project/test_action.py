@@ -1,4 +1,4 @@
-"""The script of action.yml, on a runner that is made up: its files, and a stand-in for venv."""
+"""The script of action.yml on a simulated runner, with a replacement for venv."""
 
 import json
 import os
@@ -19,7 +19,7 @@ from tests.support.values import LONGEST_WAIT
 
 SCRIPT: Final = ROOT / "tools" / "start_in_action.py"
 VENV: Final = f"""
-'''Stands in for the module `venv`: what the environment installs is noted, and is there.'''
+'''Replaces the module `venv`: it records what the environment installs.'''
 
 def create(home, *, symlinks, with_pip):
     assert symlinks and with_pip
@@ -35,7 +35,7 @@ def create(home, *, symlinks, with_pip):
 
 
 class Runner:
-    """The files that a runner of GitHub's gives to an action."""
+    """The files that a GitHub runner gives to an action."""
 
     def __init__(self, folder: Path) -> None:
         self.home = folder / "temp" / "payments-sandbox"
@@ -67,7 +67,7 @@ class Runner:
         )
 
     def told(self, name: str) -> dict[str, str]:
-        """What the job was told through a file."""
+        """Return what was written to a file of the runner."""
         lines = (self._folder / name).read_text().splitlines()
         return dict(line.split("=", 1) for line in lines)
 
@@ -79,14 +79,14 @@ class Runner:
 
 @pytest.fixture
 def runner(tmp_path: Path) -> Iterator[Runner]:
-    """A runner, whose server goes with it."""
+    """Return a runner, and stop its server after the test."""
     runner = Runner(tmp_path)
     yield runner
     runner.stop()
 
 
-def test_the_steps_after_it_find_the_server(runner: Runner) -> None:
-    """It runs on when the script has ended, and has the options that were asked for."""
+def test_later_steps_get_the_addresses_of_a_server_that_keeps_running(runner: Runner) -> None:
+    """The server has the given options."""
     done = runner.start(options="--clock '2030-01-15T09:00:00Z' --seed 7")
     variables = runner.told("GITHUB_ENV")
     address = variables["PAYMENTS_BASE_URL"].removesuffix("/v3")
@@ -109,8 +109,10 @@ def test_the_steps_after_it_find_the_server(runner: Runner) -> None:
     assert (clock["now"], clock["mode"]) == ("2030-01-15T09:00:00Z", "frozen")
 
 
-def test_the_steps_after_it_have_the_command(runner: Runner, tmp_path: Path) -> None:
-    """And no other that the environment has: its Python is not the job's."""
+def test_later_steps_have_only_the_payments_sandbox_command_on_the_path(
+    runner: Runner, tmp_path: Path
+) -> None:
+    """The environment's Python must not replace that of the job."""
     runner.start()
     folder = Path((tmp_path / "GITHUB_PATH").read_text().strip())
     (command,) = folder.iterdir()
@@ -122,16 +124,15 @@ def test_the_steps_after_it_have_the_command(runner: Runner, tmp_path: Path) -> 
 @pytest.mark.parametrize(
     ("version", "installed"), [("", str(ROOT)), ("0.1.0", "payments-sandbox==0.1.0")]
 )
-def test_the_action_installs_its_own_version_or_the_one_that_is_named(
+def test_the_action_installs_its_own_version_or_a_given_one(
     runner: Runner, version: str, installed: str
 ) -> None:
-    """The action's own, or the one that is named."""
     runner.start(version)
     assert (runner.home / "venv" / "installed").read_text().split()[-1] == installed
 
 
-def test_a_server_that_does_not_start_fails_the_step(runner: Runner) -> None:
-    """The step fails, and an annotation has the server's own words."""
+def test_a_server_that_does_not_start_fails_the_step_with_an_annotation(runner: Runner) -> None:
+    """The annotation contains the server's error."""
     done = runner.start(options="--scenario lost-replly")
     wanted = "::error title=payments-sandbox does not start::payments-sandbox: --scenario: "
 

@@ -1,4 +1,4 @@
-"""What programs read of the documentation: all of it is listed, and its commands are there."""
+"""Documentation for agents: every page is listed, and every command exists."""
 
 import re
 from typing import Final
@@ -17,11 +17,11 @@ TOPICS: Final = topics_of(list(data_files("docs")))
 
 
 def read(path: str) -> str:
-    """The text of a file of the project."""
+    """Return the text of a file of the project."""
     return (ROOT / path).read_text(encoding="utf-8")
 
 
-def test_the_index_lists_every_page_once_and_leads_to_it() -> None:
+def test_the_index_links_every_page_exactly_once() -> None:
     links = re.findall(r"^- \[.+?\]\((.+?)\): .{12,}$", read(INDEX), re.MULTILINE)
     pages = {f"docs/{topic}.md" for topic in TOPICS} - {SKILL}
 
@@ -29,7 +29,7 @@ def test_the_index_lists_every_page_once_and_leads_to_it() -> None:
     assert [link for link in links if not (ROOT / link).is_file()] == []
 
 
-def test_the_skill_is_the_agents_page_behind_a_head_that_says_when() -> None:
+def test_the_skill_is_the_agents_page_with_a_front_matter() -> None:
     empty, head, text = read(SKILL).split("---\n", 2)
 
     assert (empty, text.lstrip("\n")) == ("", read(AGENTS))
@@ -38,7 +38,7 @@ def test_the_skill_is_the_agents_page_behind_a_head_that_says_when() -> None:
     assert len(described["description"]) < 1024
 
 
-def test_the_agents_page_names_commands_options_and_pages_that_there_are() -> None:
+def test_the_agents_page_names_only_existing_commands_options_and_pages() -> None:
     calls = re.findall(r"`(?:payments-sandbox )([a-z][^`]*)`", read(AGENTS))
     assert len(calls) > 10
     for call in calls:

@@ -1,4 +1,4 @@
-"""ARCHITECTURE.md is true: its paths exist, its map is whole, its diagram is the table of moves."""
+"""ARCHITECTURE.md: its paths exist, its map is complete, and its diagram matches the code."""
 
 import re
 from collections.abc import Iterator
@@ -21,7 +21,7 @@ STARTS: Final = {("[*]", status.value, None) for status in Status}
 
 
 def arrows() -> Iterator[tuple[str, str, str | None]]:
-    """The arrows of the diagram: from, to, and the move that is written on it."""
+    """Yield the arrows of the diagram: from, to, and the label."""
     (diagram,) = [block for block in read_blocks(PAGE) if block.language == "mermaid"]
     for line in diagram.code.splitlines()[1:]:
         found = ARROW.fullmatch(line)
@@ -30,22 +30,22 @@ def arrows() -> Iterator[tuple[str, str, str | None]]:
 
 
 @for_each("path", PATHS)
-def test_a_path_on_the_page_exists(path: str) -> None:
-    """In the package or beside it; a folder is written with a slash."""
+def test_every_path_on_the_page_exists(path: str) -> None:
+    """It is relative to the package or the root; folders end in a slash."""
     found = next((base / path for base in (PACKAGE, ROOT) if (base / path).exists()), None)
     assert found is not None, f"{path} is nowhere"
     assert found.is_dir() == path.endswith("/")
 
 
-def test_paths_are_found_on_the_page() -> None:
-    """The expression above sees files, folders and nested folders."""
+def test_files_folders_and_nested_folders_are_found_on_the_page() -> None:
+    """This shows that the expression above works."""
     assert {"server/factory.py", "world/", "server/control/", "contract/error_codes.py"} <= set(
         PATHS
     )
 
 
-def test_the_map_has_every_part_of_the_package() -> None:
-    """A package or module that is added gets its row; `__init__` and `__main__` need none."""
+def test_the_map_lists_every_package_and_module_once() -> None:
+    """A new package or module needs a row; `__init__` and `__main__` need none."""
     _, _, chapter = TEXT.partition("## The map")
     cells = FIRST_CELL.findall(chapter.partition("\n## ")[0])
     rows = [path for cell in cells for path in PATH.findall(cell)]
@@ -58,8 +58,8 @@ def test_the_map_has_every_part_of_the_package() -> None:
     assert len(rows) == len(set(rows))
 
 
-def test_the_diagram_is_the_table_of_moves() -> None:
-    """Each cell of the table is an arrow, a payment begins anywhere, and nothing else is drawn."""
+def test_the_diagram_shows_exactly_the_table_of_status_changes() -> None:
+    """Each cell of the table is an arrow, and a payment can begin in any status."""
     table = {
         (before.value, after.value, move.value)
         for before, moves in TRANSITIONS.items()

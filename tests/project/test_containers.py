@@ -1,4 +1,4 @@
-"""Holds Dockerfile, action and the page about them to what can be checked without running them."""
+"""Checks of Dockerfile, action and their page that do not need to run them."""
 
 import re
 import shlex
@@ -37,7 +37,7 @@ class Line(NamedTuple):
 
 
 def instructions(text: str) -> list[Line]:
-    """What a Dockerfile says, without its comments."""
+    """Return the instructions of a Dockerfile, without comments."""
     lines = (line for line in text.splitlines() if not line.lstrip().startswith("#"))
     joined = re.sub(r"\\\n\s*", "", "\n".join(lines))
     return [Line(*line.split(maxsplit=1)) for line in joined.splitlines() if line.strip()]
@@ -47,7 +47,7 @@ DOCKERFILE: Final = instructions((ROOT / "Dockerfile").read_text(encoding="utf-8
 
 
 def problems(lines: list[Line]) -> list[str]:
-    """What is wrong with a Dockerfile, by the rules that matter here."""
+    """Return the violations of the rules in a Dockerfile."""
     last = {line.word: line.rest for line in lines}
     stages = {
         line.rest.split()[-1] for line in lines if line.word == "FROM" and " AS " in line.rest
@@ -55,9 +55,9 @@ def problems(lines: list[Line]) -> list[str]:
     bases = [line.rest.split()[0] for line in lines if line.word == "FROM"]
     return [
         *(f"{base} is not pinned" for base in bases if not _is_pinned(base, stages)),
-        *(f"{line.word} takes what COPY says plainly" for line in lines if line.word == "ADD"),
+        *(f"{line.word} is used instead of COPY" for line in lines if line.word == "ADD"),
         *(
-            f"{word} is in shell form, and would hear of no signal"
+            f"{word} is in shell form, and would not get signals"
             for word in ("ENTRYPOINT", "CMD")
             if not EXEC_FORM.fullmatch(last.get(word, ""))
         ),
@@ -74,31 +74,31 @@ def _unsafe(lines: list[Line], last: dict[str, str]) -> list[str]:
     words = [line.word for line in lines]
     health = last.get("HEALTHCHECK", "").partition("CMD ")[2]
     checks = {
-        "the user is no number, so that nobody can tell it from root": re.fullmatch(
+        "the user is not a number other than that of root": re.fullmatch(
             r"[1-9][0-9]*:[1-9][0-9]*", last.get("USER", "")
         ),
-        "something is run or copied as the last user": "USER" in words
+        "RUN or COPY comes after USER": "USER" in words
         and not {"RUN", "COPY"} & set(words[words.index("USER") :]),
-        "the check of its health is in shell form": EXEC_FORM.fullmatch(health),
+        "the health check is in shell form": EXEC_FORM.fullmatch(health),
         "it is not stopped by SIGTERM": last.get("STOPSIGNAL") == "SIGTERM",
         "a working directory is relative": all(
             line.rest.startswith("/") for line in lines if line.word == "WORKDIR"
         ),
-        "what pip has cached stays in the image": all(
+        "the cache of pip stays in the image": all(
             "--no-cache-dir" in line.rest for line in lines if re.search(r"\bpip ", line.rest)
         ),
-        "what is downloaded is held to no hash": all(
+        "downloads are not verified by hashes": all(
             {"--require-hashes", "--no-deps"} & set(line.rest.split())
             for line in lines
             if re.search(r"\bpip ", line.rest)
         ),
-        "an idle container is asked all the time": "--interval=5m" in last.get("HEALTHCHECK", ""),
+        "the health check runs too often": "--interval=5m" in last.get("HEALTHCHECK", ""),
     }
     return [problem for problem, is_well in checks.items() if not is_well]
 
 
-def test_the_dockerfile_keeps_the_rules() -> None:
-    """Pinned, without root, in exec form, with a health check."""
+def test_the_dockerfile_follows_the_rules() -> None:
+    """It has pinned images, no root user, exec form, and a health check."""
     assert problems(DOCKERFILE) == []
 
 
@@ -122,15 +122,14 @@ def test_the_dockerfile_keeps_the_rules() -> None:
         (" --no-cache-dir", ""),
     ],
 )
-def test_the_rules_see_what_they_forbid(old: str, new: str) -> None:
-    """Each breach of one is found."""
+def test_each_violation_of_the_dockerfile_rules_is_found(old: str, new: str) -> None:
     text = (ROOT / "Dockerfile").read_text(encoding="utf-8")
     assert old in text
     assert problems(instructions(text.replace(old, new))) != []
 
 
-def test_the_image_is_made_of_what_is_sent() -> None:
-    """The context has what is copied, and only that; the package needs no other file."""
+def test_the_docker_context_contains_exactly_what_is_copied() -> None:
+    """The package needs no other file."""
     copied = {
         source.removeprefix("./")
         for line in DOCKERFILE
@@ -145,12 +144,12 @@ def test_the_image_is_made_of_what_is_sent() -> None:
     assert lines[1] == "*"
     built = {"pyproject.toml", "hatch_build.py", "README.md", "LICENSE"}
     built |= {"sandbox", "schemas", "scenarios", "docs"}
-    # What pyproject.toml names: the wheel's test builds it of these.
+    # pyproject.toml names these files; the wheel's test builds from them.
     assert copied == {*built, "image-requirements.txt"}
 
 
-def test_the_base_has_the_python_that_is_compiled_for() -> None:
-    """The path of the standard library names the version of the base image."""
+def test_the_compiled_python_version_is_that_of_the_base_image() -> None:
+    """The path of the standard library contains the version."""
     bases = {line.rest.split()[0] for line in DOCKERFILE if line.word == "FROM"} - {"base"}
     [number] = {base.removeprefix("python:").rpartition(".")[0] for base in bases}
     compiled = [
@@ -162,8 +161,8 @@ def test_the_base_has_the_python_that_is_compiled_for() -> None:
     assert set(compiled) == {f"/lib/python{number}"}
 
 
-def test_the_images_requirements_are_those_of_the_package() -> None:
-    """Each dependency at a version that the package takes, with hashes; `make lock` writes them."""
+def test_image_requirements_lock_every_dependency_of_the_package() -> None:
+    """The versions fit the package and have hashes; `make lock` writes the file."""
     project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
     extras = project["optional-dependencies"]
     wanted = [*project["dependencies"], *extras["fast"], *extras["cluster"]]
@@ -177,8 +176,7 @@ def test_the_images_requirements_are_those_of_the_package() -> None:
 
 
 @for_each("name", YAML)
-def test_the_pages_yaml_is_well_formed(name: str) -> None:
-    """Each block is a file with a name."""
+def test_every_yaml_file_of_the_page_is_well_formed(name: str) -> None:
     assert isinstance(yaml.safe_load(YAML[name]), dict)
 
 
@@ -187,16 +185,18 @@ SCHEMAS: Final = {
     "compose-spec": ["compose.yaml", "compose.host.yaml"],
     "gitlab-ci": ["gitlab-ci.yml"],
 }
-"""The JSON Schema of each file of the page; Kubernetes has none that is that small."""
+"""The JSON Schema of each file of the page; there is no small one for Kubernetes."""
 
 
-def test_every_file_of_the_page_but_one_has_a_schema() -> None:
-    """A new one is given its own."""
+def test_every_yaml_file_of_the_page_except_job_yaml_has_a_schema() -> None:
+    """A new file needs a schema."""
     assert {name for names in SCHEMAS.values() for name in names} == set(YAML) - {"job.yaml"}
 
 
 @pytest.mark.parametrize(("schema", "names"), SCHEMAS.items(), ids=SCHEMAS)
-def test_the_pages_yaml_fits_its_schema(schema: str, names: list[str], tmp_path: Path) -> None:
+def test_every_yaml_file_of_the_page_is_valid_against_its_schema(
+    schema: str, names: list[str], tmp_path: Path
+) -> None:
     tool = shutil.which("check-jsonschema", path=str(Path(sys.executable).parent))
     if tool is None:
         pytest.skip("there is no check-jsonschema in this environment; the extra [dev] has it")
@@ -209,15 +209,15 @@ def test_the_pages_yaml_fits_its_schema(schema: str, names: list[str], tmp_path:
 
 
 def workflow(name: str) -> dict[str, Any]:
-    """A workflow of the page."""
+    """Return a workflow of the page."""
     found = yaml.safe_load(YAML[name])
     assert isinstance(found, dict)
     return found
 
 
 @pytest.mark.parametrize("name", ["workflow.yaml", "service.yaml"])
-def test_workflows_are_safe_to_copy(name: str) -> None:
-    """No permission that is not asked for, and actions of others by their commit."""
+def test_workflows_of_the_page_have_no_permissions_and_pin_actions(name: str) -> None:
+    """Actions of others are pinned by commit."""
     flow = workflow(name)
     assert flow["permissions"] == {}
     uses = [
@@ -227,8 +227,8 @@ def test_workflows_are_safe_to_copy(name: str) -> None:
     assert [each for each in others if not PINNED.fullmatch(each)] == []
 
 
-def test_the_page_gives_the_action_what_it_takes() -> None:
-    """Its inputs are described, and each step names its shell."""
+def test_the_page_uses_only_inputs_of_the_action() -> None:
+    """Inputs and outputs have descriptions, and each script step names its shell."""
     action = yaml.safe_load((ROOT / "action.yml").read_text(encoding="utf-8"))
     steps = workflow("workflow.yaml")["jobs"]["test"]["steps"]
     (given,) = [step["with"] for step in steps if "payments-sandbox@" in step.get("uses", "")]
@@ -237,14 +237,13 @@ def test_the_page_gives_the_action_what_it_takes() -> None:
     assert action["runs"]["using"] == "composite"
     scripts = [step for step in action["runs"]["steps"] if "run" in step]
     assert all(step["shell"] == "bash" for step in scripts)
-    # What users give never becomes part of a script's text.
+    # Input of users must never become part of a script.
     assert [step for step in scripts if "${{" in step["run"]] == []
     for part in (*action["inputs"].values(), *action["outputs"].values()):
         assert part["description"].endswith(".")
 
 
-def test_the_actions_script_is_there() -> None:
-    """As git keeps it."""
+def test_the_script_of_the_action_is_under_version_control() -> None:
     action = yaml.safe_load((ROOT / "action.yml").read_text(encoding="utf-8"))
     [run] = [step["run"] for step in action["runs"]["steps"] if "run" in step]
     _, script = shlex.split(run)

@@ -1,4 +1,4 @@
-"""docs/control-api.md speaks of routes that there are, and its examples follow the schemas."""
+"""docs/control-api.md names only existing routes, and its examples match the schemas."""
 
 import json
 
@@ -14,24 +14,24 @@ TITLES = {f"{route.method} {CONTROL_PATH}{route.path}": route for route in CONTR
 EXAMPLES = [block for block in read_blocks(PAGE) if block.language == "json"]
 
 
-def test_every_heading_is_of_a_route() -> None:
-    """The generated table has them all; a section is for what a row cannot say."""
+def test_every_section_heading_is_a_route() -> None:
+    """The generated table lists all routes; sections are optional."""
     lines = PAGE.read_text(encoding="utf-8").splitlines()
     headings = [line.removeprefix("### ") for line in lines if line.startswith("### ")]
     assert [each for each in headings if each not in TITLES] == []
     assert len(set(headings)) == len(headings)
 
 
-def test_the_table_of_codes_is_the_code() -> None:
-    """Every code that only the control API has is in the table with its status."""
+def test_the_table_of_error_codes_matches_the_code() -> None:
+    """It has every code of the control API with its status."""
     page = PAGE.read_text(encoding="utf-8")
     rows = [f"| `{name}` | {code.status} |" for name, code in CONTROL_CODES.items()]
     assert [row for row in rows if row not in page] == []
 
 
 @for_each("block", EXAMPLES, show=lambda block: f"line {block.line}")
-def test_examples_follow_their_schemas(block: Block) -> None:
-    """What the page shows to be sent or answered is what the schemas say."""
+def test_every_json_example_is_valid_against_its_schema(block: Block) -> None:
+    """Both requests and responses are validated."""
     route = TITLES[block.heading]
     line = PAGE.read_text(encoding="utf-8").splitlines()[block.line - 1]
     schema = route.request if line.endswith(" request") else route.response_schema

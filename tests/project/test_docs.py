@@ -1,4 +1,4 @@
-"""Holds the documents to their form; what their blocks do is tested beside what they describe."""
+"""The form of the documents: links, anchors, ADRs; other tests run their code blocks."""
 
 import re
 from pathlib import Path
@@ -29,7 +29,7 @@ DECISIONS: Final = sorted((ROOT / "docs" / "adr").glob("[0-9]*.md"))
 
 
 def test_readme_starts_the_sandbox_with_one_command() -> None:
-    """The command that sets up and serves stands alone on its line."""
+    """The command is a line of its own."""
     assert SERVE in [block.first_line for block in read_blocks(ROOT / "README.md")]
 
 
@@ -40,8 +40,8 @@ def test_readme_runs_the_tests_with_one_command() -> None:
     assert first.first_line == TEST
 
 
-def test_every_receiver_that_is_shown_refuses_what_it_cannot_read() -> None:
-    """Python's `standardwebhooks` raises a ValueError of its own for a garbled signature."""
+def test_every_receiver_example_also_catches_value_error() -> None:
+    """The Python package `standardwebhooks` raises a ValueError for a garbled signature."""
     caught = {
         (name, line.strip())
         for name in tracked()
@@ -54,8 +54,7 @@ def test_every_receiver_that_is_shown_refuses_what_it_cannot_read() -> None:
     assert {place for place in caught if "ValueError" not in place[1]} == set()
 
 
-def test_every_relative_link_leads_somewhere() -> None:
-    """A link to a file of the project names one that is there."""
+def test_every_relative_link_leads_to_a_file() -> None:
     broken = [
         f"{name}: {match['target']}"
         for name in tracked()
@@ -67,8 +66,8 @@ def test_every_relative_link_leads_somewhere() -> None:
     assert broken == []
 
 
-def test_every_anchor_is_a_heading() -> None:
-    """As GitHub makes them; the site is held to the same when it is built."""
+def test_every_anchor_is_a_heading_of_its_page() -> None:
+    """Anchors are those of GitHub; building the site checks them too."""
     pages = {name: CODE.sub("", _text(name)) for name in tracked() if name.endswith(".md")}
     broken = []
     for name, text in pages.items():
@@ -86,7 +85,7 @@ def _text(name: str) -> str:
 
 
 def _anchors(page: str) -> list[str]:
-    """The anchors of a page's headings; one that comes again is numbered."""
+    """Return the anchors of a page's headings; repeated ones are numbered."""
     found: list[str] = []
     for line in page.splitlines():
         if heading := re.fullmatch(r"#{1,6} +(.+?) *", line):
@@ -99,20 +98,19 @@ def _anchors(page: str) -> list[str]:
     return found
 
 
-def test_anchors_are_those_of_github() -> None:
+def test_anchors_are_generated_as_on_github() -> None:
     page = "# A `b.c` – d\n## GET /_sandbox/audit\n### [One](x.md)\n### One\n"
 
     assert _anchors(page) == ["a-bc--d", "get-_sandboxaudit", "one", "one-1"]
 
 
-def test_decisions_are_numbered_without_gaps() -> None:
-    """A decision is found by its number."""
+def test_adrs_are_numbered_without_gaps() -> None:
     assert [int(path.name[:4]) for path in DECISIONS] == list(range(1, len(DECISIONS) + 1))
 
 
 @for_each("path", DECISIONS, show=lambda path: path.stem)
-def test_decision_has_the_five_headings_on_one_page(path: Path) -> None:
-    """Context, Decision, Consequences, Alternatives, Status; at most a page."""
+def test_every_adr_has_the_five_headings_and_at_most_sixty_lines(path: Path) -> None:
+    """The headings are Context, Decision, Consequences, Alternatives and Status."""
     lines = path.read_text(encoding="utf-8").splitlines()
 
     assert [line.removeprefix("## ") for line in lines if line.startswith("## ")] == [
@@ -125,8 +123,8 @@ def test_decision_has_the_five_headings_on_one_page(path: Path) -> None:
     assert len(lines) <= 60
 
 
-def test_a_superseded_decision_names_its_successor_and_the_other_way_round() -> None:
-    """Who reads either page finds the other, by a link in its status."""
+def test_superseded_adrs_and_their_successors_link_to_each_other() -> None:
+    """The links are in their status sections."""
     statuses = {
         int(path.name[:4]): path.read_text(encoding="utf-8").partition("## Status")[2]
         for path in DECISIONS
@@ -149,7 +147,6 @@ def test_a_superseded_decision_names_its_successor_and_the_other_way_round() -> 
 
 
 def test_blocks_know_their_heading_language_and_line() -> None:
-    """A block is found by where it stands."""
     text = "# One\n```sh\nls\n```\n## Two\n\n~~~~\n# no heading\n```\n~~~~\n"
 
     assert list(blocks(text)) == [
@@ -158,15 +155,15 @@ def test_blocks_know_their_heading_language_and_line() -> None:
     ]
 
 
-def test_an_open_fence_is_an_error() -> None:
-    """A block without an end would swallow the rest of the page."""
+def test_an_unclosed_fence_raises() -> None:
+    """The block would otherwise contain the rest of the page."""
     with pytest.raises(ValueError, match="line 2 is never closed"):
         list(blocks("text\n```\nls\n"))
 
 
 @pytest.mark.parametrize("heading", ["## Run it", "## Run the tests"])
-def test_the_first_command_of_the_readme_needs_python_and_a_clone_alone(heading: str) -> None:
-    """Whatever else there is, such as a package on a registry, comes behind it."""
+def test_the_first_commands_of_the_readme_need_only_python_and_a_clone(heading: str) -> None:
+    """Alternatives, such as a package registry, come later."""
     section = (ROOT / "README.md").read_text(encoding="utf-8").partition(f"\n{heading}\n")[2]
     first = section.partition("```sh\n")[2].splitlines()[0]
     assert first.startswith("python3 -m venv .venv && .venv/bin/pip install --quiet ")

@@ -1,4 +1,4 @@
-"""docs/fidelity.md is whole: each sentence, code and decision has its row, each row its tests."""
+"""docs/fidelity.md is complete: each sentence, code and decision has a row with tests."""
 
 import ast
 import re
@@ -19,7 +19,7 @@ TEST: Final = re.compile(r"`(?P<path>tests/[\w/]+\.py)::(?P<name>\w+)`")
 QUOTED: Final = "the documentation"
 NO_TEST: Final = "What no test can verify"
 
-# What the API documentation says, under its own headings; {…} is the JSON that follows there.
+# The sentences of the API documentation under its own headings; {…} stands for JSON.
 DOCUMENTED: Final = {
     "API DOCUMENTATION - PAYMENT PROCESSING": [
         "Version: 3.2",
@@ -101,7 +101,7 @@ DOCUMENTED: Final = {
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """A row of one of the page's tables: the heading above it, its line, its cells by column."""
+    """A row of a table: the heading above it, its line, and its cells by column."""
 
     heading: str
     line: int
@@ -109,7 +109,7 @@ class Row:
 
 
 def rows_of(markdown: str) -> Iterator[Row]:
-    """Every row of every table, in order.
+    """Yield every row of every table, in order.
 
     Raises:
         ValueError: a row has more or fewer cells than its table's head.
@@ -127,13 +127,13 @@ def rows_of(markdown: str) -> Iterator[Row]:
 
 
 def split(line: str) -> list[str]:
-    """The cells of a line of a table."""
+    """Return the cells of a line of a table."""
     return [cell.strip() for cell in line.strip().strip("|").split(" | ")]
 
 
 @cache
 def held_in(path: str) -> frozenset[str]:
-    """The tests of a module: its functions, and what it makes of a state machine."""
+    """Return the tests of a module: its functions and its state machines."""
     if not (ROOT / path).is_file():
         return frozenset()
     names = set()
@@ -151,8 +151,8 @@ NAMED: Final = {(match["path"], match["name"]) for row in TESTED
                 for match in TEST.finditer(row.cells["test"])}  # fmt: skip
 
 
-def test_every_row_names_its_tests() -> None:
-    """At least one, and nothing but tests stands in that column; no other cell is empty either."""
+def test_every_row_names_at_least_one_test() -> None:
+    """The column contains only tests, and no other cell is empty."""
     wrong = [
         row.line
         for row in ROWS
@@ -164,29 +164,29 @@ def test_every_row_names_its_tests() -> None:
 
 
 def test_every_named_test_exists() -> None:
-    """A test that is renamed or removed takes its name off the page, and what it held with it."""
+    """A renamed or removed test must be changed on the page too."""
     assert sorted(f"{path}::{name}" for path, name in NAMED if name not in held_in(path)) == []
 
 
 @for_each("heading", DOCUMENTED)
-def test_every_sentence_of_the_documentation_has_its_row(heading: str) -> None:
-    """Below its own heading and in its order, or among those that no test can hold."""
+def test_every_sentence_of_the_documentation_has_a_row(heading: str) -> None:
+    """It is below its own heading and in order, or among those that no test can verify."""
     quoted = [row for row in ROWS if QUOTED in row.cells]
     held = [row.cells[QUOTED] for row in quoted if row.heading == heading]
     others = [row.cells[QUOTED] for row in quoted if row.heading == NO_TEST]
     assert held == [sentence for sentence in DOCUMENTED[heading] if sentence not in others]
 
 
-def test_no_row_quotes_what_the_documentation_does_not_say() -> None:
-    """Each quotation stands in the list above, and each that has no test says why."""
+def test_every_quotation_is_a_sentence_of_the_documentation() -> None:
+    """A quotation without a test says why."""
     known = [sentence for sentences in DOCUMENTED.values() for sentence in sentences]
     quoted = [row for row in ROWS if QUOTED in row.cells]
     assert sorted(row.cells[QUOTED] for row in quoted) == sorted(known)
     assert [row.line for row in quoted if ("why" in row.cells) != (row.heading == NO_TEST)] == []
 
 
-def test_every_error_code_has_its_row() -> None:
-    """With the status and the sentence that the table in the code has, in its order."""
+def test_every_error_code_has_a_row_with_status_and_message() -> None:
+    """The rows are in the order of the code."""
     written = [
         (row.cells["code"], row.cells["status"], row.cells["message"])
         for row in ROWS
@@ -198,20 +198,19 @@ def test_every_error_code_has_its_row() -> None:
 
 
 @pytest.mark.parametrize("module", ["test_documentation.py", "test_decisions.py"])
-def test_every_test_written_for_the_page_is_on_it(module: str) -> None:
-    """What holds the documentation word for word, and what holds decisions and nothing else."""
+def test_every_test_of_the_documentation_modules_is_named_on_the_page(module: str) -> None:
+    """These modules only verify the documentation and decisions."""
     path = f"tests/server/{module}"
     assert {name for where, name in NAMED if where == path} == held_in(path)
 
 
-def test_every_decision_has_one_row() -> None:
-    """What is left open is decided once."""
+def test_every_open_question_is_decided_in_one_row() -> None:
     questions = [(row.heading, row.cells["left open"]) for row in ROWS if "left open" in row.cells]
     assert len(questions) == len(set(questions))
 
 
-def test_tables_are_read_as_they_stand() -> None:
-    """Heading, line and cells; a row that is too short is an error."""
+def test_table_rows_are_read_with_heading_line_and_cells() -> None:
+    """A row that is too short raises."""
     page = "# One\n| a | test |\n|---|---|\n| b | `x` |\n\ntext\n"
     assert list(rows_of(page)) == [Row("One", 4, {"a": "b", "test": "`x`"})]
     with pytest.raises(ValueError, match="shorter"):

@@ -1,4 +1,4 @@
-"""What is made from the routes and the schemas is as it would be made now."""
+"""Files that are generated from routes and schemas are up to date."""
 
 from collections.abc import Mapping
 
@@ -10,16 +10,16 @@ from tools.generate import generated, schemas
 
 @pytest.fixture(scope="module")
 def texts() -> Mapping[str, str]:
-    """What would be made, by the file that it is in: to make it takes longer than all imports."""
+    """Return the generated text of each file; generating is slow, so it is done once."""
     return generated()
 
 
-def test_a_generated_file_is_what_make_generate_would_write(texts: Mapping[str, str]) -> None:
-    """Where it is not: `make generate`, and commit what it changes."""
+def test_generated_files_are_up_to_date(texts: Mapping[str, str]) -> None:
+    """If they are not, run `make generate` and commit the changes."""
     written = {path: (ROOT / path).read_text(encoding="utf-8") for path in texts}
     assert [path for path in texts if written[path] != texts[path]] == []
 
 
-def test_every_schema_is_written_before_what_is_made_of_it(texts: Mapping[str, str]) -> None:
-    """So one `make generate` is enough: clients and pages read the schemas from their files."""
+def test_every_generated_schema_is_written_in_the_first_step(texts: Mapping[str, str]) -> None:
+    """One `make generate` is enough, because clients and pages read the schema files."""
     assert {path for path in texts if path.startswith("schemas/")} == set(schemas())

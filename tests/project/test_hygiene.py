@@ -1,4 +1,4 @@
-"""Holds every file of the project to what a stranger may read."""
+"""Every file of the project is fit for strangers to read."""
 
 import re
 from functools import cache
@@ -25,27 +25,27 @@ MARK: Final = re.compile(r"\b(?:TO[D]O|FIX[M]E|HA[C]K)\b")
 
 
 def test_no_file_names_a_path_of_one_machine() -> None:
-    """What works here works anywhere."""
+    """The project works on any machine."""
     assert _found(MACHINE_PATH) == []
 
 
 def test_no_file_names_a_package_registry() -> None:
-    """Where packages come from is the business of whoever installs them."""
+    """Users decide where packages come from."""
     assert _found(REGISTRY) == []
 
 
-def test_no_file_leaves_a_mark_for_later() -> None:
-    """A thing that is not done is written in the changelog or not at all."""
+def test_no_file_contains_a_mark_for_later() -> None:
+    """Unfinished work is described in the changelog or not at all."""
     assert _found(MARK) == []
 
 
-def test_the_root_has_what_belongs_there() -> None:
-    """A file that a command has left there is not committed with the rest."""
+def test_the_root_contains_only_known_files_and_folders() -> None:
+    """This finds files that a command left there by accident."""
     assert {name.split("/")[0] for name in tracked()} - IN_THE_ROOT == set()
 
 
 def _found(pattern: re.Pattern[str]) -> list[str]:
-    """Every line that matches, as `file:line: match`."""
+    """Return every match as `file:line: match`."""
     return [
         f"{name}:{1 + text.count(NEWLINE, 0, match.start())}: {match[0]}"
         for name, text in _texts().items()

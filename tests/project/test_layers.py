@@ -1,4 +1,4 @@
-"""Holds the imports to the layers, and the contracts to their promise of noticing."""
+"""Imports follow the layers, and the import contracts notice violations."""
 
 import re
 import shutil
@@ -17,7 +17,7 @@ VERDICT: Final = re.compile(r"^(?P<contract>.+) (?P<verdict>KEPT|BROKEN)\b", re.
 CYCLE: Final = "No cycles"
 LAYERS: Final = "Layers point downwards"
 
-# For every contract a module that breaks it, and what it says.
+# For every contract, a module that breaks it and its code.
 VIOLATIONS: Final = {
     LAYERS: ("core.upwards", "import payments_sandbox.world"),
     "The core does no I/O, owns no clock and draws no entropy": ("world.timed", "import time"),
@@ -34,18 +34,18 @@ VIOLATIONS: Final = {
 
 
 class Linted(NamedTuple):
-    """What import-linter says of a package.
+    """The result of import-linter for a package.
 
     Attributes:
         verdicts: whether each contract is kept.
-        report: all that is printed.
+        report: the whole output.
     """
 
     verdicts: dict[str, str]
     report: str
 
     def against(self, contract: str) -> str:
-        """What a broken contract is broken by."""
+        """Return the imports that break a contract."""
         _, _, broken = self.report.partition("Broken contracts")
         _, _, behind = broken.partition(f"{contract}\n{'-' * len(contract)}\n")
         return re.split(r"\n\n.+\n-+\n", behind)[0]
@@ -53,13 +53,13 @@ class Linted(NamedTuple):
 
 @pytest.fixture(scope="module")
 def kept() -> Linted:
-    """The package as it is."""
+    """Return the result for the package."""
     return _lint(ROOT)
 
 
 @pytest.fixture(scope="module")
 def broken(tmp_path_factory: pytest.TempPathFactory) -> Linted:
-    """A copy with all modules that should not be there."""
+    """Return the result for a copy with all violating modules."""
     folder = tmp_path_factory.mktemp("broken")
     shutil.copy(ROOT / "pyproject.toml", folder)
     package = shutil.copytree(PACKAGE, folder / "payments_sandbox")
@@ -74,32 +74,30 @@ def broken(tmp_path_factory: pytest.TempPathFactory) -> Linted:
     return _lint(folder)
 
 
-def test_every_contract_is_kept(kept: Linted) -> None:
-    """The package imports what its layers allow."""
+def test_every_import_contract_is_kept(kept: Linted) -> None:
     assert set(kept.verdicts.values()) == {"KEPT"}, kept.report
 
 
-def test_every_contract_has_a_violation_to_catch(kept: Linted) -> None:
-    """A new contract brings the module that breaks it."""
+def test_every_import_contract_has_a_violation_here(kept: Linted) -> None:
+    """A new contract needs a module that breaks it."""
     assert set(kept.verdicts) == set(VIOLATIONS)
 
 
 @pytest.mark.parametrize("contract", VIOLATIONS)
-def test_a_violation_is_caught(broken: Linted, contract: str) -> None:
-    """A stray import breaks the contract that forbids it."""
+def test_a_violation_breaks_its_import_contract(broken: Linted, contract: str) -> None:
     stray, _ = VIOLATIONS[contract]
 
     assert broken.verdicts[contract] == "BROKEN"
     assert stray.rpartition(".")[2] in broken.against(contract), broken.report
 
 
-def test_a_module_outside_the_layers_is_caught(broken: Linted) -> None:
-    """A new folder has to be given its place."""
+def test_a_module_outside_the_layers_is_reported(broken: Linted) -> None:
+    """A new package needs a place in the layers."""
     assert "outside" in broken.against(LAYERS), broken.report
 
 
 def _lint(folder: Path) -> Linted:
-    """What is said of the package in a folder."""
+    """Run import-linter on the package in a folder."""
     done = subprocess.run(
         [sys.executable, "-c", LINT_IMPORTS, "--no-cache"],
         cwd=folder,

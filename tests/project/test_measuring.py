@@ -1,4 +1,4 @@
-"""What coverage need not look at is there."""
+"""The tests that are excluded from coverage exist."""
 
 import re
 
@@ -8,8 +8,8 @@ from tests.support.tables import for_each
 
 
 @for_each("where", UNMEASURED)
-def test_what_is_unmeasured_is_there(where: str) -> None:
-    """The name of a test that is called otherwise by now would be ignored."""
+def test_every_unmeasured_test_exists(where: str) -> None:
+    """The name of a renamed test would otherwise be ignored."""
     path, _, test = where.partition("::")
     assert (ROOT / path).exists()
     if test:

@@ -1,4 +1,4 @@
-"""Holds `make mutate` to what it is for: a fault changes one place, and no excuse is stale."""
+"""`make mutate`: mutations change one place, and the list of equivalent ones is current."""
 
 import ast
 import sys
@@ -12,8 +12,8 @@ PATH = "payments/rate_limiter.py"
 UNITS = "core/instants.py"
 
 
-def test_a_fault_changes_one_place_and_leaves_a_module_that_compiles() -> None:
-    """Each of a module's faults makes another module of it."""
+def test_every_mutation_changes_the_module_and_compiles() -> None:
+    """All mutations of a module are different."""
     found = list(faults_of(PATH))
     changed = {ast.dump(each.tree()) for each in found}
 
@@ -23,8 +23,8 @@ def test_a_fault_changes_one_place_and_leaves_a_module_that_compiles() -> None:
         compile(each.tree(), PATH, "exec")
 
 
-def test_a_fault_is_known_by_its_function_and_by_its_words() -> None:
-    """What is made while modules are imported is in no function."""
+def test_a_mutation_is_identified_by_function_and_change() -> None:
+    """Code that runs at import has no function."""
     functions = {each.key: each.function for each in faults_of(PATH)}
     compared = "RateLimiter.take: self._used >= self.limit → self._used > self.limit"
     units = {each.function for each in faults_of(UNITS) if "module: 1000 → " in each.key}
@@ -32,14 +32,14 @@ def test_a_fault_is_known_by_its_function_and_by_its_words() -> None:
     assert (functions[f"{PATH}: {compared}"], units) == ("RateLimiter.take", {None})
 
 
-def test_every_excuse_is_of_a_fault_that_there_is() -> None:
-    """Code that has changed has to be looked at again."""
+def test_every_equivalent_mutation_still_exists() -> None:
+    """After a change of the code the list must be reviewed."""
     paths = {each.partition(": ")[0] for each in excused()}
 
     assert excused() <= {each.key for path in paths for each in faults_of(path)}
 
 
-def test_no_fault_to_try_is_no_success(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_no_mutation_to_try_exits_2(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(sys, "argv", ["mutation", "--only", "no line has this"])
     monkeypatch.setattr("tools.mutation.__main__.modules", lambda: [PATH])
 

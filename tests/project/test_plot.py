@@ -16,7 +16,7 @@ def texts(picture: str) -> list[str]:
     return [unescape(text) for text in re.findall(r"<text[^>]*>([^<]*)</text>", picture)]
 
 
-def test_a_ratio_with_a_target_is_drawn_with_its_median_and_its_target() -> None:
+def test_a_ratio_with_a_target_is_drawn_with_median_and_target() -> None:
     rows = [Row("create", [0.4, 0.5, 0.7], "×", at_least(0.45)), Row("p99", [3.0], "×", at_most(2))]
 
     picture = draw([Table("Under load", rows)], FACTS)
@@ -27,7 +27,7 @@ def test_a_ratio_with_a_target_is_drawn_with_its_median_and_its_target() -> None
     assert "2030-01-15 · Python 3.11.7 · a <slow> one" in texts(picture)
 
 
-def test_what_is_no_ratio_or_has_no_target_is_left_to_the_tables() -> None:
+def test_figures_without_a_ratio_or_target_are_not_drawn() -> None:
     rows = [Row("create", [0.5], "×", at_least(0.45)), Row("core", [9.0], "µs", at_most(20))]
     other = Table("CPU", [Row("seconds", [2.0], "×")])
 
@@ -37,12 +37,12 @@ def test_what_is_no_ratio_or_has_no_target_is_left_to_the_tables() -> None:
     assert not {"core", "CPU", "seconds"} & set(said)
 
 
-def test_a_run_without_such_a_ratio_has_no_picture() -> None:
+def test_a_run_without_ratios_with_targets_raises() -> None:
     with pytest.raises(ValueError, match="None of these figures is a ratio that has a target"):
         draw([Table("The core", [Row("create", [9.0], "µs", at_most(20))])], FACTS)
 
 
-def test_the_picture_of_the_page_shows_the_figures_of_its_tables() -> None:
+def test_the_picture_of_performance_md_shows_the_figures_of_its_tables() -> None:
     page = (ROOT / "docs" / "performance.md").read_text(encoding="utf-8")
     _, _, last_run = page.partition("## The last run\n")
     row = re.compile(r"^\| (.+?) +\| (\S+) × +\| ([≥≤] \S+) +\|", re.MULTILINE)

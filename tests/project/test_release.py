@@ -1,4 +1,4 @@
-"""What is released: one version everywhere, by a workflow that can be trusted."""
+"""Releases: consistent versions, and a safe workflow."""
 
 import json
 import re
@@ -21,7 +21,7 @@ CHANGELOG: Final = "# Changelog\n\n## Unreleased\n\n## 1.2.0 – 2026-11-30\n\nI
 
 
 def project(folder: Path, *, version: str = "1.2.0", js: str = "1.2.0") -> Path:
-    """A project with what a release looks at."""
+    """Create the files that a release check reads."""
     package = folder / "sandbox" / "payments_sandbox"
     package.mkdir(parents=True)
     (package / "__init__.py").write_text(f'__version__ = "{version}"\n')
@@ -31,7 +31,7 @@ def project(folder: Path, *, version: str = "1.2.0", js: str = "1.2.0") -> Path:
     return folder
 
 
-def test_one_version_everywhere_can_be_released(tmp_path: Path) -> None:
+def test_consistent_versions_have_no_problems_and_release_notes(tmp_path: Path) -> None:
     assert problems("v1.2.0", project(tmp_path)) == []
     assert notes("1.2.0", tmp_path) == "It is.\n"
 
@@ -45,19 +45,19 @@ def test_one_version_everywhere_can_be_released(tmp_path: Path) -> None:
         ("v1.1.0", "1.1.0", "1.1.0", "CHANGELOG.md has no section '## 1.1.0 – DATE'"),
     ],
 )
-def test_what_does_not_agree_is_told(
+def test_an_inconsistent_version_is_reported(
     tmp_path: Path, tag: str, version: str, js: str, said: str
 ) -> None:
     assert problems(tag, project(tmp_path, version=version, js=js)) == [said]
 
 
-def test_python_and_javascript_have_one_version() -> None:
+def test_the_python_and_javascript_packages_have_the_same_version() -> None:
     package = json.loads((ROOT / "clients" / "js" / "package.json").read_text(encoding="utf-8"))
 
     assert package["version"] == payments_sandbox.__version__
 
 
-def test_the_examples_of_pages_and_schemas_are_of_this_version() -> None:
+def test_examples_in_pages_and_schemas_show_the_current_version() -> None:
     examples = [
         (path.name, version)
         for folder in ("docs", "schemas")
@@ -70,7 +70,7 @@ def test_the_examples_of_pages_and_schemas_are_of_this_version() -> None:
     assert {version for _, version in examples} == {payments_sandbox.__version__}, examples
 
 
-def test_the_pages_name_the_image_and_the_action_of_this_version() -> None:
+def test_pages_name_image_and_action_of_the_current_version() -> None:
     named = re.compile(r"payments-sandbox/payments-sandbox[:@]v([\d.]+)")
     pages = [path.read_text(encoding="utf-8") for path in (ROOT / "docs").rglob("*.md")]
 
@@ -80,11 +80,11 @@ def test_the_pages_name_the_image_and_the_action_of_this_version() -> None:
 
 
 def jobs() -> dict[str, Any]:
-    """The jobs of the workflow."""
+    """Return the jobs of the workflow."""
     return dict(yaml.safe_load(WORKFLOW.read_text(encoding="utf-8"))["jobs"])
 
 
-def test_every_action_is_pinned_by_its_commit() -> None:
+def test_every_github_action_is_pinned_by_commit() -> None:
     action = yaml.safe_load((ROOT / "action.yml").read_text(encoding="utf-8"))
     steps = [*action["runs"]["steps"], *(step for job in jobs().values() for step in job["steps"])]
     used = [step["uses"] for step in steps if "uses" in step]
@@ -93,7 +93,7 @@ def test_every_action_is_pinned_by_its_commit() -> None:
     assert [each for each in used if not PINNED.fullmatch(each)] == []
 
 
-def test_nothing_is_published_before_it_was_checked_and_tried() -> None:
+def test_release_jobs_run_in_the_order_check_build_image_publish() -> None:
     needed = {name: job.get("needs") for name, job in jobs().items()}
 
     assert needed == {
@@ -107,8 +107,8 @@ def test_nothing_is_published_before_it_was_checked_and_tried() -> None:
     assert all(jobs()[name]["environment"] == name for name in ("image", "pypi", "npm"))
 
 
-def test_no_script_has_an_expression_in_it() -> None:
-    """What a tag is called never becomes part of a script's text."""
+def test_no_workflow_script_contains_an_expression() -> None:
+    """The name of a tag must never become part of a script."""
     scripts = [step["run"] for job in jobs().values() for step in job["steps"] if "run" in step]
 
     assert [script for script in scripts if "${{" in script] == []
@@ -124,7 +124,7 @@ def test_no_script_has_an_expression_in_it() -> None:
     ],
     ids=["zizmor", "workflow", "action", "hadolint"],
 )
-def test_a_linter_finds_nothing(command: list[str]) -> None:
+def test_linters_of_workflows_and_dockerfile_find_nothing(command: list[str]) -> None:
     name, *arguments = command
     tool = shutil.which(name, path=str(Path(sys.executable).parent))
     if tool is None:

@@ -1,4 +1,4 @@
-"""docs/scenario-language.md has every word of the language, and examples that load."""
+"""docs/scenario-language.md has every word of the language, and its examples load."""
 
 import json
 import re
@@ -22,7 +22,7 @@ CODE: Final = re.compile(r"```yaml\n.*?```|`[^`\n]+`", re.DOTALL)
 
 
 def words(schema: object) -> Iterator[str]:
-    """Every key and every fixed value that a schema knows, but for the codes of currencies."""
+    """Yield every key and fixed value of a schema, except currency codes."""
     if isinstance(schema, dict):
         if schema == SCHEMA["$defs"]["currency_value"]:
             return
@@ -39,27 +39,27 @@ def words(schema: object) -> Iterator[str]:
 
 
 def missing(text: str) -> list[str]:
-    """The words that no code of a text has."""
+    """Return the words that are in no code of a text."""
     code = "\n".join(CODE.findall(text))
     found = set(re.findall(r"[\w.]*\w(?:\.\*)?|\*", code))
     return sorted(set(words(SCHEMA)) - found)
 
 
-def test_every_word_of_the_schema_is_on_the_page() -> None:
-    """As code: in an example, a table or a sentence."""
+def test_every_word_of_the_schema_is_on_the_page_as_code() -> None:
+    """It may be in an example, a table or a sentence."""
     assert len(set(words(SCHEMA))) > 150
     assert missing(TEXT) == []
 
 
-def test_a_word_that_is_not_on_the_page_is_noticed() -> None:
-    """In prose it does not count, nor within another word."""
+def test_a_word_missing_from_the_page_is_found() -> None:
+    """Words in prose or within other words do not count."""
     assert missing(TEXT.replace("repeat_last", "x")) == ["repeat_last"]
     assert "cycle" in missing("cycle `cycles`")
 
 
 @for_each("block", EXAMPLES, show=lambda block: f"line {block.line}")
-def test_an_example_can_be_run(block: Block) -> None:
-    """Without a problem or a warning, and be put back; a part of a file needs but a name above."""
+def test_every_example_loads_activates_and_survives_a_snapshot(block: Block) -> None:
+    """It has no problems or warnings; a part of a file only needs a name above it."""
     is_whole = block.code.startswith("scenario:")
     loaded = load(block.code if is_whole else f"scenario: example\n{block.code}", name=None)
 
@@ -70,8 +70,8 @@ def test_an_example_can_be_run(block: Block) -> None:
     assert restored_world(kept).rules.scenarios == (loaded.scenario,)
 
 
-def test_the_errors_are_those_of_the_contract() -> None:
-    """Each operation's row has what a step may respond with there, and nothing else."""
+def test_the_table_of_errors_matches_the_contract() -> None:
+    """The row of each operation lists exactly the errors that a step may respond with."""
     known = set(SCHEMA["$defs"]["respond"]["properties"]["error"]["enum"])
     shown = {
         row["operation"].strip("`"): set(re.findall(r"\w+", row["errors"]))

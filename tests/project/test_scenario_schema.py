@@ -1,4 +1,4 @@
-"""Holds what is made of the scenario schema to the tables that it is made from."""
+"""Generation of the scenario schema from the tables of the code."""
 
 import json
 
@@ -9,7 +9,7 @@ TEXT = (ROOT / FILE).read_text(encoding="utf-8")
 STEP_TEXT = (ROOT / STEP).read_text(encoding="utf-8")
 
 
-def test_a_definition_that_nothing_refers_to_is_left_out() -> None:
+def test_unreferenced_definitions_are_removed() -> None:
     schema = json.loads(TEXT)
     schema["$defs"]["old"] = {"$ref": "#/$defs/older"}
     schema["$defs"]["older"] = {"type": "string"}
@@ -17,14 +17,14 @@ def test_a_definition_that_nothing_refers_to_is_left_out() -> None:
     assert texts({FILE: json.dumps(schema), STEP: STEP_TEXT}) == {FILE: TEXT, STEP: STEP_TEXT}
 
 
-def test_a_key_of_a_step_that_is_no_outcome_any_more_is_left_out() -> None:
+def test_step_keys_that_are_no_longer_outcomes_are_removed() -> None:
     schema = json.loads(TEXT)
     schema["$defs"]["step_mapping"]["properties"]["explode"] = {"type": "boolean"}
 
     assert texts({FILE: json.dumps(schema), STEP: STEP_TEXT}) == {FILE: TEXT, STEP: STEP_TEXT}
 
 
-def test_a_word_that_is_missing_is_written_from_its_table() -> None:
+def test_missing_words_are_written_from_the_tables() -> None:
     schema = json.loads(TEXT)
     schema["$defs"]["brand_value"]["enum"].remove("visa")
     schema["$defs"]["action_mapping"]["properties"].pop("chargeback")
@@ -33,7 +33,7 @@ def test_a_word_that_is_missing_is_written_from_its_table() -> None:
     assert texts({FILE: json.dumps(schema), STEP: STEP_TEXT}) == {FILE: TEXT, STEP: STEP_TEXT}
 
 
-def test_the_step_of_the_control_api_has_the_keys_of_the_language() -> None:
+def test_the_control_api_step_has_the_keys_of_the_scenario_language() -> None:
     step = json.loads(STEP_TEXT)
     step["properties"] = {"explode": {}}
 

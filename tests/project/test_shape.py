@@ -1,4 +1,4 @@
-"""Holds the package to the sizes, names and absences of the house."""
+"""Sizes, names and forbidden imports of the package's modules."""
 
 import ast
 import re
@@ -26,22 +26,22 @@ each_module = for_each("path", modules(), show=lambda path: path.relative_to(PAC
 
 
 @each_module
-def test_module_is_short(path: Path) -> None:
-    """A module is read in one sitting; one that was generated is not read."""
+def test_every_module_is_short_or_generated(path: Path) -> None:
+    """Nobody reads generated modules."""
     lines = path.read_text(encoding="utf-8").splitlines()
     assert len(lines) <= LONGEST_MODULE or lines[0].startswith(GENERATED)
 
 
 @each_module
-def test_module_says_what_it_owns(path: Path) -> None:
-    """A module opens with a sentence."""
+def test_every_module_docstring_begins_with_a_sentence(path: Path) -> None:
+    """It says what the module owns."""
     first, _, _ = (ast.get_docstring(parsed(path)) or "").partition("\n")
 
     assert re.match(r"[A-Z`].*[.:]$", first), "The first line of the docstring is one sentence."
 
 
-def test_functions_are_short() -> None:
-    """Most functions are a handful of lines, and none needs scrolling."""
+def test_functions_keep_the_length_limits() -> None:
+    """The limits concern the longest function, the 90th percentile and the median."""
     sizes = {name: size for path in modules() for name, size in _functions(path)}
     ranked = sorted(sizes.values())
 
@@ -50,8 +50,8 @@ def test_functions_are_short() -> None:
     assert quantiles(ranked, n=10, method="inclusive")[-1] <= P90_FUNCTION
 
 
-def test_names_say_something() -> None:
-    """No module and no class is called by a word that fits everything."""
+def test_modules_and_classes_have_no_vague_names() -> None:
+    """Such names fit everything."""
     names = [path.stem for path in modules()] + [
         node.name
         for path in modules()
@@ -63,16 +63,16 @@ def test_names_say_something() -> None:
 
 
 @each_module
-def test_nothing_that_users_send_becomes_code(path: Path) -> None:
-    """No pickle, no eval, no template engine."""
+def test_no_module_uses_pickle_eval_or_template_engines(path: Path) -> None:
+    """Data of users must never become code."""
     tree = parsed(path)
 
     assert sorted(set(_imports(tree)) & UNSAFE_IMPORTS) == []
     assert sorted(set(_calls(tree)) & UNSAFE_CALLS) == []
 
 
-def test_checks_see_what_they_forbid() -> None:
-    """Each of the checks above notices the thing that it is there for."""
+def test_the_checks_of_this_module_find_violations() -> None:
+    """This shows that the checks above can fail."""
     tree = ast.parse("import pickle\nfrom string import Template\neval('1')\n")
 
     assert set(_imports(tree)) & UNSAFE_IMPORTS == {"pickle", "string.Template"}
@@ -82,7 +82,7 @@ def test_checks_see_what_they_forbid() -> None:
 
 
 def _functions(path: Path) -> Iterator[tuple[str, int]]:
-    """Every function with its lines, from `def` to its end; its docstring is not counted."""
+    """Yield every function with its number of lines, without the docstring."""
     for node in ast.walk(parsed(path)):
         if isinstance(node, Function):
             name = f"{path.relative_to(PACKAGE).as_posix()}:{node.lineno} {node.name}"
@@ -98,7 +98,7 @@ def _span(node: ast.stmt) -> int:
 
 
 def _imports(tree: ast.Module) -> Iterator[str]:
-    """What is imported: each module by its first name, and each name with its module."""
+    """Yield the imported top-level modules, and imported names with their module."""
     for node in ast.walk(tree):
         if isinstance(node, ast.Import):
             yield from (alias.name.partition(".")[0] for alias in node.names)

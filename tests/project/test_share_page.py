@@ -1,4 +1,4 @@
-"""docs/how-to/share-one-server.md: manifests that fit together, and that the server knows."""
+"""docs/how-to/share-one-server.md: its manifests are consistent and use existing options."""
 
 import shutil
 import subprocess
@@ -30,12 +30,11 @@ PATHS: Final = {CONTROL_PATH + route.path for route in CONTROL_ROUTES if route.m
 
 
 def known_variables() -> set[str]:
-    """The variables of the options of `serve`."""
+    """Return the variables of the options of `serve`."""
     return {environment_name(option) for option in options_of("serve")}
 
 
-def test_compose_fits_its_schema(tmp_path: Path) -> None:
-    """That of the Compose specification."""
+def test_the_compose_file_is_valid_against_its_schema(tmp_path: Path) -> None:
     tool = shutil.which("check-jsonschema", path=str(Path(sys.executable).parent))
     if tool is None:
         pytest.skip("there is no check-jsonschema in this environment; the extra [dev] has it")
@@ -46,8 +45,7 @@ def test_compose_fits_its_schema(tmp_path: Path) -> None:
     assert done.returncode == 0, done.stdout
 
 
-def test_every_variable_and_argument_is_one_of_serve() -> None:
-    """Of compose, and of Kubernetes."""
+def test_compose_and_kubernetes_use_only_options_of_serve() -> None:
     service = yaml.safe_load(YAML["compose.yaml"])["services"]["sandbox"]
     used = {*service["environment"], *(each["name"] for each in CONTAINER["env"])}
     options = {each for each in CONTAINER["args"] if each.startswith("--")}
@@ -58,8 +56,8 @@ def test_every_variable_and_argument_is_one_of_serve() -> None:
     assert options <= options_of("serve")
 
 
-def test_the_manifests_name_each_other() -> None:
-    """The service finds the pod, the pod its port, its claim and its secret."""
+def test_the_kubernetes_manifests_reference_each_other_correctly() -> None:
+    """The service selects the pod, and the pod names its port, claim and secret."""
     service, deployment = MANIFESTS["Service"]["spec"], MANIFESTS["Deployment"]["spec"]
     [port] = CONTAINER["ports"]
     volumes = {each["name"]: each for each in POD["spec"]["volumes"]}
@@ -80,8 +78,8 @@ def test_the_manifests_name_each_other() -> None:
     assert all(each.startswith(mounted) for each in files)
 
 
-def test_probes_and_scrapes_ask_routes_that_there_are() -> None:
-    """Those of health want no token, and the other one is sent it."""
+def test_probes_and_scrapes_use_existing_routes() -> None:
+    """Health routes need no token; the scrape sends one."""
     [job] = yaml.safe_load(YAML["prometheus.yaml"])["scrape_configs"]
     probes = [CONTAINER[name]["httpGet"] for name in ("readinessProbe", "livenessProbe")]
     open_paths = {CONTROL_PATH + each.path for each in CONTROL_ROUTES if not each.needs_token}
@@ -92,8 +90,8 @@ def test_probes_and_scrapes_ask_routes_that_there_are() -> None:
     assert list(job["http_headers"]) == ["Sandbox-Token"]
 
 
-def test_one_pod_has_the_worlds_and_no_rights() -> None:
-    """A second one would have other worlds; the first is gone before the next starts."""
+def test_the_deployment_has_one_unprivileged_pod() -> None:
+    """A second pod would have other worlds, so the old one stops before the new one starts."""
     deployment, container = MANIFESTS["Deployment"]["spec"], CONTAINER["securityContext"]
 
     assert (deployment["replicas"], deployment["strategy"]["type"]) == (1, "Recreate")
@@ -103,8 +101,8 @@ def test_one_pod_has_the_worlds_and_no_rights() -> None:
     assert container["capabilities"]["drop"] == ["ALL"]
 
 
-def test_the_image_runs_as_the_user_that_the_page_names() -> None:
-    """Who has to read the key, and write the state."""
+def test_the_user_of_the_page_is_that_of_the_image() -> None:
+    """This user must be able to read the key and write the state."""
     user = str(POD["spec"]["securityContext"]["runAsUser"])
     assert f"USER {user}:{user}" in (ROOT / "Dockerfile").read_text(encoding="utf-8")
     assert f"user {user}" in TEXT

@@ -1,4 +1,4 @@
-"""A test of a table tries every row, and each that fails is told by its name."""
+"""`for_each` tries every row of a table, and names each row that fails."""
 
 import pytest
 
@@ -7,37 +7,37 @@ from tests.support.tables import for_each
 
 @for_each("number", [1, 2, 3, 4])
 def even(number: int, rest: int) -> None:
-    """A test that odd rows fail."""
+    """A test that fails for odd rows."""
     assert number % 2 == rest
 
 
 @for_each("number", [1, 2, 3, 4], show=hex)
 async def even_later(number: int, rest: int) -> None:
-    """The same, awaited."""
+    """The same as a coroutine function."""
     assert number % 2 == rest
 
 
 def told(group: ExceptionGroup[Exception]) -> list[list[str]]:
-    """What is said of each row."""
+    """Return the notes of each failure."""
     return [error.__notes__ for error in group.exceptions]
 
 
-def test_every_row_is_tried_and_each_that_fails_is_named() -> None:
+def test_for_each_tries_every_row_and_names_those_that_fail() -> None:
     with pytest.raises(ExceptionGroup, match="2 of 4 rows") as caught:
         even(rest=0)
 
     assert told(caught.value) == [["number: 1"], ["number: 3"]]
 
 
-async def test_rows_of_a_test_that_awaits_are_tried_as_well() -> None:
+async def test_for_each_works_for_async_tests() -> None:
     with pytest.raises(ExceptionGroup, match="2 of 4 rows") as caught:
         await even_later(rest=1)
 
     assert told(caught.value) == [["number: 0x2"], ["number: 0x4"]]
 
 
-def test_a_second_try_begins_anew() -> None:
-    """What the first has found is not held against it."""
+def test_failures_of_an_earlier_run_are_forgotten() -> None:
+    """The second run counts only its own failures."""
     for _ in range(2):
         with pytest.raises(ExceptionGroup, match="2 of 4 rows"):
             even(rest=0)
@@ -45,8 +45,8 @@ def test_a_second_try_begins_anew() -> None:
 
 @for_each("number", [1])
 @pytest.mark.parametrize("other", [1])
-def test_a_row_goes_with_other_arguments(number: int, other: int) -> None:
-    """Fixtures and parameters are taken as ever."""
+def test_for_each_can_be_combined_with_parametrize(number: int, other: int) -> None:
+    """Fixtures and parameters work normally."""
     assert number == other
 
 
@@ -57,15 +57,15 @@ def refused(text: str) -> None:
         int(text)
 
 
-def test_a_row_at_which_pytest_ends_the_test_is_named() -> None:
-    """Such as one where nothing is raised that should be, or where time is up."""
+def test_a_row_at_which_pytest_fails_the_test_is_named() -> None:
+    """For example if an expected exception is not raised, or the time is up."""
     with pytest.raises(pytest.fail.Exception, match="DID NOT RAISE") as caught:
         refused()
 
     assert caught.value.__notes__ == ["text: '1'"]
 
 
-def test_a_table_without_rows_is_refused() -> None:
-    """It would pass, and hold nothing."""
+def test_an_empty_table_raises() -> None:
+    """The test would pass without verifying anything."""
     with pytest.raises(AssertionError, match="a table without rows"):
         for_each("number", [])

@@ -1,4 +1,4 @@
-"""docs/testing.md has every fixture, mark, option, attribute and method, and no other."""
+"""docs/testing.md documents exactly the existing fixtures, marks, options and methods."""
 
 import inspect
 import re
@@ -21,14 +21,14 @@ CALL: Final = re.compile(r"`(\w+)\(([^)]*)\)`")
 
 
 def below(chapter: str) -> list[str]:
-    """The headings of a chapter's sections, without what is around their names."""
+    """Return the names in the section headings of a chapter."""
     _, _, text = PAGE.partition(f"\n## {chapter}\n")
     lines = text.partition("\n## ")[0].splitlines()
     return [line[4:].strip("` ") for line in lines if line.startswith("### ")]
 
 
 def named_in(chapter: str) -> set[str]:
-    """What the first column of a chapter's table names."""
+    """Return the names in the first column of a chapter's table."""
     _, _, text = PAGE.partition(f"\n## {chapter}\n")
     lines = text.partition("\n## ")[0].splitlines()
     cells = [line.split(" | ")[0] for line in lines if line.startswith("| `")]
@@ -36,18 +36,16 @@ def named_in(chapter: str) -> set[str]:
 
 
 def public(thing: object) -> set[str]:
-    """What an object offers."""
+    """Return the public names of an object."""
     return {name for name in dir(thing) if not name.startswith("_")}
 
 
-def test_fixtures_and_marks_have_their_sections() -> None:
-    """In any order."""
+def test_every_fixture_and_mark_has_a_section() -> None:
     assert set(below("Fixtures")) == fixtures(pytest_plugin)
     assert below("Marks") == [mark.partition("(")[0] for mark in MARKS]
 
 
-def test_options_have_their_sections(pytestconfig: pytest.Config) -> None:
-    """Those of the command line, and the keys of the ini file."""
+def test_every_option_and_ini_key_has_a_section(pytestconfig: pytest.Config) -> None:
     options = {name for name in vars(pytestconfig.option) if name.startswith("sandbox_")}
     keys = {"sandbox_strict", "sandbox_scenarios"}
     assert {type(pytestconfig.getini(key)) for key in keys} == {bool, list}
@@ -55,8 +53,8 @@ def test_options_have_their_sections(pytestconfig: pytest.Config) -> None:
     assert set(below("Options")) == lines | keys
 
 
-def test_a_world_is_described() -> None:
-    """Its attributes in the table, its methods in sections."""
+def test_every_attribute_and_method_of_sandbox_is_documented() -> None:
+    """Attributes are in the table, methods in sections."""
     methods = {name for name, _ in inspect.getmembers(Sandbox, inspect.isfunction)}
     methods = {name for name in methods if not name.startswith("_")}
     assert {name.removeprefix("sandbox.") for name in below("Sandbox")} == methods
@@ -73,13 +71,15 @@ def test_a_world_is_described() -> None:
         ("Server", Server, {"url", "token"}),
     ],
 )
-def test_its_pieces_are_described(chapter: str, kind: type, more: set[str]) -> None:
-    """Every public name, in the table."""
+def test_every_public_name_of_clock_rate_limit_inbox_and_server_is_documented(
+    chapter: str, kind: type, more: set[str]
+) -> None:
+    """They are in the table of their chapter."""
     assert named_in(chapter) == public(kind) | more
 
 
-def test_the_client_is_described() -> None:
-    """A row for each route, with the method's parameters as they are."""
+def test_every_route_has_its_client_method_with_parameters() -> None:
+    """The table has a row for each route."""
     rows = rows_below("SandboxClient", PAGE)
     assert [row["route, below `/_sandbox`"].strip("`") for row in rows] == [
         f"{route.method} {route.path}" for route in CONTROL_ROUTES

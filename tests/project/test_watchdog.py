@@ -1,4 +1,4 @@
-"""A worker that hangs is ended, whatever its test swallows."""
+"""A hanging worker is ended, even if its test catches every exception."""
 
 import subprocess
 import sys
@@ -22,8 +22,8 @@ hang()
 """
 
 
-def test_what_hangs_is_shown_and_ended() -> None:
-    """With where it was, on the stream that is not captured."""
+def test_a_hanging_test_is_ended_with_a_traceback() -> None:
+    """The traceback goes to the stream that pytest does not capture."""
     ended = subprocess.run(
         [sys.executable, "-c", HANGING],
         cwd=ROOT,
@@ -37,8 +37,7 @@ def test_what_hangs_is_shown_and_ended() -> None:
     assert "in hang\n" in ended.stderr
 
 
-def test_one_wait_is_enough_for_many_tests(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Each is a thread."""
+def test_the_watchdog_starts_no_timer_per_test(monkeypatch: pytest.MonkeyPatch) -> None:
     begun: list[float] = []
     with monkeypatch.context() as patch:
         patch.setattr("faulthandler.dump_traceback_later", lambda limit, **_: begun.append(limit))

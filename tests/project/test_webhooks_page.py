@@ -1,4 +1,4 @@
-"""docs/webhooks.md says what the code does: schedule, schemes, vectors, events."""
+"""docs/webhooks.md matches the code: schedule, schemes, test vectors, events and limits."""
 
 import json
 import re
@@ -22,7 +22,7 @@ SECRET: Final = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"
 
 
 def rows(heading: str) -> Iterator[list[str]]:
-    """The cells of each row of the tables below a heading, without heads and rules."""
+    """Yield the cells of each row of the tables below a heading."""
     at = ""
     lines = TEXT.splitlines()
     for line, after in zip(lines, [*lines[1:], ""], strict=True):
@@ -33,8 +33,7 @@ def rows(heading: str) -> Iterator[list[str]]:
             yield [cell.strip() for cell in line.strip("|").split(" | ")]
 
 
-def test_the_schedule_is_the_codes() -> None:
-    """One row an attempt."""
+def test_the_retry_schedule_matches_the_code() -> None:
     found = [row for row in rows("When a webhook is tried again") if len(row[0]) < 3]
     written = [re.sub(r"m$", " min", re.sub(r"([sh])$", r" \1", show_duration(d))) for d in DELAYS]
     written = ["24 h" if each == "1d" else each for each in written]
@@ -42,8 +41,8 @@ def test_the_schedule_is_the_codes() -> None:
     assert found == [*expected, [str(len(DELAYS) + 1), "never: the delivery has failed"]]
 
 
-def test_the_vectors_are_what_is_signed() -> None:
-    """Each setting gives the header and the value beside it."""
+def test_the_test_vectors_match_the_signatures_of_the_code() -> None:
+    """Each row has settings, the header and its value."""
     found = list(rows("Test vectors"))
     for setting, header, value in found:
         wanted = json.loads(setting.strip("`"))
@@ -64,16 +63,14 @@ def test_the_vectors_are_what_is_signed() -> None:
     assert {json.loads(row[0].strip("`"))["scheme"] for row in found} == set(Scheme)
 
 
-def test_every_scheme_and_event_has_its_row() -> None:
-    """And no other."""
+def test_the_tables_list_exactly_the_schemes_and_events() -> None:
     schemes = [re.sub("`|,.*", "", row[0]) for row in rows("How it is signed")]
     events = [row[0].strip("`") for row in rows("What arrives")]
     assert schemes == list(Scheme)
     assert events == list(EventType)
 
 
-def test_the_numbers_are_the_codes() -> None:
-    """In the words of the page."""
+def test_secrets_headers_timeouts_and_limits_match_the_code() -> None:
     eight = {8: "eight"}[MAX_PER_ENDPOINT]
     for words in (
         DEFAULT_WEBHOOK_SECRET,

@@ -1,4 +1,4 @@
-"""Holds the wheel and the source distribution to their exact contents."""
+"""The exact contents of the wheel and the source distribution."""
 
 import re
 import subprocess
@@ -14,7 +14,7 @@ import pytest
 import payments_sandbox
 from tests.project.tree import ROOT, not_ignored
 
-# Where a folder of the project lies in the wheel.
+# Folders of the project and their place in the wheel.
 SHIPPED: Final = {
     "sandbox/payments_sandbox/": "payments_sandbox/",
     "schemas/": "payments_sandbox/_data/schemas/",
@@ -22,12 +22,12 @@ SHIPPED: Final = {
     "docs/": "payments_sandbox/_data/docs/",
 }
 LEFT_OUT: Final = ("docs/adr/", "docs/images/")
-"""What an installed sandbox has no use for."""
+"""Folders that an installed sandbox does not need."""
 
 
 @pytest.fixture(scope="module")
 def dist(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A folder with a fresh wheel and source distribution."""
+    """Build wheel and source distribution, and return their folder."""
     folder = tmp_path_factory.mktemp("dist")
     subprocess.run(
         [sys.executable, "-m", "hatchling", "build", "--directory", str(folder)],
@@ -40,13 +40,13 @@ def dist(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture
 def wheel(dist: Path) -> zipfile.Path:
-    """The root of the wheel."""
+    """Return the root of the wheel."""
     [path] = dist.glob("*.whl")
     return zipfile.Path(path)
 
 
-def test_wheel_holds_exactly_the_package_and_its_files(wheel: zipfile.Path) -> None:
-    """Package, schemas, scenarios and pages, each file of them and nothing that git ignores."""
+def test_the_wheel_contains_exactly_the_package_and_its_data(wheel: zipfile.Path) -> None:
+    """It has the package, schemas, scenarios and pages, without ignored files."""
     names = wheel.root.namelist()
     shipped = {name for name in names if ".dist-info/" not in name and not name.endswith("/")}
 
@@ -58,8 +58,8 @@ def test_wheel_holds_exactly_the_package_and_its_files(wheel: zipfile.Path) -> N
     }
 
 
-def test_wheel_holds_every_schema(wheel: zipfile.Path) -> None:
-    """The wire contract is data, and an installed sandbox reads it from the package."""
+def test_the_wheel_contains_every_schema(wheel: zipfile.Path) -> None:
+    """An installed sandbox reads the schemas from the package."""
     schemas = [path.relative_to(ROOT) for path in (ROOT / "schemas").rglob("*.json")]
 
     assert schemas
@@ -70,8 +70,8 @@ def test_wheel_holds_every_schema(wheel: zipfile.Path) -> None:
     ] == []
 
 
-def test_wheel_is_typed_licensed_and_has_its_command(wheel: zipfile.Path) -> None:
-    """What an installer and a type checker look for is where they look."""
+def test_the_wheel_has_py_typed_the_license_and_the_command(wheel: zipfile.Path) -> None:
+    """Installers and type checkers look for them there."""
     info = wheel / f"payments_sandbox-{payments_sandbox.__version__}.dist-info"
 
     assert (wheel / "payments_sandbox" / "py.typed").exists()
@@ -79,8 +79,8 @@ def test_wheel_is_typed_licensed_and_has_its_command(wheel: zipfile.Path) -> Non
     assert "payments-sandbox = payments_sandbox.cli:main" in (info / "entry_points.txt").read_text()
 
 
-def test_wheel_describes_itself(wheel: zipfile.Path) -> None:
-    """The metadata carries the one version there is."""
+def test_the_wheel_has_complete_metadata(wheel: zipfile.Path) -> None:
+    """The version is that of the package."""
     info = wheel / f"payments_sandbox-{payments_sandbox.__version__}.dist-info"
     metadata = HeaderParser().parsestr((info / "METADATA").read_text())
 
@@ -94,8 +94,8 @@ def test_wheel_describes_itself(wheel: zipfile.Path) -> None:
     assert [file for file in files if file and not (ROOT / file).is_file()] == []
 
 
-def test_the_readme_of_the_metadata_has_whole_links(wheel: zipfile.Path) -> None:
-    """A package index shows it, and has none of the files beside it."""
+def test_links_in_the_readme_of_the_metadata_are_absolute(wheel: zipfile.Path) -> None:
+    """A package index shows the README without the other files."""
     info = wheel / f"payments_sandbox-{payments_sandbox.__version__}.dist-info"
     readme = HeaderParser().parsestr((info / "METADATA").read_text(encoding="utf-8")).get_payload()
     repository = "https://github.com/payments-sandbox/payments-sandbox"
@@ -109,8 +109,10 @@ def test_the_readme_of_the_metadata_has_whole_links(wheel: zipfile.Path) -> None
     assert f"{repository}/blob/v{version}/docs/webhooks.md" in links
 
 
-def test_source_distribution_holds_nothing_that_git_ignores(dist: Path) -> None:
-    """It is the project's own files, and enough of them to build and test from."""
+def test_the_source_distribution_contains_exactly_the_files_under_version_control(
+    dist: Path,
+) -> None:
+    """The package can be built and tested from it."""
     [path] = dist.glob("*.tar.gz")
     with tarfile.open(path) as archive:
         names = {member.name.partition("/")[2] for member in archive if member.isfile()}

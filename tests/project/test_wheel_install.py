@@ -1,4 +1,4 @@
-"""The wheel in an environment of its own: nothing of the checkout is needed to run it."""
+"""The wheel in a new environment: it runs without the checkout."""
 
 import json
 import site
@@ -33,10 +33,10 @@ def test_the_shop_is_paid(sandbox):
 
 @pytest.fixture(scope="module")
 def python(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The interpreter of a fresh environment that has the wheel; nothing is downloaded.
+    """Return the interpreter of a new environment with the wheel; nothing is downloaded.
 
-    The dependencies are lent by the environment that runs the tests. A line in a `.pth` file adds
-    their folder without reading the `.pth` files there, so the checkout stays out of reach.
+    Dependencies come from the environment that runs the tests. A line in a `.pth` file adds their
+    folder without reading the `.pth` files there, so the checkout is not importable.
     """
     folder = tmp_path_factory.mktemp("wheel")
     _run(sys.executable, "-m", "hatchling", "build", "--target", "wheel", "--directory", folder)
@@ -55,8 +55,9 @@ def _run(*command: str | Path) -> None:
     subprocess.run([str(part) for part in command], cwd=ROOT, capture_output=True, check=True)
 
 
-def test_the_installed_package_is_the_one_that_runs(python: Path, tmp_path: Path) -> None:
-    """It is imported from the fresh environment, and knows its version."""
+def test_the_installed_package_is_imported_and_has_its_version(
+    python: Path, tmp_path: Path
+) -> None:
     code = "import payments_sandbox; print(payments_sandbox.__file__)"
     shown = run("-c", code, command=(str(python), "-I"), cwd=tmp_path)
     version = run("--version", command=(str(python.with_name("payments-sandbox")),), cwd=tmp_path)
@@ -65,8 +66,8 @@ def test_the_installed_package_is_the_one_that_runs(python: Path, tmp_path: Path
     assert version.stdout == f"payments-sandbox {payments_sandbox.__version__}\n"
 
 
-def test_the_installed_command_serves(python: Path, tmp_path: Path) -> None:
-    """From another folder: schemas and cards come from the package."""
+def test_the_installed_command_serves_from_another_folder(python: Path, tmp_path: Path) -> None:
+    """Schemas and cards come from the package."""
     command = (str(python.with_name("payments-sandbox")),)
     with serve_process("--clock", "2030-01-15T10:30:00Z", command=command, cwd=tmp_path) as server:
         paid = exchange(server.address, raw_request("POST", "/v3/payments", body=BODY))
@@ -88,10 +89,10 @@ def test_the_installed_command_serves(python: Path, tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("arguments", [("cards",), ("cards", "--json"), ("openapi",), ("--help",)])
-def test_the_installed_command_prints_the_same(
+def test_the_installed_command_prints_the_same_as_the_checkout(
     python: Path, tmp_path: Path, arguments: tuple[str, ...]
 ) -> None:
-    """What needs the package's files, and what needs none."""
+    """Some commands need files of the package, others do not."""
     command = (str(python.with_name("payments-sandbox")),)
     installed = run(*arguments, command=command, cwd=tmp_path)
 
@@ -99,8 +100,8 @@ def test_the_installed_command_prints_the_same(
     assert installed.stdout == run(*arguments).stdout
 
 
-def test_the_module_is_the_command(python: Path, tmp_path: Path) -> None:
-    """`python -m payments_sandbox` in the fresh environment, away from every checkout."""
+def test_python_m_payments_sandbox_works_like_the_command(python: Path, tmp_path: Path) -> None:
+    """It runs in the new environment, outside the checkout."""
     listed = run("cards", command=(str(python), "-I", "-m", "payments_sandbox"), cwd=tmp_path)
 
     assert listed.stdout == run("cards").stdout
@@ -109,10 +110,10 @@ def test_the_module_is_the_command(python: Path, tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("own_file", "module"), [("sandbox/shop.py", "sandbox.shop"), ("sandbox.py", "sandbox")]
 )
-def test_a_project_with_a_sandbox_of_its_own_uses_the_plugin(
+def test_a_project_with_its_own_module_named_sandbox_can_use_the_plugin(
     python: Path, tmp_path: Path, own_file: str, module: str
 ) -> None:
-    """A folder or a module of that name, which its tests import, beside the fixture `sandbox`."""
+    """Its tests import this module or package, and also use the fixture `sandbox`."""
     own = tmp_path / own_file
     own.parent.mkdir(exist_ok=True)
     own.write_text(SHOP_MODULE)

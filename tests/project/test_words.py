@@ -1,4 +1,4 @@
-"""Holds names to the words of CONTRIBUTING.md: plain ones, each with one meaning."""
+"""Names follow the words of CONTRIBUTING.md: plain, each with one meaning."""
 
 import ast
 import re
@@ -15,7 +15,7 @@ RETIRED: Final = frozenset(
 
 
 def defined(tree: ast.Module) -> Iterator[str]:
-    """Each class, function, method, attribute and variable that a module defines."""
+    """Yield each class, function, method, attribute and variable that a module defines."""
     for node in ast.walk(tree):
         if isinstance(node, ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef):
             yield node.name
@@ -23,7 +23,7 @@ def defined(tree: ast.Module) -> Iterator[str]:
             yield node.id
 
 
-def test_no_retired_word_is_left() -> None:
+def test_no_module_defines_a_retired_name() -> None:
     found = [
         f"{path.relative_to(PACKAGE).as_posix()}: {name}"
         for path in modules()
@@ -33,7 +33,7 @@ def test_no_retired_word_is_left() -> None:
     assert found == [], "CONTRIBUTING.md, 'Words', says what these are called now"
 
 
-def test_retired_words_are_found() -> None:
+def test_retired_names_are_found() -> None:
     assert {"Play", "Told", "undisturbed"} <= RETIRED
     assert set(defined(ast.parse("class Play:\n    Told: int\n\nfor lane in (): pass"))) == {
         "Play",
@@ -42,7 +42,7 @@ def test_retired_words_are_found() -> None:
     }
 
 
-def test_no_two_public_classes_share_a_name() -> None:
+def test_public_class_names_are_unique() -> None:
     places: dict[str, list[str]] = defaultdict(list)
     for path in modules():
         for node in parsed(path).body:

@@ -1,4 +1,4 @@
-"""docs/how-to/write-a-fault.md teaches what works: its example is written down and run."""
+"""docs/how-to/write-a-fault.md: its example works, and its files exist."""
 
 import importlib.util
 import re
@@ -20,7 +20,7 @@ NEW_FILES: Final = {
 
 
 def written(folder: Path) -> type[Fault]:
-    """The fault of the page, written to a file and imported."""
+    """Return the fault of the page, written to a file and imported."""
     [example] = below("1. The file", read_blocks(PAGE))
     path = folder / "stall.py"
     path.write_text(example.code, encoding="utf-8")
@@ -33,8 +33,8 @@ def written(folder: Path) -> type[Fault]:
     return fault
 
 
-def test_the_example_sends_a_head_waits_and_closes(tmp_path: Path) -> None:
-    """The plan promises two bytes that never come."""
+def test_the_example_fault_sends_a_head_waits_and_closes(tmp_path: Path) -> None:
+    """The head announces two bytes that are never sent."""
     fault = written(tmp_path).parse({"commit": True, "for": "40ms"}, is_read=False)
     reply = RealReply(200, {"X-Real": "1"}, b"{}", date="now", max_wait=60_000)
 
@@ -42,8 +42,7 @@ def test_the_example_sends_a_head_waits_and_closes(tmp_path: Path) -> None:
     assert list(fault.plan(reply)) == [Send(head), WaitUntil(40), Close()]
 
 
-def test_the_example_is_written_as_it_is_read(tmp_path: Path) -> None:
-    """And made from what the journal keeps of it."""
+def test_the_example_fault_round_trips_and_can_be_made_from_the_journal(tmp_path: Path) -> None:
     stall = written(tmp_path)
     fault = stall.from_journal(JournalRecord(None, b"", commit=True, duration_ms=40.2))
 
@@ -51,19 +50,18 @@ def test_the_example_is_written_as_it_is_read(tmp_path: Path) -> None:
     assert stall.parse(fault.source(is_read=False), is_read=False) == fault
 
 
-def test_the_example_brings_all_parts_of_a_fault(tmp_path: Path) -> None:
-    """Those that the family asks of each member."""
+def test_the_example_fault_defines_all_required_parts(tmp_path: Path) -> None:
     assert [part for part in FAULT_PARTS if part not in vars(written(tmp_path))] == []
 
 
-def test_the_page_names_what_there_is() -> None:
-    """Every file and folder that it sends a reader to."""
+def test_the_page_names_only_existing_files() -> None:
+    """The files that the reader creates are excepted."""
     names = NAMED.findall(PAGE.read_text(encoding="utf-8"))
 
     assert len(names) > 5
     assert [name for name in names if not (ROOT / name).exists() and name not in NEW_FILES] == []
 
 
-def test_the_page_is_one_page() -> None:
-    """Short enough to be read before writing the fault."""
+def test_the_page_has_at_most_120_lines() -> None:
+    """It can therefore be read before writing a fault."""
     assert len(PAGE.read_text(encoding="utf-8").splitlines()) <= 120

@@ -1,4 +1,4 @@
-"""Owns the list of files that the project consists of, in a git checkout and without git."""
+"""Owns the list of the project's files, in a git checkout and without git."""
 
 import ast
 import os
@@ -16,25 +16,25 @@ IN_GIT: Final = (ROOT / ".git").exists() and shutil.which("git") is not None
 
 
 def tracked() -> list[str]:
-    """Paths under version control, relative to the root; everything not ignored without git."""
+    """Return paths under version control, relative to the root, or not ignored without git."""
     return _git("ls-files", "-z") if IN_GIT else sorted(_walk())
 
 
 def not_ignored() -> list[str]:
-    """Paths that git would not ignore, committed or not, relative to the root."""
+    """Return paths that git does not ignore, committed or not, relative to the root."""
     if not IN_GIT:
         return sorted(_walk())
     return _git("ls-files", "-z", "--cached", "--others", "--exclude-standard")
 
 
 def modules() -> list[Path]:
-    """Every module of the package."""
+    """Return every module of the package."""
     return sorted(PACKAGE.rglob("*.py"))
 
 
 @cache
 def parsed(module: Path) -> ast.Module:
-    """What is written in a module; many tests look at all of them."""
+    """Return the syntax tree of a module, cached because many tests read all of them."""
     return ast.parse(module.read_text(encoding="utf-8"), filename=str(module))
 
 
@@ -46,7 +46,7 @@ def _git(*arguments: str) -> list[str]:
 
 
 def _walk() -> Iterator[str]:
-    """Without git: the folder, read with the plain patterns of `.gitignore`."""
+    """Yield the files of the folder without git, using the plain patterns of `.gitignore`."""
     lines = (ROOT / ".gitignore").read_text(encoding="utf-8").split()
     ignored = [*(line.rstrip("/") for line in lines), ".git"]
     for folder, folders, names in os.walk(ROOT):

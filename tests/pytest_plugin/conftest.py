@@ -1,4 +1,4 @@
-"""What tests of the plugin have in common: suites in which no plugin is loaded but ours."""
+"""Fixtures for tests of the plugin: nested suites in which only this plugin is loaded."""
 
 import pytest
 
@@ -7,7 +7,7 @@ from tests.support.process import SHOP_MODULE, Suite
 
 @pytest.fixture(autouse=True)
 def _alone(monkeypatch: pytest.MonkeyPatch) -> None:
-    """No plugin but ours is loaded unless a test wants it, and nothing is told to it."""
+    """Disable other plugins, unless a test loads them, and remove the plugin's variables."""
     monkeypatch.setenv("PYTEST_DISABLE_PLUGIN_AUTOLOAD", "1")
     for name in ("URL", "SEED", "SCENARIO_DIR"):
         monkeypatch.delenv(f"PAYMENTS_SANDBOX_{name}", raising=False)
@@ -15,7 +15,7 @@ def _alone(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.fixture
 def suite(pytester: pytest.Pytester) -> Suite:
-    """A suite with a client of a shop, which its tests import."""
+    """Return a suite with a shop client that its tests can import."""
     made = Suite(pytester)
     made.holds("", shop=SHOP_MODULE)
     return made

@@ -1,4 +1,4 @@
-"""What follows a test: its own result stands, whatever the plugin meets, and others follow."""
+"""What the plugin does after a test: evaluation, reports, and errors of its own."""
 
 import socket
 
@@ -50,8 +50,8 @@ def test_the_next(): pass
 """
 
 
-def test_what_a_test_has_replaced_is_nothing_to_the_plugin(suite: Suite) -> None:
-    """Sockets, files, time: expectations are judged, and the journal is kept, all the same."""
+def test_the_plugin_works_although_a_test_replaced_sockets_files_and_time(suite: Suite) -> None:
+    """Expectations are still evaluated, and journals are still written."""
     suite.holds(PATCHES)
     result = suite.run()
     result.assert_outcomes(passed=4, failed=2)
@@ -63,7 +63,7 @@ def test_what_a_test_has_replaced_is_nothing_to_the_plugin(suite: Suite) -> None
     assert [file.name.split("test_")[-1][:5] for file in kept.glob("*.json")] == ["files"]
 
 
-def test_a_journal_that_cannot_be_kept_is_a_line_of_the_report(suite: Suite) -> None:
+def test_a_journal_that_cannot_be_written_is_noted_in_the_report(suite: Suite) -> None:
     suite.holds("def test_a(sandbox): assert 0\ndef test_b(sandbox): pass")
     suite.pytester.path.joinpath(".pytest_cache").touch()
     result = suite.run("-W", "ignore::pytest.PytestCacheWarning")  # pytest's own
@@ -96,8 +96,10 @@ def test_given_up_elsewhere(sandbox):
 
 
 @pytest.mark.parametrize("strict", ["true", "false"])
-def test_a_test_whose_world_was_dropped_fails_with_that_sentence(suite: Suite, strict: str) -> None:
-    """Its own failure comes first; a world that the test itself drops is none."""
+def test_a_test_whose_world_was_dropped_by_the_server_fails_with_the_reason(
+    suite: Suite, strict: str
+) -> None:
+    """The test's own failure comes first; a world that the test drops itself is fine."""
     suite.holds("", test_it=VANISHES)
     result = suite.run("-o", f"sandbox_strict={strict}")
     result.assert_outcomes(passed=2, failed=2)
@@ -190,8 +192,10 @@ def test_own_failure(sandbox):
 """
 
 
-def test_a_world_is_judged_before_a_test_takes_what_was_seen_in_it(suite: Suite) -> None:
-    """Dropped, reset or restored; the failure shows what it had seen until then."""
+def test_expectations_are_evaluated_before_a_test_drops_resets_or_restores_a_world(
+    suite: Suite,
+) -> None:
+    """The failure shows what happened in the world until then."""
     suite.holds("", test_it=ENDS)
     result = suite.run()
     result.assert_outcomes(passed=5, failed=11)
@@ -203,8 +207,8 @@ def test_a_world_is_judged_before_a_test_takes_what_was_seen_in_it(suite: Suite)
     assert "could not be judged: TypeError" in shown
 
 
-def test_a_test_that_is_not_strict_may_end_its_world_as_it_likes(suite: Suite) -> None:
-    """Nothing of it is judged."""
+def test_without_sandbox_strict_a_test_may_end_its_world_unevaluated(suite: Suite) -> None:
+    """Nothing in it is evaluated."""
     suite.holds("", test_it=ENDS)
     suite.run("-o", "sandbox_strict=false").assert_outcomes(passed=15, failed=1)
 
@@ -262,8 +266,8 @@ def test_given_twice(sandbox, sandbox_server):
 """
 
 
-def test_a_world_that_the_server_has_given_is_one_of_the_tests(suite: Suite) -> None:
-    """In its own part or by a fixture of its own; what others did in it is not held against it."""
+def test_worlds_from_sandbox_server_are_evaluated_for_their_test(suite: Suite) -> None:
+    """They come from the test or its fixtures; what other tests did in them does not count."""
     suite.holds("", test_it=GIVEN)
     result = suite.run()
     result.assert_outcomes(passed=3, failed=5)
@@ -368,8 +372,8 @@ def test_async(sandbox):
 """
 
 
-def test_a_scenario_is_judged_before_a_test_ends_it(suite: Suite) -> None:
-    """It alone, by whatever client of the world it is ended; not where that is refused."""
+def test_a_scenario_is_evaluated_before_a_test_ends_it(suite: Suite) -> None:
+    """Any client of the world may end it; a rejected attempt evaluates nothing."""
     suite.holds("", test_it=SCENARIOS_END)
     result = suite.run()
     result.assert_outcomes(passed=4, failed=9)
@@ -414,7 +418,7 @@ class TestOneKey:
 """
 
 
-def test_a_test_is_not_blamed_for_the_calls_of_others_in_a_world_that_they_share(
+def test_a_test_does_not_fail_for_calls_of_others_in_a_shared_world(
     suite: Suite,
 ) -> None:
     suite.holds("", test_it=SHARES)
@@ -455,10 +459,10 @@ class TestInside:
 """
 
 
-def test_a_test_is_blamed_for_its_calls_after_a_reset_of_a_world_that_tests_share(
+def test_a_test_fails_for_its_own_calls_after_a_reset_of_a_shared_world(
     suite: Suite,
 ) -> None:
-    """There they have the ids that those of earlier tests had."""
+    """After a reset, calls have the same ids as those of earlier tests."""
     suite.holds("", test_it=RESETS)
     result = suite.run()
     result.assert_outcomes(passed=1, failed=4)
@@ -481,8 +485,8 @@ def test_unused(sandbox): pass
 """
 
 
-def test_scenarios_of_the_server_are_expected_of_the_worlds_that_were_used(suite: Suite) -> None:
-    """As `run --scenario` does."""
+def test_scenarios_of_the_server_are_evaluated_only_in_used_worlds(suite: Suite) -> None:
+    """`run --scenario` does the same."""
     suite.holds("", test_it=FOR_ALL)
     result = suite.run()
     result.assert_outcomes(passed=1, failed=1)
@@ -560,7 +564,9 @@ def test_judged(sandbox):
 """
 
 
-def test_a_world_of_the_suites_own_keeps_marks_judging_and_section(suite: Suite) -> None:
+def test_an_overridden_sandbox_fixture_keeps_marks_evaluation_and_report_section(
+    suite: Suite,
+) -> None:
     suite.holds("", test_own=OVERRIDES, test_shared=SHARED)
     result = suite.run()
     result.assert_outcomes(passed=3, failed=4, errors=1)
@@ -573,8 +579,8 @@ def test_a_world_of_the_suites_own_keeps_marks_judging_and_section(suite: Suite)
     )
 
 
-def test_marks_that_a_fixture_of_the_suites_own_cannot_follow(suite: Suite) -> None:
-    """They are errors of collection, with what would do."""
+def test_marks_that_an_overridden_fixture_cannot_apply_are_collection_errors(suite: Suite) -> None:
+    """The errors say what is expected."""
     suite.holds(
         """
         import pytest
@@ -611,8 +617,8 @@ def test_marks_that_a_fixture_of_the_suites_own_cannot_follow(suite: Suite) -> N
     )
 
 
-def test_a_mark_gives_a_world_the_key_that_services_know(suite: Suite) -> None:
-    """Fresh for each test, whoever has used the key before; reports name the test."""
+def test_sandbox_world_gives_each_test_a_new_world_with_a_fixed_key(suite: Suite) -> None:
+    """The world is new even if the key was used before, and has the name of the test."""
     suite.holds(
         """
         import pytest
@@ -633,8 +639,8 @@ def test_a_mark_gives_a_world_the_key_that_services_know(suite: Suite) -> None:
     suite.run().assert_outcomes(passed=3)
 
 
-def test_a_client_that_calls_what_does_not_exist_fails_its_test(suite: Suite) -> None:
-    """A path or a method; an unknown id is none, and a session may be less strict."""
+def test_an_undocumented_call_fails_its_test_if_strict(suite: Suite) -> None:
+    """It may have an unknown path or method; an unknown id does not count."""
     suite.holds(
         "",
         test_it="""
@@ -663,8 +669,8 @@ def test_a_client_that_calls_what_does_not_exist_fails_its_test(suite: Suite) ->
     suite.run("-o", "sandbox_strict=false").assert_outcomes(passed=3, failed=1)
 
 
-def test_the_failure_section_is_one_timeline(suite: Suite) -> None:
-    """The reason first; requests, events, attempts and clock moves in order; the audit's advice."""
+def test_the_failure_section_has_a_timeline(suite: Suite) -> None:
+    """The timeline has requests, events, attempts and clock moves; the audit is shown too."""
     suite.holds(
         """
         import pytest, requests
@@ -712,7 +718,7 @@ def test_the_failure_section_is_one_timeline(suite: Suite) -> None:
 
 
 @pytest.mark.parametrize("workers", [(), ("-n", "2")])
-def test_a_server_that_cannot_be_used_is_one_usage_error(
+def test_an_unreachable_sandbox_url_is_one_usage_error(
     suite: Suite, workers: tuple[str, ...]
 ) -> None:
     suite = Suite(suite.pytester, ("xdist",) if workers else ())
@@ -735,8 +741,8 @@ def test_a_server_that_cannot_be_used_is_one_usage_error(
     assert "no sandbox answers" not in result.stdout.str()
 
 
-def test_a_server_that_says_nothing_is_given_up(suite: Suite) -> None:
-    """After half a minute, as by a command; the session waited for longer than anybody would."""
+def test_a_sandbox_url_that_does_not_answer_is_a_usage_error(suite: Suite) -> None:
+    """The timeout is half a minute, as for commands, and is shortened here."""
     assert options.PATIENCE == 30
     suite.pytester.makeconftest(
         "from payments_sandbox.pytest_plugin import options\noptions.PATIENCE = 0.05"
@@ -751,10 +757,10 @@ def test_a_server_that_says_nothing_is_given_up(suite: Suite) -> None:
     )
 
 
-def test_a_server_that_goes_during_a_session_is_a_line_for_each_test(suite: Suite) -> None:
-    """With what would do; what a test asks of it itself is told in the test's own line."""
+def test_a_server_lost_during_the_session_is_one_line_per_test(suite: Suite) -> None:
+    """The line says what to do; an error of the test's own request is shown at its line."""
     with socket.socket() as nobody:
-        nobody.bind(("127.0.0.1", 0))  # and it does not listen
+        nobody.bind(("127.0.0.1", 0))  # without listening
         url = f"http://127.0.0.1:{nobody.getsockname()[1]}"
         suite.holds(
             f"""
@@ -778,7 +784,7 @@ def test_a_server_that_goes_during_a_session_is_a_line_for_each_test(suite: Suit
         assert library not in shown
 
 
-def test_a_token_that_is_missing_is_one_usage_error_for_who_wants_a_world(suite: Suite) -> None:
+def test_a_missing_control_token_is_a_usage_error_if_a_test_needs_a_world(suite: Suite) -> None:
     suite.holds("def test_it(sandbox): ...")
     with running_sandbox(control_token="t0ken") as server:
         result = suite.run("--sandbox-url", server.url)

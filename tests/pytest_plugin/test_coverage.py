@@ -1,4 +1,4 @@
-"""Coverage of failure in a session: what the tests of a suite have met, whoever ran them."""
+"""Coverage of failure in a session: which failures the tests met, with and without workers."""
 
 import json
 from collections.abc import Mapping
@@ -32,87 +32,87 @@ def refund(sandbox, payment, amount):
 def test_01_pays(sandbox):
     assert pay(sandbox).status_code == 201
 
-def test_02_is_declined(sandbox):
+def test_02_card_is_declined(sandbox):
     pay(sandbox, card_number=DECLINED)
 
-def test_03_is_declined_before_and_after_a_reset(sandbox):
+def test_03_card_is_declined_before_and_after_a_reset(sandbox):
     pay(sandbox, card_number=DECLINED)
     sandbox.reset()
     pay(sandbox, card_number=DECLINED)
 
-def test_04_is_declined_by_a_rule(sandbox):
+def test_04_rule_answers_lost_card(sandbox):
     sandbox.use(rules({"request": "create_payment", "do": [{"respond": {"error": "lost_card"}}]}))
     pay(sandbox)
 
 @pytest.mark.sandbox_scenario("lost-reply")
-def test_05_loses_the_reply(sandbox):
+def test_05_reply_is_lost(sandbox):
     with pytest.raises(requests.ConnectionError):
         pay(sandbox)
     get(sandbox, "/payments")
 
-def test_06_loses_the_request(sandbox):
+def test_06_request_is_lost(sandbox):
     sandbox.use(rules({"request": "create_payment", "do": [{"drop": {"commit": False}}]}))
     with pytest.raises(requests.ConnectionError):
         pay(sandbox)
 
-def test_07_meets_an_error_of_the_server_after_all(sandbox):
+def test_07_server_error_after_commit(sandbox):
     cards = {each["name"]: each["number"] for each in sandbox.control.list_cards()["data"]}
     pay(sandbox, card_number=cards["server_error_after_commit"])
 
-def test_08_meets_an_error_of_the_server(sandbox):
+def test_08_server_error_without_commit(sandbox):
     cards = {each["name"]: each["number"] for each in sandbox.control.list_cards()["data"]}
     pay(sandbox, card_number=cards["server_error"])
 
-def test_09_gives_too_much_back(sandbox):
+def test_09_refund_exceeds_the_payment(sandbox):
     refund(sandbox, pay(sandbox).json()["id"], 9999)
 
-def test_10_gives_back_what_nobody_paid(sandbox):
+def test_10_refund_of_an_unknown_payment(sandbox):
     refund(sandbox, "pay_none", 1)
 
-def test_11_looks_for_what_is_not_there(sandbox):
+def test_11_unknown_payment_is_retrieved(sandbox):
     get(sandbox, "/payments/pay_none")
 
-def test_12_has_no_key(sandbox):
+def test_12_key_is_invalid(sandbox):
     get(sandbox, "/payments", Authorization="Bearer nonsense")
 
-def test_13_calls_too_often(make_sandbox):
+def test_13_rate_limit_is_exceeded(make_sandbox):
     world = make_sandbox(rate_limit=1)
     get(world, "/payments")
     get(world, "/payments")
 
-def test_14_asks_for_nonsense(sandbox):
+def test_14_limit_is_invalid(sandbox):
     get(sandbox, "/payments?limit=many")
 
-def test_15_gets_half_of_a_list(sandbox):
+def test_15_list_is_truncated(sandbox):
     sandbox.use(rules({"request": "list_payments", "do": [{"truncate": {"keep": "50%"}}]}))
     with pytest.raises(requests.exceptions.RequestException):
         get(sandbox, "/payments")
 
-def test_16_gets_a_list_of_a_proxy(sandbox):
+def test_16_list_is_replaced_by_html(sandbox):
     sandbox.use(rules({"request": "list_payments", "do": [{"malform": {"as": "html"}}]}))
     get(sandbox, "/payments")
 
-def test_17_misses_a_webhook(sandbox):
+def test_17_first_webhook_attempt_is_lost(sandbox):
     inbox = sandbox.inbox()
     sandbox.use(rules({"webhook": "*", "when": {"attempt": 1}, "do": {"drop": True}}))
     pay(sandbox)
     sandbox.clock.advance("10s")
     assert len(inbox.messages) == 1
 
-def test_18_hears_it_twice(sandbox):
+def test_18_webhook_arrives_twice(sandbox):
     inbox = sandbox.inbox()
     sandbox.use(rules({"webhook": "*", "do": {"duplicate": {"copies": 2}}}))
     pay(sandbox)
     inbox.wait("payment.completed", count=2)
 
-def test_19_hears_of_it_late(sandbox):
+def test_19_webhook_is_delayed(sandbox):
     inbox = sandbox.inbox()
     sandbox.use(rules({"webhook": "*", "do": {"delay": "1h"}}))
     pay(sandbox)
     sandbox.clock.advance("1h")
     inbox.wait("payment.completed")
 
-def test_20_is_declined_in_a_world_that_goes(sandbox):
+def test_20_card_is_declined_in_a_dropped_world(sandbox):
     pay(sandbox, card_number=DECLINED)
     sandbox.close()
 """
@@ -136,7 +136,7 @@ BY_HAND: Final = {
     "payment.completed twice": 1,
     "payment.completed late": 1,
 }
-"""What the twenty tests meet, counted by reading them."""
+"""The failures that the twenty tests meet, counted by hand."""
 
 DECLINES: Final = """
 from shop import pay
@@ -147,7 +147,7 @@ def test_is_declined(sandbox):
 
 
 def met(found: Mapping[str, Any]) -> dict[str, int]:
-    """What a file of `--sandbox-coverage-json` says was met."""
+    """Return the counts in a file of `--sandbox-coverage-json`."""
     return {
         f"{each.get('operation') or each['event']} {each['failure']}"
         + ("_after_commit" if each.get("commit") else ""): each["count"]
@@ -157,7 +157,7 @@ def met(found: Mapping[str, Any]) -> dict[str, int]:
 
 
 @pytest.mark.parametrize("workers", [(), ("-n", "2")], ids=["one process", "two workers"])
-def test_the_coverage_of_twenty_tests_is_what_a_hand_counts(
+def test_coverage_of_twenty_tests_equals_the_manual_count(
     workers: tuple[str, ...], pytester: pytest.Pytester
 ) -> None:
     suite = Suite(pytester, ["xdist"])
@@ -177,8 +177,10 @@ def test_the_coverage_of_twenty_tests_is_what_a_hand_counts(
     result.stdout.fnmatch_lines(["*coverage of failure: 17 of 98 met (17 %)*seen: 8 of 19"])
 
 
-def test_too_little_fails_the_session_and_says_why(suite: Suite, pytester: pytest.Pytester) -> None:
-    """Each test has passed all the same."""
+def test_coverage_below_fail_under_fails_the_session_with_the_reason(
+    suite: Suite, pytester: pytest.Pytester
+) -> None:
+    """The tests themselves passed."""
     suite.holds(DECLINES)
     page = pytester.path / "coverage.html"
 
@@ -187,24 +189,29 @@ def test_too_little_fails_the_session_and_says_why(suite: Suite, pytester: pytes
     result.assert_outcomes(passed=1)
     assert result.ret == pytest.ExitCode.TESTS_FAILED
     result.stdout.fnmatch_lines(
-        ["--sandbox-coverage-fail-under: 1 % of the failures were met, and 50 % are wanted"]
+        ["--sandbox-coverage-fail-under: 1 % of the failures were met, but 50 % are required"]
     )
     assert "<h1>coverage of failure: 1 of 98 met" in page.read_text()
 
 
-def test_a_suite_without_a_call_covers_nothing_and_that_is_never_enough(suite: Suite) -> None:
+def test_a_suite_without_calls_fails_any_fail_under(suite: Suite) -> None:
     suite.holds("def test_nothing():\n    pass")
 
     result = suite.run("--sandbox-coverage-fail-under=0")
 
     assert result.ret == pytest.ExitCode.TESTS_FAILED
     result.stdout.fnmatch_lines(
-        ["coverage of failure: nothing is covered, for no call has reached a sandbox that counts."]
+        [
+            (
+                "coverage of failure: nothing is covered, because no calls reached a sandbox that"
+                " counts failures."
+            )
+        ]
     )
 
 
-def test_a_server_that_runs_elsewhere_is_asked_for_what_this_suite_has_met(suite: Suite) -> None:
-    """What it had counted before is not this suite's."""
+def test_coverage_of_an_external_server_counts_only_this_session(suite: Suite) -> None:
+    """Earlier counts of the server are subtracted."""
     suite.holds(DECLINES)
     with running_sandbox(coverage=True, seed=7) as server:
         options = "--sandbox-coverage", f"--sandbox-url={server.url}"
@@ -219,16 +226,16 @@ def test_a_server_that_runs_elsewhere_is_asked_for_what_this_suite_has_met(suite
     assert line.split() == ["card_declined", "1"]
 
 
-def test_a_server_elsewhere_that_counts_nothing_is_refused_before_a_test_runs(suite: Suite) -> None:
+def test_an_external_server_without_coverage_is_a_usage_error(suite: Suite) -> None:
     suite.holds(DECLINES)
     with running_sandbox(seed=7) as server:
         result = suite.run("--sandbox-coverage", f"--sandbox-url={server.url}")
 
     assert result.ret == pytest.ExitCode.USAGE_ERROR
-    assert "this server counts no failures; start it with --coverage, or" in result.stderr.str()
+    assert "this server does not count failures; start it with --coverage or" in result.stderr.str()
 
 
-def test_a_server_of_the_suites_own_that_counts_nothing_is_told(suite: Suite) -> None:
+def test_an_overridden_server_without_coverage_is_reported(suite: Suite) -> None:
     suite.holds(
         DECLINES,
         conftest="""
@@ -250,14 +257,14 @@ def test_a_server_of_the_suites_own_that_counts_nothing_is_told(suite: Suite) ->
     )
 
 
-def test_a_percentage_beyond_all_is_refused(suite: Suite) -> None:
+def test_a_fail_under_above_100_is_a_usage_error(suite: Suite) -> None:
     result = suite.run("--sandbox-coverage-fail-under=101")
 
     assert result.ret == pytest.ExitCode.USAGE_ERROR
     assert "--sandbox-coverage-fail-under" in result.stderr.str()
 
 
-def test_a_file_that_cannot_be_written_fails_the_session(
+def test_an_unwritable_coverage_file_fails_the_session(
     suite: Suite, pytester: pytest.Pytester
 ) -> None:
     suite.holds(DECLINES)
@@ -268,7 +275,7 @@ def test_a_file_that_cannot_be_written_fails_the_session(
     result.stdout.fnmatch_lines(["cannot write *coverage.json: No such file or directory"])
 
 
-def test_what_a_worker_had_met_that_was_killed_is_missing_and_that_is_told(
+def test_the_missing_coverage_of_a_killed_worker_is_reported(
     pytester: pytest.Pytester,
 ) -> None:
     suite = Suite(pytester, ["xdist"])

@@ -1,4 +1,4 @@
-"""What pytest shows of a test that one of our errors ends: its own line, and the reason."""
+"""What pytest shows if an error of this package ends a test: the test's line and the reason."""
 
 from tests.support.process import Suite
 
@@ -70,8 +70,8 @@ def test_it(mistake, sandbox, sandbox_server):
 """
 
 
-def test_an_error_is_its_line_in_the_test_and_its_reason(suite: Suite) -> None:
-    """No line of ours is between them, and the summary says why, not what the error is called."""
+def test_an_error_is_shown_at_the_tests_line_with_its_reason(suite: Suite) -> None:
+    """No lines of the package are shown; the summary has the reason, not the error's class."""
     suite.holds("", test_it=MISTAKES)
     result = suite.run("-W", "ignore")
     result.assert_outcomes(failed=9)

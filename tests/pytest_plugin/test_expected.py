@@ -1,4 +1,4 @@
-"""What a test expects is a matter of that test, also in a world that it shares with others."""
+"""Expectations of a test end with it, also in a world that tests share."""
 
 from tests.support.process import Suite
 
@@ -74,10 +74,10 @@ def test_3_unmet(sandbox):  # what the module expects is a matter of all its tes
 """
 
 
-def test_a_test_is_not_blamed_for_what_others_have_expected_of_a_world_that_they_share(
+def test_a_test_does_not_fail_for_expectations_of_others_in_a_shared_world(
     suite: Suite,
 ) -> None:
-    """It ends with the test; what a wider fixture expects does not."""
+    """Expectations of a fixture with a wider scope stay."""
     suite.holds("", test_it=SHARES, test_scope=SCOPE)
     result = suite.run("-p", "no:randomly")
     result.assert_outcomes(passed=4, failed=7)

@@ -27,7 +27,7 @@ def api(sandbox, sandbox_server):
                       headers=sandbox.headers, timeout=1) as api:
         yield api
 """
-"""A `conftest.py`: a fixture that is made of a world, as suites have them."""
+"""A `conftest.py` with a fixture that uses a world, as real suites have them."""
 
 SHOP: Final = """
 import httpx
@@ -134,12 +134,12 @@ def suite_of(pytester: pytest.Pytester, code: str, *plugins: str) -> Suite:
 
 
 LOST: Final = (
-    "create_payment of cust_ada, 1st: the connection breaks and no reply comes, though the"
-    " operation has happened"
+    "create_payment of cust_ada, 1st: the connection breaks and no reply comes, although the"
+    " operation took effect"
 )
 
 
-def test_a_test_is_run_for_each_failure_with_a_subtest_for_each_run(
+def test_sandbox_explore_runs_a_test_per_failure_as_subtests(
     pytester: pytest.Pytester,
 ) -> None:
     result = suite_of(pytester, SUITE).run()
@@ -149,19 +149,19 @@ def test_a_test_is_run_for_each_failure_with_a_subtest_for_each_run(
     failed = [line.partition("[")[2].partition("]")[0] for line in summary if "SUBF" in line]
     assert sorted(failed) == [
         "create_payment of cust_ada, 1st: the card was declined",
-        LOST.replace("though the operation has happened", "and nothing has happened"),
         *[LOST] * 3,
-        "create_payment of cust_ada, 1st: the reply is no JSON, though the operation has happened",
+        LOST.replace("although the operation took effect", "and nothing happened"),
+        "create_payment of cust_ada, 1st: the reply is no JSON, although the operation took effect",
     ]
     assert [line.split("::")[1].split()[0] for line in summary if "SUBF" not in line] == [
         "test_naive", "test_broken", "test_without_refunds", "test_gives_up", "test_paid_before",
         "test_silent",
     ]  # fmt: skip
-    assert "double_charge: cust_ada paid 8400 USD, and 4200 without the failure." in shown
-    assert "crash: It broke down: KeyError: 'status'." in shown
-    assert "sandbox_explore: it fails without any failure: exit status 1" in shown
+    assert "double_charge: cust_ada paid 8400 USD, but 4200 without the failure." in shown
+    assert "crash: It crashed: KeyError: 'status'." in shown
+    assert "sandbox_explore: it fails even without a failure: exit status 1" in shown
     assert "sandbox_explore: nothing is known: no call of the test meets such a failure" in shown
-    assert "sandbox_explore: it has made no call: it has to call a world that 'sandbox'" in shown
+    assert "sandbox_explore: it made no calls: it must call a world that 'sandbox'" in shown
     assert "those of a server that the test makes itself, such as MemorySandbox()" in shown
     assert "lost_payment: The ledger has create_payment of 4200 USD, whose reply was lost" in shown
     assert "1 skipped" in shown
@@ -169,11 +169,11 @@ def test_a_test_is_run_for_each_failure_with_a_subtest_for_each_run(
 
 
 def above_summary(shown: str) -> str:
-    """What pytest prints above its summary, where CI has each failure once more, in full."""
+    """Return what pytest prints above its summary, which repeats failures on CI systems."""
     return shown.partition(" short test summary info ")[0]
 
 
-def test_without_subtests_one_failure_lists_what_was_found_and_scenarios_that_repeat_it(
+def test_without_subtests_one_failure_lists_findings_and_their_scenarios(
     pytester: pytest.Pytester,
 ) -> None:
     code = SUITE.replace(", depth=2", "")
@@ -196,7 +196,7 @@ def test_without_subtests_one_failure_lists_what_was_found_and_scenarios_that_re
     assert "expected a total of 4200, saw 2" in suite.shown("-k", "naive")
 
 
-def test_a_test_over_sockets_and_one_that_awaits_are_explored_too(
+def test_tests_over_sockets_and_async_tests_can_be_explored(
     pytester: pytest.Pytester,
 ) -> None:
     suite = Suite(pytester, ["asyncio"])
@@ -235,14 +235,16 @@ def test_a_test_over_sockets_and_one_that_awaits_are_explored_too(
 
 NONSENSE: Final = {
     "(depth=3)\ndef test(sandbox):": "sandbox_explore: expected depth=1 or depth=2, not 3",
-    "(faults='drops')\ndef test(sandbox):": "there is no failure 'drops'*did you mean drop",
+    "(faults='drops')\ndef test(sandbox):": (
+        "there is no failure, set or file 'drops'*did you mean drop"
+    ),
     "(2)\ndef test(sandbox):": "sandbox_explore: expected depth and faults",
     "()\ndef test():": "sandbox_explore is for tests that use the fixture 'sandbox'",
 }
-"""What a mark is given and what it marks, and what is said of it."""
+"""Arguments and test of an invalid mark, and the expected error."""
 
 
-def test_a_mark_that_makes_no_sense_is_an_error_of_collection(pytester: pytest.Pytester) -> None:
+def test_an_invalid_sandbox_explore_mark_is_a_collection_error(pytester: pytest.Pytester) -> None:
     suite = Suite(pytester)
     for number, code in enumerate(NONSENSE):
         text = f"import pytest\n@pytest.mark.sandbox_explore{code}\n    pass"
@@ -256,7 +258,7 @@ def test_a_mark_that_makes_no_sense_is_an_error_of_collection(pytester: pytest.P
     )
 
 
-def test_a_server_elsewhere_cannot_be_looked_into(pytester: pytest.Pytester) -> None:
+def test_sandbox_explore_with_sandbox_url_is_rejected(pytester: pytest.Pytester) -> None:
     suite = Suite(pytester)
     suite.holds("import pytest\n@pytest.mark.sandbox_explore\ndef test(sandbox):\n    pass")
     with running_sandbox() as server:

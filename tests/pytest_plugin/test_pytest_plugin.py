@@ -1,4 +1,4 @@
-"""The pytest plugin: what it offers, what it refuses, and what a failed test shows."""
+"""The pytest plugin: fixtures, options, marks, errors, and reports of failed tests."""
 
 import json
 import subprocess
@@ -18,11 +18,11 @@ OTHERS: Final = (
     "aiohttp", "anyio", "asyncio", "faker", "hypothesispytest", "randomly", "schemathesis",
     "time_machine", "xdist",
 )  # fmt: skip
-"""Plugins of the machine that are slow to start, or want a word in every ini file."""
+"""Installed plugins that start slowly, or need a setting in every ini file."""
 
 
-def test_each_test_has_a_world(suite: Suite) -> None:
-    """Fresh, whatever came before; a factory makes more of them; marks set its clock."""
+def test_each_test_has_a_new_world_and_make_sandbox_creates_more(suite: Suite) -> None:
+    """Marks set its clock, and `payments_env` sets variables for it."""
     suite.holds(
         """
         import os
@@ -66,8 +66,8 @@ def test_each_test_has_a_world(suite: Suite) -> None:
     assert header in result.stdout.str()
 
 
-def test_code_under_test_trusts_a_server_of_tls(suite: Suite) -> None:
-    """By the variables of `run`; what is wrong with a certificate is at a port of its own."""
+def test_payments_env_makes_clients_trust_a_tls_server(suite: Suite) -> None:
+    """The variables are those of `run`; an invalid certificate has its own port."""
     suite.holds(
         """
         import os, pytest, requests
@@ -89,8 +89,8 @@ def test_code_under_test_trusts_a_server_of_tls(suite: Suite) -> None:
     suite.run().assert_outcomes(passed=1)
 
 
-def test_what_cannot_be_collected_is_told_as_ever(suite: Suite) -> None:
-    """A module that fails, or skips itself, is nothing that the plugin stumbles over."""
+def test_collection_errors_of_other_modules_are_reported_normally(suite: Suite) -> None:
+    """A module that fails or skips itself causes no internal error."""
     suite.holds(
         "def test_fine(sandbox): assert sandbox.payments == []",
         test_broken="import no_such_module",
@@ -106,8 +106,8 @@ def test_what_cannot_be_collected_is_told_as_ever(suite: Suite) -> None:
     result.stdout.no_fnmatch_line("*INTERNALERROR*")
 
 
-def test_the_header_says_how_to_repeat_a_run(suite: Suite) -> None:
-    """Version, seed, server and folders; a drawn seed is the same for every worker."""
+def test_the_header_shows_the_seed_and_that_seed_repeats_the_run(suite: Suite) -> None:
+    """The seed was chosen with `--sandbox-seed random`."""
     suite.holds("def test_seed(sandbox): print('seed', sandbox.seed)")
     drawn = suite.shown("--sandbox-seed", "random", "-s")
     seed = drawn.partition(": seed ")[2].partition(",")[0]
@@ -116,8 +116,8 @@ def test_the_header_says_how_to_repeat_a_run(suite: Suite) -> None:
     assert line.rpartition("test_")[2] in suite.shown("--sandbox-seed", seed, "-s")
 
 
-def test_a_tests_seed_is_its_own(suite: Suite) -> None:
-    """Whatever runs before it, its ids are the same; another seed gives others."""
+def test_the_seed_of_a_test_does_not_depend_on_other_tests(suite: Suite) -> None:
+    """Its ids are the same alone and after other tests; another seed gives other ids."""
     suite.holds(
         """
         from shop import pay
@@ -137,8 +137,9 @@ def test_a_tests_seed_is_its_own(suite: Suite) -> None:
     assert not ids("--sandbox-seed", "7") & both
 
 
-def test_what_is_said_nearer_to_the_run_wins(suite: Suite, monkeypatch: pytest.MonkeyPatch) -> None:
-    """The command line before the environment before the ini file before the default."""
+def test_command_line_overrides_environment_overrides_ini_file(
+    suite: Suite, monkeypatch: pytest.MonkeyPatch
+) -> None:
     for name in ("ini", "environment", "line"):
         suite.pytester.mkdir(name)
     suite.holds("def test_it(): pass")
@@ -161,17 +162,17 @@ def test_what_is_said_nearer_to_the_run_wins(suite: Suite, monkeypatch: pytest.M
         (["--sandbox-journal", "yes"], "argument --sandbox-journal: invalid choice: 'yes'"),
     ],
 )
-def test_an_option_that_makes_no_sense_is_one_line(
+def test_an_invalid_option_is_a_usage_error_with_the_expected_value(
     suite: Suite, arguments: list[str], problem: str
 ) -> None:
-    """The run does not begin, and one line says what would have worked."""
+    """No test runs."""
     result = suite.run(*arguments)
     assert problem in result.stderr.str()
     assert result.ret == pytest.ExitCode.USAGE_ERROR
 
 
-def test_marks_are_read_at_collection(suite: Suite) -> None:
-    """A name that no scenario has, and an instant that is none, run no test."""
+def test_invalid_marks_are_collection_errors(suite: Suite) -> None:
+    """An unknown scenario or an invalid instant is reported before any test runs."""
     suite.pytester.mkdir("ours").joinpath("lost-parcel.yaml").touch()
     suite.holds(
         """
@@ -206,7 +207,7 @@ def test_marks_are_read_at_collection(suite: Suite) -> None:
     )
     result = suite.run("--sandbox-scenarios", "ours")
     result.assert_outcomes(errors=1)
-    name, none = "test_marks_are_read_at_collection.py", "scenarios/none.yaml"
+    name, none = "test_invalid_marks_are_collection_errors.py", "scenarios/none.yaml"
     folder = suite.pytester.path
     result.stdout.fnmatch_lines(
         [
@@ -223,8 +224,8 @@ def test_marks_are_read_at_collection(suite: Suite) -> None:
     assert result.ret == pytest.ExitCode.INTERRUPTED
 
 
-def test_a_failed_test_shows_what_its_world_has_seen(suite: Suite) -> None:
-    """In its report, and all of it as a file; a test that passes leaves none."""
+def test_a_failed_test_shows_its_requests_and_writes_a_journal(suite: Suite) -> None:
+    """The report shows the last requests, the journal all; a passed test writes none."""
     suite.holds(
         """
         from shop import pay
@@ -261,7 +262,7 @@ def test_a_failed_test_shows_what_its_world_has_seen(suite: Suite) -> None:
 
 
 def journals(suite: Suite) -> list[Path]:
-    """The journals that a suite's runs have kept."""
+    """Return the journals that the runs of a suite have written."""
     return sorted(suite.pytester.path.glob(".pytest_cache/d/payments-sandbox/*.json"))
 
 
@@ -269,8 +270,10 @@ def journals(suite: Suite) -> list[Path]:
     ("keeping", "names"),
     [("off", []), ("on", ["bad", "good"]), ("retain-on-failure", ["bad"])],
 )
-def test_journals_are_kept_as_told(suite: Suite, keeping: str, names: list[str]) -> None:
-    """None, all, or those of failed tests; a test without a world has none."""
+def test_sandbox_journal_decides_which_journals_are_kept(
+    suite: Suite, keeping: str, names: list[str]
+) -> None:
+    """A test without a world has no journal."""
     suite.holds(
         """
         def test_good(sandbox): ...
@@ -285,14 +288,13 @@ def test_journals_are_kept_as_told(suite: Suite, keeping: str, names: list[str])
     assert [file.stem.split("test_")[-1].split("-")[0] for file in journals(suite)] == names
 
 
-def test_journals_need_the_cache(suite: Suite) -> None:
-    """Without it the report says so."""
+def test_without_the_pytest_cache_the_report_says_that_no_journal_is_kept(suite: Suite) -> None:
     suite.holds("def test_bad(sandbox): assert 0")
     assert "journal: not kept, without pytest's cache" in suite.shown("-p", "no:cacheprovider")
 
 
 def test_a_failed_setup_shows_its_world(suite: Suite) -> None:
-    """A fixture that fails is as much a riddle as a test."""
+    """Errors in fixtures get the same section as failed tests."""
     suite.holds(
         """
         import pytest
@@ -308,8 +310,8 @@ def test_a_failed_setup_shows_its_world(suite: Suite) -> None:
     result.stdout.fnmatch_lines(["world sk_test_*no payments, clock live at *"])
 
 
-def test_a_server_that_goes_away_fails_the_test_by_itself(suite: Suite) -> None:
-    """The test fails by itself; its report says that the world cannot be asked."""
+def test_the_report_says_if_the_server_of_a_failed_test_is_gone(suite: Suite) -> None:
+    """The test fails by itself, and the section says that its world cannot be read."""
     suite.holds(
         "def test_it(sandbox, sandbox_server): sandbox_server.stop(); sandbox.payments",
         conftest="""
@@ -322,8 +324,10 @@ def test_a_server_that_goes_away_fails_the_test_by_itself(suite: Suite) -> None:
     assert "cannot be asked: GET /_sandbox/world: no answer from http://127.0.0.1:" in shown
 
 
-def test_a_running_server_is_used(suite: Suite, monkeypatch: pytest.MonkeyPatch) -> None:
-    """By its address, with its token; worlds are dropped after their tests."""
+def test_sandbox_url_uses_a_running_server_and_drops_worlds_after_tests(
+    suite: Suite, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The control token comes from the environment."""
     suite.holds(
         """
         from shop import pay
@@ -345,8 +349,8 @@ def test_a_running_server_is_used(suite: Suite, monkeypatch: pytest.MonkeyPatch)
         assert server.client(key).retrieve_world()["payments"]["completed"] == 0
 
 
-def test_the_server_can_be_set(suite: Suite) -> None:
-    """A fixture of the suite changes what the server is told."""
+def test_sandbox_options_configures_the_server(suite: Suite) -> None:
+    """A suite overrides this fixture to change options."""
     suite.holds(
         """
         import pytest
@@ -391,12 +395,14 @@ def test_modules_of_the_server_are_imported_as_they_are(sandbox):
     assert len(loaders) > 100
     assert {loader for loader in loaders.values() if "pytest" in loader} == set()
 """
-"""A suite that looks at what was imported. Of the server it is imported by threads while tests
-run, and rewriting assertions is for one thread alone."""
+"""A suite that checks which modules are imported, and how. Threads import server modules while
+tests run, and pytest's assertion rewriting works only in one thread."""
 
 
-def test_it_is_found_and_can_be_switched_off(suite: Suite, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Installed, it is there; switched off, it leaves no fixture, no option and no header."""
+def test_the_installed_plugin_is_loaded_and_can_be_disabled(
+    suite: Suite, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Disabled, it leaves no fixture, option or header."""
     suite.holds(IMPORTS)
     monkeypatch.delenv("PYTEST_DISABLE_PLUGIN_AUTOLOAD")
     without = [part for name in OTHERS for part in ("-p", f"no:{name}")]
@@ -411,8 +417,8 @@ def test_it_is_found_and_can_be_switched_off(suite: Suite, monkeypatch: pytest.M
     assert "seed 0" not in off.stdout.str()
 
 
-def test_a_suite_that_ignores_it_pays_little() -> None:
-    """Importing the plugin imports nothing that pytest has not, and starts nothing."""
+def test_importing_the_plugin_imports_only_its_own_small_modules() -> None:
+    """A suite that does not use it therefore starts as fast as without it."""
     script = (
         "import pytest, sys; before = set(sys.modules); import payments_sandbox.pytest_plugin;"
         " print(*sorted(set(sys.modules) - before))"

@@ -1,4 +1,4 @@
-"""Scenarios under the pytest plugin: marks, strictness, and what a failed test shows."""
+"""Scenarios in the pytest plugin: marks, strictness, and reports of failed tests."""
 
 import pytest
 
@@ -20,7 +20,7 @@ expect:
 
 @pytest.fixture
 def suite(suite: Suite) -> Suite:
-    """A suite with a folder of scenarios."""
+    """Return a suite with a folder of scenarios."""
     suite.pytester.mkdir("ours").joinpath("declines.yaml").write_text(DECLINES)
     return suite
 
@@ -48,8 +48,10 @@ SECOND = "scenario: second\nrules: [{request: list_payments, do: [pass]}]\n"
 
 
 @pytest.mark.parametrize("is_shared", [False, True])
-def test_marks_activate_scenarios(suite: Suite, *, is_shared: bool) -> None:
-    """By name or path, on a server of the suite's own or on one that knows none of them."""
+def test_sandbox_scenario_marks_activate_scenarios_by_name_and_path(
+    suite: Suite, *, is_shared: bool
+) -> None:
+    """This works on the suite's own server and on one that does not know the scenarios."""
     suite.pytester.path.joinpath("ours", "second.yaml").write_text(SECOND)
     suite.holds(MARKED)
     with running_sandbox() as server:
@@ -57,8 +59,8 @@ def test_marks_activate_scenarios(suite: Suite, *, is_shared: bool) -> None:
         suite.run("--sandbox-scenarios", "ours", *told).assert_outcomes(passed=3)
 
 
-def test_a_running_server_is_asked_for_names(suite: Suite) -> None:
-    """One that it knows will do; one that nobody knows is an error of collection."""
+def test_scenario_names_are_resolved_by_a_running_server(suite: Suite) -> None:
+    """A name that the server does not know is a collection error."""
     suite.holds(
         """
         import pytest
@@ -104,8 +106,8 @@ def test_given_up(sandbox):
 """
 
 
-def test_unmet_expectations_fail_the_test_itself(suite: Suite) -> None:
-    """In its call, not after it; a failure of its own comes first."""
+def test_unmet_expectations_fail_the_test_in_its_call_phase(suite: Suite) -> None:
+    """A failure of the test itself comes first."""
     suite.holds(STRICT)
     result = suite.run()
     result.assert_outcomes(passed=1, failed=3, errors=0)
@@ -118,16 +120,16 @@ def test_unmet_expectations_fail_the_test_itself(suite: Suite) -> None:
     assert "rule once: ran out of steps once (then: fail)" in shown
 
 
-def test_a_suite_may_be_less_strict(suite: Suite) -> None:
-    """With `sandbox_strict = false` only the test's own failures count."""
+def test_with_sandbox_strict_false_only_own_failures_count(suite: Suite) -> None:
+    """The option is set in the ini file."""
     suite.holds(STRICT)
     ini = suite.pytester.path / "pytest.ini"
     ini.write_text(f"{ini.read_text()}\nsandbox_strict = false\n")
     suite.run().assert_outcomes(passed=3, failed=1)
 
 
-def test_a_report_shows_the_audit(suite: Suite) -> None:
-    """What a real ledger would not forgive is shown beside a failure, and fails nothing itself."""
+def test_audit_findings_are_shown_with_a_failure_and_fail_nothing(suite: Suite) -> None:
+    """A passed test with the same finding stays passed."""
     suite.holds(
         """
         import pytest

@@ -1,4 +1,4 @@
-"""Suites of every kind under the plugin: blocking, asynchronous, unittest, parallel."""
+"""Different kinds of suites with the plugin: blocking, async, unittest, parallel."""
 
 from collections.abc import Callable
 
@@ -90,7 +90,7 @@ SuiteOf = Callable[..., Suite]
 
 @pytest.fixture
 def suite_of(pytester: pytest.Pytester) -> SuiteOf:
-    """Makes a suite with some plugins."""
+    """Return a function that creates a suite with some plugins."""
 
     def make(code: str, *plugins: str) -> Suite:
         suite = Suite(pytester, plugins)
@@ -100,8 +100,8 @@ def suite_of(pytester: pytest.Pytester) -> SuiteOf:
     return make
 
 
-def test_blocking_clients_pay_from_several_threads(suite_of: SuiteOf) -> None:
-    """requests, from one thread and from several."""
+def test_blocking_clients_pay_from_one_and_several_threads(suite_of: SuiteOf) -> None:
+    """The client is requests."""
     suite_of(SYNC).run().assert_outcomes(passed=2)
 
 
@@ -112,28 +112,28 @@ def test_blocking_clients_pay_from_several_threads(suite_of: SuiteOf) -> None:
         ("anyio", "import pytest", "@pytest.mark.anyio"),
     ],
 )
-def test_asynchronous_clients_pay_in_any_event_loop(
+def test_async_clients_work_with_pytest_asyncio_and_anyio(
     suite_of: SuiteOf, plugin: str, import_: str, mark: str
 ) -> None:
-    """httpx, in whatever event loop a plugin brings."""
+    """The client is httpx."""
     code = HTTPX.format(import_=import_, mark=mark)
     if plugin == "anyio":
         code += "\n@pytest.fixture\ndef anyio_backend(): return 'asyncio'\n"
     suite_of(code, plugin).run().assert_outcomes(passed=1)
 
 
-def test_webhooks_reach_a_receiver_in_the_loop_of_the_test(suite_of: SuiteOf) -> None:
-    """pytest-aiohttp: webhooks reach a server that shares its loop with the test."""
+def test_webhooks_reach_a_receiver_in_the_event_loop_of_the_test(suite_of: SuiteOf) -> None:
+    """The receiver is a server of pytest-aiohttp."""
     suite_of(AIOHTTP, "asyncio", "aiohttp").run("--asyncio-mode=auto").assert_outcomes(passed=1)
 
 
-def test_test_cases_of_unittest_get_a_world(suite_of: SuiteOf) -> None:
-    """Test cases get a world by a fixture of their own, or by the environment."""
+def test_unittest_test_cases_can_use_a_world(suite_of: SuiteOf) -> None:
+    """They get it from an autouse fixture or from the environment."""
     suite_of(UNITTEST).run().assert_outcomes(passed=2)
 
 
-def test_a_suite_in_parallel_has_a_server_for_each_worker(suite_of: SuiteOf) -> None:
-    """Each worker has a server, and the drawn seed is the same for all of them."""
+def test_each_xdist_worker_has_its_own_server_and_the_same_seed(suite_of: SuiteOf) -> None:
+    """The random seed is chosen once for all workers."""
     code = """
         import pytest
         from shop import pay
@@ -154,15 +154,14 @@ def test_a_suite_in_parallel_has_a_server_for_each_worker(suite_of: SuiteOf) -> 
     assert len(set(seeds)) == 1
 
 
-def test_a_suite_in_parallel_can_share_one_server(suite_of: SuiteOf) -> None:
-    """Workers share it, and their worlds share nothing."""
+def test_xdist_workers_can_share_one_server(suite_of: SuiteOf) -> None:
+    """Their worlds are separate."""
     suite = suite_of(SYNC, "xdist")
     with running_sandbox() as server:
         suite.run("-n", "2", "--sandbox-url", server.url).assert_outcomes(passed=2)
 
 
-def test_a_bad_mark_is_an_error_of_collection_in_parallel_too(suite_of: SuiteOf) -> None:
-    """It is an error of collection there, too."""
+def test_an_invalid_mark_is_a_collection_error_with_xdist(suite_of: SuiteOf) -> None:
     code = """
         import pytest
 

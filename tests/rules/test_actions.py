@@ -1,4 +1,4 @@
-"""Holds every action of event and `at` rules to what its entry promises."""
+"""Every action of event and timed rules does what its entry promises."""
 
 import json
 from typing import Any
@@ -22,17 +22,17 @@ PENDING = "4000009900000038"
 
 
 def named(value: object) -> str:
-    """A case by the action's name."""
+    """Return the id of a case: the name of an action."""
     return value.name if isinstance(value, type) and issubclass(value, Action) else str(value)
 
 
 def target_of(desk: InProcessApi, number: int | None = 0) -> ActionTarget:
-    """A payment of a world, at noon."""
+    """Return an action target: a payment of a world, at noon."""
     return ActionTarget(desk.world.ledger, desk.world.limiter, number, NOON, payment_event_data)
 
 
-def test_schemas_are_those_that_editors_have() -> None:
-    """`make generate` writes them into the file that is shipped."""
+def test_schemas_of_actions_are_in_the_shipped_schema() -> None:
+    """`make generate` writes them into the file."""
     shipped = json.loads(data_files("schemas")["scenario.schema.json"])["$defs"]
     actions = shipped["action_mapping"]["properties"]
 
@@ -42,7 +42,7 @@ def test_schemas_are_those_that_editors_have() -> None:
 
 
 @pytest.mark.parametrize(("kind", "value"), CASES, ids=named)
-def test_an_example_is_taken_by_schema_and_lint(kind: type[Action], value: object) -> None:
+def test_an_example_passes_schema_and_lint(kind: type[Action], value: object) -> None:
     rule = {"at": "1h", "when": {"amount": 5}, "do": {kind.name: value}}
     loaded = load_value({"scenario": "s", "rules": [rule]})
 
@@ -50,7 +50,7 @@ def test_an_example_is_taken_by_schema_and_lint(kind: type[Action], value: objec
 
 
 @pytest.mark.parametrize(("kind", "value"), CASES, ids=named)
-def test_what_is_written_is_read_as_the_same_action(kind: type[Action], value: Any) -> None:  # noqa: ANN401 - as JSON has it
+def test_a_written_action_parses_to_the_same_action(kind: type[Action], value: Any) -> None:  # noqa: ANN401 - as JSON has it
     action = kind.parse(value)
 
     assert parse_action(action.source()) == action
@@ -58,7 +58,7 @@ def test_what_is_written_is_read_as_the_same_action(kind: type[Action], value: A
 
 
 @pytest.mark.parametrize(("kind", "value"), CASES, ids=named)
-def test_an_action_outlives_a_snapshot_of_the_timeline(kind: type[Action], value: Any) -> None:  # noqa: ANN401 - as JSON has it
+def test_an_action_survives_a_snapshot_of_the_timeline(kind: type[Action], value: Any) -> None:  # noqa: ANN401 - as JSON has it
     timeline, twin = Timeline(), Timeline()
     job = ActOnPayment(0, kind.parse(value), "s/r")
     timeline.at(Instant(5), job)
@@ -68,7 +68,7 @@ def test_an_action_outlives_a_snapshot_of_the_timeline(kind: type[Action], value
 
 
 @pytest.mark.parametrize(("kind", "value"), CASES, ids=named)
-def test_an_action_makes_the_event_that_it_describes(kind: type[Action], value: Any) -> None:  # noqa: ANN401 - as JSON has it
+def test_an_action_creates_the_event_that_it_describes(kind: type[Action], value: Any) -> None:  # noqa: ANN401 - as JSON has it
     card = PENDING if kind.name in ("complete", "fail") else "4111111111111111"
     desk = InProcessApi(new_world())
     desk.ask("create_payment", documented_create(card_number=card))
@@ -80,23 +80,23 @@ def test_an_action_makes_the_event_that_it_describes(kind: type[Action], value: 
     assert [str(each) for each in made] == [action.describes] * (kind is not MoveRateLimit)
 
 
-def test_names_are_told_apart_and_every_entry_has_an_example() -> None:
+def test_action_names_are_unique_and_every_action_has_an_example() -> None:
     assert len({kind.name for kind in ACTIONS}) == len(ACTIONS)
     assert [kind.name for kind in ACTIONS if not kind.EXAMPLES] == []
 
 
 @pytest.mark.parametrize("kind", [each for each in ACTIONS if each.payment_move], ids=named)
-def test_an_action_on_a_payment_is_refused_without_one(kind: type[Action]) -> None:
-    with pytest.raises(IllegalMove, match="about no payment"):
+def test_an_action_on_a_payment_raises_without_one(kind: type[Action]) -> None:
+    with pytest.raises(IllegalMove, match="not about a payment"):
         kind.parse(kind.EXAMPLES[0]).act(target_of(InProcessApi(new_world()), None))
 
 
-def test_an_event_without_data_is_refused_without_a_payment() -> None:
-    with pytest.raises(IllegalMove, match="nothing to tell of"):
+def test_emit_without_data_and_payment_raises() -> None:
+    with pytest.raises(IllegalMove, match="no payment to describe"):
         Emit("payment.completed").act(target_of(InProcessApi(new_world()), None))
 
 
-def test_a_limit_is_moved_at_once_and_for_good() -> None:
+def test_rate_limit_changes_limit_and_window_of_the_world() -> None:
     desk = InProcessApi(new_world())
     MoveRateLimit(limit=5, window=MINUTE).act(target_of(desk, None))
 
@@ -106,14 +106,19 @@ def test_a_limit_is_moved_at_once_and_for_good() -> None:
 @pytest.mark.parametrize(
     ("action", "message"),
     [
-        (Emit("made.up"), "'made.up' is not documented, so no payment says what it tells"),
+        (
+            Emit("made.up"),
+            "'made.up' is not a documented event, so its data cannot come from a payment",
+        ),
         (Emit("made.up", {}), None),
         (Emit("payment.failed"), None),
         (Complete(), None),
     ],
     ids=str,
 )
-def test_an_event_without_data_has_to_be_documented(action: Action, message: str | None) -> None:
+def test_emit_without_data_accepts_only_documented_events(
+    action: Action, message: str | None
+) -> None:
     found = action.problem()
 
     assert (found and found.message) == message
@@ -122,14 +127,14 @@ def test_an_event_without_data_has_to_be_documented(action: Action, message: str
 @pytest.mark.parametrize(
     ("action", "message"),
     [
-        (Emit("payment.failed"), "'emit' has nothing to tell of"),
+        (Emit("payment.failed"), "'emit' has no payment to describe"),
         (Emit("payment.failed", {}), None),
-        (Complete(), "'complete' is about payments, and nothing says which"),
+        (Complete(), "'complete' needs a payment, and nothing selects one"),
         (MoveRateLimit(0), None),
     ],
     ids=str,
 )
-def test_an_action_says_why_it_needs_a_payment(action: Action, message: str | None) -> None:
+def test_an_action_that_needs_a_payment_says_why(action: Action, message: str | None) -> None:
     found = action.problem_without_payment()
 
     assert (found and found.message) == message

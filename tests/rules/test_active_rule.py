@@ -1,4 +1,4 @@
-"""Holds a rule of an active scenario to what it counts, and by what."""
+"""A rule of an active scenario: what it counts, and by which key."""
 
 import pytest
 
@@ -8,7 +8,7 @@ from tests.support.in_process import GivenFields, rules_of
 
 
 def active(rule: str) -> AnyActiveRule:
-    """The one rule of a scenario."""
+    """Return the active rule of a scenario with one rule."""
     [found] = rules_of(f"- {rule}", seed=7).rules
     return RuleSet([("scene", found, 7)]).all[0]
 
@@ -22,8 +22,8 @@ def active(rule: str) -> AnyActiveRule:
         ("card", "0502f9a4f00be402"),
     ],
 )
-def test_a_call_is_counted_by_what_the_rule_says(per: str, key: str) -> None:
-    """A card by 64 bits; calls of nobody by nothing."""
+def test_the_counter_key_of_a_call_follows_per(per: str, key: str) -> None:
+    """A card is counted by 64 bits of a hash; calls without the field share a key."""
     rule = active(f"{{request: create_refund, per: {per}, do: [pass]}}")
     call = {"customer_id": "anna", "payment_id": "pay_1", "card": "4242424242424242"}
 
@@ -47,15 +47,15 @@ def test_a_call_is_counted_by_what_the_rule_says(per: str, key: str) -> None:
         ("{webhook: '*', do: {delay: {uniform: [1s, 2s]}}}", True),
     ],
 )
-def test_calls_are_counted_only_where_their_number_decides_something(
+def test_calls_are_counted_only_if_a_condition_chance_or_delay_needs_it(
     rule: str, *, counts: bool
 ) -> None:
-    """By a condition, a chance, or a delay that is drawn."""
+    """Only these depend on the number of the call."""
     assert active(rule).counts is counts
 
 
-def test_a_draw_that_is_the_chance_itself_is_missed() -> None:
-    """A chance of nothing never wins: draws begin at 0."""
+def test_a_draw_equal_to_the_chance_loses() -> None:
+    """Draws begin at 0, so a chance of 0 never wins."""
     [found] = rules_of("- {request: create_payment, chance: 0.5, do: [pass]}", seed=7).rules
     drawn = draw(7, "scene/rule-1", "", 1)
     [rule] = RuleSet([("scene", found._replace(chance=drawn), 7)]).all

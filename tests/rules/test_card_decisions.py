@@ -1,4 +1,4 @@
-"""Holds the rule engine to the rules of magic cards: who is counted, which step answers."""
+"""The rules of magic cards in the rule engine: counters, and which step answers."""
 
 from collections.abc import Sequence
 from typing import Any, NamedTuple
@@ -28,7 +28,7 @@ FIRST, SECOND = Step(Respond("internal_error"), times=2), Step(Pass(), delay=5)
 
 
 class Paid(NamedTuple):
-    """What rules of cards look at in a payment."""
+    """The fields of a payment that card rules use."""
 
     customer_id: str | None
     id: str | None = None
@@ -44,30 +44,30 @@ ANNA = Paid("anna", "pay_1")
 
 
 def engine_with(*rules: CardRule) -> RuleEngine:
-    """An engine whose only magic cards are those of these rules."""
+    """Return an engine with these rules as its only card rules."""
     return RuleEngine(7, index_card_rules(rules))
 
 
 def engine_of(*, per: Per = Per.WORLD, then: Then = Then.PASS) -> RuleEngine:
-    """An engine of one rule: a step that serves twice, and one that serves once."""
+    """Return an engine with one rule: a step for two calls, and a step for one."""
     steps = (FIRST, SECOND)
     return engine_with(RequestRule("rule", "create_payment", paid_with(NUMBER), steps, per, then))
 
 
 def counters_of(engine: RuleEngine) -> dict[str, int]:
-    """Every counter, the longest unused one first."""
+    """Return all counters, the least recently used first."""
     counters = engine.snapshot()["counters"]
     assert isinstance(counters, dict)
     return counters
 
 
 def positions(engine: RuleEngine, *payments: Paid) -> list[int | None]:
-    """Which step answers each call."""
+    """Return which step answers each call."""
     found = [engine.decide_by_card("create_payment", each) for each in payments]
     return [None if each is None else each.position for each in found]
 
 
-def test_a_step_of_a_card_names_its_rule_and_no_scenario() -> None:
+def test_a_step_of_a_card_rule_has_no_scenario() -> None:
     assert engine_of().decide_by_card("create_payment", ANNA) == SelectedStep(
         "rule", 1, FIRST, delay=0, scenario=None
     )
@@ -81,7 +81,7 @@ def test_a_step_of_a_card_names_its_rule_and_no_scenario() -> None:
         (Then.CYCLE, [1, 1]),
     ],
 )
-def test_a_step_serves_as_often_as_it_says_and_then_comes_what_then_says(
+def test_steps_answer_times_calls_and_then_decides_what_follows(
     then: Then, after: list[int | None]
 ) -> None:
     assert positions(engine_of(then=then), *[ANNA] * 5) == [1, 1, 2, *after]
@@ -97,25 +97,25 @@ ANOTHER = {Per.CUSTOMER: Paid("ben", "pay_1"), Per.PAYMENT: Paid("anna", "pay_2"
 
 
 @pytest.mark.parametrize("per", Per)
-def test_calls_of_one_world_customer_payment_or_card_are_counted_together(per: Per) -> None:
+def test_calls_with_the_same_per_key_share_a_counter(per: Per) -> None:
     assert positions(engine_of(per=per), ANNA, SAME[per], ANNA, SAME[per]) == [1, 1, 2, None]
 
 
 @pytest.mark.parametrize("per", ANOTHER)
-def test_calls_of_another_customer_or_payment_are_counted_apart(per: Per) -> None:
+def test_calls_with_different_per_keys_have_separate_counters(per: Per) -> None:
     other = ANOTHER[per]
 
     assert positions(engine_of(per=per), ANNA, other, ANNA, other, ANNA) == [1, 1, 1, 1, 2]
 
 
 @pytest.mark.parametrize("per", [Per.CUSTOMER, Per.PAYMENT])
-def test_calls_without_a_customer_or_payment_are_counted_together(per: Per) -> None:
+def test_calls_without_the_per_field_share_a_counter(per: Per) -> None:
     nobody = Paid(None, None)
 
     assert positions(engine_of(per=per), nobody, nobody, ANNA, nobody) == [1, 1, 1, 2]
 
 
-def test_another_card_or_operation_is_not_answered_and_not_counted() -> None:
+def test_other_cards_and_operations_are_neither_answered_nor_counted() -> None:
     engine = engine_of()
 
     assert engine.decide_by_card("create_payment", Paid("anna", number=OTHER)) is None
@@ -124,7 +124,7 @@ def test_another_card_or_operation_is_not_answered_and_not_counted() -> None:
 
 
 def paid(number: str, type_: EventType) -> tuple[Event, Payment]:
-    """An event of a payment with a card."""
+    """Return an event of a payment with a card."""
     payment = Payment(
         id=PaymentId("pay_1"),
         amount=5,
@@ -136,7 +136,7 @@ def paid(number: str, type_: EventType) -> tuple[Event, Payment]:
     return Event(EventId("evt_1"), type_, Instant(0), payment.id, 5, "EUR"), payment
 
 
-def test_an_event_of_a_payment_with_the_card_sets_off_the_action() -> None:
+def test_an_event_rule_of_a_card_reacts_only_to_its_card_and_event() -> None:
     action = ChargeBack("fraudulent")
     rule = EventRule("rule", "payment.completed", paid_with(NUMBER), 5, action)
     engine = engine_with(rule)
@@ -150,14 +150,14 @@ def test_an_event_of_a_payment_with_the_card_sets_off_the_action() -> None:
     assert [engine.may_react(fingerprint(each)) for each in (NUMBER, OTHER)] == [True, False]
 
 
-def test_a_card_is_named_by_its_own_rule_without_a_scenario() -> None:
+def test_named_cards_include_the_cards_of_card_rules() -> None:
     engine = engine_of()
 
     assert [fingerprint(each) in engine.named_cards for each in (NUMBER, OTHER)] == [True, False]
-    assert engine.number_of(fingerprint(NUMBER)) is None  # of scenarios alone
+    assert engine.number_of(fingerprint(NUMBER)) is None  # numbers are known for scenarios only
 
 
-def test_the_rule_of_a_card_is_in_no_report_and_no_explanation() -> None:
+def test_card_rules_are_in_no_rule_set_and_no_explanation() -> None:
     engine = engine_of()
     engine.set_scenarios([rules_of("- {name: mine, request: create_payment, do: [pass]}")])
     positions(engine, ANNA)
@@ -169,7 +169,7 @@ def test_the_rule_of_a_card_is_in_no_report_and_no_explanation() -> None:
     assert list(decision.explanations) == []
 
 
-def test_counters_are_bounded_and_the_longest_unused_starts_again() -> None:
+def test_counters_are_bounded_and_the_least_recently_used_is_dropped() -> None:
     engine = engine_of(per=Per.CUSTOMER)
     ben = Paid("ben")
     positions(engine, ANNA, ben)
@@ -182,7 +182,7 @@ def test_counters_are_bounded_and_the_longest_unused_starts_again() -> None:
     assert positions(engine, ANNA, ben) == [2, 1]
 
 
-def test_a_reset_starts_the_rules_of_cards_again() -> None:
+def test_a_reset_restarts_card_rules() -> None:
     engine = engine_of()
     positions(engine, ANNA, ANNA)
     engine.reset()
@@ -190,7 +190,7 @@ def test_a_reset_starts_the_rules_of_cards_again() -> None:
     assert positions(engine, ANNA) == [1]
 
 
-def test_scenarios_that_come_and_go_leave_the_counts_of_cards_alone() -> None:
+def test_changing_scenarios_keeps_the_counters_of_card_rules() -> None:
     engine = engine_of()
     positions(engine, ANNA, ANNA)
     engine.set_scenarios([rules_of("- {request: create_payment, do: [pass]}")])
@@ -200,7 +200,7 @@ def test_scenarios_that_come_and_go_leave_the_counts_of_cards_alone() -> None:
 
 
 def restored(engine: RuleEngine, twin: RuleEngine) -> RuleEngine:
-    """The twin, with the counts of the engine."""
+    """Restore the counters of the engine in the twin, and return it."""
     kept: dict[str, Any] = engine.snapshot()
     twin.restore(**kept)
     return twin
@@ -219,7 +219,7 @@ def restored(engine: RuleEngine, twin: RuleEngine) -> RuleEngine:
     ),
     st.integers(0, 12),
 )
-def test_a_snapshot_goes_on_counting_wherever_it_is_taken(
+def test_a_restored_engine_continues_counting_from_any_point(
     per: Per, then: Then, payments: Sequence[Paid], cut: int
 ) -> None:
     engine = engine_of(per=per, then=then)
@@ -230,7 +230,7 @@ def test_a_snapshot_goes_on_counting_wherever_it_is_taken(
     assert list(counters_of(twin).items()) == list(counters_of(engine).items())
 
 
-def test_an_answer_that_never_changes_is_not_counted() -> None:
+def test_a_constant_answer_needs_no_counter() -> None:
     steps = (Step(),)
     engine = engine_with(
         RequestRule("r", "create_payment", paid_with(NUMBER), steps, then=Then.REPEAT_LAST)

@@ -1,4 +1,4 @@
-"""Holds draws and drawn delays to their distributions, and to being the same in every run."""
+"""Draws and sampled delays: their distributions, and that every run has the same."""
 
 from statistics import median, quantiles
 
@@ -16,8 +16,8 @@ from payments_sandbox.rules.delays import (
 )
 
 
-def test_a_draw_is_a_function_of_its_arguments() -> None:
-    """In every process, on every machine."""
+def test_a_draw_depends_only_on_its_arguments() -> None:
+    """It is the same in every process and on every machine."""
     assert draw(7, "scene/noise", "cust_ada", 1) == draw(7, "scene/noise", "cust_ada", 1)
     assert f"{draw(7, 'scene/noise', 'cust_ada', 1):.12f}" == "0.298958918408"
 
@@ -25,19 +25,18 @@ def test_a_draw_is_a_function_of_its_arguments() -> None:
 @pytest.mark.parametrize(
     "other", [(8, "r", "k", 1), (7, "s", "k", 1), (7, "r", "l", 1), (7, "r", "k", 2)]
 )
-def test_a_draw_differs_with_each_argument(other: tuple[int, str, str, int]) -> None:
-    """No two rules, keys or calls share a draw."""
+def test_every_argument_changes_a_draw(other: tuple[int, str, str, int]) -> None:
+    """Seed, rule, key and call number each matter."""
     assert draw(*other) != draw(7, "r", "k", 1)
 
 
 @given(st.integers(), st.text(), st.text(), st.integers())
-def test_every_draw_is_below_one(seed: int, rule: str, key: str, call: int) -> None:
-    """So that a chance of 1 always wins."""
+def test_every_draw_is_at_least_0_and_below_1(seed: int, rule: str, key: str, call: int) -> None:
+    """A chance of 1 therefore always wins."""
     assert 0 <= draw(seed, rule, key, call) < 1
 
 
-def test_draws_are_as_often_below_a_chance_as_it_says() -> None:
-    """As many below a chance as it says."""
+def test_draws_are_uniformly_distributed() -> None:
     draws = [draw(7, "r", "", call) for call in range(10_000)]
 
     assert [round(cut, 1) for cut in quantiles(draws, n=10)] == [
@@ -46,20 +45,18 @@ def test_draws_are_as_often_below_a_chance_as_it_says() -> None:
 
 
 def delays(distribution: Distribution) -> list[int]:
-    """Ten thousand of them."""
+    """Return ten thousand sampled delays."""
     return [sample_delay(distribution, draw(7, "r", "", call)) for call in range(10_000)]
 
 
 def test_a_uniform_delay_reaches_both_bounds() -> None:
-    """Between its bounds, both reached."""
     found = delays(Uniform(100, 200))
 
     assert (min(found), max(found)) == (100, 200)
     assert 148 <= median(found) <= 152
 
 
-def test_a_normal_delay_lies_around_its_mean_and_is_never_negative() -> None:
-    """Around its mean, and never less than nothing."""
+def test_a_normal_delay_has_its_mean_and_is_never_negative() -> None:
     found = delays(Normal(100, 80))
 
     assert 97 <= median(found) <= 103
@@ -67,8 +64,7 @@ def test_a_normal_delay_lies_around_its_mean_and_is_never_negative() -> None:
     assert 0.66 < sum(20 <= each <= 180 for each in found) / 10_000 < 0.70
 
 
-def test_a_lognormal_delay_has_its_median_and_its_99th_percentile() -> None:
-    """By its median and its 99th percentile."""
+def test_a_lognormal_delay_has_its_median_and_99th_percentile() -> None:
     found = delays(Lognormal(120, 2_000))
 
     assert 115 <= median(found) <= 125
@@ -79,8 +75,7 @@ def test_a_lognormal_delay_has_its_median_and_its_99th_percentile() -> None:
 @pytest.mark.parametrize(
     "distribution", [Uniform(100, 200, 150), Normal(100, 80, 150), Lognormal(120, 2_000, 150)]
 )
-def test_no_delay_is_longer_than_its_cap(distribution: Distribution) -> None:
-    """None is longer."""
+def test_a_sampled_delay_never_exceeds_its_cap(distribution: Distribution) -> None:
     assert max(delays(distribution)) == 150
 
 
@@ -95,6 +90,6 @@ CAPS = st.none() | st.integers(0, 10**9)
     ),
     st.floats(0, 1, exclude_max=True),
 )
-def test_every_delay_is_a_number_that_is_not_negative(distribution: Distribution, u: float) -> None:
-    """Whatever its bounds, a delay is a number that is not less than nothing."""
+def test_a_sampled_delay_is_never_negative(distribution: Distribution, u: float) -> None:
+    """This holds for any bounds and caps."""
     assert sample_delay(distribution, u) >= 0

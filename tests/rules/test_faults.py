@@ -1,4 +1,4 @@
-"""The family of wire faults: what every row of `FAULTS` brings, and what holds for each of them."""
+"""The family of wire faults: what every entry of `FAULTS` has, and what applies to all."""
 
 import json
 from itertools import pairwise
@@ -25,16 +25,16 @@ FOLDER: Final = PACKAGE / "rules" / "faults"
 
 
 @for_each("fault", FAULTS, show=lambda fault: fault.name)
-def test_a_fault_brings_all_of_its_parts(fault: type[Fault]) -> None:
-    """In its class: none has a default that would be taken for an answer."""
+def test_a_fault_class_defines_all_required_parts(fault: type[Fault]) -> None:
+    """There are no inherited defaults, so that no part is forgotten."""
     missing = [part for part in FAULT_PARTS if part not in vars(fault)]
 
     assert not missing, f"add {', '.join(missing)} to {fault.__name__}; see rules/faults/fault.py"
     assert fault.EXAMPLES, f"add an Example to {fault.__name__}.EXAMPLES"
 
 
-def test_a_module_of_the_folder_has_its_row_and_its_test() -> None:
-    """One file a fault, called like it, and one test file of that name."""
+def test_every_fault_module_has_a_row_and_a_test_module() -> None:
+    """Each fault has a module and a test module with its name."""
     modules = {path.stem for path in FOLDER.glob("*.py")} - SHARED
     tests = {path.stem for path in (ROOT / "tests" / "rules" / "faults").glob("test_*.py")}
 
@@ -46,10 +46,8 @@ def test_a_module_of_the_folder_has_its_row_and_its_test() -> None:
 
 @pytest.mark.parametrize("commit", [True, False])
 @pytest.mark.parametrize("step", FAULT_EXAMPLES)
-def test_a_scenario_of_the_example_loads_and_is_written_as_it_was_read(
-    step: str, *, commit: bool
-) -> None:
-    """With `commit` where the fault has one; the schema and the lint find nothing."""
+def test_a_scenario_with_an_example_fault_loads_and_round_trips(step: str, *, commit: bool) -> None:
+    """Schema and lint find no problems; `commit` is set if the fault has it."""
     fault = fault_of(step, commit=commit)
     written = {fault.name: fault.source(is_read=False)}
     loaded = load(_scenario("create_payment", written), name=None)
@@ -60,8 +58,8 @@ def test_a_scenario_of_the_example_loads_and_is_written_as_it_was_read(
 
 
 @for_each("step", FAULT_EXAMPLES)
-def test_a_read_needs_no_commit(step: str) -> None:
-    """Nothing can happen there; the fault is written and read without it."""
+def test_a_fault_of_a_read_operation_needs_no_commit(step: str) -> None:
+    """Reads have no effect, so the fault is written and parsed without it."""
     fault, example = FAULT_EXAMPLES[step]
     loaded = load(_scenario("list_payments", {fault.name: example.plain}), name=None)
 
@@ -73,8 +71,8 @@ def test_a_read_needs_no_commit(step: str) -> None:
 
 
 @for_each("step", FAULT_EXAMPLES)
-def test_a_missing_commit_is_refused_where_it_is_needed(step: str) -> None:
-    """Of a write: it decides whether a retry charges twice."""
+def test_a_missing_commit_of_a_write_is_rejected_if_the_fault_needs_it(step: str) -> None:
+    """It decides whether a retry charges twice."""
     fault, example = FAULT_EXAMPLES[step]
     loaded = load(_scenario("create_payment", {fault.name: example.plain}), name=None)
 
@@ -83,8 +81,8 @@ def test_a_missing_commit_is_refused_where_it_is_needed(step: str) -> None:
 
 
 @for_each("step", FAULT_EXAMPLES)
-def test_a_plan_has_one_end_and_waits_no_longer_than_the_cap(step: str) -> None:
-    """It is the same each time, for it reads no clock and draws nothing."""
+def test_a_plan_is_deterministic_has_one_end_and_respects_the_maximum_wait(step: str) -> None:
+    """It reads no clock and uses no randomness."""
     fault = fault_of(step)
     reply = REAL_REPLY._replace(max_wait=500)
     *steps, end = fault.plan(reply)
@@ -100,15 +98,15 @@ def test_a_plan_has_one_end_and_waits_no_longer_than_the_cap(step: str) -> None:
 
 @for_each("step", FAULT_EXAMPLES)
 def test_a_head_request_gets_no_body(step: str) -> None:
-    """Whatever is sent is the head alone, or no reply at all."""
+    """Only the head is sent, or no reply at all."""
     came = bytes_sent(fault_of(step), REAL_REPLY._replace(is_head=True))
 
     assert not came.startswith(b"HTTP") or came.partition(b"\r\n\r\n")[2] == b""
 
 
 @for_each("step", FAULT_EXAMPLES)
-def test_what_the_journal_shows_is_what_a_client_was_told(step: str) -> None:
-    """Where the journal shows a reply, its head went out, and its body as far as HTTP let it."""
+def test_the_journal_shows_only_replies_that_were_sent(step: str) -> None:
+    """If the journal shows a reply, its head and body were sent."""
     fault = fault_of(step)
     shown = [each.shown for each in fault.plan(REAL_REPLY) if isinstance(each, Send) and each.shown]
 
@@ -120,10 +118,10 @@ def test_what_the_journal_shows_is_what_a_client_was_told(step: str) -> None:
 
 @pytest.mark.parametrize("commit", [True, False])
 @pytest.mark.parametrize("fault", FAULTS, ids=lambda fault: fault.name)
-def test_the_journal_makes_a_fault_that_scenarios_can_say(
+def test_a_fault_from_the_journal_is_valid_in_a_scenario(
     fault: type[Fault], *, commit: bool
 ) -> None:
-    """Of a call whose rule is gone; whether it happened is as it was."""
+    """This is for calls whose rule is gone; `commit` is kept."""
     commit = commit or not fault.may_commit()
     for record in (
         JournalRecord(None, b"", commit, 250.4),
@@ -139,8 +137,8 @@ def test_the_journal_makes_a_fault_that_scenarios_can_say(
 
 
 @for_each("fault", FAULTS, show=lambda fault: fault.name)
-def test_the_audit_believes_whether_the_reply_arrives(fault: type[Fault]) -> None:
-    """A client that did not get its reply cannot know what has become of its call."""
+def test_the_outcome_of_a_call_is_unknown_if_its_reply_does_not_arrive(fault: type[Fault]) -> None:
+    """A client without a reply cannot know the outcome of its call."""
     entry = Entry(Instant(0), "create_payment", "POST", "/v3/payments", ())
     entry.fault = fault.name
     entry.replied(201, {}, b"{}")
@@ -149,7 +147,7 @@ def test_the_audit_believes_whether_the_reply_arrives(fault: type[Fault]) -> Non
 
 
 def _scenario(operation: str, step: object) -> str:
-    """A scenario of one rule with one step; JSON is YAML as well."""
+    """Return a scenario with one rule and one step, as JSON, which is YAML too."""
     rule = {"request": operation, "do": [step]}
     return json.dumps({"scenario": "example", "rules": [rule]})
 

@@ -1,4 +1,4 @@
-"""Holds the one table of fields to calls, payments and events, to the schema and the page."""
+"""The fields of calls, payments and events; the schema and the page have the same."""
 
 import json
 import re
@@ -42,7 +42,7 @@ NAMES = tuple(field.name for field in FIELDS)
 
 
 def known_card(card: int) -> str | None:
-    """The number of the one card that a rule names."""
+    """Return the number of the only card that a rule names."""
     return AMEX if card == fingerprint(AMEX) else None
 
 
@@ -54,7 +54,7 @@ def call(
     payment_id: str = "",
     brand: str | None = None,
 ) -> CallFields:
-    """The fields of a call to a world of one payment."""
+    """Return the fields of a call to a world with one payment."""
     payments = {"pay_1": PAYMENT}
     parts = CallParts(
         operation, body or {}, query, lambda: {"x-test": "a"}, payment_id, payments.get, brand
@@ -63,12 +63,12 @@ def call(
 
 
 def values(fields: CallFields | PaymentFields) -> dict[str, object]:
-    """The fields that there are."""
+    """Return the fields that have a value."""
     found = {name: fields.get(name) for name in NAMES}
     return {name: value for name, value in found.items() if value is not None}
 
 
-def test_a_create_has_what_its_body_says() -> None:
+def test_fields_of_a_create_come_from_its_body() -> None:
     body = {
         "amount": 5,
         "currency": "EUR",
@@ -88,7 +88,7 @@ def test_a_create_has_what_its_body_says() -> None:
     }
 
 
-def test_a_retrieve_has_what_the_addressed_payment_is() -> None:
+def test_fields_of_a_retrieve_come_from_its_payment() -> None:
     assert values(call("retrieve_payment", payment_id="pay_1")) == {
         "card": AMEX,
         "brand": "amex",
@@ -101,24 +101,24 @@ def test_a_retrieve_has_what_the_addressed_payment_is() -> None:
     }
 
 
-def test_a_refund_has_its_own_amount_and_reason_and_else_the_payment_s() -> None:
+def test_fields_of_a_refund_are_its_amount_and_reason_and_those_of_its_payment() -> None:
     found = values(call("create_refund", {"amount": 7, "reason": "late"}, payment_id="pay_1"))
 
     assert (found["amount"], found["reason"], found["currency"]) == (7, "late", "USD")
 
 
-def test_a_list_has_what_its_query_asks_for_first_of_several() -> None:
+def test_fields_of_a_list_come_from_its_query_first_value_first() -> None:
     found = call("list_payments", query="status=failed&status=pending&customer_id=&limit=5")
 
     assert values(found) == {"status": "failed", "customer_id": ""}
     assert [found.get(name) for name in ("query.limit", "query.other")] == ["5", None]
 
 
-def test_a_call_about_an_unknown_payment_has_the_id_alone() -> None:
+def test_a_call_with_an_unknown_payment_id_has_only_the_id() -> None:
     assert values(call("retrieve_payment", payment_id="pay_2")) == {"payment_id": "pay_2"}
 
 
-def test_a_header_is_looked_up_by_its_name_in_lower_case() -> None:
+def test_headers_are_looked_up_by_lower_case_name() -> None:
     found = call("list_payments")
 
     assert [found.get(name) for name in ("header.x-test", "header.other")] == ["a", None]
@@ -136,7 +136,7 @@ def test_a_header_is_looked_up_by_its_name_in_lower_case() -> None:
     ],
     ids=str,
 )
-def test_a_card_is_what_stands_in_the_body_and_its_brand_follows(
+def test_card_and_brand_come_from_the_card_number_of_the_body(
     number: object, card: str | None, brand: str | None
 ) -> None:
     found = call("create_payment", {"payment_method": {"card_number": number}})
@@ -144,17 +144,17 @@ def test_a_card_is_what_stands_in_the_body_and_its_brand_follows(
     assert (found.get("card"), found.get("brand")) == (card, brand)
 
 
-def test_a_brand_that_the_journal_has_comes_first() -> None:
+def test_a_brand_from_the_journal_overrides_the_card_number() -> None:
     body = {"payment_method": {"card_number": "************1111"}}
 
     assert call("create_payment", body, brand="visa").get("brand") == "visa"
 
 
-def test_a_body_whose_payment_method_is_no_object_has_no_card() -> None:
+def test_a_payment_method_that_is_not_an_object_has_no_card() -> None:
     assert call("create_payment", {"payment_method": VISA}).get("card") is None
 
 
-def test_an_event_about_a_refund_has_the_refund_s_amount_and_reason() -> None:
+def test_fields_of_a_refund_event_have_the_refunds_amount_and_reason() -> None:
     of_refund = PaymentFields(PAYMENT, known_card, REFUNDED)
     of_payment = PaymentFields(PAYMENT, known_card, CREATED)
 
@@ -162,7 +162,7 @@ def test_an_event_about_a_refund_has_the_refund_s_amount_and_reason() -> None:
     assert (of_payment.get("amount"), of_payment.get("reason")) == (2_500, None)
 
 
-def test_a_payment_has_every_field_of_payments_and_no_other() -> None:
+def test_a_payment_has_exactly_the_fields_of_payments() -> None:
     found = values(PaymentFields(PAYMENT, known_card))
 
     assert set(found) == set(PAYMENTS.fields)
@@ -181,19 +181,17 @@ def test_a_payment_has_every_field_of_payments_and_no_other() -> None:
         ("list_payments", "amount", False),
     ],
 )
-def test_the_table_says_which_subject_has_which_field(
-    subject: str, name: str, *, has: bool
-) -> None:
+def test_has_field_knows_the_fields_of_each_subject(subject: str, name: str, *, has: bool) -> None:
     assert has_field(subject, name) is has
 
 
-def test_the_schema_knows_exactly_the_fields_of_the_table() -> None:
+def test_the_schema_has_exactly_the_fields_of_the_table() -> None:
     schema = json.loads((ROOT / "schemas" / "scenario.schema.json").read_text(encoding="utf-8"))
 
     assert list(schema["$defs"]["when"]["properties"]) == list(NAMES)
 
 
-def test_the_page_of_the_language_has_exactly_the_fields_of_the_table() -> None:
+def test_scenario_language_md_has_exactly_the_fields_of_the_table() -> None:
     page = (ROOT / "docs" / "scenario-language.md").read_text(encoding="utf-8")
     [table] = re.findall(r"^\| matcher \|.*\n\|---.*\n((?:\|.*\n)+)", page, re.MULTILINE)
     first_cells = [row.split("|")[1] for row in table.splitlines()]

@@ -1,4 +1,4 @@
-"""Holds the magic cards to the table of the product: names, numbers, outcomes."""
+"""The magic cards: names, numbers and outcomes."""
 
 import re
 
@@ -80,27 +80,27 @@ BY_NAME = {card.name: card for card in MAGIC_CARDS}
 
 
 def number_in(rule: CardRule) -> str:
-    """The card that a rule is about."""
+    """Return the card number that a rule matches."""
     [condition] = rule.when
     assert (condition.field, condition.operator) == ("card", "eq")
     return str(condition.operand)
 
 
 def facts(name: str) -> tuple[str, str, str]:
-    """What the table says of a card: number, operation, outcome."""
+    """Return number, operation and outcome of a card."""
     card = BY_NAME[name]
     return card.number, card.operation, card.outcome
 
 
 def rule_of(name: str) -> RequestRule:
-    """The one rule of a card, which answers requests."""
+    """Return the only rule of a card, a request rule."""
     (rule,) = BY_NAME[name].rules
     assert isinstance(rule, RequestRule)
     return rule
 
 
-def test_the_table_has_each_card_of_the_product_in_order() -> None:
-    """Each card of the product's table, in its order, and no other."""
+def test_the_table_has_exactly_the_cards_listed_here() -> None:
+    """Cards that pay or decline are in this order."""
     others = {"refund_declined", "fails_twice_then_completes"}
 
     assert list(BY_NAME)[: len(PAY) + len(DECLINE)] == [*PAY, *DECLINE]
@@ -109,29 +109,28 @@ def test_the_table_has_each_card_of_the_product_in_order() -> None:
     assert len(BY_NAME) == len(MAGIC_CARDS)
 
 
-def test_no_two_cards_share_a_number_or_a_fingerprint() -> None:
-    """By themselves, and by the fingerprint that rules go by."""
+def test_card_numbers_and_fingerprints_are_unique() -> None:
+    """Rules match cards by their fingerprint."""
     assert len({card.number for card in MAGIC_CARDS}) == len(MAGIC_CARDS)
     assert len({fingerprint(card.number) for card in MAGIC_CARDS}) == len(MAGIC_CARDS)
 
 
 @for_each("card", MAGIC_CARDS, show=lambda card: card.name)
-def test_every_number_passes_the_checks_of_clients(card: MagicCard) -> None:
-    """Check digit and brand are right, so that a client's own checks let it pass."""
+def test_every_card_number_has_a_valid_check_digit_and_brand(card: MagicCard) -> None:
+    """Clients that validate card numbers therefore accept it."""
     assert passes_luhn(card.number)
     assert brand_of(card.number) is not None
 
 
-def test_our_block_of_numbers_holds_ours_alone() -> None:
-    """40000099 is used by nobody else's test cards, so ours never change their meaning."""
+def test_the_block_40000099_has_only_the_sandboxs_own_cards() -> None:
+    """No other provider's test cards use this block, so there are no conflicts."""
     inside = {card.name for card in MAGIC_CARDS if OURS.fullmatch(card.number)}
 
     assert inside == {*OF_OURS, "fails_twice_then_completes"}
 
 
 @for_each("name", PAY)
-def test_a_card_without_a_rule_simply_pays(name: str) -> None:
-    """No rule touches it."""
+def test_a_card_without_a_rule_completes(name: str) -> None:
     number, brand = PAY[name]
 
     assert facts(name) == (number, "create_payment", "completed")
@@ -139,8 +138,7 @@ def test_a_card_without_a_rule_simply_pays(name: str) -> None:
 
 
 @for_each("name", DECLINE)
-def test_a_declined_card_is_declined_every_time(name: str) -> None:
-    """Every time, with its code, which is a decline."""
+def test_a_decline_card_always_declines_with_its_code(name: str) -> None:
     number, code = DECLINE[name]
     rule = rule_of(name)
 
@@ -153,8 +151,8 @@ def test_a_declined_card_is_declined_every_time(name: str) -> None:
 
 
 @pytest.mark.parametrize("name", CHARGED_BACK)
-def test_a_card_is_charged_back_a_day_after_its_payment(name: str) -> None:
-    """A virtual day after the payment completed."""
+def test_a_chargeback_card_is_charged_back_after_one_day(name: str) -> None:
+    """The day is a day of virtual time after completion."""
     number, reason = CHARGED_BACK[name]
     (rule,) = BY_NAME[name].rules
 
@@ -166,8 +164,7 @@ def test_a_card_is_charged_back_a_day_after_its_payment(name: str) -> None:
 
 
 @for_each("name", OF_OURS)
-def test_a_card_of_ours_has_one_outcome_every_time(name: str) -> None:
-    """One outcome, every time."""
+def test_a_card_of_the_own_block_always_has_the_same_outcome(name: str) -> None:
     number, outcome, what = OF_OURS[name]
     rule = rule_of(name)
     delay = 3_000 if name == "slow" else 0
@@ -179,8 +176,8 @@ def test_a_card_of_ours_has_one_outcome_every_time(name: str) -> None:
     assert rule.steps == (Step(what, delay=delay),)
 
 
-def test_a_card_fails_twice_for_each_customer_and_then_pays() -> None:
-    """Per customer, then it is an ordinary card."""
+def test_fails_twice_then_completes_counts_per_customer() -> None:
+    """After two failures it is an ordinary card for that customer."""
     rule = rule_of("fails_twice_then_completes")
 
     assert BY_NAME["fails_twice_then_completes"].number == number_in(rule) == "4000009900000111"
@@ -188,8 +185,8 @@ def test_a_card_fails_twice_for_each_customer_and_then_pays() -> None:
     assert rule.steps == (Step(Respond("internal_error"), times=2),)
 
 
-def test_a_card_pays_and_has_its_refunds_declined() -> None:
-    """It pays; the rule is about its refunds."""
+def test_the_refund_declined_card_declines_refunds_only() -> None:
+    """The payment itself completes."""
     rule = rule_of("refund_declined")
 
     assert facts("refund_declined") == ("4000000000005126", "create_refund", "refund_declined")
@@ -199,8 +196,8 @@ def test_a_card_pays_and_has_its_refunds_declined() -> None:
     assert rule.steps == (Step(Respond("refund_declined")),)
 
 
-def test_a_card_is_shown_in_six_fields() -> None:
-    """As the command line and the control API list it."""
+def test_the_json_of_a_card_has_six_fields() -> None:
+    """The command line and the control API list them."""
     assert BY_NAME["declined"].as_json() == {
         "name": "declined",
         "number": "4000000000000002",
@@ -214,8 +211,8 @@ def test_a_card_is_shown_in_six_fields() -> None:
 
 
 @for_each("card", MAGIC_CARDS, show=lambda card: card.name)
-def test_a_rule_is_named_after_its_card(card: MagicCard) -> None:
-    """The journal says which card answered."""
+def test_a_card_rule_is_named_after_its_card(card: MagicCard) -> None:
+    """The journal therefore shows which card answered."""
     assert [(rule.name, number_in(rule)) for rule in card.rules] in (
         [],
         [(f"card:{card.name}", card.number)],
@@ -223,8 +220,7 @@ def test_a_rule_is_named_after_its_card(card: MagicCard) -> None:
 
 
 @for_each("card", MAGIC_CARDS, show=lambda card: card.name)
-def test_a_card_answers_with_errors_that_its_operation_documents(card: MagicCard) -> None:
-    """A decline of a refund would make it and say that it failed."""
+def test_a_card_answers_only_with_errors_documented_for_its_operation(card: MagicCard) -> None:
     answers = [
         (rule.operation, step.outcome.error)
         for rule in card.rules

@@ -1,4 +1,4 @@
-"""Holds every outcome of a step to what its entry promises, and each to its own plan."""
+"""Every outcome of a step does what its entry promises, and has the expected plan."""
 
 import json
 from typing import Any
@@ -41,26 +41,26 @@ CASES: list[Case] = [
 
 
 def step_of(kind: type[Outcome], value: Any) -> dict[str, Any]:  # noqa: ANN401 - as JSON has it
-    """A step with the outcome, which says `commit` where it has to."""
+    """Return a step with the outcome, and with `commit` if it is required."""
     if kind.needs_commit:
         value = {**value, "commit": True}
     return {kind.name: value}
 
 
 def named(value: object) -> str:
-    """A case by the outcome's name."""
+    """Return the id of a case: the name of an outcome."""
     return value.name if isinstance(value, type) and issubclass(value, Outcome) else str(value)
 
 
 def problems(step: dict[str, Any], operation: str = "create_payment") -> list[str]:
-    """What the lint says of a scenario with this step."""
+    """Return the problems that the lint finds in a scenario with this step."""
     rule = {"request": operation, "do": [step]}
     loaded = load_value({"scenario": "s", "rules": [rule]})
     return [each.message for each in loaded.problems]
 
 
-def test_schemas_are_those_that_editors_have() -> None:
-    """`make generate` writes them into the file that is shipped."""
+def test_schemas_of_outcomes_are_in_the_shipped_schema() -> None:
+    """`make generate` writes them into the file."""
     shipped = json.loads(data_files("schemas")["scenario.schema.json"])["$defs"]
     beside = shipped["step_mapping"]["properties"]
 
@@ -70,34 +70,33 @@ def test_schemas_are_those_that_editors_have() -> None:
 
 
 @pytest.mark.parametrize(("kind", "value"), CASES, ids=named)
-def test_an_example_is_taken_by_schema_and_lint(kind: type[Outcome], value: object) -> None:
+def test_an_example_passes_schema_and_lint(kind: type[Outcome], value: object) -> None:
     assert problems(step_of(kind, value)) == []
 
 
 @pytest.mark.parametrize(("kind", "value"), CASES, ids=named)
-def test_what_is_written_is_read_as_the_same_outcome(kind: type[Outcome], value: object) -> None:
+def test_a_written_outcome_parses_to_the_same_outcome(kind: type[Outcome], value: object) -> None:
     outcome = kind.parse_step(step_of(kind, value), is_read=False)
     source = outcome.step_source(is_read=False)
-
-    assert Pass() if not source else kind.parse_step(source, is_read=False) == outcome
+    assert (kind.parse_step(source, is_read=False) if source else Pass()) == outcome
 
 
 @pytest.mark.parametrize("kind", [each for each in OUTCOMES if each.needs_commit], ids=named)
-def test_an_outcome_that_needs_commit_is_refused_without_it(kind: type[Outcome]) -> None:
+def test_an_outcome_that_needs_commit_is_rejected_without_it(kind: type[Outcome]) -> None:
     example = kind.EXAMPLES[0]
 
     assert problems({kind.name: dict(example.plain)}) == [f"'{kind.name}' needs 'commit'"]
 
 
 @pytest.mark.parametrize("kind", [each for each in OUTCOMES if each.needs_commit], ids=named)
-def test_an_outcome_that_does_not_commit_performs_nothing(kind: type[Outcome]) -> None:
+def test_an_outcome_with_commit_false_performs_no_operation(kind: type[Outcome]) -> None:
     value = {**kind.EXAMPLES[0].plain, "commit": False}
     plan = kind.parse_step({kind.name: value}, is_read=False).step_plan("s/r")
 
     assert plan.options is None
 
 
-def test_names_are_told_apart_and_every_entry_has_an_example() -> None:
+def test_outcome_names_are_unique_and_every_outcome_has_an_example() -> None:
     assert len({kind.name for kind in OUTCOMES}) == len(OUTCOMES)
     assert [kind.name for kind in OUTCOMES if not kind.EXAMPLES] == []
 
@@ -113,7 +112,7 @@ PLANS: list[tuple[Outcome, StepPlan]] = [
 
 
 @pytest.mark.parametrize(("outcome", "plan"), PLANS, ids=str)
-def test_an_outcome_makes_its_plan(outcome: Outcome, plan: StepPlan) -> None:
+def test_an_outcome_has_the_expected_plan(outcome: Outcome, plan: StepPlan) -> None:
     assert outcome.step_plan("s/r") == plan
 
 
@@ -127,7 +126,7 @@ def test_an_outcome_makes_its_plan(outcome: Outcome, plan: StepPlan) -> None:
     ],
     ids=str,
 )
-def test_an_error_is_answered_whatever_happens_before(
+def test_respond_answers_its_error_with_or_without_commit(
     respond: Respond, options: PaymentOptions | None
 ) -> None:
     plan = respond.step_plan("s/r")
@@ -150,7 +149,7 @@ def test_an_error_is_answered_whatever_happens_before(
     ],
     ids=str,
 )
-def test_an_outcome_knows_which_replies_can_have_come_of_it(
+def test_an_outcome_knows_which_answers_it_can_cause(
     outcome: Outcome, answers: set[str | None]
 ) -> None:
     found = {
@@ -160,10 +159,10 @@ def test_an_outcome_knows_which_replies_can_have_come_of_it(
     assert found == answers
 
 
-def test_turns_count_from_the_entry_before_when_read_and_when_written() -> None:
+def test_after_of_a_settle_entry_counts_from_the_previous_entry() -> None:
     entries = [
         {"to": "pending"},
-        None,  # an entry that the lint has taken out
+        None,  # an entry that the lint removed
         {"to": "completed", "after": "1h"},
         {"to": "failed", "after": "1m"},
     ]
@@ -173,7 +172,7 @@ def test_turns_count_from_the_entry_before_when_read_and_when_written() -> None:
     assert settle.step_source(is_read=False)["settle"] == [entries[0], *entries[2:]]
 
 
-def test_commit_is_written_only_where_it_has_an_effect() -> None:
+def test_commit_is_written_only_for_operations_that_write() -> None:
     respond = Respond("internal_error", commit=True)
 
     assert respond.step_source(is_read=False) == {
@@ -185,29 +184,23 @@ def test_commit_is_written_only_where_it_has_an_effect() -> None:
 @pytest.mark.parametrize(
     ("operation", "whose"), [("*", "every operation"), ("list_payments", "list_payments")]
 )
-def test_an_error_that_is_not_documented_says_whose_it_would_be(operation: str, whose: str) -> None:
-    """A card is declined when a payment is made, and never else."""
+def test_an_undocumented_error_is_rejected_naming_the_operation(operation: str, whose: str) -> None:
+    """Declines are documented for creating payments only."""
     found = problems({"respond": {"error": "card_declined"}}, operation)
 
-    assert found == [f"'card_declined' is no error of {whose}"]
+    assert found == [f"'card_declined' is not an error of {whose}"]
 
 
-def test_a_patch_that_breaks_the_contract_has_to_say_so() -> None:
-    """With `off_contract: true` beside it, it is what is wanted."""
+def test_a_patch_that_breaks_the_contract_needs_off_contract() -> None:
+    """With `off_contract: true` it is accepted."""
     patch = {"patch": {"surprise": True}}
 
     assert [len(problems(each)) for each in (patch, patch | {"off_contract": True})] == [1, 0]
 
 
-def test_a_window_without_a_length_cannot_be_made() -> None:
-    """The lint refuses it at its place; nothing is ever divided by it."""
-    with pytest.raises(ValueError, match="window: expected 1ms or more"):
-        MoveRateLimit(limit=5, window=0)
-
-
 FIRST = "the first entry is {to: pending}"
-BOTH = "an entry has after or after_reads, and not both"
-SETTLED = "a payment that is completed does not become failed"
+BOTH = "an entry has after or after_reads, not both"
+SETTLED = "a payment that is completed cannot become failed"
 
 
 @pytest.mark.parametrize(
@@ -223,46 +216,43 @@ SETTLED = "a payment that is completed does not become failed"
         ([{"to": "pending"}, {"to": "completed", "after": "1h"}, {"to": "failed", "after": "1h"}],
          [SETTLED]),
         ([{"to": "pending"}, {"to": "pending", "after": "1h"}],
-         ["a payment that is pending does not become pending"]),
+         ["a payment that is pending cannot become pending"]),
         ([{"to": "pending"}, {"to": "failed", "after": "1h"}, {"to": "failed", "after": "1h"}],
-         ["a payment that is failed does not become failed"]),
+         ["a payment that is failed cannot become failed"]),
     ],
     ids=str,
 )  # fmt: skip
-def test_a_payment_settles_as_its_table_of_moves_has_it(
+def test_settle_entries_must_follow_the_allowed_status_changes(
     turns: list[dict[str, object]], found: list[str]
 ) -> None:
-    """Once, from pending, each turn after a wait of one kind."""
+    """The first entry is pending, and each other entry waits in exactly one way."""
     assert problems({"settle": turns}) == found
 
 
-def test_only_a_payment_that_is_being_made_settles() -> None:
-    """Nothing else is pending."""
+def test_settle_is_rejected_for_operations_other_than_create_payment() -> None:
     found = problems({"settle": [{"to": "pending"}]}, "list_payments")
 
-    assert found == ["'settle' is about a payment that is being made"]
+    assert found == ["'settle' needs a payment that is being created"]
 
 
-def test_a_patch_takes_away_what_it_says_is_nothing() -> None:
-    """And leaves what it does not speak of; neither is changed."""
+def test_a_patch_removes_keys_set_to_null_and_keeps_others() -> None:
+    """The original mapping is not modified."""
     target = {"a": 1, "b": {"c": 2, "d": 3}}
     assert merged(target, {"a": None, "b": {"c": None}, "e": 4}) == {"b": {"d": 3}, "e": 4}
     assert target == {"a": 1, "b": {"c": 2, "d": 3}}
 
 
-def test_a_scenario_of_the_journal_repeats_what_a_step_has_done_but_for_moves_of_the_limit() -> (
-    None
-):
-    """Those it would make twice: what the journal shows of them is the limiter's own doing."""
+def test_only_rate_limit_moves_are_not_replayed_from_the_journal() -> None:
+    """The journal shows their effect as errors of the limiter, so they would apply twice."""
     assert [each for each in OUTCOMES if not each.is_replayed] == [MoveRateLimit]
 
 
-def test_a_step_that_passes_writes_nothing() -> None:
+def test_pass_is_written_as_an_empty_source() -> None:
     assert Pass().step_source(is_read=True) == {}
 
 
-def test_what_a_step_does_not_say_it_does_not_do() -> None:
-    """It serves one call, at once, and lets the operation happen as ever."""
+def test_defaults_of_steps_plans_and_outcomes() -> None:
+    """By default a step answers one call at once, and the operation happens normally."""
     assert Step() == Step(Pass(), 0, 1)
     assert SelectedStep("r", 1, Step()).delay == 0
     assert StepPlan() == StepPlan(DEFAULT, None, None, None, off_contract=False, hold=0)

@@ -1,4 +1,4 @@
-"""Holds webhook rules to the deliveries that they change, and to what they come to together."""
+"""Webhook rules: which deliveries they match, and their combined effects."""
 
 from hypothesis import given
 from hypothesis import strategies as st
@@ -18,14 +18,13 @@ COMPLETED = "payment.completed"
 def treated(
     engine: RuleEngineFixture, event: str = COMPLETED, *, attempt: int = 1, **facts: object
 ) -> WebhookEffects:
-    """What is done to an attempt of a delivery that is queued now."""
+    """Return the effects on an attempt of a delivery that is queued now."""
     return engine.rules.effects(
         engine.rules.select_webhook_rules(event, GivenFields(facts)), attempt
     )
 
 
-def test_a_delivery_that_no_rule_is_about_is_left_as_it_is() -> None:
-    """It is as it would be without."""
+def test_a_delivery_without_a_matching_rule_has_no_effects() -> None:
     engine = RuleEngineFixture(rules_of("- {webhook: refund.*, do: drop}"))
 
     assert treated(engine) == NO_EFFECTS
@@ -36,8 +35,7 @@ def test_a_delivery_that_no_rule_is_about_is_left_as_it_is() -> None:
     ) == NO_EFFECTS  # fmt: skip
 
 
-def test_a_rule_may_be_about_a_family_of_events() -> None:
-    """Or all of them."""
+def test_a_webhook_rule_matches_an_event_a_family_or_all() -> None:
     engine = RuleEngineFixture(
         rules_of("""
             - {name: one, webhook: payment.completed, do: drop}
@@ -78,8 +76,8 @@ EVERYTHING = """
 """
 
 
-def test_all_rules_that_match_a_delivery_combine() -> None:
-    """Delays add up, the most copies count, the later of two that contradict wins."""
+def test_effects_of_all_matching_rules_are_combined() -> None:
+    """Delays add up, the highest number of copies counts, and a later rule wins a conflict."""
     assert treated(RuleEngineFixture(rules_of(EVERYTHING))) == WebhookEffects(
         rules=("first", "second"),
         delay=15_000,
@@ -97,8 +95,8 @@ def test_all_rules_that_match_a_delivery_combine() -> None:
     )
 
 
-def test_what_a_later_rule_does_not_say_stays() -> None:
-    """An earlier rule's window, signature and shift."""
+def test_a_later_rule_overrides_only_the_effects_it_sets() -> None:
+    """Window, signature and timestamp of an earlier rule stay."""
     engine = RuleEngineFixture(
         rules_of(EVERYTHING.replace("- name: second", "- name: x\n  chance: 0.000001"), seed=7)
     )
@@ -113,8 +111,8 @@ def test_what_a_later_rule_does_not_say_stays() -> None:
     )
 
 
-def test_a_rule_may_be_about_one_attempt_alone() -> None:
-    """Only the first is forged."""
+def test_a_rule_can_match_single_attempts() -> None:
+    """Only the first attempt is forged here."""
     engine = RuleEngineFixture(
         rules_of("""
             - {webhook: payment.*, when: {attempt: 1}, do: {signature: missing}}
@@ -127,8 +125,8 @@ def test_a_rule_may_be_about_one_attempt_alone() -> None:
     assert [(each.signature, each.delay) for each in attempts] == [("missing", 0), (None, 1_000)]
 
 
-def test_a_delivery_is_counted_when_it_is_queued() -> None:
-    """However often its attempts are asked about; `call: 2` is the second delivery."""
+def test_a_delivery_is_counted_once_when_it_is_queued() -> None:
+    """`call: 2` is the second delivery, for any number of attempts."""
     engine = RuleEngineFixture(
         rules_of("- {webhook: payment.*, when: {call: 2, amount: 5}, do: drop}")
     )
@@ -141,8 +139,8 @@ def test_a_delivery_is_counted_when_it_is_queued() -> None:
 
 
 @given(st.integers(1, 5))
-def test_a_drawn_delay_stays_the_delays_of_its_delivery(attempt: int) -> None:
-    """It is drawn from what was counted when the delivery was queued."""
+def test_a_sampled_delay_is_the_same_for_all_attempts_of_a_delivery(attempt: int) -> None:
+    """It depends on the number of the delivery when it was queued."""
     engine = RuleEngineFixture(
         rules_of("- {webhook: payment.*, do: {delay: {uniform: [1s, 9s]}}}", seed=7)
     )
@@ -155,8 +153,8 @@ def test_a_drawn_delay_stays_the_delays_of_its_delivery(attempt: int) -> None:
     assert delays[0] != delays[1]
 
 
-def test_a_chance_is_drawn_once_for_a_delivery() -> None:
-    """Half of them are dropped, and stay so."""
+def test_a_chance_is_drawn_once_per_delivery() -> None:
+    """About half of the deliveries are dropped."""
     engine = RuleEngineFixture(rules_of("- {webhook: payment.*, chance: 0.5, do: drop}", seed=7))
     said = [treated(engine).drop for _ in range(100)]
 
@@ -165,8 +163,8 @@ def test_a_chance_is_drawn_once_for_a_delivery() -> None:
     assert (active_rule.matched, active_rule.fired) == (100, sum(said))
 
 
-def test_rules_that_are_gone_do_nothing_any_more() -> None:
-    """A delivery may outlive the scenario that it was queued in."""
+def test_removed_rules_no_longer_affect_queued_deliveries() -> None:
+    """A delivery may outlive the scenario in which it was queued."""
     engine = RuleEngineFixture(rules_of("- {webhook: payment.*, do: drop}"))
     applied = engine.rules.select_webhook_rules(COMPLETED, GivenFields({}))
 

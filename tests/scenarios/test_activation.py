@@ -1,4 +1,4 @@
-"""Holds the activation of scenarios to all or nothing, and a reset to how they started."""
+"""Activation of scenarios is atomic, and a reset starts them again."""
 
 import json
 
@@ -56,12 +56,12 @@ GIVEN = scenario_of(
 
 
 def names(world: World) -> list[str]:
-    """The active scenarios."""
+    """Return the names of the active scenarios."""
     return [each.name for each in world.rules.scenarios]
 
 
 def payments(world: World) -> list[tuple[str, int, Status, int]]:
-    """Every payment: the end of its id, its amount, its status, how many days ago."""
+    """Return the end of the id, amount, status and age in days of each payment."""
     found = (world.ledger.payments.get(number) for number in range(len(world.ledger.payments)))
     return [
         (each.id[-3:], each.amount, each.status, (NOON - each.created) // DAY) for each in found
@@ -69,7 +69,7 @@ def payments(world: World) -> list[tuple[str, int, Status, int]]:
 
 
 def refused(world: World, *scenarios: Scenario) -> str | None:
-    """Why a world does not take these scenarios; nothing of it has changed."""
+    """Return why a world rejects these scenarios, and check that nothing changed."""
     before = json.dumps(snapshot(world))
     with pytest.raises(InvalidRequest) as caught:
         set_active(world, scenarios)
@@ -77,8 +77,8 @@ def refused(world: World, *scenarios: Scenario) -> str | None:
     return caught.value.details
 
 
-def test_scenarios_are_activated_and_removed() -> None:
-    """One by one, all, or exactly these."""
+def test_scenarios_are_activated_replaced_and_removed() -> None:
+    """They are added one by one, removed one by one or all, or set as a list."""
     world = new_world()
     said = [names(world)]
     finish(activating(world, FAILS))
@@ -95,34 +95,32 @@ def test_scenarios_are_activated_and_removed() -> None:
     assert world.rules.scenarios == ()
 
 
-def test_a_scenario_that_is_active_is_not_activated_again() -> None:
-    """And the refusal says how to end it."""
+def test_activating_an_active_scenario_again_is_rejected() -> None:
+    """The error says how to end it."""
     world = new_world()
     finish(activating(world, FAILS))
     with pytest.raises(InvalidRequest) as caught:
         finish(activating(world, FAILS))
 
     assert caught.value.details == (
-        "/: 'a' is active already; DELETE /_sandbox/scenarios/active?name=a ends it."
+        "/: 'a' is already active; DELETE /_sandbox/scenarios/active?name=a ends it."
     )
-    assert refused(world, PASSES, PASSES) == "/: expected each scenario once; 'b' comes twice."
+    assert refused(world, PASSES, PASSES) == "/: expected each scenario once; 'b' is given twice."
 
 
-def test_a_scenario_that_is_not_active_cannot_be_removed() -> None:
-    """The refusal names what is."""
+def test_removing_an_inactive_scenario_is_rejected_with_the_active_ones() -> None:
     world = new_world()
     finish(activating(world, FAILS))
     with pytest.raises(InvalidRequest) as caught:
         remove(world, "x")
 
     assert caught.value.details == (
-        "/name: expected an active scenario; active are: a."
+        "/name: expected an active scenario; active scenarios: a."
         " POST /_sandbox/scenarios/active activates one."
     )
 
 
-def test_a_scenarios_clock_freezes_the_world() -> None:
-    """The world stands still there, and does so again after a reset."""
+def test_the_clock_of_a_scenario_freezes_the_world_also_after_a_reset() -> None:
     world = new_world(Wall(), frozen_at=None)
     set_active(world, [CLOCK])
     started = (show_instant(world.clock.now()), world.clock.mode)
@@ -133,30 +131,29 @@ def test_a_scenarios_clock_freezes_the_world() -> None:
     assert (show_instant(world.clock.now()), world.clock.mode) == started
 
 
-def test_a_clock_given_with_the_world_wins_over_a_scenarios() -> None:
-    """The world keeps its own."""
+def test_a_clock_given_with_the_world_overrides_the_clock_of_a_scenario() -> None:
     world = new_world()
     finish(setting_active(world, [CLOCK], is_clock_given=True))
 
     assert (world.clock.now(), names(world)) == (NOON, ["clock"])
 
 
-def test_scenarios_with_two_clocks_are_refused() -> None:
-    """Nobody could say which is meant."""
+def test_scenarios_with_different_clocks_are_rejected() -> None:
+    """Equal clocks are accepted."""
     other = scenario_of("clock: 2032-01-15\nexpect: [{audit: clean}]", name="other")
 
     assert refused(new_world(), CLOCK, other) == (
-        "/: expected one clock; the scenarios start at 2031-01-15T09:00:00Z and"
+        "/: expected a single clock; the scenarios start at 2031-01-15T09:00:00Z and"
         " 2032-01-15T00:00:00Z."
     )
     set_active(new_world(), [CLOCK, CLOCK._replace(name="same")])
 
 
 @pytest.mark.parametrize(("scenario", "what"), [(CLOCK, "clock"), (GIVEN, "given")])
-def test_a_scenario_with_a_clock_or_given_state_needs_an_unused_world(
+def test_a_scenario_with_a_clock_or_given_is_rejected_in_a_used_world(
     scenario: Scenario, what: str
 ) -> None:
-    """Once something has happened, or been asked, it is refused."""
+    """A world counts as used after a payment or any request."""
     asked, paid = InProcessApi(new_world()), InProcessApi(new_world())
     asked.ask("list_payments")
     paid.ask("create_payment", documented_create())
@@ -164,14 +161,14 @@ def test_a_scenario_with_a_clock_or_given_state_needs_an_unused_world(
 
     for desk in (asked, paid):
         assert refused(desk.world, PASSES, scenario) == (
-            f"/: expected a world that is not used yet, because '{scenario.name}' has {what};"
-            " POST /_sandbox/worlds makes one, and takes scenarios."
+            f"/: expected an unused world, because '{scenario.name}' has '{what}';"
+            " POST /_sandbox/worlds creates one and accepts scenarios."
         )
     set_active(asked.world, [PASSES])
 
 
-def test_given_payments_exist_after_the_activation() -> None:
-    """In the order of time, with the events of their day, and found by the ids they were given."""
+def test_given_payments_have_their_dates_events_and_ids() -> None:
+    """They are in chronological order."""
     world = new_world()
     set_active(world, [GIVEN])
     ledger = world.ledger
@@ -196,8 +193,8 @@ def test_given_payments_exist_after_the_activation() -> None:
     )
 
 
-def test_a_payment_with_a_given_id_is_like_any_other() -> None:
-    """Retrieved, listed, refunded, and its own generated id is nobody's."""
+def test_a_payment_with_a_given_id_can_be_retrieved_listed_and_refunded() -> None:
+    """The id that would have been generated does not exist."""
     desk = InProcessApi(new_world())
     generated = desk.world.ledger.payments.id_of(1)
     set_active(desk.world, [GIVEN])
@@ -214,8 +211,7 @@ def test_a_payment_with_a_given_id_is_like_any_other() -> None:
     assert desk.ask("retrieve_payment", payment_id=generated)[0] == 404
 
 
-def test_a_given_rate_limit_limits_calls() -> None:
-    """At once, and again after a reset."""
+def test_a_given_rate_limit_applies_at_once_and_after_a_reset() -> None:
     world = new_world()
     set_active(world, [GIVEN])
     said = [(world.limiter.limit, world.limiter.remaining)]
@@ -226,27 +222,26 @@ def test_a_given_rate_limit_limits_calls() -> None:
     assert said == [(50, 3), (50, 3)]
 
 
-def test_a_given_payment_of_the_future_is_refused() -> None:
-    """By the clock that the world would have."""
+def test_a_given_payment_in_the_future_is_rejected() -> None:
+    """The clock of another scenario that is activated with it counts."""
     future = scenario_of(
         "given: {payments: [{amount: 5, currency: EUR, created: 2030-06-01}]}", name="future"
     )
 
     assert refused(new_world(), future) == (
-        "/: expected payments of the past; one is created at 2030-06-01, after the world's now."
+        "/: expected past payments; one is created at 2030-06-01, after the world's current time."
     )
     set_active(new_world(), [CLOCK, future])
 
 
-def test_two_scenarios_that_give_one_payment_id_are_refused() -> None:
-    """Each is good by itself."""
+def test_two_scenarios_with_the_same_given_payment_id_are_rejected() -> None:
+    """Each of them is valid on its own."""
     assert refused(new_world(), GIVEN, GIVEN._replace(name="again")) == (
-        "/: expected each payment once; 'pay_old' comes twice."
+        "/: expected each payment once; 'pay_old' is given twice."
     )
 
 
-def test_a_given_payment_is_not_older_than_the_first_instant() -> None:
-    """It is made at its beginning at the latest."""
+def test_the_date_of_a_given_payment_is_clamped_to_the_first_instant() -> None:
     old = scenario_of("given: {payments: [{amount: 5, currency: EUR, created: -40000d}]}")
     world = new_world()
     set_active(world, [old])
@@ -254,8 +249,7 @@ def test_a_given_payment_is_not_older_than_the_first_instant() -> None:
     assert world.ledger.payments.get(0).created == 0
 
 
-def test_timed_rules_count_from_the_activation() -> None:
-    """And are forgotten with their scenario."""
+def test_timed_rules_count_from_activation_and_end_with_their_scenario() -> None:
     world = new_world()
     set_active(world, [GIVEN])
     due = [(each.at - NOON, each.what) for each in world.upcoming(10)]
@@ -265,7 +259,7 @@ def test_timed_rules_count_from_the_activation() -> None:
     assert world.upcoming(10) == []
 
 
-def test_a_timed_rule_that_no_clock_reaches_is_left_out() -> None:
+def test_a_timed_rule_beyond_the_last_instant_is_never_due() -> None:
     """Time ends in the year 2999."""
     world = new_world()
     world.clock.reach(read_instant("2999-01-01"))
@@ -274,8 +268,8 @@ def test_a_timed_rule_that_no_clock_reaches_is_left_out() -> None:
     assert world.upcoming(10) == []
 
 
-def test_what_rules_have_planned_ends_with_their_scenario() -> None:
-    """What a step has promised a payment does not."""
+def test_actions_planned_by_rules_end_with_their_scenario_but_settlements_stay() -> None:
+    """The settlement that a step has planned for a payment stays."""
     desk = InProcessApi(new_world())
     set_active(
         desk.world,
@@ -296,16 +290,15 @@ def test_what_rules_have_planned_ends_with_their_scenario() -> None:
     assert [each.what for each in desk.world.upcoming(10)] == ["payment.completed"]
 
 
-def test_a_timed_rule_of_now_acts_at_once() -> None:
-    """Activating it is enough."""
+def test_a_timed_rule_at_0s_acts_on_activation() -> None:
     world = new_world()
     set_active(world, [rules_of("- {at: 0s, do: {rate_limit: {remaining: 0}}}")])
 
     assert world.limiter.remaining == 0
 
 
-def test_a_reset_starts_scenarios_again() -> None:
-    """Given payments are there again, times count from now, steps from the first."""
+def test_a_reset_restarts_scenarios_with_given_payments_times_and_steps() -> None:
+    """Times count from the reset, and steps from the first."""
     desk = InProcessApi(new_world())
     set_active(desk.world, [GIVEN, FAILS])
     fresh = snapshot(desk.world)
@@ -318,8 +311,8 @@ def test_a_reset_starts_scenarios_again() -> None:
     assert [each.at - NOON for each in desk.world.upcoming(10)] == [3 * DAY]
 
 
-def test_a_reset_of_webhooks_opens_the_given_endpoints_again() -> None:
-    """One that was made by hand is gone."""
+def test_a_reset_of_webhooks_restores_only_the_given_endpoints() -> None:
+    """An endpoint that was created by hand is gone."""
     world = new_world()
     given = scenario_of("given: {webhook_endpoints: [{url: 'inbox:orders'}]}")
     set_active(world, [given])
@@ -331,8 +324,8 @@ def test_a_reset_of_webhooks_opens_the_given_endpoints_again() -> None:
     assert [each.url for each in endpoints] == ["inbox:orders"]
 
 
-def test_a_reset_of_rules_alone_lets_their_times_count_from_now() -> None:
-    """Each acts once: what was planned before is forgotten."""
+def test_a_reset_of_rules_restarts_timed_rules_from_now() -> None:
+    """The earlier due date is dropped, so the rule acts once."""
     world = new_world()
     set_active(world, [rules_of("- {at: 3d, do: {rate_limit: {remaining: 0}}}")])
     world.clock.reach(Instant(NOON + DAY))
@@ -341,8 +334,8 @@ def test_a_reset_of_rules_alone_lets_their_times_count_from_now() -> None:
     assert [each.at - NOON for each in world.upcoming(10)] == [4 * DAY]
 
 
-def test_a_reset_of_the_journal_alone_changes_no_scenario() -> None:
-    """What is planned stays, and so do payments."""
+def test_a_reset_of_the_journal_leaves_scenarios_unchanged() -> None:
+    """Planned actions and payments stay."""
     world = new_world()
     set_active(world, [GIVEN])
     before = snapshot(world)
@@ -351,8 +344,8 @@ def test_a_reset_of_the_journal_alone_changes_no_scenario() -> None:
     assert snapshot(world) == before
 
 
-def test_a_snapshot_carries_the_active_scenarios() -> None:
-    """Rules, counters, times, given ids; the restored world goes on where this one is."""
+def test_a_restored_snapshot_continues_its_scenarios_identically() -> None:
+    """The snapshot has rules, counters, times and given ids."""
     desk = InProcessApi(new_world())
     set_active(desk.world, [GIVEN, rules_of(
         """
@@ -380,8 +373,7 @@ def test_a_snapshot_carries_the_active_scenarios() -> None:
     )
 
 
-def test_a_snapshot_of_another_scenario_is_refused() -> None:
-    """One that the lint would refuse, or whose counts are of others."""
+def test_a_snapshot_with_an_invalid_scenario_or_wrong_counters_is_rejected() -> None:
     world = new_world()
     set_active(world, [FAILS])
     kept = json.loads(json.dumps(snapshot(world)))
@@ -391,8 +383,8 @@ def test_a_snapshot_of_another_scenario_is_refused() -> None:
             restored_world(kept | {"rules": kept["rules"] | change})
 
 
-def test_generated_payments_are_spread_over_customers_and_time() -> None:
-    """So many, of so many customers, over so long, the same for every run of a seed."""
+def test_generated_payments_are_spread_and_equal_for_equal_scenario_seeds() -> None:
+    """The scenario's seed decides, not the world's."""
     scene = scenario_of("given: {generate: {payments: 300, customers: 12, over: 30d}}", seed=7)
     worlds = [new_world(seed=1), new_world(seed=2)]
     for world in worlds:
@@ -411,8 +403,7 @@ def test_generated_payments_are_spread_over_customers_and_time() -> None:
     ]
 
 
-def test_generated_payments_differ_by_the_seed_of_the_world() -> None:
-    """Where the scenario has none."""
+def test_without_a_scenario_seed_generated_payments_depend_on_the_world_seed() -> None:
     scene = scenario_of("given: {generate: {payments: 3}}")
     said = []
     for seed in (1, 2):
@@ -423,8 +414,8 @@ def test_generated_payments_differ_by_the_seed_of_the_world() -> None:
     assert said[0] != said[1]
 
 
-def test_many_customers_have_names_of_their_own() -> None:
-    """More than there are first names."""
+def test_generated_customers_stay_distinct_in_large_numbers() -> None:
+    """There are more customers than first names."""
     world = new_world()
     set_active(world, [scenario_of("given: {generate: {payments: 900, customers: 600}}", seed=7)])
     customers = {world.ledger.payments.get(number).customer_id for number in range(900)}
@@ -433,8 +424,8 @@ def test_many_customers_have_names_of_their_own() -> None:
     assert all(each is not None and each.startswith("cust_") for each in customers)
 
 
-def test_given_payments_set_off_nothing() -> None:
-    """What is long past is told to nobody, and no rule reacts to it."""
+def test_given_payments_trigger_no_rules() -> None:
+    """Rules for events do not react to events of the past."""
     world = new_world()
     set_active(
         world,
@@ -448,8 +439,8 @@ def test_given_payments_set_off_nothing() -> None:
     assert world.limiter.remaining == 3
 
 
-def test_an_edited_scenario_takes_its_own_place() -> None:
-    """Between the others, which go on; its counts are at zero, and what it had planned is off."""
+def test_a_reloaded_scenario_keeps_its_place_and_starts_its_counters_again() -> None:
+    """Other scenarios keep their counters; what the old version had planned is dropped."""
     first, last = (
         rules_of("- {request: list_payments, do: [{respond: {error: internal_error}}]}", name=name)
         for name in ("first", "last")
@@ -476,15 +467,14 @@ def test_an_edited_scenario_takes_its_own_place() -> None:
     assert [each.at - world.clock.now() for each in world.upcoming(5)] == [7_200_000]
 
 
-def test_an_edited_scenario_that_is_not_active_changes_nothing() -> None:
-    """The world stays without rules."""
+def test_reloading_an_inactive_scenario_changes_nothing() -> None:
     world = new_world()
     reload(world, rules_of("- {at: 1h, do: {rate_limit: {remaining: 0}}}"))
     assert (world.rules.scenarios, list(world.upcoming(5))) == ((), [])
 
 
-def test_a_given_card_number_that_is_none_is_an_error() -> None:
-    """Whoever makes such values by hand is told."""
+def test_an_invalid_given_card_number_raises() -> None:
+    """The parser rejects it earlier; this covers values that are built in code."""
     scene = Scenario("x", {}, given=Given((GivenPayment(5, "EUR", card="1"),)))
     with pytest.raises(ValueError, match="not a valid card number"):
         set_active(new_world(), [scene])
@@ -493,8 +483,8 @@ def test_a_given_card_number_that_is_none_is_an_error() -> None:
 MANY = scenario_of("given: {generate: {payments: 2000}}", name="many")
 
 
-def test_a_world_is_as_it_was_until_all_its_payments_are_made() -> None:
-    """Others are served meanwhile, and the world itself."""
+def test_generated_payments_appear_all_at_once() -> None:
+    """They are generated in slices, between which the server can answer requests."""
     world = new_world()
     counts = [len(world.ledger.payments) for _ in setting_active(world, [MANY])]
 
@@ -503,26 +493,26 @@ def test_a_world_is_as_it_was_until_all_its_payments_are_made() -> None:
     assert (len(counts) > 5, set(counts), len(world.ledger.payments)) == (True, {2_000}, 2_000)
 
 
-def test_a_world_that_is_used_while_its_payments_are_made_stays_as_it_is() -> None:
-    """What has happened in it is not thrown away."""
+def test_activation_is_rejected_if_the_world_is_used_while_payments_are_generated() -> None:
+    """What happened in it meanwhile is kept."""
     world = new_world()
     steps = setting_active(world, [MANY])
     next(steps)
     world.make_event("payout.paid", {})
-    with pytest.raises(InvalidRequest, match="not used yet"):
+    with pytest.raises(InvalidRequest, match="unused world"):
         list(steps)
 
     assert (world.rules.scenarios, world.ledger.events) == ((), 1)
 
 
-def test_a_reset_whose_scenarios_are_changed_meanwhile_is_refused() -> None:
-    """What was made for the ones is not given to the others."""
+def test_a_reset_is_rejected_if_scenarios_change_meanwhile() -> None:
+    """Payments generated for the old scenarios are not used for the new ones."""
     world = new_world()
     set_active(world, [MANY])
     steps = resetting(world, list(ResetScope))
     next(steps)
     remove(world, None)
-    with pytest.raises(InvalidRequest, match="changed meanwhile") as caught:
+    with pytest.raises(InvalidRequest, match="changed in the meantime") as caught:
         list(steps)
 
     assert caught.value.is_conflict
@@ -532,8 +522,7 @@ def test_a_reset_whose_scenarios_are_changed_meanwhile_is_refused() -> None:
 AT_ONCE = "- {name: now, at: 0s, when: {status: pending}, do: complete}"
 
 
-def test_an_endpoint_that_may_not_be_is_refused_before_anything_is_made() -> None:
-    """No payment, no scenario."""
+def test_a_forbidden_given_endpoint_is_rejected_before_anything_is_created() -> None:
     world = new_world()
     blocked = scenario_of(
         """
@@ -549,8 +538,7 @@ def test_an_endpoint_that_may_not_be_is_refused_before_anything_is_made() -> Non
     assert (names(world), payments(world), world.webhooks) == ([], [], None)
 
 
-def test_what_is_due_at_once_happens_with_the_activation_the_reload_and_the_reset() -> None:
-    """Nobody has to ask twice."""
+def test_rules_at_0s_act_on_activation_reload_and_reset() -> None:
     desk = InProcessApi(new_world())
     world, statuses = desk.world, []
 

@@ -1,54 +1,56 @@
-"""Holds what is told of a scenario's problems to one line each, at its place, in their order."""
+"""Problems of scenarios are located, sorted, and rendered with their line."""
 
 from payments_sandbox.scenarios.diagnostics import KEY, Problem, locate, render
 
 TEXT = "scenario: a\nrules:\n\t- {request: nope}\n"
-NOPE = Problem(("rules", 0, "request"), "'nope' is not known", "known is create_payment", (3, 5))
+NOPE = Problem(("rules", 0, "request"), "unknown value 'nope'", "known is create_payment", (3, 5))
 
 
-def test_a_problem_is_shown_with_its_line_and_a_caret_below_it() -> None:
-    """A tab is one column wide, as editors count it."""
+def test_a_problem_is_rendered_with_its_line_and_a_caret() -> None:
+    """A tab counts as one column, as in editors."""
     assert render(NOPE, "a.yaml", TEXT) == (
-        "a.yaml:3:5: 'nope' is not known; known is create_payment\n"
+        "a.yaml:3:5: unknown value 'nope'; known is create_payment\n"
         "     - {request: nope}\n"
         "        ^"
     )
 
 
-def test_a_place_behind_the_text_and_none_at_all_have_no_line() -> None:
+def test_a_problem_without_a_place_in_the_text_is_rendered_without_a_line() -> None:
     assert render(NOPE._replace(place=(4, 1)), "a", TEXT).endswith("create_payment")
-    assert render(NOPE._replace(place=None, hint=None), "a", TEXT) == "a: 'nope' is not known"
+    assert render(NOPE._replace(place=None, hint=None), "a", TEXT) == "a: unknown value 'nope'"
 
 
-def test_of_a_long_line_the_part_around_the_caret_is_shown() -> None:
-    """A hundred and sixty signs, from the start where the place is among these."""
+def test_a_long_line_is_cut_around_the_caret() -> None:
+    """At most 160 characters are shown, from the start of the line if possible."""
     line = f"{'x' * 499}y{'z' * 500}"
     shown = render(NOPE._replace(place=(1, 500)), "a", line).splitlines()
 
-    assert shown[1:] == [f"    …{'x' * 78}y{'z' * 80}", f"    {' ' * 79}^"]
-    assert render(NOPE._replace(place=(1, 160)), "a", line).splitlines()[1:] == [
-        f"    {'x' * 160}", f"    {' ' * 159}^",
+    assert shown[1:] == [f"    …{'x' * 78}y{'z' * 79}…", f"    {' ' * 79}^"]
+    assert render(NOPE._replace(place=(1, 80)), "a", line).splitlines()[1:] == [
+        f"    {'x' * 159}…", f"    {' ' * 79}^",
     ]  # fmt: skip
-    assert render(NOPE._replace(place=(1, 1_001)), "a", line).splitlines()[2] == f"    {' ' * 79}^"
+    assert render(NOPE._replace(place=(1, 1_001)), "a", line).splitlines()[1:] == [
+        f"    …{'z' * 159}", f"    {' ' * 160}^",
+    ]  # fmt: skip
     assert render(NOPE._replace(place=(1, 3)), "a", "xyz").splitlines()[2] == "      ^"
 
 
-def test_a_warning_says_so_in_words_and_in_json() -> None:
+def test_a_warning_is_marked_in_the_sentence_and_the_json() -> None:
     warning = NOPE._replace(is_warning=True, hint=None)
 
-    assert warning.sentence == "warning: 'nope' is not known"
+    assert warning.sentence == "warning: unknown value 'nope'"
     assert warning.as_json() == {
         "line": 3, "column": 5, "path": "/rules/0/request",
-        "message": "warning: 'nope' is not known", "hint": None,
+        "message": "warning: unknown value 'nope'", "hint": None,
     }  # fmt: skip
     plain = NOPE._replace(place=None).as_json()
     assert (plain["line"], plain["column"], plain["message"], plain["hint"]) == (
-        None, None, "'nope' is not known", "known is create_payment",
+        None, None, "unknown value 'nope'", "known is create_payment",
     )  # fmt: skip
 
 
-def test_problems_come_in_the_order_of_the_text_each_place_once() -> None:
-    """What is missing is told besides; without a place the nearest thing around it has one."""
+def test_problems_are_sorted_by_place_and_deduplicated() -> None:
+    """Missing keys are kept as well; a path without a place gets that of its nearest parent."""
     places = {(): (1, 1), ("rules",): (2, 1), ("rules", 0): (3, 2), ("rules", 0, KEY): (3, 3)}
     missing = Problem(("rules", 0), "it needs do", is_missing=True)
     found = locate(
@@ -71,8 +73,8 @@ def test_problems_come_in_the_order_of_the_text_each_place_once() -> None:
     ]
 
 
-def test_problems_of_a_value_come_by_their_paths() -> None:
-    """Positions by number, and before them what is said of the whole."""
+def test_problems_without_places_are_sorted_by_path() -> None:
+    """Indexes are compared as numbers, and parents come before their parts."""
     paths = [("rules", 10), ("rules", 2), ("rules",), ("about",)]
     found = locate([Problem(path, "x") for path in paths], {})
 

@@ -1,4 +1,4 @@
-"""What generated payments are: the same of the same seed, in every version."""
+"""Generated payments: the same seed gives the same payments in every version."""
 
 from itertools import pairwise
 
@@ -17,11 +17,11 @@ KNOWN = [
     (61, 1_795_010_625, 16_290, "USD", "visa", "4242", "failed", 3),
     (199, 4_860_000, 6_470, "EUR", "mastercard", "4444", "completed", 4),
 ]
-"""Of seed 7: its number, how long ago, amount, currency, brand, last digits, status, customer."""
+"""Payments of seed 7: number, age, amount, currency, brand, last digits, status, customer."""
 
 
-def test_a_seed_gives_the_payments_that_it_always_gave() -> None:
-    """Scenarios of other people count on them; names are faker's and may be others one day."""
+def test_a_seed_generates_the_same_payments_in_every_version() -> None:
+    """Users' scenarios rely on them. Names are not compared: they come from faker."""
     found = list(generate_history(7, WANTED, NOON))
 
     shown = [
@@ -34,23 +34,22 @@ def test_a_seed_gives_the_payments_that_it_always_gave() -> None:
     assert sum(past.order.amount for past in found) == 4_387_303
 
 
-def test_payments_are_spread_over_the_time_until_now() -> None:
-    """Each in its own two hundredth, in order; the last one lies before now."""
+def test_generated_payments_are_spread_evenly_until_now() -> None:
+    """Each lies in its own 200th of the time, in order; the last one is before now."""
     found = [past.at for past in generate_history(7, WANTED, NOON)]
 
     assert [(at - (NOON - 30 * DAY)) * 200 // (30 * DAY) for at in found] == list(range(200))
     assert all(before < after for before, after in pairwise(found))
 
 
-def test_nothing_is_older_than_the_epoch() -> None:
-    """Time is measured from there."""
+def test_generated_payments_are_never_before_the_epoch() -> None:
     found = list(generate_history(7, Generated(10, 1, 30 * DAY), Instant(DAY)))
 
     assert all(EPOCH <= past.at < DAY for past in found)
 
 
-def test_customers_have_numbers_that_differ_although_names_repeat() -> None:
-    """Three hundred customers share 256 names; an order has a number of its own."""
+def test_customers_have_distinct_numbers_although_names_repeat() -> None:
+    """Three hundred customers share 256 names; orders are numbered too."""
     found = list(generate_history(7, Generated(3_000, 300, DAY), NOON))
     customers = {str(past.order.customer_id) for past in found}
     names = {customer.rpartition("_")[0] for customer in customers}
@@ -63,13 +62,13 @@ def test_customers_have_numbers_that_differ_although_names_repeat() -> None:
     ]
 
 
-def test_one_in_twenty_has_failed() -> None:
-    """13 of 256, about."""
+def test_about_one_in_twenty_generated_payments_failed() -> None:
+    """The rate is 13 of 256."""
     found = list(generate_history(7, Generated(3_000, 300, DAY), NOON))
 
     assert sum(past.status == "failed" for past in found) == 159
 
 
-def test_cards_are_not_those_that_rules_name() -> None:
-    """They have no fingerprint: no rule about a card is about the past."""
+def test_cards_of_generated_payments_have_no_fingerprint_for_rules() -> None:
+    """Rules for a card therefore never match generated payments."""
     assert {past.order.card.fingerprint for past in generate_history(7, WANTED, NOON)} == {0}

@@ -1,4 +1,4 @@
-"""A world that is filled with payments of the past."""
+"""Worlds that are filled with payments of the past."""
 
 import pytest
 
@@ -14,8 +14,8 @@ from tests.support.in_process import NOON, new_world
 WANTED = Generated(payments=2 * SLICE, customers=5, over=30 * DAY)
 
 
-def test_a_world_is_filled_with_the_payments_of_its_seed() -> None:
-    """Each with its own status, and one that has failed with a reason."""
+def test_a_filled_world_has_the_payments_of_its_seed_with_their_status() -> None:
+    """Failed payments have a reason."""
     world = new_world(seed=7)
     list(fill_world(world, WANTED))
     payments = world.ledger.payments
@@ -31,8 +31,7 @@ def test_a_world_is_filled_with_the_payments_of_its_seed() -> None:
     }
 
 
-def test_each_payment_of_the_past_has_its_event_and_nobody_is_told() -> None:
-    """They are no news."""
+def test_past_payments_have_events_that_are_not_delivered() -> None:
     world = new_world()
     world.open_webhooks().put(world.open_webhooks().new_endpoint("inbox:orders"))
     list(fill_world(world, WANTED))
@@ -42,8 +41,8 @@ def test_each_payment_of_the_past_has_its_event_and_nobody_is_told() -> None:
     assert world.open_webhooks().outbox.count == 1
 
 
-def test_another_seed_gives_other_payments() -> None:
-    """A seed that is asked for wins over that of the world."""
+def test_a_given_seed_overrides_the_seed_of_the_world() -> None:
+    """The payments are those of the given seed."""
     world = new_world(seed=7)
     list(fill_world(world, WANTED, seed=8))
 
@@ -52,13 +51,12 @@ def test_another_seed_gives_other_payments() -> None:
     assert amounts == drawn[:SLICE]
 
 
-def test_others_are_served_between_slices() -> None:
-    """Before each slice."""
+def test_filling_a_world_pauses_before_each_slice() -> None:
     assert len(list(fill_world(new_world(), WANTED))) == 2
 
 
-def test_a_past_comes_before_one_that_is_there_and_changes_none_of_it() -> None:
-    """A world may be filled again; what it had keeps its numbers and its ids."""
+def test_filling_a_world_again_adds_earlier_payments_and_keeps_existing_ones() -> None:
+    """Existing payments keep their numbers and ids."""
     world = new_world()
     list(fill_world(world, WANTED))
     first = world.ledger.payments.get(0)
@@ -71,8 +69,8 @@ def test_a_past_comes_before_one_that_is_there_and_changes_none_of_it() -> None:
 
 
 @pytest.mark.parametrize("meanwhile", ["reset", "filled"])
-def test_a_world_that_changes_while_it_is_filled_is_left_as_it_is(meanwhile: str) -> None:
-    """What was made for it would not go with what it has by then."""
+def test_filling_is_rejected_if_the_world_changes_meanwhile(meanwhile: str) -> None:
+    """The generated payments would not fit the changed world."""
     world = new_world()
     list(fill_world(world, WANTED))
     work = fill_world(world, WANTED, seed=8)
@@ -87,6 +85,6 @@ def test_a_world_that_changes_while_it_is_filled_is_left_as_it_is(meanwhile: str
         list(work)
 
     assert caught.value.details == (
-        "/: the world was reset, filled or first used meanwhile; try again."
+        "/: the world was reset, filled or first used in the meantime; try again."
     )
     assert world.ledger.payments.numbers == before

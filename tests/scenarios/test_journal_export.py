@@ -1,4 +1,4 @@
-"""Scenarios made of the journal: they say what was met, and make it happen again."""
+"""Scenarios exported from the journal: they reproduce what calls met."""
 
 from collections.abc import Sequence
 from textwrap import dedent
@@ -24,7 +24,7 @@ NUMBER_OF: Final = {card.name: card.number for card in MAGIC_CARDS}
 
 
 class JournalFixture:
-    """A world with scenarios, and calls to it by what differs."""
+    """A world with scenarios, and methods to call its API."""
 
     def __init__(self, *scenarios: Scenario, rate_limit: int = 1_000) -> None:
         self.world: World = new_world(rate_limit=rate_limit)
@@ -32,40 +32,40 @@ class JournalFixture:
         self._desk = InProcessApi(self.world)
 
     def call(self, operation: str, body: object = None, **options: str) -> str:
-        """Make a call; its id."""
+        """Make a call, and return its request id."""
         answer = self._desk.answer(call_of(operation, body, **options))  # type: ignore[arg-type]  # options of call_of
         answer.entry.duration_ms = 250.4
         return self.world.journal.id_of(answer.entry)
 
     def pay(self, customer_id: str | None = "cust_ada", **changes: object) -> str:
-        """Make a payment."""
+        """Create a payment, and return the request id."""
         return self.call("create_payment", documented_create(customer_id=customer_id, **changes))
 
     def payment(self, number: int = 0) -> str:
-        """The id of a payment."""
+        """Return the id of a payment."""
         return self.world.ledger.payments.id_of(number)
 
     def entry(self, request_id: str) -> Entry:
-        """What the journal has of a call."""
+        """Return the journal entry of a call."""
         found = self.world.journal.find(request_id)
         assert found is not None
         return found
 
     def when(self, request_id: str) -> object:
-        """The matchers of the one rule that tells of a call."""
+        """Return the matchers of the only rule exported from a call."""
         rules: Any = scenario_from_journal(self.world, [request_id], "seen")["rules"]
         [rule] = rules
         return rule["when"]
 
     def told(self, *ids: str) -> str:
-        """The rules of the scenario that tells of these calls, as YAML."""
+        """Return the rules of the scenario exported from these calls, as YAML."""
         source = scenario_from_journal(self.world, ids, "seen")
         assert (source["scenario"], load_value(source).problems) == ("seen", ())
         return text_of({"rules": source["rules"]})
 
 
 def test_a_lost_reply_is_written_as_a_fault_with_commit() -> None:
-    """The whole file: what it is about, which calls, what they met, and that they happened."""
+    """This compares the whole file."""
     fixture = JournalFixture(
         rules_of("- {request: create_payment, do: [{drop: {commit: true, how: reset}}]}")
     )
@@ -74,7 +74,7 @@ def test_a_lost_reply_is_written_as_a_fault_with_commit() -> None:
     assert text_of(scenario_from_journal(fixture.world, [retried, lost], "seen")) == dedent(
         f"""\
         scenario: seen
-        about: What the journal has of {lost}, {retried}.
+        about: What the journal recorded for {lost}, {retried}.
         tags: [from-journal]
         rules:
           - name: create_payment-1
@@ -86,8 +86,8 @@ def test_a_lost_reply_is_written_as_a_fault_with_commit() -> None:
     )
 
 
-def test_calls_that_look_alike_are_steps_of_one_rule() -> None:
-    """In their order; what went well has its place before what did not, and equals are counted."""
+def test_similar_calls_become_steps_of_one_rule() -> None:
+    """Steps are in order; successful calls before failed ones are kept, and equal steps counted."""
     fixture = JournalFixture(
         rules_of(
             """\
@@ -115,8 +115,8 @@ def test_calls_that_look_alike_are_steps_of_one_rule() -> None:
     )
 
 
-def test_a_rule_has_no_more_matchers_than_set_its_calls_apart() -> None:
-    """From the other calls of the journal; what others have and it has not comes last."""
+def test_a_rule_has_only_the_matchers_that_distinguish_its_calls() -> None:
+    """`exists: false` is used only if nothing else distinguishes them."""
     fixture = JournalFixture(
         rules_of("- {request: create_payment, do: [{respond: {error: lost_card}}], then: cycle}")
     )
@@ -148,16 +148,16 @@ LONG: Final = "x" * 501
     ],
     ids=["masked", "long", "number", "list"],
 )
-def test_a_value_that_no_matcher_can_have_is_left_out(changes: dict[str, object]) -> None:
-    """Such as what is masked in the journal; the rest has to do."""
+def test_values_that_no_matcher_accepts_are_omitted(changes: dict[str, object]) -> None:
+    """For example values that are masked in the journal; other fields are used instead."""
     fixture = JournalFixture(
         rules_of("- {request: create_payment, do: [{respond: {error: lost_card}}]}")
     )
     assert fixture.when(fixture.pay(**changes)) == {"amount": 2500}  # type: ignore[arg-type]  # fields of a create
 
 
-def test_a_value_that_no_matcher_can_have_is_none_of_the_others_values() -> None:
-    """A masked customer is none of those that are known, and there at all."""
+def test_a_masked_customer_is_matched_by_excluding_the_known_ones() -> None:
+    """The condition also requires that there is a customer."""
     fixture = JournalFixture(
         rules_of("- {request: create_payment, do: [{respond: {error: lost_card}}]}")
     )
@@ -171,8 +171,7 @@ def test_a_value_that_no_matcher_can_have_is_none_of_the_others_values() -> None
 
 
 @pytest.mark.parametrize("amount", [True, 2.5, "12", -1, 10**9])
-def test_an_amount_that_is_no_number_is_left_out(amount: object) -> None:
-    """It is no matcher either."""
+def test_an_invalid_amount_is_omitted(amount: object) -> None:
     fixture = JournalFixture(
         rules_of("- {request: create_payment, do: [{respond: {error: lost_card}}]}")
     )
@@ -181,8 +180,8 @@ def test_an_amount_that_is_no_number_is_left_out(amount: object) -> None:
     }
 
 
-def test_payments_are_matched_by_their_fields_and_not_by_their_ids() -> None:
-    """Their ids are others in another world; one that is in no world keeps its own."""
+def test_existing_payments_are_matched_by_fields_and_unknown_ones_by_id() -> None:
+    """Ids of existing payments differ in another world."""
     fixture = JournalFixture(
         rules_of(
             """\
@@ -228,8 +227,7 @@ def test_payments_are_matched_by_their_fields_and_not_by_their_ids() -> None:
     )
 
 
-def test_list_calls_are_matched_by_their_filters() -> None:
-    """Not by the page."""
+def test_list_calls_are_matched_by_filters_and_not_by_limit() -> None:
     fixture = JournalFixture(
         rules_of("- {request: list_payments, do: [{delay: 50ms}], then: cycle}")
     )
@@ -253,13 +251,13 @@ def test_list_calls_are_matched_by_their_filters() -> None:
     ],
 )
 def test_answers_of_magic_cards_are_written_as_steps(card: str, step: str) -> None:
-    """So that any card meets the same."""
+    """Other cards then meet the same answer."""
     fixture = JournalFixture()
     assert f"\n      - {step}\n" in fixture.told(fixture.pay(card_number=NUMBER_OF[card]))
 
 
-def test_a_payment_that_a_card_made_pending_is_written_as_settle() -> None:
-    """It settles as the card's did."""
+def test_a_pending_payment_of_a_card_is_written_as_settle() -> None:
+    """It settles as the card defines."""
     fixture = JournalFixture()
     shown = fixture.told(fixture.pay(card_number=NUMBER_OF["pending_then_failed"]))
     assert shown.endswith(
@@ -267,8 +265,8 @@ def test_a_payment_that_a_card_made_pending_is_written_as_settle() -> None:
     )
 
 
-def test_errors_that_no_rule_made_are_written_as_respond() -> None:
-    """Those that depend on the state are told, the call's own happen anyway."""
+def test_errors_caused_by_state_are_written_as_respond() -> None:
+    """Errors caused by the call itself happen anyway, so they need no step."""
     fixture = JournalFixture(
         rules_of("- {request: create_payment, do: [pass, pass, pass], then: fail}")
     )
@@ -293,8 +291,8 @@ def test_errors_that_no_rule_made_are_written_as_respond() -> None:
     )
 
 
-def test_refusals_of_the_rate_limit_are_written_as_rate_limit() -> None:
-    """Exhausted where nobody came through afterwards, once; else only said."""
+def test_rate_limit_errors_are_written_as_rate_limit_or_respond() -> None:
+    """The limit is exhausted only if no later call succeeded; otherwise the error is a step."""
     fixture = JournalFixture(rate_limit=1)
     ids = [fixture.pay("cust_a"), fixture.pay("cust_b")]
     fixture.world.limiter.set(limit=None, remaining=1)
@@ -332,18 +330,16 @@ GONE: Final = [
 
 
 @pytest.mark.parametrize(("step", "told"), GONE, ids=[step for step, _ in GONE])
-def test_a_step_of_a_rule_that_is_gone_is_written_as_the_journal_shows_it(
-    step: str, told: str
-) -> None:
-    """What the journal does not keep is as it usually is."""
+def test_a_step_of_a_removed_rule_is_written_from_the_journal(step: str, told: str) -> None:
+    """Details that the journal does not store get their defaults."""
     fixture = JournalFixture(rules_of(f"- {{request: create_payment, do: [{{{step}}}]}}"))
     met = fixture.pay()
     set_active(fixture.world, [])
     assert f"\n      - {told}\n" in fixture.told(met)
 
 
-def test_a_raw_reply_of_a_rule_that_is_gone_is_written_as_respond_raw() -> None:
-    """Its status and body are in the journal once they are sent."""
+def test_a_raw_reply_of_a_removed_rule_is_written_as_respond_raw() -> None:
+    """The journal stores status and body once the reply is sent."""
     raw = "respond_raw: {status: 502, body: oops, off_contract: true, commit: true}"
     fixture = JournalFixture(rules_of(f"- {{request: create_payment, do: [{{{raw}}}]}}"))
     met = fixture.pay()
@@ -355,8 +351,8 @@ def test_a_raw_reply_of_a_rule_that_is_gone_is_written_as_respond_raw() -> None:
     )
 
 
-def test_a_rule_of_the_same_name_is_not_taken_for_it() -> None:
-    """Neither one that did not answer, nor one that cannot have said so."""
+def test_another_rule_with_the_same_name_is_not_used() -> None:
+    """Neither a rule that did not answer nor one that cannot have caused the result is used."""
     first = rules_of(
         "- {name: a, request: create_payment, when: {amount: 1}, do: [drop: {}]}".replace(
             "drop: {}", "{drop: {commit: true}}"
@@ -377,8 +373,8 @@ def test_a_rule_of_the_same_name_is_not_taken_for_it() -> None:
     assert "hang: {commit: true}" in fixture.told(met)
 
 
-def test_a_reply_that_the_client_did_not_wait_for_is_written_as_a_delay() -> None:
-    """The step that held it; a client that waits as long meets the same."""
+def test_an_abandoned_delayed_reply_is_written_as_a_delay() -> None:
+    """A lost reply that was abandoned is written as `hang`."""
     fixture = JournalFixture(
         rules_of("- {request: create_payment, do: [{delay: 4s}, {drop: {commit: true}}]}")
     )
@@ -389,8 +385,7 @@ def test_a_reply_that_the_client_did_not_wait_for_is_written_as_a_delay() -> Non
     assert "- hang: {commit: true}" in fixture.told(dropped)
 
 
-def test_a_drawn_delay_is_as_long_as_it_was() -> None:
-    """The written scenario draws nothing."""
+def test_a_sampled_delay_is_written_with_its_duration() -> None:
     rule = "- {request: create_payment, do: [{delay: {uniform: [1ms, 9ms]}}]}"
     fixture = JournalFixture(rules_of(rule, seed=7))
     assert "- {delay: 250ms}" in fixture.told(fixture.pay())
@@ -409,15 +404,17 @@ def test_a_drawn_delay_is_as_long_as_it_was() -> None:
         (
             ["paid", "natural"],
             (
-                "/requests: expected a request that met an error, a fault or a delay; these went"
-                " as they would in any world. GET /_sandbox/requests lists what requests have met."
+                "/requests: expected a request that met an error, a fault or a delay; none of"
+                " these did. GET /_sandbox/requests shows what each request met."
             ),
         ),
     ],
     ids=["unknown and no operation", "nothing"],
 )
-def test_requests_that_make_no_scenario_are_refused(ids: list[str], details: str) -> None:
-    """It says which of the requests, and what would have worked."""
+def test_requests_without_failures_or_unknown_ones_are_rejected(
+    ids: list[str], details: str
+) -> None:
+    """The error names the requests, and says what is expected."""
     fixture = JournalFixture()
     known = {"paid": fixture.pay(), "natural": fixture.pay(amount=0)}
     nowhere = call_of("list_payments")
@@ -429,14 +426,13 @@ def test_requests_that_make_no_scenario_are_refused(ids: list[str], details: str
     assert caught.value.details == details
 
 
-def test_many_requests_are_not_all_named() -> None:
-    """`about` stays a sentence."""
+def test_about_names_at_most_five_requests() -> None:
     fixture = JournalFixture(
         rules_of("- {request: create_payment, do: [{respond: {error: lost_card}}], then: cycle}")
     )
     ids = [fixture.pay() for _ in range(7)]
     assert scenario_from_journal(fixture.world, ids, "seen")["about"] == (
-        f"What the journal has of {', '.join(ids[:5])} and 2 more."
+        f"What the journal recorded for {', '.join(ids[:5])} and 2 more."
     )
 
 
@@ -458,7 +454,7 @@ CALLS: Final = st.tuples(
 
 
 def make(fixture: JournalFixture, call: tuple[str, str | None, object, str, str]) -> str:
-    """Make a call; lists take the last word for a status."""
+    """Make a call; a list uses the last value as status."""
     operation, customer, amount, card, word = call
     if operation == "list_payments":
         whose = "" if customer is None else f"&customer_id={customer}"
@@ -467,14 +463,14 @@ def make(fixture: JournalFixture, call: tuple[str, str | None, object, str, str]
 
 
 def met(fixture: JournalFixture, ids: Sequence[str]) -> list[tuple[object, ...]]:
-    """What calls have met."""
+    """Return the results of calls."""
     entries = [fixture.entry(each) for each in ids]
     return [(entry.status, entry.fault, bool(entry.committed)) for entry in entries]
 
 
 @given(st.data())
-def test_the_written_scenario_makes_it_happen_again(data: st.DataObject) -> None:
-    """What is written has no problems, and in a fresh world the same calls meet the same."""
+def test_an_exported_scenario_reproduces_the_calls(data: st.DataObject) -> None:
+    """It loads without problems, and the same calls in a new world get the same results."""
     steps = data.draw(st.lists(st.sampled_from(OUTCOMES), min_size=1, max_size=5))
     then = data.draw(st.sampled_from(["pass", "cycle", "repeat_last"]))
     rule = f"- {{request: '*', do: [{', '.join(steps)}], then: {then}}}"

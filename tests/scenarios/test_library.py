@@ -1,4 +1,4 @@
-"""Holds the library to its folders: scenarios by the names of their files."""
+"""The library: scenarios of files and folders, by the names of their files."""
 
 from pathlib import Path
 
@@ -22,7 +22,7 @@ TEXT = "scenario: {name}\nabout: {about}\nexpect: [{{audit: clean}}]\n"
 
 @pytest.fixture
 def folders(tmp_path: Path) -> list[Path]:
-    """Two folders with scenarios, and other things."""
+    """Return two folders with scenarios and other files."""
     found = [tmp_path / "shipped", tmp_path / "mine"]
     for folder in found:
         folder.mkdir()
@@ -37,21 +37,20 @@ def folders(tmp_path: Path) -> list[Path]:
     return found
 
 
-def test_a_scenario_is_named_after_its_file(folders: list[Path]) -> None:
-    """In their order, of every folder."""
+def test_names_are_those_of_the_files_of_all_folders(folders: list[Path]) -> None:
     assert Library([], folders).names() == ["both", "one", "two", "wrong"]
 
 
-def test_of_two_folders_with_one_name_the_earlier_wins(folders: list[Path]) -> None:
-    """So that a team can have a version of its own, before what is shipped."""
+def test_an_earlier_folder_overrides_a_later_one(folders: list[Path]) -> None:
+    """A team can therefore replace a shipped scenario by its own version."""
     scenario = Library([], folders).load("both").scenario
 
     assert scenario is not None
     assert scenario.about == "shipped"
 
 
-def test_files_are_read_when_they_are_asked_for(folders: list[Path]) -> None:
-    """A file that is edited is a file that counts; bytes that are no text are no crash."""
+def test_files_are_read_on_demand(folders: list[Path]) -> None:
+    """Edited and new files count; invalid bytes do not raise."""
     library = Library([], folders)
     (folders[0] / "one.yml").write_bytes(b"scenario: one\nabout: \xff\n")
     (folders[0] / "new.yaml").write_text(TEXT.format(name="new", about="x"), encoding="utf-8")
@@ -60,33 +59,32 @@ def test_files_are_read_when_they_are_asked_for(folders: list[Path]) -> None:
     assert library.load("one").scenario is None
 
 
-def test_a_file_in_another_encoding_is_told_what_else_is_wrong_with_it(tmp_path: Path) -> None:
+def test_a_file_in_another_encoding_is_reported_with_its_other_problems(tmp_path: Path) -> None:
     file = tmp_path / "cafe.yaml"
     file.write_bytes(b"scenario: cafe\nabout: caf\xe9\nexpct: 1\nexpect: [{audit: clean}]\n")
 
     assert [problem.message for problem in read_scenario_file(file).loaded.problems] == [
-        "this is not UTF-8",
+        "the file is not UTF-8",
         "unknown key 'expct'",
     ]
 
 
-def test_a_file_in_another_encoding_is_refused_at_its_place(tmp_path: Path) -> None:
-    """Its first wrong byte has a place; nothing of it is guessed at."""
+def test_a_file_in_another_encoding_is_reported_at_its_first_wrong_byte(tmp_path: Path) -> None:
+    """The encoding is not guessed."""
     file = tmp_path / "cafe.yaml"
     file.write_bytes("scenario: cafe\nabout: Grüße, é\n".encode().replace(b"\xc3\xa9", b"\xe9"))
     read = read_scenario_file(file)
 
     assert read.loaded.scenario is None
-    told, _ = read.lint  # and that nothing is expected of it
+    told, _ = read.lint()  # the rest: missing expectations
     assert told.splitlines() == [
-        f"{file}:2:15: this is not UTF-8; save the file in UTF-8",
+        f"{file}:2:15: the file is not UTF-8; save the file as UTF-8",
         "    about: Grüße, \ufffd",
         "                  ^",
     ]
 
 
-def test_a_library_is_read_scenario_by_scenario(folders: list[Path]) -> None:
-    """The good and the bad."""
+def test_iterating_a_library_yields_valid_and_invalid_scenarios(folders: list[Path]) -> None:
     found = [loaded.scenario for loaded in Library([], folders)]
 
     assert [each and each.name for each in found] == ["both", "one", "two", None]
@@ -96,67 +94,65 @@ def test_a_library_is_read_scenario_by_scenario(folders: list[Path]) -> None:
     ("name", "message"),
     [
         ("bth", "there is no scenario 'bth'; did you mean 'both'?"),
-        ("zzz", "there is no scenario 'zzz'; there are both, one, two, wrong."),
+        ("zzz", "there is no scenario 'zzz'; expected one of both, one, two, wrong."),
         ("../one", "there is no scenario '../one'; did you mean 'one'?"),
     ],
 )
-def test_an_unknown_name_is_refused_with_the_nearest(
+def test_an_unknown_name_is_rejected_with_the_closest_or_all_names(
     folders: list[Path], name: str, message: str
 ) -> None:
-    """It says which was meant, or what there is; no path leads out of a folder."""
+    """A name cannot be a path that leads out of a folder."""
     with pytest.raises(UnknownScenario) as caught:
         Library([], folders).load(name)
 
     assert str(caught.value) == message
 
 
-def test_a_name_is_checked_against_those_that_there_are() -> None:
-    """In any order of theirs; those are listed where none is near."""
+def test_check_known_accepts_known_names_and_suggests_for_others() -> None:
+    """If no name is similar, all are listed."""
     check_known("declines", ["waits", "declines"])
     with pytest.raises(UnknownScenario, match="did you mean 'declines'"):
         check_known("declnes", ["waits", "declines"])
-    with pytest.raises(UnknownScenario, match=r"there are drops, waits\.$"):
+    with pytest.raises(UnknownScenario, match=r"expected one of drops, waits\.$"):
         check_known("declines", ["waits", "drops"])
 
 
-def test_an_empty_library_says_that_it_has_none() -> None:
-    """It says so."""
+def test_an_empty_library_says_that_it_has_no_scenarios() -> None:
     with pytest.raises(UnknownScenario, match="there are none"):
         Library([], []).load("x")
 
 
 @pytest.mark.skipif(not Path("/dev/zero").exists(), reason="there is no such device here")
-def test_a_file_without_an_end_is_too_long() -> None:
-    """No more of it is read than shows that."""
+def test_an_endless_file_is_rejected_as_too_long() -> None:
+    """Reading stops at the limit."""
     assert messages_of(Path("/dev/zero")) == ["the text is longer than 262144 characters"]
 
 
-def test_a_long_file_is_too_long_wherever_it_is_cut(tmp_path: Path) -> None:
-    """What is read of it ends within a letter."""
+def test_a_long_file_is_rejected_even_if_cut_within_a_character(tmp_path: Path) -> None:
+    """The part that is read ends in the middle of a character."""
     file = tmp_path / "long.yaml"
     file.write_bytes(b"a" + "é".encode() * 1_000_000)
     assert messages_of(file) == ["the text is longer than 262144 characters"]
 
 
 def messages_of(file: Path) -> list[str]:
-    """What is wrong with a file."""
+    """Return the problems of a file."""
     return [problem.message for problem in read_scenario_file(file).loaded.problems]
 
 
-def test_a_file_wins_over_folders(folders: list[Path], tmp_path: Path) -> None:
-    """What is given by itself was meant."""
+def test_a_given_file_overrides_folders(folders: list[Path], tmp_path: Path) -> None:
     file = tmp_path / "both.yaml"
     file.write_text(TEXT.format(name="both", about="given"), encoding="utf-8")
     assert Library([file], folders).read("both").path == str(file)
 
 
-def test_a_folder_that_has_gone_has_no_scenarios(folders: list[Path], tmp_path: Path) -> None:
-    """It may come back; files are looked for whenever a name is."""
+def test_a_missing_folder_has_no_scenarios(folders: list[Path], tmp_path: Path) -> None:
+    """It may be created later: folders are read whenever names are needed."""
     assert Library([], [tmp_path / "gone", folders[0]]).names() == ["both", "one"]
 
 
-def test_files_that_a_server_is_given_are_in_its_library(folders: list[Path]) -> None:
-    """Files that a server is given are known by their names, as what is shipped is."""
+def test_scenario_files_of_the_settings_are_in_the_library(folders: list[Path]) -> None:
+    """They are known by name, like shipped scenarios."""
     file = folders[0] / "one.yml"
     settings = Settings(scenarios=(file, "both"), scenario_dirs=(folders[1],))
     assert scenario_paths(settings) == [file]
@@ -166,8 +162,8 @@ def test_files_that_a_server_is_given_are_in_its_library(folders: list[Path]) ->
     ]
 
 
-def test_problems_of_several_files_are_told_together(tmp_path: Path) -> None:
-    """Every problem of every file, and not a word about a good one."""
+def test_problems_of_several_files_are_reported_together(tmp_path: Path) -> None:
+    """Valid files are not mentioned."""
     files = [tmp_path / f"{name}.yaml" for name in ("good", "bad", "worse")]
     for file, text in zip(files, ("expect: [{audit: clean}]", "", "rules: []"), strict=True):
         file.write_text(f"scenario: {file.stem}\n{text}", encoding="utf-8")
@@ -179,8 +175,8 @@ def test_problems_of_several_files_are_told_together(tmp_path: Path) -> None:
     assert caught.value.summary == "2 problems in 2 files"
 
 
-def test_problems_and_warnings_are_counted(tmp_path: Path) -> None:
-    """Problems and warnings are counted apart, and one is not many."""
+def test_problems_and_warnings_are_counted_separately(tmp_path: Path) -> None:
+    """Singular and plural are used correctly."""
     warned = "scenario: w\nrules: [{request: list_payments, do: [{hang: {commit: true}}]}]\n"
     texts = {
         "w": warned,

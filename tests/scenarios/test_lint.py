@@ -1,6 +1,6 @@
-"""Holds the lint to every message that it has, and each to its place.
+"""Every message of the lint, and its place.
 
-The cases are texts with what is said about them, in `lint_cases.txt`.
+The cases are in `lint_cases.txt`: texts, each with its expected messages.
 """
 
 import re
@@ -21,7 +21,7 @@ CASES: Final = Path(__file__).with_name("lint_cases.txt").read_text(encoding="ut
 
 
 def cases() -> dict[str, tuple[str, list[str]]]:
-    """Each case's text and the lines that are said about it."""
+    """Return the text of each case, and the expected lines."""
     found = {}
     for block in CASES.split("=== ")[1:]:
         name, *lines = block.splitlines()
@@ -31,7 +31,7 @@ def cases() -> dict[str, tuple[str, list[str]]]:
 
 
 def said(text: str, *, name: str = "scene") -> list[str]:
-    """Every problem of a text as `line:column: sentence`."""
+    """Return every problem of a text as `line:column: sentence`."""
     return [_line(problem) for problem in load(dedent(text), name=name).problems]
 
 
@@ -41,20 +41,19 @@ def _line(problem: Problem) -> str:
 
 
 @for_each("case", cases())
-def test_every_problem_of_a_text_is_told_at_its_place(case: str) -> None:
-    """All of it, in the order of the text, and what would have worked."""
+def test_every_problem_of_a_text_is_reported_at_its_place(case: str) -> None:
+    """The problems are in the order of the text."""
     text, expected = cases()[case]
 
     assert said(text) == expected
 
 
-def test_fifteen_mistakes_are_told_in_one_run() -> None:
-    """None hides another."""
+def test_fifteen_mistakes_in_one_text_are_all_reported() -> None:
     assert len(cases()["fifteen mistakes"][1]) == 15
 
 
-def test_warnings_alone_do_not_refuse_a_scenario() -> None:
-    """A warning, such as `commit` on a read, does not."""
+def test_a_scenario_with_only_warnings_loads() -> None:
+    """An example is `commit` on a read."""
     refused = {
         name: load(text, name="scene").scenario is None for name, (text, _) in cases().items()
     }
@@ -65,13 +64,13 @@ def test_warnings_alone_do_not_refuse_a_scenario() -> None:
 
 
 LONG = {
-    "": "1:1: there is nothing in it; a scenario starts with scenario: NAME",
+    "": "1:1: the file is empty; a scenario starts with scenario: NAME",
     f"{HEAD}about: \x01": "2:8: a control character is not allowed",
     f"{HEAD}about: {'x' * 1_001}\nexpect: [{{audit: clean}}]": (
-        "2:8: expected text, at most 1000 long"
+        "2:8: expected text, at most 1000 characters"
     ),
     f"{HEAD}rules:\n\t- x": (
-        "3:1: found character that cannot start any token; indent with blanks, not tabs, and write"
+        "3:1: found character that cannot start any token; indent with spaces, not tabs, and write"
         " text with @ or ` in quotes"
     ),
     f"{HEAD}about: {'[' * 20}": "2:24: nested deeper than 16 levels",
@@ -83,20 +82,20 @@ LONG = {
 
 
 @for_each("text", LONG)
-def test_long_deep_and_unprintable_texts_are_refused(text: str) -> None:
-    """Long, deep and unprintable texts are refused at once, and take nothing with them."""
+def test_long_deeply_nested_and_unprintable_texts_are_rejected(text: str) -> None:
+    """The check is fast, and does not exhaust stack or memory."""
     assert said(text) == [LONG[text]]
 
 
-def test_a_text_too_deep_for_the_parser_is_refused() -> None:
-    """It says so itself, and at a place of its own, from libyaml 0.2.6 on; the words are ours."""
+def test_a_text_too_deep_for_the_yaml_parser_is_rejected() -> None:
+    """Since libyaml 0.2.6 the parser reports this itself, at another column."""
     [line] = said(f"{HEAD}about:\n  {'[' * 250_000}")
 
     assert re.fullmatch("3:[0-9]+: nested deeper than 16 levels", line)
 
 
-def test_the_parsers_own_words_for_too_deep_become_ours(monkeypatch: pytest.MonkeyPatch) -> None:
-    """They become ours, whichever libyaml is installed here."""
+def test_the_nesting_error_of_libyaml_is_reworded(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The parser is replaced, so this does not depend on the installed libyaml."""
 
     class GivesUp:
         def __init__(self, _: str) -> None:
@@ -107,8 +106,8 @@ def test_the_parsers_own_words_for_too_deep_become_ours(monkeypatch: pytest.Monk
     assert said(HEAD) == ["1:1: nested deeper than 16 levels"]
 
 
-def test_a_few_stars_without_quotes_are_told_at_once_and_no_more() -> None:
-    """Each costs a reading of the text, so there are not many, and none in a long text."""
+def test_only_a_few_unquoted_stars_are_reported_per_run() -> None:
+    """Each needs another pass over the text: nine in a short text, one in a long one."""
     rules = "\n".join(f"  - {{request: *, do: [pass], name: r{n}}}" for n in range(20))
     long = f"about: {'x' * 40_000}\n"
 
@@ -116,7 +115,7 @@ def test_a_few_stars_without_quotes_are_told_at_once_and_no_more() -> None:
     assert len([line for line in said(f"{HEAD}{long}rules:\n{rules}") if "* alone" in line]) == 1
 
 
-def test_a_server_that_waits_longer_is_told_of_longer_waits_only() -> None:
+def test_the_hang_warning_depends_on_the_longest_wait_of_the_server() -> None:
     text = f"{HEAD}rules: [{{request: create_payment, do: [{{hang: {{commit: true, for: 1m}}}}]}}]"
 
     assert load(text, name="scene", longest_wait=60_000).problems == ()
@@ -125,7 +124,7 @@ def test_a_server_that_waits_longer_is_told_of_longer_waits_only() -> None:
 
 
 def said_of_the_second(first: str, second: str, then: str) -> list[str]:
-    """What is said of a rule behind another."""
+    """Return the problems of a rule that follows another."""
     return said(
         f"""{HEAD}seed: 7
 rules:
@@ -154,11 +153,11 @@ rules:
         ("when: {customer_id: {prefix: c}}", "when: {customer_id: {prefix: c}, amount: {gt: 5}}"),
     ],
 )
-def test_a_rule_that_another_always_answers_before_is_told(first: str, second: str) -> None:
-    """Each of its calls is one of the other's, which never stops answering."""
+def test_a_rule_that_an_earlier_rule_always_preempts_is_reported(first: str, second: str) -> None:
+    """All its calls match the earlier rule, which never stops answering."""
     [line] = said_of_the_second(first, second, "cycle")
 
-    assert line.startswith("5:5: this rule never answers: 'r' answers each of its calls before it")
+    assert line.startswith("5:5: this rule never answers: 'r' answers all of its calls first")
 
 
 @pytest.mark.parametrize(
@@ -178,8 +177,8 @@ def test_a_rule_that_another_always_answers_before_is_told(first: str, second: s
         ("when: {amount: 5}", "when: {customer_id: x}", "cycle"),
     ],
 )
-def test_a_rule_that_another_leaves_some_calls_is_fine(first: str, second: str, then: str) -> None:
-    """Or may leave some: bounds and prefixes are not compared with one another."""
+def test_a_rule_that_gets_some_calls_is_not_reported(first: str, second: str, then: str) -> None:
+    """Nor is one that may get some: bounds and prefixes are not compared with each other."""
     assert said_of_the_second(first, second, then) == []
 
 
@@ -195,35 +194,51 @@ def test_a_rule_that_another_leaves_some_calls_is_fine(first: str, second: str, 
         *(f"header.x-test: {{gt: 50, suffix: '{digit}'}}" for digit in range(10)),
     ],
 )
-def test_matchers_that_something_meets_are_fine(when: str) -> None:
-    """Whatever the order of their operators."""
+def test_satisfiable_matchers_are_not_reported(when: str) -> None:
+    """The order of operators does not matter."""
     rule = f"{{request: create_payment, when: {{{when}}}, do: [pass]}}"
 
     assert said(f"{HEAD}rules: [{rule}]") == []
 
 
-def test_matchers_that_no_number_meets_are_told() -> None:
-    """Though each of them alone could be met."""
+def test_matchers_that_no_number_satisfies_are_reported() -> None:
+    """Each operator alone could be satisfied."""
     for call in ("{gt: 450, lt: 480, every: 100}", "{gt: 5, lt: 6}"):
         rule = f"{{request: create_payment, when: {{call: {call}}}, do: [pass]}}"
 
-        assert "no call is all of that" in said(f"{HEAD}rules: [{rule}]")[0]
+        assert "no call meets all of these conditions" in said(f"{HEAD}rules: [{rule}]")[0]
 
 
-def test_a_problem_is_shown_with_its_line_and_a_caret() -> None:
-    """As compilers do."""
+def test_a_problem_is_rendered_with_its_line_and_a_caret() -> None:
     text = f"{HEAD}rules: [{{request: list_payments, do: [pas]}}]"
     [problem] = load(text, name="scene").problems
 
     assert render(problem, "scene.yaml", text) == (
-        "scene.yaml:2:39: 'pas' is not known; did you mean 'pass'?\n"
+        "scene.yaml:2:39: unknown value 'pas'; did you mean 'pass'?\n"
         "    rules: [{request: list_payments, do: [pas]}]\n"
         f"{' ' * 42}^"
     )
 
 
-def test_a_problem_without_a_place_is_shown_without_a_line() -> None:
-    """As those of a JSON value are."""
+@pytest.mark.parametrize(
+    ("excerpt", "place", "shown"),
+    [
+        ("- a: long line", 2, "    - a: long line\n      ^"),
+        ("- a: long line that goes on", 2, "    - a: long line…\n      ^"),
+        ("- a: long line that goes on", 13, "    …g line that g…\n          ^"),
+        ("- a: long line that goes on", 26, "    …e that goes on\n                  ^"),
+    ],
+)
+def test_a_line_longer_than_the_screen_is_cut_around_the_caret(
+    excerpt: str, place: int, shown: str
+) -> None:
+    problem = Problem((), "no", place=(1, place + 1))
+
+    assert render(problem, "a.yaml", excerpt, width=19) == f"a.yaml:1:{place + 1}: no\n{shown}"
+
+
+def test_a_problem_without_a_place_is_rendered_without_a_line() -> None:
+    """Problems of a JSON value have no places."""
     [problem] = load_value({"scenario": "x"}).problems
 
     assert render(problem, "x", "") == "x: a scenario has rules, expect or given"
@@ -236,8 +251,8 @@ def test_a_problem_without_a_place_is_shown_without_a_line() -> None:
     }
 
 
-def test_a_place_beyond_the_last_line_is_shown_without_it() -> None:
-    """A text may end where something is missing."""
+def test_a_problem_after_the_last_line_is_rendered_without_a_line() -> None:
+    """The text ends where something is missing."""
     text = f"{HEAD}rules: [\n"
     [problem] = load(text, name="scene").problems
 
@@ -246,8 +261,8 @@ def test_a_place_beyond_the_last_line_is_shown_without_it() -> None:
     )
 
 
-def test_a_problem_has_a_json_form_with_its_place_and_pointer() -> None:
-    """Line, column, path, message and hint; a key's path is that of its value."""
+def test_the_json_of_a_problem_has_place_pointer_message_and_hint() -> None:
+    """The path of an unknown key is that of its value."""
     [problem] = load(f"{HEAD}expct: 1\nexpect: [{{audit: clean}}]", name="scene").problems
 
     assert problem.as_json() == {
@@ -259,16 +274,16 @@ def test_a_problem_has_a_json_form_with_its_place_and_pointer() -> None:
     }
 
 
-def test_a_word_that_is_quoted_hides_a_card_number() -> None:
-    """A file of tests may have been copied from life."""
+def test_problems_do_not_quote_card_numbers() -> None:
+    """A test file may contain a real card number."""
     card = "4242424242424242"
     text = f"{HEAD}rules: [{{request: '{card}', do: [pass]}}]\n{card}: x"
 
     assert card not in str([each.as_json() for each in load(text, name="scene").problems])
 
 
-def test_problems_of_json_have_places_too() -> None:
-    """Its problems are told as those of YAML."""
+def test_problems_of_json_texts_have_places() -> None:
+    """The messages are those of YAML texts."""
     text = '{"scenario": "scene",\n "expct": 1,\n "expect": [{"audit": "clean"}]}'
 
     assert said(text) == ["2:2: unknown key 'expct'; did you mean 'expect'?"]
@@ -281,25 +296,27 @@ def test_problems_of_json_have_places_too() -> None:
         ("{scenario: scene, expect: [}", [
             "1:28: did not find expected node content",
         ]),
-        ('{"scenario": "\\ud800"}', ["1:1: a string holds half a surrogate pair"]),
+        ('{"scenario": "\\ud800"}', ["1:1: a string contains an unpaired surrogate"]),
         ('{"scenario": "scene", "scenario": "x"}', [
-            "1:23: 'scenario' is given twice; leave one of them out",
+            "1:23: 'scenario' is given twice; remove one of them",
             "1:1: a scenario has rules, expect or given",
         ]),
     ],
 )  # fmt: skip
-def test_a_text_in_braces_that_is_not_json_is_refused(text: str, expected: list[str]) -> None:
-    """It is said in the words of JSON, unless YAML reads it."""
+def test_an_invalid_json_text_is_reported_with_the_json_error(
+    text: str, expected: list[str]
+) -> None:
+    """If YAML gets further, its error is reported instead."""
     assert sorted(said(text)) == sorted(expected)
 
 
-def test_a_mapping_in_braces_is_read_as_yaml() -> None:
-    """A flow mapping is no JSON."""
+def test_a_yaml_flow_mapping_in_braces_is_accepted() -> None:
+    """It is not valid JSON."""
     assert said("{scenario: scene, expect: [{audit: clean}]}") == []
 
 
-def test_a_value_is_read_as_a_text_is() -> None:
-    """With fractions as they come from JSON."""
+def test_a_json_value_loads_like_the_equal_text() -> None:
+    """Fractions of a JSON value are `Decimal`."""
     value = {
         "scenario": "scene",
         "seed": 7,
@@ -310,29 +327,27 @@ def test_a_value_is_read_as_a_text_is() -> None:
     assert load_value(value) == load(text, name="scene")
 
 
-def test_a_fraction_that_no_float_holds_is_no_number() -> None:
-    """It is refused and not rounded to infinity."""
+def test_a_number_beyond_the_float_range_is_rejected() -> None:
+    """It must not be rounded to infinity."""
     value = {"scenario": "x", "seed": Decimal("1e400"), "expect": [{"audit": "clean"}]}
 
     assert [problem.path for problem in load_value(value).problems] == [("seed",)]
 
 
-def test_a_scenario_is_not_called_by_a_card_number() -> None:
+def test_a_scenario_name_that_contains_a_card_number_is_rejected() -> None:
     name = "order-4111111111111111"
     text = f"scenario: {name}\nexpect: [{{audit: clean}}]\n"
 
     assert said(text, name=name) == [
-        "1:11: this may be a card number, which no name shows; take another name"
+        "1:11: this may be a card number, which must not be in a name; choose another name"
     ]
 
 
-def test_a_scenario_without_a_file_may_have_any_name() -> None:
-    """Where there is no file."""
+def test_a_scenario_without_a_file_may_have_any_valid_name() -> None:
     assert load("scenario: x\nexpect: [{audit: clean}]", name=None).problems == ()
 
 
-def test_a_thousand_rules_load_in_a_moment() -> None:
-    """And each is there."""
+def test_a_thousand_rules_load() -> None:
     rules = "\n".join(
         f"  - {{name: r{n}, request: create_payment, when: {{amount: {n}}}, do: [pass]}}"
         for n in range(1, 1_001)
@@ -343,8 +358,8 @@ def test_a_thousand_rules_load_in_a_moment() -> None:
     assert len(loaded.scenario.rules) == 1_000
 
 
-def test_expectations_without_a_scenario_are_told_all_that_is_wrong() -> None:
-    """As those of a file are; the good ones are read, and rules may be elsewhere."""
+def test_load_expectations_returns_the_valid_ones_and_all_problems() -> None:
+    """`rules: all_fired` is accepted although there are no rules."""
     wrong = {"request": "create_paymnt", "count": {"min": 2, "max": 1}, "cuont": 1}
     good = [{"audit": "clean"}, {"rules": "all_fired"}]
     found, problems = load_expectations([good[0], wrong, good[1]])
@@ -352,6 +367,6 @@ def test_expectations_without_a_scenario_are_told_all_that_is_wrong() -> None:
     assert load_expectations([]) == ([], [])
     assert [each.source for each in found] == good
     assert {(each.path, each.message) for each in problems} == {
-        (("expect", 1, "request"), "'create_paymnt' is not known"),
+        (("expect", 1, "request"), "unknown value 'create_paymnt'"),
         (("expect", 1, "cuont"), "unknown key 'cuont'"),
     }

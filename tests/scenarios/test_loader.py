@@ -1,4 +1,4 @@
-"""Holds the reading of scenarios to what each way of giving them comes to, and to its places."""
+"""Loading of scenarios from texts, lists and values, and the places of their problems."""
 
 import pytest
 
@@ -19,15 +19,15 @@ PAYS = {"scenario": "pays", "rules": [{"request": "create_payment", "do": ["pass
 
 
 def found(item: str | Loaded) -> tuple[str | None, list[tuple[str, object]]]:
-    """The name of what was read, and each problem with its place."""
+    """Return the name of what was read, and each problem with its place."""
     if isinstance(item, str):
         return item, []
     name = None if item.scenario is None else item.scenario.name
     return name, [(problem.message, problem.place) for problem in item.problems]
 
 
-def test_a_list_has_names_and_scenarios_and_each_problem_its_place_in_the_text() -> None:
-    """Counted in the whole text, and told of the item that it is in."""
+def test_problems_of_a_list_are_assigned_to_items_with_places_in_the_text() -> None:
+    """Places count in the whole text."""
     text = (
         "- lost-reply\n"
         "- scenario: b\n"
@@ -38,12 +38,12 @@ def test_a_list_has_names_and_scenarios_and_each_problem_its_place_in_the_text()
 
     assert {path: found(each) for path, each in load_list(text).items()} == {
         (0,): ("lost-reply", []),
-        (1,): (None, [("'nope' is not known", (4, 17))]),
+        (1,): (None, [("unknown value 'nope'", (4, 17))]),
         (2,): ("c", []),
     }
 
 
-def test_an_amount_that_looks_like_major_units_is_warned_of_in_its_item() -> None:
+def test_an_amount_in_major_units_causes_a_warning_for_its_item() -> None:
     item = "- scenario: {}\n  expect: [{{payments: {{}}, total: {}}}]\n"
     text = item.format("a", "50") + item.format("b", "50.00")
     [first, second] = load_list(text).values()
@@ -52,21 +52,21 @@ def test_an_amount_that_looks_like_major_units_is_warned_of_in_its_item() -> Non
     assert found(second) == ("b", [("50.00 is read as 50 minor units", (4, 34))])
 
 
-def test_a_text_that_is_no_list_is_one_scenario() -> None:
+def test_a_text_that_is_not_a_list_is_one_scenario() -> None:
     text = "scenario: c\nrules: [{request: create_payment, do: [pass]}]\n"
 
     assert {path: found(each) for path, each in load_list(text).items()} == {(): ("c", [])}
 
 
-def test_what_is_given_twice_in_an_item_is_told_of_that_item() -> None:
+def test_a_duplicate_key_is_reported_for_its_item_only() -> None:
     [first, second] = load_list("- scenario: a\n  scenario: b\n- b\n").values()
 
     assert found(second) == ("b", [])
     assert ("'scenario' is given twice", (2, 3)) in found(first)[1]
 
 
-def test_where_a_list_ends_too_early_is_told_with_its_first_item() -> None:
-    """What is cut off has no problems of its own."""
+def test_a_truncated_list_is_reported_with_its_first_item() -> None:
+    """The incomplete item itself has no problems."""
     first, second, cut = load_list("- a\n- 5\n- [x").values()
     unfinished = ("did not find expected ',' or ']'", (4, 1))
     no_mapping = "expected a mapping that starts with scenario: NAME"
@@ -75,8 +75,7 @@ def test_where_a_list_ends_too_early_is_told_with_its_first_item() -> None:
     assert (found(second), found(cut)) == ((None, [(no_mapping, (2, 3))]), (None, []))
 
 
-def test_the_longest_wait_is_that_of_the_server() -> None:
-    """In a list as in one."""
+def test_the_longest_wait_of_the_server_applies_to_texts_and_lists() -> None:
     text = "scenario: c\nrules: [{request: create_payment, do: [{delay: 2s}]}]\n"
     for loaded in (
         load(text, name=None, longest_wait=1_000),
@@ -88,7 +87,7 @@ def test_the_longest_wait_is_that_of_the_server() -> None:
     assert load(text, name=None, longest_wait=2_000).problems == ()
 
 
-def test_a_value_is_read_without_places_and_what_was_accepted_is_read_again() -> None:
+def test_a_json_value_loads_without_places_and_read_scenario_raises_if_invalid() -> None:
     assert load_value(PAYS).problems == ()
     assert read_scenario(PAYS) == load_value(PAYS).scenario
     assert [each.place for each in load_value({"scenario": "x"}).problems] == [None]
@@ -96,8 +95,7 @@ def test_a_value_is_read_without_places_and_what_was_accepted_is_read_again() ->
         read_scenario({"scenario": "x"})
 
 
-def test_expectations_are_read_without_a_scenario() -> None:
-    """The good ones, and what is wrong with the others by their number."""
+def test_expectations_load_without_a_scenario_and_problems_have_their_index() -> None:
     good, problems = load_expectations([{"rules": "all_fired"}, {"rules": 5}, {"audit": "clean"}])
 
     assert [each.source for each in good] == [{"rules": "all_fired"}, {"audit": "clean"}]
@@ -112,15 +110,15 @@ def test_expectations_are_read_without_a_scenario() -> None:
         ('{"scenario": "a", "rules": [}', ("Expecting value", (1, 29))),
     ],
 )
-def test_what_is_nearly_json_is_told_in_the_words_of_json(
+def test_a_nearly_valid_json_text_is_reported_with_the_json_error(
     text: str, problem: tuple[str, object]
 ) -> None:
-    """Where it is further than YAML came."""
+    """This is done if the JSON parser gets further than the YAML parser."""
     assert found(load(text, name=None)) == (None, [problem])
 
 
-def test_scenarios_are_checked_together_before_a_world_starts_with_them() -> None:
-    """By their names, and by the endpoints that they begin with; the world stays as it is."""
+def test_check_together_rejects_duplicates_and_forbidden_endpoints() -> None:
+    """The world stays unchanged."""
     world = new_world()
     public = "given: {webhook_endpoints: [{url: 'http://8.8.8.8/'}]}\nexpect: [{audit: clean}]"
     check_together(world, [rules_of("- {request: create_payment, do: [pass]}")])

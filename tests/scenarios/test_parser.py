@@ -1,4 +1,4 @@
-"""Holds a scenario that has one of everything to the values that it is read as."""
+"""A scenario with one of everything is parsed to the expected values."""
 
 import pytest
 
@@ -113,7 +113,7 @@ expect:
 
 
 def read() -> Scenario:
-    """The scenario of all that."""
+    """Return the parsed scenario with all parts."""
     text = f"{HEAD}{GIVEN}rules:\n{REQUESTS}{OTHERS}{EXPECT}"
     loaded = load(text, name="everything")
     assert loaded.problems == ()
@@ -121,8 +121,7 @@ def read() -> Scenario:
     return loaded.scenario
 
 
-def test_the_head_of_a_scenario_is_read() -> None:
-    """Name, words, seed and clock."""
+def test_name_about_tags_seed_and_clock_are_parsed() -> None:
     scenario = read()
 
     assert (scenario.name, scenario.about, scenario.tags, scenario.seed, scenario.clock) == (
@@ -135,8 +134,7 @@ def test_the_head_of_a_scenario_is_read() -> None:
     assert scenario.source["about"] == "One of each."
 
 
-def test_given_state_is_read() -> None:
-    """Payments, endpoints, rate limit."""
+def test_given_payments_endpoints_and_rate_limit_are_parsed() -> None:
     assert read().given == Given(
         payments=(
             GivenPayment(
@@ -152,16 +150,14 @@ def test_given_state_is_read() -> None:
     )  # fmt: skip
 
 
-def test_generated_payments_have_ten_per_customer_and_a_month_by_default() -> None:
-    """Unless told otherwise."""
+def test_generate_defaults_to_ten_payments_per_customer_over_thirty_days() -> None:
     loaded = load("scenario: x\ngiven: {generate: {payments: 50}}", name="x").scenario
 
     assert loaded is not None
     assert loaded.given == Given(generate=Generated(50, 5, 30 * DAY))
 
 
-def test_request_rules_are_read() -> None:
-    """Matchers, counters, each outcome, each delay."""
+def test_request_rules_with_all_matchers_outcomes_and_delays_are_parsed() -> None:
     writes, reads, *_ = read().rules
 
     assert writes == RequestRule(
@@ -212,8 +208,7 @@ def test_request_rules_are_read() -> None:
     )
 
 
-def test_event_timed_and_webhook_rules_are_read() -> None:
-    """Each with its trigger, conditions and action."""
+def test_event_timed_and_webhook_rules_are_parsed() -> None:
     pending = (Condition("status", "eq", "pending"),)
 
     assert read().rules[2:] == (
@@ -256,7 +251,7 @@ def test_event_timed_and_webhook_rules_are_read() -> None:
 @pytest.mark.parametrize(
     ("written", "off"), [("10m", 10 * MINUTE), ("+10m", 10 * MINUTE), ("-10m", -10 * MINUTE)]
 )
-def test_a_timestamp_is_off_by_a_duration_with_or_without_a_sign(written: str, off: int) -> None:
+def test_the_timestamp_offset_of_a_webhook_may_have_a_sign(written: str, off: int) -> None:
     rule = {"webhook": "*", "do": {"timestamp": written}}
     parsed = parse_rule(rule, 0)
 

@@ -1,4 +1,4 @@
-"""How often rules with a chance really answer, one behind the other."""
+"""The effective rates of consecutive rules with a chance."""
 
 from typing import Final
 
@@ -47,15 +47,15 @@ CALLS: Final = 1_000
     ],
     ids=["without", "event", "one", "two", "everywhere", "conditions"],
 )
-def test_rates_of_rules_with_a_chance_are_told(rules: str, told: list[str]) -> None:
-    """Operations of the same rates together, a sum where the rules meet the same calls."""
+def test_rates_of_rules_with_a_chance_are_described(rules: str, told: list[str]) -> None:
+    """Operations with equal rates are grouped; a sum is added if the rules match the same calls."""
     assert [str(each) for each in rates_of(rules_of(rules, seed=7))] == told
 
 
 @settings(max_examples=20)
 @given(st.lists(st.sampled_from([0.1, 0.25, 0.5, 0.9]), min_size=2, max_size=4))
-def test_calls_are_answered_at_the_rates_that_are_told(chances: list[float]) -> None:
-    """A thousand calls come near to what is told."""
+def test_the_described_rates_match_a_simulation(chances: list[float]) -> None:
+    """A thousand calls are simulated."""
     rules = "".join(
         f"- {{name: r{n}, request: create_payment, chance: {chance}, {FAILS}}}\n"
         for n, chance in enumerate(chances)

@@ -1,4 +1,4 @@
-"""Whatever the schema accepts loads or is refused in words, and leaves no contract unsaid."""
+"""Generated scenarios: what the schema accepts loads or is rejected with messages."""
 
 import json
 from typing import Any
@@ -38,7 +38,7 @@ DISTRIBUTIONS = st.one_of(
 
 
 def one_of(values: st.SearchStrategy[Any]) -> st.SearchStrategy[Any]:
-    """A value, a list, or operators."""
+    """Return a strategy for a value, a list of values, or operators."""
     lists = st.lists(values, min_size=1, max_size=3)
     operators = st.dictionaries(st.sampled_from(["eq", "ne"]), values, min_size=1)
     return values | lists | operators | st.builds(lambda each: {"exists": each}, st.booleans())
@@ -178,8 +178,8 @@ CALLS = st.lists(
 
 @given(SCENARIOS)
 @settings(max_examples=settings().max_examples * 2)
-def test_whatever_has_the_shape_loads_or_says_what_is_wrong(scenario: Json) -> None:
-    """With a place for each problem, and never with a crash."""
+def test_any_scenario_valid_by_schema_loads_or_is_rejected_with_places(scenario: Json) -> None:
+    """Each problem has a place within the text."""
     assert accepts(scenario)
     text = json.dumps(scenario, indent=1)
     loaded = load(text, name="fuzz")
@@ -195,8 +195,8 @@ def test_whatever_has_the_shape_loads_or_says_what_is_wrong(scenario: Json) -> N
 
 @given(SCENARIOS, CALLS)
 @settings(max_examples=settings().max_examples * 3)
-def test_no_scenario_leaves_the_contract_without_saying_so(scenario: Json, calls: Any) -> None:  # noqa: ANN401 - drawn
-    """Every reply is documented for its operation; what is kept is one story; nothing crashes."""
+def test_replies_are_documented_unless_a_rule_says_off_contract(scenario: Json, calls: Any) -> None:  # noqa: ANN401 - drawn
+    """Snapshots of the world are also consistent, and nothing raises."""
     loaded = load(json.dumps(scenario), name="fuzz")
     if loaded.scenario is None:
         return
@@ -214,7 +214,7 @@ def test_no_scenario_leaves_the_contract_without_saying_so(scenario: Json, calls
 
 
 def assert_documented(answer: Answer, operation: str, rules: Any) -> None:  # noqa: ANN401 - rules of any kind
-    """The reply is what the documentation has, or a rule says that it is not."""
+    """Assert that the reply is documented, or that a rule is marked as off contract."""
     reply, body = answer.reply, json.loads(answer.reply.body)
     if reply.status < 300:
         assert reply.status == BY_NAME[operation].success

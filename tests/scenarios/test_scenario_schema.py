@@ -1,4 +1,4 @@
-"""Holds the schema to its form, and what is left of a scenario of a wrong shape to the schema."""
+"""The scenario schema, and what remains of a scenario that does not match it."""
 
 import json
 from collections.abc import Iterator
@@ -24,11 +24,11 @@ SCHEMA: Final = schema()
 DEFS: Final[dict[str, Any]] = SCHEMA["$defs"]
 LOGIC: Final = {"if", "then", "else", "not", "anyOf", "oneOf", "propertyNames"}
 OPEN: Final = {"patch", "data"}
-"""Mappings whose keys are somebody else's."""
+"""Mappings with arbitrary keys."""
 
 
 def parts(part: Any, place: str = "") -> Iterator[tuple[str, dict[str, Any]]]:  # noqa: ANN401 - JSON Schema
-    """Every schema in the schema that a value is held against, with where it stands."""
+    """Yield every subschema that validates a value, with its place."""
     if isinstance(part, dict):
         if isinstance(part.get("type"), str | list):
             yield place, part
@@ -41,7 +41,7 @@ def parts(part: Any, place: str = "") -> Iterator[tuple[str, dict[str, Any]]]:  
 
 
 def test_the_schema_is_self_contained_json_schema_2020_12() -> None:
-    """Self-contained, so that editors can read it."""
+    """Editors can therefore use it."""
     Draft202012Validator.check_schema(SCHEMA)
 
     assert SCHEMA["$schema"] == Draft202012Validator.META_SCHEMA["$id"]
@@ -60,15 +60,15 @@ def _references(part: Any) -> Iterator[str]:  # noqa: ANN401 - JSON Schema
             yield from _references(value)
 
 
-def test_the_schemas_example_follows_it() -> None:
-    """For both validators."""
+def test_the_examples_of_the_schema_are_valid() -> None:
+    """Both validators accept them."""
     for example in SCHEMA["examples"]:
         assert accepts(example)
         assert Draft202012Validator(SCHEMA).is_valid(example)
 
 
-def test_everything_is_bounded_closed_and_says_what_was_expected() -> None:
-    """No endless text, no unknown key that passes, no refusal without words."""
+def test_every_part_of_the_schema_is_bounded_closed_and_has_x_expected() -> None:
+    """No text is endless, no unknown key is accepted, and every rejection has a message."""
     for place, part in parts(SCHEMA):
         kinds = part.get("type", "string")
         name = place.rpartition("/")[2]
@@ -83,19 +83,19 @@ def test_everything_is_bounded_closed_and_says_what_was_expected() -> None:
         assert "x-expected" in part or place.endswith("/propertyNames"), place
 
 
-def test_every_part_of_the_schema_is_described() -> None:
-    """Editors show it."""
+def test_every_part_of_the_schema_has_a_description() -> None:
+    """Editors show the descriptions."""
     for place, part in parts(SCHEMA):
         if not any(f"/{word}" in place for word in LOGIC):
             assert part["description"].endswith("."), place
 
 
-def test_matchers_are_the_fields_that_rules_look_at() -> None:
+def test_matchers_of_the_schema_are_the_fields_of_rules() -> None:
     assert list(DEFS["when"]["properties"]) == [field.name for field in FIELDS]
 
 
-def test_errors_of_the_schema_are_those_of_the_operations() -> None:
-    """And declines those of payments."""
+def test_error_names_of_the_schema_are_the_documented_ones() -> None:
+    """The `fail` action has only declines."""
     documented = {name for operation in BY_NAME for name in documented_for(operation)}
     fail = DEFS["action_mapping"]["properties"]["fail"]["properties"]["error"]["enum"]
 
@@ -103,32 +103,31 @@ def test_errors_of_the_schema_are_those_of_the_operations() -> None:
     assert fail == [name for name, code in CODES.items() if code.is_decline]
 
 
-def test_at_most_200_problems_are_told() -> None:
-    """Nobody reads more."""
+def test_at_most_200_problems_are_reported() -> None:
     rules = [{"request": "x", "do": ["pass"]}] * (2 * MOST_IN_A_FILE)
 
     assert len(list(schema_problems({"scenario": "x", "rules": rules}))) == MOST_IN_A_FILE
 
 
 SALVAGED = {
-    "no mapping": (5, {"scenario": "unnamed", "expect": [{"audit": "clean"}]}),
-    "a wrong key": (
+    "not a mapping": (5, {"scenario": "unnamed", "expect": [{"audit": "clean"}]}),
+    "unknown key": (
         {"scenario": "x", "expct": 1, "expect": [{"audit": "clean"}]},
         {"scenario": "x", "expect": [{"audit": "clean"}]},
     ),
-    "a wrong name": (
+    "invalid name": (
         {"scenario": 5, "expect": [{"audit": "clean"}]},
         {"scenario": "unnamed", "expect": [{"audit": "clean"}]},
     ),
-    "a wrong step between two": (
+    "invalid step between two valid ones": (
         {"scenario": "x", "rules": [{"request": "*", "do": ["pass", "pas", {"delay": "1s"}]}]},
         {"scenario": "x", "rules": [{"request": "*", "do": ["pass", None, {"delay": "1s"}]}]},
     ),
-    "two wrong rules of three": (
+    "two invalid rules of three": (
         {"scenario": "x", "rules": [{}, {"request": "*", "do": ["pass"]}, {"request": "*"}]},
         {"scenario": "x", "rules": [None, {"request": "*", "do": ["pass"]}, None]},
     ),
-    "a step that needs what was wrong": (
+    "step without its required part": (
         {"scenario": "x", "rules": [{"request": "*", "do": ["pass", {"malform": {"as": "x"}}]}]},
         {"scenario": "x", "rules": [{"request": "*", "do": ["pass", None]}]},
     ),
@@ -140,8 +139,7 @@ SALVAGED = {
 
 
 @for_each("case", SALVAGED)
-def test_parts_of_a_wrong_shape_are_dropped_and_the_rest_stays(case: str) -> None:
-    """The rest of it, at the places where it was."""
+def test_invalid_parts_are_dropped_and_the_rest_keeps_its_place(case: str) -> None:
     value, left = SALVAGED[case]
     before = json.dumps(value)
 
@@ -162,8 +160,8 @@ VALUES = st.recursive(
 
 
 @given(st.dictionaries(KEYS, VALUES, max_size=6))
-def test_whatever_is_dropped_the_rest_has_the_right_shape(value: dict[str, Any]) -> None:
-    """It always ends, and what is left is of the right shape but for the gaps."""
+def test_what_remains_after_dropping_invalid_parts_is_valid(value: dict[str, Any]) -> None:
+    """Gaps in lists are `None`."""
     left = drop_invalid_parts(value)
 
     assert accepts(_dense(left))

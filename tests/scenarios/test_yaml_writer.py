@@ -1,4 +1,4 @@
-"""Scenarios that are written: what is read again is what was meant, whatever it says."""
+"""Scenarios that are written as YAML load as the same scenario."""
 
 from typing import Final
 
@@ -34,7 +34,7 @@ TEXTS: Final = st.text(min_size=1, max_size=30) | st.sampled_from(
 )
 MILLISECONDS: Final = st.integers(1, 10**9)
 ENDS: Final = st.sampled_from([Status.COMPLETED, Status.FAILED])
-TURNS: Final = st.builds(Settlement, ENDS, MILLISECONDS) | st.builds(
+TURNS: Final = st.builds(Settlement, ENDS, MILLISECONDS, st.none()) | st.builds(
     Settlement, ENDS, st.none(), st.integers(1, 9)
 )
 OUTCOMES: Final[st.SearchStrategy[Outcome]] = st.one_of(
@@ -59,28 +59,27 @@ STEPS: Final = st.builds(Step, OUTCOMES, st.integers(0, 9_999), st.integers(1, 9
 
 
 @given(STEPS)
-def test_a_step_that_is_read_again_is_the_same(written: Step) -> None:
-    """For an operation that writes every part of it is there."""
+def test_a_written_step_parses_to_the_same_step(written: Step) -> None:
+    """This is for an operation that writes."""
     assert parse_step(step_source(written, is_read=False), is_read=False) == written
 
 
 @given(STEPS)
-def test_a_step_of_a_read_is_written_without_commit(written: Step) -> None:
-    """It has no effect there, and the lint would warn."""
+def test_a_step_of_a_read_operation_is_written_without_commit(written: Step) -> None:
+    """`commit` has no effect there, and the lint would warn."""
     source = step_source(written, is_read=True)
     parts = [] if isinstance(source, str) else list(source.values())
     assert not any("commit" in part for part in parts if isinstance(part, dict))
     assert step_source(parse_step(source, is_read=True), is_read=True) == source
 
 
-def test_a_delay_to_be_drawn_is_left_out() -> None:
-    """The written scenario draws nothing."""
+def test_a_random_delay_is_omitted() -> None:
     assert step_source(Step(delay=Uniform(1, 2)), is_read=False) == "pass"
 
 
 @given(TEXTS, TEXTS)
-def test_written_text_is_read_as_the_same_scenario(customer: str, details: str) -> None:
-    """Whatever YAML would take it for."""
+def test_special_yaml_texts_survive_writing_and_loading(customer: str, details: str) -> None:
+    """The texts include those that YAML would read as other types."""
     respond = {"error": "internal_error", "details": details}
     rule = {"request": "*", "when": {"customer_id": customer}, "do": [{"respond": respond}]}
     source = {"scenario": "written", "rules": [rule]}
@@ -89,8 +88,10 @@ def test_written_text_is_read_as_the_same_scenario(customer: str, details: str) 
 
 
 @pytest.mark.parametrize("is_short", [True, False])
-def test_the_written_text_is_laid_out_as_people_write_it(*, is_short: bool) -> None:
-    """Lists below their key, the innermost parts on one line, the same part twice in full."""
+def test_written_yaml_has_lists_below_keys_and_innermost_parts_on_one_line(
+    *, is_short: bool
+) -> None:
+    """A repeated part is written in full instead of as an alias."""
     step = {"respond": {"error": "internal_error"}}
     steps = [step] if is_short else [step, "pass", step]
     rule = {"request": "create_payment", "when": {"customer_id": "cust_ada"}, "do": steps}
@@ -106,8 +107,8 @@ def test_the_written_text_is_laid_out_as_people_write_it(*, is_short: bool) -> N
     ) + ("" if is_short else "      - pass\n      - respond: {error: internal_error}\n")
 
 
-def test_a_part_is_written_on_one_line_however_long_it_is() -> None:
-    """In any alphabet, and in the order of its keys."""
+def test_line_of_writes_any_value_on_one_line() -> None:
+    """Characters and key order are kept."""
     part = {"z": {"b": [1, "é" * 200, {"c": None}]}, "a": True}
 
     assert line_of(part) == f"{{z: {{b: [1, {'é' * 200}, {{c: null}}]}}, a: true}}"

@@ -1,4 +1,4 @@
-"""Fixtures of the HTTP tests: a sandbox frozen in 2030, its home world, and clients of it."""
+"""Fixtures of the HTTP tests: a sandbox frozen in 2030, its home world, and its clients."""
 
 from collections.abc import Iterator
 
@@ -15,13 +15,13 @@ from tests.support.values import AUTHORIZED, KEY
 
 @pytest.fixture
 def settings() -> Settings:
-    """What the sandbox under test is told; a module overrides it with a fixture of its own."""
+    """The settings of the sandbox under test; a module may override them."""
     return Settings(clock="2030-01-15T10:30:00Z", seed=7, max_wall_delay=100)
 
 
 @pytest.fixture(scope="module")
 def server() -> Iterator[RunningServer]:
-    """One server for the module, for clients that block; its limit is never reached."""
+    """One server for the module, for blocking clients; its rate limit is never reached."""
     settings = Settings(port=0, clock="2030-01-15T10:30:00Z", seed=7, rate_limit=100_000)
     with running_server(settings) as running:
         yield running
@@ -47,12 +47,12 @@ async def api(sandbox: AssembledServer, aiohttp_client: AiohttpClient) -> Api:
 
 @pytest.fixture
 def control(api: Api, sandbox: AssembledServer) -> Control:
-    """The control API by route name, every reply held against its schema."""
+    """The control API by route name; every reply is validated against its schema."""
     return Control(api, sandbox.contract)
 
 
 @pytest.fixture
 def wire(server: RunningServer) -> Iterator[BlockingConnection]:
-    """A connection of the test's own, to the `server` of its module."""
+    """A new connection to the `server` of the module."""
     with connected(server.address) as connection:
         yield connection

@@ -1,4 +1,4 @@
-"""AUTHENTICATION: which headers name a world, what a wrong key learns, what keys share: nothing."""
+"""Tests AUTHENTICATION: which headers name a world, and what an invalid key learns."""
 
 import pytest
 from pytest_aiohttp import AiohttpClient
@@ -21,9 +21,9 @@ from tests.support.values import API_KEY
 
 PATH = "/v3/payments"
 
-SCHEME = "The Authorization header is 'Bearer ' and the key."
+SCHEME = "The Authorization header must be 'Bearer ' followed by the key."
 KEY = (
-    "A key of the sandbox is sk_test_ and 1 to 64 letters, digits, '-' or '_',"
+    "A sandbox key is sk_test_ followed by 1 to 64 letters, digits, '-' or '_',"
     " as in 'Authorization: Bearer sk_test_sandbox'."
 )
 
@@ -40,7 +40,7 @@ REFUSED = {
     "two keys": ("Bearer sk_test_sandbox, Bearer sk_test_sandbox", KEY),
     "key with a space": ("Bearer sk_test_sand box", KEY),
     "key in upper case": ("Bearer SK_TEST_SANDBOX", KEY),
-    "key with other letters": ("Bearer sk_test_s\u00e4ndbox", KEY),
+    "key beyond ASCII": ("Bearer sk_test_s\u00e4ndbox", KEY),
 }
 
 ACCEPTED = {
@@ -52,10 +52,10 @@ ACCEPTED = {
 
 
 @pytest.mark.parametrize(("header", "details"), REFUSED.values(), ids=REFUSED.keys())
-async def test_a_wrong_key_is_refused_without_a_rate_limit(
+async def test_an_invalid_key_is_401_without_rate_limit_headers(
     api: Api, header: str, details: str
 ) -> None:
-    """401 in the envelope, says what a key looks like, and has no rate limit."""
+    """The error says what a key looks like."""
     async with api.get(PATH, headers={"Authorization": header}) as reply:
         limits = [name for name in reply.headers if name.startswith("X-")]
         found = reply.status, limits, await reply.json()
@@ -72,12 +72,12 @@ ACTIVATE = raw_request(
 )
 
 
-def test_every_401_says_which_credentials_are_wanted() -> None:
-    """RFC 9110 demands it, and Java's client fails without: of each API, scripted ones too."""
+def test_every_401_has_www_authenticate() -> None:
+    """RFC 9110 requires it, and Java's client fails without: of each API, and of rules."""
     refused = {
         "no key": NO_KEY,
         "HEAD": NO_KEY.replace(b"GET", b"HEAD", 1),
-        "a wrong key": NO_KEY.replace(b"\r\n\r\n", b"\r\nAuthorization: Basic a\r\n\r\n"),
+        "another scheme": NO_KEY.replace(b"\r\n\r\n", b"\r\nAuthorization: Basic a\r\n\r\n"),
         "no key for the control API": NO_KEY.replace(PATH.encode(), b"/_sandbox/world", 1).replace(
             b"\r\n\r\n", b"\r\nSandbox-Token: t\r\n\r\n"
         ),
@@ -94,10 +94,10 @@ def test_every_401_says_which_credentials_are_wanted() -> None:
     assert shown == dict.fromkeys(refused, (401, "Bearer"))
 
 
-async def test_two_authorization_lines_are_refused(
+async def test_two_authorization_headers_are_401(
     aiohttp_client: AiohttpClient, sandbox: AssembledServer
 ) -> None:
-    """401: which of the two worlds is meant is not ours to guess."""
+    """Which world is meant would be a guess."""
     stranger = await client_of(aiohttp_client, sandbox)
     lines = [("Authorization", f"Bearer sk_test_{name}") for name in ("alice", "bob")]
     for path in (PATH, "/_sandbox/world"):
@@ -107,10 +107,9 @@ async def test_two_authorization_lines_are_refused(
         assert found == (401, envelope("invalid_api_key", details))
 
 
-def test_a_key_that_is_not_utf_8_is_refused_and_not_logged(
+def test_a_key_that_is_not_utf_8_is_401_without_a_log_record(
     caplog: pytest.LogCaptureFixture,
 ) -> None:
-    """A header that is no UTF-8 names no world either, and nothing is logged."""
     with running_server(Settings(port=0)) as server:
         header = {"Authorization": "Bearer sk_test_\udcff"}
         reply = exchange(server.address, raw_request("GET", PATH, header))
@@ -119,20 +118,19 @@ def test_a_key_that_is_not_utf_8_is_refused_and_not_logged(
     assert caplog.records == []
 
 
-async def test_a_missing_key_is_refused_with_an_example(
+async def test_a_missing_key_is_401_with_an_example(
     sandbox: AssembledServer, aiohttp_client: AiohttpClient
 ) -> None:
-    """A missing header is missed, and the details show one."""
     stranger = await client_of(aiohttp_client, sandbox)
     refusal = await ask(stranger, "GET", PATH, 401)
     assert refusal == envelope("invalid_api_key", "Send 'Authorization: Bearer sk_test_…'.")
 
 
 @pytest.mark.parametrize("header", ACCEPTED.values(), ids=ACCEPTED.keys())
-async def test_the_scheme_may_have_any_case_and_the_key_spaces_around_it(
+async def test_the_bearer_scheme_may_have_any_case_and_spaces_around_the_key(
     api: Api, header: str
 ) -> None:
-    """The scheme's case does not matter (RFC 9110, 11.1), nor do spaces around the key."""
+    """RFC 9110, 11.1."""
     payment_id = (await paid(api))["id"]
     page = await ask(api, "GET", PATH, headers={"Authorization": header})
     assert [item["id"] for item in page["data"]] == [payment_id]
@@ -150,14 +148,15 @@ async def test_the_scheme_may_have_any_case_and_the_key_spaces_around_it(
         ("GET", "/v3/customers"),
     ],
 )
-async def test_the_key_is_looked_at_first(api: Api, method: str, path: str) -> None:
-    """Without a key nobody learns which paths there are, nor what is wrong with a body."""
+async def test_the_key_is_checked_before_path_method_and_body(
+    api: Api, method: str, path: str
+) -> None:
+    """Without a key nobody learns which paths exist."""
     refusal = await ask(api, method, path, 401, headers=bearer("sk_live_0"), data=b"{")
     assert refusal == envelope("invalid_api_key", KEY)
 
 
-async def test_a_new_key_makes_its_world(api: Api) -> None:
-    """Any sk_test_ key works at once, with a world of its own."""
+async def test_a_new_key_makes_its_own_world_on_first_use(api: Api) -> None:
     await paid(api)
     longest = "sk_test_" + "Az09_-xx" * 8
     await paid(api, key=longest)
@@ -165,15 +164,14 @@ async def test_a_new_key_makes_its_world(api: Api) -> None:
     assert len(page["data"]) == 1
 
 
-async def test_keys_are_told_apart_by_case(api: Api) -> None:
-    """Keys are compared letter by letter."""
+async def test_keys_are_case_sensitive(api: Api) -> None:
     await paid(api, key="sk_test_a")
     page = await ask(api, "GET", PATH, headers=bearer("sk_test_A"))
     assert page["data"] == []
 
 
-async def test_another_keys_payment_does_not_exist(api: Api) -> None:
-    """Retrieved or refunded, it is refused exactly as an unknown id is."""
+async def test_a_payment_of_another_key_is_404_like_an_unknown_id(api: Api) -> None:
+    """Retrieved or refunded."""
     foreign = (await paid(api, key="sk_test_other"))["id"]
     for payment_id in (foreign, "pay_xyz789"):
         one = await ask(api, "GET", f"{PATH}/{payment_id}", 404)
@@ -182,8 +180,7 @@ async def test_another_keys_payment_does_not_exist(api: Api) -> None:
     assert await listed(api) == []
 
 
-async def test_keys_share_no_limit_and_no_clock(control: Control) -> None:
-    """What one world uses up or moves on, another does not notice."""
+async def test_worlds_of_different_keys_share_no_rate_limit_and_no_clock(control: Control) -> None:
     await control("set_rate_limit", {"remaining": 0}, key="sk_test_a")
     await control("advance_clock", {"by": "45d"}, key="sk_test_a")
     other = await control("retrieve_world", key="sk_test_b")
@@ -191,14 +188,13 @@ async def test_keys_share_no_limit_and_no_clock(control: Control) -> None:
     assert other["rate_limit"]["remaining"] == 1000
 
 
-async def test_only_keys_of_existing_worlds_work_where_keys_are_strict(
+async def test_with_strict_keys_only_the_home_world_and_worlds_made_by_hand_have_valid_keys(
     aiohttp_client: AiohttpClient,
 ) -> None:
-    """Only the home world and worlds made by hand have keys that work."""
     sandbox = assemble(Settings(strict_keys=True, seed=7))
     api = await client_of(aiohttp_client, sandbox)
     control = Control(api, sandbox.contract)
-    details = "No world has this key (--strict-keys). POST /_sandbox/worlds makes one."
+    details = "No world has this key (--strict-keys). POST /_sandbox/worlds creates one."
     refusal = await ask(api, "GET", PATH, 401, headers=bearer("sk_test_new"))
     made = await control("create_world")
     assert refusal == envelope("invalid_api_key", details)

@@ -1,4 +1,4 @@
-"""GET cards: the whole table of magic cards, as everybody lists it."""
+"""Tests GET cards: the whole table of magic cards."""
 
 from payments_sandbox.core.card_numbers import brand_of, passes_luhn
 from payments_sandbox.rules.magic_cards import MAGIC_CARDS
@@ -7,8 +7,8 @@ from tests.support.http import Api, Control, ask
 FIELDS = ["name", "number", "brand", "operation", "outcome", "description"]
 
 
-async def test_the_cards_come_on_one_page(control: Control) -> None:
-    """One page with every card, in the table's order."""
+async def test_all_magic_cards_are_listed_on_one_page(control: Control) -> None:
+    """In the table's order."""
     cards = await control("list_cards")
     assert cards == {
         "data": [card.as_json() for card in MAGIC_CARDS],
@@ -18,22 +18,22 @@ async def test_the_cards_come_on_one_page(control: Control) -> None:
     assert len(cards["data"]) == 34
 
 
-async def test_each_card_has_six_fields(control: Control) -> None:
-    """In the order of the documents; names and numbers are unique."""
+async def test_each_magic_card_has_six_fields_and_a_unique_name_and_number(
+    control: Control,
+) -> None:
     cards = (await control("list_cards"))["data"]
     assert [list(card) for card in cards] == [FIELDS] * len(cards)
     for field in ("name", "number"):
         assert len({card[field] for card in cards}) == len(cards)
 
 
-async def test_each_number_is_one_of_its_brand(control: Control) -> None:
-    """Brand, length and check digit are right, so that client-side checks accept the number."""
+async def test_each_magic_card_number_is_valid_for_its_brand(control: Control) -> None:
+    """So that client-side checks accept it."""
     for card in (await control("list_cards"))["data"]:
         assert (brand_of(card["number"]), passes_luhn(card["number"])) == (card["brand"], True)
 
 
-async def test_the_first_card_is_the_documented_one(control: Control) -> None:
-    """The first card is the API documentation's own."""
+async def test_the_first_magic_card_is_the_documented_one(control: Control) -> None:
     assert (await control("list_cards"))["data"][0] == {
         "name": "visa",
         "number": "4111111111111111",
@@ -44,7 +44,8 @@ async def test_the_first_card_is_the_documented_one(control: Control) -> None:
     }
 
 
-async def test_the_cards_need_neither_a_key_nor_a_world(api: Api, control: Control) -> None:
-    """The table is the server's: asking for it makes no world and journals nothing."""
+async def test_listing_the_cards_needs_no_key_and_is_not_journalled(
+    api: Api, control: Control
+) -> None:
     await ask(api, "GET", "/_sandbox/cards", headers={"Authorization": "Bearer sk_test_new"})
     assert (await control("list_requests"))["data"] == []

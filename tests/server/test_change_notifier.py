@@ -1,10 +1,10 @@
-"""Subscribers of a world are told of its changes, and share what is the same for all of them."""
+"""Tests that subscribers of a world are notified of its changes, and share equal data."""
 
 from payments_sandbox.server.change_notifier import ChangeNotifier
 from tests.support.in_process import new_world
 
 
-def test_what_is_the_same_for_all_is_made_once_until_the_world_changes() -> None:
+def test_data_shared_by_subscribers_is_made_once_until_the_world_changes() -> None:
     """Six hundred readers of a stream are sent the same bytes."""
     notifier, world = ChangeNotifier(), new_world()
     made: list[str] = []
@@ -23,8 +23,7 @@ def test_what_is_the_same_for_all_is_made_once_until_the_world_changes() -> None
     assert (found, other, later, companions) == ([1, 1, 1], 2, 3, 2)
 
 
-def test_nothing_is_kept_for_nobody() -> None:
-    """Where no subscriber is left, what they shared is forgotten."""
+def test_shared_data_is_dropped_with_the_last_subscriber() -> None:
     notifier, world = ChangeNotifier(), new_world()
     with notifier.subscribe(world):
         before = notifier.shared(world, "news", object)

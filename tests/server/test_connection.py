@@ -1,4 +1,4 @@
-"""One connection: what it reads and how often, who is still answered on it, and when it ends."""
+"""Tests one connection: what it reads, who is still answered on it, and when it ends."""
 
 import asyncio
 import gc
@@ -46,8 +46,8 @@ FOREIGN_PAGE: Final = {**ANNOUNCED, "Origin": "http://evil.test"}
 KEYLESS: Final = {**ANNOUNCED, "Authorization": None}
 UNREAD: Final = {
     "no key": (401, raw_request("POST", PAYMENTS, KEYLESS)),
-    "no path": (404, raw_request("POST", "/v3/nothing", ANNOUNCED)),
-    "no method": (405, raw_request("DELETE", PAYMENTS, ANNOUNCED)),
+    "an unknown path": (404, raw_request("POST", "/v3/nothing", ANNOUNCED)),
+    "an unsupported method": (405, raw_request("DELETE", PAYMENTS, ANNOUNCED)),
     "a list": (200, raw_request("GET", PAYMENTS, ANNOUNCED)),
     "another type": (
         400,
@@ -62,8 +62,8 @@ UNREAD: Final = {
     "a preflight": (405, raw_request("OPTIONS", PAYMENTS, ANNOUNCED)),
     "chunks": (404, raw_request("POST", "/v3/nothing", {"Transfer-Encoding": "chunked"})),
     "control: no key": (401, raw_request("GET", "/_sandbox/clock", KEYLESS)),
-    "control: no path": (404, raw_request("POST", "/_sandbox/nothing", ANNOUNCED)),
-    "control: no method": (405, raw_request("PUT", "/_sandbox/live", ANNOUNCED)),
+    "control: an unknown path": (404, raw_request("POST", "/_sandbox/nothing", ANNOUNCED)),
+    "control: an unsupported method": (405, raw_request("PUT", "/_sandbox/live", ANNOUNCED)),
     "control: a read": (200, raw_request("GET", "/_sandbox/live", ANNOUNCED)),
     "control: another host": (
         421,
@@ -89,18 +89,18 @@ def server(request: pytest.FixtureRequest) -> Iterator[RunningServer]:
 
 @pytest.fixture(params=["asyncio", "uvloop"])
 def hasty_wire(request: pytest.FixtureRequest) -> Iterator[BlockingConnection]:
-    """A connection to a server that waits half a second for what has begun."""
+    """A connection to a server that waits half a second for an incomplete request."""
     with hasty_server(request.param) as hasty, connected(hasty.address) as wire:
         yield wire
 
 
 def hasty_server(loop: str) -> AbstractContextManager[RunningServer]:
-    """A server that waits half a second for what has begun."""
+    """Return a server that waits half a second for an incomplete request."""
     return running_server(Settings(port=0, body_timeout=0.5), new_loop=new_loop(loop))
 
 
 def settle(server: RunningServer) -> None:
-    """Wait until nobody waits for a reply any more."""
+    """Wait until no delayed reply is left."""
     # Once this is answered, what came before on any connection has been read.
     exchange(server.address, raw_request("GET", "/_sandbox/live"))
     give_up = time.monotonic() + LONGEST_WAIT
@@ -110,7 +110,7 @@ def settle(server: RunningServer) -> None:
 
 
 def last_entry(server: RunningServer) -> dict[str, Any]:
-    """The newest entry of the journal, once it is settled."""
+    """Return the newest entry of the journal, once nothing is delayed."""
     settle(server)
     raw = raw_request("GET", "/_sandbox/requests?limit=1")
     (entry,) = exchange(server.address, raw).json["data"]
@@ -119,21 +119,21 @@ def last_entry(server: RunningServer) -> dict[str, Any]:
 
 
 def statuses(wire: BlockingConnection) -> list[int]:
-    """The statuses of all replies until the end of the connection, which is no reset."""
+    """Return the statuses of all replies until the end of the connection, which is no reset."""
     came, is_reset = wire.rest()
     assert not is_reset
     return [int(status) for status in re.findall(rb"HTTP/1\.[01] ([0-9]{3}) ", came)]
 
 
 @pytest.mark.parametrize(("status", "head"), UNREAD.values(), ids=UNREAD)
-def test_a_reply_to_a_body_that_was_not_read_is_the_last(
+def test_a_reply_to_an_unread_body_closes_the_connection(
     server: RunningServer,
     wire: BlockingConnection,
     caplog: pytest.LogCaptureFixture,
     status: int,
     head: bytes,
 ) -> None:
-    """What comes next is the rest of that body, and not a request."""
+    """What follows is the rest of that body, not a request."""
     with server_unharmed(server, caplog):
         wire.send(head)
         reply = wire.reply()
@@ -142,10 +142,9 @@ def test_a_reply_to_a_body_that_was_not_read_is_the_last(
         assert wire.ends()
 
 
-def test_a_refused_body_that_has_come_whole_leaves_the_connection_open(
+def test_a_rejected_request_whose_body_has_arrived_leaves_the_connection_open(
     wire: BlockingConnection,
 ) -> None:
-    """Nothing of it is left to be taken for a request."""
     for raw, status in (
         (raw_request("POST", PAYMENTS, {"Authorization": None}, CREATE), 401),
         (raw_request("POST", "/v3/nothing", body=CREATE), 404),
@@ -157,8 +156,10 @@ def test_a_refused_body_that_has_come_whole_leaves_the_connection_open(
         assert (reply.status, reply.closes) == (status, False)
 
 
-def test_a_refused_body_may_come_a_moment_behind_its_head(wire: BlockingConnection) -> None:
-    """As httpx and requests send it; a connection for each refusal would be a waste."""
+def test_a_rejected_body_sent_right_after_its_head_leaves_the_connection_open(
+    wire: BlockingConnection,
+) -> None:
+    """As httpx and requests send it."""
     head = raw_request("POST", "/v3/nothing", {**ANNOUNCED, "Content-Length": str(len(CREATE))})
     wire.send(head)
     wire.send(CREATE)
@@ -168,14 +169,13 @@ def test_a_refused_body_may_come_a_moment_behind_its_head(wire: BlockingConnecti
 
 @pytest.mark.parametrize("version", VERSIONS)
 @pytest.mark.parametrize("target", [PAYMENTS, "/_sandbox/ready", "/"])
-def test_another_version_of_http_is_refused_in_one_that_is_spoken(
+def test_an_unsupported_http_version_gets_400_in_http_1_0(
     server: RunningServer,
     wire: BlockingConnection,
     caplog: pytest.LogCaptureFixture,
     version: str,
     target: str,
 ) -> None:
-    """As anything else that is not HTTP as it is spoken here."""
     with server_unharmed(server, caplog):
         wire.send(raw_request("GET", target).replace(b"HTTP/1.1", f"HTTP/{version}".encode()))
         came, _ = wire.rest()
@@ -183,9 +183,7 @@ def test_another_version_of_http_is_refused_in_one_that_is_spoken(
 
 
 @pytest.mark.parametrize("target", [PAYMENTS, "/_sandbox/worlds"])
-def test_a_client_of_http_1_0_is_not_told_to_continue(
-    wire: BlockingConnection, target: str
-) -> None:
+def test_an_http_1_0_client_gets_no_100_continue(wire: BlockingConnection, target: str) -> None:
     """It would take that for the answer."""
     raw = raw_request(
         "POST", target, {"Expect": "100-continue"}, CREATE if target == PAYMENTS else b"{}"
@@ -203,29 +201,33 @@ def test_a_client_of_http_1_0_is_not_told_to_continue(
         pytest.param(PAY, [201], id="a payment"),
         pytest.param(PAY.replace(b"HTTP/1.1", b"HTTP/1.0"), [201], id="HTTP/1.0"),
         pytest.param(PAY + LIST + PAY + LIST, [201, 200, 201, 200], id="several"),
-        pytest.param(LIST * 100, [200] * 100, id="more than are read at once"),
+        pytest.param(LIST * 100, [200] * 100, id="a hundred requests"),
         pytest.param(SLOW, [201], id="a delay"),
         pytest.param(SLOW + LIST, [201, 200], id="a delay, and another"),
-        pytest.param(raw_request("GET", "/_sandbox/inbox/a?wait=100ms"), [200], id="a wait"),
+        pytest.param(
+            raw_request("GET", "/_sandbox/inbox/a?wait=100ms"), [200], id="a wait at an inbox"
+        ),
         pytest.param(PAY[:-1], [400], id="an unfinished body"),
         pytest.param(PAY + PAY[:-1], [201, 400], id="an unfinished body behind another"),
         pytest.param(raw_request("POST", "/_sandbox/worlds", body=b"{}")[:-1], [400], id="control"),
         pytest.param(
-            raw_request("POST", "/v3/nothing", body=CREATE)[:-1], [404], id="nobody reads it"
+            raw_request("POST", "/v3/nothing", body=CREATE)[:-1],
+            [404],
+            id="an unread body of an unknown path",
         ),
         pytest.param(PAY + LIST[:-2], [201], id="an unfinished head"),
-        pytest.param(SILENT, [], id="a fault that says nothing"),
+        pytest.param(SILENT, [], id="a fault without a reply"),
         pytest.param(b"", [], id="nothing"),
     ],
 )
-def test_a_client_that_has_finished_sending_is_answered(
+def test_a_client_that_half_closes_its_connection_gets_all_its_replies(
     server: RunningServer,
     wire: BlockingConnection,
     caplog: pytest.LogCaptureFixture,
     raw: bytes,
     expected: list[int],
 ) -> None:
-    """Everything that came whole, at once or later; then the connection ends."""
+    """Then the connection ends."""
     wire.send(raw)
     wire.finish()
     assert statuses(wire) == expected
@@ -233,10 +235,10 @@ def test_a_client_that_has_finished_sending_is_answered(
     settle(server)
 
 
-def test_the_journal_tells_of_a_client_that_left_before_the_delayed_reply(
+def test_a_delayed_reply_is_journalled_as_abandoned_once_its_client_leaves_or_half_closes(
     server: RunningServer,
 ) -> None:
-    """Nothing tells it from one that only sends no more, and is sent the reply."""
+    """The two look the same; the reply is sent, and the half-closed client reads it."""
     with connected(server.address) as wire:
         wire.send(SLOW)
     with connected(server.address) as finished:
@@ -250,7 +252,7 @@ def test_the_journal_tells_of_a_client_that_left_before_the_delayed_reply(
         assert (entry["committed"], entry["response"], entry["fault"]) == (True, None, "abandoned")
 
 
-def test_an_unfinished_body_is_told_so(wire: BlockingConnection) -> None:
+def test_an_incomplete_body_gets_400_that_says_so(wire: BlockingConnection) -> None:
     """A wrong Content-Length is the commonest cause."""
     wire.send(PAY[:-1])
     wire.finish()
@@ -266,14 +268,14 @@ def test_an_unfinished_body_is_told_so(wire: BlockingConnection) -> None:
 @pytest.mark.parametrize("parts", [(), (20,), (len(PAY) - 20,), (len(PAY),), (20, len(PAY) - 20)])
 @pytest.mark.parametrize("junk", [JUNK, b"GET / HTTP/1.1\r\nno colon\r\n\r\n"])
 @pytest.mark.parametrize("count", [1, 3])
-def test_junk_behind_requests_takes_none_of_them_back(
+def test_junk_after_pipelined_requests_gets_400_after_their_replies(
     wire: BlockingConnection,
     caplog: pytest.LogCaptureFixture,
     parts: tuple[int, ...],
     junk: bytes,
     count: int,
 ) -> None:
-    """However the bytes are cut into segments, each request is answered, and then the junk."""
+    """However the bytes are split into segments."""
     raw, start = PAY * count + junk, 0
     for end in (*parts, len(raw)):
         wire.send(raw[start:end])
@@ -283,10 +285,10 @@ def test_junk_behind_requests_takes_none_of_them_back(
     assert [entry for entry in caplog.records if entry.exc_info] == []
 
 
-def test_a_head_that_comes_line_by_line_is_not_waited_for(
+def test_a_head_sent_line_by_line_times_out(
     hasty_wire: BlockingConnection, caplog: pytest.LogCaptureFixture
 ) -> None:
-    """It has the time that a body has, whatever comes of it meanwhile."""
+    """It has the time that a body has, in total."""
     wire = hasty_wire
     wire.send(LIST)
     assert wire.reply().status == 200
@@ -303,10 +305,10 @@ def test_a_head_that_comes_line_by_line_is_not_waited_for(
 
 
 @pytest.mark.parametrize("turns", range(3))
-async def test_a_head_has_its_time_however_early_it_begins(
+async def test_a_head_that_begins_with_the_connection_times_out(
     caplog: pytest.LogCaptureFixture, turns: int
 ) -> None:
-    """What is there when a connection begins comes before aiohttp's task waits for a request."""
+    """Data may arrive before aiohttp's task waits for a request."""
     server, transport = HttpServer(assemble(Settings(port=0)).handler, 0), FakeTransport()
     connection = server()
     connection.connection_made(transport)
@@ -322,10 +324,10 @@ async def test_a_head_has_its_time_however_early_it_begins(
 
 
 @pytest.mark.parametrize("loop", ["asyncio", "uvloop"])
-def test_a_head_that_begins_behind_a_request_is_not_waited_for(
+def test_an_incomplete_head_pipelined_after_a_request_times_out(
     caplog: pytest.LogCaptureFixture, loop: str
 ) -> None:
-    """Whole and partial come as one, and the parser does not tell what it has begun to read."""
+    """Both arrive in one segment."""
     head = PAY[: PAY.index(b"\r\n\r\n")]
     sent = [LIST + b"GET /v3/pay", LIST + LIST[:-2], PAY + b"G", PAY + head]
     with hasty_server(loop) as hasty, ExitStack() as stack:
@@ -339,10 +341,10 @@ def test_a_head_that_begins_behind_a_request_is_not_waited_for(
     assert caplog.messages.count(line) == len(sent)
 
 
-def test_a_head_that_begins_during_a_request_is_not_waited_for(
+def test_an_incomplete_head_sent_during_a_request_times_out_after_its_reply(
     hasty_wire: BlockingConnection,
 ) -> None:
-    """Its time begins with the end of the request before it; what comes whole is answered."""
+    """A head that is completed in time is answered."""
     wire = hasty_wire
     start, rest = PAY[:-5], PAY[-5:]
     wire.send(start)
@@ -359,8 +361,8 @@ def test_a_head_that_begins_during_a_request_is_not_waited_for(
     assert wire.ends()
 
 
-def test_blank_lines_between_requests_are_no_head(hasty_wire: BlockingConnection) -> None:
-    """Some clients send one behind a body; their connection stays."""
+def test_blank_lines_between_requests_do_not_time_out(hasty_wire: BlockingConnection) -> None:
+    """Some clients send one after a body."""
     wire = hasty_wire
     wire.send(PAY + b"\r\n")
     assert wire.reply().status == 201
@@ -394,18 +396,18 @@ BEGINNINGS: Final = {
     "a head": PAY[: -len(CREATE)],
     "half a body": PAY[:-5],
     "all": PAY,
-    "all, and half of another": PAY + raw_request("POST", "/_sandbox/worlds", body=b"{}")[:-1],
+    "one body and half of another": PAY + raw_request("POST", "/_sandbox/worlds", body=b"{}")[:-1],
     "half a body for the control API": raw_request("POST", "/_sandbox/worlds", body=b"{}")[:-1],
-    "half a body that nobody reads": raw_request("POST", "/v3/nothing", body=CREATE)[:-5],
+    "half a body of an unknown path": raw_request("POST", "/v3/nothing", body=CREATE)[:-5],
 }
 
 
 @pytest.mark.parametrize("raw", BEGINNINGS.values(), ids=BEGINNINGS)
 @pytest.mark.parametrize("finishes", [True, False])
-async def test_a_client_that_leaves_at_any_moment_is_no_error(
+async def test_a_client_that_disconnects_at_any_moment_causes_no_error(
     caplog: pytest.LogCaptureFixture, raw: bytes, *, finishes: bool
 ) -> None:
-    """Between any two turns of the loop, with or without an end of its own, in whatever pieces."""
+    """Between any two turns of the loop, with or without a half-close, in any pieces."""
     server = HttpServer(assemble(Settings(port=0)).handler)
     for counts in product(range(4), repeat=3):
         turns = (*counts, sum(counts) % 4)
@@ -426,10 +428,9 @@ async def test_a_client_that_leaves_at_any_moment_is_no_error(
     assert server.connections == []
 
 
-async def test_a_client_that_leaves_while_much_is_sent_is_no_error(
+async def test_a_client_that_resets_during_a_large_reply_causes_no_error(
     caplog: pytest.LogCaptureFixture,
 ) -> None:
-    """It reads slowly, and resets the connection while the server waits for it."""
     connection, transport = HttpServer(assemble(Settings(port=0)).handler)(), FakeTransport()
     connection.connection_made(transport)
     connection.data_received(
@@ -450,6 +451,6 @@ async def test_a_client_that_leaves_while_much_is_sent_is_no_error(
 
 
 async def turn(count: int) -> None:
-    """Let the loop turn so often."""
+    """Let the loop run `count` times."""
     for _ in range(count):
         await asyncio.sleep(0)  # noqa: TID251 - it takes no time

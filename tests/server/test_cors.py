@@ -1,4 +1,4 @@
-"""Foreign pages: `--cors` opens `/v3` to exact origins, and nothing opens `/_sandbox`."""
+"""Tests foreign pages: `--cors` opens `/v3` to exact origins, and nothing opens `/_sandbox`."""
 
 from collections.abc import Mapping
 
@@ -25,8 +25,8 @@ EXPOSED = (
 FROM_A_FOREIGN_PAGE = {
     "origin": {"Origin": FOREIGN},
     "origin of a file": {"Origin": "null"},
-    "origin that is no URL": {"Origin": "http://["},
-    "another port here": {"Origin": "http://127.0.0.1:1"},
+    "malformed origin": {"Origin": "http://["},
+    "another port of this host": {"Origin": "http://127.0.0.1:1"},
     "cross-site": {"Sec-Fetch-Site": "cross-site"},
     "same-site": {"Sec-Fetch-Site": "same-site"},
     "subdomain": {"Origin": "https://a.shop.example"},
@@ -37,12 +37,12 @@ FROM_A_FOREIGN_PAGE = {
 
 @pytest.fixture
 def settings() -> Settings:
-    """A server whose `/v3` one origin's pages may call."""
+    """The settings of a server whose `/v3` the pages of one origin may call."""
     return Settings(clock="2030-01-15T10:30:00Z", seed=7, cors=frozenset({SHOP}))
 
 
 def cors_of(headers: Mapping[str, str]) -> dict[str, str]:
-    """The headers that a browser decides by."""
+    """Return the headers that a browser decides by."""
     return {
         name: value
         for name, value in headers.items()
@@ -60,8 +60,10 @@ def cors_of(headers: Mapping[str, str]) -> dict[str, str]:
         ("DELETE", PATH, 405),
     ],
 )
-async def test_the_origin_may_call_and_read(api: Api, method: str, path: str, status: int) -> None:
-    """Every answer names the origin, errors too, and lets it read the rate limit."""
+async def test_an_allowed_origin_can_read_every_reply_and_its_rate_limit(
+    api: Api, method: str, path: str, status: int
+) -> None:
+    """Errors too."""
     json = documented_create() if method == "POST" else None
     async with api.request(method, path, json=json, headers={"Origin": SHOP}) as reply:
         found = reply.status, cors_of(reply.headers)
@@ -75,8 +77,8 @@ async def test_the_origin_may_call_and_read(api: Api, method: str, path: str, st
     )
 
 
-async def test_a_refused_key_can_be_read(api: Api) -> None:
-    """401 names the origin as well, else the page sees a network error."""
+async def test_an_allowed_origin_can_read_a_401(api: Api) -> None:
+    """Otherwise the page would see a network error."""
     headers = {"Origin": SHOP, "Authorization": "Bearer sk_live_0"}
     async with api.get(PATH, headers=headers) as reply:
         found = reply.status, reply.headers["Access-Control-Allow-Origin"]
@@ -92,7 +94,7 @@ async def test_a_refused_key_can_be_read(api: Api) -> None:
         ("/v3/payment", "GET,POST"),
     ],
 )
-async def test_a_preflight_is_told_which_methods_and_headers_may_be_sent(
+async def test_a_preflight_lists_the_allowed_methods_and_headers(
     settings: Settings, aiohttp_client: AiohttpClient, path: str, methods: str
 ) -> None:
     """Browsers ask without a key: 204 says which methods and headers they may send.
@@ -129,10 +131,10 @@ async def test_a_preflight_is_told_which_methods_and_headers_may_be_sent(
         ("a,,b", "Authorization, Content-Type"),
     ],
 )
-async def test_a_page_that_may_call_may_send_the_headers_that_it_has(
+async def test_a_preflight_allows_every_requested_header(
     settings: Settings, aiohttp_client: AiohttpClient, wanted: str, allowed: str | None
 ) -> None:
-    """Libraries add their own; what is no list of names is not repeated."""
+    """Libraries add their own; a malformed list is not repeated."""
     browser = await client_of(aiohttp_client, assemble(settings))
     headers = {
         "Origin": SHOP,
@@ -145,8 +147,10 @@ async def test_a_page_that_may_call_may_send_the_headers_that_it_has(
 
 
 @pytest.mark.parametrize("headers", FROM_A_FOREIGN_PAGE.values(), ids=FROM_A_FOREIGN_PAGE.keys())
-async def test_a_foreign_page_may_not_write(api: Api, headers: dict[str, str]) -> None:
-    """Its writes are refused, on `/v3` in documented words, and nothing happens."""
+async def test_a_write_from_a_foreign_page_is_rejected_without_effect(
+    api: Api, headers: dict[str, str]
+) -> None:
+    """On `/v3` with a documented error."""
     payment_id = (await paid(api))["id"]
     refused: tuple[tuple[str, Json], ...] = (
         (PATH, (400, invalid(f"/: {DETAILS}"), {})),
@@ -160,8 +164,8 @@ async def test_a_foreign_page_may_not_write(api: Api, headers: dict[str, str]) -
 
 
 @pytest.mark.parametrize("headers", FROM_A_FOREIGN_PAGE.values(), ids=FROM_A_FOREIGN_PAGE.keys())
-async def test_a_foreign_page_cannot_read(api: Api, headers: dict[str, str]) -> None:
-    """Its reads are answered, but no answer names its origin; caches are told why."""
+async def test_a_reply_to_a_foreign_page_has_only_vary(api: Api, headers: dict[str, str]) -> None:
+    """So a browser does not let the page read it."""
     for method, path, status in (("GET", PATH, 200), ("OPTIONS", PATH, 405)):
         async with api.request(method, path, headers=headers) as reply:
             assert (reply.status, cors_of(reply.headers)) == (status, {"Vary": "Origin"})
@@ -177,10 +181,10 @@ async def test_a_foreign_page_cannot_read(api: Api, headers: dict[str, str]) -> 
         ("PUT,*", "GET,HEAD,POST"),
     ],
 )
-async def test_a_method_that_the_api_does_not_have_is_refused_by_it(
+async def test_a_preflight_allows_any_valid_method(
     settings: Settings, aiohttp_client: AiohttpClient, method: str, allowed: str
 ) -> None:
-    """And not by the browser, of whose refusals nobody here would know."""
+    """The API then rejects it, instead of the browser, whose errors nobody here would see."""
     browser = await client_of(aiohttp_client, assemble(settings))
     headers = {"Origin": SHOP, "Access-Control-Request-Method": method}
     async with browser.options(PATH, headers=headers) as reply:
@@ -196,8 +200,10 @@ async def test_a_method_that_the_api_does_not_have_is_refused_by_it(
         ("/shop", ""),
     ],
 )
-async def test_a_page_that_may_call_is_told_where(api: Api, path: str, suggestion: str) -> None:
-    """That its origin may not call would send its maker to an option that is given already."""
+async def test_an_allowed_origin_outside_v3_gets_an_error_that_names_v3(
+    api: Api, path: str, suggestion: str
+) -> None:
+    """Naming the option that is set already would mislead."""
     preflight = {"Origin": SHOP, "Access-Control-Request-Method": "POST"}
     details = "expected a path below /v3; --cors allows pages no other." + suggestion
     for method, headers in (("OPTIONS", preflight), ("POST", {"Origin": SHOP})):
@@ -206,8 +212,9 @@ async def test_a_page_that_may_call_is_told_where(api: Api, path: str, suggestio
 
 
 @pytest.mark.parametrize("path", ["/_sandbox/worlds", "/_sandbox/world/reset", "/"])
-async def test_the_origin_is_foreign_to_the_control_api(api: Api, path: str) -> None:
-    """`--cors` is about `/v3` only."""
+async def test_an_allowed_origin_gets_no_cors_headers_from_the_control_api(
+    api: Api, path: str
+) -> None:
     headers = {"Origin": SHOP}
     async with (
         api.options(path, headers=headers) as preflight,
@@ -216,8 +223,7 @@ async def test_the_origin_is_foreign_to_the_control_api(api: Api, path: str) -> 
         assert (cors_of(preflight.headers), cors_of(get.headers)) == ({}, {})
 
 
-async def test_our_own_pages_may_write(api: Api) -> None:
-    """The same origin, an address typed in, and clients that are no browsers."""
+async def test_writes_of_the_same_origin_and_of_programs_are_accepted(api: Api) -> None:
     for headers in (
         {"Origin": f"http://127.0.0.1:{api.port}"},
         {"Sec-Fetch-Site": "same-origin"},
@@ -227,8 +233,9 @@ async def test_our_own_pages_may_write(api: Api) -> None:
         await ask(api, "POST", PATH, 201, json=documented_create(), headers=headers)
 
 
-async def test_cross_origin_headers_are_off_by_default(aiohttp_client: AiohttpClient) -> None:
-    """Without `--cors` no answer has a header about origins."""
+async def test_replies_have_no_cors_headers_without_the_option(
+    aiohttp_client: AiohttpClient,
+) -> None:
     api = await client_of(aiohttp_client, assemble(Settings(seed=7)), headers=AUTHORIZED)
     async with api.get(PATH, headers={"Origin": SHOP}) as reply:
         assert (reply.status, cors_of(reply.headers)) == (200, {})

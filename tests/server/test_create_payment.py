@@ -1,4 +1,4 @@
-"""CREATE PAYMENT: what it takes, what it answers, and that a refusal leaves nothing behind."""
+"""Tests CREATE PAYMENT: what it accepts, what it answers, and that an error has no effect."""
 
 import json
 from collections.abc import Mapping
@@ -21,7 +21,7 @@ YEAR = "/payment_method/exp_year: expected an integer from 2000 to 2099, in four
 CVC = "/payment_method/cvc: expected a string of three or four digits, as printed on the card."
 CARD = "/payment_method: expected an object with type, card_number, exp_month, exp_year and cvc."
 
-DOCUMENTED = "documented are amount, currency, payment_method, description, customer_id."
+DOCUMENTED = "expected one of amount, currency, payment_method, description, customer_id."
 
 BRANDS = {
     "visa of 13 digits": ("4222222222222", "123", "visa"),
@@ -36,20 +36,20 @@ BRANDS = {
 }
 
 WRONG_FIELDS: dict[str, tuple[Mapping[str, Json], str]] = {
-    "amount of nothing": ({"amount": 0}, AMOUNT),
+    "amount of zero": ({"amount": 0}, AMOUNT),
     "negative amount": ({"amount": -1}, AMOUNT),
     "amount too large": ({"amount": 100_000_000}, AMOUNT),
     "amount as a string": ({"amount": "2500"}, AMOUNT),
     "amount as a boolean": ({"amount": True}, AMOUNT),
     "amount with a fraction": ({"amount": 2500.5}, AMOUNT),
     "currency in lower case": ({"currency": "usd"}, CURRENCY),
-    "currency that is none": ({"currency": "XXX"}, CURRENCY),
+    "unknown currency": ({"currency": "XXX"}, CURRENCY),
     "another payment method": ({"type": "bank"}, "/payment_method/type: expected the word card."),
     "number with spaces": ({"card_number": "4111 1111 1111 1111"}, NUMBER),
     "number as an integer": ({"card_number": 4111111111111111}, NUMBER),
-    "number that is empty": ({"card_number": ""}, NUMBER),
+    "empty number": ({"card_number": ""}, NUMBER),
     "number of 33 digits": ({"card_number": "4" * 33}, NUMBER),
-    "number in other digits": ({"card_number": "\u0664" * 16}, NUMBER),
+    "number in Arabic digits": ({"card_number": "\u0664" * 16}, NUMBER),
     "month 0": ({"exp_month": 0}, MONTH),
     "month 13": ({"exp_month": 13}, MONTH),
     "year in two digits": ({"exp_year": 34}, YEAR),
@@ -65,7 +65,7 @@ WRONG_FIELDS: dict[str, tuple[Mapping[str, Json], str]] = {
         {"customer_id": "x" * 256},
         "/customer_id: expected a string of 1 to 255 characters.",
     ),
-    "customer that is empty": (
+    "empty customer": (
         {"customer_id": ""},
         "/customer_id: expected a string of 1 to 255 characters.",
     ),
@@ -88,7 +88,7 @@ REFUSED_CARDS: dict[str, tuple[Mapping[str, Json], str, str | None]] = {
     "expired last month": (
         {"exp_year": 2029, "exp_month": 12},
         "expired_card",
-        "The card's expiry lies before the world's clock.",
+        "The card's expiry date is in the past on the world's clock.",
     ),
     "cvc too long": ({"cvc": "1234"}, "invalid_cvc", "The cvc of this brand has 3 digits."),
     "number of 32 digits": ({"card_number": "4" * 32}, "invalid_card", None),
@@ -98,7 +98,7 @@ REFUSED_CARDS: dict[str, tuple[Mapping[str, Json], str, str | None]] = {
         "The cvc of this brand has 3 digits.",
     ),
     "cvc too short": ({"cvc": "12"}, "invalid_cvc", "The cvc of this brand has 3 digits."),
-    "cvc of amex": (
+    "cvc of another brand": (
         {"card_number": "378282246310005", "cvc": "123"},
         "invalid_cvc",
         "The cvc of this brand has 4 digits.",
@@ -116,23 +116,23 @@ REFUSED_CARDS: dict[str, tuple[Mapping[str, Json], str, str | None]] = {
     "expired with a wrong cvc: the expiry first": (
         {"exp_year": 2029, "cvc": "1234"},
         "expired_card",
-        "The card's expiry lies before the world's clock.",
+        "The card's expiry date is in the past on the world's clock.",
     ),
 }
 
 
 def rows(table: Mapping[str, object]) -> list[object]:
-    """The rows of a table as parameters, named by its keys."""
+    """Return the rows of a table as parameters, named by its keys."""
     return [pytest.param(row, id=name) for name, row in table.items()]
 
 
 async def assert_nothing_happened(api: Api) -> None:
-    """Neither a payment nor an event is there."""
+    """Assert that there is neither a payment nor an event."""
     assert (await listed(api), await events(api)) == ([], [])
 
 
-async def test_a_payment_completes_at_once(api: Api) -> None:
-    """The reply, the stored payment and the event tell the same story."""
+async def test_a_created_payment_is_completed_stored_and_has_its_event(api: Api) -> None:
+    """The three agree."""
     created = await paid(api)
     assert created == {
         "id": PAYMENT_ID,
@@ -157,8 +157,7 @@ async def test_a_payment_completes_at_once(api: Api) -> None:
     ]
 
 
-async def test_absent_fields_come_back_as_null(api: Api) -> None:
-    """Description and customer are optional."""
+async def test_absent_description_and_customer_are_shown_as_null(api: Api) -> None:
     created = await paid(api, description=None, customer_id=None)
     kept = await ask(api, "GET", f"{PATH}/{created['id']}")
     assert (created["description"], kept["description"], kept["customer_id"]) == (None, None, None)
@@ -174,49 +173,47 @@ async def test_absent_fields_come_back_as_null(api: Api) -> None:
         ("0.25e4", "2500"),
     ],
 )
-async def test_a_whole_number_is_an_amount_however_it_is_written(
+async def test_an_amount_written_as_2500_0_or_25e2_is_accepted_as_an_integer(
     api: Api, written: str, shown: str
 ) -> None:
-    """A whole number is an integer however it is written, and comes back as one."""
     body = json.dumps(documented_create()).replace("2500", written)
     async with api.post(PATH, data=body, headers={"Content-Type": JSON}) as reply:
         assert (reply.status, f'"amount":{shown},' in await reply.text()) == (201, True)
 
 
 @pytest.mark.parametrize(("number", "cvc", "brand"), BRANDS.values(), ids=BRANDS.keys())
-async def test_the_brand_and_the_last_four_digits_follow_from_the_number(
+async def test_brand_and_last4_are_derived_from_the_card_number(
     api: Api, number: str, cvc: str, brand: str
 ) -> None:
-    """The number's prefix and length give the brand; its last four digits are kept."""
     created = await paid(api, card_number=number, cvc=cvc)
     kept = await ask(api, "GET", f"{PATH}/{created['id']}")
     assert kept["payment_method"] == {"type": "card", "last4": number[-4:], "brand": brand}
 
 
-async def test_a_card_is_valid_through_its_month(api: Api) -> None:
-    """In January 2030 a card of 01/2030 pays."""
+async def test_a_card_is_accepted_in_the_month_of_its_expiry(api: Api) -> None:
     assert (await paid(api, exp_year=2030, exp_month=1))["status"] == "completed"
 
 
 @pytest.mark.parametrize("text", ["", "x" * 500, "\U0001f355 für Größe & 'Ähre' \u202e\u0000\n"])
-async def test_the_description_is_free_text(api: Api, text: str) -> None:
-    """Whatever has at most 500 characters comes back unchanged."""
+async def test_a_description_of_up_to_500_characters_is_returned_unchanged(
+    api: Api, text: str
+) -> None:
     created = await paid(api, description=text)
     kept = await ask(api, "GET", f"{PATH}/{created['id']}")
     assert (created["description"], kept["description"]) == (text, text)
 
 
 @pytest.mark.parametrize("customer", ["x", "\U0001f355" * 255, "cust/../?&=#%00 +"])
-async def test_the_customer_is_free_text(api: Api, customer: str) -> None:
-    """Whatever has 1 to 255 characters comes back, and finds the payment again."""
+async def test_a_customer_id_of_1_to_255_characters_is_returned_and_can_be_filtered(
+    api: Api, customer: str
+) -> None:
     created = await paid(api, customer_id=customer)
     kept = await ask(api, "GET", f"{PATH}/{created['id']}")
     found = await listed(api, customer_id=customer)
     assert (kept["customer_id"], found) == (customer, [created["id"]])
 
 
-async def test_a_card_number_in_free_text_is_masked(api: Api) -> None:
-    """A client that puts a card number where it does not belong does not get it kept."""
+async def test_a_card_number_in_description_or_customer_id_is_masked(api: Api) -> None:
     created = await paid(api, description="card 4111 1111 1111 1111!", customer_id="4" + "1" * 15)
     kept = await ask(api, "GET", f"{PATH}/{created['id']}")
     assert (kept["description"], kept["customer_id"]) == (
@@ -226,27 +223,24 @@ async def test_a_card_number_in_free_text_is_masked(api: Api) -> None:
 
 
 @pytest.mark.parametrize("row", rows(WRONG_FIELDS))
-async def test_a_wrong_field_is_refused_by_its_name(
+async def test_an_invalid_field_of_a_create_is_rejected_with_its_json_pointer(
     api: Api, row: tuple[Mapping[str, Json], str]
 ) -> None:
-    """The details name the field and what would have worked; nothing happens."""
+    """And nothing happens."""
     changes, details = row
     assert await paid(api, 400, **changes) == invalid(details)
     await assert_nothing_happened(api)
 
 
-async def test_null_is_no_way_to_leave_a_field_out(api: Api) -> None:
-    """An optional field is left out, not null."""
+async def test_null_for_an_optional_field_of_a_create_is_rejected(api: Api) -> None:
     body = {**documented_create(), "description": None}
     details = (
-        "/description: expected a string of at most 500 characters; leave it out where there is"
-        " none."
+        "/description: expected a string of at most 500 characters; leave it out if there is none."
     )
     assert await ask(api, "POST", PATH, 400, json=body) == invalid(details)
 
 
-async def test_all_problems_are_listed_at_once(api: Api) -> None:
-    """The details list all problems in the order of the documentation."""
+async def test_all_problems_of_a_create_are_listed_in_the_documented_order(api: Api) -> None:
     body = {"custmer_id": "x", "payment_method": {"type": "card", "cvv": "1"}, "amount": 0}
     assert await ask(api, "POST", PATH, 400, json=body) == invalid(
         f"{AMOUNT[:-1]}; /currency: is required:{CURRENCY.partition(':')[2][:-1]};"
@@ -260,17 +254,16 @@ async def test_all_problems_are_listed_at_once(api: Api) -> None:
 
 
 @pytest.mark.parametrize("row", rows(REFUSED_CARDS))
-async def test_a_card_that_fails_a_check_is_refused(
+async def test_a_card_that_fails_a_check_is_rejected_with_the_first_failed_check(
     api: Api, row: tuple[Mapping[str, Json], str, str | None]
 ) -> None:
-    """The card's own checks, in their order; nothing happens."""
+    """And nothing happens."""
     changes, code, details = row
     assert await paid(api, 400, **changes) == envelope(code, details)
     await assert_nothing_happened(api)
 
 
-async def test_a_decline_keeps_the_attempt(api: Api) -> None:
-    """A card that its issuer declines leaves a failed payment and its event."""
+async def test_a_declined_card_leaves_a_failed_payment_with_its_event(api: Api) -> None:
     refusal = await paid(api, 400, card_number="4000000000000002")
     (failed,) = (await ask(api, "GET", PATH))["data"]
     (event,) = await events(api)
@@ -298,10 +291,9 @@ async def test_a_decline_keeps_the_attempt(api: Api) -> None:
         ("application/json; charset=latin-1", "/: expected a body in UTF-8."),
     ],
 )
-async def test_a_content_type_other_than_json_is_refused(
+async def test_a_body_that_is_not_declared_as_json_in_utf_8_is_rejected(
     api: Api, content_type: str, details: str
 ) -> None:
-    """Only JSON in UTF-8 is read."""
     body = json.dumps(documented_create())
     headers = {"Content-Type": content_type}
     assert await ask(api, "POST", PATH, 400, data=body, headers=headers) == invalid(details)
@@ -309,13 +301,14 @@ async def test_a_content_type_other_than_json_is_refused(
 
 
 @pytest.mark.parametrize("content_type", ["Application/JSON", "application/json; charset=UTF-8"])
-async def test_every_spelling_of_json_as_content_type_is_taken(api: Api, content_type: str) -> None:
-    """Case and the charset that is meant anyway do not matter."""
+async def test_the_json_content_type_is_accepted_in_any_case_and_with_a_utf_8_charset(
+    api: Api, content_type: str
+) -> None:
     body = json.dumps(documented_create())
     await ask(api, "POST", PATH, 201, data=body, headers={"Content-Type": content_type})
 
 
-async def test_query_parameters_are_refused(api: Api) -> None:
+async def test_query_parameters_of_a_create_are_rejected(api: Api) -> None:
     """The operation documents none."""
     refusal = await ask(api, "POST", f"{PATH}?expand=card", 400, json=documented_create())
     assert refusal == invalid("/expand: is not a documented parameter; there are none.")

@@ -1,4 +1,4 @@
-"""The dashboard's files: where a browser is sent, what is served, and what stays as it was."""
+"""Tests the dashboard's files: redirects of browsers, what is served, and what stays as it was."""
 
 import re
 from importlib.resources import files
@@ -14,26 +14,30 @@ NAMES = sorted(each.name for each in FOLDER.iterdir())
 
 
 @pytest.mark.parametrize("path", ["/", "/_sandbox"])
-async def test_a_browser_is_sent_to_the_page(api: Api, path: str) -> None:
+async def test_a_browser_is_redirected_to_the_dashboard(api: Api, path: str) -> None:
     response = await api.get(path, headers=BROWSER, allow_redirects=False)
     assert (response.status, response.headers["Location"]) == (302, "/_sandbox/")
 
 
 @pytest.mark.parametrize("accept", ["application/json", "*/*", "text/plain"])
 @pytest.mark.parametrize("path", ["/", "/_sandbox"])
-async def test_every_other_client_gets_what_it_always_got(api: Api, path: str, accept: str) -> None:
+async def test_a_client_that_does_not_accept_html_gets_404_instead_of_the_dashboard(
+    api: Api, path: str, accept: str
+) -> None:
     response = await api.get(path, headers={"Accept": accept}, allow_redirects=False)
     assert response.status == 404
     assert (await response.json())["error"]["code"] == "not_found"
 
 
 @pytest.mark.parametrize("path", ["/", "/_sandbox", "/_sandbox/", "/_sandbox/dashboard/main.js"])
-async def test_the_page_is_only_read(api: Api, path: str) -> None:
+async def test_a_post_to_the_dashboard_is_404(api: Api, path: str) -> None:
     response = await api.post(path, headers=BROWSER, allow_redirects=False)
     assert response.status == 404
 
 
-async def test_the_page_lets_nothing_run_but_its_own_files(api: Api) -> None:
+async def test_the_content_security_policy_of_the_dashboard_allows_only_its_own_files(
+    api: Api,
+) -> None:
     response = await api.get("/_sandbox/")
     assert response.headers["Content-Type"] == "text/html; charset=utf-8"
     policy = response.headers["Content-Security-Policy"].split("; ")
@@ -45,7 +49,7 @@ async def test_the_page_lets_nothing_run_but_its_own_files(api: Api) -> None:
 
 
 @for_each("name", NAMES)
-async def test_every_file_is_served_as_what_it_is(api: Api, name: str) -> None:
+async def test_every_dashboard_file_is_served_with_its_content_type(api: Api, name: str) -> None:
     path = "/_sandbox/" if name == "index.html" else f"/_sandbox/dashboard/{name}"
     response = await api.get(path)
     assert response.status == 200
@@ -59,7 +63,7 @@ async def test_every_file_is_served_as_what_it_is(api: Api, name: str) -> None:
     assert response.content_type == kinds.get(name.partition(".")[2], "text/plain")
 
 
-async def test_a_file_that_has_not_changed_is_not_sent_again(api: Api) -> None:
+async def test_an_unchanged_dashboard_file_gets_304(api: Api) -> None:
     first = await api.get("/_sandbox/dashboard/main.js")
     again = await api.get(
         "/_sandbox/dashboard/main.js", headers={"If-None-Match": first.headers["ETag"]}
@@ -78,13 +82,13 @@ async def test_a_file_that_has_not_changed_is_not_sent_again(api: Api) -> None:
         "/_sandbox/main.js",
     ],
 )
-async def test_what_is_no_file_of_the_page_is_not_found(api: Api, path: str) -> None:
+async def test_an_unknown_dashboard_file_is_404(api: Api, path: str) -> None:
     response = await api.get(path)
     assert response.status == 404
     assert (await response.json())["error"]["code"] == "not_found"
 
 
-def test_the_page_is_small_and_asks_nobody_else() -> None:
+def test_the_dashboard_is_small_and_loads_only_its_own_files() -> None:
     contents = [FOLDER.joinpath(name).read_bytes() for name in NAMES]
     assert sum(map(len, contents)) <= 150_000
     page = FOLDER.joinpath("index.html").read_text(encoding="utf-8")

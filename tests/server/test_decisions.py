@@ -1,4 +1,4 @@
-"""Decisions of docs/fidelity.md that belong to no single operation: order, counting, headers."""
+"""Tests decisions of docs/fidelity.md that belong to no single operation: order and headers."""
 
 import json
 from collections.abc import Iterable, Mapping
@@ -33,8 +33,8 @@ DECLINED: Final = "4000000000000002"
 REFUND_DECLINED: Final = "4000000000005126"
 
 DOOR: Final = "expected a local Host; start the sandbox with --allow-host NAME to allow another."
-KEY: Final = "The Authorization header is 'Bearer ' and the key."
-OVER: Final = "The hour turns at 2030-01-15T11:00:00Z, by the world's clock."
+KEY: Final = "The Authorization header must be 'Bearer ' followed by the key."
+OVER: Final = "The hour ends at 2030-01-15T11:00:00Z on the world's clock."
 LARGE: Final = "The body is larger than 65536 bytes."
 SYNTAX: Final = "Expecting property name enclosed in double quotes at line 1, column 2"
 AMOUNT: Final = (
@@ -55,7 +55,9 @@ OF_A_CREATE: Final = {
     **BEFORE_THE_BODY,
     "field": invalid(AMOUNT),
     "number": envelope("invalid_card"),
-    "expiry": envelope("expired_card", "The card's expiry lies before the world's clock."),
+    "expiry": envelope(
+        "expired_card", "The card's expiry date is in the past on the world's clock."
+    ),
     "cvc": envelope("invalid_cvc", "The cvc of this brand has 3 digits."),
     "issuer": envelope("card_declined"),
 }
@@ -69,7 +71,7 @@ OF_A_REFUND: Final = {
 
 
 def faulty_headers(faults: Iterable[str]) -> dict[str, str]:
-    """The headers of a request with these faults."""
+    """Return the headers of a request with these faults."""
     wrong = {
         "door": {"Host": "evil.test"},
         "key": {"Authorization": "sk_test_sandbox"},
@@ -82,7 +84,7 @@ def faulty_headers(faults: Iterable[str]) -> dict[str, str]:
 
 
 def faulty_body(faults: Iterable[str], body: Mapping[str, Json]) -> bytes:
-    """A body with these faults."""
+    """Return a body with these faults."""
     text = "{" if "syntax" in faults else json.dumps(body)
     return text.encode().ljust(70_000 if "size" in faults else 0)
 
@@ -106,10 +108,10 @@ async def refusals(
     return found
 
 
-async def test_of_several_faults_of_a_create_the_first_is_answered(
+async def test_of_several_faults_in_a_create_the_first_in_the_documented_order_is_answered(
     api: Api, control: Control
 ) -> None:
-    """Door, key, limit, body, query, shape, then the card's own checks, then its issuer."""
+    """Origin guard, key, limit, body, query, fields, the card's own checks, its issuer."""
     faults = list(OF_A_CREATE)
     wrong: dict[str, dict[str, Json]] = {
         "field": {"amount": 0},
@@ -126,10 +128,10 @@ async def test_of_several_faults_of_a_create_the_first_is_answered(
     assert await refusals(api, control, PATH, faults, bodies) == list(OF_A_CREATE.values())
 
 
-async def test_of_several_faults_of_a_refund_the_first_is_answered(
+async def test_of_several_faults_in_a_refund_the_first_in_the_documented_order_is_answered(
     api: Api, control: Control
 ) -> None:
-    """Door, key, limit, body, query, the payment, shape, what is left, then the issuer."""
+    """Origin guard, key, limit, body, query, payment, fields, what is left, the issuer."""
     payment_id = (await paid(api, card_number=REFUND_DECLINED))["id"]
     faults = list(OF_A_REFUND)
     wrong: dict[str, dict[str, Json]] = {"too much": {"amount": 2501}, "field": {"amount": 0}}
@@ -138,24 +140,27 @@ async def test_of_several_faults_of_a_refund_the_first_is_answered(
     assert await refusals(api, control, path, faults, bodies) == list(OF_A_REFUND.values())
 
 
-async def test_what_the_guard_refuses_is_nobodys_request(api: Api, control: Control) -> None:
-    """It comes before the key: nothing is counted, and no journal has it."""
+async def test_a_request_rejected_by_the_origin_guard_is_neither_counted_nor_journalled(
+    api: Api, control: Control
+) -> None:
+    """It is rejected before the key is read."""
     for headers in ({"Host": "evil.test"}, {"Origin": "https://evil.test"}):
         await ask(api, "POST", PATH, 400, json=documented_create(), headers=headers)
     assert (await control("retrieve_rate_limit"))["remaining"] == 1_000
     assert (await control("list_requests"))["data"] == []
 
 
-async def test_a_request_whose_reply_is_lost_counts(api: Api, control: Control) -> None:
-    """It came, and the limiter stands before everything that can go wrong."""
+async def test_a_request_whose_reply_is_lost_counts_against_the_rate_limit(
+    api: Api, control: Control
+) -> None:
     for card in ("4000009900000061", "4000009900000079"):
         with pytest.raises(ClientConnectionError):
             await paid(api, card_number=card)
     assert (await control("retrieve_rate_limit"))["remaining"] == 998
 
 
-async def test_a_preflight_is_nobodys_request(aiohttp_client: AiohttpClient) -> None:
-    """A browser asks without a key, so there is nobody to count for."""
+async def test_a_preflight_is_neither_counted_nor_journalled(aiohttp_client: AiohttpClient) -> None:
+    """It has no key."""
     settings = Settings(clock="2030-01-15T10:30:00Z", cors=frozenset({"https://shop.example"}))
     sandbox = assemble(settings)
     api = await client_of(aiohttp_client, sandbox, headers=AUTHORIZED)
@@ -179,16 +184,16 @@ LIMITS: Final = ["X-RateLimit-Limit", "X-RateLimit-Remaining", "X-RateLimit-Rese
         ({}, "GET", 200, [*PLAIN, *LIMITS]),
     ],
 )
-async def test_a_reply_has_the_documented_headers_and_those_of_http(
+async def test_a_reply_has_only_the_documented_headers_and_those_of_http(
     api: Api, headers: dict[str, str], method: str, status: int, expected: list[str]
 ) -> None:
-    """The documented ones and HTTP's own, to which the challenge of a 401 belongs."""
+    """WWW-Authenticate of a 401 is one of HTTP's own."""
     async with api.request(method, PATH, headers=headers) as reply:
         assert (reply.status, sorted(reply.headers)) == (status, expected)
 
 
-async def test_the_date_of_a_reply_is_real_time(api: Api) -> None:
-    """Caches and proxies go by it; the world's clock shows in the body."""
+async def test_the_date_header_is_real_time_and_not_the_worlds_clock(api: Api) -> None:
+    """Caches and proxies depend on it."""
     made = await paid(api)
     async with api.get(PATH, headers=AUTHORIZED) as reply:
         date = parsedate_to_datetime(reply.headers["Date"])
@@ -196,8 +201,8 @@ async def test_the_date_of_a_reply_is_real_time(api: Api) -> None:
     assert abs(parsedate_to_datetime(formatdate(usegmt=True)) - date) < timedelta(days=1)
 
 
-async def test_headers_that_are_not_documented_change_nothing(api: Api) -> None:
-    """There is no idempotency key and no choice of formats: the same twice is two payments."""
+async def test_undocumented_headers_such_as_idempotency_key_have_no_effect(api: Api) -> None:
+    """The same request twice makes two payments."""
     headers = {"Idempotency-Key": "k", "Accept": "text/html", "X-Request-Id": "r"}
     first, second = [
         await ask(api, "POST", PATH, 201, json=documented_create(), headers=headers)
@@ -207,8 +212,10 @@ async def test_headers_that_are_not_documented_change_nothing(api: Api) -> None:
     assert await listed(api) == [second["id"], first["id"]]
 
 
-async def test_a_body_where_none_is_documented_is_ignored(api: Api, control: Control) -> None:
-    """It is neither judged nor kept, and what follows on the connection is read as ever."""
+async def test_a_body_of_a_get_is_neither_validated_nor_journalled(
+    api: Api, control: Control
+) -> None:
+    """The connection stays usable."""
     payment_id = (await paid(api))["id"]
     for path in (PATH, f"{PATH}/{payment_id}"):
         await ask(api, "GET", path, data=b'{"card_number": ', headers={"Content-Type": "text/x"})
@@ -216,8 +223,8 @@ async def test_a_body_where_none_is_documented_is_ignored(api: Api, control: Con
         assert (entry["path"], entry["request"]["body"]) == (path, None)
 
 
-async def test_a_reply_is_compact_json_in_utf_8(api: Api) -> None:
-    """No blanks between tokens, no escapes for letters, and no charset beside the type."""
+async def test_a_reply_is_compact_json_in_utf_8_without_a_charset(api: Api) -> None:
+    """No blanks between tokens, no escapes for letters."""
     created = await paid(api, description="Größe")
     async with api.get(f"{PATH}/{created['id']}") as reply:
         found = reply.headers["Content-Type"], await reply.read()
@@ -240,8 +247,10 @@ async def test_a_reply_is_compact_json_in_utf_8(api: Api) -> None:
         ("/v3/payments%2F{0}", 404),
     ],
 )
-async def test_a_path_is_decoded_between_its_slashes(api: Api, path: str, status: int) -> None:
-    """`%70` in a segment is a `p`, but `%2F` parts no segments."""
+async def test_a_path_is_percent_decoded_within_its_segments(
+    api: Api, path: str, status: int
+) -> None:
+    """`%2F` does not separate segments."""
     payment_id = (await paid(api))["id"]
     url = URL(path.format(payment_id, payment_id.removeprefix("pay_")), encoded=True)
     async with api.get(url) as reply:
@@ -249,7 +258,7 @@ async def test_a_path_is_decoded_between_its_slashes(api: Api, path: str, status
 
 
 @pytest.mark.parametrize("written", ["J%20D%26Co", "J+D%26Co", "%4A%20D%26%43o"])
-async def test_a_query_is_decoded_as_a_form_is(api: Api, written: str) -> None:
+async def test_a_query_is_decoded_like_a_form(api: Api, written: str) -> None:
     """`+` is a blank, and so is `%20`."""
     payment_id = (await paid(api, customer_id="J D&Co"))["id"]
     async with api.get(URL(f"{PATH}?customer_id={written}", encoded=True)) as reply:
@@ -259,15 +268,19 @@ async def test_a_query_is_decoded_as_a_form_is(api: Api, written: str) -> None:
 @pytest.mark.parametrize(
     "wanted", ["4111111111111111", "************1111"], ids=["the number", "the mask"]
 )
-async def test_a_customer_that_is_a_card_number_is_found(api: Api, wanted: str) -> None:
-    """The filter is masked as the payment is, so a client finds what it has sent."""
+async def test_a_customer_id_that_is_a_card_number_is_found_by_the_filter(
+    api: Api, wanted: str
+) -> None:
+    """The filter is masked as the payment is."""
     payment_id = (await paid(api, customer_id="4111111111111111"))["id"]
     await paid(api)
     assert await listed(api, customer_id=wanted) == [payment_id]
 
 
-async def test_committed_says_whether_the_operation_happened(api: Api, control: Control) -> None:
-    """True, false where a rule or the issuer kept it from happening, null where nothing could."""
+async def test_committed_is_true_false_or_null_by_what_happened_to_the_call(
+    api: Api, control: Control
+) -> None:
+    """False if a rule or the issuer prevented it, null if the call could change nothing."""
     payment_id = (await paid(api, card_number=REFUND_DECLINED))["id"]
     await refunded(api, payment_id, 400)
     await paid(api, 400, card_number=DECLINED)
@@ -282,8 +295,8 @@ async def test_committed_says_whether_the_operation_happened(api: Api, control: 
     ]  # fmt: skip
 
 
-def test_a_body_has_thirty_seconds_to_arrive() -> None:
-    """No option changes it; other tests are less patient."""
+def test_the_default_body_timeout_is_30_seconds() -> None:
+    """No option changes it; other tests use shorter ones."""
     assert Settings().body_timeout == 30
 
 

@@ -1,4 +1,4 @@
-"""Every JSON block, header and list of the API documentation, word for word."""
+"""Compares every JSON block, header and list of the API documentation, word for word."""
 
 import json
 
@@ -105,12 +105,12 @@ JSON = {"Content-Type": "application/json"}
 
 @pytest.fixture
 def settings() -> Settings:
-    """The clock stands where the documentation's examples were made."""
+    """The clock is at the instant of the documentation's examples."""
     return Settings(clock="2025-01-15T10:30:00Z", seed=7)
 
 
 def written(value: object, **ids: str) -> str:
-    """JSON on one line, key order kept, with the given ids in place of the documentation's."""
+    """Return JSON on one line in key order, with these ids in place of the documentation's."""
     documented = {"payment": "pay_xyz789", "refund": "ref_abc456", "event": "evt_abc123"}
     text = json.dumps(value)
     for kind, real in ids.items():
@@ -119,46 +119,44 @@ def written(value: object, **ids: str) -> str:
 
 
 def shape(value: object) -> object:
-    """The keys in their order, and the types of what they hold."""
+    """Return the keys in their order, and the types of their values."""
     if isinstance(value, dict):
         return [(key, shape(item)) for key, item in value.items()]
     return type(value)
 
 
 async def create(api: Api) -> Json:
-    """The reply to the documentation's own create request, sent as it stands."""
+    """Send the documentation's own create request; return the reply."""
     return await ask(api, "POST", "/v3/payments", 201, data=CREATE_REQUEST, headers=JSON)
 
 
 async def test_the_documented_create_gets_the_documented_reply(api: Api) -> None:
-    """The documented create request gets the documented reply, but for the id."""
+    """Except the id."""
     reply = await create(api)
     assert written(reply) == written(json.loads(CREATED), payment=reply["id"])
 
 
 async def test_an_invalid_number_gets_the_documented_error(api: Api) -> None:
-    """An invalid number gets the documented error, without details."""
+    """Without details."""
     request = CREATE_REQUEST.replace("4111111111111111", "4111111111111112")
     reply = await ask(api, "POST", "/v3/payments", 400, data=request, headers=JSON)
     assert written(reply) == written(json.loads(REFUSED))
 
 
 async def test_the_documented_payment_is_retrieved_as_documented(api: Api) -> None:
-    """The documented payment is retrieved as documented."""
     payment_id = (await create(api))["id"]
     reply = await ask(api, "GET", f"/v3/payments/{payment_id}")
     assert written(reply) == written(json.loads(RETRIEVED), payment=payment_id)
 
 
 async def test_the_documented_payment_is_listed_as_documented(api: Api) -> None:
-    """A world with the documented payment lists it as documented."""
     payment_id = (await create(api))["id"]
     reply = await ask(api, "GET", "/v3/payments")
     assert written(reply) == written(json.loads(LISTED), payment=payment_id)
 
 
 async def test_the_documented_refund_gets_the_documented_reply(api: Api, control: Control) -> None:
-    """The documented refund, at the documented time, gets the documented reply."""
+    """At the documented time."""
     payment_id = (await create(api))["id"]
     await control("advance_clock", {"to": "2025-01-15T14:20:00Z"})
     path = f"/v3/payments/{payment_id}/refunds"
@@ -168,13 +166,11 @@ async def test_the_documented_refund_gets_the_documented_reply(api: Api, control
 
 
 async def test_an_error_has_the_documented_keys_in_order(api: Api) -> None:
-    """An error with details has the documented keys in the documented order."""
     reply = await ask(api, "POST", "/v3/payments", 400, data="{}", headers=JSON)
     assert shape(reply) == shape(json.loads(ERROR_FORMAT))
 
 
 async def test_the_documented_payment_makes_the_documented_event(api: Api) -> None:
-    """The documented payment has made the documented event."""
     payment_id = (await create(api))["id"]
     (event,) = (await ask(api, "GET", "/_sandbox/events"))["data"]
     expected = written(json.loads(WEBHOOK), payment=payment_id, event=event["id"])
@@ -182,7 +178,7 @@ async def test_the_documented_payment_makes_the_documented_event(api: Api) -> No
 
 
 async def test_the_examples_of_the_openapi_document_are_the_documented_ones(api: Api) -> None:
-    """Key by key in their order; but the card of a create is valid for longer."""
+    """With their keys in order; only the card of the create is valid for longer."""
     shown = await ask(api, "GET", "/_sandbox/openapi.json")
     payments, one, refunds = (
         shown["paths"][path]
@@ -207,7 +203,6 @@ async def test_the_examples_of_the_openapi_document_are_the_documented_ones(api:
 
 
 async def test_each_documented_event_happens_and_no_other(api: Api, control: Control) -> None:
-    """Each of the documented events happens, and no other."""
     payment_id = (await paid(api, exp_year=2026))["id"]
     await paid(api, 400, exp_year=2026, card_number="4000000000000002")
     await refunded(api, payment_id)
@@ -224,7 +219,7 @@ async def test_each_documented_event_happens_and_no_other(api: Api, control: Con
 async def test_the_first_reply_of_an_hour_has_the_documented_headers(
     api: Api, control: Control
 ) -> None:
-    """In the hour of the documentation's example the first reply has exactly its headers."""
+    """In the hour of the documentation's example."""
     world = await control("create_world", {"clock": "2022-01-15T15:30:00Z"})
     headers = {"Authorization": f"Bearer {world['api_key']}"}
     async with api.get("/v3/payments", headers=headers) as reply:
@@ -236,8 +231,9 @@ async def test_the_first_reply_of_an_hour_has_the_documented_headers(
     ]
 
 
-async def test_no_reply_has_an_undocumented_header(api: Api) -> None:
-    """A reply has the documented headers and what HTTP itself needs, nothing else."""
+async def test_a_reply_has_no_headers_except_the_documented_ones_and_those_of_http(
+    api: Api,
+) -> None:
     async with api.get("/v3/payments") as reply:
         assert sorted(reply.headers) == [
             "Content-Length",
@@ -262,16 +258,15 @@ async def test_no_reply_has_an_undocumented_header(api: Api) -> None:
         (500, "POST", "/v3/payments", "4000009900000046", "sk_test_sandbox"),
     ],
 )
-async def test_each_documented_status_is_the_answer_to_something(  # noqa: PLR0913 - the columns of the table
+async def test_each_documented_status_is_the_reply_to_some_request(  # noqa: PLR0913 - the columns of the table
     api: Api, status: int, method: str, path: str, card: str | None, key: str
 ) -> None:
-    """Each documented status is the answer to something."""
     headers = {**JSON, "Authorization": f"Bearer {key}"}
     request = CREATE_REQUEST.replace("4111111111111111", card) if card else None
     async with api.request(method, path, data=request, headers=headers) as reply:
         assert reply.status == status
 
 
-async def test_the_documented_host_may_be_mapped_here(api: Api) -> None:
-    """A client that keeps the documented base URL, by /etc/hosts, is let in."""
+async def test_a_request_with_the_documented_host_is_accepted(api: Api) -> None:
+    """A client may keep the documented base URL, with /etc/hosts."""
     await ask(api, "GET", "/v3/payments", headers={"Host": "api.payments.example.com"})

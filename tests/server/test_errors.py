@@ -1,4 +1,4 @@
-"""Every error code of `/v3`, and the paths and methods that have no operation."""
+"""Tests every error code of `/v3`, and paths and methods without an operation."""
 
 import pytest
 
@@ -25,7 +25,7 @@ MESSAGES = {
     "card_velocity_exceeded": (400, "The card has been used too often in a short time"),
     "fraud_suspected": (400, "The payment was blocked as suspected fraud"),
     "payment_not_refundable": (400, "The payment cannot be refunded"),
-    "refund_exceeds_payment": (400, "The refund is larger than what is left of the payment"),
+    "refund_exceeds_payment": (400, "The refund is larger than the amount left to refund"),
     "refund_declined": (400, "The refund was declined by the card's issuer"),
     "invalid_api_key": (401, "The API key is missing or invalid"),
     "payment_not_found": (404, "No payment with this id exists"),
@@ -119,7 +119,7 @@ UNKNOWN_PATHS = [
 
 
 async def provoke(api: Api, code: str) -> tuple[int, Json]:
-    """The status and body of a request that is refused with the code."""
+    """Return the status and body of a request that is rejected with the code."""
     if code in CREATES:
         body = documented_create(**CREATES[code])
         request = api.post("/v3/payments", json=body)
@@ -135,8 +135,8 @@ async def provoke(api: Api, code: str) -> tuple[int, Json]:
 
 
 @pytest.mark.parametrize("code", CODES)
-async def test_each_code_is_the_answer_to_some_request(api: Api, code: str) -> None:
-    """Each code of the table is the answer to some request, with its status and sentence."""
+async def test_each_error_code_is_the_reply_to_some_request(api: Api, code: str) -> None:
+    """With its status and message."""
     status, body = await provoke(api, code)
     details = body["error"].pop("details", "absent")
     expected_status, message = MESSAGES[code]
@@ -145,16 +145,15 @@ async def test_each_code_is_the_answer_to_some_request(api: Api, code: str) -> N
     assert details
 
 
-def test_each_code_of_the_table_is_tried_here() -> None:
-    """The table of this test is the table of the code."""
+def test_the_table_of_expected_messages_covers_every_error_code() -> None:
     assert {name: (code.status, code.message) for name, code in CODES.items()} == MESSAGES
 
 
 @pytest.mark.parametrize(("method", "path", "allow"), WRONG_METHODS)
-async def test_a_wrong_method_is_405_with_those_that_are_allowed(
+async def test_an_unsupported_method_is_405_with_the_supported_ones(
     api: Api, method: str, path: str, allow: str
 ) -> None:
-    """405 in the envelope; `Allow` and the details say which methods the path has."""
+    """In `Allow` and in the details."""
     async with api.request(method, path) as reply:
         found = reply.status, reply.headers["Allow"], await reply.json()
     details = f"{method} is not supported here; use one of: {allow}."
@@ -162,10 +161,10 @@ async def test_a_wrong_method_is_405_with_those_that_are_allowed(
 
 
 @pytest.mark.parametrize(("method", "path", "details"), UNKNOWN_PATHS)
-async def test_an_unknown_path_is_404_with_those_that_are_known(
+async def test_an_unknown_path_is_404_with_the_known_or_nearest_path(
     api: Api, method: str, path: str, details: str
 ) -> None:
-    """404 in the envelope, never a redirect; the details say which paths there are."""
+    """Never a redirect."""
     async with api.request(method, path, allow_redirects=False) as reply:
         found = reply.status, reply.headers.get("Allow"), await reply.json()
     assert found == (404, None, envelope("not_found", details))
@@ -179,10 +178,10 @@ LOST = [
 NOBODYS = ["/", "/favicon.ico", "/_sandbx/worlds", "/_sandbox//cards", "/_sandbox/nothing"]
 
 
-async def test_the_journal_tells_of_a_client_that_calls_past_the_api(
+async def test_calls_past_the_base_path_are_reported_as_undocumented_but_not_counted(
     api: Api, control: Control
 ) -> None:
-    """By its key; no limit counts it, and other paths and callers are nobody's."""
+    """By their key; other paths and invalid keys are not reported."""
     for path in [each for each, _ in LOST] + NOBODYS:
         async with api.get(path) as reply:
             assert (reply.status, "X-RateLimit-Limit" in reply.headers) == (404, False)
@@ -203,8 +202,10 @@ async def test_the_journal_tells_of_a_client_that_calls_past_the_api(
     ("path", "status"),
     [("/v3/payments", 200), ("/v3/payments/pay_xyz789", 404), ("/v3", 404), ("/", 404)],
 )
-async def test_head_answers_as_get_without_the_body(api: Api, path: str, status: int) -> None:
-    """HEAD answers as GET does, without the body but with its length."""
+async def test_head_of_an_api_path_answers_as_get_without_the_body(
+    api: Api, path: str, status: int
+) -> None:
+    """With the same Content-Length."""
     async with api.get(path) as full, api.head(path) as head:
         lengths = len(await full.read()), int(head.headers["Content-Length"])
         found = full.status, head.status, await head.read(), head.headers["Content-Type"]
@@ -212,10 +213,9 @@ async def test_head_answers_as_get_without_the_body(api: Api, path: str, status:
     assert lengths[0] == lengths[1]
 
 
-async def test_a_bug_of_ours_is_a_500_with_a_traceback_in_the_log(
+async def test_an_unexpected_exception_in_the_api_is_a_500_with_its_traceback_in_the_log(
     api: Api, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
-    """An exception that nobody expected is a documented 500, and its traceback is in the log."""
 
     def broken(*_: object) -> None:
         raise ZeroDivisionError("a bug")
@@ -229,10 +229,9 @@ async def test_a_bug_of_ours_is_a_500_with_a_traceback_in_the_log(
     assert record.exc_info[0] is ZeroDivisionError
 
 
-async def test_a_bug_of_ours_in_the_control_api_is_a_500_too(
+async def test_an_unexpected_exception_in_the_control_api_is_a_500(
     control: Control, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
-    """The control API answers a bug in the same way."""
 
     def broken(*_: object) -> None:
         raise ZeroDivisionError("a bug")

@@ -1,4 +1,4 @@
-"""A failure of the sandbox itself, wherever it happens: the envelope, and a traceback in a log."""
+"""Tests failures of the sandbox itself: the error envelope, and a traceback in the log."""
 
 from typing import Any, NoReturn
 
@@ -13,11 +13,11 @@ LIMITS = ("X-RateLimit-Limit", "X-RateLimit-Remaining", "X-RateLimit-Reset")
 
 
 class Bug(Exception):
-    """What nobody expected."""
+    """An unexpected exception."""
 
 
 def broken(*_: object, **__: object) -> NoReturn:
-    """Stands for whatever it replaces."""
+    """Raise a bug in place of any function."""
     raise Bug
 
 
@@ -37,10 +37,10 @@ ANYWHERE = {
 
 
 @pytest.mark.parametrize("where", AFTER_THE_KEY)
-async def test_a_failure_once_the_key_is_known_is_a_500_with_the_rate_limit(
+async def test_a_failure_after_the_key_is_known_is_a_500_with_the_rate_limit(
     api: Api, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture, where: str
 ) -> None:
-    """A documented 500 with the rate limit, one traceback, and the server goes on."""
+    """One traceback is logged, and the server continues."""
     target, failing = AFTER_THE_KEY[where]
     with monkeypatch.context() as patched:
         patched.setattr(target, failing)
@@ -58,10 +58,10 @@ async def test_a_failure_once_the_key_is_known_is_a_500_with_the_rate_limit(
 @pytest.mark.parametrize(
     "where", ["log.request_log.RequestLog.answered", "change_notifier.ChangeNotifier.notify"]
 )
-async def test_a_failure_to_tell_of_an_answer_leaves_the_answer_as_it_is(
+async def test_a_failure_of_the_log_or_of_notifications_does_not_change_the_reply(
     api: Api, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture, where: str
 ) -> None:
-    """The call has happened, so the reply is what it would have been; the log has the traceback."""
+    """The log has the traceback."""
     monkeypatch.setattr(f"payments_sandbox.server.{where}", broken)
 
     assert (await paid(api))["status"] == "completed"
@@ -70,14 +70,14 @@ async def test_a_failure_to_tell_of_an_answer_leaves_the_answer_as_it_is(
 
 @pytest.mark.parametrize("where", ANYWHERE)
 @pytest.mark.parametrize("path", ["/v3/payments", "/_sandbox/world"])
-async def test_a_failure_before_the_key_is_known_is_a_500_from_either_api(
+async def test_a_failure_before_the_key_is_known_is_a_500_without_a_rate_limit(
     api: Api,
     monkeypatch: pytest.MonkeyPatch,
     caplog: pytest.LogCaptureFixture,
     path: str,
     where: str,
 ) -> None:
-    """The same envelope from either API; nobody knows whose rate limit it would be."""
+    """From either API; whose rate limit it would be is unknown."""
     target, failing = ANYWHERE[where]
     with monkeypatch.context() as patched:
         patched.setattr(target, failing)
@@ -87,10 +87,9 @@ async def test_a_failure_before_the_key_is_known_is_a_500_from_either_api(
     assert (await paid(api))["status"] == "completed"
 
 
-async def test_a_failure_to_read_a_body_is_a_500_in_the_envelope(
+async def test_a_failure_to_read_a_body_is_a_500_and_the_server_continues(
     api: Api, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
-    """The rate limit is known by then, and the server goes on."""
     with monkeypatch.context() as patched:
         patched.setattr("payments_sandbox.server.emulated_api.buffered_body", broken)
         body = documented_create(amount=0)
@@ -100,10 +99,10 @@ async def test_a_failure_to_read_a_body_is_a_500_in_the_envelope(
     assert (await paid(api))["status"] == "completed"
 
 
-async def test_a_failure_while_a_failure_is_answered_is_a_500_all_the_same(
+async def test_a_second_failure_while_answering_the_first_is_still_a_500(
     api: Api, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
-    """There is an answer that needs next to nothing, and both are in the log."""
+    """Both are in the log."""
     monkeypatch.setattr("payments_sandbox.world.world.World.catch_up", broken)
     monkeypatch.setattr("payments_sandbox.api.gateway.Gateway.give_up", broken)
 
@@ -114,10 +113,9 @@ async def test_a_failure_while_a_failure_is_answered_is_a_500_all_the_same(
 @pytest.mark.parametrize(
     "path", ["/v3/payments/4111111111111111", "/_sandbox/requests/4111111111111111"]
 )
-async def test_no_card_number_is_in_the_log(
+async def test_a_card_number_in_the_path_of_a_failed_request_is_masked_in_the_log(
     api: Api, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture, path: str
 ) -> None:
-    """The path of a request that failed is masked there too."""
     monkeypatch.setattr("payments_sandbox.world.world.World.catch_up", broken)
     await ask(api, "GET", path, 500)
 
@@ -126,13 +124,13 @@ async def test_no_card_number_is_in_the_log(
     ]
 
 
-async def test_a_failure_in_the_middle_of_an_answer_ends_the_connection(
+async def test_a_failure_in_the_middle_of_a_stream_closes_the_connection(
     api: Api,
     sandbox: AssembledServer,
     monkeypatch: pytest.MonkeyPatch,
     caplog: pytest.LogCaptureFixture,
 ) -> None:
-    """The connection ends there: a second head would only be taken for the rest of the first."""
+    """A second head would be taken for the rest of the stream."""
     async with api.get("/_sandbox/stream", headers=AUTHORIZED) as stream:
         assert await stream.content.readuntil(b"\n\n") == b": connected\n\n"
         monkeypatch.setattr("payments_sandbox.server.event_stream.entry_json", broken)
@@ -145,7 +143,7 @@ async def test_a_failure_in_the_middle_of_an_answer_ends_the_connection(
 
 
 async def read_to_the_end(stream: Any) -> bytes:  # noqa: ANN401 - aiohttp's response
-    """What comes until the connection ends, however that happens."""
+    """Return what comes until the connection ends, however that happens."""
     try:
         return bytes(await stream.content.read())
     except Exception as error:  # noqa: BLE001 - aiohttp has several for a body that is cut off
@@ -153,7 +151,7 @@ async def read_to_the_end(stream: Any) -> bytes:  # noqa: ANN401 - aiohttp's res
 
 
 def bugs_in(record: Any) -> list[type]:  # noqa: ANN401 - a log record
-    """The exceptions of a record's traceback that are ours, innermost first."""
+    """Return the exceptions of a record's traceback, innermost first."""
     error = record.exc_info and record.exc_info[1]
     found: list[type] = []
     while error is not None:

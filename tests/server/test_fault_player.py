@@ -1,4 +1,4 @@
-"""The player of faults on sockets: what ends a plan early, and a plan that has no end."""
+"""Tests the player of faults on sockets: what ends a plan early, and a plan without an end."""
 
 from collections.abc import Iterator
 from itertools import takewhile
@@ -21,7 +21,7 @@ from tests.support.values import FAULT_EXAMPLES, REAL_REPLY, fault_of, fault_sec
 
 
 class Endless(Drop):
-    """A fault whose author has forgotten how it ends."""
+    """A fault whose author has forgotten its end."""
 
     def plan(self, reply: RealReply) -> Iterator[PlanStep]:  # noqa: ARG002 - every fault's signature
         """Yield no step at all."""
@@ -31,7 +31,7 @@ class Endless(Drop):
 async def applied(
     fault: Fault, *, write: AsyncMock | None = None, stays: bool = True
 ) -> AlreadySent:
-    """What comes of a fault for a client that stays, or leaves while it waits."""
+    """Return the result of a fault for a client that stays, or leaves while it waits."""
     writer = Mock(write=write or AsyncMock())
     request = make_mocked_request("GET", "/v3/payments", writer=writer)
     entry = Entry(Instant(0), "list_payments", "GET", "/v3/payments", ())
@@ -40,8 +40,8 @@ async def applied(
     return response
 
 
-async def test_a_plan_without_an_end_is_refused_in_words() -> None:
-    """Where it is played, so that its author hears of it."""
+async def test_a_fault_plan_without_an_end_raises_an_error_that_says_so() -> None:
+    """So that its author learns of it."""
     with pytest.raises(RuntimeError, match="the plan of drop does not end in Reset, Close or"):
         await applied(Endless(commit=True))
 
@@ -50,8 +50,8 @@ LASTING: Final = [step for step in FAULT_EXAMPLES if fault_seconds(fault_of(step
 
 
 @pytest.mark.parametrize("step", LASTING)
-async def test_a_reset_or_a_client_that_leaves_ends_whatever_waits(step: str) -> None:
-    """Nothing more is sent, and the connection is not used again."""
+async def test_a_lasting_fault_sends_nothing_more_after_its_client_has_left(step: str) -> None:
+    """And the connection is not reused."""
     write = AsyncMock()
     response = await applied(fault_of(step), write=write, stays=False)
     before = list(takewhile(lambda each: isinstance(each, Send), fault_of(step).plan(REAL_REPLY)))
@@ -60,14 +60,14 @@ async def test_a_reset_or_a_client_that_leaves_ends_whatever_waits(step: str) ->
     assert write.await_count == len(before)
 
 
-async def test_a_client_that_is_gone_when_bytes_are_sent_ends_the_plan() -> None:
-    """The journal does not show as sent what nobody got."""
+async def test_a_fault_ends_when_its_client_is_gone_while_bytes_are_sent() -> None:
+    """The journal does not show what nobody received."""
     gone = AsyncMock(side_effect=ConnectionResetError)
     assert not (await applied(Truncate(commit=True), write=gone)).keep_alive
 
 
-async def test_a_reset_finds_a_tls_connection_whose_socket_is_gone_before_it() -> None:
-    """For a turn of the loop its transport outlives that: the client has just broken it off."""
+async def test_a_reset_aborts_a_tls_connection_whose_socket_is_already_gone() -> None:
+    """The transport outlives its socket for one turn of the loop."""
     transport = Mock()
     transport.get_extra_info.return_value = None
     request = make_mocked_request("GET", "/v3/payments", transport=transport)

@@ -1,4 +1,4 @@
-"""Calls that a step holds: nothing of them happens until they are decided, let go or given up."""
+"""Tests held calls: nothing happens until they are decided, released or given up."""
 
 import asyncio
 import json
@@ -19,7 +19,7 @@ COMMITTED_500 = {"respond": {"error": "internal_error", "commit": True}}
 
 @pytest.fixture
 def settings() -> Settings:
-    """A sandbox that keeps nobody waiting but for a hold."""
+    """The settings of a sandbox that delays nothing except held calls."""
     return Settings(clock="2030-01-15T10:30:00Z", seed=7, max_wall_delay=0)
 
 
@@ -35,31 +35,31 @@ def _home(sandbox: AssembledServer) -> World:
 
 
 async def ended(task: "asyncio.Task[Any]") -> int | None:
-    """What the client has got in the end."""
+    """Return the status that the client gets in the end, or None."""
     async with asyncio.timeout(LONGEST_WAIT):
         status: int | None = await task
         return status
 
 
 async def the_held(control: Control) -> dict[str, Any]:
-    """The one call that is held."""
+    """Return the one call that is held."""
     [found] = (await control("list_held_calls"))["data"]
     return dict(found)
 
 
 async def decided(control: Control, step: object, status: int | None = None) -> dict[str, Any]:
-    """What a decision about the one that is held is answered with."""
+    """Return the answer to a decision about the one call that is held."""
     held_id = (await the_held(control))["id"]
     answer = await control("decide_held_call", {"do": step}, status=status, held_id=held_id)
     return dict(answer)
 
 
 async def journalled(control: Control) -> list[dict[str, Any]]:
-    """The requests of the journal, oldest first."""
+    """Return the requests of the journal, oldest first."""
     return list(reversed((await control("list_requests"))["data"]))
 
 
-async def test_a_held_call_is_listed_and_nothing_of_it_has_happened(
+async def test_a_held_call_is_listed_but_neither_executed_nor_journalled(
     api: Api, control: Control, held: "asyncio.Task[Any]"
 ) -> None:
     found = await the_held(control)
@@ -89,14 +89,14 @@ async def test_a_held_call_is_listed_and_nothing_of_it_has_happened(
     ],
     ids=str,
 )
-async def test_a_decision_is_any_step_and_is_met_before_it_is_answered(
+async def test_a_decision_can_be_any_step_and_takes_effect_before_its_reply(
     control: Control,
     held: "asyncio.Task[Any]",
     step: object,
     expected: tuple[int | None, int],
     sandbox: AssembledServer,
 ) -> None:
-    """It says what the client gets, and how many payments there are."""
+    """The step decides what the client gets, and whether there is a payment."""
     answer = await decided(control, step)
     payments = len(_home(sandbox).ledger.payments)
     assert (await ended(held), payments) == expected
@@ -106,9 +106,7 @@ async def test_a_decision_is_any_step_and_is_met_before_it_is_answered(
     assert (await control("list_held_calls"))["data"] == []
 
 
-async def test_a_decision_may_hold_the_call_further(
-    control: Control, held: "asyncio.Task[Any]"
-) -> None:
+async def test_a_decision_can_extend_the_hold(control: Control, held: "asyncio.Task[Any]") -> None:
     before = await the_held(control)
     answer = await decided(control, {"hold": {"for": "1h"}})
     assert answer["id"] == before["id"]
@@ -119,18 +117,20 @@ async def test_a_decision_may_hold_the_call_further(
     assert await ended(held) == 201
 
 
-async def test_a_call_is_decided_once(control: Control, held: "asyncio.Task[Any]") -> None:
+async def test_a_second_decision_about_a_held_call_is_409(
+    control: Control, held: "asyncio.Task[Any]"
+) -> None:
     held_id = (await decided(control, "pass"))["id"]
     late = await control("decide_held_call", {"do": "pass"}, status=409, held_id=held_id)
     assert late == envelope(
         "not_held",
-        "It was decided, its time was over, its client has left, or its world was reset."
+        "It was decided, it timed out, its client disconnected, or its world was reset."
         " GET /_sandbox/held lists the calls that are held now.",
     )
     assert await ended(held) == 201
 
 
-async def test_of_two_decisions_at_once_one_is_too_late(
+async def test_of_two_simultaneous_decisions_one_is_409(
     api: Api, control: Control, held: "asyncio.Task[Any]"
 ) -> None:
     path = f"/_sandbox/held/{(await the_held(control))['id']}"
@@ -145,7 +145,7 @@ async def test_of_two_decisions_at_once_one_is_too_late(
 
 
 @pytest.mark.parametrize("held_id", ["held_5e21c8", "held_0000000000000000"])
-async def test_an_id_that_was_never_given_is_not_found(
+async def test_a_decision_about_an_unknown_id_is_404(
     control: Control, held: "asyncio.Task[Any]", held_id: str
 ) -> None:
     unknown = await control("decide_held_call", {"do": "pass"}, status=404, held_id=held_id)
@@ -158,14 +158,14 @@ async def test_an_id_that_was_never_given_is_not_found(
 @pytest.mark.parametrize(
     ("step", "path", "message"),
     [
-        ({"respond": {"error": "refund_declined"}}, "/do/respond/error", "is no error of"),
+        ({"respond": {"error": "refund_declined"}}, "/do/respond/error", "is not an error of"),
         ({"drop": {}}, "/do/drop", "'drop' needs 'commit'"),
         ({"dorp": {"commit": True}}, "/do/dorp", "unknown key 'dorp'"),
         ("drop", "/do/drop", "expected a mapping"),
     ],
     ids=str,
 )
-async def test_a_step_that_is_wrong_is_refused_in_the_words_of_the_lint(
+async def test_an_invalid_decision_is_rejected_with_the_lint_problem(
     control: Control, held: "asyncio.Task[Any]", step: object, path: str, message: str
 ) -> None:
     refused = await decided(control, step, status=400)
@@ -176,7 +176,7 @@ async def test_a_step_that_is_wrong_is_refused_in_the_words_of_the_lint(
     held.cancel()
 
 
-async def test_a_decision_may_be_written_as_in_a_file(
+async def test_a_decision_can_be_sent_as_yaml(
     api: Api, control: Control, held: "asyncio.Task[Any]"
 ) -> None:
     path = f"/_sandbox/held/{(await the_held(control))['id']}"
@@ -189,7 +189,9 @@ async def test_a_decision_may_be_written_as_in_a_file(
     assert await ended(held) == 500
 
 
-async def test_a_decision_is_about_one_call(control: Control, held: "asyncio.Task[Any]") -> None:
+async def test_a_decision_with_times_is_rejected(
+    control: Control, held: "asyncio.Task[Any]"
+) -> None:
     refused = await decided(control, {"times": 3, **COMMITTED_500}, status=400)
     assert refused["error"]["details"] == (
         "/do/times: not allowed here; the step answers one call."
@@ -197,10 +199,10 @@ async def test_a_decision_is_about_one_call(control: Control, held: "asyncio.Tas
     held.cancel()
 
 
-async def test_a_call_goes_on_as_if_unheld_when_its_time_is_over(
+async def test_a_held_call_continues_normally_when_its_hold_expires(
     api: Api, control: Control
 ) -> None:
-    """`--max-wall-delay` is nothing here, and does not cut it."""
+    """`--max-wall-delay` does not shorten a hold."""
     steps = [{"hold": {"for": "1ms"}, "times": 2}]
     await control("add_active_scenario", {**HOLD, "rules": [{"request": "*", "do": steps}]})
     payment = await paid(api)
@@ -210,7 +212,7 @@ async def test_a_call_goes_on_as_if_unheld_when_its_time_is_over(
     assert (create["rule"], "decided" in create) == ("rule-1", False)
 
 
-async def test_a_magic_card_has_its_say_when_the_call_goes_on(
+async def test_a_released_call_has_the_effect_of_its_magic_card(
     api: Api, control: Control, sandbox: AssembledServer
 ) -> None:
     await control("add_active_scenario", HOLD)
@@ -220,10 +222,10 @@ async def test_a_magic_card_has_its_say_when_the_call_goes_on(
     assert (await task)["error"]["code"] == "card_declined"
 
 
-async def test_a_client_that_leaves_is_journalled_before_what_it_sends_next(
+async def test_a_held_call_whose_client_left_is_journalled_before_its_next_call(
     api: Api, control: Control, held: "asyncio.Task[Any]"
 ) -> None:
-    """Else its retry would seem to come before what it repeats."""
+    """Otherwise a retry would appear before the call that it repeats."""
     held.cancel()
     with suppress(asyncio.CancelledError):
         await held
@@ -235,7 +237,7 @@ async def test_a_client_that_leaves_is_journalled_before_what_it_sends_next(
     assert (await control("list_held_calls"))["data"] == []
 
 
-async def test_a_client_that_leaves_is_noticed_though_nothing_follows(
+async def test_a_disconnected_client_of_a_held_call_is_noticed_without_another_call(
     api: Api, control: Control, held: "asyncio.Task[Any]", sandbox: AssembledServer
 ) -> None:
     held.cancel()
@@ -244,7 +246,7 @@ async def test_a_client_that_leaves_is_noticed_though_nothing_follows(
     assert (entry["fault"], entry["response"]) == ("abandoned", None)
 
 
-async def test_a_read_that_is_given_up_has_nothing_to_commit(
+async def test_an_abandoned_held_read_has_no_committed(
     api: Api, control: Control, sandbox: AssembledServer
 ) -> None:
     rule = {"request": "list_payments", "do": HOLD["rules"][0]["do"]}
@@ -258,10 +260,10 @@ async def test_a_read_that_is_given_up_has_nothing_to_commit(
 
 
 @pytest.mark.parametrize("route", ["reset_world", "delete_world", "restore_snapshot"])
-async def test_the_end_of_a_world_takes_what_it_holds_along(
+async def test_resetting_dropping_or_restoring_a_world_ends_its_held_calls(
     api: Api, control: Control, held: "asyncio.Task[Any]", route: str
 ) -> None:
-    """No reply, no payment, and no trace in the world that begins."""
+    """Without a reply, a payment or a journal entry."""
     snapshot = await control("retrieve_snapshot") if route == "restore_snapshot" else None
     await control(route, snapshot)
     assert await ended(held) is None
@@ -270,10 +272,9 @@ async def test_the_end_of_a_world_takes_what_it_holds_along(
     assert (await control("list_held_calls"))["data"] == []
 
 
-async def test_a_decision_that_comes_with_a_reset_has_decided_nothing(
+async def test_a_decision_during_the_reset_of_its_world_is_409(
     api: Api, control: Control, held: "asyncio.Task[Any]", monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """It says so, where it could not be met any more."""
     monkeypatch.setattr(PendingCall, "decide", lambda pending, *_: pending.end_wait(OF_NO_WORLD))
     late = await decided(control, "pass", status=409)
     assert late["error"]["code"] == "not_held"
@@ -281,7 +282,7 @@ async def test_a_decision_that_comes_with_a_reset_has_decided_nothing(
     assert (await journalled(control), await listed(api)) == ([], [])
 
 
-async def test_other_scenarios_come_and_go_while_a_call_is_held(
+async def test_changing_other_scenarios_does_not_release_a_held_call(
     control: Control, held: "asyncio.Task[Any]"
 ) -> None:
     await control("add_active_scenario", {**HOLD, "scenario": "another"})
@@ -291,10 +292,10 @@ async def test_other_scenarios_come_and_go_while_a_call_is_held(
     assert await ended(held) == 201, "nothing holds it any more"
 
 
-async def test_a_server_that_stops_lets_a_held_call_end(
+async def test_a_stopping_server_abandons_its_held_calls(
     held: "asyncio.Task[Any]", sandbox: AssembledServer
 ) -> None:
-    """It has not happened, and a state that is saved says so."""
+    """A saved state has it as not committed."""
     world = _home(sandbox)
     sandbox.runtime.stop()
     assert await ended(held) is None
@@ -302,17 +303,17 @@ async def test_a_server_that_stops_lets_a_held_call_end(
     assert (entry.fault, entry.committed) == ("abandoned", False)
 
 
-async def test_a_retry_is_the_next_call_of_the_rule(
+async def test_a_held_call_uses_its_step_on_arrival(
     api: Api, control: Control, held: "asyncio.Task[Any]"
 ) -> None:
-    """The step was used when the call came, not when it is decided."""
+    """So a retry gets the next step."""
     await paid(api)
     await decided(control, "pass")
     assert await ended(held) == 201
     assert len(await listed(api)) == 2
 
 
-async def test_webhooks_leave_when_the_call_has_happened(
+async def test_webhooks_of_a_held_call_are_sent_after_its_decision(
     api: Api, control: Control, held: "asyncio.Task[Any]"
 ) -> None:
     await control("create_webhook_endpoint", {"url": "inbox:orders"})
@@ -322,7 +323,7 @@ async def test_webhooks_leave_when_the_call_has_happened(
     assert [each["body"]["type"] for each in page["data"]] == ["payment.completed"]
 
 
-async def test_what_was_decided_becomes_a_step_of_an_exported_scenario(
+async def test_a_decision_becomes_a_step_of_an_exported_scenario(
     control: Control, held: "asyncio.Task[Any]"
 ) -> None:
     patch = {"patch": {"status": "pending"}}
@@ -333,7 +334,7 @@ async def test_what_was_decided_becomes_a_step_of_an_exported_scenario(
     assert rule["do"] == [patch]
 
 
-async def test_a_snapshot_has_a_decision_and_nothing_of_what_is_held(
+async def test_a_snapshot_has_decisions_but_no_held_calls(
     control: Control, held: "asyncio.Task[Any]"
 ) -> None:
     before = await control("retrieve_snapshot")
@@ -345,10 +346,10 @@ async def test_a_snapshot_has_a_decision_and_nothing_of_what_is_held(
     assert entry["decided"] == COMMITTED_500
 
 
-async def test_the_stream_tells_of_the_calls_that_are_held(
+async def test_the_event_stream_sends_the_held_calls_whenever_they_change(
     api: Api, control: Control, held: "asyncio.Task[Any]"
 ) -> None:
-    """All of them, whenever they change, and to a reader who comes late."""
+    """And to a reader who connects later."""
     async with api.get("/_sandbox/stream", headers=AUTHORIZED) as stream:
         first = await _message(stream)
         assert first["event"] == "held"
@@ -362,7 +363,7 @@ async def test_the_stream_tells_of_the_calls_that_are_held(
 
 
 async def _message(stream: Any) -> dict[str, str]:  # noqa: ANN401 - aiohttp's response
-    """The next message that has data."""
+    """Return the next message that has data."""
     async with asyncio.timeout(LONGEST_WAIT):
         while True:
             text = (await stream.content.readuntil(b"\n\n")).decode()

@@ -1,4 +1,4 @@
-"""Requests that a card holds back: what exists meanwhile, and everything that ends the wait."""
+"""Tests replies that a magic card delays: what exists meanwhile, and what ends the delay."""
 
 import asyncio
 from contextlib import suppress
@@ -17,19 +17,19 @@ SLOW_MS, TIMEOUT, TIMEOUT_AFTER = "4000009900000129", "4000009900000087", "40000
 
 @pytest.fixture
 def settings() -> Settings:
-    """A sandbox that would hold a reply for a minute."""
+    """The settings of a sandbox that may hold a reply for a minute."""
     return Settings(clock="2030-01-15T10:30:00Z", seed=7, max_wall_delay=60_000)
 
 
 async def held(api: Api, sandbox: AssembledServer, card: str) -> "asyncio.Task[object]":
-    """A payment that is under way and waits."""
+    """Start a payment; return its task once its reply is delayed."""
     task = asyncio.create_task(paid(api, card_number=card))
     await until(api, lambda: len(sandbox.runtime.delayed_replies) == 1)
     return task
 
 
 async def ended(task: "asyncio.Task[object]") -> bool:
-    """Whether the request has ended without a reply."""
+    """Return whether the request has ended without a reply."""
     async with asyncio.timeout(LONGEST_WAIT):
         with suppress(ClientConnectionError):
             await task
@@ -37,8 +37,9 @@ async def ended(task: "asyncio.Task[object]") -> bool:
     return True
 
 
-async def test_a_slow_payment_exists_at_once(api: Api, sandbox: AssembledServer) -> None:
-    """Only the reply is held back: the payment can be listed while its create still waits."""
+async def test_a_payment_with_a_delayed_reply_can_be_listed_at_once(
+    api: Api, sandbox: AssembledServer
+) -> None:
     task = await held(api, sandbox, SLOW_MS)
     (payment_id,) = await listed(api)
     assert not task.done()
@@ -50,10 +51,9 @@ async def test_a_slow_payment_exists_at_once(api: Api, sandbox: AssembledServer)
 
 @pytest.mark.parametrize("card", [SLOW_MS, TIMEOUT, TIMEOUT_AFTER])
 @pytest.mark.parametrize("route", ["reset_world", "delete_world", "restore_snapshot"])
-async def test_the_end_of_a_world_ends_its_waits(
+async def test_resetting_dropping_or_restoring_a_world_ends_its_delayed_replies_at_once(
     api: Api, control: Control, sandbox: AssembledServer, route: str, card: str
 ) -> None:
-    """Reset, dropped or replaced: a request of the old world gets no reply, and at once."""
     snapshot = await control("retrieve_snapshot") if route == "restore_snapshot" else None
     task = await held(api, sandbox, card)
     await control(route, snapshot)
@@ -62,10 +62,9 @@ async def test_the_end_of_a_world_ends_its_waits(
     assert await listed(api) == []
 
 
-async def test_another_worlds_reset_ends_nothing(
+async def test_resetting_another_world_does_not_end_a_delayed_reply(
     api: Api, control: Control, sandbox: AssembledServer
 ) -> None:
-    """A neighbour's reset does not reach into this world."""
     task = await held(api, sandbox, TIMEOUT)
     await control("reset_world", key="sk_test_other")
     await control("delete_world", key="sk_test_other")
@@ -75,20 +74,20 @@ async def test_another_worlds_reset_ends_nothing(
 
 
 @pytest.mark.parametrize("card", [TIMEOUT, TIMEOUT_AFTER])
-async def test_the_request_of_a_client_that_leaves_a_fault_stops_waiting(
+async def test_a_hanging_request_ends_when_its_client_disconnects(
     api: Api, sandbox: AssembledServer, card: str
 ) -> None:
-    """Its request stops waiting; what it had done stays done."""
+    """What it has done stays done."""
     task = await held(api, sandbox, card)
     task.cancel()
     await until(api, lambda: len(sandbox.runtime.delayed_replies) == 0)
     assert len(await listed(api)) == (0 if card == TIMEOUT else 1)
 
 
-async def test_the_clock_does_not_shorten_a_wait(
+async def test_advancing_the_clock_does_not_end_a_delayed_reply(
     api: Api, control: Control, sandbox: AssembledServer
 ) -> None:
-    """What a client feels is wall time: advancing the world's clock does not end it."""
+    """The delay is in wall time."""
     task = await held(api, sandbox, TIMEOUT)
     await control("advance_clock", {"by": "45d"})
     assert (len(sandbox.runtime.delayed_replies), task.done()) == (1, False)
@@ -96,10 +95,10 @@ async def test_the_clock_does_not_shorten_a_wait(
     assert await ended(task)
 
 
-async def test_who_asks_is_told_of_a_client_that_has_just_left(
+async def test_reading_the_journal_notices_a_client_that_has_just_disconnected(
     api: Api, control: Control, sandbox: AssembledServer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Not when it is looked for next: a test that is over then would have missed it."""
+    """A test that ends then must not miss it."""
     monkeypatch.setattr(delayed_replies, "CHECK_EVERY", 3_600)
     task = await held(api, sandbox, SLOW_MS)
     task.cancel()
@@ -111,7 +110,7 @@ async def test_who_asks_is_told_of_a_client_that_has_just_left(
     await until(api, lambda: len(sandbox.runtime.delayed_replies) == 0)
 
 
-async def test_a_reply_that_nobody_may_read_is_not_in_the_journal(
+async def test_a_delayed_reply_whose_client_left_is_journalled_as_abandoned_at_once(
     api: Api, sandbox: AssembledServer
 ) -> None:
     """At once: a slow payment whose client left has committed, and was answered with nothing.

@@ -1,4 +1,4 @@
-"""Bodies that no honest client sends: refused in words, and nothing happens."""
+"""Tests bodies that no honest client sends: rejected with a reason, and without effect."""
 
 import gzip
 import json
@@ -33,24 +33,24 @@ CVC: Final = (
     "/payment_method/cvc: expected a string of three or four digits, as printed on the card."
 )
 UNKNOWN: Final = (
-    "/****************: is not a documented field; documented are amount, currency,"
+    "/****************: is not a documented field; expected one of amount, currency,"
     " payment_method, description, customer_id."
 )
 OBJECT: Final = "/: expected a JSON object."
 
 
 def create(**changes: object) -> bytes:
-    """The documented create body, changed."""
+    """Return the documented create body, changed."""
     return json.dumps(documented_create(**changes)).encode()
 
 
 def amount(literal: bytes) -> bytes:
-    """The documented create body with these bytes for an amount."""
+    """Return the documented create body with these bytes as its amount."""
     return create(amount="@").replace(b'"@"', literal)
 
 
 def description(literal: bytes) -> bytes:
-    """The documented create body with these bytes for a description."""
+    """Return the documented create body with these bytes as its description."""
     return create(description="@").replace(b'"@"', literal)
 
 
@@ -61,15 +61,15 @@ NOT_JSON: Final = {
     "1e400": (amount(b"1e400"), "a number is out of range"),
     "5000 digits": (amount(b"1" * 5_000), "a number has more than 16 digits"),
     "plus sign": (amount(b"+1"), "Expecting value at line 1, column 12"),
-    "a key twice": (b'{"amount": 1, "amount": 100}', "an object names the same key twice"),
-    "half a pair": (description(b'"\\ud800"'), "a string holds half a surrogate pair"),
+    "a repeated key": (b'{"amount": 1, "amount": 100}', "an object contains the same key twice"),
+    "unpaired surrogate": (description(b'"\\ud800"'), "a string contains an unpaired surrogate"),
     "byte order mark": (b"\xef\xbb\xbf" + create(), "it starts with a byte order mark"),
     "UTF-16": (create().decode().encode("utf-16"), "byte 0 is not UTF-8"),
     "UTF-32": (create().decode().encode("utf-32-be"), "Expecting value at line 1, column 1"),
     "Latin-1": (description(b'"\xe9"'), "byte 172 is not UTF-8"),
-    "never closed": (b"[" * 60_000, "nested deeper than 32"),
-    "deep": (b"[" * 30_000 + b"]" * 30_000, "nested deeper than 32"),
-    "33 deep": (description(b"[" * 32 + b"]" * 32), "nested deeper than 32"),
+    "never closed": (b"[" * 60_000, "nested deeper than 32 levels"),
+    "deep": (b"[" * 30_000 + b"]" * 30_000, "nested deeper than 32 levels"),
+    "33 deep": (description(b"[" * 32 + b"]" * 32), "nested deeper than 32 levels"),
     "empty": (b"", "the body is empty"),
     "blank": (b"  \n", "the body is empty"),
     "NUL": (b"\0", "Expecting value at line 1, column 1"),
@@ -89,14 +89,14 @@ NOT_DOCUMENTED: Final = {
     "NUL after digits": (create(card_number="4111111111111111\0"), NUMBER),
     "null": (b"null", OBJECT),
     "array": (b"[]", OBJECT),
-    "in an array": (b"[" + create() + b"]", OBJECT),
+    "object in an array": (b"[" + create() + b"]", OBJECT),
     "bare string": (b'"pay"', OBJECT),
     "bare number": (b"2500", OBJECT),
     "operator for text": (
         create(customer_id={"$ne": None}),
         "/customer_id: expected a string of 1 to 255 characters.",
     ),
-    "card number for a key": (
+    "card number as a key": (
         create(**{"4111111111111111": 1}),
         UNKNOWN,
     ),
@@ -116,7 +116,7 @@ NOT_READ: Final[dict[str, tuple[Mapping[str, str | None], bytes, str]]] = {
     "no charset": ({"Content-Type": "application/json; charset=\udcff"}, create(), UTF_8),
     "gzip": ({"Content-Encoding": "gzip"}, gzip.compress(create()), PLAIN),
     "half a gzip": ({"Content-Encoding": "gzip"}, gzip.compress(create())[:20], PLAIN),
-    "gzip in name only": ({"Content-Encoding": "gzip"}, create(), PLAIN),
+    "gzip declared for plain JSON": ({"Content-Encoding": "gzip"}, create(), PLAIN),
     "unknown encoding": ({"Content-Encoding": "sdch"}, create(), PLAIN),
     "two encodings": ({"Content-Encoding": "identity, gzip"}, create(), PLAIN),
 }
@@ -131,7 +131,7 @@ ACCEPTED: Final[dict[str, tuple[Mapping[str, str | None], bytes]]] = {
 
 
 def assert_refused(reply: RawReply, details: str) -> None:
-    """The reply is the documented envelope, counted like every authenticated one."""
+    """Assert that the reply is the documented envelope, with the rate limit."""
     assert (reply.status, rate_limit_of(reply)) == (400, ALL_THREE)
     assert reply.json == {
         "error": {
@@ -143,34 +143,33 @@ def assert_refused(reply: RawReply, details: str) -> None:
 
 
 @pytest.mark.parametrize(("body", "why"), NOT_JSON.values(), ids=NOT_JSON)
-def test_what_is_not_json_is_refused_and_says_where(
+def test_a_body_that_is_not_strict_json_is_rejected_with_the_place(
     server: RunningServer, caplog: pytest.LogCaptureFixture, body: bytes, why: str
 ) -> None:
-    """Two readers could take it for two things, or one of them could crash."""
+    """Two parsers could read it differently."""
     with server_unharmed(server, caplog):
         reply = exchange(server.address, raw_request("POST", PAYMENTS, body=body))
         assert_refused(reply, f"/: expected JSON; {why}.")
 
 
 @pytest.mark.parametrize(("body", "details"), NOT_DOCUMENTED.values(), ids=NOT_DOCUMENTED)
-def test_what_is_not_documented_is_refused_and_names_the_field(
+def test_a_json_body_with_an_invalid_field_is_rejected_with_its_json_pointer(
     server: RunningServer, caplog: pytest.LogCaptureFixture, body: bytes, details: str
 ) -> None:
-    """JSON that only looks like the documented body."""
     with server_unharmed(server, caplog):
         reply = exchange(server.address, raw_request("POST", PAYMENTS, body=body))
         assert_refused(reply, details)
 
 
 @pytest.mark.parametrize(("headers", "body", "details"), NOT_READ.values(), ids=NOT_READ)
-def test_a_body_in_another_form_is_refused_unread(
+def test_a_body_of_another_type_charset_or_encoding_is_rejected_unread(
     server: RunningServer,
     caplog: pytest.LogCaptureFixture,
     headers: Mapping[str, str | None],
     body: bytes,
     details: str,
 ) -> None:
-    """Another type, charset or encoding; the connection ends, for the rest is not read."""
+    """The connection is closed, since the rest is not read."""
     with server_unharmed(server, caplog):
         reply = exchange(server.address, raw_request("POST", PAYMENTS, headers, body))
         assert_refused(reply, details)
@@ -178,10 +177,10 @@ def test_a_body_in_another_form_is_refused_unread(
 
 
 @pytest.mark.parametrize(("headers", "body"), ACCEPTED.values(), ids=ACCEPTED)
-def test_what_means_the_documented_body_is_accepted(
+def test_equivalent_forms_of_the_documented_body_are_accepted(
     server: RunningServer, headers: Mapping[str, str | None], body: bytes
 ) -> None:
-    """Whole numbers however written, blanks, and the ways to say UTF-8."""
+    """Whole numbers, blanks and UTF-8 in any spelling."""
     reply = exchange(server.address, raw_request("POST", PAYMENTS, headers, body))
 
     assert (reply.status, reply.json) == (
@@ -200,10 +199,10 @@ def test_what_means_the_documented_body_is_accepted(
 @pytest.mark.parametrize(
     ("body", "why"), [pytest.param(*case, id=name) for name, case in NOT_JSON.items() if case[0]]
 )
-def test_the_control_api_reads_as_strictly(
+def test_the_control_api_rejects_a_body_that_is_not_strict_json(
     server: RunningServer, caplog: pytest.LogCaptureFixture, body: bytes, why: str
 ) -> None:
-    """The same reader, so no world is made of such bytes; no body at all means no wishes."""
+    """An absent body is an empty object there."""
     with server_unharmed(server, caplog):
         reply = exchange(server.address, raw_request("POST", "/_sandbox/worlds", body=body))
         assert (reply.status, reply.json) == (
@@ -218,10 +217,9 @@ def test_the_control_api_reads_as_strictly(
         )
 
 
-def test_a_hostile_refund_leaves_the_payment_as_it_was(
+def test_a_hostile_refund_body_leaves_the_payment_unchanged(
     server: RunningServer, caplog: pytest.LogCaptureFixture
 ) -> None:
-    """Refund bodies are read by the same reader."""
     made = exchange(server.address, raw_request("POST", PAYMENTS, body=create())).json
     target = f"{PAYMENTS}/{made['id']}/refunds"
     shown = raw_request("GET", f"{PAYMENTS}/{made['id']}")
@@ -233,7 +231,7 @@ def test_a_hostile_refund_leaves_the_payment_as_it_was(
         ]
         assert [reply.json["error"]["details"] for reply in replies] == [
             "/: expected JSON; NaN is not JSON.",
-            "/: expected JSON; an object names the same key twice.",
+            "/: expected JSON; an object contains the same key twice.",
             "/: expected JSON; the body is empty; send {} to refund all that is left.",
             OBJECT,
         ]

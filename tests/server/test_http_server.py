@@ -1,4 +1,4 @@
-"""Connections of a server: who is answered, what keeps one open, and how they end."""
+"""Tests a server's connections: which are accepted, what keeps one open, and how they end."""
 
 import asyncio
 import json
@@ -26,7 +26,7 @@ PAY = raw_request("POST", "/v3/payments", body=json.dumps(documented_create()).e
 
 @asynccontextmanager
 async def served() -> AsyncIterator[tuple[AssembledServer, int]]:
-    """A sandbox that listens, and its port."""
+    """Start a sandbox; return it and its port."""
     sandbox = assemble(Settings(port=0, max_wall_delay=60_000))
     async with listening(sandbox) as at:
         port = urlsplit(at.url).port
@@ -36,7 +36,7 @@ async def served() -> AsyncIterator[tuple[AssembledServer, int]]:
 
 @contextmanager
 def connections(port: int, count: int = 1) -> Iterator[list[socket.socket]]:
-    """So many connections, which do not block."""
+    """Open `count` non-blocking connections."""
     with ExitStack() as stack:
         made = [stack.enter_context(socket.socket()) for _ in range(count)]
         for each in made:
@@ -46,13 +46,13 @@ def connections(port: int, count: int = 1) -> Iterator[list[socket.socket]]:
 
 
 def most_that_wait() -> int:
-    """How many connections the system lets wait; few where it does not say."""
+    """Return how many connections the system lets wait; 0 if it does not say."""
     limit = Path("/proc/sys/net/core/somaxconn")
     return int(limit.read_text(encoding="ascii")) if limit.exists() else 0
 
 
-async def test_hundreds_that_connect_at_once_find_room() -> None:
-    """While nobody lets them in, as here: who finds none comes again a second later at best."""
+async def test_500_simultaneous_connections_fit_into_the_backlog() -> None:
+    """A connection that does not fit is retried a second later at best."""
     if most_that_wait() < HUNDREDS:
         pytest.skip("this system lets fewer connections wait")
     async with served() as (_, port):
@@ -62,7 +62,7 @@ async def test_hundreds_that_connect_at_once_find_room() -> None:
 
 
 async def everything(connection: socket.socket) -> bytes:
-    """What comes until the server closes."""
+    """Return what comes until the server closes."""
     loop, came = asyncio.get_running_loop(), b""
     async with asyncio.timeout(LONGEST_WAIT):
         while part := await loop.sock_recv(connection, 65_536):
@@ -71,13 +71,12 @@ async def everything(connection: socket.socket) -> bytes:
 
 
 async def some(connection: socket.socket) -> bytes:
-    """What comes next."""
+    """Return what comes next."""
     async with asyncio.timeout(LONGEST_WAIT):
         return await asyncio.get_running_loop().sock_recv(connection, 65_536)
 
 
-async def test_requests_sent_at_once_are_answered_in_order() -> None:
-    """Pipelined requests on one connection."""
+async def test_pipelined_requests_are_answered_in_order() -> None:
     async with served() as (_, port):
         with connections(port) as [client]:
             client.sendall(PAY + LIST + LIST.replace(b"1.1\r\n", b"1.1\r\nConnection: close\r\n"))
@@ -86,14 +85,14 @@ async def test_requests_sent_at_once_are_answered_in_order() -> None:
     assert [part[:3] for part in heard.split(b"HTTP/1.1 ")] == [b"", b"201", b"200", b"200"]
 
 
-async def test_a_silent_connection_is_kept_for_75_seconds() -> None:
-    """Shorter ones make the pools of clients reuse closed sockets."""
+async def test_an_idle_connection_is_kept_for_75_seconds() -> None:
+    """With less, the pools of clients reuse closed sockets."""
     sandbox = assemble(Settings(port=0))
     assert HttpServer(sandbox.handler)().keepalive_timeout == 75
 
 
-async def test_a_server_that_stops_answers_what_it_has_read() -> None:
-    """What was sent before the stop is answered, and every connection ends."""
+async def test_a_stopping_server_answers_requests_sent_before_the_stop() -> None:
+    """Then every connection ends."""
     async with AsyncExitStack() as server:
         _, port = await server.enter_async_context(served())
         with connections(port, 3) as clients:
@@ -119,8 +118,8 @@ sys.exit(main())
 
 
 @pytest.mark.parametrize("options", [[], ["--tls", "auto"]], ids=["plain", "tls"])
-def test_a_server_without_descriptors_says_so_once_and_goes_on(options: list[str]) -> None:
-    """Whoever found no room is let in when others go; there is no traceback for each try."""
+def test_a_server_out_of_file_descriptors_warns_once_and_recovers(options: list[str]) -> None:
+    """Waiting connections are accepted when others close."""
     command = [sys.executable, "-c", SHORT, "serve", "--port", "0", *options]
     with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as process:
         assert process.stdout is not None
@@ -144,8 +143,8 @@ def test_a_server_without_descriptors_says_so_once_and_goes_on(options: list[str
     assert (heard[:12], rest) == (b"HTTP/1.1 200", b"")
 
 
-async def test_a_rush_of_connections_finds_room() -> None:
-    """All of these are let in before the server has looked at one, and none has to come again."""
+async def test_128_connections_are_accepted_by_the_system_before_the_server_runs() -> None:
+    """None has to be retried."""
     async with served() as (_, port):
         with ExitStack() as stack:
             rush = [stack.enter_context(socket.socket()) for _ in range(128)]

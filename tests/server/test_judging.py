@@ -1,4 +1,4 @@
-"""Reports are kept of worlds that were used, as they stood when they ended or began anew."""
+"""Tests kept reports: of worlds that were used, as they were when they ended or were reset."""
 
 import asyncio
 from typing import Final
@@ -29,14 +29,14 @@ FAILS: Final = scenario_of(
 
 
 def keeping() -> tuple[WorldRuntime, KeptReports]:
-    """A server that keeps reports."""
+    """Return a server that keeps reports."""
     runtime = assemble(Settings(clock="2030-01-15T10:30:00Z", seed=7)).runtime
     runtime.reports = KeptReports(runtime.notifier)
     return runtime, runtime.reports
 
 
 def used(runtime: WorldRuntime, calls: int = 1) -> World:
-    """A world of which two payments are expected, and that has seen some."""
+    """Return a world that expects two payments and has seen `calls`."""
     world = runtime.worlds.make(name=f"{calls} of 2")
     set_active(world, [TWICE])
     for _ in range(calls):
@@ -45,15 +45,15 @@ def used(runtime: WorldRuntime, calls: int = 1) -> World:
 
 
 async def verdict(runtime: WorldRuntime) -> list[tuple[str | None, str | None, bool]]:
-    """Name, reason and outcome of each report."""
+    """Return name, reason and outcome of each report."""
     assert runtime.reports is not None
     default = runtime.worlds.get_or_create(DEFAULT_API_KEY)
     found = await runtime.reports.finish(runtime.worlds, default)
     return [(each.report.get("name"), each.reason, each.passed) for each in found]
 
 
-async def test_worlds_that_were_used_are_judged_whatever_becomes_of_them() -> None:
-    """Dropped ones as they stood then, those that are left at the end; the unused one is not."""
+async def test_every_used_world_gets_a_report_whether_dropped_or_kept() -> None:
+    """An unused world gets none."""
     runtime, _ = keeping()
     for calls in (1, 2):
         finish(runtime.worlds.dropping(used(runtime, calls)))
@@ -67,7 +67,7 @@ async def test_worlds_that_were_used_are_judged_whatever_becomes_of_them() -> No
     ]
 
 
-async def test_where_nothing_was_used_the_world_that_was_given_is_judged() -> None:
+async def test_if_no_world_was_used_the_default_world_gets_the_report() -> None:
     """It says that nothing has happened."""
     runtime, reports = keeping()
     default = runtime.worlds.get_or_create(DEFAULT_API_KEY)
@@ -76,8 +76,8 @@ async def test_where_nothing_was_used_the_world_that_was_given_is_judged() -> No
     assert (only.api_key, only.was_used) == (DEFAULT_API_KEY, False)
 
 
-async def test_a_world_of_which_something_is_expected_is_judged_though_it_is_unused() -> None:
-    """Its client has another address, or another key."""
+async def test_an_unused_world_with_expectations_gets_a_report() -> None:
+    """Its client may have used another address or key."""
     runtime, _ = keeping()
     used(runtime, 0)
 
@@ -95,10 +95,10 @@ async def test_a_world_of_which_something_is_expected_is_judged_though_it_is_unu
     ],
     ids=str,
 )
-async def test_a_reset_that_takes_what_was_seen_is_judged_before(
+async def test_a_reset_of_payments_or_webhooks_makes_a_report_first(
     scopes: list[ResetScope], *, is_judged: bool
 ) -> None:
-    """The counts of rules alone are no loss."""
+    """A reset of rules alone loses nothing."""
     runtime, _ = keeping()
     world = used(runtime)
     await runtime.before_reset(world, scopes)
@@ -113,7 +113,7 @@ async def test_a_reset_that_takes_what_was_seen_is_judged_before(
     [(0, [TWICE], False), (1, [TWICE], True), (0, [TWICE, SOME_REFUND], True)],
     ids=["nothing more", "one more call", "one more expectation"],
 )
-async def test_a_world_that_was_reset_is_judged_again_only_by_what_came_since(
+async def test_a_reset_world_gets_a_second_report_only_if_something_came_since(
     calls: int, scenarios: list[Scenario], *, is_judged: bool
 ) -> None:
     """The emptied world does not fail what was met."""
@@ -129,8 +129,7 @@ async def test_a_world_that_was_reset_is_judged_again_only_by_what_came_since(
     assert await verdict(runtime) == reports[: 1 + is_judged]
 
 
-async def test_a_rule_that_has_failed_is_not_reset_away() -> None:
-    """Its count goes, and its failure stays told."""
+async def test_the_failure_of_a_rule_is_reported_although_rules_were_reset() -> None:
     runtime, _ = keeping()
     world = runtime.worlds.make()
     set_active(world, [FAILS])
@@ -142,8 +141,8 @@ async def test_a_rule_that_has_failed_is_not_reset_away() -> None:
     assert (None, "reset", False) in await verdict(runtime)
 
 
-async def test_scenarios_that_end_are_judged_alone() -> None:
-    """Those that stay are judged at the end."""
+async def test_removed_scenarios_get_a_report_of_their_own() -> None:
+    """Those that stay are reported at the end."""
     runtime, reports = keeping()
     world = used(runtime)
     await reports.before_scenarios_end(world, [TWICE])
@@ -152,10 +151,9 @@ async def test_scenarios_that_end_are_judged_alone() -> None:
     assert await verdict(runtime) == [("1 of 2", "when twice ended", False), ("1 of 2", None, True)]
 
 
-async def test_so_many_reports_are_kept_and_those_that_passed_go_first(
+async def test_beyond_the_limit_of_kept_reports_passed_ones_are_dropped_first(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    """What has failed is not forgotten for what has not."""
     monkeypatch.setattr(judging, "KEPT", 2)
     runtime, _ = keeping()
     for calls in (1, 2, 3):
@@ -167,10 +165,10 @@ async def test_so_many_reports_are_kept_and_those_that_passed_go_first(
     assert [name for name, _, _ in await verdict(runtime)] == ["1 of 2", "3 of 2"]
 
 
-async def test_those_who_wait_look_at_a_world_once_each_time_it_has_changed(
+async def test_concurrent_waits_observe_a_world_once_for_each_change(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    """However many they are; and a call is seen though nobody was notified of it yet."""
+    """Also before they are notified of a call."""
     looks: list[int] = []
     looked = asyncio.Event()
 

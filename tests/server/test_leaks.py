@@ -1,4 +1,4 @@
-"""Holds every output to silence: no card number and no security code, wherever they were sent."""
+"""Tests that no output has a card number or a security code, wherever they were sent."""
 
 import html
 import json
@@ -47,50 +47,50 @@ def _apart(blank: str, number: str) -> str:
 
 
 def create(**changes: object) -> Callable[[str], Call]:
-    """A create whose field holds what is sent; `SENT` stands for it."""
+    """Return a create whose field holds what is sent; `SENT` stands for it."""
     return lambda sent: call_of("create_payment", _filled(documented_create(**changes), sent))
 
 
 def refund(**changes: object) -> Callable[[str], Call]:
-    """A refund of the world's first payment, in the same way."""
+    """Return a refund of the world's first payment, in the same way."""
     return lambda sent: call_of(
         "create_refund", _filled(documented_refund(**changes), sent), payment_id=FIRST
     )
 
 
 def listing(*, encoded: Callable[[str], str]) -> Callable[[str], Call]:
-    """A list whose query holds what is sent."""
+    """Return a list whose query holds what is sent."""
     return lambda sent: call_of("list_payments", query=f"customer_id={encoded(sent)}")
 
 
 def elsewhere(path: str, *, encoded: Callable[[str], str] = quote) -> Callable[[str], Call]:
-    """A path that does not exist."""
+    """Return a call of a path that does not exist."""
     return lambda sent: Call(None, "GET", path + encoded(sent), (AUTHORIZATION,))
 
 
 def with_header(sent: str) -> Call:
-    """A list with a header of the client's own."""
+    """Return a list with a custom header."""
     return call_of("list_payments", headers=(AUTHORIZATION, (b"X-Card", sent.encode())))
 
 
 def with_header_name(sent: str) -> Call:
-    """A list with a header that is called so."""
+    """Return a list with a header of this name."""
     return call_of("list_payments", headers=(AUTHORIZATION, (sent.encode(), b"x")))
 
 
 def with_key(sent: str) -> Call:
-    """A create with a field that is called so."""
+    """Return a create with a field of this name."""
     return call_of("create_payment", {**documented_create(), sent: 1})
 
 
 def with_number(sent: str) -> Call:
-    """A create with a number where a text belongs."""
+    """Return a create with a number in place of a text."""
     digits = "".join(filter(str.isdigit, sent))
     return call_of("create_payment", {**documented_create(), "description": int(digits)})
 
 
 def broken(text: str) -> Callable[[str], Call]:
-    """A create whose body is no JSON."""
+    """Return a create whose body is not JSON."""
     return lambda sent: call_of("create_payment", text.replace("SENT", sent).encode())
 
 
@@ -102,20 +102,20 @@ POSITIONS: dict[str, Callable[[str], Call]] = {
     "type": create(type="SENT"),
     "amount": create(amount="SENT"),
     "card_number": create(card_number="SENT"),
-    "a bad card": create(card_number="SENT", exp_year=2020),
+    "an expired card": create(card_number="SENT", exp_year=2020),
     "cvc": create(cvc="SENT"),
     "exp_year": create(exp_year="SENT"),
     "an unknown field": create(note="SENT"),
-    "a wrong key": create(cardNumber="SENT"),
+    "a misspelt field": create(cardNumber="SENT"),
     "a list": create(note=["SENT", {"deep": ["SENT"]}]),
     "a key": with_key,
     "a number": with_number,
-    "no object": lambda sent: call_of("create_payment", [sent]),
-    "a text alone": lambda sent: call_of("create_payment", sent),
+    "a list as the body": lambda sent: call_of("create_payment", [sent]),
+    "a string as the body": lambda sent: call_of("create_payment", sent),
     "reason": refund(reason="SENT"),
     "a refund's description": refund(description="SENT"),
     "a refund's amount": refund(amount="SENT"),
-    "a refund of it": lambda sent: call_of("create_refund", {}, payment_id=sent),
+    "a payment id": lambda sent: call_of("create_refund", {}, payment_id=sent),
     "payment_id": lambda sent: call_of("retrieve_payment", payment_id=quote(sent)),
     "a query": listing(encoded=quote),
     "a query with plus": listing(encoded=quote_plus),
@@ -127,17 +127,19 @@ POSITIONS: dict[str, Callable[[str], Call]] = {
     "a path with a slash": elsewhere("/v3/", encoded=lambda sent: f"{quote(sent)}/"),
     "a path with dots": elsewhere("/v3/payments/x/", encoded=lambda sent: sent.replace(" ", ".")),
     "a header": with_header,
-    "a header's name": with_header_name,
+    "a header name": with_header_name,
     "broken JSON": broken('{"payment_method": {"card_number": "SENT", "cvc": "8731"'),
-    "no JSON": broken("card_number=SENT&cvc=8731&x=1"),
+    "a form": broken("card_number=SENT&cvc=8731&x=1"),
     "a method": lambda sent: Call(None, sent, "/v3/payments", (AUTHORIZATION,), allow="GET,POST"),
     "bytes": lambda sent: call_of("create_payment", b"\xff" + sent.encode()),
 }
 
 
 @pytest.mark.parametrize("position", POSITIONS)
-def test_no_output_holds_a_card_number(position: str, caplog: pytest.LogCaptureFixture) -> None:
-    """Not the reply, the journal, the log, the events, the snapshot or the world's own name."""
+def test_no_output_contains_a_card_number_wherever_it_was_sent(
+    position: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Not the reply, the journal, the log, the events, the snapshot or the world's name."""
     caplog.set_level(logging.DEBUG)
     desk = InProcessApi(new_world())
     desk.ask("create_payment", documented_create())
@@ -153,7 +155,7 @@ def test_no_output_holds_a_card_number(position: str, caplog: pytest.LogCaptureF
 
 
 def _each(number: str, form: Callable[[str], str]) -> str:
-    """The number with each digit written in another form."""
+    """Return the number with each digit written in another form."""
     return "".join(map(form, number))
 
 
@@ -186,7 +188,7 @@ FORTY: dict[str, Callable[[str], str]] = {
 
 
 def revealed(outputs: Iterable[object], numbers: Iterable[str]) -> list[str]:
-    """The numbers that somebody finds who decodes the outputs in every way he knows."""
+    """Return the numbers found by decoding the outputs in every known way."""
     text = "\n".join(map(written, outputs))
     for _ in range(4):
         text = html.unescape(unquote(text))
@@ -197,8 +199,8 @@ def revealed(outputs: Iterable[object], numbers: Iterable[str]) -> list[str]:
     return sorted({number for number in numbers if number in text or number in plain})
 
 
-def test_there_are_forty_spellings_and_each_is_found_where_it_is_not_masked() -> None:
-    """A search that finds nothing proves nothing unless it finds what is there."""
+def test_the_search_for_leaks_finds_each_of_forty_spellings_if_unmasked() -> None:
+    """Otherwise finding nothing would prove nothing."""
     number = NUMBERS[0]
     assert len(FORTY) >= 40
     for spell in FORTY.values():
@@ -207,10 +209,10 @@ def test_there_are_forty_spellings_and_each_is_found_where_it_is_not_masked() ->
 
 
 @pytest.mark.parametrize("position", POSITIONS)
-def test_no_output_holds_a_card_number_in_any_of_forty_spellings(
+def test_no_api_output_contains_a_card_number_in_any_of_forty_spellings(
     position: str, caplog: pytest.LogCaptureFixture
 ) -> None:
-    """Each with a number of its own, in one world."""
+    """Each with a different number, in one world."""
     caplog.set_level(logging.DEBUG)
     desk = InProcessApi(new_world())
     desk.ask("create_payment", documented_create())
@@ -265,10 +267,10 @@ CODES: dict[str, Callable[[str], Call]] = {
 
 @pytest.mark.parametrize("number", ["4111111111111111", "378282246310005"])
 @pytest.mark.parametrize("position", CODES)
-def test_no_output_holds_a_security_code(
+def test_no_output_contains_a_security_code(
     position: str, number: str, caplog: pytest.LogCaptureFixture
 ) -> None:
-    """However its field is spelt, and whatever becomes of the call."""
+    """However its field is spelt, and whatever the result of the call."""
     caplog.set_level(logging.DEBUG)
     desk = InProcessApi(new_world())
     call = CODES[position](CVC4)
@@ -282,8 +284,7 @@ def test_no_output_holds_a_security_code(
     )
 
 
-def test_the_search_finds_what_it_looks_for() -> None:
-    """Each spelling of a number, and each form of a code."""
+def test_the_search_for_leaks_finds_unmasked_numbers_and_codes() -> None:
     number = NUMBERS[0]
     spelt = [spell(number) for spell in SPELLINGS.values()]
     spelt += [json.dumps({"a": [number]}), repr(number), in_groups(number, "+")]
@@ -295,5 +296,5 @@ def test_the_search_finds_what_it_looks_for() -> None:
 
 
 def _filled(body: dict[str, Any], sent: str) -> object:
-    """The body with what is sent in each place that waits for it."""
+    """Return the body with what is sent in each placeholder."""
     return json.loads(json.dumps(body).replace('"SENT"', json.dumps(sent)))

@@ -1,4 +1,4 @@
-"""`--lenient`: undocumented fields and parameters of `/v3` are ignored, and nothing else is."""
+"""Tests `--lenient`: undocumented fields and parameters of `/v3` are ignored, nothing else."""
 
 import pytest
 
@@ -11,12 +11,12 @@ PATH = "/v3/payments"
 
 @pytest.fixture
 def settings() -> Settings:
-    """A lenient sandbox."""
+    """The settings of a lenient sandbox."""
     return Settings(clock="2030-01-15T10:30:00Z", seed=7, lenient=True)
 
 
-async def test_unknown_fields_are_ignored(api: Api) -> None:
-    """At the top and inside the card; the documented ones keep their meaning."""
+async def test_a_lenient_server_ignores_unknown_fields_of_a_create(api: Api) -> None:
+    """At the top and inside the card."""
     body = documented_create(capture=True, metadata={"a": [1]})
     body["payment_method"]["holder"] = "A. Tester"
     created = await ask(api, "POST", PATH, 201, json=body)
@@ -30,16 +30,15 @@ async def test_unknown_fields_are_ignored(api: Api) -> None:
     }
 
 
-async def test_unknown_fields_of_a_refund_are_ignored(api: Api) -> None:
-    """The refund is made as if they were not there."""
+async def test_a_lenient_server_ignores_unknown_fields_of_a_refund(api: Api) -> None:
     payment_id = (await paid(api))["id"]
     body = documented_refund(currency="EUR")
     refund = await ask(api, "POST", f"{PATH}/{payment_id}/refunds", 201, json=body)
     assert (refund["amount"], refund["reason"]) == (1000, "customer_request")
 
 
-async def test_unknown_parameters_are_ignored(api: Api) -> None:
-    """On every operation, even given twice."""
+async def test_a_lenient_server_ignores_unknown_parameters(api: Api) -> None:
+    """On every operation, even repeated ones."""
     payment_id = (await paid(api))["id"]
     page = await ask(api, "GET", f"{PATH}?page=1&page=2&limit=1")
     await ask(api, "GET", f"{PATH}/{payment_id}?expand=refunds")
@@ -56,13 +55,14 @@ async def test_unknown_parameters_are_ignored(api: Api) -> None:
         ("status=x", "/status: expected one of pending, completed, failed."),
     ],
 )
-async def test_documented_parameters_are_still_judged(api: Api, query: str, details: str) -> None:
-    """A wrong value is a wrong value."""
+async def test_a_lenient_server_rejects_invalid_documented_parameters(
+    api: Api, query: str, details: str
+) -> None:
     assert await ask(api, "GET", f"{PATH}?{query}", 400) == invalid(details)
 
 
-async def test_documented_fields_are_still_judged(api: Api) -> None:
-    """A misspelt field is a missing one; nothing happens."""
+async def test_a_lenient_server_rejects_a_missing_field_despite_a_misspelt_one(api: Api) -> None:
+    """Nothing happens."""
     body = documented_create(amount=None, amuont=2500)
     expected = "an integer from 1 to 99999999, in minor units (2500 is 25.00 USD)."
     refusal = await ask(api, "POST", PATH, 400, json=body)
@@ -70,8 +70,8 @@ async def test_documented_fields_are_still_judged(api: Api) -> None:
     assert await listed(api) == []
 
 
-async def test_the_control_api_is_never_lenient(control: Control) -> None:
-    """A typo in a control request does not pass: neither in a body nor in a query."""
+async def test_the_control_api_of_a_lenient_server_is_strict(control: Control) -> None:
+    """In bodies and queries."""
     field = await control("freeze_clock", {"att": "2031-01-01"}, status=400)
     of_a_list = await control("list_events", query={"limt": "1"}, status=400)
     of_none = await control("retrieve_clock", query={"at": "2031-01-01"}, status=400)

@@ -1,4 +1,4 @@
-"""LIST PAYMENTS: every filter alone and combined, paging, and every parameter that is refused."""
+"""Tests LIST PAYMENTS: every filter alone and combined, paging, and invalid parameters."""
 
 from itertools import chain, product
 
@@ -28,7 +28,7 @@ INSTANT = (
     "/created_after: expected an ISO 8601 date, or date and time with Z or an offset,"
     " such as 2025-01-15T10:30:00Z."
 )
-DOCUMENTED = "documented are limit, starting_after, customer_id, status, created_after."
+DOCUMENTED = "expected one of limit, starting_after, customer_id, status, created_after."
 
 REFUSED = {
     "limit=0": LIMIT,
@@ -52,7 +52,8 @@ REFUSED = {
     "starting_after=xyz789": CURSOR,
     "starting_after=ref_abc456": CURSOR,
     "starting_after=pay_xyz789": (
-        "/starting_after: expected the id of a payment, such as next_cursor of the page before."
+        "/starting_after: expected the id of a payment, such as the next_cursor of the previous"
+        " page."
     ),
     "created_after=": INSTANT,
     "created_after=yesterday": INSTANT,
@@ -60,8 +61,8 @@ REFUSED = {
     "created_after=2030-01-15T10:30:00": INSTANT,
     "created_after=2030-1-5": INSTANT,
     "created_after=2030-01-15T10:30:00+01:00": (f"{INSTANT[:-1]} (a '+' in a URL is written %2B)."),
-    "created_after=2030-02-30": "/created_after: expected a date-time that exists.",
-    "created_after=3000-01-01": "/created_after: expected a date-time up to 2999.",
+    "created_after=2030-02-30": "/created_after: expected a date and time that exist.",
+    "created_after=3000-01-01": "/created_after: expected a date up to 2999.",
     "limit=5&limit=6": "/limit: is given twice.",
     "status=failed&status=failed": "/status: is given twice.",
     "Limit=5": "/Limit: is not a documented parameter; did you mean 'limit'?",
@@ -78,14 +79,14 @@ REFUSED = {
 
 
 async def made(api: Api, **changes: Json) -> str:
-    """The id of a new payment, whatever its create answered."""
+    """Make a payment; return its id, whatever its create answered."""
     status = 400 if changes.get("card_number") == CARDS["failed"] else 201
     await paid(api, status, **changes)
     return (await listed(api, limit=1))[0]
 
 
 async def mixture(api: Api, control: Control) -> list[dict[str, str]]:
-    """Eighteen payments of two customers and nobody, in three statuses, a minute in between."""
+    """Make eighteen payments of two customers and nobody, in three statuses, a minute apart."""
     payments = []
     for at in ("2030-01-15T10:30:00Z", "2030-01-15T10:31:00Z"):
         await control("advance_clock", {"to": at})
@@ -98,7 +99,7 @@ async def mixture(api: Api, control: Control) -> list[dict[str, str]]:
 
 
 async def walked(api: Api, **query: str | int) -> list[list[str]]:
-    """Every page, by following the cursor to its end."""
+    """Return the ids of every page, following the cursor to its end."""
     pages: list[list[str]] = []
     cursor: dict[str, str] = {}
     while True:
@@ -111,13 +112,12 @@ async def walked(api: Api, **query: str | int) -> list[list[str]]:
         cursor = {"starting_after": page["next_cursor"]}
 
 
-async def test_a_new_world_lists_nothing(api: Api) -> None:
-    """A new world has no payments."""
+async def test_the_list_of_a_new_world_is_empty(api: Api) -> None:
     assert await ask(api, "GET", PATH) == {"data": [], "has_more": False, "next_cursor": None}
 
 
-async def test_items_have_five_keys(api: Api) -> None:
-    """Neither customer, card nor description; the newest is first."""
+async def test_listed_payments_have_five_keys_and_the_newest_is_first(api: Api) -> None:
+    """Neither customer, card nor description."""
     first, second = await paid(api), await paid(api, amount=1, currency="JPY")
     summaries = [
         {key: each[key] for key in ("id", "status", "amount", "currency", "created_at")}
@@ -130,10 +130,9 @@ async def test_items_have_five_keys(api: Api) -> None:
     }
 
 
-async def test_filters_mean_the_same_in_every_combination_and_on_every_page(
+async def test_list_filters_select_the_same_in_every_combination_and_on_every_page(
     api: Api, control: Control
 ) -> None:
-    """Each filter means the same alone, with the others, and on every page."""
     payments = await mixture(api, control)
     for status, customer, after in product(STATUSES, CUSTOMERS, TIMES):
         query = {"status": status, "customer_id": customer, "created_after": after}
@@ -150,8 +149,7 @@ async def test_filters_mean_the_same_in_every_combination_and_on_every_page(
         assert [len(page) for page in pages[:-1]] == [4] * (len(pages) - 1), given
 
 
-async def test_a_status_is_the_present_one(api: Api, control: Control) -> None:
-    """A payment that settles moves from one filter to the other."""
+async def test_the_status_filter_uses_the_current_status(api: Api, control: Control) -> None:
     payment_id = await made(api, card_number=CARDS["pending"])
     await control("complete_payment", payment_id=payment_id)
     pending, completed = await listed(api, status="pending"), await listed(api, status="completed")
@@ -159,14 +157,12 @@ async def test_a_status_is_the_present_one(api: Api, control: Control) -> None:
 
 
 async def test_a_refunded_payment_stays_completed(api: Api) -> None:
-    """Refunds do not change the status."""
     payment_id = await made(api)
     await refunded(api, payment_id)
     assert await listed(api, status="completed") == [payment_id]
 
 
-async def test_a_page_has_ten_unless_told_otherwise(api: Api) -> None:
-    """The default limit is 10, the largest 100; both say whether there is more."""
+async def test_a_page_has_10_payments_by_default_and_100_at_most(api: Api) -> None:
     ids = [await made(api) for _ in range(12)][::-1]
     page = await ask(api, "GET", PATH)
     assert ([item["id"] for item in page["data"]], page["has_more"], page["next_cursor"]) == (
@@ -175,21 +171,19 @@ async def test_a_page_has_ten_unless_told_otherwise(api: Api) -> None:
     assert await walked(api, limit=100) == [ids]
 
 
-async def test_the_last_page_is_exactly_full(api: Api) -> None:
-    """When nothing follows a full page, there is no cursor and no empty page after it."""
+async def test_a_full_last_page_has_no_cursor(api: Api) -> None:
+    """And no empty page follows."""
     ids = [await made(api) for _ in range(4)][::-1]
     assert await walked(api, limit=2) == [ids[:2], ids[2:]]
 
 
-async def test_a_cursor_at_the_end_has_an_empty_page(api: Api) -> None:
-    """A cursor at the end is no error."""
+async def test_a_cursor_at_the_end_gets_an_empty_page(api: Api) -> None:
     oldest = await made(api)
     page = await ask(api, "GET", PATH, params={"starting_after": oldest})
     assert page == {"data": [], "has_more": False, "next_cursor": None}
 
 
-async def test_paging_is_stable_under_inserts(api: Api) -> None:
-    """Payments made while paging do not shift the pages that follow."""
+async def test_payments_made_while_paging_do_not_shift_the_following_pages(api: Api) -> None:
     ids = [await made(api) for _ in range(6)][::-1]
     seen: list[str] = []
     cursor: dict[str, str | int] = {}
@@ -200,16 +194,15 @@ async def test_paging_is_stable_under_inserts(api: Api) -> None:
     assert seen == ids
 
 
-async def test_a_cursor_need_not_match_the_filter(api: Api) -> None:
-    """The cursor is a place in time, so a payment that has settled meanwhile still marks it."""
+async def test_a_cursor_does_not_have_to_match_the_filter(api: Api) -> None:
+    """It is a position in time, even if its payment has settled meanwhile."""
     oldest = await made(api)
     cursor = await made(api, card_number=CARDS["pending"], customer_id="cust_b")
     await made(api)
     assert await listed(api, status="completed", starting_after=cursor) == [oldest]
 
 
-async def test_a_cursor_of_another_world_is_refused(api: Api) -> None:
-    """Another key's payment is no cursor here."""
+async def test_a_payment_of_another_world_is_rejected_as_a_cursor(api: Api) -> None:
     foreign = (await paid(api, key="sk_test_other"))["id"]
     details = REFUSED["starting_after=pay_xyz789"]
     assert await ask(api, "GET", f"{PATH}?starting_after={foreign}", 400) == invalid(details)
@@ -232,17 +225,19 @@ async def test_a_cursor_of_another_world_is_refused(api: Api) -> None:
         ("1970-01-01", True),
     ],
 )
-async def test_created_after_is_strictly_after_to_the_second(
+async def test_created_after_excludes_payments_of_the_same_second(
     api: Api, created_after: str, *, found: bool
 ) -> None:
-    """Strictly after, to the second that clients can see; offsets count, a date is its midnight."""
+    """Offsets are respected; a date is its midnight."""
     payment_id = await made(api)
     page = await ask(api, "GET", f"{PATH}?created_after={created_after}")
     assert [item["id"] for item in page["data"]] == [payment_id] * found
 
 
-async def test_the_same_second_is_not_after(api: Api, control: Control) -> None:
-    """A payment of half a second later was created in the same whole second."""
+async def test_a_payment_half_a_second_later_is_not_created_after(
+    api: Api, control: Control
+) -> None:
+    """Both have the same whole second."""
     first = await paid(api)
     await control("advance_clock", {"by": "500ms"})
     await made(api)
@@ -253,19 +248,20 @@ async def test_the_same_second_is_not_after(api: Api, control: Control) -> None:
 
 
 @pytest.mark.parametrize(("query", "details"), REFUSED.items())
-async def test_a_wrong_parameter_is_refused_by_its_name(api: Api, query: str, details: str) -> None:
-    """The details name each parameter and what would have worked."""
+async def test_an_invalid_list_parameter_is_rejected_with_its_json_pointer(
+    api: Api, query: str, details: str
+) -> None:
+    """And with what is expected."""
     assert await ask(api, "GET", f"{PATH}?{query}", 400) == invalid(details)
 
 
-async def test_a_card_number_is_not_repeated(api: Api) -> None:
-    """A parameter's name comes from the client, so a number in it is masked."""
+async def test_a_card_number_as_a_parameter_name_is_masked_in_the_error(api: Api) -> None:
     refusal = await ask(api, "GET", f"{PATH}?4111111111111111=1", 400)
     details = f"/****************: is not a documented parameter; {DOCUMENTED}"
     assert refusal == envelope("invalid_request", details)
 
 
 @pytest.mark.parametrize("query", ["?", "?&", "?&&limit=10&"])
-async def test_empty_pairs_are_no_parameters(api: Api, query: str) -> None:
-    """What a sloppy URL builder leaves behind is no parameter."""
+async def test_empty_pairs_in_a_query_are_ignored(api: Api, query: str) -> None:
+    """Sloppy URL builders leave them behind."""
     await ask(api, "GET", f"{PATH}{query}")

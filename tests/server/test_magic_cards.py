@@ -1,4 +1,4 @@
-"""Magic cards: a payment with each of them through a real client, and the world afterwards."""
+"""Tests a payment with each magic card through a real client, and the world afterwards."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -17,7 +17,7 @@ BY_NAME = {card.name: card for card in MAGIC_CARDS}
 
 @dataclass(frozen=True)
 class Story:
-    """What a card does: the reply's status and code, the payment kept, the events now and later."""
+    """The effect of a card: status and code of the reply, the payment, the events now and later."""
 
     status: int | None
     code: str | None = None
@@ -28,19 +28,19 @@ class Story:
 
 
 def pays(*later: str, status: int | None = 201, **reply: str) -> Story:
-    """The payment is made, whatever the reply."""
+    """Return the story of a card whose payment is made, whatever the reply."""
     return Story(
         status, kept="completed", events=["payment.completed"], later=list(later), **reply
     )  # fmt: skip
 
 
 def declines(code: str) -> Story:
-    """The attempt is kept as a failed payment."""
+    """Return the story of a card whose attempt is kept as a failed payment."""
     return Story(400, code, "failed", ["payment.failed"])
 
 
 def pends(*later: str) -> Story:
-    """The payment is pending, and settles later or never."""
+    """Return the story of a card whose payment is pending, and settles later or never."""
     return Story(201, kept="pending", later=list(later))
 
 
@@ -84,14 +84,14 @@ STORIES = {
 
 @pytest.fixture(scope="module")
 def server() -> Iterator[RunningServer]:
-    """One server for all; nothing is held longer than a tenth of a second."""
+    """One server for all tests; nothing is held longer than a tenth of a second."""
     with running_server(Settings(port=0, max_wall_delay=100)) as server:
         yield server
 
 
 @pytest.fixture
 def shop(server: RunningServer, caplog: pytest.LogCaptureFixture) -> Iterator[WorldClient]:
-    """A world of its own; afterwards nothing waits, and nothing was logged as an error."""
+    """A new world; afterwards nothing waits, and no error was logged."""
     with WorldClient(server) as shop:
         yield shop
     assert len(server.sandbox.runtime.delayed_replies) == 0
@@ -99,7 +99,7 @@ def shop(server: RunningServer, caplog: pytest.LogCaptureFixture) -> Iterator[Wo
 
 
 def pay(shop: WorldClient, card: MagicCard) -> tuple[int | None, str | None]:
-    """The status and the error's code; no status when there is no reply."""
+    """Return the status and the error's code; no status if there is no reply."""
     try:
         reply = shop.pay(card_number=card.number, cvc="1234" if card.name == "amex" else "123")
     except requests.ConnectionError:
@@ -108,19 +108,21 @@ def pay(shop: WorldClient, card: MagicCard) -> tuple[int | None, str | None]:
 
 
 def rule_of(card: MagicCard) -> str | None:
-    """The name of the rule that answers the card's payments."""
+    """Return the name of the rule that answers the card's payments."""
     answers = any(isinstance(rule, RequestRule) for rule in card.rules)
     return f"card:{card.name}" if answers and card.operation == "create_payment" else None
 
 
-def test_every_card_has_a_story() -> None:
-    """A card that is added to the table gets its row here."""
+def test_every_magic_card_is_tested() -> None:
+    """A new card needs its row here."""
     assert list(STORIES) == [card.name for card in MAGIC_CARDS]
 
 
 @pytest.mark.parametrize("name", STORIES)
-def test_each_card_does_what_its_row_says(shop: WorldClient, name: str) -> None:
-    """The reply, what is kept, what the journal says, and what two days bring."""
+def test_each_magic_card_has_its_documented_reply_payment_and_events(
+    shop: WorldClient, name: str
+) -> None:
+    """And what follows within two days."""
     card, story = BY_NAME[name], STORIES[name]
     assert pay(shop, card) == (story.status, story.code)
     assert shop.counts() == ({story.kept: 1} if story.kept else {})
@@ -133,16 +135,15 @@ def test_each_card_does_what_its_row_says(shop: WorldClient, name: str) -> None:
 
 
 @pytest.mark.parametrize("name", STORIES)
-def test_the_server_works_after_each_card(shop: WorldClient, name: str) -> None:
-    """The next payment is made, on the same session, unless the limit is used up."""
+def test_the_next_payment_succeeds_after_each_magic_card(shop: WorldClient, name: str) -> None:
+    """Except when the limit is used up."""
     pay(shop, BY_NAME[name])
     expected = 429 if name == "rate_limited" else 201
     assert shop.pay(card_number="4111111111111111").status_code == expected
 
 
 @pytest.mark.parametrize("name", STORIES)
-def test_each_card_leaves_no_extra_header(shop: WorldClient, name: str) -> None:
-    """Answers of cards carry what every answer carries."""
+def test_the_reply_to_a_magic_card_has_only_the_usual_headers(shop: WorldClient, name: str) -> None:
     ordinary = set(shop.session.get(shop.payments_url, timeout=LONGEST_WAIT).headers)
     try:
         reply = shop.pay(card_number=BY_NAME[name].number)
@@ -165,12 +166,12 @@ def test_each_card_leaves_no_extra_header(shop: WorldClient, name: str) -> None:
         ("slow", True),
     ],
 )
-def test_the_journal_says_whether_it_happened(
+def test_the_journal_entry_of_a_faulty_card_says_whether_it_was_committed(
     shop: WorldClient,
     name: str,
     committed: bool,  # noqa: FBT001 - a parameter of the test
 ) -> None:
-    """What the client cannot know, the journal does: rule, step and commit."""
+    """Which the client cannot know."""
     pay(shop, BY_NAME[name])
     entry = shop.last_request()
     assert (entry["rule"], entry["step"], entry["committed"]) == (f"card:{name}", 1, committed)
@@ -183,8 +184,10 @@ def test_the_journal_says_whether_it_happened(
         ("chargeback_not_received", "product_not_received"),
     ],
 )
-def test_a_chargeback_takes_what_is_left(shop: WorldClient, name: str, reason: str) -> None:
-    """A day later, to the second, with its reason; refunds before it make it smaller."""
+def test_the_chargeback_of_a_card_comes_a_day_later_and_takes_what_is_left(
+    shop: WorldClient, name: str, reason: str
+) -> None:
+    """To the second, with its reason."""
     payment_id = shop.pay(card_number=BY_NAME[name].number).json()["id"]
     refund = shop.session.post(
         f"{shop.payments_url}/{payment_id}/refunds", json={"amount": 500}, timeout=LONGEST_WAIT
@@ -209,8 +212,7 @@ def test_a_chargeback_takes_what_is_left(shop: WorldClient, name: str, reason: s
     )
 
 
-def test_a_chargeback_where_nothing_is_left_is_skipped(shop: WorldClient) -> None:
-    """What was refunded in full meanwhile is not taken a second time."""
+def test_the_chargeback_of_a_fully_refunded_payment_is_skipped(shop: WorldClient) -> None:
     card = BY_NAME["chargeback_fraudulent"]
     payment_id = shop.pay(card_number=card.number).json()["id"]
     url = f"{shop.payments_url}/{payment_id}/refunds"
@@ -220,8 +222,8 @@ def test_a_chargeback_where_nothing_is_left_is_skipped(shop: WorldClient) -> Non
     assert shop.events() == ["payment.completed", "refund.created"]
 
 
-def test_each_customers_first_two_payments_fail(shop: WorldClient) -> None:
-    """Each customer's first two payments fail, whoever else pays in between."""
+def test_the_fails_twice_card_fails_each_customers_first_two_payments(shop: WorldClient) -> None:
+    """Whoever else pays in between."""
     number = BY_NAME["fails_twice_then_completes"].number
 
     def status(customer: str | None) -> int:
@@ -232,8 +234,8 @@ def test_each_customers_first_two_payments_fail(shop: WorldClient) -> None:
     assert shop.counts() == {"completed": 4}
 
 
-def test_the_limit_is_really_used_up(shop: WorldClient) -> None:
-    """Every call is 429 until the hour of the world's clock turns."""
+def test_the_rate_limited_card_uses_up_the_limit_until_the_next_hour(shop: WorldClient) -> None:
+    """Of the world's clock."""
     pay(shop, BY_NAME["rate_limited"])
     before = shop.session.get(shop.payments_url, timeout=LONGEST_WAIT)
     shop.advance("30m")
@@ -245,8 +247,8 @@ def test_the_limit_is_really_used_up(shop: WorldClient) -> None:
     assert found == [(429, "0", "1894705200"), (200, "999", "1894708800")]
 
 
-def test_the_slow_card_holds_the_reply(shop: WorldClient) -> None:
-    """The reply is whole, and comes after the delay, here cut to --max-wall-delay."""
+def test_the_slow_card_delays_the_whole_reply(shop: WorldClient) -> None:
+    """Here at most --max-wall-delay."""
     reply = shop.pay(card_number=BY_NAME["slow"].number)
     entry = shop.last_request()
     assert (reply.json()["status"], entry["duration_ms"] >= 100) == ("completed", True)

@@ -1,4 +1,4 @@
-"""The origin guard: which Host names are ours, and what a foreign web page could have caused."""
+"""Tests the origin guard: which Host names are accepted, and requests of foreign web pages."""
 
 from collections.abc import Iterator, Mapping
 from typing import Final
@@ -107,17 +107,17 @@ PAGES: Final = {
     "another site": {"Sec-Fetch-Site": "cross-site"},
     "another port": {"Sec-Fetch-Site": "same-site"},
     "unheard-of": {"Sec-Fetch-Site": "elsewhere"},
-    "the word of the browser counts": {
+    "Sec-Fetch-Site before Origin": {
         "Sec-Fetch-Site": "cross-site",
         "Origin": "http://127.0.0.1",
     },
     "foreign origin": {"Origin": "http://evil.test"},
     "other port as origin": {"Origin": "http://127.0.0.1:3000"},
     "address as origin": {"Origin": "http://10.0.0.5"},
-    "no origin to tell": {"Origin": "null"},
+    "null origin": {"Origin": "null"},
     "empty origin": {"Origin": ""},
-    "host alone": {"Origin": "127.0.0.1"},
-    "no URL": {"Origin": "http://["},
+    "host without scheme": {"Origin": "127.0.0.1"},
+    "malformed origin": {"Origin": "http://["},
 }
 OUR_PAGES: Final = {
     "no browser": {},
@@ -136,7 +136,7 @@ PAGE_DETAILS: Final = (
 
 @pytest.fixture(scope="module")
 def server() -> Iterator[RunningServer]:
-    """One server for the module that knows two names more."""
+    """One server for the module, with additional host names."""
     settings = Settings(
         port=0,
         clock="2030-01-15T10:30:00Z",
@@ -148,7 +148,7 @@ def server() -> Iterator[RunningServer]:
 
 
 def refused(path: str, status: int, code: str, message: str, details: str) -> tuple[int, object]:
-    """Status and body of a refusal; the emulated API has one documented way to say it."""
+    """Return the status and body of an error; the emulated API has one documented form."""
     if path == BASE_PATH or path.startswith(f"{BASE_PATH}/"):
         status, code, message = 400, "invalid_request", "The request is invalid"
         details = f"/: {details}"
@@ -156,45 +156,45 @@ def refused(path: str, status: int, code: str, message: str, details: str) -> tu
 
 
 def foreign_host(path: str) -> tuple[int, object]:
-    """How a foreign Host is refused."""
+    """Return the reply to a foreign Host."""
     message = "The Host header names another server"
     return refused(path, 421, "unknown_host", message, HOST_DETAILS)
 
 
 def foreign_page(path: str) -> tuple[int, object]:
-    """How a foreign page's write is refused."""
-    message = "A page of another site may not do this"
+    """Return the reply to a write from a foreign page."""
+    message = "Pages of other sites may not make this request"
     return refused(path, 403, "cross_site_request", message, PAGE_DETAILS)
 
 
 def wrong_method(details: str) -> object:
-    """The envelope of a method that the path does not have."""
+    """Return the envelope of an unsupported method."""
     message = "This path does not support the method"
     return {"error": {"code": "method_not_allowed", "message": message, "details": details}}
 
 
 def answering(path: str, methods: tuple[str, ...]) -> list[str]:
-    """Those of the methods that come to an end there: a stream does not."""
+    """Return those methods whose reply ends there: a stream's does not."""
     return [method for method in methods if (method, path) != ("GET", "/_sandbox/stream")]
 
 
 def outcome(reply: RawReply) -> tuple[int, object]:
-    """Status and body of a reply; HEAD has none."""
+    """Return the status and body of a reply; HEAD has none."""
     return reply.status, reply.json if reply.body else None
 
 
 @for_each("host", OURS)
-def test_a_host_that_no_page_can_own_is_served(server: RunningServer, host: str) -> None:
-    """Literal addresses, local names, single labels, the documented host, and allowed names."""
+def test_a_local_documented_or_allowed_host_is_accepted(server: RunningServer, host: str) -> None:
+    """Literal addresses, local names, single labels: no web page can own them."""
     for path in ("/v3/payments", "/_sandbox/live", "/_sandbox/world"):
         assert exchange(server.address, raw_request("GET", path, {"Host": host})).status == 200
 
 
 @pytest.mark.parametrize("host", FOREIGN)
-def test_a_host_that_a_page_could_own_is_refused(
+def test_a_foreign_or_malformed_host_is_rejected(
     server: RunningServer, caplog: pytest.LogCaptureFixture, host: str
 ) -> None:
-    """Names that resolve wherever their owner likes, the unspecified addresses, and no names."""
+    """Its name may resolve wherever its owner likes."""
     with server_unharmed(server, caplog):
         for path in ("/v3/payments", "/_sandbox/live", "/"):
             reply = exchange(server.address, raw_request("GET", path, {"Host": host}))
@@ -203,10 +203,10 @@ def test_a_host_that_a_page_could_own_is_refused(
 
 @pytest.mark.parametrize("path", ["/_sandbox/live", "/_sandbox/ready"])
 @pytest.mark.parametrize("method", ["GET", "HEAD"])
-def test_a_health_check_of_http_1_0_needs_no_host(
+def test_a_health_check_in_http_1_0_needs_no_host(
     server: RunningServer, method: str, path: str
 ) -> None:
-    """Load balancers send it so, and no browser can."""
+    """Load balancers send none, and no browser can do so."""
     bare = f"{method} {path} HTTP/1.0\r\n\r\n".encode()
     assert exchange(server.address, bare).status == 200
     named = bare.replace(b"\r\n\r\n", b"\r\nHost: evil.test\r\n\r\n")
@@ -216,10 +216,10 @@ def test_a_health_check_of_http_1_0_needs_no_host(
 
 
 @pytest.mark.parametrize("path", ["/v3/payments", "/v3/nothing", "/_sandbox/worlds", "/"])
-def test_a_preflight_of_a_foreign_page_is_told_of_the_option(
+def test_a_preflight_of_a_foreign_page_is_rejected_with_the_cors_option(
     server: RunningServer, path: str
 ) -> None:
-    """Its browser asks without a key, so a refused key would be the wrong thing to hear of."""
+    """Preflights have no key, so an error about the key would mislead."""
     asked = {
         "Origin": "http://localhost:5173",
         "Access-Control-Request-Method": "POST",
@@ -230,8 +230,9 @@ def test_a_preflight_of_a_foreign_page_is_told_of_the_option(
 
 
 @pytest.mark.parametrize("path", ["/v3/payments", "/_sandbox/world"])
-def test_a_known_host_admits_no_other(server: RunningServer, path: str) -> None:
-    """An absolute request target has a host of its own, and both must be ours."""
+def test_host_and_absolute_target_must_both_be_accepted_hosts(
+    server: RunningServer, path: str
+) -> None:
     assert exchange(server.address, raw_request("GET", path)).status == 200
     for ours in ("localhost", "LOCALHOST:80", "[::1]", "[::1]:80", "[fe80::1%25eth0]:80"):
         raw = raw_request("GET", f"http://{ours}{path}")
@@ -242,10 +243,10 @@ def test_a_known_host_admits_no_other(server: RunningServer, path: str) -> None:
 
 
 @every_path
-def test_a_foreign_host_is_refused_everywhere(
+def test_a_foreign_host_is_rejected_by_every_path_and_method(
     server: RunningServer, caplog: pytest.LogCaptureFixture, path: str
 ) -> None:
-    """Every route by every method, the routes without a key and the unknown ones too."""
+    """Also on routes without a key, and on unknown paths."""
     with server_unharmed(server, caplog):
         for method in METHODS:
             raw = raw_request(method, path, {"Host": "evil.test", "Content-Length": "0"})
@@ -255,10 +256,9 @@ def test_a_foreign_host_is_refused_everywhere(
 
 
 @every_path
-def test_a_write_of_a_foreign_page_is_refused_everywhere(
+def test_a_write_from_a_foreign_page_is_rejected_by_every_path_and_method(
     server: RunningServer, caplog: pytest.LogCaptureFixture, path: str
 ) -> None:
-    """Every route by every method that could change something."""
     with server_unharmed(server, caplog):
         for method in WRITES:
             raw = raw_request(method, path, {"Origin": "http://evil.test", "Content-Length": "0"})
@@ -267,8 +267,8 @@ def test_a_write_of_a_foreign_page_is_refused_everywhere(
 
 
 @every_path
-def test_no_answer_lets_a_foreign_page_read(server: RunningServer, path: str) -> None:
-    """No cross-origin header on any answer, and nobody answers a preflight."""
+def test_no_reply_has_cors_headers_for_a_foreign_page(server: RunningServer, path: str) -> None:
+    """And no preflight succeeds."""
     for method in answering(path, SAFE):
         raw = raw_request(method, path, {"Origin": "http://evil.test"})
         reply = exchange(server.address, raw)
@@ -278,20 +278,20 @@ def test_no_answer_lets_a_foreign_page_read(server: RunningServer, path: str) ->
 
 @pytest.mark.parametrize("headers", PAGES.values(), ids=PAGES)
 @pytest.mark.parametrize("path", ["/v3/payments", "/_sandbox/world/reset"])
-def test_a_foreign_page_is_known_by_its_headers(
+def test_a_foreign_page_is_recognised_by_sec_fetch_site_or_origin(
     server: RunningServer, caplog: pytest.LogCaptureFixture, path: str, headers: Mapping[str, str]
 ) -> None:
-    """What browsers send along and pages cannot change."""
+    """Pages cannot change these headers."""
     with server_unharmed(server, caplog):
         reply = exchange(server.address, raw_request("POST", path, headers, b"{}"))
         assert outcome(reply) == foreign_page(path)
 
 
 @pytest.mark.parametrize("headers", OUR_PAGES.values(), ids=OUR_PAGES)
-def test_our_own_page_and_no_page_are_let_through(
+def test_writes_of_our_own_pages_and_of_programs_are_accepted(
     server: RunningServer, headers: Mapping[str, str]
 ) -> None:
-    """Programs send none of these headers, and our own origin is not foreign."""
+    """Programs send none of these headers."""
     reset = raw_request("POST", "/_sandbox/world/reset", headers, b'{"only": ["rate_limit"]}')
     create = raw_request("POST", "/v3/payments", headers, b"{}")
 
@@ -300,8 +300,10 @@ def test_our_own_page_and_no_page_are_let_through(
 
 
 @every_path
-def test_a_wrong_method_is_told_which_would_do(server: RunningServer, path: str) -> None:
-    """405 with `Allow` in the envelope on every route, 404 in it on every other path."""
+def test_an_unsupported_method_of_any_route_is_405_with_allow(
+    server: RunningServer, path: str
+) -> None:
+    """Every other path is 404."""
     for method in answering(path, (*METHODS, "TRACE")):
         reply = exchange(server.address, raw_request(method, path, {"Content-Length": "0"}))
         allow = reply.headers.get("allow", "")
@@ -313,8 +315,9 @@ def test_a_wrong_method_is_told_which_would_do(server: RunningServer, path: str)
             assert outcome(reply) == (405, wrong_method(details) if method != "HEAD" else None)
 
 
-def test_head_of_the_stream_is_its_head(server: RunningServer) -> None:
-    """Without a body, so that the connection can go on."""
+def test_head_of_the_event_stream_has_no_body_and_keeps_the_connection(
+    server: RunningServer,
+) -> None:
     with connected(server.address) as wire:
         wire.send(raw_request("HEAD", "/_sandbox/stream") + raw_request("GET", "/_sandbox/live"))
         head = wire.reply(to_head=True)
@@ -322,8 +325,8 @@ def test_head_of_the_stream_is_its_head(server: RunningServer) -> None:
         assert wire.reply().json["live"] is True
 
 
-def test_every_answer_hides_what_the_server_is_made_of(server: RunningServer) -> None:
-    """`Server` names the sandbox, not the versions of Python and aiohttp."""
+def test_every_reply_names_only_the_sandbox_in_its_server_header(server: RunningServer) -> None:
+    """Not the versions of Python and aiohttp."""
     raws = [raw_request(method, path) for path in EVERYWHERE for method in ("HEAD", "OPTIONS")]
     raws += [
         raw_request("GET", "/v3/payments", {"Host": "evil.test"}),

@@ -1,4 +1,4 @@
-"""The hostile tables again, on the parser that aiohttp has where its extensions are missing."""
+"""Runs the hostile requests again on aiohttp's pure-Python parser."""
 
 import os
 import subprocess
@@ -17,8 +17,8 @@ TABLES: Final = (
 )
 
 
-def test_the_pure_python_parser_is_as_strict() -> None:
-    """Some users run it, and it has had most of the smuggling bugs."""
+def test_the_hostile_request_tests_pass_with_aiohttps_pure_python_parser() -> None:
+    """Some users run it, and most request-smuggling bugs were in it."""
     again = subprocess.run(
         [
             *(sys.executable, "-m", "pytest", "-q", "-n0", "-p", "no:cacheprovider"),

@@ -1,4 +1,4 @@
-"""RATE LIMITING: which replies carry the headers, what counts, and when the hour turns."""
+"""Tests RATE LIMITING: which replies have the headers, what counts, and when the hour ends."""
 
 import asyncio
 
@@ -29,7 +29,7 @@ REPLIES = {
 async def limits(
     api: Api, method: str = "GET", path: str = PATH, json: object = None
 ) -> tuple[int, str, str, str]:
-    """The status of a reply, and its three headers."""
+    """Return the status of a reply, and its three rate-limit headers."""
     async with api.request(method, path, json=json) as reply:
         names = ("X-RateLimit-Limit", "X-RateLimit-Remaining", "X-RateLimit-Reset")
         limit, remaining, reset = (reply.headers[name] for name in names)
@@ -39,25 +39,25 @@ async def limits(
 @pytest.mark.parametrize(
     ("method", "path", "changes", "status"), REPLIES.values(), ids=REPLIES.keys()
 )
-async def test_every_reply_has_the_headers(
+async def test_every_authenticated_reply_has_the_rate_limit_headers(
     api: Api, method: str, path: str, changes: dict[str, object] | None, status: int
 ) -> None:
-    """Whatever the answer to an authenticated request is, it counts and says what is left."""
+    """And counts."""
     json = None if changes is None else documented_create(**changes)
     assert await limits(api, method, path, json) == (status, "1000", "999", ELEVEN)
 
 
-async def test_each_request_counts_once(api: Api) -> None:
-    """The remaining number goes down by one, whatever was asked."""
+async def test_each_request_uses_one_call_of_the_rate_limit(api: Api) -> None:
     found = [(await limits(api))[2] for _ in range(3)]
     assert found == ["999", "998", "997"]
 
 
-async def test_a_call_over_the_limit_is_429_and_not_counted(api: Api, control: Control) -> None:
-    """429 in the envelope: nothing is done, and nothing is counted."""
+async def test_a_call_over_the_rate_limit_is_429_without_effect_and_not_counted(
+    api: Api, control: Control
+) -> None:
     await control("set_rate_limit", {"remaining": 1})
     await paid(api)
-    details = "The hour turns at 2030-01-15T11:00:00Z, by the world's clock."
+    details = "The hour ends at 2030-01-15T11:00:00Z on the world's clock."
     for _ in range(2):
         assert await paid(api, 429) == envelope("rate_limit_exceeded", details)
         assert await limits(api) == (429, "1000", "0", ELEVEN)
@@ -67,8 +67,9 @@ async def test_a_call_over_the_limit_is_429_and_not_counted(api: Api, control: C
     assert (await control("retrieve_rate_limit"))["remaining"] == 9
 
 
-async def test_over_the_limit_comes_before_everything_else(api: Api, control: Control) -> None:
-    """Neither path nor method nor body is judged once the hour is used up."""
+async def test_the_rate_limit_is_checked_before_path_method_and_body(
+    api: Api, control: Control
+) -> None:
     await control("set_rate_limit", {"remaining": 0})
     found = [
         (await limits(api, method, path))[0]
@@ -77,15 +78,17 @@ async def test_over_the_limit_comes_before_everything_else(api: Api, control: Co
     assert found == [429] * 4
 
 
-async def test_no_reply_has_an_undocumented_retry_after(api: Api, control: Control) -> None:
-    """The documentation has no Retry-After: clients read X-RateLimit-Reset."""
+async def test_a_429_has_no_retry_after(api: Api, control: Control) -> None:
+    """The documentation has none: clients read X-RateLimit-Reset."""
     await control("set_rate_limit", {"remaining": 0})
     async with api.get(PATH) as reply:
         assert (reply.status, "Retry-After" in reply.headers) == (429, False)
 
 
-async def test_the_hour_turns_with_the_clock(api: Api, control: Control) -> None:
-    """At the reset, and not before it, the full limit is there again."""
+async def test_the_rate_limit_is_renewed_at_the_hour_of_the_worlds_clock(
+    api: Api, control: Control
+) -> None:
+    """Not a millisecond earlier."""
     await control("set_rate_limit", {"remaining": 0})
     await control("advance_clock", {"to": "2030-01-15T10:59:59.999Z"})
     assert await limits(api) == (429, "1000", "0", ELEVEN)
@@ -93,22 +96,23 @@ async def test_the_hour_turns_with_the_clock(api: Api, control: Control) -> None
     assert await limits(api) == (200, "1000", "999", str(int(ELEVEN) + 3600))
 
 
-async def test_of_many_calls_at_once_as_many_pass_as_remain(api: Api, control: Control) -> None:
-    """Of thirty requests that arrive together, as many are let in as remain."""
+async def test_of_30_simultaneous_calls_exactly_the_remaining_20_succeed(
+    api: Api, control: Control
+) -> None:
     await control("set_rate_limit", {"remaining": 20})
     found = await asyncio.gather(*(limits(api) for _ in range(30)))
     assert sorted(status for status, *_ in found) == [200] * 20 + [429] * 10
     assert sorted(int(left) for _, _, left, _ in found) == [0] * 11 + list(range(1, 20))
 
 
-async def test_a_refused_key_does_not_count(api: Api) -> None:
-    """There is no key to count for."""
+async def test_a_request_with_an_invalid_key_does_not_count(api: Api) -> None:
     await ask(api, "GET", PATH, 401, headers={"Authorization": "Bearer sk_live_0"})
     assert (await limits(api))[2] == "999"
 
 
-async def test_the_control_api_does_not_count(api: Api, control: Control) -> None:
-    """Looking at a world, or changing it, uses up nothing, and its replies have no headers."""
+async def test_control_api_calls_do_not_count_and_have_no_rate_limit_headers(
+    api: Api, control: Control
+) -> None:
     await control("retrieve_world")
     await control("freeze_clock")
     async with api.get("/_sandbox/world") as reply:
@@ -116,8 +120,9 @@ async def test_the_control_api_does_not_count(api: Api, control: Control) -> Non
     assert (await limits(api))[2] == "999"
 
 
-async def test_a_limit_that_was_lowered_holds_for_good(api: Api, control: Control) -> None:
-    """A new limit holds for good; what was used stays used."""
+async def test_a_lowered_limit_keeps_used_calls_and_stays_after_the_hour(
+    api: Api, control: Control
+) -> None:
     await limits(api)
     await control("set_rate_limit", {"limit": 3})
     assert await limits(api) == (200, "3", "1", ELEVEN)

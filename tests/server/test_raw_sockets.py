@@ -1,4 +1,4 @@
-"""Bytes on the wire that no HTTP library would send: answered or refused, never a crash or hang."""
+"""Tests bytes that no HTTP library would send: answered or rejected, never a crash or hang."""
 
 import json
 import os
@@ -27,23 +27,23 @@ CHUNKED: Final[dict[str, str | None]] = {"Transfer-Encoding": "chunked", "Conten
 
 
 def raw_target(target: bytes) -> bytes:
-    """A GET of a target whose bytes are not checked."""
+    """Return a GET of a target whose bytes are not checked."""
     return LIST.replace(PAYMENTS.encode(), target, 1)
 
 
 def with_line(line: bytes) -> bytes:
-    """A GET with one more line in its head."""
+    """Return a GET with one more header line."""
     return LIST.replace(b"\r\n\r\n", b"\r\n" + line + b"\r\n\r\n")
 
 
 def refusal(code: str, message: str, details: str | None = None) -> dict[str, object]:
-    """The documented envelope."""
+    """Return the documented envelope."""
     error = {"code": code, "message": message, "details": details}
     return {"error": {key: value for key, value in error.items() if value is not None}}
 
 
 def invalid(details: str) -> dict[str, object]:
-    """The envelope of a request that is wrong."""
+    """Return the envelope of an invalid request."""
     return refusal("invalid_request", "The request is invalid", details)
 
 
@@ -57,7 +57,7 @@ NO_SLASH: Final = refusal("not_found", "This path does not exist", "Did you mean
 
 
 def two_slashes(meant: str) -> dict[str, object]:
-    """The envelope of a path that has two slashes where one belongs."""
+    """Return the envelope of a path that has two slashes in a row."""
     advice = f"The path has two slashes in a row; did you mean {meant}?"
     return refusal("not_found", "This path does not exist", advice)
 
@@ -92,7 +92,7 @@ NOT_HTTP: Final = {
     "bad chunk size": raw_request("POST", PAYMENTS, CHUNKED, b"zz\r\n{}\r\n0\r\n\r\n"),
     "negative chunk": raw_request("POST", PAYMENTS, CHUNKED, b"-2\r\n{}\r\n0\r\n\r\n"),
     "blank in the method": LIST.replace(b"GET", b"GE T", 1),
-    "no method": LIST.replace(b"GET", b"G(T", 1),
+    "invalid method": LIST.replace(b"GET", b"G(T", 1),
     "no target": LIST.replace(b" /v3/payments", b"", 1),
     "target without slash": raw_target(b"payments"),
     "control character": raw_target(b"/v3/pay\x01ments"),
@@ -101,43 +101,43 @@ NOT_HTTP: Final = {
 # What one of aiohttp's two parsers refuses and the other leaves to us.
 EITHER_WAY: Final = {
     "umlaut": raw_target("/v3/paymänts".encode()),
-    "no UTF-8": raw_target(b"/v3/paym\xffnts"),
-    "no UTF-8 in the query": raw_target(b"/v3/payments?note=\xff"),
+    "invalid UTF-8 in the path": raw_target(b"/v3/paym\xffnts"),
+    "invalid UTF-8 in the query": raw_target(b"/v3/payments?note=\xff"),
     "unknown method": LIST.replace(b"GET", b"BREW", 1),
     "huge length": raw_request("POST", PAYMENTS, {"Content-Length": "9" * 25}, CREATE),
     "endless chunk size": raw_request("POST", PAYMENTS, CHUNKED, b"f" * 9_000 + b"\r\n"),
     "HTTP/9.9": raw_target(b"/v3/nothing").replace(b"HTTP/1.1", b"HTTP/9.9"),
     "HTTP/0.9": b"GET /v3/payments\r\n\r\n",
-    "no UTF-8 in a name": with_line(b"X-\xff: 1"),
+    "invalid UTF-8 in a header name": with_line(b"X-\xff: 1"),
 }
 ODD_TARGETS: Final = {
     "two slashes inside": (b"/v3//payments", two_slashes("/v3/payments")),
     "two slashes, and one at the end": (b"/v3//payments//", two_slashes("/v3/payments")),
-    "an id that is empty": (
+    "an empty id": (
         b"/v3/payments//refunds",
         two_slashes("/v3/payments/{payment_id}/refunds"),
     ),
-    "two slashes in no path": (b"/v3//nothing", NO_ROUTE),
+    "two slashes in an unknown path": (b"/v3//nothing", NO_ROUTE),
     "slash at the end": (b"/v3/payments/", NO_SLASH),
-    "base alone": (b"/v3", NO_ROUTE),
+    "base path only": (b"/v3", NO_ROUTE),
     "base and slash": (b"/v3/", NO_ROUTE),
     "encoded slash in the id": (b"/v3/payments/pay_1%2Frefunds", NO_PAYMENT),
     "encoded NUL": (b"/v3/payments/pay_1%00", NO_PAYMENT),
     "encoded newline": (b"/v3/payments/pay_1%0A", NO_PAYMENT),
-    "encoded no UTF-8": (b"/v3/payments/%FF%ED%A0%80", NO_PAYMENT),
+    "encoded invalid UTF-8": (b"/v3/payments/%FF%ED%A0%80", NO_PAYMENT),
     "bad escape": (b"/v3/payments/%zz", NO_PAYMENT),
-    "dot dot": (b"/v3/../v3/payments", NO_SLASH),
-    "encoded dot dot": (b"/v3/%2e%2e/_sandbox/world", NO_ROUTE),
-    "other case": (b"/v3/Payments", NO_ROUTE),
+    "parent folder": (b"/v3/../v3/payments", NO_SLASH),
+    "encoded parent folder": (b"/v3/%2e%2e/_sandbox/world", NO_ROUTE),
+    "path in other case": (b"/v3/Payments", NO_ROUTE),
     "long id": (b"/v3/payments/pay_" + b"a" * 4_000, NO_PAYMENT),
     "unknown parameter": (
         b"/v3/payments?%00=1",
         invalid(
-            "/?: is not a documented parameter; documented are limit, starting_after,"
+            "/?: is not a documented parameter; expected one of limit, starting_after,"
             " customer_id, status, created_after."
         ),
     ),
-    "limit in other digits": (
+    "limit in Arabic digits": (
         b"/v3/payments?limit=%D9%A1",
         invalid("/limit: expected an integer from 1 to 100."),
     ),
@@ -145,9 +145,13 @@ ODD_TARGETS: Final = {
 ELSEWHERE: Final = {
     "root": (raw_target(b"/"), 404, NO_API),
     "two slashes first": (raw_target(b"//v3/payments"), 404, two_slashes("/v3/payments")),
-    "two slashes in ours": (raw_target(b"/_sandbox//cards"), 404, two_slashes("/_sandbox/cards")),
+    "two slashes in a control path": (
+        raw_target(b"/_sandbox//cards"),
+        404,
+        two_slashes("/_sandbox/cards"),
+    ),
     "backslash": (raw_target(b"/v3\\payments"), 404, NO_API),
-    "encoded slash for ours": (raw_target(b"/v3%2Fpayments"), 404, NO_API),
+    "encoded slash in a control path": (raw_target(b"/v3%2Fpayments"), 404, NO_API),
     "star": (LIST.replace(b"GET /v3/payments", b"OPTIONS *", 1), 404, NO_API),
     "CONNECT": (LIST.replace(b"GET /v3/payments", b"CONNECT 127.0.0.1:80", 1), 404, NO_API),
     "foreign absolute form": (raw_target(b"http://evil.test/v3/payments"), 400, FOREIGN),
@@ -156,25 +160,25 @@ ELSEWHERE: Final = {
 
 
 def assert_envelope(reply: RawReply, status: int, body: dict[str, object]) -> None:
-    """The reply is this error, and counted like every authenticated one."""
+    """Assert that the reply is this error, with the rate limit."""
     assert (reply.status, reply.json, rate_limit_of(reply)) == (status, body, ALL_THREE)
 
 
 @pytest.mark.parametrize("raw", NOT_HTTP.values(), ids=NOT_HTTP)
-def test_what_is_not_http_gets_the_transports_400(
+def test_bytes_that_are_not_valid_http_get_aiohttps_400_and_a_closed_connection(
     server: RunningServer, wire: BlockingConnection, caplog: pytest.LogCaptureFixture, raw: bytes
 ) -> None:
-    """Text, a closed connection, and at most one line of log."""
+    """With at most one log line."""
     with server_unharmed(server, caplog):
         wire.send(raw)
         assert (wire.reply().is_the_transports, wire.ends()) == (True, True)
 
 
 @pytest.mark.parametrize("raw", EITHER_WAY.values(), ids=EITHER_WAY)
-def test_what_only_one_parser_refuses_is_refused_by_us(
+def test_a_request_that_only_one_of_aiohttps_parsers_rejects_is_rejected_either_way(
     server: RunningServer, caplog: pytest.LogCaptureFixture, raw: bytes
 ) -> None:
-    """The transport's 400 or an envelope; the journal can still be read."""
+    """By aiohttp's 400 or by an envelope; the journal stays readable."""
     with server_unharmed(server, caplog):
         reply = exchange(server.address, raw)
         assert reply.is_the_transports or "error" in reply.json
@@ -182,31 +186,31 @@ def test_what_only_one_parser_refuses_is_refused_by_us(
 
 
 @pytest.mark.parametrize(("target", "body"), ODD_TARGETS.values(), ids=ODD_TARGETS)
-def test_odd_targets_below_the_api_are_counted_and_refused(
+def test_an_odd_target_below_v3_is_rejected_in_the_envelope_and_counted(
     server: RunningServer, caplog: pytest.LogCaptureFixture, target: bytes, body: dict[str, object]
 ) -> None:
-    """Nothing is decoded, joined or redirected into a path that exists."""
+    """It is not decoded, joined or redirected into an existing path."""
     status = 400 if body["error"]["code"] == "invalid_request" else 404  # type: ignore[index]  # JSON
     with server_unharmed(server, caplog):
         assert_envelope(exchange(server.address, raw_target(target)), status, body)
 
 
 @pytest.mark.parametrize(("raw", "status", "body"), ELSEWHERE.values(), ids=ELSEWHERE)
-def test_targets_outside_the_apis_are_refused(
+def test_a_target_outside_the_apis_is_rejected_without_a_key_or_rate_limit(
     server: RunningServer,
     caplog: pytest.LogCaptureFixture,
     raw: bytes,
     status: int,
     body: dict[str, object],
 ) -> None:
-    """In the envelope, without asking for a key, and without rate-limit headers."""
+    """In the envelope."""
     with server_unharmed(server, caplog):
         reply = exchange(server.address, raw)
         assert (reply.status, reply.json) == (status, body)
         assert not any(rate_limit_of(reply).values())
 
 
-def test_the_parser_is_the_one_asked_for() -> None:
-    """These tables run once more without aiohttp's extensions; here the switch is seen to work."""
+def test_aiohttp_no_extensions_selects_the_pure_python_parser() -> None:
+    """With which these tests are run again."""
     asked = os.environ.get("AIOHTTP_NO_EXTENSIONS")
     assert not asked or HttpRequestParser is HttpRequestParserPy

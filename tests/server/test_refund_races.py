@@ -1,4 +1,4 @@
-"""Holds refunds to arithmetic when many clients ask at once, and the judge to seeing it broken."""
+"""Tests concurrent refunds of one payment, and that the checks would find a wrong ledger."""
 
 import asyncio
 from collections import Counter
@@ -14,7 +14,7 @@ from tests.support.values import KEY
 
 @dataclass(frozen=True)
 class RefundResult:
-    """What one client was told of its refund: the amount it was given, or that it was refused."""
+    """The amounts that one client requested and got refunded; 0 if it was rejected."""
 
     wanted: int
     given: int
@@ -22,7 +22,7 @@ class RefundResult:
 
 @dataclass(frozen=True)
 class Books:
-    """What is true of one payment when the race is over."""
+    """The state of one payment after the race."""
 
     amount: int
     refunded: int
@@ -30,7 +30,7 @@ class Books:
 
 
 def findings(books: Books, told: Iterable[RefundResult]) -> list[str]:
-    """What a real ledger would not forgive."""
+    """Return what is wrong with the books."""
     made = [each for each in told if each.given]
     given = sum(each.given for each in made)
     checks = {
@@ -55,13 +55,13 @@ Refund = Callable[[int], Awaitable[int]]
 
 
 async def race(refund: Refund, wanted: list[int]) -> list[RefundResult]:
-    """What each of the clients was told, all of them asking at once."""
+    """Return what each client was given, with all of them asking at once."""
     given = await asyncio.gather(*map(refund, wanted))
     return [RefundResult(*each) for each in zip(wanted, given, strict=True)]
 
 
 def over_http(api: Api, payment_id: str) -> Refund:
-    """The real thing: POST /payments/{payment_id}/refunds."""
+    """Return a client of POST /payments/{payment_id}/refunds."""
 
     async def refund(amount: int) -> int:
         path = f"/v3/payments/{payment_id}/refunds"
@@ -74,15 +74,17 @@ def over_http(api: Api, payment_id: str) -> Refund:
 
 
 def books_of(world: World, payment_id: str) -> Books:
-    """What the ledger has kept of a payment."""
+    """Return what the ledger has kept of a payment."""
     payment = world.ledger.payments.get(world.ledger.number_of(payment_id))
     events = (world.ledger.event(number) for number in range(world.ledger.events))
     told = Counter(each.type for each in events if each.payment_id == payment_id)
     return Books(payment.amount, payment.refunded, told[EventType.REFUND_CREATED])
 
 
-async def test_as_many_refunds_succeed_as_fit(api: Api, world: World) -> None:
-    """Of 500 refunds of 7 on a payment of 1000, exactly 142, and 6 is left."""
+async def test_of_500_simultaneous_refunds_exactly_as_many_succeed_as_fit(
+    api: Api, world: World
+) -> None:
+    """142 refunds of 7 from a payment of 1000, and 6 is left."""
     payment = await paid(api, amount=AMOUNT)
     told = await race(over_http(api, payment["id"]), [WANTED] * CLIENTS)
     books = books_of(world, payment["id"])
@@ -92,8 +94,9 @@ async def test_as_many_refunds_succeed_as_fit(api: Api, world: World) -> None:
     assert findings(books, told) == []
 
 
-async def test_refunds_of_many_sizes_add_up(api: Api, sandbox: AssembledServer) -> None:
-    """On several hot payments at once, each by itself."""
+async def test_simultaneous_refunds_of_different_sizes_add_up_for_each_payment(
+    api: Api, sandbox: AssembledServer
+) -> None:
     payments = [await paid(api, amount=AMOUNT) for _ in range(5)]
     ids = [payment["id"] for payment in payments]
     wanted = [1 + 7 * number % 97 for number in range(60)]
@@ -106,7 +109,7 @@ async def test_refunds_of_many_sizes_add_up(api: Api, sandbox: AssembledServer) 
 
 
 class NaiveLedger:
-    """What the sandbox must never become: it awaits between reading and writing."""
+    """A wrong ledger: it awaits between reading and writing."""
 
     def __init__(self, amount: int) -> None:
         self.amount = amount
@@ -124,8 +127,8 @@ class NaiveLedger:
         return wanted
 
 
-async def test_the_judge_sees_a_naive_ledger() -> None:
-    """It gives back to all 500, three and a half times the payment, and keeps one refund."""
+async def test_the_race_findings_detect_a_ledger_that_awaits_between_read_and_write() -> None:
+    """It refunds to all 500 clients, and records one refund."""
     naive = NaiveLedger(AMOUNT)
     told = await race(naive.refund, [WANTED] * CLIENTS)
     books = Books(naive.amount, naive.refunded, naive.events)
@@ -138,8 +141,7 @@ async def test_the_judge_sees_a_naive_ledger() -> None:
     ]
 
 
-def test_the_judge_names_each_fault() -> None:
-    """One set of books for each."""
+def test_the_race_findings_name_each_mistake_in_the_books() -> None:
     good = [RefundResult(7, 7), RefundResult(7, 0)]
 
     assert findings(Books(10, 7, 1), good) == []

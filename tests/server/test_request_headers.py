@@ -1,4 +1,4 @@
-"""What the server reads of header lines, and which lines it remembers."""
+"""Tests what the server reads from header lines, and which lines it caches."""
 
 from collections.abc import Mapping
 
@@ -17,12 +17,11 @@ USUAL = {
 
 
 def read(reader: HeaderReader, headers: Mapping[str, str]) -> RequestHeaders:
-    """What a reader reads of a request with these headers."""
+    """Return what a reader reads of a request with these headers."""
     return reader.read(make_mocked_request("POST", "/v3/payments", headers))
 
 
-def test_usual_lines_are_read_once() -> None:
-    """The second request with the same lines gets the same value."""
+def test_usual_header_lines_are_read_once_and_cached() -> None:
     reader = HeaderReader()
     first = read(reader, USUAL)
 
@@ -39,16 +38,15 @@ def test_usual_lines_are_read_once() -> None:
         {**USUAL, "Authorization": "Bearer 4111 1111 1111 1111"},
         {**USUAL, "User-Agent": "a" * 2_048},
     ],
-    ids=["a name of somebody's own", "a card number", "a card number as a key", "long lines"],
+    ids=["a custom name", "a card number", "a card number as a key", "long lines"],
 )
-def test_lines_that_may_hold_a_secret_are_not_remembered(headers: Mapping[str, str]) -> None:
-    """They are read again with each request."""
+def test_header_lines_that_may_contain_a_secret_are_not_cached(headers: Mapping[str, str]) -> None:
     reader = HeaderReader()
     assert read(reader, headers) is not read(reader, headers)
 
 
-def test_lines_are_forgotten_when_there_are_too_many(monkeypatch: pytest.MonkeyPatch) -> None:
-    """However many clients there are, little is kept."""
+def test_the_cache_of_header_lines_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
+    """However many clients there are."""
     monkeypatch.setattr(request_headers, "_KNOWN_AT_MOST", 8)
     reader = HeaderReader()
     first = read(reader, USUAL)
@@ -60,8 +58,8 @@ def test_lines_are_forgotten_when_there_are_too_many(monkeypatch: pytest.MonkeyP
     assert read(reader, USUAL) is not first
 
 
-def test_a_second_authorization_is_refused() -> None:
-    """Which of them is meant is not for the server to guess."""
+def test_a_second_authorization_header_is_an_invalid_key() -> None:
+    """Which of them is meant would be a guess."""
     request = make_mocked_request("GET", "/v3/payments", [("Authorization", "a")] * 2)
     key = read_headers(request).key
 
@@ -69,8 +67,8 @@ def test_a_second_authorization_is_refused() -> None:
     assert key.details == "Send exactly one Authorization header."
 
 
-def test_a_key_that_is_none_keeps_no_request() -> None:
-    """The error is remembered with the lines, without the frames that it was raised in."""
+def test_a_cached_invalid_key_has_no_traceback() -> None:
+    """Its frames would keep the request in memory."""
     key = read(HeaderReader(), USUAL | {"Authorization": "Basic a"}).key
 
     assert isinstance(key, InvalidApiKey)

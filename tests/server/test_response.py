@@ -1,4 +1,4 @@
-"""Holds how replies of the emulated API leave: in one piece, framed as each client can read."""
+"""Tests how replies of the emulated API are framed, for HTTP/1.1 and HTTP/1.0."""
 
 from collections.abc import Iterator
 
@@ -20,17 +20,17 @@ def wire() -> Iterator[BlockingConnection]:
 
 
 def as_1_0(sent: bytes) -> bytes:
-    """The request in the words of HTTP/1.0."""
+    """Return the request in HTTP/1.0."""
     return sent.replace(b"HTTP/1.1", b"HTTP/1.0")
 
 
 @pytest.mark.parametrize(
     ("sent", "connection"), [(LIST, None), (as_1_0(KEEPING), "keep-alive")], ids=["1.1", "1.0"]
 )
-def test_a_connection_that_stays_open_is_used_again(
+def test_a_kept_connection_answers_a_second_request(
     wire: BlockingConnection, sent: bytes, connection: str | None
 ) -> None:
-    """HTTP/1.1 keeps it without a word; HTTP/1.0 is told."""
+    """The Connection header is sent to HTTP/1.0 only."""
     wire.send(sent)
     assert wire.reply().headers.get("connection") == connection
 
@@ -41,18 +41,18 @@ def test_a_connection_that_stays_open_is_used_again(
 @pytest.mark.parametrize(
     ("sent", "connection"), [(CLOSING, "close"), (as_1_0(LIST), None)], ids=["1.1", "1.0"]
 )
-def test_a_connection_that_is_not_kept_ends(
+def test_a_connection_that_is_not_kept_is_closed_after_the_reply(
     wire: BlockingConnection, sent: bytes, connection: str | None
 ) -> None:
-    """HTTP/1.1 is told; HTTP/1.0 expects nothing else."""
+    """The Connection header is sent to HTTP/1.1 only."""
     wire.send(sent)
     assert wire.reply().headers.get("connection") == connection
 
     assert wire.ends()
 
 
-def test_a_head_has_the_length_of_the_body_that_is_not_sent(wire: BlockingConnection) -> None:
-    """HEAD is GET without the body, and the connection goes on behind it."""
+def test_a_head_reply_has_the_content_length_of_get_and_no_body(wire: BlockingConnection) -> None:
+    """The connection stays usable."""
     wire.send(LIST.replace(b"GET", b"HEAD"))
     head = wire.reply(to_head=True)
     wire.send(LIST)
@@ -63,7 +63,7 @@ def test_a_head_has_the_length_of_the_body_that_is_not_sent(wire: BlockingConnec
 
 
 @pytest.mark.parametrize("value", ["1\r\nSet-Cookie: a=b", "1\n", "\r1"])
-def test_a_line_with_a_break_in_it_is_refused(value: str) -> None:
-    """It would be read as a header that nobody meant to send."""
+def test_a_header_value_with_a_line_break_raises_value_error(value: str) -> None:
+    """It would be read as another header."""
     with pytest.raises(ValueError, match="line break"):
         JsonResponse(200, {"X-RateLimit-Limit": value}, b"{}")

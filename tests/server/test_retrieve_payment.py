@@ -1,4 +1,4 @@
-"""RETRIEVE PAYMENT: every state of a payment, and every id that is not one."""
+"""Tests RETRIEVE PAYMENT: every state of a payment, and every invalid id."""
 
 import pytest
 from yarl import URL
@@ -22,8 +22,8 @@ NO_PAYMENTS = {
 }
 
 
-async def test_a_payment_is_shown_in_full(api: Api) -> None:
-    """All eight documented keys, the card reduced to its brand and last four digits."""
+async def test_a_retrieved_payment_has_all_eight_documented_keys(api: Api) -> None:
+    """The card is reduced to its brand and last four digits."""
     created = await paid(api)
     assert await ask(api, "GET", f"/v3/payments/{created['id']}") == {
         "id": PAYMENT_ID,
@@ -37,8 +37,10 @@ async def test_a_payment_is_shown_in_full(api: Api) -> None:
     }
 
 
-async def test_refunds_and_chargebacks_do_not_show(api: Api, control: Control) -> None:
-    """The documentation has no field for them, and the status stays as it is."""
+async def test_refunds_and_chargebacks_do_not_change_the_retrieved_payment(
+    api: Api, control: Control
+) -> None:
+    """The documentation has no field for them."""
     payment_id = (await paid(api))["id"]
     before = await ask(api, "GET", f"/v3/payments/{payment_id}")
     await refunded(api, payment_id)
@@ -49,10 +51,9 @@ async def test_refunds_and_chargebacks_do_not_show(api: Api, control: Control) -
 @pytest.mark.parametrize(
     ("move", "status"), [("complete_payment", "completed"), ("fail_payment", "failed")]
 )
-async def test_settling_changes_the_status_and_nothing_else(
+async def test_settling_a_payment_changes_only_its_status(
     api: Api, control: Control, move: str, status: str
 ) -> None:
-    """Settling changes the status and nothing else."""
     payment_id = (await paid(api, card_number=PENDING))["id"]
     before = await ask(api, "GET", f"/v3/payments/{payment_id}")
     await control(move, payment_id=payment_id)
@@ -61,31 +62,31 @@ async def test_settling_changes_the_status_and_nothing_else(
 
 
 @for_each("payment_id", NO_PAYMENTS.values())
-async def test_an_unknown_id_is_not_found(api: Api, payment_id: str) -> None:
-    """Whatever is no payment of this world is not found, in the same words."""
+async def test_an_unknown_or_malformed_payment_id_is_404(api: Api, payment_id: str) -> None:
+    """Always with the same body."""
     await paid(api)
     refusal = await ask(api, "GET", f"/v3/payments/{payment_id}", 404)
     assert refusal == envelope("payment_not_found")
 
 
 @for_each("change", ["{0}0", "{0}%20", "_{0}", "+{0}", "0x{0}", "{0}%0A"])
-async def test_an_id_in_another_spelling_is_not_found(api: Api, change: str) -> None:
-    """Ids are compared sign by sign: other ways to write the same digits find nothing."""
+async def test_a_payment_id_in_another_spelling_is_404(api: Api, change: str) -> None:
+    """Ids are compared character by character."""
     digits = (await paid(api))["id"].removeprefix("pay_")
     almost = URL(f"/v3/payments/pay_{change.format(digits)}", encoded=True)
     async with api.get(almost) as reply:
         assert (reply.status, await reply.json()) == (404, envelope("payment_not_found"))
 
 
-async def test_query_parameters_are_refused(api: Api) -> None:
+async def test_query_parameters_of_a_retrieve_are_rejected(api: Api) -> None:
     """The operation documents none."""
     payment_id = (await paid(api))["id"]
     refusal = await ask(api, "GET", f"/v3/payments/{payment_id}?expand=refunds", 400)
     assert refusal == invalid("/expand: is not a documented parameter; there are none.")
 
 
-async def test_head_is_get_without_a_body(api: Api) -> None:
-    """The same status and headers, so that the length is the one that GET would have."""
+async def test_head_of_a_payment_has_the_headers_of_get_and_no_body(api: Api) -> None:
+    """Including its Content-Length."""
     payment_id = (await paid(api))["id"]
     async with api.get(f"/v3/payments/{payment_id}") as full:
         length = len(await full.read())

@@ -1,4 +1,4 @@
-"""Files of scenarios that are edited while the server runs: which worlds take them over."""
+"""Tests scenario files that are edited while the server runs."""
 
 import asyncio
 import logging
@@ -44,13 +44,13 @@ def file(tmp_path: Path) -> Path:
 
 @pytest.fixture
 def settings(file: Path) -> Settings:
-    """Every world starts with the file's scenario."""
+    """The settings with which every world starts with the file's scenario."""
     return Settings(scenarios=(file,), seed=7, max_wall_delay=60_000)
 
 
 @pytest.fixture
 def edit(sandbox: AssembledServer, file: Path) -> Edit:
-    """Writes the file, or takes it away, and has it read again."""
+    """Return a function that writes or removes the file, and reloads it."""
     reloader = ScenarioReloader(sandbox.settings, sandbox.runtime)
 
     def edit(text: str | None) -> None:
@@ -65,7 +65,7 @@ def edit(sandbox: AssembledServer, file: Path) -> Edit:
 
 @pytest.fixture
 def logged(caplog: pytest.LogCaptureFixture, file: Path) -> Logged:
-    """What has been logged of scenarios."""
+    """Return a function for what was logged about scenarios."""
     caplog.set_level(logging.INFO, "payments_sandbox.server.scenario_reload")
     return lambda: [line.replace(str(file), "FILE") for line in caplog.messages]
 
@@ -76,8 +76,10 @@ async def pay(api: Api, status: int, key: str | None = None) -> Any:  # noqa: AN
     return await ask(api, "POST", "/v3/payments", status, json=documented_create(), headers=headers)
 
 
-async def test_an_edit_starts_the_scenario_again(api: Api, world: World, edit: Edit) -> None:
-    """Its counts are at zero and its offsets count from now; the world itself goes on."""
+async def test_an_edited_scenario_restarts_in_its_worlds(
+    api: Api, world: World, edit: Edit
+) -> None:
+    """Its counts are at zero and its offsets count from now; the world itself continues."""
     await pay(api, 500)
     await pay(api, 201)
     edit(LATER)
@@ -88,18 +90,16 @@ async def test_an_edit_starts_the_scenario_again(api: Api, world: World, edit: E
     assert (await ask(api, "GET", "/v3/payments/pay_old"))["amount"] == 1200
 
 
-async def test_worlds_to_come_have_the_edited_one(api: Api, edit: Edit) -> None:
-    """Those of new keys start from what the file says now."""
+async def test_new_worlds_start_with_the_edited_scenario(api: Api, edit: Edit) -> None:
     edit(LATER)
     await pay(api, 400, "sk_test_new")
     shown = await ask(api, "GET", "/v3/payments/pay_old", headers=bearer("sk_test_new"))
     assert shown["amount"] == 900
 
 
-async def test_a_scenario_that_was_sent_is_not_reloaded(
+async def test_a_scenario_sent_over_http_is_not_reloaded_from_a_file_of_its_name(
     control: Control, world: World, edit: Edit
 ) -> None:
-    """It has the name of a file, and is not in it."""
     sent = {"scenario": "down", "expect": [{"audit": "clean"}]}
     await control("put_active_scenarios", [sent])
     edit(LATER)
@@ -107,10 +107,10 @@ async def test_a_scenario_that_was_sent_is_not_reloaded(
     assert [each.source for each in world.rules.scenarios] == [sent]
 
 
-async def test_requests_that_hang_are_let_go(
+async def test_reloading_a_scenario_ends_its_hanging_requests(
     api: Api, sandbox: AssembledServer, edit: Edit
 ) -> None:
-    """As when a scenario is taken away: what it has kept waiting ends."""
+    """As removing it does."""
     edit(DOWN.replace("respond: {error: internal_error}", "hang: {commit: false}"))
     hanging = asyncio.ensure_future(pay(api, 201))
     await until(api, lambda: len(sandbox.runtime.delayed_replies) == 1)
@@ -139,35 +139,35 @@ WRONG_LINES = [
     ],
     ids=["wrong", "gone", "untouched", "a comment"],
 )
-async def test_a_file_that_is_wrong_or_the_same_changes_nothing(
+async def test_an_invalid_missing_or_unchanged_file_leaves_the_scenario_running(
     api: Api, edit: Edit, logged: Logged, text: str | None, lines: list[str]
 ) -> None:
-    """The scenario goes on where it is, and what is wrong is logged with its place."""
+    """What is wrong is logged with its place."""
     await pay(api, 500)
     edit(text)
     assert logged() == [dedent(line) for line in lines]
     await pay(api, 201)
 
 
-async def test_what_is_wrong_is_logged_once(edit: Edit, logged: Logged) -> None:
-    """Editors write a file several times; a good one afterwards is taken over."""
+async def test_a_problem_in_an_edited_file_is_logged_once(edit: Edit, logged: Logged) -> None:
+    """Editors write a file several times; a valid one afterwards is loaded."""
     edit(WRONG)
     edit(WRONG)
     edit(LATER)
     assert logged()[1:] == [WRONG_LINES[1], "down was reloaded in 1 world"]
 
 
-async def test_an_edit_that_no_world_could_start_with_is_not_taken(
+async def test_an_edit_that_contradicts_other_scenarios_is_rejected(
     api: Api, sandbox: AssembledServer, edit: Edit, logged: Logged
 ) -> None:
-    """It may be right by itself, and not go with the others; it was not reloaded."""
+    """The scenario stays as it was."""
     other = scenario_of("clock: 2030-01-15T10:30:00Z\nexpect: [{audit: clean}]", name="other")
     worlds = sandbox.runtime.worlds
     worlds.context = worlds.context._replace(scenarios=(*worlds.context.scenarios, other))
     edit(LATER.replace("2030-01-15T10:30:00Z", "2031-01-01"))
     assert logged() == [
         (
-            "down: expected one clock; the scenarios start at 2030-01-15T10:30:00Z and"
+            "down: expected a single clock; the scenarios start at 2030-01-15T10:30:00Z and"
             " 2031-01-01T00:00:00Z; it was not reloaded"
         )
     ]
@@ -175,10 +175,9 @@ async def test_an_edit_that_no_world_could_start_with_is_not_taken(
     await pay(api, 500, "sk_test_new")
 
 
-def test_a_file_that_comes_later_is_known_from_then_on(
+def test_a_file_that_becomes_valid_later_is_reloaded_from_then_on(
     sandbox: AssembledServer, file: Path, logged: Logged
 ) -> None:
-    """It is known as soon as it is there, or has no problems, and is reloaded from then on."""
     worlds = sandbox.runtime.worlds
     text = file.read_text(encoding="utf-8")
     file.write_text("scenario: down", encoding="utf-8")
@@ -189,10 +188,10 @@ def test_a_file_that_comes_later_is_known_from_then_on(
     assert (logged(), len(worlds)) == (["down was reloaded in 1 world"], 1)
 
 
-def test_a_file_is_read_when_it_stays_as_it_is(
+def test_a_changed_file_is_reloaded_once_it_is_unchanged_for_one_check(
     sandbox: AssembledServer, file: Path, logged: Logged
 ) -> None:
-    """At the second look after a change: at the first it may be half written."""
+    """At the first check it may be half written."""
     reloader = ScenarioReloader(sandbox.settings, sandbox.runtime)
     reloader.reload_changed()
     file.write_text(LATER[:40], encoding="utf-8")
@@ -206,10 +205,9 @@ def test_a_file_is_read_when_it_stays_as_it_is(
     assert logged() == ["down was reloaded in 1 world"]
 
 
-def test_a_file_that_has_gone_is_told_once_and_may_come_back(
+def test_a_missing_file_is_logged_once_and_reloaded_when_it_is_back(
     sandbox: AssembledServer, file: Path, logged: Logged
 ) -> None:
-    """However often it is looked for."""
     reloader = ScenarioReloader(sandbox.settings, sandbox.runtime)
     file.unlink()
     reloader.reload(["down"])

@@ -1,4 +1,4 @@
-"""Scenarios over HTTP: the library, activation, refusals with every problem, report and verify."""
+"""Tests scenarios over HTTP: the library, activation, problems, report and verify."""
 
 import asyncio
 import io
@@ -41,22 +41,22 @@ PROBLEMS: list[dict[str, object]] = [
         "line": 3,
         "column": 14,
         "path": "/rules/0/request",
-        "message": "'create_paymnt' is not known",
+        "message": "unknown value 'create_paymnt'",
         "hint": "did you mean 'create_payment'?",
     },
     {
         "line": 4,
         "column": 10,
         "path": "/rules/0/do/0",
-        "message": "'pas' is not known",
+        "message": "unknown value 'pas'",
         "hint": "did you mean 'pass'?",
     },
 ]
 
 
 def refused(at: str = "") -> dict[str, object]:
-    """How a scenario that stands there in a body is refused: each path leads to it first."""
-    details = "3:14: 'create_paymnt' is not known; did you mean 'create_payment'? (and 1 more)"
+    """Return the error of the wrong scenario at this place in a body: each path begins with it."""
+    details = "3:14: unknown value 'create_paymnt'; did you mean 'create_payment'? (and 1 more)"
     error = {
         "code": "invalid_scenario",
         "message": "The scenario is not valid",
@@ -66,8 +66,10 @@ def refused(at: str = "") -> dict[str, object]:
     return {"error": error, "problems": problems}
 
 
-async def test_editors_get_the_schema_that_is_shipped(api: Api, control: Control) -> None:
-    """Without a key: it is the same in every world."""
+async def test_the_served_scenario_schema_is_the_shipped_one_and_needs_no_key(
+    api: Api, control: Control
+) -> None:
+    """For editors."""
     shipped = json.loads(data_files("schemas")["scenario.schema.json"])
     assert await control("retrieve_scenario_schema") == shipped
     async with api.get("/_sandbox/scenario.schema.json", headers={"Authorization": ""}) as reply:
@@ -88,10 +90,10 @@ async def test_editors_get_the_schema_that_is_shipped(api: Api, control: Control
         ("*/*", "application/json", '{"passed":true'),
     ],
 )
-async def test_a_report_comes_in_the_form_that_is_asked_for(
+async def test_a_report_has_the_format_of_the_accept_header(
     api: Api, control: Control, accept: str, content_type: str, begins: str
 ) -> None:
-    """Whoever has no client of ours prints the text, or keeps the file."""
+    """JSON by default."""
     await control(
         "add_active_scenario", {"scenario": "s", "expect": [{"request": "*", "count": 1}]}
     )
@@ -103,7 +105,7 @@ async def test_a_report_comes_in_the_form_that_is_asked_for(
 
 @pytest.fixture
 def settings(tmp_path: Path) -> Settings:
-    """A sandbox with a folder of scenarios."""
+    """The settings of a sandbox with a folder of scenarios."""
     (tmp_path / "lost.yaml").write_text(YAML, encoding="utf-8")
     (tmp_path / "wrong.yml").write_text(WRONG, encoding="utf-8")
     (tmp_path / "down.json").write_text('{"scenario": "down", "expect": [{"audit": "clean"}]}')
@@ -114,18 +116,18 @@ def settings(tmp_path: Path) -> Settings:
 
 
 async def send_yaml(api: Api, method: str, path: str, text: str, status: int = 200) -> Any:  # noqa: ANN401 - JSON
-    """Send YAML; the JSON of the reply."""
+    """Send YAML; return the JSON of the reply."""
     headers = {"Content-Type": "application/yaml"}
     return await ask(api, method, f"/_sandbox/{path}", status, data=text.encode(), headers=headers)
 
 
 async def active(control: Control) -> list[str]:
-    """The names of what is active."""
+    """Return the names of the active scenarios."""
     return [each["name"] for each in (await control("list_active_scenarios"))["data"]]
 
 
-async def test_the_library_is_listed(control: Control) -> None:
-    """Name, words and tags of each file that is a scenario."""
+async def test_the_library_lists_the_valid_scenarios_of_a_folder(control: Control) -> None:
+    """With name, about and tags."""
     shown = (await control("list_scenarios"))["data"]
     mine = [each for each in shown if each["name"] in ("lost", "down", "wrong", "notes")]
 
@@ -135,8 +137,7 @@ async def test_the_library_is_listed(control: Control) -> None:
     ]
 
 
-async def test_a_scenario_is_activated_by_its_name(api: Api, control: Control) -> None:
-    """And its rules answer."""
+async def test_a_scenario_activated_by_its_name_answers_calls(api: Api, control: Control) -> None:
     await control("add_active_scenario", "lost")
     async with api.post("/v3/payments", json=documented_create()) as reply:
         status, headers = reply.status, reply.headers
@@ -148,10 +149,10 @@ async def test_a_scenario_is_activated_by_its_name(api: Api, control: Control) -
 
 
 @pytest.mark.parametrize("field", ["status", "brand", "currency", "customer_id", "amount"])
-async def test_a_rule_can_be_about_the_payment_of_a_path(
+async def test_a_rule_of_a_read_matches_each_field_of_the_payment_in_the_path(
     api: Api, control: Control, field: str
 ) -> None:
-    """Whatever of it the rule looks at; a read has no body that might say it as well."""
+    """A read has no body with that field."""
     is_so = {
         "status": "completed",
         "brand": "visa",
@@ -166,8 +167,9 @@ async def test_a_rule_can_be_about_the_payment_of_a_path(
     await ask(api, "GET", f"/v3/payments/{payment['id']}", 500)
 
 
-async def test_a_scenario_is_activated_with_all_of_it(api: Api, control: Control) -> None:
-    """As JSON, or as YAML; what is active is shown as it was sent."""
+async def test_a_scenario_can_be_activated_as_json_or_yaml_and_is_shown_as_sent(
+    api: Api, control: Control
+) -> None:
     await control("add_active_scenario", DOWN)
     shown = await send_yaml(api, "POST", "scenarios/active", YAML)
 
@@ -180,8 +182,8 @@ async def test_a_scenario_is_activated_with_all_of_it(api: Api, control: Control
     }
 
 
-async def test_exactly_these_are_active(api: Api, control: Control) -> None:
-    """A list of names and objects; an empty one ends all."""
+async def test_putting_active_scenarios_replaces_all(api: Api, control: Control) -> None:
+    """With names and objects; an empty list removes all."""
     await control("add_active_scenario", "lost")
     said = [await control("put_active_scenarios", [DOWN, "lost"])]
     said.append(await send_yaml(api, "PUT", "scenarios/active", f"- {{{YAML_FLOW}}}\n- down\n"))
@@ -197,15 +199,13 @@ async def test_exactly_these_are_active(api: Api, control: Control) -> None:
 YAML_FLOW = "scenario: flow, expect: [{audit: clean}]"
 
 
-async def test_one_mapping_of_yaml_is_a_list_of_one(api: Api) -> None:
-    """Nobody would expect anything else."""
+async def test_putting_one_yaml_mapping_activates_that_scenario_alone(api: Api) -> None:
     shown = await send_yaml(api, "PUT", "scenarios/active", YAML)
 
     assert [each["name"] for each in shown["data"]] == ["lost"]
 
 
-async def test_scenarios_end(control: Control) -> None:
-    """One by its name, or all."""
+async def test_active_scenarios_are_removed_by_name_or_all_at_once(control: Control) -> None:
     await control("put_active_scenarios", [DOWN, "lost"])
     await control("remove_active_scenarios", query={"name": "down"})
     left = await active(control)
@@ -214,8 +214,8 @@ async def test_scenarios_end(control: Control) -> None:
     assert (left, await active(control)) == (["lost"], [])
 
 
-async def test_an_unknown_name_is_refused_with_the_nearest(control: Control) -> None:
-    """With the one that was meant; nothing is changed."""
+async def test_an_unknown_scenario_name_is_rejected_with_the_nearest(control: Control) -> None:
+    """And changes nothing."""
     await control("add_active_scenario", "lost")
     refusal = await control("put_active_scenarios", ["dwn"], status=400)
     missing = await control("remove_active_scenarios", status=400, query={"name": "down"})
@@ -225,16 +225,16 @@ async def test_an_unknown_name_is_refused_with_the_nearest(control: Control) -> 
         " GET /_sandbox/scenarios lists what exists."
     )
     assert missing == invalid(
-        "/name: expected an active scenario; active are: lost."
+        "/name: expected an active scenario; active scenarios: lost."
         " POST /_sandbox/scenarios/active activates one."
     )
     assert await active(control) == ["lost"]
 
 
-async def test_one_wrong_scenario_of_several_hides_nothing_of_the_others(
+async def test_all_problems_of_several_scenarios_are_reported_with_their_places(
     api: Api, control: Control
 ) -> None:
-    """Each at its place in the text where that is YAML; an unknown name is one of them."""
+    """With lines in YAML; an unknown name is one of the problems."""
     text = """
 - lost
 - dwn
@@ -264,7 +264,7 @@ async def test_one_wrong_scenario_of_several_hides_nothing_of_the_others(
     assert said[0] == [
         (None, "/1", unknown),
         (4, "/2/rules/0/do/0/drop", "'drop' needs 'commit'"),
-        (6, "/3", "on means different things to YAML readers"),
+        (6, "/3", "YAML readers disagree on what on means"),
         (7, "/3/expct", "unknown key 'expct'"),
     ]
     assert [(path, message) for _, path, message in said[1]] == [
@@ -275,10 +275,10 @@ async def test_one_wrong_scenario_of_several_hides_nothing_of_the_others(
     ]
 
 
-async def test_what_is_wrong_with_scenarios_is_told_by_its_place_in_the_body(
+async def test_a_problem_of_a_scenario_has_its_json_pointer_in_the_body(
     api: Api, control: Control
 ) -> None:
-    """Wherever the body has them: as one, in a list, or beside a world's other fields."""
+    """As one scenario, in a list, or in a new world."""
     wrong = {"scenario": "x", "expect": [{}]}
     said = [
         await control("add_active_scenario", wrong, status=400),
@@ -310,8 +310,8 @@ async def test_what_is_wrong_with_scenarios_is_told_by_its_place_in_the_body(
     ]
 
 
-async def test_a_text_that_breaks_off_is_told_with_what_stands_before(api: Api) -> None:
-    """A list, or one scenario; names before it are read as ever."""
+async def test_truncated_yaml_is_reported_with_the_problems_before_the_cut(api: Api) -> None:
+    """In a list, or in one scenario."""
     for text in (
         "- {scenario: a, abuot: x}\n- lost\n- {scenario: b, rules: [",
         "{abuot: x, rules: [",
@@ -321,8 +321,9 @@ async def test_a_text_that_breaks_off_is_told_with_what_stands_before(api: Api) 
         assert "did not find expected node content" in str(refusal["problems"])
 
 
-async def test_a_wrong_scenario_changes_nothing(api: Api, control: Control) -> None:
-    """Every problem is listed; the world is as it was."""
+async def test_an_invalid_scenario_is_rejected_with_every_problem_and_changes_nothing(
+    api: Api, control: Control
+) -> None:
     await control("add_active_scenario", "lost")
     said = [
         await control("add_active_scenario", "wrong", status=400),
@@ -336,7 +337,7 @@ async def test_a_wrong_scenario_changes_nothing(api: Api, control: Control) -> N
     assert await active(control) == ["lost"]
 
 
-async def test_a_wrong_json_object_has_paths_and_no_lines(control: Control) -> None:
+async def test_problems_of_a_json_scenario_have_pointers_but_no_lines(control: Control) -> None:
     """There is no text to point into."""
     refusal = await control("check_scenario", {"scenario": "x", "expect": [{}]}, status=400)
 
@@ -347,8 +348,9 @@ async def test_a_wrong_json_object_has_paths_and_no_lines(control: Control) -> N
     assert [(each["line"], each["path"]) for each in refusal["problems"]] == [(None, "/expect/0")]
 
 
-async def test_a_warning_is_no_refusal(control: Control) -> None:
-    """It is listed all the same."""
+async def test_a_scenario_with_a_warning_is_accepted_and_the_warning_listed(
+    control: Control,
+) -> None:
     rule = {"request": "list_payments", "do": [{"hang": {"commit": True}}]}
     shown = await control("check_scenario", {"scenario": "x", "rules": [rule]})
 
@@ -371,7 +373,7 @@ EITHER = "/: expected a body with Content-Type: application/json or application/
         (b"5", "application/json", "/: expected a scenario's name, or a scenario as a JSON"),
     ],
 )
-async def test_a_body_that_is_no_scenario_is_refused(
+async def test_a_body_that_is_not_a_scenario_is_rejected(
     api: Api, data: bytes, content_type: str, details: str
 ) -> None:
     """Of another type, or unreadable."""
@@ -381,7 +383,7 @@ async def test_a_body_that_is_no_scenario_is_refused(
     assert refusal["error"]["details"].startswith(details)
 
 
-async def test_yaml_that_cannot_be_read_is_refused(api: Api) -> None:
+async def test_malformed_yaml_is_rejected(api: Api) -> None:
     """In a list as well."""
     refusal = await send_yaml(api, "PUT", "scenarios/active", "- a: [", 400)
 
@@ -390,8 +392,7 @@ async def test_yaml_that_cannot_be_read_is_refused(api: Api) -> None:
     ]
 
 
-async def test_yaml_that_is_too_large_is_refused(api: Api) -> None:
-    """A megabyte is the most."""
+async def test_yaml_of_more_than_a_megabyte_is_rejected(api: Api) -> None:
     headers = {"Content-Type": "application/yaml"}
     text = io.BytesIO(b"#" * 1_100_000)
     refusal = await ask(api, "PUT", "/_sandbox/scenarios/active", 413, data=text, headers=headers)
@@ -399,8 +400,8 @@ async def test_yaml_that_is_too_large_is_refused(api: Api) -> None:
     assert refusal == envelope("request_too_large", "The body is larger than 1048576 bytes.")
 
 
-async def test_a_world_can_be_made_with_scenarios(control: Control) -> None:
-    """Active from its first call; its clock wins over theirs."""
+async def test_a_world_can_be_made_with_active_scenarios(control: Control) -> None:
+    """The world's clock takes precedence over theirs."""
     clock = {"scenario": "clock", "clock": "2031-01-01", "expect": [{"audit": "clean"}]}
     worlds = [
         await control("create_world", {"scenarios": [clock, "lost"]}),
@@ -415,20 +416,20 @@ async def test_a_world_can_be_made_with_scenarios(control: Control) -> None:
     assert [each["name"] for each in shown["data"]] == ["clock", "lost"]
 
 
-async def test_a_world_whose_scenarios_do_not_go_together_is_not_made(control: Control) -> None:
-    """Its key is free."""
+async def test_a_world_with_contradicting_scenarios_is_rejected_and_its_key_stays_free(
+    control: Control,
+) -> None:
     body = {"api_key": "sk_test_twice", "scenarios": ["lost", "lost"]}
     refusal = await control("create_world", body, status=400)
 
     assert refusal == invalid(
-        "/: expected each scenario once; 'lost' comes twice."
-        " GET /_sandbox/scenarios lists others; a later clock makes room for a past."
+        "/: expected each scenario once; 'lost' is given twice."
+        " GET /_sandbox/scenarios lists others; a later clock leaves room for past payments."
     )
     assert (await control("create_world", body | {"scenarios": []}))["restarted"] is None
 
 
-async def test_worlds_share_no_scenario(api: Api, control: Control) -> None:
-    """The key is the world."""
+async def test_a_scenario_is_active_in_its_world_only(api: Api, control: Control) -> None:
     await control("add_active_scenario", DOWN)
     headers = bearer("sk_test_other")
 
@@ -436,8 +437,10 @@ async def test_worlds_share_no_scenario(api: Api, control: Control) -> None:
     await ask(api, "GET", "/v3/payments", 500)
 
 
-async def test_requests_that_hang_end_when_scenarios_change(api: Api, control: Control) -> None:
-    """At once, without a reply, and nothing is left behind."""
+async def test_hanging_requests_end_at_once_when_scenarios_change(
+    api: Api, control: Control
+) -> None:
+    """Without a reply."""
     hang = {"scenario": "hang", "rules": [{"request": "*", "do": [{"hang": {"commit": False}}],
                                            "then": "cycle"}]}  # fmt: skip
     for change in (
@@ -458,8 +461,9 @@ async def test_requests_that_hang_end_when_scenarios_change(api: Api, control: C
             await control("reset_world", {"only": ["rules"]})
 
 
-async def test_a_report_has_expectations_rules_and_audit(api: Api, control: Control) -> None:
-    """Expectations, rules and audit, and whether all is well."""
+async def test_a_report_has_expectations_rules_audit_and_whether_all_passed(
+    api: Api, control: Control
+) -> None:
     await control("add_active_scenario", "lost")
     before = await control("retrieve_report")
     await ask(api, "POST", "/v3/payments", 500, json=documented_create())
@@ -494,7 +498,6 @@ async def test_a_report_has_expectations_rules_and_audit(api: Api, control: Cont
 
 
 async def test_the_audit_names_the_requests_behind_each_finding(api: Api, control: Control) -> None:
-    """With the requests behind each finding."""
     clean = await control("retrieve_audit")
     await control("add_active_scenario", "lost")
     for status in (500, 201):
@@ -509,8 +512,9 @@ async def test_the_audit_names_the_requests_behind_each_finding(api: Api, contro
     ]
 
 
-async def test_expectations_are_verified_now(api: Api, control: Control) -> None:
-    """Those of a body, or those of the active scenarios."""
+async def test_verify_checks_the_given_or_the_active_expectations(
+    api: Api, control: Control
+) -> None:
     expect = [{"request": "create_payment", "count": 1}]
     before = await control("verify", {"expect": expect})
     await paid(api)
@@ -529,8 +533,10 @@ async def test_expectations_are_verified_now(api: Api, control: Control) -> None
     assert [each["met"] for each in own["expectations"]] == [True]
 
 
-async def test_a_verification_waits_until_all_are_met(api: Api, control: Control) -> None:
-    """And not a moment longer."""
+async def test_verify_with_within_waits_until_all_expectations_are_met(
+    api: Api, control: Control
+) -> None:
+    """And not longer."""
     body = {"expect": [{"request": "create_payment", "count": 2}], "within": "30s"}
     waiting = asyncio.create_task(control("verify", body))
     for _ in range(2):
@@ -540,7 +546,7 @@ async def test_a_verification_waits_until_all_are_met(api: Api, control: Control
         assert (await waiting)["passed"] is True
 
 
-async def test_a_verification_does_not_wait_for_what_cannot_come_true(
+async def test_verify_does_not_wait_for_an_expectation_that_can_no_longer_be_met(
     api: Api, control: Control
 ) -> None:
     """Two payments never become one."""
@@ -552,17 +558,16 @@ async def test_a_verification_does_not_wait_for_what_cannot_come_true(
         assert (await control("verify", body))["passed"] is False
 
 
-async def test_a_verification_waits_as_long_as_its_expectations_say(control: Control) -> None:
-    """Unless told otherwise; then it says what was seen."""
+async def test_verify_waits_for_the_within_of_its_expectations_by_default(control: Control) -> None:
+    """Then it says what was seen."""
     body = {"expect": [{"request": "create_payment", "within": "20ms"}]}
 
     assert (await control("verify", body))["passed"] is False
 
 
-async def test_a_verification_ends_with_its_world(
+async def test_a_waiting_verify_ends_when_its_world_is_dropped(
     control: Control, sandbox: AssembledServer
 ) -> None:
-    """Nobody waits for what cannot come."""
     world = await control("create_world", {})
     body = {"expect": [{"request": "create_payment"}], "within": "30s"}
     key = world["api_key"]
@@ -581,15 +586,14 @@ async def test_a_verification_ends_with_its_world(
         ({"within": "x"}, "/within: expected a duration of at most 5m, such as 250ms or 3s."),
     ],
 )
-async def test_a_wait_that_is_none_or_too_long_is_refused(
+async def test_verify_with_an_invalid_or_too_long_within_is_rejected(
     control: Control, body: object, details: str
 ) -> None:
-    """Or that is too long."""
     assert await control("verify", body, status=400) == invalid(details)
 
 
-async def test_wrong_expectations_are_refused_by_their_paths(control: Control) -> None:
-    """Each with its path; those that are right are not told of."""
+async def test_invalid_expectations_are_rejected_with_their_json_pointers(control: Control) -> None:
+    """Valid ones are not listed."""
     expect = [
         {"audit": "clean"},
         {"requests": "create_payment"},
@@ -599,14 +603,13 @@ async def test_wrong_expectations_are_refused_by_their_paths(control: Control) -
 
     assert [(each["path"], each["message"]) for each in refusal["problems"]] == [
         ("/expect/1/requests", "unknown key 'requests'"),
-        ("/expect/2/when/amount", "nothing can meet this: list_payments has no amount"),
+        ("/expect/2/when/amount", "this can never be met: list_payments has no amount"),
     ]
 
 
-async def test_reset_brings_back_what_a_scenario_starts_from(
+async def test_a_reset_restores_the_given_payments_and_at_rules_of_a_scenario(
     api: Api, control: Control, world: World
 ) -> None:
-    """Its payments, its marks; its rules start again."""
     given = {
         "scenario": "given",
         "given": {"payments": [{"id": "pay_old", "amount": 1200, "currency": "EUR"}]},
@@ -620,8 +623,8 @@ async def test_reset_brings_back_what_a_scenario_starts_from(
     assert [each.what for each in world.upcoming(5)] == ["rule given/rule-1"]
 
 
-def test_every_world_of_a_server_has_its_scenarios(tmp_path: Path) -> None:
-    """The home world, and each that is made on first use."""
+def test_every_world_of_a_server_starts_with_the_servers_scenarios(tmp_path: Path) -> None:
+    """The home world, and those made on first use."""
     file = tmp_path / "scene.yaml"
     file.write_text("scenario: scene\nclock: 2031-01-01\nexpect: [{audit: clean}]", "utf-8")
     scene = scenario_of("clock: 2031-01-01\nexpect: [{audit: clean}]")
@@ -631,5 +634,5 @@ def test_every_world_of_a_server_has_its_scenarios(tmp_path: Path) -> None:
     ]
 
     assert [world.rules.scenarios for world in worlds] == [(scene,)] * 2
-    with pytest.raises(InvalidRequest, match="comes twice"):
+    with pytest.raises(InvalidRequest, match="is given twice"):
         assemble(Settings(scenarios=("scene", file), scenario_dirs=(tmp_path,)))

@@ -1,4 +1,4 @@
-"""POST /_sandbox/world/seed: payments of the past, in slices, wholly or not at all."""
+"""Tests POST /_sandbox/world/seed: payments of the past, in slices, completely or not at all."""
 
 import asyncio
 from typing import Any
@@ -15,14 +15,16 @@ NUMBERS = {"payments": 50, "customers": 4, "over": "10d"}
 
 
 async def everything(api: Api, key: str | None = None) -> list[dict[str, Any]]:
-    """The payments of a world, newest first."""
+    """Return the payments of a world, newest first."""
     headers = {} if key is None else bearer(key)
     page = await ask(api, "GET", "/v3/payments?limit=100", headers=headers)
     return list(page["data"])
 
 
-async def test_a_world_is_filled_with_payments_of_the_past(api: Api, control: Control) -> None:
-    """The answer is the world; payments are spread over the time, each with its event."""
+async def test_seeding_a_world_makes_payments_with_events_spread_over_the_past(
+    api: Api, control: Control
+) -> None:
+    """The reply is the world."""
     shown = await control("seed_world", NUMBERS)
     assert shown == await control("retrieve_world")
     found = await everything(api)
@@ -35,8 +37,9 @@ async def test_a_world_is_filled_with_payments_of_the_past(api: Api, control: Co
     assert {each["data"]["payment_id"] for each in events} == {each["id"] for each in found}
 
 
-async def test_a_seed_gives_the_same_as_a_scenario(api: Api, control: Control) -> None:
-    """Equal numbers and seeds give equal payments, byte for byte."""
+async def test_seeding_a_world_makes_the_same_payments_as_a_scenario_with_equal_numbers(
+    api: Api, control: Control
+) -> None:
     await control("seed_world", {**NUMBERS, "seed": 3})
     scenario = {"scenario": "past", "seed": 3, "given": {"generate": NUMBERS}}
     seed = (await control("retrieve_world"))["seed"]
@@ -45,8 +48,9 @@ async def test_a_seed_gives_the_same_as_a_scenario(api: Api, control: Control) -
     assert await everything(api) == await everything(api, made["api_key"])
 
 
-async def test_what_is_not_given_has_its_default(api: Api, control: Control) -> None:
-    """A tenth as many customers, thirty days, and the world's own seed."""
+async def test_seeding_defaults_to_a_tenth_as_many_customers_30_days_and_the_worlds_seed(
+    api: Api, control: Control
+) -> None:
     await control("seed_world", {"payments": 30})
     seed = (await control("retrieve_world"))["seed"]
     first = await everything(api)
@@ -56,10 +60,10 @@ async def test_what_is_not_given_has_its_default(api: Api, control: Control) -> 
 
 
 @pytest.mark.parametrize("what", ["payment", "event", "seed", "given"])
-async def test_a_world_that_is_used_gets_a_past_before_all_that_it_has(
+async def test_seeding_a_used_world_adds_older_payments_and_keeps_everything_else(
     api: Api, control: Control, what: str
 ) -> None:
-    """Payments, events and their ids stay; what is new is older, listed last, and can be used."""
+    """They are listed last, and can be used."""
     match what:
         case "payment":
             await paid(api)
@@ -106,15 +110,16 @@ async def test_a_world_that_is_used_gets_a_past_before_all_that_it_has(
     ],
     ids=["customers", "over", "payments"],
 )
-async def test_numbers_that_make_no_sense_are_refused(
+async def test_invalid_seed_numbers_are_rejected_with_what_is_expected(
     control: Control, body: dict[str, object], details: str
 ) -> None:
-    """What would have worked."""
     assert await control("seed_world", body, status=400) == invalid(details)
 
 
-async def test_others_are_served_meanwhile(api: Api, control: Control) -> None:
-    """And the world as it was, until all are there."""
+async def test_other_requests_are_served_while_a_world_is_seeded(
+    api: Api, control: Control
+) -> None:
+    """The world stays as it was until all payments exist."""
     filling = asyncio.ensure_future(control("seed_world", {"payments": 20_000}))
     counts = []
     while not filling.done():
@@ -125,10 +130,9 @@ async def test_others_are_served_meanwhile(api: Api, control: Control) -> None:
     assert len(await everything(api)) == 100
 
 
-async def test_nobody_is_told_of_payments_of_the_past(
+async def test_seeded_payments_send_no_webhooks_and_are_not_in_the_stream(
     api: Api, control: Control, world: World
 ) -> None:
-    """No webhook leaves, and a stream shows what happens from then on."""
     await control("create_webhook_endpoint", {"url": "inbox:orders"})
     async with api.get("/_sandbox/stream") as stream:
         await stream.content.readuntil(b"\n\n")
@@ -142,8 +146,8 @@ async def test_nobody_is_told_of_payments_of_the_past(
     assert len((await control("list_deliveries"))["data"]) == 1
 
 
-def test_a_world_that_is_first_used_meanwhile_stays_as_it_is(world: World) -> None:
-    """The numbers of what is made would be those of what has happened."""
+def test_seeding_an_empty_world_that_is_used_meanwhile_is_rejected(world: World) -> None:
+    """Its first event keeps its number."""
     steps = fill_world(world, Generated(1_000, 10, 86_400_000))
     next(steps)
     next(steps)
@@ -153,8 +157,7 @@ def test_a_world_that_is_first_used_meanwhile_stays_as_it_is(world: World) -> No
     assert (world.ledger.events, len(world.ledger.payments)) == (1, 0)
 
 
-def test_what_happens_meanwhile_in_a_world_that_is_used_stays(world: World) -> None:
-    """It is later than the past that comes before."""
+def test_seeding_a_used_world_keeps_events_that_happen_meanwhile(world: World) -> None:
     world.make_event("payout.paid", {"n": 1})
     steps = fill_world(world, Generated(1_000, 10, 86_400_000))
     next(steps)
@@ -164,8 +167,8 @@ def test_what_happens_meanwhile_in_a_world_that_is_used_stays(world: World) -> N
     assert (world.ledger.event_numbers, len(world.ledger.payments)) == (range(-1_000, 2), 1_000)
 
 
-def test_a_clock_that_is_reset_meanwhile_refuses_the_payments(world: World) -> None:
-    """Payments later than its now would never do."""
+def test_seeding_is_rejected_if_the_clock_is_reset_meanwhile(world: World) -> None:
+    """Payments later than its now would be impossible."""
     list(world.advance(world.clock.now() + 1_000))  # type: ignore[arg-type]  # an Instant is a number
     steps = fill_world(world, Generated(1_000, 10, 86_400_000))
     next(steps)
@@ -176,8 +179,7 @@ def test_a_clock_that_is_reset_meanwhile_refuses_the_payments(world: World) -> N
     assert len(world.ledger.payments) == 0
 
 
-async def test_a_world_with_a_past_goes_on_taking_payments(api: Api, control: Control) -> None:
-    """Numbers of the past are below those of what was there before."""
+async def test_a_seeded_world_accepts_new_payments(api: Api, control: Control) -> None:
     first = await paid(api)
     await control("seed_world", {"payments": 5})
     second = await paid(api)
@@ -187,8 +189,8 @@ async def test_a_world_with_a_past_goes_on_taking_payments(api: Api, control: Co
     assert len(page["data"]) == 7
 
 
-async def test_a_world_tells_how_far_it_is_filled(control: Control) -> None:
-    """While payments are made, and not before or after."""
+async def test_a_world_shows_its_progress_while_it_is_seeded(control: Control) -> None:
+    """And not before or after."""
     filling = asyncio.ensure_future(control("seed_world", {"payments": 20_000}))
     told = []
     while not filling.done():

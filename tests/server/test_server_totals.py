@@ -1,4 +1,4 @@
-"""What a server has had is counted over worlds that are gone, began anew or came back."""
+"""Tests that a server's totals cover worlds that were dropped, reset or restored."""
 
 from payments_sandbox.core.settings import Settings
 from payments_sandbox.server.factory import AssembledServer, assemble
@@ -14,10 +14,10 @@ def counting(sandbox: AssembledServer) -> ServerTotals:
     return totals
 
 
-async def test_payments_and_events_are_counted_whatever_becomes_of_their_worlds(
+async def test_totals_count_payments_and_events_of_reset_and_dropped_worlds(
     api: Api, control: Control, sandbox: AssembledServer
 ) -> None:
-    """What was there before is no part, and what a reset takes is."""
+    """What existed before counting is not included."""
     await paid(api)
     totals = counting(sandbox)
     assert totals.counts() == {}
@@ -33,7 +33,7 @@ async def test_payments_and_events_are_counted_whatever_becomes_of_their_worlds(
     assert (totals.worlds, totals.worlds_gone) == (1, 1)
 
 
-async def test_what_a_reset_leaves_is_counted_once(
+async def test_totals_count_payments_that_a_reset_keeps_once(
     api: Api, control: Control, sandbox: AssembledServer
 ) -> None:
     totals = counting(sandbox)
@@ -42,7 +42,7 @@ async def test_what_a_reset_leaves_is_counted_once(
     assert totals.counts() == {"completed": 1, "events": 1}
 
 
-async def test_what_comes_with_a_snapshot_is_not_counted_again(
+async def test_totals_do_not_count_restored_payments_again(
     api: Api, control: Control, sandbox: AssembledServer
 ) -> None:
     totals = counting(sandbox)

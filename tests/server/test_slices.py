@@ -1,4 +1,4 @@
-"""Holds a server to going on: whatever takes long leaves others their turns."""
+"""Tests that long work is done in slices, so that other requests are served."""
 
 import asyncio
 from collections.abc import Callable
@@ -26,7 +26,7 @@ def count() -> int:
 
 @pytest.fixture
 def settings(tmp_path: Path, count: int) -> Settings:
-    """A server whose worlds all start with payments."""
+    """The settings of a server whose worlds all start with payments."""
     file = tmp_path / "many.yaml"
     file.write_text(f"scenario: many\ngiven: {{generate: {{payments: {count}}}}}\n")
     return Settings(clock="2030-01-15T10:30:00Z", seed=7, scenarios=(file,))
@@ -34,13 +34,13 @@ def settings(tmp_path: Path, count: int) -> Settings:
 
 @pytest.fixture
 async def control(control: Control) -> Control:
-    """The control API, some of which is imported."""
+    """The control API, with its lazily imported parts loaded."""
     await control("retrieve_world")
     return control
 
 
 async def served_until(api: Api, *others: "asyncio.Future[Json]") -> int:
-    """How many requests were answered before these were."""
+    """Return how many requests were answered before these were."""
     served = 0
     while not all(each.done() for each in others):
         await ask(api, "GET", "/_sandbox/live")
@@ -49,7 +49,7 @@ async def served_until(api: Api, *others: "asyncio.Future[Json]") -> int:
 
 
 @pytest.mark.parametrize("path", ["/v3/payments?limit=1", "/_sandbox/world"])
-async def test_others_are_served_while_a_key_is_first_used(
+async def test_other_requests_are_served_while_the_world_of_a_new_key_is_made(
     api: Api, control: Control, path: str
 ) -> None:
     """By either API."""
@@ -60,10 +60,10 @@ async def test_others_are_served_while_a_key_is_first_used(
     assert sum(world["payments"].values()) == COUNT
 
 
-async def test_others_are_served_while_the_home_world_starts_again(
+async def test_other_requests_are_served_while_the_home_world_restarts(
     api: Api, control: Control
 ) -> None:
-    """Who asks for it meanwhile waits until it is there."""
+    """Those for the home world wait until it is ready."""
     dropping = asyncio.ensure_future(control("delete_world"))
     showing = asyncio.ensure_future(control("retrieve_world"))
     assert await served_until(api, dropping, showing) > 3
@@ -84,14 +84,14 @@ async def test_others_are_served_while_the_home_world_starts_again(
     ],
     ids=lambda value: value if isinstance(value, str) else "",
 )
-async def test_scenarios_are_read_beside_the_loop(
+async def test_scenarios_are_parsed_in_a_thread_instead_of_the_event_loop(
     control: Control,
     sandbox: AssembledServer,
     monkeypatch: pytest.MonkeyPatch,
     route: str,
     body: Json,
 ) -> None:
-    """What answers a route is imported there as well, once: with it comes the whole language."""
+    """The first use also imports the scenario language there."""
     beside: list[object] = []
     run_beside = sandbox.runtime.run_beside
 

@@ -1,4 +1,4 @@
-"""Bodies that come late, in pieces, in excess or not at all, and requests behind each other."""
+"""Tests bodies that come late, in pieces, in excess or not at all, and pipelined requests."""
 
 import json
 from collections.abc import Iterator
@@ -58,37 +58,37 @@ ENVELOPES: Final = {
 
 @pytest.fixture(scope="module")
 def hasty() -> Iterator[RunningServer]:
-    """One that soon loses patience with a body."""
+    """A server with a very short body timeout."""
     with running_server(Settings(port=0, body_timeout=0.1)) as running:
         yield running
 
 
 def chunks(body: bytes, size: int) -> bytes:
-    """The body in chunks, and the end."""
+    """Return the body in chunks, with the last one."""
     parts = [body[start : start + size] for start in range(0, len(body), size)]
     return b"".join(b"%x\r\n%s\r\n" % (len(part), part) for part in parts) + b"0\r\n\r\n"
 
 
 def head(target: str = PAYMENTS, **headers: str | None) -> bytes:
-    """The head of a POST whose body is sent later; `_` in a name is `-`."""
+    """Return the head of a POST whose body is sent later; `_` in a name is `-`."""
     lines = {name.replace("_", "-"): value for name, value in headers.items()}
     return raw_request("POST", target, lines | {"Content-Type": "application/json"})
 
 
 def padded(size: int) -> bytes:
-    """The documented create body, blown up with blanks to this many bytes."""
+    """Return the documented create body, padded with blanks to this many bytes."""
     return CREATE + b" " * (size - len(CREATE))
 
 
 def assert_envelope(reply: RawReply, name: str) -> None:
-    """The reply is that error in the documented envelope."""
+    """Assert that the reply is that error in the documented envelope."""
     status, code, message, details = ENVELOPES[name]
     error = {"code": code, "message": message, "details": details}
     assert (reply.status, reply.json) == (status, {"error": error})
 
 
 def assert_paid(reply: RawReply) -> None:
-    """The reply is the success of the documented create body."""
+    """Assert that the reply is the success of the documented create body."""
     assert (reply.status, rate_limit_of(reply)) == (201, ALL_THREE)
     assert reply.json == {
         "id": reply.json["id"],
@@ -100,8 +100,8 @@ def assert_paid(reply: RawReply) -> None:
     }
 
 
-def test_a_client_that_asks_to_continue_is_told_to(wire: BlockingConnection) -> None:
-    """`100 Continue` once the head is accepted, then the answer, and the connection goes on."""
+def test_expect_100_continue_gets_100_then_the_reply(wire: BlockingConnection) -> None:
+    """And the connection stays usable."""
     wire.send(head(Content_Length=str(len(CREATE)), Expect="100-Continue"))
 
     assert wire.reply() == RawReply(100, {}, b"")
@@ -112,41 +112,40 @@ def test_a_client_that_asks_to_continue_is_told_to(wire: BlockingConnection) -> 
 
 
 @pytest.mark.parametrize("target", [PAYMENTS, CONTROL])
-def test_a_client_that_asks_first_is_spared_a_large_upload(
+def test_expect_100_continue_with_a_large_body_gets_413_instead_of_100(
     server: RunningServer, wire: BlockingConnection, caplog: pytest.LogCaptureFixture, target: str
 ) -> None:
-    """413 at once, in place of `100 Continue`."""
     with server_unharmed(server, caplog):
         wire.send(head(target, Content_Length="300000", Expect="100-continue"))
         assert_envelope(wire.reply(), "large")
 
 
-def test_a_client_without_a_key_is_not_told_to_continue(
+def test_expect_100_continue_without_a_key_gets_401_instead_of_100(
     server: RunningServer, wire: BlockingConnection, caplog: pytest.LogCaptureFixture
 ) -> None:
-    """401 at once."""
     with server_unharmed(server, caplog):
         wire.send(head(Content_Length="10", Expect="100-continue", Authorization=None))
         assert_envelope(wire.reply(), "keyless")
 
 
-def test_an_expectation_that_nobody_knows_is_ignored(wire: BlockingConnection) -> None:
-    """417 is not documented; the request is served as if it had not asked."""
+def test_an_unknown_expect_header_is_ignored(wire: BlockingConnection) -> None:
+    """417 is not documented."""
     wire.send(raw_request("POST", PAYMENTS, {"Expect": "the-unexpected"}, CREATE))
 
     assert_paid(wire.reply())
 
 
 @pytest.mark.parametrize("size", [1, 20, len(CREATE)])
-def test_a_body_in_chunks_is_the_same_body(wire: BlockingConnection, size: int) -> None:
-    """However it is cut."""
+def test_a_chunked_body_is_accepted_with_chunks_of_any_size(
+    wire: BlockingConnection, size: int
+) -> None:
     wire.send(raw_request("POST", PAYMENTS, CHUNKED, chunks(CREATE, size)))
 
     assert_paid(wire.reply())
 
 
-def test_the_limit_of_a_body_is_exact(server: RunningServer) -> None:
-    """The largest body that is read, by length and in chunks."""
+def test_a_body_of_exactly_the_maximum_size_is_accepted(server: RunningServer) -> None:
+    """By length and in chunks."""
     assert_paid(exchange(server.address, raw_request("POST", PAYMENTS, body=padded(LIMIT))))
     assert_paid(
         exchange(
@@ -166,23 +165,22 @@ def test_the_limit_of_a_body_is_exact(server: RunningServer) -> None:
         pytest.param({}, b"[" * 100_000, id="100,000 deep"),
     ],
 )
-def test_a_large_body_is_refused(
+def test_a_body_above_the_maximum_size_is_413(
     server: RunningServer,
     caplog: pytest.LogCaptureFixture,
     target: str,
     headers: dict[str, str | None],
     body: bytes,
 ) -> None:
-    """413 in the envelope, whoever counts the bytes."""
+    """By length and in chunks."""
     with server_unharmed(server, caplog):
         reply = exchange(server.address, raw_request("POST", target, headers, body))
         assert_envelope(reply, "large")
 
 
-def test_a_body_that_never_comes_is_not_waited_for(
+def test_a_body_that_does_not_arrive_in_time_gets_400_and_a_closed_connection(
     hasty: RunningServer, caplog: pytest.LogCaptureFixture
 ) -> None:
-    """400 after the patience, and the connection is closed, a second later if need be."""
     length = str(len(CREATE))
     with (
         server_unharmed(hasty, caplog),
@@ -197,10 +195,36 @@ def test_a_body_that_never_comes_is_not_waited_for(
             assert wire.ends()
 
 
-def test_a_chunk_that_never_comes_is_not_waited_for(
+@pytest.mark.parametrize("target", [PAYMENTS, CONTROL])
+def test_a_body_sent_byte_by_byte_gets_400_after_the_timeout_of_the_whole_body(
+    hasty: RunningServer, caplog: pytest.LogCaptureFixture, target: str
+) -> None:
+    """The timeout is for the body as a whole, also of a second request on a connection."""
+    with server_unharmed(hasty, caplog), connected(hasty.address) as wire:
+        wire.send(head(target, Content_Length="1") + b"{")
+        assert wire.reply().status == 400
+        wire.send(head(target, Content_Length=str(LIMIT)))
+        while wire.is_silent_for(0.01):
+            wire.send(b" ")
+        assert_envelope(wire.reply(), "late")
+
+
+def test_a_body_of_900_kb_to_the_control_api_is_read_whole_after_a_pause(
+    server: RunningServer, wire: BlockingConnection, caplog: pytest.LogCaptureFixture
+) -> None:
+    """The parser pauses reading at half a megabyte unless it is told how much to keep."""
+    body = b"[" + b" " * 900_000 + b"]"
+    lines = {"Content-Type": "application/json", "Content-Length": str(len(body))}
+    with server_unharmed(server, caplog):
+        wire.send(raw_request("PUT", "/_sandbox/scenarios/active", lines))
+        assert wire.is_silent_for(0.01)
+        wire.send(body)
+        assert wire.reply().status == 200
+
+
+def test_a_chunked_body_without_its_last_chunk_gets_400_after_the_timeout(
     hasty: RunningServer, caplog: pytest.LogCaptureFixture
 ) -> None:
-    """The end of a chunked body is awaited no longer than the rest of it."""
     with server_unharmed(hasty, caplog), connected(hasty.address) as wire:
         wire.send(head(Transfer_Encoding="chunked") + chunks(CREATE, 20).removesuffix(b"0\r\n\r\n"))
         assert_envelope(wire.reply(), "late")
@@ -208,14 +232,14 @@ def test_a_chunk_that_never_comes_is_not_waited_for(
 
 @pytest.mark.parametrize("target", [PAYMENTS, CONTROL])
 @pytest.mark.parametrize("good", [b"", b"2\r\n{}\r\n", b"2\r\n{}"])
-def test_a_bad_chunk_behind_what_was_good_is_refused_at_once(
+def test_a_malformed_chunk_gets_400_at_once(
     server: RunningServer,
     wire: BlockingConnection,
     caplog: pytest.LogCaptureFixture,
     target: str,
     good: bytes,
 ) -> None:
-    """400 when it comes, not once the patience with the rest of the body is over."""
+    """Not only after the timeout of the body."""
     with server_unharmed(server, caplog):
         wire.send(head(target, Transfer_Encoding="chunked", Expect="100-continue"))
         assert wire.reply().status == 100
@@ -226,10 +250,10 @@ def test_a_bad_chunk_behind_what_was_good_is_refused_at_once(
 
 
 @pytest.mark.parametrize("target", [PAYMENTS, CONTROL])
-def test_a_client_that_leaves_in_the_middle_is_no_error(
+def test_a_client_that_disconnects_in_the_middle_of_a_body_causes_no_error(
     caplog: pytest.LogCaptureFixture, target: str
 ) -> None:
-    """Nobody to answer, nothing to log, and nothing has happened."""
+    """Nothing is logged, and nothing happens."""
     with (
         running_server(Settings(port=0)) as server,
         connected(server.address) as wire,
@@ -243,8 +267,8 @@ def test_a_client_that_leaves_in_the_middle_is_no_error(
     assert [entry.getMessage() for entry in caplog.records if entry.exc_info] == []
 
 
-def test_requests_behind_each_other_are_answered_in_order(wire: BlockingConnection) -> None:
-    """Pipelining: one connection, all requests sent before the first reply is read."""
+def test_pipelined_requests_with_bodies_are_answered_in_order(wire: BlockingConnection) -> None:
+    """All are sent before the first reply is read."""
     wire.send(
         raw_request("POST", PAYMENTS, body=CREATE)
         + raw_request("POST", PAYMENTS, body=b"{")
@@ -261,10 +285,10 @@ def test_requests_behind_each_other_are_answered_in_order(wire: BlockingConnecti
     assert wire.ends()
 
 
-def test_what_follows_a_body_that_was_not_read_is_no_request(
+def test_nothing_in_an_unread_body_is_taken_for_another_request(
     server: RunningServer, wire: BlockingConnection, caplog: pytest.LogCaptureFixture
 ) -> None:
-    """A refused body ends the connection, so nothing in it is taken for a second request."""
+    """A rejected body ends the connection."""
     with server_unharmed(server, caplog):
         inner = raw_request("POST", PAYMENTS, body=CREATE)
         wire.send(raw_request("POST", PAYMENTS, {"Content-Type": "text/plain"}, inner) + inner)
@@ -272,10 +296,10 @@ def test_what_follows_a_body_that_was_not_read_is_no_request(
         assert wire.ends()
 
 
-def test_a_bad_chunk_that_nobody_reads_is_no_error(
+def test_a_malformed_chunk_after_a_rejected_head_causes_no_error(
     server: RunningServer, wire: BlockingConnection, caplog: pytest.LogCaptureFixture
 ) -> None:
-    """The key was refused before the body was looked at; what comes of it is one line of log."""
+    """At most one line is logged."""
     with server_unharmed(server, caplog):
         wire.send(head(Transfer_Encoding="chunked", Authorization=None))
         assert_envelope(wire.reply(), "keyless")

@@ -1,4 +1,4 @@
-"""Snapshots: a world put back, into its own place or another server's, goes on byte for byte."""
+"""Tests snapshots: a world restored in place or on another server continues exactly."""
 
 import asyncio
 import json
@@ -35,15 +35,15 @@ THEN_COMPLETED, CHARGED_BACK, FAILS_TWICE = (
 )  # fmt: skip
 NUMBERS = ("4111111111111111", THEN_COMPLETED, CHARGED_BACK, FAILS_TWICE)
 
-FORMAT = "/format: is required: expected the words payments-sandbox/world"
+FORMAT = "/format: is required: expected the text payments-sandbox/world"
 
 DIGEST = (
-    "/digest: expected the digest of the rest: a snapshot is put back just as GET world/snapshot"
-    " gave it, and this one was changed."
+    "/digest: expected the digest of the rest; this snapshot was changed after GET world/snapshot"
+    " returned it."
 )
 NO_TEXT = (
-    "/digest: expected the text that GET /_sandbox/world/snapshot gave: a snapshot is put back"
-    " just as it came."
+    "/digest: expected the digest that GET /_sandbox/world/snapshot returned; send the snapshot"
+    " back unchanged."
 )
 
 
@@ -63,7 +63,7 @@ async def lived_in(api: Api, control: Control) -> None:
 
 
 async def future(api: Api, control: Control) -> list[Any]:
-    """Everything that the world now shows, and what it answers to the same calls from here on."""
+    """Return all that the world shows, and what it answers to the same calls from here on."""
     shown = [await ask(api, "GET", "/v3/payments?limit=100"), await control("list_events")]
     shown += [await control("list_requests"), await control("retrieve_clock")]
     answers = [await paid(api, 500, card_number=FAILS_TWICE), await paid(api)]
@@ -74,10 +74,10 @@ async def future(api: Api, control: Control) -> list[Any]:
 
 
 @pytest.mark.parametrize("method", ["GET", "HEAD"])
-async def test_a_large_snapshot_is_sent_while_others_are_served(
+async def test_other_requests_are_served_while_a_large_snapshot_is_sent(
     api: Api, control: Control, method: str
 ) -> None:
-    """Block by block; whoever asks for its head alone gets no more."""
+    """HEAD gets only its headers."""
     await control("seed_world", {"payments": 4 * SLICE})
     served = 0
     async with api.request(method, PATH) as reply:
@@ -94,7 +94,7 @@ async def test_a_large_snapshot_is_sent_while_others_are_served(
     assert served >= 1
 
 
-async def test_the_same_world_goes_on_byte_for_byte(api: Api, control: Control) -> None:
+async def test_a_world_restored_in_place_continues_exactly(api: Api, control: Control) -> None:
     """What happened after the snapshot is undone, and happens again in the same way."""
     await lived_in(api, control)
     kept = await control("retrieve_snapshot")
@@ -103,8 +103,9 @@ async def test_the_same_world_goes_on_byte_for_byte(api: Api, control: Control) 
     assert without_durations(await future(api, control)) == without_durations(first)
 
 
-async def test_a_snapshot_of_a_restored_world_is_the_same(api: Api, control: Control) -> None:
-    """Putting it back loses nothing and adds nothing."""
+async def test_the_snapshot_of_a_restored_world_equals_the_original(
+    api: Api, control: Control
+) -> None:
     await lived_in(api, control)
     kept = await control("retrieve_snapshot")
     summary = await control("restore_snapshot", kept)
@@ -113,10 +114,10 @@ async def test_a_snapshot_of_a_restored_world_is_the_same(api: Api, control: Con
     assert again == summary
 
 
-async def test_another_server_goes_on_byte_for_byte(
+async def test_a_world_restored_on_another_server_continues_exactly(
     api: Api, control: Control, aiohttp_client: AiohttpClient
 ) -> None:
-    """Under another key, on a server with other settings: same ids, same events, same secret."""
+    """With another key and other settings: same ids, same events, same secret."""
     await lived_in(api, control)
     kept = await control("retrieve_snapshot")
     sandbox = assemble(Settings(seed=1, rate_limit=3))
@@ -129,8 +130,10 @@ async def test_another_server_goes_on_byte_for_byte(
     assert without_durations(there) == without_durations(here)
 
 
-async def test_no_secret_of_a_card_is_in_a_snapshot(api: Api, control: Control) -> None:
-    """Neither numbers nor codes nor the key, wherever the client had put them."""
+async def test_a_snapshot_contains_no_card_numbers_security_codes_or_keys(
+    api: Api, control: Control
+) -> None:
+    """Wherever the client has put them."""
     await lived_in(api, control)
     await ask(api, "GET", f"/v3/payments?customer_id={NUMBERS[0]}")
     await ask(api, "GET", f"/v3/payments/{NUMBERS[0]}", 404)
@@ -140,8 +143,9 @@ async def test_no_secret_of_a_card_is_in_a_snapshot(api: Api, control: Control) 
     assert [secret for secret in (*NUMBERS, '"987"', "sk_test_sandbox") if secret in text] == []
 
 
-async def test_a_live_world_is_paced_again(aiohttp_client: AiohttpClient) -> None:
-    """What waits in it gets a timer of its own."""
+async def test_a_restored_live_world_has_a_timer_for_what_is_due(
+    aiohttp_client: AiohttpClient,
+) -> None:
     sandbox = assemble(Settings(seed=7))
     api = await client_of(aiohttp_client, sandbox, headers=AUTHORIZED)
     await paid(api, card_number=THEN_COMPLETED)
@@ -151,26 +155,28 @@ async def test_a_live_world_is_paced_again(aiohttp_client: AiohttpClient) -> Non
 
 
 @pytest.mark.parametrize("real", [-(10**15), 10**17], ids=["1938", "5138"])
-async def test_a_snapshot_by_a_clock_beyond_all_instants_is_read_back(
+async def test_a_snapshot_taken_with_an_absurd_wall_clock_can_be_restored(
     aiohttp_client: AiohttpClient, monkeypatch: pytest.MonkeyPatch, real: int
 ) -> None:
-    """A machine's clock may be wrong by any number of years; no state may be lost by it."""
+    """A machine's clock may be wrong by any number of years."""
     monkeypatch.setattr(time, "time_ns", lambda: real * 1_000)
     api = await client_of(aiohttp_client, assemble(Settings(seed=7)), headers=AUTHORIZED)
     await ask(api, "GET", "/v3/payments")
     await ask(api, "PUT", PATH, json=await ask(api, "GET", PATH))
 
 
-async def test_a_body_of_any_depth_is_carried_by_a_snapshot(api: Api, control: Control) -> None:
-    """Whatever the journal took, the snapshot carries, and PUT takes back."""
+async def test_a_snapshot_with_the_deepest_accepted_body_can_be_restored(
+    api: Api, control: Control
+) -> None:
     deepest = "[" * 32 + "]" * 32
     headers = {"Content-Type": "application/json"}
     await ask(api, "POST", "/v3/payments", 400, data=deepest, headers=headers)
     await control("restore_snapshot", await control("retrieve_snapshot"))
 
 
-async def test_a_snapshot_may_be_larger_than_other_bodies(api: Api, control: Control) -> None:
-    """A snapshot may be larger than any other body."""
+async def test_a_snapshot_may_exceed_the_maximum_size_of_other_bodies(
+    api: Api, control: Control
+) -> None:
     for _ in range(40):
         await paid(api, description="\U0001f355" * 500)
     kept = await control("retrieve_snapshot")
@@ -184,7 +190,7 @@ async def test_a_snapshot_may_be_larger_than_other_bodies(api: Api, control: Con
     [
         (
             {},
-            f"{FORMAT}; /version: is required: expected an integer, as the snapshot was written.",
+            f"{FORMAT}; /version: is required: expected the version of the snapshot, an integer.",
         ),
         (
             {"format": "payments-sandbox/world", "version": 1},
@@ -197,15 +203,14 @@ async def test_a_snapshot_may_be_larger_than_other_bodies(api: Api, control: Con
         ),
         (
             {"format": "other", "version": 1},
-            "/format: expected the words payments-sandbox/world.",
+            "/format: expected the text payments-sandbox/world.",
         ),
     ],
     ids=["nothing", "another version", "no digest", "no text", "another format"],
 )
-async def test_what_is_no_snapshot_is_refused(
+async def test_an_invalid_snapshot_is_rejected_and_the_world_is_unchanged(
     api: Api, control: Control, body: Json, details: str
 ) -> None:
-    """Refused in words; the world is left as it is."""
     payment_id = (await paid(api))["id"]
     assert await control("restore_snapshot", body, status=400) == invalid(details)
     assert await listed(api) == [payment_id]
@@ -224,10 +229,9 @@ async def test_what_is_no_snapshot_is_refused(
     ],
     ids=str,
 )
-async def test_a_changed_snapshot_is_refused(
+async def test_a_changed_snapshot_is_rejected_and_the_world_is_unchanged(
     api: Api, control: Control, path: JsonPath, value: Json
 ) -> None:
-    """In words that say what is to be done; the world is left as it is."""
     await lived_in(api, control)
     kept = await control("retrieve_snapshot")
     refusal = await control("restore_snapshot", with_value(kept, path, value), status=400)
@@ -236,7 +240,7 @@ async def test_a_changed_snapshot_is_refused(
     assert await control("retrieve_snapshot") == kept
 
 
-async def test_a_part_that_is_missing_is_missed(api: Api, control: Control) -> None:
+async def test_a_snapshot_with_a_missing_part_is_rejected(api: Api, control: Control) -> None:
     """Whole parts, and keys of one."""
     await lived_in(api, control)
     kept = await control("retrieve_snapshot")
@@ -246,8 +250,8 @@ async def test_a_part_that_is_missing_is_missed(api: Api, control: Control) -> N
     assert await control("retrieve_snapshot") == kept
 
 
-async def test_a_snapshot_may_be_stored_in_another_form(api: Api, control: Control) -> None:
-    """Only the values count: keys may be sorted, and blanks be added."""
+async def test_a_reformatted_snapshot_can_be_restored(api: Api, control: Control) -> None:
+    """Only the values count: keys may be sorted, and blanks added."""
     await lived_in(api, control)
     kept = await control("retrieve_snapshot")
     text = json.dumps(kept, sort_keys=True, indent=1)
@@ -256,10 +260,10 @@ async def test_a_snapshot_may_be_stored_in_another_form(api: Api, control: Contr
     assert await control("retrieve_snapshot") == kept
 
 
-async def test_others_are_served_while_a_world_is_put_back(
+async def test_other_requests_are_served_while_a_world_is_restored(
     api: Api, control: Control, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """The world itself too, as it was; what happens in it meanwhile is undone at the end."""
+    """The world itself too; what happens in it meanwhile is undone at the end."""
     await lived_in(api, control)
     kept = await control("retrieve_snapshot")
     before = await listed(api)
@@ -283,15 +287,15 @@ async def test_others_are_served_while_a_world_is_put_back(
 
 
 def without_durations(value: Json) -> Json:
-    """The value without what was measured on the wall, and what the client's socket was called."""
+    """Return the value without measured times and the client's address."""
     if isinstance(value, dict):
         measured = ("duration_ms", "Host")
         return {key: without_durations(item) for key, item in value.items() if key not in measured}
     return [without_durations(item) for item in value] if isinstance(value, list) else value
 
 
-async def test_events_keep_their_ids(api: Api, control: Control) -> None:
-    """A webhook that was sent before the snapshot names an event that is there after it."""
+async def test_restored_events_keep_their_ids(api: Api, control: Control) -> None:
+    """A webhook sent before names an event that exists after."""
     await lived_in(api, control)
     before = await events(api)
     await control("restore_snapshot", await control("retrieve_snapshot"))

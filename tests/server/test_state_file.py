@@ -1,4 +1,4 @@
-"""The state file of a running server: saved now and then, and a disk that is full is no crash."""
+"""Tests the state file of a running server: saved regularly, and failures are no crash."""
 
 import asyncio
 import threading
@@ -25,15 +25,15 @@ def often(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def names_in(folder: Path) -> list[str]:
-    """What a folder has."""
+    """Return the names of a folder's files."""
     return [path.name for path in folder.iterdir()]
 
 
 @pytest.mark.usefixtures("often")
-async def test_the_state_is_saved_while_the_server_runs(
+async def test_the_state_is_saved_regularly_while_the_server_runs(
     api: Api, sandbox: AssembledServer, tmp_path: Path
 ) -> None:
-    """A crash loses no more than what came since the last time."""
+    """A crash loses only what came since the last save."""
     path = tmp_path / "state"
     await paid(api)
     async with StateFile(path, sandbox).saving(), asyncio.timeout(5):
@@ -44,23 +44,23 @@ async def test_the_state_is_saved_while_the_server_runs(
 
 
 @pytest.mark.usefixtures("often")
-async def test_what_cannot_be_saved_is_logged(
+async def test_a_failed_save_is_logged_and_leaves_no_partial_file(
     api: Api, sandbox: AssembledServer, tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
-    """The server goes on, says so, and leaves nothing half written."""
+    """The server continues."""
     path = tmp_path / "folder" / "state"
     async with StateFile(path, sandbox).saving():
         await until(api, lambda: bool(caplog.records))
-    expected = f"the state could not be saved in {path}: No such file or directory"
+    expected = f"cannot save the state in {path}: No such file or directory"
     assert caplog.records[0].getMessage() == expected
     assert names_in(tmp_path) == []
 
 
 @pytest.mark.usefixtures("often")
-async def test_the_last_save_comes_after_the_one_that_is_under_way(
+async def test_the_final_save_waits_for_a_save_that_is_under_way(
     api: Api, sandbox: AssembledServer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """A disk that takes its time holds nobody up, and never two write one file at once."""
+    """A slow disk blocks nobody, and no two saves write one file at once."""
     path, is_slow, goes_on = tmp_path / "state", threading.Event(), threading.Event()
 
     @contextmanager
@@ -85,7 +85,9 @@ async def test_the_last_save_comes_after_the_one_that_is_under_way(
     assert len(home.snapshot["ledger"]["payments"]) == 1
 
 
-def test_a_state_that_cannot_be_read_is_told(sandbox: AssembledServer, tmp_path: Path) -> None:
-    """A folder is no file."""
+def test_an_unreadable_state_file_raises_an_error_with_the_reason(
+    sandbox: AssembledServer, tmp_path: Path
+) -> None:
+    """Here it is a folder."""
     with pytest.raises(NoStateError, match="Is a directory"):
         asyncio.run(StateFile(tmp_path, sandbox).load())

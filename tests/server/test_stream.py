@@ -1,4 +1,4 @@
-"""GET stream: events and requests as they come, to any number of readers, until it must end."""
+"""Tests GET stream: events and requests as they come, to any number of readers."""
 
 import asyncio
 from contextlib import AsyncExitStack
@@ -34,7 +34,7 @@ PATH = "/_sandbox/stream"
 
 
 def brief(messages: list[StreamMessage]) -> list[tuple[str, str]]:
-    """The kind of each message, and the event's type or the request's operation."""
+    """Return the kind of each message, and the event's type or the request's operation."""
     return [
         (each.kind, each.data["type"] if each.kind == "event" else each.data["operation"])
         for each in messages
@@ -42,24 +42,24 @@ def brief(messages: list[StreamMessage]) -> list[tuple[str, str]]:
 
 
 async def resumed(api: Api, last_id: str, count: int) -> list[StreamMessage]:
-    """The messages that a reader gets who comes back with the id of the last one it saw."""
+    """Return the messages for a reader that reconnects with the id of the last one it saw."""
     async with api.get(PATH, headers={"Last-Event-ID": last_id}) as reply:
         async with asyncio.timeout(LONGEST_WAIT):
             return await StreamReader(reply).take(count)
 
 
-async def test_the_stream_has_the_headers_of_server_sent_events(api: Api) -> None:
-    """A stream of server-sent events that nobody caches, from the same server as all the rest."""
+async def test_the_event_stream_has_the_headers_of_server_sent_events(api: Api) -> None:
+    """It is not cached."""
     async with api.get(PATH) as reply:
         names = ("Content-Type", "Cache-Control", "Server")
         found = reply.status, [reply.headers[name] for name in names]
     assert found == (200, ["text/event-stream", "no-store", "payments-sandbox"])
 
 
-async def test_a_payment_is_told_by_its_event_and_then_its_request(
+async def test_the_stream_sends_the_event_of_a_payment_then_its_request(
     api: Api, control: Control
 ) -> None:
-    """First the event, then the request that made it, each as the control API lists it."""
+    """Each as the control API lists it."""
     async with api.get(PATH) as reply, asyncio.timeout(LONGEST_WAIT):
         await paid(api)
         event, request = await StreamReader(reply).take(2)
@@ -68,8 +68,7 @@ async def test_a_payment_is_told_by_its_event_and_then_its_request(
     assert (event.id, request.id) == ("0-1-0", "1-1-0")
 
 
-async def test_only_what_is_new_is_told_unless_asked_otherwise(api: Api) -> None:
-    """A reader that names no id begins now."""
+async def test_a_stream_starts_with_new_messages_by_default(api: Api) -> None:
     await paid(api)
     async with api.get(PATH) as reply, asyncio.timeout(LONGEST_WAIT):
         await ask(api, "GET", "/v3/payments")
@@ -78,8 +77,10 @@ async def test_only_what_is_new_is_told_unless_asked_otherwise(api: Api) -> None
 
 
 @pytest.mark.parametrize(("last", "shown"), [(0, 0), (1, 1), (2, 2), (1_000, 3)])
-async def test_the_last_requests_come_first(api: Api, last: int, shown: int) -> None:
-    """`last` begins with so many requests of the journal, oldest first, and goes on from there."""
+async def test_last_starts_the_stream_with_that_many_requests_of_the_journal(
+    api: Api, last: int, shown: int
+) -> None:
+    """Oldest first."""
     operations = ["create_payment", "list_payments", "retrieve_payment", "create_refund"]
     payment_id = (await paid(api))["id"]
     await ask(api, "GET", "/v3/payments")
@@ -91,8 +92,7 @@ async def test_the_last_requests_come_first(api: Api, last: int, shown: int) -> 
     assert brief(messages) == [*wanted[:-1], ("event", "refund.created"), wanted[-1]]
 
 
-async def test_who_comes_back_is_not_told_again(api: Api) -> None:
-    """A `Last-Event-ID` goes before `last`."""
+async def test_last_event_id_takes_precedence_over_last(api: Api) -> None:
     await paid(api)
     headers = {"Last-Event-ID": "1-1-0"}
     async with api.get(PATH, params={"last": 9}, headers=headers) as reply:
@@ -103,14 +103,15 @@ async def test_who_comes_back_is_not_told_again(api: Api) -> None:
 
 
 @pytest.mark.parametrize("last", ["-1", "1001", "all"])
-async def test_a_last_that_is_no_number_is_refused(api: Api, last: str) -> None:
-    """The details say which numbers there are."""
+async def test_an_invalid_last_is_rejected_with_its_range(api: Api, last: str) -> None:
     refused = invalid("/last: expected an integer from 0 to 1000.")
     assert await ask(api, "GET", PATH, 400, params={"last": last}) == refused
 
 
-async def test_a_delivery_is_shown_as_each_attempt_left_it(api: Api, control: Control) -> None:
-    """However late a reader comes: pending until the last one, with the instant of the next."""
+async def test_the_stream_shows_a_delivery_as_it_was_after_each_attempt(
+    api: Api, control: Control
+) -> None:
+    """Also to a reader who connects later."""
     await control("create_webhook_endpoint", {"url": "inbox:orders"})
     await control("script_inbox", {"respond": [500, 500, 200]}, ids={"name": "orders"})
     await paid(api)
@@ -126,10 +127,9 @@ async def test_a_delivery_is_shown_as_each_attempt_left_it(api: Api, control: Co
     assert [len(each.data["attempts"]) for each in messages] == [1, 1, 1]
 
 
-async def test_what_happens_while_it_writes_is_not_skipped(
+async def test_a_slow_stream_reader_gets_messages_that_arrive_while_one_is_written(
     api: Api, sandbox: AssembledServer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """A reader that is slow to take one message still gets those that came meanwhile."""
     write = StreamResponse.write
     world = sandbox.runtime.worlds.get_or_create(KEY)
 
@@ -146,8 +146,9 @@ async def test_what_happens_while_it_writes_is_not_skipped(
     assert brief(messages)[1:] == [("request", "create_payment"), ("request", "list_payments")]
 
 
-async def test_what_the_control_api_makes_happen(api: Api, control: Control) -> None:
-    """Moves by hand and by the clock arrive as well; calls to the control API themselves do not."""
+async def test_the_stream_sends_events_of_control_api_moves_but_not_its_calls(
+    api: Api, control: Control
+) -> None:
     async with api.get(PATH) as reply, asyncio.timeout(LONGEST_WAIT):
         payment_id = (await paid(api, card_number="4000009900000012"))["id"]
         await control("advance_clock", {"by": "1h"})
@@ -160,8 +161,7 @@ async def test_what_the_control_api_makes_happen(api: Api, control: Control) -> 
     ]
 
 
-async def test_a_request_without_a_reply_is_told_when_it_is_over(api: Api) -> None:
-    """A fault arrives when it is over, as a request without a response."""
+async def test_the_stream_sends_a_request_without_a_reply_when_its_fault_is_over(api: Api) -> None:
     async with api.get(PATH) as reply, asyncio.timeout(LONGEST_WAIT):
         with pytest.raises(ClientConnectionError):
             await paid(api, card_number="4000009900000061")
@@ -169,8 +169,9 @@ async def test_a_request_without_a_reply_is_told_when_it_is_over(api: Api) -> No
     assert (message.data["response"], message.data["fault"]) == (None, "drop")
 
 
-async def test_a_reader_that_comes_back_misses_nothing_and_hears_nothing_twice(api: Api) -> None:
-    """After each message a reader can come back: nothing is missing, and nothing comes twice."""
+async def test_a_reader_that_reconnects_after_any_message_gets_each_of_the_rest_once(
+    api: Api,
+) -> None:
     async with api.get(PATH) as reply, asyncio.timeout(LONGEST_WAIT):
         await refunded(api, (await paid(api))["id"])
         await ask(api, "GET", "/v3/payments")
@@ -190,8 +191,7 @@ async def test_a_reader_that_comes_back_misses_nothing_and_hears_nothing_twice(a
 
 
 @for_each("last_id", ["", "x", "1", "1-2", "1-2-3-4", "-1-0-0", "9" * 16 + "-0-0", "99-99-99"])
-async def test_an_unknown_last_event_id_begins_now(api: Api, last_id: str) -> None:
-    """Begins now, as without an id."""
+async def test_an_unknown_last_event_id_starts_with_new_messages(api: Api, last_id: str) -> None:
     await paid(api)
     async with api.get(PATH, headers={"Last-Event-ID": last_id}) as reply:
         async with asyncio.timeout(LONGEST_WAIT):
@@ -200,8 +200,8 @@ async def test_an_unknown_last_event_id_begins_now(api: Api, last_id: str) -> No
     assert brief(messages) == [("request", "list_payments")]
 
 
-async def test_several_readers_each_get_everything(api: Api) -> None:
-    """Each gets everything, and one that leaves takes nothing from the others."""
+async def test_several_stream_readers_each_get_every_message(api: Api) -> None:
+    """One that leaves does not affect the others."""
     async with AsyncExitStack() as opened, asyncio.timeout(LONGEST_WAIT):
         replies = [await opened.enter_async_context(api.get(PATH)) for _ in range(5)]
         replies.pop().close()
@@ -211,10 +211,10 @@ async def test_several_readers_each_get_everything(api: Api) -> None:
     assert brief(found[0])[0] == ("event", "payment.completed")
 
 
-async def test_many_readers_cost_no_more_json_than_one(
+async def test_an_entry_is_written_as_json_once_for_many_readers(
     api: Api, control: Control, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Of a stream and of what is waited for: all hear of every payment, each written once or so."""
+    """Of streams and of waiting verifications."""
     readers, payments, shown = 40, 10, Mock(wraps=entry_json)
     monkeypatch.setattr(event_stream, "entry_json", shown)
     wanted = {"expect": [{"payments": {}, "count": payments}], "within": "60s"}
@@ -233,8 +233,7 @@ async def test_many_readers_cost_no_more_json_than_one(
     assert payments <= shown.call_count < payments * readers // 4
 
 
-async def test_a_neighbours_news_stay_with_the_neighbour(api: Api) -> None:
-    """A stream is of one world."""
+async def test_a_stream_sends_nothing_of_other_worlds(api: Api) -> None:
     async with api.get(PATH) as reply, asyncio.timeout(LONGEST_WAIT):
         await paid(api, key="sk_test_other")
         await ask(api, "GET", "/v3/payments")
@@ -242,10 +241,10 @@ async def test_a_neighbours_news_stay_with_the_neighbour(api: Api) -> None:
     assert brief(messages) == [("request", "list_payments")]
 
 
-async def test_a_reader_that_leaves_is_forgotten(
+async def test_a_stream_reader_that_disconnects_is_removed(
     api: Api, sandbox: AssembledServer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """The server keeps nothing for it, once it has had something to say."""
+    """After the next message."""
     monkeypatch.setattr(event_stream, "PROBE", 0.05)
     async with api.get(PATH) as reply:
         assert len(sandbox.runtime.notifier) == 1
@@ -255,8 +254,10 @@ async def test_a_reader_that_leaves_is_forgotten(
 
 
 @pytest.mark.parametrize("route", ["delete_world", "restore_snapshot"])
-async def test_a_stream_ends_with_its_world(api: Api, control: Control, route: str) -> None:
-    """Dropped or replaced: the stream ends, and can be opened again."""
+async def test_a_stream_ends_when_its_world_is_dropped_or_replaced(
+    api: Api, control: Control, route: str
+) -> None:
+    """And can be opened again."""
     snapshot = await control("retrieve_snapshot") if route == "restore_snapshot" else None
     async with api.get(PATH) as reply, asyncio.timeout(LONGEST_WAIT):
         await control(route, snapshot)
@@ -266,8 +267,9 @@ async def test_a_stream_ends_with_its_world(api: Api, control: Control, route: s
         assert brief(await StreamReader(reply).take(1)) == [("event", "payment.completed")]
 
 
-async def test_a_stream_outlives_a_reset(api: Api, control: Control) -> None:
-    """After a reset, numbers start again and the reader goes on."""
+async def test_a_stream_continues_after_a_reset_with_numbers_from_the_start(
+    api: Api, control: Control
+) -> None:
     async with api.get(PATH) as reply, asyncio.timeout(LONGEST_WAIT):
         reader = StreamReader(reply)
         await paid(api)
@@ -278,8 +280,7 @@ async def test_a_stream_outlives_a_reset(api: Api, control: Control) -> None:
     assert [(each.kind, each.id) for each in after] == [(each.kind, each.id) for each in before]
 
 
-async def test_head_of_the_stream_is_answered_without_it(api: Api) -> None:
-    """HEAD answers with the headers and ends: not a byte of the stream follows."""
+async def test_head_of_the_stream_ends_after_its_headers(api: Api) -> None:
     async with asyncio.timeout(LONGEST_WAIT):
         async with api.head(PATH) as reply:
             found = reply.status, reply.headers["Content-Type"], await reply.read()
@@ -287,13 +288,12 @@ async def test_head_of_the_stream_is_answered_without_it(api: Api) -> None:
     assert found == (200, "text/event-stream", b"")
 
 
-async def test_the_stream_needs_a_key(api: Api) -> None:
-    """The key names the world whose news they are."""
+async def test_the_stream_requires_a_key(api: Api) -> None:
     await ask(api, "GET", PATH, 401, headers=bearer("sk_live_0"))
 
 
-def test_streams_end_when_the_server_stops() -> None:
-    """Open streams do not hold up a shutdown: their readers see the end."""
+def test_open_streams_end_when_the_server_stops() -> None:
+    """They do not delay the shutdown."""
     with running_server(Settings(port=0)) as server:
         connection = HTTPConnection(server.address.removeprefix("http://"), timeout=LONGEST_WAIT)
         connection.request("GET", PATH, headers=AUTHORIZED)

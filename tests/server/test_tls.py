@@ -1,4 +1,4 @@
-"""A port that takes TLS and plain HTTP: who is let in, what is told of who is not, how it ends."""
+"""Tests a port that takes TLS and plain HTTP: certificates, log lines, and how connections end."""
 
 import asyncio
 import json
@@ -49,25 +49,25 @@ TLS: Final = settings_from(
 
 @pytest.fixture(scope="module", params=["asyncio", "uvloop"])
 def server(request: pytest.FixtureRequest) -> Iterator[RunningServer]:
-    """A server with all that there is of TLS."""
+    """A server with all TLS options."""
     with running_server(TLS, new_loop=new_loop(request.param)) as server:
         yield server
 
 
 def trusted(server: RunningServer) -> ssl.SSLContext:
-    """What a client of the server trusts its authority by."""
+    """Return the context of a client that trusts the server's authority."""
     assert server.at.authority is not None
     return trusting(server.at.authority)
 
 
 def told(server: RunningServer, caplog: pytest.LogCaptureFixture) -> list[str]:
-    """The lines of the log, once the server has turned to somebody else."""
+    """Return the log lines, after one more request was answered."""
     exchange(server.address, LIST)
     return [each.getMessage() for each in caplog.records]
 
 
-def test_one_port_takes_both(server: RunningServer) -> None:
-    """Whoever speaks plain HTTP goes on doing so, and both see the same world."""
+def test_one_port_accepts_tls_and_plain_http(server: RunningServer) -> None:
+    """Both use the same world."""
     with tls_connected(server.at.url, trusted(server)) as wire:
         wire.send(raw_create("4111111111111111"))
         made, end = wire.rest()
@@ -81,15 +81,17 @@ def test_one_port_takes_both(server: RunningServer) -> None:
 @for_each(
     "name", ["localhost", "127.0.0.1", "::1", "api.payments.example.com", "host.docker.internal"]
 )
-def test_the_certificate_is_for_the_names_that_lead_here(server: RunningServer, name: str) -> None:
-    """So who trusts the authority has to turn nothing off."""
+def test_the_certificate_is_valid_for_the_usual_names_of_the_server(
+    server: RunningServer, name: str
+) -> None:
+    """So a client that trusts the authority needs no exceptions."""
     with tls_connected(server.at.url, trusted(server), name=name) as wire:
         wire.send(LAST)
         assert wire.rest()[0].startswith(b"HTTP/1.1 200")
 
 
-def test_names_that_are_allowed_are_in_the_certificate() -> None:
-    """And where it listens; one with an underscore is a name that no certificate can carry."""
+def test_the_certificate_is_valid_for_the_allowed_hosts_and_the_listening_address() -> None:
+    """Except names with an underscore, which certificates do not support."""
     allowed = frozenset({"shop.test", "*.shops.test", "my_shop"})
     settings = replace(TLS, host="127.0.0.2", allow_hosts=allowed, tls_faults=())
     with running_server(settings) as server:
@@ -107,10 +109,10 @@ def test_names_that_are_allowed_are_in_the_certificate() -> None:
 @pytest.mark.parametrize(
     ("fault", "reason"), [("expired", "has expired"), ("wrong-host", "mismatch")]
 )
-def test_a_careful_client_refuses_a_certificate_with_a_fault(
+def test_a_verifying_client_rejects_the_certificate_of_a_tls_fault(
     server: RunningServer, fault: str, reason: str
 ) -> None:
-    """A careless one is served, and its payment is what a test of it finds."""
+    """A client without verification is served, which a test can detect."""
     url = server.at.tls_faults[fault]
     with (
         pytest.raises(ssl.SSLCertVerificationError, match=reason),
@@ -122,10 +124,10 @@ def test_a_careful_client_refuses_a_certificate_with_a_fault(
         assert wire.rest()[0].startswith(b"HTTP/1.1 201")
 
 
-def test_a_client_without_the_authority_is_told_of_in_one_line(
+def test_a_client_that_rejects_the_certificate_is_logged_in_one_line(
     server: RunningServer, caplog: pytest.LogCaptureFixture
 ) -> None:
-    """It says why, and whose certificate it was is in the ready line."""
+    """With the reason."""
     with (
         caplog.at_level(logging.WARNING),
         pytest.raises(ssl.SSLCertVerificationError, match="unable to get local issuer"),
@@ -141,10 +143,10 @@ def test_a_client_without_the_authority_is_told_of_in_one_line(
     ]
 
 
-def test_what_only_begins_as_tls_does_is_told_of_in_one_line(
+def test_bytes_that_only_begin_like_tls_are_logged_in_one_line(
     server: RunningServer, caplog: pytest.LogCaptureFixture
 ) -> None:
-    """No traceback, and the connection ends."""
+    """Without a traceback; the connection is closed."""
     with caplog.at_level(logging.WARNING), connected(server.address) as wire:
         wire.send(b"\x16GET /v3/payments HTTP/1.1\r\n\r\n")
         wire.rest()
@@ -155,10 +157,10 @@ def test_what_only_begins_as_tls_does_is_told_of_in_one_line(
     )
 
 
-def test_a_client_that_leaves_in_a_handshake_is_told_of_in_one_line(
+def test_a_client_that_disconnects_during_the_handshake_is_logged_in_one_line(
     server: RunningServer, caplog: pytest.LogCaptureFixture
 ) -> None:
-    """One that leaves before its first byte is not: health checks do so."""
+    """One that disconnects before its first byte is not: health checks do so."""
     with caplog.at_level(logging.WARNING):
         with connected(server.address):
             pass
@@ -172,8 +174,7 @@ def test_a_client_that_leaves_in_a_handshake_is_told_of_in_one_line(
     ]
 
 
-def test_a_connection_is_kept_alive_under_tls(server: RunningServer) -> None:
-    """Several requests on one, and the last one ends it with a notice."""
+def test_a_tls_connection_is_kept_alive_and_closed_with_close_notify(server: RunningServer) -> None:
     with tls_connected(server.at.url, trusted(server)) as wire:
         for _ in range(2):
             wire.send(LIST)
@@ -182,10 +183,10 @@ def test_a_connection_is_kept_alive_under_tls(server: RunningServer) -> None:
         assert wire.rest()[1] == "close_notify"
 
 
-def test_a_client_that_says_that_it_ends_has_left(
+def test_a_tls_client_that_sends_close_notify_is_disconnected_at_once(
     server: RunningServer, caplog: pytest.LogCaptureFixture
 ) -> None:
-    """Its connection ends at once; a plain client that closes its sending side is answered."""
+    """Nothing is logged."""
     with (
         caplog.at_level(logging.WARNING),
         tls_connected(server.at.url, trusted(server)) as wire,
@@ -197,8 +198,8 @@ def test_a_client_that_says_that_it_ends_has_left(
     assert caplog.records == []
 
 
-def test_a_half_sent_head_is_answered_under_tls() -> None:
-    """A 400 when its time is over, and then the connection ends."""
+def test_an_incomplete_head_gets_400_after_the_timeout_under_tls() -> None:
+    """Then the connection is closed."""
     with (
         running_server(replace(TLS, body_timeout=1.0)) as server,
         tls_connected(server.at.url, trusted(server)) as wire,
@@ -208,8 +209,9 @@ def test_a_half_sent_head_is_answered_under_tls() -> None:
     assert (came[:12], end) == (b"HTTP/1.1 400", "close_notify")
 
 
-def test_a_handshake_has_its_time(caplog: pytest.LogCaptureFixture) -> None:
-    """As the head of a request has; then the connection ends, and one line says so."""
+def test_an_incomplete_handshake_times_out_and_is_logged_in_one_line(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
     with (
         running_server(replace(TLS, body_timeout=0.05)) as server,
         caplog.at_level(logging.WARNING),
@@ -223,15 +225,16 @@ def test_a_handshake_has_its_time(caplog: pytest.LogCaptureFixture) -> None:
     ]
 
 
-def test_a_silent_connection_has_its_time(monkeypatch: pytest.MonkeyPatch) -> None:
-    """As long as an idle one is kept; it ends without a byte."""
+def test_a_connection_without_a_byte_is_closed_after_the_keep_alive_timeout(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     monkeypatch.setattr(first_bytes, "KEEP_ALIVE", 0.05)
     with running_server(TLS) as server, connected(server.address) as wire:
         assert wire.rest() == (b"", False)
 
 
-def test_a_certificate_of_ones_own_is_shown() -> None:
-    """There is no authority then that anybody could be told to trust."""
+def test_a_server_uses_the_given_certificate() -> None:
+    """It then has no authority of its own."""
     choice = TlsChoice(SELF_SIGNED, SELF_SIGNED)
     context = trusting(SELF_SIGNED.read_bytes().partition(b"-----BEGIN PRIVATE")[0])
     with (
@@ -244,7 +247,7 @@ def test_a_certificate_of_ones_own_is_shown() -> None:
 
 
 def broken_off(server: RunningServer, number: int) -> None:
-    """A client that leaves in the middle, each in another one, and at times with an RST."""
+    """Disconnect in the middle, at a different place for each number, at times with an RST."""
     raw = raw_create(NUMBERS[CARDS[number % 3]])
     with (
         suppress(OSError, EOFError),
@@ -255,10 +258,10 @@ def broken_off(server: RunningServer, number: int) -> None:
             wire.break_off()
 
 
-def test_clients_that_break_off_leave_no_traceback(
+def test_tls_clients_that_disconnect_anywhere_leave_no_traceback(
     server: RunningServer, caplog: pytest.LogCaptureFixture
 ) -> None:
-    """Wherever in their requests and replies they are, faults among them; the next is answered."""
+    """In requests, replies and faults; the next client is answered."""
     with ThreadPoolExecutor(8) as many:
         list(many.map(partial(broken_off, server), range(90)))
 
@@ -268,13 +271,13 @@ def test_clients_that_break_off_leave_no_traceback(
 
 @asynccontextmanager
 async def served(settings: Settings = TLS) -> AsyncIterator[ListeningAt]:
-    """A sandbox that listens in the loop of the test."""
+    """Start a sandbox that listens in the loop of the test."""
     async with listening(assemble(settings)) as at:
         yield at
 
 
-async def test_a_server_that_stops_leaves_no_connection_and_no_task() -> None:
-    """Neither of silent ones, nor of handshakes, nor of those that have begun."""
+async def test_a_stopped_tls_server_leaves_no_connection_and_no_task() -> None:
+    """Neither silent ones, nor handshakes, nor established ones."""
     silent, shaking, begun = (socket.socket() for _ in range(3))
     async with served() as at:
         port = urlsplit(at.url).port
@@ -297,8 +300,7 @@ async def test_a_server_that_stops_leaves_no_connection_and_no_task() -> None:
     assert len(asyncio.all_tasks()) == 1
 
 
-async def test_a_port_that_is_taken_leaves_none_of_the_others_open() -> None:
-    """The ports of faults are opened after the first, and it is closed again."""
+async def test_a_tls_fault_port_in_use_fails_and_closes_the_other_ports() -> None:
     with socket.create_server(("127.0.0.1", 0)) as taken:
         with socket.create_server(("127.0.0.1", 0)) as free:
             port = int(free.getsockname()[1])
@@ -313,8 +315,10 @@ async def test_a_port_that_is_taken_leaves_none_of_the_others_open() -> None:
             assert again.getsockname()[1] == port
 
 
-def test_a_missing_extra_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Where there is no command line that has refused it before."""
+def test_missing_tls_dependencies_raise_an_error_that_names_the_extra(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """For callers without the command line."""
     monkeypatch.setitem(sys.modules, "trustme", None)
 
     with pytest.raises(RuntimeError, match=r"pip install 'payments-sandbox\[tls\]'"):

@@ -1,4 +1,4 @@
-"""Bodies in chunks: no trailer behind them is taken for a part of the request that follows."""
+"""Tests trailers of chunked bodies: none becomes a part of the request that follows."""
 
 import json
 import re
@@ -34,20 +34,20 @@ TRAILERS: Final = {
     "a checksum": b"X-Checksum: 1\r\n",
     "a key": b"Authorization: Bearer sk_test_other\r\n",
     "a host": b"X-Checksum: 1\r\nHost: evil.test\r\n",
-    "an end": b"Connection: close\r\n",
+    "a connection close": b"Connection: close\r\n",
 }
 
 
 @pytest.fixture(scope="module", params=["asyncio", "uvloop"])
 def server(request: pytest.FixtureRequest) -> Iterator[RunningServer]:
-    """A server without a limit in practice."""
+    """A server without a rate limit in practice."""
     settings = Settings(port=0, rate_limit=100_000)
     with running_server(settings, new_loop=new_loop(request.param)) as running:
         yield running
 
 
 def statuses(wire: BlockingConnection) -> list[int]:
-    """The statuses of all replies until the end of the connection."""
+    """Return the statuses of all replies until the end of the connection."""
     came, _ = wire.rest()
     return [int(status) for status in re.findall(rb"HTTP/1\.1 ([0-9]{3}) ", came)]
 
@@ -62,8 +62,10 @@ def sent_in_two(server: RunningServer, raw: bytes, cut: int) -> list[int]:
 
 
 @pytest.mark.parametrize("trailers", TRAILERS.values(), ids=TRAILERS)
-def test_no_trailer_gets_into_the_next_request(server: RunningServer, trailers: bytes) -> None:
-    """However the chunks are cut, and though the connection is used again."""
+def test_no_trailer_of_a_chunked_request_gets_into_the_next_request(
+    server: RunningServer, trailers: bytes
+) -> None:
+    """However the chunks are split; the connection is used again."""
     pay = HEAD + CHUNKS + b"0\r\n" + trailers + b"\r\n"
     for cut in (20, len(HEAD) - 1, len(HEAD), len(HEAD) + 40, len(pay) - 8, len(pay) - 1):
         with connected(server.address) as wire:
@@ -79,10 +81,10 @@ def test_no_trailer_gets_into_the_next_request(server: RunningServer, trailers: 
 
 
 @pytest.mark.parametrize("trailers", [b"", *TRAILERS.values()], ids=["none", *TRAILERS])
-def test_what_is_sent_right_behind_chunks_is_not_read(
+def test_bytes_pipelined_after_a_chunked_request_are_not_read_and_the_connection_closes(
     server: RunningServer, trailers: bytes
 ) -> None:
-    """The reply says that it is the last, whether requests, a part of one, or junk is behind it."""
+    """The reply says so, whether requests, a part of one, or junk follows."""
     pay = HEAD + CHUNKS + b"0\r\n" + trailers + b"\r\n"
     for behind in (KEYLESS, LIST[:9], LIST + LIST, b"j\0nk\r\n\r\n"):
         with connected(server.address) as wire:
@@ -94,14 +96,14 @@ def test_what_is_sent_right_behind_chunks_is_not_read(
         assert sent_in_two(server, pay + behind, len(HEAD) + 40) == [201], behind
 
 
-def test_requests_around_chunks_are_answered(server: RunningServer) -> None:
-    """Those before it may come in the same piece, those after it in the next."""
+def test_requests_before_and_after_a_chunked_request_are_answered(server: RunningServer) -> None:
+    """Those before it may come in the same segment, those after it in the next."""
     raw = LIST + PAY_WHOLE + PAY + PAY_WHOLE + LIST_LAST
     assert sent_in_two(server, raw, len(LIST + PAY_WHOLE + PAY)) == [200, 201, 201, 201, 200]
 
 
-def test_a_large_body_with_trailers_is_read_whole(server: RunningServer) -> None:
-    """The parser stops in it until it is read, and has not come to the trailers then."""
+def test_a_large_chunked_body_with_trailers_is_read_whole(server: RunningServer) -> None:
+    """The parser pauses in such a body, before it sees the trailers."""
     text = b" " * 1_000_000
     large = b"%x\r\n%s\r\n0\r\n" % (len(text), text)
     head = raw_request(
@@ -116,8 +118,8 @@ def test_a_large_body_with_trailers_is_read_whole(server: RunningServer) -> None
         assert statuses(wire) == [200]
 
 
-def test_many_requests_in_chunks_at_once(server: RunningServer) -> None:
-    """The first is answered, and none is answered wrongly."""
+def test_a_hundred_pipelined_chunked_requests_get_no_wrong_reply(server: RunningServer) -> None:
+    """The first is answered."""
     with connected(server.address) as wire:
         wire.send(PAY * 100)
         wire.finish()

@@ -1,4 +1,4 @@
-"""Holds long work to how often it lets others go first: neither too rarely nor too often."""
+"""Tests how often long work lets others go first: neither too rarely nor too often."""
 
 import asyncio
 from math import inf
@@ -20,7 +20,7 @@ def work() -> Slices[str]:
 
 
 async def turns_of_others() -> int:
-    """How many turns of the loop others have while it is done."""
+    """Return how many turns of the loop others have during the work."""
     turns = 0
 
     async def go_first() -> None:
@@ -36,9 +36,9 @@ async def turns_of_others() -> int:
 
 
 @pytest.mark.parametrize(("longest", "turns"), [(inf, YIELDS // MOST), (-inf, YIELDS)])
-def test_others_go_first_when_it_has_gone_on_for_long_or_often(
+def test_long_work_yields_after_a_time_limit_or_a_number_of_slices(
     longest: float, turns: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Not each time: a world with a thousand calls in its journal would be back after seconds."""
+    """Not after each slice: a large journal would take seconds longer."""
     monkeypatch.setattr(slices, "LONGEST", longest)
     assert abs(asyncio.run(turns_of_others()) - turns) <= 1

@@ -1,4 +1,4 @@
-"""Holds what follows a change of a world: who is told, woken, sent and stopped, in this order."""
+"""Tests what follows a change of a world: what is notified, set, sent and stopped, in order."""
 
 import asyncio
 from typing import Any
@@ -33,7 +33,7 @@ PARTS: dict[str, type] = {
 
 
 class RuntimeFixture:
-    """A runtime of one world, whose parts do nothing but note what they are asked for."""
+    """A runtime of one world, whose parts only record what is called."""
 
     def __init__(self, clock: str) -> None:
         self.runtime: WorldRuntime = assemble(Settings(clock=clock, seed=7)).runtime
@@ -46,7 +46,7 @@ class RuntimeFixture:
         self.parts.clock_advancer.__contains__.return_value = False
 
     def asked(self) -> list[str]:
-        """What the parts were asked for since the last time, each with the world."""
+        """Return which parts were called since the last time, each with the world."""
         calls: list[Any] = [call for call in self.parts.mock_calls if "__" not in call[0]]
         assert all(call.args[:1] in {(), (self.world,)} for call in calls)
         self.parts.reset_mock()
@@ -55,16 +55,18 @@ class RuntimeFixture:
 
 @pytest.fixture
 def fixture() -> RuntimeFixture:
-    """On a clock that stands still."""
+    """A runtime on a frozen clock."""
     return RuntimeFixture("2030-01-15T10:30:00Z")
 
 
-def test_a_change_is_told_timed_and_sent(fixture: RuntimeFixture) -> None:
+def test_a_changed_world_notifies_readers_sets_its_timer_and_sends_webhooks(
+    fixture: RuntimeFixture,
+) -> None:
     fixture.runtime.changed(fixture.world)
     assert fixture.asked() == CHANGED
 
 
-def test_nothing_follows_a_change_of_a_world_that_is_gone(fixture: RuntimeFixture) -> None:
+def test_a_change_of_a_dropped_world_has_no_consequences(fixture: RuntimeFixture) -> None:
     finish(fixture.runtime.worlds.dropping(fixture.world))
     fixture.asked()
     fixture.runtime.changed(fixture.world)
@@ -82,27 +84,27 @@ def test_nothing_follows_a_change_of_a_world_that_is_gone(fixture: RuntimeFixtur
         (ResetScope.RATE_LIMIT, []),
     ],
 )
-def test_a_reset_wakes_who_waits_and_ends_what_it_takes_away(
+def test_a_reset_wakes_waiting_requests_and_ends_what_it_removes(
     fixture: RuntimeFixture, scope: ResetScope, ended: list[str]
 ) -> None:
-    """Deliveries go with the payments or the webhooks; a clock on the move also with itself."""
+    """Deliveries end with payments or webhooks; a moving clock also with the clock."""
     fixture.runtime.reset(fixture.world, [scope])
     taken = "end" if scope in {ResetScope.PAYMENTS, ResetScope.JOURNAL} else "let_go"
     assert fixture.asked() == ["delayed_replies.wake", f"held_calls.{taken}", *ended, *CHANGED]
 
 
-def test_every_scope_of_a_reset_is_tried_above() -> None:
+def test_the_test_of_resets_covers_every_scope() -> None:
     [table] = [
         mark.args[1]
-        for mark in test_a_reset_wakes_who_waits_and_ends_what_it_takes_away.pytestmark  # type: ignore[attr-defined]  # pytest's
+        for mark in test_a_reset_wakes_waiting_requests_and_ends_what_it_removes.pytestmark  # type: ignore[attr-defined]  # pytest's
     ]
     assert {scope for scope, _ in table} == set(ResetScope)
 
 
-def test_all_that_runs_for_a_dropped_world_ends(
+def test_everything_that_runs_for_a_dropped_world_ends(
     fixture: RuntimeFixture, caplog: pytest.LogCaptureFixture
 ) -> None:
-    """And nobody is told of a change: there is nothing left to look at."""
+    """And no reader is notified of a change."""
     caplog.set_level("INFO")
     fixture.runtime.dropped(fixture.world, "it was not used for an hour")
     assert fixture.asked() == [
@@ -116,8 +118,7 @@ def test_all_that_runs_for_a_dropped_world_ends(
     assert caplog.messages[-1].endswith("is gone: it was not used for an hour")
 
 
-def test_a_call_sets_the_timer_only_where_something_is_due(fixture: RuntimeFixture) -> None:
-    """Most calls leave nothing that falls due."""
+def test_a_call_sets_the_timer_only_if_something_is_due(fixture: RuntimeFixture) -> None:
     assert fixture.runtime.take_due(fixture.world) == ()
     assert fixture.asked() == []
     InProcessApi(fixture.world).ask("create_payment", documented_create(card_number=PENDING))
@@ -125,10 +126,10 @@ def test_a_call_sets_the_timer_only_where_something_is_due(fixture: RuntimeFixtu
     assert fixture.asked() == ["timers.set"]
 
 
-async def test_webhooks_leave_when_the_caller_has_written_the_reply(
+async def test_webhooks_are_sent_after_the_reply_was_written(
     fixture: RuntimeFixture,
 ) -> None:
-    """What `take_due` held back is sent in a later turn of the loop."""
+    """In a later turn of the loop."""
     webhooks = fixture.world.open_webhooks()
     webhooks.put(webhooks.new_endpoint("http://localhost/"))
     trigger(fixture.world, EventType.PAYMENT_COMPLETED, None)
@@ -141,8 +142,8 @@ async def test_webhooks_leave_when_the_caller_has_written_the_reply(
     fixture.parts.dispatcher.release.assert_called_once_with(fixture.world, deliveries)
 
 
-def test_an_attempt_while_the_clock_is_moved_is_only_told(fixture: RuntimeFixture) -> None:
-    """Whoever moves the clock lets happen what falls due."""
+def test_an_attempt_while_the_clock_is_moved_only_notifies_readers(fixture: RuntimeFixture) -> None:
+    """The clock advancer does what falls due."""
     fixture.parts.clock_advancer.__contains__.return_value = True
     fixture.runtime._attempted(fixture.world)  # noqa: SLF001 - the dispatcher is given it
     assert fixture.asked() == ["notifier.notify"]
@@ -151,14 +152,14 @@ def test_an_attempt_while_the_clock_is_moved_is_only_told(fixture: RuntimeFixtur
 @pytest.mark.parametrize(
     ("clock", "sent"), [("2030-01-15T10:30:00Z", ["dispatcher.release"]), ("live", [])]
 )
-def test_an_attempt_may_make_its_retry_due(clock: str, sent: list[str]) -> None:
-    """At once on a clock that stands still; a clock that runs has a timer for it."""
+def test_an_attempt_sends_its_due_retry_or_sets_a_timer_for_it(clock: str, sent: list[str]) -> None:
+    """At once on a frozen clock; with a timer on a live one."""
     fixture = RuntimeFixture(clock)
     fixture.runtime._attempted(fixture.world)  # noqa: SLF001 - the dispatcher is given it
     assert fixture.asked() == ["notifier.notify", *sent, "timers.set"]
 
 
-def test_worlds_that_were_kept_go_on_at_the_start_and_nobody_waits_at_the_stop(
+def test_a_starting_runtime_resumes_kept_worlds_and_a_stopping_one_wakes_all_waits(
     fixture: RuntimeFixture,
 ) -> None:
     fixture.runtime.start()
@@ -172,7 +173,9 @@ def test_worlds_that_were_kept_go_on_at_the_start_and_nobody_waits_at_the_stop(
     ]
 
 
-async def test_the_end_says_how_many_deliveries_were_pending(fixture: RuntimeFixture) -> None:
+async def test_closing_the_runtime_returns_the_number_of_pending_deliveries(
+    fixture: RuntimeFixture,
+) -> None:
     webhooks = fixture.world.open_webhooks()
     webhooks.put(webhooks.new_endpoint("http://localhost/"))
     trigger(fixture.world, EventType.PAYMENT_COMPLETED, None)

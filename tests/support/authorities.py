@@ -1,6 +1,6 @@
-"""Owns that the authorities which a machine trusts are read once by the clients of httpx.
+"""Owns sharing the machine's trusted certificates between all clients of httpx.
 
-Each of them reads a hundred and fifty certificates anew, which takes longer than most tests.
+Each client would read a hundred and fifty certificates again, which is slower than most tests.
 """
 
 import functools
@@ -14,7 +14,7 @@ _VARIABLES = ("SSL_CERT_FILE", "SSL_CERT_DIR")
 
 
 def read_once(patch: pytest.MonkeyPatch) -> None:
-    """Let clients of httpx that trust what is usual share what says so."""
+    """Make clients of httpx with the default trust share one SSL context."""
     make = httpx.create_ssl_context
 
     @functools.cache

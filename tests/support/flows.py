@@ -1,4 +1,4 @@
-"""Owns clients that are explored without a process: a body that calls a fresh world over httpx."""
+"""Owns clients that are explored without a process: a function that calls a new world by httpx."""
 
 from collections.abc import Callable, Mapping
 from typing import Any, Final
@@ -16,21 +16,21 @@ from tests.support.values import documented_create
 SEED: Final = 7
 
 Body = Callable[[httpx.Client, Sandbox], int]
-"""What a client does; its exit code. An exception is a crash."""
+"""What a client does; it returns the exit code, and an exception is a crash."""
 
 
 def order(customer: str = "cust_ada", amount: int = 4200, text: str = "Order 17") -> dict[str, Any]:
-    """A payment that is asked for."""
+    """Return the body of a create."""
     wanted = documented_create()
     return wanted | {"customer_id": customer, "amount": amount, "description": text}
 
 
 def flow_of(body: Body, receivers: Mapping[str, Any] | None = None) -> Flow:
-    """A flow in which a client acts, in a fresh world without a socket.
+    """Return a flow in which a client acts in a new world without a socket.
 
     Args:
         body: what the client does.
-        receivers: who answers webhooks, as `MemorySandbox` has it.
+        receivers: answer webhooks, as for `MemorySandbox`.
     """
 
     def flow(scenario: Mapping[str, Any] | None) -> RunRecord:
@@ -54,5 +54,5 @@ def _end(server: MemorySandbox, body: Body, scenario: Mapping[str, Any] | None) 
         ) as api:
             try:
                 return FlowEnd(body(api, world))
-            except Exception as error:  # noqa: BLE001 - a client that crashes is what is looked for
+            except Exception as error:  # noqa: BLE001 - any exception is a crash of the client
                 return FlowEnd(1, crash=type(error).__name__)

@@ -1,7 +1,7 @@
-"""Owns commands as processes that are forked off one that has imported what they need.
+"""Owns commands as processes that are forked from one that has imported what they need.
 
-To start an interpreter and to import the package takes ten times as long as most of what a test
-does with the process. Its streams, signals, exit code, folder and environment are as ever.
+Starting an interpreter and importing the package takes ten times as long as most of what a test
+does with the process. Streams, signals, exit code, folder and environment work as usual.
 """
 
 import gc
@@ -28,26 +28,26 @@ from tests.support.measuring import LOOKS_AT_FORKS
 
 PRELOADED: Final = "tests.support.preloaded"
 MEASURED_FORKS: Final = "tests.support.measured_forks"
-"""What is imported as well, the latter where processes are measured."""
+"""Modules that are imported too, the second one only if processes are measured."""
 
 CAN_FORK: Final = "forkserver" in multiprocessing.get_all_start_methods()
 READ_BY_INTERPRETERS: Final = ("LANG", "LC_", "PYTHON", "TZ")
-"""What variables begin with that are read only as an interpreter starts."""
+"""Prefixes of variables that are only read when an interpreter starts."""
 
-_TOLD: Final = list(inspect.signature(subprocess.Popen._execute_child).parameters)[1:]  # type: ignore[attr-defined]  # noqa: SLF001 - there is no other way to have all else of it
+_TOLD: Final = list(inspect.signature(subprocess.Popen._execute_child).parameters)[1:]  # type: ignore[attr-defined]  # noqa: SLF001 - everything else of Popen is kept
 
 
 def can_be_forked(extra: Mapping[str, str]) -> bool:
-    """Whether a command with these variables need not have an interpreter of its own."""
+    """Return whether a command with these variables can do without its own interpreter."""
     return CAN_FORK and not any(name.startswith(READ_BY_INTERPRETERS) for name in extra)
 
 
 class ForkedCommand(subprocess.Popen[str]):
-    """The command with some words; of the options of processes it knows those that tests use."""
+    """A forked command with arguments; it supports those options of `Popen` that tests use."""
 
     begin: Callable[[Sequence[str]], int] = staticmethod(main)
 
-    def _execute_child(self, *given: Any) -> None:  # noqa: ANN401 - whatever the version has
+    def _execute_child(self, *given: Any) -> None:  # noqa: ANN401 - depends on the version
         told = dict(zip(_TOLD, given, strict=True))
         ends = (told["p2cread"], told["c2pwrite"], told["errwrite"])
         streams = [_Stream(number if end == -1 else end) for number, end in enumerate(ends)]
@@ -63,16 +63,16 @@ class ForkedCommand(subprocess.Popen[str]):
         self.pid = self._forked.pid or 0
 
     def poll(self) -> int | None:
-        """The exit code, or nothing while it runs."""
+        """Return the exit code, or None while it runs."""
         if self.returncode is None and self._forked.exitcode is not None:
             self.returncode = self._forked.exitcode
         return self.returncode
 
     def wait(self, timeout: float | None = None) -> int:
-        """Its exit code, once it has ended.
+        """Wait for its end, and return the exit code.
 
         Raises:
-            TimeoutExpired: it has not.
+            TimeoutExpired: it has not ended in time.
         """
         self._forked.join(timeout)
         if self.poll() is None:
@@ -81,45 +81,45 @@ class ForkedCommand(subprocess.Popen[str]):
 
 
 def main_in_no_time(words: Sequence[str]) -> int:
-    """Be the command on a clock that measures nothing."""
+    """Run the command with a clock that always measures zero."""
     for module in (time, emulated_api):
         vars(module)["perf_counter"] = lambda: 0.0
     return main(words)
 
 
 class TimelessCommand(ForkedCommand):
-    """The command on a clock that measures nothing: what it prints is the same every time."""
+    """A command with a clock that always measures zero, so that its output never changes."""
 
     begin = staticmethod(main_in_no_time)
 
 
 def main_after(code: str, words: Sequence[str]) -> int:
-    """Be the command where something is otherwise."""
-    exec(code, {})  # noqa: S102 - a test says what
+    """Run code that changes something, and then the command."""
+    exec(code, {})  # noqa: S102 - code of a test
     return main(words)
 
 
 def forked_after(code: str) -> type[ForkedCommand]:
-    """Make the command begin with other code."""
+    """Return a command that runs code first."""
     return type(
         "ChangedCommand", (ForkedCommand,), {"begin": staticmethod(partial(main_after, code))}
     )
 
 
 def main_of_pytest(words: Sequence[str]) -> int:
-    """Be `python -m pytest`."""
+    """Run `python -m pytest`."""
     sys.path.insert(0, str(Path.cwd()))
     return int(pytest.main(list(words)))
 
 
 class ForkedPytest(ForkedCommand):
-    """A session of pytest."""
+    """A forked session of pytest."""
 
     begin = staticmethod(main_of_pytest)
 
 
 def _forking() -> ForkServerContext:
-    """What forks; the process that does it has imported this module, and is not measured."""
+    """Return the fork server, whose process has imported this module and is not measured."""
     forking = multiprocessing.get_context("forkserver")
     more = [MEASURED_FORKS] if LOOKS_AT_FORKS in os.environ else []
     forking.set_forkserver_preload([__name__, PRELOADED, *more])
@@ -130,7 +130,7 @@ def _forking() -> ForkServerContext:
 
 
 class _Stream:
-    """A descriptor, which goes along as the process begins."""
+    """A descriptor that is passed to the process when it starts."""
 
     def __init__(self, descriptor: int) -> None:
         self._descriptor = descriptor
@@ -139,20 +139,20 @@ class _Stream:
         return _arrived, (DupFd(self._descriptor),)
 
 
-def _arrived(sent: Any) -> int:  # noqa: ANN401 - multiprocessing has no public name for it
+def _arrived(sent: Any) -> int:  # noqa: ANN401 - a private type of multiprocessing
     return int(sent.detach())
 
 
-def _run(  # noqa: PLR0913 - all that a process has, as multiprocessing gives it
+def _run(  # noqa: PLR0913 - all parts of a process
     begin: Callable[[Sequence[str]], int],
     words: Sequence[str],
     folder: str,
     variables: Mapping[str, str],
     streams: Sequence[int],
-    leads: bool,  # noqa: FBT001 - multiprocessing gives it by position
+    leads: bool,  # noqa: FBT001 - passed by position
 ) -> None:
-    """Be the command."""
-    gc.freeze()  # pytest looks for garbage as it ends, and has not made what was imported here
+    """Run the command."""
+    gc.freeze()  # pytest collects garbage at its end, which is not in these imports
     if leads:
         os.setpgid(0, 0)
     for number, stream in enumerate(streams):
@@ -172,12 +172,12 @@ def _run(  # noqa: PLR0913 - all that a process has, as multiprocessing gives it
 
 
 def _measure() -> None:
-    """Begin to measure as an interpreter does, but do not look for all files of the package.
+    """Start measuring as an interpreter does, without searching all files of the package.
 
-    They are in what the processes of the suite keep; to find them again takes longer than most of
-    what is measured.
+    Other processes of the suite record them; searching again takes longer than most of what is
+    measured.
     """
-    from coverage import Coverage  # noqa: PLC0415 - it is only there when something is measured
+    from coverage import Coverage  # noqa: PLC0415 - only installed for measuring
 
     measured = Coverage(
         data_file=ROOT / ".coverage",
@@ -185,7 +185,7 @@ def _measure() -> None:
         branch=True,
         include=["*/payments_sandbox/*"],
     )
-    measured.set_option("run:parallel", True)  # noqa: FBT003 - so are options set
+    measured.set_option("run:parallel", True)  # noqa: FBT003 - the signature of coverage
     measured.set_option("run:patch", ["fork", "_exit"])
     measured.set_option("run:disable_warnings", ["no-data-collected"])
     measured.start()

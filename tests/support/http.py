@@ -33,13 +33,13 @@ async def client_of(
     sandbox: AssembledServer,
     headers: Mapping[str, str] | None = None,
 ) -> Api:
-    """A client of a sandbox, on a socket of its own."""
+    """Return a client of a sandbox on its own socket."""
     client: Api = await aiohttp_client(SandboxServer(sandbox), headers=headers)
     return client
 
 
 class SandboxServer(BaseTestServer):
-    """A server of aiohttp's tests with the connections of `payments-sandbox serve`."""
+    """A test server of aiohttp with the connection handling of `payments-sandbox serve`."""
 
     def __init__(self, sandbox: AssembledServer) -> None:
         super().__init__()
@@ -50,7 +50,7 @@ class SandboxServer(BaseTestServer):
 
 
 class _Server(HttpServer):
-    """The server, whose background work ends with it."""
+    """The server; its background work ends with it."""
 
     def __init__(self, sandbox: AssembledServer) -> None:
         super().__init__(sandbox.handler)
@@ -62,11 +62,11 @@ class _Server(HttpServer):
 
 
 Json = Any
-"""A JSON value, or what a client takes as one; tests compare it whole."""
+"""A JSON value, or what a client accepts as one; tests compare it as a whole."""
 
 
 async def ask(api: Api, method: str, path: str, status: int = 200, **options: Json) -> Json:
-    """The JSON of a reply that must have the status."""
+    """Send a request, assert the status, and return the JSON of the reply."""
     async with api.request(method, path, **options) as reply:
         text = await reply.text()
         assert reply.status == status, f"{method} {path}: {reply.status} {text}"
@@ -75,61 +75,61 @@ async def ask(api: Api, method: str, path: str, status: int = 200, **options: Js
 
 
 async def paid(api: Api, status: int = 201, *, key: str | None = None, **changes: Json) -> Json:
-    """The reply to the documented create, with changes to its body."""
+    """Return the reply to the documented create, with changes to its body."""
     headers = bearer(key) if key else None
     body = documented_create(**changes)
     return await ask(api, "POST", "/v3/payments", status, json=body, headers=headers)
 
 
 async def refunded(api: Api, payment_id: str, status: int = 201, **changes: Json) -> Json:
-    """The reply to the documented refund of a payment, with changes to its body."""
+    """Return the reply to the documented refund of a payment, with changes to its body."""
     path = f"/v3/payments/{payment_id}/refunds"
     return await ask(api, "POST", path, status, json=documented_refund(**changes))
 
 
 async def listed(api: Api, **query: str | int) -> list[str]:
-    """The ids of one page of the list."""
+    """Return the ids of one page of the list."""
     page = await ask(api, "GET", "/v3/payments", params=query)
     return [item["id"] for item in page["data"]]
 
 
 async def events(api: Api) -> list[dict[str, Any]]:
-    """Every event, newest first."""
+    """Return all events, newest first."""
     page = await ask(api, "GET", "/_sandbox/events")
     return list(page["data"])
 
 
 async def until(api: Api, holds: Callable[[], bool]) -> None:
-    """Let the server work until something holds: each look is a request that it has answered."""
+    """Wait until a condition is true; after each check the server answers another request."""
     async with asyncio.timeout(LONGEST_WAIT):
         while not holds():
             await ask(api, "GET", "/_sandbox/live")
 
 
 def bearer(key: str) -> dict[str, str]:
-    """The header that names a key."""
+    """Return the header with a key."""
     return {"Authorization": f"Bearer {key}"}
 
 
 def envelope(code: str, details: str | None = None, message: str | None = None) -> dict[str, Any]:
-    """The documented envelope of a code, with its own message unless there is another one."""
+    """Return the documented envelope of a code, by default with the code's message."""
     error = {"code": code, "message": message or code_of(code).message}
     return {"error": error if details is None else {**error, "details": details}}
 
 
 def invalid(details: str) -> dict[str, Any]:
-    """The documented envelope of an invalid request."""
+    """Return the documented envelope of an invalid request."""
     return envelope("invalid_request", details)
 
 
 REFUSED = "control/responses/refused_scenario"
-"""What a refusal follows that lists a scenario's problems."""
+"""The schema of an error that lists the problems of a scenario."""
 
 BY_NAME = {route.name: route for route in CONTROL_ROUTES}
 
 
 def path_of(route: ControlRoute) -> str:
-    """A path of the route; its ids are of nothing."""
+    """Return a path of the route, with ids that do not exist."""
     return CONTROL_PATH + route.path.format(
         payment_id="pay_xyz789",
         request_id="req_xyz789",
@@ -142,13 +142,13 @@ def path_of(route: ControlRoute) -> str:
 
 
 class Control:
-    """Calls control routes by name; a reply that breaks its schema fails the test."""
+    """Calls control routes by name, and fails if a reply does not match its schema."""
 
     def __init__(self, api: Api, contract: Contract) -> None:
         self._api = api
         self._contract = contract
 
-    async def __call__(  # noqa: PLR0913 - what a request is made of, each by its name
+    async def __call__(  # noqa: PLR0913 - the parts of a request, by keyword
         self,
         name: str,
         body: object = None,
@@ -159,13 +159,13 @@ class Control:
         ids: Mapping[str, str] | None = None,
         **variables: str,
     ) -> Json:
-        """The JSON of the reply, whose status is the route's success unless told otherwise.
+        """Call a route, and return the JSON of the reply.
 
         Args:
             name: the route's name.
             body: what to send as JSON; None sends no body.
-            status: the status that is expected.
-            key: whose world it is about; the home world unless told otherwise.
+            status: the expected status, by default the route's success.
+            key: the key of the world, by default the default key.
             query: the query's parameters.
             ids: the variable parts of the path.
             **variables: the same, by name.
@@ -199,7 +199,7 @@ class Control:
 
 
 async def hold_a_create(api: Api, control: Control) -> "asyncio.Task[int | None]":
-    """Let a create be held; the task is its client, which gets a status or no reply."""
+    """Make a create that is held; the task is its client, and returns a status or None."""
     await control("add_active_scenario", HOLD)
     task = asyncio.create_task(_status_of_a_create(api))
     async with asyncio.timeout(LONGEST_WAIT):
@@ -219,7 +219,7 @@ DeliveryJson = dict[str, Any]
 
 
 class WebhookApi:
-    """The webhooks of one world through the control API; the home world unless told otherwise."""
+    """The webhooks of one world through the control API, by default of the default world."""
 
     def __init__(
         self, api: Api, control: Control, sandbox: AssembledServer, key: str = KEY
@@ -230,54 +230,54 @@ class WebhookApi:
         self._sandbox = sandbox
 
     async def create_endpoint(self, url: str, **settings: Json) -> str:
-        """Make an endpoint; return its id."""
+        """Create an endpoint, and return its id."""
         body = {"url": url, **settings}
         made = await self.control("create_webhook_endpoint", body, key=self.key)
         return str(made["id"])
 
     async def update_endpoint(self, endpoint_id: str, **settings: Json) -> Json:
-        """Change an endpoint; return what it now is."""
+        """Change an endpoint, and return it."""
         return await self.control(
             "update_webhook_endpoint", settings, key=self.key, endpoint_id=endpoint_id
         )
 
     async def pay(self, **changes: Json) -> str:
-        """Make a payment, which fires one event; return its id."""
+        """Create a payment, which causes one event, and return its id."""
         return str((await paid(self.api, key=self.key, **changes))["id"])
 
     async def advance(self, by: str) -> list[dict[str, Any]]:
-        """Move the clock; return what happened."""
+        """Advance the clock, and return what happened."""
         moved = await self.control("advance_clock", {"by": by}, key=self.key)
         return list(moved["happened"])
 
     async def settle(self) -> list[DeliveryJson]:
-        """Let what is due end; return every delivery, the oldest first."""
+        """Finish everything that is due, and return all deliveries, oldest first."""
         await self.advance("0s")
         return await self.deliveries()
 
     async def deliveries(self, **query: str) -> list[DeliveryJson]:
-        """The deliveries as they are, the oldest first."""
+        """Return the deliveries in their current state, oldest first."""
         query = {"limit": "1000"} | query
         page = await self.control("list_deliveries", key=self.key, query=query)
         return list(page["data"])[::-1]
 
     async def only_delivery(self) -> DeliveryJson:
-        """Return the one delivery there is, when all that is due has ended."""
+        """Finish everything that is due, and return the only delivery."""
         (delivery,) = await self.settle()
         return delivery
 
     async def wait_for_in_flight(self, count: int) -> None:
-        """Wait until so many attempts are under way in the server."""
+        """Wait until a number of attempts are in flight in the server."""
         await until(self.api, lambda: len(self._sandbox.runtime.dispatcher) == count)
 
 
 def attempt_errors(delivery: DeliveryJson) -> list[str | None]:
-    """Why each attempt of a delivery failed."""
+    """Return why each attempt of a delivery failed."""
     return [each["error"] for each in delivery["attempts"]]
 
 
 def attempt_instants(delivery: DeliveryJson) -> list[str]:
-    """When each attempt of a delivery was made, on the world's clock."""
+    """Return the world's time of each attempt of a delivery."""
     return [each["at"] for each in delivery["attempts"]]
 
 
@@ -291,13 +291,13 @@ class StreamMessage:
 
 
 class StreamReader:
-    """Reads server-sent events; comments are passed over."""
+    """Reads server-sent events, and skips comments."""
 
     def __init__(self, reply: ClientResponse) -> None:
         self._lines = reply.content
 
     async def next(self, kind: str | None = None) -> StreamMessage:
-        """The next message, of one kind where that is given.
+        """Return the next message, optionally of one kind.
 
         Raises:
             EOFError: the stream ended first.
@@ -308,11 +308,11 @@ class StreamReader:
                 return message
 
     async def take(self, count: int) -> list[StreamMessage]:
-        """The next few messages."""
+        """Return a number of next messages."""
         return [await self.next() for _ in range(count)]
 
     async def ends(self) -> bool:
-        """Whether the stream ends before another message comes."""
+        """Return whether the stream ends before another message."""
         try:
             await self.next()
         except EOFError:
@@ -332,11 +332,11 @@ class StreamReader:
 
 
 DIRECT: Final = urllib.request.build_opener(urllib.request.ProxyHandler({}))
-"""Asks no proxy, whatever the environment says."""
+"""Uses no proxy, even if the environment names one."""
 
 
 class Curl(ArgumentParser):
-    """The few options of curl that the examples use; another one is an error."""
+    """Parses the options of curl that the examples use, and rejects others."""
 
     def __init__(self) -> None:
         super().__init__("curl", allow_abbrev=False, add_help=False, exit_on_error=False)
@@ -347,8 +347,8 @@ class Curl(ArgumentParser):
 
 
 def requested(command: str) -> urllib.request.Request:
-    """The request that a curl command sends: a POST where it has `-d`."""
-    _, *words = shlex.split(command.replace("\\\n", " "))  # a shell joins continued lines
+    """Return the request that a curl command sends: a POST if it has `-d`."""
+    _, *words = shlex.split(command.replace("\\\n", " "))  # as a shell joins continued lines
     given = Curl().parse_args(words)
     headers = dict(line.split(": ", 1) for line in given.H)
     data = None if given.d is None else given.d.encode()
@@ -356,7 +356,7 @@ def requested(command: str) -> urllib.request.Request:
 
 
 def curl(command: str) -> str:
-    """The body of the reply, whatever its status."""
+    """Send the request of a curl command, and return the body of the reply."""
     try:
         with DIRECT.open(requested(command), timeout=LONGEST_WAIT) as reply:
             return str(reply.read().decode())
@@ -366,6 +366,6 @@ def curl(command: str) -> str:
 
 
 def pattern_of_block(pattern: str) -> re.Pattern[str]:
-    """What a block of a page stands for: `…` is anything, within a string or as more fields."""
+    """Return a pattern for a block of a page: `…` is the rest of a string, or more fields."""
     text = re.escape(pattern.strip()).replace(re.escape(", …"), r",.+")
     return re.compile(text.replace("…", r'[^"]+'))

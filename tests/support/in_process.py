@@ -1,4 +1,4 @@
-"""Owns the sandbox without a network: worlds, rules and webhooks on a wall clock that tests set."""
+"""Owns the sandbox without a network: worlds, rules and webhooks, with a wall clock tests set."""
 
 import asyncio
 import json
@@ -53,21 +53,21 @@ from payments_sandbox.world.world import World
 from tests.support.values import KEY, documented_create
 
 NOON = read_instant("2030-01-15T12:00:00Z")
-"""Where tests begin: on the hour, so that limits and windows are round."""
+"""The initial time of tests: a full hour, so that limits and windows are round."""
 
 
 class Wall:
-    """A `WallClock` that moves when it is told to, backwards too."""
+    """A `WallClock` that tests move, also backwards."""
 
     def __init__(self, at: Instant = NOON) -> None:
         self.at = at
 
     def __call__(self) -> Instant:
-        """What it is set to."""
+        """Return the time that was set."""
         return self.at
 
     def move(self, milliseconds: int) -> None:
-        """Go on, or back where it is negative."""
+        """Move forward, or back if negative."""
         self.at = Instant(self.at + milliseconds)
 
 
@@ -76,19 +76,19 @@ AUTHORIZATION = (b"Authorization", f"Bearer {KEY}".encode())
 
 @cache
 def contract() -> Contract:
-    """The contract as shipped; reading it once is enough."""
+    """Return the shipped contract, read once."""
     return load_contract()
 
 
 def server_context(wall: WallClock | None = None) -> ServerContext:
-    """What holds in every world of a server: the contract as shipped."""
+    """Return what all worlds of a server share: the shipped contract."""
     return ServerContext(wall or Wall(), partial(stored_payment, contract()), read_scenario)
 
 
 def config(
     *, seed: int = 7, frozen_at: Instant | None = NOON, rate_limit: int = 1_000
 ) -> WorldConfig:
-    """What a world of tests is made from."""
+    """Return the configuration of a test world."""
     return WorldConfig(KEY, seed, webhook_secret(seed), frozen_at, rate_limit, NOON)
 
 
@@ -99,7 +99,7 @@ def new_world(
     frozen_at: Instant | None = NOON,
     rate_limit: int = 1_000,
 ) -> World:
-    """A world by itself, frozen at noon unless told otherwise."""
+    """Return a world without a server, by default frozen at noon."""
     return World(
         config(seed=seed, frozen_at=frozen_at, rate_limit=rate_limit), server_context(wall)
     )
@@ -110,7 +110,7 @@ def new_worlds(
     wall: WallClock | None = None,
     on_drop: Callable[[World, str], None] = lambda _, __: None,
 ) -> Worlds:
-    """Worlds by key; what they draw is 0, 1, 2, …."""
+    """Return the worlds of a server; their random numbers are 0, 1, 2, …."""
     return Worlds(
         settings or Settings(),
         context=server_context(wall),
@@ -128,7 +128,7 @@ def call_of(
     query: str = "",
     headers: tuple[tuple[bytes, bytes], ...] = (AUTHORIZATION,),
 ) -> Call:
-    """A call as the server makes it; a body of bytes goes as it is, all else as JSON."""
+    """Return a call as the server makes it; bytes are sent as they are, other bodies as JSON."""
     known = BY_NAME[operation]
     path = BASE_PATH + known.path.format(payment_id=payment_id)
     raw = body if isinstance(body, bytes) else json.dumps(body).encode()
@@ -144,55 +144,55 @@ def call_of(
 
 
 class InProcessApi:
-    """One world behind a gateway, asked operation by operation."""
+    """One world behind a gateway, called by operations."""
 
     def __init__(self, world: World, *, with_contract: Contract | None = None) -> None:
         self.world = world
         self.gateway = Gateway(new_worlds(), with_contract or contract())
 
     def answer(self, call: Call) -> Answer:
-        """What the server would be given to send."""
+        """Return what the server would send."""
         answer = self.gateway.answer(self.world, call)
-        assert isinstance(answer, Answer), "a held call wants its decision: ask the gateway"
+        assert isinstance(answer, Answer), "a held call needs a decision: use the gateway"
         return answer
 
     def ask(
         self, operation: str, body: object = None, *, payment_id: str = "", query: str = ""
     ) -> tuple[int, Any]:
-        """The status and the JSON of the reply."""
+        """Return the status and the JSON of the reply."""
         call = call_of(operation, body, payment_id=payment_id, query=query)
         return status_and_json(self.answer(call))
 
     def twin(self, wall: WallClock | None = None) -> "InProcessApi":
-        """The same of the world that this one's snapshot restores, its JSON written and read."""
+        """Return the same for a world that is restored from a snapshot of this one as JSON."""
         kept = json.loads(json.dumps(snapshot(self.world)))
         return InProcessApi(restored_world(kept, wall))
 
 
 def restored_world(kept: Mapping[str, Any], wall: WallClock | None = None) -> World:
-    """The world of a snapshot."""
+    """Return the world of a snapshot."""
     made = restoring(kept, api_key=KEY, made_at=NOON, context=server_context(wall))
     return finish(made)
 
 
 def snapshot(world: World) -> dict[str, object]:
-    """The whole world at once."""
+    """Return a snapshot of the world, without pauses."""
     return finish(snapshotting(world))
 
 
 def sealed_snapshot(kept: Mapping[str, object]) -> dict[str, Any]:
-    """A snapshot with its digest, as a client gets it."""
+    """Return a snapshot with its digest, as a client gets it."""
     shown: dict[str, Any] = json.loads(b"".join(finish(sealed(kept))))
     return shown
 
 
 def status_and_json(answer: Answer | Refusal) -> tuple[int, Any]:
-    """The status and the JSON of an answer."""
+    """Return the status and the JSON of an answer."""
     return answer.reply.status, json.loads(answer.reply.body)
 
 
 def all_outputs(world: World) -> list[Any]:
-    """All that a world can show: events, journal, log, snapshot, and itself."""
+    """Return everything that a world can show: events, journal, log, snapshot, and its repr."""
     ledger = world.ledger
     shown: list[Any] = [representations.event(ledger.any_event(n)) for n in range(ledger.events)]
     for entry in world.journal.since(0):
@@ -201,7 +201,7 @@ def all_outputs(world: World) -> list[Any]:
 
 
 class History:
-    """A world on a wall that the test moves; each call takes no time."""
+    """A world with a wall clock that the test moves; calls take no time."""
 
     def __init__(self, *scenarios: Scenario, frozen: bool = False) -> None:
         self.wall = Wall()
@@ -212,37 +212,37 @@ class History:
         assert (self.world.clock.mode is Mode.FROZEN) == frozen
 
     def wait(self, milliseconds: int) -> None:
-        """Let time pass."""
+        """Let wall time pass."""
         self.wall.move(milliseconds)
 
     def advance(self, milliseconds: int) -> None:
-        """Move the world's clock, and not the wall."""
+        """Advance the world's clock only."""
         for _ in self.world.advance(Instant(self.world.clock.now() + milliseconds)):
             pass
 
     def call(self, operation: str, body: object = None, **options: str) -> str:
-        """Make a call that is answered at once; its id."""
+        """Make a call that is answered at once, and return its request id."""
         answer = self.desk.answer(call_of(operation, body, **options))  # type: ignore[arg-type]  # options of call_of
         answer.entry.duration_ms = 0.0
         return self.world.journal.id_of(answer.entry)
 
     def pay(self, **changes: object) -> str:
-        """Make a payment."""
+        """Create a payment, and return the request id."""
         return self.call("create_payment", documented_create(**changes))
 
     def look(self, query: str = "") -> str:
-        """List payments."""
+        """List payments, and return the request id."""
         return self.call("list_payments", query=query)
 
     def refund(self, **body: object) -> str:
-        """Refund some of the first payment."""
+        """Refund part of the first payment, and return the request id."""
         return self.call("create_refund", body, payment_id=self.payment())
 
     def payment(self, number: int = 0) -> str:
-        """The id of a payment."""
+        """Return the id of a payment."""
         return self.world.ledger.payments.id_of(number)
 
-    def receive(  # noqa: PLR0913 - each by its name
+    def receive(  # noqa: PLR0913 - by keyword
         self,
         *statuses: int | None,
         event: str = "payment.completed",
@@ -252,9 +252,9 @@ class History:
         is_stale: bool = False,
         is_final: bool = False,
     ) -> str:
-        """Receive a delivery now, and answer its attempts so; its id.
+        """Receive a delivery, answer its attempts with these statuses, and return its id.
 
-        One that was not accepted is tried again, unless that was final.
+        A delivery that was not accepted is pending, unless it is final.
         """
         at = Instant(self.wall.at)
         attempts = tuple(ObservedAttempt(at, status, is_forged, is_stale) for status in statuses)
@@ -273,31 +273,31 @@ class History:
         return found.id
 
     def observed(self) -> Observed:
-        """The calls of the world, and the deliveries that were received."""
+        """Return the calls of the world, and the received deliveries."""
         return observe(self.world)._replace(deliveries=tuple(self.sent))
 
     def result_of(self, **expect: object) -> ExpectationResult:
-        """How one expectation stands."""
+        """Return the result of one expectation."""
         expectations, problems = load_expectations([expect])
         assert problems == []
         [line] = finish(verifying(self.observed(), expectations))
         return line.result
 
     def meets(self, **expect: object) -> bool:
-        """Whether one expectation is met."""
+        """Return whether one expectation is met."""
         return self.result_of(**expect).met
 
     def findings(self) -> list[Finding]:
-        """What the audit finds."""
+        """Return the findings of the audit."""
         return list(finish(auditing(self.observed())))
 
     def found(self) -> list[tuple[str, tuple[str, ...]]]:
-        """Kinds and ids of what it finds."""
+        """Return kind and ids of each finding."""
         return [(each.kind.name, each.requests) for each in self.findings()]
 
 
 def scenario_of(text: str, *, name: str = "scene", seed: int | None = None) -> Scenario:
-    """The scenario of a text that starts behind its name; it has to be without a fault."""
+    """Return the scenario of a text without its first line; it must have no problems."""
     head = f"scenario: {name}\n" + ("" if seed is None else f"seed: {seed}\n")
     loaded = load(head + dedent(text), name=name)
     assert loaded.problems == (), loaded.problems
@@ -306,48 +306,48 @@ def scenario_of(text: str, *, name: str = "scene", seed: int | None = None) -> S
 
 
 def rules_of(text: str, *, name: str = "scene", seed: int | None = None) -> Scenario:
-    """A scenario of nothing but these rules."""
+    """Return a scenario with only these rules."""
     return scenario_of(f"rules:\n{indent(dedent(text), '  ')}", name=name, seed=seed)
 
 
 class GivenFields:
-    """Fields that are what a test says."""
+    """Fields with values of a test."""
 
     def __init__(self, values: Mapping[str, object]) -> None:
         self._values = values
 
     def get(self, name: str, /) -> object:
-        """The value of a field."""
+        """Return the value of a field."""
         return self._values.get(name)
 
 
 class RuleEngineFixture:
-    """A rule engine without a world, asked about calls."""
+    """A rule engine without a world, which decides about calls."""
 
     def __init__(self, *scenarios: Scenario, seed: int = 7) -> None:
         self.rules = RuleEngine(seed)
         self.rules.set_scenarios(scenarios)
 
     def decide(self, operation: str = "create_payment", **values: object) -> Decision:
-        """What the rules decide about a call."""
+        """Return the decision about a call."""
         return self.rules.decide(operation, GivenFields(values))
 
     def answer(self, operation: str = "create_payment", **values: object) -> tuple[str, int] | None:
-        """The rule that answers a call, and its step."""
+        """Return the rule and the step number that answer a call."""
         selected = self.selected(operation, **values)
         return None if selected is None else (selected.rule, selected.position)
 
     def selected(self, operation: str = "create_payment", **values: object) -> SelectedStep | None:
-        """The step that answers a call."""
+        """Return the step that answers a call."""
         return self.decide(operation, **values).selected
 
     def why_not(self, operation: str = "create_payment", **values: object) -> list[str]:
-        """Why each of the other rules did not answer, as the journal says it."""
+        """Return why each of the other rules did not answer, as the journal shows it."""
         explanations = self.decide(operation, **values).explanations
         return [f"{rule}: {why}" for _, rule, why in explanations]
 
     def twin(self) -> "RuleEngineFixture":
-        """An engine that goes on where this one is."""
+        """Return an engine restored from a snapshot of this one."""
         found = RuleEngineFixture()
         kept = self.rules.snapshot() | {"scenarios": self.rules.scenarios}
         found.rules.restore(**kept)  # type: ignore[arg-type]  # JSON
@@ -355,11 +355,11 @@ class RuleEngineFixture:
 
 
 class FakeDispatcher:
-    """Attempts what is due in a world without a network, each answered as a script says.
+    """Makes due attempts in a world without a network, with scripted answers.
 
     Args:
-        world: whose webhooks.
-        script: statuses, or None for no answer; when they are used up it is 200.
+        world: the world with the webhooks.
+        script: statuses, or None for no answer; after the last one every status is 200.
     """
 
     def __init__(self, world: World, *script: int | None) -> None:
@@ -368,14 +368,14 @@ class FakeDispatcher:
         self._script = deque(script)
 
     def pop(self) -> list[Delivery]:
-        """What is due, endpoint by endpoint."""
+        """Return the due deliveries, endpoint by endpoint."""
         by_endpoint: dict[str, list[Delivery]] = {}
         for delivery in self.webhooks.outbox.pop():
             by_endpoint.setdefault(delivery.endpoint_id, []).append(delivery)
         return [each for deliveries in by_endpoint.values() for each in deliveries]
 
     def attempt(self, delivery: Delivery, status: int | None) -> None:
-        """Let a delivery be answered so."""
+        """Make an attempt that is answered with this status."""
         now = self.world.clock.now()
         endpoint = self.webhooks.outbox.endpoints.get(delivery.endpoint_id)
         if endpoint is None:
@@ -388,7 +388,7 @@ class FakeDispatcher:
         self.webhooks.record(delivery, request, result, now)
 
     def deliver(self) -> int:
-        """Attempt all that is due now, until nothing is; how many attempts that were."""
+        """Make attempts until nothing is due, and return their number."""
         count = 0
         while due := self.pop():
             for delivery in due:
@@ -398,14 +398,14 @@ class FakeDispatcher:
         return count
 
     def advance(self, until: Instant) -> int:
-        """Move the clock, delivering at each due instant; how many attempts that were."""
+        """Advance the clock, delivering at each due instant, and return the number of attempts."""
         count = self.deliver()
         for _ in self.world.advance(until):
             count += self.deliver()
         return count
 
     def result(self, request: WebhookRequest, status: int | None) -> AttemptResult:
-        """What comes of a request that is answered so."""
+        """Return the result of a request that is answered with this status."""
         if status is None:
             return AttemptResult(request.headers, None, "the connection was refused", 0.5)
         response = ReceiverResponse(status, {"X-From": "script"}, "scripted")
@@ -414,7 +414,7 @@ class FakeDispatcher:
 
 @dataclass(slots=True)
 class HeldPost:
-    """One post that is under way."""
+    """One post in flight."""
 
     url: str
     body: bytes
@@ -423,18 +423,18 @@ class HeldPost:
     )
 
     def answer(self, status: int | None = 200, *, duration_ms: float = 1.0) -> None:
-        """End it; None is silence."""
+        """Answer it; None is no answer."""
         response = None if status is None else ReceiverResponse(status, {}, "")
         error = "no answer" if response is None else why_failed(response)
         self.result.set_result(AttemptResult({}, response, error, duration_ms))
 
 
 class FakeSender:
-    """Stands for the network: each post waits until the test answers it.
+    """Replaces the network: each post waits until the test answers it.
 
     Attributes:
-        posts: those that have not been answered.
-        count: how many there have been.
+        posts: the posts without an answer yet.
+        count: the number of all posts.
     """
 
     def __init__(self) -> None:
@@ -445,7 +445,7 @@ class FakeSender:
     async def post(
         self, url: str, *, headers: Mapping[str, str], body: bytes, timeout_ms: int
     ) -> AttemptResult:
-        """Wait for the test's answer."""
+        """Wait until the test answers."""
         del headers, timeout_ms
         post = HeldPost(url, body)
         self.posts.append(post)
@@ -456,16 +456,16 @@ class FakeSender:
             self.posts.remove(post)
 
     async def close(self) -> None:
-        """Nothing is open."""
+        """Do nothing: nothing is open."""
         self.is_closed = True
 
     async def turn(self) -> None:
-        """Let everybody have a few turns of the loop."""
+        """Let all tasks run a few times."""
         for _ in range(5):
             await asyncio.tasks.sleep(0)
 
     async def answer_all(self, status: int | None = 200, *, duration_ms: float = 1.0) -> None:
-        """End all that is under way."""
+        """Answer all posts in flight."""
         for post in list(self.posts):
             post.answer(status, duration_ms=duration_ms)
         await self.turn()

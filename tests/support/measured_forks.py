@@ -1,7 +1,7 @@
-"""Begins and ends a measurement once, in the process that commands are forked off.
+"""Starts and ends a measurement once, in the process from which commands are forked.
 
-What coverage then knows of modules and files each of hundreds of processes would find out anew,
-which takes longer than most of what a test does with them.
+Otherwise each of hundreds of processes would search modules and files for coverage again, which
+takes longer than most of what a test does with them.
 """
 
 from coverage import Coverage

@@ -1,12 +1,11 @@
-"""Owns when coverage looks: while a test runs, at threads of its fixtures, and at nothing else.
+"""Owns when coverage is measured: in running tests and threads of their fixtures only.
 
-To measure makes an interpreter twice as slow, whatever code it runs. So it rests while tests are
-collected, chosen and reported, while fixtures are made, and during tests that reach next to nothing
-that others do not.
-Commands that tests fork are looked at, too. What has an interpreter of its own is not: it would
-begin four times as slowly, and reaches what others reach.
+Measuring makes an interpreter twice as slow. It is therefore off while tests are collected and
+reported, while fixtures are set up, and in tests that reach hardly any code that others do not.
+Commands that tests fork are measured too. Processes with their own interpreter are not: they would
+start four times as slowly, and reach the same code.
 
-What modules do as they are imported is looked at once, while workers begin.
+The import of modules is measured once, while workers start.
 """
 
 import os
@@ -23,29 +22,29 @@ import pytest
 import payments_sandbox
 
 COVERAGE: Final = ("COVERAGE_PROCESS_START", "COVERAGE_PROCESS_CONFIG")
-"""Variables that let every interpreter be measured that begins."""
+"""Variables that make every new interpreter measure."""
 
 LOOKS_AT_FORKS: Final = "TESTS_LOOK_AT_FORKS"
-"""The variable that lets a process be measured that is forked."""
+"""The variable that makes forked processes measure."""
 
 UNMEASURED: Final = tuple(
     (Path(__file__).parent / "unmeasured.txt").read_text(encoding="utf-8").splitlines()
 )
-"""What the ids of tests begin with that run for long and reach next to nothing that others do not.
+"""Prefixes of ids of tests that run for long and reach hardly any code that others do not.
 
-Of a single test of a module, `…py::test_it`, the fixtures' threads are looked at: others may use
-them, too. Those of a row, `…py::test_it[row]`, are made for it, and are not.
+For a single test, `…py::test_it`, the threads of fixtures are still measured, because other tests
+may use them. For a row, `…py::test_it[row]`, they are not.
 """
 
 _WITH_FIXTURES: Final = tuple(each for each in UNMEASURED if "::" not in each or "[" in each)
 
 
 class Measuring:
-    """A plugin of pytest that lets coverage look, and rest, where it was begun with Python.
+    """A pytest plugin that switches coverage on and off if the interpreter started with it.
 
     Args:
-        is_worker: whether others do the same, and who has begun them has looked at imports.
-        has_workers: whether it begins workers, which are looked at, and nothing else.
+        is_worker: whether this is an xdist worker, whose controller has measured imports.
+        has_workers: whether this is a controller, in which only imports are measured.
     """
 
     def __init__(self, *, is_worker: bool, has_workers: bool) -> None:
@@ -60,7 +59,7 @@ class Measuring:
 
     @pytest.hookimpl(wrapper=True)
     def pytest_sessionstart(self) -> Generator[None, object, object]:
-        """Look at imports, while workers that have begun do theirs."""
+        """Measure imports while the workers do theirs."""
         begun = yield
         if self._imports:
             import_all()
@@ -69,7 +68,7 @@ class Measuring:
 
     @pytest.hookimpl(wrapper=True)
     def pytest_runtest_protocol(self, item: pytest.Item) -> Generator[None, object, object]:
-        """Let no process of an unmeasured test be measured."""
+        """Switch off measuring for the processes of an unmeasured test."""
         with pytest.MonkeyPatch.context() as patch:
             if item.nodeid.startswith(UNMEASURED):
                 patch.delenv(LOOKS_AT_FORKS, raising=False)
@@ -77,7 +76,7 @@ class Measuring:
 
     @pytest.hookimpl(wrapper=True, trylast=True)
     def pytest_runtest_setup(self, item: pytest.Item) -> Generator[None, object, object]:
-        """Look at the threads that fixtures start."""
+        """Measure the threads that fixtures start."""
         if item.nodeid.startswith(_WITH_FIXTURES):
             return (yield)
         threading.settrace(self._look_at_threads)
@@ -88,7 +87,7 @@ class Measuring:
 
     @pytest.hookimpl(wrapper=True, trylast=True)
     def pytest_runtest_call(self, item: pytest.Item) -> Generator[None, object, object]:
-        """Look at what a test does."""
+        """Measure the test itself."""
         if item.nodeid.startswith(UNMEASURED):
             return (yield)
         sys.settrace(self._look)
@@ -99,7 +98,7 @@ class Measuring:
             self._rest()
 
     def _rest(self) -> None:
-        """Threads that are looked at go on being so."""
+        """Stop measuring, except in threads that are measured already."""
         sys.settrace(None)
         threading.settrace(None)
 
@@ -112,5 +111,5 @@ def import_all() -> None:
 
 
 def is_measured(variables: Mapping[str, str]) -> bool:
-    """Whether an interpreter that has begun with these variables is measured."""
+    """Return whether an interpreter with these variables is measured."""
     return any(map(variables.get, COVERAGE))

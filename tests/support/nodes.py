@@ -1,4 +1,4 @@
-"""Owns nodes of a cluster on the test's own loop, and what happens to them from outside."""
+"""Owns nodes of a cluster in the test's event loop, and ways to disturb them."""
 
 import asyncio
 import contextlib
@@ -27,7 +27,7 @@ from tests.support.values import LONGEST_WAIT, documented_create
 KEY: Final = "sk_test_shared"
 
 RENEW_EVERY: Final = 0.05
-"""Wall seconds between two renewals of a lease: who leaves waits until all others were told."""
+"""Seconds between two renewals of a lease; a node that leaves waits until all others know."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,9 +36,9 @@ class RunningNode:
 
     Attributes:
         address: where it listens.
-        name: what the others call it.
-        sandbox: what it serves.
-        close: lets it leave before its block ends.
+        name: its name for other nodes.
+        sandbox: the sandbox that it serves.
+        close: makes it leave before its block ends.
     """
 
     address: str
@@ -47,17 +47,17 @@ class RunningNode:
     close: Callable[[], Awaitable[object]]
 
     def has(self, key: str) -> bool:
-        """Whether the world of a key is in its memory."""
+        """Return whether the world of a key is in its memory."""
         return self.sandbox.runtime.worlds.get(key) is not None
 
     @property
     def directory(self) -> ClusterNode:
-        """Knows where keys are."""
-        return cast("ClusterNode", self._runtime.worlds._ownership)  # noqa: SLF001 - it has no other name
+        """The directory of keys."""
+        return cast("ClusterNode", self._runtime.worlds._ownership)  # noqa: SLF001 - no public access
 
     @property
     def keeper(self) -> Keeper:
-        """Writes what has changed."""
+        """The keeper, which writes changes."""
         return self._runtime.keeper
 
     @property
@@ -71,29 +71,29 @@ class RunningNode:
         return self.sandbox.runtime
 
     async def crash(self) -> None:
-        """Let it be gone without a word: its lease goes on for a while."""
+        """End it without notice; its lease is still valid for a while."""
         with pytest.MonkeyPatch.context() as patch:
             patch.setattr(self.directory, "leave", _say_nothing)
             await self.close()
 
     def keys(self) -> set[str]:
-        """The keys that have worlds in its memory."""
+        """Return the keys with worlds in its memory."""
         return {world.config.api_key for world in self.sandbox.runtime.worlds}
 
 
 @dataclass(frozen=True, slots=True)
 class Reply:
-    """What a node has answered."""
+    """The reply of a node."""
 
     status: int
     json: Any
 
 
 class Cluster:
-    """An engine, the nodes at it, and a client that connects anew for each request.
+    """An engine, its nodes, and a client with a new connection for each request.
 
     Args:
-        url: of the engine.
+        url: the URL of the engine.
     """
 
     def __init__(self, url: str) -> None:
@@ -112,9 +112,9 @@ class Cluster:
         *,
         durability: str = "relaxed",
         wall: Callable[[], Instant] | None = None,
-        **settings: Any,  # noqa: ANN401 - of any setting
+        **settings: Any,  # noqa: ANN401 - any setting
     ) -> AsyncIterator[RunningNode]:
-        """A node until the block ends."""
+        """Run a node until the block ends."""
         given = replace(Settings(port=0, max_wall_delay=100), **settings)
         sandbox = assemble(settings_of_node(given), runtime_type=NodeRuntime)
         if wall is not None:
@@ -128,17 +128,17 @@ class Cluster:
             yield RunningNode(at.url, name, sandbox, stack.aclose)
 
     async def members(self) -> dict[str, list[Any]]:
-        """What each node that is a member says of itself, by its name."""
+        """Return what each member has published about itself, by name."""
         said = await self.admin.hgetall(f"{PREFIX}members")
         return {text_of(name): orjson.loads(text) for name, text in said.items()}
 
     async def end_lease(self, node: RunningNode | Member) -> None:
-        """Let the engine see a node's lease at an end, as if it had slept; it does not know."""
+        """End a node's lease in the engine without the node's knowledge, as if it had slept."""
         seconds, _ = await self.admin.time()
         await self.admin.zadd(f"{PREFIX}nodes", {node.name: int(seconds) * 1_000 - 1_000})
 
     async def owner_of(self, key: str = KEY) -> str:
-        """The name of the node that owns a key; empty where none does."""
+        """Return the name of the node that owns a key, or an empty text."""
         found = await self.admin.hget(f"{PREFIX}world:{key}", "node")
         return "" if found is None else text_of(found)
 
@@ -151,7 +151,7 @@ class Cluster:
         *,
         key: str = KEY,
     ) -> Reply:
-        """Ask a node."""
+        """Send a request to a node."""
         async with self._http.request(
             method,
             node.address + path,
@@ -163,39 +163,39 @@ class Cluster:
             return Reply(reply.status, orjson.loads(raw) if raw else None)
 
     async def pay(self, node: RunningNode, key: str = KEY, **changes: object) -> Reply:
-        """Make a payment at a node."""
+        """Create a payment at a node."""
         return await self.ask(node, "POST", "/v3/payments", documented_create(**changes), key=key)
 
     async def payments(self, node: RunningNode, key: str = KEY) -> list[str]:
-        """The ids of all payments as a node has them, the newest first."""
+        """Return the ids of all payments according to a node, newest first."""
         reply = await self.ask(node, "GET", "/v3/payments?limit=100", key=key)
         assert reply.status == 200, reply.json
         return [each["id"] for each in reply.json["data"]]
 
     async def world(self, node: RunningNode, key: str = KEY) -> Any:  # noqa: ANN401 - JSON
-        """The world in numbers, as a node has it."""
+        """Return the summary of a world according to a node."""
         return (await self.ask(node, "GET", "/_sandbox/world", key=key)).json
 
 
 async def claimed(
     registry: Registry, key: str, candidate: str, claimant: str, *refusing: str
 ) -> Claim:
-    """What a registry says of one key."""
+    """Claim a key, and return what the registry says about it."""
     [claim] = await registry.claim({key: candidate}, claimant, refusing)
     return claim
 
 
 def text_of(raw: bytes | str) -> str:
-    """What a client gives as bytes, which redis types as either."""
+    """Return the bytes of a client as text; redis types them as bytes or text."""
     return raw.decode() if isinstance(raw, bytes) else raw
 
 
 async def _say_nothing() -> None:
-    """What a node does that was killed."""
+    """Do nothing, as a killed node."""
 
 
 async def until(holds: Callable[[], Any]) -> None:
-    """Wait until something holds; it may be a coroutine that says so."""
+    """Wait until a condition is true; it may be a coroutine function."""
     async with asyncio.timeout(LONGEST_WAIT):
         while True:
             found = holds()
@@ -203,4 +203,4 @@ async def until(holds: Callable[[], Any]) -> None:
                 found = await found
             if found:
                 return
-            await asyncio.sleep(0.005)  # noqa: TID251 - it looks again, and waits for no time
+            await asyncio.sleep(0.005)  # noqa: TID251 - polling, not a fixed wait

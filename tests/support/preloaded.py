@@ -1,7 +1,7 @@
-"""Imports what commands and sessions of pytest import once they begin: they are forked off then.
+"""Imports what commands and pytest sessions need, before they are forked.
 
-A session that shows a failure asks which file each of two thousand modules is from, and keeps that:
-here it is asked once for all of them.
+A session that shows a failure looks up the files of two thousand modules, and caches the result.
+Here this is done once for all sessions.
 """
 
 import inspect

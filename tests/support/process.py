@@ -1,4 +1,4 @@
-"""Owns what runs as a process: the command line, its servers' worlds, other people's suites."""
+"""Owns what runs as a process: commands, worlds of their servers, and nested test suites."""
 
 import io
 import json
@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any, Final, TextIO
 
 import pytest
-import yaml  # noqa: F401 - pytester forgets what its tests import, and libyaml comes only once
+import yaml  # noqa: F401 - pytester unloads imports of its tests, and libyaml can load only once
 
 from payments_sandbox.cli import main
 from payments_sandbox.cli.failure import FAILED
@@ -35,29 +35,29 @@ from tests.support.values import LONGEST_WAIT, documented_create
 
 PREFIX: Final = "PAYMENTS_SANDBOX_"
 EXPLORING: Final = 180
-"""Seconds that an exploration may take: it starts many processes."""
+"""Seconds that an exploration may take, as it starts many processes."""
 
 COMMAND: Final = (sys.executable, "-m", "payments_sandbox")
 AND_BE_THE_COMMAND: Final = "import sys; from payments_sandbox.cli import main; sys.exit(main())"
-"""The rest of a program: it is the command."""
+"""The end of a program that runs the command."""
 
 OF_EVERY_COMMAND: Final = {"--help", "--no-color"}
 
 
 WITHOUT_UVLOOP: Final = str(Path(__file__).parent / "without_uvloop")
-"""Where Python finds, before all others, a uvloop that cannot be imported."""
+"""A folder with a uvloop that cannot be imported, for the beginning of Python's path."""
 
 WITHOUT_PLUGINS: Final = " ".join(
     f"-p no:{name}" for name in ("faker", "hypothesispytest", "randomly", "schemathesis", "xdist")
 )
-"""What lets pytest begin in a fifth of the time."""
+"""Options that make pytest start in a fifth of the time."""
 
 
 def environment(**extra: str) -> dict[str, str]:
-    """The environment without variables of payments, as wide as a page, plus some.
+    """Return the environment without payment variables, 80 columns wide, plus given ones.
 
-    Servers run on asyncio there, as they do where the extra [fast] is not installed; and suites
-    without the plugins that only this project's own environment has.
+    Servers run on asyncio, as without the extra [fast], and nested suites run without the plugins
+    that only this project's environment has.
     """
     kept = {name: value for name, value in os.environ.items() if not name.startswith("PAYMENTS_")}
     ours = {"COLUMNS": "80", "NO_COLOR": "1", "PYTHONPATH": WITHOUT_UVLOOP}
@@ -65,18 +65,18 @@ def environment(**extra: str) -> dict[str, str]:
 
 
 def environment_name(option: str) -> str:
-    """The environment's name of an option."""
+    """Return the environment variable of an option."""
     return PREFIX + option.removeprefix("--").replace("-", "_").upper()
 
 
 def options_of(command: str) -> set[str]:
-    """The options that a command's help lists, apart from those that every command has."""
+    """Return the options in a command's help, without those that every command has."""
     shown = run(*command.split(), "--help").stdout
     found = re.findall(r"^  (?:-\w(?: \w+)?, )?(--[a-z-]+)", shown, re.MULTILINE)
     return set(found) - OF_EVERY_COMMAND
 
 
-def run(  # noqa: PLR0913 - what a command is run with, each by its name
+def run(  # noqa: PLR0913 - by keyword
     *arguments: str,
     command: Sequence[str] = COMMAND,
     cwd: Path = ROOT,
@@ -86,13 +86,13 @@ def run(  # noqa: PLR0913 - what a command is run with, each by its name
     is_process: bool | None = None,
     first: str = "",
 ) -> subprocess.CompletedProcess[str]:
-    """A command that ends by itself; `extra` goes into its environment, `given` to its stdin.
+    """Run a command until it exits; `extra` is added to its environment, `given` is its stdin.
 
-    With `columns` its stdout is a terminal that has so many; `first` is Python that its process
-    begins with.
+    With `columns` its stdout is a terminal of that width; `first` is Python code that its process
+    runs first.
 
-    What has no server of its own is called in this process, unless `is_process` says otherwise:
-    to start an interpreter takes longer than most commands do.
+    A command that starts no server is called in this process, unless `is_process` is set: starting
+    an interpreter takes longer than most commands.
     """
     if is_process is None:
         is_process = (
@@ -124,9 +124,9 @@ def started(  # noqa: PLR0913 - as `run`
     process_group: int | None = None,
     first: str = "",
 ) -> Iterator[subprocess.Popen[str]]:
-    """A process which is gone when the block ends; its outputs are pipes, or what is given.
+    """Start a process that is ended with the block; its outputs are pipes by default.
 
-    It begins with the Python of `first`.
+    It runs the Python code of `first` first.
     """
     is_forked = command is COMMAND and can_be_forked(extra or {})
     make = forked_after(first) if is_forked else subprocess.Popen[str]
@@ -153,16 +153,16 @@ def call(
     given: str | None = None,
     columns: int | None = None,
 ) -> subprocess.CompletedProcess[str]:
-    """A command in this process; what it does to streams, signals and environment is undone."""
+    """Run a command in this process, and restore streams, signals and environment."""
     variables = environment(**(extra or {}))
     piped, errors = (io.TextIOWrapper(io.BytesIO(), encoding="utf-8") for _ in range(2))
     if columns is None:
         code = _call(arguments, cwd, variables, given, (piped, errors))
         return subprocess.CompletedProcess(arguments, code, _text_in(piped), _text_in(errors))
-    del variables["COLUMNS"]  # it would be believed
+    del variables["COLUMNS"]  # it would override the terminal's width
     with (
         terminal(columns, LONGEST_WAIT) as screen,
-        open(os.dup(screen.device), "w", encoding="utf-8") as stdout,  # noqa: PTH123 - it is no path
+        open(os.dup(screen.device), "w", encoding="utf-8") as stdout,  # noqa: PTH123 - a descriptor, not a path
     ):
         code = _call(arguments, cwd, variables, given, (stdout, errors))
     return subprocess.CompletedProcess(arguments, code, screen.text, _text_in(errors))
@@ -198,46 +198,46 @@ def _text_in(stream: io.TextIOWrapper) -> str:
 
 
 class RunningCommand:
-    """A command that goes on until it is stopped, in a process of its own."""
+    """A command that runs in its own process until it is stopped."""
 
     def __init__(self, process: subprocess.Popen[str]) -> None:
         self.process = process
 
     def raw_line(self) -> str:
-        """The next line that it prints, with its end."""
+        """Return the next line of its output, with the line end."""
         assert self.process.stdout is not None
         line = self.process.stdout.readline()
         assert line, self.process.communicate(timeout=LONGEST_WAIT)
         return line
 
     def line(self) -> str:
-        """The next line that it prints."""
+        """Return the next line of its output."""
         return self.raw_line().removesuffix("\n")
 
     def lines(self, count: int) -> list[str]:
-        """The next lines that it prints."""
+        """Return the next lines of its output."""
         return [self.line() for _ in range(count)]
 
     def error_line(self) -> str:
-        """The next line that it prints to stderr."""
+        """Return the next line of its stderr."""
         assert self.process.stderr is not None
         return self.process.stderr.readline().removesuffix("\n")
 
     def stop(self, number: int = signal.SIGTERM) -> tuple[int, float]:
-        """Send a signal and wait; its exit code, and the seconds that it took."""
+        """Send a signal, wait, and return exit code and seconds."""
         started = time.monotonic()
         self.process.send_signal(number)
         code = self.process.wait(LONGEST_WAIT)
         return code, time.monotonic() - started
 
     def rest(self) -> tuple[str, str]:
-        """Once it has stopped: what else it has printed, and its errors."""
+        """Return the rest of stdout and stderr, once it has stopped."""
         output, errors = self.process.communicate(timeout=LONGEST_WAIT)
         return output, errors
 
 
 class ServeProcess(RunningCommand):
-    """`payments-sandbox serve` in a process of its own."""
+    """`payments-sandbox serve` in its own process."""
 
     def __init__(self, process: subprocess.Popen[str]) -> None:
         super().__init__(process)
@@ -246,7 +246,7 @@ class ServeProcess(RunningCommand):
 
     @property
     def address(self) -> str:
-        """Where it listens."""
+        """The address where it listens."""
         return str(self.facts["base_url"]).removesuffix("/v3")
 
 
@@ -258,7 +258,7 @@ def serve_process(
     extra: Mapping[str, str] | None = None,
     first: str = "",
 ) -> Iterator[ServeProcess]:
-    """A server on a free port, ready, and gone when the block ends; `first` is as for `run`."""
+    """Run a server on a free port until the block ends; `first` is as for `run`."""
     words = ("serve", "--port", "0", *arguments)
     with started(words, command=command, cwd=cwd, extra=extra, first=first) as process:
         yield ServeProcess(process)
@@ -268,14 +268,14 @@ def serve_process(
 def running_command(
     *arguments: str, extra: Mapping[str, str] | None = None
 ) -> Iterator[RunningCommand]:
-    """A command that goes on by itself, and gone when the block ends."""
+    """Run a command until the block ends."""
     with started(arguments, extra=extra) as process:
         yield RunningCommand(process)
 
 
 @contextmanager
 def ended_with_block(process: subprocess.Popen[Any]) -> Iterator[None]:
-    """A process that is gone when the block ends, whatever it takes."""
+    """Kill a process at the end of the block if it still runs."""
     with process:
         try:
             yield
@@ -288,24 +288,24 @@ def ended_with_block(process: subprocess.Popen[Any]) -> Iterator[None]:
 
 
 IGNORE_SIGTERM: Final = "import signal; signal.signal(signal.SIGTERM, signal.SIG_IGN); "
-"""Before the rest of a program: it ignores SIGTERM."""
+"""The beginning of a program that ignores SIGTERM."""
 
 PRINT_PID_AND_URL: Final = (
     "import os; print(os.getpid(), os.environ['PAYMENTS_BASE_URL'], flush=True); "
 )
-"""Before the rest of a program: it says who it is, and where its server is."""
+"""The beginning of a program that prints its process id and the URL of its server."""
 
 WAIT_FOR_SIGNAL: Final = "import signal; signal.pause(); "
-"""The rest of a program: it ends by a signal."""
+"""The end of a program that waits for a signal."""
 
 
 def python(program: str) -> tuple[str, ...]:
-    """The command that runs a program."""
+    """Return the command that runs a program."""
     return (sys.executable, "-c", program)
 
 
 class RunProcess(RunningCommand):
-    """`payments-sandbox run` while its command, which has told of itself, runs."""
+    """`payments-sandbox run` with a running command that printed its process id and URL."""
 
     def __init__(self, process: subprocess.Popen[str]) -> None:
         super().__init__(process)
@@ -313,15 +313,15 @@ class RunProcess(RunningCommand):
 
     @property
     def address(self) -> str:
-        """Where the server is."""
+        """The address of the server."""
         return self.base_url.removesuffix("/v3")
 
     def kill_group(self) -> None:
-        """Kill the run, and whatever is of its process group."""
+        """Kill the run and its process group."""
         os.killpg(self.process.pid, signal.SIGKILL)
 
     def ended(self) -> tuple[int, str, str]:
-        """The exit code and the rest of both outputs, which end when nobody has them open."""
+        """Return exit code and the rest of both outputs, once no process has them open."""
         output, errors = self.rest()
         return self.process.returncode, output, errors
 
@@ -330,7 +330,7 @@ class RunProcess(RunningCommand):
 def run_process(
     program: str, *options: str, extra: Mapping[str, str] | None = None
 ) -> Iterator[RunProcess]:
-    """Run a Python program with a server of its own; it tells of itself first."""
+    """Run a Python program with its own server; it prints its process id and URL first."""
     words = ("run", *options, "--", *python(PRINT_PID_AND_URL + program))
     with started(words, extra=extra, process_group=0) as process:
         try:
@@ -342,66 +342,66 @@ def run_process(
 
 @dataclass(frozen=True, slots=True)
 class RemoteWorld:
-    """One world, by its server's address and its key."""
+    """One world on a server, identified by address and key."""
 
     address: str
     key: str
 
     def ask(self, method: str, path: str, body: object = None) -> RawReply:
-        """One request with its key."""
+        """Send a request with its key."""
         raw = None if body is None else json.dumps(body).encode()
         headers = {"Authorization": f"Bearer {self.key}"}
         return exchange(self.address, raw_request(method, path, headers, raw))
 
     def control(self, method: str, path: str, body: object = None) -> Any:  # noqa: ANN401 - JSON
-        """What the control API answers."""
+        """Call the control API, and return the JSON of its answer."""
         reply = self.ask(method, f"/_sandbox{path}", body)
         assert reply.status < 300, reply
         return reply.json if reply.body else None
 
     def pay(self, **changes: object) -> RawReply:
-        """The documented create, with changes to its body."""
+        """Send the documented create with changes to its body."""
         return self.ask("POST", "/v3/payments", documented_create(**changes))
 
     @property
     def variables(self) -> dict[str, str]:
-        """The environment that names it to a command."""
+        """The environment variables that select it for a command."""
         return {"PAYMENTS_SANDBOX_URL": self.address, "PAYMENTS_SANDBOX_API_KEY": self.key}
 
     def run(
         self, *arguments: str, given: str | None = None, columns: int | None = None
     ) -> subprocess.CompletedProcess[str]:
-        """A command about it that ends by itself; with `columns` on a terminal."""
+        """Run a command for this world until it exits; with `columns` on a terminal."""
         return run(*arguments, extra=self.variables, given=given, columns=columns)
 
     def running(self, *arguments: str, **extra: str) -> AbstractContextManager[RunningCommand]:
-        """A command about it that goes on; `extra` goes into its environment."""
+        """Start a command for this world; `extra` is added to its environment."""
         return running_command(*arguments, extra=self.variables | extra)
 
 
 def new_remote_world(address: str, **wishes: object) -> RemoteWorld:
-    """A world whose clock stands still, unless it is wished otherwise."""
+    """Create a world, by default with a frozen clock."""
     wanted = json.dumps({"clock": "2030-01-15T10:30:00Z", **wishes}).encode()
     made = exchange(address, raw_request("POST", "/_sandbox/worlds", body=wanted)).json
     return RemoteWorld(address, made["api_key"])
 
 
 def without_ids(text: str) -> str:
-    """A text without what differs from run to run: ids, milliseconds, addresses."""
+    """Return a text with ids, milliseconds and addresses masked, which differ between runs."""
     text = re.sub(r"\b(pay|ref|chb|evt|dlv|we|req)_\w+", r"\1_…", text)
     text = re.sub(r"\b[0-9]+\.[0-9] ms", "N ms", text)
     return re.sub(r"\bhttp://(127\.0\.0\.1|localhost):[0-9]+", "http://HOST", text)
 
 
 def documented_example(heading: str) -> list[str]:
-    """The lines of the example below a heading of docs/cli.md, masked."""
+    """Return the masked lines of the example below a heading of docs/cli.md."""
     found = below(heading, read_blocks(ROOT / "docs" / "cli.md"))
     (block,) = [block for block in found if block.language == "console"]
     return without_ids(block.code).splitlines()
 
 
 def run_pytest(*arguments: str) -> subprocess.CompletedProcess[str]:
-    """A session of pytest in this folder, without an interpreter of its own."""
+    """Run a pytest session in this folder in a forked process."""
     make = ForkedPytest if CAN_FORK else subprocess.Popen[str]
     with (
         make(
@@ -426,7 +426,7 @@ PLUGIN_MODULES: Final = {
     "anyio": "anyio.pytest_plugin",
     "asyncio": "pytest_asyncio.plugin",
 }
-"""Plugins whose names are those of modules, too, of which pytest warns that they are imported."""
+"""Modules of plugins whose names are those of modules too, which pytest would warn about."""
 
 PYTEST_INI: Final = """
 [pytest]
@@ -437,11 +437,11 @@ ASYNCIO_INI: Final = "asyncio_default_fixture_loop_scope = function\n"
 
 
 class Suite:
-    """A folder with tests in it.
+    """A folder with tests.
 
     Args:
-        pytester: whose folder it is.
-        plugins: those that are loaded beside ours; no other is.
+        pytester: provides the folder.
+        plugins: loaded in addition to the sandbox's plugin; no others are.
     """
 
     def __init__(self, pytester: pytest.Pytester, plugins: Sequence[str] = ()) -> None:
@@ -450,23 +450,23 @@ class Suite:
         pytester.makefile(".ini", pytest=PYTEST_INI + ASYNCIO_INI * ("asyncio" in plugins))
 
     def holds(self, code: str, **more: str) -> None:
-        """Let a file be in it; warnings are errors."""
+        """Write test files; warnings are errors."""
         self.pytester.makepyfile(code, **more)
 
     def run(self, *arguments: str) -> pytest.RunResult:
-        """Run all of it, without an interpreter of its own."""
+        """Run the suite in a forked process."""
         temporary = f"--basetemp={self.pytester.path / 'temporary'}"
         done = run_pytest(temporary, *self._words(arguments))
-        print(done.stdout, done.stderr)  # noqa: T201 - it is shown where a test fails
+        print(done.stdout, done.stderr)  # noqa: T201 - shown if a test fails
         output, errors = done.stdout.splitlines(), done.stderr.splitlines()
         return pytest.RunResult(done.returncode, output, errors, duration=0.0)
 
     def run_by_itself(self, *arguments: str) -> pytest.RunResult:
-        """Run all of it, by an interpreter that has imported nothing."""
+        """Run the suite in a new interpreter."""
         return self.pytester.runpytest_subprocess(*self._words(arguments))
 
     def shown(self, *arguments: str) -> str:
-        """What a run prints."""
+        """Run the suite, and return its output."""
         return self.run(*arguments).stdout.str()
 
     def _words(self, arguments: Sequence[str]) -> Sequence[str]:
@@ -489,7 +489,7 @@ def pay(sandbox, **changes):
     url = f"{sandbox.base_url}/payments"
     return requests.post(url, json=body, headers=sandbox.headers, timeout=10)
 """
-"""A module that a suite may import as `shop`."""
+"""A module that a suite can import as `shop`."""
 
 PASSED_REPORT: Final[ReportModel] = {
     "passed": True,
@@ -560,7 +560,7 @@ FAILED_REPORT: Final[ReportModel] = {
 
 
 def only_report(report: ReportModel) -> Reports:
-    """The report of the only world there is."""
+    """Return the report as that of the only world."""
     return [WorldReport("sk_test_sandbox", report)]
 
 

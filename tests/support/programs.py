@@ -1,6 +1,6 @@
-"""Owns how programs in tests begin that use their sandbox: they start fast.
+"""Owns the beginning of test programs that use their sandbox, so that they start fast.
 
-To import `http.client` or `urllib.request` takes five times as long as Python takes to start.
+Importing `http.client` or `urllib.request` takes five times as long as starting Python.
 """
 
 from typing import Final
@@ -27,7 +27,7 @@ def send(method, url, raw=b""):
         raise OSError("no whole reply")
     return int(head[9:12]), body
 '''
-"""The begin of a program that can `send` requests."""
+"""The beginning of a program that can `send` requests."""
 
 ASK: Final = f"""{SEND}
 import json
@@ -47,5 +47,5 @@ def listed(body):
     query = "/payments?customer_id=" + body["customer_id"]
     return ask(os.environ["PAYMENTS_BASE_URL"] + query)["data"]
 """
-"""The begin of a program that uses its sandbox: it can `play` a scenario, `pay`, and look; what is
-refused is an OSError, too."""
+"""The beginning of a program that can activate a scenario by `play`, `pay`, and list payments. An
+error status raises OSError too."""

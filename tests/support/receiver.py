@@ -1,4 +1,4 @@
-"""Owns a webhook receiver on a real socket: it answers as it is told and remembers everything."""
+"""Owns a webhook receiver on a real socket, with scripted answers and recorded requests."""
 
 import asyncio
 import contextlib
@@ -21,7 +21,7 @@ SELF_SIGNED: Final = Path(__file__).with_name("self_signed.pem")
 
 
 class End(Enum):
-    """What becomes of the connection after an answer."""
+    """What happens to the connection after an answer."""
 
     KEPT = auto()
     CLOSED = auto()
@@ -33,9 +33,9 @@ class Answer:
     """One answer.
 
     Attributes:
-        raw: what is sent in place of a well-formed answer.
-        gate: opened by the test; the answer waits for it.
-        after: seconds that the answer takes.
+        raw: bytes that are sent instead of a well-formed answer.
+        gate: the answer waits until the test opens it.
+        after: seconds before the answer.
     """
 
     status: int = 200
@@ -48,7 +48,7 @@ class Answer:
 
     @property
     def bytes(self) -> bytes:
-        """What is sent."""
+        """Return the bytes to send."""
         if self.raw is not None:
             return self.raw
         lines = [f"HTTP/1.1 {self.status} Whatever", f"Content-Length: {len(self.body)}"]
@@ -61,7 +61,7 @@ OK: Final = Answer()
 
 @dataclass(frozen=True, slots=True)
 class Hit:
-    """One request as it arrived: header names in lower case, and the exact bytes of the body."""
+    """One received request, with lower-case header names and the exact body."""
 
     target: str
     headers: dict[str, str]
@@ -76,17 +76,17 @@ class Hit:
 
     @property
     def event_id(self) -> str:
-        """The event's id, as its body says."""
+        """The event id in the body."""
         return str(self.json["id"])
 
 
 class Receiver:
-    """Takes requests in; each is answered with the next of the script, then with `usual`.
+    """Receives requests; each is answered with the next of the script, then with `usual`.
 
     Attributes:
-        hits: what has arrived, in order.
+        hits: the received requests, in order.
         on_hit: called with each request before it is answered.
-        most: how many requests were under way at once.
+        most: the highest number of concurrent requests.
     """
 
     def __init__(self) -> None:
@@ -104,7 +104,7 @@ class Receiver:
 
     @property
     def url(self) -> str:
-        """Where webhooks go."""
+        """The URL for webhooks."""
         return f"{self.origin}/webhooks"
 
     @property
@@ -113,14 +113,14 @@ class Receiver:
         return [hit.body for hit in self.hits]
 
     def script(self, *answers: Answer | int) -> Self:
-        """Answer the next requests so; a number is a status."""
+        """Set the answers to the next requests; a number is a status."""
         self._script.extend(
             Answer(status=each) if isinstance(each, int) else each for each in answers
         )
         return self
 
     async def arrived(self, count: int) -> list[Hit]:
-        """Wait until so many requests have arrived; all of them."""
+        """Wait until a number of requests have arrived, and return all."""
         async with asyncio.timeout(LONGEST_WAIT), self._arrived:
             await self._arrived.wait_for(lambda: len(self.hits) >= count)
         return self.hits
@@ -132,7 +132,7 @@ class Receiver:
         self.origin = f"{'https' if tls else 'http'}://127.0.0.1:{port}"
 
     async def close(self) -> None:
-        """Stop listening, and drop every connection, whatever is under way on it."""
+        """Stop listening, and drop every connection."""
         assert self._server is not None
         self._server.close()
         under_way = list(self._open)
@@ -163,7 +163,7 @@ class Receiver:
                 if end is not End.KEPT:
                     break
         except ConnectionError:
-            pass  # the sender has left
+            pass  # the sender closed the connection
         finally:
             writer.close()
 
@@ -186,7 +186,7 @@ class Receiver:
 
 
 async def _read(reader: asyncio.StreamReader, connection: int) -> Hit | None:
-    """The next request, or None when the sender has closed."""
+    """Return the next request, or None if the sender has closed."""
     try:
         head = await reader.readuntil(b"\r\n\r\n")
     except (asyncio.IncompleteReadError, ConnectionError, ssl.SSLError):
@@ -199,13 +199,13 @@ async def _read(reader: asyncio.StreamReader, connection: int) -> Hit | None:
 
 
 def _reset(writer: asyncio.StreamWriter) -> None:
-    """Let the close of the connection be a reset."""
+    """Make closing the connection a reset."""
     connection = writer.get_extra_info("socket")
     connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
 
 
 async def _pass(seconds: float) -> None:
-    """Let wall time pass: receivers are slow in the real world."""
+    """Let wall time pass, as slow receivers do."""
     with contextlib.suppress(TimeoutError):
         async with asyncio.timeout(seconds):
             await asyncio.Event().wait()
@@ -213,7 +213,7 @@ async def _pass(seconds: float) -> None:
 
 @contextlib.asynccontextmanager
 async def receiving(*, tls: ssl.SSLContext | None = None) -> AsyncIterator[Receiver]:
-    """A receiver until the block ends."""
+    """Run a receiver until the block ends."""
     receiver = Receiver()
     await receiver.open(tls=tls)
     try:

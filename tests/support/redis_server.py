@@ -1,4 +1,4 @@
-"""Owns a Redis of the tests' own, on a socket that nobody else has; skipped where there is none."""
+"""Owns a Redis for tests on a private socket; tests are skipped if it is not installed."""
 
 import contextlib
 import shutil
@@ -13,15 +13,15 @@ import pytest
 PROGRAM: Final = next(filter(None, map(shutil.which, ("redis-server", "valkey-server"))), None)
 
 needs_redis = pytest.mark.skipif(PROGRAM is None, reason="redis-server is not installed")
-"""Marks what needs an engine."""
+"""Marks tests that need an engine."""
 
 
 class RedisServer:
-    """A Redis in a process of its own, which keeps nothing.
+    """A Redis in its own process, which stores nothing on disk.
 
     Attributes:
-        url: of its socket.
-        process: what runs it.
+        url: the URL of its socket.
+        process: its process.
     """
 
     def __init__(self, folder: Path) -> None:
@@ -34,7 +34,7 @@ class RedisServer:
         self.start()
 
     def start(self) -> None:
-        """Start it, with nothing in it, and wait until it is there."""
+        """Start it empty, and wait until it is ready."""
         self.process = subprocess.Popen(self._command, stdout=subprocess.PIPE, text=True)
         assert self.process.stdout is not None
         for line in self.process.stdout:
@@ -52,10 +52,10 @@ class RedisServer:
 
 @contextlib.contextmanager
 def running_redis() -> Iterator[RedisServer]:
-    """A Redis until the block ends."""
+    """Run a Redis until the block ends."""
     if PROGRAM is None:
         pytest.skip("redis-server is not installed")
-    # Not pytest's folder: a socket's name has little room.
+    # Not pytest's folder: the path of a socket must be short.
     with tempfile.TemporaryDirectory() as folder:
         server = RedisServer(Path(folder))
         try:

@@ -1,4 +1,4 @@
-"""Owns two servers that share an address: one that owns few keys, and the owner of all others."""
+"""Owns two servers that share an address: one owns few keys, the other all the rest."""
 
 import logging
 from collections.abc import AsyncIterator, Callable, Iterable, Iterator, Sequence
@@ -29,14 +29,14 @@ from tests.support.redis_server import running_redis
 from tests.support.sockets import RunningServer, running_server, with_card_rules
 
 FRONT: Final = "sk_test_front"
-"""What the keys begin with that the server in front owns."""
+"""The prefix of the keys that the server in front owns."""
 
 _FRONT: Final = 0
 _OWNER: Final = 1
 
 
 class Way(StrEnum):
-    """How a connection gets to the owner."""
+    """How a connection reaches the owner."""
 
     PASSED = "passed"
     RELAYED = "relayed"
@@ -45,36 +45,36 @@ class Way(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class FixedDirectory:
-    """Keys that begin in one way are here, and all others are in one place."""
+    """A directory in which keys with a prefix are here, and all others in one other place."""
 
     others: Place
     own: str | None = None
 
     def place_of(self, key: str) -> Place | None:
-        """What is known without asking: of some keys nothing."""
+        """Return the known place of a key, or None for some keys."""
         return None if key.endswith("_unknown") else self._place(key)
 
     async def claim(self, key: str) -> Place:
-        """The place of a key."""
+        """Return the place of a key."""
         return self._place(key)
 
     def unreachable(self, node: Member, error: UnreachableError) -> None:
-        """It stays where it is."""
+        """Do nothing: places never change."""
         logging.getLogger(__name__).warning("%s: %s", node.name, error)
 
     def owns(self, api_key: str) -> bool:
-        """Whether a key is here."""
+        """Return whether a key is here."""
         return self._place(api_key) == Here()
 
     def draws(self, api_key: str) -> bool:
-        """Whether a key that was drawn is here."""
+        """Return whether a generated key is here."""
         return self.owns(api_key)
 
     def made(self, api_key: str) -> None:
-        """Nobody is told."""
+        """Do nothing."""
 
     def dropped(self, api_key: str) -> None:
-        """Nobody is told."""
+        """Do nothing."""
 
     def _place(self, key: str) -> Place:
         return Here() if self.own is not None and key.startswith(self.own) else self.others
@@ -82,7 +82,7 @@ class FixedDirectory:
 
 @dataclass(frozen=True, slots=True)
 class SharingServers:
-    """The two of them: a client knows the one in front, and a test looks at the owner."""
+    """The two servers: clients use the one in front, and tests inspect the owner."""
 
     front: RunningServer
     owner: RunningServer
@@ -93,14 +93,14 @@ def sharing_servers(
     way: Way,
     *,
     owners_port: int | None = None,
-    **options: Any,  # noqa: ANN401 - of `running_server`
+    **options: Any,  # noqa: ANN401 - as for `running_server`
 ) -> Iterator[SharingServers]:
-    """Two servers on free ports, each in a thread of its own, until the block ends.
+    """Run two servers on free ports, each in its own thread, until the block ends.
 
     Args:
-        way: how connections get to the owner.
-        owners_port: where the one in front looks for the owner, if that is not its port.
-        options: of `running_server`.
+        way: how connections reach the owner.
+        owners_port: the port at which the server in front looks for the owner, if not the real one.
+        options: options of `running_server`.
     """
     if way is Way.NODES:
         with _sharing_nodes(**options) as nodes:
@@ -131,9 +131,9 @@ def _sharing_nodes(
     *,
     settings: Settings,
     rules: Iterable[CardRule] = (),
-    **options: Any,  # noqa: ANN401 - of `running_server`
+    **options: Any,  # noqa: ANN401 - as for `running_server`
 ) -> Iterator[SharingServers]:
-    """Two nodes of a cluster; only which of them is first for a key is as it is wanted here."""
+    """Run two nodes of a cluster; only the choice of the owner of a key is replaced."""
     with ExitStack() as stack:
         at = ClusterOptions(stack.enter_context(running_redis()).url, waits_for_replies=False)
         patch = stack.enter_context(pytest.MonkeyPatch.context())

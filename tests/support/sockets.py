@@ -1,4 +1,4 @@
-"""Owns a server in a thread, and the clients that block or speak in bytes."""
+"""Owns a server in a thread, blocking clients, and clients that send bytes."""
 
 import asyncio
 import contextlib
@@ -36,29 +36,29 @@ The sandbox speaks HTTP/1.1 and 1.0, and TLS if it was started with --tls. A req
 at most one User-Agent and one Content-Type, and at most 128 header lines of at most 8190 bytes
 each. Its body has one Content-Length, or is chunked.
 """
-"""What the refusal of something else says."""
+"""The body of the answer to something that is not HTTP."""
 
 
 @dataclass(frozen=True, slots=True)
 class RunningServer:
-    """A sandbox that listens; touch its worlds only when no request is under way."""
+    """A listening sandbox; access its worlds only while no request is in flight."""
 
     at: ListeningAt
     sandbox: AssembledServer
 
     @property
     def address(self) -> str:
-        """Where it speaks HTTP, whether it speaks TLS there as well or not."""
+        """The HTTP address, which may serve TLS too."""
         return self.at.url.replace("https://", "http://", 1)
 
     @property
     def base_url(self) -> str:
-        """Where the emulated API is."""
+        """The URL of the emulated API."""
         return f"{self.address}/v3"
 
 
 def with_card_rules(sandbox: AssembledServer, rules: Iterable[CardRule]) -> AssembledServer:
-    """The sandbox, whose worlds hold to these rules beside those of the magic cards."""
+    """Return the sandbox, with these card rules added to those of the magic cards."""
     worlds = sandbox.runtime.worlds
     worlds.context = worlds.context._replace(card_rules=index_card_rules([*CARD_RULES, *rules]))
     worlds.let_go(worlds.home)
@@ -75,7 +75,7 @@ def running_server(
     assembling: Callable[[Settings], AssembledServer] = assemble,
     listens: Callable[[AssembledServer], AbstractAsyncContextManager[ListeningAt]] = listening,
 ) -> Iterator[RunningServer]:
-    """Serve on a free port until the block ends; `rules` are as for `ruled`."""
+    """Serve on a free port until the block ends; `rules` are as for `with_card_rules`."""
     sandbox = assembling(settings or Settings(port=0, max_wall_delay=100))
     if rules:
         with_card_rules(sandbox, rules)
@@ -110,7 +110,7 @@ def running_server(
 
 @dataclass(frozen=True, slots=True)
 class RawReply:
-    """One reply as it came."""
+    """One reply as received."""
 
     status: int
     headers: Mapping[str, str]
@@ -124,12 +124,12 @@ class RawReply:
 
     @property
     def closes(self) -> bool:
-        """Whether the server says that this was the connection's last reply."""
+        """Whether the server announces that it closes the connection."""
         return self.headers.get("connection") == "close"
 
     @property
     def is_the_transports(self) -> bool:
-        """Whether it is the refusal of what is not HTTP, which tells nothing of what came."""
+        """Whether it is the answer to something that is not HTTP, without any echo of it."""
         return (self.status, self.body) == (400, WHAT_IS_HTTP) and {**self.headers, "date": ""} == {
             "content-type": "text/plain; charset=utf-8",
             "content-length": str(len(WHAT_IS_HTTP)),
@@ -151,25 +151,25 @@ class BlockingConnection:
         self._connection.sendall(raw)
 
     def reply(self, *, to_head: bool = False) -> RawReply:
-        """Read the next reply; an interim one counts, and one to HEAD has no body."""
+        """Read the next reply, also an interim one; a reply to HEAD has no body."""
         first = self._stream.readline()
-        assert first.startswith(b"HTTP/"), f"no reply but {first!r}"
+        assert first.startswith(b"HTTP/"), f"not a reply: {first!r}"
         headers = dict(self._headers())
         size = 0 if to_head else int(headers.get("content-length", "0"))
         body = self._stream.read(size)
         return RawReply(int(first.split()[1]), headers, body)
 
     def is_silent_for(self, seconds: float) -> bool:
-        """Whether no byte comes for so long."""
+        """Return whether no byte arrives for some seconds."""
         readable, _, _ = select.select([self._connection], [], [], seconds)
         return not readable
 
     def ends(self) -> bool:
-        """Wait until the server closes, and say whether it did so without another byte."""
+        """Wait until the server closes, and return whether it sent no other byte."""
         return self._stream.read(1) == b""
 
     def rest(self) -> tuple[bytes, bool]:
-        """All that comes until the server closes, and whether that was with an RST."""
+        """Return everything until the server closes, and whether it did so with an RST."""
         came = b""
         try:
             while more := self._stream.read1():
@@ -179,11 +179,11 @@ class BlockingConnection:
         return came, False
 
     def finish(self) -> None:
-        """Close the sending side: nothing more comes from here."""
+        """Close the sending side."""
         self._connection.shutdown(socket.SHUT_WR)
 
     def leave(self) -> None:
-        """Close the connection, whatever is under way."""
+        """Close the connection at once."""
         self._stream.close()
         self._connection.close()
 
@@ -195,7 +195,7 @@ class BlockingConnection:
 
 @contextmanager
 def connected(address: str) -> Iterator[BlockingConnection]:
-    """A connection to an address such as `http://127.0.0.1:8080`."""
+    """Connect to an address such as `http://127.0.0.1:8080` until the block ends."""
     target = urlsplit(address)
     with socket.create_connection(
         (target.hostname, target.port), timeout=LONGEST_WAIT
@@ -208,7 +208,7 @@ def connected(address: str) -> Iterator[BlockingConnection]:
 
 
 def exchange(address: str, raw: bytes) -> RawReply:
-    """Send bytes on a connection of their own and read one reply."""
+    """Send bytes on a new connection, and return one reply."""
     with connected(address) as wire:
         wire.send(raw)
         return wire.reply(to_head=raw.startswith(b"HEAD "))
@@ -220,7 +220,7 @@ def raw_request(
     headers: Mapping[str, str | None] | None = None,
     body: bytes | None = None,
 ) -> bytes:
-    """A well-framed request with our key; a header of None is left out, others replace ours."""
+    """Return a well-framed request with the default key; None removes a header."""
     lines: dict[str, str | None] = {
         "Host": "127.0.0.1",
         "Authorization": "Bearer sk_test_sandbox",
@@ -236,7 +236,7 @@ def raw_request(
 
 @contextmanager
 def saying(raw: bytes | None) -> Iterator[str]:
-    """A server of somebody else's, which answers one request so, or with silence for None."""
+    """Run another kind of server, which answers one request with bytes, or never for None."""
     with socket.create_server(("127.0.0.1", 0)) as listener, ThreadPoolExecutor(1) as threads:
         listener.settimeout(LONGEST_WAIT)
 
@@ -245,7 +245,7 @@ def saying(raw: bytes | None) -> Iterator[str]:
             with connection:
                 connection.recv(65_536)
                 if raw is None:
-                    connection.recv(1)  # until the client has had enough
+                    connection.recv(1)  # until the client closes
                 else:
                     connection.sendall(raw)
 
@@ -255,7 +255,7 @@ def saying(raw: bytes | None) -> Iterator[str]:
 
 
 class ReadToEnd(NamedTuple):
-    """What came until the connection ended, and whether it ended with an RST."""
+    """The bytes until the connection ended, and whether it ended with an RST."""
 
     came: bytes
     is_reset: bool
@@ -269,12 +269,12 @@ class RawConnection:
         self._writer = writer
 
     async def head(self) -> bytes:
-        """What comes up to the end of the next head."""
+        """Return the bytes up to the end of the next head."""
         async with asyncio.timeout(LONGEST_WAIT):
             return await self._reader.readuntil(b"\r\n\r\n")
 
     async def rest(self) -> ReadToEnd:
-        """All that comes until the server closes."""
+        """Return all bytes until the server closes."""
         came = b""
         async with asyncio.timeout(LONGEST_WAIT):
             try:
@@ -285,13 +285,13 @@ class RawConnection:
         return ReadToEnd(came, is_reset=False)
 
     def leave(self) -> None:
-        """Close the connection, whatever is under way."""
+        """Close the connection at once."""
         self._writer.close()
 
 
 @asynccontextmanager
 async def raw_connection(api: Api, raw: bytes) -> AsyncIterator[RawConnection]:
-    """A new connection on which these bytes have been sent."""
+    """Open a connection, and send bytes on it."""
     reader, writer = await asyncio.open_connection(api.host, api.port)
     speaker = RawConnection(reader, writer)
     try:
@@ -302,23 +302,23 @@ async def raw_connection(api: Api, raw: bytes) -> AsyncIterator[RawConnection]:
 
 
 async def raw_exchange(api: Api, raw: bytes) -> ReadToEnd:
-    """All that a request on a connection of its own is answered with."""
+    """Send bytes on a new connection, and return everything until it ends."""
     async with raw_connection(api, raw) as speaker:
         return await speaker.rest()
 
 
 def raw_create(card: str) -> bytes:
-    """A create that is its connection's last request."""
+    """Return a create with `Connection: close`."""
     body = json.dumps(documented_create(card_number=card)).encode()
     return raw_request("POST", "/v3/payments", {"Connection": "close"}, body)
 
 
 @contextmanager
 def held_create(address: str, headers: Mapping[str, str | None] | None = None) -> Iterator[str]:
-    """A create that is held, as long as the block lasts; gives its id."""
+    """Make a create that is held until the block ends, and yield its id."""
     _activate([HOLD], address, headers)
     try:
-        # That of an earlier client may still be there, who has left and was not missed yet.
+        # A held call of an earlier client may still exist, if its end was not noticed yet.
         before = _held(address, headers)
         with connected(address) as wire:
             wire.send(raw_create("4111111111111111"))
@@ -326,7 +326,7 @@ def held_create(address: str, headers: Mapping[str, str | None] | None = None) -
                 assert wire.is_silent_for(0), wire.reply()
             yield new.pop()
     finally:
-        _activate([], address, headers)  # a world that is reset would hold the next create
+        _activate([], address, headers)  # otherwise a reset world would hold the next create
 
 
 def _activate(
@@ -338,7 +338,7 @@ def _activate(
 
 
 def _held(address: str, headers: Mapping[str, str | None] | None) -> set[str]:
-    """The ids of the calls that are held."""
+    """Return the ids of the held calls."""
     page = exchange(address, raw_request("GET", "/_sandbox/held", headers)).json
     return {each["id"] for each in page["data"]}
 
@@ -348,7 +348,7 @@ RATE_LIMIT_HEADERS = ("x-ratelimit-limit", "x-ratelimit-remaining", "x-ratelimit
 
 @contextmanager
 def server_unharmed(server: RunningServer, caplog: pytest.LogCaptureFixture) -> Iterator[None]:
-    """The block moves no money, makes no world, logs no traceback, and the journal can be read."""
+    """Assert that the block changes no payments or worlds and logs no traceback."""
     before = _facts(server)
     yield
     journal = exchange(server.address, raw_request("GET", "/_sandbox/requests?limit=1"))
@@ -357,7 +357,7 @@ def server_unharmed(server: RunningServer, caplog: pytest.LogCaptureFixture) -> 
 
 
 def rate_limit_of(reply: RawReply) -> Mapping[str, bool]:
-    """Which of the three rate-limit headers a reply has, as a whole number."""
+    """Return for each rate-limit header whether it is a whole number."""
     return {name: reply.headers.get(name, "").isdecimal() for name in RATE_LIMIT_HEADERS}
 
 
@@ -372,7 +372,7 @@ def _is_alarming(entry: logging.LogRecord) -> bool:
 
 
 class WorldClient:
-    """A new world, frozen in 2030 unless told otherwise, and one session that uses it."""
+    """A new world, by default frozen in 2030, and a session that uses it."""
 
     def __init__(self, server: RunningServer, clock: str = "2030-01-15T10:30:00Z") -> None:
         self.server = server
@@ -391,43 +391,43 @@ class WorldClient:
 
     @property
     def payments_url(self) -> str:
-        """Where payments are made and listed."""
+        """The URL for creating and listing payments."""
         return f"{self.server.base_url}/payments"
 
     def pay(self, **changes: Any) -> requests.Response:  # noqa: ANN401 - JSON
-        """The reply to the documented create, with changes to its body."""
+        """Return the reply to the documented create, with changes to its body."""
         body = documented_create(**changes)
         return self.session.post(self.payments_url, json=body, timeout=LONGEST_WAIT)
 
     def control(self, method: str, path: str, json: object = None) -> Any:  # noqa: ANN401 - JSON
-        """The JSON that the control API answers."""
+        """Call the control API, and return the JSON of its answer."""
         url = f"{self.server.address}/_sandbox/{path}"
         reply = self.session.request(method, url, json=json, timeout=LONGEST_WAIT)
         assert reply.ok, reply.text
         return reply.json()
 
     def counts(self) -> dict[str, int]:
-        """How many payments there are, by status; those that have none are left out."""
+        """Return the number of payments by status, without zeros."""
         counts = self.control("GET", "world")["payments"]
         return {status: count for status, count in counts.items() if count}
 
     def events(self) -> list[str]:
-        """The types of all events, oldest first."""
+        """Return the types of all events, oldest first."""
         return [event["type"] for event in self.control("GET", "events")["data"]][::-1]
 
     def advance(self, by: str) -> list[str]:
-        """Move the clock; what happened, in order."""
+        """Advance the clock, and return what happened, in order."""
         happened = self.control("POST", "clock/advance", {"by": by})["happened"]
         return [each["what"] for each in happened]
 
     def last_request(self) -> dict[str, Any]:
-        """The journal's newest entry."""
+        """Return the newest journal entry."""
         (entry,) = self.control("GET", "requests?limit=1")["data"]
         return dict(entry)
 
 
 def pay(world: Sandbox, status: int = 201, **changes: object) -> dict[str, Any]:
-    """The reply to the documented create, with changes to its body; it must have the status."""
+    """Send the documented create with changes, assert the status, and return the reply."""
     url = f"{world.base_url}/payments"
     body = documented_create(**changes)
     reply = requests.post(url, json=body, headers=world.headers, timeout=LONGEST_WAIT)
@@ -437,7 +437,7 @@ def pay(world: Sandbox, status: int = 201, **changes: object) -> dict[str, Any]:
 
 
 class WaitingClient:
-    """A client that pays in a thread of its own, and waits for the reply."""
+    """A client that pays in its own thread, and waits for the reply."""
 
     def __init__(self, world: Sandbox, **changes: object) -> None:
         self._world = world
@@ -454,13 +454,13 @@ class WaitingClient:
             self._got = made.get("status") or made["error"]["code"]
 
     def answer(self) -> object:
-        """The status of its payment in the end, the code of an error, or `no reply`."""
+        """Return the status of its payment, the error code, or `no reply`."""
         self._thread.join(LONGEST_WAIT)
         return self._got
 
 
 def new_loop(name: str) -> Callable[[], asyncio.AbstractEventLoop] | None:
-    """What makes a loop of this name; the test is skipped where it is not installed."""
+    """Return the factory of an event loop, or skip the test if it is not installed."""
     if name == "asyncio":
         return None
     if find_spec("uvloop") is None:

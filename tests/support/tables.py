@@ -1,7 +1,7 @@
-"""Owns tests of tables: one test tries every row, and tells of each that fails.
+"""Owns tests of tables: one test tries every row, and reports each that fails.
 
-To set up, report and end a test takes longer than to look at a row of most tables. What takes long,
-needs fixtures of its own, or is of interest by itself, stays one: `pytest.mark.parametrize`.
+Setting up and reporting a test takes longer than checking a row of most tables. Rows that are slow,
+need their own fixtures, or are of interest by themselves use `pytest.mark.parametrize`.
 """
 
 import functools
@@ -13,21 +13,21 @@ from typing import Any, Generic, TypeVar
 T = TypeVar("T")
 
 Test = Callable[..., Any]
-"""A test, or a coroutine function that is one."""
+"""A test function, possibly a coroutine function."""
 
 
 def for_each(
     argument: str, rows: Iterable[T], *, show: Callable[[T], object] = repr
 ) -> Callable[[Test], Test]:
-    """Let a test try each row of a table.
+    """Make a test try each row of a table.
 
     Args:
-        argument: the name under which the test takes a row; all others are fixtures.
+        argument: the test's argument for the row; all others are fixtures.
         rows: the table, which may not be empty.
-        show: how a row that fails is called.
+        show: returns the name of a row that fails.
 
     Raises:
-        ExceptionGroup: from the test, with an error for each row that fails, which names it.
+        ExceptionGroup: raised by the test, with an error for each row that fails.
     """
     table = _Table(argument, list(rows), show)
 
@@ -49,7 +49,7 @@ def for_each(
         whole: Test = await_each if inspect.iscoroutinefunction(test) else try_each
         signature = inspect.signature(test)
         fixtures = [each for each in signature.parameters.values() if each.name != argument]
-        # pytest asks the signature for fixtures, and would look for one of the argument's name.
+        # pytest reads fixtures from the signature, and would look for one with this name.
         whole.__signature__ = signature.replace(parameters=fixtures)  # type: ignore[attr-defined]
         return whole
 
@@ -57,10 +57,10 @@ def for_each(
 
 
 class _Table(Generic[T]):
-    """Rows, and what has gone wrong with them."""
+    """Rows and their failures."""
 
     def __init__(self, argument: str, rows: list[T], show: Callable[[T], object]) -> None:
-        assert rows, "a table without rows holds nothing"
+        assert rows, "a table without rows verifies nothing"
         self._argument = argument
         self._rows = rows
         self._show = show
@@ -72,13 +72,13 @@ class _Table(Generic[T]):
 
     @contextmanager
     def collecting(self, row: T) -> Iterator[None]:
-        """Keep what a row fails with; what pytest ends a test with ends it here, too."""
+        """Collect the failure of a row; exceptions with which pytest ends a test are raised."""
         try:
             yield
-        except Exception as error:  # noqa: BLE001 - whatever it is, it is told in the end
+        except Exception as error:  # noqa: BLE001 - reported at the end
             error.add_note(f"{self._argument}: {self._show(row)}")
             self._failures.append(error)
-        except BaseException as error:  # what was to raise did not, or the test's time is up
+        except BaseException as error:  # for example `pytest.fail`, or a timeout
             error.add_note(f"{self._argument}: {self._show(row)}")
             raise
 

@@ -1,4 +1,4 @@
-"""Owns terminals: pseudo-terminals of a width, and what was written to them."""
+"""Owns pseudo-terminals with a width, and what was written to them."""
 
 import fcntl
 import os
@@ -12,23 +12,23 @@ from typing import Final
 _CHUNK: Final = 65_536
 _LINES: Final = 40
 _OUTPUT: Final = 1
-"""The place of the output modes in what `tcgetattr` gives."""
+"""The index of the output modes in the result of `tcgetattr`."""
 
 
 class Terminal:
-    """A terminal that keeps what it is told.
+    """A terminal that records its output.
 
     Args:
-        columns: how wide it is.
+        columns: its width.
 
     Attributes:
-        device: the descriptor that programs write to.
+        device: the descriptor for programs.
     """
 
     def __init__(self, columns: int) -> None:
         self._ours, self.device = os.openpty()
         modes = termios.tcgetattr(self.device)
-        modes[_OUTPUT] &= ~termios.OPOST  # lines end as they were written
+        modes[_OUTPUT] &= ~termios.OPOST  # keep line ends as written
         termios.tcsetattr(self.device, termios.TCSANOW, modes)
         size = struct.pack("HHHH", _LINES, columns, 0, 0)
         fcntl.ioctl(self.device, termios.TIOCSWINSZ, size)
@@ -39,7 +39,7 @@ class Terminal:
         self._reader.start()
 
     def _read(self) -> None:
-        """Take what is written for as long as somebody has it open: then the system says so."""
+        """Record output until no process has the terminal open."""
         with suppress(OSError):
             while chunk := os.read(self._ours, _CHUNK):
                 with self._changed:
@@ -50,17 +50,17 @@ class Terminal:
 
     @property
     def text(self) -> str:
-        """What was written to it until now."""
+        """The output until now."""
         return self._said.decode("utf-8", "replace")
 
     def wait_for(self, text: str, seconds: float) -> str:
-        """What was written to it once a text is part of that."""
+        """Wait until a text is in the output, and return the output."""
         with self._changed:
             assert self._changed.wait_for(lambda: text in self.text, seconds), self.text
         return self.text
 
     def close(self, seconds: float) -> str:
-        """All that was written to it, once nobody else has it open any more."""
+        """Wait until no process has it open, and return the output."""
         if not self._is_closed:
             self._is_closed = True
             with suppress(OSError):
@@ -73,7 +73,7 @@ class Terminal:
 
 @contextmanager
 def terminal(columns: int, seconds: float) -> Iterator[Terminal]:
-    """A terminal until the block ends."""
+    """Open a terminal until the block ends."""
     made = Terminal(columns)
     try:
         yield made

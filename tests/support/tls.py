@@ -1,4 +1,4 @@
-"""Owns TLS as tests see it: a client that tells how a connection ends, and whom it trusts."""
+"""Owns a TLS client that reports how a connection ends, and its trust settings."""
 
 import contextlib
 import socket
@@ -12,16 +12,16 @@ from payments_sandbox.server.fault_player import LINGER_ZERO
 from tests.support.values import LONGEST_WAIT
 
 End = Literal["close_notify", "FIN", "RST"]
-"""How a connection ends; a FIN behind a close_notify is no news."""
+"""How a connection ends; a FIN after a close_notify does not count."""
 
 _READ: Final = 65_536
 
 
 class TlsWire:
-    """One connection that has begun TLS.
+    """One connection with TLS.
 
-    The TLS is done beside the socket: a `SSLSocket` tells an RST, and a FIN without a close_notify,
-    both as the end that they are not.
+    TLS is done separately from the socket: an `SSLSocket` reports an RST, and a FIN without a
+    close_notify, as a normal end.
     """
 
     def __init__(self, connection: socket.socket, context: ssl.SSLContext, name: str) -> None:
@@ -35,14 +35,14 @@ class TlsWire:
         self._until_done(lambda: self._session.write(raw))
 
     def head(self) -> bytes:
-        """What comes up to the end of the next head, and perhaps more."""
+        """Return the bytes up to the end of the next head, and perhaps more."""
         came = b""
         while b"\r\n\r\n" not in came:
             came += self._read()
         return came
 
     def rest(self) -> tuple[bytes, End]:
-        """All that comes until the server ends the connection, and how it does."""
+        """Return all bytes until the server ends the connection, and how it does."""
         came = b""
         try:
             while part := self._read():
@@ -54,13 +54,13 @@ class TlsWire:
         return came, "close_notify"
 
     def finish(self) -> None:
-        """Say that nothing more comes from here."""
+        """Send a close_notify."""
         with contextlib.suppress(ssl.SSLWantReadError):
             self._session.unwrap()
         self._connection.sendall(self._to_send.read())
 
     def break_off(self) -> None:
-        """Leave with an RST."""
+        """Close the connection with an RST."""
         self._connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, LINGER_ZERO)
         self._connection.close()
 
@@ -76,7 +76,7 @@ class TlsWire:
         return came
 
     def _until_done(self, work: Callable[[], object]) -> None:
-        """Do a part of TLS, and carry what it sends and waits for.
+        """Do a part of TLS, and exchange its bytes with the socket.
 
         Raises:
             EOFError: the other side has closed.
@@ -90,7 +90,7 @@ class TlsWire:
                     raise EOFError("a FIN without a close_notify") from None
                 self._came.write(came)
             except ssl.SSLCertVerificationError:
-                self._connection.sendall(self._to_send.read())  # the other side is told why
+                self._connection.sendall(self._to_send.read())  # so that the other side learns why
                 while self._connection.recv(_READ):
                     pass
                 raise
@@ -103,10 +103,10 @@ class TlsWire:
 def tls_connected(
     address: str, context: ssl.SSLContext, *, name: str = "localhost"
 ) -> Iterator[TlsWire]:
-    """A connection under TLS to an address such as `https://127.0.0.1:8080`.
+    """Connect by TLS to an address such as `https://127.0.0.1:8080`.
 
     Raises:
-        SSLError: either side does not want the other.
+        SSLError: either side rejects the other.
     """
     target = urlsplit(address)
     with socket.create_connection(
@@ -116,14 +116,14 @@ def tls_connected(
 
 
 def trusting(authority: bytes) -> ssl.SSLContext:
-    """What a careful client trusts an authority by."""
+    """Return the SSL context of a careful client that trusts an authority."""
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
     context.load_verify_locations(cadata=authority.decode())
     return context
 
 
 def careless() -> ssl.SSLContext:
-    """What a client has that looks at no certificate."""
+    """Return the SSL context of a client that verifies no certificate."""
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
     context.check_hostname = False
     context.verify_mode = ssl.CERT_NONE

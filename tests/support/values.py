@@ -1,4 +1,4 @@
-"""Owns what tests send and compare with: bodies, numbers, stand-ins, faults, snapshots."""
+"""Owns values that tests send and compare: bodies, card numbers, faults, snapshots."""
 
 import copy
 import json
@@ -18,7 +18,7 @@ from payments_sandbox.rules.scenario import Scenario
 from tools.faults import spelling
 
 LONGEST_WAIT: Final = 120
-"""Seconds after which what a test waits for will not happen, on however busy a machine."""
+"""Seconds after which a test stops waiting, enough even for a very busy machine."""
 
 
 KEY = "sk_test_sandbox"
@@ -29,11 +29,11 @@ HOLD: Final[dict[str, Any]] = {
     "scenario": "hold-next",
     "rules": [{"name": "wait", "request": "create_payment", "do": [{"hold": {"for": "10m"}}]}],
 }
-"""The next create is held."""
+"""A scenario that holds the next create."""
 
 
 def documented_create(**changes: object) -> dict[str, Any]:
-    """The documented create body; a change to None removes the field."""
+    """Return the documented create body; a change to None removes the field."""
     body: dict[str, Any] = {
         "amount": 2500,
         "currency": "USD",
@@ -41,7 +41,7 @@ def documented_create(**changes: object) -> dict[str, Any]:
             "type": "card",
             "card_number": "4111111111111111",
             "exp_month": 12,
-            "exp_year": 2099,  # whatever the day, no test depends on it
+            "exp_year": 2099,  # far enough away that no test depends on the day
             "cvc": "123",
         },
         "description": "Payment for order #12345",
@@ -57,7 +57,7 @@ def documented_create(**changes: object) -> dict[str, Any]:
 
 
 def documented_refund(**changes: object) -> dict[str, Any]:
-    """The documented refund body; a change to None removes the field."""
+    """Return the documented refund body; a change to None removes the field."""
     body: dict[str, Any] = {
         "amount": 1000,
         "reason": "customer_request",
@@ -71,7 +71,7 @@ PENDING, DECLINED = "4000009900000012", "4000000000000002"
 
 
 class Matching:
-    """Equals each string that the pattern matches as a whole."""
+    """Equals every string that the pattern matches completely."""
 
     def __init__(self, pattern: str) -> None:
         self._pattern = re.compile(pattern)
@@ -110,35 +110,35 @@ PAID_ONCE: Final = {"payments": {"status": "completed"}, "count": 1}
 CLEAN_AUDIT: Final = {"audit": "clean"}
 
 WEBHOOK_SOON: Final = {"webhook": "payment.completed", "acknowledged": True, "within": "1m"}
-"""An expectation that is waited for; without an endpoint it is never met."""
+"""An expectation that is awaited; without an endpoint it is never met."""
 
 
 def with_check_digit(start: str) -> str:
-    """The digits and the check digit that makes them pass."""
+    """Return the digits followed by a valid check digit."""
     return next(start + digit for digit in "0123456789" if passes_luhn(start + digit))
 
 
 def of_length(prefix: str, length: int) -> str:
-    """A number of a prefix and a length that passes the check."""
+    """Return a valid number with a prefix and a length."""
     return with_check_digit(prefix.ljust(length - 1, "1"))
 
 
 def in_groups(number: str, separator: str) -> str:
-    """The number in groups of four."""
+    """Return the number in groups of four."""
     return separator.join(re.findall(".{1,4}", number))
 
 
 def digits_of(text: str) -> str:
-    """The text's digits with what stands between groups of a number taken out."""
+    """Return the text without separators between groups of digits."""
     return re.sub(r"(?<=[0-9])(?:%20|[ .+-])(?=[0-9])", "", text)
 
 
 CVC3, CVC4 = "873", "8731"
-"""Security codes that no id, date, amount or secret of these tests holds between other signs."""
+"""Security codes that are part of no id, date, amount or secret of these tests."""
 
 
 def leaks(outputs: Iterable[object], numbers: Iterable[str] | None = None) -> list[str]:
-    """The card numbers that the outputs hold, written in one piece or in groups."""
+    """Return the card numbers in the outputs, written together or in groups."""
     sought = list(numbers or (card.number for card in MAGIC_CARDS))
     text = "\n".join(map(written, outputs))
     texts = (text, digits_of(text))
@@ -146,13 +146,13 @@ def leaks(outputs: Iterable[object], numbers: Iterable[str] | None = None) -> li
 
 
 def codes_in(outputs: Iterable[object]) -> list[str]:
-    """The outputs in which the security code stands as a value of its own."""
+    """Return the outputs that contain the security code as a separate value."""
     texts = (written(output) for output in outputs)
     return [text for text in texts if any(sign in text for sign in _AS_VALUES)]
 
 
 def written(output: object) -> str:
-    """An output as text: as it is, as JSON, or as Python shows it."""
+    """Return an output as text: unchanged, as JSON, or as its repr."""
     if isinstance(output, str):
         return output
     if isinstance(output, bytes):
@@ -173,7 +173,7 @@ JsonPath = tuple[Any, ...]
 
 
 def all_paths(value: object, path: JsonPath = ()) -> Iterator[JsonPath]:
-    """The path of everything in a JSON value but the value itself."""
+    """Yield the path of everything in a JSON value except the value itself."""
     if path:
         yield path
     if isinstance(value, dict):
@@ -185,21 +185,21 @@ def all_paths(value: object, path: JsonPath = ()) -> Iterator[JsonPath]:
 
 
 def value_at(value: Any, path: JsonPath) -> Any:  # noqa: ANN401 - JSON
-    """What is at a place."""
+    """Return the value at a path."""
     for step in path:
         value = value[step]
     return value
 
 
 def with_value(kept: dict[str, Any], path: JsonPath, value: object) -> dict[str, Any]:
-    """The snapshot with another value at a place, or with a new key."""
+    """Return the snapshot with another value at a path, or with a new key."""
     bad, holder = _copied(kept, path)
     holder[path[-1]] = value
     return bad
 
 
 def without(kept: dict[str, Any], path: JsonPath) -> dict[str, Any]:
-    """The snapshot without what is at a place."""
+    """Return the snapshot without the value at a path."""
     bad, holder = _copied(kept, path)
     del holder[path[-1]]
     return bad
@@ -216,7 +216,7 @@ T = TypeVar("T")
 
 
 def run_to_end(steps: Generator[None, None, T]) -> tuple[T, int]:
-    """What comes of steps, and how many there were."""
+    """Run all steps, and return their result and number."""
     taken = 0
     while True:
         try:
@@ -246,52 +246,52 @@ FAULT_PARTS: Final = (
 
 
 def bytes_sent(fault: Fault, reply: RealReply = REAL_REPLY) -> bytes:
-    """All bytes that a plan sends."""
+    """Return all bytes that a plan sends."""
     return b"".join(each.data for each in fault.plan(reply) if isinstance(each, Send))
 
 
 def body_sent(fault: Fault, reply: RealReply = REAL_REPLY) -> bytes:
-    """What follows the head."""
+    """Return the bytes after the head."""
     return bytes_sent(fault, reply).partition(b"\r\n\r\n")[2]
 
 
 def lines_sent(fault: Fault, reply: RealReply = REAL_REPLY) -> list[str]:
-    """The lines of the head."""
+    """Return the lines of the head."""
     return bytes_sent(fault, reply).partition(b"\r\n\r\n")[0].decode().split("\r\n")
 
 
 SHORT_WAIT: Final = 0.6
-"""Seconds that clients wait where a fault lasts longer."""
+"""The timeout in seconds of clients for faults that last longer."""
 
 FAULT_EXAMPLES: Final[dict[str, tuple[type[Fault], Example]]] = {
     spelling(fault, example): (fault, example) for fault in FAULTS for example in fault.EXAMPLES
 }
-"""Every example by how scenarios spell it, without `commit`."""
+"""Every example by its spelling in scenarios, without `commit`."""
 
 FAULT_SPELLINGS: Final = tuple(FAULT_EXAMPLES)
 
 
 def fault_of(spelled: str, *, commit: bool = True) -> Fault:
-    """The fault that a spelling is."""
+    """Return the fault with a spelling."""
     fault, example = FAULT_EXAMPLES[spelled]
     plain = {**example.plain, "commit": commit} if fault.may_commit() else example.plain
     return fault.parse(plain, is_read=False)
 
 
 def fault_seconds(fault: Fault) -> float:
-    """Wall seconds that a fault takes where the server allows a minute."""
+    """Return the seconds that a fault takes if the server allows a minute."""
     reply = RealReply(201, {}, b'{"id":"pay_1"}', max_wait=60_000)
     waits = [each.milliseconds for each in fault.plan(reply) if isinstance(each, WaitUntil)]
     return max(waits, default=0) / 1_000
 
 
 def fault_card(spelled: str, *, commit: bool = True) -> str:
-    """The card that meets this fault."""
+    """Return the card that meets this fault."""
     return of_length(f"40000098{int(commit)}{FAULT_SPELLINGS.index(spelled):02}", 16)
 
 
 def fault_cards() -> tuple[CardRule, ...]:
-    """The rules of those cards."""
+    """Return the rules of those cards."""
     return tuple(
         RequestRule(
             f"card:{spelled}",
@@ -307,7 +307,7 @@ def fault_cards() -> tuple[CardRule, ...]:
 
 
 def scenario_of_fault(fault: Fault) -> Scenario:
-    """A scenario in which every call meets one fault."""
+    """Return a scenario in which every call meets one fault."""
     rule = RequestRule("faulty", "*", (), (Step(fault),), then=Then.REPEAT_LAST)
     return Scenario("faulty", {}, rules=(rule,))
 
@@ -317,7 +317,7 @@ MetCall = tuple[str, str | None, bool | None, int]
 
 
 def tally(*calls: MetCall, webhooks: tuple[tuple[str, str | None, int], ...] = ()) -> CoverageModel:
-    """What `GET /_sandbox/coverage` shows where these were counted."""
+    """Return what `GET /_sandbox/coverage` shows for these counts."""
     return {
         "calls": [
             {"operation": operation, "failure": failure, "commit": commit, "count": count}
@@ -331,7 +331,7 @@ def tally(*calls: MetCall, webhooks: tuple[tuple[str, str | None, int], ...] = (
 
 
 class _Markup(HTMLParser):
-    """Finds what a browser would show as text, or close itself."""
+    """Finds tags that a browser would show as text, or would close itself."""
 
     def __init__(self) -> None:
         super().__init__(convert_charrefs=False)
@@ -339,22 +339,22 @@ class _Markup(HTMLParser):
         self.open: list[str] = []
 
     def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:  # noqa: ARG002 - as in the base class
-        """Open a tag, unless it is one that has no end."""
+        """Handle an opening tag, except of an element without an end tag."""
         if tag not in {"meta", "br"}:
             self.open.append(tag)
 
     def handle_endtag(self, tag: str) -> None:
-        """Close the tag that was opened last."""
+        """Handle a closing tag."""
         if self.open.pop() != tag:
             self.problems.append(f"</{tag}>")
 
     def handle_data(self, data: str) -> None:
-        """Look for tags that are none."""
+        """Look for invalid tags."""
         self.problems += re.findall("<[^>]*>?", data)
 
 
 def broken_markup(page: str) -> list[str]:
-    """The tags of a page of HTML that are none, or are not closed where they should be."""
+    """Return the tags of an HTML page that are invalid or not closed correctly."""
     markup = _Markup()
     markup.feed(page)
     markup.close()

@@ -1,4 +1,4 @@
-"""Fixtures of the tests of `testing`: one server for all of them, a world for each."""
+"""Fixtures for tests of `testing`: one server for all, and a world for each test."""
 
 from tests.support.worlds import server, world
 

@@ -1,4 +1,4 @@
-"""A request by hand costs what it is worth: aiohttp is led into no circle."""
+"""Requests without a socket: aiohttp's flow control does not recurse."""
 
 import sys
 
@@ -6,8 +6,8 @@ from payments_sandbox.client.messages import HttpRequest
 from payments_sandbox.testing.direct_connection import DirectConnection, control_exchange
 
 
-def test_a_body_that_is_whole_makes_nobody_read_on() -> None:
-    """A connection that is its own transport would ask itself until the stack is full."""
+def test_reading_a_complete_body_causes_no_recursion() -> None:
+    """A connection that is its own transport could call itself until the stack overflows."""
     calls: list[str] = []
     request = HttpRequest("POST", "/_sandbox/worlds", body=b"{}")
     sys.setprofile(lambda frame, *_: calls.append(frame.f_code.co_name))

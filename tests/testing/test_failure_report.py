@@ -1,4 +1,4 @@
-"""What a failed test shows of its worlds is asked for once, whatever is made of it."""
+"""The report of a failed test reads each world once, for all outputs."""
 
 import json
 from unittest.mock import Mock
@@ -7,12 +7,12 @@ from payments_sandbox.testing import MemorySandbox
 from payments_sandbox.testing.failure_report import WorldSection, failure_report, journal_files
 
 
-def test_a_world_is_asked_once_for_all_that_is_shown_of_it() -> None:
-    """Of the seven things there are: report, journal, page."""
+def test_a_world_is_read_once_for_report_journal_and_page() -> None:
+    """Seven requests are enough for report, journal and page."""
     with MemorySandbox() as server, server.new_world() as world:
         world.inbox("orders")
         world.control.create_event("payout.paid", data={})
-        transport = world.control._transport  # noqa: SLF001 - what is asked goes through it
+        transport = world.control._transport  # noqa: SLF001 - all requests go through it
         world.control._transport = noted = Mock(wraps=transport)  # noqa: SLF001 - as above
         record = WorldSection(world)
         asked = [call.args[0].target for call in noted.send.call_args_list]
@@ -28,8 +28,8 @@ def test_a_world_is_asked_once_for_all_that_is_shown_of_it() -> None:
     assert json.loads(written["json"])["worlds"] == [record.shown]
 
 
-def test_a_world_that_the_test_has_dropped_is_not_asked() -> None:
-    """To ask would make a new one."""
+def test_a_dropped_world_is_not_read() -> None:
+    """Reading it would create a new one."""
     with MemorySandbox() as server:
         world = server.new_world()
         world.close()

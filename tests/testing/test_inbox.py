@@ -1,4 +1,4 @@
-"""A built-in receiver: it waits for what comes, and says why nothing does."""
+"""The built-in receiver: waiting for messages, and explanations if none arrives."""
 
 import re
 
@@ -9,8 +9,8 @@ from tests.support.sockets import pay
 from tests.support.values import DECLINED, PENDING
 
 
-def test_what_comes_is_waited_for(world: Sandbox) -> None:
-    """One message or several, of one type or of all; each is verified."""
+def test_wait_returns_verified_messages_by_type_or_count(world: Sandbox) -> None:
+    """`clear` deletes them."""
     inbox = world.inbox("orders")
     payment_id = pay(world)["id"]
     pay(world, 400, card_number=DECLINED)
@@ -26,8 +26,8 @@ def test_what_comes_is_waited_for(world: Sandbox) -> None:
     assert (inbox.messages, repr(inbox)) == ([], "<Inbox orders: nothing>")
 
 
-def test_an_endpoint_is_made_once(world: Sandbox) -> None:
-    """The same name is the same receiver; without events it has no endpoint."""
+def test_inbox_creates_its_endpoint_once_and_none_without_events(world: Sandbox) -> None:
+    """The same name gives the same receiver."""
     for _ in range(2):
         world.inbox("orders", events=["payment.*"])
     world.inbox("quiet", events=())
@@ -36,8 +36,8 @@ def test_an_endpoint_is_made_once(world: Sandbox) -> None:
     ]
 
 
-def test_a_receiver_answers_as_it_is_told(world: Sandbox) -> None:
-    """The delivery is tried again when the clock says so."""
+def test_respond_sets_the_answer_and_the_delivery_is_retried(world: Sandbox) -> None:
+    """The retry happens when the clock reaches it."""
     inbox = world.inbox("orders")
     inbox.respond(500)
     pay(world)
@@ -52,15 +52,15 @@ def test_a_receiver_answers_as_it_is_told(world: Sandbox) -> None:
 
 
 def told(world: Sandbox, name: str, **wanted: object) -> str:
-    """What a wait that comes to nothing says."""
+    """Return the error of a wait that receives nothing."""
     inbox = world.inbox(name, events=() if name == "quiet" else ["payment.*"])
     with pytest.raises(WebhookNotReceived) as caught:
         inbox.wait(within="20ms", **wanted)  # type: ignore[arg-type]  # by name
     return str(caught.value)
 
 
-def test_a_webhook_that_is_missed_is_told_with_what_did_arrive(world: Sandbox) -> None:
-    """Beside what was waited for, and what the endpoint wants at all."""
+def test_a_failed_wait_lists_received_messages_and_wanted_events(world: Sandbox) -> None:
+    """It also names what was expected."""
     inbox = world.inbox("orders", events=["payment.*"])
     pay(world)
     inbox.wait()
@@ -71,8 +71,7 @@ def test_a_webhook_that_is_missed_is_told_with_what_did_arrive(world: Sandbox) -
     )
 
 
-def test_a_receiver_that_nobody_sends_to_is_told(world: Sandbox) -> None:
-    """There is no endpoint for it."""
+def test_a_failed_wait_says_that_no_endpoint_sends_to_the_inbox(world: Sandbox) -> None:
     assert told(world, "quiet", count=2) == (
         "inbox 'quiet': 0 of 2 × message came within 20ms.\n"
         "  It has: nothing.\n"
@@ -80,8 +79,8 @@ def test_a_receiver_that_nobody_sends_to_is_told(world: Sandbox) -> None:
     )
 
 
-def test_a_delivery_that_waits_for_the_clock_is_told(world: Sandbox) -> None:
-    """Nothing comes before the clock is moved."""
+def test_a_failed_wait_names_the_next_attempt_on_the_clock(world: Sandbox) -> None:
+    """Nothing arrives until the clock is advanced."""
     inbox = world.inbox("orders", events=["payment.*"])
     inbox.respond(500)
     pay(world)
@@ -91,8 +90,8 @@ def test_a_delivery_that_waits_for_the_clock_is_told(world: Sandbox) -> None:
     )
 
 
-def test_the_first_of_the_attempts_that_wait_for_the_clock_is_told(world: Sandbox) -> None:
-    """By time: as texts, `05.500Z` comes before `05Z`."""
+def test_a_failed_wait_names_the_earliest_next_attempt(world: Sandbox) -> None:
+    """They are compared as instants: as texts, `05.500Z` would sort before `05Z`."""
     inbox = world.inbox("orders", events=["payment.*"])
     inbox.respond(500, 500)
     pay(world)
@@ -102,16 +101,16 @@ def test_the_first_of_the_attempts_that_wait_for_the_clock_is_told(world: Sandbo
     assert told(world, "orders", count=3).endswith(" the next attempt is at 2030-01-15T09:00:05Z.")
 
 
-def test_an_endpoint_that_is_disabled_is_told(world: Sandbox) -> None:
-    """What it wants would say that nothing is wrong with it."""
+def test_a_failed_wait_says_that_the_endpoint_is_disabled(world: Sandbox) -> None:
+    """Its wanted events alone would look as if it worked."""
     world.inbox("orders")
     world.control.update_webhook_endpoint(world.webhooks[0]["id"], enabled=False)
     pay(world)
     assert told(world, "orders").endswith("\n  Its endpoint is disabled.")
 
 
-def test_what_is_due_on_the_clock_is_told(world: Sandbox) -> None:
-    """A payment that settles in an hour has no webhook before."""
+def test_a_failed_wait_names_an_event_that_is_due_later(world: Sandbox) -> None:
+    """The payment settles in an hour."""
     world.inbox("orders", events=["payment.*"])
     pay(world, card_number="4000009900000012")
     assert told(world, "orders").endswith(
@@ -119,15 +118,15 @@ def test_what_is_due_on_the_clock_is_told(world: Sandbox) -> None:
     )
 
 
-def test_what_is_forged_is_counted(world: Sandbox) -> None:
-    """A message of somebody else's is no event of ours."""
+def test_the_repr_counts_unverified_messages(world: Sandbox) -> None:
+    """The message is not an event of the sandbox."""
     inbox = world.inbox("orders")
     assert world.control.receive_webhook("orders", b"[]", {}) == 200
     assert repr(inbox) == "<Inbox orders: 1 × no JSON object (1 not verified)>"
 
 
-def test_what_settles_later_comes_later(world: Sandbox) -> None:
-    """A month in a millisecond, webhooks included."""
+def test_the_webhook_of_a_pending_payment_arrives_after_advancing_the_clock(world: Sandbox) -> None:
+    """A month passes in a millisecond."""
     inbox = world.inbox()
     pay(world, card_number=PENDING)
     assert inbox.messages == []

@@ -1,4 +1,4 @@
-"""Signals whose handlers raise, such as a test's timeout and Ctrl-C, in the middle of a call."""
+"""Signal handlers that raise in the middle of a call, as timeouts and Ctrl-C do."""
 
 import logging
 import signal
@@ -17,16 +17,16 @@ from tests.support.values import documented_create
 URL = "http://127.0.0.1/v3/payments"
 WEBHOOKS = "https://shop.example/webhooks"
 EVERY = 37
-"""Of so many Python calls one is interrupted; a payment makes a thousand or two."""
+"""One of so many Python calls is interrupted; a payment makes one or two thousand."""
 
 
 class TimesUpError(Exception):
-    """What a handler raises."""
+    """Raised by the signal handler."""
 
 
 @pytest.fixture
 def handled() -> Iterator[None]:
-    """A handler that raises."""
+    """Install a handler that raises."""
 
     def act(*_signal: object) -> None:
         raise TimesUpError
@@ -56,7 +56,7 @@ def interrupted_at(number: int) -> Iterator[list[int]]:
 
 
 def shop() -> tuple[httpx.Client, Sandbox]:
-    """A client, and its world, whose webhooks go to an app."""
+    """Return a client and its world, whose webhooks go to an app."""
 
     def app(_environ: object, start: object) -> list[bytes]:
         start("204 No Content", [])  # type: ignore[operator]  # WSGI's
@@ -69,8 +69,8 @@ def shop() -> tuple[httpx.Client, Sandbox]:
 
 
 @pytest.mark.usefixtures("handled")
-def test_a_world_is_whole_wherever_a_signal_comes() -> None:
-    """The call is carried out or was not made; every payment has its event and its webhook."""
+def test_a_world_stays_consistent_if_a_signal_handler_raises_at_any_point() -> None:
+    """The call happens completely or not at all; every payment has its event and webhook."""
     client, world = shop()
     with client, interrupted_at(0) as calls:
         assert client.post(URL, json=documented_create()).status_code == 201
@@ -93,8 +93,7 @@ def test_a_world_is_whole_wherever_a_signal_comes() -> None:
 
 
 @pytest.mark.usefixtures("handled")
-def test_a_signal_acts_when_it_is_held_no_more() -> None:
-    """Not before."""
+def test_a_held_signal_is_handled_after_release() -> None:
     held = HeldSignals()
     held.hold()
     signal.raise_signal(signal.SIGUSR1)
@@ -103,8 +102,8 @@ def test_a_signal_acts_when_it_is_held_no_more() -> None:
 
 
 @pytest.mark.usefixtures("handled")
-def test_each_handler_is_restored_though_one_raises() -> None:
-    """And what came of others acts, or is theirs again."""
+def test_all_handlers_are_restored_even_if_one_raises() -> None:
+    """Other signals reach their own handlers again."""
     acted: list[int] = []
     before = signal.signal(signal.SIGUSR2, lambda number, _frame: acted.append(number))
     try:
@@ -122,8 +121,8 @@ def test_each_handler_is_restored_though_one_raises() -> None:
         signal.signal(signal.SIGUSR2, before)
 
 
-def test_a_call_from_within_a_call_is_refused_in_words() -> None:
-    """It would wait for itself: a handler of the log is called wherever something is told."""
+def test_a_nested_call_raises_runtime_error() -> None:
+    """It would wait for itself; a log handler can cause it."""
     client, world = shop()
     refused: list[str] = []
 
@@ -149,8 +148,8 @@ def test_a_call_from_within_a_call_is_refused_in_words() -> None:
     assert "is asked from within it" in refused[0]
 
 
-def test_other_threads_have_no_signals() -> None:
-    """Their calls are answered as ever."""
+def test_calls_from_other_threads_work() -> None:
+    """Signals are handled only in the main thread, so nothing is held there."""
     client, world = shop()
     statuses: list[int] = []
 

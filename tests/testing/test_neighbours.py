@@ -1,4 +1,4 @@
-"""The plugin beside the others that are installed here: no fixture, mark or key has two owners."""
+"""The plugin next to other installed plugins: no fixture or mark has two owners."""
 
 import inspect
 import re
@@ -15,11 +15,11 @@ from tests.project.tree import ROOT
 
 OURS = "payments-sandbox"
 SLOW = "schemathesis"
-"""It takes longer to import than all of the others, and its one fixture begins with its name."""
+"""Importing it takes longer than all others, and its only fixture begins with its name."""
 
 
 def fixtures(module: ModuleType) -> set[str]:
-    """The fixtures that a plugin defines."""
+    """Return the fixtures that a plugin defines."""
     return {name for name, value in vars(module).items() if _is_fixture(value)}
 
 
@@ -27,8 +27,8 @@ def _is_fixture(value: object) -> bool:
     return type(value).__name__ == "FixtureFunctionDefinition"
 
 
-def test_no_fixture_has_the_name_of_another_plugins(pytestconfig: pytest.Config) -> None:
-    """What ours is called, no other plugin calls anything: pytest's own, and those installed."""
+def test_fixture_names_do_not_clash_with_other_plugins(pytestconfig: pytest.Config) -> None:
+    """They are compared with those of pytest and all installed plugins."""
     plugins = pytestconfig.pluginmanager.list_name_plugin()
     modules = {
         name: each
@@ -44,16 +44,16 @@ def test_no_fixture_has_the_name_of_another_plugins(pytestconfig: pytest.Config)
 
 
 def needed_by(requirements: Iterable[str]) -> Iterator[str]:
-    """The packages that some requirements bring, extras left out, and what those bring in turn."""
+    """Yield the packages that requirements need, recursively, without extras."""
     for line in requirements:
         if "extra ==" not in line and (name := re.match(r"[\w.-]+", line)):
             yield name[0]
-            with suppress(PackageNotFoundError):  # it is for another system, or another Python
+            with suppress(PackageNotFoundError):  # for another system or Python
                 yield from needed_by(metadata.requires(name[0]) or ())
 
 
-def test_no_package_that_we_need_brings_a_plugin_of_its_own() -> None:
-    """It would come into the suite of everyone who installs us."""
+def test_required_packages_bring_no_pytest_plugins() -> None:
+    """It would be loaded in the suite of everyone who installs this package."""
     project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
     needed = {name.lower() for name in needed_by(project["dependencies"])}
     plugins = {
@@ -66,8 +66,7 @@ def test_no_package_that_we_need_brings_a_plugin_of_its_own() -> None:
     assert needed & plugins == set()
 
 
-def test_no_mark_has_the_name_of_another_plugins(pytestconfig: pytest.Config) -> None:
-    """Each mark is registered once."""
+def test_each_sandbox_mark_is_registered_once(pytestconfig: pytest.Config) -> None:
     marks = [re.split(r"[(:]", line)[0] for line in pytestconfig.getini("markers")]
     assert [mark for mark in marks if mark.startswith("sandbox")] == [
         "sandbox_scenario",

@@ -1,4 +1,4 @@
-"""Receivers of webhooks in the process of a sandbox without a socket, whatever they do."""
+"""Webhook receivers in the process of a sandbox without a socket."""
 
 import asyncio
 import contextvars
@@ -23,7 +23,7 @@ from payments_sandbox.testing import (
     SandboxTransport,
 )
 from payments_sandbox.webhooks.delivery import KEPT_BODY
-from tests.support.values import LONGEST_WAIT, documented_create
+from tests.support.values import documented_create
 
 URL = "http://127.0.0.1/v3/payments"
 WEBHOOKS = "https://shop.example/webhooks"
@@ -32,11 +32,11 @@ Start = Callable[[str, list[tuple[str, str]]], object]
 
 
 class EndedError(BaseException):
-    """What ends a test, such as `pytest.fail`, is no Exception."""
+    """Ends a test like `pytest.fail`: it is not an `Exception`."""
 
 
-def shop(receiver: Any) -> tuple[SandboxTransport, Sandbox]:  # noqa: ANN401 - whatever is given
-    """A sandbox with a world whose webhooks go to a receiver."""
+def shop(receiver: Any) -> tuple[SandboxTransport, Sandbox]:  # noqa: ANN401 - any receiver
+    """Return a sandbox, and a world whose webhooks go to a receiver."""
     transport = SandboxTransport(receivers={WEBHOOKS: receiver})
     world = transport.server.new_world(clock="2030-01-15T10:30:00Z")
     world.control.create_webhook_endpoint(WEBHOOKS)
@@ -50,14 +50,14 @@ def pay(transport: SandboxTransport, world: Sandbox) -> httpx.Response:
 
 
 async def pay_in_a_loop(transport: SandboxTransport, world: Sandbox) -> httpx.Response:
-    """Make a payment by an asynchronous client."""
+    """Make a payment with an async client."""
     there = AsyncSandboxTransport(transport.server)
     async with httpx.AsyncClient(transport=there, headers=world.headers) as client:
         return await client.post(URL, json=documented_create())
 
 
 def attempts(world: Sandbox) -> list[dict[str, Any]]:
-    """Every attempt of every delivery."""
+    """Return all attempts of all deliveries."""
     return [dict(attempt) for delivery in world.deliveries for attempt in delivery["attempts"]]
 
 
@@ -72,8 +72,8 @@ def raising_wsgi(*_wsgi: object) -> list[bytes]:
 
 
 @pytest.mark.parametrize("kind", ["wsgi", "asgi", "asgi in a loop"])
-def test_what_ends_a_test_ends_it_when_the_call_is_over(kind: str) -> None:
-    """The attempt has failed then, and is made again; nothing of the world is lost."""
+def test_a_base_exception_of_a_receiver_is_raised_after_the_call(kind: str) -> None:
+    """The attempt counts as failed and is retried; the world stays consistent."""
     app = httpx.WSGITransport(raising_wsgi) if kind == "wsgi" else httpx.ASGITransport(raising)
     transport, world = shop(app)
 
@@ -91,8 +91,7 @@ def test_what_ends_a_test_ends_it_when_the_call_is_over(kind: str) -> None:
     assert len(attempts(world)) == 2
 
 
-def test_a_body_without_an_end_is_read_as_far_as_it_is_kept() -> None:
-    """As over the network."""
+def test_an_endless_response_of_a_receiver_is_read_up_to_the_limit() -> None:
     produced = 0
 
     def endless() -> Iterator[bytes]:
@@ -112,8 +111,8 @@ def test_a_body_without_an_end_is_read_as_far_as_it_is_kept() -> None:
 
 
 @pytest.mark.parametrize("body", [gzip.compress(b"\0" * 100_000), b"no gzip"])
-def test_an_encoded_body_is_kept_as_it_was_sent(body: bytes) -> None:
-    """As over the network, where nobody unpacks it either."""
+def test_an_encoded_response_of_a_receiver_is_not_decoded(body: bytes) -> None:
+    """It is not decoded over the network either."""
 
     def app(_environ: object, start: Start) -> list[bytes]:
         start("200 OK", [("Content-Encoding", "gzip")])
@@ -126,8 +125,7 @@ def test_an_encoded_body_is_kept_as_it_was_sent(body: bytes) -> None:
     assert len(attempt["response"]["body"]) <= len(body)
 
 
-def test_a_stream_of_an_asynchronous_transport_is_read_as_far_as_it_is_kept() -> None:
-    """It is closed then."""
+def test_an_endless_async_stream_is_read_up_to_the_limit_and_closed() -> None:
     closed = []
 
     class Endless(httpx.AsyncByteStream):
@@ -148,7 +146,7 @@ def test_a_stream_of_an_asynchronous_transport_is_read_as_far_as_it_is_kept() ->
 
 
 async def anyio_app(_scope: object, receive: Any, send: Any) -> None:  # noqa: ANN401 - ASGI's
-    """An app that asks which kind of event loop it is in, as Starlette does."""
+    """An app that detects its event loop, as Starlette does."""
     await anyio.to_thread.run_sync(str)
     await receive()
     await send({"type": "http.response.start", "status": 204, "headers": []})
@@ -156,16 +154,16 @@ async def anyio_app(_scope: object, receive: Any, send: Any) -> None:  # noqa: A
 
 
 @pytest.mark.parametrize("run", [anyio.run, trio.run], ids=["asyncio", "trio"])
-def test_an_app_has_a_loop_of_asyncio_whatever_its_caller_has(run: Any) -> None:  # noqa: ANN401 - a runner
-    """In a thread, where nothing tells it of trio."""
+def test_an_asgi_app_runs_in_an_asyncio_loop_for_asyncio_and_trio_callers(run: Any) -> None:  # noqa: ANN401 - a runner
+    """The app runs in a thread, where it cannot detect trio."""
     transport, world = shop(httpx.ASGITransport(anyio_app))
     assert run(pay_in_a_loop, transport, world).status_code == 201
     assert [each["error"] for each in attempts(world)] == [None]
 
 
 @pytest.mark.parametrize("run", [anyio.run, trio.run], ids=["asyncio", "trio"])
-def test_an_app_sees_the_context_of_its_caller(run: Any) -> None:  # noqa: ANN401 - a runner
-    """Such as the request that a log is about, or the session of a database."""
+def test_an_asgi_app_sees_the_context_variables_of_its_caller(run: Any) -> None:  # noqa: ANN401 - a runner
+    """Such variables hold a request for logs, or a database session."""
     variable = contextvars.ContextVar("variable", default="unset")
     seen: list[str] = []
 
@@ -183,8 +181,8 @@ def test_an_app_sees_the_context_of_its_caller(run: Any) -> None:  # noqa: ANN40
     assert seen == ["set"]
 
 
-def test_a_handler_of_a_mock_transport_may_be_asynchronous() -> None:
-    """The transport itself is of both kinds."""
+def test_a_mock_transport_with_an_async_handler_can_receive_webhooks() -> None:
+    """The transport itself is both blocking and async."""
 
     async def handler(_request: httpx.Request) -> httpx.Response:
         await asyncio.get_running_loop().run_in_executor(None, str)
@@ -195,16 +193,13 @@ def test_a_handler_of_a_mock_transport_may_be_asynchronous() -> None:
     assert [each["error"] for each in attempts(world)] == [None]
 
 
-def test_a_call_that_is_interrupted_leaves_a_receiver_that_never_answers() -> None:
-    """It is cancelled, and nobody waits for it."""
-    cancelled = threading.Event()
+def test_interrupting_a_call_leaves_a_receiver_that_never_answers() -> None:
+    """The call does not wait for it."""
+    released = threading.Event()
 
     async def silent(*_asgi: object) -> None:
         os.kill(os.getpid(), signal.SIGUSR1)
-        try:
-            await asyncio.Event().wait()
-        finally:
-            cancelled.set()
+        await asyncio.to_thread(released.wait)
 
     def act(*_signal: object) -> None:
         raise EndedError
@@ -216,13 +211,13 @@ def test_a_call_that_is_interrupted_leaves_a_receiver_that_never_answers() -> No
             asyncio.run(pay_in_a_loop(transport, world))
     finally:
         signal.signal(signal.SIGUSR1, before)
-    assert cancelled.wait(LONGEST_WAIT)
+        released.set()
     assert [each["error"] for each in attempts(world)] == ["EndedError: "]
 
 
 @pytest.mark.parametrize("moved", [False, True])
-def test_a_receiver_that_moves_the_clock_is_told_that_it_waits_for_itself(*, moved: bool) -> None:
-    """In words, whether a payment or a clock on the move has led to its webhook."""
+def test_a_receiver_that_advances_the_clock_gets_an_error(*, moved: bool) -> None:
+    """The webhook was caused by a payment, or by a moving clock."""
     said: list[str | None] = []
 
     def app(_environ: object, start: Start) -> list[bytes]:
@@ -253,15 +248,15 @@ def test_a_receiver_that_moves_the_clock_is_told_that_it_waits_for_itself(*, mov
         ({WEBHOOKS: raising_wsgi}, f"expected a transport of httpx for {WEBHOOKS}, such as"),
     ],
 )
-def test_receivers_that_nobody_can_ask_are_refused(receivers: Any, said: str) -> None:  # noqa: ANN401 - what is wrong
-    """When they are given, not attempt by attempt."""
+def test_invalid_receivers_are_rejected_at_creation(receivers: Any, said: str) -> None:  # noqa: ANN401 - what is wrong
+    """The error comes at creation instead of at each attempt."""
     with pytest.raises((TypeError, ValueError)) as refused:
         MemorySandbox(receivers=receivers)
     assert said in str(refused.value)
 
 
-def test_a_sandbox_that_is_given_takes_no_options() -> None:
-    """Nobody would heed them."""
+def test_options_for_an_existing_sandbox_are_rejected() -> None:
+    """They would have no effect."""
     with (
         MemorySandbox() as memory,
         pytest.raises(TypeError, match=r"^receivers, seed: expected no"),

@@ -1,4 +1,4 @@
-"""A test that takes the file system away, as pyfakefs does, takes nothing from a server."""
+"""A server keeps working while a test replaces the file system, as pyfakefs does."""
 
 import subprocess
 import sys
@@ -49,7 +49,7 @@ print(json.dumps(sorted(late)))
 
 
 def life(*arguments: str) -> str:
-    """What an interpreter prints that has a server, and asks all of it."""
+    """Return the output of an interpreter that starts a server and calls every route."""
     done = subprocess.run(
         [sys.executable, "-c", LIFE, *arguments], capture_output=True, text=True, check=False
     )
@@ -57,14 +57,16 @@ def life(*arguments: str) -> str:
     return done.stdout.strip()
 
 
-def test_nothing_is_imported_late_beside_pyfakefs() -> None:
-    """It forgets modules that are imported while it has replaced the file system."""
+def test_with_pyfakefs_nothing_is_imported_lazily() -> None:
+    """It removes modules that are imported while it replaces the file system."""
     assert life("beside pyfakefs") == "[]"
-    assert "payments_sandbox" in life()  # in all other suites what few need is imported late
+    assert "payments_sandbox" in life()  # other suites import rare modules lazily
 
 
-def test_the_dashboard_is_there_when_the_files_are_not(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Every path that is no route looks whether it is one of its files."""
+def test_the_dashboard_is_served_while_the_file_system_is_replaced(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Each unknown path is looked up among the dashboard's files."""
     data_files.cache_clear()
     with running_sandbox() as server:
         for method in ("read_text", "read_bytes", "open", "is_file", "is_dir", "iterdir"):
@@ -72,8 +74,10 @@ def test_the_dashboard_is_there_when_the_files_are_not(monkeypatch: pytest.Monke
         assert exchange(server.url, raw_request("GET", "/_sandbox/")).status == 200
 
 
-def test_who_starts_without_files_is_told_to_start_before(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Fixtures of a function come behind the file system that another one has replaced."""
+def test_starting_after_pyfakefs_replaced_the_files_raises_with_a_hint(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """A function-scoped fixture may start the sandbox after another replaced the files."""
     data_files.cache_clear()
     monkeypatch.setattr(Path, "is_dir", lambda _: False)
     with pytest.raises(FileNotFoundError) as plain:
@@ -84,8 +88,8 @@ def test_who_starts_without_files_is_told_to_start_before(monkeypatch: pytest.Mo
         read_all_data()
 
 
-def test_the_dashboard_is_sent_as_it_is_kept() -> None:
-    """Bytes for bytes, whatever line ends the system has."""
+def test_dashboard_files_are_read_without_changing_line_ends() -> None:
+    """The system's line ends do not matter."""
     folder = Path(sys.modules[Dashboard.__module__].__file__ or "").parent / "dashboard_files"
     assert {name: text.encode() for name, text in data_files("dashboard").items()} == {
         each.name: each.read_bytes() for each in folder.iterdir()

@@ -1,4 +1,4 @@
-"""A sandbox in a thread: it starts and stops in milliseconds, leaves nothing, and fails aloud."""
+"""A sandbox in a thread: starting, stopping, options, and errors."""
 
 import asyncio
 import gc
@@ -33,8 +33,8 @@ from tests.support.values import KEY, LONGEST_WAIT
 DESCRIPTORS: Final = Path("/proc/self/fd")
 
 
-def test_a_running_sandbox_says_where_it_is() -> None:
-    """The addresses of both APIs, and the key and secret that every server has."""
+def test_a_running_sandbox_has_addresses_key_and_secret() -> None:
+    """Key and secret are the defaults of every server."""
     with running_sandbox() as server:
         assert server.base_url == f"{server.url}/v3"
         assert server.sandbox_url == f"{server.url}/_sandbox"
@@ -48,15 +48,15 @@ def test_a_running_sandbox_says_where_it_is() -> None:
     assert repr(server) == "<RunningSandbox, not running>"
 
 
-async def test_a_sandbox_runs_beside_an_event_loop() -> None:
-    """`async with` will do as well, and the loop of the test is not the server's."""
+async def test_a_sandbox_can_be_used_with_async_with() -> None:
+    """The server does not use the test's event loop."""
     async with running_sandbox(seed=7) as server, server.new_world().async_client() as control:
         assert (await control.live())["live"] is True
         assert len(asyncio.all_tasks()) == 1
 
 
-async def test_a_running_sandbox_speaks_tls_and_our_clients_need_nobody_to_trust() -> None:
-    """Its worlds are found under TLS; clients of its control API use the same port without."""
+async def test_with_tls_the_control_clients_need_no_certificate() -> None:
+    """Worlds have TLS addresses; control clients use the same port without TLS."""
     options: Options = {"tls": "auto", "tls_faults": ["expired"], "unix": None}
     with running_sandbox(**options) as server, server.new_world() as world:
         assert server.url.startswith("https://")
@@ -77,13 +77,13 @@ async def test_a_running_sandbox_speaks_tls_and_our_clients_need_nobody_to_trust
 
 
 def open_things() -> tuple[int, int]:
-    """How many threads and descriptors there are."""
+    """Return the number of threads and of open descriptors."""
     return threading.active_count(), len(list(DESCRIPTORS.iterdir()))
 
 
 @pytest.mark.skipif(not DESCRIPTORS.exists(), reason="descriptors are counted by /proc")
-def test_starts_and_stops_leave_no_thread_and_no_descriptor() -> None:
-    """Two hundred starts and stops, some of them of use, leave no thread and no descriptor."""
+def test_starting_and_stopping_leaks_no_threads_or_descriptors() -> None:
+    """The server is started two hundred times, and used in some of them."""
     gc.collect()
     with running_sandbox() as server:
         pay(server.new_world())
@@ -96,8 +96,7 @@ def test_starts_and_stops_leave_no_thread_and_no_descriptor() -> None:
     assert open_things() == before
 
 
-def test_a_taken_port_is_the_callers_error() -> None:
-    """It is raised where the server is started, and no thread is left."""
+def test_a_port_in_use_raises_in_start_and_leaves_no_thread() -> None:
     before = threading.active_count()
     with socket.create_server(("127.0.0.1", 0)) as taken:
         server = running_sandbox(port=taken.getsockname()[1])
@@ -109,12 +108,12 @@ def test_a_taken_port_is_the_callers_error() -> None:
 @pytest.mark.parametrize(
     ("options", "problem"),
     [
-        ({"sed": 7}, "'sed' is no option of the sandbox; did you mean 'seed'?"),
-        ({"xyz": 1}, "'xyz' is no option of the sandbox; known are host, port, tls,"),
+        ({"sed": 7}, "'sed' is not an option of the sandbox; did you mean 'seed'?"),
+        ({"xyz": 1}, "'xyz' is not an option of the sandbox; expected one of host, port, tls,"),
     ],
 )
-def test_an_unknown_option_is_refused_with_the_nearest(options: Options, problem: str) -> None:
-    """ControlApiError before anything starts, with the one that was meant."""
+def test_an_unknown_option_raises_with_the_closest_match(options: Options, problem: str) -> None:
+    """The error comes before anything starts."""
     with pytest.raises(TypeError) as caught:
         running_sandbox(**options)
     assert str(caught.value).startswith(problem)
@@ -127,35 +126,35 @@ def test_an_unknown_option_is_refused_with_the_nearest(options: Options, problem
         ({"max_wall_delay": "soon"}, "max_wall_delay: expected a duration"),
         ({"max_wall_delay": -1}, "max_wall_delay: expected a duration"),
         ({"max_wall_delay": 0.2}, "max_wall_delay: expected a duration"),
-        ({"scenario_dirs": ["nowhere"]}, "scenario_dirs: expected a folder that exists"),
+        ({"scenario_dirs": ["nowhere"]}, "scenario_dirs: expected an existing folder"),
         ({"seed": -1}, "seed: expected a whole number from 0 to"),
         ({"port": 99_999}, "port: expected a whole number from 0 to 65535"),
         ({"rate_limit": 0}, "rate_limit: expected a whole number from 1 to"),
         ({"max_worlds": True}, "max_worlds: expected a whole number from 2 to"),
     ],
 )
-def test_a_value_that_makes_no_sense_is_refused(options: Options, problem: str) -> None:
-    """ValueError before anything starts, with what would have worked: those of the command line."""
+def test_an_invalid_option_value_raises_value_error(options: Options, problem: str) -> None:
+    """The error comes before anything starts, and equals that of the command line."""
     with pytest.raises(ValueError, match="expected") as caught:
         running_sandbox(**options)
     assert str(caught.value).startswith(problem)
 
 
-def test_one_text_in_the_place_of_a_list_is_refused() -> None:
-    """Its letters would be the list."""
+def test_a_string_instead_of_a_list_raises_type_error() -> None:
+    """Its characters would become the items."""
     with pytest.raises(TypeError, match=r"scenarios: expected a list, such as \['lost-reply'\]"):
         running_sandbox(scenarios="lost-reply")
 
 
-def test_a_webhook_that_is_no_url_is_refused_where_the_server_starts() -> None:
-    """As on the command line; nothing would ever have arrived there."""
+def test_an_invalid_webhook_url_raises_in_start() -> None:
+    """The command line rejects it too."""
     server = running_sandbox(webhooks=["shop.localhost/webhooks"])
     with pytest.raises(ValueError, match="webhooks: expected an http or https url, or inbox:NAME"):
         server.start()
 
 
-def test_options_are_those_of_serve(tmp_path: Path) -> None:
-    """What a server is told in the thread holds as if it were told on the command line."""
+def test_options_have_the_effects_of_those_of_serve(tmp_path: Path) -> None:
+    """Equal seeds also give equal worlds."""
     options: Options = {
         "seed": 7,
         "clock": "2030-01-15T09:00:00Z",
@@ -177,16 +176,16 @@ def test_options_are_those_of_serve(tmp_path: Path) -> None:
 
 
 def test_every_setting_is_an_option() -> None:
-    """A setting that `serve` gets is one that a test can give."""
-    assert Options.__optional_keys__ == set(running_sandbox()._settings.__slots__)  # noqa: SLF001 - nobody else has to see them
+    """A setting that is added for `serve` can be used in tests too."""
+    assert Options.__optional_keys__ == set(running_sandbox()._settings.__slots__)  # noqa: SLF001 - no public access
 
 
 def no_socket(*_arguments: object) -> NoReturn:
-    """Stand for a socket in a test that allows none."""
+    """Replace a socket in a test that forbids them."""
     raise AssertionError("a socket was made")
 
 
-def test_blocking_clients_work_where_a_test_allows_no_socket(
+def test_blocking_clients_work_without_opening_sockets(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     with running_sandbox() as server:
@@ -203,7 +202,9 @@ def test_blocking_clients_work_where_a_test_allows_no_socket(
             )
 
 
-def test_a_process_that_was_forked_asks_over_a_socket(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_forked_process_reaches_the_server_over_a_socket(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     with running_sandbox() as server, server.new_world() as world:
         monkeypatch.setattr(os, "getpid", lambda: -1)
         assert world.payments == []
@@ -212,7 +213,7 @@ def test_a_process_that_was_forked_asks_over_a_socket(monkeypatch: pytest.Monkey
             server.new_world()
 
 
-def test_a_server_that_was_stopped_is_stopped_again_without_a_word() -> None:
+def test_stopping_a_stopped_server_is_not_an_error() -> None:
     with running_sandbox() as server:
         world = server.new_world()
         server.stop()
@@ -220,10 +221,10 @@ def test_a_server_that_was_stopped_is_stopped_again_without_a_word() -> None:
             world.control.retrieve_world()
 
 
-def test_what_the_server_raises_is_raised_where_it_was_asked(
+def test_an_unexpected_exception_of_the_server_is_raised_in_the_caller(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    """Its handler answers whatever happens; what it does not is a bug that somebody should see."""
+    """The handler normally answers every error, so this would be a bug that must be visible."""
 
     async def fail(_: object) -> NoReturn:
         raise ZeroDivisionError
@@ -234,8 +235,10 @@ def test_what_the_server_raises_is_raised_where_it_was_asked(
             server.new_world()
 
 
-def test_who_waits_for_a_server_that_stops_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
-    """However long it has waited."""
+def test_a_call_waiting_for_a_server_that_stops_raises_unreachable(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """The server is stopped while the call waits."""
     asked = threading.Event()
 
     async def hang(_: object) -> NoReturn:
@@ -254,7 +257,7 @@ def test_who_waits_for_a_server_that_stops_is_told(monkeypatch: pytest.MonkeyPat
 
 
 def stop_time(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Replace the clocks as freezegun does: in `time`, and in each module that has taken one."""
+    """Replace the clocks as freezegun does: in `time`, and in modules that imported them."""
     for name in ("monotonic", "perf_counter"):
         real = getattr(time, name)
         now = real()
@@ -264,7 +267,7 @@ def stop_time(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.mark.parametrize("stopped", ["before", "after"])
-def test_waits_of_the_server_end_while_a_test_has_stopped_time(
+def test_server_waits_end_although_a_test_froze_time(
     stopped: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     if stopped == "before":
@@ -274,10 +277,10 @@ def test_waits_of_the_server_end_while_a_test_has_stopped_time(
             stop_time(monkeypatch)
         with pytest.raises(ExpectationFailed):
             world.verify({"payments": {}, "count": 1}, within="10ms")
-        pay(world, card_number="4000009900000129")  # held for the 50 ms
+        pay(world, card_number="4000009900000129")  # delayed by 50 ms
 
 
-def test_servers_of_one_seed_make_worlds_of_different_keys() -> None:
+def test_servers_with_the_same_seed_generate_different_keys() -> None:
     settings = settings_from({"seed": 7})
     with RunningSandbox(settings, number=1) as one, RunningSandbox(settings, number=2) as other:
         made = [server.new_world() for server in (one, other) for _ in range(2)]
@@ -285,13 +288,13 @@ def test_servers_of_one_seed_make_worlds_of_different_keys() -> None:
         assert one.world("sk_test_shop").seed == other.world("sk_test_shop").seed
 
 
-def test_all_that_is_public_is_listed() -> None:
+def test_all_public_names_are_in_dunder_all() -> None:
     assert {"AsyncSandboxTransport", "SandboxTransport"} <= set(testing.__all__)
     assert all(hasattr(testing, name) for name in testing.__all__)
 
 
-def test_importing_testing_imports_no_server_and_no_client() -> None:
-    """Neither the server's framework nor anybody's client is imported before it is used."""
+def test_importing_testing_imports_no_server_and_no_http_client() -> None:
+    """They are imported on first use."""
     script = "import payments_sandbox.testing, sys; print(*sys.modules)"
     done = subprocess.run(
         [sys.executable, "-c", script], capture_output=True, text=True, check=True

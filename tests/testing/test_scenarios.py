@@ -1,4 +1,4 @@
-"""Scenarios in a test: used by name, path or value; what they expect is judged in words."""
+"""Scenarios in a test: using them by name, path or value, and verifying expectations."""
 
 from pathlib import Path
 
@@ -23,16 +23,15 @@ TWICE = {"request": "create_payment", "count": 2}
 
 @pytest.fixture
 def folder(tmp_path: Path) -> Path:
-    """A folder of the team's, with a scenario in it."""
+    """Return a folder with a scenario."""
     (tmp_path / "declines.yaml").write_text(DECLINES)
     return tmp_path
 
 
 @pytest.mark.parametrize("named", ["by name", "by path", "by text"])
-def test_a_scenario_is_used_by_name_or_by_path(
+def test_use_accepts_a_name_a_path_and_a_path_as_text(
     server: RunningSandbox, folder: Path, named: str
 ) -> None:
-    """By the name of a file of the team's, by its path, or by the path as text."""
     file = folder / "declines.yaml"
     names: dict[str, str | Path] = {"by name": "declines", "by path": file, "by text": str(file)}
     with server.new_world(folders=[folder]) as world:
@@ -46,12 +45,11 @@ def test_a_scenario_is_used_by_name_or_by_path(
 
 
 def explanation(world: Sandbox, number: int) -> str:
-    """What became of a request, by its place in the journal."""
+    """Return the explanation of a request by its index in the journal."""
     return world.explain(world.requests[number]["id"])
 
 
-def test_a_rule_that_did_not_answer_says_why(world: Sandbox) -> None:
-    """In the explanation of the request."""
+def test_explain_says_why_a_rule_did_not_answer(world: Sandbox) -> None:
     when = {"amount": {"gte": 5000}}
     rule = {"name": "large", "request": "create_payment", "when": when, "do": [{"drop": DROP}]}
     world.use({"scenario": "large-is-lost", "rules": [rule]})
@@ -62,8 +60,8 @@ def test_a_rule_that_did_not_answer_says_why(world: Sandbox) -> None:
 DROP = {"commit": True, "how": "close"}
 
 
-def test_what_is_expected_is_verified(world: Sandbox) -> None:
-    """At once or within some time; what is not met is told with what was seen."""
+def test_verify_raises_for_unmet_expectations_with_the_observation(world: Sandbox) -> None:
+    """It verifies at once, or waits for some time."""
     world.expect(TWICE)
     world.expect({"audit": "clean"}, {"payments": {"status": "completed"}, "count": 1})
     pay(world)
@@ -79,13 +77,12 @@ def test_what_is_expected_is_verified(world: Sandbox) -> None:
     world.verify({"request": "create_payment", "count": 1})
 
 
-def test_the_audit_can_be_read(world: Sandbox) -> None:
-    """What a real ledger would not forgive."""
+def test_audit_returns_the_findings(world: Sandbox) -> None:
     assert world.audit() == {"clean": True, "findings": []}
 
 
-def test_a_wrong_scenario_is_refused_with_every_problem(world: Sandbox) -> None:
-    """Nothing is activated, and each problem is told with its place: a pointer, for it is JSON."""
+def test_an_invalid_scenario_raises_with_all_problems_and_pointers(world: Sandbox) -> None:
+    """Nothing is activated."""
     with pytest.raises(ControlApiError) as caught:
         world.use({"scenario": "wrong", "rules": [{"request": "pay", "do": ["pass"]}], "expct": []})
     refused = caught.value
@@ -96,16 +93,16 @@ def test_a_wrong_scenario_is_refused_with_every_problem(world: Sandbox) -> None:
     assert world.control.list_active_scenarios()["data"] == []
 
 
-def test_a_scenario_that_is_not_there_is_refused(world: Sandbox) -> None:
-    """The server knows no such name; there is no such file."""
+def test_an_unknown_scenario_name_or_file_raises(world: Sandbox) -> None:
+    """The server rejects the name; a missing file is found locally."""
     with pytest.raises(ControlApiError, match="there is no scenario 'lost-parcel'"):
         world.use("lost-parcel")
     with pytest.raises(UnknownScenario, match=r"there is no file nowhere\.yaml"):
         world.use("nowhere.yaml")
 
 
-def test_a_name_is_looked_up_in_earlier_folders_first(folder: Path) -> None:
-    """A file of the team's wins over the library; the earlier folder wins over the later."""
+def test_find_scenario_searches_folders_in_order_and_then_the_library(folder: Path) -> None:
+    """An unknown name is returned as it is."""
     other = folder / "other"
     other.mkdir()
     (other / "declines.json").touch()
@@ -116,8 +113,8 @@ def test_a_name_is_looked_up_in_earlier_folders_first(folder: Path) -> None:
     assert shipped() == sorted(shipped())
 
 
-def test_of_one_name_the_first_folder_counts(tmp_path: Path) -> None:
-    """As for the server, which is given the same folders."""
+def test_find_scenario_prefers_the_first_of_two_equal_names(tmp_path: Path) -> None:
+    """The server uses the same order."""
     folders = [tmp_path / "a", tmp_path / "b"]
     for folder in folders:
         folder.mkdir()
@@ -125,8 +122,8 @@ def test_of_one_name_the_first_folder_counts(tmp_path: Path) -> None:
     assert find_scenario("declines", folders) == folders[0] / "declines.yaml"
 
 
-def test_a_problem_is_told_with_what_is_known_of_its_place(world: Sandbox) -> None:
-    """A text has lines, an object only paths, and the whole of it neither."""
+def test_problems_show_line_and_pointer_as_far_as_known(world: Sandbox) -> None:
+    """A text has lines, an object only pointers, and a problem of the whole neither."""
     told = []
     wrongs: tuple[dict[str, object] | bytes, ...] = (
         {"scenario": "x"},
@@ -141,7 +138,7 @@ def test_a_problem_is_told_with_what_is_known_of_its_place(world: Sandbox) -> No
 
     assert told == [
         "  a scenario has rules, expect or given",
-        "  /expect/0/audit: 'cleen' is not known (did you mean 'clean'?)",
-        "  2:18: /expect/0/audit: 'cleen' is not known (did you mean 'clean'?)",
-        "  3:1: a second document (one file is one scenario)",
+        "  /expect/0/audit: unknown value 'cleen' (did you mean 'clean'?)",
+        "  2:18: /expect/0/audit: unknown value 'cleen' (did you mean 'clean'?)",
+        "  3:1: a second document (write one scenario per file)",
     ]

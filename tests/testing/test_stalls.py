@@ -1,4 +1,4 @@
-"""Who moves a clock and keeps the receiver of a webhook from answering is told so at once."""
+"""Calls that wait for a webhook receiver and block it get an error at once."""
 
 import asyncio
 import os
@@ -27,12 +27,12 @@ from payments_sandbox.testing import (
     SandboxClient,
 )
 
-BLOCKED = "and keeps it from answering: it blocks the event loop of that receiver, or is made in"
+BLOCKED = "and keeps it from answering: it blocks the receiver's event loop, or is made in"
 
 
 @contextmanager
 def receiver(world: Sandbox, handle: Callable[[], object]) -> Iterator[list[str]]:
-    """A receiver in a thread, whose handler does something before it answers."""
+    """Run a receiver in a thread, whose handler does something before it answers."""
     refusals: list[str] = []
 
     class Handler(BaseHTTPRequestHandler):
@@ -60,10 +60,10 @@ def receiver(world: Sandbox, handle: Callable[[], object]) -> Iterator[list[str]
 
 
 @pytest.mark.parametrize("is_remote", [False, True])
-def test_a_handler_that_moves_the_clock_is_refused(
+def test_a_webhook_handler_that_advances_the_clock_gets_an_error(
     server: RunningSandbox, world: Sandbox, *, is_remote: bool
 ) -> None:
-    """In the handler of a webhook that a call has set off, by a client of any process."""
+    """This holds for a client in this process and for a remote one."""
     with SandboxClient(server.url, world.api_key) as remote:
         client = remote if is_remote else world.control
         with receiver(world, lambda: client.advance_clock(by="1h")) as refusals:
@@ -73,8 +73,8 @@ def test_a_handler_that_moves_the_clock_is_refused(
     assert BLOCKED in refusals[0]
 
 
-def test_a_handler_that_moves_the_clock_in_another_thread_is_refused(world: Sandbox) -> None:
-    """When the clock is on the move already: it waits for the answer of this very handler."""
+def test_a_handler_that_freezes_the_clock_in_a_thread_gets_an_error(world: Sandbox) -> None:
+    """The clock is moving already, and waits for the answer of this handler."""
     with ThreadPoolExecutor(1) as pool:
         freeze = lambda: pool.submit(world.clock.freeze, "2030-02-01").result()  # noqa: E731
         with receiver(world, freeze) as refusals:
@@ -88,22 +88,25 @@ def test_a_handler_that_moves_the_clock_in_another_thread_is_refused(world: Sand
             happened = world.clock.advance("2h")
     assert [each["what"] for each in happened] == ["webhook.delivered"]
     assert len(refusals) == 1
-    assert "a receiver that moves the clock while it handles one waits for itself" in refusals[0]
+    assert (
+        "A receiver that advances the clock while it handles a webhook waits for itself"
+        in refusals[0]
+    )
 
 
 async def receiving_at(
     aiohttp_server: AiohttpServer, receive: Callable[[web.Request], Awaitable[web.Response]]
 ) -> str:
-    """Let a handler receive what is posted to a url."""
+    """Run a server with a handler, and return its URL."""
     app = web.Application()
     app.router.add_post("/", receive)
     return str((await aiohttp_server(app)).make_url("/"))
 
 
-async def test_a_call_that_blocks_the_loop_of_the_receiver_is_refused(
+async def test_an_advance_that_blocks_the_receivers_event_loop_gets_an_error(
     world: Sandbox, aiohttp_server: AiohttpServer
 ) -> None:
-    """The client that does not block is named, and does it."""
+    """The async client and a call in another thread work."""
 
     async def receive(_request: web.Request) -> web.Response:
         return web.Response()
@@ -116,14 +119,14 @@ async def test_a_call_that_blocks_the_loop_of_the_receiver_is_refused(
             world.clock.advance("1h")
         await control.advance_clock(by="1h")
         await asyncio.to_thread(world.clock.advance, "1h")
-        world.clock.advance("1h")  # nothing is waited for
+        world.clock.advance("1h")  # no webhook is pending
     assert [each["status"] for each in world.deliveries] == ["delivered"]
 
 
-async def test_a_verify_that_blocks_the_loop_of_the_receiver_is_refused(
+async def test_a_verify_that_blocks_the_receivers_event_loop_gets_an_error(
     world: Sandbox, aiohttp_server: AiohttpServer
 ) -> None:
-    """At once, where it waits for that receiver; what needs no answer of it is waited for."""
+    """Expectations that do not need the receiver's answer are still awaited."""
 
     async def receive(_request: web.Request) -> web.Response:
         return web.Response()
@@ -139,13 +142,13 @@ async def test_a_verify_that_blocks_the_loop_of_the_receiver_is_refused(
         with pytest.raises(ExpectationFailed):
             world.verify({"request": "create_payment"}, within="1ms")
         await asyncio.to_thread(world.verify, taken, within="60s")
-        world.verify(taken, within="60s")  # nothing is waited for
+        world.verify(taken, within="60s")  # no webhook is pending
 
 
-async def test_an_async_handler_that_awaits_the_client_is_refused(
+async def test_an_async_handler_that_awaits_an_advance_gets_an_error(
     world: Sandbox, aiohttp_server: AiohttpServer
 ) -> None:
-    """It blocks no loop, and waits for its own answer all the same; beside it, all is well."""
+    """It blocks no event loop, but waits for its own answer; other async calls work."""
     refusals: list[str] = []
 
     async def receive(_request: web.Request) -> web.Response:
@@ -168,7 +171,7 @@ async def test_an_async_handler_that_awaits_the_client_is_refused(
 
 
 def shop_of(told: list[str], world: Sandbox) -> ASGIApp:
-    """An app whose plain handler, in a thread of the pool, has nothing of its request."""
+    """Return an app whose sync handler runs in a thread pool without its request."""
     from fastapi import FastAPI  # noqa: PLC0415 - it takes long
 
     shop = FastAPI()
@@ -184,7 +187,7 @@ def shop_of(told: list[str], world: Sandbox) -> ASGIApp:
 
 
 async def serve(app: ASGIApp, request: web.Request) -> web.Response:
-    """Answer a request by an ASGI app, as its server does."""
+    """Answer a request with an ASGI app, as an ASGI server does."""
     status = 0
     url = request.url
     scope: dict[str, object] = {
@@ -208,10 +211,10 @@ async def serve(app: ASGIApp, request: web.Request) -> web.Response:
     return web.Response(status=status)
 
 
-async def test_a_plain_handler_of_fastapi_that_moves_the_clock_is_refused(
+async def test_a_sync_fastapi_handler_that_advances_the_clock_gets_an_error(
     world: Sandbox, aiohttp_server: AiohttpServer
 ) -> None:
-    """While the loop of its server goes on, and nothing on the thread's stack is of the request."""
+    """Its server's event loop is not blocked, and its thread's stack does not have the request."""
     told: list[str] = []
     url = await receiving_at(aiohttp_server, partial(serve, shop_of(told, world)))
     async with world.async_client() as control:
@@ -224,10 +227,10 @@ async def test_a_plain_handler_of_fastapi_that_moves_the_clock_is_refused(
     assert BLOCKED in told[0]
 
 
-async def test_an_async_handler_that_moves_the_clock_in_a_thread_is_refused(
+async def test_an_async_handler_that_advances_the_clock_in_a_thread_gets_an_error(
     world: Sandbox, aiohttp_server: AiohttpServer
 ) -> None:
-    """The handler itself waits for the thread, so its request waits for it, too."""
+    """The handler awaits the thread, so its answer depends on the clock."""
     told: list[str] = []
 
     def advance() -> None:
@@ -255,11 +258,11 @@ ADVANCE = HttpRequest("POST", "/_sandbox/clock/advance")
 
 
 class Scope(UserDict[str, object]):
-    """A request, as frameworks wrap an ASGI scope."""
+    """A request object that wraps an ASGI scope, as frameworks have it."""
 
 
 class OddMapping(UserDict[str, object]):
-    """What nobody can look into."""
+    """A mapping that raises when it is searched."""
 
     def __contains__(self, key: object) -> bool:
         raise ZeroDivisionError
@@ -280,10 +283,10 @@ class OddMapping(UserDict[str, object]):
     ],
     ids=["asgi", "request", "no-server", "unix", "wsgi", "neither", "protocol", "odd"],
 )
-def test_a_handler_in_a_pool_is_known_by_the_request_on_its_stack(
+def test_a_handler_in_a_thread_pool_is_found_by_the_request_on_its_stack(
     held: object, ports: str | None, *, is_awaited: bool
 ) -> None:
-    """Whatever server and framework it is; what looks like nothing is left alone."""
+    """This works for any WSGI or ASGI server; other objects are ignored."""
 
     def handler(_request: object) -> dict[str, str]:
         return blocked_ports(ADVANCE, is_awaited=is_awaited)
@@ -293,19 +296,19 @@ def test_a_handler_in_a_pool_is_known_by_the_request_on_its_stack(
     assert found == ({} if ports is None else {"Sandbox-Blocked-Ports": ports})
 
 
-def test_only_requests_that_wait_for_webhooks_say_what_they_block() -> None:
+def test_only_requests_that_wait_for_webhooks_report_blocked_ports() -> None:
     assert blocked_ports(HttpRequest("GET", "/_sandbox/clock")) == {}
     assert blocked_ports(HttpRequest("POST", "/_sandbox/clock/advance")) == {}
 
 
 def open_descriptors() -> int:
-    """How many this process has."""
+    """Return the number of open descriptors."""
     return len(list(Path("/proc/self/fd").iterdir()))
 
 
 @pytest.mark.skipif(not Path("/proc/self/fd").is_dir(), reason="only this system lists them")
-async def test_a_loop_that_watches_a_pipe_loses_no_descriptor() -> None:
-    """Each call looks at what the loop reads from, and leaves it open."""
+async def test_finding_blocked_ports_leaks_no_descriptors() -> None:
+    """Each call inspects the descriptors that the event loop reads, and keeps them open."""
     loop = asyncio.get_running_loop()
     reading, writing = os.pipe()
     loop.add_reader(reading, lambda: None)

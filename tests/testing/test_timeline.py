@@ -1,12 +1,12 @@
-"""The timeline of a world: what happened, each thing after what caused it."""
+"""The timeline of a world: each entry comes after its cause."""
 
 from payments_sandbox.testing import Sandbox
 from payments_sandbox.testing.timeline import see, timeline
 from tests.support.sockets import pay
 
 
-def test_an_event_stands_beside_its_request_and_not_beside_a_later_attempt(world: Sandbox) -> None:
-    """Instants of one second are compared as such: as texts, `00.500Z` comes before `00Z`."""
+def test_the_timeline_is_sorted_by_instant_within_a_second(world: Sandbox) -> None:
+    """They are compared as instants: as texts, `00.500Z` would sort before `00Z`."""
     world.control.create_webhook_endpoint("inbox:orders", events=["payment.*"], retries=["500ms"])
     world.inbox("orders", events=()).respond(500)
     pay(world)

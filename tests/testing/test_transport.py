@@ -1,4 +1,4 @@
-"""A sandbox behind httpx without a socket: the same answers and exceptions, and no waiting."""
+"""A sandbox behind httpx without a socket: the same answers and exceptions, without waiting."""
 
 import asyncio
 import gc
@@ -49,12 +49,12 @@ SAID: Final = {
     row["step"].strip("`"): row["httpx"].strip("`*")
     for row in rows_below("What clients make of it", PAGE)
 }
-"""What httpx makes of each fault on a socket."""
+"""The result of each fault over a socket in httpx."""
 
 TWINS: Final[Options] = {
     "seed": 7,
     "clock": "2030-01-15T10:30:00Z",
-    "max_wall_delay": f"{2 * LONGEST_WAIT}s",  # what hangs hangs for longer than anybody waits
+    "max_wall_delay": f"{2 * LONGEST_WAIT}s",  # a hang outlasts every timeout
 }
 URL: Final = "http://127.0.0.1/v3/payments"
 
@@ -63,30 +63,30 @@ Asked = dict[str, Any]
 
 @pytest.fixture(scope="module")
 def served() -> Iterator[RunningSandbox]:
-    """A server on a socket."""
+    """Return a server on a socket."""
     with running_sandbox(**TWINS) as server:
         yield server
 
 
 @pytest.fixture
 def memory() -> Iterator[MemorySandbox]:
-    """Its twin without one."""
+    """Return a server with the same options without a socket."""
     with MemorySandbox(**TWINS) as server:
         yield server
 
 
 def create(**changes: object) -> Asked:
-    """A create, with changes to its body."""
+    """Return a create with changes to its body."""
     return {"method": "POST", "url": "payments", "json": documented_create(**changes)}
 
 
 def get(url: str, **more: object) -> Asked:
-    """A read."""
+    """Return a GET request."""
     return {"method": "GET", "url": url, **more}
 
 
 def raw(content: bytes | str, **headers: str) -> Asked:
-    """A create with any body."""
+    """Return a create with any body."""
     named = {name.replace("_", "-"): value for name, value in headers.items()}
     headers = {"Content-Type": "application/json", **named}
     return {"method": "POST", "url": "payments", "content": content, "headers": headers}
@@ -141,19 +141,19 @@ EXCHANGES: Final[list[Asked]] = [
     create(card_number="4000009900000103"),
     create(),
 ]
-"""What a twin is asked, one after the other: as documented, wrong, hostile, and over the limit."""
+"""Requests in order: documented, invalid, hostile, and over the rate limit."""
 
 
 def seen(client: httpx.Client, asked: Asked, first: str) -> tuple[int, list[object], bytes]:
-    """The status, the header lines in their order but for the date, and the body."""
+    """Return status, header lines in order without the date, and body."""
     response = client.request(**{**asked, "url": asked["url"].format(first=first)})
     lines: list[object] = [pair for pair in response.headers.raw if pair[0] != b"Date"]
     assert "date" in response.headers
     return response.status_code, lines, response.content
 
 
-def test_every_byte_is_the_same(memory: MemorySandbox) -> None:
-    """Status, headers and body of everything that can be asked, in order."""
+def test_responses_equal_those_over_a_socket_byte_for_byte(memory: MemorySandbox) -> None:
+    """Status, headers and body are compared for all requests above."""
     with (
         running_sandbox(**TWINS) as served,
         httpx.Client(base_url=served.base_url, headers=AUTHORIZED) as there,
@@ -169,7 +169,7 @@ def test_every_byte_is_the_same(memory: MemorySandbox) -> None:
             expected = seen(there, {**asked, "url": url}, first)
             assert seen(here, asked, first) == expected, asked
             first = first or expected[2].partition(b'"id":"')[2].partition(b'"')[0].decode()
-        # What the world has kept is the same, too.
+        # The journal is the same too.
         kept = served.world("sk_test_sandbox").requests, memory.world("sk_test_sandbox").requests
         assert [(each["path"], each["response"]) for each in kept[0]] == [
             (each["path"], each["response"]) for each in kept[1]
@@ -177,19 +177,21 @@ def test_every_byte_is_the_same(memory: MemorySandbox) -> None:
 
 
 def told(client: httpx.Client, card: str, patience: float) -> str:
-    """What httpx makes of a payment: its exception, a bad status, or the payment's."""
+    """Return the exception of httpx, the status code of an error, or the payment's status."""
     try:
         reply = client.post(URL, json=documented_create(card_number=card), timeout=patience)
         if not reply.is_success:
             return f"status {reply.status_code}"
         return str(reply.json()["status"])
-    except Exception as error:  # noqa: BLE001 - which one it is, is the question
+    except Exception as error:  # noqa: BLE001 - its class is the result
         return type(error).__name__
 
 
 @pytest.mark.parametrize("spelling", FAULT_SPELLINGS)
-def test_a_fault_is_what_it_is_on_a_socket(memory: MemorySandbox, spelling: str) -> None:
-    """The exception that the page names; the payment is made, and the next one is answered."""
+def test_a_fault_raises_the_documented_exception_of_httpx(
+    memory: MemorySandbox, spelling: str
+) -> None:
+    """The payment happens, and the next request is answered."""
     with_card_rules(memory.server.sandbox, fault_cards())
     started = perf_counter()
     with httpx.Client(transport=SandboxTransport(memory), headers=AUTHORIZED) as client:
@@ -200,8 +202,8 @@ def test_a_fault_is_what_it_is_on_a_socket(memory: MemorySandbox, spelling: str)
     assert perf_counter() - started < LONGEST_WAIT, "it has waited for what hangs"
 
 
-def test_a_wait_costs_nothing(memory: MemorySandbox) -> None:
-    """A reply that comes too late is a timeout at once; one that is in time comes at once."""
+def test_delays_and_timeouts_take_no_real_time(memory: MemorySandbox) -> None:
+    """A late reply raises a timeout at once, and a delayed one in time is returned at once."""
     slow = documented_create(card_number="4000009900000129")
     started = perf_counter()
     with httpx.Client(transport=SandboxTransport(memory), headers=AUTHORIZED) as client:
@@ -213,8 +215,7 @@ def test_a_wait_costs_nothing(memory: MemorySandbox) -> None:
     assert perf_counter() - started < LONGEST_WAIT, "it has waited, each time"
 
 
-def test_an_exception_says_what_the_system_says(memory: MemorySandbox) -> None:
-    """Of a reset, as on a socket."""
+def test_a_reset_raises_read_error_with_the_systems_message(memory: MemorySandbox) -> None:
     reset = documented_create(card_number="4000009900000061")
     with (
         httpx.Client(transport=SandboxTransport(memory), headers=AUTHORIZED) as client,
@@ -224,7 +225,7 @@ def test_an_exception_says_what_the_system_says(memory: MemorySandbox) -> None:
 
 
 async def pays(server: MemorySandbox) -> list[int]:
-    """Twenty payments at a time by the asynchronous client."""
+    """Make three payments and a call that times out with an async client."""
     transport = AsyncSandboxTransport(server)
     async with httpx.AsyncClient(transport=transport, headers=AUTHORIZED) as client:
         url = "https://api.payments.example.com/v3/payments"
@@ -235,14 +236,14 @@ async def pays(server: MemorySandbox) -> list[int]:
 
 
 @pytest.mark.parametrize("run", [asyncio.run, None], ids=["asyncio", "trio"])
-def test_asynchronous_clients_of_any_kind_are_served(memory: MemorySandbox, run: Any) -> None:  # noqa: ANN401 - a runner, or None for trio
-    """In asyncio or trio, with the documented address, which needs no certificate here."""
+def test_async_clients_work_in_asyncio_and_trio(memory: MemorySandbox, run: Any) -> None:  # noqa: ANN401 - a runner, or None for trio
+    """They use the documented address, which needs no certificate here."""
     statuses = trio.run(pays, memory) if run is None else run(pays(memory))
     assert statuses == [201, 201, 201]
 
 
-async def test_both_kinds_share_a_sandbox(memory: MemorySandbox) -> None:
-    """A client that blocks works beside an event loop, and so does the control API."""
+async def test_blocking_and_async_clients_share_a_sandbox(memory: MemorySandbox) -> None:
+    """Blocking control clients work inside an event loop."""
     world = memory.new_world(clock="2030-01-15")
     inbox = world.inbox()
     transport = AsyncSandboxTransport(memory)
@@ -259,7 +260,7 @@ async def test_both_kinds_share_a_sandbox(memory: MemorySandbox) -> None:
 
 
 def test_webhooks_reach_inboxes_before_the_call_returns(memory: MemorySandbox) -> None:
-    """Verified, and tried again when the clock is moved; who is not plugged in is sent nothing."""
+    """They are retried when the clock advances; unknown receivers get an error."""
     world = memory.new_world(clock="2030-01-15")
     inbox = world.inbox()
     inbox.respond(500)
@@ -273,8 +274,8 @@ def test_webhooks_reach_inboxes_before_the_call_returns(memory: MemorySandbox) -
     assert "a sandbox without a socket sends to inbox:NAME and to the receivers" in str(errors)
 
 
-def test_threads_share_a_client(memory: MemorySandbox) -> None:
-    """One after the other gets an answer, and each its own."""
+def test_threads_can_share_a_client(memory: MemorySandbox) -> None:
+    """Each gets its own answers."""
     transport = SandboxTransport(memory)
     with (
         httpx.Client(transport=transport, headers=AUTHORIZED) as client,
@@ -285,8 +286,8 @@ def test_threads_share_a_client(memory: MemorySandbox) -> None:
     assert [reply["amount"] for reply in replies] == list(range(1, 41))
 
 
-def test_the_stream_without_a_socket_ends_when_all_is_told(memory: MemorySandbox) -> None:
-    """The stream ends when all is told: while somebody reads, nothing happens."""
+def test_a_stream_without_a_socket_ends_after_all_messages(memory: MemorySandbox) -> None:
+    """Nothing can happen while the stream is read."""
     world = memory.new_world()
     assert list(world.control.stream()) == []
     with httpx.Client(transport=SandboxTransport(memory), headers=world.headers) as client:
@@ -296,34 +297,33 @@ def test_the_stream_without_a_socket_ends_when_all_is_told(memory: MemorySandbox
         next(memory.client().stream())
 
 
-async def test_the_asynchronous_stream_without_a_socket_ends_when_all_is_told(
+async def test_an_async_stream_without_a_socket_ends_after_all_messages(
     memory: MemorySandbox,
 ) -> None:
-    """The same for the asynchronous client."""
     async with memory.new_world().async_client() as control:
         assert [message async for message in control.stream()] == []
 
 
-def test_a_transport_has_a_sandbox_of_its_own() -> None:
-    """Unless it is given one; its options are those of `serve`."""
+def test_a_transport_creates_its_own_sandbox_with_options() -> None:
+    """The options are those of `serve`."""
     transport = SandboxTransport(rate_limit=1)
     with httpx.Client(transport=transport, headers=AUTHORIZED) as client:
         assert [client.get(URL).status_code for _ in range(2)] == [200, 429]
         assert repr(transport.server) == "<MemorySandbox>"
-    # Who looks at its world once the client is closed still can.
+    # The world can be read after the client is closed.
     assert transport.server.world("sk_test_sandbox").rate_limit.remaining == 0
     with pytest.raises(TypeError, match="did you mean 'seed'"):
-        SandboxTransport(sed=7)  # type: ignore[call-arg]  # that is the point
+        SandboxTransport(sed=7)  # type: ignore[call-arg]  # misspelt on purpose
 
 
 def pay_and_forget() -> None:
-    """Use a client, and let it go without closing it."""
+    """Use a client without closing it."""
     client = httpx.Client(transport=SandboxTransport(), headers=AUTHORIZED)
     assert client.post(URL, json=documented_create()).status_code == 201
 
 
-async def test_a_client_leaves_neither_a_thread_nor_a_warning() -> None:
-    """Neither a thread nor a warning: between two calls, closed or forgotten, in a loop or not."""
+async def test_clients_leave_no_threads_and_no_warnings() -> None:
+    """This covers clients that are not closed, and async ones."""
     before = set(threading.enumerate())
     for _ in range(3):
         pay_and_forget()
@@ -335,8 +335,7 @@ async def test_a_client_leaves_neither_a_thread_nor_a_warning() -> None:
     assert set(threading.enumerate()) <= before
 
 
-def test_a_client_that_is_open_at_the_exit_ends_without_a_word() -> None:
-    """It ends without a word."""
+def test_an_open_client_at_exit_causes_no_output() -> None:
     script = """
 import httpx
 from payments_sandbox.testing import MemorySandbox, SandboxTransport
@@ -351,7 +350,7 @@ print(next(stream).kind)
 
 
 def strictly(script: str) -> tuple[int, str, str]:
-    """A program in which a warning is an error: its exit code and both outputs."""
+    """Run a program with warnings as errors, and return exit code, stdout and stderr."""
     command = [sys.executable, "-W", "error", "-c", script]
     done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=20)
     return done.returncode, done.stdout, done.stderr
@@ -360,8 +359,7 @@ def strictly(script: str) -> tuple[int, str, str]:
 @pytest.mark.skipif(
     sys.version_info[:2] == (3, 12), reason="3.12 starts no thread once the main one has ended"
 )
-def test_a_thread_that_outlives_the_main_one_is_served() -> None:
-    """Its client works like any other."""
+def test_a_thread_that_outlives_the_main_thread_can_use_a_client() -> None:
     script = """
 import asyncio, threading
 import httpx
@@ -377,8 +375,7 @@ threading.Thread(target=lambda: asyncio.run(look())).start()
     assert strictly(script) == (0, "401\n", "")
 
 
-def test_streams_that_are_left_half_read_leave_room_for_others(memory: MemorySandbox) -> None:
-    """However many there are, there is room for the next call."""
+def test_unread_streams_do_not_block_other_calls(memory: MemorySandbox) -> None:
     world = memory.new_world()
     with httpx.Client(transport=SandboxTransport(memory), headers=world.headers) as client:
         client.get(URL)
@@ -390,8 +387,7 @@ def test_streams_that_are_left_half_read_leave_room_for_others(memory: MemorySan
         assert len(world.requests) == 13
 
 
-def test_a_held_reply_that_nobody_waited_for_is_known_as_such(memory: MemorySandbox) -> None:
-    """The next call knows that nobody had it."""
+def test_a_delayed_reply_after_a_timeout_is_journalled_as_abandoned(memory: MemorySandbox) -> None:
     world = memory.new_world()
     slow = documented_create(card_number="4000009900000129")
     with (
@@ -403,15 +399,13 @@ def test_a_held_reply_that_nobody_waited_for_is_known_as_such(memory: MemorySand
     assert (entry["fault"], entry["response"]) == ("abandoned", None)
 
 
-async def test_a_client_without_a_timeout_waits_for_any_reply(memory: MemorySandbox) -> None:
-    """As `timeout=None`."""
+async def test_an_infinite_timeout_works_like_none(memory: MemorySandbox) -> None:
     transport = AsyncSandboxTransport(memory)
     async with httpx.AsyncClient(transport=transport, timeout=math.inf) as client:
         assert (await client.get(URL, headers=AUTHORIZED)).status_code == 200
 
 
-def test_a_sandbox_that_is_closed_answers_nobody(memory: MemorySandbox) -> None:
-    """Neither does it twice."""
+def test_a_closed_sandbox_raises_and_can_be_closed_twice(memory: MemorySandbox) -> None:
     memory.close()
     memory.close()
     with (
@@ -421,8 +415,8 @@ def test_a_sandbox_that_is_closed_answers_nobody(memory: MemorySandbox) -> None:
         client.get(URL)
 
 
-def test_httpx_is_only_needed_for_the_transports() -> None:
-    """Without it they say so; whatever else is asked for is there, or is not."""
+def test_without_httpx_only_the_transports_are_missing() -> None:
+    """Using a transport raises an error that names httpx."""
     script = """
 import sys
 
@@ -446,8 +440,8 @@ from payments_sandbox.testing import *
     assert unknown.startswith("cannot import name 'Transport' from 'payments_sandbox.testing'")
 
 
-def test_a_wait_for_what_has_not_happened_is_over_at_once(memory: MemorySandbox) -> None:
-    """Nobody else acts while somebody waits; what holds already is seen."""
+def test_waiting_ends_at_once_since_nothing_can_happen_meanwhile(memory: MemorySandbox) -> None:
+    """An expectation that is met already passes."""
     world = memory.new_world()
     started = perf_counter()
     with pytest.raises(ExpectationFailed):
@@ -463,8 +457,7 @@ def test_a_wait_for_what_has_not_happened_is_over_at_once(memory: MemorySandbox)
     assert perf_counter() - started < 30
 
 
-def test_a_large_snapshot_is_put_back(memory: MemorySandbox) -> None:
-    """Though it is read in the call."""
+def test_a_large_snapshot_can_be_restored(memory: MemorySandbox) -> None:
     world = memory.new_world()
     with httpx.Client(transport=SandboxTransport(memory), headers=world.headers) as client:
         for _ in range(150):
@@ -475,8 +468,8 @@ def test_a_large_snapshot_is_put_back(memory: MemorySandbox) -> None:
     assert len(world.payments) == 150
 
 
-def test_a_hold_is_over_at_once_as_nobody_can_decide_meanwhile(memory: MemorySandbox) -> None:
-    """It goes on as if unheld, unless the client waits for less: then nothing happens."""
+def test_a_held_call_continues_at_once_or_times_out_uncommitted(memory: MemorySandbox) -> None:
+    """Nobody can decide about the call meanwhile. With a shorter timeout nothing happens."""
     world = memory.new_world()
     world.use(HOLD | {"rules": [HOLD["rules"][0] | {"then": "cycle"}]})
     with httpx.Client(transport=SandboxTransport(memory), headers=world.headers) as client:
@@ -489,8 +482,8 @@ def test_a_hold_is_over_at_once_as_nobody_can_decide_meanwhile(memory: MemorySan
     assert world.control.list_held_calls()["data"] == []
 
 
-def test_a_fault_may_come_after_a_delay(memory: MemorySandbox) -> None:
-    """The client's patience is for both; between two bytes it begins anew."""
+def test_the_timeout_covers_a_delay_before_a_fault(memory: MemorySandbox) -> None:
+    """Between two chunks the timeout starts again."""
     world = memory.new_world()
     drip = {"drip": {"over": "4s", "chunks": 2}, "delay": "1s"}
     world.use({"scenario": "late", "rules": [{"request": "list_payments", "do": [drip] * 2}]})
@@ -514,8 +507,10 @@ def test_a_fault_may_come_after_a_delay(memory: MemorySandbox) -> None:
         {"headers": {"Transfer-Encoding": "gzip"}},
     ],
 )
-def test_what_httpx_does_not_send_is_not_answered(memory: MemorySandbox, more: Asked) -> None:
-    """It says so as on a socket, and nothing has happened."""
+def test_requests_that_httpx_cannot_send_raise_and_have_no_effect(
+    memory: MemorySandbox, more: Asked
+) -> None:
+    """The exception is the same as over a socket."""
     world = memory.new_world()
     asked = {"method": "POST", "url": URL, "json": documented_create(), **more}
     with (
@@ -526,10 +521,10 @@ def test_what_httpx_does_not_send_is_not_answered(memory: MemorySandbox, more: A
     assert (world.requests, world.payments) == ([], [])
 
 
-def test_header_lines_come_in_the_order_of_a_socket(
+def test_header_lines_have_the_same_order_as_over_a_socket(
     memory: MemorySandbox, served: RunningSandbox
 ) -> None:
-    """As the journal shows them: httpx sends the Host first, wherever it was given."""
+    """The journal shows the order; httpx always sends Host first."""
     shown = []
     for server, transport in ((memory, SandboxTransport(memory)), (served, httpx.HTTPTransport())):
         world = server.new_world()
@@ -542,10 +537,8 @@ def test_header_lines_come_in_the_order_of_a_socket(
 
 
 @pytest.mark.parametrize("more", [b"", b"12345678901"])
-def test_a_body_of_another_length_than_announced_is_not_answered(
-    memory: MemorySandbox, more: bytes
-) -> None:
-    """Httpx has no error of its own for it on a socket either."""
+def test_a_body_with_a_wrong_content_length_raises(memory: MemorySandbox, more: bytes) -> None:
+    """The exception is that of h11, as over a socket."""
     world = memory.new_world()
     with (
         httpx.Client(transport=SandboxTransport(memory), headers=world.headers) as client,
@@ -559,19 +552,17 @@ JSON: Final = {"Content-Type": "application/json"}
 
 
 @pytest.mark.parametrize("headers", [{}, {"Content-Length": "200000"}])
-def test_a_body_without_an_end_is_refused(memory: MemorySandbox, headers: dict[str, str]) -> None:
-    """As over the network, where nobody waits for the rest of it."""
+def test_an_endless_request_body_gets_413(memory: MemorySandbox, headers: dict[str, str]) -> None:
+    """The server does not wait for the rest, as over the network."""
     world = memory.new_world()
     endless = itertools.repeat(b" " * 1_000)
     with httpx.Client(transport=SandboxTransport(memory), headers=world.headers) as client:
         assert client.post(URL, content=endless, headers=JSON | headers).status_code == 413
 
 
-async def test_a_body_without_an_end_of_an_asynchronous_client_is_refused(
+async def test_an_endless_request_body_of_an_async_client_gets_413(
     memory: MemorySandbox,
 ) -> None:
-    """The same."""
-
     async def endless() -> AsyncIterator[bytes]:
         for piece in itertools.repeat(b" " * 1_000):
             yield piece
@@ -593,13 +584,13 @@ def pay(transport: SandboxTransport, *, world: Sandbox) -> None:
 
 
 def attempt_of(world: Sandbox) -> dict[str, Any]:
-    """The first attempt of the one delivery."""
+    """Return the first attempt of the only delivery."""
     [delivery] = world.deliveries
     return dict(delivery["attempts"][0])
 
 
-def test_a_wsgi_app_receives_webhooks_and_may_call_back() -> None:
-    """Within the call that caused them, by the url that it was plugged in for."""
+def test_a_wsgi_app_receives_webhooks_and_can_call_the_api() -> None:
+    """It is called within the call that caused the webhook."""
     seen: list[tuple[str, object]] = []
 
     def app(environ: dict[str, Any], start_response: Any) -> list[bytes]:  # noqa: ANN401 - WSGI's
@@ -618,7 +609,7 @@ def test_a_wsgi_app_receives_webhooks_and_may_call_back() -> None:
 
 
 async def asgi_app(scope: Any, receive: Any, send: Any) -> None:  # noqa: ANN401 - ASGI's
-    """Take a webhook, after a look at the loop that it runs in."""
+    """Receive a webhook, after using the running event loop."""
     await asyncio.get_running_loop().run_in_executor(None, str)
     message = await receive()
     assert json.loads(message["body"])["type"] == "payment.completed"
@@ -629,7 +620,7 @@ async def asgi_app(scope: Any, receive: Any, send: Any) -> None:  # noqa: ANN401
 
 
 def test_an_asgi_app_receives_webhooks() -> None:
-    """In a loop of its own; what it answers is in the log of the delivery."""
+    """It runs in its own event loop, and its answer is in the delivery."""
     transport = SandboxTransport(receivers={WEBHOOKS: httpx.ASGITransport(asgi_app)})
     world = transport.server.new_world(clock="2030-01-15T10:30:00Z")
     pay(transport, world=world)
@@ -637,8 +628,8 @@ def test_an_asgi_app_receives_webhooks() -> None:
     assert (response["status"], response["body"]) == (503, "later")
 
 
-async def test_an_asgi_app_receives_webhooks_of_a_client_in_a_loop() -> None:
-    """Though this thread has a loop already."""
+async def test_an_asgi_app_receives_webhooks_caused_by_an_async_client() -> None:
+    """The calling thread already has an event loop."""
     server = MemorySandbox(receivers={WEBHOOKS: httpx.ASGITransport(asgi_app)})
     world = server.new_world()
     world.control.create_webhook_endpoint(WEBHOOKS)
@@ -649,8 +640,8 @@ async def test_an_asgi_app_receives_webhooks_of_a_client_in_a_loop() -> None:
 
 
 @pytest.mark.parametrize("kind", ["wsgi", "asgi", "asgi in a loop"])
-async def test_a_receiver_that_raises_is_an_attempt_that_failed(kind: str) -> None:
-    """The call that caused it is answered all the same."""
+async def test_a_receiver_that_raises_is_a_failed_attempt(kind: str) -> None:
+    """The call that caused the webhook is answered normally."""
 
     async def broken(*_asgi: Any) -> None:  # noqa: ANN401 - ASGI's
         raise LookupError(kind)
@@ -668,8 +659,8 @@ async def test_a_receiver_that_raises_is_an_attempt_that_failed(kind: str) -> No
     assert attempt_of(world)["error"] == f"LookupError: {kind}"
 
 
-def test_the_longest_beginning_of_a_url_answers() -> None:
-    """Whatever the order in which they were given."""
+def test_the_receiver_with_the_longest_matching_url_prefix_is_used() -> None:
+    """The order of the receivers does not matter."""
     receivers = {
         "https://shop.example": httpx.MockTransport(lambda _: httpx.Response(500)),
         WEBHOOKS: httpx.MockTransport(lambda _: httpx.Response(200)),
@@ -680,8 +671,8 @@ def test_the_longest_beginning_of_a_url_answers() -> None:
     assert attempt_of(world)["error"] is None
 
 
-def test_what_waits_for_an_event_loop_is_refused_in_words() -> None:
-    """It would never go on."""
+def test_run_now_raises_for_awaitables_that_need_an_event_loop() -> None:
+    """They would never continue."""
 
     class Forever:
         def __await__(self) -> Generator[str]:

@@ -1,4 +1,4 @@
-"""What requests of the control API end, and who is told before."""
+"""Requests of the control API that end worlds or scenarios, and their watchers."""
 
 import json
 
@@ -33,18 +33,18 @@ from payments_sandbox.testing.watched_transport import (
         ("GET", "/world", None, None),
     ],
 )
-def test_a_request_ends_what_its_route_says(
+def test_requests_that_end_worlds_or_scenarios_are_recognised(
     method: str, path: str, body: object, ends: object
 ) -> None:
     sent = None if body is None else json.dumps(body).encode()
     assert what_ends(HttpRequest(method, f"/_sandbox{path}", sent)) == ends
 
 
-def test_what_is_no_json_ends_nothing_that_is_known() -> None:
+def test_a_body_that_is_not_json_ends_nothing() -> None:
     assert what_ends(HttpRequest("PUT", "/_sandbox/scenarios/active", b"- a: [")) is None
 
 
-def test_scenarios_that_stay_are_known_by_name_or_in_full() -> None:
+def test_end_of_scenarios_excludes_those_that_stay() -> None:
     end = EndOfScenarios(None, ["a", {"scenario": "b", "rules": []}])
     assert not end.includes({"scenario": "a"})
     assert not end.includes({"scenario": "b", "rules": []})
@@ -52,8 +52,8 @@ def test_scenarios_that_stay_are_known_by_name_or_in_full() -> None:
     assert EndOfScenarios("a").includes({"scenario": "a"})
 
 
-def test_without_a_loop_of_asyncio_who_watches_is_told_in_the_call() -> None:
-    """As in trio, with a sandbox without a socket."""
+def test_without_an_asyncio_loop_watchers_are_called_within_the_call() -> None:
+    """This is the case in trio, with a sandbox without a socket."""
     reset = HttpRequest("POST", "/_sandbox/world/reset")
     told: list[Ending] = []
 

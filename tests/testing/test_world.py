@@ -1,4 +1,4 @@
-"""A world as a test holds it: what has happened in it, its time and limits, and its pieces."""
+"""A world in a test: what happened in it, its clock, rate limit and snapshots."""
 
 from datetime import UTC, datetime, timedelta
 
@@ -11,8 +11,10 @@ from tests.support.values import DECLINED, PENDING
 START = datetime(2030, 1, 15, 9, tzinfo=UTC)
 
 
-def test_a_world_says_what_it_is(server: RunningSandbox, world: Sandbox) -> None:
-    """Its addresses, its key, its secret and its seed are those that the server tells."""
+def test_a_world_has_the_addresses_secret_and_seed_of_the_server(
+    server: RunningSandbox, world: Sandbox
+) -> None:
+    """The repr shows key, address and seed."""
     told = world.control.retrieve_world()
     assert (world.base_url, world.sandbox_url) == (server.base_url, server.sandbox_url)
     assert (world.webhook_secret, world.seed) == (told["webhook_secret"], told["seed"])
@@ -22,8 +24,8 @@ def test_a_world_says_what_it_is(server: RunningSandbox, world: Sandbox) -> None
     assert repr(world.control) == client
 
 
-def test_lists_are_in_the_order_of_time(world: Sandbox) -> None:
-    """Payments, events and requests, oldest first; asking for them adds none."""
+def test_lists_are_chronological_and_reading_them_adds_no_requests(world: Sandbox) -> None:
+    """Payments, events and requests are listed oldest first."""
     first, second = pay(world)["id"], pay(world, amount=900)["id"]
     pay(world, 400, card_number=DECLINED)
 
@@ -41,16 +43,15 @@ def test_lists_are_in_the_order_of_time(world: Sandbox) -> None:
     assert world.rate_limit.remaining == world.rate_limit.limit - 3
 
 
-def test_lists_have_every_page(world: Sandbox, monkeypatch: pytest.MonkeyPatch) -> None:
-    """However many pages they have."""
+def test_lists_include_all_pages(world: Sandbox, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("payments_sandbox.client.messages.LARGEST_PAGE", 2)
     ids = [pay(world)["id"] for _ in range(5)]
     assert [each["id"] for each in world.payments] == ids
     assert len(world.events) == len(world.requests) == 5
 
 
-def test_another_clock_follows_the_world_instant_by_instant(world: Sandbox) -> None:
-    """It is moved before whatever falls due happens, so a receiver sees the world's time."""
+def test_followed_by_calls_the_other_clock_for_each_instant(world: Sandbox) -> None:
+    """It is called before due events happen, so receivers see the world's time."""
     pay(world, card_number=PENDING)
     inbox = world.inbox()
     inbox.respond(500)
@@ -81,8 +82,8 @@ def test_another_clock_follows_the_world_instant_by_instant(world: Sandbox) -> N
     )
 
 
-def test_another_clock_follows_one_that_is_stopped_at_a_later_instant(world: Sandbox) -> None:
-    """What falls due on the way sees its own instant, as when the clock is advanced."""
+def test_followed_by_covers_freezing_at_a_later_instant(world: Sandbox) -> None:
+    """Events that fall due on the way have their own instants."""
     pay(world, card_number=PENDING)
     world.clock.resume()
     seen: list[datetime] = []
@@ -94,8 +95,8 @@ def test_another_clock_follows_one_that_is_stopped_at_a_later_instant(world: San
     assert seen[1:] == [START + timedelta(hours=1), START + timedelta(hours=2)]
 
 
-def test_the_clock_is_advanced_by_every_kind_of_argument(world: Sandbox) -> None:
-    """By a duration of either kind, to an instant of either kind, or to what is next."""
+def test_the_clock_accepts_durations_instants_and_next(world: Sandbox) -> None:
+    """Durations and instants may be texts or objects."""
     assert (world.clock.now, world.clock.is_frozen) == (START, True)
     payment_id = pay(world, card_number=PENDING)["id"]
     assert [each["what"] for each in world.clock.due] == ["payment.completed"]
@@ -114,15 +115,14 @@ def test_the_clock_is_advanced_by_every_kind_of_argument(world: Sandbox) -> None
     assert not world.clock.is_frozen
 
 
-def test_an_instant_needs_its_zone(world: Sandbox) -> None:
-    """Without one it would mean another instant on another machine."""
+def test_an_instant_without_a_time_zone_raises(world: Sandbox) -> None:
+    """It would mean another instant on another machine."""
     with pytest.raises(ValueError, match="expected an instant with a time zone"):
-        world.clock.freeze(datetime(2031, 1, 1))  # noqa: DTZ001 - that is the point
+        world.clock.freeze(datetime(2031, 1, 1))  # noqa: DTZ001 - naive on purpose
     assert world.clock.now == START
 
 
-def test_the_rate_limit_can_be_changed(world: Sandbox) -> None:
-    """For good, for this hour, or to nothing."""
+def test_the_rate_limit_can_be_set_and_exhausted_until_its_reset(world: Sandbox) -> None:
     world.rate_limit.set(limit=10)
     world.rate_limit.exhaust()
     assert pay(world, 429)["error"]["code"] == "rate_limit_exceeded"
@@ -131,8 +131,10 @@ def test_the_rate_limit_can_be_changed(world: Sandbox) -> None:
     assert world.rate_limit.remaining == 10
 
 
-def test_a_snapshot_is_put_back(server: RunningSandbox, world: Sandbox) -> None:
-    """Here or in another world, which goes on as this one would."""
+def test_a_snapshot_can_be_restored_in_the_same_or_another_world(
+    server: RunningSandbox, world: Sandbox
+) -> None:
+    """The other world continues as this one would."""
     pay(world)
     kept = world.snapshot()
     after = pay(world)
@@ -143,17 +145,15 @@ def test_a_snapshot_is_put_back(server: RunningSandbox, world: Sandbox) -> None:
         assert pay(other) == after
 
 
-def test_a_snapshot_that_was_changed_is_refused(world: Sandbox) -> None:
-    """The world goes on as it is."""
+def test_a_modified_snapshot_raises_and_changes_nothing(world: Sandbox) -> None:
     pay(world)
     kept = world.snapshot()
-    with pytest.raises(ControlApiError, match=r"/digest: .*just as GET world/snapshot gave it"):
+    with pytest.raises(ControlApiError, match=r"/digest: .*changed after GET world/snapshot"):
         world.restore(kept | {"seed": kept["seed"] + 1})
     assert world.snapshot() == kept
 
 
-def test_a_world_is_reset_in_part(world: Sandbox) -> None:
-    """What is named begins anew; without a name all of it does."""
+def test_reset_clears_one_part_or_everything(world: Sandbox) -> None:
     pay(world)
     world.reset("journal")
     assert (len(world.payments), world.requests) == (1, [])
@@ -161,8 +161,7 @@ def test_a_world_is_reset_in_part(world: Sandbox) -> None:
     assert world.payments == []
 
 
-def test_the_explanation_of_a_request_says_whose_doing_it_was(world: Sandbox) -> None:
-    """What came of it, and whose doing that was."""
+def test_explain_says_which_rule_or_problem_decided_a_request(world: Sandbox) -> None:
     pay(world)
     pay(world, 500, card_number="4000009900000053")
     pay(world, 400, amount=0)
@@ -180,8 +179,7 @@ def test_the_explanation_of_a_request_says_whose_doing_it_was(world: Sandbox) ->
     )
 
 
-def test_a_refusal_says_the_call_the_status_and_what_would_have_worked(world: Sandbox) -> None:
-    """The call, the status, the code, and what would have worked."""
+def test_control_api_error_shows_call_status_code_and_details(world: Sandbox) -> None:
     with pytest.raises(ControlApiError) as caught:
         world.clock.advance(to="2029-01-01")
     refused = caught.value
@@ -195,8 +193,8 @@ def test_a_refusal_says_the_call_the_status_and_what_would_have_worked(world: Sa
     assert world.clock.now == START
 
 
-def test_a_closed_world_is_gone(server: RunningSandbox) -> None:
-    """Its key starts afresh."""
+def test_a_closed_world_is_dropped(server: RunningSandbox) -> None:
+    """Its key gets a new world."""
     with server.new_world(seed=7, rate_limit=5) as world:
         pay(world)
         assert world.rate_limit.limit == 5

@@ -1,4 +1,4 @@
-"""The audit lists what its kinds find, in their order, as the control API shows it."""
+"""The audit: its findings in the order of their kinds, and their JSON."""
 
 from payments_sandbox.contract.schemas import load_contract
 from payments_sandbox.core.instants import SECOND
@@ -10,8 +10,8 @@ LOST = rules_of("- {request: create_payment, do: [{drop: {commit: true}}]}")
 CREATE = "The payment of 2500 USD for cust_abc123"
 
 
-def test_a_client_that_does_everything_right_is_not_accused() -> None:
-    """It looks before it pays again, reads, refunds and answers webhooks."""
+def test_a_correct_client_has_no_findings() -> None:
+    """It looks up a lost payment, reads, refunds and answers webhooks."""
     history = History(LOST)
     history.pay()
     history.wait(2 * SECOND)
@@ -23,8 +23,8 @@ def test_a_client_that_does_everything_right_is_not_accused() -> None:
     assert audit_as_json(history.findings()) == {"clean": True, "findings": []}
 
 
-def test_findings_are_listed_by_kind_with_their_advice() -> None:
-    """In the shape of the control API."""
+def test_findings_as_json_are_sorted_by_kind_with_their_advice() -> None:
+    """The JSON matches the schema of the control API."""
     history = History(LOST)
     ids = [history.pay(), history.pay()]
     shown = audit_as_json(history.findings())
@@ -42,7 +42,7 @@ def test_findings_are_listed_by_kind_with_their_advice() -> None:
             }
             for kind, message in (
                 ("possible_double_charge", "may have been charged 2 times."),
-                ("blind_retry", "was sent again although nobody had looked for it."),
+                ("blind_retry", "was sent again without looking for it first."),
             )
         ],
     }

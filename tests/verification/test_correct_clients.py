@@ -1,4 +1,4 @@
-"""The audit accuses no correct client, whatever it meets, and sees what a faulty one does."""
+"""Generated histories: the audit finds nothing in correct clients, and the faults of others."""
 
 from typing import Any
 
@@ -22,7 +22,7 @@ READS = ("pass", "{drop: {}}", "{respond: {error: internal_error}}", "{rate_limi
 
 
 def world_of(creates: list[str], refunds: list[str], lists: list[str]) -> Scenario:
-    """A scenario in which the calls of each operation meet these steps in turn."""
+    """Return a scenario in which the calls of each operation meet these steps in turn."""
     refunds = [each.replace("card_declined", "refund_declined") for each in refunds]
     return scenario_of(f"""
 rules:
@@ -33,13 +33,13 @@ rules:
 
 
 class CorrectClient:
-    """It looks before it pays again, refunds once, waits for the limit and reads at leisure."""
+    """Looks up lost payments, refunds once, waits for the rate limit, and reads slowly."""
 
     def __init__(self, scenario: Scenario) -> None:
         self.history = History(scenario)
 
     def called(self, operation: str, body: object = None, **options: str) -> int | None:
-        """Make a call, and again when the limit is back; its status, None where it is unknown."""
+        """Make a call, repeated after the rate limit; return its status, or None if unknown."""
         while True:
             self.history.wait(SECOND)
             self.history.call(operation, body, **options)
@@ -51,7 +51,7 @@ class CorrectClient:
             return entry.status if is_known else None
 
     def pay(self, order: int) -> None:
-        """Pay for an order; when the reply is lost, look until there is an answer first."""
+        """Pay for an order; after a lost reply, list payments until there is an answer."""
         body = {
             "amount": 1_000 + order,
             "currency": "USD",
@@ -73,7 +73,7 @@ class CorrectClient:
                 return
 
     def refund(self, number: int) -> None:
-        """Give some of a payment back, once, whatever is answered; then read it three times."""
+        """Refund part of a payment once, whatever the answer, then read it three times."""
         payment_id = self.history.payment(number)
         self.called("create_refund", {"amount": 7}, payment_id=payment_id)
         for _ in range(3):
@@ -86,10 +86,9 @@ class CorrectClient:
     st.lists(st.sampled_from(WRITES), min_size=1, max_size=3),
     st.lists(st.sampled_from(READS), min_size=1, max_size=4),
 )
-def test_no_correct_client_is_accused(
+def test_a_correct_client_has_no_findings_whatever_it_meets(
     creates: list[str], refunds: list[str], lists: list[str]
 ) -> None:
-    """Whatever is lost, hidden, refused or limited."""
     client = CorrectClient(world_of(creates, refunds, lists))
     for order in range(3):
         client.pay(order)
@@ -103,8 +102,8 @@ def test_no_correct_client_is_accused(
     "step", [each for each in WRITES if "drop" in each or "internal_error" in each]
 )
 @given(amount=st.integers(1, 1_000))
-def test_a_client_that_sends_a_lost_payment_again_is_seen(step: str, amount: int) -> None:
-    """As a blind retry; as a double charge where the first one was made."""
+def test_a_client_that_retries_a_lost_payment_blindly_is_found(step: str, amount: int) -> None:
+    """It is a blind retry, and a double charge if the first payment happened."""
     history = History(world_of([step], ["pass"], ["pass"]))
     ids = (history.pay(amount=amount), history.pay(amount=amount))
     found: list[Any] = [("possible_double_charge", ids)] if "commit: true" in step else []

@@ -1,6 +1,6 @@
-"""Every kind of expectation brings all that the language, the lint and the docs need of it.
+"""Every kind of expectation has everything that the language, the lint and the docs need.
 
-Where one of these fails for a new kind, the failing test's docstring says what is missing.
+If one of these fails for a new kind, the docstring of the test says what is missing.
 """
 
 import json
@@ -25,7 +25,7 @@ SHARED = {"__init__", "counting", "expectation"}
 each_kind = pytest.mark.parametrize("kind", EXPECTATION_KINDS, ids=lambda kind: kind.key)
 
 
-def test_every_module_of_the_folder_has_its_row() -> None:
+def test_every_expectation_module_has_a_row() -> None:
     """Add the kind to EXPECTATION_KINDS in verification/expectations/__init__.py."""
     modules = {path.stem for path in FOLDER.glob("*.py")} - SHARED
 
@@ -33,14 +33,14 @@ def test_every_module_of_the_folder_has_its_row() -> None:
 
 
 @each_kind
-def test_a_kind_has_its_tests(kind: ExpectationKind) -> None:
-    """Write tests/verification/expectations/test_KEY.py: one history that meets it, one not."""
+def test_every_expectation_kind_has_a_test_module(kind: ExpectationKind) -> None:
+    """Write tests/verification/expectations/test_KEY.py: a history that meets it, and one not."""
     assert (ROOT / "tests/verification/expectations" / f"test_{kind.key}.py").is_file()
 
 
 @each_kind
-def test_the_schema_is_the_one_that_editors_have(kind: ExpectationKind) -> None:
-    """`make generate` writes it into the file that is shipped, with `within` and the matchers."""
+def test_the_schema_of_a_kind_is_in_the_shipped_schema(kind: ExpectationKind) -> None:
+    """`make generate` writes it into the file, with `within` and the matchers."""
     text = (ROOT / "schemas" / "scenario.schema.json").read_text(encoding="utf-8")
     shipped = json.loads(text)["$defs"][f"expect_{kind.key}"]
     own = {name: part for name, part in kind.schema["properties"].items() if name != kind.matchers}
@@ -52,8 +52,8 @@ def test_the_schema_is_the_one_that_editors_have(kind: ExpectationKind) -> None:
     }
 
 
-def test_the_examples_are_those_of_the_page() -> None:
-    """`make generate` writes them there, one behind the other."""
+def test_the_examples_are_those_of_scenario_language_md() -> None:
+    """`make generate` writes them there."""
     page = (ROOT / "docs" / "scenario-language.md").read_text(encoding="utf-8")
     block = page.partition("<!-- generated: expectations -->\n```yaml\n")[2].partition("```")[0]
     examples = [example for kind in EXPECTATION_KINDS for example in kind.examples]
@@ -62,8 +62,8 @@ def test_the_examples_are_those_of_the_page() -> None:
 
 
 @each_kind
-def test_the_schema_accepts_each_example(kind: ExpectationKind) -> None:
-    """`make generate` writes the schema; the lint finds nothing either."""
+def test_each_example_loads_without_problems(kind: ExpectationKind) -> None:
+    """`make generate` writes the schema; the lint must find nothing either."""
     assert kind.examples
     for example in kind.examples:
         expectations, problems = load_expectations([example])
@@ -73,15 +73,15 @@ def test_the_schema_accepts_each_example(kind: ExpectationKind) -> None:
 
 
 @each_kind
-def test_a_value_is_read_again_from_its_source(kind: ExpectationKind) -> None:
-    """Scenarios are kept as they were written; equal sources make equal values."""
+def test_equal_sources_parse_to_equal_values(kind: ExpectationKind) -> None:
+    """Scenarios are stored as their source."""
     for example in kind.examples:
         assert kind.parse(example) == kind.parse(dict(example))
 
 
 @each_kind
-def test_an_example_can_be_evaluated_in_any_world(kind: ExpectationKind) -> None:
-    """Without traffic, without rules and with both, it says in words what was seen."""
+def test_each_example_can_be_evaluated_with_and_without_traffic(kind: ExpectationKind) -> None:
+    """The result describes what was observed."""
     used = History(rules_of("- {request: create_payment, do: [pass]}"))
     used.pay(customer_id="cust_ada")
     used.receive(200)
@@ -91,7 +91,7 @@ def test_an_example_can_be_evaluated_in_any_world(kind: ExpectationKind) -> None
 
 
 @each_kind
-def test_the_fields_of_a_kind_are_matchers_of_its_subject(kind: ExpectationKind) -> None:
+def test_the_fields_of_a_kind_are_accepted_as_matchers(kind: ExpectationKind) -> None:
     """`fields` and `matchers` go together, and each field is one of `when`."""
     assert not kind.fields or kind.matchers is not None
     for field in kind.fields:
@@ -123,10 +123,9 @@ WITHOUT_TRAFFIC: list[tuple[dict[str, Any], bool, str]] = [
 
 
 @pytest.mark.parametrize(("expect", "is_met", "observed"), WITHOUT_TRAFFIC, ids=str)
-def test_what_can_be_said_of_nothing_is_said(
+def test_expectations_of_an_unused_world_have_a_result(
     expect: dict[str, Any], *, is_met: bool, observed: str
 ) -> None:
-    """What can be said of nothing is said, and nothing crashes."""
     assert History().result_of(**expect) == ExpectationResult(is_met, observed)
 
 
@@ -146,8 +145,9 @@ COUNTS = st.integers(0, 3) | st.builds(lambda least, more: {"min": least, "max":
     ),
     st.lists(st.sampled_from(OPERATIONS), max_size=5),
 )
-def test_no_expectation_fails_to_be_evaluated(expect: dict[str, Any], calls: list[str]) -> None:
-    """Whatever was called, or nothing."""
+def test_any_expectation_can_be_evaluated_after_any_calls(
+    expect: dict[str, Any], calls: list[str]
+) -> None:
     history = History()
     for operation in calls:
         history.call(operation, {}, payment_id="pay_unknown")

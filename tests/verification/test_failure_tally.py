@@ -1,6 +1,6 @@
-"""What counts as which failure, where a scenario alone does not show it.
+"""What counts as which failure in cases that a scenario alone does not cover.
 
-That each failure of the family counts as itself: tests/exploration/test_failures_happen.py.
+tests/exploration/test_failures_happen.py covers each failure of the family.
 """
 
 import httpx
@@ -49,7 +49,7 @@ def pay(shop: httpx.Client, number: str = "4111111111111111") -> httpx.Response:
     return shop.post("/payments", json=documented_create(card_number=number))
 
 
-def test_what_went_well_is_counted_as_no_failure(box: MemorySandbox, world: Sandbox) -> None:
+def test_successful_calls_are_counted_without_a_failure(box: MemorySandbox, world: Sandbox) -> None:
     shop = client(box, world)
     pay(shop)
     pay(shop)
@@ -57,7 +57,7 @@ def test_what_went_well_is_counted_as_no_failure(box: MemorySandbox, world: Sand
     assert calls(box) == [("create_payment", None, None, 2)]
 
 
-def test_a_magic_card_counts_like_a_rule(box: MemorySandbox, world: Sandbox) -> None:
+def test_failures_of_magic_cards_are_counted(box: MemorySandbox, world: Sandbox) -> None:
     shop = client(box, world)
     cards = {each["name"]: each["number"] for each in world.control.list_cards()["data"]}
     pay(shop, cards["server_error_after_commit"])
@@ -74,7 +74,7 @@ def test_a_magic_card_counts_like_a_rule(box: MemorySandbox, world: Sandbox) -> 
     ]
 
 
-def test_a_key_that_is_refused_counts_though_it_has_no_world(box: MemorySandbox) -> None:
+def test_rejected_keys_are_counted_without_a_world(box: MemorySandbox) -> None:
     anybody = httpx.Client(transport=SandboxTransport(box), base_url=box.base_url)
     anybody.get("/payments")
     anybody.post("/payments", json=documented_create())
@@ -86,9 +86,7 @@ def test_a_key_that_is_refused_counts_though_it_has_no_world(box: MemorySandbox)
     ]
 
 
-def test_a_path_that_the_api_does_not_have_counts_nowhere(
-    box: MemorySandbox, world: Sandbox
-) -> None:
+def test_undocumented_paths_are_not_counted(box: MemorySandbox, world: Sandbox) -> None:
     client(box, world).get("/nowhere")
 
     assert calls(box) == []
@@ -97,7 +95,7 @@ def test_a_path_that_the_api_does_not_have_counts_nowhere(
 @pytest.mark.parametrize(("delay", "timeout", "failure"), [
     ("999ms", 9, None), ("1s", 9, "slow"), ("300ms", 0.1, "slow"),
 ])  # fmt: skip
-def test_slow_is_a_second_or_more_than_the_client_waits(
+def test_slow_means_one_second_or_longer_than_the_clients_timeout(
     delay: str, timeout: float, failure: str | None, box: MemorySandbox, world: Sandbox
 ) -> None:
     world.use(
@@ -113,7 +111,7 @@ def test_slow_is_a_second_or_more_than_the_client_waits(
     assert calls(box) == [("list_payments", failure, None, 1)]
 
 
-def test_an_error_that_comes_late_counts_as_both(box: MemorySandbox, world: Sandbox) -> None:
+def test_a_delayed_error_counts_as_error_and_as_slow(box: MemorySandbox, world: Sandbox) -> None:
     step = {"respond": {"error": "internal_error"}, "delay": "2s"}
     world.use({"scenario": "both", "rules": [{"request": "list_payments", "do": [step]}]})
     client(box, world).get("/payments")
@@ -123,8 +121,7 @@ def test_an_error_that_comes_late_counts_as_both(box: MemorySandbox, world: Sand
     ]  # fmt: skip
 
 
-def test_what_worlds_have_met_stays_when_they_are_gone(box: MemorySandbox, world: Sandbox) -> None:
-    """Reset, and dropped."""
+def test_counts_of_reset_and_dropped_worlds_are_kept(box: MemorySandbox, world: Sandbox) -> None:
     other = box.new_world()
     for each in (world, other):
         pay(client(box, each), "4000000000000002")
@@ -134,9 +131,7 @@ def test_what_worlds_have_met_stays_when_they_are_gone(box: MemorySandbox, world
     assert calls(box) == [("create_payment", "card_declined", False, 2)]
 
 
-def test_an_event_that_somebody_has_sent_again_arrives_twice(
-    box: MemorySandbox, world: Sandbox
-) -> None:
+def test_a_resent_event_counts_as_twice(box: MemorySandbox, world: Sandbox) -> None:
     world.inbox()
     pay(client(box, world))
     [event] = world.events
@@ -147,7 +142,7 @@ def test_an_event_that_somebody_has_sent_again_arrives_twice(
     assert webhooks(world) == [("payment.completed", "twice", 1), ("payment.completed", None, 1)]
 
 
-def test_a_copy_that_is_still_to_come_has_not_arrived_twice(
+def test_a_duplicate_counts_as_twice_only_after_its_delivery(
     box: MemorySandbox, world: Sandbox
 ) -> None:
     do = {"duplicate": {"copies": 2, "gap": "10s"}}
@@ -161,14 +156,14 @@ def test_a_copy_that_is_still_to_come_has_not_arrived_twice(
     assert webhooks(world) == [("payment.completed", "twice", 1), ("payment.completed", None, 1)]
 
 
-def test_an_event_that_somebody_has_made_up_counts_nowhere(world: Sandbox) -> None:
+def test_undocumented_events_are_not_counted(world: Sandbox) -> None:
     world.inbox()
     world.control.create_event("payout.paid", data={"amount": 1})
 
     assert webhooks(world) == []
 
 
-def test_what_is_lost_has_met_nothing_else(box: MemorySandbox, world: Sandbox) -> None:
+def test_a_dropped_webhook_counts_only_as_lost(box: MemorySandbox, world: Sandbox) -> None:
     do = {"drop": True, "signature": "wrong_secret"}
     world.use({"scenario": "lost", "rules": [{"webhook": "*", "do": do}]})
     world.inbox()
@@ -177,7 +172,7 @@ def test_what_is_lost_has_met_nothing_else(box: MemorySandbox, world: Sandbox) -
     assert webhooks(world) == [("payment.completed", "lost", 1)]
 
 
-def test_a_server_that_was_not_told_to_count_says_how() -> None:
+def test_a_server_without_coverage_says_how_to_enable_it() -> None:
     with pytest.raises(ControlApiError, match="start it with --coverage"):
         MemorySandbox().client().retrieve_coverage()
 
@@ -198,8 +193,8 @@ def test_a_server_that_was_not_told_to_count_says_how() -> None:
         ("{drop: true, signature: garbled}", ["lost"]),
     ],
 )
-def test_each_failure_of_a_webhook_counts_as_itself(do: str, failures: list[str | None]) -> None:
-    """Of each attempt, before it is made; an empty body that is signed as such is none."""
+def test_webhook_rules_are_counted_as_their_failures(do: str, failures: list[str | None]) -> None:
+    """Each attempt is counted before it is made; a validly signed empty body is no failure."""
     world, tally = new_world(), FailureTally()
     webhooks = world.open_webhooks()
     webhooks.put(endpoint := webhooks.new_endpoint("http://localhost:1/"))
@@ -220,8 +215,8 @@ def test_each_failure_of_a_webhook_counts_as_itself(do: str, failures: list[str 
     }
 
 
-def test_the_tallies_of_several_processes_are_one() -> None:
-    """Equal rows are added up, and neither of the two changes."""
+def test_tallies_of_several_processes_are_added() -> None:
+    """Equal rows are added, and the original tallies do not change."""
     tally = FailureTally()
     tally.count_refused_key("create_payment", "invalid_api_key")
     tally.count_refused_key("list_payments", "invalid_api_key")

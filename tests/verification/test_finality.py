@@ -1,4 +1,4 @@
-"""An expectation that cannot come true any more is lost; any other may be waited for."""
+"""A result is final if its expectation can no longer be met; otherwise it is worth waiting."""
 
 from typing import Any
 
@@ -12,9 +12,9 @@ PENDING = {card.name: card.number for card in MAGIC_CARDS}["pending_forever"]
 
 
 def busy() -> History:
-    """Two equal payments, two refunds, two deliveries: one taken at last, one refused.
+    """Return a history with two equal payments, two refunds and two deliveries.
 
-    And a payment that is still pending.
+    One delivery was accepted at last, one failed; a third payment is still pending.
     """
     history = History()
     history.pay(card_number=PENDING, amount=5)
@@ -58,23 +58,23 @@ OPEN: list[dict[str, Any]] = [
 
 
 @for_each("expect", LOST, show=str)
-def test_what_is_too_much_already_is_lost(expect: dict[str, Any]) -> None:
-    """Calls, refunds and attempts are never taken back."""
+def test_an_exceeded_expectation_is_final(expect: dict[str, Any]) -> None:
+    """Calls, refunds and attempts never disappear."""
     result = busy().result_of(**expect)
 
     assert (result.met, result.is_final) == (False, True)
 
 
 @for_each("expect", OPEN, show=str)
-def test_what_may_still_happen_is_open(expect: dict[str, Any]) -> None:
-    """Payments may change their status, and deliveries be tried again."""
+def test_an_expectation_that_can_still_be_met_is_not_final(expect: dict[str, Any]) -> None:
+    """Payments may change their status, and deliveries may be retried."""
     result = busy().result_of(**expect)
 
     assert (result.met, result.is_final) == (False, False)
 
 
-def test_a_finding_that_may_go_away_leaves_the_audit_open() -> None:
-    """Somebody may yet ask for the next page; a number that has leaked has leaked."""
+def test_an_audit_is_final_only_if_its_finding_cannot_be_resolved() -> None:
+    """The client may still read the next page, but a leaked number stays leaked."""
     unread, leaked = History(), History()
     for amount in range(1, 12):
         unread.pay(amount=amount)
@@ -85,8 +85,8 @@ def test_a_finding_that_may_go_away_leaves_the_audit_open() -> None:
 
 
 @pytest.mark.parametrize("expect", [{"acknowledged": True}, {"attempts": 2}], ids=str)
-def test_a_delivery_that_is_not_tried_again_stays_as_it_is(expect: dict[str, Any]) -> None:
-    """It was the last attempt, or its endpoint is gone."""
+def test_a_delivery_without_further_attempts_makes_the_result_final(expect: dict[str, Any]) -> None:
+    """It was the last attempt."""
     history = History()
     history.receive(500, is_final=True)
 

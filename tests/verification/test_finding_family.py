@@ -1,6 +1,6 @@
-"""Every kind of finding brings all that the audit, its schema and the docs need of it.
+"""Every kind of finding has everything that the audit, its schema and the docs need.
 
-Where one of these fails for a new kind, the failing test's docstring says what is missing.
+If one of these fails for a new kind, the docstring of the test says what is missing.
 """
 
 import pytest
@@ -16,7 +16,7 @@ SHARED = {"__init__", "finding", "repetitions"}
 each_kind = pytest.mark.parametrize("kind", FINDING_KINDS, ids=lambda kind: kind.name)
 
 
-def test_every_module_of_the_folder_has_its_row() -> None:
+def test_every_finding_module_has_a_row() -> None:
     """Add the kind to FINDING_KINDS in verification/findings/__init__.py."""
     modules = {path.stem for path in FOLDER.glob("*.py")} - SHARED
 
@@ -24,25 +24,24 @@ def test_every_module_of_the_folder_has_its_row() -> None:
 
 
 @each_kind
-def test_a_kind_has_its_tests(kind: FindingKind) -> None:
-    """Write tests/verification/findings/test_NAME.py: what is found, and what is spared."""
+def test_every_finding_kind_has_a_test_module(kind: FindingKind) -> None:
+    """Write tests/verification/findings/test_NAME.py: what is found, and what is not."""
     assert (ROOT / "tests/verification/findings" / f"test_{kind.name}.py").is_file()
 
 
 @each_kind
-def test_a_kind_says_what_to_do(kind: FindingKind) -> None:
-    """Its advice is a sentence or two."""
+def test_every_finding_kind_has_advice(kind: FindingKind) -> None:
+    """The advice is one or two sentences."""
     assert kind.advice.endswith(".")
 
 
 @each_kind
-def test_a_kind_finds_nothing_where_nothing_has_happened(kind: FindingKind) -> None:
-    """An unused world is clean."""
+def test_every_finding_kind_finds_nothing_in_an_unused_world(kind: FindingKind) -> None:
     assert list(kind.find(History().observed())) == []
 
 
-def test_the_table_on_the_page_is_the_entries() -> None:
-    """`make generate` writes it: the kind, what exactly is found, and what is not."""
+def test_the_table_in_control_api_md_lists_the_finding_kinds() -> None:
+    """`make generate` writes it: the kind, what is found, and what is not."""
     page = (ROOT / "docs/control-api.md").read_text(encoding="utf-8")
 
     assert rows_below("GET /_sandbox/audit", page) == [

@@ -1,9 +1,9 @@
-"""The audit held against histories of clients, told in words: what each kind finds, and spares.
+"""The audit of client histories that are written as text: what each kind finds, and what not.
 
-A history is steps between commas. Before a call stands what its client meets:
+A history is a list of steps, separated by commas. A word before a call says what it meets:
 
-- `lost`: it is performed, and there is no reply; `dropped`: neither.
-- `hidden`: it is performed, and answered 500; `failed`: answered 500, and not performed.
+- `lost`: it is performed, without a reply; `dropped`: not performed, without a reply.
+- `hidden`: it is performed and answered 500; `failed`: not performed and answered 500.
 """
 
 import re
@@ -44,7 +44,7 @@ RULES: Final = scenario_of(
 
 
 class Story:
-    """A history that is told in words."""
+    """A history that is made from a text."""
 
     def __init__(self) -> None:
         self.history = History(RULES)
@@ -52,7 +52,7 @@ class Story:
         self._connection: int | None = None
 
     def tell(self, words: str) -> list[str]:
-        """Let it happen; the kinds of what the audit finds."""
+        """Perform the steps, and return the kinds of the findings."""
         for step in re.split(r",\s*", words):
             self._step(step.strip())
         return [kind for kind, _ in self.history.found()]
@@ -273,7 +273,7 @@ BAD: Final = {
     "pay telling 4111111111111111": {LEAK},
     "pay pending_forever, read {n}, read {n}, read {n}": {POLLS},
 }
-"""What a client does about one order, of amount `a`, after `n` payments; and what is wrong."""
+"""What a client does for an order of amount `a`, after `n` payments, and its findings."""
 
 EPISODES: Final = st.sampled_from(GOOD) | st.sampled_from(list(BAD))
 
@@ -282,10 +282,10 @@ EPISODES: Final = st.sampled_from(GOOD) | st.sampled_from(list(BAD))
 @example(list(GOOD), "wait 1s")
 @example(list(BAD), "wait 1s")
 @example([*BAD, *GOOD], "wait 2h")
-def test_in_any_life_the_audit_finds_what_was_wrong_and_nothing_else(
+def test_any_combination_of_episodes_has_exactly_the_expected_findings(
     episodes: list[str], pause: str
 ) -> None:
-    """Whatever a client did rightly or wrongly before and after, about other orders."""
+    """Episodes are about different orders, and do not affect each other."""
     story = Story()
     payments = story.history.world.ledger.payments
     for number, episode in enumerate(episodes):
@@ -298,18 +298,15 @@ def test_in_any_life_the_audit_finds_what_was_wrong_and_nothing_else(
 
 
 @for_each("words", CORRECT)
-def test_a_correct_client_is_accused_of_nothing(words: str) -> None:
-    """Whatever it has met."""
+def test_a_correct_history_has_no_findings(words: str) -> None:
     assert Story().tell(words) == []
 
 
 @pytest.mark.parametrize(("words", "kinds"), FAULTY.items(), ids=list(FAULTY))
-def test_a_faulty_client_is_found_out(words: str, kinds: tuple[str, ...]) -> None:
-    """By the kinds of what it did, and no other."""
+def test_a_faulty_history_has_exactly_its_findings(words: str, kinds: tuple[str, ...]) -> None:
     assert Story().tell(words) == list(kinds)
 
 
-def test_there_are_a_hundred_histories() -> None:
-    """And half of them are of clients that do everything right."""
+def test_there_are_a_hundred_histories_half_of_them_correct() -> None:
     assert len(CORRECT) + len(FAULTY) >= 100
     assert len(CORRECT) >= 50

@@ -1,4 +1,4 @@
-"""Which step would make a journalled call happen again."""
+"""Steps that reproduce a call of the journal."""
 
 from typing import Any
 
@@ -21,7 +21,7 @@ DECLINED = "4000000000000002"
 
 
 def step_of(history: History, request_id: str, **changes: Any) -> Step:  # noqa: ANN401 - fields of an entry
-    """The step of a call, whose entry has other values if need be."""
+    """Return the step of a call, after changing values of its entry."""
     entry = history.world.journal.find(request_id)
     assert entry is not None
     for name, value in changes.items():
@@ -29,8 +29,8 @@ def step_of(history: History, request_id: str, **changes: Any) -> Step:  # noqa:
     return journal_step(history.world, ObservedCall(history.world, entry))
 
 
-def test_a_call_meets_the_step_again_that_answered_it() -> None:
-    """Each by its position in the rule, unless the journal shows that it was another one then."""
+def test_a_call_gets_the_step_that_answered_it_unless_the_journal_differs() -> None:
+    """If the journal shows another fault, the rule must have been different at that time."""
     history = History(LOST)
     calls = [history.pay(), history.pay(), history.pay()]
 
@@ -42,8 +42,8 @@ def test_a_call_meets_the_step_again_that_answered_it() -> None:
     assert step_of(history, calls[1], fault="hang") == Step(Hang(commit=True))
 
 
-def test_the_rule_is_the_one_of_the_operation_that_did_not_decline_to_answer() -> None:
-    """Of two scenarios with rules of one name, the first may have let the call pass."""
+def test_the_step_comes_from_the_matching_rule_among_equal_names() -> None:
+    """Rules of three scenarios have the same name; one is for refunds, and one does not match."""
     first = rules_of(
         "- {name: rule, request: create_payment, when: {amount: 1}, do: [{drop: {commit: true}}]}",
         name="first",
@@ -57,15 +57,15 @@ def test_the_rule_is_the_one_of_the_operation_that_did_not_decline_to_answer() -
     assert step_of(history, history.pay()) == Step(Hang(commit=False))
 
 
-def test_a_card_answers_again_as_the_card_does() -> None:
-    """Its rule is always there."""
+def test_a_magic_cards_answer_becomes_the_step_of_the_card() -> None:
+    """The rule of a card always exists."""
     history = History()
 
     assert step_of(history, history.pay(card_number=DECLINED)) == Step(Respond("card_declined"))
 
 
-def test_steps_that_ran_out_answer_with_an_internal_error() -> None:
-    """One position behind the last step; further behind, the rule was another one then."""
+def test_a_call_after_the_last_step_becomes_steps_exhausted() -> None:
+    """At a position further behind, the rule must have been different."""
     history = History(ENDS)
     history.pay()
     over = history.pay()
@@ -75,8 +75,8 @@ def test_steps_that_ran_out_answer_with_an_internal_error() -> None:
     assert step_of(history, over, step=3, status=201, error_code=None) == Step(Pass())
 
 
-def test_without_its_rule_a_call_met_what_the_journal_shows() -> None:
-    """The rule may have ended: the code is told, its own words with it, and whether it happened."""
+def test_without_its_rule_an_error_becomes_a_respond_step_from_the_journal() -> None:
+    """The step has the error code, the message and whether the call happened."""
     history = History(
         rules_of(
             "- {name: busy, request: create_payment,"
@@ -89,8 +89,8 @@ def test_without_its_rule_a_call_met_what_the_journal_shows() -> None:
     assert step_of(history, busy) == Step(Respond("internal_error", commit=True, message="Busy."))
 
 
-def test_a_fault_without_its_rule_is_one_with_its_usual_parts() -> None:
-    """Whether the payment was made is known, and how long a silence lasted."""
+def test_without_its_rule_a_fault_has_default_parts_and_the_known_commit() -> None:
+    """The duration of a hang longer than the timeout is not kept."""
     history = History(LOST)
     history.pay()
     lost = history.pay()
@@ -102,8 +102,8 @@ def test_a_fault_without_its_rule_is_one_with_its_usual_parts() -> None:
 
 
 @pytest.mark.parametrize("code", ["invalid_request", "invalid_card", "expired_card", "invalid_cvc"])
-def test_what_a_call_brings_upon_itself_needs_no_step(code: str) -> None:
-    """It happens again in any world."""
+def test_an_error_caused_by_the_call_itself_needs_no_step(code: str) -> None:
+    """It happens in any world."""
     history = History()
     wrong: dict[str, dict[str, Any]] = {
         "invalid_request": {"amount": 0},
@@ -117,16 +117,16 @@ def test_what_a_call_brings_upon_itself_needs_no_step(code: str) -> None:
     assert step_of(history, call, rule="gone", step=1) == Step(Respond(code))
 
 
-def test_an_error_that_the_operation_does_not_have_is_no_step() -> None:
-    """No scenario could say it."""
+def test_an_undocumented_error_of_the_operation_becomes_pass() -> None:
+    """No scenario can contain such a step."""
     history = History()
     call = history.look("limit=0")
 
     assert step_of(history, call, error_code="card_declined") == Step(Pass())
 
 
-def test_a_reply_that_nobody_waited_for_is_told_by_silence_only_where_no_rule_is_known() -> None:
-    """A client that leaves met silence; a rule that held the reply is told as it is."""
+def test_an_abandoned_reply_becomes_hang_only_if_its_rule_is_unknown() -> None:
+    """If the rule is known, its delay becomes the step."""
     slow = rules_of("- {name: slow, request: create_payment, do: [{delay: 2s}]}")
     history = History(slow)
     left = history.pay()
@@ -139,8 +139,8 @@ def test_a_reply_that_nobody_waited_for_is_told_by_silence_only_where_no_rule_is
     assert isinstance(step_of(history, left).outcome, Hang)
 
 
-def test_a_drawn_delay_is_the_time_that_the_call_took() -> None:
-    """A distribution would draw another one."""
+def test_a_random_delay_becomes_the_measured_duration() -> None:
+    """A distribution would give another delay."""
     noisy = rules_of(
         "- {name: noise, request: create_payment, do: [{delay: {uniform: [100ms, 2s]}}]}", seed=7
     )

@@ -1,4 +1,4 @@
-"""What the journal tells of a client's calls."""
+"""Calls and deliveries as they are observed in a world."""
 
 from payments_sandbox.rules.model import Condition
 from payments_sandbox.verification.observed import (
@@ -16,16 +16,16 @@ LOST = rules_of("- {request: create_payment, do: [{drop: {commit: true}}]}")
 
 
 def call_of(history: History, request_id: str) -> ObservedCall:
-    """A call, as it was observed."""
+    """Return an observed call."""
     [found] = [each for each in observe(history.world).calls if each.id == request_id]
     return found
 
 
-def test_what_became_of_a_call_is_unknown_without_a_reply_or_with_a_server_error() -> None:
-    """A reply that comes drop by drop does come; 499 would be the client's own."""
+def test_the_outcome_is_unknown_without_a_reply_or_after_a_server_error() -> None:
+    """A dripped reply arrives, so its outcome is known."""
     lost, slow, plain = History(LOST), History(DRIPS), History()
     calls = [call_of(each, each.pay()) for each in (lost, slow, plain)]
-    calls[1].entry.status = 201  # as the server notes once the last drop has gone
+    calls[1].entry.status = 201  # as the server notes after the last chunk
     refused = call_of(plain, plain.pay(amount=0))
 
     assert [each.outcome_unknown for each in calls] == [True, False, False]
@@ -35,8 +35,7 @@ def test_what_became_of_a_call_is_unknown_without_a_reply_or_with_a_server_error
         assert calls[2].outcome_unknown is is_unknown
 
 
-def test_a_success_is_a_status_of_the_two_hundreds() -> None:
-    """From 200 to 299."""
+def test_only_a_2xx_status_is_a_success() -> None:
     history = History()
     call = call_of(history, history.pay())
     found = []
@@ -47,8 +46,8 @@ def test_a_success_is_a_status_of_the_two_hundreds() -> None:
     assert found == [False, True, True, False]
 
 
-def test_the_payment_of_a_call_is_the_one_in_its_path() -> None:
-    """A list names none, whatever its query is."""
+def test_the_payment_of_a_call_comes_from_its_path() -> None:
+    """A list has no payment, whatever its query."""
     history = History()
     paid = call_of(history, history.pay())
     read = call_of(history, history.call("retrieve_payment", payment_id=history.payment()))
@@ -59,7 +58,7 @@ def test_the_payment_of_a_call_is_the_one_in_its_path() -> None:
     assert read.payment == history.world.ledger.payments.get(0)
 
 
-def test_an_error_has_its_code_and_its_sentence() -> None:
+def test_a_failed_call_has_error_code_and_message() -> None:
     """A success has neither."""
     history = History()
     paid, refused = call_of(history, history.pay()), call_of(history, history.pay(amount=0))
@@ -68,8 +67,7 @@ def test_an_error_has_its_code_and_its_sentence() -> None:
     assert (refused.code, refused.message) == ("invalid_request", "The request is invalid")
 
 
-def test_a_refund_without_an_amount_is_of_what_is_left() -> None:
-    """As the API has it."""
+def test_a_refund_without_an_amount_is_described_as_what_is_left() -> None:
     history = History()
     history.pay()
     calls = [
@@ -83,8 +81,8 @@ def test_a_refund_without_an_amount_is_of_what_is_left() -> None:
     ]
 
 
-def test_conditions_on_a_card_are_masked_like_the_journal() -> None:
-    """Names of cards, truth values and other fields stay."""
+def test_card_numbers_in_conditions_are_masked_like_the_journal() -> None:
+    """Card names, booleans and other fields stay unchanged."""
     number, masked = "4242424242424242", "4242********4242"
     when = (
         Condition("card", "eq", number),
@@ -100,16 +98,16 @@ def test_conditions_on_a_card_are_masked_like_the_journal() -> None:
     assert len(str(found[0])) == len(masked)
 
 
-def test_an_attempt_is_taken_by_a_two_hundred_and_nothing_else() -> None:
-    """Silence is no acceptance."""
+def test_an_attempt_is_accepted_only_by_a_2xx_answer() -> None:
+    """No answer is no acceptance."""
     history = History()
     attempts = [ObservedAttempt(history.wall.at, status) for status in (None, 199, 200, 299, 300)]
 
     assert [each.is_accepted for each in attempts] == [False, False, True, True, False]
 
 
-def test_what_nobody_said_of_a_delivery_is_not_so() -> None:
-    """It was sent right and in time, and has ended."""
+def test_defaults_of_observed_attempts_and_deliveries() -> None:
+    """By default an attempt is neither forged nor stale, and a delivery is not pending."""
     attempt = ObservedAttempt(NOON, 204)
     delivery = ObservedDelivery("dlv_1", "evt_1", "payment.completed", None, "we_1", True)  # noqa: FBT003
 

@@ -1,4 +1,4 @@
-"""Holds the report to its shape, and to why a rule has not fired."""
+"""The report of a world: its JSON, and why rules did not fire."""
 
 import pytest
 
@@ -23,20 +23,20 @@ from tests.support.in_process import NOON, History, call_of, rules_of, scenario_
 
 
 def shown(history: History) -> dict[str, object]:
-    """The report, held against its schema."""
+    """Return the report, validated against its schema."""
     found = report(history.observed()).as_json()
     assert load_contract().problems("control/responses/report", found) == []
     return found
 
 
 def why_not(history: History) -> dict[str, str | None]:
-    """Why each rule has not fired, or what went wrong."""
+    """Return why each rule did not fire, or what went wrong."""
     rules = shown(history)["rules"]
     assert isinstance(rules, list)
     return {rule["rule"]: rule["why_not"] for rule in rules}
 
 
-def test_a_world_without_scenarios_fails_nothing() -> None:
+def test_a_world_without_scenarios_has_a_passed_report() -> None:
     """Nothing is expected, so nothing fails."""
     assert shown(History()) == {
         "passed": True,
@@ -46,8 +46,8 @@ def test_a_world_without_scenarios_fails_nothing() -> None:
     }
 
 
-def test_expectations_are_those_of_their_scenario() -> None:
-    """`all_fired` speaks of its own rules."""
+def test_all_fired_concerns_only_the_rules_of_its_scenario() -> None:
+    """Another scenario has a rule that never fired."""
     fired = scenario_of(
         "rules: [{request: create_payment, do: [pass]}]\nexpect: [{rules: all_fired}]", name="fired"
     )
@@ -80,15 +80,13 @@ def test_expectations_are_those_of_their_scenario() -> None:
     }
 
 
-def test_an_expectation_that_is_not_met_fails_the_report() -> None:
-    """As it should."""
+def test_an_unmet_expectation_fails_the_report() -> None:
     history = History(scenario_of("expect: [{payments: {}, count: 1}]"))
 
     assert shown(history)["passed"] is False
 
 
-def test_findings_alone_fail_no_report() -> None:
-    """Only where they are expected not to be."""
+def test_audit_findings_fail_the_report_only_if_a_clean_audit_is_expected() -> None:
     lenient = History(scenario_of("expect: [{request: create_payment}]"))
     strict = History(scenario_of("expect: [{audit: clean}]"))
     for history in (lenient, strict):
@@ -97,8 +95,7 @@ def test_findings_alone_fail_no_report() -> None:
     assert [shown(history)["passed"] for history in (lenient, strict)] == [True, False]
 
 
-def test_a_rule_that_ran_out_fails_the_report() -> None:
-    """Though every expectation is met."""
+def test_a_rule_that_ran_out_of_steps_fails_the_report() -> None:
     history = History(rules_of("- {name: r, request: create_payment, do: [pass], then: fail}"))
     passed = []
     for _ in range(3):
@@ -109,8 +106,8 @@ def test_a_rule_that_ran_out_fails_the_report() -> None:
     assert why_not(history) == {"r": "ran out of steps 2 times (then: fail)"}
 
 
-def test_request_rules_that_have_not_fired_say_why() -> None:
-    """By the last call of their operation."""
+def test_request_rules_that_did_not_fire_say_why() -> None:
+    """The reason is that of the last call of their operation."""
     history = History(
         rules_of(
             """
@@ -127,14 +124,13 @@ def test_request_rules_that_have_not_fired_say_why() -> None:
 
     assert why_not(history) == {
         "big": f"at {last}, amount 4200 is not gte 5000",
-        "rare": "met 2 times, and lost each draw",
+        "rare": "matched 2 times, but lost every draw",
         "refund": "no such call was made",
         "other": None,
     }
 
 
-def test_other_rules_that_have_not_fired_say_why() -> None:
-    """Each in the words of its kind."""
+def test_event_timed_and_webhook_rules_that_did_not_fire_say_why() -> None:
     history = History(
         rules_of("""
             - {name: e, event: payment.failed, do: {rate_limit: {limit: 5}}}
@@ -145,13 +141,12 @@ def test_other_rules_that_have_not_fired_say_why() -> None:
 
     assert why_not(history) == {
         "e": "no payment.failed met its conditions",
-        "a": "its time has not come, or no payment met its conditions",
+        "a": "it is not due yet, or no payment met its conditions",
         "w": "no delivery of payment.* met its conditions",
     }
 
 
-def test_a_move_that_was_skipped_is_told() -> None:
-    """With its reason."""
+def test_a_skipped_status_change_is_reported_with_its_reason() -> None:
     history = History(
         rules_of("""
             - {name: s, request: create_payment,
@@ -168,8 +163,8 @@ def test_a_move_that_was_skipped_is_told() -> None:
     }
 
 
-def test_deliveries_of_a_world_have_their_attempts_and_those_sent_again_count() -> None:
-    """A delivery that somebody has sent again by hand is one more delivery of the event."""
+def test_observed_deliveries_have_their_attempts_and_include_resent_ones() -> None:
+    """A delivery that was resent by hand is another delivery of the event."""
     history = History()
     webhooks = history.world.open_webhooks()
     webhooks.put(webhooks.new_endpoint("http://127.0.0.1:1/"))
@@ -211,13 +206,12 @@ def test_deliveries_of_a_world_have_their_attempts_and_those_sent_again_count() 
 @pytest.mark.parametrize(
     ("status", "accepted"), [(200, True), (204, True), (302, False), (None, False)]
 )
-def test_only_a_2xx_accepts_a_delivery(status: int | None, accepted: bool) -> None:  # noqa: FBT001 - a table
-    """And nothing else."""
+def test_only_a_2xx_answer_accepts_a_delivery(status: int | None, accepted: bool) -> None:  # noqa: FBT001 - a table
     assert ObservedAttempt(NOON, status).is_accepted is accepted
 
 
-def test_calls_that_the_api_does_not_have_are_told() -> None:
-    """With what they may have been meant for, beside the name of the world."""
+def test_undocumented_calls_are_reported_with_the_nearest_documented_one() -> None:
+    """The report also has the name of the world."""
     history = History()
     call = call_of("list_payments")
     call.operation, call.path = None, "/v3/payment"

@@ -1,4 +1,4 @@
-"""A report as a CI server reads it."""
+"""Reports as JUnit XML for CI servers."""
 
 import copy
 from pathlib import Path
@@ -50,7 +50,7 @@ rules:
 
 
 def outcomes(report: ReportModel) -> list[list[str | None]]:
-    """The cases: the name of each, and the outcome and message of those that are not well."""
+    """Return the name of each case, with outcome and message if it did not pass."""
     root = ET.fromstring(as_junit(only_report(report)))  # noqa: S314 - it is our own
     return [
         [case.get("name"), *(part for each in case for part in (each.tag, each.get("message")))]
@@ -58,8 +58,8 @@ def outcomes(report: ReportModel) -> list[list[str | None]]:
     ]
 
 
-def test_a_report_is_one_suite() -> None:
-    """A case for each expectation and each rule with a problem, and all of the text."""
+def test_a_report_becomes_one_test_suite() -> None:
+    """It has a case for each expectation and each rule with a problem, and the whole text."""
     report = copy.deepcopy(PASSED_REPORT)
     report["rules"].append(
         {
@@ -73,8 +73,8 @@ def test_a_report_is_one_suite() -> None:
     assert as_junit(only_report(report)) == WHOLE
 
 
-def test_each_world_has_a_suite() -> None:
-    """By its name, else its key; with its own counts, and a number where it was judged again."""
+def test_each_world_has_its_own_test_suite() -> None:
+    """It has the world's name or key, its counts, and a number if the world has several reports."""
     named: ReportModel = {**FAILED_REPORT, "name": "test_pays"}
     reports = [
         WorldReport("sk_test_a", PASSED_REPORT),
@@ -93,18 +93,19 @@ def test_each_world_has_a_suite() -> None:
     }
 
 
-def test_a_world_in_which_nothing_happened_has_not_passed() -> None:
-    """There is a case, and it was skipped: no file says that nothing is well."""
+def test_an_unused_world_becomes_a_skipped_test_case() -> None:
+    """An empty file would look like a success."""
     [suite] = ET.fromstring(as_junit([UNUSED_WORLD]))  # noqa: S314 - it is our own
 
     assert [suite.get(each) for each in ("tests", "failures", "skipped")] == ["1", "0", "1"]
     [skipped] = suite.iter("skipped")
-    assert skipped.get("message") == "nothing happened: no request has come"
+    assert skipped.get("message") == "nothing happened: no requests received"
 
 
 @pytest.mark.parametrize(("is_strict", "outcome"), [(False, "skipped"), (True, "failure")])
-def test_undocumented_calls_are_a_case(*, is_strict: bool, outcome: str) -> None:
-    """A failure where it is strict."""
+def test_undocumented_calls_are_a_skipped_or_failed_test_case(
+    *, is_strict: bool, outcome: str
+) -> None:
     report = WorldReport("sk_test_a", UNDOCUMENTED_REPORT, is_strict=is_strict)
     root = ET.fromstring(as_junit([report]))  # noqa: S314 - it is our own
 
@@ -113,8 +114,8 @@ def test_undocumented_calls_are_a_case(*, is_strict: bool, outcome: str) -> None
     ]
 
 
-def test_failures_say_what_was_seen() -> None:
-    """And rules that never fired were skipped."""
+def test_failed_cases_have_the_observation_as_message() -> None:
+    """Rules that never fired are skipped cases."""
     assert outcomes(FAILED_REPORT) == [
         ["{request: create_payment, count: {min: 2, max: 4}}"],
         [
@@ -129,8 +130,8 @@ def test_failures_say_what_was_seen() -> None:
     ]
 
 
-def test_a_move_that_was_skipped_fails_no_report_that_has_passed() -> None:
-    """The file is as green as the exit code."""
+def test_a_skipped_status_change_is_a_skipped_test_case() -> None:
+    """A passed report therefore has no failed case."""
     report = copy.deepcopy(PASSED_REPORT)
     report["rules"][0]["why_not"] = "skipped once: it is failed"
     assert outcomes(report)[1:-1] == [["lost-reply: lost", "skipped", "skipped once: it is failed"]]
@@ -139,19 +140,19 @@ def test_a_move_that_was_skipped_fails_no_report_that_has_passed() -> None:
 @pytest.mark.parametrize(
     "report", [FAILED_REPORT, EMPTY_REPORT, PASSED_REPORT], ids=["bad", "empty", "well"]
 )
-def test_the_file_is_what_servers_read(report: ReportModel) -> None:
-    """By the schema of the usual form, whatever characters users have written."""
+def test_the_file_is_valid_junit_xml(report: ReportModel) -> None:
+    """It is validated by the usual schema, with special characters in the report."""
     xmlschema.XMLSchema(SCHEMA).validate(as_junit(only_report(report)))
 
 
-def test_what_xml_cannot_hold_is_written_out() -> None:
-    """A control character or half a surrogate pair makes a file that no server reads."""
+def test_characters_that_xml_cannot_contain_are_escaped() -> None:
+    """Control characters and lone surrogates would make the file unreadable."""
     root = ET.fromstring(as_junit(only_report(FAILED_REPORT)))  # noqa: S314 - it is our own
     assert "2500 USD were taken twice for 'a\\x00b\\ud800'." in str(root.findtext(".//system-out"))
 
 
-def test_the_schema_refuses_what_servers_do_not_read() -> None:
-    """Without a name, or with two outcomes: the check above can fail."""
+def test_the_junit_schema_rejects_invalid_files() -> None:
+    """This shows that the validation above can fail."""
     schema = xmlschema.XMLSchema(SCHEMA)
     good = as_junit(only_report(PASSED_REPORT))
     for old, new in ((' name="{pay', ' title="{pay'), ('tests="2"', 'tests="one"')):

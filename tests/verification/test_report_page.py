@@ -1,4 +1,4 @@
-"""A report as a page: all that the text says, and whatever was sent shows as text."""
+"""Reports as an HTML page, with user texts escaped."""
 
 import re
 from html import unescape
@@ -46,20 +46,20 @@ req_1, req_2"""
 
 
 def seen(page: str) -> str:
-    """The text of a page, a line for each piece."""
+    """Return the text of a page, one line for each piece."""
     body = page.partition("<body>")[2]
     pieces = re.split(r"(?:<[^>]*>|\n)+", body)
     return "\n".join(unescape(each) for each in pieces if each)
 
 
-def test_a_report_is_shown_whole_and_as_text() -> None:
+def test_the_page_shows_the_whole_report_with_markup_escaped() -> None:
     page = as_page(only_report(FAILED_REPORT))
     assert seen(page) == SEEN
     assert "<b>" not in page
 
 
-def test_what_went_well_is_green_and_what_did_not_is_red() -> None:
-    """A rule that fired and then went wrong, too."""
+def test_the_page_marks_good_and_bad_results() -> None:
+    """A rule that fired and then went wrong is bad."""
     page = as_page(only_report(FAILED_REPORT))
     marks = re.findall(r'<span class="(\w+)">([^<]*)', page)
     assert marks == [
@@ -73,19 +73,19 @@ def test_what_went_well_is_green_and_what_did_not_is_red() -> None:
     ]
 
 
-def test_what_there_is_none_of_has_no_heading() -> None:
+def test_the_page_omits_headings_of_empty_sections() -> None:
     page = as_page([WorldReport("sk_test_unused", EMPTY_REPORT, was_used=False)])
     assert "<h3>" not in page
-    assert "nothing happened: no request has come" in page
+    assert "nothing happened: no requests received" in page
 
 
-def test_each_world_and_its_undocumented_calls_have_their_place() -> None:
+def test_the_page_shows_each_world_and_its_undocumented_calls() -> None:
     page = as_page([*only_report(PASSED_REPORT), *only_report(UNDOCUMENTED_REPORT)])
     assert page.count("<h2>") == 2
     assert "the API has no such call; did you mean" in page
     assert "<h1>passed: 2 worlds; " in page
 
 
-def test_a_browser_knows_each_tag_of_the_page() -> None:
+def test_the_page_is_well_formed_html() -> None:
     reports = [*only_report(FAILED_REPORT), *only_report(UNDOCUMENTED_REPORT)]
     assert broken_markup(as_page(reports)) == []

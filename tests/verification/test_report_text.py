@@ -1,4 +1,4 @@
-"""A report as a person reads it."""
+"""Reports as text."""
 
 import copy
 from typing import Final
@@ -50,26 +50,24 @@ audit:
 """
 
 
-def test_a_report_is_shown_whole() -> None:
-    """The outcome in a line, then each part with what was seen."""
+def test_the_text_of_a_failed_report_has_all_parts() -> None:
+    """The summary comes first, then each part with its observations."""
     assert as_text(only_report(FAILED_REPORT)) == WHOLE
 
 
-def test_a_report_that_is_well_is_short() -> None:
-    """One line says it."""
+def test_a_passed_report_fits_one_line() -> None:
     assert (
         as_one_line(only_report(PASSED_REPORT))
         == "passed: 1 expectation met; 1 rule fired; the audit is clean"
     )
 
 
-def test_a_report_without_scenarios_has_the_audit_alone() -> None:
-    """Without scenarios there is the audit alone."""
+def test_a_report_without_scenarios_shows_only_the_audit() -> None:
     assert as_text(only_report(EMPTY_REPORT)) == "passed: the audit is clean\n"
 
 
-def test_a_rule_that_went_wrong_is_counted() -> None:
-    """Where all expectations are met, the line still says why the report has failed."""
+def test_a_rule_that_went_wrong_is_counted_in_the_summary() -> None:
+    """All expectations are met, but the line still says why the report failed."""
     report = copy.deepcopy(PASSED_REPORT)
     report["passed"] = False
     report["rules"][0]["why_not"] = "ran out of steps twice (then: fail)"
@@ -79,10 +77,10 @@ def test_a_rule_that_went_wrong_is_counted() -> None:
 
 
 @pytest.mark.parametrize(("width", "columns"), [(None, 88), (200, 88), (61, 50), (12, 20)], ids=str)
-def test_what_the_audit_says_is_as_wide_as_is_read_well_or_as_there_is_room(
+def test_audit_texts_are_wrapped_to_the_width_without_breaking_words(
     width: int | None, columns: int
 ) -> None:
-    """Ids and words stay whole, so that they can be copied."""
+    """Ids stay complete, so that they can be copied."""
     report = copy.deepcopy(FAILED_REPORT)
     finding = report["audit"]["findings"][0]
     finding["message"] = " ".join(["four"] * 40)
@@ -112,8 +110,8 @@ test_pays (sk_test_3c4d), dropped by DELETE world
 """
 
 
-def test_several_worlds_are_shown_one_after_the_other() -> None:
-    """Below the outcome of all, each by its name and its key, and why it was judged early."""
+def test_several_worlds_are_shown_below_a_common_summary() -> None:
+    """Each has its name, key, and why its report was made early."""
     named: ReportModel = {**FAILED_REPORT, "name": "test_pays"}
     reports = [
         WorldReport("sk_test_1a2b", PASSED_REPORT),
@@ -145,13 +143,14 @@ def test_several_worlds_are_shown_one_after_the_other() -> None:
     ],
     ids=["nothing", "nothing in two", "well", "well in three", "bad"],
 )
-def test_what_is_well_is_said_in_short(reports: list[ReportModel], said: str) -> None:
-    """Nothing, a line, or all there is to say."""
+def test_the_short_text_is_empty_one_line_or_the_whole_report(
+    reports: list[ReportModel], said: str
+) -> None:
     assert as_short_text([WorldReport("sk_test_a", report) for report in reports]) == said
 
 
-def test_scenarios_that_have_ended_are_no_world_of_their_own() -> None:
-    """What they expected counts; the audit and the calls are those of their world's report."""
+def test_reports_of_ended_scenarios_do_not_count_as_worlds() -> None:
+    """Their expectations count; audit and undocumented calls come from the report of the world."""
     world = WorldReport("sk_test_a", {**UNDOCUMENTED_REPORT, "expectations": [], "rules": []})
     part = WorldReport("sk_test_a", FAILED_REPORT, "when lost-reply ended", is_part=True)
     alone = as_one_line([part])
@@ -163,24 +162,23 @@ def test_scenarios_that_have_ended_are_no_world_of_their_own() -> None:
     assert "audit finding" in alone
 
 
-def test_nothing_that_happened_has_not_passed() -> None:
-    """Where nothing was expected; an expectation that is met without a request has passed."""
+def test_an_unused_world_has_not_passed_unless_an_expectation_is_met() -> None:
+    """An expectation can be met without a request."""
     idle: ReportModel = {**EMPTY_REPORT, "rules": FAILED_REPORT["rules"][2:]}
     passed = WorldReport("sk_test_a", PASSED_REPORT, was_used=False)
 
-    assert as_one_line([UNUSED_WORLD]) == "nothing happened: no request has come"
+    assert as_one_line([UNUSED_WORLD]) == "nothing happened: no requests received"
     assert as_one_line([WorldReport("sk_test_a", idle, was_used=False)]) == (
-        "nothing happened: no request has come; 1 of 1 rule never fired"
+        "nothing happened: no requests received; 1 of 1 rule never fired"
     )
     assert as_one_line([UNUSED_WORLD, *only_report(EMPTY_REPORT)]).startswith("passed: 2 worlds;")
     assert as_one_line([passed]).startswith("passed: 1 expectation met;")
 
 
 @pytest.mark.parametrize(("is_strict", "outcome"), [(False, "passed"), (True, "failed")])
-def test_undocumented_calls_are_told_and_fail_where_it_is_strict(
+def test_undocumented_calls_are_shown_and_fail_a_strict_report(
     *, is_strict: bool, outcome: str
 ) -> None:
-    """With what they may have been meant for."""
     report = WorldReport("sk_test_a", UNDOCUMENTED_REPORT, is_strict=is_strict)
     said = (
         f"{outcome}: 1 undocumented call; the audit is clean\n\ntest_pays (sk_test_a)\n"
@@ -214,7 +212,7 @@ def test_undocumented_calls_are_told_and_fail_where_it_is_strict(
         ({"in": ["visa", 1]}, "{in: [visa, 1]}"),
     ],
 )
-def test_a_value_is_shown_as_a_scenario_has_it(value: object, shown: str) -> None:
-    """Words are bare, and what YAML would take for something else is quoted."""
+def test_a_value_is_shown_in_yaml_flow_style(value: object, shown: str) -> None:
+    """Texts that YAML would read as another type are quoted."""
     assert flow(value) == shown
     assert yaml.safe_load(shown) == value

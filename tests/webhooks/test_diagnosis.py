@@ -134,14 +134,14 @@ def test_a_header_of_no_known_scheme_is_described_by_what_it_lacks() -> None:
 
 def test_a_timestamp_in_milliseconds_is_reported() -> None:
     headers = sign(TIMESTAMPED, [SECRET], message="", sent_at=NOW * 1_000, body=BODY)
-    assert verdict(TIMESTAMPED, headers) == "t of x-signature is in milliseconds; it is seconds"
+    assert verdict(TIMESTAMPED, headers) == "t of x-signature is in milliseconds; expected seconds"
 
 
 @pytest.mark.parametrize(
     ("arrived", "mistake"),
     [
-        (BOM_UTF8 + BODY, "a byte order mark was put before it"),
-        (BODY.replace(b"\n", b"\r\n"), "its line ends have become CRLF"),
+        (BOM_UTF8 + BODY, "a byte order mark was added"),
+        (BODY.replace(b"\n", b"\r\n"), "its newlines became CRLF"),
     ],
 )
 @each_scheme

@@ -96,7 +96,7 @@ def test_one_inbox_too_many_is_rejected_until_one_is_removed() -> None:
     with pytest.raises(InvalidRequest) as caught:
         inboxes.get_or_create("one-more")
     assert (
-        caught.value.details == "/name: expected one of the 100 inboxes that are there;"
+        caught.value.details == "/name: expected one of the 100 existing inboxes;"
         " DELETE /_sandbox/inbox/NAME removes one."
     )
     assert inboxes.find("one-more") is None
@@ -133,7 +133,7 @@ def test_an_inbox_verifies_with_the_secrets_of_its_endpoints_or_else_of_all(
     receive(webhooks, "orders", signed(OTHER))
     assert reasons(webhooks, "orders") == [
         None,
-        "no signature matches: another secret, or the body was changed",
+        "no signature matches: the secret differs, or the body was changed",
     ]
     webhooks.put(webhooks.new_endpoint("http://localhost/", secret=OTHER))
     receive(webhooks, "others", signed(OTHER))
@@ -144,7 +144,7 @@ def test_an_inbox_verifies_with_the_secrets_of_its_endpoints_or_else_of_all(
     receive(webhooks, "own", signed(world_secret))
     assert reasons(webhooks, "own") == [
         None,
-        "no signature matches: another secret, or the body was changed",
+        "no signature matches: the secret differs, or the body was changed",
     ]
 
 

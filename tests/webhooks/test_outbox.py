@@ -51,7 +51,7 @@ class OutboxMachine(RuleBasedStateMachine):
         self.begun: Counter[int] = Counter()
 
     def teardown(self) -> None:
-        """Leave the module as it was."""
+        """Restore the constants of the module."""
         self._patch.stop()
 
     def _endpoint(self, place: int) -> Endpoint:
@@ -59,19 +59,19 @@ class OutboxMachine(RuleBasedStateMachine):
         return endpoints[place % len(endpoints)]
 
     def _notice(self, before: int) -> None:
-        """Remember what has been made since."""
+        """Record the deliveries made since."""
         made = map(self.outbox.get, range(before, self.outbox.count))
         self.made += [each for each in made if each is not None and each.is_pending]
 
     @rule(is_enabled=st.booleans())
     def add_endpoint(self, *, is_enabled: bool) -> None:
-        """Another receiver."""
+        """Add an endpoint."""
         planned = self.webhooks.new_endpoint("http://localhost/")
         self.webhooks.put(replace(planned, enabled=is_enabled, delays=RETRIES))
 
     @rule(type_=st.sampled_from(["payment.completed", "payout.paid"]))
     def schedule(self, type_: str) -> None:
-        """Something happens."""
+        """Make an event."""
         before = self.outbox.count
         self.outbox.schedule(MESSAGE._replace(type=type_), self.world.clock.now())
         self._notice(before)
@@ -79,12 +79,12 @@ class OutboxMachine(RuleBasedStateMachine):
     @precondition(lambda self: self.outbox.endpoints)
     @rule(place=st.integers(0, 9))
     def resend(self, place: int) -> None:
-        """Somebody asks for it once more."""
+        """Resend a delivery by hand."""
         self.made += self.outbox.resend(MESSAGE, [self._endpoint(place)])
 
     @rule()
     def pop(self) -> None:
-        """The dispatcher pops all that is due."""
+        """Take every due delivery, as the dispatcher does."""
         for delivery in self.dispatcher.pop():
             assert delivery not in self.in_hand
             self.in_hand.append(delivery)
@@ -93,7 +93,7 @@ class OutboxMachine(RuleBasedStateMachine):
     @precondition(lambda self: self.in_hand)
     @rule(place=st.integers(0, 9), status=st.sampled_from([200, 204, 302, 410, 500, None]))
     def answer(self, place: int, status: int | None) -> None:
-        """One attempt ends."""
+        """End an attempt."""
         delivery = self.in_hand.pop(place % len(self.in_hand))
         before = len(delivery.attempts)
         self.dispatcher.attempt(delivery, status)
@@ -101,14 +101,14 @@ class OutboxMachine(RuleBasedStateMachine):
 
     @rule(seconds=st.integers(0, 90))
     def time_passes(self, seconds: int) -> None:
-        """What is planned until then becomes due."""
+        """Advance the clock; what is planned until then becomes due."""
         for _ in self.world.advance(Instant(self.world.clock.now() + seconds * SECOND)):
             pass
 
     @precondition(lambda self: self.outbox.endpoints)
     @rule(place=st.integers(0, 9), is_enabled=st.booleans())
     def switch(self, place: int, *, is_enabled: bool) -> None:
-        """An endpoint is disabled, or enabled."""
+        """Disable or enable an endpoint."""
         endpoint = self._endpoint(place)
         self.webhooks.put(replace(endpoint, enabled=is_enabled))
         if not is_enabled:
@@ -117,14 +117,14 @@ class OutboxMachine(RuleBasedStateMachine):
     @precondition(lambda self: self.outbox.endpoints)
     @rule(place=st.integers(0, 9))
     def remove(self, place: int) -> None:
-        """An endpoint goes."""
+        """Remove an endpoint."""
         endpoint = self._endpoint(place)
         self.webhooks.outbox.remove(endpoint.id)
         assert self._pending_of(endpoint.id) == 0
 
     @rule()
     def forget(self) -> None:
-        """The world begins anew; whoever holds a delivery sends it no more."""
+        """Forget all deliveries, as a reset does; those already taken are not sent."""
         self.webhooks.outbox.forget_deliveries()
         assert not any(each.is_pending for each in self.made)
         self.in_hand.clear()
@@ -133,7 +133,7 @@ class OutboxMachine(RuleBasedStateMachine):
 
     @invariant()
     def each_pending_delivery_is_in_one_place(self) -> None:
-        """In somebody's hand, in the queue, or on the timeline: never in two, never in none."""
+        """Taken, queued or on the timeline: exactly one of them."""
         outbox = self.outbox
         places = Counter(each.number for each in self.in_hand)
         places += Counter(each.number for each in outbox._due)  # noqa: SLF001 - `pop` would empty it
@@ -145,14 +145,14 @@ class OutboxMachine(RuleBasedStateMachine):
 
     @invariant()
     def none_is_attempted_too_often(self) -> None:
-        """Three times at most, a resend once; every attempt that ended is counted."""
+        """At most three times, a resend once; each ended attempt is counted."""
         for delivery in self.made:
             most = 1 if delivery.is_resend else 1 + len(RETRIES)
             assert len(delivery.attempts) <= self.begun[delivery.number] <= most
 
     @invariant()
     def what_has_ended_is_bounded_and_what_has_not_is_kept(self) -> None:
-        """The ring holds the last few that ended; the rest is counted."""
+        """The ring keeps the last few ended deliveries; the others are counted."""
         outbox = self.outbox
         kept = list(outbox.oldest_first())
         assert len(outbox.finished) <= KEPT

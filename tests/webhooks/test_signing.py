@@ -89,7 +89,7 @@ def test_a_changed_id_or_timestamp_does_not_verify(secret: str, name: str) -> No
     headers = sign(STANDARD, [secret], message="evt_1", sent_at=1_000, body=b"{}")
     arrived = received(headers | {name: "1001"}, b"{}")
     assert why_refused(STANDARD, [secret], arrived, now=1_000) == (
-        "no signature matches: another secret, or the body was changed"
+        "no signature matches: the secret differs, or the body was changed"
     )
 
 

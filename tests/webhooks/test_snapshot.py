@@ -225,7 +225,9 @@ def test_an_invalid_part_in_the_webhooks_of_a_snapshot_is_rejected(
     with pytest.raises(InvalidRequest) as caught:
         restored_world(with_value(kept, ("webhooks", *path), value))
 
-    assert caught.value.details == "/webhooks: expected this part as GET world/snapshot gave it."
+    assert caught.value.details == (
+        "/webhooks: expected this part as GET world/snapshot returned it."
+    )
 
 
 def test_a_snapshot_without_the_webhooks_part_is_rejected_with_its_name(

@@ -239,9 +239,9 @@ def test_a_custom_event_is_about_the_payment_id_in_its_data() -> None:
     [
         ("{before_reply: true}", "secret", None),
         ("{signature: previous_secret}", "previous", None),
-        ("{signature: previous_secret}", "secret", "no signature matches: another secret, or"),
-        ("{signature: wrong_secret}", "secret", "no signature matches: another secret, or"),
-        ("{signature: wrong_secret}", "previous", "no signature matches: another secret, or"),
+        ("{signature: previous_secret}", "secret", "no signature matches: the secret differs, or"),
+        ("{signature: wrong_secret}", "secret", "no signature matches: the secret differs, or"),
+        ("{signature: wrong_secret}", "previous", "no signature matches: the secret differs, or"),
         ("{signature: missing}", "secret", "the header webhook-signature is missing"),
     ],
 )

@@ -100,8 +100,8 @@ def test_an_instant_before_the_worlds_now_is_rejected(mode: Mode) -> None:
         clock.check_reachable(Instant(NOON - 1), "to")
 
     assert caught.value.details == (
-        "/to: expected an instant not before the world's now, 2030-01-15T12:00:00Z:"
-        " time never goes back. POST /_sandbox/worlds makes a world that starts earlier."
+        "/to: expected an instant at or after the world's current time, 2030-01-15T12:00:00Z:"
+        " time never goes back. POST /_sandbox/worlds creates a world that starts earlier."
     )
 
 
@@ -114,8 +114,8 @@ def test_an_instant_after_the_year_2999_is_rejected() -> None:
         clock.check_reachable(Instant(LAST + 1), "by")
 
     assert caught.value.details == (
-        "/by: expected to stay within the year 2999. POST /_sandbox/world/reset with"
-        ' {"only": ["payments", "clock"]} starts the clock again.'
+        "/by: expected an instant up to the year 2999. POST /_sandbox/world/reset with"
+        ' {"only": ["payments", "clock"]} resets the clock.'
     )
 
 

@@ -56,7 +56,7 @@ class KeptLife:
         self._taken = WorldEffects(world)
 
     def take(self, *, everything: bool = False) -> Effect:
-        """Keep what has changed."""
+        """Store what has changed."""
         effect = finish(self._taken.taking(everything=everything))
         if everything:
             self.effects.clear()
@@ -70,21 +70,21 @@ class KeptLife:
         return effect
 
     def kept(self) -> dict[str, Any]:
-        """What was kept, put together."""
+        """What was stored, put together."""
         kept = folded(map(orjson.loads, self.effects))
         entries = starmap(entry_of, map(orjson.loads, self.journal.values()))
         kept["journal"]["entries"] = sorted(entries, key=lambda row: int(row["number"]))
         return kept
 
     def hold(self) -> None:
-        """Compare what was kept with the world."""
+        """Compare what was stored with the world."""
         kept = self.kept()
         assert Instant(kept.pop("used_at")) == self.world.used_at
         assert Instant(kept.pop("made_at")) == self.world.config.made_at
         assert kept == as_json(snapshot(self.world))
 
     def restored(self, wall: Wall | None = None) -> World:
-        """Return the world of what was kept."""
+        """Return the world of what was stored."""
         return world_of(self.kept(), wall)
 
 
@@ -104,7 +104,7 @@ class ServerOfEffects(Server):
     """The server of the simulation, whose state file has only what effects have kept."""
 
     def start(self, lines: Sequence[bytes] = ()) -> None:
-        """Start anew, with the worlds of effects if there are some."""
+        """Start anew, with the worlds of stored effects if there are some."""
         super().start()
         self.lives: dict[str, KeptLife] = {}
         worlds = self._direct.sandbox.runtime.worlds
@@ -121,7 +121,7 @@ class ServerOfEffects(Server):
         self._direct.sandbox.runtime.start()
 
     def lines(self) -> list[bytes]:
-        """What effects have kept, a line for each world."""
+        """The stored effects, a line for each world."""
         self.take()
         lives = self.lives.items()
         for _, life in lives:
@@ -129,7 +129,7 @@ class ServerOfEffects(Server):
         return [orjson.dumps([key, life.kept()]) for key, life in lives]
 
     def ask(self, *arguments: Any, **options: Any) -> Any:  # noqa: ANN401 - as the server it is
-        """Make a request, and keep what it has changed."""
+        """Make a request, and store what it has changed."""
         reply = super().ask(*arguments, **options)
         self.take()
         return reply

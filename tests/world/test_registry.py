@@ -31,13 +31,13 @@ NAME_LENGTH = 500
 ALICE, BOB, CAROL = "sk_test_alice", "sk_test_bob", "sk_test_carol"
 IDLE, CROWDED = "idle for 1d (--world-ttl)", "the longest idle of 3 worlds (--max-worlds)"
 MALFORMED = (
-    "A key of the sandbox is sk_test_ and 1 to 64 letters, digits, '-' or '_',"
+    "A sandbox key is sk_test_ followed by 1 to 64 letters, digits, '-' or '_',"
     " as in 'Authorization: Bearer sk_test_sandbox'."
 )
 
 
 def said(reason: str) -> str:
-    """Return what a restarted world says of the earlier one."""
+    """Return the notice of a restarted world about the earlier one."""
     return f"An earlier world of this key was {reason}."
 
 
@@ -45,7 +45,7 @@ class Gone(list[tuple[str, str]]):
     """Records the worlds that were dropped: key and reason."""
 
     def __call__(self, world: World, reason: str) -> None:
-        """Note one."""
+        """Record one."""
         self.append((world.config.api_key, reason))
 
 
@@ -121,7 +121,7 @@ def test_a_rejected_first_use_leaves_no_world_and_is_rejected_again() -> None:
     """The server's scenarios contradict each other."""
     worlds = starting_with(FILLED, FILLED)
     for _ in range(2):
-        with pytest.raises(InvalidRequest, match="'scene' comes twice"):
+        with pytest.raises(InvalidRequest, match="'scene' is given twice"):
             finish(worlds.getting(ALICE))
     worlds.context = worlds.context._replace(scenarios=())
 
@@ -197,8 +197,8 @@ def test_strict_keys_accept_only_worlds_made_by_hand() -> None:
 
     assert found is made
     assert refusals == [
-        f"Its world was {IDLE}. POST /_sandbox/worlds makes one.",
-        "No world has this key (--strict-keys). POST /_sandbox/worlds makes one.",
+        f"Its world was {IDLE}. POST /_sandbox/worlds creates one.",
+        "No world has this key (--strict-keys). POST /_sandbox/worlds creates one.",
     ]
 
 
@@ -269,7 +269,7 @@ def test_making_a_second_world_of_a_key_is_rejected() -> None:
 
     assert caught.value.details == (
         "/api_key: expected a key that has no world yet;"
-        " DELETE /_sandbox/world with this key drops the one that it has."
+        " DELETE /_sandbox/world with this key drops its current world."
     )
     assert worlds.get_or_create(ALICE) is first
 
@@ -461,25 +461,25 @@ def test_a_repeated_drop_renews_the_age_of_its_reason() -> None:
 
 
 class Share(NamedTuple):
-    """The keys that one of several processes owns, and what it was told."""
+    """The keys that one of several processes owns, and the calls it got."""
 
     owned: frozenset[str]
     told: list[str]
 
     def owns(self, api_key: str) -> bool:
-        """Whether it is one of them."""
+        """Whether this process owns the key."""
         return api_key in self.owned
 
     def draws(self, api_key: str) -> bool:
-        """Whether a key that was drawn is here."""
+        """Whether this process may draw the key."""
         return self.owns(api_key)
 
     def made(self, api_key: str) -> None:
-        """Note it."""
+        """Record it."""
         self.told.append(f"+{api_key}")
 
     def dropped(self, api_key: str) -> None:
-        """Note it."""
+        """Record it."""
         self.told.append(f"-{api_key}")
 
 

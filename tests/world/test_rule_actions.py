@@ -366,8 +366,8 @@ def test_timeline_jobs_of_rules_that_no_longer_exist_are_skipped() -> None:
 
     assert happened(desk, 0) == [
         (0, "rule gone/mark"),
-        (0, "payment.failed skipped: It has nothing to tell of."),
-        (0, "payment.completed skipped: It is about no payment."),
+        (0, "payment.failed skipped: It has no payment to describe."),
+        (0, "payment.completed skipped: It is not about a payment."),
     ]
 
 

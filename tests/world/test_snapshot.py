@@ -81,10 +81,10 @@ def everything(desk: InProcessApi) -> list[Any]:
 
 VISA, MASKED = "4111111111111111", "************1111"
 VERSION = "/version: expected a snapshot of format payments-sandbox/world, version 4."
-GIVEN = "expected this part as GET world/snapshot gave it"
+GIVEN = "expected this part as GET world/snapshot returned it"
 CHANGED = (
-    "/digest: expected the digest of the rest: a snapshot is put back just as GET world/snapshot"
-    " gave it, and this one was changed."
+    "/digest: expected the digest of the rest; this snapshot was changed after GET world/snapshot"
+    " returned it."
 )
 
 

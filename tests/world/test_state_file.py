@@ -135,8 +135,7 @@ def test_an_invalid_row_in_a_sealed_state_file_is_rejected_with_its_line(row: ob
     with pytest.raises(NoStateError) as refused:
         read_lines(sealed(HEAD, good, row))
     assert str(refused.value) == (
-        "line 3: expected [API key, when it was made, when it was used, its snapshot],"
-        " and each key once"
+        "line 3: expected [API key, created at, used at, snapshot], and each key once"
     )
 
 

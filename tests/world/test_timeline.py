@@ -122,7 +122,7 @@ def test_each_kind_of_timeline_job_is_restored_from_a_snapshot(job: Job) -> None
     show=str,
 )
 def test_an_unknown_timeline_job_in_a_snapshot_is_rejected(item: list[object]) -> None:
-    with pytest.raises(ValueError, match=r"^a job of the timeline is not known$"):
+    with pytest.raises(ValueError, match=r"^unknown job in the timeline$"):
         Timeline().restore(1, [item])
 
 

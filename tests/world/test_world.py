@@ -299,7 +299,7 @@ def test_the_webhook_secret_is_derived_from_the_seed() -> None:
 def test_a_planned_attempt_without_its_delivery_raises_lookup_error(*, has_webhooks: bool) -> None:
     world = new_world()
     outbox = world.open_webhooks().outbox if has_webhooks else None
-    with pytest.raises(LookupError, match="that is not there"):
+    with pytest.raises(LookupError, match="a planned delivery is missing"):
         upcoming_entry(NOON, AttemptDelivery(0), world.ledger, outbox)
 
 

@@ -88,5 +88,5 @@ def _patched(
     response = context.operation.response
     if plan.off_contract or context.contract.accepts(response, body):
         return Reply(reply.status, json_bytes(body))
-    why = f"{context.contract.explain(response, body)} Add off_contract: true to do it anyway."
+    why = f"{context.contract.explain(response, body)} Add off_contract: true to send it anyway."
     return InternalError(f"The patch of the rule {rule} breaks the contract: {why}")

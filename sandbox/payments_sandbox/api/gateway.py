@@ -297,7 +297,7 @@ def key_in(authorization: str | None) -> str:
     if authorization is None:
         raise InvalidApiKey("Send 'Authorization: Bearer sk_test_…'.")
     if authorization[: len(_SCHEME)].lower() != _SCHEME:
-        raise InvalidApiKey("The Authorization header is 'Bearer ' and the key.")
+        raise InvalidApiKey("The Authorization header must be 'Bearer ' followed by the key.")
     return authorization[len(_SCHEME) :].strip()
 
 
@@ -330,7 +330,7 @@ def _headers(world: World) -> RateLimitHeaders:
 def _rate_limited(world: World) -> RateLimited:
     limiter = world.limiter
     reset = show_instant(Instant(limiter.reset_at * 1_000))
-    return RateLimited(f"The {limiter.window} turns at {reset}, by the world's clock.")
+    return RateLimited(f"The {limiter.window} ends at {reset} on the world's clock.")
 
 
 def _no_such_route(call: Call) -> SandboxError:

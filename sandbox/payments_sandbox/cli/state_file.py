@@ -9,7 +9,9 @@ Rules:
    with other names, from another number of workers or from a single server, their worlds are
    written to the files of their current owners, and only then are the old files removed. If that
    is interrupted, the next start begins it again: of a world that is in two files, the one that was
-   used last counts.
+   used last counts. Different worlds of one key are an error.
+5. A worker's file that was renamed, or used by a single server meanwhile, may have worlds of other
+   workers. It is renamed first, and then counts as a file with another name.
 """
 
 import asyncio
@@ -18,6 +20,7 @@ import logging
 import os
 import threading
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from itertools import count
 from pathlib import Path
 from typing import Final
 
@@ -35,6 +38,7 @@ from payments_sandbox.server.slices import pause, run_in_slices
 from payments_sandbox.world.state_file import (
     NoStateError,
     SavedWorld,
+    keys_of,
     read_lines,
     rewritten,
     writing,
@@ -97,6 +101,8 @@ class StateFile:
             self._is_given_up = True  # otherwise the exit waits for the thread that reads
             raise
         for world in worlds:
+            if (unused := self._worlds.get(world.config.api_key)) is not None:
+                self._worlds.let_go(unused)  # the home world, made a moment ago
             self._worlds.put(world)
 
     def _counted(self, lines: Iterable[bytes], size: int) -> Iterator[bytes]:
@@ -151,7 +157,7 @@ class StateFile:
     def _note_unsaved(self, world: World, error: Exception) -> None:
         self.unsaved.append(world.config.api_key)
         _log.error(
-            "the world %s could not be saved, and all others were: %s: %s",
+            "cannot save the world %s, but all others were saved: %s: %s",
             world.config.api_key, type(error).__name__, error,
         )  # fmt: skip
 
@@ -166,10 +172,10 @@ class StateFile:
                 # In a thread: a slow disk must not block the loop.
                 await asyncio.to_thread(self._write, await run_in_slices(self._writing()))
             except OSError as error:
-                _log.warning("the state could not be saved in %s: %s", self._path, error.strerror)
+                _log.warning("cannot save the state in %s: %s", self._path, error.strerror)
 
 
-_NO_FILE: Final = "expected a file: nothing is read back from a device"
+_NO_FILE: Final = "expected a regular file: no other kind can be read back"
 
 
 def _can_be_kept_in(path: Path) -> bool:
@@ -199,7 +205,8 @@ def placed_worlds(folder: Path, workers: int, owner_of: Callable[[str], int]) ->
         owner_of: returns the index of the worker that owns a key.
 
     Raises:
-        NoStateError: the folder is in use, or a file is not a state; nothing has changed.
+        NoStateError: the folder is in use, a file is not a state, or files have different worlds of
+            one key; no world has moved.
         OSError: the system rejects an operation.
     """
     folder.mkdir(mode=0o700, exist_ok=True)
@@ -211,6 +218,8 @@ def placed_worlds(folder: Path, workers: int, owner_of: Callable[[str], int]) ->
 
 def _place_worlds(folder: Path, workers: int, owner_of: Callable[[str], int]) -> None:
     wanted = [state_file_of(folder, index, workers) for index in range(workers)]
+    for index, file in enumerate(wanted):
+        _set_misplaced_aside(file, index, owner_of)
     found = sorted(folder.glob(_FILES))
     others = [each for each in found if each not in wanted]
     if not others:
@@ -226,6 +235,19 @@ def _place_worlds(folder: Path, workers: int, owner_of: Callable[[str], int]) ->
                 written.writelines(rewritten(owned[index]))
         for each in others:
             each.unlink()
+
+
+def _set_misplaced_aside(file: Path, index: int, owner_of: Callable[[str], int]) -> None:
+    """Rename the file of the worker with an index if it has worlds of another one."""
+    if not file.exists():
+        return
+    with contextlib.ExitStack() as stack:
+        _reserve_state(stack, file)
+        with file.open("rb") as lines:
+            if all(owner_of(key) == index for key in keys_of(lines)):
+                return
+        names = (file.with_name(f"misplaced-{number}-{file.name}") for number in count(1))
+        file.rename(next(name for name in names if not os.path.lexists(name)))
 
 
 def _reserve_state(stack: contextlib.ExitStack, file: Path) -> None:
@@ -245,14 +267,26 @@ def _reserve(stack: contextlib.ExitStack, file: Path) -> None:
 
 
 def _newest(files: Iterable[Path]) -> Iterable[SavedWorld]:
-    """The latest version of each world in some files, the longest unused first."""
-    newest: dict[str, SavedWorld] = {}
+    """The latest version of each world in some files, the longest unused first.
+
+    Raises:
+        NoStateError: two files have different worlds of one key, and both were used.
+    """
+    newest: dict[str, tuple[SavedWorld, Path]] = {}
     for file in files:
         for world in _named(file):
-            before = newest.get(world.api_key)
-            if before is None or before.used_at < world.used_at:
-                newest[world.api_key] = world
-    return sorted(newest.values(), key=lambda world: world.used_at)
+            before, where = newest.get(world.api_key, (world, file))
+            if before.made_at != world.made_at and _is_used(before) and _is_used(world):
+                both = f"{where.name} and {file.name} have different worlds of {world.api_key}"
+                raise NoStateError(f"{both}: move one of the files out of the folder")
+            if (_is_used(before), before.used_at) <= (_is_used(world), world.used_at):
+                newest[world.api_key] = world, file
+    return sorted((world for world, _ in newest.values()), key=lambda world: world.used_at)
+
+
+def _is_used(world: SavedWorld) -> bool:
+    """Whether anybody has used it; each server makes the home world at its start."""
+    return world.used_at > world.made_at
 
 
 def _named(file: Path) -> Sequence[SavedWorld]:

@@ -178,12 +178,12 @@ class AsyncSandboxClient(BaseClient):
 
         Args:
             api_key: the key that names the world; leave it out for a new one.
-            name: what the world is called in reports and logs, such as the id of a test; 500
-                characters of it are kept.
+            name: the world's name in reports and logs, such as the id of a test; cut to 500
+                characters.
             seed: the seed of ids and random draws; leave it out for one derived from the server's
                 seed and the key.
             clock: live, which follows the wall clock, or an instant to start frozen at. The schema
-                knows its form; whether it exists is for the server's own parser.
+                describes only its format; the server checks that it exists.
             rate_limit: how many requests the world allows.
             scenarios: the scenarios that the world starts with, in the order in which they apply.
         """
@@ -210,7 +210,7 @@ class AsyncSandboxClient(BaseClient):
 
         Args:
             limit: number of items to return.
-            starting_after: pagination cursor: the next_cursor of the page before.
+            starting_after: pagination cursor: the next_cursor of the previous page.
         """
         request = control_request(
             "GET", "/worlds", query={"limit": limit, "starting_after": starting_after}
@@ -261,8 +261,8 @@ class AsyncSandboxClient(BaseClient):
         Args:
             payments: how many.
             customers: the number of customers; default: a tenth of the payments.
-            over: spread over this time before now; default: 30d. The schema knows its form; whether
-                it exists is for the server's own parser.
+            over: spread over this time before now; default: 30d. The schema describes only its
+                format; the server checks that it exists.
             seed: the seed that they are drawn from; default: the world's seed.
         """
         request = control_request(
@@ -305,8 +305,8 @@ class AsyncSandboxClient(BaseClient):
         Now, or at a given later instant.
 
         Args:
-            at: the instant to stop at, not before the world's now; leave it out to stop now. The
-                schema knows its form; whether it exists is for the server's own parser.
+            at: the instant to stop at, at or after the world's current time; leave it out to stop
+                now. The schema describes only its format; the server checks that it exists.
         """
         request = control_request("POST", "/clock/freeze", fields={"at": at})
         return await self._send(ClockModel, request)
@@ -319,10 +319,10 @@ class AsyncSandboxClient(BaseClient):
         Answers when everything that became due has happened, in order.
 
         Args:
-            by: how far to move, at most 99999d. The schema knows its form; whether it exists is for
-                the server's own parser.
-            to: the instant to move to, not before the world's now. The schema knows its form;
-                whether it exists is for the server's own parser.
+            by: how far to move, at most 99999d. The schema describes only its format; the server
+                checks that it exists.
+            to: the instant to move to, at or after the world's current time. The schema describes
+                only its format; the server checks that it exists.
             next: move to whatever falls due next.
         """
         request = control_request(
@@ -377,12 +377,12 @@ class AsyncSandboxClient(BaseClient):
 
         Args:
             limit: number of items to return.
-            starting_after: pagination cursor: the next_cursor of the page before.
+            starting_after: pagination cursor: the next_cursor of the previous page.
             customer_id: only of this customer.
             status: only of this status.
             created_after: only those created later. ISO 8601: a date and time with Z or an offset,
-                or a plain date, which is its midnight in UTC. The schema bounds the length; the
-                server's own parser judges the date.
+                or a plain date, which is its midnight in UTC. The schema only bounds the length;
+                the server parses the date.
         """
         request = control_request(
             "GET",
@@ -504,7 +504,7 @@ class AsyncSandboxClient(BaseClient):
         What their rules have planned no longer happens.
 
         Args:
-            name: the scenario's name; all of them where it is left out.
+            name: the scenario's name; all of them by default.
         """
         request = control_request("DELETE", "/scenarios/active", query={"name": name})
         await self._send(object, request)
@@ -561,8 +561,8 @@ class AsyncSandboxClient(BaseClient):
         Answers as soon as all are met, or after the given time.
 
         Args:
-            expect: the expectations; those of the active scenarios where it is left out. What is in
-                them is judged by the lint.
+            expect: the expectations; those of the active scenarios by default. The lint checks
+                their contents.
             within: how long to wait until all are met, in wall time; default: the longest of their
                 own.
         """
@@ -586,7 +586,7 @@ class AsyncSandboxClient(BaseClient):
 
         Args:
             limit: number of items to return.
-            starting_after: pagination cursor: the next_cursor of the page before.
+            starting_after: pagination cursor: the next_cursor of the previous page.
         """
         request = control_request(
             "GET", "/webhook_endpoints", query={"limit": limit, "starting_after": starting_after}
@@ -613,7 +613,7 @@ class AsyncSandboxClient(BaseClient):
 
         Args:
             url: where events go: http or https, or inbox:NAME for a built-in receiver. The schema
-                bounds the length; the server judges the rest.
+                only bounds the length; the server checks the rest.
             events: which events it gets: names, families such as payment.*, or * for all.
             description: free text for people; empty for none.
             enabled: whether events are sent; a disabled endpoint only logs them.
@@ -622,11 +622,11 @@ class AsyncSandboxClient(BaseClient):
             signature: how it is signed.
             headers: additional headers, by name.
             retries: the delays between attempts, on the world's clock; an empty list never retries.
-                Shown only where it is not the usual schedule.
+                Shown only if it is not the default schedule.
             timeout: how long a receiver may take to answer, in wall time, from 10ms to 30s. Shown
-                only where it is not 10s.
-            timestamp: which clock the timestamp of a signature is of: wall, which receivers compare
-                with their own, or world, for receivers whose clock follows the world's.
+                only if it is not 10s.
+            timestamp: the clock of a signature's timestamp: wall, which receivers compare with
+                their own, or world, for receivers whose clock follows the world's.
         """
         request = control_request(
             "POST",
@@ -679,7 +679,7 @@ class AsyncSandboxClient(BaseClient):
         Args:
             endpoint_id: id of the endpoint.
             url: where events go: http or https, or inbox:NAME for a built-in receiver. The schema
-                bounds the length; the server judges the rest.
+                only bounds the length; the server checks the rest.
             events: which events it gets: names, families such as payment.*, or * for all.
             description: free text for people; empty for none.
             enabled: whether events are sent; a disabled endpoint only logs them.
@@ -688,11 +688,11 @@ class AsyncSandboxClient(BaseClient):
             signature: how it is signed.
             headers: additional headers, by name.
             retries: the delays between attempts, on the world's clock; an empty list never retries.
-                Shown only where it is not the usual schedule.
+                Shown only if it is not the default schedule.
             timeout: how long a receiver may take to answer, in wall time, from 10ms to 30s. Shown
-                only where it is not 10s.
-            timestamp: which clock the timestamp of a signature is of: wall, which receivers compare
-                with their own, or world, for receivers whose clock follows the world's.
+                only if it is not 10s.
+            timestamp: the clock of a signature's timestamp: wall, which receivers compare with
+                their own, or world, for receivers whose clock follows the world's.
         """
         request = control_request(
             "PATCH",
@@ -752,9 +752,9 @@ class AsyncSandboxClient(BaseClient):
             endpoint_id: id of the endpoint.
             headers: the headers as they arrived.
             body: the body's exact text.
-            now: the receiver's time, which the timestamp may differ from by five minutes; ignore
-                accepts any. The real time, or the world's where the endpoint has it so, unless told
-                otherwise.
+            now: the receiver's time, from which the timestamp may differ by five minutes; ignore
+                accepts any timestamp. Default: the real time, or the world's time if the endpoint
+                has the timestamp world.
         """
         request = control_request(
             "POST",
@@ -778,7 +778,7 @@ class AsyncSandboxClient(BaseClient):
 
         Args:
             limit: number of items to return.
-            starting_after: pagination cursor: the next_cursor of the page before.
+            starting_after: pagination cursor: the next_cursor of the previous page.
             event_id: only of this event.
             endpoint_id: only to this endpoint.
             status: only of this status.
@@ -841,10 +841,10 @@ class AsyncSandboxClient(BaseClient):
         Args:
             name: name of the inbox.
             limit: number of items to return.
-            starting_after: pagination cursor: the next_cursor of the page before.
+            starting_after: pagination cursor: the next_cursor of the previous page.
             type: only messages of this event type.
             wait: how long to wait for the messages, in wall time, up to 60s; it answers as soon as
-                they are there.
+                they have arrived.
             count: how many messages to wait for.
         """
         request = control_request(
@@ -895,7 +895,7 @@ class AsyncSandboxClient(BaseClient):
 
         Args:
             limit: number of items to return.
-            starting_after: pagination cursor: the next_cursor of the page before.
+            starting_after: pagination cursor: the next_cursor of the previous page.
         """
         request = control_request(
             "GET", "/events", query={"limit": limit, "starting_after": starting_after}
@@ -911,7 +911,7 @@ class AsyncSandboxClient(BaseClient):
 
         Args:
             type: the event's type; without data one of the four documented ones.
-            payment_id: the payment that the event tells of.
+            payment_id: the payment that the event is about.
             data: what the event says; any JSON object.
         """
         request = control_request(
@@ -928,7 +928,7 @@ class AsyncSandboxClient(BaseClient):
 
         Args:
             event_id: id of the event.
-            endpoint_id: only to this endpoint; leave it out for all that want the event.
+            endpoint_id: only to this endpoint; leave it out for all that subscribe to the event.
         """
         request = control_request(
             "POST", f"/events/{path_segment(event_id)}/resend", fields={"endpoint_id": endpoint_id}
@@ -944,7 +944,7 @@ class AsyncSandboxClient(BaseClient):
 
         Args:
             limit: number of items to return.
-            starting_after: pagination cursor: the next_cursor of the page before.
+            starting_after: pagination cursor: the next_cursor of the previous page.
         """
         request = control_request(
             "GET", "/requests", query={"limit": limit, "starting_after": starting_after}
@@ -974,7 +974,7 @@ class AsyncSandboxClient(BaseClient):
         Server-sent events; the connection stays open.
 
         Args:
-            last: how many requests of the journal to begin with; a Last-Event-ID goes before it.
+            last: how many requests of the journal to begin with; a Last-Event-ID takes precedence.
             last_event_id: `id` of the message to go on after; goes before `last`.
             on_connected: called once, when the stream begins.
         """
@@ -995,12 +995,12 @@ class AsyncSandboxClient(BaseClient):
         """Decide a held call.
 
         By any step of the scenario language: pass answers as if it had not been held, hold keeps it
-        longer. Answers when it has happened, with its id in the journal.
+        longer. Answers once it is carried out, with its id in the journal.
 
         Args:
             held_id: id of the held.
-            do: a step of the scenario language: the word pass, or a mapping. What is in it is
-                judged by the lint.
+            do: a step of the scenario language: the word pass, or a mapping. The lint checks its
+                contents.
         """
         request = control_request("POST", f"/held/{path_segment(held_id)}", fields={"do": do})
         return await self._send(HeldCallModel, request)

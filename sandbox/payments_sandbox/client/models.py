@@ -323,7 +323,7 @@ class WorldPaymentsModel(TypedDict):
 
 
 class WorldFillingModel(TypedDict):
-    """How far POST /_sandbox/world/seed is; only while it makes payments."""
+    """How far POST /_sandbox/world/seed is; only while it creates payments."""
 
     made: int
     wanted: int
@@ -377,7 +377,7 @@ class AdvancedClockModel(TypedDict):
 
 
 class StoredCardModel(TypedDict):
-    """What is left of the card in answers: never the number, never the security code."""
+    """The card as responses show it: without its number and security code."""
 
     type: Literal["card"]
     last4: str
@@ -518,7 +518,7 @@ class ReportModel(TypedDict):
 
 
 class VerifiedModel(TypedDict):
-    """How expectations stand."""
+    """The state of expectations."""
 
     passed: bool
     expectations: list[ReportExpectationModel]
@@ -550,7 +550,7 @@ class WebhookEndpointModel(TypedDict):
 
 
 class VerifiedWebhookModel(TypedDict):
-    """Whether a careful receiver would take a webhook, and why not."""
+    """Whether a careful receiver would accept a webhook, and why not."""
 
     verified: bool
     reason: str | None
@@ -619,7 +619,7 @@ class InboxScriptModel(TypedDict):
 
 
 class EventModel(TypedDict):
-    """One event, in the body its webhook is sent with."""
+    """One event, as in the body of its webhook."""
 
     id: str
     type: str
@@ -635,7 +635,7 @@ class JournalEntryRequestModel(TypedDict):
 
 
 class JournalEntryResponseModel(TypedDict):
-    """What was answered; null when nothing was, or not yet."""
+    """The response; null if there was none, or none yet."""
 
     status: int
     headers: dict[str, str]
@@ -671,7 +671,7 @@ class JournalEntryModel(TypedDict):
 
 
 class HeldCallModel(TypedDict):
-    """A call that a step holds: nothing of it has happened."""
+    """A call that a step holds; it has had no effect yet."""
 
     id: str
     since: str

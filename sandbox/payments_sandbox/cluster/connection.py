@@ -50,7 +50,7 @@ class MovableConnection(Connection):
 
     Args:
         server: as for any connection.
-        head_timeout: as for any connection.
+        timeout: as for any connection.
         begun: the bytes that another process, or the listener here, has already read.
         passes: passes the connection to a sibling if the request that begins belongs there. It
             takes the descriptor and the begin of the request, and returns whether it did. None if
@@ -79,12 +79,12 @@ class MovableConnection(Connection):
     def __init__(
         self,
         server: web.Server,
-        head_timeout: float,
+        timeout: float,
         begun: bytes = b"",
         *,
         passes: Callable[[int, bytes], bool] | None = None,
     ) -> None:
-        super().__init__(server, head_timeout)
+        super().__init__(server, timeout)
         self._passes = passes
         self._key: bytes | None = None  # the credentials of the requests that are answered here
         self._lines: tuple[tuple[bytes, bytes], ...] | None = None  # those that `_head` is of

@@ -50,7 +50,7 @@ class SharedServer(HttpServer):
 
     Args:
         handler: answers the requests whose owner is here.
-        head_timeout: seconds that the head of a request may take to arrive.
+        timeout: seconds that the head of a request may take to arrive, and then its body.
         directory: knows the owner of each key.
         siblings: the writing end of each sibling's mailbox, by its index.
         answer: answers a question of a sibling.
@@ -59,12 +59,12 @@ class SharedServer(HttpServer):
     def __init__(
         self,
         handler: Handler,
-        head_timeout: float,
+        timeout: float,
         directory: Directory,
         siblings: Mapping[int, socket.socket],
         answer: Answer,
     ) -> None:
-        super().__init__(self._owner_handler(handler, directory), head_timeout)
+        super().__init__(self._owner_handler(handler, directory), timeout)
         self._directory = directory
         self._siblings = {index: Outgoing(writer) for index, writer in siblings.items()}
         if siblings:
@@ -86,7 +86,7 @@ class SharedServer(HttpServer):
 
     def _connection(self, begun: bytes = b"") -> MovableConnection:
         passes = self._passes if self._siblings else None
-        return MovableConnection(self, self._head_timeout, begun, passes=passes)
+        return MovableConnection(self, self._timeout, begun, passes=passes)
 
     async def pass_on(self, passed: PassedConnection, place: Place) -> None:
         """Take a connection to another place, or start it again in this one."""

@@ -132,9 +132,9 @@ def _address(member: Member) -> str:
 class _NodeServer(SharedServer):
     """Makes the connections of a node, which has no siblings."""
 
-    def __init__(self, handler: Handler, head_timeout: float, node: ClusterNode) -> None:
+    def __init__(self, handler: Handler, timeout: float, node: ClusterNode) -> None:
         self._node = node
-        super().__init__(handler, head_timeout, node, {}, lambda _, __: None)
+        super().__init__(handler, timeout, node, {}, lambda _, __: None)
         node.membership.on_lost = lambda names: self._begin(self._end_relays(names))
 
     async def _end_relays(self, lost: set[str]) -> None:

@@ -35,14 +35,14 @@ class PathVariable(NamedTuple):
 
 
 TAGS: Final = {
-    "Server": "The process and what it offers to everybody.",
+    "Server": "The server itself, and what all worlds share.",
     "World": "The state that belongs to one API key.",
     "Clock": "The world's time: live or frozen, and moved forward.",
     "Rate limit": "The limiter of the emulated API.",
-    "Scenarios": "What goes wrong, and what has to be true all the same.",
+    "Scenarios": "The failures to cause, and what must be true in spite of them.",
     "Payments": "Payments moved by hand.",
-    "Webhooks": "Where events are sent, what became of them, and receivers that are built in.",
-    "Records": "What the world has seen and done.",
+    "Webhooks": "Where events are sent, how their deliveries went, and the built-in receivers.",
+    "Records": "What the world received and did.",
 }
 PATH_VARIABLES: Final = {
     "payment_id": PathVariable("objects/payment_id", "payment_not_found"),
@@ -89,7 +89,7 @@ def _info() -> dict[str, object]:
         "title": "Payments sandbox control API",
         "version": __version__,
         "summary": "The remote control of the sandbox: time, state and failure.",
-        "description": "Nothing here is part of the documented Payments API; all of it is ours.",
+        "description": "Nothing here is part of the documented Payments API.",
         "contact": {"name": "payments-sandbox"},
         "license": {"name": "MIT", "identifier": "MIT"},
     }
@@ -107,7 +107,9 @@ def _schemes() -> dict[str, object]:
             "type": "apiKey",
             "in": "header",
             "name": "Sandbox-Token",
-            "description": "The control token, where the server has one: always beyond loopback.",
+            "description": (
+                "The control token, if the server has one; it always has one beyond loopback."
+            ),
             "x-provenance": "decided",
         },
     }

@@ -56,7 +56,7 @@ CODES: Final[dict[str, Code]] = {
     "fraud_suspected": _decline("The payment was blocked as suspected fraud"),
     "payment_not_refundable": _of(400, "The payment cannot be refunded", "create_refund"),
     "refund_exceeds_payment": _of(
-        400, "The refund is larger than what is left of the payment", "create_refund"
+        400, "The refund is larger than the amount left to refund", "create_refund"
     ),
     "refund_declined": _of(400, "The refund was declined by the card's issuer", "create_refund"),
     "invalid_api_key": _of(401, "The API key is missing or invalid", *EVERYWHERE),
@@ -73,9 +73,9 @@ CODES: Final[dict[str, Code]] = {
 CONTROL_CODES: Final[dict[str, Code]] = {
     "invalid_scenario": _of(400, "The scenario is not valid"),
     "illegal_move": _of(400, "The payment is not in a state that allows this"),
-    "not_held": _of(409, "The call is not held any more"),
+    "not_held": _of(409, "The call is no longer held"),
     "invalid_token": _of(401, "The Sandbox-Token header is missing or wrong"),
-    "cross_site_request": _of(403, "A page of another site may not do this"),
+    "cross_site_request": _of(403, "Pages of other sites may not make this request"),
     "unknown_host": _of(421, "The Host header names another server"),
 }
 """The codes that only the control API has; none of them is documented."""

@@ -39,7 +39,7 @@ SENTENCES: Final = {
 }
 TAGS: Final = {
     "Payments": "Create, retrieve and list payments.",
-    "Refunds": "Give the money of a completed payment back.",
+    "Refunds": "Refund completed payments.",
     "Webhooks": "Real-time notifications about payment events.",
 }
 LINKS: Final = {
@@ -87,10 +87,11 @@ def _info() -> dict[str, object]:
     return {
         "title": "Payments API",
         "version": "3.2",
-        "summary": "Payment processing, as a local sandbox answers it.",
+        "summary": "Payment processing, emulated by a local sandbox.",
         "description": (
             "The documented Payments API, version 3.2. `x-source` names the section of its "
-            "documentation; `x-provenance` is `documented`, or `decided` where it is silent."
+            "documentation; `x-provenance` is `documented`, or `decided` where the documentation"
+            " says nothing."
         ),
         "contact": {"name": "Developer Support", "email": "developers@payments.example.com"},
         "license": {"name": "MIT", "identifier": "MIT"},

@@ -14,12 +14,12 @@ KEY: Final = "bearerAuth"
 DESCRIPTIONS: Final = {
     200: "Success",
     201: "Created successfully",
-    204: "Done; there is no body",
+    204: "Done (no body)",
     400: "Bad request (invalid parameters)",
     401: "Unauthorized (invalid API key)",
     403: "Forbidden (a page of another site)",
     404: "Not found",
-    409: "Conflict (it is too late for that)",
+    409: "Conflict (it is too late)",
     413: "The request body is too large",
     421: "Misdirected (the Host header names another server)",
     429: "Rate limit exceeded",
@@ -30,7 +30,7 @@ DESCRIPTIONS: Final = {
 UNAUTHORIZED: Final = 401
 CHALLENGE: Final = {
     "WWW-Authenticate": {
-        "description": "Which credentials are wanted, as HTTP demands of every 401.",
+        "description": "Which credentials are expected; HTTP requires it in every 401.",
         "x-provenance": "decided",
         "required": True,
         "schema": {"type": "string", "const": "Bearer"},

@@ -207,7 +207,7 @@ class CompiledSchema:
             case WrongValue(path, kind, part, value):
                 error = _wrong_in_file(path, kind, self._resolved(part), value)
                 if value is None and refusal.is_optional and error.hint is None:
-                    error = error._replace(hint="leave it out where there is none")
+                    error = error._replace(hint="leave it out if there is none")
                 yield error
             case _:
                 assert_never(refusal)
@@ -261,9 +261,9 @@ def _body_error(refusal: Refusal, noun: str) -> SchemaError:
             what = f": expected {expected}" if expected else ""
             return SchemaError((*path, name), f"is required{what}.", is_about_key=True)
         case WrongValue(path, _, part, value, is_optional):
-            expected = f"expected {part.get('x-expected', 'what is documented')}"
+            expected = f"expected {part.get('x-expected', 'a documented value')}"
             if value is None and is_optional:
-                expected += "; leave it out where there is none"
+                expected += "; leave it out if there is none"
             return SchemaError(path, f"{expected}.")
         case _:
             assert_never(refusal)
@@ -273,7 +273,7 @@ def _undocumented(name: str, known: list[str], noun: str) -> str:
     start = f"is not a documented {noun}"
     if close := nearest(presentable(name).casefold(), known):
         return f"{start}; did you mean '{close}'?"
-    return f"{start}; documented are {', '.join(known)}." if known else f"{start}; there are none."
+    return f"{start}; expected one of {', '.join(known)}." if known else f"{start}; there are none."
 
 
 def _rank(schema: Schema, path: Path) -> list[tuple[int, str]]:
@@ -303,7 +303,7 @@ def _unknown_in_file(path: Path, name: str, part: Schema) -> SchemaError:
         return SchemaError((*path, name), message, f"did you mean '{close}'?", is_about_key=True)
     *others, last = keys + also
     known = f"{', '.join(others)} and {last}" if others else last
-    start = f"{part['x-kind']} has" if "x-kind" in part else "known here are"
+    start = f"{part['x-kind']} has" if "x-kind" in part else "the keys here are"
     return SchemaError((*path, name), message, f"{start} {known}", is_about_key=True)
 
 
@@ -323,7 +323,7 @@ def _wrong_in_file(path: Path, kind: object, part: Schema, value: object) -> Sch
         case Kind.Not():
             return _none_of_its_keys(path, part, value)
         case Kind.PropertyNames():
-            message, hint = f"expected {part['propertyNames']['x-expected']} as each key", None
+            message, hint = f"expected each key to be {part['propertyNames']['x-expected']}", None
         case Kind.Enum() | Kind.Constant() if isinstance(value, str):
             message, hint = _unknown_word(value, part)
         case Kind.Pattern() if isinstance(value, str):
@@ -331,11 +331,12 @@ def _wrong_in_file(path: Path, kind: object, part: Schema, value: object) -> Sch
         case Kind.MaxProperties() if kind.limit:
             message = f"expected {expected}, with at most {counted(kind.limit, 'key')}"
         case Kind.MaxLength() | Kind.MaxItems() if kind.limit:
-            message = f"expected {expected}, at most {kind.limit} long"
+            noun = "item" if isinstance(kind, Kind.MaxItems) else "character"
+            message = f"expected {expected}, at most {counted(kind.limit, noun)}"
         case Kind.AnyOf() | Kind.OneOfNotValid() | Kind.OneOfMultipleValid():
             message, hint = str(hint), None
         case Kind.MinItems() if kind.limit > 1:
-            message = f"expected {expected}, at least {kind.limit} long"
+            message = f"expected {expected}, at least {kind.limit} items"
         case Kind.MinLength() | Kind.MinItems() | Kind.MinProperties():
             message = f"expected {expected} that is not empty"
         case _:
@@ -356,12 +357,12 @@ def _unknown_word(word: str, part: Schema) -> tuple[str, str | None]:
     valued: dict[str, str] = part.get("x-valued", {})
     if word in valued:
         return f"'{word}' needs a value", f"write {valued[word]}"
-    message = f"{_quoted(word)} is not known"
+    message = "unknown value" if LONG_NUMBER.search(word) else f"unknown value {_quoted(word)}"
     least = SURELY if len(known) > _MANY else _ALIKE
     candidates = [*known, *valued]
     if close := nearest(word, candidates, least) or nearest(word.upper(), known, least):
         return message, f"did you mean '{close}'?"
-    return message, part.get("x-hint") or f"known are {', '.join(known)}"
+    return message, part.get("x-hint") or f"expected one of {', '.join(known)}"
 
 
 def _quoted(word: str) -> str:

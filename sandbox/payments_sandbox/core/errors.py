@@ -114,7 +114,7 @@ class NotHeld(SandboxError):
     def __init__(self) -> None:
         super().__init__(
             "not_held",
-            "It was decided, its time was over, its client has left, or its world was reset."
+            "It was decided, it timed out, its client disconnected, or its world was reset."
             " GET /_sandbox/held lists the calls that are held now.",
         )
 

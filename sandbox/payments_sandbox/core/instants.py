@@ -66,10 +66,10 @@ def read_instant(text: str, *, earliest: Instant | None = EPOCH) -> Instant:
     try:
         instant = _milliseconds(found)
     except (ValueError, OverflowError):
-        raise ValueError("expected a date-time that exists") from None
+        raise ValueError("expected a date and time that exist") from None
     if instant > LAST or (earliest is not None and instant < earliest):
         since = "up to" if earliest is None else "from 1970 to"
-        raise ValueError(f"expected a date-time {since} 2999")
+        raise ValueError(f"expected a date {since} 2999")
     return Instant(instant)
 
 
@@ -89,7 +89,7 @@ def _milliseconds(found: re.Match[str]) -> int:
     shift = timedelta(hours=offset.hour, minutes=offset.minute)
     since = moment - _EPOCH + (shift if found["sign"] == "-" else -shift)
     if leap and (since + timedelta(seconds=1)) % timedelta(days=1):
-        raise ValueError("a leap second is the last one of a day in UTC")
+        raise ValueError("a leap second must be the last second of a day in UTC")
     fraction = 0 if leap else int((found["fraction"] or "")[:3].ljust(3, "0"))
     return since // timedelta(milliseconds=1) + leap * SECOND + fraction
 
@@ -130,7 +130,7 @@ def read_duration(text: str) -> int:
     if not _DURATION.fullmatch(text):
         if _ANY_DURATION.fullmatch(text):
             raise ValueError(
-                "expected a duration of at most 99999d, 999999h or 99999999m, to the millisecond"
+                "expected a duration of at most 99999d, 999999h or 99999999m, in whole milliseconds"
             )
         raise ValueError("expected a duration such as 300ms, 5s, 10m, 2h or 45d")
     number, unit = text.rstrip("dhms"), text.lstrip("0123456789.")

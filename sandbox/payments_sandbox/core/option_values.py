@@ -71,7 +71,7 @@ def time_limit(text: str) -> int:
 def lifetime(text: str) -> int:
     """Read how long an unused world lives, at least a millisecond, as milliseconds."""
     if not (milliseconds := read_duration(text)):
-        raise ValueError("expected 1ms or more: worlds live between two requests")
+        raise ValueError("expected 1ms or more: worlds are kept between requests")
     return milliseconds
 
 
@@ -88,7 +88,7 @@ def clock(text: str) -> str:
 def header_value(text: str) -> str:
     """Read a value that a header can carry unchanged; it may not be empty."""
     if not text.strip() or text != text.strip() or not text.isprintable():
-        raise ValueError("expected printable characters, without blanks around")
+        raise ValueError("expected printable characters, without leading or trailing blanks")
     return text
 
 
@@ -109,7 +109,7 @@ def listening_host(text: str) -> str:
 def host_name(text: str) -> str:
     """Read the name in a Host header, without the port, or `*.` and the end of the name."""
     if not re.fullmatch(r"(?:\*\.)?[\w.-]+", text, re.ASCII):
-        raise ValueError("expected a host name without port, such as shop.test or *.shop.test")
+        raise ValueError("expected a host name without a port, such as shop.test or *.shop.test")
     return text
 
 
@@ -120,11 +120,11 @@ def origin(text: str) -> str:
             "expected an origin in lower case, without a path, such as http://localhost:5173"
         )
     if re.fullmatch(r"http://.*:80|https://.*:443", text):
-        raise ValueError("expected an origin without the port that its scheme has anyway")
+        raise ValueError("expected an origin without the default port of its scheme")
     if not re.fullmatch(r"https?://(?:[\w.-]+|\[[0-9a-f:.]+\])(?::[0-9]+)?", text, re.ASCII):
         raise ValueError(
-            "expected one origin as browsers send it, such as http://localhost:5173; there are no"
-            " patterns, and each further origin is a --cors of its own"
+            "expected one origin as browsers send it, such as http://localhost:5173; patterns are"
+            " not supported, repeat --cors for more origins"
         )
     return text
 
@@ -166,7 +166,7 @@ def host_and_port(text: str) -> tuple[str, int]:
     """Read the host and port where others reach a server; the port is 0 if none is given."""
     found = _HOST_AND_PORT.fullmatch(text)
     if found is None or (port := int(found["port"] or 0)) > LAST_PORT:
-        raise ValueError("expected a host and perhaps a port, such as 10.0.0.5 or node-1:8080")
+        raise ValueError("expected a host and an optional port, such as 10.0.0.5 or node-1:8080")
     return found["host"].strip("[]"), port
 
 
@@ -192,11 +192,11 @@ def scenario(text: str) -> str | Path:
     if path.name == text and path.suffix not in _OF_SCENARIOS and re.fullmatch(_WORD, text):
         return text
     if path.is_dir():
-        raise ValueError("expected a name or a file; a folder is for --scenario-dir")
+        raise ValueError("expected a name or a file; use --scenario-dir for a folder")
     if not path.is_file():
         close = near_file(path)
         hint = "" if close is None else f"; did you mean {close}?"
-        raise ValueError(f"expected the name of a scenario, or a file that exists{hint}")
+        raise ValueError(f"expected the name of a scenario or an existing file{hint}")
     return path
 
 
@@ -225,7 +225,7 @@ def certificates(text: str) -> Path:
     try:
         ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT).load_verify_locations(cafile=text)
     except (OSError, ValueError):
-        raise ValueError("expected a file of certificates in PEM, to read") from None
+        raise ValueError("expected a readable file of PEM certificates") from None
     return Path(text)
 
 
@@ -233,16 +233,14 @@ def socket_path(text: str) -> Path:
     """Read the path of a unix socket, which may not be as long as other paths."""
     path = file_to_write(text)
     if len(os.fsencode(text)) > LONGEST_SOCKET_PATH:
-        raise ValueError(
-            f"expected at most {LONGEST_SOCKET_PATH} bytes: the path of a socket is no longer"
-        )
+        raise ValueError(f"expected a socket path of at most {LONGEST_SOCKET_PATH} bytes")
     return path
 
 
 def folder(text: str) -> Path:
     """Read the path of a folder that exists."""
     if not Path(text).is_dir():
-        raise ValueError("expected a folder that exists")
+        raise ValueError("expected an existing folder")
     return Path(text)
 
 
@@ -250,7 +248,7 @@ def state(text: str) -> Path:
     """Read the path of a folder or file that exists, or that can be made in a folder that does."""
     path = Path(text)
     if not path.is_dir() and not path.parent.is_dir():
-        raise ValueError("expected a file or a folder in a folder that exists")
+        raise ValueError("expected a file or folder in an existing folder")
     return path
 
 
@@ -258,5 +256,5 @@ def file_to_write(text: str) -> Path:
     """Read the path of a file whose folder exists."""
     file = Path(text)
     if file.is_dir() or not file.parent.is_dir():
-        raise ValueError("expected a file in a folder that exists")
+        raise ValueError("expected a file in an existing folder")
     return file

@@ -32,7 +32,11 @@ _NOT_BESIDE: Final = frozenset({errno.EACCES, errno.EPERM, errno.EROFS})
 _NOT_OVER: Final = _NOT_BESIDE | {errno.EBUSY, errno.EXDEV}
 """The errors of a file that cannot be replaced: a mount point, or another user's file in `/tmp`."""
 
+_NO_SPACE: Final = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG})
+"""The errors of a full disk, a used-up quota, and a limit of the process (`ulimit -f`)."""
+
 _STREAMS: Final = (1, 2)
+_PART: Final = ".part"
 _FOR_OWNER: Final = 0o600
 _FOR_ALL: Final = 0o666
 
@@ -50,10 +54,11 @@ def replaced(file: Path, *, is_private: bool = False) -> Iterator[BinaryIO]:
         is_private: only its owner can read it, and it is synced to the disk at the end.
 
     Raises:
-        OSError: it cannot be written; ENXIO for a pipe that nobody reads.
+        OSError: it cannot be written, and `filename` is its path; ENXIO for a pipe that nobody
+            reads.
     """
-    target = _renamable(file)
-    with ExitStack() as stack:
+    with _named(file), ExitStack() as stack:
+        target = _renamable(file)
         part = (
             None if target is None else stack.enter_context(_part_of(target, is_private=is_private))
         )
@@ -119,6 +124,17 @@ def reserved(file: Path) -> Iterator[None]:
         yield
 
 
+@contextmanager
+def _named(file: Path) -> Iterator[None]:
+    """Let an error of the block name the file; a failed write names none, or the part."""
+    try:
+        yield
+    except OSError as error:
+        if error.filename is None or str(error.filename).endswith(_PART):
+            error.filename = str(file)
+        raise
+
+
 # Next to the file
 
 
@@ -146,7 +162,7 @@ def _part_of(target: Path, *, is_private: bool) -> Iterator[BinaryIO | None]:
     """
     _remove_stale_parts(target)
     mode = _FOR_OWNER if is_private else _FOR_ALL
-    name = target.with_name(f"{target.name}.{os.getpid()}.part")
+    name = target.with_name(f"{target.name}.{os.getpid()}{_PART}")
     try:
         part = open(name, "x+b", opener=partial(os.open, mode=mode))  # noqa: SIM115 - closed below
     except OSError as error:
@@ -166,7 +182,7 @@ def _part_of(target: Path, *, is_private: bool) -> Iterator[BinaryIO | None]:
 
 def _remove_stale_parts(target: Path) -> None:
     """Remove the parts of killed writers, which are no longer locked."""
-    for left in target.parent.glob(f"{escape(target.name)}.*.part"):
+    for left in target.parent.glob(f"{escape(target.name)}.*{_PART}"):
         with suppress(OSError), left.open("rb") as opened:  # perhaps another user's
             if _lock(opened.fileno()):
                 left.unlink()
@@ -199,15 +215,40 @@ def _write_in_place(file: Path, content: BinaryIO, *, is_private: bool) -> None:
         OSError: it cannot be written.
     """
     found = file.stat()
+    is_overwritten = stat.S_ISREG(found.st_mode) and _own_stream(found) is None
     with _opened_in_place(file, found) as written:
+        if is_overwritten:
+            _reserve_space(written.fileno(), _size_of(content), found.st_size)
         shutil.copyfileobj(content, written)
-        if not stat.S_ISREG(found.st_mode) or _own_stream(found) is not None:
+        if not is_overwritten:
             return
         written.truncate()
         if is_private:
             with suppress(OSError):  # it is another user's
                 file.chmod(_FOR_OWNER)
             os.fsync(written.fileno())
+
+
+def _size_of(content: BinaryIO) -> int:
+    size = content.seek(0, os.SEEK_END)
+    content.seek(0)
+    return size
+
+
+def _reserve_space(descriptor: int, size: int, before: int) -> None:
+    """Reserve the space of a file's new content, if the system can do that.
+
+    Raises:
+        OSError: there is no space; the file is as it was.
+    """
+    if sys.platform in {"win32", "darwin"} or not size:
+        return
+    try:
+        os.posix_fallocate(descriptor, 0, size)
+    except OSError as error:  # or the file system cannot reserve any
+        if error.errno in _NO_SPACE:
+            os.ftruncate(descriptor, before)
+            raise
 
 
 def _opened_in_place(file: Path, found: os.stat_result) -> BinaryIO:
@@ -242,16 +283,16 @@ def _pid_file(name: Path) -> Iterator[None]:
 
     Raises:
         FileInUseError: another process has it.
-        OSError: it cannot be opened.
+        OSError: it cannot be opened or written.
     """
     if (opened := _locked(name)) is None:
         yield
         return
     with opened:
-        opened.truncate(0)
-        opened.write(f"{os.getpid()}\n")
-        opened.flush()
         try:
+            opened.truncate(0)
+            opened.write(f"{os.getpid()}\n")
+            opened.flush()
             yield
         finally:
             name.unlink(missing_ok=True)

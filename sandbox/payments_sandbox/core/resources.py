@@ -112,9 +112,9 @@ def _data_folder(kind: DataKind) -> "Traversable":
     zipped = files("payments_sandbox").joinpath(*place)
     if zipped.is_dir():
         return zipped
-    missing = f"The {kind} folder is neither shipped with the package nor beside it."
+    missing = f"The {kind} folder is missing: it is neither in the package nor next to it."
     if "pyfakefs" in sys.modules:
-        missing += " Where pyfakefs has replaced the file system, start the sandbox before that."
+        missing += " pyfakefs has replaced the file system; start the sandbox before that."
     raise FileNotFoundError(missing)
 
 

@@ -211,8 +211,8 @@ def settings_from(given: Mapping[str, object]) -> Settings:
     for name in given:
         if name not in known:
             close = nearest(name, list(known))
-            hint = f"did you mean {close!r}?" if close else f"known are {', '.join(known)}."
-            raise TypeError(f"{name!r} is no option of the sandbox; {hint}")
+            hint = f"did you mean {close!r}?" if close else f"expected one of {', '.join(known)}."
+            raise TypeError(f"{name!r} is not an option of the sandbox; {hint}")
     values = {name: _value(known[name], value) for name, value in {"port": 0, **given}.items()}
     return Settings(**values)
 

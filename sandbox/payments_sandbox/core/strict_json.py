@@ -98,13 +98,13 @@ def _refuse_half_pairs(text: str, value: object) -> None:
     try:
         json.dumps(value, ensure_ascii=False, default=str).encode("utf-8")
     except UnicodeEncodeError:
-        raise BadJson("a string holds half a surrogate pair") from None
+        raise BadJson("a string contains an unpaired surrogate") from None
     except RecursionError:
         raise BadJson(_too_deep()) from None
 
 
 def _too_deep(deepest: int = MAX_DEPTH) -> str:
-    return f"nested deeper than {deepest}"
+    return f"nested deeper than {deepest} levels"
 
 
 def _depth(value: object) -> int:
@@ -124,7 +124,7 @@ def _children(item: object) -> list[object]:
 def _once(pairs: list[tuple[str, object]]) -> dict[str, object]:
     found = dict(pairs)
     if len(found) < len(pairs):
-        raise BadJson("an object names the same key twice")
+        raise BadJson("an object contains the same key twice")
     return found
 
 

@@ -70,7 +70,7 @@ def certificate(text: str) -> TlsChoice:
         context.load_cert_chain(first, second, password="")
     except (OSError, ValueError):
         raise ValueError(
-            "expected auto, or CERT,KEY: a certificate and its key, which has no password, in PEM"
+            "expected auto, or CERT,KEY: PEM files of a certificate and its key without a password"
         ) from None
     return TlsChoice(Path(first), Path(second))
 
@@ -83,7 +83,5 @@ def tls_fault(text: str) -> TlsFault:
     """
     name, mark, port = text.partition("=")
     if name not in TLS_FAULTS:
-        raise ValueError(
-            f"expected {' or '.join(TLS_FAULTS)}, and a port if you like: expired=8444"
-        )
+        raise ValueError(f"expected {' or '.join(TLS_FAULTS)}, with an optional port: expired=8444")
     return TlsFault(name, whole_number(0, LAST_PORT)(port) if mark else 0)

@@ -135,10 +135,10 @@ def why_too_low(coverage: FailureCoverage, wanted: float) -> str | None:
     A suite without any call covers too little even if nothing is required.
     """
     if not coverage.used:
-        return "no call has reached a sandbox that counts, so no failure is covered"
+        return "no calls reached a sandbox that counts failures, so none is covered"
     if coverage.percent >= wanted:
         return None
-    return f"{coverage.percent} % of the failures were met, and {wanted:g} % are wanted"
+    return f"{coverage.percent} % of the failures were met, but {wanted:g} % are required"
 
 
 def _counts(tally: CoverageModel) -> Counter[MetKey]:
@@ -183,7 +183,8 @@ NAMED: Final = 5
 """How many missing failures are printed with their scenarios."""
 
 NOTHING: Final = (
-    "coverage of failure: nothing is covered, for no call has reached a sandbox that counts."
+    "coverage of failure: nothing is covered, because no calls reached a sandbox that counts"
+    " failures."
 )
 
 _NEVER: Final = "-"
@@ -209,10 +210,10 @@ def as_text(coverage: FailureCoverage, option: str) -> str:
         lines += ["", *_text_table(coverage, subjects)]
     lines += _others(coverage)
     if missing := coverage.missing:
-        lines += ["", "never met, with a rule that lets each happen:"]
+        lines += ["", "never met, with a rule that causes each:"]
         lines += [line for each in missing[:NAMED] for line in _named(each)]
     if (left := len(missing) - NAMED) > 0:
-        lines.append(f"  and {left} more, which {option} FILE writes down")
+        lines.append(f"  and {left} more; {option} FILE lists them all")
     return "\n".join([*lines, ""])
 
 
@@ -234,7 +235,7 @@ def _others(coverage: FailureCoverage) -> list[str]:
     if not coverage.others:
         return []
     others = (f"{each.subject} {each.name} ({each.times})" for each in coverage.others)
-    return ["", f"met besides: {', '.join(others)}"]
+    return ["", f"also met: {', '.join(others)}"]
 
 
 def _named(failure: Failure) -> list[str]:

@@ -61,12 +61,12 @@ def crash_evidence(exit_code: int, errors: str) -> str | None:
     if exit_code == 0:
         return None
     if exit_code > _SIGNALLED and (name := _signal(exit_code - _SIGNALLED)):
-        return f"{name} ended it"
+        return f"ended by {name}"
     last = "\n".join(errors.splitlines()[-LAST_LINES:])
     runtime = next((each for each in RUNTIMES if each.trace.search(last)), None)
     if runtime is None:
         return None
-    return f"exit status {exit_code}, and a trace of {runtime.name} at the end of stderr"
+    return f"exit status {exit_code}, with a trace of {runtime.name} at the end of stderr"
 
 
 def _signal(number: int) -> str | None:

@@ -42,7 +42,7 @@ from payments_sandbox.exploration.run_record import RunRecord, SeenCall
 Flow = Callable[[Mapping[str, Any] | None], RunRecord]
 """Lets the client act in a fresh world, with a scenario or without, and records the run."""
 
-NOBODY_MOVES: Final = "a month late is lost where nobody moves the clock by a month"
+NOBODY_MOVES: Final = "a month late never arrives unless the clock is moved by a month"
 
 _NOTHING: Final = SecondFailures((), {})
 
@@ -65,7 +65,7 @@ class ExplorationOptions(NamedTuple):
     depth: int = 1
     among: frozenset[str] | None = None
     told_by: str | None = None
-    needs: str = "it has to call PAYMENTS_BASE_URL with PAYMENTS_API_KEY"
+    needs: str = "it must call PAYMENTS_BASE_URL with PAYMENTS_API_KEY"
 
 
 class ExplorationResult(NamedTuple):
@@ -255,7 +255,7 @@ def compared(
     if only := {*names} ^ {*others}:
         shown = "; ".join(str(each) for each in (*names, *others) if each in only)
         differences.append(
-            f"Two runs without a failure make different calls: {shown} in one of them alone. Only"
+            f"Two runs without a failure make different calls: {shown} in only one of them. Only"
             " what is in both is explored."
         )
     names = tuple(each for each in names if each not in only)
@@ -263,8 +263,8 @@ def compared(
     oracle = Oracle(first.money(), by_customer, by_order)
     if customers_money(first.money(), oracle) != customers_money(second.money(), oracle):
         raise CannotExploreError(
-            "two runs without a failure move different amounts of money, and there is nothing to"
-            " compare with; a fixed seed, or fixed amounts, would do"
+            "two runs without a failure move different amounts of money, so there is nothing to"
+            " compare with; use a fixed seed or fixed amounts"
         )
     if by_customer and not by_order:
         differences.append(_DIFFERENT_ORDERS)
@@ -276,30 +276,30 @@ def _customers(record: RunRecord) -> set[str | None]:
 
 
 _DIFFERENT_CUSTOMERS: Final = (
-    "Two runs without a failure have different customers: calls are told apart by operation and"
-    " number alone, and money is compared in all."
+    "Two runs without a failure have different customers: calls are distinguished only by"
+    " operation and number, and money is compared in total."
 )
 _DIFFERENT_ORDERS: Final = (
-    "Two runs without a failure have different descriptions: money is compared by"
-    " customer, and not by order."
+    "Two runs without a failure have different descriptions: money is compared by customer instead"
+    " of by order."
 )
 
 
 def _why_nothing_is_seen(record: RunRecord, needs: str) -> str:
     """Say why a run has no call that could fail."""
     if past := record.undocumented():
-        return f"it calls past the API: {'; '.join(past)}"
-    return f"it has made no call: {needs}"
+        return f"it makes undocumented calls: {'; '.join(past)}"
+    return f"it made no calls: {needs}"
 
 
 def _check_well(record: RunRecord) -> None:
     end = record.end
     if not end.says_well:
         how = (
-            "it did not end in time"
+            "it did not finish in time"
             if end.timed_out
             else end.crash or f"exit status {end.exit_code}"
         )
-        raise CannotExploreError(f"it fails without any failure: {how}")
+        raise CannotExploreError(f"it fails even without a failure: {how}")
     if unmet := next((each for world in record.worlds for each in world.unmet), None):
-        raise CannotExploreError(f"an expectation is not met without any failure: {unmet}")
+        raise CannotExploreError(f"an expectation is not met even without a failure: {unmet}")

@@ -146,7 +146,9 @@ WEBHOOK_FAILURES: Final = (
         {"reorder": {"window": "2s", "order": "reverse"}},
     ),
     WebhookFailure(
-        "forged", "a stranger has signed it", {"signature": "wrong_secret"}, first_attempt=True
+        "forged", (
+            "it is signed with a wrong secret"
+        ), {"signature": "wrong_secret"}, first_attempt=True
     ),
     WebhookFailure(
         "stale", "it was signed ten minutes ago", {"timestamp": "-10m"}, first_attempt=True
@@ -209,8 +211,8 @@ def _wire_failures(operation: str, *, is_read: bool) -> Iterator[CallFailure]:
 
 
 _COMMITS: Final = (
-    (True, "though the operation has happened"),
-    (False, "and nothing has happened"),
+    (True, "although the operation took effect"),
+    (False, "and nothing happened"),
 )
 """The values of `commit` with their descriptions, the worse one first."""
 
@@ -251,7 +253,7 @@ def read_failures(text: str) -> frozenset[str]:
         names = [line.partition("#")[0].strip() for line in lines]
     wanted = [_ids_named(name) for name in names if name]
     if not wanted:
-        raise ValueError(f"expected a failure or a set of them: {', '.join(SETS)}")
+        raise ValueError(f"expected a failure or a set: {', '.join(SETS)}")
     return frozenset().union(*wanted)
 
 
@@ -262,5 +264,5 @@ def _ids_named(name: str) -> frozenset[str]:
     if name in known:
         return frozenset({name})
     close = nearest(name, sorted({*known, *SETS}))
-    hint = f"did you mean {close}?" if close else f"sets are {', '.join(SETS)}"
-    raise ValueError(f"there is no failure '{name}', and no such file or set; {hint}")
+    hint = f"did you mean {close}?" if close else f"the sets are {', '.join(SETS)}"
+    raise ValueError(f"there is no failure, set or file '{name}'; {hint}")

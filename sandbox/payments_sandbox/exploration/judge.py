@@ -62,11 +62,11 @@ class RunVerdict(StrEnum):
         "F",
         "a webhook that should have been rejected was accepted",
     )
-    HANDLED_TWICE = "handled_twice", "W", "a webhook that was delivered twice had its effect twice"
-    HANG = "hang", "H", "the command did not end within its time"
+    HANDLED_TWICE = "handled_twice", "W", "a webhook that was delivered twice took effect twice"
+    HANG = "hang", "H", "the command did not finish in time"
     CRASH = "crash", "C", "the command crashed instead of handling the failure"
     TOLD = "told", "t", "the command failed and says so; the ledger agrees"
-    SURVIVED = "survived", "·", "everything is as without the failure"
+    SURVIVED = "survived", "·", "everything is the same as without the failure"
 
     @property
     def is_well(self) -> bool:
@@ -145,12 +145,12 @@ def judge(
 
 _WHEN_LOST: Final = {
     "create_payment": (
-        "Before you say that nothing was paid, list the customer's payments: one whose reply was"
-        " lost may be there."
+        "Before you report that nothing was paid, list the customer's payments: one whose reply"
+        " was lost may be among them."
     ),
     "create_refund": (
-        "Refunds cannot be looked up: wait for refund.created, and where that does not come, say"
-        " that nobody can tell (explore --told-by names how you say it)."
+        "Refunds cannot be looked up: wait for refund.created, and if it does not arrive, report"
+        " that the outcome is unknown (explore --told-by names how you report it)."
     ),
 }
 """Advice for a write whose reply was lost, by its operation."""
@@ -217,12 +217,12 @@ def _is_more(money: Money, before: Money) -> bool:
 
 def _paid(customer: str, currency: str, money: Money, before: Money) -> str:
     whose = customer or "The customers together"
-    return f"{whose} paid {money.charged} {currency}, and {before.charged} without the failure."
+    return f"{whose} paid {money.charged} {currency}, but {before.charged} without the failure."
 
 
 def _given_back(customer: str, currency: str, money: Money, before: Money) -> str:
     whose, usual = customer or "The customers together", before.refunded
-    return f"{whose} was given back {money.refunded} {currency}, and {usual} without the failure."
+    return f"{whose} got back {money.refunded} {currency}, but {usual} without the failure."
 
 
 def is_refusal(record: RunRecord) -> bool:
@@ -238,14 +238,14 @@ def _failed(
     """Judge a flow that says that it failed."""
     end = record.end
     if end.timed_out:
-        return RunVerdict.HANG, "It was still running when its time was over, and was ended."
+        return RunVerdict.HANG, "It was still running at its timeout, and was ended."
     how = end.crash or f"exit status {end.exit_code}"
     if signs.told_by is not None and is_told(end, signs.told_by):
         return RunVerdict.TOLD, f"It says that money may have moved ({signs.told_by})."
     if end.crash is not None and any(each.name in UNREADABLE for each in failures):
-        return RunVerdict.CRASH, f"It broke down at a reply that cannot be read: {end.crash}."
+        return RunVerdict.CRASH, f"It crashed on an unreadable reply: {end.crash}."
     if end.crash is None and _is_honest_doubt(record, signs.of_refusal):
-        why = f"It has looked in vain, and says neither that all is well nor no ({how})."
+        why = f"It looked for the payment in vain, and reports neither success nor failure ({how})."
         return RunVerdict.TOLD, why
     return _lost_or_not(record, oracle, how)
 
@@ -275,14 +275,14 @@ def _lost_or_not(record: RunRecord, oracle: Oracle, how: str) -> _Found:
     """Decide whether money has moved although the flow says it failed, or else how it failed."""
     if unseen := list(_never_seen(record)):
         what = "; ".join(f"{call.operation} of {call.about}" for call in unseen)
-        why = f"The ledger has {what}, whose reply was lost, and the command failed ({how})."
+        why = f"The ledger has {what}, whose reply was lost, but the command failed ({how})."
         return RunVerdict.LOST_PAYMENT, why
     now = customers_money(record.money(), oracle)
     if now and now == customers_money(oracle.money, oracle):
-        why = f"All money has moved as without the failure, and the command failed ({how})."
+        why = f"All money moved as without the failure, but the command failed ({how})."
         return RunVerdict.LOST_PAYMENT, why
     if record.end.crash is not None:
-        return RunVerdict.CRASH, f"It broke down: {how}."
+        return RunVerdict.CRASH, f"It crashed: {how}."
     return RunVerdict.TOLD, f"It says that it failed ({how}), and the ledger agrees."
 
 

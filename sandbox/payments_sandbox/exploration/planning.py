@@ -170,9 +170,9 @@ class SecondFailures(NamedTuple):
     pruned: Mapping[str, int]
 
 
-NOT_SURVIVED: Final = "the first failure alone has ended the flow, or was not survived"
-NOT_NEW: Final = "the second call is made without a first failure, too"
-SAME_HISTORY: Final = "another first failure has led to the same calls"
+NOT_SURVIVED: Final = "the first failure alone ended the flow, or was not survived"
+NOT_NEW: Final = "the second call is also made without a first failure"
+SAME_HISTORY: Final = "another first failure led to the same calls"
 
 
 def second_failures(

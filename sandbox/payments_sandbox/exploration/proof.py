@@ -61,11 +61,11 @@ def judge_run(record: RunRecord, told_by: str | None) -> ProvedRun:
     if unmet:
         return ProvedRun(f"an expectation is not met: {unmet[0]}", happened)
     if end.timed_out:
-        return ProvedRun("it did not end in time", happened)
+        return ProvedRun("it did not finish in time", happened)
     if end.says_well:
         return ProvedRun("exit status 0", happened, passes=True)
     if told_by is not None and is_told(end, told_by):
-        return ProvedRun(f"it says what has happened ({told_by})", happened, passes=True)
+        return ProvedRun(f"it reports what happened ({told_by})", happened, passes=True)
     why = end.crash or f"exit status {end.exit_code}"
     last = tuple(f"  {line}" for line in end.output.splitlines()[-_LAST_LINES:])
     return ProvedRun(why, (*happened, *last), is_word=end.crash is None)
@@ -80,16 +80,16 @@ def conclude(old: ProvedTree, new: ProvedTree) -> Conclusion:
             sentence = f"Proved: it fails on {old.name}, and passes on {new.name}."
             return Conclusion(sentence, is_proved=True)
         case True, True:
-            why = "it passes on both: the scenario does not show the fault"
+            why = "it passes on both: the scenario does not reproduce the bug"
         case False, False:
             hint = f". {_HINT}" if new.run.is_word else ""
             why = f"it fails on both: on {new.name} {new.run.why}{hint}"
         case _:
-            why = f"it passes on {old.name} and fails on {new.name}: the fault is a new one"
+            why = f"it passes on {old.name} and fails on {new.name}: the bug is new"
     return Conclusion(f"Not proved: {why.rstrip('.')}.")
 
 
-_HINT: Final = "Where the command says so on purpose, --told-by names the sign"
+_HINT: Final = "If the command reports this on purpose, name the sign with --told-by"
 
 
 def _doubt(old: ProvedTree, new: ProvedTree) -> str | None:
@@ -98,9 +98,9 @@ def _doubt(old: ProvedTree, new: ProvedTree) -> str | None:
         if tree.without is None or other.without is None:
             continue
         if not tree.without.passes and other.without.passes:
-            lacks = "" if tree is new else " What git does not keep is not there."
+            lacks = "" if tree is new else " Files that git does not track are missing there."
             return (
-                f"Not proved: on {tree.name} it fails without any failure, too:"
+                f"Not proved: on {tree.name} it fails even without a failure:"
                 f" {tree.without.why}.{lacks}"
             )
     if not old.has_fired:
@@ -139,7 +139,7 @@ def read_earlier(file: Path, scenario: str, seed: int) -> ProvedTree:
             f"{file} has no finding {scenario!r}; it has {', '.join(names) or 'none at all'}"
         )
     if report["seed"] != seed:
-        raise ValueError(f"{file} is of seed {report['seed']}: add --seed {report['seed']}")
+        raise ValueError(f"{file} was made with seed {report['seed']}: add --seed {report['seed']}")
     finding = report["findings"][names.index(scenario)]
     run = ProvedRun(finding["verdict"], tuple(finding["happened"]))
     return ProvedTree(str(file), run)

@@ -143,7 +143,7 @@ def read_report(file: Path) -> Json:
     except ValueError:
         report = None
     if not isinstance(report, dict) or report.get("format") != FORMAT:
-        raise ValueError("expected a report that `explore --json FILE` has written")
+        raise ValueError("expected a report written by `explore --json FILE`")
     return report
 
 

@@ -87,7 +87,7 @@ def as_text(flow: ExploredFlow, result: ExplorationResult, *, width: int = WIDTH
         lines += ["", *finding_lines(flow, finding, width=min(width, WIDTH))]
         if not flow.keeps_files:
             text = text_of(scenario_of(finding, result))
-            lines += [f"{_INDENT}where {finding.name}.yaml is", indent(text.rstrip(), _INDENT * 2)]
+            lines += [f"{_INDENT}with {finding.name}.yaml:", indent(text.rstrip(), _INDENT * 2)]
     lines += remarks(result)
     return "\n".join(lines) + "\n"
 
@@ -98,7 +98,7 @@ def summary(flow: ExploredFlow, result: ExplorationResult) -> str:
     known = f", {all_found - len(new)} accepted" if all_found > len(new) else ""
     what = counted(len(new), "finding") if new else "nothing found"
     spread = ", ".join(f"{word} {count}" for word, count in counts(result).items())
-    left = f"; {len(result.left)} left, since time was up" if result.left else ""
+    left = f"; {len(result.left)} left out, since time was up" if result.left else ""
     runs = counted(len(result.runs), "run")
     return f"{what}{known} in {runs} ({spread}){left}"
 
@@ -122,19 +122,22 @@ def finding_lines(
         others = [each.planned.failure_ids for each in finding.witnesses[1:]]
         yield from wrapped(f"the same after: {', '.join(dict.fromkeys(others))}")
     if finding.is_repeatable is False:
-        yield from wrapped("another run of it has come to something else")
+        yield from wrapped("another run of it had another outcome")
     yield f"{_INDENT}{flow.repeat_of(finding)}"
 
 
 def remarks(result: ExplorationResult) -> Iterator[str]:
     """Yield how runs without a failure differ, their undocumented calls, and what was left out."""
-    past = (f"Without a failure it calls past the API: {each}" for each in result.undocumented)
+    past = (
+        (f"Without a failure, it makes an undocumented call: {each}")
+        for each in result.undocumented
+    )
     for remark in (*result.differences, *past):
         yield ""
         yield from wrap(remark, WIDTH, break_long_words=False, break_on_hyphens=False)
     if result.pruned:
         yield ""
-        yield "failures that were left out:"
+        yield "failures left out:"
         for why, count in result.pruned.items():
             yield f"{count:>7}  {why}"
 

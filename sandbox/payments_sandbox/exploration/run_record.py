@@ -307,12 +307,12 @@ def _call_text(call: SeenCall) -> str:
 
 
 def _outcome(call: SeenCall) -> str:
-    has_happened = "it has happened" if call.committed else "nothing has happened"
+    has_happened = "it took effect" if call.committed else "nothing happened"
     after = f", {has_happened}" if call.committed is not None else ""
     if call.status is None:
         return f"no reply ({call.fault}){after}"
     if call.fault is not None:
-        return f"a spoilt reply ({call.fault}){after}"
+        return f"a damaged reply ({call.fault}){after}"
     if call.code:
         return f"{call.status} {call.code}{after if call.is_unknown else ''}"
     return str(call.status)
@@ -329,11 +329,11 @@ def _webhooks(record: RunRecord) -> Iterator[str]:
 def _ending(record: RunRecord) -> str:
     end = record.end
     if end.timed_out:
-        return "the command was ended, since its time was over"
+        return "the command was ended at its timeout"
     return f"the command: {end.crash or f'exit status {end.exit_code}'}"
 
 
 def _last_words(record: RunRecord) -> Iterator[str]:
     """Yield the last line of a crashed command's output, in which a trace usually has the error."""
     if record.end.crash is not None:
-        yield from (f"its last words: {line}" for line in record.end.output.splitlines()[-1:])
+        yield from (f"its last line: {line}" for line in record.end.output.splitlines()[-1:])

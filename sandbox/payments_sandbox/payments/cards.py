@@ -52,7 +52,9 @@ def check(  # noqa: PLR0913 - each by its name
     if brand is None or not passes_luhn(number):
         raise CardRefused("invalid_card")
     if now >= next_month(exp_year, exp_month):
-        raise CardRefused("expired_card", "The card's expiry lies before the world's clock.")
+        raise CardRefused(
+            "expired_card", "The card's expiry date is in the past on the world's clock."
+        )
     digits = 4 if brand is Brand.AMEX else 3
     if len(cvc) != digits:
         raise CardRefused("invalid_cvc", f"The cvc of this brand has {digits} digits.")

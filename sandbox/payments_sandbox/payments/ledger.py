@@ -215,7 +215,7 @@ class Ledger:
             if below is None:
                 raise InvalidRequest(
                     "/starting_after: expected the id of a payment,"
-                    " such as next_cursor of the page before."
+                    " such as the next_cursor of the previous page."
                 )
         numbers = self.payments.newest_first(
             below=below,

@@ -107,7 +107,7 @@ class RateLimiter:
             ValueError: a value is not valid in a limiter.
         """
         if any(type(each) is not int for each in kept.values()) or kept["window"] < 1:
-            raise ValueError("a limiter counts in whole numbers, and its window has a length")
+            raise ValueError("a limiter needs whole numbers and a window longer than 0")
         self._default = kept["default"]
         self.limit = kept["limit"]
         self._used = kept["used"]

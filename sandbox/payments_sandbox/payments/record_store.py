@@ -164,4 +164,4 @@ class EventLog:
                 case [str(type_), dict(data), int(at)] if EPOCH <= at <= LAST:
                     self.add_made(type_, data, Instant(at))
                 case _:
-                    raise ValueError("an event is none")
+                    raise ValueError("an event is invalid")

@@ -33,7 +33,7 @@ REPORT: Final = pytest.StashKey[Callable[[pytest.Function], None]]()
 """The function that is called instead of the body of a test that was explored."""
 
 _NEEDS: Final = (
-    f"it has to call a world that {FIXTURE!r} or 'make_sandbox' has given; those of a server that"
+    f"it must call a world that {FIXTURE!r} or 'make_sandbox' has given; those of a server that"
     " the test makes itself, such as MemorySandbox(), are not seen"
 )
 _OURS: Final = "payments_sandbox.pytest_plugin"

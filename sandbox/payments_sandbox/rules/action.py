@@ -45,7 +45,7 @@ class ActionTarget(NamedTuple):
             IllegalMove: the action concerns no payment.
         """
         if self.number is None:
-            raise IllegalMove("It is about no payment.")
+            raise IllegalMove("It is not about a payment.")
         return self.number
 
 
@@ -99,7 +99,7 @@ class Action(ABC):
         """The problem if the rule has no condition on payments, or None if it needs none."""
         if self.payment_move is None:
             return None
-        message = f"'{self.name}' is about payments, and nothing says which"
+        message = f"'{self.name}' needs a payment, and nothing selects one"
         return EntryProblem((), message, "add when, such as {status: completed}")
 
     def source(self) -> dict[str, object]:

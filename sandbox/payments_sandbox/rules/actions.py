@@ -126,12 +126,12 @@ class RefundPayment(Action):
     name: ClassVar = "refund"
     payment_move: ClassVar = Move.REFUND
     SCHEMA: ClassVar[Json] = mapping(
-        "A refund, as if somebody had used a dashboard.",
+        "A refund, as if made in a dashboard.",
         "{amount: 500}, or {} for what is left",
         {"amount": _AMOUNT, "reason": text("The reason.", 255, least=0)},
     )
     EXAMPLES: ClassVar = ({}, {"amount": 500, "reason": "late"})
-    ROW: ClassVar = "an amount, or what is left, is refunded, as if somebody had used a dashboard"
+    ROW: ClassVar = "an amount, or what is left, is refunded, as if in a dashboard"
 
     amount: int | None = None
     reason: str | None = None
@@ -157,7 +157,7 @@ class Emit(Action):
 
     name: ClassVar = "emit"
     SCHEMA: ClassVar[Json] = mapping(
-        "An event, though nothing changed.",
+        "An event without a change.",
         "{type: payment.completed}",
         {
             "type": {
@@ -166,7 +166,7 @@ class Emit(Action):
                 "x-expected": "an event's type such as payment.completed",
             },
             "data": {
-                "description": "What it tells; default: the payment's facts.",
+                "description": "Its data; default: that of the payment.",
                 "type": "object",
                 "maxProperties": 100,
                 "x-expected": "a mapping",
@@ -197,7 +197,7 @@ class Emit(Action):
         if self.data is not None:
             data = mask_object(self.data)
         elif target.number is None:
-            raise IllegalMove("It has nothing to tell of.")
+            raise IllegalMove("It has no payment to describe.")
         else:
             data = target.event_data(target.ledger, EventType(self.type), target.number)
         target.ledger.make_event(mask_text(self.type), data, at=target.at)
@@ -211,7 +211,7 @@ class Emit(Action):
         """Without data, the event has to be a documented one."""
         if self.data is not None or self.type in tuple(EventType):
             return None
-        message = f"'{self.type}' is not documented, so no payment says what it tells"
+        message = f"'{self.type}' is not a documented event, so its data cannot come from a payment"
         hint = f"add data, or use one of {', '.join(EventType)}"
         return EntryProblem((self.name, "type"), message, hint)
 
@@ -220,7 +220,7 @@ class Emit(Action):
         if self.data is not None:
             return None
         hint = "add data, or when for payments"
-        return EntryProblem((), f"'{self.name}' has nothing to tell of", hint)
+        return EntryProblem((), f"'{self.name}' has no payment to describe", hint)
 
 
 ACTIONS: Final[tuple[type[Action], ...]] = (

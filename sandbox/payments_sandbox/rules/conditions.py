@@ -83,19 +83,18 @@ def equals_one_of(condition: Condition) -> tuple[object, ...] | None:
 def why_not(condition: Condition, value: object) -> str:
     """Say why a value does not match, such as `amount 4200 is not gte 5000`."""
     field, operator, operand = condition
-    if value is None:
-        return f"{field} is not there"
-    if operator == "exists":
-        return f"{field} is there"
-    shown = "…" if field in SECRETS else _shown(field, value)
-    wanted = "another" if field in SECRETS else _shown(field, operand)
+    if value is None or operator == "exists":
+        return f"{field} is {'missing' if value is None else 'present'}"
+    if field in SECRETS:
+        return f"{field} does not match"
+    shown, wanted = _shown(field, value), _shown(field, operand)
     match operator:
         case "eq":
             return f"{field} {shown} is not {wanted}"
         case "in":
             return f"{field} {shown} is not one of {wanted}"
         case "every":
-            return f"{field} {shown} is no multiple of {wanted}"
+            return f"{field} {shown} is not a multiple of {wanted}"
         case _:
             return f"{field} {shown} is not {operator} {wanted}"
 

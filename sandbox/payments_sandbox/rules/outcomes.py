@@ -86,8 +86,8 @@ class Respond(Outcome):
                 [code for code, each in CODES.items() if each.operations],
                 "an error is a documented code such as internal_error",
             ),
-            "message": text("In place of the code's own sentence.", 500),
-            "details": text("What else there is to say.", 1000),
+            "message": text("Replaces the code's own message.", 500),
+            "details": text("The details of the error.", 1000),
             "commit": OPTIONAL_COMMIT,
         },
         ["error"],
@@ -136,8 +136,8 @@ class Respond(Outcome):
         if error not in known:
             whose = "every operation" if operation == "*" else operation
             message, hint = (
-                f"'{error}' is no error of {whose}",
-                f"documented are {', '.join(known)}",
+                f"'{error}' is not an error of {whose}",
+                f"expected one of {', '.join(known)}",
             )
             yield EntryProblem((cls.name, "error"), message, hint)
 
@@ -154,9 +154,6 @@ class MoveRateLimit(Outcome, Action):
         remaining: how many requests remain in this window.
         limit: how many requests a window has, permanently.
         window: its length in virtual milliseconds, permanently.
-
-    Raises:
-        ValueError: a window has no length.
     """
 
     name: ClassVar = "rate_limit"
@@ -169,7 +166,7 @@ class MoveRateLimit(Outcome, Action):
             "limit": whole("How many requests a window has.", 0, _MOST_REQUESTS),
             "window": positive_duration("How long a window is, in virtual time; default: an hour."),
         },
-        x_hint="it has remaining, or limit and perhaps window",
+        x_hint="it has remaining, or limit and optionally window",
         minProperties=1,
         dependentRequired={"window": ["limit"]},
     )
@@ -182,10 +179,6 @@ class MoveRateLimit(Outcome, Action):
     remaining: int | None = None
     limit: int | None = None
     window: int | None = None
-
-    def __post_init__(self) -> None:
-        if self.window is not None and self.window < 1:
-            raise ValueError("window: expected 1ms or more")
 
     @classmethod
     def parse_step(cls, step: Json, *, is_read: bool) -> Self:
@@ -209,7 +202,7 @@ class MoveRateLimit(Outcome, Action):
         """Report if `remaining` exceeds `limit`."""
         if self.limit is None or self.remaining is None or self.remaining <= self.limit:
             return None
-        return EntryProblem((self.name, "remaining"), "more remains than the limit allows")
+        return EntryProblem((self.name, "remaining"), "remaining is larger than limit")
 
     def step_source(self, *, is_read: bool) -> dict[str, Any]:
         """Write `rate_limit: {remaining, limit, window}`."""
@@ -269,7 +262,7 @@ class Patch(Outcome):
             [example, *_] = contract.schemas[response]["examples"]
             if errors := contract.problems(response, merged(example, step[cls.name])):
                 message = f"the patched reply of {name} breaks the contract: {render(errors)[:-1]}"
-                hint = "add off_contract: true to do it anyway"
+                hint = "add off_contract: true to send it anyway"
                 yield EntryProblem((cls.name,), message, hint, is_key=True)
 
     def step_source(self, *, is_read: bool) -> dict[str, Any]:

@@ -22,7 +22,7 @@ COMMIT: Final[Json] = {
 
 OPTIONAL_COMMIT: Final[Json] = {
     **COMMIT,
-    "description": "Whether the operation happens all the same; default: false.",
+    "description": "Whether the operation happens anyway; default: false.",
 }
 
 
@@ -78,7 +78,7 @@ def whole(description: str, least: int, most: int, hint: str | None = None) -> J
 def flag(description: str, hint: str | None = None) -> Json:
     """Make the schema of a key that is either true or left out."""
     part = {"description": description, "type": "boolean", "const": True}
-    return _worded(part, "true, or leave it out", hint)
+    return _worded(part, "true (or leave it out)", hint)
 
 
 def duration(description: str, hint: str | None = None) -> Json:

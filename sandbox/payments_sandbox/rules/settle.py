@@ -56,7 +56,7 @@ class Settle(Outcome):
     def problems(cls, step: Json, operation: str, contract: Contract) -> Iterator[EntryProblem]:
         """Find turns that are impossible, and an operation that creates no payment."""
         if operation != "create_payment":
-            message = f"'{cls.name}' is about a payment that is being made"
+            message = f"'{cls.name}' needs a payment that is being created"
             hint = "use it with request: create_payment"
             yield EntryProblem((cls.name,), message, hint, is_key=True)
         before: Status | None = None
@@ -94,9 +94,9 @@ def _turn_problems(
             message, hint = "the first entry is {to: pending}", "add it before this one"
             yield EntryProblem(place, message, hint)
     elif to not in TRANSITIONS[before].values() or to is before:
-        message = f"a payment that is {before} does not become {to}"
+        message = f"a payment that is {before} cannot become {to}"
         hint = "a payment settles once: completed or failed"
         yield EntryProblem((*place, "to"), message, hint)
     elif len(waits) != 1:
-        message = "an entry has after or after_reads, and not both"
+        message = "an entry has after or after_reads, not both"
         yield EntryProblem(place, message, "such as {to: completed, after: 2h}")

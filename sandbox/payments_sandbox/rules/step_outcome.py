@@ -129,9 +129,6 @@ class Outcome(ABC):
         Args:
             step: the whole mapping, valid by the scenario schema.
             is_read: whether the operation of the rule changes nothing.
-
-        Raises:
-            ValueError: the values conflict; the message names the key and what would have worked.
         """
 
     @abstractmethod

@@ -137,7 +137,7 @@ def _step_of(
 
 def _exhausted(rule: str) -> Step:
     """The step with which `then: fail` answers."""
-    details = f"The rule {rule} has no step left (then: fail)."
+    details = f"The rule {rule} has no steps left (then: fail)."
     return Step(Respond("internal_error", details=details))
 
 
@@ -207,7 +207,7 @@ class RuleExplanations:
 
     def _why_not(self, position: int, rule: RequestRule, kept: Mapping[str, object]) -> str:
         if rule.operation not in ("*", self._operation):
-            return f"it is about {rule.operation}"
+            return f"it is for {rule.operation}"
         if (no_match := self._found.not_matched.get(position)) is not None:
             return _worded(no_match)
         for condition in rule.when:
@@ -217,7 +217,7 @@ class RuleExplanations:
         answered = self._found.answered
         if answered is not None and answered < position:
             return f"'{self._rule_set.requests[answered].rule.name}' answered before it"
-        return "a value that is masked here does not fit"
+        return "a value that is masked here does not match"
 
 
 def _worded(no_match: NoMatch) -> str:

@@ -26,7 +26,7 @@ def activating(world: World, scenario: Scenario) -> Slices[None]:
     """
     if any(each.name == scenario.name for each in world.rules.scenarios):
         raise InvalidRequest(
-            f"/: '{scenario.name}' is active already;"
+            f"/: '{scenario.name}' is already active;"
             f" DELETE /_sandbox/scenarios/active?name={scenario.name} ends it."
         )
     yield from setting_active(world, [*world.rules.scenarios, scenario])
@@ -42,7 +42,7 @@ def remove(world: World, name: str | None) -> None:
     if name is not None and len(left) == len(world.rules.scenarios):
         known = ", ".join(each.name for each in left) or "none"
         raise InvalidRequest(
-            f"/name: expected an active scenario; active are: {known}."
+            f"/name: expected an active scenario; active scenarios: {known}."
             " POST /_sandbox/scenarios/active activates one."
         )
     set_active(world, left)
@@ -135,7 +135,8 @@ def resetting(world: World, parts: Collection[ResetScope]) -> Slices[None]:
         ledger = yield from start.making_ledger(world, scenarios)
     if world.rules.scenarios != scenarios:
         raise InvalidRequest(
-            "/: the scenarios were changed meanwhile; reset the world again.", is_conflict=True
+            "/: the scenarios were changed in the meantime; reset the world again.",
+            is_conflict=True,
         )
     world.reset(parts)
     if ledger is not None:
@@ -154,7 +155,7 @@ def _check_names(scenarios: Sequence[Scenario]) -> None:
     names = [each.name for each in scenarios]
     if twice := next((name for name in names if names.count(name) > 1), None):
         raise InvalidRequest(
-            f"/: expected each scenario once; '{twice}' comes twice.", is_conflict=True
+            f"/: expected each scenario once; '{twice}' is given twice.", is_conflict=True
         )
 
 
@@ -164,8 +165,8 @@ def _check_unused(world: World, coming: Sequence[Scenario], clock: Instant | Non
         what = "given" if each.given is not None else "clock"
         if each.given is not None or (each.clock is not None and clock is not None):
             raise InvalidRequest(
-                f"/: expected a world that is not used yet, because '{each.name}' has {what};"
-                " POST /_sandbox/worlds makes one, and takes scenarios."
+                f"/: expected an unused world, because '{each.name}' has '{what}';"
+                " POST /_sandbox/worlds creates one and accepts scenarios."
             )
 
 
@@ -174,7 +175,7 @@ def _clock_of(coming: Sequence[Scenario]) -> Instant | None:
     if len(clocks) > 1:
         shown = " and ".join(sorted(show_instant(each) for each in clocks if each is not None))
         raise InvalidRequest(
-            f"/: expected one clock; the scenarios start at {shown}.", is_conflict=True
+            f"/: expected a single clock; the scenarios start at {shown}.", is_conflict=True
         )
     return next(iter(clocks), None)
 

@@ -117,7 +117,9 @@ def fill_world(world: World, wanted: Generated, seed: int | None = None) -> Slic
     payments = _generate(world, seed, wanted, until)
     past = yield from fill_ledger(world, payments, 0 if is_empty else lowest - wanted.payments)
     if _begin_of(world) != begin or world.clock.now() < until:
-        raise InvalidRequest("/: the world was reset, filled or first used meanwhile; try again.")
+        raise InvalidRequest(
+            "/: the world was reset, filled or first used in the meantime; try again."
+        )
     if is_empty:
         world.replace_ledger(past)
     else:
@@ -157,7 +159,7 @@ def _check_ids(ids: Iterable[str | None]) -> None:
     for each in ids:
         if each is not None and each in seen:
             raise InvalidRequest(
-                f"/: expected each payment once; '{each}' comes twice.", is_conflict=True
+                f"/: expected each payment once; '{each}' is given twice.", is_conflict=True
             )
         seen |= {each} if each is not None else set()
 
@@ -171,7 +173,7 @@ def _created(payment: GivenPayment, now: Instant) -> Instant:
     created = read_instant(text)
     if created > now:
         raise InvalidRequest(
-            f"/: expected payments of the past; one is created at {text}, after the world's now.",
+            f"/: expected past payments; one is created at {text}, after the world's current time.",
             is_conflict=True,
         )
     return created

@@ -63,10 +63,10 @@ def scenario_from_journal(world: World, ids: Sequence[str], name: str) -> Source
             rules.append(rule | ({"when": when} if when else {}) | {"do": run})
     if not rules:
         raise InvalidRequest(
-            "/requests: expected a request that met an error, a fault or a delay; these went as"
-            " they would in any world. GET /_sandbox/requests lists what requests have met."
+            "/requests: expected a request that met an error, a fault or a delay; none of these"
+            " did. GET /_sandbox/requests shows what each request met."
         )
-    about = f"What the journal has of {first_of([call.id for call in exported], _LISTED)}."
+    about = f"What the journal recorded for {first_of([call.id for call in exported], _LISTED)}."
     return {"scenario": name, "about": about, "tags": ["from-journal"], "rules": rules}
 
 

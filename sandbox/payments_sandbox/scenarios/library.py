@@ -35,10 +35,10 @@ class ScenarioFile(NamedTuple):
     text: str
     loaded: Loaded
 
-    @property
-    def lint(self) -> list[str]:
-        """Its problems and warnings as text, each with its line and a caret."""
-        return [render(problem, self.path, self.text) for problem in self.loaded.problems]
+    def lint(self, width: int | None = None) -> list[str]:
+        """Its problems and warnings as text, each with its line, cut to a width, and a caret."""
+        problems = self.loaded.problems
+        return [render(problem, self.path, self.text, width=width) for problem in problems]
 
 
 def read_scenario_file(file: File, *, longest_wait: int = LONGEST_WAIT) -> ScenarioFile:
@@ -71,7 +71,7 @@ def _start_of(file: File) -> bytes:
 def _no_utf8(before: bytes) -> Problem:
     line = before.rpartition(b"\n")[2].decode("utf-8")
     place = before.count(b"\n") + 1, len(line) + 1
-    return Problem((), "this is not UTF-8", "save the file in UTF-8", place)
+    return Problem((), "the file is not UTF-8", "save the file as UTF-8", place)
 
 
 def name_of(file: str) -> str | None:
@@ -103,7 +103,7 @@ class WrongScenarios(ValueError):
     """
 
     def __init__(self, wrong: Sequence[ScenarioFile]) -> None:
-        super().__init__("\n".join(line for file in wrong for line in file.lint))
+        super().__init__("\n".join(line for file in wrong for line in file.lint()))
         self.summary = count_problems(wrong)
 
 
@@ -212,5 +212,5 @@ def check_known(name: str, known: Iterable[str]) -> None:
     start = f"there is no scenario '{name[:80]}'"
     if close := nearest(name, names):
         raise UnknownScenario(f"{start}; did you mean '{close}'?")
-    listed = f"there are {', '.join(names)}." if names else "there are none."
+    listed = f"expected one of {', '.join(names)}." if names else "there are none."
     raise UnknownScenario(f"{start}; {listed}")

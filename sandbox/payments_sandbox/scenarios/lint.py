@@ -1,6 +1,6 @@
 """Owns the lint of a whole scenario: its head, initial state, rules and expectations."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from ipaddress import ip_address
 from typing import Any, Final
 from urllib.parse import urlsplit
@@ -20,8 +20,6 @@ from payments_sandbox.verification.expectations.expectation import MAX_WAIT
 from payments_sandbox.webhooks.endpoint import Endpoint
 from payments_sandbox.webhooks.endpoint_settings import apply_settings
 from payments_sandbox.webhooks.target_policy import TargetPolicy
-
-_MINOR_UNITS: Final = frozenset({"amount", "total"})
 
 _NOWHERE: Final = "inbox:lint"
 """Stands for a URL with an address, which only the policy of a server can judge."""
@@ -50,27 +48,14 @@ def check_scenario(plain: Json, name: str | None, context: LintContext) -> Itera
         )
 
 
-def check_minor_units(fractions: Mapping[Path, str]) -> Iterator[Problem]:
-    """Warn about amounts in minor units that look like major ones, such as `amount: 50.00`.
-
-    Args:
-        fractions: whole numbers as they were written, by their paths.
-    """
-    for path, written in fractions.items():
-        names = [step for step in path if isinstance(step, str)]
-        if not _MINOR_UNITS.isdisjoint(names[-2:]):
-            message = f"{written} is read as {int(float(written))} minor units"
-            yield Problem(path, message, "5000 is 50.00", is_warning=True)
-
-
 def check_given(plain: Json, clock: Instant | None, path: Path) -> Iterator[Problem]:
     """Check that the initial state of a scenario is possible."""
     ids: set[str] = set()
     for position, payment in items(plain, "payments"):
         place: Path = (*path, "payments", position)
         if (payment_id := payment.get("id")) in ids:
-            message = f"another payment is called '{payment_id}'"
-            yield Problem((*place, "id"), message, "give each payment an id of its own")
+            message = f"another payment has the id '{payment_id}'"
+            yield Problem((*place, "id"), message, "give each payment its own id")
         ids |= {payment_id} - {None}
         yield from _check_created(payment.get("created"), clock, (*place, "created"))
         if "card" in payment:
@@ -79,7 +64,7 @@ def check_given(plain: Json, clock: Instant | None, path: Path) -> Iterator[Prob
         yield from _check_endpoint(endpoint, (*path, "webhook_endpoints", position))
     limits, generate = plain.get("rate_limit", {}), plain.get("generate", {})
     if limits.get("remaining", 0) > limits.get("limit", limits.get("remaining", 0)):
-        yield Problem((*path, "rate_limit", "remaining"), "more remains than the limit allows")
+        yield Problem((*path, "rate_limit", "remaining"), "remaining is larger than limit")
     if generate.get("customers", 0) > generate.get("payments", 0):
         yield Problem((*path, "generate", "customers"), "more customers than payments")
 
@@ -108,7 +93,7 @@ def check_expectation(plain: Json, path: Path, *, has_rules: bool) -> Iterator[P
     """Check that an expectation can be met."""
     kind = kind_of(plain)
     if read_duration(plain.get("within", "0s")) > MAX_WAIT:
-        message = f"nobody waits longer than {show_duration(MAX_WAIT)}"
+        message = f"the longest possible wait is {show_duration(MAX_WAIT)}"
         yield Problem((*path, "within"), message, is_warning=True)
     for key, wanted in plain.items():
         if isinstance(wanted, dict) and _is_empty_range(wanted):
@@ -132,9 +117,9 @@ def _check_matchers(
     yield from check_cards(matchers, place)
     for key in ("call", "attempt"):
         if key in matchers:
-            yield Problem((*place, key, KEY), f"'{key}' belongs to rules", "use count")
+            yield Problem((*place, key, KEY), f"'{key}' is only for rules", "use count")
     wanted = tuple(each for each in parse_when(matchers) if each.field not in ("call", "attempt"))
-    yield from check_matchable(operation, wanted, matchers, place, "nothing can meet this")
+    yield from check_matchable(operation, wanted, matchers, place, "this can never be met")
 
 
 def _check_created(text: str | None, clock: Instant | None, path: Path) -> Iterator[Problem]:
@@ -144,10 +129,10 @@ def _check_created(text: str | None, clock: Instant | None, path: Path) -> Itera
         try:
             read_duration(text[1:])
         except ValueError:
-            hint = "created is -40d or an instant such as 2025-01-15T10:30:00Z"
-            yield Problem(path, f"'{presentable(text)}' is no time in the past", hint)
+            hint = "created looks like -40d, or is an instant such as 2025-01-15T10:30:00Z"
+            yield Problem(path, f"'{presentable(text)}' is not a time in the past", hint)
     else:
-        yield from _check_instant(text, path, "created is -40d or such an instant")
+        yield from _check_instant(text, path, "created looks like -40d, or is such an instant")
         created = _instant(text)
         if clock is not None and created is not None and created > clock:
             yield Problem(path, "this is later than the scenario's clock")

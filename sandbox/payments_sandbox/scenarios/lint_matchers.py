@@ -29,12 +29,14 @@ def check_card(value: object, path: Path) -> Iterator[Problem]:
     text = str(value)
     if text.isdecimal():
         if brand_of(text) is None or not passes_luhn(text):
-            hint = "a magic card's name such as declined does as well"
-            yield Problem(path, "this is no card number: its length or check digit is wrong", hint)
+            hint = "a magic card's name such as declined works too"
+            yield Problem(
+                path, "this is not a card number: its length or check digit is wrong", hint
+            )
     elif text not in CARD_NUMBERS:
         close = nearest(text, CARD_NUMBERS)
-        hint = f"did you mean '{close}'?" if close else f"known are {', '.join(CARD_NUMBERS)}"
-        yield Problem(path, f"'{presentable(text)}' is no magic card", hint)
+        hint = f"did you mean '{close}'?" if close else f"expected one of {', '.join(CARD_NUMBERS)}"
+        yield Problem(path, f"'{presentable(text)}' is not a magic card", hint)
 
 
 def check_cards(plain: Json | None, path: Path) -> Iterator[Problem]:
@@ -55,7 +57,7 @@ def _check_operand(operator: str, operand: object, path: Path) -> Iterator[Probl
     if operator in _PARTS:
         if not str(operand).isdecimal():
             yield Problem(
-                path, "a card number has digits only", "write a card's name with eq or in"
+                path, "a card number consists of digits only", "write a card's name with eq or in"
             )
     elif isinstance(operand, list):
         for position, each in enumerate(operand):
@@ -94,9 +96,9 @@ def _why_unmatchable(subject: str | None, when: When) -> tuple[str, str] | None:
             if not _meets(None, conditions):
                 return field, f"{_whose(subject)} has no {field}"
         elif not any(_meets(value, conditions) for value in _suggested(field, conditions)):
-            return field, f"no {field} is all of that"
+            return field, f"no {field} meets all of these conditions"
     if {"card", "brand"} <= by_field.keys() and not _fit(by_field["card"], by_field["brand"]):
-        return "brand", "no such card is of such a brand"
+        return "brand", "no such card has such a brand"
     return None
 
 

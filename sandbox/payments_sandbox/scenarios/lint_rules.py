@@ -32,11 +32,14 @@ STATUSES_AFTER: Final = {
 }
 """The statuses that a payment can have after one of its events."""
 
+_BOUNDING: Final = frozenset({"eq", "in", "lt", "lte"})
+"""The operators that let only some first calls through."""
+
 _LOOKED_AT: Final = 10_000
 """How many call numbers are tried, to count those that a rule lets through."""
 
 _NO_PAYMENT: Final = frozenset({"create_payment", "list_payments"})
-_SEED: Final = "add 'seed: 7' or any other number at the top, so that each run draws the same"
+_SEED: Final = "add 'seed: 7' or any other number at the top, so that every run draws the same"
 
 Placed = tuple[int, Json, Rule]
 """A rule: its position in the file from 0, the plain mapping, and the parsed rule."""
@@ -101,18 +104,18 @@ def _check_draws(
         yield Problem((*path, "chance", KEY), "'chance' without a seed", _SEED)
     for place, each in delayed:
         if isinstance(each, dict) and isinstance(each.get("delay"), dict):
-            yield Problem((*place, "delay", KEY), "a drawn delay without a seed", _SEED)
+            yield Problem((*place, "delay", KEY), "a random delay without a seed", _SEED)
 
 
 def _check_step_keys(step: Json, operation: str, path: Path) -> Iterator[Problem]:
     given = [outcome for outcome in OUTCOMES if outcome.name in step]
     if len(given) > 1:
         message = f"two outcomes in one step: {' and '.join(each.name for each in given)}"
-        yield Problem((*path, given[1].name, KEY), message, "make each a step of its own")
+        yield Problem((*path, given[1].name, KEY), message, "give each its own step")
     for outcome in OUTCOMES:
         if outcome not in given:
             for key in outcome.BESIDE.keys() & step.keys():
-                yield Problem((*path, key, KEY), f"'{key}' goes with '{outcome.name}'")
+                yield Problem((*path, key, KEY), f"'{key}' only works with '{outcome.name}'")
         elif outcome.may_commit() and isinstance(value := step[outcome.name], dict):
             place = (*path, outcome.name)
             if operation in READS:
@@ -139,7 +142,7 @@ def check_rules(rules: Sequence[Placed], context: LintContext) -> Iterator[Probl
         path: Path = ("rules", position)
         if rule.name in names:
             message = f"another rule is called '{rule.name}'"
-            yield Problem((*path, "name"), message, "give each rule a name of its own")
+            yield Problem((*path, "name"), message, "give each rule its own name")
         names.add(rule.name)
         yield from check_name(rule.name, (*path, "name"))
         yield from check_cards(plain.get("when"), (*path, "when"))
@@ -160,7 +163,9 @@ def check_rules(rules: Sequence[Placed], context: LintContext) -> Iterator[Probl
 def check_name(name: str, path: Path) -> Iterator[Problem]:
     """Check that a name has no card number, since names are shown and kept unmasked."""
     if holds_card_number(name):
-        yield Problem(path, "this may be a card number, which no name shows", "take another name")
+        yield Problem(
+            path, "this may be a card number, which must not be in a name", "choose another name"
+        )
 
 
 def _check_reach(plain: Json, rule: Rule, path: Path) -> Iterator[Problem]:
@@ -175,7 +180,7 @@ def _check_request(
     plain: Json, rule: RequestRule, path: Path, context: LintContext
 ) -> Iterator[Problem]:
     if rule.per == "payment" and rule.operation in _NO_PAYMENT:
-        message = f"{rule.operation} is about no payment that is there already"
+        message = f"{rule.operation} is not about an existing payment"
         yield Problem((*path, "per"), message, "count per customer, card or world")
     for position, step in items(plain, "do"):
         if isinstance(step, dict):
@@ -196,7 +201,7 @@ def _check_step(step: Json, operation: str, path: Path, context: LintContext) ->
         if read_duration(wait) > context.longest_wait:
             longest = show_duration(context.longest_wait)
             message = f"--max-wall-delay ends this after {longest}"
-            hint = f"start the server with --max-wall-delay {wait} to wait so long"
+            hint = f"start the server with --max-wall-delay {wait} to allow that"
             yield Problem((*path, *place), message, hint, is_warning=True)
 
 
@@ -224,11 +229,11 @@ def _check_distribution(value: Any, path: Path) -> Iterator[Problem]:  # noqa: A
     if "uniform" in value:
         low, high = map(read_duration, value["uniform"])
         if low > high:
-            yield Problem((*path, "uniform"), "the first of the two is the shorter one")
+            yield Problem((*path, "uniform"), "the first duration must be the shorter one")
     if "lognormal" in value:
         median, p99 = (read_duration(value["lognormal"][key]) for key in ("median", "p99"))
         if not 0 < median <= p99:
-            message = "p99 is longer than the median, and that longer than nothing"
+            message = "p99 must be longer than the median, and the median longer than 0"
             yield Problem((*path, "lognormal"), message)
 
 
@@ -250,25 +255,11 @@ def _check_steps_are_reached(plain: Json, rule: RequestRule, path: Path) -> Iter
 def _most_calls(when: When) -> int | None:
     """How many calls of one key meet the conditions on `call`; None if there is no limit."""
     conditions = [each for each in when if each.field == "call"]
-    bounds = [_bound(each.operator, each.operand) for each in conditions]
-    known = [bound for bound in bounds if bound is not None]
-    if not known:
+    if _BOUNDING.isdisjoint(each.operator for each in conditions):
         return None
     tests = [compile_condition(each) for each in conditions]
-    return sum(all(test(call) for test in tests) for call in range(1, min(*known, _LOOKED_AT) + 1))
-
-
-def _bound(operator: str, operand: object) -> int | None:
-    """The highest number of a call that meets a condition, or None."""
-    match operator, operand:
-        case (("eq" | "lte"), int(bound)):
-            return bound
-        case "lt", int(bound):
-            return bound - 1
-        case "in", tuple(values):
-            return max((each for each in values if isinstance(each, int)), default=0)
-        case _:
-            return None
+    named = {each for condition in conditions for each in equals_one_of(condition) or ()}
+    return sum(all(test(call) for test in tests) for call in named or range(1, _LOOKED_AT + 1))
 
 
 def _check_shadow(
@@ -289,8 +280,8 @@ def _check_shadow(
     for other in endless:
         is_about = other.operation in ("*", rule.operation)
         if is_about and all(map(is_implied, set(other.when) - own)):
-            message = f"this rule never answers: '{other.name}' answers each of its calls before it"
-            hint = f"put it above '{other.name}', or let that one pass"
+            message = f"this rule never answers: '{other.name}' answers all of its calls first"
+            hint = f"put it above '{other.name}', or let that rule pass"
             yield Problem(path, message, hint)
             return
 
@@ -311,7 +302,7 @@ def _check_action(rule: EventRule | AtRule, path: Path) -> Iterator[Problem]:
     if (move := action.payment_move) is None:
         return
     if not any(move in TRANSITIONS[status] for status in _statuses(rule)):
-        message = f"'{action.name}' is impossible here: you cannot {move} such a payment"
+        message = f"'{action.name}' is impossible here: you cannot {move} this payment"
         known = " or ".join(status for status in Status if move in TRANSITIONS[status])
         yield Problem(place, message, f"it would have to be {known}")
 

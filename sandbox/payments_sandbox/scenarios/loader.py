@@ -29,7 +29,7 @@ from payments_sandbox.core import strict_json
 from payments_sandbox.core.settings import Settings
 from payments_sandbox.rules.scenario import Expectation, Scenario
 from payments_sandbox.scenarios.diagnostics import KEY, Place, Problem, locate
-from payments_sandbox.scenarios.lint import check_minor_units, check_scenario
+from payments_sandbox.scenarios.lint import check_scenario
 from payments_sandbox.scenarios.lint_rules import LintContext, check_keys
 from payments_sandbox.scenarios.parser import parse_scenario
 from payments_sandbox.scenarios.scenario_schema import (
@@ -77,7 +77,8 @@ def load(text: str, *, name: str | None, longest_wait: int = LONGEST_WAIT) -> Lo
             if not document.is_readable:
                 document.problems[-1] = _in_words_of(error, document.problems[-1])
         else:
-            document = Document(_plain(value), {} if document.problems else document.places)
+            is_read = all(each.is_warning for each in document.problems)
+            document = Document(_plain(value), document.places if is_read else {})
     return _check(document, name, longest_wait)
 
 
@@ -108,12 +109,7 @@ def load_list(text: str, *, longest_wait: int = LONGEST_WAIT) -> dict[Path, str 
             if problem.path[:1] in ((position,), () if position == 0 else (position,))
         ]
         is_name = isinstance(each, str) and not problems
-        fractions = {
-            tuple(path[1:]): text
-            for path, text in document.fractions.items()
-            if path[0] == position
-        }
-        part = Document(each, places[position], problems, fractions, cut)
+        part = Document(each, places[position], problems, cut)
         found[position,] = each if is_name else _check(part, None, longest_wait)
     return found
 
@@ -161,7 +157,7 @@ def _check(document: Document, name: str | None, longest_wait: int) -> Loaded:
     data = document.data
     if data is None:
         hint = "a scenario starts with scenario: NAME"
-        empty = Problem((), "there is nothing in it", hint, (1, 1))
+        empty = Problem((), "the file is empty", hint, (1, 1))
         return Loaded(None, tuple(document.problems) or (empty,))
     is_shaped = accepts(data)
     meant = Meant(data) if is_shaped else as_meant(data)
@@ -188,12 +184,12 @@ def _problems(
     behind = [
         *misshapen,
         *check_keys(data, has_seed=has_seed),
-        *check_minor_units(document.fractions),
         *check_scenario(kept, name, context._replace(unsure=_unsure_rules(misshapen))),
     ]
     found = [*meant.problems, *map(meant.as_written, behind)]
     known = [each for each in found if cut is None or not _may_be_behind(each.path, cut)]
-    return locate([*document.problems, *known], document.places)
+    found = sorted([*document.problems, *known], key=lambda each: each.is_warning)
+    return locate(found, document.places)  # of a value, what is wrong comes before a warning
 
 
 def _unsure_rules(misshapen: Sequence[Problem]) -> frozenset[int | str]:

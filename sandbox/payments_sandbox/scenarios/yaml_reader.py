@@ -42,7 +42,10 @@ _SURPRISES: Final = re.compile(
 """Unquoted scalars that YAML readers interpret differently."""
 
 _SHOUTED: Final = {"True", "TRUE", "False", "FALSE", "Null", "NULL"}
-_STAR: Final = "* alone is no value in YAML"
+_MINOR_UNITS: Final = frozenset({"amount", "total"})
+"""The keys, or the last but one, of amounts in minor units: 50.00 is 50 of them, and not 5000."""
+
+_STAR: Final = "* alone is not a value in YAML"
 _QUOTED_STAR: Final = "\ue000"
 """Replaces a `*` without quotes when the text is read again."""
 
@@ -77,7 +80,6 @@ class Document:
         data: its plain values, as far as they could be read; None if there are none.
         places: line and column of each value by its path, and of each key by that path and `KEY`.
         problems: the problems of the text itself.
-        fractions: whole numbers that were written with a fraction, such as 50.00, by their paths.
         cut: the path of the innermost value that was incomplete at the syntax error; None if the
             whole text was read.
     """
@@ -85,7 +87,6 @@ class Document:
     data: object = None
     places: dict[Path, Place] = field(default_factory=dict)
     problems: list[Problem] = field(default_factory=list)
-    fractions: dict[Path, str] = field(default_factory=dict)
     cut: Path | None = None
 
     @property
@@ -141,7 +142,7 @@ class _Reader:
         self._value(self._next(), (), self._keep_whole)
         self._next()  # the document ends
         if not isinstance(after := self._next(), yaml.StreamEndEvent):
-            raise _Unreadable(after.start_mark, "a second document", "one file is one scenario")
+            raise _Unreadable(after.start_mark, "a second document", "write one scenario per file")
 
     def _keep_whole(self, value: object) -> None:
         self._document.data = value
@@ -169,9 +170,13 @@ class _Reader:
 
     def _refuse_extras(self, event: yaml.Event, path: Path) -> None:
         if isinstance(event, yaml.AliasEvent) or getattr(event, "anchor", None):
-            self._problem(event, path, "anchors and aliases are not read", "write the value out")
+            self._problem(
+                event, path, "anchors and aliases are not supported", "write the value out"
+            )
         if (tag := getattr(event, "tag", None)) is not None:
-            self._problem(event, path, f"the tag {presentable(tag)} is not read", "leave it out")
+            self._problem(
+                event, path, f"the tag {presentable(tag)} is not supported", "leave it out"
+            )
 
     def _mapping(self, path: Path, found: dict[str, object]) -> None:
         self._document.cut = path
@@ -185,13 +190,13 @@ class _Reader:
     def _key(self, event: yaml.Event, path: Path, found: dict[str, object]) -> str:
         """Read a key; it is used even if there is a problem with it."""
         if not isinstance(event, yaml.ScalarEvent):
-            raise _Unreadable(event.start_mark, "a key is one word")
+            raise _Unreadable(event.start_mark, "a key must be a single word")
         name = presentable(event.value)
         self._refuse_extras(event, (*path, event.value, KEY))
         if event.value == "<<":
-            self._problem(event, path, "merge keys are not read", "write the keys out")
+            self._problem(event, path, "merge keys are not supported", "write the keys out")
         elif event.value in found:
-            self._problem(event, path, f"'{name}' is given twice", "leave one of them out")
+            self._problem(event, path, f"'{name}' is given twice", "remove one of them")
         elif event.implicit[0] and _SURPRISES.fullmatch(event.value):
             self._problem(event, path, *_surprise(name))
         return event.value
@@ -211,24 +216,28 @@ class _Reader:
         for pattern, read in _CORE:
             if pattern.fullmatch(text):
                 value = read(text)
-                if isinstance(value, int) and "." in text:
-                    self._document.fractions[path] = text
+                names = [step for step in path if isinstance(step, str)][-2:]
+                if "." in text and isinstance(value, int) and not _MINOR_UNITS.isdisjoint(names):
+                    message, hint = f"{text} is read as {value} minor units", "5000 is 50.00"
+                    self._problem(event, path, message, hint, is_warning=True)
                 return value
         if text in _SHOUTED:
-            message = f"{text} is text to some YAML readers"
+            message = f"{text} is read as text by some YAML readers"
             self._problem(event, path, message, f"write {text.lower()}")
         elif _SURPRISES.fullmatch(text):
             self._problem(event, path, *_surprise(presentable(text)))
         return text
 
-    def _problem(self, event: yaml.Event, path: Path, message: str, hint: str) -> None:
-        problem = Problem(path, message, hint, _place(event.start_mark))
+    def _problem(
+        self, event: yaml.Event, path: Path, message: str, hint: str, *, is_warning: bool = False
+    ) -> None:
+        problem = Problem(path, message, hint, _place(event.start_mark), is_warning)
         self._document.problems.append(problem)
 
 
 def _surprise(text: str) -> tuple[str, str]:
     plain = "true or false" if text.isalpha() else "the number plainly"
-    message = f"{text} means different things to YAML readers"
+    message = f"YAML readers disagree on what {text} means"
     return message, f"write {plain}, or '{text}' in quotes if text is meant"
 
 
@@ -239,7 +248,7 @@ def _worded(error: yaml.MarkedYAMLError) -> tuple[str, str | None]:
     if error.problem == _TOO_DEEP:
         return _DEEPER, None
     if error.problem == "found character that cannot start any token":
-        return error.problem, "indent with blanks, not tabs, and write text with @ or ` in quotes"
+        return error.problem, "indent with spaces, not tabs, and write text with @ or ` in quotes"
     return error.problem or "this is not YAML", None
 
 

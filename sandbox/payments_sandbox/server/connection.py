@@ -8,9 +8,10 @@
    that sends nothing more ends at once; otherwise a client that has left would keep a socket open
    for as long as `--max-wall-delay` allows. A request that was only partly sent is over at once.
 3. A connection is not reused after a body that was not read, or if no request can follow.
-4. The head of a request has a timeout, as its body has, even if it begins right behind another
-   request. A body that turns out invalid in a later segment ends at once, where aiohttp would
-   leave its reader waiting for the rest.
+4. The head of a request has a timeout, and so has its body, even if the head begins right behind
+   another request. A connection needs one timer for that: `asyncio.timeout` would set and cancel
+   one for each body. A body that turns out invalid in a later segment ends at once, where aiohttp
+   would leave its reader waiting for the rest.
 5. Each chunked body is the last of its parser: aiohttp's takes a trailer for the first header line
    of the next request, which could set that request's key or Host. What is sent behind such a body
    in the same segment is not read, and the connection ends.
@@ -21,6 +22,7 @@ import asyncio
 import logging
 import socket
 from collections import deque
+from collections.abc import Awaitable
 from inspect import CORO_CREATED, getcoroutinestate, iscoroutine
 from typing import Any, Final
 
@@ -87,30 +89,33 @@ class Connection(web.RequestHandler):
 
     Args:
         server: creates the request objects, and keeps track of all connections.
-        head_timeout: seconds that the head of a request may take to arrive.
+        timeout: seconds that the head of a request may take to arrive, and then its body.
 
     Attributes:
+        timeout: the same.
         is_half_closed: the client sends nothing more; whether it still reads is unknown.
         body: the body of the last request that has begun.
     """
 
     __slots__ = (
         "_chunks",
-        "_head_since",
-        "_head_timeout",
-        "_head_timer",
         "_is_in_head",
         "_is_over",
+        "_reader",
+        "_timer",
+        "_waits_since",
         "body",
         "is_half_closed",
+        "timeout",
     )
 
-    def __init__(self, server: web.Server, head_timeout: float) -> None:
+    def __init__(self, server: web.Server, timeout: float) -> None:
         super().__init__(server, loop=asyncio.get_running_loop(), **_OPTIONS)
         self._parser = self._new_parser()
-        self._head_timeout = head_timeout
-        self._head_timer: asyncio.TimerHandle | None = None
-        self._head_since = 0.0
+        self.timeout = timeout
+        self._timer: asyncio.TimerHandle | None = None
+        self._waits_since = 0.0  # for the head, or for the body that `_reader` reads
+        self._reader: asyncio.Task[Any] | None = None
         self._is_in_head = False
         self._is_over = False  # True: nothing more is read
         self._chunks: StreamReader | None = None  # the chunked body that is being parsed
@@ -142,18 +147,36 @@ class Connection(web.RequestHandler):
                 super().data_received(b"")
         if self._chunks is not None and self._chunks.is_eof():
             self._end_chunks(begun)
-        if messages or not self._is_idle():
-            # As far as is known: the next head may have begun behind the request that ends here,
-            # and `_check_head` finds that out.
-            self._is_in_head = False
-        # Line breaks before a request line do not begin a head (RFC 9112, 2.2).
-        elif self._is_in_head or not data.strip():
+        is_reading = self._reader is not None
+        # As far as is known: the next head may have begun behind the request that ends here, and
+        # `_check_time` finds that out.
+        awaits_head = not (is_reading or messages) and self._is_idle()
+        # A body has its time as a whole, in however many pieces it arrives, and so has a head. Line
+        # breaks before a request line do not begin one (RFC 9112, 2.2).
+        if is_reading or (awaits_head and (self._is_in_head or not data.strip())):
             return
-        else:
-            self._is_in_head = True
-        self._head_since = self._loop.time()
-        if self._head_timer is None:
-            self._set_head_timer()
+        self._is_in_head = awaits_head
+        self._waits_since = self._loop.time()
+        if self._timer is None:
+            self._set_timer()
+
+    async def in_time(self, reading: Awaitable[bytes]) -> bytes:
+        """Await the reading of a body.
+
+        Raises:
+            TimeoutError: it has not arrived within `timeout` seconds.
+        """
+        self._reader = reader = asyncio.current_task()
+        self._waits_since = self._loop.time()
+        try:
+            return await reading
+        except asyncio.CancelledError:
+            if self._reader is None and reader is not None and not reader.uncancel():
+                raise TimeoutError from None
+            raise
+        finally:
+            self._reader = None
+            self._waits_since = self._loop.time()  # the next head may have begun by now
 
     def resume_reading(self, resume_parser: bool = True) -> None:  # noqa: FBT001, FBT002 - aiohttp's
         """Resume reading if it was paused; aiohttp calls this with every body."""
@@ -176,8 +199,8 @@ class Connection(web.RequestHandler):
 
     def connection_lost(self, exc: BaseException | None) -> None:
         """End everything that waits for the client."""
-        if self._head_timer is not None:
-            self._head_timer.cancel()
+        if self._timer is not None:
+            self._timer.cancel()
         self._end_body(ConnectionResetError("the client disconnected"))
         self.body = EMPTY_PAYLOAD
         task = self._task_handler if self._is_idle() else None
@@ -222,9 +245,10 @@ class Connection(web.RequestHandler):
 
     def _is_idle(self) -> bool:
         """Whether aiohttp's task waits for a request, or has not started yet."""
+        if self._waiter is not None:
+            return True
         work = None if self._task_handler is None else self._task_handler.get_coro()
-        has_begun = not iscoroutine(work) or getcoroutinestate(work) != CORO_CREATED
-        return self._waiter is not None or not has_begun
+        return iscoroutine(work) and getcoroutinestate(work) == CORO_CREATED
 
     def _end_body(self, error: ConnectionResetError | web.RequestPayloadError) -> None:
         """Fail the reads of the last body with `error`, unless the body has arrived completely."""
@@ -265,24 +289,26 @@ class Connection(web.RequestHandler):
             else:
                 self.close()  # aiohttp finishes the current answer first
 
-    def _set_head_timer(self) -> None:
-        give_up = self._head_since + self._head_timeout
-        self._head_timer = self._loop.call_at(give_up, self._check_head)
+    def _set_timer(self) -> None:
+        self._timer = self._loop.call_at(self._waits_since + self.timeout, self._check_time)
 
-    def _check_head(self) -> None:
-        """End the connection if a head has begun but has not arrived in time."""
-        self._head_timer = None
+    def _check_time(self) -> None:
+        """End the wait for a body or a head that has begun but has not arrived in time."""
+        self._timer = None
         if self.transport is None or self.transport.is_closing():
             return
-        if not self._is_idle():
-            self._head_since = self._loop.time()
-        if self._loop.time() < self._head_since + self._head_timeout:
-            self._set_head_timer()
+        if self._reader is None and not self._is_idle():
+            self._waits_since = self._loop.time()
+        if self._loop.time() < self._waits_since + self.timeout:
+            self._set_timer()
+        elif self._reader is not None:
+            self._reader.cancel()
+            self._reader = None
         elif self._parser is not None and _has_begun_head(self._parser):
             _log.warning(
                 "%s sent no complete request head within %g s; the connection is closed.",
                 self._peer(),
-                self._head_timeout,
+                self.timeout,
             )
             self.transport.write(_not_http(HttpVersion11))
             self.force_close()

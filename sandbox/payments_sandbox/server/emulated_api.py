@@ -96,7 +96,7 @@ class EmulatedApi:
         self, request: web.BaseRequest, world: World, key: str
     ) -> tuple[World, bytes | SandboxError]:
         """Wait for the body; return it with the world, a new one if that was dropped meanwhile."""
-        body = await read_any_body(request, seconds=self._settings.body_timeout)
+        body = await read_any_body(request)
         return world if world in self._runtime.worlds else await self._admit(key), body
 
     async def _admit(self, key: str) -> World:

@@ -40,20 +40,20 @@ class HttpServer(web.Server):
 
     Args:
         handler: answers each request.
-        head_timeout: seconds that the head of a request may take to arrive.
+        timeout: seconds that the head of a request may take to arrive, and then its body.
 
     Attributes:
         accepting: accepts the connections; None if the event loop does.
     """
 
-    def __init__(self, handler: Handler, head_timeout: float = 30) -> None:
+    def __init__(self, handler: Handler, timeout: float = 30) -> None:
         super().__init__(handler, request_factory=self._request)
-        self._head_timeout = head_timeout
+        self._timeout = timeout
         self.accepting: Accepting | None = None
 
     def __call__(self) -> Connection:
         """Make the protocol of a new connection."""
-        return Connection(self, self._head_timeout)
+        return Connection(self, self._timeout)
 
     def _request(
         self,

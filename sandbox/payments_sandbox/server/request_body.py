@@ -2,11 +2,13 @@
 
 import asyncio
 import contextlib
+from typing import cast
 
 from aiohttp import HttpVersion10, web
+from aiohttp.streams import StreamReader
 
 from payments_sandbox.core.errors import InvalidRequest, RequestTooLarge, SandboxError
-from payments_sandbox.server.connection import NOT_HTTP
+from payments_sandbox.server.connection import NOT_HTTP, Connection
 from payments_sandbox.server.request_headers import RequestHeaders, read_headers
 
 LIMIT = 64 * 1024
@@ -26,14 +28,11 @@ def buffered_body(request: web.BaseRequest, headers: RequestHeaders) -> bytes | 
     return _refused_by_headers(headers, LIMIT) or _buffered(request, LIMIT)
 
 
-async def read_body(
-    request: web.BaseRequest, *, seconds: float, limit: int
-) -> bytes | SandboxError:
+async def read_body(request: web.BaseRequest, *, limit: int) -> bytes | SandboxError:
     """Read a JSON body; return its bytes, or an error, after which the connection must be closed.
 
     Args:
         request: the request whose body to read.
-        seconds: how long the body may take to arrive.
         limit: how many bytes it may have.
 
     Raises:
@@ -41,18 +40,17 @@ async def read_body(
     """
     if (refused := _refused_by_headers(read_headers(request), limit)) is not None:
         return refused
-    return await read_any_body(request, seconds=seconds, limit=limit)
+    return await read_any_body(request, limit=limit)
 
 
-async def read_any_body(
-    request: web.BaseRequest, *, seconds: float, limit: int = LIMIT
-) -> bytes | SandboxError:
+async def read_any_body(request: web.BaseRequest, *, limit: int = LIMIT) -> bytes | SandboxError:
     """Read a body of any type and encoding; return its bytes, or an error, as `read_body`.
 
     Raises:
         ConnectionResetError: the client left.
     """
-    if (request.content_length or 0) > limit:
+    length = request.content_length
+    if (length or 0) > limit:
         return RequestTooLarge(limit)
     if (body := _buffered(request, limit)) is not None:
         return body
@@ -60,14 +58,17 @@ async def read_any_body(
     if expects == "100-continue" and request.version != HttpVersion10:  # 1.0 has no 100
         await request.writer.write(b"HTTP/1.1 100 Continue\r\n\r\n")
         request.writer.output_size = 0
-    if limit != LIMIT or request.content_length is None:
-        request = request.clone(client_max_size=limit)
+    if length is None:  # chunked: its bytes are counted as they arrive
+        reading = request.clone(client_max_size=limit).read()
+    else:
+        reading = _read_whole(request.content, length)
+    connection = cast("Connection", request.protocol)
     try:
-        async with asyncio.timeout(seconds):
-            return await request.read()
+        return await connection.in_time(reading)
     except TimeoutError:
+        seconds = connection.timeout
         return InvalidRequest(f"/: expected the body to arrive within {seconds:g} s.")
-    except web.HTTPRequestEntityTooLarge:  # chunked: there was no length to check up front
+    except web.HTTPRequestEntityTooLarge:
         return RequestTooLarge(limit)
     except NOT_HTTP:
         return InvalidRequest("/: expected a body that is framed correctly.")
@@ -83,6 +84,14 @@ async def await_unread_body(request: web.BaseRequest) -> None:
     with contextlib.suppress(TimeoutError, ConnectionResetError, *NOT_HTTP):
         async with asyncio.timeout(_MOMENT):
             await request.content.wait_eof()
+
+
+async def _read_whole(content: StreamReader, length: int) -> bytes:
+    """Read a body of known length once it is complete, which costs less than piece by piece."""
+    if content.exception() is None:
+        content.set_read_chunk_size(length)  # reading is paused when the buffer is full
+        await content.wait_eof()
+    return content.read_nowait()
 
 
 def _buffered(request: web.BaseRequest, limit: int) -> bytes | SandboxError | None:

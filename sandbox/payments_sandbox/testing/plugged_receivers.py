@@ -6,6 +6,7 @@ import sys
 import threading
 from collections.abc import AsyncIterable, Coroutine, Iterable, Mapping
 from concurrent.futures import Future
+from contextvars import copy_context
 from functools import partial
 from inspect import iscoroutinefunction
 from time import perf_counter
@@ -125,7 +126,7 @@ def _ask(
             start = _start_of(cast("Iterable[bytes]", response.stream))
     else:
         response, start = _run(_awaited(cast("httpx.AsyncBaseTransport", receiver), request))
-    return receiver_response(response.status_code, response.headers.raw, start)
+    return receiver_response(response.status_code, tuple(response.headers.raw), start)
 
 
 async def _awaited(
@@ -160,31 +161,17 @@ def _run(work: Coroutine[Any, Any, T]) -> T:
     """Run in a new event loop; in another thread if this one has a running loop."""
     if not _has_loop():
         return asyncio.run(work)
-    loop = asyncio.new_event_loop()
-    task = loop.create_task(work)  # so that it gets the context variables of this thread
-    done: Future[T] = Future()
-
-    async def main() -> T:
-        return await task
+    context, done = copy_context(), Future[T]()
 
     def run() -> None:
         try:
-            with asyncio.Runner(loop_factory=lambda: loop) as runner:
-                done.set_result(runner.run(main()))
+            done.set_result(context.run(asyncio.run, work))
         except BaseException as error:  # noqa: BLE001 - the one who waits gets it
             done.set_exception(error)
 
     # A daemon, so that a receiver that never answers does not keep the process from ending.
-    thread = threading.Thread(target=run, name="payments-sandbox-receiver", daemon=True)
-    try:
-        thread.start()
-        return done.result()
-    finally:
-        if done.done():
-            thread.join()
-        else:  # the call is interrupted
-            with contextlib.suppress(RuntimeError):  # it has just ended
-                loop.call_soon_threadsafe(task.cancel)
+    threading.Thread(target=run, name="payments-sandbox-receiver", daemon=True).start()
+    return done.result()
 
 
 def _has_loop() -> bool:

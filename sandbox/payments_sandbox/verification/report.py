@@ -154,7 +154,7 @@ def _why_not(world: World, active_rule: AnyActiveRule) -> str | None:
     if active_rule.fired:
         return None
     if active_rule.matched:
-        return f"met {_times(active_rule.matched)}, and lost each draw"
+        return f"matched {_times(active_rule.matched)}, but lost every draw"
     return _why_unmet(world, active_rule)
 
 
@@ -165,7 +165,7 @@ def _why_unmet(world: World, active_rule: AnyActiveRule) -> str:
         case EventRule(event=event):
             return f"no {event} met its conditions"
         case AtRule():
-            return "its time has not come, or no payment met its conditions"
+            return "it is not due yet, or no payment met its conditions"
         case WebhookRule(webhook=event):
             return f"no delivery of {event} met its conditions"
         case _:
@@ -177,7 +177,7 @@ def _why_unanswered(world: World, active_rule: AnyActiveRule) -> str:
     for entry in world.journal.before(None):
         for scenario, rule, why in entry.considered:
             is_its = scenario == active_rule.scenario and rule == active_rule.rule.name
-            if is_its and not why.startswith("it is about"):
+            if is_its and not why.startswith("it is for"):
                 return f"at {world.journal.id_of(entry)}, {why}"
     return "no such call was made"
 

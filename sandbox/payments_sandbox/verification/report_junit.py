@@ -96,7 +96,7 @@ def _audit(name: str, world: WorldReport) -> Element:
     if kinds:
         _explain(case, "skipped", f"found {', '.join(kinds)}")
     elif not world.was_used:
-        _explain(case, "skipped", "nothing happened: no request has come")
+        _explain(case, "skipped", "nothing happened: no requests received")
     return case
 
 

@@ -89,7 +89,7 @@ def as_one_line(reports: Reports) -> str:
     is_nothing = all(world.says_nothing for world in reports)
     findings = sum(len(world.report["audit"]["findings"]) for world in whole)
     undocumented = sum(len(world.undocumented) for world in whole)
-    parts = ["no request has come"] if is_nothing else []
+    parts = ["no requests received"] if is_nothing else []
     if len(whole) > 1:
         parts.append(counted(len(whole), "world"))
     parts += _of_scenarios(reports)

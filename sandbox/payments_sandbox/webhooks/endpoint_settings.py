@@ -88,7 +88,7 @@ def _signing(wanted: dict[str, Any]) -> Signing:
         Scheme.HMAC: {"scheme", "header", "prefix", "encoding"},
     }[scheme]
     if unknown := sorted(wanted.keys() - known):
-        raise InvalidRequest(f"/signature/{unknown[0]}: expected nothing; {scheme} has none.")
+        raise InvalidRequest(f"/signature/{unknown[0]}: not allowed with the scheme {scheme}.")
     if scheme is Scheme.STANDARD:
         return STANDARD
     return Signing(
@@ -110,7 +110,8 @@ def _inbox(url: str, policy: TargetPolicy) -> str | None:
     name = urlsplit(url).path.removeprefix(f"{CONTROL_PATH}/inbox/")
     if not INBOX_NAME.fullmatch(name):
         raise InvalidRequest(
-            "/url: expected a receiver, not the sandbox itself; inbox:NAME is one."
+            "/url: expected a receiver, not the sandbox itself; use inbox:NAME for a built-in"
+            " receiver."
         )
     return name
 
@@ -120,18 +121,20 @@ def _check_headers(endpoint: Endpoint) -> None:
     seen: set[str] = set()
     for name, value in endpoint.headers:
         if not HEADER_NAME.fullmatch(name) or holds_card_number(name):
-            raise InvalidRequest("/headers: expected names of headers, such as X-Tenant.")
+            raise InvalidRequest("/headers: expected header names, such as X-Tenant.")
         if name.lower() in taken:
-            raise InvalidRequest(f"/headers/{name}: expected a header that is not the sandbox's.")
+            raise InvalidRequest(
+                f"/headers/{name}: expected a header that the sandbox does not set."
+            )
         if name.lower() in seen:
-            raise InvalidRequest(f"/headers/{name}: expected each header once, however written.")
+            raise InvalidRequest(f"/headers/{name}: expected each header once; case is ignored.")
         if not is_credential(name) and mask_header(name, value) != value:
             raise InvalidRequest(f"/headers/{name}: {_NO_CARD}.")
         seen.add(name.lower())
     if any(map(holds_card_number, (endpoint.signing.header, endpoint.signing.prefix))):
         raise InvalidRequest(f"/signature: {_NO_CARD}.")
     if endpoint.signing.header.lower() in _OURS:
-        raise InvalidRequest("/signature/header: expected a header that has no other meaning.")
+        raise InvalidRequest("/signature/header: expected a header without another meaning.")
 
 
 def _delays(wanted: list[str]) -> tuple[int, ...]:

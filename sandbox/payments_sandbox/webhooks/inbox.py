@@ -102,7 +102,7 @@ class Inboxes:
         """
         if name not in self._inboxes and len(self._inboxes) >= MOST_INBOXES:
             raise InvalidRequest(
-                f"/name: expected one of the {MOST_INBOXES} inboxes that are there;"
+                f"/name: expected one of the {MOST_INBOXES} existing inboxes;"
                 " DELETE /_sandbox/inbox/NAME removes one."
             )
         return self._inboxes.setdefault(name, WebhookInbox())

@@ -107,7 +107,7 @@ def why_refused(
         return None
     age = now - claim.sent_at
     kind = "too old" if age > 0 else "too new"
-    return f"the timestamp is {kind}: {abs(age)} s from now, and {TOLERANCE} s are tolerated"
+    return f"the timestamp is {kind}: {abs(age)} s from now, with a tolerance of {TOLERANCE} s"
 
 
 class _NoClaimError(Exception):
@@ -139,7 +139,7 @@ def _standard(received: Received) -> _Claim:
     parts = [part.partition(",") for part in signature.split()]
     macs = [value for version, comma, value in parts if comma and version == "v1"]
     if not macs:
-        raise _NoClaimError(f"{SIGNATURE_HEADER} has no signature of version v1, written v1,BASE64")
+        raise _NoClaimError(f"{SIGNATURE_HEADER} has no v1 signature, such as v1,BASE64")
     if all(map(_HEX_DIGEST.fullmatch, macs)):  # which is also valid base64, of other bytes
         raise _NoClaimError(f"{SIGNATURE_HEADER} is hexadecimal; expected base64")
     try:
@@ -164,7 +164,7 @@ def _timestamped(signing: Signing, received: Received) -> _Claim:
         raise _NoClaimError(f"{signing.header} has no t=SECONDS{_instead(signing, header)}")
     sent_at = _seconds(times[0], f"t of {signing.header}")
     if not found:
-        raise _NoClaimError(f"{signing.header} has no signature of version v1, written v1=HEX")
+        raise _NoClaimError(f"{signing.header} has no v1 signature, such as v1=HEX")
     try:
         signatures = [bytes.fromhex(value) for value in found]
     except ValueError:
@@ -175,7 +175,7 @@ def _timestamped(signing: Signing, received: Received) -> _Claim:
 def _seconds(written: str, name: str) -> int:
     """Parse a timestamp in seconds; `name` is its place in error texts."""
     if (seconds := int(written)) > _MILLISECONDS:
-        raise _NoClaimError(f"{name} is in milliseconds; it is seconds")
+        raise _NoClaimError(f"{name} is in milliseconds; expected seconds")
     return seconds
 
 
@@ -253,31 +253,31 @@ def _diagnosis(
         changed = claim._replace(signed=head + body)
         if any(_is_made_with(key, changed) for key in keys):
             return f"the body was changed after signing: {mistake}"
-    return "no signature matches: another secret, or the body was changed"
+    return "no signature matches: the secret differs, or the body was changed"
 
 
 def _misread_keys(signing: Signing, secret: str) -> Iterator[tuple[bytes, str]]:
     if signing.scheme is Scheme.STANDARD:
         yield secret.encode(), "the whole secret as text; the key is the base64 after whsec_"
-        yield secret.removeprefix(PREFIX).encode(), "the secret's base64, which is to be decoded"
+        yield secret.removeprefix(PREFIX).encode(), "the secret's base64 as text; decode it first"
         return
     if secret.startswith(PREFIX):
-        yield secret.removeprefix(PREFIX).encode(), "the secret without whsec_, which belongs to it"
+        yield secret.removeprefix(PREFIX).encode(), "the secret without whsec_; include whsec_"
         if (key := _decoded(secret.removeprefix(PREFIX))) is not None:
-            yield key, "the decoded secret; this scheme takes the secret as it is"
+            yield key, "the decoded secret; this scheme uses the secret as it is"
 
 
 def _rewritten(body: bytes) -> Iterator[tuple[bytes, str]]:
     """Yield bodies that may have been signed, such as the same JSON in other bytes, and why."""
-    yield body + b"\n", "a line end is missing"
-    yield body.strip(), "it has blanks or a line end around it"
-    yield body.removeprefix(BOM_UTF8), "a byte order mark was put before it"
-    yield body.replace(b"\r\n", b"\n"), "its line ends have become CRLF"
+    yield body + b"\n", "a trailing newline is missing"
+    yield body.strip(), "it has leading or trailing whitespace"
+    yield body.removeprefix(BOM_UTF8), "a byte order mark was added"
+    yield body.replace(b"\r\n", b"\n"), "its newlines became CRLF"
     try:
         value = json.loads(body)
     except (ValueError, RecursionError):
         return
-    again = "the same JSON written anew; verify the bytes as they arrive"
+    again = "the JSON was parsed and serialized again; verify the raw bytes"
     for ordered in (False, True):
         for separators in ((",", ":"), (", ", ": ")):
             for is_ascii in (False, True):

@@ -78,13 +78,15 @@ class WorldClock:
         now = self.now()
         if instant < now - now % SECOND:  # clients are shown whole seconds
             raise InvalidRequest(
-                f"/{field}: expected an instant not before the world's now, {show_instant(now)}:"
-                " time never goes back. POST /_sandbox/worlds makes a world that starts earlier."
+                f"/{field}: expected an instant at or after the world's current time,"
+                f" {show_instant(now)}:"
+                " time never goes back. POST /_sandbox/worlds creates a world that starts earlier."
             )
         if instant > LAST:
             raise InvalidRequest(
-                f"/{field}: expected to stay within the year 2999. POST /_sandbox/world/reset with"
-                ' {"only": ["payments", "clock"]} starts the clock again.'
+                f"/{field}: expected an instant up to the year 2999. POST /_sandbox/world/reset"
+                " with"
+                ' {"only": ["payments", "clock"]} resets the clock.'
             )
 
     def snapshot(self) -> dict[str, object]:

@@ -18,7 +18,7 @@ _ORDER: Final = NewPayment(
     amount=2_500,
     currency="USD",
     card=Card(Brand.VISA, "1111", 0),
-    description="Made for an event that was sent by hand",
+    description="Created for an event that was sent by hand",
     customer_id=None,
 )
 

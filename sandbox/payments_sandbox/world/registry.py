@@ -73,7 +73,7 @@ class NotOwned(Exception):
     """
 
     def __init__(self, api_key: str) -> None:
-        super().__init__(f"the world of {api_key} is made by another process")
+        super().__init__(f"the world of {api_key} belongs to another process")
         self.api_key = api_key
 
 
@@ -196,8 +196,8 @@ class Worlds:
             why = f"The world of this key was {gone}" if gone else "No world has this key"
             raise NotFound(
                 "not_found",
-                f"{why}, so there is nothing to judge. A call with this key makes one, and so does"
-                " POST /_sandbox/worlds.",
+                f"{why}, so there is nothing to judge. A call with this key creates one, and so"
+                " does POST /_sandbox/worlds.",
             )
         return self.get_or_create(api_key)
 
@@ -260,7 +260,7 @@ class Worlds:
         if key in self._worlds:
             raise InvalidRequest(
                 "/api_key: expected a key that has no world yet;"
-                " DELETE /_sandbox/world with this key drops the one that it has."
+                " DELETE /_sandbox/world with this key drops its current world."
             )
 
     def put(self, world: World) -> None:
@@ -304,13 +304,13 @@ class Worlds:
         """Check that a key without a world may get one."""
         if not API_KEY.fullmatch(api_key):
             raise InvalidApiKey(
-                "A key of the sandbox is sk_test_ and 1 to 64 letters, digits, '-' or '_',"
+                "A sandbox key is sk_test_ followed by 1 to 64 letters, digits, '-' or '_',"
                 " as in 'Authorization: Bearer sk_test_sandbox'."
             )
         if self._settings.strict_keys and api_key != DEFAULT_API_KEY:
             gone = self._drop_reasons.get(api_key)
             reason = f"Its world was {gone}." if gone else "No world has this key (--strict-keys)."
-            raise InvalidApiKey(f"{reason} POST /_sandbox/worlds makes one.")
+            raise InvalidApiKey(f"{reason} POST /_sandbox/worlds creates one.")
 
     def _forget(self, key: str, reason: str) -> None:
         self._drop_reasons.pop(key, None)

@@ -35,7 +35,7 @@ from payments_sandbox.world.world import World
 FORMAT: Final = "payments-sandbox/world"
 VERSION: Final = 4
 
-_AS_GIVEN: Final = "this part as GET world/snapshot gave it"
+_AS_GIVEN: Final = "this part as GET world/snapshot returned it"
 _BLOCK: Final = 2**16
 """How many bytes of JSON are written at once, in about a millisecond."""
 _ROWS: Final = 8
@@ -104,8 +104,8 @@ def check_seal(kept: Mapping[str, object]) -> Slices[None]:
         digest = ""  # a number that no snapshot contains
     if kept.get("digest") != digest:
         raise InvalidRequest(
-            "/digest: expected the digest of the rest: a snapshot is put back just as"
-            " GET world/snapshot gave it, and this one was changed."
+            "/digest: expected the digest of the rest; this snapshot was changed after GET"
+            " world/snapshot returned it."
         )
 
 
@@ -170,7 +170,7 @@ def _with_whole(value: object) -> object:
         return [_with_whole(item) for item in value]
     if isinstance(value, Decimal):
         if Decimal(repr(float(value))) != value:
-            raise ValueError("a number has more digits than any that was given")
+            raise ValueError("a number has too many digits")
         value = float(value)
     if isinstance(value, float) and value.is_integer() and abs(value) < 10**MAX_DIGITS:
         return int(value)

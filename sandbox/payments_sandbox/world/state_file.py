@@ -4,7 +4,8 @@ The end has a digest of everything before it, so a truncated or changed file is 
 world is made from it.
 """
 
-from collections.abc import Callable, Iterable
+import re
+from collections.abc import Callable, Iterable, Iterator
 from hashlib import sha256
 from typing import Any, Final, NamedTuple
 
@@ -23,9 +24,9 @@ VERSION: Final = 1
 
 _HEAD: Final = orjson.dumps({"format": FORMAT, "version": VERSION})
 
-_EXPECTED_WORLD: Final = (
-    "expected [API key, when it was made, when it was used, its snapshot], and each key once"
-)
+_KEY_OF_LINE: Final = re.compile(rb'\["(' + API_KEY.pattern.encode() + rb')",')
+
+_EXPECTED_WORLD: Final = "expected [API key, created at, used at, snapshot], and each key once"
 
 
 class NoStateError(ValueError):
@@ -125,7 +126,7 @@ def read_lines(lines: Iterable[bytes]) -> list[SavedWorld]:
     for line in opened:
         seal.update(line)
     if _value(end) != {"worlds": len(opened) - 1, "sha256": seal.hexdigest()}:
-        raise NoStateError("it is torn, or was changed by hand: its end does not seal the rest")
+        raise NoStateError("it is incomplete or was edited: its checksum does not match")
     saved: dict[str, SavedWorld] = {}
     for number, line in enumerate(opened[1:], start=2):
         world = _saved_world(line)
@@ -133,6 +134,13 @@ def read_lines(lines: Iterable[bytes]) -> list[SavedWorld]:
             raise NoStateError(f"line {number}: {_EXPECTED_WORLD}")
         saved[world.api_key] = world
     return list(saved.values())
+
+
+def keys_of(lines: Iterable[bytes]) -> Iterator[str]:
+    """Yield the keys of the worlds in the lines of a state file, without reading the worlds."""
+    for line in lines:
+        if found := _KEY_OF_LINE.match(line):
+            yield found[1].decode()
 
 
 def _saved_world(line: bytes) -> SavedWorld | None:

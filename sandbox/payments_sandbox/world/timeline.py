@@ -175,7 +175,7 @@ def _job(item: list[object]) -> tuple[Instant, int, Job]:
             return Instant(due), ticket, RunTimedRule(rule, max(0, start))
         case [int(due), int(ticket), "attempt", int(delivery)]:
             return Instant(due), ticket, AttemptDelivery(delivery)
-    raise ValueError("a job of the timeline is not known")
+    raise ValueError("unknown job in the timeline")
 
 
 def _planned_action(about: int | None, source: dict[str, object], rule: str) -> ActOnPayment:
@@ -270,7 +270,7 @@ def upcoming_entry(
     match job:
         case AttemptDelivery(number):
             if outbox is None or (delivery := outbox.get(number)) is None:
-                raise LookupError("a delivery is planned that is not there")
+                raise LookupError("a planned delivery is missing")
             message, delivery_id = delivery.message, outbox.id_of(number)
             about = message.payment_id, message.event_id
             return TimelineEntry(due, "webhook.attempt", *about, delivery_id)

@@ -5,12 +5,12 @@ from payments_sandbox.rules.faults.reply import Close, Reset
 from tests.support.values import REAL_REPLY
 
 
-def test_a_connection_ends_without_a_byte_with_a_fin_or_an_rst() -> None:
-    """As the scenario says; a FIN unless told otherwise."""
+def test_drop_sends_nothing_and_closes_with_fin_or_rst() -> None:
+    """The default is a FIN."""
     assert list(Drop(commit=True).plan(REAL_REPLY)) == [Close()]
     assert list(Drop(commit=True, how="reset").plan(REAL_REPLY)) == [Reset()]
 
 
-def test_a_dropped_reply_leaves_open_whether_the_call_has_happened() -> None:
-    """A scenario has to say it; the client has its end at once."""
+def test_drop_needs_commit_and_its_reply_never_arrives() -> None:
+    """A scenario has to say whether the call happens; the client sees the end at once."""
     assert (Drop.reply_arrives, Drop.needs_commit, Drop.starts_silent) == (False, True, False)

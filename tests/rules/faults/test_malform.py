@@ -1,4 +1,4 @@
-"""Malformed replies as values: each is wrong in its one way, whatever it is made from."""
+"""The fault `malform`: each reply is wrong in exactly one way."""
 
 import json
 from typing import Final
@@ -21,8 +21,8 @@ bodies = st.dictionaries(st.text(max_size=5), st.text(max_size=5) | st.none(), m
 
 
 @given(bodies)
-def test_json_is_broken_in_its_syntax_or_in_its_bytes(body: dict[str, str | None]) -> None:
-    """Neither can be read, however short the reply is."""
+def test_invalid_json_and_bad_utf8_cannot_be_decoded(body: dict[str, str | None]) -> None:
+    """This holds for replies of any length."""
     real = RealReply(200, {}, json.dumps(body).encode())
     with pytest.raises(json.JSONDecodeError):
         json.loads(SPOIL[Malformation.INVALID_JSON](real).body)
@@ -31,8 +31,8 @@ def test_json_is_broken_in_its_syntax_or_in_its_bytes(body: dict[str, str | None
 
 
 @given(st.integers(0, 2**53), st.integers(0, 2**53))
-def test_garbage_is_a_function_of_seed_and_request(seed: int, number: int) -> None:
-    """Equal arguments, equal bytes; others, others; and never the start of a reply."""
+def test_garbage_depends_only_on_seed_and_request(seed: int, number: int) -> None:
+    """Other arguments give other bytes, which never begin like a reply."""
     drawn = garbage(seed, number)
     assert drawn == garbage(seed, number)
     assert drawn != garbage(seed + 1, number)
@@ -40,8 +40,8 @@ def test_garbage_is_a_function_of_seed_and_request(seed: int, number: int) -> No
     assert (len(drawn), drawn[:1].isascii()) == (68, False)
 
 
-def test_every_way_but_garbage_is_in_the_table() -> None:
-    """Garbage is no reply at all."""
+def test_every_malformation_except_garbage_has_a_function() -> None:
+    """Garbage is not made from a reply."""
     assert {*SPOIL} == {*Malformation} - {Malformation.GARBAGE}
 
 
@@ -65,8 +65,8 @@ EXPECTED: Final[dict[Malformation, tuple[bytes, dict[str, str], int]]] = {
 
 
 @for_each("way", EXPECTED)
-def test_a_reply_is_wrong_in_one_way_only(way: Malformation) -> None:
-    """All else is the real reply, said to be the last of its connection."""
+def test_a_malformed_reply_differs_from_the_real_one_in_one_way(way: Malformation) -> None:
+    """Everything else equals the real reply, with `Connection: close`."""
     body, changed, status = EXPECTED[way]
     fault = Malform(commit=True, how=way)
     first, *lines = lines_sent(fault)
@@ -79,30 +79,28 @@ def test_a_reply_is_wrong_in_one_way_only(way: Malformation) -> None:
     assert [*fault.plan(REAL_REPLY)][-1] == Close()
 
 
-def test_a_page_of_a_proxy_takes_the_place_of_the_reply() -> None:
-    """With its status and type."""
+def test_html_replaces_the_reply_by_a_502_page_of_a_proxy() -> None:
     first, *lines = lines_sent(Malform(commit=True, how=Malformation.HTML))
     assert first == "HTTP/1.1 502 Bad Gateway"
     assert "Content-Type: text/html; charset=utf-8" in lines
     assert body_sent(Malform(commit=True, how=Malformation.HTML)).startswith(b"<html>")
 
 
-def test_garbage_is_no_reply_and_the_journal_shows_none() -> None:
-    """It ends with the connection."""
+def test_garbage_is_sent_without_a_reply_in_the_journal() -> None:
     drawn = Send(garbage(0, 0))
     assert [*Malform(commit=True, how=Malformation.GARBAGE).plan(REAL_REPLY)] == [drawn, Close()]
 
 
-def test_garbage_is_the_same_for_a_seed_and_a_request_in_every_version() -> None:
-    """Its first byte begins no HTTP."""
+def test_garbage_is_the_same_in_every_version() -> None:
+    """Its first byte cannot begin an HTTP reply."""
     assert garbage(7, 1)[:6].hex() == "e75792f9bb24"
     assert len(garbage(7, 1)) == 68
     assert garbage(7, 1) != garbage(7, 2) != garbage(8, 2)
     assert garbage(7, 4)[:2].hex() == "cc66"
 
 
-def test_a_reply_that_cannot_be_read_leaves_open_whether_the_call_has_happened() -> None:
-    """A scenario has to say it."""
+def test_malform_needs_commit_and_its_reply_never_arrives() -> None:
+    """A scenario has to say whether the call happens."""
     assert (Malform.reply_arrives, Malform.needs_commit, Malform.starts_silent) == (
         False,
         True,

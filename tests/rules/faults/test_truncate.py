@@ -1,4 +1,4 @@
-"""The fault `truncate`: what of the reply is sent."""
+"""The fault `truncate`: which part of the reply is sent."""
 
 import pytest
 
@@ -12,35 +12,28 @@ from tests.support.values import REAL_BODY, REAL_HEAD, REAL_REPLY, bytes_sent
     [(0, 0), (40, 14), (50, 17), (99.9, len(REAL_BODY) - 1), (100, len(REAL_BODY) - 1)],
 )
 def test_at_least_one_byte_of_the_body_is_missing(keep: float, kept: int) -> None:
-    """Rounded down to whole bytes, behind a head that promises all of them."""
+    """The share is rounded down to bytes; the head announces the whole length."""
     fault = Truncate(commit=True, keep=keep)
     assert bytes_sent(fault) == REAL_HEAD + REAL_BODY[:kept]
     assert [*fault.plan(REAL_REPLY)][-1] == Close()
 
 
-def test_an_empty_body_cannot_lose_a_byte() -> None:
-    """The head says that there is none."""
+def test_an_empty_body_is_sent_completely() -> None:
+    """The head announces a length of 0."""
     reply = REAL_REPLY._replace(body=b"")
     assert bytes_sent(Truncate(commit=True), reply).endswith(
         b"Content-Length: 0\r\nDate: now\r\n\r\n"
     )
 
 
-def test_a_head_breaks_off_before_the_line_that_ends_it() -> None:
-    """Even where all of it is to be kept."""
+def test_truncated_headers_never_include_the_final_line_end() -> None:
+    """This holds even for `keep: 100%`."""
     assert bytes_sent(Truncate(commit=True, part="headers")) == REAL_HEAD[: len(REAL_HEAD) // 2]
     assert bytes_sent(Truncate(commit=True, keep=100, part="headers")) == REAL_HEAD[:-1]
 
 
-@pytest.mark.parametrize("keep", [-0.1, 100.1, float("nan")])
-def test_what_is_no_percentage_is_refused(keep: float) -> None:
-    """From nothing to all of it."""
-    with pytest.raises(ValueError, match=r"^keep: expected 0% to 100%$"):
-        Truncate(commit=True, keep=keep)
-
-
-def test_half_a_reply_leaves_open_whether_the_call_has_happened() -> None:
-    """A scenario has to say it."""
+def test_truncate_needs_commit_and_its_reply_never_arrives() -> None:
+    """A scenario has to say whether the call happens."""
     assert (Truncate.reply_arrives, Truncate.needs_commit, Truncate.starts_silent) == (
         False,
         True,

@@ -1,4 +1,4 @@
-"""The clock: frozen, moved by, to and next, resumed; what is due happens in order and in time."""
+"""Tests the clock routes: freeze, advance by, to and next, resume, and what falls due."""
 
 import asyncio
 
@@ -27,14 +27,15 @@ THEN_COMPLETED, THEN_FAILED = "4000009900000012", "4000009900000020"
 CHARGED_BACK = "4000000000000259"
 
 NOT_BACK = (
-    "expected an instant not before the world's now, 2030-01-15T10:30:00Z: time never goes back."
-    " POST /_sandbox/worlds makes a world that starts earlier."
+    "expected an instant at or after the world's current time, 2030-01-15T10:30:00Z: time never"
+    " goes back."
+    " POST /_sandbox/worlds creates a world that starts earlier."
 )
 NO_INSTANT = (
     "expected an ISO 8601 date, or date and time with Z or an offset, such as 2025-01-15T10:30:00Z."
 )
 NO_DURATION = "/by: expected a duration such as 300ms, 5s, 10m, 2h or 45d."
-TOO_LONG = "expected a duration of at most 99999d, 999999h or 99999999m, to the millisecond"
+TOO_LONG = "expected a duration of at most 99999d, 999999h or 99999999m, in whole milliseconds"
 ONE_OF = "/: expected a JSON object with exactly one of by, to and next."
 
 REFUSED: list[tuple[str, Json, str]] = [
@@ -42,7 +43,7 @@ REFUSED: list[tuple[str, Json, str]] = [
     ("freeze_clock", {"at": "noon"}, f"/at: {NO_INSTANT}"),
     ("advance_clock", {"to": "2030-01-15T10:29:59Z"}, f"/to: {NOT_BACK}"),
     ("advance_clock", {"to": "2030-01-15 10:31"}, f"/to: {NO_INSTANT}"),
-    ("advance_clock", {"to": "9999-12-31"}, "/to: expected a date-time from 1970 to 2999."),
+    ("advance_clock", {"to": "9999-12-31"}, "/to: expected a date from 1970 to 2999."),
     ("advance_clock", {"by": "3 days"}, NO_DURATION),
     ("advance_clock", {"by": "-1h"}, NO_DURATION),
     ("advance_clock", {"by": "3600"}, NO_DURATION),
@@ -56,25 +57,26 @@ REFUSED: list[tuple[str, Json, str]] = [
 
 @pytest.fixture
 async def live(aiohttp_client: AiohttpClient) -> Api:
-    """A client of a sandbox whose clocks run."""
+    """A client of a sandbox with live clocks."""
     return await client_of(aiohttp_client, assemble(Settings(seed=7)), headers=AUTHORIZED)
 
 
 def due(at: str, what: str, payment_id: str) -> dict[str, str]:
-    """One line of what waits for the clock."""
+    """Return one line of what waits for the clock."""
     return {"at": at, "what": what, "payment_id": payment_id}
 
 
-async def test_a_frozen_clock_stands_still(api: Api, control: Control) -> None:
-    """It stands where it was told to, and so does what is created."""
+async def test_payments_on_a_frozen_clock_are_created_at_its_instant(
+    api: Api, control: Control
+) -> None:
     clock = {"now": "2030-01-15T10:30:00Z", "mode": "frozen", "due": []}
     assert await control("retrieve_clock") == clock
     assert await control("freeze_clock") == clock
     assert (await paid(api))["created_at"] == "2030-01-15T10:30:00Z"
 
 
-async def test_what_waits_is_listed_soonest_first(api: Api, control: Control) -> None:
-    """Each with its instant and what it will be; equal instants in the order they came."""
+async def test_the_clock_lists_what_is_due_soonest_first(api: Api, control: Control) -> None:
+    """Simultaneous entries in their order of arrival."""
     ids = [
         (await paid(api, card_number=card))["id"]
         for card in (CHARGED_BACK, THEN_COMPLETED, THEN_FAILED)
@@ -86,8 +88,10 @@ async def test_what_waits_is_listed_soonest_first(api: Api, control: Control) ->
     ]
 
 
-async def test_a_clock_is_advanced_by_a_duration(api: Api, control: Control) -> None:
-    """What became due has happened, in order, each at its own instant and with its event."""
+async def test_advancing_the_clock_by_a_duration_does_what_falls_due_in_order(
+    api: Api, control: Control
+) -> None:
+    """Each at its own instant, with its event."""
     first = (await paid(api, card_number=THEN_COMPLETED))["id"]
     second = (await paid(api, card_number=CHARGED_BACK))["id"]
     await control("advance_clock", {"by": "30m"})
@@ -105,7 +109,7 @@ async def test_a_clock_is_advanced_by_a_duration(api: Api, control: Control) -> 
     assert latest[::-1] == [(each["event_id"], each["at"]) for each in advanced["happened"]]
 
 
-async def test_a_clock_tells_how_it_was_moved_by_hand(control: Control) -> None:
+async def test_the_clock_lists_its_moves_by_hand(control: Control) -> None:
     assert "moves" not in await control("retrieve_clock")
     await control("advance_clock", {"by": "1h"})
     await control("freeze_clock", {"at": "2030-01-16"})
@@ -115,8 +119,9 @@ async def test_a_clock_tells_how_it_was_moved_by_hand(control: Control) -> None:
     ]
 
 
-async def test_what_has_not_come_due_waits(api: Api, control: Control) -> None:
-    """A millisecond short of its instant a payment is pending; at its instant it has settled."""
+async def test_a_payment_settles_exactly_at_its_instant_and_not_a_millisecond_earlier(
+    api: Api, control: Control
+) -> None:
     await paid(api, card_number=THEN_COMPLETED)
     assert (await control("advance_clock", {"by": "3599999ms"}))["happened"] == []
     assert len(await listed(api, status="pending")) == 1
@@ -124,8 +129,10 @@ async def test_what_has_not_come_due_waits(api: Api, control: Control) -> None:
     assert len(await listed(api, status="completed")) == 1
 
 
-async def test_a_clock_is_advanced_to_an_instant(api: Api, control: Control) -> None:
-    """An instant with any offset; what lies behind it waits."""
+async def test_advancing_the_clock_to_an_instant_with_an_offset_stops_there(
+    api: Api, control: Control
+) -> None:
+    """What is due later waits."""
     payment_id = (await paid(api, card_number=THEN_COMPLETED))["id"]
     await paid(api, card_number=CHARGED_BACK)
     advanced = await control("advance_clock", {"to": "2030-01-15T13:00:00+01:00"})
@@ -135,8 +142,10 @@ async def test_a_clock_is_advanced_to_an_instant(api: Api, control: Control) -> 
     )
 
 
-async def test_a_clock_is_advanced_to_what_is_due_next(api: Api, control: Control) -> None:
-    """One instant after the other, all that is due at it together; then nothing moves."""
+async def test_advancing_the_clock_to_next_does_everything_due_at_the_next_instant(
+    api: Api, control: Control
+) -> None:
+    """If nothing is due, the clock does not move."""
     for card in (THEN_COMPLETED, CHARGED_BACK, THEN_FAILED):
         await paid(api, card_number=card)
     steps = [await control("advance_clock", {"next": True}) for _ in range(3)]
@@ -147,8 +156,10 @@ async def test_a_clock_is_advanced_to_what_is_due_next(api: Api, control: Contro
     ]
 
 
-async def test_the_instant_of_what_is_due_can_be_advanced_to(api: Api, control: Control) -> None:
-    """The instants that the clock shows are the ones that `to` reaches, fractions and all."""
+async def test_a_shown_due_instant_can_be_used_to_advance_the_clock(
+    api: Api, control: Control
+) -> None:
+    """Including its fraction of a second."""
     await control("advance_clock", {"by": "700ms"})
     await paid(api, card_number=THEN_COMPLETED)
     (waiting,) = (await control("retrieve_clock"))["due"]
@@ -156,15 +167,15 @@ async def test_the_instant_of_what_is_due_can_be_advanced_to(api: Api, control: 
     assert [each["what"] for each in advanced["happened"]] == ["payment.completed"]
 
 
-async def test_the_instant_that_is_now_can_be_advanced_to(control: Control) -> None:
-    """The shown now is not before now, so going there is no way back."""
+async def test_the_clock_can_be_advanced_or_frozen_to_its_shown_now(control: Control) -> None:
     advanced = await control("advance_clock", {"by": "700ms"})
     await control("advance_clock", {"to": advanced["now"]})
     await control("freeze_clock", {"at": advanced["now"]})
 
 
-async def test_a_clock_is_frozen_at_a_later_instant(api: Api, control: Control) -> None:
-    """What falls due on the way happens."""
+async def test_freezing_the_clock_at_a_later_instant_does_what_falls_due(
+    api: Api, control: Control
+) -> None:
     payment_id = (await paid(api, card_number=THEN_COMPLETED))["id"]
     clock = await control("freeze_clock", {"at": "2030-01-16"})
     assert clock == {"now": "2030-01-16T00:00:00Z", "mode": "frozen", "due": []}
@@ -172,18 +183,19 @@ async def test_a_clock_is_frozen_at_a_later_instant(api: Api, control: Control) 
 
 
 @pytest.mark.parametrize(("route", "body", "details"), REFUSED)
-async def test_a_move_of_the_clock_that_cannot_be_is_refused(
+async def test_an_invalid_move_of_the_clock_is_rejected_with_its_json_pointer(
     api: Api, control: Control, route: str, body: Json, details: str
 ) -> None:
-    """The details name the field and what would have worked; the clock stays."""
+    """The clock does not move."""
     await paid(api, card_number=THEN_COMPLETED)
     before = await control("retrieve_clock")
     assert await control(route, body, status=400) == invalid(details)
     assert await control("retrieve_clock") == before
 
 
-async def test_a_move_that_has_become_illegal_is_skipped(api: Api, control: Control) -> None:
-    """A payment that was completed by hand does not complete a second time."""
+async def test_a_due_settlement_of_a_payment_completed_by_hand_is_skipped(
+    api: Api, control: Control
+) -> None:
     payment_id = (await paid(api, card_number=THEN_COMPLETED))["id"]
     await control("complete_payment", payment_id=payment_id)
     advanced = await control("advance_clock", {"by": "1h"})
@@ -194,8 +206,8 @@ async def test_a_move_that_has_become_illegal_is_skipped(api: Api, control: Cont
     assert len(await events(api)) == 1
 
 
-async def test_resume_goes_on_from_the_worlds_now(api: Api, control: Control) -> None:
-    """A clock that is frozen years ahead runs on from there; freezing stops it again."""
+async def test_a_resumed_clock_runs_from_the_worlds_now(api: Api, control: Control) -> None:
+    """Even if it was frozen years ahead; freezing stops it again."""
     await control("advance_clock", {"to": "2040-01-01"})
     resumed = await control("resume_clock")
     created = (await paid(api, exp_year=2050))["created_at"]
@@ -209,8 +221,10 @@ async def test_resume_goes_on_from_the_worlds_now(api: Api, control: Control) ->
     assert start <= made <= after
 
 
-async def test_an_instant_of_the_control_api_has_milliseconds(api: Api, control: Control) -> None:
-    """Where it is between two seconds; so the order of what arrived can be read."""
+async def test_the_control_api_shows_milliseconds_and_the_payments_api_seconds(
+    api: Api, control: Control
+) -> None:
+    """So the order of requests can be seen."""
     await control("freeze_clock", {"at": "2030-01-15T10:30:00.0429999999999Z"})
     payment = await paid(api)
     (entry,) = (await control("list_requests"))["data"]
@@ -221,18 +235,16 @@ async def test_an_instant_of_the_control_api_has_milliseconds(api: Api, control:
     assert {payment["created_at"], event["created_at"]} == {"2030-01-15T10:30:00Z"}
 
 
-async def test_no_clock_goes_beyond_the_year_2999(control: Control) -> None:
-    """However it is told to."""
+async def test_advancing_the_clock_beyond_the_year_2999_is_rejected(control: Control) -> None:
     await control("advance_clock", {"to": "2999-01-01"})
     refused = await control("advance_clock", {"by": "365d"}, status=400)
     assert refused["error"]["details"] == (
-        "/by: expected to stay within the year 2999. POST /_sandbox/world/reset with"
-        ' {"only": ["payments", "clock"]} starts the clock again.'
+        "/by: expected an instant up to the year 2999. POST /_sandbox/world/reset with"
+        ' {"only": ["payments", "clock"]} resets the clock.'
     )
 
 
-async def test_a_live_clock_can_be_advanced(live: Api) -> None:
-    """What is due happens although the clock runs, and it runs on."""
+async def test_an_advanced_live_clock_does_what_is_due_and_keeps_running(live: Api) -> None:
     await paid(live, card_number=THEN_COMPLETED)
     before = await ask(live, "GET", "/_sandbox/clock")
     advanced = await ask(live, "POST", "/_sandbox/clock/advance", json={"by": "1h"})
@@ -242,8 +254,8 @@ async def test_a_live_clock_can_be_advanced(live: Api) -> None:
     assert before["now"] < advanced["now"] <= after["now"]
 
 
-async def test_a_live_payment_settles_by_itself(live: Api) -> None:
-    """Nobody asks: the event arrives on the stream when its instant has come."""
+async def test_a_payment_on_a_live_clock_settles_without_a_request(live: Api) -> None:
+    """The event arrives on the stream."""
     async with live.get("/_sandbox/stream") as reply, asyncio.timeout(LONGEST_WAIT):
         payment_id = (await paid(live, card_number=THEN_COMPLETED))["id"]
         await ask(live, "POST", "/_sandbox/clock/advance", json={"by": "3599900ms"})
@@ -256,8 +268,9 @@ async def test_a_live_payment_settles_by_itself(live: Api) -> None:
     }
 
 
-async def test_a_resumed_world_is_paced_again(api: Api, control: Control) -> None:
-    """What waited in a frozen world settles by itself once the clock runs."""
+async def test_a_pending_payment_settles_after_the_clock_is_resumed(
+    api: Api, control: Control
+) -> None:
     await paid(api, card_number=THEN_COMPLETED)
     await control("advance_clock", {"by": "3599900ms"})
     async with api.get("/_sandbox/stream") as reply, asyncio.timeout(LONGEST_WAIT):
@@ -266,10 +279,9 @@ async def test_a_resumed_world_is_paced_again(api: Api, control: Control) -> Non
     assert event.data["type"] == "payment.completed"
 
 
-async def test_frozen_worlds_are_not_paced(
+async def test_only_a_live_world_with_something_due_has_a_timer(
     api: Api, control: Control, sandbox: AssembledServer
 ) -> None:
-    """A timer runs for a live world that has something due, and for no other."""
     await paid(api, card_number=THEN_COMPLETED)
     frozen = len(sandbox.runtime.timers)
     await control("resume_clock")
@@ -291,10 +303,10 @@ INSTANTS = [
 
 
 @for_each("text", INSTANTS)
-async def test_an_instant_is_taken_everywhere_as_languages_write_it(
+async def test_the_iso_8601_variants_of_languages_are_accepted_everywhere(
     api: Api, control: Control, text: str
 ) -> None:
-    """In bodies, queries and scenarios, cut to the millisecond."""
+    """In bodies, queries and scenarios, truncated to the millisecond."""
     shown = "2031-01-15T10:30:00.123Z"
     made = await control("create_world", {"clock": text})
     scenario = {
@@ -311,7 +323,7 @@ async def test_an_instant_is_taken_everywhere_as_languages_write_it(
         assert (reply.status, (await reply.json())["data"]) == (200, [])
 
 
-async def test_a_leap_second_is_the_first_of_the_next_day(control: Control) -> None:
-    """RFC 3339 has it; no clock of a world does."""
+async def test_a_leap_second_is_read_as_the_first_second_of_the_next_day(control: Control) -> None:
+    """RFC 3339 allows it; no clock of a world shows it."""
     frozen = await control("freeze_clock", {"at": "2030-12-31T23:59:60Z"})
     assert frozen["now"] == "2031-01-01T00:00:00Z"

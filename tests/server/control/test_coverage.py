@@ -1,4 +1,4 @@
-"""GET coverage: what calls and webhooks of all worlds have met, where a server counts."""
+"""Tests GET coverage: which failures the calls and webhooks of all worlds have met."""
 
 import pytest
 
@@ -13,8 +13,10 @@ def settings() -> Settings:
     return Settings(clock="2030-01-15T09:00:00Z", seed=7, coverage=True)
 
 
-async def test_the_calls_of_every_world_are_counted(api: Api, control: Control) -> None:
-    """One that is dropped meanwhile, too; it is asked for without a key."""
+async def test_coverage_counts_the_calls_of_all_worlds_including_dropped_ones(
+    api: Api, control: Control
+) -> None:
+    """No key is needed."""
     await paid(api)
     await paid(api, 400, card_number="4000000000000002")
     await paid(api, 400, key=OTHER, card_number="4000000000000002")
@@ -32,8 +34,9 @@ async def test_the_calls_of_every_world_are_counted(api: Api, control: Control) 
 
 
 @pytest.mark.parametrize("settings", [Settings(seed=7)])
-async def test_a_server_that_was_not_told_to_count_says_how(api: Api, control: Control) -> None:
-    """Nobody pays for what nobody reads."""
+async def test_coverage_without_the_option_is_rejected_with_how_to_enable_it(
+    api: Api, control: Control
+) -> None:
     await paid(api)
 
     assert await control("retrieve_coverage", status=400) == invalid(

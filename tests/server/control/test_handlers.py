@@ -1,4 +1,4 @@
-"""Each row of the control routes has its handler and its schemas, and nothing else has."""
+"""Tests that each row of the control routes has its handler and schemas, and each handler a row."""
 
 import inspect
 import re
@@ -23,15 +23,14 @@ each_route = for_each("route", CONTROL_ROUTES, show=lambda route: route.name)
 
 
 @each_route
-def test_every_route_has_a_handler_of_its_name(route: ControlRoute) -> None:
-    """Where it has none, the error says in which module to write it."""
+def test_every_control_route_has_a_handler_of_its_name(route: ControlRoute) -> None:
     (parameter,) = inspect.signature(handler_of(route.name)).parameters.values()
     assert parameter.annotation is ControlRequest
 
 
 @for_each("noun", ROUTES_BY_NOUN)
-def test_every_public_handler_has_a_row(noun: str) -> None:
-    """A handler without one is never called: add a row to `contract/control_routes`."""
+def test_every_public_handler_has_a_control_route(noun: str) -> None:
+    """A handler without a row in `contract/control_routes` is never called."""
     module = import_module(f"payments_sandbox.server.control.{noun}")
     handlers = {
         name
@@ -44,8 +43,8 @@ def test_every_public_handler_has_a_row(noun: str) -> None:
     assert handlers == {route.name for route in ROUTES_BY_NOUN[noun]}
 
 
-def test_every_module_of_rows_is_in_the_table() -> None:
-    """A module of `contract/control_routes` that is not there serves nothing."""
+def test_every_module_of_control_routes_is_registered() -> None:
+    """Routes of other modules are not served."""
     routes = import_module("payments_sandbox.contract.control_routes")
     (folder,) = routes.__path__
     found = {path.stem for path in Path(folder).glob("*.py")} - {"__init__", "route"}
@@ -53,14 +52,14 @@ def test_every_module_of_rows_is_in_the_table() -> None:
 
 
 @each_route
-def test_every_schema_of_a_row_is_there(route: ControlRoute) -> None:
-    """That of a page is made of its object in `schemas/control/objects`."""
+def test_every_schema_that_a_control_route_names_exists(route: ControlRoute) -> None:
+    """That of a page is generated from its object in `schemas/control/objects`."""
     names = (route.request, route.query_schema, route.response_schema)
     assert [name for name in names if name is not None and name not in schema_files()] == []
 
 
-def test_every_route_is_asked_by_a_test_of_its_own() -> None:
-    """What all routes have in common is tested for all of them; what one does, by its name."""
+def test_every_control_route_is_called_by_a_test() -> None:
+    """In addition to the tests that run over all routes."""
     tests = [each for each in TESTS.rglob("test_*.py") if each != Path(__file__)]
     text = "\n".join(each.read_text(encoding="utf-8") for each in tests)
     untested = [route.name for route in CONTROL_ROUTES if not re.search(_asked(route), text)]
@@ -68,19 +67,19 @@ def test_every_route_is_asked_by_a_test_of_its_own() -> None:
 
 
 def _asked(route: ControlRoute) -> str:
-    """A pattern of the route's name, or of its path, as a test writes it."""
+    """Return a pattern of the route's name, or of its path, as a test writes it."""
     path = re.sub(r"\{\w+\}", "[^/?]+", CONTROL_PATH + route.path)
     return f'"{route.name}"|{path}["?]'
 
 
-def test_a_name_without_a_row_has_no_handler() -> None:
-    """There is no default."""
+def test_an_unknown_route_name_has_no_handler() -> None:
     with pytest.raises(LookupError):
         handler_of("list_nothing")
 
 
-def test_a_row_without_a_handler_says_where_to_write_it(monkeypatch: pytest.MonkeyPatch) -> None:
-    """In the module of its noun."""
+def test_a_missing_handler_raises_an_error_that_says_where_to_write_it(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     cards = import_module("payments_sandbox.server.control.cards")
     monkeypatch.delattr(cards, "list_cards")
     handler_of.cache_clear()

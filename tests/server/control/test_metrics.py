@@ -1,4 +1,4 @@
-"""GET metrics: what calls and webhooks came to, over all worlds, as Prometheus reads it."""
+"""Tests GET metrics: counts of calls and webhooks of all worlds, in the format of Prometheus."""
 
 import asyncio
 import json
@@ -35,7 +35,7 @@ def settings() -> Settings:
 
 
 def read(text: str) -> Samples:
-    """What the text says, as Prometheus' own parser reads it."""
+    """Return the samples of a text, parsed by Prometheus' own parser."""
     found: Samples = {}
     for family in text_string_to_metric_families(text):
         assert family.documentation, family.name
@@ -48,7 +48,7 @@ def read(text: str) -> Samples:
 
 
 async def scraped(api: Api) -> Samples:
-    """What a scrape finds."""
+    """Return the samples of a scrape."""
     async with api.get("/_sandbox/metrics", headers={"Authorization": ""}) as reply:
         text = await reply.text()
         assert reply.status == 200, text
@@ -58,12 +58,12 @@ async def scraped(api: Api) -> Samples:
 
 
 def of(samples: Samples, name: str) -> Mapping[tuple[str, ...], float]:
-    """Those of one family, by the values of their labels."""
+    """Return the samples of one family, by the values of their labels."""
     return {key[1:]: value for key, value in samples.items() if key[0] == name}
 
 
-async def test_calls_are_counted_by_what_came_of_them(api: Api) -> None:
-    """Of every world, one that is dropped meanwhile too; a key that is none counts as well."""
+async def test_metrics_count_calls_by_operation_and_status(api: Api) -> None:
+    """Of every world, including dropped ones, and calls with an invalid key."""
     await paid(api)
     await paid(api)
     await paid(api, 400, key=OTHER, card_number="4000000000000002")
@@ -79,8 +79,8 @@ async def test_calls_are_counted_by_what_came_of_them(api: Api) -> None:
     }
 
 
-async def test_a_fault_is_counted_once_it_has_happened(api: Api, control: Control) -> None:
-    """By its name, without a status where there was no reply."""
+async def test_metrics_count_faults_by_name(api: Api, control: Control) -> None:
+    """Without a status if there was no reply."""
     drop: dict[str, Any] = {"drop": {"commit": True}}
     raw = {"respond_raw": {"status": 503, "body": "busy", "off_contract": True}}
     rule = {"request": "create_payment", "do": [drop, raw]}
@@ -96,10 +96,10 @@ async def test_a_fault_is_counted_once_it_has_happened(api: Api, control: Contro
     }
 
 
-async def test_webhooks_are_counted_by_their_outcome(
+async def test_metrics_count_webhook_attempts_and_deliveries_by_outcome(
     api: Api, control: Control, sandbox: AssembledServer
 ) -> None:
-    """Attempts and deliveries apart: one that failed and was made again is two of the one."""
+    """A failed attempt and its retry are two attempts of one delivery."""
     await control("script_inbox", {"respond": [500, 200, 410]}, ids={"name": "orders"})
     retries = {"url": "inbox:orders", "retries": ["1s"]}
     await control("create_webhook_endpoint", retries)
@@ -124,8 +124,10 @@ async def test_webhooks_are_counted_by_their_outcome(
     assert len(sandbox.runtime.dispatcher) == 0
 
 
-async def test_a_webhook_that_a_rule_loses_is_lost(api: Api, control: Control) -> None:
-    """Nobody has failed to take it."""
+async def test_metrics_count_a_webhook_dropped_by_a_rule_as_lost(
+    api: Api, control: Control
+) -> None:
+    """Not as failed: no receiver refused it."""
     rule = {"webhook": "payment.completed", "do": "drop"}
     await control("add_active_scenario", {"scenario": "lost", "rules": [rule]})
     await control("create_webhook_endpoint", {"url": "inbox:orders", "retries": []})
@@ -136,8 +138,8 @@ async def test_a_webhook_that_a_rule_loses_is_lost(api: Api, control: Control) -
     assert attempts == {("delivered",): 0, ("failed",): 0, ("lost",): 1}
 
 
-async def test_what_there_is_now_is_in_it(api: Api) -> None:
-    """Worlds, the version, and the process, as far as the system tells of it."""
+async def test_metrics_show_worlds_version_and_process(api: Api) -> None:
+    """The process as far as the operating system tells."""
     await paid(api, key=OTHER)
     samples = await scraped(api)
 
@@ -150,8 +152,8 @@ async def test_what_there_is_now_is_in_it(api: Api) -> None:
         assert samples["process_start_time_seconds",] > 1_700_000_000
 
 
-async def test_no_label_holds_a_key_or_what_a_client_has_sent(api: Api) -> None:
-    """Paths, methods and keys of a client's own make no new sample each."""
+async def test_metric_labels_contain_no_keys_paths_or_methods_of_clients(api: Api) -> None:
+    """Otherwise each would make a new sample."""
     for number in range(20):
         key = f"sk_test_number_{number}"
         await api.get(f"/v3/payments/pay_{number}", headers=bearer(key))
@@ -167,7 +169,7 @@ async def test_no_label_holds_a_key_or_what_a_client_has_sent(api: Api) -> None:
 
 
 @pytest.mark.parametrize("settings", [Settings(control_token="t0ken")])
-async def test_it_is_behind_the_token(api: Api) -> None:
+async def test_metrics_require_the_control_token(api: Api) -> None:
     """As every route that is not about health."""
     assert (await api.get("/_sandbox/metrics")).status == 401
     told = await api.get("/_sandbox/metrics", headers={"Sandbox-Token": "t0ken"})
@@ -197,8 +199,8 @@ class FakeLoop:
         callback(*given)
 
 
-def test_the_lag_is_how_late_the_loop_does_something(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Each second; the largest is that of the last minute."""
+def test_the_loop_lag_is_how_late_a_timer_fires(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Measured each second; the largest of the last minute is kept."""
     loop = FakeLoop()
     monkeypatch.setattr(asyncio, "get_running_loop", lambda: loop)
     lag = LoopLag()
@@ -214,10 +216,10 @@ def test_the_lag_is_how_late_the_loop_does_something(monkeypatch: pytest.MonkeyP
     assert loop.timers == []
 
 
-async def test_the_lag_is_measured_from_the_first_scrape_on(
+async def test_the_loop_lag_is_measured_from_the_first_scrape_on(
     api: Api, sandbox: AssembledServer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """An idle server that nobody watches sleeps."""
+    """An idle server without scrapes stays asleep."""
     monkeypatch.setattr(process_facts, "_EVERY", 0.01)
     before = sandbox.runtime.metrics.lag
     first = await scraped(api)
@@ -232,16 +234,15 @@ async def test_the_lag_is_measured_from_the_first_scrape_on(
     assert sandbox.runtime.metrics.lag is lag
 
 
-def test_a_system_that_tells_nothing_is_left_out(
+def test_process_facts_without_proc_have_only_the_cpu_time(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
-    """Only what Python knows itself is there."""
     monkeypatch.setattr(process_facts, "_OWN", tmp_path)
     assert list(process_facts.process_facts()) == ["process_cpu_seconds_total"]
 
 
-def test_several_processes_are_told_of_as_one() -> None:
-    """What they count is added up, and so is what they use; the oldest has begun."""
+def test_metrics_of_several_processes_are_merged() -> None:
+    """Counts and resource use are summed; the start time is the earliest."""
     created, lost = ("create_payment", 201, None), ("create_payment", None, "drop")
     now = {"webhooks_in_flight": 0, "webhooks_pending": 1, "worlds": 2}
     process = {
@@ -281,8 +282,8 @@ def test_several_processes_are_told_of_as_one() -> None:
     assert samples["process_max_fds",] == 1024
 
 
-def test_a_sandbox_without_a_socket_counts_as_well() -> None:
-    """It has no event loop that could be late."""
+def test_an_in_memory_sandbox_has_metrics_without_loop_lag() -> None:
+    """It has no event loop."""
     with MemorySandbox() as sandbox, sandbox.client() as control:
         samples = read(control.retrieve_metrics())
     assert samples["payments_sandbox_worlds",] >= 1

@@ -1,4 +1,4 @@
-"""The text format of Prometheus: what its own parser reads is what was written."""
+"""Tests the text format of Prometheus against its own parser."""
 
 from hypothesis import given
 from hypothesis import strategies as st
@@ -7,8 +7,7 @@ from prometheus_client.parser import text_string_to_metric_families
 from payments_sandbox.server.control.metrics import Family, Sample, metrics_text
 
 
-def test_a_family_has_its_help_its_kind_and_its_samples() -> None:
-    """Line by line."""
+def test_a_metric_family_is_written_as_help_type_and_samples() -> None:
     sums = [Sample(0.5, ending="_sum"), Sample(2, ending="_count")]
     families = [
         Family("a_total", "counter", "Counts.", [Sample(2, {"x": "1", "y": "2"})]),
@@ -26,8 +25,10 @@ def test_a_family_has_its_help_its_kind_and_its_samples() -> None:
 
 
 @given(st.text(), st.text(st.characters(blacklist_categories=("Cs", "Zs", "Cc"))), st.floats())
-def test_whatever_a_label_holds_is_read_back(value: str, text: str, number: float) -> None:
-    """Backslashes, quotes and line breaks, in labels and in the help."""
+def test_any_label_and_help_text_of_a_metric_is_read_back(
+    value: str, text: str, number: float
+) -> None:
+    """Including backslashes, quotes and line breaks."""
     family = Family("a", "gauge", f"x{text}x", [Sample(number, {"label": value})])
     (found,) = text_string_to_metric_families(metrics_text([family]))
     (sample,) = found.samples

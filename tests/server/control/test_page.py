@@ -1,4 +1,4 @@
-"""One page of a list, by `limit` and `starting_after`."""
+"""Tests one page of a list, by `limit` and `starting_after`."""
 
 from types import SimpleNamespace
 from typing import Any
@@ -13,12 +13,12 @@ LETTERS = "abcde"
 
 
 def shown(letter: str) -> dict[str, object]:
-    """The JSON of an item."""
+    """Return the JSON of an item."""
     return {"id": letter}
 
 
 def after(position: int | None) -> str:
-    """The letters behind a position."""
+    """Return the letters after a position."""
     return LETTERS[0 if position is None else position + 1 :]
 
 
@@ -31,7 +31,7 @@ LISTING = Listing(
 
 
 def asked(**query: object) -> ControlRequest:
-    """A request with a query; a page needs nothing else of it."""
+    """Return a request with this query; a page needs nothing else of it."""
     nothing: Any = None
     http: Any = SimpleNamespace(path="/_sandbox/letters")
     return ControlRequest(
@@ -39,21 +39,19 @@ def asked(**query: object) -> ControlRequest:
     )
 
 
-def test_the_first_page_leads_to_the_next_by_its_last_id() -> None:
-    """There are more."""
+def test_a_page_with_more_items_has_its_last_id_as_the_next_cursor() -> None:
     found = page(asked(limit=2), LISTING)
     assert found == {"data": [{"id": "a"}, {"id": "b"}], "has_more": True, "next_cursor": "b"}
 
 
 @pytest.mark.parametrize(("start", "letters"), [("c", "de"), ("d", "e"), ("e", "")])
-def test_the_last_page_has_no_cursor(start: str, letters: str) -> None:
-    """Even where it is full, or empty."""
+def test_the_last_page_has_no_next_cursor(start: str, letters: str) -> None:
+    """Even if it is full or empty."""
     found = page(asked(limit=2, starting_after=start), LISTING)
     assert found == {"data": [*map(shown, letters)], "has_more": False, "next_cursor": None}
 
 
-def test_a_cursor_that_is_no_items_is_refused_by_the_noun() -> None:
-    """So that the reader knows what was expected."""
+def test_an_unknown_cursor_is_rejected_with_the_noun_and_route_of_the_list() -> None:
     with pytest.raises(InvalidRequest) as caught:
         page(asked(limit=2, starting_after="z"), LISTING)
     assert caught.value.details == (
@@ -62,8 +60,8 @@ def test_a_cursor_that_is_no_items_is_refused_by_the_noun() -> None:
     )
 
 
-def test_a_list_may_have_cursors_of_its_own() -> None:
-    """Where its items have no id."""
+def test_a_list_may_use_cursors_other_than_ids() -> None:
+    """If its items have no id."""
     listing = Listing(
         noun="a letter",
         position_of=int,

@@ -1,4 +1,4 @@
-"""Payments moved by hand: every move in every status, its event, and what it leaves unchanged."""
+"""Tests payments in the control API: every move in every status, its event, and its limits."""
 
 import pytest
 
@@ -30,7 +30,7 @@ FINISHED = "It can no longer change; POST /v3/payments creates another."
 
 
 def possible(payment_id: str, status: str) -> str:
-    """What a refusal says would work instead."""
+    """Return what an error says would work instead."""
     ours, theirs = f"POST /_sandbox/payments/{payment_id}", f"POST /v3/payments/{payment_id}"
     return {
         "pending": f"{ours}/complete and {ours}/fail would work.",
@@ -40,14 +40,14 @@ def possible(payment_id: str, status: str) -> str:
 
 
 async def a_payment(api: Api, status: str) -> str:
-    """The id of a new payment in a status."""
+    """Make a payment in a status; return its id."""
     await paid(api, 400 if status == "failed" else 201, card_number=CARDS[status])
     page = await ask(api, "GET", "/v3/payments?limit=1")
     return str(page["data"][0]["id"])
 
 
 def settled(payment_id: str, status: str, failure: str | None) -> dict[str, Json]:
-    """The documented payment as the control API shows it."""
+    """Return the documented payment as the control API shows it."""
     return {
         "id": payment_id,
         "status": status,
@@ -63,8 +63,9 @@ def settled(payment_id: str, status: str, failure: str | None) -> dict[str, Json
     }
 
 
-async def test_a_pending_payment_is_completed_by_hand(api: Api, control: Control) -> None:
-    """The payment is completed, now, and its event says so."""
+async def test_completing_a_pending_payment_makes_its_event_at_the_worlds_now(
+    api: Api, control: Control
+) -> None:
     payment_id = await a_payment(api, "pending")
     await control("advance_clock", {"by": "1h"})
     completed = await control("complete_payment", payment_id=payment_id)
@@ -79,8 +80,10 @@ async def test_a_pending_payment_is_completed_by_hand(api: Api, control: Control
     ]
 
 
-async def test_a_pending_payment_is_failed_by_hand(api: Api, control: Control) -> None:
-    """The payment is failed, as declined unless told otherwise, and its event says so."""
+async def test_failing_a_pending_payment_defaults_to_card_declined(
+    api: Api, control: Control
+) -> None:
+    """And makes its event."""
     payment_id = await a_payment(api, "pending")
     failed = await control("fail_payment", payment_id=payment_id)
     assert failed == settled(payment_id, "failed", "card_declined")
@@ -88,18 +91,20 @@ async def test_a_pending_payment_is_failed_by_hand(api: Api, control: Control) -
 
 
 @for_each("code", DECLINES)
-async def test_each_code_of_a_decline_can_fail_a_payment(
+async def test_a_payment_can_be_failed_with_each_decline_code(
     api: Api, control: Control, code: str
 ) -> None:
-    """Any of the decline codes; the control API shows it, the emulated one has no field for it."""
+    """The control API shows the code; the emulated API has no field for it."""
     payment_id = await a_payment(api, "pending")
     failed = await control("fail_payment", {"code": code}, payment_id=payment_id)
     kept = await ask(api, "GET", f"/v3/payments/{payment_id}")
     assert failed == {**kept, "refunded": 0, "charged_back": 0, "failure_code": code}
 
 
-async def test_a_code_that_is_no_decline_is_refused(api: Api, control: Control) -> None:
-    """The details list the codes; the payment stays pending."""
+async def test_failing_a_payment_with_another_code_is_rejected_with_the_valid_codes(
+    api: Api, control: Control
+) -> None:
+    """The payment stays pending."""
     payment_id = await a_payment(api, "pending")
     body = {"code": "internal_error"}
     refusal = await control("fail_payment", body, status=400, payment_id=payment_id)
@@ -107,8 +112,10 @@ async def test_a_code_that_is_no_decline_is_refused(api: Api, control: Control) 
     assert (await ask(api, "GET", f"/v3/payments/{payment_id}"))["status"] == "pending"
 
 
-async def test_a_completed_payment_is_charged_back(api: Api, control: Control) -> None:
-    """Everything, as fraudulent, unless told otherwise; payment and event tell the same."""
+async def test_a_chargeback_defaults_to_the_full_amount_as_fraudulent(
+    api: Api, control: Control
+) -> None:
+    """The reply and the event agree."""
     payment_id = await a_payment(api, "completed")
     await control("advance_clock", {"by": "45d"})
     chargeback = await control("charge_back_payment", payment_id=payment_id)
@@ -133,8 +140,9 @@ async def test_a_completed_payment_is_charged_back(api: Api, control: Control) -
     }
 
 
-async def test_a_payment_is_charged_back_in_parts(api: Api, control: Control) -> None:
-    """Refunds and chargebacks together never take more than the payment."""
+async def test_refunds_and_partial_chargebacks_together_cannot_exceed_the_payment(
+    api: Api, control: Control
+) -> None:
     payment_id = await a_payment(api, "completed")
     await refunded(api, payment_id)
     wanted = {"amount": 500, "reason": "product_not_received"}
@@ -151,8 +159,9 @@ async def test_a_payment_is_charged_back_in_parts(api: Api, control: Control) ->
     assert len(await events(api)) == 4
 
 
-async def test_a_card_number_in_the_reason_is_masked(api: Api, control: Control) -> None:
-    """Free text keeps no card number."""
+async def test_a_card_number_in_the_reason_of_a_chargeback_is_masked(
+    api: Api, control: Control
+) -> None:
     payment_id = await a_payment(api, "completed")
     body = {"reason": "4111 1111 1111 1111"}
     chargeback = await control("charge_back_payment", body, payment_id=payment_id)
@@ -160,10 +169,10 @@ async def test_a_card_number_in_the_reason_is_masked(api: Api, control: Control)
 
 
 @pytest.mark.parametrize(("move", "status"), ILLEGAL)
-async def test_an_illegal_move_is_refused(
+async def test_an_illegal_move_is_rejected_with_what_would_work(
     api: Api, control: Control, move: str, status: str
 ) -> None:
-    """Refused in words, and nothing is changed."""
+    """And changes nothing."""
     payment_id = await a_payment(api, status)
     before = await control("retrieve_world")
     refusal = await control(move, status=400, payment_id=payment_id)
@@ -174,8 +183,10 @@ async def test_an_illegal_move_is_refused(
 
 
 @pytest.mark.parametrize("move", [*MOVES, "retrieve_payment"])
-async def test_an_unknown_payment_is_not_found(api: Api, control: Control, move: str) -> None:
-    """404, and the same for another key's payment."""
+async def test_an_unknown_payment_is_404_for_each_payment_route(
+    api: Api, control: Control, move: str
+) -> None:
+    """So is a payment of another key."""
     foreign = (await paid(api, key="sk_test_other", card_number=PENDING))["id"]
     for payment_id in ("pay_xyz789", foreign):
         refusal = await control(move, status=404, payment_id=payment_id)
@@ -184,8 +195,9 @@ async def test_an_unknown_payment_is_not_found(api: Api, control: Control, move:
 
 
 @pytest.mark.parametrize("amount", [0, -1, 2501.5, "1"])
-async def test_a_wrong_amount_is_refused(api: Api, control: Control, amount: Json) -> None:
-    """An amount is a positive whole number here too."""
+async def test_an_invalid_chargeback_amount_is_rejected(
+    api: Api, control: Control, amount: Json
+) -> None:
     payment_id = await a_payment(api, "completed")
     body = {"amount": amount}
     refusal = await control("charge_back_payment", body, status=400, payment_id=payment_id)
@@ -194,8 +206,8 @@ async def test_a_wrong_amount_is_refused(api: Api, control: Control, amount: Jso
     )
 
 
-async def test_moves_by_hand_are_not_in_the_journal(api: Api, control: Control) -> None:
-    """The journal is of what the client did; the control API is not the client."""
+async def test_moves_of_the_control_api_are_not_in_the_journal(api: Api, control: Control) -> None:
+    """The journal has the client's calls only."""
     payment_id = await a_payment(api, "pending")
     before = await control("list_requests")
     await control("complete_payment", payment_id=payment_id)
@@ -203,8 +215,10 @@ async def test_moves_by_hand_are_not_in_the_journal(api: Api, control: Control) 
     assert await control("list_requests") == before
 
 
-async def test_payments_are_listed_in_full_and_newest_first(api: Api, control: Control) -> None:
-    """Payments in full, newest first, page by page; asking counts and leaves nothing."""
+async def test_the_control_api_lists_payments_in_full_newest_first_in_pages(
+    api: Api, control: Control
+) -> None:
+    """Listing changes nothing."""
     ids = [await a_payment(api, status) for status in ("pending", "failed", "completed")]
     await refunded(api, ids[2], amount=1000)
     before = await control("retrieve_world")
@@ -229,10 +243,9 @@ async def test_payments_are_listed_in_full_and_newest_first(api: Api, control: C
     assert after == before
 
 
-async def test_a_list_of_nothing_is_empty_and_an_unknown_cursor_is_refused(
+async def test_a_world_without_payments_has_an_empty_list_and_rejects_any_cursor(
     control: Control,
 ) -> None:
-    """A world without payments has an empty page; a cursor must be a payment's id."""
     empty = {"data": [], "has_more": False, "next_cursor": None}
     assert await control("list_payments") == empty
     refusal = await control("list_payments", query={"starting_after": "pay_xyz789"}, status=400)
@@ -242,7 +255,9 @@ async def test_a_list_of_nothing_is_empty_and_an_unknown_cursor_is_refused(
     )
 
 
-async def test_payments_are_filtered_as_the_emulated_list_is(api: Api, control: Control) -> None:
+async def test_the_control_api_filters_payments_as_the_emulated_list_does(
+    api: Api, control: Control
+) -> None:
     pending = await a_payment(api, "pending")
     await a_payment(api, "completed")
     ada = (await paid(api, customer_id="cust_ada"))["id"]
@@ -260,7 +275,9 @@ async def test_payments_are_filtered_as_the_emulated_list_is(api: Api, control: 
     assert refusal["error"]["details"].startswith("/created_after: expected ")
 
 
-async def test_one_payment_is_shown_as_in_the_list(api: Api, control: Control) -> None:
+async def test_a_retrieved_payment_equals_its_item_in_the_control_list(
+    api: Api, control: Control
+) -> None:
     payment_id = await a_payment(api, "failed")
     before = await control("retrieve_world")
 

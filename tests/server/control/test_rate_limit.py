@@ -1,4 +1,4 @@
-"""The rate limit seen and set by hand."""
+"""Tests reading and setting the rate limit in the control API."""
 
 import pytest
 
@@ -10,12 +10,12 @@ REMAINING = "/remaining: expected an integer from 0 to 1000000000."
 
 
 def shown(limit: int, remaining: int) -> dict[str, int]:
-    """The rate limit in the first hour."""
+    """Return the rate limit in the first hour."""
     return {"limit": limit, "remaining": remaining, "reset": RESET}
 
 
-async def test_looking_at_the_limit_does_not_count(api: Api, control: Control) -> None:
-    """A new world has its whole hour; each call to `/v3` takes one."""
+async def test_retrieving_the_rate_limit_uses_no_call(api: Api, control: Control) -> None:
+    """Each call to `/v3` uses one."""
     assert await control("retrieve_rate_limit") == shown(1000, 1000)
     await ask(api, "GET", "/v3/payments")
     assert await control("retrieve_rate_limit") == shown(1000, 999)
@@ -33,10 +33,9 @@ async def test_looking_at_the_limit_does_not_count(api: Api, control: Control) -
     ],
     ids=str,
 )
-async def test_the_limit_and_what_remains_are_set(
+async def test_setting_the_limit_keeps_used_calls_and_setting_remaining_overrides_them(
     api: Api, control: Control, wanted: dict[str, int], expected: dict[str, int]
 ) -> None:
-    """A new limit keeps what was used as used; `remaining` is set as it is."""
     for _ in range(2):
         await ask(api, "GET", "/v3/payments")
     assert await control("set_rate_limit", wanted) == expected
@@ -57,24 +56,24 @@ async def test_the_limit_and_what_remains_are_set(
     ],
     ids=str,
 )
-async def test_a_rate_limit_that_cannot_be_is_refused(
+async def test_an_invalid_rate_limit_is_rejected_with_its_json_pointer(
     control: Control, wanted: Json, details: str
 ) -> None:
-    """The details name the field and what would have worked; nothing is set."""
+    """And nothing is set."""
     assert await control("set_rate_limit", wanted, status=400) == invalid(details)
     assert await control("retrieve_rate_limit") == shown(1000, 1000)
 
 
-async def test_the_limit_holds_for_good_and_the_rest_for_the_hour(control: Control) -> None:
-    """When the hour turns, the new limit is there in full."""
+async def test_a_set_limit_is_permanent_and_set_remaining_calls_last_for_the_hour(
+    control: Control,
+) -> None:
     await control("set_rate_limit", {"limit": 10, "remaining": 1})
     await control("advance_clock", {"by": "30m"})
     expected = {"limit": 10, "remaining": 10, "reset": RESET + 3600}
     assert await control("retrieve_rate_limit") == expected
 
 
-async def test_a_world_is_made_with_a_lower_limit(api: Api, control: Control) -> None:
-    """`POST worlds` sets both at once, for that world alone."""
+async def test_a_world_can_be_made_with_its_own_rate_limit(api: Api, control: Control) -> None:
     wanted = {"api_key": "sk_test_a", "rate_limit": {"limit": 2, "remaining": 1}}
     await control("create_world", wanted)
     await paid(api, key="sk_test_a")

@@ -1,4 +1,4 @@
-"""Records: events as webhooks send them, requests as they came, masked; both in pages."""
+"""Tests the lists of events and requests: as webhooks send them, as requests came, in pages."""
 
 from collections.abc import Mapping
 from urllib.parse import unquote_plus
@@ -19,7 +19,7 @@ LIMIT = "/limit: expected an integer from 1 to 1000."
 
 
 async def walked(control: Control, name: str, limit: int) -> list[list[str]]:
-    """The ids of every page, by following the cursor to its end."""
+    """Return the ids of every page, following the cursor to its end."""
     pages: list[list[str]] = []
     query = {"limit": str(limit)}
     while True:
@@ -33,19 +33,18 @@ async def walked(control: Control, name: str, limit: int) -> list[list[str]]:
 
 
 async def last_request(control: Control) -> dict[str, Json]:
-    """The newest entry of the journal."""
+    """Return the newest entry of the journal."""
     (entry,) = (await control("list_requests", query={"limit": "1"}))["data"]
     return dict(entry)
 
 
-async def test_a_new_world_has_no_records(control: Control) -> None:
-    """A new world has neither events nor requests."""
+async def test_a_new_world_has_no_events_and_no_requests(control: Control) -> None:
     empty = {"data": [], "has_more": False, "next_cursor": None}
     assert await control("list_events") == await control("list_requests") == empty
 
 
-async def test_events_are_webhook_bodies(api: Api, control: Control) -> None:
-    """Newest first; refunds and chargebacks add their ids."""
+async def test_events_are_listed_newest_first_as_webhook_bodies(api: Api, control: Control) -> None:
+    """Those of refunds and chargebacks have their ids."""
     payment_id = (await paid(api))["id"]
     refund = await refunded(api, payment_id)
     chargeback = await control("charge_back_payment", payment_id=payment_id)
@@ -73,8 +72,10 @@ async def test_events_are_webhook_bodies(api: Api, control: Control) -> None:
 
 @pytest.mark.parametrize("limit", [1, 2, 3, 6, 7])
 @pytest.mark.parametrize("name", ["list_events", "list_requests"])
-async def test_records_come_in_pages(api: Api, control: Control, name: str, limit: int) -> None:
-    """Every page but the last is full, none is empty, nothing is missing or twice."""
+async def test_following_the_cursor_lists_every_record_once(
+    api: Api, control: Control, name: str, limit: int
+) -> None:
+    """Every page but the last is full, and none is empty."""
     for _ in range(6):
         await paid(api)
     everything = [item["id"] for item in (await control(name))["data"]]
@@ -108,19 +109,21 @@ async def test_records_come_in_pages(api: Api, control: Control, name: str, limi
         (
             "list_events",
             {"starting_after": ""},
-            "/starting_after: expected the next_cursor of the page before.",
+            "/starting_after: expected the next_cursor of the previous page.",
         ),
     ],
 )
-async def test_a_page_that_cannot_be_is_refused(
+async def test_an_invalid_limit_or_cursor_of_records_is_rejected(
     control: Control, name: str, query: dict[str, str], details: str
 ) -> None:
-    """The details name the parameter and what would have worked."""
+    """With what is expected."""
     assert await control(name, query=query, status=400) == invalid(details)
 
 
-async def test_a_request_is_shown_in_full(api: Api, control: Control) -> None:
-    """Everything that was sent and answered; key, card and code are masked."""
+async def test_a_journal_entry_shows_request_and_response_with_secrets_masked(
+    api: Api, control: Control
+) -> None:
+    """Key, card number and security code."""
     created = await paid(api)
     entry = await last_request(control)
     headers = entry["request"].pop("headers")
@@ -156,8 +159,9 @@ async def test_a_request_is_shown_in_full(api: Api, control: Control) -> None:
     assert duration > 0
 
 
-async def test_a_request_is_found_by_its_id(api: Api, control: Control) -> None:
-    """The same as in the list."""
+async def test_a_request_retrieved_by_its_id_equals_its_item_in_the_list(
+    api: Api, control: Control
+) -> None:
     await paid(api)
     entry = await last_request(control)
     assert await control("retrieve_request", request_id=entry["id"]) == entry
@@ -173,10 +177,9 @@ async def test_a_request_is_found_by_its_id(api: Api, control: Control) -> None:
         ("4000009900000053", {"fault": None, "committed": True, "step": 1}),
     ],
 )
-async def test_a_request_names_the_card_that_answered_it(
+async def test_the_journal_entry_of_a_magic_card_names_rule_step_fault_and_commit(
     api: Api, control: Control, card: str, expected: Mapping[str, Json]
 ) -> None:
-    """The entry names rule and step, the fault instead of a reply, and whether it happened."""
     try:
         await paid(api, 500, card_number=card)
     except ClientConnectionError:
@@ -197,10 +200,10 @@ async def test_a_request_names_the_card_that_answered_it(
         ("GET", "/v3/customers?a=%20b", None, 404),
     ],
 )
-async def test_every_call_is_in_the_journal(  # noqa: PLR0913 - the columns of the table
+async def test_successful_and_rejected_calls_are_in_the_journal_with_their_path(  # noqa: PLR0913 - the columns of the table
     api: Api, control: Control, method: str, path: str, operation: str | None, status: int
 ) -> None:
-    """Refused calls too, with the path as it was sent."""
+    """The path as it was sent."""
     async with api.request(method, path) as reply:
         answered = await reply.json()
     entry = await last_request(control)
@@ -217,10 +220,9 @@ async def test_every_call_is_in_the_journal(  # noqa: PLR0913 - the columns of t
         (b"", ""),
     ],
 )
-async def test_a_body_that_is_no_json_is_shown_as_text(
+async def test_a_body_that_is_not_json_is_journalled_as_text_without_digits(
     api: Api, control: Control, raw: bytes, kept: str
 ) -> None:
-    """Kept as text, without any run of digits."""
     headers = {"Content-Type": "application/json"}
     await ask(api, "POST", PATH, 400, data=raw, headers=headers)
     assert (await last_request(control))["request"]["body"] == kept
@@ -238,8 +240,10 @@ async def test_a_body_that_is_no_json_is_shown_as_text(
         f"/v3/{NUMBER}?{NUMBER}={NUMBER}",
     ],
 )
-async def test_no_card_number_is_shown_in_a_path(api: Api, control: Control, path: str) -> None:
-    """Wherever a client puts a card number, neither journal nor snapshot shows it."""
+async def test_card_numbers_in_a_path_are_masked_in_journal_and_snapshot(
+    api: Api, control: Control, path: str
+) -> None:
+    """However they are written."""
     async with api.get(URL(path, encoded=True)):
         pass
     for record in (await last_request(control), await control("retrieve_snapshot")):
@@ -247,14 +251,17 @@ async def test_no_card_number_is_shown_in_a_path(api: Api, control: Control, pat
 
 
 @pytest.mark.parametrize("where", ["X-Card", "User-Agent", "Cookie"])
-async def test_no_card_number_is_shown_in_a_header(api: Api, control: Control, where: str) -> None:
-    """Headers are masked as bodies are."""
+async def test_card_numbers_in_headers_are_masked_in_the_journal(
+    api: Api, control: Control, where: str
+) -> None:
     await ask(api, "GET", PATH, headers={where: f"paid with {NUMBER}"})
     assert NUMBER not in str(await last_request(control))
 
 
-async def test_no_card_number_is_shown_in_unknown_fields(api: Api, control: Control) -> None:
-    """Numbers and codes are masked whatever the field is called, and however they are written."""
+async def test_card_data_in_unknown_fields_is_masked_in_the_journal(
+    api: Api, control: Control
+) -> None:
+    """Numbers and codes, whatever the field is called."""
     body = documented_create(pan=NUMBER, note=[f"old: {NUMBER}"], cvc2=123, n=int(NUMBER))
     body[NUMBER] = 1
     await ask(api, "POST", PATH, 400, json=body)
@@ -263,8 +270,8 @@ async def test_no_card_number_is_shown_in_unknown_fields(api: Api, control: Cont
     assert entry["request"]["body"]["cvc2"] == "***"
 
 
-async def test_an_unknown_request_is_not_found(api: Api, control: Control) -> None:
-    """404, and the same for another key's request."""
+async def test_an_unknown_request_is_404(api: Api, control: Control) -> None:
+    """So is a request of another key."""
     await paid(api, key="sk_test_other")
     (foreign,) = (await control("list_requests", key="sk_test_other"))["data"]
     for request_id in ("req_abc123", foreign["id"], "4111111111111111"):
@@ -277,8 +284,10 @@ async def test_an_unknown_request_is_not_found(api: Api, control: Control) -> No
         assert refusal == envelope("not_found", details, message)
 
 
-async def test_the_journal_is_a_ring(api: Api, control: Control, world: World) -> None:
-    """The oldest entries fall out, and are counted; what is left can be walked."""
+async def test_the_oldest_journal_entries_are_dropped_and_counted(
+    api: Api, control: Control, world: World
+) -> None:
+    """The rest can be listed."""
     await ask(api, "GET", PATH)
     first = (await last_request(control))["id"]
     world.limiter.set(limit=None, remaining=1_000)
@@ -292,8 +301,9 @@ async def test_the_journal_is_a_ring(api: Api, control: Control, world: World) -
     await control("list_requests", query={"starting_after": first}, status=400)
 
 
-async def test_a_fraction_is_shown_as_it_was_sent(api: Api, control: Control) -> None:
-    """What was sent with a fraction is shown with it, in the journal and in an event's data."""
+async def test_fractions_are_shown_as_they_were_sent_in_journal_and_event_data(
+    api: Api, control: Control
+) -> None:
     await paid(api, 400, amount=2500.5)
     assert (await last_request(control))["request"]["body"]["amount"] == 2500.5
     data = {"rate": 1.25, "rates": [0.5, {"deep": -2.5e-3}]}
@@ -312,10 +322,10 @@ async def test_a_fraction_is_shown_as_it_was_sent(api: Api, control: Control) ->
         ("GET", "/v3/payments/pay_unknown", None),
     ],
 )
-async def test_an_undocumented_call_says_what_it_was_meant_for(
+async def test_the_journal_entry_of_an_undocumented_call_names_the_nearest_operation(
     api: Api, control: Control, method: str, path: str, nearest: str | None
 ) -> None:
-    """A documented one with an unknown id is no such call."""
+    """A documented call with an unknown id has none."""
     async with api.request(method, path, json={}):
         pass
     entry = await last_request(control)

@@ -1,4 +1,4 @@
-"""Every route of the control API against every code: what is answered is in its document."""
+"""Tests every control route with every error code: the answer is in its OpenAPI document."""
 
 import json
 import re
@@ -76,7 +76,7 @@ each_route = for_each("route", CONTROL_ROUTES, show=lambda route: route.name)
 
 @pytest.fixture(scope="module")
 def server() -> Iterator[RunningServer]:
-    """A server that asks for a token."""
+    """A server that requires a token."""
     settings = Settings(port=0, control_token=TOKEN, rate_limit=1_000_000)
     with running_server(settings) as running:
         yield running
@@ -84,13 +84,13 @@ def server() -> Iterator[RunningServer]:
 
 @cache
 def document() -> dict[str, Any]:
-    """The one of the control API, which is made from hundreds of schemas."""
+    """The OpenAPI document of the control API, cached: it is made from hundreds of schemas."""
     return dict(control_document(schema_files(), server_url="http://sandbox/_sandbox"))
 
 
 @cache
 def documented(route: ControlRoute) -> dict[str, int]:
-    """The codes that the document has for a route, with the status that each stands below."""
+    """Return the codes that the document has for a route, each with its status."""
     return {
         code: int(status)
         for status, response in document()["paths"][route.path][route.method.lower()][
@@ -104,7 +104,7 @@ def documented(route: ControlRoute) -> dict[str, int]:
 
 
 def target(server: RunningServer, route: ControlRoute, code: str) -> str:
-    """The path of a route; its ids are of nothing, or of a payment that cannot take the move."""
+    """Return the path of a route, with unknown ids, or of a payment that cannot make the move."""
     path = path_of(route)
     if code == "illegal_move" and "{payment_id}" in route.path:
         payment_id = settled(server, failed=route.name == "charge_back_payment")
@@ -113,7 +113,7 @@ def target(server: RunningServer, route: ControlRoute, code: str) -> str:
 
 
 def settled(server: RunningServer, *, failed: bool) -> str:
-    """The id of a payment that has completed, or failed."""
+    """Make a payment that has completed, or failed; return its id."""
     card = {"card_number": DECLINED} if failed else {}
     body = json.dumps(documented_create(**card)).encode()
     exchange(server.address, raw_request("POST", "/v3/payments", body=body))
@@ -122,7 +122,7 @@ def settled(server: RunningServer, *, failed: bool) -> str:
 
 
 def provoked(server: RunningServer, route: ControlRoute, code: str) -> RawReply:
-    """The reply to a request that is wrong in one way."""
+    """Return the reply to a request that is wrong in one way."""
     bodies = BODIES | (WITHOUT_RULES if code == "invalid_scenario" else {})
     body = (
         None
@@ -143,7 +143,7 @@ def provoked(server: RunningServer, route: ControlRoute, code: str) -> RawReply:
 
 
 def code_in(reply: RawReply) -> str | None:
-    """The code of a reply's envelope, or None."""
+    """Return the code of a reply's envelope, or None."""
     is_json = reply.headers.get("content-type") == "application/json"
     body = json.loads(reply.body) if is_json and reply.body else {}
     return str(body["error"]["code"]) if "error" in body else None
@@ -156,10 +156,10 @@ def broken(_: object) -> NoReturn:
 
 @pytest.mark.parametrize("code", CODES)
 @each_route
-def test_each_route_answers_the_codes_that_are_documented(
+def test_each_control_route_answers_a_code_exactly_if_it_is_documented(
     server: RunningServer, monkeypatch: pytest.MonkeyPatch, route: ControlRoute, code: str
 ) -> None:
-    """The code where the document has it, below its status; where it has it not, something else."""
+    """And with its documented status."""
     if code == "internal_error":
         monkeypatch.setattr(control_api, "handler_of", lambda _: broken)
     reply = provoked(server, route, code)
@@ -178,10 +178,10 @@ ROUTE: Final = re.compile(r"(GET|POST|PUT|PATCH|DELETE) (/(?:_sandbox|v3)/[\w/]+
 
 @pytest.mark.parametrize("code", ["payment_not_found", "not_found", "illegal_move"])
 @each_route
-def test_what_is_not_there_or_cannot_be_names_a_route_that_would_do(
+def test_a_404_or_illegal_move_names_an_existing_route_that_would_work(
     server: RunningServer, route: ControlRoute, code: str
 ) -> None:
-    """One that there is, or of the emulated API; none says that its own path is not there."""
+    """And never says that the path does not exist."""
     reply = provoked(server, route, code)
     if reply.status < 400 or code_in(reply) != code:
         return
@@ -195,8 +195,8 @@ def test_what_is_not_there_or_cannot_be_names_a_route_that_would_do(
         assert path.startswith("/v3/payments") or (methods is not None and method in methods)
 
 
-def test_every_documented_code_is_provoked_here() -> None:
-    """A code that is added to the document gets its request."""
+def test_every_documented_code_of_the_control_api_is_provoked() -> None:
+    """A new code needs its request here."""
     assert {code for route in CONTROL_ROUTES for code in documented(route)} == set(CODES)
     assert all(
         status == code_of(code).status

@@ -1,4 +1,4 @@
-"""Resets: the whole world, or some of its parts, back to how it was made."""
+"""Tests resets: the whole world, or parts of it, back to how it was made."""
 
 import pytest
 
@@ -9,7 +9,7 @@ PARTS = "payments, journal, rules, webhooks, clock, rate_limit."
 
 
 async def everything_used(api: Api, control: Control) -> None:
-    """Leave a mark on every part of the home world."""
+    """Change every part of the home world."""
     payment_id = (await paid(api))["id"]
     await refunded(api, payment_id)
     await paid(api, card_number=PENDING)
@@ -18,8 +18,8 @@ async def everything_used(api: Api, control: Control) -> None:
     await control("advance_clock", {"by": "10m"})
 
 
-async def test_a_reset_world_starts_again(api: Api, control: Control) -> None:
-    """After a reset the world is byte for byte as new: summary, ids, counters of rules."""
+async def test_a_reset_world_equals_a_new_one(api: Api, control: Control) -> None:
+    """Summary, ids and counters of rules."""
     fresh = await control("retrieve_world")
     first = await paid(api)
     await everything_used(api, control)
@@ -39,10 +39,10 @@ async def test_a_reset_world_starts_again(api: Api, control: Control) -> None:
         ("rate_limit", {"rate_limit"}),
     ],
 )
-async def test_a_reset_of_one_part_keeps_the_others(
+async def test_resetting_one_part_leaves_the_others_unchanged(
     api: Api, control: Control, part: str, changed: set[str]
 ) -> None:
-    """Only that part is as it was made; what was due goes with the payments."""
+    """What was due goes with the payments."""
     fresh = await control("retrieve_world")
     await everything_used(api, control)
     used = await control("retrieve_world")
@@ -51,24 +51,28 @@ async def test_a_reset_of_one_part_keeps_the_others(
     assert reset == {**used, **{name: fresh[name] for name in changed}}
 
 
-async def test_a_reset_of_the_rules_counts_anew(api: Api, control: Control) -> None:
-    """Counters of cards start again; payments stay."""
+async def test_resetting_the_rules_restarts_the_counters_of_magic_cards(
+    api: Api, control: Control
+) -> None:
     await paid(api, 500, card_number=FAILS_TWICE)
     await control("reset_world", {"only": ["rules"]})
     for status in (500, 500, 201):
         await paid(api, status, card_number=FAILS_TWICE)
 
 
-async def test_a_reset_keeps_the_limit_that_the_world_was_made_with(control: Control) -> None:
-    """`rate_limit` of `POST worlds` is how the world was made, so a reset goes back to it."""
+async def test_a_reset_restores_the_rate_limit_that_the_world_was_made_with(
+    control: Control,
+) -> None:
     wanted = {"api_key": "sk_test_a", "rate_limit": {"limit": 5}}
     made = await control("create_world", wanted)
     await control("set_rate_limit", {"limit": 50}, key="sk_test_a")
     assert await control("reset_world", key="sk_test_a") == made
 
 
-async def test_the_clock_is_not_reset_to_before_payments(api: Api, control: Control) -> None:
-    """Time never goes back: payments that are later than the start keep the clock."""
+async def test_resetting_only_the_clock_is_rejected_if_payments_are_later(
+    api: Api, control: Control
+) -> None:
+    """Time never goes back."""
     await control("advance_clock", {"by": "1d"})
     await paid(api)
     refusal = await control("reset_world", {"only": ["clock"]}, status=400)
@@ -80,8 +84,10 @@ async def test_the_clock_is_not_reset_to_before_payments(api: Api, control: Cont
     assert (await control("retrieve_clock"))["now"] == "2030-01-16T10:30:00Z"
 
 
-async def test_the_clock_is_not_reset_to_before_events(api: Api, control: Control) -> None:
-    """A refund a day later keeps the clock as its payment would."""
+async def test_resetting_only_the_clock_is_rejected_if_events_are_later(
+    api: Api, control: Control
+) -> None:
+    """Such as a refund a day later."""
     payment_id = (await paid(api))["id"]
     await control("advance_clock", {"by": "1d"})
     await refunded(api, payment_id)
@@ -89,8 +95,7 @@ async def test_the_clock_is_not_reset_to_before_events(api: Api, control: Contro
     assert (await control("retrieve_clock"))["now"] == "2030-01-16T10:30:00Z"
 
 
-async def test_the_clock_is_reset_alone_when_nothing_is_later(api: Api, control: Control) -> None:
-    """Payments of the first instant do not keep the clock."""
+async def test_the_clock_can_be_reset_alone_if_nothing_is_later(api: Api, control: Control) -> None:
     await paid(api)
     await control("advance_clock", {"by": "1d"})
     reset = await control("reset_world", {"only": ["clock"]})
@@ -103,7 +108,7 @@ async def test_the_clock_is_reset_alone_when_nothing_is_later(api: Api, control:
     [
         (
             [],
-            f"/only: expected a list of different words out of {PARTS}",
+            f"/only: expected a list of different words from {PARTS}",
         ),
         (
             ["payment"],
@@ -112,7 +117,7 @@ async def test_the_clock_is_reset_alone_when_nothing_is_later(api: Api, control:
     ],
     ids=["nothing", "a typo"],
 )
-async def test_a_reset_of_what_is_unknown_is_refused(
+async def test_a_reset_of_no_part_or_an_unknown_part_is_rejected(
     api: Api, control: Control, only: list[str], details: str
 ) -> None:
     """Nothing is reset."""

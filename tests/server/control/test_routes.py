@@ -1,4 +1,4 @@
-"""Every route of the control API: its handler, its schemas, and what it refuses."""
+"""Tests every route of the control API: its handler, its schemas, and what it rejects."""
 
 from dataclasses import replace
 
@@ -23,7 +23,7 @@ from tests.support.tables import for_each
 PENDING = "4000009900000038"
 ROUTES = "GET /_sandbox/control-openapi.json lists all routes."
 KEY = (
-    "A key of the sandbox is sk_test_ and 1 to 64 letters, digits, '-' or '_',"
+    "A sandbox key is sk_test_ followed by 1 to 64 letters, digits, '-' or '_',"
     " as in 'Authorization: Bearer sk_test_sandbox'."
 )
 
@@ -94,11 +94,11 @@ NEEDED = {
         ' or a JSON object such as {"respond": {"error": "internal_error"}}.'
     ),
 }
-"""What is missed in an empty body, by the routes that need one."""
+"""The error of an empty body, by the routes that need one."""
 
 TYPOS = [
     ("create_world", "sed", "did you mean 'seed'?"),
-    ("create_world", "zzz", "documented are api_key, name, seed, clock, rate_limit, scenarios."),
+    ("create_world", "zzz", "expected one of api_key, name, seed, clock, rate_limit, scenarios."),
     ("reset_world", "onyl", "did you mean 'only'?"),
     ("seed_world", "paymnts", "did you mean 'payments'?"),
     ("freeze_clock", "att", "did you mean 'at'?"),
@@ -116,23 +116,23 @@ TYPOS = [
     ("script_inbox", "responds", "did you mean 'respond'?"),
     ("write_scenario", "nam", "did you mean 'name'?"),
     ("verify", "expects", "did you mean 'expect'?"),
-    ("decide_held_call", "step", "documented are do."),
+    ("decide_held_call", "step", "expected one of do."),
     ("verify_webhook", "header", "did you mean 'headers'?"),
 ]
 
 INBOX = {"url": "inbox:orders"}
 
 KNOWN = {
-    "control/queries/page": "documented are limit, starting_after.",
+    "control/queries/page": "expected one of limit, starting_after.",
     "control/queries/deliveries": (
-        "documented are limit, starting_after, event_id, endpoint_id, status."
+        "expected one of limit, starting_after, event_id, endpoint_id, status."
     ),
     "control/queries/payments": (
-        "documented are limit, starting_after, customer_id, status, created_after."
+        "expected one of limit, starting_after, customer_id, status, created_after."
     ),
-    "control/queries/stream": "documented are last.",
-    "control/queries/inbox": "documented are limit, starting_after, type, wait, count.",
-    "control/queries/scenario_name": "documented are name.",
+    "control/queries/stream": "expected one of last.",
+    "control/queries/inbox": "expected one of limit, starting_after, type, wait, count.",
+    "control/queries/scenario_name": "expected one of name.",
 }
 """The parameters that a route's refusal names, by the schema of its query."""
 
@@ -144,17 +144,17 @@ CLOSED = [route for route in WITH_BODY if route.name not in OPEN_BODIES]
 
 @pytest.fixture
 def settings(settings: Settings) -> Settings:
-    """As elsewhere, and what calls have met is counted, which a route tells."""
+    """The usual settings, with coverage counted for its route."""
     return replace(settings, coverage=True)
 
 
 def named(routes: list[ControlRoute]) -> list[object]:
-    """Routes as parameters."""
+    """Return routes as named parameters."""
     return [pytest.param(route, id=route.name) for route in routes]
 
 
 async def variables(api: Api, control: Control, route: ControlRoute) -> dict[str, str]:
-    """Ids that fit the route: of a payment that can take the move, of a request, …."""
+    """Return ids that fit the route: of a payment that can make the move, of a request, …."""
     for name, make in IDS.items():
         if f"{{{name}}}" in route.path:
             return {name: await make(api, control, route)}
@@ -162,43 +162,43 @@ async def variables(api: Api, control: Control, route: ControlRoute) -> dict[str
 
 
 async def a_payment(api: Api, _: Control, route: ControlRoute) -> str:
-    """One that can take the route's move."""
+    """Make a payment that can make the route's move."""
     card = "4111111111111111" if route.name == "charge_back_payment" else PENDING
     return str((await paid(api, card_number=card))["id"])
 
 
 async def a_request(api: Api, control: Control, _: ControlRoute) -> str:
-    """One of the journal."""
+    """Make a request that is in the journal."""
     await ask(api, "GET", "/v3/payments")
     return str((await control("list_requests"))["data"][0]["id"])
 
 
 async def an_event(api: Api, control: Control, _: ControlRoute) -> str:
-    """One that has happened."""
+    """Make an event."""
     await paid(api)
     return str((await control("list_events"))["data"][0]["id"])
 
 
 async def an_endpoint(_: Api, control: Control, __: ControlRoute) -> str:
-    """One that takes every event."""
+    """Make an endpoint that receives every event."""
     return str((await control("create_webhook_endpoint", INBOX))["id"])
 
 
 async def a_delivery(api: Api, control: Control, route: ControlRoute) -> str:
-    """One to an inbox."""
+    """Make a delivery to an inbox."""
     await an_endpoint(api, control, route)
     await paid(api)
     return str((await control("list_deliveries"))["data"][0]["id"])
 
 
 async def a_held_call(api: Api, control: Control, _: ControlRoute) -> str:
-    """One whose client waits."""
+    """Make a held call whose client waits."""
     _client = await hold_a_create(api, control)
     return str((await control("list_held_calls"))["data"][0]["id"])
 
 
 async def an_inbox(_: Api, __: Control, ___: ControlRoute) -> str:
-    """Any name will do."""
+    """Return a name: any will do."""
     return "orders"
 
 
@@ -214,10 +214,9 @@ IDS = {
 
 
 @pytest.mark.parametrize("route", named(ORDINARY))
-async def test_every_route_answers_in_the_shape_of_its_schema(
+async def test_every_control_route_answers_as_its_schema_says(
     api: Api, control: Control, route: ControlRoute
 ) -> None:
-    """A good request gets the route's success, in the shape of its schema."""
     ids = await variables(api, control, route)
     snapshot = await control("retrieve_snapshot")
     if route.name == "write_scenario":
@@ -228,8 +227,10 @@ async def test_every_route_answers_in_the_shape_of_its_schema(
 
 
 @pytest.mark.parametrize("route", named(CLOSED))
-async def test_a_body_may_be_left_out(api: Api, control: Control, route: ControlRoute) -> None:
-    """Where every field is optional, no body means an empty object; else it is missed."""
+async def test_a_missing_body_is_an_empty_object_or_rejected_with_the_missing_fields(
+    api: Api, control: Control, route: ControlRoute
+) -> None:
+    """It is rejected if the route has required fields."""
     ids = await variables(api, control, route)
     if route.name in NEEDED:
         refusal = await control(route.name, status=400, ids=ids)
@@ -239,31 +240,32 @@ async def test_a_body_may_be_left_out(api: Api, control: Control, route: Control
 
 
 @for_each("route", KEYED, show=lambda route: route.name)
-async def test_a_key_names_the_world(api: Api, route: ControlRoute) -> None:
-    """Without a good key 401, before anything else is looked at."""
+async def test_an_invalid_key_is_401_before_anything_else_is_checked(
+    api: Api, route: ControlRoute
+) -> None:
+    """For every route with a key."""
     headers = {"Authorization": "Bearer sk_live_0"}
     refusal = await ask(api, route.method, f"{path_of(route)}?x=1", 401, headers=headers)
     assert refusal == envelope("invalid_api_key", KEY)
 
 
 @pytest.mark.parametrize("route", named([route for route in ORDINARY if not route.needs_key]))
-async def test_routes_about_the_server_need_no_key(api: Api, route: ControlRoute) -> None:
-    """Routes about the server itself do not ask for one."""
+async def test_control_routes_about_the_server_need_no_key(api: Api, route: ControlRoute) -> None:
     headers = {"Authorization": ""}
     await ask(api, route.method, path_of(route), route.success, headers=headers)
 
 
-def test_every_body_has_a_typo_here() -> None:
-    """A route that is added gets its row."""
+def test_every_control_route_with_a_body_is_tested_with_a_typo() -> None:
+    """A new route needs its row here."""
     closed = {route.name for route in CLOSED}
     assert {name for name, *_ in TYPOS} == closed == set(BODIES)
 
 
 @pytest.mark.parametrize(("name", "typo", "hint"), TYPOS)
-async def test_an_unknown_field_is_refused_with_the_one_that_was_meant(
+async def test_an_unknown_field_is_rejected_with_the_one_that_was_probably_meant(
     api: Api, control: Control, name: str, typo: str, hint: str
 ) -> None:
-    """Refused, with the field that was meant; nothing is changed."""
+    """And changes nothing."""
     route = next(route for route in CONTROL_ROUTES if route.name == name)
     ids = await variables(api, control, route)
     before = await control("retrieve_world")
@@ -275,10 +277,10 @@ async def test_an_unknown_field_is_refused_with_the_one_that_was_meant(
 
 
 @for_each("route", CONTROL_ROUTES, show=lambda route: route.name)
-async def test_an_unknown_parameter_is_refused_with_those_that_are_known(
+async def test_an_unknown_parameter_is_rejected_with_the_known_ones(
     api: Api, route: ControlRoute
 ) -> None:
-    """Refused by every route; the lists say which they know."""
+    """By every route."""
     known = KNOWN.get(route.query_schema, "there are none.")
     body = (BODIES | OPEN_BODIES).get(route.name)
     refusal = await ask(api, route.method, f"{path_of(route)}?verbose=1", 400, json=body)
@@ -291,14 +293,14 @@ async def test_an_unknown_parameter_is_refused_with_those_that_are_known(
     [
         ("5", "application/json", "/: expected "),
         ("{", "application/json", "/: expected JSON; "),
-        ('{"a": 1, "a": 2}', "application/json", "/: expected JSON; an object names"),
+        ('{"a": 1, "a": 2}', "application/json", "/: expected JSON; an object contains"),
         ("{}", "text/plain", "/: expected a body with Content-Type: application/json"),
     ],
 )
-async def test_a_body_that_is_no_object_is_refused(
+async def test_a_body_that_is_not_a_json_object_is_rejected_by_every_control_route(
     api: Api, route: ControlRoute, body: str, content_type: str, details: str
 ) -> None:
-    """Read as strictly as the emulated API reads."""
+    """JSON is read as strictly as in the emulated API."""
     headers = {"Content-Type": content_type}
     refusal = await ask(api, route.method, path_of(route), 400, data=body, headers=headers)
     assert refusal["error"]["details"].startswith(details)
@@ -317,10 +319,10 @@ async def test_a_body_that_is_no_object_is_refused(
         ("OPTIONS", "/_sandbox/clock", "GET,HEAD"),
     ],
 )
-async def test_a_wrong_method_is_refused_with_those_that_are_allowed(
+async def test_an_unsupported_method_of_a_control_route_is_405_with_allow(
     api: Api, method: str, path: str, allow: str
 ) -> None:
-    """405 with `Allow`: nothing that changes a world answers GET."""
+    """Nothing that changes a world answers GET."""
     async with api.request(method, path) as reply:
         found = reply.status, reply.headers["Allow"], await reply.json()
     details = f"{method} is not supported here; use one of: {allow}."
@@ -347,18 +349,17 @@ async def test_a_wrong_method_is_refused_with_those_that_are_allowed(
         ("/_sandbox/clock/advnace", "Did you mean /_sandbox/clock/advance?"),
     ],
 )
-async def test_an_unknown_path_is_refused_with_the_nearest(
+async def test_an_unknown_control_path_is_404_with_the_nearest_path(
     api: Api, path: str, details: str
 ) -> None:
-    """404 in the same envelope, with the nearest path when there is one."""
     assert await ask(api, "GET", path, 404) == envelope("not_found", details)
 
 
 @pytest.mark.parametrize("route", named([each for each in ORDINARY if each.method == "GET"]))
-async def test_head_answers_as_get_without_the_body(
+async def test_head_of_a_control_route_answers_as_get_without_the_body(
     api: Api, control: Control, route: ControlRoute
 ) -> None:
-    """HEAD answers as GET does, without the body but with its length."""
+    """With the same Content-Length."""
     ids = await variables(api, control, route)
     path = CONTROL_PATH + route.path.format(**ids)
     async with api.get(path) as full, api.head(path) as head:
@@ -367,8 +368,7 @@ async def test_head_answers_as_get_without_the_body(
         assert await head.read() == b""
 
 
-async def test_the_documents_name_this_server(api: Api) -> None:
-    """Both OpenAPI documents say where they were fetched."""
+async def test_both_openapi_documents_name_the_server_that_serves_them(api: Api) -> None:
     origin = f"http://127.0.0.1:{api.port}"
     emulated = await ask(api, "GET", "/_sandbox/openapi.json")
     control = await ask(api, "GET", "/_sandbox/control-openapi.json")

@@ -1,4 +1,4 @@
-"""Worlds: made by hand or by their key, shown, reset wholly or in part, dropped."""
+"""Tests worlds: made by hand or by their key, shown, listed, dropped."""
 
 import asyncio
 from collections.abc import AsyncIterator
@@ -28,19 +28,19 @@ REFUSED: dict[str, tuple[Json, str]] = {
         {"api_key": "sk_test_sandbox"},
         (
             "/api_key: expected a key that has no world yet;"
-            " DELETE /_sandbox/world with this key drops the one that it has."
+            " DELETE /_sandbox/world with this key drops its current world."
         ),
     ),
     "negative seed": ({"seed": -1}, "/seed: expected an integer from 0 to 9007199254740991."),
     "seed as a string": ({"seed": "7"}, "/seed: expected an integer from 0 to 9007199254740991."),
-    "clock that is none": (
+    "invalid clock": (
         {"clock": "noon"},
         (
             "/clock: expected an ISO 8601 date, or date and time with Z or an offset,"
             " such as 2025-01-15T10:30:00Z, or live."
         ),
     ),
-    "limit of nothing": (
+    "limit of zero": (
         {"rate_limit": {"limit": 0}},
         "/rate_limit/limit: expected an integer from 1 to 1000000000.",
     ),
@@ -59,8 +59,10 @@ REFUSED: dict[str, tuple[Json, str]] = {
 }
 
 
-async def test_a_world_is_made_as_asked_for(api: Api, control: Control) -> None:
-    """Key, seed, clock and limit are as given; the reply says where its APIs are."""
+async def test_a_world_is_made_with_the_given_key_seed_clock_and_limit(
+    api: Api, control: Control
+) -> None:
+    """The reply has the addresses of its APIs."""
     wanted = {
         "api_key": "sk_test_checkout",
         "seed": 7,
@@ -88,8 +90,8 @@ async def test_a_world_is_made_as_asked_for(api: Api, control: Control) -> None:
     assert await control("retrieve_world", key="sk_test_checkout") == made
 
 
-async def test_the_worlds_are_listed_the_last_used_first(control: Control) -> None:
-    """In pages like every list; a key that no world has leads nowhere."""
+async def test_worlds_are_listed_in_pages_the_last_used_first(control: Control) -> None:
+    """An unknown key is rejected as a cursor."""
     for name in ("one", "two", "three"):
         await control("create_world", {"api_key": f"sk_test_{name}", "name": name})
     await control("retrieve_world", key="sk_test_one")
@@ -108,10 +110,10 @@ async def test_the_worlds_are_listed_the_last_used_first(control: Control) -> No
     )
 
 
-async def test_a_world_has_the_name_that_it_was_given(
+async def test_the_name_of_a_world_is_in_its_summary_requests_and_log(
     api: Api, control: Control, caplog: pytest.LogCaptureFixture
 ) -> None:
-    """Its summary, its requests and the log show it beside the whole key; a snapshot keeps it."""
+    """Escaped and masked; a snapshot keeps it."""
     caplog.set_level("INFO")
     name = "tests/test_shop.py::test_pays[a\nb-4242424242424242]"
     shown = "tests/test_shop.py::test_pays[a\\nb-************4242]"
@@ -129,15 +131,19 @@ async def test_a_world_has_the_name_that_it_was_given(
     assert f"world {shown} (sk_test_shop) is gone: dropped by DELETE world" in caplog.messages
 
 
-async def test_the_stream_says_whose_it_is(api: Api, control: Control) -> None:
-    """In the comment that begins it."""
+async def test_the_event_stream_begins_with_the_name_of_its_world(
+    api: Api, control: Control
+) -> None:
+    """In a comment."""
     await control("create_world", {"api_key": "sk_test_shop", "name": "a test"})
     async with api.get("/_sandbox/stream", headers=bearer("sk_test_shop")) as stream:
         assert await stream.content.readuntil(b"\n\n") == b": connected to a test\n\n"
 
 
-async def test_a_world_is_made_without_any_wish(control: Control) -> None:
-    """A key is made up, and the server's own settings hold; each world has its own secret."""
+async def test_a_world_made_without_fields_has_a_generated_key_and_the_servers_settings(
+    control: Control,
+) -> None:
+    """And its own secret."""
     first, second = await control("create_world", {}), await control("create_world")
     assert (first["api_key"], first["clock"], first["rate_limit"]) == (
         API_KEY,
@@ -149,13 +155,12 @@ async def test_a_world_is_made_without_any_wish(control: Control) -> None:
 
 
 async def test_a_live_world_can_be_made_on_a_frozen_server(control: Control) -> None:
-    """The clock of one world can run although the others stand still."""
     made = await control("create_world", {"clock": "live"})
     assert made["clock"] == {"now": MILLISECOND, "mode": "live", "due": []}
 
 
-async def test_all_that_is_wrong_with_a_world_is_told_at_once(control: Control) -> None:
-    """The form of its fields in one round; what they mean, and its scenarios, in another."""
+async def test_all_problems_of_an_invalid_world_are_reported_at_once(control: Control) -> None:
+    """First the form of its fields, then their meaning and its scenarios."""
     formed = {"seed": -1, "clock": "tomorrow", "rate_limit": {"limit": -1}, "sed": 7}
     meant = {
         "clock": "2030-02-31",
@@ -173,8 +178,8 @@ async def test_all_that_is_wrong_with_a_world_is_told_at_once(control: Control) 
         "sed",
     ]
     assert second["error"]["details"] == (
-        "/rate_limit/remaining: expected at most the limit, 1; /clock: expected a date-time that"
-        " exists, or live; /scenarios/1: a scenario has rules, expect or given."
+        "/rate_limit/remaining: expected at most the limit, 1; /clock: expected a date and time"
+        " that exist, or live; /scenarios/1: a scenario has rules, expect or given."
     )
     assert [each["message"] for each in second["problems"]] == [
         "a scenario has rules, expect or given"
@@ -184,15 +189,14 @@ async def test_all_that_is_wrong_with_a_world_is_told_at_once(control: Control) 
 
 
 @pytest.mark.parametrize(("body", "details"), REFUSED.values(), ids=REFUSED.keys())
-async def test_a_world_that_cannot_be_is_refused(
+async def test_an_invalid_world_is_rejected_with_its_json_pointer_and_not_made(
     control: Control, sandbox: AssembledServer, body: Json, details: str
 ) -> None:
-    """The details name the field and what would have worked; no world is made."""
     assert await control("create_world", body, status=400) == invalid(details)
     assert len(sandbox.runtime.worlds) == 1
 
 
-async def test_equal_seeds_give_equal_bytes(api: Api, control: Control) -> None:
+async def test_worlds_with_equal_seeds_give_equal_replies(api: Api, control: Control) -> None:
     """Ids come from the seed and a counter, not from the key."""
     bodies = []
     for key in ("sk_test_a", "sk_test_b"):
@@ -203,8 +207,10 @@ async def test_equal_seeds_give_equal_bytes(api: Api, control: Control) -> None:
     assert bodies[0] == bodies[1]
 
 
-async def test_the_servers_seed_decides_where_none_is_given(aiohttp_client: AiohttpClient) -> None:
-    """Two servers of one seed have equal worlds for equal keys, and made-up keys in equal order."""
+async def test_servers_with_equal_seeds_make_equal_worlds_and_keys(
+    aiohttp_client: AiohttpClient,
+) -> None:
+    """If the world is given no seed."""
     settings = Settings(clock="2030-01-15T10:30:00Z", seed=42)
     found = []
     for _ in range(2):
@@ -214,8 +220,8 @@ async def test_the_servers_seed_decides_where_none_is_given(aiohttp_client: Aioh
     assert found[0] == found[1]
 
 
-async def test_the_home_worlds_secret_is_a_constant(control: Control) -> None:
-    """Its webhooks can be verified across restarts, and after it was dropped."""
+async def test_the_webhook_secret_of_the_home_world_is_constant(control: Control) -> None:
+    """Also after the world was dropped, so webhooks verify across restarts."""
     before = (await control("retrieve_world"))["webhook_secret"]
     await control("delete_world")
     assert (before, (await control("retrieve_world"))["webhook_secret"]) == (
@@ -223,8 +229,7 @@ async def test_the_home_worlds_secret_is_a_constant(control: Control) -> None:
     ) * 2
 
 
-async def test_a_world_is_shown_in_numbers(api: Api, control: Control) -> None:
-    """The summary counts what there is."""
+async def test_the_summary_of_a_world_counts_its_records(api: Api, control: Control) -> None:
     payment_id = (await paid(api))["id"]
     await refunded(api, payment_id)
     pending = (await paid(api, card_number=PENDING))["id"]
@@ -255,24 +260,27 @@ async def test_a_world_is_shown_in_numbers(api: Api, control: Control) -> None:
     }
 
 
-async def test_a_dropped_world_starts_afresh(api: Api, control: Control) -> None:
-    """204; the key works again at once, in an empty world that lost nothing by itself."""
+async def test_the_key_of_a_dropped_world_works_at_once_with_an_empty_world(
+    api: Api, control: Control
+) -> None:
     await paid(api, key="sk_test_a")
     assert await control("delete_world", key="sk_test_a") is None
     world = await control("retrieve_world", key="sk_test_a")
     assert (world["payments"], world["restarted"]) == (EMPTY, None)
 
 
-async def test_a_dropped_key_can_be_made_again(control: Control) -> None:
-    """What the refusal of a key in use advises works."""
+async def test_a_world_can_be_made_again_after_it_was_dropped(control: Control) -> None:
+    """As the error for a key in use advises."""
     await control("create_world", {"api_key": "sk_test_a"})
     await control("create_world", {"api_key": "sk_test_a"}, status=400)
     await control("delete_world", key="sk_test_a")
     await control("create_world", {"api_key": "sk_test_a"})
 
 
-async def test_a_crowded_server_says_what_it_dropped(aiohttp_client: AiohttpClient) -> None:
-    """The longest idle world makes room; who comes back to it learns why it is empty."""
+async def test_a_world_dropped_for_another_says_so_when_it_is_used_again(
+    aiohttp_client: AiohttpClient,
+) -> None:
+    """In its summary and its report."""
     sandbox = assemble(Settings(clock="2030-01-15T10:30:00Z", max_worlds=2))
     api = await client_of(aiohttp_client, sandbox)
     control = Control(api, sandbox.contract)
@@ -288,10 +296,9 @@ async def test_a_crowded_server_says_what_it_dropped(aiohttp_client: AiohttpClie
 
 
 @pytest.mark.parametrize("route", ["delete_world", "restore_snapshot"])
-async def test_a_dropped_live_world_keeps_no_timer(
+async def test_a_dropped_or_replaced_live_world_has_no_timer(
     api: Api, control: Control, sandbox: AssembledServer, route: str
 ) -> None:
-    """What was due in it is forgotten by the timers as well."""
     await control("create_world", {"api_key": "sk_test_a", "clock": "live"})
     empty = await control("retrieve_snapshot", key="sk_test_a")
     await paid(api, key="sk_test_a", card_number=PENDING)
@@ -302,14 +309,14 @@ async def test_a_dropped_live_world_keeps_no_timer(
 
 @dataclass
 class Upload:
-    """A body whose second half is sent when it is let go."""
+    """A body whose second half is sent on demand."""
 
     body: object
     started: asyncio.Event = field(default_factory=asyncio.Event)
     let_go: asyncio.Event = field(default_factory=asyncio.Event)
 
     async def halves(self) -> AsyncIterator[bytes]:
-        """The body in two pieces."""
+        """Yield the body in two pieces."""
         raw = orjson.dumps(self.body)
         yield raw[: len(raw) // 2]
         self.started.set()
@@ -321,10 +328,9 @@ class Upload:
     ("method", "path", "status"),
     [("POST", "/v3/payments", 201), ("PUT", "/_sandbox/world/snapshot", 200)],
 )
-async def test_a_world_dropped_during_an_upload_starts_afresh(  # noqa: PLR0913 - the columns of the table
+async def test_a_request_uploaded_during_the_drop_of_its_world_uses_the_new_world(  # noqa: PLR0913 - the columns of the table
     api: Api, control: Control, sandbox: AssembledServer, method: str, path: str, status: int
 ) -> None:
-    """What arrives after the drop is done in the world that the key names by then."""
     key = bearer("sk_test_a")
     await control("create_world", {"api_key": "sk_test_a", "clock": "live"})
     await paid(api, key="sk_test_a")

@@ -1,4 +1,4 @@
-"""Fixtures of the tests of wire faults: a sandbox where a card brings about each of them."""
+"""Fixtures of the tests of wire faults: a sandbox with a card for each of them."""
 
 import pytest
 

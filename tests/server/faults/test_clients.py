@@ -1,4 +1,4 @@
-"""What four clients make of every fault: exactly what docs/wire-faults.md says."""
+"""Tests how four HTTP clients report every fault: exactly as docs/wire-faults.md says."""
 
 import asyncio
 import json
@@ -43,7 +43,7 @@ Pay = Callable[[WorldClient, str, float], Reply]
 
 
 def pays_at(shop: WorldClient) -> str:
-    """Where clients pay: under TLS where the server speaks that."""
+    """Return the URL of payments, with TLS if the server uses it."""
     return f"{shop.server.at.url}/v3/payments"
 
 
@@ -112,7 +112,7 @@ CLIENTS: Final[dict[str, Pay]] = {
 
 
 def outcome_with(pay: Pay, shop: WorldClient, card: str, patience: float) -> str:
-    """What a client makes of it: the name of its exception, a bad status, or the payment."""
+    """Return how a client reports it: its exception, a bad status, or the payment."""
     try:
         status, payment = pay(shop, card, patience)
     except Exception as error:  # noqa: BLE001 - which one it is, is the question
@@ -155,19 +155,19 @@ def server(
         yield server
 
 
-def test_the_page_has_every_fault_and_every_client() -> None:
-    """A row for each, in the order of the sections, and no other."""
+def test_the_table_of_wire_faults_has_every_fault_and_every_client() -> None:
+    """A row for each fault, in the order of the sections."""
     assert [row["step"].strip("`") for row in TABLE] == list(FAULT_SPELLINGS)
     assert [list(row) for row in TABLE] == [["step", *CLIENTS]] * len(TABLE)
 
 
 @pytest.mark.parametrize("row", TABLE, ids=lambda row: row["step"].strip("`"))
-def test_clients_are_told_what_the_page_says(
+def test_each_client_reports_each_fault_as_the_page_says(
     server: RunningServer, row: dict[str, str], caplog: pytest.LogCaptureFixture
 ) -> None:
-    """The payment is made behind their backs; the next one is answered; the log is calm.
+    """The payment is made, the next one is answered, and no error is logged.
 
-    They wait side by side.
+    The clients run at the same time.
     """
     if server.at.authority is not None:
         row = OTHERS_UNDER_TLS.get(row["step"], row)
@@ -184,7 +184,7 @@ def test_clients_are_told_what_the_page_says(
 def met_by(
     server: RunningServer, step: str, client: str
 ) -> tuple[str, dict[str, int], list[str], str]:
-    """What a client makes of a fault, the payments and events behind it, and of the next one."""
+    """Return a client's outcome of a fault, what the world has of it, and its next outcome."""
     pay = CLIENTS[client]
     patience = SHORT_WAIT if fault_seconds(fault_of(step)) > SHORT_WAIT else LONGEST_WAIT
     with WorldClient(server) as shop:

@@ -1,4 +1,4 @@
-"""A fault ends one exchange and nothing else, until the server itself is told to stop."""
+"""Tests that a fault ends one exchange and affects no other, until the server stops."""
 
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -19,19 +19,19 @@ PATIENT: Final = Settings(port=0, max_wall_delay=60_000)
 
 @pytest.fixture(scope="module")
 def patient() -> Iterator[RunningServer]:
-    """A server that would hold a reply for a minute."""
+    """A server that may hold a reply for a minute."""
     with running_server(PATIENT) as server:
         yield server
 
 
 def pay(shop: WorldClient, card: str, patience: float) -> None:
-    """Pay on a connection of its own."""
+    """Pay on a new connection."""
     body, headers = documented_create(card_number=card), bearer(shop.key)
     requests.post(shop.payments_url, json=body, headers=headers, timeout=patience)
 
 
 def waits(shop: WorldClient, wanted: int) -> None:
-    """Let the server work until so many requests of it wait."""
+    """Let the server work until `wanted` of its requests wait."""
     for _ in range(10_000):
         if len(shop.server.sandbox.runtime.delayed_replies) == wanted:
             return
@@ -41,8 +41,7 @@ def waits(shop: WorldClient, wanted: int) -> None:
     )
 
 
-def test_a_neighbour_is_served_meanwhile(patient: RunningServer) -> None:
-    """While some requests hang and others are reset, another world's payments complete."""
+def test_other_worlds_are_served_while_requests_hang_or_are_reset(patient: RunningServer) -> None:
     with (
         WorldClient(patient) as faulty,
         WorldClient(patient) as good,
@@ -57,8 +56,7 @@ def test_a_neighbour_is_served_meanwhile(patient: RunningServer) -> None:
     assert raised == [requests.ReadTimeout] * 3 + [requests.ConnectionError] * 3
 
 
-def test_a_stopping_server_ends_what_hangs() -> None:
-    """Shutting down does not wait for a fault to be over."""
+def test_a_stopping_server_ends_hanging_requests() -> None:
     with ThreadPoolExecutor(1) as threads:
         with ExitStack() as server_runs:
             server = server_runs.enter_context(running_server(PATIENT))

@@ -1,4 +1,4 @@
-"""The bytes of every fault beside those of the real reply, on each event loop there is."""
+"""Compares the bytes of every fault with those of the real reply, on each event loop."""
 
 import json
 from collections.abc import Iterator
@@ -44,21 +44,21 @@ def server(request: pytest.FixtureRequest) -> Iterator[RunningServer]:
 
 
 def fresh(server: RunningServer) -> str:
-    """The key of a new world, equal to every other such world."""
+    """Return the key of a new world, equal to every other such world."""
     world = {"seed": 7, "clock": "2030-01-15T10:30:00Z"}
     made = requests.post(f"{server.address}/_sandbox/worlds", json=world, timeout=LONGEST_WAIT)
     return str(made.json()["api_key"])
 
 
 def create(key: str, card: str, **headers: str) -> bytes:
-    """A create, as it goes over the wire."""
+    """Return a create as it goes over the wire."""
     body = json.dumps(documented_create(card_number=card)).encode()
     named = {"Authorization": f"Bearer {key}", **headers}
     return raw_request("POST", "/v3/payments", named, body)
 
 
 def answered(server: RunningServer, raw: bytes) -> tuple[bytes, End]:
-    """All that comes until the connection ends, and how it ended."""
+    """Return all bytes until the connection ends, and how it ended."""
     if server.at.authority is None:
         with connected(server.address) as wire:
             wire.send(raw)
@@ -71,7 +71,7 @@ def answered(server: RunningServer, raw: bytes) -> tuple[bytes, End]:
 
 @pytest.fixture(scope="module")
 def real(server: RunningServer) -> RealReply:
-    """The reply that a create has without any fault, in a world equal to every `fresh` one."""
+    """The reply to a create without any fault, in a world equal to every `fresh` one."""
     raw, _ = answered(server, create(fresh(server), GOOD, **LAST))
     head, _, body = raw.partition(b"\r\n\r\n")
     first, *lines = head.decode().split("\r\n")
@@ -83,15 +83,15 @@ def real(server: RunningServer) -> RealReply:
 
 
 def plan(real: RealReply, step: str, *, connection: str = "") -> list[PlanStep]:
-    """What the fault of a step does to that reply."""
+    """Return what the fault of a step does to that reply."""
     return list(fault_of(step).plan(real._replace(connection=connection)))
 
 
 @for_each("step", FAULT_SPELLINGS)
-def test_a_socket_carries_the_bytes_of_the_plan_and_its_end(
+def test_each_fault_sends_the_bytes_of_its_plan_and_ends_as_planned(
     server: RunningServer, real: RealReply, step: str
 ) -> None:
-    """In an equal world, to the byte but for the date; under TLS, no fault announces its end."""
+    """To the byte except the date; under TLS, a fault sends no close_notify."""
     actions = plan(real, step, connection="close")
     closing = LAST if KeepOpen() in actions else {}
     came, end = answered(server, create(fresh(server), fault_card(step), **closing))
@@ -108,8 +108,10 @@ def _head_of(step: str) -> str:
     return step.partition(":")[0]
 
 
-def test_garbage_comes_from_the_seed(server: RunningServer) -> None:
-    """Equal worlds send equal bytes, and each request of one world others; none is HTTP."""
+def test_garbage_bytes_are_equal_for_equal_seeds_and_differ_between_requests(
+    server: RunningServer,
+) -> None:
+    """None of it is HTTP."""
     card = fault_card("malform: {as: garbage}")
     twins = [fresh(server), fresh(server)]
     came = [answered(server, create(key, card)) for key in [*twins, *twins]]
@@ -121,10 +123,10 @@ def test_garbage_comes_from_the_seed(server: RunningServer) -> None:
 
 
 @for_each("step", FAULT_SPELLINGS)
-def test_what_is_sent_behind_a_fault_is_answered_only_on_an_open_connection(
+def test_a_request_pipelined_after_a_fault_is_answered_only_if_it_keeps_the_connection(
     server: RunningServer, real: RealReply, step: str
 ) -> None:
-    """Elsewhere a second request finds the connection ended: it is neither heard nor counted."""
+    """Otherwise it is neither read nor counted."""
     key = fresh(server)
     both = create(key, fault_card(step)) + create(key, GOOD, **LAST)
     alone, _ = answered(server, create(fresh(server), fault_card(step), **LAST))
@@ -139,12 +141,12 @@ def test_what_is_sent_behind_a_fault_is_answered_only_on_an_open_connection(
 
 
 def _undated(raw: bytes) -> list[bytes]:
-    """The lines but for the date, which may break off where the head does."""
+    """Return the lines except the date, which may be cut off where the head is."""
     return [line for line in raw.split(b"\r\n") if not line.startswith(b"Da")]
 
 
 def _journal(server: RunningServer, key: str) -> list[str | None]:
-    """The faults of a world's requests, newest first."""
+    """Return the faults of a world's requests, newest first."""
     headers = {"Authorization": f"Bearer {key}"}
     url = f"{server.address}/_sandbox/requests"
     entries = requests.get(url, headers=headers, timeout=LONGEST_WAIT).json()["data"]

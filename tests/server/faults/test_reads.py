@@ -1,4 +1,4 @@
-"""Faults of reads, HEAD among them, and of calls that a page of another origin makes."""
+"""Tests faults of reads, including HEAD, and of calls from pages of another origin."""
 
 from collections.abc import Awaitable, Callable
 
@@ -22,12 +22,12 @@ PAGE = "http://localhost:5173"
 EMPTY_LIST = b'{"data":[],"has_more":false,"next_cursor":null}'
 
 Meet = Callable[[Fault], Awaitable[Api]]
-"""Makes a client whose reads meet a fault."""
+"""Makes a client whose reads get a fault."""
 
 
 @pytest.fixture
 def meet(aiohttp_client: AiohttpClient) -> Meet:
-    """A server of its own for each fault."""
+    """Start a separate server for each fault."""
 
     async def start(fault: Fault) -> Api:
         sandbox: AssembledServer = assemble(Settings(cors=frozenset({PAGE}), max_wall_delay=50))
@@ -41,7 +41,7 @@ def meet(aiohttp_client: AiohttpClient) -> Meet:
 
 
 def listing(method: str = "GET", **headers: str) -> bytes:
-    """A list that is its connection's last request."""
+    """Return a list request that is the last on its connection."""
     return raw_request(method, "/v3/payments", {"Connection": "close", **headers})
 
 
@@ -59,8 +59,10 @@ def listing(method: str = "GET", **headers: str) -> bytes:
     ],
     ids=str,
 )
-async def test_a_read_meets_a_fault(meet: Meet, fault: Fault, body: bytes) -> None:
-    """As a write does; of a truncated body at least one byte is missing."""
+async def test_a_fault_applies_to_a_read_as_to_a_write(
+    meet: Meet, fault: Fault, body: bytes
+) -> None:
+    """A truncated body lacks at least one byte."""
     came, is_reset = await raw_exchange(await meet(fault), listing())
 
     assert (came.partition(b"\r\n\r\n")[2], is_reset) == (body, False)
@@ -75,8 +77,7 @@ FAULTS_WITH_A_HEAD = [
 
 
 @pytest.mark.parametrize("fault", FAULTS_WITH_A_HEAD, ids=str)
-async def test_head_has_the_head_alone(meet: Meet, fault: Fault) -> None:
-    """The head that GET has, and not one byte of a body."""
+async def test_head_with_a_fault_has_the_head_of_get_and_no_body(meet: Meet, fault: Fault) -> None:
     api = await meet(fault)
     get, _ = await raw_exchange(api, listing())
     head, is_reset = await raw_exchange(api, listing("HEAD"))
@@ -94,10 +95,10 @@ async def test_head_has_the_head_alone(meet: Meet, fault: Fault) -> None:
         (200, {"Date": "never"}, b"Connection: close\r\nContent-Length: 0\r\n"),
     ],
 )
-async def test_a_raw_reply_says_what_it_is_told(
+async def test_a_raw_reply_has_exactly_the_given_status_and_headers(
     meet: Meet, status: int, headers: dict[str, str], tail: bytes
 ) -> None:
-    """A header that is given replaces ours, however it is spelt; a status needs no phrase."""
+    """A given header replaces ours in any spelling; a status needs no phrase."""
     raw = RespondRaw(status, headers, "")
     came, _ = await raw_exchange(await meet(raw), listing())
     first, *lines = came.lower().split(b"\r\n")
@@ -111,8 +112,8 @@ async def test_a_raw_reply_says_what_it_is_told(
     assert (b"content-length" in names) == (status not in {204, 304})
 
 
-async def test_a_permitted_page_may_read_what_a_fault_sends(meet: Meet) -> None:
-    """Otherwise a browser would report a refusal of ours in place of the fault."""
+async def test_a_fault_sends_cors_headers_to_a_permitted_origin_only(meet: Meet) -> None:
+    """Otherwise a browser would report a CORS error instead of the fault."""
     api = await meet(Malform(commit=True, how=Malformation.EMPTY))
     page, _ = await raw_exchange(api, listing(Origin=PAGE))
     other, _ = await raw_exchange(api, listing(Origin="http://localhost:1"))
@@ -122,8 +123,7 @@ async def test_a_permitted_page_may_read_what_a_fault_sends(meet: Meet) -> None:
     assert b"Access-Control-Allow-Origin" not in other
 
 
-async def test_an_old_client_is_answered_in_its_version(meet: Meet) -> None:
-    """HTTP/1.0 stays HTTP/1.0."""
+async def test_a_fault_answers_an_http_1_0_client_with_http_1_0(meet: Meet) -> None:
     raw = listing().replace(b"HTTP/1.1", b"HTTP/1.0")
     came, _ = await raw_exchange(await meet(Malform(commit=True, how=Malformation.EMPTY)), raw)
 
@@ -131,6 +131,6 @@ async def test_an_old_client_is_answered_in_its_version(meet: Meet) -> None:
 
 
 def _lasting(head: bytes) -> set[bytes]:
-    """The lines, but for those that differ from one request to the next."""
+    """Return the lines of a head that do not change from one request to the next."""
     passing = (b"Date: ", b"X-RateLimit-Remaining: ", b"Sandbox-Request-Id: ")
     return {line for line in head.split(b"\r\n") if line and not line.startswith(passing)}

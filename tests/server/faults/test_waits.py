@@ -1,4 +1,4 @@
-"""The faults that last: all that can end them before their time, and a fault that comes late."""
+"""Tests faults that last: what ends them early, and a fault after a delay."""
 
 import asyncio
 
@@ -35,13 +35,13 @@ STEPS = {card: Step(fault, delay=80 if card == LATE else 0) for card, fault in C
 
 @pytest.fixture
 def settings() -> Settings:
-    """A sandbox that would hold a reply for a minute."""
+    """The settings of a sandbox that may hold a reply for a minute."""
     return Settings(clock="2030-01-15T10:30:00Z", seed=7, max_wall_delay=MINUTE)
 
 
 @pytest.fixture
 def sandbox(settings: Settings) -> AssembledServer:
-    """One whose rules are the cards above."""
+    """A sandbox whose rules are the cards above."""
     rules = [
         RequestRule("fault", "create_payment", paid_with(card), (step,), then=Then.REPEAT_LAST)
         for card, step in STEPS.items()
@@ -58,7 +58,7 @@ async def under_way(api: Api, sandbox: AssembledServer, speaker: RawConnection, 
 
 @pytest.mark.parametrize("card", [HANG, DRIP])
 @pytest.mark.parametrize("route", ["reset_world", "delete_world", "restore_snapshot"])
-async def test_the_end_of_a_world_ends_its_faults(  # noqa: PLR0913 - fixtures
+async def test_resetting_dropping_or_restoring_a_world_ends_its_lasting_faults_at_once(  # noqa: PLR0913 - fixtures
     api: Api,
     control: Control,
     sandbox: AssembledServer,
@@ -66,7 +66,7 @@ async def test_the_end_of_a_world_ends_its_faults(  # noqa: PLR0913 - fixtures
     route: str,
     card: str,
 ) -> None:
-    """By itself, and not when the next look is due; nothing more comes."""
+    """Nothing more is sent."""
     monkeypatch.setattr(delayed_replies, "CHECK_EVERY", 60)
     snapshot = await control("retrieve_snapshot")
     tasks = len(asyncio.all_tasks())
@@ -79,10 +79,10 @@ async def test_the_end_of_a_world_ends_its_faults(  # noqa: PLR0913 - fixtures
 
 
 @pytest.mark.parametrize("card", [HANG, DRIP])
-async def test_a_client_that_leaves_ends_its_fault(
+async def test_a_lasting_fault_ends_when_its_client_disconnects(
     api: Api, control: Control, sandbox: AssembledServer, card: str
 ) -> None:
-    """What it had done stays done; the journal knows that no reply went out."""
+    """The payment stays; the journal has no reply."""
     await control("live")
     tasks = len(asyncio.all_tasks())
     async with raw_connection(api, raw_create(card)) as speaker:
@@ -96,8 +96,10 @@ async def test_a_client_that_leaves_ends_its_fault(
 
 
 @pytest.mark.parametrize("card", [BRIEF, LATE])
-async def test_a_fault_lasts_as_long_as_it_says(api: Api, control: Control, card: str) -> None:
-    """A hang has its own time, not the cap's, and any fault can come after a delay."""
+async def test_a_hang_lasts_its_own_duration_and_a_fault_can_follow_a_delay(
+    api: Api, control: Control, card: str
+) -> None:
+    """Not the server's maximum."""
     async with raw_connection(api, raw_create(card)) as speaker:
         assert await speaker.rest() == ReadToEnd(b"", is_reset=False)
     (entry,) = (await control("list_requests"))["data"]

@@ -1,4 +1,4 @@
-"""What is left of a fault: the payment or none, its line in the journal, and nothing else."""
+"""Tests what a fault leaves behind: the payment or none, its journal entry, and nothing else."""
 
 import asyncio
 import logging
@@ -36,7 +36,7 @@ LIMITED: Final = {
 
 @pytest.fixture(autouse=True)
 def calm(caplog: pytest.LogCaptureFixture) -> Callable[[], list[str]]:
-    """What is logged as an error, or with a traceback."""
+    """Return a function for what was logged as an error, or with a traceback."""
     return lambda: [
         each.getMessage()
         for each in caplog.records
@@ -45,7 +45,7 @@ def calm(caplog: pytest.LogCaptureFixture) -> Callable[[], list[str]]:
 
 
 def resources(api: Api, sandbox: AssembledServer) -> tuple[int, ...]:
-    """How many tasks, connections, descriptors and waits there are."""
+    """Return how many tasks, connections, descriptors and waits there are."""
     descriptors = len(list(DESCRIPTORS.iterdir())) if DESCRIPTORS.is_dir() else 0
     connections = len(api.server.handler.connections)
     return len(asyncio.all_tasks()), connections, descriptors, len(sandbox.runtime.delayed_replies)
@@ -53,10 +53,10 @@ def resources(api: Api, sandbox: AssembledServer) -> tuple[int, ...]:
 
 @pytest.mark.parametrize("commit", [True, False])
 @pytest.mark.parametrize("step", FAULT_SPELLINGS)
-async def test_commit_says_whether_it_happened(
+async def test_a_fault_makes_a_payment_with_its_event_only_if_it_commits(
     api: Api, control: Control, step: str, *, commit: bool
 ) -> None:
-    """One payment with its one event, or neither; the next payment completes."""
+    """The next payment completes."""
     await raw_exchange(api, raw_create(fault_card(step, commit=commit)))
     happened = fault_of(step, commit=commit).commit
     (entry,) = (await control("list_requests"))["data"]
@@ -69,10 +69,9 @@ async def test_commit_says_whether_it_happened(
 
 
 @pytest.mark.parametrize("step", FAULT_SPELLINGS)
-async def test_nothing_is_left_behind(
+async def test_a_fault_leaves_no_task_socket_wait_or_error_in_the_log(
     api: Api, sandbox: AssembledServer, step: str, calm: Callable[[], list[str]]
 ) -> None:
-    """No task, no socket, no wait, and nothing in the log that looks like an error."""
     await paid(api)
     await events(api)  # so that aiohttp has this connection, as it has when we look again
     before = resources(api, sandbox)
@@ -83,7 +82,7 @@ async def test_nothing_is_left_behind(
 
 
 def shown(status: int, body: object, **headers: str) -> dict[str, object]:
-    """A reply as the journal shows it; `_` stands for `-`."""
+    """Return a reply as the journal shows it; `_` stands for `-`."""
     named = {name.replace("_", "-"): value for name, value in headers.items()}
     return {"status": status, "headers": LIMITED | named, "body": body}
 
@@ -104,8 +103,10 @@ JOURNALLED: Final[dict[str, dict[str, object] | None]] = {
 
 
 @pytest.mark.parametrize("step", JOURNALLED)
-async def test_the_journal_shows_what_went_out(api: Api, control: Control, step: str) -> None:
-    """The fault by its name, the reply that came of it or none, and how long it took."""
+async def test_the_journal_entry_of_a_fault_shows_what_was_sent(
+    api: Api, control: Control, step: str
+) -> None:
+    """Its name, its reply or none, and how long it took."""
     await raw_exchange(api, raw_create(fault_card(step)))
     (entry,) = (await control("list_requests"))["data"]
 
@@ -115,8 +116,10 @@ async def test_the_journal_shows_what_went_out(api: Api, control: Control, step:
 
 
 @pytest.mark.parametrize("step", FAULT_SPELLINGS)
-async def test_a_snapshot_keeps_what_went_out(api: Api, control: Control, step: str) -> None:
-    """Replies that are no JSON are in it, and come back as they were."""
+async def test_a_snapshot_keeps_the_journal_entries_of_faults(
+    api: Api, control: Control, step: str
+) -> None:
+    """Including replies that are not JSON."""
     await raw_exchange(api, raw_create(fault_card(step)))
     before = await control("list_requests")
     await control("restore_snapshot", await control("retrieve_snapshot"))
@@ -124,10 +127,9 @@ async def test_a_snapshot_keeps_what_went_out(api: Api, control: Control, step: 
     assert await control("list_requests") == before
 
 
-async def test_the_log_line_names_the_fault_beside_the_status(
+async def test_the_log_line_of_a_fault_has_its_name_next_to_the_status(
     api: Api, sandbox: AssembledServer
 ) -> None:
-    """Whoever watches sees that the reply was not as it looks."""
     for step in ("malform: {as: html}", "malform: {as: empty}", HANG):
         await raw_exchange(api, raw_create(fault_card(step)))
     world = sandbox.runtime.worlds.get_or_create("sk_test_sandbox")

@@ -1,4 +1,4 @@
-"""The addresses that a server listens on: one port, whatever a name leads to."""
+"""Tests the addresses that a server listens on: one port, whatever a name resolves to."""
 
 import errno
 import socket
@@ -17,7 +17,7 @@ needs_ipv6 = pytest.mark.skipif(not socket.has_ipv6, reason="there is no IPv6 he
 
 
 def name(monkeypatch: pytest.MonkeyPatch, *addresses: tuple[int, Sequence[object]]) -> str:
-    """A name that leads to these addresses."""
+    """Return a name that resolves to these addresses."""
 
     def getaddrinfo(host: str, *_: object, **__: object) -> list[tuple[Any, ...]]:
         assert host == "shop"
@@ -28,7 +28,7 @@ def name(monkeypatch: pytest.MonkeyPatch, *addresses: tuple[int, Sequence[object
 
 
 def bound(host: str, port: int = 0) -> list[tuple[str, int]]:
-    """Where a server would listen; it does not any more."""
+    """Return where a server would listen; the sockets are closed again."""
     found = bind_sockets(host, port)
     try:
         return [each.getsockname()[:2] for each in found]
@@ -38,34 +38,36 @@ def bound(host: str, port: int = 0) -> list[tuple[str, int]]:
 
 
 @needs_ipv6
-def test_a_name_of_two_families_has_one_port(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Whichever address a client tries first; what a name leads to twice is bound once."""
+def test_a_name_with_ipv4_and_ipv6_addresses_is_bound_at_one_port(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """A repeated address is bound once."""
     (first, port), (second, other) = bound(name(monkeypatch, V6, V4, V6))
     assert (first, second, port == other) == ("::1", "127.0.0.1", True)
 
 
-def test_an_address_that_this_machine_has_not_is_left_out(
+def test_an_address_that_this_machine_does_not_have_is_left_out(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    """A hosts file may name one of IPv6 where there is no such thing."""
+    """A hosts file may name an IPv6 address without IPv6."""
     [(address, _)] = bound(name(monkeypatch, ELSEWHERE, V4))
     assert address == "127.0.0.1"
 
 
-def test_a_name_whose_every_address_is_elsewhere_is_refused(
+def test_a_name_without_an_address_of_this_machine_is_rejected(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    """In the system's words."""
+    """With the system's error."""
     with pytest.raises(OSError, match="assign requested address") as refused:
         bound(name(monkeypatch, ELSEWHERE))
     assert refused.value.errno == errno.EADDRNOTAVAIL
 
 
 @needs_ipv6
-def test_a_port_that_is_taken_at_one_address_is_taken(
+def test_a_port_in_use_at_one_address_of_a_name_is_rejected(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    """Half of a server would be found by half of its clients."""
+    """Otherwise only half of the clients would find the server."""
     with (
         closing(socket.create_server(("127.0.0.1", 0))) as taken,
         pytest.raises(OSError, match="in use"),
@@ -74,8 +76,7 @@ def test_a_port_that_is_taken_at_one_address_is_taken(
 
 
 @needs_ipv6
-def test_every_address_is_that_of_both_families() -> None:
-    """A client of IPv4 reaches what listens on `::`."""
+def test_listening_on_any_ipv6_address_also_accepts_ipv4() -> None:
     [server] = bind_sockets("::", 0)
     with closing(server):
         port = server.getsockname()[1]

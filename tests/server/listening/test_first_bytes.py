@@ -1,4 +1,4 @@
-"""What a listener of TLS does when the system is in its way: sockets that fail as real ones do."""
+"""Tests the TLS listener when system calls fail, with sockets that fail as real ones do."""
 
 import asyncio
 import errno
@@ -26,7 +26,7 @@ NO_ROOM = OSError(errno.EMFILE, "Too many open files")
 
 
 class OddConnection(socket.socket):
-    """A connection that fails first as it is told, and then works."""
+    """A connection that first fails with the given errors, and then works."""
 
     failures: list[OSError]
     is_nameless = False
@@ -45,7 +45,7 @@ class OddConnection(socket.socket):
 
 
 class OddListener(socket.socket):
-    """A listening socket whose accepts fail first as they are told, and then work."""
+    """A listening socket whose accepts first fail with the given errors, and then work."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -75,13 +75,13 @@ def bound() -> Iterator[OddListener]:
 
 
 def listener_of(bound: OddListener, timeout: float = 30) -> TlsListener:
-    """What accepts its connections, in the loop that runs."""
+    """Return the listener that accepts its connections, in the running loop."""
     http_server = HttpServer(assemble(SETTINGS).handler)
     return TlsListener(http_server, bound, CONTEXT, handshake_timeout=timeout)
 
 
 async def answered(bound: OddListener, raw: bytes = LAST) -> bytes:
-    """What a client gets that sends bytes, until its connection ends."""
+    """Send bytes; return what comes until the connection ends."""
     async with asyncio.timeout(LONGEST_WAIT):
         reader, writer = await asyncio.open_connection(*bound.getsockname())
         writer.write(raw)
@@ -92,10 +92,10 @@ async def answered(bound: OddListener, raw: bytes = LAST) -> bytes:
             await writer.wait_closed()
 
 
-async def test_a_loop_that_cannot_wait_for_a_byte_is_refused(
+async def test_a_loop_without_add_reader_is_rejected_for_tls(
     bound: OddListener, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """That of Windows is one."""
+    """Such as that of Windows."""
 
     def refuse(*_: object) -> None:
         raise NotImplementedError
@@ -105,24 +105,25 @@ async def test_a_loop_that_cannot_wait_for_a_byte_is_refused(
         listener_of(bound)
 
 
-async def test_who_has_left_before_he_is_let_in_harms_nobody(bound: OddListener) -> None:
-    """The next one is answered."""
+async def test_a_client_that_disconnects_before_accept_does_not_stop_the_listener(
+    bound: OddListener,
+) -> None:
+    """The next client is answered."""
     bound.failures += [BlockingIOError(), ConnectionAbortedError()]
     listener = listener_of(bound)
     assert (await answered(bound)).startswith(b"HTTP/1.1 200")
     listener.close()
 
 
-async def test_a_byte_that_is_not_there_after_all_is_waited_for(bound: OddListener) -> None:
-    """The system may say that one can read, and be wrong."""
+async def test_a_spurious_readiness_of_a_connection_is_waited_out(bound: OddListener) -> None:
+    """The system may report data that is not there."""
     bound.of_connection += [BlockingIOError(), BlockingIOError()]
     listener = listener_of(bound)
     assert (await answered(bound)).startswith(b"HTTP/1.1 200")
     listener.close()
 
 
-async def test_a_connection_that_breaks_before_its_first_byte_ends(bound: OddListener) -> None:
-    """Without a line of log."""
+async def test_a_connection_reset_before_its_first_byte_is_closed(bound: OddListener) -> None:
     bound.of_connection += [BlockingIOError(), ConnectionResetError()]
     listener = listener_of(bound)
     with pytest.raises(ConnectionResetError):  # what it had sent was not read
@@ -130,10 +131,10 @@ async def test_a_connection_that_breaks_before_its_first_byte_ends(bound: OddLis
     listener.close()
 
 
-async def test_without_room_it_tries_again(
+async def test_accepting_is_retried_after_too_many_open_files(
     bound: OddListener, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """The loop is told of it, as asyncio's own servers tell it."""
+    """The loop's exception handler is told, as by asyncio's own servers."""
     monkeypatch.setattr(first_bytes, "_AGAIN", 0)
     told: list[object] = []
     asyncio.get_running_loop().set_exception_handler(lambda _, told_: told.append(told_))
@@ -144,8 +145,7 @@ async def test_without_room_it_tries_again(
     assert told == [{"message": "accept failed", "exception": NO_ROOM}]
 
 
-async def test_one_that_is_closed_tries_no_more(bound: OddListener) -> None:
-    """Not even where it was about to."""
+async def test_a_closed_listener_does_not_retry_accepting(bound: OddListener) -> None:
     loop = asyncio.get_running_loop()
     told = asyncio.Event()
     loop.set_exception_handler(lambda *_: told.set())
@@ -159,10 +159,10 @@ async def test_one_that_is_closed_tries_no_more(bound: OddListener) -> None:
     assert bound.fileno() == -1
 
 
-async def test_a_client_without_an_address_is_a_client(
+async def test_a_client_whose_address_is_unknown_is_logged_as_a_client(
     bound: OddListener, caplog: pytest.LogCaptureFixture
 ) -> None:
-    """It has just left, and nobody knows who it was."""
+    """It has just disconnected."""
     bound.makes_nameless = True
     listener = listener_of(bound)
     with caplog.at_level(logging.WARNING):

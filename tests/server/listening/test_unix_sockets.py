@@ -1,4 +1,4 @@
-"""A unix socket beside the port: whose it is, who is refused, what clients make of it."""
+"""Tests the unix socket next to the port: its owner, its clients, and conflicts over its path."""
 
 import asyncio
 import os
@@ -27,13 +27,13 @@ URL = "http://localhost/v3/payments"
 
 @pytest.fixture
 def path(tmp_path: Path) -> Path:
-    """Where there is none yet; short, as the system wants it."""
+    """A path without a file; short, as the system requires."""
     return Path(os.path.relpath(tmp_path / "s"))
 
 
 @pytest.fixture(params=["asyncio", "uvloop", "under TLS"])
 def server(request: pytest.FixtureRequest, path: Path) -> Iterator[RunningServer]:
-    """A server that listens there, too; one that takes TLS as well goes on taking plain HTTP."""
+    """A server that listens on the path, too; with TLS it still takes plain HTTP there."""
     tls = TlsChoice() if request.param == "under TLS" else None
     name = "asyncio" if tls else request.param
     settings = Settings(port=0, unix=path, tls=tls)
@@ -42,7 +42,7 @@ def server(request: pytest.FixtureRequest, path: Path) -> Iterator[RunningServer
 
 
 async def with_aiohttp(path: Path) -> int:
-    """The status that aiohttp is answered with."""
+    """Return the status that aiohttp gets."""
     connector = aiohttp.UnixConnector(str(path))
     async with (
         aiohttp.ClientSession(connector=connector, headers=bearer(KEY)) as session,
@@ -52,21 +52,23 @@ async def with_aiohttp(path: Path) -> int:
 
 
 def with_httpx(path: Path) -> int:
-    """The status that httpx is answered with."""
+    """Return the status that httpx gets."""
     with httpx.Client(transport=httpx.HTTPTransport(uds=str(path)), headers=bearer(KEY)) as client:
         return client.get(URL).status_code
 
 
 def with_curl(path: Path) -> int:
-    """The status that curl is answered with."""
+    """Return the status that curl gets."""
     key = f"Authorization: Bearer {KEY}"
     silent = ["curl", "--silent", "--output", os.devnull, "--write-out", "%{http_code}"]
     command = [*silent, "--unix-socket", str(path), "--header", key, URL]
     return int(subprocess.run(command, check=True, capture_output=True).stdout)
 
 
-def test_clients_find_it_by_its_path(server: RunningServer, path: Path) -> None:
-    """The world is the same as at the port, and the journal knows of no port of theirs."""
+def test_clients_reach_the_server_through_its_unix_socket(
+    server: RunningServer, path: Path
+) -> None:
+    """The world is the same as at the port; the journal has no client port."""
     statuses = [with_httpx(path), asyncio.run(with_aiohttp(path))]
     if shutil.which("curl"):
         statuses.append(with_curl(path))
@@ -76,8 +78,8 @@ def test_clients_find_it_by_its_path(server: RunningServer, path: Path) -> None:
     assert {each.connection for each in world.journal.since(0)} == {None}
 
 
-def test_only_its_owner_may_use_it_and_it_goes_with_the_server(path: Path) -> None:
-    """Its mode says so, whatever the umask is."""
+def test_a_unix_socket_is_private_and_removed_when_the_server_stops(path: Path) -> None:
+    """Whatever the umask."""
     before = os.umask(0)
     try:
         with running_server(Settings(port=0, unix=path)):
@@ -90,7 +92,7 @@ def test_only_its_owner_may_use_it_and_it_goes_with_the_server(path: Path) -> No
 
 
 def ends(path: Path, raw: bytes) -> tuple[bytes, bool]:
-    """What comes until the server closes, and whether that is told as a reset."""
+    """Return the bytes until the server closes, and whether it was a reset."""
     with socket.socket(socket.AF_UNIX) as client:
         client.settimeout(LONGEST_WAIT)
         client.connect(str(path))
@@ -105,7 +107,7 @@ def ends(path: Path, raw: bytes) -> tuple[bytes, bool]:
 
 
 @pytest.mark.usefixtures("server")
-def test_what_is_not_http_is_refused_there_as_well(path: Path) -> None:
+def test_bytes_that_are_not_http_get_400_on_a_unix_socket(path: Path) -> None:
     """And the next client is answered."""
     came, _ = ends(path, b"nonsense\r\n\r\n")
     assert came.startswith(b"HTTP/1.1 400")
@@ -113,21 +115,20 @@ def test_what_is_not_http_is_refused_there_as_well(path: Path) -> None:
 
 
 @pytest.mark.usefixtures("server")
-def test_a_reset_is_an_end_without_a_byte(path: Path) -> None:
-    """A unix socket has no RST: the card that brings one about ends it without a reply."""
+def test_a_reset_fault_on_a_unix_socket_closes_it_without_a_byte(path: Path) -> None:
+    """A unix socket has no RST."""
     assert ends(path, raw_create(RESET_CARD))[0] == b""
 
 
-def test_a_socket_that_a_killed_server_has_left_is_replaced(path: Path) -> None:
-    """Nobody listens there."""
+def test_a_unix_socket_left_by_a_killed_server_is_replaced(path: Path) -> None:
     with socket.socket(socket.AF_UNIX) as left:
         left.bind(str(path))
     with running_server(Settings(port=0, unix=path)):
         assert ends(path, raw_request("GET", "/v3/payments", {"Connection": "close"}))[0]
 
 
-def test_a_server_that_listens_there_is_left_alone(path: Path) -> None:
-    """Even one that is so busy that it lets nobody in."""
+def test_a_unix_socket_of_a_running_server_is_rejected_and_left_alone(path: Path) -> None:
+    """Even if that server is too busy to accept."""
     with socket.socket(socket.AF_UNIX) as busy:
         busy.bind(str(path))
         busy.listen(0)
@@ -143,16 +144,17 @@ def test_a_server_that_listens_there_is_left_alone(path: Path) -> None:
     assert path.exists()
 
 
-def test_a_file_of_another_kind_is_left_alone(path: Path) -> None:
-    """Whoever has named it by mistake keeps it."""
+def test_a_path_of_a_regular_file_is_rejected_and_left_alone(path: Path) -> None:
     path.write_text("a report", encoding="utf-8")
     with pytest.raises(OSError, match="the file exists and is not a socket"):
         unix_socket(path).__enter__()
     assert path.read_text(encoding="utf-8") == "a report"
 
 
-def test_a_folder_that_takes_none_is_named(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """The error has the path, which the system leaves out."""
+def test_a_unix_socket_in_an_unwritable_folder_is_rejected_with_its_path(
+    path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The system's error does not have it."""
 
     def refuse(*_: object) -> None:
         raise PermissionError(13, "Permission denied")
@@ -163,8 +165,10 @@ def test_a_folder_that_takes_none_is_named(path: Path, monkeypatch: pytest.Monke
     assert refused.value.filename == str(path)
 
 
-def test_a_socket_of_somebody_else_is_refused(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Whether it is stale cannot be seen then."""
+def test_a_unix_socket_without_permission_to_connect_is_rejected_and_left_alone(
+    path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It cannot be told whether it is stale."""
     with socket.socket(socket.AF_UNIX) as left:
         left.bind(str(path))
 
@@ -177,8 +181,8 @@ def test_a_socket_of_somebody_else_is_refused(path: Path, monkeypatch: pytest.Mo
     assert path.exists()
 
 
-def test_what_another_has_put_there_meanwhile_stays(path: Path) -> None:
-    """And where it was taken away, nothing is missing."""
+def test_a_file_that_replaced_the_unix_socket_is_not_removed_at_the_end(path: Path) -> None:
+    """And a socket that is gone already is no error."""
     with unix_socket(path):
         path.unlink()
         path.write_text("another's", encoding="utf-8")

@@ -1,4 +1,4 @@
-"""The log of requests: who is turned away is in it too, and no credential is."""
+"""Tests the log of requests: rejected requests are in it too, and no credential is."""
 
 import re
 from dataclasses import replace
@@ -16,10 +16,10 @@ from tests.support.values import AUTHORIZED
 
 SEND = "Send 'Authorization: Bearer sk_test_…'."
 KEY = (
-    "A key of the sandbox is sk_test_ and 1 to 64 letters, digits, '-' or '_',"
+    "A sandbox key is sk_test_ followed by 1 to 64 letters, digits, '-' or '_',"
     " as in 'Authorization: Bearer sk_test_sandbox'."
 )
-STRICT = "No world has this key (--strict-keys). POST /_sandbox/worlds makes one."
+STRICT = "No world has this key (--strict-keys). POST /_sandbox/worlds creates one."
 HOST = "expected a local Host; start the sandbox with --allow-host NAME to allow another."
 ORIGIN = (
     "pages of other origins are not allowed; start the sandbox with --cors ORIGIN to let one call"
@@ -36,7 +36,7 @@ REFUSED: dict[str, tuple[str, str, dict[str, str], str]] = {
         {"Authorization": f"Bearer sk_live_{SECRET}"},
         f"POST /v3/payments  401  invalid_api_key  {KEY}",
     ),
-    "a strange key": (
+    "a key that was not created": (
         "GET",
         "/v3/payments/pay_1",
         {"Authorization": f"Bearer sk_test_{SECRET}"},
@@ -72,13 +72,13 @@ REFUSED: dict[str, tuple[str, str, dict[str, str], str]] = {
         {"Origin": "http://evil.test"},
         f"POST /_sandbox/worlds  403  cross_site_request  {ORIGIN}  Origin: http://evil.test",
     ),
-    "a foreign page that asks whether it may": (
+    "a preflight of a foreign page": (
         "OPTIONS",
         "/v3/payments",
         {"Origin": "http://localhost:5173", "Access-Control-Request-Method": "POST"},
         f"OPTIONS /v3/payments  400  cross_site_request  {ORIGIN}  Origin: http://localhost:5173",
     ),
-    "a foreign page that does not say which": (
+    "a foreign page without an Origin": (
         "POST",
         "/v3/payments",
         {"Sec-Fetch-Site": "cross-site"},
@@ -101,23 +101,23 @@ REFUSED: dict[str, tuple[str, str, dict[str, str], str]] = {
 
 @pytest.fixture
 def lines() -> list[str]:
-    """What has been said."""
+    """The logged lines."""
     return []
 
 
 @pytest.fixture
 def sandbox(lines: list[str], settings: Settings) -> AssembledServer:
-    """A sandbox that tells `lines`, knows no key but its own, and wants a token."""
+    """A sandbox that logs to `lines`, with strict keys and a token."""
     return assemble(
         replace(settings, strict_keys=True, control_token="token"), RequestLog(lines.append)
     )
 
 
 @pytest.mark.parametrize("case", REFUSED)
-async def test_who_is_turned_away_is_logged_in_one_line_with_the_reason(
+async def test_a_rejected_request_is_logged_in_one_line_without_its_credentials(
     aiohttp_client: AiohttpClient, sandbox: AssembledServer, lines: list[str], case: str
 ) -> None:
-    """One line that says why, with nothing of a key or a token; it counts, and for no world."""
+    """It is counted as turned away, and belongs to no world."""
     method, path, headers, line = REFUSED[case]
     stranger = await client_of(aiohttp_client, sandbox)
     async with stranger.request(method, path, headers=headers) as reply:
@@ -130,8 +130,8 @@ async def test_who_is_turned_away_is_logged_in_one_line_with_the_reason(
     assert (sandbox.runtime.metrics.turned_away, sandbox.runtime.metrics.answers()) == (1, {})
 
 
-async def test_what_is_answered_is_logged_in_one_line(api: Api, lines: list[str]) -> None:
-    """One line for a success and one for a refusal; the control API's own calls are none."""
+async def test_each_answered_call_is_logged_in_one_line(api: Api, lines: list[str]) -> None:
+    """Calls of the control API are not logged."""
     payment_id = (await paid(api))["id"]
     await paid(api, 400, amount=0)
     async with api.get("/_sandbox/world", headers=AUTHORIZED | {"Sandbox-Token": "token"}) as reply:
@@ -200,7 +200,7 @@ WIDTHS = {
 }
 
 
-def test_a_line_has_all_that_is_known_where_nobody_says_how_wide_it_may_be() -> None:
+def test_a_log_line_without_a_width_has_every_field() -> None:
     assert format_line(LINE) == (
         "2030-01-15T10:30:00Z  create_payment  500  internal_error  2500 USD  cust_abc123"
         "  visa 1111  reply-lost step 2  committed  0.8 ms  req_47df6ebf2b69183b  a test"
@@ -208,7 +208,7 @@ def test_a_line_has_all_that_is_known_where_nobody_says_how_wide_it_may_be() -> 
 
 
 @pytest.mark.parametrize("case", WIDTHS)
-def test_a_line_is_no_wider_than_the_terminal_and_keeps_what_is_needed_most(case: str) -> None:
+def test_a_log_line_fits_the_terminal_and_drops_the_least_important_fields(case: str) -> None:
     line, narrow, wide = WIDTHS[case]
 
     assert [format_line(line, 80), format_line(line, 120)] == [narrow, wide]
@@ -230,7 +230,7 @@ def test_a_line_is_no_wider_than_the_terminal_and_keeps_what_is_needed_most(case
         ({"rule": "a\x1b[2J"}, ["a\\x1b[2J step 2", "committed"]),
     ],
 )
-def test_whether_something_has_changed_is_told_where_the_status_does_not(
+def test_a_log_line_says_whether_a_call_committed_if_its_status_does_not(
     changes: dict[str, object], shown: list[str]
 ) -> None:
     parts = format_line(LINE._replace(**changes)).split("  ")  # type: ignore[arg-type]
@@ -245,7 +245,7 @@ def test_whether_something_has_changed_is_told_where_the_status_does_not(
         ({"body": {"customer_id": 7}, "reply": None}, None),
     ],
 )
-def test_the_customer_is_that_of_the_request_or_of_the_reply(
+def test_the_customer_of_a_log_line_comes_from_the_request_or_the_reply(
     changes: dict[str, object], customer: str | None
 ) -> None:
     assert customer_of(LINE._replace(**changes)) == customer  # type: ignore[arg-type]
@@ -264,7 +264,7 @@ def test_the_customer_is_that_of_the_request_or_of_the_reply(
         ("text", []),
     ],
 )
-def test_a_line_stays_one_line_whatever_a_script_has_made_of_a_reply(
+def test_a_log_line_of_an_arbitrary_reply_is_escaped_and_stays_one_line(
     reply: object, shown: list[str]
 ) -> None:
     line = LINE._replace(body=None, reply=reply, card=None, rule=None, committed=None)

@@ -1,4 +1,4 @@
-"""The lines of a log in colours: the same text, and no wider."""
+"""Tests coloured log lines: the same text, and no wider."""
 
 import re
 from dataclasses import replace
@@ -38,12 +38,12 @@ DELIVERED = WebhookLine(
 
 
 def without_colours(text: str) -> str:
-    """A text without the codes of its colours."""
+    """Return a text without its colour codes."""
     return re.sub(r"\x1b\[[0-9]*m", "", text)
 
 
 @for_each("width", [None, 20, 60, 80, 120])
-def test_colours_change_no_text(width: int | None) -> None:
+def test_colours_do_not_change_the_text_of_a_log_line(width: int | None) -> None:
     shown = format_line(LINE, width, is_coloured=True)
     assert without_colours(shown) == format_line(LINE, width)
     webhook = format_webhook(DELIVERED, width, is_coloured=True)
@@ -61,14 +61,14 @@ def test_colours_change_no_text(width: int | None) -> None:
         (None, "drop", f"{BAD}drop{END}"),
     ],
 )
-def test_what_came_of_a_request_is_seen_by_its_colour(
+def test_the_outcome_of_a_request_is_coloured_by_status_and_fault(
     status: int | None, fault: str | None, outcome: str
 ) -> None:
     shown = format_line(LINE._replace(status=status, fault=fault), is_coloured=True)
     assert shown.split("  ")[2] == outcome
 
 
-def test_a_webhook_that_failed_is_seen_by_its_colour() -> None:
+def test_the_outcome_of_a_webhook_is_coloured() -> None:
     failed = DELIVERED._replace(error="answered 500", becomes="failed")
     lines = [format_webhook(each, is_coloured=True) for each in (DELIVERED, failed)]
     assert [line.split("  ")[2] for line in lines] == [
@@ -77,10 +77,10 @@ def test_a_webhook_that_failed_is_seen_by_its_colour() -> None:
     ]
 
 
-async def test_who_is_turned_away_is_told_in_lines_that_fit(
+async def test_a_rejected_request_is_logged_in_lines_wrapped_to_the_terminal(
     aiohttp_client: AiohttpClient, settings: Settings
 ) -> None:
-    """All that is wrong is needed."""
+    """The whole reason is shown."""
     lines: list[str] = []
     log = RequestLog(lines.append, lambda: 60, is_coloured=True)
     stranger = await client_of(aiohttp_client, assemble(replace(settings, strict_keys=True), log))
@@ -91,13 +91,13 @@ async def test_who_is_turned_away_is_told_in_lines_that_fit(
     assert lines == [
         (
             f"\x1b[1mGET /v3/payments{END}  {BAD}401{END}  {BAD}invalid_api_key{END}\n"
-            "  A key of the sandbox is sk_test_ and 1 to 64 letters,\n"
+            "  A sandbox key is sk_test_ followed by 1 to 64 letters,\n"
             "  digits, '-' or '_', as in 'Authorization: Bearer\n"
             "  sk_test_sandbox'."
         ),
         (
             f"\x1b[1mGET /v3/payments{END}  {BAD}401{END}  {BAD}invalid_api_key{END}\n"
             "  No world has this key (--strict-keys). POST\n"
-            "  /_sandbox/worlds makes one."
+            "  /_sandbox/worlds creates one."
         ),
     ]

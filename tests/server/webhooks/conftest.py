@@ -21,7 +21,7 @@ async def sandbox(settings: Settings) -> AsyncIterator[AssembledServer]:
 
 @pytest.fixture
 async def receiver() -> AsyncIterator[Receiver]:
-    """A receiver that answers 200 unless it is told otherwise."""
+    """A receiver that answers 200 by default."""
     async with receiving() as receiver:
         yield receiver
 

@@ -1,4 +1,4 @@
-"""Events by hand, and once more: resend, trigger, filters, and what disabled endpoints log."""
+"""Tests events by hand: resend, trigger, filters, and what disabled endpoints log."""
 
 import pytest
 
@@ -9,10 +9,9 @@ from tests.support.values import EVENT_ID, documented_refund
 GONE = "No such event. GET /_sandbox/events lists what exists."
 
 
-async def test_a_resend_sends_the_same_id_and_bytes_once_more(
+async def test_a_resend_is_a_new_delivery_with_the_same_event_id_and_body(
     webhooks: WebhookApi, receiver: Receiver
 ) -> None:
-    """The same id and the same bytes, whatever came of it before; a delivery of its own."""
     await webhooks.create_endpoint(receiver.url)
     await webhooks.pay()
     first = await webhooks.only_delivery()
@@ -27,8 +26,9 @@ async def test_a_resend_sends_the_same_id_and_bytes_once_more(
     assert receiver.hits[0].body == receiver.hits[1].body
 
 
-async def test_a_resend_is_not_retried(webhooks: WebhookApi, receiver: Receiver) -> None:
-    """And the schedule of the first delivery is its own."""
+async def test_a_resend_is_not_retried_and_leaves_the_original_schedule(
+    webhooks: WebhookApi, receiver: Receiver
+) -> None:
     receiver.script(500, 500)
     await webhooks.create_endpoint(receiver.url)
     await webhooks.pay()
@@ -41,8 +41,9 @@ async def test_a_resend_is_not_retried(webhooks: WebhookApi, receiver: Receiver)
     assert (resent["status"], attempt_errors(resent)) == ("failed", ["answered 500"])
 
 
-async def test_a_resend_can_go_to_one_endpoint(webhooks: WebhookApi, receiver: Receiver) -> None:
-    """That one alone, although it is disabled, or would not want the event."""
+async def test_a_resend_to_one_endpoint_ignores_its_filter_and_whether_it_is_enabled(
+    webhooks: WebhookApi, receiver: Receiver
+) -> None:
     await webhooks.create_endpoint(f"{receiver.origin}/all")
     chosen = await webhooks.create_endpoint(
         f"{receiver.origin}/one", events=["refund.*"], enabled=False
@@ -56,10 +57,10 @@ async def test_a_resend_can_go_to_one_endpoint(webhooks: WebhookApi, receiver: R
     assert (resent["endpoint_id"], resent["status"]) == (chosen, "delivered")
 
 
-async def test_a_resend_goes_to_every_endpoint_that_wants_the_event(
+async def test_a_resend_goes_to_every_enabled_endpoint_whose_filter_matches(
     webhooks: WebhookApi, receiver: Receiver
 ) -> None:
-    """Enabled endpoints whose filter lets it through, those made later among them."""
+    """Including endpoints made after the event."""
     await webhooks.pay()
     event = (await webhooks.control("list_events"))["data"][0]
     await webhooks.create_endpoint(f"{receiver.origin}/later")
@@ -72,10 +73,10 @@ async def test_a_resend_goes_to_every_endpoint_that_wants_the_event(
     assert [(hit.target, hit.json) for hit in receiver.hits] == [("/later", event)]
 
 
-async def test_a_resend_of_what_is_not_there_is_refused(
+async def test_a_resend_of_an_unknown_event_or_to_an_unknown_endpoint_is_404(
     webhooks: WebhookApi, receiver: Receiver
 ) -> None:
-    """An unknown event, or endpoint, is 404; without an endpoint there is nobody to tell."""
+    """Without endpoints it makes no delivery."""
     refused = await webhooks.control("resend_event", status=404, event_id="evt_none")
     assert refused["error"]["details"] == GONE
     await webhooks.pay()
@@ -99,10 +100,10 @@ async def test_a_resend_of_what_is_not_there_is_refused(
         ("chargeback.created", ["payment.completed"]),
     ],
 )
-async def test_a_triggered_event_has_real_objects_behind_it(
+async def test_a_triggered_event_makes_the_objects_that_it_names(
     webhooks: WebhookApi, receiver: Receiver, type_: str, first: list[str]
 ) -> None:
-    """A payment is made for it: what the webhook names can be retrieved, and all of it is told."""
+    """And all their events are sent."""
     await webhooks.create_endpoint(receiver.url)
     made = await webhooks.control("create_event", {"type": type_})
     await webhooks.settle()
@@ -116,7 +117,6 @@ async def test_a_triggered_event_has_real_objects_behind_it(
 async def test_a_triggered_event_can_be_about_a_payment(
     webhooks: WebhookApi, receiver: Receiver
 ) -> None:
-    """Its body tells of that payment."""
     payment_id = await webhooks.pay(amount=777)
     path = f"/v3/payments/{payment_id}/refunds"
     refund = await ask(webhooks.api, "POST", path, 201, json=documented_refund(amount=100))
@@ -135,10 +135,10 @@ async def test_a_triggered_event_can_be_about_a_payment(
 
 
 @pytest.mark.parametrize("named", ["pay_1", "pay-1", "pay_" + "1" * 61, 1, None])
-async def test_what_a_clock_move_says_of_an_event_names_its_payment(
+async def test_an_advance_lists_the_payment_id_in_the_data_of_a_custom_event(
     webhooks: WebhookApi, receiver: Receiver, named: object
 ) -> None:
-    """As far as the data of an event by hand have the id of one."""
+    """If it is a valid payment id."""
     receiver.script(500)
     await webhooks.create_endpoint(receiver.url)
     body = {"type": "payment.completed", "data": {"payment_id": named}}
@@ -149,8 +149,10 @@ async def test_what_a_clock_move_says_of_an_event_names_its_payment(
     assert happened["payment_id"] == ("pay_1" if named == "pay_1" else None)
 
 
-async def test_an_event_can_be_sent_with_any_data(webhooks: WebhookApi, receiver: Receiver) -> None:
-    """Of any type, to whoever wants all; a card number in it is masked before it is kept."""
+async def test_an_event_of_any_type_and_data_can_be_sent(
+    webhooks: WebhookApi, receiver: Receiver
+) -> None:
+    """A card number in it is masked."""
     await webhooks.create_endpoint(f"{receiver.origin}/all")
     await webhooks.create_endpoint(f"{receiver.origin}/payments", events=["payment.*"])
     data = {"payout_id": "po_1", "card": "4111111111111111", "nested": [{"4111111111111111": 1}]}
@@ -200,14 +202,13 @@ async def test_an_event_can_be_sent_with_any_data(webhooks: WebhookApi, receiver
         ),
     ],
 )  # fmt: skip
-async def test_an_event_that_makes_no_sense_is_refused(
+async def test_an_invalid_event_is_rejected_and_not_sent(
     webhooks: WebhookApi,
     receiver: Receiver,
     body: dict[str, object],
     status: int,
     details: str | None,
 ) -> None:
-    """Nothing has happened, and nobody is told."""
     await webhooks.create_endpoint(receiver.url)
     refused = await webhooks.control("create_event", body, status=status)
 
@@ -216,10 +217,10 @@ async def test_an_event_that_makes_no_sense_is_refused(
     assert await webhooks.settle() == []
 
 
-async def test_an_endpoint_gets_only_the_events_of_its_filter(
+async def test_each_endpoint_gets_only_the_events_that_match_its_filter(
     webhooks: WebhookApi, receiver: Receiver
 ) -> None:
-    """Each endpoint gets what it wants, and nothing is logged that nobody wanted."""
+    """Others make no deliveries."""
     await webhooks.create_endpoint(f"{receiver.origin}/refunds", events=["refund.created"])
     await webhooks.create_endpoint(
         f"{receiver.origin}/failures", events=["payment.failed", "chargeback.*"]
@@ -237,10 +238,9 @@ async def test_an_endpoint_gets_only_the_events_of_its_filter(
     assert len(await webhooks.deliveries()) == 3
 
 
-async def test_a_disabled_endpoint_logs_its_events_and_gets_them_by_resend(
+async def test_events_of_a_disabled_endpoint_are_logged_and_can_be_resent(
     webhooks: WebhookApi, receiver: Receiver
 ) -> None:
-    """Each event it would have been told of, without an attempt; it can be resent later."""
     endpoint_id = await webhooks.create_endpoint(receiver.url, enabled=False)
     await webhooks.pay()
     delivery = await webhooks.only_delivery()
@@ -259,10 +259,10 @@ async def test_a_disabled_endpoint_logs_its_events_and_gets_them_by_resend(
     assert [each["status"] for each in await webhooks.settle()] == ["disabled", "delivered"]
 
 
-async def test_deliveries_are_listed_by_event_endpoint_and_status(
+async def test_deliveries_can_be_filtered_by_event_endpoint_and_status_in_pages(
     webhooks: WebhookApi, receiver: Receiver
 ) -> None:
-    """By event, endpoint and status; in pages, newest first."""
+    """Newest first."""
     good = await webhooks.create_endpoint(receiver.url)
     await webhooks.create_endpoint("http://127.0.0.1:9/", enabled=False)
     for _ in range(3):
@@ -285,10 +285,10 @@ async def test_deliveries_are_listed_by_event_endpoint_and_status(
 
 
 @pytest.mark.parametrize("with_webhooks", [False, True])
-async def test_an_unknown_cursor_is_refused(
+async def test_an_unknown_delivery_cursor_is_400_and_an_unknown_delivery_404(
     webhooks: WebhookApi, receiver: Receiver, *, with_webhooks: bool
 ) -> None:
-    """400, with or without any delivery; an unknown delivery is 404."""
+    """With or without any delivery."""
     if with_webhooks:
         await webhooks.create_endpoint(receiver.url)
     query = {"starting_after": "dlv_none"}

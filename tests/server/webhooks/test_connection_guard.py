@@ -1,4 +1,4 @@
-"""Holds the guard to addresses: what is permitted, in every form that an address can have."""
+"""Tests which addresses webhooks may connect to, in every spelling of an address."""
 
 import ipaddress
 import socket
@@ -15,16 +15,16 @@ NETWORKS = st.sampled_from(BLOCKED_NETWORKS)
 
 @st.composite
 def forbidden(draw: st.DrawFn) -> ipaddress.IPv4Address | ipaddress.IPv6Address:
-    """An address of a network that is never permitted."""
+    """Draw an address of a network that is never permitted."""
     network = draw(NETWORKS)
     return network[draw(st.integers(0, network.num_addresses - 1))]
 
 
 @given(forbidden())
-def test_a_blocked_network_is_refused_in_every_spelling(
+def test_an_address_of_a_blocked_network_is_rejected_in_every_spelling(
     address: ipaddress.IPv4Address | ipaddress.IPv6Address,
 ) -> None:
-    """Whatever the targets are; as an IPv6 address that carries it, and as a url, too."""
+    """With private and with public targets; also mapped into IPv6, and as a URL."""
     for public in (False, True):
         assert not is_permitted(address, public=public)
         if isinstance(address, ipaddress.IPv4Address):
@@ -35,10 +35,9 @@ def test_a_blocked_network_is_refused_in_every_spelling(
 
 
 @given(st.ip_addresses())
-def test_public_targets_include_private_ones(
+def test_public_targets_permit_all_that_private_ones_do_and_global_addresses(
     address: ipaddress.IPv4Address | ipaddress.IPv6Address,
 ) -> None:
-    """What is permitted without the option is permitted with it; the rest is the internet."""
     if is_permitted(address, public=False):
         assert is_permitted(address, public=True)
         assert not address.is_global
@@ -48,10 +47,9 @@ def test_public_targets_include_private_ones(
 
 
 @given(st.ip_addresses())
-def test_a_literal_address_is_refused_at_registration_as_it_is_when_connected_to(
+def test_a_literal_address_is_rejected_at_registration_exactly_if_it_is_when_connecting(
     address: ipaddress.IPv4Address | ipaddress.IPv6Address,
 ) -> None:
-    """A literal is refused at registration exactly where it would be refused when dialled."""
     is_v6 = address.version == 6
     host = f"[{address}]" if is_v6 else str(address)
     family = socket.AF_INET6 if is_v6 else socket.AF_INET
@@ -66,24 +64,21 @@ def test_a_literal_address_is_refused_at_registration_as_it_is_when_connected_to
 
 
 @given(st.text(max_size=60))
-def test_any_text_as_a_url_is_taken_or_refused_in_words(text: str) -> None:
-    """Whatever is sent as a url is taken or refused in words."""
+def test_any_text_as_a_webhook_url_is_accepted_or_rejected_with_a_reason(text: str) -> None:
     for url in (text, f"http://{text}/", f"https://localhost/{text}", f"inbox:{text}"):
         problem = why_blocked(url, public=False)
         assert problem is None or problem.startswith("expected ")
 
 
 @pytest.mark.parametrize("scope", ["%eth0", "%25eth0", "%1"])
-def test_a_link_local_address_with_a_scope_is_refused(scope: str) -> None:
-    """A link-local address with a scope is link-local."""
+def test_a_link_local_address_with_a_scope_is_rejected(scope: str) -> None:
     info = (socket.AF_INET6, socket.SOCK_STREAM, 6, "", (f"fe80::1{scope}", 80))
     with pytest.raises(TargetNotPermittedError, match=f"fe80::1{scope} is not a permitted"):
         guarded_sockets(public=True)(info)
     assert why_blocked(f"http://[fe80::1{scope}]/", public=True)
 
 
-def test_a_url_has_at_most_2000_characters() -> None:
-    """2,000 characters."""
+def test_a_webhook_url_may_have_2000_characters_and_no_more() -> None:
     url = "http://localhost/" + "x" * 1_983
     assert why_blocked(url, public=False) is None
     assert why_blocked(f"{url}x", public=False)

@@ -1,4 +1,4 @@
-"""Holds the dispatcher to who is sent next and how many at once, with a sender that waits."""
+"""Tests the dispatcher with a fake sender: who is sent next, and how many at once."""
 
 import asyncio
 import json
@@ -24,7 +24,7 @@ from tests.support.in_process import FakeSender, Wall, new_world
 
 
 class DispatcherFixture:
-    """A dispatcher, its sender, and in which worlds attempts have ended."""
+    """A dispatcher, its sender, and the worlds in which attempts have ended."""
 
     def __init__(self) -> None:
         self.sender = FakeSender()
@@ -40,7 +40,7 @@ class DispatcherFixture:
         self.attempted[world] += 1
 
     async def send(self, world: World, count: int = 1) -> list[str]:
-        """Let so many events happen, and release them; their ids."""
+        """Make `count` events happen, and release them; return their ids."""
         events = [trigger(world, EventType.PAYMENT_COMPLETED, None) for _ in range(count)]
         self.dispatcher.release(world)
         await self.sender.turn()
@@ -49,12 +49,12 @@ class DispatcherFixture:
 
 @pytest.fixture
 async def setup() -> DispatcherFixture:
-    """Made inside the loop that it runs on."""
+    """A dispatcher made inside the loop that it runs on."""
     return DispatcherFixture()
 
 
 def world_with(*urls: str) -> World:
-    """A world with endpoints."""
+    """Return a world with these endpoints."""
     world = new_world()
     webhooks = world.open_webhooks()
     for url in urls:
@@ -62,8 +62,9 @@ def world_with(*urls: str) -> World:
     return world
 
 
-async def test_a_world_without_webhooks_needs_no_sender(setup: DispatcherFixture) -> None:
-    """Costs nothing: no sender is made, and nothing is attempted."""
+async def test_a_world_without_webhooks_makes_no_sender_and_no_attempt(
+    setup: DispatcherFixture,
+) -> None:
     world = new_world()
     await setup.send(world)
     await setup.dispatcher.settle(world)
@@ -77,7 +78,6 @@ async def test_a_world_without_webhooks_needs_no_sender(setup: DispatcherFixture
 async def test_the_sender_is_made_for_the_first_webhook_and_closed_with_the_dispatcher(
     setup: DispatcherFixture,
 ) -> None:
-    """When the first webhook leaves, and closed with the dispatcher."""
     world = world_with("http://a/")
     assert setup.made == 0
     await setup.send(world)
@@ -93,7 +93,7 @@ async def test_the_sender_is_made_for_the_first_webhook_and_closed_with_the_disp
 async def test_an_endpoint_gets_one_attempt_until_it_answers_then_eight_at_once(
     setup: DispatcherFixture,
 ) -> None:
-    """An endpoint is tried before it is run into."""
+    """A new endpoint is not flooded."""
     await setup.send(world_with("http://a/"), 20)
     assert len(setup.sender.posts) == 1
     await setup.sender.answer_all()
@@ -104,10 +104,10 @@ async def test_an_endpoint_gets_one_attempt_until_it_answers_then_eight_at_once(
     assert len(setup.sender.posts) == 20 - 1 - 2 * MAX_PER_ENDPOINT
 
 
-async def test_webhooks_of_one_endpoint_leave_in_the_order_of_their_events(
+async def test_webhooks_of_one_endpoint_are_sent_in_the_order_of_their_events(
     setup: DispatcherFixture,
 ) -> None:
-    """In which they arrive is up to the network: eight are on their way at once."""
+    """They may arrive in another order: eight are in flight at once."""
     events = await setup.send(world_with("http://a/"), 30)
     left = []
     while posts := list(setup.sender.posts):
@@ -117,10 +117,10 @@ async def test_webhooks_of_one_endpoint_leave_in_the_order_of_their_events(
     assert left == events
 
 
-async def test_an_endpoint_that_falls_silent_gets_one_attempt_at_a_time_again(
+async def test_an_endpoint_that_stops_answering_gets_one_attempt_at_a_time_again(
     setup: DispatcherFixture,
 ) -> None:
-    """Those in flight end; then one at a time until it answers."""
+    """Until it answers."""
     await setup.send(world_with("http://a/"), 40)
     await setup.sender.answer_all()
     await setup.sender.answer_all(None)
@@ -131,8 +131,7 @@ async def test_an_endpoint_that_falls_silent_gets_one_attempt_at_a_time_again(
     assert len(setup.sender.posts) == MAX_PER_ENDPOINT
 
 
-async def test_a_silent_endpoint_holds_up_no_other(setup: DispatcherFixture) -> None:
-    """One that says nothing holds up no other."""
+async def test_a_silent_endpoint_does_not_delay_another_endpoint(setup: DispatcherFixture) -> None:
     world = world_with("http://a/", "http://b/")
     await setup.send(world, 3)
     for _ in range(3):
@@ -144,10 +143,10 @@ async def test_a_silent_endpoint_holds_up_no_other(setup: DispatcherFixture) -> 
     assert world.pending_webhooks == 3
 
 
-async def test_slow_endpoints_leave_room_for_quick_ones(
+async def test_slow_endpoints_leave_capacity_for_quick_ones(
     setup: DispatcherFixture, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """However many slow ones there are, the quick ones have room."""
+    """However many slow ones there are."""
     monkeypatch.setattr(dispatcher_module, "MAX_IN_FLIGHT", 4)
     setup = DispatcherFixture()
     slow = [world_with(f"http://slow{n}/") for n in range(8)]
@@ -167,10 +166,9 @@ async def test_slow_endpoints_leave_room_for_quick_ones(
     assert all(world.pending_webhooks == 0 for world in [*slow, quick])
 
 
-async def test_a_delivery_that_ended_while_it_waited_is_not_sent(
+async def test_a_queued_delivery_of_a_removed_endpoint_is_not_sent(
     setup: DispatcherFixture, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Is not sent: its endpoint was disabled meanwhile."""
     monkeypatch.setattr(dispatcher_module, "MAX_IN_FLIGHT", 1)
     setup = DispatcherFixture()
     first, second = world_with("http://a/"), world_with("http://b/")
@@ -187,10 +185,10 @@ async def test_a_delivery_that_ended_while_it_waited_is_not_sent(
     assert (delivery.status, delivery.attempts) == (DeliveryStatus.DISABLED, [])
 
 
-async def test_settle_waits_for_all_that_is_due_and_returns_its_attempts(
+async def test_settle_waits_for_everything_due_and_returns_the_attempts(
     setup: DispatcherFixture,
 ) -> None:
-    """What is due, and what becomes due while it waits."""
+    """Including what becomes due while it waits."""
     world = world_with("http://a/")
     await setup.send(world, 2)
     settling = asyncio.create_task(setup.dispatcher.settle(world))
@@ -207,8 +205,10 @@ async def test_settle_waits_for_all_that_is_due_and_returns_its_attempts(
     assert (setup.sender.count, len(setup.dispatcher)) == (3, 0)
 
 
-async def test_settle_follows_what_webhooks_lead_to(setup: DispatcherFixture) -> None:
-    """A receiver that answers by another call, whose webhook it answers so; but not for ever."""
+async def test_settle_follows_webhooks_that_lead_to_webhooks_up_to_a_limit(
+    setup: DispatcherFixture,
+) -> None:
+    """A receiver may answer a webhook by another call."""
     world = world_with("http://a/")
     await setup.send(world)
     settling = asyncio.create_task(setup.dispatcher.settle(world))
@@ -223,8 +223,8 @@ async def test_settle_follows_what_webhooks_lead_to(setup: DispatcherFixture) ->
     await setup.dispatcher.close()
 
 
-async def test_settle_waits_for_nobody_who_keeps_sending(setup: DispatcherFixture) -> None:
-    """The queue never runs dry; what was in it has ended, and so the clock can go on."""
+async def test_settle_returns_although_new_webhooks_keep_coming(setup: DispatcherFixture) -> None:
+    """Once everything that was in the queue has ended."""
     world = world_with("http://a/", "http://b/")
     await setup.send(world, 3)
     settling = asyncio.create_task(setup.dispatcher.settle(world))
@@ -242,10 +242,9 @@ async def test_settle_waits_for_nobody_who_keeps_sending(setup: DispatcherFixtur
     await setup.dispatcher.close()
 
 
-async def test_settle_does_not_wait_for_an_endpoint_that_was_removed(
+async def test_settle_does_not_wait_for_deliveries_of_a_removed_endpoint(
     setup: DispatcherFixture,
 ) -> None:
-    """What waited for an endpoint that is removed will not be attempted."""
     world = world_with("http://a/")
     webhooks = world.open_webhooks()
     await setup.send(world, 3)
@@ -259,8 +258,7 @@ async def test_settle_does_not_wait_for_an_endpoint_that_was_removed(
     assert setup.sender.count == 1
 
 
-async def test_settle_waits_for_no_other_world(setup: DispatcherFixture) -> None:
-    """Worlds share nothing."""
+async def test_settle_does_not_wait_for_webhooks_of_another_world(setup: DispatcherFixture) -> None:
     one, other = world_with("http://a/"), world_with("http://b/")
     await setup.send(other)
     settling = asyncio.create_task(setup.dispatcher.settle(one))
@@ -270,7 +268,9 @@ async def test_settle_waits_for_no_other_world(setup: DispatcherFixture) -> None
     await setup.dispatcher.close()
 
 
-async def test_closing_lets_go_whoever_waits_for_webhooks(setup: DispatcherFixture) -> None:
+async def test_closing_the_dispatcher_ends_a_settle_with_an_attempt_in_flight(
+    setup: DispatcherFixture,
+) -> None:
     world = world_with("http://a/")
     await setup.send(world)
     settling = asyncio.create_task(setup.dispatcher.settle(world))
@@ -281,7 +281,7 @@ async def test_closing_lets_go_whoever_waits_for_webhooks(setup: DispatcherFixtu
     assert await settling == []
 
 
-async def test_closing_lets_go_whoever_waits_for_webhooks_that_no_worker_has_begun(
+async def test_closing_the_dispatcher_ends_a_settle_before_its_first_attempt(
     setup: DispatcherFixture,
 ) -> None:
     world = world_with("http://a/")
@@ -293,8 +293,9 @@ async def test_closing_lets_go_whoever_waits_for_webhooks_that_no_worker_has_beg
     assert await settling == []
 
 
-async def test_what_a_caller_popped_goes_when_it_is_released(setup: DispatcherFixture) -> None:
-    """A caller that took it sends it after something else, together with what came meanwhile."""
+async def test_deliveries_popped_by_a_caller_are_sent_when_it_releases_them(
+    setup: DispatcherFixture,
+) -> None:
     world = world_with("http://a/")
     trigger(world, EventType.PAYMENT_COMPLETED, None)
     held = world.open_webhooks().outbox.pop()
@@ -308,10 +309,10 @@ async def test_what_a_caller_popped_goes_when_it_is_released(setup: DispatcherFi
 
 
 @pytest.mark.parametrize("end", ["forget", "close"])
-async def test_forgetting_a_world_or_closing_cancels_what_is_in_flight(
+async def test_forgetting_a_world_or_closing_cancels_attempts_in_flight(
     setup: DispatcherFixture, end: str
 ) -> None:
-    """What is in flight is cancelled and leaves no trace; `forget` empties the outbox, too."""
+    """Forgetting also empties the outbox."""
     world = world_with("http://a/")
     await setup.send(world, 3)
     if end == "forget":
@@ -327,8 +328,7 @@ async def test_forgetting_a_world_or_closing_cancels_what_is_in_flight(
     assert setup.sender.count == 1
 
 
-async def test_an_inbox_is_delivered_to_without_a_sender(setup: DispatcherFixture) -> None:
-    """Eight at once there, too, and everybody else has a turn between two of them."""
+async def test_deliveries_to_an_inbox_need_no_sender(setup: DispatcherFixture) -> None:
     world = world_with("inbox:orders")
     await setup.send(world, 5)
     await setup.dispatcher.settle(world)
@@ -338,15 +338,15 @@ async def test_an_inbox_is_delivered_to_without_a_sender(setup: DispatcherFixtur
     assert (setup.made, world.pending_webhooks) == (0, 0)
 
 
-def test_all_attempts_in_flight_leave_files_for_clients() -> None:
-    """Most systems give a process a thousand."""
+def test_the_limit_of_attempts_in_flight_leaves_file_descriptors_for_clients() -> None:
+    """Most systems allow a process a thousand."""
     assert 2 * MAX_IN_FLIGHT <= 256
 
 
-async def test_what_is_sent_first_changes_nothing_once_its_world_is_forgotten(
+async def test_an_attempt_sent_first_has_no_effect_after_its_world_was_forgotten(
     setup: DispatcherFixture,
 ) -> None:
-    """What comes of it is not for the world that begins anew, and changes nothing of its plans."""
+    """Not even on the deliveries of the world that starts again."""
     world = world_with("http://a/")
     trigger(world, EventType.PAYMENT_COMPLETED, None)
     first = world.open_webhooks().outbox.pop()
@@ -368,10 +368,10 @@ async def test_what_is_sent_first_changes_nothing_once_its_world_is_forgotten(
     await setup.dispatcher.close()
 
 
-async def test_a_dispatcher_that_closes_lets_attempts_in_flight_end_and_begins_none(
+async def test_a_closing_dispatcher_finishes_attempts_in_flight_and_starts_none(
     setup: DispatcherFixture,
 ) -> None:
-    """What has arrived is not sent again by whoever takes over; the rest stays pending."""
+    """Unsent deliveries stay pending for the process that takes over."""
     world = world_with("http://a/")
     await setup.send(world)
     await setup.sender.answer_all()
@@ -389,10 +389,9 @@ async def test_a_dispatcher_that_closes_lets_attempts_in_flight_end_and_begins_n
     assert world.pending_webhooks == 4
 
 
-async def test_an_attempt_that_does_not_end_in_time_is_cancelled_and_stays_pending(
+async def test_an_attempt_that_exceeds_the_grace_of_closing_is_cancelled_and_stays_pending(
     setup: DispatcherFixture,
 ) -> None:
-    """The stop of a server waits for nobody for long."""
     world = world_with("http://a/", "http://b/")
     await setup.send(world)
     await setup.dispatcher.close(grace=0)
@@ -402,10 +401,9 @@ async def test_an_attempt_that_does_not_end_in_time_is_cancelled_and_stays_pendi
     assert (first.attempts, second.attempts) == ([], [])
 
 
-async def test_an_attempt_that_waits_for_its_turn_is_not_begun_by_a_dispatcher_that_closes(
+async def test_an_attempt_that_waits_for_capacity_is_not_started_by_a_closing_dispatcher(
     setup: DispatcherFixture,
 ) -> None:
-    """All turns are taken by endpoints that do not answer."""
     worlds = [world_with(f"http://{n}/") for n in range(MAX_IN_FLIGHT + 1)]
     for world in worlds:
         await setup.send(world)
@@ -419,10 +417,10 @@ async def test_an_attempt_that_waits_for_its_turn_is_not_begun_by_a_dispatcher_t
     assert [world.pending_webhooks for world in worlds].count(1) == 1
 
 
-async def test_two_who_settle_are_told_of_the_attempts_of_their_own_world(
+async def test_concurrent_settles_return_only_the_attempts_of_their_own_world(
     setup: DispatcherFixture,
 ) -> None:
-    """Receivers that can answer are waited for, whatever port another caller keeps busy."""
+    """Whatever ports other callers block."""
     worlds = [world_with("http://127.0.0.1:8/"), world_with("http://127.0.0.1:9/")]
     for world in worlds:
         trigger(world, EventType.PAYMENT_COMPLETED, None)
@@ -435,10 +433,9 @@ async def test_two_who_settle_are_told_of_the_attempts_of_their_own_world(
         assert [(each.delivery, each.attempt) for each in made] == [(delivery, *delivery.attempts)]
 
 
-async def test_who_settles_is_not_kept_by_a_dispatcher_that_closes(
+async def test_a_settle_returns_no_unfinished_attempt_when_the_dispatcher_closes(
     setup: DispatcherFixture,
 ) -> None:
-    """What has not ended is no attempt."""
     world = world_with("http://a/")
     trigger(world, EventType.PAYMENT_COMPLETED, None)
     settling = asyncio.create_task(setup.dispatcher.settle(world))
@@ -448,10 +445,10 @@ async def test_who_settles_is_not_kept_by_a_dispatcher_that_closes(
     assert await settling == []
 
 
-async def test_a_receiver_that_its_caller_keeps_from_answering_is_not_waited_for(
+async def test_settle_rejects_waiting_for_a_receiver_that_its_caller_blocks(
     setup: DispatcherFixture,
 ) -> None:
-    """Neither would ever go on."""
+    """Otherwise both would wait for ever."""
     world = world_with("http://127.0.0.1:8/")
     trigger(world, EventType.PAYMENT_COMPLETED, None)
     with pytest.raises(InvalidRequest, match=r"waits for http://127\.0\.0\.1:8/ to answer"):
@@ -467,9 +464,9 @@ async def test_a_receiver_that_its_caller_keeps_from_answering_is_not_waited_for
         (True, 200, 9_999, False),
         (False, None, 10_000, False),
     ],
-    ids=["silent", "reset", "answered", "nobody waits"],
+    ids=["silent", "reset", "answered", "no caller waits"],
 )
-async def test_an_attempt_that_times_out_says_who_may_have_kept_it_waiting(
+async def test_a_timed_out_attempt_mentions_a_clock_move_that_came_meanwhile(
     setup: DispatcherFixture,
     status: int | None,
     duration_ms: float,
@@ -477,7 +474,7 @@ async def test_an_attempt_that_times_out_says_who_may_have_kept_it_waiting(
     is_asked_meanwhile: bool,
     is_told: bool,
 ) -> None:
-    """A request to move the clock that came while the receiver handled it, perhaps from there."""
+    """The receiver may have made it while it handled the webhook."""
     world, other = world_with("http://a/"), world_with("http://b/")
     await setup.send(world)
     asking = world if is_asked_meanwhile else other
@@ -493,10 +490,9 @@ async def test_an_attempt_that_times_out_says_who_may_have_kept_it_waiting(
     assert ("makes one while it handles" in str(attempt.result.error)) == is_told
 
 
-async def test_who_moves_a_clock_and_sets_off_a_webhook_is_not_blamed(
+async def test_a_timed_out_attempt_does_not_mention_the_clock_move_that_caused_it(
     setup: DispatcherFixture,
 ) -> None:
-    """It was there first."""
     world = world_with("http://a/")
     trigger(world, EventType.PAYMENT_COMPLETED, None)
     settling = asyncio.create_task(setup.dispatcher.settle(world))
@@ -507,8 +503,9 @@ async def test_who_moves_a_clock_and_sets_off_a_webhook_is_not_blamed(
     assert "move the clock" not in str(made.attempt.result.error)
 
 
-async def test_a_world_that_was_forgotten_is_not_kept(setup: DispatcherFixture) -> None:
-    """Whoever has popped its deliveries may release them after its end."""
+async def test_releasing_deliveries_of_a_forgotten_world_keeps_no_queue(
+    setup: DispatcherFixture,
+) -> None:
     world = world_with("http://a/")
     trigger(world, EventType.PAYMENT_COMPLETED, None)
     popped = world.open_webhooks().outbox.pop()
@@ -519,10 +516,10 @@ async def test_a_world_that_was_forgotten_is_not_kept(setup: DispatcherFixture) 
 
 
 @pytest.mark.parametrize("is_kept", [True, False], ids=["kept", "not kept"])
-async def test_an_attempt_begins_when_what_is_asked_before_it_says_so(
+async def test_an_attempt_starts_only_if_before_attempt_permits_it(
     setup: DispatcherFixture, *, is_kept: bool
 ) -> None:
-    """Else the delivery is as it was: whoever has the world by now goes on with it."""
+    """Otherwise the delivery stays pending."""
 
     async def before_attempt(_: World) -> bool:
         return is_kept

@@ -1,4 +1,4 @@
-"""Webhook endpoints by the control API: made, listed in pages, changed, and forgotten."""
+"""Tests webhook endpoints in the control API: made, listed, changed and deleted."""
 
 import json
 
@@ -13,8 +13,7 @@ SECRET = "whsec_cGF5bWVudHMtc2FuZGJveC1kZWZhdWx0LXNlY3JldCE="
 ENDPOINT_ID = Matching("we_[0-9a-f]{16}")
 
 
-async def test_an_endpoint_is_shown_in_full(webhooks: WebhookApi) -> None:
-    """Every setting comes back; what is usual is not shown."""
+async def test_an_endpoint_shows_all_settings_except_defaults(webhooks: WebhookApi) -> None:
     wanted = {
         "url": "http://localhost:3000/webhooks",
         "events": ["payment.*", "refund.created"],
@@ -44,10 +43,10 @@ async def test_an_endpoint_is_shown_in_full(webhooks: WebhookApi) -> None:
     assert listed["data"] == [plain, made]
 
 
-async def test_a_change_of_an_endpoint_keeps_the_rest(
+async def test_updating_an_endpoint_changes_only_the_given_settings(
     webhooks: WebhookApi, receiver: Receiver
 ) -> None:
-    """What is not named stays as it is; an empty description is none."""
+    """An empty description removes it."""
     endpoint_id = await webhooks.create_endpoint(
         "inbox:orders", description="x", timeout="1s", retries=["1s"]
     )
@@ -61,10 +60,10 @@ async def test_a_change_of_an_endpoint_keeps_the_rest(
     assert await webhooks.update_endpoint(endpoint_id) == moved
 
 
-async def test_a_card_number_in_a_description_is_masked(
+async def test_a_card_number_in_the_description_of_an_endpoint_is_masked(
     webhooks: WebhookApi, control: Control
 ) -> None:
-    """No number is kept anywhere, nor comes back by a snapshot that was sealed by hand."""
+    """Also in a snapshot that was sealed by hand."""
     endpoint_id = await webhooks.create_endpoint(
         "inbox:orders", description="of 4111 1111 1111 1111"
     )
@@ -80,10 +79,9 @@ async def test_a_card_number_in_a_description_is_masked(
     assert await webhooks.control("retrieve_webhook_endpoint", endpoint_id=endpoint_id) == made
 
 
-async def test_a_change_counts_from_the_next_attempt(
+async def test_a_changed_url_is_used_from_the_next_attempt(
     webhooks: WebhookApi, receiver: Receiver
 ) -> None:
-    """A delivery that waits for its retry goes to the new url."""
     receiver.script(500)
     endpoint_id = await webhooks.create_endpoint(f"{receiver.origin}/old")
     await webhooks.pay()
@@ -93,8 +91,7 @@ async def test_a_change_counts_from_the_next_attempt(
     assert [hit.target for hit in receiver.hits] == ["/old", "/new"]
 
 
-async def test_endpoints_are_listed_in_pages(webhooks: WebhookApi) -> None:
-    """Newest first; a cursor is the id of an endpoint."""
+async def test_endpoints_are_listed_in_pages_newest_first(webhooks: WebhookApi) -> None:
     made = [await webhooks.create_endpoint(f"inbox:n{number}") for number in range(5)]
     first = await webhooks.control("list_webhook_endpoints", query={"limit": "3"})
     query = {"limit": "3", "starting_after": first["next_cursor"]}
@@ -111,8 +108,8 @@ async def test_endpoints_are_listed_in_pages(webhooks: WebhookApi) -> None:
     )
 
 
-async def test_a_world_has_at_most_a_hundred_endpoints(webhooks: WebhookApi) -> None:
-    """A hundred in a world; one that goes makes room."""
+async def test_one_endpoint_too_many_is_rejected_until_one_is_deleted(webhooks: WebhookApi) -> None:
+    """A world has a hundred at most."""
     made = [await webhooks.create_endpoint("inbox:orders") for _ in range(100)]
     refused = await webhooks.control("create_webhook_endpoint", {"url": "inbox:x"}, status=400)
     assert refused["error"]["details"] == (
@@ -133,8 +130,10 @@ async def test_a_world_has_at_most_a_hundred_endpoints(webhooks: WebhookApi) -> 
         "rotate_secret",
     ],
 )
-async def test_an_unknown_endpoint_is_404(webhooks: WebhookApi, route: str) -> None:
-    """404, one that was deleted and one of another world among them."""
+async def test_an_unknown_webhook_endpoint_is_404_for_each_route(
+    webhooks: WebhookApi, route: str
+) -> None:
+    """So is one that was deleted, or of another world."""
     endpoint_id = await webhooks.create_endpoint("inbox:orders")
     await webhooks.control("delete_webhook_endpoint", endpoint_id=endpoint_id)
     body = {"url": "inbox:orders"}

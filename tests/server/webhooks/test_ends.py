@@ -1,4 +1,4 @@
-"""What ends a delivery from outside: nothing of a world that is gone fires into the next test."""
+"""Tests what ends a delivery from outside: nothing of an ended world reaches the next test."""
 
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
@@ -22,27 +22,27 @@ End = Callable[[WebhookApi], Awaitable[object]]
 
 
 async def drop(webhooks: WebhookApi) -> None:
-    """DELETE world."""
+    """Drop the world."""
     await webhooks.control("delete_world")
 
 
 async def reset(webhooks: WebhookApi) -> None:
-    """Everything."""
+    """Reset the whole world."""
     await webhooks.control("reset_world")
 
 
 async def reset_payments(webhooks: WebhookApi) -> None:
-    """The payments, and with them what tells of them."""
+    """Reset the payments, and with them their deliveries."""
     await webhooks.control("reset_world", {"only": ["payments"]})
 
 
 async def reset_webhooks(webhooks: WebhookApi) -> None:
-    """The endpoints, and with them what goes there."""
+    """Reset the endpoints, and with them their deliveries."""
     await webhooks.control("reset_world", {"only": ["webhooks"]})
 
 
 async def restore(webhooks: WebhookApi) -> None:
-    """A snapshot of a world that has done nothing takes the world's place."""
+    """Restore the snapshot of an unused world."""
     fresh = await ask(
         webhooks.api, "GET", "/_sandbox/world/snapshot", headers=bearer("sk_test_new")
     )
@@ -56,33 +56,33 @@ each_end = pytest.mark.parametrize(
 
 @pytest.fixture
 def settings() -> Settings:
-    """A clock that stands still, and replies that can be held for long."""
+    """The settings of a world with a frozen clock and long delays."""
     return Settings(clock="2030-01-15T10:30:00Z", seed=7, max_wall_delay=60_000)
 
 
 @pytest.fixture
 async def gate() -> AsyncIterator[asyncio.Event]:
-    """What the receiver's answers wait for."""
+    """The event that the receiver's answers wait for."""
     gate = asyncio.Event()
     yield gate
     gate.set()
 
 
 async def quiet(webhooks: WebhookApi) -> None:
-    """Give whatever might still be under way its chance."""
+    """Give everything that might still be running a chance."""
     for _ in range(20):
         await ask(webhooks.api, "GET", "/_sandbox/live")
 
 
 @each_end
-async def test_what_is_in_flight_ends_with_its_world(
+async def test_attempts_in_flight_are_cancelled_when_their_world_ends(
     webhooks: WebhookApi,
     receiver: Receiver,
     sandbox: AssembledServer,
     gate: asyncio.Event,
     end: End,
 ) -> None:
-    """Requests are cancelled, those that waited for their turn are never sent."""
+    """Queued ones are never sent."""
     receiver.usual = Answer(gate=gate)
     await webhooks.create_endpoint(receiver.url)
     for _ in range(12):
@@ -101,10 +101,9 @@ async def test_what_is_in_flight_ends_with_its_world(
 
 
 @each_end
-async def test_a_planned_retry_ends_with_its_world(
+async def test_a_planned_retry_is_dropped_when_its_world_ends(
     webhooks: WebhookApi, receiver: Receiver, end: End
 ) -> None:
-    """The timeline forgets it."""
     receiver.usual = Answer(status=500)
     await webhooks.create_endpoint(receiver.url)
     await webhooks.pay()
@@ -117,10 +116,9 @@ async def test_a_planned_retry_ends_with_its_world(
 
 
 @each_end
-async def test_a_webhook_that_waits_for_a_reply_ends_with_its_world(
+async def test_a_webhook_that_waits_for_a_delayed_reply_is_dropped_when_its_world_ends(
     webhooks: WebhookApi, receiver: Receiver, sandbox: AssembledServer, end: End
 ) -> None:
-    """A webhook that was to follow a held reply does not come after the end."""
     await webhooks.create_endpoint(receiver.url)
     paying = asyncio.create_task(paid(webhooks.api, card_number=SLOW_MS))
     await until(webhooks.api, lambda: len(sandbox.runtime.delayed_replies) == 1)
@@ -136,7 +134,7 @@ async def test_a_webhook_that_waits_for_a_reply_ends_with_its_world(
 
 
 @each_end
-async def test_a_reply_that_waits_for_its_webhook_ends_with_its_world(  # noqa: PLR0913 - and what the end is
+async def test_a_reply_that_waits_for_its_webhook_ends_when_its_world_ends(  # noqa: PLR0913 - and what the end is
     webhooks: WebhookApi,
     receiver: Receiver,
     sandbox: AssembledServer,
@@ -144,7 +142,7 @@ async def test_a_reply_that_waits_for_its_webhook_ends_with_its_world(  # noqa: 
     gate: asyncio.Event,
     end: End,
 ) -> None:
-    """The call ends without a reply, the webhook is cancelled, and neither leaves a trace."""
+    """The call gets no reply, and the webhook is cancelled."""
     receiver.usual = Answer(gate=gate)
     await webhooks.create_endpoint(receiver.url)
     set_active(world, [rules_of("- {name: first, webhook: '*', do: {before_reply: true}}")])
@@ -161,10 +159,10 @@ async def test_a_reply_that_waits_for_its_webhook_ends_with_its_world(  # noqa: 
 
 
 @each_end
-async def test_a_clock_that_is_moved_stops_with_its_world(
+async def test_an_advance_under_way_ends_when_its_world_ends(
     webhooks: WebhookApi, receiver: Receiver, gate: asyncio.Event, end: End
 ) -> None:
-    """An `advance` that is under way ends, too: it moves no clock that begins anew."""
+    """It does not move the new clock."""
     await webhooks.create_endpoint(receiver.url)
     receiver.script(500)
     receiver.usual = Answer(gate=gate)
@@ -187,10 +185,10 @@ async def test_a_clock_that_is_moved_stops_with_its_world(
     assert len(receiver.hits) == 2
 
 
-async def test_the_next_world_sends_at_once(
+async def test_a_world_sends_webhooks_immediately_after_a_reset(
     webhooks: WebhookApi, receiver: Receiver, gate: asyncio.Event
 ) -> None:
-    """After a reset, the same ids are used for new deliveries, and nothing is mixed up."""
+    """Reused ids are not mixed up."""
     receiver.script(Answer(gate=gate))
     await webhooks.create_endpoint(receiver.url)
     await webhooks.pay()
@@ -205,14 +203,13 @@ async def test_the_next_world_sends_at_once(
     assert (delivery["status"], attempt_errors(delivery)) == ("delivered", [None])
 
 
-async def test_the_end_of_a_world_does_not_touch_another(
+async def test_dropping_a_world_leaves_attempts_of_another_in_flight(
     webhooks: WebhookApi,
     receiver: Receiver,
     api: Api,
     sandbox: AssembledServer,
     gate: asyncio.Event,
 ) -> None:
-    """Dropping one world leaves what another has in flight."""
     other = WebhookApi(api, webhooks.control, sandbox, key="sk_test_other")
     receiver.usual = Answer(gate=gate)
     for each in (webhooks, other):
@@ -226,10 +223,10 @@ async def test_the_end_of_a_world_does_not_touch_another(
     assert [each["status"] for each in await other.deliveries()] == ["delivered"]
 
 
-async def test_deleting_an_endpoint_ends_its_deliveries(
+async def test_deleting_an_endpoint_disables_its_pending_deliveries(
     webhooks: WebhookApi, receiver: Receiver, gate: asyncio.Event
 ) -> None:
-    """Its pending deliveries end; what is in flight is kept as it ends, and not tried again."""
+    """An attempt in flight is recorded, and not retried."""
     receiver.usual = Answer(status=500, gate=gate)
     endpoint_id = await webhooks.create_endpoint(receiver.url)
     await webhooks.pay()
@@ -245,10 +242,10 @@ async def test_deleting_an_endpoint_ends_its_deliveries(
     assert len(receiver.hits) == 1
 
 
-async def test_disabling_an_endpoint_ends_its_deliveries(
+async def test_disabling_an_endpoint_disables_its_pending_deliveries(
     webhooks: WebhookApi, receiver: Receiver
 ) -> None:
-    """Pending deliveries end, later events are logged, and enabling it brings none of them back."""
+    """Enabling it again brings none of them back."""
     receiver.script(500)
     endpoint_id = await webhooks.create_endpoint(receiver.url)
     await webhooks.pay()
@@ -269,10 +266,9 @@ async def test_disabling_an_endpoint_ends_its_deliveries(
     ]
 
 
-async def test_a_restored_world_attempts_again_what_was_in_flight(
+async def test_a_restored_world_repeats_attempts_in_flight_and_keeps_planned_retries(
     webhooks: WebhookApi, receiver: Receiver, gate: asyncio.Event
 ) -> None:
-    """What was in flight is attempted again, what waits for its retry comes when it is due."""
     receiver.script(500, Answer(gate=gate))
     await webhooks.create_endpoint(receiver.url)
     await webhooks.pay()
@@ -296,10 +292,10 @@ async def test_a_restored_world_attempts_again_what_was_in_flight(
     assert receiver.hits[1].body == receiver.hits[2].body
 
 
-async def test_the_home_world_of_the_key_is_kept_apart(
+async def test_a_dropped_world_has_no_pending_webhooks_and_nothing_planned(
     webhooks: WebhookApi, sandbox: AssembledServer
 ) -> None:
-    """A dropped world's queue holds nothing back in memory."""
+    """So nothing of it stays in memory."""
     world = sandbox.runtime.worlds.get_or_create(KEY)
     await webhooks.create_endpoint("http://127.0.0.1:9/", retries=["1h"])
     await webhooks.pay()

@@ -1,4 +1,4 @@
-"""What can go wrong on the way to a receiver: each failure is told in words, and tried again."""
+"""Tests what can go wrong on the way to a receiver: each failure has its reason, and is retried."""
 
 import asyncio
 import errno
@@ -17,7 +17,7 @@ from tests.support.receiver import SELF_SIGNED, Answer, End, Receiver, receiving
 
 
 async def failed(webhooks: WebhookApi, url: str, **settings: object) -> DeliveryJson:
-    """The delivery of one event to an endpoint, after its first attempt."""
+    """Return the delivery of one event to an endpoint, after its failed first attempt."""
     await webhooks.create_endpoint(url, **settings)
     await webhooks.pay()
     delivery = await webhooks.only_delivery()
@@ -28,17 +28,16 @@ async def failed(webhooks: WebhookApi, url: str, **settings: object) -> Delivery
 
 @pytest.fixture
 def free_port() -> int:
-    """A port that nobody listens on."""
+    """Return a port that nobody listens on."""
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         return int(probe.getsockname()[1])
 
 
 @pytest.mark.parametrize("status", [301, 302, 303, 307, 308])
-async def test_a_redirect_is_not_followed(
+async def test_a_redirect_fails_with_its_target_and_is_not_followed(
     webhooks: WebhookApi, receiver: Receiver, status: int
 ) -> None:
-    """It is a failure, with the place it would have led to."""
     receiver.script(Answer(status=status, headers={"Location": f"{receiver.origin}/elsewhere"}))
     delivery = await failed(webhooks, receiver.url)
 
@@ -47,10 +46,9 @@ async def test_a_redirect_is_not_followed(
     assert [hit.target for hit in receiver.hits] == ["/webhooks"]
 
 
-async def test_a_redirect_to_a_metadata_address_is_shown_and_not_followed(
+async def test_a_redirect_to_a_metadata_address_is_reported_and_not_followed(
     webhooks: WebhookApi, receiver: Receiver
 ) -> None:
-    """The oldest trick: nobody goes there."""
     target = "http://169.254.169.254/latest/meta-data/"
     receiver.script(Answer(status=302, headers={"Location": target}))
     delivery = await failed(webhooks, receiver.url)
@@ -61,10 +59,9 @@ async def test_a_redirect_to_a_metadata_address_is_shown_and_not_followed(
     assert delivery["attempts"][0]["response"]["status"] == 302
 
 
-async def test_a_redirect_without_a_location_is_told_as_such(
+async def test_a_redirect_without_a_location_is_reported_as_such(
     webhooks: WebhookApi, receiver: Receiver
 ) -> None:
-    """There is no place to show."""
     receiver.script(304)
     delivery = await failed(webhooks, receiver.url)
 
@@ -73,10 +70,10 @@ async def test_a_redirect_without_a_location_is_told_as_such(
     ]
 
 
-async def test_no_answer_within_the_timeout_is_a_failure(
+async def test_no_answer_within_the_endpoints_timeout_fails(
     webhooks: WebhookApi, receiver: Receiver
 ) -> None:
-    """The endpoint's timeout is wall time."""
+    """In wall time."""
     receiver.script(Answer(gate=asyncio.Event()))
     delivery = await failed(webhooks, receiver.url, timeout="50ms")
 
@@ -85,10 +82,9 @@ async def test_no_answer_within_the_timeout_is_a_failure(
     assert delivery["attempts"][0]["duration_ms"] >= 50
 
 
-async def test_an_answer_that_never_ends_is_a_failure(
+async def test_an_answer_whose_body_does_not_arrive_in_time_fails(
     webhooks: WebhookApi, receiver: Receiver
 ) -> None:
-    """Its head came in time, but the body counts, too."""
     head = b"HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\nnot all"
     receiver.script(Answer(raw=head))
     delivery = await failed(webhooks, receiver.url, timeout="50ms")
@@ -96,8 +92,9 @@ async def test_an_answer_that_never_ends_is_a_failure(
     assert attempt_errors(delivery) == ["no answer within 0.05 s"]
 
 
-async def test_a_slow_answer_is_an_answer(webhooks: WebhookApi, receiver: Receiver) -> None:
-    """A receiver may take its time, as long as it is within the endpoint's."""
+async def test_a_slow_answer_within_the_timeout_is_delivered(
+    webhooks: WebhookApi, receiver: Receiver
+) -> None:
     receiver.script(Answer(after=0.1))
     await webhooks.create_endpoint(receiver.url, timeout="30s")
     await webhooks.pay()
@@ -107,10 +104,9 @@ async def test_a_slow_answer_is_an_answer(webhooks: WebhookApi, receiver: Receiv
     assert delivery["attempts"][0]["duration_ms"] >= 95
 
 
-async def test_a_receiver_has_ten_seconds_unless_told_otherwise(
+async def test_the_default_timeout_of_an_endpoint_is_10_seconds(
     webhooks: WebhookApi, receiver: Receiver, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """So an answer after nine seconds is in time; the sender is given exactly that."""
     given: list[int] = []
     post = HttpSender.post
 
@@ -128,8 +124,8 @@ async def test_a_receiver_has_ten_seconds_unless_told_otherwise(
     assert given == [10_000]
 
 
-async def test_a_refused_connection_is_told(webhooks: WebhookApi, free_port: int) -> None:
-    """Nobody listens there, by address or by name."""
+async def test_a_refused_connection_is_reported(webhooks: WebhookApi, free_port: int) -> None:
+    """With the headers that would have been sent."""
     delivery = await failed(webhooks, f"http://127.0.0.1:{free_port}/")
 
     assert attempt_errors(delivery) == ["the connection was refused"]
@@ -137,17 +133,17 @@ async def test_a_refused_connection_is_told(webhooks: WebhookApi, free_port: int
     assert sent["webhook-id"] == delivery["event_id"]
 
 
-async def test_a_refused_connection_by_name_is_told_in_the_same_words(
+async def test_a_refused_connection_to_a_host_name_is_reported_in_the_same_words(
     webhooks: WebhookApi, free_port: int
 ) -> None:
-    """A name that leads to several addresses is refused in the same words."""
+    """Even if the name has several addresses."""
     delivery = await failed(webhooks, f"http://localhost:{free_port}/")
 
     assert attempt_errors(delivery) == ["the connection was refused"]
 
 
 def refuse_names(monkeypatch: pytest.MonkeyPatch, failure: Exception) -> None:
-    """Let every look-up of a name below `.invalid` fail so; a machine may have no resolver."""
+    """Make every lookup of a name below `.invalid` fail with this error."""
     look_up = socket.getaddrinfo
 
     def refusing(host: str | None, *rest: Any, **named: Any) -> Any:  # noqa: ANN401 - as the system's
@@ -165,10 +161,10 @@ def refuse_names(monkeypatch: pytest.MonkeyPatch, failure: Exception) -> None:
         OSError(errno.EMFILE, "Too many open files"),
     ],
 )
-async def test_a_name_that_nobody_can_look_up_is_not_called_unknown(
+async def test_a_failed_name_lookup_is_reported_with_its_reason_and_not_as_unknown(
     webhooks: WebhookApi, monkeypatch: pytest.MonkeyPatch, failure: OSError
 ) -> None:
-    """The reason is told: it is another one the next time."""
+    """It may succeed the next time."""
     refuse_names(monkeypatch, failure)
     delivery = await failed(webhooks, "http://nobody.invalid/webhooks")
 
@@ -177,10 +173,10 @@ async def test_a_name_that_nobody_can_look_up_is_not_called_unknown(
     ]
 
 
-async def test_without_a_thread_to_spare_a_name_cannot_be_looked_up(
+async def test_a_name_lookup_without_a_free_thread_fails_the_attempt(
     webhooks: WebhookApi, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """An attempt that failed, as any other; its delivery stayed pending for ever."""
+    """The delivery used to stay pending for ever."""
     start = threading.Thread.start
 
     def refuse(thread: threading.Thread) -> None:
@@ -196,10 +192,9 @@ async def test_without_a_thread_to_spare_a_name_cannot_be_looked_up(
     ]
 
 
-async def test_an_unknown_host_is_named(
+async def test_an_unknown_host_is_reported_by_name(
     webhooks: WebhookApi, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """The name is told."""
     refuse_names(monkeypatch, socket.gaierror(socket.EAI_NONAME, "Name or service not known"))
     delivery = await failed(webhooks, "http://nobody.invalid/webhooks")
 
@@ -228,10 +223,9 @@ async def test_an_unknown_host_is_named(
     ],
     ids=["reset", "closed", "half a body", "half a head"],
 )
-async def test_a_connection_that_ends_before_the_answer_is_told(
+async def test_a_connection_that_ends_before_the_answer_is_reported_and_retried(
     webhooks: WebhookApi, receiver: Receiver, answer: Answer, error: str
 ) -> None:
-    """Before the answer, or in the middle of it; the attempt is tried again all the same."""
     receiver.script(answer)
     delivery = await failed(webhooks, receiver.url)
 
@@ -249,10 +243,9 @@ async def test_a_connection_that_ends_before_the_answer_is_told(
         b"HTTP/1.1 4111111111111111 No\r\n\r\n",
     ],
 )
-async def test_an_answer_that_is_not_http_is_told_in_one_line(
+async def test_an_answer_that_is_not_http_is_reported_in_one_masked_line(
     webhooks: WebhookApi, receiver: Receiver, raw: bytes
 ) -> None:
-    """It is told in one line, and what was said instead is not believed to be harmless."""
     receiver.script(Answer(raw=raw, end=End.CLOSED))
     delivery = await failed(webhooks, receiver.url)
     (error,) = attempt_errors(delivery)
@@ -264,8 +257,10 @@ async def test_an_answer_that_is_not_http_is_told_in_one_line(
     assert len(error) < 300
 
 
-async def test_a_certificate_that_nobody_knows_is_refused(webhooks: WebhookApi) -> None:
-    """TLS is verified: a self-signed receiver is told so, and gets no request."""
+async def test_an_untrusted_certificate_fails_with_the_option_that_would_trust_it(
+    webhooks: WebhookApi,
+) -> None:
+    """The receiver gets no request."""
     context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
     context.load_cert_chain(SELF_SIGNED)
     async with receiving(tls=context) as receiver:
@@ -280,8 +275,9 @@ async def test_a_certificate_that_nobody_knows_is_refused(webhooks: WebhookApi) 
     assert receiver.hits == []
 
 
-async def test_https_to_a_receiver_that_speaks_http_is_told(webhooks: WebhookApi) -> None:
-    """The commonest mistake with a url."""
+async def test_https_to_a_plain_http_receiver_is_reported_as_a_tls_failure(
+    webhooks: WebhookApi,
+) -> None:
 
     def refuse(_: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         writer.write(b"HTTP/1.1 400 Bad Request\r\nConnection: close\r\n\r\n")
@@ -296,8 +292,9 @@ async def test_https_to_a_receiver_that_speaks_http_is_told(webhooks: WebhookApi
     assert error.startswith("TLS failed: ")
 
 
-async def test_a_huge_answer_is_cut_at_20_kb(webhooks: WebhookApi, receiver: Receiver) -> None:
-    """Of 5 MB, 20 KB are read and kept; the connection is not used again."""
+async def test_a_huge_answer_is_cut_at_20_kb_and_its_connection_not_reused(
+    webhooks: WebhookApi, receiver: Receiver
+) -> None:
     receiver.usual = Answer(body=b"x" * 5_000_000)
     await webhooks.create_endpoint(receiver.url)
     await webhooks.pay()
@@ -312,10 +309,9 @@ async def test_a_huge_answer_is_cut_at_20_kb(webhooks: WebhookApi, receiver: Rec
     assert [hit.connection for hit in receiver.hits] == [0, 1]
 
 
-async def test_an_ordinary_answer_leaves_the_connection_open(
+async def test_answers_below_20_kb_keep_the_connection_for_the_next_delivery(
     webhooks: WebhookApi, receiver: Receiver
 ) -> None:
-    """One connection serves many deliveries, with answers of up to 20 KB."""
     receiver.script(Answer(body=b"x" * (KEPT_BODY - 1)), Answer(body=b""), 204, 404)
     await webhooks.create_endpoint(receiver.url)
     for _ in range(5):
@@ -325,10 +321,9 @@ async def test_an_ordinary_answer_leaves_the_connection_open(
     assert [hit.connection for hit in receiver.hits] == [0] * 5
 
 
-async def test_a_receiver_that_closes_its_connections_costs_no_attempt(
+async def test_a_receiver_that_closes_its_connections_causes_no_failed_attempts(
     webhooks: WebhookApi, receiver: Receiver
 ) -> None:
-    """The next delivery opens another: a connection that has gone is no failed attempt."""
     receiver.usual = Answer(end=End.CLOSED)
     await webhooks.create_endpoint(receiver.url)
     for _ in range(5):
@@ -339,10 +334,9 @@ async def test_a_receiver_that_closes_its_connections_costs_no_attempt(
     assert [attempt_errors(each) for each in deliveries] == [[None]] * 5
 
 
-async def test_an_answer_that_is_not_text_is_shown_as_far_as_it_can_be(
+async def test_an_answer_that_is_not_text_is_shown_with_replacement_characters(
     webhooks: WebhookApi, receiver: Receiver
 ) -> None:
-    """It is shown as far as it can be."""
     receiver.script(Answer(body=b"\xff\x00ok", headers={"Content-Type": "image/png"}))
     await webhooks.create_endpoint(receiver.url)
     await webhooks.pay()
@@ -351,8 +345,8 @@ async def test_an_answer_that_is_not_text_is_shown_as_far_as_it_can_be(
     assert delivery["attempts"][0]["response"]["body"] == "�\x00ok"
 
 
-async def test_interim_answers_are_passed_over(webhooks: WebhookApi, receiver: Receiver) -> None:
-    """A 103 before the 200 is none of our business."""
+async def test_interim_1xx_answers_are_ignored(webhooks: WebhookApi, receiver: Receiver) -> None:
+    """Such as a 103 before the 200."""
     raw = b"HTTP/1.1 103 Early Hints\r\n\r\nHTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n"
     receiver.script(Answer(raw=raw))
     await webhooks.create_endpoint(receiver.url)

@@ -1,4 +1,4 @@
-"""Where webhooks may go: refused at registration where the url says so, else when it is dialled."""
+"""Tests where webhooks may go: checked at registration, and again when connecting."""
 
 import socket
 from collections.abc import Sequence
@@ -20,7 +20,7 @@ URL = "expected a url, such as http://localhost:3000/webhooks or inbox:orders"
 INBOX = "expected inbox: and 1 to 64 letters, digits, '-' or '_'"
 NUMBERS = "expected four numbers from 0 to 255, such as 127.0.0.1, or a name"
 NO_CARD = "expected a url without a card number or security code"
-OURS = "expected a receiver, not the sandbox itself; inbox:NAME is one"
+OURS = "expected a receiver, not the sandbox itself; use inbox:NAME for a built-in receiver"
 
 REFUSED = [
     ("http://169.254.169.254/latest/meta-data/", METADATA),
@@ -91,7 +91,7 @@ REFUSED = [
 async def refusals(
     webhooks: WebhookApi, route: str, rows: Sequence[tuple[str, str]], endpoint_id: str = ""
 ) -> dict[str, str]:
-    """What a route says of each URL."""
+    """Return the error of a route for each URL."""
     told = {
         url: await webhooks.control(route, {"url": url}, status=400, endpoint_id=endpoint_id)
         for url, _ in rows
@@ -100,14 +100,14 @@ async def refusals(
 
 
 def words(rows: Sequence[tuple[str, str]]) -> dict[str, str]:
-    """What should be said of each."""
+    """Return the expected error for each URL."""
     return {url: f"/url: {problem}." for url, problem in rows}
 
 
-async def test_a_url_that_may_not_be_is_refused_with_what_would_have_worked(
+async def test_a_forbidden_webhook_url_is_rejected_with_what_is_expected(
     webhooks: WebhookApi,
 ) -> None:
-    """400, and there is no endpoint; neither by a change of one."""
+    """For new endpoints and for changes; nothing is made or changed."""
     assert await refusals(webhooks, "create_webhook_endpoint", REFUSED) == words(REFUSED)
     assert (await webhooks.control("list_webhook_endpoints"))["data"] == []
     endpoint_id = await webhooks.create_endpoint("inbox:good")
@@ -119,8 +119,10 @@ async def test_a_url_that_may_not_be_is_refused_with_what_would_have_worked(
 
 
 @pytest.mark.parametrize("path", ["/v3/payments", "/_sandbox/world/reset", "/", "/_sandbox/inbox/"])
-async def test_the_sandbox_itself_is_refused_as_a_receiver(webhooks: WebhookApi, path: str) -> None:
-    """Its own address is refused in whatever spelling of loopback, but for an inbox."""
+async def test_the_sandbox_itself_is_rejected_as_a_receiver_in_every_spelling(
+    webhooks: WebhookApi, path: str
+) -> None:
+    """Except its inboxes."""
     port = webhooks.api.port
     for host in (
         webhooks.api.host, "localhost", "LOCALHOST", "localhost.", "shop.localhost", "127.0.0.2",
@@ -133,10 +135,10 @@ async def test_the_sandbox_itself_is_refused_as_a_receiver(webhooks: WebhookApi,
 
 @pytest.mark.parametrize("agent", [{}, {"User-Agent": "curl/8"}, {"user-agent": "shop"}], ids=str)
 @pytest.mark.parametrize("path", ["/_sandbox/events", "/v3/payments", "/"])
-async def test_a_webhook_that_reaches_the_sandbox_all_the_same_is_refused(
+async def test_a_webhook_that_reaches_the_sandbox_anyway_is_rejected_except_by_an_inbox(
     webhooks: WebhookApi, path: str, agent: dict[str, str]
 ) -> None:
-    """In a spelling that no text gives away, whatever name it has: it would feed itself."""
+    """In a spelling that the check of the text does not recognise: it would trigger itself."""
     port = webhooks.api.port
     headers = {"Authorization": f"Bearer {webhooks.key}", **agent}
     await webhooks.create_endpoint(f"http://0x7f000001:{port}{path}", headers=headers, retries=[])
@@ -151,8 +153,7 @@ async def test_a_webhook_that_reaches_the_sandbox_all_the_same_is_refused(
     assert len((await webhooks.control("list_events"))["data"]) == 1
 
 
-async def test_another_port_or_an_inbox_of_its_own_is_taken(webhooks: WebhookApi) -> None:
-    """An inbox by its real url, called by another name than the API; and a neighbour."""
+async def test_a_url_of_another_port_or_of_an_inbox_is_accepted(webhooks: WebhookApi) -> None:
     port = webhooks.api.port
     await webhooks.create_endpoint("http://localhost:1/v3/payments")
     await webhooks.create_endpoint(f"http://10.0.0.7:{port}/hooks")
@@ -177,18 +178,17 @@ async def test_another_port_or_an_inbox_of_its_own_is_taken(webhooks: WebhookApi
         "inbox:orders",
     ],
 )
-async def test_loopback_private_networks_and_names_are_taken(
+async def test_loopback_private_addresses_and_host_names_are_accepted_as_receivers(
     webhooks: WebhookApi, url: str
 ) -> None:
-    """Loopback, private networks and names are taken."""
     await webhooks.create_endpoint(url)
 
 
 @pytest.mark.parametrize("url", ["http://0x7f000001:{}/", "http://localhost:{}/"])
-async def test_loopback_in_another_spelling_is_delivered_to(
+async def test_a_webhook_to_loopback_in_another_spelling_is_delivered(
     webhooks: WebhookApi, receiver: Receiver, url: str
 ) -> None:
-    """What is dialled counts, and that is permitted."""
+    """The connected address counts."""
     port = int(receiver.origin.rpartition(":")[2])
     await webhooks.create_endpoint(url.format(port))
     await webhooks.pay()
@@ -202,10 +202,9 @@ async def test_loopback_in_another_spelling_is_delivered_to(
         ("http://0x08080808/", "8.8.8.8"),
     ],
 )
-async def test_a_blocked_address_in_another_spelling_is_refused_when_connecting(
+async def test_a_blocked_address_in_another_spelling_is_rejected_when_connecting(
     webhooks: WebhookApi, url: str, address: str
 ) -> None:
-    """A text that is no address until it is resolved gets no further."""
     await webhooks.create_endpoint(url)
     await webhooks.pay()
     assert attempt_errors(await webhooks.only_delivery()) == [
@@ -216,10 +215,10 @@ async def test_a_blocked_address_in_another_spelling_is_refused_when_connecting(
 @pytest.mark.parametrize(
     "address", ["169.254.169.254", "8.8.8.8", "64:ff9b::a9fe:a9fe", "::ffff:169.254.169.254"]
 )
-async def test_a_name_that_leads_to_a_blocked_address_is_refused_when_connecting(
+async def test_a_host_name_that_resolves_to_a_blocked_address_is_rejected_when_connecting(
     webhooks: WebhookApi, address: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """The connected address is judged, so a rebound name gains nothing."""
+    """So DNS rebinding does not help."""
     family = socket.AF_INET6 if ":" in address else socket.AF_INET
     target = (address, 80, 0, 0) if ":" in address else (address, 80)
 
@@ -247,19 +246,23 @@ class TestPublic:
         """Webhooks may leave."""
         return Settings(clock="2030-01-15T10:30:00Z", seed=7, public_webhooks=True)
 
-    async def test_a_public_address_is_taken(self, webhooks: WebhookApi) -> None:
-        """Taken."""
+    async def test_with_public_targets_a_public_address_is_accepted(
+        self, webhooks: WebhookApi
+    ) -> None:
+        """It is rejected by default."""
         await webhooks.create_endpoint("https://8.8.8.8/")
 
-    async def test_everything_else_is_refused_in_the_same_words(self, webhooks: WebhookApi) -> None:
-        """With the same words."""
+    async def test_with_public_targets_every_other_forbidden_url_is_still_rejected(
+        self, webhooks: WebhookApi
+    ) -> None:
+        """With the same errors."""
         rows = [row for row in REFUSED if row[1] != PUBLIC]
         assert await refusals(webhooks, "create_webhook_endpoint", rows) == words(rows)
 
-    async def test_a_metadata_address_in_another_spelling_is_refused_when_connecting(
+    async def test_with_public_targets_a_metadata_address_is_rejected_when_connecting(
         self, webhooks: WebhookApi
     ) -> None:
-        """Not even when it is dialled."""
+        """Its spelling hides it from the check of the text."""
         await webhooks.create_endpoint("http://0xa9fea9fe/")
         await webhooks.pay()
         assert attempt_errors(await webhooks.only_delivery()) == [

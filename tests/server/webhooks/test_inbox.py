@@ -1,4 +1,4 @@
-"""The built-in receivers: as endpoints, over their real url, scripted, and read with patience."""
+"""Tests the built-in receivers: as endpoints, over their URL, scripted, and read with a wait."""
 
 import asyncio
 from typing import Any
@@ -18,13 +18,12 @@ BODY = b'{"id":"evt_1","type":"payment.completed"}'
 
 
 async def read(webhooks: WebhookApi, name: str = "orders", **query: str) -> list[dict[str, Any]]:
-    """What an inbox has."""
+    """Return the messages of an inbox."""
     page = await webhooks.control("read_inbox", query=query, ids={"name": name})
     return list(page["data"])
 
 
-async def test_an_inbox_is_delivered_to_and_read(webhooks: WebhookApi) -> None:
-    """It verifies what arrives, and keeps it whole."""
+async def test_a_delivery_to_an_inbox_can_be_read_whole_and_verified(webhooks: WebhookApi) -> None:
     await webhooks.create_endpoint("inbox:orders")
     await webhooks.pay()
     delivery = await webhooks.only_delivery()
@@ -47,8 +46,7 @@ async def test_an_inbox_is_delivered_to_and_read(webhooks: WebhookApi) -> None:
     }
 
 
-async def test_an_inbox_answers_as_it_is_scripted(webhooks: WebhookApi) -> None:
-    """500, 500, then 200: three attempts, without a receiver of one's own."""
+async def test_an_inbox_scripted_to_fail_twice_gets_two_retries(webhooks: WebhookApi) -> None:
     await webhooks.create_endpoint("inbox:orders")
     script = await webhooks.control("script_inbox", {"respond": [500, 500]}, ids={"name": "orders"})
     await webhooks.pay()
@@ -65,7 +63,6 @@ async def test_an_inbox_answers_as_it_is_scripted(webhooks: WebhookApi) -> None:
 
 
 async def test_an_inbox_that_answers_410_disables_its_endpoint(webhooks: WebhookApi) -> None:
-    """An inbox that answers 410 disables its endpoint like any other."""
     endpoint_id = await webhooks.create_endpoint("inbox:orders")
     await webhooks.control("script_inbox", {"respond": [410]}, ids={"name": "orders"})
     await webhooks.pay()
@@ -74,8 +71,7 @@ async def test_an_inbox_that_answers_410_disables_its_endpoint(webhooks: Webhook
     assert endpoint["enabled"] is False
 
 
-async def test_an_inbox_can_be_named_by_its_real_url(webhooks: WebhookApi) -> None:
-    """The address of an inbox is that inbox: no key is needed to deliver to it."""
+async def test_an_endpoint_with_the_url_of_an_inbox_needs_no_key(webhooks: WebhookApi) -> None:
     await webhooks.create_endpoint(
         f"http://{webhooks.api.host}:{webhooks.api.port}/_sandbox/inbox/orders"
     )
@@ -84,10 +80,9 @@ async def test_an_inbox_can_be_named_by_its_real_url(webhooks: WebhookApi) -> No
     assert [each["verified"] for each in await read(webhooks)] == [True]
 
 
-async def test_an_inbox_takes_what_others_post_and_says_whether_it_verifies(
+async def test_an_inbox_accepts_any_post_and_says_why_it_does_not_verify(
     webhooks: WebhookApi, api: Api
 ) -> None:
-    """Anything is taken in and answered 200, verified or not, with the reason."""
     sent_at = 1_000
     good = sign(Signing(), [DEFAULT_WEBHOOK_SECRET], message="evt_1", sent_at=sent_at, body=BODY)
     for headers, body in ((good, BODY), ({}, BODY), ({}, b"\xff\x00"), ({}, b"")):
@@ -108,15 +103,17 @@ async def test_an_inbox_takes_what_others_post_and_says_whether_it_verifies(
     assert "sk_test_sandbox" not in str(found)
 
 
-async def test_an_inbox_answers_others_as_it_is_scripted(api: Api, webhooks: WebhookApi) -> None:
-    """Over a socket, too."""
+async def test_a_scripted_inbox_answers_posts_of_other_senders(
+    api: Api, webhooks: WebhookApi
+) -> None:
     await webhooks.control("script_inbox", {"respond": [503]}, ids={"name": "mine"})
     async with api.post("/_sandbox/inbox/mine", data=BODY) as reply:
         assert (reply.status, await reply.read()) == (503, b"")
 
 
-async def test_reading_waits_for_a_message(webhooks: WebhookApi) -> None:
-    """Until as many of the type are there as are wanted, and no longer."""
+async def test_reading_an_inbox_waits_for_the_wanted_number_of_messages_of_a_type(
+    webhooks: WebhookApi,
+) -> None:
     await webhooks.create_endpoint("inbox:orders")
     query = {"wait": "30s", "count": "2", "type": "payment.failed"}
     reading = asyncio.create_task(read(webhooks, **query))
@@ -131,8 +128,10 @@ async def test_reading_waits_for_a_message(webhooks: WebhookApi) -> None:
     assert [each["body"]["type"] for each in found] == ["payment.failed"] * 2
 
 
-async def test_reading_gives_up_when_its_time_is_over(webhooks: WebhookApi) -> None:
-    """When time is up, with what there is; at once where there is enough."""
+async def test_reading_an_inbox_returns_what_it_has_when_the_wait_is_over(
+    webhooks: WebhookApi,
+) -> None:
+    """At once if there is enough."""
     await webhooks.create_endpoint("inbox:orders")
     await webhooks.pay()
     await webhooks.settle()
@@ -141,8 +140,9 @@ async def test_reading_gives_up_when_its_time_is_over(webhooks: WebhookApi) -> N
     assert await read(webhooks, "others", wait="20ms") == []
 
 
-async def test_reading_ends_with_its_world(webhooks: WebhookApi, sandbox: AssembledServer) -> None:
-    """A world that is dropped has nothing more to come."""
+async def test_a_waiting_read_of_an_inbox_ends_when_its_world_is_dropped(
+    webhooks: WebhookApi, sandbox: AssembledServer
+) -> None:
     reading = asyncio.create_task(read(webhooks, wait="60s"))
     await until(webhooks.api, lambda: len(sandbox.runtime.notifier) == 1)
     await webhooks.control("delete_world")
@@ -150,8 +150,7 @@ async def test_reading_ends_with_its_world(webhooks: WebhookApi, sandbox: Assemb
         assert await reading == []
 
 
-async def test_messages_are_read_in_pages(webhooks: WebhookApi) -> None:
-    """Oldest first, as they came; a cursor goes on where the page ended."""
+async def test_inbox_messages_are_read_in_pages_oldest_first(webhooks: WebhookApi) -> None:
     await webhooks.create_endpoint("inbox:orders")
     paid = [await webhooks.pay() for _ in range(5)]
     await webhooks.settle()
@@ -164,8 +163,9 @@ async def test_messages_are_read_in_pages(webhooks: WebhookApi) -> None:
     assert found == paid
 
 
-async def test_emptying_an_inbox_forgets_messages_and_script(webhooks: WebhookApi) -> None:
-    """What has arrived and the script are forgotten; the endpoint stays."""
+async def test_emptying_an_inbox_removes_messages_and_script_and_keeps_the_endpoint(
+    webhooks: WebhookApi,
+) -> None:
     await webhooks.create_endpoint("inbox:orders")
     await webhooks.pay()
     await webhooks.settle()
@@ -177,8 +177,9 @@ async def test_emptying_an_inbox_forgets_messages_and_script(webhooks: WebhookAp
     assert len(await read(webhooks)) == 1
 
 
-async def test_an_inbox_belongs_to_its_world(webhooks: WebhookApi, api: Api) -> None:
-    """Another key has another inbox of the same name."""
+async def test_worlds_have_separate_inboxes_of_the_same_name(
+    webhooks: WebhookApi, api: Api
+) -> None:
     await webhooks.create_endpoint("inbox:orders")
     await webhooks.pay()
     await webhooks.settle()
@@ -195,24 +196,25 @@ async def test_an_inbox_belongs_to_its_world(webhooks: WebhookApi, api: Api) -> 
         ("a", "read_inbox", {"wait": "61s"}, "/wait: expected a duration of at most 60s."),
     ],
 )  # fmt: skip
-async def test_names_waits_and_scripts_that_make_no_sense_are_refused(
+async def test_an_invalid_inbox_name_or_wait_is_rejected_with_what_is_expected(
     webhooks: WebhookApi, name: str, route: str, query: dict[str, str], details: str
 ) -> None:
-    """With what would have worked."""
     refused = await webhooks.control(route, status=400, query=query, ids={"name": name})
     assert refused["error"]["details"] == details
 
 
 class TestImpatient:
-    """A body that does not come is not waited for."""
+    """With a very short body timeout."""
 
     @pytest.fixture
     def settings(self) -> Settings:
-        """A tenth of a second."""
+        """The settings with a body timeout of a tenth of a second."""
         return Settings(clock="2030-01-15T10:30:00Z", seed=7, body_timeout=0.1)
 
-    async def test_half_a_message_is_not_kept(self, webhooks: WebhookApi, api: Api) -> None:
-        """400, and nothing is kept."""
+    async def test_an_incomplete_message_to_an_inbox_is_400_and_not_kept(
+        self, webhooks: WebhookApi, api: Api
+    ) -> None:
+        """Its sender waits with the rest."""
         assert api.port is not None
         reader, writer = await asyncio.open_connection(api.host, api.port)
         writer.write(raw_request("POST", "/_sandbox/inbox/mine", {"Content-Length": "9"}, b"half"))
@@ -225,8 +227,9 @@ class TestImpatient:
         assert await read(webhooks, "mine") == []
 
 
-async def test_of_the_head_of_a_message_the_start_is_kept(api: Api, webhooks: WebhookApi) -> None:
-    """The signature is held against all of it."""
+async def test_an_inbox_keeps_the_start_of_many_headers_and_verifies_all_of_them(
+    api: Api, webhooks: WebhookApi
+) -> None:
     many = {f"X-{number}": "y" * 900 for number in range(60)}
     signed = sign(Signing(), [DEFAULT_WEBHOOK_SECRET], message="evt_1", sent_at=1_000, body=BODY)
     async with api.post("/_sandbox/inbox/mine", data=BODY, headers=many | signed) as reply:
@@ -237,7 +240,7 @@ async def test_of_the_head_of_a_message_the_start_is_kept(api: Api, webhooks: We
     assert message["reason"].startswith("the timestamp is too old")
 
 
-async def test_no_inbox_is_called_after_a_card(api: Api) -> None:
-    """Its name is kept."""
+async def test_an_inbox_name_with_a_card_number_is_rejected(api: Api) -> None:
+    """The name is stored."""
     refused = await ask(api, "POST", "/_sandbox/inbox/4111-1111-1111-1111", 400, data=BODY)
     assert refused["error"]["details"] == "/name: expected a name without a card number."

@@ -1,4 +1,4 @@
-"""The official libraries judge what the sender has put on a real socket."""
+"""Tests that the official libraries verify what the sender puts on a real socket."""
 
 import json
 import os
@@ -75,6 +75,7 @@ def by_node(tmp_path_factory: pytest.TempPathFactory) -> Judge:
     (folder / "judge.js").write_text(_NODE, encoding="utf-8")
 
     def judge(hit: Hit, secret: str) -> bool:
+        """Each library that implements Standard Webhooks."""
         question = {"body": hit.body.decode(), "headers": hit.headers, "secret": secret}
         answer = subprocess.run(
             [node, "judge.js"],
@@ -115,14 +116,14 @@ def judge(request: pytest.FixtureRequest) -> Judge:
 
 
 async def sent(webhooks: WebhookApi, receiver: Receiver) -> Hit:
-    """What one more payment has put on the wire."""
+    """Make one more payment; return its webhook."""
     await webhooks.pay()
     await webhooks.settle()
     return receiver.hits[-1]
 
 
 def changed(hit: Hit) -> Hit:
-    """The same with one byte of the body changed: another amount, and good JSON still."""
+    """Return the message with one byte of the body changed: another amount, still valid JSON."""
     body = hit.body.replace(b"2500", b"2501")
     assert body != hit.body
     return Hit(hit.target, hit.headers, hit.lines, body, hit.connection)
@@ -130,7 +131,7 @@ def changed(hit: Hit) -> Hit:
 
 @pytest.fixture
 def skew(sandbox: AssembledServer, monkeypatch: pytest.MonkeyPatch) -> Callable[[int], None]:
-    """Let the sender's wall clock be so many minutes ahead of the receiver's."""
+    """Return a function that sets the sender's wall clock ahead by minutes."""
     wall = sandbox.runtime.worlds.context.wall
 
     def ahead(minutes: int) -> None:
@@ -141,10 +142,10 @@ def skew(sandbox: AssembledServer, monkeypatch: pytest.MonkeyPatch) -> Callable[
     return ahead
 
 
-async def test_verifiers_of_standard_webhooks_accept_ours(
+async def test_standard_webhooks_libraries_verify_our_signature(
     webhooks: WebhookApi, receiver: Receiver, judge: Judge
 ) -> None:
-    """As sent; not after one byte has changed, and not with another secret."""
+    """And reject it with one changed byte, or with another secret."""
     await webhooks.create_endpoint(receiver.url)
     hit = await sent(webhooks, receiver)
 
@@ -153,10 +154,10 @@ async def test_verifiers_of_standard_webhooks_accept_ours(
     assert not judge(hit, OTHER)
 
 
-async def test_verifiers_of_standard_webhooks_refuse_another_time(
+async def test_standard_webhooks_libraries_reject_timestamps_over_five_minutes_off(
     webhooks: WebhookApi, receiver: Receiver, judge: Judge, skew: Callable[[int], None]
 ) -> None:
-    """The timestamp is real, so five minutes are tolerated in both directions, and no more."""
+    """In both directions."""
     await webhooks.create_endpoint(receiver.url)
     found = {}
     for minutes in (-6, -4, 4, 6):
@@ -166,10 +167,9 @@ async def test_verifiers_of_standard_webhooks_refuse_another_time(
     assert found == {-6: False, -4: True, 4: True, 6: False}
 
 
-async def test_verifiers_accept_both_secrets_of_a_rotation(
+async def test_standard_webhooks_libraries_verify_with_either_secret_of_a_rotation(
     webhooks: WebhookApi, receiver: Receiver, judge: Judge
 ) -> None:
-    """By receivers that have the new one, and by those that have the old one still."""
     endpoint_id = await webhooks.create_endpoint(receiver.url)
     await webhooks.control("rotate_secret", {"secret": OTHER}, endpoint_id=endpoint_id)
     hit = await sent(webhooks, receiver)
@@ -178,10 +178,10 @@ async def test_verifiers_accept_both_secrets_of_a_rotation(
     assert judge(hit, DEFAULT_WEBHOOK_SECRET)
 
 
-async def test_verifiers_accept_an_event_by_hand(
+async def test_standard_webhooks_libraries_verify_a_custom_event(
     webhooks: WebhookApi, receiver: Receiver, judge: Judge
 ) -> None:
-    """Events by hand are signed like all others, whatever is in them."""
+    """Whatever its data."""
     await webhooks.create_endpoint(receiver.url)
     data = {"text": "grüße 🎉 \u2028", "nested": {"deep": [1, 2.5, None, True]}}
     await webhooks.control("create_event", {"type": "payout.paid", "data": data})
@@ -190,10 +190,10 @@ async def test_verifiers_accept_an_event_by_hand(
     assert judge(receiver.hits[-1], DEFAULT_WEBHOOK_SECRET)
 
 
-async def test_the_verifier_of_stripe_accepts_timestamped(
+async def test_stripes_library_verifies_our_timestamped_signature(
     webhooks: WebhookApi, receiver: Receiver
 ) -> None:
-    """With its own header; not after one byte has changed, and not with another secret."""
+    """And rejects it with one changed byte, or with another secret."""
     await webhooks.create_endpoint(receiver.url, secret=OTHER, **STRIPE)
     hit = await sent(webhooks, receiver)
 
@@ -202,10 +202,10 @@ async def test_the_verifier_of_stripe_accepts_timestamped(
     assert not by_stripe(hit, DEFAULT_WEBHOOK_SECRET)
 
 
-async def test_the_verifier_of_stripe_refuses_an_old_timestamp(
+async def test_stripes_library_rejects_a_timestamp_older_than_five_minutes(
     webhooks: WebhookApi, receiver: Receiver, skew: Callable[[int], None]
 ) -> None:
-    """Its library takes five minutes of the past, and any timestamp of the future."""
+    """It accepts any timestamp of the future."""
     await webhooks.create_endpoint(receiver.url, secret=OTHER, **STRIPE)
     found = {}
     for minutes in (-6, -4, 6):
@@ -215,10 +215,10 @@ async def test_the_verifier_of_stripe_refuses_an_old_timestamp(
     assert found == {-6: False, -4: True, 6: True}
 
 
-async def test_the_verifier_of_stripe_accepts_both_secrets_of_a_rotation(
+async def test_stripes_library_verifies_with_either_secret_of_a_rotation(
     webhooks: WebhookApi, receiver: Receiver
 ) -> None:
-    """Both signatures stand in one header."""
+    """Both signatures are in one header."""
     endpoint_id = await webhooks.create_endpoint(receiver.url, **STRIPE)
     await webhooks.control("rotate_secret", {"secret": OTHER}, endpoint_id=endpoint_id)
     hit = await sent(webhooks, receiver)

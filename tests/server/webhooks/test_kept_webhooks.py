@@ -1,4 +1,4 @@
-"""A webhook that somebody has kept, and asks about: why does my receiver refuse it."""
+"""Tests verifying a kept webhook: why does my receiver refuse it?"""
 
 from typing import Any
 
@@ -8,7 +8,7 @@ from tests.support.http import WebhookApi, invalid
 
 
 async def kept(webhooks: WebhookApi) -> tuple[str, dict[str, Any]]:
-    """An endpoint, and what was sent to it for a payment."""
+    """Return an endpoint, and what was sent to it for a payment."""
     endpoint_id = await webhooks.create_endpoint("inbox:orders")
     await webhooks.pay()
     await webhooks.settle()
@@ -19,14 +19,14 @@ async def kept(webhooks: WebhookApi) -> tuple[str, dict[str, Any]]:
 
 
 async def judged(webhooks: WebhookApi, endpoint_id: str, body: dict[str, Any]) -> tuple[bool, Any]:
-    """Whether it is taken, and why not."""
+    """Return whether a message verifies, and why not."""
     answer = await webhooks.control(
         "verify_webhook", body, key=webhooks.key, endpoint_id=endpoint_id
     )
     return answer["verified"], answer["reason"]
 
 
-async def test_what_was_sent_is_taken(webhooks: WebhookApi) -> None:
+async def test_a_kept_webhook_verifies_with_header_names_in_any_case(webhooks: WebhookApi) -> None:
     endpoint_id, message = await kept(webhooks)
     shouted = {name.upper(): value for name, value in message["headers"].items()}
     assert await judged(webhooks, endpoint_id, message) == (True, None)
@@ -36,12 +36,12 @@ async def test_what_was_sent_is_taken(webhooks: WebhookApi) -> None:
 @pytest.mark.parametrize(
     ("change", "reason"),
     [
-        ({"body": "{}"}, "no signature matches: another secret, or the body was changed"),
+        ({"body": "{}"}, "no signature matches: the secret differs, or the body was changed"),
         ({"headers": {}}, "the header webhook-id is missing"),
         ({"now": "2000-01-01T00:00:00Z"}, "the timestamp is too new: "),
     ],
 )
-async def test_what_is_wrong_with_it_is_said(
+async def test_a_changed_kept_webhook_is_reported_with_its_reason(
     webhooks: WebhookApi, change: dict[str, Any], reason: str
 ) -> None:
     endpoint_id, message = await kept(webhooks)
@@ -50,8 +50,10 @@ async def test_what_is_wrong_with_it_is_said(
     assert why.startswith(reason)
 
 
-async def test_the_secret_before_a_rotation_is_still_good(webhooks: WebhookApi) -> None:
-    """And its age can be left out of it."""
+async def test_a_kept_webhook_verifies_with_the_previous_secret_for_a_day_after_rotation(
+    webhooks: WebhookApi,
+) -> None:
+    """Its age can be ignored."""
     endpoint_id, message = await kept(webhooks)
     await webhooks.control("rotate_secret", {}, key=webhooks.key, endpoint_id=endpoint_id)
     assert await judged(webhooks, endpoint_id, message | {"now": "ignore"}) == (True, None)
@@ -59,14 +61,18 @@ async def test_the_secret_before_a_rotation_is_still_good(webhooks: WebhookApi) 
     assert (await judged(webhooks, endpoint_id, message | {"now": "ignore"}))[0] is False
 
 
-async def test_a_receiver_on_the_worlds_clock_is_asked_by_it(webhooks: WebhookApi) -> None:
+async def test_a_kept_webhook_is_verified_by_the_clock_of_its_endpoint(
+    webhooks: WebhookApi,
+) -> None:
     endpoint_id, message = await kept(webhooks)
     await webhooks.update_endpoint(endpoint_id, timestamp="world")
     _, why = await judged(webhooks, endpoint_id, message)
     assert why.startswith("the timestamp is too old: ")
 
 
-async def test_a_time_that_is_none_is_refused(webhooks: WebhookApi) -> None:
+async def test_verifying_a_kept_webhook_with_an_invalid_now_is_rejected(
+    webhooks: WebhookApi,
+) -> None:
     endpoint_id, message = await kept(webhooks)
     refused = await webhooks.control(
         "verify_webhook", message | {"now": "soon"}, status=400, key=webhooks.key,

@@ -1,4 +1,4 @@
-"""Many at once: each event arrives exactly once, counted where it arrives."""
+"""Tests many webhooks at once: each event arrives exactly once."""
 
 import asyncio
 from collections import Counter
@@ -16,7 +16,7 @@ from tests.support.values import documented_create
 
 @pytest.fixture
 def settings() -> Settings:
-    """Room for a thousand worlds and a thousand payments."""
+    """The settings for a thousand worlds and a thousand payments."""
     return Settings(clock="2030-01-15T10:30:00Z", seed=7, rate_limit=10_000)
 
 
@@ -28,14 +28,16 @@ async def pay(api: Api, key: str, times: int) -> None:
 
 
 def once_each(receiver: Receiver) -> set[str]:
-    """The events that have arrived; none of them twice."""
+    """Return the events that have arrived, none of them twice."""
     counts = Counter(hit.event_id for hit in receiver.hits)
     assert set(counts.values()) == {1}
     return set(counts)
 
 
-async def test_a_thousand_events_arrive_once_each(webhooks: WebhookApi, receiver: Receiver) -> None:
-    """While eight clients pay at once, and another moves the clock."""
+async def test_a_thousand_events_arrive_exactly_once_while_eight_clients_pay(
+    webhooks: WebhookApi, receiver: Receiver
+) -> None:
+    """And another one moves the clock."""
     await webhooks.create_endpoint(receiver.url)
 
     async def move() -> None:
@@ -53,10 +55,10 @@ async def test_a_thousand_events_arrive_once_each(webhooks: WebhookApi, receiver
     assert len({hit.connection for hit in receiver.hits}) <= MAX_PER_ENDPOINT
 
 
-async def test_every_event_arrives_at_a_receiver_that_fails_every_third_time(
+async def test_a_receiver_that_fails_every_third_time_gets_every_event_accepted_once(
     webhooks: WebhookApi, receiver: Receiver
 ) -> None:
-    """Each event is accepted exactly once in the end, and no attempt is made after that."""
+    """No attempt follows its success."""
     receiver.script(*([200, 200, 500] * 200))
     await webhooks.create_endpoint(receiver.url)
     await asyncio.gather(*(pay(webhooks.api, webhooks.key, 50) for _ in range(8)))
@@ -70,10 +72,9 @@ async def test_every_event_arrives_at_a_receiver_that_fails_every_third_time(
     assert len(receiver.hits) > 500
 
 
-async def test_hundreds_of_worlds_send_at_once(
+async def test_webhooks_of_300_worlds_are_sent_at_once_without_loss_or_duplicates(
     api: Api, control: Control, sandbox: AssembledServer, receiver: Receiver
 ) -> None:
-    """Each with an endpoint and a secret of its own, side by side; nothing is lost or doubled."""
     worlds = [
         sandbox.runtime.worlds.make(f"sk_test_w{number}", seed=number) for number in range(300)
     ]
@@ -94,10 +95,9 @@ async def test_hundreds_of_worlds_send_at_once(
     assert [each["status"] for each in await of_one.deliveries()] == ["delivered"] * 3
 
 
-async def test_deliveries_that_ended_do_not_add_up(
+async def test_the_log_of_deliveries_keeps_the_last_1000_finished_and_all_pending(
     webhooks: WebhookApi, sandbox: AssembledServer
 ) -> None:
-    """The log of deliveries is a ring that counts what it has dropped; the pending are all kept."""
     endpoint_id = await webhooks.create_endpoint("inbox:orders")
     world = sandbox.runtime.worlds.get_or_create(webhooks.key)
     for _ in range(1_500):

@@ -1,4 +1,4 @@
-"""Who comes first: the reply before its webhook, the earlier before the later, a slow one last."""
+"""Tests the order of replies and webhooks, and that slow endpoints delay no others."""
 
 import asyncio
 import select
@@ -22,7 +22,7 @@ SLOW_MS = "4000009900000129"
 
 
 class Till:
-    """A client that leaves its reply unread, and says when it has come."""
+    """A client that leaves its reply unread, and says when it has arrived."""
 
     def __init__(self, api: Api) -> None:
         self._connection = socket.create_connection((api.host, api.port))
@@ -53,15 +53,15 @@ class Till:
 
 @pytest.fixture
 def settings() -> Settings:
-    """Replies are held for up to a tenth of a second."""
+    """The settings with which replies are delayed by up to a tenth of a second."""
     return Settings(clock="2030-01-15T10:30:00Z", seed=7, max_wall_delay=100)
 
 
 @pytest.mark.parametrize("card_number", ["4111111111111111", SLOW_MS, "4000000000000002"])
-async def test_a_webhook_leaves_after_the_reply_of_its_call(
+async def test_a_webhook_arrives_after_the_reply_to_its_call(
     webhooks: WebhookApi, receiver: Receiver, card_number: str
 ) -> None:
-    """Whatever the card: when the webhook arrives, its client has been answered."""
+    """Whatever the card."""
     await webhooks.create_endpoint(receiver.url)
     seen: list[bool] = []
     times = 2 if card_number == SLOW_MS else 20
@@ -76,17 +76,17 @@ async def test_a_webhook_leaves_after_the_reply_of_its_call(
 
 
 class TestHanging:
-    """Where no reply is going to come, nobody waits for one."""
+    """When no reply will be sent."""
 
     @pytest.fixture
     def settings(self) -> Settings:
         """A reply that hangs does so for a minute."""
         return Settings(clock="2030-01-15T10:30:00Z", seed=7, max_wall_delay=60_000)
 
-    async def test_a_webhook_leaves_at_once_where_no_reply_will_come(
+    async def test_a_webhook_is_sent_at_once_if_its_call_gets_no_reply(
         self, webhooks: WebhookApi, receiver: Receiver
     ) -> None:
-        """The payment is made, so its webhook goes out."""
+        """The payment has been made."""
         await webhooks.create_endpoint(receiver.url)
         with Till(webhooks.api) as till:
             await till.pay(card_number="4000009900000095")
@@ -94,10 +94,9 @@ class TestHanging:
             assert not till.has_its_reply()
 
 
-async def test_a_moved_clock_waits_for_a_slow_receiver(
+async def test_an_advance_waits_at_each_due_instant_for_slow_receivers(
     webhooks: WebhookApi, receiver: Receiver
 ) -> None:
-    """`advance` stops at each due instant until what is due there has ended."""
     receiver.usual = Answer(status=500, after=0.02)
     await webhooks.create_endpoint(receiver.url, retries=["1m", "1m", "1m"])
     first = await webhooks.pay()
@@ -118,10 +117,10 @@ async def test_a_moved_clock_waits_for_a_slow_receiver(
     ]
 
 
-async def test_advance_finishes_what_is_in_flight_first(
+async def test_an_advance_first_finishes_attempts_in_flight(
     webhooks: WebhookApi, receiver: Receiver
 ) -> None:
-    """A first attempt that still runs belongs to the instant it began in."""
+    """A first attempt belongs to the instant at which it began."""
     receiver.script(Answer(status=500, after=0.1))
     await webhooks.create_endpoint(receiver.url)
     await webhooks.pay()
@@ -133,10 +132,9 @@ async def test_advance_finishes_what_is_in_flight_first(
     assert attempt_errors(delivery) == ["answered 500", None]
 
 
-async def test_two_at_once_move_the_clock_one_after_the_other(
+async def test_concurrent_advances_move_the_clock_one_after_the_other(
     webhooks: WebhookApi, receiver: Receiver
 ) -> None:
-    """Neither overtakes the other, and together they go as far as both were told."""
     receiver.usual = Answer(status=500, after=0.02)
     await webhooks.create_endpoint(receiver.url, retries=["1h", "1h", "1h"])
     await webhooks.pay()
@@ -149,10 +147,10 @@ async def test_two_at_once_move_the_clock_one_after_the_other(
     assert (await webhooks.control("retrieve_clock"))["now"] == "2030-01-15T13:30:00Z"
 
 
-async def test_a_freeze_that_was_overtaken_is_refused(
+async def test_a_freeze_that_was_overtaken_by_an_advance_is_rejected(
     webhooks: WebhookApi, receiver: Receiver
 ) -> None:
-    """It waits for the move before it, and then it would have to go back."""
+    """It waits for the advance, and would then have to go back."""
     receiver.usual = Answer(after=0.02)
     await webhooks.create_endpoint(receiver.url)
     await webhooks.pay(card_number=PENDING)
@@ -162,23 +160,23 @@ async def test_a_freeze_that_was_overtaken_is_refused(
     )
 
     assert frozen["error"]["details"] == (
-        "/at: expected an instant not before the world's now, 2030-01-15T12:00:00Z:"
-        " time never goes back. POST /_sandbox/worlds makes a world that starts earlier."
+        "/at: expected an instant at or after the world's current time, 2030-01-15T12:00:00Z:"
+        " time never goes back. POST /_sandbox/worlds creates a world that starts earlier."
     )
 
 
 class TestLive:
-    """A clock that runs moves on by itself while it is moved."""
+    """With a live clock, which also moves by itself."""
 
     @pytest.fixture
     def settings(self) -> Settings:
         """A live clock."""
         return Settings(clock="live", seed=7)
 
-    async def test_moving_the_clock_tells_all_that_happened_in_order(
+    async def test_an_advance_of_a_live_clock_lists_everything_that_happened_in_order(
         self, webhooks: WebhookApi, receiver: Receiver
     ) -> None:
-        """Also what falls due in the moment that the attempts before it take."""
+        """Including what falls due while its attempts run."""
         receiver.usual = Answer(status=500, after=0.02)
         await webhooks.create_endpoint(receiver.url, retries=["1h", "1h"])
         for _ in range(5):
@@ -194,10 +192,9 @@ class TestLive:
         assert instants == sorted(instants)
 
 
-async def test_the_clock_can_go_to_the_very_next_attempt(
+async def test_an_advance_to_next_does_one_attempt_and_lists_its_outcome(
     webhooks: WebhookApi, receiver: Receiver
 ) -> None:
-    """`next` goes to the one attempt that is due next, and tells what came of it."""
     receiver.script(500, 500)
     await webhooks.create_endpoint(receiver.url)
     payment_id = await webhooks.pay()
@@ -228,8 +225,9 @@ async def test_the_clock_can_go_to_the_very_next_attempt(
     ]
 
 
-async def test_a_slow_endpoint_delays_nobody(webhooks: WebhookApi, receiver: Receiver) -> None:
-    """Neither the API nor another endpoint of the same world: eight hang, a hundred arrive."""
+async def test_a_hanging_endpoint_delays_neither_the_api_nor_another_endpoint(
+    webhooks: WebhookApi, receiver: Receiver
+) -> None:
     gate = asyncio.Event()
     async with receiving() as slow:
         await webhooks.create_endpoint(slow.url)
@@ -249,10 +247,9 @@ async def test_a_slow_endpoint_delays_nobody(webhooks: WebhookApi, receiver: Rec
     assert sorted(receiver.bodies) == sorted(slow.bodies[1:])
 
 
-async def test_a_crowd_of_slow_endpoints_delays_nobody(
+async def test_hanging_endpoints_of_a_hundred_worlds_do_not_delay_another_world(
     api: Api, webhooks: WebhookApi, receiver: Receiver, sandbox: AssembledServer
 ) -> None:
-    """A hundred worlds whose endpoints do not answer, and one whose does."""
     gate = asyncio.Event()
     async with receiving() as slow:
         slow.usual = Answer(gate=gate)
@@ -274,10 +271,9 @@ async def test_a_crowd_of_slow_endpoints_delays_nobody(
         await slow.arrived(300)
 
 
-async def test_an_endpoint_gets_one_webhook_at_a_time_until_it_answers(
+async def test_a_new_endpoint_gets_one_webhook_at_a_time_until_it_answers(
     webhooks: WebhookApi, receiver: Receiver
 ) -> None:
-    """A new endpoint, and one that did not answer, are not run into by eight at once."""
     gate, later = asyncio.Event(), asyncio.Event()
     receiver.script(Answer(gate=gate))
     receiver.usual = Answer(gate=later)
@@ -293,10 +289,10 @@ async def test_an_endpoint_gets_one_webhook_at_a_time_until_it_answers(
     assert receiver.most == MAX_PER_ENDPOINT
 
 
-async def test_the_api_answers_while_webhooks_hang(
+async def test_the_api_answers_while_a_webhook_is_in_flight(
     webhooks: WebhookApi, receiver: Receiver
 ) -> None:
-    """The event is told, the payment is there, the webhook is on its way."""
+    """The delivery is pending."""
     receiver.usual = Answer(gate=asyncio.Event())
     await webhooks.create_endpoint(receiver.url)
     payment_id = await webhooks.pay()

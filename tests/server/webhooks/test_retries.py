@@ -1,4 +1,4 @@
-"""When a webhook is tried again: the schedule, what receivers may ask for, and how it ends."""
+"""Tests when a webhook is retried: the schedule, Retry-After, and how it ends."""
 
 from datetime import UTC, datetime, timedelta
 from email.utils import format_datetime
@@ -30,17 +30,19 @@ DESIGNED = (
 
 
 def later(milliseconds: int) -> str:
-    """An instant after the tests' start."""
+    """Return an instant after the tests' start."""
     return show_instant(Instant(read_instant(START) + milliseconds))
 
 
 def outcome(delivery: dict[str, Any]) -> tuple[str, str | None]:
-    """What has become of a delivery, and when it is tried again."""
+    """Return the status of a delivery, and when it is retried."""
     return delivery["status"], delivery["next_attempt_at"]
 
 
-async def test_a_dead_endpoint_is_tried_ten_times(webhooks: WebhookApi, receiver: Receiver) -> None:
-    """One first attempt and nine retries at the designed instants, then it has failed for good."""
+async def test_a_failing_endpoint_gets_ten_attempts_at_the_designed_instants(
+    webhooks: WebhookApi, receiver: Receiver
+) -> None:
+    """Then the delivery has failed permanently."""
     receiver.usual = Answer(status=500, body=b"oops")
     await webhooks.create_endpoint(receiver.url)
     payment_id = await webhooks.pay()
@@ -67,8 +69,9 @@ async def test_a_dead_endpoint_is_tried_ten_times(webhooks: WebhookApi, receiver
     assert len(receiver.hits) == 10
 
 
-async def test_a_success_ends_the_retries(webhooks: WebhookApi, receiver: Receiver) -> None:
-    """500, 500, 200 are three attempts."""
+async def test_a_successful_retry_ends_the_schedule(
+    webhooks: WebhookApi, receiver: Receiver
+) -> None:
     receiver.script(500, 500)
     await webhooks.create_endpoint(receiver.url)
     await webhooks.pay()
@@ -81,8 +84,9 @@ async def test_a_success_ends_the_retries(webhooks: WebhookApi, receiver: Receiv
     assert [each["what"] for each in happened] == ["webhook.failed", "webhook.delivered"]
 
 
-async def test_an_attempt_is_shown_in_full(webhooks: WebhookApi, receiver: Receiver) -> None:
-    """What was sent, byte for byte, and what came back."""
+async def test_an_attempt_shows_its_request_and_response_in_full(
+    webhooks: WebhookApi, receiver: Receiver
+) -> None:
     receiver.script(Answer(status=503, headers={"X-Why": "busy"}, body="später".encode()))
     endpoint_id = await webhooks.create_endpoint(receiver.url, headers={"X-Tenant": "7"})
     await webhooks.pay()
@@ -133,10 +137,10 @@ async def test_an_attempt_is_shown_in_full(webhooks: WebhookApi, receiver: Recei
         (301, "120", DELAYS[0]),
     ],
 )
-async def test_retry_after_in_seconds_is_waited_for(
+async def test_retry_after_in_seconds_delays_the_next_attempt_of_429_and_503(
     webhooks: WebhookApi, receiver: Receiver, status: int, asked: str, wait: int
 ) -> None:
-    """Of 429 and 503: the later of it and the schedule, a day at most."""
+    """If it is later than the schedule; by a day at most."""
     receiver.script(Answer(status=status, headers={"Retry-After": asked}))
     await webhooks.create_endpoint(receiver.url)
     await webhooks.pay()
@@ -152,10 +156,10 @@ async def test_retry_after_in_seconds_is_waited_for(
         (timedelta(days=-9), range(DELAYS[0], DELAYS[0] + 1)),
     ],
 )
-async def test_retry_after_as_a_date_is_waited_for(
+async def test_retry_after_as_a_date_delays_the_next_attempt(
     webhooks: WebhookApi, receiver: Receiver, ahead: timedelta, waits: range
 ) -> None:
-    """A date is the receiver's, in real time: its distance from now counts on the world's clock."""
+    """Its distance from the real time is applied to the world's clock."""
     asked = format_datetime(real_now() + ahead, usegmt=True)
     receiver.script(Answer(status=429, headers={"Retry-After": asked}))
     await webhooks.create_endpoint(receiver.url)
@@ -166,8 +170,9 @@ async def test_retry_after_as_a_date_is_waited_for(
     assert wait in waits or wait + 999 in waits
 
 
-async def test_later_retries_keep_to_the_schedule(webhooks: WebhookApi, receiver: Receiver) -> None:
-    """What was asked once holds once; the schedule goes on from there."""
+async def test_retry_after_applies_once_and_the_schedule_continues(
+    webhooks: WebhookApi, receiver: Receiver
+) -> None:
     receiver.script(Answer(status=429, headers={"Retry-After": "3600"}))
     receiver.usual = Answer(status=500)
     await webhooks.create_endpoint(receiver.url)
@@ -178,10 +183,10 @@ async def test_later_retries_keep_to_the_schedule(webhooks: WebhookApi, receiver
     assert outcome(delivery) == ("pending", later(3_600_000 + DELAYS[1]))
 
 
-async def test_an_answer_of_410_disables_the_endpoint(
+async def test_an_answer_of_410_disables_the_endpoint_and_its_pending_deliveries(
     webhooks: WebhookApi, receiver: Receiver
 ) -> None:
-    """410 ends this delivery and every other one that was to come, and later events are logged."""
+    """Later events are logged without an attempt."""
     receiver.script(500, 410)
     endpoint_id = await webhooks.create_endpoint(receiver.url)
     await webhooks.pay()
@@ -204,7 +209,7 @@ async def test_an_answer_of_410_disables_the_endpoint(
 async def test_an_answer_of_410_ends_other_deliveries_and_keeps_their_attempts(
     webhooks: WebhookApi, receiver: Receiver
 ) -> None:
-    """Their attempts are kept; none of them is tried again, whatever it is answered."""
+    """None of them is retried."""
     await webhooks.create_endpoint(receiver.url)
     await webhooks.pay()
     await webhooks.settle()  # it has answered, so eight at once may go there
@@ -224,10 +229,9 @@ async def test_an_answer_of_410_ends_other_deliveries_and_keeps_their_attempts(
     assert len(receiver.hits) == 4
 
 
-async def test_an_endpoint_can_have_a_schedule_of_its_own(
+async def test_the_retries_of_an_endpoint_replace_the_schedule(
     webhooks: WebhookApi, receiver: Receiver
 ) -> None:
-    """`retries` replaces the delays; when they are used up, it has failed."""
     receiver.usual = Answer(status=500)
     await webhooks.create_endpoint(receiver.url, retries=["1s", "10m"])
     await webhooks.pay()
@@ -239,7 +243,6 @@ async def test_an_endpoint_can_have_a_schedule_of_its_own(
 
 
 async def test_an_empty_schedule_never_retries(webhooks: WebhookApi, receiver: Receiver) -> None:
-    """An empty schedule gives up after the first attempt."""
     receiver.usual = Answer(status=500)
     await webhooks.create_endpoint(receiver.url, retries=[])
     await webhooks.pay()
@@ -247,10 +250,10 @@ async def test_an_empty_schedule_never_retries(webhooks: WebhookApi, receiver: R
     assert outcome(await webhooks.only_delivery()) == ("failed", None)
 
 
-async def test_a_retry_without_delay_comes_at_once(
+async def test_a_retry_with_a_delay_of_zero_is_made_at_once(
     webhooks: WebhookApi, receiver: Receiver
 ) -> None:
-    """What is due now happens at once, on a clock that stands still, too."""
+    """Also on a frozen clock."""
     receiver.script(500, 500)
     await webhooks.create_endpoint(receiver.url, retries=["0s", "0s"])
     await webhooks.pay()
@@ -262,10 +265,10 @@ async def test_a_retry_without_delay_comes_at_once(
     assert attempt_instants(delivery) == [START] * 3
 
 
-async def test_a_delay_of_more_than_a_year_is_refused(
+async def test_a_retry_delay_of_more_than_365_days_is_rejected(
     webhooks: WebhookApi, receiver: Receiver
 ) -> None:
-    """A delay that no calendar holds is refused; the longest one is shown and kept."""
+    """365 days are accepted."""
     error = await webhooks.control(
         "create_webhook_endpoint", {"url": receiver.url, "retries": ["1s", "366d"]}, status=400
     )
@@ -278,17 +281,17 @@ async def test_a_delay_of_more_than_a_year_is_refused(
 
 
 class TestLive:
-    """A world whose clock runs paces itself."""
+    """With a live clock."""
 
     @pytest.fixture
     def settings(self) -> Settings:
         """A live clock."""
         return Settings(clock="live", seed=7)
 
-    async def test_retries_come_by_themselves_on_a_live_clock(
+    async def test_retries_are_made_without_requests_on_a_live_clock(
         self, webhooks: WebhookApi, receiver: Receiver, sandbox: AssembledServer
     ) -> None:
-        """Nobody asks, and they come."""
+        """By timers."""
         receiver.script(500, 500)
         await webhooks.create_endpoint(receiver.url, retries=["10ms", "10ms"])
         await webhooks.pay()
@@ -303,5 +306,5 @@ class TestLive:
 
 
 def real_now() -> datetime:
-    """The wall clock, as a receiver reads it."""
+    """Return the wall clock's time, as a receiver reads it."""
     return datetime.now(UTC)  # noqa: TID251 - the receiver's clock is the real one

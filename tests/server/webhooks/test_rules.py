@@ -1,4 +1,4 @@
-"""What the webhook rules of scenarios do, on real sockets: late, twice, out of order, wrong."""
+"""Tests the webhook rules of scenarios on real sockets: delays, copies, order, spoilt requests."""
 
 import json
 from collections.abc import Callable
@@ -22,7 +22,7 @@ NOON = "2030-01-15T10:30:00Z"
 
 @pytest.fixture
 def play(world: World) -> Callable[..., None]:
-    """Activates rules of webhooks, written as what they do."""
+    """Return a function that activates webhook rules, written as what they do."""
 
     def start(*wishes: str) -> None:
         set_active(world, [rule(wish, name=f"s{nth}") for nth, wish in enumerate(wishes)])
@@ -34,26 +34,25 @@ RuleEngine = Callable[..., None]
 
 
 def rule(wish: str, *, name: str = "scene") -> Scenario:
-    """A scenario whose one rule does what is wished; `when` and `per` may stand before it."""
+    """Return a scenario whose one rule does this; `when` and `per` may precede it."""
     return rules_of(f"- {{name: wish, webhook: '*', {wish}}}", name=name)
 
 
 def verdict(request: Hit, secret: str) -> str | None:
-    """What a careful receiver says to a request, whenever it came."""
+    """Return why a careful receiver refuses a request, whatever its time."""
     received = Received(request.headers, request.body)
     return why_refused(STANDARD, [secret], received, now=None)
 
 
 async def secret_of(webhooks: WebhookApi) -> str:
-    """The secret of the one endpoint."""
+    """Return the secret of the one endpoint."""
     page = await webhooks.control("list_webhook_endpoints")
     return str(page["data"][0]["secret"])
 
 
-async def test_a_delay_is_on_the_worlds_clock(
+async def test_a_delayed_webhook_is_sent_at_its_instant_of_the_worlds_clock(
     webhooks: WebhookApi, receiver: Receiver, play: RuleEngine
 ) -> None:
-    """Nothing is sent before its time, and then at once."""
     await webhooks.create_endpoint(receiver.url)
     play("do: {delay: 10m}")
     await webhooks.pay()
@@ -65,10 +64,10 @@ async def test_a_delay_is_on_the_worlds_clock(
     assert len(receiver.hits) == 1
 
 
-async def test_a_rule_can_delay_the_second_attempt_alone(
+async def test_a_rule_can_delay_only_the_second_attempt_of_a_webhook(
     webhooks: WebhookApi, receiver: Receiver, play: RuleEngine
 ) -> None:
-    """The rule holds for the attempt that it names; the schedule comes first."""
+    """In addition to the schedule."""
     receiver.script(500, 200)
     await webhooks.create_endpoint(receiver.url)
     play("when: {attempt: 2}, do: {delay: 1m}")
@@ -79,10 +78,10 @@ async def test_a_rule_can_delay_the_second_attempt_alone(
     assert attempt_instants(delivery) == [NOON, "2030-01-15T10:31:05Z"]
 
 
-async def test_what_is_dropped_never_arrives(
+async def test_a_dropped_attempt_does_not_arrive_and_is_retried(
     webhooks: WebhookApi, receiver: Receiver, play: RuleEngine
 ) -> None:
-    """The sender sees silence, says which rule it was, and tries again."""
+    """The error names the rule."""
     await webhooks.create_endpoint(receiver.url)
     play("when: {attempt: 1}, do: {drop: true}")
     await webhooks.pay()
@@ -93,10 +92,9 @@ async def test_what_is_dropped_never_arrives(
     assert (delivery["status"], len(receiver.hits)) == ("delivered", 1)
 
 
-async def test_whoever_drops_all_attempts_loses_the_event(
+async def test_a_webhook_whose_attempts_are_all_dropped_fails_after_ten(
     webhooks: WebhookApi, receiver: Receiver, play: RuleEngine
 ) -> None:
-    """After ten of them it is given up."""
     await webhooks.create_endpoint(receiver.url)
     play("do: {drop: true}")
     await webhooks.pay()
@@ -106,10 +104,9 @@ async def test_whoever_drops_all_attempts_loses_the_event(
     assert (delivery["status"], len(delivery["attempts"]), receiver.hits) == ("failed", 10, [])
 
 
-async def test_copies_of_a_delivery_have_one_id(
+async def test_copies_of_a_delivery_have_one_event_id_and_body_and_their_gap(
     webhooks: WebhookApi, receiver: Receiver, play: RuleEngine
 ) -> None:
-    """Three deliveries in all, a minute apart, of the same bytes."""
     await webhooks.create_endpoint(receiver.url)
     play("do: {duplicate: {copies: 3, gap: 1m}}")
     await webhooks.pay()
@@ -126,10 +123,10 @@ async def test_copies_of_a_delivery_have_one_id(
 
 
 @pytest.mark.parametrize("order", ["reverse", "shuffle"])
-async def test_what_is_held_goes_out_in_another_order(
+async def test_reordered_webhooks_are_sent_when_their_window_closes(
     webhooks: WebhookApi, receiver: Receiver, play: RuleEngine, order: str
 ) -> None:
-    """One by one, when the window closes that the first of them has opened."""
+    """Reversed or shuffled."""
     await webhooks.create_endpoint(receiver.url)
     play(f"do: {{reorder: {{window: 10m, order: {order}}}}}")
     made = []
@@ -148,10 +145,9 @@ async def test_what_is_held_goes_out_in_another_order(
     }
 
 
-async def test_a_shuffle_is_the_same_every_time(
+async def test_shuffled_webhooks_have_the_same_order_for_the_same_seed(
     webhooks: WebhookApi, receiver: Receiver, play: RuleEngine, control: Control
 ) -> None:
-    """Drawn from the world's seed and the event."""
     play("do: {reorder: {window: 10m, order: shuffle}}")
     orders = []
     for _ in range(2):
@@ -166,10 +162,9 @@ async def test_a_shuffle_is_the_same_every_time(
     assert orders[0] == orders[1] != list(range(9))
 
 
-async def test_a_webhook_can_come_before_the_reply(
+async def test_a_webhook_with_before_reply_arrives_before_the_reply(
     webhooks: WebhookApi, receiver: Receiver, play: RuleEngine
 ) -> None:
-    """The webhook has arrived and is answered when the client gets its payment."""
     await webhooks.create_endpoint(receiver.url)
     play("do: {before_reply: true}")
     payment_id = await webhooks.pay()
@@ -177,14 +172,13 @@ async def test_a_webhook_can_come_before_the_reply(
     assert [json.loads(each.body)["data"]["payment_id"] for each in receiver.hits] == [payment_id]
 
 
-async def test_what_goes_wrong_before_the_reply_is_answered_500(
+async def test_an_exception_while_sending_before_the_reply_is_answered_500_and_logged(
     webhooks: WebhookApi,
     play: RuleEngine,
     sandbox: AssembledServer,
     monkeypatch: pytest.MonkeyPatch,
     caplog: pytest.LogCaptureFixture,
 ) -> None:
-    """It is logged and answered like any error of ours."""
 
     async def broken(*_: object) -> None:
         raise RuntimeError("broken")
@@ -198,10 +192,10 @@ async def test_what_goes_wrong_before_the_reply_is_answered_500(
     assert "broken" in caplog.text
 
 
-async def test_nothing_comes_first_once_the_server_stops(
+async def test_a_stopping_server_replies_without_the_webhook_that_was_to_come_first(
     webhooks: WebhookApi, receiver: Receiver, play: RuleEngine, sandbox: AssembledServer
 ) -> None:
-    """The reply comes alone; the webhook stays pending."""
+    """The webhook stays pending."""
     await webhooks.create_endpoint(receiver.url)
     play("do: {before_reply: true}")
     await sandbox.runtime.dispatcher.close()
@@ -214,19 +208,19 @@ async def test_nothing_comes_first_once_the_server_stops(
 @pytest.mark.parametrize(
     ("kind", "reason"),
     [
-        ("wrong_secret", "no signature matches: another secret, or the body was changed"),
+        ("wrong_secret", "no signature matches: the secret differs, or the body was changed"),
         ("missing", "the header webhook-signature is missing"),
         (
             "garbled",
-            "webhook-signature has no signature of version v1, written v1,BASE64",
+            "webhook-signature has no v1 signature, such as v1,BASE64",
         ),
         ("previous_secret", None),
     ],
 )
-async def test_a_rule_can_spoil_the_signature(
+async def test_a_rule_can_spoil_the_signature_of_a_webhook(
     webhooks: WebhookApi, receiver: Receiver, play: RuleEngine, kind: str, reason: str | None
 ) -> None:
-    """As a careful receiver sees it; without a rotation there is no other secret to sign with."""
+    """Without a rotation, `previous_secret` changes nothing."""
     await webhooks.create_endpoint(receiver.url)
     play(f"do: {{signature: {kind}}}")
     await webhooks.pay()
@@ -236,10 +230,9 @@ async def test_a_rule_can_spoil_the_signature(
     assert verdict(request, await secret_of(webhooks)) == reason
 
 
-async def test_a_rule_can_sign_with_the_previous_secret(
+async def test_a_rule_can_sign_a_webhook_with_the_previous_secret(
     webhooks: WebhookApi, receiver: Receiver, play: RuleEngine
 ) -> None:
-    """After a rotation, only who still has the old secret accepts it."""
     endpoint_id = await webhooks.create_endpoint(receiver.url)
     old = await secret_of(webhooks)
     await webhooks.control("rotate_secret", {}, endpoint_id=endpoint_id)
@@ -252,10 +245,9 @@ async def test_a_rule_can_sign_with_the_previous_secret(
     assert verdict(request, await secret_of(webhooks)) is not None
 
 
-async def test_a_rule_can_shift_the_timestamp(
+async def test_a_rule_can_shift_the_timestamp_of_a_validly_signed_webhook(
     webhooks: WebhookApi, receiver: Receiver, play: RuleEngine
 ) -> None:
-    """Correctly signed, and ten minutes old."""
     await webhooks.create_endpoint(receiver.url)
     play("do: {timestamp: -10m}")
     await webhooks.pay()
@@ -277,7 +269,7 @@ async def test_a_rule_can_shift_the_timestamp(
         ("empty", "application/json", True, lambda body: body == b""),
     ],
 )
-async def test_a_rule_can_spoil_the_body(  # noqa: PLR0913 - a row of the table
+async def test_a_rule_can_spoil_the_body_or_content_type_of_a_webhook(  # noqa: PLR0913 - a row of the table
     webhooks: WebhookApi,
     receiver: Receiver,
     play: RuleEngine,
@@ -286,7 +278,7 @@ async def test_a_rule_can_spoil_the_body(  # noqa: PLR0913 - a row of the table
     is_signed: bool,  # noqa: FBT001 - a column of the table
     looks: Callable[[bytes], bool],
 ) -> None:
-    """Signed as it is sent; what is cut on its way was signed when it was whole."""
+    """It is signed as sent, except a truncated body."""
     await webhooks.create_endpoint(receiver.url)
     play(f"do: {{malform: {kind}}}")
     await webhooks.pay()
@@ -298,10 +290,10 @@ async def test_a_rule_can_spoil_the_body(  # noqa: PLR0913 - a row of the table
     assert (verdict(request, await secret_of(webhooks)) is None) == is_signed
 
 
-async def test_a_rule_can_patch_the_body_and_make_the_type_unknown(
+async def test_a_patch_and_an_unknown_type_combine_in_one_webhook(
     webhooks: WebhookApi, receiver: Receiver, play: RuleEngine
 ) -> None:
-    """Rules combine; the body is signed as it is sent."""
+    """The body is signed as sent."""
     await webhooks.create_endpoint(receiver.url)
     play(
         "do: {patch: {data: {amount: 1, currency: null}, extra: true}}", "do: {unknown_type: true}"
@@ -319,10 +311,10 @@ async def test_a_rule_can_patch_the_body_and_make_the_type_unknown(
     assert verdict(request, await secret_of(webhooks)) is None
 
 
-async def test_a_rule_can_patch_the_body(
+async def test_a_rule_can_patch_the_body_of_a_webhook(
     webhooks: WebhookApi, receiver: Receiver, play: RuleEngine
 ) -> None:
-    """The type stays, and so does what the patch does not name."""
+    """The type and other fields stay."""
     await webhooks.create_endpoint(receiver.url)
     play("do: {patch: {data: {amount: 1}}}")
     payment_id = await webhooks.pay()
@@ -335,10 +327,10 @@ async def test_a_rule_can_patch_the_body(
     )
 
 
-async def test_a_rule_changes_only_the_deliveries_it_is_about(
+async def test_a_webhook_rule_applies_only_to_matching_payments(
     webhooks: WebhookApi, receiver: Receiver, play: RuleEngine
 ) -> None:
-    """By the payment and by the event; a hand-made event is nobody's."""
+    """Not to custom events without a payment."""
     await webhooks.create_endpoint(receiver.url)
     play("when: {amount: {gte: 5000}}, do: {drop: true}")
     await webhooks.pay(amount=5_000)
@@ -350,10 +342,9 @@ async def test_a_rule_changes_only_the_deliveries_it_is_about(
     assert sorted(arrived, key=str) == sorted([small, None], key=str)
 
 
-async def test_deliveries_keep_their_rules_across_a_snapshot(
+async def test_restored_deliveries_keep_the_effects_of_their_rules(
     webhooks: WebhookApi, receiver: Receiver, play: RuleEngine, control: Control
 ) -> None:
-    """What is held is still held, and treated as it would have been."""
     await webhooks.create_endpoint(receiver.url)
     play("do: {reorder: {window: 10m, order: reverse}, signature: missing}")
     made = [await webhooks.pay() for _ in range(3)]
@@ -365,10 +356,9 @@ async def test_deliveries_keep_their_rules_across_a_snapshot(
     assert all("webhook-signature" not in each.headers for each in receiver.hits)
 
 
-async def test_a_scenario_can_begin_with_endpoints(
+async def test_the_given_endpoints_of_a_scenario_are_made_again_by_a_reset(
     webhooks: WebhookApi, world: World, control: Control, receiver: Receiver
 ) -> None:
-    """A scenario brings its endpoints, and a reset of the webhooks brings them again."""
     given = f"""
     given:
       webhook_endpoints:
@@ -389,14 +379,13 @@ async def test_a_scenario_can_begin_with_endpoints(
 
 
 def show(second: int) -> str:
-    """An instant as the control API shows it."""
+    """Return an instant as the control API shows it."""
     return show_instant(Instant(second * SECOND))
 
 
-async def test_rules_apply_to_an_event_by_hand_that_names_a_payment(
+async def test_webhook_rules_apply_to_a_custom_event_that_names_a_payment(
     webhooks: WebhookApi, receiver: Receiver, play: RuleEngine
 ) -> None:
-    """Is treated as the payment's own; one that names none meets no rule about payments."""
     await webhooks.create_endpoint(receiver.url)
     payment_id = await webhooks.pay(amount=500)
     await webhooks.settle()

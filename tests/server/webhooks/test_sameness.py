@@ -1,4 +1,4 @@
-"""Equal seeds and commands give equal events, deliveries, order and bodies, byte for byte."""
+"""Tests that equal seeds and commands give equal events, deliveries, order and bodies."""
 
 import asyncio
 from typing import Any
@@ -17,7 +17,7 @@ CARDS = ("4111111111111111", "4000000000000002", "4000009900000012", "4000000000
 
 
 async def story(webhooks: WebhookApi, receiver: Receiver) -> list[Any]:
-    """A bit of everything, one after another; what the control API shows of it."""
+    """Do a bit of everything; return what the control API shows of it."""
     receiver.script(500, 200, 429, 503, 302, 200, 500)
     endpoint_id = await webhooks.create_endpoint(receiver.url)
     await webhooks.create_endpoint("inbox:orders", events=["payment.*"])
@@ -38,7 +38,7 @@ async def story(webhooks: WebhookApi, receiver: Receiver) -> list[Any]:
 
 
 def without_wall_time(delivery: dict[str, Any]) -> dict[str, Any]:
-    """A delivery without what real time is in: headers that say it, and how long it took."""
+    """Return a delivery without what depends on real time."""
     attempts = [
         {
             "at": each["at"],
@@ -53,12 +53,14 @@ def without_wall_time(delivery: dict[str, Any]) -> dict[str, Any]:
 
 
 def sent(receiver: Receiver) -> list[tuple[str, bytes]]:
-    """What arrived, in order: ids and bodies."""
+    """Return the ids and bodies that arrived, in order."""
     return [(hit.headers["webhook-id"], hit.body) for hit in receiver.hits]
 
 
-async def test_two_servers_of_one_seed_send_the_same(aiohttp_client: AiohttpClient) -> None:
-    """Ids, instants, order, bodies: all but real time is equal."""
+async def test_two_servers_with_equal_seeds_send_equal_webhooks(
+    aiohttp_client: AiohttpClient,
+) -> None:
+    """Except for real time."""
     stories, arrivals = [], []
     async with receiving() as receiver:  # one address for both
         for _ in range(2):
@@ -75,10 +77,9 @@ async def test_two_servers_of_one_seed_send_the_same(aiohttp_client: AiohttpClie
     assert len(arrivals[0]) > 8
 
 
-async def test_eight_worlds_of_one_seed_send_the_same_at_once(
+async def test_eight_concurrent_worlds_with_equal_seeds_send_equal_webhooks(
     api: Api, control: Control, sandbox: AssembledServer
 ) -> None:
-    """Each has the seed of the others and clients of its own; nothing of one shows in another."""
     keys = [f"sk_test_twin{number}" for number in range(8)]
     for key in keys:
         body = {"api_key": key, "seed": 99, "clock": "2030-01-15T10:30:00Z"}
@@ -93,10 +94,9 @@ async def test_eight_worlds_of_one_seed_send_the_same_at_once(
     assert all(told == stories[0] for told in stories)
 
 
-async def test_the_order_of_the_log_is_that_of_the_deliveries(
+async def test_an_advance_lists_simultaneous_attempts_in_the_order_of_their_deliveries(
     webhooks: WebhookApi, receiver: Receiver
 ) -> None:
-    """What is due at one instant goes out together; `advance` tells of it in the order it began."""
     receiver.usual = Answer(status=500)
     await webhooks.create_endpoint(receiver.url)
     for _ in range(12):
@@ -108,13 +108,12 @@ async def test_the_order_of_the_log_is_that_of_the_deliveries(
     assert [each["delivery_id"] for each in happened] == [each["id"] for each in deliveries]
 
 
-async def test_more_attempts_at_one_instant_than_are_remembered_are_all_told(
+async def test_an_advance_lists_every_attempt_even_if_the_log_keeps_fewer(
     webhooks: WebhookApi,
     receiver: Receiver,
     sandbox: AssembledServer,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    """`advance` tells of every attempt, also where there are more than the log keeps."""
     monkeypatch.setattr(outbox, "KEPT", 100)
     receiver.usual = Answer(status=500)
     await webhooks.create_endpoint(receiver.url, retries=["5s"])

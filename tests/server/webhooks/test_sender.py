@@ -1,4 +1,4 @@
-"""The sender against receivers on real sockets: whatever they do is told and never raised."""
+"""Tests the sender with receivers on real sockets: every failure is reported, never raised."""
 
 import asyncio
 import contextlib
@@ -80,7 +80,7 @@ async def post(
 
 
 async def post_and_close(url: str, *, timeout_ms: int = 30_000) -> AttemptResult:
-    """Post with a sender of its own."""
+    """Post with a new sender."""
     sender = HttpSender(public=False)
     try:
         return await post(sender, url, timeout_ms=timeout_ms)
@@ -88,7 +88,7 @@ async def post_and_close(url: str, *, timeout_ms: int = 30_000) -> AttemptResult
         await sender.close()
 
 
-async def test_a_sender_that_has_sent_nothing_is_closed_and_sends_after_that() -> None:
+async def test_a_closed_sender_that_has_sent_nothing_can_still_send() -> None:
     sender = HttpSender(public=False)
     await sender.close()
     try:
@@ -99,14 +99,14 @@ async def test_a_sender_that_has_sent_nothing_is_closed_and_sends_after_that() -
 
 
 async def answered_with(*raw: bytes) -> AttemptResult:
-    """What the sender makes of these bytes and the end of their connection."""
+    """Return the result for a receiver that sends these bytes and closes."""
     async with receiving() as receiver:
         receiver.usual = Answer(raw=b"".join(raw), end=End.CLOSED)
         return await post_and_close(receiver.url)
 
 
 def is_told(result: AttemptResult) -> bool:
-    """Whether it is an answer, or a reason in one short line; JSON carries either."""
+    """Return whether the result is an answer, or a reason in one short line."""
     json.dumps(result)
     if result.response is None:
         error = result.error or ""
@@ -116,16 +116,16 @@ def is_told(result: AttemptResult) -> bool:
 
 HEAD_204 = b"HTTP/1.1 204 No Content\r\n"
 TOO_MUCH = {
-    "a body behind a 204": (HEAD_204 + b"Content-Length: 2\r\n\r\nok", 204, ""),
-    "chunks behind a 204": (
+    "a body after a 204": (HEAD_204 + b"Content-Length: 2\r\n\r\nok", 204, ""),
+    "chunks after a 204": (
         HEAD_204 + b"Transfer-Encoding: chunked\r\n\r\n2\r\nok\r\n0\r\n\r\n", 204, "",
     ),
-    "a body behind a 204 that closes": (HEAD_204 + b"Connection: close\r\n\r\nok", 204, ""),
+    "a body after a 204 that closes": (HEAD_204 + b"Connection: close\r\n\r\nok", 204, ""),
     "a longer body": (OK + b"Content-Length: 2\r\n\r\nok: true", 200, "ok"),
     "a longer body, at the end": (
         OK + b"Connection: close\r\nContent-Length: 2\r\n\r\nok: true", 200, "ok",
     ),
-    "a body behind a length of 0": (OK + b"Content-Length: 0\r\n\r\nok", 200, ""),
+    "a body after a length of 0": (OK + b"Content-Length: 0\r\n\r\nok", 200, ""),
     "after many interim answers": (
         b"HTTP/1.1 103 Early Hints\r\n\r\n" * 9 + HEAD_204 + b"\r\n", 204, "",
     ),
@@ -137,10 +137,10 @@ TOO_MUCH = {
 
 @pytest.mark.parametrize(("raw", "status", "body"), TOO_MUCH.values(), ids=TOO_MUCH)
 @pytest.mark.parametrize("end", [End.CLOSED, End.KEPT])
-async def test_an_answer_is_taken_whatever_comes_behind_it(
+async def test_an_answer_is_accepted_whatever_follows_it(
     raw: bytes, status: int, body: str, end: End
 ) -> None:
-    """In the same segment, too: what a receiver has said it has said."""
+    """In the same segment, too."""
     async with receiving() as receiver:
         receiver.usual = Answer(raw=raw, end=end)
         result = await post_and_close(receiver.url)
@@ -152,15 +152,14 @@ async def test_an_answer_is_taken_whatever_comes_behind_it(
 @settings(max_examples=150)
 @given(st.lists(LINES, max_size=8))
 @example([b"HTTP/1.1 200 OK\r\n", b"Content-Length: 5, 6\r\n", b"\r\n"])
-def test_pieces_of_http_in_any_order_end_in_an_answer_or_in_words(lines: list[bytes]) -> None:
-    """Nothing that a receiver says is an exception."""
+def test_pieces_of_http_in_any_order_give_an_answer_or_a_reason(lines: list[bytes]) -> None:
+    """Never an exception."""
     assert is_told(asyncio.run(answered_with(*lines)))
 
 
 @settings(max_examples=50)
 @given(st.binary(max_size=200))
-def test_any_bytes_as_answer_or_as_body_end_in_an_answer_or_in_words(raw: bytes) -> None:
-    """A body is taken as it is; the same bytes as a whole answer are rarely one."""
+def test_any_bytes_as_an_answer_or_as_its_body_give_an_answer_or_a_reason(raw: bytes) -> None:
     assert is_told(asyncio.run(answered_with(raw)))
     head = b"HTTP/1.1 500 No\r\nContent-Length: %d\r\n\r\n" % len(raw)
     result = asyncio.run(answered_with(head, raw))
@@ -172,7 +171,7 @@ ANSWERS = {
     "length": (OK + b"Content-Length: 5\r\n\r\nhello", "hello"),
     "no body": (b"HTTP/1.1 204 No Content\r\nX: 1\r\n\r\n", ""),
     "no reason": (b"HTTP/1.1 200\r\nContent-Length: 0\r\n\r\n", ""),
-    "bare line ends": (b"HTTP/1.1 200 OK\nContent-Length: 2\n\nok", "ok"),
+    "bare line feeds": (b"HTTP/1.1 200 OK\nContent-Length: 2\n\nok", "ok"),
     "chunks": (CHUNKED + b"3\r\nhel\r\n2;x=y\r\nlo\r\n0\r\n\r\n", "hello"),
     "a trailer": (CHUNKED + b"2\r\nok\r\n0\r\nX-Sum: 1\r\nX-More: 2\r\n\r\n", "ok"),
     "interim answers": (
@@ -182,21 +181,20 @@ ANSWERS = {
         "ok",
     ),
     "HTTP/1.0": (b"HTTP/1.0 200 OK\r\nContent-Length: 2\r\n\r\nok", "ok"),
-    "until the end": (OK + b"\r\nhello", "hello"),
-    "a coding that is not known": (OK + b"Transfer-Encoding: gzip\r\n\r\nhello", "hello"),
+    "a body until the connection closes": (OK + b"\r\nhello", "hello"),
+    "an unknown transfer coding": (OK + b"Transfer-Encoding: gzip\r\n\r\nhello", "hello"),
 }
 
 
 @pytest.mark.parametrize(("raw", "body"), ANSWERS.values(), ids=ANSWERS)
-async def test_every_form_of_an_answer_is_read(raw: bytes, body: str) -> None:
-    """Receivers under test are of every kind."""
+async def test_every_valid_form_of_an_http_answer_is_read(raw: bytes, body: str) -> None:
     result = await answered_with(raw)
     assert result.response is not None
     assert (result.response.body, result.error) == (body, None)
 
 
 NOT_HTTP = {
-    "a greeting": (b"SSH-2.0-x\r\n", "Expected HTTP/"),
+    "an SSH greeting": (b"SSH-2.0-x\r\n", "Expected HTTP/"),
     "another version": (b"HTTP/2 200\r\n\r\n", "HTTP/2 200"),
     "a header without a colon": (OK + b"no colon\r\n\r\n", "no colon"),
     "a header without a name": (OK + b": nameless\r\n\r\n", ": nameless"),
@@ -210,18 +208,20 @@ NOT_HTTP = {
 
 
 @pytest.mark.parametrize(("raw", "words"), NOT_HTTP.values(), ids=NOT_HTTP)
-async def test_an_answer_that_is_not_http_is_told_as_such(raw: bytes, words: str) -> None:
-    """With what was wrong about it; what has no end is given up soon."""
+async def test_an_answer_that_is_not_http_is_reported_with_what_is_wrong(
+    raw: bytes, words: str
+) -> None:
+    """One without an end is given up soon."""
     result = await answered_with(raw)
     assert result.response is None
     assert (result.error or "").startswith("the answer is not HTTP: ")
     assert words in (result.error or "")
 
 
-async def test_a_body_that_the_parser_in_python_refuses_is_told_as_such(
+async def test_a_body_that_the_pure_python_parser_rejects_is_reported(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    """It is what aiohttp has where its extensions are missing, and raises an error of its own."""
+    """Without its extensions, aiohttp uses it; it raises an error of another type."""
     monkeypatch.setattr(aiohttp.client_proto, "HttpResponseParser", HttpResponseParserPy)
 
     async def answer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
@@ -241,8 +241,8 @@ async def test_a_body_that_the_parser_in_python_refuses_is_told_as_such(
 
 
 @for_each("raw", [raw for raw, _ in list(ANSWERS.values())[:6]])
-async def test_an_answer_that_is_cut_off_is_told_as_such(raw: bytes) -> None:
-    """In the head, and where the body or its trailer has begun."""
+async def test_an_answer_that_is_cut_off_is_reported_as_such(raw: bytes) -> None:
+    """In the head, the body or its trailer."""
     for end in (0, 12, len(raw) - 1):
         assert (await answered_with(raw[:end])).error == CUT_OFF
 
@@ -252,7 +252,7 @@ async def test_an_answer_that_is_cut_off_is_told_as_such(raw: bytes) -> None:
     [b"HTTP/1.1 100 Continue\r\n\r\n" * 500, b"HTTP/1.1 103 Hints\r\nLink: x\r\n\r\n" * 500],
     ids=["100", "103"],
 )
-async def test_interim_answers_without_an_end_fail_at_the_timeout(
+async def test_endless_interim_answers_fail_at_the_timeout(
     endless: bytes, receiver: Receiver, sender: HttpSender
 ) -> None:
     """Another webhook gets through meanwhile."""
@@ -272,16 +272,18 @@ async def test_interim_answers_without_an_end_fail_at_the_timeout(
     assert other.error is None
 
 
-def test_a_socket_holds_no_more_of_an_answer_than_one_turn_of_the_loop_may_parse() -> None:
-    """Linux doubles what is asked for."""
+def test_the_receive_buffer_of_a_webhook_socket_is_small() -> None:
+    """Linux doubles the requested size."""
     made = guarded_sockets(public=False)((2, socket.SOCK_STREAM, 6, "", ("127.0.0.1", 80)))
     with made:
         held = made.getsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF)
     assert 0 < held <= 2 * RECEIVE_BUFFER
 
 
-async def test_what_is_told_as_sent_is_what_arrived(receiver: Receiver, sender: HttpSender) -> None:
-    """The headers as they went out, with `Host` and `Content-Length`, and the answer whole."""
+async def test_the_reported_request_headers_are_those_that_arrived(
+    receiver: Receiver, sender: HttpSender
+) -> None:
+    """Including Host and Content-Length; the answer is whole."""
     receiver.usual = Answer(status=201, headers={"X-A": "b"}, body=b"made")
     result = await post(sender, receiver.url)
     (hit,) = receiver.hits
@@ -293,8 +295,10 @@ async def test_what_is_told_as_sent_is_what_arrived(receiver: Receiver, sender: 
     assert result.duration_ms > 0
 
 
-async def test_an_empty_body_has_a_length(receiver: Receiver, sender: HttpSender) -> None:
-    """A fault of a scenario sends one."""
+async def test_an_empty_body_is_sent_with_content_length_0(
+    receiver: Receiver, sender: HttpSender
+) -> None:
+    """A fault of a scenario may send one."""
     await sender.post(receiver.url, headers=HEADERS, body=b"", timeout_ms=30_000)
     (hit,) = receiver.hits
 
@@ -302,10 +306,9 @@ async def test_an_empty_body_has_a_length(receiver: Receiver, sender: HttpSender
     assert "transfer-encoding" not in hit.headers
 
 
-async def test_headers_of_an_answer_are_kept_as_text(
+async def test_folded_empty_repeated_and_non_utf_8_answer_headers_are_kept_as_text(
     receiver: Receiver, sender: HttpSender
 ) -> None:
-    """Folded ones, empty ones, several of a name, and those that are not UTF-8."""
     lines = (b"X-Folded: a\r\n\t b", b"X-Empty:", b"X-A: 1", b"X-A: 2", b"Retry-After:  \xff ")
     receiver.usual = Answer(raw=OK + b"\r\n".join([*lines, b"Content-Length: 0", b"", b""]))
     result = await post(sender, receiver.url)
@@ -321,8 +324,10 @@ async def test_headers_of_an_answer_are_kept_as_text(
     }
 
 
-async def test_a_compressed_answer_is_not_unpacked(receiver: Receiver, sender: HttpSender) -> None:
-    """Nobody has asked for it, and it could be a bomb."""
+async def test_a_compressed_answer_is_not_decompressed(
+    receiver: Receiver, sender: HttpSender
+) -> None:
+    """It was not requested, and could be a decompression bomb."""
     body = gzip.compress(b"x" * 1_000_000)
     receiver.usual = Answer(headers={"Content-Encoding": "gzip"}, body=body)
     result = await post(sender, receiver.url)
@@ -333,10 +338,10 @@ async def test_a_compressed_answer_is_not_unpacked(receiver: Receiver, sender: H
 
 @pytest.mark.parametrize("size", [0, 1, KEPT_BODY - 1, KEPT_BODY, KEPT_BODY + 1, 70_000], ids=str)
 @pytest.mark.parametrize("is_chunked", [True, False])
-async def test_the_body_of_an_answer_is_cut_at_20_kb(
+async def test_the_body_of_an_answer_is_kept_up_to_20_kb(
     receiver: Receiver, sender: HttpSender, size: int, *, is_chunked: bool
 ) -> None:
-    """A connection whose answer was read whole is used again."""
+    """A connection whose answer was read completely is reused."""
     body = b"x" * size
     if is_chunked:
         chunks = b"%x\r\n%b\r\n" % (size, body) if size else b""
@@ -351,8 +356,7 @@ async def test_the_body_of_an_answer_is_cut_at_20_kb(
     assert size >= KEPT_BODY or [hit.connection for hit in receiver.hits] == [0, 0]
 
 
-async def test_one_tls_handshake_serves_all_that_a_connection_carries() -> None:
-    """A certificate is verified with what the sender is given."""
+async def test_a_tls_connection_is_reused_for_the_next_webhook() -> None:
     tls = ssl.create_default_context(cafile=SELF_SIGNED)
     tls.check_hostname = False
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
@@ -367,8 +371,7 @@ async def test_one_tls_handshake_serves_all_that_a_connection_carries() -> None:
     assert [hit.connection for hit in receiver.hits] == [0, 0]
 
 
-async def test_cookies_are_not_kept(receiver: Receiver, sender: HttpSender) -> None:
-    """Each post stands for itself."""
+async def test_cookies_of_receivers_are_not_kept(receiver: Receiver, sender: HttpSender) -> None:
     receiver.usual = Answer(headers={"Set-Cookie": "session=1"})
     for _ in range(2):
         await post(sender, receiver.url)
@@ -376,19 +379,19 @@ async def test_cookies_are_not_kept(receiver: Receiver, sender: HttpSender) -> N
     assert all("cookie" not in hit.headers for hit in receiver.hits)
 
 
-async def test_a_proxy_of_the_environment_is_not_used(
+async def test_webhooks_ignore_a_proxy_in_the_environment(
     receiver: Receiver, sender: HttpSender, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """A proxy would connect where the guard cannot look."""
+    """A proxy would connect where the guard cannot check."""
     monkeypatch.setenv("http_proxy", "http://127.0.0.1:9/")
     assert (await post(sender, receiver.url)).error is None
 
 
 @pytest.mark.parametrize("end", [End.CLOSED, End.RESET])
-async def test_a_kept_connection_that_the_receiver_has_ended_is_not_used(
+async def test_a_kept_connection_that_the_receiver_has_closed_is_not_reused(
     sender: HttpSender, end: End
 ) -> None:
-    """Even where the loop has not seen its end yet: it would be an attempt that nobody saw."""
+    """Even if the loop has not noticed yet."""
     async with receiving() as receiver:
         receiver.usual = Answer(end=end)
         told = [await post(sender, receiver.url) for _ in range(30)]
@@ -396,10 +399,10 @@ async def test_a_kept_connection_that_the_receiver_has_ended_is_not_used(
     assert {result.error for result in told} == {None}
 
 
-async def test_a_connection_that_answered_500_is_not_used_again(
+async def test_a_connection_that_answered_500_is_not_reused(
     receiver: Receiver, sender: HttpSender
 ) -> None:
-    """A crashed receiver often closes it a little later, when the next webhook is on its way."""
+    """A crashed receiver often closes it a little later."""
     receiver.script(500, 404, 200)
     for _ in range(4):
         await post(sender, receiver.url)
@@ -407,10 +410,10 @@ async def test_a_connection_that_answered_500_is_not_used_again(
     assert [hit.connection for hit in receiver.hits] == [0, 1, 1, 1]
 
 
-async def test_a_webhook_is_not_sent_twice_when_its_kept_connection_ends(
+async def test_a_webhook_on_a_kept_connection_that_closes_without_an_answer_is_not_resent(
     receiver: Receiver, sender: HttpSender
 ) -> None:
-    """Its receiver may have done the work: whether to try again is the schedule's to say."""
+    """Its receiver may have done the work: the schedule decides about a retry."""
     receiver.script(200, Answer(raw=b"", end=End.CLOSED))
     told = [await post(sender, receiver.url) for _ in range(2)]
 
@@ -418,8 +421,7 @@ async def test_a_webhook_is_not_sent_twice_when_its_kept_connection_ends(
     assert [hit.connection for hit in receiver.hits] == [0, 0]
 
 
-async def test_one_of_two_kept_connections_may_end(sender: HttpSender) -> None:
-    """The other is used."""
+async def test_the_open_one_of_two_kept_connections_is_reused(sender: HttpSender) -> None:
     gate = asyncio.Event()
     async with receiving() as receiver:
         receiver.script(Answer(gate=gate, end=End.CLOSED), Answer(gate=gate))
@@ -433,10 +435,10 @@ async def test_one_of_two_kept_connections_may_end(sender: HttpSender) -> None:
     assert [hit.connection for hit in receiver.hits] == [0, 1, 1]
 
 
-async def test_what_comes_behind_an_answer_is_no_answer_to_the_next_webhook(
+async def test_bytes_after_an_answer_are_not_taken_for_the_answer_to_the_next_webhook(
     receiver: Receiver, sender: HttpSender
 ) -> None:
-    """The next one goes over another connection."""
+    """The next one uses another connection."""
     answer = OK + b"Content-Length: 0\r\n\r\n"
     receiver.script(Answer(raw=answer + answer.replace(b"200", b"500")))
     told = [await post(sender, receiver.url) for _ in range(2)]
@@ -445,8 +447,8 @@ async def test_what_comes_behind_an_answer_is_no_answer_to_the_next_webhook(
     assert [hit.connection for hit in receiver.hits] == [0, 1]
 
 
-async def test_a_closed_sender_leaves_no_connection(receiver: Receiver) -> None:
-    """Kept or under way."""
+async def test_a_closed_sender_leaves_no_connection_open(receiver: Receiver) -> None:
+    """Neither kept ones nor one in use."""
     sender = HttpSender(public=False)
     receiver.script(200, Answer(gate=asyncio.Event()))
     await post(sender, receiver.url)
@@ -475,10 +477,9 @@ async def test_a_closed_sender_leaves_no_connection(receiver: Receiver) -> None:
     ],
     ids=str,
 )
-def test_a_failure_is_described_in_one_line_without_a_card_number(
+def test_each_connection_failure_is_described_in_one_masked_line(
     failure: Exception, words: str
 ) -> None:
-    """As a developer would say it."""
     assert describe_failure(failure, 2_000) == words
 
 
@@ -491,10 +492,10 @@ def test_a_failure_is_described_in_one_line_without_a_card_number(
         ('/{x}/"y"?z=[1]|', "/%7Bx%7D/%22y%22?z=%5B1%5D%7C"),
     ],
 )
-async def test_a_path_goes_out_as_the_url_has_it_and_quoted_where_it_is_not(
+async def test_the_path_of_a_webhook_url_is_sent_unchanged_and_quoted_if_necessary(
     receiver: Receiver, sender: HttpSender, rest: str, target: str
 ) -> None:
-    """The port is part of the host."""
+    """The Host header includes the port."""
     result = await post(sender, receiver.origin + rest)
     (hit,) = receiver.hits
 
@@ -512,23 +513,23 @@ async def test_a_path_goes_out_as_the_url_has_it_and_quoted_where_it_is_not(
         ("http://[::1]:8080/", "[::1]:8080"),
     ],
 )
-async def test_the_host_is_without_the_port_of_its_scheme(
+async def test_the_host_header_omits_the_default_port_of_the_scheme(
     sender: HttpSender, url: str, host: str
 ) -> None:
-    """And in lower case."""
+    """And is in lower case."""
     assert (await post(sender, url, timeout_ms=50)).headers["Host"] == host
 
 
-async def test_what_has_not_the_form_of_a_name_is_not_known(sender: HttpSender) -> None:
-    """A label has 63 characters at most."""
+async def test_a_malformed_host_name_is_reported_as_unknown(sender: HttpSender) -> None:
+    """A label has at most 63 characters."""
     name = "a" * 64
     assert (await post(sender, f"http://{name}/")).error == f"cannot resolve the host {name}"
 
 
-async def test_a_name_that_is_found_too_late_is_a_timeout(
+async def test_a_name_lookup_that_takes_too_long_is_a_timeout(
     sender: HttpSender, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Nobody waits for it any more, and nothing comes of it."""
+    """Its late result has no effect."""
     let_go, threads = threading.Event(), []
 
     def late(*_: object) -> object:
@@ -546,10 +547,10 @@ async def test_a_name_that_is_found_too_late_is_a_timeout(
 
 
 @pytest.mark.parametrize("name", ["shop.localhost", "a.B.LocalHost", "shop.localhost."])
-async def test_names_below_localhost_are_loopback_whatever_the_resolver_says(
+async def test_names_below_localhost_are_loopback_without_the_resolver(
     monkeypatch: pytest.MonkeyPatch, name: str
 ) -> None:
-    """RFC 6761 says so, and not every system's resolver knows."""
+    """RFC 6761 requires it, and not every system's resolver knows them."""
     system = socket.getaddrinfo
 
     def strict(host: str, *args: Any) -> Any:  # noqa: ANN401 - the system's
@@ -564,10 +565,10 @@ async def test_names_below_localhost_are_loopback_whatever_the_resolver_says(
     assert result.error is None
 
 
-def test_a_name_that_takes_long_holds_up_neither_other_names_nor_the_end_of_the_loop(
+def test_40_slow_name_lookups_delay_neither_other_lookups_nor_the_end_of_the_loop(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    """Forty at once are more than asyncio has threads for."""
+    """The thread pool of asyncio is smaller."""
     let_go, found = threading.Event(), []
     system = socket.getaddrinfo
 
@@ -599,24 +600,26 @@ def test_a_name_that_takes_long_holds_up_neither_other_names_nor_the_end_of_the_
         ("http://127.0.0.1:x/", "ValueError: "),
     ],
 )
-async def test_a_url_that_is_none_is_told(sender: HttpSender, url: str, error: str) -> None:
+async def test_an_invalid_url_is_reported_as_a_failed_attempt(
+    sender: HttpSender, url: str, error: str
+) -> None:
     """A snapshot may be written by hand."""
     assert ((await post(sender, url)).error or "").startswith(error)
 
 
 @pytest.mark.parametrize("headers", [{"X": "a\r\nY: b"}, {"X: a\r\nY": "b"}, {"X": "\0"}])
-async def test_a_header_that_would_end_early_is_not_sent(
+async def test_a_header_with_a_line_break_or_nul_fails_the_attempt_and_sends_nothing(
     receiver: Receiver, sender: HttpSender, headers: dict[str, str]
 ) -> None:
-    """Nothing is."""
     result = await post(sender, receiver.url, headers=headers)
 
     assert (result.error or "").startswith("ValueError: ")
     assert receiver.hits == []
 
 
-async def test_of_a_head_its_start_is_kept(receiver: Receiver, sender: HttpSender) -> None:
-    """However many lines a receiver sends; what it asks for is heeded wherever it stands."""
+async def test_the_start_of_a_large_answer_head_is_kept_and_its_retry_after_read(
+    receiver: Receiver, sender: HttpSender
+) -> None:
     lines = {f"X-{number}": "y" * 900 for number in range(100)} | {"Retry-After": "7"}
     receiver.script(Answer(status=503, headers=lines))
     response = (await post(sender, receiver.url)).response
@@ -636,17 +639,13 @@ LOOPS = [
 
 
 def run_in(name: str, work: Coroutine[Any, Any, AttemptResult]) -> AttemptResult:
-    """Run something in a loop of its own, of either kind."""
+    """Run something in a new event loop of this kind."""
     with asyncio.Runner(loop_factory=new_loop(name)) as runner:
         return runner.run(work)
 
 
 class Peer:
-    """A receiver by hand, whose end of a connection closes within the very turn that says so.
-
-    Attributes:
-        taken: how many posts it has read whole.
-    """
+    """A hand-written receiver that closes a connection within one turn of the loop."""
 
     def __init__(self) -> None:
         self.listener = socket.create_server(("127.0.0.1", 0))
@@ -660,12 +659,12 @@ class Peer:
         return connection
 
     async def take_next(self) -> None:
-        """Take the next connection, and a post from it, and answer that."""
+        """Accept the next connection, read a post from it, and answer it."""
         with await self.accept() as connection:
             await self.take(connection, answer=OK + b"Content-Length: 0\r\n\r\n")
 
     async def take(self, connection: socket.socket, *, answer: bytes) -> None:
-        """Read a post whole, and answer it."""
+        """Read a whole post, and answer it."""
         data = b""
         while not data.endswith(b"{}"):
             data += await asyncio.get_running_loop().sock_recv(connection, 65_536)
@@ -675,10 +674,10 @@ class Peer:
 
 @pytest.mark.skipif(not hasattr(socket, "TCP_INFO"), reason="only this system tells what was taken")
 @pytest.mark.parametrize("loop", LOOPS)
-def test_a_kept_connection_that_ends_before_it_takes_a_post_costs_no_attempt(
+def test_a_post_that_a_closing_kept_connection_did_not_take_is_posted_again(
     loop: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """The receiver closes it in the moment in which the post is written: it is posted anew."""
+    """The receiver closes it at the moment of the post."""
     peer = Peer()
 
     async def unseen() -> None:
@@ -705,8 +704,8 @@ def test_a_kept_connection_that_ends_before_it_takes_a_post_costs_no_attempt(
 
 
 @pytest.mark.parametrize("loop", LOOPS)
-def test_a_post_that_was_taken_and_not_answered_is_not_posted_again(loop: str) -> None:
-    """The receiver may have done the work; so it is an attempt that failed, and is seen once."""
+def test_a_post_that_was_read_but_not_answered_is_not_posted_again(loop: str) -> None:
+    """The receiver may have done the work, so the attempt has failed."""
     peer = Peer()
 
     async def scene() -> AttemptResult:
@@ -730,7 +729,7 @@ def test_a_post_that_was_taken_and_not_answered_is_not_posted_again(loop: str) -
 
 
 def answer_rudely(listener: socket.socket, tls: ssl.SSLContext | None) -> None:
-    """Answer one post without a length, and end the connection without a farewell of TLS."""
+    """Answer one post without a length, and close the connection without close_notify."""
     plain, _ = listener.accept()
     with plain if tls is None else tls.wrap_socket(plain, server_side=True) as connection:
         data = b""
@@ -741,8 +740,8 @@ def answer_rudely(listener: socket.socket, tls: ssl.SSLContext | None) -> None:
 
 @pytest.mark.parametrize("loop", LOOPS)
 @pytest.mark.parametrize("scheme", ["http", "https"])
-def test_an_answer_without_a_length_ends_with_its_connection(loop: str, scheme: str) -> None:
-    """However that is closed, and however a loop tells of it: the status has arrived."""
+def test_an_answer_without_a_length_ends_when_its_connection_closes(loop: str, scheme: str) -> None:
+    """With or without close_notify, on either event loop."""
     context, tls = None, ssl.create_default_context(cafile=SELF_SIGNED)
     if scheme == "https":
         context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
@@ -763,20 +762,19 @@ def test_an_answer_without_a_length_ends_with_its_connection(loop: str, scheme: 
     assert (result.error, result.response and result.response.status) == (None, 200)
 
 
-async def test_a_name_without_an_address_is_not_known(
+async def test_a_host_name_without_an_address_is_reported_as_unknown(
     sender: HttpSender, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """A resolver may find the name, and no address of it."""
     monkeypatch.setattr(socket, "getaddrinfo", lambda *_: [])
     result = await post(sender, "http://shop.test/")
 
     assert result.error == "cannot resolve the host shop.test"
 
 
-async def test_answers_are_received_into_a_small_buffer(
+async def test_answers_are_received_into_a_small_buffer_on_every_connection(
     receiver: Receiver, sender: HttpSender, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """On a new connection as on one that is kept; one of 256 KB would be mapped for each."""
+    """The default of 256 KB would be allocated for each."""
     sizes: list[int] = []
 
     def received(self: ResponseHandler, data: bytes) -> None:
@@ -791,8 +789,8 @@ async def test_answers_are_received_into_a_small_buffer(
     assert set(sizes) == {sender_module.RECEIVE_BUFFER}
 
 
-async def test_certificates_of_a_file_are_trusted() -> None:
-    """Besides those of the system."""
+async def test_certificates_of_a_given_file_are_trusted() -> None:
+    """In addition to those of the system."""
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     context.load_cert_chain(SELF_SIGNED)
     async with receiving(tls=context) as receiver:

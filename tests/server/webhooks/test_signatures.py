@@ -1,4 +1,4 @@
-"""How webhooks are signed on a real socket: schemes, secrets, rotation, own headers."""
+"""Tests how webhooks are signed on a real socket: schemes, secrets, rotation, custom headers."""
 
 import base64
 import hashlib
@@ -17,25 +17,27 @@ from tests.support.receiver import Answer, Hit, Receiver
 from tests.support.values import CVC3, KEY, codes_in, leaks
 
 EXPECTED = "expected whsec_ and the base64 of 24 to 64 bytes"
-TOO_LONG = "expected a duration of at most 99999d, 999999h or 99999999m, to the millisecond"
+TOO_LONG = "expected a duration of at most 99999d, 999999h or 99999999m, in whole milliseconds"
 OTHER = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"
 
 
 def refusal(hit: Hit, secret: str, signing: Signing | None = None) -> str | None:
-    """Why a receiver with this secret refuses what has arrived; None when it does not."""
+    """Return why a receiver with this secret refuses what has arrived, or None."""
     received = Received(hit.headers, hit.body)
     return why_refused(signing or Signing(), [secret], received, now=None)
 
 
 async def arrived(webhooks: WebhookApi, receiver: Receiver) -> Hit:
-    """What one more payment sends."""
+    """Make one more payment; return its webhook."""
     await webhooks.pay()
     await webhooks.settle()
     return receiver.hits[-1]
 
 
-async def test_the_standard_scheme_is_the_default(webhooks: WebhookApi, receiver: Receiver) -> None:
-    """With the world's secret, in the three headers of Standard Webhooks and no other."""
+async def test_the_default_signature_is_standard_with_the_worlds_secret(
+    webhooks: WebhookApi, receiver: Receiver
+) -> None:
+    """In the three headers of Standard Webhooks and no other."""
     await webhooks.create_endpoint(receiver.url)
     hit = await arrived(webhooks, receiver)
     sent_at = hit.headers["webhook-timestamp"]
@@ -55,10 +57,10 @@ async def test_the_standard_scheme_is_the_default(webhooks: WebhookApi, receiver
     assert hit.headers["user-agent"].startswith("payments-sandbox/")
 
 
-async def test_timestamped_signs_timestamp_and_body(
+async def test_the_timestamped_scheme_signs_timestamp_and_body_in_one_header(
     webhooks: WebhookApi, receiver: Receiver
 ) -> None:
-    """In one header, with the whole secret as key."""
+    """With the whole secret as key."""
     signature = {"scheme": "timestamped", "header": "Stripe-Signature"}
     await webhooks.create_endpoint(receiver.url, signature=signature, secret=OTHER)
     hit = await arrived(webhooks, receiver)
@@ -83,10 +85,9 @@ async def test_timestamped_signs_timestamp_and_body(
         ),
     ],
 )
-async def test_hmac_signs_the_body_alone(
+async def test_the_hmac_scheme_signs_only_the_body_in_the_configured_format(
     webhooks: WebhookApi, receiver: Receiver, wanted: Json, signing: Signing
 ) -> None:
-    """The digest of the body alone, in the form that was asked for."""
     await webhooks.create_endpoint(
         receiver.url, signature={"scheme": "hmac"} | wanted, secret="hush-hush"
     )
@@ -99,10 +100,10 @@ async def test_hmac_signs_the_body_alone(
     assert refusal(hit, "hush-hush", signing) is None
 
 
-async def test_each_endpoint_has_a_secret_and_scheme_of_its_own(
+async def test_one_event_is_signed_with_the_secret_and_scheme_of_each_endpoint(
     webhooks: WebhookApi, receiver: Receiver
 ) -> None:
-    """One event, three endpoints, three secrets and schemes, the same bytes."""
+    """The bodies are the same."""
     timestamped = Signing(Scheme.TIMESTAMPED, "Payments-Signature")
     await webhooks.create_endpoint(f"{receiver.origin}/1")
     await webhooks.create_endpoint(f"{receiver.origin}/2", secret=OTHER)
@@ -120,13 +121,13 @@ async def test_each_endpoint_has_a_secret_and_scheme_of_its_own(
     assert len(set(receiver.bodies)) == 1
 
 
-async def test_every_attempt_is_signed_anew(
+async def test_each_attempt_is_signed_with_its_own_timestamp_in_real_time(
     webhooks: WebhookApi,
     receiver: Receiver,
     sandbox: AssembledServer,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    """The id and the bytes stay; the timestamp is that of the attempt, in real time."""
+    """The id and the body stay the same."""
     wall = iter([1_700_000_000_500, 1_700_000_099_999])
     monkeypatch.setattr(sandbox.runtime.dispatcher, "_wall", lambda: next(wall))
     receiver.script(500)
@@ -142,10 +143,9 @@ async def test_every_attempt_is_signed_anew(
     assert refusal(second, DEFAULT_WEBHOOK_SECRET) is None
 
 
-async def test_after_a_rotation_both_secrets_sign_for_a_day(
+async def test_both_secrets_sign_for_a_day_after_a_rotation_the_new_one_first(
     webhooks: WebhookApi, receiver: Receiver
 ) -> None:
-    """For a virtual day both secrets verify, the new one first; then only the new one does."""
     endpoint_id = await webhooks.create_endpoint(receiver.url)
     rotated = await webhooks.control("rotate_secret", {"secret": OTHER}, endpoint_id=endpoint_id)
     both = await arrived(webhooks, receiver)
@@ -164,10 +164,10 @@ async def test_after_a_rotation_both_secrets_sign_for_a_day(
     assert refusal(alone, OTHER) is None
 
 
-async def test_a_rotation_without_a_secret_makes_one(
+async def test_a_rotation_without_a_secret_generates_one_from_the_seed(
     webhooks: WebhookApi, receiver: Receiver
 ) -> None:
-    """Unless it is given one: each time another, the same with equal seeds."""
+    """A different one each time."""
     endpoint_id = await webhooks.create_endpoint(receiver.url)
     secrets = [
         (await webhooks.control("rotate_secret", endpoint_id=endpoint_id))["secret"]
@@ -179,10 +179,9 @@ async def test_a_rotation_without_a_secret_makes_one(
     assert refusal(await arrived(webhooks, receiver), secrets[-1]) is None
 
 
-async def test_hmac_signs_with_the_new_secret_at_once(
+async def test_the_hmac_scheme_signs_only_with_the_new_secret_after_a_rotation(
     webhooks: WebhookApi, receiver: Receiver
 ) -> None:
-    """`hmac` signs with the new secret alone."""
     endpoint_id = await webhooks.create_endpoint(
         receiver.url, signature={"scheme": "hmac"}, secret="first-one"
     )
@@ -192,10 +191,9 @@ async def test_hmac_signs_with_the_new_secret_at_once(
     assert refusal(hit, "second-one", Signing(Scheme.HMAC, "Payments-Signature")) is None
 
 
-async def test_a_change_of_scheme_forgets_an_old_secret_that_does_not_fit(
+async def test_changing_the_scheme_drops_a_previous_secret_that_does_not_fit_it(
     webhooks: WebhookApi, receiver: Receiver
 ) -> None:
-    """An earlier secret that the new scheme cannot use is valid no more; deliveries go on."""
     endpoint_id = await webhooks.create_endpoint(
         receiver.url, signature={"scheme": "hmac"}, secret="not-base64"
     )
@@ -207,10 +205,9 @@ async def test_a_change_of_scheme_forgets_an_old_secret_that_does_not_fit(
     assert len(hit.headers["webhook-signature"].split()) == 1
 
 
-async def test_a_change_of_scheme_keeps_an_old_secret_that_fits(
+async def test_changing_the_scheme_keeps_a_previous_secret_that_fits_it(
     webhooks: WebhookApi, receiver: Receiver
 ) -> None:
-    """They stay valid."""
     endpoint_id = await webhooks.create_endpoint(receiver.url)
     await webhooks.control("rotate_secret", {"secret": OTHER}, endpoint_id=endpoint_id)
     await webhooks.update_endpoint(
@@ -225,10 +222,10 @@ async def test_a_change_of_scheme_keeps_an_old_secret_that_fits(
     ]
 
 
-async def test_a_signature_can_be_dated_by_the_clock_of_the_world(
+async def test_an_endpoint_with_timestamp_world_gets_signatures_dated_by_the_worlds_clock(
     webhooks: WebhookApi, receiver: Receiver
 ) -> None:
-    """For a receiver whose clock follows the world's; each attempt has its own date."""
+    """For a receiver whose clock follows the world's."""
     receiver.script(500)
     endpoint_id = await webhooks.create_endpoint(receiver.url, timestamp="world")
     await webhooks.create_endpoint("inbox:world", timestamp="world")
@@ -249,7 +246,9 @@ async def test_a_signature_can_be_dated_by_the_clock_of_the_world(
     assert (shown["timestamp"], "timestamp" in changed) == ("world", False)
 
 
-async def test_an_inbox_refuses_what_is_dated_by_the_other_clock(webhooks: WebhookApi) -> None:
+async def test_an_inbox_does_not_verify_a_signature_dated_by_the_other_clock(
+    webhooks: WebhookApi,
+) -> None:
     """The world is frozen years from now."""
     body = b'{"id":"evt_1","type":"payment.completed"}'
     noon = read_instant("2030-01-15T10:30:00Z") // 1_000
@@ -271,10 +270,10 @@ async def test_an_inbox_refuses_what_is_dated_by_the_other_clock(webhooks: Webho
     assert reasons[1].startswith("the timestamp is too new")
 
 
-async def test_an_endpoint_can_have_headers_of_its_own(
+async def test_the_custom_headers_of_an_endpoint_are_sent(
     webhooks: WebhookApi, receiver: Receiver
 ) -> None:
-    """They are sent besides; a User-Agent comes before ours."""
+    """A custom User-Agent precedes ours."""
     headers = {"X-Tenant": "7", "authorization": "Bearer of-the-receiver", "user-agent": "Acme/1"}
     await webhooks.create_endpoint(receiver.url, headers=headers)
     hit = await arrived(webhooks, receiver)
@@ -284,10 +283,10 @@ async def test_an_endpoint_can_have_headers_of_its_own(
     assert sum(line.lower().startswith("user-agent:") for line in hit.lines) == 1
 
 
-async def test_a_credential_in_a_header_is_sent_and_not_shown(
+async def test_a_credential_in_a_custom_header_is_sent_but_shown_nowhere(
     webhooks: WebhookApi, receiver: Receiver
 ) -> None:
-    """It stands in no delivery and no inbox, by whatever name credentials are sent."""
+    """Under every usual name of such headers."""
     secret = "s3cret-of-the-receiver"
     receiver.script(500)
     names = (
@@ -342,31 +341,31 @@ async def test_a_credential_in_a_header_is_sent_and_not_shown(
         ),
         (
             {"signature": {"scheme": "standard", "header": "X-Signature"}},
-            "/signature/header: expected nothing; standard has none.",
+            "/signature/header: not allowed with the scheme standard.",
         ),
         (
             {"signature": {"scheme": "timestamped", "prefix": "sha256="}},
-            "/signature/prefix: expected nothing; timestamped has none.",
+            "/signature/prefix: not allowed with the scheme timestamped.",
         ),
         (
             {"signature": {"scheme": "hmac", "header": "Content-Length"}},
-            "/signature/header: expected a header that has no other meaning.",
+            "/signature/header: expected a header without another meaning.",
         ),
         (
             {"signature": {"scheme": "hmac", "header": "X-Mine"}, "headers": {"x-mine": "1"}},
-            "/headers/x-mine: expected a header that is not the sandbox's.",
+            "/headers/x-mine: expected a header that the sandbox does not set.",
         ),
         (
             {"headers": {"Webhook-Id": "evt_mine"}},
-            "/headers/Webhook-Id: expected a header that is not the sandbox's.",
+            "/headers/Webhook-Id: expected a header that the sandbox does not set.",
         ),
         (
             {"headers": {"X: 1\r\nInjected": "yes"}},
-            "/headers: expected names of headers, such as X-Tenant.",
+            "/headers: expected header names, such as X-Tenant.",
         ),
         (
             {"headers": {"X-Tenant": "1", "x-tenant": "2"}},
-            "/headers/x-tenant: expected each header once, however written.",
+            "/headers/x-tenant: expected each header once; case is ignored.",
         ),
         (
             {"headers": {"X-Card": "4111 1111 1111 1111"}},
@@ -378,7 +377,7 @@ async def test_a_credential_in_a_header_is_sent_and_not_shown(
         ),
         (
             {"headers": {"X-4111111111111111": "1"}},
-            "/headers: expected names of headers, such as X-Tenant.",
+            "/headers: expected header names, such as X-Tenant.",
         ),
         (
             {"signature": {"scheme": "hmac", "header": "X-4111111111111111"}},
@@ -392,8 +391,8 @@ async def test_a_credential_in_a_header_is_sent_and_not_shown(
             {"secret": "4111111111111111", "signature": {"scheme": "hmac"}},
             "/secret: expected no card number.",
         ),
-        ({"headers": {"": "1"}}, "/headers: expected names of headers, such as X-Tenant."),
-        ({"headers": {"Größe": "1"}}, "/headers: expected names of headers, such as X-Tenant."),
+        ({"headers": {"": "1"}}, "/headers: expected header names, such as X-Tenant."),
+        ({"headers": {"Größe": "1"}}, "/headers: expected header names, such as X-Tenant."),
         ({"retries": ["soon"]}, "/retries/0: expected a duration such as 5s, 10m or 2h."),
         ({"retries": ["1s", "366d"]}, "/retries/1: expected a duration of at most 365d."),
         ({"retries": ["100000d"]}, f"/retries/0: {TOO_LONG}."),
@@ -403,10 +402,10 @@ async def test_a_credential_in_a_header_is_sent_and_not_shown(
         ({"timeout": "long"}, "/timeout: expected a duration from 10ms to 30s."),
     ],
 )  # fmt: skip
-async def test_settings_that_make_no_sense_are_refused_by_field(
+async def test_an_invalid_signature_header_or_retry_setting_is_rejected_with_its_json_pointer(
     webhooks: WebhookApi, receiver: Receiver, wanted: Json, details: str
 ) -> None:
-    """With what would have worked; nothing is made, and nothing changed, and no secret quoted."""
+    """Nothing is made or changed, and no secret is quoted."""
     body = {"url": receiver.url} | wanted
     refused = await webhooks.control("create_webhook_endpoint", body, status=400)
     endpoint_id = await webhooks.create_endpoint(receiver.url)
@@ -420,10 +419,9 @@ async def test_settings_that_make_no_sense_are_refused_by_field(
     assert len(before["data"]) == 1
 
 
-async def test_a_rotation_refuses_a_secret_of_another_scheme(
+async def test_a_rotation_to_an_invalid_secret_is_rejected_and_the_old_one_stays(
     webhooks: WebhookApi, receiver: Receiver
 ) -> None:
-    """The endpoint goes on with the one it has."""
     endpoint_id = await webhooks.create_endpoint(receiver.url)
     refused = await webhooks.control(
         "rotate_secret", {"secret": "whsec_short"}, status=400, endpoint_id=endpoint_id
@@ -433,10 +431,10 @@ async def test_a_rotation_refuses_a_secret_of_another_scheme(
     assert refusal(await arrived(webhooks, receiver), DEFAULT_WEBHOOK_SECRET) is None
 
 
-async def test_a_payment_leaves_no_card_in_any_delivery(
+async def test_deliveries_events_and_snapshots_contain_no_card_data(
     webhooks: WebhookApi, receiver: Receiver, sandbox: AssembledServer
 ) -> None:
-    """Not even where the receiver answers with it, in head or body."""
+    """Even if the receiver echoes it in its headers or body."""
     number = "4111111111111111"
     echo = f"you paid with {number}".encode()
     receiver.usual = Answer(status=302, body=echo, headers={"X-Echo": number, "Location": number})

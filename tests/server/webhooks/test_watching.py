@@ -1,4 +1,4 @@
-"""The event stream tells of each attempt as it ends."""
+"""Tests that the event stream sends each attempt as it ends."""
 
 import asyncio
 
@@ -9,10 +9,10 @@ from tests.support.values import LONGEST_WAIT
 PATH = "/_sandbox/stream"
 
 
-async def test_the_stream_tells_each_attempt_as_it_ends(
+async def test_the_stream_sends_the_delivery_with_each_attempt_as_it_ends(
     webhooks: WebhookApi, receiver: Receiver
 ) -> None:
-    """The delivery as it then is, with that attempt alone."""
+    """With that attempt alone."""
     receiver.script(500)
     await webhooks.create_endpoint(receiver.url)
     async with webhooks.api.get(PATH) as reply, asyncio.timeout(LONGEST_WAIT):
@@ -31,8 +31,9 @@ async def test_the_stream_tells_each_attempt_as_it_ends(
     assert (first.id, second.id) == ("1-1-1", "1-1-2")
 
 
-async def test_the_stream_goes_on_after_a_reconnect(webhooks: WebhookApi) -> None:
-    """A reader gets the attempts that it has missed, once each, in order."""
+async def test_a_reconnecting_stream_reader_gets_missed_attempts_once_in_order(
+    webhooks: WebhookApi,
+) -> None:
     await webhooks.create_endpoint("inbox:orders")
     for _ in range(3):
         await webhooks.pay()

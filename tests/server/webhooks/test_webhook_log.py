@@ -1,4 +1,4 @@
-"""The log of a server tells of webhooks, as lines and as JSON, and of what it has seen in all."""
+"""Tests the server's log of webhooks, as lines and as JSON, and its counts."""
 
 import json
 import re
@@ -18,13 +18,13 @@ from tests.support.in_process import NOON
 
 @pytest.fixture
 def lines() -> list[str]:
-    """What has been said."""
+    """The logged lines."""
     return []
 
 
 @pytest.fixture
 def log(lines: list[str], request: pytest.FixtureRequest) -> RequestLog:
-    """A log of text, or of JSON where the test wants that."""
+    """A text log, or a JSON log if the test's parameter says so."""
     if getattr(request, "param", "text") == "json":
         return JsonLog(lines.append, lambda: NOON)
     return RequestLog(lines.append)
@@ -32,14 +32,14 @@ def log(lines: list[str], request: pytest.FixtureRequest) -> RequestLog:
 
 @pytest.fixture
 async def sandbox(settings: Settings, log: RequestLog) -> AsyncIterator[AssembledServer]:
-    """A sandbox that tells `lines`."""
+    """A sandbox that logs to `lines`."""
     sandbox = assemble(settings, log)
     yield sandbox
     await sandbox.runtime.dispatcher.close()
 
 
 async def story(api: Api, control: Control) -> None:
-    """A payment whose webhook arrives, and is tried twice where nobody answers."""
+    """Make a payment whose webhook arrives at one endpoint, and fails twice at another."""
     for url in ("inbox:mine", "http://127.0.0.1:9/hooks"):
         await ask(api, "POST", "/_sandbox/webhook_endpoints", 201, json={"url": url})
     await paid(api)
@@ -48,10 +48,10 @@ async def story(api: Api, control: Control) -> None:
         assert reply.status == 401
 
 
-async def test_webhooks_are_told_in_a_line_each_and_counted(
+async def test_each_webhook_attempt_is_logged_in_one_line_and_counted(
     api: Api, control: Control, lines: list[str], sandbox: AssembledServer
 ) -> None:
-    """With number, outcome, address and what is next; who was turned away counts, too."""
+    """With number, outcome, address and next attempt."""
     await story(api, control)
 
     told = sorted(re.sub(r"[0-9.]+ ms|(?<=evt_|dlv_)\w+", "…", line) for line in lines[1:-1])
@@ -76,10 +76,9 @@ async def test_webhooks_are_told_in_a_line_each_and_counted(
 
 
 @pytest.mark.parametrize("log", ["json"], indirect=True)
-async def test_each_line_of_json_is_an_object_with_its_kind_and_id(
+async def test_each_json_log_line_has_its_kind_and_the_id_of_its_request_or_delivery(
     api: Api, control: Control, lines: list[str]
 ) -> None:
-    """A request has that of the journal, a webhook that of its delivery."""
     await story(api, control)
 
     said: list[Json] = [json.loads(line) for line in lines]
@@ -131,7 +130,7 @@ async def test_each_line_of_json_is_an_object_with_its_kind_and_id(
         "status": 401,
         "error": "invalid_api_key",
         "details": (
-            "A key of the sandbox is sk_test_ and 1 to 64 letters, digits, '-' or '_',"
+            "A sandbox key is sk_test_ followed by 1 to 64 letters, digits, '-' or '_',"
             " as in 'Authorization: Bearer sk_test_sandbox'."
         ),
         "header": None,
@@ -149,10 +148,10 @@ async def test_each_line_of_json_is_an_object_with_its_kind_and_id(
         (f'{{"amount": 5, "currency": "{"x" * 300}"}}', 5, "x" * 255),
     ],
 )
-async def test_a_line_of_json_repeats_of_a_body_only_what_has_a_place_there(
+async def test_a_json_log_line_has_only_valid_fields_of_a_body(
     api: Api, lines: list[str], body: str, amount: int | None, currency: str | None
 ) -> None:
-    """Whatever a client sends, every line is JSON that any reader takes."""
+    """Whatever a client sends, every line is JSON that any reader accepts."""
     json_type = {"Content-Type": "application/json"}
     await ask(api, "POST", "/v3/payments", 400, data=body, headers=json_type)
     said = json.loads(lines[0])
@@ -161,7 +160,7 @@ async def test_a_line_of_json_repeats_of_a_body_only_what_has_a_place_there(
 
 
 @pytest.mark.parametrize("log", ["json"], indirect=True)
-async def test_a_refusal_in_json_names_the_header_that_is_at_fault(
+async def test_a_json_log_line_of_a_rejected_request_names_the_wrong_header(
     api: Api, lines: list[str]
 ) -> None:
     async with api.get("/v3/payments", headers={"Host": "evil.test:80"}) as reply:
@@ -219,8 +218,6 @@ LINE = WebhookLine(
         ),
     ],
 )
-def test_a_line_of_a_webhook_is_no_wider_than_the_terminal(
-    line: WebhookLine, narrow: str, wide: str
-) -> None:
+def test_a_webhook_log_line_fits_the_terminal(line: WebhookLine, narrow: str, wide: str) -> None:
     assert [format_webhook(line, 80), format_webhook(line, 120)] == [narrow, wide]
     assert (len(narrow) <= 80, len(wide) <= 120) == (True, True)

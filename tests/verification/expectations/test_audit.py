@@ -1,11 +1,10 @@
-"""`audit` is clean or names what was found."""
+"""The expectation `audit`: clean, or the kinds of findings."""
 
 from payments_sandbox.verification.expectations.expectation import ExpectationResult
 from tests.support.in_process import History
 
 
-def test_an_audit_that_is_not_clean_names_each_kind_once() -> None:
-    """By kind, each once."""
+def test_an_unclean_audit_names_each_kind_once() -> None:
     history = History()
     for _ in range(2):
         history.pay(description="4111111111111111")

@@ -1,11 +1,11 @@
-"""A count is an exact number or bounds, and is shown in words."""
+"""Counts of expectations: an exact number or bounds, shown as text."""
 
 from payments_sandbox.verification.expectations.counting import Count, parse_count, saw
 from tests.support.in_process import History
 
 
-def test_a_count_is_shown_in_words() -> None:
-    """As the report says what was expected."""
+def test_a_count_is_shown_as_text() -> None:
+    """The report uses this text."""
     written = (1, {"min": 1}, {"max": 3}, {"min": 1, "max": 3})
 
     assert [str(parse_count(each)) for each in written] == [
@@ -16,7 +16,7 @@ def test_a_count_is_shown_in_words() -> None:
     ]
 
 
-def test_a_count_admits_what_lies_within_its_bounds() -> None:
+def test_a_count_admits_values_within_its_bounds() -> None:
     """Both bounds are included."""
     counts = [Count(1, 1), Count(1), Count(most=3), Count(1, 3)]
 
@@ -24,19 +24,18 @@ def test_a_count_admits_what_lies_within_its_bounds() -> None:
     assert [count.admits(0) for count in counts] == [False, False, True, False]
 
 
-def test_what_is_not_written_is_no_count() -> None:
-    """Any number will do."""
+def test_an_omitted_count_is_none() -> None:
     assert parse_count(None) is None
 
 
-def test_a_count_is_exceeded_only_beyond_its_upper_bound() -> None:
-    """As many as may be are not too many."""
+def test_a_count_is_exceeded_only_above_its_maximum() -> None:
+    """The maximum itself is allowed."""
     assert [Count(most=3).is_exceeded_by(count) for count in (3, 4)] == [False, True]
     assert not Count(1).is_exceeded_by(100)
 
 
-def test_a_count_and_a_total_are_both_demanded() -> None:
-    """One of them alone is not enough, and what is not demanded may be anything."""
+def test_count_and_total_must_both_be_met() -> None:
+    """If one of them is omitted, any value is accepted for it."""
     history = History()
     history.pay(amount=200)
     history.pay(amount=300)
@@ -54,8 +53,7 @@ def test_a_count_and_a_total_are_both_demanded() -> None:
     assert met == [True, False, True, False, True, False, False]
 
 
-def test_ten_ids_are_listed_and_more_are_hinted_at() -> None:
-    """The journal has the rest."""
+def test_at_most_ten_ids_are_listed() -> None:
     ids = [f"pay_{number}" for number in range(11)]
 
     assert saw(ids[:10]) == f"saw 10: {', '.join(ids[:10])}"

@@ -1,11 +1,11 @@
-"""`order` is a subsequence of the calls."""
+"""The expectation `order`: a subsequence of the calls."""
 
 from payments_sandbox.verification.expectations.expectation import ExpectationResult
 from tests.support.in_process import History
 
 
-def test_an_order_is_met_with_other_calls_between() -> None:
-    """A subsequence; what is not an operation is not seen."""
+def test_an_order_is_met_with_other_calls_in_between() -> None:
+    """At most twenty calls are shown."""
     history = History()
     history.pay()
     history.look()
@@ -27,8 +27,8 @@ def test_an_order_is_met_with_other_calls_between() -> None:
     )
 
 
-def test_an_order_that_breaks_off_says_where() -> None:
-    """After the last three of those that came."""
+def test_an_unmet_order_says_which_call_is_missing_after_which() -> None:
+    """At most the last three calls that were found are named."""
     history = History()
     history.pay()
     history.look()

@@ -1,4 +1,4 @@
-"""`payments` counts payments and adds them up."""
+"""The expectation `payments`: a count and a total."""
 
 from payments_sandbox.core.slices import SLICE
 from payments_sandbox.rules.magic_cards import MAGIC_CARDS
@@ -13,8 +13,7 @@ from tests.support.in_process import History, scenario_of
 CARD = {card.name: card.number for card in MAGIC_CARDS}
 
 
-def test_payments_are_counted_and_added_up_as_they_are_now() -> None:
-    """As they are now."""
+def test_payments_are_counted_and_summed_by_their_current_state() -> None:
     history = History()
     history.pay(customer_id="ann")
     history.pay(customer_id="ann", card_number=CARD["declined"])
@@ -34,8 +33,7 @@ def test_payments_are_counted_and_added_up_as_they_are_now() -> None:
     assert not history.meets(payments=completed, count=3, total=2505)
 
 
-def test_a_card_that_an_expectation_names_is_known_again() -> None:
-    """Where the expectation is of an active scenario."""
+def test_a_card_named_by_an_expectation_of_an_active_scenario_is_matched() -> None:
     history = History(scenario_of("expect: [{payments: {card: visa_2}, count: 1}]"))
     history.pay(card_number=CARD["visa_2"])
     history.pay(card_number=CARD["visa"])
@@ -43,8 +41,8 @@ def test_a_card_that_an_expectation_names_is_known_again() -> None:
     assert history.meets(payments={"card": "visa_2"}, count=1)
 
 
-def test_payments_are_counted_a_slice_at_a_time() -> None:
-    """Others are served meanwhile."""
+def test_payments_are_counted_in_slices() -> None:
+    """The server can answer requests between slices."""
     history = History(
         scenario_of(f"given: {{generate: {{payments: {2 * SLICE + 1}}}}}", seed=7),
     )

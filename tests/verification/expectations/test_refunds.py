@@ -1,10 +1,10 @@
-"""`refunds` counts refunds and adds them up."""
+"""The expectation `refunds`: a count and a total."""
 
 from tests.support.in_process import History
 
 
-def test_refunds_are_counted_and_added_up() -> None:
-    """By payment, customer, amount, reason; events that only tell of one are none."""
+def test_refunds_are_counted_and_summed_by_condition() -> None:
+    """An event `refund.created` that was created by hand does not count."""
     history = History()
     history.pay(customer_id="ann")
     history.pay(customer_id="ben")

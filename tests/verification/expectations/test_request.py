@@ -1,4 +1,4 @@
-"""`request` counts the calls of an operation that meet its conditions."""
+"""The expectation `request`: the number of calls that match conditions."""
 
 from typing import Any
 
@@ -9,8 +9,8 @@ from tests.support.in_process import History, call_of, rules_of
 CARD = {card.name: card.number for card in MAGIC_CARDS}
 
 
-def test_calls_of_the_operation_that_meet_the_conditions_are_counted() -> None:
-    """Those of the operation that meet the conditions, named by their ids."""
+def test_calls_of_the_operation_that_match_the_conditions_are_counted() -> None:
+    """The result names their ids."""
     history = History()
     ids = [history.pay(customer_id="ann"), history.pay(customer_id="ann")]
     history.pay(customer_id="ben")
@@ -27,8 +27,8 @@ def test_calls_of_the_operation_that_meet_the_conditions_are_counted() -> None:
     assert history.meets(request="*", when={"customer_id": "ann"}, count=3)
 
 
-def test_a_call_of_no_documented_operation_is_not_counted() -> None:
-    """A path that does not exist was a mistake, and is in the journal."""
+def test_a_call_to_an_undocumented_path_is_not_counted() -> None:
+    """It is only in the journal."""
     history = History()
     call = call_of("list_payments")
     call.operation = None
@@ -37,8 +37,7 @@ def test_a_call_of_no_documented_operation_is_not_counted() -> None:
     assert history.meets(request="*", count=0)
 
 
-def test_a_result_names_ten_ids_at_most() -> None:
-    """The journal has the rest."""
+def test_a_result_names_at_most_ten_ids() -> None:
     history = History()
     for _ in range(12):
         history.look()
@@ -46,8 +45,8 @@ def test_a_result_names_ten_ids_at_most() -> None:
     assert history.result_of(request="*", count=12).observed.endswith(", …")
 
 
-def test_conditions_look_at_what_was_asked_and_at_the_payment() -> None:
-    """Body, query, headers, the addressed payment; cards by what the journal keeps of them."""
+def test_conditions_use_body_query_headers_and_the_payment() -> None:
+    """Cards are matched by what the journal stores of them."""
     history = History(
         rules_of("- {request: list_payments, when: {query.x: {ne: 1}}, do: [pass]}"),
         rules_of(

@@ -1,4 +1,4 @@
-"""`retries` speaks of the repetitions of a call: how many, how far apart, how alike."""
+"""The expectation `retries`: number, spacing and equality of repeated calls."""
 
 from collections.abc import Callable
 
@@ -9,8 +9,8 @@ from payments_sandbox.verification.expectations.expectation import ExpectationRe
 from tests.support.in_process import History
 
 
-def test_more_repetitions_than_allowed_are_named() -> None:
-    """Calls that are alike, the first not counted; others do not matter."""
+def test_more_retries_than_allowed_are_reported() -> None:
+    """The first of the similar calls is not counted; other calls do not matter."""
     history = History()
     for _ in range(3):
         history.pay()
@@ -38,13 +38,13 @@ def test_more_repetitions_than_allowed_are_named() -> None:
     ],
 )
 @pytest.mark.parametrize("wait", [History.wait, History.advance], ids=["wall", "world"])
-def test_repetitions_keep_their_distance_on_the_clock_that_has_moved_further(
+def test_spacing_uses_the_clock_that_advanced_further(
     gaps: list[int],
     spacing: dict[str, object],
     observed: str | None,
     wait: Callable[[History, int], None],
 ) -> None:
-    """In wall time while the world's clock stands still, and in its time where the wall does."""
+    """That is wall time in a frozen world, and the world's time in a test without waiting."""
     history = History(frozen=True)
     history.pay()
     for gap in gaps:
@@ -56,8 +56,8 @@ def test_repetitions_keep_their_distance_on_the_clock_that_has_moved_further(
     assert observed is None or found.observed.startswith(f"{observed}: req_")
 
 
-def test_a_call_that_was_held_is_counted_from_when_it_came() -> None:
-    """It is journalled when it happens: here after one that came five seconds later."""
+def test_spacing_counts_from_the_arrival_of_a_held_call() -> None:
+    """It is in the journal after a call that arrived five seconds later."""
     history = History(frozen=True)
     history.pay()
     history.wait(5 * SECOND)
@@ -69,8 +69,8 @@ def test_a_call_that_was_held_is_counted_from_when_it_came() -> None:
     assert found.met
 
 
-def test_repetitions_have_the_same_body_where_that_is_expected() -> None:
-    """What is not part of what makes them alike may have changed."""
+def test_same_body_reports_a_retry_with_another_body() -> None:
+    """The retry differs in a field that does not decide whether calls are similar."""
     same, changed = History(), History()
     for history, month in ((same, 12), (changed, 11)):
         history.pay()
@@ -82,8 +82,7 @@ def test_repetitions_have_the_same_body_where_that_is_expected() -> None:
     )
 
 
-def test_refunds_repeat_one_another_when_path_and_body_are_equal() -> None:
-    """Alike by path, query and body."""
+def test_refunds_with_equal_path_and_body_are_retries() -> None:
     history = History()
     history.pay()
     for amount in (5, 5, 6):
@@ -93,8 +92,8 @@ def test_refunds_repeat_one_another_when_path_and_body_are_equal() -> None:
     assert not history.meets(retries="create_refund", max=0)
 
 
-def test_reads_repeat_one_another_where_they_ask_for_the_same() -> None:
-    """A list with another filter is another call."""
+def test_reads_with_equal_path_and_query_are_retries() -> None:
+    """A list with another filter is not a retry."""
     history = History()
     for query in ("customer_id=cust_a", "customer_id=cust_b", "customer_id=cust_a"):
         history.look(query)

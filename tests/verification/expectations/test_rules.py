@@ -1,11 +1,10 @@
-"""`rules: all_fired` names the rules that have not."""
+"""The expectation `rules: all_fired`."""
 
 from payments_sandbox.verification.expectations.expectation import ExpectationResult
 from tests.support.in_process import History, rules_of
 
 
-def test_rules_that_have_not_fired_are_named() -> None:
-    """All of them."""
+def test_rules_that_never_fired_are_named() -> None:
     history = History(
         rules_of("""
             - {name: one, request: create_payment, do: [pass]}

@@ -1,11 +1,10 @@
-"""`webhook` speaks of deliveries: how many, how often tried, acknowledged, forged."""
+"""The expectation `webhook`: count, attempts, acknowledgement and forgery of deliveries."""
 
 from payments_sandbox.verification.expectations.expectation import ExpectationResult
 from tests.support.in_process import History
 
 
-def test_deliveries_are_acknowledged_in_so_many_attempts() -> None:
-    """In the end, in so many attempts, so many of them."""
+def test_acknowledged_attempts_and_count_are_evaluated() -> None:
     history = History()
     history.receive(500, 200)
     refused = history.receive(None, event="refund.created")
@@ -30,8 +29,8 @@ def test_deliveries_are_acknowledged_in_so_many_attempts() -> None:
     assert not history.meets(webhook="*", count={"max": 1})
 
 
-def test_one_delivery_that_is_beyond_mending_ends_the_wait() -> None:
-    """Whichever of them it is, and whatever may still become of the others."""
+def test_a_finally_failed_delivery_makes_acknowledged_final() -> None:
+    """This holds even if other deliveries are still pending."""
     history = History()
     pending = history.receive(500)
     assert history.result_of(webhook="*", acknowledged=True) == ExpectationResult(
@@ -44,15 +43,15 @@ def test_one_delivery_that_is_beyond_mending_ends_the_wait() -> None:
     history = History()
     history.receive(is_final=True)
     told = history.result_of(webhook="*", acknowledged=True)
-    assert "saw no attempt, as its endpoint is disabled" in told.observed
+    assert "saw no attempt, because its endpoint is disabled" in told.observed
     history = History()
     history.receive()
     told = history.result_of(webhook="*", acknowledged=True)
     assert ("saw no attempt yet" in told.observed, told.is_final) == (True, False)
 
 
-def test_forged_deliveries_are_refused_and_there_has_to_be_one() -> None:
-    """Each of them; where there is none, nothing is shown."""
+def test_forged_refused_needs_a_forged_delivery_and_no_2xx() -> None:
+    """Without a forged delivery the expectation is not met."""
     honest, careful, careless = History(), History(), History()
     honest.receive(200)
     for history, status in ((careful, 401), (careless, 200)):

@@ -1,4 +1,4 @@
-"""A payment or refund that was sent again without a look."""
+"""The finding `blind_retry`: a payment or refund that was retried without a lookup."""
 
 from dataclasses import replace
 
@@ -10,8 +10,8 @@ from tests.support.in_process import History, rules_of
 DOWN = rules_of("- {request: create_payment, do: [{respond: {error: internal_error}, times: 2}]}")
 
 
-def test_a_retry_of_what_never_happened_is_blind_all_the_same() -> None:
-    """The client could not know; a list that failed tells nothing."""
+def test_a_retry_of_an_uncommitted_payment_without_a_lookup_is_blind() -> None:
+    """The client could not know that it failed; a failed list is no lookup."""
     history = History(DOWN, rules_of("- {request: list_payments, do: [{drop: {}}]}", name="lists"))
     first = history.pay()
     second = history.pay()
@@ -21,8 +21,8 @@ def test_a_retry_of_what_never_happened_is_blind_all_the_same() -> None:
     assert history.found() == [("blind_retry", (first, second, third))]
 
 
-def test_a_retry_after_a_refusal_is_not_blind() -> None:
-    """400 and 429 say that nothing happened."""
+def test_a_retry_after_a_400_or_429_is_not_blind() -> None:
+    """These answers say that nothing happened."""
     history = History()
     history.pay(amount=0)
     history.pay(amount=0)
@@ -37,8 +37,8 @@ def test_a_retry_after_a_refusal_is_not_blind() -> None:
 REFUND_LOST = rules_of("- {request: create_refund, do: [{drop: {commit: false}, times: 2}]}")
 
 
-def test_a_refund_sent_again_without_a_look_is_blind() -> None:
-    """Whether or not the first one was made."""
+def test_a_refund_retried_without_a_lookup_is_blind() -> None:
+    """It does not matter whether the first refund happened."""
     history = History(REFUND_LOST)
     history.pay()
     ids = (history.refund(amount=500), history.refund(amount=500))
@@ -46,14 +46,13 @@ def test_a_refund_sent_again_without_a_look_is_blind() -> None:
     assert history.found() == [("blind_retry", ids)]
     [finding] = history.findings()
     assert finding.message == (
-        f"The refund of 500 of {history.payment()} was sent again although nobody had looked"
-        " for it."
+        f"The refund of 500 of {history.payment()} was sent again without looking for it first."
     )
 
 
 @pytest.mark.parametrize("body", [{}, {"amount": 2500}], ids=str)
-def test_a_refund_of_everything_may_be_sent_again(body: dict[str, object]) -> None:
-    """It cannot be made twice, and its second answer says whether it was made."""
+def test_retrying_a_full_refund_is_not_blind(body: dict[str, object]) -> None:
+    """It cannot happen twice, and the second answer shows whether it happened."""
     history = History(REFUND_LOST)
     history.pay()
     history.refund(**body)
@@ -62,8 +61,7 @@ def test_a_refund_of_everything_may_be_sent_again(body: dict[str, object]) -> No
     assert history.found() == []
 
 
-def test_a_refund_of_an_unknown_payment_sent_again_is_blind() -> None:
-    """What it is of does not matter to who sends it."""
+def test_a_retried_refund_of_an_unknown_payment_is_blind() -> None:
     history = History(REFUND_LOST)
     ids = tuple(
         history.call("create_refund", {"amount": 5}, payment_id="pay_unknown") for _ in range(2)
@@ -73,8 +71,8 @@ def test_a_refund_of_an_unknown_payment_sent_again_is_blind() -> None:
 
 
 @pytest.mark.parametrize("wait", [10 * MINUTE + 1, 0], ids=["after a while", "after a look"])
-def test_a_refund_sent_again_after_a_look_or_a_while_is_not_blind(wait: int) -> None:
-    """A webhook would have told of it by then; or somebody has read the payment."""
+def test_a_refund_retried_after_a_lookup_or_ten_minutes_is_not_blind(wait: int) -> None:
+    """A lookup is a read of the payment; after ten minutes it is not a retry."""
     history = History(REFUND_LOST)
     history.pay()
     history.refund(amount=500)
@@ -87,8 +85,8 @@ def test_a_refund_sent_again_after_a_look_or_a_while_is_not_blind(wait: int) -> 
     assert history.found() == []
 
 
-def test_a_refund_is_a_repetition_for_ten_minutes_to_the_last() -> None:
-    """On the world's clock; a millisecond later it is another one."""
+def test_a_refund_counts_as_a_retry_for_exactly_ten_minutes() -> None:
+    """One millisecond later it is another refund."""
     found = []
     for wait in (10 * MINUTE, 10 * MINUTE + 1):
         history = History(REFUND_LOST)
@@ -103,10 +101,10 @@ def test_a_refund_is_a_repetition_for_ten_minutes_to_the_last() -> None:
 
 @pytest.mark.parametrize("clock", ["wall", "world", "both"])
 @pytest.mark.parametrize("events", [("*",), ("refund.created",), ("payment.*",)])
-def test_a_webhook_tells_of_a_refund_within_a_second_on_either_clock(
+def test_a_refund_retried_one_second_after_its_webhook_is_not_blind(
     clock: str, events: tuple[str, ...]
 ) -> None:
-    """To the millisecond, where an endpoint gets it; elsewhere nobody would know."""
+    """This needs an endpoint that gets refund events, and either clock may have moved."""
     found = []
     for wait in (999, 1_000):
         history = History(REFUND_LOST, frozen=clock != "both")

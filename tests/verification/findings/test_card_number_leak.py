@@ -1,10 +1,10 @@
-"""A card number where text belongs."""
+"""The finding `card_number_leak`: a card number in a text field."""
 
 from tests.support.in_process import History
 
 
-def test_a_card_number_in_text_is_found_and_not_repeated() -> None:
-    """In a payment or in a refund; the number itself is nowhere."""
+def test_a_card_number_in_a_text_field_is_found_and_not_repeated() -> None:
+    """It may be in a payment or a refund; the finding does not contain the number."""
     history = History()
     card = "4111111111111111"
     ids = [history.pay(description=f"card {card}"), history.pay(customer_id=card)]

@@ -1,11 +1,10 @@
-"""A delivery that was acted upon each time that it came."""
+"""The finding `duplicate_handled_twice`: an event handled at each of its deliveries."""
 
 from payments_sandbox.core.instants import SECOND
 from tests.support.in_process import History
 
 
-def test_a_refund_after_each_delivery_is_found() -> None:
-    """A refund after each."""
+def test_a_refund_after_each_delivery_of_an_event_is_found() -> None:
     history = History()
     history.pay()
     paid = history.payment()
@@ -21,8 +20,8 @@ def test_a_refund_after_each_delivery_is_found() -> None:
     assert history.findings()[0].message == "evt_1 was handled twice: a refund was made each time."
 
 
-def test_deliveries_are_looked_at_in_the_order_in_which_they_were_taken() -> None:
-    """The one that was sent first may have been refused, and have been tried again later."""
+def test_deliveries_are_compared_in_the_order_of_acceptance() -> None:
+    """The first delivery may have been rejected and accepted later."""
     history = History()
     history.pay()
     paid = history.payment()
@@ -36,8 +35,8 @@ def test_deliveries_are_looked_at_in_the_order_in_which_they_were_taken() -> Non
     assert history.found() == [("duplicate_handled_twice", ("dlv_9", *ids[1:]))]
 
 
-def test_three_times_is_one_finding_that_counts_them() -> None:
-    """One finding an event, which counts them."""
+def test_three_handled_deliveries_are_one_finding() -> None:
+    """The message has their number."""
     history = History()
     history.pay()
     paid = history.payment()
@@ -53,8 +52,8 @@ def test_three_times_is_one_finding_that_counts_them() -> None:
     )
 
 
-def test_deliveries_that_tell_of_refunds_are_no_finding() -> None:
-    """A refund before them and one after them are what they are about."""
+def test_deliveries_of_refund_events_are_not_a_finding() -> None:
+    """They are caused by refunds."""
     history = History()
     history.pay()
     paid = history.payment()
@@ -66,8 +65,8 @@ def test_deliveries_that_tell_of_refunds_are_no_finding() -> None:
     assert history.found() == []
 
 
-def test_a_delivery_that_is_handled_once_is_no_finding() -> None:
-    """The second refund is of another payment, or refused, or the delivery was."""
+def test_an_event_handled_once_is_not_a_finding() -> None:
+    """The second refund is for another payment or rejected, or the delivery was rejected."""
     history = History()
     history.pay()
     history.pay(amount=5)

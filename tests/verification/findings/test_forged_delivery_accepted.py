@@ -1,10 +1,10 @@
-"""A forged delivery that a receiver has taken."""
+"""The finding `forged_delivery_accepted`."""
 
 from tests.support.in_process import History
 
 
-def test_a_forged_delivery_that_was_answered_with_a_2xx_is_found() -> None:
-    """Whatever its other attempts were answered with."""
+def test_a_forged_delivery_answered_with_2xx_is_found() -> None:
+    """Answers to its other attempts do not matter."""
     history = History()
     taken = history.receive(500, 204, is_forged=True)
 
@@ -14,8 +14,8 @@ def test_a_forged_delivery_that_was_answered_with_a_2xx_is_found() -> None:
     ]
 
 
-def test_a_forged_delivery_that_was_refused_is_no_finding() -> None:
-    """With a status of its own, or with none."""
+def test_a_rejected_forged_delivery_is_not_a_finding() -> None:
+    """The answer was an error status or none at all."""
     history = History()
     history.receive(400, None, is_forged=True)
 

@@ -1,4 +1,4 @@
-"""Writes that came again with the key of an earlier one: their client means them to be one."""
+"""Writes that repeat the idempotency key of an earlier one."""
 
 from collections.abc import Mapping
 from types import MappingProxyType
@@ -12,7 +12,7 @@ from tests.support.in_process import AUTHORIZATION, History, call_of, rules_of
 from tests.support.values import documented_create
 
 KEY: Final = (b"Idempotency-Key", b"order-17")
-UNKNOWN: Final = "it came with the same Idempotency-Key, which this API does not know."
+UNKNOWN: Final = "it had the same Idempotency-Key, which this API does not support."
 CREATE: Final = "The payment of 2500 USD for cust_abc123"
 LOST: Final = rules_of("- {request: create_payment, do: [{drop: {commit: true}}]}")
 NOTHING: Final = rules_of("- {request: create_payment, do: [{drop: {commit: false}}]}")
@@ -36,13 +36,13 @@ def refund(history: History, *keys: tuple[bytes, bytes]) -> None:
 
 
 def messages(history: History) -> list[str]:
-    """What the audit says."""
+    """Return the messages of the findings."""
     return [each.message for each in history.findings()]
 
 
 @pytest.mark.parametrize("name", [b"Idempotency-Key", b"idempotency-key", b"X-Idempotency-Key"])
-def test_a_payment_with_the_key_of_another_was_charged_twice(name: bytes) -> None:
-    """Though both replies came: its client trusts in what the API does not have."""
+def test_two_payments_with_the_same_idempotency_key_are_a_double_charge(name: bytes) -> None:
+    """This holds although both got replies: the API does not support such keys."""
     history = History()
     send(history, (name, b"order-17"))
     history.wait(9 * MINUTE)
@@ -51,8 +51,8 @@ def test_a_payment_with_the_key_of_another_was_charged_twice(name: bytes) -> Non
     assert messages(history) == [f"{CREATE} may have been charged 2 times: {UNKNOWN}"]
 
 
-def test_a_refund_with_the_key_of_another_was_made_twice() -> None:
-    """Within a day, as after a lost reply."""
+def test_two_refunds_with_the_same_idempotency_key_are_a_double_refund() -> None:
+    """They may be up to a day apart, as after a lost reply."""
     history = History()
     send(history)
     refund(history, KEY)
@@ -76,12 +76,12 @@ def test_a_refund_with_the_key_of_another_was_made_twice() -> None:
     ],
     ids=["another key", "one key", "no key", "empty keys", "another header", "amount", "customer"],
 )
-def test_other_equal_payments_are_two_purchases(
+def test_equal_payments_without_a_shared_key_are_not_a_finding(
     first: tuple[tuple[bytes, bytes], ...],
     second: tuple[tuple[bytes, bytes], ...],
     changes: dict[str, object],
 ) -> None:
-    """Nobody is accused of what a customer may do, nor of a key alone."""
+    """A customer may buy the same twice, and a shared key alone is no finding either."""
     history = History()
     send(history, *first)
     send(history, *second, changes=changes)
@@ -89,8 +89,8 @@ def test_other_equal_payments_are_two_purchases(
     assert messages(history) == []
 
 
-def test_a_payment_after_a_refusal_may_have_the_same_key() -> None:
-    """What was declined has charged nobody."""
+def test_a_payment_after_a_decline_may_have_the_same_key() -> None:
+    """A declined payment charges nothing."""
     history = History()
     method = documented_create()["payment_method"]
     assert isinstance(method, dict)
@@ -102,19 +102,21 @@ def test_a_payment_after_a_refusal_may_have_the_same_key() -> None:
 
 
 @pytest.mark.parametrize("scene", [LOST, NOTHING], ids=["charged", "not charged"])
-def test_who_trusts_in_a_key_is_told_that_it_changes_nothing(scene: Scenario) -> None:
-    """After a lost reply, too: else its client would believe that the finding is wrong."""
+def test_findings_after_a_lost_reply_say_that_the_key_is_unknown_to_the_api(
+    scene: Scenario,
+) -> None:
+    """Otherwise a user who relies on the key would think that the finding is wrong."""
     history = History(scene)
     send(history, KEY)
     send(history, KEY)
 
-    blind = f"{CREATE} was sent again although nobody had looked for it; {UNKNOWN}"
+    blind = f"{CREATE} was sent again without looking for it first; {UNKNOWN}"
     assert messages(history)[-1] == blind
     assert len(messages(history)) == (2 if scene is LOST else 1)
 
 
-def test_keys_are_known_in_a_world_that_was_restored() -> None:
-    """A snapshot has the headers of its requests."""
+def test_keys_are_found_in_a_restored_world() -> None:
+    """A snapshot contains the headers of requests."""
     history = History()
     send(history, KEY)
     send(history, KEY)

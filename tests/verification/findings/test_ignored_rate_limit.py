@@ -1,4 +1,4 @@
-"""Calls that came back before the rate limit was reset."""
+"""The finding `ignored_rate_limit`: calls before the rate limit was reset."""
 
 import pytest
 
@@ -6,8 +6,7 @@ from payments_sandbox.core.instants import HOUR, SECOND
 from tests.support.in_process import History
 
 
-def test_the_calls_of_one_wait_are_one_finding() -> None:
-    """All of one wait in one finding."""
+def test_calls_before_one_reset_are_one_finding() -> None:
     history = History()
     history.world.limiter.turn(history.world.clock.now())
     history.world.limiter.set(limit=None, remaining=0)
@@ -18,12 +17,12 @@ def test_the_calls_of_one_wait_are_one_finding() -> None:
 
     assert history.found() == [("ignored_rate_limit", tuple(ids))]
     assert [each.message for each in history.findings()] == [
-        "2 calls came back before the rate limit was reset."
+        "2 calls did not wait until the rate limit was reset."
     ]
 
 
-def test_a_client_that_waits_on_either_clock_ignores_nothing() -> None:
-    """On the world's clock, or as long as it said in real time; or somebody has raised it."""
+def test_waiting_on_either_clock_or_a_raised_limit_is_not_a_finding() -> None:
+    """The wait may be virtual or real time."""
     live, frozen, raised = History(), History(frozen=True), History()
     for history in (live, frozen, raised):
         history.world.limiter.turn(history.world.clock.now())
@@ -41,8 +40,8 @@ def test_a_client_that_waits_on_either_clock_ignores_nothing() -> None:
 @pytest.mark.parametrize(
     ("took", "after", "has_seen"), [(50.0, 10, False), (0.9, 0, True), (1.2, 0, False)]
 )
-def test_calls_under_way_at_once_ignore_nothing(took: float, after: int, *, has_seen: bool) -> None:
-    """The second had not seen the refusal of the first; the wall is read in whole milliseconds."""
+def test_concurrent_calls_are_not_a_finding(took: float, after: int, *, has_seen: bool) -> None:
+    """The second call was sent before the first was answered, in whole milliseconds."""
     history = History()
     history.world.limiter.turn(history.world.clock.now())
     history.world.limiter.set(limit=None, remaining=0)

@@ -1,4 +1,4 @@
-"""A pending payment that was read again and again."""
+"""The finding `polling_too_fast`: a pending payment that was read too often."""
 
 import pytest
 
@@ -14,8 +14,8 @@ def read(history: History) -> str:
     return history.call("retrieve_payment", payment_id=history.payment())
 
 
-def test_a_pending_payment_read_without_a_pause_is_found() -> None:
-    """Three reads within less than a second of each other; other calls do not matter."""
+def test_three_reads_of_a_pending_payment_within_a_second_each_are_found() -> None:
+    """Other calls in between do not matter."""
     history = History()
     history.pay(card_number=PENDING)
     ids = []
@@ -27,11 +27,11 @@ def test_a_pending_payment_read_without_a_pause_is_found() -> None:
 
     assert history.found() == [("polling_too_fast", tuple(ids))]
     assert [each.message for each in history.findings()] == [
-        f"/v3/payments/{history.payment()} was read 3 times with less than a second between."
+        f"/v3/payments/{history.payment()} was read 3 times less than a second apart."
     ]
 
 
-def test_a_settled_payment_may_be_read_as_often_as_webhooks_tell_of_it() -> None:
+def test_reading_a_settled_payment_after_each_webhook_is_not_a_finding() -> None:
     """A read after each of three webhooks is what a careful receiver does."""
     history = History()
     history.pay()
@@ -42,8 +42,8 @@ def test_a_settled_payment_may_be_read_as_often_as_webhooks_tell_of_it() -> None
     assert history.found() == []
 
 
-def test_the_read_that_sees_a_payment_settled_is_no_poll() -> None:
-    """Something had changed, and it was right to ask."""
+def test_the_read_that_sees_the_settlement_does_not_count() -> None:
+    """The status had changed, so the read was useful."""
     history = History(frozen=True)
     history.pay(card_number=PENDING)
     read(history)
@@ -54,8 +54,8 @@ def test_the_read_that_sees_a_payment_settled_is_no_poll() -> None:
     assert history.found() == []
 
 
-def test_lists_are_no_polls() -> None:
-    """Whoever looks for a payment may look as often as it takes."""
+def test_repeated_lists_are_not_a_finding() -> None:
+    """A client that looks for a payment may list as often as needed."""
     history = History()
     history.pay(card_number=PENDING)
     for _ in range(5):
@@ -64,8 +64,8 @@ def test_lists_are_no_polls() -> None:
     assert history.found() == []
 
 
-def test_once_a_second_is_no_finding() -> None:
-    """And two reads at once are no poll."""
+def test_reading_once_per_second_is_not_a_finding() -> None:
+    """Two immediate reads at the end are not enough."""
     history = History()
     history.pay(card_number=PENDING)
     for _ in range(5):
@@ -76,8 +76,8 @@ def test_once_a_second_is_no_finding() -> None:
     assert history.found() == []
 
 
-def test_a_second_on_the_worlds_clock_is_a_pause() -> None:
-    """So a test need not sleep."""
+def test_a_second_of_virtual_time_counts_as_a_pause() -> None:
+    """Tests therefore need not sleep."""
     history = History(frozen=True)
     history.pay(card_number=PENDING)
     for _ in range(5):
@@ -88,8 +88,8 @@ def test_a_second_on_the_worlds_clock_is_a_pause() -> None:
 
 
 @pytest.mark.parametrize(("reads", "is_found"), [(7, False), (8, True)])
-def test_a_read_after_one_that_failed_is_no_poll(reads: int, *, is_found: bool) -> None:
-    """Who has got no answer does not poll; who has got two has asked three times."""
+def test_reads_after_failed_reads_do_not_count(reads: int, *, is_found: bool) -> None:
+    """Five reads fail; three successful ones are needed for a finding."""
     history = History(rules_of("- {request: retrieve_payment, do: [{drop: {}, times: 5}]}"))
     history.pay(card_number=PENDING)
     for _ in range(reads):

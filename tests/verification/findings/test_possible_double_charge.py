@@ -1,4 +1,4 @@
-"""A payment that was made again after its reply was lost."""
+"""The finding `possible_double_charge`: a payment retried after its reply was lost."""
 
 import pytest
 
@@ -14,8 +14,8 @@ CREATE = "The payment of 2500 USD for cust_abc123"
 
 
 @pytest.mark.parametrize("scene", [LOST, CHARGED], ids=["lost", "charged but 500"])
-def test_a_payment_made_again_after_a_lost_reply_is_found(scene: Scenario) -> None:
-    """Possible double charge, and blind too."""
+def test_a_payment_retried_after_a_lost_reply_is_found(scene: Scenario) -> None:
+    """It is also a blind retry."""
     history = History(scene)
     first = history.pay()
     history.wait(SECOND)
@@ -27,24 +27,23 @@ def test_a_payment_made_again_after_a_lost_reply_is_found(scene: Scenario) -> No
     ]
     assert [each.message for each in history.findings()] == [
         f"{CREATE} may have been charged 2 times.",
-        f"{CREATE} was sent again although nobody had looked for it.",
+        f"{CREATE} was sent again without looking for it first.",
     ]
 
 
-def test_a_payment_without_a_customer_is_told_without_one() -> None:
-    """It is told without a customer: a payment need not have one."""
+def test_the_message_omits_a_missing_customer() -> None:
+    """A payment need not have a customer."""
     history = History(LOST)
     history.pay(customer_id=None)
     history.pay(customer_id=None)
 
     assert [each.message for each in history.findings()] == [
         "The payment of 2500 USD may have been charged 2 times.",
-        "The payment of 2500 USD was sent again although nobody had looked for it.",
+        "The payment of 2500 USD was sent again without looking for it first.",
     ]
 
 
-def test_a_customer_called_none_is_somebody() -> None:
-    """A payment without a customer is no repetition of theirs."""
+def test_a_customer_named_none_differs_from_no_customer() -> None:
     history = History(LOST)
     history.pay(customer_id="None")
     history.pay(customer_id=None)
@@ -52,8 +51,8 @@ def test_a_customer_called_none_is_somebody() -> None:
     assert history.found() == []
 
 
-def test_looking_does_not_make_a_second_payment_right() -> None:
-    """Looking is not enough."""
+def test_a_second_payment_is_found_even_after_a_lookup() -> None:
+    """The lookup shows the first payment, so the second is wrong."""
     history = History(LOST)
     first = history.pay()
     history.look()
@@ -73,8 +72,8 @@ def test_looking_does_not_make_a_second_payment_right() -> None:
     ],
     ids=str,
 )
-def test_a_payment_that_differs_is_no_repetition(changes: dict[str, object]) -> None:
-    """Customer, amount, currency and description make it the same."""
+def test_a_payment_with_other_details_is_not_a_finding(changes: dict[str, object]) -> None:
+    """Customer, amount, currency and description must be equal."""
     history = History(LOST)
     history.pay()
     history.pay(**changes)
@@ -82,8 +81,7 @@ def test_a_payment_that_differs_is_no_repetition(changes: dict[str, object]) -> 
     assert history.found() == []
 
 
-def test_the_same_payment_ten_minutes_later_is_no_repetition() -> None:
-    """Ten minutes of virtual time."""
+def test_the_same_payment_after_more_than_ten_minutes_is_not_a_finding() -> None:
     history = History(LOST)
     history.pay()
     history.look()
@@ -93,8 +91,7 @@ def test_the_same_payment_ten_minutes_later_is_no_repetition() -> None:
     assert history.found() == []
 
 
-def test_the_same_payment_after_ten_minutes_to_the_millisecond_is_a_repetition() -> None:
-    """The last instant counts."""
+def test_the_same_payment_after_exactly_ten_minutes_is_found() -> None:
     history = History(LOST)
     first = history.pay()
     history.look()
@@ -104,7 +101,7 @@ def test_the_same_payment_after_ten_minutes_to_the_millisecond_is_a_repetition()
     assert history.found() == [("possible_double_charge", (first, second))]
 
 
-def test_two_equal_payments_with_replies_are_no_finding() -> None:
+def test_two_equal_payments_with_replies_are_not_a_finding() -> None:
     """A customer may buy twice."""
     history = History()
     history.pay()
@@ -114,7 +111,7 @@ def test_two_equal_payments_with_replies_are_no_finding() -> None:
 
 
 def test_a_chain_of_lost_replies_is_one_finding() -> None:
-    """And a later order of the same kind none."""
+    """A fourth payment, after a reply, is not part of it."""
     history = History(
         rules_of("- {request: create_payment, do: [{drop: {commit: true}, times: 2}]}")
     )
@@ -123,8 +120,8 @@ def test_a_chain_of_lost_replies_is_one_finding() -> None:
     assert history.found()[0] == ("possible_double_charge", tuple(ids[:3]))
 
 
-def test_two_payments_are_a_finding_although_an_equal_one_follows_later() -> None:
-    """The chain ends where the next payment is no repetition any more."""
+def test_a_later_equal_payment_is_not_part_of_the_finding() -> None:
+    """The later payment is more than ten minutes apart."""
     history = History(LOST)
     ids = (history.pay(), history.pay())
     history.look()

@@ -1,4 +1,4 @@
-"""A refund that was made again after its reply was lost."""
+"""The finding `possible_double_refund`: a refund retried after its reply was lost."""
 
 import pytest
 
@@ -12,8 +12,8 @@ CHARGED = rules_of(
 
 
 @pytest.mark.parametrize("scene", [LOST, CHARGED], ids=["lost", "made but 500"])
-def test_a_refund_made_again_after_a_lost_reply_is_found(scene: Scenario) -> None:
-    """And it was blind, too."""
+def test_a_refund_retried_after_a_lost_reply_is_found(scene: Scenario) -> None:
+    """It is also a blind retry."""
     history = History(scene)
     history.pay()
     ids = (history.refund(amount=500), history.refund(amount=500))
@@ -24,8 +24,8 @@ def test_a_refund_made_again_after_a_lost_reply_is_found(scene: Scenario) -> Non
     )
 
 
-def test_a_refund_of_what_is_left_that_is_refused_the_second_time_is_no_finding() -> None:
-    """Nothing was left, so nothing was given back twice."""
+def test_a_retried_full_refund_that_is_rejected_is_not_a_finding() -> None:
+    """Nothing was left to refund, so nothing was refunded twice."""
     history = History(LOST)
     history.pay()
     history.refund()
@@ -34,7 +34,7 @@ def test_a_refund_of_what_is_left_that_is_refused_the_second_time_is_no_finding(
     assert history.found() == []
 
 
-def test_two_equal_refunds_with_replies_are_no_finding() -> None:
+def test_two_equal_refunds_with_replies_are_not_a_finding() -> None:
     """Two returned items may cost the same."""
     history = History()
     history.pay()
@@ -44,8 +44,8 @@ def test_two_equal_refunds_with_replies_are_no_finding() -> None:
     assert history.found() == []
 
 
-def test_refunds_of_different_amounts_are_no_repetitions() -> None:
-    """Though the reply to the first was lost."""
+def test_refunds_of_different_amounts_are_not_a_finding() -> None:
+    """This holds although the first reply was lost."""
     history = History(LOST)
     history.pay()
     history.refund(amount=500)

@@ -1,4 +1,4 @@
-"""A write that was sent again at once: HTTP libraries do that, and no program has decided it."""
+"""Writes that an HTTP library retried by itself, without a decision of the program."""
 
 from dataclasses import replace
 from typing import Final
@@ -10,10 +10,10 @@ from tests.support.in_process import AUTHORIZATION, History, call_of, rules_of
 from tests.support.values import documented_create
 
 BY_ITSELF: Final = (
-    "ms later over a new connection, before anybody could have looked: HTTP libraries do this by"
-    " themselves (libcurl, HttpURLConnection, browsers)."
+    "ms later over a new connection, too soon to have looked for it: some HTTP libraries retry on"
+    " their own (libcurl, HttpURLConnection, browsers)."
 )
-BLIND: Final = "was sent again although nobody had looked for it."
+BLIND: Final = "was sent again without looking for it first."
 LOST: Final = rules_of("- {request: create_payment, do: [{drop: {commit: true}}]}")
 FAILED: Final = rules_of(
     "- {request: create_payment, do: [{respond: {error: internal_error, commit: true}}]}"
@@ -29,7 +29,7 @@ def send(
     took: float = 0.0,
     refund: int | None = None,
 ) -> None:
-    """Create a payment over a connection, or refund some of the first."""
+    """Create a payment over a connection, or refund part of the first one."""
     operation, body = "create_payment", documented_create()
     payment_id = ""
     if refund is not None:
@@ -40,19 +40,19 @@ def send(
 
 
 def look(history: History, connection: int | None) -> None:
-    """List payments over a connection, which is kept."""
+    """List payments over a connection, which stays open."""
     call = call_of("list_payments", headers=(AUTHORIZATION,))
     history.desk.answer(replace(call, connection=connection))
 
 
 def messages(history: History) -> list[str]:
-    """What the audit says, without whom it is about."""
+    """Return the messages of the findings after the customer."""
     return [each.message.partition("cust_abc123 ")[2] for each in history.findings()]
 
 
 @pytest.mark.parametrize("wait", [0, 2, 30])
-def test_a_payment_that_a_library_sends_again_is_told_apart(wait: int) -> None:
-    """In both findings, with how long it was after the loss."""
+def test_a_payment_retried_by_an_http_library_is_described_as_such(wait: int) -> None:
+    """Both findings have the time since the loss."""
     history = History(LOST)
     look(history, 1)
     send(history, 1, took=3.4)
@@ -77,22 +77,22 @@ def test_a_payment_that_a_library_sends_again_is_told_apart(wait: int) -> None:
         (FAILED, 4, (1, 1, 2), ()),
     ],
     ids=[
-        "late",
+        "after a pause",
         "before the loss",
-        "same connection",
-        "new connection",
-        "no network",
-        "other headers",
-        "a reply",
+        "on the same connection",
+        "first sent on a new connection",
+        "without a network",
+        "with other headers",
+        "after a reply",
     ],
 )
-def test_what_a_program_may_have_decided_is_told_as_ever(
+def test_a_retry_that_a_program_may_have_made_has_the_usual_message(
     scene: Scenario,
     wait: int,
     connections: tuple[int | None, int | None, int],
     agent: tuple[tuple[bytes, bytes], ...],
 ) -> None:
-    """A pause, another worker, no connection kept, a header of its own, or a reply."""
+    """Each row has a sign that no library retried by itself."""
     history = History(scene)
     look(history, connections[0])
     send(history, connections[1], took=3.0)
@@ -102,8 +102,8 @@ def test_what_a_program_may_have_decided_is_told_as_ever(
     assert messages(history) == ["may have been charged 2 times.", BLIND]
 
 
-def test_a_refund_that_a_library_sends_again_is_told_apart() -> None:
-    """It happens to any POST."""
+def test_a_refund_retried_by_an_http_library_is_described_as_such() -> None:
+    """Libraries do this for any POST."""
     lost = rules_of("- {request: create_refund, do: [{drop: {commit: true}}]}")
     history = History(lost)
     send(history, 1)

@@ -35,7 +35,7 @@ examples:
   payments-sandbox explore --told-by 'exit 4' -- python pay.py
       exit code 4 means that money may have moved and somebody has to look
 
-exit code: 0 no findings, 1 findings, 2 the command fails without any failure"""
+exit code: 0 no findings, 1 findings, 2 the command fails even without a failure"""
 
 
 def add_to(commands: Commands) -> None:

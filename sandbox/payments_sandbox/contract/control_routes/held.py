@@ -23,7 +23,7 @@ HELD: Final = (
         summary="Decide a held call",
         description=(
             "By any step of the scenario language: pass answers as if it had not been held, hold"
-            " keeps it longer. Answers when it has happened, with its id in the journal."
+            " keeps it longer. Answers once it is carried out, with its id in the journal."
         ),
         request="control/requests/decide_held_call",
         response="control/objects/held_call",

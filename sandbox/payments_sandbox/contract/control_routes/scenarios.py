@@ -39,7 +39,7 @@ SCENARIOS: Final = (
         page_of="active_scenario",
         takes_yaml=True,
         body_limit=SCENARIO_BYTES,
-        otherwise="POST /_sandbox/worlds makes a world with its own clock and scenarios.",
+        otherwise="POST /_sandbox/worlds creates a world with its own clock and scenarios.",
         refusals=("invalid_scenario",),
     ),
     ControlRoute(
@@ -55,7 +55,7 @@ SCENARIOS: Final = (
         page_of="active_scenario",
         takes_yaml=True,
         body_limit=SCENARIO_BYTES,
-        otherwise="POST /_sandbox/worlds makes a world with its own clock and scenarios.",
+        otherwise="POST /_sandbox/worlds creates a world with its own clock and scenarios.",
         refusals=("invalid_scenario",),
     ),
     ControlRoute(

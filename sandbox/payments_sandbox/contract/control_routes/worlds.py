@@ -16,7 +16,9 @@ WORLDS: Final = (
         success=201,
         request="control/requests/create_world",
         body_limit=SCENARIO_BYTES,
-        otherwise="GET /_sandbox/scenarios lists others; a later clock makes room for a past.",
+        otherwise=(
+            "GET /_sandbox/scenarios lists others; a later clock leaves room for past payments."
+        ),
         refusals=("invalid_scenario",),
         response="control/objects/world",
         needs_key=False,

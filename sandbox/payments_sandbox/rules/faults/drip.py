@@ -20,9 +20,6 @@ class Drip(Fault):
     Attributes:
         over: wall milliseconds from the head to the last piece; capped by --max-wall-delay.
         chunks: how many pieces, evenly spread; fewer if the body has fewer bytes.
-
-    Raises:
-        ValueError: there are no chunks.
     """
 
     name: ClassVar = "drip"
@@ -35,7 +32,7 @@ class Drip(Fault):
         {
             "over": duration(
                 "From the first piece to the last, in wall time.",
-                "over is how long the body takes, a duration",
+                "over is the duration of the body",
             ),
             "chunks": whole("In how many pieces.", 1, 10_000),
         },
@@ -60,10 +57,6 @@ no `commit`, since the reply does arrive. A body of fewer bytes than `chunks` is
     over: int
     chunks: int = _CHUNKS
     commit: bool = field(default=True, init=False, repr=False)  # its reply arrives
-
-    def __post_init__(self) -> None:
-        if self.chunks < 1:
-            raise ValueError("chunks: expected 1 or more")
 
     @classmethod
     def parse(cls, plain: Json, *, is_read: bool) -> Self:

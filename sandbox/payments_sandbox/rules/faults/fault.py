@@ -94,9 +94,6 @@ class Fault(Outcome):
         Args:
             plain: the mapping, valid by `SCHEMA`.
             is_read: whether the operation of the rule changes nothing.
-
-        Raises:
-            ValueError: the values conflict; the message names the key and what would have worked.
         """
 
     @abstractmethod

@@ -132,8 +132,8 @@ class Malform(Fault):
         {
             "commit": COMMIT,
             "as": word(
-                "In which way it is wrong.",
-                "a way to be wrong",
+                "How the reply is damaged.",
+                "a kind of damage",
                 _WAYS,
                 f"as is one of {', '.join(_WAYS[:-1])} and {_WAYS[-1]}",
             ),

@@ -19,9 +19,6 @@ class Truncate(Fault):
         keep: how many percent of the body or the head are sent, rounded down to whole bytes; at
             least one byte is missing.
         part: where the reply breaks off.
-
-    Raises:
-        ValueError: `keep` is not a percentage.
     """
 
     name: ClassVar = "truncate"
@@ -38,7 +35,7 @@ class Truncate(Fault):
                 "maxLength": 8,
                 "pattern": r"^(?:100|[0-9]{1,2}(?:\.[0-9]{1,2})?)%$",
                 "x-expected": "a percentage",
-                "x-hint": "a percentage is 40% or 12.5%",
+                "x-hint": "a percentage looks like 40% or 12.5%",
             },
             "in": word("Where it breaks off.", "body or headers", ["body", "headers"]),
         },
@@ -72,10 +69,6 @@ itself is cut.
     commit: bool
     keep: float = 50.0
     part: Literal["body", "headers"] = "body"
-
-    def __post_init__(self) -> None:
-        if not 0 <= self.keep <= _WHOLE:
-            raise ValueError("keep: expected 0% to 100%")
 
     @classmethod
     def parse(cls, plain: Json, *, is_read: bool) -> Self:

@@ -161,8 +161,7 @@ class ControlApi:
             return None
         if request.content_type != YAML:
             raise InvalidRequest(f"/: expected a body with Content-Type: {JSON} or {YAML}.")
-        timeout = self._settings.body_timeout
-        raw = await read_any_body(request, seconds=timeout, limit=route.body_limit or LIMIT)
+        raw = await read_any_body(request, limit=route.body_limit or LIMIT)
         if isinstance(raw, SandboxError):
             raise raw
         try:
@@ -175,8 +174,7 @@ class ControlApi:
             return {}
         raw: bytes | SandboxError = b""
         if request.can_read_body:
-            timeout = self._settings.body_timeout
-            raw = await read_body(request, seconds=timeout, limit=route.body_limit or LIMIT)
+            raw = await read_body(request, limit=route.body_limit or LIMIT)
         if isinstance(raw, SandboxError):
             raise raw
         try:

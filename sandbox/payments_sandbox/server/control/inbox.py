@@ -26,7 +26,7 @@ LONGEST_WAIT: Final = 60 * SECOND
 async def receive_webhook(request: ControlRequest) -> web.StreamResponse:
     """Accept a webhook with any body; the answer is 200 unless the inbox is scripted."""
     name, http = _name(request), request.http
-    body = await read_any_body(http, seconds=request.settings.body_timeout)
+    body = await read_any_body(http)
     if isinstance(body, SandboxError):
         raise body
     headers = headers_by_name(http.raw_headers)

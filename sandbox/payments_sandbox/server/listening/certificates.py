@@ -56,7 +56,7 @@ def make_certificates(tls: TlsChoice, settings: Settings) -> Certificates:
     """Make or read the certificates that the settings name.
 
     Raises:
-        OSError: a file can no longer be read.
+        OSError: a file can no longer be read, or no temporary file can be written.
         RuntimeError: certificates must be made, and the extra for that is not installed.
     """
     if tls.certificate is not None:
@@ -99,7 +99,10 @@ _FAULTS: Final[Mapping[str, Callable[["CA", Settings], "LeafCert"]]] = {
 
 def _showing(certificate: "LeafCert") -> ssl.SSLContext:
     context = _context()
-    certificate.configure_cert(context)
+    try:
+        certificate.configure_cert(context)
+    except OSError as error:  # `ssl` reads keys from files only, so this one is written for it
+        raise OSError(error.errno, error.strerror, "the port of --tls") from None
     return context
 
 
@@ -163,7 +166,8 @@ def authority_files(authority: bytes, beside: Path | None = None) -> Iterator[Au
     with tempfile.TemporaryDirectory(prefix="payments-sandbox-") as name:
         folder = Path(name)
         bundle = folder / "ca-bundle.pem"
-        bundle.write_bytes(b"\n".join([*_trusted(), authority]))
+        with replaced(bundle) as written:
+            written.write(b"\n".join([*_trusted(), authority]))
         own = folder / "ca.pem" if beside is None else beside.absolute().with_suffix(".ca.pem")
         with replaced(own) as written:
             written.write(authority)

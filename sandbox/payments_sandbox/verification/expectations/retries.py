@@ -122,7 +122,7 @@ RETRIES: Final = ExpectationKind(
                 minProperties=1,
             ),
             "same": {
-                "description": "What does not change from one to the next.",
+                "description": "What stays the same from one to the next.",
                 "type": "array",
                 "minItems": 1,
                 "maxItems": 1,

@@ -90,7 +90,11 @@ class WebhookCheck:
 def _last_answer(sent: ObservedDelivery) -> str:
     """The result of the last attempt of a delivery, or why there was no attempt."""
     if not sent.attempts:
-        return "no attempt yet" if sent.is_pending else "no attempt, as its endpoint is disabled"
+        return (
+            "no attempt yet"
+            if sent.is_pending
+            else ("no attempt, because its endpoint is disabled")
+        )
     status = sent.attempts[-1].status
     answer = "no answer" if status is None else str(status)
     return f"{answer} to the last of {counted(len(sent.attempts), 'attempt')}"
@@ -125,10 +129,10 @@ WEBHOOK: Final = ExpectationKind(
         "x-hint": "webhook has acknowledged, attempts, count or forged",
         "properties": {
             "webhook": word(
-                "The event, or a family of them.", "an event", [*EventType, *EVENT_FAMILIES, "*"]
+                "The event, or a family of events.", "an event", [*EventType, *EVENT_FAMILIES, "*"]
             ),
             "acknowledged": {
-                "description": "Whether each was answered with a 2xx in the end.",
+                "description": "Whether each was eventually answered with a 2xx.",
                 "type": "boolean",
                 "x-expected": "true or false",
             },

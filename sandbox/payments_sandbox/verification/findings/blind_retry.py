@@ -64,7 +64,7 @@ def _occurrence(
     calls: Sequence[ObservedCall],
 ) -> Iterator[Occurrence]:
     if blind:
-        how = sent_again_by_library(blind, calls) or "although nobody had looked for it"
+        how = sent_again_by_library(blind, calls) or "without looking for it first"
         key = sent_with_the_same_key(blind)
         ids = ids_of(call for _, call in blind)
         message = f"{what} was sent again {how}{key and f'; {key}'}."
@@ -75,8 +75,8 @@ BLIND_RETRY: Final = FindingKind(
     name="blind_retry",
     advice=(
         "List the customer's payments first (customer_id and created_after, which is strictly"
-        " after whole seconds): the payment may be there although its reply was not. Of a refund"
-        " only the webhook refund.created tells."
+        " after whole seconds): the payment may exist although its reply was lost. A refund is"
+        " only reported by the webhook refund.created."
     ),
     finds=(
         "`create_payment` was called again with equal customer, amount, currency and"

@@ -54,7 +54,7 @@ def _is_refund(call: ObservedCall) -> bool:
 DUPLICATE_HANDLED_TWICE: Final = FindingKind(
     name="duplicate_handled_twice",
     advice=(
-        "Deliveries come more than once: remember the event's id, and do nothing the second time."
+        "An event can be delivered more than once: store its id, and do nothing the second time."
     ),
     finds=(
         "an endpoint accepted deliveries of one event more than once, and after each of"

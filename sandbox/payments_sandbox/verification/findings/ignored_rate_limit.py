@@ -26,7 +26,7 @@ def _find(observed: Observed) -> Iterator[Occurrence]:
         if _has_heard(call, own, first) and not _has_waited(call, first):
             early = [*(early or [first]), call]
     if early:
-        message = f"{counted(len(early) - 1, 'call')} came back before the rate limit was reset."
+        message = f"{counted(len(early) - 1, 'call')} did not wait until the rate limit was reset."
         yield Occurrence(message, ids_of(early))
 
 

@@ -24,7 +24,7 @@ def _find(observed: Observed) -> Iterator[Occurrence]:
             if is_open and call.reply.get("next_cursor") not in asked:
                 left += [] if any(_shows(call, each) for each in lost) else [call]
     if left:
-        yield Occurrence("A list had more, and its cursor was not followed.", ids_of(left))
+        yield Occurrence("A list had more items, and its cursor was not followed.", ids_of(left))
 
 
 def _wants_all(call: ObservedCall) -> bool:
@@ -47,7 +47,7 @@ def _shows(call: ObservedCall, lost: ObservedCall) -> bool:
 
 PAGING_IGNORED: Final = FindingKind(
     name="paging_ignored",
-    advice="While has_more is true there is more: ask again with starting_after=next_cursor.",
+    advice="While has_more is true, request the next page with starting_after=next_cursor.",
     finds=(
         "a list without a `limit`, or with the largest one, had more items (`has_more`),"
         " and nobody requested the page after its `next_cursor`"

@@ -26,8 +26,8 @@ def _find(observed: Observed) -> Iterator[Occurrence]:
         hasty = [call for before, call in pairwise(same) if _is_hasty(before, call, taken)]
         if len(hasty) >= _MIN_READS - 1:
             message = (
-                f"{target[:_MAX_PATH_SHOWN]} was read {len(hasty) + 1} times with less than a"
-                " second between."
+                f"{target[:_MAX_PATH_SHOWN]} was read {len(hasty) + 1} times less than a second"
+                " apart."
             )
             yield Occurrence(message, (same[0].id, *ids_of(hasty)))
 
@@ -64,7 +64,7 @@ def _is_hasty(before: ObservedCall, call: ObservedCall, taken: list[Instant]) ->
 
 POLLING_TOO_FAST: Final = FindingKind(
     name="polling_too_fast",
-    advice="Ask at most once a second, or let a webhook tell you.",
+    advice="Poll at most once a second, or wait for the webhook.",
     finds=(
         "a pending payment was read three times or more, each time less than a second after"
         " the previous answer, in real time and on the world's clock"

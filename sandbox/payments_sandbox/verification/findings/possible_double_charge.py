@@ -22,8 +22,8 @@ def _find(observed: Observed) -> Iterator[Occurrence]:
 POSSIBLE_DOUBLE_CHARGE: Final = FindingKind(
     name="possible_double_charge",
     advice=(
-        "Before a payment is made again, list the customer's payments of that time, and look for"
-        " one of the same amount."
+        "Before you repeat a payment, list the customer's payments of that time and look for one"
+        " with the same amount."
     ),
     finds=(
         "a payment was made although an equal one (customer, amount, currency, description)"

@@ -19,8 +19,8 @@ def _find(observed: Observed) -> Iterator[Occurrence]:
 POSSIBLE_DOUBLE_REFUND: Final = FindingKind(
     name="possible_double_refund",
     advice=(
-        "Refunds cannot be looked up: after a lost reply wait for refund.created, and make the"
-        " refund again only when that does not come."
+        "Refunds cannot be looked up: after a lost reply, wait for refund.created, and repeat the"
+        " refund only if it does not arrive."
     ),
     finds=(
         "a refund was made although an equal one (payment and amount) had been made within"

@@ -94,8 +94,8 @@ def sent_again_by_library(
         )
         if is_resent:
             return (
-                f"{waited} ms later over a new connection, before anybody could have looked: HTTP"
-                " libraries do this by themselves (libcurl, HttpURLConnection, browsers)"
+                f"{waited} ms later over a new connection, too soon to have looked for it: some"
+                " HTTP libraries retry on their own (libcurl, HttpURLConnection, browsers)"
             )
     return ""
 
@@ -106,7 +106,7 @@ def sent_with_the_same_key(pairs: Iterable[tuple[ObservedCall, ObservedCall]]) -
     Clients that send one believe that repeating the call is harmless.
     """
     if any(_has_key_of(*pair) for pair in pairs):
-        return "it came with the same Idempotency-Key, which this API does not know"
+        return "it had the same Idempotency-Key, which this API does not support"
     return ""
 
 

@@ -14,8 +14,8 @@ def _find(observed: Observed) -> Iterator[Occurrence]:
 STALE_DELIVERY_ACCEPTED: Final = FindingKind(
     name="stale_delivery_accepted",
     advice=(
-        "Refuse deliveries whose signed timestamp is more than five minutes off, or they can be"
-        " replayed."
+        "Reject deliveries whose signed timestamp is more than five minutes off; otherwise they"
+        " can be replayed."
     ),
     finds=(
         "an attempt whose signed timestamp was more than five minutes off was answered with a 2xx"
