@@ -151,7 +151,10 @@ def test_sandbox_explore_runs_a_test_per_failure_as_subtests(
         "create_payment of cust_ada, 1st: the card was declined",
         *[LOST] * 3,
         LOST.replace("although the operation took effect", "and nothing happened"),
-        "create_payment of cust_ada, 1st: the reply is no JSON, although the operation took effect",
+        (
+            "create_payment of cust_ada, 1st: the reply is not JSON, although the operation took"
+            " effect"
+        ),
     ]
     assert [line.split("::")[1].split()[0] for line in summary if "SUBF" not in line] == [
         "test_naive", "test_broken", "test_without_refunds", "test_gives_up", "test_paid_before",
