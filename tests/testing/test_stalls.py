@@ -27,7 +27,7 @@ from payments_sandbox.testing import (
     SandboxClient,
 )
 
-BLOCKED = "and keeps it from answering: it blocks the event loop of that receiver, or is made in"
+BLOCKED = "and keeps it from answering: it blocks the receiver's event loop, or is made in"
 
 
 @contextmanager
@@ -88,7 +88,10 @@ def test_a_handler_that_freezes_the_clock_in_a_thread_gets_an_error(world: Sandb
             happened = world.clock.advance("2h")
     assert [each["what"] for each in happened] == ["webhook.delivered"]
     assert len(refusals) == 1
-    assert "a receiver that moves the clock while it handles one waits for itself" in refusals[0]
+    assert (
+        "A receiver that advances the clock while it handles a webhook waits for itself"
+        in refusals[0]
+    )
 
 
 async def receiving_at(
