@@ -166,7 +166,10 @@ def test_sandbox_explore_runs_a_test_per_failure_as_subtests(
     assert "sandbox_explore: nothing is known: no call of the test meets such a failure" in shown
     assert "sandbox_explore: it made no calls: it must call a world that 'sandbox'" in shown
     assert "those of a server that the test makes itself, such as MemorySandbox()" in shown
-    assert "lost_payment: The ledger has create_payment of 4200 USD, whose reply was lost" in shown
+    assert (
+        "lost_payment: The ledger contains create_payment of 4200 USD, whose reply was lost"
+        in shown
+    )
     assert "1 skipped" in shown
     assert "test_runs" not in "".join(summary)
 
