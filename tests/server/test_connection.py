@@ -201,18 +201,22 @@ def test_an_http_1_0_client_gets_no_100_continue(wire: BlockingConnection, targe
         pytest.param(PAY, [201], id="a payment"),
         pytest.param(PAY.replace(b"HTTP/1.1", b"HTTP/1.0"), [201], id="HTTP/1.0"),
         pytest.param(PAY + LIST + PAY + LIST, [201, 200, 201, 200], id="several"),
-        pytest.param(LIST * 100, [200] * 100, id="more than are read at once"),
+        pytest.param(LIST * 100, [200] * 100, id="a hundred requests"),
         pytest.param(SLOW, [201], id="a delay"),
         pytest.param(SLOW + LIST, [201, 200], id="a delay, and another"),
-        pytest.param(raw_request("GET", "/_sandbox/inbox/a?wait=100ms"), [200], id="a wait"),
+        pytest.param(
+            raw_request("GET", "/_sandbox/inbox/a?wait=100ms"), [200], id="a wait at an inbox"
+        ),
         pytest.param(PAY[:-1], [400], id="an unfinished body"),
         pytest.param(PAY + PAY[:-1], [201, 400], id="an unfinished body behind another"),
         pytest.param(raw_request("POST", "/_sandbox/worlds", body=b"{}")[:-1], [400], id="control"),
         pytest.param(
-            raw_request("POST", "/v3/nothing", body=CREATE)[:-1], [404], id="nobody reads it"
+            raw_request("POST", "/v3/nothing", body=CREATE)[:-1],
+            [404],
+            id="an unread body of an unknown path",
         ),
         pytest.param(PAY + LIST[:-2], [201], id="an unfinished head"),
-        pytest.param(SILENT, [], id="a fault that says nothing"),
+        pytest.param(SILENT, [], id="a fault without a reply"),
         pytest.param(b"", [], id="nothing"),
     ],
 )
@@ -397,7 +401,7 @@ BEGINNINGS: Final = {
     "a head": PAY[: -len(CREATE)],
     "half a body": PAY[:-5],
     "all": PAY,
-    "all, and half of another": PAY + raw_request("POST", "/_sandbox/worlds", body=b"{}")[:-1],
+    "one body and half of another": PAY + raw_request("POST", "/_sandbox/worlds", body=b"{}")[:-1],
     "half a body for the control API": raw_request("POST", "/_sandbox/worlds", body=b"{}")[:-1],
     "half a body of an unknown path": raw_request("POST", "/v3/nothing", body=CREATE)[:-5],
 }
