@@ -247,11 +247,13 @@ def _read(path: Path) -> "ScenarioFile":
     try:
         return read_scenario_file(path)
     except IsADirectoryError:
-        return _unread(path, "no file but a folder", f"name its files, such as {path}/*.yaml")
+        return _unread(
+            path, "expected a file, got a folder", f"name its files, such as {path}/*.yaml"
+        )
     except OSError as error:
         close = near_file(path)
         hint = None if close is None else f"did you mean {close}?"
-        return _unread(path, f"no file: {error.strerror}", hint)
+        return _unread(path, f"cannot read the file: {error.strerror}", hint)
 
 
 def _unread(path: Path, problem: str, hint: str | None = None) -> "ScenarioFile":
