@@ -43,7 +43,7 @@ REFUSED: Final = [
     (
         ["refund.created", "--payment", "PAYMENT"],
         (
-            "/payment_id: expected a payment with a refund; this one has none; POST"
+            "/payment_id: expected a payment with a refund; this one has none. POST"
             " /v3/payments/PAYMENT/refunds creates one"
         ),
     ),

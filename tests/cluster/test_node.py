@@ -12,6 +12,7 @@ import aiohttp
 import pytest
 
 from payments_sandbox.cluster import keeper, membership, node, redis_engine, serving
+from payments_sandbox.cluster.journal_parts import entries_of
 from payments_sandbox.cluster.places import Member
 from payments_sandbox.cluster.redis_engine import PREFIX
 from payments_sandbox.cluster.server import SharedServer
@@ -138,6 +139,20 @@ async def test_a_world_continues_on_another_node_after_its_owner_crashed(
         assert restarted is None or (LOST in restarted and lost.name in restarted)
         requests = (await cluster.ask(successor, "GET", "/_sandbox/requests")).json["data"]
         assert [each["operation"] for each in requests].count("create_payment") == 4
+
+
+async def test_a_call_whose_reply_waits_is_kept_once_and_with_its_duration(
+    cluster: Cluster,
+) -> None:
+    """No second write follows its reply."""
+    async with nodes_of(cluster, 1, durability="reply") as (only,):
+        await cluster.pay(only)
+        await only.keeper.finish()
+        found = await cluster.admin.hgetall(f"{PREFIX}parts:{KEY}")
+        parts = {name.decode(): part for name, part in cast("dict[bytes, bytes]", found).items()}
+    (entry,) = entries_of(parts)
+    assert len(parts) == 1
+    assert entry["duration_ms"] > 0
 
 
 async def test_each_refund_answered_with_201_is_stored_once_although_owners_lose_their_leases(
