@@ -159,7 +159,7 @@ async def test_each_refund_answered_with_201_is_stored_once_although_owners_lose
     cluster: Cluster, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A late write of the former owner is rejected."""
-    monkeypatch.setattr(serving, "GRACE", LONGEST_WAIT)  # it is there, and answers
+    monkeypatch.setattr(serving, "GRACE", LONGEST_WAIT)  # the sleeper still answers
     async with nodes_of(cluster, 2, durability="reply", rate_limit=10**6) as nodes:
         payment_id = (await cluster.pay(nodes[0], amount=1_000_000)).json["id"]
         path = f"/v3/payments/{payment_id}/refunds"
@@ -168,7 +168,7 @@ async def test_each_refund_answered_with_201_is_stored_once_although_owners_lose
             sleeper = await owner(cluster, nodes)
             successor = next(each for each in nodes if each is not sleeper)
             await cluster.end_lease(sleeper)
-            # Who takes over does so first; the sleeper does not know, and goes on.
+            # The successor takes over first; the sleeper does not know and continues.
             first = await cluster.ask(successor, "POST", path, {"amount": 3})
             late = [
                 cluster.ask(each, "POST", path, {"amount": 3})
@@ -180,7 +180,9 @@ async def test_each_refund_answered_with_201_is_stored_once_although_owners_lose
                 assert reply.status in (201, 500)
         for each in nodes:
             path = f"/_sandbox/payments/{payment_id}"
-            await cluster.ask(each, "GET", path)  # this may find out that it is the owner no more
+            await cluster.ask(
+                each, "GET", path
+            )  # this may tell the node that it is no longer the owner
             shown = await cluster.ask(each, "GET", path)
             assert shown.json["refunded"] == 3 * refunded
     assert refunded >= TRIES
@@ -232,7 +234,7 @@ async def test_no_request_fails_while_nodes_are_replaced_under_load(
     cluster: Cluster, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(node, "ANNOUNCE", 0.2)
-    monkeypatch.setattr(node, "LINGER", 0.5)  # who has just connected is still led on
+    monkeypatch.setattr(node, "LINGER", 0.5)  # a client that has just connected is still relayed
     answered, is_over = 0, False
 
     async def load(key: str) -> None:
@@ -517,7 +519,7 @@ async def test_calls_to_a_lost_owner_are_answered_by_the_next_one_when_its_lease
         await cluster.pay(nodes[0])
         lost = await owner(cluster, nodes)
         successor = next(each for each in nodes if each is not lost)
-        async with cluster.admin.pubsub() as still_there:  # nobody has closed its connection
+        async with cluster.admin.pubsub() as still_there:  # its connection is still open
             await still_there.subscribe(f"{PREFIX}node:{lost.name}")
             await lost.crash()
 

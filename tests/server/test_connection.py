@@ -293,7 +293,7 @@ def test_a_head_sent_line_by_line_times_out(
     wire.send(LIST)
     assert wire.reply().status == 200
     wire.send(b"GET /v3/payments HTTP/1.1\r\n")
-    for number in range(3):  # well before time is up: what comes after that makes an RST
+    for number in range(3):  # well before the timeout: later bytes would cause an RST
         assert wire.is_silent_for(0.02)
         wire.send(b"X-Line: %d\r\n" % number)
     assert wire.reply().is_the_transports
@@ -422,7 +422,7 @@ async def test_a_client_that_disconnects_at_any_moment_causes_no_error(
             await turn(turns[-1])
         connection.connection_lost(None if finishes else ConnectionResetError())
     await turn(10)
-    gc.collect()  # what a task has raised is told of when the task goes
+    gc.collect()  # the exception of a task is reported when the task is freed
 
     assert [entry for entry in caplog.records if entry.levelno >= logging.ERROR] == []
     assert server.connections == []

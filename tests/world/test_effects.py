@@ -146,7 +146,7 @@ class ServerOfEffects(Server):
             del self.lives[gone]
 
 
-@settings(max_examples=settings().max_examples // 5)  # each is a long story
+@settings(max_examples=settings().max_examples // 5)  # each example is long
 @given(seed=st.integers(0, 2**32))
 def test_effects_of_random_operations_add_up_to_the_world(seed: int) -> None:
     """Over servers that are killed and stopped, compared with the model of the simulation."""
