@@ -369,8 +369,7 @@ def _watch(node: pytest.Item, value: object) -> None:
     if marks and not given:
         pytest.fail(
             f"{marks[0]}: the fixture {FIXTURE!r} of this suite returns {type(value).__name__},"
-            " not a"
-            " world; return one made by make_sandbox() or sandbox_server.new_world()",
+            " not a world; return one made by make_sandbox() or sandbox_server.new_world()",
             pytrace=False,
         )
 
