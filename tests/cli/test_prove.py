@@ -97,6 +97,13 @@ def test_against_accepts_an_earlier_report_instead_of_a_revision(repository: Rep
 
     assert code == 0
     assert "\nfails: double_charge " in output
+    assert "it fails on report.json, and" in output
+
+    report["command"] = "python other.py"
+    (repository.folder / "report.json").write_text(json.dumps(report))
+    code, output, _ = repository.prove("lost.yaml", "--against", "report.json")
+    assert code == 0
+    assert "it fails on report.json (python other.py), and passes" in output
 
 
 @pytest.mark.parametrize(

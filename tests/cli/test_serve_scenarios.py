@@ -1,5 +1,6 @@
 """`payments-sandbox serve` with scenarios: activation, errors at the start, and `--watch`."""
 
+import os
 import re
 import shutil
 from collections.abc import Mapping
@@ -275,6 +276,17 @@ def test_watch_without_files_or_folders_exits_2() -> None:
             "payments-sandbox serve: error: argument --watch: requires --scenario FILE or"
             " --scenario-dir DIR"
         ),
+    )
+
+
+def test_watch_of_a_folder_whose_name_is_not_utf_8_exits_2(tmp_path: Path) -> None:
+    """Watchfiles takes no such names."""
+    (folder := tmp_path / os.fsdecode(b"caf\xe9")).mkdir()
+    ended = run("serve", "--watch", "--scenario-dir", str(folder))
+    problem = f"argument --watch: cannot watch {tmp_path}/caf?: its name is not UTF-8"
+    assert (ended.returncode, ended.stderr.splitlines()[-1]) == (
+        2,
+        f"payments-sandbox serve: error: {problem}",
     )
 
 

@@ -159,8 +159,14 @@ def _check_webhooks(arguments: argparse.Namespace, settings: Settings) -> None:
 def _check_watch(arguments: argparse.Namespace, settings: Settings) -> None:
     if not arguments.watch:
         return
-    if not (settings.scenario_dirs or any(isinstance(each, Path) for each in settings.scenarios)):
+    files = [each for each in settings.scenarios if isinstance(each, Path)]
+    if not (watched := [*settings.scenario_dirs, *files]):
         refuse(arguments, "--watch", "requires --scenario FILE or --scenario-dir DIR")
+    for each in watched:
+        try:
+            str(each).encode()
+        except UnicodeEncodeError:
+            refuse(arguments, "--watch", f"cannot watch {each}: its name is not UTF-8")
     check_installed(arguments, "--watch", "watchfiles", extra="watch")
 
 

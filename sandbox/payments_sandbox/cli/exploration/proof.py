@@ -2,6 +2,7 @@
 
 import argparse
 import asyncio
+import shlex
 import sys
 from collections.abc import Mapping
 from contextlib import ExitStack
@@ -91,7 +92,7 @@ def _earlier(arguments: argparse.Namespace, scenario: Scenario) -> ProvedTree | 
     if not (file := Path(arguments.against)).is_file():
         return None
     try:
-        return read_earlier(file, scenario.name, arguments.seed)
+        return read_earlier(file, scenario.name, arguments.seed, shlex.join(arguments.command))
     except ValueError as error:
         raise CommandFailedError(f"--against: {error}", MISTAKEN) from None
 
