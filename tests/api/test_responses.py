@@ -29,7 +29,9 @@ def test_a_success_that_breaks_the_contract_is_not_sent() -> None:
         success(contract(), BY_NAME["create_refund"], {"id": "ref_1"})
 
 
-def test_a_payment_that_breaks_the_contract_is_not_kept(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_stored_form_of_a_payment_that_breaks_the_contract_is_an_error(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     desk = InProcessApi(new_world())
     desk.ask("create_payment", documented_create())
     payment = desk.world.ledger.payments.get(0)

@@ -118,7 +118,7 @@ def _calm(page: "Page") -> Iterator[None]:
         errors.append(str(error))
 
     def logged(said: "ConsoleMessage") -> None:
-        # The browser itself says of every answer from 400 on that it "failed to load".
+        # The browser itself logs "Failed to load" for every reply from 400 on.
         if said.type == "error" and not said.text.startswith("Failed to load resource"):
             errors.append(said.text)
 

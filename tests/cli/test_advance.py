@@ -17,7 +17,7 @@ from tests.support.process import (
 PENDING: Final = "4000009900000012"
 CHARGED_BACK: Final = "4000000000000259"
 SHARED: Final = {"--url", "--api-key", "--control-token"}
-ONE_OF: Final = "argument DURATION: expected one of DURATION, --to ISO and --next"
+ONE_OF: Final = "argument DURATION: expected one of DURATION, --to ISO or --next"
 WRONG: Final = {
     "no target": ([], ONE_OF),
     "two targets": (["3d", "--next"], ONE_OF),
@@ -90,7 +90,8 @@ def test_to_advances_to_an_instant_and_rejects_a_past_one(server: ServeProcess) 
     past = world.run("advance", "--to", "2030-01-15")
     assert (past.returncode, past.stdout) == (1, "")
     assert past.stderr.startswith(
-        f"payments-sandbox: {server.address} refuses: The request is invalid (invalid_request):"
+        f"payments-sandbox: {server.address} rejected the request: The request is invalid"
+        " (invalid_request):"
         " /to: "
     )
 

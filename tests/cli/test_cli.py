@@ -61,14 +61,14 @@ WRONG: Final = {
         ["--port", "8080", "serve"],
         (
             "payments-sandbox: error: argument --port: there is no such option;"
-            " options stand behind the command"
+            " options follow the command"
         ),
     ),
     "option before a subcommand": (
         ["worlds", "--json=1", "list"],
         (
             "payments-sandbox worlds: error: argument --json: there is no such option;"
-            " options stand behind the command"
+            " options follow the command"
         ),
     ),
     "misspelt option without a command": (
@@ -106,8 +106,8 @@ WRONG: Final = {
     "unsupported TLS option": (
         ["serve", "--tls-cert", "cert.pem"],
         (
-            "payments-sandbox serve: error: argument --tls-cert: there is no such option; the"
-            " server speaks plain HTTP; https needs a proxy that ends TLS before it."
+            "payments-sandbox serve: error: argument --tls-cert: there is no such option;"
+            " did you mean --tls?"
         ),
     ),
     "unknown option with a value": (
@@ -127,7 +127,7 @@ WRONG: Final = {
     "unexpected argument": (
         ["openapi", "x"],
         (
-            "payments-sandbox openapi: error: argument x: nothing more was expected here;"
+            "payments-sandbox openapi: error: argument x: unexpected argument;"
             " --help lists the options."
         ),
     ),

@@ -22,10 +22,22 @@ def redis() -> Iterator[RedisServer]:
     ("options", "refusal"),
     [
         (("--cluster", "localhost:6379"), "expected an address such as redis://localhost:6379"),
-        (("--cluster", URL, "--workers", "2"), "expected no --workers: start a node for each core"),
-        (("--cluster", URL, "--state", "w.json"), "expected no --state: the worlds are kept by"),
-        (("--cluster", URL, "--tls", "auto"), "expected no --tls: an encrypted connection cannot"),
-        (("--cluster", URL, "--host", "0.0.0.0"), "expected --control-token, the same for each"),
+        (
+            ("--cluster", URL, "--workers", "2"),
+            "not allowed with --workers; start a node for each core",
+        ),
+        (
+            ("--cluster", URL, "--state", "w.json"),
+            "not allowed with --state: the cluster keeps the",
+        ),
+        (
+            ("--cluster", URL, "--tls", "auto"),
+            "not allowed with --tls: encrypted connections cannot",
+        ),
+        (
+            ("--cluster", URL, "--host", "0.0.0.0"),
+            "requires --control-token, the same for all nodes",
+        ),
         (("--durability", "always"), "expected relaxed or reply"),
         (("--advertise", "http://x"), "expected a host and an optional port, such as 10.0.0.5"),
     ],
@@ -48,7 +60,7 @@ def test_a_missing_redis_package_is_reported_with_the_install_command() -> None:
     refused = run("serve", "--cluster", URL, first=code)
 
     assert refused.returncode == 2
-    assert "it needs the package redis: pip install 'payments-sandbox[cluster]'" in refused.stderr
+    assert "requires the package redis: pip install 'payments-sandbox[cluster]'" in refused.stderr
 
 
 def test_an_unreachable_redis_is_reported_with_its_address() -> None:

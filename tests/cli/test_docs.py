@@ -45,7 +45,7 @@ def test_adrs_and_images_are_not_topics() -> None:
     ("topic", "hint"),
     [
         ("webhook", "did you mean 'webhooks'?\n"),
-        ("zzz", "payments-sandbox docs lists them.\n"),
+        ("zzz", "payments-sandbox docs lists all pages.\n"),
     ],
 )
 def test_an_unknown_page_is_reported_with_the_closest_match(topic: str, hint: str) -> None:

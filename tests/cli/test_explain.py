@@ -37,7 +37,7 @@ def test_a_magic_card_is_explained_by_its_name_and_by_its_number(card: object) -
     name, number = str(card.name), str(card.number)  # type: ignore[attr-defined]
     by_number = explained(" ".join(number[at : at + 4] for at in range(0, len(number), 4)))
 
-    assert by_number.startswith(f"{number}: the magic card {name}, of ")
+    assert by_number.startswith(f"{number}: the magic card {name} (")
     assert explained(name).endswith(by_number)
 
 

@@ -89,7 +89,9 @@ def test_head_is_rejected_without_uncommitted_changes(
 @pytest.mark.usefixtures("repository")
 @pytest.mark.parametrize("name", ["nowhere", "--all", "HEAD~7"])
 def test_an_unknown_revision_exits_2(name: str) -> None:
-    with pytest.raises(CommandFailedError, match=f"there is no revision '{name}' here") as refused:
+    with pytest.raises(
+        CommandFailedError, match=f"there is no revision '{name}'; git log"
+    ) as refused:
         find_revision(name)
     assert refused.value.code == 2
 
@@ -100,12 +102,14 @@ def test_a_folder_outside_a_repository_is_rejected_with_an_alternative(
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("GIT_CEILING_DIRECTORIES", str(tmp_path.parent))
 
-    with pytest.raises(CommandFailedError, match="is in none; --against takes the JSON report"):
+    with pytest.raises(
+        CommandFailedError, match="is not in one; --against also accepts the JSON report"
+    ):
         find_revision("HEAD")
 
 
 def test_missing_git_is_reported(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("PATH", str(tmp_path))
 
-    with pytest.raises(CommandFailedError, match="prove needs git, and there is none"):
+    with pytest.raises(CommandFailedError, match="prove requires git, which is not installed"):
         find_revision("HEAD")

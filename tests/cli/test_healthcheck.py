@@ -62,12 +62,12 @@ NOT_READY: Final = {
     ),
     "not ready without a reason": (
         reply("503 No", {"ready": False, "problems": []}),
-        "URL is not ready: status 503, and no reason",
+        "URL is not ready: status 503, without a reason",
     ),
     "another object": (reply("200 OK", {"healthy": True}), not_ours("status 200")),
     "error of the sandbox": (
         reply("500 No", {"error": {"code": "internal_error", "message": "It failed"}}),
-        "URL refuses: It failed (internal_error)",
+        "URL rejected the request: It failed (internal_error)",
     ),
     "ready with a bad status": (
         reply("500 No", {"ready": True, "problems": []}),

@@ -57,22 +57,6 @@ def test_long_lines_wrap_with_a_hanging_indent() -> None:
     assert View(Screen(12), LINT).text(f"{'a' * 40}  b c d") == f"{'a' * 40}\n  b c d\n"
 
 
-@pytest.mark.parametrize(
-    ("excerpt", "place", "shown"),
-    [
-        ("- a: long line", 2, "    - a: long line\n      ^"),
-        ("- a: long line that goes on", 2, "    - a: long line…\n      ^"),
-        ("- a: long line that goes on", 13, "    …g line that g…\n          ^"),
-        ("- a: long line that goes on", 26, "    …e that goes on\n                  ^"),
-    ],
-)
-def test_a_source_excerpt_is_cut_around_the_caret(excerpt: str, place: int, shown: str) -> None:
-    text = f"a.yaml:1:1: no\n    {excerpt}\n    {' ' * place}^"
-    view = View(Screen(19), LINT, has_excerpts=True)
-    assert view.text(text) == f"a.yaml:1:1: no\n{shown}\n"
-    assert view._replace(screen=Screen()).text(text) == f"{text}\n"
-
-
 def test_verbatim_lines_are_not_wrapped() -> None:
     view = View(Screen(20), REPORT, verbatim=("     payments-sandbox run ",))
     line = "     payments-sandbox run --seed 7 -- pay"

@@ -22,7 +22,7 @@ def test_a_file_is_read_byte_for_byte(tmp_path: Path) -> None:
     [
         (
             ("webhook", "verify", "--header", "a: b", "--secret", "s", "--body", str(DEVICE)),
-            "argument --body: expected a file to read; File too large",
+            "argument --body: cannot read the file: File too large",
         ),
         (
             ("trigger", "payout.paid", "--data", f"@{DEVICE}"),

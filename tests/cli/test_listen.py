@@ -273,7 +273,10 @@ def test_an_existing_endpoint_for_the_same_url_is_noted_on_stderr(world: RemoteW
         note = listener.error_line()
         listener.stop()
 
-    assert note == "payments-sandbox: inbox:orders is an endpoint already: each event comes twice."
+    assert (
+        note
+        == "payments-sandbox: inbox:orders is already an endpoint; each event will be sent twice."
+    )
     assert len(endpoints(world)) == 1
 
 
@@ -335,6 +338,7 @@ def test_a_url_that_the_server_rejects_exits_1_with_its_error(world: RemoteWorld
 
     assert (ended.returncode, ended.stdout) == (1, "")
     assert ended.stderr == (
-        f"payments-sandbox: {world.address} refuses: The request is invalid (invalid_request):"
+        f"payments-sandbox: {world.address} rejected the request: The request is invalid"
+        " (invalid_request):"
         " /url: expected a private address; --webhook-targets public permits others.\n"
     )

@@ -235,7 +235,7 @@ def test_this_module_covers_every_option_of_logs() -> None:
         (["--limit", "all"], "argument -n/--limit: expected a whole number from 0 to 1000"),
         (
             ["--status", "6xx"],
-            "argument --status: expected a status such as 404, or a class of them such as 5xx",
+            "argument --status: expected a status such as 404, or a class such as 5xx",
         ),
         (
             ["--operation", "pay"],

@@ -52,8 +52,8 @@ def test_scenario_new_does_not_overwrite_a_file(tmp_path: Path) -> None:
 
     assert (refused.returncode, refused.stdout) == (2, "")
     assert refused.stderr == (
-        "payments-sandbox: mine.yaml is there, and stays as it is;"
-        " choose another name, or move the file away.\n"
+        "payments-sandbox: mine.yaml already exists, and was not changed;"
+        " choose another name, or move the file.\n"
     )
     assert (tmp_path / "mine.yaml").read_text(encoding="utf-8") == "precious"
 
@@ -63,7 +63,7 @@ def test_a_dangling_link_and_an_overlong_name_are_reported(tmp_path: Path) -> No
     refused = run("scenario", "new", "mine", cwd=tmp_path)
 
     assert (refused.returncode, refused.stdout) == (2, "")
-    assert "mine.yaml is there" in refused.stderr
+    assert "mine.yaml already exists" in refused.stderr
     named = run("scenario", "new", "n" * 300, cwd=tmp_path)
     assert named.returncode == 1
     assert named.stderr.endswith("File name too long.\n")

@@ -1,5 +1,6 @@
 """Output files are written atomically: no partial file is ever left."""
 
+import os
 from pathlib import Path
 
 import pytest
@@ -15,6 +16,13 @@ def test_an_existing_file_is_replaced_and_no_temporary_file_is_left(tmp_path: Pa
     assert {each.name: each.read_bytes() for each in tmp_path.iterdir()} == {
         "report.txt": b"3 \xc3\x97 met\n"
     }
+
+
+def test_bytes_of_a_path_that_are_not_utf_8_are_written_as_question_marks(tmp_path: Path) -> None:
+    """Python reads them as half surrogate pairs, also where the locale is C."""
+    file = tmp_path / os.fsdecode(b"caf\xe9")
+    write_whole(file, str(file.name))
+    assert file.read_bytes() == b"caf?"
 
 
 def test_a_failed_write_leaves_the_folder_unchanged(tmp_path: Path) -> None:

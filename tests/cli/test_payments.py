@@ -115,7 +115,7 @@ def test_filters_select_the_same_payments_as_the_control_api(
 
     assert [json.loads(line) for line in ended.stdout.splitlines()] == page["data"] != []
     assert ended.stderr == (
-        f"payments-sandbox: there are more: --starting-after {page['next_cursor']} goes on.\n"
+        f"payments-sandbox: there are more; continue with --starting-after {page['next_cursor']}.\n"
         if page["has_more"]
         else ""
     )
@@ -125,7 +125,7 @@ def test_an_empty_list_is_noted_on_stderr(world: RemoteWorld) -> None:
     ended = world.run("payments", "--created-after", "2031-01-01")
 
     assert (ended.returncode, ended.stdout) == (0, "")
-    assert ended.stderr == f"payments-sandbox: {world.key} has no such payment.\n"
+    assert ended.stderr == f"payments-sandbox: {world.key} has no matching payments.\n"
 
 
 def test_an_unused_key_gets_a_hint_to_worlds_list(world: RemoteWorld) -> None:
@@ -134,7 +134,7 @@ def test_an_unused_key_gets_a_hint_to_worlds_list(world: RemoteWorld) -> None:
     used = RemoteWorld(world.address, "sk_test_used")
     assert used.ask("GET", "/v3/payments").status == 200
     said = "payments-sandbox: sk_test_{} has no payments{}.\n"
-    listed = "; payments-sandbox worlds list shows the keys that there are"
+    listed = "; payments-sandbox worlds list shows the existing keys"
     assert unused.run("payments").stderr == said.format("typo", listed)
     assert used.run("payments", "--status", "failed").stderr == said.format("used", "")
 
@@ -191,7 +191,7 @@ def test_this_module_covers_every_option_of_payments() -> None:
         (["-n", "0"], "argument -n/--limit: expected a whole number from 1 to 1000"),
         (
             [FIRST, "--status", "failed"],
-            "argument --status: expected a list to filter; there is one payment of an ID",
+            "argument --status: not allowed with ID; it filters lists",
         ),
     ],
 )

@@ -112,12 +112,12 @@ def test_seed_shows_progress_and_an_interrupt_reports_that_the_server_continues(
         world = new_remote_world(server.address)
         said = interrupted(world, f" of {MANY}", "seed", "--payments", MANY)
     assert re.search(
-        rf"interrupted; [0-9]+ of {MANY} payments were made, and the server makes the rest of", said
+        rf"interrupted; [0-9]+ of {MANY} payments were made, and the server continues with", said
     )
 
 
 def test_an_interrupt_while_no_payment_is_being_made_names_the_worlds_command() -> None:
-    assert _what_was_done(None).startswith("no payment is being made; payments-sandbox worlds")
+    assert _what_was_done(None).startswith("no payments are being made; payments-sandbox worlds")
 
 
 @pytest.mark.parametrize("how", [("advance", "1d"), ("clock", "freeze", "--at", "2030-01-16")])
@@ -130,7 +130,7 @@ def test_a_moving_clock_shows_its_time_and_an_interrupt_reports_it(how: tuple[st
         world.pay()
         said = interrupted(world, "at 2030-01-15T10:30:00Z", *how)
     assert said.endswith(
-        "interrupted; the clock is at 2030-01-15T10:30:00Z, and goes on to where it is moved."
+        "interrupted; the clock is at 2030-01-15T10:30:00Z, and the server continues to advance it."
     )
 
 

@@ -71,7 +71,7 @@ def test_a_repair_is_proved_against_the_last_commit(repository: Repository) -> N
 
     assert (code, errors) == (0, "")
     lines = output.splitlines()
-    assert lines[0].split() == ["HEAD", lines[0].split()[1], "the", "tree", "as", "it", "is"]
+    assert lines[0].split() == ["HEAD", lines[0].split()[1], "the", "current", "tree"]
     assert lines[1].startswith("fails: an expectation is not met:")
     assert lines[1].endswith("passes: exit status 0")
     assert lines[-1].startswith("Proved: it fails on HEAD (")
@@ -84,7 +84,7 @@ def test_a_change_that_repairs_nothing_exits_1(repository: Repository) -> None:
     code, output, _ = repository.prove("lost.yaml")
 
     assert code == 1
-    assert "\nNot proved: it fails on both: on the tree as it is an expectation" in output
+    assert "\nNot proved: it fails on both: on the current tree an expectation" in output
 
 
 def test_against_accepts_an_earlier_report_instead_of_a_revision(repository: Repository) -> None:
@@ -97,6 +97,13 @@ def test_against_accepts_an_earlier_report_instead_of_a_revision(repository: Rep
 
     assert code == 0
     assert "\nfails: double_charge " in output
+    assert "it fails on report.json, and" in output
+
+    report["command"] = "python other.py"
+    (repository.folder / "report.json").write_text(json.dumps(report))
+    code, output, _ = repository.prove("lost.yaml", "--against", "report.json")
+    assert code == 0
+    assert "it fails on report.json (python other.py), and passes" in output
 
 
 @pytest.mark.parametrize(
@@ -104,10 +111,15 @@ def test_against_accepts_an_earlier_report_instead_of_a_revision(repository: Rep
     [
         ((), CLIENT, 2, "argument SCENARIO: expected a name or a file"),
         (("lost.yaml", "--timeout", "0s"), CLIENT, 2, "--timeout: expected 1ms or more, such as"),
-        (("lost.yaml",), (), 2, "argument COMMAND: expected one, behind `--`"),
+        (("lost.yaml",), (), 2, "argument COMMAND: expected a command after `--`"),
         (("lost.yml",), CLIENT, 2, "argument SCENARIO: expected the name of a scenario"),
         (("lost-replies",), CLIENT, 2, "SCENARIO: there is no scenario 'lost-replies'"),
-        (("lost.yaml", "--against", "v9"), CLIENT, 2, "there is no revision 'v9' here"),
+        (
+            ("lost.yaml", "--against", "v9"),
+            CLIENT,
+            2,
+            "there is no revision 'v9'; git log lists them",
+        ),
         (("lost.yaml",), ("./new.sh",), 127, "cannot run ./new.sh on HEAD ("),
         (("lost.yaml", "--against", "lost.yaml"), CLIENT, 2, "expected a report written by"),
     ],

@@ -106,9 +106,10 @@ def test_a_wrong_token_is_reported_without_repeating_it(
 
     assert (ended.returncode, ended.stdout) == (1, "")
     assert ended.stderr == (
-        f"payments-sandbox: {server.address} refuses: The Sandbox-Token header is missing or wrong"
+        f"payments-sandbox: {server.address} rejected the request: The Sandbox-Token header is"
+        " missing or wrong"
         " (invalid_token): Send the server's control token in the header Sandbox-Token;"
-        " --control-token says what the server printed when it started.\n"
+        " --control-token takes the token that the server printed at its start.\n"
     )
 
 
@@ -120,9 +121,10 @@ def test_a_rejected_key_is_reported_with_the_option_that_sets_it(call: list[str]
 
     assert (ended.returncode, ended.stdout) == (1, "")
     assert ended.stderr == (
-        f"payments-sandbox: {server.address} refuses: The API key is missing or invalid"
+        f"payments-sandbox: {server.address} rejected the request: The API key is missing or"
+        " invalid"
         " (invalid_api_key): No world has this key (--strict-keys)."
-        " POST /_sandbox/worlds creates one; --api-key names another.\n"
+        " POST /_sandbox/worlds creates one; --api-key selects another.\n"
     )
 
 
@@ -214,7 +216,7 @@ def test_a_live_key_is_rejected_before_any_request() -> None:
     """The application's own key may be a live one."""
     code, output, errors = advance(PAYMENTS_API_KEY="sk_live_1")
 
-    problem = f"argument --api-key: {EXPECTED_KEY}; PAYMENTS_API_KEY has another"
+    problem = f"argument --api-key: {EXPECTED_KEY}; PAYMENTS_API_KEY is not one"
     assert (code, output) == (2, "")
     assert errors.splitlines()[-1] == f"payments-sandbox advance: error: {problem}"
 
@@ -239,8 +241,8 @@ def test_ctrl_c_during_an_advance_exits_130_with_the_time() -> None:
             with receiver.accept()[0]:  # the second attempt: the command waits for its answer
                 code, _ = waiting.stop(signal.SIGINT)
             said = (
-                "payments-sandbox: interrupted; the clock is at 2030-01-15T10:30:05Z, and goes on"
-                " to where it is moved.\n"
+                "payments-sandbox: interrupted; the clock is at 2030-01-15T10:30:05Z, and the"
+                " server continues to advance it.\n"
             )
             assert (code, waiting.rest()) == (130, ("", said))
 

@@ -197,7 +197,7 @@ def test_a_missing_command_or_separator_exits_2_with_an_example(
 ) -> None:
     """After `--`, no option of the command can be mistaken for one of `run`."""
     done = run("run", *words, is_process=False)
-    expected = "expected one, behind `--`: payments-sandbox run [options] -- "
+    expected = "expected a command after `--`: payments-sandbox run [options] -- "
 
     assert (done.returncode, done.stdout) == (2, "")
     assert done.stderr.splitlines()[-1] == (
@@ -495,5 +495,5 @@ def test_without_process_groups_explore_and_prove_exit_2(
     ended = without_groups(*words, "--", "true")
 
     assert (ended.returncode, ended.stdout) == (2, "")
-    expected = f"{words[0]} needs a POSIX system; run and serve do without one"
+    expected = f"{words[0]} requires a POSIX system; run and serve do not"
     assert ended.stderr == f"payments-sandbox: {expected}.\n"

@@ -125,7 +125,7 @@ def test_a_killed_worker_is_replaced_and_the_run_is_not_evaluated() -> None:
         code, _, errors = command.ended()
     assert code == 128 + signal.SIGTERM
     assert errors.endswith(
-        f"payments-sandbox: not judged: worker 1 (pid {pid}) was ended by SIGKILL.\n"
+        f"payments-sandbox: not judged: worker 1 (pid {pid}) was killed by SIGKILL.\n"
     )
 
 
@@ -176,7 +176,7 @@ def test_the_end_of_all_workers_is_reported_instead_of_a_result() -> None:
         os.kill(int(command.pid), signal.SIGTERM)
         code, _, errors = command.ended()
     assert code == 128 + signal.SIGTERM
-    assert "the workers have ended, and nobody knows why" in errors
+    assert "the workers ended for an unknown reason" in errors
 
 
 def test_options_that_conflict_with_workers_exit_2(tmp_path: Path) -> None:

@@ -135,8 +135,8 @@ def test_check_reports_missing_files_and_checks_the_others(files: Path) -> None:
     assert (checked.returncode, checked.stdout.splitlines()) == (
         2,
         [
-            "gone.yaml: no file: No such file or directory",
-            ".: no file but a folder; name its files, such as ./*.yaml",
+            "gone.yaml: cannot read the file: No such file or directory",
+            ".: expected a file, got a folder; name its files, such as ./*.yaml",
             "flaky.yaml: create_payment: lost 5 %, then late 9.5 %; 14.5 % in all",
             "2 problems in 3 files",
         ],
@@ -145,7 +145,7 @@ def test_check_reports_missing_files_and_checks_the_others(files: Path) -> None:
 
 def test_check_suggests_the_file_with_the_closest_name(files: Path) -> None:
     assert check(files, "flaki.yml").stdout.splitlines()[0] == (
-        "flaki.yml: no file: No such file or directory; did you mean flaky.yaml?"
+        "flaki.yml: cannot read the file: No such file or directory; did you mean flaky.yaml?"
     )
 
 
@@ -171,7 +171,7 @@ def test_check_with_github_prints_escaped_annotations(files: Path, how: str) -> 
                 "::warning file=warned.yaml,line=4,col=18::commit has no effect on list_payments,"
                 " which changes nothing; leave it out"
             ),
-            "::error file=gone.yaml,line=1,col=1::no file: No such file or directory",
+            "::error file=gone.yaml,line=1,col=1::cannot read the file: No such file or directory",
             "3 problems and 1 warning in 3 files",
         ],
     )
@@ -213,7 +213,8 @@ def test_from_journal_reports_requests_without_failures_and_invalid_names(
     refused = world.run("scenario", "from-journal", entry["id"])
     assert (refused.returncode, refused.stdout) == (1, "")
     assert refused.stderr == (
-        f"payments-sandbox: {world.address} refuses: The request is invalid (invalid_request):"
+        f"payments-sandbox: {world.address} rejected the request: The request is invalid"
+        " (invalid_request):"
         " /requests: expected a request that met an error, a fault or a delay; none of these did."
         " GET /_sandbox/requests shows what each request met.\n"
     )

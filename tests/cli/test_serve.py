@@ -104,7 +104,7 @@ def test_an_unresolvable_host_exits_1_with_the_resolvers_reason() -> None:
     assert (ended.returncode, ended.stdout) == (1, "")
     assert re.fullmatch(
         r"payments-sandbox: cannot listen on 999\.1\.1\.1:0: [A-Z][a-z ]+;"
-        r" --host is an address or a name of this machine\.\n",
+        r" --host must be an address or a name of this machine\.\n",
         ended.stderr,
     )
     assert "Unknown error" not in ended.stderr
@@ -219,7 +219,7 @@ def test_on_a_terminal_serve_prints_text_and_a_line_per_request() -> None:
     assert [line.rstrip() for line in prose] == [
         f"payments-sandbox {payments_sandbox.__version__} is ready.",
         f"  base URL        {address}/v3",
-        "  API key         sk_test_sandbox  (any sk_test_… key gets a world of its own)",
+        "  API key         sk_test_sandbox  (any sk_test_… key gets its own world)",
         f"  webhook secret  {SECRET}",
         f"  control API     {address}/_sandbox",
         f"  dashboard       {address}/_sandbox/",

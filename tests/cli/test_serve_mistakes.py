@@ -61,7 +61,10 @@ WRONG: Final = {
     ),
     "--cors": (
         "http://app.test/",
-        "'http://app.test/': expected an origin in lower case, without a path, such as http://localhost:5173",
+        (
+            "'http://app.test/': expected an origin in lower case, without a path, such as"
+            " http://localhost:5173"
+        ),
     ),
 }
 FLAGS: Final = (
@@ -98,7 +101,7 @@ def test_cluster_options_without_cluster_exit_2(given: tuple[str, str]) -> None:
     ):
         assert (ended.returncode, ended.stderr.splitlines()[-1]) == (
             2,
-            f"payments-sandbox serve: error: argument {option}: expected --cluster beside it",
+            f"payments-sandbox serve: error: argument {option}: requires --cluster",
         )
 
 
@@ -225,7 +228,7 @@ def test_an_unrelated_variable_causes_a_warning() -> None:
 
     assert (ended.returncode, ended.stdout) == (0, run("cards").stdout)
     assert ended.stderr.splitlines() == [
-        f"payments-sandbox cards: warning: {name} is no option, and is ignored."
+        f"payments-sandbox cards: warning: {name} is not an option, and is ignored."
         for name in ("PAYMENTS_SANDBOX_", "PAYMENTS_SANDBOX_FOO_TEAM")
     ]
 

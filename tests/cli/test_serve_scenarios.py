@@ -1,5 +1,6 @@
 """`payments-sandbox serve` with scenarios: activation, errors at the start, and `--watch`."""
 
+import os
 import re
 import shutil
 from collections.abc import Mapping
@@ -234,7 +235,7 @@ def test_watch_reloads_an_edited_file_and_keeps_the_old_one_if_invalid(tmp_path:
         assert pay(server) == (400, "rule-1")
 
         write(tmp_path, "down", failing("card_decline"))
-        assert log.until("stays") == [
+        assert log.until("not reloaded") == [
             (
                 f"WARNING {LOGGER}: {file}:4:28: unknown value 'card_decline';"
                 " did you mean 'card_declined'?"
@@ -272,9 +273,20 @@ def test_watch_without_files_or_folders_exits_2() -> None:
     assert (ended.returncode, ended.stderr.splitlines()[-1]) == (
         2,
         (
-            "payments-sandbox serve: error: argument --watch: expected --scenario FILE or"
-            " --scenario-dir DIR beside it"
+            "payments-sandbox serve: error: argument --watch: requires --scenario FILE or"
+            " --scenario-dir DIR"
         ),
+    )
+
+
+def test_watch_of_a_folder_whose_name_is_not_utf_8_exits_2(tmp_path: Path) -> None:
+    """Watchfiles takes no such names."""
+    (folder := tmp_path / os.fsdecode(b"caf\xe9")).mkdir()
+    ended = run("serve", "--watch", "--scenario-dir", str(folder))
+    problem = f"argument --watch: cannot watch {tmp_path}/caf?: its name is not UTF-8"
+    assert (ended.returncode, ended.stderr.splitlines()[-1]) == (
+        2,
+        f"payments-sandbox serve: error: {problem}",
     )
 
 
@@ -283,7 +295,7 @@ def test_watch_without_watchfiles_exits_2_with_the_install_command(tmp_path: Pat
     assert (ended.returncode, ended.stderr.splitlines()[-1]) == (
         2,
         (
-            "payments-sandbox serve: error: argument --watch: it needs the package watchfiles:"
+            "payments-sandbox serve: error: argument --watch: requires the package watchfiles:"
             " pip install 'payments-sandbox[watch]'"
         ),
     )
@@ -331,7 +343,7 @@ def test_watch_continues_after_a_folder_is_deleted_and_recreated(
         assert pay(server) == (500, "rule-1")
         for code, status in (("card_declined", 400), ("internal_error", 500))[:times]:
             shutil.rmtree(folder)
-            log.until("stays as it was$")
+            log.until("it was not reloaded$")
             folder.mkdir()
             write(folder, "down", failing(code))
             log.until("down was reloaded in 1 world$")

@@ -187,7 +187,7 @@ def test_a_missing_trustme_package_exits_2_with_the_install_command() -> None:
     assert (ended.returncode, ended.stderr.splitlines()[-1]) == (
         2,
         (
-            "payments-sandbox serve: error: argument --tls: auto needs the package trustme:"
+            "payments-sandbox serve: error: argument --tls: auto requires the package trustme:"
             " pip install 'payments-sandbox[tls]'"
         ),
     )
@@ -201,8 +201,8 @@ def test_a_tls_fault_without_tls_auto_exits_2(options: tuple[str, ...]) -> None:
     assert (ended.returncode, ended.stderr.splitlines()[-1]) == (
         2,
         (
-            "payments-sandbox serve: error: argument --tls-fault: expected --tls auto beside it,"
-            " whose authority makes the certificate"
+            "payments-sandbox serve: error: argument --tls-fault: requires --tls auto,"
+            " whose authority issues the certificate"
         ),
     )
 

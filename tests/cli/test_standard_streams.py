@@ -18,7 +18,7 @@ from tests.support.values import LONGEST_WAIT
 EachOf = Callable[..., tuple[list[int], "subprocess.CompletedProcess[str]"]]
 
 FULL: Final = Path("/dev/full")
-NO_SPACE: Final = "payments-sandbox: cannot print: No space left on device.\n"
+NO_SPACE: Final = "payments-sandbox: cannot write the output: No space left on device.\n"
 needs_full = pytest.mark.skipif(not FULL.exists(), reason="there is no /dev/full here")
 
 PRINTING: Final = (

@@ -135,8 +135,8 @@ def test_a_named_pipe_is_rejected_as_a_state_file(tmp_path: Path) -> None:
     ended = run("serve", "--port", "0", "--state", str(pipe))
     assert (ended.returncode, ended.stdout) == (2, "")
     assert ended.stderr == (
-        f"payments-sandbox: cannot use {pipe}: expected a file: nothing is read back from a"
-        " device.\n"
+        f"payments-sandbox: cannot use {pipe}: expected a regular file: no other kind can be"
+        " read back.\n"
     )
     assert pipe.is_fifo()
 
@@ -198,7 +198,7 @@ def test_a_world_that_cannot_be_saved_is_logged_and_the_others_are_saved(
 
     assert state.unsaved == ["sk_test_bad"]
     assert [record.getMessage().partition(":")[0] for record in caplog.records] == [
-        "the world sk_test_bad could not be saved, and all others were"
+        "cannot save the world sk_test_bad, but all others were saved"
     ]
     fresh = assemble(Settings())
     asyncio.run(StateFile(tmp_path / "state", fresh).load())
@@ -239,6 +239,6 @@ def test_a_signal_while_loading_leaves_the_state_file_unchanged(
     ended = run("serve", "--port", "0", "--state", str(state), first=first)
 
     assert (ended.returncode, ended.stdout) == (0, "")
-    words = "nothing of it was taken over, and it is as it was"
-    assert ended.stderr == f"payments-sandbox: {state} was not loaded whole; {words}.\n"
+    said = f"payments-sandbox: interrupted while loading {state}; it is unchanged.\n"
+    assert ended.stderr == said
     assert state.read_bytes() == before

@@ -155,11 +155,11 @@ def test_a_pipe_or_folder_named_like_a_state_file_is_rejected(tmp_path: Path, na
     """Opening a pipe would block until somebody writes to it, despite signals."""
     write(tmp_path / "one.state", saved("sk_test_a0", 1))
     os.mkfifo(tmp_path / name)
-    with pytest.raises(NoStateError, match=rf"^{re.escape(name)}: expected a file: nothing is"):
+    with pytest.raises(NoStateError, match=rf"^{re.escape(name)}: expected a regular file"):
         place_worlds(tmp_path, 2)
     (tmp_path / name).unlink()
     (tmp_path / name).mkdir()
-    with pytest.raises(NoStateError, match=rf"^{re.escape(name)}: expected a file"):
+    with pytest.raises(NoStateError, match=rf"^{re.escape(name)}: expected a regular file"):
         place_worlds(tmp_path, 2)
     assert contents_of_one(tmp_path) == [("sk_test_a0", 1)]
 

@@ -20,8 +20,8 @@ from tests.support.process import (
 SHARED: Final = {"--url", "--api-key", "--control-token"}
 DATA: Final = '{"payout_id": "po_1", "rate": 1.250, "lines": [{"n": 1}]}'
 NOBODY: Final = (
-    "payments-sandbox: nobody is told: no webhook endpoint of this world wants it;"
-    " payments-sandbox listen --forward-to URL makes one.\n"
+    "payments-sandbox: no webhook endpoint of this world receives this event;"
+    " payments-sandbox listen --forward-to URL creates one.\n"
 )
 EXPECTED: Final = "expected a JSON object, @FILE with one, or - to read one from stdin"
 
@@ -43,7 +43,7 @@ REFUSED: Final = [
     (
         ["refund.created", "--payment", "PAYMENT"],
         (
-            "/payment_id: expected a payment with a refund; this one has none; POST"
+            "/payment_id: expected a payment with a refund; this one has none. POST"
             " /v3/payments/PAYMENT/refunds creates one"
         ),
     ),
@@ -146,7 +146,8 @@ def test_an_event_that_the_server_rejects_exits_1_with_its_error(
 
     assert (ended.returncode, ended.stdout) == (1, "")
     assert ended.stderr == (
-        f"payments-sandbox: {world.address} refuses: The request is invalid (invalid_request):"
+        f"payments-sandbox: {world.address} rejected the request: The request is invalid"
+        " (invalid_request):"
         f" {details.replace('PAYMENT', payment_id)}.\n"
     )
 
@@ -154,7 +155,7 @@ def test_an_event_that_the_server_rejects_exits_1_with_its_error(
 @pytest.mark.parametrize(
     ("arguments", "problem"),
     [
-        (["--payment", "pay_1", "--data", "{}"], "expected --payment or --data, not both"),
+        (["--payment", "pay_1", "--data", "{}"], "not allowed with --payment"),
         (["--data", "{"], f"{EXPECTED}; "),
         (["--data", '{"a": 1, "a": 2}'], f"{EXPECTED}; "),
         (["--data", '{}, "payment_id": {}'], f"{EXPECTED}; "),

@@ -69,8 +69,9 @@ def test_a_closed_stdin_at_the_start_exits_2() -> None:
 
     assert (server.returncode, output) == (2, "")
     assert errors.splitlines()[-1] == (
-        "payments-sandbox serve: error: argument --until-stdin-closes: expected a pipe that stays "
-        "open; stdin is closed, or the null device"
+        "payments-sandbox serve: error: argument --until-stdin-closes: expected stdin to be a"
+        " pipe that stays "
+        "open; it is closed, or the null device"
     )
 
 

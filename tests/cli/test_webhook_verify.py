@@ -74,7 +74,7 @@ def verify(
 
 def note(seen: str) -> str:
     """Return the note about a detected scheme."""
-    return f"payments-sandbox: by its headers this is {seen}.\n"
+    return f"payments-sandbox: detected from the headers: {seen}.\n"
 
 
 @pytest.mark.parametrize(("signing", "seen"), GUESSES.values(), ids=GUESSES)
@@ -87,7 +87,7 @@ def test_the_scheme_is_detected_from_the_headers(
     assert verify(body, "--secret", SECRET, headers=headers) == (0, "good\n", note(seen))
     assert verify(body, "--secret", OTHER, headers=headers) == (
         1,
-        "refused: no signature matches: the secret differs, or the body was changed\n",
+        "rejected: no signature matches: the secret differs, or the body was changed\n",
         note(seen),
     )
 
@@ -166,7 +166,7 @@ def test_an_invalid_webhook_exits_1_with_the_reason(
     code, output, _ = verify(body, "--secret", secret, headers=VECTOR | headers)
 
     assert (code, output.count("\n")) == (1, 1)
-    assert output.startswith("refused: ")
+    assert output.startswith("rejected: ")
     assert reason in output
 
 
@@ -185,7 +185,10 @@ def test_a_timestamp_out_of_tolerance_is_rejected_unless_now_is_ignore(
 
     assert verify(body, *given, now=now) == (
         1,
-        f"refused: the signature holds, but the timestamp is {reason}; --now ignore accepts any\n",
+        (
+            f"rejected: the signature is valid, but the timestamp is {reason}; --now ignore accepts"
+            " any\n"
+        ),
         "",
     )
     assert verify(body, *given, now="ignore") == (0, "good\n", "")
@@ -209,8 +212,8 @@ def test_headers_without_a_signature_exit_1_with_the_options_that_help(body: str
     code, output, errors = verify(body, "--secret", SECRET, headers=headers)
     assert (code, errors) == (1, "")
     assert output == (
-        "refused: no header looks like a signature; there are content-type, x-nonce, and"
-        " --header-name and --scheme say which is one\n"
+        "rejected: no header looks like a signature, only content-type, x-nonce;"
+        " --header-name and --scheme name it\n"
     )
 
 
@@ -250,27 +253,27 @@ def test_this_module_covers_every_option_of_webhook_verify() -> None:
 WRONG: Final = {
     "no secret": (
         ["--body", "BODY", "--header", "a: b"],
-        "argument --secret: expected one, here or in PAYMENTS_WEBHOOK_SECRET",
+        "argument --secret: expected a secret, here or in PAYMENTS_WEBHOOK_SECRET",
     ),
     "no header": (
         ["--secret", SECRET, "--body", "BODY"],
-        "argument --header: expected those that arrived, the signature's at least",
+        "argument --header: expected the received headers, or at least those of the signature",
     ),
     "duplicate header": (
         ["--secret", SECRET, "--body", "BODY", "--header", "a: 1", "--header", "A: 2"],
-        "argument --header: expected each name once",
+        "argument --header: expected each name only once",
     ),
     "no body": (
         ["--secret", SECRET, "--header", "a: b"],
-        "argument --body: expected a file with what arrived, or - for stdin",
+        "argument --body: expected a file with the received body, or - for stdin",
     ),
     "missing body file": (
         ["--secret", SECRET, "--body", "no/such", "--header", "a: b"],
-        "argument --body: expected a file to read; No such file or directory",
+        "argument --body: cannot read the file: No such file or directory",
     ),
     "header without a colon": (
         ["--header", "webhook-id"],
-        "argument --header: expected 'NAME: VALUE', as it arrived",
+        "argument --header: expected 'NAME: VALUE', as received",
     ),
     "unknown scheme": (
         ["--scheme", "rsa"],
@@ -293,17 +296,17 @@ WRONG: Final = {
     ),
     "prefix with scheme standard": (
         ["--secret", SECRET, "--body", "BODY", "--header", "webhook-id: 1", "--prefix", "a"],
-        "argument --prefix: expected nothing; the scheme standard has none",
+        "argument --prefix: not allowed with the scheme standard",
     ),
     "header name with scheme standard": (
         ["--secret", SECRET, "--body", "BODY", "--header", "a: 1", "--scheme", "standard",
          "--header-name", "a"],
-        "argument --header-name: expected nothing; the scheme standard has none",
+        "argument --header-name: not allowed with the scheme standard",
     ),
     "encoding with scheme timestamped": (
         ["--secret", SECRET, "--body", "BODY", "--header", "a: 1", "--scheme", "timestamped",
          "--encoding", "hex"],
-        "argument --encoding: expected nothing; the scheme timestamped has none",
+        "argument --encoding: not allowed with the scheme timestamped",
     ),
 }  # fmt: skip
 

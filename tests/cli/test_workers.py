@@ -177,7 +177,9 @@ def test_workers_on_a_system_without_fork_exit_2(monkeypatch: pytest.MonkeyPatch
     monkeypatch.delattr(os, "fork")
     ended = run("serve", *TWO, is_process=False)
     assert (ended.returncode, ended.stdout) == (2, "")
-    expected = "argument --workers: expected 1: this system cannot pass a connection to a process\n"
+    expected = (
+        "argument --workers: expected 1: this system cannot pass connections to other processes\n"
+    )
     assert ended.stderr.endswith(expected)
 
 
@@ -197,13 +199,13 @@ def test_a_killed_worker_is_replaced_and_its_lost_worlds_are_reported() -> None:
         os.kill(pid, signal.SIGKILL)
         line = server.error_line()
         assert lost.control("GET", "/world")["restarted"] == (
-            "An earlier world of this key was lost with worker 1, which was ended by SIGKILL."
+            "An earlier world of this key was lost with worker 1, which was killed by SIGKILL."
         )
         assert lost.control("GET", "/world")["payments"]["completed"] == 0
         assert kept.control("GET", "/world")["payments"]["completed"] == 1
         assert kept.control("GET", "/world")["restarted"] is None
         assert server.stop()[0] == 0
-    assert f"worker 1 (pid {pid}) was ended by SIGKILL and is started again" in line
+    assert f"worker 1 (pid {pid}) was killed by SIGKILL and is restarted" in line
     assert lost.key in line
     assert kept.key not in line
 
@@ -328,10 +330,10 @@ def test_a_replaced_worker_restores_the_last_saved_state(tmp_path: Path) -> None
         here = RemoteWorld(server.address, world.key)
         here.pay()
         os.kill(workers_of(server)[0], signal.SIGKILL)
-        while "ended by SIGKILL" not in (line := server.error_line()):
+        while "killed by SIGKILL" not in (line := server.error_line()):
             pass
         found = here.control("GET", "/world")
-    assert line.endswith("; what was saved last is back")
+    assert line.endswith("; the last saved state is restored")
     assert found["payments"]["completed"] == 1
     assert "lost with worker 1" in found["restarted"]
 
@@ -349,8 +351,8 @@ def test_a_state_folder_in_use_or_a_state_file_exits_2(tmp_path: Path) -> None:
             )
     (tmp_path / "file").write_text("x")
     for arguments, expected in (
-        ((*TWO, "--state", str(tmp_path / "file")), "expected a folder, since each worker has a"),
-        ((*TWO, "--state", os.devnull), "expected a folder, since each worker has a file"),
+        ((*TWO, "--state", str(tmp_path / "file")), "expected a folder, since each worker has its"),
+        ((*TWO, "--state", os.devnull), "expected a folder, since each worker has its own file"),
         (("--state", str(tmp_path)), "expected a file in an existing folder; a folder is for"),
         (
             (*TWO, "--state", str(tmp_path / "no" / "where")),

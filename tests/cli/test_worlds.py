@@ -17,16 +17,16 @@ API key         sk_test_golden
 name            {NAME}
 base URL        http://HOST/v3
 webhook secret  whsec_VS+1+b4k8kGEY1Tb7cF9hQE8OEefV9eZVT7l5gu3eLA=
-made            WALL
-used            WALL
+created         WALL
+last used       WALL
 clock           2030-01-15T10:30:00Z, frozen
-waiting         0
+due later       0
 payments        0 pending, 1 completed, 0 failed
 refunds         0
 chargebacks     0
 events          1
-requests        1 kept, 0 gone
-rate limit      999 of 1000 left in this hour
+requests        1 kept, 0 dropped
+rate limit      999 of 1000 left this hour
 seed            7
 """
 
@@ -63,7 +63,7 @@ def test_worlds_show_prints_the_facts_of_a_world(world: RemoteWorld, columns: in
     ended = run("worlds", "show", extra=world.variables, columns=columns)
     text = re.sub(r"127.0.0.1:[0-9]+", "HOST", ended.stdout)
 
-    assert re.sub(r"(made|used)( +)\S+", r"\1\2WALL", text) == SHOWN
+    assert re.sub(r"(created|last used)( +)\S+", r"\1\2WALL", text) == SHOWN
 
 
 def test_json_of_list_and_show_matches_the_control_api(world: RemoteWorld) -> None:
@@ -98,7 +98,7 @@ def test_a_key_without_a_world_exits_1_and_creates_no_world(world: RemoteWorld, 
     assert (ended.returncode, ended.stdout) == (1, "")
     assert ended.stderr == (
         f"payments-sandbox: sk_test_none has no world at {world.address};"
-        " payments-sandbox worlds list shows those that there are.\n"
+        " payments-sandbox worlds list shows the existing ones.\n"
     )
     assert "sk_test_none" not in world.run("worlds", "list").stdout
 

@@ -164,9 +164,9 @@ def answered(server: RunningServer, segments: Sequence[bytes], number: int) -> t
     text = re.sub(
         r'"seed":\d+|"created_at":"[^"]*","clock|whsec_[^"]*|Content-Length: \d+', "…", text
     )
-    # Who has the body by the time that it is wanted does not ask for it.
+    # A server that has the body already does not ask for it.
     text = text.removeprefix("HTTP/1.1 100 Continue\r\n\r\n")
-    # Whether the last reply says that it is the last depends on when the FIN is read.
+    # Whether the last reply has "Connection: close" depends on when the FIN is read.
     return re.sub(r"(Date|Connection): [^\r]*\r\n", "", text), is_reset
 
 

@@ -74,7 +74,7 @@ class Story:
         assert sum(len(orjson.loads(part)[1]) for part in self.kept.values()) <= 4 * KEPT
 
 
-@settings(max_examples=settings().max_examples // 2)  # each is a long story
+@settings(max_examples=settings().max_examples // 2)  # each example is long
 @given(steps=STEPS)
 def test_the_stored_parts_of_a_journal_add_up_to_its_entries(steps: list[tuple[str, int]]) -> None:
     """Whichever node wrote them, and however many entries have fallen out of the ring."""

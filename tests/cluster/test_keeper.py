@@ -43,7 +43,7 @@ class SimulatedStore:
         await asyncio.sleep(self.takes.pop(0) if len(self.takes) > 1 else self.takes[0])  # noqa: TID251 - of virtual time
         now = asyncio.get_running_loop().time()
         parts = (orjson.loads(each.journal.part) for each in writes if each.journal)
-        self.kept_at |= {row[0]: now for _, rows, _ in parts for row in rows}
+        self.kept_at |= {row[0]: now for _, rows in parts for row in rows}
         return frozenset()
 
     async def epoch_of(self, key: str) -> int:

@@ -54,7 +54,7 @@ def test_a_leaving_node_waits_until_others_renewed_or_lost_their_leases(is_stopp
         waiting = asyncio.create_task(leaves.until_heard(announced))
         if not is_stopped:
             await asyncio.sleep(2)  # noqa: TID251 - of virtual time
-            await leaves.renew()  # its own renewals tell nobody anything
+            await leaves.renew()  # its own renewal does not count
             assert not waiting.done()
             await late.renew()
         await waiting

@@ -12,6 +12,7 @@ import aiohttp
 import pytest
 
 from payments_sandbox.cluster import keeper, membership, node, redis_engine, serving
+from payments_sandbox.cluster.journal_parts import entries_of
 from payments_sandbox.cluster.places import Member
 from payments_sandbox.cluster.redis_engine import PREFIX
 from payments_sandbox.cluster.server import SharedServer
@@ -140,11 +141,25 @@ async def test_a_world_continues_on_another_node_after_its_owner_crashed(
         assert [each["operation"] for each in requests].count("create_payment") == 4
 
 
+async def test_a_call_whose_reply_waits_is_kept_once_and_with_its_duration(
+    cluster: Cluster,
+) -> None:
+    """No second write follows its reply."""
+    async with nodes_of(cluster, 1, durability="reply") as (only,):
+        await cluster.pay(only)
+        await only.keeper.finish()
+        found = await cluster.admin.hgetall(f"{PREFIX}parts:{KEY}")
+        parts = {name.decode(): part for name, part in cast("dict[bytes, bytes]", found).items()}
+    (entry,) = entries_of(parts)
+    assert len(parts) == 1
+    assert entry["duration_ms"] > 0
+
+
 async def test_each_refund_answered_with_201_is_stored_once_although_owners_lose_their_leases(
     cluster: Cluster, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A late write of the former owner is rejected."""
-    monkeypatch.setattr(serving, "GRACE", LONGEST_WAIT)  # it is there, and answers
+    monkeypatch.setattr(serving, "GRACE", LONGEST_WAIT)  # the sleeper still answers
     async with nodes_of(cluster, 2, durability="reply", rate_limit=10**6) as nodes:
         payment_id = (await cluster.pay(nodes[0], amount=1_000_000)).json["id"]
         path = f"/v3/payments/{payment_id}/refunds"
@@ -153,7 +168,7 @@ async def test_each_refund_answered_with_201_is_stored_once_although_owners_lose
             sleeper = await owner(cluster, nodes)
             successor = next(each for each in nodes if each is not sleeper)
             await cluster.end_lease(sleeper)
-            # Who takes over does so first; the sleeper does not know, and goes on.
+            # The successor takes over first; the sleeper does not know and continues.
             first = await cluster.ask(successor, "POST", path, {"amount": 3})
             late = [
                 cluster.ask(each, "POST", path, {"amount": 3})
@@ -165,7 +180,9 @@ async def test_each_refund_answered_with_201_is_stored_once_although_owners_lose
                 assert reply.status in (201, 500)
         for each in nodes:
             path = f"/_sandbox/payments/{payment_id}"
-            await cluster.ask(each, "GET", path)  # this may find out that it is the owner no more
+            await cluster.ask(
+                each, "GET", path
+            )  # this may tell the node that it is no longer the owner
             shown = await cluster.ask(each, "GET", path)
             assert shown.json["refunded"] == 3 * refunded
     assert refunded >= TRIES
@@ -217,7 +234,7 @@ async def test_no_request_fails_while_nodes_are_replaced_under_load(
     cluster: Cluster, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(node, "ANNOUNCE", 0.2)
-    monkeypatch.setattr(node, "LINGER", 0.5)  # who has just connected is still led on
+    monkeypatch.setattr(node, "LINGER", 0.5)  # a client that has just connected is still relayed
     answered, is_over = 0, False
 
     async def load(key: str) -> None:
@@ -502,7 +519,7 @@ async def test_calls_to_a_lost_owner_are_answered_by_the_next_one_when_its_lease
         await cluster.pay(nodes[0])
         lost = await owner(cluster, nodes)
         successor = next(each for each in nodes if each is not lost)
-        async with cluster.admin.pubsub() as still_there:  # nobody has closed its connection
+        async with cluster.admin.pubsub() as still_there:  # its connection is still open
             await still_there.subscribe(f"{PREFIX}node:{lost.name}")
             await lost.crash()
 

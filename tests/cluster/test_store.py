@@ -237,7 +237,7 @@ def test_an_engine_that_has_lost_its_data_reuses_no_epoch_and_rejects_old_owners
         epochs: list[int] = []
         for _ in range(2):
             while epochs and engine_time(redis) <= epochs[-1]:
-                pass  # engines count from the millisecond in which they begin anew
+                pass  # an empty engine counts from its present millisecond
             redis.flushall()
             await engine.renew(MEMBERS[0])
             epochs.append((await claimed(engine, KEYS[0], "a", "a")).epoch)
@@ -411,7 +411,7 @@ def test_an_overdue_world_without_a_live_owner_is_found_by_others_until_it_is_cl
             await engine.leave("a")
         elif end == "forgotten":
             redis.delete(f"{PREFIX}world:{KEYS[0]}")
-            await engine.overdue("a", Instant(1_000), 10)  # it finds out, and puts it right
+            await engine.overdue("a", Instant(1_000), 10)  # this call detects and corrects it
         else:
             long_ago = 1 if end == "lease" else 2 * DAY
             redis.zadd(f"{PREFIX}nodes", {"a": redis.time()[0] * 1_000 - long_ago})

@@ -26,9 +26,9 @@ from tests.support.tables import for_each
 SCHEMAS: Final = schema_files()
 OPEN: Final = {
     "control/objects/snapshot",
-    "control/objects/event",  # one that was sent by hand says what it likes
+    "control/objects/event",  # a custom event has any data
     "control/requests/create_event",
-    "control/objects/scenario",  # the lint judges what is in it, with better words
+    "control/objects/scenario",  # the lint checks it with better messages
     "control/objects/whole_scenario",
     "control/requests/create_world",
     "control/requests/put_scenarios",
@@ -167,8 +167,9 @@ def test_no_request_schema_allows_null(name: str) -> None:
 
 
 @for_each("pattern", PATTERNS)
-def test_every_pattern_is_portable(pattern: str) -> None:
-    """Anchored, and without classes that mean something else in another language."""
+def test_every_pattern_is_anchored_and_has_no_class_that_differs_between_languages(
+    pattern: str,
+) -> None:
     assert pattern.startswith("^")
     assert pattern.endswith("$")
     assert not re.search(r"\\[dDwWsSbB]|\(\?", pattern)

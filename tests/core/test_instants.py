@@ -212,7 +212,7 @@ def test_the_schemas_have_the_pattern_of_durations(
     for step in path:
         schema = schema[step]
 
-    # A client's generator may know no groups that capture nothing.
+    # Code generators may not support non-capturing groups.
     assert schema["pattern"].replace("(?:", "(") == f"^{sign}{DURATION}$".replace("(?:", "(")
 
 

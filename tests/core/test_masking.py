@@ -307,7 +307,7 @@ BODIES: dict[str, tuple[object, object]] = {
     "a number as a key": ({VISA: 1}, {HIDDEN: 1}),
     "null and booleans": ({"cvc": None, "x": True, "y": None},) * 2,
     "a list of objects": ([{"cvc": CVC}], [{"cvc": "****"}]),
-    "a text alone": (VISA, HIDDEN),
+    "a single string": (VISA, HIDDEN),
     "a code inside": ({"cvc": {"value": CVC}}, {"cvc": "***"}),
     "a number inside": ({"card_number": {"value": "411111"}}, {"card_number": "***"}),
     "a path as a key": (

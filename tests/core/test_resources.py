@@ -104,7 +104,7 @@ def test_data_that_was_read_is_available_without_the_file_system(
     read_all_data()
     for method in ("read_text", "read_bytes", "open", "is_file", "is_dir", "iterdir"):
         monkeypatch.setattr(Path, method, lambda *_, **__: pytest.fail("a file is looked for"))
-    contract = Contract(schema_files())  # nobody has read it yet
+    contract = Contract(schema_files())  # not read yet
     library = Library([], [data_files("scenarios")])
 
     assert [name for name in contract.schemas if not contract.schema(name)] == []

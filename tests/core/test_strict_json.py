@@ -26,7 +26,7 @@ REFUSED = {
     "deep objects": (b'{"a":' * 100_000, "nested deeper than 32 levels"),
     "33 levels": (b"[" * 33 + b"]" * 33, "nested deeper than 32 levels"),
     "33 levels of objects": (b'{"a":' * 32 + b"{}" + b"}" * 32, "nested deeper than 32 levels"),
-    "half a pair": (b'"\\ud800"', "a string contains an unpaired surrogate"),
+    "unpaired surrogate": (b'"\\ud800"', "a string contains an unpaired surrogate"),
     "half a pair as a key": (b'{"\\uDFFF": 1}', "a string contains an unpaired surrogate"),
     "a pair the wrong way round": (
         b'"\\ude00\\ud83d"',

@@ -178,8 +178,7 @@ def test_the_text_begins_with_the_totals() -> None:
     first, *_ = as_text(coverage_of([LOST]), "--coverage-json").splitlines()
 
     assert first == (
-        f"coverage of failure: 2 of {len(all_failures())} met (2 %);"
-        " errors of the API seen: 0 of 19"
+        f"coverage of failure: 2 of {len(all_failures())} met (2 %); API errors seen: 0 of 19"
     )
 
 

@@ -101,7 +101,9 @@ def test_a_lost_write_is_a_lost_payment_unless_the_client_looked_for_it() -> Non
     looked = judge(record({ORDER: ONCE}, FAILED, LOST, LISTED), both, failure("drop_after_commit"))
 
     assert (lost.verdict, looked.verdict) == (RunVerdict.LOST_PAYMENT, RunVerdict.TOLD)
-    assert lost.evidence[0].startswith("The ledger has create_payment of 100 EUR, whose reply was")
+    assert lost.evidence[0].startswith(
+        "The ledger contains create_payment of 100 EUR, whose reply was"
+    )
     assert [each.partition(":")[0] for each in lost.advice] == [
         "Before you report that nothing was paid, list the customer's payments"
     ]

@@ -150,7 +150,7 @@ def report(tmp_path: Path, **changes: object) -> Path:
 
 
 def test_a_finding_of_an_earlier_report_replaces_the_old_tree(tmp_path: Path) -> None:
-    old = read_earlier(report(tmp_path), "01-it", seed=0)
+    old = read_earlier(report(tmp_path), "01-it", seed=0, command="python pay.py")
 
     assert old.run == ProvedRun("double_charge", ("create_payment: 201",))
     assert conclude(old, tree("here", PASSES)).is_proved
@@ -168,4 +168,4 @@ def test_an_unsuitable_report_is_rejected(
     changes: dict[str, object], why: str, tmp_path: Path
 ) -> None:
     with pytest.raises(ValueError, match=why):
-        read_earlier(report(tmp_path, **changes), "01-it", seed=0)
+        read_earlier(report(tmp_path, **changes), "01-it", seed=0, command="python pay.py")

@@ -54,7 +54,7 @@ def path_of(name: str) -> Path:
 
 @contextmanager
 def served(longest: int = 2_000) -> Iterator[Host]:
-    """Run a sandbox with defaults, except that delays last at most two seconds."""
+    """Run a sandbox with defaults, except that delays last at most `longest` milliseconds."""
     wall = Wall()
     with (
         patch("payments_sandbox.server.factory.wall_clock", wall.now),

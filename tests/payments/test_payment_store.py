@@ -305,7 +305,7 @@ def test_history_put_before_the_store_is_found_as_if_added_first(
     middle = data.draw(st.integers(0, split))
     whole = numbered_from(-split, rows)
     store = numbered_from(0, rows[split:])
-    for customer_id in CUSTOMERS:  # what was asked before is not what is answered after
+    for customer_id in CUSTOMERS:  # results cached before must not be returned after
         list(Query(None, customer_id, Status.PENDING, None).asked_of(store))
     store.put_before(numbered_from(middle - split, rows[middle:split]))
     store.put_before(numbered_from(-split, rows[:middle]))

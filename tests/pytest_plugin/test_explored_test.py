@@ -151,7 +151,10 @@ def test_sandbox_explore_runs_a_test_per_failure_as_subtests(
         "create_payment of cust_ada, 1st: the card was declined",
         *[LOST] * 3,
         LOST.replace("although the operation took effect", "and nothing happened"),
-        "create_payment of cust_ada, 1st: the reply is no JSON, although the operation took effect",
+        (
+            "create_payment of cust_ada, 1st: the reply is not JSON, although the operation took"
+            " effect"
+        ),
     ]
     assert [line.split("::")[1].split()[0] for line in summary if "SUBF" not in line] == [
         "test_naive", "test_broken", "test_without_refunds", "test_gives_up", "test_paid_before",
@@ -163,7 +166,10 @@ def test_sandbox_explore_runs_a_test_per_failure_as_subtests(
     assert "sandbox_explore: nothing is known: no call of the test meets such a failure" in shown
     assert "sandbox_explore: it made no calls: it must call a world that 'sandbox'" in shown
     assert "those of a server that the test makes itself, such as MemorySandbox()" in shown
-    assert "lost_payment: The ledger has create_payment of 4200 USD, whose reply was lost" in shown
+    assert (
+        "lost_payment: The ledger contains create_payment of 4200 USD, whose reply was lost"
+        in shown
+    )
     assert "1 skipped" in shown
     assert "test_runs" not in "".join(summary)
 

@@ -25,11 +25,13 @@ def test_a_long_line_is_cut_around_the_caret() -> None:
     line = f"{'x' * 499}y{'z' * 500}"
     shown = render(NOPE._replace(place=(1, 500)), "a", line).splitlines()
 
-    assert shown[1:] == [f"    …{'x' * 78}y{'z' * 80}", f"    {' ' * 79}^"]
-    assert render(NOPE._replace(place=(1, 160)), "a", line).splitlines()[1:] == [
-        f"    {'x' * 160}", f"    {' ' * 159}^",
+    assert shown[1:] == [f"    …{'x' * 78}y{'z' * 79}…", f"    {' ' * 79}^"]
+    assert render(NOPE._replace(place=(1, 80)), "a", line).splitlines()[1:] == [
+        f"    {'x' * 159}…", f"    {' ' * 79}^",
     ]  # fmt: skip
-    assert render(NOPE._replace(place=(1, 1_001)), "a", line).splitlines()[2] == f"    {' ' * 79}^"
+    assert render(NOPE._replace(place=(1, 1_001)), "a", line).splitlines()[1:] == [
+        f"    …{'z' * 159}", f"    {' ' * 160}^",
+    ]  # fmt: skip
     assert render(NOPE._replace(place=(1, 3)), "a", "xyz").splitlines()[2] == "      ^"
 
 

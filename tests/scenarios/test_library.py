@@ -76,7 +76,7 @@ def test_a_file_in_another_encoding_is_reported_at_its_first_wrong_byte(tmp_path
     read = read_scenario_file(file)
 
     assert read.loaded.scenario is None
-    told, _ = read.lint  # the rest: missing expectations
+    told, _ = read.lint()  # the rest: missing expectations
     assert told.splitlines() == [
         f"{file}:2:15: the file is not UTF-8; save the file as UTF-8",
         "    about: Grüße, \ufffd",

@@ -220,6 +220,23 @@ def test_a_problem_is_rendered_with_its_line_and_a_caret() -> None:
     )
 
 
+@pytest.mark.parametrize(
+    ("excerpt", "place", "shown"),
+    [
+        ("- a: long line", 2, "    - a: long line\n      ^"),
+        ("- a: long line that goes on", 2, "    - a: long line…\n      ^"),
+        ("- a: long line that goes on", 13, "    …g line that g…\n          ^"),
+        ("- a: long line that goes on", 26, "    …e that goes on\n                  ^"),
+    ],
+)
+def test_a_line_longer_than_the_screen_is_cut_around_the_caret(
+    excerpt: str, place: int, shown: str
+) -> None:
+    problem = Problem((), "no", place=(1, place + 1))
+
+    assert render(problem, "a.yaml", excerpt, width=19) == f"a.yaml:1:{place + 1}: no\n{shown}"
+
+
 def test_a_problem_without_a_place_is_rendered_without_a_line() -> None:
     """Problems of a JSON value have no places."""
     [problem] = load_value({"scenario": "x"}).problems

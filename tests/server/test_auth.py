@@ -40,7 +40,7 @@ REFUSED = {
     "two keys": ("Bearer sk_test_sandbox, Bearer sk_test_sandbox", KEY),
     "key with a space": ("Bearer sk_test_sand box", KEY),
     "key in upper case": ("Bearer SK_TEST_SANDBOX", KEY),
-    "key with other letters": ("Bearer sk_test_s\u00e4ndbox", KEY),
+    "key beyond ASCII": ("Bearer sk_test_s\u00e4ndbox", KEY),
 }
 
 ACCEPTED = {
@@ -77,7 +77,7 @@ def test_every_401_has_www_authenticate() -> None:
     refused = {
         "no key": NO_KEY,
         "HEAD": NO_KEY.replace(b"GET", b"HEAD", 1),
-        "a wrong key": NO_KEY.replace(b"\r\n\r\n", b"\r\nAuthorization: Basic a\r\n\r\n"),
+        "another scheme": NO_KEY.replace(b"\r\n\r\n", b"\r\nAuthorization: Basic a\r\n\r\n"),
         "no key for the control API": NO_KEY.replace(PATH.encode(), b"/_sandbox/world", 1).replace(
             b"\r\n\r\n", b"\r\nSandbox-Token: t\r\n\r\n"
         ),

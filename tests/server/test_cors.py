@@ -26,7 +26,7 @@ FROM_A_FOREIGN_PAGE = {
     "origin": {"Origin": FOREIGN},
     "origin of a file": {"Origin": "null"},
     "malformed origin": {"Origin": "http://["},
-    "another port here": {"Origin": "http://127.0.0.1:1"},
+    "another port of this host": {"Origin": "http://127.0.0.1:1"},
     "cross-site": {"Sec-Fetch-Site": "cross-site"},
     "same-site": {"Sec-Fetch-Site": "same-site"},
     "subdomain": {"Origin": "https://a.shop.example"},

@@ -49,7 +49,7 @@ WRONG_FIELDS: dict[str, tuple[Mapping[str, Json], str]] = {
     "number as an integer": ({"card_number": 4111111111111111}, NUMBER),
     "empty number": ({"card_number": ""}, NUMBER),
     "number of 33 digits": ({"card_number": "4" * 33}, NUMBER),
-    "number in other digits": ({"card_number": "\u0664" * 16}, NUMBER),
+    "number in Arabic digits": ({"card_number": "\u0664" * 16}, NUMBER),
     "month 0": ({"exp_month": 0}, MONTH),
     "month 13": ({"exp_month": 13}, MONTH),
     "year in two digits": ({"exp_year": 34}, YEAR),
@@ -98,7 +98,7 @@ REFUSED_CARDS: dict[str, tuple[Mapping[str, Json], str, str | None]] = {
         "The cvc of this brand has 3 digits.",
     ),
     "cvc too short": ({"cvc": "12"}, "invalid_cvc", "The cvc of this brand has 3 digits."),
-    "cvc of amex": (
+    "cvc of another brand": (
         {"card_number": "378282246310005", "cvc": "123"},
         "invalid_cvc",
         "The cvc of this brand has 4 digits.",

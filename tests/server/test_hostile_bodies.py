@@ -62,7 +62,7 @@ NOT_JSON: Final = {
     "5000 digits": (amount(b"1" * 5_000), "a number has more than 16 digits"),
     "plus sign": (amount(b"+1"), "Expecting value at line 1, column 12"),
     "a repeated key": (b'{"amount": 1, "amount": 100}', "an object contains the same key twice"),
-    "half a pair": (description(b'"\\ud800"'), "a string contains an unpaired surrogate"),
+    "unpaired surrogate": (description(b'"\\ud800"'), "a string contains an unpaired surrogate"),
     "byte order mark": (b"\xef\xbb\xbf" + create(), "it starts with a byte order mark"),
     "UTF-16": (create().decode().encode("utf-16"), "byte 0 is not UTF-8"),
     "UTF-32": (create().decode().encode("utf-32-be"), "Expecting value at line 1, column 1"),
@@ -89,14 +89,14 @@ NOT_DOCUMENTED: Final = {
     "NUL after digits": (create(card_number="4111111111111111\0"), NUMBER),
     "null": (b"null", OBJECT),
     "array": (b"[]", OBJECT),
-    "in an array": (b"[" + create() + b"]", OBJECT),
+    "object in an array": (b"[" + create() + b"]", OBJECT),
     "bare string": (b'"pay"', OBJECT),
     "bare number": (b"2500", OBJECT),
     "operator for text": (
         create(customer_id={"$ne": None}),
         "/customer_id: expected a string of 1 to 255 characters.",
     ),
-    "card number for a key": (
+    "card number as a key": (
         create(**{"4111111111111111": 1}),
         UNKNOWN,
     ),
@@ -116,7 +116,7 @@ NOT_READ: Final[dict[str, tuple[Mapping[str, str | None], bytes, str]]] = {
     "no charset": ({"Content-Type": "application/json; charset=\udcff"}, create(), UTF_8),
     "gzip": ({"Content-Encoding": "gzip"}, gzip.compress(create()), PLAIN),
     "half a gzip": ({"Content-Encoding": "gzip"}, gzip.compress(create())[:20], PLAIN),
-    "gzip in name only": ({"Content-Encoding": "gzip"}, create(), PLAIN),
+    "gzip declared for plain JSON": ({"Content-Encoding": "gzip"}, create(), PLAIN),
     "unknown encoding": ({"Content-Encoding": "sdch"}, create(), PLAIN),
     "two encodings": ({"Content-Encoding": "identity, gzip"}, create(), PLAIN),
 }

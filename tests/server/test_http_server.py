@@ -111,7 +111,7 @@ SHORT = """
 import asyncio.constants, resource, sys
 asyncio.constants.ACCEPT_RETRY_DELAY = 0.1  # seconds until it looks for room again
 resource.setrlimit(resource.RLIMIT_NOFILE, (64, 64))
-sys.modules["uvloop"] = None  # it drops whom it cannot let in, and says nothing
+sys.modules["uvloop"] = None  # it silently drops connections that it cannot accept
 from payments_sandbox.cli.main import main
 sys.exit(main())
 """

@@ -116,7 +116,7 @@ PAGES: Final = {
     "address as origin": {"Origin": "http://10.0.0.5"},
     "null origin": {"Origin": "null"},
     "empty origin": {"Origin": ""},
-    "host alone": {"Origin": "127.0.0.1"},
+    "host without scheme": {"Origin": "127.0.0.1"},
     "malformed origin": {"Origin": "http://["},
 }
 OUR_PAGES: Final = {

@@ -22,7 +22,7 @@ def test_the_hostile_request_tests_pass_with_aiohttps_pure_python_parser() -> No
     again = subprocess.run(
         [
             *(sys.executable, "-m", "pytest", "-q", "-n0", "-p", "no:cacheprovider"),
-            *("-p", "no:pytest_randomly"),  # it imports what takes as long as these tables
+            *("-p", "no:pytest_randomly"),  # its imports take as long as these tables
             *(f"tests/server/{module}.py" for module in TABLES),
         ],
         cwd=ROOT,

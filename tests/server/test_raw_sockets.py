@@ -101,14 +101,14 @@ NOT_HTTP: Final = {
 # What one of aiohttp's two parsers refuses and the other leaves to us.
 EITHER_WAY: Final = {
     "umlaut": raw_target("/v3/paymänts".encode()),
-    "no UTF-8": raw_target(b"/v3/paym\xffnts"),
-    "no UTF-8 in the query": raw_target(b"/v3/payments?note=\xff"),
+    "invalid UTF-8 in the path": raw_target(b"/v3/paym\xffnts"),
+    "invalid UTF-8 in the query": raw_target(b"/v3/payments?note=\xff"),
     "unknown method": LIST.replace(b"GET", b"BREW", 1),
     "huge length": raw_request("POST", PAYMENTS, {"Content-Length": "9" * 25}, CREATE),
     "endless chunk size": raw_request("POST", PAYMENTS, CHUNKED, b"f" * 9_000 + b"\r\n"),
     "HTTP/9.9": raw_target(b"/v3/nothing").replace(b"HTTP/1.1", b"HTTP/9.9"),
     "HTTP/0.9": b"GET /v3/payments\r\n\r\n",
-    "no UTF-8 in a name": with_line(b"X-\xff: 1"),
+    "invalid UTF-8 in a header name": with_line(b"X-\xff: 1"),
 }
 ODD_TARGETS: Final = {
     "two slashes inside": (b"/v3//payments", two_slashes("/v3/payments")),
@@ -119,16 +119,16 @@ ODD_TARGETS: Final = {
     ),
     "two slashes in an unknown path": (b"/v3//nothing", NO_ROUTE),
     "slash at the end": (b"/v3/payments/", NO_SLASH),
-    "base alone": (b"/v3", NO_ROUTE),
+    "base path only": (b"/v3", NO_ROUTE),
     "base and slash": (b"/v3/", NO_ROUTE),
     "encoded slash in the id": (b"/v3/payments/pay_1%2Frefunds", NO_PAYMENT),
     "encoded NUL": (b"/v3/payments/pay_1%00", NO_PAYMENT),
     "encoded newline": (b"/v3/payments/pay_1%0A", NO_PAYMENT),
-    "encoded no UTF-8": (b"/v3/payments/%FF%ED%A0%80", NO_PAYMENT),
+    "encoded invalid UTF-8": (b"/v3/payments/%FF%ED%A0%80", NO_PAYMENT),
     "bad escape": (b"/v3/payments/%zz", NO_PAYMENT),
-    "dot dot": (b"/v3/../v3/payments", NO_SLASH),
-    "encoded dot dot": (b"/v3/%2e%2e/_sandbox/world", NO_ROUTE),
-    "other case": (b"/v3/Payments", NO_ROUTE),
+    "parent folder": (b"/v3/../v3/payments", NO_SLASH),
+    "encoded parent folder": (b"/v3/%2e%2e/_sandbox/world", NO_ROUTE),
+    "path in other case": (b"/v3/Payments", NO_ROUTE),
     "long id": (b"/v3/payments/pay_" + b"a" * 4_000, NO_PAYMENT),
     "unknown parameter": (
         b"/v3/payments?%00=1",
@@ -137,7 +137,7 @@ ODD_TARGETS: Final = {
             " customer_id, status, created_after."
         ),
     ),
-    "limit in other digits": (
+    "limit in Arabic digits": (
         b"/v3/payments?limit=%D9%A1",
         invalid("/limit: expected an integer from 1 to 100."),
     ),
@@ -145,9 +145,13 @@ ODD_TARGETS: Final = {
 ELSEWHERE: Final = {
     "root": (raw_target(b"/"), 404, NO_API),
     "two slashes first": (raw_target(b"//v3/payments"), 404, two_slashes("/v3/payments")),
-    "two slashes in ours": (raw_target(b"/_sandbox//cards"), 404, two_slashes("/_sandbox/cards")),
+    "two slashes in a control path": (
+        raw_target(b"/_sandbox//cards"),
+        404,
+        two_slashes("/_sandbox/cards"),
+    ),
     "backslash": (raw_target(b"/v3\\payments"), 404, NO_API),
-    "encoded slash for ours": (raw_target(b"/v3%2Fpayments"), 404, NO_API),
+    "encoded slash in a control path": (raw_target(b"/v3%2Fpayments"), 404, NO_API),
     "star": (LIST.replace(b"GET /v3/payments", b"OPTIONS *", 1), 404, NO_API),
     "CONNECT": (LIST.replace(b"GET /v3/payments", b"CONNECT 127.0.0.1:80", 1), 404, NO_API),
     "foreign absolute form": (raw_target(b"http://evil.test/v3/payments"), 400, FOREIGN),

@@ -38,7 +38,7 @@ def test_usual_header_lines_are_read_once_and_cached() -> None:
         {**USUAL, "Authorization": "Bearer 4111 1111 1111 1111"},
         {**USUAL, "User-Agent": "a" * 2_048},
     ],
-    ids=["a name of somebody's own", "a card number", "a card number as a key", "long lines"],
+    ids=["a custom name", "a card number", "a card number as a key", "long lines"],
 )
 def test_header_lines_that_may_contain_a_secret_are_not_cached(headers: Mapping[str, str]) -> None:
     reader = HeaderReader()

@@ -51,7 +51,7 @@ async def test_a_failed_save_is_logged_and_leaves_no_partial_file(
     path = tmp_path / "folder" / "state"
     async with StateFile(path, sandbox).saving():
         await until(api, lambda: bool(caplog.records))
-    expected = f"the state could not be saved in {path}: No such file or directory"
+    expected = f"cannot save the state in {path}: No such file or directory"
     assert caplog.records[0].getMessage() == expected
     assert names_in(tmp_path) == []
 

@@ -34,7 +34,7 @@ TRAILERS: Final = {
     "a checksum": b"X-Checksum: 1\r\n",
     "a key": b"Authorization: Bearer sk_test_other\r\n",
     "a host": b"X-Checksum: 1\r\nHost: evil.test\r\n",
-    "an end": b"Connection: close\r\n",
+    "a connection close": b"Connection: close\r\n",
 }
 
 

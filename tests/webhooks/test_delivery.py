@@ -74,14 +74,14 @@ def test_an_answer_is_kept_up_to_8_kib_of_headers_and_20_kib_of_body() -> None:
     """Headers in whole lines; Retry-After is read in any case."""
     line = (b"X-A", b"a" * (8 * 1024 - 3 - 13))
     lines = [(b"RETRY-After", b"60"), line]
-    kept = receiver_response(503, [*lines, (b"X-B", b"b")], b"b" * 20_480 + b"c")
-    cut = receiver_response(503, [*lines[:1], (b"X-A", line[1] + b"a"), (b"X-B", b"b")], b"")
+    kept = receiver_response(503, (*lines, (b"X-B", b"b")), b"b" * 20_480 + b"c")
+    cut = receiver_response(503, (*lines[:1], (b"X-A", line[1] + b"a"), (b"X-B", b"b")), b"")
 
     assert head_start([*lines, (b"X-B", b"")]) == lines
     assert list(kept.headers) == ["RETRY-After", "X-A"]
     assert kept == ReceiverResponse(503, kept.headers, "b" * 20_480, "60")
     assert cut == ReceiverResponse(503, {"RETRY-After": "60"}, "", "60")
-    assert receiver_response(200, [(b"X-A", b"a")], b"{}") == ReceiverResponse(
+    assert receiver_response(200, ((b"X-A", b"a"),), b"{}") == ReceiverResponse(
         200, {"X-A": "a"}, "{}", None
     )
 
@@ -89,7 +89,7 @@ def test_an_answer_is_kept_up_to_8_kib_of_headers_and_20_kib_of_body() -> None:
 def test_card_numbers_in_a_receivers_answer_are_masked() -> None:
     """In its headers, its body and its Retry-After."""
     number = b"4242424242424242"
-    kept = receiver_response(503, [(b"Retry-After", number), (b"X-A", number)], b"no " + number)
+    kept = receiver_response(503, ((b"Retry-After", number), (b"X-A", number)), b"no " + number)
 
     assert kept == ReceiverResponse(
         503, dict.fromkeys(("Retry-After", "X-A"), "*" * 12 + "4242"), "no " + "*" * 12 + "4242",

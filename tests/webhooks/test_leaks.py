@@ -66,7 +66,7 @@ def answered(
         for delivery in webhooks.outbox.pop():
             request = webhooks.request(delivery, endpoint, now=NOON, sent_at=NOON)
             raw = sent.encode()
-            response = receiver_response(500, lines(raw).items(), body.replace(b"SENT", raw))
+            response = receiver_response(500, tuple(lines(raw).items()), body.replace(b"SENT", raw))
             result = AttemptResult(request.headers, response, why_failed(response), 1.0)
             webhooks.record(delivery, request, result, NOON)
 

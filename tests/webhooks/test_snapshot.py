@@ -60,7 +60,7 @@ def busy(world: World) -> World:
     desk.ask("create_payment", documented_create(card_number="4000009900000012"))
     webhooks.outbox.resend(event_message(world.ledger.any_event(0)), [first])
     for delivery in dispatcher.pop()[:1]:
-        dispatcher.attempt(delivery, 500)  # the others are in hand still
+        dispatcher.attempt(delivery, 500)  # the others are still under way
     return world
 
 
@@ -106,7 +106,7 @@ def test_restored_webhooks_continue_exactly_as_the_original(frozen_at: Instant |
     wall = Wall()
     world = busy(new_world(wall, frozen_at=frozen_at))
     wall.move(HOUR // 2)
-    # What is in somebody's hand is attempted again; so it is fresh in both worlds.
+    # A delivery under way is attempted again, so it is fresh in both worlds.
     world = restored_world(json.loads(json.dumps(snapshot(world))), wall)
     twin = restored_world(json.loads(json.dumps(snapshot(world))), wall)
     wall.move(HOUR)

@@ -61,12 +61,11 @@ class KeptLife:
         if everything:
             self.effects.clear()
         self.effects.append(orjson.dumps(effect))
-        entries, timed, is_new = self.world.journal.take_changes()
+        entries, is_new = self.world.journal.take_changes()
         if is_new:
             self.journal.clear()
-        changed = [*entries, *timed]
-        headers, rows = entry_rows(changed)
-        for entry, row in zip(changed, rows, strict=True):
+        headers, rows = entry_rows(entries)
+        for entry, row in zip(entries, rows, strict=True):
             self.journal[entry.number % KEPT] = orjson.dumps((row, headers))
         return effect
 
@@ -147,7 +146,7 @@ class ServerOfEffects(Server):
             del self.lives[gone]
 
 
-@settings(max_examples=settings().max_examples // 5)  # each is a long story
+@settings(max_examples=settings().max_examples // 5)  # each example is long
 @given(seed=st.integers(0, 2**32))
 def test_effects_of_random_operations_add_up_to_the_world(seed: int) -> None:
     """Over servers that are killed and stopped, compared with the model of the simulation."""
@@ -336,33 +335,23 @@ def test_a_world_restored_from_effects_has_no_effects_until_something_changes() 
     effects = WorldEffects(world, is_kept=True)
 
     assert finish(effects.taking()) == {"whole": {}, "rows": {}}
-    assert world.journal.take_changes() == ([], [], False)
+    assert world.journal.take_changes() == ([], False)
     InProcessApi(world).ask("create_payment", documented_create())
     assert finish(effects.taking())["rows"]["ledger"]["payments"][0][0] == 1
     assert [entry.number for entry in world.journal.take_changes()[0]] == [1]
 
 
-def test_a_journal_entry_is_reported_again_with_its_duration() -> None:
-    """The duration is known only when the answer has been sent."""
+def test_a_journal_entry_is_reported_again_when_it_is_answered() -> None:
+    """What was sent, and how long it took, is known only then."""
     world = new_world()
     InProcessApi(world).ask("create_payment", documented_create())
-    (entry,), timed, is_new = world.journal.take_changes()
+    (entry,), is_new = world.journal.take_changes()
 
-    assert (timed, is_new) == ([], True)
-    assert world.journal.take_changes() == ([], [], False)
-    entry.duration_ms = 2.5
-    assert world.journal.take_changes() == ([], [entry], False)
-    assert world.journal.take_changes() == ([], [], False)
-    world.journal.clear()
-    assert world.journal.take_changes() == ([], [], True)
-
-
-def test_an_abandoned_journal_entry_is_reported_again_as_a_whole() -> None:
-    """Its client had left."""
-    world = new_world()
-    InProcessApi(world).ask("create_payment", documented_create())
-    (entry,), _, _ = world.journal.take_changes()
+    assert is_new
+    assert world.journal.take_changes() == ([], False)
     entry.abandon()
     entry.duration_ms = 2.5
-
-    assert world.journal.take_changes() == ([entry], [], False)
+    assert world.journal.take_changes() == ([entry], False)
+    assert world.journal.take_changes() == ([], False)
+    world.journal.clear()
+    assert world.journal.take_changes() == ([], True)

@@ -111,14 +111,14 @@ def test_a_triggered_chargeback_event_is_about_the_last_chargeback(world: World)
         (
             "refund.created",
             (
-                "/payment_id: expected a payment with a refund; this one has none; POST"
+                "/payment_id: expected a payment with a refund; this one has none. POST"
                 " /v3/payments/{payment_id}/refunds creates one."
             ),
         ),
         (
             "chargeback.created",
             (
-                "/payment_id: expected a payment with a chargeback; this one has none; POST"
+                "/payment_id: expected a payment with a chargeback; this one has none. POST"
                 " /_sandbox/payments/{payment_id}/chargeback creates one."
             ),
         ),

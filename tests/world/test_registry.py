@@ -174,7 +174,7 @@ def test_a_malformed_key_is_rejected_and_makes_no_world(key: str) -> None:
     assert (caught.value.details, keys_of(worlds)) == (MALFORMED, [DEFAULT_API_KEY])
 
 
-def test_the_longest_key_makes_a_world() -> None:
+def test_a_key_of_the_maximum_length_makes_a_world() -> None:
     """64 characters of every allowed kind."""
     key = "sk_test_" + "aZ9-_" * 12 + "abcd"
 

@@ -52,13 +52,13 @@ def node_of(arguments: argparse.Namespace, *, log_to: TextIO | None) -> Listenin
 def _check(arguments: argparse.Namespace) -> None:
     """Reject options that cannot be combined with a cluster."""
     if arguments.workers > 1:
-        refuse(arguments, CLUSTER, "expected no --workers: start a node for each core")
+        refuse(arguments, CLUSTER, "not allowed with --workers; start a node for each core")
     if arguments.tls is not None:
-        problem = "expected no --tls: an encrypted connection cannot be led to another node"
+        problem = "not allowed with --tls: encrypted connections cannot be passed to another node"
         refuse(arguments, CLUSTER, problem)
     if arguments.state is not None:
-        refuse(arguments, CLUSTER, "expected no --state: the worlds are kept by the cluster")
+        refuse(arguments, CLUSTER, "not allowed with --state: the cluster keeps the worlds")
     check_installed(arguments, CLUSTER, "redis", extra="cluster")
     if arguments.control_token is None and not is_loopback(arguments.host):
-        problem = "expected --control-token, the same for each node, where the host is no loopback"
+        problem = "requires --control-token, the same for all nodes, if --host is not loopback"
         refuse(arguments, CLUSTER, problem)

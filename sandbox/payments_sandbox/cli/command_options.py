@@ -27,7 +27,7 @@ def check_command(arguments: argparse.Namespace, usage: str, usual: str) -> None
     if arguments.astray or not arguments.command:
         words = " ".join([*arguments.astray, *arguments.command]) or usual
         example = f"payments-sandbox {usage} -- {words}"
-        refuse(arguments, "COMMAND", f"expected one, behind `--`: {example}")
+        refuse(arguments, "COMMAND", f"expected a command after `--`: {example}")
 
 
 def has_process_groups() -> bool:
@@ -42,9 +42,7 @@ def check_process_groups(name: str) -> None:
         CommandFailedError: it cannot.
     """
     if not has_process_groups():
-        raise CommandFailedError(
-            f"{name} needs a POSIX system; run and serve do without one", MISTAKEN
-        )
+        raise CommandFailedError(f"{name} requires a POSIX system; run and serve do not", MISTAKEN)
 
 
 def add_timeout(options: CommandOptions) -> None:

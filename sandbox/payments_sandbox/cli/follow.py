@@ -26,9 +26,9 @@ JOURNAL_SIZE: Final = 1_000
 
 OF_ATTEMPTS: Final = {
     "delivered": "delivered",
-    "pending": "to be tried again",
+    "pending": "to be retried",
     "failed": "given up",
-    "disabled": "the endpoint is disabled, or gone",
+    "disabled": "endpoint disabled or deleted",
 }
 """The outcome of an attempt in words, by the status of its delivery."""
 

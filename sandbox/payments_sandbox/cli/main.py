@@ -100,7 +100,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except OSError as error:
         if error.filename is not None:
             raise
-        remark(f"cannot print: {error.strerror}")
+        remark(f"cannot write the output: {error.strerror}")
         return FAILED
     finally:
         for stream in (sys.stdout, sys.stderr):
@@ -145,14 +145,16 @@ def _refuse(word: str, options: CommandOptions) -> None:
     """Exit with 2, since the command has no such option or takes no further word."""
     name = word.partition("=")[0]
     if not name.startswith("-"):
-        options.refuse(name, "nothing more was expected here; --help lists the options.")
+        options.refuse(name, "unexpected argument; --help lists the options.")
     options.refuse(name, f"there is no such option; {_hint(name, options.names)}")
 
 
 def _hint(name: str, known: Sequence[str]) -> str:
     """Suggest an option in place of an unknown one."""
     if _TLS.match(name):
-        return "the server speaks plain HTTP; https needs a proxy that ends TLS before it."
+        return (
+            "did you mean --tls?" if "--tls" in known else "serve --tls lets a server accept TLS."
+        )
     if not name.startswith("--"):  # one letter
         meant = [each for each in known if each.startswith(f"--{name[1:2]}")]
     else:

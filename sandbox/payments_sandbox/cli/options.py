@@ -101,7 +101,7 @@ def refuse_unknown_command(parser: argparse.ArgumentParser, words: Sequence[str]
         refuse_unknown_command(groups[0].choices[word], words[1:])
     elif word.startswith("-"):
         close = nearest(word, ["--help", "--version"])
-        hint = f"did you mean {close}?" if close else "options stand behind the command"
+        hint = f"did you mean {close}?" if close else "options follow the command"
         parser.error(f"argument {word.partition('=')[0]}: there is no such option; {hint}")
     else:
         close = nearest(word, known)
@@ -183,7 +183,7 @@ class CommandOptions:
             self.parser.error(problems[0])
         for name in strangers:
             try_to_print(
-                f"{self.parser.prog}: warning: {name} is no option, and is ignored.", sys.stderr
+                f"{self.parser.prog}: warning: {name} is not an option, and is ignored.", sys.stderr
             )
 
     def refuse(self, option: str, problem: str) -> NoReturn:

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Final, TextIO
 
 from payments_sandbox.cli.failure import CommandFailedError
-from payments_sandbox.core.output_files import check_writable, remove_file, replaced
+from payments_sandbox.core.output_files import as_utf8, check_writable, remove_file, replaced
 
 STDOUT: Final = Path("/dev/stdout")
 """The file that `-` stands for."""
@@ -24,7 +24,7 @@ def write_whole(file: Path, text: str) -> None:
         UnwritableError: the system rejects it.
     """
     with _system_refusals(file), replaced(file) as written:
-        written.write(text.encode())
+        written.write(as_utf8(text))
 
 
 def forget(*files: Path | None) -> None:

@@ -34,8 +34,8 @@ _EPILOG: Final = (
 _EXPECTED_KEY: Final = f"expected a key of the sandbox, such as {DEFAULT_API_KEY}"
 _FALLBACK: Final = "PAYMENTS_API_KEY"
 _HINTS: Final = {
-    "invalid_api_key": "--api-key names another",
-    "invalid_token": "--control-token says what the server printed when it started",
+    "invalid_api_key": "--api-key selects another",
+    "invalid_token": "--control-token takes the token that the server printed at its start",
 }
 
 
@@ -98,7 +98,7 @@ def control_client(
 
     key = arguments.api_key or os.environ.get(_FALLBACK) or DEFAULT_API_KEY
     if not API_KEY.fullmatch(key):
-        refuse(arguments, "--api-key", f"{_EXPECTED_KEY}; {_FALLBACK} has another")
+        refuse(arguments, "--api-key", f"{_EXPECTED_KEY}; {_FALLBACK} is not one")
     client = SandboxClient(arguments.url, key, token=arguments.control_token, timeout=timeout)
     with client, client_failures(client.url):
         yield client
@@ -122,7 +122,7 @@ def client_failures(url: str) -> Iterator[None]:
 
 
 def _refusal(error: "ControlApiError", url: str) -> str:
-    text = f"{url} refuses: {error.message} ({error.code})"
+    text = f"{url} rejected the request: {error.message} ({error.code})"
     if error.details:
         text += f": {error.details.rstrip('.')}"
     hint = _HINTS.get(error.code)

@@ -53,4 +53,4 @@ async def _watch(folders: Iterable[Path], reloader: ScenarioReloader) -> None:
             reloader.reload({name for name in names if name is not None})
             reloader.reload_changed()
     except (OSError, RuntimeError):  # of the file system: the server continues without --watch
-        _log.exception("--watch has ended: scenarios are not reloaded any more")
+        _log.exception("--watch has stopped: scenarios are no longer reloaded")

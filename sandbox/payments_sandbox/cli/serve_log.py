@@ -43,7 +43,7 @@ def announced(arguments: argparse.Namespace, facts: Mapping[str, object]) -> str
     faults = cast("Mapping[str, str]", facts.get("tls_faults", {}))
     shown = (
         ("base URL", facts["base_url"], ""),
-        ("API key", facts["api_key"], "  (any sk_test_… key gets a world of its own)"),
+        ("API key", facts["api_key"], "  (any sk_test_… key gets its own world)"),
         ("webhook secret", facts["webhook_secret"], ""),
         ("control API", facts["sandbox_url"], ""),
         ("control token", token, "  (send it as Sandbox-Token)"),
@@ -118,7 +118,7 @@ def print_summary(arguments: argparse.Namespace, summary: Summary) -> None:
         return
     if not sys.stdout.isatty():
         return
-    gone = f", and {summary.worlds_gone} that are gone" if summary.worlds_gone else ""
+    gone = f", and {summary.worlds_gone} dropped" if summary.worlds_gone else ""
     attempts = {OF_ATTEMPTS[each]: count for each, count in summary.webhooks.items()}
     facts = (
         ("requests", in_words({**summary.requests, "turned away": summary.turned_away})),

@@ -120,10 +120,14 @@ def _add_files(parser: CommandOptions) -> None:
 def check_workers(arguments: argparse.Namespace) -> None:
     """Reject options that cannot be combined with the number of workers."""
     if arguments.workers > 1 and not hasattr(os, "fork"):  # Windows
-        refuse(arguments, WORKERS, "expected 1: this system cannot pass a connection to a process")
+        refuse(
+            arguments, WORKERS, "expected 1: this system cannot pass connections to other processes"
+        )
     if arguments.workers > 1 and arguments.tls is not None:
         refuse(
-            arguments, WORKERS, "expected 1 with --tls: an encrypted connection stays where it is"
+            arguments,
+            WORKERS,
+            "expected 1 with --tls: encrypted connections cannot be passed to another worker",
         )
     if arguments.workers == 1 and arguments.state is not None and arguments.state.is_dir():
         hint = f"a folder is for {WORKERS} 2 or more"
@@ -155,8 +159,14 @@ def _check_webhooks(arguments: argparse.Namespace, settings: Settings) -> None:
 def _check_watch(arguments: argparse.Namespace, settings: Settings) -> None:
     if not arguments.watch:
         return
-    if not (settings.scenario_dirs or any(isinstance(each, Path) for each in settings.scenarios)):
-        refuse(arguments, "--watch", "expected --scenario FILE or --scenario-dir DIR beside it")
+    files = [each for each in settings.scenarios if isinstance(each, Path)]
+    if not (watched := [*settings.scenario_dirs, *files]):
+        refuse(arguments, "--watch", "requires --scenario FILE or --scenario-dir DIR")
+    for each in watched:
+        try:
+            str(each).encode()
+        except UnicodeEncodeError:
+            refuse(arguments, "--watch", f"cannot watch {each}: its name is not UTF-8")
     check_installed(arguments, "--watch", "watchfiles", extra="watch")
 
 
@@ -165,24 +175,24 @@ def _check_listening(arguments: argparse.Namespace, settings: Settings) -> None:
     is_posix = os.name == "posix"
     for option, value in (("--tls", settings.tls), ("--unix", settings.unix)):
         if value is not None and not is_posix:
-            refuse(arguments, option, "it needs a POSIX system")
+            refuse(arguments, option, "requires a POSIX system")
     if settings.tls == TlsChoice():
         check_installed(arguments, "--tls", "trustme", extra="tls", what="auto")
     if settings.tls_faults and settings.tls != TlsChoice():
         refuse(
             arguments,
             "--tls-fault",
-            "expected --tls auto beside it, whose authority makes the certificate",
+            "requires --tls auto, whose authority issues the certificate",
         )
 
 
 def check_installed(
-    arguments: argparse.Namespace, option: str, package: str, *, extra: str, what: str = "it"
+    arguments: argparse.Namespace, option: str, package: str, *, extra: str, what: str = ""
 ) -> None:
     """Reject an option, or its value, if the package that it needs is not installed."""
     if find_spec(package) is None:
         hint = f"pip install 'payments-sandbox[{extra}]'"
-        refuse(arguments, option, f"{what} needs the package {package}: {hint}")
+        refuse(arguments, option, f"{what} requires the package {package}: {hint}".lstrip())
 
 
 def is_loopback(host: str) -> bool:

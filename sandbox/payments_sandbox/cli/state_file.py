@@ -157,7 +157,7 @@ class StateFile:
     def _note_unsaved(self, world: World, error: Exception) -> None:
         self.unsaved.append(world.config.api_key)
         _log.error(
-            "the world %s could not be saved, and all others were: %s: %s",
+            "cannot save the world %s, but all others were saved: %s: %s",
             world.config.api_key, type(error).__name__, error,
         )  # fmt: skip
 
@@ -172,10 +172,10 @@ class StateFile:
                 # In a thread: a slow disk must not block the loop.
                 await asyncio.to_thread(self._write, await run_in_slices(self._writing()))
             except OSError as error:
-                _log.warning("the state could not be saved in %s: %s", self._path, error.strerror)
+                _log.warning("cannot save the state in %s: %s", self._path, error.strerror)
 
 
-_NO_FILE: Final = "expected a file: nothing is read back from a device"
+_NO_FILE: Final = "expected a regular file: no other kind can be read back"
 
 
 def _can_be_kept_in(path: Path) -> bool:

@@ -2,8 +2,8 @@
 
 A part is one text, however many requests have come since the last write: a server that answers
 thousands of requests per second has no time to write one text for each. A part is deleted when the
-ring buffer of the journal no longer has any of its entries. If the reply to an entry had not left
-when its part was written, a later part has the duration.
+ring buffer of the journal no longer has any of its entries. If an entry had not been answered when
+its part was written, a later part has it again.
 """
 
 from collections import deque
@@ -39,27 +39,21 @@ class JournalParts:
         gone: list[str] = []
         while self._parts and self._parts[0][1] < journal.count - KEPT:
             gone.append(_name(*self._parts.popleft()))
-        changed = [*changes.entries, *changes.timed]
-        if not changed:
+        if not changes.entries:
             return JournalWrite("", b"", gone, changes.is_new)
-        timed = [(each.number, each.duration_ms) for each in changes.timed]
-        part = self._next, max(each.number for each in changed)
+        part = self._next, max(each.number for each in changes.entries)
         self._parts.append(part)
         self._next += 1
-        return JournalWrite(
-            _name(*part), orjson.dumps((*entry_rows(changes.entries), timed)), gone, changes.is_new
-        )
+        rows = orjson.dumps((*entry_rows(changes.entries),))  # orjson takes no named tuples
+        return JournalWrite(_name(*part), rows, gone, changes.is_new)
 
 
 def entries_of(parts: Mapping[str, bytes]) -> list[dict[str, Any]]:
     """The entries of a journal in the shape of a snapshot, from all its parts in any order."""
     entries: dict[int, dict[str, Any]] = {}
     for name in sorted(parts, key=_numbers_in):  # a later row replaces earlier ones
-        headers, rows, timed = orjson.loads(parts[name])
+        headers, rows = orjson.loads(parts[name])
         entries |= {row[0]: entry_of(row, headers) for row in rows}
-        for number, duration_ms in timed:
-            if number in entries:
-                entries[number]["duration_ms"] = duration_ms
     return [entries[number] for number in sorted(entries)[-KEPT:]]
 
 

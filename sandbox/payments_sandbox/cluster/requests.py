@@ -40,24 +40,29 @@ def read_head(request: web.BaseRequest) -> Head:
     return Head(_key_of(request), text, request.content_length)
 
 
-def key_in_head(head: RawRequestMessage) -> str | None:
-    """The key of a head, if it decides on its own, whatever the body is and the path leads to."""
-    has_no_other = head.method != "POST" or head.path.startswith(BELOW_EMULATED)
-    return _key_of(head) if has_no_other else None
+def first_key(raw: bytes) -> str | None:
+    """The key of the first request in bytes, if its head decides on its own who owns it.
 
-
-def first_head(raw: bytes) -> RawRequestMessage | None:
-    """The head of the first request in bytes; None if it is incomplete or not HTTP."""
+    None also if the head is incomplete or not HTTP.
+    """
     end = raw.find(_HEAD_END)
-    if end < 0:
-        return None
+    return None if end < 0 else _deciding_key(raw[: end + len(_HEAD_END)])
+
+
+@lru_cache(maxsize=128)  # a client whose connection moves back and forth repeats its heads
+def _deciding_key(raw: bytes) -> str | None:
+    """The key of a complete head; None if the body or the path may decide in its place."""
     loop = asyncio.get_running_loop()
     parser = HttpRequestParser(BaseProtocol(loop), loop, len(raw))
     try:
-        messages, _, _ = parser.feed_data(raw[: end + len(_HEAD_END)])
+        messages, _, _ = parser.feed_data(raw)
     except HttpProcessingError:
         return None
-    return messages[0][0] if messages else None
+    if not messages:
+        return None
+    head = messages[0][0]
+    is_decisive = head.method != "POST" or head.path.startswith(BELOW_EMULATED)
+    return _key_of(head) if is_decisive else None
 
 
 def _key_of(request: web.BaseRequest | RawRequestMessage) -> str | None:

@@ -26,7 +26,7 @@ from payments_sandbox.cluster.places import (
     UnreachableError,
 )
 from payments_sandbox.cluster.relay import QUIET, Relay
-from payments_sandbox.cluster.requests import first_head, key_in_head
+from payments_sandbox.cluster.requests import first_key
 from payments_sandbox.server.http_server import Handler, HttpServer
 from payments_sandbox.server.listening.first_bytes import FirstBytesListener
 from payments_sandbox.server.slices import pause
@@ -115,7 +115,7 @@ class SharedServer(HttpServer):
 
     def _passes(self, descriptor: int, begin: bytes) -> bool:
         """Pass a connection on if its first request is known to belong to a sibling."""
-        key = None if (head := first_head(begin)) is None else key_in_head(head)
+        key = first_key(begin)
         place = None if key is None else self._directory.place_of(key)
         if not isinstance(place, Sibling):
             return False

@@ -177,7 +177,7 @@ def payment_event_data(ledger: Ledger, type_: EventType, number: int) -> dict[st
         what = type_.partition(".")[0]
         route = _MAKES[type_].format(payment_id=payment.id)
         raise InvalidRequest(
-            f"/payment_id: expected a payment with a {what}; this one has none; POST {route}"
+            f"/payment_id: expected a payment with a {what}; this one has none. POST {route}"
             " creates one."
         )
     return event_data(event)

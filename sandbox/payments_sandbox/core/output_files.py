@@ -72,6 +72,11 @@ def replaced(file: Path, *, is_private: bool = False) -> Iterator[BinaryIO]:
             _write_in_place(file, written, is_private=is_private)
 
 
+def as_utf8(text: str) -> bytes:
+    """Encode the text of a file, with question marks for bytes of a path that are not UTF-8."""
+    return text.encode(errors="replace")
+
+
 def check_writable(file: Path) -> None:
     """Check in advance that a file can be written.
 

@@ -197,7 +197,7 @@ def headline(coverage: FailureCoverage) -> str:
     seen, unseen = len(coverage.errors_seen), len(coverage.errors_unseen)
     return (
         f"coverage of failure: {coverage.met} of {len(coverage.rows)} met ({coverage.percent} %);"
-        f" errors of the API seen: {seen} of {seen + unseen}"
+        f" API errors seen: {seen} of {seen + unseen}"
     )
 
 

@@ -275,7 +275,7 @@ def _lost_or_not(record: RunRecord, oracle: Oracle, how: str) -> _Found:
     """Decide whether money has moved although the flow says it failed, or else how it failed."""
     if unseen := list(_never_seen(record)):
         what = "; ".join(f"{call.operation} of {call.about}" for call in unseen)
-        why = f"The ledger has {what}, whose reply was lost, but the command failed ({how})."
+        why = f"The ledger contains {what}, whose reply was lost, but the command failed ({how})."
         return RunVerdict.LOST_PAYMENT, why
     now = customers_money(record.money(), oracle)
     if now and now == customers_money(oracle.money, oracle):

@@ -126,8 +126,11 @@ def _wrapped(lines: Sequence[str], column: int) -> Iterator[str]:
         yield from textwrap.wrap(line, column, subsequent_indent="  ") or [""]
 
 
-def read_earlier(file: Path, scenario: str, seed: int) -> ProvedTree:
+def read_earlier(file: Path, scenario: str, seed: int, command: str) -> ProvedTree:
     """Read the run of a finding from the report of an earlier exploration.
+
+    The tree's name has the explored command if it is not the given one: two commands compare only
+    if the same code is in both.
 
     Raises:
         ValueError: it is not such a report, lacks the finding, or had another seed.
@@ -142,4 +145,5 @@ def read_earlier(file: Path, scenario: str, seed: int) -> ProvedTree:
         raise ValueError(f"{file} was made with seed {report['seed']}: add --seed {report['seed']}")
     finding = report["findings"][names.index(scenario)]
     run = ProvedRun(finding["verdict"], tuple(finding["happened"]))
-    return ProvedTree(str(file), run)
+    explored = report.get("command", command)
+    return ProvedTree(str(file) if explored == command else f"{file} ({explored})", run)

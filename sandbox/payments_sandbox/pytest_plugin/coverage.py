@@ -112,7 +112,7 @@ class SessionCoverage:
             self._notes.append(f"the server of {FIXTURE!r} has not told what it counted: {why}")
 
     def _write(self, coverage: "FailureCoverage") -> None:
-        from payments_sandbox.core.output_files import replaced
+        from payments_sandbox.core.output_files import as_utf8, replaced
         from payments_sandbox.exploration.coverage import coverage_files
 
         options = self._options
@@ -121,7 +121,7 @@ class SessionCoverage:
         ):
             try:
                 with replaced(file) as written:
-                    written.write(text.encode())
+                    written.write(as_utf8(text))
             except OSError as error:
                 self._failures.append(f"cannot write {file}: {error.strerror}")
 

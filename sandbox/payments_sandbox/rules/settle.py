@@ -35,7 +35,7 @@ class Settle(Outcome):
         [{"to": "pending"}, {"to": "completed", "after": "2h"}],
         [{"to": "pending"}, {"to": "failed", "after_reads": 3}],
     )
-    ROW: ClassVar = "what becomes of the payment that is being made"
+    ROW: ClassVar = "how the payment that is being created settles"
 
     turns: tuple[Settlement, ...]
 

@@ -12,6 +12,8 @@ KEY: Final = "@key"
 """The last part of a path that leads to a key instead of its value."""
 
 LONGEST_EXCERPT: Final = 160
+EXCERPT: Final = " " * 4
+"""The indent of a line that is quoted from a text."""
 
 
 class Problem(NamedTuple):
@@ -79,8 +81,11 @@ def _rank(problem: Problem) -> tuple[Place, list[tuple[int, str]]]:
     return problem.place or (0, 0), steps
 
 
-def render(problem: Problem, file: str, text: str) -> str:
-    """Write `file:line:column: message; hint`, then the line with a caret below the place."""
+def render(problem: Problem, file: str, text: str, *, width: int | None = None) -> str:
+    """Write `file:line:column: message; hint`, then the line with a caret below the place.
+
+    The line is cut around the place if it is longer than `width` columns; None stands for enough.
+    """
     if problem.place is None:
         return f"{file}: {problem.sentence}"
     line, column = problem.place
@@ -89,7 +94,9 @@ def render(problem: Problem, file: str, text: str) -> str:
     if line > len(lines):
         return head
     whole = lines[line - 1].replace("\t", " ")
-    start = 0 if column <= LONGEST_EXCERPT else column - LONGEST_EXCERPT // 2
-    shown = whole[start : start + LONGEST_EXCERPT]
+    room = LONGEST_EXCERPT if width is None else width - len(EXCERPT)
+    start = max(0, min(column - room // 2, len(whole) - room))
+    shown = whole[start : start + room]
     shown = f"…{shown[1:]}" if start else shown
-    return f"{head}\n    {shown}\n    {' ' * min(column - 1 - start, len(shown))}^"
+    shown = f"{shown[:-1]}…" if start + room < len(whole) else shown
+    return f"{head}\n{EXCERPT}{shown}\n{EXCERPT}{' ' * min(column - 1 - start, len(shown))}^"

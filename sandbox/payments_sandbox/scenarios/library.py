@@ -35,10 +35,10 @@ class ScenarioFile(NamedTuple):
     text: str
     loaded: Loaded
 
-    @property
-    def lint(self) -> list[str]:
-        """Its problems and warnings as text, each with its line and a caret."""
-        return [render(problem, self.path, self.text) for problem in self.loaded.problems]
+    def lint(self, width: int | None = None) -> list[str]:
+        """Its problems and warnings as text, each with its line, cut to a width, and a caret."""
+        problems = self.loaded.problems
+        return [render(problem, self.path, self.text, width=width) for problem in problems]
 
 
 def read_scenario_file(file: File, *, longest_wait: int = LONGEST_WAIT) -> ScenarioFile:
@@ -103,7 +103,7 @@ class WrongScenarios(ValueError):
     """
 
     def __init__(self, wrong: Sequence[ScenarioFile]) -> None:
-        super().__init__("\n".join(line for file in wrong for line in file.lint))
+        super().__init__("\n".join(line for file in wrong for line in file.lint()))
         self.summary = count_problems(wrong)
 
 

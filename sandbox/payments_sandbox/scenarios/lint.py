@@ -1,9 +1,7 @@
 """Owns the lint of a whole scenario: its head, initial state, rules and expectations."""
 
 from collections.abc import Iterator
-from ipaddress import ip_address
-from typing import Any, Final
-from urllib.parse import urlsplit
+from typing import Any
 
 from payments_sandbox.contract.schema_errors import Path, presentable
 from payments_sandbox.core.errors import InvalidRequest
@@ -20,9 +18,6 @@ from payments_sandbox.verification.expectations.expectation import MAX_WAIT
 from payments_sandbox.webhooks.endpoint import Endpoint
 from payments_sandbox.webhooks.endpoint_settings import apply_settings
 from payments_sandbox.webhooks.target_policy import TargetPolicy
-
-_NOWHERE: Final = "inbox:lint"
-"""Stands for a URL with an address, which only the policy of a server can judge."""
 
 
 def check_scenario(plain: Json, name: str | None, context: LintContext) -> Iterator[Problem]:
@@ -70,23 +65,14 @@ def check_given(plain: Json, clock: Instant | None, path: Path) -> Iterator[Prob
 
 
 def _check_endpoint(plain: Json, path: Path) -> Iterator[Problem]:
-    """Check an endpoint as the control API does, except its target, which the server checks."""
-    url = _NOWHERE if _has_address(plain["url"]) else plain["url"]
-    endpoint = Endpoint(number=0, id="", url=url, secret=webhook_secret(0))
+    """Check an endpoint as the control API does on a server with `--public-webhooks`."""
+    endpoint = Endpoint(number=0, id="", url=plain["url"], secret=webhook_secret(0))
     try:
-        apply_settings(endpoint, {**plain, "url": url}, TargetPolicy(public=True))
+        apply_settings(endpoint, plain, TargetPolicy(public=True))
     except InvalidRequest as error:
         pointer, _, message = (error.details or "").partition(": ")
         place = (int(step) if step.isdigit() else step for step in pointer.split("/")[1:])
         yield Problem((*path, *place), message.removesuffix("."))
-
-
-def _has_address(url: str) -> bool:
-    try:
-        ip_address(urlsplit(url).hostname or "")
-    except ValueError:
-        return False
-    return True
 
 
 def check_expectation(plain: Json, path: Path, *, has_rules: bool) -> Iterator[Problem]:

@@ -4,10 +4,9 @@
    segment, aiohttp drops all that it has parsed of the segment, and the request would be lost.
 2. A client that has closed its sending side still gets its answer: until something is sent, it
    looks the same as a client that has left (HTTP/1.0 has no interim response to probe with). So a
-   held reply is journalled as abandoned at once, sent when its time is up, and journalled as sent
-   if no RST comes back. A fault that sends nothing more ends at once; otherwise a client that has
-   left would keep a socket open for as long as `--max-wall-delay` allows. A request that was only
-   partly sent is over at once.
+   held reply is journalled as abandoned at once, and sent all the same when its time is up. A fault
+   that sends nothing more ends at once; otherwise a client that has left would keep a socket open
+   for as long as `--max-wall-delay` allows. A request that was only partly sent is over at once.
 3. A connection is not reused after a body that was not read, or if no request can follow.
 4. The head of a request has a timeout, and so has its body, even if the head begins right behind
    another request. A connection needs one timer for that: `asyncio.timeout` would set and cancel

@@ -30,7 +30,7 @@ class HeldReply:
         ended: set to end the wait early, such as when the world is dropped or reset.
     """
 
-    __slots__ = ("_entry", "_is_sent_anyway", "_take_back", "ended", "request")
+    __slots__ = ("_entry", "_is_sent_anyway", "ended", "request")
 
     def __init__(
         self,
@@ -44,18 +44,12 @@ class HeldReply:
         self.ended = asyncio.Event() if ended is None else ended
         self._entry = entry
         self._is_sent_anyway = is_sent_anyway
-        self._take_back: Callable[[], None] | None = None
 
     def presume_left(self) -> bool:
-        """Journal the reply as abandoned, once; return whether it keeps waiting nevertheless."""
-        if self._entry is not None and self._take_back is None:
-            self._take_back = self._entry.abandon()
+        """Journal the reply as abandoned; return whether it keeps waiting nevertheless."""
+        if self._entry is not None:
+            self._entry.abandon()
         return self._is_sent_anyway
-
-    def restore(self) -> None:
-        """Take back `presume_left` in the journal: the client is there."""
-        if self._take_back is not None:
-            self._take_back()
 
 
 class DelayedReplies:

@@ -15,8 +15,7 @@ from payments_sandbox.core.errors import SANDBOX_FAILED, InvalidApiKey, NotFound
 from payments_sandbox.core.masking import mask_target
 from payments_sandbox.core.settings import Settings
 from payments_sandbox.rules.faults.reply import RealReply
-from payments_sandbox.server.connection import has_failed, is_half_closed
-from payments_sandbox.server.delayed_replies import CHECK_EVERY, HeldReply
+from payments_sandbox.server.delayed_replies import HeldReply
 from payments_sandbox.server.fault_player import apply_fault
 from payments_sandbox.server.log.request_log import RequestLog
 from payments_sandbox.server.origin_guard import is_origin_permitted, name_origin
@@ -121,6 +120,8 @@ class EmulatedApi:
             answer = decided
         held = self._runtime.take_due(world)
         if (kept := self._runtime.before_reply(world)) is not None:
+            if answer.fault is None and not answer.delay:  # otherwise, the reply is not known yet
+                answer.entry.duration_ms = (perf_counter() - started) * 1_000
             await kept
         if held and (first := [each for each in held if each.is_before_reply]):
             if not await self._sent_first(request, world, first):
@@ -176,7 +177,8 @@ class EmulatedApi:
     ) -> None:
         """Count and log a finished call, and send its webhooks; a failure here is only logged."""
         try:
-            entry.duration_ms = seconds * 1_000
+            if entry.duration_ms is None:
+                entry.duration_ms = seconds * 1_000
             self._runtime.metrics.count_call(entry)
             if self._runtime.tally is not None:
                 self._runtime.tally.count_call(entry, delay)
@@ -193,22 +195,11 @@ class EmulatedApi:
         held = HeldReply(request, entry)
         if answer.delay and not await self._hold(world, held, answer):
             return AlreadySent()
-        if answer.fault is not None:
-            held.restore()
-            real = self._real_reply(request, world, answer)
-            wait_until = delays.wait_until(request, world)
-            return await apply_fault(answer.fault, request, real, entry, wait_until)
-        response = _response(answer)
-        if not is_half_closed(request):
-            return response
-        # The client may read, or may have left: only an RST in response to the reply shows which.
-        await response.prepare(request)
-        has_world = await delays.sleep(world, HeldReply(request), CHECK_EVERY)
-        if not has_world or has_failed(request):
-            entry.abandon()
-            return AlreadySent()
-        held.restore()
-        return AlreadySent(stays_open=response.keep_alive)
+        if answer.fault is None:
+            return _response(answer)
+        real = self._real_reply(request, world, answer)
+        wait_until = delays.wait_until(request, world)
+        return await apply_fault(answer.fault, request, real, entry, wait_until)
 
     def _real_reply(self, request: web.BaseRequest, world: World, answer: Answer) -> RealReply:
         headers = {**EVERY_REPLY, **answer.headers}

@@ -133,7 +133,7 @@ def _scenarios(settings: Settings) -> "tuple[Scenario, ...]":
     from payments_sandbox.scenarios.library import initial_files  # noqa: PLC0415 - imports YAML and the lint
 
     files = initial_files(settings)
-    for warning in (line for file in files for line in file.lint):
+    for warning in (line for file in files for line in file.lint()):
         _log.warning(warning)
     return tuple(each.loaded.scenario for each in files if each.loaded.scenario is not None)
 

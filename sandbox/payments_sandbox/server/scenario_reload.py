@@ -84,7 +84,7 @@ class ScenarioReloader:
         if file.text == self._texts.get(name):
             return
         self._texts[name] = file.text
-        for problem in file.lint:
+        for problem in file.lint():
             _log.warning(problem)
         if file.loaded.scenario is None:
             _log.warning("%s has %s; %s", name, count_problems([file]), _STAYS)

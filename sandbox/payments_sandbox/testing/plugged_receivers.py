@@ -126,7 +126,7 @@ def _ask(
             start = _start_of(cast("Iterable[bytes]", response.stream))
     else:
         response, start = _run(_awaited(cast("httpx.AsyncBaseTransport", receiver), request))
-    return receiver_response(response.status_code, response.headers.raw, start)
+    return receiver_response(response.status_code, tuple(response.headers.raw), start)
 
 
 async def _awaited(

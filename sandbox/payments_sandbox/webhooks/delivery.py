@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Mapping
 from enum import StrEnum
+from functools import lru_cache
 from typing import Final, NamedTuple
 
 from payments_sandbox.core.instants import Instant
@@ -77,8 +78,9 @@ class ReceiverResponse(NamedTuple):
     retry_after: str | None = None
 
 
+@lru_cache(maxsize=32)  # a busy receiver gives the same answer many times a second
 def receiver_response(
-    status: int, lines: Iterable[tuple[bytes, bytes]], body: bytes
+    status: int, lines: tuple[tuple[bytes, bytes], ...], body: bytes
 ) -> ReceiverResponse:
     """Make a masked and shortened copy of an answer, which may be kept.
 
@@ -87,7 +89,6 @@ def receiver_response(
         lines: its header lines, of which `KEPT_HEAD` bytes are kept.
         body: its body, of which `KEPT_BODY` bytes are kept.
     """
-    lines = list(lines)
     asked = next((value for name, value in lines if name.lower() == b"retry-after"), None)
     return ReceiverResponse(
         status,

@@ -1,7 +1,7 @@
 """Owns the journal: the last requests of one world and their answers, with cards masked."""
 
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from operator import attrgetter
 from typing import Any, Final, NamedTuple
 
@@ -98,25 +98,11 @@ class Entry:
         """The masked body for orjson, which can insert the bytes of JSON without parsing them."""
         return orjson.Fragment(self._body) if isinstance(self._body, bytes) else self._body
 
-    def abandon(self) -> Callable[[], None]:
-        """Record that the client left, or the world ended, before the delayed reply was sent.
-
-        Returns:
-            A function that undoes this, if the reply reaches the client after all.
-        """
-        reply = self.status, self.reply_headers, self.reply_body
-        error = self.error_code, self.error_details
-        fault = self.fault
-
-        def take_back() -> None:
-            self.status, self.reply_headers, self.reply_body = reply
-            self.error_code, self.error_details = error
-            self.fault = fault
-
+    def abandon(self) -> None:
+        """Record that the client left, or the world ended, before the delayed reply was sent."""
         self.status, self.reply_headers, self.reply_body = None, {}, b""
         self.error_code = self.error_details = None
         self.fault = ABANDONED
-        return take_back
 
     def replied(self, status: int, headers: Mapping[str, str], body: bytes) -> None:
         """Record a reply that a scenario or a fault has written: any text, which is masked here."""
@@ -131,22 +117,12 @@ class JournalChanges(NamedTuple):
     """What has changed in a journal.
 
     Attributes:
-        entries: new entries, and known ones whose reply has changed.
-        timed: known entries of which only the duration is new.
+        entries: new entries, and known ones whose replies have been sent since.
         is_new: whether all earlier entries are to be forgotten.
     """
 
     entries: list[Entry]
-    timed: list[Entry]
     is_new: bool
-
-
-_Reply = tuple[int | None, str | None, bytes]
-
-
-def _reply_of(entry: Entry) -> _Reply:
-    """The parts of an entry that may change until its reply has been sent."""
-    return entry.status, entry.fault, entry.reply_body
 
 
 class Journal:
@@ -159,7 +135,7 @@ class Journal:
         self._entries: deque[Entry] = deque(maxlen=KEPT)
         self.count = self._restored = 0
         self._reported: int | None = None
-        self._unanswered: list[tuple[Entry, _Reply]] = []
+        self._unanswered: list[Entry] = []
 
     @property
     def has_new_requests(self) -> bool:
@@ -214,13 +190,9 @@ class Journal:
         reported, self._reported = None if everything else self._reported, self.count
         new = list(self.since(reported or 0))
         waiting = [] if reported is None else self._unanswered
-        others, timed = new, list[Entry]()
-        for entry, reply in waiting:
-            if entry.duration_ms is not None:
-                (timed if _reply_of(entry) == reply else others).append(entry)
-        known = [*waiting, *((each, _reply_of(each)) for each in new)]
-        self._unanswered = [each for each in known if each[0].duration_ms is None]
-        return JournalChanges(others, timed, reported is None)
+        answered = [each for each in waiting if each.duration_ms is not None]
+        self._unanswered = [each for each in (*waiting, *new) if each.duration_ms is None]
+        return JournalChanges([*new, *answered], reported is None)
 
     def mark_reported(self) -> None:
         """Let `take_changes` begin with the next entry: the present ones are stored already."""

@@ -14,7 +14,7 @@ from prometheus_client.parser import text_string_to_metric_families
 from payments_sandbox import __version__
 from payments_sandbox.core.settings import Settings
 from payments_sandbox.server import process_facts
-from payments_sandbox.server.control.metrics import Counts, families_of, metrics_text
+from payments_sandbox.server.control.metrics import Counts, metrics_text
 from payments_sandbox.server.factory import AssembledServer
 from payments_sandbox.server.process_facts import LoopLag
 from payments_sandbox.testing import MemorySandbox
@@ -261,7 +261,7 @@ def test_metrics_of_several_processes_are_merged() -> None:
             )._asdict()
         )
     )
-    samples = read(metrics_text(families_of([one, Counts(**other)])))
+    samples = read(metrics_text([one, Counts(**other)]))
 
     assert of(samples, REQUESTS) == {
         ("create_payment", "201", "none"): 3,

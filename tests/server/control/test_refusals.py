@@ -98,7 +98,7 @@ def documented(route: ControlRoute) -> dict[str, int]:
         ].items()
         for media in response.get("content", {}).values()
         for code, example in media.get("examples", {}).items()
-        if status != "default"  # of any path, and so of none of these
+        if status != "default"  # for any path, so for none of these
         if "error" in example["value"]
     }
 

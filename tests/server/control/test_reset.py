@@ -108,7 +108,7 @@ async def test_the_clock_can_be_reset_alone_if_nothing_is_later(api: Api, contro
     [
         (
             [],
-            f"/only: expected a list of different words out of {PARTS}",
+            f"/only: expected a list of different words from {PARTS}",
         ),
         (
             ["payment"],

@@ -19,8 +19,8 @@ OPEN = {"live", "ready"}
 WRONG = {
     "another": "token",
     "empty": "",
-    "a prefix of it": TOKEN[:-1],
-    "more than it": TOKEN + "0",
+    "one character less": TOKEN[:-1],
+    "one character more": TOKEN + "0",
     "in upper case": TOKEN.upper(),
 }
 

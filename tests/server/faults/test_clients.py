@@ -98,7 +98,7 @@ def with_urllib(shop: WorldClient, card: str, patience: float) -> Reply:
     body = orjson.dumps(documented_create(card_number=card))
     headers = {**bearer(shop.key), "Content-Type": "application/json"}
     request = urllib.request.Request(pays_at(shop), body, headers)  # noqa: S310 - our own URL
-    # `urlopen` keeps whom it has trusted when it was called first.
+    # `urlopen` keeps the trusted certificates of its first call.
     with urllib.request.build_opener().open(request, timeout=patience) as reply:
         return int(reply.status), json.loads(reply.read())
 

@@ -36,7 +36,7 @@ REFUSED: dict[str, tuple[str, str, dict[str, str], str]] = {
         {"Authorization": f"Bearer sk_live_{SECRET}"},
         f"POST /v3/payments  401  invalid_api_key  {KEY}",
     ),
-    "a strange key": (
+    "a key that was not created": (
         "GET",
         "/v3/payments/pay_1",
         {"Authorization": f"Bearer sk_test_{SECRET}"},

@@ -464,7 +464,7 @@ async def test_settle_rejects_waiting_for_a_receiver_that_its_caller_blocks(
         (True, 200, 9_999, False),
         (False, None, 10_000, False),
     ],
-    ids=["silent", "reset", "answered", "nobody waits"],
+    ids=["silent", "reset", "answered", "no caller waits"],
 )
 async def test_a_timed_out_attempt_mentions_a_clock_move_that_came_meanwhile(
     setup: DispatcherFixture,

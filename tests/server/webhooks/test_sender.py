@@ -171,7 +171,7 @@ ANSWERS = {
     "length": (OK + b"Content-Length: 5\r\n\r\nhello", "hello"),
     "no body": (b"HTTP/1.1 204 No Content\r\nX: 1\r\n\r\n", ""),
     "no reason": (b"HTTP/1.1 200\r\nContent-Length: 0\r\n\r\n", ""),
-    "bare line ends": (b"HTTP/1.1 200 OK\nContent-Length: 2\n\nok", "ok"),
+    "bare line feeds": (b"HTTP/1.1 200 OK\nContent-Length: 2\n\nok", "ok"),
     "chunks": (CHUNKED + b"3\r\nhel\r\n2;x=y\r\nlo\r\n0\r\n\r\n", "hello"),
     "a trailer": (CHUNKED + b"2\r\nok\r\n0\r\nX-Sum: 1\r\nX-More: 2\r\n\r\n", "ok"),
     "interim answers": (
@@ -181,7 +181,7 @@ ANSWERS = {
         "ok",
     ),
     "HTTP/1.0": (b"HTTP/1.0 200 OK\r\nContent-Length: 2\r\n\r\nok", "ok"),
-    "until the end": (OK + b"\r\nhello", "hello"),
+    "a body until the connection closes": (OK + b"\r\nhello", "hello"),
     "an unknown transfer coding": (OK + b"Transfer-Encoding: gzip\r\n\r\nhello", "hello"),
 }
 
@@ -194,7 +194,7 @@ async def test_every_valid_form_of_an_http_answer_is_read(raw: bytes, body: str)
 
 
 NOT_HTTP = {
-    "a greeting": (b"SSH-2.0-x\r\n", "Expected HTTP/"),
+    "an SSH greeting": (b"SSH-2.0-x\r\n", "Expected HTTP/"),
     "another version": (b"HTTP/2 200\r\n\r\n", "HTTP/2 200"),
     "a header without a colon": (OK + b"no colon\r\n\r\n", "no colon"),
     "a header without a name": (OK + b": nameless\r\n\r\n", ": nameless"),

@@ -29,7 +29,7 @@ examples:
   payments-sandbox advance --next
       to whatever is due next"""
 
-_ONE_OF: Final = "expected one of DURATION, --to ISO and --next"
+_ONE_OF: Final = "expected one of DURATION, --to ISO or --next"
 
 
 def add_to(commands: Commands) -> None:
@@ -108,8 +108,8 @@ def moving_clock(
 
     def where() -> str:
         far = how_far()
-        place = "wherever the server has moved it" if far is None else far.words
-        return f"the clock is {place}, and goes on to where it is moved"
+        place = "" if far is None else f"the clock is {far.words}, and "
+        return f"{place}the server continues to advance it"
 
-    with interruptible(where), progress(arguments, "moving the clock", how_far):
+    with interruptible(where), progress(arguments, "advancing the clock", how_far):
         yield

@@ -68,7 +68,7 @@ def find_topic(wanted: str, topics: Sequence[str]) -> str:
 
     last = {topic.lower().rpartition("/")[2]: topic for topic in topics}
     close = nearest(word, list(last))
-    hint = f"did you mean '{close}'?" if close else "payments-sandbox docs lists them"
+    hint = f"did you mean '{close}'?" if close else "payments-sandbox docs lists all pages"
     raise CommandFailedError(f"there is no page '{wanted[:80]}'; {hint}", MISTAKEN)
 
 

@@ -106,7 +106,7 @@ def _code(name: str, code: "Code") -> Iterator[str]:
     yield f"{name}: an error code of the API, with status {code.status}"
     yield f"  {code.message}."
     if code.operations:
-        yield f"  of {', '.join(code.operations)}"
+        yield f"  returned by {', '.join(code.operations)}"
     if code.is_decline:
         yield "  The attempt is kept: a payment with status failed, and the event payment.failed."
     cards = [card for card in MAGIC_CARDS if card.outcome == name]
@@ -124,7 +124,7 @@ def _control_code(name: str, code: "Code") -> Iterator[str]:
 def _card(card: "MagicCard") -> Iterator[str]:
     from payments_sandbox.core.card_numbers import brand_of
 
-    yield f"{card.number}: the magic card {card.name}, of {brand_of(card.number)}"
+    yield f"{card.number}: the magic card {card.name} ({brand_of(card.number)})"
     yield f"  {card.description}"
     yield f"  {card.operation} answers: {card.outcome}"
 
@@ -133,7 +133,7 @@ def _fault(fault: "type[Fault]") -> Iterator[str]:
     yield f"{fault.name}: a wire fault"
     yield f"  {fault.ROW}"
     yield from (f"  {line}".rstrip() for line in _unbroken(fault.SECTION.strip()))
-    yield "  payments-sandbox docs wire-faults has what some clients make of it."
+    yield "  payments-sandbox docs wire-faults shows how some clients handle it."
 
 
 def _unbroken(text: str) -> "Iterator[str]":

@@ -57,4 +57,4 @@ def _problem(client: "SandboxClient") -> str | None:
         is_ready, problems = state["ready"], "; ".join(map(str, state["problems"]))
     except (LookupError, TypeError):
         raise Unreachable("", UnreachableCause.NOT_A_SANDBOX, "status 200") from None
-    return None if is_ready else problems or "status 503, and no reason"
+    return None if is_ready else problems or "status 503, without a reason"

@@ -257,7 +257,7 @@ class Forwarding:
         if self._is_among(urls):
             return False
         if self._url in urls.values():
-            remark(f"{self._url} is an endpoint already: each event comes twice")
+            remark(f"{self._url} is already an endpoint; each event will be sent twice")
         # The receiver knows the first endpoint's secret, so every later one gets the same.
         secret = None if self.endpoint is None else self.endpoint["secret"]
         with signals_blocked():

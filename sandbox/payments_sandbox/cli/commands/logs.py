@@ -114,7 +114,7 @@ def add_to(commands: Commands) -> None:
 
 def _status(text: str) -> str:
     if not _STATUS.fullmatch(text):
-        raise ValueError("expected a status such as 404, or a class of them such as 5xx")
+        raise ValueError("expected a status such as 404, or a class such as 5xx")
     return text.removesuffix("xx")
 
 

@@ -27,26 +27,26 @@ examples:
 
 _FILE: Final = """\
 # yaml-language-server: $schema={schema}
-# By this line an editor completes and checks the file: while `payments-sandbox serve` runs, or
-# always with the schema in a file: `payments-sandbox schema > scenario.schema.json`.
+# With this line, editors complete and check the file while `payments-sandbox serve` runs; to do so
+# without a server, name a file instead: `payments-sandbox schema > scenario.schema.json`.
 
 scenario: {name}  # the name of the file
 about: The first payment is made, and its reply is lost on the way back.
 tags: [retry]
 
-# Where the API deviates. What no rule answers goes as ever, with real state.
+# Where the API deviates. Calls that no rule answers work as usual, with real state.
 rules:
   - name: reply-lost
     request: create_payment  # retrieve_payment, list_payments, create_refund, or "*" for all
     # when: {{customer_id: cust_ada, amount: {{gte: 1000}}}}  # only such calls
-    # per: customer  # whose calls are counted; of the world, unless it says so
+    # per: customer  # whose calls are counted together; by default, those of the world
     do:  # a step for each call; after the last one the API works again
-      - {{drop: {{commit: true, how: reset}}}}  # the payment is made, and nobody is told
+      - {{drop: {{commit: true, how: reset}}}}  # the payment is made, but the client gets no reply
       # - {{respond: {{error: internal_error}}, times: 2}}
       # - {{delay: 2s}}
       # - pass
 
-# What has to be true afterwards: `payments-sandbox report` judges it.
+# What has to be true afterwards: `payments-sandbox report` checks it.
 expect:
   - {{retries: create_payment, max: 0}}  # a client looks before it pays again
   - {{audit: clean}}  # nobody is charged twice
@@ -78,8 +78,8 @@ def run(arguments: argparse.Namespace) -> int:
     """Write the file, unless it exists."""
     file = Path(f"{arguments.name}.yaml")
     if os.path.lexists(file):
-        hint = "choose another name, or move the file away"
-        raise CommandFailedError(f"{file} is there, and stays as it is; {hint}", MISTAKEN)
+        hint = "choose another name, or move the file"
+        raise CommandFailedError(f"{file} already exists, and was not changed; {hint}", MISTAKEN)
     write_whole(file, new_scenario(arguments.name, arguments.schema))
     sys.stdout.write(f"{file}: payments-sandbox serve --scenario {file} --watch\n")
     return 0

@@ -112,16 +112,16 @@ def _list(client: "SandboxClient", arguments: argparse.Namespace) -> None:
     else:
         remark(_why_none(client))
     if page["has_more"]:
-        remark(f"there are more: --starting-after {page['next_cursor']} goes on")
+        remark(f"there are more; continue with --starting-after {page['next_cursor']}")
 
 
 def _why_none(client: "SandboxClient") -> str:
     """Explain why a list is empty: because of its filters, or perhaps because of the key."""
     world = client.retrieve_world()
     if any(world["payments"].values()):
-        return f"{client.api_key} has no such payment"
+        return f"{client.api_key} has no matching payments"
     is_used = any(world["requests"].values())
-    hint = "" if is_used else "; payments-sandbox worlds list shows the keys that there are"
+    hint = "" if is_used else "; payments-sandbox worlds list shows the existing keys"
     return f"{client.api_key} has no payments{hint}"
 
 
@@ -151,7 +151,7 @@ def _status(payment: "PaymentModel") -> Cell:
 def _show(client: "SandboxClient", arguments: argparse.Namespace) -> None:
     for option in _FILTERS:
         if getattr(arguments, option[2:].replace("-", "_")) is not None:
-            refuse(arguments, option, "expected a list to filter; there is one payment of an ID")
+            refuse(arguments, option, "not allowed with ID; it filters lists")
     payment = client.retrieve_payment(arguments.id)
     events, deliveries, requests = _history(client, payment)
     if arguments.json:
@@ -168,7 +168,7 @@ def _show(client: "SandboxClient", arguments: argparse.Namespace) -> None:
             ("payment", Cell(payment["id"], STRONG)),
             ("status", _status(payment)),
             ("amount", f"{payment['amount']} {payment['currency']}"),
-            ("failed because", payment["failure_code"]),
+            ("failure code", payment["failure_code"]),
             ("refunded", payment["refunded"] or None),
             ("charged back", payment["charged_back"] or None),
             ("customer", Cell(payment["customer_id"] or "", NAME)),

@@ -48,8 +48,8 @@ def run(arguments: argparse.Namespace) -> int:
         forget(arguments.html)
     with (
         control_client(arguments, timeout=None) as client,
-        interruptible(lambda: "nothing is judged"),
-        progress(arguments, "waiting for what is expected", lambda: None),
+        interruptible(lambda: "nothing was judged"),
+        progress(arguments, "waiting for expectations", lambda: None),
     ):
         world = _final_report(client, is_strict=arguments.strict)
     if arguments.json:

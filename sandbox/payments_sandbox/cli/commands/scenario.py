@@ -222,21 +222,22 @@ def _library(arguments: argparse.Namespace) -> "Library":
 
 def check(arguments: argparse.Namespace) -> int:
     """Print the problems of all files; return 2 if one is more than a warning."""
+    from payments_sandbox.scenarios.diagnostics import EXCERPT
     from payments_sandbox.scenarios.library import count_problems
     from payments_sandbox.scenarios.rates import rates_of
 
     files = [_read(path) for path in arguments.files]
+    screen = Screen() if arguments.github else screen_of(arguments)
     lines: list[str] = []
     for file in files:
         if arguments.github:
             lines += (_annotation(problem, file.path) for problem in file.loaded.problems)
         else:
-            lines += file.lint
+            lines += file.lint(screen.width)
         if file.loaded.scenario is not None:
             lines += (f"{file.path}: {rates}" for rates in rates_of(file.loaded.scenario))
     text = "\n".join([*lines, count_problems(files)])
-    screen = Screen() if arguments.github else screen_of(arguments)
-    sys.stdout.write(View(screen, LINT, has_excerpts=True).text(text))
+    sys.stdout.write(View(screen, LINT, verbatim=(EXCERPT,)).text(text))
     return 0 if all(file.loaded.scenario is not None for file in files) else MISTAKEN
 
 
@@ -246,11 +247,13 @@ def _read(path: Path) -> "ScenarioFile":
     try:
         return read_scenario_file(path)
     except IsADirectoryError:
-        return _unread(path, "no file but a folder", f"name its files, such as {path}/*.yaml")
+        return _unread(
+            path, "expected a file, got a folder", f"name its files, such as {path}/*.yaml"
+        )
     except OSError as error:
         close = near_file(path)
         hint = None if close is None else f"did you mean {close}?"
-        return _unread(path, f"no file: {error.strerror}", hint)
+        return _unread(path, f"cannot read the file: {error.strerror}", hint)
 
 
 def _unread(path: Path, problem: str, hint: str | None = None) -> "ScenarioFile":
@@ -307,7 +310,7 @@ def _checked(path: Path) -> "Mapping[str, object]":
 
     file = read_scenario_file(path)
     if file.loaded.scenario is None:
-        sys.stdout.write("".join(f"{line}\n" for line in file.lint))
+        sys.stdout.write("".join(f"{line}\n" for line in file.lint()))
         raise CommandFailedError(count_problems([file]), MISTAKEN)
     return file.loaded.scenario.source
 

@@ -94,5 +94,5 @@ def _how_far(client: "SandboxClient") -> HowFar | None:
 
 def _what_was_done(far: HowFar | None) -> str:
     if far is None:
-        return "no payment is being made; payments-sandbox worlds show tells what there is"
-    return f"{far.words} payments were made, and the server makes the rest of them"
+        return "no payments are being made; payments-sandbox worlds show counts them"
+    return f"{far.words} payments were made, and the server continues with the rest"

@@ -93,7 +93,7 @@ def run(arguments: argparse.Namespace) -> int:
     """Serve until a signal, or as long as stdin is open."""
     check_workers(arguments)
     if arguments.until_stdin_closes and _has_no_stdin():
-        expected = "expected a pipe that stays open; stdin is closed, or the null device"
+        expected = "expected stdin to be a pipe that stays open; it is closed, or the null device"
         refuse(arguments, UNTIL_STDIN_CLOSES, expected)
     log_to = sys.stdout if arguments.log or sys.stdout.isatty() else None
     _check_cluster_options(arguments)
@@ -116,9 +116,9 @@ def _check_cluster_options(arguments: argparse.Namespace) -> None:
     if arguments.cluster is not None:
         return
     if arguments.durability != _RELAXED:
-        refuse(arguments, "--durability", "expected --cluster beside it")
+        refuse(arguments, "--durability", "requires --cluster")
     if arguments.advertise is not None:
-        refuse(arguments, "--advertise", "expected --cluster beside it")
+        refuse(arguments, "--advertise", "requires --cluster")
 
 
 def _has_no_stdin() -> bool:

@@ -22,8 +22,8 @@ examples:
 
 _EXPECTED: Final = "expected a JSON object, @FILE with one, or - to read one from stdin"
 _NOBODY: Final = (
-    "nobody is told: no webhook endpoint of this world wants it;"
-    " payments-sandbox listen --forward-to URL makes one"
+    "no webhook endpoint of this world receives this event;"
+    " payments-sandbox listen --forward-to URL creates one"
 )
 
 
@@ -48,7 +48,7 @@ def add_to(commands: Commands) -> None:
 def run(arguments: argparse.Namespace) -> int:
     """Send the event, and print it as webhooks carry it."""
     if arguments.payment is not None and arguments.data is not None:
-        refuse(arguments, "--data", "expected --payment or --data, not both")
+        refuse(arguments, "--data", "not allowed with --payment")
     data = None if arguments.data is None else _data(arguments)
     with control_client(arguments) as client:
         event = client.create_event(arguments.event, payment_id=arguments.payment, data=data)

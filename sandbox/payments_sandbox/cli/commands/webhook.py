@@ -107,7 +107,7 @@ def add_to(commands: Commands) -> None:
 def header(text: str) -> Header:
     """Read a header line; CGI's form of the name, which WSGI, Rack and PHP use, works as well."""
     if not (found := _HEADER.fullmatch(text.strip())):
-        raise ValueError("expected 'NAME: VALUE', as it arrived")
+        raise ValueError("expected 'NAME: VALUE', as received")
     name, value = found["name"], found["value"].strip()
     if name.startswith(_CGI):
         name = name.removeprefix(_CGI).replace("_", "-")
@@ -128,12 +128,12 @@ def run(arguments: argparse.Namespace) -> int:
     if signing is None:
         given = ", ".join(received.headers)
         sys.stdout.write(
-            f"refused: no header looks like a signature; there are {given}, and --header-name and"
-            " --scheme say which is one\n"
+            f"rejected: no header looks like a signature, only {given}; --header-name and --scheme"
+            " name it\n"
         )
         return 1
     if arguments.scheme is None:
-        remark(f"by its headers this is {describe_signing(signing)}")
+        remark(f"detected from the headers: {describe_signing(signing)}")
     try:
         reason = why_refused(signing, secrets, received, now=_seconds(arguments))
     except ValueError as error:
@@ -142,8 +142,8 @@ def run(arguments: argparse.Namespace) -> int:
         sys.stdout.write("good\n")
         return 0
     if reason.startswith(_TIMESTAMP_IS):
-        reason = f"the signature holds, but {reason}; --now ignore accepts any"
-    sys.stdout.write(f"refused: {reason}\n")
+        reason = f"the signature is valid, but {reason}; --now ignore accepts any"
+    sys.stdout.write(f"rejected: {reason}\n")
     return 1
 
 
@@ -151,26 +151,30 @@ def _secrets(arguments: argparse.Namespace) -> list[str]:
     given = os.environ.get(_FALLBACK)
     secrets: list[str] = arguments.secret or ([given] if given else [])
     if not secrets:
-        refuse(arguments, "--secret", f"expected one, here or in {_FALLBACK}")
+        refuse(arguments, "--secret", f"expected a secret, here or in {_FALLBACK}")
     return secrets
 
 
 def _headers(arguments: argparse.Namespace) -> dict[str, str]:
     headers: dict[str, str] = dict(arguments.header)
     if not headers:
-        refuse(arguments, "--header", "expected those that arrived, the signature's at least")
+        refuse(
+            arguments,
+            "--header",
+            "expected the received headers, or at least those of the signature",
+        )
     if len(headers) < len(arguments.header):
-        refuse(arguments, "--header", "expected each name once")
+        refuse(arguments, "--header", "expected each name only once")
     return headers
 
 
 def _body(arguments: argparse.Namespace) -> bytes:
     if arguments.body is None:
-        refuse(arguments, "--body", "expected a file with what arrived, or - for stdin")
+        refuse(arguments, "--body", "expected a file with the received body, or - for stdin")
     try:
         return read_given(arguments.body)
     except OSError as error:
-        refuse(arguments, "--body", f"expected a file to read; {error.strerror}")
+        refuse(arguments, "--body", f"cannot read the file: {error.strerror}")
 
 
 def _signing(arguments: argparse.Namespace, headers: Mapping[str, str]) -> "Signing | None":
@@ -207,7 +211,7 @@ def _check_parts(arguments: argparse.Namespace, scheme: str) -> None:
     for part in ("header_name", "prefix", "encoding"):
         if taken is not None and part not in taken and getattr(arguments, part) is not None:
             option = f"--{part.replace('_', '-')}"
-            refuse(arguments, option, f"expected nothing; the scheme {scheme} has none")
+            refuse(arguments, option, f"not allowed with the scheme {scheme}")
 
 
 def _seconds(arguments: argparse.Namespace) -> int | None:

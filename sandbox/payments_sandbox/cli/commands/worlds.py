@@ -132,10 +132,10 @@ def show(arguments: argparse.Namespace) -> int:
             ("name", Cell(world.get("name", ""), NAME)),
             ("base URL", world["base_url"]),
             ("webhook secret", world["webhook_secret"]),
-            ("made", world["created_at"]),
-            ("used", world.get("used_at")),
+            ("created", world["created_at"]),
+            ("last used", world.get("used_at")),
             ("clock", f"{world['clock']['now']}, {world['clock']['mode']}"),
-            ("waiting", len(world["clock"]["due"])),
+            ("due later", len(world["clock"]["due"])),
             (
                 "payments",
                 f"{world['payments']['pending']} pending, {completed} completed, {failed} failed",
@@ -143,10 +143,13 @@ def show(arguments: argparse.Namespace) -> int:
             ("refunds", world["refunds"]),
             ("chargebacks", world["chargebacks"]),
             ("events", world["events"]),
-            ("requests", f"{world['requests']['kept']} kept, {world['requests']['dropped']} gone"),
-            ("rate limit", f"{limit['remaining']} of {limit['limit']} left in this hour"),
+            (
+                "requests",
+                f"{world['requests']['kept']} kept, {world['requests']['dropped']} dropped",
+            ),
+            ("rate limit", f"{limit['remaining']} of {limit['limit']} left this hour"),
             ("seed", world["seed"]),
-            ("begun anew", world["restarted"]),
+            ("restarted", world["restarted"]),
         ),
     )
     return 0
@@ -181,7 +184,7 @@ def _found(client: "SandboxClient") -> "WorldModel":
     for world in _worlds(client):
         if world["api_key"] == client.api_key:
             return world
-    hint = "payments-sandbox worlds list shows those that there are"
+    hint = "payments-sandbox worlds list shows the existing ones"
     raise CommandFailedError(f"{client.api_key} has no world at {client.url}; {hint}")
 
 

@@ -30,15 +30,15 @@ def find_revision(name: str) -> Revision:
         folder = _git("rev-parse", "--show-prefix")
     except subprocess.CalledProcessError:
         raise CommandFailedError(
-            f"prove compares two trees of a git repository, and {Path.cwd()} is in none;"
-            " --against takes the JSON report of an earlier exploration, too",
+            f"prove compares two trees of a git repository, and {Path.cwd()} is not in one;"
+            " --against also accepts the JSON report of an earlier exploration",
             MISTAKEN,
         ) from None
     try:
         commit = _git("rev-parse", "--verify", "--quiet", "--end-of-options", f"{name}^{{commit}}")
     except subprocess.CalledProcessError:
         raise CommandFailedError(
-            f"--against: there is no revision '{name}' here; git log lists what there is", MISTAKEN
+            f"--against: there is no revision '{name}'; git log lists them", MISTAKEN
         ) from None
     if commit == _head() and not _git("status", "--porcelain"):
         raise CommandFailedError(
@@ -66,7 +66,7 @@ def tree_of(revision: Revision) -> Iterator[Path]:
             )  # fmt: skip
         except subprocess.CalledProcessError as error:
             last = str(error.stderr).strip().rpartition("\n")[2]
-            raise CommandFailedError(f"cannot have the tree of {revision.name}: {last}") from None
+            raise CommandFailedError(f"cannot check out {revision.name}: {last}") from None
         try:
             if not (folder := tree / revision.folder).is_dir():
                 raise CommandFailedError(
@@ -97,5 +97,5 @@ def _git(*words: str) -> str:
             capture_output=True, text=True, check=True, stdin=subprocess.DEVNULL,
         )  # fmt: skip
     except FileNotFoundError:
-        raise CommandFailedError("prove needs git, and there is none", MISTAKEN) from None
+        raise CommandFailedError("prove requires git, which is not installed", MISTAKEN) from None
     return done.stdout.strip()

@@ -2,6 +2,7 @@
 
 import argparse
 import asyncio
+import shlex
 import sys
 from collections.abc import Mapping
 from contextlib import ExitStack
@@ -32,7 +33,7 @@ _RUNS_OF_A_TREE: Final = 2
 _BETWEEN: Final = 2
 """Columns between the two trees."""
 
-_NEW: Final = "the tree as it is"
+_NEW: Final = "the current tree"
 
 
 async def prove_command(
@@ -49,7 +50,7 @@ async def prove_command(
     with progress(arguments, "running the command", runs.how_far):
         await asyncio.wait((working,))
     if working.cancelled():
-        problem = f"interrupted; {runs.how_far().words} were made, and nothing is proved"
+        problem = f"interrupted after {runs.how_far().words}; nothing is proved"
         raise CommandFailedError(problem, INTERRUPTED)
     old, new = working.result()
     conclusion = conclude(old, new)
@@ -91,7 +92,7 @@ def _earlier(arguments: argparse.Namespace, scenario: Scenario) -> ProvedTree | 
     if not (file := Path(arguments.against)).is_file():
         return None
     try:
-        return read_earlier(file, scenario.name, arguments.seed)
+        return read_earlier(file, scenario.name, arguments.seed, shlex.join(arguments.command))
     except ValueError as error:
         raise CommandFailedError(f"--against: {error}", MISTAKEN) from None
 
@@ -113,7 +114,7 @@ async def _tree(  # noqa: PLR0913 - what a run is made of
         with_it = await command.run(1, scenario.source)
         runs.made += 1
     except NotStartedError as error:
-        hint = "" if folder is None else "; what git does not keep is not there, a whole path is"
+        hint = "" if folder is None else "; files that git does not track need an absolute path"
         words = arguments.command[0]
         problem = f"cannot run {words} on {name}: {error}{hint}"
         raise CommandFailedError(problem, error.exit_code) from None

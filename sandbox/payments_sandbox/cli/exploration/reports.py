@@ -50,7 +50,7 @@ def prepare(arguments: argparse.Namespace) -> None:
     try:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:
-        raise UnwritableError(f"cannot make {folder}: {error.strerror}") from None
+        raise UnwritableError(f"cannot create {folder}: {error.strerror}") from None
     earlier = (file for verdict in UNWELL for file in folder.glob(f"[0-9]*-{verdict}-*.yaml"))
     forget(folder / PAGE, folder / DATA, *earlier)
 
@@ -120,15 +120,15 @@ def _case(run: JudgedRun, text: str | None) -> Element:
         failure = SubElement(case, "failure", message=str(run.verdict))
         failure.text = clean_text(text)
     elif not run.verdict.is_well:
-        SubElement(case, "skipped", message=f"{run.verdict}, which is accepted")
+        SubElement(case, "skipped", message=f"{run.verdict}, accepted")
     elif run.says_nothing:
-        SubElement(case, "skipped", message="its failure has not come up")
+        SubElement(case, "skipped", message="its failure did not occur")
     return case
 
 
 def _left(planned: PlannedRun) -> Element:
     case = _named(planned)
-    SubElement(case, "skipped", message="not made, since time was up")
+    SubElement(case, "skipped", message="not run: time was up")
     return case
 
 

@@ -54,7 +54,7 @@ async def explore_command(arguments: argparse.Namespace, settings: Settings) -> 
     except CannotExploreError as error:
         raise CommandFailedError(runner.why_not(error), MISTAKEN) from None
     if runner.is_interrupted and not runner.has_begun:
-        problem = "interrupted before the command has ended without a failure; nothing is known"
+        problem = "interrupted before the run without failures ended; nothing is known"
         raise CommandFailedError(problem, INTERRUPTED)
     result = runner.exploration.result()
     is_well = publish(arguments, runner.flow(), result)
@@ -67,9 +67,9 @@ async def explore_command(arguments: argparse.Namespace, settings: Settings) -> 
 
 def _nothing_known(result: ExplorationResult) -> str:
     if result.runs:
-        return "no failure has come up in its run, and nothing is known"
-    why = "there was no time" if result.left else "no call meets the failures of --faults"
-    return f"no failure was tried, and nothing is known: {why}"
+        return "no failure occurred in its run; nothing is known"
+    why = "time was up" if result.left else "no call meets the failures of --faults"
+    return f"no failure was tried ({why}); nothing is known"
 
 
 class ExplorationRunner:
@@ -149,8 +149,8 @@ class ExplorationRunner:
         last = "".join(f"\n  {line}" for line in said[0].splitlines()[-5:]) if said else ""
         words = shlex.join(self._arguments.command)
         hint = (
-            "\nIt gets no terminal and no input here; "
-            f"payments-sandbox run -- {words} shows all that it prints"
+            "\nIt runs without a terminal and without input; "
+            f"payments-sandbox run -- {words} shows all of its output"
         )
         return f"cannot explore {words}: {error}{last}{hint}"
 

@@ -40,7 +40,7 @@ _DIED: Final = "died"
 _FAILED: Final = "failed"
 """What the parent of the workers reports, each with its details."""
 
-_ENDED: Final = "the workers have ended, and nobody knows why"
+_ENDED: Final = "the workers ended for an unknown reason"
 
 T = TypeVar("T")
 

@@ -257,7 +257,7 @@ async def _take_over(
     except NoStateError as error:
         raise CannotServeError(f"cannot use {file}: {error}", MISTAKEN) from None
     except asyncio.CancelledError:
-        remark(f"{file} was not loaded whole; nothing of it was taken over, and it is as it was")
+        remark(f"interrupted while loading {file}; it is unchanged")
         raise
 
 
@@ -313,7 +313,7 @@ def cannot_listen(settings: Settings, error: OSError) -> CannotServeError:
     reason = os.strerror(error.errno) if error.errno else str(error)
     hint = "; --port 0 picks a free one" if error.errno == errno.EADDRINUSE else ""
     if isinstance(error, socket.gaierror):  # its numbers are not the system's
-        reason, hint = str(error.strerror), "; --host is an address or a name of this machine"
+        reason, hint = str(error.strerror), "; --host must be an address or a name of this machine"
     return CannotServeError(f"cannot listen on {settings.host}:{settings.port}: {reason}{hint}")
 
 

@@ -160,8 +160,8 @@ def _kept(arguments: argparse.Namespace) -> Iterator[None]:
         yield
         return
     if folder.exists() and not folder.is_dir():
-        expected = "expected a folder, since each worker has a file"
-        hint = f": mkdir worlds && mv {folder} worlds/one.state, and --state worlds takes it over"
+        expected = "expected a folder, since each worker has its own file"
+        hint = f": mkdir worlds && mv {folder} worlds/one.state, and --state worlds uses it"
         refuse(arguments, "--state", expected + hint * folder.is_file())
     with ExitStack() as stack:
         owner = partial(owner_of, workers=arguments.workers)
@@ -340,13 +340,13 @@ def _name(worker: _Worker) -> str:
 
 def _end_of(process: ForkProcess) -> str:
     code = process.exitcode or 0
-    return f"was ended by {signal.Signals(-code).name}" if code < 0 else f"ended with {code}"
+    return f"was killed by {signal.Signals(-code).name}" if code < 0 else f"exited with {code}"
 
 
 def _end_in_words(worker: _Worker, how: str, *, has_state: bool) -> str:
     """Describe for the log how a worker ended, and which worlds were lost with it."""
     keys = list(worker.keys)
     worlds = f"{counted(len(keys), 'world')}: {first_of(keys, _KEYS_SHOWN)}"
-    lost = f"with it went {worlds}" if keys else "no world went with it"
-    back = "; what was saved last is back" if has_state and keys else ""
-    return f"{_name(worker)} {how} and is started again; {lost}{back}"
+    lost = f"it lost {worlds}" if keys else "no world was lost"
+    back = "; the last saved state is restored" if has_state and keys else ""
+    return f"{_name(worker)} {how} and is restarted; {lost}{back}"

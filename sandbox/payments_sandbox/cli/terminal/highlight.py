@@ -6,7 +6,6 @@ annotations, lines with a syntax of their own.
 
 import re
 from collections.abc import Iterable, Iterator, Sequence
-from itertools import zip_longest
 from textwrap import wrap
 from typing import Final, NamedTuple
 
@@ -79,10 +78,6 @@ _HEAD: Final = re.compile(r" *(?:[^ ]+(?: [^ ]+)*  +)?")
 _DEEPEST: Final = 30
 """The most columns by which continuation lines are indented."""
 
-_CARET: Final = "^"
-_EXCERPT: Final = " " * 4
-"""The indent of a line that is quoted from a file."""
-
 
 class View(NamedTuple):
     """How a kind of text is shown.
@@ -90,13 +85,11 @@ class View(NamedTuple):
     Attributes:
         screen: the screen to fit it to.
         colours: the colours of its parts.
-        has_excerpts: whether it quotes lines of files, each of which stays one line.
         verbatim: the starts of lines that users copy, which are not wrapped.
     """
 
     screen: Screen
     colours: Colours
-    has_excerpts: bool = False
     verbatim: tuple[str, ...] = ()
 
     def lines(self, lines: Iterable[str]) -> Iterator[str]:
@@ -107,8 +100,6 @@ class View(NamedTuple):
 
         named = {f"_{number}": each for number, each in enumerate(self.colours)}
         found = re.compile("|".join(f"(?P<{name}>{each})" for name, (each, _) in named.items()))
-        if self.has_excerpts and self.screen.width is not None:
-            lines = _fitting_excerpts(list(lines), self.screen.width)
         for line in lines:
             for shown in self._folded(line):
                 yield found.sub(coloured, shown) if self.screen.has_colours else shown
@@ -131,24 +122,6 @@ class View(NamedTuple):
             break_long_words=False,
             break_on_hyphens=False,
         )
-
-
-def _fitting_excerpts(lines: Sequence[str], width: int) -> Iterator[str]:
-    """Yield the lines, cutting those quoted from a file around the caret below them."""
-    start = 0
-    for line, below in zip_longest(lines, lines[1:], fillvalue=""):
-        if not line.startswith(_EXCERPT):
-            yield line
-        elif line.strip() == _CARET:
-            yield f"{_EXCERPT}{line[len(_EXCERPT) + start :]}"
-        else:
-            text, room = line[len(_EXCERPT) :], width - len(_EXCERPT)
-            place = len(below) - len(_EXCERPT)
-            start = max(0, min(place - room // 2, len(text) - room))
-            shown = text[start : start + room]
-            shown = f"…{shown[1:]}" if start else shown
-            is_cut = start + room < len(text)
-            yield f"{_EXCERPT}{shown[:-1]}…" if is_cut else f"{_EXCERPT}{shown}"
 
 
 _ESCAPES: Final = str.maketrans({"%": "%25", "\r": "%0D", "\n": "%0A"})

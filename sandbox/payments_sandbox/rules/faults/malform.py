@@ -141,7 +141,7 @@ class Malform(Fault):
         ["as"],
     )
     EXAMPLES: ClassVar = tuple(Example({"as": way.value}, *met) for way, met in _MET.items())
-    EXPLORED: ClassVar = Explored("the reply is no JSON", {"as": "invalid_json"})
+    EXPLORED: ClassVar = Explored("the reply is not JSON", {"as": "invalid_json"})
     ROW: ClassVar = "a damaged reply that no client should accept, `as` one of those below"
     SECTION: ClassVar = """
 `malform: {commit: true, as: html}`.

@@ -2,7 +2,7 @@
 
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from typing import Final, Literal, NamedTuple
+from typing import Final, NamedTuple
 
 from aiohttp import web
 
@@ -16,9 +16,7 @@ from payments_sandbox.webhooks.delivery import DeliveryStatus
 
 CONTENT_TYPE: Final = "text/plain; version=0.0.4; charset=utf-8"
 
-Kind = Literal["counter", "gauge", "summary"]
-NO_LABELS: Final[Mapping[str, str]] = {}
-
+_OURS: Final = "payments_sandbox_"
 _ATTEMPTS: Final = (DELIVERED, FAILED, LOST)
 _ENDS: Final = tuple(each.value for each in DeliveryStatus if each is not DeliveryStatus.PENDING)
 _NONE: Final = "none"
@@ -31,7 +29,7 @@ _NOW: Final = (
 )
 """The gauges that show the current state, with their help texts."""
 
-_OF_A_PROCESS: Final[tuple[tuple[str, Kind, str, Callable[[Iterable[float]], float]], ...]] = (
+_OF_A_PROCESS: Final[tuple[tuple[str, str, str, Callable[[Iterable[float]], float]], ...]] = (
     (CPU, "counter", "Total user and system CPU time spent in seconds.", sum),
     (MEMORY, "gauge", "Resident memory size in bytes.", sum),
     (STARTED, "gauge", "Start time since the Unix epoch in seconds.", min),
@@ -39,36 +37,6 @@ _OF_A_PROCESS: Final[tuple[tuple[str, Kind, str, Callable[[Iterable[float]], flo
     (MOST, "gauge", "Maximum number of open file descriptors per process.", min),
 )
 """The metrics of a process, each with the function that combines those of several processes."""
-
-
-class Sample(NamedTuple):
-    """One number of a family.
-
-    Attributes:
-        value: the number.
-        labels: its labels.
-        ending: the suffix of the family's name: `_sum` or `_count` in a summary.
-    """
-
-    value: float
-    labels: Mapping[str, str] = NO_LABELS
-    ending: str = ""
-
-
-class Family(NamedTuple):
-    """A metric: all samples of one name.
-
-    Attributes:
-        name: the name of the metric.
-        kind: its Prometheus type.
-        help: what it measures, in a sentence.
-        samples: the numbers, each with its own labels.
-    """
-
-    name: str
-    kind: Kind
-    help: str
-    samples: Iterable[Sample]
 
 
 class Counts(NamedTuple):
@@ -95,7 +63,7 @@ async def retrieve_metrics(request: ControlRequest) -> web.StreamResponse:
     """Return all metrics of the server in the text format of Prometheus."""
     counts = [counts_of(request.runtime)]
     counts += [Counts(*each) for each in await request.runtime.elsewhere.ask("metrics")]
-    text = metrics_text(families_of(counts))
+    text = metrics_text(counts)
     return web.Response(body=text.encode(), headers={**SERVER, "Content-Type": CONTENT_TYPE})
 
 
@@ -118,77 +86,75 @@ def counts_of(runtime: WorldRuntime) -> Counts:
     )
 
 
-def families_of(counts: Sequence[Counts]) -> Iterator[Family]:
-    """Yield the metrics of a server from the counts of its processes."""
-    info = (Sample(1, {"version": __version__}),)
-    yield _family("info", "gauge", "Version of the server.", info)
-    text = "Calls to the emulated API, by operation, status sent, and fault."
-    yield _family("requests_total", "counter", text, _calls(counts))
+def metrics_text(counts: Sequence[Counts]) -> str:
+    """Write the metrics of a server, from the counts of its processes, as Prometheus reads them."""
+    return "".join(f"{line}\n" for line in _lines(counts))
+
+
+def _lines(counts: Sequence[Counts]) -> Iterator[str]:
+    version = _labels(version=__version__)
+    yield from _family(f"{_OURS}info", "gauge", "Which version runs.", {version: 1})
+    text = "Calls of the emulated API, by operation, status that was sent, and fault that was met."
+    yield from _family(f"{_OURS}requests_total", "counter", text, _calls(counts))
     attempts = _outcomes((each.attempts for each in counts), _ATTEMPTS)
-    yield _family("webhook_attempts_total", "counter", "Webhook attempts, by outcome.", attempts)
+    text = "Attempts of webhooks."
+    yield from _family(f"{_OURS}webhook_attempts_total", "counter", text, attempts)
     ends = _outcomes((each.deliveries for each in counts), _ENDS)
-    text = "Webhook deliveries ended by an attempt, by outcome."
-    yield _family("webhook_deliveries_total", "counter", text, ends)
+    text = "Deliveries that an attempt has ended."
+    yield from _family(f"{_OURS}webhook_deliveries_total", "counter", text, ends)
     for name, text in _NOW:
-        yield _family(name, "gauge", text, (Sample(sum(each.now[name] for each in counts)),))
+        total = sum(each.now[name] for each in counts)
+        yield from _family(f"{_OURS}{name}", "gauge", text, {"": total})
     yield from _lag([each.lag for each in counts if each.lag is not None])
     for name, kind, text, as_one in _OF_A_PROCESS:
         if values := [each.process[name] for each in counts if name in each.process]:
-            yield Family(name, kind, text, (Sample(as_one(values)),))
+            yield from _family(name, kind, text, {"": as_one(values)})
 
 
-def _calls(counts: Iterable[Counts]) -> list[Sample]:
+def _calls(counts: Iterable[Counts]) -> dict[str, float]:
     total: Counter[tuple[object, ...]] = Counter()
     for each in counts:
         total.update({tuple(end): count for end, count in each.calls})
-    return [Sample(total[end], _labels(*end)) for end in sorted(total, key=str)]
+    return {
+        _labels(operation=operation, status=status, fault=fault): total[operation, status, fault]
+        for operation, status, fault in sorted(total, key=str)
+    }
 
 
-def _labels(operation: object, status: object, fault: object) -> dict[str, str]:
-    values = {"operation": operation, "status": status, "fault": fault}
-    return {label: _NONE if value is None else str(value) for label, value in values.items()}
-
-
-def _outcomes(counts: Iterable[Mapping[str, int]], known: Sequence[str]) -> list[Sample]:
+def _outcomes(counts: Iterable[Mapping[str, int]], known: Sequence[str]) -> dict[str, float]:
     total: Counter[str] = Counter()
     for each in counts:
         total.update(each)
-    return [Sample(total[each], {"outcome": each}) for each in known]
+    return {_labels(outcome=each): total[each] for each in known}
 
 
-def _lag(lags: Sequence[tuple[float, int, float]]) -> Iterator[Family]:
+def _lag(lags: Sequence[tuple[float, int, float]]) -> Iterator[str]:
     if not lags:
         return
     totals, measured, largest = zip(*lags, strict=True)
-    sums = Sample(sum(totals), ending="_sum"), Sample(sum(measured), ending="_count")
-    text = "Lag of the event loop, sampled each second since the first scrape."
-    yield _family("loop_lag_seconds", "summary", text, sums)
-    text = "Largest lag of the event loop in the last minute."
-    yield _family("loop_lag_max_seconds", "gauge", text, (Sample(max(largest)),))
+    sums = {"_sum": sum(totals), "_count": sum(measured)}
+    text = "How late the event loop was, each second since the first scrape."
+    yield from _family(f"{_OURS}loop_lag_seconds", "summary", text, sums)
+    text = "The largest lag of the last minute."
+    yield from _family(f"{_OURS}loop_lag_max_seconds", "gauge", text, {"": max(largest)})
 
 
-def _family(name: str, kind: Kind, text: str, samples: Iterable[Sample]) -> Family:
-    return Family(f"payments_sandbox_{name}", kind, text, samples)
+def _family(name: str, kind: str, text: str, samples: Mapping[str, float]) -> Iterator[str]:
+    """Write a metric in the text format 0.0.4.
+
+    Args:
+        name: its name.
+        kind: its Prometheus type.
+        text: what it measures.
+        samples: its values, each by what follows the name: labels, or `_sum` or `_count`.
+    """
+    yield f"# HELP {name} {text}"
+    yield f"# TYPE {name} {kind}"
+    for place, value in samples.items():
+        yield f"{name}{place} {value!r}"
 
 
-# The text format of Prometheus, version 0.0.4
-
-
-def metrics_text(families: Iterable[Family]) -> str:
-    """Write metrics in the text format of Prometheus."""
-    lines: list[str] = []
-    for family in families:
-        text = family.help.replace("\\", r"\\").replace("\n", r"\n")
-        lines += [f"# HELP {family.name} {text}", f"# TYPE {family.name} {family.kind}"]
-        lines += [_line(family.name, sample) for sample in family.samples]
-    return "\n".join([*lines, ""])
-
-
-def _line(name: str, sample: Sample) -> str:
-    labels = ",".join(f'{label}="{_escaped(value)}"' for label, value in sample.labels.items())
-    shown = f"{{{labels}}}" if labels else ""
-    return f"{name}{sample.ending}{shown} {sample.value!r}"
-
-
-def _escaped(value: str) -> str:
-    return value.replace("\\", r"\\").replace("\n", r"\n").replace('"', r"\"")
+def _labels(**values: object) -> str:
+    """Write labels; nothing needs escaping, since their values are our own words and numbers."""
+    labels = (f'{name}="{_NONE if each is None else each}"' for name, each in values.items())
+    return f"{{{','.join(labels)}}}"

@@ -4,7 +4,6 @@ import errno
 import os
 import socket
 import stat
-import sys
 from collections.abc import Iterable, Iterator
 from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
@@ -94,10 +93,9 @@ def unix_socket(path: Path) -> Iterator[socket.socket]:
         OSError: another server listens there, the path is another kind of file, or the system
             refuses to bind; `filename` is the path.
     """
-    with _folder_for_us(path.parent):
-        _remove_stale(path)
-        bound = _bind_path(path)
-        ours = path.stat()
+    _remove_stale(path)
+    bound = _bind_path(path)
+    ours = path.stat()
     try:
         with bound:
             yield bound
@@ -105,23 +103,6 @@ def unix_socket(path: Path) -> Iterator[socket.socket]:
         with suppress(FileNotFoundError):
             if os.path.samestat(path.stat(), ours):  # it was not replaced meanwhile
                 path.unlink()
-
-
-@contextmanager
-def _folder_for_us(folder: Path) -> Iterator[None]:
-    """Lock the folder, so that two servers do not replace the same stale socket at once."""
-    if sys.platform == "win32":
-        yield
-        return
-    import fcntl  # noqa: PLC0415 - missing on Windows
-
-    opened = os.open(folder, os.O_RDONLY)
-    try:
-        with suppress(OSError):  # the file system has no locks
-            fcntl.flock(opened, fcntl.LOCK_EX)
-        yield
-    finally:
-        os.close(opened)
 
 
 def _remove_stale(path: Path) -> None:
