@@ -141,7 +141,7 @@ async def test_a_world_continues_on_another_node_after_its_owner_crashed(
         assert [each["operation"] for each in requests].count("create_payment") == 4
 
 
-async def test_a_call_whose_reply_waits_is_kept_once_and_with_its_duration(
+async def test_a_call_of_durability_reply_is_stored_once_with_its_duration(
     cluster: Cluster,
 ) -> None:
     """No second write follows its reply."""

@@ -140,8 +140,8 @@ def test_a_journal_is_restored_from_its_snapshot_with_every_field() -> None:
     assert finish(other.snapshotting()) == kept
 
 
-def test_an_abandoned_entry_says_nothing_of_a_reply() -> None:
-    """However often it is found that its client has left."""
+def test_an_abandoned_entry_has_no_reply_status_or_error() -> None:
+    """Also if it is abandoned twice."""
     entry = Entry(NOON, "create_payment", "POST", "/v3/payments", ())
     entry.status, entry.reply_headers, entry.reply_body = 400, {"X": "1"}, b"{}"
     entry.error_code, entry.error_details = "invalid_card", "/card"

@@ -383,6 +383,21 @@ def test_a_scenario_that_names_a_card_number_is_restored() -> None:
     assert (status, said["error"]["code"]) == (400, "lost_card")
 
 
+def test_a_snapshot_of_0_2_0_restores_a_used_up_rule() -> None:
+    """It lists such rules, and has a counter of the answers of each, in addition to its tally."""
+    world = new_world()
+    once = "rules: [{request: create_payment, do: [{respond: {error: internal_error}}]}]"
+    set_active(world, [scenario_of(once)])
+    first, _ = InProcessApi(world).ask("create_payment", documented_create())
+    kept: dict[str, Any] = {**snapshot(world)}
+    name = f"{world.rules.rule_set.requests[0].name}\0answer\0"
+    kept["rules"] |= {"counters": {name: 1}, "used_up": [[0, 1]]}
+    twin = restored_world(sealed_snapshot(kept))
+    second, _ = InProcessApi(twin).ask("create_payment", documented_create())
+
+    assert (first, second) == (500, 201)
+
+
 def test_a_snapshot_is_sealed_checked_and_restored_in_slices() -> None:
     """So that others are served meanwhile; only the last step returns the world."""
     desk = InProcessApi(new_world(rate_limit=10_000))

@@ -99,16 +99,16 @@ class Settings:
     )  # fmt: skip
     tls: TlsChoice | None = _setting(  # noqa: RUF009 - it does not change
         None, "--tls",
-        "accept TLS at the port as well; auto makes certificates, and a CA to trust",
+        "also accept TLS on the port; auto creates certificates and a CA to trust",
         certificate, "auto|CERT,KEY",
     )  # fmt: skip
     tls_faults: tuple[TlsFault, ...] = _list(
         (), "--tls-fault",
-        "a further port whose certificate is expired or for a wrong-host; needs --tls auto",
+        "another port with an expired or wrong-host certificate; needs --tls auto",
         tls_fault, "expired|wrong-host[=PORT]",
     )  # fmt: skip
     unix: Path | None = _setting(  # noqa: RUF009 - a path does not change
-        None, "--unix", "listen at a unix socket as well, accessible to you alone",
+        None, "--unix", "also listen on a unix socket that only you can access",
         socket_path, "PATH",
     )  # fmt: skip
     seed: int | None = _setting(
@@ -151,12 +151,12 @@ class Settings:
     )  # fmt: skip
     public_webhooks: bool = _setting(
         False, "--webhook-targets",  # noqa: FBT003 - the default, as in every setting
-        "private: loopback and private networks; public: the internet as well",
+        "private: loopback and private networks; public: also the internet",
         webhook_targets, "private|public", "private",
     )  # fmt: skip
     webhook_ca: Path | None = _setting(  # noqa: RUF009 - a path does not change
         None, "--webhook-ca",
-        "CA certificates (PEM) to trust for webhook receivers, besides the system's",
+        "CA certificates (PEM) to trust for webhook receivers, in addition to the system's",
         certificates, "FILE",
     )  # fmt: skip
     strict_keys: bool = _switch(
@@ -169,7 +169,7 @@ class Settings:
     )
     control_token: str | None = _setting(
         None, "--control-token",
-        "require this value in the header Sandbox-Token on /_sandbox (made beyond loopback)",
+        "require this value in the header Sandbox-Token on /_sandbox (generated beyond loopback)",
         header_value, "TOKEN", is_shown=False,
     )  # fmt: skip
     allow_hosts: frozenset[str] = _list(

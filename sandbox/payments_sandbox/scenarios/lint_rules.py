@@ -39,7 +39,9 @@ _LOOKED_AT: Final = 10_000
 """How many call numbers are tried, to count those that a rule lets through."""
 
 _NO_PAYMENT: Final = frozenset({"create_payment", "list_payments"})
-_SEED: Final = "add 'seed: 7' or any other number at the top, so that every run draws the same"
+_SEED: Final = (
+    "add 'seed: 7' or any other number at the top, so that every run draws the same values"
+)
 
 Placed = tuple[int, Json, Rule]
 """A rule: its position in the file from 0, the plain mapping, and the parsed rule."""
