@@ -18,6 +18,7 @@ from payments_sandbox.server.control.metrics import Counts, metrics_text
 from payments_sandbox.server.factory import AssembledServer
 from payments_sandbox.server.process_facts import LoopLag
 from payments_sandbox.testing import MemorySandbox
+from tests.project.tree import ROOT
 from tests.support.http import Api, Control, bearer, paid, until
 from tests.support.values import KEY, documented_create
 
@@ -288,3 +289,14 @@ def test_an_in_memory_sandbox_has_metrics_without_loop_lag() -> None:
         samples = read(control.retrieve_metrics())
     assert samples["payments_sandbox_worlds",] >= 1
     assert not [key for key in samples if "lag" in key[0]]
+
+
+def test_the_page_quotes_the_help_and_type_of_a_metric() -> None:
+    """The example of docs/control-api.md begins as the reply does."""
+    page = (ROOT / "docs" / "control-api.md").read_text(encoding="utf-8").splitlines()
+    with MemorySandbox() as server, server.client() as control:
+        scraped = control.retrieve_metrics().splitlines()
+
+    quoted = [line for line in page if line.startswith(("# HELP", "# TYPE"))]
+    assert quoted
+    assert set(quoted) <= set(scraped)
