@@ -6,7 +6,7 @@ const { createInterface } = require('node:readline')
 const { ControlClient } = require('./control.js')
 const { ControlApiError } = require('./transport.js')
 
-const INSTALL = 'pip install payments-sandbox, or start the tests by: payments-sandbox run -- npm test'
+const INSTALL = 'pip install payments-sandbox, or start the tests with: payments-sandbox run -- npm test'
 
 // A world of a test's own: what the control API does, and how the API is called.
 class World extends ControlClient {
@@ -39,9 +39,9 @@ async function startServer({ command = ['payments-sandbox'], options = [] } = {}
   const serve = [...before, 'serve', '--port', '0', '--until-stdin-closes', ...options]
   const child = spawn(program, serve, { stdio: 'pipe' })
   const ended = new Promise((resolve) => {
-    child.once('exit', (code, signal) => resolve(`it has ended with ${code ?? signal}`))
+    child.once('exit', (code, signal) => resolve(`it exited with ${code ?? signal}`))
     child.once('error', ({ code, message }) => {
-      resolve(code === 'ENOENT' ? `there is no such command; ${INSTALL}` : message)
+      resolve(code === 'ENOENT' ? `command not found; ${INSTALL}` : message)
     })
   })
   child.stdin.on('error', () => {}) // it has ended by itself

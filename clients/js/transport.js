@@ -4,7 +4,7 @@
 class ControlApiError extends Error {
   constructor(method, url, status, body) {
     const { code, message, details } = body?.error ?? {}
-    super(`${method} ${url} is ${status} ${code ?? ''}: ${details ?? message ?? body}`)
+    super(`${method} ${url}: ${[status, code].filter(Boolean).join(' ')}: ${details ?? message ?? body}`)
     Object.assign(this, { name: 'ControlApiError', status, code, details, body })
   }
 }

@@ -91,7 +91,7 @@ def test_a_world_can_be_created_with_scenarios_then_reset_and_dropped(
     page.get_by_label("API key").fill("sk_test_explored")
     page.get_by_label("Clock").fill("2030-01-15T09:00:00Z")
     page.get_by_label("Scenarios").select_option(["lost-reply", "charged-but-500"])
-    page.get_by_role("button", name="Make it").click()
+    page.get_by_role("button", name="Create").click()
     page.locator("code.key", has_text="sk_test_explored").wait_for()
     page.get_by_text("frozen", exact=False).first.wait_for()
     page.get_by_role("link", name="Scenarios").click()
@@ -208,9 +208,9 @@ def test_an_endpoint_can_be_created_and_its_delivery_shows_and_sends_again(
 ) -> None:
     """Its secret can be shown, and the endpoint disabled."""
     page.goto(address(world, "webhooks"))
-    page.get_by_text("Make an endpoint").click()
+    page.get_by_text("Create an endpoint").click()
     page.get_by_label("URL").fill("inbox:orders")
-    page.get_by_role("button", name="Make it").click()
+    page.get_by_role("button", name="Create").click()
     page.get_by_role("heading", name="inbox:orders").wait_for()
     page.get_by_role("button", name="send", exact=True).click()
     page.get_by_role("region", name="Deliveries").get_by_role("link").first.click()
@@ -258,15 +258,15 @@ def test_a_pasted_webhook_is_accepted_and_a_changed_one_rejected_with_the_reason
     pay(world)
     [message] = inbox.wait()
     page.goto(address(world, "webhooks"))
-    page.get_by_text("Why is a webhook refused?").click()
-    form = page.get_by_role("form", name="Judge a webhook")
+    page.get_by_text("Why was a webhook rejected?").click()
+    form = page.get_by_role("form", name="Verify a webhook")
     lines = [f"{name}: {value}" for name, value in message["headers"].items()]
     form.get_by_label("Headers").fill("\n".join(lines))
     form.get_by_label("Body").fill(message["raw"])
-    form.get_by_role("button", name="judge it").click()
-    page.get_by_text("its receiver takes it").wait_for()
+    form.get_by_role("button", name="verify").click()
+    page.get_by_text("its receiver accepts it").wait_for()
     form.get_by_label("Body").fill(message["raw"] + " ")
-    form.get_by_role("button", name="judge it").click()
+    form.get_by_role("button", name="verify").click()
     page.get_by_text("it has leading or trailing whitespace").wait_for()
 
 
@@ -311,7 +311,7 @@ def test_the_report_can_be_downloaded_as_html_junit_xml_or_text(
     """Without calls, the verdict says that nothing has happened."""
     page.goto(address(world, "verdict"))
     page.get_by_text("nothing has happened", exact=True).wait_for()
-    page.get_by_text("nothing is expected", exact=True).wait_for()
+    page.get_by_text("no expectations", exact=True).wait_for()
     for name, begins in FORMS.items():
         with page.expect_download() as kept:
             page.get_by_role("button", name=name).click()

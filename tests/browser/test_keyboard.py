@@ -116,7 +116,7 @@ def _pay_and_move(page: "Page") -> None:
 def _be_told(page: "Page") -> None:
     """Create an endpoint, send an event, open its delivery and send it again."""
     view(page, "w", "Webhooks")
-    enter(page.locator("summary", has_text="Make an endpoint"))
+    enter(page.locator("summary", has_text="Create an endpoint"))
     page.get_by_label("URL").focus()
     page.keyboard.type("inbox:orders")
     page.keyboard.press("Enter")

@@ -46,13 +46,13 @@ def test_an_unreachable_server_exits_1_with_a_hint() -> None:
     assert (code, output) == (1, "")
     assert errors == (
         f"payments-sandbox: no sandbox answers at {address}: Connection refused;"
-        " payments-sandbox serve starts one, and --url names another.\n"
+        " payments-sandbox serve starts one, and --url selects another.\n"
     )
 
 
 def not_ours(reason: str) -> str:
     """Return the message about another kind of server."""
-    return f"what answers at URL is no payments-sandbox ({reason}); --url names another"
+    return f"the server at URL is not a payments-sandbox ({reason}); --url selects another"
 
 
 NOT_READY: Final = {
@@ -77,7 +77,7 @@ NOT_READY: Final = {
     "JSON array": (reply("200 OK", [1]), not_ours("status 200")),
     "not HTTP": (
         b"SSH-2.0-OpenSSH_9.6\r\n",
-        not_ours("its answer is not HTTP, or not all of it"),
+        not_ours("its answer is not HTTP, or is incomplete"),
     ),
 }
 
@@ -96,7 +96,7 @@ def test_a_server_that_does_not_answer_in_time_exits_1(monkeypatch: pytest.Monke
     assert healthcheck.TIMEOUT == 2
     monkeypatch.setattr(healthcheck, "TIMEOUT", 0.05)
     with saying(None) as address:
-        said = f"payments-sandbox: {address} does not answer; --url names another.\n"
+        said = f"payments-sandbox: {address} does not answer; --url selects another server.\n"
         assert ended("--url", address) == (1, "", said)
 
 

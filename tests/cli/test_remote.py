@@ -93,7 +93,7 @@ def test_an_unreachable_server_exits_1_with_one_line(call: list[str]) -> None:
     assert (ended.returncode, ended.stdout) == (1, "")
     assert ended.stderr == (
         f"payments-sandbox: no sandbox answers at {url}: Connection refused;"
-        " payments-sandbox serve starts one, and --url names another.\n"
+        " payments-sandbox serve starts one, and --url selects another.\n"
     )
 
 
@@ -134,8 +134,11 @@ def test_a_rejected_key_is_reported_with_the_option_that_sets_it(call: list[str]
         (b"HTTP/1.1 404 Not Found\r\nContent-Length: 2\r\n\r\nno", "status 404"),
         (b"HTTP/1.1 500 Oops\r\nContent-Length: 2\r\n\r\n{}", "status 500"),
         (b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\n[]", "status 200"),
-        (b"HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\n{}", "its answer is not HTTP, or not all"),
-        (b"220 mail.example.com ESMTP\r\n", "its answer is not HTTP, or not all of it"),
+        (
+            b"HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\n{}",
+            "its answer is not HTTP, or is incomplete",
+        ),
+        (b"220 mail.example.com ESMTP\r\n", "its answer is not HTTP, or is incomplete"),
     ],
 )
 def test_another_kind_of_server_is_reported_in_one_line(raw: bytes, reason: str) -> None:
@@ -144,9 +147,9 @@ def test_another_kind_of_server_is_reported_in_one_line(raw: bytes, reason: str)
 
     assert (code, output) == (1, "")
     assert errors.startswith(
-        f"payments-sandbox: what answers at {url} is no payments-sandbox ({reason}"
+        f"payments-sandbox: the server at {url} is not a payments-sandbox ({reason}"
     )
-    assert errors.endswith("); --url names another.\n")
+    assert errors.endswith("); --url selects another.\n")
     assert errors.count("\n") == 1
 
 
@@ -167,7 +170,7 @@ def test_a_server_that_does_not_answer_in_time_is_reported() -> None:
         with pytest.raises(CommandFailedError) as caught, client_failures(url):
             client.live()
 
-    assert str(caught.value) == f"{url} does not answer; --url names another"
+    assert str(caught.value) == f"{url} does not answer; --url selects another server"
 
 
 def test_https_to_a_plain_http_server_is_reported_in_one_line(server: ServeProcess) -> None:

@@ -247,8 +247,8 @@ def test_commands_trust_ssl_cert_file_and_explain_an_untrusted_certificate() -> 
         ]
     address, doubt = url.removesuffix("/_sandbox"), "unable to get local issuer certificate"
     untrusted = (
-        f"the certificate of {address} is not trusted: {doubt}; SSL_CERT_FILE names the file that"
-        " it is checked by: for serve --tls auto, the ca_file of its ready line.\n"
+        f"the certificate of {address} is not trusted: {doubt}; set SSL_CERT_FILE to the"
+        " file of its CA: for serve --tls auto, the ca_file of its ready line.\n"
     )
 
     assert [

@@ -94,7 +94,7 @@ def test_an_error_response_is_raised_with_all_its_problems() -> None:
 
 @pytest.mark.parametrize("body", [b"<html>", b"[]", b'{"detail": "Not Found"}'])
 def test_an_error_without_the_sandbox_envelope_is_reported_as_another_server(body: bytes) -> None:
-    with pytest.raises(Unreachable, match=r"no payments-sandbox \(status 404\)") as caught:
+    with pytest.raises(Unreachable, match=r"not a payments-sandbox \(status 404\)") as caught:
         read_response(object, REQUEST, HttpResponse(404, body))
     assert caught.value.cause is UnreachableCause.NOT_A_SANDBOX
 

@@ -158,7 +158,7 @@ async def test_the_traceback_of_a_failed_connection_has_no_frames_of_libraries()
 def test_a_server_that_is_not_a_sandbox_is_unreachable(stranger: str) -> None:
     """It answers a page instead of JSON, or closes the connection."""
     with SandboxClient(stranger) as client:
-        with pytest.raises(Unreachable, match=r"is no payments-sandbox \(status 200\)"):
+        with pytest.raises(Unreachable, match=r"is not a payments-sandbox \(status 200\)"):
             client.live()
         with pytest.raises(Unreachable, match=f"GET /_sandbox/ready: no answer from {stranger}"):
             client.ready()

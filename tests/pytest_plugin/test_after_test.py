@@ -58,7 +58,7 @@ def test_the_plugin_works_although_a_test_replaced_sockets_files_and_time(suite:
     assert result.ret == pytest.ExitCode.TESTS_FAILED
     shown = result.stdout.str()
     assert "AssertionError: its own failure" in shown
-    assert "what was expected of the test could not be judged: RuntimeError: this is pa" in shown
+    assert "the expectations of the test could not be judged: RuntimeError: this is pa" in shown
     kept = suite.pytester.path / ".pytest_cache" / "d" / "payments-sandbox"
     assert [file.name.split("test_")[-1][:5] for file in kept.glob("*.json")] == ["files"]
 
@@ -380,7 +380,7 @@ def test_a_scenario_is_evaluated_before_a_test_ends_it(suite: Suite) -> None:
     shown = result.stdout.str()
     assert shown.count("(before the test ended free in it)") >= 4
     assert shown.count("never fired: idle") >= 1
-    assert "a rule has failed: once: " in shown
+    assert "a rule failed: once: " in shown
 
 
 SHARED = """
@@ -574,9 +574,7 @@ def test_an_overridden_sandbox_fixture_keeps_marks_evaluation_and_report_section
     assert shown.count("- payments sandbox -") == 4
     assert shown.count("world sk_test_shop, seed") == 2
     assert shown.count('not met: {"order": ["create_payment", "list_payments"]}') >= 2
-    assert (
-        "sandbox_clock: the fixture 'sandbox' of this suite gives str, which is no world" in shown
-    )
+    assert "sandbox_clock: the fixture 'sandbox' of this suite returns str, not a world" in shown
 
 
 def test_marks_that_an_overridden_fixture_cannot_apply_are_collection_errors(suite: Suite) -> None:
@@ -609,8 +607,8 @@ def test_marks_that_an_overridden_fixture_cannot_apply_are_collection_errors(sui
     )
     suite.run().stdout.fnmatch_lines_random(
         [
-            "*::test_scope: marks are for a world of the test's own, and the fixture 'sandbox' *",
-            "*::test_key: a key or a seed is given to a world when it is made, and the fixture *",
+            "*::test_scope: marks require a world for each test, but the fixture 'sandbox' *",
+            "*::test_key: a world gets its key and seed when it is made, but the fixture *",
             "*::test_place: sandbox_world: expected a key, as in sandbox_world(key='sk_test_shop')",
             "*::test_form: sandbox_world: expected sk_test_ and 1 to 64 letters, digits, *",
         ]
@@ -736,7 +734,7 @@ def test_an_unreachable_sandbox_url_is_one_usage_error(
     assert result.ret == pytest.ExitCode.USAGE_ERROR
     assert result.stderr.str().strip() == (
         "ERROR: no sandbox answers at http://127.0.0.1:1: Connection refused;"
-        " payments-sandbox serve starts one, and --sandbox-url names another"
+        " payments-sandbox serve starts one, and --sandbox-url selects another"
     )
     assert "no sandbox answers" not in result.stdout.str()
 
@@ -753,7 +751,7 @@ def test_a_sandbox_url_that_does_not_answer_is_a_usage_error(suite: Suite) -> No
         result = suite.run("--sandbox-url", url)
     assert result.ret == pytest.ExitCode.USAGE_ERROR
     assert result.stderr.str().strip() == (
-        f"ERROR: {url} does not answer; --sandbox-url names another"
+        f"ERROR: {url} does not answer; --sandbox-url selects another server"
     )
 
 
@@ -789,6 +787,6 @@ def test_a_missing_control_token_is_a_usage_error_if_a_test_needs_a_world(suite:
     with running_sandbox(control_token="t0ken") as server:
         result = suite.run("--sandbox-url", server.url)
         assert result.ret == pytest.ExitCode.USAGE_ERROR
-        assert "PAYMENTS_SANDBOX_CONTROL_TOKEN has to be its token" in result.stderr.str()
+        assert "PAYMENTS_SANDBOX_CONTROL_TOKEN to its token" in result.stderr.str()
     suite.holds("def test_it(): ...")
     suite.run("--sandbox-url", server.url).assert_outcomes(passed=1)

@@ -253,7 +253,7 @@ def test_an_overridden_server_without_coverage_is_reported(suite: Suite) -> None
 
     result.assert_outcomes(passed=1)
     result.stdout.fnmatch_lines(
-        ["the server of 'sandbox_server' has not told what it counted: *start it with*"]
+        ["cannot read the counts of the server of 'sandbox_server': *start it with*"]
     )
 
 
@@ -283,4 +283,4 @@ def test_the_missing_coverage_of_a_killed_worker_is_reported(
 
     shown = suite.shown("--sandbox-coverage", "-n", "1", "--max-worker-restart=0")
 
-    assert "gw0 has ended early: what its tests have met is missing" in shown
+    assert "gw0 ended early: the failures that its tests met are missing" in shown

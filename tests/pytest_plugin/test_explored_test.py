@@ -163,8 +163,8 @@ def test_sandbox_explore_runs_a_test_per_failure_as_subtests(
     assert "double_charge: cust_ada paid 8400 USD, but 4200 without the failure." in shown
     assert "crash: It crashed: KeyError: 'status'." in shown
     assert "sandbox_explore: it fails even without a failure: exit status 1" in shown
-    assert "sandbox_explore: nothing is known: no call of the test meets such a failure" in shown
-    assert "sandbox_explore: it made no calls: it must call a world that 'sandbox'" in shown
+    assert "sandbox_explore: no failure was tried: no call of the test can meet one" in shown
+    assert "sandbox_explore: it made no calls: it must call a world of 'sandbox'" in shown
     assert "those of a server that the test makes itself, such as MemorySandbox()" in shown
     assert (
         "lost_payment: The ledger contains create_payment of 4200 USD, whose reply was lost"
@@ -244,8 +244,8 @@ NONSENSE: Final = {
     "(faults='drops')\ndef test(sandbox):": (
         "there is no failure, set or file 'drops'*did you mean drop"
     ),
-    "(2)\ndef test(sandbox):": "sandbox_explore: expected depth and faults",
-    "()\ndef test():": "sandbox_explore is for tests that use the fixture 'sandbox'",
+    "(2)\ndef test(sandbox):": "sandbox_explore: expected only depth and faults",
+    "()\ndef test():": "sandbox_explore requires the fixture 'sandbox'",
 }
 """Arguments and test of an invalid mark, and the expected error."""
 
@@ -270,4 +270,6 @@ def test_sandbox_explore_with_sandbox_url_is_rejected(pytester: pytest.Pytester)
     with running_sandbox() as server:
         shown = suite.shown(f"--sandbox-url={server.url}")
 
-    assert "sandbox_explore looks into a server of this process, not of --sandbox-url" in shown
+    assert (
+        "sandbox_explore requires a server in this process; not allowed with --sandbox-url" in shown
+    )

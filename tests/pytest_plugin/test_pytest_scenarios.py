@@ -115,7 +115,7 @@ def test_unmet_expectations_fail_the_test_in_its_call_phase(suite: Suite) -> Non
     assert 'not met:\n{"request": "create_payment", "count": 2}: ' in shown
     assert "AssertionError: its own failure" in shown
     assert "During handling of the above exception" not in shown
-    assert "a rule has failed:\nonce: ran out of steps once (then: fail)" in shown
+    assert "a rule failed:\nonce: ran out of steps once (then: fail)" in shown
     assert shown.count("- payments sandbox -") == 3
     assert "rule once: ran out of steps once (then: fail)" in shown
 

@@ -65,15 +65,15 @@ def test_a_failed_wait_lists_received_messages_and_wanted_events(world: Sandbox)
     pay(world)
     inbox.wait()
     assert told(world, "orders", type="refund.created") == (
-        "inbox 'orders': 0 of 1 × refund.created came within 20ms.\n"
+        "inbox 'orders': 0 of 1 × refund.created arrived within 20ms.\n"
         "  It has: 1 × payment.completed.\n"
-        "  Its endpoint wants: payment.*."
+        "  Its endpoint receives: payment.*."
     )
 
 
 def test_a_failed_wait_says_that_no_endpoint_sends_to_the_inbox(world: Sandbox) -> None:
     assert told(world, "quiet", count=2) == (
-        "inbox 'quiet': 0 of 2 × message came within 20ms.\n"
+        "inbox 'quiet': 0 of 2 × message arrived within 20ms.\n"
         "  It has: nothing.\n"
         "  No webhook endpoint sends to inbox:quiet."
     )
@@ -86,7 +86,7 @@ def test_a_failed_wait_names_the_next_attempt_on_the_clock(world: Sandbox) -> No
     pay(world)
     inbox.wait()
     assert told(world, "orders", count=2).endswith(
-        "\n  The clock is waited for: the next attempt is at 2030-01-15T09:00:05Z."
+        "\n  The clock has to advance: the next attempt is at 2030-01-15T09:00:05Z."
     )
 
 
@@ -114,7 +114,7 @@ def test_a_failed_wait_names_an_event_that_is_due_later(world: Sandbox) -> None:
     world.inbox("orders", events=["payment.*"])
     pay(world, card_number="4000009900000012")
     assert told(world, "orders").endswith(
-        "\n  The clock is waited for: payment.completed is due at 2030-01-15T10:00:00Z."
+        "\n  The clock has to advance: payment.completed is due at 2030-01-15T10:00:00Z."
     )
 
 
@@ -122,7 +122,7 @@ def test_the_repr_counts_unverified_messages(world: Sandbox) -> None:
     """The message is not an event of the sandbox."""
     inbox = world.inbox("orders")
     assert world.control.receive_webhook("orders", b"[]", {}) == 200
-    assert repr(inbox) == "<Inbox orders: 1 × no JSON object (1 not verified)>"
+    assert repr(inbox) == "<Inbox orders: 1 × not a JSON object (1 not verified)>"
 
 
 def test_the_webhook_of_a_pending_payment_arrives_after_advancing_the_clock(world: Sandbox) -> None:

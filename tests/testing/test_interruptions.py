@@ -145,7 +145,7 @@ def test_a_nested_call_raises_runtime_error() -> None:
     assert client.get(URL).status_code == 200
     client.close()
     assert refused
-    assert "is asked from within it" in refused[0]
+    assert "was called while it answers a call" in refused[0]
 
 
 def test_calls_from_other_threads_work() -> None:

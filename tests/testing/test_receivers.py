@@ -234,8 +234,8 @@ def test_a_receiver_that_advances_the_clock_gets_an_error(*, moved: bool) -> Non
         world.clock.next()
     [details] = set(said)
     assert details == (
-        "/: this call waits for a receiver to answer a webhook, and is made while it handles that."
-        " Move the clock when it has answered."
+        "/: this call waits for a receiver to answer a webhook, and is made while the receiver"
+        " handles it. Advance the clock after it has answered."
     )
     assert len(attempts(world)) == len(said) == 1 + moved
 
@@ -244,8 +244,8 @@ def test_a_receiver_that_advances_the_clock_gets_an_error(*, moved: bool) -> Non
     ("receivers", "said"),
     [
         ([], "receivers: expected a dict of transports by url, such as {"),
-        ({"shop.example": httpx.WSGITransport(raising_wsgi)}, "is the beginning of no url"),
-        ({WEBHOOKS: raising_wsgi}, f"expected a transport of httpx for {WEBHOOKS}, such as"),
+        ({"shop.example": httpx.WSGITransport(raising_wsgi)}, "expected the beginning of a url"),
+        ({WEBHOOKS: raising_wsgi}, f"expected an httpx transport for {WEBHOOKS}, such as"),
     ],
 )
 def test_invalid_receivers_are_rejected_at_creation(receivers: Any, said: str) -> None:  # noqa: ANN401 - what is wrong
@@ -259,6 +259,6 @@ def test_options_for_an_existing_sandbox_are_rejected() -> None:
     """They would have no effect."""
     with (
         MemorySandbox() as memory,
-        pytest.raises(TypeError, match=r"^receivers, seed: expected no"),
+        pytest.raises(TypeError, match=r"^receivers, seed: not allowed with a server"),
     ):
         AsyncSandboxTransport(memory, receivers={}, seed=7)

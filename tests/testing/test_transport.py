@@ -271,7 +271,7 @@ def test_webhooks_reach_inboxes_before_the_call_returns(memory: MemorySandbox) -
     world.clock.advance("1m")
     assert len(inbox.messages) == 2
     errors = {each["attempts"][0]["error"] for each in world.deliveries}
-    assert "a sandbox without a socket sends to inbox:NAME and to the receivers" in str(errors)
+    assert "a sandbox without a socket sends only to inbox:NAME and to its receivers" in str(errors)
 
 
 def test_threads_can_share_a_client(memory: MemorySandbox) -> None:
@@ -436,7 +436,7 @@ from payments_sandbox.testing import *
     there, needs_httpx, unknown = done.stdout.splitlines()
 
     assert there == "Sandbox is there"
-    assert needs_httpx == "SandboxTransport is for httpx, which is not installed here"
+    assert needs_httpx == "SandboxTransport requires httpx, which is not installed"
     assert unknown.startswith("cannot import name 'Transport' from 'payments_sandbox.testing'")
 
 
@@ -681,5 +681,5 @@ def test_run_now_raises_for_awaitables_that_need_an_event_loop() -> None:
     async def wait() -> None:
         await Forever()
 
-    with pytest.raises(RuntimeError, match=r"and this does: a future$"):
+    with pytest.raises(RuntimeError, match=r"but this does: a future$"):
         run_now(wait())

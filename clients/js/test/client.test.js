@@ -80,5 +80,5 @@ test('a server can be started with options, and stopped', async () => {
 
 test('a command that is not there is told with what would help', async () => {
   await assert.rejects(startServer({ command: ['no-such-sandbox'] }), /pip install payments-sandbox/)
-  await assert.rejects(startServer({ options: ['--port', 'x'] }), /it has ended with 2/)
+  await assert.rejects(startServer({ options: ['--port', 'x'] }), /it exited with 2/)
 })

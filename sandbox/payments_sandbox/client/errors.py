@@ -100,20 +100,20 @@ def describe_unreachable(error: Unreachable, url: str, option: str) -> str:
     """
     match error.cause:
         case UnreachableCause.TIMEOUT:
-            return f"{url} does not answer; {option} names another"
+            return f"{url} does not answer; {option} selects another server"
         case UnreachableCause.NO_CONNECTION:
             return (
                 f"no sandbox answers at {url}: {error.reason};"
-                f" payments-sandbox serve starts one, and {option} names another"
+                f" payments-sandbox serve starts one, and {option} selects another"
             )
         case UnreachableCause.NOT_TRUSTED:
             return (
                 f"the certificate of {url} is not trusted: {error.reason};"
-                " SSL_CERT_FILE names the file that it is checked by: for serve --tls auto,"
+                " set SSL_CERT_FILE to the file of its CA: for serve --tls auto,"
                 " the ca_file of its ready line"
             )
         case UnreachableCause.NOT_HTTP:
-            return _not_a_sandbox(url, "its answer is not HTTP, or not all of it", option)
+            return _not_a_sandbox(url, "its answer is not HTTP, or is incomplete", option)
         case UnreachableCause.NOT_A_SANDBOX:
             return _not_a_sandbox(url, error.reason, option)
         case _:
@@ -121,7 +121,7 @@ def describe_unreachable(error: Unreachable, url: str, option: str) -> str:
 
 
 def _not_a_sandbox(url: str, reason: str, option: str) -> str:
-    return f"what answers at {url} is no payments-sandbox ({reason}); {option} names another"
+    return f"the server at {url} is not a payments-sandbox ({reason}); {option} selects another"
 
 
 def _problem_line(problem: Mapping[str, Any]) -> str:

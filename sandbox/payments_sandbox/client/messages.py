@@ -108,7 +108,7 @@ def read_response(
             if isinstance(value.get("error"), dict):
                 raise ControlApiError(str(request), response.status, value)
     reason = f"status {response.status}"
-    text = f"{request}: what answers is no payments-sandbox ({reason})."
+    text = f"{request}: the server is not a payments-sandbox ({reason})."
     raise Unreachable(text, UnreachableCause.NOT_A_SANDBOX, reason)
 
 

@@ -107,7 +107,7 @@ def pytest_report_header(config: pytest.Config) -> str:
     """Show version, seed and server, which are needed to repeat a run."""
     options = config.stash[OPTIONS]
     folders = [f"scenarios in {folder}" for folder in options.folders]
-    server = options.url or "a server of its own"
+    server = options.url or "its own server"
     return ", ".join([f"payments-sandbox {__version__}: seed {options.seed}", server, *folders])
 
 
@@ -368,8 +368,8 @@ def _watch(node: pytest.Item, value: object) -> None:
     marks = [mark.name for mark in node.iter_markers() if mark.name in NAMES]
     if marks and not given:
         pytest.fail(
-            f"{marks[0]}: the fixture {FIXTURE!r} of this suite gives {type(value).__name__}, which"
-            " is no world; return what make_sandbox() or sandbox_server.new_world() makes",
+            f"{marks[0]}: the fixture {FIXTURE!r} of this suite returns {type(value).__name__},"
+            " not a world; return one made by make_sandbox() or sandbox_server.new_world()",
             pytrace=False,
         )
 

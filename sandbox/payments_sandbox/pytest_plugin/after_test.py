@@ -77,7 +77,7 @@ class JournalFolder:
         self._open, self._write, self._close = os.open, os.write, os.close
         self._flags = os.O_WRONLY | os.O_CREAT | os.O_TRUNC
         self.path: Path | None = None
-        self.why_not = ", without pytest's cache"
+        self.why_not = ": pytest has no cache"
         if (cache := getattr(config, "cache", None)) is not None:
             try:
                 self.path = cache.mkdir("payments-sandbox")
@@ -227,12 +227,12 @@ def section_of(item: pytest.Item) -> str:
         ]
         lines = [failure_report(sections)]
     except Exception as error:  # noqa: BLE001 - an error in a hook would end the session
-        return f"the sandbox cannot be asked: {_error_text(error)}"
+        return f"cannot inspect the sandbox: {_error_text(error)}"
     options = item.config.stash[OPTIONS]
     if options.journal != "off":
         lines.append(f"journal: {_keep(item, sections)}")
     elif options.html:
-        lines.append("page: not written: --sandbox-journal off keeps nothing; leave it out")
+        lines.append("page: not written: --sandbox-html has no effect with --sandbox-journal off")
     return "\n".join(lines)
 
 
@@ -306,7 +306,7 @@ def _reason(item: pytest.Item, world: "Sandbox", *, is_strict: bool) -> str | No
         return str(unmet)
     except Exception as error:  # noqa: BLE001 - as above
         if is_strict and _is_scripted(item, world):
-            return f"what was expected of the test could not be judged: {_error_text(error)}"
+            return f"the expectations of the test could not be judged: {_error_text(error)}"
     return None
 
 

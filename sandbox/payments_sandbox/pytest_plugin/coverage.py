@@ -68,7 +68,7 @@ class SessionCoverage:
         gathered = getattr(node, "workeroutput", {}).get(GATHERED)
         if gathered is None:
             name = node.gateway.id
-            gathered = [], [f"{name} has ended early: what its tests have met is missing"]
+            gathered = [], [f"{name} ended early: the failures that its tests met are missing"]
         tallies, notes = gathered
         self._tallies += tallies
         self._notes += notes
@@ -109,7 +109,7 @@ class SessionCoverage:
             self._tallies.append(_tally(server))
         except Exception as error:  # noqa: BLE001 - a suite's own fixture may return anything
             why = " ".join(str(error).split())
-            self._notes.append(f"the server of {FIXTURE!r} has not told what it counted: {why}")
+            self._notes.append(f"cannot read the counts of the server of {FIXTURE!r}: {why}")
 
     def _write(self, coverage: "FailureCoverage") -> None:
         from payments_sandbox.core.output_files import as_utf8, replaced

@@ -136,7 +136,7 @@ class _Recording:
         if not hasattr(server, "use_runtime"):
             kind = type(server).__name__
             raise CannotExploreError(
-                f"{_SERVER!r} gives {kind}, which is no server in this process"
+                f"{_SERVER!r} returns {kind}, which is not a server in this process"
             )
         server.use_runtime(_begin)
 
@@ -208,8 +208,8 @@ def report_runs(own: pytest.Function, result: ExplorationResult) -> None:
     own.add_report_section("call", EXPLORE, f"{len(result.runs)} runs: {spread}")
     if not result.has_tried:
         pytest.fail(
-            f"{EXPLORE}: nothing is known: no call of the test meets such a failure, or its worlds"
-            " are none that make_sandbox made",
+            f"{EXPLORE}: no failure was tried: no call of the test can meet one, or its worlds were"
+            " not made by make_sandbox",
             pytrace=False,
         )
     if own.config.pluginmanager.hasplugin("subtests"):
@@ -224,7 +224,7 @@ def report_runs(own: pytest.Function, result: ExplorationResult) -> None:
 
 
 def _title(run: JudgedRun) -> str:
-    met = "" if run.is_met else " (it has not come up)"
+    met = "" if run.is_met else " (did not occur)"
     return f"{run.planned}{met}"
 
 

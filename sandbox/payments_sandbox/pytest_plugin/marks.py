@@ -33,8 +33,8 @@ REPORT: Final = pytest.StashKey[Callable[[pytest.Function], None]]()
 """The function that is called instead of the body of a test that was explored."""
 
 _NEEDS: Final = (
-    f"it must call a world that {FIXTURE!r} or 'make_sandbox' has given; those of a server that"
-    " the test makes itself, such as MemorySandbox(), are not seen"
+    f"it must call a world of {FIXTURE!r} or 'make_sandbox'; those of a server that the test"
+    " makes itself, such as MemorySandbox(), are not seen"
 )
 _OURS: Final = "payments_sandbox.pytest_plugin"
 
@@ -116,7 +116,7 @@ def _check_use(node: Node) -> None:
     """Refuse a test's own mark if the test has no world; a mark of its class may be for others."""
     own = [mark.name for mark in node.own_markers if mark.name in NAMES]
     if own and FIXTURE not in getattr(node, "fixturenames", (FIXTURE,)):
-        raise ValueError(f"{own[0]} is for tests that use the fixture {FIXTURE!r}")
+        raise ValueError(f"{own[0]} requires the fixture {FIXTURE!r}")
 
 
 def _check_fixture(node: Node) -> None:
@@ -128,15 +128,15 @@ def _check_fixture(node: Node) -> None:
     fixture = fixtures[-1]
     if fixture.scope != "function":
         raise ValueError(
-            f"marks are for a world of the test's own, and the fixture {FIXTURE!r} of this suite is"
-            f" for a {fixture.scope}; let it have the scope 'function'"
+            f"marks require a world for each test, but the fixture {FIXTURE!r} of this suite has"
+            f" the scope {fixture.scope!r}; give it the scope 'function'"
         )
     seeds = [mark for mark in node.iter_markers(SCENARIO) if "seed" in mark.kwargs]
     is_built_on_ours = len(fixtures) > 1 and FIXTURE in fixture.argnames
     if (seeds or node.get_closest_marker(WORLD)) and not is_built_on_ours:
         raise ValueError(
-            f"a key or a seed is given to a world when it is made, and the fixture {FIXTURE!r} of"
-            f" this suite makes its own; build it on ours: def {FIXTURE}({FIXTURE})"
+            f"a world gets its key and seed when it is made, but the fixture {FIXTURE!r} of this"
+            f" suite makes its own; base it on ours: def {FIXTURE}({FIXTURE})"
         )
 
 
@@ -148,7 +148,7 @@ def _check_world(mark: pytest.Mark) -> None:
         raise ValueError(f"{WORLD}: expected a key, as in {WORLD}(key='sk_test_shop')")
     if not API_KEY.fullmatch(key) or key == DEFAULT_API_KEY:
         raise ValueError(
-            f"{WORLD}: expected sk_test_ and 1 to 64 letters, digits, '-' or '_', and not"
+            f"{WORLD}: expected sk_test_ and 1 to 64 letters, digits, '-' or '_', but not"
             f" {DEFAULT_API_KEY}, which every server has"
         )
 
@@ -157,7 +157,7 @@ def _check_scenarios(mark: pytest.Mark) -> None:
     if not mark.args or not all(isinstance(name, str) for name in mark.args):
         raise ValueError(f"{SCENARIO}: expected names or paths of scenarios")
     if unknown := sorted(mark.kwargs.keys() - {"seed"}):
-        raise ValueError(f"{SCENARIO}: expected no {unknown[0]!r}; seed=N is all there is")
+        raise ValueError(f"{SCENARIO}: unexpected argument {unknown[0]!r}; expected seed=N")
     seed = mark.kwargs.get("seed", 0)
     if not isinstance(seed, int) or seed not in range(SEEDS):
         raise ValueError(f"{SCENARIO}: expected a seed that is a whole number below 2**53")
@@ -196,10 +196,12 @@ def _check_instant(mark: pytest.Mark) -> None:
 def _check_explored(mark: pytest.Mark, node: Node) -> None:
     """Check the arguments of an exploration, and that the server runs in this process."""
     if mark.args or mark.kwargs.keys() - {"depth", "faults"}:
-        raise ValueError(f"{EXPLORE}: expected depth and faults, as in {EXPLORE}(depth=2)")
+        raise ValueError(f"{EXPLORE}: expected only depth and faults, as in {EXPLORE}(depth=2)")
     try:
         exploration_options(**mark.kwargs)
     except ValueError as error:
         raise ValueError(f"{EXPLORE}: {error}") from None
     if node.config.stash[OPTIONS].url is not None:
-        raise ValueError(f"{EXPLORE} looks into a server of this process, not of --sandbox-url")
+        raise ValueError(
+            f"{EXPLORE} requires a server in this process; not allowed with --sandbox-url"
+        )

@@ -62,7 +62,7 @@ def add_options(parser: pytest.Parser) -> None:
     group.addoption(
         "--sandbox-url",
         metavar="URL",
-        help="use the server that runs there, not one of this session's own",
+        help="use the server at this address instead of starting one",
     )
     group.addoption(
         "--sandbox-seed",
@@ -180,7 +180,10 @@ def _why_unusable(url: str | None) -> str | None:
     except Unreachable as error:
         return describe_unreachable(error, url, "--sandbox-url")
     except ControlApiError as error:
-        return f"{url} refuses: {error.message}; {ENVIRONMENT}CONTROL_TOKEN has to be its token"
+        return (
+            f"{url} rejected the request: {error.message}; set {ENVIRONMENT}CONTROL_TOKEN to its"
+            " token"
+        )
     return None
 
 

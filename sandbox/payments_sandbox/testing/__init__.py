@@ -72,5 +72,5 @@ def __getattr__(name: str) -> object:
     try:
         from payments_sandbox.testing import httpx_transport as transport
     except ModuleNotFoundError as error:
-        raise ImportError(f"{name} is for httpx, which is not installed here") from error
+        raise ImportError(f"{name} requires httpx, which is not installed") from error
     return getattr(transport, name)

@@ -42,8 +42,8 @@ __tracebackhide__ = True
 T = TypeVar("T")
 
 _WAITS_FOR_ITSELF: Final = (
-    "/: this call waits for a receiver to answer a webhook, and is made while it handles that. Move"
-    " the clock when it has answered."
+    "/: this call waits for a receiver to answer a webhook, and is made while the receiver handles"
+    " it. Advance the clock after it has answered."
 )
 
 
@@ -93,8 +93,8 @@ class DirectServer:
         """
         if self._answering == threading.get_ident():
             raise RuntimeError(
-                "this sandbox is answering a call, and is asked from within it, as by a handler of"
-                " the log or a finalizer; only receivers of webhooks may do so"
+                "this sandbox was called while it answers a call, such as by a log handler or a"
+                " finalizer; only receivers of webhooks may do so"
             )
         is_main = _is_main_thread()
         if is_main:
@@ -165,7 +165,7 @@ def run_now(work: Coroutine[Any, Any, T]) -> T:
         result: T = done.value
         return result
     work.close()
-    raise RuntimeError(f"nothing waits in a sandbox without a socket, and this does: {waited_for}")
+    raise RuntimeError(f"a sandbox without a socket cannot wait, but this does: {waited_for}")
 
 
 class DirectDelays(DelayedReplies):

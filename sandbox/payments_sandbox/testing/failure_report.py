@@ -34,7 +34,7 @@ class WorldSection:
         try:
             seen = see(world)
         except ControlError as error:
-            self._head = f"{world!r} cannot be asked: {error}"
+            self._head = f"cannot inspect {world!r}: {error}"
             self.shown["error"] = str(error)
             return
         vanished = why_vanished(world, seen.world["restarted"])
@@ -107,7 +107,7 @@ def _reasons(report: ReportModel) -> Iterator[str]:
         yield "not met:"
         yield from (f"{json.dumps(each['expect'])}: {each['observed']}" for each in unmet)
     if not report["passed"] and not unmet:
-        yield "a rule has failed:"
+        yield "a rule failed:"
         yield from failed_rules(report["rules"])
     yield from map(undocumented_in_words, report.get("undocumented", ()))
     for finding in report["audit"]["findings"]:

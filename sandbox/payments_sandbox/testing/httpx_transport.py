@@ -45,8 +45,7 @@ class _OfSandbox:
         if server is not None and (receivers is not None or options):
             given = ["receivers"] * (receivers is not None) + list(options)
             raise TypeError(
-                f"{', '.join(given)}: expected no options beside a server that is made already;"
-                " give them to MemorySandbox()"
+                f"{', '.join(given)}: not allowed with a server; pass them to MemorySandbox()"
             )
         self.server: Final = server or MemorySandbox(receivers=receivers, **options)
 

@@ -66,7 +66,7 @@ class Inbox:
         what = "message" if wanted is None else wanted
         return "\n".join(
             [
-                f"inbox {self.name!r}: {arrived} of {count} × {what} came within {within}.",
+                f"inbox {self.name!r}: {arrived} of {count} × {what} arrived within {within}.",
                 f"  It has: {_counted(self.messages)}.",
                 *self._why(),
             ]
@@ -85,13 +85,13 @@ class Inbox:
         waiting = self._control.list_deliveries(status="pending", limit=MOST)["data"]
         at = [each["next_attempt_at"] for each in waiting if each["next_attempt_at"]]
         due = self._control.retrieve_clock()["due"]
-        lines = [f"  Its endpoint wants: {wanted}."]
+        lines = [f"  Its endpoint receives: {wanted}."]
         if at:
             first_at = min(at, key=datetime.fromisoformat)
-            lines.append(f"  The clock is waited for: the next attempt is at {first_at}.")
+            lines.append(f"  The clock has to advance: the next attempt is at {first_at}.")
         elif due:
             first = due[0]
-            lines.append(f"  The clock is waited for: {first['what']} is due at {first['at']}.")
+            lines.append(f"  The clock has to advance: {first['what']} is due at {first['at']}.")
         return lines
 
 
@@ -105,4 +105,4 @@ def _counted(messages: Sequence[InboxMessageModel]) -> str:
 
 def _type_of(message: InboxMessageModel) -> str:
     body = message["body"]
-    return str(body.get("type", "no type")) if isinstance(body, dict) else "no JSON object"
+    return str(body.get("type", "no type")) if isinstance(body, dict) else "not a JSON object"

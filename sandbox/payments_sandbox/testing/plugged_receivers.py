@@ -37,7 +37,7 @@ T = TypeVar("T")
 _SCHEMES: Final = ("http://", "https://")
 
 NOT_PLUGGED_IN: Final = (
-    "a sandbox without a socket sends to inbox:NAME and to the receivers that it was given;"
+    "a sandbox without a socket sends only to inbox:NAME and to its receivers;"
     " running_sandbox() sends anywhere"
 )
 
@@ -95,12 +95,12 @@ def checked_receivers(receivers: "Mapping[str, Receiver]") -> "dict[str, Receive
     for url, receiver in receivers.items():
         if not any(url.startswith(each) or each.startswith(url) for each in _SCHEMES):
             raise ValueError(
-                f"receivers: {url!r} is the beginning of no url; expected one such as"
-                " https://shop.example/"
+                "receivers: expected the beginning of a url, such as https://shop.example/, got"
+                f" {url!r}"
             )
         if not _is_transport(receiver):
             raise TypeError(
-                f"receivers: expected a transport of httpx for {url}, such as"
+                f"receivers: expected an httpx transport for {url}, such as"
                 " httpx.WSGITransport(app) or httpx.ASGITransport(app)"
             )
     return dict(receivers)

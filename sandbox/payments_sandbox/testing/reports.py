@@ -39,7 +39,7 @@ def judge_scenarios(control: SandboxClient, names: Collection[str] = ()) -> None
         rules = control.retrieve_report()["rules"]
         failed = failed_rules(each for each in rules if each["scenario"] in names)
     if failed:
-        raise ExpectationFailed("\n".join(f"a rule has failed: {each}" for each in failed), ())
+        raise ExpectationFailed("\n".join(f"a rule failed: {each}" for each in failed), ())
 
 
 def _judged_alone(

@@ -207,13 +207,13 @@ def _text_of(made: AttemptMade, urls: Mapping[str, str]) -> str:
     delivery, tried = made.delivery, made.attempt
     response = tried["response"]
     came = tried["error"] if response is None else response["status"]
-    url = urls.get(delivery["endpoint_id"], "an endpoint that is gone")
+    url = urls.get(delivery["endpoint_id"], "a deleted endpoint")
     text = (
         f"{delivery['id']} at {tried['at']}: {delivery['type']} to {url} → {came}"
         f" after {tried['duration_ms']:g} ms"
     )
     if made.number == len(delivery["attempts"]) and delivery["next_attempt_at"] is not None:
-        text += f", again at {delivery['next_attempt_at']}"
+        text += f", retry at {delivery['next_attempt_at']}"
     return text
 
 

@@ -46,7 +46,7 @@ export function HoldNext({ apiKey, timeline }) {
   return html`<span class="buttons"><${Action} does=${hold} data="hold">hold the next call<//>
     <label class="check">of <select value=${operation} onChange=${(event) => setOperation(event.target.value)}>
       ${choices(OPERATIONS)}</select></label>
-    ${isThere && html`<${Action} does=${end}>hold no call<//>`}</span>`;
+    ${isThere && html`<${Action} does=${end}>stop holding<//>`}</span>`;
 }
 
 /** What is held now, each with the ways to decide it. */
@@ -54,7 +54,7 @@ export function Held({ apiKey, timeline }) {
   const [held, setHeld] = useState(timeline.held);
   useEffect(() => timeline.subscribe(() => setHeld(timeline.held)), [timeline]);
   return html`<section aria-label="Calls that are held">
-    <p role="status">${held.length ? `${held.length === 1 ? "One call is" : `${held.length} calls are`} held: nothing of ${held.length === 1 ? "it" : "them"} has happened.` : ""}</p>
+    <p role="status">${held.length ? `${held.length === 1 ? "One call is" : `${held.length} calls are`} held, without any effect so far.` : ""}</p>
     <datalist id="steps">${STEPS.map((each) => html`<option value=${each} />`)}</datalist>
     ${held.map((each) => html`<${HeldCall} key=${each.id} apiKey=${apiKey} held=${each} />`)}</section>`;
 }
@@ -75,12 +75,12 @@ function HeldCall({ apiKey, held }) {
   const { amount, currency, customer_id: customer } = held.request.body ?? {};
   const about = [typeof amount === "number" && money(amount, currency), customer].filter(Boolean).join(" · ");
   return html`<article class="card held"><h3><${Badge} kind="due">held<//> ${held.operation} <small>${held.path}${about && ` · ${about}`}</small></h3>
-    <p><small>by the rule ${held.rule} of ${held.scenario}; goes on by itself in ${Math.floor(left / 60)} min ${left % 60} s</small></p>
+    <p><small>by the rule ${held.rule} of ${held.scenario}; continues by itself in ${Math.floor(left / 60)} min ${left % 60} s</small></p>
     <p class="buttons"><${Action} does=${decide("pass")} kind="main">answer<//>
       ${decline && html`<${Action} does=${decide({ respond: { error: decline } })}>decline<//>`}
       <${Action} does=${decide({ drop: { commit: isWrite } })}>lose the reply<//>
       <${Action} does=${decide({ respond: { error: "internal_error", ...(isWrite && { commit: true }) } })}>${isWrite ? "500 after commit" : "500"}<//></p>
     <${Form} does=${({ step }) => post(`do: ${step}`, { yaml: true })} submit="decide" label="Another step"><label>Another step
       <input name="step" list="steps" required size="34" autocomplete="off" spellcheck=${false} placeholder="{delay: 2s}" /></label><//>
-    ${held.request.body && html`<details><summary>What it asks for</summary><${Json} value=${held.request.body} label="Body of the held call" /></details>`}</article>`;
+    ${held.request.body && html`<details><summary>Request body</summary><${Json} value=${held.request.body} label="Body of the held call" /></details>`}</article>`;
 }

@@ -61,9 +61,9 @@ function App() {
       setTurn(turn + 1);
     };
     return html`<main class="alone"><h1>payments-sandbox</h1>
-      <p>This server listens beyond this machine, or was started with <code>--control-token</code>: it
-      wants the token. It is kept in this tab only.</p>
-      ${token.isWrong && html`<p class="problem" role="alert">The token that was given is another one.</p>`}
+      <p>This server is reachable from other machines, or was started with <code>--control-token</code>: it
+      requires the token, which is kept in this tab only.</p>
+      ${token.isWrong && html`<p class="problem" role="alert">The token is wrong.</p>`}
       <${Form} does=${keep} submit="Use the token" label="Control token">
         <${Field} label="Control token" name="token" type="password" required autofocus /><//></main>`;
   }

@@ -37,7 +37,7 @@ export function Now({ apiKey, timeline, clock }) {
   const due = clock.value?.clock.due ?? [];
   const now = Date.parse(clock.value?.clock.now);
   return html`<div class="tools">
-      <label>Filter <input data-search type="search" value=${filter.text} placeholder="payment, rule, …" title="what a row is about: payment, customer, type, status or rule"
+      <label>Filter <input data-search type="search" value=${filter.text} placeholder="payment, rule, …" title="matches payment, customer, type, status or rule"
         onInput=${(event) => setFilter({ ...filter, text: event.target.value })} /></label>
       <label>Kind <select value=${filter.kind} onChange=${(event) => setFilter({ ...filter, kind: event.target.value })}>
         ${choices([
@@ -47,7 +47,7 @@ export function Now({ apiKey, timeline, clock }) {
           ["delivery", "webhook attempts"],
         ])}</select></label>
       <label class="check"><input type="checkbox" checked=${filter.wrong} onChange=${(event) => setFilter({ ...filter, wrong: event.target.checked })} /> only what went wrong</label>
-      <button type="button" onClick=${pause} aria-pressed=${timeline.paused}>${timeline.paused ? `go on (${timeline.waiting} new)` : "pause"}</button>
+      <button type="button" onClick=${pause} aria-pressed=${timeline.paused}>${timeline.paused ? `resume (${timeline.waiting} new)` : "pause"}</button>
       <small role="status">${rows.length} rows${timeline.dropped ? `, ${timeline.dropped} more were dropped` : ""}</small>
       <${HoldNext} apiKey=${apiKey} timeline=${timeline} />
     </div>
@@ -62,7 +62,7 @@ export function Now({ apiKey, timeline, clock }) {
         <span class="at">in ${span(Date.parse(each.at) - now)}</span><${Badge} kind="due">due<//>
         <span class="what">${each.what}</span><span class="detail">${each.payment_id ?? each.delivery_id ?? ""} — click to advance to ${each.at}</span></button>`,
       )}
-      ${due.length > 8 && html`<p><small>and ${due.length - 8} more that are due later</small></p>`}</section>
+      ${due.length > 8 && html`<p><small>and ${due.length - 8} more due later</small></p>`}</section>
     <p class="line" aria-hidden="true"><span>now</span></p>
     ${
       timeline.rows.length

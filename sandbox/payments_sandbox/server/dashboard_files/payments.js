@@ -49,7 +49,7 @@ export function Payments({ apiKey, timeline }) {
       <small role="status">${rows.length} of ${(value ?? []).length}${(value ?? []).length === 1000 ? " (the newest thousand)" : ""}</small></form>
     <${Problem} error=${error} />
     <${Table} label="Payments" head=${["created", "payment", "status", "amount", "customer", "card", "refunded", "charged back"]}
-      empty="No payment: pay with one of the cards above, or let your client do it."
+      empty="No payments: pay with one of the cards above, or with your client."
       rows=${rows
         .slice(0, 300)
         .map((each) => ({
@@ -65,7 +65,7 @@ export function Payments({ apiKey, timeline }) {
             each.charged_back || "",
           ],
         }))} />
-    ${rows.length > 300 && html`<p><small>The first 300 are shown: filter for others.</small></p>`}`;
+    ${rows.length > 300 && html`<p><small>Only the first 300 are shown; filter to find others.</small></p>`}`;
 }
 
 function PayWithCard({ apiKey }) {
@@ -133,7 +133,7 @@ export function Payment({ apiKey, id, timeline }) {
   if (!value) return html`<${Problem} error=${error} />`;
   const { payment, about, deliveries, calls } = value;
   if (!payment)
-    return html`<h2>${id}</h2><p class="problem">This world has no payment of this id (any more).</p>`;
+    return html`<h2>${id}</h2><p class="problem">This world has no payment with this id.</p>`;
   const act =
     (verb) =>
     async (body = {}) => {
@@ -176,7 +176,7 @@ export function Payment({ apiKey, id, timeline }) {
       ["card", cardOf(payment)],
       ["refunded", payment.refunded || null],
       ["charged back", payment.charged_back || null],
-      ["failed because", payment.failure_code],
+      ["failure code", payment.failure_code],
     ]} />
     ${
       payment.status === "pending" &&
@@ -187,8 +187,8 @@ export function Payment({ apiKey, id, timeline }) {
     ${
       payment.status === "completed" &&
       html`<div class="forms">
-      <${Form} does=${refund} submit="refund" label="Refund the payment"><${Field} label="Amount" name="amount" placeholder="all that is left" inputmode="numeric" /><${Field} label="Reason" name="reason" /><//>
-      <${Form} does=${(fields) => act("chargeback")(amountOf(fields))} submit="charge back" label="Charge the payment back"><${Field} label="Amount" name="amount" placeholder="all that is left" inputmode="numeric" /><${Field} label="Reason" name="reason" placeholder="fraudulent" /><//></div>`
+      <${Form} does=${refund} submit="refund" label="Refund the payment"><${Field} label="Amount" name="amount" placeholder="the remaining amount" inputmode="numeric" /><${Field} label="Reason" name="reason" /><//>
+      <${Form} does=${(fields) => act("chargeback")(amountOf(fields))} submit="charge back" label="Charge the payment back"><${Field} label="Amount" name="amount" placeholder="the remaining amount" inputmode="numeric" /><${Field} label="Reason" name="reason" placeholder="fraudulent" /><//></div>`
     }
     <h3>History</h3><${Table} label="History" head=${["at", "what", "outcome"]} rows=${history.map((each, index) => ({ key: index, cells: [time(each.at), each.what, each.outcome] }))} />`;
 }

@@ -96,7 +96,7 @@ export function Request({ apiKey, id }) {
         entry.response
           ? html`<${Json} value=${entry.response.headers} label="Response headers" />
         <${Json} value=${entry.response.body ?? ""} label="Response body" />`
-          : html`<p>None: ${entry.fault ?? "the client had left"}.</p>`
+          : html`<p>None: ${entry.fault ?? "the client disconnected"}.</p>`
       }</section></div>
     <h3>What followed</h3>
     ${paymentId && html`<p>Payment <a href=${addressOf(apiKey, "payments", paymentId)}>${paymentId}</a></p>`}

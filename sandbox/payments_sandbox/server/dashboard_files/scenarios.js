@@ -110,7 +110,7 @@ function Editor({ apiKey, reload }) {
   return html`<h3>Editor</h3><div class="editor">
       <pre class="gutter" aria-hidden="true">${lines.map((_, index) => html`<span class=${marked.has(index + 1) ? "bad" : ""}>${index + 1}</span>`)}</pre>
       <${Completed} area=${area} text=${text} setText=${setText} rows=${Math.max(12, lines.length + 1)} /></div>
-    <p><small>Press ctrl and space for what can stand at the cursor, Tab to take it.</small></p>
+    <p><small>Press Ctrl+Space for suggestions at the cursor, and Tab to accept one.</small></p>
     <div id="problems" role="status"><${Problem} error=${trouble} />
       ${
         problems.length === 0
@@ -121,7 +121,7 @@ function Editor({ apiKey, reload }) {
         ${each.message}${each.hint ? html` <em>${each.hint}</em>` : ""}</li>`,
             )}</ul>`
       }</div>
-    <p class="buttons"><${Action} does=${activate} kind="main">activate it<//>${isWrong && html`<small>It has problems: activating it is refused.</small>`}</p>`;
+    <p class="buttons"><${Action} does=${activate} kind="main">activate it<//>${isWrong && html`<small>It has problems, so it cannot be activated.</small>`}</p>`;
 }
 
 const NOTHING = { items: [], typed: "", expected: "" };
@@ -187,5 +187,5 @@ function Completed({ area, text, setText, rows }) {
           take(each);
         }}><code>${each.insert.trim()}</code> <small>${each.about}</small></li>`,
       )}</ul>
-    ${found.expected && html`<small class="expected" role="status">here belongs ${found.expected}</small>`}</div>`;
+    ${found.expected && html`<small class="expected" role="status">expected ${found.expected}</small>`}</div>`;
 }

@@ -12,7 +12,7 @@ export function Verdict({ apiKey, timeline }) {
   const keep = (accept, name) => () => download(apiKey, "/report", accept, name);
   const to = (id) =>
     id.startsWith("dlv_") ? addressOf(apiKey, "deliveries", id) : addressOf(apiKey, "requests", id);
-  return html`<h2>Verdict ${!value.expectations.length && value.passed ? html`<${Badge}>nothing is expected<//>` : value.passed ? html`<${Badge} kind="yes">expectations met<//>` : html`<${Badge} kind="no">not passed<//>`}
+  return html`<h2>Verdict ${!value.expectations.length && value.passed ? html`<${Badge}>no expectations<//>` : value.passed ? html`<${Badge} kind="yes">expectations met<//>` : html`<${Badge} kind="no">failed<//>`}
       ${value.audit.clean ? (isUsed ? html`<${Badge} kind="yes">audit clean<//>` : html`<${Badge}>nothing has happened<//>`) : html`<${Badge} kind="no">${value.audit.findings.length} findings<//>`}</h2>
     <h3>Expectations</h3>
     <${Table} label="Expectations" head=${["met", "expected", "saw"]} empty="No active scenario expects anything."
@@ -27,7 +27,7 @@ export function Verdict({ apiKey, timeline }) {
     <h3>Audit</h3>
     ${
       value.audit.findings.length === 0
-        ? html`<p class="empty">${isUsed ? "Nothing that a real ledger, or a real receiver, would not forgive." : "Nothing has happened yet that could be audited."}</p>`
+        ? html`<p class="empty">${isUsed ? "No findings." : "Nothing to audit yet."}</p>`
         : value.audit.findings.map(
             (
               each,

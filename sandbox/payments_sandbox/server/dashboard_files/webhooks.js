@@ -53,17 +53,17 @@ export function Webhooks({ apiKey, timeline }) {
             (each) =>
               html`<${Endpoint} key=${each.id} apiKey=${apiKey} endpoint=${each} reload=${reload} deliveries=${deliveries} />`,
           )
-        : html`<div class="empty">No endpoint yet. One whose url is <code>inbox:orders</code> is a receiver that is built in: nothing else has to run.</div>`
+        : html`<div class="empty">No endpoints yet. The url <code>inbox:orders</code> is a built-in receiver, so nothing else has to run.</div>`
     }
     <${NewEndpoint} apiKey=${apiKey} reload=${reload} />
     <h3>Send a test event</h3>
     <${Form} does=${send} submit="send" label="Send a test event"><${Choice} label="Type" name="type" options=${TYPES} />
-      <${Field} label="Payment" name="payment" placeholder="made for it" /><//>
+      <${Field} label="Payment" name="payment" placeholder="a new one" /><//>
     <${Pasted} apiKey=${apiKey} endpoints=${endpoints} />
     <h3>Deliveries</h3>
     <div class="tools"><label>Status <select data-search value=${status} onChange=${(event) => setStatus(event.target.value)}>
       ${choices(["", "pending", "delivered", "failed", "disabled"], "all")}</select></label></div>
-    <${Table} label="Deliveries" head=${["event", "to", "status", "attempts", "last answer", "next attempt"]} empty="No delivery."
+    <${Table} label="Deliveries" head=${["event", "to", "status", "attempts", "last answer", "next attempt"]} empty="No deliveries."
       rows=${deliveries.map((each) => ({
         key: each.id,
         cells: [
@@ -101,20 +101,20 @@ function Pasted({ apiKey, endpoints }) {
       ),
     );
   };
-  return html`<details><summary>Why is a webhook refused? Paste it here</summary>
+  return html`<details><summary>Why was a webhook rejected? Paste it here</summary>
     ${
       endpoints.length
-        ? html`<${Form} does=${judge} submit="judge it" label="Judge a webhook">
-      <label class="wide">Headers, one a line<textarea name="headers" rows="4" required spellcheck=${false} placeholder="webhook-id: evt_…"></textarea></label>
-      <label class="wide">Body, just as it arrived<textarea name="body" rows="4" spellcheck=${false} placeholder='{"id":"evt_…"}'></textarea></label>
-      <label class="check"><input type="checkbox" name="age" checked /> whatever its age</label><//>`
-        : html`<p>There is no endpoint that could have sent it: make one first.</p>`
+        ? html`<${Form} does=${judge} submit="verify" label="Verify a webhook">
+      <label class="wide">Headers, one per line<textarea name="headers" rows="4" required spellcheck=${false} placeholder="webhook-id: evt_…"></textarea></label>
+      <label class="wide">Body, exactly as received<textarea name="body" rows="4" spellcheck=${false} placeholder='{"id":"evt_…"}'></textarea></label>
+      <label class="check"><input type="checkbox" name="age" checked /> ignore its age</label><//>`
+        : html`<p>No endpoint could have sent it: create one first.</p>`
     }
     <div role="status">${verdicts?.map(
       (each) =>
         html`<p key=${each.id}><code>${each.url}</code> ${
           each.verified
-            ? html`<${Badge} kind="yes">good<//> its receiver takes it`
+            ? html`<${Badge} kind="yes">good<//> its receiver accepts it`
             : html`<${Badge} kind="no">refused<//> ${each.reason}`
         }</p>`,
     )}</div></details>`;
@@ -139,13 +139,13 @@ function NewEndpoint({ apiKey, reload }) {
     form.reset();
     reload();
   };
-  return html`<details><summary>Make an endpoint</summary><${Form} does=${make} submit="Make it" label="Make an endpoint">
+  return html`<details><summary>Create an endpoint</summary><${Form} does=${make} submit="Create" label="Create an endpoint">
     <${Field} label="URL" name="url" required placeholder="http://localhost:3000/webhooks or inbox:orders" size="36" />
     <${Field} label="Events" name="events" placeholder="all, or payment.* refund.created" />
     <${Choice} label="Signature" name="scheme" options=${["standard", "timestamped", "hmac"]} />
-    <${Field} label="Signature header" name="header" placeholder="of the other schemes" />
+    <${Field} label="Signature header" name="header" placeholder="for the other schemes" />
     <${Field} label="Description" name="description" />
-    <label class="wide">Custom headers, one a line<textarea name="headers" rows="2" placeholder="X-Tenant: 7"></textarea></label><//></details>`;
+    <label class="wide">Custom headers, one per line<textarea name="headers" rows="2" placeholder="X-Tenant: 7"></textarea></label><//></details>`;
 }
 
 function Endpoint({ apiKey, endpoint, reload, deliveries }) {
@@ -163,7 +163,7 @@ function Endpoint({ apiKey, endpoint, reload, deliveries }) {
       [
         "health",
         mine.length
-          ? `${mine.length - failed} of the last ${mine.length} deliveries are well`
+          ? `${mine.length - failed} of the last ${mine.length} deliveries succeeded`
           : "nothing sent yet",
       ],
       [
@@ -209,7 +209,7 @@ export function Delivery({ apiKey, id, timeline }) {
       ) => html`<section key=${index}><h3>Attempt ${index + 1}: ${attempt.error ?? `answered ${attempt.response?.status}`}</h3>
       <${Facts} rows=${[
         ["at", time(attempt.at)],
-        ["really sent at", attempt.sent_at],
+        ["sent in real time at", attempt.sent_at],
         ["took", `${attempt.duration_ms} ms`],
       ]} />
       <div class="columns"><div><h4>What was sent</h4><${Json} value=${headerLines(attempt.request.headers).join("\n")} label="Headers that were sent" /><${Json} value=${attempt.request.body} label="Body that was sent" /></div>
@@ -220,7 +220,7 @@ export function Delivery({ apiKey, id, timeline }) {
       }</div></div>
       ${endpoint && html`<${Signature} endpoint=${endpoint} attempt=${attempt} />`}</section>`,
     )}
-    ${delivery.attempts.length === 0 && html`<p class="empty">No attempt yet.</p>`}`;
+    ${delivery.attempts.length === 0 && html`<p class="empty">No attempts yet.</p>`}`;
 }
 
 /** What was signed, with which key, and whether the signature is that of these bytes. */
@@ -239,10 +239,10 @@ function Signature({ endpoint, attempt }) {
     return html`<details><summary>The signature</summary><p>Scheme <code>${endpoint.signature.scheme}</code> in the header <code>${endpoint.signature.header}</code>: see the page on webhooks.</p></details>`;
   const given = (headers["webhook-signature"] ?? "").split(" ");
   return html`<details><summary>The signature, explained</summary><ol>
-    <li>Signed is <code>webhook-id.webhook-timestamp.body</code>:<${Json} value=${signed} label="What is signed" /></li>
-    <li>with HMAC-SHA-256, the key being the secret after <code>whsec_</code>, decoded from Base64;</li>
-    <li>written as <code>v1,</code> and Base64: sent was <code>${headers["webhook-signature"] ?? "no signature"}</code></li>
-    ${found && html`<li>Computed here: <code>${found}</code>, ${given.includes(found) ? html`<${Badge} kind="yes">the same<//>` : html`<${Badge} kind="no">another<//> forged, garbled, or made with a secret that has been rotated since`}</li>`}</ol></details>`;
+    <li>The signed text is <code>webhook-id.webhook-timestamp.body</code>:<${Json} value=${signed} label="What is signed" /></li>
+    <li>It is signed with HMAC-SHA-256; the key is the secret after <code>whsec_</code>, decoded from Base64.</li>
+    <li>The signature is sent as <code>v1,</code> and Base64: <code>${headers["webhook-signature"] ?? "no signature"}</code></li>
+    ${found && html`<li>Computed here: <code>${found}</code>, ${given.includes(found) ? html`<${Badge} kind="yes">the same<//>` : html`<${Badge} kind="no">different<//> forged, garbled, or made with a secret that has been rotated since`}</li>`}</ol></details>`;
 }
 
 async function standardSignature(secret, text) {
@@ -272,10 +272,10 @@ function Inbox({ apiKey, names }) {
     <${Problem} error=${error} />
     ${
       wanted &&
-      html`<${Form} does=${script} submit="answer the next with these" label="Answers of the inbox"><${Field} label="Statuses" name="statuses" placeholder="500 500 200" required /><//>
-      <p class="buttons"><${Action} does=${callThen(reload, apiKey, "DELETE", path)}>empty it<//></p>`
+      html`<${Form} does=${script} submit="answer the next messages with these" label="Answers of the inbox"><${Field} label="Statuses" name="statuses" placeholder="500 500 200" required /><//>
+      <p class="buttons"><${Action} does=${callThen(reload, apiKey, "DELETE", path)}>empty<//></p>`
     }
-    <${Table} label="Messages of the inbox" head=${["received", "signature", "message"]} empty="No message."
+    <${Table} label="Messages of the inbox" head=${["received", "signature", "message"]} empty="No messages."
       rows=${(value ?? []).map((each, index) => ({
         key: index,
         cells: [

@@ -41,7 +41,7 @@ export function Worlds() {
     await leadTo(making, (made) => addressOf(made.api_key, "now"));
   };
   return html`<h2>Worlds</h2>
-    <p>Each API key is a world of its own: its payments, clock, webhooks and rate limit. A key that is used is there.</p>
+    <p>Each API key has its own world, with its own payments, clock, webhooks and rate limit. The first request with a key makes its world.</p>
     <${Problem} error=${error} />
     <${Table} label="Worlds" head=${["world", "clock", "payments", "requests", "last used", ""]}
       empty=${html`<p>No world has been used yet. Send a first request:</p>${value !== null && html`<${FirstCall} />`}`}
@@ -64,8 +64,8 @@ export function Worlds() {
           <${Action} does=${callThen(reload, world.api_key, "DELETE", "/world")} sure="really drop?" kind="danger">drop<//></span>`,
         ],
       }))} />
-    <h3>Make a world</h3>
-    <${Form} does=${make} submit="Make it" label="Make a world">
+    <h3>Create a world</h3>
+    <${Form} does=${make} submit="Create" label="Create a world">
       <${Field} label="Name" name="name" placeholder="what reports call it" maxlength="255" />
       <${Field} label="API key" name="api_key" placeholder="sk_test_… (made up)" />
       <${Field} label="Seed" name="seed" inputmode="numeric" placeholder="of all ids" />
