@@ -302,6 +302,7 @@ def test_a_snapshot_with_rows_in_another_order_is_rejected(kept: dict[str, Any])
         (("ledger", "payments", 0, 4), "refunded", f"/ledger: {GIVEN}."),
         (("ledger", "events", 0), [], f"/ledger: {GIVEN}."),
         (("pending_reads",), {"x": [1, None, ""]}, f"/pending_reads: {GIVEN}."),
+        (("rules", "scenarios"), 5, f"/rules: {GIVEN}."),
         (("rules", "tallies"), [[]], f"/rules: {GIVEN}."),
         (("journal",), 5, f"/journal: {GIVEN}."),
     ],

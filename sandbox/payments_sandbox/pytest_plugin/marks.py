@@ -129,8 +129,7 @@ def _check_fixture(node: Node) -> None:
     if fixture.scope != "function":
         raise ValueError(
             f"marks require a world for each test, but the fixture {FIXTURE!r} of this suite has"
-            " the"
-            f" scope {fixture.scope!r}; give it the scope 'function'"
+            f" the scope {fixture.scope!r}; give it the scope 'function'"
         )
     seeds = [mark for mark in node.iter_markers(SCENARIO) if "seed" in mark.kwargs]
     is_built_on_ours = len(fixtures) > 1 and FIXTURE in fixture.argnames

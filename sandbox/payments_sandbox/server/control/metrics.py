@@ -93,14 +93,14 @@ def metrics_text(counts: Sequence[Counts]) -> str:
 
 def _lines(counts: Sequence[Counts]) -> Iterator[str]:
     version = _labels(version=__version__)
-    yield from _family(f"{_OURS}info", "gauge", "Which version runs.", {version: 1})
-    text = "Calls of the emulated API, by operation, status that was sent, and fault that was met."
+    yield from _family(f"{_OURS}info", "gauge", "Version of the server.", {version: 1})
+    text = "Calls to the emulated API, by operation, status sent, and fault."
     yield from _family(f"{_OURS}requests_total", "counter", text, _calls(counts))
     attempts = _outcomes((each.attempts for each in counts), _ATTEMPTS)
-    text = "Attempts of webhooks."
+    text = "Webhook attempts, by outcome."
     yield from _family(f"{_OURS}webhook_attempts_total", "counter", text, attempts)
     ends = _outcomes((each.deliveries for each in counts), _ENDS)
-    text = "Deliveries that an attempt has ended."
+    text = "Webhook deliveries ended by an attempt, by outcome."
     yield from _family(f"{_OURS}webhook_deliveries_total", "counter", text, ends)
     for name, text in _NOW:
         total = sum(each.now[name] for each in counts)
@@ -133,9 +133,9 @@ def _lag(lags: Sequence[tuple[float, int, float]]) -> Iterator[str]:
         return
     totals, measured, largest = zip(*lags, strict=True)
     sums = {"_sum": sum(totals), "_count": sum(measured)}
-    text = "How late the event loop was, each second since the first scrape."
+    text = "Lag of the event loop, sampled each second since the first scrape."
     yield from _family(f"{_OURS}loop_lag_seconds", "summary", text, sums)
-    text = "The largest lag of the last minute."
+    text = "Largest lag of the event loop in the last minute."
     yield from _family(f"{_OURS}loop_lag_max_seconds", "gauge", text, {"": max(largest)})
 
 
