@@ -69,7 +69,7 @@ def _expectation(kinds: Sequence[ExpectationKind]) -> Json:
         "not": {},
         "x-keys": [*keys, last],
         "x-expected": "an expectation",
-        "x-hint": f"an expectation has one of {', '.join(keys)} and {last}",
+        "x-hint": f"an expectation needs one of {', '.join(keys)} and {last}",
     }
     for kind in reversed(kinds):
         part = {

@@ -161,7 +161,7 @@ def test_check_with_github_prints_escaped_annotations(files: Path, how: str) -> 
     assert (checked.returncode, checked.stdout.splitlines()) == (
         2,
         [
-            ("::error file=a%2Cb%3Ac.yaml,line=1,col=1::a scenario has rules, expect or given"),
+            ("::error file=a%2Cb%3Ac.yaml,line=1,col=1::a scenario needs rules, expect or given"),
             (
                 "::error file=a%2Cb%3Ac.yaml,line=1,col=11::"
                 "'100%25' is not a name; scenario is the name of the file without its ending,"

@@ -241,12 +241,12 @@ def test_a_problem_without_a_place_is_rendered_without_a_line() -> None:
     """Problems of a JSON value have no places."""
     [problem] = load_value({"scenario": "x"}).problems
 
-    assert render(problem, "x", "") == "x: a scenario has rules, expect or given"
+    assert render(problem, "x", "") == "x: a scenario needs rules, expect or given"
     assert problem.as_json() == {
         "line": None,
         "column": None,
         "path": "",
-        "message": "a scenario has rules, expect or given",
+        "message": "a scenario needs rules, expect or given",
         "hint": None,
     }
 
@@ -299,7 +299,7 @@ def test_problems_of_json_texts_have_places() -> None:
         ('{"scenario": "\\ud800"}', ["1:1: a string contains an unpaired surrogate"]),
         ('{"scenario": "scene", "scenario": "x"}', [
             "1:23: 'scenario' is given twice; remove one of them",
-            "1:1: a scenario has rules, expect or given",
+            "1:1: a scenario needs rules, expect or given",
         ]),
     ],
 )  # fmt: skip

@@ -376,7 +376,16 @@ class FakeTransport(asyncio.Transport):
     """A transport without a socket."""
 
     is_closed = False
+    is_paused = False
     sent = 0
+
+    def pause_reading(self) -> None:
+        """Receive nothing for a while."""
+        self.is_paused = True
+
+    def resume_reading(self) -> None:
+        """Receive again."""
+        self.is_paused = False
 
     def write(self, data: bytes) -> None:  # type: ignore[override]  # of any bytes
         """Count the bytes, and send nothing."""
@@ -448,6 +457,23 @@ async def test_a_client_that_resets_during_a_large_reply_causes_no_error(
     await turn(10)
 
     assert [entry for entry in caplog.records if entry.levelno >= logging.ERROR] == []
+
+
+async def test_a_large_body_that_begins_together_with_its_head_is_read_to_its_end() -> None:
+    """What arrives before anybody reads the body is more than aiohttp buffers, so it pauses."""
+    connection, transport = HttpServer(assemble(Settings(port=0)).handler)(), FakeTransport()
+    connection.connection_made(transport)
+    raw = raw_request("POST", "/_sandbox/scenarios/check", body=b" " * 900_000)
+    connection.data_received(raw[:700_000])
+    paused = [transport.is_paused]
+    await turn(5)
+    paused.append(transport.is_paused)
+    assert paused == [True, False]
+    connection.data_received(raw[700_000:])
+    while not transport.sent:
+        await turn(1)
+    connection.connection_lost(None)
+    await turn(10)
 
 
 async def turn(count: int) -> None:

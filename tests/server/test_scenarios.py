@@ -342,7 +342,7 @@ async def test_problems_of_a_json_scenario_have_pointers_but_no_lines(control: C
     refusal = await control("check_scenario", {"scenario": "x", "expect": [{}]}, status=400)
 
     assert refusal["error"]["details"] == (
-        "/expect/0: expected an expectation; an expectation has one of request, retries, order,"
+        "/expect/0: expected an expectation; an expectation needs one of request, retries, order,"
         " payments, refunds, webhook, audit and rules"
     )
     assert [(each["line"], each["path"]) for each in refusal["problems"]] == [(None, "/expect/0")]

@@ -137,7 +137,7 @@ def test_problems_show_line_and_pointer_as_far_as_known(world: Sandbox) -> None:
         told.append(str(caught.value).splitlines()[2])
 
     assert told == [
-        "  a scenario has rules, expect or given",
+        "  a scenario needs rules, expect or given",
         "  /expect/0/audit: unknown value 'cleen' (did you mean 'clean'?)",
         "  2:18: /expect/0/audit: unknown value 'cleen' (did you mean 'clean'?)",
         "  3:1: a second document (write one scenario per file)",

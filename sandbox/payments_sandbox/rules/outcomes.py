@@ -166,7 +166,7 @@ class MoveRateLimit(Outcome, Action):
             "limit": whole("How many requests a window has.", 0, _MOST_REQUESTS),
             "window": positive_duration("How long a window is, in virtual time; default: an hour."),
         },
-        x_hint="it has remaining, or limit and optionally window",
+        x_hint="it needs remaining, or limit and optionally window",
         minProperties=1,
         dependentRequired={"window": ["limit"]},
     )

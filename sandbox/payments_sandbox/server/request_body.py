@@ -58,11 +58,11 @@ async def read_any_body(request: web.BaseRequest, *, limit: int = LIMIT) -> byte
     if expects == "100-continue" and request.version != HttpVersion10:  # 1.0 has no 100
         await request.writer.write(b"HTTP/1.1 100 Continue\r\n\r\n")
         request.writer.output_size = 0
+    connection = cast("Connection", request.protocol)
     if length is None:  # chunked: its bytes are counted as they arrive
         reading = request.clone(client_max_size=limit).read()
     else:
-        reading = _read_whole(request.content, length)
-    connection = cast("Connection", request.protocol)
+        reading = _read_whole(request.content, length, connection)
     try:
         return await connection.in_time(reading)
     except TimeoutError:
@@ -86,10 +86,11 @@ async def await_unread_body(request: web.BaseRequest) -> None:
             await request.content.wait_eof()
 
 
-async def _read_whole(content: StreamReader, length: int) -> bytes:
+async def _read_whole(content: StreamReader, length: int, connection: Connection) -> bytes:
     """Read a body of known length once it is complete, which costs less than piece by piece."""
     if content.exception() is None:
         content.set_read_chunk_size(length)  # reading is paused when the buffer is full
+        connection.resume_reading()  # what came with the head may have filled the smaller one
         await content.wait_eof()
     return content.read_nowait()
 

@@ -179,10 +179,10 @@ async def test_all_problems_of_an_invalid_world_are_reported_at_once(control: Co
     ]
     assert second["error"]["details"] == (
         "/rate_limit/remaining: expected at most the limit, 1; /clock: expected a date and time"
-        " that exist, or live; /scenarios/1: a scenario has rules, expect or given."
+        " that exist, or live; /scenarios/1: a scenario needs rules, expect or given."
     )
     assert [each["message"] for each in second["problems"]] == [
-        "a scenario has rules, expect or given"
+        "a scenario needs rules, expect or given"
     ]
     assert third["error"]["code"] == "invalid_request"
     assert "did you mean 'lost-reply'?" in third["error"]["details"]

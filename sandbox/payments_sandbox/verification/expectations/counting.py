@@ -146,7 +146,7 @@ def records_kind(  # noqa: PLR0913 - each by its name
 
     schema = {
         "description": description,
-        "x-hint": f"{key} has count or total",
+        "x-hint": f"{key} needs count or total",
         "properties": {
             key: {
                 "description": "Which.",

@@ -102,7 +102,7 @@ RETRIES: Final = ExpectationKind(
     ),
     schema={
         "description": "How a call was repeated.",
-        "x-hint": "retries has max, spacing or same",
+        "x-hint": "retries needs max, spacing or same",
         "properties": {
             "retries": word("The operation.", "an operation", BY_NAME),
             "max": whole("At most this many, not counting the first.", 0, 1_000_000),

@@ -126,7 +126,7 @@ WEBHOOK: Final = ExpectationKind(
     ),
     schema={
         "description": "How deliveries were received.",
-        "x-hint": "webhook has acknowledged, attempts, count or forged",
+        "x-hint": "webhook needs acknowledged, attempts, count or forged",
         "properties": {
             "webhook": word(
                 "The event, or a family of events.", "an event", [*EventType, *EVENT_FAMILIES, "*"]
