@@ -560,6 +560,19 @@ def test_remaining_scenarios_keep_their_counters_when_others_change() -> None:
     assert [active_rule.fired for active_rule in engine.rules.rule_set.all] == [1, 1]
 
 
+def test_a_scenario_that_is_removed_and_activated_again_counts_its_keys_from_the_start() -> None:
+    per_customer = rules_of(
+        "- {request: create_payment, per: customer, do: [pass]}", name="per-customer"
+    )
+    engine = RuleEngineFixture(per_customer)
+    answers = [engine.answer(customer_id="cust_a") for _ in range(2)]
+    engine.rules.set_scenarios([])
+    engine.rules.set_scenarios([per_customer])
+    answers += [engine.answer(customer_id="cust_a") for _ in range(2)]
+
+    assert [each is not None for each in answers] == [True, False, True, False]
+
+
 def test_cards_named_by_rules_are_known_by_fingerprint() -> None:
     """Only cards in equality conditions have a known fingerprint."""
     engine = RuleEngineFixture(

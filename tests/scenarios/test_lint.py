@@ -209,6 +209,15 @@ def test_matchers_that_no_number_satisfies_are_reported() -> None:
         assert "no call meets all of these conditions" in said(f"{HEAD}rules: [{rule}]")[0]
 
 
+def test_status_matchers_are_reported_unless_a_payment_can_have_such_a_status() -> None:
+    """A status is one of three, so a rule that excludes all of them never answers."""
+    rule = "request: retrieve_payment, when: {{status: {{not_in: [{}], exists: true}}}}, do: [pass]"
+    two, three = (rule.format(each) for each in ("pending, failed", "pending, failed, completed"))
+
+    assert said(f"{HEAD}rules: [{{{two}}}]") == []
+    assert "no status meets all of these conditions" in said(f"{HEAD}rules: [{{{three}}}]")[0]
+
+
 def test_a_problem_is_rendered_with_its_line_and_a_caret() -> None:
     text = f"{HEAD}rules: [{{request: list_payments, do: [pas]}}]"
     [problem] = load(text, name="scene").problems

@@ -130,12 +130,13 @@ def _brand(number: object) -> str | None:
 def _suggested(field: str, conditions: list[Condition]) -> Iterator[object]:
     """Yield values that the conditions of a field suggest; one meets them if any value does."""
     yield None
+    if field == "status":
+        yield from Status
+        return
     for _, _, operand in conditions:
         yield from operand if isinstance(operand, tuple) else [operand]
     if field == "card":
         yield from _NUMBERS
-    elif field == "status":
-        yield from Status
     yield from _numbers(conditions)
     yield from _texts(conditions)
 
