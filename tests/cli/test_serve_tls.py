@@ -218,7 +218,7 @@ def test_an_unwritable_ca_file_exits_1_with_its_path(tmp_path: Path) -> None:
     assert ended.stderr.startswith(f"payments-sandbox: cannot write {tmp_path / 'ready.ca.pem'}: ")
 
 
-def test_a_disk_without_room_for_certificates_is_told() -> None:
+def test_a_full_disk_without_room_for_certificates_is_reported_in_one_line() -> None:
     """Also a container whose file system is read-only."""
     full = "import resource; resource.setrlimit(resource.RLIMIT_FSIZE, (0, 0))"
     ended = run("serve", "--port", "0", "--tls", "auto", first=full)
