@@ -89,7 +89,7 @@ class ActiveRule(Generic[RuleT]):
         scenario: the name of its scenario; None for the rule of a magic card.
         name: the rule's name, after that of its scenario if it has one.
         counts: whether its decisions depend on the number of the call, so that calls are counted.
-        lasts: how many answers use it up for good, after which it is left out; None if it never is.
+        lasts: how many answers use it up permanently; None if no number does.
         matched: how many calls, events, payments or deliveries met its conditions.
         fired: how often it answered or acted.
         failed: how often it had no step left, with `then: fail`.

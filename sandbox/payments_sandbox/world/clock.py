@@ -102,7 +102,7 @@ class WorldClock:
         """Restore a snapshot; a live clock continues from the present wall time.
 
         Raises:
-            ValueError: the mode or an instant is none.
+            ValueError: the mode or an instant is invalid.
         """
         self._is_live = Mode(str(kept["mode"])) is Mode.LIVE
         self._latest = Instant(int(kept["now"]))
