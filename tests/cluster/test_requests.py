@@ -1,8 +1,12 @@
-"""The key of the first request in the bytes read so far."""
+"""The key of the first request in the bytes read so far, and where answered requests end."""
+
+from itertools import accumulate
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
-from payments_sandbox.cluster.requests import first_key
+from payments_sandbox.cluster.requests import behind, first_key
 
 KEY = "sk_test_first_key"
 LINES = f"Host: a\r\nAuthorization: Bearer {KEY}\r\n".encode()
@@ -37,3 +41,28 @@ async def test_a_head_whose_body_may_have_another_key_gives_none(path: bytes) ->
 @pytest.mark.parametrize("raw", [b"", b"\r\n\r\n", b"j\0nk\r\n\r\n", b"\x16\x03\x01"])
 async def test_bytes_without_a_valid_head_give_none(raw: bytes) -> None:
     assert first_key(raw) is None
+
+
+RESTS = (
+    b"G",
+    b"POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 9\r\n\r\nab",
+    b"j\0nk",
+    b"GET / HTTP/1.1\r\n\r\n",
+    REQUESTS[0] + b"j\0nk",
+)
+
+
+@given(st.lists(st.sampled_from(REQUESTS), max_size=5), st.sampled_from(RESTS))
+async def test_the_bytes_after_answered_requests_are_found_whatever_they_are(
+    requests: list[bytes], rest: bytes
+) -> None:
+    raw = b"".join([*requests, rest])
+    ends = [0, *accumulate(map(len, requests))]
+    assert [behind(count, raw) for count in range(len(ends))] == [raw[end:] for end in ends]
+
+
+@pytest.mark.parametrize("body", [b"", b"a" * 100_000])
+async def test_the_end_of_a_request_is_found_behind_a_body_of_any_size(body: bytes) -> None:
+    """A body that aiohttp would read in parts."""
+    head = b"POST / HTTP/1.1\r\nHost: a\r\nContent-Length: %d\r\n\r\n" % len(body)
+    assert behind(1, head + body + REQUESTS[0]) == REQUESTS[0]

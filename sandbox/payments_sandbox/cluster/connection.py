@@ -4,8 +4,9 @@ The process that takes over a connection first needs the bytes that were read he
 the request that is for that process, and whatever was sent after it. So a connection keeps its
 bytes, and drops them when the last answered request ends exactly where the bytes end, which is
 nearly always the case. If that cannot be told, as with several requests in one segment, it goes on
-keeping them. A connection that still has answered requests then, or has received more than may be
-kept, does not move: it is closed, and its client connects again.
+keeping them. When it then has to move, aiohttp's parser finds where the answered requests end
+(`requests.py`). A connection that has received more than may be kept does not move: it is closed,
+and its client connects again.
 """
 
 import asyncio
@@ -14,7 +15,7 @@ from typing import Final, NamedTuple
 
 from aiohttp import web
 
-from payments_sandbox.cluster.requests import NO_HEAD, Head, read_head
+from payments_sandbox.cluster.requests import NO_HEAD, Head, behind, read_head
 from payments_sandbox.server.connection import Connection
 
 KEPT: Final = 2 * 1024 * 1024
@@ -146,18 +147,18 @@ class MovableConnection(Connection):
         """Stop reading, flush what was written, and return what the next process needs.
 
         Returns:
-            None if the connection has ended, or cannot be passed on: it has received too much, or
-            several requests at once, some of which are answered.
+            None if the connection has ended, or has received too much to be passed on.
         """
         self._pause_transport_reading()
         transport = self.transport
         if transport is not None and transport.get_write_buffer_size():
             transport.set_write_buffer_limits(0)  # so that draining waits until it is empty
             await self._drain_helper()
-        if self._is_torn or self._answered or transport is None or transport.is_closing():
+        if self._is_torn or transport is None or transport.is_closing():
             return None
+        begun = behind(self._answered, b"".join(self._kept))
         descriptor: int = transport.get_extra_info("socket").fileno()
-        return PassedConnection(descriptor, b"".join(self._kept), self.relays)
+        return PassedConnection(descriptor, begun, self.relays)
 
     def _is_passed_unread(self, data: bytes) -> bool:
         """Pass the connection to a sibling if the next request has another key that lives there.

@@ -1,6 +1,10 @@
-"""Owns how requests are read to find their key; heads are read by aiohttp's parser."""
+"""Owns how requests are read to find their key, and where they begin and end in bytes.
+
+All of it is left to aiohttp's parser.
+"""
 
 import asyncio
+from bisect import bisect_left
 from functools import lru_cache
 from typing import Final, NamedTuple
 
@@ -52,10 +56,8 @@ def first_key(raw: bytes) -> str | None:
 @lru_cache(maxsize=128)  # a client whose connection moves back and forth repeats its heads
 def _deciding_key(raw: bytes) -> str | None:
     """The key of a complete head; None if the body or the path may decide in its place."""
-    loop = asyncio.get_running_loop()
-    parser = HttpRequestParser(BaseProtocol(loop), loop, len(raw))
     try:
-        messages, _, _ = parser.feed_data(raw)
+        messages, _, _ = _parser(raw).feed_data(raw)
     except HttpProcessingError:
         return None
     if not messages:
@@ -63,6 +65,41 @@ def _deciding_key(raw: bytes) -> str | None:
     head = messages[0][0]
     is_decisive = head.method != "POST" or head.path.startswith(BELOW_EMULATED)
     return _key_of(head) if is_decisive else None
+
+
+def behind(count: int, raw: bytes) -> bytes:
+    """Return the bytes after the first `count` requests.
+
+    Args:
+        count: how many complete requests to skip.
+        raw: bytes that begin with a request; what follows those requests may be anything.
+    """
+    if count == 0:
+        return raw
+    # A request is complete with its last byte: with one byte less, there is one request less.
+    end = bisect_left(range(len(raw)), count, key=lambda size: _whole_requests(raw[:size]))
+    return raw[end:]
+
+
+def _whole_requests(raw: bytes) -> int:
+    """Count the requests whose bodies are complete; too many if one of them is not HTTP."""
+    try:
+        messages, _, _ = _parser(raw).feed_data(raw)
+    except HttpProcessingError:
+        return len(raw)  # the error is after everything that was answered
+    return sum(payload.is_eof() for _, payload in messages)
+
+
+def _parser(raw: bytes) -> HttpRequestParser:
+    """A parser whose limit for pausing is above the length of these bytes."""
+    loop = asyncio.get_running_loop()
+    return HttpRequestParser(
+        BaseProtocol(loop),
+        loop,
+        len(raw) + 1,
+        payload_exception=web.RequestPayloadError,
+        auto_decompress=False,
+    )
 
 
 def _key_of(request: web.BaseRequest | RawRequestMessage) -> str | None:
