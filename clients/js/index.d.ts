@@ -68,8 +68,7 @@ export interface Hooks {
 }
 
 /**
- * For node:test, jest and vitest: makes a world before each test; after it, checks the expectations and
- * drops the world.
+ * For node:test, jest and vitest: makes a world before each test; checks and drops it afterwards.
  *
  *     const world = worldForEachTest({ beforeEach, afterEach })
  *     test('…', async () => { await world().advanceClock({ by: '1h' }) })
