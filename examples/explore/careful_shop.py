@@ -123,7 +123,7 @@ class Receiver(BaseHTTPRequestHandler):
 
 
 with ThreadingHTTPServer(("127.0.0.1", 0), Receiver) as server:
-    threading.Thread(target=server.serve_forever, daemon=True).start()
+    threading.Thread(target=server.serve_forever, args=[0.01], daemon=True).start()
     hook = {"url": f"http://127.0.0.1:{server.server_port}/"}
     ask("POST", f"{os.environ['PAYMENTS_SANDBOX_URL']}/webhook_endpoints", hook)
     try:
