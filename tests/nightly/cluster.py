@@ -1,4 +1,4 @@
-"""Kills, stops and replaces nodes of a cluster under load, and checks that no answered call is lost.
+"""Kills, stops and replaces nodes of a cluster under load; no answered call may be lost.
 
 `python -m tests.nightly.cluster --seeds 50`: each seed starts an engine and three nodes as
 processes, pays and refunds in many worlds at all nodes, and then
