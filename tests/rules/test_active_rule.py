@@ -60,4 +60,4 @@ def test_a_draw_equal_to_the_chance_loses() -> None:
     drawn = draw(7, "scene/rule-1", "", 1)
     [rule] = RuleSet([("scene", found._replace(chance=drawn), 7)]).all
 
-    assert rule.chance_missed("", 1) == drawn
+    assert rule.missed_draw("", 1) == drawn

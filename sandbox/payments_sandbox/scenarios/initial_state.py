@@ -10,7 +10,7 @@ from payments_sandbox.core.ids import PaymentId
 from payments_sandbox.core.instants import EPOCH, LAST, Instant, read_duration, read_instant
 from payments_sandbox.core.masking import mask_text
 from payments_sandbox.core.slices import SLICE, Slices
-from payments_sandbox.payments.cards import Card, kept_card
+from payments_sandbox.payments.cards import Card, stored_card
 from payments_sandbox.payments.ledger import HistoricalPayment, Ledger, NewPayment
 from payments_sandbox.payments.payment import Status
 from payments_sandbox.rules.rule_engine import RuleEngine
@@ -196,7 +196,7 @@ def _card(rules: RuleEngine, number: str) -> Card:
     brand = brand_of(number)
     if brand is None:
         raise ValueError("not a valid card number")
-    return kept_card(number, brand, rules.named_cards)
+    return stored_card(number, brand, rules.named_cards)
 
 
 def _generate(

@@ -13,7 +13,7 @@ from payments_sandbox.contract.schema_errors import Path, presentable
 from payments_sandbox.core.card_numbers import brand_of, passes_luhn
 from payments_sandbox.core.wording import nearest
 from payments_sandbox.payments.payment import Status
-from payments_sandbox.rules.conditions import CARD_NUMBERS, compile_condition, equals_one_of
+from payments_sandbox.rules.conditions import CARD_NUMBERS, compile_condition, listed_values
 from payments_sandbox.rules.fields import has_field
 from payments_sandbox.rules.magic_cards import MAGIC_CARDS
 from payments_sandbox.rules.model import Condition, When
@@ -112,7 +112,7 @@ def _meets(value: object, conditions: list[Condition]) -> bool:
 
 def _fit(cards: list[Condition], brands: list[Condition]) -> bool:
     """Whether a card that meets the conditions can have such a brand; misspelt cards pass."""
-    named = (value for each in cards for value in equals_one_of(each) or ())
+    named = (value for each in cards for value in listed_values(each) or ())
     if any(value is not None and not str(value).isdecimal() for value in named):
         return True
     return any(

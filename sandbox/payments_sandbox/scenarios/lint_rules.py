@@ -10,7 +10,7 @@ from payments_sandbox.core.instants import read_duration, show_duration
 from payments_sandbox.core.masking import holds_card_number
 from payments_sandbox.core.wording import counted, nearest
 from payments_sandbox.payments.payment import TRANSITIONS, Status
-from payments_sandbox.rules.conditions import compile_condition, equals_one_of
+from payments_sandbox.rules.conditions import compile_condition, listed_values
 from payments_sandbox.rules.model import AtRule, Condition, EventRule, RequestRule, Then, When
 from payments_sandbox.rules.outcomes import OUTCOMES
 from payments_sandbox.rules.scenario import Rule
@@ -116,7 +116,7 @@ def _check_step_keys(step: Json, operation: str, path: Path) -> Iterator[Problem
         yield Problem((*path, given[1].name, KEY), message, "give each its own step")
     for outcome in OUTCOMES:
         if outcome not in given:
-            for key in outcome.BESIDE.keys() & step.keys():
+            for key in outcome.SIBLING_KEYS.keys() & step.keys():
                 yield Problem((*path, key, KEY), f"'{key}' only works with '{outcome.name}'")
         elif outcome.may_commit() and isinstance(value := step[outcome.name], dict):
             place = (*path, outcome.name)
@@ -260,7 +260,7 @@ def _most_calls(when: When) -> int | None:
     if _BOUNDING.isdisjoint(each.operator for each in conditions):
         return None
     tests = [compile_condition(each) for each in conditions]
-    named = {each for condition in conditions for each in equals_one_of(condition) or ()}
+    named = {each for condition in conditions for each in listed_values(condition) or ()}
     return sum(all(test(call) for test in tests) for call in named or range(1, _LOOKED_AT + 1))
 
 
@@ -273,7 +273,7 @@ def _check_shadow(
     every value that this rule names for the field. Bounds and prefixes are not compared.
     """
     own = set(rule.when)
-    named = {each.field: values for each in rule.when if (values := equals_one_of(each))}
+    named = {each.field: values for each in rule.when if (values := listed_values(each))}
 
     def is_implied(condition: Condition) -> bool:
         values = named.get(condition.field)
