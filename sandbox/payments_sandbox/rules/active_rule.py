@@ -76,9 +76,9 @@ class Counters:
         """Return every count by name, the least recently used first."""
         return dict(self._counts)
 
-    def restore(self, counts: Mapping[str, int]) -> None:
+    def restore(self, counts_calls: Mapping[str, int]) -> None:
         """Restore a snapshot."""
-        self._counts = OrderedDict(counts)
+        self._counts = OrderedDict(counts_calls)
         self._changed = None
 
 
@@ -88,8 +88,8 @@ class ActiveRule(Generic[RuleT]):
     Attributes:
         scenario: the name of its scenario; None for the rule of a magic card.
         name: the rule's name, after that of its scenario if it has one.
-        counts: whether its decisions depend on the number of the call, so that calls are counted.
-        lasts: how many answers use it up permanently; None if no number does.
+        counts_calls: whether its decisions depend on the number of the call.
+        max_answers: how many answers use it up permanently; None if no number does.
         matched: how many calls, events, payments or deliveries met its conditions.
         fired: how often it answered or acted.
         failed: how often it had no step left, with `then: fail`.
@@ -97,8 +97,19 @@ class ActiveRule(Generic[RuleT]):
     """
 
     __slots__ = (
-        "_call_tests", "_seed", "_tests", "counts", "failed", "fired", "lasts", "matched", "name",
-        "rule", "scenario", "skipped", "why_skipped",
+        "_call_tests",
+        "_seed",
+        "_tests",
+        "counts_calls",
+        "failed",
+        "fired",
+        "matched",
+        "max_answers",
+        "name",
+        "rule",
+        "scenario",
+        "skipped",
+        "why_skipped",
     )  # fmt: skip
 
     def __init__(self, scenario: str | None, rule: RuleT, seed: int) -> None:
@@ -111,8 +122,8 @@ class ActiveRule(Generic[RuleT]):
             (each.field, test) for each, test in tests if each.field != CALL
         )
         self._call_tests = tuple((each, test) for each, test in tests if each.field == CALL)
-        self.counts = bool(self._call_tests) or rule.chance < 1 or _has_sampled_delay(rule)
-        self.lasts = None if scenario is None or self.counts else _max_answers(rule)
+        self.counts_calls = bool(self._call_tests) or rule.chance < 1 or _has_sampled_delay(rule)
+        self.max_answers = None if scenario is None or self.counts_calls else _max_answers(rule)
         self.reset()
 
     def reset(self) -> None:
@@ -141,7 +152,7 @@ class ActiveRule(Generic[RuleT]):
 
     def count_call(self, counters: Counters, key: str) -> int:
         """Count a call with a key, and return its number from 1, or 0 if no decision needs it."""
-        return counters.count(f"{self.name}\0call\0{key}") if self.counts else 0
+        return counters.count(f"{self.name}\0call\0{key}") if self.counts_calls else 0
 
     def unmet_call_condition(self, call: int) -> Condition | None:
         """The condition on the number of the call that does not hold, or None."""

@@ -98,9 +98,9 @@ def search_step(
     answered: int | None = None
     not_matched: dict[int, NoMatch] = {}
     for position, active in rules:
-        if active.fired == active.lasts:
+        if active.fired == active.max_answers:
             not_matched[position] = UsedUp(active.fired)
-        elif selected is None or active.counts:
+        elif selected is None or active.counts_calls:
             key = active.key(fields)
             call = active.count_call(counters, key)
             if selected is not None:
