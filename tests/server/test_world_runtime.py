@@ -89,7 +89,7 @@ def test_a_reset_wakes_waiting_requests_and_ends_what_it_removes(
 ) -> None:
     """Deliveries end with payments or webhooks; a moving clock also with the clock."""
     fixture.runtime.reset(fixture.world, [scope])
-    taken = "end" if scope in {ResetScope.PAYMENTS, ResetScope.JOURNAL} else "let_go"
+    taken = "end" if scope in {ResetScope.PAYMENTS, ResetScope.JOURNAL} else "release_ended"
     assert fixture.asked() == ["delayed_replies.wake", f"held_calls.{taken}", *ended, *CHANGED]
 
 
