@@ -417,7 +417,7 @@ async def test_a_client_that_disconnects_at_any_moment_causes_no_error(
     caplog: pytest.LogCaptureFixture, raw: bytes, *, finishes: bool
 ) -> None:
     """Between any two turns of the loop, with or without a half-close, in any pieces."""
-    server = HttpServer(assemble(Settings(port=0)).handler)
+    server = HttpServer(assemble(Settings(port=0)).handler, 30)
     for counts in product(range(4), repeat=3):
         turns = (*counts, sum(counts) % 4)
         connection, transport = server(), FakeTransport()
@@ -440,7 +440,7 @@ async def test_a_client_that_disconnects_at_any_moment_causes_no_error(
 async def test_a_client_that_resets_during_a_large_reply_causes_no_error(
     caplog: pytest.LogCaptureFixture,
 ) -> None:
-    connection, transport = HttpServer(assemble(Settings(port=0)).handler)(), FakeTransport()
+    connection, transport = HttpServer(assemble(Settings(port=0)).handler, 30)(), FakeTransport()
     connection.connection_made(transport)
     connection.data_received(
         raw_request("POST", "/_sandbox/world/seed", body=b'{"payments": 2000}')
@@ -461,7 +461,7 @@ async def test_a_client_that_resets_during_a_large_reply_causes_no_error(
 
 async def test_a_large_body_that_begins_together_with_its_head_is_read_to_its_end() -> None:
     """What arrives before anybody reads the body is more than aiohttp buffers, so it pauses."""
-    connection, transport = HttpServer(assemble(Settings(port=0)).handler)(), FakeTransport()
+    connection, transport = HttpServer(assemble(Settings(port=0)).handler, 30)(), FakeTransport()
     connection.connection_made(transport)
     raw = raw_request("POST", "/_sandbox/scenarios/check", body=b" " * 900_000)
     connection.data_received(raw[:700_000])

@@ -101,7 +101,7 @@ class NodeRuntime(WorldRuntime):
                 return world in self.worlds
         return False
 
-    def _attempted(self, world: World) -> None:
+    def _on_attempt_ended(self, world: World) -> None:
         if world in self.worlds:
             self.keeper.mark(world)
-        super()._attempted(world)
+        super()._on_attempt_ended(world)

@@ -96,7 +96,7 @@ def _news_since(world: World, held_calls: HeldCalls, seen: _Cursor) -> tuple[_Cu
     upto = _now(world)._replace(held=held_calls.version(world))
     news = b"".join(_news(world, seen, upto))
     if seen.held != upto.held:
-        now = [held_call_json(each) for each in held_calls.of(world)]
+        now = [held_call_json(each) for each in held_calls.in_world(world)]
         news += _message("held", upto, now)
     return upto, news
 

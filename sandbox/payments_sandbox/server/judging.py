@@ -173,7 +173,7 @@ async def wait_for(
             if is_over:
                 continue
             # So that together, the waiting callers take about half of the time, however many.
-            pause = min((looked - started) * subscriber.companions, MAX_PAUSE)
+            pause = min((looked - started) * subscriber.subscriber_count, MAX_PAUSE)
             await asyncio.sleep(min(pause, max(0, end - now())))  # noqa: TID251 - lets others run first
 
 

@@ -76,7 +76,7 @@ def bound() -> Iterator[OddListener]:
 
 def listener_of(bound: OddListener, timeout: float = 30) -> TlsListener:
     """Return the listener that accepts its connections, in the running loop."""
-    http_server = HttpServer(assemble(SETTINGS).handler)
+    http_server = HttpServer(assemble(SETTINGS).handler, SETTINGS.body_timeout)
     return TlsListener(http_server, bound, CONTEXT, handshake_timeout=timeout)
 
 

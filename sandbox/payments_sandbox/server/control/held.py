@@ -18,7 +18,7 @@ _DEPTH: Final = len(("rules", 0, "do", 0))
 
 def list_held_calls(request: ControlRequest) -> dict[str, object]:
     """List the held calls of the world, oldest first."""
-    found = request.runtime.held_calls.of(request.world)
+    found = request.runtime.held_calls.in_world(request.world)
     return representations.page([held_call_json(each) for each in found], has_more=False)
 
 
@@ -32,7 +32,7 @@ async def decide_held_call(request: ControlRequest) -> dict[str, object]:
     step = _read_step(source, operation, request.settings.max_wall_delay)
     pending.decide(step, {key: mask_json(value) for key, value in source.items()})
     await pending.settled.wait()
-    if pending.request_id is None and pending not in held_calls.of(request.world):
+    if pending.request_id is None and pending not in held_calls.in_world(request.world):
         raise NotHeld  # its world was reset before the step was applied
     return held_call_json(pending)
 
