@@ -221,7 +221,7 @@ def section_of(item: pytest.Item) -> str:
         # Several objects with the same key are one world: the first one is shown.
         living = {world.api_key: world for world in item.stash[WORLDS][::-1]}
         sections += [
-            WorldSection(world)
+            WorldSection(world, item.stash[EARLIER].get(world.api_key, ()))
             for world in [*living.values()][::-1]
             if world not in told or not world.is_closed
         ]
@@ -278,7 +278,7 @@ def _judged_before(
         if reason is None:
             return None
         with suppress(Exception):  # the reason is enough
-            section = WorldSection(world)
+            section = WorldSection(world, item.stash[EARLIER].get(world.api_key, ()))
         return Ended(world, f"{reason}\n(before the test {how} it)", section)
     return None
 

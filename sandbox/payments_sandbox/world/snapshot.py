@@ -34,6 +34,8 @@ from payments_sandbox.world.world import World
 
 FORMAT: Final = "payments-sandbox/world"
 VERSION: Final = 4
+_VERSIONS: Final = 1_000
+"""A bound of the versions that an error shows; any other number may be one of a card."""
 
 _PART_AS_RETURNED: Final = "this part as GET world/snapshot returned it"
 _BLOCK: Final = 2**16
@@ -110,10 +112,15 @@ def check_seal(kept: Mapping[str, object]) -> Slices[None]:
 
 
 def _check_version(kept: Mapping[str, object]) -> None:
-    if kept.get("format") != FORMAT or kept.get("version") != VERSION:
-        raise InvalidRequest(
-            f"/version: expected a snapshot of format {FORMAT}, version {VERSION}."
-        )
+    version = kept.get("version")
+    if kept.get("format") != FORMAT or version != VERSION:
+        expected = f"/version: expected a snapshot of format {FORMAT}, version {VERSION}."
+        if kept.get("format") == FORMAT and type(version) is int and version in range(_VERSIONS):
+            expected += (
+                f" This one has version {version}, so only the release of payments-sandbox that"
+                " made it can read it."
+            )
+        raise InvalidRequest(expected)
 
 
 def _digest(kept: Mapping[str, object]) -> Slices[str]:
