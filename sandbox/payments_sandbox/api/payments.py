@@ -1,5 +1,6 @@
 """Owns the payment operations: parse the call, act on the world, show the result."""
 
+from collections.abc import Container
 from functools import partial
 from typing import Final, NotRequired, TypedDict, cast
 
@@ -56,8 +57,9 @@ def create_payment(
     world: World, contract: Contract, call: Call, body: object, options: PaymentOptions
 ) -> CallResult:
     """CREATE PAYMENT: check the schema, then the card, then apply the magic card's step."""
-    wanted = cast("CreatePayment", contract.check("requests/create_payment", body))
-    order = _order(world, wanted, call.at)
+    wanted: CreatePayment = contract.check("requests/create_payment", body)
+    rules = world.rules
+    order = _order(wanted, call.at, rules.named_cards)
     texts = wanted.get("description"), wanted.get("customer_id")
     call.leaked = texts != (order.description, order.customer_id)
     if wanted is body:
@@ -66,7 +68,7 @@ def create_payment(
 
     def perform(options: PaymentOptions = DEFAULT) -> CallResult:
         payment = world.create_payment(
-            order, failure=options.decline_code, turns=options.turns, rule=options.rule
+            order, at=call.at, failure=options.decline_code, turns=options.turns, rule=options.rule
         )
         call.payment, call.made = world.ledger.payments.next_number - 1, payment.id
         # Not validated: it is a part of the JSON for retrieve, which was validated when stored.
@@ -75,7 +77,7 @@ def create_payment(
 
     if options is not DEFAULT:
         return perform(options)
-    selected = world.rules.decide_by_card("create_payment", order)
+    selected = rules.decide_by_card("create_payment", order)
     if selected is None:
         return perform()
     result = apply_step(selected, StepContext(world, contract, _CREATE), perform)
@@ -89,8 +91,8 @@ def retrieve_payment(
     """RETRIEVE PAYMENT; some payments settle after a number of reads."""
     ledger = world.ledger
     number = call.payment = ledger.number_of(call.payment_id)
-    if world.pending_reads:
-        world.count_read(number)
+    if world.pending_reads.waits:
+        world.count_read(number, at=call.at)
     return CallResult(Reply(_RETRIEVE.success, ledger.payments.retrieve_json(number)))
 
 
@@ -104,7 +106,7 @@ def list_payments(
     )
 
 
-def _order(world: World, body: CreatePayment, now: Instant) -> NewPayment:
+def _order(body: CreatePayment, now: Instant, named: Container[int]) -> NewPayment:
     method = body["payment_method"]
     card = cards.check(
         method["card_number"],
@@ -112,7 +114,7 @@ def _order(world: World, body: CreatePayment, now: Instant) -> NewPayment:
         exp_month=method["exp_month"],
         cvc=method["cvc"],
         now=now,
-        named=world.rules.named_cards,
+        named=named,
     )
     description, customer_id = body.get("description"), body.get("customer_id")
     return NewPayment(
