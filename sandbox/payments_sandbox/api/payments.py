@@ -12,7 +12,6 @@ from payments_sandbox.contract.schemas import Contract, read_pairs
 from payments_sandbox.core.errors import parse_field
 from payments_sandbox.core.instants import Instant, read_instant
 from payments_sandbox.core.masking import mask_number, mask_text
-from payments_sandbox.core.strict_json import json_bytes
 from payments_sandbox.payments import cards
 from payments_sandbox.payments.ledger import NewPayment, PaymentFilter
 from payments_sandbox.payments.payment import Status
@@ -70,9 +69,11 @@ def create_payment(
         payment = world.create_payment(
             order, at=call.at, failure=options.decline_code, turns=options.turns, rule=options.rule
         )
-        call.payment, call.made = world.ledger.payments.next_number - 1, payment.id
-        # Not validated: it is a part of the JSON for retrieve, which was validated when stored.
-        reply = Reply(_CREATE.success, json_bytes(representations.created_payment(payment)))
+        payments = world.ledger.payments
+        call.payment, call.made = payments.next_number - 1, payment.id
+        # A part of the JSON for retrieve, which was validated when it was stored.
+        shown = representations.created_payment(payments.retrieve_json(call.payment))
+        reply = Reply(_CREATE.success, shown)
         return CallResult(reply, card=order.card, committed=True)
 
     if options is not DEFAULT:
