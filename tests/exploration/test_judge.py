@@ -229,7 +229,7 @@ def test_a_failed_lookup_with_its_own_exit_code_counts_as_told(
     """The exit code must differ from those of runs in which nothing was charged."""
     run = record({ORDER: ONCE}, end, *calls)
 
-    signs = Signs(of_refusal=of_refusal)
+    signs = Signs(refusal_codes=of_refusal)
     assert judge(run, PAID, failure("drop_after_commit"), signs).verdict is verdict
 
 

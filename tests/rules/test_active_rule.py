@@ -52,7 +52,7 @@ def test_calls_are_counted_only_if_a_condition_chance_or_delay_needs_it(
     rule: str, *, counts: bool
 ) -> None:
     """Only these depend on the number of the call."""
-    assert active(rule).counts is counts
+    assert active(rule).counts_calls is counts
 
 
 def test_a_draw_equal_to_the_chance_loses() -> None:
@@ -61,4 +61,4 @@ def test_a_draw_equal_to_the_chance_loses() -> None:
     drawn = draw(7, "scene/rule-1", "", 1)
     [rule] = RuleSet([("scene", found._replace(chance=drawn), 7)]).all
 
-    assert rule.chance_missed("", 1) == drawn
+    assert rule.missed_draw("", 1) == drawn

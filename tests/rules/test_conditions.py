@@ -6,7 +6,7 @@ import pytest
 
 from payments_sandbox.rules.conditions import (
     compile_condition,
-    equals_one_of,
+    listed_values,
     matches,
     parse_when,
     why_not,
@@ -66,7 +66,7 @@ def test_a_condition_matches_its_values_and_no_others(
 def test_equality_conditions_can_be_indexed_by_their_values(
     condition: Condition, values: tuple[object, ...] | None
 ) -> None:
-    assert equals_one_of(condition) == values
+    assert listed_values(condition) == values
 
 
 @for_each(

@@ -67,7 +67,7 @@ def test_schemas_of_outcomes_are_in_the_shipped_schema() -> None:
 
     for kind in OUTCOMES:
         assert shipped[kind.name] == kind.SCHEMA
-        assert {name: beside[name] for name in kind.BESIDE} == dict(kind.BESIDE)
+        assert {name: beside[name] for name in kind.SIBLING_KEYS} == dict(kind.SIBLING_KEYS)
 
 
 @for_each(("kind", "value"), CASES)

@@ -112,7 +112,7 @@ def _order(world: World, body: CreatePayment, now: Instant) -> NewPayment:
         exp_month=method["exp_month"],
         cvc=method["cvc"],
         now=now,
-        named=world.rules.named_cards,
+        named_fingerprints=world.rules.named_cards,
     )
     description, customer_id = body.get("description"), body.get("customer_id")
     return NewPayment(

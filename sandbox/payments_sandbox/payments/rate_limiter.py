@@ -49,7 +49,7 @@ class RateLimiter:
         """When the next hour begins, in epoch seconds."""
         return -(-(self._hour + 1) * self._window // SECOND)
 
-    def give_back(self) -> None:
+    def uncount(self) -> None:
         """Take back one counted request."""
         self._used = max(0, self._used - 1)
 
@@ -100,16 +100,16 @@ class RateLimiter:
             "window": self._window,
         }
 
-    def restore(self, kept: dict[str, int]) -> None:
+    def restore(self, snapshot: dict[str, int]) -> None:
         """Restore a snapshot.
 
         Raises:
             ValueError: a value is not valid in a limiter.
         """
-        if any(type(each) is not int for each in kept.values()) or kept["window"] < 1:
+        if any(type(each) is not int for each in snapshot.values()) or snapshot["window"] < 1:
             raise ValueError("a limiter needs whole numbers and a window longer than 0")
-        self._default = kept["default"]
-        self.limit = kept["limit"]
-        self._used = kept["used"]
-        self._hour = kept["hour"]
-        self._window = kept["window"]
+        self._default = snapshot["default"]
+        self.limit = snapshot["limit"]
+        self._used = snapshot["used"]
+        self._hour = snapshot["hour"]
+        self._window = snapshot["window"]
