@@ -513,7 +513,7 @@ def test_an_open_view_reconnects_to_a_restarted_server_and_shows_each_new_reques
         pay(world, customer_id="cust_before")
         page.goto(address(world))
         page.locator(".row.request", has_text="cust_before").wait_for()
-    page.get_by_text("server away").wait_for()
+    page.get_by_text("connection lost").wait_for()
     with running_sandbox(seed=1, port=port) as second:
         world = second.world("sk_test_again")
         pay(world, customer_id="cust_after")

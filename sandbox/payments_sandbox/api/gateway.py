@@ -155,7 +155,7 @@ class Gateway:
         world.limiter.turn(entry.at)  # it may have been held for hours
         delay = step.delay
         if not isinstance(delay, int):
-            name = f"{selected.known_as}\0decided"
+            name = f"{selected.full_name}\0decided"
             delay = sample_delay(delay, draw(world.config.seed, name, "", world.journal.count))
         chosen = selected._replace(step=step, delay=selected.delay + delay)
         result = self._result(call, entry, partial(self._by_rule, chosen, world, call))

@@ -115,7 +115,7 @@ def _order(body: CreatePayment, now: Instant, named: Container[int]) -> NewPayme
         exp_month=method["exp_month"],
         cvc=method["cvc"],
         now=now,
-        named=named,
+        named_fingerprints=named,
     )
     description, customer_id = body.get("description"), body.get("customer_id")
     return NewPayment(

@@ -123,7 +123,7 @@ def _children(item: object) -> list[object]:
     return item if isinstance(item, list) else []
 
 
-def _once(pairs: list[tuple[str, object]]) -> dict[str, object]:
+def _reject_repeated_keys(pairs: list[tuple[str, object]]) -> dict[str, object]:
     found = dict(pairs)
     if len(found) < len(pairs):
         raise BadJson("an object contains the same key twice")
@@ -153,5 +153,8 @@ def _constant(name: str) -> NoReturn:
 
 
 _DECODER: Final = json.JSONDecoder(
-    object_pairs_hook=_once, parse_int=_integer, parse_float=_number, parse_constant=_constant
+    object_pairs_hook=_reject_repeated_keys,
+    parse_int=_integer,
+    parse_float=_number,
+    parse_constant=_constant,
 )

@@ -51,7 +51,7 @@ class RateLimiter:
         self._used += 1
         return True
 
-    def give_back(self) -> None:
+    def uncount(self) -> None:
         """Take back one counted request."""
         self._used = max(0, self._used - 1)
 
@@ -103,18 +103,18 @@ class RateLimiter:
             "window": self._window,
         }
 
-    def restore(self, kept: dict[str, int]) -> None:
+    def restore(self, snapshot: dict[str, int]) -> None:
         """Restore a snapshot.
 
         Raises:
             ValueError: a value is not valid in a limiter.
         """
-        if any(type(each) is not int for each in kept.values()) or kept["window"] < 1:
+        if any(type(each) is not int for each in snapshot.values()) or snapshot["window"] < 1:
             raise ValueError("a limiter needs whole numbers and a window longer than 0")
-        self._default = kept["default"]
-        self.limit = kept["limit"]
-        self._used = kept["used"]
-        self._begin(kept["hour"], kept["window"])
+        self._default = snapshot["default"]
+        self.limit = snapshot["limit"]
+        self._used = snapshot["used"]
+        self._begin(snapshot["hour"], snapshot["window"])
 
     def _begin(self, hour: int, window: int) -> None:
         """Begin an hour, by its number since the epoch."""

@@ -102,13 +102,15 @@ class WorldClock:
             "moves": [list(move) for move in self.moves],
         }
 
-    def restore(self, kept: dict[str, Any]) -> None:
+    def restore(self, snapshot: dict[str, Any]) -> None:
         """Restore a snapshot; a live clock continues from the present wall time.
 
         Raises:
             ValueError: the mode or an instant is invalid.
         """
-        self._is_live = Mode(str(kept["mode"])) is Mode.LIVE
-        self._latest = Instant(int(kept["now"]))
-        self._offset = int(kept["offset"])
-        self.moves.extend((Instant(int(start)), Instant(int(end))) for start, end in kept["moves"])
+        self._is_live = Mode(str(snapshot["mode"])) is Mode.LIVE
+        self._latest = Instant(int(snapshot["now"]))
+        self._offset = int(snapshot["offset"])
+        self.moves.extend(
+            (Instant(int(start)), Instant(int(end))) for start, end in snapshot["moves"]
+        )

@@ -238,9 +238,9 @@ class PendingReads:
         """Return the remaining reads, and how the payment then settles, by payment."""
         return {str(payment): self._row(*wait) for payment, wait in self.waits.items()}
 
-    def restore(self, kept: Mapping[str, Any]) -> None:
+    def restore(self, snapshot: Mapping[str, Any]) -> None:
         """Restore a snapshot."""
-        for key, (left, failure, rule) in kept.items():
+        for key, (left, failure, rule) in snapshot.items():
             self.add(left, SettlePayment(int(key), failure, rule))
 
 
