@@ -26,6 +26,7 @@ from tests.support.sockets import (
     running_server,
     server_unharmed,
 )
+from tests.support.tables import for_each
 from tests.support.values import LONGEST_WAIT, documented_create
 
 PAYMENTS: Final = "/v3/payments"
@@ -167,16 +168,12 @@ def test_a_rejected_body_sent_right_after_its_head_leaves_the_connection_open(
     assert (reply.status, reply.closes) == (404, False)
 
 
-@pytest.mark.parametrize("version", VERSIONS)
-@pytest.mark.parametrize("target", [PAYMENTS, "/_sandbox/ready", "/"])
+@for_each("version", VERSIONS)
+@for_each("target", [PAYMENTS, "/_sandbox/ready", "/"])
 def test_an_unsupported_http_version_gets_400_in_http_1_0(
-    server: RunningServer,
-    wire: BlockingConnection,
-    caplog: pytest.LogCaptureFixture,
-    version: str,
-    target: str,
+    server: RunningServer, caplog: pytest.LogCaptureFixture, version: str, target: str
 ) -> None:
-    with server_unharmed(server, caplog):
+    with server_unharmed(server, caplog), connected(server.address) as wire:
         wire.send(raw_request("GET", target).replace(b"HTTP/1.1", f"HTTP/{version}".encode()))
         came, _ = wire.rest()
         assert came.startswith(b"HTTP/1.0 400 Bad Request\r\n")
