@@ -299,8 +299,8 @@ def mask_target(text: str) -> str:
 
     It is unchanged if there is nothing to hide; otherwise it is shown decoded.
     """
-    if "=" not in text and "%" not in text and has_few_digits(text):
-        return text  # no field is named, and nothing is percent-encoded
+    if "=" not in text and "%" not in text and "+" not in text:
+        return mask_text(text)  # no field is named, and nothing is percent-encoded
     shown = plain = _mask_pieces(text)
     is_hidden = False
     for _ in range(_LAYERS):

@@ -43,7 +43,10 @@ def _read_body(request: ControlRequest) -> dict[str, Any]:
         return request.body
     document = read_document(request.text)
     refuse_problems(document.problems)
-    return request.contract.check("control/requests/decide_held_call", document.data)
+    checked: dict[str, Any] = request.contract.check(
+        "control/requests/decide_held_call", document.data
+    )
+    return checked
 
 
 def _read_step(source: dict[str, object], operation: str, longest_wait: int) -> Step:
