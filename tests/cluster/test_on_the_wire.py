@@ -57,29 +57,33 @@ def create(key: str, card: str, **headers: str) -> bytes:
 
 
 class Asked(NamedTuple):
-    """The connections of a create with a fault, sent three times.
+    """The connections of a create with a fault, sent four times.
 
     Attributes:
         direct: to the owner of the key.
         first: through the front server, on a new connection.
         second: the same on a connection used before with a key of the front server.
+        behind: the same in one segment with a request that has such a key.
     """
 
     direct: BlockingConnection
     first: BlockingConnection
     second: BlockingConnection
+    behind: BlockingConnection
 
 
 def asked(servers: SharingServers, step: str, wires: ExitStack) -> Asked:
     """Send the creates with a fault without waiting for a reply."""
     closing = LAST if step.startswith("drip") else {}
     own = raw_request("GET", "/v3/payments", {"Authorization": f"Bearer {FRONT}"})
-    places = (servers.owner, servers.front, servers.front)
+    places = (servers.owner, servers.front, servers.front, servers.front)
     sent = Asked(*(wires.enter_context(connected(each.address)) for each in places))
     sent.second.send(own)
     assert sent.second.reply().status == 200
     for wire in sent:
-        wire.send(create(fresh(servers), fault_card(step), **closing))
+        before = own if wire is sent.behind else b""
+        wire.send(before + create(fresh(servers), fault_card(step), **closing))
+    assert sent.behind.reply().status == 200
     return sent
 
 
@@ -92,8 +96,8 @@ def came(wire: BlockingConnection) -> tuple[list[bytes], bool]:
 def test_wire_faults_are_the_same_through_a_server_that_does_not_own_the_key(
     servers: SharingServers,
 ) -> None:
-    """On a new connection and on a used one."""
+    """On a new connection, on a used one, and behind a request with another key."""
     with ExitStack() as wires:
         under_way = {step: asked(servers, step, wires) for step in FAULT_SPELLINGS}
         ended = {step: [came(wire) for wire in sent] for step, sent in under_way.items()}
-    assert ended == {step: [direct] * 3 for step, (direct, *_) in ended.items()}
+    assert ended == {step: [direct] * 4 for step, (direct, *_) in ended.items()}

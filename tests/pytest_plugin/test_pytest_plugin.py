@@ -215,7 +215,7 @@ def test_invalid_marks_are_collection_errors(suite: Suite) -> None:
             f"{name}::TestPath: there is no file {folder}/{none}",
             f"{name}::test_clock: sandbox_clock: expected an ISO 8601 date, *",
             f"{name}::test_no_clock: sandbox_clock: expected one instant, such as 2030-*",
-            f"{name}::test_no_world: sandbox_clock requires the fixture 'sandbox'",
+            f"{name}::test_no_world: sandbox_clock requires the fixture 'sandbox'; *usefixtures*",
             f"{name}::test_typo: sandbox_scenario: unexpected argument 'sead'; expected seed=N",
             f"{name}::test_seed: sandbox_scenario: expected a seed that is a whole number *",
             f"{name}::test_nothing: sandbox_scenario: expected names or paths of scenarios",

@@ -31,6 +31,7 @@ from payments_sandbox.rules.step_outcome import (
 )
 from payments_sandbox.rules.step_search import SelectedStep
 from payments_sandbox.scenarios.loader import load_value
+from tests.support.tables import for_each
 
 Case = tuple[type[Outcome], Any]
 CASES: list[Case] = [
@@ -66,15 +67,15 @@ def test_schemas_of_outcomes_are_in_the_shipped_schema() -> None:
 
     for kind in OUTCOMES:
         assert shipped[kind.name] == kind.SCHEMA
-        assert {name: beside[name] for name in kind.BESIDE} == dict(kind.BESIDE)
+        assert {name: beside[name] for name in kind.SIBLING_KEYS} == dict(kind.SIBLING_KEYS)
 
 
-@pytest.mark.parametrize(("kind", "value"), CASES, ids=named)
+@for_each(("kind", "value"), CASES)
 def test_an_example_passes_schema_and_lint(kind: type[Outcome], value: object) -> None:
     assert problems(step_of(kind, value)) == []
 
 
-@pytest.mark.parametrize(("kind", "value"), CASES, ids=named)
+@for_each(("kind", "value"), CASES)
 def test_a_written_outcome_parses_to_the_same_outcome(kind: type[Outcome], value: object) -> None:
     outcome = kind.parse_step(step_of(kind, value), is_read=False)
     source = outcome.step_source(is_read=False)
@@ -203,7 +204,7 @@ BOTH = "an entry has after or after_reads, not both"
 SETTLED = "a payment that is completed cannot become failed"
 
 
-@pytest.mark.parametrize(
+@for_each(
     ("turns", "found"),
     [
         ([{"to": "pending"}], []),
@@ -220,7 +221,6 @@ SETTLED = "a payment that is completed cannot become failed"
         ([{"to": "pending"}, {"to": "failed", "after": "1h"}, {"to": "failed", "after": "1h"}],
          ["a payment that is failed cannot become failed"]),
     ],
-    ids=str,
 )  # fmt: skip
 def test_settle_entries_must_follow_the_allowed_status_changes(
     turns: list[dict[str, object]], found: list[str]

@@ -26,6 +26,7 @@ from tests.support.sockets import (
     running_server,
     server_unharmed,
 )
+from tests.support.tables import for_each
 from tests.support.values import LONGEST_WAIT, documented_create
 
 PAYMENTS: Final = "/v3/payments"
@@ -125,21 +126,20 @@ def statuses(wire: BlockingConnection) -> list[int]:
     return [int(status) for status in re.findall(rb"HTTP/1\.[01] ([0-9]{3}) ", came)]
 
 
-@pytest.mark.parametrize(("status", "head"), UNREAD.values(), ids=UNREAD)
 def test_a_reply_to_an_unread_body_closes_the_connection(
-    server: RunningServer,
-    wire: BlockingConnection,
-    caplog: pytest.LogCaptureFixture,
-    status: int,
-    head: bytes,
+    server: RunningServer, caplog: pytest.LogCaptureFixture
 ) -> None:
     """What follows is the rest of that body, not a request."""
-    with server_unharmed(server, caplog):
-        wire.send(head)
-        reply = wire.reply()
-        assert (reply.status, reply.closes) == (status, True)
-        wire.send(raw_request("GET", "/_sandbox/ready", {"X-Pad": "0" * 150}))
-        assert wire.ends()
+    with server_unharmed(server, caplog), ExitStack() as stack:
+        wires = {name: stack.enter_context(connected(server.address)) for name in UNREAD}
+        for name, wire in wires.items():  # the server waits a moment for each body
+            wire.send(UNREAD[name][1])
+        replies = {name: wire.reply() for name, wire in wires.items()}
+        found = {name: (reply.status, reply.closes) for name, reply in replies.items()}
+        assert found == {name: (status, True) for name, (status, _) in UNREAD.items()}
+        for wire in wires.values():
+            wire.send(raw_request("GET", "/_sandbox/ready", {"X-Pad": "0" * 150}))
+        assert [name for name, wire in wires.items() if not wire.ends()] == []
 
 
 def test_a_rejected_request_whose_body_has_arrived_leaves_the_connection_open(
@@ -167,16 +167,12 @@ def test_a_rejected_body_sent_right_after_its_head_leaves_the_connection_open(
     assert (reply.status, reply.closes) == (404, False)
 
 
-@pytest.mark.parametrize("version", VERSIONS)
-@pytest.mark.parametrize("target", [PAYMENTS, "/_sandbox/ready", "/"])
+@for_each("version", VERSIONS)
+@for_each("target", [PAYMENTS, "/_sandbox/ready", "/"])
 def test_an_unsupported_http_version_gets_400_in_http_1_0(
-    server: RunningServer,
-    wire: BlockingConnection,
-    caplog: pytest.LogCaptureFixture,
-    version: str,
-    target: str,
+    server: RunningServer, caplog: pytest.LogCaptureFixture, version: str, target: str
 ) -> None:
-    with server_unharmed(server, caplog):
+    with server_unharmed(server, caplog), connected(server.address) as wire:
         wire.send(raw_request("GET", target).replace(b"HTTP/1.1", f"HTTP/{version}".encode()))
         came, _ = wire.rest()
         assert came.startswith(b"HTTP/1.0 400 Bad Request\r\n")
@@ -417,7 +413,7 @@ async def test_a_client_that_disconnects_at_any_moment_causes_no_error(
     caplog: pytest.LogCaptureFixture, raw: bytes, *, finishes: bool
 ) -> None:
     """Between any two turns of the loop, with or without a half-close, in any pieces."""
-    server = HttpServer(assemble(Settings(port=0)).handler)
+    server = HttpServer(assemble(Settings(port=0)).handler, 30)
     for counts in product(range(4), repeat=3):
         turns = (*counts, sum(counts) % 4)
         connection, transport = server(), FakeTransport()
@@ -440,7 +436,7 @@ async def test_a_client_that_disconnects_at_any_moment_causes_no_error(
 async def test_a_client_that_resets_during_a_large_reply_causes_no_error(
     caplog: pytest.LogCaptureFixture,
 ) -> None:
-    connection, transport = HttpServer(assemble(Settings(port=0)).handler)(), FakeTransport()
+    connection, transport = HttpServer(assemble(Settings(port=0)).handler, 30)(), FakeTransport()
     connection.connection_made(transport)
     connection.data_received(
         raw_request("POST", "/_sandbox/world/seed", body=b'{"payments": 2000}')
@@ -461,7 +457,7 @@ async def test_a_client_that_resets_during_a_large_reply_causes_no_error(
 
 async def test_a_large_body_that_begins_together_with_its_head_is_read_to_its_end() -> None:
     """What arrives before anybody reads the body is more than aiohttp buffers, so it pauses."""
-    connection, transport = HttpServer(assemble(Settings(port=0)).handler)(), FakeTransport()
+    connection, transport = HttpServer(assemble(Settings(port=0)).handler, 30)(), FakeTransport()
     connection.connection_made(transport)
     raw = raw_request("POST", "/_sandbox/scenarios/check", body=b" " * 900_000)
     connection.data_received(raw[:700_000])

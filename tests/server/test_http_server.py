@@ -88,7 +88,7 @@ async def test_pipelined_requests_are_answered_in_order() -> None:
 async def test_an_idle_connection_is_kept_for_75_seconds() -> None:
     """With less, the pools of clients reuse closed sockets."""
     sandbox = assemble(Settings(port=0))
-    assert HttpServer(sandbox.handler)().keepalive_timeout == 75
+    assert HttpServer(sandbox.handler, 30)().keepalive_timeout == 75
 
 
 async def test_a_stopping_server_answers_requests_sent_before_the_stop() -> None:

@@ -53,7 +53,7 @@ class _Server(HttpServer):
     """The server; its background work ends with it."""
 
     def __init__(self, sandbox: AssembledServer) -> None:
-        super().__init__(sandbox.handler)
+        super().__init__(sandbox.handler, sandbox.settings.body_timeout)
         self._runtime = sandbox.runtime
 
     def pre_shutdown(self) -> None:

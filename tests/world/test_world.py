@@ -34,7 +34,12 @@ FAILS = (Settlement(Status.FAILED, HOUR),)
 def order(number: str = VISA) -> NewPayment:
     """Return an order with a card."""
     card = check(
-        number, exp_year=2034, exp_month=12, cvc="123", now=NOON, named=MAGIC_CARD_RULES.numbers
+        number,
+        exp_year=2034,
+        exp_month=12,
+        cvc="123",
+        now=NOON,
+        named_fingerprints=MAGIC_CARD_RULES.numbers,
     )
     return NewPayment(amount=2_500, currency="USD", card=card, description=None, customer_id=None)
 

@@ -40,7 +40,7 @@ class Perform(Protocol):
 def apply_step(selected: "SelectedStep", context: StepContext, perform: Perform) -> CallResult:
     """Perform the operation as the selected step says."""
     outcome = selected.step.outcome
-    plan = outcome.step_plan(selected.known_as)
+    plan = outcome.step_plan(selected.full_name)
     if plan.hold:
         return CallResult(None, selected=selected, committed=False, hold=plan.hold)
     result = _perform(plan, context.world, perform)
@@ -75,7 +75,7 @@ def _answered(plan: StepPlan, result: CallResult) -> CallResult:
 def _still_counts(move: LimitMove, world: World) -> bool:
     """Change the limit, and return whether the call still fits into it."""
     now = world.clock.now()
-    world.limiter.give_back()
+    world.limiter.uncount()
     world.limiter.move(now, **move._asdict())
     return world.limiter.take(now)
 

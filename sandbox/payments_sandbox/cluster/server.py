@@ -70,7 +70,7 @@ class SharedServer(HttpServer):
         if siblings:
             # Read before there is a transport and a protocol: making those costs more than passing.
             self.accepting = partial(
-                FirstBytesListener, begin=self._begin_where_it_belongs, most=_FIRST_BYTES
+                FirstBytesListener, begin=self._begin_at_owner, most=_FIRST_BYTES
             )
         self._answer = answer
         self._tasks: set[asyncio.Task[None]] = set()
@@ -106,7 +106,7 @@ class SharedServer(HttpServer):
         asked = (ask(each, question, given) for each in self._siblings.values())
         return [each for each in await asyncio.gather(*asked) if each is not None]
 
-    def _begin_where_it_belongs(self, connection: socket.socket, first: bytes) -> None:
+    def _begin_at_owner(self, connection: socket.socket, first: bytes) -> None:
         """Serve a connection that was accepted here, or pass it to the owner of its first key."""
         if self._passes(connection.fileno(), first):
             connection.close()

@@ -73,7 +73,7 @@ def judge_run(record: RunRecord, told_by: str | None) -> ProvedRun:
 
 def conclude(old: ProvedTree, new: ProvedTree) -> Conclusion:
     """Conclude from two runs: a fix is proved if the old version fails and the new one passes."""
-    if (doubt := _doubt(old, new)) is not None:
+    if (doubt := _why_inconclusive(old, new)) is not None:
         return Conclusion(doubt)
     match old.run.passes, new.run.passes:
         case False, True:
@@ -92,7 +92,7 @@ def conclude(old: ProvedTree, new: ProvedTree) -> Conclusion:
 _HINT: Final = "If the command reports this on purpose, name the sign with --told-by"
 
 
-def _doubt(old: ProvedTree, new: ProvedTree) -> str | None:
+def _why_inconclusive(old: ProvedTree, new: ProvedTree) -> str | None:
     """Say why the runs with the scenario prove nothing, or return None."""
     for tree, other in ((old, new), (new, old)):
         if tree.without is None or other.without is None:

@@ -45,7 +45,7 @@ class HeldReply:
         self._entry = entry
         self._is_sent_anyway = is_sent_anyway
 
-    def presume_left(self) -> bool:
+    def mark_abandoned(self) -> bool:
         """Journal the reply as abandoned; return whether it keeps waiting nevertheless."""
         if self._entry is not None:
             self._entry.abandon()
@@ -75,7 +75,7 @@ class DelayedReplies:
         """Check which clients of a world have left, so that the journal is up to date."""
         for held in self._held.get(world, ()):
             if may_have_left(held.request):
-                held.presume_left()
+                held.mark_abandoned()
 
     def notice_all(self) -> None:
         """Check which clients of all worlds have left."""
@@ -127,7 +127,7 @@ class DelayedReplies:
         end = loop.time() + seconds
         # Nothing signals that a client has left, so its transport is checked now and then.
         while (transport := held.request.transport) is not None and not transport.is_closing():
-            if is_half_closed(held.request) and not held.presume_left():
+            if is_half_closed(held.request) and not held.mark_abandoned():
                 return False
             left = end - loop.time()
             if left <= 0:

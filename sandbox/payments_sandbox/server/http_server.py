@@ -46,7 +46,7 @@ class HttpServer(web.Server):
         accepting: accepts the connections; None if the event loop does.
     """
 
-    def __init__(self, handler: Handler, timeout: float = 30) -> None:
+    def __init__(self, handler: Handler, timeout: float) -> None:
         super().__init__(handler, request_factory=self._request)
         self._timeout = timeout
         self.accepting: Accepting | None = None

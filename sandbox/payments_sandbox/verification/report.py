@@ -85,7 +85,7 @@ def reporting(observed: Observed, only: Sequence[Scenario] | None = None) -> Sli
     scenarios = world.rules.scenarios if only is None else only
     names = {each.name for each in scenarios}
     rules = [rule for rule in world.rules.rule_set.all if rule.scenario in names]
-    auditing = _once(observed)
+    auditing = _audited_once(observed)
     findings = yield from auditing()
     lines: list[ReportLine] = []
     for scenario in scenarios:
@@ -106,11 +106,13 @@ def verifying(
     observed: Observed, expectations: Iterable[Expectation]
 ) -> Slices[tuple[ReportLine, ...]]:
     """Evaluate expectations, in slices; `rules: all_fired` applies to every active rule."""
-    context = EvaluationContext(observed, observed.world.rules.rule_set.all, _once(observed))
+    context = EvaluationContext(
+        observed, observed.world.rules.rule_set.all, _audited_once(observed)
+    )
     return tuple((yield from _evaluate(expectations, context)))
 
 
-def _once(observed: Observed) -> Callable[[], Slices[Sequence[Finding]]]:
+def _audited_once(observed: Observed) -> Callable[[], Slices[Sequence[Finding]]]:
     """Make a function that audits at the first call and returns the same findings later."""
     found: list[tuple[Finding, ...]] = []
 
@@ -148,13 +150,13 @@ def _rule_as_json(world: World, active_rule: AnyActiveRule) -> dict[str, object]
 def _why_not(world: World, active_rule: AnyActiveRule) -> str | None:
     """Why a rule has not fired, or what went wrong after it had; None if all is well."""
     if active_rule.failed:
-        return f"ran out of steps {_times(active_rule.failed)} (then: fail)"
+        return f"ran out of steps {_times_text(active_rule.failed)} (then: fail)"
     if active_rule.skipped:
-        return f"skipped {_times(active_rule.skipped)}: {active_rule.why_skipped}"
+        return f"skipped {_times_text(active_rule.skipped)}: {active_rule.why_skipped}"
     if active_rule.fired:
         return None
     if active_rule.matched:
-        return f"matched {_times(active_rule.matched)}, but lost every draw"
+        return f"matched {_times_text(active_rule.matched)}, but lost every draw"
     return _why_unmet(world, active_rule)
 
 
@@ -176,11 +178,11 @@ def _why_unanswered(world: World, active_rule: AnyActiveRule) -> str:
     """Why the rule did not answer the last call of its operation."""
     for entry in world.journal.before(None):
         for scenario, rule, why in entry.considered:
-            is_its = scenario == active_rule.scenario and rule == active_rule.rule.name
-            if is_its and not why.startswith("it is for"):
+            is_same_rule = scenario == active_rule.scenario and rule == active_rule.rule.name
+            if is_same_rule and not why.startswith("it is for"):
                 return f"at {world.journal.id_of(entry)}, {why}"
     return "no such call was made"
 
 
-def _times(count: int) -> str:
+def _times_text(count: int) -> str:
     return "once" if count == 1 else f"{count} times"

@@ -225,7 +225,7 @@ class Worlds:
             InvalidRequest: the key has a world already, or the scenarios conflict.
             NotOwned: the key belongs to another process.
         """
-        key = self._fresh_key() if api_key is None else api_key
+        key = self._draw_key() if api_key is None else api_key
         self._check_new(key)
         self.sweep(room_for=1)
         seed = self._seed_of(key) if seed is None else seed
@@ -273,7 +273,7 @@ class Worlds:
 
     def dropping(self, world: World) -> Slices[None]:
         """Drop a world; the home world is made again, in slices."""
-        self._forget(world.config.api_key, "dropped by DELETE world")
+        self._drop(world.config.api_key, "dropped by DELETE world")
         self._drop_reasons.pop(world.config.api_key, None)
         if world.config.api_key == DEFAULT_API_KEY:
             yield from self.getting(DEFAULT_API_KEY)
@@ -286,9 +286,9 @@ class Worlds:
         crowded = f"the longest idle of {most} worlds (--max-worlds)"
         while (world := self._longest_idle()) is not None:
             if world.used_at <= oldest:
-                self._forget(world.config.api_key, idle)
+                self._drop(world.config.api_key, idle)
             elif len(self._worlds) + room_for > most:
-                self._forget(world.config.api_key, crowded)
+                self._drop(world.config.api_key, crowded)
             else:
                 break
 
@@ -312,7 +312,7 @@ class Worlds:
             reason = f"Its world was {gone}." if gone else "No world has this key (--strict-keys)."
             raise InvalidApiKey(f"{reason} POST /_sandbox/worlds creates one.")
 
-    def _forget(self, key: str, reason: str) -> None:
+    def _drop(self, key: str, reason: str) -> None:
         self._drop_reasons.pop(key, None)
         self._drop_reasons[key] = reason
         if len(self._drop_reasons) > DROP_REASONS_KEPT:
@@ -326,7 +326,7 @@ class Worlds:
             return self._entropy() % SEEDS
         return derived_seed(self._settings.seed, api_key)
 
-    def _fresh_key(self) -> str:
+    def _draw_key(self) -> str:
         while True:
             key = self._keys.nth(self._made)
             self._made += 1

@@ -34,8 +34,10 @@ from payments_sandbox.world.world import World
 
 FORMAT: Final = "payments-sandbox/world"
 VERSION: Final = 4
+_VERSIONS: Final = 1_000
+"""A bound of the versions that an error shows; any other number may be one of a card."""
 
-_AS_GIVEN: Final = "this part as GET world/snapshot returned it"
+_PART_AS_RETURNED: Final = "this part as GET world/snapshot returned it"
 _BLOCK: Final = 2**16
 """How many bytes of JSON are written at once, in about a millisecond."""
 _ROWS: Final = 8
@@ -57,7 +59,7 @@ def snapshotting(world: World) -> Slices[dict[str, object]]:
     kept["pending_reads"] = world.pending_reads.snapshot()
     # Each of these shows the present state. The ledger does too: its first slice runs at once.
     timeline, journal = world.timeline.snapshotting(), world.journal.snapshotting()
-    webhooks, ledger = _webhooks(world), world.ledger.snapshotting()
+    webhooks, ledger = _snapshotting_webhooks(world), world.ledger.snapshotting()
     kept["ledger"] = yield from ledger
     kept["timeline"] = yield from timeline
     kept["journal"] = yield from journal
@@ -110,10 +112,15 @@ def check_seal(kept: Mapping[str, object]) -> Slices[None]:
 
 
 def _check_version(kept: Mapping[str, object]) -> None:
-    if kept.get("format") != FORMAT or kept.get("version") != VERSION:
-        raise InvalidRequest(
-            f"/version: expected a snapshot of format {FORMAT}, version {VERSION}."
-        )
+    version = kept.get("version")
+    if kept.get("format") != FORMAT or version != VERSION:
+        expected = f"/version: expected a snapshot of format {FORMAT}, version {VERSION}."
+        if kept.get("format") == FORMAT and type(version) is int and version in range(_VERSIONS):
+            expected += (
+                f" This one has version {version}, so only the release of payments-sandbox that"
+                " made it can read it."
+            )
+        raise InvalidRequest(expected)
 
 
 def _digest(kept: Mapping[str, object]) -> Slices[str]:
@@ -157,17 +164,17 @@ def _pieces(value: object, write: Callable[[object], bytes], depth: int = 2) -> 
 
 
 def _canonical(value: object) -> bytes:
-    return orjson.dumps(_with_whole(value), option=orjson.OPT_SORT_KEYS)
+    return orjson.dumps(_with_integers(value), option=orjson.OPT_SORT_KEYS)
 
 
-def _with_whole(value: object) -> object:
+def _with_integers(value: object) -> object:
     """Convert the numbers in a JSON value: whole ones to integers, all others to floats."""
     if type(value) in _PLAIN:
         return value
     if isinstance(value, dict):
-        return {key: _with_whole(item) for key, item in value.items()}
+        return {key: _with_integers(item) for key, item in value.items()}
     if isinstance(value, list | tuple):
-        return [_with_whole(item) for item in value]
+        return [_with_integers(item) for item in value]
     if isinstance(value, Decimal):
         if Decimal(repr(float(value))) != value:
             raise ValueError("a number has too many digits")
@@ -202,27 +209,27 @@ def restoring(
     _check_version(kept)
     if not is_masked:
         kept = cast("Mapping[str, Any]", (yield from _masking(kept)))
-    with _naming(""):
+    with _rejecting_malformed(""):
         world = World(_config(kept, api_key, made_at), context)
-    with _naming("clock"):
+    with _rejecting_malformed("clock"):
         world.clock.restore(kept["clock"])
-    with _naming("rate_limit"):
+    with _rejecting_malformed("rate_limit"):
         world.limiter.restore(kept["rate_limit"])
-    with _naming("ledger"):
+    with _rejecting_malformed("ledger"):
         yield from world.ledger.restore(kept["ledger"])
         # The masked values are a copy, and freeing it at once takes long.
         yield from discard(kept["ledger"])
         # Its events were published before; this must happen before anything else can.
         world.mark_published()
-    with _naming("timeline"):
+    with _rejecting_malformed("timeline"):
         world.timeline.restore(**kept["timeline"])
-    with _naming("pending_reads"):
+    with _rejecting_malformed("pending_reads"):
         world.pending_reads.restore(kept["pending_reads"])
-    with _naming("rules"):
+    with _rejecting_malformed("rules"):
         _restore_rules(world, kept["rules"])
-    with _naming("journal"):
+    with _rejecting_malformed("journal"):
         yield from world.journal.restore(**kept["journal"])
-    with _naming("webhooks"):
+    with _rejecting_malformed("webhooks"):
         _restore_webhooks(world, kept["webhooks"])
     return world
 
@@ -260,7 +267,7 @@ def _config(kept: Mapping[str, Any], api_key: str, made_at: Instant) -> WorldCon
     )
 
 
-def _webhooks(world: World) -> Slices[dict[str, object]] | None:
+def _snapshotting_webhooks(world: World) -> Slices[dict[str, object]] | None:
     if world.webhooks is None:
         return None
     from payments_sandbox.webhooks import snapshot as webhooks_snapshot  # noqa: PLC0415 - most worlds have none
@@ -282,7 +289,7 @@ def _restore_rules(world: World, kept: dict[str, Any]) -> None:
 
 
 @contextlib.contextmanager
-def _naming(part: str) -> Iterator[None]:
+def _rejecting_malformed(part: str) -> Iterator[None]:
     """Turn errors of malformed values into one that names the part and quotes no value.
 
     Raises:
@@ -291,6 +298,8 @@ def _naming(part: str) -> Iterator[None]:
     try:
         yield
     except KeyError as error:
-        raise InvalidRequest(f"/{part}: expected {_AS_GIVEN}; {error} is missing.") from error
+        raise InvalidRequest(
+            f"/{part}: expected {_PART_AS_RETURNED}; {error} is missing."
+        ) from error
     except MALFORMED as error:
-        raise InvalidRequest(f"/{part}: expected {_AS_GIVEN}.") from error
+        raise InvalidRequest(f"/{part}: expected {_PART_AS_RETURNED}.") from error

@@ -10,6 +10,7 @@ from payments_sandbox.core.settings import Settings
 from payments_sandbox.webhooks.attempt_request import USER_AGENT
 from tests.support.http import WebhookApi, attempt_errors
 from tests.support.receiver import Receiver
+from tests.support.tables import for_each
 
 METADATA = "expected no wildcard, link-local, multicast or metadata address"
 PUBLIC = "expected a private address; --webhook-targets public permits others"
@@ -164,7 +165,7 @@ async def test_a_url_of_another_port_or_of_an_inbox_is_accepted(webhooks: Webhoo
     assert len(by_port) == 1
 
 
-@pytest.mark.parametrize(
+@for_each(
     "url",
     [
         "http://localhost:3000/webhooks",

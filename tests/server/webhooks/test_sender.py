@@ -187,7 +187,7 @@ ANSWERS = {
 }
 
 
-@pytest.mark.parametrize(("raw", "body"), ANSWERS.values(), ids=ANSWERS)
+@for_each(("raw", "body"), ANSWERS.values())
 async def test_every_valid_form_of_an_http_answer_is_read(raw: bytes, body: str) -> None:
     result = await answered_with(raw)
     assert result.response is not None
@@ -208,7 +208,7 @@ NOT_HTTP = {
 }
 
 
-@pytest.mark.parametrize(("raw", "words"), NOT_HTTP.values(), ids=NOT_HTTP)
+@for_each(("raw", "words"), NOT_HTTP.values())
 async def test_an_answer_that_is_not_http_is_reported_with_what_is_wrong(
     raw: bytes, words: str
 ) -> None:
@@ -462,7 +462,7 @@ async def test_a_closed_sender_leaves_no_connection_open(receiver: Receiver) -> 
     assert under_way.cancelled()
 
 
-@pytest.mark.parametrize(
+@for_each(
     ("failure", "words"),
     [
         (TimeoutError(), "no answer within 2 s"),
@@ -476,7 +476,6 @@ async def test_a_closed_sender_leaves_no_connection_open(receiver: Receiver) -> 
         (OSError("no number"), "OSError: no number"),
         (ValueError("4111111111111111"), "ValueError: ************1111"),
     ],
-    ids=str,
 )
 def test_each_connection_failure_is_described_in_one_masked_line(
     failure: Exception, words: str

@@ -52,7 +52,7 @@ from payments_sandbox.world.state_file import NoStateError
 
 _log: Final = logging.getLogger("payments_sandbox.cli.workers")  # as docs/cli.md shows it
 
-_IN_VAIN: Final = 3
+_MAX_FAILED_STARTS: Final = 3
 """How many times in a row a worker may end before it is ready."""
 
 _KEYS_SHOWN: Final = 20
@@ -140,7 +140,7 @@ def prepared_workers(
     share = replace(settings, max_worlds=max(2, -(-settings.max_worlds // arguments.workers)))
     sandbox = put_together(arguments, share, log_to=log_to, level=level)
     with ExitStack() as stack:
-        stack.enter_context(_kept(arguments))
+        stack.enter_context(_reserved_folder(arguments))
         stack.enter_context(no_ready_file(arguments.ready_file))
         try:
             bound = bound_before(settings, stack)
@@ -154,7 +154,7 @@ def prepared_workers(
 
 
 @contextmanager
-def _kept(arguments: argparse.Namespace) -> Iterator[None]:
+def _reserved_folder(arguments: argparse.Namespace) -> Iterator[None]:
     """Reserve the folder of the worlds for the block, each world in its owner's file."""
     if (folder := arguments.state) is None:
         yield
@@ -181,14 +181,14 @@ class _Worker:
     Attributes:
         keys: those with a world in it, the oldest first.
         lost: those whose worlds were lost with its predecessors, and have not been made again.
-        in_vain: how many predecessors in a row ended before they were ready.
+        failed_starts: how many predecessors in a row ended before they were ready.
     """
 
     start: WorkerStart
     process: ForkProcess
     keys: dict[str, None] = field(default_factory=dict)
     lost: dict[str, None] = field(default_factory=dict)
-    in_vain: int = 0
+    failed_starts: int = 0
     is_ready: bool = False
 
 
@@ -254,18 +254,20 @@ class _Group:
         for worker in [each for each in self._workers.values() if not each.process.is_alive()]:
             self.receive_reports()  # what it reported before it ended
             how = _end_of(worker.process)
-            in_vain = 0 if worker.is_ready else worker.in_vain + 1
-            if self._failure is not None or in_vain > _IN_VAIN:
+            failed_starts = 0 if worker.is_ready else worker.failed_starts + 1
+            if self._failure is not None or failed_starts > _MAX_FAILED_STARTS:
                 problem = f"{_name(worker)} {how} before it was ready"
                 self._failure = self._failure or CannotServeError(problem, FAILED)
                 self.stop()
-            _log.error("%s", _end_in_words(worker, how, has_state=self._inherited.arguments.state))
+            _log.error("%s", _describe_end(worker, how, has_state=self._inherited.arguments.state))
             if self._on_death is not None:
                 self._on_death(f"{_name(worker)} {how}")
             reason = f"lost with worker {worker.start.worker + 1}, which {how}"
             lost = worker.lost | worker.keys
             number = worker.start.number + 1
-            self._start(WorkerStart(worker.start.worker, number, tuple(lost), reason), in_vain)
+            self._start(
+                WorkerStart(worker.start.worker, number, tuple(lost), reason), failed_starts
+            )
 
     def stop(self) -> None:
         """Stop all workers, and wait until they have ended.
@@ -291,13 +293,15 @@ class _Group:
             if worker.process.exitcode:
                 raise CannotServeError(f"{_name(worker)} {_end_of(worker.process)}", FAILED)
 
-    def _start(self, start: WorkerStart, in_vain: int = 0) -> None:
+    def _start(self, start: WorkerStart, failed_starts: int = 0) -> None:
         context = multiprocessing.get_context("fork")
         process = context.Process(target=work, args=(self._inherited, start))
         with signals_blocked():  # until the worker has its own handlers
             process.start()
         lost = dict.fromkeys(start.lost)
-        self._workers[start.worker] = _Worker(start, process, lost=lost, in_vain=in_vain)
+        self._workers[start.worker] = _Worker(
+            start, process, lost=lost, failed_starts=failed_starts
+        )
 
 
 def _watch(
@@ -343,7 +347,7 @@ def _end_of(process: ForkProcess) -> str:
     return f"was killed by {signal.Signals(-code).name}" if code < 0 else f"exited with {code}"
 
 
-def _end_in_words(worker: _Worker, how: str, *, has_state: bool) -> str:
+def _describe_end(worker: _Worker, how: str, *, has_state: bool) -> str:
     """Describe for the log how a worker ended, and which worlds were lost with it."""
     keys = list(worker.keys)
     worlds = f"{counted(len(keys), 'world')}: {first_of(keys, _KEYS_SHOWN)}"

@@ -42,7 +42,7 @@ def print_rows(
             least width.
         fold: columns to wrap in the same case, in the same form.
     """
-    cells = [[_plain(cell) for cell in row] for row in rows]
+    cells = [[_escaped(cell) for cell in row] for row in rows]
     widths = [
         max(width_of_text(cell.text) for cell in column) for column in zip(*cells, strict=True)
     ]
@@ -151,7 +151,7 @@ def _shortened(text: str, width: int) -> str:
     return f"{set_cell_size(text, width - 1)}…"
 
 
-def _plain(cell: Cell | str) -> Cell:
+def _escaped(cell: Cell | str) -> Cell:
     """Escape what a terminal would interpret, and line breaks."""
     cell = cell if isinstance(cell, Cell) else Cell(cell)
     text = "".join(each if each.isprintable() else repr(each)[1:-1] for each in cell.text)

@@ -181,7 +181,8 @@ class ControlApi:
             body = await self._read_json(raw, route.body_depth) if raw else {}
         except strict_json.BadJson as error:
             raise InvalidRequest(f"/: expected JSON; {error}.") from None
-        return self._contract.check(route.request, body)
+        checked: dict[str, Any] = self._contract.check(route.request, body)
+        return checked
 
     async def _read_json(self, raw: bytes, depth: int) -> object:
         """Parse a body; a large one in a thread, while the event loop serves other requests."""

@@ -41,7 +41,9 @@ class WebhookCheck:
             each for each in context.observed.deliveries if event_matches(self.event, each.type)
         ]
         if self.count is not None and not self.count.admits(len(sent)):
-            observed = f"expected {self.count.of('delivery', 'deliveries')}, {_saw_sent(sent)}"
+            observed = (
+                f"expected {self.count.with_noun('delivery', 'deliveries')}, {_saw_sent(sent)}"
+            )
             is_final = self.count.is_exceeded_by(len(sent))
             return ExpectationResult(met=False, observed=observed, is_final=is_final)
         if not sent and self._speaks_of_each:
@@ -81,7 +83,8 @@ class WebhookCheck:
             wanted = "an" if self.acknowledged else "no"
             return f"expected {wanted} acknowledgement, saw {_last_answer(sent)}"
         if self.attempts is not None and not self.attempts.admits(len(sent.attempts)):
-            return f"expected {self.attempts.of('attempt', 'attempts')}, saw {len(sent.attempts)}"
+            expected = self.attempts.with_noun("attempt", "attempts")
+            return f"expected {expected}, saw {len(sent.attempts)}"
         if self.forged_refused and any(each.is_accepted for each in _forged(sent)):
             return "expected forged deliveries to be refused, saw one answered with a 2xx"
         return None

@@ -56,12 +56,12 @@ DUPLICATE_HANDLED_TWICE: Final = FindingKind(
     advice=(
         "An event can be delivered more than once: store its id, and do nothing the second time."
     ),
-    finds=(
+    reported=(
         "an endpoint accepted deliveries of one event more than once, and after each of"
         " them, before the next and within ten minutes of real time, its payment was"
         " refunded by an equal amount"
     ),
-    spares=(
+    not_reported=(
         "one refund, however often the event was delivered; deliveries of `refund.created`,"
         " which are about refunds anyway; refunds of other payments, of other amounts, or"
         " much later"

@@ -53,12 +53,12 @@ IGNORED_RATE_LIMIT: Final = FindingKind(
         "After a 429, wait until X-RateLimit-Reset: it is an instant in epoch seconds, not a"
         " number of seconds."
     ),
-    finds=(
+    reported=(
         "a call that was rejected with 429 arrived before the `X-RateLimit-Reset` of the"
         " first 429, on either clock, and either after a 429 on its own connection or more"
         " than a second of real time after the first 429 on any connection"
     ),
-    spares=(
+    not_reported=(
         "calls that were in progress when the first 429 was answered, and the first calls"
         " of other workers within a second; a call that succeeds because somebody raised"
         " the limit"

@@ -48,11 +48,11 @@ def _shows(call: ObservedCall, lost: ObservedCall) -> bool:
 PAGING_IGNORED: Final = FindingKind(
     name="paging_ignored",
     advice="While has_more is true, request the next page with starting_after=next_cursor.",
-    finds=(
+    reported=(
         "a list without a `limit`, or with the largest one, had more items (`has_more`),"
         " and nobody requested the page after its `next_cursor`"
     ),
-    spares=(
+    not_reported=(
         "a list with a smaller `limit`, which is limited on purpose; a list whose next page"
         " was requested by anybody, and that page itself, since a client that follows"
         " cursors knows when to stop; a list that contains the payment whose reply was lost"

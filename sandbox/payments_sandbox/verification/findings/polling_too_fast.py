@@ -65,11 +65,11 @@ def _is_hasty(before: ObservedCall, call: ObservedCall, taken: list[Instant]) ->
 POLLING_TOO_FAST: Final = FindingKind(
     name="polling_too_fast",
     advice="Poll at most once a second, or wait for the webhook.",
-    finds=(
+    reported=(
         "a pending payment was read three times or more, each time less than a second after"
         " the previous answer, in real time and on the world's clock"
     ),
-    spares=(
+    not_reported=(
         "reads of a payment that has settled, and the read that shows it settled; a read"
         " after a webhook about the payment; concurrent reads; lists; a read after one that"
         " failed; reads at least a second apart on either clock"
