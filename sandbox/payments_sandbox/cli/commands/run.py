@@ -17,7 +17,7 @@ from payments_sandbox.cli.output_files import forget, write_whole
 from payments_sandbox.cli.processes.judged_server import JudgedServer, JudgedServers, judged
 from payments_sandbox.cli.processes.server_process import run_to_the_end, server_of
 from payments_sandbox.cli.processes.signals import on_signals
-from payments_sandbox.cli.server_options import add_server_options, check_workers
+from payments_sandbox.cli.server_options import add_server_options, check_workers, has_workers
 from payments_sandbox.cli.terminal.standard_streams import remark, try_to_print
 
 if TYPE_CHECKING:
@@ -64,7 +64,7 @@ def run(arguments: argparse.Namespace) -> int:
     check_command(arguments, "run [options]", "npm test")
     arguments.coverage |= bool(arguments.coverage_json or arguments.coverage_html)
     log_to = sys.stderr if arguments.log else None
-    if arguments.workers > 1:
+    if has_workers(arguments):
         from payments_sandbox.cli.processes.run_workers import workers_of
 
         with workers_of(arguments, log_to=log_to) as workers:
