@@ -102,7 +102,7 @@ class JournalFolder:
 JOURNALS: Final = pytest.StashKey[JournalFolder]()
 
 
-def hear_of_worlds(config: pytest.Config, server: object) -> None:
+def track_worlds(config: pytest.Config, server: object) -> None:
     """Attribute the worlds that a server makes to the test during whose call or fixture it does.
 
     Worlds that are made for a fixture of a wider scope belong to no test.
@@ -301,7 +301,7 @@ def _reason(item: pytest.Item, world: "Sandbox", *, is_strict: bool) -> str | No
     from payments_sandbox.testing import ExpectationFailed
 
     try:
-        return None if world.is_closed else _why_unwell(item, world, is_strict=is_strict)
+        return None if world.is_closed else _why_failed(item, world, is_strict=is_strict)
     except ExpectationFailed as unmet:
         return str(unmet)
     except Exception as error:  # noqa: BLE001 - as above
@@ -310,7 +310,7 @@ def _reason(item: pytest.Item, world: "Sandbox", *, is_strict: bool) -> str | No
     return None
 
 
-def _why_unwell(item: pytest.Item, world: "Sandbox", *, is_strict: bool) -> str | None:
+def _why_failed(item: pytest.Item, world: "Sandbox", *, is_strict: bool) -> str | None:
     """Return why a world has vanished, if it has; in a strict session, judge it otherwise.
 
     Raises:
