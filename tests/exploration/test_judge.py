@@ -243,6 +243,14 @@ def test_a_failed_lookup_with_its_own_exit_code_counts_as_told(
         (CRASHED, (), False),
         (FlowEnd(-1, timed_out=True), (), False),
     ],
+    ids=[
+        "failed without calls",
+        "failed after a lost read",
+        "failed after a lost write",
+        "succeeded",
+        "crashed",
+        "timed out",
+    ],
 )
 def test_a_failed_exit_without_lost_writes_is_a_refusal(
     end: FlowEnd, calls: tuple[SeenCall, ...], *, is_one: bool

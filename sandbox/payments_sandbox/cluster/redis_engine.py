@@ -258,10 +258,10 @@ async def _answer(call: Callable[..., Any], *given: object, **options: object) -
     try:
         return await call(*given, **options)
     except (RedisError, OSError) as error:
-        raise EngineError(_in_words(error)) from None
+        raise EngineError(_error_text(error)) from None
 
 
-def _in_words(error: Exception) -> str:
+def _error_text(error: Exception) -> str:
     if any(isinstance(each, AuthenticationError) for each in (error, error.__cause__)):
         where = "redis://:PASSWORD@localhost:6379"
         return f"wrong or missing password; expected an address such as {where}"

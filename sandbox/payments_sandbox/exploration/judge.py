@@ -127,7 +127,7 @@ def judge(
 ) -> ReasonedVerdict:
     """Judge a run that has met these failures."""
     found = list(_verdicts_of_facts(record, oracle, failures))
-    if record.end.says_well:
+    if record.end.reports_success:
         found += _missing_money(record, oracle)
     else:
         found.append(_verdict_of_failure(record, oracle, failures, signs))
@@ -230,7 +230,7 @@ def _refunded_text(customer: str, currency: str, money: Money, before: Money) ->
 def is_refusal(record: RunRecord) -> bool:
     """Whether a flow says by its exit code that nothing was charged, and can know that."""
     end = record.end
-    is_word = not (end.says_well or end.timed_out or end.crash)
+    is_word = not (end.reports_success or end.timed_out or end.crash)
     return is_word and not any(call.is_unknown and call.about for call in record.calls())
 
 
@@ -242,7 +242,7 @@ def _verdict_of_failure(
     if end.timed_out:
         return RunVerdict.HANG, "It was still running at its timeout, and was ended."
     how = end.crash or f"exit status {end.exit_code}"
-    if signs.told_by is not None and is_told(end, signs.told_by):
+    if signs.told_by is not None and gives_sign(end, signs.told_by):
         return RunVerdict.TOLD, f"It says that money may have moved ({signs.told_by})."
     if end.crash is not None and any(each.name in UNREADABLE for each in failures):
         return RunVerdict.CRASH, f"It crashed on an unreadable reply: {end.crash}."
@@ -309,7 +309,7 @@ def _was_noticed(write: SeenCall, world: WorldRecord, place: int) -> bool:
     )
 
 
-def is_told(end: FlowEnd, told_by: str) -> bool:
+def gives_sign(end: FlowEnd, told_by: str) -> bool:
     """Whether a flow has given the sign that money may have moved: `exit N`, or words."""
     if found := _EXIT.fullmatch(told_by):
         return end.exit_code == int(found[1])

@@ -102,7 +102,7 @@ class JournalFolder:
 JOURNALS: Final = pytest.StashKey[JournalFolder]()
 
 
-def hear_of_worlds(config: pytest.Config, server: object) -> None:
+def track_worlds(config: pytest.Config, server: object) -> None:
     """Attribute the worlds that a server makes to the test during whose call or fixture it does.
 
     Worlds that are made for a fixture of a wider scope belong to no test.
@@ -244,7 +244,7 @@ def _with_world(reason: str, world: "Sandbox", worlds: "Sequence[Sandbox]") -> s
 def _judge_ending(
     item: pytest.Item, world: "Sandbox", how: str, scenarios: Sequence[str]
 ) -> Callable[[], None]:
-    """Judge a world, if it was used, before a test drops, restores or resets it.
+    """Judge a used or scripted world before a test drops it, a used one before it is reset.
 
     If only some scenarios are about to end, only those are judged.
 
@@ -272,7 +272,7 @@ def _judged_before(
 
     section = None
     with suppress(Exception):  # if the server fails here, the test's own call fails next
-        if not _was_used(world):
+        if not (_was_used(world) or (how == "dropped" and _is_scripted(item, world))):
             return None
         reason = _why_unmet(world, scenarios) if scenarios else _reason(item, world, is_strict=True)
         if reason is None:
@@ -301,7 +301,7 @@ def _reason(item: pytest.Item, world: "Sandbox", *, is_strict: bool) -> str | No
     from payments_sandbox.testing import ExpectationFailed
 
     try:
-        return None if world.is_closed else _why_unwell(item, world, is_strict=is_strict)
+        return None if world.is_closed else _why_failed(item, world, is_strict=is_strict)
     except ExpectationFailed as unmet:
         return str(unmet)
     except Exception as error:  # noqa: BLE001 - as above
@@ -310,7 +310,7 @@ def _reason(item: pytest.Item, world: "Sandbox", *, is_strict: bool) -> str | No
     return None
 
 
-def _why_unwell(item: pytest.Item, world: "Sandbox", *, is_strict: bool) -> str | None:
+def _why_failed(item: pytest.Item, world: "Sandbox", *, is_strict: bool) -> str | None:
     """Return why a world has vanished, if it has; in a strict session, judge it otherwise.
 
     Raises:

@@ -55,8 +55,8 @@ class Ownership(Protocol):
     def owns(self, api_key: str) -> bool:
         """Whether the world of a key belongs to this process."""
 
-    def draws(self, api_key: str) -> bool:
-        """Whether this process may use a key that was drawn for a new world."""
+    def accept_drawn(self, api_key: str) -> bool:
+        """Accept a key that was drawn for a new world, or return False if it is not ours."""
 
     def made(self, api_key: str) -> None:
         """Note that a world was made for a key."""
@@ -119,7 +119,7 @@ class Worlds:
             else:
                 self._unlisted_home = self._worlds.pop(key)
 
-    def lose(self, api_key: str, reason: str) -> None:
+    def record_loss(self, api_key: str, reason: str) -> None:
         """Remember that the world of a key was lost; the reason follows the word "was"."""
         self._drop_reasons[api_key] = reason
 
@@ -178,7 +178,7 @@ class Worlds:
         """The world of a key, or None; this does not count as use."""
         return self._worlds.get(api_key)
 
-    def let_go(self, world: World) -> None:
+    def release(self, world: World) -> None:
         """Remove a world silently: it continues elsewhere, or is made again on demand."""
         if world in self:
             del self._worlds[world.config.api_key]
@@ -292,7 +292,7 @@ class Worlds:
             else:
                 break
 
-    def restarted(self, api_key: str) -> str | None:
+    def restart_reason(self, api_key: str) -> str | None:
         """A sentence that says why an earlier world of this key was dropped, or None."""
         gone = self._drop_reasons.get(api_key)
         return f"An earlier world of this key was {gone}." if gone else None
@@ -330,6 +330,6 @@ class Worlds:
         while True:
             key = self._keys.nth(self._made)
             self._made += 1
-            is_ours = self._ownership is None or self._ownership.draws(key)
+            is_ours = self._ownership is None or self._ownership.accept_drawn(key)
             if is_ours and key not in self._worlds:
                 return key

@@ -61,7 +61,7 @@ class Timeline:
         self._ticket = 0
         self._changed: dict[int, tuple[Instant, int, Job] | None] | None = None
 
-    def at(self, due: Instant, job: Job) -> None:
+    def plan(self, due: Instant, job: Job) -> None:
         """Add a job."""
         item = due, self._ticket, job
         heapq.heappush(self._due, item)
@@ -102,7 +102,7 @@ class Timeline:
 
     def plan_attempt(self, due: Instant, delivery: int) -> None:
         """Plan the next attempt of a delivery."""
-        self.at(due, AttemptDelivery(delivery))
+        self.plan(due, AttemptDelivery(delivery))
 
     def forget_attempts(self, is_pending: Callable[[int], bool]) -> None:
         """Remove the attempts of deliveries that are no longer pending."""

@@ -72,13 +72,13 @@ def server_of(
     Raises:
         CannotServeError: its scenarios are invalid.
     """
-    sandbox = put_together(arguments, read_settings(arguments), log_to=log_to, level=level)
+    sandbox = assemble_server(arguments, read_settings(arguments), log_to=log_to, level=level)
     from payments_sandbox.server.http_server import listening
 
     return served(arguments, sandbox, listening(sandbox))
 
 
-def put_together(
+def assemble_server(
     arguments: argparse.Namespace,
     settings: Settings,
     *,

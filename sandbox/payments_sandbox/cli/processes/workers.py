@@ -29,10 +29,10 @@ from payments_sandbox.cli.processes.server_process import (
     LOOK_FOR_READER_EVERY,
     CannotServeError,
     Facts,
+    assemble_server,
     cannot_listen,
     facts_of,
     no_ready_file,
-    put_together,
     write_ready_file,
 )
 from payments_sandbox.cli.processes.signals import heard_signals, signals_blocked
@@ -138,7 +138,7 @@ def prepared_workers(
     """
     settings = read_settings(arguments)
     share = replace(settings, max_worlds=max(2, -(-settings.max_worlds // arguments.workers)))
-    sandbox = put_together(arguments, share, log_to=log_to, level=level)
+    sandbox = assemble_server(arguments, share, log_to=log_to, level=level)
     with ExitStack() as stack:
         stack.enter_context(_reserved_folder(arguments))
         stack.enter_context(no_ready_file(arguments.ready_file))

@@ -77,7 +77,7 @@ def print_json(value: object) -> None:
     sys.stdout.write(json.dumps(value, indent=2) + "\n")
 
 
-def in_words(counts: Mapping[Any, int]) -> str:
+def summarise_counts(counts: Mapping[Any, int]) -> str:
     """A total, and the number of each kind: `3: 2× 201, 1× drop`."""
     kinds = sorted(counts, key=str)
     each = ", ".join(f"{counts[kind]}× {kind}" for kind in kinds if counts[kind])

@@ -262,5 +262,5 @@ def _summary(runtime: WorldRuntime, origin: str, world: World) -> dict[str, obje
         "chargebacks": ledger.chargebacks,
         "events": len(ledger.event_numbers),
         "requests": {"kept": len(world.journal), "dropped": world.journal.dropped},
-        "restarted": runtime.worlds.restarted(config.api_key),
+        "restarted": runtime.worlds.restart_reason(config.api_key),
     }

@@ -23,14 +23,14 @@ def _find(observed: Observed) -> Iterator[Occurrence]:
             continue
         first = next(iter(refused.values()), call)
         own = refused.setdefault(call.entry.connection, call)
-        if _has_heard(call, own, first) and not _has_waited(call, first):
+        if _knows_of_429(call, own, first) and not _has_waited(call, first):
             early = [*(early or [first]), call]
     if early:
         message = f"{counted(len(early) - 1, 'call')} did not wait until the rate limit was reset."
         yield Occurrence(message, ids_of(early))
 
 
-def _has_heard(call: ObservedCall, own: ObservedCall, first: ObservedCall) -> bool:
+def _knows_of_429(call: ObservedCall, own: ObservedCall, first: ObservedCall) -> bool:
     """Whether the sender of a call knows about a 429.
 
     On the same connection, the reply came before this call. Another connection may belong to

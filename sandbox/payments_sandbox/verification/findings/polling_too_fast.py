@@ -23,7 +23,7 @@ def _find(observed: Observed) -> Iterator[Occurrence]:
             reads[call.entry.path].append(call)
     for target, same in reads.items():
         taken = _webhook_instants(observed, same[0].payment_id)
-        hasty = [call for before, call in pairwise(same) if _is_hasty(before, call, taken)]
+        hasty = [call for before, call in pairwise(same) if _follows_too_soon(before, call, taken)]
         if len(hasty) >= _MIN_READS - 1:
             message = (
                 f"{target[:_MAX_PATH_SHOWN]} was read {len(hasty) + 1} times less than a second"
@@ -43,7 +43,7 @@ def _webhook_instants(observed: Observed, payment_id: str | None) -> list[Instan
     ]
 
 
-def _is_hasty(before: ObservedCall, call: ObservedCall, taken: list[Instant]) -> bool:
+def _follows_too_soon(before: ObservedCall, call: ObservedCall, taken: list[Instant]) -> bool:
     """Whether a read of a pending payment follows another in less than a second on both clocks.
 
     A webhook is a reason for one read, after which it is removed from `taken`.
