@@ -244,7 +244,7 @@ def _with_world(reason: str, world: "Sandbox", worlds: "Sequence[Sandbox]") -> s
 def _judge_ending(
     item: pytest.Item, world: "Sandbox", how: str, scenarios: Sequence[str]
 ) -> Callable[[], None]:
-    """Judge a world, if it was used, before a test drops, restores or resets it.
+    """Judge a used or scripted world before a test drops it, a used one before it is reset.
 
     If only some scenarios are about to end, only those are judged.
 
@@ -272,7 +272,7 @@ def _judged_before(
 
     section = None
     with suppress(Exception):  # if the server fails here, the test's own call fails next
-        if not _was_used(world):
+        if not (_was_used(world) or (how == "dropped" and _is_scripted(item, world))):
             return None
         reason = _why_unmet(world, scenarios) if scenarios else _reason(item, world, is_strict=True)
         if reason is None:
