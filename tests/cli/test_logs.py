@@ -108,6 +108,17 @@ def busy(world: RemoteWorld) -> RemoteWorld:
         (["--since", "2031-01-01"], []),
         (["--status", "5xx"], []),
     ],
+    ids=[
+        "status",
+        "status class",
+        "status class and limit",
+        "operation and limit",
+        "customer",
+        "last 10 minutes",
+        "since an instant",
+        "since the future",
+        "no match",
+    ],
 )
 def test_filters_apply_before_the_limit(
     busy: RemoteWorld, arguments: list[str], shown: list[str]

@@ -20,6 +20,7 @@ from tests.support.process import (
     serve_process,
 )
 from tests.support.sockets import exchange, raw_request, saying
+from tests.support.tables import for_each
 
 COMMANDS: Final = ("advance", "trigger", "logs", "listen")
 CALLS: Final = (["advance", "1h"], ["trigger", "payment.failed"], ["logs"], ["listen"])
@@ -182,7 +183,7 @@ def test_https_to_a_plain_http_server_is_reported_in_one_line(server: ServeProce
     assert errors.startswith(f"payments-sandbox: no sandbox answers at {url}: [SSL")
 
 
-@pytest.mark.parametrize(
+@for_each(
     ("option", "value", "expected"),
     [
         ("--url", "127.0.0.1:8080", "expected an address such as http://127.0.0.1:8080"),
@@ -197,7 +198,7 @@ def test_https_to_a_plain_http_server_is_reported_in_one_line(server: ServeProce
         ),
     ],
 )
-@pytest.mark.parametrize("in_environment", [False, True])
+@for_each("in_environment", [False, True])
 def test_an_invalid_value_exits_2_naming_its_option_or_variable(
     option: str, value: str, expected: str, *, in_environment: bool
 ) -> None:

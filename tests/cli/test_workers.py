@@ -299,7 +299,7 @@ def test_a_suspended_worker_is_ended_with_the_server() -> None:
 
 
 def test_a_state_is_restored_with_another_number_of_workers(tmp_path: Path) -> None:
-    """The number goes from one process to two and then to three workers."""
+    """The number goes from one process to two and three workers, and back to one."""
     folder = tmp_path / "worlds"
     with serve_process("--state", str(tmp_path / "one.state")) as server:
         worlds = [RemoteWorld(server.address, f"sk_test_kept{number}") for number in range(8)]
@@ -307,7 +307,7 @@ def test_a_state_is_restored_with_another_number_of_workers(tmp_path: Path) -> N
         assert server.stop()[0] == 0
     folder.mkdir()
     (tmp_path / "one.state").rename(folder / "one.state")
-    for workers in (2, 3):
+    for workers in (2, 3, 1):
         arguments = ("--workers", str(workers), "--state", str(folder))
         with serve_process(*arguments) as server:
             for key, payment in paid.items():
@@ -353,7 +353,10 @@ def test_a_state_folder_in_use_or_a_state_file_exits_2(tmp_path: Path) -> None:
     for arguments, expected in (
         ((*TWO, "--state", str(tmp_path / "file")), "expected a folder, since each worker has its"),
         ((*TWO, "--state", os.devnull), "expected a folder, since each worker has its own file"),
-        (("--state", str(tmp_path)), "expected a file in an existing folder; a folder is for"),
+        (
+            ("--state", str(tmp_path), "--tls", "auto"),
+            "argument --state: expected a file with --tls: encrypted connections cannot be passed",
+        ),
         (
             (*TWO, "--state", str(tmp_path / "no" / "where")),
             "expected a file or folder in an existing",

@@ -34,7 +34,7 @@ AMOUNT: Final = "expected an integer from 1 to 99999999, in minor units (2500 is
 FIELDS: Final = "amount, currency, payment_method, description, customer_id"
 PARAMETERS: Final = "limit, starting_after, customer_id, status, created_after"
 
-each_schema = pytest.mark.parametrize("name", SCHEMAS)
+each_schema = for_each("name", SCHEMAS)
 # The small ones are part of these.
 each_whole = pytest.mark.parametrize("name", [name for name in SCHEMAS if "objects/" not in name])
 few = settings(

@@ -164,7 +164,7 @@ def test_masking_a_masked_text_only_hides_more(pieces: list[str]) -> None:
         assert other == sign or (sign.isdigit() and other == "*")
 
 
-@pytest.mark.parametrize(
+@for_each(
     ("number", "shown"),
     [
         ("", ""),
@@ -479,7 +479,7 @@ def test_headers_of_one_name_are_joined_unmasked_for_rules() -> None:
     }  # fmt: skip
 
 
-@pytest.mark.parametrize(
+@for_each(
     "name",
     ["Authorization", "COOKIE", "x-api-key", "Sandbox-Token", "ApiKey", "X_Vault_Token",
      "Set-Cookie", "X-Functions-Key", "X-Amz-Security-Token", "Proxy-Authorization", "X-Jwt"],
@@ -491,7 +491,7 @@ def test_the_value_of_a_credential_header_is_hidden(name: str) -> None:
     assert mask_header(name, "Bearer sk_test_a") == "Bearer sk_test_…"
 
 
-@pytest.mark.parametrize(
+@for_each(
     "name",
     ["X-Tenant", "Idempotency-Key", "X-Cache-Key", "WWW-Authenticate", "Webhook-Signature", "Key",
      "X-Tokens-Left", "Authority"],
@@ -502,8 +502,8 @@ def test_the_values_of_other_headers_are_shown(name: str) -> None:
     assert mask_header(name, "x") == "x"
 
 
-@pytest.mark.parametrize("name", ["Date", "content-type", "SERVER", "User-Agent", "Host"])
-@pytest.mark.parametrize(
+@for_each("name", ["Date", "content-type", "SERVER", "User-Agent", "Host"])
+@for_each(
     ("value", "shown"),
     [
         ("text/plain; a=b", "text/plain; a=b"),

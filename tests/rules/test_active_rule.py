@@ -5,6 +5,7 @@ import pytest
 from payments_sandbox.rules.active_rule import AnyActiveRule, RuleSet
 from payments_sandbox.rules.delays import draw
 from tests.support.in_process import GivenFields, rules_of
+from tests.support.tables import for_each
 
 
 def active(rule: str) -> AnyActiveRule:
@@ -31,7 +32,7 @@ def test_the_counter_key_of_a_call_follows_per(per: str, key: str) -> None:
     assert rule.key(GivenFields({})) == ""
 
 
-@pytest.mark.parametrize(
+@for_each(
     ("rule", "counts"),
     [
         ("{request: create_payment, do: [pass]}", False),

@@ -183,6 +183,7 @@ LIMITS: Final = ["X-RateLimit-Limit", "X-RateLimit-Remaining", "X-RateLimit-Rese
         ({}, "DELETE", 405, sorted([*PLAIN, *LIMITS, "Allow"])),
         ({}, "GET", 200, [*PLAIN, *LIMITS]),
     ],
+    ids=["invalid key", "foreign host", "invalid body", "other method", "success"],
 )
 async def test_a_reply_has_only_the_documented_headers_and_those_of_http(
     api: Api, headers: dict[str, str], method: str, status: int, expected: list[str]

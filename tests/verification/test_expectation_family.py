@@ -6,7 +6,6 @@ If one of these fails for a new kind, the docstring of the test says what is mis
 import json
 from typing import Any, Final
 
-import pytest
 import yaml
 from hypothesis import given
 from hypothesis import strategies as st
@@ -19,10 +18,11 @@ from payments_sandbox.verification.expectations.expectation import (
 )
 from tests.project.tree import PACKAGE, ROOT
 from tests.support.in_process import History, rules_of
+from tests.support.tables import for_each
 
 FOLDER = PACKAGE / "verification" / "expectations"
 SHARED = {"__init__", "counting", "expectation"}
-each_kind = pytest.mark.parametrize("kind", EXPECTATION_KINDS, ids=lambda kind: kind.key)
+each_kind = for_each("kind", EXPECTATION_KINDS, show=lambda kind: kind.key)
 
 
 def test_every_expectation_module_has_a_row() -> None:
@@ -124,7 +124,7 @@ WITHOUT_TRAFFIC: list[tuple[dict[str, Any], bool, str]] = [
 ]
 
 
-@pytest.mark.parametrize(("expect", "is_met", "observed"), WITHOUT_TRAFFIC, ids=str)
+@for_each(("expect", "is_met", "observed"), WITHOUT_TRAFFIC)
 def test_expectations_of_an_unused_world_have_a_result(
     expect: dict[str, Any], *, is_met: bool, observed: str
 ) -> None:

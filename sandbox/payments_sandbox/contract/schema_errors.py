@@ -321,7 +321,7 @@ def _wrong_in_file(path: Path, kind: object, part: Schema, value: object) -> Sch
     expected, hint = part.get("x-expected", ""), part.get("x-hint")
     match kind:
         case Kind.Not():
-            return _none_of_its_keys(path, part, value)
+            return _missing_key_error(path, part, value)
         case Kind.PropertyNames():
             message, hint = f"expected each key to be {part['propertyNames']['x-expected']}", None
         case Kind.Enum() | Kind.Constant() if isinstance(value, str):
@@ -344,7 +344,7 @@ def _wrong_in_file(path: Path, kind: object, part: Schema, value: object) -> Sch
     return SchemaError(path, message, hint)
 
 
-def _none_of_its_keys(path: Path, part: Schema, value: object) -> SchemaError:
+def _missing_key_error(path: Path, part: Schema, value: object) -> SchemaError:
     """The error for a mapping without any of the keys that it needs; one may be misspelt."""
     for name in value if isinstance(value, dict) else ():
         if nearest(name, part["x-keys"]):

@@ -162,6 +162,8 @@ class HeldCalls:
 
     def abandon_left(self, world: World, gateway: Gateway) -> None:
         """Journal held calls whose client has left, so that they come before its next call."""
+        if world not in self._worlds:
+            return  # nearly every world, and this is asked at each call
         for each in self.in_world(world):
             if may_have_left(each.request) and each.end is None:
                 each.end_wait(gateway.abandon(each.held))

@@ -14,7 +14,6 @@ from urllib.parse import urlsplit
 
 from aiohttp import web
 
-from payments_sandbox.server.request_headers import RequestHeaders
 from payments_sandbox.server.response import SERVER
 
 DOCUMENTED_HOST: Final = "api.payments.example.com"
@@ -65,11 +64,9 @@ def _is_allowed(name: str, allowed: frozenset[str]) -> bool:
     )
 
 
-def is_cross_site(request: web.BaseRequest, headers: RequestHeaders) -> bool:
-    """Whether a browser marks a request as a write, or a preflight, of another origin's page."""
-    return headers.is_from_another_site and (
-        request.method not in _SAFE_METHODS or is_preflight(request)
-    )
+def is_guarded(request: web.BaseRequest) -> bool:
+    """Whether only allowed pages of other origins may send a request: a write, or a preflight."""
+    return request.method not in _SAFE_METHODS or is_preflight(request)
 
 
 class HostPolicy:

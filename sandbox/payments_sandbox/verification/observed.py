@@ -205,7 +205,7 @@ def _masked_operand(operand: object) -> str | bool:
     text = str(operand)
     if isinstance(operand, bool):
         return operand
-    return mask_number(text) if brand_of(text) is not None else text
+    return mask_number(text) if text.isdecimal() and brand_of(text) is not None else text
 
 
 class ObservedAttempt(NamedTuple):

@@ -152,16 +152,18 @@ def _standard(received: Received) -> _Claim:
 
 def _standard_header(name: str, received: Received) -> str:
     value = received.headers.get(name) or received.headers.get(_OLDER_NAMES[name])
-    return value or _missing(name, received)
+    return value or _missing_header(name, received)
 
 
 def _timestamped(signing: Signing, received: Received) -> _Claim:
-    header = received.headers.get(signing.header.lower()) or _missing(signing.header, received)
+    header = received.headers.get(signing.header.lower()) or _missing_header(
+        signing.header, received
+    )
     pairs = [part.strip().partition("=") for part in header.split(",")]
     times = [value for name, _, value in pairs if name == "t"]
     found = [value for name, _, value in pairs if name == "v1"]
     if len(times) != 1 or not _TIMESTAMP.fullmatch(times[0]):
-        raise _NoClaimError(f"{signing.header} has no t=SECONDS{_instead(signing, header)}")
+        raise _NoClaimError(f"{signing.header} has no t=SECONDS{_other_scheme(signing, header)}")
     sent_at = _seconds(times[0], f"t of {signing.header}")
     if not found:
         raise _NoClaimError(f"{signing.header} has no v1 signature, such as v1=HEX")
@@ -180,20 +182,22 @@ def _seconds(written: str, name: str) -> int:
 
 
 def _plain(signing: Signing, received: Received) -> _Claim:
-    header = received.headers.get(signing.header.lower()) or _missing(signing.header, received)
+    header = received.headers.get(signing.header.lower()) or _missing_header(
+        signing.header, received
+    )
     if not header.startswith(signing.prefix):
-        shape = _instead(signing, header)
+        shape = _other_scheme(signing, header)
         raise _NoClaimError(f"{signing.header} does not start with {signing.prefix}{shape}")
     read = bytes.fromhex if signing.encoding is Encoding.HEX else _base64
     try:
         mac = read(header.removeprefix(signing.prefix))
     except ValueError:
-        shape = _instead(signing, header)
+        shape = _other_scheme(signing, header)
         raise _NoClaimError(f"{signing.header} is not {signing.encoding.value}{shape}") from None
     return _Claim(None, received.body, [mac])
 
 
-def _missing(name: str, received: Received) -> NoReturn:
+def _missing_header(name: str, received: Received) -> NoReturn:
     """Raise the error for a missing header, which says what the message looks like instead."""
     shape, other = "", guess_signing(received.headers)
     if other is not None and not (name in STANDARD_HEADERS and other is STANDARD):
@@ -201,7 +205,7 @@ def _missing(name: str, received: Received) -> NoReturn:
     raise _NoClaimError(f"the header {name} is missing{shape}")
 
 
-def _instead(signing: Signing, value: str) -> str:
+def _other_scheme(signing: Signing, value: str) -> str:
     """Say what a signature looks like if it has the form of another scheme, else return ""."""
     other = guess_signing({signing.header: value})
     if other is None or other.scheme is signing.scheme is Scheme.TIMESTAMPED:

@@ -210,7 +210,7 @@ class Webhooks:
         message = InboxMessage(
             number=inbox.count,
             received_at=now,
-            headers=_kept(received.headers),
+            headers=_masked_head(received.headers),
             body=body,
             reason=reason and mask_text(reason),
             type=_type_of(body),
@@ -250,7 +250,7 @@ def event_message(event: AnyEvent) -> EventMessage:
     return EventMessage(str(body["id"]), str(body["type"]), payment_id, json_bytes(body))
 
 
-def _kept(headers: Mapping[str, str]) -> dict[str, str]:
+def _masked_head(headers: Mapping[str, str]) -> dict[str, str]:
     """The start of a message's head, masked."""
     lines = ((name.encode("latin-1", "replace"), value.encode()) for name, value in headers.items())
     return mask_headers(head_start(lines))

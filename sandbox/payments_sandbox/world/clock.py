@@ -43,10 +43,14 @@ class WorldClock:
         """Whether the clock runs or stands still."""
         return Mode.LIVE if self._is_live else Mode.FROZEN
 
-    def now(self) -> Instant:
-        """The world's instant; it never goes back, even if the machine's clock does."""
+    def now(self, wall: Instant | None = None) -> Instant:
+        """The world's instant; it never goes back, even if the machine's clock does.
+
+        Args:
+            wall: the real time, if the caller has just read it.
+        """
         if self._is_live:
-            now = self._wall() + self._offset
+            now = (self._wall() if wall is None else wall) + self._offset
             if now > self._latest:
                 self._latest = Instant(now) if now < LAST else LAST
         return self._latest

@@ -158,7 +158,7 @@ def _check_clock(world: World, scopes: Sequence[ResetScope]) -> None:
 
 async def seed_world(request: ControlRequest) -> dict[str, object]:
     """Fill the world with payments of the past; meanwhile it is served as it was."""
-    filling = await request.runtime.run_beside(partial(_filling, request))
+    filling = await request.runtime.run_beside(partial(_read_filling, request))
     fillings, world, wanted = request.runtime.fillings, request.world, request.body["payments"]
     fillings[world] = Filling(0, wanted)
     try:
@@ -176,7 +176,7 @@ def _count_slices(work: Slices[None], fillings: dict[World, Filling], world: Wor
         yield
 
 
-def _filling(request: ControlRequest) -> Slices[None]:
+def _read_filling(request: ControlRequest) -> Slices[None]:
     """Read what a world is to be filled with, and return the work, not begun yet."""
     from payments_sandbox.scenarios.initial_state import fill_world  # noqa: PLC0415 - few fill a world
     from payments_sandbox.scenarios.parser import parse_generated  # noqa: PLC0415 - few fill a world
@@ -262,5 +262,5 @@ def _summary(runtime: WorldRuntime, origin: str, world: World) -> dict[str, obje
         "chargebacks": ledger.chargebacks,
         "events": len(ledger.event_numbers),
         "requests": {"kept": len(world.journal), "dropped": world.journal.dropped},
-        "restarted": runtime.worlds.restarted(config.api_key),
+        "restarted": runtime.worlds.restart_reason(config.api_key),
     }
