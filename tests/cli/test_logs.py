@@ -18,6 +18,7 @@ from tests.support.process import (
     started,
     without_ids,
 )
+from tests.support.tables import for_each
 
 SHARED: Final = {"--url", "--api-key", "--control-token"}
 DROPPED: Final = "4000009900000061"
@@ -239,7 +240,7 @@ def test_this_module_covers_every_option_of_logs() -> None:
     assert options_of("logs") == SHARED | own
 
 
-@pytest.mark.parametrize(
+@for_each(
     ("arguments", "problem"),
     [
         (["-n", "1001"], "argument -n/--limit: expected a whole number from 0 to 1000"),

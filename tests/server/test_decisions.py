@@ -25,6 +25,7 @@ from tests.support.http import (
     paid,
     refunded,
 )
+from tests.support.tables import for_each
 from tests.support.values import AUTHORIZED, documented_create
 
 PATH: Final = "/v3/payments"
@@ -238,7 +239,7 @@ async def test_a_reply_is_compact_json_in_utf_8_without_a_charset(api: Api) -> N
     )
 
 
-@pytest.mark.parametrize(
+@for_each(
     ("path", "status"),
     [
         ("/v3/%70ayments/{0}", 200),

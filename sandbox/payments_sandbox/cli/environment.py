@@ -30,10 +30,10 @@ def value_of(option: str) -> str | None:
     An empty variable counts as unset: CI and compose leave variables out like that.
     """
     name = variable_of(option)
-    given = os.environ.get(name)
-    if given is None or _is_service_variable(name, given):
+    value = os.environ.get(name)
+    if value is None or _is_service_variable(name, value):
         return None
-    return given if given or option == _NEVER_EMPTY else None
+    return value if value or option == _NEVER_EMPTY else None
 
 
 def is_unknown(name: str, known: set[str]) -> bool:

@@ -212,27 +212,27 @@ def is_credential(name: str) -> bool:
     return _CREDENTIAL.fullmatch(name.lower()) is not None
 
 
-def masking(kept: object, depth: int = 3) -> Slices[object]:
+def masking(snapshot: object, depth: int = 3) -> Slices[object]:
     """Mask every text in a snapshot, in slices, and return it.
 
     Ids and numbers stay as they are, whatever their digits are, since the world made them.
 
     Args:
-        kept: a snapshot as JSON, from a world or from a user.
+        snapshot: a snapshot as JSON, from a world or from a user.
         depth: down to which depth lists and objects are cut into slices.
     """
-    if depth and isinstance(kept, dict):
+    if depth and isinstance(snapshot, dict):
         found = {}
-        for name, item in kept.items():
+        for name, item in snapshot.items():
             found[mask_kept(name)] = yield from masking(item, depth - 1)
         return found
-    if depth and isinstance(kept, list):
+    if depth and isinstance(snapshot, list):
         rows: list[object] = []
-        for start in range(0, len(kept), SLICE):
-            rows += map(_mask_row, kept[start : start + SLICE])
+        for start in range(0, len(snapshot), SLICE):
+            rows += map(_mask_row, snapshot[start : start + SLICE])
             yield
         return rows
-    return _mask_row(kept)
+    return _mask_row(snapshot)
 
 
 def _mask_row(value: object, name: str = "") -> object:

@@ -140,8 +140,10 @@ class RuleEngine:
         values = {name: fields.get(name) for name in self.rule_set.fields[operation]}
         matching = self._matching(operation, values)
         found = search_step(matching, fields, self._counters)
-        kept = tuple(_masked_value(name, value) for name, value in values.items())
-        return Decision(found.selected, RuleExplanations(self.rule_set, operation, kept, found))
+        masked_values = tuple(_masked_value(name, value) for name, value in values.items())
+        return Decision(
+            found.selected, RuleExplanations(self.rule_set, operation, masked_values, found)
+        )
 
     def _matching(self, operation: str, values: Mapping[str, object]) -> list[PlacedRule]:
         """The rules whose conditions hold, cached by the values of the call."""

@@ -131,8 +131,8 @@ class Connection(web.RequestHandler):
         """Parse what has arrived, one request at a time, while the queue has room."""
         if self._is_over:
             return
-        messages = self._messages
-        begun = known = len(messages)
+        messages, known = self._messages, -1
+        begun = len(messages)
         super().data_received(data)
         while known < len(messages) and self._parser is not None:
             known = len(messages)

@@ -12,12 +12,15 @@ from payments_sandbox.contract.operations import PAYMENT_SEGMENT, nearest_call
 from payments_sandbox.core.card_numbers import Brand, brand_of
 from payments_sandbox.core.instants import Instant
 from payments_sandbox.core.masking import mask_headers, mask_number
+from payments_sandbox.payments.events import EventType
 from payments_sandbox.payments.payment import Payment, Status
 from payments_sandbox.rules.faults import FAULTS
 from payments_sandbox.rules.faults.respond_raw import RespondRaw
 from payments_sandbox.rules.fields import CallFields, CallParts
 from payments_sandbox.rules.model import Condition, When
+from payments_sandbox.rules.rule_engine import event_matches
 from payments_sandbox.webhooks.delivery import SUCCESS, DeliveryAttempt, DeliveryStatus
+from payments_sandbox.webhooks.endpoint import Endpoint
 from payments_sandbox.world.journal import Entry
 from payments_sandbox.world.world import World
 
@@ -284,9 +287,25 @@ class Observed(NamedTuple):
 
     def subscribes_to(self, event: str) -> bool:
         """Whether an enabled endpoint subscribes to events of a type."""
+        return any(each.enabled and each.wants(event) for each in self._endpoints)
+
+    def why_undelivered(self, event: str) -> str:
+        """Why no delivery of an event, or of a family such as `payment.*`, is possible.
+
+        Returns:
+            A colon and the reason, to end a sentence; empty if an endpoint would get it.
+        """
+        if not self._endpoints:
+            return ": the world has no webhook endpoint"
+        types = [each for each in EventType if event_matches(event, each)]
+        if event == "*" or any(map(self.subscribes_to, types)):
+            return ""
+        return f": no enabled webhook endpoint subscribes to {event}"
+
+    @property
+    def _endpoints(self) -> tuple[Endpoint, ...]:
         webhooks = self.world.webhooks
-        endpoints = () if webhooks is None else webhooks.outbox.endpoints.values()
-        return any(each.enabled and each.wants(event) for each in endpoints)
+        return () if webhooks is None else tuple(webhooks.outbox.endpoints.values())
 
 
 def observe(world: World) -> Observed:

@@ -117,12 +117,12 @@ def _inbox(url: str, policy: TargetPolicy) -> str | None:
 
 
 def _check_headers(endpoint: Endpoint) -> None:
-    taken = _OURS | {endpoint.signing.header.lower()}
+    reserved = _OURS | {endpoint.signing.header.lower()}
     seen: set[str] = set()
     for name, value in endpoint.headers:
         if not HEADER_NAME.fullmatch(name) or holds_card_number(name):
             raise InvalidRequest("/headers: expected header names, such as X-Tenant.")
-        if name.lower() in taken:
+        if name.lower() in reserved:
             raise InvalidRequest(
                 f"/headers/{name}: expected a header that the sandbox does not set."
             )

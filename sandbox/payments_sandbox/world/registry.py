@@ -192,8 +192,12 @@ class Worlds:
         """
         if api_key not in self._worlds:
             self._check_key(api_key)
-            gone = self._drop_reasons.get(api_key)
-            why = f"The world of this key was {gone}" if gone else "No world has this key"
+            drop_reason = self._drop_reasons.get(api_key)
+            why = (
+                f"The world of this key was {drop_reason}"
+                if drop_reason
+                else "No world has this key"
+            )
             raise NotFound(
                 "not_found",
                 f"{why}, so there is nothing to judge. A call with this key creates one, and so"
@@ -294,8 +298,8 @@ class Worlds:
 
     def restart_reason(self, api_key: str) -> str | None:
         """A sentence that says why an earlier world of this key was dropped, or None."""
-        gone = self._drop_reasons.get(api_key)
-        return f"An earlier world of this key was {gone}." if gone else None
+        drop_reason = self._drop_reasons.get(api_key)
+        return f"An earlier world of this key was {drop_reason}." if drop_reason else None
 
     def _longest_idle(self) -> World | None:
         return next((world for key, world in self._worlds.items() if key != DEFAULT_API_KEY), None)
@@ -308,8 +312,12 @@ class Worlds:
                 " as in 'Authorization: Bearer sk_test_sandbox'."
             )
         if self._settings.strict_keys and api_key != DEFAULT_API_KEY:
-            gone = self._drop_reasons.get(api_key)
-            reason = f"Its world was {gone}." if gone else "No world has this key (--strict-keys)."
+            drop_reason = self._drop_reasons.get(api_key)
+            reason = (
+                f"Its world was {drop_reason}."
+                if drop_reason
+                else "No world has this key (--strict-keys)."
+            )
             raise InvalidApiKey(f"{reason} POST /_sandbox/worlds creates one.")
 
     def _drop(self, key: str, reason: str) -> None:

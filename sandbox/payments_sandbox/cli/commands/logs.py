@@ -169,8 +169,8 @@ def _last_matching(
     client: "SandboxClient", wanted: _Wanted, limit: int
 ) -> "list[JournalEntryModel]":
     """The last requests that pass the filters, newest first."""
-    asked = limit if wanted == _ALL else JOURNAL_SIZE
-    page = client.list_requests(limit=asked)["data"]
+    fetched = limit if wanted == _ALL else JOURNAL_SIZE
+    page = client.list_requests(limit=fetched)["data"]
     return [each for each in page if wanted.has(each)][:limit]
 
 

@@ -184,10 +184,10 @@ def _own(inherited: Inherited, start: WorkerStart) -> argparse.Namespace:
     return argparse.Namespace(**options)
 
 
-def _answer(sandbox: AssembledServer, question: str, given: list[Any] | None) -> object:
+def _answer(sandbox: AssembledServer, question: str, arguments: list[Any] | None) -> object:
     from payments_sandbox.server.control.questions import answer
 
-    return answer(sandbox.runtime, question, given)
+    return answer(sandbox.runtime, question, arguments)
 
 
 @contextlib.asynccontextmanager

@@ -28,22 +28,24 @@ def _find(observed: Observed) -> Iterator[Occurrence]:
         first = next(iter(refused.values()), call)
         if call is not first and _has_waited(call, first):
             refused, first = {}, call  # and it was rejected anew
-        own = refused.setdefault(call.entry.connection, call)
-        if _knows_of_429(call, own, first):
+        first_of_connection = refused.setdefault(call.entry.connection, call)
+        if _knows_of_429(call, first_of_connection, first):
             early = [*(early or [first]), call]
     if early:
         message = f"{counted(len(early) - 1, 'call')} did not wait until the rate limit was reset."
         yield Occurrence(message, ids_of(early))
 
 
-def _knows_of_429(call: ObservedCall, own: ObservedCall, first: ObservedCall) -> bool:
+def _knows_of_429(
+    call: ObservedCall, first_of_connection: ObservedCall, first: ObservedCall
+) -> bool:
     """Whether the sender of a call knows about a 429.
 
     On the same connection, the reply came before this call. Another connection may belong to
     another worker, which learns about the 429 a little later.
     """
-    is_told = call is not own and call.has_seen_reply_to(own)
-    return is_told or call.entry.wall - first.entry.wall >= _KNOWN_AFTER
+    is_informed = call is not first_of_connection and call.has_seen_reply_to(first_of_connection)
+    return is_informed or call.entry.wall - first.entry.wall >= _KNOWN_AFTER
 
 
 def _has_waited(call: ObservedCall, refused: ObservedCall) -> bool:

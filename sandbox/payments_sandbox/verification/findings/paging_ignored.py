@@ -13,18 +13,22 @@ _AS_MANY_AS_THERE_ARE: Final = (None, "100")
 
 def _find(observed: Observed) -> Iterator[Occurrence]:
     lists = [call for call in observed.calls if call.entry.operation == "list_payments"]
-    asked = {call.fields.query.get("starting_after") for call in lists}
+    cursors = {call.fields.query.get("starting_after") for call in lists}
     lost: list[ObservedCall] = []
-    left: list[ObservedCall] = []
+    not_followed: list[ObservedCall] = []
     for call in observed.calls:
         if call.entry.operation == "create_payment" and call.outcome_unknown:
             lost.append(call)
         elif call.entry.operation == "list_payments" and _seems_to_want_all(call):
             is_open = call.reply.get("has_more") is True
-            if is_open and call.reply.get("next_cursor") not in asked:
-                left += [] if any(_may_contain_payment(call, each) for each in lost) else [call]
-    if left:
-        yield Occurrence("A list had more items, and its cursor was not followed.", ids_of(left))
+            if is_open and call.reply.get("next_cursor") not in cursors:
+                not_followed += (
+                    [] if any(_may_contain_payment(call, each) for each in lost) else [call]
+                )
+    if not_followed:
+        yield Occurrence(
+            "A list had more items, and its cursor was not followed.", ids_of(not_followed)
+        )
 
 
 def _seems_to_want_all(call: ObservedCall) -> bool:
