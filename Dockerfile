@@ -1,8 +1,8 @@
-# A sandbox in a container: any user, no state on disk, a root that may be read-only.
-# docs/how-to/containers-and-ci.md says how to run it, and how to move on to a newer base.
+# The sandbox in a container. It runs as any user, stores no state on disk, and allows a read-only root.
+# docs/how-to/containers-and-ci.md says how to run it, and how to update the base image.
 FROM python:3.13.15-slim-trixie@sha256:7c61056e61ac89e852de05f3dc6fa51a6dd2181797bceed46aa725dd7cb2cd3b AS base
-# The base comes without bytecode, and without it a start takes four times as long. The user below
-# may write nowhere, so it is made here, and never checked against files that cannot change.
+# The base image has no bytecode, and a start without it takes four times as long. The user below cannot
+# write files, so the bytecode is compiled here. It is never checked, since the sources cannot change.
 RUN ["python", "-m", "compileall", "-q", "-j", "0", "--invalidation-mode", "unchecked-hash", \
      "/usr/local/lib/python3.13"]
 

@@ -1,6 +1,6 @@
 """Owns the readme in the package's metadata: README.md, whose links lead to the repository.
 
-Hatch loads it by this name. A package index shows the readme, and has none of the files beside it.
+Hatch loads this module by its name. A package index shows the readme without the files next to it.
 """
 
 import re
@@ -15,7 +15,7 @@ _LINK: Final = re.compile(r"(!?)\[([^\]]*)\]\((?!\w+:|#)([^)\s]+)\)")
 
 
 def with_whole_links(readme: str, version: str) -> str:
-    """The text, with links to the files of this version; pictures are raw files."""
+    """Return the text with absolute links to files of this version; images link to raw files."""
 
     def whole(link: re.Match[str]) -> str:
         kind = "raw" if link[1] else "blob"

@@ -96,7 +96,7 @@ def _write_outcomes(definitions: Json) -> None:
     definitions.update((outcome.name, outcome.SCHEMA) for outcome in OUTCOMES)
     properties: Json = {each.name: {"$ref": f"#/$defs/{each.name}"} for each in OUTCOMES}
     for outcome in OUTCOMES:
-        properties.update(outcome.BESIDE)
+        properties.update(outcome.SIBLING_KEYS)
     kept = {key: mapping["properties"][key] for key in _BESIDE_OUTCOMES}
     mapping["properties"] = properties | kept
 

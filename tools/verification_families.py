@@ -118,5 +118,11 @@ def findings_table() -> str:
     """A table of the kinds of findings: what exactly is reported, and what is not."""
     head = ["| kind | reported if | not reported for |", "|---|---|---|"]
     return "\n".join(
-        [*head, *(f"| `{kind.name}` | {kind.finds} | {kind.spares} |" for kind in FINDING_KINDS)]
+        [
+            *head,
+            *(
+                f"| `{kind.name}` | {kind.reported} | {kind.not_reported} |"
+                for kind in FINDING_KINDS
+            ),
+        ]
     )

@@ -137,7 +137,7 @@ async def writes_of_a_world() -> tuple[WorldWrite, WorldWrite]:
         for number in range(count):
             api.create(f"buyer_{number:03}")
         keeper.mark(world)
-        await keeper.kept(world)
+        await keeper.until_written(world)
     writing.cancel()
     whole, change = store.writes
     return whole, change

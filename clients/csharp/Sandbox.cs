@@ -1,4 +1,4 @@
-// Unrun: written from the documentation of .NET 8; there was no SDK to compile it with.
+// Not run: this file was written from the documentation of .NET 8, without an SDK to compile it.
 
 using System;
 using System.Diagnostics;
@@ -10,11 +10,11 @@ using System.Text.Json.Nodes;
 using System.Threading.Tasks;
 
 /// <summary>
-/// Gives each test a world of payments-sandbox: copy this file among your tests, and write
+/// Gives each test its own world of payments-sandbox: copy this file into your tests, and write
 /// <c>await using var world = await Sandbox.WorldAsync();</c>.
 ///
-/// Worlds are made on the server of <c>payments-sandbox run -- dotnet test</c>, or else on one that is
-/// started when it is first needed and ends with this process, however that ends.
+/// Worlds are made on the server of <c>payments-sandbox run -- dotnet test</c>. Without it, the first
+/// world starts a server that ends with this process, even if that is killed.
 /// </summary>
 public sealed class Sandbox : IAsyncDisposable
 {
@@ -27,14 +27,14 @@ public sealed class Sandbox : IAsyncDisposable
 
     private Sandbox(Server server) => this.server = server;
 
-    /// <summary>Of the Payments API; ends in /v3.</summary>
+    /// <summary>The base URL of the Payments API; ends in /v3.</summary>
     public string BaseUrl { get; private set; } = "";
 
     public string? ApiKey { get; private set; }
 
     public string WebhookSecret { get; private set; } = "";
 
-    /// <summary>Make a world; wishes are those of POST /_sandbox/worlds, such as <c>new { clock = "…" }</c>.</summary>
+    /// <summary>Make a world; wishes are the body of POST /_sandbox/worlds, such as <c>new { clock = "…" }</c>.</summary>
     public static async Task<Sandbox> WorldAsync(object? wishes = null)
     {
         var world = new Sandbox(await Found.Value);
@@ -45,7 +45,7 @@ public sealed class Sandbox : IAsyncDisposable
         return world;
     }
 
-    /// <summary>Call the control API, below /_sandbox; a refusal throws.</summary>
+    /// <summary>Call the control API, below /_sandbox; throws if it rejects the request.</summary>
     public async Task<JsonNode?> ControlAsync(HttpMethod method, string path, object? body = null)
     {
         using var reply = await SendAsync(method, path, body, "application/json");
@@ -58,13 +58,13 @@ public sealed class Sandbox : IAsyncDisposable
         return text.Length == 0 ? null : JsonNode.Parse(text);
     }
 
-    /// <summary>Move the clock by "1h" or "3d"; after it, all that fell due has happened.</summary>
+    /// <summary>Advance the clock by "1h" or "3d", and wait until everything that is due has happened.</summary>
     public Task AdvanceAsync(string by) => ControlAsync(HttpMethod.Post, "/clock/advance", new { by });
 
     /// <summary>Activate a scenario of the library, such as "lost-reply".</summary>
     public Task PlayAsync(string scenario) => ControlAsync(HttpMethod.Post, "/scenarios/active", scenario);
 
-    /// <summary>Throw where the world's scenarios expected what was not met, and drop it.</summary>
+    /// <summary>Drop the world, and throw if an expectation of its scenarios was not met.</summary>
     public async ValueTask DisposeAsync()
     {
         var isMet = (bool)(await ControlAsync(HttpMethod.Get, "/report"))!["passed"]!;
@@ -106,7 +106,7 @@ public sealed class Sandbox : IAsyncDisposable
             return new Server(url, Environment.GetEnvironmentVariable("PAYMENTS_SANDBOX_CONTROL_TOKEN"), null);
         }
 
-        // Its stdin is a pipe, which the system closes when this process ends: it ends then, too.
+        // The server ends when its stdin is closed, and the system closes this pipe when our process ends.
         var start = new ProcessStartInfo("payments-sandbox", "serve --port 0 --until-stdin-closes")
         {
             RedirectStandardInput = true,
@@ -114,7 +114,7 @@ public sealed class Sandbox : IAsyncDisposable
         };
         var process = Process.Start(start)!;
         var line = await process.StandardOutput.ReadLineAsync()
-            ?? throw new InvalidOperationException("payments-sandbox has ended before it was ready");
+            ?? throw new InvalidOperationException("payments-sandbox ended before it was ready");
         return new Server((string)JsonNode.Parse(line)!["sandbox_url"]!, null, process);
     }
 }

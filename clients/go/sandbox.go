@@ -1,7 +1,7 @@
-// Package sandbox gives each test a world of payments-sandbox: copy this file into your module.
+// Package sandbox gives each test its own world of payments-sandbox: copy this file into your module.
 //
-// Worlds are made on the server of `payments-sandbox run -- go test ./...`, or else on one that is
-// started when it is first needed and ends with the test binary, however that ends.
+// Worlds are made on the server of `payments-sandbox run -- go test ./...`. Without it, the first
+// world starts a server that ends with the test binary, even if that is killed.
 package sandbox
 
 import (
@@ -17,12 +17,12 @@ import (
 	"testing"
 )
 
-// JSON is an object as the control API takes and answers it.
+// JSON is a JSON object, as the control API accepts and returns it.
 type JSON = map[string]any
 
-// World is all that belongs to one API key: payments, a clock, scenarios, a journal.
+// World is everything that belongs to one API key: payments, a clock, scenarios, a journal.
 type World struct {
-	BaseURL       string // of the Payments API; ends in /v3
+	BaseURL       string // the base URL of the Payments API; ends in /v3
 	APIKey        string
 	WebhookSecret string
 
@@ -39,14 +39,14 @@ var (
 	hold     io.WriteCloser // the server's stdin: the system closes it when this process ends
 )
 
-// New makes a world for the test. When the test is over, it fails if the world's scenarios expected
-// what was not met, and the world is dropped. Wishes are those of POST /_sandbox/worlds, such as
-// JSON{"clock": "2030-01-15T09:00:00Z"}; nil for none.
+// New makes a world for the test. At the end of the test it drops the world, and fails the test if an
+// expectation of the world's scenarios was not met. Wishes are the body of POST /_sandbox/worlds, such
+// as JSON{"clock": "2030-01-15T09:00:00Z"}; they may be nil.
 func New(test testing.TB, wishes JSON) *World {
 	test.Helper()
 	starting.Do(func() { started, failed = find() })
 	if failed != nil {
-		test.Fatalf("no payments-sandbox: %v; pip install payments-sandbox", failed)
+		test.Fatalf("cannot start payments-sandbox: %v; pip install payments-sandbox", failed)
 	}
 	world := &World{url: started.url, token: started.token, test: test}
 	wanted := JSON{"name": test.Name()}
@@ -61,7 +61,8 @@ func New(test testing.TB, wishes JSON) *World {
 	return world
 }
 
-// Control calls the control API, below /_sandbox; a refusal ends the test. A nil body is none.
+// Control calls the control API, below /_sandbox, and ends the test if it rejects the request. If body
+// is nil, the request has none.
 func (world *World) Control(method, path string, body any) JSON {
 	world.test.Helper()
 	status, text := world.send(method, path, body, "application/json")
@@ -70,12 +71,12 @@ func (world *World) Control(method, path string, body any) JSON {
 	}
 	var answer JSON
 	if len(text) > 0 && json.Unmarshal(text, &answer) != nil {
-		world.test.Fatalf("%s %s answers no object: %s", method, path, text)
+		world.test.Fatalf("%s %s did not return a JSON object: %s", method, path, text)
 	}
 	return answer
 }
 
-// Advance moves the clock, by "1h" or "3d"; when it returns, all that fell due has happened.
+// Advance moves the clock by "1h" or "3d", and returns when everything that is due has happened.
 func (world *World) Advance(by string) {
 	world.test.Helper()
 	world.Control("POST", "/clock/advance", JSON{"by": by})
@@ -147,7 +148,7 @@ func find() (server, error) {
 	}
 	line, err := bufio.NewReader(output).ReadBytes('\n')
 	if err != nil {
-		return server{}, fmt.Errorf("it has ended: %v", command.Wait())
+		return server{}, fmt.Errorf("it ended before it was ready: %v", command.Wait())
 	}
 	var facts struct {
 		URL   string `json:"sandbox_url"`

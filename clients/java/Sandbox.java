@@ -16,11 +16,11 @@ import org.junit.jupiter.api.extension.ParameterContext;
 import org.junit.jupiter.api.extension.ParameterResolver;
 
 /**
- * Gives each test of JUnit 5 a world of payments-sandbox: copy this file among your tests, and write
+ * Gives each JUnit 5 test its own world of payments-sandbox: copy this file into your tests, and write
  * {@code @ExtendWith(Sandbox.class)} and {@code void aTest(Sandbox.World world)}.
  *
- * <p>Worlds are made on the server of {@code payments-sandbox run -- mvn verify}, or else on one that
- * is started when it is first needed and ends with this JVM, however that ends.
+ * <p>Worlds are made on the server of {@code payments-sandbox run -- mvn verify}. Without it, the first
+ * world starts a server that ends with this JVM, even if that is killed.
  */
 public final class Sandbox implements ParameterResolver, AfterEachCallback {
   private static final Namespace NAMESPACE = Namespace.create(Sandbox.class);
@@ -31,9 +31,9 @@ public final class Sandbox implements ParameterResolver, AfterEachCallback {
 
   private record Server(String url, String token, Process held) {}
 
-  /** All that belongs to one API key: payments, a clock, scenarios, a journal. */
+  /** Everything that belongs to one API key: payments, a clock, scenarios, a journal. */
   public static final class World {
-    /** Of the Payments API; ends in /v3. */
+    /** The base URL of the Payments API; ends in /v3. */
     public final String baseUrl;
     public final String apiKey;
     public final String webhookSecret;
@@ -47,12 +47,12 @@ public final class Sandbox implements ParameterResolver, AfterEachCallback {
       this.webhookSecret = text(made, "webhook_secret");
     }
 
-    /** Call the control API, below /_sandbox, with a body of JSON, or null; its answer, or AssertionError. */
+    /** Call the control API, below /_sandbox, with a JSON body or null; an error response throws AssertionError. */
     public String control(String method, String path, String body) {
       return answer(server, apiKey, method, path, body);
     }
 
-    /** Move the clock by "1h" or "3d"; when it returns, all that fell due has happened. */
+    /** Advance the clock by "1h" or "3d", and return when everything that is due has happened. */
     public String advance(String by) {
       return control("POST", "/clock/advance", "{\"by\": " + quoted(by) + "}");
     }
@@ -70,15 +70,15 @@ public final class Sandbox implements ParameterResolver, AfterEachCallback {
     }
   }
 
-  /** A world with wishes of its own, as JSON, such as {"clock": "2030-01-15T09:00:00Z"}; yours to drop. */
+  /** Make a world with the given settings, such as {"clock": "2030-01-15T09:00:00Z"}; you have to drop it. */
   public static World world(String wishes) {
     return new World(server(), wishes);
   }
 
-  /** The text of the first field of a name in JSON; for more than that take the library that you have. */
+  /** Return the text of the first field with this name in JSON; for more, use a JSON library. */
   public static String text(String json, String field) {
     Matcher found = Pattern.compile(quoted(field) + ":\\s*\"((?:[^\"\\\\]|\\\\.)*)\"").matcher(json);
-    if (!found.find()) throw new AssertionError("there is no text " + field + " in " + json);
+    if (!found.find()) throw new AssertionError("no text field " + field + " in " + json);
     return ESCAPE.matcher(found.group(1)).replaceAll(each -> Matcher.quoteReplacement(unescaped(each.group(1))));
   }
 
@@ -118,7 +118,7 @@ public final class Sandbox implements ParameterResolver, AfterEachCallback {
     try {
       return HTTP.send(request.build(), BodyHandlers.ofString());
     } catch (IOException error) {
-      throw new AssertionError("no sandbox answers at " + server.url, error);
+      throw new AssertionError("no answer from the sandbox at " + server.url, error);
     } catch (InterruptedException error) {
       Thread.currentThread().interrupt();
       throw new AssertionError(error);
@@ -135,15 +135,15 @@ public final class Sandbox implements ParameterResolver, AfterEachCallback {
 
   private static Server started() {
     try {
-      // Its stdin is a pipe, which the system closes when this JVM ends: it ends then, too.
+      // The server ends when its stdin is closed, and the system closes this pipe when the JVM ends.
       Process process = new ProcessBuilder("payments-sandbox", "serve", "--port", "0", "--until-stdin-closes")
           .redirectError(ProcessBuilder.Redirect.DISCARD)
           .start();
       String line = new BufferedReader(new InputStreamReader(process.getInputStream())).readLine();
-      if (line == null) throw new AssertionError("payments-sandbox has ended with " + process.waitFor());
+      if (line == null) throw new AssertionError("payments-sandbox exited with " + process.waitFor());
       return new Server(text(line, "sandbox_url"), null, process);
     } catch (IOException error) {
-      throw new AssertionError("no payments-sandbox: pip install payments-sandbox", error);
+      throw new AssertionError("payments-sandbox not found: pip install payments-sandbox", error);
     } catch (InterruptedException error) {
       Thread.currentThread().interrupt();
       throw new AssertionError(error);

@@ -4,26 +4,26 @@ export { ControlClient, control }
 export { ControlApiError } from './transport.js'
 export type { StreamMessage } from './transport.js'
 
-/** What a new world should be like; see `POST /_sandbox/worlds`. */
+/** The settings of a new world; see `POST /_sandbox/worlds`. */
 export type Wishes = control.CreateWorldRequest
 
-/** A world of a test's own: what the control API does, and how the API is called. */
+/** A world for one test: the methods of the control API, and what requests to the Payments API need. */
 export class World extends ControlClient {
   private constructor()
-  /** Of the Payments API; ends in `/v3`. */
+  /** The base URL of the Payments API; ends in `/v3`. */
   readonly baseUrl: string
   readonly apiKey: string
-  /** What its webhook endpoints sign with. */
+  /** The secret that its webhook endpoints sign with. */
   readonly webhookSecret: string
-  /** Of a request to the Payments API. */
+  /** The headers that a request to the Payments API needs. */
   readonly headers: { authorization: string; 'content-type': string }
-  /** Throws `ExpectationsNotMet` where an expectation of its scenarios is not met. */
+  /** Throws `ExpectationsNotMet` if an expectation of its scenarios is not met. */
   assertExpectations(): Promise<void>
-  /** Ends it; its key makes a new one. */
+  /** Drops the world; the next request with its key makes a new one. */
   drop(): Promise<void>
 }
 
-/** Its message says what was expected and what was seen. */
+/** Thrown if expectations are not met; its message says what was expected and what was seen. */
 export class ExpectationsNotMet extends Error {
   readonly report: control.Report
 }
@@ -36,22 +36,22 @@ export interface Server {
   readonly controlToken?: string
   readonly pid: number
   createWorld(wishes?: Wishes): Promise<World>
-  /** Ends the server; it ends with this process all the same. */
+  /** Stops the server, which otherwise ends with this process. */
   stop(): Promise<void>
 }
 
 /**
- * Starts a server on a free port. It ends with this process, however that ends.
+ * Starts a server on a free port. It ends with this process, even if that is killed.
  *
- * `command` is what stands before `serve`, and `options` are what follows it: `['--seed', '7']`.
+ * `command` is the command without `serve`, and `options` are the options of `serve`: `['--seed', '7']`.
  */
 export function startServer(
   how?: { command?: readonly string[]; options?: readonly string[] },
 ): Promise<Server>
 
 /**
- * Makes a world on the server of `payments-sandbox run`, or else on one that is started when it is
- * first needed and that ends with this process.
+ * Makes a world on the server of `payments-sandbox run`. Otherwise, the first call starts a server that
+ * ends with this process.
  */
 export function createWorld(wishes?: Wishes): Promise<World>
 
@@ -68,7 +68,7 @@ export interface Hooks {
 }
 
 /**
- * For node:test, jest and vitest: a world before each test, judged and dropped after it.
+ * For node:test, jest and vitest: makes a world before each test; checks and drops it afterwards.
  *
  *     const world = worldForEachTest({ beforeEach, afterEach })
  *     test('…', async () => { await world().advanceClock({ by: '1h' }) })

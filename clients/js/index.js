@@ -8,7 +8,7 @@ const { ControlApiError } = require('./transport.js')
 
 const INSTALL = 'pip install payments-sandbox, or start the tests with: payments-sandbox run -- npm test'
 
-// A world of a test's own: what the control API does, and how the API is called.
+// A world for one test: the methods of the control API, and what requests to the Payments API need.
 class World extends ControlClient {
   constructor(access, made) {
     super({ ...access, apiKey: made.api_key })
@@ -33,7 +33,7 @@ class ExpectationsNotMet extends Error {
   }
 }
 
-// A server of this process's own: it ends with it, however that ends, since the pipe is closed then.
+// Starts a server that ends with this process, even if it is killed: the system then closes the pipe.
 async function startServer({ command = ['payments-sandbox'], options = [] } = {}) {
   const [program, ...before] = command
   const serve = [...before, 'serve', '--port', '0', '--until-stdin-closes', ...options]
@@ -44,13 +44,13 @@ async function startServer({ command = ['payments-sandbox'], options = [] } = {}
       resolve(code === 'ENOENT' ? `command not found; ${INSTALL}` : message)
     })
   })
-  child.stdin.on('error', () => {}) // it has ended by itself
+  child.stdin.on('error', () => {}) // the server has already ended
   createInterface({ input: child.stderr }).on('line', (line) => {
     if (!line.startsWith('INFO ')) console.error(line)
   })
   const first = await Promise.race([once(createInterface({ input: child.stdout }), 'line'), ended])
   if (!Array.isArray(first)) throw new Error(`cannot start ${program}: ${first}`)
-  for (const each of [child, ...child.stdio]) each.unref() // no test waits for it
+  for (const each of [child, ...child.stdio]) each.unref() // the server must not keep the test process alive
   const facts = JSON.parse(first[0])
   const server = {
     baseUrl: facts.base_url, sandboxUrl: facts.sandbox_url, apiKey: facts.api_key,
@@ -70,9 +70,9 @@ async function worldOf({ sandboxUrl, controlToken }, wishes = {}) {
   return new World(access, await new ControlClient(access).createWorld(wishes))
 }
 
-let own // one server for this process, and for as long as it is
+let own // the one server of this process
 
-// A world on the server of `payments-sandbox run`, or on one that is started when it is first needed.
+// Makes a world on the server of `payments-sandbox run`, or on one that is started for the first world.
 async function createWorld(wishes) {
   const sandboxUrl = process.env.PAYMENTS_SANDBOX_URL
   const controlToken = process.env.PAYMENTS_SANDBOX_CONTROL_TOKEN
@@ -99,7 +99,7 @@ function worldFixture(wishes) {
 // For node:test and jest: `const world = worldForEachTest({ beforeEach, afterEach })`, then `world()`.
 function worldForEachTest({ beforeEach, afterEach }, wishes) {
   let world
-  beforeEach(async (...given) => { // jest takes a hook that names its argument for one of callbacks
+  beforeEach(async (...given) => { // jest would expect a hook with a named argument to call it back
     world = undefined
     const name = given[0]?.task?.name ?? given[0]?.name ?? globalThis.expect?.getState?.().currentTestName
     world = await createWorld({ ...name && { name }, ...wishes })

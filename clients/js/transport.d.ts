@@ -1,9 +1,9 @@
-/** Which server, and whose world. */
+/** Which server, and which world. */
 export interface Access {
   /** Ends in `/_sandbox`. */
   readonly sandboxUrl: string
   readonly apiKey?: string
-  /** What the server demands beyond loopback. */
+  /** The token that the server requires if it listens beyond loopback. */
   readonly controlToken?: string
 }
 
@@ -15,12 +15,12 @@ export interface StreamMessage {
   id: string
 }
 
-/** What the control API has refused. */
+/** An error response of the control API. */
 export class ControlApiError extends Error {
   readonly status: number
   readonly code?: string
   readonly details?: string
-  /** All of the answer. */
+  /** The whole answer: parsed JSON, or text. */
   readonly body: unknown
 }
 

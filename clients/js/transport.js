@@ -1,6 +1,6 @@
 'use strict'
 
-// What the control API has refused; `code` and `details` are its own, `body` is all of its answer.
+// An error response of the control API, with its `code` and `details`; `body` is the whole answer.
 class ControlApiError extends Error {
   constructor(method, url, status, body) {
     const { code, message, details } = body?.error ?? {}
@@ -9,7 +9,7 @@ class ControlApiError extends Error {
   }
 }
 
-// How requests to the control API are sent: to which server, for which world.
+// Sends requests to the control API of one server, for one world.
 class Transport {
   constructor({ sandboxUrl, apiKey, controlToken }) {
     Object.assign(this, { sandboxUrl, apiKey, controlToken })

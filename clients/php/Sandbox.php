@@ -3,25 +3,25 @@
 declare(strict_types=1);
 
 /**
- * Gives each test a world of payments-sandbox: copy this file among your tests.
+ * Gives each test its own world of payments-sandbox: copy this file into your tests.
  *
- * Worlds are made on the server of `payments-sandbox run -- vendor/bin/phpunit`, or else on one that
- * is started when it is first needed and ends with this process, however that ends.
+ * Worlds are made on the server of `payments-sandbox run -- vendor/bin/phpunit`. Without it, the first
+ * world starts a server that ends with this process, even if that is killed.
  */
 final class Sandbox
 {
-    /** Of the Payments API; ends in /v3. */
+    /** The base URL of the Payments API; ends in /v3. */
     public readonly string $baseUrl;
     public readonly string $apiKey;
     public readonly string $webhookSecret;
 
-    /** @var array{string, ?string}|null the address of the control API, and the token that it demands */
+    /** @var array{string, ?string}|null the URL of the control API, and the token that it requires */
     private static ?array $server = null;
 
-    /** @var array<mixed> the server's process, and its stdin: the system closes it when this process ends */
+    /** @var array<mixed> the server's process and its pipes; the system closes its stdin when our process ends */
     private static array $held = [];
 
-    /** @param array<string, mixed> $wishes those of POST /_sandbox/worlds, such as ['clock' => '2030-01-15T09:00:00Z'] */
+    /** @param array<string, mixed> $wishes the body of POST /_sandbox/worlds, such as ['clock' => '2030-01-15T09:00:00Z'] */
     public function __construct(array $wishes = [])
     {
         $made = $this->control('POST', '/worlds', (object) $wishes);
@@ -31,7 +31,7 @@ final class Sandbox
     }
 
     /**
-     * Call the control API, below /_sandbox; a refusal throws.
+     * Call the control API, below /_sandbox; throws if it rejects the request.
      *
      * @return array<string, mixed>|null
      */
@@ -44,7 +44,7 @@ final class Sandbox
         return $text === '' ? null : json_decode($text, true, 512, JSON_THROW_ON_ERROR);
     }
 
-    /** Move the clock by "1h" or "3d"; when it returns, all that fell due has happened. */
+    /** Advance the clock by "1h" or "3d", and return when everything that is due has happened. */
     public function advance(string $by): void
     {
         $this->control('POST', '/clock/advance', ['by' => $by]);
@@ -56,7 +56,7 @@ final class Sandbox
         $this->control('POST', '/scenarios/active', $scenario);
     }
 
-    /** Throw where the world's scenarios expected what was not met, and drop it. */
+    /** Drop the world, and throw if an expectation of its scenarios was not met. */
     public function judgeAndDrop(): void
     {
         $isMet = $this->control('GET', '/report')['passed'];
@@ -82,7 +82,7 @@ final class Sandbox
         $http = ['method' => $method, 'header' => $headers, 'content' => $content, 'ignore_errors' => true];
         $text = file_get_contents($url . $path, false, stream_context_create(['http' => $http]));
         if ($text === false) {
-            throw new RuntimeException("no sandbox answers at $url");
+            throw new RuntimeException("no answer from the sandbox at $url");
         }
         return [(int) explode(' ', $http_response_header[0])[1], $text];
     }
@@ -98,14 +98,14 @@ final class Sandbox
         $process = @proc_open($command, $streams, $pipes);
         $line = $process === false ? false : fgets($pipes[1]);
         if ($line === false) {
-            throw new RuntimeException('no payments-sandbox: pip install payments-sandbox');
+            throw new RuntimeException('cannot start payments-sandbox: pip install payments-sandbox');
         }
         self::$held = [$process, ...$pipes];
         return [json_decode($line, true, 512, JSON_THROW_ON_ERROR)['sandbox_url'], null];
     }
 }
 
-/** For PHPUnit: `use EachTestHasAWorld;`, and each test has its `$this->world()`. */
+/** For PHPUnit: with `use EachTestHasAWorld;`, `$this->world()` returns the world of the test. */
 trait EachTestHasAWorld
 {
     private ?Sandbox $world = null;

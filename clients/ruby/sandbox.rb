@@ -3,28 +3,28 @@
 require "json"
 require "net/http"
 
-# Gives each test a world of payments-sandbox: copy this file among your tests.
+# Gives each test its own world of payments-sandbox: copy this file into your tests.
 #
-# Worlds are made on the server of `payments-sandbox run -- rake test`, or else on one that is
-# started when it is first needed and ends with this process, however that ends.
+# Worlds are made on the server of `payments-sandbox run -- rake test`. Without it, the first world
+# starts a server that ends with this process, even if that is killed.
 module Sandbox
-  # What the control API has refused.
+  # The control API rejected a request.
   class Refused < StandardError; end
 
-  # What a scenario expected, and was not so.
+  # An expectation of a scenario was not met.
   class ExpectationsNotMet < StandardError; end
 
-  # All that belongs to one API key: payments, a clock, scenarios, a journal.
+  # Everything that belongs to one API key: payments, a clock, scenarios, a journal.
   class World
     attr_reader :base_url, :api_key, :webhook_secret
 
-    # Wishes are those of POST /_sandbox/worlds, such as clock: "2030-01-15T09:00:00Z".
+    # Make a world; wishes are the body of POST /_sandbox/worlds, such as clock: "2030-01-15T09:00:00Z".
     def initialize(**wishes)
       made = control("POST", "/worlds", wishes)
       @api_key, @base_url, @webhook_secret = made.values_at("api_key", "base_url", "webhook_secret")
     end
 
-    # Call the control API, below /_sandbox; a refusal raises.
+    # Call the control API, below /_sandbox; raises Refused if it rejects the request.
     def control(method, path, body = nil)
       reply = send_request(method, path, body, "application/json")
       raise Refused, "#{method} #{path} is #{reply.code}: #{reply.body}" unless reply.is_a?(Net::HTTPSuccess)
@@ -32,13 +32,13 @@ module Sandbox
       JSON.parse(reply.body) unless reply.body.to_s.empty?
     end
 
-    # Move the clock by "1h" or "3d"; when it returns, all that fell due has happened.
+    # Advance the clock by "1h" or "3d", and return when everything that is due has happened.
     def advance(by) = control("POST", "/clock/advance", { by: by })
 
     # Activate a scenario of the library, such as "lost-reply".
     def play(scenario) = control("POST", "/scenarios/active", scenario)
 
-    # Raise where the world's scenarios expected what was not met, and drop it.
+    # Drop the world, and raise ExpectationsNotMet if an expectation of its scenarios was not met.
     def judge_and_drop
       is_met = control("GET", "/report")["passed"]
       report = send_request("GET", "/report", nil, "text/plain").body
@@ -62,24 +62,24 @@ module Sandbox
 
   @starting = Mutex.new
 
-  # The address of the control API, and the token that it demands, if any.
+  # The URL of the control API, and the token that it requires, if any.
   def self.server
     @starting.synchronize { @server ||= ENV["PAYMENTS_SANDBOX_URL"] ? given : started }
   end
 
   def self.given = [ENV["PAYMENTS_SANDBOX_URL"], ENV["PAYMENTS_SANDBOX_CONTROL_TOKEN"]]
 
-  # Its stdin is a pipe, which the system closes when this process ends: it ends then, too.
+  # The server ends when its stdin is closed, and the system closes this pipe when our process ends.
   def self.started
     @held = IO.popen(%w[payments-sandbox serve --port 0 --until-stdin-closes], "r+", err: File::NULL)
-    line = @held.gets or raise "payments-sandbox has ended before it was ready"
+    line = @held.gets or raise "payments-sandbox ended before it was ready"
     [JSON.parse(line)["sandbox_url"], nil]
   rescue Errno::ENOENT
-    raise "no payments-sandbox: pip install payments-sandbox"
+    raise "payments-sandbox not found: pip install payments-sandbox"
   end
   private_class_method :given, :started
 
-  # For minitest: `include Sandbox::EachTest`, and each test has its `world`.
+  # For minitest: with `include Sandbox::EachTest`, `world` is the world of the test.
   module EachTest
     def world = @world ||= World.new(name: "#{self.class}##{name}", clock: "2030-01-15T09:00:00Z")
 

@@ -1,4 +1,4 @@
-// The same shop, repaired: it looks before it pays again, and acts on nothing that is not signed.
+// The same shop, repaired: it looks before it pays again, and acts only on signed webhooks.
 // Exit code: 0 the order is paid, 1 it is not, 4 nobody can tell and a person has to look.
 
 import { createHmac } from 'node:crypto'
@@ -19,7 +19,7 @@ const TRIES = 4
 
 class NobodyCanTell extends Error {}
 
-// The status and what was answered; the status is 0 where no answer came that can be read.
+// Returns the status and the body; the status is 0 if there is no readable answer.
 async function ask(method, url, body) {
   try {
     const reply = await fetch(url, {
@@ -34,7 +34,7 @@ async function ask(method, url, body) {
   }
 }
 
-// Reading changes nothing, so it is simply tried again, whatever went wrong.
+// Sends a GET, and retries after any failure: reading changes nothing.
 async function read(path) {
   for (let attempt = 0; attempt < TRIES; attempt++) {
     const [status, body] = await ask('GET', PAYMENTS_BASE_URL + path)
@@ -44,7 +44,7 @@ async function read(path) {
   throw new NobodyCanTell()
 }
 
-// The payment of this order, if it was made: the list has no descriptions.
+// Returns the payment of this order, if it was made (the list has no descriptions).
 async function find() {
   const { data } = await read(`/payments?customer_id=${order.customer_id}&limit=100`)
   for (const { id, status } of data) {
@@ -66,7 +66,7 @@ async function pay() {
   return false
 }
 
-// Signed with our secret, and not long ago (Standard Webhooks).
+// Whether a webhook was signed with our secret, and recently (Standard Webhooks).
 function isGenuine(headers, body) {
   const sent = headers['webhook-timestamp']
   if (!(Math.abs(Date.now() / 1000 - Number(sent)) < 300)) return false
@@ -88,7 +88,7 @@ await ask('POST', `${PAYMENTS_SANDBOX_URL}/webhook_endpoints`, { url })
 
 try {
   const isPaid = await pay()
-  for (let i = 0; isPaid && !seen.size && i < 25; i++) await wait(20) // the API has said it anyway
+  for (let i = 0; isPaid && !seen.size && i < 25; i++) await wait(20) // the API has already confirmed it
   console.log(isPaid ? 'Order 17 is paid.' : 'Order 17 is not paid.')
   process.exit(isPaid ? 0 : 1)
 } catch (error) {

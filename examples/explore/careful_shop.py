@@ -1,4 +1,4 @@
-"""The same shop, repaired: it looks before it pays again, and acts on nothing that is not signed.
+"""The same shop, repaired: it looks before it pays again, and acts only on signed webhooks.
 
 Exit code: 0 the order is paid, 1 it is not, 4 nobody can tell and a person has to look.
 """
@@ -39,11 +39,11 @@ SEEN: set[str] = set()
 
 
 class NobodyCanTell(Exception):
-    """The payment may have been made, and nobody answers."""
+    """The payment may have been made, and the API does not say."""
 
 
 def ask(method: str, url: str, body: Any = None) -> tuple[int, Any]:
-    """What is answered; the status is 0 where no answer came that can be read."""
+    """Return the status and the body; the status is 0 if there is no readable answer."""
     to = urlsplit(url)
     key = os.environ["PAYMENTS_API_KEY"]
     headers = {"Authorization": f"Bearer {key}", "Content-Type": "application/json"}
@@ -58,7 +58,7 @@ def ask(method: str, url: str, body: Any = None) -> tuple[int, Any]:
 
 
 def read(path: str) -> Any:
-    """Read: that changes nothing, so it is simply tried again, whatever went wrong."""
+    """Send a GET, and retry after any failure: reading changes nothing."""
     for attempt in range(TRIES):
         status, body = ask("GET", f"{API}{path}")
         if status == http.client.OK:
@@ -68,7 +68,7 @@ def read(path: str) -> Any:
 
 
 def find() -> Any:
-    """The payment of this order, if it was made: the list has no descriptions."""
+    """Return the payment of this order, if it was made (the list has no descriptions)."""
     for listed in read(f"/payments?customer_id={ORDER['customer_id']}&limit=100")["data"]:
         if listed["status"] != "failed":
             payment = read(f"/payments/{listed['id']}")
@@ -78,7 +78,7 @@ def find() -> Any:
 
 
 def pay() -> bool:
-    """Pay once; whether that went well."""
+    """Pay exactly once, and return whether the payment completed."""
     for attempt in range(TRIES):
         status, body = ask("POST", f"{API}/payments", ORDER)
         if status == http.client.CREATED:
@@ -103,10 +103,10 @@ def is_genuine(headers: Any, body: bytes) -> bool:
 
 
 class Receiver(BaseHTTPRequestHandler):
-    """Where webhooks come."""
+    """Receives webhooks."""
 
     def do_POST(self) -> None:
-        """Take a webhook."""
+        """Receive a webhook."""
         body = self.rfile.read(int(self.headers["Content-Length"]))
         if is_genuine(self.headers, body):
             event = json.loads(body)
@@ -119,7 +119,7 @@ class Receiver(BaseHTTPRequestHandler):
         self.end_headers()
 
     def log_message(self, *_: object) -> None:
-        """Say nothing."""
+        """Log nothing."""
 
 
 with ThreadingHTTPServer(("127.0.0.1", 0), Receiver) as server:
@@ -132,7 +132,7 @@ with ThreadingHTTPServer(("127.0.0.1", 0), Receiver) as server:
         print("Nobody can tell whether Order 17 is paid; a person has to look.")
         sys.exit(4)
     if is_paid and not HEARD.wait(0.5):
-        print("No webhook has come; the API says that it is paid.")
+        print("No webhook has arrived, but the API says that the order is paid.")
     server.shutdown()
 print("Order 17 is paid." if is_paid else "Order 17 is not paid.")
 sys.exit(0 if is_paid else 1)

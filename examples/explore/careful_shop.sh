@@ -1,9 +1,9 @@
 #!/bin/sh
-# The same shop, repaired: it pays by pay.sh, which looks before it pays again, and acts on no webhook
-# that is not signed. Exit code: 0 it is paid, 1 it is not, 4 nobody can tell and a person has to look.
+# The same shop, repaired: it pays with pay.sh, which looks before it pays again, and acts only on signed
+# webhooks. Exit code: 0 it is paid, 1 it is not, 4 nobody can tell and a person has to look.
 cr=$(printf '\r')
 
-is_genuine() { # whether $body was signed with our secret, and not long ago (Standard Webhooks)
+is_genuine() { # whether $body was signed with our secret, and recently (Standard Webhooks)
     case $sent in '' | *[!0-9]*) return 1 ;; esac
     age=$(($(date +%s) - sent))
     [ "$age" -lt 300 ] && [ "$age" -gt -300 ] || return 1
@@ -13,7 +13,7 @@ is_genuine() { # whether $body was signed with our secret, and not long ago (Sta
     case " $signature " in *" v1,$own "*) ;; *) return 1 ;; esac
 }
 
-if [ "${1-}" = webhook ]; then # a request on stdin, our answer on stdout
+if [ "${1-}" = webhook ]; then # reads a request on stdin, answers on stdout
     while read -r line && line=${line%"$cr"} && [ "$line" ]; do
         value=${line#*: }
         case $(echo "${line%%:*}" | tr '[:upper:]' '[:lower:]') in
@@ -49,7 +49,7 @@ case $? in
 1) exit 1 ;;
 *) exit 4 ;;
 esac
-for _ in $(seq 25); do # the API has said it anyway
+for _ in $(seq 25); do # the API has already confirmed it
     [ ! -e "$folder/paid" ] || break
     sleep .02
 done

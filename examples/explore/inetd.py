@@ -1,8 +1,8 @@
-"""What inetd does, for shops that cannot listen: a command for each connection to a free port.
+"""A small inetd for shops that cannot listen: runs a command for each connection to a free port.
 
     inetd.py COMMAND…
 
-prints the port. The command reads a connection on stdin and answers on stdout.
+prints the port. The command reads the connection on stdin and answers on stdout.
 """
 
 import socketserver
@@ -14,7 +14,7 @@ class Connection(socketserver.BaseRequestHandler):
     """One connection."""
 
     def handle(self) -> None:
-        """Hand it to the command."""
+        """Run the command on it."""
         subprocess.run(sys.argv[1:], stdin=self.request, stdout=self.request, check=False)  # noqa: S603
 
 

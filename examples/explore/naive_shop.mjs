@@ -1,4 +1,4 @@
-// A shop that most people would write: it pays, tries again, and waits for the webhook.
+// The shop that most people would write: it pays, retries, and waits for the webhook.
 
 import { once } from 'node:events'
 import { createServer } from 'node:http'
@@ -25,7 +25,7 @@ async function pay() {
     try {
       reply = await post(`${PAYMENTS_BASE_URL}/payments`, order)
     } catch (error) {
-      if (error.name === 'TimeoutError') return null // it takes too long: not paid
+      if (error.name === 'TimeoutError') return null // it takes too long, so not paid
       continue
     }
     if (reply.status === 400) return null

@@ -1,4 +1,4 @@
-"""A shop that most people would write: it pays, tries again, and waits for the webhook."""
+"""The shop that most people would write: it pays, retries, and waits for the webhook."""
 
 import http.client
 import json
@@ -51,10 +51,10 @@ def pay() -> Any:
 
 
 class Receiver(BaseHTTPRequestHandler):
-    """Where webhooks come."""
+    """Receives webhooks."""
 
     def do_POST(self) -> None:
-        """Take a webhook."""
+        """Receive a webhook."""
         event = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
         if event["type"] == "payment.completed":
             PAID.set()
@@ -62,7 +62,7 @@ class Receiver(BaseHTTPRequestHandler):
         self.end_headers()
 
     def log_message(self, *_: object) -> None:
-        """Say nothing."""
+        """Log nothing."""
 
 
 with ThreadingHTTPServer(("127.0.0.1", 0), Receiver) as server:

@@ -1,9 +1,9 @@
 #!/bin/sh
-# A shop that most people would write: it pays with curl, tries again, and waits for the webhook.
+# The shop that most people would write: it pays with curl, retries, and waits for the webhook.
 set -e
 cr=$(printf '\r')
 
-if [ "$1" = webhook ]; then # a request on stdin, our answer on stdout
+if [ "$1" = webhook ]; then # reads a request on stdin, answers on stdout
     while read -r line && line=${line%"$cr"} && [ "$line" ]; do
         case $line in [Cc]ontent-[Ll]ength:*) length=${line#*: } ;; esac
     done

@@ -1,4 +1,4 @@
-// The client of the Payments API: it never charges twice, whatever becomes of a reply.
+// A client of the Payments API that never charges twice, even if replies are lost.
 
 import { setTimeout as wait } from 'node:timers/promises'
 
@@ -17,14 +17,14 @@ export class RateLimited extends Error {
 }
 
 export class Payments {
-  // `tries`: how often something is asked; `pause`: milliseconds before the second try, doubled later.
+  // `tries`: the maximum number of attempts; `pause`: milliseconds before the second one, then doubled.
   constructor(baseUrl, apiKey, { tries = 4, pause = 500 } = {}) {
     Object.assign(this, { baseUrl, apiKey, tries, pause })
   }
 
-  // The API knows no idempotency keys. When a reply is lost the payment may have been made, and only
-  // the list can tell: no create is sent again without looking there. `reference` is what no two
-  // payments of a customer have in common.
+  // The API has no idempotency keys. If a reply is lost, the payment may have been made, and only the
+  // list of payments can tell. So look there before sending a create again. `reference` must be unique
+  // among the payments of a customer.
   async create({ amount, currency, card, customer, reference }) {
     const body = {
       amount, currency, customer_id: customer, description: reference,
@@ -38,7 +38,7 @@ export class Payments {
     }
     const made = await this.find(customer, reference)
     if (made) return made
-    throw new Error(`nobody can tell whether ${reference} is paid`)
+    throw new Error(`cannot tell whether ${reference} is paid`)
   }
 
   async find(customer, reference) {
@@ -67,10 +67,10 @@ export class Payments {
       if (answer) return answer
       await wait(this.pause * 2 ** attempt)
     }
-    throw new Error(`${path} does not answer`)
+    throw new Error(`no usable answer from ${path}`)
   }
 
-  // What the API says; null when its answer is lost, or is none.
+  // The API's answer, or null if it was lost or unusable.
   async #answer(method, path, body) {
     let reply, said
     try {

@@ -1,4 +1,4 @@
-// The shop: its orders, and the address that webhooks are sent to.
+// The shop: its orders, and the server that receives webhooks.
 
 import { createServer } from 'node:http'
 import { text } from 'node:stream/consumers'
@@ -29,7 +29,7 @@ export class Shop {
     return order
   }
 
-  // Events come twice, late and in any order: only the payment itself says how it stands.
+  // Events may arrive twice, late and in any order, so read the payment itself for its status.
   async hear(event) {
     if (this.#seen.has(event.id)) return
     const payment = await this.payments.retrieve(event.data.payment_id)
@@ -38,7 +38,7 @@ export class Shop {
     this.#seen.add(event.id)
   }
 
-  // A server that acts on nothing that is not signed; the raw body is what the signature is of.
+  // A server that acts only on signed webhooks; the signature covers the raw body.
   receiver() {
     return createServer(async (request, response) => {
       try {
@@ -47,7 +47,7 @@ export class Shop {
         response.writeHead(204).end()
       } catch (error) {
         const isForged = error.name === 'WebhookVerificationError'
-        response.writeHead(isForged ? 400 : 500).end() // after a 500 it is sent again
+        response.writeHead(isForged ? 400 : 500).end() // after a 500 the webhook is sent again
       }
     })
   }

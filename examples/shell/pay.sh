@@ -1,24 +1,24 @@
 #!/bin/sh
 # pay.sh CUSTOMER REFERENCE AMOUNT CURRENCY CARD
-# Pays once, whatever becomes of a reply, and prints the payment's id and status.
-# REFERENCE is what no two payments of the customer have in common, without quotes.
-# Exit code: 0 it is made, 1 it is refused (the reason is printed), 2 nobody can tell.
+# Pays exactly once, even if replies are lost, and prints the payment's id and status.
+# REFERENCE must be unique among the payments of the customer, and contain no quotes.
+# Exit code: 0 the payment is made, 1 it is rejected (the reason is printed), 2 unknown.
 set -u
 customer=$1 reference=$2 amount=$3 currency=$4 card=$5
 
-# The answer's body on one line, and its status on the next; nothing when it is lost.
+# Prints the answer's body on one line and its status on the next; nothing if it is lost.
 ask() {
     curl -s --max-time 10 -w '\n%{http_code}\n' -H "Authorization: Bearer $PAYMENTS_API_KEY" \
         -H 'Content-Type: application/json' "$@"
 }
 
-field() { # NAME: the text of the field in each line of JSON that has it
+field() { # NAME: prints the text of this field for each line of JSON that has it
     sed -n "s/.*\"$1\":\"\([^\"]*\)\".*/\1/p"
 }
 
-# The API knows no idempotency keys. When a reply is lost the payment may have been made, and only
-# the list can tell; it has no descriptions, so each candidate is looked at. Fails with 1 when there
-# is no such payment, and with 2 when that cannot be told.
+# The API has no idempotency keys. If a reply is lost, the payment may have been made, and only the
+# list of payments can tell. The list has no descriptions, so this retrieves each candidate. Returns 1
+# if there is no such payment, and 2 if the API does not say.
 find_payment() {
     cursor=
     while :; do
@@ -37,7 +37,7 @@ find_payment() {
     done
 }
 
-show() { # the id and status of a payment
+show() { # prints the id and status of a payment
     read -r json
     echo "$(echo "$json" | field id) $(echo "$json" | field status)"
 }
@@ -53,13 +53,13 @@ for pause in ${PAUSES:-0 1 2 4}; do
         find_payment
         case $? in
         0) exit 0 ;;
-        2) continue ;; # whoever has not looked must not pay again
+        2) continue ;; # never pay again without having looked
         esac
     fi
     answer=$(ask "$PAYMENTS_BASE_URL/payments" -d "$body") || continue
     case $(echo "$answer" | tail -n 1) in
     201) echo "$answer" | grep -q '"id":' && echo "$answer" | show && exit 0 ;;
-    4*) echo "$answer" | field code; exit 1 ;; # and what was lost before was looked for
+    4*) echo "$answer" | field code; exit 1 ;; # lost attempts before this one have been looked for
     esac
 done
 find_payment || exit 2

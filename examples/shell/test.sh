@@ -10,7 +10,7 @@ control() { # METHOD PATH [BODY]
 }
 
 expect() { # WHAT PATTERN TEXT
-    # shellcheck disable=SC2254 # the pattern is one
+    # shellcheck disable=SC2254 # $2 is meant as a pattern
     case $3 in
     $2) echo "ok - $1" ;;
     *) echo "NOT ok - $1: expected $2, got $3"; failures=$((failures + 1)) ;;
@@ -25,14 +25,14 @@ control POST webhook_endpoints '{"url": "inbox:orders"}' > /dev/null
 pending=$(sh pay.sh ada order-3 2500 USD 4000009900000012)
 expect 'a payment that takes an hour' 'pay_* pending' "$pending"
 control POST clock/advance '{"by": "1h"}' > /dev/null
-expect 'it is completed without waiting' '*"status":"completed"*' \
+expect 'it completes without waiting' '*"status":"completed"*' \
     "$(curl -sS "$PAYMENTS_BASE_URL/payments/${pending% *}" -H "Authorization: Bearer $PAYMENTS_API_KEY")"
 
-expect 'its webhook arrives, and is signed' "*payment.completed*${pending% *}*\"verified\":true*" \
+expect 'its webhook arrives with a valid signature' "*payment.completed*${pending% *}*\"verified\":true*" \
     "$(control GET inbox/orders)"
 
 control POST scenarios/active '"lost-reply"' > /dev/null
-expect 'a reply that is lost' 'pay_* completed' "$(sh pay.sh ben order-4 2500 USD 4111111111111111)"
+expect 'a lost reply' 'pay_* completed' "$(sh pay.sh ben order-4 2500 USD 4111111111111111)"
 expect 'nobody was charged twice' '{"passed":true,*' "$(control GET report)"
 
 exit "$((failures > 0))"

@@ -212,7 +212,7 @@ ELSEWHERE: dict[str, tuple[Call, int, dict[str, Any]]] = {
 }  # fmt: skip
 
 
-@pytest.mark.parametrize("case", ELSEWHERE)
+@for_each("case", ELSEWHERE)
 def test_an_undocumented_call_gets_its_documented_error_and_changes_nothing(
     desk: InProcessApi, case: str
 ) -> None:
@@ -330,7 +330,7 @@ PATHS = "The paths are /v3/payments, /v3/payments/{payment_id} and its /refunds.
 DOUBLE = "The path has two slashes in a row; did you mean"
 
 
-@pytest.mark.parametrize(
+@for_each(
     ("path", "details"),
     [
         ("/v3//payments", f"{DOUBLE} /v3/payments?"),

@@ -6,7 +6,7 @@ Without Chromium, or without `playwright`, these tests are skipped and say what 
 from collections.abc import Generator, Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, NamedTuple
 
 import pytest
 
@@ -14,11 +14,30 @@ from payments_sandbox.testing import RunningSandbox, Sandbox, running_sandbox
 from tools.chromium import find_chromium, start_chromium
 
 if TYPE_CHECKING:
-    from playwright.sync_api import Browser, ConsoleMessage, Page
+    from playwright.sync_api import Browser, ConsoleMessage, Page, ViewportSize
 
 
-IN_USE: Final = pytest.StashKey["tuple[Browser, ExitStack]"]()
-"""The Chromium that runs, and what ends it."""
+USUAL: Final["ViewportSize"] = {"width": 1280, "height": 720}
+"""The size of a page that no test has changed."""
+
+
+class InUse(NamedTuple):
+    """What consecutive tests share.
+
+    Attributes:
+        browser: the Chromium of the system.
+        server: a server; each test has its own world on it.
+        tab: the dashboard, loaded once: loading takes longer than most tests.
+        ends: ends all of them.
+    """
+
+    browser: "Browser"
+    server: RunningSandbox
+    tab: "Page"
+    ends: ExitStack
+
+
+IN_USE: Final = pytest.StashKey[InUse]()
 
 
 @pytest.hookimpl(wrapper=True)
@@ -35,33 +54,41 @@ def pytest_runtest_teardown(
         is_last = nextitem is None or nextitem.path.parent != Path(__file__).parent
         if is_last and (in_use := item.config.stash.get(IN_USE, None)) is not None:
             del item.config.stash[IN_USE]
-            in_use[1].close()
+            in_use.ends.close()
 
 
-@pytest.fixture(scope="module")
-def browser(pytestconfig: pytest.Config) -> "Browser":
-    """The Chromium of the system, shared by consecutive modules."""
+@pytest.fixture
+def in_use(pytestconfig: pytest.Config) -> InUse:
+    """Return what consecutive tests share, also those of several modules."""
     if (in_use := pytestconfig.stash.get(IN_USE, None)) is None:
         in_use = pytestconfig.stash[IN_USE] = _started()
-        pytestconfig.add_cleanup(in_use[1].close)  # where a run is broken off
-    return in_use[0]
+        pytestconfig.add_cleanup(in_use.ends.close)  # where a run is broken off
+    return in_use
 
 
-def _started() -> "tuple[Browser, ExitStack]":
+def _started() -> InUse:
     sync_api = pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
     if find_chromium() is None:
         pytest.skip("no Chromium: install it, or name it in $CHROMIUM")
     with ExitStack() as ends:
+        server = ends.enter_context(running_sandbox(seed=7, max_wall_delay="100ms"))
         opened = start_chromium(ends.enter_context(sync_api.sync_playwright()))
         ends.callback(opened.close)
-        return opened, ends.pop_all()
+        tab = _opened(opened)
+        tab.goto(worlds_of(server))
+        return InUse(opened, server, tab, ends.pop_all())
 
 
-@pytest.fixture(scope="module")
-def server() -> Iterator[RunningSandbox]:
-    """A server for all tests of a module."""
-    with running_sandbox(seed=7, max_wall_delay="100ms") as running:
-        yield running
+@pytest.fixture
+def browser(in_use: InUse) -> "Browser":
+    """Return the Chromium of the system."""
+    return in_use.browser
+
+
+@pytest.fixture
+def server(in_use: InUse) -> RunningSandbox:
+    """Return the server."""
+    return in_use.server
 
 
 @pytest.fixture
@@ -71,21 +98,14 @@ def world(server: RunningSandbox) -> Iterator[Sandbox]:
         yield made
 
 
-@pytest.fixture(scope="module")
-def tab(browser: "Browser", server: RunningSandbox) -> "Iterator[Page]":
-    """The dashboard, loaded once: loading takes longer than most tests."""
-    opened = _opened(browser)
-    opened.goto(worlds_of(server))
-    yield opened
-    opened.context.close()
-
-
 @pytest.fixture
-def page(tab: "Page", server: RunningSandbox) -> "Iterator[Page]":
+def page(in_use: InUse) -> "Iterator[Page]":
     """The shared page with new views and without drafts."""
+    tab, server = in_use.tab, in_use.server
     with _calm(tab):
         tab.evaluate("sessionStorage.clear()")
         yield tab
+        tab.set_viewport_size(USUAL)
         tab.goto(worlds_of(server))
 
 

@@ -91,7 +91,7 @@ def test_a_scenario_can_be_written_by_completion_and_keyboard_only(
 ) -> None:
     page.goto(address(world, "scenarios"))
     editor = page.get_by_label("Scenario in YAML")
-    listed = page.get_by_role("listbox", name="What can stand here")
+    listed = page.get_by_role("listbox", name="Completions")
     editor.fill("")
     editor.press_sequentially("scen")
     listed.get_by_role("option").first.wait_for()

@@ -86,7 +86,7 @@ def test_the_address_of_the_server_leads_to_the_worlds_and_to_the_default_world(
 def test_a_world_can_be_created_with_scenarios_then_reset_and_dropped(
     page: "Page", server: RunningSandbox
 ) -> None:
-    page.goto(f"{server.sandbox_url}/")
+    page.goto(f"{server.sandbox_url}/#/")
     page.get_by_label("Name").fill("an exploratory session")
     page.get_by_label("API key").fill("sk_test_explored")
     page.get_by_label("Clock").fill("2030-01-15T09:00:00Z")
@@ -112,7 +112,7 @@ def test_the_environment_button_copies_the_variables_that_run_sets(
     page: "Page", server: RunningSandbox, world: Sandbox
 ) -> None:
     page.context.grant_permissions(["clipboard-read", "clipboard-write"])
-    page.goto(f"{server.sandbox_url}/")
+    page.goto(f"{server.sandbox_url}/#/")
     row = page.locator("tr", has_text=world.api_key)
     row.get_by_role("button", name="environment").click()
     row.get_by_role("button", name="copied").wait_for()
@@ -380,7 +380,7 @@ def test_axe_finds_no_serious_violation_in_any_view_in_light_and_dark(
         json={"url": "inbox:x"}, headers=world.headers, timeout=30,
     )  # fmt: skip
     places = [address(world, view) for view in VIEWS]
-    places += [address(world, "requests", world.requests[0]["id"]), f"{world.sandbox_url}/"]
+    places += [address(world, "requests", world.requests[0]["id"]), f"{world.sandbox_url}/#/"]
     context = browser.new_context(bypass_csp=True, reduced_motion="reduce")
     context.add_init_script(axe.axe_script)
     page = context.new_page()
@@ -398,13 +398,11 @@ def test_axe_finds_no_serious_violation_in_any_view_in_light_and_dark(
 
 
 def test_no_view_is_wider_than_the_screen_at_320_and_1200_pixels(
-    browser: "Browser", world: Sandbox
+    page: "Page", world: Sandbox
 ) -> None:
     pay(world)
     world.use(HOLD)
     client = WaitingClient(world)
-    context = browser.new_context()
-    page = context.new_page()
     wide: dict[tuple[str, int], int] = {}
     for view in VIEWS:
         page.goto(address(world, view))
@@ -414,7 +412,6 @@ def test_no_view_is_wider_than_the_screen_at_320_and_1200_pixels(
             over = page.evaluate("document.documentElement.scrollWidth - innerWidth")
             if over > 0:
                 wide[view, width] = over
-    context.close()
     world.reset()
     assert (client.answer(), wide) == ("no reply", {})
 
@@ -513,7 +510,7 @@ def test_an_open_view_reconnects_to_a_restarted_server_and_shows_each_new_reques
         pay(world, customer_id="cust_before")
         page.goto(address(world))
         page.locator(".row.request", has_text="cust_before").wait_for()
-    page.get_by_text("server away").wait_for()
+    page.get_by_text("connection lost").wait_for()
     with running_sandbox(seed=1, port=port) as second:
         world = second.world("sk_test_again")
         pay(world, customer_id="cust_after")

@@ -48,7 +48,7 @@ def test_the_tab_key_reaches_every_control_of_every_view(
     made = pay(world)
     places = dict.fromkeys((address(world, view) for view in VIEWS[1:]), "main") | {
         address(world, VIEWS[0]): "body",
-        f"{server.sandbox_url}/": "body",
+        f"{server.sandbox_url}/#/": "body",
         address(world, "requests", world.requests[0]["id"]): "main",
         address(world, "payments", made["id"]): "main",
         address(world, "deliveries", world.deliveries[0]["id"]): "main",
@@ -79,7 +79,7 @@ def view(page: "Page", key: str, title: str) -> None:
 def test_a_whole_session_can_be_done_by_keyboard_alone(
     page: "Page", server: RunningSandbox
 ) -> None:
-    page.goto(f"{server.sandbox_url}/")
+    page.goto(f"{server.sandbox_url}/#/")
     for name, text in (("API key", "sk_test_keys"), ("Clock", "2030-01-15T09:00:00Z")):
         page.get_by_label(name, exact=True).focus()
         page.keyboard.type(text)

@@ -14,6 +14,7 @@ from tests.project.blocks import read_blocks
 from tests.project.tree import ROOT
 from tests.support.process import COMMAND, environment, run, serve_process
 from tests.support.sockets import exchange, raw_request
+from tests.support.tables import for_each
 
 NAMES: Final = (
     "serve", "run", "explore", "prove", "healthcheck", "advance", "trigger", "logs", "listen",
@@ -138,7 +139,7 @@ WRONG: Final = {
 }
 
 
-@pytest.mark.parametrize("command", ["", *NAMES, *NESTED])
+@for_each("command", ["", *NAMES, *NESTED])
 def test_docs_cli_md_shows_the_help_verbatim(command: str) -> None:
     """docs/cli.md contains what `--help` prints at 80 columns."""
     shown = run(*command.split(), "--help")
@@ -161,7 +162,7 @@ def words(text: str) -> list[str]:
     return text.replace(" -n N,", " -n,").split()
 
 
-@pytest.mark.parametrize("heading", HELP)
+@for_each("heading", HELP)
 def test_help_shows_examples_before_options(heading: str) -> None:
     """No line is longer than 90 columns."""
     lines = HELP[heading].splitlines()

@@ -8,6 +8,7 @@ from payments_sandbox.rules.magic_cards import MAGIC_CARDS
 from payments_sandbox.scenarios.loader import load
 from tests.support.process import documented_example, new_remote_world, run
 from tests.support.sockets import running_server
+from tests.support.tables import for_each
 
 ALL = [*CODES, *CONTROL_CODES, *(each.name for each in FAULTS)]
 
@@ -24,7 +25,7 @@ def test_the_example_in_docs_cli_md_matches_the_output() -> None:
     assert explained(console.split()[-1]).splitlines() == shown
 
 
-@pytest.mark.parametrize("word", ALL)
+@for_each("word", ALL)
 def test_every_error_code_and_fault_has_an_explanation(word: str) -> None:
     first, *rest = explained(word).splitlines()
     assert first.startswith(f"{word}: ")
@@ -32,7 +33,7 @@ def test_every_error_code_and_fault_has_an_explanation(word: str) -> None:
     assert [line for line in rest if len(line) > 80 and "|" not in line] == []
 
 
-@pytest.mark.parametrize("card", MAGIC_CARDS, ids=lambda card: card.name)
+@for_each("card", MAGIC_CARDS)
 def test_a_magic_card_is_explained_by_its_name_and_by_its_number(card: object) -> None:
     name, number = str(card.name), str(card.number)  # type: ignore[attr-defined]
     by_number = explained(" ".join(number[at : at + 4] for at in range(0, len(number), 4)))
@@ -41,7 +42,7 @@ def test_a_magic_card_is_explained_by_its_name_and_by_its_number(card: object) -
     assert explained(name).endswith(by_number)
 
 
-@pytest.mark.parametrize("name", [name for name, code in CODES.items() if code.operations])
+@for_each("name", [name for name, code in CODES.items() if code.operations])
 def test_the_example_rule_of_an_error_code_is_a_valid_rule(name: str) -> None:
     text = explained(name).partition("  in a scenario:\n")[2].partition("\n\n")[0]
     loaded = load(f"scenario: x\nrules:\n{text}", name="x", longest_wait=5_000)

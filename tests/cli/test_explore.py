@@ -156,21 +156,40 @@ def test_a_webhook_handled_twice_is_found_and_reproduced_by_its_scenario(
     assert [each.returncode for each in again] == [1]
 
 
-def test_equal_seeds_give_equal_reports_for_any_number_of_jobs(
-    program: Path, tmp_path: Path
-) -> None:
-    files = [tmp_path / "1.json", tmp_path / "4.json"]
-    ended = [
-        explore(
-            program, NAIVE, "--faults", "drop_after_commit,card_declined", "--jobs", jobs,
-            "--json", str(file),
-        )
-        for jobs, file in zip("14", files, strict=True)
-    ]  # fmt: skip
+class Twice(NamedTuple):
+    """The same exploration twice, with a finding that is accepted and one that is not.
 
-    one, four = (_without_seconds(json.loads(file.read_text("utf-8"))) for file in files)
-    assert one == four
-    assert ended[0].stdout == ended[1].stdout
+    Attributes:
+        one: with one run at a time; its report is written to stdout.
+        four: with four runs at a time.
+        file: the report of the latter.
+    """
+
+    one: "subprocess.CompletedProcess[str]"
+    four: "subprocess.CompletedProcess[str]"
+    file: Path
+
+
+@pytest.fixture(scope="module")
+def twice(tmp_path_factory: pytest.TempPathFactory) -> Twice:
+    """Explore the naive client twice."""
+    folder = tmp_path_factory.mktemp("twice")
+    program, file = folder / "pay.py", folder / "x.json"
+    options = ("--faults", "drop_after_commit,card_declined", "--allow", "double_charge")
+    one = explore(program, NAIVE, *options, "--jobs", "1", "--json", "-")
+    four = explore(program, NAIVE, *options, "--jobs", "4", "--json", str(file))
+    return Twice(one, four, file)
+
+
+def test_equal_seeds_give_equal_reports_for_any_number_of_jobs(twice: Twice) -> None:
+    four = json.loads(twice.file.read_text("utf-8"))
+    assert _without_seconds(json.loads(twice.one.stdout)) == _without_seconds(four)
+
+
+def test_json_dash_writes_only_the_report_to_stdout(twice: Twice) -> None:
+    """The text report goes to stderr instead."""
+    assert json.loads(twice.one.stdout)["findings"]
+    assert twice.four.stdout in twice.one.stderr
 
 
 def _without_seconds(value: Any) -> Any:  # noqa: ANN401 - JSON
@@ -184,16 +203,18 @@ def _without_seconds(value: Any) -> Any:  # noqa: ANN401 - JSON
 
 
 def test_allowed_and_baseline_findings_do_not_fail_the_exploration(
-    program: Path, tmp_path: Path
+    program: Path, twice: Twice
 ) -> None:
-    data, accepted = tmp_path / "x.json", ("--allow", "double_charge")
-    first = explore(program, NAIVE, "--faults", "card_declined", *accepted, "--json", str(data))
-    faults = ("--faults", "drop_after_commit,card_declined")
-    second = explore(program, NAIVE, *faults, *accepted, "--baseline", str(data))
+    told = "1 finding, 1 accepted in 2 runs (double_charge 1, crash 1)\n"
+    assert twice.four.stdout.startswith(told), twice.four.stdout
+    assert [twice.one.returncode, twice.four.returncode] == [1, 1]
 
-    assert [first.returncode, second.returncode] == [1, 0]
+    options = ("--faults", "drop_after_commit,card_declined", "--baseline", str(twice.file))
+    ended = explore(program, NAIVE, *options)
+
     told = "nothing found, 2 accepted in 2 runs (double_charge 1, crash 1)\n"
-    assert second.stdout.startswith(told), second.stdout
+    assert ended.stdout.startswith(told), ended.stdout
+    assert ended.returncode == 0
 
 
 def test_a_command_that_fails_without_any_fault_exits_2_with_its_output(
@@ -341,18 +362,6 @@ ORDER =""",
 
     assert ended.returncode == 1
     assert ended.stdout.startswith("1 finding in 2 runs (double_charge 1, survived 1)\n")
-
-
-def test_json_dash_writes_only_the_report_to_stdout(program: Path, tmp_path: Path) -> None:
-    """The text report goes to stderr instead."""
-    ended = explore(program, NAIVE, "--faults", "drop_after_commit", "--json", "-")
-    file = explore(program, NAIVE, "--faults", "drop_after_commit", "--json", f"{tmp_path}/x.json")
-
-    assert (
-        json.loads(ended.stdout)["findings"]
-        == json.loads((tmp_path / "x.json").read_text())["findings"]
-    )
-    assert file.stdout in ended.stderr
 
 
 def test_ctrl_c_exits_130_with_the_report_so_far(program: Path, tmp_path: Path) -> None:

@@ -1,7 +1,5 @@
 """Plain texts with the colours and line breaks of a terminal."""
 
-import pytest
-
 from payments_sandbox.cli.terminal.highlight import (
     EXPLANATION,
     EXPLORATION,
@@ -13,11 +11,12 @@ from payments_sandbox.cli.terminal.highlight import (
 )
 from payments_sandbox.cli.terminal.screen import Screen
 from payments_sandbox.core.colours import BAD, END, GOOD, NAME, POOR, QUIET, RULE, STRONG
+from tests.support.tables import for_each
 
 COLOURED = Screen(80, has_colours=True)
 
 
-@pytest.mark.parametrize(
+@for_each(
     ("colours", "line", "shown"),
     [
         (REPORT, "passed: 1 rule fired", f"{GOOD}passed{END}: 1 rule fired"),

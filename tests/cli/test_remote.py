@@ -20,6 +20,7 @@ from tests.support.process import (
     serve_process,
 )
 from tests.support.sockets import exchange, raw_request, saying
+from tests.support.tables import for_each
 
 COMMANDS: Final = ("advance", "trigger", "logs", "listen")
 CALLS: Final = (["advance", "1h"], ["trigger", "payment.failed"], ["logs"], ["listen"])
@@ -55,7 +56,7 @@ def test_every_remote_command_has_url_api_key_and_control_token(command: str) ->
     assert options_of(command) >= SHARED
 
 
-@pytest.mark.parametrize("path", ["", "/", "/v3", "/v3/", "/_sandbox", "/_sandbox/"])
+@for_each("path", ["", "/", "/v3", "/v3/", "/_sandbox", "/_sandbox/"])
 def test_options_override_variables_even_invalid_ones(server: ServeProcess, path: str) -> None:
     """The URL may be that of either API."""
     key = f"sk_test_line{len(path)}"
@@ -182,7 +183,7 @@ def test_https_to_a_plain_http_server_is_reported_in_one_line(server: ServeProce
     assert errors.startswith(f"payments-sandbox: no sandbox answers at {url}: [SSL")
 
 
-@pytest.mark.parametrize(
+@for_each(
     ("option", "value", "expected"),
     [
         ("--url", "127.0.0.1:8080", "expected an address such as http://127.0.0.1:8080"),
@@ -197,7 +198,7 @@ def test_https_to_a_plain_http_server_is_reported_in_one_line(server: ServeProce
         ),
     ],
 )
-@pytest.mark.parametrize("in_environment", [False, True])
+@for_each("in_environment", [False, True])
 def test_an_invalid_value_exits_2_naming_its_option_or_variable(
     option: str, value: str, expected: str, *, in_environment: bool
 ) -> None:

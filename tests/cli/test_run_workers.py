@@ -189,5 +189,5 @@ def test_options_that_conflict_with_workers_exit_2(tmp_path: Path) -> None:
         code, output, errors = ended("print('ran')", *options)
         assert (code, output) == (2, "")
         assert expected in errors
-    one = run("run", "--state", str(tmp_path), "--", "true")
-    assert "a folder is for --workers 2 or more" in one.stderr
+    one = run("run", "--tls", "auto", "--state", str(tmp_path), "--", "true")
+    assert "argument --state: expected a file with --tls: encrypted" in one.stderr

@@ -10,6 +10,7 @@ from typing import TextIO
 import pytest
 
 from payments_sandbox.cli.terminal.screen import Screen, screen_of, wants_colours, width_of
+from tests.support.tables import for_each
 
 fcntl = pytest.importorskip("fcntl", reason="Windows has no pseudo-terminals")
 termios = pytest.importorskip("termios", reason="Windows has no pseudo-terminals")
@@ -84,7 +85,7 @@ def test_piped_output_is_plain_unless_force_color_is_set(
     assert screen_of(arguments(no_color=True), io.StringIO()) == Screen()
 
 
-@pytest.mark.parametrize(
+@for_each(
     ("variables", "on_a_terminal", "piped"),
     [
         ({}, True, False),

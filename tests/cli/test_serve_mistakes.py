@@ -6,6 +6,7 @@ from typing import Final
 import pytest
 
 from tests.support.process import environment_name, options_of, run, serve_process
+from tests.support.tables import for_each
 
 WRONG: Final = {
     "--port": ("70000", "expected a whole number from 0 to 65535"),
@@ -79,7 +80,7 @@ def test_this_module_has_an_invalid_value_for_every_option() -> None:
     assert options_of("serve") == {*WRONG, *FLAGS, *ANYTHING}
 
 
-@pytest.mark.parametrize("option", WRONG)
+@for_each("option", WRONG)
 def test_an_invalid_value_exits_2_naming_its_option(option: str) -> None:
     """The last line says what is expected."""
     value, expected = WRONG[option]
@@ -147,7 +148,7 @@ def test_an_invalid_variable_exits_2_and_does_not_affect_other_commands(option: 
     assert run("cards", extra=extra).returncode == 0
 
 
-@pytest.mark.parametrize("flag", FLAGS)
+@for_each("flag", FLAGS)
 def test_an_invalid_flag_variable_exits_2(flag: str) -> None:
     """The variable of a flag is a boolean."""
     ended = run("serve", extra={environment_name(flag): "perhaps"}, is_process=False)

@@ -223,7 +223,7 @@ StateFile.PART = told_to_stop
 
 @pytest.mark.parametrize(
     ("part", "number"),
-    [("_counted", signal.SIGINT), ("_restoring", signal.SIGTERM)],
+    [("_count_lines", signal.SIGINT), ("_restoring", signal.SIGTERM)],
     ids=["reads", "restores"],
 )
 def test_a_signal_while_loading_leaves_the_state_file_unchanged(

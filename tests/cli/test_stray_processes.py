@@ -55,6 +55,6 @@ def test_a_system_without_proc_and_ps_finds_no_processes(
 def test_a_process_that_has_already_exited_is_not_an_error(monkeypatch: pytest.MonkeyPatch) -> None:
     with subprocess.Popen(("true",)) as gone:
         gone.wait(20)
-    monkeypatch.setattr(stray_processes, "_having", lambda _: iter([gone.pid]))
+    monkeypatch.setattr(stray_processes, "_with_variables", lambda _: iter([gone.pid]))
     with strays_ended({}):
         pass

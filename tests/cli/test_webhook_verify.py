@@ -19,6 +19,7 @@ from tests.support.process import (
     run,
     serve_process,
 )
+from tests.support.tables import for_each
 
 SECRET: Final = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"
 OTHER: Final = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSx"
@@ -311,7 +312,7 @@ WRONG: Final = {
 }  # fmt: skip
 
 
-@pytest.mark.parametrize(("arguments", "problem"), WRONG.values(), ids=WRONG)
+@for_each(("arguments", "problem"), WRONG.values())
 def test_invalid_arguments_exit_2_and_say_what_is_expected(
     body: str, arguments: list[str], problem: str
 ) -> None:

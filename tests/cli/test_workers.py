@@ -27,6 +27,7 @@ from tests.support.process import (
     started,
 )
 from tests.support.sockets import connected, exchange, raw_request
+from tests.support.tables import for_each
 from tests.support.values import LONGEST_WAIT, documented_create
 
 WORKERS: Final = 3
@@ -299,7 +300,7 @@ def test_a_suspended_worker_is_ended_with_the_server() -> None:
 
 
 def test_a_state_is_restored_with_another_number_of_workers(tmp_path: Path) -> None:
-    """The number goes from one process to two and then to three workers."""
+    """The number goes from one process to two and three workers, and back to one."""
     folder = tmp_path / "worlds"
     with serve_process("--state", str(tmp_path / "one.state")) as server:
         worlds = [RemoteWorld(server.address, f"sk_test_kept{number}") for number in range(8)]
@@ -307,7 +308,7 @@ def test_a_state_is_restored_with_another_number_of_workers(tmp_path: Path) -> N
         assert server.stop()[0] == 0
     folder.mkdir()
     (tmp_path / "one.state").rename(folder / "one.state")
-    for workers in (2, 3):
+    for workers in (2, 3, 1):
         arguments = ("--workers", str(workers), "--state", str(folder))
         with serve_process(*arguments) as server:
             for key, payment in paid.items():
@@ -353,7 +354,10 @@ def test_a_state_folder_in_use_or_a_state_file_exits_2(tmp_path: Path) -> None:
     for arguments, expected in (
         ((*TWO, "--state", str(tmp_path / "file")), "expected a folder, since each worker has its"),
         ((*TWO, "--state", os.devnull), "expected a folder, since each worker has its own file"),
-        (("--state", str(tmp_path)), "expected a file in an existing folder; a folder is for"),
+        (
+            ("--state", str(tmp_path), "--tls", "auto"),
+            "argument --state: expected a file with --tls: encrypted connections cannot be passed",
+        ),
         (
             (*TWO, "--state", str(tmp_path / "no" / "where")),
             "expected a file or folder in an existing",
@@ -384,7 +388,7 @@ def test_a_port_in_use_exits_1_with_one_line() -> None:
     assert ended.stderr.count("\n") == 1
 
 
-@pytest.mark.parametrize("workers", ["0", "65", "two", "-1"])
+@for_each("workers", ["0", "65", "two", "-1"])
 def test_an_invalid_number_of_workers_exits_2(workers: str) -> None:
     """The error says what is expected."""
     ended = run("serve", "--workers", workers)

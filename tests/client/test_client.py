@@ -1,21 +1,18 @@
 """The client has a method for each route, which calls it and returns its response."""
 
-import contextlib
 import inspect
 import re
-import threading
 from collections.abc import Iterator
 from typing import Any, Final
 
 import pytest
-import requests
 
 from payments_sandbox.client.messages import HttpRequest, HttpResponse
 from payments_sandbox.contract.control_routes import CONTROL_PATH, CONTROL_ROUTES
 from payments_sandbox.contract.control_routes.route import ControlRoute
 from payments_sandbox.contract.schemas import load_contract
 from payments_sandbox.testing import AsyncSandboxClient, Sandbox, SandboxClient
-from tests.support.sockets import pay
+from tests.support.sockets import WaitingClient, pay
 from tests.support.tables import for_each
 from tests.support.values import DECLINED, HOLD, PENDING
 
@@ -185,13 +182,8 @@ def _needed(world: Sandbox, route: ControlRoute) -> dict[str, Any]:
 
 def _held(world: Sandbox) -> str:
     """Return the id of a create that is held, until it is decided to drop it."""
-
-    def lose() -> None:
-        with contextlib.suppress(requests.ConnectionError):
-            pay(world)
-
     world.use(HOLD)
-    threading.Thread(target=lose).start()
+    WaitingClient(world)
     while not (found := world.control.list_held_calls()["data"]):
         pass
     return str(found[0]["id"])

@@ -88,7 +88,7 @@ class Story:
         self.called_at[number] = asyncio.get_running_loop().time()
         self._api.create(f"buyer_{number:03}")
         self._keeper.mark(self._world)
-        if (kept := self._keeper.kept_in_time(self._world)) is not None:
+        if (kept := self._keeper.until_written_if_late(self._world)) is not None:
             await kept
         now = self.answered_at[number] = asyncio.get_running_loop().time()
         at_risk = (at for each, at in self.answered_at.items() if each not in self.store.kept_at)
@@ -159,7 +159,7 @@ async def written_whole_at(payments: int, calls: int, *, makes_payments: bool) -
         else:
             api.retrieve(str(world.ledger.payments.id_of(0)))
         keeper.mark(world)
-        await keeper.kept(world)
+        await keeper.until_written(world)
     writing.cancel()
     return store.whole_at
 
@@ -210,11 +210,11 @@ def test_changes_for_a_full_engine_fail_with_its_reason_until_it_has_room_again(
             keeper.mark(world)
             began = now()
             with pytest.raises(NotKeptError, match="does not store changes: it is full"):
-                await keeper.kept(world)
+                await keeper.until_written(world)
             assert now() - began < longest
             assert "it is full" in keeper.problem
         await asyncio.sleep(10)  # noqa: TID251 - of virtual time
-        await keeper.kept(world)
+        await keeper.until_written(world)
         assert keeper.problem == ""
         assert len(store.kept_at) == 3
         writing.cancel()

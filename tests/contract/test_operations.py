@@ -1,11 +1,10 @@
 """Tests that an undocumented path or method is matched to the nearest operation."""
 
-import pytest
-
 from payments_sandbox.contract.operations import nearest_call
+from tests.support.tables import for_each
 
 
-@pytest.mark.parametrize(
+@for_each(
     ("method", "target", "meant"),
     [
         ("POST", "/v3/payment", "POST /v3/payments"),

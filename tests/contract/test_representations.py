@@ -1,5 +1,7 @@
 """Compares each representation with the keys and values of the documented example."""
 
+from typing import Any
+
 import orjson
 import pytest
 from hypothesis import given
@@ -66,8 +68,16 @@ def test_a_retrieved_payment_has_the_eight_documented_keys_in_order() -> None:
     }
 
 
+def created(payment: Payment) -> dict[str, Any]:
+    """The reply to the create request of a payment."""
+    shown: dict[str, Any] = orjson.loads(
+        representations.created_payment(json_bytes(representations.payment(payment)))
+    )
+    return shown
+
+
 def test_a_created_payment_has_neither_card_nor_customer() -> None:
-    assert list(representations.created_payment(PAYMENT).items()) == [
+    assert list(created(PAYMENT).items()) == [
         *SUMMARY.items(),
         ("description", "Payment for order #12345"),
     ]
@@ -85,7 +95,7 @@ payments = st.builds(
     created=st.integers(0, LAST).map(lambda at: Instant(at - at % SECOND)),
     status=st.sampled_from(Status),
     description=st.none() | st.text() | st.just(',"payment_method":,"created_at":"'),
-    customer_id=st.none() | st.text() | st.just('"id":"pay_1",'),
+    customer_id=st.none() | st.text() | st.sampled_from(['"id":"pay_1",', ',"customer_id":}']),
 )
 
 
@@ -117,13 +127,13 @@ def test_the_schema_of_a_list_item_is_a_part_of_the_retrieve_schema() -> None:
 @given(payments)
 def test_a_created_payment_and_its_schema_are_a_part_of_the_retrieved_one(made: Payment) -> None:
     """So it needs no validation of its own."""
-    created, retrieved = representations.created_payment(made), representations.payment(made)
+    shown, retrieved = created(made), representations.payment(made)
     documented = contract().schema("responses/create_payment")
     whole = contract().schema("responses/retrieve_payment")["properties"]
 
-    assert created == {key: retrieved[key] for key in created}
-    assert documented["properties"] == {key: whole[key] for key in created}
-    assert set(documented["required"]) == set(created)
+    assert shown == {key: retrieved[key] for key in shown}
+    assert documented["properties"] == {key: whole[key] for key in shown}
+    assert set(documented["required"]) == set(shown)
 
 
 @pytest.mark.parametrize(
@@ -236,6 +246,6 @@ def test_representations_match_the_published_schemas() -> None:
 
     assert held.accepts("responses/retrieve_payment", representations.payment(PAYMENT))
     assert held.accepts("responses/retrieve_payment", representations.payment(BARE))
-    assert held.accepts("responses/create_payment", representations.created_payment(BARE))
+    assert held.accepts("responses/create_payment", created(BARE))
     assert held.accepts("responses/create_refund", representations.refund(REFUND))
     assert held.accepts("responses/list_payments", representations.page([SUMMARY], has_more=True))

@@ -3,8 +3,6 @@
 import inspect
 import re
 
-import pytest
-
 from payments_sandbox.core import errors
 from payments_sandbox.core.errors import (
     InternalError,
@@ -15,6 +13,7 @@ from payments_sandbox.core.errors import (
     RequestTooLarge,
     SandboxError,
 )
+from tests.support.tables import for_each
 
 DEFINED = {
     name: kind
@@ -36,7 +35,7 @@ def test_every_error_is_a_sandbox_error() -> None:
     assert all(issubclass(kind, SandboxError) for kind in DEFINED.values())
 
 
-@pytest.mark.parametrize(
+@for_each(
     ("error", "said"),
     [
         (SandboxError("lost_card"), ("lost_card", None, None)),
@@ -51,7 +50,6 @@ def test_every_error_is_a_sandbox_error() -> None:
         (RateLimited("Wait."), ("rate_limit_exceeded", "Wait.", None)),
         (InternalError(), ("internal_error", None, None)),
     ],
-    ids=lambda value: value.code if isinstance(value, SandboxError) else "said",
 )
 def test_an_error_has_its_code_details_and_message_also_in_args(
     error: SandboxError, said: tuple[str, str | None, str | None]

@@ -216,7 +216,7 @@ def test_the_schemas_have_the_pattern_of_durations(
     assert schema["pattern"].replace("(?:", "(") == f"^{sign}{DURATION}$".replace("(?:", "(")
 
 
-@pytest.mark.parametrize(
+@for_each(
     ("milliseconds", "text"),
     [
         (0, "0ms"),

@@ -55,7 +55,7 @@ def test_an_invalid_whole_number_is_rejected_with_its_range(text: str) -> None:
         whole_number(1, 9)(text)
 
 
-@pytest.mark.parametrize(
+@for_each(
     ("read", "text", "reason"),
     [
         (read_duration, "9" * 5_000 + "d", "of at most 99999d, 999999h or 99999999m"),
@@ -82,7 +82,7 @@ def test_a_readable_certificates_file_is_kept_as_a_path() -> None:
 HERE = Path(__file__)
 
 
-@pytest.mark.parametrize(
+@for_each(
     ("read", "text", "value"),
     [
         (whole_number(1, 9), "1", 1),
@@ -126,7 +126,7 @@ def test_a_valid_option_value_is_read(
     assert read(text) == value
 
 
-@pytest.mark.parametrize(
+@for_each(
     ("read", "text", "reason"),
     [
         (text_that(int), "x", "invalid literal for int() with base 10: 'x'"),

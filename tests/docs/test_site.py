@@ -14,6 +14,7 @@ from mkdocs.structure.files import File, Files
 from mkdocs.structure.pages import Page
 
 from tests.project.tree import ROOT
+from tests.support.tables import for_each
 from tests.support.values import LONGEST_WAIT
 from tools.docs_site import on_page_markdown
 from tools.page_order import sections
@@ -75,7 +76,7 @@ def rewritten(markdown: str) -> str:
     return on_page_markdown(markdown, page, config, Files(files))
 
 
-@pytest.mark.parametrize(
+@for_each(
     ("written", "read"),
     [
         ("[a](../other.md#b)", "[a](../other.md#b)"),

@@ -3,9 +3,10 @@
 import pytest
 
 from payments_sandbox.exploration.crashes import LAST_LINES, RUNTIMES, Runtime, crash_evidence
+from tests.support.tables import for_each
 
 
-@pytest.mark.parametrize("runtime", RUNTIMES, ids=lambda each: each.name)
+@for_each("runtime", RUNTIMES)
 def test_the_stack_trace_of_each_runtime_is_recognised(runtime: Runtime) -> None:
     said = crash_evidence(1, f"shop starts\n{runtime.example}\n")
 

@@ -15,6 +15,7 @@ from payments_sandbox.exploration.run_record import (
 )
 from payments_sandbox.verification.findings import FINDING_KINDS
 from payments_sandbox.verification.findings.finding import Finding
+from tests.support.tables import for_each
 
 ORDER = OrderName("ada", "EUR", "Order 1")
 OTHER = OrderName("ada", "EUR", "Order 2")
@@ -52,7 +53,7 @@ def failure(name: str) -> tuple[Failure, ...]:
     return tuple(each for each in known if each.id == name)
 
 
-@pytest.mark.parametrize(
+@for_each(
     ("money", "end", "verdict"),
     [
         ({ORDER: ONCE}, WELL, RunVerdict.SURVIVED),
@@ -108,6 +109,24 @@ def test_a_lost_write_is_a_lost_payment_unless_the_client_looked_for_it() -> Non
         "Before you report that nothing was paid, list the customer's payments"
     ]
     assert looked.advice == ()
+
+
+@pytest.mark.parametrize(
+    ("name", "begins"),
+    [
+        ("out_of_order", "Webhooks may arrive twice, before the reply and in any order"),
+        ("before_reply", "Webhooks may arrive twice, before the reply and in any order"),
+        ("late", "A webhook may come late or never"),
+        ("forged", "A webhook may come late or never"),
+        ("drop", None),
+    ],
+)
+def test_who_was_misled_by_a_webhook_is_told_what_to_rely_on(name: str, begins: str | None) -> None:
+    """Every reply arrived, and yet the client says that it failed."""
+    found = judge(record({ORDER: ONCE}, FAILED), PAID, failure(name))
+
+    assert found.verdict is RunVerdict.LOST_PAYMENT
+    assert [each.partition(":")[0] for each in found.advice] == ([begins] if begins else [])
 
 
 @pytest.mark.parametrize(("paid_for", "is_known"), [("pay_1", True), ("pay_2", False)])
@@ -228,7 +247,7 @@ def test_a_failed_lookup_with_its_own_exit_code_counts_as_told(
     """The exit code must differ from those of runs in which nothing was charged."""
     run = record({ORDER: ONCE}, end, *calls)
 
-    signs = Signs(of_refusal=of_refusal)
+    signs = Signs(refusal_codes=of_refusal)
     assert judge(run, PAID, failure("drop_after_commit"), signs).verdict is verdict
 
 
@@ -241,6 +260,14 @@ def test_a_failed_lookup_with_its_own_exit_code_counts_as_told(
         (WELL, (), False),
         (CRASHED, (), False),
         (FlowEnd(-1, timed_out=True), (), False),
+    ],
+    ids=[
+        "failed without calls",
+        "failed after a lost read",
+        "failed after a lost write",
+        "succeeded",
+        "crashed",
+        "timed out",
     ],
 )
 def test_a_failed_exit_without_lost_writes_is_a_refusal(

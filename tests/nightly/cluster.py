@@ -1,4 +1,4 @@
-"""Kills, stops and replaces nodes of a cluster under load, and checks that nothing told is lost.
+"""Kills, stops and replaces nodes of a cluster under load; no answered call may be lost.
 
 `python -m tests.nightly.cluster --seeds 50`: each seed starts an engine and three nodes as
 processes, pays and refunds in many worlds at all nodes, and then
@@ -133,7 +133,7 @@ class Run:
     """One cluster under load.
 
     Args:
-        seed: draws which node is asked, and which is killed.
+        seed: draws which node gets each call, and which is killed.
         durability: the durability of all nodes.
         keys: how many worlds there are.
         asleep: for how many seconds a node is stopped.
@@ -282,7 +282,7 @@ class Run:
         ]
 
     async def _back(self, key: str) -> float:
-        """Wall seconds from the last end of a node until a world answers again."""
+        """Return the wall seconds from the last end of a node until a world answers again."""
         self._is_back.pop(key, None)
         await self._ask("GET", "/v3/payments?limit=1", key)
         return self._is_back[key] - self._ends[-1]

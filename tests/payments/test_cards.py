@@ -27,9 +27,11 @@ def test_a_card_is_valid_until_the_last_millisecond_of_its_expiry_month(
     year, month = expiry
     end = read_instant(EXPIRIES[expiry])
 
-    card = check(VISA, exp_year=year, exp_month=month, cvc="123", now=Instant(end - 1), named=())
+    card = check(
+        VISA, exp_year=year, exp_month=month, cvc="123", now=Instant(end - 1), named_fingerprints=()
+    )
     with pytest.raises(CardRefused) as caught:
-        check(VISA, exp_year=year, exp_month=month, cvc="123", now=end, named=())
+        check(VISA, exp_year=year, exp_month=month, cvc="123", now=end, named_fingerprints=())
 
     assert card == Card(Brand.VISA, "1111", 0)
     assert caught.value.args == (
@@ -43,9 +45,11 @@ def test_a_cvc_of_the_wrong_length_for_its_brand_is_rejected(brand: Brand) -> No
     number = next(card.number for card in MAGIC_CARDS if brand_of(card.number) is brand)
     right, wrong = ("1234", "123") if brand is Brand.AMEX else ("123", "1234")
 
-    card = check(number, exp_year=2030, exp_month=1, cvc=right, now=Instant(0), named=())
+    card = check(
+        number, exp_year=2030, exp_month=1, cvc=right, now=Instant(0), named_fingerprints=()
+    )
     with pytest.raises(CardRefused) as caught:
-        check(number, exp_year=2030, exp_month=1, cvc=wrong, now=Instant(0), named=())
+        check(number, exp_year=2030, exp_month=1, cvc=wrong, now=Instant(0), named_fingerprints=())
 
     assert card == Card(brand, number[-4:], 0)
     assert caught.value.args == (
@@ -60,7 +64,7 @@ def test_a_cvc_of_the_wrong_length_for_its_brand_is_rejected(brand: Brand) -> No
 def test_an_invalid_card_number_is_rejected_with_the_documented_error_alone(number: str) -> None:
     """An unknown prefix, a wrong length, a wrong check digit."""
     with pytest.raises(CardRefused) as caught:
-        check(number, exp_year=2030, exp_month=1, cvc="123", now=Instant(0), named=())
+        check(number, exp_year=2030, exp_month=1, cvc="123", now=Instant(0), named_fingerprints=())
 
     assert caught.value.args == ("invalid_card", None, None)
 
@@ -72,7 +76,9 @@ def test_a_card_is_checked_by_number_then_expiry_then_security_code() -> None:
     for number in ("4111111111111112", VISA):
         for now in (late, Instant(0)):
             with pytest.raises(CardRefused) as caught:
-                check(number, exp_year=2030, exp_month=1, cvc="12345", now=now, named=())
+                check(
+                    number, exp_year=2030, exp_month=1, cvc="12345", now=now, named_fingerprints=()
+                )
             codes.append(caught.value.code)
 
     assert codes == ["invalid_card", "invalid_card", "expired_card", "invalid_cvc"]
@@ -81,7 +87,9 @@ def test_a_card_is_checked_by_number_then_expiry_then_security_code() -> None:
 def test_a_card_that_a_rule_names_keeps_brand_last4_and_fingerprint_only() -> None:
     named = {fingerprint(AMEX)}
 
-    card = check(AMEX, exp_year=2030, exp_month=1, cvc="8731", now=Instant(0), named=named)
+    card = check(
+        AMEX, exp_year=2030, exp_month=1, cvc="8731", now=Instant(0), named_fingerprints=named
+    )
 
     assert repr(card) == (
         f"Card(brand=<Brand.AMEX: 'amex'>, last4='0005', fingerprint={card.fingerprint})"
@@ -100,6 +108,8 @@ def test_a_card_that_no_rule_names_is_kept_without_its_fingerprint() -> None:
     """Together with brand and last four digits it would narrow down the number."""
     others = {fingerprint(AMEX)}
 
-    card = check(VISA, exp_year=2030, exp_month=1, cvc="123", now=Instant(0), named=others)
+    card = check(
+        VISA, exp_year=2030, exp_month=1, cvc="123", now=Instant(0), named_fingerprints=others
+    )
 
     assert card == Card(Brand.VISA, "1111", 0)

@@ -79,7 +79,7 @@ def test_a_legal_move_returns_a_new_payment_and_leaves_the_old_one_unchanged(
     assert before == kept
 
 
-@pytest.mark.parametrize(("status", "move"), ILLEGAL, ids=str)
+@for_each(("status", "move"), ILLEGAL)
 def test_an_illegal_move_is_rejected_with_a_reason_and_changes_nothing(
     status: Status, move: Move
 ) -> None:

@@ -20,6 +20,7 @@ from payments_sandbox.payments.cards import Card
 from payments_sandbox.payments.payment import Payment, Status
 from payments_sandbox.payments.payment_store import PaymentStore
 from tests.support.in_process import server_context
+from tests.support.tables import for_each
 
 CUSTOMERS = ("anna", "ben", None)
 LAST_DAY = 9
@@ -172,10 +173,10 @@ def five_thousand() -> PaymentStore:
     return filled([Row(number // 500, "anna", kinds[number % 500]) for number in range(5_000)])
 
 
-@pytest.mark.parametrize("status", [None, Status.COMPLETED, Status.PENDING])
-@pytest.mark.parametrize("customer_id", [None, "anna"])
-@pytest.mark.parametrize("created_after", [None, 5])
-@pytest.mark.parametrize("below", [None, 4_000])
+@for_each("status", [None, Status.COMPLETED, Status.PENDING])
+@for_each("customer_id", [None, "anna"])
+@for_each("created_after", [None, 5])
+@for_each("below", [None, 4_000])
 def test_the_cost_of_a_page_does_not_grow_with_the_number_of_payments(
     five_thousand: PaymentStore,
     status: Status | None,

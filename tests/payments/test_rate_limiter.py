@@ -155,8 +155,8 @@ def test_a_request_given_back_to_the_limiter_can_be_used_again() -> None:
     """Once."""
     limiter = RateLimiter(2)
     limiter.take(NOON)
-    limiter.give_back()
-    limiter.give_back()
+    limiter.uncount()
+    limiter.uncount()
 
     assert limiter.remaining == 2
 

@@ -102,7 +102,7 @@ def test_the_dockerfile_follows_the_rules() -> None:
     assert problems(DOCKERFILE) == []
 
 
-@pytest.mark.parametrize(
+@for_each(
     ("old", "new"),
     [
         (BASE, "FROM python:3.13.15-slim-trixie AS "),

@@ -5,6 +5,7 @@ import json
 from payments_sandbox.contract.control_routes import CONTROL_PATH, CONTROL_ROUTES
 from payments_sandbox.contract.error_codes import CONTROL_CODES
 from payments_sandbox.contract.schemas import load_contract
+from payments_sandbox.core.ids import webhook_secret
 from tests.project.blocks import Block, read_blocks
 from tests.project.tree import ROOT
 from tests.support.tables import for_each
@@ -37,3 +38,13 @@ def test_every_json_example_is_valid_against_its_schema(block: Block) -> None:
     schema = route.request if line.endswith(" request") else route.response_schema
     assert schema is not None
     assert load_contract().problems(schema, json.loads(block.code)) == []
+
+
+def test_the_example_of_a_new_world_has_the_secret_of_its_seed() -> None:
+    """Only the world of `sk_test_sandbox` has the well-known one."""
+    (made,) = [
+        json.loads(block.code)
+        for block in EXAMPLES
+        if block.heading == "POST /_sandbox/worlds" and "webhook_secret" in block.code
+    ]
+    assert made["webhook_secret"] == webhook_secret(made["seed"])

@@ -43,6 +43,19 @@ def test_failures_of_an_earlier_run_are_forgotten() -> None:
             even(rest=0)
 
 
+@for_each(("number", "rest"), [(1, 1), (2, 1), (3, 1)])
+def odd(number: int, rest: int) -> None:
+    """A test of rows with two parts that fails for even rows."""
+    assert number % 2 == rest
+
+
+def test_the_parts_of_a_row_are_separate_arguments() -> None:
+    with pytest.raises(ExceptionGroup, match="1 of 3 rows") as caught:
+        odd()
+
+    assert told(caught.value) == [["number, rest: (2, 1)"]]
+
+
 @for_each("number", [1])
 @pytest.mark.parametrize("other", [1])
 def test_for_each_can_be_combined_with_parametrize(number: int, other: int) -> None:

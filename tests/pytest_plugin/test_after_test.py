@@ -63,6 +63,79 @@ def test_the_plugin_works_although_a_test_replaced_sockets_files_and_time(suite:
     assert [file.name.split("test_")[-1][:5] for file in kept.glob("*.json")] == ["files"]
 
 
+CANNOT_START = """
+import socket, threading
+import pytest
+
+def boom(*_, **__):
+    raise RuntimeError("this is patched")
+
+def timeout(*_):
+    raise pytest.fail.Exception("the timeout of the test")
+
+REPLACED = {"test_1_no_sockets": (socket, "socket", boom),
+            "test_2_interrupted": (threading.Event, "wait", timeout)}
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_setup(item):
+    with pytest.MonkeyPatch.context() as patch:
+        if item.name in REPLACED:
+            patch.setattr(*REPLACED[item.name])
+        yield
+"""
+
+STARTS_LATER = """
+import threading
+from shop import pay
+
+def test_1_no_sockets(sandbox): pass
+
+def test_2_interrupted(sandbox): pass
+
+def test_3_the_next(sandbox):
+    pay(sandbox)
+    assert len(sandbox.payments) == 1
+
+def test_4_no_other_server_is_left(sandbox_server):
+    for each in threading.enumerate():
+        if each.name == "payments-sandbox" and each is not sandbox_server._thread:
+            each.join()
+"""
+
+
+def test_a_test_that_keeps_the_server_from_starting_fails_alone(suite: Suite) -> None:
+    """The next test starts it; pytest itself would repeat the error in all other tests."""
+    suite.pytester.makeconftest(CANNOT_START)
+    suite.holds(STARTS_LATER)
+    result = suite.run()
+    result.assert_outcomes(passed=2, errors=2)
+    shown = result.stdout.str()
+    assert "RuntimeError: this is patched" in shown
+    assert "the timeout of the test" in shown
+
+
+def test_a_server_that_does_not_start_at_all_is_not_awaited_by_every_test(suite: Suite) -> None:
+    suite.pytester.makeconftest(
+        """
+        from payments_sandbox.testing import RunningSandbox
+
+        tries = []
+
+        def start(server):
+            tries.append(server)
+            raise TimeoutError("the sandbox did not start within 60 s")
+
+        def pytest_configure(): RunningSandbox.start = start
+
+        def pytest_unconfigure(): print("tries:", len(tries))
+        """
+    )
+    suite.holds("def test_a(sandbox): pass\ndef test_b(sandbox): pass")
+    result = suite.run()
+    result.assert_outcomes(errors=2)
+    result.stdout.fnmatch_lines(["tries: 1"])
+
+
 def test_a_journal_that_cannot_be_written_is_noted_in_the_report(suite: Suite) -> None:
     suite.holds("def test_a(sandbox): assert 0\ndef test_b(sandbox): pass")
     suite.pytester.path.joinpath(".pytest_cache").touch()
@@ -148,9 +221,18 @@ def test_reset_in_part(sandbox):
     sandbox.reset("rules")
     pay(sandbox)
 
-def test_unused(sandbox):
-    sandbox.expect({"request": "create_payment"})
+@pytest.mark.parametrize("met", [{"request": "create_refund", "count": 0}, {"audit": "clean"}])
+def test_unused_and_met(sandbox, met):
+    sandbox.expect(met)
     sandbox.close()
+
+@pytest.mark.parametrize("give", [
+    lambda world: world.expect({"request": "create_payment"}),
+    lambda world: world.use("lost-reply"),
+])
+def test_unused(sandbox_server, give):
+    with sandbox_server.new_world() as world:
+        give(world)
 
 def test_met_and_reset(sandbox):
     sandbox.expect({"request": "create_payment"})
@@ -198,7 +280,7 @@ def test_expectations_are_evaluated_before_a_test_drops_resets_or_restores_a_wor
     """The failure shows what happened in the world until then."""
     suite.holds("", test_it=ENDS)
     result = suite.run()
-    result.assert_outcomes(passed=5, failed=11)
+    result.assert_outcomes(passed=6, failed=13)
     shown = result.stdout.str()
     for how in ("dropped", "reset", "restored"):
         assert shown.count(f"(before the test {how} it)") >= 2
@@ -210,7 +292,7 @@ def test_expectations_are_evaluated_before_a_test_drops_resets_or_restores_a_wor
 def test_without_sandbox_strict_a_test_may_end_its_world_unevaluated(suite: Suite) -> None:
     """Nothing in it is evaluated."""
     suite.holds("", test_it=ENDS)
-    suite.run("-o", "sandbox_strict=false").assert_outcomes(passed=15, failed=1)
+    suite.run("-o", "sandbox_strict=false").assert_outcomes(passed=18, failed=1)
 
 
 GIVEN = """
@@ -467,6 +549,33 @@ def test_a_test_fails_for_its_own_calls_after_a_reset_of_a_shared_world(
     result = suite.run()
     result.assert_outcomes(passed=1, failed=4)
     result.stdout.no_fnmatch_line("FAILED *innocent*")
+
+
+FAILS_ITSELF = """
+import pytest, requests
+
+@pytest.fixture(scope="module")
+def sandbox(sandbox_server):
+    return sandbox_server.new_world()
+
+def test_1_misspelt(sandbox):
+    requests.get(f"{sandbox.base_url}/paymets", headers=sandbox.headers, timeout=10)
+
+def test_2_fails(sandbox):
+    requests.get(f"{sandbox.base_url}/charges", headers=sandbox.headers, timeout=10)
+    assert 0, "its own failure"
+"""
+
+
+def test_a_failure_names_only_the_tests_own_calls_as_a_reason(suite: Suite) -> None:
+    """The timeline of a shared world also shows earlier ones."""
+    suite.holds("", test_it=FAILS_ITSELF)
+    result = suite.run()
+    result.assert_outcomes(failed=2)
+    of_second = result.stdout.str().partition("_ test_2_fails _")[2]
+    assert "GET /v3/charges: the API has no such call" in of_second
+    assert "GET /v3/paymets → 404" in of_second
+    assert "GET /v3/paymets: the API has no such call" not in of_second.partition("= short test")[0]
 
 
 FOR_ALL = """

@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any, Final
 
 import pytest
@@ -156,17 +157,22 @@ def met(found: Mapping[str, Any]) -> dict[str, int]:
     }
 
 
-@pytest.mark.parametrize("workers", [(), ("-n", "2")], ids=["one process", "two workers"])
-def test_coverage_of_twenty_tests_equals_the_manual_count(
-    workers: tuple[str, ...], pytester: pytest.Pytester
-) -> None:
-    suite = Suite(pytester, ["xdist"])
-    suite.holds(TWENTY, shop=SHOP_MODULE)
-    file = pytester.path / "coverage.json"
+OF_WORKERS: Final = """
+import pytest
+from shop import pay
 
-    result = suite.run(f"--sandbox-coverage-json={file}", *workers)
+@pytest.mark.parametrize("turn", range(12))
+def test_pay(sandbox, sandbox_server, request, turn):
+    assert pay(sandbox).status_code == 201
+    assert len(sandbox.payments) == 1
+    name = request.config.workerinput["workerid"]
+    path = request.config.rootpath / f"{name}.told"
+    path.write_text(f"{sandbox_server.url} {request.config.workerinput['sandbox_seed']}")
+"""
 
-    result.assert_outcomes(passed=20)
+
+def assert_counted(file: Path, result: pytest.RunResult) -> None:
+    """Assert that the twenty tests met what was counted by hand."""
     found = json.loads(file.read_text())
     assert met(found) == BY_HAND
     assert (found["met"], found["total"]) == (17, len(found["failures"]))
@@ -175,6 +181,37 @@ def test_coverage_of_twenty_tests_equals_the_manual_count(
         "invalid_api_key", "payment_not_found", "rate_limit_exceeded", "internal_error",
     ]  # fmt: skip
     result.stdout.fnmatch_lines(["*coverage of failure: 17 of 98 met (17 %)*seen: 8 of 19"])
+
+
+def test_coverage_of_twenty_tests_equals_the_manual_count(
+    suite: Suite, pytester: pytest.Pytester
+) -> None:
+    suite.holds(TWENTY)
+    file = pytester.path / "coverage.json"
+
+    result = suite.run(f"--sandbox-coverage-json={file}")
+
+    result.assert_outcomes(passed=20)
+    assert_counted(file, result)
+
+
+def test_xdist_workers_have_their_own_servers_the_same_seed_and_one_coverage(
+    pytester: pytest.Pytester,
+) -> None:
+    """The random seed is chosen once for all workers."""
+    suite = Suite(pytester, ["xdist"])
+    suite.holds(TWENTY, shop=SHOP_MODULE, test_workers=OF_WORKERS)
+    file = pytester.path / "coverage.json"
+
+    options = f"--sandbox-coverage-json={file}", "--sandbox-seed", "random"
+    result = suite.run("-n", "2", *options)
+
+    result.assert_outcomes(passed=32)
+    assert_counted(file, result)
+    told = [path.read_text().split() for path in pytester.path.glob("*.told")]
+    urls, seeds = zip(*told, strict=True)
+    assert len(set(urls)) == len(told)
+    assert len(set(seeds)) == 1
 
 
 def test_coverage_below_fail_under_fails_the_session_with_the_reason(
@@ -255,13 +292,6 @@ def test_an_overridden_server_without_coverage_is_reported(suite: Suite) -> None
     result.stdout.fnmatch_lines(
         ["cannot read the counts of the server of 'sandbox_server': *start it with*"]
     )
-
-
-def test_a_fail_under_above_100_is_a_usage_error(suite: Suite) -> None:
-    result = suite.run("--sandbox-coverage-fail-under=101")
-
-    assert result.ret == pytest.ExitCode.USAGE_ERROR
-    assert "--sandbox-coverage-fail-under" in result.stderr.str()
 
 
 def test_an_unwritable_coverage_file_fails_the_session(

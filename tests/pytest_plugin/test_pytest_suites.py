@@ -1,10 +1,13 @@
-"""Different kinds of suites with the plugin: blocking, async, unittest, parallel."""
+"""Different kinds of suites with the plugin: blocking, async, unittest, parallel.
+
+The page docs/how-to/parallel-ci.md shows, and `tests/docs` runs, suites of workers that share a
+server.
+"""
 
 from collections.abc import Callable
 
 import pytest
 
-from payments_sandbox.testing import running_sandbox
 from tests.support.process import SHOP_MODULE, Suite
 
 pytest_plugins = ["pytester"]
@@ -130,35 +133,6 @@ def test_webhooks_reach_a_receiver_in_the_event_loop_of_the_test(suite_of: Suite
 def test_unittest_test_cases_can_use_a_world(suite_of: SuiteOf) -> None:
     """They get it from an autouse fixture or from the environment."""
     suite_of(UNITTEST).run().assert_outcomes(passed=2)
-
-
-def test_each_xdist_worker_has_its_own_server_and_the_same_seed(suite_of: SuiteOf) -> None:
-    """The random seed is chosen once for all workers."""
-    code = """
-        import pytest
-        from shop import pay
-
-        @pytest.mark.parametrize("turn", range(12))
-        def test_pay(sandbox, sandbox_server, request, turn):
-            assert pay(sandbox).status_code == 201
-            assert len(sandbox.payments) == 1
-            name = request.config.workerinput["workerid"]
-            path = request.config.rootpath / f"{name}.told"
-            path.write_text(f"{sandbox_server.url} {request.config.workerinput['sandbox_seed']}")
-        """
-    suite = suite_of(code, "xdist")
-    suite.run("-n", "2", "--sandbox-seed", "random").assert_outcomes(passed=12)
-    told = [path.read_text().split() for path in suite.pytester.path.glob("*.told")]
-    urls, seeds = zip(*told, strict=True)
-    assert len(set(urls)) == len(told)
-    assert len(set(seeds)) == 1
-
-
-def test_xdist_workers_can_share_one_server(suite_of: SuiteOf) -> None:
-    """Their worlds are separate."""
-    suite = suite_of(SYNC, "xdist")
-    with running_sandbox() as server:
-        suite.run("-n", "2", "--sandbox-url", server.url).assert_outcomes(passed=2)
 
 
 def test_an_invalid_mark_is_a_collection_error_with_xdist(suite_of: SuiteOf) -> None:

@@ -15,6 +15,7 @@ from payments_sandbox.rules.outcomes import MoveRateLimit
 from payments_sandbox.scenarios.loader import load_value
 from payments_sandbox.world.timeline import ActOnPayment, Timeline
 from tests.support.in_process import NOON, InProcessApi, new_world
+from tests.support.tables import for_each
 from tests.support.values import documented_create
 
 CASES = [(kind, value) for kind in ACTIONS for value in kind.EXAMPLES]
@@ -41,7 +42,7 @@ def test_schemas_of_actions_are_in_the_shipped_schema() -> None:
         assert kind.SCHEMA in (actions[kind.name], shipped.get(kind.name))
 
 
-@pytest.mark.parametrize(("kind", "value"), CASES, ids=named)
+@for_each(("kind", "value"), CASES)
 def test_an_example_passes_schema_and_lint(kind: type[Action], value: object) -> None:
     rule = {"at": "1h", "when": {"amount": 5}, "do": {kind.name: value}}
     loaded = load_value({"scenario": "s", "rules": [rule]})
@@ -49,7 +50,7 @@ def test_an_example_passes_schema_and_lint(kind: type[Action], value: object) ->
     assert [each.message for each in loaded.problems] == []
 
 
-@pytest.mark.parametrize(("kind", "value"), CASES, ids=named)
+@for_each(("kind", "value"), CASES)
 def test_a_written_action_parses_to_the_same_action(kind: type[Action], value: Any) -> None:  # noqa: ANN401 - as JSON has it
     action = kind.parse(value)
 
@@ -57,17 +58,17 @@ def test_a_written_action_parses_to_the_same_action(kind: type[Action], value: A
     assert action.source() == {kind.name: value}
 
 
-@pytest.mark.parametrize(("kind", "value"), CASES, ids=named)
+@for_each(("kind", "value"), CASES)
 def test_an_action_survives_a_snapshot_of_the_timeline(kind: type[Action], value: Any) -> None:  # noqa: ANN401 - as JSON has it
     timeline, twin = Timeline(), Timeline()
     job = ActOnPayment(0, kind.parse(value), "s/r")
-    timeline.at(Instant(5), job)
+    timeline.plan(Instant(5), job)
     twin.restore(**timeline.snapshot())  # type: ignore[arg-type]  # JSON
 
     assert twin.pop() == (Instant(5), job)
 
 
-@pytest.mark.parametrize(("kind", "value"), CASES, ids=named)
+@for_each(("kind", "value"), CASES)
 def test_an_action_creates_the_event_that_it_describes(kind: type[Action], value: Any) -> None:  # noqa: ANN401 - as JSON has it
     card = PENDING if kind.name in ("complete", "fail") else "4111111111111111"
     desk = InProcessApi(new_world())

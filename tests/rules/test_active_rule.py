@@ -5,6 +5,7 @@ import pytest
 from payments_sandbox.rules.active_rule import AnyActiveRule, RuleSet
 from payments_sandbox.rules.delays import draw
 from tests.support.in_process import GivenFields, rules_of
+from tests.support.tables import for_each
 
 
 def active(rule: str) -> AnyActiveRule:
@@ -31,7 +32,7 @@ def test_the_counter_key_of_a_call_follows_per(per: str, key: str) -> None:
     assert rule.key(GivenFields({})) == ""
 
 
-@pytest.mark.parametrize(
+@for_each(
     ("rule", "counts"),
     [
         ("{request: create_payment, do: [pass]}", False),
@@ -51,7 +52,7 @@ def test_calls_are_counted_only_if_a_condition_chance_or_delay_needs_it(
     rule: str, *, counts: bool
 ) -> None:
     """Only these depend on the number of the call."""
-    assert active(rule).counts is counts
+    assert active(rule).counts_calls is counts
 
 
 def test_a_draw_equal_to_the_chance_loses() -> None:
@@ -60,4 +61,4 @@ def test_a_draw_equal_to_the_chance_loses() -> None:
     drawn = draw(7, "scene/rule-1", "", 1)
     [rule] = RuleSet([("scene", found._replace(chance=drawn), 7)]).all
 
-    assert rule.chance_missed("", 1) == drawn
+    assert rule.missed_draw("", 1) == drawn

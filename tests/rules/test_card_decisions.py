@@ -14,7 +14,7 @@ from payments_sandbox.payments.cards import Card, fingerprint
 from payments_sandbox.payments.events import Event, EventType
 from payments_sandbox.payments.payment import Payment, Status
 from payments_sandbox.rules.actions import ChargeBack
-from payments_sandbox.rules.magic_cards import paid_with
+from payments_sandbox.rules.magic_cards import card_is
 from payments_sandbox.rules.model import CardRule, EventRule, Per, RequestRule, Step, Then
 from payments_sandbox.rules.outcomes import Pass, Respond
 from payments_sandbox.rules.rule_engine import Reaction, RuleEngine, index_card_rules
@@ -51,7 +51,7 @@ def engine_with(*rules: CardRule) -> RuleEngine:
 def engine_of(*, per: Per = Per.WORLD, then: Then = Then.PASS) -> RuleEngine:
     """Return an engine with one rule: a step for two calls, and a step for one."""
     steps = (FIRST, SECOND)
-    return engine_with(RequestRule("rule", "create_payment", paid_with(NUMBER), steps, per, then))
+    return engine_with(RequestRule("rule", "create_payment", card_is(NUMBER), steps, per, then))
 
 
 def counters_of(engine: RuleEngine) -> dict[str, int]:
@@ -138,7 +138,7 @@ def paid(number: str, type_: EventType) -> tuple[Event, Payment]:
 
 def test_an_event_rule_of_a_card_reacts_only_to_its_card_and_event() -> None:
     action = ChargeBack("fraudulent")
-    rule = EventRule("rule", "payment.completed", paid_with(NUMBER), 5, action)
+    rule = EventRule("rule", "payment.completed", card_is(NUMBER), 5, action)
     engine = engine_with(rule)
     seen = [
         list(engine.reactions(*paid(number, type_)))
@@ -233,7 +233,7 @@ def test_a_restored_engine_continues_counting_from_any_point(
 def test_a_constant_answer_needs_no_counter() -> None:
     steps = (Step(),)
     engine = engine_with(
-        RequestRule("r", "create_payment", paid_with(NUMBER), steps, then=Then.REPEAT_LAST)
+        RequestRule("r", "create_payment", card_is(NUMBER), steps, then=Then.REPEAT_LAST)
     )
     positions(engine, *(Paid(f"cust_{number}") for number in range(3)))
 

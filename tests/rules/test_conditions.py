@@ -6,13 +6,14 @@ import pytest
 
 from payments_sandbox.rules.conditions import (
     compile_condition,
-    equals_one_of,
+    listed_values,
     matches,
     parse_when,
     why_not,
 )
 from payments_sandbox.rules.model import Condition
 from tests.support.in_process import GivenFields
+from tests.support.tables import for_each
 
 MET: list[tuple[Condition, list[object], list[object]]] = [
     (Condition("amount", "eq", 5), [5, Decimal(5)], [6, "5", None, [5]]),
@@ -40,7 +41,7 @@ MET: list[tuple[Condition, list[object], list[object]]] = [
 ]
 
 
-@pytest.mark.parametrize(("condition", "good", "bad"), MET, ids=str)
+@for_each(("condition", "good", "bad"), MET)
 def test_a_condition_matches_its_values_and_no_others(
     condition: Condition, good: list[object], bad: list[object]
 ) -> None:
@@ -65,10 +66,10 @@ def test_a_condition_matches_its_values_and_no_others(
 def test_equality_conditions_can_be_indexed_by_their_values(
     condition: Condition, values: tuple[object, ...] | None
 ) -> None:
-    assert equals_one_of(condition) == values
+    assert listed_values(condition) == values
 
 
-@pytest.mark.parametrize(
+@for_each(
     ("condition", "value", "words"),
     [
         (Condition("amount", "eq", 5), 4, "amount 4 is not 5"),
@@ -88,7 +89,6 @@ def test_equality_conditions_can_be_indexed_by_their_values(
          "customer_id ************4242 is not a"),
         (Condition("customer_id", "eq", "a"), "b" * 100, f"customer_id {'b' * 60} is not a"),
     ],
-    ids=str,
 )  # fmt: skip
 def test_an_unmet_condition_explains_why_without_secrets(
     condition: Condition, value: object, words: str
@@ -114,7 +114,7 @@ def test_an_explanation_shows_at_most_five_values() -> None:
     assert why_not(condition, 9) == "amount 9 is not one of 1, 2, 3, 4, 5"
 
 
-@pytest.mark.parametrize(
+@for_each(
     ("plain", "when"),
     [
         (None, ()),
@@ -134,7 +134,6 @@ def test_an_explanation_shows_at_most_five_values() -> None:
         ({"card": {"prefix": 4111}}, (Condition("card", "prefix", "4111"),)),
         ({"card": {"suffix": "declined"}}, (Condition("card", "suffix", "declined"),)),
     ],
-    ids=str,
 )  # fmt: skip
 def test_conditions_are_parsed_from_values_lists_and_operators(
     plain: dict[str, object] | None, when: tuple[Condition, ...]

@@ -4,8 +4,6 @@ import json
 from itertools import pairwise
 from typing import Final
 
-import pytest
-
 from payments_sandbox.core.instants import Instant
 from payments_sandbox.rules.faults import FAULT_NAMED, FAULTS
 from payments_sandbox.rules.faults.fault import Fault, JournalRecord
@@ -44,8 +42,8 @@ def test_every_fault_module_has_a_row_and_a_test_module() -> None:
     )
 
 
-@pytest.mark.parametrize("commit", [True, False])
-@pytest.mark.parametrize("step", FAULT_EXAMPLES)
+@for_each("commit", [True, False])
+@for_each("step", FAULT_EXAMPLES)
 def test_a_scenario_with_an_example_fault_loads_and_round_trips(step: str, *, commit: bool) -> None:
     """Schema and lint find no problems; `commit` is set if the fault has it."""
     fault = fault_of(step, commit=commit)
@@ -116,8 +114,8 @@ def test_the_journal_shows_only_replies_that_were_sent(step: str) -> None:
         assert bytes_sent(fault).endswith(reply.body)
 
 
-@pytest.mark.parametrize("commit", [True, False])
-@pytest.mark.parametrize("fault", FAULTS, ids=lambda fault: fault.name)
+@for_each("commit", [True, False])
+@for_each("fault", FAULTS)
 def test_a_fault_from_the_journal_is_valid_in_a_scenario(
     fault: type[Fault], *, commit: bool
 ) -> None:

@@ -31,6 +31,7 @@ from payments_sandbox.rules.step_outcome import (
 )
 from payments_sandbox.rules.step_search import SelectedStep
 from payments_sandbox.scenarios.loader import load_value
+from tests.support.tables import for_each
 
 Case = tuple[type[Outcome], Any]
 CASES: list[Case] = [
@@ -66,15 +67,15 @@ def test_schemas_of_outcomes_are_in_the_shipped_schema() -> None:
 
     for kind in OUTCOMES:
         assert shipped[kind.name] == kind.SCHEMA
-        assert {name: beside[name] for name in kind.BESIDE} == dict(kind.BESIDE)
+        assert {name: beside[name] for name in kind.SIBLING_KEYS} == dict(kind.SIBLING_KEYS)
 
 
-@pytest.mark.parametrize(("kind", "value"), CASES, ids=named)
+@for_each(("kind", "value"), CASES)
 def test_an_example_passes_schema_and_lint(kind: type[Outcome], value: object) -> None:
     assert problems(step_of(kind, value)) == []
 
 
-@pytest.mark.parametrize(("kind", "value"), CASES, ids=named)
+@for_each(("kind", "value"), CASES)
 def test_a_written_outcome_parses_to_the_same_outcome(kind: type[Outcome], value: object) -> None:
     outcome = kind.parse_step(step_of(kind, value), is_read=False)
     source = outcome.step_source(is_read=False)
@@ -111,7 +112,9 @@ PLANS: list[tuple[Outcome, StepPlan]] = [
 ]
 
 
-@pytest.mark.parametrize(("outcome", "plan"), PLANS, ids=str)
+@pytest.mark.parametrize(
+    ("outcome", "plan"), PLANS, ids=["pass", "settle", "rate_limit", "patch", "hold"]
+)
 def test_an_outcome_has_the_expected_plan(outcome: Outcome, plan: StepPlan) -> None:
     assert outcome.step_plan("s/r") == plan
 
@@ -124,7 +127,7 @@ def test_an_outcome_has_the_expected_plan(outcome: Outcome, plan: StepPlan) -> N
         (Respond("internal_error"), None),
         (Respond("internal_error", commit=True), DEFAULT),
     ],
-    ids=str,
+    ids=["decline", "decline with commit", "server error", "server error with commit"],
 )
 def test_respond_answers_its_error_with_or_without_commit(
     respond: Respond, options: PaymentOptions | None
@@ -147,7 +150,7 @@ def test_respond_answers_its_error_with_or_without_commit(
         (Respond("lost_card"), {"lost_card"}),
         (FAULTS[0].parse(FAULTS[0].EXAMPLES[0].plain, is_read=True), set()),
     ],
-    ids=str,
+    ids=["pass", "settle", "rate_limit", "patch", "hold", "respond", "wire fault"],
 )
 def test_an_outcome_knows_which_answers_it_can_cause(
     outcome: Outcome, answers: set[str | None]
@@ -203,7 +206,7 @@ BOTH = "an entry has after or after_reads, not both"
 SETTLED = "a payment that is completed cannot become failed"
 
 
-@pytest.mark.parametrize(
+@for_each(
     ("turns", "found"),
     [
         ([{"to": "pending"}], []),
@@ -220,7 +223,6 @@ SETTLED = "a payment that is completed cannot become failed"
         ([{"to": "pending"}, {"to": "failed", "after": "1h"}, {"to": "failed", "after": "1h"}],
          ["a payment that is failed cannot become failed"]),
     ],
-    ids=str,
 )  # fmt: skip
 def test_settle_entries_must_follow_the_allowed_status_changes(
     turns: list[dict[str, object]], found: list[str]

@@ -18,6 +18,7 @@ from payments_sandbox.scenarios.yaml_writer import text_of
 from payments_sandbox.world.journal import Entry
 from payments_sandbox.world.world import World
 from tests.support.in_process import InProcessApi, call_of, new_world, rules_of
+from tests.support.tables import for_each
 from tests.support.values import documented_create
 
 NUMBER_OF: Final = {card.name: card.number for card in MAGIC_CARDS}
@@ -329,7 +330,7 @@ GONE: Final = [
 ]
 
 
-@pytest.mark.parametrize(("step", "told"), GONE, ids=[step for step, _ in GONE])
+@for_each(("step", "told"), GONE)
 def test_a_step_of_a_removed_rule_is_written_from_the_journal(step: str, told: str) -> None:
     """Details that the journal does not store get their defaults."""
     fixture = JournalFixture(rules_of(f"- {{request: create_payment, do: [{{{step}}}]}}"))

@@ -134,7 +134,7 @@ rules:
     )
 
 
-@pytest.mark.parametrize(
+@for_each(
     ("first", "second"),
     [
         ("per: card", "when: {amount: 5}"),
@@ -160,7 +160,7 @@ def test_a_rule_that_an_earlier_rule_always_preempts_is_reported(first: str, sec
     assert line.startswith("5:5: this rule never answers: 'r' answers all of its calls first")
 
 
-@pytest.mark.parametrize(
+@for_each(
     ("first", "second", "then"),
     [
         ("per: card", "per: card", "pass"),

@@ -3,7 +3,7 @@
 import pytest
 
 from payments_sandbox.core.errors import InvalidRequest
-from payments_sandbox.scenarios.activation import check_together
+from payments_sandbox.scenarios.activation import check_combination
 from payments_sandbox.scenarios.diagnostics import Problem
 from payments_sandbox.scenarios.loader import (
     Loaded,
@@ -121,12 +121,12 @@ def test_check_together_rejects_duplicates_and_forbidden_endpoints() -> None:
     """The world stays unchanged."""
     world = new_world()
     public = "given: {webhook_endpoints: [{url: 'http://8.8.8.8/'}]}\nexpect: [{audit: clean}]"
-    check_together(world, [rules_of("- {request: create_payment, do: [pass]}")])
+    check_combination(world, [rules_of("- {request: create_payment, do: [pass]}")])
 
     for scenarios in (
         [scenario_of(public)],
         [rules_of("- {at: 1h, when: {status: pending}, do: complete}")] * 2,
     ):
         with pytest.raises(InvalidRequest):
-            check_together(world, scenarios)
+            check_combination(world, scenarios)
     assert (world.webhooks, list(world.rules.scenarios)) == (None, [])

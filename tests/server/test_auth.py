@@ -17,6 +17,7 @@ from tests.support.http import (
     refunded,
 )
 from tests.support.sockets import exchange, raw_request, running_server
+from tests.support.tables import for_each
 from tests.support.values import API_KEY
 
 PATH = "/v3/payments"
@@ -51,7 +52,7 @@ ACCEPTED = {
 }
 
 
-@pytest.mark.parametrize(("header", "details"), REFUSED.values(), ids=REFUSED.keys())
+@for_each(("header", "details"), REFUSED.values())
 async def test_an_invalid_key_is_401_without_rate_limit_headers(
     api: Api, header: str, details: str
 ) -> None:

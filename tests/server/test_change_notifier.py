@@ -18,9 +18,9 @@ def test_data_shared_by_subscribers_is_made_once_until_the_world_changes() -> No
         other = notifier.shared(world, "other news", make)
         notifier.notify(world)
         later = notifier.shared(world, "news", make)
-        companions = first.companions
+        subscriber_count = first.subscriber_count
 
-    assert (found, other, later, companions) == ([1, 1, 1], 2, 3, 2)
+    assert (found, other, later, subscriber_count) == ([1, 1, 1], 2, 3, 2)
 
 
 def test_shared_data_is_dropped_with_the_last_subscriber() -> None:

@@ -26,6 +26,7 @@ from tests.support.sockets import (
     running_server,
     server_unharmed,
 )
+from tests.support.tables import for_each
 from tests.support.values import LONGEST_WAIT, documented_create
 
 PAYMENTS: Final = "/v3/payments"
@@ -125,21 +126,20 @@ def statuses(wire: BlockingConnection) -> list[int]:
     return [int(status) for status in re.findall(rb"HTTP/1\.[01] ([0-9]{3}) ", came)]
 
 
-@pytest.mark.parametrize(("status", "head"), UNREAD.values(), ids=UNREAD)
 def test_a_reply_to_an_unread_body_closes_the_connection(
-    server: RunningServer,
-    wire: BlockingConnection,
-    caplog: pytest.LogCaptureFixture,
-    status: int,
-    head: bytes,
+    server: RunningServer, caplog: pytest.LogCaptureFixture
 ) -> None:
     """What follows is the rest of that body, not a request."""
-    with server_unharmed(server, caplog):
-        wire.send(head)
-        reply = wire.reply()
-        assert (reply.status, reply.closes) == (status, True)
-        wire.send(raw_request("GET", "/_sandbox/ready", {"X-Pad": "0" * 150}))
-        assert wire.ends()
+    with server_unharmed(server, caplog), ExitStack() as stack:
+        wires = {name: stack.enter_context(connected(server.address)) for name in UNREAD}
+        for name, wire in wires.items():  # the server waits a moment for each body
+            wire.send(UNREAD[name][1])
+        replies = {name: wire.reply() for name, wire in wires.items()}
+        found = {name: (reply.status, reply.closes) for name, reply in replies.items()}
+        assert found == {name: (status, True) for name, (status, _) in UNREAD.items()}
+        for wire in wires.values():
+            wire.send(raw_request("GET", "/_sandbox/ready", {"X-Pad": "0" * 150}))
+        assert [name for name, wire in wires.items() if not wire.ends()] == []
 
 
 def test_a_rejected_request_whose_body_has_arrived_leaves_the_connection_open(
@@ -167,16 +167,12 @@ def test_a_rejected_body_sent_right_after_its_head_leaves_the_connection_open(
     assert (reply.status, reply.closes) == (404, False)
 
 
-@pytest.mark.parametrize("version", VERSIONS)
-@pytest.mark.parametrize("target", [PAYMENTS, "/_sandbox/ready", "/"])
+@for_each("version", VERSIONS)
+@for_each("target", [PAYMENTS, "/_sandbox/ready", "/"])
 def test_an_unsupported_http_version_gets_400_in_http_1_0(
-    server: RunningServer,
-    wire: BlockingConnection,
-    caplog: pytest.LogCaptureFixture,
-    version: str,
-    target: str,
+    server: RunningServer, caplog: pytest.LogCaptureFixture, version: str, target: str
 ) -> None:
-    with server_unharmed(server, caplog):
+    with server_unharmed(server, caplog), connected(server.address) as wire:
         wire.send(raw_request("GET", target).replace(b"HTTP/1.1", f"HTTP/{version}".encode()))
         came, _ = wire.rest()
         assert came.startswith(b"HTTP/1.0 400 Bad Request\r\n")
@@ -265,9 +261,21 @@ def test_an_incomplete_body_gets_400_that_says_so(wire: BlockingConnection) -> N
     }
 
 
-@pytest.mark.parametrize("parts", [(), (20,), (len(PAY) - 20,), (len(PAY),), (20, len(PAY) - 20)])
-@pytest.mark.parametrize("junk", [JUNK, b"GET / HTTP/1.1\r\nno colon\r\n\r\n"])
-@pytest.mark.parametrize("count", [1, 3])
+@pytest.mark.parametrize(
+    "parts",
+    [(), (20,), (len(PAY) - 20,), (len(PAY),), (20, len(PAY) - 20)],
+    ids=[
+        "in one segment",
+        "cut in the first head",
+        "cut in the first body",
+        "cut after the first request",
+        "cut twice",
+    ],
+)
+@pytest.mark.parametrize(
+    "junk", [JUNK, b"GET / HTTP/1.1\r\nno colon\r\n\r\n"], ids=["junk line", "header without colon"]
+)
+@pytest.mark.parametrize("count", [1, 3], ids=["1 request", "3 requests"])
 def test_junk_after_pipelined_requests_gets_400_after_their_replies(
     wire: BlockingConnection,
     caplog: pytest.LogCaptureFixture,
@@ -412,7 +420,7 @@ BEGINNINGS: Final = {
 
 
 @pytest.mark.parametrize("raw", BEGINNINGS.values(), ids=BEGINNINGS)
-@pytest.mark.parametrize("finishes", [True, False])
+@pytest.mark.parametrize("finishes", [True, False], ids=["FIN", "RST"])
 async def test_a_client_that_disconnects_at_any_moment_causes_no_error(
     caplog: pytest.LogCaptureFixture, raw: bytes, *, finishes: bool
 ) -> None:

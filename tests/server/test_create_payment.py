@@ -6,6 +6,7 @@ from collections.abc import Mapping
 import pytest
 
 from tests.support.http import Api, Json, ask, envelope, events, invalid, listed, paid
+from tests.support.tables import for_each
 from tests.support.values import EVENT_ID, PAYMENT_ID, documented_create
 
 PATH = "/v3/payments"
@@ -121,11 +122,6 @@ REFUSED_CARDS: dict[str, tuple[Mapping[str, Json], str, str | None]] = {
 }
 
 
-def rows(table: Mapping[str, object]) -> list[object]:
-    """Return the rows of a table as parameters, named by its keys."""
-    return [pytest.param(row, id=name) for name, row in table.items()]
-
-
 async def assert_nothing_happened(api: Api) -> None:
     """Assert that there is neither a payment nor an event."""
     assert (await listed(api), await events(api)) == ([], [])
@@ -181,7 +177,7 @@ async def test_an_amount_written_as_2500_0_or_25e2_is_accepted_as_an_integer(
         assert (reply.status, f'"amount":{shown},' in await reply.text()) == (201, True)
 
 
-@pytest.mark.parametrize(("number", "cvc", "brand"), BRANDS.values(), ids=BRANDS.keys())
+@for_each(("number", "cvc", "brand"), BRANDS.values())
 async def test_brand_and_last4_are_derived_from_the_card_number(
     api: Api, number: str, cvc: str, brand: str
 ) -> None:
@@ -222,7 +218,7 @@ async def test_a_card_number_in_description_or_customer_id_is_masked(api: Api) -
     )
 
 
-@pytest.mark.parametrize("row", rows(WRONG_FIELDS))
+@for_each("row", WRONG_FIELDS.values())
 async def test_an_invalid_field_of_a_create_is_rejected_with_its_json_pointer(
     api: Api, row: tuple[Mapping[str, Json], str]
 ) -> None:
@@ -253,7 +249,7 @@ async def test_all_problems_of_a_create_are_listed_in_the_documented_order(api: 
     )
 
 
-@pytest.mark.parametrize("row", rows(REFUSED_CARDS))
+@for_each("row", REFUSED_CARDS.values())
 async def test_a_card_that_fails_a_check_is_rejected_with_the_first_failed_check(
     api: Api, row: tuple[Mapping[str, Json], str, str | None]
 ) -> None:

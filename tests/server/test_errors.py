@@ -6,6 +6,7 @@ from payments_sandbox.api.gateway import HANDLERS
 from payments_sandbox.contract.error_codes import CODES
 from payments_sandbox.server.control import api as control_api
 from tests.support.http import Api, Control, Json, ask, envelope, paid
+from tests.support.tables import for_each
 from tests.support.values import documented_create
 
 PATHS = "The paths are /v3/payments, /v3/payments/{payment_id} and its /refunds."
@@ -149,7 +150,7 @@ def test_the_table_of_expected_messages_covers_every_error_code() -> None:
     assert {name: (code.status, code.message) for name, code in CODES.items()} == MESSAGES
 
 
-@pytest.mark.parametrize(("method", "path", "allow"), WRONG_METHODS)
+@for_each(("method", "path", "allow"), WRONG_METHODS)
 async def test_an_unsupported_method_is_405_with_the_supported_ones(
     api: Api, method: str, path: str, allow: str
 ) -> None:
@@ -160,7 +161,7 @@ async def test_an_unsupported_method_is_405_with_the_supported_ones(
     assert found == (405, allow, envelope("method_not_allowed", details))
 
 
-@pytest.mark.parametrize(("method", "path", "details"), UNKNOWN_PATHS)
+@for_each(("method", "path", "details"), UNKNOWN_PATHS)
 async def test_an_unknown_path_is_404_with_the_known_or_nearest_path(
     api: Api, method: str, path: str, details: str
 ) -> None:

@@ -217,7 +217,7 @@ async def test_a_released_call_has_the_effect_of_its_magic_card(
 ) -> None:
     await control("add_active_scenario", HOLD)
     task = asyncio.create_task(paid(api, 400, card_number="4000000000000002"))
-    await until(api, lambda: sandbox.runtime.held_calls.of(_home(sandbox)) != [])
+    await until(api, lambda: sandbox.runtime.held_calls.in_world(_home(sandbox)) != [])
     await decided(control, "pass")
     assert (await task)["error"]["code"] == "card_declined"
 
@@ -252,7 +252,7 @@ async def test_an_abandoned_held_read_has_no_committed(
     rule = {"request": "list_payments", "do": HOLD["rules"][0]["do"]}
     await control("add_active_scenario", {**HOLD, "rules": [rule]})
     task = asyncio.create_task(listed(api))
-    await until(api, lambda: sandbox.runtime.held_calls.of(_home(sandbox)) != [])
+    await until(api, lambda: sandbox.runtime.held_calls.in_world(_home(sandbox)) != [])
     task.cancel()
     await until(api, lambda: len(_home(sandbox).journal) == 1)
     [entry] = await journalled(control)

@@ -15,6 +15,7 @@ from tests.support.sockets import (
     raw_request,
     server_unharmed,
 )
+from tests.support.tables import for_each
 from tests.support.values import documented_create
 
 PAYMENTS: Final = "/v3/payments"
@@ -142,7 +143,7 @@ def assert_refused(reply: RawReply, details: str) -> None:
     }
 
 
-@pytest.mark.parametrize(("body", "why"), NOT_JSON.values(), ids=NOT_JSON)
+@for_each(("body", "why"), NOT_JSON.values())
 def test_a_body_that_is_not_strict_json_is_rejected_with_the_place(
     server: RunningServer, caplog: pytest.LogCaptureFixture, body: bytes, why: str
 ) -> None:
@@ -152,7 +153,7 @@ def test_a_body_that_is_not_strict_json_is_rejected_with_the_place(
         assert_refused(reply, f"/: expected JSON; {why}.")
 
 
-@pytest.mark.parametrize(("body", "details"), NOT_DOCUMENTED.values(), ids=NOT_DOCUMENTED)
+@for_each(("body", "details"), NOT_DOCUMENTED.values())
 def test_a_json_body_with_an_invalid_field_is_rejected_with_its_json_pointer(
     server: RunningServer, caplog: pytest.LogCaptureFixture, body: bytes, details: str
 ) -> None:
@@ -161,7 +162,7 @@ def test_a_json_body_with_an_invalid_field_is_rejected_with_its_json_pointer(
         assert_refused(reply, details)
 
 
-@pytest.mark.parametrize(("headers", "body", "details"), NOT_READ.values(), ids=NOT_READ)
+@for_each(("headers", "body", "details"), NOT_READ.values())
 def test_a_body_of_another_type_charset_or_encoding_is_rejected_unread(
     server: RunningServer,
     caplog: pytest.LogCaptureFixture,

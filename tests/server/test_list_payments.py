@@ -5,6 +5,7 @@ from itertools import chain, product
 import pytest
 
 from tests.support.http import Api, Control, Json, ask, envelope, invalid, listed, paid, refunded
+from tests.support.tables import for_each
 
 PATH = "/v3/payments"
 
@@ -247,7 +248,7 @@ async def test_a_payment_half_a_second_later_is_not_created_after(
     assert await listed(api, created_after=first["created_at"]) == [third]
 
 
-@pytest.mark.parametrize(("query", "details"), REFUSED.items())
+@for_each(("query", "details"), REFUSED.items())
 async def test_an_invalid_list_parameter_is_rejected_with_its_json_pointer(
     api: Api, query: str, details: str
 ) -> None:

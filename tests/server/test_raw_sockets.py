@@ -9,14 +9,15 @@ from aiohttp.http_parser import HttpRequestParser, HttpRequestParserPy
 
 from tests.support.sockets import (
     RATE_LIMIT_HEADERS,
-    BlockingConnection,
     RawReply,
     RunningServer,
+    connected,
     exchange,
     rate_limit_of,
     raw_request,
     server_unharmed,
 )
+from tests.support.tables import for_each
 from tests.support.values import documented_create
 
 PAYMENTS: Final = "/v3/payments"
@@ -164,12 +165,12 @@ def assert_envelope(reply: RawReply, status: int, body: dict[str, object]) -> No
     assert (reply.status, reply.json, rate_limit_of(reply)) == (status, body, ALL_THREE)
 
 
-@pytest.mark.parametrize("raw", NOT_HTTP.values(), ids=NOT_HTTP)
+@for_each("raw", NOT_HTTP.values())
 def test_bytes_that_are_not_valid_http_get_aiohttps_400_and_a_closed_connection(
-    server: RunningServer, wire: BlockingConnection, caplog: pytest.LogCaptureFixture, raw: bytes
+    server: RunningServer, caplog: pytest.LogCaptureFixture, raw: bytes
 ) -> None:
     """With at most one log line."""
-    with server_unharmed(server, caplog):
+    with server_unharmed(server, caplog), connected(server.address) as wire:
         wire.send(raw)
         assert (wire.reply().is_the_transports, wire.ends()) == (True, True)
 
@@ -185,7 +186,7 @@ def test_a_request_that_only_one_of_aiohttps_parsers_rejects_is_rejected_either_
         assert reply.status in {400, 401, 404, 405, 413}
 
 
-@pytest.mark.parametrize(("target", "body"), ODD_TARGETS.values(), ids=ODD_TARGETS)
+@for_each(("target", "body"), ODD_TARGETS.values())
 def test_an_odd_target_below_v3_is_rejected_in_the_envelope_and_counted(
     server: RunningServer, caplog: pytest.LogCaptureFixture, target: bytes, body: dict[str, object]
 ) -> None:
@@ -195,7 +196,7 @@ def test_an_odd_target_below_v3_is_rejected_in_the_envelope_and_counted(
         assert_envelope(exchange(server.address, raw_target(target)), status, body)
 
 
-@pytest.mark.parametrize(("raw", "status", "body"), ELSEWHERE.values(), ids=ELSEWHERE)
+@for_each(("raw", "status", "body"), ELSEWHERE.values())
 def test_a_target_outside_the_apis_is_rejected_without_a_key_or_rate_limit(
     server: RunningServer,
     caplog: pytest.LogCaptureFixture,

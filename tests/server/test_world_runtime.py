@@ -89,7 +89,7 @@ def test_a_reset_wakes_waiting_requests_and_ends_what_it_removes(
 ) -> None:
     """Deliveries end with payments or webhooks; a moving clock also with the clock."""
     fixture.runtime.reset(fixture.world, [scope])
-    taken = "end" if scope in {ResetScope.PAYMENTS, ResetScope.JOURNAL} else "let_go"
+    taken = "end" if scope in {ResetScope.PAYMENTS, ResetScope.JOURNAL} else "release_ended"
     assert fixture.asked() == ["delayed_replies.wake", f"held_calls.{taken}", *ended, *CHANGED]
 
 
@@ -145,7 +145,7 @@ async def test_webhooks_are_sent_after_the_reply_was_written(
 def test_an_attempt_while_the_clock_is_moved_only_notifies_readers(fixture: RuntimeFixture) -> None:
     """The clock advancer does what falls due."""
     fixture.parts.clock_advancer.__contains__.return_value = True
-    fixture.runtime._attempted(fixture.world)  # noqa: SLF001 - the dispatcher is given it
+    fixture.runtime._on_attempt_ended(fixture.world)  # noqa: SLF001 - the dispatcher is given it
     assert fixture.asked() == ["notifier.notify"]
 
 
@@ -155,7 +155,7 @@ def test_an_attempt_while_the_clock_is_moved_only_notifies_readers(fixture: Runt
 def test_an_attempt_sends_its_due_retry_or_sets_a_timer_for_it(clock: str, sent: list[str]) -> None:
     """At once on a frozen clock; with a timer on a live one."""
     fixture = RuntimeFixture(clock)
-    fixture.runtime._attempted(fixture.world)  # noqa: SLF001 - the dispatcher is given it
+    fixture.runtime._on_attempt_ended(fixture.world)  # noqa: SLF001 - the dispatcher is given it
     assert fixture.asked() == ["notifier.notify", *sent, "timers.set"]
 
 

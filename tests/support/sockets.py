@@ -61,7 +61,7 @@ def with_card_rules(sandbox: AssembledServer, rules: Iterable[CardRule]) -> Asse
     """Return the sandbox, with these card rules added to those of the magic cards."""
     worlds = sandbox.runtime.worlds
     worlds.context = worlds.context._replace(card_rules=index_card_rules([*CARD_RULES, *rules]))
-    worlds.let_go(worlds.home)
+    worlds.release(worlds.home)
     worlds.make(DEFAULT_API_KEY)
     return sandbox
 
@@ -377,6 +377,7 @@ class WorldClient:
     def __init__(self, server: RunningServer, clock: str = "2030-01-15T10:30:00Z") -> None:
         self.server = server
         self.session = requests.Session()
+        self.session.trust_env = False  # looking for proxies takes longer than a request
         made = self.session.post(
             f"{server.address}/_sandbox/worlds", json={"clock": clock}, timeout=LONGEST_WAIT
         )
@@ -428,11 +429,10 @@ class WorldClient:
 
 def pay(world: Sandbox, status: int = 201, **changes: object) -> dict[str, Any]:
     """Send the documented create with changes, assert the status, and return the reply."""
-    url = f"{world.base_url}/payments"
-    body = documented_create(**changes)
-    reply = requests.post(url, json=body, headers=world.headers, timeout=LONGEST_WAIT)
-    assert reply.status_code == status, reply.text
-    found: dict[str, Any] = reply.json()
+    body = json.dumps(documented_create(**changes)).encode()
+    reply = exchange(world.base_url, raw_request("POST", "/v3/payments", world.headers, body))
+    assert reply.status == status, reply
+    found: dict[str, Any] = reply.json
     return found
 
 

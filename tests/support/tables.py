@@ -6,7 +6,7 @@ need their own fixtures, or are of interest by themselves use `pytest.mark.param
 
 import functools
 import inspect
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any, Generic, TypeVar
 
@@ -17,38 +17,43 @@ Test = Callable[..., Any]
 
 
 def for_each(
-    argument: str, rows: Iterable[T], *, show: Callable[[T], object] = repr
+    argument: str | Sequence[str], rows: Iterable[T], *, show: Callable[[T], object] = repr
 ) -> Callable[[Test], Test]:
     """Make a test try each row of a table.
 
     Args:
-        argument: the test's argument for the row; all others are fixtures.
+        argument: the test's argument for the row, or those for its parts; all others are fixtures.
         rows: the table, which may not be empty.
         show: returns the name of a row that fails.
 
     Raises:
         ExceptionGroup: raised by the test, with an error for each row that fails.
     """
-    table = _Table(argument, list(rows), show)
+    arguments = (argument,) if isinstance(argument, str) else tuple(argument)
+    table = _Table(", ".join(arguments), list(rows), show)
+
+    def of(row: Any) -> dict[str, object]:  # noqa: ANN401 - of any type, or a sequence of parts
+        parts = (row,) if isinstance(argument, str) else row
+        return dict(zip(arguments, parts, strict=True))
 
     def decorate(test: Test) -> Test:
         @functools.wraps(test)
         def try_each(**fixtures: object) -> None:
             for row in table:
                 with table.collecting(row):
-                    test(**fixtures, **{argument: row})
+                    test(**fixtures, **of(row))
             table.tell()
 
         @functools.wraps(test)
         async def await_each(**fixtures: object) -> None:
             for row in table:
                 with table.collecting(row):
-                    await test(**fixtures, **{argument: row})
+                    await test(**fixtures, **of(row))
             table.tell()
 
         whole: Test = await_each if inspect.iscoroutinefunction(test) else try_each
         signature = inspect.signature(test)
-        fixtures = [each for each in signature.parameters.values() if each.name != argument]
+        fixtures = [each for each in signature.parameters.values() if each.name not in arguments]
         # pytest reads fixtures from the signature, and would look for one with this name.
         whole.__signature__ = signature.replace(parameters=fixtures)  # type: ignore[attr-defined]
         return whole

@@ -12,7 +12,7 @@ from payments_sandbox.core.card_numbers import passes_luhn
 from payments_sandbox.rules.faults import FAULTS
 from payments_sandbox.rules.faults.fault import Example, Fault
 from payments_sandbox.rules.faults.reply import RealReply, Send, WaitUntil
-from payments_sandbox.rules.magic_cards import MAGIC_CARDS, paid_with
+from payments_sandbox.rules.magic_cards import MAGIC_CARDS, card_is
 from payments_sandbox.rules.model import CardRule, Per, RequestRule, Step, Then
 from payments_sandbox.rules.scenario import Scenario
 from tools.faults import spelling
@@ -296,7 +296,7 @@ def fault_cards() -> tuple[CardRule, ...]:
         RequestRule(
             f"card:{spelled}",
             "create_payment",
-            paid_with(fault_card(spelled, commit=commit)),
+            card_is(fault_card(spelled, commit=commit)),
             (Step(fault_of(spelled, commit=commit)),),
             Per.CUSTOMER,
             Then.REPEAT_LAST,

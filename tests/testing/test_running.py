@@ -28,6 +28,7 @@ from payments_sandbox.testing import (
     running_server,
 )
 from tests.support.sockets import pay
+from tests.support.tables import for_each
 from tests.support.values import KEY, LONGEST_WAIT
 
 DESCRIPTORS: Final = Path("/proc/self/fd")
@@ -119,7 +120,7 @@ def test_an_unknown_option_raises_with_the_closest_match(options: Options, probl
     assert str(caught.value).startswith(problem)
 
 
-@pytest.mark.parametrize(
+@for_each(
     ("options", "problem"),
     [
         ({"clock": "tomorrow"}, "clock: expected an ISO 8601 date"),

@@ -14,9 +14,10 @@ from payments_sandbox.testing.watched_transport import (
     OnceEnded,
     what_ends,
 )
+from tests.support.tables import for_each
 
 
-@pytest.mark.parametrize(
+@for_each(
     ("method", "path", "body", "ends"),
     [
         ("DELETE", "/world", None, "dropped"),

@@ -4,9 +4,8 @@ If one of these fails for a new kind, the docstring of the test says what is mis
 """
 
 import json
-from typing import Any
+from typing import Any, Final
 
-import pytest
 import yaml
 from hypothesis import given
 from hypothesis import strategies as st
@@ -19,10 +18,11 @@ from payments_sandbox.verification.expectations.expectation import (
 )
 from tests.project.tree import PACKAGE, ROOT
 from tests.support.in_process import History, rules_of
+from tests.support.tables import for_each
 
 FOLDER = PACKAGE / "verification" / "expectations"
 SHARED = {"__init__", "counting", "expectation"}
-each_kind = pytest.mark.parametrize("kind", EXPECTATION_KINDS, ids=lambda kind: kind.key)
+each_kind = for_each("kind", EXPECTATION_KINDS, show=lambda kind: kind.key)
 
 
 def test_every_expectation_module_has_a_row() -> None:
@@ -101,6 +101,8 @@ def test_the_fields_of_a_kind_are_accepted_as_matchers(kind: ExpectationKind) ->
             assert problems == [], field
 
 
+NO_ENDPOINT: Final = ": the world has no webhook endpoint"
+
 WITHOUT_TRAFFIC: list[tuple[dict[str, Any], bool, str]] = [
     ({"request": "create_payment"}, False, "expected at least 1, saw none"),
     ({"request": "*", "count": 0}, True, "expected 0, saw none"),
@@ -112,17 +114,17 @@ WITHOUT_TRAFFIC: list[tuple[dict[str, Any], bool, str]] = [
     ({"payments": {"status": "completed"}, "count": 1}, False, "expected 1, saw none"),
     ({"refunds": {}, "total": 0}, True, "expected a total of 0, saw none; their total is 0"),
     ({"refunds": {}, "total": 5}, False, "expected a total of 5, saw none; their total is 0"),
-    ({"webhook": "payment.*", "acknowledged": True}, False, "saw no delivery"),
-    ({"webhook": "payment.*", "attempts": {"max": 3}}, False, "saw no delivery"),
-    ({"webhook": "payment.*", "forged": "refused"}, False, "saw no delivery"),
+    ({"webhook": "payment.*", "acknowledged": True}, False, f"saw no delivery{NO_ENDPOINT}"),
+    ({"webhook": "payment.*", "attempts": {"max": 3}}, False, f"saw no delivery{NO_ENDPOINT}"),
+    ({"webhook": "payment.*", "forged": "refused"}, False, f"saw no delivery{NO_ENDPOINT}"),
     ({"webhook": "payment.*", "count": 0}, True, "saw none"),
-    ({"webhook": "payment.*", "count": 1}, False, "expected 1 delivery, saw none"),
+    ({"webhook": "payment.*", "count": 1}, False, f"expected 1 delivery, saw none{NO_ENDPOINT}"),
     ({"audit": "clean"}, True, "found nothing"),
     ({"rules": "all_fired"}, False, "saw no rules"),
 ]
 
 
-@pytest.mark.parametrize(("expect", "is_met", "observed"), WITHOUT_TRAFFIC, ids=str)
+@for_each(("expect", "is_met", "observed"), WITHOUT_TRAFFIC)
 def test_expectations_of_an_unused_world_have_a_result(
     expect: dict[str, Any], *, is_met: bool, observed: str
 ) -> None:

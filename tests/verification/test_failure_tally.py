@@ -12,6 +12,7 @@ from payments_sandbox.testing import ControlApiError, MemorySandbox, Sandbox, Sa
 from payments_sandbox.verification.failure_tally import FailureTally
 from tests.support.in_process import NOON as INSTANT
 from tests.support.in_process import InProcessApi, new_world, rules_of
+from tests.support.tables import for_each
 from tests.support.values import documented_create
 
 NOON = "2030-01-15T12:00:00Z"
@@ -177,7 +178,7 @@ def test_a_server_without_coverage_says_how_to_enable_it() -> None:
         MemorySandbox().client().retrieve_coverage()
 
 
-@pytest.mark.parametrize(
+@for_each(
     ("do", "failures"),
     [
         ("{before_reply: true}", ["before_reply"]),

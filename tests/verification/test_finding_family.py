@@ -3,17 +3,16 @@
 If one of these fails for a new kind, the docstring of the test says what is missing.
 """
 
-import pytest
-
 from payments_sandbox.verification.findings import FINDING_KINDS
 from payments_sandbox.verification.findings.finding import FindingKind
 from tests.project.tables import rows_below
 from tests.project.tree import PACKAGE, ROOT
 from tests.support.in_process import History
+from tests.support.tables import for_each
 
 FOLDER = PACKAGE / "verification" / "findings"
 SHARED = {"__init__", "finding", "repetitions"}
-each_kind = pytest.mark.parametrize("kind", FINDING_KINDS, ids=lambda kind: kind.name)
+each_kind = for_each("kind", FINDING_KINDS, show=lambda kind: kind.name)
 
 
 def test_every_finding_module_has_a_row() -> None:
@@ -45,6 +44,10 @@ def test_the_table_in_control_api_md_lists_the_finding_kinds() -> None:
     page = (ROOT / "docs/control-api.md").read_text(encoding="utf-8")
 
     assert rows_below("GET /_sandbox/audit", page) == [
-        {"kind": f"`{kind.name}`", "reported if": kind.finds, "not reported for": kind.spares}
+        {
+            "kind": f"`{kind.name}`",
+            "reported if": kind.reported,
+            "not reported for": kind.not_reported,
+        }
         for kind in FINDING_KINDS
     ]

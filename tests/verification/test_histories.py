@@ -10,7 +10,6 @@ import re
 from collections.abc import Callable
 from typing import Final
 
-import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
@@ -302,7 +301,7 @@ def test_a_correct_history_has_no_findings(words: str) -> None:
     assert Story().tell(words) == []
 
 
-@pytest.mark.parametrize(("words", "kinds"), FAULTY.items(), ids=list(FAULTY))
+@for_each(("words", "kinds"), FAULTY.items())
 def test_a_faulty_history_has_exactly_its_findings(words: str, kinds: tuple[str, ...]) -> None:
     assert Story().tell(words) == list(kinds)
 

@@ -5,9 +5,9 @@ from payments_sandbox.verification.observed import (
     ObservedAttempt,
     ObservedCall,
     ObservedDelivery,
-    in_journal,
+    describe_refund,
+    masked_conditions,
     observe,
-    refund_in_words,
 )
 from tests.support.in_process import NOON, History, rules_of
 
@@ -75,7 +75,7 @@ def test_a_refund_without_an_amount_is_described_as_what_is_left() -> None:
         for body in ({"amount": 5}, {})
     ]
 
-    assert [refund_in_words(each) for each in calls] == [
+    assert [describe_refund(each) for each in calls] == [
         f"The refund of 5 of {history.payment()}",
         f"The refund of what is left of {history.payment()}",
     ]
@@ -90,7 +90,7 @@ def test_card_numbers_in_conditions_are_masked_like_the_journal() -> None:
         Condition("card", "exists", True),  # noqa: FBT003 - a value
         Condition("customer_id", "eq", number),
     )
-    found = [each.operand for each in in_journal(when)]
+    found = [each.operand for each in masked_conditions(when)]
 
     assert found[1:] == [(found[0], "visa"), True, number]
     assert str(found[0]).endswith("4242")

@@ -22,6 +22,7 @@ from tests.support.process import (
     UNUSED_WORLD,
     only_report,
 )
+from tests.support.tables import for_each
 
 WHOLE: Final = """\
 failed: 2 of 3 expectations not met; 1 of 3 rules never fired; 1 rule went wrong; \
@@ -190,7 +191,7 @@ def test_undocumented_calls_are_shown_and_fail_a_strict_report(
     assert (as_short_text([report]), report.passed) == (said, not is_strict)
 
 
-@pytest.mark.parametrize(
+@for_each(
     ("value", "shown"),
     [
         ("payment.*", "payment.*"),

@@ -94,8 +94,8 @@ def test_a_scheme_is_described_with_its_header_and_format() -> None:
     ]
 
 
-@pytest.mark.parametrize("signing", [STANDARD, TIMESTAMPED, HEX])
-@pytest.mark.parametrize("sender", SCHEMES)
+@for_each("signing", [STANDARD, TIMESTAMPED, HEX])
+@for_each("sender", SCHEMES)
 def test_a_message_without_the_agreed_header_is_described_by_the_scheme_it_looks_like(
     signing: Signing, sender: Signing
 ) -> None:

@@ -1,9 +1,8 @@
 """Tests the event filter of endpoints and their valid secrets."""
 
-import pytest
-
 from payments_sandbox.core.instants import Instant
 from payments_sandbox.webhooks.endpoint import ROTATION, Endpoint
+from tests.support.tables import for_each
 
 
 def endpoint(*events: str) -> Endpoint:
@@ -11,7 +10,7 @@ def endpoint(*events: str) -> Endpoint:
     return Endpoint(number=0, id="we_1", url="inbox:orders", secret="new", events=events)
 
 
-@pytest.mark.parametrize(
+@for_each(
     ("filters", "event", "is_wanted"),
     [
         (("*",), "payment.completed", True),

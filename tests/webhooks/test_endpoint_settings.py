@@ -10,6 +10,7 @@ from payments_sandbox.webhooks.endpoint import Endpoint
 from payments_sandbox.webhooks.endpoint_settings import apply_settings
 from payments_sandbox.webhooks.signing import STANDARD, Encoding, Scheme, Signing
 from payments_sandbox.webhooks.target_policy import TargetPolicy
+from tests.support.tables import for_each
 
 SECRET = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"
 POLICY = TargetPolicy(public=False, sandbox_host="127.0.0.1:8080")
@@ -85,7 +86,7 @@ def test_an_inbox_is_recognised_by_its_short_name_or_its_url() -> None:
             Signing(Scheme.HMAC, "X-S", "sha256=", Encoding.BASE64),
         ),
     ],
-    ids=str,
+    ids=["standard", "timestamped", "timestamped with header", "hmac", "hmac with all settings"],
 )
 def test_a_signature_setting_has_the_defaults_of_its_scheme(
     wanted: dict[str, str], signing: Signing
@@ -93,7 +94,7 @@ def test_a_signature_setting_has_the_defaults_of_its_scheme(
     assert changed(signature=wanted).signing == signing
 
 
-@pytest.mark.parametrize(
+@for_each(
     ("body", "details"),
     [
         ({"signature": {"scheme": "standard", "header": "X"}},
@@ -115,7 +116,6 @@ def test_a_signature_setting_has_the_defaults_of_its_scheme(
          "/headers/X-Card: expected no card number and no security code."),
         ({"headers": {"a b": "x"}}, "/headers: expected header names, such as X-Tenant."),
     ],
-    ids=str,
 )  # fmt: skip
 def test_an_invalid_setting_is_rejected_with_its_json_pointer(
     body: dict[str, Any], details: str

@@ -5,8 +5,6 @@ from collections.abc import Callable
 from itertools import cycle
 from typing import Any
 
-import pytest
-
 from payments_sandbox.core.errors import InvalidRequest
 from payments_sandbox.core.masking import mask_object, mask_text
 from payments_sandbox.scenarios.activation import set_active
@@ -172,8 +170,8 @@ CODES: dict[str, Callable[[str], tuple[bytes, dict[str, str]]]] = {
 }
 
 
-@pytest.mark.parametrize("name", NAMES)
-@pytest.mark.parametrize("form", CODES)
+@for_each("name", NAMES)
+@for_each("form", CODES)
 def test_an_inbox_masks_security_codes_by_the_name_of_their_field(form: str, name: str) -> None:
     """In JSON and in what is nearly JSON."""
     world = new_world()

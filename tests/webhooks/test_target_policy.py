@@ -3,6 +3,7 @@
 import pytest
 
 from payments_sandbox.webhooks.target_policy import TargetPolicy, loopback_port, why_blocked
+from tests.support.tables import for_each
 
 NO_URL = "expected an http or https url, or inbox:NAME for a built-in receiver"
 NO_ASCII = "expected a url in ASCII, without blanks"
@@ -14,7 +15,7 @@ NO_NUMBER = "expected a url without a card number or security code"
 NAME = "expected inbox: and 1 to 64 letters, digits, '-' or '_'"
 
 
-@pytest.mark.parametrize(
+@for_each(
     ("url", "why"),
     [
         ("inbox:orders", None),
@@ -46,7 +47,6 @@ NAME = "expected inbox: and 1 to 64 letters, digits, '-' or '_'"
         ("inbox:4242424242424242", "expected a name without a card number"),
         ("http://256.1.1.1/", "expected four numbers from 0 to 255, such as 127.0.0.1, or a name"),
     ],
-    ids=str,
 )  # fmt: skip
 def test_a_webhook_url_is_accepted_or_rejected_by_its_text(url: str, why: str | None) -> None:
     """Host names are checked when they are resolved."""
@@ -74,7 +74,7 @@ def test_a_webhook_url_of_more_than_2000_characters_is_rejected() -> None:
     )
 
 
-@pytest.mark.parametrize(
+@for_each(
     ("url", "port"),
     [
         ("http://localhost/webhooks", 80),

@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 
 from payments_sandbox.webhooks.signing import STANDARD, Encoding, Scheme, Signing, sign
 from payments_sandbox.webhooks.verification import TOLERANCE, Received, guess_signing, why_refused
+from tests.support.tables import for_each
 
 SECRET = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"
 PLAIN = "hush-hush-hush"
@@ -148,7 +149,7 @@ def test_a_malformed_hmac_digest_is_rejected_with_its_reason(
     assert verdict(signing, {signing.header.lower(): value}, secret=PLAIN) == reason
 
 
-@pytest.mark.parametrize(
+@for_each(
     ("now", "reason"),
     [
         (NOW + TOLERANCE, None),
@@ -164,7 +165,7 @@ def test_a_malformed_hmac_digest_is_rejected_with_its_reason(
         (None, None),
     ],
 )
-@pytest.mark.parametrize("signing", [STANDARD, TIMESTAMPED])
+@for_each("signing", [STANDARD, TIMESTAMPED])
 def test_a_timestamp_more_than_five_minutes_off_is_rejected(
     signing: Signing, now: int | None, reason: str | None
 ) -> None:
@@ -220,7 +221,7 @@ def test_a_signature_of_another_secret_is_reported_as_no_match(secret: str) -> N
     assert verdict(HEX, signed(HEX, "another-secret"), secret=secret) == NO_MATCH
 
 
-@pytest.mark.parametrize(
+@for_each(
     ("arrived", "reason"),
     [
         (BODY + b"\n", BLANKS),
@@ -230,7 +231,7 @@ def test_a_signature_of_another_secret_is_reported_as_no_match(secret: str) -> N
         (json.dumps(json.loads(BODY), ensure_ascii=False).encode(), ANEW),
     ],
 )
-@pytest.mark.parametrize("signing", [STANDARD, TIMESTAMPED, HEX])
+@for_each("signing", [STANDARD, TIMESTAMPED, HEX])
 def test_a_body_that_was_reserialised_or_padded_is_reported(
     signing: Signing, arrived: bytes, reason: str
 ) -> None:
@@ -241,8 +242,8 @@ def test_a_body_that_was_reserialised_or_padded_is_reported(
     )
 
 
-@pytest.mark.parametrize("is_ascii", [False, True])
-@pytest.mark.parametrize("separators", [(",", ":"), (", ", ": ")])
+@pytest.mark.parametrize("is_ascii", [False, True], ids=["utf8", "ascii"])
+@pytest.mark.parametrize("separators", [(",", ":"), (", ", ": ")], ids=["compact", "with spaces"])
 def test_a_signature_over_json_with_sorted_keys_is_reported(
     separators: tuple[str, str], *, is_ascii: bool
 ) -> None:

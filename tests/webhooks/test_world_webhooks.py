@@ -27,6 +27,7 @@ from tests.support.in_process import (
     rules_of,
     server_context,
 )
+from tests.support.tables import for_each
 from tests.support.values import documented_create
 
 SECRET = "whsec_cGF5bWVudHMtc2FuZGJveC1kZWZhdWx0LXNlY3JldCE="
@@ -168,7 +169,7 @@ def request_of(do: str, **settings: object) -> tuple[WebhookRequest, bytes]:
     return request, delivery.message.body
 
 
-@pytest.mark.parametrize(
+@for_each(
     ("do", "found"),
     [
         ("{before_reply: true}", "genuine"),

@@ -25,7 +25,7 @@ from payments_sandbox.scenarios.activation import set_active
 from payments_sandbox.scenarios.initial_state import fill_world
 from payments_sandbox.webhooks.inbox import InboxMessage
 from payments_sandbox.webhooks.outbox import KEPT as DELIVERIES_KEPT
-from payments_sandbox.world.effects import Effect, WorldEffects, folded
+from payments_sandbox.world.effects import Effect, WorldEffects, fold_effects
 from payments_sandbox.world.journal import KEPT, entry_of, entry_rows
 from payments_sandbox.world.snapshot import restoring
 from payments_sandbox.world.world import ResetScope, World
@@ -71,7 +71,7 @@ class KeptLife:
 
     def kept(self) -> dict[str, Any]:
         """What was stored, put together."""
-        kept = folded(map(orjson.loads, self.effects))
+        kept = fold_effects(map(orjson.loads, self.effects))
         entries = starmap(entry_of, map(orjson.loads, self.journal.values()))
         kept["journal"]["entries"] = sorted(entries, key=lambda row: int(row["number"]))
         return kept
@@ -238,7 +238,9 @@ def test_effects_drop_the_least_recently_used_counters_as_the_world_does() -> No
     parts = {"counters": before, "tallies": []}
     rows = {"counters": counters.take_changes(), "tallies": []}
 
-    kept = folded([{"whole": {"rules": parts}, "rows": {}}, {"whole": {}, "rows": {"rules": rows}}])
+    kept = fold_effects(
+        [{"whole": {"rules": parts}, "rows": {}}, {"whole": {}, "rows": {"rules": rows}}]
+    )
 
     assert list(kept["rules"]["counters"].items()) == list(counters.snapshot().items())
 

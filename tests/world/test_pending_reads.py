@@ -11,7 +11,7 @@ def test_a_payment_settles_at_the_last_of_its_reads() -> None:
     pending.add(2, JOB)
 
     assert [pending.read(each) for each in (1, 3, 1, 3, 3)] == [None, None, None, JOB, None]
-    assert len(pending) == 0
+    assert not pending.waits
 
 
 def test_restored_pending_reads_continue_counting() -> None:

@@ -93,13 +93,15 @@ def test_a_state_file_without_any_savable_world_is_valid_and_empty() -> None:
 
 
 def test_a_world_of_another_version_in_a_state_file_is_rejected_with_its_key() -> None:
-    (kept,) = read_lines(sealed(HEAD, ["sk_test_checkout", 0, 0, {"version": 99}]))
+    older = {"format": "payments-sandbox/world", "version": 99}
+    (kept,) = read_lines(sealed(HEAD, ["sk_test_checkout", 0, 0, older]))
 
     with pytest.raises(NoStateError) as refused:
         finish(kept.restoring(server_context()))
     assert str(refused.value) == (
         "the world of sk_test_checkout: /version: expected a snapshot of format"
-        " payments-sandbox/world, version 4."
+        " payments-sandbox/world, version 4. This one has version 99, so only the release of"
+        " payments-sandbox that made it can read it."
     )
 
 

@@ -34,7 +34,12 @@ FAILS = (Settlement(Status.FAILED, HOUR),)
 def order(number: str = VISA) -> NewPayment:
     """Return an order with a card."""
     card = check(
-        number, exp_year=2034, exp_month=12, cvc="123", now=NOON, named=MAGIC_CARD_RULES.numbers
+        number,
+        exp_year=2034,
+        exp_month=12,
+        cvc="123",
+        now=NOON,
+        named_fingerprints=MAGIC_CARD_RULES.numbers,
     )
     return NewPayment(amount=2_500, currency="USD", card=card, description=None, customer_id=None)
 
@@ -335,7 +340,7 @@ def test_upcoming_lists_webhook_attempts_and_rules() -> None:
         (HOUR, ActOnPayment(0, Complete(), "scene/late")),
         (2 * HOUR, RunTimedRule("scene/at")),
     ):
-        world.timeline.at(Instant(NOON + after), job)
+        world.timeline.plan(Instant(NOON + after), job)
     payment, event = world.ledger.payments.id_of(0), world.ledger.event(0).id
     delivery = world.open_webhooks().outbox.id_of(0)
 

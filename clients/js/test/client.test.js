@@ -1,6 +1,6 @@
 'use strict'
 
-// The package by Node's own test runner; nothing has to be installed.
+// Tests of the package with Node's own test runner; nothing has to be installed.
 
 const assert = require('node:assert/strict')
 const { afterEach, beforeEach, test } = require('node:test')
@@ -14,23 +14,23 @@ function pay(card_number, { baseUrl, headers } = world()) {
   return fetch(`${baseUrl}/payments`, { method: 'POST', headers, body })
 }
 
-test('each test has a world of its own, which is called as the test is', async (t) => {
+test('each test has its own world, named after the test', async (t) => {
   assert.equal((await pay('4111111111111111')).status, 201)
   const { name, payments } = await world().retrieveWorld()
   assert.deepEqual([name, payments.completed], [t.name, 1])
 })
 
-test('and nothing of that is there in the next one', async () => {
+test('the next test starts with an empty world', async () => {
   assert.equal((await world().retrieveWorld()).payments.completed, 0)
 })
 
-test('a clock is moved, and what is due has happened', async () => {
+test('advancing the clock executes what is due', async () => {
   await pay('4000009900000012')
   const { happened } = await world().advanceClock({ by: '1h' })
   assert.deepEqual(happened.map(({ what }) => what), ['payment.completed'])
 })
 
-test('an inbox receives webhooks, and answers', async () => {
+test('an inbox receives and verifies webhooks', async () => {
   await world().createWebhookEndpoint({ url: 'inbox:orders', events: ['payment.*'] })
   await pay('4111111111111111')
   const { data } = await world().readInbox('orders', { wait: '5s', count: 1 })
@@ -39,7 +39,7 @@ test('an inbox receives webhooks, and answers', async () => {
   await world().emptyInbox('orders')
 })
 
-test('what is refused says why', async () => {
+test('a rejected request throws an error that says why', async () => {
   const refused = world().advanceClock({ by: 'soon' })
   await assert.rejects(refused, (error) => {
     assert.ok(error instanceof ControlApiError)
@@ -49,7 +49,7 @@ test('what is refused says why', async () => {
   })
 })
 
-test('an expectation that is not met says what was seen', async () => {
+test('an unmet expectation throws an error that says what was seen', async () => {
   await world().addActiveScenario('lost-reply')
   await assert.rejects(world().assertExpectations(), (error) => {
     assert.ok(error instanceof ExpectationsNotMet)
@@ -61,7 +61,7 @@ test('an expectation that is not met says what was seen', async () => {
   await world().removeActiveScenarios()
 })
 
-test('the stream tells what happens', async () => {
+test('the stream reports each request', async () => {
   await pay('4111111111111111')
   for await (const { kind, value } of world().stream({ last: 1 })) {
     assert.deepEqual([kind, value.operation], ['request', 'create_payment'])
@@ -69,7 +69,7 @@ test('the stream tells what happens', async () => {
   }
 })
 
-test('a server can be started with options, and stopped', async () => {
+test('a server can be started with options and stopped', async () => {
   const server = await startServer({ options: ['--clock', '2031-01-01', '--control-token', 't'] })
   const made = await server.createWorld({ name: 'mine' })
   assert.equal((await made.retrieveClock()).now, '2031-01-01T00:00:00Z')
@@ -78,7 +78,7 @@ test('a server can be started with options, and stopped', async () => {
   await assert.rejects(fetch(server.baseUrl))
 })
 
-test('a command that is not there is told with what would help', async () => {
+test('a server that cannot start throws an error that says what would help', async () => {
   await assert.rejects(startServer({ command: ['no-such-sandbox'] }), /pip install payments-sandbox/)
   await assert.rejects(startServer({ options: ['--port', 'x'] }), /it exited with 2/)
 })

@@ -1,4 +1,4 @@
-// The shop against the sandbox: what goes well, and what goes wrong.
+// Tests of the shop against the sandbox, for success and failure.
 
 import assert from 'node:assert/strict'
 import { afterEach, beforeEach, test } from 'node:test'
@@ -39,21 +39,21 @@ test('a declined card', async () => {
   assert.deepEqual([status, problem], ['failed', 'card_declined'])
 })
 
-test('a payment that takes an hour: the webhook tells the shop, and nobody waits', async () => {
+test('a payment that takes an hour: its webhook updates the order, and the test does not wait', async () => {
   await shop.pay(order, PENDING_THEN_COMPLETED)
   assert.equal(order.status, 'pending')
   await world().advanceClock({ by: '1h' })
   assert.equal(order.status, 'completed')
 })
 
-test('a webhook is answered', async () => {
+test('a webhook is delivered', async () => {
   await shop.pay(order, GOOD)
   await world().advanceClock({ by: '0s' })
   const [{ type, status }] = (await world().listDeliveries()).data
   assert.deepEqual([type, status], ['payment.completed', 'delivered'])
 })
 
-test('a forged webhook is refused', async () => {
+test('a forged webhook is rejected', async () => {
   await shop.pay(order, PENDING_THEN_COMPLETED)
   const body = JSON.stringify({ id: 'evt_1', type: 'payment.completed', data: {} })
   const reply = await fetch(`http://127.0.0.1:${receiver.address().port}`, { method: 'POST', body })
@@ -61,8 +61,8 @@ test('a forged webhook is refused', async () => {
   assert.equal(order.status, 'pending')
 })
 
-test('a reply that is lost: the payment is found, and not made again', async () => {
-  await world().addActiveScenario('lost-reply') // what it expects is judged after the test
+test('a lost reply: the payment is found and not made again', async () => {
+  await world().addActiveScenario('lost-reply') // its expectations are checked after the test
   await shop.pay(order, GOOD)
   assert.equal(order.status, 'completed')
 })

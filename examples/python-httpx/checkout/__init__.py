@@ -1,1 +1,1 @@
-"""A small shop that takes payments, and is hard to fool."""
+"""A small shop that takes payments and verifies what it is told."""

@@ -1,4 +1,4 @@
-"""The client of the Payments API: it never charges twice, whatever becomes of a reply."""
+"""A client of the Payments API that never charges twice, even if replies are lost."""
 
 import time
 from collections.abc import Iterator
@@ -11,7 +11,7 @@ FAILED = 500
 
 
 class Declined(Exception):
-    """The API has said no, and will say it again."""
+    """The API rejected the request; a retry would be rejected too."""
 
     def __init__(self, code: str, message: str) -> None:
         super().__init__(message)
@@ -19,7 +19,7 @@ class Declined(Exception):
 
 
 class RateLimited(Exception):
-    """Nothing will be answered before `reset`, in seconds since 1970."""
+    """The rate limit is used up until `reset`, in seconds since 1970."""
 
     def __init__(self, reset: int) -> None:
         super().__init__(f"the rate limit is used up until {reset}")
@@ -27,16 +27,16 @@ class RateLimited(Exception):
 
 
 class Unavailable(Exception):
-    """The API does not answer, or not in a way that can be understood."""
+    """The API gave no usable answer."""
 
 
 class Payments:
     """One merchant's payments.
 
     Args:
-        base_url: where the API is, with its version.
-        api_key: the merchant's.
-        tries: how often something is asked before giving up.
+        base_url: the URL of the API, with its version.
+        api_key: the merchant's key.
+        tries: the maximum number of attempts for a request.
         pause: seconds before the second try; each later pause is twice as long.
     """
 
@@ -48,16 +48,16 @@ class Payments:
         )
 
     def close(self) -> None:
-        """Let go of the connections."""
+        """Close the connections."""
         self._http.close()
 
     def create(
         self, *, amount: int, currency: str, card: dict[str, Any], customer: str, reference: str
     ) -> dict[str, Any]:
-        """Pay once; `reference` is what no two payments of this customer have in common.
+        """Pay exactly once; `reference` must be unique among the payments of this customer.
 
-        The API knows no idempotency keys. So when a reply is lost, the payment may have been made,
-        and only the list of payments can tell: no create is sent again without looking there.
+        The API has no idempotency keys. If a reply is lost, the payment may have been made, and
+        only the list of payments can tell. So look there before sending a create again.
         """
         body = {
             "amount": amount,
@@ -74,10 +74,10 @@ class Payments:
             time.sleep(self._pause * 2**attempt)
         if made := self.find(customer, reference):
             return made
-        raise Unavailable(f"nobody can tell whether {reference} is paid")
+        raise Unavailable(f"cannot tell whether {reference} is paid")
 
     def find(self, customer: str, reference: str) -> dict[str, Any] | None:
-        """The customer's payment of this reference that has not failed, if there is one."""
+        """Return the customer's payment with this reference that has not failed, if any."""
         for listed in self._listed(customer):
             if listed["status"] != "failed":
                 payment = self.retrieve(listed["id"])  # the list has no descriptions
@@ -86,11 +86,11 @@ class Payments:
         return None
 
     def retrieve(self, payment_id: str) -> dict[str, Any]:
-        """One payment."""
+        """Return one payment."""
         return self._read(f"/payments/{payment_id}", {})
 
     def _listed(self, customer: str) -> Iterator[dict[str, Any]]:
-        """All payments of a customer, newest first: every page of them."""
+        """Yield all payments of a customer, newest first, page by page."""
         query = {"customer_id": customer, "limit": "100"}
         while True:
             page = self._read("/payments", query)
@@ -100,15 +100,15 @@ class Payments:
             query["starting_after"] = page["next_cursor"]
 
     def _read(self, path: str, query: dict[str, str]) -> dict[str, Any]:
-        """Reading changes nothing, so it can simply be tried again."""
+        """Send a GET, with retries: reading changes nothing, so it is safe to repeat."""
         for attempt in range(self._tries):
             if (answer := self._answer("GET", path, params=query)) is not None:
                 return answer
             time.sleep(self._pause * 2**attempt)
-        raise Unavailable(f"{path} does not answer")
+        raise Unavailable(f"no usable answer from {path}")
 
     def _answer(self, method: str, path: str, **sent: Any) -> dict[str, Any] | None:
-        """What the API says; None when its answer is lost, or is none."""
+        """Return the API's answer, or None if it was lost or unusable."""
         try:
             reply = self._http.request(method, path, **sent)
             said = reply.json()

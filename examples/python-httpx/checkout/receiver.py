@@ -1,4 +1,4 @@
-"""The address that webhooks are sent to: it acts on nothing that is not signed."""
+"""The server that receives webhooks, and acts only on signed ones."""
 
 import threading
 from collections.abc import Callable, Iterator
@@ -11,7 +11,7 @@ from standardwebhooks import Webhook, WebhookVerificationError
 
 @contextmanager
 def receiving(secret: str, hear: Callable[[dict[str, Any]], None]) -> Iterator[str]:
-    """Receive webhooks until the block ends; gives the address."""
+    """Receive webhooks until the block ends; yields the URL to send them to."""
     webhook = Webhook(secret)
 
     class Receiver(BaseHTTPRequestHandler):
@@ -22,7 +22,7 @@ def receiving(secret: str, hear: Callable[[dict[str, Any]], None]) -> Iterator[s
             except (WebhookVerificationError, ValueError):
                 self._answer(400)
                 return
-            hear(event)  # were this to fail, the webhook would be sent again
+            hear(event)  # if this raises, the webhook is sent again
             self._answer(204)
 
         def _answer(self, status: int) -> None:

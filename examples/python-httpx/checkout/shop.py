@@ -1,4 +1,4 @@
-"""The orders of the shop, and how they get paid."""
+"""The shop: its orders, and how they are paid."""
 
 from dataclasses import dataclass
 from typing import Any
@@ -8,7 +8,7 @@ from checkout.payments import Declined, Payments
 
 @dataclass
 class Order:
-    """What a customer wants; its `status` is new, pending, completed or failed."""
+    """One order; its `status` is new, pending, completed or failed."""
 
     id: str
     customer: str
@@ -19,7 +19,7 @@ class Order:
 
 
 class Shop:
-    """Takes orders and payments; what webhooks tell is looked up before it is believed."""
+    """Takes orders and payments; reads the payment itself before it believes a webhook."""
 
     def __init__(self, payments: Payments) -> None:
         self.payments = payments
@@ -46,8 +46,8 @@ class Shop:
     def hear(self, event: dict[str, Any]) -> None:
         """Act on an event once.
 
-        Events come twice, late, in any order, and even before the reply to the request that caused
-        them: only the payment itself says how it stands.
+        Events may arrive twice, late, in any order, and even before the reply to the request that
+        caused them, so read the payment itself for its status.
         """
         if event["id"] in self._seen:
             return

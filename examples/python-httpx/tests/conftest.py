@@ -1,4 +1,4 @@
-"""What each test gets: a world of its own in the sandbox, and a shop that is connected to it."""
+"""Fixtures: each test gets its own world in the sandbox, and a shop connected to it."""
 
 import os
 from collections.abc import Iterator
@@ -15,7 +15,7 @@ SANDBOX = os.environ.get("PAYMENTS_SANDBOX_URL", "")
 
 
 class World:
-    """Remote control of one world: no other test sees it, so all can run side by side."""
+    """Controls one world, which no other test uses, so tests can run in parallel."""
 
     def __init__(self) -> None:
         if not SANDBOX:
@@ -29,24 +29,24 @@ class World:
         )
 
     def ask(self, method: str, path: str, body: object = None) -> Any:
-        """Ask the control API."""
+        """Call the control API."""
         reply = self._control.request(method, path, json=body)
         assert reply.is_success, reply.text
         return reply.json() if reply.content else None
 
     def advance(self, by: str) -> None:
-        """Move the clock; webhooks that are due by then have been answered when this returns."""
+        """Advance the clock, and return when the webhooks due by then are delivered."""
         self.ask("POST", "/clock/advance", {"by": by})
 
     def close(self) -> None:
-        """The world may go."""
+        """Drop the world."""
         self.ask("DELETE", "/world")
         self._control.close()
 
 
 @pytest.fixture
 def world() -> Iterator[World]:
-    """A world whose clock stands still on a morning of 2030."""
+    """A world whose clock is frozen on a morning in 2030."""
     world = World()
     yield world
     world.close()

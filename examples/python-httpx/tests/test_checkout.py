@@ -1,4 +1,4 @@
-"""The shop against the sandbox: what goes well, and what goes wrong."""
+"""Tests of the shop against the sandbox, for success and failure."""
 
 from typing import Any
 
@@ -29,21 +29,21 @@ def test_a_declined_card(shop: Shop) -> None:
 
 
 def test_a_payment_that_takes_an_hour(shop: Shop, world: World) -> None:
-    """The webhook tells the shop; nobody waits."""
+    """Its webhook updates the order, and the test does not wait."""
     order = shop.pay(Order("1", "ada", 2500), PENDING_THEN_COMPLETED)
     assert order.status == "pending"
     world.advance("1h")
     assert order.status == "completed"
 
 
-def test_a_webhook_is_answered(shop: Shop, world: World) -> None:
+def test_a_webhook_is_delivered(shop: Shop, world: World) -> None:
     shop.pay(Order("1", "ada", 2500), GOOD)
     world.advance("0s")
     (delivery,) = world.ask("GET", "/deliveries")["data"]
     assert (delivery["type"], delivery["status"]) == ("payment.completed", "delivered")
 
 
-def test_a_forged_webhook_is_refused(shop: Shop, world: World) -> None:
+def test_a_forged_webhook_is_rejected(shop: Shop, world: World) -> None:
     order = shop.pay(Order("1", "ada", 2500), PENDING_THEN_COMPLETED)
     (endpoint,) = world.ask("GET", "/webhook_endpoints")["data"]
     forged = {"id": "evt_1", "type": "payment.completed", "data": {"payment_id": "pay_1"}}
@@ -51,8 +51,8 @@ def test_a_forged_webhook_is_refused(shop: Shop, world: World) -> None:
     assert order.status == "pending"
 
 
-def test_a_reply_that_is_lost(shop: Shop, world: World) -> None:
-    """The payment was made although nobody said so: it is found, and not made again."""
+def test_a_lost_reply(shop: Shop, world: World) -> None:
+    """The payment was made although its reply was lost: it is found and not made again."""
     world.ask("POST", "/scenarios/active", "lost-reply")
     order = shop.pay(Order("1", "ada", 2500), GOOD)
     assert order.status == "completed"

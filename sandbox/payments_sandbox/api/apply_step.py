@@ -40,14 +40,14 @@ class Perform(Protocol):
 def apply_step(selected: "SelectedStep", context: StepContext, perform: Perform) -> CallResult:
     """Perform the operation as the selected step says."""
     outcome = selected.step.outcome
-    plan = outcome.step_plan(selected.known_as)
+    plan = outcome.step_plan(selected.full_name)
     if plan.hold:
         return CallResult(None, selected=selected, committed=False, hold=plan.hold)
     result = _perform(plan, context.world, perform)
     if plan.answer is not None:
-        result = _answered(plan, result)
+        result = _with_answer(plan, result)
     if plan.patch is not None and isinstance(result.reply, Reply):
-        result.reply = _patched(plan, selected.rule, context, result.reply)
+        result.reply = _with_patch(plan, selected.rule, context, result.reply)
     if isinstance(outcome, Fault):
         # A rejected call stays rejected, although the client does not see the error.
         result.fault, result.committed = outcome, bool(result.committed)
@@ -57,7 +57,7 @@ def apply_step(selected: "SelectedStep", context: StepContext, perform: Perform)
 
 
 def _perform(plan: StepPlan, world: World, perform: Perform) -> CallResult:
-    if plan.limit is not None and not _still_counts(plan.limit, world):
+    if plan.limit is not None and not _move_limit(plan.limit, world):
         used_up = f"A rule used up this {world.limiter.window}'s requests."
         return CallResult(RateLimited(used_up), committed=False)
     if plan.options is None:
@@ -65,22 +65,22 @@ def _perform(plan: StepPlan, world: World, perform: Perform) -> CallResult:
     return perform(plan.options)
 
 
-def _answered(plan: StepPlan, result: CallResult) -> CallResult:
+def _with_answer(plan: StepPlan, result: CallResult) -> CallResult:
     """The result with the planned error; a declined payment is stored, but counts as not made."""
     is_declined = plan.options is not None and plan.options.decline_code is not None
     committed = bool(result.committed) and not is_declined
     return CallResult(plan.answer, card=result.card, committed=committed)
 
 
-def _still_counts(move: LimitMove, world: World) -> bool:
+def _move_limit(move: LimitMove, world: World) -> bool:
     """Change the limit, and return whether the call still fits into it."""
     now = world.clock.now()
-    world.limiter.give_back()
+    world.limiter.uncount()
     world.limiter.move(now, **move._asdict())
     return world.limiter.take(now)
 
 
-def _patched(
+def _with_patch(
     plan: StepPlan, rule: str, context: StepContext, reply: Reply
 ) -> Reply | InternalError:
     """Patch the reply of a success, and check it: the lint cannot see every contract violation."""

@@ -134,11 +134,12 @@ class Gateway:
 
     def answer(self, world: World, call: Call) -> Answer | HeldCall:
         """Answer an admitted call, count and journal it; if a step holds it, return it instead."""
-        call.at = world.catch_up()
+        wall = world.wall()
+        call.at = world.catch_up(wall)
         path = f"{call.path}?{call.query}" if call.query else call.path
         method = call.method if call.operation is not None else mask_text(call.method)
         entry = Entry(call.at, call.operation, method, mask_target(path), call.headers)
-        entry.wall, entry.connection = world.wall(), call.connection
+        entry.wall, entry.connection = wall, call.connection
         first_checks = partial(self._count_and_decide, world, call, entry)
         return self._concluded(world, call, entry, self._result(call, entry, first_checks))
 
@@ -154,7 +155,7 @@ class Gateway:
         world.limiter.turn(entry.at)  # it may have been held for hours
         delay = step.delay
         if not isinstance(delay, int):
-            name = f"{selected.known_as}\0decided"
+            name = f"{selected.full_name}\0decided"
             delay = sample_delay(delay, draw(world.config.seed, name, "", world.journal.count))
         chosen = selected._replace(step=step, delay=selected.delay + delay)
         result = self._result(call, entry, partial(self._by_rule, chosen, world, call))

@@ -1,5 +1,6 @@
 """Owns the payment operations: parse the call, act on the world, show the result."""
 
+from collections.abc import Container
 from functools import partial
 from typing import Final, NotRequired, TypedDict, cast
 
@@ -11,7 +12,6 @@ from payments_sandbox.contract.schemas import Contract, read_pairs
 from payments_sandbox.core.errors import parse_field
 from payments_sandbox.core.instants import Instant, read_instant
 from payments_sandbox.core.masking import mask_number, mask_text
-from payments_sandbox.core.strict_json import json_bytes
 from payments_sandbox.payments import cards
 from payments_sandbox.payments.ledger import NewPayment, PaymentFilter
 from payments_sandbox.payments.payment import Status
@@ -56,26 +56,29 @@ def create_payment(
     world: World, contract: Contract, call: Call, body: object, options: PaymentOptions
 ) -> CallResult:
     """CREATE PAYMENT: check the schema, then the card, then apply the magic card's step."""
-    wanted = cast("CreatePayment", contract.check("requests/create_payment", body))
-    order = _order(world, wanted, call.at)
+    wanted: CreatePayment = contract.check("requests/create_payment", body)
+    rules = world.rules
+    order = _new_payment(wanted, call.at, rules.named_cards)
     texts = wanted.get("description"), wanted.get("customer_id")
     call.leaked = texts != (order.description, order.customer_id)
     if wanted is body:
-        _mask(wanted, order)
+        _mask_body(wanted, order)
         call.shown = wanted
 
     def perform(options: PaymentOptions = DEFAULT) -> CallResult:
         payment = world.create_payment(
-            order, failure=options.decline_code, turns=options.turns, rule=options.rule
+            order, at=call.at, failure=options.decline_code, turns=options.turns, rule=options.rule
         )
-        call.payment, call.made = world.ledger.payments.next_number - 1, payment.id
-        # Not validated: it is a part of the JSON for retrieve, which was validated when stored.
-        reply = Reply(_CREATE.success, json_bytes(representations.created_payment(payment)))
+        payments = world.ledger.payments
+        call.payment, call.made = payments.next_number - 1, payment.id
+        # A part of the JSON for retrieve, which was validated when it was stored.
+        shown = representations.created_payment(payments.retrieve_json(call.payment))
+        reply = Reply(_CREATE.success, shown)
         return CallResult(reply, card=order.card, committed=True)
 
     if options is not DEFAULT:
         return perform(options)
-    selected = world.rules.decide_by_card("create_payment", order)
+    selected = rules.decide_by_card("create_payment", order)
     if selected is None:
         return perform()
     result = apply_step(selected, StepContext(world, contract, _CREATE), perform)
@@ -89,8 +92,8 @@ def retrieve_payment(
     """RETRIEVE PAYMENT; some payments settle after a number of reads."""
     ledger = world.ledger
     number = call.payment = ledger.number_of(call.payment_id)
-    if world.pending_reads:
-        world.count_read(number)
+    if world.pending_reads.waits:
+        world.count_read(number, at=call.at)
     return CallResult(Reply(_RETRIEVE.success, ledger.payments.retrieve_json(number)))
 
 
@@ -104,7 +107,7 @@ def list_payments(
     )
 
 
-def _order(world: World, body: CreatePayment, now: Instant) -> NewPayment:
+def _new_payment(body: CreatePayment, now: Instant, named: Container[int]) -> NewPayment:
     method = body["payment_method"]
     card = cards.check(
         method["card_number"],
@@ -112,7 +115,7 @@ def _order(world: World, body: CreatePayment, now: Instant) -> NewPayment:
         exp_month=method["exp_month"],
         cvc=method["cvc"],
         now=now,
-        named=world.rules.named_cards,
+        named_fingerprints=named,
     )
     description, customer_id = body.get("description"), body.get("customer_id")
     return NewPayment(
@@ -124,7 +127,7 @@ def _order(world: World, body: CreatePayment, now: Instant) -> NewPayment:
     )
 
 
-def _mask(wanted: CreatePayment, order: NewPayment) -> None:
+def _mask_body(wanted: CreatePayment, order: NewPayment) -> None:
     """Mask a valid body in place, for the journal; it has been parsed already."""
     method = wanted["payment_method"]
     method["card_number"] = mask_number(method["card_number"])

@@ -1,6 +1,6 @@
 """Owns the refund operation: parse the call, act on the world, show the result."""
 
-from typing import Final, TypedDict, cast
+from typing import Final, TypedDict
 
 from payments_sandbox.api.apply_step import StepContext, apply_step
 from payments_sandbox.api.call import Call, CallResult
@@ -29,9 +29,9 @@ def create_refund(
 ) -> CallResult:
     """REFUND PAYMENT: the ledger's checks come before the magic card's step."""
     number = call.payment = world.ledger.number_of(call.payment_id)
-    wanted = cast("CreateRefund", contract.check("requests/create_refund", body))
+    wanted: CreateRefund = contract.check("requests/create_refund", body)
     texts = wanted.get("reason"), wanted.get("description")
-    _mask(wanted)
+    _mask_body(wanted)
     reason, description = wanted.get("reason"), wanted.get("description")
     call.leaked = texts != (reason, description)
     if wanted is body:
@@ -40,7 +40,9 @@ def create_refund(
     amount = wanted.get("amount")
 
     def perform(options: PaymentOptions = DEFAULT) -> CallResult:
-        refund = world.create_refund(number, amount, reason=reason, description=description)
+        refund = world.create_refund(
+            number, amount, at=call.at, reason=reason, description=description
+        )
         reply = success(contract, _CREATE, representations.refund(refund))
         return CallResult(reply, card=payment.card, committed=True)
 
@@ -55,7 +57,7 @@ def create_refund(
     return result
 
 
-def _mask(wanted: CreateRefund) -> None:
+def _mask_body(wanted: CreateRefund) -> None:
     """Mask a valid body in place, for the ledger and the journal."""
     if "reason" in wanted:
         wanted["reason"] = mask_text(wanted["reason"])

@@ -117,21 +117,22 @@ def _add_files(parser: CommandOptions) -> None:
     )
 
 
+def has_workers(arguments: argparse.Namespace) -> bool:
+    """Whether workers serve: several, or a single one with the folder of several."""
+    return arguments.workers > 1 or (arguments.state is not None and arguments.state.is_dir())
+
+
 def check_workers(arguments: argparse.Namespace) -> None:
-    """Reject options that cannot be combined with the number of workers."""
-    if arguments.workers > 1 and not hasattr(os, "fork"):  # Windows
-        refuse(
-            arguments, WORKERS, "expected 1: this system cannot pass connections to other processes"
-        )
-    if arguments.workers > 1 and arguments.tls is not None:
-        refuse(
-            arguments,
-            WORKERS,
-            "expected 1 with --tls: encrypted connections cannot be passed to another worker",
-        )
-    if arguments.workers == 1 and arguments.state is not None and arguments.state.is_dir():
-        hint = f"a folder is for {WORKERS} 2 or more"
-        refuse(arguments, "--state", f"expected a file in an existing folder; {hint}")
+    """Reject options that cannot be combined with workers."""
+    if not has_workers(arguments):
+        return
+    option, expected = (WORKERS, "1") if arguments.workers > 1 else ("--state", "a file")
+    if not hasattr(os, "fork"):  # Windows
+        problem = "this system cannot pass connections to other processes"
+        refuse(arguments, option, f"expected {expected}: {problem}")
+    if arguments.tls is not None:
+        problem = "encrypted connections cannot be passed to another worker"
+        refuse(arguments, option, f"expected {expected} with --tls: {problem}")
 
 
 def read_settings(arguments: argparse.Namespace) -> Settings:

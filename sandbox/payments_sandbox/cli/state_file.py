@@ -76,7 +76,7 @@ class StateFile:
         """
         with contextlib.ExitStack() as stack:
             try:
-                if not _can_be_kept_in(self._path):
+                if not _can_hold_state(self._path):
                     raise NoStateError(_NO_FILE)
                 stack.enter_context(reserved(self._path))
                 check_writable(self._path)
@@ -95,17 +95,17 @@ class StateFile:
             NoStateError: the file is damaged, foreign or unreadable; it is left unchanged.
         """
         try:
-            kept = await asyncio.to_thread(_read, self._path, self._counted)
-            worlds = await run_in_slices(self._restoring(kept))
+            saved = await asyncio.to_thread(_read, self._path, self._count_lines)
+            worlds = await run_in_slices(self._restoring(saved))
         except asyncio.CancelledError:
             self._is_given_up = True  # otherwise the exit waits for the thread that reads
             raise
         for world in worlds:
             if (unused := self._worlds.get(world.config.api_key)) is not None:
-                self._worlds.let_go(unused)  # the home world, made a moment ago
+                self._worlds.release(unused)  # the home world, made a moment ago
             self._worlds.put(world)
 
-    def _counted(self, lines: Iterable[bytes], size: int) -> Iterator[bytes]:
+    def _count_lines(self, lines: Iterable[bytes], size: int) -> Iterator[bytes]:
         """Yield the lines of a file and count their bytes, until loading is given up."""
         done = 0
         for line in lines:
@@ -115,17 +115,19 @@ class StateFile:
             self.how_far = HowFar(done, size, "read")
             yield line
 
-    def _restoring(self, kept: Sequence[SavedWorld]) -> Slices[list[World]]:
+    def _restoring(self, saved: Sequence[SavedWorld]) -> Slices[list[World]]:
         """Restore all worlds, or none if one of them fails."""
-        done, of, worlds = 0, sum(each.slices for each in kept), []
-        for number, each in enumerate(kept):
+        done, total, worlds = 0, sum(each.slices for each in saved), []
+        for number, each in enumerate(saved):
             work = each.restoring(self._worlds.context)
-            words = f"{number} of {len(kept)} worlds restored"
-            worlds.append((yield from self._count_slices(work, done, of, words)))
+            words = f"{number} of {len(saved)} worlds restored"
+            worlds.append((yield from self._count_slices(work, done, total, words)))
             done += each.slices
         return worlds
 
-    def _count_slices(self, work: Slices[World], done: int, of: int, words: str) -> Slices[World]:
+    def _count_slices(
+        self, work: Slices[World], done: int, total: int, words: str
+    ) -> Slices[World]:
         """Restore a world, and update the progress after each slice."""
         while True:
             try:
@@ -134,7 +136,7 @@ class StateFile:
                 world: World = ended.value
                 return world
             done += 1
-            self.how_far = HowFar(min(done, of), of, words)
+            self.how_far = HowFar(min(done, total), total, words)
             yield
 
     def save(self) -> None:
@@ -163,9 +165,9 @@ class StateFile:
 
     def saving(self) -> contextlib.AbstractAsyncContextManager[None]:
         """Save periodically until the block ends."""
-        return beside(self._save_now_and_then())
+        return beside(self._save_periodically())
 
-    async def _save_now_and_then(self) -> None:
+    async def _save_periodically(self) -> None:
         while True:
             await pause(SAVE_EVERY)
             try:
@@ -178,7 +180,7 @@ class StateFile:
 _NO_FILE: Final = "expected a regular file: no other kind can be read back"
 
 
-def _can_be_kept_in(path: Path) -> bool:
+def _can_hold_state(path: Path) -> bool:
     """Whether a path is a file, does not exist, or is the null device."""
     if not path.exists() or path.is_file():
         return True
@@ -219,7 +221,7 @@ def placed_worlds(folder: Path, workers: int, owner_of: Callable[[str], int]) ->
 def _place_worlds(folder: Path, workers: int, owner_of: Callable[[str], int]) -> None:
     wanted = [state_file_of(folder, index, workers) for index in range(workers)]
     for index, file in enumerate(wanted):
-        _set_misplaced_aside(file, index, owner_of)
+        _rename_misplaced(file, index, owner_of)
     found = sorted(folder.glob(_FILES))
     others = [each for each in found if each not in wanted]
     if not others:
@@ -237,7 +239,7 @@ def _place_worlds(folder: Path, workers: int, owner_of: Callable[[str], int]) ->
             each.unlink()
 
 
-def _set_misplaced_aside(file: Path, index: int, owner_of: Callable[[str], int]) -> None:
+def _rename_misplaced(file: Path, index: int, owner_of: Callable[[str], int]) -> None:
     """Rename the file of the worker with an index if it has worlds of another one."""
     if not file.exists():
         return
@@ -251,7 +253,7 @@ def _set_misplaced_aside(file: Path, index: int, owner_of: Callable[[str], int])
 
 
 def _reserve_state(stack: contextlib.ExitStack, file: Path) -> None:
-    if not _can_be_kept_in(file):
+    if not _can_hold_state(file):
         raise NoStateError(f"{file.name}: {_NO_FILE}")  # opening a pipe would block
     try:
         _reserve(stack, file)
@@ -274,7 +276,7 @@ def _newest(files: Iterable[Path]) -> Iterable[SavedWorld]:
     """
     newest: dict[str, tuple[SavedWorld, Path]] = {}
     for file in files:
-        for world in _named(file):
+        for world in _read_naming_file(file):
             before, where = newest.get(world.api_key, (world, file))
             if before.made_at != world.made_at and _is_used(before) and _is_used(world):
                 both = f"{where.name} and {file.name} have different worlds of {world.api_key}"
@@ -289,7 +291,7 @@ def _is_used(world: SavedWorld) -> bool:
     return world.used_at > world.made_at
 
 
-def _named(file: Path) -> Sequence[SavedWorld]:
+def _read_naming_file(file: Path) -> Sequence[SavedWorld]:
     """The worlds of one file; an error has its name."""
     try:
         return _read(file)

@@ -2,12 +2,13 @@
 
 How it works:
 
-1. Whoever changes a world marks it (`mark`). It is written within `BEHIND` seconds, in one write
+1. Code that changes a world marks it (`mark`). It is written within `BEHIND` seconds, in one write
    with all other worlds that have changed until then.
-2. Whoever must not go on before the write waits for it (`kept`): every attempt of a webhook, and
-   replies if the cluster is configured so. The write then happens at once, for all that somebody
-   waits for. Other replies wait as well (`kept_in_time`) while writes take longer than `GIVEN`. So
-   no reply leaves later than `BEHIND` plus `GIVEN` after the first change that may be lost.
+2. Code that must not go on before the write waits for it (`until_written`): every attempt of a
+   webhook, and replies if the cluster is configured so. The write then happens at once, for all
+   waiters. Other replies wait as well (`until_written_if_late`) while writes take longer than
+   `GIVEN`. So no reply leaves later than `BEHIND` plus `GIVEN` after the first change that may be
+   lost.
 3. One write is under way at a time; changes made meanwhile go into the next one. So the slower the
    engine is, the more each write contains, and effects are written in order.
 4. A write that failed may still have happened. It is repeated until the engine answers; the engine
@@ -144,7 +145,7 @@ class Keeper:
         self._is_time = False
         self._now = asyncio.get_running_loop().time  # looked up once, since each reply calls it
         self._oldest_behind = self._oldest_under_way = _NEVER
-        self._took = 0.0
+        self._last_duration = 0.0
         self.problem = ""
         self._woken = asyncio.Event()
         self._is_idle = asyncio.Event()
@@ -169,19 +170,19 @@ class Keeper:
         if self._oldest_behind == _NEVER:
             self._oldest_behind = self._now()
             if self._timer is None:
-                self._timer = asyncio.get_running_loop().call_later(BEHIND, self._be_in_time)
+                self._timer = asyncio.get_running_loop().call_later(BEHIND, self._write_now)
 
-    def kept_in_time(self, world: World) -> Awaitable[None] | None:
-        """Wait like `kept`, but only if writes are late.
+    def until_written_if_late(self, world: World) -> Awaitable[None] | None:
+        """Wait like `until_written`, but only if writes are late.
 
         Returns:
             What to await; None if all changes are written in time, as far as can be told.
         """
         oldest = min(self._oldest_behind, self._oldest_under_way)
-        is_late = self._took > GIVEN or self._now() - oldest > BEHIND + GIVEN
-        return self.kept(world) if is_late else None
+        is_late = self._last_duration > GIVEN or self._now() - oldest > BEHIND + GIVEN
+        return self.until_written(world) if is_late else None
 
-    async def kept(self, world: World) -> None:
+    async def until_written(self, world: World) -> None:
         """Wait until every change of a world is written.
 
         Raises:
@@ -200,7 +201,7 @@ class Keeper:
         """Delete everything that is stored of a world."""
         self._gone[key] = epoch, asyncio.get_running_loop().create_future()
         self._is_idle.clear()
-        self._be_in_time()
+        self._write_now()
 
     async def until_removed(self, key: str) -> None:
         """Wait until a pending removal of a key's world is done."""
@@ -237,10 +238,10 @@ class Keeper:
 
     async def finish(self) -> None:
         """Write everything that is still unwritten, and wait for it."""
-        self._be_in_time()
+        self._write_now()
         await self._is_idle.wait()
 
-    def _be_in_time(self) -> None:
+    def _write_now(self) -> None:
         self._timer = None
         self._is_time = True
         self._woken.set()
@@ -257,27 +258,27 @@ class Keeper:
             return False
         self._oldest_under_way = oldest
         writes = [WorldWrite(key, epoch, is_gone=True) for key, (epoch, _) in gone.items()]
-        found = [each for world in batch if (each := await self._take(world)) is not None]
+        found = [each for world in batch if (each := await self._take_changes(world)) is not None]
         if found or writes:
-            refused = await self._until_written([*writes, *(write for _, write in found)])
+            refused = await self._write_until_accepted([*writes, *(write for _, write in found)])
             for world, write in found:
                 self._settle(world, write, is_refused=write.key in refused)
-            self._took = self._now() - began
+            self._last_duration = self._now() - began
         self._oldest_under_way = _NEVER
         for key, (_, future) in gone.items():
             del self._gone[key]
             future.set_result(None)
         return True
 
-    async def _take(self, world: World) -> tuple[World, WorldWrite] | None:
+    async def _take_changes(self, world: World) -> tuple[World, WorldWrite] | None:
         """Take what has changed in a world; None if nothing has, or it is no longer ours."""
         try:
-            return await self._write_of(world)
+            return await self._make_write(world)
         except NotKeptError as error:
-            self._refuse(world, error)
+            self._fail_waiters(world, error)
         except Exception:  # noqa: BLE001 - our bug must not end other writes; the next one is whole
             _log.exception("cannot write the changes of %s", world.config.title)
-            self._refuse(
+            self._fail_waiters(
                 world, NotKeptError("the sandbox itself failed; its log has the traceback")
             )
         return None
@@ -292,7 +293,7 @@ class Keeper:
         progress = self._progress[world] = _Progress(world, epoch)
         return progress
 
-    async def _write_of(self, world: World) -> tuple[World, WorldWrite] | None:
+    async def _make_write(self, world: World) -> tuple[World, WorldWrite] | None:
         progress = self._progress.get(world) or await self._begin(world)
         if world not in self._behind:
             return None  # it was dropped meanwhile
@@ -302,12 +303,12 @@ class Keeper:
         # Nothing awaits from here to the first slice of the effect, so all parts are of one moment.
         is_first = progress.position == 0
         journal = progress.journal.taking(world.journal, everything=is_first)
-        due = _due(world, self._wall())
+        due = _due_at(world, self._wall())
         is_whole = progress.is_whole_next(world)
         effect = await run_in_slices(progress.effects.taking(everything=is_whole))
         has_effect = bool(effect["whole"] or effect["rows"])
         if not has_effect and journal is None:
-            self._end(world)
+            self._end_write(world)
             return None
         return world, WorldWrite(
             world.config.api_key,
@@ -319,21 +320,21 @@ class Keeper:
             due,
         )
 
-    async def _until_written(self, writes: Sequence[WorldWrite]) -> frozenset[str]:
-        began, told = self._now(), ""
+    async def _write_until_accepted(self, writes: Sequence[WorldWrite]) -> frozenset[str]:
+        began, reported = self._now(), ""
         while True:
             try:
                 refused = await self._store.write(writes)
             except EngineError as error:
-                if str(error) != told:
-                    told = str(error)
-                    _log.warning("changes are not written yet: %s", told)
+                if str(error) != reported:
+                    reported = str(error)
+                    _log.warning("changes are not written yet: %s", reported)
                 if self._now() - began > PATIENCE:
-                    self.problem = f"the engine of the cluster does not store changes: {told}"
+                    self.problem = f"the engine of the cluster does not store changes: {reported}"
                     self.fail(self.problem)
                 await pause(AGAIN)
             else:
-                if told:
+                if reported:
                     _log.warning("changes were written after %.1f s", self._now() - began)
                 self.problem = ""
                 return refused
@@ -341,20 +342,20 @@ class Keeper:
     def _settle(self, world: World, write: WorldWrite, *, is_refused: bool) -> None:
         if is_refused:
             _log.warning("changes in the world of %s came too late and were rejected", write.key)
-            self._refuse(
+            self._fail_waiters(
                 world, NotKeptError(f"the world of {write.key} now belongs to another node")
             )
             self._owner.give_up(world)
         elif (progress := self._progress.get(world)) is not None:
             progress.count(world, write)
-        self._end(world)
+        self._end_write(world)
 
-    def _end(self, world: World) -> None:
+    def _end_write(self, world: World) -> None:
         waiter = self._writing.pop(world, None)
         if waiter is not None and not waiter.done():
             waiter.set_result(None)
 
-    def _refuse(self, world: World, error: NotKeptError) -> None:
+    def _fail_waiters(self, world: World, error: NotKeptError) -> None:
         for waiter in (self._waiters.pop(world, None), self._writing.pop(world, None)):
             if waiter is not None and not waiter.done():
                 waiter.set_exception(error)
@@ -364,17 +365,17 @@ class Keeper:
 
 def _waiter() -> "asyncio.Future[None]":
     waiter: asyncio.Future[None] = asyncio.get_running_loop().create_future()
-    waiter.add_done_callback(_look_at)
+    waiter.add_done_callback(_retrieve_exception)
     return waiter
 
 
-def _look_at(waiter: "asyncio.Future[None]") -> None:
+def _retrieve_exception(waiter: "asyncio.Future[None]") -> None:
     """Retrieve the exception, so that asyncio does not log it when nobody waits."""
     if not waiter.cancelled():
         waiter.exception()
 
 
-def _due(world: World, wall: Instant) -> Instant | None:
+def _due_at(world: World, wall: Instant) -> Instant | None:
     """When an unused world needs attention next, on the wall clock; None if never."""
     if world.webhooks is not None and any(
         each.is_pending and each.next_at is None for each in world.webhooks.outbox.oldest_first()

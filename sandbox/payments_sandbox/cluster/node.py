@@ -132,7 +132,7 @@ class ClusterNode(Directory):
             await gate.wait()
         asking = self._asking.get(key)
         if asking is None:
-            asking = self._asking[key] = asyncio.create_task(self._ask(key))
+            asking = self._asking[key] = asyncio.create_task(self._find_place(key))
             asking.add_done_callback(lambda _: self._asking.pop(key))
         return await asyncio.shield(asking)
 
@@ -145,13 +145,13 @@ class ClusterNode(Directory):
         """Whether this node hands its worlds over."""
         return self.membership.member.is_leaving
 
-    async def _ask(self, key: str) -> Place:
+    async def _find_place(self, key: str) -> Place:
         try:
             if not self.membership.is_running():
                 await self.membership.renew()
             await self.keeper.until_removed(key)
             if self.is_leaving:
-                await self._disown(key)
+                await self._release(key)
             for _ in range(_CLAIMS):
                 if key not in self._epochs and (other := await self._owner_to_try(key)):
                     return other
@@ -187,7 +187,7 @@ class ClusterNode(Directory):
             if claim.owner == own and self.is_leaving:
                 await self._engine.release(key, claim.epoch)
             elif claim.owner == own:
-                self._take(key, claim)
+                self._record_claim(key, claim)
                 return None
             elif (member := self.membership.others.get(claim.owner)) is not None:
                 self._elsewhere.remember(key, member, claim.lease / 1_000)
@@ -196,12 +196,12 @@ class ClusterNode(Directory):
             "the owner of the key has just left, and no other node has taken it over"
         )
 
-    def _take(self, key: str, claim: Claim) -> None:
+    def _record_claim(self, key: str, claim: Claim) -> None:
         self._epochs[key] = claim.epoch
         if claim.lost and not self._runtime.waits_for_replies:
-            self._worlds.lose(key, _LOST.format(claim.lost))
+            self._worlds.record_loss(key, _LOST.format(claim.lost))
 
-    async def _disown(self, key: str) -> None:
+    async def _release(self, key: str) -> None:
         """Release a key of this node whose world is no longer here."""
         if (epoch := self._epochs.pop(key, None)) is not None:
             await self._engine.release(key, epoch)
@@ -229,7 +229,7 @@ class ClusterNode(Directory):
             await pause(LOOK_EVERY)
             try:
                 await self._take_overdue()
-                await self._let_rest()
+                await self._unload_unused()
             except (EngineError, NoOwnerError, NotKeptError) as error:
                 _log.warning("cannot take over overdue worlds, or unload unused ones: %s", error)
 
@@ -254,25 +254,25 @@ class ClusterNode(Directory):
             if place == _HERE and epoch is not None and self._worlds.get(key) is None:
                 await self._engine.write([WorldWrite(key, epoch)])  # nothing is due
 
-    async def _let_rest(self) -> None:
-        idle = [each for each in self._worlds if self._is_at_rest(each)]
+    async def _unload_unused(self) -> None:
+        idle = [each for each in self._worlds if self._is_unused(each)]
         oldest = self.wall() - COLD
         over = len(self._worlds) - self._most
         for place, world in enumerate(idle):  # the longest unused first
             if world.used_at > oldest and place >= over:
                 break
-            await self.keeper.kept(world)
-            if self._is_at_rest(world) and not self.keeper.is_behind(world):
-                self._forget(world)
+            await self.keeper.until_written(world)
+            if self._is_unused(world) and not self.keeper.is_behind(world):
+                self._unload(world)
 
-    def _is_at_rest(self, world: World) -> bool:
+    def _is_unused(self, world: World) -> bool:
         is_used = world.config.api_key in self.calls or self._runtime.dispatcher.is_busy(world)
         return world in self._worlds and not is_used
 
-    def _forget(self, world: World) -> None:
+    def _unload(self, world: World) -> None:
         """Drop a world that is stored, or belongs to another node, from memory."""
         self._active.discard(world.config.api_key)
-        self._worlds.let_go(world)
+        self._worlds.release(world)
         self._runtime.let_go(world)
         self.keeper.forget(world)
 
@@ -282,7 +282,7 @@ class ClusterNode(Directory):
         """Whether this node may make the world of a key; see `Ownership`."""
         return api_key in self._active or api_key in self._drawn
 
-    def draws(self, api_key: str) -> bool:
+    def accept_drawn(self, api_key: str) -> bool:
         """Take a newly drawn key, which no other node draws; see `Ownership`."""
         self._drawn.add(api_key)
         return True
@@ -306,7 +306,7 @@ class ClusterNode(Directory):
             await self.epoch_of(key)
             world = self._worlds.get_or_create(key)
             self.keeper.mark(world)
-            await self.keeper.kept(world)
+            await self.keeper.until_written(world)
 
     async def epoch_of(self, key: str) -> int:
         """The epoch of a key that is owned here.
@@ -335,7 +335,7 @@ class ClusterNode(Directory):
         if world in self._worlds:  # otherwise the key is ours again, with another world
             _log.warning("the world of %s now belongs to another node, and is given up here", key)
             self._epochs.pop(key, None)
-            self._forget(world)
+            self._unload(world)
 
     async def _check_owned(self) -> None:
         """Give up the worlds that other nodes took after the lease had run out."""
@@ -392,9 +392,9 @@ class ClusterNode(Directory):
             self._runtime.let_go(world)
             await self._runtime.dispatcher.let_go(world)
             self.keeper.mark(world)
-            await self.keeper.kept(world)
-            self._forget(world)
-            await self._disown(key)
+            await self.keeper.until_written(world)
+            self._unload(world)
+            await self._release(key)
         finally:
             del self._gates[key]
             gate.set()

@@ -66,7 +66,11 @@ class NodeRuntime(WorldRuntime):
         It raises NotKeptError if they may be lost.
         """
         keeper = self.keeper
-        return keeper.kept(world) if self.waits_for_replies else keeper.kept_in_time(world)
+        return (
+            keeper.until_written(world)
+            if self.waits_for_replies
+            else keeper.until_written_if_late(world)
+        )
 
     def problems(self) -> Sequence[str]:
         """Why the node cannot serve at the moment."""
@@ -94,14 +98,14 @@ class NodeRuntime(WorldRuntime):
         """
         while world in self.worlds:
             try:
-                await self.keeper.kept(world)
+                await self.keeper.until_written(world)
             except NotKeptError:
                 await pause(AGAIN)  # until the engine is back, or the world is no longer ours
             else:
                 return world in self.worlds
         return False
 
-    def _attempted(self, world: World) -> None:
+    def _on_attempt_ended(self, world: World) -> None:
         if world in self.worlds:
             self.keeper.mark(world)
-        super()._attempted(world)
+        super()._on_attempt_ended(world)

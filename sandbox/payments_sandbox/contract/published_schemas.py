@@ -67,10 +67,10 @@ def published(
     if not is_closed and written.get("additionalProperties") is False:
         del written["additionalProperties"]
     written.pop("uniqueItems", None)  # a set of enumeration values does not compile in Java
-    return _in_one_type(_plain(written), refer)
+    return _in_one_type(_for_generators(written), refer)
 
 
-def _plain(schema: Schema) -> Schema:
+def _for_generators(schema: Schema) -> Schema:
     """Drop the pattern of dates, and mark integers that do not fit into 32 bits as 64-bit."""
     if schema.get("format") == "date-time":
         # Generated Ruby and PHP match the pattern against the parsed date, and fail on every reply.

@@ -4,6 +4,7 @@ import re
 from bisect import bisect_right
 from collections.abc import Iterator
 from enum import StrEnum
+from functools import lru_cache
 from itertools import accumulate, pairwise
 from typing import Final
 
@@ -93,11 +94,16 @@ _PREFIX: Final = 4
 
 def brand_of(number: str) -> Brand | None:
     """The brand with the prefix and length of a string of digits, or None."""
-    if len(number) < SHORTEST:
+    brand = _brand_of_prefix(number[:_PREFIX])
+    return None if brand is None or len(number) not in LENGTHS[brand] else brand
+
+
+@lru_cache(maxsize=1_024)
+def _brand_of_prefix(prefix: str) -> Brand | None:
+    if len(prefix) < _PREFIX:
         return None
-    prefix = int(number[:4])
-    low, high, brand = _RANGES[bisect_right(_LOWS, prefix) - 1]
-    return brand if low <= prefix <= high and len(number) in LENGTHS[brand] else None
+    low, high, brand = _RANGES[bisect_right(_LOWS, int(prefix)) - 1]
+    return brand if low <= int(prefix) <= high else None
 
 
 def passes_luhn(number: str) -> bool:
@@ -143,17 +149,15 @@ def _hidden_places(text: str) -> Iterator[int]:
             end = first + length
             if end > len(digits):
                 break
-            if groups.may_hold(digits, group, end) and passes_luhn(digits[first:end]):
+            if groups.may_contain(digits, group, end) and passes_luhn(digits[first:end]):
                 start, hidden = max(places[first], hidden), max(places[end - 1] - 3, hidden)
                 yield from (place for place in range(start, hidden) if text[place].isdigit())
 
 
 def _lengths(prefix: str) -> tuple[int, ...]:
     """The lengths of card numbers with this prefix, shortest first."""
-    if len(prefix) < _PREFIX:
-        return ()
-    low, high, brand = _RANGES[bisect_right(_LOWS, int(prefix)) - 1]
-    return _SORTED_LENGTHS[brand] if low <= int(prefix) <= high else ()
+    brand = _brand_of_prefix(prefix)
+    return () if brand is None else _SORTED_LENGTHS[brand]
 
 
 class _Groups:
@@ -175,7 +179,7 @@ class _Groups:
             if self._sizes[group] == self._sizes[group + 1]:
                 self._equal[group] = self._equal[group + 1] + 1
 
-    def may_hold(self, digits: str, group: int, end: int) -> bool:
+    def may_contain(self, digits: str, group: int, end: int) -> bool:
         """Whether a card number may begin with a group and end before the digit `end`.
 
         It has to end with a group, or only an expiry date and a code may follow in that group. Its

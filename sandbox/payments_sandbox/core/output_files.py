@@ -57,7 +57,7 @@ def replaced(file: Path, *, is_private: bool = False) -> Iterator[BinaryIO]:
         OSError: it cannot be written, and `filename` is its path; ENXIO for a pipe that nobody
             reads.
     """
-    with _named(file), ExitStack() as stack:
+    with _naming_file_in_errors(file), ExitStack() as stack:
         target = _renamable(file)
         part = (
             None if target is None else stack.enter_context(_part_of(target, is_private=is_private))
@@ -130,7 +130,7 @@ def reserved(file: Path) -> Iterator[None]:
 
 
 @contextmanager
-def _named(file: Path) -> Iterator[None]:
+def _naming_file_in_errors(file: Path) -> Iterator[None]:
     """Let an error of the block name the file; a failed write names none, or the part."""
     try:
         yield

@@ -18,7 +18,6 @@ import orjson
 MAX_DEPTH: Final = 32
 MAX_DIGITS: Final = 16
 _LONG: Final = 10**MAX_DIGITS
-_DOUBTFUL: Final = (float, list)
 MAX_LITERAL: Final = 24
 MAX_EXPONENT: Final = 4
 MAX_MAGNITUDE: Final = 308
@@ -58,9 +57,12 @@ def _keys_in(value: Mapping[str, Any]) -> float:
         kind = type(item)  # JSON readers do not make subclasses
         if kind is str:
             continue
-        if kind is dict:
+        if kind is int:
+            if not -_LONG < item < _LONG:
+                return math.nan
+        elif kind is dict:
             total += _keys_in(item)
-        elif kind in _DOUBTFUL or (kind is int and abs(item) >= _LONG):
+        elif kind is float or kind is list:
             return math.nan
     return total
 
@@ -121,7 +123,7 @@ def _children(item: object) -> list[object]:
     return item if isinstance(item, list) else []
 
 
-def _once(pairs: list[tuple[str, object]]) -> dict[str, object]:
+def _reject_repeated_keys(pairs: list[tuple[str, object]]) -> dict[str, object]:
     found = dict(pairs)
     if len(found) < len(pairs):
         raise BadJson("an object contains the same key twice")
@@ -151,5 +153,8 @@ def _constant(name: str) -> NoReturn:
 
 
 _DECODER: Final = json.JSONDecoder(
-    object_pairs_hook=_once, parse_int=_integer, parse_float=_number, parse_constant=_constant
+    object_pairs_hook=_reject_repeated_keys,
+    parse_int=_integer,
+    parse_float=_number,
+    parse_constant=_constant,
 )

@@ -105,7 +105,7 @@ def coverage_of(
     if before is not None:
         counts -= _counts(before)
     used = frozenset(subject for subject, _, _ in counts)
-    rows = tuple(CoverageRow(each, _take(counts, each)) for each in all_failures())
+    rows = tuple(CoverageRow(each, _pop_count(counts, each)) for each in all_failures())
     others = sorted(
         OtherRow(subject, name, count)
         for (subject, name, _), count in counts.items()
@@ -150,7 +150,7 @@ def _counts(tally: CoverageModel) -> Counter[MetKey]:
     return counts
 
 
-def _take(counts: Counter[MetKey], failure: Failure) -> int:
+def _pop_count(counts: Counter[MetKey], failure: Failure) -> int:
     """Remove a failure from the counts, and return its count."""
     commits: tuple[bool | None, ...] = (None, False, True)
     if isinstance(failure, CallFailure) and failure.commit is not None:

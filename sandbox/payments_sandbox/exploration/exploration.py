@@ -113,7 +113,7 @@ class Exploration:
         self._batches = 0
         self._repeated: dict[int, bool] = {}
         self._second = _NOTHING
-        self._of_refusal: frozenset[int] = frozenset()
+        self._refusal_codes: frozenset[int] = frozenset()
         self.names: tuple[CallName, ...] = ()
 
     def begin(self, first: RunRecord, second: RunRecord) -> None:
@@ -123,10 +123,10 @@ class Exploration:
             CannotExploreError: the flow failed in them, or made no call.
         """
         for each in (first, second):
-            _check_well(each)
+            _check_succeeded(each)
             if not each.names():
-                raise CannotExploreError(_why_nothing_is_seen(each, self._options.needs))
-        self._oracle, self.names, self._differences = compared(first, second)
+                raise CannotExploreError(_why_no_calls(each, self._options.needs))
+        self._oracle, self.names, self._differences = compare_runs(first, second)
         self._undocumented = first.undocumented()
         if not any(world.moved >= MONTH_LATE for world in first.worlds):
             self._leave_out("month_late", NOBODY_MOVES)
@@ -141,15 +141,17 @@ class Exploration:
         elif self._batches == 2 and self._options.depth > 1:  # noqa: PLR2004 - the second
             # From all runs of depth 1, so that the order in which they end does not matter.
             refusals = (each.record for each in self._runs.values() if is_refusal(each.record))
-            self._of_refusal = frozenset(each.end.exit_code for each in refusals)
-            self._second = self._plan_second()
+            self._refusal_codes = frozenset(each.end.exit_code for each in refusals)
+            self._second = self._plan_second_failures()
             batch = self._second.runs
         self._planned += batch
         return batch
 
     def judged(self, planned: PlannedRun, record: RunRecord) -> JudgedRun:
         """Judge a run without recording it."""
-        signs = Signs(self._options.told_by, self._of_refusal if planned.depth > 1 else frozenset())
+        signs = Signs(
+            self._options.told_by, self._refusal_codes if planned.depth > 1 else frozenset()
+        )
         why = judge(record, self._oracle, planned.failures, signs)
         is_met = all(record.has_fired(rule) for rule in planned.rule_names)
         return JudgedRun(planned, record, why, is_met)
@@ -190,7 +192,7 @@ class Exploration:
             among = (each for each in all_failures() if is_among(each, self._options.among))
             self._among = frozenset(each.id for each in among if each.name != failure)
 
-    def _plan_second(self) -> SecondFailures:
+    def _plan_second_failures(self) -> SecondFailures:
         runs = [self._runs[number] for number in sorted(self._runs)]
         well = [each for each in runs if each.verdict is RunVerdict.SURVIVED and each.is_met]
         return second_failures(
@@ -240,7 +242,7 @@ def _history(injection: Injection, calls: Sequence[tuple[CallName, SeenCall]]) -
     return injection.name, seen[place][-1], tuple(seen[place + 1 :])
 
 
-def compared(
+def compare_runs(
     first: RunRecord, second: RunRecord
 ) -> tuple[Oracle, tuple[CallName, ...], tuple[str, ...]]:
     """Compare two runs without a failure.
@@ -285,16 +287,16 @@ _DIFFERENT_ORDERS: Final = (
 )
 
 
-def _why_nothing_is_seen(record: RunRecord, needs: str) -> str:
+def _why_no_calls(record: RunRecord, needs: str) -> str:
     """Say why a run has no call that could fail."""
     if past := record.undocumented():
         return f"it makes undocumented calls: {'; '.join(past)}"
     return f"it made no calls: {needs}"
 
 
-def _check_well(record: RunRecord) -> None:
+def _check_succeeded(record: RunRecord) -> None:
     end = record.end
-    if not end.says_well:
+    if not end.reports_success:
         how = (
             "it did not finish in time"
             if end.timed_out

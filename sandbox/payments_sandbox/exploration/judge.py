@@ -98,11 +98,11 @@ class Signs(NamedTuple):
     Attributes:
         told_by: the sign that money may have moved: `exit N`, or words in its output; None if it
             has none.
-        of_refusal: the exit codes with which it has truly said that a payment was rejected.
+        refusal_codes: the exit codes with which it has truly said that a payment was rejected.
     """
 
     told_by: str | None = None
-    of_refusal: frozenset[int] = frozenset()
+    refusal_codes: frozenset[int] = frozenset()
 
 
 class Oracle(NamedTuple):
@@ -126,11 +126,11 @@ def judge(
     signs: Signs = Signs(),  # noqa: B008 - it is immutable
 ) -> ReasonedVerdict:
     """Judge a run that has met these failures."""
-    found = list(_found(record, oracle, failures))
-    if record.end.says_well:
-        found += _phantoms(record, oracle)
+    found = list(_verdicts_of_facts(record, oracle, failures))
+    if record.end.reports_success:
+        found += _missing_money(record, oracle)
     else:
-        found.append(_failed(record, oracle, failures, signs))
+        found.append(_verdict_of_failure(record, oracle, failures, signs))
     if not found:
         return ReasonedVerdict(RunVerdict.SURVIVED)
     order = list(RunVerdict)
@@ -139,11 +139,12 @@ def judge(
     verdict = found[0][0]
     advice = [each.kind.advice for each in record.audit()]
     if verdict is RunVerdict.LOST_PAYMENT:
-        advice += [_WHEN_LOST[each.operation] for each in _never_seen(record)]
+        lost = [_ADVICE_FOR_LOST[each.operation] for each in _unnoticed_writes(record)]
+        advice += lost or list(_advice_about_webhooks(failures))
     return ReasonedVerdict(verdict, evidence, tuple(dict.fromkeys(advice)))
 
 
-_WHEN_LOST: Final = {
+_ADVICE_FOR_LOST: Final = {
     "create_payment": (
         "Before you report that nothing was paid, list the customer's payments: one whose reply"
         " was lost may be among them."
@@ -155,23 +156,44 @@ _WHEN_LOST: Final = {
 }
 """Advice for a write whose reply was lost, by its operation."""
 
+_OF_ORDER: Final = frozenset({"before_reply", "out_of_order", "twice"})
+"""The failures of webhooks that all arrive, but not each once and in the order of their events."""
 
-_Found = tuple[RunVerdict, str]
+
+def _advice_about_webhooks(failures: tuple[Failure, ...]) -> Iterator[str]:
+    """Yield advice for a flow whose replies all arrived, and that a webhook has misled."""
+    for failure in failures:
+        if isinstance(failure, WebhookFailure) and failure.name in _OF_ORDER:
+            yield (
+                "Webhooks may arrive twice, before the reply and in any order: do not let the last"
+                " one to arrive decide. Look the payment up, or accept only steps that lead forward"
+                " from what you know already."
+            )
+        elif isinstance(failure, WebhookFailure):
+            yield (
+                "A webhook may come late or never: do not report failure only because it is"
+                " missing. The reply of the API has already said what happened."
+            )
 
 
-def _found(record: RunRecord, oracle: Oracle, failures: tuple[Failure, ...]) -> Iterator[_Found]:
+_VerdictWithEvidence = tuple[RunVerdict, str]
+
+
+def _verdicts_of_facts(
+    record: RunRecord, oracle: Oracle, failures: tuple[Failure, ...]
+) -> Iterator[_VerdictWithEvidence]:
     """Yield verdicts from the ledger and the audit, whatever the flow says."""
     is_duplicate = any(
         isinstance(each, WebhookFailure) and each.name == "twice" for each in failures
     )
-    for verdict, why in _extra(record, oracle):
+    for verdict, why in _excess_money(record, oracle):
         yield (RunVerdict.HANDLED_TWICE if is_duplicate else verdict), why
     for finding in record.audit():
-        if finding.kind.name in _OF_AUDIT:
-            yield _OF_AUDIT[finding.kind.name], finding.message
+        if finding.kind.name in _VERDICT_OF_FINDING:
+            yield _VERDICT_OF_FINDING[finding.kind.name], finding.message
 
 
-_OF_AUDIT: Final = {
+_VERDICT_OF_FINDING: Final = {
     "forged_delivery_accepted": RunVerdict.ACCEPTED_FORGERY,
     "stale_delivery_accepted": RunVerdict.ACCEPTED_FORGERY,
     "duplicate_handled_twice": RunVerdict.HANDLED_TWICE,
@@ -179,33 +201,33 @@ _OF_AUDIT: Final = {
 """The findings of the audit that become verdicts; money is judged by the ledger."""
 
 
-def _extra(record: RunRecord, oracle: Oracle) -> Iterator[_Found]:
+def _excess_money(record: RunRecord, oracle: Oracle) -> Iterator[_VerdictWithEvidence]:
     """Find what was charged or refunded beyond the run without a failure."""
     usual, now = customers_money(oracle.money, oracle), customers_money(record.money(), oracle)
-    said: set[str] = set()
+    reported: set[str] = set()
     for (customer, currency), money in now.items():
         before = usual.get((customer, currency), Money())
         if _is_more(money, before):
-            said.add(customer)
-            yield RunVerdict.DOUBLE_CHARGE, _paid(customer, currency, money, before)
+            reported.add(customer)
+            yield RunVerdict.DOUBLE_CHARGE, _paid_text(customer, currency, money, before)
         elif money.refunded - before.refunded > max(0, money.charged - before.charged):
-            yield RunVerdict.REFUNDED_TWICE, _given_back(customer, currency, money, before)
+            yield RunVerdict.REFUNDED_TWICE, _refunded_text(customer, currency, money, before)
     for order, money in record.money().items() if oracle.by_order else ():
         before = oracle.money.get(order, money)
-        if _is_more(money, before) and order.customer not in said:
+        if _is_more(money, before) and order.customer not in reported:
             whose = f"For '{order.description}' {order.customer or 'somebody'}"
-            yield RunVerdict.DOUBLE_CHARGE, _paid(whose, order.currency, money, before)
+            yield RunVerdict.DOUBLE_CHARGE, _paid_text(whose, order.currency, money, before)
 
 
-def _phantoms(record: RunRecord, oracle: Oracle) -> Iterator[_Found]:
+def _missing_money(record: RunRecord, oracle: Oracle) -> Iterator[_VerdictWithEvidence]:
     """Find what is missing although the flow says that all went well."""
     now = customers_money(record.money(), oracle)
     for (customer, currency), before in customers_money(oracle.money, oracle).items():
         money = now.get((customer, currency), Money())
         if money.charged < before.charged:
-            yield RunVerdict.PHANTOM_SUCCESS, _paid(customer, currency, money, before)
+            yield RunVerdict.PHANTOM_SUCCESS, _paid_text(customer, currency, money, before)
         elif money.refunded < before.refunded:
-            yield RunVerdict.PHANTOM_SUCCESS, _given_back(customer, currency, money, before)
+            yield RunVerdict.PHANTOM_SUCCESS, _refunded_text(customer, currency, money, before)
     for unmet in (each for world in record.worlds for each in world.unmet):
         yield RunVerdict.PHANTOM_SUCCESS, f"An expectation is not met: {unmet}."
 
@@ -215,12 +237,12 @@ def _is_more(money: Money, before: Money) -> bool:
     return money.charged > before.charged and money.net > before.net
 
 
-def _paid(customer: str, currency: str, money: Money, before: Money) -> str:
+def _paid_text(customer: str, currency: str, money: Money, before: Money) -> str:
     whose = customer or "The customers together"
     return f"{whose} paid {money.charged} {currency}, but {before.charged} without the failure."
 
 
-def _given_back(customer: str, currency: str, money: Money, before: Money) -> str:
+def _refunded_text(customer: str, currency: str, money: Money, before: Money) -> str:
     whose, usual = customer or "The customers together", before.refunded
     return f"{whose} got back {money.refunded} {currency}, but {usual} without the failure."
 
@@ -228,29 +250,29 @@ def _given_back(customer: str, currency: str, money: Money, before: Money) -> st
 def is_refusal(record: RunRecord) -> bool:
     """Whether a flow says by its exit code that nothing was charged, and can know that."""
     end = record.end
-    is_word = not (end.says_well or end.timed_out or end.crash)
+    is_word = not (end.reports_success or end.timed_out or end.crash)
     return is_word and not any(call.is_unknown and call.about for call in record.calls())
 
 
-def _failed(
+def _verdict_of_failure(
     record: RunRecord, oracle: Oracle, failures: tuple[Failure, ...], signs: Signs
-) -> _Found:
+) -> _VerdictWithEvidence:
     """Judge a flow that says that it failed."""
     end = record.end
     if end.timed_out:
         return RunVerdict.HANG, "It was still running at its timeout, and was ended."
     how = end.crash or f"exit status {end.exit_code}"
-    if signs.told_by is not None and is_told(end, signs.told_by):
+    if signs.told_by is not None and gives_sign(end, signs.told_by):
         return RunVerdict.TOLD, f"It says that money may have moved ({signs.told_by})."
     if end.crash is not None and any(each.name in UNREADABLE for each in failures):
         return RunVerdict.CRASH, f"It crashed on an unreadable reply: {end.crash}."
-    if end.crash is None and _is_honest_doubt(record, signs.of_refusal):
+    if end.crash is None and _is_honest_doubt(record, signs.refusal_codes):
         why = f"It looked for the payment in vain, and reports neither success nor failure ({how})."
         return RunVerdict.TOLD, why
     return _lost_or_not(record, oracle, how)
 
 
-def _is_honest_doubt(record: RunRecord, of_refusal: frozenset[int]) -> bool:
+def _is_honest_doubt(record: RunRecord, refusal_codes: frozenset[int]) -> bool:
     """Whether a flow has tried to find out about each lost reply, and reports doubt by exit code.
 
     A flow that reports "not paid" with its usual exit code is not aware of the doubt.
@@ -261,19 +283,19 @@ def _is_honest_doubt(record: RunRecord, of_refusal: frozenset[int]) -> bool:
         for place, call in enumerate(world.calls)
         if call.is_unknown and call.committed
     ]
-    has_own_code = bool(of_refusal) and record.end.exit_code not in of_refusal
-    return has_own_code and bool(lost) and all(map(_has_looked_in_vain, lost))
+    has_own_code = bool(refusal_codes) and record.end.exit_code not in refusal_codes
+    return has_own_code and bool(lost) and all(map(_last_read_failed, lost))
 
 
-def _has_looked_in_vain(after: tuple[SeenCall, ...]) -> bool:
+def _last_read_failed(after: tuple[SeenCall, ...]) -> bool:
     """Whether the flow has tried to read the payment, and its last attempt failed."""
     looks = [call for call in after if call.operation in READS]
     return bool(looks) and not looks[-1].is_success
 
 
-def _lost_or_not(record: RunRecord, oracle: Oracle, how: str) -> _Found:
+def _lost_or_not(record: RunRecord, oracle: Oracle, how: str) -> _VerdictWithEvidence:
     """Decide whether money has moved although the flow says it failed, or else how it failed."""
-    if unseen := list(_never_seen(record)):
+    if unseen := list(_unnoticed_writes(record)):
         what = "; ".join(f"{call.operation} of {call.about}" for call in unseen)
         why = f"The ledger contains {what}, whose reply was lost, but the command failed ({how})."
         return RunVerdict.LOST_PAYMENT, why
@@ -286,15 +308,15 @@ def _lost_or_not(record: RunRecord, oracle: Oracle, how: str) -> _Found:
     return RunVerdict.TOLD, f"It says that it failed ({how}), and the ledger agrees."
 
 
-def _never_seen(record: RunRecord) -> Iterator[SeenCall]:
+def _unnoticed_writes(record: RunRecord) -> Iterator[SeenCall]:
     """Yield writes that took effect, whose reply was lost, and that nobody has looked for since."""
     for world in record.worlds:
         for place, call in enumerate(world.calls):
-            if call.committed and call.is_unknown and not _was_seen(call, world, place):
+            if call.committed and call.is_unknown and not _was_noticed(call, world, place):
                 yield call
 
 
-def _was_seen(write: SeenCall, world: WorldRecord, place: int) -> bool:
+def _was_noticed(write: SeenCall, world: WorldRecord, place: int) -> bool:
     """Whether the flow has learnt later that a write took effect."""
     if write.operation == "create_refund":  # it cannot be looked up
         told = (each for each in world.webhooks if each.event == EventType.REFUND_CREATED)
@@ -307,7 +329,7 @@ def _was_seen(write: SeenCall, world: WorldRecord, place: int) -> bool:
     )
 
 
-def is_told(end: FlowEnd, told_by: str) -> bool:
+def gives_sign(end: FlowEnd, told_by: str) -> bool:
     """Whether a flow has given the sign that money may have moved: `exit N`, or words."""
     if found := _EXIT.fullmatch(told_by):
         return end.exit_code == int(found[1])

@@ -6,7 +6,7 @@ from itertools import zip_longest
 from pathlib import Path
 from typing import Final, NamedTuple
 
-from payments_sandbox.exploration.judge import is_told
+from payments_sandbox.exploration.judge import gives_sign
 from payments_sandbox.exploration.report import read_report
 from payments_sandbox.exploration.run_record import RunRecord, call_by_call
 
@@ -62,9 +62,9 @@ def judge_run(record: RunRecord, told_by: str | None) -> ProvedRun:
         return ProvedRun(f"an expectation is not met: {unmet[0]}", happened)
     if end.timed_out:
         return ProvedRun("it did not finish in time", happened)
-    if end.says_well:
+    if end.reports_success:
         return ProvedRun("exit status 0", happened, passes=True)
-    if told_by is not None and is_told(end, told_by):
+    if told_by is not None and gives_sign(end, told_by):
         return ProvedRun(f"it reports what happened ({told_by})", happened, passes=True)
     why = end.crash or f"exit status {end.exit_code}"
     last = tuple(f"  {line}" for line in end.output.splitlines()[-_LAST_LINES:])
@@ -73,7 +73,7 @@ def judge_run(record: RunRecord, told_by: str | None) -> ProvedRun:
 
 def conclude(old: ProvedTree, new: ProvedTree) -> Conclusion:
     """Conclude from two runs: a fix is proved if the old version fails and the new one passes."""
-    if (doubt := _doubt(old, new)) is not None:
+    if (doubt := _why_inconclusive(old, new)) is not None:
         return Conclusion(doubt)
     match old.run.passes, new.run.passes:
         case False, True:
@@ -92,7 +92,7 @@ def conclude(old: ProvedTree, new: ProvedTree) -> Conclusion:
 _HINT: Final = "If the command reports this on purpose, name the sign with --told-by"
 
 
-def _doubt(old: ProvedTree, new: ProvedTree) -> str | None:
+def _why_inconclusive(old: ProvedTree, new: ProvedTree) -> str | None:
     """Say why the runs with the scenario prove nothing, or return None."""
     for tree, other in ((old, new), (new, old)):
         if tree.without is None or other.without is None:

@@ -33,7 +33,7 @@ def check(  # noqa: PLR0913 - each by its name
     exp_month: int,
     cvc: str,
     now: Instant,
-    named: Container[int],
+    named_fingerprints: Container[int],
 ) -> Card:
     """Check a well-formed card: first its number, then its expiry date, then its security code.
 
@@ -43,7 +43,7 @@ def check(  # noqa: PLR0913 - each by its name
         exp_month: 1 to 12.
         cvc: its digits.
         now: the instant on the world's clock.
-        named: the fingerprints of cards that rules name.
+        named_fingerprints: the fingerprints of cards that rules name.
 
     Raises:
         CardRefused: with the code `invalid_card`, `expired_card` or `invalid_cvc`.
@@ -58,10 +58,10 @@ def check(  # noqa: PLR0913 - each by its name
     digits = 4 if brand is Brand.AMEX else 3
     if len(cvc) != digits:
         raise CardRefused("invalid_cvc", f"The cvc of this brand has {digits} digits.")
-    return kept_card(number, brand, named)
+    return stored_card(number, brand, named_fingerprints)
 
 
-def kept_card(number: str, brand: Brand, named: Container[int]) -> Card:
+def stored_card(number: str, brand: Brand, named_fingerprints: Container[int]) -> Card:
     """Return what a payment keeps of a card.
 
     A card that no rule names gets no fingerprint: together with the brand and the last four digits,
@@ -70,7 +70,9 @@ def kept_card(number: str, brand: Brand, named: Container[int]) -> Card:
     Args:
         number: its digits.
         brand: its brand.
-        named: the fingerprints of cards that rules name.
+        named_fingerprints: the fingerprints of cards that rules name.
     """
-    known_as = fingerprint(number)
-    return Card(brand, number[-4:], known_as if known_as in named else 0)
+    card_fingerprint = fingerprint(number)
+    return Card(
+        brand, number[-4:], card_fingerprint if card_fingerprint in named_fingerprints else 0
+    )

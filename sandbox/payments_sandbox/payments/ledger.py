@@ -341,24 +341,24 @@ class Ledger:
         """Return everything as plain values, at once."""
         return finish(self.snapshotting())
 
-    def restore(self, kept: dict[str, Any]) -> Iterator[None]:
+    def restore(self, snapshot: dict[str, Any]) -> Iterator[None]:
         """Restore a snapshot, one slice at a time.
 
         Raises:
             ValueError, KeyError, TypeError, IndexError, OverflowError: it is not a valid snapshot.
         """
-        self.clear(kept.get("first", 0))
-        for number, name in kept["names"]:
+        self.clear(snapshot.get("first", 0))
+        for number, name in snapshot["names"]:
             self.payments.name(number, PaymentId(name))
-        for rows in _slices(kept["payments"]):
+        for rows in _slices(snapshot["payments"]):
             self.payments.restore(rows)
             yield
         for reversals, name in ((self._refunds, "refunds"), (self._chargebacks, "chargebacks")):
-            for rows in _slices(kept[name]):
+            for rows in _slices(snapshot[name]):
                 for row in rows:
                     reversals.add(*row)
                 yield
-        for rows in _slices(kept["events"]):
+        for rows in _slices(snapshot["events"]):
             self._events.restore(rows)
             yield
 

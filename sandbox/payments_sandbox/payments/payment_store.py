@@ -86,12 +86,13 @@ class PaymentStore:
 
     def next_id(self) -> PaymentId:
         """The id that the next payment passed to `add` must have."""
-        return self.id_of(self.next_number)
+        return self.id_of(self._first + len(self._status))
 
     def number_of(self, payment_id: str) -> int | None:
         """The number of the payment with an id, or None if this world has none."""
         number = self._ids.number_of(payment_id, self._first)
-        if number is not None and number < self.next_number and number not in self._names:
+        end = self._first + len(self._status)
+        if number is not None and number < end and number not in self._names:
             return number
         return self._named.get(payment_id)
 
@@ -125,7 +126,7 @@ class PaymentStore:
     def add(self, payment: Payment) -> int:
         """Store a new payment and return its number."""
         shown = self._represent(payment)
-        number = self.next_number
+        number = self._first + len(self._status)
         self._shown.append(shown)
         self._created.append(payment.created)
         self._amount.append(payment.amount)

@@ -9,16 +9,23 @@ from payments_sandbox.core.instants import HOUR, SECOND, Instant
 
 
 class RateLimiter:
-    """Counts one world's requests within the hour, without a clock: callers pass the instant."""
+    """Counts one world's requests within the hour, without a clock: callers pass the instant.
 
-    __slots__ = ("_default", "_hour", "_used", "_window", "limit")
+    Attributes:
+        limit: how many requests an hour has.
+        reset_at: when the next hour begins, in epoch seconds.
+    """
+
+    __slots__ = ("_default", "_hour", "_used", "_window", "limit", "reset_at")
+
+    _hour: int
+    _window: int
 
     def __init__(self, limit: int) -> None:
         self._default = limit
-        self._hour = 0
         self._used = 0
-        self._window = HOUR
         self.limit = limit
+        self._begin(0, HOUR)
 
     @property
     def window(self) -> str:
@@ -28,12 +35,12 @@ class RateLimiter:
     @property
     def remaining(self) -> int:
         """How many requests remain in this window."""
-        return max(0, self.limit - self._used)
+        return self.limit - self._used if self._used < self.limit else 0
 
     def turn(self, now: Instant) -> None:
         """Start counting from zero if a new hour has begun."""
         if (hour := now // self._window) != self._hour:
-            self._hour = hour
+            self._begin(hour, self._window)
             self._used = 0
 
     def take(self, now: Instant) -> bool:
@@ -44,12 +51,7 @@ class RateLimiter:
         self._used += 1
         return True
 
-    @property
-    def reset_at(self) -> int:
-        """When the next hour begins, in epoch seconds."""
-        return -(-(self._hour + 1) * self._window // SECOND)
-
-    def give_back(self) -> None:
+    def uncount(self) -> None:
         """Take back one counted request."""
         self._used = max(0, self._used - 1)
 
@@ -70,7 +72,8 @@ class RateLimiter:
             window: its length in virtual milliseconds, permanently.
         """
         if window is not None and window != self._window:
-            self._window, self._hour, self._used = window, now // window, 0
+            self._begin(now // window, window)
+            self._used = 0
         self.turn(now)
         self.set(limit=limit, remaining=remaining)
 
@@ -88,7 +91,7 @@ class RateLimiter:
         """Go back to the limit that the world was made with, and to an unused hour."""
         self.limit, self._used = self._default, 0
         if self._window != HOUR:
-            self._window, self._hour = HOUR, 0  # a new hour begins at the next call
+            self._begin(0, HOUR)  # a new hour begins at the next call
 
     def snapshot(self) -> dict[str, int]:
         """Return every field."""
@@ -100,16 +103,20 @@ class RateLimiter:
             "window": self._window,
         }
 
-    def restore(self, kept: dict[str, int]) -> None:
+    def restore(self, snapshot: dict[str, int]) -> None:
         """Restore a snapshot.
 
         Raises:
             ValueError: a value is not valid in a limiter.
         """
-        if any(type(each) is not int for each in kept.values()) or kept["window"] < 1:
+        if any(type(each) is not int for each in snapshot.values()) or snapshot["window"] < 1:
             raise ValueError("a limiter needs whole numbers and a window longer than 0")
-        self._default = kept["default"]
-        self.limit = kept["limit"]
-        self._used = kept["used"]
-        self._hour = kept["hour"]
-        self._window = kept["window"]
+        self._default = snapshot["default"]
+        self.limit = snapshot["limit"]
+        self._used = snapshot["used"]
+        self._begin(snapshot["hour"], snapshot["window"])
+
+    def _begin(self, hour: int, window: int) -> None:
+        """Begin an hour, by its number since the epoch."""
+        self._hour, self._window = hour, window
+        self.reset_at = -(-(hour + 1) * window // SECOND)

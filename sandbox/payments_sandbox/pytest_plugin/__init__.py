@@ -23,11 +23,11 @@ from payments_sandbox.pytest_plugin.after_test import (
     JournalFolder,
     begin,
     end,
-    hear_of_worlds,
     judge,
     section_of,
     shorten,
     take,
+    track_worlds,
 )
 from payments_sandbox.pytest_plugin.marks import (
     CLOCK,
@@ -37,11 +37,11 @@ from payments_sandbox.pytest_plugin.marks import (
     MARKS,
     NAMES,
     REPORT,
-    SCENARIO,
     WORLD,
-    found,
     problems,
     scenario_marks,
+    use_marked,
+    use_marks,
     wants_server,
 )
 from payments_sandbox.pytest_plugin.options import (
@@ -193,12 +193,19 @@ def pytest_fixture_setup(
     stash[OWNER] = request.node if is_own else None
     try:
         result = yield
+    except TimeoutError:
+        raise  # the server does not start, and each further try would take as long
+    except BaseException:
+        if fixturedef.argname == SERVER and fixturedef.func.__module__ == __name__:
+            # Another test may be able to start it; pytest would give all of them this error.
+            fixturedef.finish(request)  # type: ignore[arg-type]  # it is a SubRequest
+        raise
     finally:
         stash[OWNER] = before
     if fixturedef.argname == FIXTURE and is_own:
         _watch(request.node, result)
     if fixturedef.argname == SERVER:
-        hear_of_worlds(request.config, result)
+        track_worlds(request.config, result)
     return result
 
 
@@ -324,7 +331,7 @@ def sandbox(request: pytest.FixtureRequest, make_sandbox: "MakeSandbox") -> "San
         seed=seeds[-1] if seeds else None,
     )
     node.stash[MARKED].append(world)
-    _use_marked(node, world)
+    use_marked(node, world)
     return world
 
 
@@ -364,7 +371,7 @@ def _watch(node: pytest.Item, value: object) -> None:
         take(node, world)
         if world not in marked:
             marked.append(world)
-            _use_marks(node, world)
+            use_marks(node, world)
     marks = [mark.name for mark in node.iter_markers() if mark.name in NAMES]
     if marks and not given:
         pytest.fail(
@@ -372,29 +379,3 @@ def _watch(node: pytest.Item, value: object) -> None:
             " not a world; return one made by make_sandbox() or sandbox_server.new_world()",
             pytrace=False,
         )
-
-
-def _use_marks(node: pytest.Item, world: "Sandbox") -> None:
-    """Apply the marks to a world that was made without them, and may outlive the test."""
-    if (clock := node.get_closest_marker(CLOCK)) is not None:
-        world.clock.freeze(clock.args[0])
-    if node.get_closest_marker(SCENARIO) is not None:
-        before = _active(world)
-        _use_marked(node, world)
-        node.addfinalizer(lambda: _stop_using(world, _active(world) - before))
-
-
-def _active(world: "Sandbox") -> set[str]:
-    with suppress(Exception):  # an error after the test does not change its result
-        return {each["name"] for each in world.control.list_active_scenarios()["data"]}
-    return set()
-
-
-def _stop_using(world: "Sandbox", scenarios: set[str]) -> None:
-    with suppress(Exception):  # as above
-        for name in scenarios:
-            world.control.remove_active_scenarios(name=name)
-
-
-def _use_marked(node: pytest.Item, world: "Sandbox") -> None:
-    world.use(*(found(name, node) for mark in scenario_marks(node) for name in mark.args))

@@ -102,7 +102,7 @@ class JournalFolder:
 JOURNALS: Final = pytest.StashKey[JournalFolder]()
 
 
-def hear_of_worlds(config: pytest.Config, server: object) -> None:
+def track_worlds(config: pytest.Config, server: object) -> None:
     """Attribute the worlds that a server makes to the test during whose call or fixture it does.
 
     Worlds that are made for a fixture of a wider scope belong to no test.
@@ -189,10 +189,10 @@ def judge(item: pytest.Item) -> str | None:
     is_strict = item.config.stash[OPTIONS].strict
     worlds = item.stash[WORLDS]
     if ended := item.stash[ENDED]:
-        return _told(ended[0].reason, ended[0].world, worlds)
+        return _with_world(ended[0].reason, ended[0].world, worlds)
     for world in worlds:
         if (reason := _reason(item, world, is_strict=is_strict)) is not None:
-            return _told(reason, world, worlds)
+            return _with_world(reason, world, worlds)
     return None
 
 
@@ -221,7 +221,7 @@ def section_of(item: pytest.Item) -> str:
         # Several objects with the same key are one world: the first one is shown.
         living = {world.api_key: world for world in item.stash[WORLDS][::-1]}
         sections += [
-            WorldSection(world)
+            WorldSection(world, item.stash[EARLIER].get(world.api_key, ()))
             for world in [*living.values()][::-1]
             if world not in told or not world.is_closed
         ]
@@ -230,13 +230,13 @@ def section_of(item: pytest.Item) -> str:
         return f"cannot inspect the sandbox: {_error_text(error)}"
     options = item.config.stash[OPTIONS]
     if options.journal != "off":
-        lines.append(f"journal: {_keep(item, sections)}")
+        lines.append(f"journal: {_write_journals(item, sections)}")
     elif options.html:
         lines.append("page: not written: --sandbox-html has no effect with --sandbox-journal off")
     return "\n".join(lines)
 
 
-def _told(reason: str, world: "Sandbox", worlds: "Sequence[Sandbox]") -> str:
+def _with_world(reason: str, world: "Sandbox", worlds: "Sequence[Sandbox]") -> str:
     is_only_one = len({each.api_key for each in worlds}) == 1
     return reason if is_only_one else f"{reason}\n(in world {world.api_key})"
 
@@ -244,7 +244,7 @@ def _told(reason: str, world: "Sandbox", worlds: "Sequence[Sandbox]") -> str:
 def _judge_ending(
     item: pytest.Item, world: "Sandbox", how: str, scenarios: Sequence[str]
 ) -> Callable[[], None]:
-    """Judge a world, if it was used, before a test drops, restores or resets it.
+    """Judge a used or scripted world before a test drops it, a used one before it is reset.
 
     If only some scenarios are about to end, only those are judged.
 
@@ -272,13 +272,13 @@ def _judged_before(
 
     section = None
     with suppress(Exception):  # if the server fails here, the test's own call fails next
-        if not _was_used(world):
+        if not (_was_used(world) or (how == "dropped" and _is_scripted(item, world))):
             return None
         reason = _why_unmet(world, scenarios) if scenarios else _reason(item, world, is_strict=True)
         if reason is None:
             return None
         with suppress(Exception):  # the reason is enough
-            section = WorldSection(world)
+            section = WorldSection(world, item.stash[EARLIER].get(world.api_key, ()))
         return Ended(world, f"{reason}\n(before the test {how} it)", section)
     return None
 
@@ -301,7 +301,7 @@ def _reason(item: pytest.Item, world: "Sandbox", *, is_strict: bool) -> str | No
     from payments_sandbox.testing import ExpectationFailed
 
     try:
-        return None if world.is_closed else _why_unwell(item, world, is_strict=is_strict)
+        return None if world.is_closed else _why_failed(item, world, is_strict=is_strict)
     except ExpectationFailed as unmet:
         return str(unmet)
     except Exception as error:  # noqa: BLE001 - as above
@@ -310,7 +310,7 @@ def _reason(item: pytest.Item, world: "Sandbox", *, is_strict: bool) -> str | No
     return None
 
 
-def _why_unwell(item: pytest.Item, world: "Sandbox", *, is_strict: bool) -> str | None:
+def _why_failed(item: pytest.Item, world: "Sandbox", *, is_strict: bool) -> str | None:
     """Return why a world has vanished, if it has; in a strict session, judge it otherwise.
 
     Raises:
@@ -374,7 +374,7 @@ def _why_vanished(
     return why_vanished(world, restarted), []
 
 
-def _keep(item: pytest.Item, sections: "Sequence[WorldSection]") -> str:
+def _write_journals(item: pytest.Item, sections: "Sequence[WorldSection]") -> str:
     """Write the journals of a test's worlds; return where they are, or why they were not kept."""
     try:
         from payments_sandbox.testing.failure_report import journal_files
@@ -386,12 +386,12 @@ def _keep(item: pytest.Item, sections: "Sequence[WorldSection]") -> str:
         files = journal_files(sections, item.nodeid, with_page=is_page_wanted)
         for name, text in files.items():
             folder.write(name, text)
-        return _listed(folder.path, list(files))
+        return _journal_paths(folder.path, list(files))
     except Exception as error:  # noqa: BLE001 - as above
         return f"not kept: {_error_text(error)}"
 
 
-def _listed(folder: Path, names: Sequence[str]) -> str:
+def _journal_paths(folder: Path, names: Sequence[str]) -> str:
     """Return the paths of the JSON file, and of the page if there is one."""
     return ", ".join(f"{folder}/{each}" for each in names if not each.endswith(".txt"))
 

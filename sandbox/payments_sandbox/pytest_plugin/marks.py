@@ -1,6 +1,7 @@
-"""Owns the marks: their names, what they mean, and the checks of them at collection."""
+"""Owns the marks: their names, their checks at collection, and how they change a world."""
 
 from collections.abc import Callable, Iterable, Mapping
+from contextlib import suppress
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
@@ -11,6 +12,7 @@ from payments_sandbox.pytest_plugin.options import OPTIONS, SEEDS, server_at
 
 if TYPE_CHECKING:
     from payments_sandbox.exploration.exploration import ExplorationOptions
+    from payments_sandbox.testing import Sandbox
 
 SCENARIO: Final = "sandbox_scenario"
 CLOCK: Final = "sandbox_clock"
@@ -116,7 +118,10 @@ def _check_use(node: Node) -> None:
     """Refuse a test's own mark if the test has no world; a mark of its class may be for others."""
     own = [mark.name for mark in node.own_markers if mark.name in NAMES]
     if own and FIXTURE not in getattr(node, "fixturenames", (FIXTURE,)):
-        raise ValueError(f"{own[0]} requires the fixture {FIXTURE!r}")
+        raise ValueError(
+            f"{own[0]} requires the fixture {FIXTURE!r}; if only steps of the test use it, or"
+            f" getfixturevalue, add @pytest.mark.usefixtures({FIXTURE!r})"
+        )
 
 
 def _check_fixture(node: Node) -> None:
@@ -205,3 +210,30 @@ def _check_explored(mark: pytest.Mark, node: Node) -> None:
         raise ValueError(
             f"{EXPLORE} requires a server in this process; not allowed with --sandbox-url"
         )
+
+
+def use_marks(node: pytest.Item, world: "Sandbox") -> None:
+    """Apply the marks to a world that was made without them, and may outlive the test."""
+    if (clock := node.get_closest_marker(CLOCK)) is not None:
+        world.clock.freeze(clock.args[0])
+    if node.get_closest_marker(SCENARIO) is not None:
+        before = _active(world)
+        use_marked(node, world)
+        node.addfinalizer(lambda: _stop_using(world, _active(world) - before))
+
+
+def _active(world: "Sandbox") -> set[str]:
+    with suppress(Exception):  # an error after the test does not change its result
+        return {each["name"] for each in world.control.list_active_scenarios()["data"]}
+    return set()
+
+
+def _stop_using(world: "Sandbox", scenarios: set[str]) -> None:
+    with suppress(Exception):  # as above
+        for name in scenarios:
+            world.control.remove_active_scenarios(name=name)
+
+
+def use_marked(node: pytest.Item, world: "Sandbox") -> None:
+    """Activate the scenarios of the marks in a world."""
+    world.use(*(found(name, node) for mark in scenario_marks(node) for name in mark.args))

@@ -18,7 +18,7 @@ from payments_sandbox.rules.scenario import Rule, Scenario, WebhookRule
 COUNTERS_KEPT: Final = 10_000
 """How many counters a world has; beyond that, the least recently used one is forgotten."""
 
-_NAMING: Final = frozenset({"eq", "ne", "in", "not_in"})
+_WHOLE_NUMBER_OPERATORS: Final = frozenset({"eq", "ne", "in", "not_in"})
 """Operators whose operand is a whole card number."""
 
 RuleT = TypeVar("RuleT", RequestRule, EventRule, AtRule, WebhookRule)
@@ -76,9 +76,9 @@ class Counters:
         """Return every count by name, the least recently used first."""
         return dict(self._counts)
 
-    def restore(self, counts: Mapping[str, int]) -> None:
+    def restore(self, counts_calls: Mapping[str, int]) -> None:
         """Restore a snapshot."""
-        self._counts = OrderedDict(counts)
+        self._counts = OrderedDict(counts_calls)
         self._changed = None
 
 
@@ -88,8 +88,8 @@ class ActiveRule(Generic[RuleT]):
     Attributes:
         scenario: the name of its scenario; None for the rule of a magic card.
         name: the rule's name, after that of its scenario if it has one.
-        counts: whether its decisions depend on the number of the call, so that calls are counted.
-        lasts: how many answers use it up permanently; None if no number does.
+        counts_calls: whether its decisions depend on the number of the call.
+        max_answers: how many answers use it up permanently; None if no number does.
         matched: how many calls, events, payments or deliveries met its conditions.
         fired: how often it answered or acted.
         failed: how often it had no step left, with `then: fail`.
@@ -97,8 +97,19 @@ class ActiveRule(Generic[RuleT]):
     """
 
     __slots__ = (
-        "_call_tests", "_seed", "_tests", "counts", "failed", "fired", "lasts", "matched", "name",
-        "rule", "scenario", "skipped", "why_skipped",
+        "_call_tests",
+        "_seed",
+        "_tests",
+        "counts_calls",
+        "failed",
+        "fired",
+        "matched",
+        "max_answers",
+        "name",
+        "rule",
+        "scenario",
+        "skipped",
+        "why_skipped",
     )  # fmt: skip
 
     def __init__(self, scenario: str | None, rule: RuleT, seed: int) -> None:
@@ -111,8 +122,8 @@ class ActiveRule(Generic[RuleT]):
             (each.field, test) for each, test in tests if each.field != CALL
         )
         self._call_tests = tuple((each, test) for each, test in tests if each.field == CALL)
-        self.counts = bool(self._call_tests) or rule.chance < 1 or _has_sampled_delay(rule)
-        self.lasts = None if scenario is None or self.counts else _lasts(rule)
+        self.counts_calls = bool(self._call_tests) or rule.chance < 1 or _has_sampled_delay(rule)
+        self.max_answers = None if scenario is None or self.counts_calls else _max_answers(rule)
         self.reset()
 
     def reset(self) -> None:
@@ -131,9 +142,9 @@ class ActiveRule(Generic[RuleT]):
             case Per.WORLD:
                 return ""
             case Per.CUSTOMER:
-                return _text(fields.get("customer_id"))
+                return _masked_text(fields.get("customer_id"))
             case Per.PAYMENT:
-                return _text(fields.get("payment_id"))
+                return _masked_text(fields.get("payment_id"))
             case Per.CARD:
                 return self._hash(fields.get("card"))
             case _:
@@ -141,13 +152,13 @@ class ActiveRule(Generic[RuleT]):
 
     def count_call(self, counters: Counters, key: str) -> int:
         """Count a call with a key, and return its number from 1, or 0 if no decision needs it."""
-        return counters.count(f"{self.name}\0call\0{key}") if self.counts else 0
+        return counters.count(f"{self.name}\0call\0{key}") if self.counts_calls else 0
 
-    def wrong_call(self, call: int) -> Condition | None:
+    def unmet_call_condition(self, call: int) -> Condition | None:
         """The condition on the number of the call that does not hold, or None."""
         return next((each for each, test in self._call_tests if not test(call)), None)
 
-    def chance_missed(self, key: str, call: int) -> float | None:
+    def missed_draw(self, key: str, call: int) -> float | None:
         """Draw for a call by its number; return the draw if it misses the chance, else None."""
         if self.rule.chance >= 1:
             return None
@@ -164,10 +175,10 @@ class ActiveRule(Generic[RuleT]):
             return None
         key = self.key(fields)
         call = self.count_call(counters, key)
-        if self.wrong_call(call) is not None:
+        if self.unmet_call_condition(call) is not None:
             return None
         self.matched += 1
-        if self.chance_missed(key, call) is not None:
+        if self.missed_draw(key, call) is not None:
             return None
         self.fired += 1
         return key, call
@@ -228,9 +239,9 @@ class RuleSet:
         self.webhooks: list[ActiveRule[WebhookRule]] = []
         for scenario, rule, seed in rules:
             self.all.append(self._add(scenario, rule, seed))
-        self.fields = {name: self._looked_at(name) for name in BY_NAME}
+        self.fields = {name: self._fields_of_conditions(name) for name in BY_NAME}
 
-    def of_operation(self, operation: str) -> list[tuple[int, ActiveRule[RequestRule]]]:
+    def for_operation(self, operation: str) -> list[tuple[int, ActiveRule[RequestRule]]]:
         """The request rules for an operation, each with its position among all request rules."""
         about = ("*", operation)
         return [pair for pair in enumerate(self.requests) if pair[1].rule.operation in about]
@@ -252,8 +263,8 @@ class RuleSet:
             case _:
                 assert_never(rule)
 
-    def _looked_at(self, operation: str) -> tuple[str, ...]:
-        rules = self.of_operation(operation)
+    def _fields_of_conditions(self, operation: str) -> tuple[str, ...]:
+        rules = self.for_operation(operation)
         fields = (each.field for _, active in rules for each in active.rule.when)
         return tuple(dict.fromkeys(field for field in fields if field != CALL))
 
@@ -265,7 +276,7 @@ def rules_of(scenarios: Sequence[Scenario], seed: int) -> Iterator[tuple[str | N
             yield each.name, rule, seed if each.seed is None else each.seed
 
 
-def cards_named(scenarios: Sequence[Scenario]) -> dict[int, str]:
+def cards_in_conditions(scenarios: Sequence[Scenario]) -> dict[int, str]:
     """The card numbers in conditions of scenarios' rules and expectations, by fingerprint."""
     rules = (rule.when for scenario in scenarios for rule in scenario.rules)
     expected = (each.conditions for scenario in scenarios for each in scenario.expectations)
@@ -273,17 +284,17 @@ def cards_named(scenarios: Sequence[Scenario]) -> dict[int, str]:
         fingerprint(number): number
         for when in chain(rules, expected)
         for condition in when
-        for number in _numbers(condition)
+        for number in _card_numbers_in(condition)
     }
 
 
-def _numbers(condition: Condition) -> Iterator[str]:
+def _card_numbers_in(condition: Condition) -> Iterator[str]:
     field, operator, operand = condition
-    if field == "card" and operator in _NAMING:
+    if field == "card" and operator in _WHOLE_NUMBER_OPERATORS:
         yield from map(str, operand if isinstance(operand, tuple) else (operand,))
 
 
-def _lasts(rule: Rule) -> int | None:
+def _max_answers(rule: Rule) -> int | None:
     """The number of a rule's answers, if it counts per world and leaves later calls to others."""
     match rule:
         case RequestRule(steps=steps, per=Per.WORLD, then=Then.PASS):
@@ -304,5 +315,5 @@ def _has_sampled_delay(rule: Rule) -> bool:
             assert_never(rule)
 
 
-def _text(value: object) -> str:
+def _masked_text(value: object) -> str:
     return "" if value is None else mask_text(str(value))

@@ -17,7 +17,12 @@ Predicate = Callable[[object], bool]
 LONGEST_SHOWN: Final = 60
 SECRETS: Final = frozenset({"header.authorization", "header.cookie", "header.sandbox-token"})
 
-_ORDERS: Final[dict[str, Callable[[Any, Any], bool]]] = {"gt": gt, "gte": ge, "lt": lt, "lte": le}
+_COMPARISONS: Final[dict[str, Callable[[Any, Any], bool]]] = {
+    "gt": gt,
+    "gte": ge,
+    "lt": lt,
+    "lte": le,
+}
 _NUMBERS: Final = frozenset({int, float, Decimal})
 """The types of numbers that JSON readers return, which excludes true and false."""
 
@@ -49,8 +54,8 @@ def compile_condition(condition: Condition) -> Predicate:
     if not field.startswith((HEADER, QUERY)) or operator == "exists":
         return _PREDICATES[operator](operand)
     # Headers and parameters are text, but may be compared as numbers.
-    if operator in _ORDERS:
-        order = _ORDERS[operator]
+    if operator in _COMPARISONS:
+        order = _COMPARISONS[operator]
         return lambda value: (
             isinstance(value, str)
             and _NUMBER.fullmatch(value) is not None
@@ -66,7 +71,7 @@ def matches(when: When, fields: Fields) -> bool:
     return all(compile_condition(each)(fields.get(each.field)) for each in when)
 
 
-def equals_one_of(condition: Condition) -> tuple[object, ...] | None:
+def listed_values(condition: Condition) -> tuple[object, ...] | None:
     """The only values that meet a condition with `eq` or `in`; None for any other condition."""
     match condition.operator, condition.operand:
         case "in", tuple(values):
@@ -135,8 +140,8 @@ def _operators(value: object) -> list[tuple[str, object]]:
 
 def _condition(field: str, operator: str, operand: object) -> Condition:
     if isinstance(operand, list):
-        given = (_operand(field, operator, each) for each in operand if each is not None)
-        return Condition(field, operator, tuple(given))
+        operands = (_operand(field, operator, each) for each in operand if each is not None)
+        return Condition(field, operator, tuple(operands))
     if operator == "exists":
         return Condition(field, operator, operand is True)
     return Condition(field, operator, _operand(field, operator, operand))

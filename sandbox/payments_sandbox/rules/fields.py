@@ -57,18 +57,20 @@ class FieldSource(NamedTuple):
     attribute: str | None = None
 
 
-_RULES_OF_PAYMENTS: Final = frozenset({"event", "webhook", "at"})
+_PAYMENT_TRIGGERS: Final = frozenset({"event", "webhook", "at"})
 _OPERATIONS: Final = frozenset({*BY_NAME, "*"})
-_OF_PAYMENT: Final = (_OPERATIONS - {"list_payments"}) | _RULES_OF_PAYMENTS
+_ABOUT_A_PAYMENT: Final = (_OPERATIONS - {"list_payments"}) | _PAYMENT_TRIGGERS
 
 FIELDS: Final = (
-    FieldSource("card", "card_match", "The card: its number, or a magic card's name.", _OF_PAYMENT),
-    FieldSource("brand", "brand_match", "The card's brand.", _OF_PAYMENT),
+    FieldSource(
+        "card", "card_match", "The card: its number, or a magic card's name.", _ABOUT_A_PAYMENT
+    ),
+    FieldSource("brand", "brand_match", "The card's brand.", _ABOUT_A_PAYMENT),
     FieldSource(
         "amount",
         "number_match",
         "In minor units: 5000 is 50.00.",
-        _OF_PAYMENT,
+        _ABOUT_A_PAYMENT,
         in_body=True,
         attribute="amount",
     ),
@@ -76,7 +78,7 @@ FIELDS: Final = (
         "currency",
         "currency_match",
         "The currency.",
-        _OF_PAYMENT,
+        _ABOUT_A_PAYMENT,
         in_body=True,
         attribute="currency",
     ),
@@ -84,7 +86,7 @@ FIELDS: Final = (
         "customer_id",
         "text_match",
         "The customer.",
-        _OF_PAYMENT | {"list_payments"},
+        _ABOUT_A_PAYMENT | {"list_payments"},
         in_body=True,
         in_query=True,
         attribute="customer_id",
@@ -93,14 +95,14 @@ FIELDS: Final = (
         "payment_id",
         "text_match",
         "The payment that the path names.",
-        _OF_PAYMENT - {"create_payment"},
+        _ABOUT_A_PAYMENT - {"create_payment"},
         attribute="id",
     ),
     FieldSource(
         "description",
         "text_match",
         "The description.",
-        _OF_PAYMENT,
+        _ABOUT_A_PAYMENT,
         in_body=True,
         attribute="description",
     ),
@@ -115,7 +117,7 @@ FIELDS: Final = (
         "status",
         "status_match",
         "The status of the payment, or that a list asks for.",
-        _OF_PAYMENT - {"create_payment"} | {"list_payments"},
+        _ABOUT_A_PAYMENT - {"create_payment"} | {"list_payments"},
         in_query=True,
         attribute="status",
     ),
@@ -123,7 +125,7 @@ FIELDS: Final = (
         CALL,
         "count_match",
         "Which call of this rule, counted per `per` from 1.",
-        _OPERATIONS | _RULES_OF_PAYMENTS,
+        _OPERATIONS | _PAYMENT_TRIGGERS,
     ),
     FieldSource(
         ATTEMPT,
@@ -188,14 +190,14 @@ class CallFields:
             case "payment_id":
                 return self._parts.payment_id or None
             case _:
-                return self._of_query_or_payment(source)
+                return self._from_query_or_payment(source)
 
     def _header_or_parameter(self, name: str) -> object:
         if name.startswith(HEADER):
             return self._headers.get(name.removeprefix(HEADER))
         return self.query.get(name.removeprefix(QUERY))
 
-    def _of_query_or_payment(self, source: FieldSource) -> object:
+    def _from_query_or_payment(self, source: FieldSource) -> object:
         if self._has_query and source.in_query:
             return self.query.get(source.name)
         if source.attribute is None or self.payment is None:

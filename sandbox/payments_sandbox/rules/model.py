@@ -76,7 +76,7 @@ class RequestRule(NamedTuple):
     chance: float = 1.0
 
     @property
-    def answers_alike(self) -> bool:
+    def has_one_step(self) -> bool:
         """Whether every call gets the same step, so that nothing has to be counted."""
         return len(self.steps) == 1 and self.then in (Then.REPEAT_LAST, Then.CYCLE)
 

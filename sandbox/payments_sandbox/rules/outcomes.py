@@ -237,7 +237,9 @@ class Patch(Outcome):
         "maxProperties": 100,
         "x-expected": "a mapping that is merged into the reply",
     }
-    BESIDE: ClassVar[Json] = {"off_contract": flag("Lets a patch leave the documented contract.")}
+    SIBLING_KEYS: ClassVar[Json] = {
+        "off_contract": flag("Lets a patch leave the documented contract.")
+    }
     EXAMPLES: ClassVar = ({"status": "pending"},)
     ROW: ClassVar = (
         "the normal reply with a merge patch; the result must comply with the documentation"

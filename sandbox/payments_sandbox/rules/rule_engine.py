@@ -32,7 +32,7 @@ from payments_sandbox.rules.active_rule import (
     Counters,
     RuleSet,
     Tally,
-    cards_named,
+    cards_in_conditions,
     rules_of,
 )
 from payments_sandbox.rules.conditions import LONGEST_SHOWN, compile_condition
@@ -128,10 +128,10 @@ class RuleEngine:
         self.rule_set = RuleSet(rules_of(self.scenarios, self._seed))
         self._by_name = {rule.name: rule for rule in self.rule_set.all}
         self._webhooks = {rule.name: rule for rule in self.rule_set.webhooks}
-        self._numbers = cards_named(self.scenarios)
+        self._numbers = cards_in_conditions(self.scenarios)
         self.named_cards = self._numbers.keys() | self._card_rules.numbers.keys()
         self._matches: dict[tuple[object, ...], list[PlacedRule]] = {}
-        self._requests = {name: self.rule_set.of_operation(name) for name in BY_NAME}
+        self._requests = {name: self.rule_set.for_operation(name) for name in BY_NAME}
 
     # Calls
 
@@ -140,12 +140,14 @@ class RuleEngine:
         values = {name: fields.get(name) for name in self.rule_set.fields[operation]}
         matching = self._matching(operation, values)
         found = search_step(matching, fields, self._counters)
-        kept = tuple(_kept(name, value) for name, value in values.items())
-        return Decision(found.selected, RuleExplanations(self.rule_set, operation, kept, found))
+        masked_values = tuple(_masked_value(name, value) for name, value in values.items())
+        return Decision(
+            found.selected, RuleExplanations(self.rule_set, operation, masked_values, found)
+        )
 
     def _matching(self, operation: str, values: Mapping[str, object]) -> list[PlacedRule]:
         """The rules whose conditions hold, cached by the values of the call."""
-        if (key := _key_of(operation, values.values())) is None:
+        if (key := _cache_key(operation, values.values())) is None:
             return _all_matching(self._requests[operation], values)
         if (found := self._matches.get(key)) is None:
             found = _all_matching(self._requests[operation], values)
@@ -160,7 +162,7 @@ class RuleEngine:
         if payment.card.fingerprint not in self._card_rules.numbers:
             return None
         fields = PaymentFields(payment, self._card_rules.numbers.get)
-        rules = _all_matching(self._built_in.of_operation(operation), fields)
+        rules = _all_matching(self._built_in.for_operation(operation), fields)
         return search_step(rules, fields, self._counters).selected
 
     @property
@@ -301,7 +303,7 @@ def event_matches(wanted: str, event: str) -> bool:
     )
 
 
-def _key_of(operation: str, values: Iterable[object]) -> tuple[object, ...] | None:
+def _cache_key(operation: str, values: Iterable[object]) -> tuple[object, ...] | None:
     """A cache key for values; None if one is neither a text nor a whole number.
 
     Texts are hashed, because they may contain a card number, which is never kept.
@@ -326,7 +328,7 @@ def _is_attempt(rule: WebhookRule, attempt: int) -> bool:
     return all(compile_condition(each)(attempt) for each in rule.when if each.field == ATTEMPT)
 
 
-def _kept(field: str, value: object) -> object:
+def _masked_value(field: str, value: object) -> object:
     """A value that may be kept: masked, and cut to the length that is shown."""
     if value is None or isinstance(value, int):
         return value

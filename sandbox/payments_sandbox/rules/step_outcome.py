@@ -102,7 +102,7 @@ class Outcome(ABC):
         name: the key of a step in scenarios.
         SCHEMA: the JSON Schema of the key's value; `make generate` writes it into the scenario
             schema, which the lint reads.
-        BESIDE: schemas of other keys of a step that are valid only with this outcome.
+        SIBLING_KEYS: schemas of other keys of a step that are valid only with this outcome.
         EXAMPLES: values of the key in a scenario, without `commit`.
         ROW: what the client meets, for the table of steps in docs/scenario-language.md.
         needs_commit: whether `commit` is required if the operation changes something.
@@ -116,7 +116,7 @@ class Outcome(ABC):
     SCHEMA: ClassVar[Json]
     EXAMPLES: ClassVar[tuple[Any, ...]]
     ROW: ClassVar[str]
-    BESIDE: ClassVar[Json] = {}
+    SIBLING_KEYS: ClassVar[Json] = {}
     needs_commit: ClassVar[bool] = False
     is_replayed: ClassVar[bool] = True
     wall_time: ClassVar[str | None] = None

@@ -40,7 +40,7 @@ class SelectedStep(NamedTuple):
     scenario: str | None = None
 
     @property
-    def known_as(self) -> str:
+    def full_name(self) -> str:
         """The rule's name, after that of its scenario if it has one."""
         return self.rule if self.scenario is None else f"{self.scenario}/{self.rule}"
 
@@ -98,14 +98,14 @@ def search_step(
     answered: int | None = None
     not_matched: dict[int, NoMatch] = {}
     for position, active in rules:
-        if active.fired == active.lasts:
+        if active.fired == active.max_answers:
             not_matched[position] = UsedUp(active.fired)
-        elif selected is None or active.counts:
+        elif selected is None or active.counts_calls:
             key = active.key(fields)
             call = active.count_call(counters, key)
             if selected is not None:
                 continue
-            outcome = _step_of(active, key, call, counters)
+            outcome = _next_step(active, key, call, counters)
             if isinstance(outcome, SelectedStep):
                 selected, answered = outcome, position
             else:
@@ -113,15 +113,15 @@ def search_step(
     return StepSearch(selected, answered, not_matched)
 
 
-def _step_of(
+def _next_step(
     active: ActiveRule[RequestRule], key: str, call: int, counters: Counters
 ) -> SelectedStep | NoMatch:
-    if (condition := active.wrong_call(call)) is not None:
+    if (condition := active.unmet_call_condition(call)) is not None:
         return WrongCall(condition, call)
     rule, counter = active.rule, _answers_counter(active, key)
     answered = active.fired if counter is None else counters.get(counter)
     active.matched += 1
-    if (drawn_value := active.chance_missed(key, call)) is not None:
+    if (drawn_value := active.missed_draw(key, call)) is not None:
         return LostDraw(drawn_value, rule.chance)
     if (position := step_at(rule, answered)) is None:
         return UsedUp(answered)
@@ -130,12 +130,12 @@ def _step_of(
     active.fired += 1
     is_exhausted = position > len(rule.steps)
     active.failed += is_exhausted
-    step = _exhausted(rule.name) if is_exhausted else rule.steps[position - 1]
+    step = _exhausted_step(rule.name) if is_exhausted else rule.steps[position - 1]
     delay = active.delay(step.delay, key, call)
     return SelectedStep(rule.name, position, step, delay, active.scenario)
 
 
-def _exhausted(rule: str) -> Step:
+def _exhausted_step(rule: str) -> Step:
     """The step with which `then: fail` answers."""
     details = f"The rule {rule} has no steps left (then: fail)."
     return Step(Respond("internal_error", details=details))
@@ -170,7 +170,7 @@ def _answers_counter(active: ActiveRule[RequestRule], key: str) -> str | None:
     Tallies of cards' rules are not in snapshots, so these always have a counter.
     """
     is_tallied = active.rule.per is Per.WORLD and active.scenario is not None
-    if is_tallied or active.rule.answers_alike:
+    if is_tallied or active.rule.has_one_step:
         return None
     return f"{active.name}\0answer\0{key}"
 
@@ -181,37 +181,41 @@ class RuleExplanations:
     Args:
         rule_set: all rules of scenarios.
         operation: the operation of the call.
-        kept: the masked values of the fields in conditions of the operation's rules.
+        masked_values: the masked values of the fields in conditions of the operation's rules.
         found: the result of the search.
     """
 
-    __slots__ = ("_found", "_kept", "_operation", "_rule_set")
+    __slots__ = ("_found", "_masked_values", "_operation", "_rule_set")
 
     def __init__(
-        self, rule_set: RuleSet, operation: str, kept: Sequence[object], found: StepSearch
+        self, rule_set: RuleSet, operation: str, masked_values: Sequence[object], found: StepSearch
     ) -> None:
         self._rule_set = rule_set
         self._operation = operation
-        self._kept = kept
+        self._masked_values = masked_values
         self._found = found
 
     def __iter__(self) -> Iterator[tuple[str, str, str]]:
-        return islice(self._explained(), MOST)
+        return islice(self._explanations(), MOST)
 
-    def _explained(self) -> Iterator[tuple[str, str, str]]:
-        kept = dict(zip(self._rule_set.fields[self._operation], self._kept, strict=True))
+    def _explanations(self) -> Iterator[tuple[str, str, str]]:
+        masked_values = dict(
+            zip(self._rule_set.fields[self._operation], self._masked_values, strict=True)
+        )
         for position, active in enumerate(self._rule_set.requests):
             if position != self._found.answered:
-                why = self._why_not(position, active.rule, kept)
+                why = self._why_not(position, active.rule, masked_values)
                 yield active.scenario or "", active.rule.name, why
 
-    def _why_not(self, position: int, rule: RequestRule, kept: Mapping[str, object]) -> str:
+    def _why_not(
+        self, position: int, rule: RequestRule, masked_values: Mapping[str, object]
+    ) -> str:
         if rule.operation not in ("*", self._operation):
             return f"it is for {rule.operation}"
         if (no_match := self._found.not_matched.get(position)) is not None:
-            return _worded(no_match)
+            return _reason_text(no_match)
         for condition in rule.when:
-            value = kept.get(condition.field)
+            value = masked_values.get(condition.field)
             if condition.field != "call" and not compile_condition(condition)(value):
                 return why_not(condition, value)
         answered = self._found.answered
@@ -220,19 +224,19 @@ class RuleExplanations:
         return "a value that is masked here does not match"
 
 
-def _worded(no_match: NoMatch) -> str:
+def _reason_text(no_match: NoMatch) -> str:
     match no_match:
         case WrongCall(condition, call):
             return why_not(condition, call)
         case LostDraw(draw, chance):
-            return f"draw {_short(draw, chance)} ≥ chance {chance:g}"
+            return f"draw {_shown_draw(draw, chance)} ≥ chance {chance:g}"
         case UsedUp(answers):
             return f"its steps are used up after {answers} answer{'s' if answers > 1 else ''}"
         case _:
             assert_never(no_match)
 
 
-def _short(draw: float, chance: float) -> str:
+def _shown_draw(draw: float, chance: float) -> str:
     """The draw with two decimals, or with as many as show that it is not below the chance."""
     shown = (f"{draw:.{digits}f}" for digits in range(2, 18))
     return next((text for text in shown if float(text) >= chance), f"{draw}")

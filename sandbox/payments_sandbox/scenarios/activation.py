@@ -15,7 +15,7 @@ from payments_sandbox.scenarios.initial_state import plan_start
 from payments_sandbox.world.timeline import ActOnPayment, Job, RunTimedRule
 from payments_sandbox.world.world import ResetScope, World
 
-_AGAIN: Final = frozenset({ResetScope.PAYMENTS, ResetScope.RULES, ResetScope.CLOCK})
+_RESTART_TIMED_RULES: Final = frozenset({ResetScope.PAYMENTS, ResetScope.RULES, ResetScope.CLOCK})
 
 
 def activating(world: World, scenario: Scenario) -> Slices[None]:
@@ -38,14 +38,14 @@ def remove(world: World, name: str | None) -> None:
     Raises:
         InvalidRequest: no scenario with this name is active.
     """
-    left = [each for each in world.rules.scenarios if name not in (None, each.name)]
-    if name is not None and len(left) == len(world.rules.scenarios):
-        known = ", ".join(each.name for each in left) or "none"
+    remaining = [each for each in world.rules.scenarios if name not in (None, each.name)]
+    if name is not None and len(remaining) == len(world.rules.scenarios):
+        known = ", ".join(each.name for each in remaining) or "none"
         raise InvalidRequest(
             f"/name: expected an active scenario; active scenarios: {known}."
             " POST /_sandbox/scenarios/active activates one."
         )
-    set_active(world, left)
+    set_active(world, remaining)
 
 
 def set_active(world: World, scenarios: Sequence[Scenario]) -> None:
@@ -71,15 +71,15 @@ def setting_active(
         InvalidRequest: two have the same name, or one needs an unused world.
     """
     _check_names(scenarios)
-    staying = [each for each in world.rules.scenarios if each in scenarios]
-    coming = [each for each in scenarios if each not in staying]
-    clock = None if is_clock_given else _clock_of(coming)
-    _check_unused(world, coming, clock)
-    start = plan_start(coming, now=world.clock.now() if clock is None else clock)
+    unchanged = [each for each in world.rules.scenarios if each in scenarios]
+    added = [each for each in scenarios if each not in unchanged]
+    clock = None if is_clock_given else _clock_of(added)
+    _check_unused(world, added, clock)
+    start = plan_start(added, now=world.clock.now() if clock is None else clock)
     start.check_endpoints(world)
     ledger = yield from start.making_ledger(world, scenarios)
-    _check_unused(world, coming, clock)  # it may have been used meanwhile
-    _forget_gone(world, {each.name for each in scenarios})
+    _check_unused(world, added, clock)  # it may have been used meanwhile
+    _forget_jobs_of_ended(world, {each.name for each in scenarios})
     if clock is not None:
         world.config = world.config._replace(frozen_at=clock)
         world.start_clock(clock)
@@ -88,11 +88,11 @@ def setting_active(
         world.replace_ledger(ledger)
     start.set_rate_limit(world)
     start.open_endpoints(world)
-    _plan_timed_rules(world, coming)
+    _plan_timed_rules(world, added)
     world.catch_up()
 
 
-def check_together(world: World, scenarios: Sequence[Scenario]) -> None:
+def check_combination(world: World, scenarios: Sequence[Scenario]) -> None:
     """Check that a new world could start with these scenarios; the world does not change.
 
     Raises:
@@ -109,7 +109,7 @@ def reload(world: World, scenario: Scenario) -> None:
     Its `clock` and `given` have no effect, since they describe the start of a world.
     """
     scenarios = [scenario if each.name == scenario.name else each for each in world.rules.scenarios]
-    _forget_gone(world, {each.name for each in scenarios} - {scenario.name})
+    _forget_jobs_of_ended(world, {each.name for each in scenarios} - {scenario.name})
     world.rules.set_scenarios(scenarios)
     _plan_timed_rules(world, [scenario])
     world.catch_up()
@@ -141,7 +141,7 @@ def resetting(world: World, parts: Collection[ResetScope]) -> Slices[None]:
     world.reset(parts)
     if ledger is not None:
         world.replace_ledger(ledger)
-    if not _AGAIN.isdisjoint(parts):
+    if not _RESTART_TIMED_RULES.isdisjoint(parts):
         world.timeline.forget(lambda job: isinstance(job, RunTimedRule))
         _plan_timed_rules(world, scenarios)
     if ResetScope.WEBHOOKS in parts:
@@ -159,9 +159,9 @@ def _check_names(scenarios: Sequence[Scenario]) -> None:
         )
 
 
-def _check_unused(world: World, coming: Sequence[Scenario], clock: Instant | None) -> None:
+def _check_unused(world: World, added: Sequence[Scenario], clock: Instant | None) -> None:
     used = world.journal.count or len(world.ledger.payments) or world.ledger.events
-    for each in coming if used else ():
+    for each in added if used else ():
         what = "given" if each.given is not None else "clock"
         if each.given is not None or (each.clock is not None and clock is not None):
             raise InvalidRequest(
@@ -170,8 +170,8 @@ def _check_unused(world: World, coming: Sequence[Scenario], clock: Instant | Non
             )
 
 
-def _clock_of(coming: Sequence[Scenario]) -> Instant | None:
-    clocks = {each.clock for each in coming} - {None}
+def _clock_of(added: Sequence[Scenario]) -> Instant | None:
+    clocks = {each.clock for each in added} - {None}
     if len(clocks) > 1:
         shown = " and ".join(sorted(show_instant(each) for each in clocks if each is not None))
         raise InvalidRequest(
@@ -180,17 +180,17 @@ def _clock_of(coming: Sequence[Scenario]) -> Instant | None:
     return next(iter(clocks), None)
 
 
-def _forget_gone(world: World, names: set[str]) -> None:
+def _forget_jobs_of_ended(world: World, names: set[str]) -> None:
     """Drop the planned actions of scenarios that end."""
-    gone = {each.name for each in world.rules.scenarios} - names
+    ended = {each.name for each in world.rules.scenarios} - names
 
-    def is_gone(job: Job) -> bool:
+    def is_of_ended(job: Job) -> bool:
         if not isinstance(job, RunTimedRule | ActOnPayment):
             return False
-        return job.rule.partition("/")[0] in gone
+        return job.rule.partition("/")[0] in ended
 
-    if gone:
-        world.timeline.forget(is_gone)
+    if ended:
+        world.timeline.forget(is_of_ended)
 
 
 def _plan_timed_rules(world: World, scenarios: Iterable[Scenario]) -> None:
@@ -198,4 +198,4 @@ def _plan_timed_rules(world: World, scenarios: Iterable[Scenario]) -> None:
     now, names = world.clock.now(), {each.name for each in scenarios}
     for active_rule in world.rules.rule_set.timed:
         if active_rule.scenario in names and (due := now + active_rule.rule.at) <= LAST:
-            world.timeline.at(Instant(due), RunTimedRule(active_rule.name))
+            world.timeline.plan(Instant(due), RunTimedRule(active_rule.name))

@@ -31,7 +31,7 @@ _CARDS: Final = (
 )
 _CURRENCIES: Final = ("USD", "USD", "USD", "USD", "EUR", "EUR", "EUR", "GBP")
 _PRICES: Final = (490, 990, 1_290, 1_999, 2_500, 2_990, 3_950, 4_999, 7_900, 12_000, 24_900, 59_900)
-_FAILED: Final = 13
+_FAILED_OF_256: Final = 13
 """How many of 256 payments have failed: one in twenty."""
 
 
@@ -48,18 +48,20 @@ def generate_history(seed: int, wanted: Generated, now: Instant) -> Iterator[His
     for number in range(wanted.payments):
         digest = blake2b(f"{seed}\0payment\0{number}".encode(), digest_size=12).digest()
         at = start + stretch * (number * _TABLE + digest[0]) // (wanted.payments * _TABLE)
-        status = Status.FAILED if digest[1] < _FAILED else Status.COMPLETED
-        yield HistoricalPayment(Instant(at), _order(digest, number, seed, wanted.customers), status)
+        status = Status.FAILED if digest[1] < _FAILED_OF_256 else Status.COMPLETED
+        yield HistoricalPayment(
+            Instant(at), _new_payment(digest, number, seed, wanted.customers), status
+        )
 
 
-def _order(digest: bytes, number: int, seed: int, customers: int) -> NewPayment:
-    whose = int.from_bytes(digest[8:], "big") % customers
+def _new_payment(digest: bytes, number: int, seed: int, customers: int) -> NewPayment:
+    customer = int.from_bytes(digest[8:], "big") % customers
     return NewPayment(
         amount=_PRICES[digest[2] % len(_PRICES)] * (1 + digest[3] % 3) + digest[4] % 2 * 490,
         currency=_CURRENCIES[digest[5] % len(_CURRENCIES)],
         card=_CARDS[digest[6] % len(_CARDS)],
         description=f"Order {10_000 + number}: {_PHRASES[digest[7]]}",
-        customer_id=_customer(seed, whose),
+        customer_id=_customer(seed, customer),
     )
 
 

@@ -10,7 +10,7 @@ from payments_sandbox.core.ids import PaymentId
 from payments_sandbox.core.instants import EPOCH, LAST, Instant, read_duration, read_instant
 from payments_sandbox.core.masking import mask_text
 from payments_sandbox.core.slices import SLICE, Slices
-from payments_sandbox.payments.cards import Card, kept_card
+from payments_sandbox.payments.cards import Card, stored_card
 from payments_sandbox.payments.ledger import HistoricalPayment, Ledger, NewPayment
 from payments_sandbox.payments.payment import Status
 from payments_sandbox.rules.rule_engine import RuleEngine
@@ -54,9 +54,9 @@ class StartState(NamedTuple):
         yield
         rules = RuleEngine(world.config.seed, world.context.card_rules)
         rules.set_scenarios(scenarios)
-        by_hand = (_historical(rules, at, each) for at, each in self.payments)
+        listed = (_historical_payment(rules, at, each) for at, each in self.payments)
         streams = [_generate(world, seed, each, self.now) for seed, each in self.generated]
-        return (yield from fill_ledger(world, merge(by_hand, *streams, key=lambda past: past.at)))
+        return (yield from fill_ledger(world, merge(listed, *streams, key=lambda past: past.at)))
 
     def open_endpoints(self, world: World) -> None:
         """Make the webhook endpoints."""
@@ -111,12 +111,12 @@ def fill_world(world: World, wanted: Generated, seed: int | None = None) -> Slic
     Raises:
         InvalidRequest: meanwhile it got older payments, or its clock was set back.
     """
-    lowest, earliest = begin = _begin_of(world)
+    lowest, earliest = start_before = _start_of_ledger(world)
     is_empty = earliest == LAST
     until = min(world.clock.now(), earliest)
     payments = _generate(world, seed, wanted, until)
     past = yield from fill_ledger(world, payments, 0 if is_empty else lowest - wanted.payments)
-    if _begin_of(world) != begin or world.clock.now() < until:
+    if _start_of_ledger(world) != start_before or world.clock.now() < until:
         raise InvalidRequest(
             "/: the world was reset, filled or first used in the meantime; try again."
         )
@@ -126,7 +126,7 @@ def fill_world(world: World, wanted: Generated, seed: int | None = None) -> Slic
         world.ledger.put_before(past)
 
 
-def _begin_of(world: World) -> tuple[int, Instant]:
+def _start_of_ledger(world: World) -> tuple[int, Instant]:
     """The number of the world's first event, and its earliest instant."""
     return world.ledger.event_numbers.start, world.ledger.earliest
 
@@ -139,7 +139,9 @@ def plan_start(scenarios: Iterable[Scenario], *, now: Instant) -> StartState:
     """
     given = [(each, each.given) for each in scenarios if each.given is not None]
     payments = [
-        (_created(payment, now), payment) for _, state in given for payment in state.payments
+        (_creation_instant(payment, now), payment)
+        for _, state in given
+        for payment in state.payments
     ]
     _check_ids(payment.id for _, payment in payments)
     payments.sort(key=lambda each: each[0])
@@ -164,7 +166,7 @@ def _check_ids(ids: Iterable[str | None]) -> None:
         seen |= {each} if each is not None else set()
 
 
-def _created(payment: GivenPayment, now: Instant) -> Instant:
+def _creation_instant(payment: GivenPayment, now: Instant) -> Instant:
     text = payment.created
     if text is None:
         return now
@@ -179,11 +181,11 @@ def _created(payment: GivenPayment, now: Instant) -> Instant:
     return created
 
 
-def _historical(rules: RuleEngine, at: Instant, payment: GivenPayment) -> HistoricalPayment:
+def _historical_payment(rules: RuleEngine, at: Instant, payment: GivenPayment) -> HistoricalPayment:
     order = NewPayment(
         amount=payment.amount,
         currency=payment.currency,
-        card=_card(rules, payment.card),
+        card=_card_of_number(rules, payment.card),
         description=None if payment.description is None else mask_text(payment.description),
         customer_id=None if payment.customer_id is None else mask_text(payment.customer_id),
     )
@@ -192,11 +194,11 @@ def _historical(rules: RuleEngine, at: Instant, payment: GivenPayment) -> Histor
     )
 
 
-def _card(rules: RuleEngine, number: str) -> Card:
+def _card_of_number(rules: RuleEngine, number: str) -> Card:
     brand = brand_of(number)
     if brand is None:
         raise ValueError("not a valid card number")
-    return kept_card(number, brand, rules.named_cards)
+    return stored_card(number, brand, rules.named_cards)
 
 
 def _generate(

@@ -36,12 +36,12 @@ A payment is described by its properties, because its id differs in another worl
 """
 
 _UNWRITABLE: Final = object()
-_LISTED: Final = 5
-_LISTABLE: Final = 100
+_IDS_SHOWN: Final = 5
+_MAX_VALUES: Final = 100
 """How many values a matcher can list."""
 
-_TEXT_MOST: Final = 500
-_AMOUNT_MOST: Final = 999_999_999
+_MAX_TEXT: Final = 500
+_MAX_AMOUNT: Final = 999_999_999
 _WORDS: Final = {"currency": re.compile("[A-Z]{3}"), "status": re.compile("|".join(Status))}
 
 
@@ -55,10 +55,10 @@ def scenario_from_journal(world: World, ids: Sequence[str], name: str) -> Source
         InvalidRequest: an id is unknown or not of an operation, or no call met anything unusual.
     """
     exported = _calls_to_export(world, ids)
-    steps = {call.id: step for call, step in _steps(world, exported)}
+    steps = {call.id: step for call, step in _calls_with_steps(world, exported)}
     rules: list[Source] = []
-    for operation, when, calls in _groups(world, exported):
-        if run := _run((steps[call.id] for call in calls), is_read=operation in READS):
+    for operation, when, calls in _group_calls(world, exported):
+        if run := _joined_steps((steps[call.id] for call in calls), is_read=operation in READS):
             rule = {"name": f"{operation}-{len(rules) + 1}", "request": operation}
             rules.append(rule | ({"when": when} if when else {}) | {"do": run})
     if not rules:
@@ -66,7 +66,7 @@ def scenario_from_journal(world: World, ids: Sequence[str], name: str) -> Source
             "/requests: expected a request that met an error, a fault or a delay; none of these"
             " did. GET /_sandbox/requests shows what each request met."
         )
-    about = f"What the journal recorded for {first_of([call.id for call in exported], _LISTED)}."
+    about = f"What the journal recorded for {first_of([call.id for call in exported], _IDS_SHOWN)}."
     return {"scenario": name, "about": about, "tags": ["from-journal"], "rules": rules}
 
 
@@ -87,14 +87,16 @@ def _calls_to_export(world: World, ids: Sequence[str]) -> list[ObservedCall]:
     return [found[number] for number in sorted(found)]
 
 
-def _steps(world: World, exported: Sequence[ObservedCall]) -> Iterator[tuple[ObservedCall, Step]]:
+def _calls_with_steps(
+    world: World, exported: Sequence[ObservedCall]
+) -> Iterator[tuple[ObservedCall, Step]]:
     """Yield each call with its step, in order.
 
     If no later call gets through, a 429 becomes a step that really exhausts the limiter. Before a
     call that does get through, it becomes a mere reply, since a scenario cannot start a new hour.
     """
-    through = [place for place, call in enumerate(exported) if call.entry.status != LIMITED]
-    last = through[-1] if through else -1
+    not_limited = [place for place, call in enumerate(exported) if call.entry.status != LIMITED]
+    last = not_limited[-1] if not_limited else -1
     for place, call in enumerate(exported):
         if call.entry.decided is not None:
             yield call, parse_step(call.entry.decided, is_read=call.entry.operation in READS)
@@ -108,7 +110,7 @@ def _steps(world: World, exported: Sequence[ObservedCall]) -> Iterator[tuple[Obs
             yield call, Step()  # the exhausted limiter answers
 
 
-def _run(steps: Iterable[Step], *, is_read: bool) -> list[Source | str]:
+def _joined_steps(steps: Iterable[Step], *, is_read: bool) -> list[Source | str]:
     """The steps as written in a file: equal neighbours joined, without a normal one at the end."""
     found = [(step, sum(1 for _ in equal)) for step, equal in groupby(steps)]
     if found and found[-1][0] == Step():
@@ -116,7 +118,7 @@ def _run(steps: Iterable[Step], *, is_read: bool) -> list[Source | str]:
     return [step_source(step._replace(times=times), is_read=is_read) for step, times in found]
 
 
-def _groups(
+def _group_calls(
     world: World, exported: Sequence[ObservedCall]
 ) -> Iterator[tuple[str, Source, list[ObservedCall]]]:
     """Yield groups of similar calls, each with its operation and matchers that only it meets."""
@@ -149,26 +151,25 @@ def _key_of(call: ObservedCall) -> _CallKey:
     if call.payment_id is not None and call.fields.get("status") is None:
         # The payment does not exist, so its id means the same in any world.
         fields = ("payment_id", *fields)
-    looked_at = ((field, call.fields.get(field)) for field in fields)
+    values = ((field, call.fields.get(field)) for field in fields)
     return _CallKey(
         operation,
         tuple(
-            (field, value if _can_be_written(field, value) else _UNWRITABLE)
-            for field, value in looked_at
+            (field, value if _is_writable(field, value) else _UNWRITABLE) for field, value in values
         ),
     )
 
 
-def _can_be_written(field: str, value: object) -> bool:
+def _is_writable(field: str, value: object) -> bool:
     match value:
         case None:
             return True
         case int() if field == "amount":
-            return not isinstance(value, bool) and 0 <= value <= _AMOUNT_MOST
+            return not isinstance(value, bool) and 0 <= value <= _MAX_AMOUNT
         case str() if field in _WORDS:
             return _WORDS[field].fullmatch(value) is not None
         case str() if field != "amount":
-            return len(value) <= _TEXT_MOST and "*" not in value
+            return len(value) <= _MAX_TEXT and "*" not in value
         case _:
             return False
 
@@ -176,12 +177,12 @@ def _can_be_written(field: str, value: object) -> bool:
 def _matchers(fields: Source, others: Sequence[Source]) -> Source:
     """As few matchers as only this call meets: first values, then fields that it lacks."""
     when: Source = {}
-    left = list(others)
+    remaining = list(others)
     for field, value in sorted(fields.items(), key=_rank):
-        still = [other for other in left if other.get(field) == value]
-        if len(still) < len(left) or not (when or _rank((field, value))):
-            when[field] = _matcher(value, [other.get(field) for other in left])
-            left = still
+        indistinct = [other for other in remaining if other.get(field) == value]
+        if len(indistinct) < len(remaining) or not (when or _rank((field, value))):
+            when[field] = _matcher(value, [other.get(field) for other in remaining])
+            remaining = indistinct
     return when
 
 
@@ -196,4 +197,4 @@ def _matcher(value: object, others: Iterable[object]) -> object:
     if value is not _UNWRITABLE:
         return value
     known = {each: None for each in others if each is not None and each is not _UNWRITABLE}
-    return {"exists": True} | ({"not_in": list(known)[:_LISTABLE]} if known else {})
+    return {"exists": True} | ({"not_in": list(known)[:_MAX_VALUES]} if known else {})

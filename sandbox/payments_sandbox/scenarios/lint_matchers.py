@@ -13,15 +13,15 @@ from payments_sandbox.contract.schema_errors import Path, presentable
 from payments_sandbox.core.card_numbers import brand_of, passes_luhn
 from payments_sandbox.core.wording import nearest
 from payments_sandbox.payments.payment import Status
-from payments_sandbox.rules.conditions import CARD_NUMBERS, compile_condition, equals_one_of
+from payments_sandbox.rules.conditions import CARD_NUMBERS, compile_condition, listed_values
 from payments_sandbox.rules.fields import has_field
 from payments_sandbox.rules.magic_cards import MAGIC_CARDS
 from payments_sandbox.rules.model import Condition, When
 from payments_sandbox.rules.schema_parts import Json
 from payments_sandbox.scenarios.diagnostics import KEY, Problem
 
-_PARTS: Final = frozenset({"prefix", "suffix", "contains"})
-_NUMBERS: Final = tuple(card.number for card in MAGIC_CARDS)
+_PARTIAL_OPERATORS: Final = frozenset({"prefix", "suffix", "contains"})
+_MAGIC_NUMBERS: Final = tuple(card.number for card in MAGIC_CARDS)
 
 
 def check_card(value: object, path: Path) -> Iterator[Problem]:
@@ -54,7 +54,7 @@ def check_cards(plain: Json | None, path: Path) -> Iterator[Problem]:
 
 
 def _check_operand(operator: str, operand: object, path: Path) -> Iterator[Problem]:
-    if operator in _PARTS:
+    if operator in _PARTIAL_OPERATORS:
         if not str(operand).isdecimal():
             yield Problem(
                 path, "a card number consists of digits only", "write a card's name with eq or in"
@@ -93,31 +93,35 @@ def _why_unmatchable(subject: str | None, when: When) -> tuple[str, str] | None:
         by_field[condition.field].append(condition)
     for field, conditions in by_field.items():
         if subject is not None and not has_field(subject, field):
-            if not _meets(None, conditions):
-                return field, f"{_whose(subject)} has no {field}"
-        elif not any(_meets(value, conditions) for value in _suggested(field, conditions)):
+            if not _meets_all(None, conditions):
+                return field, f"{_subject_name(subject)} has no {field}"
+        elif not any(
+            _meets_all(value, conditions) for value in _candidate_values(field, conditions)
+        ):
             return field, f"no {field} meets all of these conditions"
-    if {"card", "brand"} <= by_field.keys() and not _fit(by_field["card"], by_field["brand"]):
+    if {"card", "brand"} <= by_field.keys() and not _can_match_together(
+        by_field["card"], by_field["brand"]
+    ):
         return "brand", "no such card has such a brand"
     return None
 
 
-def _whose(subject: str) -> str:
+def _subject_name(subject: str) -> str:
     return {"event": "an event", "webhook": "a delivery", "at": "a payment"}.get(subject, subject)
 
 
-def _meets(value: object, conditions: list[Condition]) -> bool:
+def _meets_all(value: object, conditions: list[Condition]) -> bool:
     return all(compile_condition(each)(value) for each in conditions)
 
 
-def _fit(cards: list[Condition], brands: list[Condition]) -> bool:
+def _can_match_together(cards: list[Condition], brands: list[Condition]) -> bool:
     """Whether a card that meets the conditions can have such a brand; misspelt cards pass."""
-    named = (value for each in cards for value in equals_one_of(each) or ())
+    named = (value for each in cards for value in listed_values(each) or ())
     if any(value is not None and not str(value).isdecimal() for value in named):
         return True
     return any(
-        _meets(number, cards) and _meets(_brand(number), brands)
-        for number in _suggested("card", cards)
+        _meets_all(number, cards) and _meets_all(_brand(number), brands)
+        for number in _candidate_values("card", cards)
     )
 
 
@@ -127,7 +131,7 @@ def _brand(number: object) -> str | None:
     return brand_of(text) if text.isdecimal() else None
 
 
-def _suggested(field: str, conditions: list[Condition]) -> Iterator[object]:
+def _candidate_values(field: str, conditions: list[Condition]) -> Iterator[object]:
     """Yield values that the conditions of a field suggest; one meets them if any value does."""
     yield None
     if field == "status":
@@ -136,17 +140,17 @@ def _suggested(field: str, conditions: list[Condition]) -> Iterator[object]:
     for _, _, operand in conditions:
         yield from operand if isinstance(operand, tuple) else [operand]
     if field == "card":
-        yield from _NUMBERS
-    yield from _numbers(conditions)
-    yield from _texts(conditions)
+        yield from _MAGIC_NUMBERS
+    yield from _candidate_numbers(conditions)
+    yield from _candidate_texts(conditions)
 
 
-def _numbers(conditions: list[Condition]) -> Iterator[object]:
+def _candidate_numbers(conditions: list[Condition]) -> Iterator[object]:
     """Yield each bound and its neighbours, with any last digit, as numbers and as text."""
     bounds, periods = set[int](), set[int]()
     for _, operator, operand in conditions:
-        given = operand if isinstance(operand, tuple) else (operand,)
-        numbers = {each for each in given if isinstance(each, int)}
+        operands = operand if isinstance(operand, tuple) else (operand,)
+        numbers = {each for each in operands if isinstance(each, int)}
         bounds |= numbers
         periods |= numbers if operator == "every" else set()
     for period in periods:
@@ -156,7 +160,7 @@ def _numbers(conditions: list[Condition]) -> Iterator[object]:
         yield str(bound + step)
 
 
-def _texts(conditions: list[Condition]) -> Iterator[str]:
+def _candidate_texts(conditions: list[Condition]) -> Iterator[str]:
     parts: dict[str, list[str]] = defaultdict(list)
     for _, operator, operand in conditions:
         parts[operator].append(str(operand))

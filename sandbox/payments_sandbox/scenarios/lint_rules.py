@@ -7,10 +7,10 @@ from payments_sandbox.contract.operations import BY_NAME, READS
 from payments_sandbox.contract.schema_errors import Path
 from payments_sandbox.contract.schemas import Contract
 from payments_sandbox.core.instants import read_duration, show_duration
-from payments_sandbox.core.masking import holds_card_number
+from payments_sandbox.core.masking import contains_card_number
 from payments_sandbox.core.wording import counted, nearest
 from payments_sandbox.payments.payment import TRANSITIONS, Status
-from payments_sandbox.rules.conditions import compile_condition, equals_one_of
+from payments_sandbox.rules.conditions import compile_condition, listed_values
 from payments_sandbox.rules.model import AtRule, Condition, EventRule, RequestRule, Then, When
 from payments_sandbox.rules.outcomes import OUTCOMES
 from payments_sandbox.rules.scenario import Rule
@@ -35,7 +35,7 @@ STATUSES_AFTER: Final = {
 _BOUNDING: Final = frozenset({"eq", "in", "lt", "lte"})
 """The operators that let only some first calls through."""
 
-_LOOKED_AT: Final = 10_000
+_CALLS_TRIED: Final = 10_000
 """How many call numbers are tried, to count those that a rule lets through."""
 
 _NO_PAYMENT: Final = frozenset({"create_payment", "list_payments"})
@@ -43,7 +43,7 @@ _SEED: Final = (
     "add 'seed: 7' or any other number at the top, so that every run draws the same values"
 )
 
-Placed = tuple[int, Json, Rule]
+PositionedRule = tuple[int, Json, Rule]
 """A rule: its position in the file from 0, the plain mapping, and the parsed rule."""
 
 
@@ -84,7 +84,7 @@ def check_keys(data: object, *, has_seed: bool) -> Iterator[Problem]:
             yield from _check_draws(rule, path, [*steps, (do, rule.get("do"))])
         if "request" in rule:
             for place, step in steps:
-                yield from _check_step_keys(step, _operation_meant(rule["request"]), place)
+                yield from _check_step_keys(step, _intended_operation(rule["request"]), place)
 
 
 def _mappings(value: object, path: Path) -> Iterator[tuple[Path, dict[str, Any]]]:
@@ -94,7 +94,7 @@ def _mappings(value: object, path: Path) -> Iterator[tuple[Path, dict[str, Any]]
             yield (*path, position), each
 
 
-def _operation_meant(written: object) -> str:
+def _intended_operation(written: object) -> str:
     """The operation that a rule names, or the most similar one."""
     return nearest(str(written), BY_NAME) or str(written)
 
@@ -110,13 +110,13 @@ def _check_draws(
 
 
 def _check_step_keys(step: Json, operation: str, path: Path) -> Iterator[Problem]:
-    given = [outcome for outcome in OUTCOMES if outcome.name in step]
-    if len(given) > 1:
-        message = f"two outcomes in one step: {' and '.join(each.name for each in given)}"
-        yield Problem((*path, given[1].name, KEY), message, "give each its own step")
+    present = [outcome for outcome in OUTCOMES if outcome.name in step]
+    if len(present) > 1:
+        message = f"two outcomes in one step: {' and '.join(each.name for each in present)}"
+        yield Problem((*path, present[1].name, KEY), message, "give each its own step")
     for outcome in OUTCOMES:
-        if outcome not in given:
-            for key in outcome.BESIDE.keys() & step.keys():
+        if outcome not in present:
+            for key in outcome.SIBLING_KEYS.keys() & step.keys():
                 yield Problem((*path, key, KEY), f"'{key}' only works with '{outcome.name}'")
         elif outcome.may_commit() and isinstance(value := step[outcome.name], dict):
             place = (*path, outcome.name)
@@ -136,7 +136,7 @@ def _check_commit_of_read(value: Json, operation: str, path: Path) -> Iterator[P
 # Rules of the right shape
 
 
-def check_rules(rules: Sequence[Placed], context: LintContext) -> Iterator[Problem]:
+def check_rules(rules: Sequence[PositionedRule], context: LintContext) -> Iterator[Problem]:
     """Find problems in the values of rules of the right shape, in order."""
     names: set[str] = set()
     endless: list[RequestRule] = []
@@ -148,7 +148,7 @@ def check_rules(rules: Sequence[Placed], context: LintContext) -> Iterator[Probl
         names.add(rule.name)
         yield from check_name(rule.name, (*path, "name"))
         yield from check_cards(plain.get("when"), (*path, "when"))
-        yield from _check_reach(plain, rule, path)
+        yield from _check_conditions(plain, rule, path)
         match rule:
             case RequestRule():
                 yield from _check_request(plain, rule, path, context)
@@ -158,19 +158,19 @@ def check_rules(rules: Sequence[Placed], context: LintContext) -> Iterator[Probl
             case EventRule() | AtRule():
                 yield from _check_action(rule, path)
             case _:
-                given = plain["do"].get("delay") if isinstance(plain["do"], dict) else None
-                yield from _check_distribution(given, (*path, "do", "delay"))
+                delay = plain["do"].get("delay") if isinstance(plain["do"], dict) else None
+                yield from _check_distribution(delay, (*path, "do", "delay"))
 
 
 def check_name(name: str, path: Path) -> Iterator[Problem]:
     """Check that a name has no card number, since names are shown and kept unmasked."""
-    if holds_card_number(name):
+    if contains_card_number(name):
         yield Problem(
             path, "this may be a card number, which must not be in a name", "choose another name"
         )
 
 
-def _check_reach(plain: Json, rule: Rule, path: Path) -> Iterator[Problem]:
+def _check_conditions(plain: Json, rule: Rule, path: Path) -> Iterator[Problem]:
     """Check that something can meet the rule's conditions."""
     trigger = next(key for key in TRIGGERS if key in plain)
     kind = str(plain["request"]) if trigger == "request" else trigger
@@ -191,11 +191,13 @@ def _check_request(
 
 
 def _check_step(step: Json, operation: str, path: Path, context: LintContext) -> Iterator[Problem]:
-    waits: list[tuple[Path, str]] = [(("delay",), each) for each in _waits(step.get("delay"))]
+    waits: list[tuple[Path, str]] = [
+        (("delay",), each) for each in _delay_durations(step.get("delay"))
+    ]
     for outcome in OUTCOMES:
         if outcome.name in step:
             for found in outcome.problems(step, operation, context.contract):
-                yield _placed(path, found)
+                yield _in_scenario(path, found)
             if (key := outcome.wall_time) is not None and key in step[outcome.name]:
                 waits.append(((outcome.name, key), step[outcome.name][key]))
     yield from _check_distribution(step.get("delay"), (*path, "delay"))
@@ -207,7 +209,7 @@ def _check_step(step: Json, operation: str, path: Path, context: LintContext) ->
             yield Problem((*path, *place), message, hint, is_warning=True)
 
 
-def _waits(delay: Any) -> list[str]:  # noqa: ANN401 - a duration, a mapping or nothing
+def _delay_durations(delay: Any) -> list[str]:  # noqa: ANN401 - a duration, a mapping or nothing
     """The durations of a delay: the delay itself, or a typical one of its distribution."""
     if not isinstance(delay, dict):
         return [] if delay is None else [delay]
@@ -218,7 +220,7 @@ def _waits(delay: Any) -> list[str]:  # noqa: ANN401 - a duration, a mapping or 
     return [delay["normal"]["mean"] if "normal" in delay else delay["lognormal"]["median"]]
 
 
-def _placed(path: Path, found: EntryProblem) -> Problem:
+def _in_scenario(path: Path, found: EntryProblem) -> Problem:
     """Turn a problem of an outcome or an action into one with its path in the scenario."""
     key = (KEY,) if found.is_key else ()
     return Problem((*path, *found.path, *key), found.message, found.hint)
@@ -260,8 +262,8 @@ def _most_calls(when: When) -> int | None:
     if _BOUNDING.isdisjoint(each.operator for each in conditions):
         return None
     tests = [compile_condition(each) for each in conditions]
-    named = {each for condition in conditions for each in equals_one_of(condition) or ()}
-    return sum(all(test(call) for test in tests) for call in named or range(1, _LOOKED_AT + 1))
+    named = {each for condition in conditions for each in listed_values(condition) or ()}
+    return sum(all(test(call) for test in tests) for call in named or range(1, _CALLS_TRIED + 1))
 
 
 def _check_shadow(
@@ -273,7 +275,7 @@ def _check_shadow(
     every value that this rule names for the field. Bounds and prefixes are not compared.
     """
     own = set(rule.when)
-    named = {each.field: values for each in rule.when if (values := equals_one_of(each))}
+    named = {each.field: values for each in rule.when if (values := listed_values(each))}
 
     def is_implied(condition: Condition) -> bool:
         values = named.get(condition.field)
@@ -296,20 +298,20 @@ def _is_endless(rule: RequestRule) -> bool:
 def _check_action(rule: EventRule | AtRule, path: Path) -> Iterator[Problem]:
     action, place = rule.action, (*path, "do")
     if (found := action.problem()) is not None:
-        yield _placed(place, found)
+        yield _in_scenario(place, found)
     if isinstance(rule, AtRule) and not rule.when:
         if (found := action.problem_without_payment()) is not None:
-            yield _placed(place, found)
+            yield _in_scenario(place, found)
         return
     if (move := action.payment_move) is None:
         return
-    if not any(move in TRANSITIONS[status] for status in _statuses(rule)):
+    if not any(move in TRANSITIONS[status] for status in _possible_statuses(rule)):
         message = f"'{action.name}' is impossible here: you cannot {move} this payment"
         known = " or ".join(status for status in Status if move in TRANSITIONS[status])
         yield Problem(place, message, f"it would have to be {known}")
 
 
-def _statuses(rule: EventRule | AtRule) -> set[Status]:
+def _possible_statuses(rule: EventRule | AtRule) -> set[Status]:
     """The possible statuses of the payments that the rule applies to."""
     found = STATUSES_AFTER[rule.event] if isinstance(rule, EventRule) else set(Status)
     tests = [compile_condition(each) for each in rule.when if each.field == "status"]

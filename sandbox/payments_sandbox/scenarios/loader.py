@@ -33,9 +33,9 @@ from payments_sandbox.scenarios.lint import check_scenario
 from payments_sandbox.scenarios.lint_rules import LintContext, check_keys
 from payments_sandbox.scenarios.parser import parse_scenario
 from payments_sandbox.scenarios.scenario_schema import (
-    Meant,
+    CorrectedKeys,
     accepts,
-    as_meant,
+    correct_keys,
     drop_invalid_parts,
     schema_problems,
 )
@@ -45,7 +45,7 @@ from payments_sandbox.verification.expectations import parse_expectation
 LONGEST_WAIT: Final = Settings().max_wall_delay
 """How many wall milliseconds a client may wait, by default."""
 
-_AT: Final = re.compile(r" at line (\d+), column (\d+)$")
+_POSITION: Final = re.compile(r" at line (\d+), column (\d+)$")
 
 
 class Loaded(NamedTuple):
@@ -75,10 +75,10 @@ def load(text: str, *, name: str | None, longest_wait: int = LONGEST_WAIT) -> Lo
             value = strict_json.read(text.encode("utf-8", "replace")[: 4 * MOST], deepest=DEEPEST)
         except strict_json.BadJson as error:
             if not document.is_readable:
-                document.problems[-1] = _in_words_of(error, document.problems[-1])
+                document.problems[-1] = _clearer_error(error, document.problems[-1])
         else:
             is_read = all(each.is_warning for each in document.problems)
-            document = Document(_plain(value), document.places if is_read else {})
+            document = Document(_without_decimals(value), document.places if is_read else {})
     return _check(document, name, longest_wait)
 
 
@@ -116,7 +116,7 @@ def load_list(text: str, *, longest_wait: int = LONGEST_WAIT) -> dict[Path, str 
 
 def load_value(value: object, *, longest_wait: int = LONGEST_WAIT) -> Loaded:
     """Read a scenario from a JSON value, as `load` does; its problems have no places."""
-    return _check(Document(_plain(value)), None, longest_wait)
+    return _check(Document(_without_decimals(value)), None, longest_wait)
 
 
 def read_scenario(source: object) -> Scenario:
@@ -135,22 +135,24 @@ def load_expectations(values: Sequence[object]) -> tuple[list[Expectation], list
     """Read expectations without a scenario: the valid ones, and the problems of the others."""
     if not values:
         return [], []
-    whole = {"scenario": "expectations", "expect": _plain(list(values))}
+    whole = {"scenario": "expectations", "expect": _without_decimals(list(values))}
     context = LintContext(load_contract(), LONGEST_WAIT, has_rules=True)
-    meant = as_meant(whole)
-    problems = _problems(Document(whole), meant, drop_invalid_parts(meant.value), None, context)
+    corrected = correct_keys(whole)
+    problems = _problems(
+        Document(whole), corrected, drop_invalid_parts(corrected.value), None, context
+    )
     wrong = {problem.path[:2] for problem in problems if not problem.is_warning}
     good = [each for n, each in enumerate(whole["expect"]) if ("expect", n) not in wrong]
     return [parse_expectation(each) for each in good], problems
 
 
-def _in_words_of(error: strict_json.BadJson, problem: Problem) -> Problem:
+def _clearer_error(error: strict_json.BadJson, problem: Problem) -> Problem:
     """Choose the error for a text in braces: that of JSON, unless YAML could read further."""
-    message, at = str(error), _AT.search(str(error))
+    message, at = str(error), _POSITION.search(str(error))
     place = (int(at[1]), int(at[2])) if at else (1, 1)
     if at and problem.place and problem.place > place:
         return problem
-    return Problem((), _AT.sub("", message), None, place)
+    return Problem((), _POSITION.sub("", message), None, place)
 
 
 def _check(document: Document, name: str | None, longest_wait: int) -> Loaded:
@@ -160,59 +162,61 @@ def _check(document: Document, name: str | None, longest_wait: int) -> Loaded:
         empty = Problem((), "the file is empty", hint, (1, 1))
         return Loaded(None, tuple(document.problems) or (empty,))
     is_shaped = accepts(data)
-    meant = Meant(data) if is_shaped else as_meant(data)
-    kept = cast("dict[str, Any]", data) if is_shaped else drop_invalid_parts(meant.value)
+    corrected = CorrectedKeys(data) if is_shaped else correct_keys(data)
+    valid_parts = cast("dict[str, Any]", data) if is_shaped else drop_invalid_parts(corrected.value)
     if not (isinstance(data, dict) and "scenario" in data):
         name = None  # there is no name to compare with
     context = LintContext(load_contract(), longest_wait)
-    problems = _problems(document, meant, kept, name, context)
+    problems = _problems(document, corrected, valid_parts, name, context)
     is_good = is_shaped and all(each.is_warning for each in problems)
-    return Loaded(parse_scenario(kept) if is_good else None, tuple(problems))
+    return Loaded(parse_scenario(valid_parts) if is_good else None, tuple(problems))
 
 
 def _problems(
     document: Document,
-    meant: Meant,
-    kept: Mapping[str, Any],
+    corrected: CorrectedKeys,
+    valid_parts: Mapping[str, Any],
     name: str | None,
     context: LintContext,
 ) -> list[Problem]:
-    """All problems with their places; `kept` are the parts of the right shape."""
-    data, cut = meant.value, document.cut
+    """All problems with their places; `valid_parts` are the parts of the right shape."""
+    data, cut = corrected.value, document.cut
     has_seed = cut is not None or (isinstance(data, dict) and "seed" in data)
-    misshapen = list(schema_problems(data))
-    behind = [
-        *misshapen,
+    shape_problems = list(schema_problems(data))
+    of_corrected = [
+        *shape_problems,
         *check_keys(data, has_seed=has_seed),
-        *check_scenario(kept, name, context._replace(unsure=_unsure_rules(misshapen))),
+        *check_scenario(
+            valid_parts, name, context._replace(unsure=_rules_with_lost_conditions(shape_problems))
+        ),
     ]
-    found = [*meant.problems, *map(meant.as_written, behind)]
-    known = [each for each in found if cut is None or not _may_be_behind(each.path, cut)]
+    found = [*corrected.problems, *map(corrected.as_written, of_corrected)]
+    known = [each for each in found if cut is None or not _may_be_completed_later(each.path, cut)]
     found = sorted([*document.problems, *known], key=lambda each: each.is_warning)
     return locate(found, document.places)  # of a value, what is wrong comes before a warning
 
 
-def _unsure_rules(misshapen: Sequence[Problem]) -> frozenset[int | str]:
+def _rules_with_lost_conditions(shape_problems: Sequence[Problem]) -> frozenset[int | str]:
     """The positions of rules that lose a condition because of its wrong shape."""
-    paths = (problem.path for problem in misshapen)
+    paths = (problem.path for problem in shape_problems)
     return frozenset(
         path[1] for path in paths if path[0:1] == ("rules",) and {"when", "chance"} & {*path[2:3]}
     )
 
 
-def _may_be_behind(path: Path, cut: Path) -> bool:
+def _may_be_completed_later(path: Path, cut: Path) -> bool:
     """Whether the part of the text that was not read may solve a problem."""
     path = path[:-1] if path[-1:] == (KEY,) else path
     return path == cut[: len(path)]
 
 
-def _plain(value: Any) -> Any:  # noqa: ANN401 - JSON
+def _without_decimals(value: Any) -> Any:  # noqa: ANN401 - JSON
     """Convert decimals in a value to floats, or to text if they are too large."""
     match value:
         case dict():
-            return {key: _plain(item) for key, item in value.items()}
+            return {key: _without_decimals(item) for key, item in value.items()}
         case list():
-            return [_plain(item) for item in value]
+            return [_without_decimals(item) for item in value]
         case Decimal():
             number = float(value)
             return number if math.isfinite(number) else str(value)

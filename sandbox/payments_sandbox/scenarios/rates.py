@@ -33,12 +33,12 @@ def rates_of(scenario: Scenario) -> list[Rates]:
     """The rates of a scenario; operations with the same rates are grouped."""
     found: dict[tuple[RequestRule, ...], list[str]] = {}
     for operation in BY_NAME:
-        if rules := tuple(_with_chance(scenario, operation)):
+        if rules := tuple(_rules_with_chance(scenario, operation)):
             found.setdefault(rules, []).append(operation)
     return [_rates(rules, tuple(operations)) for rules, operations in found.items()]
 
 
-def _with_chance(scenario: Scenario, operation: str) -> Iterator[RequestRule]:
+def _rules_with_chance(scenario: Scenario, operation: str) -> Iterator[RequestRule]:
     for rule in scenario.rules:
         if isinstance(rule, RequestRule) and rule.operation in ("*", operation) and rule.chance < 1:
             yield rule
@@ -48,12 +48,12 @@ def _rates(rules: Sequence[RequestRule], operations: tuple[str, ...]) -> Rates:
     shares = []
     for position, rule in enumerate(rules):
         before = (each for each in rules[:position] if set(each.when) <= set(rule.when))
-        shares.append((rule.name, rule.chance * _missed(before)))
+        shares.append((rule.name, rule.chance * _unanswered_share(before)))
     is_one = len(rules) > 1 and len({rule.when for rule in rules}) == 1
-    return Rates(operations, tuple(shares), 1 - _missed(rules) if is_one else None)
+    return Rates(operations, tuple(shares), 1 - _unanswered_share(rules) if is_one else None)
 
 
-def _missed(rules: Iterator[RequestRule] | Sequence[RequestRule]) -> float:
+def _unanswered_share(rules: Iterator[RequestRule] | Sequence[RequestRule]) -> float:
     """The share of calls that none of the rules answers."""
     return prod(1 - rule.chance for rule in rules)
 

@@ -26,23 +26,23 @@ def schema() -> Schema:
 
 
 @functools.cache
-def _compiled() -> CompiledSchema:
+def _compiled_schema() -> CompiledSchema:
     return CompiledSchema(schema())
 
 
 def accepts(value: object) -> bool:
     """Whether the value has the shape of a scenario."""
-    return _compiled().is_valid(value)
+    return _compiled_schema().is_valid(value)
 
 
 def schema_problems(value: object) -> Iterator[Problem]:
     """Yield violations of the schema as problems, without places and in any order."""
-    for error in _compiled().file_errors(value):
+    for error in _compiled_schema().file_errors(value):
         path = (*error.path, KEY) if error.is_about_key else error.path
         yield Problem(path, error.message, error.hint, is_missing=error.is_missing)
 
 
-class Meant(NamedTuple):
+class CorrectedKeys(NamedTuple):
     """A scenario with corrected keys.
 
     Attributes:
@@ -62,31 +62,31 @@ class Meant(NamedTuple):
         return problem._replace(path=tuple(names))
 
 
-def as_meant(value: object) -> Meant:
+def correct_keys(value: object) -> CorrectedKeys:
     """Correct misspelt keys, so that problems in their values are found, too.
 
     If a mapping already has the corrected key as well, both stay as they are.
     """
-    meant = Meant(json.loads(json.dumps(value)))
+    corrected = CorrectedKeys(json.loads(json.dumps(value)))
     problems: list[Problem] = []
     written: dict[Path, str] = {}
     is_new = True
     while is_new:
         is_new = False
-        for error, name in list(_compiled().misspelt(meant.value)):
-            around: Any = meant.value
+        for error, name in list(_compiled_schema().misspelt(corrected.value)):
+            container: Any = corrected.value
             for step in error.path[:-1]:
-                around = around[step]
+                container = container[step]
             wrong = cast("str", error.path[-1])
-            if wrong in around and name not in around:
+            if wrong in container and name not in container:
                 problem = Problem((*error.path, KEY), error.message, error.hint)
-                problems.append(Meant(None, (), written).as_written(problem))
+                problems.append(CorrectedKeys(None, (), written).as_written(problem))
                 written[*error.path[:-1], name] = wrong
-                pairs = [(name if key == wrong else key, item) for key, item in around.items()]
-                around.clear()
-                around.update(pairs)
+                pairs = [(name if key == wrong else key, item) for key, item in container.items()]
+                container.clear()
+                container.update(pairs)
                 is_new = True
-    return Meant(meant.value, tuple(problems), written)
+    return CorrectedKeys(corrected.value, tuple(problems), written)
 
 
 def drop_invalid_parts(value: object) -> dict[str, object]:
@@ -97,11 +97,11 @@ def drop_invalid_parts(value: object) -> dict[str, object]:
     Returns:
         The rest. Lists keep their length, so that paths stay valid: None replaces removed items.
     """
-    left: dict[str, Any] = json.loads(json.dumps(value)) if isinstance(value, dict) else {}
-    while wrong := list(_compiled().refusals(_without_gaps(left))):
-        for refusal, place in [(each, _find(left, each.path)) for each in wrong]:
-            _take_off(left, refusal, *place)
-    return left
+    rest: dict[str, Any] = json.loads(json.dumps(value)) if isinstance(value, dict) else {}
+    while wrong := list(_compiled_schema().refusals(_without_gaps(rest))):
+        for refusal, place in [(each, _locate(rest, each.path)) for each in wrong]:
+            _remove_part(rest, refusal, *place)
+    return rest
 
 
 def _without_gaps(value: Any) -> Any:  # noqa: ANN401 - JSON
@@ -112,7 +112,7 @@ def _without_gaps(value: Any) -> Any:  # noqa: ANN401 - JSON
     return value
 
 
-def _take_off(
+def _remove_part(
     whole: dict[str, Any],
     refusal: Refusal,
     parent: Any,  # noqa: ANN401 - JSON, as all of these
@@ -130,7 +130,7 @@ def _take_off(
         parent.pop(key, None)
 
 
-def _find(value: Any, path: Path) -> tuple[Any, Any, Any]:  # noqa: ANN401 - JSON
+def _locate(value: Any, path: Path) -> tuple[Any, Any, Any]:  # noqa: ANN401 - JSON
     """Return the container, the key and the value of a path whose positions skip gaps."""
     parent, key = None, None
     for step in path:

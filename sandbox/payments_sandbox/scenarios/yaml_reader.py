@@ -33,7 +33,7 @@ _CORE: Final[tuple[tuple[re.Pattern[str], Callable[[str], object]], ...]] = (
 )
 """Unquoted scalars that are not text: YAML 1.2 core without hex, octal, exponents and inf."""
 
-_SURPRISES: Final = re.compile(
+_AMBIGUOUS: Final = re.compile(
     r"""(?: yes|no|on|off|y|n ) | [+-]?(?: 0[0-9_]+ | 0[xob][0-9a-f_]+ )
     | [+-]?[0-9][0-9]*_[0-9_]* | [+-]?[0-9]+(?::[0-5]?[0-9])+ | \+[0-9]+
     | [+-]?(?:[0-9]+\.|\.[0-9]+) | [+-]?[0-9.]+e[+-]?[0-9]+ | [+-]?\.(?:inf|nan)""",
@@ -41,7 +41,7 @@ _SURPRISES: Final = re.compile(
 )
 """Unquoted scalars that YAML readers interpret differently."""
 
-_SHOUTED: Final = {"True", "TRUE", "False", "FALSE", "Null", "NULL"}
+_CAPITALISED: Final = {"True", "TRUE", "False", "FALSE", "Null", "NULL"}
 _MINOR_UNITS: Final = frozenset({"amount", "total"})
 """The keys, or the last but one, of amounts in minor units: 50.00 is 50 of them, and not 5000."""
 
@@ -117,7 +117,7 @@ def _read(text: str, document: Document) -> int | None:
         document.problems.append(error.problem)
     except yaml.MarkedYAMLError as error:
         mark = error.problem_mark or error.context_mark
-        document.problems.append(problem := Problem((), *_worded(error), _place(mark)))
+        document.problems.append(problem := Problem((), *_yaml_error_text(error), _place(mark)))
         if problem.message == _STAR and mark is not None and text[mark.index - 1] == "*":
             return int(mark.index) - 1
     except yaml.reader.ReaderError as error:  # it has an offset instead of a mark
@@ -139,12 +139,12 @@ class _Reader:
         self._next()  # the stream starts
         if isinstance(self._next(), yaml.StreamEndEvent):
             return
-        self._value(self._next(), (), self._keep_whole)
+        self._value(self._next(), (), self._keep_root)
         self._next()  # the document ends
         if not isinstance(after := self._next(), yaml.StreamEndEvent):
             raise _Unreadable(after.start_mark, "a second document", "write one scenario per file")
 
-    def _keep_whole(self, value: object) -> None:
+    def _keep_root(self, value: object) -> None:
         self._document.data = value
 
     def _next(self) -> yaml.Event:
@@ -155,7 +155,7 @@ class _Reader:
         self._document.places[path] = _place(event.start_mark)
         if len(path) > DEEPEST:
             raise _Unreadable(event.start_mark, _DEEPER)
-        self._refuse_extras(event, path)
+        self._reject_unsupported(event, path)
         match event:
             case yaml.MappingStartEvent():
                 keep(found := dict[str, object]())
@@ -168,7 +168,7 @@ class _Reader:
             case _:
                 keep(None)
 
-    def _refuse_extras(self, event: yaml.Event, path: Path) -> None:
+    def _reject_unsupported(self, event: yaml.Event, path: Path) -> None:
         if isinstance(event, yaml.AliasEvent) or getattr(event, "anchor", None):
             self._problem(
                 event, path, "anchors and aliases are not supported", "write the value out"
@@ -192,13 +192,13 @@ class _Reader:
         if not isinstance(event, yaml.ScalarEvent):
             raise _Unreadable(event.start_mark, "a key must be a single word")
         name = presentable(event.value)
-        self._refuse_extras(event, (*path, event.value, KEY))
+        self._reject_unsupported(event, (*path, event.value, KEY))
         if event.value == "<<":
             self._problem(event, path, "merge keys are not supported", "write the keys out")
         elif event.value in found:
             self._problem(event, path, f"'{name}' is given twice", "remove one of them")
-        elif event.implicit[0] and _SURPRISES.fullmatch(event.value):
-            self._problem(event, path, *_surprise(name))
+        elif event.implicit[0] and _AMBIGUOUS.fullmatch(event.value):
+            self._problem(event, path, *_ambiguity(name))
         return event.value
 
     def _sequence(self, path: Path, found: list[object]) -> None:
@@ -221,11 +221,11 @@ class _Reader:
                     message, hint = f"{text} is read as {value} minor units", "5000 is 50.00"
                     self._problem(event, path, message, hint, is_warning=True)
                 return value
-        if text in _SHOUTED:
+        if text in _CAPITALISED:
             message = f"{text} is read as text by some YAML readers"
             self._problem(event, path, message, f"write {text.lower()}")
-        elif _SURPRISES.fullmatch(text):
-            self._problem(event, path, *_surprise(presentable(text)))
+        elif _AMBIGUOUS.fullmatch(text):
+            self._problem(event, path, *_ambiguity(presentable(text)))
         return text
 
     def _problem(
@@ -235,13 +235,13 @@ class _Reader:
         self._document.problems.append(problem)
 
 
-def _surprise(text: str) -> tuple[str, str]:
+def _ambiguity(text: str) -> tuple[str, str]:
     plain = "true or false" if text.isalpha() else "the number plainly"
     message = f"YAML readers disagree on what {text} means"
     return message, f"write {plain}, or '{text}' in quotes if text is meant"
 
 
-def _worded(error: yaml.MarkedYAMLError) -> tuple[str, str | None]:
+def _yaml_error_text(error: yaml.MarkedYAMLError) -> tuple[str, str | None]:
     """The message and hint for an error of PyYAML; better ones for the most common mistakes."""
     if "alias" in (error.context or ""):
         return _STAR, 'write "*" in quotes'

@@ -25,7 +25,7 @@ class Subscriber:
         self.is_over = False
 
     @property
-    def companions(self) -> int:
+    def subscriber_count(self) -> int:
         """The number of subscribers to changes of the world, this one included."""
         return len(self._others)
 
@@ -67,20 +67,20 @@ class ChangeNotifier:
         try:
             yield subscriber
         finally:
-            left = self._subscribers.get(world, set())
-            left.discard(subscriber)
-            if not left:
+            remaining = self._subscribers.get(world, set())
+            remaining.discard(subscriber)
+            if not remaining:
                 self._subscribers.pop(world, None)
                 self._shared.pop(world, None)
 
-    async def wait_until(self, world: World, holds: Callable[[], bool], seconds: float) -> None:
+    async def wait_until(self, world: World, condition: Callable[[], bool], seconds: float) -> None:
         """Wait until `holds()` is true, `seconds` of wall time have passed, or the world is gone.
 
         The condition is checked again after each change of the world.
         """
         with self.subscribe(world) as subscriber, contextlib.suppress(TimeoutError):
             async with asyncio.timeout(seconds):
-                while not subscriber.is_over and not holds():
+                while not subscriber.is_over and not condition():
                     await subscriber.wait(seconds)
 
     def shared(self, world: World, key: Hashable, make: Callable[[], T]) -> T:

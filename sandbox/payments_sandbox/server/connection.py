@@ -21,7 +21,6 @@
 import asyncio
 import logging
 import socket
-from collections import deque
 from collections.abc import Awaitable
 from inspect import CORO_CREATED, getcoroutinestate, iscoroutine
 from typing import Any, Final
@@ -49,6 +48,7 @@ NOT_HTTP: Final = (HttpProcessingError, web.RequestPayloadError)
 Reading a body raises the second; with aiohttp's parser in pure Python it raises the first.
 """
 
+_WRONG_FRAMES: Final = "the body is not framed as its headers say"
 _END_OF_HEAD: Final = b"\r\n\r\n"
 
 _log: Final = logging.getLogger(__name__)
@@ -135,12 +135,14 @@ class Connection(web.RequestHandler):
         begun = len(messages)
         super().data_received(data)
         while known < len(messages) and self._parser is not None:
-            if messages and not isinstance(messages[-1][0], RawRequestMessage):
-                self._end_body(web.RequestPayloadError("the body is not framed as its headers say"))
-                break  # nothing can follow an error
             known = len(messages)
-            if known > begun and self._chunks is None and _is_chunked(messages):
-                begun, self._chunks = known, messages[-1][1]
+            if known:
+                message, body = messages[-1]
+                if not isinstance(message, RawRequestMessage):
+                    self._end_body(web.RequestPayloadError(_WRONG_FRAMES))
+                    break  # nothing can follow an error
+                if message.chunked and known > begun and self._chunks is None:
+                    begun, self._chunks = known, body
             if self._chunks is None and known < self._max_msg_queue_size:
                 # The parser stops after each request; this lets it go on with what it has buffered.
                 self._parser.message_consumed()
@@ -315,11 +317,6 @@ class Connection(web.RequestHandler):
 
     def _peer(self) -> str:
         return str(self.peername[0]) if self.peername else "a client"
-
-
-def _is_chunked(messages: deque[Any]) -> bool:
-    """Whether the last message is a request with a chunked body."""
-    return bool(messages) and getattr(messages[-1][0], "chunked", False)
 
 
 def _has_begun_head(parser: HttpParser[Any]) -> bool:

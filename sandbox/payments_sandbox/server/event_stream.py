@@ -61,14 +61,14 @@ async def serve_stream(
     response = web.StreamResponse(headers=_HEADERS)
     if request.method == "HEAD":
         return response
-    seen = _left_off(request, world, last)
+    seen = _start_cursor(request, world, last)
     name = world.config.name
     quiet = f": connected{'' if name is None else f' to {name}'}\n\n".encode()
     with suppress(ConnectionResetError), notifier.subscribe(world) as subscriber:  # the reader left
         await response.prepare(request)
         while not subscriber.is_over:
             # Readers at the same position share the same bytes, which are made only once.
-            make = partial(_news_since, world, held_calls, seen)
+            make = partial(_messages_since, world, held_calls, seen)
             seen, news = notifier.shared(world, seen, make)
             await response.write(news or quiet)
             quiet = b": still here\n\n"
@@ -78,7 +78,7 @@ async def serve_stream(
     return response
 
 
-def _left_off(request: web.BaseRequest, world: World, last: int) -> _Cursor:
+def _start_cursor(request: web.BaseRequest, world: World, last: int) -> _Cursor:
     """Return the cursor of the `Last-Event-ID`, or one that is `last` requests before now."""
     if found := _EVENT_ID.fullmatch(request.headers.get("Last-Event-ID", "")):
         return _Cursor(*map(int, found.groups()))
@@ -91,17 +91,17 @@ def _now(world: World) -> _Cursor:
     return _Cursor(world.journal.count, world.ledger.events, attempts)
 
 
-def _news_since(world: World, held_calls: HeldCalls, seen: _Cursor) -> tuple[_Cursor, bytes]:
+def _messages_since(world: World, held_calls: HeldCalls, seen: _Cursor) -> tuple[_Cursor, bytes]:
     """Return the cursor of now, and the messages between `seen` and it."""
     upto = _now(world)._replace(held=held_calls.version(world))
-    news = b"".join(_news(world, seen, upto))
+    news = b"".join(_make_messages(world, seen, upto))
     if seen.held != upto.held:
-        now = [held_call_json(each) for each in held_calls.of(world)]
+        now = [held_call_json(each) for each in held_calls.in_world(world)]
         news += _message("held", upto, now)
     return upto, news
 
 
-def _news(world: World, seen: _Cursor, upto: _Cursor) -> Iterator[bytes]:
+def _make_messages(world: World, seen: _Cursor, upto: _Cursor) -> Iterator[bytes]:
     """Yield the messages: events first, then the requests that caused them, then deliveries."""
     for number in range(max(seen.events, world.ledger.preexisting_events), upto.events):
         body = representations.event(world.ledger.any_event(number))

@@ -52,9 +52,9 @@ class PendingCall:
         self.request = request
         self.request_id: str | None = None
         self.settled = asyncio.Event()
-        self._begin(held, since=held.entry.wall)
+        self._start_wait(held, since=held.entry.wall)
 
-    def _begin(self, held: HeldCall, *, since: Instant) -> None:
+    def _start_wait(self, held: HeldCall, *, since: Instant) -> None:
         self.held = held
         self.until = Instant(since + held.lasts)
         self.woken = asyncio.Event()
@@ -77,18 +77,18 @@ class PendingCall:
         self.end = end
         self.woken.set()
 
-    def meet_step(self, gateway: Gateway, step: Step) -> Answer | None:
+    def apply_decision(self, gateway: Gateway, step: Step) -> Answer | None:
         """Apply a step; return None if the step holds the call again."""
         outcome = gateway.go_on(self.held, step)
         if isinstance(outcome, HeldCall):
-            self._begin(outcome, since=outcome.world.wall())
+            self._start_wait(outcome, since=outcome.world.wall())
             self.settled.set()
             return None
         self.request_id = self.held.world.journal.id_of(self.held.entry)
         return outcome
 
 
-class _OfWorld:
+class _WorldCalls:
     """The held calls of one world; `version` grows whenever they change."""
 
     def __init__(self, seed: int) -> None:
@@ -103,9 +103,9 @@ class HeldCalls:
     def __init__(self, delays: DelayedReplies, notifier: ChangeNotifier) -> None:
         self._delays = delays
         self._notifier = notifier
-        self._worlds: dict[World, _OfWorld] = {}
+        self._worlds: dict[World, _WorldCalls] = {}
 
-    def of(self, world: World) -> list[PendingCall]:
+    def in_world(self, world: World) -> list[PendingCall]:
         """Return the held calls of a world, oldest first."""
         found = self._worlds.get(world)
         return [] if found is None else list(found.pending.values())
@@ -153,7 +153,7 @@ class HeldCalls:
                     case None if not is_time_up:  # its client has left, or the server stops
                         return gateway.abandon(pending.held)
                     case step:
-                        answer = pending.meet_step(gateway, step or _AS_IF_UNHELD)
+                        answer = pending.apply_decision(gateway, step or _AS_IF_UNHELD)
                 if answer is not None:
                     return answer
                 self._changed(held.world)
@@ -162,13 +162,15 @@ class HeldCalls:
 
     def abandon_left(self, world: World, gateway: Gateway) -> None:
         """Journal held calls whose client has left, so that they come before its next call."""
-        for each in self.of(world):
+        if world not in self._worlds:
+            return  # nearly every world, and this is asked at each call
+        for each in self.in_world(world):
             if may_have_left(each.request) and each.end is None:
                 each.end_wait(gateway.abandon(each.held))
 
     def end(self, world: World) -> None:
         """End the held calls of a world that is reset, without a reply."""
-        for each in self.of(world):
+        for each in self.in_world(world):
             each.end_wait(OF_NO_WORLD)
 
     def forget(self, world: World) -> None:
@@ -176,24 +178,24 @@ class HeldCalls:
         self.end(world)
         self._worlds.pop(world, None)
 
-    def let_go(self, world: World) -> None:
+    def release_ended(self, world: World) -> None:
         """Release the calls whose scenario is no longer active, as if they had not been held."""
         active = {each.name for each in world.rules.scenarios}
-        for each in self.of(world):
+        for each in self.in_world(world):
             if each.held.selected.scenario not in active and each.end is None:
                 each.decide(_AS_IF_UNHELD)
 
     def wake_all(self) -> None:
         """End every wait: the server is stopping."""
         for world in self._worlds:
-            for each in self.of(world):
+            for each in self.in_world(world):
                 each.woken.set()
 
     def _add(self, held: HeldCall, request: web.BaseRequest) -> PendingCall:
         world = held.world
         known = self._worlds.get(world)
         if known is None:
-            known = self._worlds[world] = _OfWorld(world.config.seed)
+            known = self._worlds[world] = _WorldCalls(world.config.seed)
         pending = PendingCall(known.ids.nth(known.count), held, request)
         known.count += 1
         known.pending[pending.id] = pending

@@ -66,7 +66,7 @@ class KeptReports:
         """Judge a world that is gone, if it was used."""
         self._reset.pop(world, None)
         if world.journal.has_new_requests:
-            self._keep(world, reason)
+            self._keep_report(world, reason)
 
     async def before_reset(self, world: World, scopes: Collection[ResetScope]) -> None:
         """Judge a world if the reset is about to remove what the report is based on.
@@ -98,20 +98,20 @@ class KeptReports:
         Returns:
             The kept reports, in the order in which worlds ended; then those of `worlds`.
         """
-        living = [
+        remaining = [
             world
             for world in worlds
-            if world.journal.has_new_requests or self._is_expected_of(world)
+            if world.journal.has_new_requests or self._has_new_expectations(world)
         ]
-        if not living and not self._judged and default is not None:
-            living = [default]
-        await asyncio.gather(*(self.settle(world, MAX_WAIT) for world in living))
+        if not remaining and not self._judged and default is not None:
+            remaining = [default]
+        await asyncio.gather(*(self.settle(world, MAX_WAIT) for world in remaining))
         return [
             *[await each for each in self._judged],
-            *[await _judged(world, observe(world), None) for world in living],
+            *[await _judged(world, observe(world), None) for world in remaining],
         ]
 
-    def _is_expected_of(self, world: World) -> bool:
+    def _has_new_expectations(self, world: World) -> bool:
         """Whether a world has expectations of its own that were not judged before its reset."""
         scenarios = world.rules.scenarios
         own = (each for each in scenarios if each not in world.context.scenarios)
@@ -121,13 +121,15 @@ class KeptReports:
         self, world: World, reason: str, only: Sequence[Scenario] | None = None
     ) -> None:
         await self.settle(world)
-        self._keep(world, reason, only)
+        self._keep_report(world, reason, only)
         await self._judged[-1]
 
-    def _keep(self, world: World, reason: str, only: Sequence[Scenario] | None = None) -> None:
+    def _keep_report(
+        self, world: World, reason: str, only: Sequence[Scenario] | None = None
+    ) -> None:
         if len(self._judged) >= KEPT:
-            well = (each for each in self._judged if each.done() and _has_passed(each.result()))
-            self._judged.remove(next(well, self._judged[0]))
+            passed = (each for each in self._judged if each.done() and _has_passed(each.result()))
+            self._judged.remove(next(passed, self._judged[0]))
         # Observe now: the caller forgets the world's deliveries next.
         judging = _judged(world, observe(world), reason, only)
         self._judged.append(asyncio.ensure_future(judging))
@@ -155,7 +157,7 @@ async def wait_for(
     Raises:
         InvalidRequest: an expectation waits for one of the blocked receivers.
     """
-    now = _wall()
+    now = _seconds_clock()
     end = now() + wait_ms / SECOND
     with notifier.subscribe(world) as subscriber:
         is_over = subscriber.is_over
@@ -164,16 +166,16 @@ async def wait_for(
             # All waiting callers observe the same world, so this is computed once for all of them.
             observed = notifier.shared(world, _state_of(world), partial(observe, world))
             lines = await run_in_slices(verifying(observed, expectations))
-            looked = now()
-            if looked >= end or is_over or _are_settled(lines):
+            finished = now()
+            if finished >= end or is_over or _are_settled(lines):
                 return lines
             if blocked:
                 refuse_to_wait(_urls_to_answer(world, observed, lines), blocked)
-            is_over = not await subscriber.wait(end - looked)
+            is_over = not await subscriber.wait(end - finished)
             if is_over:
                 continue
             # So that together, the waiting callers take about half of the time, however many.
-            pause = min((looked - started) * subscriber.companions, MAX_PAUSE)
+            pause = min((finished - started) * subscriber.subscriber_count, MAX_PAUSE)
             await asyncio.sleep(min(pause, max(0, end - now())))  # noqa: TID251 - lets others run first
 
 
@@ -187,7 +189,7 @@ def _urls_to_answer(world: World, observed: Observed, lines: Iterable[ReportLine
             yield from (each.url for each in found if each is not None and each.inbox is None)
 
 
-def _wall() -> Callable[[], float]:
+def _seconds_clock() -> Callable[[], float]:
     """Return a clock in seconds that keeps running if a test has frozen the module `time`."""
     try:
         return asyncio.get_running_loop().time

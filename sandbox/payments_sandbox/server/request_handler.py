@@ -30,7 +30,7 @@ from payments_sandbox.server.metrics import Metrics
 from payments_sandbox.server.origin_guard import (
     HostPolicy,
     answer_preflight,
-    is_cross_site,
+    is_guarded,
     is_origin_permitted,
     name_origin,
 )
@@ -126,9 +126,10 @@ class RequestHandler:
             return self._refuse(request, error, is_emulated=is_emulated)
         if not is_emulated:
             return await self._answer_control(request, headers, target)
-        operation = methods.get(request.method) if methods else None
+        method = request.method
+        operation = methods.get(method) if methods else None
         if operation is not None:
-            call = Call(operation, request.method, target.path, headers.lines, target.query)
+            call = Call(operation, method, target.path, headers.lines, target.query)
             call.payment_id = parameter
             response = await self._emulated.handle(request, headers, call)
         else:
@@ -153,7 +154,7 @@ class RequestHandler:
         """
         if not self._hosts.allows(request, headers.host) and not _is_bare_health_check(request):
             return Forbidden("unknown_host", _WHICH_HOST)
-        if is_cross_site(request, headers):
+        if headers.is_from_another_site and is_guarded(request):
             if not is_origin_permitted(request, self._origins):
                 return Forbidden("cross_site_request", _WHICH_ORIGIN)
             if not is_emulated:

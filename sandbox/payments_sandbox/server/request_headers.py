@@ -68,7 +68,7 @@ class HeaderReader:
         found = self._known.get(lines)
         if found is None:
             found = read_headers(request)
-            if _are_usual(lines):
+            if _may_be_cached(lines):
                 if len(self._known) >= _KNOWN_AT_MOST:
                     self._known.clear()
                 self._known[lines] = found
@@ -126,7 +126,7 @@ def _is_from_another_site(request: web.BaseRequest) -> bool:
     return origin is not None and origin.partition("://")[2] != request.headers.get("Host")
 
 
-def _are_usual(lines: tuple[tuple[bytes, bytes], ...]) -> bool:
+def _may_be_cached(lines: tuple[tuple[bytes, bytes], ...]) -> bool:
     """Whether lines may be cached: only usual ones, short, and without a card number."""
     if not _USUAL.issuperset([name.lower() for name, _ in lines]):
         return False

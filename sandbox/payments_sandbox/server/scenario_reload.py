@@ -10,7 +10,7 @@ from payments_sandbox.core.errors import InvalidRequest
 from payments_sandbox.core.settings import Settings
 from payments_sandbox.core.wording import counted
 from payments_sandbox.rules.scenario import Scenario
-from payments_sandbox.scenarios.activation import check_together, reload
+from payments_sandbox.scenarios.activation import check_combination, reload
 from payments_sandbox.scenarios.library import (
     Library,
     ScenarioFile,
@@ -105,7 +105,7 @@ class ScenarioReloader:
         """
         worlds = self._runtime.worlds
         coming = [now if each == before else each for each in worlds.context.scenarios]
-        check_together(worlds.home, coming)
+        check_combination(worlds.home, coming)
         worlds.context = worlds.context._replace(scenarios=tuple(coming))
         self._good[name] = now
         if before in (None, now):

@@ -57,14 +57,14 @@ class Filling(NamedTuple):
 class Elsewhere(Protocol):
     """The other processes of one server that has several."""
 
-    async def ask(self, question: str, given: list[Any] | None = None) -> list[Any]:
+    async def ask(self, question: str, arguments: list[Any] | None = None) -> list[Any]:
         """Return the answers of the running ones to a question of `server/control/questions.py`."""
 
 
 class Alone:
     """Stands for the other processes of a server that has only one."""
 
-    async def ask(self, question: str, given: list[Any] | None = None) -> list[Any]:  # noqa: ARG002 - as in `Elsewhere`
+    async def ask(self, question: str, arguments: list[Any] | None = None) -> list[Any]:  # noqa: ARG002 - as in `Elsewhere`
         """Return no answers."""
         return []
 
@@ -121,7 +121,7 @@ class WorldRuntime:
         self.held_calls = HeldCalls(self.delayed_replies, self.notifier)
         self.timers = self.timers_type(self.changed)
         self.dispatcher = self.dispatcher_type(
-            make_sender, context.wall, self._attempted, self.metrics, tally, log_attempt
+            make_sender, context.wall, self._on_attempt_ended, self.metrics, tally, log_attempt
         )
         self.clock_advancer = self.advancer_type(self.dispatcher)
         self.reports: KeptReports | None = None
@@ -164,7 +164,7 @@ class WorldRuntime:
         """End waits and forget deliveries after a reset of parts of a world, or of its rules."""
         self.delayed_replies.wake(world)
         if _RECORDS.isdisjoint(scopes):
-            self.held_calls.let_go(world)
+            self.held_calls.release_ended(world)
         else:
             self.held_calls.end(world)
         if not _DELIVERIES.isdisjoint(scopes):
@@ -250,7 +250,7 @@ class WorldRuntime:
         await self.dispatcher.close()
         return sum(world.pending_webhooks for world in self.worlds)
 
-    def _attempted(self, world: World) -> None:
+    def _on_attempt_ended(self, world: World) -> None:
         """Notify, set the timer and send what is due after an attempt."""
         self.notifier.notify(world)
         if world in self.clock_advancer:

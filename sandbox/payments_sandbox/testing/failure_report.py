@@ -2,7 +2,7 @@
 
 import json
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Container, Iterator, Sequence
 from hashlib import blake2b
 from html import escape
 from typing import Final
@@ -23,9 +23,14 @@ KEPT: Final = 1_000
 
 
 class WorldSection:
-    """The part of the report about one world, with data that is requested once."""
+    """The part of the report about one world, with data that is requested once.
 
-    def __init__(self, world: Sandbox) -> None:
+    Args:
+        world: the world.
+        earlier: the ids of undocumented calls that are no reason, since earlier tests made them.
+    """
+
+    def __init__(self, world: Sandbox, earlier: Container[str] = ()) -> None:
         self._head, self._rest = f"{world!r} was dropped by the test", list[str]()
         self.reasons, self.moments = list[str](), list[Moment]()
         self.shown: dict[str, object] = {"api_key": world.api_key, "error": self._head}
@@ -39,7 +44,7 @@ class WorldSection:
             return
         vanished = why_vanished(world, seen.world["restarted"])
         self._head, self._rest = _head(world, seen), list(_rest(seen.report))
-        self.reasons = [*([] if vanished is None else [vanished]), *_reasons(seen.report)]
+        self.reasons = [*([] if vanished is None else [vanished]), *_reasons(seen.report, earlier)]
         self.moments = timeline(seen)
         self.shown = {
             "world": seen.world,
@@ -101,7 +106,7 @@ def why_vanished(world: Sandbox, restarted: str | None) -> str | None:
     return f"the world of this test was dropped while it ran: {restarted}"
 
 
-def _reasons(report: ReportModel) -> Iterator[str]:
+def _reasons(report: ReportModel, earlier: Container[str]) -> Iterator[str]:
     """The findings of a report that may be why the test failed."""
     if unmet := [each for each in report["expectations"] if not each["met"]]:
         yield "not met:"
@@ -109,7 +114,9 @@ def _reasons(report: ReportModel) -> Iterator[str]:
     if not report["passed"] and not unmet:
         yield "a rule failed:"
         yield from failed_rules(report["rules"])
-    yield from map(undocumented_in_words, report.get("undocumented", ()))
+    for call in report.get("undocumented", ()):
+        if call["request"] not in earlier:
+            yield undocumented_in_words(call)
     for finding in report["audit"]["findings"]:
         yield f"audit: {finding['kind']}: {finding['message']} {finding['advice']}"
 

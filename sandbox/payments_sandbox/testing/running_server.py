@@ -82,6 +82,7 @@ class RunningSandbox(Server):
         self._settings = settings
         self._first_key = number * KEYS_OF_EACH
         self._settled = threading.Event()
+        self._is_given_up = False
         self._failure: BaseException | None = None
         self._thread = threading.Thread(target=self._run, name="payments-sandbox", daemon=True)
         self._process = os.getpid()
@@ -94,8 +95,14 @@ class RunningSandbox(Server):
         Raises:
             OSError: the port is in use, or the host is not an address of this machine.
         """
-        self._thread.start()
-        if not self._settled.wait(STUCK):
+        is_settled = False
+        try:
+            self._thread.start()
+            is_settled = self._settled.wait(STUCK)
+        finally:
+            if not is_settled:  # also if a signal handler raises, such as that of a test's timeout
+                self._give_up()
+        if not is_settled:
             raise TimeoutError(f"the sandbox did not start within {STUCK:g} s")
         if self._failure is not None:
             self._thread.join()
@@ -110,6 +117,12 @@ class RunningSandbox(Server):
         self._thread.join(STUCK)
         if self._thread.is_alive():
             raise TimeoutError(f"the sandbox did not stop within {STUCK:g} s")
+
+    def _give_up(self) -> None:
+        """Stop the server as soon as it has started; nobody waits for it."""
+        self._is_given_up = True
+        with suppress(AttributeError, RuntimeError):  # it has no loop yet, or no longer
+            self._loop.call_soon_threadsafe(self._stop.set)
 
     def _transport(self, api_key: str | None = None) -> Transport:
         """Make the transport of a client."""
@@ -220,7 +233,8 @@ class RunningSandbox(Server):
             self.tls_faults = {name: f"{url}/v3" for name, url in at.tls_faults.items()}
             self.api_key, self.webhook_secret = DEFAULT_API_KEY, DEFAULT_WEBHOOK_SECRET
             self._settled.set()
-            await self._stop.wait()
+            if not self._is_given_up:
+                await self._stop.wait()
 
 
 def _real_clock() -> "Callable[[], float]":

@@ -30,7 +30,7 @@ _OF_THE_CALL: Final = frozenset(
 def journal_step(world: World, call: ObservedCall) -> Step:
     """The step that repeats what a call has met; a drawn delay becomes a fixed one."""
     step = _answered_by(world, call)
-    if step is None or not _fits(step.outcome, call):
+    if step is None or not _can_have_caused(step.outcome, call):
         return Step(_outcome_seen(call, is_of_step=step is not None))
     outcome = step.outcome if step.outcome.is_replayed else Pass()
     if isinstance(step.delay, int):
@@ -66,7 +66,7 @@ def _rule_of(world: World, call: ObservedCall) -> RequestRule | None:
     return None
 
 
-def _fits(outcome: Outcome, call: ObservedCall) -> bool:
+def _can_have_caused(outcome: Outcome, call: ObservedCall) -> bool:
     """Whether an outcome can have caused what the journal shows."""
     fault = call.entry.fault
     if fault == ABANDONED:

@@ -12,11 +12,14 @@ from payments_sandbox.contract.operations import PAYMENT_SEGMENT, nearest_call
 from payments_sandbox.core.card_numbers import Brand, brand_of
 from payments_sandbox.core.instants import Instant
 from payments_sandbox.core.masking import mask_headers, mask_number
+from payments_sandbox.payments.events import EventType
 from payments_sandbox.payments.payment import Payment, Status
 from payments_sandbox.rules.faults import FAULTS
 from payments_sandbox.rules.fields import CallFields, CallParts
 from payments_sandbox.rules.model import Condition, When
+from payments_sandbox.rules.rule_engine import event_matches
 from payments_sandbox.webhooks.delivery import SUCCESS, DeliveryAttempt, DeliveryStatus
+from payments_sandbox.webhooks.endpoint import Endpoint
 from payments_sandbox.world.journal import Entry
 from payments_sandbox.world.world import World
 
@@ -173,36 +176,36 @@ def undocumented_calls(world: World) -> Iterator[UndocumentedCall]:
             yield UndocumentedCall(world.journal.id_of(entry), call, nearest)
 
 
-def payment_in_words(call: ObservedCall) -> str:
+def describe_payment(call: ObservedCall) -> str:
     """Describe the payment that a call requests: `The payment of 2500 USD for cust_ada`."""
     customer = call.fields.get("customer_id")
     whose = "" if customer is None else f" for {customer}"
     return f"The payment of {call.fields.get('amount')} {call.fields.get('currency')}{whose}"
 
 
-def refund_in_words(call: ObservedCall) -> str:
+def describe_refund(call: ObservedCall) -> str:
     """Describe the refund that a call requests: `The refund of 500 of pay_xyz789`."""
     amount = call.body.get("amount", "what is left")
     return f"The refund of {amount} of {call.payment_id}"
 
 
-def in_journal(when: When) -> When:
+def masked_conditions(when: When) -> When:
     """Convert conditions for use on the journal, where card numbers are masked."""
-    return tuple(_masked(each) if each.field == "card" else each for each in when)
+    return tuple(_masked_condition(each) if each.field == "card" else each for each in when)
 
 
-def _masked(condition: Condition) -> Condition:
+def _masked_condition(condition: Condition) -> Condition:
     operand = condition.operand
     if isinstance(operand, tuple):
-        return condition._replace(operand=tuple(_mask(each) for each in operand))
-    return condition._replace(operand=_mask(operand))
+        return condition._replace(operand=tuple(_masked_operand(each) for each in operand))
+    return condition._replace(operand=_masked_operand(operand))
 
 
-def _mask(operand: object) -> str | bool:
+def _masked_operand(operand: object) -> str | bool:
     text = str(operand)
     if isinstance(operand, bool):
         return operand
-    return mask_number(text) if brand_of(text) is not None else text
+    return mask_number(text) if text.isdecimal() and brand_of(text) is not None else text
 
 
 class ObservedAttempt(NamedTuple):
@@ -277,11 +280,27 @@ class Observed(NamedTuple):
     calls: tuple[ObservedCall, ...]
     deliveries: tuple[ObservedDelivery, ...]
 
-    def hears_of(self, event: str) -> bool:
+    def subscribes_to(self, event: str) -> bool:
         """Whether an enabled endpoint subscribes to events of a type."""
+        return any(each.enabled and each.wants(event) for each in self._endpoints)
+
+    def why_undelivered(self, event: str) -> str:
+        """Why no delivery of an event, or of a family such as `payment.*`, is possible.
+
+        Returns:
+            A colon and the reason, to end a sentence; empty if an endpoint would get it.
+        """
+        if not self._endpoints:
+            return ": the world has no webhook endpoint"
+        types = [each for each in EventType if event_matches(event, each)]
+        if event == "*" or any(map(self.subscribes_to, types)):
+            return ""
+        return f": no enabled webhook endpoint subscribes to {event}"
+
+    @property
+    def _endpoints(self) -> tuple[Endpoint, ...]:
         webhooks = self.world.webhooks
-        endpoints = () if webhooks is None else webhooks.outbox.endpoints.values()
-        return any(each.enabled and each.wants(event) for each in endpoints)
+        return () if webhooks is None else tuple(webhooks.outbox.endpoints.values())
 
 
 def observe(world: World) -> Observed:
@@ -289,7 +308,7 @@ def observe(world: World) -> Observed:
     return Observed(world, tuple(observed_calls(world)), tuple(observed_deliveries(world)))
 
 
-def alike(calls: Iterable[ObservedCall], operation: str) -> list[list[ObservedCall]]:
+def group_repeats(calls: Iterable[ObservedCall], operation: str) -> list[list[ObservedCall]]:
     """Group the calls of an operation by their `retry_key`."""
     groups: dict[tuple[object, ...], list[ObservedCall]] = defaultdict(list)
     for call in calls:

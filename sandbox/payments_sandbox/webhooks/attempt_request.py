@@ -56,7 +56,7 @@ def request_for(  # noqa: PLR0913 - what an attempt is made of, each by its name
     headers = {
         "Content-Type": "text/plain" if is_text else "application/json",
         "User-Agent": USER_AGENT,
-        **dict(_besides(name, value) for name, value in endpoint.headers),
+        **dict(_with_user_agent(name, value) for name, value in endpoint.headers),
         **_damaged(signature, endpoint, effects.signature),
     }
     is_stale = abs(effects.timestamp) > TOLERANCE * SECOND
@@ -71,7 +71,7 @@ def request_for(  # noqa: PLR0913 - what an attempt is made of, each by its name
     )
 
 
-def _besides(name: str, value: str) -> tuple[str, str]:
+def _with_user_agent(name: str, value: str) -> tuple[str, str]:
     """A header of the endpoint; our User-Agent is appended to one of the endpoint.
 
     A sandbox, this one or another node of a cluster, recognises webhooks by our User-Agent. If it

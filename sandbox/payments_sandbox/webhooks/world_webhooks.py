@@ -210,7 +210,7 @@ class Webhooks:
         message = InboxMessage(
             number=inbox.count,
             received_at=now,
-            headers=_kept(received.headers),
+            headers=_masked_head(received.headers),
             body=body,
             reason=reason and mask_text(reason),
             type=_type_of(body),
@@ -227,11 +227,11 @@ class Webhooks:
                 received,
                 now=(now if timestamp is TimestampClock.WORLD else wall) // SECOND,
             )
-            for signing, secrets, timestamp in self._accepted(name, now)
+            for signing, secrets, timestamp in self._accepted_secrets(name, now)
         ]
         return None if None in reasons else reasons[0]
 
-    def _accepted(
+    def _accepted_secrets(
         self, name: str, now: Instant
     ) -> Iterator[tuple[Signing, tuple[str, ...], TimestampClock]]:
         """Yield what an inbox accepts: the secrets of its endpoints, or else those of the world."""
@@ -250,7 +250,7 @@ def event_message(event: AnyEvent) -> EventMessage:
     return EventMessage(str(body["id"]), str(body["type"]), payment_id, json_bytes(body))
 
 
-def _kept(headers: Mapping[str, str]) -> dict[str, str]:
+def _masked_head(headers: Mapping[str, str]) -> dict[str, str]:
     """The start of a message's head, masked."""
     lines = ((name.encode("latin-1", "replace"), value.encode()) for name, value in headers.items())
     return mask_headers(head_start(lines))

@@ -43,10 +43,14 @@ class WorldClock:
         """Whether the clock runs or stands still."""
         return Mode.LIVE if self._is_live else Mode.FROZEN
 
-    def now(self) -> Instant:
-        """The world's instant; it never goes back, even if the machine's clock does."""
+    def now(self, wall: Instant | None = None) -> Instant:
+        """The world's instant; it never goes back, even if the machine's clock does.
+
+        Args:
+            wall: the real time, if the caller has just read it.
+        """
         if self._is_live:
-            now = self._wall() + self._offset
+            now = (self._wall() if wall is None else wall) + self._offset
             if now > self._latest:
                 self._latest = Instant(now) if now < LAST else LAST
         return self._latest
@@ -98,13 +102,15 @@ class WorldClock:
             "moves": [list(move) for move in self.moves],
         }
 
-    def restore(self, kept: dict[str, Any]) -> None:
+    def restore(self, snapshot: dict[str, Any]) -> None:
         """Restore a snapshot; a live clock continues from the present wall time.
 
         Raises:
             ValueError: the mode or an instant is invalid.
         """
-        self._is_live = Mode(str(kept["mode"])) is Mode.LIVE
-        self._latest = Instant(int(kept["now"]))
-        self._offset = int(kept["offset"])
-        self.moves.extend((Instant(int(start)), Instant(int(end))) for start, end in kept["moves"])
+        self._is_live = Mode(str(snapshot["mode"])) is Mode.LIVE
+        self._latest = Instant(int(snapshot["now"]))
+        self._offset = int(snapshot["offset"])
+        self.moves.extend(
+            (Instant(int(start)), Instant(int(end))) for start, end in snapshot["moves"]
+        )

@@ -10,7 +10,7 @@ Theory of operation:
    it is a snapshot without the journal, which is stored separately (`Journal.take_changes`).
 3. Each larger part records its changes once `take_changes` has been called. That returns None if
    everything may have changed: at the first call, and after a reset.
-4. `folded` combines effects, in their order, into the snapshot that the world would give now.
+4. `fold_effects` combines effects, in their order, into the snapshot that the world would give now.
 5. An effect shows the world at one instant, even if a large one is made in slices.
 """
 
@@ -69,7 +69,7 @@ class WorldEffects:
             elif name == "ledger":
                 is_ledger_whole = True
             else:
-                whole[name] = self._snapshot(name)
+                whole[name] = self._snapshot_part(name)
         self._reported = small | {"webhooks": has_webhooks}
         if is_ledger_whole:  # last, since it may take more than one slice
             whole["ledger"] = yield from world.ledger.snapshotting()
@@ -94,7 +94,7 @@ class WorldEffects:
             yield "webhooks", webhooks_snapshot.take_changes(world.webhooks)
         yield "ledger", world.ledger.take_changes()
 
-    def _snapshot(self, name: str) -> object:
+    def _snapshot_part(self, name: str) -> object:
         world = self._world
         if name == "webhooks" and world.webhooks is not None:
             return webhooks_snapshot.snapshot(world.webhooks)
@@ -102,20 +102,20 @@ class WorldEffects:
         return part.snapshot()
 
 
-def folded(effects: Iterable[Effect]) -> dict[str, Any]:
+def fold_effects(effects: Iterable[Effect]) -> dict[str, Any]:
     """Combine effects into a snapshot, which also has `made_at` and `used_at`.
 
     The first effect must have all parts.
     """
-    kept: dict[str, Any] = {}
+    snapshot: dict[str, Any] = {}
     for effect in effects:
-        kept |= {name: _opened(name, value) for name, value in effect["whole"].items()}
+        snapshot |= {name: _index_rows(name, value) for name, value in effect["whole"].items()}
         for name, rows in effect["rows"].items():
-            _FOLDS[name](kept[name], rows)
-    return {name: _closed(name, value) for name, value in kept.items()}
+            _FOLDS[name](snapshot[name], rows)
+    return {name: _list_rows(name, value) for name, value in snapshot.items()}
 
 
-def _opened(name: str, value: Any) -> Any:  # noqa: ANN401 - a part of a snapshot
+def _index_rows(name: str, value: Any) -> Any:  # noqa: ANN401 - a part of a snapshot
     """Index the rows of a part by number, while effects are combined."""
     if name == "timeline":
         return {**value, "due": {row[1]: row for row in value["due"]}}
@@ -126,7 +126,7 @@ def _opened(name: str, value: Any) -> Any:  # noqa: ANN401 - a part of a snapsho
     return value
 
 
-def _closed(name: str, value: Any) -> Any:  # noqa: ANN401 - a part of a snapshot
+def _list_rows(name: str, value: Any) -> Any:  # noqa: ANN401 - a part of a snapshot
     """Turn a part back into the form that it has in a snapshot."""
     if name == "timeline":
         return {**value, "due": sorted(value["due"].values(), key=lambda row: row[:2])}
@@ -136,50 +136,50 @@ def _closed(name: str, value: Any) -> Any:  # noqa: ANN401 - a part of a snapsho
     return value
 
 
-def _fold_timeline(kept: dict[str, Any], rows: Mapping[str, Any]) -> None:
-    kept["ticket"] = rows["ticket"]
+def _fold_timeline(part: dict[str, Any], rows: Mapping[str, Any]) -> None:
+    part["ticket"] = rows["ticket"]
     for ticket in rows["gone"]:
-        kept["due"].pop(ticket, None)
-    kept["due"] |= {row[1]: row for row in rows["due"]}
+        part["due"].pop(ticket, None)
+    part["due"] |= {row[1]: row for row in rows["due"]}
 
 
-def _fold_pending_reads(kept: dict[str, Any], rows: Mapping[str, Any]) -> None:
+def _fold_pending_reads(part: dict[str, Any], rows: Mapping[str, Any]) -> None:
     for payment, row in rows.items():
-        kept.pop(payment, None)
+        part.pop(payment, None)
         if row is not None:
-            kept[payment] = row
+            part[payment] = row
 
 
-def _fold_rules(kept: dict[str, Any], rows: Mapping[str, Any]) -> None:
-    counters = kept["counters"]
+def _fold_rules(part: dict[str, Any], rows: Mapping[str, Any]) -> None:
+    counters = part["counters"]
     for name, count in rows["counters"]:
         counters.pop(name, None)  # the least recently used is first
         counters[name] = count
     while len(counters) > COUNTERS_KEPT:
         del counters[next(iter(counters))]
     for position, tally in rows["tallies"]:
-        kept["tallies"][position] = tally
+        part["tallies"][position] = tally
 
 
-def _fold_ledger(kept: dict[str, Any], rows: Mapping[str, Any]) -> None:
-    payments, first = kept["payments"], kept["first"]
+def _fold_ledger(part: dict[str, Any], rows: Mapping[str, Any]) -> None:
+    payments, first = part["payments"], part["first"]
     for number, row in rows["payments"]:
         payments[number - first : number - first + 1] = [row]
     for name in ("names", "refunds", "chargebacks", "events"):
-        kept[name] += rows[name]
+        part[name] += rows[name]
 
 
-def _fold_webhooks(kept: dict[str, Any], rows: Mapping[str, Any]) -> None:
-    kept |= rows["counts"]
+def _fold_webhooks(part: dict[str, Any], rows: Mapping[str, Any]) -> None:
+    part |= rows["counts"]
     if rows["endpoints"] is not None:
-        kept["endpoints"] = rows["endpoints"]
-    deliveries, finished = kept["deliveries"], kept["finished"]
+        part["endpoints"] = rows["endpoints"]
+    deliveries, finished = part["deliveries"], part["finished"]
     deliveries |= {row[0]: row for row in rows["deliveries"]}
     finished += rows["ended"]
     for number in finished[:-DELIVERIES_KEPT]:
         deliveries.pop(number, None)
     del finished[:-DELIVERIES_KEPT]
-    inboxes = kept["inboxes"]
+    inboxes = part["inboxes"]
     for name in rows["gone"]:
         inboxes.pop(name, None)
     for name, count, answers, messages in rows["inboxes"]:

@@ -40,13 +40,13 @@ def trigger(world: World, type_: str, payment_id: str | None) -> AnyEvent:
             f"/type: expected one of {known}; {hint} data it can be any other."
         ) from None
     if payment_id is None:
-        return _made_for(world, documented)
+        return _event_of_new_payment(world, documented)
     number = world.ledger.number_of(payment_id)
     data = representations.payment_event_data(world.ledger, documented, number)
     return world.make_event(type_, data)
 
 
-def _made_for(world: World, type_: EventType) -> AnyEvent:
+def _event_of_new_payment(world: World, type_: EventType) -> AnyEvent:
     """Make a payment, and do to it what the event reports, which creates the event."""
     failure = SETTLED_AS_FAILED if type_ is EventType.PAYMENT_FAILED else None
     payment = world.create_payment(_ORDER, failure=failure)

@@ -38,31 +38,37 @@ def react(context: ActionContext, events: Iterable[int]) -> None:
         for reaction in context.rules.reactions(event, ledger.payments.get(number)):
             if (due := due_after(event.created, reaction.after)) <= LAST:
                 job = ActOnPayment(number, reaction.action, reaction.rule)
-                context.timeline.at(Instant(due), job)
+                context.timeline.plan(Instant(due), job)
 
 
 def perform(
     context: ActionContext, job: ActOnPayment | RunTimedRule, due: Instant
 ) -> TimelineEntry | None:
     """Carry out a rule's planned job that is due, and return its timeline entry, if it has one."""
-    return _reach(context, job, due) if isinstance(job, RunTimedRule) else _act(context, job, due)
+    return (
+        _run_timed_rule(context, job, due)
+        if isinstance(job, RunTimedRule)
+        else _run_action(context, job, due)
+    )
 
 
-def _reach(context: ActionContext, job: RunTimedRule, due: Instant) -> TimelineEntry | None:
+def _run_timed_rule(
+    context: ActionContext, job: RunTimedRule, due: Instant
+) -> TimelineEntry | None:
     """Plan the action of an `at` rule for each matching payment, one slice in each job."""
     rule = context.rules.timed_rule(job.rule)
     if rule is not None and not rule.when:
-        context.timeline.at(due, ActOnPayment(None, rule.action, job.rule))
+        context.timeline.plan(due, ActOnPayment(None, rule.action, job.rule))
         context.rules.count_firing(job.rule)
     elif rule is not None:
-        for number in _concerned(context, job):
-            context.timeline.at(due, ActOnPayment(number, rule.action, job.rule))
+        for number in _next_payments(context, job):
+            context.timeline.plan(due, ActOnPayment(number, rule.action, job.rule))
         if (end := job.start + SLICE) < len(context.ledger.payments):
-            context.timeline.at(due, job._replace(start=end))
+            context.timeline.plan(due, job._replace(start=end))
     return None if job.start else TimelineEntry(due, describe_job(job), None)
 
 
-def _act(context: ActionContext, job: ActOnPayment, due: Instant) -> TimelineEntry:
+def _run_action(context: ActionContext, job: ActOnPayment, due: Instant) -> TimelineEntry:
     """Carry out a rule's action; if it is no longer possible, the entry says why it was skipped."""
     ledger = context.ledger
     before = ledger.events
@@ -79,7 +85,7 @@ def _act(context: ActionContext, job: ActOnPayment, due: Instant) -> TimelineEnt
     return TimelineEntry(due, what, payment_id, event_id)
 
 
-def _concerned(context: ActionContext, job: RunTimedRule) -> list[int]:
+def _next_payments(context: ActionContext, job: RunTimedRule) -> list[int]:
     """The payments in the next slice that an `at` rule acts on; this counts and draws."""
     payments, rules = context.ledger.payments, context.rules
     numbers = payments.numbers[job.start : job.start + SLICE]

@@ -61,7 +61,7 @@ class Timeline:
         self._ticket = 0
         self._changed: dict[int, tuple[Instant, int, Job] | None] | None = None
 
-    def at(self, due: Instant, job: Job) -> None:
+    def plan(self, due: Instant, job: Job) -> None:
         """Add a job."""
         item = due, self._ticket, job
         heapq.heappush(self._due, item)
@@ -102,7 +102,7 @@ class Timeline:
 
     def plan_attempt(self, due: Instant, delivery: int) -> None:
         """Plan the next attempt of a delivery."""
-        self.at(due, AttemptDelivery(delivery))
+        self.plan(due, AttemptDelivery(delivery))
 
     def forget_attempts(self, is_pending: Callable[[int], bool]) -> None:
         """Remove the attempts of deliveries that are no longer pending."""
@@ -185,38 +185,39 @@ def _planned_action(about: int | None, source: dict[str, object], rule: str) -> 
 
 
 class PendingReads:
-    """For each payment that settles after some reads: how many are left, and how it settles."""
+    """The payments that settle after some reads.
 
-    __slots__ = ("_changed", "_waits")
+    Attributes:
+        waits: by payment, how many reads are left, and how it settles then.
+    """
+
+    __slots__ = ("_changed", "waits")
 
     def __init__(self) -> None:
-        self._waits: dict[int, tuple[int, SettlePayment]] = {}
+        self.waits: dict[int, tuple[int, SettlePayment]] = {}
         self._changed: set[int] | None = None
-
-    def __len__(self) -> int:
-        return len(self._waits)
 
     def add(self, reads: int, job: SettlePayment) -> None:
         """Let a payment settle at its nth read from now."""
-        self._waits[job.payment] = reads, job
+        self.waits[job.payment] = reads, job
         if self._changed is not None:
             self._changed.add(job.payment)
 
     def read(self, payment: int) -> SettlePayment | None:
         """Count a read of a payment; if it was the last one, return how the payment settles."""
-        if payment not in self._waits:
+        if payment not in self.waits:
             return None
-        left, job = self._waits.pop(payment)
+        reads_left, job = self.waits.pop(payment)
         if self._changed is not None:
             self._changed.add(payment)
-        if left <= 1:
+        if reads_left <= 1:
             return job
-        self._waits[payment] = left - 1, job
+        self.waits[payment] = reads_left - 1, job
         return None
 
     def clear(self) -> None:
         """Forget every payment."""
-        self._waits.clear()
+        self.waits.clear()
         self._changed = None
 
     def take_changes(self) -> dict[str, list[object] | None] | None:
@@ -224,23 +225,23 @@ class PendingReads:
         changed, self._changed = self._changed, set()
         if changed is None:
             return None
-        waits = self._waits
+        waits = self.waits
         return {
             str(payment): self._row(*waits[payment]) if payment in waits else None
             for payment in sorted(changed)
         }
 
-    def _row(self, left: int, job: SettlePayment) -> list[object]:
-        return [left, job.failure, job.rule]
+    def _row(self, reads_left: int, job: SettlePayment) -> list[object]:
+        return [reads_left, job.failure, job.rule]
 
     def snapshot(self) -> dict[str, list[object]]:
         """Return the remaining reads, and how the payment then settles, by payment."""
-        return {str(payment): self._row(*wait) for payment, wait in self._waits.items()}
+        return {str(payment): self._row(*wait) for payment, wait in self.waits.items()}
 
-    def restore(self, kept: Mapping[str, Any]) -> None:
+    def restore(self, snapshot: Mapping[str, Any]) -> None:
         """Restore a snapshot."""
-        for key, (left, failure, rule) in kept.items():
-            self.add(left, SettlePayment(int(key), failure, rule))
+        for key, (reads_left, failure, rule) in snapshot.items():
+            self.add(reads_left, SettlePayment(int(key), failure, rule))
 
 
 # In words

@@ -48,16 +48,22 @@ class ResetScope(StrEnum):
 
 
 class World:
-    """One API key's payments, clock, limiter, rules and journal; it shares no state with others."""
+    """One API key's payments, clock, limiter, rules and journal; it shares no state with others.
+
+    Attributes:
+        wall: reads the real time.
+        used_at: when it was last used, in real time.
+    """
 
     __slots__ = (
         "_is_advancing", "_published", "_rules", "clock", "config", "context", "journal", "ledger",
-        "limiter", "pending_reads", "timeline", "used_at", "webhooks",
+        "limiter", "pending_reads", "timeline", "used_at", "wall", "webhooks",
     )  # fmt: skip
 
     def __init__(self, config: WorldConfig, context: ServerContext) -> None:
         self.config = config
         self.context = context
+        self.wall = context.wall
         self._published = 0
         self._is_advancing = False
         self.clock = WorldClock(context.wall, frozen_at=config.frozen_at)
@@ -85,20 +91,19 @@ class World:
 
     # Time
 
-    def wall(self) -> Instant:
-        """The real time."""
-        return self.context.wall()
-
     def start_clock(self, at: Instant | None) -> None:
         """Start the clock again: frozen at an instant, or live if it is None."""
         self.clock = WorldClock(self.context.wall, frozen_at=at)
 
-    def catch_up(self) -> Instant:
+    def catch_up(self, wall: Instant | None = None) -> Instant:
         """Carry out everything that is due by now, and return the present instant.
 
         While the clock is being advanced, `advance` does that instead, in order.
+
+        Args:
+            wall: the real time, if the caller has just read it.
         """
-        now = self.clock.now()
+        now = self.clock.now(wall)
         while not self._is_advancing and self.timeline.is_due(now):
             self._perform(*self.timeline.pop())
         return now
@@ -168,30 +173,32 @@ class World:
         self._publish()
         return event
 
-    # Commands; each catches up first, so that whatever was due before happens before
+    # Commands; each catches up first, so that whatever was due before happens before. A call has
+    # done so at its start, and passes the instant `at`.
 
     def create_payment(
         self,
         order: NewPayment,
         *,
+        at: Instant | None = None,
         failure: str | None = None,
         turns: "Iterable[Settlement] | None" = None,
         rule: str = "",
     ) -> Payment:
         """Create a payment that is completed, failed with a code, or pending until its turns."""
-        now = self.catch_up()
+        at = self.catch_up() if at is None else at
         status = Status.COMPLETED if turns is None else Status.PENDING
         status = status if failure is None else Status.FAILED
-        number, payment = self.ledger.create(order, at=now, status=status, failure=failure)
+        number, payment = self.ledger.create(order, at=at, status=status, failure=failure)
         for turn in turns or ():
             failed_with = SETTLED_AS_FAILED if turn.to is Status.FAILED else None
             job = SettlePayment(number, failed_with, rule)
             if turn.reads is not None:
                 self.pending_reads.add(turn.reads, job)
             # One that would settle after `LAST` stays pending.
-            elif (due := due_after(now, turn.after or 0)) <= LAST:
-                self.timeline.at(Instant(due), job)
-        self._publish(number)
+            elif (due := due_after(at, turn.after or 0)) <= LAST:
+                self.timeline.plan(Instant(due), job)
+        self._publish(payment.card.fingerprint)
         return payment
 
     def create_refund(
@@ -199,36 +206,37 @@ class World:
         number: int,
         amount: int | None,
         *,
+        at: Instant | None = None,
         reason: str | None = None,
         description: str | None = None,
     ) -> Refund:
         """Give money back, or raise RefundRefused."""
-        now = self.catch_up()
-        refund = self.ledger.refund(number, amount, at=now, reason=reason, description=description)
-        self._publish(number)
+        at = self.catch_up() if at is None else at
+        refund = self.ledger.refund(number, amount, at=at, reason=reason, description=description)
+        self._publish(self.ledger.payments.fingerprint_of(number))
         return refund
 
-    def count_read(self, number: int) -> None:
+    def count_read(self, number: int, *, at: Instant | None = None) -> None:
         """Count a read of a payment, and settle it if that was its last one."""
         if (job := self.pending_reads.read(number)) is not None:
-            self._settle(self.catch_up(), job)
+            self._settle(self.catch_up() if at is None else at, job)
 
     def complete(self, number: int) -> Payment:
         """Settle a pending payment by hand, or raise IllegalMove."""
         payment = self.ledger.complete(number, at=self.catch_up())
-        self._publish(number)
+        self._publish(payment.card.fingerprint)
         return payment
 
     def fail(self, number: int, code: str) -> Payment:
         """Fail a pending payment by hand, or raise IllegalMove."""
         payment = self.ledger.fail(number, code, at=self.catch_up())
-        self._publish(number)
+        self._publish(payment.card.fingerprint)
         return payment
 
     def charge_back(self, number: int, amount: int | None, reason: str) -> Chargeback:
         """Take money back by hand, or raise IllegalMove."""
         chargeback = self.ledger.charge_back(number, amount, reason, at=self.catch_up())
-        self._publish(number)
+        self._publish(self.ledger.payments.fingerprint_of(number))
         return chargeback
 
     def reset(self, parts: Iterable[ResetScope]) -> None:
@@ -316,7 +324,7 @@ class World:
             self.rules.count_skip(job.rule, error.details or "")
             return TimelineEntry(due, f"{what} skipped: {error.details}", payment_id)
         event = self.ledger.event(self.ledger.events - 1)
-        self._publish(job.payment)
+        self._publish(self.ledger.payments.fingerprint_of(job.payment))
         return TimelineEntry(due, what, payment_id, event.id)
 
     def replace_ledger(self, ledger: Ledger) -> None:
@@ -328,17 +336,15 @@ class World:
         """Treat all present events as sent, as those of a restored world are."""
         self._published = self.ledger.events
 
-    def _publish(self, payment: int | None = None) -> None:
+    def _publish(self, card: int | None = None) -> None:
         """Queue the deliveries of new events, which the server sends.
 
         Args:
-            payment: the payment of the events, for rules to react to; None if a rule caused them
-                or they were made by hand, since rules do not react to those.
+            card: the fingerprint of the payment's card, for rules to react to; None if a rule
+                caused the events or they were made by hand, since rules do not react to those.
         """
         events = self.ledger.events
-        if payment is not None and self.rules.may_react(
-            self.ledger.payments.fingerprint_of(payment)
-        ):
+        if card is not None and self.rules.may_react(card):
             from payments_sandbox.world import rule_actions  # noqa: PLC0415 - as above
 
             context = rule_actions.ActionContext(

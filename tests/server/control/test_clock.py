@@ -182,7 +182,7 @@ async def test_freezing_the_clock_at_a_later_instant_does_what_falls_due(
     assert await listed(api, status="completed") == [payment_id]
 
 
-@pytest.mark.parametrize(("route", "body", "details"), REFUSED)
+@for_each(("route", "body", "details"), REFUSED)
 async def test_an_invalid_move_of_the_clock_is_rejected_with_its_json_pointer(
     api: Api, control: Control, route: str, body: Json, details: str
 ) -> None:

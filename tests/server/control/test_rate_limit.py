@@ -3,6 +3,7 @@
 import pytest
 
 from tests.support.http import Api, Control, Json, ask, invalid, paid
+from tests.support.tables import for_each
 
 RESET = 1894705200  # 2030-01-15T11:00:00Z
 LIMIT = "/limit: expected an integer from 1 to 1000000000."
@@ -42,7 +43,7 @@ async def test_setting_the_limit_keeps_used_calls_and_setting_remaining_override
     assert await control("retrieve_rate_limit") == expected
 
 
-@pytest.mark.parametrize(
+@for_each(
     ("wanted", "details"),
     [
         ({"limit": 0}, LIMIT),
@@ -54,7 +55,6 @@ async def test_setting_the_limit_keeps_used_calls_and_setting_remaining_override
         ({"limit": 5, "remaining": 6}, "/remaining: expected at most the limit, 5."),
         ({}, "/: expected a JSON object with limit, remaining or both."),
     ],
-    ids=str,
 )
 async def test_an_invalid_rate_limit_is_rejected_with_its_json_pointer(
     control: Control, wanted: Json, details: str

@@ -226,7 +226,7 @@ async def test_every_control_route_answers_as_its_schema_says(
     assert (reply is None) == (route.success == 204)
 
 
-@pytest.mark.parametrize("route", named(CLOSED))
+@for_each("route", CLOSED, show=lambda route: route.name)
 async def test_a_missing_body_is_an_empty_object_or_rejected_with_the_missing_fields(
     api: Api, control: Control, route: ControlRoute
 ) -> None:
@@ -249,7 +249,7 @@ async def test_an_invalid_key_is_401_before_anything_else_is_checked(
     assert refusal == envelope("invalid_api_key", KEY)
 
 
-@pytest.mark.parametrize("route", named([route for route in ORDINARY if not route.needs_key]))
+@for_each("route", [route for route in ORDINARY if not route.needs_key])
 async def test_control_routes_about_the_server_need_no_key(api: Api, route: ControlRoute) -> None:
     headers = {"Authorization": ""}
     await ask(api, route.method, path_of(route), route.success, headers=headers)
@@ -261,7 +261,7 @@ def test_every_control_route_with_a_body_is_tested_with_a_typo() -> None:
     assert {name for name, *_ in TYPOS} == closed == set(BODIES)
 
 
-@pytest.mark.parametrize(("name", "typo", "hint"), TYPOS)
+@for_each(("name", "typo", "hint"), TYPOS)
 async def test_an_unknown_field_is_rejected_with_the_one_that_was_probably_meant(
     api: Api, control: Control, name: str, typo: str, hint: str
 ) -> None:
@@ -306,7 +306,7 @@ async def test_a_body_that_is_not_a_json_object_is_rejected_by_every_control_rou
     assert refusal["error"]["details"].startswith(details)
 
 
-@pytest.mark.parametrize(
+@for_each(
     ("method", "path", "allow"),
     [
         ("POST", "/_sandbox/world", "DELETE,GET,HEAD"),
@@ -329,7 +329,7 @@ async def test_an_unsupported_method_of_a_control_route_is_405_with_allow(
     assert found == (405, allow, envelope("method_not_allowed", details))
 
 
-@pytest.mark.parametrize(
+@for_each(
     ("path", "details"),
     [
         ("/_sandbox", ROUTES),

@@ -12,6 +12,7 @@ from payments_sandbox.core.ids import DEFAULT_API_KEY
 from payments_sandbox.core.settings import Settings
 from payments_sandbox.server.factory import AssembledServer, assemble
 from tests.support.http import Api, Control, Json, ask, bearer, client_of, invalid, paid, refunded
+from tests.support.tables import for_each
 from tests.support.values import API_KEY, MILLISECOND, Matching, documented_create
 
 DEFAULT_WEBHOOK_SECRET = "whsec_cGF5bWVudHMtc2FuZGJveC1kZWZhdWx0LXNlY3JldCE="
@@ -188,7 +189,7 @@ async def test_all_problems_of_an_invalid_world_are_reported_at_once(control: Co
     assert "did you mean 'lost-reply'?" in third["error"]["details"]
 
 
-@pytest.mark.parametrize(("body", "details"), REFUSED.values(), ids=REFUSED.keys())
+@for_each(("body", "details"), REFUSED.values())
 async def test_an_invalid_world_is_rejected_with_its_json_pointer_and_not_made(
     control: Control, sandbox: AssembledServer, body: Json, details: str
 ) -> None:

@@ -9,7 +9,7 @@ from payments_sandbox.rules.faults.drip import Drip
 from payments_sandbox.rules.faults.drop import Drop
 from payments_sandbox.rules.faults.fault import Fault
 from payments_sandbox.rules.faults.hang import Hang
-from payments_sandbox.rules.magic_cards import paid_with
+from payments_sandbox.rules.magic_cards import card_is
 from payments_sandbox.rules.model import RequestRule, Step, Then
 from payments_sandbox.server import delayed_replies
 from payments_sandbox.server.factory import AssembledServer, assemble
@@ -43,7 +43,7 @@ def settings() -> Settings:
 def sandbox(settings: Settings) -> AssembledServer:
     """A sandbox whose rules are the cards above."""
     rules = [
-        RequestRule("fault", "create_payment", paid_with(card), (step,), then=Then.REPEAT_LAST)
+        RequestRule("fault", "create_payment", card_is(card), (step,), then=Then.REPEAT_LAST)
         for card, step in STEPS.items()
     ]
     return with_card_rules(assemble(settings), rules)

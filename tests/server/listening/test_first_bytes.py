@@ -135,7 +135,7 @@ async def test_accepting_is_retried_after_too_many_open_files(
     bound: OddListener, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The loop's exception handler is told, as by asyncio's own servers."""
-    monkeypatch.setattr(first_bytes, "_AGAIN", 0)
+    monkeypatch.setattr(first_bytes, "_ACCEPT_AGAIN_AFTER", 0)
     told: list[object] = []
     asyncio.get_running_loop().set_exception_handler(lambda _, told_: told.append(told_))
     bound.failures.append(NO_ROOM)

@@ -12,6 +12,7 @@ from payments_sandbox.server.log.lines import LogLine, customer_of
 from payments_sandbox.server.log.request_log import RequestLog
 from payments_sandbox.server.log.text import format_line
 from tests.support.http import Api, client_of, paid
+from tests.support.tables import for_each
 from tests.support.values import AUTHORIZED
 
 SEND = "Send 'Authorization: Bearer sk_test_…'."
@@ -216,7 +217,7 @@ def test_a_log_line_fits_the_terminal_and_drops_the_least_important_fields(case:
     assert format_line(line, 20) == "10:30:00  create_pay"
 
 
-@pytest.mark.parametrize(
+@for_each(
     ("changes", "shown"),
     [
         ({"committed": False}, ["reply-lost step 2", "not committed"]),
@@ -251,7 +252,7 @@ def test_the_customer_of_a_log_line_comes_from_the_request_or_the_reply(
     assert customer_of(LINE._replace(**changes)) == customer  # type: ignore[arg-type]
 
 
-@pytest.mark.parametrize(
+@for_each(
     ("reply", "shown"),
     [
         ({"id": "pay_1", "amount": 7}, ["pay_1", "7"]),

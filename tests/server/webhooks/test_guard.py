@@ -10,6 +10,7 @@ from payments_sandbox.core.settings import Settings
 from payments_sandbox.webhooks.attempt_request import USER_AGENT
 from tests.support.http import WebhookApi, attempt_errors
 from tests.support.receiver import Receiver
+from tests.support.tables import for_each
 
 METADATA = "expected no wildcard, link-local, multicast or metadata address"
 PUBLIC = "expected a private address; --webhook-targets public permits others"
@@ -133,7 +134,11 @@ async def test_the_sandbox_itself_is_rejected_as_a_receiver_in_every_spelling(
         assert refused["error"]["details"] == f"/url: {OURS}."
 
 
-@pytest.mark.parametrize("agent", [{}, {"User-Agent": "curl/8"}, {"user-agent": "shop"}], ids=str)
+@pytest.mark.parametrize(
+    "agent",
+    [{}, {"User-Agent": "curl/8"}, {"user-agent": "shop"}],
+    ids=["default agent", "agent curl", "lower-case header"],
+)
 @pytest.mark.parametrize("path", ["/_sandbox/events", "/v3/payments", "/"])
 async def test_a_webhook_that_reaches_the_sandbox_anyway_is_rejected_except_by_an_inbox(
     webhooks: WebhookApi, path: str, agent: dict[str, str]
@@ -164,7 +169,7 @@ async def test_a_url_of_another_port_or_of_an_inbox_is_accepted(webhooks: Webhoo
     assert len(by_port) == 1
 
 
-@pytest.mark.parametrize(
+@for_each(
     "url",
     [
         "http://localhost:3000/webhooks",

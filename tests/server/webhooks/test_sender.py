@@ -9,6 +9,7 @@ import ssl
 import threading
 from collections.abc import AsyncIterator, Coroutine, Mapping
 from importlib.util import find_spec
+from selectors import SelectorKey, SelectSelector
 from typing import Any
 
 import aiohttp
@@ -18,10 +19,10 @@ from aiohttp.http_parser import HttpResponseParserPy
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from payments_sandbox.server.webhooks import sender as sender_module
+from payments_sandbox.server.webhooks import answer_reader
+from payments_sandbox.server.webhooks.answer_reader import RECEIVE_BUFFER
 from payments_sandbox.server.webhooks.sender import (
     MAX_ERROR,
-    RECEIVE_BUFFER,
     HttpSender,
     describe_failure,
     guarded_sockets,
@@ -186,7 +187,7 @@ ANSWERS = {
 }
 
 
-@pytest.mark.parametrize(("raw", "body"), ANSWERS.values(), ids=ANSWERS)
+@for_each(("raw", "body"), ANSWERS.values())
 async def test_every_valid_form_of_an_http_answer_is_read(raw: bytes, body: str) -> None:
     result = await answered_with(raw)
     assert result.response is not None
@@ -207,7 +208,7 @@ NOT_HTTP = {
 }
 
 
-@pytest.mark.parametrize(("raw", "words"), NOT_HTTP.values(), ids=NOT_HTTP)
+@for_each(("raw", "words"), NOT_HTTP.values())
 async def test_an_answer_that_is_not_http_is_reported_with_what_is_wrong(
     raw: bytes, words: str
 ) -> None:
@@ -337,7 +338,7 @@ async def test_a_compressed_answer_is_not_decompressed(
 
 
 @pytest.mark.parametrize("size", [0, 1, KEPT_BODY - 1, KEPT_BODY, KEPT_BODY + 1, 70_000], ids=str)
-@pytest.mark.parametrize("is_chunked", [True, False])
+@pytest.mark.parametrize("is_chunked", [True, False], ids=["chunked", "with length"])
 async def test_the_body_of_an_answer_is_kept_up_to_20_kb(
     receiver: Receiver, sender: HttpSender, size: int, *, is_chunked: bool
 ) -> None:
@@ -461,7 +462,7 @@ async def test_a_closed_sender_leaves_no_connection_open(receiver: Receiver) -> 
     assert under_way.cancelled()
 
 
-@pytest.mark.parametrize(
+@for_each(
     ("failure", "words"),
     [
         (TimeoutError(), "no answer within 2 s"),
@@ -475,7 +476,6 @@ async def test_a_closed_sender_leaves_no_connection_open(receiver: Receiver) -> 
         (OSError("no number"), "OSError: no number"),
         (ValueError("4111111111111111"), "ValueError: ************1111"),
     ],
-    ids=str,
 )
 def test_each_connection_failure_is_described_in_one_masked_line(
     failure: Exception, words: str
@@ -680,8 +680,13 @@ def test_a_post_that_a_closing_kept_connection_did_not_take_is_posted_again(
     """The receiver closes it at the moment of the post."""
     peer = Peer()
 
-    async def unseen() -> None:
-        """See no end of a connection before the post."""
+    class Unseen(SelectSelector):
+        """Sees no end of a connection before the post."""
+
+        def select(self, timeout: float | None = None) -> list[tuple[SelectorKey, int]]:  # noqa: ARG002 - as in the base class
+            return []
+
+    monkeypatch.setattr(answer_reader, "_Selector", Unseen)
 
     async def scene() -> AttemptResult:
         sender = HttpSender(public=False)
@@ -689,12 +694,40 @@ def test_a_post_that_a_closing_kept_connection_did_not_take_is_posted_again(
         connection = await peer.accept()
         await peer.take(connection, answer=OK + b"Content-Length: 0\r\n\r\n")
         assert (await first).error is None
-        monkeypatch.setattr(sender_module, "_look_at_connections", unseen)
         answering = asyncio.ensure_future(peer.take_next())
         await asyncio.tasks.sleep(0)
         connection.close()
         result = await post(sender, peer.url)  # no turn of the loop is between these two lines
         await answering
+        await sender.close()
+        return result
+
+    with contextlib.closing(peer.listener):
+        assert run_in(loop, scene()).error is None
+    assert peer.taken == 2
+
+
+@pytest.mark.parametrize("turns", [0, 3], ids=["unseen", "read"])
+@pytest.mark.parametrize("loop", LOOPS)
+def test_an_answer_that_nobody_asked_for_is_not_taken_for_the_next_one(
+    loop: str, turns: int
+) -> None:
+    """Whether or not the loop has read it before the next post, which uses a new connection."""
+    peer = Peer()
+    answer = OK + b"Content-Length: 0\r\n\r\n"
+
+    async def scene() -> AttemptResult:
+        sender = HttpSender(public=False)
+        first = asyncio.ensure_future(post(sender, peer.url))
+        with await peer.accept() as connection:
+            await peer.take(connection, answer=answer)
+            await first
+            connection.sendall(answer.replace(b"200", b"404"))
+            for _ in range(turns):
+                await asyncio.tasks.sleep(0)
+            answering = asyncio.ensure_future(peer.take_next())
+            result = await post(sender, peer.url)
+            await answering
         await sender.close()
         return result
 
@@ -786,7 +819,7 @@ async def test_answers_are_received_into_a_small_buffer_on_every_connection(
     results = [await post(sender, receiver.url) for _ in range(2)]
 
     assert [each.error for each in results] == [None, None]
-    assert set(sizes) == {sender_module.RECEIVE_BUFFER}
+    assert set(sizes) == {RECEIVE_BUFFER}
 
 
 async def test_certificates_of_a_given_file_are_trusted() -> None:

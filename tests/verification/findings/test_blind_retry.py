@@ -6,6 +6,7 @@ import pytest
 
 from payments_sandbox.core.instants import HOUR, MINUTE
 from tests.support.in_process import History, rules_of
+from tests.support.tables import for_each
 
 DOWN = rules_of("- {request: create_payment, do: [{respond: {error: internal_error}, times: 2}]}")
 
@@ -46,7 +47,8 @@ def test_a_refund_retried_without_a_lookup_is_blind() -> None:
     assert history.found() == [("blind_retry", ids)]
     [finding] = history.findings()
     assert finding.message == (
-        f"The refund of 500 of {history.payment()} was sent again without looking for it first."
+        f"The refund of 500 of {history.payment()} was sent again"
+        " without waiting for refund.created first."
     )
 
 
@@ -99,8 +101,8 @@ def test_a_refund_counts_as_a_retry_for_exactly_ten_minutes() -> None:
     assert found == [["blind_retry"], []]
 
 
-@pytest.mark.parametrize("clock", ["wall", "world", "both"])
-@pytest.mark.parametrize("events", [("*",), ("refund.created",), ("payment.*",)])
+@for_each("clock", ["wall", "world", "both"])
+@for_each("events", [("*",), ("refund.created",), ("payment.*",)])
 def test_a_refund_retried_one_second_after_its_webhook_is_not_blind(
     clock: str, events: tuple[str, ...]
 ) -> None:

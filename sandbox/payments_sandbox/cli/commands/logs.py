@@ -134,7 +134,7 @@ def run(arguments: argparse.Namespace) -> int:
     elif arguments.limit:
         with control_client(arguments) as client:
             wanted = _wanted(client, arguments)
-            for entry in _found(client, wanted, arguments.limit)[::-1]:
+            for entry in _last_matching(client, wanted, arguments.limit)[::-1]:
                 _print(client, entry, arguments)
     return 0
 
@@ -144,7 +144,7 @@ def _print_followed(arguments: argparse.Namespace) -> None:
     printed: Counter[str] = Counter()
     with until_stopped(), control_client(arguments, timeout=SILENCE) as client:
         wanted = _wanted(client, arguments)
-        for message in follow(client, last=_past(client, wanted, arguments.limit)):
+        for message in follow(client, last=_how_far_back(client, wanted, arguments.limit)):
             if message.kind == "request":
                 entry = cast("JournalEntryModel", message.value)
                 if wanted.has(entry):
@@ -165,14 +165,16 @@ def _wanted(client: "SandboxClient", arguments: argparse.Namespace) -> _Wanted:
     return _Wanted(arguments.status, arguments.operation, arguments.customer, since)
 
 
-def _found(client: "SandboxClient", wanted: _Wanted, limit: int) -> "list[JournalEntryModel]":
+def _last_matching(
+    client: "SandboxClient", wanted: _Wanted, limit: int
+) -> "list[JournalEntryModel]":
     """The last requests that pass the filters, newest first."""
-    asked = limit if wanted == _ALL else JOURNAL_SIZE
-    page = client.list_requests(limit=asked)["data"]
+    fetched = limit if wanted == _ALL else JOURNAL_SIZE
+    page = client.list_requests(limit=fetched)["data"]
     return [each for each in page if wanted.has(each)][:limit]
 
 
-def _past(client: "SandboxClient", wanted: _Wanted, limit: int) -> int:
+def _how_far_back(client: "SandboxClient", wanted: _Wanted, limit: int) -> int:
     """How many requests of the journal to go back over to find `limit` that pass the filters."""
     if wanted == _ALL or limit == 0:
         return limit

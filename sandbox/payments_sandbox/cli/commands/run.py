@@ -17,7 +17,7 @@ from payments_sandbox.cli.output_files import forget, write_whole
 from payments_sandbox.cli.processes.judged_server import JudgedServer, JudgedServers, judged
 from payments_sandbox.cli.processes.server_process import run_to_the_end, server_of
 from payments_sandbox.cli.processes.signals import on_signals
-from payments_sandbox.cli.server_options import add_server_options, check_workers
+from payments_sandbox.cli.server_options import add_server_options, check_workers, has_workers
 from payments_sandbox.cli.terminal.standard_streams import remark, try_to_print
 
 if TYPE_CHECKING:
@@ -64,7 +64,7 @@ def run(arguments: argparse.Namespace) -> int:
     check_command(arguments, "run [options]", "npm test")
     arguments.coverage |= bool(arguments.coverage_json or arguments.coverage_html)
     log_to = sys.stderr if arguments.log else None
-    if arguments.workers > 1:
+    if has_workers(arguments):
         from payments_sandbox.cli.processes.run_workers import workers_of
 
         with workers_of(arguments, log_to=log_to) as workers:
@@ -89,7 +89,7 @@ async def _run(arguments: argparse.Namespace, server: JudgedServers) -> int:
         try:
             on_signals(signals.handle)
             async with start(arguments.command, environment_of(listening.facts)) as command:
-                signals.are_for(command)
+                signals.pass_to(command)
                 code = await command.ended()
                 # Inside the block, because what the command left running may still answer webhooks.
                 verdict = await _verdict(arguments, listening, signals.interrupted)
@@ -120,7 +120,7 @@ class _Signals:
         else:
             self._command.forward(number)
 
-    def are_for(self, command: "Command | LoneCommand") -> None:
+    def pass_to(self, command: "Command | LoneCommand") -> None:
         """Pass signals to a command from now on, beginning with those that came earlier."""
         self._command = command
         for number in self._early:

@@ -18,7 +18,7 @@ from payments_sandbox.cli.processes.server_process import (
     server_of,
 )
 from payments_sandbox.cli.processes.signals import on_signals, on_stdin_closed
-from payments_sandbox.cli.server_options import add_server_options, check_workers
+from payments_sandbox.cli.server_options import add_server_options, check_workers, has_workers
 from payments_sandbox.cli.terminal.standard_streams import drop_unwritten, try_to_print
 from payments_sandbox.core.option_values import (
     engine_url,
@@ -101,7 +101,7 @@ def run(arguments: argparse.Namespace) -> int:
         from payments_sandbox.cli.cluster import node_of
 
         code = run_to_the_end(_until_told(arguments, node_of(arguments, log_to=log_to)))
-    elif arguments.workers > 1:
+    elif has_workers(arguments):
         from payments_sandbox.cli.processes.workers import serve_with_workers
 
         code = serve_with_workers(arguments, partial(_announce, arguments), log_to=log_to)

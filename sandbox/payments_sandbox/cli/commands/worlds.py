@@ -118,8 +118,8 @@ def _settled(world: "WorldModel") -> tuple[int, int]:
 
 def show(arguments: argparse.Namespace) -> int:
     """Print a summary of one world."""
-    with control_client(_of_key(arguments)) as client:
-        world = _found(client)
+    with control_client(_with_key(arguments)) as client:
+        world = _find_listed(client)
     if arguments.json:
         print_json(world)
         return 0
@@ -157,29 +157,29 @@ def show(arguments: argparse.Namespace) -> int:
 
 def reset_world(arguments: argparse.Namespace) -> int:
     """Reset the world, if the key has one."""
-    with control_client(_of_key(arguments)) as client:
-        _found(client)
+    with control_client(_with_key(arguments)) as client:
+        _find_listed(client)
         reset.reset_parts(client, arguments.only)
     return 0
 
 
 def drop(arguments: argparse.Namespace) -> int:
     """Drop the world, if the key has one."""
-    with control_client(_of_key(arguments)) as client:
-        _found(client)
+    with control_client(_with_key(arguments)) as client:
+        _find_listed(client)
         client.delete_world()
         sys.stdout.write(f"{client.api_key}: dropped\n")
     return 0
 
 
-def _of_key(arguments: argparse.Namespace) -> argparse.Namespace:
+def _with_key(arguments: argparse.Namespace) -> argparse.Namespace:
     """The arguments, with the positional KEY in place of `--api-key`."""
     if arguments.key is not None:
         arguments.api_key = arguments.key
     return arguments
 
 
-def _found(client: "SandboxClient") -> "WorldModel":
+def _find_listed(client: "SandboxClient") -> "WorldModel":
     """Find the world of the client's key in the list: retrieving it would make one."""
     for world in _worlds(client):
         if world["api_key"] == client.api_key:

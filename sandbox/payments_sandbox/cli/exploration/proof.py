@@ -41,7 +41,7 @@ async def prove_command(
 ) -> int:
     """Run the command on both trees and print the comparison; return the exit code."""
     runs = _Runs()
-    working = asyncio.ensure_future(_both(arguments, settings, scenario, runs))
+    working = asyncio.ensure_future(_run_both(arguments, settings, scenario, runs))
 
     def stop(_number: int) -> None:
         working.cancel()
@@ -73,10 +73,10 @@ class _Runs:
         return HowFar(self.made, self.wanted, f"{self.made} of {self.wanted} runs")
 
 
-async def _both(
+async def _run_both(
     arguments: argparse.Namespace, settings: Settings, scenario: Scenario, runs: _Runs
 ) -> tuple[ProvedTree, ProvedTree]:
-    if (old := _earlier(arguments, scenario)) is not None:
+    if (old := _read_earlier(arguments, scenario)) is not None:
         runs.wanted = _RUNS_OF_A_TREE
         return old, await _tree(arguments, settings, scenario, runs, _NEW, None)
     revision = find_revision(arguments.against)
@@ -87,7 +87,7 @@ async def _both(
     return old, await _tree(arguments, settings, scenario, runs, _NEW, None)
 
 
-def _earlier(arguments: argparse.Namespace, scenario: Scenario) -> ProvedTree | None:
+def _read_earlier(arguments: argparse.Namespace, scenario: Scenario) -> ProvedTree | None:
     """The result of an earlier report, if `--against` is one."""
     if not (file := Path(arguments.against)).is_file():
         return None
@@ -109,7 +109,7 @@ async def _tree(  # noqa: PLR0913 - what a run is made of
     seconds = arguments.timeout / SECOND
     command = ExploredCommand(arguments.command, settings, seconds, folder)
     try:
-        without = await command.run(1, _harmless(scenario.source))
+        without = await command.run(1, _without_failures(scenario.source))
         runs.made += 1
         with_it = await command.run(1, scenario.source)
         runs.made += 1
@@ -125,7 +125,7 @@ async def _tree(  # noqa: PLR0913 - what a run is made of
     return ProvedTree(name, run, judge_run(without, arguments.told_by), has_fired)
 
 
-def _harmless(source: Mapping[str, Any]) -> Mapping[str, Any] | None:
+def _without_failures(source: Mapping[str, Any]) -> Mapping[str, Any] | None:
     """Remove rules and expectations from a scenario; None if nothing is left."""
     left = {key: value for key, value in source.items() if key not in {"rules", "expect"}}
     return left if "given" in left else None

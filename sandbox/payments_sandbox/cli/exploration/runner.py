@@ -145,8 +145,8 @@ class ExplorationRunner:
 
     def why_not(self, error: CannotExploreError) -> str:
         """Explain why there is nothing to explore, with the last lines of the command's output."""
-        said = [record.end.output for record in self._baseline if record.end.output]
-        last = "".join(f"\n  {line}" for line in said[0].splitlines()[-5:]) if said else ""
+        outputs = [record.end.output for record in self._baseline if record.end.output]
+        last = "".join(f"\n  {line}" for line in outputs[0].splitlines()[-5:]) if outputs else ""
         words = shlex.join(self._arguments.command)
         hint = (
             "\nIt runs without a terminal and without input; "

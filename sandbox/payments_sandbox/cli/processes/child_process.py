@@ -191,7 +191,9 @@ async def running(
         ours, theirs = map(at_end.enter_context, socket.socketpair())
         lines, line = await asyncio.open_connection(sock=ours)
         at_end.callback(line.close)
-        async with _ours() if output is None else output.pipes() as (stdin, stdout, stderr):
+        async with (
+            _inheriting_streams() if output is None else output.pipes() as (stdin, stdout, stderr)
+        ):
             process = await asyncio.create_subprocess_exec(
                 sys.executable,
                 "-I",  # Python's variables in the environment are meant for the command
@@ -232,7 +234,7 @@ async def _wait_for(process: asyncio.subprocess.Process) -> None:
 
 
 @contextlib.asynccontextmanager
-async def _ours() -> AsyncIterator[Streams]:
+async def _inheriting_streams() -> AsyncIterator[Streams]:
     """Let a command inherit our streams."""
     yield None, None, None
 

@@ -72,13 +72,13 @@ def server_of(
     Raises:
         CannotServeError: its scenarios are invalid.
     """
-    sandbox = put_together(arguments, read_settings(arguments), log_to=log_to, level=level)
+    sandbox = assemble_server(arguments, read_settings(arguments), log_to=log_to, level=level)
     from payments_sandbox.server.http_server import listening
 
     return served(arguments, sandbox, listening(sandbox))
 
 
-def put_together(
+def assemble_server(
     arguments: argparse.Namespace,
     settings: Settings,
     *,
@@ -152,7 +152,7 @@ async def served(
 ) -> AsyncIterator[Listening]:
     """Listen until the block ends, with the state and the ready file that were asked for."""
     settings = sandbox.settings
-    async with _kept(arguments, sandbox), contextlib.AsyncExitStack() as stack:
+    async with _state_of_earlier_server(arguments, sandbox), contextlib.AsyncExitStack() as stack:
         stack.enter_context(no_ready_file(arguments.ready_file))
         if arguments.watch:
             from payments_sandbox.cli.scenario_watcher import watching
@@ -164,7 +164,7 @@ async def served(
             raise cannot_listen(settings, error) from None
         facts = facts_of(settings, at)
         if at.authority is not None:
-            facts |= _trusted(at.authority, arguments.ready_file, stack)
+            facts |= _authority_files(at.authority, arguments.ready_file, stack)
         ready_file = arguments.ready_file
         if ready_file is not None and not write_ready_file(ready_file, facts):
             from payments_sandbox.server.background import beside
@@ -219,7 +219,9 @@ def run_loop(working: Coroutine[Any, Any, int]) -> int:
 
 
 @contextlib.asynccontextmanager
-async def _kept(arguments: argparse.Namespace, sandbox: "AssembledServer") -> AsyncIterator[None]:
+async def _state_of_earlier_server(
+    arguments: argparse.Namespace, sandbox: "AssembledServer"
+) -> AsyncIterator[None]:
     """Load the state of an earlier server, and store this one's."""
     file: Path | None = arguments.state
     if file is None:
@@ -229,7 +231,7 @@ async def _kept(arguments: argparse.Namespace, sandbox: "AssembledServer") -> As
 
     state = StateFile(file, sandbox)
     with contextlib.ExitStack() as stack:
-        await _take_over(arguments, state, stack)
+        await _reserve_and_load(arguments, state, stack)
         async with state.saving():
             yield
         gc.disable()  # the exit has one second, which collections over all objects would use up
@@ -242,7 +244,7 @@ async def _kept(arguments: argparse.Namespace, sandbox: "AssembledServer") -> As
         raise CannotServeError(f"not saved in {file}: {', '.join(state.unsaved)}")
 
 
-async def _take_over(
+async def _reserve_and_load(
     arguments: argparse.Namespace, state: "StateFile", stack: contextlib.ExitStack
 ) -> None:
     """Reserve a state until the stack closes, and load it."""
@@ -261,7 +263,9 @@ async def _take_over(
         raise
 
 
-def _trusted(authority: bytes, ready_file: Path | None, stack: contextlib.AsyncExitStack) -> Facts:
+def _authority_files(
+    authority: bytes, ready_file: Path | None, stack: contextlib.AsyncExitStack
+) -> Facts:
     """Write the files with the authority that clients trust; they are removed with the stack."""
     from payments_sandbox.server.listening.certificates import authority_files
 

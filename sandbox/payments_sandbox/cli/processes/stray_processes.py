@@ -31,7 +31,7 @@ def strays_ended(given: Mapping[str, str]) -> Iterator[None]:
         yield
     finally:
         wanted = {f"{name}={value}".encode() for name, value in given.items()}
-        for process in list(_having(wanted)):
+        for process in list(_with_variables(wanted)):
             _kill(process)
 
 
@@ -46,10 +46,10 @@ def _kill(process: int) -> None:
         os.close(handle)
 
 
-def _having(wanted: set[bytes]) -> Iterator[int]:
+def _with_variables(wanted: set[bytes]) -> Iterator[int]:
     """The processes whose environment has all of these, each as `NAME=value`."""
     if not (_PROCESSES / "self" / "environ").exists():
-        yield from _listed(wanted)
+        yield from _with_variables_by_ps(wanted)
         return
     for file in _PROCESSES.glob("[0-9]*/environ"):
         with suppress(OSError):  # it is another user's, or has ended
@@ -57,7 +57,7 @@ def _having(wanted: set[bytes]) -> Iterator[int]:
                 yield int(file.parent.name)
 
 
-def _listed(wanted: set[bytes]) -> Iterator[int]:
+def _with_variables_by_ps(wanted: set[bytes]) -> Iterator[int]:
     """The same, from `ps`, which prints the environment after the command."""
     with suppress(OSError):  # there is no `ps`
         done = subprocess.run(_ALL_WITH_ENVIRONMENT, capture_output=True, check=False)  # noqa: S603

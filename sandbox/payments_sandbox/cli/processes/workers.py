@@ -29,10 +29,10 @@ from payments_sandbox.cli.processes.server_process import (
     LOOK_FOR_READER_EVERY,
     CannotServeError,
     Facts,
+    assemble_server,
     cannot_listen,
     facts_of,
     no_ready_file,
-    put_together,
     write_ready_file,
 )
 from payments_sandbox.cli.processes.signals import heard_signals, signals_blocked
@@ -52,7 +52,7 @@ from payments_sandbox.world.state_file import NoStateError
 
 _log: Final = logging.getLogger("payments_sandbox.cli.workers")  # as docs/cli.md shows it
 
-_IN_VAIN: Final = 3
+_MAX_FAILED_STARTS: Final = 3
 """How many times in a row a worker may end before it is ready."""
 
 _KEYS_SHOWN: Final = 20
@@ -79,10 +79,12 @@ def serve_with_workers(
     """
     with (
         prepared_workers(arguments, log_to=log_to) as (inherited, facts),
-        heard_signals() as told,
+        heard_signals() as stop_socket,
     ):
         is_watched = arguments.until_stdin_closes
-        summaries = keep_workers(inherited, facts, told, announce, is_stdin_watched=is_watched)
+        summaries = keep_workers(
+            inherited, facts, stop_socket, announce, is_stdin_watched=is_watched
+        )
     if summaries:
         from payments_sandbox.cli.serve_log import Summary, joined, print_summary
 
@@ -93,7 +95,7 @@ def serve_with_workers(
 def keep_workers(  # noqa: PLR0913 - what their parent has, and whom it tells
     inherited: Inherited,
     facts: Facts,
-    told: socket.socket,
+    stop_socket: socket.socket,
     announce: Callable[[Facts], None],
     *,
     on_death: Callable[[str], None] | None = None,
@@ -104,7 +106,7 @@ def keep_workers(  # noqa: PLR0913 - what their parent has, and whom it tells
     Args:
         inherited: what they inherit from their parent.
         facts: the facts about the server.
-        told: becomes readable when they have to stop.
+        stop_socket: becomes readable when they have to stop.
         announce: called with the facts once all workers are ready.
         on_death: called with a description of each worker that has died.
         is_stdin_watched: whether the end of stdin stops them, too.
@@ -118,7 +120,7 @@ def keep_workers(  # noqa: PLR0913 - what their parent has, and whom it tells
     group = _Group(inherited, on_death)
     try:
         group.start_all()
-        _watch(group, facts, told, announce, is_stdin_watched=is_stdin_watched)
+        _watch(group, facts, stop_socket, announce, is_stdin_watched=is_stdin_watched)
     finally:
         group.stop()
     return group.summaries
@@ -138,9 +140,9 @@ def prepared_workers(
     """
     settings = read_settings(arguments)
     share = replace(settings, max_worlds=max(2, -(-settings.max_worlds // arguments.workers)))
-    sandbox = put_together(arguments, share, log_to=log_to, level=level)
+    sandbox = assemble_server(arguments, share, log_to=log_to, level=level)
     with ExitStack() as stack:
-        stack.enter_context(_kept(arguments))
+        stack.enter_context(_reserved_folder(arguments))
         stack.enter_context(no_ready_file(arguments.ready_file))
         try:
             bound = bound_before(settings, stack)
@@ -154,7 +156,7 @@ def prepared_workers(
 
 
 @contextmanager
-def _kept(arguments: argparse.Namespace) -> Iterator[None]:
+def _reserved_folder(arguments: argparse.Namespace) -> Iterator[None]:
     """Reserve the folder of the worlds for the block, each world in its owner's file."""
     if (folder := arguments.state) is None:
         yield
@@ -181,14 +183,14 @@ class _Worker:
     Attributes:
         keys: those with a world in it, the oldest first.
         lost: those whose worlds were lost with its predecessors, and have not been made again.
-        in_vain: how many predecessors in a row ended before they were ready.
+        failed_starts: how many predecessors in a row ended before they were ready.
     """
 
     start: WorkerStart
     process: ForkProcess
     keys: dict[str, None] = field(default_factory=dict)
     lost: dict[str, None] = field(default_factory=dict)
-    in_vain: int = 0
+    failed_starts: int = 0
     is_ready: bool = False
 
 
@@ -254,18 +256,20 @@ class _Group:
         for worker in [each for each in self._workers.values() if not each.process.is_alive()]:
             self.receive_reports()  # what it reported before it ended
             how = _end_of(worker.process)
-            in_vain = 0 if worker.is_ready else worker.in_vain + 1
-            if self._failure is not None or in_vain > _IN_VAIN:
+            failed_starts = 0 if worker.is_ready else worker.failed_starts + 1
+            if self._failure is not None or failed_starts > _MAX_FAILED_STARTS:
                 problem = f"{_name(worker)} {how} before it was ready"
                 self._failure = self._failure or CannotServeError(problem, FAILED)
                 self.stop()
-            _log.error("%s", _end_in_words(worker, how, has_state=self._inherited.arguments.state))
+            _log.error("%s", _describe_end(worker, how, has_state=self._inherited.arguments.state))
             if self._on_death is not None:
                 self._on_death(f"{_name(worker)} {how}")
             reason = f"lost with worker {worker.start.worker + 1}, which {how}"
             lost = worker.lost | worker.keys
             number = worker.start.number + 1
-            self._start(WorkerStart(worker.start.worker, number, tuple(lost), reason), in_vain)
+            self._start(
+                WorkerStart(worker.start.worker, number, tuple(lost), reason), failed_starts
+            )
 
     def stop(self) -> None:
         """Stop all workers, and wait until they have ended.
@@ -291,19 +295,21 @@ class _Group:
             if worker.process.exitcode:
                 raise CannotServeError(f"{_name(worker)} {_end_of(worker.process)}", FAILED)
 
-    def _start(self, start: WorkerStart, in_vain: int = 0) -> None:
+    def _start(self, start: WorkerStart, failed_starts: int = 0) -> None:
         context = multiprocessing.get_context("fork")
         process = context.Process(target=work, args=(self._inherited, start))
         with signals_blocked():  # until the worker has its own handlers
             process.start()
         lost = dict.fromkeys(start.lost)
-        self._workers[start.worker] = _Worker(start, process, lost=lost, in_vain=in_vain)
+        self._workers[start.worker] = _Worker(
+            start, process, lost=lost, failed_starts=failed_starts
+        )
 
 
 def _watch(
     group: _Group,
     facts: Facts,
-    told: socket.socket,
+    stop_socket: socket.socket,
     announce: Callable[[Facts], None],
     *,
     is_stdin_watched: bool,
@@ -312,10 +318,10 @@ def _watch(
     stdin = [_STDIN] if is_stdin_watched else []
     is_announced, is_written = False, group.ready_file is None
     while True:
-        heard: list[socket.socket | int] = [told, group.reports, *group.sentinels, *stdin]
+        heard: list[socket.socket | int] = [stop_socket, group.reports, *group.sentinels, *stdin]
         pause = LOOK_FOR_READER_EVERY if is_announced and not is_written else None
         readable, _, _ = select.select(heard, [], [], pause)
-        if told in readable or (_STDIN in readable and _has_ended(_STDIN)):
+        if stop_socket in readable or (_STDIN in readable and _has_ended(_STDIN)):
             return
         group.receive_reports()
         group.renew_dead()
@@ -343,7 +349,7 @@ def _end_of(process: ForkProcess) -> str:
     return f"was killed by {signal.Signals(-code).name}" if code < 0 else f"exited with {code}"
 
 
-def _end_in_words(worker: _Worker, how: str, *, has_state: bool) -> str:
+def _describe_end(worker: _Worker, how: str, *, has_state: bool) -> str:
     """Describe for the log how a worker ended, and which worlds were lost with it."""
     keys = list(worker.keys)
     worlds = f"{counted(len(keys), 'world')}: {first_of(keys, _KEYS_SHOWN)}"

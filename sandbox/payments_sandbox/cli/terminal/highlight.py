@@ -101,14 +101,14 @@ class View(NamedTuple):
         named = {f"_{number}": each for number, each in enumerate(self.colours)}
         found = re.compile("|".join(f"(?P<{name}>{each})" for name, (each, _) in named.items()))
         for line in lines:
-            for shown in self._folded(line):
+            for shown in self._wrapped(line):
                 yield found.sub(coloured, shown) if self.screen.has_colours else shown
 
     def text(self, text: str) -> str:
         """A text of complete lines in colour and wrapped."""
         return "".join(f"{line}\n" for line in self.lines(text.splitlines()))
 
-    def _folded(self, line: str) -> list[str]:
+    def _wrapped(self, line: str) -> list[str]:
         """Wrap a line, and indent its continuation to where its text begins."""
         width = self.screen.width
         if width is None or len(line) <= width or line.startswith(self.verbatim):

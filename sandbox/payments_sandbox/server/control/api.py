@@ -113,7 +113,7 @@ class ControlApi:
         if world is not None and world not in self._runtime.worlds:
             # It was dropped while the body arrived; the key gets its present world.
             world = await self._world(request, route)
-        asked = ControlRequest(
+        control_request = ControlRequest(
             self._settings,
             self._contract,
             self._runtime,
@@ -127,7 +127,7 @@ class ControlApi:
         if route.name not in self._imported:  # in a thread: some import the scenario language
             await self._runtime.run_beside(partial(handler_of, route.name))
             self._imported.add(route.name)
-        result = handler_of(route.name)(asked)
+        result = handler_of(route.name)(control_request)
         if inspect.isawaitable(result):
             result = await result
         if world is not None:
@@ -181,7 +181,8 @@ class ControlApi:
             body = await self._read_json(raw, route.body_depth) if raw else {}
         except strict_json.BadJson as error:
             raise InvalidRequest(f"/: expected JSON; {error}.") from None
-        return self._contract.check(route.request, body)
+        checked: dict[str, Any] = self._contract.check(route.request, body)
+        return checked
 
     async def _read_json(self, raw: bytes, depth: int) -> object:
         """Parse a body; a large one in a thread, while the event loop serves other requests."""

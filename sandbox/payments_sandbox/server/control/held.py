@@ -18,7 +18,7 @@ _DEPTH: Final = len(("rules", 0, "do", 0))
 
 def list_held_calls(request: ControlRequest) -> dict[str, object]:
     """List the held calls of the world, oldest first."""
-    found = request.runtime.held_calls.of(request.world)
+    found = request.runtime.held_calls.in_world(request.world)
     return representations.page([held_call_json(each) for each in found], has_more=False)
 
 
@@ -26,24 +26,27 @@ async def decide_held_call(request: ControlRequest) -> dict[str, object]:
     """Give a held call its step, and answer when the step has been applied."""
     held_calls = request.runtime.held_calls
     pending = held_calls.find(request.world, request.path_parameter)
-    source = _chosen(request)["do"]
+    source = _read_body(request)["do"]
     source = {source: True} if isinstance(source, str) else source
     operation = str(pending.held.call.operation)
     step = _read_step(source, operation, request.settings.max_wall_delay)
     pending.decide(step, {key: mask_json(value) for key, value in source.items()})
     await pending.settled.wait()
-    if pending.request_id is None and pending not in held_calls.of(request.world):
+    if pending.request_id is None and pending not in held_calls.in_world(request.world):
         raise NotHeld  # its world was reset before the step was applied
     return held_call_json(pending)
 
 
-def _chosen(request: ControlRequest) -> dict[str, Any]:
+def _read_body(request: ControlRequest) -> dict[str, Any]:
     """Return the body, which may be YAML, like a step in a scenario file."""
     if request.text is None:
         return request.body
     document = read_document(request.text)
     refuse_problems(document.problems)
-    return request.contract.check("control/requests/decide_held_call", document.data)
+    checked: dict[str, Any] = request.contract.check(
+        "control/requests/decide_held_call", document.data
+    )
+    return checked
 
 
 def _read_step(source: dict[str, object], operation: str, longest_wait: int) -> Step:

@@ -33,19 +33,19 @@ async def retrieve_report(request: ControlRequest) -> dict[str, object] | web.St
     """
     world = request.world
     report = (await run_in_slices(reporting(observe(world)))).as_json()
-    media_type = _wanted(request.http.headers.get("Accept", ""))
+    media_type = _preferred_media_type(request.http.headers.get("Accept", ""))
     if media_type is None:
-        restarted = request.runtime.worlds.restarted(world.config.api_key)
+        restarted = request.runtime.worlds.restart_reason(world.config.api_key)
         return report | ({} if restarted is None else {"restarted": restarted})
     return web.Response(
-        body=_written(media_type, world.config.api_key, report, was_used=world.was_used).encode(),
+        body=_formatted(media_type, world.config.api_key, report, was_used=world.was_used).encode(),
         content_type=media_type,
         charset="utf-8",
         headers=SERVER,
     )
 
 
-def _written(media_type: str, api_key: str, report: dict[str, object], *, was_used: bool) -> str:
+def _formatted(media_type: str, api_key: str, report: dict[str, object], *, was_used: bool) -> str:
     """Write the report in a media type other than JSON."""
     from payments_sandbox.verification.report_junit import as_junit  # noqa: PLC0415 - few ask for it
     from payments_sandbox.verification.report_page import as_page  # noqa: PLC0415
@@ -55,7 +55,7 @@ def _written(media_type: str, api_key: str, report: dict[str, object], *, was_us
     return forms[media_type]([WorldReport(api_key, report, was_used=was_used)])
 
 
-def _wanted(accept: str) -> str | None:
+def _preferred_media_type(accept: str) -> str | None:
     """Return the media type of the report that a client prefers by `Accept`; None for JSON.
 
     A client that accepts anything gets JSON: by default, Java's HttpURLConnection asks for HTML

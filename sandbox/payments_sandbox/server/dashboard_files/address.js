@@ -1,4 +1,4 @@
-// Where in the page something is: a world by its key, a view of it, and what the view shows.
+// The page's address, in the hash: a world by its key, a view of it, and the id that the view shows.
 
 export function readAddress() {
   const [place, key, view = "now", ...rest] = location.hash
@@ -8,7 +8,7 @@ export function readAddress() {
   return place === "w" && key ? { key, view, id: rest.join("/") } : { key: null };
 }
 
-/** A part of an address; one that somebody has typed may be encoded wrongly, and stands for itself. */
+/** Decode a part of an address; a part with invalid encoding, perhaps typed by hand, is used unchanged. */
 function decoded(part) {
   try {
     return decodeURIComponent(part);
@@ -17,7 +17,7 @@ function decoded(part) {
   }
 }
 
-// Leads to what is being made, unless whoever asked for it has gone elsewhere meanwhile.
+/** Go to the address of a new object once it exists, unless the user has left this page meanwhile. */
 export async function leadTo(making, addressOfMade) {
   const here = location.hash;
   const made = await making;

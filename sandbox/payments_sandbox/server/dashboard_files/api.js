@@ -1,10 +1,10 @@
-// The control API and the event stream: all that this page knows of the server.
+// Calls to the control API and the event stream, the only ways this page reaches the server.
 
 const TOKEN = "payments-sandbox-token";
 export const PLAIN_CARD = "4111111111111111";
 const listeners = new Set();
 
-/** A refusal of the server: its envelope, and for a scenario the problems beside it. */
+/** An error response of the server; for a scenario, with the list of its problems. */
 class ApiError extends Error {
   constructor(status, body) {
     const error = body?.error ?? {};
@@ -15,10 +15,10 @@ class ApiError extends Error {
   }
 }
 
-/** Tell when a token is wanted: true where the one that was sent is another one. */
+/** Call the listener when the server requires a token, with true if the one that was sent is wrong. */
 export const onTokenWanted = (listener) => listeners.add(listener);
 
-/** Keep the token of this server in this tab, and nowhere else. */
+/** Store the server's token for this tab only. */
 export function keepToken(token) {
   sessionStorage.setItem(TOKEN, token);
 }
@@ -31,11 +31,11 @@ function headersFor(key, more = {}) {
   return headers;
 }
 
-/** A header's value as fetch wants it, each character a byte of UTF-8; it throws for all others. */
+/** Encode a header's value as fetch requires it: one character for each byte of its UTF-8. */
 const inBytes = (text) =>
   Array.from(new TextEncoder().encode(text), (byte) => String.fromCharCode(byte)).join("");
 
-/** Call a route below /_sandbox; gives the JSON of its answer. */
+/** Call a route below /_sandbox and return its parsed JSON. */
 export async function call(key, method, path, body, { yaml } = {}) {
   const type = yaml ? "application/yaml" : "application/json";
   const response = await fetch(`/_sandbox${path}`, {
@@ -54,7 +54,7 @@ export async function call(key, method, path, body, { yaml } = {}) {
   return answer;
 }
 
-/** Keep an answer in a form of its own, such as a page, as a file. */
+/** Download a response in another format, such as HTML, as a file. */
 export async function download(key, path, accept, name) {
   const response = await fetch(`/_sandbox${path}`, {
     headers: headersFor(key, { Accept: accept }),
@@ -68,7 +68,7 @@ export async function download(key, path, accept, name) {
   URL.revokeObjectURL(link.href);
 }
 
-/** Every item of a list, page after page, up to `most`. */
+/** Return the items of a list, page by page, at most `most`. */
 export async function list(key, path, most = 1000) {
   const items = [];
   let cursor = null;
@@ -82,20 +82,20 @@ export async function list(key, path, most = 1000) {
   return items;
 }
 
-/** An action that calls a route and then does something, such as to load again what it has changed. */
+/** Return an action that calls a route and then `after`, for example to reload what has changed. */
 export const callThen = (after, key, method, path, body) => async () => {
   await call(key, method, path, body);
   after();
 };
 
-/** The deliveries of these events. */
+/** Return the deliveries of these events. */
 export const deliveriesOf = async (key, events) =>
   (await Promise.all(events.map((each) => list(key, `/deliveries?event_id=${each.id}`)))).flat();
 
-/** Every item of a list that has no pages. */
+/** Return the items of a list that has no pages. */
 export const whole = async (key, path) => (await call(key, "GET", path)).data;
 
-/** Call the emulated API as a client would; gives status, headers and body, whatever they are. */
+/** Call the emulated API as a client would, and return status, headers and body unchecked. */
 export async function callApi(key, method, path, body) {
   const started = performance.now();
   const response = await fetch(`/v3${path}`, {
@@ -119,9 +119,9 @@ export async function callApi(key, method, path, body) {
 /**
  * Follow a world's event stream until the returned function is called.
  *
- * EventSource cannot send an Authorization header, so the stream is read with fetch. Who comes back
- * says what it has seen; a world that was made anew (the server has restarted without its state, or
- * the world was dropped) is followed from its beginning.
+ * EventSource cannot send an Authorization header, so the stream is read with fetch. After a lost
+ * connection it continues after the last message read. If the world was created again meanwhile (the
+ * server restarted without its state, or the world was dropped), it starts at the world's beginning.
  */
 export function follow(key, { onMessages, onPast, onAnew, onState }) {
   const controller = new AbortController();
@@ -143,7 +143,7 @@ export function follow(key, { onMessages, onPast, onAnew, onState }) {
     if (!response.ok) throw new ApiError(response.status, await response.json().catch(() => null));
     onState("live");
     if (seen === null) {
-      past(key).then(onPast, () => {}); // the rows of the stream are there all the same
+      past(key).then(onPast, () => {}); // if it fails, the rows of the stream are still shown
     }
     const reader = response.body.pipeThrough(new TextDecoderStream()).getReader();
     let rest = "";
@@ -174,7 +174,7 @@ export function follow(key, { onMessages, onPast, onAnew, onState }) {
   return () => controller.abort();
 }
 
-/** Events and attempts from before the stream, which begins with requests only. */
+/** Return earlier events and delivery attempts, since a stream begins with earlier requests only. */
 async function past(key) {
   const [events, deliveries] = await Promise.all([list(key, "/events"), list(key, "/deliveries")]);
   return [

@@ -1,4 +1,4 @@
-// The clock bar: now, what is due, moving on; and the rate limit as a gauge.
+// The clock bar: the time, what is due next, buttons to advance it, and the rate limit as a gauge.
 
 import { call, callThen } from "./api.js";
 import { Action, Form, html, Problem, useEvery, useFollowed, useSeconds } from "./parts.js";
@@ -10,7 +10,7 @@ const STEPS = [
   ["+45 d", "45d"],
 ];
 
-/** The clock and the limit of a world, asked for again when something has happened. */
+/** Load a world's clock and rate limit, again after each change. */
 export function useClock(apiKey, timeline) {
   const load = async () => {
     const [clock, limit] = await Promise.all([
@@ -55,7 +55,7 @@ export function ClockBar({ apiKey, clock: loaded }) {
     <${Problem} error=${error} /></div>`;
 }
 
-/** A button of the bar that has a key of the keyboard. */
+/** A button of the bar that has a keyboard shortcut. */
 function DataAction({ data, does, disabled, children }) {
   const [problem, setProblem] = useState(null);
   const click = () => does().then(() => setProblem(null), setProblem);
@@ -70,7 +70,7 @@ const UNITS = [
   ["s", 1],
 ];
 
-/** A length of time in its two largest units. */
+/** Format a duration in its two largest units. */
 export function span(milliseconds) {
   let seconds = Math.round(Math.abs(milliseconds) / 1000);
   const parts = [];

@@ -1,11 +1,11 @@
-// What can stand at a place of a scenario: the keys and words that its schema knows there.
+// Completions for a position in a scenario: the keys and values that the schema allows there.
 
 const WORD = /[\w.*]*$/;
 const KEY = /^(["']?)([\w.*]+)\1:(?=\s|$)/;
 
 const frame = (step, more) => ({ step, keys: new Set(), pending: null, ...more });
 
-/** The mappings and lists that are open at the end of a text, outermost first. */
+/** Return the mappings and lists that are still open at the end of a text, outermost first. */
 function openFrames(text) {
   const frames = [frame(null, { indent: 0 })];
   const top = () => frames.at(-1);
@@ -37,7 +37,7 @@ function openFrames(text) {
   return frames;
 }
 
-/** Follow the braces and brackets of a line. */
+/** Open and close frames for the braces and brackets of a line. */
 function openFlow(frames, text) {
   const top = () => frames.at(-1);
   let word = "";
@@ -55,7 +55,7 @@ function openFlow(frames, text) {
   }
 }
 
-/** The properties that every branch of a chain of conditions has: they can stand before any of them is met. */
+/** Return the properties common to all branches of an if-else chain: they are valid before any condition is met. */
 function inEveryBranch(schema, root) {
   const branches = [];
   for (let each = schema; each?.if?.required; each = each.else) {
@@ -68,7 +68,7 @@ function inEveryBranch(schema, root) {
   );
 }
 
-/** A schema and all that it may turn out to be, for a mapping that has these keys. */
+/** Return a schema and every subschema that may apply to a mapping with these keys. */
 function variants(schema, root, keys, isFirst = true) {
   if (!schema) return [];
   const { $ref, if: condition, then: yes, else: no, anyOf = [], oneOf = [], allOf = [], ...own } = schema;
@@ -95,7 +95,7 @@ const inside = (schemas, step) =>
 
 const firstOf = (schemas, name) => schemas.map((each) => each[name]).find(Boolean) ?? "";
 
-/** The values that a schema has words for. */
+/** Return the values that the schemas list: enums, constants and booleans. */
 function words(schemas) {
   const found = schemas.flatMap(
     (each) => each.enum ?? ("const" in each ? [each.const] : each.type === "boolean" ? [true, false] : []),
@@ -107,7 +107,7 @@ function words(schemas) {
   }));
 }
 
-/** The keys that a mapping can still have. */
+/** Return the keys that can still be added to a mapping. */
 function keysOf(schemas, root, keys) {
   const found = new Map();
   for (const each of schemas) {
@@ -121,10 +121,10 @@ function keysOf(schemas, root, keys) {
 }
 
 /**
- * What can stand at the end of a text, which is a scenario up to the cursor.
+ * Return the completions at the end of a text, which is a scenario up to the cursor.
  *
- * Gives the beginning of a word that is there already, the items whose text goes on with it, and
- * where there are none what the schema expects.
+ * `typed` is the part of a word before the cursor, and `items` are the completions that begin with
+ * it. If there are none, `expected` says what the schema expects.
  */
 export function complete(text, root) {
   const typed = WORD.exec(text.split("\n").at(-1))[0];
@@ -132,7 +132,7 @@ export function complete(text, root) {
   let found = [root];
   let schemas = found;
   for (const { step, keys } of frames) {
-    if (step !== null) found = inside(schemas, step); // else it is the braces of what is open already
+    if (step !== null) found = inside(schemas, step); // null: braces of the mapping that is already open
     schemas = found.flatMap((each) => variants(each, root, keys));
   }
   const { pending, keys, list } = frames.at(-1);

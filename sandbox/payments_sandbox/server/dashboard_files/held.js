@@ -28,7 +28,7 @@ const STEPS = [
   "{hold: {for: 1h}}",
 ];
 
-/** Let the next call of an operation wait; others that are held stay so. */
+/** A button that holds the next call of an operation; calls already held stay held. */
 export function HoldNext({ apiKey, timeline }) {
   const [operation, setOperation] = useState("*");
   const active = useFollowed(() => whole(apiKey, "/scenarios/active"), [apiKey], timeline);
@@ -36,7 +36,7 @@ export function HoldNext({ apiKey, timeline }) {
     const others = (await whole(apiKey, "/scenarios/active"))
       .filter((each) => each.name !== NAME)
       .map((each) => each.scenario);
-    const about = `Asked for at ${new Date().toISOString()}.`; // another text than before, so its counting starts anew
+    const about = `Asked for at ${new Date().toISOString()}.`; // a text that differs from the last one, so that counting starts again
     const rules = [{ name: "hold", request: operation, do: [{ hold: { for: "10m" } }] }];
     await call(apiKey, "PUT", "/scenarios/active", [...others, { scenario: NAME, about, rules }]);
     active.reload();
@@ -49,7 +49,7 @@ export function HoldNext({ apiKey, timeline }) {
     ${isThere && html`<${Action} does=${end}>stop holding<//>`}</span>`;
 }
 
-/** What is held now, each with the ways to decide it. */
+/** The calls held now, each with the possible decisions. */
 export function Held({ apiKey, timeline }) {
   const [held, setHeld] = useState(timeline.held);
   useEffect(() => timeline.subscribe(() => setHeld(timeline.held)), [timeline]);
@@ -65,7 +65,7 @@ function HeldCall({ apiKey, held }) {
     try {
       await call(apiKey, "POST", `/held/${held.id}`, body, options);
     } catch (error) {
-      if (error.code !== "not_held") throw error; // it has gone on meanwhile: its row says what became of it
+      if (error.code !== "not_held") throw error; // it has continued meanwhile: its row shows the outcome
     }
   };
   const decide = (step) => () => post({ do: step });

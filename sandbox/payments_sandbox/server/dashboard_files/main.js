@@ -1,4 +1,4 @@
-// The page: which view the address names, the frame around it, and the keyboard.
+// The page: the view that the address names, the frame around it, and the keyboard shortcuts.
 
 import { addressOf, readAddress } from "./address.js";
 import { onTokenWanted, keepToken, follow } from "./api.js";
@@ -28,15 +28,15 @@ const KEYS = [
   ["g then o", "all worlds"],
   ...VIEWS.map(([, title, key]) => [`g then ${key}`, title]),
   ["/", "search or filter"],
-  ["space", "pause and go on (in Now)"],
+  ["space", "pause and resume (in Now)"],
   ["↓ ↑ or j k", "next and previous row"],
   ["Enter", "open the row"],
   ["a", "advance to what is due next"],
   ["f", "freeze or resume the clock"],
   ["h", "hold the next call (in Now and Scenarios)"],
-  ["ctrl space, Tab", "complete, and take it (in the editor)"],
+  ["ctrl space, Tab", "show completions, accept one (in the editor)"],
   ["Tab, then Enter", "every button, link and field, in the order of the page"],
-  ["?", "this sheet"],
+  ["?", "this list"],
   ["Esc", "close it"],
 ];
 
@@ -117,7 +117,7 @@ function World({ address, help }) {
     <main id="main" tabindex="-1"><${View} is=${shown} ...${shared} key=${`${view} ${id}`} /></main>`;
 }
 
-/** One view. Where it breaks down, it says so in its place, and the others are there. */
+/** One view. If it throws, its error is shown in its place, and the other views still work. */
 function View({ is, ...shared }) {
   const [error] = useErrorBoundary();
   return error ? html`<${Problem} error=${error} />` : html`<${is} ...${shared} />`;
@@ -131,7 +131,7 @@ const skip = (event) => {
 function Connection({ timeline }) {
   const [, setTurn] = useState(0);
   useEffect(() => timeline.subscribe(() => setTurn((old) => old + 1)), []);
-  const words = { live: "live", connecting: "connecting…", lost: "server away, trying again…" };
+  const words = { live: "live", connecting: "connecting…", lost: "connection lost, trying again…" };
   return html`<span role="status" class=${`connection ${timeline.state}`} title=${timeline.error?.message}>${words[timeline.state]}</span>`;
 }
 

@@ -1,4 +1,4 @@
-// One list on the world's clock: what is due above the line, what has happened below it.
+// One list in the order of the world's clock: what is due above the line, what has happened below it.
 
 import { addressOf } from "./address.js";
 import { call } from "./api.js";
@@ -77,7 +77,7 @@ function chosen(rows, { text, kind, wrong }) {
   for (let index = rows.length - 1; index >= 0; index -= 1) {
     const row = rows[index];
     if (kind && row.kind !== kind) continue;
-    if (wrong && !(row.shown ??= describe(row)).wrong) continue; // else only what is in sight is put into words
+    if (wrong && !(row.shown ??= describe(row)).wrong) continue; // without this filter, only visible rows are described
     if (words.length) {
       const { what, outcome } = (row.shown ??= describe(row));
       row.text ??= `${JSON.stringify(row.value)} ${what} ${outcome}`.toLowerCase();
@@ -88,7 +88,7 @@ function chosen(rows, { text, kind, wrong }) {
   return found;
 }
 
-/** The rows that are in sight, and room for the others. */
+/** The visible rows, and empty space for the others. */
 function Rows({ rows, apiKey }) {
   const box = useRef(null);
   const [top, setTop] = useState(0);
@@ -105,8 +105,8 @@ function Rows({ rows, apiKey }) {
     const edge = next * ROW;
     if (edge < top || edge > top + height - ROW) box.current.scrollTop = edge - height / 2;
     const focus = () => box.current?.querySelector(`[data-row="${next}"]`)?.focus();
-    focus(); // at once, so that the next key is the row's
-    requestAnimationFrame(focus); // one that comes into sight is made by then
+    focus(); // at once, so that the row gets the next key
+    requestAnimationFrame(focus); // a row that only now becomes visible exists by then
   };
   return html`<div class="rows" ref=${box} tabindex="0" role="region" aria-label="What has happened, newest first"
       onScroll=${(event) => setTop(event.currentTarget.scrollTop)} onKeyDown=${press}>

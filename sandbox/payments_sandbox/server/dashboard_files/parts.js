@@ -1,10 +1,10 @@
-// What every view is made of: html, buttons that say what went wrong, tables, copying.
+// The components shared by all views: buttons and forms that show their errors, tables, copying.
 
 import { html, useCallback, useEffect, useRef, useState } from "./preact.js";
 
 export { html };
 
-/** Load something again whenever `deps` change, and on `reload()`. */
+/** Load something now, whenever `deps` change, and on `reload()`. */
 export function useLoaded(load, deps) {
   const [state, setState] = useState({ value: null, error: null });
   const [turn, setTurn] = useState(0);
@@ -21,7 +21,7 @@ export function useLoaded(load, deps) {
   return { ...state, reload: useCallback(() => setTurn((old) => old + 1), []) };
 }
 
-/** Load something again whenever `deps` change, and soon after something has happened. */
+/** Load something now, whenever `deps` change, and soon after each change in the world. */
 export function useFollowed(load, deps, timeline) {
   const loaded = useLoaded(load, deps);
   const stale = useRef(false);
@@ -45,7 +45,7 @@ export function useFollowed(load, deps, timeline) {
   return loaded;
 }
 
-/** Run an action; `busy` while it lasts, `problem` where it was refused. */
+/** Run an action: `busy` is true while it runs, and `problem` is its error, if any. */
 export function useAction(action) {
   const [state, setState] = useState({ busy: false, problem: null });
   const run = async (...given) => {
@@ -66,7 +66,7 @@ export function Problem({ error }) {
   return error ? html`<p class="problem" role="alert">${error.message}</p>` : null;
 }
 
-/** A button that does something at the server and says what it was refused for. */
+/** A button that calls the server, and shows the error if there is one. */
 export function Action({ does, children, sure, kind, label, data }) {
   const { busy, problem, run } = useAction(does);
   const [asked, setAsked] = useState(false);
@@ -95,7 +95,7 @@ export function Field({ label, name, ...rest }) {
   return html`<label>${label}<input name=${name} autocomplete="off" spellcheck=${false} ...${rest} /></label>`;
 }
 
-/** What a select offers: values, or pairs of a value and its text; `all` is the text of none. */
+/** Return the options of a select, from values or pairs of value and text; `all` is the text of "". */
 export const choices = (values, all = "any") =>
   values.map((each) => {
     const [value, text] = Array.isArray(each) ? each : [each, each || all];
@@ -125,7 +125,7 @@ export function Copy({ text, children }) {
 const UNSEEN =
   /[\u0000-\u0008\u000b\u000c\u000e-\u001f\u007f-\u009f\u00ad\u061c\u200b\u200e\u200f\u2028-\u202e\u2060-\u206f\ufeff\ufff9-\ufffb]/g;
 
-/** A text in which nothing is hidden: controls, and what turns the order of letters, are escaped. */
+/** Escape the invisible characters of a text: controls, and characters that change the direction of letters. */
 export const visible = (text) =>
   text.replace(UNSEEN, (each) => `\\u${each.charCodeAt(0).toString(16).padStart(4, "0")}`);
 
@@ -158,13 +158,13 @@ export const time = (text) =>
     .replace("T", " ")
     .replace("Z", "")}</time>`;
 
-/** Show again each second what depends on the time. */
+/** Render again each second, for components that show a duration. */
 export function useSeconds() {
   const [, tick] = useState(0);
   useEvery(1000, () => tick((old) => old + 1), []);
 }
 
-/** Call `tick` every so many milliseconds while the page can be seen. */
+/** Call `tick` at this interval while the page is visible. */
 export function useEvery(milliseconds, tick, deps) {
   const latest = useRef(tick);
   latest.current = tick;

@@ -1,4 +1,4 @@
-// The payments of a world, one with its history, and paying with a card.
+// The payments of a world, one payment with its history, and a form to pay with a card.
 
 import { addressOf } from "./address.js";
 import { call, callApi, deliveriesOf, list, PLAIN_CARD, whole } from "./api.js";

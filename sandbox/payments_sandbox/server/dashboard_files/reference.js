@@ -1,4 +1,4 @@
-// The magic cards, and the API's documentation made from its OpenAPI document, with a form to try it.
+// The magic cards, and the documentation of the API from its OpenAPI document, with a form to try each operation.
 
 import { call, callApi, whole } from "./api.js";
 import { Copy, Form, html, Json, Problem, Table, useLoaded } from "./parts.js";

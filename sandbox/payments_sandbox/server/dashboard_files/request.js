@@ -1,11 +1,11 @@
-// One request, explained: what was asked and answered, by which rule, and what followed.
+// One request: what was sent and answered, which rule answered it, and what followed.
 
 import { addressOf } from "./address.js";
 import { call, callApi, deliveriesOf, list, PLAIN_CARD, whole } from "./api.js";
 import { Action, Badge, Copy, Facts, Form, html, Json, Problem, time, useLoaded } from "./parts.js";
 import { useState } from "./preact.js";
 
-/** The request as a line for a shell; a card's number is masked in the journal, so a test card's stands in. */
+/** Return the request as a curl command, with a test card because the journal masks card numbers. */
 export function curl(entry) {
   const lines = [`curl -X ${entry.method} '${location.origin}${entry.path.replaceAll("'", "%27")}'`];
   for (const name of ["Authorization", "Content-Type"]) {
@@ -105,7 +105,7 @@ export function Request({ apiKey, id }) {
       ${findings.map((each) => html`<li><${Badge} kind="no">${each.kind}<//> ${each.message} <em>${each.advice}</em></li>`)}</ul>
     ${!paymentId && !findings.length && html`<p>Nothing.</p>`}
     <h3>Send it again</h3>
-    <p><small>As a new request to <code>/v3</code>. A card's number is masked in the journal: the magic card of the same last digits stands in for it, or a plain test card.</small></p>
+    <p><small>As a new request to <code>/v3</code>. The journal masks card numbers, so the magic card with the same last digits is used instead, or a plain test card.</small></p>
     <${Form} does=${again} submit=${`${entry.method} it again`} label="Send it again">
       ${entry.request.body !== null && html`<label class="wide">Body<textarea name="body" rows="8" spellcheck=${false}>${JSON.stringify(unmasked(entry.request.body, cards), null, 2)}</textarea></label>`}<//>
     ${replayed && html`<h4>${replayed.status} in ${replayed.milliseconds.toFixed(0)} ms</h4><${Json} value=${replayed.text} label="Answer" />`}`;

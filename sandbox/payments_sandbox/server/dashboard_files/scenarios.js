@@ -1,4 +1,4 @@
-// The library, what is active and how its rules stand, and an editor with the lint beside it.
+// The library, the active scenarios with the counts of their rules, and an editor with lint results.
 
 import { call, callThen, whole } from "./api.js";
 import { complete } from "./complete.js";
@@ -27,7 +27,7 @@ export function Scenarios({ apiKey, timeline }) {
     active.reload();
     report.reload();
   };
-  useEvery(5000, reload, []); // others may activate scenarios, of which no stream tells
+  useEvery(5000, reload, []); // other clients may activate scenarios, and no stream reports that
   const names = new Set((active.value ?? []).map((each) => each.name));
   const found = (library.value ?? []).filter((each) =>
     `${each.name} ${each.about} ${each.tags.join(" ")}`.toLowerCase().includes(search.toLowerCase()),
@@ -126,7 +126,7 @@ function Editor({ apiKey, reload }) {
 
 const NOTHING = { items: [], typed: "", expected: "" };
 
-/** The text, and below its cursor what the scenario schema knows there. */
+/** The editor's text area, with completions from the scenario schema below the cursor. */
 function Completed({ area, text, setText, rows }) {
   const schema = useLoaded(() => call(null, "GET", "/scenario.schema.json"), []);
   const [found, setFound] = useState(NOTHING);
@@ -150,7 +150,7 @@ function Completed({ area, text, setText, rows }) {
   };
   useEffect(() => {
     if (document.activeElement === area.current) look(false);
-  }, [schema.value]); // who types at once waits for it
+  }, [schema.value]); // for what was typed before the schema had loaded
   const take = (item) => {
     const { value, selectionStart: end } = area.current;
     const start = end - found.typed.length;
@@ -178,7 +178,7 @@ function Completed({ area, text, setText, rows }) {
         setText(event.target.value);
         look(false);
       }} onKeyDown=${press} onBlur=${close} onClick=${close}></textarea>
-    <ul id="completions" role="listbox" aria-label="What can stand here" hidden=${!shown.length}
+    <ul id="completions" role="listbox" aria-label="Completions" hidden=${!shown.length}
       style=${{ left: `${Math.min(found.left ?? 0, 40)}ch`, top: `${(found.top ?? 0) * 1.35 + 0.4}rem` }}>${shown.map(
         (each) => html`
       <li role="option" key=${each.insert} id=${each === found.items[at] ? "completion" : undefined} aria-selected=${each === found.items[at]}

@@ -1,11 +1,11 @@
-// What has happened in one world, as its stream tells it: bounded, counted, and never blocking.
+// The recent history of one world, read from its event stream: bounded in size, and it never blocks.
 
 import { visible } from "./parts.js";
 
 const KEPT = 5000;
-const KINDS = ["request", "event", "delivery"]; // in the order of a message's id
+const KINDS = ["request", "event", "delivery"]; // in the order of the numbers in a message's id
 
-/** The rows of a world, newest last; whoever subscribes is told at most ten times a second. */
+/** The rows of a world, newest last; subscribers are notified at most ten times a second. */
 export class Timeline {
   constructor() {
     this.rows = [];
@@ -43,7 +43,7 @@ export class Timeline {
     this.changed();
   }
 
-  /** A reader that is too slow misses what the journal has dropped meanwhile: the numbers tell. */
+  /** Count the entries that the journal dropped before we read them: gaps in the numbers show how many. */
   _countMissed(kind, seen) {
     const numbers = seen.split("-").map(Number);
     const at = KINDS.indexOf(kind);
@@ -51,7 +51,7 @@ export class Timeline {
     this._seen = numbers;
   }
 
-  /** What had happened before the stream began, but for what it has told already. */
+  /** Add what happened before the stream began, without the rows that the stream has already sent. */
   addPast(past) {
     const known = new Set(this.rows.map((row) => row.id));
     const missed = past
@@ -59,7 +59,7 @@ export class Timeline {
       .filter((row) => !known.has(row.id));
     if (!missed.length) return;
     const rows = [...missed, ...this.rows];
-    const made = new Map(); // a webhook's body has whole seconds: the request of its payment has more
+    const made = new Map(); // events are dated in whole seconds; the request that made the payment is more precise
     for (const row of rows) {
       row.shown ??= describe(row);
       if (row.kind === "request") made.set(`${row.shown.payment} ${second(row)}`, row.shown.at);
@@ -72,7 +72,7 @@ export class Timeline {
     this.changed();
   }
 
-  /** The world begins anew: what was shown is of another one. */
+  /** Remove all rows: the world was created again, so they belong to the old one. */
   clear() {
     this.rows = [];
     this.held = [];
@@ -83,7 +83,7 @@ export class Timeline {
   }
 
   set(state, error = null) {
-    if (state === "live") this.held = []; // the stream begins with those that are held now
+    if (state === "live") this.held = []; // a stream begins by sending the calls held now
     this.state = state;
     this.error = error;
     this.changed();
@@ -104,7 +104,7 @@ export class Timeline {
   }
 }
 
-/** Which of two instants is first, for `sort`. */
+/** Compare two instants, for `sort`. */
 export const inOrder = (left, right) => (left < right ? -1 : left > right ? 1 : 0);
 
 const second = (row) => row.shown.at.slice(0, 19);
@@ -112,7 +112,7 @@ const second = (row) => row.shown.at.slice(0, 19);
 const idOf = (kind, value) =>
   `${kind} ${value.id} ${kind === "delivery" ? value.attempts.at(-1)?.sent_at : ""}`;
 
-/** What a row is about, in the words of the list. */
+/** Return the texts that the list shows for a row. */
 export function describe({ kind, value }) {
   if (kind === "event") {
     const { amount, currency } = value.data ?? {};
@@ -157,6 +157,6 @@ export function describe({ kind, value }) {
   };
 }
 
-const NUMBERS = new Intl.NumberFormat("en"); // made once: to make it takes longer than all else of a row
+const NUMBERS = new Intl.NumberFormat("en"); // made once, since making it takes longer than the rest of a row
 
 export const money = (amount, currency) => `${NUMBERS.format(amount)} ${currency ?? ""}`.trim();

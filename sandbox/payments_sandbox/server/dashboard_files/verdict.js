@@ -1,4 +1,4 @@
-// What is expected and whether it holds, and what the audit found, with the calls behind it.
+// The expectations and whether they are met, and the audit's findings with the calls behind them.
 
 import { addressOf } from "./address.js";
 import { call, download } from "./api.js";
@@ -6,7 +6,7 @@ import { Action, Badge, Copy, html, Json, Problem, Table, useEvery, useFollowed 
 
 export function Verdict({ apiKey, timeline }) {
   const { value, error, reload } = useFollowed(() => call(apiKey, "GET", "/report"), [apiKey], timeline);
-  useEvery(5000, reload, []); // time alone may change it
+  useEvery(5000, reload, []); // a running clock can change it without any call
   if (!value) return html`<${Problem} error=${error} />`;
   const isUsed = timeline.rows.length > 0;
   const keep = (accept, name) => () => download(apiKey, "/report", accept, name);

@@ -1,4 +1,4 @@
-// Endpoints, deliveries with each attempt and its signature explained, inboxes.
+// Webhook endpoints, deliveries with each attempt and its signature explained, and inboxes.
 
 import { addressOf, leadTo } from "./address.js";
 import { call, callThen, list } from "./api.js";
@@ -78,7 +78,7 @@ export function Webhooks({ apiKey, timeline }) {
     <${Inbox} apiKey=${apiKey} names=${endpoints.filter((each) => each.url.startsWith("inbox:")).map((each) => each.url.slice(6))} />`;
 }
 
-/** A webhook that somebody has kept, held against what each endpoint signs with. */
+/** A form that verifies a pasted webhook with the secret of each endpoint. */
 function Pasted({ apiKey, endpoints }) {
   const [verdicts, setVerdicts] = useState(null);
   const judge = async ({ headers, body, age }) => {
@@ -212,8 +212,8 @@ export function Delivery({ apiKey, id, timeline }) {
         ["sent in real time at", attempt.sent_at],
         ["took", `${attempt.duration_ms} ms`],
       ]} />
-      <div class="columns"><div><h4>What was sent</h4><${Json} value=${headerLines(attempt.request.headers).join("\n")} label="Headers that were sent" /><${Json} value=${attempt.request.body} label="Body that was sent" /></div>
-      <div><h4>What came back</h4>${
+      <div class="columns"><div><h4>Request</h4><${Json} value=${headerLines(attempt.request.headers).join("\n")} label="Headers that were sent" /><${Json} value=${attempt.request.body} label="Body that was sent" /></div>
+      <div><h4>Response</h4>${
         attempt.response
           ? html`<${Json} value=${[attempt.response.status, ...headerLines(attempt.response.headers), "", attempt.response.body].join("\n")} label="Answer of the receiver" />`
           : html`<p>Nothing: ${attempt.error}</p>`
@@ -223,7 +223,7 @@ export function Delivery({ apiKey, id, timeline }) {
     ${delivery.attempts.length === 0 && html`<p class="empty">No attempts yet.</p>`}`;
 }
 
-/** What was signed, with which key, and whether the signature is that of these bytes. */
+/** An explanation of the signature: what was signed, with which key, and whether it matches. */
 function Signature({ endpoint, attempt }) {
   const headers = Object.fromEntries(
     Object.entries(attempt.request.headers).map(([name, value]) => [name.toLowerCase(), value]),

@@ -1,4 +1,4 @@
-// All worlds of the server: who is there, make one, copy what a client needs, reset, drop.
+// All worlds of the server: create one, copy what a client needs, reset or drop one.
 
 import { addressOf, leadTo } from "./address.js";
 import { call, callThen, list, PLAIN_CARD, whole } from "./api.js";
@@ -16,7 +16,7 @@ import {
   useLoaded,
 } from "./parts.js";
 
-/** What `payments-sandbox run` tells a command, as lines of a file of variables. */
+/** Return the variables that `payments-sandbox run` sets for a command, as the lines of an .env file. */
 const environment = (world) =>
   [
     `PAYMENTS_BASE_URL=${world.base_url}`,
@@ -66,9 +66,9 @@ export function Worlds() {
       }))} />
     <h3>Create a world</h3>
     <${Form} does=${make} submit="Create" label="Create a world">
-      <${Field} label="Name" name="name" placeholder="what reports call it" maxlength="255" />
-      <${Field} label="API key" name="api_key" placeholder="sk_test_… (made up)" />
-      <${Field} label="Seed" name="seed" inputmode="numeric" placeholder="of all ids" />
+      <${Field} label="Name" name="name" placeholder="shown in reports" maxlength="255" />
+      <${Field} label="API key" name="api_key" placeholder="sk_test_… (generated)" />
+      <${Field} label="Seed" name="seed" inputmode="numeric" placeholder="determines all ids" />
       <${Field} label="Clock" name="clock" placeholder="live, or 2030-01-15T09:00:00Z" />
       <${Choice} label="Scenarios (ctrl for several)" name="scenarios" multiple size="4" options=${(library.value ?? []).map((each) => each.name)} />
     <//>`;

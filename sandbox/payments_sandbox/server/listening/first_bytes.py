@@ -14,7 +14,7 @@ from typing import Final
 
 from payments_sandbox.server.connection import KEEP_ALIVE, Connection
 
-_AGAIN: Final = 1
+_ACCEPT_AGAIN_AFTER: Final = 1
 """Seconds until connections are accepted again after the system was short of resources."""
 
 _HANDSHAKE: Final = b"\x16"
@@ -52,7 +52,7 @@ class FirstBytesListener:
         self._silent: dict[socket.socket, asyncio.TimerHandle] = {}
         self._accept_again: asyncio.TimerHandle | None = None
         try:
-            self._accept_from_now()
+            self._resume_accepting()
         except NotImplementedError:
             raise RuntimeError(
                 "tls: this event loop cannot peek at the first byte of a connection"
@@ -67,7 +67,7 @@ class FirstBytesListener:
         for connection in list(self._silent):
             self._drop(connection)
 
-    def _accept_from_now(self) -> None:
+    def _resume_accepting(self) -> None:
         self._accept_again = None
         self._loop.add_reader(self._bound, self._accept)
 
@@ -78,34 +78,34 @@ class FirstBytesListener:
             return  # the client has left, or another process has accepted the connection
         except OSError as error:  # no descriptors are left; handled as asyncio's own servers do
             self._loop.remove_reader(self._bound)
-            self._accept_again = self._loop.call_later(_AGAIN, self._accept_from_now)
+            self._accept_again = self._loop.call_later(_ACCEPT_AGAIN_AFTER, self._resume_accepting)
             self._loop.call_exception_handler({"message": "accept failed", "exception": error})
             return
         connection.setblocking(False)  # noqa: FBT003 - the signature of `socket`
-        if self._is_silent(connection):
+        if not self._hand_on(connection):
             self._silent[connection] = self._loop.call_later(KEEP_ALIVE, self._drop, connection)
-            self._loop.add_reader(connection, self._look_again, connection)
+            self._loop.add_reader(connection, self._on_readable, connection)
 
-    def _look_again(self, connection: socket.socket) -> None:
+    def _on_readable(self, connection: socket.socket) -> None:
         self._loop.remove_reader(connection)  # before it may be closed or handed on
-        if self._is_silent(connection):
-            self._loop.add_reader(connection, self._look_again, connection)
-        else:
+        if self._hand_on(connection):
             self._silent.pop(connection).cancel()
+        else:
+            self._loop.add_reader(connection, self._on_readable, connection)
 
-    def _is_silent(self, connection: socket.socket) -> bool:
-        """Whether a connection has sent nothing yet; if it has, hand it on, or close it."""
+    def _hand_on(self, connection: socket.socket) -> bool:
+        """Hand a connection on, or close it if it has ended; return False if it is still silent."""
         try:
             first = connection.recv(self._most, self._flags)
         except (BlockingIOError, InterruptedError):
-            return True
+            return False
         except OSError:
             first = b""
         if first:
             self._begin(connection, first)
         else:
             connection.close()
-        return False
+        return True
 
     def _drop(self, connection: socket.socket) -> None:
         self._loop.remove_reader(connection)
@@ -124,27 +124,27 @@ class TlsListener(FirstBytesListener):
         *,
         handshake_timeout: float,
     ) -> None:
-        super().__init__(bound, self._begin_soon, most=len(_HANDSHAKE), flags=socket.MSG_PEEK)
+        super().__init__(bound, self._start_handshake, most=len(_HANDSHAKE), flags=socket.MSG_PEEK)
         self._make_connection = make_connection
-        self._beginning: set[asyncio.Task[None]] = set()
+        self._handshakes: set[asyncio.Task[None]] = set()
         self._context = context
         self._handshake_timeout = handshake_timeout
 
     def close(self) -> None:
         """Stop accepting, and cancel handshakes."""
         super().close()
-        for task in self._beginning:
+        for task in self._handshakes:
             task.cancel()
 
-    def _begin_soon(self, connection: socket.socket, first: bytes) -> None:
-        task = self._loop.create_task(self._shake_hands(connection, first))
-        self._beginning.add(task)
-        task.add_done_callback(self._beginning.discard)
+    def _start_handshake(self, connection: socket.socket, first: bytes) -> None:
+        task = self._loop.create_task(self._connect(connection, first))
+        self._handshakes.add(task)
+        task.add_done_callback(self._handshakes.discard)
 
-    async def _shake_hands(self, connection: socket.socket, first: bytes) -> None:
+    async def _connect(self, connection: socket.socket, first: bytes) -> None:
         """Hand a connection to the server, after its handshake if it begins with one."""
         context = self._context if first == _HANDSHAKE else None
-        peer = _name_of(connection)
+        peer = _peer_name(connection)
         timeout = None if context is None else self._handshake_timeout
         try:
             await self._loop.connect_accepted_socket(
@@ -152,13 +152,13 @@ class TlsListener(FirstBytesListener):
             )
         except OSError as error:  # includes `ssl.SSLError`
             connection.close()
-            _log.warning("the TLS handshake with %s failed: %s", peer, _why(error))
+            _log.warning("the TLS handshake with %s failed: %s", peer, _handshake_problem(error))
         except asyncio.CancelledError:
             connection.close()
             raise
 
 
-def _name_of(connection: socket.socket) -> str:
+def _peer_name(connection: socket.socket) -> str:
     try:
         peer = connection.getpeername()
     except OSError:  # it has just left
@@ -166,7 +166,7 @@ def _name_of(connection: socket.socket) -> str:
     return str(peer[0]) if isinstance(peer, tuple) else "a client"
 
 
-def _why(error: OSError) -> str:
+def _handshake_problem(error: OSError) -> str:
     """Say what the client did in a handshake that failed."""
     reason = getattr(error, "reason", None)
     if reason is None:

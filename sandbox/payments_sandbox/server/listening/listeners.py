@@ -77,7 +77,7 @@ async def open_listeners(
 
         certificates = make_certificates(settings.tls, settings)
     bound = bound_before(settings, stack) if bound is None else bound
-    accept = partial(_accept, make_connection, settings, stack, accepting)
+    accept = partial(_start_accepting, make_connection, settings, stack, accepting)
     for each in bound:
         await accept(each, None if certificates is None else certificates.good)
     if certificates is None:
@@ -137,7 +137,7 @@ def _host(settings: Settings) -> str:
     return f"[{settings.host}]" if ":" in settings.host else settings.host
 
 
-async def _accept(  # noqa: PLR0913 - the first four are the same for all sockets
+async def _start_accepting(  # noqa: PLR0913 - the first four are the same for all sockets
     make_connection: Callable[[], Connection],
     settings: Settings,
     stack: ExitStack,

@@ -15,24 +15,24 @@ from payments_sandbox.server.log.lines import (
     pointed_field,
 )
 
-_BETWEEN: Final = "  "
+_SEPARATOR: Final = "  "
 _WIDE: Final = 120
 """Columns from which on lines show the date, not only the time."""
 
 _NARROW: Final = 36
 """Characters of a URL, or of an error, if the width of the terminal is limited."""
 
-_SECONDS: Final = len("2030-01-15T10:30:00")
-_DAY: Final = len("2030-01-15T")
+_LENGTH_TO_SECONDS: Final = len("2030-01-15T10:30:00")
+_LENGTH_OF_DATE: Final = len("2030-01-15T")
 _FAILED: Final = 500
 
-_OF_CARDS: Final = "card:"
+_CARD_RULE_PREFIX: Final = "card:"
 """How the names of magic cards' rules begin."""
 
 _OUTCOME: Final = 2
 """The index of the outcome among the parts of a line: a status, or an error."""
 
-_BY_CLASS: Final = {"2": GOOD, "3": POOR, "4": POOR}
+_COLOUR_OF_CLASS: Final = {"2": GOOD, "3": POOR, "4": POOR}
 """The colours of outcomes by the first digit of a status; anything else is `BAD`."""
 
 
@@ -63,7 +63,7 @@ def format_line(line: LogLine, width: int | None = None, *, is_coloured: bool = 
         is_coloured: whether to add colours.
     """
     rule = cut(f"{line.rule} step {line.step}") if line.rule else ""
-    is_card = rule.startswith(_OF_CARDS)
+    is_card = rule.startswith(_CARD_RULE_PREFIX)
     outcome = " ".join(str(each) for each in (line.status, line.fault) if each is not None)
     parts = (
         _clock_time(line.at, width),
@@ -81,9 +81,9 @@ def format_line(line: LogLine, width: int | None = None, *, is_coloured: bool = 
         line.id,
         cut(line.world),
     )
-    colour = BAD if " " in outcome else _BY_CLASS.get(outcome[:1], BAD)
+    colour = BAD if " " in outcome else _COLOUR_OF_CLASS.get(outcome[:1], BAD)
     colours = _colours(_REQUEST_COLOURS, colour) if is_coloured else None
-    return _fit(parts, _REQUEST_ORDER, width, colours)
+    return _join_to_width(parts, _REQUEST_ORDER, width, colours)
 
 
 def format_webhook(
@@ -99,14 +99,14 @@ def format_webhook(
         line.event_id,
         _shortened(plain(line.url if width is None else line.url.removeprefix("http://")), width),
         f"attempt {line.number}" if again else "",
-        _next(line),
+        _next_attempt(line),
         f"{line.duration_ms:.1f} ms",
         line.id,
         cut(line.world),
     )
     colour = GOOD if parts[_OUTCOME].isdigit() else BAD
     colours = _colours(_WEBHOOK_COLOURS, colour) if is_coloured else None
-    return _fit(parts, _WEBHOOK_ORDER, width, colours)
+    return _join_to_width(parts, _WEBHOOK_ORDER, width, colours)
 
 
 def format_refusal(
@@ -120,18 +120,18 @@ def format_refusal(
     rest = [line.details or ""]
     if line.header is not None:
         rest.append(f"{line.header[0]}: {line.header[1] or '(none)'}")
-    whole, shown = _joined((*head, *rest)), _joined(head)
+    whole, shown = _join_parts((*head, *rest)), _join_parts(head)
     if is_coloured:
-        shown = _joined(map(painted, head, (STRONG, BAD, BAD)))
+        shown = _join_parts(map(painted, head, (STRONG, BAD, BAD)))
     if width is None or len(whole) <= width:
-        return _joined((shown, *rest))
+        return _join_parts((shown, *rest))
     from textwrap import indent, wrap  # noqa: PLC0415 - few requests are refused
 
-    wrapped = wrap(_joined(rest), width - len(_BETWEEN))
-    return f"{shown}\n{indent(chr(10).join(wrapped), _BETWEEN)}"
+    wrapped = wrap(_join_parts(rest), width - len(_SEPARATOR))
+    return f"{shown}\n{indent(chr(10).join(wrapped), _SEPARATOR)}"
 
 
-def _fit(
+def _join_to_width(
     parts: Sequence[str],
     order: Sequence[tuple[int, bool]],
     width: int | None,
@@ -143,31 +143,31 @@ def _fit(
     is always shown.
     """
     if width is not None:
-        kept, used = [""] * len(parts), -len(_BETWEEN)
+        kept, used = [""] * len(parts), -len(_SEPARATOR)
         for place, is_needed in order:
             if (part := parts[place]) and (
-                (wider := used + len(_BETWEEN) + len(part)) <= width or is_needed
+                (wider := used + len(_SEPARATOR) + len(part)) <= width or is_needed
             ):
                 kept[place], used = part, wider
         if used > width:  # not even the required parts fit
-            return _joined(kept)[:width]
+            return _join_parts(kept)[:width]
         parts = kept
-    return _joined(parts if colours is None else map(painted, parts, colours))
+    return _join_parts(parts if colours is None else map(painted, parts, colours))
 
 
-def _joined(parts: Iterable[str]) -> str:
+def _join_parts(parts: Iterable[str]) -> str:
     """Join the parts that are not empty."""
-    return _BETWEEN.join(filter(None, parts))
+    return _SEPARATOR.join(filter(None, parts))
 
 
-def _colours(colours: Sequence[str], of_outcome: str) -> Sequence[str]:
-    return (*colours[:_OUTCOME], of_outcome, *colours[_OUTCOME + 1 :])
+def _colours(colours: Sequence[str], outcome_colour: str) -> Sequence[str]:
+    return (*colours[:_OUTCOME], outcome_colour, *colours[_OUTCOME + 1 :])
 
 
 def _clock_time(at: str, width: int | None) -> str:
     """Return the instant in whole seconds, without the date on a narrow terminal."""
-    seconds = at[:_SECONDS]
-    return f"{seconds}Z" if width is None or width >= _WIDE else seconds[_DAY:]
+    seconds = at[:_LENGTH_TO_SECONDS]
+    return f"{seconds}Z" if width is None or width >= _WIDE else seconds[_LENGTH_OF_DATE:]
 
 
 def _shortened(text: str, width: int | None) -> str:
@@ -197,13 +197,13 @@ def _committed(line: LogLine) -> str:
     return "committed" if line.committed else "not committed"
 
 
-def _next(line: WebhookLine) -> str:
+def _next_attempt(line: WebhookLine) -> str:
     """Say what happens next with the delivery; "" for one that has arrived."""
     match line.becomes:
         case "delivered":
             return ""
         case "pending" if line.next_at is not None:
-            is_same_day = line.next_at[:_DAY] == line.at[:_DAY]
+            is_same_day = line.next_at[:_LENGTH_OF_DATE] == line.at[:_LENGTH_OF_DATE]
             return f"retry at {_clock_time(line.next_at, 0 if is_same_day else None)}"
         case "pending":
             return "retry now"

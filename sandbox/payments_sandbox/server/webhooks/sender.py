@@ -1,31 +1,32 @@
 """Owns the server's only outgoing connections: it posts webhooks with aiohttp's client."""
 
 import asyncio
-import contextlib
 import errno
 import ipaddress
 import socket
 import ssl
-import sys
 import threading
 from collections.abc import Callable, Mapping
 from concurrent.futures import Future
 from functools import lru_cache, partial
 from pathlib import Path
 from time import perf_counter
-from typing import Any, Final, Self, cast
+from typing import Any, Final
 from urllib.parse import quote, urlsplit
 
 import aiohttp
 from aiohttp.abc import AbstractResolver, ResolveResult
 from aiohttp.client_proto import ResponseHandler
-from aiohttp.connector import Connection
 from aiohttp.http_exceptions import HttpProcessingError
 from yarl import URL
 
 from payments_sandbox.core.instants import SECOND
 from payments_sandbox.core.masking import mask_text
-from payments_sandbox.server.webhooks.answer_reader import AnswerReader
+from payments_sandbox.server.webhooks.answer_reader import (
+    RECEIVE_BUFFER,
+    AnswerReader,
+    NotTakenError,
+)
 from payments_sandbox.webhooks.delivery import (
     KEPT_BODY,
     AttemptResult,
@@ -41,20 +42,8 @@ MAX_ERROR: Final = 300
 MAX_HEADER: Final = 64 * 1024
 """Bytes of one header line of an answer, at most."""
 
-RECEIVE_BUFFER: Final = 16 * 1024
-"""Bytes of an answer that are received and parsed in one turn of the loop, at most."""
-
 KEEP_ALIVE: Final = 4
 """Seconds that an idle connection is kept: less than the five after which many receivers close."""
-
-_ACKNOWLEDGED: Final = "acknowledged"
-"""The attribute for how many bytes were acknowledged on a connection at its last answer."""
-
-_AT_ITS_END: Final = "acknowledged_at_its_end"
-"""The attribute for how many bytes were acknowledged on it when it ended."""
-
-_BYTES_ACKED: Final = range(120, 128)
-"""The bytes of that count in the system's `struct tcp_info`."""
 
 _TRUST: Final = "; --webhook-ca FILE trusts the certificates in a file"
 
@@ -118,68 +107,20 @@ class HttpSender:
     ) -> ReceiverResponse:
         if self._session is None:
             self._session = self._open_session()
-        await _look_at_connections()
-        response = await self._post(self._session, url, headers, body)
+        while True:  # each turn uses up one kept connection, and a new one ends the loop
+            try:
+                response = await self._session.post(
+                    url, data=body, headers=headers, allow_redirects=False
+                )
+            except NotTakenError:
+                continue
+            break
         try:
             start = await _read_start(response.content)
         finally:
-            # A receiver that fails often closes its connection a moment later, without notice.
-            if response.status >= 500 or not response.content.at_eof():  # noqa: PLR2004
-                response.discard_connection()
-            response.release()
+            if not response.closed:
+                response.close()  # the rest of the body is still to come
         return receiver_response(response.status, response.raw_headers, start)
-
-    async def _post(
-        self, session: aiohttp.ClientSession, url: URL, headers: Mapping[str, str], body: bytes
-    ) -> "_Response":
-        """Post; if a kept connection had ended before it took the request, post over another."""
-        while True:  # each turn uses up one kept connection, and a new one ends the loop
-            try:
-                posted = await session.post(url, data=body, headers=headers, allow_redirects=False)
-            except _NotTakenError:
-                continue
-            return cast("_Response", posted)
-
-
-async def _look_at_connections() -> None:
-    """Let the loop notice which kept connections receivers have closed: the session drops those."""
-    for _ in range(2):
-        # In one turn the loop sees the end of a connection, in the next it informs the protocol.
-        await asyncio.sleep(0)  # noqa: TID251 - no time passes
-
-
-class _NotTakenError(aiohttp.ClientError):
-    """A kept connection had ended, and the receiver's system received none of the request."""
-
-
-class _Response(aiohttp.ClientResponse):
-    """A response that detects whether its kept connection had ended before it took the request.
-
-    A receiver may close a kept connection while a request is on its way. aiohttp does not post the
-    request again, since the receiver may have handled it. But if the receiver's system has
-    acknowledged no byte of it, nobody has handled it: it is safe to post it again, as part of the
-    same attempt.
-    """
-
-    async def start(self, connection: Connection) -> Self:
-        self._handler = handler = cast(ResponseHandler, connection.protocol)
-        known: int | None = vars(handler).get(_ACKNOWLEDGED)  # None on a new connection
-        if known is None:
-            _watch_end(handler)
-            _receive_little(handler.transport)
-        try:
-            await super().start(connection)
-        except (aiohttp.ServerDisconnectedError, aiohttp.ClientOSError) as error:
-            # 0 proves nothing: `_acknowledged` also returns it on systems that do not report it.
-            if known and known == vars(handler).get(_AT_ITS_END):
-                raise _NotTakenError from error
-            raise
-        _note_acknowledged(handler, _ACKNOWLEDGED)
-        return self
-
-    def discard_connection(self) -> None:
-        """Close the connection, so that no other post uses it."""
-        self._handler.close()
 
 
 def trusting(certificates: Path | None) -> ssl.SSLContext | bool:
@@ -205,7 +146,6 @@ def _open_session(*, public: bool, tls: ssl.SSLContext | bool) -> aiohttp.Client
     connector._factory = partial(reader, loop=asyncio.get_running_loop())  # noqa: SLF001
     return aiohttp.ClientSession(
         connector=connector,
-        response_class=_Response,
         cookie_jar=aiohttp.DummyCookieJar(),
         skip_auto_headers=("Accept", "Accept-Encoding", "Content-Type", "User-Agent"),
         auto_decompress=False,
@@ -213,44 +153,6 @@ def _open_session(*, public: bool, tls: ssl.SSLContext | bool) -> aiohttp.Client
         max_line_size=MAX_HEADER,
         max_field_size=MAX_HEADER,
     )
-
-
-def _watch_end(handler: ResponseHandler) -> None:
-    """Make a connection record how much was acknowledged when it ends, before its socket goes."""
-
-    def connection_lost(error: BaseException | None) -> None:
-        _note_acknowledged(handler, _AT_ITS_END)
-        ResponseHandler.connection_lost(handler, error)
-
-    vars(handler)["connection_lost"] = connection_lost
-
-
-def _receive_little(transport: asyncio.BaseTransport | None) -> None:
-    """Receive answers into a small buffer.
-
-    asyncio allocates 256 KB for each read, which the system maps and unmaps every time; uvloop
-    reuses one buffer.
-    """
-    if transport is not None and hasattr(transport, "max_size"):
-        transport.max_size = RECEIVE_BUFFER
-
-
-def _note_acknowledged(handler: ResponseHandler, name: str) -> None:
-    """Record how many bytes were acknowledged on a connection whose socket still exists."""
-    if handler.transport is not None:
-        connected = handler.transport.get_extra_info("socket")
-        vars(handler)[name] = _acknowledged(connected)
-
-
-def _acknowledged(connection: socket.socket) -> int:
-    """Return how many bytes the peer has acknowledged; 0 if this system does not report it.
-
-    Source: `struct tcp_info` of <linux/tcp.h>, `tcpi_bytes_acked`.
-    """
-    info = b""
-    with contextlib.suppress(OSError, AttributeError):  # it has ended, or is not reported
-        info = connection.getsockopt(socket.IPPROTO_TCP, socket.TCP_INFO, _BYTES_ACKED.stop)
-    return int.from_bytes(info[_BYTES_ACKED.start : _BYTES_ACKED.stop], sys.byteorder)
 
 
 async def _read_start(content: aiohttp.StreamReader) -> bytes:

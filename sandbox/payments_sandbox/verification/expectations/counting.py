@@ -34,10 +34,10 @@ class Count(NamedTuple):
         """Whether a count is above the upper bound."""
         return self.most is not None and count > self.most
 
-    def of(self, one: str, more: str) -> str:
+    def with_noun(self, singular: str, plural: str) -> str:
         """Write the count with its noun: `at most 1 retry`, `2 retries`."""
         last = self.least if self.most is None else self.most
-        return f"{self} {one if last == 1 else more}"
+        return f"{self} {singular if last == 1 else plural}"
 
     def __str__(self) -> str:
         if self.least == self.most:
@@ -65,13 +65,13 @@ class Record(NamedTuple):
     Attributes:
         amount: its amount in minor units.
         fields: its fields, for conditions.
-        may_leave: whether its status can still change.
+        may_change: whether its status can still change.
     """
 
     id: str
     amount: int
     fields: Fields
-    may_leave: bool = False
+    may_change: bool = False
 
 
 FindRecords = Callable[[World], Iterator[Record | None]]
@@ -91,7 +91,7 @@ class RecordCount:
         """Count the records, and separately those that will certainly keep counting."""
         asks_for_status = any(each.field == "status" for each in self.conditions)
         ids: list[str] = []
-        amount = staying = staying_amount = 0
+        amount = certain = certain_amount = 0
         for number, each in enumerate(self.find(context.observed.world)):
             if number % SLICE == 0:
                 yield
@@ -99,11 +99,11 @@ class RecordCount:
                 continue
             ids.append(each.id)
             amount += each.amount
-            if not (asks_for_status and each.may_leave):
-                staying += 1
-                staying_amount += each.amount
-        met, too_many = _held(self.count, len(ids), staying)
-        is_enough, too_much = _held(self.total, amount, staying_amount)
+            if not (asks_for_status and each.may_change):
+                certain += 1
+                certain_amount += each.amount
+        met, too_many = _compare(self.count, len(ids), certain)
+        is_enough, too_much = _compare(self.total, amount, certain_amount)
         wanted = [] if self.count is None else [str(self.count)]
         wanted += [] if self.total is None else [f"a total of {self.total}"]
         observed = f"expected {' and '.join(wanted)}, {saw(ids)}"
@@ -111,11 +111,11 @@ class RecordCount:
         return ExpectationResult(met and is_enough, observed, is_final=too_many or too_much)
 
 
-def _held(wanted: Count | None, found: int, staying: int) -> tuple[bool, bool]:
+def _compare(wanted: Count | None, found: int, certain: int) -> tuple[bool, bool]:
     """Whether a count is right, and whether those that stay are too many already."""
     if wanted is None:
         return True, False
-    return wanted.admits(found), wanted.is_exceeded_by(staying)
+    return wanted.admits(found), wanted.is_exceeded_by(certain)
 
 
 def records_kind(  # noqa: PLR0913 - each by its name

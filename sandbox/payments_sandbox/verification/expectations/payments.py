@@ -14,7 +14,7 @@ def _find(world: World) -> Iterator[Record]:
         each = world.ledger.payments.get(number)
         fields = PaymentFields(each, world.rules.number_of)
         # Only the status of a payment can change, and only while it is pending.
-        yield Record(each.id, each.amount, fields, may_leave=each.status is Status.PENDING)
+        yield Record(each.id, each.amount, fields, may_change=each.status is Status.PENDING)
 
 
 PAYMENTS: Final = records_kind(

@@ -13,7 +13,7 @@ from payments_sandbox.verification.expectations.expectation import (
     ExpectationKind,
     ExpectationResult,
 )
-from payments_sandbox.verification.observed import in_journal
+from payments_sandbox.verification.observed import masked_conditions
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,7 +26,7 @@ class RequestCount:
 
     def evaluate(self, context: EvaluationContext) -> ExpectationResult:
         """Count the calls."""
-        conditions = in_journal(self.conditions)
+        conditions = masked_conditions(self.conditions)
         found = [
             call.id
             for call in context.observed.calls

@@ -14,7 +14,7 @@ from payments_sandbox.verification.expectations.expectation import (
     ExpectationKind,
     ExpectationResult,
 )
-from payments_sandbox.verification.observed import ObservedCall, alike
+from payments_sandbox.verification.observed import ObservedCall, group_repeats
 
 GROWTH_TOLERANCE: Final = 0.9
 """How much of the growth a gap must reach, since clients do not sleep for exact times."""
@@ -43,7 +43,7 @@ class RetryPolicyCheck:
         # A held call enters the journal when it is decided, perhaps after a later call.
         groups = [
             sorted(group, key=lambda call: call.entry.wall)
-            for group in alike(context.observed.calls, self.operation)
+            for group in group_repeats(context.observed.calls, self.operation)
         ]
         if not groups:
             return ExpectationResult(met=False, observed=f"saw no {self.operation}")
@@ -52,13 +52,13 @@ class RetryPolicyCheck:
                 ids = listed(call.id for call in calls)
                 return ExpectationResult(met=False, observed=f"{wrong}: {ids}", is_final=True)
         most = max(len(calls) - 1 for calls in groups)
-        seen = Count(most=most).of("retry", "retries")
+        seen = Count(most=most).with_noun("retry", "retries")
         return ExpectationResult(met=True, observed=f"saw {seen} of one call")
 
     def _what_is_wrong(self, calls: Sequence[ObservedCall]) -> str | None:
         """What is wrong with the repetitions of one call, in words."""
         if self.most is not None and len(calls) - 1 > self.most:
-            wanted = Count(most=self.most).of("retry", "retries")
+            wanted = Count(most=self.most).with_noun("retry", "retries")
             return f"expected {wanted}, saw {len(calls) - 1}"
         gaps = [_gap(before, after) for before, after in pairwise(calls)]
         if short := [gap for gap in gaps if gap < self.least_gap]:

@@ -10,16 +10,16 @@ from payments_sandbox.verification.findings.finding import FindingKind, Occurren
 from payments_sandbox.verification.findings.repetitions import (
     REPEATED_WITHIN,
     gap,
+    repeated_without_read,
     sent_again_by_library,
-    sent_again_unseen,
     sent_with_the_same_key,
 )
 from payments_sandbox.verification.observed import (
     Observed,
     ObservedCall,
-    alike,
-    payment_in_words,
-    refund_in_words,
+    describe_payment,
+    describe_refund,
+    group_repeats,
 )
 
 _WEBHOOK_COMES: Final = SECOND
@@ -29,14 +29,14 @@ _SHOWS_PAYMENTS: Final = frozenset({"list_payments"})
 
 
 def _find(observed: Observed) -> Iterator[Occurrence]:
-    for group in alike(observed.calls, "create_payment"):
-        pairs = sent_again_unseen(group, observed.calls, _SHOWS_PAYMENTS)
-        yield from _occurrence(payment_in_words(group[0]), group, pairs, observed.calls)
-    for group in alike(observed.calls, "create_refund"):
+    for group in group_repeats(observed.calls, "create_payment"):
+        pairs = repeated_without_read(group, observed.calls, _SHOWS_PAYMENTS)
+        yield from _occurrence(describe_payment(group[0]), group, pairs, observed.calls)
+    for group in group_repeats(observed.calls, "create_refund"):
         if not _refunds_everything(group[0]):
-            pairs = sent_again_unseen(group, observed.calls, READS)
+            pairs = repeated_without_read(group, observed.calls, READS)
             blind = [pair for pair in pairs if not _would_know(observed, *pair)]
-            yield from _occurrence(refund_in_words(group[0]), group, blind, observed.calls)
+            yield from _occurrence(describe_refund(group[0]), group, blind, observed.calls)
 
 
 def _would_know(observed: Observed, before: ObservedCall, call: ObservedCall) -> bool:
@@ -46,7 +46,7 @@ def _would_know(observed: Observed, before: ObservedCall, call: ObservedCall) ->
     """
     waited = max(gap(before, call), call.entry.wall - before.entry.wall)
     return gap(before, call) > REPEATED_WITHIN or (
-        observed.hears_of(EventType.REFUND_CREATED) and waited >= _WEBHOOK_COMES
+        observed.subscribes_to(EventType.REFUND_CREATED) and waited >= _WEBHOOK_COMES
     )
 
 
@@ -64,7 +64,9 @@ def _occurrence(
     calls: Sequence[ObservedCall],
 ) -> Iterator[Occurrence]:
     if blind:
-        how = sent_again_by_library(blind, calls) or "without looking for it first"
+        is_refund = group[0].entry.operation == "create_refund"
+        blindly = "without waiting for refund.created" if is_refund else "without looking for it"
+        how = sent_again_by_library(blind, calls) or f"{blindly} first"
         key = sent_with_the_same_key(blind)
         ids = ids_of(call for _, call in blind)
         message = f"{what} was sent again {how}{key and f'; {key}'}."
@@ -74,11 +76,11 @@ def _occurrence(
 BLIND_RETRY: Final = FindingKind(
     name="blind_retry",
     advice=(
-        "List the customer's payments first (customer_id and created_after, which is strictly"
-        " after whole seconds): the payment may exist although its reply was lost. A refund is"
-        " only reported by the webhook refund.created."
+        "Before you repeat a payment, list the customer's payments (customer_id and created_after,"
+        " which is strictly after whole seconds): it may exist although its reply was lost. Before"
+        " you repeat a refund, wait for the webhook refund.created: nothing else reports it."
     ),
-    finds=(
+    reported=(
         "`create_payment` was called again with equal customer, amount, currency and"
         " description after the reply to the previous call was lost, hidden by a fault, or"
         " a 5xx, and no list of payments had succeeded in between; or an equal"
@@ -86,7 +88,7 @@ BLIND_RETRY: Final = FindingKind(
         " clock, and nobody had read the payment in between; whether or not the operation"
         " took effect"
     ),
-    spares=(
+    not_reported=(
         "a repetition after a rejection (4xx), which shows that nothing happened; a refund"
         " of the whole payment, which cannot be made twice; a refund a second or more"
         " later, on either clock, if an endpoint receives `refund.created`, which would"

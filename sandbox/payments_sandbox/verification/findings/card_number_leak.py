@@ -16,7 +16,7 @@ def _find(observed: Observed) -> Iterator[Occurrence]:
 CARD_NUMBER_LEAK: Final = FindingKind(
     name="card_number_leak",
     advice="Card numbers belong in payment_method and nowhere else.",
-    finds="a card number was in `description`, `reason` or `customer_id`",
-    spares="a card number in `payment_method`; other long numbers, such as order numbers",
+    reported="a card number was in `description`, `reason` or `customer_id`",
+    not_reported="a card number in `payment_method`; other long numbers, such as order numbers",
     find=_find,
 )

@@ -24,16 +24,16 @@ class FindingKind(NamedTuple):
     Attributes:
         name: its name in reports and in the control API.
         advice: what to do about it, in a sentence.
-        finds: what exactly is found, for the table in docs/control-api.md.
-        spares: what looks similar and is not found, for the same table.
+        reported: what exactly is found, for the table in docs/control-api.md.
+        not_reported: what looks similar and is not found, for the same table.
         find: finds occurrences.
         may_clear: whether later calls of the client can clear the finding.
     """
 
     name: str
     advice: str
-    finds: str
-    spares: str
+    reported: str
+    not_reported: str
     find: Callable[[Observed], Iterable[Occurrence]]
     may_clear: bool = False
 
@@ -60,7 +60,7 @@ def ids_of(calls: Iterable[ObservedCall]) -> tuple[str, ...]:
     return tuple(call.id for call in calls)
 
 
-def accepted(
+def find_accepted(
     observed: Observed, what: str, is_bad: Callable[[ObservedAttempt], bool]
 ) -> Iterator[Occurrence]:
     """Find accepted deliveries that a careful receiver would have rejected.
@@ -70,10 +70,10 @@ def accepted(
         what: the adjective for such deliveries.
         is_bad: whether an attempt should have been rejected.
     """
-    taken = [
+    ids = [
         each.id
         for each in observed.deliveries
         if any(is_bad(attempt) and attempt.is_accepted for attempt in each.attempts)
     ]
-    if taken:
-        yield Occurrence(f"A {what} delivery was answered with a 2xx.", tuple(taken))
+    if ids:
+        yield Occurrence(f"A {what} delivery was answered with a 2xx.", tuple(ids))

@@ -22,22 +22,24 @@ def _find(observed: Observed) -> Iterator[Occurrence]:
             refused.clear()
             continue
         first = next(iter(refused.values()), call)
-        own = refused.setdefault(call.entry.connection, call)
-        if _has_heard(call, own, first) and not _has_waited(call, first):
+        first_of_connection = refused.setdefault(call.entry.connection, call)
+        if _knows_of_429(call, first_of_connection, first) and not _has_waited(call, first):
             early = [*(early or [first]), call]
     if early:
         message = f"{counted(len(early) - 1, 'call')} did not wait until the rate limit was reset."
         yield Occurrence(message, ids_of(early))
 
 
-def _has_heard(call: ObservedCall, own: ObservedCall, first: ObservedCall) -> bool:
+def _knows_of_429(
+    call: ObservedCall, first_of_connection: ObservedCall, first: ObservedCall
+) -> bool:
     """Whether the sender of a call knows about a 429.
 
     On the same connection, the reply came before this call. Another connection may belong to
     another worker, which learns about the 429 a little later.
     """
-    is_told = call is not own and call.has_seen_reply_to(own)
-    return is_told or call.entry.wall - first.entry.wall >= _KNOWN_AFTER
+    is_informed = call is not first_of_connection and call.has_seen_reply_to(first_of_connection)
+    return is_informed or call.entry.wall - first.entry.wall >= _KNOWN_AFTER
 
 
 def _has_waited(call: ObservedCall, refused: ObservedCall) -> bool:
@@ -53,12 +55,12 @@ IGNORED_RATE_LIMIT: Final = FindingKind(
         "After a 429, wait until X-RateLimit-Reset: it is an instant in epoch seconds, not a"
         " number of seconds."
     ),
-    finds=(
+    reported=(
         "a call that was rejected with 429 arrived before the `X-RateLimit-Reset` of the"
         " first 429, on either clock, and either after a 429 on its own connection or more"
         " than a second of real time after the first 429 on any connection"
     ),
-    spares=(
+    not_reported=(
         "calls that were in progress when the first 429 was answered, and the first calls"
         " of other workers within a second; a call that succeeds because somebody raised"
         " the limit"

@@ -14,7 +14,7 @@ _AT_ONCE: Final = 30
 """Real milliseconds within which libraries send again, even when busy, and programs rarely do."""
 
 
-def performed_again(performed: Iterable[ObservedCall], within: int) -> Iterator[list[ObservedCall]]:
+def repeated_writes(performed: Iterable[ObservedCall], within: int) -> Iterator[list[ObservedCall]]:
     """Yield chains of performed writes, each of which repeats the one before it.
 
     A write is a repetition if the reply to the one before was lost, or if both have the same
@@ -26,7 +26,7 @@ def performed_again(performed: Iterable[ObservedCall], within: int) -> Iterator[
     """
     chain: list[ObservedCall] = []
     for call in performed:
-        if chain and not (gap(chain[-1], call) <= within and _is_meant_again(chain[-1], call)):
+        if chain and not (gap(chain[-1], call) <= within and _is_repetition(chain[-1], call)):
             if len(chain) > 1:
                 yield chain
             chain = []
@@ -35,16 +35,16 @@ def performed_again(performed: Iterable[ObservedCall], within: int) -> Iterator[
         yield chain
 
 
-def _is_meant_again(before: ObservedCall, call: ObservedCall) -> bool:
-    return before.outcome_unknown or _has_key_of(before, call)
+def _is_repetition(before: ObservedCall, call: ObservedCall) -> bool:
+    return before.outcome_unknown or _have_same_key(before, call)
 
 
-def _has_key_of(before: ObservedCall, call: ObservedCall) -> bool:
+def _have_same_key(before: ObservedCall, call: ObservedCall) -> bool:
     """Whether two calls have the same idempotency key."""
     return call.idempotency_key is not None and call.idempotency_key == before.idempotency_key
 
 
-def sent_again_unseen(
+def repeated_without_read(
     group: Sequence[ObservedCall], calls: Sequence[ObservedCall], reads: frozenset[str]
 ) -> list[tuple[ObservedCall, ObservedCall]]:
     """Pairs of equal writes: one whose reply was lost, and the next, with no read in between.
@@ -105,12 +105,12 @@ def sent_with_the_same_key(pairs: Iterable[tuple[ObservedCall, ObservedCall]]) -
 
     Clients that send one believe that repeating the call is harmless.
     """
-    if any(_has_key_of(*pair) for pair in pairs):
+    if any(_have_same_key(*pair) for pair in pairs):
         return "it had the same Idempotency-Key, which this API does not support"
     return ""
 
 
-def why_again(chain: Sequence[ObservedCall], calls: Sequence[ObservedCall]) -> str:
+def explain_repetition(chain: Sequence[ObservedCall], calls: Sequence[ObservedCall]) -> str:
     """The end of a sentence about a repeated write: the reason, if it is known."""
     pairs = list(pairwise(chain))
     how = sent_again_by_library(pairs, calls)

@@ -3,12 +3,12 @@
 from collections.abc import Iterator
 from typing import Final
 
-from payments_sandbox.verification.findings.finding import FindingKind, Occurrence, accepted
+from payments_sandbox.verification.findings.finding import FindingKind, Occurrence, find_accepted
 from payments_sandbox.verification.observed import Observed
 
 
 def _find(observed: Observed) -> Iterator[Occurrence]:
-    return accepted(observed, "stale", lambda attempt: attempt.is_stale)
+    return find_accepted(observed, "stale", lambda attempt: attempt.is_stale)
 
 
 STALE_DELIVERY_ACCEPTED: Final = FindingKind(
@@ -17,9 +17,9 @@ STALE_DELIVERY_ACCEPTED: Final = FindingKind(
         "Reject deliveries whose signed timestamp is more than five minutes off; otherwise they"
         " can be replayed."
     ),
-    finds=(
+    reported=(
         "an attempt whose signed timestamp was more than five minutes off was answered with a 2xx"
     ),
-    spares="a retry, which has a new signature; a delivery that was late in the world's time",
+    not_reported="a retry, which has a new signature; a delivery that was late in the world's time",
     find=_find,
 )
