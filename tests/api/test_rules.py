@@ -107,7 +107,11 @@ def test_the_journal_says_why_each_other_rule_did_not_match() -> None:
     ]
 
 
-@pytest.mark.parametrize("body", [b"{", b"", b"[1]", {"amount": "x"}, {}], ids=str)
+@pytest.mark.parametrize(
+    "body",
+    [b"{", b"", b"[1]", {"amount": "x"}, {}],
+    ids=["truncated json", "empty", "a list", "invalid amount", "empty object"],
+)
 def test_a_rule_is_evaluated_before_the_body_is_validated(body: object) -> None:
     """A gateway that is down does not look into the body."""
     desk = desk_of('- {request: "*", do: [{respond: {error: internal_error}}], then: repeat_last}')

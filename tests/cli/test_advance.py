@@ -2,8 +2,6 @@
 
 from typing import Final
 
-import pytest
-
 from tests.support.process import (
     ServeProcess,
     documented_example,
@@ -13,6 +11,7 @@ from tests.support.process import (
     run,
     without_ids,
 )
+from tests.support.tables import for_each
 
 PENDING: Final = "4000009900000012"
 CHARGED_BACK: Final = "4000000000000259"
@@ -115,7 +114,7 @@ def test_this_module_covers_every_option_of_advance() -> None:
     assert options_of("advance") == SHARED | {"--to", "--next"}
 
 
-@pytest.mark.parametrize(("arguments", "problem"), WRONG.values(), ids=WRONG)
+@for_each(("arguments", "problem"), WRONG.values())
 def test_invalid_arguments_exit_2_without_a_request(arguments: list[str], problem: str) -> None:
     """The last line on stderr says what is expected; no server is contacted."""
     ended = run("advance", *arguments)

@@ -6,9 +6,10 @@ from payments_sandbox.cli.commands.docs import topics_of
 from payments_sandbox.core.resources import data_files
 from tests.project.tree import ROOT
 from tests.support.process import run
+from tests.support.tables import for_each
 
 
-@pytest.mark.parametrize(
+@for_each(
     ("topic", "page"),
     [
         ("testing", "testing.md"),

@@ -9,6 +9,7 @@ import pytest
 from payments_sandbox.cli.commands import healthcheck
 from tests.support.process import ServeProcess, run, serve_process
 from tests.support.sockets import saying
+from tests.support.tables import for_each
 
 REPLY: Final = "HTTP/1.1 {status}\r\nContent-Length: {length}\r\nConnection: close\r\n\r\n{body}"
 
@@ -103,7 +104,7 @@ def test_a_server_that_does_not_answer_in_time_exits_1(monkeypatch: pytest.Monke
 EXPECTED: Final = "expected an address such as http://127.0.0.1:8080"
 
 
-@pytest.mark.parametrize("url", ["localhost:8080", "http://", "http://a/b", "ftp://a", ""])
+@for_each("url", ["localhost:8080", "http://", "http://a/b", "ftp://a", ""])
 def test_an_invalid_url_option_exits_2(url: str) -> None:
     code, output, errors = ended("--url", url)
     assert (code, output) == (2, "")

@@ -78,6 +78,14 @@ def delivery(
             r"to \x1b[2J\xe9  evt_1  http://r/  given up  3.1 ms",
         ),
     ],
+    ids=[
+        "delivered",
+        "retry later",
+        "retry now",
+        "given up",
+        "endpoint disabled",
+        "control characters",
+    ],
 )
 def test_a_delivery_is_formatted_as_one_line(shown: DeliveryModel, rest: str) -> None:
     """It shows time, event, URL, result and next attempt, with control characters escaped."""
@@ -103,6 +111,14 @@ def test_event_filters_of_listen_match_as_those_of_endpoints(event: str, wanted:
         ({"payment_method": "card"}, None),
         ([], None),
         (None, None),
+    ],
+    ids=[
+        "masked number",
+        "masked completely",
+        "not a string",
+        "no card object",
+        "a list",
+        "no body",
     ],
 )
 def test_a_journal_line_shows_the_last_four_digits_of_the_card(

@@ -18,6 +18,7 @@ from tests.support.process import (
     started,
     without_ids,
 )
+from tests.support.tables import for_each
 
 SHARED: Final = {"--url", "--api-key", "--control-token"}
 DROPPED: Final = "4000009900000061"
@@ -107,6 +108,17 @@ def busy(world: RemoteWorld) -> RemoteWorld:
         (["--since", "2030-01-15T11:30:00Z", "--customer", "cust_ada"], ["list_payments"]),
         (["--since", "2031-01-01"], []),
         (["--status", "5xx"], []),
+    ],
+    ids=[
+        "status",
+        "status class",
+        "status class and limit",
+        "operation and limit",
+        "customer",
+        "last 10 minutes",
+        "since an instant",
+        "since the future",
+        "no match",
     ],
 )
 def test_filters_apply_before_the_limit(
@@ -228,7 +240,7 @@ def test_this_module_covers_every_option_of_logs() -> None:
     assert options_of("logs") == SHARED | own
 
 
-@pytest.mark.parametrize(
+@for_each(
     ("arguments", "problem"),
     [
         (["-n", "1001"], "argument -n/--limit: expected a whole number from 0 to 1000"),

@@ -16,7 +16,7 @@ from pathlib import Path
 
 import pytest
 
-from payments_sandbox.cli.commands.seed import _what_was_done
+from payments_sandbox.cli.commands.seed import _summary
 from payments_sandbox.cli.failure import INTERRUPTED, CommandFailedError
 from payments_sandbox.cli.state_file import StateFile
 from payments_sandbox.cli.terminal import progress as module
@@ -85,7 +85,7 @@ def test_no_progress_and_no_thread_without_a_terminal(monkeypatch: pytest.Monkey
     assert piped.getvalue() == ""
 
 
-def test_an_interrupt_reports_what_was_done() -> None:
+def test_an_interrupt_reports_summary() -> None:
     with pytest.raises(CommandFailedError) as caught, interruptible(lambda: "3 were made"):
         raise KeyboardInterrupt
     assert (str(caught.value), caught.value.code) == ("interrupted; 3 were made", INTERRUPTED)
@@ -117,7 +117,7 @@ def test_seed_shows_progress_and_an_interrupt_reports_that_the_server_continues(
 
 
 def test_an_interrupt_while_no_payment_is_being_made_names_the_worlds_command() -> None:
-    assert _what_was_done(None).startswith("no payments are being made; payments-sandbox worlds")
+    assert _summary(None).startswith("no payments are being made; payments-sandbox worlds")
 
 
 @pytest.mark.parametrize("how", [("advance", "1d"), ("clock", "freeze", "--at", "2030-01-16")])

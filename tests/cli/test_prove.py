@@ -123,6 +123,16 @@ def test_against_accepts_an_earlier_report_instead_of_a_revision(repository: Rep
         (("lost.yaml",), ("./new.sh",), 127, "cannot run ./new.sh on HEAD ("),
         (("lost.yaml", "--against", "lost.yaml"), CLIENT, 2, "expected a report written by"),
     ],
+    ids=[
+        "no scenario",
+        "timeout of 0s",
+        "no command",
+        "unknown file",
+        "unknown scenario",
+        "unknown revision",
+        "no such program",
+        "not a report",
+    ],
 )
 def test_invalid_arguments_are_rejected_with_the_reason(
     options: tuple[str, ...],

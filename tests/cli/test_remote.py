@@ -56,7 +56,7 @@ def test_every_remote_command_has_url_api_key_and_control_token(command: str) ->
     assert options_of(command) >= SHARED
 
 
-@pytest.mark.parametrize("path", ["", "/", "/v3", "/v3/", "/_sandbox", "/_sandbox/"])
+@for_each("path", ["", "/", "/v3", "/v3/", "/_sandbox", "/_sandbox/"])
 def test_options_override_variables_even_invalid_ones(server: ServeProcess, path: str) -> None:
     """The URL may be that of either API."""
     key = f"sk_test_line{len(path)}"

@@ -148,7 +148,7 @@ def test_an_invalid_variable_exits_2_and_does_not_affect_other_commands(option: 
     assert run("cards", extra=extra).returncode == 0
 
 
-@pytest.mark.parametrize("flag", FLAGS)
+@for_each("flag", FLAGS)
 def test_an_invalid_flag_variable_exits_2(flag: str) -> None:
     """The variable of a flag is a boolean."""
     ended = run("serve", extra={environment_name(flag): "perhaps"}, is_process=False)

@@ -16,6 +16,7 @@ from tests.support.process import (
     run,
     without_ids,
 )
+from tests.support.tables import for_each
 
 SHARED: Final = {"--url", "--api-key", "--control-token"}
 DATA: Final = '{"payout_id": "po_1", "rate": 1.250, "lines": [{"n": 1}]}'
@@ -152,7 +153,7 @@ def test_an_event_that_the_server_rejects_exits_1_with_its_error(
     )
 
 
-@pytest.mark.parametrize(
+@for_each(
     ("arguments", "problem"),
     [
         (["--payment", "pay_1", "--data", "{}"], "not allowed with --payment"),

@@ -27,6 +27,7 @@ from tests.support.process import (
     started,
 )
 from tests.support.sockets import connected, exchange, raw_request
+from tests.support.tables import for_each
 from tests.support.values import LONGEST_WAIT, documented_create
 
 WORKERS: Final = 3
@@ -387,7 +388,7 @@ def test_a_port_in_use_exits_1_with_one_line() -> None:
     assert ended.stderr.count("\n") == 1
 
 
-@pytest.mark.parametrize("workers", ["0", "65", "two", "-1"])
+@for_each("workers", ["0", "65", "two", "-1"])
 def test_an_invalid_number_of_workers_exits_2(workers: str) -> None:
     """The error says what is expected."""
     ended = run("serve", "--workers", workers)

@@ -9,6 +9,7 @@ import pytest
 
 from tests.support.process import RemoteWorld, documented_example, new_remote_world, options_of, run
 from tests.support.sockets import running_server
+from tests.support.tables import for_each
 
 SHARED: Final = {"--url", "--api-key", "--control-token"}
 NAME: Final = "tests/test_shop.py::test_a_lost_reply_is_looked_for"
@@ -103,7 +104,7 @@ def test_a_key_without_a_world_exits_1_and_creates_no_world(world: RemoteWorld, 
     assert "sk_test_none" not in world.run("worlds", "list").stdout
 
 
-@pytest.mark.parametrize(
+@for_each(
     ("verb", "own"),
     [("list", {"--json"}), ("show", {"--json"}), ("reset", {"--only"}), ("drop", set())],
 )

@@ -106,6 +106,7 @@ def test_an_error_without_the_sandbox_envelope_is_reported_as_another_server(bod
         (OSError(111, "Refused"), True, UnreachableCause.NO_CONNECTION, "Refused"),
         (ValueError(), False, UnreachableCause.NOT_HTTP, "ValueError"),
     ],
+    ids=["timeout", "refused", "not http"],
 )
 def test_a_failed_connection_is_reported_with_its_cause_and_reason(
     error: Exception, *, is_http: bool, cause: UnreachableCause, reason: str

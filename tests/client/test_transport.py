@@ -20,6 +20,7 @@ from payments_sandbox.testing import (
     Unreachable,
     running_sandbox,
 )
+from tests.support.tables import for_each
 
 
 class Stranger(BaseHTTPRequestHandler):
@@ -170,7 +171,7 @@ def test_an_invalid_address_raises_value_error_when_the_client_is_made(url: str)
         SandboxClient(url)
 
 
-@pytest.mark.parametrize("tail", ["", "/", "/v3", "/_sandbox"])
+@for_each("tail", ["", "/", "/v3", "/_sandbox"])
 def test_the_client_accepts_the_address_of_either_api_with_or_without_a_scheme(
     server: RunningSandbox, tail: str
 ) -> None:

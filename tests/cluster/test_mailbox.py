@@ -28,7 +28,9 @@ def box() -> Iterator[Mailbox]:
 
 
 @pytest.mark.parametrize("size", [0, 1, 1_000, LARGEST - 1, LARGEST, 1_000_000])
-@pytest.mark.parametrize("has_descriptor", [False, True])
+@pytest.mark.parametrize(
+    "has_descriptor", [False, True], ids=["without descriptor", "with descriptor"]
+)
 def test_a_message_of_any_size_arrives_unchanged_with_its_descriptor(
     box: Mailbox, *, size: int, has_descriptor: bool
 ) -> None:

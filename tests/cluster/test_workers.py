@@ -2,10 +2,9 @@
 
 from collections import Counter
 
-import pytest
-
 from payments_sandbox.cluster.places import Here, Sibling
 from payments_sandbox.cluster.workers import WorkerDirectory, owner_of
+from tests.support.tables import for_each
 
 KEYS = [f"sk_test_{number}" for number in range(3_000)]
 
@@ -15,7 +14,7 @@ def test_the_owners_of_known_keys_are_the_listed_workers() -> None:
     assert [owner_of(key, 4) for key in ("sk_test_sandbox", *KEYS[:7])] == [1, 3, 1, 2, 2, 1, 2, 3]
 
 
-@pytest.mark.parametrize("workers", [1, 2, 3, 8])
+@for_each("workers", [1, 2, 3, 8])
 def test_each_worker_owns_its_share_of_the_keys_within_a_sixth(workers: int) -> None:
     owned = Counter(owner_of(key, workers) for key in KEYS)
     share = len(KEYS) / workers

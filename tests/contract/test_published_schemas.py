@@ -288,6 +288,7 @@ def test_an_object_or_null_is_published_as_any_of_two() -> None:
         ({"type": "integer", "maximum": 2**31 - 1}, False),
         ({"type": "number"}, False),
     ],
+    ids=["unbounded", "above 32 bits or null", "within 32 bits", "not an integer"],
 )
 def test_an_integer_is_published_as_int64_if_it_may_exceed_int32(
     schema: dict[str, Any], *, is_large: bool

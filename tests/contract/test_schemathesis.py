@@ -10,9 +10,10 @@ import json
 import re
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Sequence
+from contextlib import AbstractContextManager, ExitStack
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 import pytest
 from hypothesis import settings
@@ -52,23 +53,97 @@ checks.positive_data_acceptance.expected-statuses = ["2xx", "400", "401", "404",
 """
 
 
-@pytest.fixture
-def server() -> Iterator[RunningServer]:
-    """A server for one run, without payments of earlier ones."""
-    with running_server(Settings(port=0, clock=CLOCK, seed=7, rate_limit=1_000_000_000)) as running:
-        yield running
+PUBLISHED: Final = ("examples", "coverage", "fuzzing")
+"""The phases on the published document; links lead somewhere in the narrowed one."""
+
+NARROWED: Final = ("examples", *OF_NIGHTS, "fuzzing", "stateful")
+
+AT_ONCE: Final = """
+import json, os, sys
+import schemathesis.cli
+import schemathesis.cli.commands.run.executor
+import schemathesis.engine.run.unit
+import schemathesis.specs.openapi.schemas
+
+children = []
+for folder, sys.argv[1:] in json.load(sys.stdin):
+    children.append(os.fork())
+    if children[-1] == 0:
+        os.chdir(folder)
+        for stream in (1, 2):
+            os.dup2(os.open("printed.txt", os.O_CREAT | os.O_WRONLY | os.O_APPEND), stream)
+        schemathesis.cli.schemathesis()
+for child in children:
+    os.waitpid(child, 0)
+"""
+"""A program that runs Schemathesis several times at once: importing it takes longer than a run."""
 
 
-@pytest.fixture
-def document(server: RunningServer) -> Document:
-    """The document that the server publishes, without `default`, which allows any status."""
+class Judgement(NamedTuple):
+    """What a run of Schemathesis says.
+
+    Attributes:
+        report: its report.
+        printed: its output.
+    """
+
+    report: Document
+    printed: str
+
+
+class Judged(NamedTuple):
+    """The runs that all tests look at.
+
+    Attributes:
+        published: on the published document, with the repository's configuration.
+        narrowed: on the narrowed document, with the strict configuration.
+        broken: on the published document with a wrong schema of an amount.
+    """
+
+    published: Judgement
+    narrowed: Judgement
+    broken: Judgement
+
+
+@pytest.fixture(scope="module")
+def judged(tmp_path_factory: pytest.TempPathFactory) -> Judged:
+    """Run Schemathesis, each time on a new server."""
+    folder = tmp_path_factory.mktemp("judged")
+    (strict := folder / "strict.toml").write_text(STRICT)
+    usual = ROOT / "schemathesis.toml"
+    with ExitStack() as servers:
+        documents = [published(servers.enter_context(serving())) for _ in Judged._fields]
+        broken = documents[2]["components"]["schemas"]["CreatedPayment"]
+        broken["properties"]["amount"] = {"type": "string"}
+        runs = [
+            arguments(folder / "published", usual, documents[0], PUBLISHED),
+            arguments(folder / "narrowed", strict, narrowed(documents[1]), NARROWED),
+            arguments(folder / "broken", usual, documents[2], ("examples",)),
+        ]
+        subprocess.run(
+            [sys.executable, "-c", AT_ONCE],
+            input=json.dumps(runs),
+            env=environment(HYPOTHESIS_STORAGE_DIRECTORY=str(ROOT / ".hypothesis")),
+            text=True,
+            check=True,
+        )
+    return Judged(*(judgement(folder / name) for name in Judged._fields))
+
+
+def serving() -> AbstractContextManager[RunningServer]:
+    """Return a server for one run, without payments of earlier ones."""
+    return running_server(Settings(port=0, clock=CLOCK, seed=7, rate_limit=1_000_000_000))
+
+
+def published(server: RunningServer) -> Document:
+    """Return the document that a server publishes, without `default`, which allows any status."""
     host = server.address.removeprefix("http://")
     raw = raw_request("GET", "/_sandbox/openapi.json", {"Host": host})
-    published: Document = exchange(server.address, raw).json
-    for methods in published["paths"].values():
+    document: Document = exchange(server.address, raw).json
+    for methods in document["paths"].values():
         for operation in methods.values():
             del operation["responses"]["default"]
-    return published
+    return document
 
 
 def narrowed(document: Document) -> Document:
@@ -87,32 +162,31 @@ def narrowed(document: Document) -> Document:
     return document
 
 
-def judge(document: Document, config: Path, folder: Path, *options: str) -> tuple[Document, str]:
-    """Run Schemathesis on a document; return its report and its output."""
+def arguments(
+    folder: Path, config: Path, document: Document, phases: Sequence[str]
+) -> tuple[str, Sequence[str]]:
+    """Write a document to a folder, and return both, the folder and the arguments of a run."""
+    folder.mkdir()
     (folder / "openapi.json").write_text(json.dumps(document))
-    report = folder / "report.json"
-    printed = subprocess.run(
-        [
-            *(sys.executable, "-m", "schemathesis.cli", f"--config-file={config}", "run"),
-            *("openapi.json", *OPTIONS, f"--report-json-path={report}"),
-            f"--url={document['servers'][0]['url']}",
-            "--header=Authorization: Bearer sk_test_schemathesis",
-            *options,
-        ],
-        cwd=folder,
-        env=environment(HYPOTHESIS_STORAGE_DIRECTORY=str(ROOT / ".hypothesis")),
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        text=True,
-        check=False,
-    ).stdout
-    assert report.exists(), printed
-    found: Document = json.loads(report.read_text())
-    return found, printed
+    return str(folder), [
+        *(f"--config-file={config}", "run", "openapi.json", *OPTIONS),
+        "--report-json-path=report.json",
+        f"--url={document['servers'][0]['url']}",
+        "--header=Authorization: Bearer sk_test_schemathesis",
+        f"--phases={','.join(phases)}",
+    ]
 
 
-def assert_satisfied(report: Document, printed: str, phases: tuple[str, ...], cases: int) -> None:
+def judgement(folder: Path) -> Judgement:
+    """Return what a run has written to its folder."""
+    printed = (folder / "printed.txt").read_text(encoding="utf-8")
+    assert (folder / "report.json").exists(), printed
+    return Judgement(json.loads((folder / "report.json").read_text(encoding="utf-8")), printed)
+
+
+def assert_satisfied(judgement: Judgement, phases: tuple[str, ...], cases: int) -> None:
     """Assert that all operations pass each phase, with at least so many cases and no failures."""
+    report, printed = judgement
     assert (report["failures"], report["errors"]) == ([], []), printed
     assert (report["exit_code"], report["complete"]) == (0, True), printed
     assert report["operations"]["tested"] == 4
@@ -122,45 +196,25 @@ def assert_satisfied(report: Document, printed: str, phases: tuple[str, ...], ca
     assert report["test_cases"]["generated"] >= cases
 
 
-def test_schemathesis_finds_no_failures_with_the_published_document(
-    document: Document, tmp_path: Path
-) -> None:
+def test_schemathesis_finds_no_failures_with_the_published_document(judged: Judged) -> None:
     """With the repository's configuration, which anybody can run."""
-    phases = ("examples", "coverage", "fuzzing")  # links lead somewhere in the narrowed one
-    option = f"--phases={','.join(phases)}"
-    report, printed = judge(document, ROOT / "schemathesis.toml", tmp_path, option)
-
-    assert_satisfied(report, printed, phases, 400)
+    assert_satisfied(judged.published, PUBLISHED, 400)
 
 
-def test_schemathesis_creates_and_follows_links_on_the_narrowed_document(
-    document: Document, tmp_path: Path
-) -> None:
+def test_schemathesis_creates_and_follows_links_on_the_narrowed_document(judged: Judged) -> None:
     """Every create succeeds, and every link is followed."""
-    config = tmp_path / "strict.toml"
-    config.write_text(STRICT)
-    phases = ("examples", *OF_NIGHTS, "fuzzing", "stateful")
-    option = f"--phases={','.join(phases)}"
-    report, printed = judge(narrowed(document), config, tmp_path, option)
-
-    assert_satisfied(report, printed, phases, 50)
+    assert_satisfied(judged.narrowed, NARROWED, 50)
     for phase in ("examples", *OF_NIGHTS, "fuzzing"):
-        rates = report["valid_rates"]["POST /payments"][phase]
+        rates = judged.narrowed.report["valid_rates"]["POST /payments"][phase]
         assert (rates["accepted"] > 0, rates["rejected"]) == (True, 0)
-    links = LINKS.search(printed)
+    links = LINKS.search(judged.narrowed.printed)
     assert links is not None
     assert int(links["covered"]) == int(links["selected"]) >= 3
 
 
-def test_schemathesis_reports_a_response_that_breaks_its_schema(
-    document: Document, tmp_path: Path
-) -> None:
+def test_schemathesis_reports_a_response_that_breaks_its_schema(judged: Judged) -> None:
     """The schema of an amount is made wrong, so the run has to fail."""
-    schemas = document["components"]["schemas"]
-    schemas["CreatedPayment"]["properties"]["amount"] = {"type": "string"}
-    config = ROOT / "schemathesis.toml"
-    report, printed = judge(document, config, tmp_path, "--phases=examples")
-
+    report, printed = judged.broken
     assert report["exit_code"] == 1, printed
     assert [(each["title"], each["operations"]) for each in report["failures"]] == [
         ("Response violates schema", ["POST /payments"])

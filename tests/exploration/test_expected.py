@@ -81,6 +81,16 @@ def judged(verdict: RunVerdict, failure: str, money: dict[OrderName, Money]) -> 
         (RunVerdict.CRASH, "drop", {}, []),
         (RunVerdict.LOST_PAYMENT, "drop_after_commit", {ADA: Money(100)}, []),
     ],
+    ids=[
+        "customer's payments",
+        "customer's refunds",
+        "payments without customer",
+        "clean audit after a duplicate",
+        "forged webhook refused",
+        "clean audit after a stale webhook",
+        "nothing after a crash",
+        "nothing after a lost payment",
+    ],
 )
 def test_a_finding_expects_the_money_or_audit_of_a_run_without_failures(
     verdict: RunVerdict,

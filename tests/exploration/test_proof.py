@@ -112,6 +112,7 @@ def test_a_scenario_without_fired_rules_on_the_old_tree_proves_nothing() -> None
         (FlowEnd(1, crash="a traceback"), (), False, "a traceback"),
         (FlowEnd(-1, timed_out=True), (), False, "it did not finish in time"),
     ],
+    ids=["success", "success but unmet", "told", "told but unmet", "failure", "crash", "timeout"],
 )
 def test_a_run_passes_or_fails_by_expectations_exit_and_told_by(
     end: FlowEnd, unmet: tuple[str, ...], why: str, *, passes: bool

@@ -30,7 +30,9 @@ def event(world: Sandbox) -> None:
 
 
 @pytest.mark.parametrize(
-    ("scopes", "records"), [(["journal"], 2), (["payments", "rules"], 2), (["rules"], 1)]
+    ("scopes", "records"),
+    [(["journal"], 2), (["payments", "rules"], 2), (["rules"], 1)],
+    ids=["journal", "payments and rules", "rules only"],
 )
 def test_a_reset_of_the_journal_or_payments_starts_a_new_record(
     recording: MemorySandbox, scopes: list[str], records: int

@@ -193,6 +193,7 @@ def test_the_call_list_ends_with_the_exit_of_the_command(end: FlowEnd, last: str
         ),
         ({"hang": {"commit": True, "for": "100ms"}}, "no reply (hang), it took effect"),
     ],
+    ids=["error", "error after commit", "damaged reply", "no reply after commit"],
 )
 def test_a_call_is_described_by_the_result_it_met(step: dict[str, Any], told: str) -> None:
     def body(api: httpx.Client, _: Sandbox) -> int:

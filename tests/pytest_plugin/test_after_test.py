@@ -221,9 +221,18 @@ def test_reset_in_part(sandbox):
     sandbox.reset("rules")
     pay(sandbox)
 
-def test_unused(sandbox):
-    sandbox.expect({"request": "create_payment"})
+@pytest.mark.parametrize("met", [{"request": "create_refund", "count": 0}, {"audit": "clean"}])
+def test_unused_and_met(sandbox, met):
+    sandbox.expect(met)
     sandbox.close()
+
+@pytest.mark.parametrize("give", [
+    lambda world: world.expect({"request": "create_payment"}),
+    lambda world: world.use("lost-reply"),
+])
+def test_unused(sandbox_server, give):
+    with sandbox_server.new_world() as world:
+        give(world)
 
 def test_met_and_reset(sandbox):
     sandbox.expect({"request": "create_payment"})
@@ -271,7 +280,7 @@ def test_expectations_are_evaluated_before_a_test_drops_resets_or_restores_a_wor
     """The failure shows what happened in the world until then."""
     suite.holds("", test_it=ENDS)
     result = suite.run()
-    result.assert_outcomes(passed=5, failed=11)
+    result.assert_outcomes(passed=6, failed=13)
     shown = result.stdout.str()
     for how in ("dropped", "reset", "restored"):
         assert shown.count(f"(before the test {how} it)") >= 2
@@ -283,7 +292,7 @@ def test_expectations_are_evaluated_before_a_test_drops_resets_or_restores_a_wor
 def test_without_sandbox_strict_a_test_may_end_its_world_unevaluated(suite: Suite) -> None:
     """Nothing in it is evaluated."""
     suite.holds("", test_it=ENDS)
-    suite.run("-o", "sandbox_strict=false").assert_outcomes(passed=15, failed=1)
+    suite.run("-o", "sandbox_strict=false").assert_outcomes(passed=18, failed=1)
 
 
 GIVEN = """

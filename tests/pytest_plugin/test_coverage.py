@@ -294,13 +294,6 @@ def test_an_overridden_server_without_coverage_is_reported(suite: Suite) -> None
     )
 
 
-def test_a_fail_under_above_100_is_a_usage_error(suite: Suite) -> None:
-    result = suite.run("--sandbox-coverage-fail-under=101")
-
-    assert result.ret == pytest.ExitCode.USAGE_ERROR
-    assert "--sandbox-coverage-fail-under" in result.stderr.str()
-
-
 def test_an_unwritable_coverage_file_fails_the_session(
     suite: Suite, pytester: pytest.Pytester
 ) -> None:

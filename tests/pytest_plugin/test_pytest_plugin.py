@@ -11,6 +11,7 @@ import pytest
 from payments_sandbox import __version__
 from payments_sandbox.testing import running_sandbox
 from tests.support.process import Suite
+from tests.support.tables import for_each
 
 pytest_plugins = ["pytester"]
 
@@ -153,14 +154,21 @@ def test_command_line_overrides_environment_overrides_ini_file(
     assert "seed 6, its own server, scenarios in line\n" in suite.shown(*arguments)
 
 
-@pytest.mark.parametrize(
+@for_each(
     ("arguments", "problem"),
     [
         (["--sandbox-seed", "-1"], "--sandbox-seed: expected a whole number below 2**53 or random"),
         (["--sandbox-scenarios", "nowhere"], "--sandbox-scenarios: expected a folder, not nowhere"),
         (["--sandbox-url", "ftp://x"], "--sandbox-url: expected an address such as http://127"),
         (["--sandbox-journal", "yes"], "argument --sandbox-journal: invalid choice: 'yes'"),
+        (["--sandbox-seed", "9" * 5_000], "--sandbox-seed: expected a whole number below 2**53"),
+        (["--sandbox-coverage-fail-under=101"], "under: expected a percentage from 0 to 100"),
+        (["--sandbox-coverage-fail-under=half"], "under: expected a percentage from 0 to 100"),
+        (["--sandbox-coverage-json="], "argument --sandbox-coverage-json: expected a file"),
+        (["--sandbox-coverage-html=."], "argument --sandbox-coverage-html: expected a file"),
+        (["-o", "sandbox_scenarios=nowhere"], "ERROR: sandbox_scenarios: expected a folder, not"),
     ],
+    show=lambda row: row[0],
 )
 def test_an_invalid_option_is_a_usage_error_with_the_expected_value(
     suite: Suite, arguments: list[str], problem: str
@@ -169,6 +177,34 @@ def test_an_invalid_option_is_a_usage_error_with_the_expected_value(
     result = suite.run(*arguments)
     assert problem in result.stderr.str()
     assert result.ret == pytest.ExitCode.USAGE_ERROR
+
+
+@for_each(
+    ("name", "value", "problem"),
+    [
+        ("SEED", "x", "PAYMENTS_SANDBOX_SEED: expected a whole number below 2**53 or random"),
+        ("URL", "ftp://x", "PAYMENTS_SANDBOX_URL: expected an address such as http://127"),
+        ("SCENARIO_DIR", "nowhere", "PAYMENTS_SANDBOX_SCENARIO_DIR: expected a folder, not now"),
+    ],
+    show=lambda row: row[0],
+)
+def test_an_invalid_variable_is_a_usage_error_that_names_it(
+    suite: Suite, monkeypatch: pytest.MonkeyPatch, name: str, value: str, problem: str
+) -> None:
+    """The option of the same meaning was not given."""
+    with monkeypatch.context() as patch:
+        patch.setenv(f"PAYMENTS_SANDBOX_{name}", value)
+        result = suite.run()
+    assert problem in result.stderr.str()
+    assert result.ret == pytest.ExitCode.USAGE_ERROR
+
+
+def test_empty_variables_count_as_not_set(suite: Suite, monkeypatch: pytest.MonkeyPatch) -> None:
+    """As for the commands."""
+    for name in ("URL", "SEED", "SCENARIO_DIR"):
+        monkeypatch.setenv(f"PAYMENTS_SANDBOX_{name}", "")
+    suite.holds("def test_it(): pass")
+    assert "seed 0, its own server\n" in suite.shown()
 
 
 def test_invalid_marks_are_collection_errors(suite: Suite) -> None:

@@ -62,7 +62,7 @@ def test_a_written_action_parses_to_the_same_action(kind: type[Action], value: A
 def test_an_action_survives_a_snapshot_of_the_timeline(kind: type[Action], value: Any) -> None:  # noqa: ANN401 - as JSON has it
     timeline, twin = Timeline(), Timeline()
     job = ActOnPayment(0, kind.parse(value), "s/r")
-    timeline.at(Instant(5), job)
+    timeline.plan(Instant(5), job)
     twin.restore(**timeline.snapshot())  # type: ignore[arg-type]  # JSON
 
     assert twin.pop() == (Instant(5), job)

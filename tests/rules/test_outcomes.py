@@ -112,7 +112,9 @@ PLANS: list[tuple[Outcome, StepPlan]] = [
 ]
 
 
-@pytest.mark.parametrize(("outcome", "plan"), PLANS, ids=str)
+@pytest.mark.parametrize(
+    ("outcome", "plan"), PLANS, ids=["pass", "settle", "rate_limit", "patch", "hold"]
+)
 def test_an_outcome_has_the_expected_plan(outcome: Outcome, plan: StepPlan) -> None:
     assert outcome.step_plan("s/r") == plan
 
@@ -125,7 +127,7 @@ def test_an_outcome_has_the_expected_plan(outcome: Outcome, plan: StepPlan) -> N
         (Respond("internal_error"), None),
         (Respond("internal_error", commit=True), DEFAULT),
     ],
-    ids=str,
+    ids=["decline", "decline with commit", "server error", "server error with commit"],
 )
 def test_respond_answers_its_error_with_or_without_commit(
     respond: Respond, options: PaymentOptions | None
@@ -148,7 +150,7 @@ def test_respond_answers_its_error_with_or_without_commit(
         (Respond("lost_card"), {"lost_card"}),
         (FAULTS[0].parse(FAULTS[0].EXAMPLES[0].plain, is_read=True), set()),
     ],
-    ids=str,
+    ids=["pass", "settle", "rate_limit", "patch", "hold", "respond", "wire fault"],
 )
 def test_an_outcome_knows_which_answers_it_can_cause(
     outcome: Outcome, answers: set[str | None]

@@ -261,9 +261,21 @@ def test_an_incomplete_body_gets_400_that_says_so(wire: BlockingConnection) -> N
     }
 
 
-@pytest.mark.parametrize("parts", [(), (20,), (len(PAY) - 20,), (len(PAY),), (20, len(PAY) - 20)])
-@pytest.mark.parametrize("junk", [JUNK, b"GET / HTTP/1.1\r\nno colon\r\n\r\n"])
-@pytest.mark.parametrize("count", [1, 3])
+@pytest.mark.parametrize(
+    "parts",
+    [(), (20,), (len(PAY) - 20,), (len(PAY),), (20, len(PAY) - 20)],
+    ids=[
+        "in one segment",
+        "cut in the first head",
+        "cut in the first body",
+        "cut after the first request",
+        "cut twice",
+    ],
+)
+@pytest.mark.parametrize(
+    "junk", [JUNK, b"GET / HTTP/1.1\r\nno colon\r\n\r\n"], ids=["junk line", "header without colon"]
+)
+@pytest.mark.parametrize("count", [1, 3], ids=["1 request", "3 requests"])
 def test_junk_after_pipelined_requests_gets_400_after_their_replies(
     wire: BlockingConnection,
     caplog: pytest.LogCaptureFixture,
@@ -408,7 +420,7 @@ BEGINNINGS: Final = {
 
 
 @pytest.mark.parametrize("raw", BEGINNINGS.values(), ids=BEGINNINGS)
-@pytest.mark.parametrize("finishes", [True, False])
+@pytest.mark.parametrize("finishes", [True, False], ids=["FIN", "RST"])
 async def test_a_client_that_disconnects_at_any_moment_causes_no_error(
     caplog: pytest.LogCaptureFixture, raw: bytes, *, finishes: bool
 ) -> None:

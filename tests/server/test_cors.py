@@ -51,7 +51,7 @@ def cors_of(headers: Mapping[str, str]) -> dict[str, str]:
     }
 
 
-@pytest.mark.parametrize(
+@for_each(
     ("method", "path", "status"),
     [
         ("GET", PATH, 200),
@@ -86,7 +86,7 @@ async def test_an_allowed_origin_can_read_a_401(api: Api) -> None:
     assert found == (401, SHOP)
 
 
-@pytest.mark.parametrize(
+@for_each(
     ("path", "methods"),
     [
         (PATH, "GET,HEAD,POST"),
@@ -120,7 +120,7 @@ async def test_a_preflight_lists_the_allowed_methods_and_headers(
     )
 
 
-@pytest.mark.parametrize(
+@for_each(
     ("wanted", "allowed"),
     [
         ("authorization,content-type,idempotency-key", None),
@@ -173,7 +173,7 @@ async def test_a_reply_to_a_foreign_page_has_only_vary(api: Api, headers: dict[s
             assert (reply.status, cors_of(reply.headers)) == (status, {"Vary": "Origin"})
 
 
-@pytest.mark.parametrize(
+@for_each(
     ("method", "allowed"),
     [
         ("DELETE", "GET,HEAD,POST,DELETE"),
@@ -193,7 +193,7 @@ async def test_a_preflight_allows_any_valid_method(
         assert reply.headers["Access-Control-Allow-Methods"] == allowed
 
 
-@pytest.mark.parametrize(
+@for_each(
     ("path", "suggestion"),
     [
         ("/payments", " Did you mean /v3/payments?"),

@@ -19,8 +19,8 @@ async def test_a_browser_is_redirected_to_the_dashboard(api: Api, path: str) -> 
     assert (response.status, response.headers["Location"]) == (302, "/_sandbox/")
 
 
-@pytest.mark.parametrize("accept", ["application/json", "*/*", "text/plain"])
-@pytest.mark.parametrize("path", ["/", "/_sandbox"])
+@for_each("accept", ["application/json", "*/*", "text/plain"])
+@for_each("path", ["/", "/_sandbox"])
 async def test_a_client_that_does_not_accept_html_gets_404_instead_of_the_dashboard(
     api: Api, path: str, accept: str
 ) -> None:
@@ -29,7 +29,7 @@ async def test_a_client_that_does_not_accept_html_gets_404_instead_of_the_dashbo
     assert (await response.json())["error"]["code"] == "not_found"
 
 
-@pytest.mark.parametrize("path", ["/", "/_sandbox", "/_sandbox/", "/_sandbox/dashboard/main.js"])
+@for_each("path", ["/", "/_sandbox", "/_sandbox/", "/_sandbox/dashboard/main.js"])
 async def test_a_post_to_the_dashboard_is_404(api: Api, path: str) -> None:
     response = await api.post(path, headers=BROWSER, allow_redirects=False)
     assert response.status == 404

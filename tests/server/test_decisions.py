@@ -25,6 +25,7 @@ from tests.support.http import (
     paid,
     refunded,
 )
+from tests.support.tables import for_each
 from tests.support.values import AUTHORIZED, documented_create
 
 PATH: Final = "/v3/payments"
@@ -183,6 +184,7 @@ LIMITS: Final = ["X-RateLimit-Limit", "X-RateLimit-Remaining", "X-RateLimit-Rese
         ({}, "DELETE", 405, sorted([*PLAIN, *LIMITS, "Allow"])),
         ({}, "GET", 200, [*PLAIN, *LIMITS]),
     ],
+    ids=["invalid key", "foreign host", "invalid body", "other method", "success"],
 )
 async def test_a_reply_has_only_the_documented_headers_and_those_of_http(
     api: Api, headers: dict[str, str], method: str, status: int, expected: list[str]
@@ -237,7 +239,7 @@ async def test_a_reply_is_compact_json_in_utf_8_without_a_charset(api: Api) -> N
     )
 
 
-@pytest.mark.parametrize(
+@for_each(
     ("path", "status"),
     [
         ("/v3/%70ayments/{0}", 200),

@@ -201,8 +201,8 @@ def test_a_foreign_or_malformed_host_is_rejected(
             assert outcome(reply) == foreign_host(path)
 
 
-@pytest.mark.parametrize("path", ["/_sandbox/live", "/_sandbox/ready"])
-@pytest.mark.parametrize("method", ["GET", "HEAD"])
+@for_each("path", ["/_sandbox/live", "/_sandbox/ready"])
+@for_each("method", ["GET", "HEAD"])
 def test_a_health_check_in_http_1_0_needs_no_host(
     server: RunningServer, method: str, path: str
 ) -> None:
@@ -287,7 +287,7 @@ def test_a_foreign_page_is_recognised_by_sec_fetch_site_or_origin(
         assert outcome(reply) == foreign_page(path)
 
 
-@pytest.mark.parametrize("headers", OUR_PAGES.values(), ids=OUR_PAGES)
+@for_each("headers", OUR_PAGES.values())
 def test_writes_of_our_own_pages_and_of_programs_are_accepted(
     server: RunningServer, headers: Mapping[str, str]
 ) -> None:

@@ -16,6 +16,7 @@ from payments_sandbox.server.factory import AssembledServer, assemble
 from payments_sandbox.world.world import World
 from tests.support.http import Api, Control, ask, bearer, envelope, invalid, paid
 from tests.support.in_process import scenario_of
+from tests.support.tables import for_each
 from tests.support.values import documented_create
 
 DOWN: dict[str, Any] = {
@@ -363,7 +364,7 @@ async def test_a_scenario_with_a_warning_is_accepted_and_the_warning_listed(
 EITHER = "/: expected a body with Content-Type: application/json or application/yaml."
 
 
-@pytest.mark.parametrize(
+@for_each(
     ("data", "content_type", "details"),
     [
         (b"\xff", "application/yaml", "/: expected UTF-8; byte 0 is invalid."),

@@ -231,7 +231,11 @@ def test_a_chunked_body_without_its_last_chunk_gets_400_after_the_timeout(
 
 
 @pytest.mark.parametrize("target", [PAYMENTS, CONTROL])
-@pytest.mark.parametrize("good", [b"", b"2\r\n{}\r\n", b"2\r\n{}"])
+@pytest.mark.parametrize(
+    "good",
+    [b"", b"2\r\n{}\r\n", b"2\r\n{}"],
+    ids=["as first chunk", "after a chunk", "in place of a line end"],
+)
 def test_a_malformed_chunk_gets_400_at_once(
     server: RunningServer,
     wire: BlockingConnection,

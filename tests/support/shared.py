@@ -66,7 +66,7 @@ class FixedDirectory:
         """Return whether a key is here."""
         return self._place(api_key) == Here()
 
-    def draws(self, api_key: str) -> bool:
+    def accept_drawn(self, api_key: str) -> bool:
         """Return whether a generated key is here."""
         return self.owns(api_key)
 

@@ -61,7 +61,7 @@ def with_card_rules(sandbox: AssembledServer, rules: Iterable[CardRule]) -> Asse
     """Return the sandbox, with these card rules added to those of the magic cards."""
     worlds = sandbox.runtime.worlds
     worlds.context = worlds.context._replace(card_rules=index_card_rules([*CARD_RULES, *rules]))
-    worlds.let_go(worlds.home)
+    worlds.release(worlds.home)
     worlds.make(DEFAULT_API_KEY)
     return sandbox
 

@@ -86,7 +86,7 @@ def test_an_inbox_is_recognised_by_its_short_name_or_its_url() -> None:
             Signing(Scheme.HMAC, "X-S", "sha256=", Encoding.BASE64),
         ),
     ],
-    ids=str,
+    ids=["standard", "timestamped", "timestamped with header", "hmac", "hmac with all settings"],
 )
 def test_a_signature_setting_has_the_defaults_of_its_scheme(
     wanted: dict[str, str], signing: Signing

@@ -33,6 +33,7 @@ from tests.support.in_process import (
     restored_world,
     snapshot,
 )
+from tests.support.tables import for_each
 from tests.support.values import JsonPath, documented_create, with_value
 
 OTHER = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"
@@ -208,7 +209,7 @@ def test_a_taken_snapshot_of_webhooks_does_not_change_with_its_world() -> None:
     assert json.dumps(taken) == before
 
 
-@pytest.mark.parametrize(
+@for_each(
     ("path", "value"),
     [
         (("deliveries", 0, 4), "lost"),
@@ -216,7 +217,6 @@ def test_a_taken_snapshot_of_webhooks_does_not_change_with_its_world() -> None:
         (("inboxes",), 5),
         (("deliveries", 0), []),
     ],
-    ids=str,
 )
 def test_an_invalid_part_in_the_webhooks_of_a_snapshot_is_rejected(
     kept: dict[str, Any], path: JsonPath, value: object

@@ -242,8 +242,8 @@ def test_a_body_that_was_reserialised_or_padded_is_reported(
     )
 
 
-@pytest.mark.parametrize("is_ascii", [False, True])
-@pytest.mark.parametrize("separators", [(",", ":"), (", ", ": ")])
+@pytest.mark.parametrize("is_ascii", [False, True], ids=["utf8", "ascii"])
+@pytest.mark.parametrize("separators", [(",", ":"), (", ", ": ")], ids=["compact", "with spaces"])
 def test_a_signature_over_json_with_sorted_keys_is_reported(
     separators: tuple[str, str], *, is_ascii: bool
 ) -> None:

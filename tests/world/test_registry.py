@@ -291,8 +291,8 @@ def test_idle_worlds_are_dropped_once_and_the_home_world_is_not() -> None:
     assert before == [DEFAULT_API_KEY, ALICE, BOB]
     assert keys_of(worlds) == [DEFAULT_API_KEY, ALICE]
     assert gone == [(BOB, IDLE)]
-    assert [worlds.restarted(key) for key in (ALICE, BOB)] == [None, said(IDLE)]
-    assert [worlds.restarted(key) for key in (ALICE, BOB)] == [
+    assert [worlds.restart_reason(key) for key in (ALICE, BOB)] == [None, said(IDLE)]
+    assert [worlds.restart_reason(key) for key in (ALICE, BOB)] == [
         None, f"An earlier world of this key was {IDLE}.",
     ]  # fmt: skip
 
@@ -338,7 +338,7 @@ def test_a_dropped_world_starts_again_with_the_reason_of_the_drop() -> None:
 
     assert after is not before
     assert after.config == before.config
-    assert worlds.restarted(ALICE) == said(CROWDED)
+    assert worlds.restart_reason(ALICE) == said(CROWDED)
 
 
 def test_the_last_1000_drop_reasons_are_kept() -> None:
@@ -346,7 +346,7 @@ def test_the_last_1000_drop_reasons_are_kept() -> None:
     keys = [f"sk_test_{number}" for number in range(DROP_REASONS_KEPT + 2)]
     for key in keys:
         worlds.get_or_create(key)
-    told = [worlds.restarted(key) is not None for key in keys]
+    told = [worlds.restart_reason(key) is not None for key in keys]
 
     assert told == [False, *[True] * DROP_REASONS_KEPT, False]
 
@@ -360,7 +360,7 @@ def test_a_world_dropped_by_hand_leaves_no_drop_reason(key: str) -> None:
     finish(worlds.dropping(before))
 
     assert keys_of(worlds) == [DEFAULT_API_KEY]
-    assert (gone, worlds.restarted(key)) == ([(key, "dropped by DELETE world")], None)
+    assert (gone, worlds.restart_reason(key)) == ([(key, "dropped by DELETE world")], None)
     assert worlds.get_or_create(key) is not before
 
 
@@ -456,8 +456,8 @@ def test_a_repeated_drop_renews_the_age_of_its_reason() -> None:
     for number in range(2):
         worlds.get_or_create(f"sk_test_again_{number}")
 
-    assert worlds.restarted(ALICE) == said("the longest idle of 2 worlds (--max-worlds)")
-    assert worlds.restarted("sk_test_0") is None
+    assert worlds.restart_reason(ALICE) == said("the longest idle of 2 worlds (--max-worlds)")
+    assert worlds.restart_reason("sk_test_0") is None
 
 
 class Share(NamedTuple):
@@ -470,7 +470,7 @@ class Share(NamedTuple):
         """Whether this process owns the key."""
         return api_key in self.owned
 
-    def draws(self, api_key: str) -> bool:
+    def accept_drawn(self, api_key: str) -> bool:
         """Whether this process may draw the key."""
         return self.owns(api_key)
 
@@ -522,10 +522,10 @@ def test_generated_keys_are_those_that_the_process_owns() -> None:
 
 def test_a_lost_world_that_is_made_again_says_that_it_was_lost() -> None:
     worlds = new_worlds()
-    worlds.lose(ALICE, "lost with the process that had it")
+    worlds.record_loss(ALICE, "lost with the process that had it")
     worlds.get_or_create(ALICE)
     expected = "An earlier world of this key was lost with the process that had it."
-    assert (worlds.restarted(ALICE), worlds.restarted(BOB)) == (expected, None)
+    assert (worlds.restart_reason(ALICE), worlds.restart_reason(BOB)) == (expected, None)
 
 
 def test_letting_go_of_a_world_removes_it_without_reporting_a_drop() -> None:
@@ -533,8 +533,8 @@ def test_letting_go_of_a_world_removes_it_without_reporting_a_drop() -> None:
     gone = Gone()
     worlds = new_worlds(on_drop=gone)
     first = worlds.get_or_create(ALICE)
-    worlds.let_go(first)
+    worlds.release(first)
     assert worlds.get(ALICE) is None
     second = worlds.get_or_create(ALICE)
-    worlds.let_go(first)
+    worlds.release(first)
     assert (worlds.get(ALICE), gone) == (second, [])

@@ -360,9 +360,9 @@ def test_an_action_after_the_last_instant_is_not_planned() -> None:
 def test_timeline_jobs_of_rules_that_no_longer_exist_are_skipped() -> None:
     """A snapshot may have a job without its scenario."""
     desk = InProcessApi(new_world())
-    desk.world.timeline.at(NOON, RunTimedRule("gone/mark"))
-    desk.world.timeline.at(NOON, ActOnPayment(None, Emit("payment.failed"), "gone/emit"))
-    desk.world.timeline.at(NOON, ActOnPayment(None, Complete(), "gone/complete"))
+    desk.world.timeline.plan(NOON, RunTimedRule("gone/mark"))
+    desk.world.timeline.plan(NOON, ActOnPayment(None, Emit("payment.failed"), "gone/emit"))
+    desk.world.timeline.plan(NOON, ActOnPayment(None, Complete(), "gone/complete"))
 
     assert happened(desk, 0) == [
         (0, "rule gone/mark"),
@@ -373,7 +373,7 @@ def test_timeline_jobs_of_rules_that_no_longer_exist_are_skipped() -> None:
 
 def test_a_skipped_job_of_a_missing_rule_is_counted_for_no_other_rule() -> None:
     desk = desk_of("- {event: payment.failed, do: {rate_limit: {limit: 5}}}")
-    desk.world.timeline.at(NOON, ActOnPayment(None, Complete(), "gone/complete"))
+    desk.world.timeline.plan(NOON, ActOnPayment(None, Complete(), "gone/complete"))
     happened(desk, 0)
 
     assert [active_rule.skipped for active_rule in active_rules(desk)] == [0]

@@ -54,7 +54,7 @@ def test_timeline_jobs_are_ordered_by_instant_then_by_arrival(jobs: list[tuple[i
     """As a stable sort does."""
     timeline = Timeline()
     for due, job in jobs:
-        timeline.at(Instant(due), job)
+        timeline.plan(Instant(due), job)
     expected = sorted(jobs, key=lambda item: item[0])
 
     assert timeline.next_due == (expected[0][0] if expected else None)
@@ -69,11 +69,11 @@ def test_a_restored_timeline_keeps_the_order_of_simultaneous_jobs(
     """Also with jobs that are added later."""
     timeline, other = Timeline(), Timeline()
     for due, job in before:
-        timeline.at(Instant(due), job)
+        timeline.plan(Instant(due), job)
     other.restore(**json.loads(json.dumps(timeline.snapshot())))
     for each in (timeline, other):
         for due, job in after:
-            each.at(Instant(due), job)
+            each.plan(Instant(due), job)
 
     assert other.snapshot() == timeline.snapshot()
     assert drained(other) == drained(timeline)
@@ -83,7 +83,7 @@ def test_the_snapshot_of_a_timeline_has_plain_values() -> None:
     """Due, ticket, kind, payment, and its code or reason."""
     timeline = Timeline()
     for due, job in zip((3, 1, 2), JOBS[:3], strict=True):
-        timeline.at(Instant(due), job)
+        timeline.plan(Instant(due), job)
 
     assert timeline.snapshot() == {
         "ticket": 3,
@@ -99,7 +99,7 @@ def test_the_snapshot_of_a_timeline_has_plain_values() -> None:
 def test_each_kind_of_timeline_job_is_restored_from_a_snapshot(job: Job) -> None:
     """Through JSON."""
     timeline, twin = Timeline(), Timeline()
-    timeline.at(Instant(5), job)
+    timeline.plan(Instant(5), job)
     twin.restore(**json.loads(json.dumps(timeline.snapshot())))
 
     assert (twin.next_due, twin.pop(), len(twin)) == (Instant(5), (Instant(5), job), 0)
@@ -128,7 +128,7 @@ def test_an_unknown_timeline_job_in_a_snapshot_is_rejected(item: list[object]) -
 
 def test_a_cleared_timeline_equals_a_new_one() -> None:
     timeline = Timeline()
-    timeline.at(Instant(1), JOBS[0])
+    timeline.plan(Instant(1), JOBS[0])
     timeline.clear()
 
     assert (len(timeline), timeline.next_due) == (0, None)
@@ -139,7 +139,7 @@ def test_forgetting_timeline_jobs_removes_only_the_matching_ones() -> None:
     """Attempts are removed when their deliveries are no longer pending."""
     timeline = Timeline()
     for due, job in enumerate(JOBS):
-        timeline.at(Instant(due), job)
+        timeline.plan(Instant(due), job)
     timeline.plan_attempt(Instant(1), 4)
     timeline.forget(lambda job: isinstance(job, SettlePayment))
     timeline.forget_attempts(lambda delivery: delivery == 4)

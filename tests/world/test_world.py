@@ -340,7 +340,7 @@ def test_upcoming_lists_webhook_attempts_and_rules() -> None:
         (HOUR, ActOnPayment(0, Complete(), "scene/late")),
         (2 * HOUR, RunTimedRule("scene/at")),
     ):
-        world.timeline.at(Instant(NOON + after), job)
+        world.timeline.plan(Instant(NOON + after), job)
     payment, event = world.ledger.payments.id_of(0), world.ledger.event(0).id
     delivery = world.open_webhooks().outbox.id_of(0)
 

@@ -10,7 +10,7 @@ from payments_sandbox.cli.options import refuse
 from payments_sandbox.cli.processes.server_process import (
     CannotServeError,
     ListeningServer,
-    put_together,
+    assemble_server,
     served,
 )
 from payments_sandbox.cli.server_options import check_installed, is_loopback, read_settings
@@ -34,7 +34,7 @@ def node_of(arguments: argparse.Namespace, *, log_to: TextIO | None) -> Listenin
 
     settings = read_settings(arguments)
     own = settings_of_node(settings)
-    sandbox = put_together(arguments, own, log_to=log_to, runtime_type=NodeRuntime)
+    sandbox = assemble_server(arguments, own, log_to=log_to, runtime_type=NodeRuntime)
     waits = arguments.durability == "reply"
     options = ClusterOptions(arguments.cluster, waits, arguments.advertise)
 

@@ -30,20 +30,20 @@ def value_of(option: str) -> str | None:
     An empty variable counts as unset: CI and compose leave variables out like that.
     """
     name = variable_of(option)
-    given = os.environ.get(name)
-    if given is None or _is_of_a_service(name, given):
+    value = os.environ.get(name)
+    if value is None or _is_service_variable(name, value):
         return None
-    return given if given or option == _NEVER_EMPTY else None
+    return value if value or option == _NEVER_EMPTY else None
 
 
 def is_unknown(name: str, known: set[str]) -> bool:
     """Whether a variable has our prefix, but is neither a known one nor the platform's."""
     if not name.startswith(PREFIX) or name in known:
         return False
-    return not _is_of_a_service(name, os.environ[name])
+    return not _is_service_variable(name, os.environ[name])
 
 
-def _is_of_a_service(name: str, value: str) -> bool:
+def _is_service_variable(name: str, value: str) -> bool:
     """Whether the platform set a variable, as it does for each service next to a container."""
     if _SERVICE_LINK.fullmatch(name):
         return True

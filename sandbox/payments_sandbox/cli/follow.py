@@ -5,7 +5,7 @@ import threading
 from collections.abc import Callable, Iterator, Mapping
 from typing import TYPE_CHECKING, Final
 
-from payments_sandbox.cli.terminal.columns import in_words
+from payments_sandbox.cli.terminal.columns import summarise_counts
 from payments_sandbox.cli.terminal.screen import width_of
 from payments_sandbox.cli.terminal.standard_streams import remark, try_to_print
 
@@ -38,7 +38,7 @@ def sum_up(what: str, printed: Mapping[str, int]) -> None:
     if (width := width_of(sys.stderr)) is not None:
         from textwrap import fill
 
-        text = f"payments-sandbox: {what} printed: {in_words(printed)}."
+        text = f"payments-sandbox: {what} printed: {summarise_counts(printed)}."
         try_to_print(f"\n{fill(text, width, subsequent_indent='  ')}", sys.stderr)
 
 
@@ -62,7 +62,7 @@ def follow(
         try:
             yield from following.messages()
         except Unreachable as error:
-            following.be_away(error)
+            following.report_lost_server(error)
         threading.Event().wait(RETRY_AFTER)
 
 
@@ -96,7 +96,7 @@ class _Following:
             self._message_id = message.id
             yield message
 
-    def be_away(self, error: "Unreachable") -> None:
+    def report_lost_server(self, error: "Unreachable") -> None:
         """Report once that the server has gone; raise the error if it was never there."""
         from payments_sandbox.client.errors import UnreachableCause
 

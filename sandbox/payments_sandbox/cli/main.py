@@ -124,11 +124,11 @@ def make_parser(names: Sequence[str]) -> argparse.ArgumentParser:
     return parser
 
 
-def _run(given: Sequence[str]) -> int:
-    parser = make_parser(given[:1] if given and given[0] in COMMANDS else COMMANDS)
-    refuse_unknown_command(parser, given)
-    own, behind = _split_at_dashes(given)
-    parsed, left = parser.parse_known_args(own, argparse.Namespace(command=behind))
+def _run(words: Sequence[str]) -> int:
+    parser = make_parser(words[:1] if words and words[0] in COMMANDS else COMMANDS)
+    refuse_unknown_command(parser, words)
+    ours, behind = _split_at_dashes(words)
+    parsed, left = parser.parse_known_args(ours, argparse.Namespace(command=behind))
     if left:
         _refuse(left[0], parsed.options)
     parsed.options.check(parsed, _variables)
@@ -163,12 +163,12 @@ def _hint(name: str, known: Sequence[str]) -> str:
     return f"did you mean {' or '.join(meant)}?" if meant else "--help lists the options."
 
 
-def _split_at_dashes(given: Sequence[str]) -> tuple[Sequence[str], Sequence[str]]:
+def _split_at_dashes(words: Sequence[str]) -> tuple[Sequence[str], Sequence[str]]:
     """Split the arguments at `--`: our own, and the words of the command to run."""
-    if not given or given[0] not in _RUNNING or "--" not in given:
-        return given, ()
-    at = given.index("--")
-    return given[:at], given[at + 1 :]
+    if not words or words[0] not in _RUNNING or "--" not in words:
+        return words, ()
+    at = words.index("--")
+    return words[:at], words[at + 1 :]
 
 
 def _variables() -> set[str]:

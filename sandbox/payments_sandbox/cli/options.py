@@ -294,7 +294,9 @@ class CommandOptions:
             help=help_text,
         )
 
-    def of_server(self, option: str, default: object, read: Callable[[str], object]) -> object:
+    def environment_default(
+        self, option: str, default: object, read: Callable[[str], object]
+    ) -> object:
         """The value that an option of `serve` has in the environment, or `default`."""
         given = self._in_environment(option)
         value = default if given is None else self._read(option, read, given, _NOWHERE)

@@ -59,8 +59,8 @@ def add_remote_options(options: CommandOptions) -> None:
 
 def add_url_option(options: CommandOptions) -> None:
     """Add the option that selects the server; by default the one that the environment describes."""
-    host = options.of_server("--host", _HOST, listening_host)
-    port = options.of_server("--port", _PORT, whole_number(0, LAST_PORT))
+    host = options.environment_default("--host", _HOST, listening_host)
+    port = options.environment_default("--port", _PORT, whole_number(0, LAST_PORT))
     options.value(
         "--url",
         f"the address of the server (default: {DEFAULT_URL})",

@@ -10,7 +10,7 @@ from functools import partial
 from typing import Any, Final, NamedTuple, TextIO, cast
 
 from payments_sandbox.cli.follow import OF_ATTEMPTS
-from payments_sandbox.cli.terminal.columns import fact_line, in_words, print_facts
+from payments_sandbox.cli.terminal.columns import fact_line, print_facts, summarise_counts
 from payments_sandbox.cli.terminal.screen import screen_of, width_of
 from payments_sandbox.cli.terminal.standard_streams import try_to_print
 from payments_sandbox.core.colours import STRONG
@@ -121,10 +121,10 @@ def print_summary(arguments: argparse.Namespace, summary: Summary) -> None:
     gone = f", and {summary.worlds_gone} dropped" if summary.worlds_gone else ""
     attempts = {OF_ATTEMPTS[each]: count for each, count in summary.webhooks.items()}
     facts = (
-        ("requests", in_words({**summary.requests, "turned away": summary.turned_away})),
-        ("payments", in_words(summary.payments)),
+        ("requests", summarise_counts({**summary.requests, "turned away": summary.turned_away})),
+        ("payments", summarise_counts(summary.payments)),
         ("events", str(summary.events)),
-        ("webhooks", in_words(attempts)),
+        ("webhooks", summarise_counts(attempts)),
         ("worlds", f"{summary.worlds}{gone}"),
     )
     with suppress(OSError):  # the terminal may be closed already

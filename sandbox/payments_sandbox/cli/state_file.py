@@ -102,7 +102,7 @@ class StateFile:
             raise
         for world in worlds:
             if (unused := self._worlds.get(world.config.api_key)) is not None:
-                self._worlds.let_go(unused)  # the home world, made a moment ago
+                self._worlds.release(unused)  # the home world, made a moment ago
             self._worlds.put(world)
 
     def _count_lines(self, lines: Iterable[bytes], size: int) -> Iterator[bytes]:

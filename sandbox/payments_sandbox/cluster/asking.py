@@ -18,17 +18,17 @@ Answer = Callable[[str, list[Any] | None], object]
 """Answers a question, given its name and its arguments; the result may be awaitable."""
 
 
-async def ask(mailbox: Outgoing, question: str, given: list[Any] | None = None) -> Any:  # noqa: ANN401 - JSON
+async def ask(mailbox: Outgoing, question: str, arguments: list[Any] | None = None) -> Any:  # noqa: ANN401 - JSON
     """Ask the process that owns a mailbox; None if it ends before it answers.
 
     Args:
         mailbox: the mailbox of the process to ask.
         question: its name in `server/control/questions.py`.
-        given: the arguments of the question.
+        arguments: the arguments of the question.
     """
     ours, theirs = socket.socketpair()
     with theirs:
-        mailbox.send(QUESTION + orjson.dumps([question, given]), (theirs.fileno(),))
+        mailbox.send(QUESTION + orjson.dumps([question, arguments]), (theirs.fileno(),))
     reader, writer = await asyncio.open_connection(sock=ours)
     text = b""
     with contextlib.closing(writer), contextlib.suppress(ConnectionError):
@@ -40,7 +40,7 @@ async def reply(connection: socket.socket, text: bytes, answer: Answer) -> None:
     """Answer a question on the socket that came with it."""
     _, writer = await asyncio.open_connection(sock=connection)
     with contextlib.closing(writer):
-        given = answer(*orjson.loads(text))
-        if inspect.isawaitable(given):
-            given = await given
-        writer.write(orjson.dumps(given))
+        result = answer(*orjson.loads(text))
+        if inspect.isawaitable(result):
+            result = await result
+        writer.write(orjson.dumps(result))

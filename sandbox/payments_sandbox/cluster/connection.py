@@ -37,12 +37,12 @@ class PassedConnection(NamedTuple):
 
     Attributes:
         descriptor: of its socket; this process closes it in the next turn of the loop.
-        begun: the bytes that were read and not answered.
+        first_bytes: the bytes that were read and not answered.
         relays: how often it has been relayed.
     """
 
     descriptor: int
-    begun: bytes
+    first_bytes: bytes
     relays: int = 0
 
 
@@ -52,7 +52,7 @@ class MovableConnection(Connection):
     Args:
         server: as for any connection.
         timeout: as for any connection.
-        begun: the bytes that another process, or the listener here, has already read.
+        first_bytes: the bytes that another process, or the listener here, has already read.
         passes: passes the connection to a sibling if the request that begins belongs there. It
             takes the descriptor and the begin of the request, and returns whether it did. None if
             there are no siblings.
@@ -63,7 +63,7 @@ class MovableConnection(Connection):
 
     __slots__ = (
         "_answered",
-        "_begun",
+        "_first_bytes",
         "_has_begun",
         "_head",
         "_is_torn",
@@ -81,7 +81,7 @@ class MovableConnection(Connection):
         self,
         server: web.Server,
         timeout: float,
-        begun: bytes = b"",
+        first_bytes: bytes = b"",
         *,
         passes: Callable[[int, bytes], bool] | None = None,
     ) -> None:
@@ -90,7 +90,7 @@ class MovableConnection(Connection):
         self._key: bytes | None = None  # the credentials of the requests that are answered here
         self._lines: tuple[tuple[bytes, bytes], ...] | None = None  # those that `_head` is of
         self._head = NO_HEAD
-        self._begun = begun
+        self._first_bytes = first_bytes
         self._has_begun = False
         self.relays = 0
         self._kept: list[bytes] = []  # received, and not dropped yet
@@ -103,9 +103,9 @@ class MovableConnection(Connection):
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """Begin with the bytes that were read before."""
         super().connection_made(transport)
-        if begun := self._begun:
-            self._begun = b""
-            self.data_received(begun)
+        if first_bytes := self._first_bytes:
+            self._first_bytes = b""
+            self.data_received(first_bytes)
 
     def data_received(self, data: bytes) -> None:
         """Keep the bytes that arrive, and parse them."""
@@ -156,9 +156,9 @@ class MovableConnection(Connection):
             await self._drain_helper()
         if self._is_torn or transport is None or transport.is_closing():
             return None
-        begun = behind(self._answered, b"".join(self._kept))
+        first_bytes = behind(self._answered, b"".join(self._kept))
         descriptor: int = transport.get_extra_info("socket").fileno()
-        return PassedConnection(descriptor, begun, self.relays)
+        return PassedConnection(descriptor, first_bytes, self.relays)
 
     def _is_passed_unread(self, data: bytes) -> bool:
         """Pass the connection to a sibling if the next request has another key that lives there.
@@ -180,9 +180,9 @@ class MovableConnection(Connection):
 
     def _behind_mark(self, data: bytes) -> bytes:
         """Strip the mark of a relay from the first bytes; return nothing until it is complete."""
-        data = self._begun + data
+        data = self._first_bytes + data
         self._has_begun = not _MARK.startswith(data)
-        self._begun = b"" if self._has_begun else data
+        self._first_bytes = b"" if self._has_begun else data
         if not self._has_begun:
             return b""
         if not data.startswith(_MARK):

@@ -175,11 +175,11 @@ class Membership:
             await self._check_owned()  # if this fails, the next renewal tries it again
             self._must_check = False
         if census.members is not self._members:
-            self._take_note(census.members)
+            self._update_members(census.members)
         self._until = asked_at + LEASE / 1_000
         return census.now
 
-    def _take_note(self, members: tuple[Member, ...]) -> None:
+    def _update_members(self, members: tuple[Member, ...]) -> None:
         self._members = members
         before, self.others = self.others, {each.name: each for each in members}
         if lost := {name for name, each in before.items() if not each.is_leaving} - set(

@@ -199,7 +199,7 @@ class ClusterNode(Directory):
     def _record_claim(self, key: str, claim: Claim) -> None:
         self._epochs[key] = claim.epoch
         if claim.lost and not self._runtime.waits_for_replies:
-            self._worlds.lose(key, _LOST.format(claim.lost))
+            self._worlds.record_loss(key, _LOST.format(claim.lost))
 
     async def _release(self, key: str) -> None:
         """Release a key of this node whose world is no longer here."""
@@ -272,7 +272,7 @@ class ClusterNode(Directory):
     def _unload(self, world: World) -> None:
         """Drop a world that is stored, or belongs to another node, from memory."""
         self._active.discard(world.config.api_key)
-        self._worlds.let_go(world)
+        self._worlds.release(world)
         self._runtime.let_go(world)
         self.keeper.forget(world)
 
@@ -282,7 +282,7 @@ class ClusterNode(Directory):
         """Whether this node may make the world of a key; see `Ownership`."""
         return api_key in self._active or api_key in self._drawn
 
-    def draws(self, api_key: str) -> bool:
+    def accept_drawn(self, api_key: str) -> bool:
         """Take a newly drawn key, which no other node draws; see `Ownership`."""
         self._drawn.add(api_key)
         return True

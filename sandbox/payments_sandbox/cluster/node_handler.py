@@ -47,7 +47,7 @@ class NodeHandler(OwnerHandler):
         """Answer one request, or pass its connection on."""
         connection = cast("MovableConnection", request.protocol)
         return self._answer(
-            request, None if _is_of_no_key(request) else connection.head_of(request).key
+            request, None if _needs_no_key(request) else connection.head_of(request).key
         )
 
     async def _answer(self, request: web.BaseRequest, key: str | None) -> web.StreamResponse:
@@ -113,7 +113,7 @@ def _failure(error: Exception) -> web.Response:
     return refusal(InternalError(SANDBOX_FAILED))
 
 
-def _is_of_no_key(request: web.BaseRequest) -> bool:
+def _needs_no_key(request: web.BaseRequest) -> bool:
     """Whether the route needs no key, so that a key in the head decides nothing."""
     path = request.raw_path
     return path.startswith(_BELOW_CONTROL) and target_of(request).decoded in _OF_NO_KEY

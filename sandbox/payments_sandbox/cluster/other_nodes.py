@@ -59,7 +59,7 @@ class OtherNodes:
         self._name = name
         self._answer = answer
 
-    async def ask(self, question: str, given: list[Any] | None = None) -> list[Any]:
+    async def ask(self, question: str, arguments: list[Any] | None = None) -> list[Any]:
         """Ask each of them; see `Elsewhere`.
 
         Raises:
@@ -68,7 +68,7 @@ class OtherNodes:
         if question not in _OF_ALL:
             return []
         try:
-            answers = await self._messenger.ask(self._name, orjson.dumps([question, given]))
+            answers = await self._messenger.ask(self._name, orjson.dumps([question, arguments]))
         except EngineError as error:
             raise InternalError(f"Cannot reach the engine of the cluster: {error}.") from None
         return [orjson.loads(answer) for answer in answers]
@@ -78,5 +78,5 @@ class OtherNodes:
         return self._messenger.answering(self._name, self._answered)
 
     def _answered(self, question: bytes) -> bytes:
-        name, given = orjson.loads(question)
-        return orjson.dumps(self._answer(name, given))
+        name, arguments = orjson.loads(question)
+        return orjson.dumps(self._answer(name, arguments))

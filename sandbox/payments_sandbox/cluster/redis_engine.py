@@ -118,11 +118,11 @@ class RedisEngine:
 
     async def renew(self, member: Member) -> Census:
         """Renew the lease of a member; see `Registry`."""
-        said = orjson.dumps(tuple(member))
-        arguments = (member.name, said, self._lease, DAY, self._known[0])
-        was_member, now, state, told = await _answer(self._renew, [PREFIX], arguments)
-        if told is not None:
-            self._known = state, tuple(filter(None, map(_member, told)))
+        written = orjson.dumps(tuple(member))
+        arguments = (member.name, written, self._lease, DAY, self._known[0])
+        was_member, now, state, members = await _answer(self._renew, [PREFIX], arguments)
+        if members is not None:
+            self._known = state, tuple(filter(None, map(_member, members)))
         return Census(bool(was_member), Instant(now), self._known[1])
 
     async def unheard(self, since: Instant) -> int:
@@ -219,10 +219,10 @@ class RedisEngine:
     ) -> None:
         while True:
             try:
-                asked = await _answer(questions.get_message, timeout=_LISTEN)
-                if asked is None:
+                message = await _answer(questions.get_message, timeout=_LISTEN)
+                if message is None:
                     continue
-                replies, who, question = asked["data"].split(b"\0", 2)
+                replies, who, question = message["data"].split(b"\0", 2)
                 await self._reply(replies, b"" if who == name else answer(question))
             except EngineError:
                 await pause(_LISTEN)
@@ -258,24 +258,24 @@ async def _answer(call: Callable[..., Any], *given: object, **options: object) -
     try:
         return await call(*given, **options)
     except (RedisError, OSError) as error:
-        raise EngineError(_in_words(error)) from None
+        raise EngineError(_error_text(error)) from None
 
 
-def _in_words(error: Exception) -> str:
+def _error_text(error: Exception) -> str:
     if any(isinstance(each, AuthenticationError) for each in (error, error.__cause__)):
         where = "redis://:PASSWORD@localhost:6379"
         return f"wrong or missing password; expected an address such as {where}"
     return _WHERE.sub("", str(error)).rstrip(".") or type(error).__name__
 
 
-def _member(said: bytes | None) -> Member | None:
+def _member(written: bytes | None) -> Member | None:
     """Parse what a member has written of itself; None if it is not in this version's format."""
-    if said is None:
+    if written is None:
         return None
     try:
-        return Member(*orjson.loads(said))
+        return Member(*orjson.loads(written))
     except (ValueError, TypeError):
-        _log.warning("ignoring a member of the cluster that runs another version: %r", said)
+        _log.warning("ignoring a member of the cluster that runs another version: %r", written)
         return None
 
 

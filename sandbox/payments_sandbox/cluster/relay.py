@@ -110,13 +110,13 @@ class Relay:
         client: the connection; once the relay has begun, it ends with the relay.
         host: of the other machine.
         port: of the other machine.
-        begun: the bytes that were read from the client, which are sent first.
+        first_bytes: the bytes that were read from the client, which are sent first.
     """
 
-    def __init__(self, client: socket.socket, host: str, port: int, begun: bytes) -> None:
+    def __init__(self, client: socket.socket, host: str, port: int, first_bytes: bytes) -> None:
         self._client = client
         self._to = host, port
-        self._begun = begun
+        self._first_bytes = first_bytes
         self._is_cut = False
         self._near, self._far = _Side(is_client=True), _Side(is_client=False)
         self._near.other, self._far.other = self._far, self._near
@@ -149,7 +149,7 @@ class Relay:
                 ) from None
             if self._is_cut:
                 raise UnreachableError("its lease has expired")
-            far.write(self._begun)
+            far.write(self._first_bytes)
             await loop.connect_accepted_socket(lambda: near, self._client)
             if far.ended.done():  # before the client's side could be told
                 near.end()

@@ -84,9 +84,9 @@ class SharedServer(HttpServer):
         """Make the protocol of a connection."""
         return self._connection()
 
-    def _connection(self, begun: bytes = b"") -> MovableConnection:
+    def _connection(self, first_bytes: bytes = b"") -> MovableConnection:
         passes = self._passes if self._siblings else None
-        return MovableConnection(self, self._timeout, begun, passes=passes)
+        return MovableConnection(self, self._timeout, first_bytes, passes=passes)
 
     async def pass_on(self, passed: PassedConnection, place: Place) -> None:
         """Take a connection to another place, or start it again in this one."""
@@ -97,14 +97,14 @@ class SharedServer(HttpServer):
                 client = socket.socket(fileno=os.dup(passed.descriptor))
                 self._begin(self._relay(client, place, passed))
             case Here():
-                self._take_over(os.dup(passed.descriptor), passed.begun)
+                self._take_over(os.dup(passed.descriptor), passed.first_bytes)
             case _:
                 assert_never(place)
 
-    async def ask(self, question: str, given: list[Any] | None = None) -> list[Any]:
+    async def ask(self, question: str, arguments: list[Any] | None = None) -> list[Any]:
         """Ask all siblings; see `Elsewhere`. A sibling that restarts meanwhile is left out."""
-        asked = (ask(each, question, given) for each in self._siblings.values())
-        return [each for each in await asyncio.gather(*asked) if each is not None]
+        answers = (ask(each, question, arguments) for each in self._siblings.values())
+        return [each for each in await asyncio.gather(*answers) if each is not None]
 
     def _begin_at_owner(self, connection: socket.socket, first: bytes) -> None:
         """Serve a connection that was accepted here, or pass it to the owner of its first key."""
@@ -124,7 +124,7 @@ class SharedServer(HttpServer):
 
     def _pass_to(self, index: int, passed: PassedConnection) -> None:
         try:
-            self._siblings[index].send(_CONNECTION + passed.begun, (passed.descriptor,))
+            self._siblings[index].send(_CONNECTION + passed.first_bytes, (passed.descriptor,))
         except OSError as error:
             _log.warning("cannot pass a connection to worker %d: %s", index, error.strerror)
 
@@ -174,13 +174,13 @@ class SharedServer(HttpServer):
         else:
             self._begin(reply(socket.socket(fileno=descriptor), text, self._answer))
 
-    def _take_over(self, descriptor: int, begun: bytes) -> None:
-        self._begin(self._serve(socket.socket(fileno=descriptor), begun))
+    def _take_over(self, descriptor: int, first_bytes: bytes) -> None:
+        self._begin(self._serve(socket.socket(fileno=descriptor), first_bytes))
 
-    async def _serve(self, connection: socket.socket, begun: bytes) -> None:
+    async def _serve(self, connection: socket.socket, first_bytes: bytes) -> None:
         try:
             await asyncio.get_running_loop().connect_accepted_socket(
-                lambda: self._connection(begun), connection
+                lambda: self._connection(first_bytes), connection
             )
         except OSError:  # the connection ended before it arrived
             connection.close()
@@ -188,8 +188,8 @@ class SharedServer(HttpServer):
     async def _relay(self, client: socket.socket, node: Member, passed: PassedConnection) -> None:
         with contextlib.ExitStack() as stack:
             stack.callback(client.close)
-            begun = mark(passed.relays + 1) + passed.begun
-            relay = Relay(client, node.host, node.port, begun)
+            first_bytes = mark(passed.relays + 1) + passed.first_bytes
+            relay = Relay(client, node.host, node.port, first_bytes)
             self._relays[relay] = node.name
             stack.callback(self._relays.pop, relay)
             try:
@@ -200,7 +200,7 @@ class SharedServer(HttpServer):
                 stack.pop_all()
                 del self._relays[relay]
                 # Its begin decides again: there may be another owner now.
-                await self._serve(client, mark(passed.relays) + passed.begun)
+                await self._serve(client, mark(passed.relays) + passed.first_bytes)
             except OSError:
                 return  # the client has gone
 

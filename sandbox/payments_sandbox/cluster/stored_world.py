@@ -32,13 +32,13 @@ async def world_of(runtime: WorldRuntime, key: str, stored: StoredWorld) -> Worl
 
 
 async def _made(runtime: WorldRuntime, key: str, stored: StoredWorld) -> World:
-    kept = fold_effects(map(orjson.loads, stored.effects))
-    kept["journal"]["entries"] = entries_of(stored.journal)
-    if has_scenarios(kept):
+    snapshot = fold_effects(map(orjson.loads, stored.effects))
+    snapshot["journal"]["entries"] = entries_of(stored.journal)
+    if has_scenarios(snapshot):
         await runtime.import_language()
-    made_at = Instant(kept["made_at"])
+    made_at = Instant(snapshot["made_at"])
     context = runtime.worlds.context
-    restored = restoring(kept, api_key=key, made_at=made_at, context=context, is_masked=True)
+    restored = restoring(snapshot, api_key=key, made_at=made_at, context=context, is_masked=True)
     world = await run_in_slices(restored)
     world.used_at = context.wall()
     return world

@@ -149,7 +149,7 @@ def _hidden_places(text: str) -> Iterator[int]:
             end = first + length
             if end > len(digits):
                 break
-            if groups.may_hold(digits, group, end) and passes_luhn(digits[first:end]):
+            if groups.may_contain(digits, group, end) and passes_luhn(digits[first:end]):
                 start, hidden = max(places[first], hidden), max(places[end - 1] - 3, hidden)
                 yield from (place for place in range(start, hidden) if text[place].isdigit())
 
@@ -179,7 +179,7 @@ class _Groups:
             if self._sizes[group] == self._sizes[group + 1]:
                 self._equal[group] = self._equal[group + 1] + 1
 
-    def may_hold(self, digits: str, group: int, end: int) -> bool:
+    def may_contain(self, digits: str, group: int, end: int) -> bool:
         """Whether a card number may begin with a group and end before the digit `end`.
 
         It has to end with a group, or only an expiry date and a code may follow in that group. Its

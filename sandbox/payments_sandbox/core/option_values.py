@@ -194,13 +194,13 @@ def scenario(text: str) -> str | Path:
     if path.is_dir():
         raise ValueError("expected a name or a file; use --scenario-dir for a folder")
     if not path.is_file():
-        close = near_file(path)
+        close = most_similar_file(path)
         hint = "" if close is None else f"; did you mean {close}?"
         raise ValueError(f"expected the name of a scenario or an existing file{hint}")
     return path
 
 
-def near_file(path: Path) -> Path | None:
+def most_similar_file(path: Path) -> Path | None:
     """Find the scenario file with the most similar name in the folder of a path."""
     try:
         there = sorted(each for each in path.parent.iterdir() if each.suffix in _OF_SCENARIOS)

@@ -195,7 +195,7 @@ def options() -> Iterator[tuple[Field[Any], Option]]:
             yield each, option
 
 
-def settings_from(given: Mapping[str, object]) -> Settings:
+def settings_from(keywords: Mapping[str, object]) -> Settings:
     """Make settings from keywords, as tests pass them; by default the port is a free one.
 
     A text is parsed as on the command line, so `max_wall_delay="5s"` is `5_000`. A number is
@@ -208,34 +208,34 @@ def settings_from(given: Mapping[str, object]) -> Settings:
         ValueError: a value is invalid; the message says what would have worked.
     """
     known = {each.name: each for each in fields(Settings)}
-    for name in given:
+    for name in keywords:
         if name not in known:
             close = nearest(name, list(known))
             hint = f"did you mean {close!r}?" if close else f"expected one of {', '.join(known)}."
             raise TypeError(f"{name!r} is not an option of the sandbox; {hint}")
-    values = {name: _value(known[name], value) for name, value in {"port": 0, **given}.items()}
+    values = {name: _value(known[name], value) for name, value in {"port": 0, **keywords}.items()}
     return Settings(**values)
 
 
-def _value(setting: Field[Any], given: Any) -> Any:  # noqa: ANN401 - of any setting
+def _value(setting: Field[Any], value: Any) -> Any:  # noqa: ANN401 - of any setting
     option: Option | None = setting.metadata.get(_OPTION)
     if option is None or option.read is None:
-        return given
+        return value
     if not option.is_list:
-        return _read(setting.name, option.read, given, _NUMBERS.get(option.metavar))
-    if isinstance(given, str):
-        raise TypeError(f"{setting.name}: expected a list, such as [{given!r}], not {given!r}")
+        return _read(setting.name, option.read, value, _NUMBERS.get(option.metavar))
+    if isinstance(value, str):
+        raise TypeError(f"{setting.name}: expected a list, such as [{value!r}], not {value!r}")
     collection: type[tuple[Any, ...] | frozenset[Any]] = type(cast("Any", setting.default))
-    return collection(_read(setting.name, option.read, each) for each in given)
+    return collection(_read(setting.name, option.read, each) for each in value)
 
 
 def _read(
-    name: str, read: Callable[[str], object], given: object, as_text: str | None = None
+    name: str, read: Callable[[str], object], value: object, as_text: str | None = None
 ) -> object:
-    is_number = as_text and isinstance(given, int | float)
-    if not is_number and not isinstance(given, str):
-        return given
+    is_number = as_text and isinstance(value, int | float)
+    if not is_number and not isinstance(value, str):
+        return value
     try:
-        return read(as_text.format(given) if as_text and isinstance(given, int) else str(given))
+        return read(as_text.format(value) if as_text and isinstance(value, int) else str(value))
     except ValueError as error:
-        raise ValueError(f"{name}: {error}, not {given!r}") from None
+        raise ValueError(f"{name}: {error}, not {value!r}") from None

@@ -296,7 +296,7 @@ def _why_no_calls(record: RunRecord, needs: str) -> str:
 
 def _check_succeeded(record: RunRecord) -> None:
     end = record.end
-    if not end.says_well:
+    if not end.reports_success:
         how = (
             "it did not finish in time"
             if end.timed_out

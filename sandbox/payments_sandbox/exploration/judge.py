@@ -127,7 +127,7 @@ def judge(
 ) -> ReasonedVerdict:
     """Judge a run that has met these failures."""
     found = list(_verdicts_of_facts(record, oracle, failures))
-    if record.end.says_well:
+    if record.end.reports_success:
         found += _missing_money(record, oracle)
     else:
         found.append(_verdict_of_failure(record, oracle, failures, signs))
@@ -139,7 +139,8 @@ def judge(
     verdict = found[0][0]
     advice = [each.kind.advice for each in record.audit()]
     if verdict is RunVerdict.LOST_PAYMENT:
-        advice += [_ADVICE_FOR_LOST[each.operation] for each in _unnoticed_writes(record)]
+        lost = [_ADVICE_FOR_LOST[each.operation] for each in _unnoticed_writes(record)]
+        advice += lost or list(_advice_about_webhooks(failures))
     return ReasonedVerdict(verdict, evidence, tuple(dict.fromkeys(advice)))
 
 
@@ -154,6 +155,25 @@ _ADVICE_FOR_LOST: Final = {
     ),
 }
 """Advice for a write whose reply was lost, by its operation."""
+
+_OF_ORDER: Final = frozenset({"before_reply", "out_of_order", "twice"})
+"""The failures of webhooks that all arrive, but not each once and in the order of their events."""
+
+
+def _advice_about_webhooks(failures: tuple[Failure, ...]) -> Iterator[str]:
+    """Yield advice for a flow whose replies all arrived, and that a webhook has misled."""
+    for failure in failures:
+        if isinstance(failure, WebhookFailure) and failure.name in _OF_ORDER:
+            yield (
+                "Webhooks may arrive twice, before the reply and in any order: do not let the last"
+                " one to arrive decide. Look the payment up, or accept only steps that lead forward"
+                " from what you know already."
+            )
+        elif isinstance(failure, WebhookFailure):
+            yield (
+                "A webhook may come late or never: do not report failure only because it is"
+                " missing. The reply of the API has already said what happened."
+            )
 
 
 _VerdictWithEvidence = tuple[RunVerdict, str]
@@ -230,7 +250,7 @@ def _refunded_text(customer: str, currency: str, money: Money, before: Money) ->
 def is_refusal(record: RunRecord) -> bool:
     """Whether a flow says by its exit code that nothing was charged, and can know that."""
     end = record.end
-    is_word = not (end.says_well or end.timed_out or end.crash)
+    is_word = not (end.reports_success or end.timed_out or end.crash)
     return is_word and not any(call.is_unknown and call.about for call in record.calls())
 
 
@@ -242,7 +262,7 @@ def _verdict_of_failure(
     if end.timed_out:
         return RunVerdict.HANG, "It was still running at its timeout, and was ended."
     how = end.crash or f"exit status {end.exit_code}"
-    if signs.told_by is not None and is_told(end, signs.told_by):
+    if signs.told_by is not None and gives_sign(end, signs.told_by):
         return RunVerdict.TOLD, f"It says that money may have moved ({signs.told_by})."
     if end.crash is not None and any(each.name in UNREADABLE for each in failures):
         return RunVerdict.CRASH, f"It crashed on an unreadable reply: {end.crash}."
@@ -309,7 +329,7 @@ def _was_noticed(write: SeenCall, world: WorldRecord, place: int) -> bool:
     )
 
 
-def is_told(end: FlowEnd, told_by: str) -> bool:
+def gives_sign(end: FlowEnd, told_by: str) -> bool:
     """Whether a flow has given the sign that money may have moved: `exit N`, or words."""
     if found := _EXIT.fullmatch(told_by):
         return end.exit_code == int(found[1])

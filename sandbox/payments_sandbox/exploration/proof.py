@@ -6,7 +6,7 @@ from itertools import zip_longest
 from pathlib import Path
 from typing import Final, NamedTuple
 
-from payments_sandbox.exploration.judge import is_told
+from payments_sandbox.exploration.judge import gives_sign
 from payments_sandbox.exploration.report import read_report
 from payments_sandbox.exploration.run_record import RunRecord, call_by_call
 
@@ -62,9 +62,9 @@ def judge_run(record: RunRecord, told_by: str | None) -> ProvedRun:
         return ProvedRun(f"an expectation is not met: {unmet[0]}", happened)
     if end.timed_out:
         return ProvedRun("it did not finish in time", happened)
-    if end.says_well:
+    if end.reports_success:
         return ProvedRun("exit status 0", happened, passes=True)
-    if told_by is not None and is_told(end, told_by):
+    if told_by is not None and gives_sign(end, told_by):
         return ProvedRun(f"it reports what happened ({told_by})", happened, passes=True)
     why = end.crash or f"exit status {end.exit_code}"
     last = tuple(f"  {line}" for line in end.output.splitlines()[-_LAST_LINES:])

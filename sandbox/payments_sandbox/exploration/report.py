@@ -195,7 +195,7 @@ def expected(run: JudgedRun, oracle: Oracle) -> list[dict[str, Any]]:
         return [_refused(run)]
     if run.verdict not in _MONEY:
         return []
-    return list(_of_money(run, oracle)) or [{"audit": "clean"}]
+    return list(_expected_totals(run, oracle)) or [{"audit": "clean"}]
 
 
 def _refused(run: JudgedRun) -> dict[str, Any]:
@@ -205,7 +205,7 @@ def _refused(run: JudgedRun) -> dict[str, Any]:
     return {"audit": "clean"}
 
 
-def _of_money(run: JudgedRun, oracle: Oracle) -> Iterator[dict[str, Any]]:
+def _expected_totals(run: JudgedRun, oracle: Oracle) -> Iterator[dict[str, Any]]:
     """Yield expectations of the totals without the failure, if they differ."""
     usual, now = customers_money(oracle.money, oracle), customers_money(run.record.money(), oracle)
     for customer, currency in sorted({*usual, *now}):

@@ -44,7 +44,7 @@ class FlowEnd(NamedTuple):
     seconds: float = 0.0
 
     @property
-    def says_well(self) -> bool:
+    def reports_success(self) -> bool:
         """Whether it says that all went well."""
         return self.exit_code == 0 and not self.timed_out
 
@@ -297,7 +297,7 @@ class RecordedWorlds(KeptReports):
 def call_by_call(record: RunRecord) -> tuple[str, ...]:
     """Describe a run line by line: its calls, its webhooks, and how its command ended."""
     calls = tuple(_call_text(call) for call in record.calls())
-    return (*calls, *_webhooks(record), _ending(record), *_last_words(record))
+    return (*calls, *_webhooks(record), _ending(record), *_last_error_lines(record))
 
 
 def _call_text(call: SeenCall) -> str:
@@ -333,7 +333,7 @@ def _ending(record: RunRecord) -> str:
     return f"the command: {end.crash or f'exit status {end.exit_code}'}"
 
 
-def _last_words(record: RunRecord) -> Iterator[str]:
+def _last_error_lines(record: RunRecord) -> Iterator[str]:
     """Yield the last line of a crashed command's output, in which a trace usually has the error."""
     if record.end.crash is not None:
         yield from (f"its last line: {line}" for line in record.end.output.splitlines()[-1:])

@@ -98,8 +98,8 @@ def refund(payment: Payment, amount: int | None) -> tuple[Payment, int]:
         raise RefundRefused("payment_not_refundable", "It has been charged back in full.")
     wanted = payment.refundable if amount is None else amount
     if not 0 < wanted <= payment.refundable:
-        left = f"{payment.refundable} of {payment.amount} is left to refund."
-        raise RefundRefused("refund_exceeds_payment", left)
+        details = f"{payment.refundable} of {payment.amount} is left to refund."
+        raise RefundRefused("refund_exceeds_payment", details)
     return payment._replace(status=status, refunded=payment.refunded + wanted), wanted
 
 

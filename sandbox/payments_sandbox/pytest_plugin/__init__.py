@@ -23,11 +23,11 @@ from payments_sandbox.pytest_plugin.after_test import (
     JournalFolder,
     begin,
     end,
-    hear_of_worlds,
     judge,
     section_of,
     shorten,
     take,
+    track_worlds,
 )
 from payments_sandbox.pytest_plugin.marks import (
     CLOCK,
@@ -205,7 +205,7 @@ def pytest_fixture_setup(
     if fixturedef.argname == FIXTURE and is_own:
         _watch(request.node, result)
     if fixturedef.argname == SERVER:
-        hear_of_worlds(request.config, result)
+        track_worlds(request.config, result)
     return result
 
 

@@ -102,7 +102,7 @@ class JournalFolder:
 JOURNALS: Final = pytest.StashKey[JournalFolder]()
 
 
-def hear_of_worlds(config: pytest.Config, server: object) -> None:
+def track_worlds(config: pytest.Config, server: object) -> None:
     """Attribute the worlds that a server makes to the test during whose call or fixture it does.
 
     Worlds that are made for a fixture of a wider scope belong to no test.
@@ -122,12 +122,12 @@ def take(item: pytest.Item, world: "Sandbox") -> None:
     if any(each is world for each in worlds):
         return
     if all(each.api_key != world.api_key for each in worlds):
-        _part_from_earlier(item, world)
+        _disregard_earlier_tests(item, world)
     worlds.append(world)
     _watch(item, world)
 
 
-def _part_from_earlier(item: pytest.Item, world: "Sandbox") -> None:
+def _disregard_earlier_tests(item: pytest.Item, world: "Sandbox") -> None:
     """Make sure that a test is not blamed for earlier tests with the same world.
 
     The expectations of earlier tests are removed, and their undocumented calls are remembered, to
@@ -216,14 +216,14 @@ def section_of(item: pytest.Item) -> str:
         from payments_sandbox.testing.failure_report import WorldSection, failure_report
 
         ended = item.stash.get(ENDED, [])
-        told = [each.world for each in ended]
+        ended_worlds = [each.world for each in ended]
         sections = [each.section for each in ended if each.section is not None]
         # Several objects with the same key are one world: the first one is shown.
         living = {world.api_key: world for world in item.stash[WORLDS][::-1]}
         sections += [
             WorldSection(world, item.stash[EARLIER].get(world.api_key, ()))
             for world in [*living.values()][::-1]
-            if world not in told or not world.is_closed
+            if world not in ended_worlds or not world.is_closed
         ]
         lines = [failure_report(sections)]
     except Exception as error:  # noqa: BLE001 - an error in a hook would end the session
@@ -244,7 +244,7 @@ def _with_world(reason: str, world: "Sandbox", worlds: "Sequence[Sandbox]") -> s
 def _judge_ending(
     item: pytest.Item, world: "Sandbox", how: str, scenarios: Sequence[str]
 ) -> Callable[[], None]:
-    """Judge a world, if it was used, before a test drops, restores or resets it.
+    """Judge a used or scripted world before a test drops it, a used one before it is reset.
 
     If only some scenarios are about to end, only those are judged.
 
@@ -252,7 +252,7 @@ def _judge_ending(
         A function to call after the end; it records the judgement.
     """
     is_strict = item.config.stash[OPTIONS].strict
-    found = _judged_before(item, world, how, scenarios) if is_strict else None
+    found = _verdict_before_end(item, world, how, scenarios) if is_strict else None
 
     def count() -> None:
         if found is not None:
@@ -265,14 +265,14 @@ def _judge_ending(
     return count
 
 
-def _judged_before(
+def _verdict_before_end(
     item: pytest.Item, world: "Sandbox", how: str, scenarios: Sequence[str]
 ) -> Ended | None:
     from payments_sandbox.testing.failure_report import WorldSection
 
     section = None
     with suppress(Exception):  # if the server fails here, the test's own call fails next
-        if not _was_used(world):
+        if not (_was_used(world) or (how == "dropped" and _is_scripted(item, world))):
             return None
         reason = _why_unmet(world, scenarios) if scenarios else _reason(item, world, is_strict=True)
         if reason is None:
@@ -301,7 +301,7 @@ def _reason(item: pytest.Item, world: "Sandbox", *, is_strict: bool) -> str | No
     from payments_sandbox.testing import ExpectationFailed
 
     try:
-        return None if world.is_closed else _why_unwell(item, world, is_strict=is_strict)
+        return None if world.is_closed else _why_failed(item, world, is_strict=is_strict)
     except ExpectationFailed as unmet:
         return str(unmet)
     except Exception as error:  # noqa: BLE001 - as above
@@ -310,7 +310,7 @@ def _reason(item: pytest.Item, world: "Sandbox", *, is_strict: bool) -> str | No
     return None
 
 
-def _why_unwell(item: pytest.Item, world: "Sandbox", *, is_strict: bool) -> str | None:
+def _why_failed(item: pytest.Item, world: "Sandbox", *, is_strict: bool) -> str | None:
     """Return why a world has vanished, if it has; in a strict session, judge it otherwise.
 
     Raises:

@@ -1,8 +1,9 @@
 """Owns the options of a pytest session, from the command line, the environment and the ini file."""
 
+import argparse
 import os
 from pathlib import Path
-from typing import TYPE_CHECKING, Final, NamedTuple
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 import pytest
 
@@ -115,15 +116,24 @@ def _add_coverage_options(group: pytest.OptionGroup) -> None:
         group.addoption(
             f"--sandbox-coverage-{form}",
             metavar="FILE",
-            type=Path,
+            type=_file,
             help=f"the same, and write the details to this file, as {text}",
         )
 
 
 def _percent(text: str) -> float:
-    if not 0 <= (number := float(text)) <= _ALL:
-        raise ValueError(text)
-    return number
+    try:
+        if 0 <= (number := float(text)) <= _ALL:
+            return number
+    except ValueError:
+        pass
+    raise argparse.ArgumentTypeError("expected a percentage from 0 to 100")
+
+
+def _file(text: str) -> Path:
+    if not text or Path(text).is_dir():
+        raise argparse.ArgumentTypeError("expected a file")
+    return Path(text)
 
 
 def options_in(config: pytest.Config) -> PluginOptions:
@@ -192,38 +202,51 @@ def _worker(config: pytest.Config) -> int:
     return int(name[2:]) + 1 if name[2:].isdigit() else 0
 
 
+def _given(config: pytest.Config, option: str, variable: str) -> tuple[str, Any]:
+    """Return where the value of an option comes from, and the value; an empty one is none."""
+    if value := config.getoption(option):
+        return option, value
+    return f"{ENVIRONMENT}{variable}", os.environ.get(f"{ENVIRONMENT}{variable}") or None
+
+
 def _url(config: pytest.Config) -> str | None:
-    url = config.getoption("--sandbox-url") or os.environ.get(f"{ENVIRONMENT}URL")
-    if not url:
+    source, url = _given(config, "--sandbox-url", "URL")
+    if url is None:
         return None
     from payments_sandbox.client.messages import parse_address
 
     try:
         return parse_address(url)
     except ValueError as error:
-        raise pytest.UsageError(f"--sandbox-url: {error}") from None
+        raise pytest.UsageError(f"{source}: {error}") from None
 
 
 def _seed(config: pytest.Config) -> int:
     worker_input: dict[str, int] = getattr(config, "workerinput", {})  # of pytest-xdist
     if SEED in worker_input:
         return worker_input[SEED]
-    given = config.getoption("--sandbox-seed") or os.environ.get(f"{ENVIRONMENT}SEED")
+    source, given = _given(config, "--sandbox-seed", "SEED")
     if given is None:
         return DEFAULT_SEED
     if given == "random":
         return int.from_bytes(os.urandom(4), "big")
-    if not (given.isascii() and given.isdigit() and int(given) < SEEDS):
-        raise pytest.UsageError("--sandbox-seed: expected a whole number below 2**53 or random.")
+    is_number = given.isascii() and given.isdigit() and len(given) <= len(str(SEEDS))
+    if not is_number or int(given) >= SEEDS:
+        raise pytest.UsageError(f"{source}: expected a whole number below 2**53 or random.")
     return int(given)
 
 
 def _folders(config: pytest.Config) -> tuple[Path, ...]:
-    """Return the scenario folders of the command line, else the environment, else the ini file."""
-    names = config.getoption("--sandbox-scenarios")
-    names = names or os.environ.get(f"{ENVIRONMENT}SCENARIO_DIR", "").split(",")
+    """Return the scenario folders of the command line, else the environment, else the ini file.
+
+    Raises:
+        UsageError: one of them is not a folder.
+    """
+    source, given = _given(config, "--sandbox-scenarios", "SCENARIO_DIR")
+    names = given.split(",") if isinstance(given, str) else given or ()
     folders = tuple(Path(each.strip()) for each in names if each.strip())
-    folders = folders or tuple(config.getini("sandbox_scenarios"))
+    if not folders:
+        source, folders = "sandbox_scenarios", tuple(config.getini("sandbox_scenarios"))
     if missing := [folder for folder in folders if not folder.is_dir()]:
-        raise pytest.UsageError(f"--sandbox-scenarios: expected a folder, not {missing[0]}.")
+        raise pytest.UsageError(f"{source}: expected a folder, not {missing[0]}.")
     return folders

@@ -241,7 +241,7 @@ class RuleSet:
             self.all.append(self._add(scenario, rule, seed))
         self.fields = {name: self._fields_of_conditions(name) for name in BY_NAME}
 
-    def of_operation(self, operation: str) -> list[tuple[int, ActiveRule[RequestRule]]]:
+    def for_operation(self, operation: str) -> list[tuple[int, ActiveRule[RequestRule]]]:
         """The request rules for an operation, each with its position among all request rules."""
         about = ("*", operation)
         return [pair for pair in enumerate(self.requests) if pair[1].rule.operation in about]
@@ -264,7 +264,7 @@ class RuleSet:
                 assert_never(rule)
 
     def _fields_of_conditions(self, operation: str) -> tuple[str, ...]:
-        rules = self.of_operation(operation)
+        rules = self.for_operation(operation)
         fields = (each.field for _, active in rules for each in active.rule.when)
         return tuple(dict.fromkeys(field for field in fields if field != CALL))
 

@@ -140,8 +140,8 @@ def _operators(value: object) -> list[tuple[str, object]]:
 
 def _condition(field: str, operator: str, operand: object) -> Condition:
     if isinstance(operand, list):
-        given = (_operand(field, operator, each) for each in operand if each is not None)
-        return Condition(field, operator, tuple(given))
+        operands = (_operand(field, operator, each) for each in operand if each is not None)
+        return Condition(field, operator, tuple(operands))
     if operator == "exists":
         return Condition(field, operator, operand is True)
     return Condition(field, operator, _operand(field, operator, operand))

@@ -131,7 +131,7 @@ class RuleEngine:
         self._numbers = cards_in_conditions(self.scenarios)
         self.named_cards = self._numbers.keys() | self._card_rules.numbers.keys()
         self._matches: dict[tuple[object, ...], list[PlacedRule]] = {}
-        self._requests = {name: self.rule_set.of_operation(name) for name in BY_NAME}
+        self._requests = {name: self.rule_set.for_operation(name) for name in BY_NAME}
 
     # Calls
 
@@ -140,8 +140,10 @@ class RuleEngine:
         values = {name: fields.get(name) for name in self.rule_set.fields[operation]}
         matching = self._matching(operation, values)
         found = search_step(matching, fields, self._counters)
-        kept = tuple(_masked_value(name, value) for name, value in values.items())
-        return Decision(found.selected, RuleExplanations(self.rule_set, operation, kept, found))
+        masked_values = tuple(_masked_value(name, value) for name, value in values.items())
+        return Decision(
+            found.selected, RuleExplanations(self.rule_set, operation, masked_values, found)
+        )
 
     def _matching(self, operation: str, values: Mapping[str, object]) -> list[PlacedRule]:
         """The rules whose conditions hold, cached by the values of the call."""
@@ -160,7 +162,7 @@ class RuleEngine:
         if payment.card.fingerprint not in self._card_rules.numbers:
             return None
         fields = PaymentFields(payment, self._card_rules.numbers.get)
-        rules = _all_matching(self._built_in.of_operation(operation), fields)
+        rules = _all_matching(self._built_in.for_operation(operation), fields)
         return search_step(rules, fields, self._counters).selected
 
     @property

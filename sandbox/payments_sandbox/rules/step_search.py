@@ -181,37 +181,41 @@ class RuleExplanations:
     Args:
         rule_set: all rules of scenarios.
         operation: the operation of the call.
-        kept: the masked values of the fields in conditions of the operation's rules.
+        masked_values: the masked values of the fields in conditions of the operation's rules.
         found: the result of the search.
     """
 
-    __slots__ = ("_found", "_kept", "_operation", "_rule_set")
+    __slots__ = ("_found", "_masked_values", "_operation", "_rule_set")
 
     def __init__(
-        self, rule_set: RuleSet, operation: str, kept: Sequence[object], found: StepSearch
+        self, rule_set: RuleSet, operation: str, masked_values: Sequence[object], found: StepSearch
     ) -> None:
         self._rule_set = rule_set
         self._operation = operation
-        self._kept = kept
+        self._masked_values = masked_values
         self._found = found
 
     def __iter__(self) -> Iterator[tuple[str, str, str]]:
         return islice(self._explanations(), MOST)
 
     def _explanations(self) -> Iterator[tuple[str, str, str]]:
-        kept = dict(zip(self._rule_set.fields[self._operation], self._kept, strict=True))
+        masked_values = dict(
+            zip(self._rule_set.fields[self._operation], self._masked_values, strict=True)
+        )
         for position, active in enumerate(self._rule_set.requests):
             if position != self._found.answered:
-                why = self._why_not(position, active.rule, kept)
+                why = self._why_not(position, active.rule, masked_values)
                 yield active.scenario or "", active.rule.name, why
 
-    def _why_not(self, position: int, rule: RequestRule, kept: Mapping[str, object]) -> str:
+    def _why_not(
+        self, position: int, rule: RequestRule, masked_values: Mapping[str, object]
+    ) -> str:
         if rule.operation not in ("*", self._operation):
             return f"it is for {rule.operation}"
         if (no_match := self._found.not_matched.get(position)) is not None:
             return _reason_text(no_match)
         for condition in rule.when:
-            value = kept.get(condition.field)
+            value = masked_values.get(condition.field)
             if condition.field != "call" and not compile_condition(condition)(value):
                 return why_not(condition, value)
         answered = self._found.answered

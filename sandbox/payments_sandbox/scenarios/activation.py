@@ -198,4 +198,4 @@ def _plan_timed_rules(world: World, scenarios: Iterable[Scenario]) -> None:
     now, names = world.clock.now(), {each.name for each in scenarios}
     for active_rule in world.rules.rule_set.timed:
         if active_rule.scenario in names and (due := now + active_rule.rule.at) <= LAST:
-            world.timeline.at(Instant(due), RunTimedRule(active_rule.name))
+            world.timeline.plan(Instant(due), RunTimedRule(active_rule.name))

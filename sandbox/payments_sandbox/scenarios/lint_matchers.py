@@ -149,8 +149,8 @@ def _candidate_numbers(conditions: list[Condition]) -> Iterator[object]:
     """Yield each bound and its neighbours, with any last digit, as numbers and as text."""
     bounds, periods = set[int](), set[int]()
     for _, operator, operand in conditions:
-        given = operand if isinstance(operand, tuple) else (operand,)
-        numbers = {each for each in given if isinstance(each, int)}
+        operands = operand if isinstance(operand, tuple) else (operand,)
+        numbers = {each for each in operands if isinstance(each, int)}
         bounds |= numbers
         periods |= numbers if operator == "every" else set()
     for period in periods:

@@ -7,7 +7,7 @@ from payments_sandbox.contract.operations import BY_NAME, READS
 from payments_sandbox.contract.schema_errors import Path
 from payments_sandbox.contract.schemas import Contract
 from payments_sandbox.core.instants import read_duration, show_duration
-from payments_sandbox.core.masking import holds_card_number
+from payments_sandbox.core.masking import contains_card_number
 from payments_sandbox.core.wording import counted, nearest
 from payments_sandbox.payments.payment import TRANSITIONS, Status
 from payments_sandbox.rules.conditions import compile_condition, listed_values
@@ -110,12 +110,12 @@ def _check_draws(
 
 
 def _check_step_keys(step: Json, operation: str, path: Path) -> Iterator[Problem]:
-    given = [outcome for outcome in OUTCOMES if outcome.name in step]
-    if len(given) > 1:
-        message = f"two outcomes in one step: {' and '.join(each.name for each in given)}"
-        yield Problem((*path, given[1].name, KEY), message, "give each its own step")
+    present = [outcome for outcome in OUTCOMES if outcome.name in step]
+    if len(present) > 1:
+        message = f"two outcomes in one step: {' and '.join(each.name for each in present)}"
+        yield Problem((*path, present[1].name, KEY), message, "give each its own step")
     for outcome in OUTCOMES:
-        if outcome not in given:
+        if outcome not in present:
             for key in outcome.SIBLING_KEYS.keys() & step.keys():
                 yield Problem((*path, key, KEY), f"'{key}' only works with '{outcome.name}'")
         elif outcome.may_commit() and isinstance(value := step[outcome.name], dict):
@@ -158,13 +158,13 @@ def check_rules(rules: Sequence[PositionedRule], context: LintContext) -> Iterat
             case EventRule() | AtRule():
                 yield from _check_action(rule, path)
             case _:
-                given = plain["do"].get("delay") if isinstance(plain["do"], dict) else None
-                yield from _check_distribution(given, (*path, "do", "delay"))
+                delay = plain["do"].get("delay") if isinstance(plain["do"], dict) else None
+                yield from _check_distribution(delay, (*path, "do", "delay"))
 
 
 def check_name(name: str, path: Path) -> Iterator[Problem]:
     """Check that a name has no card number, since names are shown and kept unmasked."""
-    if holds_card_number(name):
+    if contains_card_number(name):
         yield Problem(
             path, "this may be a card number, which must not be in a name", "choose another name"
         )

@@ -163,23 +163,23 @@ def _check(document: Document, name: str | None, longest_wait: int) -> Loaded:
         return Loaded(None, tuple(document.problems) or (empty,))
     is_shaped = accepts(data)
     corrected = CorrectedKeys(data) if is_shaped else correct_keys(data)
-    kept = cast("dict[str, Any]", data) if is_shaped else drop_invalid_parts(corrected.value)
+    valid_parts = cast("dict[str, Any]", data) if is_shaped else drop_invalid_parts(corrected.value)
     if not (isinstance(data, dict) and "scenario" in data):
         name = None  # there is no name to compare with
     context = LintContext(load_contract(), longest_wait)
-    problems = _problems(document, corrected, kept, name, context)
+    problems = _problems(document, corrected, valid_parts, name, context)
     is_good = is_shaped and all(each.is_warning for each in problems)
-    return Loaded(parse_scenario(kept) if is_good else None, tuple(problems))
+    return Loaded(parse_scenario(valid_parts) if is_good else None, tuple(problems))
 
 
 def _problems(
     document: Document,
     corrected: CorrectedKeys,
-    kept: Mapping[str, Any],
+    valid_parts: Mapping[str, Any],
     name: str | None,
     context: LintContext,
 ) -> list[Problem]:
-    """All problems with their places; `kept` are the parts of the right shape."""
+    """All problems with their places; `valid_parts` are the parts of the right shape."""
     data, cut = corrected.value, document.cut
     has_seed = cut is not None or (isinstance(data, dict) and "seed" in data)
     shape_problems = list(schema_problems(data))
@@ -187,7 +187,7 @@ def _problems(
         *shape_problems,
         *check_keys(data, has_seed=has_seed),
         *check_scenario(
-            kept, name, context._replace(unsure=_rules_with_lost_conditions(shape_problems))
+            valid_parts, name, context._replace(unsure=_rules_with_lost_conditions(shape_problems))
         ),
     ]
     found = [*corrected.problems, *map(corrected.as_written, of_corrected)]

@@ -110,8 +110,8 @@ def parse_rule(plain: Json, position: int) -> Rule:
     if "at" in plain:
         due = read_duration(plain["at"])
         return AtRule(name, due, conditions, _action(plain["do"]), per, chance)
-    given = {plain["do"]: True} if isinstance(plain["do"], str) else plain["do"]
-    effects, delay = _webhook_effects(given), _delay(given.get("delay"))
+    modifiers = {plain["do"]: True} if isinstance(plain["do"], str) else plain["do"]
+    effects, delay = _webhook_effects(modifiers), _delay(modifiers.get("delay"))
     return WebhookRule(name, plain["webhook"], conditions, effects, per, chance, delay)
 
 
@@ -129,22 +129,22 @@ def _action(plain: str | Json) -> Action:
     return parse_action({plain: True} if isinstance(plain, str) else plain)
 
 
-def _webhook_effects(given: Json) -> WebhookEffects:
+def _webhook_effects(modifiers: Json) -> WebhookEffects:
     """Parse the effects of a webhook rule, except its delay."""
-    duplicate, reorder = given.get("duplicate", {}), given.get("reorder", {})
-    signature, malform = given.get("signature"), given.get("malform")
+    duplicate, reorder = modifiers.get("duplicate", {}), modifiers.get("reorder", {})
+    signature, malform = modifiers.get("signature"), modifiers.get("malform")
     return WebhookEffects(
-        drop=given.get("drop", False),
+        drop=modifiers.get("drop", False),
         copies=duplicate.get("copies", 1),
         gap=_duration(duplicate, "gap") or 0,
         window=_duration(reorder, "window"),
         order=DeliveryOrder(reorder.get("order", DeliveryOrder.REVERSE)),
-        before_reply=given.get("before_reply", False),
+        before_reply=modifiers.get("before_reply", False),
         signature=None if signature is None else Signature(signature),
-        timestamp=_shift(given["timestamp"]) if "timestamp" in given else 0,
+        timestamp=_shift(modifiers["timestamp"]) if "timestamp" in modifiers else 0,
         malform=None if malform is None else BodyFault(malform),
-        patches=(given["patch"],) if "patch" in given else (),
-        unknown_type=given.get("unknown_type", False),
+        patches=(modifiers["patch"],) if "patch" in modifiers else (),
+        unknown_type=modifiers.get("unknown_type", False),
     )
 
 

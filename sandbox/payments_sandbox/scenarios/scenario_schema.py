@@ -97,11 +97,11 @@ def drop_invalid_parts(value: object) -> dict[str, object]:
     Returns:
         The rest. Lists keep their length, so that paths stay valid: None replaces removed items.
     """
-    left: dict[str, Any] = json.loads(json.dumps(value)) if isinstance(value, dict) else {}
-    while wrong := list(_compiled_schema().refusals(_without_gaps(left))):
-        for refusal, place in [(each, _locate(left, each.path)) for each in wrong]:
-            _remove_part(left, refusal, *place)
-    return left
+    rest: dict[str, Any] = json.loads(json.dumps(value)) if isinstance(value, dict) else {}
+    while wrong := list(_compiled_schema().refusals(_without_gaps(rest))):
+        for refusal, place in [(each, _locate(rest, each.path)) for each in wrong]:
+            _remove_part(rest, refusal, *place)
+    return rest
 
 
 def _without_gaps(value: Any) -> Any:  # noqa: ANN401 - JSON

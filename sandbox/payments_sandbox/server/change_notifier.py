@@ -67,9 +67,9 @@ class ChangeNotifier:
         try:
             yield subscriber
         finally:
-            left = self._subscribers.get(world, set())
-            left.discard(subscriber)
-            if not left:
+            remaining = self._subscribers.get(world, set())
+            remaining.discard(subscriber)
+            if not remaining:
                 self._subscribers.pop(world, None)
                 self._shared.pop(world, None)
 

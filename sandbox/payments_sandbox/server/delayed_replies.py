@@ -56,52 +56,52 @@ class DelayedReplies:
     """The waiting replies of each world; dropping or resetting a world ends their wait."""
 
     def __init__(self) -> None:
-        self._held: dict[World, set[HeldReply]] = {}
+        self._waiting: dict[World, set[HeldReply]] = {}
 
     def __len__(self) -> int:
-        return sum(map(len, self._held.values()))
+        return sum(map(len, self._waiting.values()))
 
     def wake(self, world: World) -> None:
         """End every wait of a world."""
-        for held in self._held.get(world, ()):
-            held.ended.set()
+        for reply in self._waiting.get(world, ()):
+            reply.ended.set()
 
     def wake_all(self) -> None:
         """End every wait."""
-        for world in self._held:
+        for world in self._waiting:
             self.wake(world)
 
     def notice(self, world: World) -> None:
         """Check which clients of a world have left, so that the journal is up to date."""
-        for held in self._held.get(world, ()):
-            if may_have_left(held.request):
-                held.mark_abandoned()
+        for reply in self._waiting.get(world, ()):
+            if may_have_left(reply.request):
+                reply.mark_abandoned()
 
     def notice_all(self) -> None:
         """Check which clients of all worlds have left."""
-        for world in self._held:
+        for world in self._waiting:
             self.notice(world)
 
     @contextlib.contextmanager
-    def holding(self, world: World, held: HeldReply) -> Iterator[HeldReply]:
+    def holding(self, world: World, reply: HeldReply) -> Iterator[HeldReply]:
         """Count a reply among the world's waiting ones until the block ends."""
-        waiting = self._held.setdefault(world, set())
-        waiting.add(held)
+        waiting = self._waiting.setdefault(world, set())
+        waiting.add(reply)
         try:
-            yield held
+            yield reply
         finally:
-            waiting.discard(held)
+            waiting.discard(reply)
             if not waiting:
-                del self._held[world]
+                del self._waiting[world]
 
-    async def sleep(self, world: World, held: HeldReply, seconds: float) -> bool:
+    async def sleep(self, world: World, reply: HeldReply, seconds: float) -> bool:
         """Wait for wall seconds.
 
         Returns:
             False if the client left, or the world ended the wait, before the time was up.
         """
-        with self.holding(world, held):
-            return await self.wait(held, seconds)
+        with self.holding(world, reply):
+            return await self.wait(reply, seconds)
 
     def wait_until(
         self, request: web.BaseRequest, world: World
@@ -113,27 +113,27 @@ class DelayedReplies:
         started = self._time()
 
         async def wait(milliseconds: float, sends_more: bool) -> bool:  # noqa: FBT001 - called in one place only
-            left = started + milliseconds / 1_000 - self._time()
-            return await self.sleep(world, HeldReply(request, is_sent_anyway=sends_more), left)
+            remaining = started + milliseconds / 1_000 - self._time()
+            return await self.sleep(world, HeldReply(request, is_sent_anyway=sends_more), remaining)
 
         return wait
 
     def _time(self) -> float:
         return asyncio.get_running_loop().time()
 
-    async def wait(self, held: HeldReply, seconds: float) -> bool:
+    async def wait(self, reply: HeldReply, seconds: float) -> bool:
         """Wait as `sleep` does, but for no world: only `held.ended` can end the wait early."""
         loop = asyncio.get_running_loop()
         end = loop.time() + seconds
         # Nothing signals that a client has left, so its transport is checked now and then.
-        while (transport := held.request.transport) is not None and not transport.is_closing():
-            if is_half_closed(held.request) and not held.mark_abandoned():
+        while (transport := reply.request.transport) is not None and not transport.is_closing():
+            if is_half_closed(reply.request) and not reply.mark_abandoned():
                 return False
-            left = end - loop.time()
-            if left <= 0:
+            remaining = end - loop.time()
+            if remaining <= 0:
                 return True
             with contextlib.suppress(TimeoutError):
-                async with asyncio.timeout(min(left, CHECK_EVERY)):
-                    await held.ended.wait()
+                async with asyncio.timeout(min(remaining, CHECK_EVERY)):
+                    await reply.ended.wait()
                     return False
         return False

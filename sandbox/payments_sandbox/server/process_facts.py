@@ -40,11 +40,11 @@ def process_facts() -> dict[str, float]:
     """Return the figures that this system provides, by name."""
     facts = {CPU: time.process_time()}
     with suppress(OSError, ImportError):
-        facts |= _of_linux()
+        facts |= _linux_facts()
     return facts
 
 
-def _of_linux() -> dict[str, float]:
+def _linux_facts() -> dict[str, float]:
     import resource  # noqa: PLC0415 - missing on Windows
 
     pages = int((_OWN / "statm").read_bytes().split()[_RESIDENT])

@@ -57,14 +57,14 @@ class Filling(NamedTuple):
 class Elsewhere(Protocol):
     """The other processes of one server that has several."""
 
-    async def ask(self, question: str, given: list[Any] | None = None) -> list[Any]:
+    async def ask(self, question: str, arguments: list[Any] | None = None) -> list[Any]:
         """Return the answers of the running ones to a question of `server/control/questions.py`."""
 
 
 class Alone:
     """Stands for the other processes of a server that has only one."""
 
-    async def ask(self, question: str, given: list[Any] | None = None) -> list[Any]:  # noqa: ARG002 - as in `Elsewhere`
+    async def ask(self, question: str, arguments: list[Any] | None = None) -> list[Any]:  # noqa: ARG002 - as in `Elsewhere`
         """Return no answers."""
         return []
 

@@ -85,8 +85,8 @@ def _rules(name: str, world: WorldReport) -> Iterator[Element]:
 def _undocumented(name: str, world: WorldReport) -> Iterator[Element]:
     if world.undocumented:
         case = _case(name, "undocumented calls")
-        said = "; ".join(map(undocumented_in_words, world.undocumented))
-        _explain(case, "failure" if world.is_strict else "skipped", said)
+        text = "; ".join(map(undocumented_in_words, world.undocumented))
+        _explain(case, "failure" if world.is_strict else "skipped", text)
         yield case
 
 

@@ -92,7 +92,7 @@ def as_one_line(reports: Reports) -> str:
     parts = ["no requests received"] if is_nothing else []
     if len(whole) > 1:
         parts.append(counted(len(whole), "world"))
-    parts += _of_scenarios(reports)
+    parts += _scenarios_text(reports)
     if undocumented:
         parts.append(counted(undocumented, "undocumented call"))
     if findings:
@@ -106,7 +106,7 @@ def as_one_line(reports: Reports) -> str:
     return f"{outcome}: {'; '.join(parts)}"
 
 
-def _of_scenarios(reports: Reports) -> Iterator[str]:
+def _scenarios_text(reports: Reports) -> Iterator[str]:
     """Say how many expectations were met, and how many rules have fired."""
     met = [each["met"] for world in reports for each in world.report["expectations"]]
     rules = [rule for world in reports for rule in world.report["rules"]]

@@ -89,12 +89,14 @@ def receiver_response(
         lines: its header lines, of which `KEPT_HEAD` bytes are kept.
         body: its body, of which `KEPT_BODY` bytes are kept.
     """
-    asked = next((value for name, value in lines if name.lower() == b"retry-after"), None)
+    retry_after = next((value for name, value in lines if name.lower() == b"retry-after"), None)
     return ReceiverResponse(
         status,
         mask_headers(head_start(lines)),
         mask_content(body[:KEPT_BODY]).decode(),
-        None if asked is None else mask_text(asked[:KEPT_HEAD].decode("utf-8", "replace")),
+        None
+        if retry_after is None
+        else mask_text(retry_after[:KEPT_HEAD].decode("utf-8", "replace")),
     )
 
 

@@ -241,11 +241,13 @@ class Outbox:
         return end
 
     def _next_attempt(self, delivery: Delivery, failed_at: Instant) -> Instant | None:
-        asked, last = None, delivery.attempts[-1]
+        requested_delay, last = None, delivery.attempts[-1]
         if (response := last.result.response) is not None:
-            asked = retry_after_ms(response.status, response.retry_after, last.request.sent_at)
+            requested_delay = retry_after_ms(
+                response.status, response.retry_after, last.request.sent_at
+            )
         delays = self.endpoints[delivery.endpoint_id].delays
-        return next_attempt(failed_at, len(delivery.attempts), delays, asked)
+        return next_attempt(failed_at, len(delivery.attempts), delays, requested_delay)
 
     def _plan(self, delivery: Delivery, due: Instant) -> None:
         delivery.next_at = min(due, LAST)  # no clock goes further, and none may be lost

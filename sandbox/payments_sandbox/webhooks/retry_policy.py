@@ -31,7 +31,7 @@ _DIGITS: Final = len(str(MAX_RETRY_AFTER // SECOND))
 
 
 def next_attempt(
-    failed_at: Instant, attempts: int, delays: Sequence[int], asked: int | None
+    failed_at: Instant, attempts: int, delays: Sequence[int], requested_delay: int | None
 ) -> Instant | None:
     """When to try again: by the schedule or the receiver's request, whichever is later.
 
@@ -39,14 +39,14 @@ def next_attempt(
         failed_at: the virtual instant of the failed attempt.
         attempts: how many attempts there have been.
         delays: the endpoint's schedule.
-        asked: how many milliseconds the receiver asked to wait, or None.
+        requested_delay: how many milliseconds the receiver asked to wait, or None.
 
     Returns:
         The instant, or None if there are no more attempts.
     """
     if attempts > len(delays):
         return None
-    return Instant(failed_at + max(delays[attempts - 1], asked or 0))
+    return Instant(failed_at + max(delays[attempts - 1], requested_delay or 0))
 
 
 def retry_after_ms(status: int, retry_after: str | None, sent_at: Instant) -> int | None:

@@ -34,7 +34,7 @@ def snapshot(webhooks: Webhooks) -> dict[str, object]:
 def snapshotting(webhooks: Webhooks) -> Slices[dict[str, object]]:
     """Return everything as plain values in slices, as it is at the call."""
     outbox = webhooks.outbox
-    kept: dict[str, object] = {
+    saved: dict[str, object] = {
         **_counts(webhooks),
         "endpoints": [_endpoint(each) for each in outbox.endpoints.values()],
         "finished": outbox.finished,
@@ -44,20 +44,20 @@ def snapshotting(webhooks: Webhooks) -> Slices[dict[str, object]]:
         (name, inbox.count, inbox.answers, list(inbox.since(0, None)))
         for name, inbox in webhooks.inboxes.items()
     ]
-    return _rest(kept, deliveries, inboxes)
+    return _rest(saved, deliveries, inboxes)
 
 
 def _rest(
-    kept: dict[str, object],
+    saved: dict[str, object],
     deliveries: "list[_Delivery]",
     inboxes: list[tuple[str, int, list[int], list[InboxMessage]]],
 ) -> Slices[dict[str, object]]:
     """Add the parts that may be large to a snapshot, in slices."""
-    kept["deliveries"] = yield from rows_of(deliveries, _row)
+    saved["deliveries"] = yield from rows_of(deliveries, _row)
     rows: list[object] = []
     for name, count, answers, messages in inboxes:
         rows.append([name, count, answers, (yield from rows_of(messages, _message))])
-    return {**kept, "inboxes": rows}
+    return {**saved, "inboxes": rows}
 
 
 def take_changes(webhooks: Webhooks) -> dict[str, object] | None:
@@ -94,23 +94,23 @@ def _counts(webhooks: Webhooks) -> dict[str, object]:
     }
 
 
-def restore(webhooks: Webhooks, kept: dict[str, Any]) -> None:
+def restore(webhooks: Webhooks, saved: dict[str, Any]) -> None:
     """Restore a snapshot into new webhooks.
 
     Raises:
         ValueError, KeyError, TypeError: it is not a valid snapshot.
     """
     webhooks.outbox.restore(
-        [_endpoint_of(row) for row in kept["endpoints"]],
-        [_delivery_of(row) for row in kept["deliveries"]],
-        finished=kept["finished"],
-        made=kept["made"],
-        count=kept["count"],
-        dropped=kept["dropped"],
-        attempted=kept["attempted"],
-        windows=dict(kept["windows"]),
+        [_endpoint_of(row) for row in saved["endpoints"]],
+        [_delivery_of(row) for row in saved["deliveries"]],
+        finished=saved["finished"],
+        made=saved["made"],
+        count=saved["count"],
+        dropped=saved["dropped"],
+        attempted=saved["attempted"],
+        windows=dict(saved["windows"]),
     )
-    for name, count, answers, messages in kept["inboxes"]:
+    for name, count, answers, messages in saved["inboxes"]:
         inbox = webhooks.inboxes.get_or_create(name)
         inbox.restore(count, [_message_of(row) for row in messages])
         inbox.script(answers)
@@ -121,24 +121,24 @@ _FIELDS: Final = tuple(field.name for field in fields(Endpoint))
 
 
 def _endpoint(endpoint: Endpoint) -> list[object]:
-    kept = {name: getattr(endpoint, name) for name in _FIELDS}
-    kept["signing"] = list(endpoint.signing)
-    kept["delays"] = None if endpoint.delays == DELAYS else endpoint.delays
-    return list(kept.values())
+    saved = {name: getattr(endpoint, name) for name in _FIELDS}
+    saved["signing"] = list(endpoint.signing)
+    saved["delays"] = None if endpoint.delays == DELAYS else endpoint.delays
+    return list(saved.values())
 
 
 def _endpoint_of(row: list[Any]) -> Endpoint:
-    kept = dict(zip(_FIELDS, row, strict=True))
-    scheme, header, prefix, encoding = kept["signing"]
-    delays = kept["delays"]
-    kept |= {
-        "events": tuple(kept["events"]),
+    saved = dict(zip(_FIELDS, row, strict=True))
+    scheme, header, prefix, encoding = saved["signing"]
+    delays = saved["delays"]
+    saved |= {
+        "events": tuple(saved["events"]),
         "signing": Signing(Scheme(scheme), header, prefix, Encoding(encoding)),
-        "headers": tuple((name, value) for name, value in kept["headers"]),
+        "headers": tuple((name, value) for name, value in saved["headers"]),
         "delays": DELAYS if delays is None else tuple(delays),
-        "timestamp": TimestampClock(kept["timestamp"]),
+        "timestamp": TimestampClock(saved["timestamp"]),
     }
-    return Endpoint(**kept)
+    return Endpoint(**saved)
 
 
 _Delivery = tuple[
@@ -159,8 +159,8 @@ def _as_it_is(delivery: Delivery) -> _Delivery:
     )  # fmt: skip
 
 
-def _row(kept: _Delivery) -> list[object]:
-    delivery, status, next_at, applied, order, attempts = kept
+def _row(saved: _Delivery) -> list[object]:
+    delivery, status, next_at, applied, order, attempts = saved
     message = delivery.message
     return [
         delivery.number,

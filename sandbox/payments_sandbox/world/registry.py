@@ -55,8 +55,8 @@ class Ownership(Protocol):
     def owns(self, api_key: str) -> bool:
         """Whether the world of a key belongs to this process."""
 
-    def draws(self, api_key: str) -> bool:
-        """Whether this process may use a key that was drawn for a new world."""
+    def accept_drawn(self, api_key: str) -> bool:
+        """Accept a key that was drawn for a new world, or return False if it is not ours."""
 
     def made(self, api_key: str) -> None:
         """Note that a world was made for a key."""
@@ -119,7 +119,7 @@ class Worlds:
             else:
                 self._unlisted_home = self._worlds.pop(key)
 
-    def lose(self, api_key: str, reason: str) -> None:
+    def record_loss(self, api_key: str, reason: str) -> None:
         """Remember that the world of a key was lost; the reason follows the word "was"."""
         self._drop_reasons[api_key] = reason
 
@@ -178,7 +178,7 @@ class Worlds:
         """The world of a key, or None; this does not count as use."""
         return self._worlds.get(api_key)
 
-    def let_go(self, world: World) -> None:
+    def release(self, world: World) -> None:
         """Remove a world silently: it continues elsewhere, or is made again on demand."""
         if world in self:
             del self._worlds[world.config.api_key]
@@ -192,8 +192,12 @@ class Worlds:
         """
         if api_key not in self._worlds:
             self._check_key(api_key)
-            gone = self._drop_reasons.get(api_key)
-            why = f"The world of this key was {gone}" if gone else "No world has this key"
+            drop_reason = self._drop_reasons.get(api_key)
+            why = (
+                f"The world of this key was {drop_reason}"
+                if drop_reason
+                else "No world has this key"
+            )
             raise NotFound(
                 "not_found",
                 f"{why}, so there is nothing to judge. A call with this key creates one, and so"
@@ -292,10 +296,10 @@ class Worlds:
             else:
                 break
 
-    def restarted(self, api_key: str) -> str | None:
+    def restart_reason(self, api_key: str) -> str | None:
         """A sentence that says why an earlier world of this key was dropped, or None."""
-        gone = self._drop_reasons.get(api_key)
-        return f"An earlier world of this key was {gone}." if gone else None
+        drop_reason = self._drop_reasons.get(api_key)
+        return f"An earlier world of this key was {drop_reason}." if drop_reason else None
 
     def _longest_idle(self) -> World | None:
         return next((world for key, world in self._worlds.items() if key != DEFAULT_API_KEY), None)
@@ -308,8 +312,12 @@ class Worlds:
                 " as in 'Authorization: Bearer sk_test_sandbox'."
             )
         if self._settings.strict_keys and api_key != DEFAULT_API_KEY:
-            gone = self._drop_reasons.get(api_key)
-            reason = f"Its world was {gone}." if gone else "No world has this key (--strict-keys)."
+            drop_reason = self._drop_reasons.get(api_key)
+            reason = (
+                f"Its world was {drop_reason}."
+                if drop_reason
+                else "No world has this key (--strict-keys)."
+            )
             raise InvalidApiKey(f"{reason} POST /_sandbox/worlds creates one.")
 
     def _drop(self, key: str, reason: str) -> None:
@@ -330,6 +338,6 @@ class Worlds:
         while True:
             key = self._keys.nth(self._made)
             self._made += 1
-            is_ours = self._ownership is None or self._ownership.draws(key)
+            is_ours = self._ownership is None or self._ownership.accept_drawn(key)
             if is_ours and key not in self._worlds:
                 return key

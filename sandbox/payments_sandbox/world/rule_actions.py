@@ -38,7 +38,7 @@ def react(context: ActionContext, events: Iterable[int]) -> None:
         for reaction in context.rules.reactions(event, ledger.payments.get(number)):
             if (due := due_after(event.created, reaction.after)) <= LAST:
                 job = ActOnPayment(number, reaction.action, reaction.rule)
-                context.timeline.at(Instant(due), job)
+                context.timeline.plan(Instant(due), job)
 
 
 def perform(
@@ -58,13 +58,13 @@ def _run_timed_rule(
     """Plan the action of an `at` rule for each matching payment, one slice in each job."""
     rule = context.rules.timed_rule(job.rule)
     if rule is not None and not rule.when:
-        context.timeline.at(due, ActOnPayment(None, rule.action, job.rule))
+        context.timeline.plan(due, ActOnPayment(None, rule.action, job.rule))
         context.rules.count_firing(job.rule)
     elif rule is not None:
         for number in _next_payments(context, job):
-            context.timeline.at(due, ActOnPayment(number, rule.action, job.rule))
+            context.timeline.plan(due, ActOnPayment(number, rule.action, job.rule))
         if (end := job.start + SLICE) < len(context.ledger.payments):
-            context.timeline.at(due, job._replace(start=end))
+            context.timeline.plan(due, job._replace(start=end))
     return None if job.start else TimelineEntry(due, describe_job(job), None)
 
 

@@ -54,17 +54,17 @@ def snapshotting(world: World) -> Slices[dict[str, object]]:
     Large parts are made in slices, without changes that happen meanwhile.
     """
     world.catch_up()
-    kept = small_parts(world)
-    kept["rules"] = world.rules.snapshot()
-    kept["pending_reads"] = world.pending_reads.snapshot()
+    snapshot = small_parts(world)
+    snapshot["rules"] = world.rules.snapshot()
+    snapshot["pending_reads"] = world.pending_reads.snapshot()
     # Each of these shows the present state. The ledger does too: its first slice runs at once.
     timeline, journal = world.timeline.snapshotting(), world.journal.snapshotting()
     webhooks, ledger = _snapshotting_webhooks(world), world.ledger.snapshotting()
-    kept["ledger"] = yield from ledger
-    kept["timeline"] = yield from timeline
-    kept["journal"] = yield from journal
-    kept["webhooks"] = None if webhooks is None else (yield from webhooks)
-    return kept
+    snapshot["ledger"] = yield from ledger
+    snapshot["timeline"] = yield from timeline
+    snapshot["journal"] = yield from journal
+    snapshot["webhooks"] = None if webhooks is None else (yield from webhooks)
+    return snapshot
 
 
 def small_parts(world: World) -> dict[str, object]:
@@ -82,10 +82,10 @@ def small_parts(world: World) -> dict[str, object]:
     }
 
 
-def sealed(kept: Mapping[str, object]) -> Slices[list[bytes]]:
+def sealed(snapshot: Mapping[str, object]) -> Slices[list[bytes]]:
     """Write a snapshot as blocks of JSON with its digest, in slices."""
     seal, blocks = sha256(), []
-    for block in blocks_of(kept, _canonical):
+    for block in blocks_of(snapshot, _canonical):
         seal.update(block)
         blocks.append(block)
         yield
@@ -93,29 +93,33 @@ def sealed(kept: Mapping[str, object]) -> Slices[list[bytes]]:
     return [digest + blocks[0].removeprefix(b"{"), *blocks[1:]]
 
 
-def check_seal(kept: Mapping[str, object]) -> Slices[None]:
+def check_seal(snapshot: Mapping[str, object]) -> Slices[None]:
     """Check a snapshot, as read by `strict_json`, against its digest, in slices.
 
     Raises:
         InvalidRequest: it is not a snapshot of this version, or it was changed.
     """
-    _check_version(kept)
+    _check_version(snapshot)
     try:
-        digest = yield from _digest({key: kept[key] for key in kept if key != "digest"})
+        digest = yield from _digest({key: snapshot[key] for key in snapshot if key != "digest"})
     except (TypeError, ValueError):
         digest = ""  # a number that no snapshot contains
-    if kept.get("digest") != digest:
+    if snapshot.get("digest") != digest:
         raise InvalidRequest(
             "/digest: expected the digest of the rest; this snapshot was changed after GET"
             " world/snapshot returned it."
         )
 
 
-def _check_version(kept: Mapping[str, object]) -> None:
-    version = kept.get("version")
-    if kept.get("format") != FORMAT or version != VERSION:
+def _check_version(snapshot: Mapping[str, object]) -> None:
+    version = snapshot.get("version")
+    if snapshot.get("format") != FORMAT or version != VERSION:
         expected = f"/version: expected a snapshot of format {FORMAT}, version {VERSION}."
-        if kept.get("format") == FORMAT and type(version) is int and version in range(_VERSIONS):
+        if (
+            snapshot.get("format") == FORMAT
+            and type(version) is int
+            and version in range(_VERSIONS)
+        ):
             expected += (
                 f" This one has version {version}, so only the release of payments-sandbox that"
                 " made it can read it."
@@ -123,22 +127,22 @@ def _check_version(kept: Mapping[str, object]) -> None:
         raise InvalidRequest(expected)
 
 
-def _digest(kept: Mapping[str, object]) -> Slices[str]:
+def _digest(snapshot: Mapping[str, object]) -> Slices[str]:
     seal = sha256()
-    for block in blocks_of(kept, _canonical):
+    for block in blocks_of(snapshot, _canonical):
         seal.update(block)
         yield
     return f"sha256:{seal.hexdigest()}"
 
 
-def blocks_of(kept: object, write: Callable[[object], bytes]) -> Iterator[bytes]:
+def blocks_of(snapshot: object, write: Callable[[object], bytes]) -> Iterator[bytes]:
     """Yield the JSON of a snapshot or of a part of one, in blocks of about a millisecond.
 
     Raises:
         TypeError, ValueError: a value cannot be in a snapshot.
     """
     block = bytearray()
-    for piece in _pieces(kept, write):
+    for piece in _pieces(snapshot, write):
         block += piece
         if len(block) >= _BLOCK:
             yield bytes(block)
@@ -185,7 +189,7 @@ def _with_integers(value: object) -> object:
 
 
 def restoring(
-    kept: Mapping[str, Any],
+    snapshot: Mapping[str, Any],
     *,
     api_key: str,
     made_at: Instant,
@@ -195,7 +199,7 @@ def restoring(
     """Make a world from a snapshot, in slices, and return it.
 
     Args:
-        kept: the snapshot. The caller has checked its seal: by `check_seal`, or that of the
+        snapshot: the snapshot. The caller has checked its seal: by `check_seal`, or that of the
             state file.
         api_key: the key of the new world.
         made_at: when it is made, by wall time.
@@ -206,61 +210,61 @@ def restoring(
         InvalidRequest: it is not a snapshot of this version, or a value in it is invalid; the
             details start with the JSON pointer of the part.
     """
-    _check_version(kept)
+    _check_version(snapshot)
     if not is_masked:
-        kept = cast("Mapping[str, Any]", (yield from _masking(kept)))
+        snapshot = cast("Mapping[str, Any]", (yield from _masking(snapshot)))
     with _rejecting_malformed(""):
-        world = World(_config(kept, api_key, made_at), context)
+        world = World(_config(snapshot, api_key, made_at), context)
     with _rejecting_malformed("clock"):
-        world.clock.restore(kept["clock"])
+        world.clock.restore(snapshot["clock"])
     with _rejecting_malformed("rate_limit"):
-        world.limiter.restore(kept["rate_limit"])
+        world.limiter.restore(snapshot["rate_limit"])
     with _rejecting_malformed("ledger"):
-        yield from world.ledger.restore(kept["ledger"])
+        yield from world.ledger.restore(snapshot["ledger"])
         # The masked values are a copy, and freeing it at once takes long.
-        yield from discard(kept["ledger"])
+        yield from discard(snapshot["ledger"])
         # Its events were published before; this must happen before anything else can.
         world.mark_published()
     with _rejecting_malformed("timeline"):
-        world.timeline.restore(**kept["timeline"])
+        world.timeline.restore(**snapshot["timeline"])
     with _rejecting_malformed("pending_reads"):
-        world.pending_reads.restore(kept["pending_reads"])
+        world.pending_reads.restore(snapshot["pending_reads"])
     with _rejecting_malformed("rules"):
-        _restore_rules(world, kept["rules"])
+        _restore_rules(world, snapshot["rules"])
     with _rejecting_malformed("journal"):
-        yield from world.journal.restore(**kept["journal"])
+        yield from world.journal.restore(**snapshot["journal"])
     with _rejecting_malformed("webhooks"):
-        _restore_webhooks(world, kept["webhooks"])
+        _restore_webhooks(world, snapshot["webhooks"])
     return world
 
 
-def _masking(kept: Mapping[str, Any]) -> Slices[object]:
+def _masking(snapshot: Mapping[str, Any]) -> Slices[object]:
     """Mask every text except scenarios, which name cards by their numbers."""
-    masked = yield from masking(kept)
-    match kept, masked:
+    masked = yield from masking(snapshot)
+    match snapshot, masked:
         case {"rules": {"scenarios": list(written)}}, {"rules": dict(rules)}:
             rules["scenarios"] = written
     return masked
 
 
-def has_scenarios(kept: object) -> bool:
+def has_scenarios(snapshot: object) -> bool:
     """Whether a snapshot contains scenarios, for which the scenario parser is needed."""
-    match kept:
+    match snapshot:
         case {"rules": {"scenarios": [_, *_]}}:
             return True
     return False
 
 
-def _config(kept: Mapping[str, Any], api_key: str, made_at: Instant) -> WorldConfig:
+def _config(snapshot: Mapping[str, Any], api_key: str, made_at: Instant) -> WorldConfig:
     from payments_sandbox.webhooks.signing import Scheme, check_secret  # noqa: PLC0415 - few are restored
 
-    limit, name = kept["rate_limit"]["default"], kept["name"]
-    check_secret(kept["webhook_secret"], Scheme.STANDARD)
+    limit, name = snapshot["rate_limit"]["default"], snapshot["name"]
+    check_secret(snapshot["webhook_secret"], Scheme.STANDARD)
     return WorldConfig(
         api_key,
-        kept["seed"],
-        kept["webhook_secret"],
-        kept["frozen_at"],
+        snapshot["seed"],
+        snapshot["webhook_secret"],
+        snapshot["frozen_at"],
         limit,
         made_at,
         name and world_name(name),
@@ -275,17 +279,17 @@ def _snapshotting_webhooks(world: World) -> Slices[dict[str, object]] | None:
     return webhooks_snapshot.snapshotting(world.webhooks)
 
 
-def _restore_webhooks(world: World, kept: dict[str, Any] | None) -> None:
+def _restore_webhooks(world: World, snapshot: dict[str, Any] | None) -> None:
     world.webhooks = None  # without the endpoints that every new world has
-    if kept is not None:
+    if snapshot is not None:
         from payments_sandbox.webhooks import snapshot as webhooks_snapshot  # noqa: PLC0415 - as above
 
-        webhooks_snapshot.restore(world.open_webhooks(), kept)
+        webhooks_snapshot.restore(world.open_webhooks(), snapshot)
 
 
-def _restore_rules(world: World, kept: dict[str, Any]) -> None:
-    scenarios = [world.context.read_scenario(source) for source in kept["scenarios"]]
-    world.rules.restore(scenarios, kept["counters"], kept["tallies"])
+def _restore_rules(world: World, snapshot: dict[str, Any]) -> None:
+    scenarios = [world.context.read_scenario(source) for source in snapshot["scenarios"]]
+    world.rules.restore(scenarios, snapshot["counters"], snapshot["tallies"])
 
 
 @contextlib.contextmanager

@@ -103,13 +103,13 @@ def _end(count: int, seal: str) -> list[bytes]:
 
 def _writing_line(world: World) -> Slices[list[bytes]]:
     """Write the whole line of a world, or raise before any of it is in the file."""
-    kept = yield from snapshotting(world)
+    snapshot = yield from snapshotting(world)
     head = orjson.dumps([world.config.api_key, world.config.made_at, world.used_at])
     line = [head.removesuffix(b"]") + b","]
-    for block in blocks_of(kept, orjson.dumps):
+    for block in blocks_of(snapshot, orjson.dumps):
         line.append(block)
         yield
-    yield from discard(kept["ledger"])
+    yield from discard(snapshot["ledger"])
     return [*line, b"]"]
 
 

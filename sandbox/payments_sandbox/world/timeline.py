@@ -61,7 +61,7 @@ class Timeline:
         self._ticket = 0
         self._changed: dict[int, tuple[Instant, int, Job] | None] | None = None
 
-    def at(self, due: Instant, job: Job) -> None:
+    def plan(self, due: Instant, job: Job) -> None:
         """Add a job."""
         item = due, self._ticket, job
         heapq.heappush(self._due, item)
@@ -102,7 +102,7 @@ class Timeline:
 
     def plan_attempt(self, due: Instant, delivery: int) -> None:
         """Plan the next attempt of a delivery."""
-        self.at(due, AttemptDelivery(delivery))
+        self.plan(due, AttemptDelivery(delivery))
 
     def forget_attempts(self, is_pending: Callable[[int], bool]) -> None:
         """Remove the attempts of deliveries that are no longer pending."""
@@ -207,12 +207,12 @@ class PendingReads:
         """Count a read of a payment; if it was the last one, return how the payment settles."""
         if payment not in self.waits:
             return None
-        left, job = self.waits.pop(payment)
+        reads_left, job = self.waits.pop(payment)
         if self._changed is not None:
             self._changed.add(payment)
-        if left <= 1:
+        if reads_left <= 1:
             return job
-        self.waits[payment] = left - 1, job
+        self.waits[payment] = reads_left - 1, job
         return None
 
     def clear(self) -> None:
@@ -231,8 +231,8 @@ class PendingReads:
             for payment in sorted(changed)
         }
 
-    def _row(self, left: int, job: SettlePayment) -> list[object]:
-        return [left, job.failure, job.rule]
+    def _row(self, reads_left: int, job: SettlePayment) -> list[object]:
+        return [reads_left, job.failure, job.rule]
 
     def snapshot(self) -> dict[str, list[object]]:
         """Return the remaining reads, and how the payment then settles, by payment."""
@@ -240,8 +240,8 @@ class PendingReads:
 
     def restore(self, snapshot: Mapping[str, Any]) -> None:
         """Restore a snapshot."""
-        for key, (left, failure, rule) in snapshot.items():
-            self.add(left, SettlePayment(int(key), failure, rule))
+        for key, (reads_left, failure, rule) in snapshot.items():
+            self.add(reads_left, SettlePayment(int(key), failure, rule))
 
 
 # In words

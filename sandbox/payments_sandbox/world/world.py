@@ -197,7 +197,7 @@ class World:
                 self.pending_reads.add(turn.reads, job)
             # One that would settle after `LAST` stays pending.
             elif (due := due_after(at, turn.after or 0)) <= LAST:
-                self.timeline.at(Instant(due), job)
+                self.timeline.plan(Instant(due), job)
         self._publish(payment.card.fingerprint)
         return payment
 

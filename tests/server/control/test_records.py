@@ -84,7 +84,7 @@ async def test_following_the_cursor_lists_every_record_once(
     assert pages == [everything[start : start + limit] for start in range(0, 6, limit)]
 
 
-@pytest.mark.parametrize(
+@for_each(
     ("name", "query", "details"),
     [
         ("list_events", {"limit": "0"}, LIMIT),

@@ -46,7 +46,7 @@ async def test_every_control_route_except_health_requires_the_token(
         assert reply.status != 401
 
 
-@pytest.mark.parametrize("given", WRONG.values(), ids=WRONG.keys())
+@for_each("given", WRONG.values())
 async def test_a_wrong_token_is_401_without_a_log_record(
     api: Api, caplog: pytest.LogCaptureFixture, given: str
 ) -> None:

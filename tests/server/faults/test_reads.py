@@ -57,7 +57,16 @@ def listing(method: str = "GET", **headers: str) -> bytes:
         (Drip(over=40, chunks=1_000), EMPTY_LIST),
         (RespondRaw(418, {}, "teapot"), b"teapot"),
     ],
-    ids=str,
+    ids=[
+        "half of the body",
+        "all but one byte",
+        "no body",
+        "invalid json",
+        "bad utf8",
+        "drip in 1 chunk",
+        "drip byte by byte",
+        "raw response",
+    ],
 )
 async def test_a_fault_applies_to_a_read_as_to_a_write(
     meet: Meet, fault: Fault, body: bytes

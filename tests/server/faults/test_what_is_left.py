@@ -51,7 +51,7 @@ def resources(api: Api, sandbox: AssembledServer) -> tuple[int, ...]:
     return len(asyncio.all_tasks()), connections, descriptors, len(sandbox.runtime.delayed_replies)
 
 
-@pytest.mark.parametrize("commit", [True, False])
+@pytest.mark.parametrize("commit", [True, False], ids=["with commit", "without commit"])
 @pytest.mark.parametrize("step", FAULT_SPELLINGS)
 async def test_a_fault_makes_a_payment_with_its_event_only_if_it_commits(
     api: Api, control: Control, step: str, *, commit: bool

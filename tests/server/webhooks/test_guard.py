@@ -134,7 +134,11 @@ async def test_the_sandbox_itself_is_rejected_as_a_receiver_in_every_spelling(
         assert refused["error"]["details"] == f"/url: {OURS}."
 
 
-@pytest.mark.parametrize("agent", [{}, {"User-Agent": "curl/8"}, {"user-agent": "shop"}], ids=str)
+@pytest.mark.parametrize(
+    "agent",
+    [{}, {"User-Agent": "curl/8"}, {"user-agent": "shop"}],
+    ids=["default agent", "agent curl", "lower-case header"],
+)
 @pytest.mark.parametrize("path", ["/_sandbox/events", "/v3/payments", "/"])
 async def test_a_webhook_that_reaches_the_sandbox_anyway_is_rejected_except_by_an_inbox(
     webhooks: WebhookApi, path: str, agent: dict[str, str]

@@ -11,6 +11,7 @@ from payments_sandbox.webhooks.signing import Signing, sign
 from payments_sandbox.world.config import DEFAULT_WEBHOOK_SECRET
 from tests.support.http import Api, WebhookApi, ask, attempt_errors, bearer, until
 from tests.support.sockets import raw_request
+from tests.support.tables import for_each
 from tests.support.values import AUTHORIZED, LONGEST_WAIT
 
 DURATION = "expected a duration such as 300ms, 5s, 10m, 2h or 45d"
@@ -187,7 +188,7 @@ async def test_worlds_have_separate_inboxes_of_the_same_name(
     assert found == {"data": [], "has_more": False, "next_cursor": None}
 
 
-@pytest.mark.parametrize(
+@for_each(
     ("name", "route", "query", "details"),
     [
         ("a.b", "read_inbox", {}, "/name: expected 1 to 64 letters, digits, '-' or '_'."),

@@ -40,6 +40,7 @@ async def test_a_kept_webhook_verifies_with_header_names_in_any_case(webhooks: W
         ({"headers": {}}, "the header webhook-id is missing"),
         ({"now": "2000-01-01T00:00:00Z"}, "the timestamp is too new: "),
     ],
+    ids=["changed body", "no headers", "clock in the past"],
 )
 async def test_a_changed_kept_webhook_is_reported_with_its_reason(
     webhooks: WebhookApi, change: dict[str, Any], reason: str

@@ -155,6 +155,7 @@ async def test_retry_after_in_seconds_delays_the_next_attempt_of_429_and_503(
         (timedelta(days=9), range(DAY, DAY + 1)),
         (timedelta(days=-9), range(DELAYS[0], DELAYS[0] + 1)),
     ],
+    ids=["in an hour", "in nine days", "in the past"],
 )
 async def test_retry_after_as_a_date_delays_the_next_attempt(
     webhooks: WebhookApi, receiver: Receiver, ahead: timedelta, waits: range

@@ -338,7 +338,7 @@ async def test_a_compressed_answer_is_not_decompressed(
 
 
 @pytest.mark.parametrize("size", [0, 1, KEPT_BODY - 1, KEPT_BODY, KEPT_BODY + 1, 70_000], ids=str)
-@pytest.mark.parametrize("is_chunked", [True, False])
+@pytest.mark.parametrize("is_chunked", [True, False], ids=["chunked", "with length"])
 async def test_the_body_of_an_answer_is_kept_up_to_20_kb(
     receiver: Receiver, sender: HttpSender, size: int, *, is_chunked: bool
 ) -> None:

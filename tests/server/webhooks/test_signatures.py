@@ -84,6 +84,7 @@ async def test_the_timestamped_scheme_signs_timestamp_and_body_in_one_header(
             Signing(Scheme.HMAC, "Square", encoding=Encoding.BASE64),
         ),
     ],
+    ids=["defaults", "GitHub's format", "base64"],
 )
 async def test_the_hmac_scheme_signs_only_the_body_in_the_configured_format(
     webhooks: WebhookApi, receiver: Receiver, wanted: Json, signing: Signing

@@ -36,6 +36,13 @@ def test_more_retries_than_allowed_are_reported() -> None:
         ([0, 5_000], {"min": "1s"}, "expected 1s between two calls, saw 0ms"),
         ([1_000, 1_000], {"growth": 1.5}, "expected gaps that grow by 1.5, saw 1s and then 1s"),
     ],
+    ids=[
+        "min and growth met",
+        "growth met",
+        "second gap below min",
+        "first gap below min",
+        "equal gaps",
+    ],
 )
 @pytest.mark.parametrize("wait", [History.wait, History.advance], ids=["wall", "world"])
 def test_spacing_uses_the_clock_that_advanced_further(

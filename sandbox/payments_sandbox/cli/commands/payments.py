@@ -110,12 +110,12 @@ def _list(client: "SandboxClient", arguments: argparse.Namespace) -> None:
         rows = (_rows(each, is_narrow=is_narrow) for each in page["data"])
         print_rows(screen, [row for some in rows for row in some], cut=_CUT)
     else:
-        remark(_why_none(client))
+        remark(_why_empty(client))
     if page["has_more"]:
         remark(f"there are more; continue with --starting-after {page['next_cursor']}")
 
 
-def _why_none(client: "SandboxClient") -> str:
+def _why_empty(client: "SandboxClient") -> str:
     """Explain why a list is empty: because of its filters, or perhaps because of the key."""
     world = client.retrieve_world()
     if any(world["payments"].values()):

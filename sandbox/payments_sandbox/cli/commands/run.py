@@ -89,7 +89,7 @@ async def _run(arguments: argparse.Namespace, server: JudgedServers) -> int:
         try:
             on_signals(signals.handle)
             async with start(arguments.command, environment_of(listening.facts)) as command:
-                signals.are_for(command)
+                signals.pass_to(command)
                 code = await command.ended()
                 # Inside the block, because what the command left running may still answer webhooks.
                 verdict = await _verdict(arguments, listening, signals.interrupted)
@@ -120,7 +120,7 @@ class _Signals:
         else:
             self._command.forward(number)
 
-    def are_for(self, command: "Command | LoneCommand") -> None:
+    def pass_to(self, command: "Command | LoneCommand") -> None:
         """Pass signals to a command from now on, beginning with those that came earlier."""
         self._command = command
         for number in self._early:

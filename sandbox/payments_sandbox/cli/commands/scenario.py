@@ -20,7 +20,7 @@ from payments_sandbox.cli.terminal.columns import Cell, Row, print_rows
 from payments_sandbox.cli.terminal.highlight import LINT, YAML, View, annotation
 from payments_sandbox.cli.terminal.screen import Screen, screen_of
 from payments_sandbox.core.colours import BAD, QUIET, STRONG
-from payments_sandbox.core.option_values import folder, near_file, scenario, scenario_name
+from payments_sandbox.core.option_values import folder, most_similar_file, scenario, scenario_name
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -251,7 +251,7 @@ def _read(path: Path) -> "ScenarioFile":
             path, "expected a file, got a folder", f"name its files, such as {path}/*.yaml"
         )
     except OSError as error:
-        close = near_file(path)
+        close = most_similar_file(path)
         hint = None if close is None else f"did you mean {close}?"
         return _unread(path, f"cannot read the file: {error.strerror}", hint)
 

@@ -61,9 +61,9 @@ def run(arguments: argparse.Namespace) -> int:
     """Fill the world, however long it takes, and print the number of payments by status."""
     with control_client(arguments, timeout=None) as client:
         before = cast("dict[str, int]", client.retrieve_world()["payments"])
-        how_far = partial(_how_far, client)
+        how_far = partial(_progress, client)
         with (
-            interruptible(lambda: _what_was_done(how_far())),
+            interruptible(lambda: _summary(how_far())),
             progress(arguments, "making payments", how_far),
         ):
             world = client.seed_world(
@@ -80,7 +80,7 @@ def run(arguments: argparse.Namespace) -> int:
     return 0
 
 
-def _how_far(client: "SandboxClient") -> HowFar | None:
+def _progress(client: "SandboxClient") -> HowFar | None:
     """Ask the server how many payments are made; None before it begins and after it ends."""
     from payments_sandbox.client.errors import ControlError
 
@@ -92,7 +92,7 @@ def _how_far(client: "SandboxClient") -> HowFar | None:
     return None
 
 
-def _what_was_done(far: HowFar | None) -> str:
+def _summary(far: HowFar | None) -> str:
     if far is None:
         return "no payments are being made; payments-sandbox worlds show counts them"
     return f"{far.words} payments were made, and the server continues with the rest"

@@ -118,7 +118,7 @@ def _settled(world: "WorldModel") -> tuple[int, int]:
 
 def show(arguments: argparse.Namespace) -> int:
     """Print a summary of one world."""
-    with control_client(_of_key(arguments)) as client:
+    with control_client(_with_key(arguments)) as client:
         world = _find_listed(client)
     if arguments.json:
         print_json(world)
@@ -157,7 +157,7 @@ def show(arguments: argparse.Namespace) -> int:
 
 def reset_world(arguments: argparse.Namespace) -> int:
     """Reset the world, if the key has one."""
-    with control_client(_of_key(arguments)) as client:
+    with control_client(_with_key(arguments)) as client:
         _find_listed(client)
         reset.reset_parts(client, arguments.only)
     return 0
@@ -165,14 +165,14 @@ def reset_world(arguments: argparse.Namespace) -> int:
 
 def drop(arguments: argparse.Namespace) -> int:
     """Drop the world, if the key has one."""
-    with control_client(_of_key(arguments)) as client:
+    with control_client(_with_key(arguments)) as client:
         _find_listed(client)
         client.delete_world()
         sys.stdout.write(f"{client.api_key}: dropped\n")
     return 0
 
 
-def _of_key(arguments: argparse.Namespace) -> argparse.Namespace:
+def _with_key(arguments: argparse.Namespace) -> argparse.Namespace:
     """The arguments, with the positional KEY in place of `--api-key`."""
     if arguments.key is not None:
         arguments.api_key = arguments.key

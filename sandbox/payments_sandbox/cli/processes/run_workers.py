@@ -73,7 +73,9 @@ def workers_of(arguments: argparse.Namespace, *, log_to: TextIO | None) -> Itera
             keeper.join()
 
 
-def _keep(inherited: Inherited, facts: Facts, other: socket.socket, told: socket.socket) -> None:
+def _keep(
+    inherited: Inherited, facts: Facts, other: socket.socket, report_socket: socket.socket
+) -> None:
     """Be the parent of the workers, and report on them in lines of JSON."""
     other.close()
     signal.set_wakeup_fd(-1)
@@ -86,13 +88,13 @@ def _keep(inherited: Inherited, facts: Facts, other: socket.socket, told: socket
 
     def report(*line: object) -> None:
         with suppress(OSError):  # nobody listens any longer
-            told.sendall(json.dumps(line).encode() + b"\n")
+            report_socket.sendall(json.dumps(line).encode() + b"\n")
 
     try:
         keep_workers(
             inherited,
             facts,
-            told,
+            report_socket,
             lambda _: report(_READY),
             on_death=lambda text: report(_DIED, text),
         )
@@ -145,8 +147,8 @@ class _Workers:
         return await self._ask_all("coverage")
 
     async def _ask_all(self, question: str) -> list[Any]:
-        asked = asyncio.gather(*(ask(each, question) for each in self._mailboxes))
-        return [each for each in await self._while_it_serves(asked) if each is not None]
+        answers = asyncio.gather(*(ask(each, question) for each in self._mailboxes))
+        return [each for each in await self._while_it_serves(answers) if each is not None]
 
     async def _while_it_serves(self, asking: Awaitable[T]) -> T:
         """Await answers of the workers, but only while they run: after that nobody answers.
@@ -154,16 +156,16 @@ class _Workers:
         Raises:
             CannotServeError: the workers have ended.
         """
-        asked = asyncio.ensure_future(asking)
+        answers = asyncio.ensure_future(asking)
         try:
-            await asyncio.wait((asked, self._listening), return_when=asyncio.FIRST_COMPLETED)
-            if not asked.done():
+            await asyncio.wait((answers, self._listening), return_when=asyncio.FIRST_COMPLETED)
+            if not answers.done():
                 self._is_told = True
                 self._listening.result()
                 raise CannotServeError(_ENDED)
-            return asked.result()
+            return answers.result()
         finally:
-            asked.cancel()
+            answers.cancel()
 
     async def _listen(self, *, until: str | None = None) -> bool:
         """Read what the parent of the workers reports; return whether `until` was reported.

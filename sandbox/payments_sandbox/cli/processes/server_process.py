@@ -72,13 +72,13 @@ def server_of(
     Raises:
         CannotServeError: its scenarios are invalid.
     """
-    sandbox = put_together(arguments, read_settings(arguments), log_to=log_to, level=level)
+    sandbox = assemble_server(arguments, read_settings(arguments), log_to=log_to, level=level)
     from payments_sandbox.server.http_server import listening
 
     return served(arguments, sandbox, listening(sandbox))
 
 
-def put_together(
+def assemble_server(
     arguments: argparse.Namespace,
     settings: Settings,
     *,
@@ -110,7 +110,11 @@ def put_together(
         from payments_sandbox.cli.serve_log import make_log
 
         log = make_log(arguments, log_to)
-    with scenarios_read("--scenario") if settings.scenarios else contextlib.nullcontext():
+    with (
+        reporting_scenario_problems("--scenario")
+        if settings.scenarios
+        else contextlib.nullcontext()
+    ):
         sandbox = assemble(settings, log, runtime_type=runtime_type or WorldRuntime)
     gc.freeze()
     gc.set_threshold(10_000, 20, 50)  # a request leaves hundreds of objects, but no cycles
@@ -119,7 +123,7 @@ def put_together(
 
 
 @contextlib.contextmanager
-def scenarios_read(option: str) -> Iterator[None]:
+def reporting_scenario_problems(option: str) -> Iterator[None]:
     """Print every problem of the scenarios that are read in the block.
 
     Raises:

@@ -47,7 +47,7 @@ def main(run: int, command: Sequence[str]) -> None:
         if (
             signal.getsignal(number) is not signal.SIG_IGN
         ):  # an ignored signal stays ignored, as under nohup, for the command to inherit
-            signal.signal(number, _take_no_notice)
+            signal.signal(number, _do_nothing)
     home = os.getpgid(os.getppid())
     has_terminal = _foreground() == home
     try:
@@ -135,7 +135,7 @@ def _hand_terminal(group: int) -> None:
     signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
 
-def _take_no_notice(_number: int, _frame: FrameType | None) -> None:
+def _do_nothing(_number: int, _frame: FrameType | None) -> None:
     """Do nothing; unlike an ignored signal, a handler is not inherited."""
 
 

@@ -117,7 +117,7 @@ class _Parent:
         """Whether a key is owned by this worker."""
         return self._directory.place_of(api_key) == Here()
 
-    def draws(self, api_key: str) -> bool:
+    def accept_drawn(self, api_key: str) -> bool:
         """Whether a newly drawn key is owned by this worker."""
         return self.owns(api_key)
 
@@ -149,7 +149,7 @@ async def _serve(
     worlds.share(parent)
     worlds.begin_keys_at(start.number * _KEYS_OF_A_START)
     for key in start.lost:
-        worlds.lose(key, start.reason)
+        worlds.record_loss(key, start.reason)
     server = served(_own(inherited, start), inherited.sandbox, _listening(inherited, start))
     async with server as listening:
         if listening.log.is_wanted:
@@ -184,10 +184,10 @@ def _own(inherited: Inherited, start: WorkerStart) -> argparse.Namespace:
     return argparse.Namespace(**options)
 
 
-def _answer(sandbox: AssembledServer, question: str, given: list[Any] | None) -> object:
+def _answer(sandbox: AssembledServer, question: str, arguments: list[Any] | None) -> object:
     from payments_sandbox.server.control.questions import answer
 
-    return answer(sandbox.runtime, question, given)
+    return answer(sandbox.runtime, question, arguments)
 
 
 @contextlib.asynccontextmanager

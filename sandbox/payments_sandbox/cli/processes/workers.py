@@ -29,10 +29,10 @@ from payments_sandbox.cli.processes.server_process import (
     LOOK_FOR_READER_EVERY,
     CannotServeError,
     Facts,
+    assemble_server,
     cannot_listen,
     facts_of,
     no_ready_file,
-    put_together,
     write_ready_file,
 )
 from payments_sandbox.cli.processes.signals import heard_signals, signals_blocked
@@ -79,10 +79,12 @@ def serve_with_workers(
     """
     with (
         prepared_workers(arguments, log_to=log_to) as (inherited, facts),
-        heard_signals() as told,
+        heard_signals() as stop_socket,
     ):
         is_watched = arguments.until_stdin_closes
-        summaries = keep_workers(inherited, facts, told, announce, is_stdin_watched=is_watched)
+        summaries = keep_workers(
+            inherited, facts, stop_socket, announce, is_stdin_watched=is_watched
+        )
     if summaries:
         from payments_sandbox.cli.serve_log import Summary, joined, print_summary
 
@@ -93,7 +95,7 @@ def serve_with_workers(
 def keep_workers(  # noqa: PLR0913 - what their parent has, and whom it tells
     inherited: Inherited,
     facts: Facts,
-    told: socket.socket,
+    stop_socket: socket.socket,
     announce: Callable[[Facts], None],
     *,
     on_death: Callable[[str], None] | None = None,
@@ -104,7 +106,7 @@ def keep_workers(  # noqa: PLR0913 - what their parent has, and whom it tells
     Args:
         inherited: what they inherit from their parent.
         facts: the facts about the server.
-        told: becomes readable when they have to stop.
+        stop_socket: becomes readable when they have to stop.
         announce: called with the facts once all workers are ready.
         on_death: called with a description of each worker that has died.
         is_stdin_watched: whether the end of stdin stops them, too.
@@ -118,7 +120,7 @@ def keep_workers(  # noqa: PLR0913 - what their parent has, and whom it tells
     group = _Group(inherited, on_death)
     try:
         group.start_all()
-        _watch(group, facts, told, announce, is_stdin_watched=is_stdin_watched)
+        _watch(group, facts, stop_socket, announce, is_stdin_watched=is_stdin_watched)
     finally:
         group.stop()
     return group.summaries
@@ -138,7 +140,7 @@ def prepared_workers(
     """
     settings = read_settings(arguments)
     share = replace(settings, max_worlds=max(2, -(-settings.max_worlds // arguments.workers)))
-    sandbox = put_together(arguments, share, log_to=log_to, level=level)
+    sandbox = assemble_server(arguments, share, log_to=log_to, level=level)
     with ExitStack() as stack:
         stack.enter_context(_reserved_folder(arguments))
         stack.enter_context(no_ready_file(arguments.ready_file))
@@ -307,7 +309,7 @@ class _Group:
 def _watch(
     group: _Group,
     facts: Facts,
-    told: socket.socket,
+    stop_socket: socket.socket,
     announce: Callable[[Facts], None],
     *,
     is_stdin_watched: bool,
@@ -316,10 +318,10 @@ def _watch(
     stdin = [_STDIN] if is_stdin_watched else []
     is_announced, is_written = False, group.ready_file is None
     while True:
-        heard: list[socket.socket | int] = [told, group.reports, *group.sentinels, *stdin]
+        heard: list[socket.socket | int] = [stop_socket, group.reports, *group.sentinels, *stdin]
         pause = LOOK_FOR_READER_EVERY if is_announced and not is_written else None
         readable, _, _ = select.select(heard, [], [], pause)
-        if told in readable or (_STDIN in readable and _has_ended(_STDIN)):
+        if stop_socket in readable or (_STDIN in readable and _has_ended(_STDIN)):
             return
         group.receive_reports()
         group.renew_dead()

@@ -77,7 +77,7 @@ def print_json(value: object) -> None:
     sys.stdout.write(json.dumps(value, indent=2) + "\n")
 
 
-def in_words(counts: Mapping[Any, int]) -> str:
+def summarise_counts(counts: Mapping[Any, int]) -> str:
     """A total, and the number of each kind: `3: 2× 201, 1× drop`."""
     kinds = sorted(counts, key=str)
     each = ", ".join(f"{counts[kind]}× {kind}" for kind in kinds if counts[kind])
@@ -98,10 +98,10 @@ def _narrow(
 
 def _line_width(row: Sequence[Cell], widths: Sequence[int]) -> int:
     """The width of a line up to its last cell with a text."""
-    said = [place for place, cell in enumerate(row) if cell.text]
-    if not said:
+    filled = [place for place, cell in enumerate(row) if cell.text]
+    if not filled:
         return 0
-    last = said[-1]
+    last = filled[-1]
     end = min(width_of_text(row[last].text), widths[last])
     return sum(widths[:last]) + len(BETWEEN) * last + end
 

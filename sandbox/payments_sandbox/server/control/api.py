@@ -113,7 +113,7 @@ class ControlApi:
         if world is not None and world not in self._runtime.worlds:
             # It was dropped while the body arrived; the key gets its present world.
             world = await self._world(request, route)
-        asked = ControlRequest(
+        control_request = ControlRequest(
             self._settings,
             self._contract,
             self._runtime,
@@ -127,7 +127,7 @@ class ControlApi:
         if route.name not in self._imported:  # in a thread: some import the scenario language
             await self._runtime.run_beside(partial(handler_of, route.name))
             self._imported.add(route.name)
-        result = handler_of(route.name)(asked)
+        result = handler_of(route.name)(control_request)
         if inspect.isawaitable(result):
             result = await result
         if world is not None:

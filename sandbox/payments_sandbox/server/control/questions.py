@@ -39,15 +39,15 @@ _ANSWERS: Final[dict[str, Callable[..., object]]] = {
 }
 
 
-def answer(runtime: WorldRuntime, question: str, given: list[Any] | None) -> object:
+def answer(runtime: WorldRuntime, question: str, arguments: list[Any] | None) -> object:
     """Answer another process; the answer may be an awaitable.
 
     Args:
         runtime: the worlds of this process.
         question: the name of the question, a function of this module's table.
-        given: further arguments of that function.
+        arguments: further arguments of that function.
 
     Raises:
         LookupError: there is no such question.
     """
-    return _ANSWERS[question](runtime, *(given or ()))
+    return _ANSWERS[question](runtime, *(arguments or ()))

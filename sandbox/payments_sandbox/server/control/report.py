@@ -35,7 +35,7 @@ async def retrieve_report(request: ControlRequest) -> dict[str, object] | web.St
     report = (await run_in_slices(reporting(observe(world)))).as_json()
     media_type = _preferred_media_type(request.http.headers.get("Accept", ""))
     if media_type is None:
-        restarted = request.runtime.worlds.restarted(world.config.api_key)
+        restarted = request.runtime.worlds.restart_reason(world.config.api_key)
         return report | ({} if restarted is None else {"restarted": restarted})
     return web.Response(
         body=_formatted(media_type, world.config.api_key, report, was_used=world.was_used).encode(),

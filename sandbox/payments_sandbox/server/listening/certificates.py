@@ -185,10 +185,10 @@ def _trusted() -> Iterator[bytes]:
         with suppress(OSError):  # a folder, or a missing file, adds no certificates
             yield file.read_bytes()
     if not os.environ.get("SSL_CERT_FILE"):
-        yield from _of_the_system()
+        yield from _system_trust()
 
 
-def _of_the_system() -> Iterator[bytes]:
+def _system_trust() -> Iterator[bytes]:
     """Yield what OpenSSL trusts by default: a file, or a folder of files named by their hash."""
     paths = ssl.get_default_verify_paths()
     if paths.cafile:

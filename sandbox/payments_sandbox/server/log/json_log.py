@@ -112,8 +112,8 @@ def webhook_object(line: WebhookLine, *, sent_at: Instant) -> dict[str, object]:
     }
 
 
-def _line(said: dict[str, object]) -> str:
-    return orjson.dumps(said).decode()
+def _line(entry: dict[str, object]) -> str:
+    return orjson.dumps(entry).decode()
 
 
 def _id(reply: object) -> str | None:

@@ -161,8 +161,8 @@ def refusal_line(request: "web.BaseRequest", status: int, error: SandboxError) -
 def customer_of(line: LogLine) -> str | None:
     """Return the customer that a request is about, if it or its reply names one."""
     query = line.target.partition("?")[2]
-    for said in (line.body, line.reply, dict(parse_qsl(query)) if query else None):
-        found = said.get("customer_id") if isinstance(said, dict) else None
+    for content in (line.body, line.reply, dict(parse_qsl(query)) if query else None):
+        found = content.get("customer_id") if isinstance(content, dict) else None
         if isinstance(found, str):
             return found
     return None
@@ -170,9 +170,9 @@ def customer_of(line: LogLine) -> str | None:
 
 def amount_of(line: LogLine) -> tuple[int | None, object]:
     """Return the amount and currency that a request is about, if it or its reply names them."""
-    for said in (line.body, line.reply):
-        if isinstance(said, dict) and isinstance(said.get("amount"), int):
-            return said["amount"], said.get("currency")
+    for content in (line.body, line.reply):
+        if isinstance(content, dict) and isinstance(content.get("amount"), int):
+            return content["amount"], content.get("currency")
     return None, None
 
 

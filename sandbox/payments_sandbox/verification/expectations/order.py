@@ -26,8 +26,8 @@ class CallOrder:
     def evaluate(self, context: EvaluationContext) -> ExpectationResult:
         """Check that the operations are a subsequence of all calls, or say which is missing."""
         seen = [str(call.entry.operation) for call in context.observed.calls]
-        left = iter(seen)
-        found = list(takewhile(lambda operation: operation in left, self.operations))
+        remaining = iter(seen)
+        found = list(takewhile(lambda operation: operation in remaining, self.operations))
         shown = ", ".join(seen[:_MAX_SHOWN]) or "nothing"
         observed = f"saw {shown}{', …' if len(seen) > _MAX_SHOWN else ''}"
         if len(found) == len(self.operations):

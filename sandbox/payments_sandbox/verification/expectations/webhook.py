@@ -40,37 +40,41 @@ class WebhookCheck:
         sent = [
             each for each in context.observed.deliveries if event_matches(self.event, each.type)
         ]
+        why = "" if sent else context.observed.why_undelivered(self.event)
         if self.count is not None and not self.count.admits(len(sent)):
-            observed = (
-                f"expected {self.count.with_noun('delivery', 'deliveries')}, {_saw_sent(sent)}"
-            )
+            expected = self.count.with_noun("delivery", "deliveries")
+            observed = f"expected {expected}, {_saw_deliveries(sent)}{why}"
             is_final = self.count.is_exceeded_by(len(sent))
             return ExpectationResult(met=False, observed=observed, is_final=is_final)
-        if not sent and self._speaks_of_each:
-            return ExpectationResult(met=False, observed="saw no delivery")
-        wrong = [(each, why) for each in sent if (why := self._what_is_wrong(each)) is not None]
-        if wrong:
-            first, why = wrong[0]
-            is_final = any(self._is_beyond_mending(each) for each, _ in wrong)
-            return ExpectationResult(met=False, observed=f"{why}: {first.id}", is_final=is_final)
+        if not sent and self._concerns_each_delivery:
+            return ExpectationResult(met=False, observed=f"saw no delivery{why}")
+        checked = [(each, self._what_is_wrong(each)) for each in sent]
+        if wrong := [(each, problem) for each, problem in checked if problem is not None]:
+            first, problem = wrong[0]
+            is_final = any(self._is_final(each) for each, _ in wrong)
+            return ExpectationResult(
+                met=False, observed=f"{problem}: {first.id}", is_final=is_final
+            )
         if self.forged_refused and not any(_forged(each) for each in sent):
             return ExpectationResult(met=False, observed="saw no forged delivery")
-        return ExpectationResult(met=True, observed=_saw_sent(sent))
+        return ExpectationResult(met=True, observed=_saw_deliveries(sent))
 
     def needing_answers(self, observed: Observed) -> list[ObservedDelivery]:
         """The deliveries that must be answered before the expectation can be met."""
         return [
             each
             for each in observed.deliveries
-            if each.is_pending and self._speaks_of_each and event_matches(self.event, each.type)
+            if each.is_pending
+            and self._concerns_each_delivery
+            and event_matches(self.event, each.type)
         ]
 
     @property
-    def _speaks_of_each(self) -> bool:
+    def _concerns_each_delivery(self) -> bool:
         """Whether it makes a statement about every delivery, and so needs at least one."""
         return self.acknowledged is not None or self.attempts is not None or self.forged_refused
 
-    def _is_beyond_mending(self, sent: ObservedDelivery) -> bool:
+    def _is_final(self, sent: ObservedDelivery) -> bool:
         """Whether no further attempt can correct a delivery; an accepted one gets none."""
         return (
             not sent.is_pending
@@ -107,7 +111,7 @@ def _forged(sent: ObservedDelivery) -> list[ObservedAttempt]:
     return [each for each in sent.attempts if each.is_forged]
 
 
-def _saw_sent(sent: Sequence[ObservedDelivery]) -> str:
+def _saw_deliveries(sent: Sequence[ObservedDelivery]) -> str:
     return saw([each.id for each in sent])
 
 

@@ -12,14 +12,18 @@ from payments_sandbox.verification.observed import Observed, ObservedCall, Obser
 
 
 def _find(observed: Observed) -> Iterator[Occurrence]:
-    taken: dict[tuple[str, str], list[tuple[int, ObservedDelivery]]] = defaultdict(list)
+    accepted_by_endpoint: dict[tuple[str, str], list[tuple[int, ObservedDelivery]]] = defaultdict(
+        list
+    )
     for each in observed.deliveries:
         # Refunds around the events of refunds are normal.
         for attempt in each.attempts if each.type != EventType.REFUND_CREATED else ():
             if attempt.is_accepted:
-                taken[each.event_id, each.endpoint_id].append((attempt.sent_at, each))
+                accepted_by_endpoint[each.event_id, each.endpoint_id].append(
+                    (attempt.sent_at, each)
+                )
     refunds = [call for call in observed.calls if _is_refund(call)]
-    for (event, _), accepted in taken.items():
+    for (event, _), accepted in accepted_by_endpoint.items():
         handled = list(_refunded(sorted(accepted, key=lambda each: each[0]), refunds))
         if len(handled) > 1:
             times = "twice" if len(handled) == 2 else f"{len(handled)} times"  # noqa: PLR2004 - a word

@@ -70,10 +70,10 @@ def find_accepted(
         what: the adjective for such deliveries.
         is_bad: whether an attempt should have been rejected.
     """
-    taken = [
+    ids = [
         each.id
         for each in observed.deliveries
         if any(is_bad(attempt) and attempt.is_accepted for attempt in each.attempts)
     ]
-    if taken:
-        yield Occurrence(f"A {what} delivery was answered with a 2xx.", tuple(taken))
+    if ids:
+        yield Occurrence(f"A {what} delivery was answered with a 2xx.", tuple(ids))

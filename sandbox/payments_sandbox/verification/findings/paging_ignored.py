@@ -13,28 +13,32 @@ _AS_MANY_AS_THERE_ARE: Final = (None, "100")
 
 def _find(observed: Observed) -> Iterator[Occurrence]:
     lists = [call for call in observed.calls if call.entry.operation == "list_payments"]
-    asked = {call.fields.query.get("starting_after") for call in lists}
+    cursors = {call.fields.query.get("starting_after") for call in lists}
     lost: list[ObservedCall] = []
-    left: list[ObservedCall] = []
+    not_followed: list[ObservedCall] = []
     for call in observed.calls:
         if call.entry.operation == "create_payment" and call.outcome_unknown:
             lost.append(call)
-        elif call.entry.operation == "list_payments" and _wants_all(call):
+        elif call.entry.operation == "list_payments" and _seems_to_want_all(call):
             is_open = call.reply.get("has_more") is True
-            if is_open and call.reply.get("next_cursor") not in asked:
-                left += [] if any(_shows(call, each) for each in lost) else [call]
-    if left:
-        yield Occurrence("A list had more items, and its cursor was not followed.", ids_of(left))
+            if is_open and call.reply.get("next_cursor") not in cursors:
+                not_followed += (
+                    [] if any(_may_contain_payment(call, each) for each in lost) else [call]
+                )
+    if not_followed:
+        yield Occurrence(
+            "A list had more items, and its cursor was not followed.", ids_of(not_followed)
+        )
 
 
-def _wants_all(call: ObservedCall) -> bool:
+def _seems_to_want_all(call: ObservedCall) -> bool:
     """Whether a call is for the first page of a client that seems to want everything."""
     query = call.fields.query
     is_first = "starting_after" not in query
     return call.is_success and is_first and query.get("limit") in _AS_MANY_AS_THERE_ARE
 
 
-def _shows(call: ObservedCall, lost: ObservedCall) -> bool:
+def _may_contain_payment(call: ObservedCall, lost: ObservedCall) -> bool:
     """Whether a page contains what may be the payment of a call whose reply was lost."""
     wanted = lost.body.get("amount"), lost.body.get("currency")
     since = show_instant(Instant(lost.entry.at - lost.entry.at % SECOND))

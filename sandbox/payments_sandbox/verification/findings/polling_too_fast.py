@@ -22,8 +22,10 @@ def _find(observed: Observed) -> Iterator[Occurrence]:
         if call.entry.operation == "retrieve_payment":
             reads[call.entry.path].append(call)
     for target, same in reads.items():
-        taken = _webhook_instants(observed, same[0].payment_id)
-        hasty = [call for before, call in pairwise(same) if _is_hasty(before, call, taken)]
+        webhooks = _webhook_instants(observed, same[0].payment_id)
+        hasty = [
+            call for before, call in pairwise(same) if _follows_too_soon(before, call, webhooks)
+        ]
         if len(hasty) >= _MIN_READS - 1:
             message = (
                 f"{target[:_MAX_PATH_SHOWN]} was read {len(hasty) + 1} times less than a second"
@@ -43,19 +45,19 @@ def _webhook_instants(observed: Observed, payment_id: str | None) -> list[Instan
     ]
 
 
-def _is_hasty(before: ObservedCall, call: ObservedCall, taken: list[Instant]) -> bool:
+def _follows_too_soon(before: ObservedCall, call: ObservedCall, webhooks: list[Instant]) -> bool:
     """Whether a read of a pending payment follows another in less than a second on both clocks.
 
-    A webhook is a reason for one read, after which it is removed from `taken`.
+    A webhook is a reason for one read, after which it is removed from `webhooks`.
     """
     statuses = {before.entry.payment_status, call.entry.payment_status}
     if before.outcome_unknown or statuses != {Status.PENDING}:
         return False
     if not call.has_seen_reply_to(before):
         return False
-    reasons = (at for at in taken if before.entry.wall <= at <= call.entry.wall)
+    reasons = (at for at in webhooks if before.entry.wall <= at <= call.entry.wall)
     if (reason := next(reasons, None)) is not None:
-        taken.remove(reason)
+        webhooks.remove(reason)
         return False
     on_the_wall = call.entry.wall - before.entry.wall
     in_the_world = call.entry.at - before.entry.at
