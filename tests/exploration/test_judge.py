@@ -111,6 +111,24 @@ def test_a_lost_write_is_a_lost_payment_unless_the_client_looked_for_it() -> Non
     assert looked.advice == ()
 
 
+@pytest.mark.parametrize(
+    ("name", "begins"),
+    [
+        ("out_of_order", "Webhooks may arrive twice, before the reply and in any order"),
+        ("before_reply", "Webhooks may arrive twice, before the reply and in any order"),
+        ("late", "A webhook may come late or never"),
+        ("forged", "A webhook may come late or never"),
+        ("drop", None),
+    ],
+)
+def test_who_was_misled_by_a_webhook_is_told_what_to_rely_on(name: str, begins: str | None) -> None:
+    """Every reply arrived, and yet the client says that it failed."""
+    found = judge(record({ORDER: ONCE}, FAILED), PAID, failure(name))
+
+    assert found.verdict is RunVerdict.LOST_PAYMENT
+    assert [each.partition(":")[0] for each in found.advice] == ([begins] if begins else [])
+
+
 @pytest.mark.parametrize(("paid_for", "is_known"), [("pay_1", True), ("pay_2", False)])
 def test_retrieving_the_payment_counts_as_looking_for_it(paid_for: str, *, is_known: bool) -> None:
     read = LISTED._replace(operation="retrieve_payment", payment_id=paid_for)

@@ -4,7 +4,8 @@ import pytest
 
 from payments_sandbox.api.call import Answer
 from payments_sandbox.contract.schemas import load_contract
-from payments_sandbox.core.instants import HOUR, Instant
+from payments_sandbox.core.instants import HOUR, LAST, Instant, show_milliseconds
+from payments_sandbox.scenarios.activation import set_active
 from payments_sandbox.verification.observed import (
     ObservedAttempt,
     ObservedDelivery,
@@ -130,19 +131,74 @@ def test_request_rules_that_did_not_fire_say_why() -> None:
     }
 
 
-def test_event_timed_and_webhook_rules_that_did_not_fire_say_why() -> None:
+def test_rules_of_events_times_and_webhooks_say_that_nothing_happened_yet() -> None:
     history = History(
         rules_of("""
             - {name: e, event: payment.failed, do: {rate_limit: {limit: 5}}}
             - {name: a, at: 1h, do: {rate_limit: {limit: 5}}}
             - {name: w, webhook: payment.*, do: drop}
-            """)
+            """),
+        frozen=True,
     )
 
     assert why_not(history) == {
-        "e": "no payment.failed met its conditions",
-        "a": "it is not due yet, or no payment met its conditions",
+        "e": "no payment.failed has happened",
+        "a": f"it is not due until {show_milliseconds(Instant(NOON + HOUR))}",
+        "w": "no delivery of payment.* was made: the world has no webhook endpoint",
+    }
+
+
+def test_rules_of_events_times_and_webhooks_say_that_their_conditions_were_not_met() -> None:
+    """An `at` rule that was due and found no payment is not reported as waiting."""
+    history = History(
+        rules_of("""
+            - {name: e, event: payment.*, when: {amount: 7}, do: {rate_limit: {limit: 5}}}
+            - {name: a, at: 1h, when: {status: pending}, do: complete}
+            - {name: w, webhook: payment.*, when: {amount: 7}, do: drop}
+            """),
+        frozen=True,
+    )
+    webhooks = history.world.open_webhooks()
+    webhooks.put(webhooks.new_endpoint("http://127.0.0.1:1/"))
+    history.pay()
+    history.receive(200)
+    list(history.world.advance(Instant(NOON + HOUR)))
+
+    assert why_not(history) == {
+        "e": "no payment.* met its conditions",
+        "a": "it was due, but no payment met its conditions",
         "w": "no delivery of payment.* met its conditions",
+    }
+
+
+def test_rules_without_conditions_say_that_nothing_happened_since_they_were_activated() -> None:
+    history = History(frozen=True)
+    webhooks = history.world.open_webhooks()
+    webhooks.put(webhooks.new_endpoint("http://127.0.0.1:1/"))
+    history.pay()
+    history.receive(200)
+    rules = rules_of("""
+        - {name: e, event: payment.*, do: {rate_limit: {limit: 5}}}
+        - {name: w, webhook: payment.*, do: drop}
+        - {name: other, webhook: refund.*, do: drop}
+        """)
+    set_active(history.world, [rules])
+
+    assert why_not(history) == {
+        "e": "no payment.* has happened since it was activated, except by rules or by hand",
+        "w": "no delivery of payment.* was made since it was activated",
+        "other": "no delivery of refund.* was made",
+    }
+
+
+def test_a_timed_rule_that_would_be_due_after_the_last_year_says_so() -> None:
+    history = History(frozen=True)
+    list(history.world.advance(Instant(LAST - HOUR)))
+    rules = rules_of("- {name: a, at: 2h, when: {status: pending}, do: complete}")
+    set_active(history.world, [rules])
+
+    assert why_not(history) == {
+        "a": "it is due after the year 2999, or no payment met its conditions"
     }
 
 

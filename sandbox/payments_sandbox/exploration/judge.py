@@ -139,7 +139,8 @@ def judge(
     verdict = found[0][0]
     advice = [each.kind.advice for each in record.audit()]
     if verdict is RunVerdict.LOST_PAYMENT:
-        advice += [_ADVICE_FOR_LOST[each.operation] for each in _unnoticed_writes(record)]
+        lost = [_ADVICE_FOR_LOST[each.operation] for each in _unnoticed_writes(record)]
+        advice += lost or list(_advice_about_webhooks(failures))
     return ReasonedVerdict(verdict, evidence, tuple(dict.fromkeys(advice)))
 
 
@@ -154,6 +155,25 @@ _ADVICE_FOR_LOST: Final = {
     ),
 }
 """Advice for a write whose reply was lost, by its operation."""
+
+_OF_ORDER: Final = frozenset({"before_reply", "out_of_order", "twice"})
+"""The failures of webhooks that all arrive, but not each once and in the order of their events."""
+
+
+def _advice_about_webhooks(failures: tuple[Failure, ...]) -> Iterator[str]:
+    """Yield advice for a flow whose replies all arrived, and that a webhook has misled."""
+    for failure in failures:
+        if isinstance(failure, WebhookFailure) and failure.name in _OF_ORDER:
+            yield (
+                "Webhooks may arrive twice, before the reply and in any order: do not let the last"
+                " one to arrive decide. Look the payment up, or accept only steps that lead forward"
+                " from what you know already."
+            )
+        elif isinstance(failure, WebhookFailure):
+            yield (
+                "A webhook may come late or never: do not report failure only because it is"
+                " missing. The reply of the API has already said what happened."
+            )
 
 
 _VerdictWithEvidence = tuple[RunVerdict, str]

@@ -12,17 +12,22 @@ from payments_sandbox.contract.operations import PAYMENT_SEGMENT, nearest_call
 from payments_sandbox.core.card_numbers import Brand, brand_of
 from payments_sandbox.core.instants import Instant
 from payments_sandbox.core.masking import mask_headers, mask_number
+from payments_sandbox.payments.events import EventType
 from payments_sandbox.payments.payment import Payment, Status
 from payments_sandbox.rules.faults import FAULTS
+from payments_sandbox.rules.faults.respond_raw import RespondRaw
 from payments_sandbox.rules.fields import CallFields, CallParts
 from payments_sandbox.rules.model import Condition, When
+from payments_sandbox.rules.rule_engine import event_matches
 from payments_sandbox.webhooks.delivery import SUCCESS, DeliveryAttempt, DeliveryStatus
+from payments_sandbox.webhooks.endpoint import Endpoint
 from payments_sandbox.world.journal import Entry
 from payments_sandbox.world.world import World
 
 _SERVER_ERROR: Final = 500
 _ARRIVING: Final = frozenset(fault.name for fault in FAULTS if fault.reply_arrives)
 _SUCCESS: Final = range(200, 300)
+_REJECTED: Final = range(400, _SERVER_ERROR)
 _BRANDS: Final = frozenset(Brand)
 _IDEMPOTENCY_KEY: Final = frozenset({b"idempotency-key", b"x-idempotency-key"})
 
@@ -46,8 +51,11 @@ class ObservedCall:
     def outcome_unknown(self) -> bool:
         """Whether the client cannot know whether the call took effect."""
         entry = self.entry
-        is_hidden = entry.fault is not None and entry.fault not in _ARRIVING
-        return is_hidden or entry.status is None or entry.status >= _SERVER_ERROR
+        if entry.status is None or entry.status >= _SERVER_ERROR:
+            return True
+        if entry.fault == RespondRaw.name and entry.status in _REJECTED:
+            return entry.committed is True  # only then is the rejection false
+        return entry.fault is not None and entry.fault not in _ARRIVING
 
     @property
     def is_success(self) -> bool:
@@ -279,9 +287,25 @@ class Observed(NamedTuple):
 
     def subscribes_to(self, event: str) -> bool:
         """Whether an enabled endpoint subscribes to events of a type."""
+        return any(each.enabled and each.wants(event) for each in self._endpoints)
+
+    def why_undelivered(self, event: str) -> str:
+        """Why no delivery of an event, or of a family such as `payment.*`, is possible.
+
+        Returns:
+            A colon and the reason, to end a sentence; empty if an endpoint would get it.
+        """
+        if not self._endpoints:
+            return ": the world has no webhook endpoint"
+        types = [each for each in EventType if event_matches(event, each)]
+        if event == "*" or any(map(self.subscribes_to, types)):
+            return ""
+        return f": no enabled webhook endpoint subscribes to {event}"
+
+    @property
+    def _endpoints(self) -> tuple[Endpoint, ...]:
         webhooks = self.world.webhooks
-        endpoints = () if webhooks is None else webhooks.outbox.endpoints.values()
-        return any(each.enabled and each.wants(event) for each in endpoints)
+        return () if webhooks is None else tuple(webhooks.outbox.endpoints.values())
 
 
 def observe(world: World) -> Observed:

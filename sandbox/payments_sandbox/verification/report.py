@@ -3,9 +3,12 @@
 from collections.abc import Callable, Iterable, Sequence
 from typing import NamedTuple, assert_never
 
+from payments_sandbox.core.instants import LAST, show_milliseconds
 from payments_sandbox.core.slices import Slices, finish
+from payments_sandbox.payments.ledger import Ledger
 from payments_sandbox.rules.active_rule import AnyActiveRule
 from payments_sandbox.rules.model import AtRule, EventRule, RequestRule
+from payments_sandbox.rules.rule_engine import event_matches
 from payments_sandbox.rules.scenario import Expectation, Scenario, WebhookRule
 from payments_sandbox.verification.audit import audit_as_json, auditing
 from payments_sandbox.verification.expectations.expectation import (
@@ -19,6 +22,7 @@ from payments_sandbox.verification.observed import (
     UndocumentedCall,
     undocumented_calls,
 )
+from payments_sandbox.world.timeline import RunTimedRule
 from payments_sandbox.world.world import World
 
 
@@ -94,7 +98,7 @@ def reporting(observed: Observed, only: Sequence[Scenario] | None = None) -> Sli
         lines += yield from _evaluate(scenario.expectations, context)
     return Report(
         lines=tuple(lines),
-        rules=tuple(_rule_as_json(world, rule) for rule in rules),
+        rules=tuple(_rule_as_json(observed, rule) for rule in rules),
         findings=tuple(findings),
         has_failed=any(rule.failed for rule in rules),
         name=world.config.name,
@@ -137,17 +141,17 @@ def _evaluate(
     return lines
 
 
-def _rule_as_json(world: World, active_rule: AnyActiveRule) -> dict[str, object]:
+def _rule_as_json(observed: Observed, active_rule: AnyActiveRule) -> dict[str, object]:
     return {
         "scenario": active_rule.scenario,
         "rule": active_rule.rule.name,
         "matched": active_rule.matched,
         "fired": active_rule.fired,
-        "why_not": _why_not(world, active_rule),
+        "why_not": _why_not(observed, active_rule),
     }
 
 
-def _why_not(world: World, active_rule: AnyActiveRule) -> str | None:
+def _why_not(observed: Observed, active_rule: AnyActiveRule) -> str | None:
     """Why a rule has not fired, or what went wrong after it had; None if all is well."""
     if active_rule.failed:
         return f"ran out of steps {_times_text(active_rule.failed)} (then: fail)"
@@ -157,21 +161,49 @@ def _why_not(world: World, active_rule: AnyActiveRule) -> str | None:
         return None
     if active_rule.matched:
         return f"matched {_times_text(active_rule.matched)}, but lost every draw"
-    return _why_unmet(world, active_rule)
+    return _why_unmet(observed, active_rule)
 
 
-def _why_unmet(world: World, active_rule: AnyActiveRule) -> str:
+def _why_unmet(observed: Observed, active_rule: AnyActiveRule) -> str:
     match active_rule.rule:
         case RequestRule():
-            return _why_unanswered(world, active_rule)
-        case EventRule(event=event):
-            return f"no {event} met its conditions"
-        case AtRule():
-            return "it is not due yet, or no payment met its conditions"
-        case WebhookRule(webhook=event):
-            return f"no delivery of {event} met its conditions"
+            return _why_unanswered(observed.world, active_rule)
+        case EventRule() as rule:
+            return _why_no_event(observed.world.ledger, rule)
+        case AtRule() as rule:
+            return _why_not_timed(observed.world, active_rule.name, rule)
+        case WebhookRule() as rule:
+            return _why_no_delivery(observed, rule)
         case _:
             assert_never(active_rule.rule)
+
+
+def _why_no_event(ledger: Ledger, rule: EventRule) -> str:
+    events = (ledger.any_event(number).type for number in range(ledger.events))
+    if not any(event_matches(rule.event, each) for each in events):
+        return f"no {rule.event} has happened"
+    if rule.when:
+        return f"no {rule.event} met its conditions"
+    return f"no {rule.event} has happened since it was activated, except by rules or by hand"
+
+
+def _why_not_timed(world: World, name: str, rule: AtRule) -> str:
+    timeline = world.timeline
+    for due, job in timeline.upcoming(len(timeline)):
+        if isinstance(job, RunTimedRule) and job.rule == name:
+            return f"it is not due until {show_milliseconds(due)}"
+    if world.clock.now() + rule.at > LAST:
+        return "it is due after the year 2999, or no payment met its conditions"
+    return "it was due, but no payment met its conditions"
+
+
+def _why_no_delivery(observed: Observed, rule: WebhookRule) -> str:
+    event = rule.webhook
+    if not any(event_matches(event, each.type) for each in observed.deliveries):
+        return f"no delivery of {event} was made{observed.why_undelivered(event)}"
+    if rule.when:
+        return f"no delivery of {event} met its conditions"
+    return f"no delivery of {event} was made since it was activated"
 
 
 def _why_unanswered(world: World, active_rule: AnyActiveRule) -> str:

@@ -33,7 +33,7 @@ from tests.support.receiver import SELF_SIGNED, Answer, End, Receiver, receiving
 from tests.support.sockets import new_loop
 from tests.support.tables import for_each
 
-HEADERS = {"Content-Type": "application/json"}
+HEADERS = {"Content-Type": "application/json", "User-Agent": "test"}
 OK = b"HTTP/1.1 200 OK\r\n"
 CHUNKED = OK + b"Transfer-Encoding: chunked\r\n\r\n"
 CUT_OFF = "the connection was closed before the answer was complete"
@@ -288,7 +288,7 @@ async def test_the_reported_request_headers_are_those_that_arrived(
     (hit,) = receiver.hits
 
     assert tuple(f"{name}: {value}" for name, value in result.headers.items()) == hit.lines
-    assert [*result.headers] == ["Host", "Content-Type", "Content-Length"]
+    assert [*result.headers] == ["Host", *HEADERS, "Content-Length"]
     assert result.response == (201, {"Content-Length": "4", "X-A": "b"}, "made", None)
     assert result.error is None
     assert result.duration_ms > 0

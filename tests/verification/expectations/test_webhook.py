@@ -1,5 +1,7 @@
 """The expectation `webhook`: count, attempts, acknowledgement and forgery of deliveries."""
 
+from dataclasses import replace
+
 from payments_sandbox.verification.expectations.expectation import ExpectationResult
 from tests.support.in_process import History
 
@@ -68,3 +70,21 @@ def test_forged_refused_needs_a_forged_delivery_and_no_2xx() -> None:
         observed="expected forged deliveries to be refused, saw one answered with a 2xx: dlv_1",
         is_final=True,
     )
+
+
+def test_a_missing_delivery_is_explained_by_the_endpoints() -> None:
+    """Nobody has to guess whether the event was missing or nobody had asked for it."""
+    history = History()
+    expect = {"webhook": "payment.completed", "acknowledged": True}
+    observed = [history.result_of(**expect).observed]
+    webhooks = history.world.open_webhooks()
+    webhooks.put(replace(webhooks.new_endpoint("http://127.0.0.1:1/"), events=("refund.*",)))
+    observed.append(history.result_of(**expect).observed)
+    refunds = history.result_of(webhook="refund.*", count=1).observed
+    whatever = history.result_of(webhook="*", count=1).observed
+
+    assert observed == [
+        "saw no delivery: the world has no webhook endpoint",
+        "saw no delivery: no enabled webhook endpoint subscribes to payment.completed",
+    ]
+    assert {refunds, whatever} == {"expected 1 delivery, saw none"}

@@ -47,7 +47,8 @@ def test_a_refund_retried_without_a_lookup_is_blind() -> None:
     assert history.found() == [("blind_retry", ids)]
     [finding] = history.findings()
     assert finding.message == (
-        f"The refund of 500 of {history.payment()} was sent again without looking for it first."
+        f"The refund of 500 of {history.payment()} was sent again"
+        " without waiting for refund.created first."
     )
 
 

@@ -40,18 +40,21 @@ class WebhookCheck:
         sent = [
             each for each in context.observed.deliveries if event_matches(self.event, each.type)
         ]
+        why = "" if sent else context.observed.why_undelivered(self.event)
         if self.count is not None and not self.count.admits(len(sent)):
             expected = self.count.with_noun("delivery", "deliveries")
-            observed = f"expected {expected}, {_saw_deliveries(sent)}"
+            observed = f"expected {expected}, {_saw_deliveries(sent)}{why}"
             is_final = self.count.is_exceeded_by(len(sent))
             return ExpectationResult(met=False, observed=observed, is_final=is_final)
         if not sent and self._concerns_each_delivery:
-            return ExpectationResult(met=False, observed="saw no delivery")
-        wrong = [(each, why) for each in sent if (why := self._what_is_wrong(each)) is not None]
-        if wrong:
-            first, why = wrong[0]
+            return ExpectationResult(met=False, observed=f"saw no delivery{why}")
+        checked = [(each, self._what_is_wrong(each)) for each in sent]
+        if wrong := [(each, problem) for each, problem in checked if problem is not None]:
+            first, problem = wrong[0]
             is_final = any(self._is_final(each) for each, _ in wrong)
-            return ExpectationResult(met=False, observed=f"{why}: {first.id}", is_final=is_final)
+            return ExpectationResult(
+                met=False, observed=f"{problem}: {first.id}", is_final=is_final
+            )
         if self.forged_refused and not any(_forged(each) for each in sent):
             return ExpectationResult(met=False, observed="saw no forged delivery")
         return ExpectationResult(met=True, observed=_saw_deliveries(sent))

@@ -64,7 +64,9 @@ def _occurrence(
     calls: Sequence[ObservedCall],
 ) -> Iterator[Occurrence]:
     if blind:
-        how = sent_again_by_library(blind, calls) or "without looking for it first"
+        is_refund = group[0].entry.operation == "create_refund"
+        blindly = "without waiting for refund.created" if is_refund else "without looking for it"
+        how = sent_again_by_library(blind, calls) or f"{blindly} first"
         key = sent_with_the_same_key(blind)
         ids = ids_of(call for _, call in blind)
         message = f"{what} was sent again {how}{key and f'; {key}'}."
@@ -74,9 +76,9 @@ def _occurrence(
 BLIND_RETRY: Final = FindingKind(
     name="blind_retry",
     advice=(
-        "List the customer's payments first (customer_id and created_after, which is strictly"
-        " after whole seconds): the payment may exist although its reply was lost. A refund is"
-        " only reported by the webhook refund.created."
+        "Before you repeat a payment, list the customer's payments (customer_id and created_after,"
+        " which is strictly after whole seconds): it may exist although its reply was lost. Before"
+        " you repeat a refund, wait for the webhook refund.created: nothing else reports it."
     ),
     reported=(
         "`create_payment` was called again with equal customer, amount, currency and"
