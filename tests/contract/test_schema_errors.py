@@ -10,7 +10,7 @@ from hypothesis.strategies import SearchStrategy
 
 from payments_sandbox.contract.schema_errors import (
     LONGEST_NAME,
-    MOST_IN_A_BODY,
+    MAX_BODY_ERRORS,
     UNEXPLAINED,
     SchemaError,
     pointer,
@@ -118,7 +118,7 @@ def test_a_huge_list_is_rejected_with_a_bounded_number_of_problems() -> None:
     """Its items are not compared with one another."""
     value = {"only": [{"n": n} for n in range(20_000)]}
 
-    assert len(CONTRACT.problems("control/requests/reset_world", value)) == MOST_IN_A_BODY
+    assert len(CONTRACT.problems("control/requests/reset_world", value)) == MAX_BODY_ERRORS
 
 
 # Words
@@ -290,7 +290,7 @@ def test_the_longest_possible_details_fit_their_schema() -> None:
     """Many unknown fields with names that grow when escaped."""
     unknown = {f"{n:04}{'~' * 100}": 1 for n in range(5_000)}
 
-    assert len(CONTRACT.problems(CREATE, unknown)) == MOST_IN_A_BODY
+    assert len(CONTRACT.problems(CREATE, unknown)) == MAX_BODY_ERRORS
     assert CONTRACT.accepts(
         "objects/error_detail",
         {"code": "invalid_request", "message": "m", "details": CONTRACT.explain(CREATE, unknown)},

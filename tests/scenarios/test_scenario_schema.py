@@ -10,7 +10,7 @@ from jsonschema import Draft202012Validator
 
 from payments_sandbox.contract.error_codes import CODES, documented_for
 from payments_sandbox.contract.operations import BY_NAME
-from payments_sandbox.contract.schema_errors import MOST_IN_A_FILE
+from payments_sandbox.contract.schema_errors import MAX_FILE_ERRORS
 from payments_sandbox.rules.fields import FIELDS
 from payments_sandbox.scenarios.scenario_schema import (
     accepts,
@@ -104,9 +104,9 @@ def test_error_names_of_the_schema_are_the_documented_ones() -> None:
 
 
 def test_at_most_200_problems_are_reported() -> None:
-    rules = [{"request": "x", "do": ["pass"]}] * (2 * MOST_IN_A_FILE)
+    rules = [{"request": "x", "do": ["pass"]}] * (2 * MAX_FILE_ERRORS)
 
-    assert len(list(schema_problems({"scenario": "x", "rules": rules}))) == MOST_IN_A_FILE
+    assert len(list(schema_problems({"scenario": "x", "rules": rules}))) == MAX_FILE_ERRORS
 
 
 SALVAGED = {

@@ -45,9 +45,9 @@ def apply_step(selected: "SelectedStep", context: StepContext, perform: Perform)
         return CallResult(None, selected=selected, committed=False, hold=plan.hold)
     result = _perform(plan, context.world, perform)
     if plan.answer is not None:
-        result = _answered(plan, result)
+        result = _with_answer(plan, result)
     if plan.patch is not None and isinstance(result.reply, Reply):
-        result.reply = _patched(plan, selected.rule, context, result.reply)
+        result.reply = _with_patch(plan, selected.rule, context, result.reply)
     if isinstance(outcome, Fault):
         # A rejected call stays rejected, although the client does not see the error.
         result.fault, result.committed = outcome, bool(result.committed)
@@ -57,7 +57,7 @@ def apply_step(selected: "SelectedStep", context: StepContext, perform: Perform)
 
 
 def _perform(plan: StepPlan, world: World, perform: Perform) -> CallResult:
-    if plan.limit is not None and not _still_counts(plan.limit, world):
+    if plan.limit is not None and not _move_limit(plan.limit, world):
         used_up = f"A rule used up this {world.limiter.window}'s requests."
         return CallResult(RateLimited(used_up), committed=False)
     if plan.options is None:
@@ -65,14 +65,14 @@ def _perform(plan: StepPlan, world: World, perform: Perform) -> CallResult:
     return perform(plan.options)
 
 
-def _answered(plan: StepPlan, result: CallResult) -> CallResult:
+def _with_answer(plan: StepPlan, result: CallResult) -> CallResult:
     """The result with the planned error; a declined payment is stored, but counts as not made."""
     is_declined = plan.options is not None and plan.options.decline_code is not None
     committed = bool(result.committed) and not is_declined
     return CallResult(plan.answer, card=result.card, committed=committed)
 
 
-def _still_counts(move: LimitMove, world: World) -> bool:
+def _move_limit(move: LimitMove, world: World) -> bool:
     """Change the limit, and return whether the call still fits into it."""
     now = world.clock.now()
     world.limiter.uncount()
@@ -80,7 +80,7 @@ def _still_counts(move: LimitMove, world: World) -> bool:
     return world.limiter.take(now)
 
 
-def _patched(
+def _with_patch(
     plan: StepPlan, rule: str, context: StepContext, reply: Reply
 ) -> Reply | InternalError:
     """Patch the reply of a success, and check it: the lint cannot see every contract violation."""

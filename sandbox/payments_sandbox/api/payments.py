@@ -58,11 +58,11 @@ def create_payment(
     """CREATE PAYMENT: check the schema, then the card, then apply the magic card's step."""
     wanted: CreatePayment = contract.check("requests/create_payment", body)
     rules = world.rules
-    order = _order(wanted, call.at, rules.named_cards)
+    order = _new_payment(wanted, call.at, rules.named_cards)
     texts = wanted.get("description"), wanted.get("customer_id")
     call.leaked = texts != (order.description, order.customer_id)
     if wanted is body:
-        _mask(wanted, order)
+        _mask_body(wanted, order)
         call.shown = wanted
 
     def perform(options: PaymentOptions = DEFAULT) -> CallResult:
@@ -107,7 +107,7 @@ def list_payments(
     )
 
 
-def _order(body: CreatePayment, now: Instant, named: Container[int]) -> NewPayment:
+def _new_payment(body: CreatePayment, now: Instant, named: Container[int]) -> NewPayment:
     method = body["payment_method"]
     card = cards.check(
         method["card_number"],
@@ -127,7 +127,7 @@ def _order(body: CreatePayment, now: Instant, named: Container[int]) -> NewPayme
     )
 
 
-def _mask(wanted: CreatePayment, order: NewPayment) -> None:
+def _mask_body(wanted: CreatePayment, order: NewPayment) -> None:
     """Mask a valid body in place, for the journal; it has been parsed already."""
     method = wanted["payment_method"]
     method["card_number"] = mask_number(method["card_number"])

@@ -31,7 +31,7 @@ def create_refund(
     number = call.payment = world.ledger.number_of(call.payment_id)
     wanted: CreateRefund = contract.check("requests/create_refund", body)
     texts = wanted.get("reason"), wanted.get("description")
-    _mask(wanted)
+    _mask_body(wanted)
     reason, description = wanted.get("reason"), wanted.get("description")
     call.leaked = texts != (reason, description)
     if wanted is body:
@@ -57,7 +57,7 @@ def create_refund(
     return result
 
 
-def _mask(wanted: CreateRefund) -> None:
+def _mask_body(wanted: CreateRefund) -> None:
     """Mask a valid body in place, for the ledger and the journal."""
     if "reason" in wanted:
         wanted["reason"] = mask_text(wanted["reason"])

@@ -10,7 +10,7 @@ thread is going to complete.
 """
 
 import sys
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any, Final
 
@@ -19,6 +19,7 @@ from payments_sandbox.client.messages import CONTROL_PATH, HttpRequest
 if TYPE_CHECKING:
     from collections.abc import Callable
     from socket import socket
+    from types import FrameType
 
 HEADER: Final = "Sandbox-Blocked-Ports"
 _WAITS: Final = frozenset(
@@ -41,9 +42,11 @@ def blocked_ports(request: HttpRequest, *, is_awaited: bool = False) -> dict[str
         return {}
     ports: set[int] = set()
     with suppress(Exception):  # a test may have replaced sockets by anything
-        ports = set(_ports_of_stack())
+        values = _callers_values()
+        ports.update(_ports_of_handlers([*values, *_values_of_waiting_tasks(values)]))
         if not is_awaited:
-            ports |= {*_ports_of_loop(), *_ports_of_sockets()}
+            ports.update(_ports_of_loop())
+            ports.update(_ports_of_sockets(values))
     return {HEADER: ",".join(map(str, sorted(ports - {0})))} if ports - {0} else {}
 
 
@@ -66,43 +69,59 @@ def _running_loop() -> object:
     return running()
 
 
-def _ports_of_sockets() -> Iterator[int]:
+def _ports_of_sockets(values: Sequence[Any]) -> Iterator[int]:
     """Yield the ports of sockets in callers' variables, such as that of a handler's server."""
     from socket import socket
 
-    return (_port(each) for each in _callers_values() if isinstance(each, socket))
+    return map(_port, _of_kinds(values, socket))
 
 
-def _ports_of_stack() -> Iterator[int]:
+def _ports_of_handlers(values: Sequence[Any]) -> Iterator[int]:
     """Yield the ports of servers in whose handlers the call is made, in the loop or in a pool."""
     asyncio: Any = sys.modules.get("asyncio")
     protocol = getattr(asyncio, "BaseProtocol", ())
-    for value in (*_callers_values(), *_values_of_waiting_tasks()):
+    for value in _of_kinds(values, (protocol, Mapping)):
         with suppress(Exception):  # a caller's value may be anything
             if isinstance(value, protocol):
                 yield int(value.transport.get_extra_info("sockname")[1])
-            elif isinstance(value, Mapping) and "asgi" in value:  # an ASGI scope
+            elif "asgi" in value:  # an ASGI scope
                 yield int(value["server"][1])
-            elif isinstance(value, Mapping) and "wsgi.version" in value:  # a WSGI environment
+            elif "wsgi.version" in value:  # a WSGI environment
                 yield int(value["SERVER_PORT"])
 
 
-def _callers_values() -> Iterator[Any]:
-    """Yield the values of local variables of all callers up the stack."""
-    frame = sys._getframe()  # noqa: SLF001 - there is no other way
+def _of_kinds(values: Sequence[Any], kinds: Any) -> Iterator[Any]:  # noqa: ANN401 - of `issubclass`
+    """Yield the values of some types; a test runner's stack has hundreds of values, of few types.
+
+    A value itself is not asked for its class, since a proxy may raise.
+    """
+    found = {kind for kind in set(map(type, values)) if issubclass(kind, kinds)}
+    return (each for each in values if type(each) in found)
+
+
+def _callers_values() -> list[Any]:
+    """Return the values of local variables of all callers up the stack."""
+    values: list[Any] = []
+    frame: FrameType | None = sys._getframe()  # noqa: SLF001 - there is no other way
     while frame is not None:
-        yield from list(frame.f_locals.values())
-        frame = frame.f_back  # type: ignore[assignment]
+        values += frame.f_locals.values()
+        frame = frame.f_back
+    return values
 
 
-def _values_of_waiting_tasks() -> Iterator[Any]:
-    """Yield the values of local variables of the tasks that wait for this thread of a pool."""
-    from threading import Event
+def _values_of_waiting_tasks(values: Sequence[Any]) -> Iterator[Any]:
+    """Yield the values of local variables of the tasks that wait for this thread of a pool.
+
+    Args:
+        values: those of the thread's own stack.
+    """
+    from threading import Event, current_thread, main_thread
 
     asyncio: Any = sys.modules.get("asyncio")
-    if asyncio is None or _running_loop() is not None:  # a thread of a pool has no loop
+    is_of_pool = current_thread() is not main_thread() and _running_loop() is None
+    if asyncio is None or not is_of_pool:
         return
-    futures = [*_futures_in(_callers_values(), asyncio.isfuture)]
+    futures = [*_futures_in(values, asyncio.isfuture)]
     tasks: list[Any] = []
     for _ in range(_LOOKS if futures else 0):
         tasks = [task for each in futures for task in _tasks_that_wait(each, asyncio)]

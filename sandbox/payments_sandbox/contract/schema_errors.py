@@ -26,12 +26,12 @@ from payments_sandbox.contract.schema_files import Schema
 from payments_sandbox.core.masking import mask_target
 from payments_sandbox.core.wording import counted, nearest
 
-MOST_IN_A_BODY: Final = 20
-MOST_IN_A_FILE: Final = 200
+MAX_BODY_ERRORS: Final = 20
+MAX_FILE_ERRORS: Final = 200
 SURELY: Final = 0.8
 """How similar an unknown key is to a known one if its value is checked as that key's."""
 
-_ALIKE: Final = 0.6
+_SIMILAR: Final = 0.6
 """How similar an unknown word is to a known one that is suggested for it."""
 
 _MANY: Final = 40
@@ -130,12 +130,12 @@ class CompiledSchema:
             At most 20 errors, in the order of the documentation; none for a valid value.
         """
         found = (_body_error(each, noun) for each in self.refusals(value))
-        first = list(islice(dict.fromkeys(found), MOST_IN_A_BODY))
+        first = list(islice(dict.fromkeys(found), MAX_BODY_ERRORS))
         return sorted(first, key=lambda error: _rank(self._schema, error.path))
 
     def file_errors(self, value: object) -> Iterator[SchemaError]:
         """Explain what is wrong with a part of a scenario: at most 200 errors, in any order."""
-        for refusal in islice(self.refusals(value), MOST_IN_A_FILE):
+        for refusal in islice(self.refusals(value), MAX_FILE_ERRORS):
             yield from self._file_error(refusal)
 
     def misspelt(self, value: object) -> Iterator[tuple[SchemaError, str]]:
@@ -148,14 +148,14 @@ class CompiledSchema:
             match refusal:
                 case UnknownKey(path, name, part):
                     keys = list(part.get("properties") or part["x-keys"])
-                case WrongValue(path, Kind.Not(), part, dict() as around):
+                case WrongValue(path, Kind.Not(), part, dict() as mapping):
                     part = self._resolved(part)
                     keys = part["x-keys"]
-                    name = next((each for each in around if nearest(each, keys)), "")
+                    name = next((each for each in mapping if nearest(each, keys)), "")
                 case _:
                     continue
-            if meant := nearest(name, keys, SURELY):
-                yield _unknown_in_file(path, name, part), meant
+            if intended := nearest(name, keys, SURELY):
+                yield _unknown_in_file(path, name, part), intended
 
     def refusals(self, value: object) -> Iterator[Refusal]:
         """Yield all violations of the schema in a value; none for a valid one."""
@@ -174,8 +174,8 @@ class CompiledSchema:
         """Whether the value that violates a keyword belongs to a key that is not required."""
         if schema_path[-3:-2] != ["properties"]:
             return False
-        around = self._part([*schema_path[:-3], "required"])
-        return schema_path[-2] not in around.get("required", ())
+        mapping = self._part([*schema_path[:-3], "required"])
+        return schema_path[-2] not in mapping.get("required", ())
 
     def _part(self, schema_path: list[str | int]) -> Schema:
         """The part of the schema that contains the keyword at the end of a path."""
@@ -358,7 +358,7 @@ def _unknown_word(word: str, part: Schema) -> tuple[str, str | None]:
     if word in valued:
         return f"'{word}' needs a value", f"write {valued[word]}"
     message = "unknown value" if LONG_NUMBER.search(word) else f"unknown value {_quoted(word)}"
-    least = SURELY if len(known) > _MANY else _ALIKE
+    least = SURELY if len(known) > _MANY else _SIMILAR
     candidates = [*known, *valued]
     if close := nearest(word, candidates, least) or nearest(word.upper(), known, least):
         return message, f"did you mean '{close}'?"

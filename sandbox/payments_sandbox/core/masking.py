@@ -69,12 +69,12 @@ _STEMS: Final = {
 }
 """Parts that occur in the name of every secret field: the first letter, and what follows it."""
 
-_HOW_THEY_GO_ON: Final = "|".join(
+_CONTINUATIONS: Final = "|".join(
     f"(?<={first})[_ +-]*(?:{'|'.join(map('[_ +-]*'.join, rests))})"
     for first, rests in _STEMS.items()
 )
 # A leading class of letters, in both cases, is what `re` can search for in one fast loop.
-_MAY_NAME_ONE: Final = re.compile(f"[nNpPcCvV](?i:{_HOW_THEY_GO_ON})")
+_MAY_BE_SECRET_NAME: Final = re.compile(f"[nNpPcCvV](?i:{_CONTINUATIONS})")
 """A fast first test: it matches every name of a secret field, and few other texts."""
 
 _PIECES: Final = re.compile(r"[^/?&;,#]+")
@@ -106,7 +106,7 @@ class _Secret(Enum):
 
 def _secret_named(name: str) -> _Secret | None:
     """What a field of this name holds; in a path such as `card[cvc]` the last part counts."""
-    if _MAY_NAME_ONE.search(name) is None:
+    if _MAY_BE_SECRET_NAME.search(name) is None:
         return None
     parts = re.findall(r"[\w +-]+", name)
     words = [word.lower() for word in _WORDS.findall(parts[-1])] if parts else []
@@ -224,7 +224,7 @@ def masking(snapshot: object, depth: int = 3) -> Slices[object]:
     if depth and isinstance(snapshot, dict):
         found = {}
         for name, item in snapshot.items():
-            found[mask_kept(name)] = yield from masking(item, depth - 1)
+            found[mask_snapshot_text(name)] = yield from masking(item, depth - 1)
         return found
     if depth and isinstance(snapshot, list):
         rows: list[object] = []
@@ -238,17 +238,17 @@ def masking(snapshot: object, depth: int = 3) -> Slices[object]:
 def _mask_row(value: object, name: str = "") -> object:
     """Mask the texts in a value of a snapshot; a text that is JSON is parsed first."""
     if isinstance(value, dict):
-        return {mask_kept(key): _mask_row(item, key) for key, item in value.items()}
+        return {mask_snapshot_text(key): _mask_row(item, key) for key, item in value.items()}
     if isinstance(value, list):
         return [_mask_row(item) for item in value]
     if name and _secret_named(name) is _Secret.CODE:
         return _masked_secret(value, _Secret.CODE)
     if isinstance(value, Decimal):
         return float(value)  # which `json` can write
-    return mask_kept(value) if isinstance(value, str) else value
+    return mask_snapshot_text(value) if isinstance(value, str) else value
 
 
-def mask_kept(text: str) -> str:
+def mask_snapshot_text(text: str) -> str:
     """Mask a text of a snapshot; the ids of a world never count as card numbers."""
     if has_few_digits(text):
         return text
@@ -289,7 +289,7 @@ def mask_text(text: str) -> str:
     return shown
 
 
-def holds_card_number(text: str) -> bool:
+def contains_card_number(text: str) -> bool:
     """Whether a text holds something to mask, for texts that are rejected instead of masked."""
     return mask_target(text) != text
 
@@ -320,7 +320,7 @@ def mask_body(body: bytes) -> str:
 
 
 def _mask_pieces(text: str) -> str:
-    if "=" not in text or _MAY_NAME_ONE.search(text) is None:
+    if "=" not in text or _MAY_BE_SECRET_NAME.search(text) is None:
         return text
     return _PIECES.sub(_masked_piece, text)
 

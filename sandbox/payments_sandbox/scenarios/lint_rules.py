@@ -7,7 +7,7 @@ from payments_sandbox.contract.operations import BY_NAME, READS
 from payments_sandbox.contract.schema_errors import Path
 from payments_sandbox.contract.schemas import Contract
 from payments_sandbox.core.instants import read_duration, show_duration
-from payments_sandbox.core.masking import holds_card_number
+from payments_sandbox.core.masking import contains_card_number
 from payments_sandbox.core.wording import counted, nearest
 from payments_sandbox.payments.payment import TRANSITIONS, Status
 from payments_sandbox.rules.conditions import compile_condition, listed_values
@@ -164,7 +164,7 @@ def check_rules(rules: Sequence[PositionedRule], context: LintContext) -> Iterat
 
 def check_name(name: str, path: Path) -> Iterator[Problem]:
     """Check that a name has no card number, since names are shown and kept unmasked."""
-    if holds_card_number(name):
+    if contains_card_number(name):
         yield Problem(
             path, "this may be a card number, which must not be in a name", "choose another name"
         )

@@ -62,7 +62,7 @@ async def apply_fault(
                     if shown is not None:
                         entry.replied(shown.status, shown.headers, shown.body)
                 case WaitUntil(milliseconds):
-                    if not await wait_until(milliseconds, _sends(plan[number:])):
+                    if not await wait_until(milliseconds, _sends_more(plan[number:])):
                         return AlreadySent()
                 case Reset():
                     _reset(request)
@@ -79,7 +79,7 @@ async def apply_fault(
     raise RuntimeError(f"the plan of {fault.name} does not end in Reset, Close or KeepOpen")
 
 
-def _sends(plan: Sequence[PlanStep]) -> bool:
+def _sends_more(plan: Sequence[PlanStep]) -> bool:
     return any(isinstance(step, Send) for step in plan)
 
 

@@ -29,12 +29,12 @@ _SAFE_METHODS: Final = frozenset({"GET", "HEAD", "OPTIONS"})
 _HOST: Final = re.compile(r"(?:[\w.-]+|\[[\w.:%-]+\])(?::[0-9]*)?", re.ASCII)
 """A name or an address, with an optional port: no user, no path, only bytes that fit in JSON."""
 
-_EXPOSED: Final = (
+_EXPOSED_HEADERS: Final = (
     "X-RateLimit-Limit, X-RateLimit-Remaining, X-RateLimit-Reset,"
     " Sandbox-Rule, Sandbox-Step, Sandbox-Request-Id"
 )
-_USUAL: Final = "Authorization, Content-Type"
-_NAMES: Final = re.compile(r"[\w!#$%&'*+.^`|~-]+(?: *, *[\w!#$%&'*+.^`|~-]+)*", re.ASCII)
+_DEFAULT_ALLOWED_HEADERS: Final = "Authorization, Content-Type"
+_HEADER_NAMES: Final = re.compile(r"[\w!#$%&'*+.^`|~-]+(?: *, *[\w!#$%&'*+.^`|~-]+)*", re.ASCII)
 """A comma-separated list of header names."""
 
 
@@ -112,14 +112,16 @@ def answer_preflight(request: web.BaseRequest, allow: str | None) -> web.Respons
     """
     method = request.headers.get("Access-Control-Request-Method", "")
     methods = (allow or "GET,POST").split(",")
-    if method not in methods and _NAMES.fullmatch(method) and "," not in method:
+    if method not in methods and _HEADER_NAMES.fullmatch(method) and "," not in method:
         methods.append(method)
     wanted = request.headers.get("Access-Control-Request-Headers", "")
     return web.Response(
         status=204,
         headers={
             "Access-Control-Allow-Methods": ",".join(methods),
-            "Access-Control-Allow-Headers": wanted if _NAMES.fullmatch(wanted) else _USUAL,
+            "Access-Control-Allow-Headers": wanted
+            if _HEADER_NAMES.fullmatch(wanted)
+            else _DEFAULT_ALLOWED_HEADERS,
             "Access-Control-Max-Age": "600",
             **SERVER,
         },
@@ -133,4 +135,4 @@ def name_origin(
     headers["Vary"] = "Origin"
     if is_permitted:
         headers["Access-Control-Allow-Origin"] = request.headers["Origin"]
-        headers["Access-Control-Expose-Headers"] = _EXPOSED
+        headers["Access-Control-Expose-Headers"] = _EXPOSED_HEADERS

@@ -22,8 +22,8 @@ class ServerTotals:
 
     def __init__(self, worlds: Worlds) -> None:
         self._worlds = worlds
-        self._gone: Counter[str] = Counter()
-        self._before = self._now()
+        self._counts_of_gone: Counter[str] = Counter()
+        self._before = self._present_counts()
         self.worlds_gone = 0
 
     @property
@@ -34,12 +34,12 @@ class ServerTotals:
     def dropped(self, world: World) -> None:
         """Keep the counts of a world that was dropped."""
         self.worlds_gone += 1
-        self._gone += _counts(world)
+        self._counts_of_gone += _counts(world)
 
     def before_reset(self, world: World, scopes: Collection[ResetScope]) -> None:
         """Keep the counts of a world whose payments are about to be reset."""
         if ResetScope.PAYMENTS in scopes:
-            self._gone += _counts(world)
+            self._counts_of_gone += _counts(world)
 
     def restored(self, world: World) -> None:
         """Leave out what a restored world brought with it; the world it replaces is not gone."""
@@ -48,9 +48,9 @@ class ServerTotals:
 
     def counts(self) -> Counter[str]:
         """Return how many payments there were by status, and under `EVENTS` how many events."""
-        return self._now() + self._gone - self._before
+        return self._present_counts() + self._counts_of_gone - self._before
 
-    def _now(self) -> Counter[str]:
+    def _present_counts(self) -> Counter[str]:
         return sum(map(_counts, self._worlds), Counter())
 
 

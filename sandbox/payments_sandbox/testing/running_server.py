@@ -12,9 +12,9 @@ import os
 import sys
 import threading
 import time
-from concurrent.futures import CancelledError, Future
 from contextlib import AsyncExitStack, suppress
 from functools import partial
+from queue import Empty, SimpleQueue
 from typing import TYPE_CHECKING, Any, Final, Self, TypeVar, Unpack
 from urllib.parse import urlsplit
 
@@ -45,6 +45,9 @@ STUCK: Final = 60.0
 
 LOOK_AGAIN: Final = 1.0
 """Seconds between two checks that the server still runs while a call waits for its answer."""
+
+Replies = SimpleQueue[HttpResponse | BaseException | None]
+"""Carries the reply to one request, or the error; None if the server has stopped meanwhile."""
 
 KEYS_OF_EACH: Final = 2**32
 """How many keys each of several servers with the same seed can make."""
@@ -137,17 +140,20 @@ class RunningSandbox(Server):
     def ask(self, request: HttpRequest, headers: dict[str, str]) -> HttpResponse | None:
         """Pass a request to the handler; return None if the server is not in this process."""
         # A forked process has neither the thread nor its loop, but can use the socket.
-        if not self._thread.is_alive() or os.getpid() != self._process:
+        if os.getpid() != self._process:
             return None
         headers = {"Host": urlsplit(self.url).netloc, **headers}
-        reply = Future[HttpResponse]()
-        with suppress(RuntimeError):  # it has just stopped
-            self._loop.call_soon_threadsafe(self._begin, request, headers, reply)
+        replies: Replies = SimpleQueue()
+        try:
+            self._loop.call_soon_threadsafe(self._begin, request, headers, replies)
+        except RuntimeError:  # it has stopped
+            return None
         while self._thread.is_alive():
-            with suppress(TimeoutError, CancelledError):  # still waiting, or the loop has ended
-                reply.exception(LOOK_AGAIN)
-            if reply.done():
-                return None if reply.cancelled() else reply.result()
+            with suppress(Empty):
+                reply = replies.get(timeout=LOOK_AGAIN)
+                if isinstance(reply, BaseException):
+                    raise reply
+                return reply
         return None
 
     def use_runtime(self, work: "Callable[[WorldRuntime], Coroutine[Any, Any, T]]") -> T:
@@ -170,32 +176,28 @@ class RunningSandbox(Server):
         is_up = self._thread.is_alive() and bool(self.url)
         return super().__repr__() if is_up else "<RunningSandbox, not running>"
 
-    def _begin(
-        self, request: HttpRequest, headers: dict[str, str], reply: "Future[HttpResponse]"
-    ) -> None:
+    def _begin(self, request: HttpRequest, headers: dict[str, str], replies: Replies) -> None:
         """Answer a request in a task, as `asyncio.run_coroutine_threadsafe` does, but sooner.
 
         The waiting thread wakes up in the same turn of the loop as the answer, not two turns later.
         """
-        task = self._loop.create_task(self._answer(request, headers, reply))
+        task = self._loop.create_task(self._answer(request, headers, replies))
         self._answering.add(task)
-        task.add_done_callback(partial(self._end, reply))
+        task.add_done_callback(partial(self._end, replies))
 
-    def _end(self, reply: "Future[HttpResponse]", task: "asyncio.Task[None]") -> None:
+    def _end(self, replies: Replies, task: "asyncio.Task[None]") -> None:
         self._answering.discard(task)
-        if not task.cancelled() and (error := task.exception()) is not None:
-            reply.set_exception(error)
-        reply.cancel()  # has no effect if there is a result
+        replies.put(None if task.cancelled() else task.exception())  # unread if there is a reply
 
     async def _answer(
-        self, request: HttpRequest, headers: dict[str, str], reply: "Future[HttpResponse]"
+        self, request: HttpRequest, headers: dict[str, str], replies: Replies
     ) -> None:
         from payments_sandbox.testing.direct_connection import control_exchange
 
         scheme = urlsplit(self.url).scheme
         connection, made = control_exchange(request, headers, scheme=scheme)
         await connection.serve(self._handler, made)
-        reply.set_result(connection.reply())
+        replies.put(connection.reply())
 
     def _run(self) -> None:
         try:
@@ -214,7 +216,7 @@ class RunningSandbox(Server):
 
         self._loop, self._stop = asyncio.get_running_loop(), asyncio.Event()
         # Tests stop time by patching the module `time`; timers of the server must still fire.
-        self._loop.time = _real_time  # type: ignore[method-assign]
+        self._loop.time = _real_clock()  # type: ignore[method-assign]
         need_no_files()
         sandbox = assemble(self._settings)
         self._handler: RequestHandler = sandbox.handler
@@ -235,11 +237,11 @@ class RunningSandbox(Server):
                 await self._stop.wait()
 
 
-def _real_time() -> float:
-    """Monotonic seconds, even if a test patched `time.monotonic` before the server started."""
+def _real_clock() -> "Callable[[], float]":
+    """Return a monotonic clock that runs even if a test has patched `time.monotonic` already."""
     if sys.platform == "win32":  # it has no other clock
-        return time.monotonic()
-    return time.clock_gettime(time.CLOCK_MONOTONIC)
+        return time.monotonic
+    return partial(time.clock_gettime, time.CLOCK_MONOTONIC)
 
 
 class LoopTransport(HttpTransport):

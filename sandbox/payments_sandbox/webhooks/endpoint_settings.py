@@ -9,7 +9,12 @@ from urllib.parse import urlsplit
 from payments_sandbox.contract.control_routes import CONTROL_PATH
 from payments_sandbox.core.errors import InvalidRequest, parse_field
 from payments_sandbox.core.instants import DAY, SECOND, read_duration, show_duration
-from payments_sandbox.core.masking import holds_card_number, is_credential, mask_header, mask_text
+from payments_sandbox.core.masking import (
+    contains_card_number,
+    is_credential,
+    mask_header,
+    mask_text,
+)
 from payments_sandbox.webhooks.endpoint import INBOX, INBOX_NAME, Endpoint, TimestampClock
 from payments_sandbox.webhooks.signing import (
     DEFAULT_HEADER,
@@ -120,7 +125,7 @@ def _check_headers(endpoint: Endpoint) -> None:
     reserved = _OURS | {endpoint.signing.header.lower()}
     seen: set[str] = set()
     for name, value in endpoint.headers:
-        if not HEADER_NAME.fullmatch(name) or holds_card_number(name):
+        if not HEADER_NAME.fullmatch(name) or contains_card_number(name):
             raise InvalidRequest("/headers: expected header names, such as X-Tenant.")
         if name.lower() in reserved:
             raise InvalidRequest(
@@ -131,7 +136,7 @@ def _check_headers(endpoint: Endpoint) -> None:
         if not is_credential(name) and mask_header(name, value) != value:
             raise InvalidRequest(f"/headers/{name}: {_NO_CARD}.")
         seen.add(name.lower())
-    if any(map(holds_card_number, (endpoint.signing.header, endpoint.signing.prefix))):
+    if any(map(contains_card_number, (endpoint.signing.header, endpoint.signing.prefix))):
         raise InvalidRequest(f"/signature: {_NO_CARD}.")
     if endpoint.signing.header.lower() in _OURS:
         raise InvalidRequest("/signature/header: expected a header without another meaning.")

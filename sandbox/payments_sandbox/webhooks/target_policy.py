@@ -10,7 +10,7 @@ import re
 from typing import Final, NamedTuple
 from urllib.parse import SplitResult, urlsplit
 
-from payments_sandbox.core.masking import holds_card_number
+from payments_sandbox.core.masking import contains_card_number
 from payments_sandbox.webhooks.endpoint import INBOX, INBOX_NAME
 
 Address = ipaddress.IPv4Address | ipaddress.IPv6Address
@@ -111,7 +111,7 @@ def why_blocked(url: str, *, public: bool) -> str | None:
     if url.startswith(INBOX):
         if not INBOX_NAME.fullmatch(name := url.removeprefix(INBOX)):
             return "expected inbox: and 1 to 64 letters, digits, '-' or '_'"
-        return "expected a name without a card number" if holds_card_number(name) else None
+        return "expected a name without a card number" if contains_card_number(name) else None
     try:
         parts = urlsplit(url)
         host, _ = parts.hostname, parts.port
@@ -132,7 +132,7 @@ def _why_text_blocked(url: str, parts: SplitResult) -> str | None:
             "expected a url in ASCII, without blanks",
         ),
         (not _NETLOC.fullmatch(parts.netloc), _EXPECTED),
-        (holds_card_number(url), "expected a url without a card number or security code"),
+        (contains_card_number(url), "expected a url without a card number or security code"),
     )
     return next((why for is_refused, why in refusals if is_refused), None)
 

@@ -59,9 +59,9 @@ def guess_signing(headers: Mapping[str, str]) -> Signing | None:
     """
     if headers.keys() & {*STANDARD_HEADERS, *_OLDER_NAMES.values()}:
         return STANDARD
-    for name in sorted(headers, key=_is_named_otherwise):
+    for name in sorted(headers, key=_lacks_signature_name):
         value = headers[name].strip()
-        if _is_timed(value):
+        if _looks_timestamped(value):
             return Signing(Scheme.TIMESTAMPED, header=name)
         if found := _DIGEST.fullmatch(value):
             encoding = Encoding.HEX if found["hex"] else Encoding.BASE64
@@ -101,8 +101,8 @@ def why_refused(
         claim = _claim(signing, received)
     except _NoClaimError as error:
         return str(error)
-    if not any(_is_made_with(key, claim) for key in keys):
-        return _diagnosis(signing, secrets, keys, received, claim)
+    if not any(_matches_key(key, claim) for key in keys):
+        return _diagnose(signing, secrets, keys, received, claim)
     if now is None or claim.sent_at is None or abs(now - claim.sent_at) <= TOLERANCE:
         return None
     age = now - claim.sent_at
@@ -122,16 +122,16 @@ def _claim(signing: Signing, received: Received) -> _Claim:
     """
     match signing.scheme:
         case Scheme.STANDARD:
-            return _standard(received)
+            return _standard_claim(received)
         case Scheme.TIMESTAMPED:
-            return _timestamped(signing, received)
+            return _timestamped_claim(signing, received)
         case Scheme.HMAC:
-            return _plain(signing, received)
+            return _hmac_claim(signing, received)
         case _:
             assert_never(signing.scheme)
 
 
-def _standard(received: Received) -> _Claim:
+def _standard_claim(received: Received) -> _Claim:
     message, written, signature = [_standard_header(name, received) for name in STANDARD_HEADERS]
     if not _TIMESTAMP.fullmatch(written):
         raise _NoClaimError(f"{TIMESTAMP_HEADER} is not a whole number of seconds")
@@ -155,7 +155,7 @@ def _standard_header(name: str, received: Received) -> str:
     return value or _missing_header(name, received)
 
 
-def _timestamped(signing: Signing, received: Received) -> _Claim:
+def _timestamped_claim(signing: Signing, received: Received) -> _Claim:
     header = received.headers.get(signing.header.lower()) or _missing_header(
         signing.header, received
     )
@@ -181,7 +181,7 @@ def _seconds(written: str, name: str) -> int:
     return seconds
 
 
-def _plain(signing: Signing, received: Received) -> _Claim:
+def _hmac_claim(signing: Signing, received: Received) -> _Claim:
     header = received.headers.get(signing.header.lower()) or _missing_header(
         signing.header, received
     )
@@ -213,13 +213,13 @@ def _other_scheme(signing: Signing, value: str) -> str:
     return f"; it looks like {describe_signing(other)}"
 
 
-def _is_timed(value: str) -> bool:
+def _looks_timestamped(value: str) -> bool:
     """Whether a header's value has the parts of `timestamped`, whatever their contents."""
     names = {part.strip().partition("=")[0] for part in value.split(",") if "=" in part}
     return "t" in names and any(name.startswith("v") for name in names)
 
 
-def _is_named_otherwise(name: str) -> bool:
+def _lacks_signature_name(name: str) -> bool:
     """Whether a header's name does not suggest a signature; other headers may have digests, too."""
     return "sign" not in name and "hmac" not in name
 
@@ -235,12 +235,12 @@ def _decoded(value: str) -> bytes | None:
         return None
 
 
-def _is_made_with(key: bytes, claim: _Claim) -> bool:
+def _matches_key(key: bytes, claim: _Claim) -> bool:
     mac = hmac.digest(key, claim.signed, "sha256")
     return any(hmac.compare_digest(mac, each) for each in claim.signatures)
 
 
-def _diagnosis(
+def _diagnose(
     signing: Signing,
     secrets: Sequence[str],
     keys: Sequence[bytes],
@@ -250,12 +250,12 @@ def _diagnosis(
     """The likeliest reason why no signature matches, found by trying the usual mistakes."""
     for secret in secrets:
         for key, mistake in _misread_keys(signing, secret):
-            if _is_made_with(key, claim):
+            if _matches_key(key, claim):
                 return f"it is signed with {mistake}"
     head = claim.signed[: len(claim.signed) - len(received.body)]
-    for body, mistake in _rewritten(received.body):
+    for body, mistake in _possible_originals(received.body):
         changed = claim._replace(signed=head + body)
-        if any(_is_made_with(key, changed) for key in keys):
+        if any(_matches_key(key, changed) for key in keys):
             return f"the body was changed after signing: {mistake}"
     return "no signature matches: the secret differs, or the body was changed"
 
@@ -271,7 +271,7 @@ def _misread_keys(signing: Signing, secret: str) -> Iterator[tuple[bytes, str]]:
             yield key, "the decoded secret; this scheme uses the secret as it is"
 
 
-def _rewritten(body: bytes) -> Iterator[tuple[bytes, str]]:
+def _possible_originals(body: bytes) -> Iterator[tuple[bytes, str]]:
     """Yield bodies that may have been signed, such as the same JSON in other bytes, and why."""
     yield body + b"\n", "a trailing newline is missing"
     yield body.strip(), "it has leading or trailing whitespace"

@@ -227,11 +227,11 @@ class Webhooks:
                 received,
                 now=(now if timestamp is TimestampClock.WORLD else wall) // SECOND,
             )
-            for signing, secrets, timestamp in self._accepted(name, now)
+            for signing, secrets, timestamp in self._accepted_secrets(name, now)
         ]
         return None if None in reasons else reasons[0]
 
-    def _accepted(
+    def _accepted_secrets(
         self, name: str, now: Instant
     ) -> Iterator[tuple[Signing, tuple[str, ...], TimestampClock]]:
         """Yield what an inbox accepts: the secrets of its endpoints, or else those of the world."""

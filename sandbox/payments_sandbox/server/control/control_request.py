@@ -81,5 +81,5 @@ def read_all(*reads: Callable[[], object]) -> list[Any]:
 
 def blocked_ports(request: ControlRequest) -> frozenset[int]:
     """Return the ports of receivers that cannot answer before this request is answered."""
-    given = request.http.headers.get("Sandbox-Blocked-Ports", "").split(",")
-    return frozenset(int(port) for port in given if port.isascii() and port.isdigit())
+    ports = request.http.headers.get("Sandbox-Blocked-Ports", "").split(",")
+    return frozenset(int(port) for port in ports if port.isascii() and port.isdigit())

@@ -10,13 +10,13 @@ from payments_sandbox.server.control.page import Listing, empty_listing, page
 from payments_sandbox.server.webhook_json import delivery_json
 from payments_sandbox.webhooks.delivery import Delivery
 
-KEPT: Final = "a stored delivery"
+_NOUN: Final = "a stored delivery"
 
 
 def list_deliveries(request: ControlRequest) -> dict[str, object]:
     """List deliveries, newest first, optionally of one event, endpoint or status."""
     if (webhooks := request.world.webhooks) is None:
-        return page(request, empty_listing(KEPT))
+        return page(request, empty_listing(_NOUN))
     outbox = webhooks.outbox
 
     def position_of(delivery_id: str) -> int | None:
@@ -24,9 +24,9 @@ def list_deliveries(request: ControlRequest) -> dict[str, object]:
         return None if delivery is None else delivery.number
 
     listing = Listing(
-        noun=KEPT,
+        noun=_NOUN,
         position_of=position_of,
-        items_after=lambda number: _wanted(request, outbox.newest_first(number)),
+        items_after=lambda number: _matching(request, outbox.newest_first(number)),
         show=partial(delivery_json, outbox),
     )
     return page(request, listing)
@@ -41,7 +41,7 @@ def retrieve_delivery(request: ControlRequest) -> dict[str, object]:
     raise NotFound("not_found", "No such delivery, or it has been dropped.")
 
 
-def _wanted(request: ControlRequest, deliveries: Iterator[Delivery]) -> Iterator[Delivery]:
+def _matching(request: ControlRequest, deliveries: Iterator[Delivery]) -> Iterator[Delivery]:
     event_id, endpoint_id = request.query.get("event_id"), request.query.get("endpoint_id")
     status = request.query.get("status")
     return (

@@ -9,7 +9,7 @@ from aiohttp import web
 
 from payments_sandbox.core.errors import InvalidRequest, SandboxError, parse_field
 from payments_sandbox.core.instants import SECOND, read_duration
-from payments_sandbox.core.masking import headers_by_name, holds_card_number
+from payments_sandbox.core.masking import contains_card_number, headers_by_name
 from payments_sandbox.server.control.control_request import ControlRequest
 from payments_sandbox.server.control.page import Listing, page
 from payments_sandbox.server.request_body import read_any_body
@@ -88,7 +88,7 @@ def _messages(request: ControlRequest) -> Iterator[InboxMessage]:
 def _name(request: ControlRequest) -> str:
     if not INBOX_NAME.fullmatch(request.path_parameter):
         raise InvalidRequest("/name: expected 1 to 64 letters, digits, '-' or '_'.")
-    if holds_card_number(request.path_parameter):
+    if contains_card_number(request.path_parameter):
         raise InvalidRequest("/name: expected a name without a card number.")
     return request.path_parameter
 

@@ -42,7 +42,7 @@ def list_active_scenarios(request: ControlRequest) -> dict[str, object]:
 async def put_active_scenarios(request: ControlRequest) -> dict[str, object]:
     """Replace the active scenarios by these."""
     scenarios = await _read_scenarios(request, is_list=True)
-    await _judge_leaving(request, lambda each: each not in scenarios)
+    await _judge_ending(request, lambda each: each not in scenarios)
     await run_in_slices(activation.setting_active(request.world, scenarios))
     request.runtime.reset(request.world, {ResetScope.RULES})
     return list_active_scenarios(request)
@@ -59,12 +59,12 @@ async def add_active_scenario(request: ControlRequest) -> dict[str, object]:
 async def remove_active_scenarios(request: ControlRequest) -> None:
     """Deactivate one scenario, or all."""
     name = request.query.get("name")
-    await _judge_leaving(request, lambda each: name in (None, each.name))
+    await _judge_ending(request, lambda each: name in (None, each.name))
     activation.remove(request.world, name)
     request.runtime.reset(request.world, {ResetScope.RULES})
 
 
-async def _judge_leaving(request: ControlRequest, is_leaving: Callable[[Scenario], bool]) -> None:
+async def _judge_ending(request: ControlRequest, is_leaving: Callable[[Scenario], bool]) -> None:
     """Judge the scenarios that are about to end, if reports are kept."""
     if (reports := request.runtime.reports) is not None:
         leaving = [each for each in request.world.rules.scenarios if is_leaving(each)]
@@ -73,12 +73,12 @@ async def _judge_leaving(request: ControlRequest, is_leaving: Callable[[Scenario
 
 async def check_scenario(request: ControlRequest) -> dict[str, object]:
     """Check a scenario: return its warnings, or raise if it has errors."""
-    loaded = await request.runtime.run_beside(partial(_checked, request))
+    loaded = await request.runtime.run_beside(partial(_check_body, request))
     warnings = loaded.problems if isinstance(loaded, Loaded) else ()
     return {"problems": [problem.as_json() for problem in warnings]}
 
 
-def _checked(request: ControlRequest) -> Loaded | UnknownScenario:
+def _check_body(request: ControlRequest) -> Loaded | UnknownScenario:
     [value] = _body_values(request, is_list=False).values()
     library = library_of(request.settings)
     loaded = _load(library, value)

@@ -55,7 +55,7 @@ async def create_world(request: ControlRequest) -> dict[str, object]:
     world = await run_in_slices(making)
     world.limiter.turn(world.clock.now())
     world.limiter.set(limit=None, remaining=limits.get("remaining"))
-    return _shown(request, world)
+    return _world_json(request, world)
 
 
 def _scenarios(request: ControlRequest, values: list[object] | None) -> "Sequence[Scenario]":
@@ -79,9 +79,9 @@ async def list_worlds(request: ControlRequest) -> dict[str, object]:
     while True:
         first = keys.index(start) + 1 if start in keys else 0
         shown = await _summaries(request, wanted := keys[first : first + limit])
-        if not (gone := {*wanted} - {*shown}):
+        if not (dropped := {*wanted} - {*shown}):
             break
-        keys = [key for key in keys if key not in gone]  # they were dropped meanwhile
+        keys = [key for key in keys if key not in dropped]  # they were dropped meanwhile
     listing = Listing(
         noun="a world (its API key)",
         position_of=lambda key: keys.index(key) if key in keys else None,
@@ -95,8 +95,8 @@ async def list_worlds(request: ControlRequest) -> dict[str, object]:
 async def _summaries(request: ControlRequest, keys: Sequence[str]) -> dict[str, dict[str, object]]:
     shown = summaries_of_worlds(request.runtime, keys, request.origin)
     if len(shown) < len(keys):
-        given = [keys, request.origin]
-        for more in await request.runtime.elsewhere.ask("summaries_of_worlds", given):
+        arguments = [keys, request.origin]
+        for more in await request.runtime.elsewhere.ask("summaries_of_worlds", arguments):
             shown |= more
     return shown
 
@@ -126,7 +126,7 @@ def summaries_of_worlds(
 
 def retrieve_world(request: ControlRequest) -> dict[str, object]:
     """Show the world's settings and counts."""
-    return _shown(request, request.world)
+    return _world_json(request, request.world)
 
 
 async def reset_world(request: ControlRequest) -> dict[str, object]:
@@ -143,7 +143,7 @@ async def reset_world(request: ControlRequest) -> dict[str, object]:
     else:
         world.reset(scopes)
     request.runtime.reset(world, scopes)
-    return _shown(request, world)
+    return _world_json(request, world)
 
 
 def _check_clock(world: World, scopes: Sequence[ResetScope]) -> None:
@@ -165,7 +165,7 @@ async def seed_world(request: ControlRequest) -> dict[str, object]:
         await run_in_slices(_count_slices(filling, fillings, world))
     finally:
         fillings.pop(world, None)
-    return _shown(request, world)
+    return _world_json(request, world)
 
 
 def _count_slices(work: Slices[None], fillings: dict[World, Filling], world: World) -> Slices[None]:
@@ -198,9 +198,9 @@ async def delete_world(request: ControlRequest) -> None:
 
 async def retrieve_snapshot(request: ControlRequest) -> web.StreamResponse:
     """Return the whole world as sealed JSON; other requests are served meanwhile."""
-    kept = await run_in_slices(snapshotting(request.world))
-    blocks = await run_in_slices(sealed(kept))
-    await run_in_slices(discard(kept["ledger"]))
+    snapshot = await run_in_slices(snapshotting(request.world))
+    blocks = await run_in_slices(sealed(snapshot))
+    await run_in_slices(discard(snapshot["ledger"]))
     return await send_blocks(request.http, blocks)
 
 
@@ -224,7 +224,7 @@ async def restore_snapshot(request: ControlRequest) -> dict[str, object]:
     if (totals := request.runtime.totals) is not None:
         totals.restored(world)
     request.runtime.changed(world)
-    return _shown(request, world)
+    return _world_json(request, world)
 
 
 def _clock(text: str | None) -> Instant | str | None:
@@ -236,7 +236,7 @@ def _clock(text: str | None) -> Instant | str | None:
         raise InvalidRequest(f"/clock: {error}, or live.") from None
 
 
-def _shown(request: ControlRequest, world: World) -> dict[str, object]:
+def _world_json(request: ControlRequest, world: World) -> dict[str, object]:
     origin = request.runtime.address or request.origin
     return _summary(request.runtime, origin, world)
 
