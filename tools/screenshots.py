@@ -1,6 +1,7 @@
 """Takes the dashboard's screenshots in docs/images: `make screenshots`, which needs a Chromium.
 
-Their world has a fixed seed and clock, so that they change only with the page.
+Their world has a fixed seed and clock. Between runs, only ports, durations and the distance to
+real time differ.
 """
 
 import base64

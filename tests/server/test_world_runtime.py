@@ -6,6 +6,7 @@ from unittest.mock import MagicMock, create_autospec
 
 import pytest
 
+from payments_sandbox.core.instants import HOUR, Instant
 from payments_sandbox.core.settings import Settings
 from payments_sandbox.core.slices import finish
 from payments_sandbox.payments.events import EventType
@@ -144,7 +145,14 @@ async def test_webhooks_are_sent_after_the_reply_was_written(
 
 def test_an_attempt_while_the_clock_is_moved_only_notifies_readers(fixture: RuntimeFixture) -> None:
     """The clock advancer does what falls due."""
+    fixture.world.timeline.plan_attempt(fixture.world.clock.now(), 0)
     fixture.parts.clock_advancer.__contains__.return_value = True
+    fixture.runtime._on_attempt_ended(fixture.world)  # noqa: SLF001 - the dispatcher is given it
+    assert fixture.asked() == ["notifier.notify"]
+
+
+def test_an_attempt_with_nothing_planned_only_notifies_readers(fixture: RuntimeFixture) -> None:
+    """Nothing can be due, and no timer is needed."""
     fixture.runtime._on_attempt_ended(fixture.world)  # noqa: SLF001 - the dispatcher is given it
     assert fixture.asked() == ["notifier.notify"]
 
@@ -155,6 +163,7 @@ def test_an_attempt_while_the_clock_is_moved_only_notifies_readers(fixture: Runt
 def test_an_attempt_sends_its_due_retry_or_sets_a_timer_for_it(clock: str, sent: list[str]) -> None:
     """At once on a frozen clock; with a timer on a live one."""
     fixture = RuntimeFixture(clock)
+    fixture.world.timeline.plan_attempt(Instant(fixture.world.clock.now() + HOUR), 0)
     fixture.runtime._on_attempt_ended(fixture.world)  # noqa: SLF001 - the dispatcher is given it
     assert fixture.asked() == ["notifier.notify", *sent, "timers.set"]
 

@@ -35,6 +35,22 @@ def test_the_outcome_is_unknown_without_a_reply_or_after_a_server_error() -> Non
         assert calls[2].outcome_unknown is is_unknown
 
 
+def test_a_rejection_that_a_rule_makes_up_is_one_unless_the_call_took_effect() -> None:
+    """Its body may be anything, but the client sees its status."""
+    history = History(LOST)
+    call = call_of(history, history.pay())
+    call.entry.fault = "respond_raw"
+    for status, committed, is_unknown in (
+        (429, False, False),
+        (400, None, False),
+        (499, True, True),
+        (399, False, True),
+        (500, False, True),
+    ):
+        call.entry.status, call.entry.committed = status, committed
+        assert call.outcome_unknown is is_unknown
+
+
 def test_only_a_2xx_status_is_a_success() -> None:
     history = History()
     call = call_of(history, history.pay())

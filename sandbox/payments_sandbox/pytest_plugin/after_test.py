@@ -122,12 +122,12 @@ def take(item: pytest.Item, world: "Sandbox") -> None:
     if any(each is world for each in worlds):
         return
     if all(each.api_key != world.api_key for each in worlds):
-        _part_from_earlier(item, world)
+        _disregard_earlier_tests(item, world)
     worlds.append(world)
     _watch(item, world)
 
 
-def _part_from_earlier(item: pytest.Item, world: "Sandbox") -> None:
+def _disregard_earlier_tests(item: pytest.Item, world: "Sandbox") -> None:
     """Make sure that a test is not blamed for earlier tests with the same world.
 
     The expectations of earlier tests are removed, and their undocumented calls are remembered, to
@@ -216,14 +216,14 @@ def section_of(item: pytest.Item) -> str:
         from payments_sandbox.testing.failure_report import WorldSection, failure_report
 
         ended = item.stash.get(ENDED, [])
-        told = [each.world for each in ended]
+        ended_worlds = [each.world for each in ended]
         sections = [each.section for each in ended if each.section is not None]
         # Several objects with the same key are one world: the first one is shown.
         living = {world.api_key: world for world in item.stash[WORLDS][::-1]}
         sections += [
             WorldSection(world, item.stash[EARLIER].get(world.api_key, ()))
             for world in [*living.values()][::-1]
-            if world not in told or not world.is_closed
+            if world not in ended_worlds or not world.is_closed
         ]
         lines = [failure_report(sections)]
     except Exception as error:  # noqa: BLE001 - an error in a hook would end the session
@@ -252,7 +252,7 @@ def _judge_ending(
         A function to call after the end; it records the judgement.
     """
     is_strict = item.config.stash[OPTIONS].strict
-    found = _judged_before(item, world, how, scenarios) if is_strict else None
+    found = _verdict_before_end(item, world, how, scenarios) if is_strict else None
 
     def count() -> None:
         if found is not None:
@@ -265,7 +265,7 @@ def _judge_ending(
     return count
 
 
-def _judged_before(
+def _verdict_before_end(
     item: pytest.Item, world: "Sandbox", how: str, scenarios: Sequence[str]
 ) -> Ended | None:
     from payments_sandbox.testing.failure_report import WorldSection

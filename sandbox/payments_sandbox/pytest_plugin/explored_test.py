@@ -48,7 +48,7 @@ if TYPE_CHECKING:
 
 _SERVER: Final = "sandbox_server"
 _ENDING: Final = (pytest.exit.Exception, KeyboardInterrupt)
-_SAID: Final = (
+_VERDICTS: Final = (
     AssertionError, pytest.fail.Exception, pytest.skip.Exception, ExpectationFailed,
     WebhookNotReceived,
 )  # fmt: skip
@@ -77,7 +77,7 @@ def explore_item(item: pytest.Function) -> None:
         item.stash[REPORT] = lambda own: report_runs(own, result)
         item.stash[EXPLORED_SCENARIO] = None
     finally:
-        _begin_anew(item)
+        _renew_fixtures(item)
 
 
 class ItemFlow:
@@ -99,7 +99,7 @@ class ItemFlow:
         """
         item = self._item
         item.stash[EXPLORED_SCENARIO] = scenario
-        _begin_anew(item)
+        _renew_fixtures(item)
         # From the second run on the server is known, and what fixtures do is recorded, too.
         recording = [_Recording(self._server)] if self._server is not None else []
 
@@ -179,12 +179,12 @@ def _end_of(*phases: pytest.CallInfo[object]) -> FlowEnd:
     failed = next((phase for phase in phases if phase.excinfo is not None), None)
     if failed is None or failed.excinfo is None:
         return FlowEnd(0)
-    said = f"{failed.excinfo.typename}: {failed.excinfo.value}"
-    is_word = failed.when != "setup" and _raised(failed, *_SAID)
-    return FlowEnd(1, said, crash=None if is_word else said)
+    text = f"{failed.excinfo.typename}: {failed.excinfo.value}"
+    is_verdict = failed.when != "setup" and _raised(failed, *_VERDICTS)
+    return FlowEnd(1, text, crash=None if is_verdict else text)
 
 
-def _begin_anew(item: pytest.Function) -> None:
+def _renew_fixtures(item: pytest.Function) -> None:
     """Give a test new fixtures, as plugins that run a test several times do."""
     item._initrequest()  # noqa: SLF001 - there is no public way
 

@@ -65,7 +65,7 @@ class Metrics:
         else:
             self.attempts[DELIVERED if attempt.result.error is None else FAILED] += 1
         if not delivery.is_pending:
-            self.deliveries[delivery.status.value] += 1
+            self.deliveries[delivery.status] += 1
 
     def answers(self) -> Counter[str]:
         """Return how often worlds have answered with each status, or with a fault instead."""

@@ -253,8 +253,9 @@ class WorldRuntime:
     def _on_attempt_ended(self, world: World) -> None:
         """Notify, set the timer and send what is due after an attempt."""
         self.notifier.notify(world)
-        if world in self.clock_advancer:
-            return  # the mover of the clock runs what falls due, and reports it
+        # The mover of the clock runs what falls due, and reports it.
+        if world.timeline.next_due is None or world in self.clock_advancer:
+            return
         if world.clock.mode is Mode.FROZEN:
             world.catch_up()  # a retry without delay is due now
             self.dispatcher.release(world)

@@ -15,6 +15,7 @@ from payments_sandbox.core.masking import mask_headers, mask_number
 from payments_sandbox.payments.events import EventType
 from payments_sandbox.payments.payment import Payment, Status
 from payments_sandbox.rules.faults import FAULTS
+from payments_sandbox.rules.faults.respond_raw import RespondRaw
 from payments_sandbox.rules.fields import CallFields, CallParts
 from payments_sandbox.rules.model import Condition, When
 from payments_sandbox.rules.rule_engine import event_matches
@@ -26,6 +27,7 @@ from payments_sandbox.world.world import World
 _SERVER_ERROR: Final = 500
 _ARRIVING: Final = frozenset(fault.name for fault in FAULTS if fault.reply_arrives)
 _SUCCESS: Final = range(200, 300)
+_REJECTED: Final = range(400, _SERVER_ERROR)
 _BRANDS: Final = frozenset(Brand)
 _IDEMPOTENCY_KEY: Final = frozenset({b"idempotency-key", b"x-idempotency-key"})
 
@@ -49,8 +51,11 @@ class ObservedCall:
     def outcome_unknown(self) -> bool:
         """Whether the client cannot know whether the call took effect."""
         entry = self.entry
-        is_hidden = entry.fault is not None and entry.fault not in _ARRIVING
-        return is_hidden or entry.status is None or entry.status >= _SERVER_ERROR
+        if entry.status is None or entry.status >= _SERVER_ERROR:
+            return True
+        if entry.fault == RespondRaw.name and entry.status in _REJECTED:
+            return entry.committed is True  # only then is the rejection false
+        return entry.fault is not None and entry.fault not in _ARRIVING
 
     @property
     def is_success(self) -> bool:

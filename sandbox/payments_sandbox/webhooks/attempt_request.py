@@ -40,8 +40,10 @@ def request_for(  # noqa: PLR0913 - what an attempt is made of, each by its name
         sent_at: the real time. The endpoint's settings say which of the two is signed.
         wrong_secret: returns the secret of a forged signature; called only if one is needed.
     """
-    body = _patched(message.body, effects)
-    sent = _spoiled(body, effects.malform)
+    body = message.body
+    if effects.patches or effects.unknown_type:
+        body = _patched(body, effects)
+    sent = body if effects.malform is None else _spoiled(body, effects.malform)
     # A truncated body was signed before it was cut; any other body is signed as it is sent.
     signed = body if effects.malform is BodyFault.TRUNCATED else sent
     signed_at = now if endpoint.timestamp is TimestampClock.WORLD else sent_at
@@ -56,9 +58,13 @@ def request_for(  # noqa: PLR0913 - what an attempt is made of, each by its name
     headers = {
         "Content-Type": "text/plain" if is_text else "application/json",
         "User-Agent": USER_AGENT,
-        **dict(_with_user_agent(name, value) for name, value in endpoint.headers),
-        **_damaged(signature, endpoint, effects.signature),
     }
+    for each in endpoint.headers:
+        name, value = _with_user_agent(*each)
+        headers[name] = value
+    if effects.signature is not None:
+        signature = _damaged(signature, endpoint, effects.signature)
+    headers |= signature
     is_stale = abs(effects.timestamp) > TOLERANCE * SECOND
     return WebhookRequest(
         now,
@@ -83,8 +89,6 @@ def _with_user_agent(name: str, value: str) -> tuple[str, str]:
 
 
 def _patched(body: bytes, effects: WebhookEffects) -> bytes:
-    if not effects.patches and not effects.unknown_type:
-        return body
     value = orjson.loads(body)  # always an object, since we wrote it
     if effects.unknown_type:
         family = str(value["type"]).partition(".")[0]
@@ -98,9 +102,9 @@ def _merged(value: object, patches: Iterable[Mapping[str, object]]) -> object:
     return value
 
 
-def _spoiled(body: bytes, fault: BodyFault | None) -> bytes:
+def _spoiled(body: bytes, fault: BodyFault) -> bytes:
     match fault:
-        case None | BodyFault.WRONG_CONTENT_TYPE:
+        case BodyFault.WRONG_CONTENT_TYPE:
             return body
         case BodyFault.INVALID_JSON:
             return body.removesuffix(b"}") + b",}"
@@ -122,9 +126,7 @@ def _secrets(
     return endpoint.secrets_at(now)
 
 
-def _damaged(
-    signature: dict[str, str], endpoint: Endpoint, fault: Signature | None
-) -> dict[str, str]:
+def _damaged(signature: dict[str, str], endpoint: Endpoint, fault: Signature) -> dict[str, str]:
     name = (
         SIGNATURE_HEADER if endpoint.signing.scheme is Scheme.STANDARD else endpoint.signing.header
     )

@@ -192,11 +192,13 @@ class Delivery:
 def in_sending_order(deliveries: Iterable[Delivery], seed: int) -> list[Delivery]:
     """Sort deliveries for sending: those that a rule held come last, in the order that it sets."""
 
-    def place(delivery: Delivery) -> tuple[bool, float]:
-        if delivery.order is None:
-            return False, 0  # sorting is stable, so these keep their order
+    def place(delivery: Delivery) -> float:
         if delivery.order is DeliveryOrder.REVERSE:
-            return True, -delivery.number
-        return True, draw(seed, "shuffle", delivery.message.event_id, delivery.number)
+            return -delivery.number
+        return draw(seed, "shuffle", delivery.message.event_id, delivery.number)
 
-    return sorted(deliveries, key=place)
+    free: list[Delivery] = []
+    held: list[Delivery] = []
+    for delivery in deliveries:
+        (free if delivery.order is None else held).append(delivery)
+    return free + sorted(held, key=place)

@@ -176,7 +176,7 @@ class Outbox:
         if not self._due:
             return []
         due, self._due = self._due, []
-        return in_sending_order((each for each in due if each.is_pending), self._seed)
+        return in_sending_order([each for each in due if each.is_pending], self._seed)
 
     def record(self, delivery: Delivery, attempt: DeliveryAttempt, failed_at: Instant) -> None:
         """Store the result of an attempt, and plan the next one if there is one.

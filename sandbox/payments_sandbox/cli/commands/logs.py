@@ -41,7 +41,7 @@ _LAST_DIGITS: Final = 4
 _STATUS: Final = re.compile(r"[1-5](?:[0-9]{2}|xx)")
 
 
-class _Wanted(NamedTuple):
+class _Filters(NamedTuple):
     """The filters of the printed requests; None filters nothing.
 
     Attributes:
@@ -56,7 +56,7 @@ class _Wanted(NamedTuple):
     customer: str | None
     since: int | None
 
-    def has(self, entry: "JournalEntryModel") -> bool:
+    def match(self, entry: "JournalEntryModel") -> bool:
         """Whether a request passes all filters."""
         response = entry["response"]
         status = "" if response is None else str(response["status"])
@@ -68,7 +68,7 @@ class _Wanted(NamedTuple):
         )
 
 
-_ALL: Final = _Wanted(None, None, None, None)
+_NO_FILTERS: Final = _Filters(None, None, None, None)
 
 
 def add_to(commands: Commands) -> None:
@@ -133,8 +133,8 @@ def run(arguments: argparse.Namespace) -> int:
         _print_followed(arguments)
     elif arguments.limit:
         with control_client(arguments) as client:
-            wanted = _wanted(client, arguments)
-            for entry in _last_matching(client, wanted, arguments.limit)[::-1]:
+            filters = _read_filters(client, arguments)
+            for entry in _last_matching(client, filters, arguments.limit)[::-1]:
                 _print(client, entry, arguments)
     return 0
 
@@ -143,11 +143,11 @@ def _print_followed(arguments: argparse.Namespace) -> None:
     """Print requests as they arrive until a signal comes, then print how many there were."""
     printed: Counter[str] = Counter()
     with until_stopped(), control_client(arguments, timeout=SILENCE) as client:
-        wanted = _wanted(client, arguments)
-        for message in follow(client, last=_how_far_back(client, wanted, arguments.limit)):
+        filters = _read_filters(client, arguments)
+        for message in follow(client, last=_how_far_back(client, filters, arguments.limit)):
             if message.kind == "request":
                 entry = cast("JournalEntryModel", message.value)
-                if wanted.has(entry):
+                if filters.match(entry):
                     response = entry["response"]
                     printed[entry["fault"] or str(response and response["status"])] += 1
                     _print(client, entry, arguments)
@@ -155,31 +155,31 @@ def _print_followed(arguments: argparse.Namespace) -> None:
     sum_up("requests", printed)
 
 
-def _wanted(client: "SandboxClient", arguments: argparse.Namespace) -> _Wanted:
+def _read_filters(client: "SandboxClient", arguments: argparse.Namespace) -> _Filters:
     since: int | None = None
     if arguments.since is not None:
         try:
             since = read_instant(arguments.since)
         except ValueError:
             since = read_instant(client.retrieve_clock()["now"]) - read_duration(arguments.since)
-    return _Wanted(arguments.status, arguments.operation, arguments.customer, since)
+    return _Filters(arguments.status, arguments.operation, arguments.customer, since)
 
 
 def _last_matching(
-    client: "SandboxClient", wanted: _Wanted, limit: int
+    client: "SandboxClient", filters: _Filters, limit: int
 ) -> "list[JournalEntryModel]":
     """The last requests that pass the filters, newest first."""
-    fetched = limit if wanted == _ALL else JOURNAL_SIZE
+    fetched = limit if filters == _NO_FILTERS else JOURNAL_SIZE
     page = client.list_requests(limit=fetched)["data"]
-    return [each for each in page if wanted.has(each)][:limit]
+    return [each for each in page if filters.match(each)][:limit]
 
 
-def _how_far_back(client: "SandboxClient", wanted: _Wanted, limit: int) -> int:
+def _how_far_back(client: "SandboxClient", filters: _Filters, limit: int) -> int:
     """How many requests of the journal to go back over to find `limit` that pass the filters."""
-    if wanted == _ALL or limit == 0:
+    if filters == _NO_FILTERS or limit == 0:
         return limit
     page = client.list_requests(limit=JOURNAL_SIZE)["data"]
-    places = [place for place, each in enumerate(page, 1) if wanted.has(each)]
+    places = [place for place, each in enumerate(page, 1) if filters.match(each)]
     return places[:limit][-1] if places else 0
 
 

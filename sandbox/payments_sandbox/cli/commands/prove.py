@@ -83,14 +83,14 @@ def run(arguments: argparse.Namespace) -> int:
 
 def _scenario(arguments: argparse.Namespace, settings: "Settings") -> "Scenario":
     """Read the scenario; its problems are printed as `run` prints them."""
-    from payments_sandbox.cli.processes.server_process import scenarios_read
+    from payments_sandbox.cli.processes.server_process import reporting_scenario_problems
     from payments_sandbox.scenarios.library import initial_files
 
     try:
         name: str | Path = scenario(arguments.scenario)
     except ValueError as error:
         refuse(arguments, "SCENARIO", str(error))
-    with scenarios_read("SCENARIO"):
+    with reporting_scenario_problems("SCENARIO"):
         [file] = initial_files(replace(settings, scenarios=(name,)))
     assert file.loaded.scenario is not None  # noqa: S101 - files with problems raise before
     return file.loaded.scenario

@@ -100,13 +100,13 @@ def run(arguments: argparse.Namespace) -> int:
     if arguments.cluster is not None:
         from payments_sandbox.cli.cluster import node_of
 
-        code = run_to_the_end(_until_told(arguments, node_of(arguments, log_to=log_to)))
+        code = run_to_the_end(_serve_until_stopped(arguments, node_of(arguments, log_to=log_to)))
     elif has_workers(arguments):
         from payments_sandbox.cli.processes.workers import serve_with_workers
 
         code = serve_with_workers(arguments, partial(_announce, arguments), log_to=log_to)
     else:
-        code = run_to_the_end(_until_told(arguments, server_of(arguments, log_to=log_to)))
+        code = run_to_the_end(_serve_until_stopped(arguments, server_of(arguments, log_to=log_to)))
     drop_unwritten(sys.stdout)  # an unread stdout or a full disk must not change the exit code
     return code
 
@@ -126,12 +126,12 @@ def _has_no_stdin() -> bool:
     return stat.S_ISCHR(os.fstat(_STDIN).st_mode) and not os.isatty(_STDIN)
 
 
-async def _until_told(arguments: argparse.Namespace, server: ListeningServer) -> int:
-    told_to_stop = asyncio.Event()
+async def _serve_until_stopped(arguments: argparse.Namespace, server: ListeningServer) -> int:
+    stopped = asyncio.Event()
     starting = asyncio.current_task()
 
     def stop(_: int = 0) -> None:
-        told_to_stop.set()
+        stopped.set()
         if starting is not None:
             starting.cancel()  # loading a state may take long, and is no longer needed
 
@@ -143,18 +143,18 @@ async def _until_told(arguments: argparse.Namespace, server: ListeningServer) ->
         try:
             listening = await stack.enter_async_context(server)
         except asyncio.CancelledError:
-            if not told_to_stop.is_set():
+            if not stopped.is_set():
                 raise
             return 0
         starting = None
         if listening.log.is_wanted:
-            at_end.callback(_counting(arguments, listening.runtime))
+            at_end.callback(_start_counting(arguments, listening.runtime))
         _announce(arguments, listening.facts)
-        await told_to_stop.wait()
+        await stopped.wait()
     return 0
 
 
-def _counting(arguments: argparse.Namespace, runtime: "WorldRuntime") -> "Callable[[], None]":
+def _start_counting(arguments: argparse.Namespace, runtime: "WorldRuntime") -> "Callable[[], None]":
     """Count what the server does from now on; return a function that prints the counts."""
     from payments_sandbox.server.server_totals import ServerTotals
 

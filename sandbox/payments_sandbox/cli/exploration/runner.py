@@ -15,7 +15,7 @@ from typing import Final, Self, TypeVar
 from payments_sandbox.cli.exploration.command_runs import ExploredCommand
 from payments_sandbox.cli.failure import FAILED, INTERRUPTED, MISTAKEN, CommandFailedError
 from payments_sandbox.cli.processes.child_process import NotStartedError
-from payments_sandbox.cli.processes.server_process import scenarios_read
+from payments_sandbox.cli.processes.server_process import reporting_scenario_problems
 from payments_sandbox.cli.processes.signals import on_signals
 from payments_sandbox.cli.server_options import settings_words
 from payments_sandbox.core.instants import SECOND
@@ -42,7 +42,7 @@ async def explore_command(arguments: argparse.Namespace, settings: Settings) -> 
     """Explore the given command and report the result; return the exit code."""
     from payments_sandbox.cli.exploration.reports import prepare, publish
 
-    with scenarios_read("--scenario"):  # so that invalid ones are reported at once
+    with reporting_scenario_problems("--scenario"):  # so that invalid ones are reported at once
         assemble(settings)
     prepare(arguments)
     runner = ExplorationRunner(arguments, settings)

@@ -110,7 +110,11 @@ def assemble_server(
         from payments_sandbox.cli.serve_log import make_log
 
         log = make_log(arguments, log_to)
-    with scenarios_read("--scenario") if settings.scenarios else contextlib.nullcontext():
+    with (
+        reporting_scenario_problems("--scenario")
+        if settings.scenarios
+        else contextlib.nullcontext()
+    ):
         sandbox = assemble(settings, log, runtime_type=runtime_type or WorldRuntime)
     gc.freeze()
     gc.set_threshold(10_000, 20, 50)  # a request leaves hundreds of objects, but no cycles
@@ -119,7 +123,7 @@ def assemble_server(
 
 
 @contextlib.contextmanager
-def scenarios_read(option: str) -> Iterator[None]:
+def reporting_scenario_problems(option: str) -> Iterator[None]:
     """Print every problem of the scenarios that are read in the block.
 
     Raises:

@@ -319,8 +319,9 @@ class Dispatcher:
         # A call that starts to settle while the webhook is out may come from its own receiver.
         before = tuple(self._settling)
         result = await self._send(webhooks, endpoint, request)
-        came = [each for each in self._settling if each.world is world and each not in before]
-        if came and result.duration_ms >= endpoint.timeout >= SECOND:
+        if result.duration_ms >= endpoint.timeout >= SECOND and any(
+            each.world is world and each not in before for each in self._settling
+        ):
             result = result._replace(error=f"{result.error}{_KEPT_WAITING}")
         # After a reset, numbers start again: another delivery may have this number now.
         if webhooks.outbox.get(delivery.number) is not delivery:

@@ -80,7 +80,8 @@ class HttpSender:
 
         Args:
             url: an http or https URL.
-            headers: all headers except `Host` and `Content-Length`, which are added here.
+            headers: all headers except `Host` and `Content-Length`, which are added here; among
+                them `Content-Type` and `User-Agent`.
             body: the body, as it is sent.
             timeout_ms: wall milliseconds for look-up, connection and answer together.
         """
@@ -123,6 +124,12 @@ class HttpSender:
         return receiver_response(response.status, response.raw_headers, start)
 
 
+class _Request(aiohttp.ClientRequest):
+    """A request with no headers that we have not written."""
+
+    DEFAULT_HEADERS = {}  # noqa: RUF012 - nobody changes it, as in the base class
+
+
 def trusting(certificates: Path | None) -> ssl.SSLContext | bool:
     """Return what verifies receivers: the system's authorities, and those of a file."""
     if certificates is None:
@@ -147,7 +154,7 @@ def _open_session(*, public: bool, tls: ssl.SSLContext | bool) -> aiohttp.Client
     return aiohttp.ClientSession(
         connector=connector,
         cookie_jar=aiohttp.DummyCookieJar(),
-        skip_auto_headers=("Accept", "Accept-Encoding", "Content-Type", "User-Agent"),
+        request_class=_Request,
         auto_decompress=False,
         timeout=aiohttp.ClientTimeout(total=None),  # `post` has its own, exact to the millisecond
         max_line_size=MAX_HEADER,
@@ -157,7 +164,8 @@ def _open_session(*, public: bool, tls: ssl.SSLContext | bool) -> aiohttp.Client
 
 async def _read_start(content: aiohttp.StreamReader) -> bytes:
     pieces, room = [], KEPT_BODY
-    while room and (piece := await content.read(room)):
+    while room and not content.at_eof():
+        piece = await content.read(room)
         pieces.append(piece)
         room -= len(piece)
     return b"".join(pieces)

@@ -1,5 +1,6 @@
 """Owns the finding `ignored_rate_limit`: calls after a 429 and before the limit was reset."""
 
+import re
 from collections.abc import Iterator
 from typing import Final
 
@@ -7,8 +8,11 @@ from payments_sandbox.core.instants import SECOND
 from payments_sandbox.core.wording import counted
 from payments_sandbox.verification.findings.finding import FindingKind, Occurrence, ids_of
 from payments_sandbox.verification.observed import Observed, ObservedCall
+from payments_sandbox.webhooks.retry_policy import retry_after_ms
 
 _TOO_MANY: Final = 429
+
+_EPOCH_SECONDS: Final = re.compile("[0-9]{1,12}")
 
 _KNOWN_AFTER: Final = SECOND
 """Wall milliseconds after which all workers of a client should know about a 429."""
@@ -22,8 +26,10 @@ def _find(observed: Observed) -> Iterator[Occurrence]:
             refused.clear()
             continue
         first = next(iter(refused.values()), call)
+        if call is not first and _has_waited(call, first):
+            refused, first = {}, call  # and it was rejected anew
         first_of_connection = refused.setdefault(call.entry.connection, call)
-        if _knows_of_429(call, first_of_connection, first) and not _has_waited(call, first):
+        if _knows_of_429(call, first_of_connection, first):
             early = [*(early or [first]), call]
     if early:
         message = f"{counted(len(early) - 1, 'call')} did not wait until the rate limit was reset."
@@ -43,10 +49,18 @@ def _knows_of_429(
 
 
 def _has_waited(call: ObservedCall, refused: ObservedCall) -> bool:
-    """Whether the limit had been reset, on either clock."""
+    """Whether the limit had been reset, or the `Retry-After` of a rule was over, on either clock.
+
+    A rule may send any text as `X-RateLimit-Reset`; nobody can wait for one that is no instant.
+    """
     first = refused.entry
-    reset = int(first.reply_headers.get("X-RateLimit-Reset", "0")) * SECOND
-    return call.entry.at >= reset or call.entry.wall - first.wall >= reset - first.at
+    headers = {name.lower(): value for name, value in first.reply_headers.items()}
+    reset = headers.get("x-ratelimit-reset", "")
+    wait = int(reset) * SECOND - first.at if _EPOCH_SECONDS.fullmatch(reset) else 0
+    asked = retry_after_ms(_TOO_MANY, headers.get("retry-after"), first.wall)
+    if asked is not None:
+        wait = min(wait, asked)
+    return call.entry.at - first.at >= wait or call.entry.wall - first.wall >= wait
 
 
 IGNORED_RATE_LIMIT: Final = FindingKind(
@@ -57,8 +71,9 @@ IGNORED_RATE_LIMIT: Final = FindingKind(
     ),
     reported=(
         "a call that was rejected with 429 arrived before the `X-RateLimit-Reset` of the"
-        " first 429, on either clock, and either after a 429 on its own connection or more"
-        " than a second of real time after the first 429 on any connection"
+        " first 429, and before its `Retry-After` if a rule sent one, on either clock, and"
+        " either after a 429 on its own connection or more than a second of real time after"
+        " the first 429 on any connection"
     ),
     not_reported=(
         "calls that were in progress when the first 429 was answered, and the first calls"
