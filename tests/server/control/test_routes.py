@@ -249,6 +249,19 @@ async def test_an_invalid_key_is_401_before_anything_else_is_checked(
     assert refusal == envelope("invalid_api_key", KEY)
 
 
+@for_each("route", KEYED, show=lambda route: route.name)
+async def test_a_request_that_asks_for_an_existing_world_makes_none(
+    api: Api, route: ControlRoute
+) -> None:
+    """Whoever watches a key must not take it from the test that is about to make its world."""
+    headers = {"Authorization": "Bearer sk_test_nobody", "Sandbox-World": "existing"}
+    refusal = await ask(api, route.method, path_of(route), 404, headers=headers)
+    listed = await ask(api, "GET", "/_sandbox/worlds", 200)
+
+    assert refusal["error"]["details"].startswith("No world has this key")
+    assert "sk_test_nobody" not in [each["api_key"] for each in listed["data"]]
+
+
 @for_each("route", [route for route in ORDINARY if not route.needs_key])
 async def test_control_routes_about_the_server_need_no_key(api: Api, route: ControlRoute) -> None:
     headers = {"Authorization": ""}

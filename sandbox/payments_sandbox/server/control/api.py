@@ -55,6 +55,9 @@ Handler = Callable[[ControlRequest], Result | Awaitable[Result]]
 
 _NOUNS: Final = {route.name: noun for noun, rows in ROUTES_BY_NOUN.items() for route in rows}
 
+_WORLD, _EXISTING = "Sandbox-World", "existing"
+"""A header, and its value, with which no request makes a world for a key that has none."""
+
 _NOT_THERE: Final = "The requested object does not exist"
 
 
@@ -148,7 +151,8 @@ class ControlApi:
         key = read_headers(request).key
         if isinstance(key, InvalidApiKey):
             raise key
-        admitting = self._gateway.admitting(key, makes_world=route.makes_world)
+        makes_world = route.makes_world and request.headers.get(_WORLD) != _EXISTING
+        admitting = self._gateway.admitting(key, makes_world=makes_world)
         world = await run_in_slices(admitting)
         world.catch_up()
         self._runtime.delayed_replies.notice(world)
