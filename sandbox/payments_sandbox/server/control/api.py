@@ -12,7 +12,6 @@ from functools import cache, partial
 from importlib import import_module
 from importlib.util import find_spec
 from typing import Any, Final
-from urllib.parse import parse_qsl
 
 import orjson
 from aiohttp import web
@@ -22,7 +21,7 @@ from payments_sandbox.contract import representations
 from payments_sandbox.contract.control_routes import CONTROL_PATH, ROUTES_BY_NOUN
 from payments_sandbox.contract.control_routes.route import ControlRoute
 from payments_sandbox.contract.error_codes import code_of
-from payments_sandbox.contract.schemas import Contract
+from payments_sandbox.contract.schemas import Contract, read_pairs
 from payments_sandbox.core import strict_json
 from payments_sandbox.core.errors import (
     SANDBOX_FAILED,
@@ -195,8 +194,7 @@ class ControlApi:
         return await self._runtime.run_beside(partial(strict_json.read, raw, deepest=depth))
 
     def _query(self, route: ControlRoute, query: str) -> dict[str, Any]:
-        pairs = parse_qsl(query, keep_blank_values=True)
-        return self._contract.read_query(route.query_schema, pairs)
+        return self._contract.read_query(route.query_schema, read_pairs(query))
 
 
 def _with_route(error: SandboxError, route: ControlRoute) -> SandboxError:
