@@ -39,7 +39,7 @@ from payments_sandbox.server.control.control_request import ControlRequest
 from payments_sandbox.server.log.request_log import RequestLog
 from payments_sandbox.server.request_body import LIMIT, YAML, read_any_body, read_body
 from payments_sandbox.server.request_headers import JSON, read_headers
-from payments_sandbox.server.response import EVERY_REPLY, SERVER
+from payments_sandbox.server.response import SERVER, JsonResponse
 from payments_sandbox.server.slices import run_in_slices
 from payments_sandbox.server.world_runtime import NotKeptError, WorldRuntime
 from payments_sandbox.world.registry import NotOwned
@@ -213,7 +213,7 @@ def _with_route(error: SandboxError, route: ControlRoute) -> SandboxError:
     return error
 
 
-def refusal(error: SandboxError) -> web.Response:
+def refusal(error: SandboxError) -> JsonResponse:
     """Return the envelope of an error of the control API, or of the origin guard."""
     body = representations.error(error)
     if isinstance(error, InvalidScenario):
@@ -224,12 +224,12 @@ def refusal(error: SandboxError) -> web.Response:
     return response
 
 
-def json_response(status: int, body: object) -> web.Response:
-    """Return a JSON response with our own Server header."""
-    return web.Response(status=status, body=orjson.dumps(body), headers=EVERY_REPLY)
+def json_response(status: int, body: object) -> JsonResponse:
+    """Return a response with a value as JSON."""
+    return JsonResponse(status, {}, orjson.dumps(body))
 
 
-def _reply(route: ControlRoute, body: dict[str, object] | None) -> web.Response:
+def _reply(route: ControlRoute, body: dict[str, object] | None) -> web.StreamResponse:
     if body is None:
         return web.Response(status=route.success, headers=SERVER)
     return json_response(route.success, body)
