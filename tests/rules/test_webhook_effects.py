@@ -30,8 +30,8 @@ def test_a_delivery_without_a_matching_rule_has_no_effects() -> None:
     assert treated(engine) == NO_EFFECTS
     assert WebhookEffects(
         dropped_by=(), delay=0, drop=False, copies=1, gap=0, window=None,
-        order=DeliveryOrder.REVERSE, before_reply=False, signature=None, timestamp=0, malform=None, patches=(),
-        unknown_type=False,
+        order=DeliveryOrder.REVERSE, before_reply=False, signature=None, timestamp=0,
+        malform=None, patches=(), unknown_type=False,
     ) == NO_EFFECTS  # fmt: skip
 
 
