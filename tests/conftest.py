@@ -73,8 +73,12 @@ def pytest_sessionstart(session: pytest.Session) -> Generator[None, object, obje
 
 @pytest.hookimpl(trylast=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Run browser tests one after the other, in their random order: they share the browser."""
-    items.sort(key=lambda item: item.path.parent.name != "browser")
+    """Begin with browser tests, which share the browser, and the long tests of pages and examples.
+
+    A long test that begins last would leave the other workers without work.
+    """
+    places = {name: place for place, name in enumerate(("browser", "docs"))}
+    items.sort(key=lambda item: places.get(item.path.parent.name, len(places)))
 
 
 @pytest.hookimpl(wrapper=True, optionalhook=True)

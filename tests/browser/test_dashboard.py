@@ -522,6 +522,33 @@ def test_an_open_view_reconnects_to_a_restarted_server_and_shows_each_new_reques
     context.close()
 
 
+def test_watching_a_key_whose_world_was_dropped_makes_none(
+    page: "Page", server: RunningSandbox
+) -> None:
+    """A suite that drops and creates the world of a fixed key is not disturbed by who watches."""
+    key = "sk_test_watched"
+    with server.new_world(key=key) as world:
+        pay(world, customer_id="cust_before")
+        page.goto(address(world))
+        page.locator(".row.request", has_text="cust_before").wait_for()
+    for view in VIEWS[:-1]:
+        page.goto(address(world, view))
+        page.get_by_role("heading", name="No world").wait_for()
+    listed = requests.get(f"{server.sandbox_url}/worlds", timeout=30).json()["data"]
+    assert key not in [each["api_key"] for each in listed]
+
+    with server.new_world(key=key) as world:
+        pay(world, customer_id="cust_after")
+        page.goto(address(world))
+        page.locator(".row.request", has_text="cust_after").wait_for()
+        assert page.locator(".row.request").count() == 1
+    create = page.get_by_role("button", name="create a world with this key")
+    create.focus()
+    create.press("Enter")
+    page.get_by_text("Nothing has happened in this world yet").wait_for()
+    server.world(key).control.delete_world()
+
+
 def test_the_timeline_counts_rows_that_were_missed_or_dropped(page: "Page", world: Sandbox) -> None:
     page.goto(address(world))
     page.get_by_role("heading", name="payments-sandbox").wait_for()

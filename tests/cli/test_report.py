@@ -92,7 +92,7 @@ def test_a_key_without_a_world_exits_1_and_creates_no_world(server: ServeProcess
     for _ in range(2):
         done = typo.run("report")
         assert (done.returncode, done.stdout) == (1, "")
-        assert "(not_found): No world has this key, so there is nothing to judge." in done.stderr
+        assert "(not_found): No world has this key, so there is nothing to show." in done.stderr
 
 
 def test_a_world_without_requests_exits_1(server: ServeProcess) -> None:

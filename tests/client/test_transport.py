@@ -2,6 +2,7 @@
 
 import asyncio
 import gc
+import http.client
 import socket
 import threading
 from collections.abc import Iterator
@@ -112,6 +113,20 @@ def test_a_failing_kept_connection_is_closed_and_reported_like_a_new_one(said: b
         with pytest.raises(Unreachable, match="no answer from"):
             client.live()
         assert kept(client) == 0
+
+
+def test_connections_are_real_although_a_test_has_replaced_their_classes(
+    server: RunningSandbox, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As vcrpy does, which would record the calls and replay them."""
+    with SandboxClient(server.url) as client:
+        client.live()
+        monkeypatch.setattr(http.client, "HTTPConnection", None)
+        monkeypatch.setattr(http.client, "HTTPSConnection", None)
+        client.close()
+        assert client.live()["live"] is True
+    with SandboxClient(server.url) as another:
+        assert another.live()["live"] is True
 
 
 def test_a_garbage_collected_client_closes_its_connections(server: RunningSandbox) -> None:

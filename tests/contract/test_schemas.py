@@ -20,6 +20,7 @@ from payments_sandbox.contract.schema_files import (
     without_undocumented,
 )
 from payments_sandbox.contract.schemas import Contract, read_pairs
+from payments_sandbox.core.errors import InvalidRequest
 from tests.contract.reference_validator import reference_validator
 from tests.support.tables import for_each
 
@@ -264,6 +265,22 @@ def test_undocumented_keys_are_dropped_at_every_depth() -> None:
 def test_a_query_is_parsed_as_the_standard_library_parses_it(query: str) -> None:
     """Including by the fast path for queries without escapes."""
     assert read_pairs(query) == parse_qsl(query, keep_blank_values=True)
+
+
+QUERIES: Final = [name for name in SCHEMAS if "queries/" in name]
+
+
+@for_each("name", QUERIES)
+def test_a_query_without_parameters_is_accepted_unless_one_is_required(name: str) -> None:
+    """No validator is asked about it."""
+    contract = Contract(SCHEMAS, lenient=False)
+    if contract.accepts(name, {}):
+        properties = contract.schema(name)["properties"].items()
+        defaults = {key: each["default"] for key, each in properties if "default" in each}
+        assert contract.read_query(name, []) == defaults
+    else:
+        with pytest.raises(InvalidRequest):
+            contract.read_query(name, [])
 
 
 def test_a_missing_schema_raises_key_error_that_names_the_file_to_write() -> None:

@@ -47,6 +47,16 @@ PAGES: Final[dict[str, tuple[str, ...]]] = {
 FOLDERS: Final = {"testing": "", "wire-faults": ""}
 """Folders of pages below `docs`, if they are not in `how-to`."""
 
+PLUGINS: Final = {
+    r"^pytest": "pytest",
+    r"\baiohttp_server\b": "pytest-aiohttp",
+    r"^pytest -n": "pytest-xdist",
+}
+"""The signs of plugins that no file imports."""
+
+BROUGHT: Final = {"aiohttp", "payments-sandbox", "pydantic", "werkzeug"}
+"""What is installed with the packages that a page names: with ours, FastAPI and Flask."""
+
 USUAL: Final = "http://127.0.0.1:8080"
 SERVE: Final = "payments-sandbox serve --port 0 --ready-file ready.json"
 """A command that runs until it is stopped, and has its own test."""
@@ -123,6 +133,23 @@ def test_the_files_and_commands_of_a_page_work_as_shown(
     assert commands - {command for command, _ in page.outputs()} <= {SERVE}
     known = {block.language for block in page.blocks}
     assert known <= {"python", "gherkin", "sh", "text"}
+
+
+@pytest.mark.parametrize("name", sorted(set(PAGES) - set(FOLDERS)))
+def test_a_page_says_what_to_install(name: str, tmp_path: Path) -> None:
+    """It names every package that its files import, and every plugin that its tests need."""
+    page = Page(name, tmp_path)
+    text = page.path.read_text(encoding="utf-8")
+    said = {word for line in re.findall(r"`pip install ([^`]+)`", text) for word in line.split()}
+    own = {Path(file).stem for file in page.files}
+    imported = {
+        module.partition(".")[0]
+        for code in page.files.values()
+        for module in re.findall(r"^(?:from|import) ([\w.]+)", code, re.MULTILINE)
+    }
+    needed = {each.replace("_", "-") for each in imported - own - sys.stdlib_module_names}
+    needed |= {plugin for sign, plugin in PLUGINS.items() if re.search(sign, text, re.MULTILINE)}
+    assert needed - said - BROUGHT == set()
 
 
 def test_suites_can_share_a_server_by_the_ready_file(

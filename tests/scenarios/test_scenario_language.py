@@ -3,7 +3,7 @@
 import json
 from typing import Any
 
-from hypothesis import event, given, settings
+from hypothesis import event, given
 from hypothesis import strategies as st
 
 from payments_sandbox.api.call import Answer
@@ -177,7 +177,6 @@ CALLS = st.lists(
 
 
 @given(SCENARIOS)
-@settings(max_examples=settings().max_examples * 2)
 def test_any_scenario_valid_by_schema_loads_or_is_rejected_with_places(scenario: Json) -> None:
     """Each problem has a place within the text."""
     assert accepts(scenario)
@@ -194,7 +193,6 @@ def test_any_scenario_valid_by_schema_loads_or_is_rejected_with_places(scenario:
 
 
 @given(SCENARIOS, CALLS)
-@settings(max_examples=settings().max_examples * 3)
 def test_replies_are_documented_unless_a_rule_says_off_contract(scenario: Json, calls: Any) -> None:  # noqa: ANN401 - drawn
     """Snapshots of the world are also consistent, and nothing raises."""
     loaded = load(json.dumps(scenario), name="fuzz")

@@ -211,6 +211,11 @@ def test_an_http_1_0_client_gets_no_100_continue(wire: BlockingConnection, targe
             [404],
             id="an unread body of an unknown path",
         ),
+        pytest.param(
+            raw_request("GET", "/v3/payments", body=CREATE)[:-1],
+            [200],
+            id="an unread body of a list",
+        ),
         pytest.param(PAY + LIST[:-2], [201], id="an unfinished head"),
         pytest.param(SILENT, [], id="a fault without a reply"),
         pytest.param(b"", [], id="nothing"),

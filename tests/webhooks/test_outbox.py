@@ -184,7 +184,9 @@ class OutboxMachine(RuleBasedStateMachine):
 
 
 TestOutboxMachine = OutboxMachine.TestCase
-TestOutboxMachine.settings = settings(max_examples=60, stateful_step_count=40)
+TestOutboxMachine.settings = settings(
+    max_examples=min(settings().max_examples // 2, 200), stateful_step_count=40
+)
 
 
 @pytest.fixture

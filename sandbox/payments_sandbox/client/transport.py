@@ -7,6 +7,7 @@ starts no slower.
 import weakref
 from collections.abc import AsyncIterator, Iterator
 from contextlib import AbstractAsyncContextManager, suppress
+from functools import cache
 from typing import TYPE_CHECKING, Protocol
 from urllib.parse import urlsplit
 
@@ -129,11 +130,20 @@ class HttpTransport:
         return _FailuresDescribed(request, self._address, HTTPException, connection)
 
     def _connection(self) -> "HTTPConnection":
-        from http.client import HTTPConnection, HTTPSConnection
-
         parts = urlsplit(self._address)
-        make = HTTPSConnection if parts.scheme == "https" else HTTPConnection
+        make = _connection_types()[parts.scheme]
         return make(parts.hostname or "", parts.port, timeout=self._timeout)
+
+
+@cache
+def _connection_types() -> "dict[str, type[HTTPConnection]]":
+    """Return the classes of connections, as they are at the first request of the process.
+
+    A test may replace them later, as vcrpy does to record calls and to replay them.
+    """
+    from http.client import HTTPConnection, HTTPSConnection
+
+    return {"http": HTTPConnection, "https": HTTPSConnection}
 
 
 class _FailuresDescribed:

@@ -104,7 +104,7 @@ class NodeHandler(OwnerHandler):
         return response
 
 
-def _failure(error: Exception) -> web.Response:
+def _failure(error: Exception) -> web.StreamResponse:
     """The envelope for a request whose world is not available at the moment."""
     if isinstance(error, NoOwnerError | NotKeptError):
         _log.warning("a request was answered 500: %s", error)

@@ -94,14 +94,14 @@ _PREFIX: Final = 4
 
 def brand_of(number: str) -> Brand | None:
     """The brand with the prefix and length of a string of digits, or None."""
+    if len(number) < SHORTEST:
+        return None
     brand = _brand_of_prefix(number[:_PREFIX])
     return None if brand is None or len(number) not in LENGTHS[brand] else brand
 
 
 @lru_cache(maxsize=1_024)
 def _brand_of_prefix(prefix: str) -> Brand | None:
-    if len(prefix) < _PREFIX:
-        return None
     low, high, brand = _RANGES[bisect_right(_LOWS, int(prefix)) - 1]
     return brand if low <= int(prefix) <= high else None
 
@@ -156,7 +156,7 @@ def _hidden_places(text: str) -> Iterator[int]:
 
 def _lengths(prefix: str) -> tuple[int, ...]:
     """The lengths of card numbers with this prefix, shortest first."""
-    brand = _brand_of_prefix(prefix)
+    brand = _brand_of_prefix(prefix) if len(prefix) == _PREFIX else None
     return () if brand is None else _SORTED_LENGTHS[brand]
 
 

@@ -242,7 +242,7 @@ class RequestHandler:
 
     def _refuse(
         self, request: web.BaseRequest, error: Forbidden | InvalidRequest, *, is_emulated: bool
-    ) -> web.Response:
+    ) -> web.StreamResponse:
         """Refuse with 403 or 421; below `/v3` with 400, since the API documents neither."""
         is_undocumented = is_emulated and isinstance(error, Forbidden)
         response = refusal(InvalidRequest(f"/: {error.details}") if is_undocumented else error)

@@ -200,7 +200,7 @@ class Worlds:
             )
             raise NotFound(
                 "not_found",
-                f"{why}, so there is nothing to judge. A call with this key creates one, and so"
+                f"{why}, so there is nothing to show. A call with this key creates one, and so"
                 " does POST /_sandbox/worlds.",
             )
         return self.get_or_create(api_key)

@@ -1,12 +1,15 @@
 """Tests every route of the control API: its handler, its schemas, and what it rejects."""
 
 from dataclasses import replace
+from typing import NoReturn
 
 import pytest
 
 from payments_sandbox.contract.control_routes import CONTROL_PATH, CONTROL_ROUTES
 from payments_sandbox.contract.control_routes.route import ControlRoute
+from payments_sandbox.contract.schemas import Contract
 from payments_sandbox.core.settings import Settings
+from payments_sandbox.testing import MemorySandbox
 from tests.support.http import (
     Api,
     Control,
@@ -249,6 +252,19 @@ async def test_an_invalid_key_is_401_before_anything_else_is_checked(
     assert refusal == envelope("invalid_api_key", KEY)
 
 
+@for_each("route", KEYED, show=lambda route: route.name)
+async def test_a_request_that_asks_for_an_existing_world_makes_none(
+    api: Api, route: ControlRoute
+) -> None:
+    """Whoever watches a key must not take it from the test that is about to make its world."""
+    headers = {"Authorization": "Bearer sk_test_nobody", "Sandbox-World": "existing"}
+    refusal = await ask(api, route.method, path_of(route), 404, headers=headers)
+    listed = await ask(api, "GET", "/_sandbox/worlds", 200)
+
+    assert refusal["error"]["details"].startswith("No world has this key")
+    assert "sk_test_nobody" not in [each["api_key"] for each in listed["data"]]
+
+
 @for_each("route", [route for route in ORDINARY if not route.needs_key])
 async def test_control_routes_about_the_server_need_no_key(api: Api, route: ControlRoute) -> None:
     headers = {"Authorization": ""}
@@ -375,3 +391,15 @@ async def test_both_openapi_documents_name_the_server_that_serves_them(api: Api)
     assert emulated["servers"][0]["url"] == f"{origin}/v3"
     assert control["servers"][0]["url"] == f"{origin}/_sandbox"
     assert (emulated["openapi"], control["openapi"]) == ("3.1.0", "3.1.0")
+
+
+def test_a_health_check_needs_no_validator(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The first validator takes 3 MB of memory, which an idle server does not need."""
+
+    def fail(*_: object) -> NoReturn:
+        raise AssertionError("a validator was used")
+
+    monkeypatch.setattr(Contract, "accepts", fail)
+    with MemorySandbox() as memory, memory.client() as client:
+        assert client.live()["live"]
+        assert client.ready()["ready"]

@@ -16,7 +16,7 @@ import aiohttp
 import pytest
 from aiohttp.client_proto import ResponseHandler
 from aiohttp.http_parser import HttpResponseParserPy
-from hypothesis import example, given, settings
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from payments_sandbox.server.webhooks import answer_reader
@@ -150,7 +150,6 @@ async def test_an_answer_is_accepted_whatever_follows_it(
     assert (result.response.status, result.response.body) == (status, body)
 
 
-@settings(max_examples=150)
 @given(st.lists(LINES, max_size=8))
 @example([b"HTTP/1.1 200 OK\r\n", b"Content-Length: 5, 6\r\n", b"\r\n"])
 def test_pieces_of_http_in_any_order_give_an_answer_or_a_reason(lines: list[bytes]) -> None:
@@ -158,7 +157,6 @@ def test_pieces_of_http_in_any_order_give_an_answer_or_a_reason(lines: list[byte
     assert is_told(asyncio.run(answered_with(*lines)))
 
 
-@settings(max_examples=50)
 @given(st.binary(max_size=200))
 def test_any_bytes_as_an_answer_or_as_its_body_give_an_answer_or_a_reason(raw: bytes) -> None:
     assert is_told(asyncio.run(answered_with(raw)))

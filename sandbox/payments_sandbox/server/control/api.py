@@ -12,7 +12,6 @@ from functools import cache, partial
 from importlib import import_module
 from importlib.util import find_spec
 from typing import Any, Final
-from urllib.parse import parse_qsl
 
 import orjson
 from aiohttp import web
@@ -22,7 +21,7 @@ from payments_sandbox.contract import representations
 from payments_sandbox.contract.control_routes import CONTROL_PATH, ROUTES_BY_NOUN
 from payments_sandbox.contract.control_routes.route import ControlRoute
 from payments_sandbox.contract.error_codes import code_of
-from payments_sandbox.contract.schemas import Contract
+from payments_sandbox.contract.schemas import Contract, read_pairs
 from payments_sandbox.core import strict_json
 from payments_sandbox.core.errors import (
     SANDBOX_FAILED,
@@ -40,7 +39,7 @@ from payments_sandbox.server.control.control_request import ControlRequest
 from payments_sandbox.server.log.request_log import RequestLog
 from payments_sandbox.server.request_body import LIMIT, YAML, read_any_body, read_body
 from payments_sandbox.server.request_headers import JSON, read_headers
-from payments_sandbox.server.response import EVERY_REPLY, SERVER
+from payments_sandbox.server.response import SERVER, JsonResponse
 from payments_sandbox.server.slices import run_in_slices
 from payments_sandbox.server.world_runtime import NotKeptError, WorldRuntime
 from payments_sandbox.world.registry import NotOwned
@@ -54,6 +53,9 @@ Result = dict[str, object] | web.StreamResponse | None
 Handler = Callable[[ControlRequest], Result | Awaitable[Result]]
 
 _NOUNS: Final = {route.name: noun for noun, rows in ROUTES_BY_NOUN.items() for route in rows}
+
+_WORLD, _EXISTING = "Sandbox-World", "existing"
+"""A header, and its value, with which no request makes a world for a key that has none."""
 
 _NOT_THERE: Final = "The requested object does not exist"
 
@@ -148,7 +150,8 @@ class ControlApi:
         key = read_headers(request).key
         if isinstance(key, InvalidApiKey):
             raise key
-        admitting = self._gateway.admitting(key, makes_world=route.makes_world)
+        makes_world = route.makes_world and request.headers.get(_WORLD) != _EXISTING
+        admitting = self._gateway.admitting(key, makes_world=makes_world)
         world = await run_in_slices(admitting)
         world.catch_up()
         self._runtime.delayed_replies.notice(world)
@@ -191,8 +194,7 @@ class ControlApi:
         return await self._runtime.run_beside(partial(strict_json.read, raw, deepest=depth))
 
     def _query(self, route: ControlRoute, query: str) -> dict[str, Any]:
-        pairs = parse_qsl(query, keep_blank_values=True)
-        return self._contract.read_query(route.query_schema, pairs)
+        return self._contract.read_query(route.query_schema, read_pairs(query))
 
 
 def _with_route(error: SandboxError, route: ControlRoute) -> SandboxError:
@@ -211,7 +213,7 @@ def _with_route(error: SandboxError, route: ControlRoute) -> SandboxError:
     return error
 
 
-def refusal(error: SandboxError) -> web.Response:
+def refusal(error: SandboxError) -> JsonResponse:
     """Return the envelope of an error of the control API, or of the origin guard."""
     body = representations.error(error)
     if isinstance(error, InvalidScenario):
@@ -222,12 +224,12 @@ def refusal(error: SandboxError) -> web.Response:
     return response
 
 
-def json_response(status: int, body: object) -> web.Response:
-    """Return a JSON response with our own Server header."""
-    return web.Response(status=status, body=orjson.dumps(body), headers=EVERY_REPLY)
+def json_response(status: int, body: object) -> JsonResponse:
+    """Return a response with a value as JSON."""
+    return JsonResponse(status, {}, orjson.dumps(body))
 
 
-def _reply(route: ControlRoute, body: dict[str, object] | None) -> web.Response:
+def _reply(route: ControlRoute, body: dict[str, object] | None) -> web.StreamResponse:
     if body is None:
         return web.Response(status=route.success, headers=SERVER)
     return json_response(route.success, body)

@@ -23,9 +23,11 @@ export function keepToken(token) {
   sessionStorage.setItem(TOKEN, token);
 }
 
-function headersFor(key, more = {}) {
+/** Return the headers of a request; one that `looks` makes no world for a key that has none. */
+function headersFor(key, more = {}, looks = false) {
   const headers = { ...more };
   if (key) headers.Authorization = inBytes(`Bearer ${key}`);
+  if (key && looks) headers["Sandbox-World"] = "existing";
   const token = sessionStorage.getItem(TOKEN);
   if (token) headers["Sandbox-Token"] = inBytes(token);
   return headers;
@@ -40,7 +42,7 @@ export async function call(key, method, path, body, { yaml } = {}) {
   const type = yaml ? "application/yaml" : "application/json";
   const response = await fetch(`/_sandbox${path}`, {
     method,
-    headers: headersFor(key, body === undefined ? {} : { "Content-Type": type }),
+    headers: headersFor(key, body === undefined ? {} : { "Content-Type": type }, method === "GET"),
     body: body === undefined ? undefined : yaml ? body : JSON.stringify(body),
     cache: "no-store",
   });
@@ -120,8 +122,8 @@ export async function callApi(key, method, path, body) {
  * Follow a world's event stream until the returned function is called.
  *
  * EventSource cannot send an Authorization header, so the stream is read with fetch. After a lost
- * connection it continues after the last message read. If the world was created again meanwhile (the
- * server restarted without its state, or the world was dropped), it starts at the world's beginning.
+ * connection it continues after the last message read. If the key has no world (the server restarted
+ * without its state, or the world was dropped), it waits for one, and starts at its beginning.
  */
 export function follow(key, { onMessages, onPast, onAnew, onState }) {
   const controller = new AbortController();
@@ -136,7 +138,7 @@ export function follow(key, { onMessages, onPast, onAnew, onState }) {
     }
     world = made;
     const response = await fetch(`/_sandbox/stream?last=1000`, {
-      headers: headersFor(key, seen ? { "Last-Event-ID": seen } : {}),
+      headers: headersFor(key, seen ? { "Last-Event-ID": seen } : {}, true),
       signal: controller.signal,
       cache: "no-store",
     });
@@ -166,7 +168,7 @@ export function follow(key, { onMessages, onPast, onAnew, onState }) {
         await once();
       } catch (error) {
         if (controller.signal.aborted) return;
-        onState("lost", error);
+        onState(error.status === 404 ? "none" : "lost", error);
       }
       if (!controller.signal.aborted) await new Promise((wake) => setTimeout(wake, 700));
     }

@@ -1,12 +1,12 @@
 // The page: the view that the address names, the frame around it, and the keyboard shortcuts.
 
 import { addressOf, readAddress } from "./address.js";
-import { onTokenWanted, keepToken, follow } from "./api.js";
+import { call, onTokenWanted, keepToken, follow } from "./api.js";
 import { ClockBar, useClock } from "./clock.js";
-import { html, Form, Field, Problem } from "./parts.js";
+import { Action, html, Form, Field, Problem } from "./parts.js";
 import { render, useEffect, useErrorBoundary, useRef, useState } from "./preact.js";
 import { Timeline } from "./timeline.js";
-import { Worlds } from "./worlds.js";
+import { FirstCall, Worlds } from "./worlds.js";
 import { Now } from "./now.js";
 import { Request } from "./request.js";
 import { Payments, Payment } from "./payments.js";
@@ -91,6 +91,7 @@ function World({ address, help }) {
       }),
     [key],
   );
+  const isMissing = useConnection(timeline.current) === "none";
   const clock = useClock(key, timeline.current);
   const shared = { apiKey: key, id, timeline: timeline.current, clock };
   const views = {
@@ -113,8 +114,22 @@ function World({ address, help }) {
       )}</nav>
       <span class="corner"><${Connection} timeline=${timeline.current} />
         <button type="button" class="quiet" onClick=${help}>keys (?)</button></span></header>
-    <${ClockBar} apiKey=${key} clock=${clock} />
-    <main id="main" tabindex="-1"><${View} is=${shown} ...${shared} key=${`${view} ${id}`} /></main>`;
+    ${!isMissing && html`<${ClockBar} apiKey=${key} clock=${clock} />`}
+    <main id="main" tabindex="-1">${
+      isMissing && shown !== Reference
+        ? html`<${NoWorld} apiKey=${key} />`
+        : html`<${View} is=${shown} ...${shared} key=${`${view} ${id}`} />`
+    }</main>`;
+}
+
+/** What is shown while a key has no world; looking at it makes none, since a test may be about to. */
+function NoWorld({ apiKey }) {
+  const make = () => call(null, "POST", "/worlds", { api_key: apiKey });
+  return html`<h2>No world</h2>
+    <p role="status">This key has no world: it was dropped, or the server was restarted, or it was never used.
+    The next world of the key appears here as soon as a client makes it. A first request does so:</p>
+    <${FirstCall} apiKey=${apiKey} />
+    <p><${Action} does=${make}>create a world with this key<//></p>`;
 }
 
 /** One view. If it throws, its error is shown in its place, and the other views still work. */
@@ -128,11 +143,17 @@ const skip = (event) => {
   document.getElementById("main").focus();
 };
 
+/** Return the state of a timeline's connection, also after each change. */
+function useConnection(timeline) {
+  const [state, setState] = useState(timeline.state);
+  useEffect(() => timeline.subscribe(() => setState(timeline.state)), []);
+  return state;
+}
+
 function Connection({ timeline }) {
-  const [, setTurn] = useState(0);
-  useEffect(() => timeline.subscribe(() => setTurn((old) => old + 1)), []);
-  const words = { live: "live", connecting: "connecting…", lost: "connection lost, trying again…" };
-  return html`<span role="status" class=${`connection ${timeline.state}`} title=${timeline.error?.message}>${words[timeline.state]}</span>`;
+  const state = useConnection(timeline);
+  const words = { live: "live", connecting: "connecting…", lost: "connection lost, trying again…", none: "no world" };
+  return html`<span role="status" class=${`connection ${state}`} title=${timeline.error?.message}>${words[state]}</span>`;
 }
 
 function Sheet({ close }) {

@@ -84,6 +84,7 @@ export class Timeline {
 
   set(state, error = null) {
     if (state === "live") this.held = []; // a stream begins by sending the calls held now
+    if (state === "none" && this.rows.length) this.clear();
     this.state = state;
     this.error = error;
     this.changed();
