@@ -1,11 +1,9 @@
 """The example projects: each is run by the command of its README, in a copy."""
 
 import json
-import os
 import re
 import shutil
 import subprocess
-import sys
 from pathlib import Path
 from typing import Final
 
@@ -36,11 +34,10 @@ def outcome(folder: Path) -> subprocess.CompletedProcess[str]:
     """Run the command of the README, with this environment's programs on the PATH."""
     [block] = read_blocks(folder / "README.md")
     assert block.code.startswith("payments-sandbox run ")
-    path = os.pathsep.join([str(Path(sys.executable).parent), os.environ["PATH"]])
     return subprocess.run(
         ["sh", "-c", block.code],
         cwd=folder,
-        env=environment(PATH=path),
+        env=environment(),
         capture_output=True,
         text=True,
         timeout=PATIENCE,
@@ -94,11 +91,10 @@ def explored_flow(folder: Path) -> subprocess.CompletedProcess[str]:
     command = json.loads(code["json"])["scripts"]["explore"]
     assert command in code["yaml"].replace("--budget 60s --junit-xml explore.xml", "--report found")
     few = command.replace(" -- ", " --faults drop_after_commit,card_declined -- ")
-    path = os.pathsep.join([str(Path(sys.executable).parent), os.environ["PATH"]])
     return subprocess.run(
         ["sh", "-c", few],
         cwd=folder,
-        env=environment(PATH=path),
+        env=environment(),
         capture_output=True,
         text=True,
         timeout=PATIENCE,

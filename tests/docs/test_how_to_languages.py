@@ -1,10 +1,8 @@
 """The language pages of docs/how-to, followed as written if the toolchain is installed."""
 
-import os
 import re
 import shutil
 import subprocess
-import sys
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Final, NamedTuple
@@ -94,7 +92,6 @@ def follow(language: Language, folder: Path) -> str:
         ["sh", "-ec", "\n".join(commands)],
         cwd=folder,
         env=environment(
-            PATH=os.pathsep.join([str(Path(sys.executable).parent), os.environ["PATH"]]),
             GOFLAGS="-mod=mod",
             GOPROXY="off",
         ),

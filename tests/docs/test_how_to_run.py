@@ -1,10 +1,8 @@
 """Shell pages of docs/how-to: their scripts are written to files, and their commands run."""
 
-import os
 import re
 import shutil
 import subprocess
-import sys
 from itertools import pairwise
 from pathlib import Path
 from typing import Final
@@ -35,11 +33,10 @@ def outcome(page: str, command: str, folder: Path) -> str:
     """Run a command in a folder with the page's scripts, and return stdout and then stderr."""
     for name, code in scripts_of(page).items():
         (folder / name).write_text(code, encoding="utf-8")
-    path = os.pathsep.join([str(Path(sys.executable).parent), os.environ["PATH"]])
     done = subprocess.run(
         ["sh", "-c", command],
         cwd=folder,
-        env=environment(PATH=path),
+        env=environment(),
         capture_output=True,
         text=True,
         timeout=LONGEST_WAIT,

@@ -1,10 +1,8 @@
 """clients/js: its own tests, its example, and the contents of its npm package."""
 
 import json
-import os
 import shutil
 import subprocess
-import sys
 from pathlib import Path
 from typing import Final
 
@@ -23,7 +21,7 @@ pytestmark = pytest.mark.skipif(shutil.which("npm") is None, reason="there are n
 
 def variables() -> dict[str, str]:
     """Return the environment with the installed command on the PATH."""
-    return environment(PATH=os.pathsep.join([str(Path(sys.executable).parent), os.environ["PATH"]]))
+    return environment()
 
 
 def outcome(*command: str, cwd: Path) -> subprocess.CompletedProcess[str]:

@@ -1,10 +1,8 @@
 """A killed test harness leaves no server, in each language with a helper."""
 
-import os
 import shutil
 import socket
 import subprocess
-import sys
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Final, NamedTuple
@@ -96,8 +94,7 @@ def started(harness: Harness, folder: Path) -> subprocess.Popen[str]:
     source, target = CLIENTS / harness.helper, folder / Path(harness.helper).name
     (shutil.copytree if source.is_dir() else shutil.copy)(source, target)
     (folder / harness.file).write_text(harness.code, encoding="utf-8")
-    path = os.pathsep.join([str(Path(sys.executable).parent), os.environ["PATH"]])
-    variables = environment(PATH=path, GOPROXY="off")
+    variables = environment(GOPROXY="off")
     for command in harness.prepare:
         done = subprocess.run(
             ["sh", "-c", command],

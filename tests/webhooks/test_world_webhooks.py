@@ -322,6 +322,23 @@ def test_a_webhook_rule_can_match_a_single_attempt() -> None:
     assert bodies == [delivery.message.body, b"", delivery.message.body]
 
 
+def test_a_dropped_webhook_names_the_rules_that_dropped_it_and_no_other() -> None:
+    world = new_world()
+    webhooks = world.open_webhooks()
+    webhooks.put(endpoint := webhooks.new_endpoint("http://localhost:1/"))
+    rules = """
+        - {name: sealed, webhook: '*', do: {signature: missing}}
+        - {name: lost, webhook: '*', do: drop}
+        - {name: gone, webhook: '*', do: drop}
+        """
+    set_active(world, [rules_of(rules)])
+    InProcessApi(world).ask("create_payment", documented_create())
+    [delivery] = webhooks.outbox.pop()
+    request = webhooks.request(delivery, endpoint, now=NOON, sent_at=NOON)
+
+    assert request.dropped_by == "lost, gone"
+
+
 def test_a_dropped_webhook_has_failed_without_an_answer() -> None:
     """The error names the rule."""
     request, _ = request_of("{drop: true}")

@@ -34,7 +34,7 @@ class WebhookEffects(NamedTuple):
     """What one webhook rule does to a delivery, or several rules to one attempt of it.
 
     Attributes:
-        rules: the names of the rules that contributed, in order.
+        dropped_by: the names of the rules that drop it, in order; empty for a single rule.
         delay: virtual milliseconds by which it is sent later; 0 for a single rule, whose own
             `delay` may be a distribution.
         drop: whether it is not sent at all.
@@ -49,7 +49,7 @@ class WebhookEffects(NamedTuple):
         unknown_type: whether the event gets an undocumented type.
     """
 
-    rules: tuple[str, ...] = ()
+    dropped_by: tuple[str, ...] = ()
     delay: int = 0
     drop: bool = False
     copies: int = 1
@@ -77,7 +77,7 @@ def combine_effects(parts: Iterable[tuple[str, WebhookEffects, int]]) -> Webhook
     for rule, more, delay in parts:
         is_later_window = more.window is not None
         found = WebhookEffects(
-            rules=(*found.rules, rule),
+            dropped_by=(*found.dropped_by, *([rule] if more.drop else [])),
             delay=found.delay + delay,
             drop=found.drop or more.drop,
             copies=max(found.copies, more.copies),

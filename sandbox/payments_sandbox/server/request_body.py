@@ -9,7 +9,7 @@ from aiohttp.streams import StreamReader
 
 from payments_sandbox.core.errors import InvalidRequest, RequestTooLarge, SandboxError
 from payments_sandbox.server.connection import NOT_HTTP, Connection
-from payments_sandbox.server.request_headers import RequestHeaders, read_headers
+from payments_sandbox.server.request_headers import RequestHeaders
 
 LIMIT = 64 * 1024
 """The default limit of a request body, in bytes."""
@@ -28,17 +28,20 @@ def buffered_body(request: web.BaseRequest, headers: RequestHeaders) -> bytes | 
     return _refused_by_headers(headers, LIMIT) or _buffered(request, LIMIT)
 
 
-async def read_body(request: web.BaseRequest, *, limit: int) -> bytes | SandboxError:
+async def read_body(
+    request: web.BaseRequest, headers: RequestHeaders, *, limit: int
+) -> bytes | SandboxError:
     """Read a JSON body; return its bytes, or an error, after which the connection must be closed.
 
     Args:
         request: the request whose body to read.
+        headers: its header lines.
         limit: how many bytes it may have.
 
     Raises:
         ConnectionResetError: the client left.
     """
-    if (refused := _refused_by_headers(read_headers(request), limit)) is not None:
+    if (refused := _refused_by_headers(headers, limit)) is not None:
         return refused
     return await read_any_body(request, limit=limit)
 

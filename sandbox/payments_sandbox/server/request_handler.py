@@ -184,7 +184,7 @@ class RequestHandler:
         methods, parameter = self._routes.find(target)
         route = methods.get(request.method) if methods else None
         if route is not None:
-            return await self._control.handle(request, route, target.query, parameter)
+            return await self._control.handle(request, headers, route, target.query, parameter)
         if (allow := _listed(methods)) is not None:
             return _with_allow(refusal(MethodNotAllowed(request.method, allow)), allow)
         if request.method in _READS and (page := self._page(request, target)) is not None:

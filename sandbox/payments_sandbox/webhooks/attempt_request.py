@@ -73,7 +73,7 @@ def request_for(  # noqa: PLR0913 - what an attempt is made of, each by its name
         sent,
         is_forged=effects.signature in _FORGED or signed != sent,
         is_stale=is_stale and endpoint.signing.scheme is not Scheme.HMAC,
-        dropped_by=", ".join(effects.rules) if effects.drop else None,
+        dropped_by=", ".join(effects.dropped_by) if effects.drop else None,
     )
 
 

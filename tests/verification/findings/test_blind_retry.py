@@ -22,6 +22,21 @@ def test_a_retry_of_an_uncommitted_payment_without_a_lookup_is_blind() -> None:
     assert history.found() == [("blind_retry", (first, second, third))]
 
 
+def test_a_blind_retry_names_the_call_whose_reply_was_lost_and_no_equal_one_before_it() -> None:
+    """An earlier call that was answered, or one that was looked for, has nothing to do with it."""
+    down = rules_of(
+        "- {request: create_payment, do: [pass, {respond: {error: internal_error}, times: 2}]}"
+    )
+    history = History(down)
+    history.pay()
+    history.pay()
+    history.look()
+    lost = history.pay()
+    again = history.pay()
+
+    assert history.found() == [("blind_retry", (lost, again))]
+
+
 def test_a_retry_after_a_400_or_429_is_not_blind() -> None:
     """These answers say that nothing happened."""
     history = History()

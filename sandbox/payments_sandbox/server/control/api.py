@@ -38,7 +38,7 @@ from payments_sandbox.core.settings import Settings
 from payments_sandbox.server.control.control_request import ControlRequest
 from payments_sandbox.server.log.request_log import RequestLog
 from payments_sandbox.server.request_body import LIMIT, YAML, read_any_body, read_body
-from payments_sandbox.server.request_headers import JSON, read_headers
+from payments_sandbox.server.request_headers import JSON, RequestHeaders
 from payments_sandbox.server.response import SERVER, JsonResponse
 from payments_sandbox.server.slices import run_in_slices
 from payments_sandbox.server.world_runtime import NotKeptError, WorldRuntime
@@ -80,11 +80,16 @@ class ControlApi:
         self._imported = {route.name for route in ROUTES_BY_NOUN["server"]}
 
     async def handle(
-        self, request: web.BaseRequest, route: ControlRoute, query: str, path_parameter: str
+        self,
+        request: web.BaseRequest,
+        headers: RequestHeaders,
+        route: ControlRoute,
+        query: str,
+        path_parameter: str,
     ) -> web.StreamResponse:
         """Answer one request, with an error envelope if anything goes wrong."""
         try:
-            return await self._answer(request, route, query, path_parameter)
+            return await self._answer(request, headers, route, query, path_parameter)
         except SandboxError as raised:
             error = _with_route(raised, route)
             response = refusal(error)
@@ -105,16 +110,21 @@ class ControlApi:
             return refusal(InternalError(SANDBOX_FAILED))
 
     async def _answer(
-        self, request: web.BaseRequest, route: ControlRoute, query: str, path_parameter: str
+        self,
+        request: web.BaseRequest,
+        headers: RequestHeaders,
+        route: ControlRoute,
+        query: str,
+        path_parameter: str,
     ) -> web.StreamResponse:
         if route.needs_token:
             self._check_token(request)
-        world = await self._world(request, route) if route.needs_key else None
+        world = await self._world(request, headers, route) if route.needs_key else None
         text = await self._text(request, route)
-        body = {} if text is not None else await self._body(request, route)
+        body = {} if text is not None else await self._body(request, headers, route)
         if world is not None and world not in self._runtime.worlds:
             # It was dropped while the body arrived; the key gets its present world.
-            world = await self._world(request, route)
+            world = await self._world(request, headers, route)
         control_request = ControlRequest(
             self._settings,
             self._contract,
@@ -146,10 +156,12 @@ class ControlApi:
                 "invalid_token", "Send the server's control token in the header Sandbox-Token."
             )
 
-    async def _world(self, request: web.BaseRequest, route: ControlRoute) -> World:
-        key = read_headers(request).key
+    async def _world(
+        self, request: web.BaseRequest, headers: RequestHeaders, route: ControlRoute
+    ) -> World:
+        key = headers.key
         if isinstance(key, InvalidApiKey):
-            raise key
+            raise InvalidApiKey(key.details or "")  # a new one, as headers with theirs are cached
         makes_world = route.makes_world and request.headers.get(_WORLD) != _EXISTING
         admitting = self._gateway.admitting(key, makes_world=makes_world)
         world = await run_in_slices(admitting)
@@ -172,12 +184,14 @@ class ControlApi:
         except UnicodeDecodeError as error:
             raise InvalidRequest(f"/: expected UTF-8; byte {error.start} is invalid.") from None
 
-    async def _body(self, request: web.BaseRequest, route: ControlRoute) -> dict[str, Any]:
+    async def _body(
+        self, request: web.BaseRequest, headers: RequestHeaders, route: ControlRoute
+    ) -> dict[str, Any]:
         if route.request is None:
             return {}
         raw: bytes | SandboxError = b""
         if request.can_read_body:
-            raw = await read_body(request, limit=route.body_limit or LIMIT)
+            raw = await read_body(request, headers, limit=route.body_limit or LIMIT)
         if isinstance(raw, SandboxError):
             raise raw
         try:

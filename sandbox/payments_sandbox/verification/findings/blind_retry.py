@@ -68,9 +68,9 @@ def _occurrence(
         blindly = "without waiting for refund.created" if is_refund else "without looking for it"
         how = sent_again_by_library(blind, calls) or f"{blindly} first"
         key = sent_with_the_same_key(blind)
-        ids = ids_of(call for _, call in blind)
+        ids = ids_of(call for pair in blind for call in pair)
         message = f"{what} was sent again {how}{key and f'; {key}'}."
-        yield Occurrence(message, (group[0].id, *ids))
+        yield Occurrence(message, tuple(dict.fromkeys(ids)))
 
 
 BLIND_RETRY: Final = FindingKind(
