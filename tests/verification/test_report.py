@@ -136,6 +136,7 @@ def test_rules_of_events_times_and_webhooks_say_that_nothing_happened_yet() -> N
         rules_of("""
             - {name: e, event: payment.failed, do: {rate_limit: {limit: 5}}}
             - {name: a, at: 1h, do: {rate_limit: {limit: 5}}}
+            - {name: b, at: 2h, do: {rate_limit: {limit: 5}}}
             - {name: w, webhook: payment.*, do: drop}
             """),
         frozen=True,
@@ -144,6 +145,7 @@ def test_rules_of_events_times_and_webhooks_say_that_nothing_happened_yet() -> N
     assert why_not(history) == {
         "e": "no payment.failed has happened",
         "a": f"it is not due until {show_milliseconds(Instant(NOON + HOUR))}",
+        "b": f"it is not due until {show_milliseconds(Instant(NOON + 2 * HOUR))}",
         "w": "no delivery of payment.* was made: the world has no webhook endpoint",
     }
 
