@@ -363,6 +363,7 @@ TARGETS = {
     "/v3/payments?next=https%3A%2F%2Fshop%2F%3Fcvc%3D8731": "/v3/payments?next=https://shop/?cvc=****",
     f"/v3/payments/{VISA}": f"/v3/payments/{HIDDEN}",
     "/v3/payments?x=4111+1111+1111+1111": "/v3/payments?x=**** **** **** 1111",
+    "/v3/payments/4111111111+111111": "/v3/payments/********** **1111",
 }
 
 

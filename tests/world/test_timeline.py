@@ -148,6 +148,17 @@ def test_forgetting_timeline_jobs_removes_only_the_matching_ones() -> None:
     assert [job for _, job in drained(timeline)] == [AttemptDelivery(4), *kept]
 
 
+def test_forgotten_timeline_jobs_are_reported_as_gone() -> None:
+    """Otherwise they would come back in another process."""
+    timeline = Timeline()
+    timeline.plan(Instant(1), JOBS[0])
+    timeline.plan(Instant(2), JOBS[1])
+    timeline.take_changes()  # the changes after this call are reported one by one
+    timeline.forget(lambda job: job == JOBS[1])
+
+    assert timeline.take_changes() == {"ticket": 2, "due": [], "gone": [1]}
+
+
 def test_restored_timeline_jobs_are_sorted_by_due_instant() -> None:
     """Somebody may have written the snapshot by hand."""
     timeline = Timeline()
